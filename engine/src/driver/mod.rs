@@ -1,0 +1,3 @@
+//! Drivers: sockets, runtimes, clocks, wakers. They use only the public surface of `session`.
+
+mod tune;

@@ -1,0 +1,316 @@
+//! What can go wrong, sorted by who is at fault: the peer ([`Violation`]), the agreed sizes
+//! ([`Limit`]), the clock ([`Deadline`]) or our own caller ([`SendError`]).
+
+use core::fmt;
+
+/// A close code as it stands in a Close frame (RFC 6455 section 7.4).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloseCode(pub u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: the server goes down, or the browser leaves the page.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the peer broke a rule of the protocol.
+    pub const PROTOCOL: Self = Self(1002);
+    /// 1003: a kind of data that this endpoint does not take.
+    pub const UNSUPPORTED: Self = Self(1003);
+    /// 1007: text that is not UTF-8.
+    pub const INVALID_DATA: Self = Self(1007);
+    /// 1008: against a policy that no other code names.
+    pub const POLICY: Self = Self(1008);
+    /// 1009: larger than this endpoint takes.
+    pub const TOO_BIG: Self = Self(1009);
+    /// 1011: the endpoint met an unexpected condition.
+    pub const INTERNAL: Self = Self(1011);
+
+    /// Whether the code may stand in a Close frame: 1000-1003, 1007-1014 and 3000-4999.
+    ///
+    /// 1004-1006 and 1015 are reserved for local use; the rest is unassigned.
+    #[must_use]
+    pub const fn is_sendable(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+}
+
+impl fmt::Debug for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CloseCode({})", self.0)
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A rule of RFC 6455 that the peer broke. The connection is closed with [`Self::close_code`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Violation {
+    /// A client must mask every frame (section 5.1).
+    UnmaskedFromClient,
+    /// A server must not mask any frame (section 5.1).
+    MaskedFromServer,
+    /// A length must take its shortest form (section 5.2).
+    LengthNotMinimal,
+    /// The top bit of a 64-bit length must be zero (section 5.2).
+    LengthTopBit,
+    /// RSV1-3 must be zero unless an extension gives them a meaning (section 5.2).
+    ReservedBits,
+    /// Opcodes 3-7 and 11-15 are reserved (section 5.2).
+    ReservedOpcode(u8),
+    /// A control frame carries at most 125 bytes (section 5.5).
+    ControlTooLong,
+    /// A control frame must not be fragmented (section 5.5).
+    ControlFragmented,
+    /// A new message began while another one was open (section 5.4).
+    DataInsideMessage,
+    /// A continuation without a message to continue (section 5.4).
+    OrphanContinuation,
+    /// Text, or the reason of a Close, that is not UTF-8 (sections 5.6 and 5.5.1).
+    InvalidUtf8,
+    /// A Close body of one byte: a code takes two (section 5.5.1).
+    CloseBodyOfOneByte,
+    /// A Close code that must not be sent (section 7.4).
+    InvalidCloseCode(u16),
+}
+
+impl Violation {
+    /// The code with which the connection is closed: 1007 for bad UTF-8, else 1002.
+    #[must_use]
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::InvalidUtf8 => CloseCode::INVALID_DATA,
+            _ => CloseCode::PROTOCOL,
+        }
+    }
+
+    /// The rule, as it is told to the application and to the peer (at most 123 bytes).
+    #[must_use]
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::UnmaskedFromClient => "a client must mask its frames",
+            Self::MaskedFromServer => "a server must not mask its frames",
+            Self::LengthNotMinimal => "a frame length must take its shortest form",
+            Self::LengthTopBit => "the top bit of a 64-bit length must be zero",
+            Self::ReservedBits => "reserved bits need an extension",
+            Self::ReservedOpcode(_) => "reserved opcode",
+            Self::ControlTooLong => "a control frame carries at most 125 bytes",
+            Self::ControlFragmented => "a control frame must not be fragmented",
+            Self::DataInsideMessage => "a message began inside another one",
+            Self::OrphanContinuation => "a continuation without a message",
+            Self::InvalidUtf8 => "text must be UTF-8",
+            Self::CloseBodyOfOneByte => "a close body has no byte or at least two",
+            Self::InvalidCloseCode(_) => "close code not allowed on the wire",
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rule())?;
+        match self {
+            Self::ReservedOpcode(op) => write!(f, " ({op:#x})"),
+            Self::InvalidCloseCode(code) => write!(f, " ({code})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for Violation {}
+
+/// Larger than this endpoint agreed to take. The connection is closed with 1009.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The header that makes the message pass `message_bytes_max`.
+    Message {
+        /// Bytes of the message up to the end of that frame.
+        len: u64,
+        /// `Config::message_bytes_max`.
+        max: u64,
+    },
+    /// One frame longer than `frame_bytes_max`.
+    Frame {
+        /// Bytes that the header announces.
+        len: u64,
+        /// `Config::frame_bytes_max`.
+        max: u64,
+    },
+    /// More frames in one message than `fragments_max`.
+    Fragments {
+        /// `Config::fragments_max`.
+        max: u32,
+    },
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message { len, max } => {
+                write!(
+                    f,
+                    "message of {len} bytes or more passes the limit of {max}"
+                )
+            }
+            Self::Frame { len, max } => {
+                write!(f, "frame of {len} bytes passes the limit of {max}")
+            }
+            Self::Fragments { max } => write!(f, "message of more than {max} fragments"),
+        }
+    }
+}
+
+impl core::error::Error for Limit {}
+
+/// A deadline that passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Deadline {
+    /// The opening handshake took longer than `handshake_timeout`.
+    Handshake,
+    /// No Pong within `pong_timeout` of our Ping.
+    Pong,
+    /// No byte from the peer for `idle_timeout`.
+    Idle,
+    /// The closing handshake took longer than `close_timeout`.
+    Close,
+    /// The peer took no byte of our output for `write_timeout`.
+    Write,
+}
+
+impl fmt::Display for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Handshake => "the opening handshake took too long",
+            Self::Pong => "no pong in time",
+            Self::Idle => "nothing received in time",
+            Self::Close => "the closing handshake took too long",
+            Self::Write => "the peer took no output in time",
+        })
+    }
+}
+
+impl core::error::Error for Deadline {}
+
+/// Why a connection ended other than by a closing handshake. A clean close is not a failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The peer broke a rule.
+    Violation(Violation),
+    /// The peer sent more than was agreed.
+    Limit(Limit),
+    /// The peer was too slow, silent or gone.
+    Deadline(Deadline),
+    /// The stream ended without a Close frame (what RFC 6455 calls 1006).
+    Eof,
+}
+
+impl Failure {
+    /// The code sent to the peer, if one is sent.
+    #[must_use]
+    pub const fn close_code(self) -> Option<CloseCode> {
+        match self {
+            Self::Violation(v) => Some(v.close_code()),
+            Self::Limit(_) => Some(CloseCode::TOO_BIG),
+            Self::Deadline(Deadline::Idle | Deadline::Pong) => Some(CloseCode::GOING_AWAY),
+            Self::Deadline(_) | Self::Eof => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Violation(v) => write!(f, "protocol violation: {v}"),
+            Self::Limit(l) => write!(f, "limit: {l}"),
+            Self::Deadline(d) => write!(f, "deadline: {d}"),
+            Self::Eof => f.write_str("the stream ended without a close frame"),
+        }
+    }
+}
+
+impl core::error::Error for Failure {}
+
+impl From<Violation> for Failure {
+    fn from(v: Violation) -> Self {
+        Self::Violation(v)
+    }
+}
+
+impl From<Limit> for Failure {
+    fn from(l: Limit) -> Self {
+        Self::Limit(l)
+    }
+}
+
+/// Why our own caller's send was refused. Nothing of it went on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The send queue is full: wait until it drains, then try again.
+    QueueFull {
+        /// Bytes that wait in the queue.
+        queued: usize,
+        /// `Config::send_queue_bytes_max`.
+        max: usize,
+    },
+    /// The frame alone is larger than the queue: raise the limit or send in parts.
+    TooLarge {
+        /// Bytes of the frame.
+        len: usize,
+        /// `Config::send_queue_bytes_max`.
+        max: usize,
+    },
+    /// The closing handshake has begun, or the connection is gone: nothing more can be sent.
+    Closed,
+    /// Ping and Pong carry at most 125 bytes, a close reason at most 123.
+    ControlTooLong {
+        /// Bytes given.
+        len: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// The close code must not stand on the wire: use 1000-1003, 1007-1014 or 3000-4999.
+    InvalidCloseCode(u16),
+    /// A message sent in parts is open: finish it before another one begins.
+    MessageOpen,
+    /// A part of text that is not UTF-8 at this byte offset.
+    InvalidUtf8 {
+        /// Offset of the first bad byte in the part.
+        at: usize,
+    },
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::QueueFull { queued, max } => {
+                write!(
+                    f,
+                    "send queue full: {queued} of {max} bytes wait; try again when it drains"
+                )
+            }
+            Self::TooLarge { len, max } => write!(
+                f,
+                "a frame of {len} bytes can never fit the send queue of {max}: raise send_queue_bytes_max or send in parts"
+            ),
+            Self::Closed => f.write_str("the connection is closing or closed"),
+            Self::ControlTooLong { len, max } => {
+                write!(f, "control payload of {len} bytes, at most {max} allowed")
+            }
+            Self::InvalidCloseCode(code) => write!(
+                f,
+                "close code {code} must not stand on the wire: use 1000-1003, 1007-1014 or 3000-4999"
+            ),
+            Self::MessageOpen => f.write_str("a message sent in parts is open: finish it first"),
+            Self::InvalidUtf8 { at } => write!(f, "text is not UTF-8 at byte {at}"),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}

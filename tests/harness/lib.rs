@@ -1,0 +1,1 @@
+//! What the tests and the fuzz targets share: wires, models, oracles.
