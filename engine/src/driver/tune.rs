@@ -1,1 +1,0 @@
-//! Socket options as one typed value.

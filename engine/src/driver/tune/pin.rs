@@ -1,0 +1,104 @@
+//! Threads pinned to cores.
+
+use std::{io, num::NonZero, thread};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const ONLINE: &str = "/sys/devices/system/cpu/online";
+
+/// Cores of this machine that are online, whether or not this thread may run on them now.
+///
+/// On Linux it counts all of them, so the cores that `isolcpus` keeps for pinned threads count
+/// too, and the answer does not change in a thread that is itself pinned. Elsewhere it is
+/// [`available_parallelism`](thread::available_parallelism). At least 1.
+#[must_use]
+pub fn cores() -> usize {
+    online()
+        .as_deref()
+        .and_then(count_cores)
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// Binds the calling thread to one core for the rest of its life.
+///
+/// `core` is the number that the system gives the core, counted from 0 (Linux:
+/// `/sys/devices/system/cpu`); numbers may have gaps where cores are offline.
+///
+/// ```
+/// # if cfg!(target_os = "linux") {
+/// let error = tickwire::pin_current_thread(1_000_000).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+/// # }
+/// ```
+///
+/// # Errors
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) for a core that does not exist, is offline, or
+/// is outside the cpuset of this process; the text names those that are online.
+/// [`Unsupported`](io::ErrorKind::Unsupported) other than on Linux and Android.
+pub fn pin_current_thread(core: usize) -> io::Result<()> {
+    pin(core)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn pin(core: usize) -> io::Result<()> {
+    use rustix::{
+        io::Errno,
+        thread::{CpuSet, sched_setaffinity},
+    };
+    if core >= CpuSet::MAX_CPU {
+        return Err(no_such_core(core));
+    }
+    let mut set = CpuSet::new();
+    set.set(core);
+    sched_setaffinity(None, &set).map_err(|error| {
+        if error == Errno::INVAL {
+            no_such_core(core)
+        } else {
+            error.into()
+        }
+    })
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn no_such_core(core: usize) -> io::Error {
+    let online = online().unwrap_or_default();
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        std::format!(
+            "core {core} does not exist, is offline, or is outside this process's cpuset; \
+             online: {}",
+            online.trim()
+        ),
+    )
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn pin(_core: usize) -> io::Result<()> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "threads are pinned on Linux and Android only",
+    ))
+}
+
+/// The list of cores that are online, as the kernel writes it: `0-3,6`.
+fn online() -> Option<std::string::String> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        std::fs::read_to_string(ONLINE).ok()
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        None
+    }
+}
+
+/// Cores in such a list; `None` where it is not one.
+pub(super) fn count_cores(list: &str) -> Option<usize> {
+    let mut total = 0_usize;
+    for part in list.trim().split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
+        let count = last.checked_sub(first)?.checked_add(1)?;
+        total = total.checked_add(count)?;
+    }
+    Some(total)
+}

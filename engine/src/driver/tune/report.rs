@@ -1,0 +1,174 @@
+//! What the platform refused, and why.
+
+use core::{error, fmt};
+use std::{io, vec::Vec};
+
+/// An option of [`Tune`](super::Tune).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum TuneOption {
+    /// [`Tune::nodelay`](super::Tune::nodelay)
+    Nodelay,
+    /// [`Tune::quickack`](super::Tune::quickack)
+    Quickack,
+    /// [`Tune::recv_buffer_bytes`](super::Tune::recv_buffer_bytes)
+    RecvBuffer,
+    /// [`Tune::send_buffer_bytes`](super::Tune::send_buffer_bytes)
+    SendBuffer,
+    /// [`Tune::notsent_lowat_bytes`](super::Tune::notsent_lowat_bytes)
+    NotsentLowat,
+    /// [`Tune::busy_poll_micros`](super::Tune::busy_poll_micros)
+    BusyPoll,
+    /// [`KeepaliveTune::idle`](super::KeepaliveTune::idle)
+    KeepaliveIdle,
+    /// [`KeepaliveTune::interval`](super::KeepaliveTune::interval)
+    KeepaliveInterval,
+    /// [`KeepaliveTune::retries`](super::KeepaliveTune::retries)
+    KeepaliveRetries,
+    /// [`Tune::user_timeout`](super::Tune::user_timeout)
+    UserTimeout,
+    /// [`Tune::incoming_cpu`](super::Tune::incoming_cpu)
+    IncomingCpu,
+    /// [`Tune::reuse_port`](super::Tune::reuse_port)
+    ReusePort,
+    /// [`Tune::reuse_address`](super::Tune::reuse_address)
+    ReuseAddress,
+    /// [`Tune::backlog`](super::Tune::backlog)
+    Backlog,
+}
+
+impl TuneOption {
+    /// The name of the setter, and that of the socket option for the operator's manual page.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Nodelay => "nodelay (TCP_NODELAY)",
+            Self::Quickack => "quickack (TCP_QUICKACK)",
+            Self::RecvBuffer => "recv_buffer_bytes (SO_RCVBUF)",
+            Self::SendBuffer => "send_buffer_bytes (SO_SNDBUF)",
+            Self::NotsentLowat => "notsent_lowat_bytes (TCP_NOTSENT_LOWAT)",
+            Self::BusyPoll => "busy_poll_micros (SO_BUSY_POLL)",
+            Self::KeepaliveIdle => "keepalive.idle (TCP_KEEPIDLE)",
+            Self::KeepaliveInterval => "keepalive.interval (TCP_KEEPINTVL)",
+            Self::KeepaliveRetries => "keepalive.retries (TCP_KEEPCNT)",
+            Self::UserTimeout => "user_timeout (TCP_USER_TIMEOUT)",
+            Self::IncomingCpu => "incoming_cpu (SO_INCOMING_CPU)",
+            Self::ReusePort => "reuse_port (SO_REUSEPORT)",
+            Self::ReuseAddress => "reuse_address (SO_REUSEADDR)",
+            Self::Backlog => "backlog (listen)",
+        }
+    }
+}
+
+impl fmt::Display for TuneOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An option that was not set, or not as far as it was asked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Refused {
+    /// Which one.
+    pub option: TuneOption,
+    /// Why: [`Unsupported`](io::ErrorKind::Unsupported) where this platform has no such option,
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a value it does not take,
+    /// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) where it granted less, else the error of
+    /// the system call.
+    pub error: io::Error,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} refused: {}", self.option, self.error)
+    }
+}
+
+/// What became of a [`Tune`](super::Tune): every option not listed here was set.
+///
+/// `Display` writes one line for each refusal, and nothing where there is none.
+#[derive(Debug, Default)]
+#[must_use = "an option that was refused is told only here"]
+pub struct TuneReport {
+    /// In the order in which they were tried; each option at most once.
+    pub refused: Vec<Refused>,
+}
+
+impl TuneReport {
+    /// Whether every option was set as asked.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.refused.is_empty()
+    }
+
+    /// The report as an error, where anything was refused.
+    ///
+    /// # Errors
+    /// [`TuneError`] with all of [`refused`](Self::refused).
+    pub fn into_result(self) -> Result<(), TuneError> {
+        if self.is_complete() {
+            Ok(())
+        } else {
+            Err(TuneError { report: self })
+        }
+    }
+
+    pub(super) fn note(&mut self, option: TuneOption, outcome: io::Result<()>) {
+        if let Err(error) = outcome {
+            self.refused.push(Refused { option, error });
+        }
+    }
+
+    /// The report, or the error that a strict [`Tune`](super::Tune) makes of it.
+    pub(super) fn judged(self, strict: bool) -> Result<Self, TuneError> {
+        if strict && !self.is_complete() {
+            Err(TuneError { report: self })
+        } else {
+            Ok(self)
+        }
+    }
+}
+
+impl fmt::Display for TuneReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, refused) in self.refused.iter().enumerate() {
+            let line_break = if n == 0 { "" } else { "\n" };
+            write!(f, "{line_break}{refused}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Options were refused, and the caller asked for all of them.
+#[derive(Debug)]
+pub struct TuneError {
+    /// At least one refusal.
+    report: TuneReport,
+}
+
+impl TuneError {
+    /// The refusals; at least one.
+    #[must_use]
+    pub fn refused(&self) -> &[Refused] {
+        &self.report.refused
+    }
+}
+
+impl fmt::Display for TuneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.report, f)
+    }
+}
+
+impl error::Error for TuneError {}
+
+impl From<TuneError> for io::Error {
+    /// Takes the kind of the first refusal and carries the [`TuneError`] inside.
+    fn from(error: TuneError) -> Self {
+        let kind = error
+            .refused()
+            .first()
+            .map_or(io::ErrorKind::Other, |refused| refused.error.kind());
+        Self::new(kind, error)
+    }
+}
