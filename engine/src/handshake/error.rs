@@ -1,0 +1,227 @@
+//! Why an opening handshake failed.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+use super::refusal::Refusal;
+use super::response::Response;
+
+/// Why the opening handshake failed.
+///
+/// A server answers with [`Self::refusal`] and closes; a client just closes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// No empty line within `HeadLimits::head_bytes_max`.
+    HeadTooLarge {
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// More header lines than `HeadLimits::headers_max`.
+    TooManyHeaders {
+        /// Lines allowed.
+        max: usize,
+    },
+    /// A line that ends in LF without CR (RFC 9112 section 2.2).
+    BareLf,
+    /// A header value continued on the next line (RFC 9112 section 5.2).
+    ObsoleteFolding,
+    /// A header name that is not a token, or is followed by a space (RFC 9112 section 5.1).
+    HeaderName,
+    /// A control byte in a header value (RFC 9110 section 5.5).
+    HeaderValue,
+    /// A request line or status line that is not one of HTTP/1 (RFC 9112 sections 3 and 4).
+    StartLine,
+    /// A method other than GET (RFC 6455 section 4.2.1).
+    Method,
+    /// A version of HTTP other than 1.1 and its successors 1.2-1.9 (RFC 6455 section 4.2.1).
+    HttpVersion,
+    /// A request target that is neither a path nor an absolute `http` or `https` URI.
+    Target,
+    /// A header that the handshake needs.
+    MissingHeader(&'static str),
+    /// A header that must stand once at most.
+    DuplicateHeader(&'static str),
+    /// A `Host` that is not `host` or `host:port` (RFC 9112 section 3.2).
+    Host,
+    /// A request with content, which an upgrade must not have: its bytes would be taken for
+    /// frames by one side and for a body by another.
+    Body,
+    /// `Upgrade` does not list `websocket` (RFC 6455 sections 4.1 and 4.2.1).
+    Upgrade,
+    /// `Connection` does not list `Upgrade` (RFC 6455 sections 4.1 and 4.2.1).
+    Connection,
+    /// `Sec-WebSocket-Version` is missing or not 13 (RFC 6455 section 4.4).
+    Version,
+    /// A `Sec-WebSocket-Key` that is not the base64 of 16 bytes (RFC 6455 section 4.2.1).
+    Key,
+    /// An `Origin` with bytes other than visible ASCII and space (RFC 6454 section 7).
+    Origin,
+    /// A `Sec-WebSocket-Protocol` that offers something other than tokens (RFC 6455 section 4.1).
+    Subprotocol,
+    /// The server answered something other than 101. Redirects and authentication are the
+    /// caller's business: nothing is followed silently.
+    Refused(Box<Response>),
+    /// A `Sec-WebSocket-Accept` that does not belong to our key (RFC 6455 section 4.1).
+    AcceptMismatch,
+    /// The server chose a sub-protocol that was not offered (RFC 6455 section 4.1).
+    SubprotocolNotRequested,
+    /// The server chose an extension, and none was offered (RFC 6455 section 4.1).
+    ExtensionNotRequested,
+    /// A wrong call on our own side. Nothing went on the wire.
+    Usage(HandshakeUsage),
+}
+
+/// A wrong call on our own side: what it was, and what to do instead.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum HandshakeUsage {
+    /// `Accept` names a sub-protocol that the client did not offer.
+    SubprotocolNotOffered(String),
+    /// A sub-protocol that is not a token.
+    SubprotocolToken(String),
+    /// A sub-protocol offered twice.
+    SubprotocolTwice(String),
+    /// A header name that is not a token.
+    HeaderName(String),
+    /// The value of this header has bytes other than visible ASCII, space and tab.
+    HeaderValue(String),
+    /// A header that the handshake writes itself.
+    ReservedHeader(String),
+    /// An origin with bytes other than visible ASCII and space, or an empty one.
+    Origin,
+    /// A host that is not `host` or `host:port`.
+    Host(String),
+    /// A target that does not begin with `/`, or has bytes other than visible ASCII, or a `#`.
+    Target,
+    /// A status that cannot refuse a handshake.
+    Status(u16),
+}
+
+impl HandshakeError {
+    /// The status with which a server answers.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => 431,
+            Self::Method => 405,
+            Self::HttpVersion => 505,
+            Self::Version => 426,
+            Self::Usage(_) => 500,
+            _ => 400,
+        }
+    }
+
+    /// The answer of a server: [`Self::status`], what that status must carry, and the rule as
+    /// text. A usage error is ours, so its 500 tells the client nothing more.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        Refusal::of_error(self)
+    }
+
+    /// The rule that was broken, without the particulars.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::HeadTooLarge { .. } => "the head is too large",
+            Self::TooManyHeaders { .. } => "the head has too many header lines",
+            Self::BareLf => "a line must end in CR LF",
+            Self::ObsoleteFolding => "a header value must not continue on the next line",
+            Self::HeaderName => "a header line must begin with a name and a colon",
+            Self::HeaderValue => "a header value must not hold control bytes",
+            Self::StartLine => "the first line is not HTTP/1",
+            Self::Method => "the method must be GET",
+            Self::HttpVersion => "the version must be HTTP/1.1",
+            Self::Target => "the request target must be a path",
+            Self::MissingHeader(_) => "a header is missing",
+            Self::DuplicateHeader(_) => "a header stands more than once",
+            Self::Host => "Host must be a host and perhaps a port",
+            Self::Body => "an upgrade request must have no content",
+            Self::Upgrade => "Upgrade must list websocket",
+            Self::Connection => "Connection must list Upgrade",
+            Self::Version => "Sec-WebSocket-Version must be 13",
+            Self::Key => "Sec-WebSocket-Key must be the base64 of 16 bytes",
+            Self::Origin => "Origin must be visible ASCII",
+            Self::Subprotocol => "Sec-WebSocket-Protocol must list tokens",
+            Self::Refused(_) => "refused",
+            Self::AcceptMismatch => "Sec-WebSocket-Accept does not belong to the key",
+            Self::SubprotocolNotRequested => "the server chose a sub-protocol not offered",
+            Self::ExtensionNotRequested => "the server chose an extension not offered",
+            Self::Usage(_) => "wrong use of the handshake",
+        }
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Usage(usage) = self {
+            return fmt::Display::fmt(usage, f);
+        }
+        f.write_str(self.rule())?;
+        match self {
+            Self::HeadTooLarge { max } => write!(f, " (more than {max} bytes)"),
+            Self::TooManyHeaders { max } => write!(f, " (more than {max})"),
+            Self::MissingHeader(name) | Self::DuplicateHeader(name) => write!(f, " ({name})"),
+            Self::Refused(response) => {
+                write!(f, ": {}", response.status())?;
+                match response.reason() {
+                    "" => Ok(()),
+                    reason => write!(f, " {reason}"),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for HandshakeUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SubprotocolNotOffered(name) => write!(
+                f,
+                "the client did not offer sub-protocol {name:?}: choose one of Request::subprotocols, or none"
+            ),
+            Self::SubprotocolToken(name) => write!(
+                f,
+                "sub-protocol {name:?} is not a token: use letters, digits and !#$%&'*+-.^_`|~"
+            ),
+            Self::SubprotocolTwice(name) => {
+                write!(f, "sub-protocol {name:?} is offered twice: offer it once")
+            }
+            Self::HeaderName(name) => write!(
+                f,
+                "header name {name:?} is not a token: use letters, digits and !#$%&'*+-.^_`|~"
+            ),
+            Self::HeaderValue(name) => write!(
+                f,
+                "the value of header {name:?} may hold visible ASCII, spaces and tabs only"
+            ),
+            Self::ReservedHeader(name) => write!(
+                f,
+                "header {name:?} is written by the handshake itself: leave it out, or use the option made for it"
+            ),
+            Self::Origin => f.write_str("an origin is visible ASCII, like https://example.com"),
+            Self::Host(host) => write!(
+                f,
+                "{host:?} is not a host: give host or host:port, an IPv6 address in brackets"
+            ),
+            Self::Target => f.write_str(
+                "a target is a path and perhaps a query: begin with '/', percent-encode, no '#'",
+            ),
+            Self::Status(status) => write!(
+                f,
+                "status {status} cannot refuse a handshake: use 300-303 or 305-599"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for HandshakeError {}
+impl core::error::Error for HandshakeUsage {}
+
+impl From<HandshakeUsage> for HandshakeError {
+    fn from(usage: HandshakeUsage) -> Self {
+        Self::Usage(usage)
+    }
+}

@@ -1,0 +1,85 @@
+//! Header lines that the application adds to a head of ours.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::error::{HandshakeError, HandshakeUsage};
+use super::syntax::{is_plain_value, is_token};
+
+/// Which head a line is added to; every head keeps some names to itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeadOf {
+    Request,
+    Accept,
+    Refusal,
+}
+
+impl HeadOf {
+    fn reserves(self, name: &str) -> bool {
+        let is = |names: &[&str]| names.iter().any(|n| n.eq_ignore_ascii_case(name));
+        let websocket = name
+            .get(..14)
+            .is_some_and(|prefix| prefix.eq_ignore_ascii_case("sec-websocket-"));
+        // They say where the head's message ends: ours to say, in every head.
+        is(&["connection", "content-length", "transfer-encoding"])
+            || match self {
+                Self::Request => websocket || is(&["host", "upgrade", "origin"]),
+                Self::Accept => websocket || is(&["upgrade"]),
+                Self::Refusal => false,
+            }
+    }
+}
+
+/// Lines that were checked when they were added: nothing in them can end a line early.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    pub(super) fn add(
+        &mut self,
+        head: HeadOf,
+        name: String,
+        value: String,
+    ) -> Result<(), HandshakeError> {
+        if !is_token(name.as_bytes()) {
+            return Err(HandshakeUsage::HeaderName(name).into());
+        }
+        if head.reserves(&name) {
+            return Err(HandshakeUsage::ReservedHeader(name).into());
+        }
+        if !is_plain_value(value.as_bytes()) {
+            return Err(HandshakeUsage::HeaderValue(name).into());
+        }
+        self.0.push((name, value));
+        Ok(())
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
+    }
+
+    pub(super) fn write(&self, head: &mut Vec<u8>) {
+        for (name, value) in self.iter() {
+            write_line(head, name, value.as_bytes());
+        }
+    }
+}
+
+/// Names only: values hold cookies and tokens, which have no place in a log.
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(n, _)| n)).finish()
+    }
+}
+
+pub(super) fn write_line(head: &mut Vec<u8>, name: &str, value: &[u8]) {
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b": ");
+    head.extend_from_slice(value);
+    head.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,333 @@
+//! The server's side: a request head in, a 101 or a refusal out (RFC 6455 section 4.2).
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::accept::{Accept, accept_key, is_key};
+use super::error::{HandshakeError, HandshakeUsage};
+use super::fields::write_line;
+use super::head::{Head, HeadLimits, HeadScan, Span, first_line};
+use super::syntax::{
+    http_version, is_authority, is_origin_form, is_plain_value, is_target_text, is_token,
+    split_once,
+};
+
+/// Reads one request head from a buffer that grows, looking at every byte once.
+///
+/// Call [`Self::parse`] whenever bytes were added, until it gives a request or an error.
+#[derive(Clone, Default, Debug)]
+pub struct ServerHandshake {
+    limits: HeadLimits,
+    scan: HeadScan,
+}
+
+impl ServerHandshake {
+    /// A handshake of which nothing was received yet.
+    #[must_use]
+    pub fn new(limits: HeadLimits) -> Self {
+        Self {
+            limits,
+            scan: HeadScan::default(),
+        }
+    }
+
+    /// The request and the bytes that its head takes, `None` while the head is not complete.
+    ///
+    /// `bytes` is all that was received so far: the same buffer in every call, only longer. What
+    /// follows the head is the first frames, and stays the caller's.
+    ///
+    /// # Errors
+    /// The rule that the head breaks. A wrong method shows in the first bytes, a bare LF at its
+    /// line; every other rule is judged at the head's end.
+    pub fn parse(&mut self, bytes: &[u8]) -> Result<Option<(Request, usize)>, HandshakeError> {
+        let max = self.limits.head_bytes();
+        check_method(&bytes[..bytes.len().min(max)])?;
+        let Some(end) = self.scan.end(bytes, max)? else {
+            return Ok(None);
+        };
+        Ok(Some((Request::of_head(&bytes[..end], &self.limits)?, end)))
+    }
+}
+
+/// Says no at the first byte that is not of `GET `, so that TLS or another protocol on this port
+/// gets its answer at once and not at a deadline.
+fn check_method(bytes: &[u8]) -> Result<(), HandshakeError> {
+    let Some(at) = bytes.iter().zip(b"GET ").position(|(a, b)| a != b) else {
+        return Ok(());
+    };
+    let another_method = match bytes[at] {
+        b' ' => at > 0,
+        b => is_token(&[b]),
+    };
+    Err(if another_method {
+        HandshakeError::Method
+    } else {
+        HandshakeError::StartLine
+    })
+}
+
+/// A valid opening handshake from a client: look at it, then [`Self::accept`] it or answer with a
+/// [`Refusal`](super::Refusal).
+///
+/// ```
+/// use tickwire::{Accept, HeadLimits, Request};
+///
+/// let received = b"GET /feed?depth=5 HTTP/1.1\r\nHost: example.com\r\n\
+///     Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+///     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+///     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat, ticks\r\n\r\n";
+/// let (request, consumed) = Request::parse(received, &HeadLimits::default())?.expect("whole");
+/// assert_eq!((request.path(), request.query()), ("/feed", Some("depth=5")));
+/// assert_eq!(consumed, received.len());
+///
+/// let answer = request.accept(&Accept::new().subprotocol("ticks"))?;
+/// assert!(answer.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+/// # Ok::<(), tickwire::HandshakeError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    head: Head,
+    /// Path and query.
+    target: Span,
+    /// The part of the target before `?`.
+    path: Span,
+    /// The part of the target after `?`.
+    query: Option<Span>,
+    host: Span,
+    key: Span,
+}
+
+impl Request {
+    /// The request and the bytes that its head takes, `None` while the head is not complete.
+    ///
+    /// Looks at all bytes in every call; for a buffer that grows use [`ServerHandshake`].
+    ///
+    /// # Errors
+    /// The rule that the head breaks.
+    pub fn parse(
+        bytes: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<Option<(Self, usize)>, HandshakeError> {
+        ServerHandshake::new(*limits).parse(bytes)
+    }
+
+    fn of_head(bytes: &[u8], limits: &HeadLimits) -> Result<Self, HandshakeError> {
+        let (line, headers_at) = first_line(bytes);
+        let (raw_target, version) = request_line(line)?;
+        match http_version(version) {
+            Some((1, 1..)) => {}
+            Some(_) => return Err(HandshakeError::HttpVersion),
+            None => return Err(HandshakeError::StartLine),
+        }
+        let target = Target::parse(raw_target)?;
+        let mut spelled_anew = Vec::new();
+        if target.text.first() != Some(&b'/') {
+            spelled_anew.push(b'/');
+            spelled_anew.extend_from_slice(target.text);
+        }
+        let head = Head::parse(bytes, headers_at, &spelled_anew, limits)?;
+
+        let host = head
+            .unique("Host")?
+            .ok_or(HandshakeError::MissingHeader("Host"))?;
+        if !is_authority(host) {
+            return Err(HandshakeError::Host);
+        }
+        let key = check_headers(&head)?;
+
+        let (text, text_at) = if spelled_anew.is_empty() {
+            (target.text, Span::of(target.text, bytes).start())
+        } else {
+            (spelled_anew.as_slice(), bytes.len())
+        };
+        let (path, query) = split_once(text, b'?');
+        Ok(Self {
+            target: Span::new(text_at, text.len()),
+            path: Span::new(text_at, path.len()),
+            query: query.map(|q| Span::new(text_at + path.len() + 1, q.len())),
+            // RFC 9112 section 3.2.2: an absolute target overrides Host.
+            host: match target.authority {
+                Some(authority) => Span::of(authority, bytes),
+                None => head.span_of(host),
+            },
+            key: head.span_of(key),
+            head,
+        })
+    }
+
+    /// The answer that accepts: the head of a 101, ready to be sent.
+    ///
+    /// # Errors
+    /// [`HandshakeUsage::SubprotocolNotOffered`] if `accept` names a sub-protocol that the client
+    /// did not offer.
+    pub fn accept(&self, accept: &Accept) -> Result<Vec<u8>, HandshakeError> {
+        let mut out = Vec::with_capacity(256);
+        out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        write_line(&mut out, "Upgrade", b"websocket");
+        write_line(&mut out, "Connection", b"Upgrade");
+        let proof = accept_key(self.head.bytes(self.key));
+        write_line(&mut out, "Sec-WebSocket-Accept", proof.as_bytes());
+        if let Some(name) = &accept.subprotocol {
+            if !self.subprotocols().any(|offered| offered == name) {
+                return Err(HandshakeUsage::SubprotocolNotOffered(name.clone()).into());
+            }
+            write_line(&mut out, "Sec-WebSocket-Protocol", name.as_bytes());
+        }
+        accept.headers.write(&mut out);
+        out.extend_from_slice(b"\r\n");
+        Ok(out)
+    }
+
+    /// The path, from its `/` to before the `?`, percent-encoded as received.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.head.text(self.path)
+    }
+
+    /// The query, from after the `?`, percent-encoded as received.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.query.map(|query| self.head.text(query))
+    }
+
+    /// Path and query, percent-encoded as received.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.head.text(self.target)
+    }
+
+    /// The host that the client means, with its port if it gave one. An absolute target overrides
+    /// the `Host` header (RFC 9112 section 3.2.2).
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.head.text(self.host)
+    }
+
+    /// The origin of the page whose script connects; `None` from most clients that are no browser.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        let value = self.head.values("Origin").next()?;
+        core::str::from_utf8(value).ok()
+    }
+
+    /// The sub-protocols offered, the client's favourite first, across all header lines.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.head
+            .list("Sec-WebSocket-Protocol")
+            .filter_map(|name| core::str::from_utf8(name).ok())
+    }
+
+    /// The extensions offered, each with its parameters as received
+    /// (`permessage-deflate; client_max_window_bits`), across all header lines.
+    pub fn extensions(&self) -> impl Iterator<Item = &[u8]> {
+        self.head.list("Sec-WebSocket-Extensions")
+    }
+
+    /// All header lines in order, names as received, values without surrounding white space.
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+        self.head.headers()
+    }
+
+    /// The first header line with that name; case does not count.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.head
+            .headers()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+}
+
+/// Without query and header values: they hold tokens and cookies, which have no place in a log.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("host", &self.host())
+            .field("path", &self.path())
+            .field("headers", &self.headers().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Target and version of `GET target version`; the method was checked already.
+fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), HandshakeError> {
+    let rest = line
+        .strip_prefix(b"GET ")
+        .ok_or(HandshakeError::StartLine)?;
+    match split_once(rest, b' ') {
+        (target, Some(version)) => Ok((target, version)),
+        _ => Err(HandshakeError::StartLine),
+    }
+}
+
+/// A request target, reduced to what an origin server needs.
+struct Target<'a> {
+    /// Of an absolute target only.
+    authority: Option<&'a [u8]>,
+    /// Path and query; the `/` may be missing in an absolute target.
+    text: &'a [u8],
+}
+
+impl<'a> Target<'a> {
+    fn parse(raw: &'a [u8]) -> Result<Self, HandshakeError> {
+        if is_origin_form(raw) {
+            return Ok(Self {
+                authority: None,
+                text: raw,
+            });
+        }
+        let rest = after_scheme(raw, b"http://")
+            .or_else(|| after_scheme(raw, b"https://"))
+            .ok_or(HandshakeError::Target)?;
+        let end = rest
+            .iter()
+            .position(|b| matches!(b, b'/' | b'?'))
+            .unwrap_or(rest.len());
+        let (authority, text) = rest.split_at(end);
+        if !is_authority(authority) || !is_target_text(text) {
+            return Err(HandshakeError::Target);
+        }
+        Ok(Self {
+            authority: Some(authority),
+            text,
+        })
+    }
+}
+
+fn after_scheme<'a>(raw: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = raw.split_at_checked(scheme.len())?;
+    head.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+/// The rules of RFC 6455 section 4.2.1 on headers; gives the key.
+fn check_headers(head: &Head) -> Result<&[u8], HandshakeError> {
+    let has_content = |value: &[u8]| value.is_empty() || value.iter().any(|&b| b != b'0');
+    if head.values("Transfer-Encoding").next().is_some()
+        || head.values("Content-Length").any(has_content)
+    {
+        return Err(HandshakeError::Body);
+    }
+    if !head.lists("Upgrade", "websocket") {
+        return Err(HandshakeError::Upgrade);
+    }
+    if !head.lists("Connection", "upgrade") {
+        return Err(HandshakeError::Connection);
+    }
+    if head.unique("Sec-WebSocket-Version")? != Some(b"13") {
+        return Err(HandshakeError::Version);
+    }
+    let key = head
+        .unique("Sec-WebSocket-Key")?
+        .ok_or(HandshakeError::MissingHeader("Sec-WebSocket-Key"))?;
+    if !is_key(key) {
+        return Err(HandshakeError::Key);
+    }
+    // An origin that cannot be read must not pass for one that is not there.
+    if !head.unique("Origin")?.is_none_or(is_plain_value) {
+        return Err(HandshakeError::Origin);
+    }
+    if !head.list("Sec-WebSocket-Protocol").all(is_token) {
+        return Err(HandshakeError::Subprotocol);
+    }
+    Ok(key)
+}

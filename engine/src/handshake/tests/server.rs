@@ -1,0 +1,477 @@
+//! The server's rules.
+
+use super::*;
+
+const FIRST: &str = "GET /feed?depth=5 HTTP/1.1";
+const LINES: &[&str] = &[
+    "Host: example.com:8080",
+    "Upgrade: websocket",
+    "Connection: keep-alive, Upgrade",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version: 13",
+    "Origin: https://example.com",
+    "Sec-WebSocket-Protocol: chat, ticks",
+    "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
+];
+
+fn parse(bytes: &[u8], limits: HeadLimits) -> Verdict<Request> {
+    let fresh = || ServerHandshake::new(limits);
+    let verdict = assert_one_verdict(bytes, fresh, ServerHandshake::parse);
+    assert_eq!(Request::parse(bytes, &limits), verdict);
+    verdict
+}
+
+/// The request of a head that must be good, with frames glued to it.
+#[track_caller]
+fn request(head: &[u8]) -> Request {
+    let glued = [head, GLUED].concat();
+    match parse(&glued, HeadLimits::default()) {
+        Ok(Some((request, consumed))) => {
+            assert_eq!(&glued[consumed..], GLUED, "bytes after the head");
+            request
+        }
+        other => panic!("{other:?} of {}", String::from_utf8_lossy(head)),
+    }
+}
+
+#[track_caller]
+fn error(head: &[u8]) -> HandshakeError {
+    parse(&[head, GLUED].concat(), HeadLimits::default()).unwrap_err()
+}
+
+fn with_lines(lines: &[impl AsRef<str>]) -> Vec<u8> {
+    let lines: Vec<_> = lines.iter().map(AsRef::as_ref).collect();
+    head(FIRST, &lines)
+}
+
+#[test]
+fn what_a_request_tells() {
+    let request = request(&head(FIRST, LINES));
+    assert_eq!(request.path(), "/feed");
+    assert_eq!(request.query(), Some("depth=5"));
+    assert_eq!(request.target(), "/feed?depth=5");
+    assert_eq!(request.host(), "example.com:8080");
+    assert_eq!(request.origin(), Some("https://example.com"));
+    assert_eq!(
+        request.subprotocols().collect::<Vec<_>>(),
+        ["chat", "ticks"]
+    );
+    assert_eq!(
+        request.extensions().collect::<Vec<_>>(),
+        [b"permessage-deflate; client_max_window_bits"]
+    );
+    assert_eq!(request.header("UPGRADE"), Some(&b"websocket"[..]));
+    assert_eq!(request.header("Cookie"), None);
+    let names: Vec<_> = request.headers().map(|(name, _)| name).collect();
+    let expected: Vec<_> = LINES.iter().map(|l| l.split(':').next().unwrap()).collect();
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn the_request_of_the_rfc() {
+    let head = head(
+        "GET /chat HTTP/1.1",
+        &[
+            "Host: server.example.com",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Origin: http://example.com",
+            "Sec-WebSocket-Protocol: chat, superchat",
+            "Sec-WebSocket-Version: 13",
+        ],
+    );
+    let answer = request(&head).accept(&Accept::new().subprotocol("chat"));
+    assert_eq!(
+        answer.unwrap(),
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+          Sec-WebSocket-Protocol: chat\r\n\r\n"
+    );
+}
+
+#[test]
+fn spellings_that_are_legal() {
+    for (name, by) in [
+        ("Upgrade", &["upgrade: WebSocket"][..]),
+        ("Upgrade", &["UPGRADE:\t h2c , websocket ,"]),
+        ("Upgrade", &["Upgrade: h2c", "Upgrade: websocket"]),
+        ("Connection", &["Connection:upgrade"]),
+        (
+            "Connection",
+            &["Connection: keep-alive", "connection: UPGRADE"],
+        ),
+        ("Sec-WebSocket-Version", &["sec-websocket-version: 13  "]),
+        ("Host", &["Host: [::1]:9"]),
+        ("Origin", &["Origin: null", "Content-Length: 0"]),
+        ("Origin", &[]),
+        ("Sec-WebSocket-Protocol", &["Sec-WebSocket-Protocol:"]),
+        ("Sec-WebSocket-Extensions", &["X-Opaque: \u{e9}\u{fc}"]),
+    ] {
+        let lines = replaced(LINES, name, by);
+        request(&with_lines(&lines));
+    }
+    request(&head("GET / HTTP/1.9", LINES));
+}
+
+#[test]
+fn targets() {
+    for (target, expected, host) in [
+        ("/", "/", "example.com:8080"),
+        ("//a/../b", "//a/../b", "example.com:8080"),
+        ("/?", "/?", "example.com:8080"),
+        ("/a?b?c=%20|{}", "/a?b?c=%20|{}", "example.com:8080"),
+        ("http://h/p?q", "/p?q", "h"),
+        ("HTTPS://h:1/", "/", "h:1"),
+        ("http://h", "/", "h"),
+        ("http://[::1]?q/r", "/?q/r", "[::1]"),
+    ] {
+        let request = request(&head(&format!("GET {target} HTTP/1.1"), LINES));
+        assert_eq!(request.target(), expected, "{target}");
+        assert_eq!(request.host(), host, "{target}");
+        let (path, query) = match expected.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (expected, None),
+        };
+        assert_eq!((request.path(), request.query()), (path, query));
+        // The table of headers is not disturbed by a target spelled anew.
+        assert_eq!(request.header("host"), Some(&b"example.com:8080"[..]));
+        assert!(request.accept(&Accept::new()).is_ok());
+    }
+    for target in [
+        "*",
+        "feed",
+        "h:80",
+        "ws://h/",
+        "http:///p",
+        "http://",
+        "http://u@h/",
+        "http:/h",
+        "/a#b",
+        "/\u{e9}",
+        "/a\tb",
+        "/a\x01",
+        "?q",
+    ] {
+        let head = head(&format!("GET {target} HTTP/1.1"), LINES);
+        assert_eq!(error(&head), HandshakeError::Target, "{target}");
+    }
+}
+
+#[test]
+fn first_lines_that_are_refused() {
+    use HandshakeError::{HttpVersion, Method, StartLine};
+    for (first, expected) in [
+        ("POST / HTTP/1.1", Method),
+        ("get / HTTP/1.1", Method),
+        ("GETX / HTTP/1.1", Method),
+        ("GE / HTTP/1.1", Method),
+        ("PRI * HTTP/2.0", Method),
+        ("GET / HTTP/1.0", HttpVersion),
+        ("GET / HTTP/0.9", HttpVersion),
+        ("GET / HTTP/2.0", HttpVersion),
+        ("GET / http/1.1", StartLine),
+        ("GET / HTTP/1.10", StartLine),
+        ("GET / HTTP/1", StartLine),
+        ("GET / HTTP/1.1 ", StartLine),
+        ("GET /  HTTP/1.1", StartLine),
+        ("GET / a HTTP/1.1", StartLine),
+        ("GET /", StartLine),
+        ("GET ", StartLine),
+        ("", StartLine),
+        (" GET / HTTP/1.1", StartLine),
+        ("\r\nGET / HTTP/1.1", StartLine),
+        ("GET / HTTP/1.1\rX: y", StartLine),
+        ("\x16\x03\x01", StartLine),
+    ] {
+        assert_eq!(error(&head(first, LINES)), expected, "{first:?}");
+    }
+}
+
+#[test]
+fn header_lines_that_are_refused() {
+    use HandshakeError as E;
+    for (name, by, expected) in [
+        ("Host", &[][..], E::MissingHeader("Host")),
+        ("Host", &["Host: a", "host: a"], E::DuplicateHeader("Host")),
+        ("Host", &["Host:"], E::Host),
+        ("Host", &["Host: a, b"], E::Host),
+        ("Host", &["Host: u@h"], E::Host),
+        ("Upgrade", &[], E::Upgrade),
+        ("Upgrade", &["Upgrade: websockets, web socket"], E::Upgrade),
+        ("Upgrade", &["Upgrade: \"websocket\""], E::Upgrade),
+        ("Connection", &[], E::Connection),
+        ("Connection", &["Connection: keep-alive"], E::Connection),
+        ("Sec-WebSocket-Version", &[], E::Version),
+        (
+            "Sec-WebSocket-Version",
+            &["Sec-WebSocket-Version: 8"],
+            E::Version,
+        ),
+        (
+            "Sec-WebSocket-Version",
+            &["Sec-WebSocket-Version: 013"],
+            E::Version,
+        ),
+        (
+            "Sec-WebSocket-Version",
+            &["Sec-WebSocket-Version: 13, 8"],
+            E::Version,
+        ),
+        (
+            "Sec-WebSocket-Version",
+            &["Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 13"],
+            E::DuplicateHeader("Sec-WebSocket-Version"),
+        ),
+        (
+            "Sec-WebSocket-Key",
+            &[],
+            E::MissingHeader("Sec-WebSocket-Key"),
+        ),
+        ("Sec-WebSocket-Key", &["Sec-WebSocket-Key:"], E::Key),
+        (
+            "Sec-WebSocket-Key",
+            &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j"],
+            E::Key,
+        ),
+        (
+            "Sec-WebSocket-Key",
+            &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ"],
+            E::Key,
+        ),
+        (
+            "Sec-WebSocket-Key",
+            &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWU="],
+            E::Key,
+        ),
+        (
+            "Sec-WebSocket-Key",
+            &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWVl"],
+            E::Key,
+        ),
+        (
+            "Sec-WebSocket-Key",
+            &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==AAAA"],
+            E::Key,
+        ),
+        (
+            "Sec-WebSocket-Key",
+            &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="],
+            E::Key,
+        ),
+        (
+            "Sec-WebSocket-Key",
+            &["Sec-WebSocket-Key: dGhlIHNhbXBsZSB-b25jZQ=="],
+            E::Key,
+        ),
+        (
+            "Sec-WebSocket-Key",
+            &[
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+                "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+            ],
+            E::DuplicateHeader("Sec-WebSocket-Key"),
+        ),
+        (
+            "Origin",
+            &["Origin: a", "Origin: b"],
+            E::DuplicateHeader("Origin"),
+        ),
+        ("Origin", &["Origin: \u{e9}"], E::Origin),
+        (
+            "Sec-WebSocket-Protocol",
+            &["Sec-WebSocket-Protocol: a b"],
+            E::Subprotocol,
+        ),
+        (
+            "Sec-WebSocket-Protocol",
+            &["Sec-WebSocket-Protocol: a, \u{e9}"],
+            E::Subprotocol,
+        ),
+        ("Origin", &["Content-Length: 1"], E::Body),
+        (
+            "Origin",
+            &["Content-Length: 0", "Content-Length: 5"],
+            E::Body,
+        ),
+        ("Origin", &["Content-Length: 0, 5"], E::Body),
+        ("Origin", &["Content-Length: +0"], E::Body),
+        ("Origin", &["Content-Length:"], E::Body),
+        ("Origin", &["Transfer-Encoding: chunked"], E::Body),
+        ("Origin", &["Transfer-Encoding:"], E::Body),
+        ("Origin", &["X: a", " b"], E::ObsoleteFolding),
+        ("Origin", &["X: a", "\tb"], E::ObsoleteFolding),
+        ("Origin", &["X: a", " "], E::ObsoleteFolding),
+        ("Host", &[" Host: a"], E::ObsoleteFolding),
+        ("Origin", &["X : a"], E::HeaderName),
+        ("Origin", &["X"], E::HeaderName),
+        ("Origin", &[": a"], E::HeaderName),
+        ("Origin", &["X(y): a"], E::HeaderName),
+        ("Origin", &["X\u{e9}: a"], E::HeaderName),
+        ("Origin", &["X: a\x01"], E::HeaderValue),
+        ("Origin", &["X: a\0b"], E::HeaderValue),
+        ("Origin", &["X: \x7f"], E::HeaderValue),
+        ("Origin", &["X: a\rb"], E::HeaderValue),
+        ("Origin", &["X: a\r"], E::HeaderValue),
+        ("Origin", &["X: a\nY: b"], E::BareLf),
+        ("Origin", &["X: a\n"], E::BareLf),
+    ] {
+        let lines = replaced(LINES, name, by);
+        assert_eq!(error(&with_lines(&lines)), expected, "{by:?} for {name}");
+    }
+    // A head of bare LF only is told at its first line.
+    let unix = with_lines(LINES)
+        .iter()
+        .filter(|&&b| b != b'\r')
+        .copied()
+        .collect::<Vec<_>>();
+    assert_eq!(error(&unix), E::BareLf);
+    let line_end = unix.iter().position(|&b| b == b'\n').unwrap();
+    let early = Request::parse(&unix[..=line_end], &HeadLimits::default());
+    assert_eq!(early, Err(E::BareLf));
+}
+
+#[test]
+fn another_protocol_is_told_at_its_first_bytes() {
+    let limits = HeadLimits::default();
+    for (bytes, expected) in [
+        (&b"\x16"[..], HandshakeError::StartLine),
+        (b"P", HandshakeError::Method),
+        (b"GET\0", HandshakeError::StartLine),
+        (b"GET\t", HandshakeError::StartLine),
+    ] {
+        assert_eq!(Request::parse(bytes, &limits), Err(expected));
+        let before = &bytes[..bytes.len() - 1];
+        assert_eq!(Request::parse(before, &limits), Ok(None));
+    }
+}
+
+#[test]
+fn a_head_as_long_as_the_limit_is_taken() {
+    let good = head(FIRST, LINES);
+    let glued = [&good, GLUED].concat();
+    let limits = |head_bytes_max| HeadLimits {
+        head_bytes_max,
+        ..HeadLimits::default()
+    };
+    let exact = parse(&glued, limits(good.len())).unwrap().unwrap();
+    assert_eq!(exact.1, good.len());
+    for max in [0, 1, 3, 4, 100, good.len() - 1] {
+        let expected = HandshakeError::HeadTooLarge { max };
+        assert_eq!(parse(&glued, limits(max)), Err(expected));
+    }
+    // Nothing that a peer sends is waited for beyond the limit.
+    let endless = [b"GET /", &[b'a'; 200][..]].concat();
+    assert_eq!(Request::parse(&endless[..99], &limits(100)), Ok(None));
+    let expected = HandshakeError::HeadTooLarge { max: 100 };
+    assert_eq!(Request::parse(&endless[..100], &limits(100)), Err(expected));
+    // The cap holds against the limit itself.
+    let endless = [b"GET /", &vec![b'a'; HeadLimits::HEAD_BYTES_CAP][..]].concat();
+    let max = HeadLimits::HEAD_BYTES_CAP;
+    let expected = HandshakeError::HeadTooLarge { max };
+    assert_eq!(Request::parse(&endless, &limits(usize::MAX)), Err(expected));
+}
+
+#[test]
+fn as_many_headers_as_the_limit_are_taken() {
+    let limits = |headers_max| HeadLimits {
+        headers_max,
+        ..HeadLimits::default()
+    };
+    let parse = |bytes: &[u8], max| Request::parse(bytes, &limits(max));
+    let good = head(FIRST, LINES);
+    assert!(parse(&good, LINES.len()).unwrap().is_some());
+    for max in [0, 1, LINES.len() - 1] {
+        let expected = HandshakeError::TooManyHeaders { max };
+        assert_eq!(parse(&good, max), Err(expected));
+    }
+    let mut many = LINES.to_vec();
+    many.resize(HeadLimits::HEADERS_CAP, "X: y");
+    assert!(parse(&head(FIRST, &many), usize::MAX).unwrap().is_some());
+    many.push("X: y");
+    let max = HeadLimits::HEADERS_CAP;
+    let expected = HandshakeError::TooManyHeaders { max };
+    assert_eq!(parse(&head(FIRST, &many), usize::MAX), Err(expected));
+}
+
+#[test]
+fn offers_over_several_lines_keep_their_order() {
+    let lines = replaced(
+        LINES,
+        "Sec-WebSocket-Protocol",
+        &[
+            "Sec-WebSocket-Protocol: c,, a",
+            "X: y",
+            "sec-websocket-protocol: b ,",
+            "Sec-WebSocket-Extensions: x; p=\"1,2\", y",
+        ],
+    );
+    let request = request(&with_lines(&lines));
+    assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["c", "a", "b"]);
+    assert_eq!(
+        request.extensions().collect::<Vec<_>>(),
+        [
+            &b"x; p=\"1,2\""[..],
+            b"y",
+            b"permessage-deflate; client_max_window_bits"
+        ]
+    );
+    for name in ["a", "b", "c"] {
+        let answer = request.accept(&Accept::new().subprotocol(name)).unwrap();
+        let (_, lines, _) = take_apart(&answer);
+        assert!(lines.contains(&format!("Sec-WebSocket-Protocol: {name}")));
+    }
+}
+
+#[test]
+fn an_answer_takes_only_what_was_offered() {
+    let request = request(&head(FIRST, LINES));
+    for name in ["Chat", "", "chat, ticks", "chat\r\nX: y", "other"] {
+        let error = request
+            .accept(&Accept::new().subprotocol(name))
+            .unwrap_err();
+        let expected = HandshakeUsage::SubprotocolNotOffered(name.into());
+        assert_eq!(error, expected.into());
+    }
+    let accept = Accept::new().header("Set-Cookie", "a=b").unwrap();
+    let (first, lines, rest) = take_apart(&request.accept(&accept).unwrap());
+    assert_eq!(first, "HTTP/1.1 101 Switching Protocols");
+    assert_eq!(
+        lines,
+        [
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+            "Set-Cookie: a=b",
+        ]
+    );
+    assert!(rest.is_empty());
+}
+
+/// One byte of a good request replaced by every other: no panic, and one verdict however it is
+/// cut. A request that is still taken still has what the rules ask for.
+#[test]
+fn one_mutated_byte() {
+    let good = [&head(FIRST, LINES), GLUED].concat();
+    let limits = HeadLimits::default();
+    let mut taken = 0;
+    for at in 0..good.len() {
+        let mut bytes = good.clone();
+        for value in 0..=u8::MAX {
+            bytes[at] = value;
+            let whole = Request::parse(&bytes, &limits);
+            let mut grown = ServerHandshake::new(limits);
+            let _ = grown.parse(&bytes[..at]);
+            let _ = grown.parse(&bytes[..=at]);
+            assert_eq!(grown.parse(&bytes), whole, "{value:#x} at {at}");
+            if let Ok(Some((request, consumed))) = whole {
+                taken += 1;
+                assert!(request.target().starts_with('/'));
+                assert!(!request.host().is_empty());
+                assert_eq!(&bytes[consumed - 4..consumed], b"\r\n\r\n");
+                assert!(request.accept(&Accept::new()).is_ok());
+            }
+        }
+    }
+    assert!(taken > 1000, "the sweep sees both verdicts: {taken} taken");
+}
