@@ -4,12 +4,27 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod buf;
+mod config;
+mod conn;
 mod error;
+mod frame;
 mod handshake;
+mod role;
+mod session;
 mod time;
 
 #[cfg(feature = "std")]
 mod driver;
 
+pub use buf::BufPool;
+pub use config::{Config, ConfigError, Delivery, Flush, Settings};
+pub use conn::{
+    Batch, Claim, Kind, Message, Outbox, OwnedMessage, Part, PreparedMessage, Transmit, Utf8Bytes,
+};
 pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};
+pub use frame::close::CloseReason;
+pub use frame::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};
+pub use role::Role;
+pub use session::{End, Entropy, ReadSide, Session, Shutdown, Stats, WriteSide};
 pub use time::Timestamp;

@@ -13,9 +13,6 @@ use super::syntax::is_token;
 /// RFC 6455 section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Bytes of the base64 of a 16-byte nonce.
-const KEY_BYTES: usize = 24;
-
 /// The `Sec-WebSocket-Accept` that proves a `Sec-WebSocket-Key`, 28 characters.
 ///
 /// ```
@@ -38,8 +35,9 @@ pub(super) fn encode_key(nonce: [u8; 16]) -> String {
 
 /// Whether a key is the base64 of 16 bytes, in the one spelling that base64 has for them.
 pub(super) fn is_key(key: &[u8]) -> bool {
-    let mut nonce = [0; KEY_BYTES];
-    key.len() == KEY_BYTES && matches!(STANDARD.decode_slice(key, &mut nonce), Ok(16))
+    // Base64 is decoded three bytes at a time: 18 are the least that take 16.
+    let mut nonce = [0; 18];
+    matches!(STANDARD.decode_slice(key, &mut nonce), Ok(16))
 }
 
 /// What the application adds to the answer that accepts.

@@ -119,6 +119,7 @@ fn spellings_that_are_legal() {
         ("HTTP/1.1 101", ""),
         ("HTTP/1.1 101 ", ""),
         ("HTTP/1.2 101 a  b", "a  b"),
+        ("HTTP/1.1 101 a\tb", "a\tb"),
         ("HTTP/1.1 101 \u{e9}", "\u{e9}"),
     ] {
         assert_eq!(response(&head(first, LINES)).reason(), reason);
@@ -271,11 +272,27 @@ fn interim_answers_are_skipped_within_the_limit() {
         let expected = HandshakeError::HeadTooLarge { max };
         assert_eq!(parse(&glued, limits(max)), Err(expected));
     }
+    // What follows an interim answer is looked at from its first byte on.
+    let last = String::from_utf8(last).unwrap().replacen("\r\n", "\n", 1);
+    let bare = [&hints, last.as_bytes()].concat();
+    assert_eq!(error(&bare), HandshakeError::BareLf);
     // A server that never comes to the point.
     let endless = b"HTTP/1.1 100 \r\n\r\n".repeat(10_000);
     let expected = HandshakeError::HeadTooLarge { max: 16 * 1024 };
     let verdict = handshake().parse(&endless, &HeadLimits::default());
     assert_eq!(verdict, Err(expected));
+}
+
+#[test]
+fn a_shorter_buffer_starts_anew() {
+    let limits = HeadLimits::default();
+    let good = head(FIRST, LINES);
+    let interim = [b"HTTP/1.1 100 \r\n\r\n", &good[..good.len() - 1]].concat();
+    let mut handshake = handshake();
+    assert_eq!(handshake.parse(&interim, &limits), Ok(None));
+    assert_eq!(handshake.parse(&good[..10], &limits), Ok(None));
+    let (_, consumed) = handshake.parse(&good, &limits).unwrap().unwrap();
+    assert_eq!(consumed, good.len());
 }
 
 #[test]

@@ -360,6 +360,8 @@ fn a_head_as_long_as_the_limit_is_taken() {
         let expected = HandshakeError::HeadTooLarge { max };
         assert_eq!(parse(&glued, limits(max)), Err(expected));
     }
+    let expected = HandshakeError::HeadTooLarge { max: 3 };
+    assert_eq!(parse(b"GETX", limits(3)), Err(expected));
     // Nothing that a peer sends is waited for beyond the limit.
     let endless = [b"GET /", &[b'a'; 200][..]].concat();
     assert_eq!(Request::parse(&endless[..99], &limits(100)), Ok(None));
@@ -370,6 +372,15 @@ fn a_head_as_long_as_the_limit_is_taken() {
     let max = HeadLimits::HEAD_BYTES_CAP;
     let expected = HandshakeError::HeadTooLarge { max };
     assert_eq!(Request::parse(&endless, &limits(usize::MAX)), Err(expected));
+}
+
+#[test]
+fn a_shorter_buffer_starts_anew() {
+    let good = head(FIRST, LINES);
+    let mut handshake = ServerHandshake::new(HeadLimits::default());
+    assert_eq!(handshake.parse(&good[..good.len() - 1]), Ok(None));
+    assert_eq!(handshake.parse(&good[..10]), Ok(None));
+    assert!(handshake.parse(&good).unwrap().is_some());
 }
 
 #[test]

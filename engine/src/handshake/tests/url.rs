@@ -90,6 +90,7 @@ fn urls_that_are_refused() {
         ("ws://::1/", E::Host),
         ("ws://[::1/", E::Host),
         ("ws://[::g]/", E::Host),
+        ("ws://a:1:2/", E::Host),
         ("ws://[::1]9/", E::Host),
         ("ws://[]/", E::Host),
         ("ws://a b/", E::Host),

@@ -1,0 +1,9 @@
+//! Bytes and cursors. Nothing here knows what the bytes mean.
+
+mod pool;
+mod recv;
+mod send;
+
+pub use pool::BufPool;
+pub(crate) use recv::RecvBuf;
+pub(crate) use send::{Chunks, Part, SendBuf};

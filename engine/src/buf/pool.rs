@@ -1,0 +1,106 @@
+//! Buffers that connections borrow while they have something in them.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Bytes of a small buffer: where the tail of a half-received frame waits between two reads.
+pub(crate) const SPILL_BYTES: usize = 4096;
+
+/// Buffers kept of each kind. More come and go with the allocator: a thread needs one of each
+/// at a time, and a few more while connections hold half-received frames.
+const SPARE_MAX: usize = 16;
+
+/// The buffers of one thread: large ones to read into, large ones to write from, and small
+/// ones for what is left between two reads.
+///
+/// An idle connection holds none. A buffer is zeroed once, when it is made; it is not cleared
+/// between uses, and only bytes that were received into it are ever lent.
+#[derive(Debug)]
+pub struct BufPool {
+    recv: Vec<Box<[u8]>>,
+    send: Vec<Box<[u8]>>,
+    spill: Vec<Box<[u8]>>,
+    recv_bytes: usize,
+    send_bytes: usize,
+}
+
+impl BufPool {
+    /// Bytes of a receive buffer under tokio, where connections may hold one each.
+    pub const RECV_BYTES: usize = 64 * 1024;
+    /// Bytes of a send buffer. A longer queue grows past it, up to `send_queue_bytes_max`.
+    pub const SEND_BYTES: usize = 64 * 1024;
+
+    /// A pool of receive buffers of `recv_bytes` (at least 4 KiB) and send buffers of
+    /// `send_bytes` (at least 4 KiB). Nothing is allocated yet.
+    #[must_use]
+    pub const fn new(recv_bytes: usize, send_bytes: usize) -> Self {
+        Self {
+            recv: Vec::new(),
+            send: Vec::new(),
+            spill: Vec::new(),
+            recv_bytes: if recv_bytes > SPILL_BYTES {
+                recv_bytes
+            } else {
+                SPILL_BYTES + 1
+            },
+            send_bytes: if send_bytes > SPILL_BYTES {
+                send_bytes
+            } else {
+                SPILL_BYTES + 1
+            },
+        }
+    }
+
+    pub(crate) const fn recv_bytes(&self) -> usize {
+        self.recv_bytes
+    }
+
+    pub(crate) fn take_recv(&mut self) -> Box<[u8]> {
+        self.recv.pop().unwrap_or_else(|| zeroed(self.recv_bytes))
+    }
+
+    pub(crate) fn take_send(&mut self) -> Box<[u8]> {
+        self.send.pop().unwrap_or_else(|| zeroed(self.send_bytes))
+    }
+
+    /// A buffer of at least `len` bytes to spill into: a small one, or one of the exact size.
+    pub(crate) fn take_spill(&mut self, len: usize) -> Box<[u8]> {
+        if len > SPILL_BYTES {
+            return zeroed(len);
+        }
+        self.spill.pop().unwrap_or_else(|| zeroed(SPILL_BYTES))
+    }
+
+    /// Takes a receive or spill buffer back; one of another size is freed.
+    pub(crate) fn give_recv(&mut self, mem: Box<[u8]>) {
+        if mem.len() == self.recv_bytes {
+            keep(&mut self.recv, mem);
+        } else if mem.len() == SPILL_BYTES {
+            keep(&mut self.spill, mem);
+        }
+    }
+
+    /// Takes a send buffer back; one that has grown is freed, so that a burst does not stay.
+    pub(crate) fn give_send(&mut self, mem: Box<[u8]>) {
+        if mem.len() == self.send_bytes {
+            keep(&mut self.send, mem);
+        }
+    }
+}
+
+impl Default for BufPool {
+    fn default() -> Self {
+        Self::new(Self::RECV_BYTES, Self::SEND_BYTES)
+    }
+}
+
+fn zeroed(len: usize) -> Box<[u8]> {
+    vec![0; len].into_boxed_slice()
+}
+
+fn keep(spare: &mut Vec<Box<[u8]>>, mem: Box<[u8]>) {
+    if spare.len() < SPARE_MAX {
+        spare.push(mem);
+    }
+}

@@ -1,0 +1,193 @@
+//! One value that holds every limit and habit of a connection, checked as a whole.
+
+use alloc::sync::Arc;
+use core::fmt;
+use core::ops::Deref;
+use core::time::Duration;
+
+/// How messages reach the application.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Delivery {
+    /// Every message in one piece.
+    #[default]
+    Whole,
+    /// Every message in the pieces in which it arrives, as [`Message::Part`](crate::Message):
+    /// nothing is assembled, so a message may be larger than memory.
+    Parts,
+}
+
+/// When queued output is written to the socket. A driver never writes more than once per
+/// connection and turn unless told to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Flush {
+    /// After every send: the lowest latency for a lone message, one system call for each.
+    Now,
+    /// When the batch of received messages has been handled, or on an explicit flush: one
+    /// system call for all that was sent meanwhile.
+    #[default]
+    EndOfBatch,
+    /// As `EndOfBatch`, and also as soon as this many bytes wait.
+    Bytes(usize),
+}
+
+/// Limits and habits of a connection.
+///
+/// ```
+/// use std::time::Duration;
+/// use tickwire::Config;
+///
+/// let settings = Config {
+///     message_bytes_max: 64 * 1024,
+///     idle_timeout: Some(Duration::from_secs(90)),
+///     ..Config::default()
+/// }
+/// .build()?;
+/// # Ok::<(), tickwire::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Payload bytes of one received message. A longer one is refused with 1009 at the header
+    /// that makes it too long. Default 16 MiB.
+    pub message_bytes_max: u64,
+    /// Payload bytes of one received frame. Default 16 MiB.
+    pub frame_bytes_max: u64,
+    /// Frames of one received message: bounds the work that empty fragments can cause.
+    /// Default 131,072, which lets 4 MiB come in pieces of 64 bytes.
+    pub fragments_max: u32,
+    /// Whole messages, or parts as they arrive. Default whole.
+    pub delivery: Delivery,
+    /// Whether Pings are answered without the application's doing. Default yes.
+    pub auto_pong: bool,
+    /// Bytes that may wait to be sent; a full queue refuses. Default 1 MiB.
+    pub send_queue_bytes_max: usize,
+    /// When output is written. Default at the end of each batch.
+    pub flush: Flush,
+    /// How often a Ping measures the round trip and proves that the peer is there. `None`:
+    /// never. Default 20 s, below the idle limit of common middleboxes.
+    pub ping_interval: Option<Duration>,
+    /// How long after a Ping its Pong, or at least some byte, must have come. Default 10 s.
+    pub pong_timeout: Duration,
+    /// How long the peer may send nothing at all. `None`: for ever. Default none.
+    pub idle_timeout: Option<Duration>,
+    /// How long the closing handshake may take. Default 2 s.
+    pub close_timeout: Duration,
+    /// How long the peer may take none of our waiting output. Default 10 s.
+    pub write_timeout: Duration,
+    /// How long the opening handshake may take, from the first byte to the last. Default 10 s.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 16 << 20,
+            frame_bytes_max: 16 << 20,
+            fragments_max: 1 << 17,
+            delivery: Delivery::Whole,
+            auto_pong: true,
+            send_queue_bytes_max: 1 << 20,
+            flush: Flush::EndOfBatch,
+            ping_interval: Some(Duration::from_secs(20)),
+            pong_timeout: Duration::from_secs(10),
+            idle_timeout: None,
+            close_timeout: Duration::from_secs(2),
+            write_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Bytes below which a send queue could not hold the largest control frames.
+const SEND_QUEUE_BYTES_MIN: usize = 1024;
+
+impl Config {
+    /// Checks the values against each other.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the field and what it must be.
+    pub fn build(self) -> Result<Settings, ConfigError> {
+        let checks = [
+            (
+                self.message_bytes_max > 0,
+                "message_bytes_max must be at least 1",
+            ),
+            (
+                self.frame_bytes_max > 0,
+                "frame_bytes_max must be at least 1",
+            ),
+            (self.fragments_max > 0, "fragments_max must be at least 1"),
+            (
+                self.delivery == Delivery::Parts
+                    || usize::try_from(self.message_bytes_max)
+                        .is_ok_and(|max| max < isize::MAX as usize / 2),
+                "message_bytes_max must fit in memory where messages are delivered whole",
+            ),
+            (
+                self.send_queue_bytes_max >= SEND_QUEUE_BYTES_MIN,
+                "send_queue_bytes_max must be at least 1024",
+            ),
+            (
+                self.send_queue_bytes_max < isize::MAX as usize / 2,
+                "send_queue_bytes_max must fit in memory",
+            ),
+            (
+                self.ping_interval != Some(Duration::ZERO),
+                "ping_interval must not be zero: use None",
+            ),
+            (
+                self.idle_timeout != Some(Duration::ZERO),
+                "idle_timeout must not be zero: use None",
+            ),
+            (
+                !self.pong_timeout.is_zero(),
+                "pong_timeout must not be zero",
+            ),
+            (
+                !self.close_timeout.is_zero(),
+                "close_timeout must not be zero",
+            ),
+            (
+                !self.write_timeout.is_zero(),
+                "write_timeout must not be zero",
+            ),
+            (
+                !self.handshake_timeout.is_zero(),
+                "handshake_timeout must not be zero",
+            ),
+        ];
+        match checks.iter().find(|(holds, _)| !holds) {
+            Some((_, what)) => Err(ConfigError(what)),
+            None => Ok(Settings(Arc::new(self))),
+        }
+    }
+}
+
+/// A [`Config`] that has been checked, shared by all connections that use it.
+#[derive(Clone, Debug)]
+pub struct Settings(Arc<Config>);
+
+impl Deref for Settings {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.0
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self(Arc::new(Config::default()))
+    }
+}
+
+/// A field of [`Config`] has a value that cannot work. Says which and what it must be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConfigError(&'static str);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for ConfigError {}

@@ -1,0 +1,320 @@
+//! The parser's loop: one call, one message.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::str;
+
+use super::inbox::{InFrame, Phase, State};
+use super::message::{Kind, Message, Part};
+use super::replies::Closing;
+use crate::config::Delivery;
+use crate::error::{Failure, Limit, Violation};
+use crate::frame::close::{self, Body};
+use crate::frame::header::{self, Header};
+use crate::frame::utf8::Invalid;
+use crate::frame::{Opcode, mask};
+
+/// The messages that the last read brought, parsed one by one as they are asked for.
+///
+/// All of them may be held at once: they live as long as the batch's borrow, not as long as
+/// the next call. A batch that is dropped early loses nothing: the next one goes on where it
+/// stopped. After an error there is nothing more.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// Received and not yet looked at; begins with a header, or inside `state.frame`.
+    rest: &'a mut [u8],
+    /// The cursor of the receive buffer that releases bytes.
+    start: &'a mut usize,
+    /// Bytes that the receive buffer can hold: a frame that fits is left there until it is
+    /// whole, a longer one goes to the assembly.
+    capacity: usize,
+    /// `None` when this batch has lent it.
+    assembly: Option<&'a mut Vec<u8>>,
+    state: &'a mut State,
+}
+
+impl From<Invalid> for Failure {
+    fn from(_: Invalid) -> Self {
+        Self::Violation(Violation::InvalidUtf8)
+    }
+}
+
+impl<'a> Iterator for Batch<'a> {
+    type Item = Result<Message<'a>, Failure>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.state.phase != Phase::Open {
+            return None;
+        }
+        match self.step() {
+            Ok(message) => message.map(Ok),
+            Err(failure) => {
+                self.state.fail(failure);
+                self.take(self.rest.len());
+                Some(Err(failure))
+            }
+        }
+    }
+}
+
+impl core::iter::FusedIterator for Batch<'_> {}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(
+        rest: &'a mut [u8],
+        start: &'a mut usize,
+        capacity: usize,
+        assembly: &'a mut Vec<u8>,
+        state: &'a mut State,
+    ) -> Self {
+        Self {
+            rest,
+            start,
+            capacity,
+            assembly: Some(assembly),
+            state,
+        }
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Option<Message<'a>>, Failure> {
+        loop {
+            if let Some(frame) = self.state.frame {
+                match self.in_frame(frame)? {
+                    Some(Some(message)) => return Ok(Some(message)),
+                    Some(None) => continue,
+                    None => return Ok(self.starve()),
+                }
+            }
+            let Some(header) = header::parse(self.rest, self.state.role)? else {
+                return Ok(self.starve());
+            };
+            if header.opcode.is_control() {
+                let Some(payload) = self.whole(&header) else {
+                    return Ok(self.starve());
+                };
+                mask::apply(payload, header.key, 0);
+                return self.control(header.opcode, payload).map(Some);
+            }
+            let kind = self.state.check(&header)?;
+            let stays = header.fin
+                && self.state.open.is_none()
+                && self.state.settings.delivery == Delivery::Whole
+                && (self.state.progress > 0
+                    || header.frame_len().is_some_and(|len| len <= self.capacity));
+            if stays {
+                return self.in_place(kind, &header);
+            }
+            if self.assembly.is_none() {
+                // Ends the batch but not for want of bytes: the next one goes on.
+                return Ok(None);
+            }
+            self.take(header.size as usize);
+            self.state.begin(kind, &header);
+        }
+    }
+
+    /// Only a read helps.
+    fn starve(&mut self) -> Option<Message<'a>> {
+        self.state.starved = true;
+        None
+    }
+
+    /// Releases the next `n` bytes and lends them.
+    #[inline]
+    fn take(&mut self, n: usize) -> &'a mut [u8] {
+        let rest = core::mem::take(&mut self.rest);
+        let (taken, rest) = rest.split_at_mut(n.min(rest.len()));
+        self.rest = rest;
+        *self.start += taken.len();
+        taken
+    }
+
+    /// The payload of the frame at the front, if all of it is there.
+    #[inline]
+    fn whole(&mut self, header: &Header) -> Option<&'a mut [u8]> {
+        let len = header.frame_len().filter(|&len| len <= self.rest.len())?;
+        self.take(len).get_mut(header.size as usize..)
+    }
+
+    /// A message of one frame, unmasked where it lies.
+    #[inline]
+    fn in_place(&mut self, kind: Kind, header: &Header) -> Result<Option<Message<'a>>, Failure> {
+        let Some(payload) = self.whole(header) else {
+            self.half(kind, header)?;
+            return Ok(self.starve());
+        };
+        let progress = core::mem::take(&mut self.state.progress);
+        let fresh = payload.get_mut(progress..).unwrap_or_default();
+        mask::apply(fresh, header.key, progress);
+        if progress > 0 && kind == Kind::Text {
+            self.state.utf8.feed(fresh)?;
+            self.state.utf8.finish()?;
+        }
+        self.state.count(payload.len());
+        lend(kind, payload).map(Some)
+    }
+
+    /// Unmasks what has come of a frame, and checks it if it is text: a byte that breaks UTF-8
+    /// is found when it arrives.
+    #[cold]
+    fn half(&mut self, kind: Kind, header: &Header) -> Result<(), Failure> {
+        let progress = self.state.progress;
+        let fresh = self
+            .rest
+            .get_mut(header.size as usize + progress..)
+            .unwrap_or_default();
+        mask::apply(fresh, header.key, progress);
+        if kind == Kind::Text {
+            self.state.utf8.feed(fresh)?;
+        }
+        self.state.progress += fresh.len();
+        Ok(())
+    }
+
+    /// Takes what has come of a frame whose header is consumed. `None`: only a read helps;
+    /// `Some(None)`: go on.
+    fn in_frame(&mut self, mut frame: InFrame) -> Result<Option<Option<Message<'a>>>, Failure> {
+        let n = usize::try_from(frame.left)
+            .unwrap_or(usize::MAX)
+            .min(self.rest.len());
+        if n == 0 && frame.left > 0 {
+            return Ok(None);
+        }
+        let data = self.take(n);
+        mask::apply(data, frame.key, 0);
+        frame.key.rotate_left(n % 4);
+        frame.left -= n as u64;
+        let ends = frame.left == 0 && frame.fin;
+        let kind = self.state.open.unwrap_or(Kind::Binary);
+        self.state.frame = (frame.left > 0).then_some(frame);
+        if kind == Kind::Text {
+            self.state.utf8.feed(data)?;
+            if ends {
+                self.state.utf8.finish()?;
+            }
+        }
+        if ends {
+            let len = usize::try_from(self.state.message_len).unwrap_or(usize::MAX);
+            self.state.count(len);
+            self.state.open = None;
+            self.state.message_len = 0;
+            self.state.fragments = 0;
+        }
+        if self.state.settings.delivery == Delivery::Parts {
+            let first = core::mem::replace(&mut self.state.first, ends);
+            if data.is_empty() && !first && !ends {
+                return Ok(Some(None));
+            }
+            return Ok(Some(Some(Message::Part(Part {
+                kind,
+                data,
+                first,
+                last: ends,
+            }))));
+        }
+        if let Some(assembly) = &mut self.assembly {
+            assembly.extend_from_slice(data);
+        }
+        if !ends {
+            return Ok(Some(None));
+        }
+        self.state.assembled = true;
+        let message = self.assembly.take().map_or(&[][..], |a| a.as_slice());
+        lend(kind, message).map(|m| Some(Some(m)))
+    }
+
+    fn control(&mut self, opcode: Opcode, payload: &'a [u8]) -> Result<Message<'a>, Failure> {
+        match opcode {
+            Opcode::Ping => {
+                if self.state.settings.auto_pong {
+                    self.state.replies.ping(payload);
+                }
+                Ok(Message::Ping(payload))
+            }
+            Opcode::Pong => {
+                if let Ok(nonce) = payload.try_into() {
+                    self.state.replies.pong = Some(nonce);
+                }
+                Ok(Message::Pong(payload))
+            }
+            _ => {
+                let close = close::parse(payload)?;
+                let echo = close.map_or(Ok(Body::EMPTY), |c| Body::new(c.code, c.reason));
+                let echo = echo.unwrap_or(Body::EMPTY); // parse has checked both
+                self.state.phase = Phase::Closed;
+                self.state.replies.closing = Some(Box::new(Closing::Echo(echo)));
+                self.take(self.rest.len());
+                Ok(Message::Close(close))
+            }
+        }
+    }
+}
+
+/// A whole message, lent.
+#[inline]
+fn lend(kind: Kind, payload: &[u8]) -> Result<Message<'_>, Failure> {
+    match kind {
+        Kind::Binary => Ok(Message::Binary(payload)),
+        Kind::Text => match str::from_utf8(payload) {
+            Ok(text) => Ok(Message::Text(text)),
+            Err(_) => Err(Violation::InvalidUtf8.into()),
+        },
+    }
+}
+
+impl State {
+    /// The rules that a data frame's header can break, given what came before it.
+    #[inline]
+    fn check(&self, header: &Header) -> Result<Kind, Failure> {
+        let kind = match (header.opcode, self.open) {
+            (Opcode::Continuation, Some(kind)) => kind,
+            (Opcode::Continuation, None) => return Err(Violation::OrphanContinuation.into()),
+            (_, Some(_)) => return Err(Violation::DataInsideMessage.into()),
+            (Opcode::Text, None) => Kind::Text,
+            _ => Kind::Binary,
+        };
+        let max = &self.settings;
+        if header.len > max.frame_bytes_max {
+            return Err(Limit::Frame {
+                len: header.len,
+                max: max.frame_bytes_max,
+            }
+            .into());
+        }
+        let len = self.message_len.saturating_add(header.len);
+        if len > max.message_bytes_max {
+            return Err(Limit::Message {
+                len,
+                max: max.message_bytes_max,
+            }
+            .into());
+        }
+        if self.fragments >= max.fragments_max {
+            return Err(Limit::Fragments {
+                max: max.fragments_max,
+            }
+            .into());
+        }
+        Ok(kind)
+    }
+
+    /// The header is consumed: its payload is taken as it arrives.
+    fn begin(&mut self, kind: Kind, header: &Header) {
+        self.open = Some(kind);
+        self.fragments += 1;
+        self.message_len = self.message_len.saturating_add(header.len);
+        self.frame = Some(InFrame {
+            left: header.len,
+            key: header.key,
+            fin: header.fin,
+        });
+    }
+
+    #[inline]
+    fn count(&mut self, len: usize) {
+        self.messages += 1;
+        self.bytes += len as u64;
+    }
+}

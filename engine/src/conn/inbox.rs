@@ -1,0 +1,284 @@
+//! The receiving half of an endpoint: bytes in, messages lent.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::batch::Batch;
+use super::message::{Kind, Message, OwnedMessage};
+use super::replies::{Closing, Replies};
+use super::text::Utf8Bytes;
+use crate::buf::{BufPool, RecvBuf};
+use crate::config::Settings;
+use crate::error::Failure;
+use crate::frame::utf8::Utf8;
+use crate::frame::{Opcode, header, mask};
+use crate::role::Role;
+
+/// An owned message takes the receive buffer with it when it fills this part of it; a smaller
+/// one is copied, so that a kept message of 32 bytes does not keep 64 KiB.
+const OWNED_SHARE: usize = 2;
+
+/// Where the receiving half stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Phase {
+    /// Frames are read.
+    Open,
+    /// The peer's Close was read. What follows is ignored.
+    Closed,
+    /// The peer broke a rule. What follows is ignored.
+    Failed,
+}
+
+/// A frame whose header is consumed and whose payload is taken as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InFrame {
+    /// Payload bytes still to come.
+    pub(super) left: u64,
+    /// The mask key, turned so that its first byte meets the next byte.
+    pub(super) key: [u8; 4],
+    /// The last frame of its message.
+    pub(super) fin: bool,
+}
+
+/// Everything the parser remembers between two reads, but for the bytes.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) settings: Settings,
+    pub(super) role: Role,
+    pub(super) phase: Phase,
+    /// The last batch ended because bytes were missing, so that it is time to read.
+    pub(super) starved: bool,
+    /// The assembly holds a message that was lent; it is cleared before the next batch.
+    pub(super) assembled: bool,
+    /// No part of the open message has been delivered.
+    pub(super) first: bool,
+    /// The open message, if its frames are taken as they arrive.
+    pub(super) open: Option<Kind>,
+    pub(super) frame: Option<InFrame>,
+    /// Frames of the open message so far.
+    pub(super) fragments: u32,
+    /// Payload bytes that the headers of the open message have announced.
+    pub(super) message_len: u64,
+    /// Payload bytes of the half-received frame at the front of the buffer that are unmasked,
+    /// and checked if they are text.
+    pub(super) progress: usize,
+    pub(super) utf8: Utf8,
+    pub(super) replies: Replies,
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+}
+
+/// The receiving half.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    buf: RecvBuf,
+    /// The payload of a message that does not come as one frame in one buffer.
+    assembly: Vec<u8>,
+    state: State,
+}
+
+impl Inbox {
+    /// `leftover` came behind the opening handshake: the first frames.
+    pub(crate) fn new(role: Role, settings: Settings, leftover: &[u8]) -> Self {
+        Self {
+            buf: RecvBuf::holding(leftover),
+            assembly: Vec::new(),
+            state: State {
+                settings,
+                role,
+                phase: Phase::Open,
+                starved: leftover.is_empty(),
+                assembled: false,
+                first: true,
+                open: None,
+                frame: None,
+                fragments: 0,
+                message_len: 0,
+                progress: 0,
+                utf8: Utf8::default(),
+                replies: Replies::default(),
+                messages: 0,
+                bytes: 0,
+            },
+        }
+    }
+
+    /// Takes a buffer to read into.
+    pub(crate) fn attach(&mut self, pool: &mut BufPool) {
+        self.buf.attach(pool);
+    }
+
+    /// Gives back what memory it can: everything, on an idle connection.
+    pub(crate) fn detach(&mut self, pool: &mut BufPool) {
+        self.buf.detach(pool);
+        self.release_assembly();
+        if self.state.open.is_none() {
+            self.assembly = Vec::new();
+        }
+    }
+
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        self.buf.space()
+    }
+
+    pub(crate) fn filled(&mut self, n: usize) {
+        self.buf.filled(n);
+        self.state.starved = false;
+        if self.state.phase != Phase::Open {
+            self.buf.clear();
+        }
+    }
+
+    /// Whether everything received so far has been looked at, so that only a read helps.
+    pub(crate) fn wants_read(&self) -> bool {
+        self.state.starved || self.buf.is_empty() || self.state.phase != Phase::Open
+    }
+
+    /// Whether the peer has closed or failed, so that no message can come any more.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state.phase != Phase::Open
+    }
+
+    /// Whether the peer's Close was read.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.phase == Phase::Closed
+    }
+
+    /// The messages in what was received.
+    pub(crate) fn batch(&mut self) -> Batch<'_> {
+        self.release_assembly();
+        self.state.starved = false;
+        let capacity = self.buf.capacity();
+        let (rest, start) = self.buf.received_mut();
+        Batch::new(rest, start, capacity, &mut self.assembly, &mut self.state)
+    }
+
+    /// The next message, owned. `None` when only a read helps.
+    pub(crate) fn next_owned(&mut self) -> Option<Result<OwnedMessage, Failure>> {
+        let received = self.buf.received().as_ptr_range();
+        let share = self.buf.capacity() / OWNED_SHARE;
+        let message = match self.batch().next()? {
+            Ok(message) => message,
+            Err(failure) => return Some(Err(failure)),
+        };
+        let (kind, data) = match message {
+            Message::Binary(data) => (Kind::Binary, data),
+            Message::Text(text) => (Kind::Text, text.as_bytes()),
+            other => return Some(Ok(other.into())),
+        };
+        let in_buffer = received.contains(&data.as_ptr());
+        if data.is_empty() || in_buffer && data.len() <= share {
+            return Some(Ok(message.into()));
+        }
+        let len = data.len();
+        let owned = if in_buffer {
+            self.take_message(len)
+        } else {
+            self.take_assembly()
+        };
+        Some(Ok(match kind {
+            Kind::Binary => OwnedMessage::Binary(owned),
+            Kind::Text => OwnedMessage::Text(Utf8Bytes::new(owned).unwrap_or_default()),
+        }))
+    }
+
+    pub(crate) fn replies(&mut self) -> &mut Replies {
+        &mut self.state.replies
+    }
+
+    /// The stream ended. `true` if that breaks off the connection: no Close had come.
+    pub(crate) fn handle_eof(&mut self) -> bool {
+        if self.state.phase != Phase::Open {
+            return false;
+        }
+        self.state.fail(Failure::Eof);
+        true
+    }
+
+    /// Nothing more is read: a deadline of ours passed.
+    pub(crate) fn stop(&mut self) {
+        self.state.phase = Phase::Failed;
+    }
+
+    /// Data messages received, and their payload bytes.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.state.messages, self.state.bytes)
+    }
+
+    /// The bytes that have been received and not delivered, as the peer could have sent them:
+    /// frames that are partly taken are put together again, masks included.
+    pub(crate) fn into_unread(self) -> Vec<u8> {
+        let Self {
+            mut buf,
+            mut assembly,
+            state,
+        } = self;
+        if state.assembled {
+            assembly.clear();
+        }
+        let mut unread = Vec::new();
+        if let Some(kind) = state.open {
+            let opcode = kind.opcode();
+            state.reframe(&mut unread, opcode, false, assembly.len(), [0; 4]);
+            unread.extend_from_slice(&assembly);
+            if let Some(frame) = state.frame {
+                let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
+                state.reframe(
+                    &mut unread,
+                    Opcode::Continuation,
+                    frame.fin,
+                    left,
+                    frame.key,
+                );
+            }
+        }
+        let (rest, _) = buf.received_mut();
+        if state.progress > 0
+            && let Ok(Some(h)) = header::parse(rest, state.role)
+            && let Some(payload) = rest.get_mut(h.size as usize..h.size as usize + state.progress)
+        {
+            mask::apply(payload, h.key, 0);
+        }
+        unread.extend_from_slice(rest);
+        unread
+    }
+
+    fn release_assembly(&mut self) {
+        if core::mem::take(&mut self.state.assembled) {
+            self.assembly.clear();
+        }
+    }
+
+    /// The message of `len` bytes that was just taken from the buffer, with the memory it
+    /// stands in: it ends where the unread bytes begin.
+    fn take_message(&mut self, len: usize) -> Bytes {
+        let (mem, unread): (Box<[u8]>, _) = self.buf.take();
+        let end = unread.start;
+        if !unread.is_empty() {
+            self.buf = RecvBuf::holding(mem.get(unread).unwrap_or_default());
+        }
+        Bytes::from(mem).slice(end.saturating_sub(len)..end)
+    }
+
+    fn take_assembly(&mut self) -> Bytes {
+        self.state.assembled = false;
+        Bytes::from(core::mem::take(&mut self.assembly))
+    }
+}
+
+impl State {
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.phase = Phase::Failed;
+        self.replies.closing = Some(Box::new(Closing::Fail(failure)));
+    }
+
+    /// Appends a header as the peer writes them.
+    fn reframe(&self, out: &mut Vec<u8>, opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) {
+        let mut bytes = [0; header::HEADER_BYTES_MAX];
+        let key = (self.role == Role::Server).then_some(key);
+        let size = header::write(&mut bytes, opcode, fin, len, key);
+        out.extend_from_slice(&bytes[..size]);
+    }
+}

@@ -1,0 +1,101 @@
+//! Deadlines that need no socket: Ping and Pong, silence.
+
+use core::time::Duration;
+
+use crate::config::Config;
+use crate::error::Deadline;
+use crate::time::Timestamp;
+
+/// When we last heard of the peer, and the Ping that asks after it.
+#[derive(Debug)]
+pub(crate) struct Keepalive {
+    /// When bytes last came.
+    heard: Timestamp,
+    /// When the next Ping goes out. Meaningless without `ping_interval`.
+    ping_at: Timestamp,
+    /// When the unanswered Ping went out.
+    pinged: Option<Timestamp>,
+    /// The payload of the unanswered, or of the next, Ping.
+    nonce: u64,
+    /// The last round trip.
+    rtt: Option<Duration>,
+}
+
+/// What [`Keepalive::handle_timeout`] found due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Due {
+    Nothing,
+    /// Send a Ping with this payload.
+    Ping([u8; 8]),
+    Fail(Deadline),
+}
+
+impl Keepalive {
+    /// `nonce` should be hard to guess, so that a peer cannot pass off another Pong as ours.
+    pub(crate) fn new(config: &Config, nonce: u64, now: Timestamp) -> Self {
+        let ping_at = now.after(config.ping_interval.unwrap_or_default());
+        Self {
+            heard: now,
+            ping_at,
+            pinged: None,
+            nonce,
+            rtt: None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn handle_read(&mut self, now: Timestamp) {
+        self.heard = now;
+    }
+
+    /// A Pong came. One that answers our Ping gives a round trip.
+    pub(crate) fn handle_pong(&mut self, payload: [u8; 8], now: Timestamp) {
+        if let Some(pinged) = self.pinged
+            && payload == self.nonce.to_be_bytes()
+        {
+            self.rtt = Some(now.since(pinged));
+            self.pinged = None;
+            // An odd step visits every value before it repeats one.
+            self.nonce = self.nonce.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    pub(crate) fn poll_timeout(&self, config: &Config) -> Option<Timestamp> {
+        let ping = config.ping_interval.map(|_| match self.pinged {
+            Some(pinged) => self.pong_deadline(config, pinged),
+            None => self.ping_at,
+        });
+        let idle = config.idle_timeout.map(|t| self.heard.after(t));
+        [ping, idle].into_iter().flatten().min()
+    }
+
+    /// Bytes of any kind since the Ping push the deadline out: a Pong may wait behind data.
+    fn pong_deadline(&self, config: &Config, pinged: Timestamp) -> Timestamp {
+        self.heard.max(pinged).after(config.pong_timeout)
+    }
+
+    pub(crate) fn handle_timeout(&mut self, config: &Config, now: Timestamp) -> Due {
+        if config
+            .idle_timeout
+            .is_some_and(|t| now >= self.heard.after(t))
+        {
+            return Due::Fail(Deadline::Idle);
+        }
+        let Some(interval) = config.ping_interval else {
+            return Due::Nothing;
+        };
+        match self.pinged {
+            Some(pinged) if now >= self.pong_deadline(config, pinged) => Due::Fail(Deadline::Pong),
+            None if now >= self.ping_at => {
+                self.pinged = Some(now);
+                self.ping_at = now.after(interval);
+                Due::Ping(self.nonce.to_be_bytes())
+            }
+            _ => Due::Nothing,
+        }
+    }
+}

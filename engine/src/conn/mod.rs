@@ -1,0 +1,24 @@
+//! RFC 6455 between frames and messages: fragments, control frames, closing, keepalive. Sans
+//! I/O: no socket, no clock, no randomness of its own.
+
+mod batch;
+mod inbox;
+mod keepalive;
+mod keys;
+mod message;
+mod outbox;
+mod prepared;
+mod replies;
+mod text;
+mod transmit;
+
+pub use batch::Batch;
+pub(crate) use inbox::Inbox;
+pub(crate) use keepalive::{Due, Keepalive};
+pub(crate) use keys::MaskKeys;
+pub use message::{Kind, Message, OwnedMessage, Part};
+pub use outbox::{Claim, Outbox};
+pub use prepared::PreparedMessage;
+pub(crate) use replies::Closing;
+pub use text::Utf8Bytes;
+pub use transmit::Transmit;

@@ -1,0 +1,628 @@
+//! The sending half of an endpoint: messages in, slices to write out.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::{Deref, DerefMut};
+use core::str;
+
+use bytes::{Bytes, BytesMut};
+
+use super::keys::MaskKeys;
+use super::message::Kind;
+use super::prepared::PreparedMessage;
+use super::replies::Payload;
+use super::transmit::Transmit;
+use crate::buf::{BufPool, SendBuf};
+use crate::config::{Flush, Settings};
+use crate::error::{CloseCode, Failure, SendError};
+use crate::frame::close::Body;
+use crate::frame::utf8::Utf8;
+use crate::frame::{CONTROL_BYTES_MAX, Opcode, header, mask};
+
+/// Payload bytes from which a shared payload is not copied: below it a copy costs less than
+/// another slice for the kernel to walk.
+const SHARED_BYTES_MIN: usize = 1024;
+
+/// Where the sending half stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Open,
+    /// Our Close is queued, behind data or in the control lane: nothing may follow it.
+    Closing,
+    /// Nothing will be written any more.
+    Dead,
+}
+
+/// The control lane: at most one frame of each kind, and they go first.
+#[derive(Debug, Default)]
+struct Control {
+    /// Encoded control frames on their way; `bytes[written..]` are still to be written.
+    bytes: Vec<u8>,
+    written: usize,
+    pong: Payload,
+    pong_due: bool,
+    ping: Payload,
+    ping_due: bool,
+    /// Close after a failure: it does not wait for data.
+    close: Option<Body>,
+}
+
+impl Control {
+    fn is_due(&self) -> bool {
+        self.pong_due || self.ping_due || self.close.is_some()
+    }
+}
+
+/// What the application sends goes here; what the socket takes comes from here.
+///
+/// A send only queues, in wire form. It is refused, and nothing of it queued, when the queue is
+/// full, so that back-pressure is seen where it can be acted on.
+#[derive(Debug)]
+pub struct Outbox {
+    settings: Settings,
+    queue: SendBuf,
+    /// Made with the first control frame.
+    control: Option<Box<Control>>,
+    /// A client's; `None` on a server, which does not mask.
+    keys: Option<Box<MaskKeys>>,
+    phase: Phase,
+    /// A message sent in parts is open, and its text is cut here.
+    parts: Option<(Kind, Utf8)>,
+    messages: u64,
+    bytes: u64,
+}
+
+impl Outbox {
+    /// `keys` make this the outbox of a client.
+    pub(crate) fn new(settings: Settings, keys: Option<MaskKeys>) -> Self {
+        Self {
+            settings,
+            queue: SendBuf::default(),
+            control: None,
+            keys: keys.map(Box::new),
+            phase: Phase::Open,
+            parts: None,
+            messages: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Queues a binary message; copies `payload`, masking on the way if we are a client.
+    ///
+    /// # Errors
+    /// [`SendError::QueueFull`], [`SendError::TooLarge`], [`SendError::Closed`],
+    /// [`SendError::MessageOpen`]; nothing is queued then.
+    #[inline]
+    pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.send_kind(Kind::Binary, payload)
+    }
+
+    /// Queues a text message.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
+        self.send_kind(Kind::Text, text.as_bytes())
+    }
+
+    #[inline]
+    fn send_kind(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
+        self.admit_data(payload.len())?;
+        self.frame(kind.opcode(), true, payload);
+        self.count(payload.len());
+        Ok(())
+    }
+
+    /// Queues a binary message without copying it, if it is large: the bytes are shared with
+    /// the caller until they are written. A client masks them in place if nobody else holds
+    /// them, else it copies.
+    ///
+    /// # Errors
+    /// As [`Self::send`], with the message handed back.
+    pub fn send_bytes(&mut self, payload: Bytes) -> Result<(), (SendError, Bytes)> {
+        self.send_shared(Kind::Binary, payload)
+    }
+
+    /// Queues a text message without copying it, if it is large.
+    ///
+    /// # Errors
+    /// As [`Self::send_bytes`].
+    pub fn send_text_bytes(
+        &mut self,
+        text: super::Utf8Bytes,
+    ) -> Result<(), (SendError, super::Utf8Bytes)> {
+        let back = text.clone();
+        self.send_shared(Kind::Text, text.into_bytes())
+            .map_err(|(e, _)| (e, back))
+    }
+
+    fn send_shared(&mut self, kind: Kind, payload: Bytes) -> Result<(), (SendError, Bytes)> {
+        let len = payload.len();
+        if let Err(e) = self.admit_data(len) {
+            return Err((e, payload));
+        }
+        let key = self.keys.as_mut().map(|k| k.next());
+        let owned = match key {
+            _ if len < SHARED_BYTES_MIN => Err(payload),
+            None => Ok(payload),
+            Some(key) => payload.try_into_mut().map(|mut own: BytesMut| {
+                mask::apply(&mut own, key, 0);
+                own.freeze()
+            }),
+        };
+        match owned {
+            Ok(shared) => {
+                let size = header::size(len, key.is_some());
+                header::write(self.queue.room(size), kind.opcode(), true, len, key);
+                self.queue.commit(size);
+                self.queue.push_shared(shared, false);
+            }
+            Err(payload) => self.frame_with(kind.opcode(), true, &payload, key),
+        }
+        self.count(len);
+        Ok(())
+    }
+
+    /// Queues a message that was encoded before.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), SendError> {
+        let payload = message.payload();
+        self.admit_data(payload.len())?;
+        let frame = &message.frame;
+        if self.keys.is_some() {
+            self.frame(message.kind.opcode(), true, payload);
+        } else if frame.len() < SHARED_BYTES_MIN {
+            self.queue.room(frame.len()).copy_from_slice(frame);
+            self.queue.commit(frame.len());
+        } else {
+            self.queue.push_shared(frame.clone(), true);
+        }
+        self.count(payload.len());
+        Ok(())
+    }
+
+    /// Queues the next part of a message, as one frame; `last` ends the message. Control frames
+    /// may go out between parts, another message not.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; [`SendError::MessageOpen`] when `kind` is not that of the open
+    /// message; [`SendError::InvalidUtf8`] for text that is not UTF-8 over all its parts.
+    pub fn send_part(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), SendError> {
+        let (opcode, mut utf8) = match self.parts {
+            None => (kind.opcode(), Utf8::default()),
+            Some((open, utf8)) if open == kind => (Opcode::Continuation, utf8),
+            Some(_) => return Err(SendError::MessageOpen),
+        };
+        self.admit(data.len())?;
+        if kind == Kind::Text {
+            let valid = utf8
+                .feed(data)
+                .and_then(|()| if last { utf8.finish() } else { Ok(()) });
+            if valid.is_err() {
+                let at = str::from_utf8(data).map_or_else(|e| e.valid_up_to(), |_| data.len());
+                return Err(SendError::InvalidUtf8 { at });
+            }
+        }
+        self.parts = (!last).then_some((kind, utf8));
+        self.frame(opcode, last, data);
+        if last {
+            self.messages += 1;
+        }
+        self.bytes += data.len() as u64;
+        Ok(())
+    }
+
+    /// Room for a binary message of `len` bytes, to be written in place.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    #[inline]
+    pub fn claim(&mut self, len: usize) -> Result<Claim<'_>, SendError> {
+        self.admit_data(len)?;
+        let key = self.keys.as_mut().map(|k| k.next());
+        let size = header::size(len, key.is_some());
+        self.queue.room(size + len);
+        Ok(Claim {
+            outbox: self,
+            len,
+            size,
+            key,
+        })
+    }
+
+    /// Queues a Ping of the application's own, ahead of data. A Ping that still waits is
+    /// replaced.
+    ///
+    /// # Errors
+    /// [`SendError::ControlTooLong`] over 125 bytes, [`SendError::Closed`].
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.admit_control(payload)?;
+        let control = self.rearm();
+        control.ping.set(payload);
+        control.ping_due = true;
+        Ok(())
+    }
+
+    /// Queues a Pong, ahead of data: the answer to a Ping where `auto_pong` is off, or a
+    /// heartbeat. A Pong that still waits is replaced.
+    ///
+    /// # Errors
+    /// As [`Self::ping`].
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.admit_control(payload)?;
+        self.answer(payload);
+        Ok(())
+    }
+
+    /// Begins the closing handshake: what is queued goes out, then the Close. Nothing can be
+    /// sent after it; messages still arrive until the peer's Close. A second call does nothing.
+    ///
+    /// # Errors
+    /// [`SendError::InvalidCloseCode`], [`SendError::ControlTooLong`] over 123 bytes.
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        let body = Body::new(code, reason)?;
+        self.close_with(&body);
+        Ok(())
+    }
+
+    pub(crate) fn close_with(&mut self, body: &Body) {
+        if self.phase == Phase::Open {
+            self.frame(Opcode::Close, true, body.as_slice());
+            self.phase = Phase::Closing;
+        }
+    }
+
+    /// Ends with a Close that waits for nothing but the frame that is half written; what is
+    /// queued behind that is dropped.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        let body = failure.close_code().and_then(|code| {
+            let reason = match failure {
+                Failure::Violation(v) => v.rule(),
+                Failure::Limit(_) => "message too big",
+                _ => "",
+            };
+            Body::new(code, reason).ok()
+        });
+        match body {
+            Some(body) if self.phase == Phase::Open => {
+                self.queue.truncate_to_mark();
+                self.phase = Phase::Closing;
+                self.rearm().close = Some(body);
+            }
+            Some(_) => {}
+            None => self.kill(),
+        }
+    }
+
+    /// Nothing will be written any more.
+    pub(crate) fn kill(&mut self) {
+        self.phase = Phase::Dead;
+        self.queue = SendBuf::default();
+        self.control = None;
+    }
+
+    /// Whether the closing handshake has begun, or the connection is gone.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.phase != Phase::Open
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.phase == Phase::Dead
+    }
+
+    pub(crate) fn write_timeout(&self) -> core::time::Duration {
+        self.settings.write_timeout
+    }
+
+    /// Bytes that wait to be written, headers included.
+    #[must_use]
+    #[inline]
+    pub fn queued_bytes(&self) -> usize {
+        self.queue.queued() + self.control_bytes().len()
+    }
+
+    /// Payload bytes of the largest message that the queue takes now.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        let free = self
+            .settings
+            .send_queue_bytes_max
+            .saturating_sub(self.queue.queued());
+        if self.phase == Phase::Open {
+            free.saturating_sub(header::HEADER_BYTES_MAX)
+        } else {
+            0
+        }
+    }
+
+    /// Whether there is anything to write.
+    #[must_use]
+    #[inline]
+    pub fn wants_write(&self) -> bool {
+        !self.queue.is_empty() || self.control.is_some() && self.control_waits()
+    }
+
+    fn control_waits(&self) -> bool {
+        self.control
+            .as_ref()
+            .is_some_and(|c| c.is_due() || c.written < c.bytes.len())
+    }
+
+    /// Whether the flush policy asks for a write before the batch ends.
+    #[must_use]
+    #[inline]
+    pub fn wants_flush(&self) -> bool {
+        match self.settings.flush {
+            Flush::EndOfBatch => false,
+            Flush::Now => self.wants_write(),
+            Flush::Bytes(n) => self.queue.queued() >= n,
+        }
+    }
+
+    /// Data messages sent, and their payload bytes.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.messages, self.bytes)
+    }
+
+    /// What to write now. Tell [`Self::handle_written`] how much of it was written.
+    pub(crate) fn transmit(&mut self) -> Transmit<'_> {
+        self.arm();
+        Transmit::new(self)
+    }
+
+    /// The socket took the first `n` bytes of what [`Self::transmit`] gave.
+    pub(crate) fn handle_written(&mut self, n: usize) {
+        let Some(control) = self.control.as_mut().filter(|c| c.written < c.bytes.len()) else {
+            self.queue.consume(n, header::measure);
+            return;
+        };
+        let before = n.min(self.queue.ahead());
+        let after = n - before;
+        let of_control = after.min(control.bytes.len() - control.written);
+        control.handle_written(of_control);
+        if before > 0 {
+            self.queue.consume(before, header::measure);
+        }
+        if after > of_control {
+            self.queue.consume(after - of_control, header::measure);
+        }
+    }
+
+    pub(crate) fn attach(&mut self, pool: &mut BufPool) {
+        self.queue.attach(pool);
+    }
+
+    pub(crate) fn detach(&mut self, pool: &mut BufPool) {
+        self.queue.detach(pool);
+        if !self.control_waits() {
+            self.control = None;
+        }
+    }
+
+    /// Answers a Ping, unless the closing handshake has begun.
+    pub(crate) fn answer(&mut self, payload: &[u8]) {
+        if self.phase == Phase::Open {
+            let control = self.rearm();
+            control.pong.set(payload);
+            control.pong_due = true;
+        }
+    }
+
+    pub(super) fn queue(&self) -> &SendBuf {
+        &self.queue
+    }
+
+    pub(super) fn control_bytes(&self) -> &[u8] {
+        self.control.as_ref().map_or(&[], |c| &c.bytes[c.written..])
+    }
+
+    /// What is queued, flattened: the bytes that the peer has not been sent.
+    pub(crate) fn into_unsent(mut self) -> Vec<u8> {
+        let transmit = self.transmit();
+        let mut unsent = Vec::new();
+        for chunk in transmit {
+            unsent.extend_from_slice(chunk);
+        }
+        unsent
+    }
+
+    #[inline]
+    fn admit_data(&self, len: usize) -> Result<(), SendError> {
+        if self.parts.is_some() {
+            return Err(SendError::MessageOpen);
+        }
+        self.admit(len)
+    }
+
+    #[inline]
+    fn admit(&self, len: usize) -> Result<(), SendError> {
+        if self.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        let max = self.settings.send_queue_bytes_max;
+        let len = len.saturating_add(header::HEADER_BYTES_MAX);
+        let queued = self.queue.queued();
+        if len > max {
+            return Err(SendError::TooLarge { len, max });
+        }
+        if queued + len > max {
+            return Err(SendError::QueueFull { queued, max });
+        }
+        Ok(())
+    }
+
+    fn admit_control(&self, payload: &[u8]) -> Result<(), SendError> {
+        if payload.len() > CONTROL_BYTES_MAX {
+            return Err(SendError::ControlTooLong {
+                len: payload.len(),
+                max: CONTROL_BYTES_MAX,
+            });
+        }
+        if self.phase == Phase::Open {
+            Ok(())
+        } else {
+            Err(SendError::Closed)
+        }
+    }
+
+    /// Queues one frame; the caller has checked that it may go.
+    #[inline]
+    fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+        let key = self.keys.as_mut().map(|k| k.next());
+        self.frame_with(opcode, fin, payload, key);
+    }
+
+    #[inline]
+    fn frame_with(&mut self, opcode: Opcode, fin: bool, payload: &[u8], key: Option<[u8; 4]>) {
+        let size = header::size(payload.len(), key.is_some());
+        let room = self.queue.room(size + payload.len());
+        header::write(room, opcode, fin, payload.len(), key);
+        let body = room.get_mut(size..).unwrap_or_default();
+        match key {
+            Some(key) => mask::copy(body, payload, key),
+            None => body.copy_from_slice(payload),
+        }
+        self.queue.commit(size + payload.len());
+    }
+
+    #[inline]
+    fn count(&mut self, len: usize) {
+        self.messages += 1;
+        self.bytes += len as u64;
+    }
+
+    /// The control lane, with frames that are encoded but not begun taken back, so that newer
+    /// ones replace them.
+    fn rearm(&mut self) -> &mut Control {
+        let control = self.control.get_or_insert_default();
+        if control.written == 0 && !control.bytes.is_empty() {
+            control.bytes.clear();
+        }
+        control
+    }
+
+    /// Encodes what is due, unless control frames are on their way.
+    fn arm(&mut self) {
+        if let Some(control) = &mut self.control
+            && control.written == 0
+            && control.is_due()
+        {
+            control.encode(|| self.keys.as_mut().map(|k| k.next()));
+        }
+    }
+}
+
+impl Control {
+    /// Encodes pong, ping and close, in this order. They stay due until their first byte is
+    /// written.
+    fn encode(&mut self, mut key: impl FnMut() -> Option<[u8; 4]>) {
+        let Self {
+            bytes,
+            pong,
+            pong_due,
+            ping,
+            ping_due,
+            close,
+            ..
+        } = self;
+        bytes.clear();
+        let mut frame = |opcode, payload: &[u8]| {
+            let key = key();
+            let mut head = [0; header::HEADER_BYTES_MAX];
+            let size = header::write(&mut head, opcode, true, payload.len(), key);
+            bytes.extend_from_slice(&head[..size]);
+            let at = bytes.len();
+            bytes.extend_from_slice(payload);
+            mask::apply(&mut bytes[at..], key.unwrap_or_default(), 0);
+        };
+        if *pong_due {
+            frame(Opcode::Pong, pong.as_slice());
+        }
+        if *ping_due {
+            frame(Opcode::Ping, ping.as_slice());
+        }
+        if let Some(close) = close {
+            frame(Opcode::Close, close.as_slice());
+        }
+    }
+
+    /// `n` bytes of the encoded frames are written.
+    fn handle_written(&mut self, n: usize) {
+        if n == 0 {
+            return;
+        }
+        if self.written == 0 {
+            self.pong_due = false;
+            self.ping_due = false;
+            self.close = None;
+        }
+        self.written += n;
+        if self.written == self.bytes.len() {
+            self.bytes.clear();
+            self.written = 0;
+        }
+    }
+}
+
+/// Room for one binary message in the send queue: write the payload, then [`commit`]
+/// (Self::commit). Dropped without it, the claim never was.
+///
+/// The bytes are what an earlier message left there, not zeros.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    outbox: &'a mut Outbox,
+    len: usize,
+    size: usize,
+    key: Option<[u8; 4]>,
+}
+
+impl Claim<'_> {
+    /// Queues the message as it was claimed.
+    #[inline]
+    pub fn commit(self) {
+        let len = self.len;
+        self.commit_len(len);
+    }
+
+    /// Queues the first `len` bytes of what was claimed; more than that counts as all of it.
+    #[inline]
+    pub fn commit_len(self, len: usize) {
+        let Self {
+            outbox,
+            len: claimed,
+            size: reserved,
+            key,
+        } = self;
+        let len = len.min(claimed);
+        let room = outbox.queue.room(reserved + claimed);
+        let size = header::size(len, key.is_some());
+        if size != reserved {
+            // A shorter length takes a shorter header: the payload moves down to it.
+            room.copy_within(reserved..reserved + len, size);
+        }
+        header::write(room, Opcode::Binary, true, len, key);
+        if let Some(key) = key {
+            mask::apply(&mut room[size..size + len], key, 0);
+        }
+        outbox.queue.commit(size + len);
+        outbox.count(len);
+    }
+}
+
+impl Deref for Claim<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.outbox.queue.claimed(self.size, self.len)
+    }
+}
+
+impl DerefMut for Claim<'_> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        let room = self.outbox.queue.room(self.size + self.len);
+        room.get_mut(self.size..).unwrap_or_default()
+    }
+}

@@ -1,0 +1,58 @@
+use core::fmt;
+use core::ops::Deref;
+use core::str;
+
+use bytes::Bytes;
+
+/// Shared text: `Bytes` that are UTF-8.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Utf8Bytes(Bytes);
+
+impl Utf8Bytes {
+    /// Checks `bytes`, without copying them.
+    ///
+    /// # Errors
+    /// Where they are not UTF-8.
+    pub fn new(bytes: Bytes) -> Result<Self, str::Utf8Error> {
+        str::from_utf8(&bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The text. Checked once more, for want of a safe way to skip it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The bytes, shared.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
+impl Deref for Utf8Bytes {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<&str> for Utf8Bytes {
+    fn from(text: &str) -> Self {
+        Self(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl fmt::Debug for Utf8Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Utf8Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}

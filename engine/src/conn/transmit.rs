@@ -1,0 +1,36 @@
+use crate::buf::{Chunks, Part};
+
+use super::outbox::Outbox;
+
+/// What is to be written now, slice by slice, in stream order: the rest of a frame that is
+/// half written, then control frames, then data.
+#[derive(Clone, Debug)]
+pub struct Transmit<'a> {
+    before: Chunks<'a>,
+    control: &'a [u8],
+    after: Chunks<'a>,
+}
+
+impl<'a> Transmit<'a> {
+    pub(super) fn new(outbox: &'a Outbox) -> Self {
+        Self {
+            before: outbox.queue().chunks(Part::BeforeMark),
+            control: outbox.control_bytes(),
+            after: outbox.queue().chunks(Part::FromMark),
+        }
+    }
+}
+
+impl<'a> Iterator for Transmit<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if let Some(chunk) = self.before.next() {
+            return Some(chunk);
+        }
+        if !self.control.is_empty() {
+            return Some(core::mem::take(&mut self.control));
+        }
+        self.after.next()
+    }
+}

@@ -1,0 +1,185 @@
+//! The frame header, RFC 6455 section 5.2:
+//!
+//! ```text
+//! byte 0   F R R R o o o o      FIN, RSV1-3, opcode
+//! byte 1   M l l l l l l l      MASK, length 0-125, or 126 / 127 for
+//!          [u16 | u64]          a length of two or eight bytes, big-endian
+//!          [key: 4 bytes]       if MASK
+//! ```
+
+use super::{CONTROL_BYTES_MAX, Opcode};
+use crate::error::Violation;
+use crate::role::Role;
+
+/// The longest header: 2 + 8 + 4.
+pub(crate) const HEADER_BYTES_MAX: usize = 14;
+
+const FIN: u8 = 0x80;
+const RSV: u8 = 0x70;
+const MASK: u8 = 0x80;
+
+/// A header that passed every rule which can be told from a header alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Header {
+    /// Payload bytes as announced; the top bit is never set.
+    pub(crate) len: u64,
+    /// The mask key in wire order; zero, which masks nothing, where the frame is not masked.
+    pub(crate) key: [u8; 4],
+    /// Bytes of the header itself, 2 to 14.
+    pub(crate) size: u8,
+    pub(crate) opcode: Opcode,
+    pub(crate) fin: bool,
+}
+
+impl Header {
+    /// Header and payload, if that can be addressed.
+    pub(crate) fn frame_len(&self) -> Option<usize> {
+        usize::try_from(self.len)
+            .ok()?
+            .checked_add(self.size as usize)
+    }
+}
+
+/// Reads the header at the front of `bytes` as it comes to the endpoint in `role`.
+///
+/// `None` when bytes are missing and those that are there break no rule.
+///
+/// # Errors
+/// The rule that the first wrong byte breaks.
+#[inline]
+pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violation> {
+    let Some((&first, rest)) = bytes.split_first() else {
+        return Ok(None);
+    };
+    if first & RSV != 0 {
+        return Err(Violation::ReservedBits);
+    }
+    let Some(opcode) = Opcode::from_bits(first & 0x0f) else {
+        return Err(Violation::ReservedOpcode(first & 0x0f));
+    };
+    let fin = first & FIN != 0;
+    if opcode.is_control() && !fin {
+        return Err(Violation::ControlFragmented);
+    }
+    let Some((&second, rest)) = rest.split_first() else {
+        return Ok(None);
+    };
+    let masked = second & MASK != 0;
+    match (role, masked) {
+        (Role::Server, false) => return Err(Violation::UnmaskedFromClient),
+        (Role::Client, true) => return Err(Violation::MaskedFromServer),
+        _ => {}
+    }
+    let len7 = second & 0x7f;
+    if opcode.is_control() && len7 as usize > CONTROL_BYTES_MAX {
+        return Err(Violation::ControlTooLong);
+    }
+    let (len, rest, size) = match len7 {
+        126 => {
+            let Some((len, rest)) = rest.split_first_chunk::<2>() else {
+                return Ok(None);
+            };
+            let len = u16::from_be_bytes(*len);
+            if len < 126 {
+                return Err(Violation::LengthNotMinimal);
+            }
+            (u64::from(len), rest, 4)
+        }
+        127 => {
+            if rest.first().is_some_and(|b| b & 0x80 != 0) {
+                return Err(Violation::LengthTopBit);
+            }
+            let Some((len, rest)) = rest.split_first_chunk::<8>() else {
+                return Ok(None);
+            };
+            let len = u64::from_be_bytes(*len);
+            if len <= u64::from(u16::MAX) {
+                return Err(Violation::LengthNotMinimal);
+            }
+            (len, rest, 10)
+        }
+        len => (u64::from(len), rest, 2),
+    };
+    if !masked {
+        return Ok(Some(Header {
+            len,
+            key: [0; 4],
+            size,
+            opcode,
+            fin,
+        }));
+    }
+    let Some((&key, _)) = rest.split_first_chunk::<4>() else {
+        return Ok(None);
+    };
+    Ok(Some(Header {
+        len,
+        key,
+        size: size + 4,
+        opcode,
+        fin,
+    }))
+}
+
+/// Bytes of the header in front of a payload of `len` bytes.
+pub(crate) const fn size(len: usize, masked: bool) -> usize {
+    let base = if len < 126 {
+        2
+    } else if len <= u16::MAX as usize {
+        4
+    } else {
+        10
+    };
+    base + if masked { 4 } else { 0 }
+}
+
+/// Writes a header in its shortest form at the front of `out`, which holds [`size`] bytes or
+/// more, and returns its size; 0 and nothing written where `out` is too short.
+#[inline]
+pub(crate) fn write(
+    out: &mut [u8],
+    opcode: Opcode,
+    fin: bool,
+    len: usize,
+    key: Option<[u8; 4]>,
+) -> usize {
+    let size = size(len, key.is_some());
+    let Some(out) = out.get_mut(..size) else {
+        return 0;
+    };
+    let first = opcode as u8 | if fin { FIN } else { 0 };
+    let mask = if key.is_some() { MASK } else { 0 };
+    // The casts keep what the branch has just compared.
+    if len < 126 {
+        out[..2].copy_from_slice(&[first, mask | len as u8]);
+    } else if len <= u16::MAX as usize {
+        out[..2].copy_from_slice(&[first, mask | 126]);
+        out[2..4].copy_from_slice(&(len as u16).to_be_bytes());
+    } else {
+        out[..2].copy_from_slice(&[first, mask | 127]);
+        out[2..10].copy_from_slice(&(len as u64).to_be_bytes());
+    }
+    if let Some(key) = key {
+        out[size - 4..].copy_from_slice(&key);
+    }
+    size
+}
+
+/// Size of the header at the front of `frame` and of its payload. Only for frames that this
+/// endpoint encoded itself.
+pub(crate) fn measure(frame: &[u8]) -> (usize, usize) {
+    let Some((&[_, second], rest)) = frame.split_first_chunk::<2>() else {
+        return (frame.len(), 0);
+    };
+    let (size, len) = match (second & 0x7f, rest) {
+        (126, [a, b, ..]) => (4, usize::from(u16::from_be_bytes([*a, *b]))),
+        (127, rest) => {
+            let len = rest
+                .first_chunk::<8>()
+                .map_or(0, |l| u64::from_be_bytes(*l));
+            (10, usize::try_from(len).unwrap_or(usize::MAX))
+        }
+        (len, _) => (2, usize::from(len)),
+    };
+    (size + if second & MASK != 0 { 4 } else { 0 }, len)
+}

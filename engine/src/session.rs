@@ -1,0 +1,533 @@
+//! The composition root: what a driver holds for each connection.
+
+use core::time::Duration;
+
+use crate::buf::BufPool;
+use crate::config::Settings;
+use crate::conn::{
+    Batch, Closing, Due, Inbox, Keepalive, MaskKeys, Outbox, OwnedMessage, Transmit,
+};
+use crate::error::{CloseCode, Deadline, Failure};
+use crate::role::Role;
+use crate::time::Timestamp;
+
+/// How a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The closing handshake was begun by the peer, or by us and answered.
+    Closed {
+        /// The code of the peer's Close; `None` where it gave none.
+        code: Option<CloseCode>,
+        /// The peer began it.
+        by_peer: bool,
+    },
+    /// Any other way.
+    Failed(Failure),
+}
+
+/// What the driver must do with the socket now. See [`Session::shutdown`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shutdown {
+    /// Nothing: the connection lives, or waits for a write, or for the peer.
+    Not,
+    /// Shut down its sending half and read on: our Close is out, and closing the whole socket
+    /// now could destroy it at the peer together with what is still unread here.
+    Half,
+    /// Close it.
+    Full,
+}
+
+/// The randomness that a connection needs, from the operating system or, in a test, from a
+/// seed.
+#[derive(Clone, Copy)]
+pub struct Entropy(pub [u8; 32]);
+
+impl core::fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Entropy(..)")
+    }
+}
+
+/// One endpoint of an open WebSocket connection: RFC 6455 without a socket and without a clock.
+///
+/// A driver gives it bytes and the time, and does what it asks. One turn of a driver:
+///
+/// 1. [`attach`](Self::attach) a buffer, read into [`space`](Self::space), tell
+///    [`handle_read`](Self::handle_read) how much came (or [`handle_eof`](Self::handle_eof)).
+/// 2. [`receive`](Self::receive): drain the [`Batch`] while sending into the [`Outbox`], until
+///    [`wants_read`](Self::wants_read).
+/// 3. [`settle`](Self::settle): replies to control frames are queued, the state moves on.
+/// 4. While [`wants_write`](Self::wants_write): write the slices of
+///    [`transmit`](Self::transmit), tell [`handle_written`](Self::handle_written) how much of
+///    them went.
+/// 5. Do what [`shutdown`](Self::shutdown) says; [`detach`](Self::detach) buffers.
+/// 6. At [`poll_timeout`](Self::poll_timeout), call [`handle_timeout`](Self::handle_timeout)
+///    and go on with 4.
+///
+/// ```
+/// use tickwire::{BufPool, Entropy, Message, Role, Session, Settings, Timestamp};
+///
+/// let (now, mut pool) = (Timestamp(0), BufPool::default());
+/// let new = |role| Session::new(role, Settings::default(), Entropy([7; 32]), &[], now);
+/// let (mut client, mut server) = (new(Role::Client), new(Role::Server));
+///
+/// client.outbox().send(b"tick")?;
+/// server.attach(&mut pool);
+/// let mut sent = 0;
+/// for slice in client.transmit() {
+///     server.space()[sent..sent + slice.len()].copy_from_slice(slice);
+///     sent += slice.len();
+/// }
+/// client.handle_written(sent, now);
+/// server.handle_read(sent, now);
+///
+/// let (mut batch, _outbox) = server.receive();
+/// assert_eq!(batch.next(), Some(Ok(Message::Binary(b"tick"))));
+/// # Ok::<(), tickwire::SendError>(())
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    read: ReadSide,
+    write: WriteSide,
+}
+
+impl Session {
+    /// An endpoint whose opening handshake is done; `leftover` are the bytes that came glued to
+    /// it.
+    #[must_use]
+    pub fn new(
+        role: Role,
+        settings: Settings,
+        entropy: Entropy,
+        leftover: &[u8],
+        now: Timestamp,
+    ) -> Self {
+        let (nonce, _) = entropy.0.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
+        let keys = (role == Role::Client).then(|| MaskKeys::new(entropy.0));
+        Self {
+            read: ReadSide {
+                keepalive: Keepalive::new(&settings, u64::from_be_bytes(*nonce), now),
+                inbox: Inbox::new(role, settings.clone(), leftover),
+                settings: settings.clone(),
+                role,
+                eof: false,
+                end: None,
+                close_at: None,
+            },
+            write: WriteSide {
+                outbox: Outbox::new(settings, keys),
+                stalled: None,
+            },
+        }
+    }
+
+    /// Takes buffers from the pool to read into and write from.
+    #[inline]
+    pub fn attach(&mut self, pool: &mut BufPool) {
+        self.read.attach(pool);
+        self.write.attach(pool);
+    }
+
+    /// Gives buffers back, but for what half-received and unsent bytes need.
+    #[inline]
+    pub fn detach(&mut self, pool: &mut BufPool) {
+        self.read.detach(pool);
+        self.write.detach(pool);
+    }
+
+    /// Where the next read goes; empty without [`Self::attach`].
+    #[inline]
+    pub fn space(&mut self) -> &mut [u8] {
+        self.read.space()
+    }
+
+    /// A read brought `n` bytes into [`Self::space`].
+    #[inline]
+    pub fn handle_read(&mut self, n: usize, now: Timestamp) {
+        self.read.handle_read(n, now);
+    }
+
+    /// The peer will send nothing more. Without a Close before it, that is [`Failure::Eof`].
+    pub fn handle_eof(&mut self) {
+        self.read.handle_eof();
+    }
+
+    /// The messages received, and the outbox to answer them with.
+    #[inline]
+    pub fn receive(&mut self) -> (Batch<'_>, &mut Outbox) {
+        (self.read.batch(), &mut self.write.outbox)
+    }
+
+    /// Whether all that was received has been drained, so that only a read helps.
+    #[inline]
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        self.read.wants_read()
+    }
+
+    /// Lets what was received act on what is to be sent: Pongs, the answer to a Close, the end.
+    #[inline]
+    pub fn settle(&mut self, now: Timestamp) {
+        self.read.settle(&mut self.write, now);
+    }
+
+    /// The sending half.
+    #[inline]
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.write.outbox
+    }
+
+    /// Whether there is anything to write.
+    #[inline]
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        self.write.wants_write()
+    }
+
+    /// The slices to write, in order.
+    #[inline]
+    pub fn transmit(&mut self) -> Transmit<'_> {
+        self.write.transmit()
+    }
+
+    /// The socket took `n` bytes of [`Self::transmit`]; zero when it would block.
+    #[inline]
+    pub fn handle_written(&mut self, n: usize, now: Timestamp) {
+        self.write.handle_written(n, now);
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.read.poll_timeout(self.write.deadline())
+    }
+
+    /// Sends a due Ping, or ends a connection whose deadline passed. Calling early is harmless.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.read.handle_timeout(&mut self.write, now);
+    }
+
+    /// What to do with the socket.
+    #[must_use]
+    pub fn shutdown(&self) -> Shutdown {
+        self.read.shutdown(&self.write)
+    }
+
+    /// How the connection ended, once that is known. The socket may still have to be flushed
+    /// and closed: [`Self::shutdown`] says so.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.read.end
+    }
+
+    /// The last round trip measured by a Ping of the keepalive.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.read.rtt()
+    }
+
+    /// Messages and payload bytes in both directions.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (messages_in, bytes_in) = self.read.inbox.counts();
+        let (messages_out, bytes_out) = self.write.outbox.counts();
+        Stats {
+            messages_in,
+            bytes_in,
+            messages_out,
+            bytes_out,
+        }
+    }
+
+    /// Takes the halves apart, for two tasks.
+    #[must_use]
+    pub fn split(self) -> (ReadSide, WriteSide) {
+        (self.read, self.write)
+    }
+
+    /// Puts the halves of one connection together again.
+    #[must_use]
+    pub fn join(read: ReadSide, write: WriteSide) -> Self {
+        Self { read, write }
+    }
+
+    /// Ends the endpoint and gives back every byte: what was received and not delivered, as
+    /// wire bytes, and what was queued and not written.
+    #[must_use]
+    pub fn into_parts(self) -> (alloc::vec::Vec<u8>, alloc::vec::Vec<u8>) {
+        (
+            self.read.inbox.into_unread(),
+            self.write.outbox.into_unsent(),
+        )
+    }
+}
+
+/// Data messages, and their payload bytes, since the connection opened.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Stats {
+    /// Messages received.
+    pub messages_in: u64,
+    /// Payload bytes of the messages received.
+    pub bytes_in: u64,
+    /// Messages queued for sending.
+    pub messages_out: u64,
+    /// Payload bytes queued for sending.
+    pub bytes_out: u64,
+}
+
+/// The receiving half of a [`Session`], with the clocks.
+#[derive(Debug)]
+pub struct ReadSide {
+    inbox: Inbox,
+    keepalive: Keepalive,
+    settings: Settings,
+    role: Role,
+    /// The peer has shut down its sending half.
+    eof: bool,
+    end: Option<End>,
+    /// When the closing handshake must be over.
+    close_at: Option<Timestamp>,
+}
+
+impl ReadSide {
+    /// As [`Session::attach`].
+    #[inline]
+    pub fn attach(&mut self, pool: &mut BufPool) {
+        self.inbox.attach(pool);
+    }
+
+    /// As [`Session::detach`].
+    #[inline]
+    pub fn detach(&mut self, pool: &mut BufPool) {
+        self.inbox.detach(pool);
+    }
+
+    /// As [`Session::space`].
+    #[inline]
+    pub fn space(&mut self) -> &mut [u8] {
+        self.inbox.space()
+    }
+
+    /// As [`Session::handle_read`].
+    #[inline]
+    pub fn handle_read(&mut self, n: usize, now: Timestamp) {
+        self.inbox.filled(n);
+        self.keepalive.handle_read(now);
+    }
+
+    /// As [`Session::handle_eof`].
+    pub fn handle_eof(&mut self) {
+        self.eof = true;
+        if self.inbox.wants_read() {
+            self.inbox.handle_eof();
+        }
+    }
+
+    /// The messages received.
+    #[inline]
+    pub fn batch(&mut self) -> Batch<'_> {
+        self.inbox.batch()
+    }
+
+    /// The next message, owned. `None` when only a read helps.
+    pub fn next_owned(&mut self) -> Option<Result<OwnedMessage, Failure>> {
+        self.inbox.next_owned()
+    }
+
+    /// As [`Session::wants_read`].
+    #[inline]
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        self.inbox.wants_read()
+    }
+
+    /// Whether no message can come any more.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.inbox.is_done()
+    }
+
+    /// Whether [`Self::settle`] has anything to do.
+    #[inline]
+    #[must_use]
+    pub fn wants_settle(&mut self) -> bool {
+        self.eof || !self.inbox.replies().is_empty()
+    }
+
+    /// As [`Session::settle`].
+    #[inline]
+    pub fn settle(&mut self, write: &mut WriteSide, now: Timestamp) {
+        if self.eof && self.inbox.wants_read() {
+            self.inbox.handle_eof();
+        }
+        if !self.inbox.replies().is_empty() {
+            self.apply(write, now);
+        }
+        if self.close_at.is_none() && write.outbox.is_closing() {
+            self.close_at = Some(now.after(self.settings.close_timeout));
+        }
+    }
+
+    #[cold]
+    fn apply(&mut self, write: &mut WriteSide, now: Timestamp) {
+        let replies = self.inbox.replies();
+        if let Some(ping) = replies.take_ping() {
+            write.outbox.answer(ping);
+        }
+        if let Some(pong) = replies.pong.take() {
+            self.keepalive.handle_pong(pong, now);
+        }
+        match replies.closing.take().map(|c| *c) {
+            Some(Closing::Echo(body)) => {
+                let by_peer = !write.outbox.is_closing();
+                self.end.get_or_insert(End::Closed {
+                    code: body.code(),
+                    by_peer,
+                });
+                write.outbox.close_with(&body);
+            }
+            Some(Closing::Fail(failure)) => self.fail(write, failure, now),
+            None => {}
+        }
+    }
+
+    fn fail(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
+        self.end.get_or_insert(End::Failed(failure));
+        write.outbox.fail(failure);
+        self.close_at
+            .get_or_insert(now.after(self.settings.close_timeout));
+    }
+
+    /// As [`Session::poll_timeout`]; `write` is [`WriteSide::deadline`].
+    #[must_use]
+    pub fn poll_timeout(&self, write: Option<Timestamp>) -> Option<Timestamp> {
+        let read = match self.close_at {
+            None if self.end.is_some() => None,
+            None => self.keepalive.poll_timeout(&self.settings),
+            close_at => close_at,
+        };
+        [read, write].into_iter().flatten().min()
+    }
+
+    /// As [`Session::handle_timeout`].
+    pub fn handle_timeout(&mut self, write: &mut WriteSide, now: Timestamp) {
+        if write.deadline().is_some_and(|at| now >= at) {
+            self.fail(write, Failure::Deadline(Deadline::Write), now);
+        }
+        if let Some(at) = self.close_at {
+            if now >= at {
+                self.fail(write, Failure::Deadline(Deadline::Close), now);
+                write.kill();
+            }
+            return;
+        }
+        match self.keepalive.handle_timeout(&self.settings, now) {
+            Due::Nothing => {}
+            // Refused only when the connection is closing already.
+            Due::Ping(payload) => drop(write.outbox.ping(&payload)),
+            Due::Fail(deadline) => {
+                self.inbox.stop();
+                self.fail(write, Failure::Deadline(deadline), now);
+            }
+        }
+    }
+
+    /// As [`Session::shutdown`].
+    #[must_use]
+    pub fn shutdown(&self, write: &WriteSide) -> Shutdown {
+        if write.outbox.is_dead() {
+            return Shutdown::Full;
+        }
+        if write.wants_write() || !write.outbox.is_closing() {
+            return Shutdown::Not;
+        }
+        match (self.inbox.is_closed(), self.inbox.is_done()) {
+            _ if self.eof => Shutdown::Full,
+            // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
+            (true, _) if self.role == Role::Server => Shutdown::Full,
+            (false, true) => Shutdown::Half,
+            _ => Shutdown::Not,
+        }
+    }
+
+    /// As [`Session::end`].
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// As [`Session::rtt`].
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.keepalive.rtt()
+    }
+}
+
+/// The sending half of a [`Session`].
+#[derive(Debug)]
+pub struct WriteSide {
+    outbox: Outbox,
+    /// Since when the socket has taken none of what waits.
+    stalled: Option<Timestamp>,
+}
+
+impl WriteSide {
+    /// As [`Session::attach`].
+    #[inline]
+    pub fn attach(&mut self, pool: &mut BufPool) {
+        self.outbox.attach(pool);
+    }
+
+    /// As [`Session::detach`].
+    #[inline]
+    pub fn detach(&mut self, pool: &mut BufPool) {
+        self.outbox.detach(pool);
+    }
+
+    /// Where messages go.
+    #[inline]
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
+    /// As [`Session::wants_write`].
+    #[inline]
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        self.outbox.wants_write()
+    }
+
+    /// As [`Session::transmit`].
+    #[inline]
+    pub fn transmit(&mut self) -> Transmit<'_> {
+        self.outbox.transmit()
+    }
+
+    /// As [`Session::handle_written`].
+    #[inline]
+    pub fn handle_written(&mut self, n: usize, now: Timestamp) {
+        if n > 0 {
+            self.outbox.handle_written(n);
+        }
+        self.stalled = if !self.outbox.wants_write() {
+            None
+        } else if n > 0 {
+            Some(now)
+        } else {
+            self.stalled.or(Some(now))
+        };
+    }
+
+    /// When the peer must have taken some of what waits.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.stalled
+            .map(|since| since.after(self.outbox.write_timeout()))
+    }
+
+    /// The socket is gone: nothing can be written any more.
+    pub fn kill(&mut self) {
+        self.outbox.kill();
+        self.stalled = None;
+    }
+}
