@@ -46,7 +46,7 @@ pub(super) fn is_key(key: &[u8]) -> bool {
 /// use tickwire::Accept;
 ///
 /// let accept = Accept::new()
-///     .subprotocol("tickwire.mux.v1")
+///     .subprotocol("ticks.v1")
 ///     .header("Set-Cookie", "seat=17")?;
 /// # Ok::<(), tickwire::HandshakeError>(())
 /// ```

@@ -18,7 +18,7 @@ use super::syntax::{is_authority, is_origin_form, is_plain_value};
 /// use tickwire::ClientOptions;
 ///
 /// let options = ClientOptions::new()
-///     .subprotocol("tickwire.mux.v1")?
+///     .subprotocol("ticks.v1")?
 ///     .header("Authorization", "Bearer 17")?;
 /// # Ok::<(), tickwire::HandshakeError>(())
 /// ```
