@@ -22,9 +22,20 @@ pub use config::{Config, ConfigError, Delivery, Flush, Settings};
 pub use conn::{
     Batch, Claim, Kind, Message, Outbox, OwnedMessage, Part, PreparedMessage, Transmit, Utf8Bytes,
 };
+#[cfg(feature = "std")]
+pub use driver::{
+    KeepaliveTune, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
+    pin_current_thread,
+};
 pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};
 pub use frame::close::CloseReason;
 pub use frame::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};
+pub use handshake::{
+    Accept, ClientHandshake, ClientOptions, HandshakeError, HandshakeUsage, HeadLimits, Refusal,
+    Request, Response, ServerHandshake, accept_key,
+};
+#[cfg(feature = "std")]
+pub use handshake::{Url, UrlError};
 pub use role::Role;
 pub use session::{End, Entropy, ReadSide, Session, Shutdown, Stats, WriteSide};
 pub use time::Timestamp;

@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::conn::{
     Batch, Closing, Due, Inbox, Keepalive, MaskKeys, Outbox, OwnedMessage, Transmit,
 };
-use crate::error::{CloseCode, Deadline, Failure};
+use crate::error::{CloseCode, Deadline, Failure, SendError};
 use crate::role::Role;
 use crate::time::Timestamp;
 
@@ -121,6 +121,14 @@ impl Session {
         }
     }
 
+    /// The same endpoint, with bytes that must go out before anything else: an answer to the
+    /// opening handshake, or what an earlier owner of the stream left unsent.
+    #[must_use]
+    pub fn with_unsent(mut self, unsent: bytes::Bytes) -> Self {
+        self.write.outbox.resume(unsent);
+        self
+    }
+
     /// Takes buffers from the pool to read into and write from.
     #[inline]
     pub fn attach(&mut self, pool: &mut BufPool) {
@@ -156,6 +164,12 @@ impl Session {
     #[inline]
     pub fn receive(&mut self) -> (Batch<'_>, &mut Outbox) {
         (self.read.batch(), &mut self.write.outbox)
+    }
+
+    /// Both halves, each to be driven on its own.
+    #[inline]
+    pub fn halves(&mut self) -> (&mut ReadSide, &mut WriteSide) {
+        (&mut self.read, &mut self.write)
     }
 
     /// Whether all that was received has been drained, so that only a read helps.
@@ -516,6 +530,37 @@ impl WriteSide {
         } else {
             self.stalled.or(Some(now))
         };
+    }
+
+    /// Queues a binary message, writing straight from `payload` what the socket takes of it:
+    /// `write` is given the slices to write, what was queued first, and returns how many bytes
+    /// went. For large messages on a server; a client has to copy, for it masks.
+    ///
+    /// # Errors
+    /// As [`Outbox::send`]; `write` is not called then.
+    pub fn send_through(
+        &mut self,
+        payload: &[u8],
+        now: Timestamp,
+        write: impl FnOnce(&mut dyn Iterator<Item = &[u8]>) -> usize,
+    ) -> Result<(), SendError> {
+        let mut written = 0;
+        self.outbox.send_through(payload, |slices| {
+            written = write(slices);
+            written
+        })?;
+        self.stalled = match (self.outbox.wants_write(), written) {
+            (false, _) => None,
+            (true, 0) => self.stalled.or(Some(now)),
+            (true, _) => Some(now),
+        };
+        Ok(())
+    }
+
+    /// Whether a send was refused for a full queue, and half of the queue is free again. Tells
+    /// so once.
+    pub fn take_drained(&mut self) -> bool {
+        self.outbox.take_drained()
     }
 
     /// When the peer must have taken some of what waits.

@@ -120,6 +120,17 @@ impl SendBuf {
         });
     }
 
+    /// Puts bytes into the empty queue that no control frame may cut into: the rest of a frame
+    /// whose beginning is written.
+    pub(crate) fn push_begun(&mut self, bytes: Bytes) {
+        debug_assert!(self.is_empty(), "a begun frame is at the front");
+        self.ahead += bytes.len();
+        self.push_shared(bytes, true);
+        if let Some(shared) = &mut self.shared {
+            shared.before_mark += 1;
+        }
+    }
+
     /// Everything that waits, up to the next frame boundary or from it on.
     pub(crate) fn chunks(&self, part: Part) -> Chunks<'_> {
         let shared = self.shared.as_ref();

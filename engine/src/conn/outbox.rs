@@ -68,6 +68,8 @@ pub struct Outbox {
     phase: Phase,
     /// A message sent in parts is open, and its text is cut here.
     parts: Option<(Kind, Utf8)>,
+    /// A send was refused for want of room, and the application not told yet that there is some.
+    refused: bool,
     messages: u64,
     bytes: u64,
 }
@@ -82,6 +84,7 @@ impl Outbox {
             keys: keys.map(Box::new),
             phase: Phase::Open,
             parts: None,
+            refused: false,
             messages: 0,
             bytes: 0,
         }
@@ -309,6 +312,59 @@ impl Outbox {
         self.phase != Phase::Open
     }
 
+    /// Whether a send was refused before and half of the queue is free again. Tells so once.
+    pub(crate) fn take_drained(&mut self) -> bool {
+        let drained = self.refused
+            && self.phase == Phase::Open
+            && self.queue.queued() <= self.settings.send_queue_bytes_max / 2;
+        self.refused &= !drained;
+        drained
+    }
+
+    /// Puts bytes in front that must go out as they are: what an earlier owner of the stream
+    /// had not written. Control frames wait behind them, for their frames are not known.
+    pub(crate) fn resume(&mut self, unsent: Bytes) {
+        if !unsent.is_empty() {
+            self.queue.push_begun(unsent);
+        }
+    }
+
+    /// Sends a binary message straight from the caller's slice: `write` gets what is queued and
+    /// the new frame as slices and says how many bytes the socket took; only the rest is
+    /// copied. A client, which must mask, queues a copy instead.
+    pub(crate) fn send_through(
+        &mut self,
+        payload: &[u8],
+        write: impl FnOnce(&mut dyn Iterator<Item = &[u8]>) -> usize,
+    ) -> Result<(), SendError> {
+        if self.keys.is_some() {
+            return self.send(payload);
+        }
+        self.admit_data(payload.len())?;
+        let mut head = [0; header::HEADER_BYTES_MAX];
+        let size = header::write(&mut head, Opcode::Binary, true, payload.len(), None);
+        let head = &head[..size];
+        self.arm();
+        let queued = self.queued_bytes();
+        let written = write(&mut Transmit::new(self).chain([head, payload]));
+        self.handle_written(written.min(queued));
+        match written.saturating_sub(queued) {
+            0 => self.frame(Opcode::Binary, true, payload),
+            of_frame if of_frame < size + payload.len() => {
+                let (head, body) = (
+                    head.get(of_frame..).unwrap_or_default(),
+                    payload
+                        .get(of_frame.saturating_sub(size)..)
+                        .unwrap_or_default(),
+                );
+                self.queue.push_begun([head, body].concat().into());
+            }
+            _ => {}
+        }
+        self.count(payload.len());
+        Ok(())
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.phase == Phase::Dead
     }
@@ -430,7 +486,7 @@ impl Outbox {
     }
 
     #[inline]
-    fn admit_data(&self, len: usize) -> Result<(), SendError> {
+    fn admit_data(&mut self, len: usize) -> Result<(), SendError> {
         if self.parts.is_some() {
             return Err(SendError::MessageOpen);
         }
@@ -438,7 +494,7 @@ impl Outbox {
     }
 
     #[inline]
-    fn admit(&self, len: usize) -> Result<(), SendError> {
+    fn admit(&mut self, len: usize) -> Result<(), SendError> {
         if self.phase != Phase::Open {
             return Err(SendError::Closed);
         }
@@ -449,6 +505,7 @@ impl Outbox {
             return Err(SendError::TooLarge { len, max });
         }
         if queued + len > max {
+            self.refused = true;
             return Err(SendError::QueueFull { queued, max });
         }
         Ok(())

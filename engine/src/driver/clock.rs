@@ -34,6 +34,6 @@ pub(crate) fn instant(at: Timestamp) -> Instant {
 /// Where the operating system has none to give.
 pub(crate) fn entropy() -> io::Result<Entropy> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|e| io::Error::other(e.to_string()))?;
+    getrandom::fill(&mut bytes).map_err(io::Error::from)?;
     Ok(Entropy(bytes))
 }

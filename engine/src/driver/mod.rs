@@ -4,5 +4,10 @@
 mod clock;
 mod tune;
 
+pub use tune::{
+    KeepaliveTune, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
+    pin_current_thread,
+};
+
 #[cfg(feature = "tokio")]
 mod tokio;
