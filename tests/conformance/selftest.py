@@ -1,4 +1,4 @@
-"""Proves that the verdict can fail: made-up index.json files through the functions that judge.
+"""Proves that the verdicts can fail: made-up results through the functions that judge.
 
 Run by `autobahn.py selftest`, on any Python 3, with nothing installed.
 """
@@ -10,6 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import peers
 import tools
 import verdict
 
@@ -179,6 +180,30 @@ class TheServer(unittest.TestCase):
     def test_one_that_cannot_start_fails(self):
         with tempfile.TemporaryDirectory() as folder, self.assertRaises(tools.Failed):
             tools.Server(["/no/such/program"], Path(folder) / "log")
+
+
+class ThePeers(unittest.TestCase):
+    def judged(self, code=0, drop=(), lines=("negotiated none",), expect_deflate=None):
+        checks = [f"ok {check}" for check in peers.REQUIRED["node-ws"] if check not in drop]
+        return peers.judge("node-ws", code, "\n".join([*lines, *checks]), expect_deflate)[0]
+
+    def test_a_client_that_reports_every_check_passes(self):
+        self.assertIsNone(self.judged())
+
+    def test_every_check_is_needed(self):
+        for check in peers.REQUIRED["node-ws"]:
+            self.assertIn(check, self.judged(drop=[check]))
+
+    def test_exit_code_time_limit_and_silence_fail(self):
+        self.assertIn("exited with 1", self.judged(code=1))
+        self.assertIn("not done", self.judged(code=None))
+        self.assertIn("did not tell", self.judged(lines=()))
+
+    def test_negotiation_is_held_against_what_was_asked_for(self):
+        deflate = ("negotiated permessage-deflate; server_no_context_takeover",)
+        self.assertIsNone(self.judged(lines=deflate, expect_deflate=True))
+        self.assertIn("negotiated", self.judged(lines=deflate, expect_deflate=False))
+        self.assertIn("negotiated none", self.judged(expect_deflate=True))
 
 
 def run():

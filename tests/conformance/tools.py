@@ -208,4 +208,5 @@ def install_step(command, log, cwd=ROOT):
         raise Skip(str(why)) from why
     if code != 0:
         ended = "took too long" if code is None else f"exited with {code}"
-        raise Skip(f"install step `{Path(command[0]).name} {command[1]}` {ended}:\n{tail(log)}")
+        shown = " ".join([Path(command[0]).name, *(str(word) for word in command[1:5])])
+        raise Skip(f"install step `{shown} ...` {ended}:\n{tail(log)}")
