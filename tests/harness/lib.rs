@@ -1,1 +1,9 @@
-//! What the tests and the fuzz targets share: wires, models, oracles.
+//! What the tests and the fuzz targets of tickwire share: a naive model of RFC 6455, a builder
+//! of right and wrong frames, a faulty wire, and drivers that write down what happens.
+
+pub mod corpus;
+pub mod drive;
+pub mod event;
+pub mod frames;
+pub mod oracle;
+pub mod rng;

@@ -1,1 +1,7 @@
-//! Integration tests of tickwire, one binary.
+//! Tests of tickwire through its public surface, in one binary.
+
+mod closing;
+mod limits;
+mod splits;
+mod strict;
+mod usage;

@@ -1,0 +1,290 @@
+//! Wrong calls of our own caller: an error that says what to do, and nothing on the wire.
+
+use bytes::Bytes;
+use harness::drive::{Driven, Mode, settings};
+use harness::event::Event;
+use tickwire::{CloseCode, Config, Delivery, Kind, PreparedMessage, Role, SendError, Utf8Bytes};
+
+const ROLES: [Role; 2] = [Role::Client, Role::Server];
+
+fn driven(role: Role) -> Driven {
+    Driven::new(role, &settings(Delivery::Whole), Mode::PLAIN)
+}
+
+#[test]
+fn control_frames_that_are_too_long() {
+    for role in ROLES {
+        let mut d = driven(role);
+        let too_long = |len, max| Err(SendError::ControlTooLong { len, max });
+        assert_eq!(d.session().outbox().ping(&[0; 126]), too_long(126, 125));
+        assert_eq!(d.session().outbox().pong(&[0; 126]), too_long(126, 125));
+        let reason = "r".repeat(124);
+        let close = d.session().outbox().close(CloseCode::NORMAL, &reason);
+        assert_eq!(close, too_long(124, 123));
+        d.turn();
+        assert_eq!(d.sent, []);
+
+        assert_eq!(d.session().outbox().ping(&[1; 125]), Ok(()));
+        assert_eq!(d.session().outbox().pong(&[2; 125]), Ok(()));
+        let close = d.session().outbox().close(CloseCode::NORMAL, &reason[1..]);
+        assert_eq!(close, Ok(()));
+        d.turn();
+        let said = [
+            Event::Pong(vec![2; 125]),
+            Event::Ping(vec![1; 125]),
+            Event::Close(Some((1000, reason[1..].into()))),
+        ];
+        assert_eq!(d.sent().events, said);
+    }
+}
+
+#[test]
+fn text_in_parts_that_is_not_utf8() {
+    let cases: [(&[&[u8]], usize); 5] = [
+        (&[b"a\xff"], 1),
+        (&[b"ab\xe2\x82", b"\x28"], 0),
+        (&[b"\xe2", b"\x82\xacx\xff"], 3),
+        (&[b"ok", b"\xed\xa0\x80"], 1),
+        (&[b"cut\xe2\x82", b""], 0),
+    ];
+    for role in ROLES {
+        for (parts, at) in cases {
+            let mut d = driven(role);
+            let (bad, good) = parts.split_last().expect("not empty");
+            for part in good {
+                let sent = d.session().outbox().send_part(Kind::Text, part, false);
+                assert_eq!(sent, Ok(()), "{parts:x?}");
+            }
+            d.turn();
+            let before = d.sent.len();
+            let refused = d.session().outbox().send_part(Kind::Text, bad, true);
+            assert_eq!(refused, Err(SendError::InvalidUtf8 { at }), "{parts:x?}");
+            d.turn();
+            assert_eq!(d.sent.len(), before, "nothing of the bad part went out");
+        }
+    }
+}
+
+#[test]
+fn a_message_inside_a_message() {
+    for role in ROLES {
+        let mut d = driven(role);
+        let out = d.session().outbox();
+        assert_eq!(out.send_part(Kind::Text, "κό".as_bytes(), false), Ok(()));
+        assert_eq!(out.send(b"x"), Err(SendError::MessageOpen));
+        assert_eq!(out.send_text("x"), Err(SendError::MessageOpen));
+        assert_eq!(out.claim(3).err(), Some(SendError::MessageOpen));
+        let shared = Bytes::from(vec![1; 5000]);
+        let refused = out.send_bytes(shared.clone());
+        assert_eq!(
+            refused,
+            Err((SendError::MessageOpen, shared)),
+            "handed back"
+        );
+        let text = Utf8Bytes::from("t");
+        let refused = out.send_text_bytes(text.clone());
+        assert_eq!(refused, Err((SendError::MessageOpen, text)), "handed back");
+        let prepared = PreparedMessage::binary(b"x");
+        assert_eq!(out.send_prepared(&prepared), Err(SendError::MessageOpen));
+        let other = out.send_part(Kind::Binary, b"x", true);
+        assert_eq!(other, Err(SendError::MessageOpen));
+        assert_eq!(out.ping(b"between"), Ok(()));
+        assert_eq!(out.send_part(Kind::Text, "σμε".as_bytes(), true), Ok(()));
+        assert_eq!(out.send(b"x"), Ok(()));
+        d.turn();
+        let said = [
+            Event::Ping(b"between".to_vec()),
+            Event::text("κόσμε"),
+            Event::binary(b"x"),
+        ];
+        assert_eq!(d.sent().events, said);
+    }
+}
+
+#[test]
+fn a_full_queue_refuses_and_hands_back() {
+    let settings = Config {
+        send_queue_bytes_max: 2048,
+        ..Config::default()
+    }
+    .build()
+    .expect("valid");
+    for role in ROLES {
+        let mut d = Driven::new(role, &settings, Mode::PLAIN);
+        let room = d.session().outbox().room();
+        assert_eq!(room, 2048 - 14);
+        let over = vec![0; room + 1];
+        let refused = d.session().outbox().send(&over);
+        assert_eq!(
+            refused,
+            Err(SendError::TooLarge {
+                len: 2049,
+                max: 2048
+            })
+        );
+        let back = Bytes::from(over);
+        let refused = d.session().outbox().send_bytes(back.clone());
+        assert_eq!(
+            refused,
+            Err((
+                SendError::TooLarge {
+                    len: 2049,
+                    max: 2048
+                },
+                back
+            ))
+        );
+        assert_eq!(d.session().outbox().send(&vec![7; room]), Ok(()));
+        let queued = d.session().outbox().queued_bytes();
+        let full = SendError::QueueFull { queued, max: 2048 };
+        assert_eq!(d.session().outbox().send(b"0123456789abc"), Err(full));
+        assert_eq!(d.session().outbox().claim(100).err(), Some(full));
+        assert_eq!(
+            d.session().outbox().send_part(Kind::Binary, &[0; 99], true),
+            Err(full)
+        );
+        let back = Bytes::from(vec![1; 1500]);
+        let refused = d.session().outbox().send_bytes(back.clone());
+        assert_eq!(refused, Err((full, back)));
+        assert_eq!(
+            d.session().outbox().ping(b"still"),
+            Ok(()),
+            "control has its own place"
+        );
+        d.turn();
+        assert_eq!(d.session().outbox().send(b"room again"), Ok(()));
+        d.turn();
+        let said = [
+            Event::Ping(b"still".to_vec()),
+            Event::binary(&vec![7; room]),
+            Event::binary(b"room again"),
+        ];
+        assert_eq!(d.sent().events, said);
+    }
+}
+
+#[test]
+fn claims_dropped_shortened_and_overstated() {
+    for role in ROLES {
+        for (claimed, used) in [
+            (10, 10),
+            (10, 3),
+            (200, 100),
+            (70_000, 300),
+            (70_000, 70_000),
+            (5, 9),
+            (3, 0),
+        ] {
+            let mut d = driven(role);
+            let out = d.session().outbox();
+            drop(out.claim(claimed).expect("room"));
+            let mut claim = out.claim(claimed).expect("room");
+            assert_eq!(claim.len(), claimed);
+            for (i, b) in claim.iter_mut().enumerate() {
+                *b = i as u8;
+            }
+            claim.commit_len(used);
+            assert_eq!(out.send(b"next"), Ok(()));
+            d.turn();
+            let payload: Vec<u8> = (0..claimed.min(used)).map(|i| i as u8).collect();
+            let said = [Event::binary(&payload), Event::binary(b"next")];
+            assert!(d.sent().events == said, "{claimed} claimed, {used} used");
+        }
+    }
+}
+
+#[test]
+fn a_config_that_cannot_work_is_refused_by_name() {
+    let zero = std::time::Duration::ZERO;
+    let d = Config::default;
+    let bad = [
+        (
+            "message_bytes_max",
+            Config {
+                message_bytes_max: 0,
+                ..d()
+            },
+        ),
+        (
+            "message_bytes_max",
+            Config {
+                message_bytes_max: u64::MAX,
+                ..d()
+            },
+        ),
+        (
+            "frame_bytes_max",
+            Config {
+                frame_bytes_max: 0,
+                ..d()
+            },
+        ),
+        (
+            "fragments_max",
+            Config {
+                fragments_max: 0,
+                ..d()
+            },
+        ),
+        (
+            "send_queue_bytes_max",
+            Config {
+                send_queue_bytes_max: 1023,
+                ..d()
+            },
+        ),
+        (
+            "send_queue_bytes_max",
+            Config {
+                send_queue_bytes_max: usize::MAX,
+                ..d()
+            },
+        ),
+        (
+            "ping_interval",
+            Config {
+                ping_interval: Some(zero),
+                ..d()
+            },
+        ),
+        (
+            "idle_timeout",
+            Config {
+                idle_timeout: Some(zero),
+                ..d()
+            },
+        ),
+        (
+            "pong_timeout",
+            Config {
+                pong_timeout: zero,
+                ..d()
+            },
+        ),
+        (
+            "close_timeout",
+            Config {
+                close_timeout: zero,
+                ..d()
+            },
+        ),
+        (
+            "write_timeout",
+            Config {
+                write_timeout: zero,
+                ..d()
+            },
+        ),
+        (
+            "handshake_timeout",
+            Config {
+                handshake_timeout: zero,
+                ..d()
+            },
+        ),
+    ];
+    for (field, config) in bad {
+        let error = config.build().expect_err(field).to_string();
+        assert!(error.starts_with(field), "{error}");
+    }
+}
