@@ -170,6 +170,8 @@ impl core::error::Error for Limit {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Deadline {
+    /// No connection was made within the connect timeout of the driver.
+    Connect,
     /// The opening handshake took longer than `handshake_timeout`.
     Handshake,
     /// No Pong within `pong_timeout` of our Ping.
@@ -185,6 +187,7 @@ pub enum Deadline {
 impl fmt::Display for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Connect => "no connection was made in time",
             Self::Handshake => "the opening handshake took too long",
             Self::Pong => "no pong in time",
             Self::Idle => "nothing received in time",
@@ -281,7 +284,8 @@ pub enum SendError {
     MessageOpen,
     /// A part of text that is not UTF-8 at this byte offset.
     InvalidUtf8 {
-        /// Offset of the first bad byte in the part.
+        /// Offset in the part of the byte that breaks it; the length of a last part that ends
+        /// inside a code point.
         at: usize,
     },
 }

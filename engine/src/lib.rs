@@ -22,9 +22,17 @@ pub use config::{Config, ConfigError, Delivery, Flush, Settings};
 pub use conn::{
     Batch, Claim, Kind, Message, Outbox, OwnedMessage, Part, PreparedMessage, Transmit, Utf8Bytes,
 };
+#[cfg(feature = "mio")]
+pub use driver::{Reactor, Reactors, ReactorsOptions, Share};
+#[cfg(feature = "tokio")]
+pub use driver::TokioReactor;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use driver::{
+    ACCEPT_REST, COMMANDS_MAX, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing, ReactorOptions, Remote, RemoteError, Verdict, Wait,
+};
 #[cfg(feature = "std")]
 pub use driver::{
-    KeepaliveTune, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
+    Error, KeepaliveTune, Parts, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
     pin_current_thread,
 };
 pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};

@@ -243,13 +243,11 @@ impl Session {
     /// Messages and payload bytes in both directions.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let (messages_in, bytes_in) = self.read.inbox.counts();
-        let (messages_out, bytes_out) = self.write.outbox.counts();
+        let (received, sent) = (self.read.stats(), self.write.stats());
         Stats {
-            messages_in,
-            bytes_in,
-            messages_out,
-            bytes_out,
+            messages_out: sent.messages_out,
+            bytes_out: sent.bytes_out,
+            ..received
         }
     }
 
@@ -377,7 +375,8 @@ impl ReadSide {
         if !self.inbox.replies().is_empty() {
             self.apply(write, now);
         }
-        if self.close_at.is_none() && write.outbox.is_closing() {
+        let over = write.outbox.is_dead() && self.end.is_some();
+        if self.close_at.is_none() && write.outbox.is_closing() && !over {
             self.close_at = Some(now.after(self.settings.close_timeout));
         }
     }
@@ -408,8 +407,14 @@ impl ReadSide {
     fn fail(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
         self.end.get_or_insert(End::Failed(failure));
         write.outbox.fail(failure);
-        self.close_at
-            .get_or_insert(now.after(self.settings.close_timeout));
+        if write.outbox.is_dead() {
+            // Nothing is left to wait for.
+            write.stalled = None;
+            self.close_at = None;
+        } else {
+            self.close_at
+                .get_or_insert(now.after(self.settings.close_timeout));
+        }
     }
 
     /// As [`Session::poll_timeout`]; `write` is [`WriteSide::deadline`].
@@ -431,8 +436,10 @@ impl ReadSide {
         if let Some(at) = self.close_at {
             if now >= at {
                 self.fail(write, Failure::Deadline(Deadline::Close), now);
-                write.kill();
             }
+            return;
+        }
+        if self.end.is_some() {
             return;
         }
         match self.keepalive.handle_timeout(&self.settings, now) {
@@ -474,6 +481,17 @@ impl ReadSide {
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.keepalive.rtt()
+    }
+
+    /// As [`Session::stats`], of this half: what was sent counts as nothing.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (messages_in, bytes_in) = self.inbox.counts();
+        Stats {
+            messages_in,
+            bytes_in,
+            ..Stats::default()
+        }
     }
 }
 
@@ -561,6 +579,17 @@ impl WriteSide {
     /// so once.
     pub fn take_drained(&mut self) -> bool {
         self.outbox.take_drained()
+    }
+
+    /// As [`Session::stats`], of this half: what was received counts as nothing.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (messages_out, bytes_out) = self.outbox.counts();
+        Stats {
+            messages_out,
+            bytes_out,
+            ..Stats::default()
+        }
     }
 
     /// When the peer must have taken some of what waits.

@@ -220,19 +220,7 @@ impl Inbox {
         }
         let mut unread = Vec::new();
         if let Some(kind) = state.open {
-            let opcode = kind.opcode();
-            state.reframe(&mut unread, opcode, false, assembly.len(), [0; 4]);
-            unread.extend_from_slice(&assembly);
-            if let Some(frame) = state.frame {
-                let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
-                state.reframe(
-                    &mut unread,
-                    Opcode::Continuation,
-                    frame.fin,
-                    left,
-                    frame.key,
-                );
-            }
+            state.reopen(&mut unread, kind, &assembly);
         }
         let (rest, _) = buf.received_mut();
         if state.progress > 0
@@ -272,6 +260,38 @@ impl State {
     pub(super) fn fail(&mut self, failure: Failure) {
         self.phase = Phase::Failed;
         self.replies.closing = Some(Box::new(Closing::Fail(failure)));
+    }
+
+    /// Appends the open message as the peer could have sent it: what is assembled, and the
+    /// frame that is half taken. No frame is longer, and there are not more of them, than what
+    /// came, so that the limits that let it in still do.
+    fn reopen(&self, out: &mut Vec<u8>, kind: Kind, assembly: &[u8]) {
+        let frame_max = usize::try_from(self.settings.frame_bytes_max).unwrap_or(usize::MAX);
+        let left = self
+            .frame
+            .map_or(0, |f| usize::try_from(f.left).unwrap_or(usize::MAX));
+        // The half-taken frame gets as much as fits in it: never less than what it brought.
+        let own = match self.frame {
+            Some(_) => assembly.len().min(frame_max.saturating_sub(left)),
+            None => 0,
+        };
+        let (whole, own) = assembly.split_at(assembly.len() - own);
+        let mut opcode = kind.opcode();
+        for chunk in whole.chunks(frame_max) {
+            self.reframe(out, opcode, false, chunk.len(), [0; 4]);
+            out.extend_from_slice(chunk);
+            opcode = Opcode::Continuation;
+        }
+        if let Some(frame) = self.frame {
+            let mut key = frame.key;
+            key.rotate_right(own.len() % 4);
+            self.reframe(out, opcode, frame.fin, own.len().saturating_add(left), key);
+            let at = out.len();
+            out.extend_from_slice(own);
+            mask::apply(&mut out[at..], key, 0);
+        } else if whole.is_empty() {
+            self.reframe(out, opcode, false, 0, [0; 4]);
+        }
     }
 
     /// Appends a header as the peer writes them.

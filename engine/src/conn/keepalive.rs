@@ -55,8 +55,7 @@ impl Keepalive {
         {
             self.rtt = Some(now.since(pinged));
             self.pinged = None;
-            // An odd step visits every value before it repeats one.
-            self.nonce = self.nonce.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            self.renew();
         }
     }
 
@@ -66,16 +65,11 @@ impl Keepalive {
 
     pub(crate) fn poll_timeout(&self, config: &Config) -> Option<Timestamp> {
         let ping = config.ping_interval.map(|_| match self.pinged {
-            Some(pinged) => self.pong_deadline(config, pinged),
+            Some(pinged) => pinged.after(config.pong_timeout),
             None => self.ping_at,
         });
         let idle = config.idle_timeout.map(|t| self.heard.after(t));
         [ping, idle].into_iter().flatten().min()
-    }
-
-    /// Bytes of any kind since the Ping push the deadline out: a Pong may wait behind data.
-    fn pong_deadline(&self, config: &Config, pinged: Timestamp) -> Timestamp {
-        self.heard.max(pinged).after(config.pong_timeout)
     }
 
     pub(crate) fn handle_timeout(&mut self, config: &Config, now: Timestamp) -> Due {
@@ -89,13 +83,28 @@ impl Keepalive {
             return Due::Nothing;
         };
         match self.pinged {
-            Some(pinged) if now >= self.pong_deadline(config, pinged) => Due::Fail(Deadline::Pong),
-            None if now >= self.ping_at => {
-                self.pinged = Some(now);
-                self.ping_at = now.after(interval);
-                Due::Ping(self.nonce.to_be_bytes())
+            Some(pinged) if now < pinged.after(config.pong_timeout) => Due::Nothing,
+            // The peer is there, but the Pong waits behind data or was left out for that of a
+            // newer Ping (RFC 6455 section 5.5.3): ask again.
+            Some(pinged) if self.heard > pinged => {
+                self.renew();
+                self.ping(interval, now)
             }
-            _ => Due::Nothing,
+            Some(_) => Due::Fail(Deadline::Pong),
+            None if now >= self.ping_at => self.ping(interval, now),
+            None => Due::Nothing,
         }
+    }
+
+    fn ping(&mut self, interval: Duration, now: Timestamp) -> Due {
+        self.pinged = Some(now);
+        self.ping_at = now.after(interval);
+        Due::Ping(self.nonce.to_be_bytes())
+    }
+
+    /// The next Ping gets another payload, so that it is not answered by a late Pong.
+    fn renew(&mut self) {
+        // An odd step visits every value before it repeats one.
+        self.nonce = self.nonce.wrapping_add(0x9e37_79b9_7f4a_7c15);
     }
 }

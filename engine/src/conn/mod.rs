@@ -2,6 +2,8 @@
 //! I/O: no socket, no clock, no randomness of its own.
 
 mod batch;
+mod claim;
+mod control;
 mod inbox;
 mod keepalive;
 mod keys;
@@ -13,11 +15,12 @@ mod text;
 mod transmit;
 
 pub use batch::Batch;
+pub use claim::Claim;
 pub(crate) use inbox::Inbox;
 pub(crate) use keepalive::{Due, Keepalive};
 pub(crate) use keys::MaskKeys;
 pub use message::{Kind, Message, OwnedMessage, Part};
-pub use outbox::{Claim, Outbox};
+pub use outbox::Outbox;
 pub use prepared::PreparedMessage;
 pub(crate) use replies::Closing;
 pub use text::Utf8Bytes;

@@ -2,15 +2,14 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::ops::{Deref, DerefMut};
-use core::str;
 
 use bytes::{Bytes, BytesMut};
 
+use super::claim::Claim;
+use super::control::Control;
 use super::keys::MaskKeys;
 use super::message::Kind;
 use super::prepared::PreparedMessage;
-use super::replies::Payload;
 use super::transmit::Transmit;
 use crate::buf::{BufPool, SendBuf};
 use crate::config::{Flush, Settings};
@@ -33,26 +32,6 @@ enum Phase {
     Dead,
 }
 
-/// The control lane: at most one frame of each kind, and they go first.
-#[derive(Debug, Default)]
-struct Control {
-    /// Encoded control frames on their way; `bytes[written..]` are still to be written.
-    bytes: Vec<u8>,
-    written: usize,
-    pong: Payload,
-    pong_due: bool,
-    ping: Payload,
-    ping_due: bool,
-    /// Close after a failure: it does not wait for data.
-    close: Option<Body>,
-}
-
-impl Control {
-    fn is_due(&self) -> bool {
-        self.pong_due || self.ping_due || self.close.is_some()
-    }
-}
-
 /// What the application sends goes here; what the socket takes comes from here.
 ///
 /// A send only queues, in wire form. It is refused, and nothing of it queued, when the queue is
@@ -60,7 +39,7 @@ impl Control {
 #[derive(Debug)]
 pub struct Outbox {
     settings: Settings,
-    queue: SendBuf,
+    pub(super) queue: SendBuf,
     /// Made with the first control frame.
     control: Option<Box<Control>>,
     /// A client's; `None` on a server, which does not mask.
@@ -134,9 +113,8 @@ impl Outbox {
         &mut self,
         text: super::Utf8Bytes,
     ) -> Result<(), (SendError, super::Utf8Bytes)> {
-        let back = text.clone();
         self.send_shared(Kind::Text, text.into_bytes())
-            .map_err(|(e, _)| (e, back))
+            .map_err(|(e, back)| (e, super::Utf8Bytes::from_checked(back)))
     }
 
     fn send_shared(&mut self, kind: Kind, payload: Bytes) -> Result<(), (SendError, Bytes)> {
@@ -204,7 +182,9 @@ impl Outbox {
                 .feed(data)
                 .and_then(|()| if last { utf8.finish() } else { Ok(()) });
             if valid.is_err() {
-                let at = str::from_utf8(data).map_or_else(|e| e.valid_up_to(), |_| data.len());
+                let mut utf8 = self.parts.map_or_else(Utf8::default, |(_, open)| open);
+                let bad = |b| utf8.feed(core::slice::from_ref(b)).is_err();
+                let at = data.iter().position(bad).unwrap_or(data.len());
                 return Err(SendError::InvalidUtf8 { at });
             }
         }
@@ -546,7 +526,7 @@ impl Outbox {
     }
 
     #[inline]
-    fn count(&mut self, len: usize) {
+    pub(super) fn count(&mut self, len: usize) {
         self.messages += 1;
         self.bytes += len as u64;
     }
@@ -569,117 +549,5 @@ impl Outbox {
         {
             control.encode(|| self.keys.as_mut().map(|k| k.next()));
         }
-    }
-}
-
-impl Control {
-    /// Encodes pong, ping and close, in this order. They stay due until their first byte is
-    /// written.
-    fn encode(&mut self, mut key: impl FnMut() -> Option<[u8; 4]>) {
-        let Self {
-            bytes,
-            pong,
-            pong_due,
-            ping,
-            ping_due,
-            close,
-            ..
-        } = self;
-        bytes.clear();
-        let mut frame = |opcode, payload: &[u8]| {
-            let key = key();
-            let mut head = [0; header::HEADER_BYTES_MAX];
-            let size = header::write(&mut head, opcode, true, payload.len(), key);
-            bytes.extend_from_slice(&head[..size]);
-            let at = bytes.len();
-            bytes.extend_from_slice(payload);
-            mask::apply(&mut bytes[at..], key.unwrap_or_default(), 0);
-        };
-        if *pong_due {
-            frame(Opcode::Pong, pong.as_slice());
-        }
-        if *ping_due {
-            frame(Opcode::Ping, ping.as_slice());
-        }
-        if let Some(close) = close {
-            frame(Opcode::Close, close.as_slice());
-        }
-    }
-
-    /// `n` bytes of the encoded frames are written.
-    fn handle_written(&mut self, n: usize) {
-        if n == 0 {
-            return;
-        }
-        if self.written == 0 {
-            self.pong_due = false;
-            self.ping_due = false;
-            self.close = None;
-        }
-        self.written += n;
-        if self.written == self.bytes.len() {
-            self.bytes.clear();
-            self.written = 0;
-        }
-    }
-}
-
-/// Room for one binary message in the send queue: write the payload, then [`commit`]
-/// (Self::commit). Dropped without it, the claim never was.
-///
-/// The bytes are what an earlier message left there, not zeros.
-#[derive(Debug)]
-pub struct Claim<'a> {
-    outbox: &'a mut Outbox,
-    len: usize,
-    size: usize,
-    key: Option<[u8; 4]>,
-}
-
-impl Claim<'_> {
-    /// Queues the message as it was claimed.
-    #[inline]
-    pub fn commit(self) {
-        let len = self.len;
-        self.commit_len(len);
-    }
-
-    /// Queues the first `len` bytes of what was claimed; more than that counts as all of it.
-    #[inline]
-    pub fn commit_len(self, len: usize) {
-        let Self {
-            outbox,
-            len: claimed,
-            size: reserved,
-            key,
-        } = self;
-        let len = len.min(claimed);
-        let room = outbox.queue.room(reserved + claimed);
-        let size = header::size(len, key.is_some());
-        if size != reserved {
-            // A shorter length takes a shorter header: the payload moves down to it.
-            room.copy_within(reserved..reserved + len, size);
-        }
-        header::write(room, Opcode::Binary, true, len, key);
-        if let Some(key) = key {
-            mask::apply(&mut room[size..size + len], key, 0);
-        }
-        outbox.queue.commit(size + len);
-        outbox.count(len);
-    }
-}
-
-impl Deref for Claim<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.outbox.queue.claimed(self.size, self.len)
-    }
-}
-
-impl DerefMut for Claim<'_> {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        let room = self.outbox.queue.room(self.size + self.len);
-        room.get_mut(self.size..).unwrap_or_default()
     }
 }

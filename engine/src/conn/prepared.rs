@@ -49,6 +49,12 @@ impl PreparedMessage {
         }
     }
 
+    /// The payload, shared.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        self.frame.slice(self.header as usize..)
+    }
+
     /// The payload.
     #[must_use]
     pub fn payload(&self) -> &[u8] {

@@ -18,6 +18,11 @@ impl Utf8Bytes {
         Ok(Self(bytes))
     }
 
+    /// For bytes that came out of a `Utf8Bytes`.
+    pub(super) fn from_checked(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
     /// The text. Checked once more, for want of a safe way to skip it.
     #[must_use]
     pub fn as_str(&self) -> &str {

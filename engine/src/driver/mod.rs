@@ -2,8 +2,34 @@
 //! `conn`, `buf` and `handshake`, as a third party would.
 
 mod clock;
+mod error;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+mod handler;
+#[cfg(feature = "mio")]
+mod mio;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+mod options;
+mod parts;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+mod pump;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+mod remote;
 mod tune;
 
+pub use error::Error;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
+#[cfg(feature = "mio")]
+pub use mio::{Reactor, Reactors, ReactorsOptions, Share};
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use options::{ReactorOptions, Wait};
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use pump::ACCEPT_REST;
+#[cfg(feature = "tokio")]
+pub use tokio_reactor::TokioReactor;
+pub use parts::Parts;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use remote::{COMMANDS_MAX, Outgoing, Remote, RemoteError};
 pub use tune::{
     KeepaliveTune, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
     pin_current_thread,
@@ -11,3 +37,5 @@ pub use tune::{
 
 #[cfg(feature = "tokio")]
 mod tokio;
+#[cfg(feature = "tokio")]
+mod tokio_reactor;

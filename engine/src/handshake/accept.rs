@@ -70,6 +70,12 @@ impl Accept {
         self
     }
 
+    /// The sub-protocol set by [`Self::subprotocol`].
+    #[must_use]
+    pub fn chosen_subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
     /// Adds a header line.
     ///
     /// # Errors

@@ -1,1 +1,29 @@
-//! The tokio driver.
+//! The tokio driver: a connection is a value that its owner's tasks poll; nothing is spawned.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `websocket` | a whole connection, owned by one task |
+//! | `split`, `gate` | its halves, for two tasks; how they share the writing |
+//! | `receiving`, `sending` | one turn of either, under both of the above |
+//! | `sink` | `Stream` and `Sink` |
+//! | `connect`, `listen`, `head` | opening handshakes |
+//! | `io`, `timer` | buffers lent per thread, one `Sleep` per connection |
+
+mod connect;
+mod gate;
+mod head;
+mod io;
+mod listen;
+mod receiving;
+mod sending;
+mod sink;
+mod split;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod websocket;
+
+pub use connect::{Connector, connect, handshake};
+pub use listen::{Incoming, Listener, ListenerBuilder, Upgrade, accept};
+pub use split::{Reader, SplitStream, UniteError, Writer};
+pub use websocket::{Messages, WebSocket};

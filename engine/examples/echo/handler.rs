@@ -1,0 +1,49 @@
+use tickwire::{Cx, Handler, Kind, Message, Opened, SendError};
+
+/// Sends every message back, on either driver.
+pub(crate) struct Echo;
+
+/// The message that the full queue refused; nothing is read until it is sent.
+#[derive(Default)]
+pub(crate) struct Refused(Option<(Kind, Vec<u8>)>);
+
+impl Handler for Echo {
+    type Conn = Refused;
+    type Command = ();
+
+    fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) -> Refused {
+        Refused::default()
+    }
+
+    fn message(&mut self, refused: &mut Refused, cx: &mut Cx<'_>, message: Message<'_>) {
+        let (kind, payload) = match message {
+            Message::Binary(payload) => (Kind::Binary, payload),
+            Message::Text(text) => (Kind::Text, text.as_bytes()),
+            _ => return,
+        };
+        let sent = match message {
+            Message::Text(text) => cx.outbox().send_text(text),
+            _ => cx.send(payload),
+        };
+        if let Err(SendError::QueueFull { .. }) = sent {
+            refused.0 = Some((kind, payload.to_vec()));
+            cx.pause();
+        }
+    }
+
+    fn drained(&mut self, refused: &mut Refused, cx: &mut Cx<'_>) {
+        if let Some((kind, payload)) = refused.0.take() {
+            let sent = match kind {
+                Kind::Binary => cx.outbox().send(&payload),
+                Kind::Text => cx
+                    .outbox()
+                    .send_text(std::str::from_utf8(&payload).unwrap_or_default()),
+            };
+            if let Err(SendError::QueueFull { .. }) = sent {
+                refused.0 = Some((kind, payload));
+                return; // it is told again
+            }
+        }
+        cx.resume();
+    }
+}

@@ -1,0 +1,157 @@
+//! Sends every message back: the server for load generators and conformance suites.
+//!
+//! ```text
+//! echo --driver tokio|mio --listen ADDR:PORT [--spin] [--core N] [--max-message BYTES]
+//!      [--threads N]
+//! ```
+//!
+//! Prints `listening ADDR` when it is ready. On SIGTERM or SIGINT it closes every connection
+//! with 1001 and exits with 0.
+
+mod args;
+mod handler;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use args::{Args, Driver};
+use handler::Echo;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tickwire::{
+    Config, ReactorOptions, Reactors, ReactorsOptions, Remote, TokioReactor, Wait,
+    pin_current_thread,
+};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    match Args::from_env().and_then(|args| serve(&args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("echo: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: &Args) -> Result<()> {
+    // Before any thread, so that a signal finds its handler.
+    let signals = Signals::new([SIGTERM, SIGINT])?;
+    let settings = Config {
+        message_bytes_max: args.message_bytes_max,
+        frame_bytes_max: args.message_bytes_max,
+        // What comes in goes out: one message must fit.
+        send_queue_bytes_max: usize::try_from(args.message_bytes_max)?
+            .saturating_mul(2)
+            .max(4 << 20),
+        ..Config::default()
+    }
+    .build()?;
+    let options = ReactorOptions {
+        settings,
+        ..ReactorOptions::default()
+    };
+    match args.driver {
+        Driver::Mio => on_mio(args, options, signals),
+        Driver::Tokio => on_tokio(args, &options, signals),
+    }
+}
+
+fn on_mio(args: &Args, mut options: ReactorOptions, signals: Signals) -> Result<()> {
+    options.wait = if args.spin { Wait::Spin } else { Wait::Park };
+    let options = ReactorsOptions {
+        threads: args.threads,
+        first_core: args.core,
+        each: options,
+        ..ReactorsOptions::default()
+    };
+    let reactors = Reactors::start(args.listen, &options, |_| Echo)?;
+    println!("listening {}", reactors.addr());
+    stop_on_signal(signals, reactors.remotes().to_vec());
+    Ok(reactors.join()?)
+}
+
+/// One current-thread runtime per thread, each with a reactor of its own.
+fn on_tokio(args: &Args, options: &ReactorOptions, signals: Signals) -> Result<()> {
+    let (ready, started) = std::sync::mpsc::channel();
+    let args = Arc::new(args.clone());
+    let mut listen = args.listen;
+    let mut remotes = Vec::new();
+    let mut threads = Vec::new();
+    for index in 0..args.threads {
+        let (ready, args) = (ready.clone(), args.clone());
+        let mut options = options.clone();
+        options.tune = options.tune.reuse_port(args.threads > 1);
+        threads.push(thread::spawn(move || {
+            on_runtime(&args, index, listen, options, &ready)
+        }));
+        let Ok((addr, remote)) = started.recv_timeout(std::time::Duration::from_secs(10)) else {
+            break; // the thread's own error says why
+        };
+        listen = addr;
+        remotes.push(remote);
+    }
+    if remotes.len() == args.threads {
+        println!("listening {listen}");
+        stop_on_signal(signals, remotes);
+    }
+    for thread in threads {
+        thread.join().map_err(|_| "a runtime panicked")??;
+    }
+    Ok(())
+}
+
+type Started = std::sync::mpsc::Sender<(std::net::SocketAddr, Remote<()>)>;
+
+fn on_runtime(
+    args: &Args,
+    index: usize,
+    listen: std::net::SocketAddr,
+    options: ReactorOptions,
+    ready: &Started,
+) -> Result<()> {
+    if let Some(core) = args.core {
+        pin_current_thread(core + index)?;
+    }
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all();
+    if args.spin {
+        // Sockets are looked at after every task, and there is always a task.
+        builder.event_interval(1);
+    }
+    let spin = args.spin;
+    builder.build()?.block_on(async move {
+        let mut reactor = TokioReactor::new(Echo, options)?;
+        let (addr, report) = reactor.listen(listen)?;
+        for refused in &report.refused {
+            eprintln!("echo: {refused}");
+        }
+        ready.send((addr, reactor.remote()))?;
+        let spinner = spin.then(|| {
+            tokio::spawn(async {
+                loop {
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        let result = reactor.run().await;
+        if let Some(spinner) = spinner {
+            spinner.abort();
+        }
+        result?;
+        Ok(())
+    })
+}
+
+fn stop_on_signal(mut signals: Signals, remotes: Vec<Remote<()>>) {
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            for remote in &remotes {
+                // A reactor that has ended, or is too busy to listen, hears the next signal.
+                let _ = remote.stop();
+            }
+        }
+    });
+}

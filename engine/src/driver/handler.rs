@@ -1,0 +1,342 @@
+//! What an application is to a reactor: a [`Handler`], called with what happens.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::error::Error;
+use super::pump::Wire;
+use super::tune::TuneReport;
+use crate::conn::{Message, Outbox};
+use crate::error::{CloseCode, SendError};
+use crate::handshake::{Accept, Refusal, Request};
+use crate::role::Role;
+use crate::session::{End, Stats, WriteSide};
+use crate::time::Timestamp;
+
+/// A connection of one reactor. Never given to another connection again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConnId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// The application's answer to an opening handshake.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Open the connection: 101, with a sub-protocol and headers if any.
+    Accept(Accept),
+    /// Answer with this status and close.
+    Refuse(Refusal),
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self::Accept(Accept::new())
+    }
+}
+
+/// What is known of a connection when it opens.
+#[derive(Clone, Copy, Debug)]
+pub struct Opened<'a> {
+    /// [`Role::Server`] for accepted connections, [`Role::Client`] for our own.
+    pub role: Role,
+    /// The peer's address; `None` where the stream was adopted without one.
+    pub peer: Option<SocketAddr>,
+    /// The sub-protocol agreed on.
+    pub subprotocol: Option<&'a str>,
+    /// The token given to connect or adopt; 0 for accepted connections.
+    pub token: u64,
+}
+
+/// How a connection of a reactor ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Ended {
+    /// As the protocol says: closed, or failed.
+    Session(End),
+    /// The socket failed.
+    Io(io::Error),
+    /// The reactor stopped before the closing handshake was over.
+    Stopped,
+}
+
+/// An application on a reactor: one value per thread, which owns the state of all of its
+/// connections and is called with everything that happens to them.
+///
+/// No call may block: the thread serves all connections. What a call sends is written when the
+/// batch it belongs to has been handled, in one system call per connection.
+///
+/// The same handler runs on the mio reactor and on tokio.
+///
+/// ```
+/// use tickwire::{Cx, Handler, Message, Opened};
+///
+/// /// Sends every binary message back.
+/// struct Echo;
+///
+/// impl Handler for Echo {
+///     type Conn = ();
+///     type Command = ();
+///
+///     fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) {}
+///
+///     fn message(&mut self, _conn: &mut (), cx: &mut Cx<'_>, message: Message<'_>) {
+///         if let Message::Binary(payload) = message
+///             && cx.send(payload).is_err()
+///         {
+///             cx.pause(); // full: take no more until drained() is called
+///         }
+///     }
+///
+///     fn drained(&mut self, _conn: &mut (), cx: &mut Cx<'_>) {
+///         cx.resume();
+///     }
+/// }
+/// ```
+pub trait Handler: Sized {
+    /// What the application keeps for each connection.
+    type Conn;
+    /// What other threads tell the application through a [`Remote`](crate::Remote).
+    type Command: Send + 'static;
+
+    /// A client asks to open a connection. Accepts by default.
+    fn request(&mut self, request: &Request, peer: Option<SocketAddr>) -> Verdict {
+        let _ = (request, peer);
+        Verdict::default()
+    }
+
+    /// A connection is open; it may send at once.
+    fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> Self::Conn;
+
+    /// A message came. It is lent until the call returns.
+    fn message(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>, message: Message<'_>);
+
+    /// All messages of one read have been handed over; what was sent goes out after this.
+    fn batch_end(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>) {
+        let _ = (conn, cx);
+    }
+
+    /// A send had been refused with [`SendError::QueueFull`], and half of the queue is free.
+    fn drained(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>) {
+        let _ = (conn, cx);
+    }
+
+    /// A timer set by [`Cx::timer`] is due.
+    fn timer(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>, token: u64) {
+        let _ = (conn, cx, token);
+    }
+
+    /// The connection is gone. Called once for every `open`.
+    fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended) {
+        let _ = (conn, id, ended);
+    }
+
+    /// A connection of our own did not open.
+    fn connect_failed(&mut self, token: u64, error: Error) {
+        let _ = (token, error);
+    }
+
+    /// Another thread has something to say.
+    fn command(&mut self, hub: &mut Hub<'_>, command: Self::Command) {
+        let _ = (hub, command);
+    }
+
+    /// A message that another thread sent through a [`Remote`](crate::Remote) could not be
+    /// queued; `None` where the connection is gone.
+    fn undelivered(&mut self, id: ConnId, message: Bytes, error: Option<SendError>) {
+        let _ = (id, message, error);
+    }
+
+    /// The platform refused options of a connection's socket, which is used all the same. With
+    /// [`Tune::strict`](crate::Tune::strict) it is not used, and that is an error instead.
+    fn untuned(&mut self, peer: Option<SocketAddr>, report: &TuneReport) {
+        let _ = (peer, report);
+    }
+
+    /// A connection could not be accepted (too many open files, say). The listener rests for
+    /// [`ACCEPT_REST`](crate::ACCEPT_REST) and goes on.
+    fn accept_failed(&mut self, error: io::Error) {
+        let _ = error;
+    }
+}
+
+/// All connections of a reactor, as a handler's call sees them.
+pub struct Hub<'a> {
+    pub(super) links: &'a mut dyn Links,
+    pub(super) now: Timestamp,
+    pub(super) stop: &'a mut bool,
+}
+
+/// The connections, without the type of their sockets.
+pub(super) trait Links {
+    fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox>;
+    fn resume(&mut self, id: ConnId);
+    fn timer(&mut self, id: ConnId, at: Timestamp, token: u64);
+    fn open(&self) -> usize;
+}
+
+impl Hub<'_> {
+    /// Where to send to another connection; `None` if it is gone. What is queued goes out at
+    /// the end of this turn.
+    ///
+    /// The connection whose call this is, is not among them: use [`Cx::outbox`].
+    pub fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox> {
+        self.links.outbox(id)
+    }
+
+    /// Reads go on from a connection that was [paused](Cx::pause).
+    pub fn resume(&mut self, id: ConnId) {
+        self.links.resume(id);
+    }
+
+    /// Connections that this reactor holds, those in their opening handshake included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.links.open()
+    }
+
+    /// When this turn began.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Stops the reactor: every connection is closed with 1001, and it ends when they are gone
+    /// or `close_timeout` is over.
+    pub fn stop(&mut self) {
+        *self.stop = true;
+    }
+}
+
+impl std::fmt::Debug for Hub<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub")
+            .field("connections", &self.connections())
+            .field("now", &self.now)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One connection, as a handler's call sees it.
+pub struct Cx<'a> {
+    pub(super) id: ConnId,
+    pub(super) write: &'a mut WriteSide,
+    pub(super) wire: &'a mut dyn Wire,
+    pub(super) flow: &'a mut Flow,
+    /// What the receiving half had counted and measured when this turn began.
+    pub(super) received: (Stats, Option<Duration>),
+    pub(super) hub: Hub<'a>,
+}
+
+impl<'a> Cx<'a> {
+    /// This connection.
+    #[must_use]
+    pub fn id(&self) -> ConnId {
+        self.id
+    }
+
+    /// Where to send on this connection.
+    #[inline]
+    pub fn outbox(&mut self) -> &mut Outbox {
+        self.write.outbox()
+    }
+
+    /// Sends a binary message. A large one is written at once, straight from `payload`, in the
+    /// same system call as what is queued before it; only what the socket does not take is
+    /// copied. A small one is queued.
+    ///
+    /// # Errors
+    /// As [`Outbox::send`].
+    #[inline]
+    pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        if payload.len() < WRITE_THROUGH_BYTES_MIN {
+            return self.write.outbox().send(payload);
+        }
+        let (wire, flow, now) = (&mut self.wire, &mut self.flow, self.hub.now);
+        self.write.send_through(payload, now, |slices| {
+            if flow.blocked {
+                return 0;
+            }
+            // A socket that fails here fails again when the rest is flushed.
+            wire.write_slices(slices).unwrap_or(0)
+        })
+    }
+
+    /// Begins the closing handshake. See [`Outbox::close`].
+    ///
+    /// # Errors
+    /// As [`Outbox::close`].
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        self.write.outbox().close(code, reason)
+    }
+
+    /// Takes no more messages from this connection, beginning with the next one, until
+    /// [`Self::resume`]. The peer is held back by TCP. Deadlines go on.
+    pub fn pause(&mut self) {
+        self.flow.paused = true;
+    }
+
+    /// Goes on after [`Self::pause`].
+    pub fn resume(&mut self) {
+        if core::mem::take(&mut self.flow.paused) {
+            self.hub.links.resume(self.id);
+        }
+    }
+
+    /// Calls [`Handler::timer`] with `token` after `after`, if the connection lives then.
+    /// Timers are not cancelled: a handler ignores a token that it no longer expects.
+    pub fn timer(&mut self, after: Duration, token: u64) {
+        let at = self.hub.now.after(after);
+        self.hub.links.timer(self.id, at, token);
+    }
+
+    /// The last round trip measured by the keepalive.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.received.1
+    }
+
+    /// Messages and bytes of this connection, up to when this turn began.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.received.0
+    }
+
+    /// When this turn began.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.hub.now
+    }
+
+    /// The other connections of this reactor.
+    pub fn hub(&mut self) -> &mut Hub<'a> {
+        &mut self.hub
+    }
+}
+
+/// What holds a connection back.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Flow {
+    /// The application takes no more for now.
+    pub(super) paused: bool,
+    /// The socket took less than it was given: no write until it is writable again.
+    pub(super) blocked: bool,
+    /// The socket may have more to read.
+    pub(super) readable: bool,
+}
+
+/// Payload bytes from which [`Cx::send`] writes at once instead of copying to the queue: about
+/// where copying costs as much as a system call.
+pub(super) const WRITE_THROUGH_BYTES_MIN: usize = 16 * 1024;
+
+impl std::fmt::Debug for Cx<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cx")
+            .field("id", &self.id)
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
+    }
+}

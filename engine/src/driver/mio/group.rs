@@ -1,0 +1,185 @@
+//! Several reactors behind one port.
+
+use std::io;
+use std::net::SocketAddr;
+use std::string::String;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::vec::Vec;
+
+use super::super::remote::{Remote, RemoteError};
+use super::{Handler, Reactor, ReactorOptions, Seed};
+use crate::driver::Error;
+use crate::driver::tune::TuneReport;
+
+/// How connections come to the threads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Share {
+    /// Every thread has a listening socket on the same port, and the kernel picks one for each
+    /// connection by a hash: no hand-over, but uneven where connections are few.
+    #[default]
+    ReusePort,
+    /// The first thread accepts, and each connection goes to the thread that has the fewest.
+    HandOff,
+}
+
+/// Habits of [`Reactors`].
+#[derive(Clone, Debug)]
+pub struct ReactorsOptions {
+    /// Threads, at least one.
+    pub threads: usize,
+    /// Pin thread `i` to core `first + i`; `None` leaves that to the operating system.
+    pub first_core: Option<usize>,
+    /// How connections come to the threads.
+    pub share: Share,
+    /// Habits of each. `core` and `tune.reuse_port` are set from the above.
+    pub each: ReactorOptions,
+}
+
+impl Default for ReactorsOptions {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            first_core: None,
+            share: Share::default(),
+            each: ReactorOptions::default(),
+        }
+    }
+}
+
+/// Reactors on threads of their own, behind one port.
+pub struct Reactors<C> {
+    addr: SocketAddr,
+    report: TuneReport,
+    remotes: Vec<Remote<C>>,
+    threads: Vec<JoinHandle<Result<(), Error>>>,
+}
+
+impl<C: Send + 'static> Reactors<C> {
+    /// Starts the threads; each makes its own handler with `handler(index)`, which therefore
+    /// need not be `Send`.
+    ///
+    /// # Errors
+    /// An address that cannot be bound, no threads to be had.
+    pub fn start<H, F>(
+        addr: SocketAddr,
+        options: &ReactorsOptions,
+        handler: F,
+    ) -> Result<Self, Error>
+    where
+        H: Handler<Command = C>,
+        F: Fn(usize) -> H + Send + Sync + 'static,
+    {
+        let threads = options.threads.max(1);
+        let reuse = options.share == Share::ReusePort && threads > 1;
+        let tune = options.each.tune.clone().reuse_port(reuse);
+        let (first, report) = tune.listen(addr)?;
+        let addr = first.local_addr()?;
+        let mut listeners = Vec::from([Some(first)]);
+        for _ in 1..threads {
+            listeners.push(if reuse {
+                Some(tune.listen(addr)?.0)
+            } else {
+                None
+            });
+        }
+        let seeds = (0..threads)
+            .map(|_| Seed::new())
+            .collect::<io::Result<Vec<_>>>()?;
+        let remotes: Vec<Remote<C>> = seeds.iter().map(|seed| seed.remote.clone()).collect();
+        let handler = Arc::new(handler);
+        let mut group = Self {
+            addr,
+            report,
+            remotes,
+            threads: Vec::new(),
+        };
+        for (index, (seed, listener)) in seeds.into_iter().zip(listeners).enumerate() {
+            let mut each = options.each.clone();
+            each.core = options.first_core.map(|first| first + index);
+            let deals = options.share == Share::HandOff && index == 0 && threads > 1;
+            let dealt_to = if deals {
+                group.remotes.clone()
+            } else {
+                Vec::new()
+            };
+            let handler = handler.clone();
+            let name: String = std::format!("tickwire-{index}");
+            let thread = thread::Builder::new().name(name).spawn(move || {
+                let mut reactor = Reactor::from_seed(seed, handler(index), each);
+                reactor.dealt_to = dealt_to;
+                if let Some(listener) = listener {
+                    reactor.listen_on(listener)?;
+                }
+                reactor.run().map(drop)
+            });
+            match thread {
+                Ok(thread) => group.threads.push(thread),
+                Err(e) => {
+                    let _ = group.stop(); // the error that counts is the one below
+                    return Err(e.into());
+                }
+            }
+        }
+        Ok(group)
+    }
+
+    /// The address that all of them serve.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What the platform refused of the listener's options.
+    #[must_use]
+    pub fn report(&self) -> &TuneReport {
+        &self.report
+    }
+
+    /// A handle to each.
+    #[must_use]
+    pub fn remotes(&self) -> &[Remote<C>] {
+        &self.remotes
+    }
+
+    /// Stops all of them; [`Self::join`] waits.
+    ///
+    /// # Errors
+    /// [`RemoteError::Full`] where one takes no command now; one that has ended is no error.
+    pub fn stop(&self) -> Result<(), RemoteError> {
+        let full = self
+            .remotes
+            .iter()
+            .filter(|r| r.stop() == Err(RemoteError::Full))
+            .count();
+        if full > 0 {
+            Err(RemoteError::Full)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Waits until all of them have ended.
+    ///
+    /// # Errors
+    /// The first failure among them; a handler that panicked counts as one.
+    pub fn join(self) -> Result<(), Error> {
+        let mut result = Ok(());
+        for thread in self.threads {
+            let ended = thread
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("a handler panicked").into()));
+            result = result.and(ended);
+        }
+        result
+    }
+}
+
+impl<C> std::fmt::Debug for Reactors<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactors")
+            .field("addr", &self.addr)
+            .field("remotes", &self.remotes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,55 @@
+use std::time::Duration;
+
+use crate::config::Settings;
+use super::tune::Tune;
+use crate::handshake::HeadLimits;
+
+/// What a reactor does when there is nothing to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Wait {
+    /// Sleep until something happens. Costs no CPU, and a wake-up for the first message.
+    #[default]
+    Park,
+    /// Ask again and again. Costs a core, and saves the wake-up.
+    Spin,
+    /// Ask again and again for this long after the last event, then sleep.
+    SpinThenPark(Duration),
+}
+
+/// Habits of a reactor, on mio or on tokio.
+#[derive(Clone, Debug)]
+pub struct ReactorOptions {
+    /// Limits and habits of its connections.
+    pub settings: Settings,
+    /// Limits of opening handshakes.
+    pub head_limits: HeadLimits,
+    /// Options of its sockets.
+    pub tune: Tune,
+    /// What it does when there is nothing to do. On tokio that is the runtime's affair, and
+    /// anything but `Park` an error.
+    pub wait: Wait,
+    /// The core that its thread is pinned to; `None` leaves that to the operating system. On
+    /// tokio an error: pin the runtime's threads with
+    /// [`pin_current_thread`](crate::pin_current_thread).
+    pub core: Option<usize>,
+    /// Bytes of the receive buffer that all connections of the thread share. Default 256 KiB:
+    /// large enough that a burst on one socket takes few reads, small enough to stay in cache.
+    pub recv_buffer_bytes: usize,
+    /// Events taken from the operating system at once. Default 1,024; more only wait a turn. On
+    /// tokio the runtime sets this, and it is not used.
+    pub events_max: usize,
+}
+
+impl Default for ReactorOptions {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            head_limits: HeadLimits::default(),
+            tune: Tune::new(),
+            wait: Wait::Park,
+            core: None,
+            recv_buffer_bytes: 256 * 1024,
+            events_max: 1024,
+        }
+    }
+}

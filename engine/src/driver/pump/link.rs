@@ -1,0 +1,128 @@
+//! One connection of a reactor: its socket and where it stands.
+
+use std::boxed::Box;
+use std::io;
+use std::net::SocketAddr;
+use std::vec::Vec;
+
+use super::super::error::Error;
+use super::super::handler::Flow;
+use super::wire::Wire;
+use crate::config::Settings;
+use crate::handshake::{ClientHandshake, HeadLimits, ServerHandshake};
+use crate::session::Session;
+use crate::time::Timestamp;
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Link<W> {
+    pub(super) wire: W,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) token: u64,
+    pub(super) flow: Flow,
+    /// Queued in [`Slab::again`] or [`Slab::dirty`](super::slab::Slab) already.
+    pub(super) queued: bool,
+    /// The sending half of the socket is shut down.
+    pub(super) half_closed: bool,
+    /// The entry of this connection in the timers; later than any if there is none.
+    pub(super) armed: Timestamp,
+    pub(super) phase: Phase,
+}
+
+/// Later than any deadline.
+pub(super) const NEVER: Timestamp = Timestamp(u64::MAX);
+
+#[derive(Debug)]
+pub(super) enum Phase {
+    Accepting(Box<Accepting>),
+    Connecting(Box<Connecting>),
+    /// An HTTP answer is on its way out, then the connection ends.
+    Refusing(Box<Refusing>),
+    Open(Session),
+}
+
+/// The server's side of the opening handshake.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    pub(super) handshake: ServerHandshake,
+    pub(super) received: Vec<u8>,
+    pub(super) deadline: Timestamp,
+}
+
+/// Our own connection, until it is open.
+#[derive(Debug)]
+pub(super) struct Connecting {
+    pub(super) handshake: ClientHandshake,
+    /// The socket is connected.
+    pub(super) connected: bool,
+    /// Bytes of the request that are written.
+    pub(super) sent: usize,
+    pub(super) received: Vec<u8>,
+    pub(super) deadline: Timestamp,
+    pub(super) limits: HeadLimits,
+    pub(super) settings: Settings,
+}
+
+#[derive(Debug)]
+pub(super) struct Refusing {
+    pub(super) answer: Vec<u8>,
+    pub(super) sent: usize,
+    pub(super) deadline: Timestamp,
+}
+
+impl<W: Wire> Link<W> {
+    pub(super) fn new(wire: W, peer: Option<SocketAddr>, token: u64, phase: Phase) -> Self {
+        let flow = Flow {
+            readable: true,
+            ..Flow::default()
+        };
+        let (queued, half_closed) = (false, false);
+        Self {
+            wire,
+            peer,
+            token,
+            flow,
+            queued,
+            half_closed,
+            armed: NEVER,
+            phase,
+        }
+    }
+
+    /// When this connection must be looked at without being asked.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.phase.deadline()
+    }
+
+    /// Writes what it can of `bytes[*sent..]`; `true` when all of it is written.
+    pub(super) fn write_head(
+        wire: &mut W,
+        flow: &mut Flow,
+        bytes: &[u8],
+        sent: &mut usize,
+    ) -> Result<bool, Error> {
+        while *sent < bytes.len() {
+            match wire.write_slices(&mut [&bytes[*sent..]].into_iter()) {
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                Ok(n) => *sent += n,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    flow.blocked = true;
+                    return Ok(false);
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Phase {
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        match self {
+            Self::Accepting(a) => Some(a.deadline),
+            Self::Connecting(c) => Some(c.deadline),
+            Self::Refusing(r) => Some(r.deadline),
+            Self::Open(session) => session.poll_timeout(),
+        }
+    }
+}

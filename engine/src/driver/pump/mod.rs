@@ -1,0 +1,380 @@
+//! One turn of any reactor: what is ready goes through the sessions to the handler and back.
+//!
+//! Knows neither epoll nor tokio: sockets are [`Wire`]s, readiness and time are told.
+
+mod link;
+mod opening;
+mod slab;
+mod timers;
+mod turn;
+mod wire;
+
+use std::boxed::Box;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+use std::vec;
+use std::vec::Vec;
+
+use super::handler::{ConnId, Ended, Handler, Hub, Links};
+use super::clock;
+use super::error::Error;
+use super::parts::Parts;
+use super::remote::{Command, Outgoing, Payload};
+use super::tune::Tune;
+use crate::buf::BufPool;
+use crate::config::Settings;
+use crate::error::CloseCode;
+use crate::handshake::{ClientHandshake, HeadLimits, ServerHandshake};
+use crate::session::{Entropy, Session};
+use crate::time::Timestamp;
+
+use link::{Accepting, Connecting, Link, NEVER, Phase};
+use slab::Slab;
+use timers::Alarm;
+pub(crate) use wire::Wire;
+
+/// Reads of one connection in one turn, so that a flood on one does not keep the others
+/// waiting. What is left is read in the next turn, before any wait.
+const READS_PER_TURN_MAX: usize = 4;
+
+/// How long a listener rests when the operating system refuses another connection: out of file
+/// descriptors, say. Trying again at once would only burn the core.
+pub const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Connections accepted in one turn, so that a storm of them does not keep the open ones
+/// waiting.
+pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
+
+/// Commands carried out in one turn, for the same reason.
+pub(crate) const COMMANDS_PER_TURN_MAX: usize = 1024;
+
+/// Bytes read at once of an opening handshake.
+const HEAD_READ_BYTES: usize = 4096;
+
+/// Habits of a reactor's connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Habits {
+    pub(crate) settings: Settings,
+    pub(crate) limits: HeadLimits,
+}
+
+/// The connections of one reactor and their handler.
+pub(crate) struct Core<H: Handler, W> {
+    pub(crate) handler: H,
+    slab: Slab<W>,
+    conns: Vec<Option<H::Conn>>,
+    pool: BufPool,
+    scratch: Box<[u8]>,
+    pub(crate) habits: Habits,
+    stop: bool,
+    /// The stop has been carried out: connections are being closed.
+    stopping: bool,
+    /// When the connections that are still closing are dropped.
+    stop_at: Timestamp,
+}
+
+impl<H: Handler, W: Wire> Core<H, W> {
+    pub(crate) fn new(handler: H, habits: Habits, pool: BufPool) -> Self {
+        Self {
+            handler,
+            slab: Slab::default(),
+            conns: Vec::new(),
+            pool,
+            scratch: vec![0; HEAD_READ_BYTES].into_boxed_slice(),
+            habits,
+            stop: false,
+            stopping: false,
+            stop_at: NEVER,
+        }
+    }
+
+    /// An id for a connection that is inserted next, so that its socket can be registered.
+    pub(crate) fn reserve(&mut self) -> ConnId {
+        let id = self.slab.reserve();
+        let index = id.index as usize;
+        if self.conns.len() <= index {
+            self.conns.resize_with(index + 1, || None);
+        }
+        id
+    }
+
+    /// The id was not used after all.
+    pub(crate) fn abandon(&mut self, id: ConnId) {
+        self.slab.release(id);
+    }
+
+    /// An accepted socket, before its opening handshake.
+    pub(crate) fn insert_accepted(
+        &mut self,
+        id: ConnId,
+        wire: W,
+        peer: Option<SocketAddr>,
+        now: Timestamp,
+    ) {
+        let phase = Phase::Accepting(Box::new(Accepting {
+            handshake: ServerHandshake::new(self.habits.limits),
+            received: Vec::new(),
+            deadline: now.after(self.habits.settings.handshake_timeout),
+        }));
+        self.insert(id, Link::new(wire, peer, 0, phase), now);
+    }
+
+    /// A socket on its way to be connected.
+    pub(crate) fn insert_connecting(
+        &mut self,
+        id: ConnId,
+        wire: W,
+        peer: SocketAddr,
+        token: u64,
+        opening: (ClientHandshake, Settings),
+        now: Timestamp,
+    ) {
+        let (handshake, settings) = opening;
+        let phase = Phase::Connecting(Box::new(Connecting {
+            handshake,
+            connected: false,
+            sent: 0,
+            received: Vec::new(),
+            deadline: now.after(settings.handshake_timeout),
+            limits: self.habits.limits,
+            settings,
+        }));
+        self.insert(id, Link::new(wire, Some(peer), token, phase), now);
+    }
+
+    /// A stream whose opening handshake is done already.
+    pub(crate) fn insert_open(
+        &mut self,
+        id: ConnId,
+        wire: W,
+        session: Session,
+        opened: super::handler::Opened<'_>,
+        now: Timestamp,
+    ) {
+        let link = Link::new(wire, opened.peer, opened.token, Phase::Open(session));
+        let mut link = Box::new(link);
+        self.opened(id, &mut link, opened, now);
+        self.settle_fate(id, link, now);
+    }
+
+    /// The opening handshake of a connection of our own, and the settings it will have.
+    pub(crate) fn opening(
+        &self,
+        outgoing: &Outgoing,
+    ) -> Result<(ClientHandshake, Settings), Error> {
+        let Entropy(random) = clock::entropy()?;
+        let nonce = random.first_chunk::<16>().copied().unwrap_or_default();
+        let (host, target) = (outgoing.url.authority(), outgoing.url.target());
+        let handshake = ClientHandshake::new(host, target, &outgoing.options, nonce)?;
+        let settings = outgoing.settings.clone().unwrap_or_else(|| self.habits.settings.clone());
+        Ok((handshake, settings))
+    }
+
+    /// A socket that is being connected, in the background.
+    pub(crate) fn start_connect(&mut self, tune: &Tune, addr: SocketAddr) -> Result<TcpStream, Error> {
+        let (socket, report) = tune.socket_for_connect(addr)?;
+        if !report.is_complete() {
+            self.handler.untuned(Some(addr), &report);
+        }
+        match socket.connect(&addr.into()) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            result => result?,
+        }
+        Ok(socket.into())
+    }
+
+    /// A session that goes on where another owner of the stream stopped.
+    pub(crate) fn session_of<S>(&self, parts: &Parts<S>, now: Timestamp) -> Result<Session, Error> {
+        let settings = self.habits.settings.clone();
+        let session = Session::new(parts.role, settings, clock::entropy()?, &parts.unread, now);
+        Ok(session.with_unsent(parts.unsent.clone().into()))
+    }
+
+    fn insert(&mut self, id: ConnId, link: Link<W>, now: Timestamp) {
+        self.settle_fate(id, Box::new(link), now);
+    }
+
+    /// The socket at `index` is ready. Spurious readiness is harmless.
+    pub(crate) fn ready(&mut self, index: usize, readable: bool, writable: bool, now: Timestamp) {
+        let Some(id) = self.slab.id(index) else {
+            return;
+        };
+        let Some(mut link) = self.slab.take(id) else {
+            return;
+        };
+        link.flow.readable |= readable;
+        link.flow.blocked &= !writable;
+        self.settle_fate(id, link, now);
+    }
+
+    /// Serves a connection that was taken out, then puts it back or ends it.
+    fn settle_fate(&mut self, id: ConnId, mut link: Box<Link<W>>, now: Timestamp) {
+        link.queued = false;
+        match self.advance(id, &mut link, now) {
+            Some(ended) => self.gone(id, link, ended),
+            None => {
+                if let Some(at) = link.deadline()
+                    && at < link.armed
+                {
+                    link.armed = at;
+                    self.slab.timers.push(at, id, Alarm::Deadline);
+                }
+                if link.flow.readable && !link.flow.paused && !link.queued {
+                    link.queued = true;
+                    self.slab.again.push(id);
+                }
+                self.slab.put(id, link);
+            }
+        }
+    }
+
+    fn gone(&mut self, id: ConnId, link: Box<Link<W>>, ended: Ended) {
+        drop(link);
+        let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
+        self.slab.release(id);
+        if let Some(conn) = conn {
+            self.handler.close(conn, id, ended);
+        }
+    }
+
+    /// Whether there is work that no event will announce.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.slab.again.is_empty() || self.stop && !self.stopping
+    }
+
+    /// Does what no event announces: queued output, reads left over, the stop.
+    pub(crate) fn more(&mut self, now: Timestamp) {
+        if self.stop && !self.stopping {
+            self.close_all(now);
+        }
+        for id in core::mem::take(&mut self.slab.again) {
+            if let Some(link) = self.slab.take(id) {
+                self.settle_fate(id, link, now);
+            }
+        }
+    }
+
+    /// When [`Self::timeouts`] is due.
+    pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
+        let stop = (self.stop_at != NEVER).then_some(self.stop_at);
+        [self.slab.timers.next(), stop].into_iter().flatten().min()
+    }
+
+    /// Handles what is due.
+    pub(crate) fn timeouts(&mut self, now: Timestamp) {
+        while let Some((at, id, alarm)) = self.slab.timers.pop_due(now) {
+            let Some(mut link) = self.slab.take(id) else {
+                continue;
+            };
+            match alarm {
+                Alarm::User(token) => self.user_timer(id, &mut link, token, now),
+                // An older entry: the one in force comes later.
+                Alarm::Deadline if link.armed != at => {
+                    self.slab.put(id, link);
+                    continue;
+                }
+                Alarm::Deadline => {
+                    link.armed = NEVER;
+                    if let Some(ended) = self.deadline(&mut link, now) {
+                        self.gone(id, link, ended);
+                        continue;
+                    }
+                }
+            }
+            self.settle_fate(id, link, now);
+        }
+        if now >= self.stop_at {
+            let ids: Vec<_> = self.slab.ids().collect();
+            for id in ids {
+                if let Some(link) = self.slab.take(id) {
+                    self.gone(id, link, Ended::Stopped);
+                }
+            }
+        }
+    }
+
+    /// Does what another thread asked for, if that needs no socket of the driver's kind.
+    pub(crate) fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
+        match command {
+            Command::User(command) => {
+                let mut hub = Hub {
+                    links: &mut self.slab,
+                    now,
+                    stop: &mut self.stop,
+                };
+                self.handler.command(&mut hub, command);
+            }
+            Command::Send(id, payload) => self.send(id, payload),
+            Command::Close(id, code, reason) => {
+                if let Some(outbox) = self.slab.outbox(id) {
+                    // The caller's code and reason were not checked on its thread.
+                    let _ = outbox
+                        .close(code, &reason)
+                        .or_else(|_| outbox.close(CloseCode::INTERNAL, ""));
+                }
+            }
+            Command::Stop => self.stop = true,
+            Command::Connect(_) | Command::Adopt(_) | Command::Accepted(..) => {
+                debug_assert!(false, "the driver's own");
+            }
+        }
+    }
+
+    fn send(&mut self, id: ConnId, payload: Payload) {
+        let (bytes, refused) = match (self.slab.outbox(id), payload) {
+            (None, Payload::Binary(bytes)) => (bytes, None),
+            (None, Payload::Prepared(message)) => (message.to_bytes(), None),
+            (Some(outbox), Payload::Binary(bytes)) => match outbox.send_bytes(bytes) {
+                Ok(()) => return,
+                Err((e, bytes)) => (bytes, Some(e)),
+            },
+            (Some(outbox), Payload::Prepared(message)) => match outbox.send_prepared(&message) {
+                Ok(()) => return,
+                Err(e) => (message.to_bytes(), Some(e)),
+            },
+        };
+        self.handler.undelivered(id, bytes, refused);
+    }
+
+    /// No more connections are taken.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop
+    }
+
+    /// The stop is over: every connection is gone.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopping && self.slab.open() == 0
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.slab.open()
+    }
+
+    /// Closes every connection with 1001, and drops those that are not open yet.
+    fn close_all(&mut self, now: Timestamp) {
+        self.stopping = true;
+        self.stop_at = now.after(self.habits.settings.close_timeout);
+        let ids: Vec<_> = self.slab.ids().collect();
+        for id in ids {
+            let Some(mut link) = self.slab.take(id) else {
+                continue;
+            };
+            let Phase::Open(session) = &mut link.phase else {
+                self.gone(id, link, Ended::Stopped);
+                continue;
+            };
+            let closed = session.outbox().close(CloseCode::GOING_AWAY, "");
+            debug_assert!(closed.is_ok(), "1001 without a reason can be sent");
+            session.settle(now);
+            link.flow.paused = false;
+            self.settle_fate(id, link, now);
+        }
+    }
+}
+
+/// The socket failed, or the peer is gone before the connection was open.
+fn io_ended(error: io::Error) -> Ended {
+    Ended::Io(error)
+}

@@ -1,0 +1,143 @@
+//! Where the connections of a reactor live.
+
+use std::boxed::Box;
+use std::vec::Vec;
+
+use super::super::handler::{ConnId, Links};
+use super::link::{Link, Phase};
+use super::timers::{Alarm, Timers};
+use crate::conn::Outbox;
+use crate::time::Timestamp;
+
+/// Connections by index, the timers, and who is to be looked at before the next wait.
+#[derive(Debug)]
+pub(super) struct Slab<W> {
+    slots: Vec<Slot<W>>,
+    free: Vec<u32>,
+    open: usize,
+    pub(super) timers: Timers,
+    /// Connections with work that no event of their socket will announce: something queued by
+    /// another one, more to read than one turn allows, reading resumed. Each at most once.
+    pub(super) again: Vec<ConnId>,
+}
+
+#[derive(Debug)]
+struct Slot<W> {
+    generation: u32,
+    /// `None` while the slot is free and while the connection is being served.
+    link: Option<Box<Link<W>>>,
+}
+
+impl<W> Default for Slab<W> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            open: 0,
+            timers: Timers::default(),
+            again: Vec::new(),
+        }
+    }
+}
+
+impl<W> Slab<W> {
+    /// A slot for a connection that is given to [`Self::put`] next.
+    pub(super) fn reserve(&mut self) -> ConnId {
+        self.open += 1;
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot {
+                generation: 0,
+                link: None,
+            });
+            (self.slots.len() - 1) as u32 // file descriptors run out long before
+        });
+        ConnId {
+            index,
+            generation: self.slots[index as usize].generation,
+        }
+    }
+
+    pub(super) fn id(&self, index: usize) -> Option<ConnId> {
+        let generation = self.slots.get(index)?.generation;
+        Some(ConnId {
+            index: index as u32,
+            generation,
+        })
+    }
+
+    /// Takes a connection out, to serve it.
+    pub(super) fn take(&mut self, id: ConnId) -> Option<Box<Link<W>>> {
+        let slot = self.slots.get_mut(id.index as usize)?;
+        if slot.generation == id.generation {
+            slot.link.take()
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn put(&mut self, id: ConnId, link: Box<Link<W>>) {
+        if let Some(slot) = self.slots.get_mut(id.index as usize) {
+            slot.link = Some(link);
+        }
+    }
+
+    /// The connection that was taken out does not come back.
+    pub(super) fn release(&mut self, id: ConnId) {
+        if let Some(slot) = self.slots.get_mut(id.index as usize) {
+            slot.generation = slot.generation.wrapping_add(1);
+            slot.link = None;
+            self.free.push(id.index);
+            self.open -= 1;
+        }
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = ConnId> {
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.link.is_some())
+            .map(|(i, slot)| ConnId {
+                index: i as u32,
+                generation: slot.generation,
+            })
+    }
+
+    /// Has the connection served before the next wait.
+    fn queue(&mut self, id: ConnId) -> Option<&mut Link<W>> {
+        let Self { slots, again, .. } = self;
+        let slot = slots.get_mut(id.index as usize)?;
+        let link = slot
+            .link
+            .as_deref_mut()
+            .filter(|_| slot.generation == id.generation)?;
+        if !core::mem::replace(&mut link.queued, true) {
+            again.push(id);
+        }
+        Some(link)
+    }
+}
+
+impl<W> Links for Slab<W> {
+    fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox> {
+        match &mut self.queue(id)?.phase {
+            Phase::Open(session) => Some(session.outbox()),
+            _ => None,
+        }
+    }
+
+    fn resume(&mut self, id: ConnId) {
+        match self.queue(id) {
+            Some(link) => link.flow.paused = false,
+            // The one that is being served now.
+            None => self.again.push(id),
+        }
+    }
+
+    fn timer(&mut self, id: ConnId, at: Timestamp, token: u64) {
+        self.timers.push(at, id, Alarm::User(token));
+    }
+
+    fn open(&self) -> usize {
+        self.open
+    }
+}

@@ -1,0 +1,254 @@
+//! A turn of an open connection.
+
+use std::io;
+
+use super::super::handler::{ConnId, Cx, Ended, Flow, Handler, Hub};
+use super::link::{Link, Phase};
+use super::wire::Wire;
+use super::{Core, READS_PER_TURN_MAX, io_ended};
+use crate::error::{Deadline, Failure};
+use crate::session::{End, Session, Shutdown, WriteSide};
+use crate::time::Timestamp;
+
+impl<H: Handler, W: Wire> Core<H, W> {
+    /// Lets the connection do all it can now. `Some` when it is gone.
+    pub(super) fn advance(
+        &mut self,
+        id: ConnId,
+        link: &mut Link<W>,
+        now: Timestamp,
+    ) -> Option<Ended> {
+        if !matches!(link.phase, Phase::Open(_))
+            && let Some(ended) = self.open(id, link, now)
+        {
+            return Some(ended);
+        }
+        if !matches!(link.phase, Phase::Open(_)) {
+            return None;
+        }
+        match self.turn(id, link, now) {
+            Ok(ended) => ended,
+            Err(error) => Some(match &link.phase {
+                // A reset after the closing handshake, or after our own verdict, tells nothing
+                // new.
+                Phase::Open(session) => session
+                    .end()
+                    .map_or_else(|| io_ended(error), Ended::Session),
+                _ => io_ended(error),
+            }),
+        }
+    }
+
+    fn turn(
+        &mut self,
+        id: ConnId,
+        link: &mut Link<W>,
+        now: Timestamp,
+    ) -> io::Result<Option<Ended>> {
+        let Link {
+            wire,
+            flow,
+            phase: Phase::Open(session),
+            half_closed,
+            ..
+        } = link
+        else {
+            return Ok(None);
+        };
+        if !flow.paused && !session.wants_read() {
+            self.deliver(id, session, wire, flow, now)?;
+            session.settle(now);
+        }
+        let mut reads = 0;
+        while flow.readable && !flow.paused && reads < READS_PER_TURN_MAX {
+            reads += 1;
+            session.attach(&mut self.pool);
+            let space = session.space();
+            match read(wire, flow, space)? {
+                None => break,
+                Some(0) => session.handle_eof(),
+                Some(n) => {
+                    session.handle_read(n, now);
+                    self.deliver(id, session, wire, flow, now)?;
+                }
+            }
+            session.settle(now);
+        }
+        flush(session.halves().1, wire, flow, now)?;
+        if session.halves().1.take_drained() {
+            self.call(id, session, wire, flow, now, H::drained);
+            session.settle(now);
+            flush(session.halves().1, wire, flow, now)?;
+        }
+        match session.shutdown() {
+            Shutdown::Not => {}
+            Shutdown::Half => {
+                if !core::mem::replace(half_closed, true) {
+                    wire.shut_down_write()?;
+                }
+            }
+            Shutdown::Full => {
+                let end = session
+                    .end()
+                    .unwrap_or(End::Failed(Failure::Deadline(Deadline::Close)));
+                return Ok(Some(Ended::Session(end)));
+            }
+        }
+        session.detach(&mut self.pool);
+        Ok(None)
+    }
+
+    /// Hands over the messages that were received.
+    fn deliver(
+        &mut self,
+        id: ConnId,
+        session: &mut Session,
+        wire: &mut W,
+        flow: &mut Flow,
+        now: Timestamp,
+    ) -> io::Result<()> {
+        let Some(conn) = self
+            .conns
+            .get_mut(id.index as usize)
+            .and_then(Option::as_mut)
+        else {
+            return Ok(());
+        };
+        let received = (session.stats(), session.rtt());
+        let (read, write) = session.halves();
+        let hub = Hub {
+            links: &mut self.slab,
+            now,
+            stop: &mut self.stop,
+        };
+        let mut cx = Cx {
+            id,
+            write,
+            wire,
+            flow,
+            received,
+            hub,
+        };
+        loop {
+            let mut batch = read.batch();
+            while !cx.flow.paused
+                && let Some(Ok(message)) = batch.next()
+            {
+                self.handler.message(conn, &mut cx, message);
+                if cx.write.outbox().wants_flush() {
+                    flush(cx.write, cx.wire, cx.flow, now)?;
+                }
+            }
+            if cx.flow.paused || read.wants_read() {
+                break;
+            }
+        }
+        self.handler.batch_end(conn, &mut cx);
+        Ok(())
+    }
+
+    /// Calls the handler about an open connection.
+    pub(super) fn call(
+        &mut self,
+        id: ConnId,
+        session: &mut Session,
+        wire: &mut W,
+        flow: &mut Flow,
+        now: Timestamp,
+        call: impl FnOnce(&mut H, &mut H::Conn, &mut Cx<'_>),
+    ) {
+        let Some(conn) = self
+            .conns
+            .get_mut(id.index as usize)
+            .and_then(Option::as_mut)
+        else {
+            return;
+        };
+        let received = (session.stats(), session.rtt());
+        let (_, write) = session.halves();
+        let hub = Hub {
+            links: &mut self.slab,
+            now,
+            stop: &mut self.stop,
+        };
+        call(
+            &mut self.handler,
+            conn,
+            &mut Cx {
+                id,
+                write,
+                wire,
+                flow,
+                received,
+                hub,
+            },
+        );
+    }
+
+    pub(super) fn user_timer(
+        &mut self,
+        id: ConnId,
+        link: &mut Link<W>,
+        token: u64,
+        now: Timestamp,
+    ) {
+        if let Phase::Open(session) = &mut link.phase {
+            let (wire, flow) = (&mut link.wire, &mut link.flow);
+            self.call(id, session, wire, flow, now, |h, conn, cx| {
+                h.timer(conn, cx, token)
+            });
+            session.settle(now);
+        }
+    }
+}
+
+/// Reads once; notes what that says about the socket. `None`: nothing there.
+pub(super) fn read<W: Wire>(
+    wire: &mut W,
+    flow: &mut Flow,
+    space: &mut [u8],
+) -> io::Result<Option<usize>> {
+    loop {
+        match wire.read(space) {
+            Ok(n) => {
+                if n == 0 || n < space.len() && wire.short_calls_arm() {
+                    flow.readable = false;
+                }
+                return Ok(Some(n));
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                flow.readable = false;
+                return Ok(None);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Writes what waits: once, unless it is more slices than one call takes.
+pub(super) fn flush(
+    write: &mut WriteSide,
+    wire: &mut dyn Wire,
+    flow: &mut Flow,
+    now: Timestamp,
+) -> io::Result<()> {
+    while !flow.blocked && write.wants_write() {
+        let mut given = 0;
+        let mut slices = write.transmit().inspect(|slice| given += slice.len());
+        match wire.write_slices(&mut slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                write.handle_written(n, now);
+                // Where a short write does not arm the socket, another one does.
+                flow.blocked = n < given && wire.short_calls_arm();
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                write.handle_written(0, now);
+                flow.blocked = true;
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,332 @@
+//! How other threads reach a reactor.
+
+use std::boxed::Box;
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::string::String;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+
+use bytes::Bytes;
+
+use super::error::Error;
+use super::handler::ConnId;
+use super::parts::Parts;
+use crate::config::Settings;
+use crate::conn::PreparedMessage;
+use crate::error::CloseCode;
+use crate::handshake::{ClientOptions, Url};
+
+/// Commands that may wait for a reactor. A reactor takes them between two turns, so that this
+/// bounds a burst and not a backlog.
+pub const COMMANDS_MAX: usize = 8192;
+
+/// What another thread wants of a reactor.
+pub(crate) enum Command<C> {
+    User(C),
+    Send(ConnId, Payload),
+    Close(ConnId, CloseCode, String),
+    Connect(Box<Outgoing>),
+    Adopt(Box<(Parts<TcpStream>, u64)>),
+    /// A socket that another reactor has accepted.
+    Accepted(TcpStream, SocketAddr),
+    Stop,
+}
+
+pub(crate) enum Payload {
+    Binary(Bytes),
+    Prepared(PreparedMessage),
+}
+
+/// A connection to be opened by a reactor.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    pub(crate) addr: SocketAddr,
+    pub(crate) url: Url,
+    pub(crate) options: ClientOptions,
+    pub(crate) token: u64,
+    pub(crate) settings: Option<Settings>,
+}
+
+impl Outgoing {
+    /// To the server of a `ws://` URL. Looks the name up, which may block: not for a handler.
+    ///
+    /// # Errors
+    /// A URL that cannot be used, `wss://` among them (there is no TLS on a reactor), or a name
+    /// that is not found.
+    pub fn to(url: &str) -> Result<Self, Error> {
+        let parsed = Url::parse(url)?;
+        let addr = (parsed.host(), parsed.port())
+            .to_socket_addrs()?
+            .next()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
+        Self::at(addr, url)
+    }
+
+    /// To `addr`, asking for the host and the target of `url`. Does not look anything up.
+    ///
+    /// # Errors
+    /// As [`Self::to`].
+    pub fn at(addr: SocketAddr, url: &str) -> Result<Self, Error> {
+        let url = Url::parse(url)?;
+        if url.secure() {
+            return Err(Error::Tls);
+        }
+        Ok(Self {
+            addr,
+            url,
+            options: ClientOptions::new(),
+            token: 0,
+            settings: None,
+        })
+    }
+
+    /// Sub-protocols, headers and origin of the request.
+    #[must_use]
+    pub fn options(mut self, options: ClientOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// What [`Opened::token`](crate::Opened) or
+    /// [`Handler::connect_failed`](crate::Handler::connect_failed) will say.
+    #[must_use]
+    pub fn token(mut self, token: u64) -> Self {
+        self.token = token;
+        self
+    }
+
+    /// Limits and habits other than those of the reactor.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+}
+
+/// Why a reactor does not take a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// [`COMMANDS_MAX`] commands wait: the reactor is behind. Try again later.
+    Full,
+    /// The reactor has ended.
+    Stopped,
+}
+
+impl fmt::Display for RemoteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the reactor has too many commands waiting: try again later",
+            Self::Stopped => "the reactor has ended",
+        })
+    }
+}
+
+impl std::error::Error for RemoteError {}
+
+/// Wakes a reactor that waits.
+pub(crate) struct Signal {
+    parked: AtomicBool,
+    /// Connections of the reactor, as it last said.
+    connections: AtomicUsize,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Signal {
+    /// The reactor is about to wait. It must look at its commands once more after this.
+    pub(crate) fn park(&self) {
+        self.parked.store(true, Ordering::Relaxed);
+        // With the fence in `notify`: either the command is seen or the flag is.
+        fence(Ordering::SeqCst);
+    }
+
+    pub(crate) fn unpark(&self) {
+        self.parked.store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_connections(&self, n: usize) {
+        self.connections.store(n, Ordering::Relaxed);
+    }
+
+    fn notify(&self) {
+        fence(Ordering::SeqCst);
+        if self.parked.load(Ordering::Relaxed) {
+            (self.wake)();
+        }
+    }
+}
+
+/// The reactor's end of the queue.
+pub(crate) struct Commands<C> {
+    queue: Receiver<Command<C>>,
+    pub(crate) signal: Arc<Signal>,
+}
+
+impl<C> Commands<C> {
+    /// The next command. A queue without senders is an empty one.
+    pub(crate) fn pop(&self) -> Option<Command<C>> {
+        match self.queue.try_recv() {
+            Ok(command) => Some(command),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+}
+
+/// A handle to a reactor, for any thread.
+pub struct Remote<C> {
+    queue: SyncSender<Command<C>>,
+    signal: Arc<Signal>,
+}
+
+impl<C> Clone for Remote<C> {
+    fn clone(&self) -> Self {
+        Self {
+            queue: self.queue.clone(),
+            signal: self.signal.clone(),
+        }
+    }
+}
+
+impl<C> fmt::Debug for Remote<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A queue to a reactor, which `wake` wakes.
+pub(crate) fn channel<C>(wake: impl Fn() + Send + Sync + 'static) -> (Remote<C>, Commands<C>) {
+    let (sender, queue) = sync_channel(COMMANDS_MAX);
+    let signal = Arc::new(Signal {
+        parked: AtomicBool::new(false),
+        connections: AtomicUsize::new(0),
+        wake: Box::new(wake),
+    });
+    (
+        Remote {
+            queue: sender,
+            signal: signal.clone(),
+        },
+        Commands { queue, signal },
+    )
+}
+
+impl<C> Remote<C> {
+    /// Hands `command` to [`Handler::command`](crate::Handler::command).
+    ///
+    /// # Errors
+    /// With the command handed back.
+    pub fn command(&self, command: C) -> Result<(), (RemoteError, C)> {
+        self.push(Command::User(command))
+            .map_err(|(e, command)| match command {
+                Command::User(command) => (e, command),
+                _ => unreachable!("what was pushed comes back"),
+            })
+    }
+
+    /// Sends a binary message on a connection of the reactor. One that cannot be queued there
+    /// is told to [`Handler::undelivered`](crate::Handler::undelivered).
+    ///
+    /// # Errors
+    /// With the message handed back.
+    pub fn send(&self, id: ConnId, message: Bytes) -> Result<(), (RemoteError, Bytes)> {
+        let payload = Payload::Binary(message.clone());
+        self.push(Command::Send(id, payload))
+            .map_err(|(e, _)| (e, message))
+    }
+
+    /// Sends a message that was encoded before.
+    ///
+    /// # Errors
+    /// When the reactor does not take it.
+    pub fn send_prepared(&self, id: ConnId, message: &PreparedMessage) -> Result<(), RemoteError> {
+        self.push(Command::Send(id, Payload::Prepared(message.clone())))
+            .map_err(|(e, _)| e)
+    }
+
+    /// Closes a connection of the reactor.
+    ///
+    /// # Errors
+    /// When the reactor does not take it.
+    pub fn close(&self, id: ConnId, code: CloseCode, reason: &str) -> Result<(), RemoteError> {
+        self.push(Command::Close(id, code, reason.into()))
+            .map_err(|(e, _)| e)
+    }
+
+    /// Opens a connection on the reactor.
+    ///
+    /// # Errors
+    /// When the reactor does not take it.
+    pub fn connect(&self, outgoing: Outgoing) -> Result<(), RemoteError> {
+        self.push(Command::Connect(Box::new(outgoing)))
+            .map_err(|(e, _)| e)
+    }
+
+    /// Gives the reactor a connection that is open already.
+    ///
+    /// # Errors
+    /// With the connection handed back.
+    pub fn adopt(
+        &self,
+        parts: Parts<TcpStream>,
+        token: u64,
+    ) -> Result<(), (RemoteError, Parts<TcpStream>)> {
+        self.push(Command::Adopt(Box::new((parts, token))))
+            .map_err(|(e, command)| match command {
+                Command::Adopt(adopted) => (e, adopted.0),
+                _ => unreachable!("what was pushed comes back"),
+            })
+    }
+
+    /// Gives the reactor a socket that was accepted elsewhere, before its opening handshake.
+    ///
+    /// # Errors
+    /// With the socket handed back.
+    pub fn accepted(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<(), (RemoteError, TcpStream)> {
+        self.push(Command::Accepted(stream, peer))
+            .map_err(|(e, command)| match command {
+                Command::Accepted(stream, _) => (e, stream),
+                _ => unreachable!("what was pushed comes back"),
+            })
+    }
+
+    /// Stops the reactor: every connection is closed with 1001, and it ends when they are gone
+    /// or `close_timeout` is over.
+    ///
+    /// # Errors
+    /// When the reactor does not take it.
+    pub fn stop(&self) -> Result<(), RemoteError> {
+        self.push(Command::Stop).map_err(|(e, _)| e)
+    }
+
+    /// Connections that the reactor held when it last waited.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.signal.connections.load(Ordering::Relaxed)
+    }
+
+    /// A connection is on its way to this reactor, which has not seen it yet.
+    #[cfg(feature = "mio")]
+    pub(crate) fn count_dealt(&self) {
+        self.signal.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn push(&self, command: Command<C>) -> Result<(), (RemoteError, Command<C>)> {
+        match self.queue.try_send(command) {
+            Ok(()) => {
+                self.signal.notify();
+                Ok(())
+            }
+            Err(TrySendError::Full(command)) => Err((RemoteError::Full, command)),
+            Err(TrySendError::Disconnected(command)) => Err((RemoteError::Stopped, command)),
+        }
+    }
+}

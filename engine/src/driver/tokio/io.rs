@@ -1,0 +1,62 @@
+//! The clock of the runtime, the buffers of the thread, and one read.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Instant;
+
+use super::super::clock;
+use crate::buf::BufPool;
+use crate::session::{ReadSide, WriteSide};
+use crate::time::Timestamp;
+
+thread_local! {
+    static POOL: RefCell<BufPool> = const {
+        RefCell::new(BufPool::new(BufPool::RECV_BYTES, BufPool::SEND_BYTES))
+    };
+}
+
+/// Now, on tokio's clock, which tests can stop.
+pub(super) fn now() -> Timestamp {
+    clock::timestamp(Instant::now().into_std())
+}
+
+/// Lends the buffers of this thread; of none, while the thread ends.
+fn with_pool(mut f: impl FnMut(&mut BufPool)) {
+    let lent = POOL.try_with(|pool| pool.try_borrow_mut().map(|mut pool| f(&mut pool)));
+    if !matches!(lent, Ok(Ok(()))) {
+        f(&mut BufPool::default());
+    }
+}
+
+pub(super) fn attach_write(write: &mut WriteSide) {
+    with_pool(|pool| write.attach(pool));
+}
+
+pub(super) fn detach_write(write: &mut WriteSide) {
+    with_pool(|pool| write.detach(pool));
+}
+
+pub(super) fn detach_read(read: &mut ReadSide) {
+    with_pool(|pool| read.detach(pool));
+}
+
+/// Reads once, into the buffer that messages are lent from. Zero is the end of the stream.
+pub(super) fn poll_read<R: AsyncRead + Unpin>(
+    read: &mut ReadSide,
+    io: &mut R,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    with_pool(|pool| read.attach(pool));
+    let space = read.space();
+    if space.is_empty() {
+        // Reading into nothing would pass for the end of the stream.
+        return Poll::Ready(Err(io::Error::other("no room in the receive buffer")));
+    }
+    let mut buf = ReadBuf::new(space);
+    ready!(Pin::new(io).poll_read(cx, &mut buf))?;
+    Poll::Ready(Ok(buf.filled().len()))
+}

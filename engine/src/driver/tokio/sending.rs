@@ -1,0 +1,276 @@
+//! The sending half as any task drives it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::string::ToString;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+
+use super::super::error::Error;
+use super::io::{attach_write, detach_write, now};
+use crate::config::{Flush, Settings};
+use crate::conn::Outbox;
+use crate::error::{Deadline, Failure, SendError};
+use crate::session::WriteSide;
+use crate::time::Timestamp;
+
+/// Slices of one system call: what tokio's and the kernel's fast paths are made for, and 64 KiB
+/// of 1 KiB payloads.
+const SLICES_MAX: usize = 64;
+
+/// Payload bytes from which `send` writes straight from the caller's slice: about where copying
+/// costs as much as a system call.
+const WRITE_THROUGH_BYTES_MIN: usize = 16 * 1024;
+
+/// Why nothing can be written, or read, any more.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Io(io::Error),
+    Failed(Failure),
+}
+
+impl Fault {
+    /// The same again: the fault stays, and is told to every caller.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::Failed(failure) => Self::Failed(*failure),
+            Self::Io(e) => Self::Io(match e.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(e.kind(), e.to_string()),
+            }),
+        }
+    }
+
+    pub(super) fn error(&self) -> Error {
+        match self.again() {
+            Self::Io(e) => Error::Io(e),
+            Self::Failed(failure) => Error::Failed(failure),
+        }
+    }
+}
+
+/// [`WriteSide`], and what is known of the stream that it is written to.
+#[derive(Debug)]
+pub(super) struct Sending {
+    pub(super) write: WriteSide,
+    pub(super) settings: Settings,
+    pub(super) fault: Option<Fault>,
+    /// The stream's sending half is shut down.
+    shut: bool,
+    /// The stream may hold back what it was given: it wants a flush.
+    unflushed: bool,
+}
+
+impl Sending {
+    pub(super) fn new(write: WriteSide, settings: Settings) -> Self {
+        Self {
+            write,
+            settings,
+            fault: None,
+            shut: false,
+            unflushed: false,
+        }
+    }
+
+    pub(super) fn outbox(&mut self) -> &mut Outbox {
+        attach_write(&mut self.write);
+        self.write.outbox()
+    }
+
+    /// More than half of the queue is taken, and it is not the closing that has to get through.
+    pub(super) fn is_clogged(&mut self) -> bool {
+        let max = self.settings.send_queue_bytes_max;
+        let outbox = self.write.outbox();
+        outbox.queued_bytes() > max / 2 && !outbox.is_closing()
+    }
+
+    /// Writes until the queue is empty: once, if the stream takes everything.
+    pub(super) fn poll_write<W: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+        now: Timestamp,
+    ) -> Poll<Result<(), Error>> {
+        let written = self.poll_queue(io, cx, now);
+        match written {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(e)) => {
+                let fault = self.fault.get_or_insert(Fault::Io(e));
+                self.write.kill();
+                Poll::Ready(Err(fault.error()))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_queue<W: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+        now: Timestamp,
+    ) -> Poll<io::Result<()>> {
+        // Every turn takes bytes from the bounded queue or leaves.
+        while self.write.wants_write() {
+            match write_slices(io, cx, self.write.transmit()) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(n)) => {
+                    self.unflushed = true;
+                    self.write.handle_written(n, now);
+                }
+                Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
+                Poll::Pending => {
+                    self.write.handle_written(0, now);
+                    return Poll::Pending;
+                }
+            }
+        }
+        if self.unflushed {
+            let flushed = Pin::new(io).poll_flush(cx);
+            self.unflushed = flushed.is_pending();
+            return flushed;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Queues with `put` as soon as there is room, and writes if the policy says so. What was
+    /// queued when this is ready counts as sent; until then nothing is.
+    pub(super) fn poll_send<W: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+        flush: bool,
+        put: &mut Put<'_, W>,
+    ) -> Poll<Result<(), Error>> {
+        let now = now();
+        attach_write(&mut self.write);
+        let mut put_result = put(&mut self.write, io, cx, now);
+        if let Err(SendError::QueueFull { .. }) = put_result {
+            let emptied = match self.poll_write(io, cx, now) {
+                Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
+                written => written.is_ready(),
+            };
+            put_result = put(&mut self.write, io, cx, now);
+            if !emptied && matches!(put_result, Err(SendError::QueueFull { .. })) {
+                return Poll::Pending;
+            }
+        }
+        if let Err(e) = put_result {
+            return Poll::Ready(Err(self.refusal(e)));
+        }
+        if flush
+            && self.is_flush_due()
+            && let Poll::Ready(Err(e)) = self.poll_write(io, cx, now)
+        {
+            return Poll::Ready(Err(e));
+        }
+        self.detach_if_idle();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Outside of a batch, a send is a batch of its own.
+    fn is_flush_due(&mut self) -> bool {
+        self.settings.flush == Flush::EndOfBatch || self.write.outbox().wants_flush()
+    }
+
+    pub(super) fn poll_flush<W: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if let Some(fault) = &self.fault {
+            return Poll::Ready(Err(fault.error()));
+        }
+        let written = self.poll_write(io, cx, now());
+        self.detach_if_idle();
+        written
+    }
+
+    pub(super) fn refusal(&self, e: SendError) -> Error {
+        match (&self.fault, e) {
+            (Some(fault), SendError::Closed) => fault.error(),
+            _ => Error::Send(e),
+        }
+    }
+
+    /// Ends the half if the peer has taken nothing for too long.
+    pub(super) fn expire(&mut self) -> Result<(), Error> {
+        if self.write.deadline().is_none_or(|at| now() < at) {
+            return Ok(());
+        }
+        let failure = Failure::Deadline(Deadline::Write);
+        self.write.kill();
+        Err(self.fault.get_or_insert(Fault::Failed(failure)).error())
+    }
+
+    /// Shuts down the stream's sending half, once. A stream that fails at that is gone anyway.
+    pub(super) fn poll_shutdown<W: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if !self.shut {
+            self.shut = Pin::new(io).poll_shutdown(cx).is_ready();
+        }
+        if self.shut {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    pub(super) fn detach_if_idle(&mut self) {
+        if !self.write.wants_write() {
+            detach_write(&mut self.write);
+        }
+    }
+}
+
+/// Queues one message, or says why not.
+pub(super) type Put<'a, W> =
+    dyn FnMut(&mut WriteSide, &mut W, &mut Context<'_>, Timestamp) -> Result<(), SendError> + 'a;
+
+/// Queues a binary message; a large one goes out without a copy as far as the stream takes it.
+pub(super) fn put_binary<W: AsyncWrite + Unpin>(
+    payload: &[u8],
+    write: &mut WriteSide,
+    io: &mut W,
+    cx: &mut Context<'_>,
+    now: Timestamp,
+) -> Result<(), SendError> {
+    if payload.len() < WRITE_THROUGH_BYTES_MIN {
+        return write.outbox().send(payload);
+    }
+    write.send_through(payload, now, |slices| {
+        match write_slices(io, cx, slices) {
+            Poll::Ready(Ok(n)) => n,
+            // A stream that fails here fails again when the rest is written.
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        }
+    })
+}
+
+/// One system call.
+fn write_slices<'a, W: AsyncWrite + Unpin>(
+    io: &mut W,
+    cx: &mut Context<'_>,
+    mut slices: impl Iterator<Item = &'a [u8]>,
+) -> Poll<io::Result<usize>> {
+    let io = Pin::new(io);
+    let first = slices.next().unwrap_or_default();
+    let second = if io.is_write_vectored() {
+        slices.next()
+    } else {
+        None
+    };
+    let Some(second) = second else {
+        return io.poll_write(cx, first);
+    };
+    let mut gathered = [IoSlice::new(&[]); SLICES_MAX];
+    let mut count = 0;
+    for (place, slice) in gathered.iter_mut().zip([first, second].into_iter().chain(slices)) {
+        *place = IoSlice::new(slice);
+        count += 1;
+    }
+    io.poll_write_vectored(cx, &gathered[..count])
+}

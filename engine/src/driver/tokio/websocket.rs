@@ -1,0 +1,514 @@
+//! A whole connection, owned by one task.
+
+use std::boxed::Box;
+use std::fmt;
+use std::future::poll_fn;
+use std::string::String;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::super::clock;
+use super::super::error::Error;
+use super::super::parts::Parts;
+use super::super::tune::TuneReport;
+use super::io::{attach_write, now};
+use super::receiving::{Came, Receiving};
+use super::sending::{Put, Sending, put_binary};
+use crate::config::Settings;
+use crate::conn::{
+    Batch, Kind, Message, Outbox, OwnedMessage, PreparedMessage, Utf8Bytes,
+};
+use crate::error::CloseCode;
+use crate::handshake::Response;
+use crate::role::Role;
+use crate::session::{End, Session, Stats};
+
+/// An open WebSocket connection over any stream: TCP, TLS, an in-memory pipe.
+///
+/// Who only receives and answers calls [`recv_batch`](Self::recv_batch) (messages lent from the
+/// receive buffer, nothing copied or allocated) or [`recv`](Self::recv) (messages owned) in a
+/// loop, until `None`: a clean close. Both answer Pings, send what is queued, and watch the
+/// deadlines of the [`Config`](crate::Config), so one of them should always be waiting. Where
+/// sending must not wait for receiving, [`split`](Self::split) gives two halves for two tasks.
+///
+/// # Cancel safety
+///
+/// Every method may be dropped at any await, in `select!` say, and called again. What was
+/// received and not delivered stays; what was queued stays queued. A send that was dropped
+/// before it was ready has queued nothing; one that is ready has queued everything.
+///
+/// # Errors
+///
+/// They stay: after a failure every receive gives it again, after a clean end `None`. The Close
+/// frame that tells the peer why is out before a receive gives the failure.
+///
+/// ```no_run
+/// use tickwire::{Error, Message};
+///
+/// # async fn run() -> Result<(), Error> {
+/// let mut ws = tickwire::connect("ws://127.0.0.1:9001/feed").await?;
+/// ws.send(b"subscribe EURUSD").await?;
+/// while let Some((messages, outbox)) = ws.recv_batch().await? {
+///     for message in messages {
+///         if let Message::Binary(tick) = message {
+///             outbox.send(tick)?; // goes out with all others, when the batch is done
+///         }
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct WebSocket<S> {
+    pub(super) receiving: Receiving,
+    pub(super) sending: Sending,
+    pub(super) io: S,
+    pub(super) role: Role,
+    pub(super) origin: Option<Box<Origin>>,
+}
+
+/// What is left of the opening, where anything is.
+#[derive(Debug, Default)]
+pub(super) struct Origin {
+    pub(super) subprotocol: Option<String>,
+    pub(super) response: Option<Response>,
+    pub(super) tune: Option<TuneReport>,
+}
+
+/// The messages that one read brought, lent from the receive buffer; see [`Batch`].
+///
+/// A failure just ends them: the next receive sends the Close that tells the peer, and then
+/// gives the failure.
+#[derive(Debug)]
+pub struct Messages<'a>(pub(super) Batch<'a>);
+
+impl<'a> Messages<'a> {
+    /// The same with failures among the messages. After one, receive once more, or the peer
+    /// does not learn why the connection ends.
+    #[must_use]
+    pub fn into_batch(self) -> Batch<'a> {
+        self.0
+    }
+}
+
+impl<'a> Iterator for Messages<'a> {
+    type Item = Message<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Message<'a>> {
+        self.0.next()?.ok()
+    }
+}
+
+impl core::iter::FusedIterator for Messages<'_> {}
+
+impl<S> WebSocket<S> {
+    /// Takes over a connection whose opening handshake is done: `unread` is parsed first,
+    /// `unsent` is written first.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the operating system has no randomness to give.
+    pub fn from_parts(parts: Parts<S>, settings: Settings) -> Result<Self, Error> {
+        let Parts {
+            stream,
+            unread,
+            unsent,
+            role,
+            subprotocol,
+        } = parts;
+        let origin = Origin {
+            subprotocol,
+            ..Origin::default()
+        };
+        let session = Session::new(role, settings.clone(), clock::entropy()?, &unread, now())
+            .with_unsent(unsent.into());
+        Ok(Self::open(stream, session, role, settings, origin))
+    }
+
+    pub(super) fn open(
+        io: S,
+        session: Session,
+        role: Role,
+        settings: Settings,
+        origin: Origin,
+    ) -> Self {
+        let (read, write) = session.split();
+        let empty =
+            origin.subprotocol.is_none() && origin.response.is_none() && origin.tune.is_none();
+        Self {
+            receiving: Receiving::new(read),
+            sending: Sending::new(write, settings),
+            io,
+            role,
+            origin: (!empty).then(|| Box::new(origin)),
+        }
+    }
+
+    /// Takes the connection apart without losing a byte. Meant for one that is open: that a
+    /// Close, or the first parts of a message, were sent or received before is not told.
+    #[must_use]
+    pub fn into_parts(self) -> Parts<S> {
+        let subprotocol = self.origin.and_then(|o| o.subprotocol);
+        let session = Session::join(self.receiving.read, self.sending.write);
+        let (unread, unsent) = session.into_parts();
+        Parts {
+            unread,
+            unsent,
+            subprotocol,
+            ..Parts::new(self.io, self.role)
+        }
+    }
+
+    /// Where to queue messages without waiting. They are written by the next receive or
+    /// [`flush`](Self::flush).
+    pub fn outbox(&mut self) -> &mut Outbox {
+        self.sending.outbox()
+    }
+
+    /// The stream. Reading or writing it directly breaks the connection.
+    pub fn stream(&self) -> &S {
+        &self.io
+    }
+
+    /// The sub-protocol agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.origin.as_ref()?.subprotocol.as_deref()
+    }
+
+    /// The server's answer to our opening handshake, once; it takes memory until then.
+    pub fn take_response(&mut self) -> Option<Response> {
+        self.origin.as_mut()?.response.take()
+    }
+
+    /// The socket options that the platform refused; `None` where it took all.
+    pub fn tune_report(&self) -> Option<&TuneReport> {
+        self.origin.as_ref()?.tune.as_ref()
+    }
+
+    /// Which end this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Messages and payload bytes in both directions.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let sent = self.sending.write.stats();
+        Stats {
+            messages_out: sent.messages_out,
+            bytes_out: sent.bytes_out,
+            ..self.receiving.read.stats()
+        }
+    }
+
+    /// The last round trip measured by a Ping of the keepalive.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.receiving.read.rtt()
+    }
+
+    /// How the connection ended, once that is known.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.receiving.end()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// The messages that the next read brings, lent, and where to queue answers. `None` after a
+    /// clean close.
+    ///
+    /// What is queued goes out when the next batch is asked for. A batch may have no message in
+    /// it, when a read brought part of one; one that is dropped early goes on with the next
+    /// call. While more than half of the send queue is taken, no further batch is given: the
+    /// peer is held back, and a batch whose answers take less than half of the queue never
+    /// finds it full.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with the peer's fault, or a deadline; [`Error::Io`]. Everything
+    /// received before it has been lent.
+    pub async fn recv_batch(&mut self) -> Result<Option<(Messages<'_>, &mut Outbox)>, Error> {
+        if poll_fn(|cx| self.poll_turn(cx)).await {
+            let batch = self.receiving.read.batch();
+            return Ok(Some((Messages(batch), self.sending.outbox())));
+        }
+        self.receiving.outcome().map(|()| None)
+    }
+
+    /// The next message, owned: for other tasks. `None` after a clean close.
+    ///
+    /// # Errors
+    /// As [`Self::recv_batch`].
+    pub async fn recv(&mut self) -> Result<Option<OwnedMessage>, Error> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Sends a binary message: waits while the queue is full, queues, and writes as
+    /// [`Config::flush`](crate::Config) says, where `EndOfBatch` means now.
+    ///
+    /// It does not wait for a slow peer beyond that: what the socket has not taken goes out with
+    /// the next call on this connection, so keep receiving, or [`flush`](Self::flush). While it
+    /// waits nothing is received; a peer that does the same is ended by `write_timeout`.
+    ///
+    /// # Errors
+    /// [`Error::Send`] where the message can never be sent, or the connection is closed;
+    /// [`Error::Failed`], [`Error::Io`] where it has failed.
+    pub async fn send(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.put(true, |write, io, cx, now| put_binary(payload, write, io, cx, now))
+            .await
+    }
+
+    /// Sends a text message. See [`Self::send`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
+        self.queue(true, |outbox| outbox.send_text(text)).await
+    }
+
+    /// Sends a binary message, sharing `payload` instead of copying it if it is large. See
+    /// [`Self::send`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), Error> {
+        let mut waiting = payload;
+        self.queue(true, |outbox| put_bytes(outbox, &mut waiting)).await
+    }
+
+    /// Sends a message encoded before, for many connections. See [`Self::send`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
+        self.queue(true, |outbox| outbox.send_prepared(message)).await
+    }
+
+    /// Sends the next part of a message; `last` ends it. See [`Outbox::send_part`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_part(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
+        self.queue(true, |outbox| outbox.send_part(kind, data, last)).await
+    }
+
+    /// Queues a binary message as [`Self::send`] does, and leaves writing it to a later call:
+    /// many small messages, one system call.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn feed(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.queue(false, |outbox| outbox.send(payload)).await
+    }
+
+    /// Sends a Ping of the application's own, ahead of messages; its Pong comes as a message.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.queue(true, |outbox| outbox.ping(payload)).await
+    }
+
+    /// Waits until everything queued is written. At most `write_timeout` without progress.
+    ///
+    /// # Errors
+    /// [`Error::Failed`], [`Error::Io`] where the connection has failed.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// The closing handshake, to its end: what is queued goes out, then the Close; waits, at
+    /// most `close_timeout`, for the peer's Close and the end of the stream. Messages that still
+    /// arrive are dropped: to have them, call [`Outbox::close`] on [`Self::outbox`] and receive
+    /// until `None`.
+    ///
+    /// # Errors
+    /// [`Error::Send`] for a code or reason that must not be sent; [`Error::Failed`],
+    /// [`Error::Io`] where the connection ends in another way.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.outbox().close(code, reason)?;
+        poll_fn(|cx| self.poll_close(cx)).await
+    }
+
+    async fn queue(
+        &mut self,
+        flush: bool,
+        mut put: impl FnMut(&mut Outbox) -> Result<(), crate::SendError>,
+    ) -> Result<(), Error> {
+        self.put(flush, |write, _, _, _| put(write.outbox())).await
+    }
+
+    async fn put(
+        &mut self,
+        flush: bool,
+        mut put: impl FnMut(
+            &mut crate::WriteSide,
+            &mut S,
+            &mut Context<'_>,
+            crate::Timestamp,
+        ) -> Result<(), crate::SendError>,
+    ) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_put(cx, flush, &mut put)).await
+    }
+
+    fn poll_put(
+        &mut self,
+        cx: &mut Context<'_>,
+        flush: bool,
+        put: &mut Put<'_, S>,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            let sent = self.sending.poll_send(&mut self.io, cx, flush, put);
+            if let Poll::Ready(sent) = sent {
+                return Poll::Ready(sent.map_err(|e| self.explain(e)));
+            }
+            ready!(self.poll_write_deadline(cx));
+        }
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            let flushed = self.sending.poll_flush(&mut self.io, cx);
+            if flushed.is_ready() {
+                return flushed;
+            }
+            ready!(self.poll_write_deadline(cx));
+        }
+    }
+
+    /// Ready when the peer has taken nothing for too long: the sending half has failed then.
+    fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.sending.write.deadline();
+        ready!(self.receiving.timer.poll(cx, deadline));
+        // Told by what is tried next.
+        let _ = self.sending.expire();
+        Poll::Ready(())
+    }
+
+    /// A send that came too late fails with the reason.
+    fn explain(&self, e: Error) -> Error {
+        match (&e, self.receiving.end()) {
+            (Error::Send(crate::SendError::Closed), Some(End::Failed(failure))) => {
+                Error::Failed(failure)
+            }
+            _ => e,
+        }
+    }
+
+    pub(super) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<OwnedMessage>, Error>> {
+        // Every turn reads or leaves.
+        loop {
+            if !self.receiving.read.wants_read()
+                && !self.sending.is_clogged()
+                // A failure is told by the outcome, when the Close is out.
+                && let Some(Ok(message)) = self.receiving.read.next_owned()
+            {
+                return Poll::Ready(Ok(Some(message)));
+            }
+            if !ready!(self.poll_turn(cx)) {
+                return Poll::Ready(self.receiving.outcome().map(|()| None));
+            }
+        }
+    }
+
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while ready!(self.poll_turn(cx)) {
+            self.receiving.read.batch().for_each(drop);
+        }
+        Poll::Ready(self.receiving.outcome())
+    }
+
+    /// Writes what is to be written and reads what is to be read. `true` when there are bytes
+    /// to look at, `false` at the end of the connection.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.receiving.done {
+            return Poll::Ready(false);
+        }
+        let Self {
+            receiving,
+            sending,
+            io,
+            ..
+        } = self;
+        let mut now = now();
+        // Bounded by what the stream has ready, which tokio rations.
+        loop {
+            receiving.attend(sending, io, cx, now);
+            let clogged = sending.is_clogged();
+            if !receiving.read.wants_read() && !clogged {
+                attach_write(&mut sending.write);
+                return Poll::Ready(true);
+            }
+            if receiving.done {
+                receiving.detach();
+                sending.detach_if_idle();
+                return Poll::Ready(false);
+            }
+            let wants_read = receiving.read.wants_read() && !receiving.eof && !clogged;
+            if wants_read && let Poll::Ready(came) = receiving.poll_read(io, cx, &mut now) {
+                let deadline = sending.write.deadline();
+                if matches!(came, Came::Bytes) && receiving.is_due(deadline, now) {
+                    receiving.read.handle_timeout(&mut sending.write, now);
+                }
+                if !receiving.read.wants_read() {
+                    attach_write(&mut sending.write);
+                    return Poll::Ready(true);
+                }
+                continue;
+            }
+            let mut deadline = sending.write.deadline();
+            if !clogged {
+                // While nothing is read, the peer's silence is our own doing.
+                deadline = receiving.read.poll_timeout(deadline);
+            }
+            receiving.detach();
+            sending.detach_if_idle();
+            ready!(receiving.timer.poll(cx, deadline));
+            now = super::io::now();
+            receiving.read.handle_timeout(&mut sending.write, now);
+        }
+    }
+}
+
+/// Queues `waiting`, or leaves it there.
+pub(super) fn put_bytes(
+    outbox: &mut Outbox,
+    waiting: &mut Bytes,
+) -> Result<(), crate::SendError> {
+    outbox
+        .send_bytes(core::mem::take(waiting))
+        .map_err(|(e, back)| {
+            *waiting = back;
+            e
+        })
+}
+
+/// Queues `waiting`, or leaves it there.
+pub(super) fn put_text(
+    outbox: &mut Outbox,
+    waiting: &mut Utf8Bytes,
+) -> Result<(), crate::SendError> {
+    outbox
+        .send_text_bytes(core::mem::take(waiting))
+        .map_err(|(e, back)| {
+            *waiting = back;
+            e
+        })
+}
+
+impl<S> fmt::Debug for WebSocket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("role", &self.role)
+            .field("subprotocol", &self.subprotocol())
+            .field("end", &self.end())
+            .finish_non_exhaustive()
+    }
+}
