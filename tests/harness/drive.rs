@@ -236,14 +236,22 @@ impl Driven {
 #[must_use]
 pub fn legal(role: Role, sent: &[u8]) -> Oracle {
     let mut oracle = Oracle::new(Rules::lax(peer(role)));
-    for (at, &byte) in sent.iter().enumerate() {
-        assert!(!oracle.done, "bytes after a Close, at {at}");
+    legal_on(&mut oracle, sent);
+    oracle
+}
+
+/// Reads on.
+///
+/// # Panics
+/// As [`legal`].
+pub fn legal_on(oracle: &mut Oracle, sent: &[u8]) {
+    for &byte in sent {
+        assert!(!oracle.done, "bytes after a Close");
         oracle.feed(&[byte]);
         if let Some(Event::Fail(failure)) = oracle.events.last() {
-            panic!("{role:?} sent what is not allowed, at {at}: {failure}");
+            panic!("sent what is not allowed: {failure}");
         }
     }
-    oracle
 }
 
 /// Settings without timers, for tests of bytes alone.

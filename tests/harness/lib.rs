@@ -6,4 +6,7 @@ pub mod drive;
 pub mod event;
 pub mod frames;
 pub mod oracle;
+pub mod outbox;
 pub mod rng;
+pub mod streams;
+pub mod wire;

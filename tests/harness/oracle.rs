@@ -49,7 +49,7 @@ pub struct Seen {
     pub key: [u8; 4],
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     kind: Kind,
     data: Vec<u8>,
@@ -60,7 +60,7 @@ struct Open {
 }
 
 /// The model.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Oracle {
     rules: Rules,
     /// What was told to the application.

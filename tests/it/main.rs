@@ -2,6 +2,7 @@
 
 mod closing;
 mod limits;
+mod properties;
 mod splits;
 mod strict;
 mod usage;

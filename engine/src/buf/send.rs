@@ -282,6 +282,13 @@ pub(crate) struct Chunks<'a> {
     left: usize,
 }
 
+impl Chunks<'_> {
+    /// None of them.
+    pub(crate) fn held(self) -> Self {
+        Self { left: 0, ..self }
+    }
+}
+
 impl<'a> Iterator for Chunks<'a> {
     type Item = &'a [u8];
 

@@ -26,7 +26,7 @@ const SHARED_BYTES_MIN: usize = 1024;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     Open,
-    /// Our Close is queued, behind data or in the control lane: nothing may follow it.
+    /// Our Close is queued, behind what was queued before: nothing may follow it.
     Closing,
     /// Nothing will be written any more.
     Dead,
@@ -45,6 +45,9 @@ pub struct Outbox {
     /// A client's; `None` on a server, which does not mask.
     keys: Option<Box<MaskKeys>>,
     phase: Phase,
+    /// The socket did not take all that it was given last: the peer is behind, and gets the
+    /// newest Pong only.
+    blocked: bool,
     /// A message sent in parts is open, and its text is cut here.
     parts: Option<(Kind, Utf8)>,
     /// A send was refused for want of room, and the application not told yet that there is some.
@@ -62,6 +65,7 @@ impl Outbox {
             control: None,
             keys: keys.map(Box::new),
             phase: Phase::Open,
+            blocked: false,
             parts: None,
             refused: false,
             messages: 0,
@@ -223,8 +227,8 @@ impl Outbox {
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.admit_control(payload)?;
         let control = self.rearm();
-        control.ping.set(payload);
-        control.ping_due = true;
+        control.ping.clear();
+        control.ping.push(payload);
         Ok(())
     }
 
@@ -257,26 +261,20 @@ impl Outbox {
         }
     }
 
-    /// Ends with a Close that waits for nothing but the frame that is half written; what is
-    /// queued behind that is dropped.
+    /// Ends with a Close that says why, behind what is queued: that was accepted before the
+    /// failure. `close_timeout` bounds the wait. Where the peer cannot be told, nothing more is
+    /// written.
     pub(crate) fn fail(&mut self, failure: Failure) {
-        let body = failure.close_code().and_then(|code| {
-            let reason = match failure {
-                Failure::Violation(v) => v.rule(),
-                Failure::Limit(_) => "message too big",
-                _ => "",
-            };
-            Body::new(code, reason).ok()
-        });
-        match body {
-            Some(body) if self.phase == Phase::Open => {
-                self.queue.truncate_to_mark();
-                self.phase = Phase::Closing;
-                self.rearm().close = Some(body);
-            }
-            Some(_) => {}
-            None => self.kill(),
-        }
+        let Some(code) = failure.close_code() else {
+            return self.kill();
+        };
+        let reason = match failure {
+            Failure::Violation(v) => v.rule(),
+            Failure::Limit(_) => "message too big",
+            _ => "",
+        };
+        // The codes may be sent, and the reasons are short.
+        self.close_with(&Body::new(code, reason).unwrap_or(Body::EMPTY));
     }
 
     /// Nothing will be written any more.
@@ -317,7 +315,7 @@ impl Outbox {
         payload: &[u8],
         write: impl FnOnce(&mut dyn Iterator<Item = &[u8]>) -> usize,
     ) -> Result<(), SendError> {
-        if self.keys.is_some() {
+        if self.keys.is_some() || self.holds_data() {
             return self.send(payload);
         }
         self.admit_data(payload.len())?;
@@ -441,14 +439,25 @@ impl Outbox {
     /// Answers a Ping, unless the closing handshake has begun.
     pub(crate) fn answer(&mut self, payload: &[u8]) {
         if self.phase == Phase::Open {
+            let blocked = self.blocked;
             let control = self.rearm();
-            control.pong.set(payload);
-            control.pong_due = true;
+            control.pongs.push(payload);
+            if blocked {
+                control.pongs.keep_newest();
+            }
         }
     }
 
     pub(super) fn queue(&self) -> &SendBuf {
         &self.queue
+    }
+
+    /// Whether data must wait: a control frame is half written, and another one is due that
+    /// is encoded when the first is out.
+    pub(super) fn holds_data(&self) -> bool {
+        self.control
+            .as_ref()
+            .is_some_and(|c| c.written > 0 && c.is_due())
     }
 
     pub(super) fn control_bytes(&self) -> &[u8] {
@@ -457,10 +466,12 @@ impl Outbox {
 
     /// What is queued, flattened: the bytes that the peer has not been sent.
     pub(crate) fn into_unsent(mut self) -> Vec<u8> {
-        let transmit = self.transmit();
         let mut unsent = Vec::new();
-        for chunk in transmit {
-            unsent.extend_from_slice(chunk);
+        while self.wants_write() {
+            let before = unsent.len();
+            self.transmit()
+                .for_each(|chunk| unsent.extend_from_slice(chunk));
+            self.handle_written(unsent.len() - before);
         }
         unsent
     }

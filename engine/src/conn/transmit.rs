@@ -13,10 +13,15 @@ pub struct Transmit<'a> {
 
 impl<'a> Transmit<'a> {
     pub(super) fn new(outbox: &'a Outbox) -> Self {
+        let part = |part| outbox.queue().chunks(part);
         Self {
-            before: outbox.queue().chunks(Part::BeforeMark),
+            before: part(Part::BeforeMark),
             control: outbox.control_bytes(),
-            after: outbox.queue().chunks(Part::FromMark),
+            after: if outbox.holds_data() {
+                part(Part::FromMark).held()
+            } else {
+                part(Part::FromMark)
+            },
         }
     }
 }
