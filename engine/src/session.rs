@@ -384,9 +384,7 @@ impl ReadSide {
     #[cold]
     fn apply(&mut self, write: &mut WriteSide, now: Timestamp) {
         let replies = self.inbox.replies();
-        if let Some(ping) = replies.take_ping() {
-            write.outbox.answer(ping);
-        }
+        replies.answer(|ping| write.outbox.answer(ping));
         if let Some(pong) = replies.pong.take() {
             self.keepalive.handle_pong(pong, now);
         }
@@ -538,9 +536,7 @@ impl WriteSide {
     /// As [`Session::handle_written`].
     #[inline]
     pub fn handle_written(&mut self, n: usize, now: Timestamp) {
-        if n > 0 {
-            self.outbox.handle_written(n);
-        }
+        self.outbox.handle_written(n);
         self.stalled = if !self.outbox.wants_write() {
             None
         } else if n > 0 {

@@ -232,19 +232,6 @@ impl SendBuf {
         self.head += n;
     }
 
-    /// Forgets everything behind the next frame boundary.
-    pub(crate) fn truncate_to_mark(&mut self) {
-        self.tail = self.mark;
-        if let Some(shared) = &mut self.shared {
-            shared.segments.truncate(shared.before_mark);
-            shared.bytes =
-                shared.segments.iter().map(|s| s.bytes.len()).sum::<usize>() - shared.written;
-        }
-        if self.is_empty() {
-            self.reset();
-        }
-    }
-
     /// Takes a large buffer from the pool to write into, if it has none.
     pub(crate) fn attach(&mut self, pool: &mut BufPool) {
         if self.mem.is_empty() {

@@ -1,41 +1,30 @@
-//! The control lane: Ping, Pong and a Close after a failure, which wait for no data.
+//! The control lane: Ping and Pong, which wait for no data.
 
 use alloc::vec::Vec;
 
-use super::replies::Payload;
-use crate::frame::close::Body;
+use super::replies::Payloads;
 use crate::frame::{Opcode, header, mask};
 
-/// At most one frame of each kind.
+/// One Ping, and a bounded number of Pongs.
 #[derive(Debug, Default)]
 pub(super) struct Control {
     /// Encoded control frames on their way; `bytes[written..]` are still to be written.
     pub(super) bytes: Vec<u8>,
     pub(super) written: usize,
-    pub(super) pong: Payload,
-    pub(super) pong_due: bool,
-    pub(super) ping: Payload,
-    pub(super) ping_due: bool,
-    /// Close after a failure: it does not wait for data.
-    pub(super) close: Option<Body>,
+    pub(super) pongs: Payloads,
+    /// The newest Ping; one at most.
+    pub(super) ping: Payloads,
 }
 
 impl Control {
     pub(super) fn is_due(&self) -> bool {
-        self.pong_due || self.ping_due || self.close.is_some()
+        !self.pongs.is_empty() || !self.ping.is_empty()
     }
 
-    /// Encodes pong, ping and close, in this order. They stay due until their first byte is
-    /// written.
+    /// Encodes Pongs and Ping, in this order. They stay due until their first byte is written.
     pub(super) fn encode(&mut self, mut key: impl FnMut() -> Option<[u8; 4]>) {
         let Self {
-            bytes,
-            pong,
-            pong_due,
-            ping,
-            ping_due,
-            close,
-            ..
+            bytes, pongs, ping, ..
         } = self;
         bytes.clear();
         let mut frame = |opcode, payload: &[u8]| {
@@ -47,15 +36,10 @@ impl Control {
             bytes.extend_from_slice(payload);
             mask::apply(&mut bytes[at..], key.unwrap_or_default(), 0);
         };
-        if *pong_due {
-            frame(Opcode::Pong, pong.as_slice());
-        }
-        if *ping_due {
-            frame(Opcode::Ping, ping.as_slice());
-        }
-        if let Some(close) = close {
-            frame(Opcode::Close, close.as_slice());
-        }
+        pongs
+            .iter()
+            .for_each(|payload| frame(Opcode::Pong, payload));
+        ping.iter().for_each(|payload| frame(Opcode::Ping, payload));
     }
 
     /// `n` bytes of the encoded frames are written.
@@ -64,9 +48,8 @@ impl Control {
             return;
         }
         if self.written == 0 {
-            self.pong_due = false;
-            self.ping_due = false;
-            self.close = None;
+            self.pongs.clear();
+            self.ping.clear();
         }
         self.written += n;
         if self.written == self.bytes.len() {

@@ -407,8 +407,24 @@ impl Outbox {
         Transmit::new(self)
     }
 
-    /// The socket took the first `n` bytes of what [`Self::transmit`] gave.
+    /// The socket took the first `n` bytes of what [`Self::transmit`] gave; none if it would
+    /// block.
+    #[inline]
     pub(crate) fn handle_written(&mut self, n: usize) {
+        if n > 0 {
+            self.consume(n);
+        }
+        self.blocked = self.wants_write();
+        if self.blocked && self.control.is_some() {
+            let control = self.rearm();
+            if control.written == 0 {
+                control.pongs.keep_newest();
+            }
+        }
+    }
+
+    #[inline]
+    fn consume(&mut self, n: usize) {
         let Some(control) = self.control.as_mut().filter(|c| c.written < c.bytes.len()) else {
             self.queue.consume(n, header::measure);
             return;

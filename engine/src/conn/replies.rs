@@ -1,18 +1,22 @@
-//! What receiving asks of sending. One slot of each kind: a peer that provokes replies and
-//! does not read them costs a constant.
+//! What receiving asks of sending. Bounded slots: a peer that provokes replies and does not
+//! read them costs a constant.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use crate::error::Failure;
 use crate::frame::CONTROL_BYTES_MAX;
 use crate::frame::close::Body;
 
+/// Pongs that may wait. A burst of Pings is answered one by one up to this many; a further one
+/// replaces the newest that waits (RFC 6455 section 5.5.3 asks for that one only).
+const PONGS_WAITING_MAX: usize = 16;
+
 /// Left by the [`Inbox`](super::Inbox) for the [`Outbox`](super::Outbox).
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
-    /// The newest Ping that is not answered. The box stays for the next one.
-    ping: Option<Box<Payload>>,
-    ping_due: bool,
+    /// Payloads of the Pings that are not answered. The box stays for the next one.
+    pings: Option<Box<Payloads>>,
     /// The newest Pong that could be one of the keepalive's.
     pub(crate) pong: Option<[u8; 8]>,
     pub(crate) closing: Option<Box<Closing>>,
@@ -27,51 +31,76 @@ pub(crate) enum Closing {
     Fail(Failure),
 }
 
-/// A control payload: `bytes[..len]`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Payload {
-    bytes: [u8; CONTROL_BYTES_MAX],
-    len: u8,
-}
-
-impl Payload {
-    /// Keeps at most 125 bytes of `data`; the callers have compared already.
-    pub(crate) fn set(&mut self, data: &[u8]) {
-        let len = data.len().min(CONTROL_BYTES_MAX);
-        self.bytes[..len].copy_from_slice(&data[..len]);
-        self.len = len as u8;
-    }
-
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.bytes[..self.len as usize]
-    }
-}
-
-impl Default for Payload {
-    fn default() -> Self {
-        Self {
-            bytes: [0; CONTROL_BYTES_MAX],
-            len: 0,
-        }
-    }
-}
-
 impl Replies {
-    /// A Ping came: its payload replaces that of an unanswered one (RFC 6455 section 5.5.3).
+    /// A Ping came.
     pub(crate) fn ping(&mut self, data: &[u8]) {
-        self.ping.get_or_insert_default().set(data);
-        self.ping_due = true;
+        self.pings.get_or_insert_default().push(data);
     }
 
-    /// The payload to answer with, once.
-    pub(crate) fn take_ping(&mut self) -> Option<&[u8]> {
-        if !core::mem::take(&mut self.ping_due) {
-            return None;
+    /// The Pings to answer, once.
+    pub(crate) fn answer(&mut self, mut answer: impl FnMut(&[u8])) {
+        if let Some(pings) = &mut self.pings {
+            pings.iter().for_each(&mut answer);
+            pings.clear();
         }
-        self.ping.as_ref().map(|p| p.as_slice())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.ping_due && self.pong.is_none() && self.closing.is_none()
+        self.pings.as_ref().is_none_or(|p| p.is_empty())
+            && self.pong.is_none()
+            && self.closing.is_none()
+    }
+}
+
+/// Control payloads in order, at most [`PONGS_WAITING_MAX`] of at most 125 bytes each.
+#[derive(Debug, Default)]
+pub(crate) struct Payloads {
+    /// A byte of length before each.
+    bytes: Vec<u8>,
+    count: usize,
+    /// Where the newest begins.
+    newest: usize,
+}
+
+impl Payloads {
+    /// Adds a payload, in place of the newest where there are enough. Keeps at most 125 bytes;
+    /// the callers have compared already.
+    pub(crate) fn push(&mut self, data: &[u8]) {
+        if self.count == PONGS_WAITING_MAX {
+            self.bytes.truncate(self.newest);
+            self.count -= 1;
+        }
+        let data = &data[..data.len().min(CONTROL_BYTES_MAX)];
+        self.newest = self.bytes.len();
+        self.bytes.push(data.len() as u8);
+        self.bytes.extend_from_slice(data);
+        self.count += 1;
+    }
+
+    /// Forgets all but the newest.
+    pub(crate) fn keep_newest(&mut self) {
+        self.bytes.drain(..self.newest);
+        self.newest = 0;
+        self.count = self.count.min(1);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+        self.newest = 0;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.bytes.as_slice();
+        core::iter::from_fn(move || {
+            let (&len, payloads) = rest.split_first()?;
+            let (payload, next) = payloads.split_at_checked(usize::from(len))?;
+            rest = next;
+            Some(payload)
+        })
     }
 }
