@@ -1,0 +1,284 @@
+//! The command line and the cases it selects.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use clap::{Args, Parser, Subcommand, ValueEnum as _};
+use serde::Serialize;
+
+use crate::peers::Peer;
+use crate::server::{Target, echo_example};
+
+/// Side-by-side comparison of WebSocket echo servers over loopback TCP.
+///
+/// Without a mode it measures throughput and server CPU per message in a closed loop. Every
+/// echoed byte is checked, also in timed passes. Numbers of a noisy machine are only good as
+/// ratios of one run.
+#[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) compare: Compare,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run one server under test (what this program starts itself).
+    Serve {
+        peer: Peer,
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// Pin the process to this core.
+        #[arg(long)]
+        core: Option<usize>,
+        /// Never sleep in the poller.
+        #[arg(long)]
+        spin: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Who is measured; all of them by default.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) peers: Vec<Peer>,
+    /// Only the case of this name, or those whose names contain it (they look like `20B-c16-w64`).
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Option<String>,
+    /// Payload bytes: one case of this size instead of the standard ones.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) size: Option<usize>,
+    /// Messages in flight on each connection: one case instead of the standard ones.
+    #[arg(long)]
+    pub(crate) window: Option<usize>,
+    /// Connections: one case instead of the standard ones (latency: 1 by default).
+    #[arg(long)]
+    pub(crate) connections: Option<usize>,
+    /// Interleaved repeats: A B C, A B C, ...
+    #[arg(long)]
+    pub(crate) repeats: Option<usize>,
+    /// Seconds of one repeat.
+    #[arg(long)]
+    pub(crate) seconds: Option<f64>,
+    /// Four cases, three short repeats: the whole run within 60 seconds.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Also measure an echo server that runs already.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) against: Option<SocketAddr>,
+    /// Its process, to count its CPU and memory.
+    #[arg(long, value_name = "PID", requires = "against")]
+    pub(crate) against_pid: Option<u32>,
+    /// Mode: resident bytes of each of this many idle connections (5,000 if no number is given).
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "5000")]
+    pub(crate) idle: Option<usize>,
+    /// Mode: round-trip time, the client spinning; closed loop, window 1.
+    #[arg(long, conflicts_with = "idle")]
+    pub(crate) latency: bool,
+    /// With --latency: open loop at this many messages a second over all connections, each
+    /// message timed from the moment it was due.
+    #[arg(long, requires = "latency", value_name = "PER_SECOND")]
+    pub(crate) rate: Option<f64>,
+    /// With --latency: servers sleep in their poller instead of spinning.
+    #[arg(long, requires = "latency")]
+    pub(crate) blocking: bool,
+    /// Mode: system calls per message, counted by strace.
+    #[arg(long, conflicts_with_all = ["idle", "latency"])]
+    pub(crate) syscalls: bool,
+    /// Core of the servers; `none` leaves them to the scheduler.
+    #[arg(long, default_value = "0", value_parser = parse_core)]
+    pub(crate) server_core: Core,
+    /// Core of the load generator; `none` leaves it to the scheduler.
+    #[arg(long, default_value = "1", value_parser = parse_core)]
+    pub(crate) client_core: Core,
+    /// Also write everything measured to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// A core to pin to, or none.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Core(pub(crate) Option<usize>);
+
+fn parse_core(text: &str) -> Result<Core, String> {
+    match text {
+        "none" => Ok(Core(None)),
+        _ => text
+            .parse()
+            .map(|core| Core(Some(core)))
+            .map_err(|_| format!("`{text}` is neither a core nor `none`")),
+    }
+}
+
+/// One load: how many bytes, on how many connections, how many in flight on each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Case {
+    pub(crate) payload_bytes: usize,
+    pub(crate) connections: usize,
+    pub(crate) window: usize,
+}
+
+/// The goals' own cases (design page "Measuring", section 3).
+const STANDARD: [Case; 8] = [
+    Case {
+        payload_bytes: 20,
+        connections: 16,
+        window: 1,
+    },
+    Case {
+        payload_bytes: 20,
+        connections: 16,
+        window: 16,
+    },
+    Case {
+        payload_bytes: 20,
+        connections: 16,
+        window: 64,
+    },
+    Case {
+        payload_bytes: 1024,
+        connections: 16,
+        window: 1,
+    },
+    Case {
+        payload_bytes: 1024,
+        connections: 16,
+        window: 16,
+    },
+    Case {
+        payload_bytes: 1024,
+        connections: 16,
+        window: 64,
+    },
+    Case {
+        payload_bytes: 65_536,
+        connections: 4,
+        window: 4,
+    },
+    Case {
+        payload_bytes: 20,
+        connections: 64,
+        window: 1,
+    },
+];
+/// Of those, what `--quick` keeps.
+const QUICK: [usize; 4] = [1, 2, 4, 6];
+
+/// A window beyond this is no window: the sockets would hold it, and the tape would be huge.
+const WINDOW_MAX: usize = 4096;
+const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The tape holds the window: bounded in bytes, not only in frames.
+const IN_FLIGHT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+impl Case {
+    pub(crate) fn name(self) -> String {
+        let Case {
+            payload_bytes,
+            connections,
+            window,
+        } = self;
+        match payload_bytes {
+            0 => format!("0B-c{connections}-w{window}"),
+            _ if payload_bytes % 1024 == 0 => {
+                format!("{}KiB-c{connections}-w{window}", payload_bytes / 1024)
+            }
+            _ => format!("{payload_bytes}B-c{connections}-w{window}"),
+        }
+    }
+
+    fn check(self) -> Result<Case> {
+        ensure!(
+            (1..=WINDOW_MAX).contains(&self.window),
+            "--window is 1 to {WINDOW_MAX}"
+        );
+        ensure!(self.connections >= 1, "--connections is at least 1");
+        ensure!(
+            self.payload_bytes <= PAYLOAD_BYTES_MAX,
+            "--size is at most {PAYLOAD_BYTES_MAX}"
+        );
+        ensure!(
+            self.payload_bytes * self.window <= IN_FLIGHT_BYTES_MAX,
+            "--size times --window is at most {IN_FLIGHT_BYTES_MAX} bytes"
+        );
+        Ok(self)
+    }
+}
+
+impl Compare {
+    /// The cases asked for. A size, window or connections given makes it one case.
+    pub(crate) fn cases(&self) -> Result<Vec<Case>> {
+        let mut cases: Vec<Case> = if self.size.or(self.window).or(self.connections).is_some() {
+            vec![Case {
+                payload_bytes: self.size.unwrap_or(20),
+                connections: self.connections.unwrap_or(16),
+                window: self.window.unwrap_or(16),
+            }]
+        } else if self.quick {
+            QUICK.iter().map(|&index| STANDARD[index]).collect()
+        } else {
+            STANDARD.to_vec()
+        };
+        if let Some(only) = &self.only {
+            let is_exact = cases.iter().any(|case| case.name() == *only);
+            cases.retain(|case| {
+                case.name() == *only || !is_exact && case.name().contains(only.as_str())
+            });
+            let names: Vec<String> = STANDARD.iter().map(|case| case.name()).collect();
+            ensure!(
+                !cases.is_empty(),
+                "no case is named `{only}`; there are {}",
+                names.join(", ")
+            );
+        }
+        cases.into_iter().map(Case::check).collect()
+    }
+
+    /// The one case of the latency mode.
+    pub(crate) fn latency_case(&self) -> Result<Case> {
+        Case {
+            payload_bytes: self.size.unwrap_or(20),
+            connections: self.connections.unwrap_or(1),
+            window: self.window.unwrap_or(1),
+        }
+        .check()
+    }
+
+    /// Who takes part. Ours is left out, loudly, while its example is not built.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let mut peers = if self.peers.is_empty() {
+            Peer::value_variants().to_vec()
+        } else {
+            self.peers.clone()
+        };
+        if peers.iter().any(|peer| peer.tickwire_driver().is_some())
+            && let Err(error) = echo_example()
+        {
+            eprintln!("\n!!! {error}\n");
+            peers.retain(|peer| peer.tickwire_driver().is_none());
+        }
+        let outside = self.against.map(|addr| Target::Outside {
+            addr,
+            pid: self.against_pid,
+        });
+        peers.into_iter().map(Target::Peer).chain(outside).collect()
+    }
+
+    pub(crate) fn repeats(&self) -> usize {
+        self.repeats
+            .unwrap_or(if self.quick { 3 } else { 7 })
+            .max(1)
+    }
+
+    pub(crate) fn duration(&self) -> Result<Duration> {
+        let seconds = self.seconds.unwrap_or(if self.quick { 0.25 } else { 1.0 });
+        ensure!(
+            seconds > 0.0 && seconds <= 3600.0,
+            "--seconds is above 0 and at most 3600"
+        );
+        Ok(Duration::from_secs_f64(seconds))
+    }
+}

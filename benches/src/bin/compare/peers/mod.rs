@@ -1,0 +1,116 @@
+//! The echo servers under test, each the fastest arrangement its authors advise.
+//!
+//! Every one runs in a process of its own, on one core, with `TCP_NODELAY`, and after one and the
+//! same handshake of ours (`accept`), so that only framing and I/O differ. Skipping hyper's upgrade
+//! favours the rivals: it would cost them memory and a layer per read.
+
+mod accept;
+mod fastwebsockets;
+mod raw;
+mod reactor;
+mod runtime;
+mod sockudo;
+mod tokio_websockets;
+mod tungstenite;
+mod yawc;
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::process;
+
+/// Messages a batching peer feeds before it must flush; what yawc's authors use in their own
+/// comparison, and enough that the flush no longer shows.
+pub(crate) const FEED_BATCH_MESSAGES_MAX: usize = 32;
+
+/// Who is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub(crate) enum Peer {
+    /// TCP echo over mio that knows no framing: the limit.
+    Raw,
+    /// sockudo-ws 3.1 `Protocol` over mio, one write per read.
+    SockudoProtocol,
+    /// sockudo-ws 3.1 `Protocol` over tokio, reading straight into its buffer.
+    SockudoProtocolTokio,
+    /// sockudo-ws 3.1 `WebSocketStream`: feed what is ready, then flush.
+    SockudoStream,
+    /// fastwebsockets 0.10 with writev; it cannot batch.
+    Fastwebsockets,
+    /// tokio-tungstenite 0.30: feed what is ready, then flush.
+    Tungstenite,
+    /// tokio-websockets 0.13: feed what is ready, then flush.
+    TokioWebsockets,
+    /// yawc 0.5 with its authors' tuned buffers: feed what is ready, then flush.
+    Yawc,
+    /// Ours on the mio driver: the engine's `echo` example, run from outside.
+    TickwireMio,
+    /// Ours on the tokio driver: the engine's `echo` example, run from outside.
+    TickwireTokio,
+}
+
+impl Peer {
+    /// The name on the command line, in tables and in JSON.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(|| format!("{self:?}"), |value| value.get_name().to_owned())
+    }
+
+    /// The `--driver` of our echo example, where the peer is ours.
+    pub(crate) fn tickwire_driver(self) -> Option<&'static str> {
+        match self {
+            Peer::TickwireMio => Some("mio"),
+            Peer::TickwireTokio => Some("tokio"),
+            _ => None,
+        }
+    }
+
+    /// Whether the server is a WebSocket server at all.
+    pub(crate) fn speaks_websocket(self) -> bool {
+        self != Peer::Raw
+    }
+}
+
+/// How a server is to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServeOptions {
+    pub(crate) listen: SocketAddr,
+    /// Core to pin the process to; `None` leaves it to the scheduler.
+    pub(crate) core: Option<usize>,
+    /// Never sleep in the poller.
+    pub(crate) spin: bool,
+}
+
+/// Runs one server until its parent ends it. Prints `listening ADDR` first.
+pub(crate) fn serve(peer: Peer, options: ServeOptions) -> Result<()> {
+    process::die_with_parent()?;
+    if let Some(core) = options.core {
+        process::pin(core)?;
+    }
+    match peer {
+        Peer::Raw => reactor::run(options, raw::Echo::default),
+        Peer::SockudoProtocol => reactor::run(options, sockudo::Session::new),
+        Peer::SockudoProtocolTokio => runtime::run(options, sockudo::protocol),
+        Peer::SockudoStream => runtime::run(options, sockudo::stream),
+        Peer::Fastwebsockets => runtime::run(options, fastwebsockets::session),
+        Peer::Tungstenite => runtime::run(options, tungstenite::session),
+        Peer::TokioWebsockets => runtime::run(options, tokio_websockets::session),
+        Peer::Yawc => runtime::run(options, yawc::session),
+        Peer::TickwireMio | Peer::TickwireTokio => {
+            anyhow::bail!(
+                "{} is the engine's own `echo` example: run that",
+                peer.name()
+            )
+        }
+    }
+}
+
+/// Tells the parent where to connect.
+fn announce(addr: SocketAddr) -> Result<()> {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "listening {addr}")?;
+    stdout.flush()?;
+    Ok(())
+}

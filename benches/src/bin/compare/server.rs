@@ -1,0 +1,161 @@
+//! Starting, finding and ending the servers under test.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+
+use crate::peers::Peer;
+use crate::process::Usage;
+
+/// A server that has not said where it listens by then will not.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where our echo example is looked for first.
+const ECHO_VARIABLE: &str = "TICKWIRE_ECHO";
+
+/// What is measured: a peer we start, or a server that runs already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
+    Peer(Peer),
+    Outside { addr: SocketAddr, pid: Option<u32> },
+}
+
+impl Target {
+    pub(crate) fn name(self) -> String {
+        match self {
+            Target::Peer(peer) => peer.name(),
+            Target::Outside { addr, .. } => addr.to_string(),
+        }
+    }
+
+    pub(crate) fn speaks_websocket(self) -> bool {
+        !matches!(self, Target::Peer(peer) if !peer.speaks_websocket())
+    }
+
+    /// Whether it is somebody else's WebSocket library: what "the best peer" is chosen from.
+    pub(crate) fn is_rival(self) -> bool {
+        matches!(self, Target::Peer(peer) if peer.speaks_websocket() && peer.tickwire_driver().is_none())
+    }
+}
+
+/// A running server; a started one ends when this is dropped.
+pub(crate) struct Server {
+    pub(crate) target: Target,
+    pub(crate) addr: SocketAddr,
+    /// `None` for an outside server whose process is not known: its CPU cannot be told.
+    pub(crate) pid: Option<u32>,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts `target` pinned to `core`; with `spin` it never sleeps in its poller.
+    pub(crate) fn start(target: Target, core: Option<usize>, spin: bool) -> Result<Server> {
+        let peer = match target {
+            Target::Peer(peer) => peer,
+            Target::Outside { addr, pid } => {
+                return Ok(Server {
+                    target,
+                    addr,
+                    pid,
+                    child: None,
+                });
+            }
+        };
+        let mut command = match peer.tickwire_driver() {
+            Some(driver) => {
+                let mut command = Command::new(echo_example()?);
+                command.args(["--driver", driver]);
+                command
+            }
+            None => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.args(["serve", &peer.name()]);
+                command
+            }
+        };
+        command.args(["--listen", "127.0.0.1:0"]);
+        if let Some(core) = core {
+            command.args(["--core", &core.to_string()]);
+        }
+        if spin {
+            command.arg("--spin");
+        }
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", target.name()))?;
+        let listening = listening(&mut child);
+        let mut server = Server {
+            target,
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            pid: Some(child.id()),
+            child: Some(child),
+        };
+        server.addr =
+            listening.with_context(|| format!("{} did not start ({command:?})", target.name()))?;
+        Ok(server)
+    }
+
+    /// What the server's process has used so far, where it is known.
+    pub(crate) fn usage(&self) -> Result<Option<Usage>> {
+        self.pid.map(Usage::of).transpose()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself; waiting collects it either way.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The address in the child's first line, `listening ADDR`. Later lines are read and dropped, so
+/// that a talkative server never blocks on a full pipe.
+fn listening(child: &mut Child) -> Result<SocketAddr> {
+    let stdout = child
+        .stdout
+        .take()
+        .context("the server's output is not piped")?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    let line = receiver
+        .recv_timeout(START_TIMEOUT)
+        .map_err(|error| anyhow!("no line on its standard output: {error}"))?;
+    let addr = line
+        .strip_prefix("listening ")
+        .with_context(|| format!("expected `listening ADDR`, got `{line}`"))?;
+    addr.trim()
+        .parse()
+        .with_context(|| format!("`{addr}` is not an address"))
+}
+
+/// Our echo example: `$TICKWIRE_ECHO`, or `examples/echo` beside this binary.
+pub(crate) fn echo_example() -> Result<PathBuf> {
+    let path = match std::env::var_os(ECHO_VARIABLE) {
+        Some(path) => PathBuf::from(path),
+        None => std::env::current_exe()?
+            .with_file_name("examples")
+            .join("echo"),
+    };
+    if !path.is_file() {
+        bail!(
+            "TICKWIRE IS LEFT OUT: no echo example at {}.\n  Build it: cargo build --release -p tickwire --example \
+             echo --features mio\n  or name it: {ECHO_VARIABLE}=/path/to/echo",
+            path.display()
+        );
+    }
+    Ok(path)
+}

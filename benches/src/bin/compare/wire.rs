@@ -1,0 +1,155 @@
+//! The client's own, minimal RFC 6455: enough to load and check a server, shared with none of
+//! the libraries under test.
+
+use std::io::{Read, Write};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// First byte of a whole binary message: FIN, opcode 2.
+pub(crate) const BINARY: u8 = 0x82;
+/// First byte of a Ping: FIN, opcode 9.
+pub(crate) const PING: u8 = 0x89;
+/// First byte of a Pong: FIN, opcode 10.
+pub(crate) const PONG: u8 = 0x8A;
+
+const MASK_BIT: u8 = 0x80;
+/// Longest response head taken, in bytes.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Pseudo-random words (splitmix64): the same payloads in every run.
+fn word(state: u64) -> u64 {
+    let mut z = state
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// Fills a payload from its sequence number: the number itself, then noise drawn from it.
+pub(crate) fn fill(payload: &mut [u8], sequence: u64) {
+    for (index, chunk) in payload.chunks_mut(8).enumerate() {
+        let value = if index == 0 {
+            sequence
+        } else {
+            word(sequence ^ ((index as u64) << 32))
+        };
+        chunk.copy_from_slice(&value.to_le_bytes()[..chunk.len()]);
+    }
+}
+
+/// A mask key with no zero byte in it: a zero key would spare the server its work.
+pub(crate) fn mask_key(sequence: u64) -> [u8; 4] {
+    let value = word(!sequence) | 0x0101_0101;
+    [
+        value as u8,
+        (value >> 8) as u8,
+        (value >> 16) as u8,
+        (value >> 24) as u8,
+    ]
+}
+
+fn header(out: &mut Vec<u8>, first: u8, mask_bit: u8, payload_bytes: usize) {
+    out.push(first);
+    match payload_bytes {
+        0..=125 => out.push(mask_bit | payload_bytes as u8),
+        126..=0xFFFF => {
+            out.push(mask_bit | 126);
+            out.extend_from_slice(&(payload_bytes as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(mask_bit | 127);
+            out.extend_from_slice(&(payload_bytes as u64).to_be_bytes());
+        }
+    }
+}
+
+/// Appends a client's frame.
+pub(crate) fn masked_frame(out: &mut Vec<u8>, first: u8, payload: &[u8], key: [u8; 4]) {
+    header(out, first, MASK_BIT, payload.len());
+    out.extend_from_slice(&key);
+    out.extend(
+        payload
+            .iter()
+            .zip(key.iter().cycle())
+            .map(|(byte, key)| byte ^ key),
+    );
+}
+
+/// Appends a server's frame.
+pub(crate) fn unmasked_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
+    header(out, first, 0, payload.len());
+    out.extend_from_slice(payload);
+}
+
+/// Reads one server frame into `payload` and returns its first byte. Blocking.
+pub(crate) fn read_frame(
+    stream: &mut impl Read,
+    payload: &mut Vec<u8>,
+    payload_bytes_max: usize,
+) -> Result<u8> {
+    let mut head = [0; 2];
+    stream
+        .read_exact(&mut head)
+        .context("no frame header came")?;
+    ensure!(
+        head[1] & MASK_BIT == 0,
+        "the server sent a masked frame (RFC 6455 section 5.1)"
+    );
+    let length = match head[1] {
+        126 => {
+            let mut length = [0; 2];
+            stream.read_exact(&mut length)?;
+            u64::from(u16::from_be_bytes(length))
+        }
+        127 => {
+            let mut length = [0; 8];
+            stream.read_exact(&mut length)?;
+            u64::from_be_bytes(length)
+        }
+        short => u64::from(short),
+    };
+    ensure!(
+        length <= payload_bytes_max as u64,
+        "the server sent a frame of {length} bytes, more than was asked"
+    );
+    payload.resize(length as usize, 0);
+    stream
+        .read_exact(payload)
+        .context("a frame stopped short")?;
+    Ok(head[0])
+}
+
+/// The client's half of the opening handshake. Blocking; leaves no byte unread.
+pub(crate) fn upgrade(stream: &mut (impl Read + Write), host: &str) -> Result<()> {
+    // The sample key and answer of RFC 6455 section 1.3.
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )?;
+    // Byte by byte: nothing of what follows the head may be swallowed.
+    let mut head = Vec::with_capacity(256);
+    while !head.ends_with(b"\r\n\r\n") {
+        ensure!(
+            head.len() < HEAD_BYTES_MAX,
+            "the response head is longer than {HEAD_BYTES_MAX} bytes"
+        );
+        let mut byte = [0];
+        stream
+            .read_exact(&mut byte)
+            .context("the server closed during the opening handshake")?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head);
+    if !head.starts_with("HTTP/1.1 101") || !head.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") {
+        bail!(
+            "the server did not upgrade: {}",
+            head.lines().next().unwrap_or("no status line")
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
