@@ -22,19 +22,25 @@ pub use config::{Config, ConfigError, Delivery, Flush, Settings};
 pub use conn::{
     Batch, Claim, Kind, Message, Outbox, OwnedMessage, Part, PreparedMessage, Transmit, Utf8Bytes,
 };
-#[cfg(feature = "mio")]
-pub use driver::{Reactor, Reactors, ReactorsOptions, Share};
 #[cfg(feature = "tokio")]
 pub use driver::TokioReactor;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use driver::{
-    ACCEPT_REST, COMMANDS_MAX, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing, ReactorOptions, Remote, RemoteError, Verdict, Wait,
+    ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
+    ReactorOptions, Remote, RemoteError, Verdict, Wait,
+};
+#[cfg(feature = "tokio")]
+pub use driver::{
+    Connector, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,
+    Upgrade, WebSocket, Writer, accept, connect, handshake,
 };
 #[cfg(feature = "std")]
 pub use driver::{
     Error, KeepaliveTune, Parts, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
     pin_current_thread,
 };
+#[cfg(feature = "mio")]
+pub use driver::{Reactor, Reactors, ReactorsOptions, Share};
 pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};
 pub use frame::close::CloseReason;
 pub use frame::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};

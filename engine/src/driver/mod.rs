@@ -16,20 +16,25 @@ mod pump;
 mod remote;
 mod tune;
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::{
+    Connector, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,
+    Upgrade, WebSocket, Writer, accept, connect, handshake,
+};
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub use handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
+pub use handler::{Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
 #[cfg(feature = "mio")]
 pub use mio::{Reactor, Reactors, ReactorsOptions, Share};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use options::{ReactorOptions, Wait};
-#[cfg(any(feature = "mio", feature = "tokio"))]
-pub use pump::ACCEPT_REST;
-#[cfg(feature = "tokio")]
-pub use tokio_reactor::TokioReactor;
 pub use parts::Parts;
 #[cfg(any(feature = "mio", feature = "tokio"))]
+pub use pump::ACCEPT_REST;
+#[cfg(any(feature = "mio", feature = "tokio"))]
 pub use remote::{COMMANDS_MAX, Outgoing, Remote, RemoteError};
+#[cfg(feature = "tokio")]
+pub use tokio_reactor::TokioReactor;
 pub use tune::{
     KeepaliveTune, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
     pin_current_thread,

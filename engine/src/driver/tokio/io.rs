@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::thread_local;
 
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Instant;

@@ -65,6 +65,10 @@ impl Receiving {
             // Sets the deadline of the closing.
             self.read.settle(&mut sending.write, now);
         }
+        if let (None, Some(End::Failed(failure))) = (&sending.fault, self.read.end()) {
+            let fault = self.fault.as_ref().map(Fault::again);
+            sending.fault = Some(fault.unwrap_or(Fault::Failed(failure)));
+        }
         match self.read.shutdown(&sending.write) {
             Shutdown::Not => {}
             Shutdown::Half => drop(sending.poll_shutdown(io, cx)),

@@ -268,7 +268,10 @@ fn write_slices<'a, W: AsyncWrite + Unpin>(
     };
     let mut gathered = [IoSlice::new(&[]); SLICES_MAX];
     let mut count = 0;
-    for (place, slice) in gathered.iter_mut().zip([first, second].into_iter().chain(slices)) {
+    for (place, slice) in gathered
+        .iter_mut()
+        .zip([first, second].into_iter().chain(slices))
+    {
         *place = IoSlice::new(slice);
         count += 1;
     }

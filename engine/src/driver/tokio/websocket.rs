@@ -14,13 +14,11 @@ use super::super::clock;
 use super::super::error::Error;
 use super::super::parts::Parts;
 use super::super::tune::TuneReport;
-use super::io::{attach_write, now};
+use super::io::now;
 use super::receiving::{Came, Receiving};
 use super::sending::{Put, Sending, put_binary};
 use crate::config::Settings;
-use crate::conn::{
-    Batch, Kind, Message, Outbox, OwnedMessage, PreparedMessage, Utf8Bytes,
-};
+use crate::conn::{Batch, Kind, Message, Outbox, OwnedMessage, PreparedMessage, Utf8Bytes};
 use crate::error::CloseCode;
 use crate::handshake::Response;
 use crate::role::Role;
@@ -258,8 +256,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`Error::Send`] where the message can never be sent, or the connection is closed;
     /// [`Error::Failed`], [`Error::Io`] where it has failed.
     pub async fn send(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.put(true, |write, io, cx, now| put_binary(payload, write, io, cx, now))
-            .await
+        self.put(true, |write, io, cx, now| {
+            put_binary(payload, write, io, cx, now)
+        })
+        .await
     }
 
     /// Sends a text message. See [`Self::send`].
@@ -277,7 +277,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// As [`Self::send`].
     pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), Error> {
         let mut waiting = payload;
-        self.queue(true, |outbox| put_bytes(outbox, &mut waiting)).await
+        self.queue(true, |outbox| put_bytes(outbox, &mut waiting))
+            .await
     }
 
     /// Sends a message encoded before, for many connections. See [`Self::send`].
@@ -285,7 +286,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.send_prepared(message)).await
+        self.queue(true, |outbox| outbox.send_prepared(message))
+            .await
     }
 
     /// Sends the next part of a message; `last` ends it. See [`Outbox::send_part`].
@@ -293,7 +295,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_part(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.send_part(kind, data, last)).await
+        self.queue(true, |outbox| outbox.send_part(kind, data, last))
+            .await
     }
 
     /// Queues a binary message as [`Self::send`] does, and leaves writing it to a later call:
@@ -363,8 +366,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ) -> Poll<Result<(), Error>> {
         loop {
             let sent = self.sending.poll_send(&mut self.io, cx, flush, put);
-            if let Poll::Ready(sent) = sent {
-                return Poll::Ready(sent.map_err(|e| self.explain(e)));
+            if sent.is_ready() {
+                return sent;
             }
             ready!(self.poll_write_deadline(cx));
         }
@@ -387,16 +390,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         // Told by what is tried next.
         let _ = self.sending.expire();
         Poll::Ready(())
-    }
-
-    /// A send that came too late fails with the reason.
-    fn explain(&self, e: Error) -> Error {
-        match (&e, self.receiving.end()) {
-            (Error::Send(crate::SendError::Closed), Some(End::Failed(failure))) => {
-                Error::Failed(failure)
-            }
-            _ => e,
-        }
     }
 
     pub(super) fn poll_recv(
@@ -443,7 +436,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             receiving.attend(sending, io, cx, now);
             let clogged = sending.is_clogged();
             if !receiving.read.wants_read() && !clogged {
-                attach_write(&mut sending.write);
                 return Poll::Ready(true);
             }
             if receiving.done {
@@ -458,7 +450,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                     receiving.read.handle_timeout(&mut sending.write, now);
                 }
                 if !receiving.read.wants_read() {
-                    attach_write(&mut sending.write);
                     return Poll::Ready(true);
                 }
                 continue;
@@ -478,10 +469,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 }
 
 /// Queues `waiting`, or leaves it there.
-pub(super) fn put_bytes(
-    outbox: &mut Outbox,
-    waiting: &mut Bytes,
-) -> Result<(), crate::SendError> {
+pub(super) fn put_bytes(outbox: &mut Outbox, waiting: &mut Bytes) -> Result<(), crate::SendError> {
     outbox
         .send_bytes(core::mem::take(waiting))
         .map_err(|(e, back)| {

@@ -1,0 +1,247 @@
+//! Connections of our own.
+
+use std::format;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use std::vec::Vec;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+
+use super::super::clock;
+use super::super::error::Error;
+use super::super::tune::{Tune, TuneReport};
+use super::head::{read_head, within, write_head};
+use super::io::now;
+use super::websocket::{Origin, WebSocket};
+use crate::config::Settings;
+use crate::error::Deadline;
+use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits, Url};
+use crate::role::Role;
+use crate::session::Session;
+
+/// How long names are resolved and addresses tried unless told: three SYNs on a bad path
+/// (1 + 2 + 4 s), and some.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Addresses of one name that are tried. Names with more are load balanced anyway.
+const ADDRESSES_MAX: usize = 16;
+
+/// Connects to `ws://host[:port][/path][?query]` with the defaults of [`Connector`].
+///
+/// # Errors
+/// As [`Connector::connect`].
+pub async fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
+    Connector::new().connect(url).await
+}
+
+/// Runs a client's opening handshake over any stream (TLS, say) with the defaults of
+/// [`Connector`].
+///
+/// # Errors
+/// As [`Connector::handshake`].
+pub async fn handshake<S>(stream: S, url: &str) -> Result<WebSocket<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    Connector::new().handshake(stream, url).await
+}
+
+/// How to connect. One value serves many connections.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use tickwire::{ClientOptions, Connector, Error, Tune};
+///
+/// # async fn run() -> Result<(), Error> {
+/// let connector = Connector::new()
+///     .tune(Tune::low_latency())
+///     .options(ClientOptions::new().subprotocol("tickwire.mux.v1")?)
+///     .connect_timeout(Duration::from_secs(3));
+/// let ws = connector.connect("ws://127.0.0.1:9001/feed").await?;
+/// assert_eq!(ws.subprotocol(), Some("tickwire.mux.v1"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Connector {
+    settings: Settings,
+    tune: Tune,
+    options: ClientOptions,
+    limits: HeadLimits,
+    connect_timeout: Duration,
+}
+
+impl Default for Connector {
+    fn default() -> Self {
+        Self {
+            settings: Settings::default(),
+            tune: Tune::default(),
+            options: ClientOptions::default(),
+            limits: HeadLimits::default(),
+            connect_timeout: CONNECT_TIMEOUT,
+        }
+    }
+}
+
+impl Connector {
+    /// Default [`Config`](crate::Config), [`Tune`] and request; 10 s to connect.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Limits and habits of the connections.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Options of the sockets.
+    #[must_use]
+    pub fn tune(mut self, tune: Tune) -> Self {
+        self.tune = tune;
+        self
+    }
+
+    /// Sub-protocols, headers, origin.
+    #[must_use]
+    pub fn options(mut self, options: ClientOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// How large the server's head may be.
+    #[must_use]
+    pub fn limits(mut self, limits: HeadLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long resolving the name and connecting may take. The addresses of a name are tried
+    /// one after another, each for its share of the time.
+    #[must_use]
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// Connects to a `ws://` URL.
+    ///
+    /// # Errors
+    /// [`Error::Url`]; [`Error::Tls`] for `wss://`; [`Error::Io`] of the last address tried;
+    /// [`Error::Handshake`], with status and head where the server refused;
+    /// [`Error::Timeout`].
+    pub async fn connect(&self, url: &str) -> Result<WebSocket<TcpStream>, Error> {
+        let url = plain(url)?;
+        let dialled = within(self.connect_timeout, Deadline::Connect, self.dial(&url)).await?;
+        self.open(dialled.0, &url, Some(dialled.1)).await
+    }
+
+    /// Connects to this address, whatever the name in the URL resolves to.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_to(
+        &self,
+        addr: SocketAddr,
+        url: &str,
+    ) -> Result<WebSocket<TcpStream>, Error> {
+        let url = plain(url)?;
+        let dialled = within(self.connect_timeout, Deadline::Connect, self.dial_one(addr)).await?;
+        self.open(dialled.0, &url, Some(dialled.1)).await
+    }
+
+    /// Runs the opening handshake over a stream that is connected: TLS for a `wss://` URL.
+    /// [`Tune`] does not apply.
+    ///
+    /// # Errors
+    /// [`Error::Url`], [`Error::Handshake`], [`Error::Timeout`], [`Error::Io`].
+    pub async fn handshake<S>(&self, stream: S, url: &str) -> Result<WebSocket<S>, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.open(stream, &Url::parse(url)?, None).await
+    }
+
+    async fn dial(&self, url: &Url) -> Result<(TcpStream, TuneReport), Error> {
+        let found = lookup_host((url.host(), url.port())).await;
+        let found = found.map_err(|e| told(format!("cannot resolve {}: {e}", url.host()), &e))?;
+        let addrs: Vec<_> = found.take(ADDRESSES_MAX).collect();
+        let count = u32::try_from(addrs.len()).unwrap_or(u32::MAX).max(1);
+        let share = self.connect_timeout / count;
+        let mut failed = told(
+            format!("{} has no address", url.host()),
+            &io::ErrorKind::NotFound.into(),
+        );
+        for addr in addrs {
+            match within(share, Deadline::Connect, self.dial_one(addr)).await {
+                Ok(dialled) => return Ok(dialled),
+                Err(e) => failed = e,
+            }
+        }
+        Err(failed)
+    }
+
+    async fn dial_one(&self, addr: SocketAddr) -> Result<(TcpStream, TuneReport), Error> {
+        let (socket, report) = self.tune.socket_for_connect(addr)?;
+        let connected = TcpSocket::from_std_stream(socket.into())
+            .connect(addr)
+            .await;
+        match connected {
+            Ok(stream) => Ok((stream, report)),
+            Err(e) => Err(told(format!("cannot connect to {addr}: {e}"), &e)),
+        }
+    }
+
+    async fn open<S>(
+        &self,
+        mut stream: S,
+        url: &Url,
+        tune: Option<TuneReport>,
+    ) -> Result<WebSocket<S>, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let entropy = clock::entropy()?;
+        let nonce = clock::entropy()?.0;
+        let nonce = *nonce.first_chunk::<16>().unwrap_or(&[0; 16]);
+        let mut handshake =
+            ClientHandshake::new(url.authority(), url.target(), &self.options, nonce)?;
+        let exchange = async {
+            write_head(&mut stream, handshake.request()).await?;
+            read_head(&mut stream, |bytes| handshake.parse(bytes, &self.limits)).await
+        };
+        let limit = self.settings.handshake_timeout;
+        let (response, leftover) = within(limit, Deadline::Handshake, exchange).await?;
+        let settings = self.settings.clone();
+        let session = Session::new(Role::Client, settings.clone(), entropy, &leftover, now());
+        let origin = Origin {
+            subprotocol: response.subprotocol().map(Into::into),
+            response: Some(response),
+            tune: tune.filter(|report| !report.is_complete()),
+        };
+        Ok(WebSocket::open(
+            stream,
+            session,
+            Role::Client,
+            settings,
+            origin,
+        ))
+    }
+}
+
+fn plain(url: &str) -> Result<Url, Error> {
+    let url = Url::parse(url)?;
+    if url.secure() {
+        return Err(Error::Tls);
+    }
+    Ok(url)
+}
+
+/// An I/O error that says what it was about.
+fn told(what: std::string::String, e: &io::Error) -> Error {
+    Error::Io(io::Error::new(e.kind(), what))
+}

@@ -1,0 +1,112 @@
+//! `Stream` and `Sink`, for those who expect them.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::super::error::Error;
+use super::receiving::Receiving;
+use super::split::{Reader, Writer, put_owned};
+use super::websocket::WebSocket;
+use crate::conn::OwnedMessage;
+use crate::error::CloseCode;
+
+type Received = Result<Option<OwnedMessage>, Error>;
+
+/// A stream gives a failure once, and then ends.
+fn item(receiving: &mut Receiving, received: Received) -> Option<Result<OwnedMessage, Error>> {
+    if receiving.told {
+        return None;
+    }
+    let item = received.transpose();
+    receiving.told = !matches!(item, Some(Ok(_)));
+    item
+}
+
+/// [`WebSocket::recv`] as a stream. A failure is its last item.
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
+    type Item = Result<OwnedMessage, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let received = ready!(this.poll_recv(cx));
+        Poll::Ready(item(&mut this.receiving, received))
+    }
+}
+
+/// [`Reader::recv`] as a stream. A failure is its last item.
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Stream for Reader<R, W> {
+    type Item = Result<OwnedMessage, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let received = ready!(this.poll_recv(cx));
+        Poll::Ready(item(this.receiving(), received))
+    }
+}
+
+/// Messages as they come from a `Stream`. Ready while half of the send queue is free; a message
+/// that takes more than that may be refused with [`SendError::QueueFull`](crate::SendError), and
+/// is for [`WebSocket::send_bytes`], which waits. A Close without a code goes out as 1000.
+/// Closing the sink is [`WebSocket::close`] with 1000.
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<OwnedMessage> for WebSocket<S> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        if !this.sending.is_clogged() {
+            return Poll::Ready(Ok(()));
+        }
+        match this.poll_flush(cx) {
+            Poll::Pending if !this.sending.is_clogged() => Poll::Ready(Ok(())),
+            flushed => flushed,
+        }
+    }
+
+    fn start_send(self: Pin<&mut Self>, mut message: OwnedMessage) -> Result<(), Error> {
+        let sending = &mut self.get_mut().sending;
+        put_owned(sending.outbox(), &mut message).map_err(|e| sending.refusal(e))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        WebSocket::poll_flush(self.get_mut(), cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        this.outbox().close(CloseCode::NORMAL, "")?;
+        WebSocket::poll_close(this, cx)
+    }
+}
+
+/// Messages as they come from a `Stream`; holds one that waits for room. A Close without a code
+/// goes out as 1000. Closing the sink is [`Writer::close`] with 1000.
+impl<W: AsyncWrite + Unpin> Sink<OwnedMessage> for Writer<W> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().poll_waiting(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: OwnedMessage) -> Result<(), Error> {
+        let waiting = &mut self.get_mut().waiting;
+        if waiting.is_some() {
+            let rule = "a Sink takes one message after each poll_ready";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, rule).into());
+        }
+        *waiting = Some(message);
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Writer::poll_flush(self.get_mut(), cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Writer::poll_close(self.get_mut(), cx)
+    }
+}

@@ -1,0 +1,179 @@
+//! Two ends, a pipe between them, and tokio's clock.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+
+use super::*;
+use crate::{Config, Message, OwnedMessage, Parts, Role, Settings};
+
+mod cancel;
+mod deadlines;
+mod halves;
+mod opening;
+mod parts;
+mod talk;
+
+type Ends = (WebSocket<DuplexStream>, WebSocket<DuplexStream>);
+
+/// A client and a server, open, with `capacity` bytes of pipe each way.
+fn ends(capacity: usize, change: impl FnOnce(&mut Config)) -> Ends {
+    let settings = settings(change);
+    let (a, b) = duplex(capacity);
+    let client = end(a, Role::Client, &settings);
+    (client, end(b, Role::Server, &settings))
+}
+
+/// One end, and the bytes of the other.
+fn against_bytes(role: Role, settings: &Settings) -> (WebSocket<DuplexStream>, DuplexStream) {
+    let (a, b) = duplex(1 << 20);
+    (end(a, role, settings), b)
+}
+
+fn end<S>(stream: S, role: Role, settings: &Settings) -> WebSocket<S> {
+    WebSocket::from_parts(Parts::new(stream, role), settings.clone()).unwrap()
+}
+
+fn settings(change: impl FnOnce(&mut Config)) -> Settings {
+    let mut config = Config::default();
+    change(&mut config);
+    config.build().unwrap()
+}
+
+/// A frame as a client sends it, masked with zeros.
+fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    assert!(payload.len() < 126);
+    let mut bytes = vec![0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// A frame as a server sends it.
+fn bare(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    assert!(payload.len() < 126);
+    let mut bytes = vec![0x80 | opcode, payload.len() as u8];
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+fn binary(data: impl AsRef<[u8]>) -> OwnedMessage {
+    OwnedMessage::Binary(data.as_ref().to_vec().into())
+}
+
+/// Polls a future `polls` times, then drops it and makes a new one, until one is ready.
+async fn impatiently<T>(polls: usize, mut make: impl AsyncFnMut() -> T) -> T {
+    loop {
+        let given = {
+            let mut future = pin!(make());
+            let mut left = polls;
+            poll_fn(|cx| {
+                if left == 0 {
+                    return Poll::Ready(None);
+                }
+                left -= 1;
+                let polled = future.as_mut().poll(cx).map(Some);
+                if left == 0 && polled.is_pending() {
+                    return Poll::Ready(None);
+                }
+                polled
+            })
+            .await
+        };
+        match given {
+            Some(given) => return given,
+            None => tokio::task::yield_now().await,
+        }
+    }
+}
+
+/// A stream that counts the calls that reach it.
+#[derive(Debug)]
+struct Counted<S> {
+    io: S,
+    writes: Arc<AtomicUsize>,
+}
+
+impl<S> Counted<S> {
+    fn new(io: S) -> (Self, Arc<AtomicUsize>) {
+        let writes = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&writes);
+        (Self { io, writes }, counter)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+/// Answers every message until the connection ends, as a batch does it.
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
+    ws: &mut WebSocket<S>,
+) -> Result<(), crate::Error> {
+    while let Some((messages, outbox)) = ws.recv_batch().await? {
+        for message in messages {
+            match message {
+                Message::Binary(data) => outbox.send(data)?,
+                Message::Text(text) => outbox.send_text(text)?,
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a connection costs while nothing happens. The rest of the budget of 1,500 bytes is the
+/// task, tokio's registration (some 250 bytes), the timer (one box) and the mask keys.
+#[test]
+fn sizes() {
+    assert!(size_of::<WebSocket<tokio::net::TcpStream>>() <= 600);
+    let future = |ws: &'static mut WebSocket<tokio::net::TcpStream>| async move {
+        let _ = ws.recv_batch().await;
+    };
+    fn size_of_output<A, F>(_: &impl Fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+    assert!(size_of_output(&future) <= 96, "{}", size_of_output(&future));
+}
