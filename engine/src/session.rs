@@ -234,6 +234,12 @@ impl Session {
         self.read.end
     }
 
+    /// Which end this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.read.role
+    }
+
     /// The last round trip measured by a Ping of the keepalive.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {

@@ -1,12 +1,13 @@
 //! What an application is to a reactor: a [`Handler`], called with what happens.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::error::Error;
+use super::parts::Parts;
 use super::pump::Wire;
 use super::tune::TuneReport;
 use crate::conn::{Message, Outbox};
@@ -134,6 +135,11 @@ pub trait Handler: Sized {
         let _ = (conn, id, ended);
     }
 
+    /// The connection was taken off the reactor by [`Cx::detach`]. Called in place of `close`.
+    fn detached(&mut self, conn: Self::Conn, id: ConnId, parts: Parts<TcpStream>) {
+        let _ = (conn, id, parts);
+    }
+
     /// A connection of our own did not open.
     fn connect_failed(&mut self, token: u64, error: Error) {
         let _ = (token, error);
@@ -168,6 +174,18 @@ pub struct Hub<'a> {
     pub(super) links: &'a mut dyn Links,
     pub(super) now: Timestamp,
     pub(super) stop: &'a mut bool,
+    pub(super) calls: &'a mut Calls,
+}
+
+/// Calls that a reactor has made of the operating system, or of the runtime.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Calls {
+    /// Waits for events.
+    pub waits: u64,
+    /// Reads of connections, those that found nothing included.
+    pub reads: u64,
+    /// Writes to connections, those that found no room included.
+    pub writes: u64,
 }
 
 /// The connections, without the type of their sockets.
@@ -202,6 +220,12 @@ impl Hub<'_> {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// System calls of this reactor so far.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        *self.calls
     }
 
     /// Stops the reactor: every connection is closed with 1001, and it ends when they are gone
@@ -256,10 +280,12 @@ impl<'a> Cx<'a> {
             return self.write.outbox().send(payload);
         }
         let (wire, flow, now) = (&mut self.wire, &mut self.flow, self.hub.now);
+        let calls = &mut *self.hub.calls;
         self.write.send_through(payload, now, |slices| {
             if flow.blocked {
                 return 0;
             }
+            calls.writes += 1;
             // A socket that fails here fails again when the rest is flushed.
             wire.write_slices(slices).unwrap_or(0)
         })
@@ -284,6 +310,13 @@ impl<'a> Cx<'a> {
         if core::mem::take(&mut self.flow.paused) {
             self.hub.links.resume(self.id);
         }
+    }
+
+    /// Takes the connection off the reactor when this call returns: it is given to
+    /// [`Handler::detached`] with every byte that was not delivered or not written.
+    pub fn detach(&mut self) {
+        self.flow.paused = true;
+        self.flow.detach = true;
     }
 
     /// Calls [`Handler::timer`] with `token` after `after`, if the connection lives then.
@@ -326,6 +359,8 @@ pub(super) struct Flow {
     pub(super) blocked: bool,
     /// The socket may have more to read.
     pub(super) readable: bool,
+    /// The application takes the connection away.
+    pub(super) detach: bool,
 }
 
 /// Payload bytes from which [`Cx::send`] writes at once instead of copying to the queue: about

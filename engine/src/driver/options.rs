@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crate::config::Settings;
 use super::tune::Tune;
+use crate::config::Settings;
 use crate::handshake::HeadLimits;
 
 /// What a reactor does when there is nothing to do.

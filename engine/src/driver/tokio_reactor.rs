@@ -38,7 +38,11 @@ struct Ready {
 
 impl Ready {
     fn wake(&self) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(task) = task {
             task.wake();
         }
@@ -73,7 +77,11 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.rung.swap(true, Ordering::AcqRel) {
-            let mut list = self.ready.list.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut list = self
+                .ready
+                .list
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             list.push(self.index);
             drop(list);
             self.ready.wake();
@@ -95,7 +103,10 @@ impl Socket {
     ) -> io::Result<T> {
         // What rings from here on is new.
         self.bell.rung.store(false, Ordering::Release);
-        match call(Pin::new(&mut self.stream), &mut Context::from_waker(&self.waker)) {
+        match call(
+            Pin::new(&mut self.stream),
+            &mut Context::from_waker(&self.waker),
+        ) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
@@ -106,7 +117,9 @@ impl Wire for Socket {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         self.poll(|stream, cx| {
             let mut buf = ReadBuf::new(space);
-            stream.poll_read(cx, &mut buf).map_ok(|()| buf.filled().len())
+            stream
+                .poll_read(cx, &mut buf)
+                .map_ok(|()| buf.filled().len())
         })
     }
 
@@ -133,6 +146,10 @@ impl Wire for Socket {
             Some(error) => Err(error),
             None => Ok(self.stream.peer_addr().is_ok()),
         }
+    }
+
+    fn into_std(self) -> io::Result<std::net::TcpStream> {
+        self.stream.into_std()
     }
 
     fn short_calls_arm(&self) -> bool {
@@ -201,7 +218,10 @@ impl<H: Handler> TokioReactor<H> {
         let ready = Arc::new(Ready::default());
         let waker = ready.clone();
         let (remote, commands) = channel(move || waker.wake());
-        let habits = Habits { settings: options.settings.clone(), limits: options.head_limits };
+        let habits = Habits {
+            settings: options.settings.clone(),
+            limits: options.head_limits,
+        };
         let pool = BufPool::new(options.recv_buffer_bytes, BufPool::SEND_BYTES);
         Ok(Self {
             core: Core::new(handler, habits, pool),
@@ -225,7 +245,10 @@ impl<H: Handler> TokioReactor<H> {
         let (listener, report) = self.options.tune.listen(addr)?;
         let socket = TcpListener::from_std(listener)?;
         let addr = socket.local_addr()?;
-        self.listeners.push(Listening { socket, rests_until: Timestamp(0) });
+        self.listeners.push(Listening {
+            socket,
+            rests_until: Timestamp(0),
+        });
         Ok((addr, report))
     }
 
@@ -239,7 +262,8 @@ impl<H: Handler> TokioReactor<H> {
         let opening = self.core.opening(outgoing)?;
         let stream = self.core.start_connect(&self.options.tune, outgoing.addr)?;
         let (id, wire) = self.register(TcpStream::from_std(stream)?);
-        self.core.insert_connecting(id, wire, outgoing.addr, outgoing.token, opening, now);
+        self.core
+            .insert_connecting(id, wire, outgoing.addr, outgoing.token, opening, now);
         Ok(id)
     }
 
@@ -254,11 +278,21 @@ impl<H: Handler> TokioReactor<H> {
     ) -> Result<ConnId, Error> {
         let now = clock::now();
         let session = self.core.session_of(&parts, now)?;
-        let Parts { stream, role, subprotocol, .. } = parts;
+        let Parts {
+            stream,
+            role,
+            subprotocol,
+            ..
+        } = parts;
         stream.set_nonblocking(true)?;
         let peer = stream.peer_addr().ok();
         let (id, wire) = self.register(TcpStream::from_std(stream)?);
-        let opened = Opened { role, peer, subprotocol: subprotocol.as_deref(), token };
+        let opened = Opened {
+            role,
+            peer,
+            subprotocol: subprotocol.as_deref(),
+            token,
+        };
         self.core.insert_open(id, wire, session, opened, now);
         Ok(id)
     }
@@ -297,7 +331,9 @@ impl<H: Handler> TokioReactor<H> {
             if busy {
                 continue;
             }
-            self.commands.signal.set_connections(self.core.connections());
+            self.commands
+                .signal
+                .set_connections(self.core.connections());
             self.commands.signal.park();
             if let Some(command) = self.commands.pop() {
                 self.carry_out(command, now);
@@ -324,7 +360,9 @@ impl<H: Handler> TokioReactor<H> {
             busy |= self.accept(index, cx, now);
         }
         for _ in 0..COMMANDS_PER_TURN_MAX {
-            let Some(command) = self.commands.pop() else { break };
+            let Some(command) = self.commands.pop() else {
+                break;
+            };
             self.carry_out(command, now);
             busy = true;
         }
@@ -383,9 +421,19 @@ impl<H: Handler> TokioReactor<H> {
     fn register(&mut self, stream: TcpStream) -> (ConnId, Socket) {
         let id = self.core.reserve();
         let index = id.index as usize;
-        let bell =
-            Arc::new(Bell { ready: self.ready.clone(), index, rung: AtomicBool::new(false) });
-        (id, Socket { stream, waker: Waker::from(bell.clone()), bell })
+        let bell = Arc::new(Bell {
+            ready: self.ready.clone(),
+            index,
+            rung: AtomicBool::new(false),
+        });
+        (
+            id,
+            Socket {
+                stream,
+                waker: Waker::from(bell.clone()),
+                bell,
+            },
+        )
     }
 
     fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
@@ -396,7 +444,9 @@ impl<H: Handler> TokioReactor<H> {
                 }
             }
             Command::Accepted(stream, peer) => {
-                let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                let stream = stream
+                    .set_nonblocking(true)
+                    .and_then(|()| TcpStream::from_std(stream));
                 let adopted = stream.and_then(|stream| self.adopt_accepted(stream, peer, now));
                 if let Err(e) = adopted {
                     self.core.handler.accept_failed(e);
@@ -414,12 +464,18 @@ impl<H: Handler> TokioReactor<H> {
 
     /// Waits for the next deadline, if there is one.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let rests = self.listeners.iter().map(|l| l.rests_until).filter(|at| *at > clock::now());
+        let rests = self
+            .listeners
+            .iter()
+            .map(|l| l.rests_until)
+            .filter(|at| *at > clock::now());
         let Some(next) = self.core.next_timeout().into_iter().chain(rests).min() else {
             return Poll::Pending;
         };
         let deadline = Instant::from_std(clock::instant(next));
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if self.timer_at.replace(next) != Some(next) {
             timer.as_mut().reset(deadline);
         }

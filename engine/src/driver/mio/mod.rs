@@ -5,19 +5,20 @@ mod wire;
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec::Vec;
 
 use mio::net::TcpListener;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use super::clock;
 use super::error::Error;
 use super::handler::{ConnId, Handler, Opened};
 use super::options::{ReactorOptions, Wait};
-use super::pump::{ACCEPT_REST, ACCEPTS_PER_TURN_MAX, COMMANDS_PER_TURN_MAX, Core, Habits};
 use super::parts::Parts;
+use super::pump::{ACCEPT_REST, ACCEPTS_PER_TURN_MAX, COMMANDS_PER_TURN_MAX, Core, Habits};
 use super::remote::{Command, Commands, Outgoing, Remote, channel};
 use super::tune::{TuneReport, pin_current_thread};
 use crate::buf::BufPool;
@@ -61,6 +62,8 @@ struct Listening {
 /// ```
 pub struct Reactor<H: Handler> {
     poll: Poll,
+    /// The poll's, for sockets that leave it.
+    registry: Rc<Registry>,
     core: Core<H, Socket>,
     listeners: Vec<Listening>,
     commands: Commands<H::Command>,
@@ -73,6 +76,7 @@ pub struct Reactor<H: Handler> {
 /// What of a reactor can be made on another thread.
 struct Seed<C> {
     poll: Poll,
+    registry: Registry,
     commands: Commands<C>,
     remote: Remote<C>,
 }
@@ -83,8 +87,10 @@ impl<C> Seed<C> {
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         // A waker whose poll is gone has nobody to wake.
         let (remote, commands) = channel(move || drop(waker.wake()));
+        let registry = poll.registry().try_clone()?;
         Ok(Self {
             poll,
+            registry,
             commands,
             remote,
         })
@@ -108,6 +114,7 @@ impl<H: Handler> Reactor<H> {
         let pool = BufPool::new(options.recv_buffer_bytes, BufPool::SEND_BYTES);
         Self {
             poll: seed.poll,
+            registry: Rc::new(seed.registry),
             core: Core::new(handler, habits, pool),
             listeners: Vec::new(),
             commands: seed.commands,
@@ -234,6 +241,7 @@ impl<H: Handler> Reactor<H> {
                 timeout = Some(Duration::ZERO);
             }
         }
+        self.core.calls.waits += 1;
         let polled = self.poll.poll(events, timeout);
         if parks {
             self.commands.signal.unpark();
@@ -373,7 +381,13 @@ impl<H: Handler> Reactor<H> {
             self.core.abandon(id);
             return Err(e);
         }
-        Ok((id, Socket(stream)))
+        Ok((
+            id,
+            Socket {
+                stream,
+                registry: self.registry.clone(),
+            },
+        ))
     }
 
     fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
@@ -411,11 +425,21 @@ impl<H: Handler> Reactor<H> {
     ) -> Result<ConnId, Error> {
         let now = clock::now();
         let session = self.core.session_of(&parts, now)?;
-        let Parts { stream, role, subprotocol, .. } = parts;
+        let Parts {
+            stream,
+            role,
+            subprotocol,
+            ..
+        } = parts;
         stream.set_nonblocking(true)?;
         let peer = stream.peer_addr().ok();
         let (id, wire) = self.register(mio::net::TcpStream::from_std(stream))?;
-        let opened = Opened { role, peer, subprotocol: subprotocol.as_deref(), token };
+        let opened = Opened {
+            role,
+            peer,
+            subprotocol: subprotocol.as_deref(),
+            token,
+        };
         self.core.insert_open(id, wire, session, opened, now);
         Ok(id)
     }

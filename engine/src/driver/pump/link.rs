@@ -19,6 +19,7 @@ pub(crate) struct Link<W> {
     pub(super) wire: W,
     pub(super) peer: Option<SocketAddr>,
     pub(super) token: u64,
+    pub(super) subprotocol: Option<Box<str>>,
     pub(super) flow: Flow,
     /// Queued in [`Slab::again`] or [`Slab::dirty`](super::slab::Slab) already.
     pub(super) queued: bool,
@@ -81,6 +82,7 @@ impl<W: Wire> Link<W> {
             wire,
             peer,
             token,
+            subprotocol: None,
             flow,
             queued,
             half_closed,

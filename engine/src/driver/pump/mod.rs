@@ -12,13 +12,14 @@ mod wire;
 use std::boxed::Box;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
+use std::string::String;
 use std::time::Duration;
 use std::vec;
 use std::vec::Vec;
 
-use super::handler::{ConnId, Ended, Handler, Hub, Links};
 use super::clock;
 use super::error::Error;
+use super::handler::{Calls, ConnId, Ended, Handler, Hub, Links};
 use super::parts::Parts;
 use super::remote::{Command, Outgoing, Payload};
 use super::tune::Tune;
@@ -67,6 +68,7 @@ pub(crate) struct Core<H: Handler, W> {
     pool: BufPool,
     scratch: Box<[u8]>,
     pub(crate) habits: Habits,
+    pub(crate) calls: Calls,
     stop: bool,
     /// The stop has been carried out: connections are being closed.
     stopping: bool,
@@ -83,6 +85,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             pool,
             scratch: vec![0; HEAD_READ_BYTES].into_boxed_slice(),
             habits,
+            calls: Calls::default(),
             stop: false,
             stopping: false,
             stop_at: NEVER,
@@ -154,6 +157,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
     ) {
         let link = Link::new(wire, opened.peer, opened.token, Phase::Open(session));
         let mut link = Box::new(link);
+        link.subprotocol = opened.subprotocol.map(Box::from);
         self.opened(id, &mut link, opened, now);
         self.settle_fate(id, link, now);
     }
@@ -167,12 +171,19 @@ impl<H: Handler, W: Wire> Core<H, W> {
         let nonce = random.first_chunk::<16>().copied().unwrap_or_default();
         let (host, target) = (outgoing.url.authority(), outgoing.url.target());
         let handshake = ClientHandshake::new(host, target, &outgoing.options, nonce)?;
-        let settings = outgoing.settings.clone().unwrap_or_else(|| self.habits.settings.clone());
+        let settings = outgoing
+            .settings
+            .clone()
+            .unwrap_or_else(|| self.habits.settings.clone());
         Ok((handshake, settings))
     }
 
     /// A socket that is being connected, in the background.
-    pub(crate) fn start_connect(&mut self, tune: &Tune, addr: SocketAddr) -> Result<TcpStream, Error> {
+    pub(crate) fn start_connect(
+        &mut self,
+        tune: &Tune,
+        addr: SocketAddr,
+    ) -> Result<TcpStream, Error> {
         let (socket, report) = tune.socket_for_connect(addr)?;
         if !report.is_complete() {
             self.handler.untuned(Some(addr), &report);
@@ -214,6 +225,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         link.queued = false;
         match self.advance(id, &mut link, now) {
             Some(ended) => self.gone(id, link, ended),
+            None if link.flow.detach => self.detach(id, link),
             None => {
                 if let Some(at) = link.deadline()
                     && at < link.armed
@@ -236,6 +248,37 @@ impl<H: Handler, W: Wire> Core<H, W> {
         self.slab.release(id);
         if let Some(conn) = conn {
             self.handler.close(conn, id, ended);
+        }
+    }
+
+    /// Gives the connection to the application.
+    fn detach(&mut self, id: ConnId, link: Box<Link<W>>) {
+        let Link {
+            wire,
+            phase,
+            subprotocol,
+            ..
+        } = *link;
+        let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
+        self.slab.release(id);
+        let (Some(conn), Phase::Open(session)) = (conn, phase) else {
+            return;
+        };
+        let role = session.role();
+        let (unread, unsent) = session.into_parts();
+        match wire.into_std() {
+            Ok(stream) => {
+                let subprotocol = subprotocol.map(String::from);
+                let parts = Parts {
+                    stream,
+                    unread,
+                    unsent,
+                    role,
+                    subprotocol,
+                };
+                self.handler.detached(conn, id, parts);
+            }
+            Err(error) => self.handler.close(conn, id, Ended::Io(error)),
         }
     }
 
@@ -303,6 +346,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                     links: &mut self.slab,
                     now,
                     stop: &mut self.stop,
+                    calls: &mut self.calls,
                 };
                 self.handler.command(&mut hub, command);
             }

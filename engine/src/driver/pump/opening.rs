@@ -95,6 +95,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         let session = Session::new(Role::Server, settings, clock::entropy()?, glued, now)
             .with_unsent(Bytes::from(answer));
         link.phase = Phase::Open(session);
+        link.subprotocol = accept.chosen_subprotocol().map(Box::from);
         let opened = Opened {
             role: Role::Server,
             peer: link.peer,
@@ -147,6 +148,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             let entropy = clock::entropy()?;
             let session = Session::new(Role::Client, settings.clone(), entropy, glued, now);
             link.phase = Phase::Open(session);
+            link.subprotocol = response.subprotocol().map(Box::from);
             let opened = Opened {
                 role: Role::Client,
                 peer: link.peer,
@@ -183,6 +185,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             links: &mut self.slab,
             now,
             stop: &mut self.stop,
+            calls: &mut self.calls,
         };
         let mut cx = Cx {
             id,

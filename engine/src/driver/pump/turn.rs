@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::super::handler::{ConnId, Cx, Ended, Flow, Handler, Hub};
+use super::super::handler::{Calls, ConnId, Cx, Ended, Flow, Handler, Hub};
 use super::link::{Link, Phase};
 use super::wire::Wire;
 use super::{Core, READS_PER_TURN_MAX, io_ended};
@@ -64,6 +64,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             reads += 1;
             session.attach(&mut self.pool);
             let space = session.space();
+            self.calls.reads += 1;
             match read(wire, flow, space)? {
                 None => break,
                 Some(0) => session.handle_eof(),
@@ -74,11 +75,11 @@ impl<H: Handler, W: Wire> Core<H, W> {
             }
             session.settle(now);
         }
-        flush(session.halves().1, wire, flow, now)?;
+        flush(session.halves().1, wire, flow, &mut self.calls, now)?;
         if session.halves().1.take_drained() {
             self.call(id, session, wire, flow, now, H::drained);
             session.settle(now);
-            flush(session.halves().1, wire, flow, now)?;
+            flush(session.halves().1, wire, flow, &mut self.calls, now)?;
         }
         match session.shutdown() {
             Shutdown::Not => {}
@@ -120,6 +121,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             links: &mut self.slab,
             now,
             stop: &mut self.stop,
+            calls: &mut self.calls,
         };
         let mut cx = Cx {
             id,
@@ -136,7 +138,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             {
                 self.handler.message(conn, &mut cx, message);
                 if cx.write.outbox().wants_flush() {
-                    flush(cx.write, cx.wire, cx.flow, now)?;
+                    flush(cx.write, cx.wire, cx.flow, cx.hub.calls, now)?;
                 }
             }
             if cx.flow.paused || read.wants_read() {
@@ -170,6 +172,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             links: &mut self.slab,
             now,
             stop: &mut self.stop,
+            calls: &mut self.calls,
         };
         call(
             &mut self.handler,
@@ -231,9 +234,11 @@ pub(super) fn flush(
     write: &mut WriteSide,
     wire: &mut dyn Wire,
     flow: &mut Flow,
+    calls: &mut Calls,
     now: Timestamp,
 ) -> io::Result<()> {
     while !flow.blocked && write.wants_write() {
+        calls.writes += 1;
         let mut given = 0;
         let mut slices = write.transmit().inspect(|slice| given += slice.len());
         match wire.write_slices(&mut slices) {

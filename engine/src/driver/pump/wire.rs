@@ -1,4 +1,5 @@
 use std::io::{self, IoSlice};
+use std::net::TcpStream;
 
 /// Slices given to one write. A longer queue takes another call.
 pub(crate) const SLICES_MAX: usize = 64;
@@ -20,6 +21,11 @@ pub(crate) trait Wire {
     /// Whether a read that leaves space unfilled, or a write that leaves bytes unwritten, is the
     /// last one until an event; else only `WouldBlock` asks for that event.
     fn short_calls_arm(&self) -> bool;
+
+    /// Takes the socket off the reactor.
+    fn into_std(self) -> io::Result<TcpStream>
+    where
+        Self: Sized;
 
     /// Writes once what `slices` yields first.
     fn write_slices(&mut self, slices: &mut dyn Iterator<Item = &[u8]>) -> io::Result<usize> {
