@@ -314,13 +314,13 @@ impl Oracle {
 pub fn may_stand(code: u16) -> bool {
     match code {
         0..=999 => false, // not used
-        1000 | 1001 | 1002 | 1003 => true,
-        1004 | 1005 | 1006 => false, // reserved; never on the wire
-        1007 | 1008 | 1009 | 1010 | 1011 => true,
-        1012 | 1013 | 1014 => true, // registered later: restart, try again, bad gateway
-        1015 => false,              // TLS; never on the wire
-        1016..=2999 => false,       // for revisions of the protocol
-        3000..=4999 => true,        // libraries, applications
+        1000..=1003 => true,
+        1004..=1006 => false, // reserved; never on the wire
+        1007..=1011 => true,
+        1012..=1014 => true, // registered later: restart, try again, bad gateway
+        1015 => false,       // TLS; never on the wire
+        1016..=2999 => false, // for revisions of the protocol
+        3000..=4999 => true, // libraries, applications
         _ => false,
     }
 }

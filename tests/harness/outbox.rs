@@ -76,7 +76,8 @@ pub fn run(role: Role, input: &[u8]) {
         let arg = input.pop_front().unwrap_or(0);
         model.step(code, arg);
         let queued = model.session.outbox().queued_bytes();
-        assert!(queued <= QUEUE_MAX + 3 * 139, "{queued} bytes queued");
+        // Control frames have their own place, for 16 Pongs and a Ping, and Close is always let in.
+        assert!(queued <= QUEUE_MAX + 18 * 139, "{queued} bytes queued");
     }
     model.finish();
 }
@@ -230,8 +231,7 @@ impl Model {
                 claim.copy_from_slice(&data);
                 assert_eq!(&claim[..], data);
                 if arg >> 4 == 7 {
-                    drop(claim);
-                    return;
+                    return; // dropped: the claim never was
                 }
                 claim.commit_len(used);
                 self.expect(Ok(()), Kind::Binary, data[..used].to_vec());

@@ -267,6 +267,11 @@ impl Pair {
         self.pipes[i].on_the_way.clear();
     }
 
+    /// The end of the stream that endpoint `i` has shut down does not arrive.
+    pub fn hold_end(&mut self, i: usize) {
+        self.pipes[i].end_at = None;
+    }
+
     /// Lets everything happen up to and at `until`.
     pub fn run_until(&mut self, until: u64) {
         for _ in 0..TURNS_MAX {

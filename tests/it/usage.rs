@@ -177,7 +177,7 @@ fn claims_dropped_shortened_and_overstated() {
         ] {
             let mut d = driven(role);
             let out = d.session().outbox();
-            drop(out.claim(claimed).expect("room"));
+            let _dropped = out.claim(claimed).expect("room");
             let mut claim = out.claim(claimed).expect("room");
             assert_eq!(claim.len(), claimed);
             for (i, b) in claim.iter_mut().enumerate() {

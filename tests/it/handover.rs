@@ -1,0 +1,151 @@
+//! `into_parts` in the middle of anything: a new session goes on where the old one stopped.
+
+use harness::corpus::{self, Stream};
+use harness::drive::{Driven, Mode, Take, rules, settings};
+use harness::event::Event;
+use harness::frames::{Frame, op, peer};
+use harness::oracle::Oracle;
+use tickwire::{Config, Delivery, Failure, Role, Settings};
+
+const ROLES: [Role; 2] = [Role::Client, Role::Server];
+
+/// Reads up to `at`, hands over, reads on in pieces.
+fn handed_over(
+    role: Role,
+    settings: &Settings,
+    mode: Mode,
+    stream: &Stream,
+    at: usize,
+) -> Vec<Event> {
+    let mut first = Driven::new(role, settings, mode);
+    let (head, tail) = stream.bytes.split_at(at);
+    for piece in head.chunks(700) {
+        first.push(piece);
+    }
+    let mut told = std::mem::take(&mut first.told);
+    if first.end().is_some() {
+        return told.events; // a Close came: nothing is handed over
+    }
+    let (unread, unsent) = first.into_parts();
+    assert!(unsent.is_empty());
+    let mut second = Driven::resume(role, settings, mode, &unread);
+    for piece in tail.chunks(700) {
+        second.push(piece);
+    }
+    told.events.extend(second.told.events);
+    told.events
+}
+
+#[test]
+fn received_bytes_survive_at_every_byte() {
+    let owned = Mode {
+        take: Take::Owned,
+        detach: false,
+        recv_bytes: 4097,
+    };
+    for role in ROLES {
+        let settings = settings(Delivery::Whole);
+        for stream in corpus::short(peer(role)) {
+            let expected = Oracle::transcript(rules(role, &settings), &stream.bytes);
+            for at in 0..=stream.bytes.len() {
+                for mode in [Mode::PLAIN, owned] {
+                    let told = handed_over(role, &settings, mode, &stream, at);
+                    assert_eq!(told, expected, "{} handed over at {at}", stream.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn large_messages_survive() {
+    for role in ROLES {
+        let settings = settings(Delivery::Whole);
+        for stream in corpus::sizes(peer(role)) {
+            let expected = Oracle::transcript(rules(role, &settings), &stream.bytes);
+            let step = stream.bytes.len() / 37 + 1;
+            for at in (0..stream.bytes.len()).step_by(step) {
+                for recv_bytes in [4097, 65_536] {
+                    let mode = Mode {
+                        recv_bytes,
+                        ..Mode::PLAIN
+                    };
+                    let told = handed_over(role, &settings, mode, &stream, at);
+                    assert!(told == expected, "{} handed over at {at}", stream.name);
+                }
+            }
+        }
+    }
+}
+
+/// The frames handed over pass the limits that let the peer's own frames in.
+#[test]
+fn limits_that_a_message_just_meets_still_let_it_in() {
+    for role in ROLES {
+        let settings = Config {
+            message_bytes_max: 3000,
+            frame_bytes_max: 1000,
+            fragments_max: 3,
+            ..Config::default()
+        };
+        let settings = settings.build().expect("valid");
+        let by = peer(role);
+        for lens in [
+            [1000, 1000, 1000],
+            [1, 999, 1000],
+            [0, 0, 1000],
+            [1000, 0, 7],
+            [300, 300, 0],
+        ] {
+            let frame = |i: usize, opcode| {
+                let frame = Frame::new(opcode, vec![i as u8; lens[i]]);
+                if i < 2 { frame.more() } else { frame }
+            };
+            let frames = [frame(0, op::BIN), frame(1, op::CONT), frame(2, op::CONT)];
+            let stream = Stream {
+                name: format!("{lens:?}"),
+                bytes: frames.into_iter().flat_map(|f| f.by(by)).collect(),
+            };
+            let expected = Oracle::transcript(rules(role, &settings), &stream.bytes);
+            assert!(matches!(expected[..], [Event::Data(..)]));
+            for at in 0..=stream.bytes.len() {
+                let told = handed_over(role, &settings, Mode::PLAIN, &stream, at);
+                assert!(told == expected, "{} handed over at {at}", stream.name);
+            }
+        }
+    }
+}
+
+/// Twice over, and a violation is still one.
+#[test]
+fn hand_over_again_and_again() {
+    for role in ROLES {
+        let settings = settings(Delivery::Whole);
+        let frames = [
+            Frame::new(op::TEXT, corpus::POINTS).more(),
+            Frame::new(op::PING, "p"),
+            Frame::new(op::CONT, corpus::POINTS),
+            Frame::new(op::BIN, [1; 200]),
+            Frame::new(op::TEXT, b"bad \xed\xa0\x80"),
+        ];
+        let bytes: Vec<u8> = frames.into_iter().flat_map(|f| f.by(peer(role))).collect();
+        let expected = Oracle::transcript(rules(role, &settings), &bytes);
+        let mut told = Vec::new();
+        let mut session = Driven::new(role, &settings, Mode::PLAIN);
+        for byte in &bytes {
+            session.push(std::slice::from_ref(byte));
+            told.append(&mut session.told.events);
+            if session.end().is_some() {
+                break;
+            }
+            let (unread, _) = session.into_parts();
+            session = Driven::resume(role, &settings, Mode::PLAIN, &unread);
+            told.append(&mut session.told.events);
+        }
+        assert_eq!(told, expected);
+        assert!(matches!(
+            told.last(),
+            Some(Event::Fail(Failure::Violation(_)))
+        ));
+    }
+}
