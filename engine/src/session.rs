@@ -1,5 +1,7 @@
 //! The composition root: what a driver holds for each connection.
 
+mod write;
+
 use core::time::Duration;
 
 use crate::buf::BufPool;
@@ -7,9 +9,11 @@ use crate::config::Settings;
 use crate::conn::{
     Batch, Closing, Due, Inbox, Keepalive, MaskKeys, Outbox, OwnedMessage, Transmit,
 };
-use crate::error::{CloseCode, Deadline, Failure, SendError};
+use crate::error::{CloseCode, Deadline, Failure};
 use crate::role::Role;
 use crate::time::Timestamp;
+
+pub use write::WriteSide;
 
 /// How a connection ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -496,114 +500,5 @@ impl ReadSide {
             bytes_in,
             ..Stats::default()
         }
-    }
-}
-
-/// The sending half of a [`Session`].
-#[derive(Debug)]
-pub struct WriteSide {
-    outbox: Outbox,
-    /// Since when the socket has taken none of what waits.
-    stalled: Option<Timestamp>,
-}
-
-impl WriteSide {
-    /// As [`Session::attach`].
-    #[inline]
-    pub fn attach(&mut self, pool: &mut BufPool) {
-        self.outbox.attach(pool);
-    }
-
-    /// As [`Session::detach`].
-    #[inline]
-    pub fn detach(&mut self, pool: &mut BufPool) {
-        self.outbox.detach(pool);
-    }
-
-    /// Where messages go.
-    #[inline]
-    pub fn outbox(&mut self) -> &mut Outbox {
-        &mut self.outbox
-    }
-
-    /// As [`Session::wants_write`].
-    #[inline]
-    #[must_use]
-    pub fn wants_write(&self) -> bool {
-        self.outbox.wants_write()
-    }
-
-    /// As [`Session::transmit`].
-    #[inline]
-    pub fn transmit(&mut self) -> Transmit<'_> {
-        self.outbox.transmit()
-    }
-
-    /// As [`Session::handle_written`].
-    #[inline]
-    pub fn handle_written(&mut self, n: usize, now: Timestamp) {
-        self.outbox.handle_written(n);
-        self.stalled = if !self.outbox.wants_write() {
-            None
-        } else if n > 0 {
-            Some(now)
-        } else {
-            self.stalled.or(Some(now))
-        };
-    }
-
-    /// Queues a binary message, writing straight from `payload` what the socket takes of it:
-    /// `write` is given the slices to write, what was queued first, and returns how many bytes
-    /// went. For large messages on a server; a client has to copy, for it masks.
-    ///
-    /// # Errors
-    /// As [`Outbox::send`]; `write` is not called then.
-    pub fn send_through(
-        &mut self,
-        payload: &[u8],
-        now: Timestamp,
-        write: impl FnOnce(&mut dyn Iterator<Item = &[u8]>) -> usize,
-    ) -> Result<(), SendError> {
-        let mut written = 0;
-        self.outbox.send_through(payload, |slices| {
-            written = write(slices);
-            written
-        })?;
-        self.stalled = match (self.outbox.wants_write(), written) {
-            (false, _) => None,
-            (true, 0) => self.stalled.or(Some(now)),
-            (true, _) => Some(now),
-        };
-        Ok(())
-    }
-
-    /// Whether a send was refused for a full queue, and half of the queue is free again. Tells
-    /// so once.
-    pub fn take_drained(&mut self) -> bool {
-        self.outbox.take_drained()
-    }
-
-    /// As [`Session::stats`], of this half: what was received counts as nothing.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let (messages_out, bytes_out) = self.outbox.counts();
-        Stats {
-            messages_out,
-            bytes_out,
-            ..Stats::default()
-        }
-    }
-
-    /// When the peer must have taken some of what waits.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Timestamp> {
-        self.stalled
-            .map(|since| since.after(self.outbox.write_timeout()))
-    }
-
-    /// The socket is gone: nothing can be written any more.
-    pub fn kill(&mut self) {
-        self.outbox.kill();
-        self.stalled = None;
     }
 }

@@ -124,6 +124,21 @@ pub fn short(sender: Role) -> Vec<Stream> {
                 f(op::BIN, "after"),
             ],
         ),
+    ]);
+    streams.extend(with_control(sender));
+    for len in 124..=127 {
+        streams.push(s(
+            &format!("{len} bytes"),
+            &[f(op::BIN, vec![3; len]), f(op::BIN, "x")],
+        ));
+    }
+    streams
+}
+
+/// Data and control frames mixed.
+fn with_control(sender: Role) -> Vec<Stream> {
+    let s = |name: &str, frames: &[Frame]| stream(name, sender, frames);
+    vec![
         s(
             "control frames between fragments",
             &[
@@ -158,14 +173,7 @@ pub fn short(sender: Role) -> Vec<Stream> {
                 Frame::close(1000, &[b'r'; 123]),
             ],
         ),
-    ]);
-    for len in 124..=127 {
-        streams.push(s(
-            &format!("{len} bytes"),
-            &[f(op::BIN, vec![3; len]), f(op::BIN, "x")],
-        ));
-    }
-    streams
+    ]
 }
 
 fn cut_text(text: &str) -> Vec<Frame> {

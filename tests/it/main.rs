@@ -1,5 +1,6 @@
 //! Tests of tickwire through its public surface, in one binary.
 
+mod architecture;
 mod closing;
 mod deadlines;
 mod handover;

@@ -1,5 +1,7 @@
 //! Wrong calls of our own caller: an error that says what to do, and nothing on the wire.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use harness::drive::{Driven, Mode, settings};
 use harness::event::Event;
@@ -195,95 +197,30 @@ fn claims_dropped_shortened_and_overstated() {
 
 #[test]
 fn a_config_that_cannot_work_is_refused_by_name() {
-    let zero = std::time::Duration::ZERO;
-    let d = Config::default;
-    let bad = [
-        (
-            "message_bytes_max",
-            Config {
-                message_bytes_max: 0,
-                ..d()
-            },
-        ),
-        (
-            "message_bytes_max",
-            Config {
-                message_bytes_max: u64::MAX,
-                ..d()
-            },
-        ),
-        (
-            "frame_bytes_max",
-            Config {
-                frame_bytes_max: 0,
-                ..d()
-            },
-        ),
-        (
-            "fragments_max",
-            Config {
-                fragments_max: 0,
-                ..d()
-            },
-        ),
-        (
-            "send_queue_bytes_max",
-            Config {
-                send_queue_bytes_max: 1023,
-                ..d()
-            },
-        ),
-        (
-            "send_queue_bytes_max",
-            Config {
-                send_queue_bytes_max: usize::MAX,
-                ..d()
-            },
-        ),
-        (
-            "ping_interval",
-            Config {
-                ping_interval: Some(zero),
-                ..d()
-            },
-        ),
-        (
-            "idle_timeout",
-            Config {
-                idle_timeout: Some(zero),
-                ..d()
-            },
-        ),
-        (
-            "pong_timeout",
-            Config {
-                pong_timeout: zero,
-                ..d()
-            },
-        ),
-        (
-            "close_timeout",
-            Config {
-                close_timeout: zero,
-                ..d()
-            },
-        ),
-        (
-            "write_timeout",
-            Config {
-                write_timeout: zero,
-                ..d()
-            },
-        ),
-        (
-            "handshake_timeout",
-            Config {
-                handshake_timeout: zero,
-                ..d()
-            },
-        ),
+    type Spoil = fn(&mut Config);
+    let bad: [(&str, Spoil); 7] = [
+        ("message_bytes_max", |c| c.message_bytes_max = 0),
+        ("message_bytes_max", |c| c.message_bytes_max = u64::MAX),
+        ("frame_bytes_max", |c| c.frame_bytes_max = 0),
+        ("fragments_max", |c| c.fragments_max = 0),
+        ("send_queue_bytes_max", |c| c.send_queue_bytes_max = 1023),
+        ("send_queue_bytes_max", |c| {
+            c.send_queue_bytes_max = usize::MAX
+        }),
+        ("ping_interval", |c| c.ping_interval = Some(Duration::ZERO)),
     ];
-    for (field, config) in bad {
+    let also: [(&str, Spoil); 5] = [
+        ("idle_timeout", |c| c.idle_timeout = Some(Duration::ZERO)),
+        ("pong_timeout", |c| c.pong_timeout = Duration::ZERO),
+        ("close_timeout", |c| c.close_timeout = Duration::ZERO),
+        ("write_timeout", |c| c.write_timeout = Duration::ZERO),
+        ("handshake_timeout", |c| {
+            c.handshake_timeout = Duration::ZERO
+        }),
+    ];
+    for (field, spoil) in bad.into_iter().chain(also) {
+        let mut config = Config::default();
+        spoil(&mut config);
         let error = config.build().expect_err(field).to_string();
         assert!(error.starts_with(field), "{error}");
     }

@@ -74,31 +74,8 @@ pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violatio
     if opcode.is_control() && len7 as usize > CONTROL_BYTES_MAX {
         return Err(Violation::ControlTooLong);
     }
-    let (len, rest, size) = match len7 {
-        126 => {
-            let Some((len, rest)) = rest.split_first_chunk::<2>() else {
-                return Ok(None);
-            };
-            let len = u16::from_be_bytes(*len);
-            if len < 126 {
-                return Err(Violation::LengthNotMinimal);
-            }
-            (u64::from(len), rest, 4)
-        }
-        127 => {
-            if rest.first().is_some_and(|b| b & 0x80 != 0) {
-                return Err(Violation::LengthTopBit);
-            }
-            let Some((len, rest)) = rest.split_first_chunk::<8>() else {
-                return Ok(None);
-            };
-            let len = u64::from_be_bytes(*len);
-            if len <= u64::from(u16::MAX) {
-                return Err(Violation::LengthNotMinimal);
-            }
-            (len, rest, 10)
-        }
-        len => (u64::from(len), rest, 2),
+    let Some((len, rest, size)) = length(len7, rest)? else {
+        return Ok(None);
     };
     if !masked {
         return Ok(Some(Header {
@@ -119,6 +96,38 @@ pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violatio
         opcode,
         fin,
     }))
+}
+
+/// The payload length, the bytes behind it, and the size of the header up to there. `None` when
+/// bytes are missing.
+#[inline]
+fn length(len7: u8, rest: &[u8]) -> Result<Option<(u64, &[u8], u8)>, Violation> {
+    match len7 {
+        126 => {
+            let Some((len, rest)) = rest.split_first_chunk::<2>() else {
+                return Ok(None);
+            };
+            let len = u16::from_be_bytes(*len);
+            if len < 126 {
+                return Err(Violation::LengthNotMinimal);
+            }
+            Ok(Some((u64::from(len), rest, 4)))
+        }
+        127 => {
+            if rest.first().is_some_and(|b| b & 0x80 != 0) {
+                return Err(Violation::LengthTopBit);
+            }
+            let Some((len, rest)) = rest.split_first_chunk::<8>() else {
+                return Ok(None);
+            };
+            let len = u64::from_be_bytes(*len);
+            if len <= u64::from(u16::MAX) {
+                return Err(Violation::LengthNotMinimal);
+            }
+            Ok(Some((len, rest, 10)))
+        }
+        len => Ok(Some((u64::from(len), rest, 2))),
+    }
 }
 
 /// Bytes of the header in front of a payload of `len` bytes.
