@@ -4,6 +4,9 @@ mod pool;
 mod recv;
 mod send;
 
+#[cfg(test)]
+mod tests;
+
 pub use pool::BufPool;
 pub(crate) use recv::RecvBuf;
 pub(crate) use send::{Chunks, Part, SendBuf};

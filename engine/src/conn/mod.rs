@@ -14,6 +14,9 @@ mod replies;
 mod text;
 mod transmit;
 
+#[cfg(test)]
+mod tests;
+
 pub use batch::Batch;
 pub use claim::Claim;
 pub(crate) use inbox::Inbox;

@@ -6,6 +6,9 @@ pub(crate) mod mask;
 mod opcode;
 pub(crate) mod utf8;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use opcode::Opcode;
 
 /// The longest payload of a control frame (RFC 6455 section 5.5).

@@ -1,0 +1,184 @@
+use bytes::Bytes;
+
+use super::pool::SPILL_BYTES;
+use super::{BufPool, Part, RecvBuf, SendBuf};
+
+/// A toy frame: one byte of length, then so many bytes.
+fn measure(frame: &[u8]) -> (usize, usize) {
+    (1, usize::from(frame[0]))
+}
+
+fn next(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+    (*seed >> 33) as usize
+}
+
+fn all(buf: &SendBuf, part: Part) -> Vec<u8> {
+    buf.chunks(part).flatten().copied().collect()
+}
+
+/// Random frames, inline and shared, taken in random steps, against one flat list of bytes.
+#[test]
+fn a_send_queue_is_a_flat_list_with_frame_boundaries() {
+    for seed in 0..400_u64 {
+        let mut r = seed;
+        let mut pool = BufPool::new(0, 0);
+        let mut buf = SendBuf::default();
+        let mut flat: Vec<u8> = Vec::new();
+        // Offsets in the whole stream where frames end, and bytes taken so far.
+        let (mut ends, mut pushed, mut taken) = (Vec::new(), 0, 0);
+        for _ in 0..300 {
+            let len = next(&mut r) % 200;
+            let payload = vec![next(&mut r) as u8; len];
+            match next(&mut r) % 7 {
+                0 => {
+                    let room = buf.room(1 + len);
+                    room[0] = len as u8;
+                    room[1..].copy_from_slice(&payload);
+                    assert_eq!(buf.claimed(1, len), payload);
+                    buf.commit(1 + len);
+                }
+                1 if len > 0 => {
+                    buf.room(1)[0] = len as u8;
+                    buf.commit(1);
+                    buf.push_shared(Bytes::from(payload.clone()), false);
+                }
+                2 => {
+                    let frame = [&[len as u8], &payload[..]].concat();
+                    buf.push_shared(Bytes::from(frame), true);
+                }
+                3 => {
+                    buf.attach(&mut pool);
+                    continue;
+                }
+                4 => {
+                    buf.detach(&mut pool);
+                    continue;
+                }
+                _ => {
+                    let n = next(&mut r) % (flat.len() + 1);
+                    buf.consume(n, measure);
+                    flat.drain(..n);
+                    taken += n;
+                    check(&buf, &flat, &ends, taken);
+                    continue;
+                }
+            }
+            flat.push(len as u8);
+            flat.extend_from_slice(&payload);
+            pushed += 1 + len;
+            ends.push(pushed);
+            check(&buf, &flat, &ends, taken);
+        }
+    }
+}
+
+fn check(buf: &SendBuf, flat: &[u8], ends: &[usize], taken: usize) {
+    assert_eq!(buf.queued(), flat.len());
+    assert_eq!(buf.is_empty(), flat.is_empty());
+    let (before, after) = (all(buf, Part::BeforeMark), all(buf, Part::FromMark));
+    assert_eq!(before.len(), buf.ahead());
+    assert_eq!([before, after].concat(), flat);
+    let boundary = taken + buf.ahead();
+    let mid = taken > 0 && !ends.contains(&taken);
+    assert_eq!(
+        buf.ahead() > 0,
+        mid,
+        "only a frame that is begun goes ahead"
+    );
+    assert!(
+        boundary == 0 || ends.contains(&boundary),
+        "a boundary inside a frame"
+    );
+}
+
+#[test]
+fn a_send_buffer_of_the_pools_size_goes_back_and_a_grown_one_does_not() {
+    let mut pool = BufPool::new(0, 5000);
+    let mut buf = SendBuf::default();
+    buf.attach(&mut pool);
+    let first = buf.room(10).as_ptr();
+    buf.detach(&mut pool);
+    buf.attach(&mut pool);
+    assert_eq!(buf.room(10).as_ptr(), first, "the same memory again");
+    buf.room(6000);
+    buf.detach(&mut pool);
+    buf.attach(&mut pool);
+    assert!(buf.room(1).len() == 1 && pool.take_send().len() == 5000);
+}
+
+/// Fills a receive buffer with a running count, releases some, gives it back between: what is
+/// not released is always there, in order.
+#[test]
+fn a_receive_buffer_keeps_what_is_not_released() {
+    for seed in 0..400_u64 {
+        let mut r = seed;
+        let mut pool = BufPool::new(SPILL_BYTES + 1, 0);
+        let mut buf = RecvBuf::default();
+        let (mut written, mut read) = (0_usize, 0_usize);
+        for _ in 0..200 {
+            buf.attach(&mut pool);
+            let limit = if next(&mut r) % 3 == 0 { 5000 } else { 60 };
+            let space = buf.space();
+            let n = (next(&mut r) % limit).min(space.len());
+            for byte in &mut space[..n] {
+                *byte = written as u8;
+                written += 1;
+            }
+            buf.filled(n);
+            assert_eq!(buf.len(), written - read);
+            let (bytes, start) = buf.received_mut();
+            let run = bytes
+                .iter()
+                .enumerate()
+                .all(|(i, &b)| b == (read + i) as u8);
+            assert!(run, "seed {seed}: bytes lost or moved");
+            // A full buffer must be released to make progress.
+            let least = usize::from(bytes.len() > SPILL_BYTES - 100) * bytes.len();
+            let n = (next(&mut r) % (bytes.len() + 1)).max(least);
+            *start += n;
+            read += n;
+            if next(&mut r).is_multiple_of(2) {
+                buf.detach(&mut pool);
+                assert!(buf.capacity() == 0 || buf.len() > 0, "an empty one is kept");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rest_is_kept_in_a_buffer_of_its_own_size() {
+    let mut pool = BufPool::default();
+    let mut buf = RecvBuf::default();
+    for (rest, capacity) in [(0, 0), (1, SPILL_BYTES), (4096, SPILL_BYTES), (5000, 5000)] {
+        buf.clear();
+        buf.attach(&mut pool);
+        assert_eq!(buf.space().len(), BufPool::RECV_BYTES);
+        buf.filled(6000);
+        let (_, start) = buf.received_mut();
+        *start += 6000 - rest;
+        buf.detach(&mut pool);
+        assert_eq!((buf.len(), buf.capacity()), (rest, capacity));
+    }
+}
+
+#[test]
+fn a_pool_keeps_a_bounded_number_of_spares() {
+    let mut pool = BufPool::new(5000, 5000);
+    for _ in 0..100 {
+        pool.give_recv(vec![0; 5000].into());
+        pool.give_recv(vec![0; SPILL_BYTES].into());
+        pool.give_recv(vec![1; 5001].into());
+        pool.give_send(vec![0; 5000].into());
+        pool.give_send(vec![1; 10_000].into());
+    }
+    let text = format!("{pool:?}");
+    assert!(
+        text.len() < 16 * 3 * 5000 * 3 + 1000,
+        "more than 16 of each kind"
+    );
+    assert!((0..100).all(|_| pool.take_recv().len() == 5000));
+    assert!((0..100).all(|_| pool.take_send().len() == 5000));
+    assert!((0..100).all(|_| pool.take_spill(1).len() == SPILL_BYTES));
+    assert_eq!(pool.take_spill(9000).len(), 9000);
+}
