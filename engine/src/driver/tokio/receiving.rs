@@ -75,6 +75,8 @@ impl Receiving {
             // Dead through a fault of writing alone: the peer's last messages, perhaps its
             // Close, are still to be read.
             Shutdown::Full if self.read.end().is_none() && !self.eof => {}
+            // What was received is delivered first.
+            Shutdown::Full if !self.read.wants_read() => {}
             Shutdown::Full => {
                 let shut = sending.poll_shutdown(io, cx).is_ready();
                 self.done = shut || self.is_due(sending.write.deadline(), now);

@@ -277,6 +277,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             if !self.receiving.read.wants_read()
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
+                if self.receiving.read.wants_settle() {
+                    self.attend(cx, now());
+                }
                 return Poll::Ready(Ok(Some(message)));
             }
             match self.poll_turn(cx) {

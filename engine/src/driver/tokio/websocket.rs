@@ -403,6 +403,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 // A failure is told by the outcome, when the Close is out.
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
+                if self.receiving.read.wants_settle() {
+                    // A Ping is answered before anybody thinks about it.
+                    self.receiving
+                        .attend(&mut self.sending, &mut self.io, cx, now());
+                }
                 return Poll::Ready(Ok(Some(message)));
             }
             if !ready!(self.poll_turn(cx)) {

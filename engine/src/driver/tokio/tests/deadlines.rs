@@ -1,1 +1,211 @@
+//! Deadlines, on a clock that stands still until everybody sleeps.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+use super::*;
+use crate::{CloseCode, Deadline, Error, Failure};
+
+const TICK: Duration = Duration::from_millis(5);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn assert_missed(error: &Error, deadline: Deadline) {
+    let missed = matches!(error, Error::Failed(Failure::Deadline(d)) if *d == deadline);
+    assert!(missed, "{error}");
+}
+
+fn assert_about(began: Instant, expected: Duration) {
+    let elapsed = began.elapsed();
+    assert!(
+        elapsed >= expected && elapsed <= expected + 2 * TICK,
+        "{elapsed:?} for {expected:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_goes_out_and_its_pong_is_waited_for() {
+    let settings = settings(|c| {
+        c.ping_interval = Some(20 * SECOND);
+        c.pong_timeout = 10 * SECOND;
+        c.close_timeout = 2 * SECOND;
+    });
+    let (mut server, mut peer) = against_bytes(Role::Server, &settings);
+    let began = Instant::now();
+    let serve = tokio::spawn(async move { (server.recv().await, server) });
+    let mut ping = [0; 10];
+    peer.read_exact(&mut ping).await.unwrap();
+    assert_eq!(ping[..2], [0x89, 8]);
+    assert_about(began, 20 * SECOND);
+    let mut close = Vec::new();
+    peer.read_to_end(&mut close).await.unwrap();
+    assert_eq!(close[..4], [0x88, 2, 3, 233], "1001"); // no reason
+    assert_about(began, 30 * SECOND);
+    // The peer does not close: the connection ends all the same.
+    let (received, _server) = serve.await.unwrap();
+    assert_missed(&received.unwrap_err(), Deadline::Pong);
+    assert_about(began, 32 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pongs_keep_a_quiet_connection_and_measure_it() {
+    let (mut client, mut server) = ends(1 << 10, |c| c.ping_interval = Some(20 * SECOND));
+    let serve = tokio::spawn(async move { echo(&mut server).await });
+    let quiet = tokio::time::timeout(Duration::from_secs(3600), async {
+        while let OwnedMessage::Ping(_) | OwnedMessage::Pong(_) =
+            client.recv().await.unwrap().unwrap()
+        {}
+    });
+    assert!(quiet.await.is_err(), "an hour of Pings and Pongs");
+    assert!(client.rtt().is_some());
+    client.close(CloseCode::NORMAL, "").await.unwrap();
+    serve.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_a_connection_and_bytes_keep_it() {
+    let settings = settings(|c| {
+        c.ping_interval = None;
+        c.idle_timeout = Some(30 * SECOND);
+    });
+    for role in [Role::Server, Role::Client] {
+        let (mut ws, mut peer) = against_bytes(role, &settings);
+        let began = Instant::now();
+        let serve = tokio::spawn(async move {
+            loop {
+                if let Err(e) = ws.recv().await {
+                    return e;
+                }
+            }
+        });
+        let message = match role {
+            Role::Server => frame(2, b"alive"),
+            Role::Client => bare(2, b"alive"),
+        };
+        for _ in 0..3 {
+            tokio::time::sleep(29 * SECOND).await;
+            peer.write_all(&message).await.unwrap();
+        }
+        let mut close = Vec::new();
+        peer.read_to_end(&mut close).await.unwrap();
+        assert_eq!(close[0], 0x88);
+        assert_about(began, 117 * SECOND);
+        drop(peer);
+        assert_missed(&serve.await.unwrap(), Deadline::Idle);
+    }
+}
+
+/// An application that does not receive for a while: what came meanwhile counts.
+#[tokio::test(start_paused = true)]
+async fn our_own_pause_is_not_the_peers_silence() {
+    let settings = settings(|c| c.idle_timeout = Some(10 * SECOND));
+    let (mut server, mut peer) = against_bytes(Role::Server, &settings);
+    peer.write_all(&frame(2, b"one")).await.unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some(binary("one")));
+    peer.write_all(&frame(2, b"two")).await.unwrap();
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(server.recv().await.unwrap(), Some(binary("two")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_takes_no_longer_than_agreed() {
+    let settings = settings(|c| c.close_timeout = 2 * SECOND);
+    // A peer that is silent; one that goes on sending.
+    for chatty in [false, true] {
+        let (mut server, mut peer) = against_bytes(Role::Server, &settings);
+        let began = Instant::now();
+        let chat = tokio::spawn(async move {
+            while chatty && peer.write_all(&frame(2, b"more")).await.is_ok() {
+                tokio::time::sleep(SECOND / 100).await;
+            }
+            if !chatty {
+                std::future::pending::<()>().await;
+            }
+        });
+        let closed = server.close(CloseCode::NORMAL, "").await;
+        assert_missed(&closed.unwrap_err(), Deadline::Close);
+        assert_about(began, 2 * SECOND);
+        chat.abort();
+    }
+}
+
+/// A peer that reads nothing: whoever waits for it finds out.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing() {
+    let limit = 10 * SECOND;
+    let clogged = || {
+        let (ws, peer) = ends(64, |c| {
+            c.ping_interval = None;
+            c.write_timeout = limit;
+            c.send_queue_bytes_max = 4096;
+        });
+        (ws, peer)
+    };
+    let fill = async |ws: &mut WebSocket<DuplexStream>| {
+        ws.send(&[0; 1000]).await.unwrap();
+        ws.send(&[0; 2500]).await.unwrap();
+    };
+
+    let (mut ws, _peer) = clogged();
+    fill(&mut ws).await;
+    let began = Instant::now();
+    assert_missed(&ws.send(&[0; 1000]).await.unwrap_err(), Deadline::Write);
+    assert_about(began, limit);
+    assert_missed(&ws.send(&[0; 1000]).await.unwrap_err(), Deadline::Write);
+    assert_missed(&ws.flush().await.unwrap_err(), Deadline::Write);
+    assert_missed(&ws.recv().await.unwrap_err(), Deadline::Write);
+
+    let (mut ws, _peer) = clogged();
+    fill(&mut ws).await;
+    let began = Instant::now();
+    assert_missed(&ws.flush().await.unwrap_err(), Deadline::Write);
+    assert_about(began, limit);
+
+    let (mut ws, _peer) = clogged();
+    fill(&mut ws).await;
+    let began = Instant::now();
+    assert_missed(&ws.recv().await.unwrap_err(), Deadline::Write);
+    assert_about(began, limit);
+
+    // Halves: the one that waits, and the other.
+    for writer_waits in [false, true] {
+        let (mut ws, _peer) = clogged();
+        fill(&mut ws).await;
+        let (mut reader, mut writer) = ws.split();
+        let began = Instant::now();
+        if writer_waits {
+            assert_missed(&writer.send(&[0; 1000]).await.unwrap_err(), Deadline::Write);
+        } else {
+            assert_missed(&reader.recv().await.unwrap_err(), Deadline::Write);
+        }
+        assert_about(began, limit);
+        assert_missed(&writer.flush().await.unwrap_err(), Deadline::Write);
+        assert_missed(&reader.recv().await.unwrap_err(), Deadline::Write);
+    }
+    // The reader slept already when the writer ran into the stall and left.
+    let (ws, _peer) = clogged();
+    let (mut reader, mut writer) = ws.split();
+    let began = Instant::now();
+    let reading = tokio::spawn(async move { reader.recv().await });
+    tokio::task::yield_now().await;
+    writer.send(&[0; 1000]).await.unwrap();
+    assert_missed(&reading.await.unwrap().unwrap_err(), Deadline::Write);
+    assert_about(began, limit);
+}
+
+/// A peer that takes a little now and then keeps the connection.
+#[tokio::test(start_paused = true)]
+async fn a_slow_peer_is_not_a_stalled_one() {
+    let (mut ws, peer) = ends(64, |c| c.write_timeout = 10 * SECOND);
+    let mut peer = peer.into_parts().stream;
+    let sip = tokio::spawn(async move {
+        let mut got = 0;
+        while got < 1000 {
+            tokio::time::sleep(9 * SECOND).await;
+            got += peer.read(&mut [0; 64]).await.unwrap();
+        }
+        peer
+    });
+    ws.send(&[0; 1000]).await.unwrap();
+    ws.flush().await.unwrap();
+    sip.abort();
+}

@@ -1,1 +1,256 @@
+//! Reader and writer in two tasks, on two threads.
 
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::{CloseCode, Error, Failure, SendError};
+
+async fn tcp_ends(settings: &Settings) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (client, server) = tokio::join!(TcpStream::connect(addr), listener.accept());
+    (
+        end(client.unwrap(), Role::Client, settings),
+        end(server.unwrap().0, Role::Server, settings),
+    )
+}
+
+/// Both ends send and receive 100,000 messages at once, with Pings between them from both
+/// sides and a queue that is often full.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_four_halves_busy() {
+    const COUNT: u32 = 100_000;
+    let settings = settings(|c| {
+        c.send_queue_bytes_max = 16 * 1024;
+        c.ping_interval = Some(Duration::from_millis(1));
+    });
+    let (client, server) = tcp_ends(&settings).await;
+    let mut tasks = Vec::new();
+    let mut readers = Vec::new();
+    for ws in [client, server] {
+        let (mut reader, mut writer) = ws.split();
+        tasks.push(tokio::spawn(async move {
+            for i in 0..COUNT {
+                let len = 4 + (i % 97) as usize;
+                let mut message = vec![0; len];
+                message[..4].copy_from_slice(&i.to_be_bytes());
+                if i % 16 == 0 {
+                    writer.send(&message).await.unwrap();
+                } else {
+                    writer.feed(&message).await.unwrap();
+                }
+                if i % 1000 == 0 {
+                    writer.ping(&i.to_be_bytes()).await.unwrap();
+                }
+            }
+            writer.flush().await.unwrap();
+            writer
+        }));
+        readers.push(tokio::spawn(async move {
+            let (mut next, mut pongs) = (0_u32, 0);
+            while next < COUNT {
+                let messages = reader.recv_batch().await.unwrap().unwrap();
+                for message in messages {
+                    match message {
+                        Message::Binary(data) => {
+                            assert_eq!(data[..4], next.to_be_bytes());
+                            assert_eq!(data.len(), 4 + (next % 97) as usize);
+                            next += 1;
+                        }
+                        Message::Pong(_) => pongs += 1,
+                        Message::Ping(_) => {}
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            assert!(pongs > 0);
+            reader
+        }));
+    }
+    let mut united = Vec::new();
+    for (task, reader) in tasks.into_iter().zip(readers) {
+        let (writer, reader) = (task.await.unwrap(), reader.await.unwrap());
+        united.push(WebSocket::<TcpStream>::unite(reader, writer).unwrap());
+    }
+    let mut server = united.pop().unwrap();
+    let mut client = united.pop().unwrap();
+    let closing = client.close(CloseCode::NORMAL, "");
+    let (closed, served) = tokio::join!(closing, echo(&mut server));
+    closed.unwrap();
+    served.unwrap();
+}
+
+/// The writer does nothing at all: Pings are answered, also when it is gone.
+#[tokio::test]
+async fn a_reader_answers_by_itself() {
+    for drop_writer in [false, true] {
+        let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (mut reader, writer) = server.split();
+        let mut writer = Some(writer);
+        if drop_writer {
+            writer = None;
+        }
+        let reading = tokio::spawn(async move {
+            while reader.recv().await?.is_some() {}
+            Ok::<_, Error>(())
+        });
+        peer.write_all(&frame(9, b"there?")).await.unwrap();
+        let mut pong = [0; 8];
+        peer.read_exact(&mut pong).await.unwrap();
+        assert_eq!(pong[..], bare(10, b"there?"));
+        peer.write_all(&frame(8, &1000_u16.to_be_bytes()))
+            .await
+            .unwrap();
+        let mut close = [0; 4];
+        peer.read_exact(&mut close).await.unwrap();
+        assert_eq!(close[..], bare(8, &1000_u16.to_be_bytes()));
+        reading.await.unwrap().unwrap();
+        if let Some(writer) = &mut writer {
+            let late = writer.send(b"late").await;
+            assert!(matches!(late, Err(Error::Send(SendError::Closed))));
+        }
+    }
+}
+
+/// What a writer leaves in the queue is driven by the reader, also when it is dropped.
+#[tokio::test]
+async fn a_reader_writes_what_the_writer_leaves() {
+    for feeds in [false, true] {
+        let (client, server) = ends(64, |c| c.ping_interval = None);
+        let mut stream = client.into_parts().stream;
+        let (mut reader, mut writer) = server.split();
+        let reading = tokio::spawn(async move { reader.recv().await });
+        tokio::task::yield_now().await;
+        if feeds {
+            writer.feed(&[5; 1000]).await.unwrap();
+        } else {
+            writer.send(&[5; 1000]).await.unwrap();
+        }
+        drop(writer);
+        let mut got = [0; 1004];
+        stream.read_exact(&mut got).await.unwrap();
+        assert_eq!(got[..4], [0x82, 126, 3, 232]);
+        assert_eq!(got[4..], [5; 1000]);
+        reading.abort();
+    }
+}
+
+/// A writer parked on a full socket: the Pong goes out between its frames.
+#[tokio::test]
+async fn a_pong_overtakes_a_parked_writer() {
+    let (a, mut peer) = duplex(64);
+    let server = end(
+        a,
+        Role::Server,
+        &settings(|c| c.send_queue_bytes_max = 8192),
+    );
+    let (mut reader, mut writer) = server.split();
+    let reading = tokio::spawn(async move { reader.recv().await });
+    let writing = tokio::spawn(async move {
+        for i in 0..40 {
+            writer.send(&[i; 1000]).await.unwrap();
+        }
+        writer.flush().await.unwrap();
+        writer
+    });
+    tokio::task::yield_now().await; // it runs into the full pipe
+    peer.write_all(&frame(9, b"now")).await.unwrap();
+    let mut got = vec![0; 40 * 1004 + 5];
+    peer.read_exact(&mut got).await.unwrap();
+    let pong = bare(10, b"now");
+    let at = got.windows(5).position(|w| w == pong).unwrap();
+    assert!(at <= 10 * 1004, "Pong behind {at} bytes");
+    writing.await.unwrap();
+    assert!(matches!(
+        reading.await.unwrap().unwrap(),
+        Some(OwnedMessage::Ping(_))
+    ));
+}
+
+#[tokio::test]
+async fn the_writer_learns_how_the_connection_ended() {
+    let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (mut reader, mut writer) = server.split();
+    peer.write_all(&[0x82, 0]).await.unwrap();
+    let reading = tokio::spawn(async move { reader.recv().await.unwrap_err() });
+    let mut close = Vec::new();
+    peer.read_to_end(&mut close).await.unwrap();
+    drop(peer);
+    assert!(matches!(
+        reading.await.unwrap(),
+        Error::Failed(Failure::Violation(_))
+    ));
+    for _ in 0..2 {
+        let sent = writer.send(b"x").await;
+        assert!(
+            matches!(sent, Err(Error::Failed(Failure::Violation(_)))),
+            "{sent:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_writer_begins_the_close_and_the_reader_ends_it() {
+    let (client, mut server) = ends(1 << 10, |_| {});
+    let (mut reader, mut writer) = client.split();
+    let reading = tokio::spawn(async move {
+        let mut got = Vec::new();
+        while let Some(message) = reader.recv().await.unwrap() {
+            got.push(message);
+        }
+        (got, reader.end())
+    });
+    tokio::task::yield_now().await;
+    writer.send(b"last").await.unwrap();
+    writer.close(CloseCode::NORMAL, "bye").await.unwrap();
+    echo(&mut server).await.unwrap();
+    let (got, ended) = reading.await.unwrap();
+    assert_eq!(got[0], binary("last"));
+    assert!(matches!(
+        ended,
+        Some(crate::End::Closed { by_peer: false, .. })
+    ));
+}
+
+#[tokio::test]
+async fn halves_of_two_connections_do_not_unite() {
+    let (a, b) = ends(64, |_| {});
+    let ((ar, aw), (br, bw)) = (a.split(), b.split());
+    let error = WebSocket::<DuplexStream>::unite(ar, bw).unwrap_err();
+    assert!(!error.to_string().is_empty());
+    let (ar, bw) = error.into_halves().unwrap();
+    let a = WebSocket::<DuplexStream>::unite(ar, aw).unwrap();
+    let b = WebSocket::<DuplexStream>::unite(br, bw).unwrap();
+    assert_eq!((a.role(), b.role()), (Role::Client, Role::Server));
+}
+
+#[tokio::test]
+async fn stream_and_sink_of_halves() {
+    let (client, mut server) = ends(100, |c| c.send_queue_bytes_max = 2000);
+    let (reader, mut writer) = client.split();
+    let serving = tokio::spawn(async move { echo(&mut server).await });
+    let reading = tokio::spawn(reader.map(Result::unwrap).collect::<Vec<_>>());
+    for i in 0..500_u32 {
+        SinkExt::feed(&mut writer, binary(i.to_be_bytes()))
+            .await
+            .unwrap();
+    }
+    SinkExt::close(&mut writer).await.unwrap();
+    serving.await.unwrap().unwrap();
+    let got = reading.await.unwrap();
+    assert_eq!(got.len(), 501);
+    assert_eq!(got[499], binary(499_u32.to_be_bytes()));
+}
+
+/// Sent to other tasks, and any stream splits.
+#[test]
+fn halves_are_send() {
+    fn is_send<T: Send + 'static>() {}
+    is_send::<Reader<tokio::net::tcp::OwnedReadHalf, tokio::net::tcp::OwnedWriteHalf>>();
+    is_send::<Writer<tokio::net::tcp::OwnedWriteHalf>>();
+    is_send::<WebSocket<TcpStream>>();
+    let (client, _server) = ends(10, |_| {});
+    let _ = client.split_any();
+}

@@ -1,1 +1,295 @@
+//! Opening handshakes, over TCP and over a pipe.
 
+use std::io;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::join;
+use tokio::net::TcpStream;
+
+use super::super::listen::Trouble;
+use super::*;
+use crate::{
+    Accept, ClientOptions, CloseCode, Deadline, Error, HandshakeError, HeadLimits, Refusal,
+    UrlError,
+};
+
+const REQUEST: &str = "GET /feed?depth=5 HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n";
+
+async fn listening() -> (Listener, String) {
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/feed?depth=5", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[tokio::test]
+async fn over_tcp_the_request_is_shown_and_a_subprotocol_chosen() {
+    let (listener, url) = listening().await;
+    let serve = async {
+        let incoming = listener.accept().await.unwrap();
+        assert!(incoming.peer().is_some());
+        let upgrade = incoming.request().await.unwrap();
+        let request = upgrade.request();
+        assert_eq!(request.target(), "/feed?depth=5");
+        assert_eq!(request.origin(), Some("https://example.com"));
+        assert_eq!(request.header("x-seat"), Some(&b"17"[..]));
+        assert_eq!(request.subprotocols().collect::<Vec<_>>(), ["a", "b"]);
+        let accept = Accept::new()
+            .subprotocol("b")
+            .header("X-Answer", "42")
+            .unwrap();
+        let mut ws = upgrade.accept_with(&accept).await.unwrap();
+        assert_eq!(ws.subprotocol(), Some("b"));
+        echo(&mut ws).await.unwrap();
+    };
+    let talk = async {
+        let options = ClientOptions::new()
+            .subprotocol("a")
+            .and_then(|o| o.subprotocol("b"))
+            .and_then(|o| o.origin("https://example.com"))
+            .and_then(|o| o.header("X-Seat", "17"))
+            .unwrap();
+        let connector = Connector::new().options(options);
+        let mut ws = connector.connect(&url).await.unwrap();
+        assert!(ws.stream().nodelay().unwrap());
+        assert_eq!(ws.subprotocol(), Some("b"));
+        let response = ws.take_response().unwrap();
+        assert_eq!(response.header("x-answer"), Some(&b"42"[..]));
+        assert!(ws.take_response().is_none());
+        ws.send(b"tick").await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), Some(binary("tick")));
+        ws.close(CloseCode::NORMAL, "").await.unwrap();
+    };
+    join!(serve, talk);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_with_its_head() {
+    let (listener, url) = listening().await;
+    let serve = async {
+        let upgrade = listener.accept().await.unwrap().request().await.unwrap();
+        let refusal = Refusal::new(403)
+            .and_then(|r| r.header("X-Why", "no seat"))
+            .unwrap();
+        upgrade.refuse(refusal.body("go away")).await.unwrap();
+    };
+    let (connected, ()) = join!(connect(&url), serve);
+    let Err(Error::Handshake(HandshakeError::Refused(response))) = connected else {
+        panic!("{connected:?}");
+    };
+    assert_eq!(response.status(), 403);
+    assert_eq!(response.header("x-why"), Some(&b"no seat"[..]));
+}
+
+#[tokio::test]
+async fn a_subprotocol_that_was_not_offered_is_a_500() {
+    let (listener, url) = listening().await;
+    let serve = async {
+        let upgrade = listener.accept().await.unwrap().request().await.unwrap();
+        let accept = Accept::new().subprotocol("mine");
+        let error = upgrade.accept_with(&accept).await.unwrap_err();
+        assert!(matches!(error, Error::Handshake(HandshakeError::Usage(_))));
+    };
+    let (connected, ()) = join!(connect(&url), serve);
+    let Err(Error::Handshake(HandshakeError::Refused(response))) = connected else {
+        panic!("{connected:?}");
+    };
+    assert_eq!(response.status(), 500);
+}
+
+#[tokio::test]
+async fn bad_requests_are_answered() {
+    let (listener, _) = listening().await;
+    let addr = listener.local_addr().unwrap();
+    let version = REQUEST.replace("Version: 13", "Version: 8");
+    let post = REQUEST.replace("GET", "POST");
+    let huge = format!("{REQUEST}X-Fill: {}\r\n", "x".repeat(20_000));
+    for (request, status) in [
+        (version.as_str(), "426"),
+        (&post, "405"),
+        (&huge, "431"),
+        ("GET / HTTP/1.1\r\nHost: h\r\n", "400"),
+        ("\x16\x03\x01\x02", "400"), // TLS
+    ] {
+        let serve = async {
+            let incoming = listener.accept().await.unwrap();
+            let error = incoming.accept().await.unwrap_err();
+            assert!(matches!(error, Error::Handshake(_)), "{error}");
+        };
+        let ask = async {
+            let mut stream = TcpStream::connect(addr).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream.write_all(b"\r\n").await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{answer}"
+            );
+        };
+        join!(serve, ask);
+    }
+}
+
+#[tokio::test]
+async fn bytes_glued_to_a_head_are_the_first_frames() {
+    // Everything in one piece, then byte by byte.
+    for capacity in [1 << 16, 1] {
+        let (server, mut peer) = duplex(capacity);
+        let mut bytes = format!("{REQUEST}\r\n").into_bytes();
+        bytes.extend_from_slice(&frame(2, b"first"));
+        bytes.extend_from_slice(&frame(2, b"second"));
+        let ask = async {
+            let (mut read, mut write) = tokio::io::split(&mut peer);
+            let reading = async {
+                let mut answer = Vec::new();
+                let _ = read.read_to_end(&mut answer).await;
+                answer
+            };
+            let (answer, written) = join!(reading, write.write_all(&bytes));
+            written.unwrap();
+            assert!(answer.starts_with(b"HTTP/1.1 101"));
+        };
+        let serve = async {
+            let mut ws = accept(server).await.unwrap();
+            assert_eq!(ws.recv().await.unwrap(), Some(binary("first")));
+            assert_eq!(ws.recv().await.unwrap(), Some(binary("second")));
+        };
+        join!(ask, serve);
+
+        let (client, mut server) = duplex(capacity);
+        let serve = async {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(server.read_u8().await.unwrap());
+            }
+            let limits = HeadLimits::default();
+            let (request, _) = crate::Request::parse(&head, &limits).unwrap().unwrap();
+            let mut answer = request.accept(&Accept::new()).unwrap();
+            answer.extend_from_slice(&bare(2, b"first"));
+            answer.extend_from_slice(&bare(2, b"second"));
+            server.write_all(&answer).await.unwrap();
+            server
+        };
+        let talk = async {
+            let mut ws = handshake(client, "wss://h/").await.unwrap();
+            assert_eq!(ws.recv().await.unwrap(), Some(binary("first")));
+            assert_eq!(ws.recv().await.unwrap(), Some(binary("second")));
+        };
+        let _ = join!(serve, talk);
+    }
+}
+
+#[tokio::test]
+async fn connecting_in_vain() {
+    let tls = connect("wss://example.com/").await.unwrap_err();
+    assert!(tls.to_string().contains("handshake(stream, url)"), "{tls}");
+    let url = connect("http://example.com/").await.unwrap_err();
+    assert!(matches!(url, Error::Url(UrlError::Scheme)), "{url}");
+    // A port that was free a moment ago.
+    let (listener, url) = listening().await;
+    drop(listener);
+    let refused = connect(&url).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("cannot connect to 127.0.0.1"),
+        "{refused}"
+    );
+    let Error::Io(refused) = refused else {
+        panic!()
+    };
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+}
+
+/// `localhost` may resolve to an address on which nobody listens: the next one is tried.
+#[tokio::test]
+async fn names_are_resolved() {
+    let (listener, url) = listening().await;
+    let url = url.replace("127.0.0.1", "localhost");
+    let serve = async { listener.accept().await.unwrap().accept().await.unwrap() };
+    let (client, _server) = join!(connect(&url), serve);
+    client.unwrap();
+}
+
+#[tokio::test]
+async fn a_silent_peer_does_not_keep_the_next_one_waiting() {
+    let (listener, url) = listening().await;
+    let _silent = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let serve = async {
+        let silent = listener.accept().await.unwrap();
+        let served = listener.accept().await.unwrap().accept().await.unwrap();
+        (silent, served)
+    };
+    let (client, _) = join!(connect(&url), serve);
+    client.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_heads_are_given_up() {
+    let limit = settings(|_| {}).handshake_timeout;
+    // A peer that sends a byte each second.
+    let (stream, mut peer) = duplex(1 << 10);
+    let drip = async {
+        for byte in REQUEST.bytes() {
+            if peer.write_all(&[byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let began = tokio::time::Instant::now();
+    let (served, ()) = join!(accept(stream), drip);
+    let error = served.unwrap_err();
+    assert!(
+        matches!(error, Error::Timeout(Deadline::Handshake)),
+        "{error}"
+    );
+    assert!(began.elapsed() <= limit + Duration::from_secs(1));
+
+    // A server that says nothing; one that takes nothing.
+    for capacity in [1 << 10, 1] {
+        let (stream, _peer) = duplex(capacity);
+        let began = tokio::time::Instant::now();
+        let error = handshake(stream, "ws://h/").await.unwrap_err();
+        assert!(
+            matches!(error, Error::Timeout(Deadline::Handshake)),
+            "{error}"
+        );
+        assert!(began.elapsed() <= limit + Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn what_ends_an_accept_loop() {
+    for (code, expected) in [
+        (libc_code::ECONNABORTED, Trouble::Peer),
+        (libc_code::EPROTO, Trouble::Listener),
+        (libc_code::EPERM, Trouble::Peer),
+        (libc_code::EMFILE, Trouble::System),
+        (libc_code::ENFILE, Trouble::System),
+        (libc_code::ENOBUFS, Trouble::System),
+        (libc_code::ENOMEM, Trouble::System),
+        (libc_code::EBADF, Trouble::Listener),
+        (libc_code::EINVAL, Trouble::Listener),
+    ] {
+        if cfg!(target_os = "linux") {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(Trouble::of(&error), expected, "{error}");
+        }
+    }
+}
+
+/// Linux's.
+mod libc_code {
+    pub(super) const EPERM: i32 = 1;
+    pub(super) const EBADF: i32 = 9;
+    pub(super) const ENOMEM: i32 = 12;
+    pub(super) const EINVAL: i32 = 22;
+    pub(super) const ENFILE: i32 = 23;
+    pub(super) const EMFILE: i32 = 24;
+    pub(super) const EPROTO: i32 = 71;
+    pub(super) const ECONNABORTED: i32 = 103;
+    pub(super) const ENOBUFS: i32 = 105;
+}

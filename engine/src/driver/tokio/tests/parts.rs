@@ -1,1 +1,113 @@
+//! Hand-over without loss.
 
+use tokio::io::AsyncReadExt;
+
+use super::*;
+use crate::{CloseCode, Parts};
+
+/// The bytes of the messages are cut at every position: what came before goes through one
+/// owner, which takes itself apart, the rest through the next.
+#[tokio::test]
+async fn what_was_received_survives_at_every_byte() {
+    let mut bytes = frame(2, b"one");
+    bytes.extend_from_slice(&frame(9, b"ping"));
+    bytes.extend_from_slice(&[0x01, 0x82, 1, 2, 3, 4, b't' ^ 1, b'e' ^ 2]); // fragments
+    bytes.extend_from_slice(&[0x80, 0x82, 5, 6, 7, 8, b'x' ^ 5, b't' ^ 6]);
+    bytes.extend_from_slice(&frame(2, &[9; 100]));
+    let expected = [
+        binary("one"),
+        OwnedMessage::Ping(b"ping"[..].into()),
+        OwnedMessage::Text("text".into()),
+        binary([9; 100]),
+    ];
+    let settings = settings(|_| {});
+    for cut in 0..=bytes.len() {
+        let (mut first, mut peer) = against_bytes(Role::Server, &settings);
+        use tokio::io::AsyncWriteExt as _;
+        peer.write_all(&bytes[..cut]).await.unwrap();
+        let mut got = Vec::new();
+        // One poll takes all that is there.
+        while let Some(message) = once(first.recv()).await {
+            got.push(message.unwrap().unwrap());
+        }
+        let mut second = WebSocket::from_parts(first.into_parts(), settings.clone()).unwrap();
+        peer.write_all(&bytes[cut..]).await.unwrap();
+        while got.len() < expected.len() {
+            got.push(second.recv().await.unwrap().unwrap());
+        }
+        assert_eq!(got, expected, "cut at {cut}");
+    }
+}
+
+/// The pipe takes `cut` bytes of what the first owner sends; the next one goes on.
+#[tokio::test]
+async fn what_was_not_sent_survives_at_every_byte() {
+    let settings = settings(|_| {});
+    let mut expected = bare(2, b"one");
+    expected.extend_from_slice(&bare(1, b"two"));
+    expected.extend_from_slice(&[0x82, 126, 7, 208]);
+    expected.extend_from_slice(&[3; 2000]);
+    let first_bytes = expected.len();
+    expected.extend_from_slice(&bare(9, b"ping"));
+    expected.extend_from_slice(&bare(2, b"next"));
+    for cut in (1..40).chain([500, first_bytes - 1, first_bytes, first_bytes + 1]) {
+        let (a, mut peer) = duplex(cut);
+        let mut first = end(a, Role::Server, &settings);
+        first.send(b"one").await.unwrap();
+        first.send_text("two").await.unwrap();
+        first.send_bytes(vec![3; 2000].into()).await.unwrap();
+        let parts = first.into_parts();
+        // It has written all that fits.
+        assert_eq!(parts.unsent.len(), first_bytes.saturating_sub(cut));
+        let mut second = WebSocket::from_parts(parts, settings.clone()).unwrap();
+        second.outbox().send(b"next").unwrap();
+        // A control frame overtakes messages, but not what was begun by another.
+        second.outbox().ping(b"ping").unwrap();
+        let mut got = vec![0; expected.len()];
+        let (flushed, read) = tokio::join!(second.flush(), peer.read_exact(&mut got));
+        flushed.unwrap();
+        read.unwrap();
+        assert_eq!(got, expected, "cut at {cut}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_hands_over_in_the_middle_of_a_frame() {
+    for cut in 1..200 {
+        let settings = settings(|_| {});
+        let (a, b) = duplex(cut);
+        let mut client = end(a, Role::Client, &settings);
+        let mut server = end(b, Role::Server, &settings);
+        client.send(&[7; 150]).await.unwrap();
+        let parts = Parts {
+            subprotocol: Some("p".into()),
+            ..client.into_parts()
+        };
+        let mut client = WebSocket::from_parts(parts, settings).unwrap();
+        assert_eq!(
+            (client.subprotocol(), client.role()),
+            (Some("p"), Role::Client)
+        );
+        client.send(b"next").await.unwrap();
+        let talk = async {
+            client.flush().await.unwrap();
+            client.close(CloseCode::NORMAL, "").await.unwrap();
+        };
+        let serve = async {
+            assert_eq!(server.recv().await.unwrap(), Some(binary([7; 150])));
+            assert_eq!(server.recv().await.unwrap(), Some(binary("next")));
+            while server.recv().await.unwrap().is_some() {}
+        };
+        tokio::join!(talk, serve);
+    }
+}
+
+/// Polls once.
+async fn once<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(given) => Poll::Ready(Some(given)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}

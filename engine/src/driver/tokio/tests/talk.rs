@@ -234,6 +234,33 @@ async fn a_failed_write_does_not_hide_a_close() {
     assert_eq!(server.recv().await.unwrap(), None);
 }
 
+/// The peer is gone and we are closing already: what it had sent is delivered all the same.
+#[tokio::test]
+async fn messages_before_the_end_are_delivered() {
+    for batches in [false, true] {
+        let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+        for i in 0..9 {
+            peer.write_all(&frame(2, &[i])).await.unwrap();
+        }
+        peer.shutdown().await.unwrap();
+        let mut got = vec![server.recv().await.unwrap().unwrap()];
+        server.outbox().close(CloseCode::NORMAL, "").unwrap();
+        while got.len() < 9 {
+            if batches {
+                let (mut messages, _) = server.recv_batch().await.unwrap().unwrap();
+                got.extend(messages.next().map(OwnedMessage::from));
+            } else {
+                got.push(server.recv().await.unwrap().unwrap());
+            }
+        }
+        assert_eq!(got, (0..9_u8).map(|i| binary([i])).collect::<Vec<_>>());
+        assert!(matches!(
+            server.recv().await,
+            Err(Error::Failed(Failure::Eof))
+        ));
+    }
+}
+
 #[tokio::test]
 async fn parts_are_lent_as_they_come() {
     let (mut client, server) = ends(100, |c| c.delivery = Delivery::Parts);
