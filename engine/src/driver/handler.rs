@@ -205,7 +205,8 @@ impl Hub<'_> {
         self.links.outbox(id)
     }
 
-    /// Reads go on from a connection that was [paused](Cx::pause).
+    /// Reads go on from another connection that was [paused](Cx::pause); for the one whose call
+    /// this is, use [`Cx::resume`].
     pub fn resume(&mut self, id: ConnId) {
         self.links.resume(id);
     }
@@ -307,7 +308,8 @@ impl<'a> Cx<'a> {
 
     /// Goes on after [`Self::pause`].
     pub fn resume(&mut self) {
-        if core::mem::take(&mut self.flow.paused) {
+        // What leaves is left alone.
+        if !self.flow.detach && core::mem::take(&mut self.flow.paused) {
             self.hub.links.resume(self.id);
         }
     }
@@ -322,7 +324,8 @@ impl<'a> Cx<'a> {
     /// Calls [`Handler::timer`] with `token` after `after`, if the connection lives then.
     /// Timers are not cancelled: a handler ignores a token that it no longer expects.
     pub fn timer(&mut self, after: Duration, token: u64) {
-        let at = self.hub.now.after(after);
+        // Later than this turn, or a timer that sets itself again would never let it end.
+        let at = self.hub.now.after(after.max(Duration::from_nanos(1)));
         self.hub.links.timer(self.id, at, token);
     }
 
@@ -359,6 +362,11 @@ pub(super) struct Flow {
     pub(super) blocked: bool,
     /// The socket may have more to read.
     pub(super) readable: bool,
+    /// The peer has ended its half of the stream, or the socket has failed: reads go on until
+    /// they say so, for no event will.
+    pub(super) ending: bool,
+    /// To be looked at once more before the next wait.
+    pub(super) again: bool,
     /// The application takes the connection away.
     pub(super) detach: bool,
 }

@@ -1,6 +1,7 @@
 //! How other threads reach a reactor.
 
 use std::boxed::Box;
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -8,6 +9,7 @@ use std::string::String;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::vec::Vec;
 
 use bytes::Bytes;
 
@@ -130,7 +132,7 @@ impl std::error::Error for RemoteError {}
 /// Wakes a reactor that waits.
 pub(crate) struct Signal {
     parked: AtomicBool,
-    /// Connections of the reactor, as it last said.
+    /// Connections of the reactor as it last said, and sockets on their way to it.
     connections: AtomicUsize,
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -147,10 +149,6 @@ impl Signal {
         self.parked.store(false, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_connections(&self, n: usize) {
-        self.connections.store(n, Ordering::Relaxed);
-    }
-
     fn notify(&self) {
         fence(Ordering::SeqCst);
         if self.parked.load(Ordering::Relaxed) {
@@ -163,13 +161,45 @@ impl Signal {
 pub(crate) struct Commands<C> {
     queue: Receiver<Command<C>>,
     pub(crate) signal: Arc<Signal>,
+    /// What the signal's `connections` counts of those that this reactor knows of.
+    told: Cell<usize>,
 }
 
 impl<C> Commands<C> {
+    /// Tells other threads how many connections the reactor holds. The difference is told, not
+    /// the number, so that sockets on their way stay counted.
+    pub(crate) fn tell_connections(&self, n: usize) {
+        let told = self.told.replace(n);
+        let connections = &self.signal.connections;
+        match n.cmp(&told) {
+            std::cmp::Ordering::Less => connections.fetch_sub(told - n, Ordering::Relaxed),
+            std::cmp::Ordering::Greater => connections.fetch_add(n - told, Ordering::Relaxed),
+            std::cmp::Ordering::Equal => return,
+        };
+    }
+
+    /// A socket is the reactor's that is counted already.
+    pub(crate) fn know_one_more(&self) {
+        self.told.set(self.told.get() + 1);
+    }
+
+    /// What waits when the reactor has ended, to be answered: a queue at most.
+    pub(crate) fn rest(&self) -> impl Iterator<Item = Command<C>> + use<C> {
+        let rest: Vec<_> = std::iter::from_fn(|| self.pop())
+            .take(COMMANDS_MAX)
+            .collect();
+        rest.into_iter()
+    }
+
     /// The next command. A queue without senders is an empty one.
     pub(crate) fn pop(&self) -> Option<Command<C>> {
         match self.queue.try_recv() {
-            Ok(command) => Some(command),
+            Ok(command) => {
+                if matches!(command, Command::Accepted(..)) {
+                    self.know_one_more(); // counted by who sent it
+                }
+                Some(command)
+            }
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
         }
     }
@@ -211,7 +241,11 @@ pub(crate) fn channel<C>(wake: impl Fn() + Send + Sync + 'static) -> (Remote<C>,
             queue: sender,
             signal: signal.clone(),
         },
-        Commands { queue, signal },
+        Commands {
+            queue,
+            signal,
+            told: Cell::new(0),
+        },
     )
 }
 
@@ -291,10 +325,15 @@ impl<C> Remote<C> {
         stream: TcpStream,
         peer: SocketAddr,
     ) -> Result<(), (RemoteError, TcpStream)> {
+        // Counted before it is seen, or the reactor would count it off first.
+        self.signal.connections.fetch_add(1, Ordering::Relaxed);
         self.push(Command::Accepted(stream, peer))
-            .map_err(|(e, command)| match command {
-                Command::Accepted(stream, _) => (e, stream),
-                _ => unreachable!("what was pushed comes back"),
+            .map_err(|(e, command)| {
+                self.signal.connections.fetch_sub(1, Ordering::Relaxed);
+                match command {
+                    Command::Accepted(stream, _) => (e, stream),
+                    _ => unreachable!("what was pushed comes back"),
+                }
             })
     }
 
@@ -307,15 +346,16 @@ impl<C> Remote<C> {
         self.push(Command::Stop).map_err(|(e, _)| e)
     }
 
-    /// Connections that the reactor held when it last waited.
+    /// Connections that the reactor held when it last waited, and accepted sockets that are on
+    /// their way to it.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.signal.connections.load(Ordering::Relaxed)
     }
 
-    /// A connection is on its way to this reactor, which has not seen it yet.
+    /// The reactor has accepted a socket itself.
     #[cfg(feature = "mio")]
-    pub(crate) fn count_dealt(&self) {
+    pub(crate) fn count_own(&self) {
         self.signal.connections.fetch_add(1, Ordering::Relaxed);
     }
 

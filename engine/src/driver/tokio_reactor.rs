@@ -317,6 +317,9 @@ impl<H: Handler> TokioReactor<H> {
         // Fairness among connections and towards other tasks is our own affair, by the limits
         // per turn and per poll.
         unconstrained(poll_fn(|cx| self.poll(cx))).await;
+        for command in self.commands.rest() {
+            self.core.answer(command, clock::now());
+        }
         Ok(self.core.handler)
     }
 
@@ -331,15 +334,13 @@ impl<H: Handler> TokioReactor<H> {
             if busy {
                 continue;
             }
-            self.commands
-                .signal
-                .set_connections(self.core.connections());
+            self.commands.tell_connections(self.core.connections());
             self.commands.signal.park();
             if let Some(command) = self.commands.pop() {
                 self.carry_out(command, now);
                 continue;
             }
-            if self.poll_timer(cx).is_pending() {
+            if self.poll_timer(cx, now).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -353,7 +354,7 @@ impl<H: Handler> TokioReactor<H> {
         let mut busy = !self.serving.is_empty();
         let mut serving = core::mem::take(&mut self.serving);
         for index in serving.drain(..) {
-            self.core.ready(index, true, true, now);
+            self.core.ready(index, (true, true, false), now);
         }
         self.serving = serving;
         for index in 0..self.listeners.len() {
@@ -371,7 +372,10 @@ impl<H: Handler> TokioReactor<H> {
             busy = true;
         }
         self.core.timeouts(now);
-        busy
+        if self.core.is_stopping() {
+            self.listeners.clear(); // who comes now is refused by the operating system
+        }
+        busy || self.core.has_more()
     }
 
     fn accept(&mut self, index: usize, cx: &mut Context<'_>, now: Timestamp) -> bool {
@@ -437,6 +441,9 @@ impl<H: Handler> TokioReactor<H> {
     }
 
     fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
+        let Some(command) = self.core.turn_away(command) else {
+            return;
+        };
         match command {
             Command::Connect(outgoing) => {
                 if let Err(error) = self.connect(&outgoing) {
@@ -462,13 +469,14 @@ impl<H: Handler> TokioReactor<H> {
         }
     }
 
-    /// Waits for the next deadline, if there is one.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits for the next deadline, if there is one. `now` is the time of the turn: what has
+    /// become due since then was not looked at.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
         let rests = self
             .listeners
             .iter()
             .map(|l| l.rests_until)
-            .filter(|at| *at > clock::now());
+            .filter(|at| *at > now);
         let Some(next) = self.core.next_timeout().into_iter().chain(rests).min() else {
             return Poll::Pending;
         };

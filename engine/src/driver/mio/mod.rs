@@ -19,7 +19,7 @@ use super::handler::{ConnId, Handler, Opened};
 use super::options::{ReactorOptions, Wait};
 use super::parts::Parts;
 use super::pump::{ACCEPT_REST, ACCEPTS_PER_TURN_MAX, COMMANDS_PER_TURN_MAX, Core, Habits};
-use super::remote::{Command, Commands, Outgoing, Remote, channel};
+use super::remote::{Command, Commands, Outgoing, Remote, RemoteError, channel};
 use super::tune::{TuneReport, pin_current_thread};
 use crate::buf::BufPool;
 use crate::time::Timestamp;
@@ -198,6 +198,9 @@ impl<H: Handler> Reactor<H> {
                 busy_at = now;
             }
         }
+        for command in self.commands.rest() {
+            self.core.answer(command, clock::now());
+        }
         Ok(self.core.handler)
     }
 
@@ -231,10 +234,8 @@ impl<H: Handler> Reactor<H> {
     fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> Result<(), Error> {
         let parks = timeout != Some(Duration::ZERO);
         let mut timeout = timeout;
+        self.commands.tell_connections(self.core.connections());
         if parks {
-            self.commands
-                .signal
-                .set_connections(self.core.connections());
             self.commands.signal.park();
             if let Some(command) = self.commands.pop() {
                 self.carry_out(command, clock::now());
@@ -263,10 +264,10 @@ impl<H: Handler> Reactor<H> {
                     }
                 }
                 Token(index) => {
-                    let readable = event.is_readable() || event.is_read_closed();
+                    let ending = event.is_read_closed() || event.is_error();
+                    let readable = event.is_readable() || ending;
                     let writable = event.is_writable() || event.is_write_closed();
-                    self.core
-                        .ready(index, readable || event.is_error(), writable, now);
+                    self.core.ready(index, (readable, writable, ending), now);
                 }
             }
         }
@@ -281,14 +282,14 @@ impl<H: Handler> Reactor<H> {
             self.carry_out(command, now);
             busy = true;
         }
-        while self.core.has_more() {
+        if self.core.has_more() {
             self.core.more(now);
             busy = true;
-            if !self.core.is_stopping() {
-                break; // what is left waits for a look at the sockets
-            }
         }
         self.core.timeouts(now);
+        if self.core.is_stopping() {
+            self.listeners.clear(); // who comes now is refused by the operating system
+        }
         busy
     }
 
@@ -332,28 +333,34 @@ impl<H: Handler> Reactor<H> {
     /// another one.
     fn deal(
         &mut self,
-        stream: mio::net::TcpStream,
+        mut stream: mio::net::TcpStream,
         peer: SocketAddr,
     ) -> Option<mio::net::TcpStream> {
-        let fewest = self
-            .dealt_to
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, remote)| remote.connections())
-            .map(|(index, _)| index);
-        match fewest {
-            None => Some(stream),
-            Some(0) => {
-                self.dealt_to[0].count_dealt();
-                Some(stream)
-            }
-            Some(other) => {
-                self.dealt_to[other].count_dealt();
-                // A reactor that is behind gets no more for now.
-                match self.dealt_to[other].accepted(stream.into(), peer) {
-                    Ok(()) => None,
-                    Err((_, stream)) => Some(mio::net::TcpStream::from_std(stream)),
+        loop {
+            let fewest = self
+                .dealt_to
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, remote)| remote.connections());
+            match fewest {
+                None => return Some(stream),
+                Some((0, own)) => {
+                    own.count_own();
+                    self.commands.know_one_more();
+                    return Some(stream);
                 }
+                Some((index, other)) => match other.accepted(stream.into(), peer) {
+                    Ok(()) => return None,
+                    Err((e, back)) => {
+                        stream = mio::net::TcpStream::from_std(back);
+                        // One that has ended gets nothing any more, and one that is behind
+                        // nothing for now.
+                        match e {
+                            RemoteError::Stopped => drop(self.dealt_to.remove(index)),
+                            RemoteError::Full => return Some(stream),
+                        }
+                    }
+                },
             }
         }
     }
@@ -391,6 +398,9 @@ impl<H: Handler> Reactor<H> {
     }
 
     fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
+        let Some(command) = self.core.turn_away(command) else {
+            return;
+        };
         match command {
             Command::Connect(outgoing) => {
                 let token = outgoing.token;
@@ -399,8 +409,12 @@ impl<H: Handler> Reactor<H> {
                 }
             }
             Command::Accepted(stream, peer) => {
-                let stream = mio::net::TcpStream::from_std(stream);
-                if let Err(e) = self.adopt_accepted(stream, peer, now) {
+                // It may come from anywhere.
+                let adopted = stream.set_nonblocking(true).and_then(|()| {
+                    let stream = mio::net::TcpStream::from_std(stream);
+                    self.adopt_accepted(stream, peer, now)
+                });
+                if let Err(e) = adopted {
                     self.core.handler.accept_failed(e);
                 }
             }

@@ -208,7 +208,13 @@ impl<H: Handler, W: Wire> Core<H, W> {
     }
 
     /// The socket at `index` is ready. Spurious readiness is harmless.
-    pub(crate) fn ready(&mut self, index: usize, readable: bool, writable: bool, now: Timestamp) {
+    /// `ending`: the peer has ended its half of the stream, or the socket has failed.
+    pub(crate) fn ready(
+        &mut self,
+        index: usize,
+        (readable, writable, ending): (bool, bool, bool),
+        now: Timestamp,
+    ) {
         let Some(id) = self.slab.id(index) else {
             return;
         };
@@ -216,6 +222,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             return;
         };
         link.flow.readable |= readable;
+        link.flow.ending |= ending;
         link.flow.blocked &= !writable;
         self.settle_fate(id, link, now);
     }
@@ -233,13 +240,22 @@ impl<H: Handler, W: Wire> Core<H, W> {
                     link.armed = at;
                     self.slab.timers.push(at, id, Alarm::Deadline);
                 }
-                if link.flow.readable && !link.flow.paused && !link.queued {
+                let again = core::mem::take(&mut link.flow.again);
+                if (again || link.flow.readable && !link.flow.paused) && !link.queued {
                     link.queued = true;
                     self.slab.again.push(id);
                 }
                 self.slab.put(id, link);
             }
         }
+    }
+
+    /// The reactor stops before the connection has ended.
+    fn stopped(&mut self, id: ConnId, link: Box<Link<W>>) {
+        if matches!(link.phase, Phase::Connecting(_)) {
+            self.handler.connect_failed(link.token, stopping());
+        }
+        self.gone(id, link, Ended::Stopped);
     }
 
     fn gone(&mut self, id: ConnId, link: Box<Link<W>>, ended: Ended) {
@@ -332,7 +348,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             let ids: Vec<_> = self.slab.ids().collect();
             for id in ids {
                 if let Some(link) = self.slab.take(id) {
-                    self.gone(id, link, Ended::Stopped);
+                    self.stopped(id, link);
                 }
             }
         }
@@ -363,6 +379,31 @@ impl<H: Handler, W: Wire> Core<H, W> {
             Command::Connect(_) | Command::Adopt(_) | Command::Accepted(..) => {
                 debug_assert!(false, "the driver's own");
             }
+        }
+    }
+
+    /// A reactor that stops opens nothing any more: such commands are answered here.
+    pub(crate) fn turn_away(
+        &mut self,
+        command: Command<H::Command>,
+    ) -> Option<Command<H::Command>> {
+        match command {
+            command if !self.stop => return Some(command),
+            Command::Connect(outgoing) => {
+                self.handler.connect_failed(outgoing.token, stopping());
+            }
+            Command::Adopt(adopted) => self.handler.connect_failed(adopted.1, stopping()),
+            // Closed by being dropped, as it would have been in the listener's queue.
+            Command::Accepted(..) => {}
+            command => return Some(command),
+        }
+        None
+    }
+
+    /// Answers a command that came when the reactor had ended.
+    pub(crate) fn answer(&mut self, command: Command<H::Command>, now: Timestamp) {
+        if let Some(command) = self.turn_away(command) {
+            self.carry_out(command, now);
         }
     }
 
@@ -406,7 +447,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 continue;
             };
             let Phase::Open(session) = &mut link.phase else {
-                self.gone(id, link, Ended::Stopped);
+                self.stopped(id, link);
                 continue;
             };
             let closed = session.outbox().close(CloseCode::GOING_AWAY, "");
@@ -416,6 +457,11 @@ impl<H: Handler, W: Wire> Core<H, W> {
             self.settle_fate(id, link, now);
         }
     }
+}
+
+/// Why a reactor opens nothing any more.
+pub(crate) fn stopping() -> Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the reactor is stopping").into()
 }
 
 /// The socket failed, or the peer is gone before the connection was open.

@@ -248,7 +248,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 refuse(link, &refusal.ok()?, now, &self.habits.settings);
             }
             Phase::Connecting(_) => {
-                let error = Failure::Deadline(Deadline::Handshake).into();
+                let error = Error::Timeout(Deadline::Handshake);
                 self.handler.connect_failed(link.token, error);
                 return Some(Ended::Stopped);
             }

@@ -67,7 +67,12 @@ impl<H: Handler, W: Wire> Core<H, W> {
             self.calls.reads += 1;
             match read(wire, flow, space)? {
                 None => break,
-                Some(0) => session.handle_eof(),
+                Some(0) => {
+                    // A peer that only sends no more still gets its answers; one that is gone
+                    // has ended the connection already.
+                    let _ = flush(session.halves().1, wire, flow, &mut self.calls, now);
+                    session.handle_eof();
+                }
                 Some(n) => {
                     session.handle_read(n, now);
                     self.deliver(id, session, wire, flow, now)?;
@@ -75,11 +80,15 @@ impl<H: Handler, W: Wire> Core<H, W> {
             }
             session.settle(now);
         }
+        // A Close may have been queued from elsewhere: its deadline begins.
+        session.settle(now);
         flush(session.halves().1, wire, flow, &mut self.calls, now)?;
         if session.halves().1.take_drained() {
             self.call(id, session, wire, flow, now, H::drained);
             session.settle(now);
             flush(session.halves().1, wire, flow, &mut self.calls, now)?;
+            // Refused again and written at once: the socket has nothing to announce then.
+            flow.again = true;
         }
         match session.shutdown() {
             Shutdown::Not => {}
@@ -214,7 +223,7 @@ pub(super) fn read<W: Wire>(
     loop {
         match wire.read(space) {
             Ok(n) => {
-                if n == 0 || n < space.len() && wire.short_calls_arm() {
+                if n == 0 || n < space.len() && wire.short_calls_arm() && !flow.ending {
                     flow.readable = false;
                 }
                 return Ok(Some(n));
