@@ -31,7 +31,7 @@ pub use driver::{
 };
 #[cfg(feature = "tokio")]
 pub use driver::{
-    Connector, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,
+    Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,
     Upgrade, WebSocket, Writer, accept, connect, handshake,
 };
 #[cfg(feature = "std")]

@@ -18,7 +18,7 @@ mod tune;
 
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
-    Connector, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,
+    Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,
     Upgrade, WebSocket, Writer, accept, connect, handshake,
 };
 pub use error::Error;

@@ -3,7 +3,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `websocket` | a whole connection, owned by one task |
-//! | `split`, `gate` | its halves, for two tasks; how they share the writing |
+//! | `split`, `reader`, `writer`, `gate` | its halves, for two tasks; how they share the writing |
 //! | `receiving`, `sending` | one turn of either, under both of the above |
 //! | `sink` | `Stream` and `Sink` |
 //! | `connect`, `listen`, `head` | opening handshakes |
@@ -14,6 +14,7 @@ mod gate;
 mod head;
 mod io;
 mod listen;
+mod reader;
 mod receiving;
 mod sending;
 mod sink;
@@ -22,8 +23,11 @@ mod split;
 mod tests;
 mod timer;
 mod websocket;
+mod writer;
 
 pub use connect::{Connector, connect, handshake};
 pub use listen::{Incoming, Listener, ListenerBuilder, Upgrade, accept};
-pub use split::{Reader, SplitStream, UniteError, Writer};
+pub use reader::Reader;
+pub use split::{Halves, SplitStream, UniteError};
 pub use websocket::{Messages, WebSocket};
+pub use writer::Writer;

@@ -9,9 +9,10 @@ use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::error::Error;
+use super::reader::Reader;
 use super::receiving::Receiving;
-use super::split::{Reader, Writer, put_owned};
 use super::websocket::WebSocket;
+use super::writer::{Writer, put_owned};
 use crate::conn::OwnedMessage;
 use crate::error::CloseCode;
 
@@ -45,7 +46,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Stream for Reader<R, W> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         let received = ready!(this.poll_recv(cx));
-        Poll::Ready(item(this.receiving(), received))
+        Poll::Ready(item(&mut this.receiving, received))
     }
 }
 

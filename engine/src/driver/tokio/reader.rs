@@ -1,0 +1,201 @@
+//! The receiving half, which also looks after the connection.
+
+use std::boxed::Box;
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::super::error::Error;
+use super::gate::{Cell, Shared, Side};
+use super::io::now;
+use super::receiving::{Came, Receiving};
+use super::websocket::{Messages, Origin};
+use crate::conn::OwnedMessage;
+use crate::role::Role;
+use crate::session::{End, Stats};
+use crate::time::Timestamp;
+
+/// The receiving half of a [`WebSocket`]. Answers Pings and Closes, and watches the deadlines.
+///
+/// Dropped, nobody does: the writer sends on until the stream fails.
+pub struct Reader<R, W> {
+    pub(super) receiving: Receiving,
+    pub(super) io: R,
+    pub(super) shared: Arc<Shared<W>>,
+    /// The sending half's deadline, as it was when the reader last looked. It may have moved
+    /// on since; when it appears, the writer calls.
+    pub(super) write_deadline: Option<Timestamp>,
+    /// There is something to do in the cell.
+    pub(super) unattended: bool,
+    pub(super) role: Role,
+    pub(super) origin: Option<Box<Origin>>,
+}
+
+impl<R, W> Reader<R, W> {
+    /// The sub-protocol agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.origin.as_ref()?.subprotocol.as_deref()
+    }
+
+    /// How the connection ended, once that is known.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.receiving.end()
+    }
+
+    /// The last round trip measured by a Ping of the keepalive.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.receiving.read.rtt()
+    }
+
+    /// Messages and payload bytes received; what was sent counts as nothing here.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.receiving.read.stats()
+    }
+
+    /// The half of the stream.
+    pub fn stream(&self) -> &R {
+        &self.io
+    }
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
+    /// As [`WebSocket::recv_batch`], without the outbox: answers go through the [`Writer`].
+    ///
+    /// # Errors
+    /// As [`WebSocket::recv_batch`].
+    pub async fn recv_batch(&mut self) -> Result<Option<Messages<'_>>, Error> {
+        if poll_fn(|cx| self.poll_turn(cx)).await {
+            return Ok(Some(Messages(self.receiving.read.batch())));
+        }
+        self.receiving.outcome().map(|()| None)
+    }
+
+    /// As [`WebSocket::recv`].
+    ///
+    /// # Errors
+    /// As [`WebSocket::recv_batch`].
+    pub async fn recv(&mut self) -> Result<Option<OwnedMessage>, Error> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    pub(super) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<OwnedMessage>, Error>> {
+        // Every turn reads or leaves.
+        loop {
+            if !self.receiving.read.wants_read()
+                && let Some(Ok(message)) = self.receiving.read.next_owned()
+            {
+                if self.receiving.read.wants_settle() {
+                    self.attend(cx, now());
+                }
+                return Poll::Ready(Ok(Some(message)));
+            }
+            match self.poll_turn(cx) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => {
+                    return Poll::Ready(self.receiving.outcome().map(|()| None));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// As that of a whole connection; the cell is entered only when there is reason to.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.receiving.done {
+            return Poll::Ready(false);
+        }
+        let mut now = now();
+        // Bounded by what the stream has ready, which tokio rations.
+        loop {
+            let attended = self.attend(cx, now);
+            let receiving = &mut self.receiving;
+            if !receiving.read.wants_read() {
+                return Poll::Ready(true);
+            }
+            if receiving.done {
+                receiving.detach();
+                return Poll::Ready(false);
+            }
+            if !receiving.eof
+                && let Poll::Ready(came) = receiving.poll_read(&mut self.io, cx, &mut now)
+            {
+                self.unattended |= matches!(came, Came::End)
+                    || receiving.is_due(self.write_deadline, now)
+                    || receiving.read.is_done();
+                if !receiving.read.wants_read() {
+                    return Poll::Ready(true);
+                }
+                continue;
+            }
+            receiving.detach();
+            if !attended {
+                return Poll::Pending; // woken when the writer leaves the cell
+            }
+            self.shared.bell.register(Side::Reader, cx.waker());
+            if self.shared.bell.attention() {
+                continue;
+            }
+            let deadline = receiving.read.poll_timeout(self.write_deadline);
+            match receiving.timer.poll(cx, deadline) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) => self.unattended = true,
+            }
+            now = super::io::now();
+        }
+    }
+
+    /// Does what there is to do in the cell; `false` if the writer is in it.
+    fn attend(&mut self, cx: &Context<'_>, now: Timestamp) -> bool {
+        let Self {
+            receiving,
+            shared,
+            write_deadline,
+            unattended,
+            ..
+        } = self;
+        if !*unattended && !shared.bell.attention() && !receiving.read.wants_settle() {
+            return true;
+        }
+        *unattended = true;
+        let looked = shared.with(Side::Reader, cx.waker(), |Cell { sending, io }| {
+            shared.bell.heed();
+            if receiving.is_due(sending.write.deadline(), now) {
+                receiving.read.handle_timeout(&mut sending.write, now);
+            }
+            let queued = sending.write.outbox().queued_bytes();
+            let mut cx = Context::from_waker(&shared.waker);
+            receiving.attend(sending, io, &mut cx, now);
+            sending.detach_if_idle();
+            *write_deadline = sending.write.deadline();
+            let closing = sending.write.outbox().is_closing();
+            // The peer's Close, and the closing of the stream, are waited for in here.
+            *unattended = closing && receiving.read.wants_read();
+            closing || queued > 0
+        });
+        if looked == Some(true) {
+            // Its message may have room, or be past hope.
+            shared.bell.wake_writer();
+        }
+        looked.is_some()
+    }
+}
+
+impl<R, W> fmt::Debug for Reader<R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("role", &self.role)
+            .field("end", &self.end())
+            .finish_non_exhaustive()
+    }
+}
