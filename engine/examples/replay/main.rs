@@ -1,0 +1,111 @@
+//! Plays a tape of market data over the loopback, and checks and measures what arrives.
+//!
+//! ```text
+//! cargo run --release --example replay
+//! ```
+//!
+//! A server plays the tape to clients in the same process; the clients check every message
+//! (count, order, running hash). Shows rate, progress and lag as it goes, and then a table.
+//! Exits with 1 if a client lost a message, or got one out of order or with other bytes.
+//! `--help` lists the options.
+//!
+//! | file | |
+//! |---|---|
+//! | `tape`, `generator` | what is played: a recording, or something like it |
+//! | `play`, `clock` | the run's shared state; the thread that says what is due |
+//! | `on_tokio`, `counted`, `on_mio`, `ends` | the server and the clients on either driver |
+//! | `client`, `check` | one client; whether what it got is right |
+//! | `run`, `live`, `stats`, `report` | the run; its line, its figures, its table |
+
+mod args;
+mod check;
+mod client;
+mod clock;
+mod counted;
+mod ends;
+mod generator;
+mod live;
+mod on_mio;
+mod on_tokio;
+mod play;
+mod report;
+mod run;
+mod stats;
+mod tape;
+#[cfg(test)]
+mod tests;
+
+use std::alloc::System;
+use std::fs::File;
+use std::io::Write;
+use std::process::ExitCode;
+
+use args::Args;
+use live::Live;
+use report::Table;
+use tape::Tape;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Result<T> = std::result::Result<T, Error>;
+
+/// Counts for the table, and hands everything to the system.
+#[global_allocator]
+static ALLOCATOR: alloc_tracker::Allocator<System> = alloc_tracker::Allocator::system();
+
+/// Of the generated tape: the day that the recording is from.
+const SEED: u64 = 20_240_808;
+
+fn main() -> ExitCode {
+    if std::env::args().any(|arg| arg == "--help") {
+        println!("{}", args::USAGE);
+        return ExitCode::SUCCESS;
+    }
+    match Args::parse(lexopt::Parser::from_env()).and_then(|args| replay(&args)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            eprintln!("replay: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything arrived as it was sent.
+fn replay(args: &Args) -> Result<bool> {
+    let tape = tape_of(args)?;
+    // Before the run: a bad name should not cost one.
+    let told = |e| {
+        format!(
+            "--json {}: {e}",
+            args.json.as_deref().unwrap_or("".as_ref()).display()
+        )
+    };
+    let json = args
+        .json
+        .as_ref()
+        .map(File::create)
+        .transpose()
+        .map_err(told)?;
+    println!("tape: {}", report::Shape(&tape));
+    let outcome = run::run(args, tape, Live::new(false))?;
+    let right = outcome.faults.is_empty();
+    print!("{}", Table(&outcome.summary));
+    for (client, fault) in &outcome.faults {
+        println!("  WRONG: client {client}: {fault}");
+    }
+    if let Some(mut file) = json {
+        writeln!(file, "{}", report::json(&outcome.summary, right)).map_err(told)?;
+    }
+    Ok(right)
+}
+
+fn tape_of(args: &Args) -> Result<Tape> {
+    let mut tape = match &args.tape {
+        Some(path) => tape::load(path)?,
+        None => generator::generate(SEED)?,
+    };
+    if let Some(length) = args.length() {
+        tape.truncate(length);
+    }
+    Ok(tape)
+}
