@@ -74,7 +74,7 @@ pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violatio
     if opcode.is_control() && len7 as usize > CONTROL_BYTES_MAX {
         return Err(Violation::ControlTooLong);
     }
-    let Some((len, rest, size)) = length(len7, rest)? else {
+    let Some((len, size)) = length(len7, rest)? else {
         return Ok(None);
     };
     if !masked {
@@ -86,7 +86,7 @@ pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violatio
             fin,
         }));
     }
-    let Some((&key, _)) = rest.split_first_chunk::<4>() else {
+    let Some(&key) = bytes.get(size as usize..).and_then(<[u8]>::first_chunk) else {
         return Ok(None);
     };
     Ok(Some(Header {
@@ -98,35 +98,34 @@ pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violatio
     }))
 }
 
-/// The payload length, the bytes behind it, and the size of the header up to there. `None` when
-/// bytes are missing.
+/// The payload length, and the size of a header without a key. `None` when bytes are missing.
 #[inline]
-fn length(len7: u8, rest: &[u8]) -> Result<Option<(u64, &[u8], u8)>, Violation> {
+fn length(len7: u8, rest: &[u8]) -> Result<Option<(u64, u8)>, Violation> {
     match len7 {
         126 => {
-            let Some((len, rest)) = rest.split_first_chunk::<2>() else {
+            let Some(len) = rest.first_chunk::<2>() else {
                 return Ok(None);
             };
             let len = u16::from_be_bytes(*len);
             if len < 126 {
                 return Err(Violation::LengthNotMinimal);
             }
-            Ok(Some((u64::from(len), rest, 4)))
+            Ok(Some((u64::from(len), 4)))
         }
         127 => {
             if rest.first().is_some_and(|b| b & 0x80 != 0) {
                 return Err(Violation::LengthTopBit);
             }
-            let Some((len, rest)) = rest.split_first_chunk::<8>() else {
+            let Some(len) = rest.first_chunk::<8>() else {
                 return Ok(None);
             };
             let len = u64::from_be_bytes(*len);
             if len <= u64::from(u16::MAX) {
                 return Err(Violation::LengthNotMinimal);
             }
-            Ok(Some((len, rest, 10)))
+            Ok(Some((len, 10)))
         }
-        len => Ok(Some((u64::from(len), rest, 2))),
+        len => Ok(Some((u64::from(len), 2))),
     }
 }
 
