@@ -16,7 +16,8 @@ use tickwire::{
     SendError,
 };
 
-use super::reactor_kit::{Event, Got, On, Peer, REQUEST, calm, listener, on_both, serve};
+use super::reactor_kit::{Event, On, calm, listener, on_both, serve};
+use super::reactor_peer::{Got, Peer, REQUEST};
 
 on_both!(
     end_of_stream_behind_data_is_seen,
