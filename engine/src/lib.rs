@@ -29,6 +29,8 @@ pub use driver::{
     ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
     ReactorOptions, Remote, RemoteError, Verdict, Wait,
 };
+#[cfg(feature = "hyper")]
+pub use driver::AdoptError;
 #[cfg(feature = "tokio")]
 pub use driver::{
     Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,

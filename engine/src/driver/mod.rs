@@ -16,6 +16,8 @@ mod pump;
 mod remote;
 mod tune;
 
+#[cfg(feature = "hyper")]
+pub use self::tokio::AdoptError;
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
     Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,

@@ -7,8 +7,11 @@
 //! | `receiving`, `sending` | one turn of either, under both of the above |
 //! | `sink` | `Stream` and `Sink` |
 //! | `connect`, `listen`, `head` | opening handshakes |
+//! | `adopt` | connections upgraded by hyper and its kin |
 //! | `io`, `timer` | buffers lent per thread, one `Sleep` per connection |
 
+#[cfg(feature = "hyper")]
+mod adopt;
 mod connect;
 mod gate;
 mod head;
@@ -25,6 +28,8 @@ mod timer;
 mod websocket;
 mod writer;
 
+#[cfg(feature = "hyper")]
+pub use adopt::AdoptError;
 pub use connect::{Connector, connect, handshake};
 pub use listen::{Incoming, Listener, ListenerBuilder, Upgrade, accept};
 pub use reader::Reader;

@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use super::*;
 use crate::{Config, Message, OwnedMessage, Parts, Role, Settings};
 
+#[cfg(feature = "hyper")]
+mod adopt;
 mod cancel;
 mod deadlines;
 mod halves;

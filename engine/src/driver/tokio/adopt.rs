@@ -1,0 +1,131 @@
+//! Connections whose opening handshake was hyper's, axum's or fastwebsockets'.
+
+use std::fmt;
+use std::io;
+
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::super::error::Error;
+use super::super::parts::Parts;
+use super::websocket::WebSocket;
+use crate::config::Settings;
+use crate::role::Role;
+
+/// Why a connection could not be taken over.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AdoptError {
+    /// The stream is of another type than asked for. Ask for that type, or go on over
+    /// [`WebSocket::over_hyper`], which takes any.
+    OtherStream(Upgraded),
+    /// The operating system has no randomness to give.
+    Failed(Error),
+}
+
+const OTHER_STREAM: &str =
+    "the upgraded stream is of another type: name that one, or use over_hyper";
+
+impl fmt::Display for AdoptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherStream(_) => f.write_str(OTHER_STREAM),
+            Self::Failed(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AdoptError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::OtherStream(_) => None,
+            Self::Failed(e) => Some(e),
+        }
+    }
+}
+
+impl From<AdoptError> for Error {
+    fn from(e: AdoptError) -> Self {
+        match e {
+            AdoptError::OtherStream(_) => {
+                Self::Io(io::Error::new(io::ErrorKind::InvalidInput, OTHER_STREAM))
+            }
+            AdoptError::Failed(e) => e,
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
+    /// Takes over a connection that hyper or axum has upgraded, down to the stream itself:
+    /// hyper is not in the way of a byte any more, and what it had read ahead comes first.
+    ///
+    /// `S` is what the server was given inside [`TokioIo`]: [`TcpStream`](tokio::net::TcpStream)
+    /// in most.
+    ///
+    /// ```no_run
+    /// use hyper::upgrade::Upgraded;
+    /// use tickwire::{Error, Role, Settings, WebSocket};
+    /// use tokio::net::TcpStream;
+    ///
+    /// async fn serve(upgraded: Upgraded) -> Result<(), Error> {
+    ///     let settings = Settings::default();
+    ///     let mut ws = WebSocket::<TcpStream>::from_hyper(upgraded, Role::Server, settings)?;
+    ///     ws.send(b"tick").await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`AdoptError::OtherStream`] with the connection, if its stream is not an `S`.
+    pub fn from_hyper(
+        upgraded: Upgraded,
+        role: Role,
+        settings: Settings,
+    ) -> Result<Self, AdoptError> {
+        let (io, read_ahead) = into_stream::<S>(upgraded).map_err(AdoptError::OtherStream)?;
+        let parts = Parts {
+            unread: read_ahead.into(),
+            ..Parts::new(io, role)
+        };
+        Self::from_parts(parts, settings).map_err(AdoptError::Failed)
+    }
+
+    /// Takes over a connection that fastwebsockets has upgraded. It must not have read a frame
+    /// yet: what fastwebsockets has read ahead it does not give back.
+    ///
+    /// # Errors
+    /// As [`Self::from_hyper`].
+    #[cfg(feature = "fastwebsockets")]
+    pub fn from_fastwebsockets(
+        upgraded: fastwebsockets::WebSocket<TokioIo<Upgraded>>,
+        role: Role,
+        settings: Settings,
+    ) -> Result<Self, AdoptError> {
+        Self::from_hyper(upgraded.into_inner().into_inner(), role, settings)
+    }
+}
+
+impl WebSocket<TokioIo<Upgraded>> {
+    /// Takes over a connection that hyper has upgraded, whatever its stream is: every read and
+    /// write goes through hyper.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the operating system has no randomness to give.
+    pub fn over_hyper(upgraded: Upgraded, role: Role, settings: Settings) -> Result<Self, Error> {
+        Self::from_parts(Parts::new(TokioIo::new(upgraded), role), settings)
+    }
+}
+
+/// Both kinds of server of hyper: its own, and the one of hyper-util, which is axum's.
+fn into_stream<S>(upgraded: Upgraded) -> Result<(S, Bytes), Upgraded>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    match upgraded.downcast::<TokioIo<S>>() {
+        Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => auto::upgrade::downcast::<TokioIo<S>>(upgraded)
+            .map(|parts| (parts.io.into_inner(), parts.read_buf)),
+    }
+}

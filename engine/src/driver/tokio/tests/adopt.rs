@@ -1,0 +1,135 @@
+//! Connections upgraded by others, over real sockets, with frames glued to the request.
+
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::Error;
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Server {
+    Hyper,
+    Auto,
+}
+
+/// Serves one request on `stream`; `upgrade` answers it.
+async fn serve<F>(
+    server: Server,
+    stream: TcpStream,
+    upgrade: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+) where
+    F: Future<Output = Response<String>> + Send + 'static,
+{
+    let service = service_fn(move |request| {
+        let answer = upgrade(request);
+        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+    });
+    let io = TokioIo::new(stream);
+    match server {
+        Server::Hyper => {
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(io, service)
+                .with_upgrades();
+            connection.await.unwrap();
+        }
+        Server::Auto => {
+            hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
+                .serve_connection_with_upgrades(io, service)
+                .await
+                .unwrap();
+        }
+    }
+}
+
+/// A raw client that sends its first frames with the request.
+async fn ask(addr: std::net::SocketAddr) {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let mut bytes = REQUEST.to_vec();
+    bytes.extend_from_slice(&frame(2, b"glued"));
+    bytes.extend_from_slice(&frame(8, &1000_u16.to_be_bytes()));
+    stream.write_all(&bytes).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let mut expected = bare(2, b"glued");
+    expected.extend_from_slice(&bare(8, &1000_u16.to_be_bytes()));
+    assert!(answer.starts_with(b"HTTP/1.1 101"));
+    assert!(answer.ends_with(&expected), "{answer:?}");
+}
+
+fn answer_101(mut request: Request<Incoming>, sender: mpsc::Sender<Upgraded>) -> Response<String> {
+    let upgrading = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move { sender.send(upgrading.await.unwrap()).await.unwrap() });
+    let mut response = Response::new(String::new());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(UPGRADE, "websocket".parse().unwrap());
+    headers.insert(CONNECTION, "Upgrade".parse().unwrap());
+    let proof = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    headers.insert(SEC_WEBSOCKET_ACCEPT, proof.parse().unwrap());
+    response
+}
+
+#[tokio::test]
+async fn from_hyper_and_its_kin() {
+    for server in [Server::Hyper, Server::Auto] {
+        for down_to_the_stream in [true, false] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let asking = tokio::spawn(ask(listener.local_addr().unwrap()));
+            let (stream, _) = listener.accept().await.unwrap();
+            let (sender, mut upgraded) = mpsc::channel(1);
+            let serving = tokio::spawn(serve(server, stream, move |request| {
+                let response = answer_101(request, sender.clone());
+                async move { response }
+            }));
+            let upgraded = upgraded.recv().await.unwrap();
+            let settings = settings(|_| {});
+            // Another type of stream: told, and nothing lost.
+            let wrong =
+                WebSocket::<UnixStream>::from_hyper(upgraded, Role::Server, settings.clone());
+            let Err(AdoptError::OtherStream(upgraded)) = wrong else {
+                panic!("{wrong:?}");
+            };
+            let served: Result<(), Error> = if down_to_the_stream {
+                let ws = WebSocket::<TcpStream>::from_hyper(upgraded, Role::Server, settings);
+                echo(&mut ws.unwrap()).await
+            } else {
+                let ws = WebSocket::over_hyper(upgraded, Role::Server, settings);
+                echo(&mut ws.unwrap()).await
+            };
+            served.unwrap();
+            asking.await.unwrap();
+            serving.await.unwrap();
+        }
+    }
+}
+
+#[cfg(feature = "fastwebsockets")]
+#[tokio::test]
+async fn from_fastwebsockets() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let asking = tokio::spawn(ask(listener.local_addr().unwrap()));
+    let (stream, _) = listener.accept().await.unwrap();
+    let (sender, mut upgraded) = mpsc::channel(1);
+    let serving = tokio::spawn(serve(Server::Hyper, stream, move |mut request| {
+        let (head, upgrading) = fastwebsockets::upgrade::upgrade(&mut request).unwrap();
+        let sender = sender.clone();
+        tokio::spawn(async move { sender.send(upgrading.await.unwrap()).await.unwrap_or(()) });
+        async move { head.map(|_| String::new()) }
+    }));
+    let upgraded = upgraded.recv().await.unwrap();
+    let ws = WebSocket::<TcpStream>::from_fastwebsockets(upgraded, Role::Server, settings(|_| {}));
+    echo(&mut ws.unwrap()).await.unwrap();
+    asking.await.unwrap();
+    serving.await.unwrap();
+}
