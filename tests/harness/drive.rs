@@ -245,13 +245,11 @@ pub fn legal(role: Role, sent: &[u8]) -> Oracle {
 /// # Panics
 /// As [`legal`].
 pub fn legal_on(oracle: &mut Oracle, sent: &[u8]) {
-    for &byte in sent {
-        assert!(!oracle.done, "bytes after a Close");
-        oracle.feed(&[byte]);
-        if let Some(Event::Fail(failure)) = oracle.events.last() {
-            panic!("sent what is not allowed: {failure}");
-        }
+    oracle.feed(sent);
+    if let Some(Event::Fail(failure)) = oracle.events.last() {
+        panic!("sent what is not allowed: {failure}");
     }
+    assert_eq!(oracle.ignored, 0, "bytes after a Close");
 }
 
 /// Settings without timers, for tests of bytes alone.

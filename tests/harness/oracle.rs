@@ -75,6 +75,8 @@ pub struct Oracle {
     open: Option<Open>,
     /// Nothing more is read: a Close or a failure came.
     pub done: bool,
+    /// Bytes that came after that.
+    pub ignored: usize,
 }
 
 type Judged<T> = Result<T, Failure>;
@@ -92,6 +94,7 @@ impl Oracle {
             len: None,
             open: None,
             done: false,
+            ignored: 0,
         }
     }
 
@@ -124,6 +127,7 @@ impl Oracle {
 
     fn push(&mut self, byte: u8) {
         if self.done {
+            self.ignored += 1;
             return;
         }
         let judged = match self.len {
