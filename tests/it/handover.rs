@@ -1,11 +1,12 @@
 //! `into_parts` in the middle of anything: a new session goes on where the old one stopped.
 
+use bytes::Bytes;
 use harness::corpus::{self, Stream};
-use harness::drive::{Driven, Mode, Take, rules, settings};
+use harness::drive::{Driven, Mode, Take, legal, rules, settings};
 use harness::event::Event;
 use harness::frames::{Frame, op, peer};
 use harness::oracle::Oracle;
-use tickwire::{Config, Delivery, Failure, Role, Settings};
+use tickwire::{Config, Delivery, Entropy, Failure, Role, Session, Settings, Timestamp};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -147,5 +148,58 @@ fn hand_over_again_and_again() {
             told.last(),
             Some(Event::Fail(Failure::Violation(_)))
         ));
+    }
+}
+
+/// What was accepted and not written goes out of the next session first, whole, whatever comes
+/// after it, and wherever the first one stopped.
+#[test]
+fn unsent_bytes_go_out_first() {
+    let now = Timestamp(1);
+    for role in ROLES {
+        for stop in 0..2500 {
+            let new = |seed| {
+                let settings = settings(Delivery::Whole);
+                Session::new(role, settings, Entropy([seed; 32]), &[], now)
+            };
+            let mut first = new(1);
+            let mut wire = Vec::new();
+            first.outbox().send(b"small").expect("room");
+            let shared = Bytes::from(vec![2; 2000]);
+            first.outbox().send_bytes(shared).expect("room");
+            first.outbox().ping(b"first").expect("open");
+            write(&mut first, &mut wire, stop);
+            first.outbox().pong(b"late").expect("open");
+            first.outbox().send(&[3; 300]).expect("room");
+            let (unread, unsent) = first.into_parts();
+            assert!(unread.is_empty());
+
+            let mut second = new(2).with_unsent(unsent.into());
+            second.outbox().ping(b"second").expect("open");
+            second.outbox().send(b"new").expect("room");
+            write(&mut second, &mut wire, 7);
+            write(&mut second, &mut wire, usize::MAX);
+            assert!(!second.wants_write());
+            let said = legal(role, &wire);
+            assert!(said.at_boundary());
+            let is_data = |e: &&Event| matches!(e, Event::Data(..));
+            let data: Vec<_> = said.events.iter().filter(is_data).cloned().collect();
+            let expected = [&b"small"[..], &[2; 2000], &[3; 300], b"new"];
+            assert!(data == expected.map(Event::binary), "stopped at {stop}");
+            let control = said.events.iter().filter(|e| !is_data(e)).count();
+            assert_eq!(control, 3, "stopped at {stop}");
+        }
+    }
+}
+
+/// Writes up to `n` bytes.
+fn write(session: &mut Session, wire: &mut Vec<u8>, n: usize) {
+    let mut left = n;
+    while session.wants_write() && left > 0 {
+        let offered: Vec<u8> = session.transmit().flatten().copied().collect();
+        let n = offered.len().min(left);
+        wire.extend_from_slice(&offered[..n]);
+        session.handle_written(n, Timestamp(1));
+        left -= n;
     }
 }
