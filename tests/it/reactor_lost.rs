@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use harness::frames::{Frame, op};
 use tickwire::{
-    CloseCode, Config, Cx, Deadline, End, Ended, Error, Failure, Message, Outgoing, Parts, Role,
+    CloseCode, Config, Cx, Deadline, Ended, Error, Failure, Message, Outgoing, Parts, Role,
     SendError,
 };
 

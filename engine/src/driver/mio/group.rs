@@ -4,13 +4,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::string::String;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::vec::Vec;
 
 use super::super::remote::{Remote, RemoteError};
 use super::{Handler, Reactor, ReactorOptions, Seed};
 use crate::driver::Error;
-use crate::driver::tune::TuneReport;
+use crate::driver::tune::{TuneReport, pin_current_thread};
 
 /// How connections come to the threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -56,11 +57,12 @@ pub struct Reactors<C> {
 }
 
 impl<C: Send + 'static> Reactors<C> {
-    /// Starts the threads; each makes its own handler with `handler(index)`, which therefore
-    /// need not be `Send`.
+    /// Starts the threads, and returns when all of them serve. Each makes its own handler with
+    /// `handler(index)`, which therefore need not be `Send`.
     ///
     /// # Errors
-    /// An address that cannot be bound, no threads to be had.
+    /// An address that cannot be bound, no threads to be had, a core that a thread cannot be
+    /// pinned to. Nothing is left running then.
     pub fn start<H, F>(
         addr: SocketAddr,
         options: &ReactorsOptions,
@@ -94,34 +96,53 @@ impl<C: Send + 'static> Reactors<C> {
             remotes,
             threads: Vec::new(),
         };
+        let (tell, told) = channel();
         for (index, (seed, listener)) in seeds.into_iter().zip(listeners).enumerate() {
             let mut each = options.each.clone();
-            each.core = options.first_core.map(|first| first + index);
+            each.core = None; // it is pinned before its handler is made
+            let core = options.first_core.map(|first| first + index);
             let deals = options.share == Share::HandOff && index == 0 && threads > 1;
             let dealt_to = if deals {
                 group.remotes.clone()
             } else {
                 Vec::new()
             };
-            let handler = handler.clone();
+            let (handler, tell) = (handler.clone(), tell.clone());
             let name: String = std::format!("tickwire-{index}");
             let thread = thread::Builder::new().name(name).spawn(move || {
-                let mut reactor = Reactor::from_seed(seed, handler(index), each);
-                reactor.dealt_to = dealt_to;
-                if let Some(listener) = listener {
-                    reactor.listen_on(listener)?;
-                }
+                let begin = || -> Result<_, Error> {
+                    core.map_or(Ok(()), pin_current_thread)?;
+                    let mut reactor = Reactor::from_seed(seed, handler(index), each);
+                    reactor.dealt_to = dealt_to;
+                    if let Some(listener) = listener {
+                        reactor.listen_on(listener)?;
+                    }
+                    Ok(reactor)
+                };
+                let reactor = begin()?;
+                let _ = tell.send(()); // somebody waits for it
+                drop(tell);
                 reactor.run().map(drop)
             });
             match thread {
                 Ok(thread) => group.threads.push(thread),
-                Err(e) => {
-                    let _ = group.stop(); // the error that counts is the one below
-                    return Err(e.into());
-                }
+                Err(e) => return Err(group.given_up(Err(e.into()))),
             }
         }
+        drop(tell);
+        // Ends with the last thread that has begun, or failed to.
+        if told.iter().count() < threads {
+            return Err(group.given_up(Ok(())));
+        }
         Ok(group)
+    }
+
+    /// Ends those that run; the error is the first one among them, if there was none before.
+    fn given_up(self, error: Result<(), Error>) -> Error {
+        let _ = self.stop(); // queues of threads that have just begun have room
+        let ended = self.join();
+        let nothing = || io::Error::other("a thread ended at once").into();
+        error.and(ended).err().unwrap_or_else(nothing)
     }
 
     /// The address that all of them serve.
