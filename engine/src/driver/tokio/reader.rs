@@ -19,7 +19,7 @@ use crate::role::Role;
 use crate::session::{End, Stats};
 use crate::time::Timestamp;
 
-/// The receiving half of a [`WebSocket`]. Answers Pings and Closes, and watches the deadlines.
+/// The receiving half of a [`WebSocket`](crate::WebSocket). Answers Pings and Closes, and watches the deadlines.
 ///
 /// Dropped, nobody does: the writer sends on until the stream fails.
 pub struct Reader<R, W> {
@@ -67,10 +67,10 @@ impl<R, W> Reader<R, W> {
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
-    /// As [`WebSocket::recv_batch`], without the outbox: answers go through the [`Writer`].
+    /// As [`WebSocket::recv_batch`](crate::WebSocket::recv_batch), without the outbox: answers go through the [`Writer`](crate::Writer).
     ///
     /// # Errors
-    /// As [`WebSocket::recv_batch`].
+    /// As [`WebSocket::recv_batch`](crate::WebSocket::recv_batch).
     pub async fn recv_batch(&mut self) -> Result<Option<Messages<'_>>, Error> {
         if poll_fn(|cx| self.poll_turn(cx)).await {
             return Ok(Some(Messages(self.receiving.read.batch())));
@@ -78,10 +78,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
         self.receiving.outcome().map(|()| None)
     }
 
-    /// As [`WebSocket::recv`].
+    /// As [`WebSocket::recv`](crate::WebSocket::recv).
     ///
     /// # Errors
-    /// As [`WebSocket::recv_batch`].
+    /// As [`WebSocket::recv_batch`](crate::WebSocket::recv_batch).
     pub async fn recv(&mut self) -> Result<Option<OwnedMessage>, Error> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }

@@ -19,10 +19,10 @@ use crate::error::{CloseCode, SendError};
 use crate::session::WriteSide;
 use crate::time::Timestamp;
 
-/// The sending half of a [`WebSocket`].
+/// The sending half of a [`WebSocket`](crate::WebSocket).
 ///
 /// Every method waits, at most `write_timeout` without progress, while the queue is full, and
-/// is cancel safe as those of [`WebSocket`]. What the socket does not take at once goes out
+/// is cancel safe as those of [`WebSocket`](crate::WebSocket). What the socket does not take at once goes out
 /// when it can, driven by either half.
 ///
 /// Dropped, what is queued is written by the reader, and nothing is closed: call
@@ -56,10 +56,10 @@ impl<W> Writer<W> {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    /// As [`WebSocket::send`].
+    /// As [`WebSocket::send`](crate::WebSocket::send).
     ///
     /// # Errors
-    /// As [`WebSocket::send`].
+    /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn send(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.put(true, |write, io, cx, now| {
             put_binary(payload, write, io, cx, now)
@@ -67,46 +67,46 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         .await
     }
 
-    /// As [`WebSocket::send_text`].
+    /// As [`WebSocket::send_text`](crate::WebSocket::send_text).
     ///
     /// # Errors
-    /// As [`WebSocket::send`].
+    /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
         self.queue(true, |outbox| outbox.send_text(text)).await
     }
 
-    /// As [`WebSocket::send_bytes`].
+    /// As [`WebSocket::send_bytes`](crate::WebSocket::send_bytes).
     ///
     /// # Errors
-    /// As [`WebSocket::send`].
+    /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), Error> {
         let mut waiting = payload;
         self.queue(true, |outbox| put_bytes(outbox, &mut waiting))
             .await
     }
 
-    /// As [`WebSocket::send_prepared`].
+    /// As [`WebSocket::send_prepared`](crate::WebSocket::send_prepared).
     ///
     /// # Errors
-    /// As [`WebSocket::send`].
+    /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
         self.queue(true, |outbox| outbox.send_prepared(message))
             .await
     }
 
-    /// As [`WebSocket::send_part`].
+    /// As [`WebSocket::send_part`](crate::WebSocket::send_part).
     ///
     /// # Errors
-    /// As [`WebSocket::send`].
+    /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn send_part(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
         self.queue(true, |outbox| outbox.send_part(kind, data, last))
             .await
     }
 
-    /// As [`WebSocket::feed`].
+    /// As [`WebSocket::feed`](crate::WebSocket::feed).
     ///
     /// # Errors
-    /// As [`WebSocket::send`].
+    /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn feed(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.queue(false, |outbox| outbox.send(payload)).await
     }
@@ -129,18 +129,18 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         given.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
     }
 
-    /// As [`WebSocket::ping`]; the Pong comes to the reader.
+    /// As [`WebSocket::ping`](crate::WebSocket::ping); the Pong comes to the reader.
     ///
     /// # Errors
-    /// As [`WebSocket::send`].
+    /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.queue(true, |outbox| outbox.ping(payload)).await
     }
 
-    /// As [`WebSocket::flush`].
+    /// As [`WebSocket::flush`](crate::WebSocket::flush).
     ///
     /// # Errors
-    /// As [`WebSocket::flush`].
+    /// As [`WebSocket::flush`](crate::WebSocket::flush).
     pub async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
