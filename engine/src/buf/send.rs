@@ -7,6 +7,9 @@ use bytes::Bytes;
 
 use super::pool::BufPool;
 
+/// Bytes that the longest header takes beyond the shortest.
+const HEADER_SPARE: usize = 12;
+
 /// Bytes of the first buffer where the caller has attached none.
 const FIRST_BYTES: usize = 512;
 
@@ -65,6 +68,16 @@ impl SendBuf {
         self.queued() == 0
     }
 
+    /// As [`Self::room`], if it takes no making: the memory is there, nothing is shared, and
+    /// the queue stays below `max` bytes with a header of any size to spare.
+    #[inline]
+    pub(crate) fn room_at_hand(&mut self, len: usize, max: usize) -> Option<&mut [u8]> {
+        if self.shared.is_some() || self.tail - self.head + len + HEADER_SPARE > max {
+            return None;
+        }
+        self.mem.get_mut(self.tail..self.tail + len)
+    }
+
     /// `len` bytes behind the queue, to be written by the caller and then [`Self::commit`]ted.
     #[inline]
     pub(crate) fn room(&mut self, len: usize) -> &mut [u8] {
@@ -86,7 +99,8 @@ impl SendBuf {
     /// The first `len` bytes of the room are now part of the queue.
     #[inline]
     pub(crate) fn commit(&mut self, len: usize) {
-        self.tail = self.tail.saturating_add(len).min(self.mem.len());
+        debug_assert!(len <= self.mem.len() - self.tail, "more than the room");
+        self.tail += len;
     }
 
     #[cold]

@@ -1,6 +1,6 @@
 //! Masking, RFC 6455 section 5.3: byte `i` is XORed with byte `i mod 4` of the key.
 //!
-//! Words of eight bytes, and a last word that overlaps the one before it in place of single
+//! Words of sixteen bytes, and a last word that overlaps the one before it in place of single
 //! bytes at the end. The loops are written so that the compiler makes vector code of them.
 
 /// Masks or unmasks `data` in place; its first byte meets byte `phase mod 4` of the key.
@@ -10,49 +10,75 @@ pub(crate) fn apply(data: &mut [u8], key: [u8; 4], phase: usize) {
     if key == 0 {
         return;
     }
-    let len = data.len();
-    if len < 8 {
+    if data.len() < 16 {
         return short(data, key);
     }
-    let word = u64::from(key) << 32 | u64::from(key);
-    // The last eight bytes before the loop changes some of them.
-    let tail = data.last_chunk::<8>().map_or(0, |t| u64::from_le_bytes(*t));
-    let (words, _) = data.as_chunks_mut::<8>();
-    for w in words {
-        *w = (u64::from_le_bytes(*w) ^ word).to_le_bytes();
+    let mask = wide(key);
+    let end = wide(turned(key, data.len()));
+    // The last sixteen bytes before the loop changes some of them.
+    let tail = data
+        .last_chunk::<16>()
+        .map_or(0, |t| u128::from_le_bytes(*t));
+    for word in data.as_chunks_mut::<16>().0 {
+        *word = (u128::from_le_bytes(*word) ^ mask).to_le_bytes();
     }
-    // len - 8 bytes precede the tail, so it meets the key at that phase.
-    let word = word.rotate_right(8 * (len % 4) as u32);
-    if let Some(t) = data.last_chunk_mut::<8>() {
-        *t = (tail ^ word).to_le_bytes();
+    if let Some(t) = data.last_chunk_mut::<16>() {
+        *t = (tail ^ end).to_le_bytes();
     }
 }
 
-/// Writes `src` masked to `dst`, which has the same length: the copy of a client's send.
+/// Writes `src` masked to `dst`, which has the same length: the copy of a client's send. A key
+/// of zero makes it a plain copy.
 #[inline]
 pub(crate) fn copy(dst: &mut [u8], src: &[u8], key: [u8; 4]) {
     debug_assert_eq!(dst.len(), src.len());
     let key = u32::from_le_bytes(key);
-    let len = src.len().min(dst.len());
-    if len < 8 {
+    if src.len() < 16 || dst.len() != src.len() {
         dst.copy_from_slice(src);
         return short(dst, key);
     }
-    let word = u64::from(key) << 32 | u64::from(key);
-    let (to, _) = dst.as_chunks_mut::<8>();
-    let (from, _) = src.as_chunks::<8>();
-    for (t, f) in to.iter_mut().zip(from) {
-        *t = (u64::from_le_bytes(*f) ^ word).to_le_bytes();
+    let mask = wide(key);
+    for (to, from) in dst
+        .as_chunks_mut::<16>()
+        .0
+        .iter_mut()
+        .zip(src.as_chunks::<16>().0)
+    {
+        *to = (u128::from_le_bytes(*from) ^ mask).to_le_bytes();
     }
-    let word = word.rotate_right(8 * (len % 4) as u32);
-    if let (Some(t), Some(f)) = (dst.last_chunk_mut::<8>(), src.last_chunk::<8>()) {
-        *t = (u64::from_le_bytes(*f) ^ word).to_le_bytes();
+    if let (Some(to), Some(from)) = (dst.last_chunk_mut::<16>(), src.last_chunk::<16>()) {
+        *to = (u128::from_le_bytes(*from) ^ wide(turned(key, src.len()))).to_le_bytes();
     }
 }
 
-/// Fewer than eight bytes.
+/// The key four times over.
+#[inline]
+fn wide(key: u32) -> u128 {
+    let two = u64::from(key) << 32 | u64::from(key);
+    u128::from(two) << 64 | u128::from(two)
+}
+
+/// The key as the byte at offset `len - 16`, or `len - 8`, meets it.
+#[inline]
+fn turned(key: u32, len: usize) -> u32 {
+    key.rotate_right(8 * (len % 4) as u32)
+}
+
+/// Fewer than sixteen bytes.
 #[inline]
 fn short(data: &mut [u8], key: u32) {
+    if data.len() >= 8 {
+        let mask = u64::from(key) << 32 | u64::from(key);
+        let end = turned(key, data.len());
+        let tail = data.last_chunk::<8>().map_or(0, |t| u64::from_le_bytes(*t));
+        if let Some(head) = data.first_chunk_mut::<8>() {
+            *head = (u64::from_le_bytes(*head) ^ mask).to_le_bytes();
+        }
+        if let Some(t) = data.last_chunk_mut::<8>() {
+            *t = (tail ^ (u64::from(end) << 32 | u64::from(end))).to_le_bytes();
+        }
+        return;
+    }
     let key = key.to_le_bytes();
     for (i, byte) in data.iter_mut().enumerate() {
         *byte ^= key[i % 4];
