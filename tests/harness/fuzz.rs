@@ -25,11 +25,13 @@ fn frames(role: Role, data: &[u8]) {
 /// More operations than this only take time.
 const OPS_BYTES_MAX: usize = 600;
 
-/// Operations on an outbox: one byte says whose, the rest are the operations, two bytes each.
+/// Operations on an outbox: one byte says whose, and with 2 in it whether payloads are large,
+/// which is slow; the rest are the operations, two bytes each.
 pub fn outbox_ops(data: &[u8]) {
-    if let Some((role, ops)) = data.split_first() {
-        let role = [Role::Client, Role::Server][usize::from(role & 1)];
-        outbox::run(role, &ops[..ops.len().min(OPS_BYTES_MAX)]);
+    if let Some((first, ops)) = data.split_first() {
+        let role = [Role::Client, Role::Server][usize::from(first & 1)];
+        let payload_max = if *first & !1 == 2 { usize::MAX } else { 1100 };
+        outbox::run(role, &ops[..ops.len().min(OPS_BYTES_MAX)], payload_max);
     }
 }
 

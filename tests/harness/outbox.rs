@@ -44,13 +44,15 @@ struct Model {
     kept: Vec<Bytes>,
     now: Timestamp,
     fill: u8,
+    payload_max: usize,
 }
 
-/// Runs the operations that `input` spells, and checks everything on the way.
+/// Runs the operations that `input` spells, with payloads of at most `payload_max` bytes, and
+/// checks everything on the way.
 ///
 /// # Panics
 /// Where the outbox does otherwise than the model.
-pub fn run(role: Role, input: &[u8]) {
+pub fn run(role: Role, input: &[u8], payload_max: usize) {
     let settings = Config {
         send_queue_bytes_max: QUEUE_MAX,
         ..Config::default()
@@ -70,6 +72,7 @@ pub fn run(role: Role, input: &[u8]) {
         kept: Vec::new(),
         now: Timestamp(0),
         fill: 0,
+        payload_max,
     };
     let mut input: VecDeque<u8> = input.iter().copied().collect();
     while let Some(code) = input.pop_front() {
@@ -87,7 +90,7 @@ impl Model {
         // The largest less often, for the model's sake.
         let len = match SIZES[arg as usize % 16] {
             large if large > 60_000 && arg >= 48 => 300,
-            len => len,
+            len => len.min(self.payload_max),
         };
         match code % 16 {
             0 => self.data(Kind::Binary, len, |out, data| out.send(data)),
