@@ -8,6 +8,7 @@ mod limits;
 mod mio_group;
 mod pair;
 mod properties;
+mod reactor_descriptors;
 mod reactor_echo;
 mod reactor_end;
 mod reactor_flow;

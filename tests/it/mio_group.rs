@@ -80,10 +80,11 @@ fn opened(events: &Events) -> usize {
 
 #[test]
 fn hand_off_is_even() {
-    for wait in [Wait::Park, Wait::Spin] {
-        let (group, events) = group(&shared(3, Share::HandOff, wait));
+    for (threads, wait) in [(3, Wait::Park), (2, Wait::Spin)] {
+        let all = 20 * threads;
+        let (group, events) = group(&shared(threads, Share::HandOff, wait));
         // All at once, so that some are on their way while others are dealt.
-        let mut peers: Vec<_> = (0..60).map(|_| Peer::dial(group.addr())).collect();
+        let mut peers: Vec<_> = (0..all).map(|_| Peer::dial(group.addr())).collect();
         for peer in &mut peers {
             peer.write(super::reactor_peer::REQUEST.as_bytes());
         }
@@ -92,7 +93,7 @@ fn hand_off_is_even() {
             echoes(peer, "here");
         }
         let shares: Vec<_> = events.iter().map(opened).collect();
-        assert_eq!(shares, [20, 20, 20], "{wait:?}");
+        assert_eq!(shares, vec![20; threads], "{wait:?}");
         // Half of them leave; who comes fills the gaps.
         let counted = || {
             group
@@ -101,14 +102,14 @@ fn hand_off_is_even() {
                 .map(tickwire::Remote::connections)
                 .sum()
         };
-        let rest = peers.split_off(30);
+        let rest = peers.split_off(all / 2);
         drop(peers);
         until("they are gone", || -> bool {
             let n: usize = counted();
-            n == 30
+            n == all / 2
         });
         let mut peers = rest;
-        peers.extend((0..30).map(|_| Peer::open(group.addr())));
+        peers.extend((0..all / 2).map(|_| Peer::open(group.addr())));
         peers.iter_mut().for_each(|peer| echoes(peer, "again"));
         until("they are counted", || {
             group.remotes().iter().all(|r| r.connections() == 20)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use harness::frames::{Frame, Length, op};
 use tickwire::{CloseCode, Config, Deadline, End, Ended, Failure, Limit, Role, Tune, Violation};
 
-use super::reactor_kit::{Event, On, calm, on_both, options, serve, serve_with};
+use super::reactor_kit::{Event, On, calm, listener, on_both, options, serve, serve_with};
 use super::reactor_peer::{Got, Peer};
 
 on_both!(
@@ -20,9 +20,11 @@ on_both!(
     silent_peer_by_idle,
     peer_that_does_not_read,
     peer_that_answers_pings_lives,
+    pause_is_not_the_peers_silence,
     stop_closes_everybody,
     timers_end_with_their_connection,
     close_is_told_once_for_every_open,
+    a_client_leaves_the_end_to_the_server,
 );
 
 /// The peer goes on sending while it is told: the Close must reach it, and then an end that is
@@ -178,6 +180,38 @@ fn peer_that_vanishes_while_closing(on: On) {
     server.stop();
 }
 
+/// RFC 6455 section 7.1.1: the server closes TCP first, also after the client's verdict.
+fn a_client_leaves_the_end_to_the_server(on: On) {
+    let (client, events) = serve(on, calm(), |_| {});
+    let (listener, addr) = listener();
+    client.connect(addr, 1);
+    let mut peer = Peer::accept(&listener);
+    peer.send(Frame::close(1000, b"bye"));
+    assert_eq!(peer.next().close_code(), Some(1000));
+    let open = client.ask(|hub| hub.connections());
+    assert_eq!(open, 1, "it waits for the server");
+    peer.shut();
+    assert_eq!(peer.next(), Got::Eof);
+    let ended = events.closed();
+    assert!(
+        matches!(ended, Ended::Session(End::Closed { by_peer: true, .. })),
+        "{ended:?}"
+    );
+
+    client.connect(addr, 2);
+    let mut peer = Peer::accept(&listener);
+    peer.write(&Frame::new(op::BIN, b"masked").by(Role::Client));
+    peer.write(&vec![0; 500_000]);
+    assert_eq!(peer.next().close_code(), Some(1002));
+    peer.shut();
+    assert_eq!(peer.next(), Got::Eof);
+    assert_eq!(
+        events.failure(),
+        Failure::Violation(Violation::MaskedFromServer)
+    );
+    client.stop();
+}
+
 fn brisk() -> Config {
     Config {
         close_timeout: Duration::from_millis(20),
@@ -244,6 +278,33 @@ fn peer_that_answers_pings_lives(on: On) {
         matches!(ended, Ended::Session(End::Closed { .. })),
         "{ended:?}"
     );
+    server.stop();
+}
+
+/// While we read nothing, nothing can be heard: no deadline holds that against the peer.
+fn pause_is_not_the_peers_silence(on: On) {
+    let config = Config {
+        ping_interval: Some(Duration::from_millis(10)),
+        pong_timeout: Duration::from_millis(10),
+        idle_timeout: Some(Duration::from_millis(50)),
+        ..brisk()
+    };
+    let (server, events) = serve(on, config, |app| {
+        app.on_open = Box::new(|cx| {
+            cx.pause();
+            cx.timer(Duration::from_millis(150), 0);
+        });
+        app.on_timer = Box::new(|cx, _| cx.resume());
+    });
+    let mut peer = Peer::open(server.addr);
+    peer.binary(b"patient");
+    events.opened();
+    assert!(matches!(events.next(), Event::Timer(_, 0)));
+    assert!(matches!(events.next(), Event::Message(..)));
+    // And now it counts again.
+    let failure = events.failure();
+    assert!(matches!(failure, Failure::Deadline(_)), "{failure:?}");
+    drop(peer);
     server.stop();
 }
 

@@ -26,6 +26,7 @@ on_both!(
     timer_sends_to_another,
     timer_stops_the_reactor,
     timers_of_no_length_leave_room_for_others,
+    timers_at_the_end_of_time_wait,
     close_from_elsewhere_has_a_deadline,
     close_in_open_has_a_deadline,
     stop_ends_while_peers_flood,
@@ -153,6 +154,28 @@ fn timers_of_no_length_leave_room_for_others(on: On) {
     peer.binary(b"still there?");
     assert_eq!(peer.message(), b"still there?");
     drop(peer);
+    server.stop();
+}
+
+fn timers_at_the_end_of_time_wait(on: On) {
+    let (server, events) = serve(on, calm(), |app| {
+        app.on_open = Box::new(|cx| {
+            cx.timer(Duration::MAX, 0);
+            cx.timer(Duration::from_secs(u64::from(u32::MAX)), 0);
+        });
+    });
+    let mut peer = Peer::open(server.addr);
+    for _ in 0..3 {
+        peer.binary(b"still there?");
+        assert_eq!(peer.message(), b"still there?");
+    }
+    drop(peer);
+    let ended = events.find(|e| match e {
+        Event::Timer(..) => panic!("{e:?}"),
+        Event::Closed(_, ended) => Some(ended),
+        _ => None,
+    });
+    assert!(matches!(ended, Ended::Session(_)), "{ended:?}");
     server.stop();
 }
 

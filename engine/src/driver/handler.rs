@@ -73,26 +73,36 @@ pub enum Ended {
 /// The same handler runs on the mio reactor and on tokio.
 ///
 /// ```
-/// use tickwire::{Cx, Handler, Message, Opened};
+/// use tickwire::{Cx, Handler, Message, Opened, SendError};
 ///
 /// /// Sends every binary message back.
 /// struct Echo;
 ///
 /// impl Handler for Echo {
-///     type Conn = ();
+///     /// The message that a full queue has refused.
+///     type Conn = Option<Vec<u8>>;
 ///     type Command = ();
 ///
-///     fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) {}
+///     fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) -> Option<Vec<u8>> {
+///         None
+///     }
 ///
-///     fn message(&mut self, _conn: &mut (), cx: &mut Cx<'_>, message: Message<'_>) {
+///     fn message(&mut self, refused: &mut Option<Vec<u8>>, cx: &mut Cx<'_>, message: Message<'_>) {
 ///         if let Message::Binary(payload) = message
-///             && cx.send(payload).is_err()
+///             && let Err(SendError::QueueFull { .. }) = cx.send(payload)
 ///         {
-///             cx.pause(); // full: take no more until drained() is called
+///             *refused = Some(payload.to_vec());
+///             cx.pause(); // take no more until drained() is called
 ///         }
 ///     }
 ///
-///     fn drained(&mut self, _conn: &mut (), cx: &mut Cx<'_>) {
+///     fn drained(&mut self, refused: &mut Option<Vec<u8>>, cx: &mut Cx<'_>) {
+///         if let Some(payload) = refused.take()
+///             && let Err(SendError::QueueFull { .. }) = cx.send(&payload)
+///         {
+///             *refused = Some(payload); // it is told again
+///             return;
+///         }
 ///         cx.resume();
 ///     }
 /// }
@@ -301,7 +311,8 @@ impl<'a> Cx<'a> {
     }
 
     /// Takes no more messages from this connection, beginning with the next one, until
-    /// [`Self::resume`]. The peer is held back by TCP. Deadlines go on.
+    /// [`Self::resume`]. The peer is held back by TCP. Meanwhile its silence is our own doing:
+    /// no Pings go out, and only the deadlines of writing and of closing go on.
     pub fn pause(&mut self) {
         self.flow.paused = true;
     }

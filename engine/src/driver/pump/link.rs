@@ -92,8 +92,17 @@ impl<W: Wire> Link<W> {
     }
 
     /// When this connection must be looked at without being asked.
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.phase.deadline()
+    pub(super) fn deadline(&mut self) -> Option<Timestamp> {
+        match &mut self.phase {
+            Phase::Open(session) => {
+                if self.flow.paused && !session.outbox().is_closing() {
+                    session.halves().1.deadline()
+                } else {
+                    session.poll_timeout()
+                }
+            }
+            phase => phase.deadline(),
+        }
     }
 
     /// Writes what it can of `bytes[*sent..]`; `true` when all of it is written.

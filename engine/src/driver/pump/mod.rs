@@ -258,7 +258,10 @@ impl<H: Handler, W: Wire> Core<H, W> {
         self.gone(id, link, Ended::Stopped);
     }
 
-    fn gone(&mut self, id: ConnId, link: Box<Link<W>>, ended: Ended) {
+    fn gone(&mut self, id: ConnId, mut link: Box<Link<W>>, ended: Ended) {
+        if let Phase::Open(session) = &mut link.phase {
+            session.detach(&mut self.pool);
+        }
         drop(link);
         let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
         self.slab.release(id);

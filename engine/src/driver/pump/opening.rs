@@ -240,9 +240,12 @@ impl<H: Handler, W: Wire> Core<H, W> {
 
     /// A deadline passed. `Some` when the connection is gone.
     pub(super) fn deadline(&mut self, link: &mut Link<W>, now: Timestamp) -> Option<Ended> {
+        // A pause has moved it out.
+        if link.deadline().is_none_or(|at| now < at) {
+            return None;
+        }
         match &mut link.phase {
             Phase::Open(session) => session.handle_timeout(now),
-            phase if phase.deadline().is_some_and(|at| now < at) => {}
             Phase::Accepting(_) => {
                 let refusal = Refusal::new(REQUEST_TIMEOUT);
                 refuse(link, &refusal.ok()?, now, &self.habits.settings);
