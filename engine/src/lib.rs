@@ -22,6 +22,8 @@ pub use config::{Config, ConfigError, Delivery, Flush, Settings};
 pub use conn::{
     Batch, Claim, Kind, Message, Outbox, OwnedMessage, Part, PreparedMessage, Transmit, Utf8Bytes,
 };
+#[cfg(feature = "hyper")]
+pub use driver::AdoptError;
 #[cfg(feature = "tokio")]
 pub use driver::TokioReactor;
 #[cfg(any(feature = "mio", feature = "tokio"))]
@@ -29,12 +31,10 @@ pub use driver::{
     ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
     ReactorOptions, Remote, RemoteError, Verdict, Wait,
 };
-#[cfg(feature = "hyper")]
-pub use driver::AdoptError;
 #[cfg(feature = "tokio")]
 pub use driver::{
-    Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,
-    Upgrade, WebSocket, Writer, accept, connect, handshake,
+    Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream,
+    UniteError, Upgrade, WebSocket, Writer, accept, connect, handshake,
 };
 #[cfg(feature = "std")]
 pub use driver::{

@@ -106,7 +106,9 @@ impl SendBuf {
     #[cold]
     fn make_room(&mut self, len: usize) {
         let used = self.tail - self.head;
-        if self.head > 0 && self.mem.len() - used >= len {
+        // Sliding a queue that fills more than half of its memory would be done again soon, and
+        // cost as much for every few messages.
+        if self.head > 0 && used.saturating_add(len) <= self.mem.len() / 2 {
             self.mem.copy_within(self.head..self.tail, 0);
         } else {
             let wanted = used.saturating_add(len).max(FIRST_BYTES);

@@ -4,6 +4,7 @@
 mod batch;
 mod claim;
 mod control;
+mod draining;
 mod inbox;
 mod keepalive;
 mod keys;

@@ -1,7 +1,6 @@
 //! The sending half of an endpoint: messages in, slices to write out.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
@@ -10,8 +9,7 @@ use super::control::Control;
 use super::keys::MaskKeys;
 use super::message::Kind;
 use super::prepared::PreparedMessage;
-use super::transmit::Transmit;
-use crate::buf::{BufPool, SendBuf};
+use crate::buf::SendBuf;
 use crate::config::{Flush, Settings};
 use crate::error::{CloseCode, Failure, SendError};
 use crate::frame::close::Body;
@@ -24,7 +22,7 @@ const SHARED_BYTES_MIN: usize = 1024;
 
 /// Where the sending half stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
+pub(super) enum Phase {
     Open,
     /// Our Close is queued, behind what was queued before: nothing may follow it.
     Closing,
@@ -38,22 +36,22 @@ enum Phase {
 /// full, so that back-pressure is seen where it can be acted on.
 #[derive(Debug)]
 pub struct Outbox {
-    settings: Settings,
+    pub(super) settings: Settings,
     pub(super) queue: SendBuf,
     /// Made with the first control frame.
-    control: Option<Box<Control>>,
+    pub(super) control: Option<Box<Control>>,
     /// A client's; `None` on a server, which does not mask.
-    keys: Option<Box<MaskKeys>>,
-    phase: Phase,
+    pub(super) keys: Option<Box<MaskKeys>>,
+    pub(super) phase: Phase,
     /// The socket did not take all that it was given last: the peer is behind, and gets the
     /// newest Pong only.
-    blocked: bool,
+    pub(super) blocked: bool,
     /// A message sent in parts is open, and its text is cut here.
-    parts: Option<(Kind, Utf8)>,
+    pub(super) parts: Option<(Kind, Utf8)>,
     /// A send was refused for want of room, and the application not told yet that there is some.
-    refused: bool,
-    messages: u64,
-    bytes: u64,
+    pub(super) refused: bool,
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
 }
 
 impl Outbox {
@@ -335,50 +333,6 @@ impl Outbox {
         drained
     }
 
-    /// Puts bytes in front that must go out as they are: what an earlier owner of the stream
-    /// had not written. Control frames wait behind them, for their frames are not known.
-    pub(crate) fn resume(&mut self, unsent: Bytes) {
-        if !unsent.is_empty() {
-            self.queue.push_begun(unsent);
-        }
-    }
-
-    /// Sends a binary message straight from the caller's slice: `write` gets what is queued and
-    /// the new frame as slices and says how many bytes the socket took; only the rest is
-    /// copied. A client, which must mask, queues a copy instead.
-    pub(crate) fn send_through(
-        &mut self,
-        payload: &[u8],
-        write: impl FnOnce(&mut dyn Iterator<Item = &[u8]>) -> usize,
-    ) -> Result<(), SendError> {
-        if self.keys.is_some() || self.holds_data() {
-            return self.send(payload);
-        }
-        self.admit_data(payload.len())?;
-        let mut head = [0; header::HEADER_BYTES_MAX];
-        let size = header::write(&mut head, Opcode::Binary, true, payload.len(), None);
-        let head = &head[..size];
-        self.arm();
-        let queued = self.queued_bytes();
-        let written = write(&mut Transmit::new(self).chain([head, payload]));
-        self.handle_written(written.min(queued));
-        match written.saturating_sub(queued) {
-            0 => self.frame(Opcode::Binary, true, payload),
-            of_frame if of_frame < size + payload.len() => {
-                let (head, body) = (
-                    head.get(of_frame..).unwrap_or_default(),
-                    payload
-                        .get(of_frame.saturating_sub(size)..)
-                        .unwrap_or_default(),
-                );
-                self.queue.push_begun([head, body].concat().into());
-            }
-            _ => {}
-        }
-        self.count(payload.len());
-        Ok(())
-    }
-
     pub(crate) fn is_dead(&self) -> bool {
         self.phase == Phase::Dead
     }
@@ -415,7 +369,7 @@ impl Outbox {
         !self.queue.is_empty() || self.control.is_some() && self.control_waits()
     }
 
-    fn control_waits(&self) -> bool {
+    pub(super) fn control_waits(&self) -> bool {
         self.control
             .as_ref()
             .is_some_and(|c| c.is_due() || c.written < c.bytes.len())
@@ -437,57 +391,6 @@ impl Outbox {
         (self.messages, self.bytes)
     }
 
-    /// What to write now. Tell [`Self::handle_written`] how much of it was written.
-    pub(crate) fn transmit(&mut self) -> Transmit<'_> {
-        self.arm();
-        Transmit::new(self)
-    }
-
-    /// The socket took the first `n` bytes of what [`Self::transmit`] gave; none if it would
-    /// block.
-    #[inline]
-    pub(crate) fn handle_written(&mut self, n: usize) {
-        if n > 0 {
-            self.consume(n);
-        }
-        self.blocked = self.wants_write();
-        if self.blocked && self.control.is_some() {
-            let control = self.rearm();
-            if control.written == 0 {
-                control.pongs.keep_newest();
-            }
-        }
-    }
-
-    #[inline]
-    fn consume(&mut self, n: usize) {
-        let Some(control) = self.control.as_mut().filter(|c| c.written < c.bytes.len()) else {
-            self.queue.consume(n, header::measure);
-            return;
-        };
-        let before = n.min(self.queue.ahead());
-        let after = n - before;
-        let of_control = after.min(control.bytes.len() - control.written);
-        control.handle_written(of_control);
-        if before > 0 {
-            self.queue.consume(before, header::measure);
-        }
-        if after > of_control {
-            self.queue.consume(after - of_control, header::measure);
-        }
-    }
-
-    pub(crate) fn attach(&mut self, pool: &mut BufPool) {
-        self.queue.attach(pool);
-    }
-
-    pub(crate) fn detach(&mut self, pool: &mut BufPool) {
-        self.queue.detach(pool);
-        if !self.control_waits() {
-            self.control = None;
-        }
-    }
-
     /// Answers a Ping, unless the closing handshake has begun.
     pub(crate) fn answer(&mut self, payload: &[u8]) {
         if self.phase == Phase::Open {
@@ -500,36 +403,8 @@ impl Outbox {
         }
     }
 
-    pub(super) fn queue(&self) -> &SendBuf {
-        &self.queue
-    }
-
-    /// Whether data must wait: a control frame is half written, and another one is due that
-    /// is encoded when the first is out.
-    pub(super) fn holds_data(&self) -> bool {
-        self.control
-            .as_ref()
-            .is_some_and(|c| c.written > 0 && c.is_due())
-    }
-
-    pub(super) fn control_bytes(&self) -> &[u8] {
-        self.control.as_ref().map_or(&[], |c| &c.bytes[c.written..])
-    }
-
-    /// What is queued, flattened: the bytes that the peer has not been sent.
-    pub(crate) fn into_unsent(mut self) -> Vec<u8> {
-        let mut unsent = Vec::new();
-        while self.wants_write() {
-            let before = unsent.len();
-            self.transmit()
-                .for_each(|chunk| unsent.extend_from_slice(chunk));
-            self.handle_written(unsent.len() - before);
-        }
-        unsent
-    }
-
     #[inline]
-    fn admit_data(&mut self, len: usize) -> Result<(), SendError> {
+    pub(super) fn admit_data(&mut self, len: usize) -> Result<(), SendError> {
         if self.parts.is_some() {
             return Err(SendError::MessageOpen);
         }
@@ -570,7 +445,7 @@ impl Outbox {
 
     /// Queues one frame; the caller has checked that it may go.
     #[inline]
-    fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
+    pub(super) fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let key = self.keys.as_mut().map(|k| k.next());
         self.frame_with(opcode, fin, payload, key);
     }
@@ -596,21 +471,11 @@ impl Outbox {
 
     /// The control lane, with frames that are encoded but not begun taken back, so that newer
     /// ones replace them.
-    fn rearm(&mut self) -> &mut Control {
+    pub(super) fn rearm(&mut self) -> &mut Control {
         let control = self.control.get_or_insert_default();
         if control.written == 0 && !control.bytes.is_empty() {
             control.bytes.clear();
         }
         control
-    }
-
-    /// Encodes what is due, unless control frames are on their way.
-    fn arm(&mut self) {
-        if let Some(control) = &mut self.control
-            && control.written == 0
-            && control.is_due()
-        {
-            control.encode(|| self.keys.as_mut().map(|k| k.next()));
-        }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn timestamp(at: Instant) -> Timestamp {
 }
 
 /// The moment of `at` on the system's monotonic clock.
+#[cfg(feature = "tokio")]
 pub(crate) fn instant(at: Timestamp) -> Instant {
     origin() + std::time::Duration::from_nanos(at.0)
 }

@@ -1,6 +1,7 @@
 //! Drivers: sockets, runtimes, clocks, wakers. They use only the public surface of `session`,
 //! `conn`, `buf` and `handshake`, as a third party would.
 
+#[cfg(any(feature = "mio", feature = "tokio"))]
 mod clock;
 mod error;
 #[cfg(any(feature = "mio", feature = "tokio"))]
@@ -20,8 +21,8 @@ mod tune;
 pub use self::tokio::AdoptError;
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
-    Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream, UniteError,
-    Upgrade, WebSocket, Writer, accept, connect, handshake,
+    Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream,
+    UniteError, Upgrade, WebSocket, Writer, accept, connect, handshake,
 };
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]

@@ -152,7 +152,6 @@ impl<C: Send + 'static> Reactors<C> {
     }
 
     /// What the platform refused of the listener's options.
-    #[must_use]
     pub fn report(&self) -> &TuneReport {
         &self.report
     }

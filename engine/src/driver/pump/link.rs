@@ -34,6 +34,10 @@ pub(crate) struct Link<W> {
 pub(super) const NEVER: Timestamp = Timestamp(u64::MAX);
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "links are boxed, and open for nearly all of their lives: one allocation each"
+)]
 pub(super) enum Phase {
     Accepting(Box<Accepting>),
     Connecting(Box<Connecting>),

@@ -103,6 +103,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
     }
 
     /// The id was not used after all.
+    #[cfg(feature = "mio")]
     pub(crate) fn abandon(&mut self, id: ConnId) {
         self.slab.release(id);
     }
@@ -232,7 +233,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         link.queued = false;
         match self.advance(id, &mut link, now) {
             Some(ended) => self.gone(id, link, ended),
-            None if link.flow.detach => self.detach(id, link),
+            None if link.flow.detach => self.detach(id, *link),
             None => {
                 if let Some(at) = link.deadline()
                     && at < link.armed
@@ -271,13 +272,13 @@ impl<H: Handler, W: Wire> Core<H, W> {
     }
 
     /// Gives the connection to the application.
-    fn detach(&mut self, id: ConnId, link: Box<Link<W>>) {
+    fn detach(&mut self, id: ConnId, link: Link<W>) {
         let Link {
             wire,
             phase,
             subprotocol,
             ..
-        } = *link;
+        } = link;
         let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
         self.slab.release(id);
         let (Some(conn), Phase::Open(session)) = (conn, phase) else {
