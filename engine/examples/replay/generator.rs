@@ -42,8 +42,8 @@ const PER_SECOND: &Quantiles = &[
 /// Messages that come together: less than 0.3 ms from one to the next.
 const CLUSTER: &Quantiles = &[
     (0.0, 1.0),
-    (0.7, 1.0),
-    (0.75, 2.0),
+    (0.73, 1.0),
+    (0.78, 2.0),
     (0.85, 2.0),
     (0.9, 3.0),
     (0.95, 6.0),

@@ -1,0 +1,111 @@
+//! The client side of the Autobahn TestSuite: runs all cases of a fuzzing server, echoing what
+//! it sends, and has it write its reports.
+//!
+//! ```text
+//! autobahn_client --driver tokio|mio --url ws://HOST:PORT --agent NAME
+//! ```
+//!
+//! What a case does to a connection is for the server to judge; this fails only where the
+//! server cannot be talked to. See `tests/conformance/README.md`.
+
+mod on_mio;
+mod on_tokio;
+
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+use tickwire::{Config, Settings};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+const USAGE: &str = "usage: autobahn_client --driver tokio|mio --url ws://HOST:PORT --agent NAME";
+
+/// The suite's own largest message is 16 MiB; some cases send many before they read the first.
+const SEND_QUEUE_BYTES_MAX: usize = 64 << 20;
+
+/// The suite has 517 cases; a server that tells of many more is not one.
+const CASES_MAX: u32 = 10_000;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(cases) => {
+            println!("{cases} cases run");
+            ExitCode::SUCCESS
+        }
+        Err(e) => {
+            eprintln!("autobahn_client: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<u32> {
+    let (mut mio, mut url, mut agent) = (None, None, None);
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("driver") => {
+                mio = Some(match parser.value()?.string()?.as_str() {
+                    "tokio" => false,
+                    "mio" => true,
+                    other => return Err(format!("no driver {other:?}\n{USAGE}").into()),
+                });
+            }
+            Long("url") => url = Some(parser.value()?.string()?),
+            Long("agent") => agent = Some(parser.value()?.string()?),
+            other => return Err(format!("{}\n{USAGE}", other.unexpected()).into()),
+        }
+    }
+    let (Some(mio), Some(url), Some(agent)) = (mio, url, agent) else {
+        return Err(format!("an option is missing\n{USAGE}").into());
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if agent.is_empty() || !agent.chars().all(plain) {
+        return Err("--agent must be letters, digits, and any of -._".into());
+    }
+    let urls = Urls {
+        base: url.trim_end_matches('/').into(),
+        agent,
+    };
+    if mio {
+        on_mio::run(urls)
+    } else {
+        on_tokio::run(&urls)
+    }
+}
+
+/// Where the suite is asked for what.
+struct Urls {
+    base: String,
+    agent: String,
+}
+
+impl Urls {
+    fn case_count(&self) -> String {
+        format!("{}/getCaseCount", self.base)
+    }
+
+    fn case(&self, case: u32) -> String {
+        format!("{}/runCase?case={case}&agent={}", self.base, self.agent)
+    }
+
+    fn reports(&self) -> String {
+        format!("{}/updateReports?agent={}", self.base, self.agent)
+    }
+}
+
+/// The number of cases, as the suite tells it.
+fn case_count(text: &str) -> Result<u32> {
+    match text.parse() {
+        Ok(count @ 1..=CASES_MAX) => Ok(count),
+        _ => Err(format!("the suite tells of {text:?} cases").into()),
+    }
+}
+
+fn settings() -> Result<Settings> {
+    let config = Config {
+        send_queue_bytes_max: SEND_QUEUE_BYTES_MAX,
+        ..Config::default()
+    };
+    Ok(config.build()?)
+}
