@@ -1,4 +1,17 @@
-//! tickwire: a WebSocket engine for trading and IoT.
+//! The WebSocket engine for trading and IoT: binary messages at the speed of the socket.
+//!
+//! | you want | take |
+//! |---|---|
+//! | a client or a server in async code | [`connect`], [`Listener`], [`WebSocket`] |
+//! | a connection used from two tasks | [`WebSocket::split`] |
+//! | a thread per core, callbacks, the last microsecond | [`Handler`] on a [`Reactor`], or a [`TokioReactor`] |
+//! | the protocol alone, on a stack of your own | [`Session`] |
+//!
+//! Limits and deadlines are one value, [`Config`]; socket options another, [`Tune`].
+//!
+//! Features: `tokio` (default), `mio`, `hyper`, `fastwebsockets` (both: connections upgraded by
+//! these are taken over). Without any, the crate is `no_std` plus `alloc`.
+#![doc = include_str!("../ARCHITECTURE.md")]
 #![cfg_attr(not(test), no_std)]
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
@@ -55,3 +68,8 @@ pub use handshake::{Url, UrlError};
 pub use role::Role;
 pub use session::{End, Entropy, ReadSide, Session, Shutdown, Stats, WriteSide};
 pub use time::Timestamp;
+
+/// The examples of the README compile.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -5,8 +5,8 @@ use core::ops::{Deref, DerefMut};
 use super::outbox::Outbox;
 use crate::frame::{Opcode, header, mask};
 
-/// Room for one binary message in the send queue: write the payload, then [`commit`]
-/// (Self::commit). Dropped without it, the claim never was.
+/// Room for one binary message in the send queue: write the payload, then
+/// [`commit`](Self::commit). Dropped without it, the claim never was.
 ///
 /// The bytes are what an earlier message left there, not zeros.
 #[derive(Debug)]
