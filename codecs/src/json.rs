@@ -127,6 +127,16 @@ pub fn hex(out: &mut dyn Write, bytes: &[u8]) -> fmt::Result {
     out.write_char('"')
 }
 
+/// Bytes shown by [`hex`].
+#[derive(Clone, Copy, Debug)]
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl ToJson for Hex<'_> {
+    fn to_json(&self, out: &mut dyn Write) -> fmt::Result {
+        hex(out, self.0)
+    }
+}
+
 /// Writes one JSON object, field by field.
 ///
 /// ```

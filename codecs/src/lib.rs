@@ -8,16 +8,34 @@ extern crate alloc;
 extern crate std;
 
 mod batch;
+#[cfg(feature = "bincode")]
+pub mod bincode;
+#[cfg(feature = "cbor")]
+pub mod cbor;
 mod codec;
+#[cfg(any(feature = "cbor", feature = "msgpack"))]
+pub mod document;
 mod dynamic;
 mod error;
 #[cfg(feature = "alloc")]
 mod held;
+#[cfg(feature = "itch")]
+pub mod itch;
 pub mod json;
 mod limits;
+#[cfg(feature = "msgpack")]
+pub mod msgpack;
+mod offer;
 pub mod slice;
 mod stream;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 mod value;
+mod wire;
+
+#[cfg(feature = "derive")]
+pub use tickwire_codecs_derive::Wire;
+pub use wire::{Wire, layout_fingerprint};
 
 pub use batch::{Batch, Cut, Framed, Framing, LenPrefix16, Views};
 pub use codec::{Codec, Encode, WireId, encode_bytes, family};
@@ -27,6 +45,10 @@ pub use error::{DecodeError, EncodeError};
 pub use held::Held;
 pub use json::ToJson;
 pub use limits::{DEPTH_LEVELS_MAX, Limits};
+pub use offer::{
+    Agreed, Answer, Negotiation, OFFERS_MAX, Offer, Offering, Offers, Reason, Refusal, fingerprint,
+    negotiate,
+};
 #[cfg(feature = "alloc")]
 pub use stream::Reassembler;
 pub use stream::{Progress, StreamCodec};
