@@ -74,7 +74,7 @@ pub enum Head<'a> {
 pub const HEAD_BYTES_MAX: usize = 16;
 
 /// A self-describing format: how heads are read and written. Formats of this crate implement it.
-pub trait Format: Codec {
+pub trait Format: Codec + Copy + core::fmt::Debug {
     /// Reads the head at offset `at` and gives the offset behind it and its content.
     ///
     /// # Errors
