@@ -2,8 +2,10 @@
 
 use crate::{
     Chars, Code, DecimalLe, FixedLe, Known, ToJson, U48Be, U48Le,
+    json::Object,
     offer::{fingerprint, mix},
 };
+use core::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// A type of fixed layout and alignment 1 that can be a field of a message, or a message.
@@ -40,6 +42,13 @@ pub trait Wire:
     /// Hash of the layout: names, order and types of all fields down to the integers. Two ends with
     /// the same fingerprint read the same bytes the same way.
     const FINGERPRINT: u64;
+
+    /// Writes the value as a member of a JSON object. For `#[derive(Wire)]`.
+    #[doc(hidden)]
+    fn member(&self, name: &str, object: &mut Object<'_>) -> fmt::Result {
+        object.field(name, self)?;
+        Ok(())
+    }
 }
 
 /// The fingerprint of a struct from its fields' names and fingerprints, in order. For

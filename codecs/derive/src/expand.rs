@@ -60,6 +60,13 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
         let ty = &field.ty;
         quote_spanned!(ty.span()=> <#ty as ::tickwire_codecs::Wire>::FINGERPRINT)
     });
+    // Through `Wire`, so that such a type is named once and not again for its missing JSON.
+    let members = named.iter().zip(&names).map(|(field, name)| {
+        let (ident, ty) = (&field.ident, &field.ty);
+        quote_spanned!(ty.span()=>
+            <#ty as ::tickwire_codecs::Wire>::member(&self.#ident, #name, &mut object)?;
+        )
+    });
     let codec = codec(name, &options);
     Ok(quote! {
         #[automatically_derived]
@@ -72,7 +79,7 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
         impl ::tickwire_codecs::ToJson for #name {
             fn to_json(&self, out: &mut dyn ::core::fmt::Write) -> ::core::fmt::Result {
                 let mut object = ::tickwire_codecs::json::Object::begin(out)?;
-                #(object.field(#names, &self.#idents)?;)*
+                #(#members)*
                 object.end()
             }
         }
@@ -139,7 +146,11 @@ fn options(attrs: &[Attribute]) -> Result<Options> {
             if slot.is_some() {
                 return Err(meta.error("given twice"));
             }
-            *slot = Some(meta.value()?.parse::<LitInt>()?.base10_parse()?);
+            let number: LitInt = meta.value()?.parse()?;
+            let value = number
+                .base10_parse()
+                .map_err(|_| Error::new(number.span(), "`id` and `version` are u16: 0 to 65535"))?;
+            *slot = Some(value);
             Ok(())
         })?;
         if options.version.is_some() && options.id.is_none() {
