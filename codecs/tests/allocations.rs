@@ -15,6 +15,14 @@ use tickwire_codecs::{
     telemetry::Telemetry,
 };
 
+#[path = "../benches/contenders/mod.rs"]
+#[expect(
+    unused_imports,
+    unreachable_pub,
+    reason = "shared with the benchmark, which uses the rest of it"
+)]
+mod contenders;
+
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
@@ -72,7 +80,30 @@ type Sample = (u64, Vec<u64>, String, Vec<Vec<u16>>);
 /// each collection to it, and one value here has three that can be open at once.
 const BOUND_BYTES: usize = 64 * 1024;
 
+/// Allocations per message of every format on the benchmark's messages.
+fn count_contenders() {
+    for contender in contenders::contenders() {
+        let region = Region::new(GLOBAL);
+        let total = contender
+            .wires
+            .iter()
+            .fold(0, |all, wire| all ^ (contender.decode)(wire));
+        let made = region.change().allocations;
+        std::hint::black_box(total);
+        let each = made as f64 / contender.wires.len() as f64;
+        println!(
+            "{:8} {:18} {each:6.2} allocations a message",
+            contender.kind.name(),
+            contender.name
+        );
+        if contender.name.starts_with("tickwire") {
+            assert_eq!(made, 0, "{} allocates", contender.name);
+        }
+    }
+}
+
 fn main() {
+    count_contenders();
     let mut add = [0; 36];
     add[0] = b'A';
     view::<Itch50>("itch", &[&add]);
