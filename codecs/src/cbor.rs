@@ -1,7 +1,7 @@
 //! CBOR: borrowing reader and shortest-form writer.
 //!
-//! Source: RFC 8949. Heads are read and written with `minicbor`; walking, limits and the rules for
-//! text are ours. On reading any well-formed item is taken, also arrays and maps without a length;
+//! Source: RFC 8949. Heads are written with `minicbor`, which also widens 16-bit floats; reading, limits
+//! and the rules for text are ours. On reading any well-formed item is taken, also arrays and maps without a length;
 //! text and byte strings without a length are refused, because they cannot be lent as one slice. On
 //! writing every item has its preferred form (section 4.1), floats included.
 //!
@@ -20,12 +20,13 @@
 
 use crate::{
     Codec, DecodeError, EncodeError, Limits, WireId,
+    be::{U16, U32, U64},
     document::{self, Format, HEAD_BYTES_MAX, Head},
     family, slice,
 };
 use minicbor::{
-    data::{Int, Tag, Type},
-    decode::{Decoder, Error},
+    data::{Int, Tag},
+    decode::Decoder,
     encode::{Encoder, write::Cursor},
 };
 
@@ -46,90 +47,71 @@ impl Codec for Cbor {
     }
 }
 
-/// Why minicbor refused the item at `at`, with what its error does not say: how many bytes are
-/// missing, and which byte of a text is wrong.
-#[cold]
-fn refusal(bytes: &[u8], at: usize, first: u8) -> DecodeError {
-    // RFC 8949 section 3: major type in the upper three bits, then the argument or its width.
-    let (major, low) = (first >> 5, first & 0x1f);
-    let width = match low {
-        24 => 1,
-        25 => 2,
-        26 => 4,
-        27 => 8,
-        28..=30 => return DecodeError::wrong(at, "reserved CBOR head", first.into()),
-        _ => 0,
-    };
-    let argument = match slice::span(bytes, at + 1, width) {
-        Ok([]) => u64::from(low),
-        Ok(argument) => argument
-            .iter()
-            .fold(0, |sum, byte| (sum << 8) | u64::from(*byte)),
-        Err(error) => return error,
-    };
-    if matches!(major, 2 | 3) {
-        let from = at + 1 + width;
-        let len = usize::try_from(argument).unwrap_or(usize::MAX);
-        let found = if major == 3 {
-            slice::text(bytes, from, len).map(|_| ())
-        } else {
-            slice::span(bytes, from, len).map(|_| ())
-        };
-        if let Err(error) = found {
-            return error;
-        }
-    }
-    DecodeError::wrong(at, "CBOR head", first.into())
+/// What follows an initial byte.
+enum Argument {
+    /// A number, and the offset behind it.
+    Number(u64, usize),
+    /// None: the container has no length, or the byte is a break.
+    Endless,
+}
+
+/// Reads the argument of the initial byte at `at` (RFC 8949 section 3).
+#[inline]
+fn argument(bytes: &[u8], at: usize, first: u8) -> Result<Argument, DecodeError> {
+    let from = at + 1;
+    Ok(match first & 0x1f {
+        low @ 0..=23 => Argument::Number(low.into(), from),
+        24 => Argument::Number((*slice::part::<u8>(bytes, from)?).into(), from + 1),
+        25 => Argument::Number(slice::part::<U16>(bytes, from)?.get().into(), from + 2),
+        26 => Argument::Number(slice::part::<U32>(bytes, from)?.get().into(), from + 4),
+        27 => Argument::Number(slice::part::<U64>(bytes, from)?.get(), from + 8),
+        31 => Argument::Endless,
+        _ => return Err(DecodeError::wrong(at, "reserved CBOR head", first.into())),
+    })
+}
+
+/// A 16-bit float widened.
+fn half(bits: u64) -> f32 {
+    let [.., high, low] = bits.to_be_bytes();
+    // Three bytes that are a whole float cannot be refused.
+    Decoder::new(&[0xf9, high, low]).f16().unwrap_or(f32::NAN)
 }
 
 impl Format for Cbor {
+    // By hand, because minicbor's errors allocate as soon as any crate of a build switches its
+    // `alloc` on: hostile bytes must not cost an allocation.
+    #[inline]
     fn head(bytes: &[u8], at: usize) -> Result<(Head<'_>, usize), DecodeError> {
         let first = *slice::part::<u8>(bytes, at)?;
-        let mut decoder = Decoder::new(bytes);
-        decoder.set_position(at);
-        let refused = |_: Error| refusal(bytes, at, first);
-        let head = match decoder.datatype().map_err(refused)? {
-            Type::Null => decoder.null().map(|()| Head::Nil),
-            Type::Undefined => decoder.undefined().map(|()| Head::Undefined),
-            Type::Bool => decoder.bool().map(Head::Bool),
-            Type::U8 | Type::U16 | Type::U32 | Type::U64 => decoder.u64().map(Head::Uint),
-            Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => decoder
-                .int()
-                .map(|value| Head::Nint((-1 - i128::from(value)) as u64)),
-            Type::F16 => decoder.f16().map(Head::Float32),
-            Type::F32 => decoder.f32().map(Head::Float32),
-            Type::F64 => decoder.f64().map(Head::Float64),
-            Type::String => decoder.str().map(Head::Str),
-            Type::Bytes => decoder.bytes().map(Head::Bin),
-            Type::Array | Type::ArrayIndef => decoder.array().map(Head::Array),
-            Type::Map | Type::MapIndef => decoder.map().map(Head::Map),
-            Type::Tag => decoder.tag().map(|tag| Head::Tag(tag.as_u64())),
-            Type::Break => {
-                decoder.set_position(at + 1);
-                Ok(Head::Break)
+        let length = |len: u64| usize::try_from(len).unwrap_or(usize::MAX);
+        let (head, next) = match (first >> 5, argument(bytes, at, first)?) {
+            (0, Argument::Number(value, next)) => (Head::Uint(value), next),
+            (1, Argument::Number(value, next)) => (Head::Nint(value), next),
+            (2, Argument::Number(len, from)) => {
+                let content = slice::span(bytes, from, length(len))?;
+                (Head::Bin(content), from + content.len())
             }
-            Type::Simple => decoder.simple().map(Head::Simple),
-            Type::BytesIndef | Type::StringIndef => {
+            (3, Argument::Number(len, from)) => {
+                let content = slice::text(bytes, from, length(len))?;
+                (Head::Str(content), from + content.len())
+            }
+            (4, Argument::Number(count, next)) => (Head::Array(Some(count)), next),
+            (4, Argument::Endless) => (Head::Array(None), at + 1),
+            (5, Argument::Number(pairs, next)) => (Head::Map(Some(pairs)), next),
+            (5, Argument::Endless) => (Head::Map(None), at + 1),
+            (6, Argument::Number(tag, next)) => (Head::Tag(tag), next),
+            (7, Argument::Number(value, next)) => (special(first, value, at)?, next),
+            (7, Argument::Endless) => (Head::Break, at + 1),
+            (2 | 3, Argument::Endless) => {
                 return Err(DecodeError::wrong(
                     at,
                     "string without a length",
                     first.into(),
                 ));
             }
-            Type::Unknown(_) => return Err(refusal(bytes, at, first)),
-        }
-        .map_err(refused)?;
-        // RFC 8949 section 3.3: values below 32 have no two-byte form.
-        if let Head::Simple(value @ 0..32) = head
-            && first == 0xf8
-        {
-            return Err(DecodeError::wrong(
-                at + 1,
-                "simple value in two bytes",
-                value.into(),
-            ));
-        }
-        Ok((head, decoder.position()))
+            _ => return Err(DecodeError::wrong(at, "CBOR head", first.into())),
+        };
+        Ok((head, next))
     }
 
     fn put_head(head: &Head<'_>, out: &mut [u8; HEAD_BYTES_MAX]) -> Result<usize, EncodeError> {
@@ -180,6 +162,28 @@ impl Format for Cbor {
             })
         }
     }
+}
+
+/// Major type 7: simple values and floats (RFC 8949 section 3.3).
+#[inline]
+fn special(first: u8, value: u64, at: usize) -> Result<Head<'static>, DecodeError> {
+    Ok(match first & 0x1f {
+        20 => Head::Bool(false),
+        21 => Head::Bool(true),
+        22 => Head::Nil,
+        23 => Head::Undefined,
+        25 => Head::Float32(half(value)),
+        26 => Head::Float32(f32::from_bits(value as u32)),
+        27 => Head::Float64(f64::from_bits(value)),
+        24 if value < 32 => {
+            return Err(DecodeError::wrong(
+                at + 1,
+                "simple value in two bytes",
+                value,
+            ));
+        }
+        _ => Head::Simple(value as u8),
+    })
 }
 
 type HeadEncoder<'o> = Encoder<Cursor<&'o mut [u8]>>;

@@ -62,6 +62,7 @@ enum Content {
 }
 
 impl Format for Msgpack {
+    #[inline]
     fn head(bytes: &[u8], at: usize) -> Result<(Head<'_>, usize), DecodeError> {
         let marker = Marker::from_u8(*slice::part::<u8>(bytes, at)?);
         let u8_at = |at: usize| number::<1>(bytes, at).map(|[n]| usize::from(n));

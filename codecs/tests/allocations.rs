@@ -17,6 +17,7 @@ use tickwire_codecs::{
 
 #[path = "../benches/contenders/mod.rs"]
 #[expect(
+    dead_code,
     unused_imports,
     unreachable_pub,
     reason = "shared with the benchmark, which uses the rest of it"

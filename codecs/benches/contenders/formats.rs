@@ -12,6 +12,8 @@ use tickwire_codecs::{
         Engine, Fix, Var,
         wincode::{fix, var},
     },
+    cbor::Cbor,
+    msgpack::Msgpack,
 };
 
 const LIMITS: &Limits = &Limits::FEED;
@@ -233,11 +235,13 @@ macro_rules! rivals {
                 .expect("a message")
                 .total()
         });
+        let wires: Vec<_> = messages.iter().map(views::msgpack_wire).collect();
         add(
-            "tickwire msgpack",
-            messages.iter().map(views::msgpack_wire).collect(),
-            views::msgpack,
+            "tickwire msgpack reader",
+            wires.clone(),
+            views::take::<Msgpack, $ty<'_>>,
         );
+        add("tickwire msgpack node", wires, views::node::<Msgpack>);
         let wires = messages
             .iter()
             .map(|m| rmp_serde::to_vec(m).expect("a message"))
@@ -247,11 +251,13 @@ macro_rules! rivals {
                 .expect("a message")
                 .total()
         });
+        let wires: Vec<_> = messages.iter().map(views::cbor_wire).collect();
         add(
-            "tickwire cbor",
-            messages.iter().map(views::cbor_wire).collect(),
-            views::cbor,
+            "tickwire cbor reader",
+            wires.clone(),
+            views::take::<Cbor, $ty<'_>>,
         );
+        add("tickwire cbor node", wires, views::node::<Cbor>);
         let wires = messages
             .iter()
             .map(|m| minicbor::to_vec(m).expect("a message"))

@@ -5,7 +5,7 @@ use super::tape::{Bbo, Depth, Level, Total, Trade, total};
 use tickwire_codecs::{
     Codec, DecodeError, Encode, EncodeError, Limits, Wire, WireId, be,
     cbor::Cbor,
-    document::{Build, Format, Node, Writer},
+    document::{Build, Format, Node, Reader, Writer},
     family,
     itch::{AddOrder, Head, Itch50, Message, Price4, Side},
     le,
@@ -282,12 +282,64 @@ pub fn cbor_wire(m: &impl Build) -> Vec<u8> {
     bytes::<Cbor>(m)
 }
 
-pub fn msgpack(wire: &[u8]) -> u64 {
-    sum(Msgpack::view(wire, LIMITS).expect("a message"))
+/// A message taken item by item.
+pub trait Take {
+    fn take<F: Format>(document: &mut Reader<'_, F>) -> Result<u64, DecodeError>;
 }
 
-pub fn cbor(wire: &[u8]) -> u64 {
-    sum(Cbor::view(wire, LIMITS).expect("a message"))
+impl Take for Bbo<'_> {
+    fn take<F: Format>(d: &mut Reader<'_, F>) -> Result<u64, DecodeError> {
+        fields(d.array()?, 9)?;
+        let ids = [d.int()?, d.int()?];
+        let exponents = [d.int()? as i8, d.int()? as i8];
+        let numbers = [ids[0], ids[1], d.int()?, d.int()?, d.int()?, d.int()?];
+        Ok(total(&numbers, exponents, d.str()?))
+    }
+}
+
+impl Take for Trade<'_> {
+    fn take<F: Format>(d: &mut Reader<'_, F>) -> Result<u64, DecodeError> {
+        Bbo::take(d)
+    }
+}
+
+impl Take for Depth<'_> {
+    fn take<F: Format>(d: &mut Reader<'_, F>) -> Result<u64, DecodeError> {
+        fields(d.array()?, 8)?;
+        let ids = [d.int()?, d.int()?, d.int()?];
+        let exponents = [d.int()? as i8, d.int()? as i8];
+        let mut levels = 0u64;
+        for _side in 0..2 {
+            for _ in 0..d.array()? {
+                fields(d.array()?, 2)?;
+                levels = levels.wrapping_add(d.int()?.cast_unsigned());
+                levels = levels.wrapping_add(d.int()?.cast_unsigned());
+            }
+        }
+        Ok(total(&ids, exponents, d.str()?).wrapping_add(levels))
+    }
+}
+
+fn fields(got: u32, want: u32) -> Result<(), DecodeError> {
+    if got == want {
+        Ok(())
+    } else {
+        Err(DecodeError::wrong(0, "fields", got.into()))
+    }
+}
+
+pub fn take<F: Format, T: Take>(wire: &[u8]) -> u64 {
+    let mut document = Reader::<F>::new(wire, LIMITS).expect("a message");
+    let total = T::take(&mut document).expect("a message");
+    document.finish().expect("no more");
+    total
+}
+
+pub fn node<F: Format>(wire: &[u8]) -> u64
+where
+    for<'a> F: Codec<View<'a> = Node<'a, F>>,
+{
+    sum(F::view(wire, LIMITS).expect("a message"))
 }
 
 /// One pass over all items.

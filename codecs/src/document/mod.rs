@@ -1,8 +1,9 @@
 //! Self-describing documents: what MessagePack and CBOR have in common.
 //!
-//! A document is checked whole in `view` (lengths, nesting, item count, UTF-8); after that a
-//! [`Node`] walks it without allocating. A type that implements [`Build`] can be written in either
-//! format.
+//! Two ways to read. `view` checks a document whole (lengths, nesting, item count, UTF-8) and gives
+//! its root [`Node`], to be looked around in without allocating. A [`Reader`] takes a document whose
+//! shape is known, item by item, and checks as it goes: one pass, for the hot path. A type that
+//! implements [`Build`] can be written in either format.
 //!
 //! ```
 //! use tickwire_codecs::{Encode, EncodeError, document::{Build, Format, Writer}};
@@ -26,10 +27,12 @@
 //! ```
 
 mod node;
+mod read;
 mod walk;
 mod write;
 
 pub use node::{Entries, Items, Node, Value};
+pub use read::Reader;
 pub use write::{Build, Writer};
 
 use crate::{Codec, DecodeError, EncodeError, Limits};
@@ -95,9 +98,14 @@ pub(crate) fn view<'a, F: Format>(
     limits: &Limits,
 ) -> Result<Node<'a, F>, DecodeError> {
     limits.check_msg(bytes.len())?;
-    let end = walk::walk::<F>(bytes, 0, limits)?;
+    let (head, next) = F::head(bytes, 0)?;
+    let end = walk::inside::<F>(bytes, 0, &head, next, limits)?;
     if end < bytes.len() {
         return Err(DecodeError::trailing(end, bytes.len() - end));
     }
-    Ok(Node::checked(bytes))
+    Ok(Node::whole(
+        bytes,
+        head,
+        bytes.get(next..).unwrap_or_default(),
+    ))
 }

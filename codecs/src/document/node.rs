@@ -8,6 +8,9 @@ use core::{fmt, marker::PhantomData};
 pub struct Node<'a, F> {
     /// Exactly this item.
     bytes: &'a [u8],
+    /// Its head, and what lies behind it.
+    head: Head<'a>,
+    inside: &'a [u8],
     format: PhantomData<fn() -> F>,
 }
 
@@ -46,10 +49,30 @@ pub enum Value<'a, F> {
 }
 
 impl<'a, F: Format> Node<'a, F> {
-    /// A node of bytes that `walk` accepted as exactly one item.
-    pub(super) const fn checked(bytes: &'a [u8]) -> Self {
+    /// The node at the start of bytes that `walk` accepted, and the bytes behind it.
+    #[inline]
+    pub(super) fn first(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (head, next) = F::head(bytes, 0).ok()?;
+        let end = walk::inside::<F>(bytes, 0, &head, next, &walk::CHECKED).ok()?;
+        let (bytes, rest) = bytes.split_at_checked(end)?;
+        let inside = bytes.get(next..)?;
+        Some((
+            Self {
+                bytes,
+                head,
+                inside,
+                format: PhantomData,
+            },
+            rest,
+        ))
+    }
+
+    /// The node of bytes that `walk` accepted as exactly one item.
+    pub(super) const fn whole(bytes: &'a [u8], head: Head<'a>, inside: &'a [u8]) -> Self {
         Self {
             bytes,
+            head,
+            inside,
             format: PhantomData,
         }
     }
@@ -60,19 +83,15 @@ impl<'a, F: Format> Node<'a, F> {
         self.bytes
     }
 
-    pub(super) fn head(self) -> (Head<'a>, &'a [u8]) {
-        match F::head(self.bytes, 0) {
-            Ok((head, next)) => (head, self.bytes.get(next..).unwrap_or_default()),
-            // The bytes were checked: cannot come here.
-            Err(_) => (Head::Nil, &[]),
-        }
+    pub(super) const fn head(&self) -> &Head<'a> {
+        &self.head
     }
 
     /// What the item holds.
     #[must_use]
     pub fn value(self) -> Value<'a, F> {
-        let (head, inside) = self.head();
-        match head {
+        let inside = self.inside;
+        match self.head {
             Head::Nil | Head::Break => Value::Nil,
             Head::Undefined => Value::Undefined,
             Head::Bool(value) => Value::Bool(value),
@@ -88,7 +107,11 @@ impl<'a, F: Format> Node<'a, F> {
                 pairs.map(|pairs| pairs.saturating_mul(2)),
             ))),
             Head::Ext(kind, value) => Value::Ext(kind, value),
-            Head::Tag(tag) => Value::Tag(tag, Self::checked(inside)),
+            Head::Tag(tag) => match Self::first(inside) {
+                Some((node, _)) => Value::Tag(tag, node),
+                // The bytes were checked: cannot come here.
+                None => Value::Nil,
+            },
             Head::Simple(value) => Value::Simple(value),
         }
     }
@@ -96,7 +119,7 @@ impl<'a, F: Format> Node<'a, F> {
     /// An integer that fits u64.
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
-        match self.head().0 {
+        match self.head {
             Head::Uint(value) => Some(value),
             _ => None,
         }
@@ -105,7 +128,7 @@ impl<'a, F: Format> Node<'a, F> {
     /// An integer that fits i64.
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
-        match self.head().0 {
+        match self.head {
             Head::Uint(value) => i64::try_from(value).ok(),
             Head::Nint(value) => i64::try_from(value).ok().map(|value| -1 - value),
             _ => None,
@@ -115,7 +138,7 @@ impl<'a, F: Format> Node<'a, F> {
     /// A float of either width.
     #[must_use]
     pub fn as_f64(self) -> Option<f64> {
-        match self.head().0 {
+        match self.head {
             Head::Float32(value) => Some(value.into()),
             Head::Float64(value) => Some(value),
             _ => None,
@@ -125,7 +148,7 @@ impl<'a, F: Format> Node<'a, F> {
     /// True or false.
     #[must_use]
     pub fn as_bool(self) -> Option<bool> {
-        match self.head().0 {
+        match self.head {
             Head::Bool(value) => Some(value),
             _ => None,
         }
@@ -134,7 +157,7 @@ impl<'a, F: Format> Node<'a, F> {
     /// Text.
     #[must_use]
     pub fn as_str(self) -> Option<&'a str> {
-        match self.head().0 {
+        match self.head {
             Head::Str(value) => Some(value),
             _ => None,
         }
@@ -143,7 +166,7 @@ impl<'a, F: Format> Node<'a, F> {
     /// Bytes.
     #[must_use]
     pub fn as_bin(self) -> Option<&'a [u8]> {
-        match self.head().0 {
+        match self.head {
             Head::Bin(value) => Some(value),
             _ => None,
         }
@@ -243,18 +266,17 @@ impl<F> fmt::Debug for Items<'_, F> {
 impl<'a, F: Format> Iterator for Items<'a, F> {
     type Item = Node<'a, F>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.left {
             Some(0) => return None,
             Some(left) => *left -= 1,
-            // The bytes were checked, so a break ends them.
-            None if matches!(F::head(self.bytes, 0), Ok((Head::Break, _)) | Err(_)) => return None,
             None => {}
         }
-        let end = walk::walk::<F>(self.bytes, 0, &walk::CHECKED).ok()?;
-        let (item, rest) = self.bytes.split_at_checked(end)?;
+        // Without a count a break ends the items, and is no node.
+        let (node, rest) = Node::first(self.bytes)?;
         self.bytes = rest;
-        Some(Node::checked(item))
+        Some(node)
     }
 }
 

@@ -243,7 +243,7 @@ impl<'o, F: Format> Writer<'o, F> {
             Value::Bin(value) => self.bin(value),
             Value::Str(value) => self.str(value),
             Value::Ext(kind, value) => self.ext(kind, value),
-            _ => self.item(&node.head().0, &[], 0),
+            _ => self.item(node.head(), &[], 0),
         }
     }
 }
