@@ -335,9 +335,9 @@ pub fn take<F: Format, T: Take>(wire: &[u8]) -> u64 {
     total
 }
 
-pub fn node<F: Format>(wire: &[u8]) -> u64
+pub fn node<F>(wire: &[u8]) -> u64
 where
-    for<'a> F: Codec<View<'a> = Node<'a, F>>,
+    for<'a> F: Format<View<'a> = Node<'a, F>>,
 {
     sum(F::view(wire, LIMITS).expect("a message"))
 }

@@ -1,15 +1,11 @@
 //! MessagePack and CBOR: the standards' vectors, a model, damage, limits.
 
 use crate::common::{WIDE, encode, json, mangle, poke, refuses_other_lengths, torture};
-use proptest::prelude::*;
 use tickwire_codecs::{
-    Codec, DecodeError, Encode, EncodeError, Limits,
-    cbor::Cbor,
-    document::{Build, Format, Node, Value, Writer},
-    msgpack::Msgpack,
+    Codec, DecodeError, Encode, EncodeError, Limits, cbor::Cbor, document::Writer, msgpack::Msgpack,
 };
 
-fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     (0..text.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
@@ -19,7 +15,7 @@ fn hex(text: &str) -> Vec<u8> {
 /// RFC 8949 appendix A: encoded form, and the value in JSON (floats of half and single precision with
 /// the fewest digits that single precision needs; the RFC prints more). `true` where the form is the preferred
 /// one, so that our writer must give it back.
-const RFC8949: &[(&str, &str, bool)] = &[
+pub(crate) const RFC8949: &[(&str, &str, bool)] = &[
     ("00", "0", true),
     ("01", "1", true),
     ("0a", "10", true),
@@ -255,7 +251,7 @@ fn errors_say_where() {
 
 /// MessagePack specification, "Formats" (msgpack/msgpack spec.md): one of each, at the edge of its
 /// range, in the shortest form.
-fn msgpack_fixtures() -> Vec<Vec<u8>> {
+pub(crate) fn msgpack_fixtures() -> Vec<Vec<u8>> {
     let long = |head: &str, len: usize| [hex(head), vec![b'x'; len]].concat();
     let many = |head: &str, len: usize| [hex(head), vec![0xc0; len]].concat();
     vec![
@@ -433,163 +429,4 @@ fn the_writer_refuses_what_would_not_read_back() {
     ));
     let mut out = Writer::<Cbor>::new(&mut wire[..2]);
     assert!(matches!(out.str("abc"), Err(EncodeError::Room { .. })));
-}
-
-/// The dumb model: a document as a tree on the heap.
-#[derive(Clone, PartialEq, Debug)]
-enum Doc {
-    Nil,
-    Bool(bool),
-    Int(i64),
-    Uint(u64),
-    Float(u64),
-    Str(String),
-    Bin(Vec<u8>),
-    Array(Vec<Doc>),
-    Map(Vec<(Doc, Doc)>),
-}
-
-impl Build for Doc {
-    fn build<F: Format>(&self, out: &mut Writer<'_, F>) -> Result<(), EncodeError> {
-        match self {
-            Self::Nil => out.nil(),
-            Self::Bool(value) => out.bool(*value),
-            Self::Int(value) => out.int(*value),
-            Self::Uint(value) => out.uint(*value),
-            Self::Float(bits) => out.f64(f64::from_bits(*bits)),
-            Self::Str(value) => out.str(value),
-            Self::Bin(value) => out.bin(value),
-            Self::Array(items) => {
-                out.array(items.len() as u32)?;
-                return items.iter().try_for_each(|item| item.build(out));
-            }
-            Self::Map(pairs) => {
-                out.map(pairs.len() as u32)?;
-                return pairs.iter().try_for_each(|(key, value)| {
-                    key.build(out)?;
-                    value.build(out)
-                });
-            }
-        }
-        .map(|_| ())
-    }
-}
-
-fn read<F: Format>(node: Node<'_, F>) -> Doc {
-    match node.value() {
-        Value::Nil => Doc::Nil,
-        Value::Bool(value) => Doc::Bool(value),
-        Value::Uint(value) => i64::try_from(value).map_or(Doc::Uint(value), Doc::Int),
-        Value::Nint(_) => Doc::Int(node.as_i64().unwrap()),
-        Value::Float32(value) => Doc::Float(f64::from(value).to_bits()),
-        Value::Float64(value) => Doc::Float(value.to_bits()),
-        Value::Str(value) => Doc::Str(value.into()),
-        Value::Bin(value) => Doc::Bin(value.into()),
-        Value::Array(items) => Doc::Array(items.map(read).collect()),
-        Value::Map(pairs) => Doc::Map(pairs.map(|(key, value)| (read(key), read(value))).collect()),
-        other => panic!("{other:?} is not in the model"),
-    }
-}
-
-fn docs() -> impl Strategy<Value = Doc> {
-    let leaf = prop_oneof![
-        Just(Doc::Nil),
-        any::<bool>().prop_map(Doc::Bool),
-        any::<i64>().prop_map(Doc::Int),
-        (-300..300i64).prop_map(Doc::Int),
-        (u64::MAX / 2 + 1..=u64::MAX).prop_map(Doc::Uint),
-        any::<f64>()
-            .prop_filter("NaN is made canonical", |f| !f.is_nan())
-            .prop_map(|f| Doc::Float(f.to_bits())),
-        any::<i16>().prop_map(|i| Doc::Float((f64::from(i) / 4.0).to_bits())),
-        ".{0,40}".prop_map(Doc::Str),
-        prop::collection::vec(any::<u8>(), 0..300).prop_map(Doc::Bin),
-    ];
-    leaf.prop_recursive(5, 60, 20, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..20).prop_map(Doc::Array),
-            prop::collection::vec((inner.clone(), inner), 0..18).prop_map(Doc::Map),
-        ]
-    })
-}
-
-/// Documents the model's strategy makes, the same ones in every run.
-fn generated<F: Format>() -> impl Iterator<Item = Vec<u8>> {
-    use proptest::{strategy::ValueTree, test_runner::TestRunner};
-    let mut runner = TestRunner::deterministic();
-    (0..300).map(move |_| encode_once::<F>(&docs().new_tree(&mut runner).unwrap().current()))
-}
-
-/// Whether an independent decoder's value can be compared: not where a map has a key twice or one
-/// that Python cannot hash.
-fn comparable<F: Format>(node: Node<'_, F>) -> bool {
-    match node.value() {
-        Value::Array(mut items) => items.all(comparable),
-        Value::Map(entries) => {
-            let keys: Option<Vec<&str>> = entries.map(|(key, _)| key.as_str()).collect();
-            let mut keys = keys.unwrap_or_else(|| vec!["", ""]);
-            keys.sort_unstable();
-            let twice = keys.windows(2).any(|pair| pair[0] == pair[1]);
-            !twice && entries.into_iter().all(|(_, value)| comparable(value))
-        }
-        Value::Tag(_, _) | Value::Ext(-1, _) => false,
-        _ => true,
-    }
-}
-
-/// CBOR for independent decoders: the RFC's vectors and generated documents.
-pub(crate) fn cbor_samples() -> Vec<Vec<u8>> {
-    let vectors = RFC8949.iter().map(|(wire, ..)| hex(wire));
-    let all = vectors.chain(generated::<Cbor>());
-    all.filter(|wire| comparable(Cbor::view(wire, &WIDE).unwrap()))
-        .collect()
-}
-
-/// MessagePack for independent decoders.
-pub(crate) fn msgpack_samples() -> Vec<Vec<u8>> {
-    let all = msgpack_fixtures().into_iter().chain(generated::<Msgpack>());
-    all.filter(|wire| comparable(Msgpack::view(wire, &WIDE).unwrap()))
-        .collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
-
-    #[test]
-    fn documents_come_back_from_both_formats(doc in docs()) {
-        let msgpack = encode_once::<Msgpack>(&doc);
-        let view = Msgpack::view(&msgpack, &WIDE).unwrap();
-        prop_assert_eq!(&read(view), &doc);
-        prop_assert_eq!(view.bytes(), &msgpack[..]);
-        let cbor = encode_once::<Cbor>(&doc);
-        prop_assert_eq!(&read(Cbor::view(&cbor, &WIDE).unwrap()), &doc);
-        // From one format to the other, view to bytes.
-        prop_assert_eq!(encode_once::<Cbor>(&view), cbor);
-    }
-
-    #[test]
-    fn any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        poke::<Msgpack>(&bytes);
-        poke::<Cbor>(&bytes);
-    }
-
-    #[test]
-    fn damaged_documents_never_panic(
-        doc in docs(), at in any::<prop::sample::Index>(), value in any::<u8>(),
-    ) {
-        let mut wire = encode_once::<Msgpack>(&doc);
-        let at_byte = at.index(wire.len());
-        wire[at_byte] = value;
-        poke::<Msgpack>(&wire);
-        let mut wire = encode_once::<Cbor>(&doc);
-        let at_byte = at.index(wire.len());
-        wire[at_byte] = value;
-        poke::<Cbor>(&wire);
-    }
-}
-
-fn encode_once<F: Format>(value: &impl Build) -> Vec<u8> {
-    let mut wire = vec![0; Encode::<F>::encoded_len(value)];
-    assert_eq!(Encode::<F>::encode(value, &mut wire), Ok(wire.len()));
-    wire
 }

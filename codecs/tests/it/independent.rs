@@ -4,7 +4,7 @@
 
 use crate::{
     common::{WIDE, json, recorded},
-    documents, itch,
+    itch, model,
 };
 use flate2::read::GzDecoder;
 use std::{
@@ -94,7 +94,7 @@ fn independent_decoders_read_the_same() {
         line::<Itch50>(&mut lines, "itch", &wire);
         itch_count += 1;
     }
-    let (cbor, msgpack) = (documents::cbor_samples(), documents::msgpack_samples());
+    let (cbor, msgpack) = (model::cbor_samples(), model::msgpack_samples());
     cbor.iter()
         .for_each(|wire| line::<Cbor>(&mut lines, "cbor", wire));
     msgpack

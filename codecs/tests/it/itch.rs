@@ -192,7 +192,7 @@ fn built_messages_read_back() {
         panic!("not an F")
     };
     assert_eq!(view.side.known(), Some(Side::Sell));
-    assert_eq!(view.price.decimal(), Decimal::new(401_23, -2));
+    assert_eq!(view.price.decimal(), Decimal::new(40_123, -2));
     assert_eq!(
         json(&view),
         r#"{"type":"AddOrderMpid","stock_locate":13,"tracking_number":2,"timestamp":34200123456789,"order_reference":99,"side":"S","shares":700,"stock":"MSFT","price":"401.2300","attribution":"NSDQ"}"#
