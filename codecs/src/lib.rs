@@ -1,4 +1,4 @@
-//! Zero-copy views of trading and IoT wire formats, over plain slices.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![no_std]
 
