@@ -66,16 +66,19 @@ impl ToJson for f32 {
 impl ToJson for str {
     fn to_json(&self, out: &mut dyn Write) -> fmt::Result {
         out.write_char('"')?;
-        for c in self.chars() {
-            match c {
-                '"' => out.write_str("\\\"")?,
-                '\\' => out.write_str("\\\\")?,
-                '\n' => out.write_str("\\n")?,
-                c if (c as u32) < 0x20 || c as u32 == 0x7f => write!(out, "\\u{:04x}", c as u32)?,
-                c => out.write_char(c)?,
-            }
-        }
+        self.chars().try_for_each(|c| escaped(out, c))?;
         out.write_char('"')
+    }
+}
+
+/// Writes one character of the inside of a JSON string (RFC 8259 section 7).
+pub(crate) fn escaped(out: &mut dyn Write, c: char) -> fmt::Result {
+    match c {
+        '"' => out.write_str("\\\""),
+        '\\' => out.write_str("\\\\"),
+        '\n' => out.write_str("\\n"),
+        c if (c as u32) < 0x20 || c as u32 == 0x7f => write!(out, "\\u{:04x}", c as u32),
+        c => out.write_char(c),
     }
 }
 

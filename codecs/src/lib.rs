@@ -23,6 +23,8 @@ mod held;
 pub mod itch;
 pub mod json;
 mod limits;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
 #[cfg(feature = "msgpack")]
 pub mod msgpack;
 mod offer;

@@ -11,6 +11,7 @@ use tickwire_codecs::{
     },
     cbor::Cbor,
     itch::{Itch50, ItchFile, MoldUdp64, SoupBinTcp},
+    mqtt::Mqtt5,
     msgpack::Msgpack,
     telemetry::Telemetry,
 };
@@ -135,6 +136,13 @@ fn main() {
         &[
             b"\x82\xa1a\x93\x01\x02\xc0\xa1b\xc4\x02hi",
             b"\x91\x91\x91\x81\xa1k\xcb12345678",
+        ],
+    );
+    view::<Mqtt5>(
+        "mqtt",
+        &[
+            b"\x32\x0d\x00\x03a/b\x00\x0a\x03\x23\x00\x07xy",
+            b"\x82\x0f\x00\x0a\x00\x00\x03a/b\x01\x00\x03c/d\x02",
         ],
     );
     view::<Cbor>(

@@ -9,6 +9,7 @@ mod envelopes;
 mod independent;
 mod itch;
 mod model;
+mod mqtt;
 mod offer;
 mod recorded;
 mod stream;
