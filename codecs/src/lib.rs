@@ -28,6 +28,8 @@ pub mod mqtt;
 #[cfg(feature = "msgpack")]
 pub mod msgpack;
 mod offer;
+#[cfg(feature = "protobuf")]
+pub mod protobuf;
 pub mod slice;
 mod stream;
 #[cfg(feature = "telemetry")]

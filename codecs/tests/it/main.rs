@@ -11,6 +11,7 @@ mod itch;
 mod model;
 mod mqtt;
 mod offer;
+mod protobuf;
 mod recorded;
 mod stream;
 mod telemetry;
