@@ -1,2 +1,7 @@
-//! Simple Binary Encoding: XML schema to IR to Rust views.
-#![forbid(unsafe_code)]
+//! Simple Binary Encoding: XML schema to Rust views.
+mod error;
+pub mod ir;
+mod read;
+mod xml;
+pub use error::{Position, SchemaError};
+pub use ir::Schema;
