@@ -1,0 +1,11 @@
+//! Field types that several formats share: exact numbers, short text, wide timestamps, raw codes.
+
+mod chars;
+mod code;
+mod decimal;
+mod time48;
+
+pub use chars::Chars;
+pub use code::{Code, Known};
+pub use decimal::{Decimal, DecimalLe, FixedLe, ParseDecimalError};
+pub use time48::{U48Be, U48Le};
