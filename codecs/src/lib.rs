@@ -15,6 +15,8 @@ mod error;
 mod held;
 pub mod json;
 mod limits;
+#[cfg(feature = "sbe")]
+pub mod sbe;
 pub mod slice;
 mod stream;
 mod value;
