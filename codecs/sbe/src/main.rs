@@ -1,4 +1,5 @@
 //! x
 fn main() { 
-    for p in std::env::args().skip(1) { match tickwire_sbe::Schema::read(p.as_ref(), None) { Ok(s) => println!("{p} ok {}", s.messages.len()), Err(e) => println!("{e}") } }
+    let a: Vec<_> = std::env::args().skip(1).collect();
+    match tickwire_sbe::Schema::read(a[0].as_ref(), None) { Ok(s) => std::fs::write(&a[1], tickwire_sbe::rust_source(&s, "::tickwire_codecs")).unwrap(), Err(e) => println!("{e}") }
 }

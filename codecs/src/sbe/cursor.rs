@@ -134,26 +134,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A block of the wire's length as a `T` and what is behind it in the block.
+    /// A block of the wire's length: the `N` bytes of fields that every version has, and the rest.
     ///
     /// # Errors
-    /// [`DecodeError::Short`], or [`DecodeError::Wrong`] for a block too short for the fields that
-    /// every version has.
+    /// [`DecodeError::Short`], or [`DecodeError::Wrong`] for a block of less than `N` bytes.
     #[inline]
-    pub fn block<T: Wire>(&mut self, block_length: u32) -> Result<(&'a T, &'a [u8]), DecodeError> {
+    pub fn block<const N: usize>(
+        &mut self,
+        block_length: u32,
+    ) -> Result<(&'a [u8; N], &'a [u8]), DecodeError> {
         let at = self.at();
         let block = self.take(block_length as usize)?;
-        T::ref_from_prefix(block)
-            .map_err(|_| DecodeError::wrong(at, "blockLength", u64::from(block_length)))
-    }
-
-    /// Steps over a block of which no field is known.
-    ///
-    /// # Errors
-    /// [`DecodeError::Short`].
-    #[inline]
-    pub fn skip(&mut self, block_length: u32) -> Result<&'a [u8], DecodeError> {
-        self.take(block_length as usize)
+        block
+            .split_first_chunk()
+            .ok_or_else(|| DecodeError::wrong(at, "blockLength", u64::from(block_length)))
     }
 
     /// Variable data behind a length of type `L`.

@@ -19,16 +19,24 @@
 
 mod cursor;
 mod group;
+mod macros;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod wire;
 mod writer;
 
+#[doc(hidden)]
+pub use crate::{
+    __sbe_debug_known as debug_known, __sbe_debug_set as debug_set, __sbe_debug_view as debug_view,
+    __sbe_default as default, __sbe_encode_builder as encode_builder,
+    __sbe_message_view as message_view,
+};
 pub use cursor::{Cursor, Scope, close, open, peek};
 pub use group::{Entry, Group, GroupIter, Rows, RowsIter};
 pub use tally::{SizePrefix, Tally, Unknown};
 pub use wire::{
-    Dimension, Header, Length, View, Wire, added, range, some, some_chars, some_f32, some_f64,
+    Dimension, Header, Length, View, Wire, added, added_ref, at, bytes, chars, debug_fields, range,
+    some, some_chars, some_f32, some_f64,
 };
 pub use writer::{Put, Stamp, Writer, data_len, group_len, message_len, rows_len, write_message};

@@ -1,5 +1,7 @@
 //! The parts whose layout a schema chooses, as traits that generated structs implement.
 
+use core::fmt;
+
 use crate::{Chars, EncodeError};
 use zerocopy::{ByteOrder, FromBytes, Immutable, IntoBytes, KnownLayout, U16, U32, Unaligned};
 
@@ -86,15 +88,38 @@ impl<O: ByteOrder + 'static> Length for U32<O> {
 /// What every generated view of a message offers beside its fields; a trait, so that no name of a
 /// schema can collide with it.
 pub trait View<'a>: Copy {
-    /// The fixed fields that every version has, as they are on the wire.
-    type Root: Wire;
-
     /// The whole message with its header.
     fn wire(&self) -> &'a [u8];
     /// The sender's schema version.
     fn acting_version(&self) -> u32;
-    /// The fixed fields that every version has, as they are on the wire.
-    fn root(&self) -> &'a Self::Root;
+}
+
+/// The field at offset `AT` of a block whose length has been checked.
+#[inline]
+pub fn at<T: Wire, const AT: usize, const N: usize>(block: &[u8; N]) -> T {
+    const { assert!(AT + size_of::<T>() <= N, "the field ends inside its block") };
+    match block.get(AT..).map(T::read_from_prefix) {
+        Some(Ok((value, _))) => value,
+        _ => T::new_zeroed(), // never: see the assertion
+    }
+}
+
+/// As [`at`] for bytes, lent where they stand.
+#[inline]
+#[must_use]
+pub fn bytes<const L: usize, const AT: usize, const N: usize>(block: &[u8; N]) -> &[u8; L] {
+    const { assert!(AT + L <= N, "the field ends inside its block") };
+    match block.get(AT..).and_then(|b| b.first_chunk()) {
+        Some(bytes) => bytes,
+        None => &[0; L], // never: see the assertion
+    }
+}
+
+/// As [`at`] for text, lent where it stands.
+#[inline]
+#[must_use]
+pub fn chars<const L: usize, const AT: usize, const N: usize>(block: &[u8; N]) -> &Chars<L> {
+    zerocopy::transmute_ref!(bytes::<L, AT, N>(block))
 }
 
 /// A value, or `None` where it is the schema's null value.
@@ -132,7 +157,14 @@ pub fn some_chars<const N: usize>(value: &Chars<N>) -> Option<&Chars<N>> {
 /// every version has. `None` where the sender's version or its block does not reach that far.
 #[inline]
 #[must_use]
-pub fn added<T: Wire>(tail: &[u8], at: usize, version: u32, since: u32) -> Option<&T> {
+pub fn added<T: Wire>(tail: &[u8], at: usize, version: u32, since: u32) -> Option<T> {
+    added_ref::<T>(tail, at, version, since).copied()
+}
+
+/// As [`added`], lent where it stands.
+#[inline]
+#[must_use]
+pub fn added_ref<T: Wire>(tail: &[u8], at: usize, version: u32, since: u32) -> Option<&T> {
     if version < since {
         return None;
     }
@@ -149,4 +181,18 @@ pub fn range(what: &'static str, got: usize) -> EncodeError {
         what,
         got: got as u64,
     }
+}
+
+/// `Debug` of a view: its fields by name.
+#[doc(hidden)]
+pub fn debug_fields(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    fields: &[(&str, &dyn fmt::Debug)],
+) -> fmt::Result {
+    let mut debug = f.debug_struct(name);
+    for (field, value) in fields {
+        debug.field(field, value);
+    }
+    debug.finish()
 }

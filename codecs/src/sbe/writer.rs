@@ -1,8 +1,8 @@
 //! Writing from front to back into the send buffer.
 
-use zerocopy::IntoBytes;
+use zerocopy::{Immutable, IntoBytes};
 
-use super::wire::{Dimension, Header, Length, Wire, range};
+use super::wire::{Dimension, Header, Length, range};
 use crate::EncodeError;
 
 /// The part of the send buffer not yet written.
@@ -27,7 +27,7 @@ pub trait Put {
 /// Bytes of a group of wire structs with their dimension.
 #[inline]
 #[must_use]
-pub fn rows_len<D: Dimension, E: Wire>(entries: &[E], block_length: u32) -> usize {
+pub fn rows_len<D: Dimension, E: IntoBytes + Immutable>(entries: &[E], block_length: u32) -> usize {
     size_of::<D>().saturating_add(entries.len().saturating_mul(block_length as usize))
 }
 
@@ -98,7 +98,7 @@ impl<'o> Writer<'o> {
     /// # Errors
     /// [`EncodeError::Room`].
     #[inline]
-    pub fn value<T: Wire>(&mut self, value: &T) -> Result<(), EncodeError> {
+    pub fn value<T: IntoBytes + Immutable>(&mut self, value: &T) -> Result<(), EncodeError> {
         self.bytes(value.as_bytes())
     }
 
@@ -107,7 +107,11 @@ impl<'o> Writer<'o> {
     /// # Errors
     /// [`EncodeError::Room`].
     #[inline]
-    pub fn block<T: Wire>(&mut self, value: &T, block_length: u32) -> Result<(), EncodeError> {
+    pub fn block<T: IntoBytes + Immutable>(
+        &mut self,
+        value: &T,
+        block_length: u32,
+    ) -> Result<(), EncodeError> {
         self.value(value)?;
         self.zeros((block_length as usize).saturating_sub(size_of::<T>()))
     }
@@ -127,7 +131,7 @@ impl<'o> Writer<'o> {
     /// # Errors
     /// [`EncodeError::Room`], [`EncodeError::Range`].
     #[inline]
-    pub fn rows<D: Dimension, E: Wire>(
+    pub fn rows<D: Dimension, E: IntoBytes + Immutable>(
         &mut self,
         entries: &[E],
         block_length: u32,
