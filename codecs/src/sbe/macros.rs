@@ -6,6 +6,7 @@
 macro_rules! __sbe_debug_known {
     ($raw:ident, $name:literal) => {
         impl ::core::fmt::Debug for $raw {
+            #[inline]
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 match self.known() {
                     Some(known) => ::core::fmt::Debug::fmt(&known, f),
@@ -22,6 +23,7 @@ macro_rules! __sbe_debug_known {
 macro_rules! __sbe_debug_set {
     ($set:ident, $name:literal, [$($flag:ident),*]) => {
         impl ::core::fmt::Debug for $set {
+            #[inline]
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 ::core::write!(f, "{}({:#x}", $name, self.bits())?;
                 $(if self.contains(Self::$flag) {
@@ -71,6 +73,7 @@ macro_rules! __sbe_message_view {
 macro_rules! __sbe_debug_view {
     ($view:ident, [$($field:ident),*]) => {
         impl ::core::fmt::Debug for $view<'_> {
+            #[inline]
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 let fields: &[(&str, &dyn ::core::fmt::Debug)] =
                     &[$((::core::stringify!($field), &self.$field())),*];
@@ -87,6 +90,7 @@ macro_rules! __sbe_default {
     ($name:ident, {$($field:ident: $value:expr),* $(,)?}) => {
         impl ::core::default::Default for $name {
             /// Optional fields at their null values, everything else zero.
+            #[inline]
             fn default() -> Self {
                 Self { $($field: $value),* }
             }

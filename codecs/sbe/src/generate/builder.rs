@@ -20,32 +20,12 @@ impl Generation<'_> {
         if !by_struct {
             self.builder_struct(body, names, has_root);
         }
-        let mut len = body.block_length.to_string();
-        let mut puts = vec![match has_root {
-            true if by_struct => format!("w.block(self, {})?;", body.block_length),
-            true => format!("w.block(&self.root, {})?;", body.block_length),
-            false => format!("w.zeros({})?;", body.block_length),
-        }];
-        let idents = Self::builder_idents(body);
-        for ((group, names), ident) in body.groups.iter().zip(&names.groups).zip(&idents) {
-            let dimension = &self.names.composites[group.dimension];
-            let n = group.body.block_length;
-            if writes_rows(group) {
-                len += &format!(" + rt::rows_len::<{dimension}, {}>(self.{ident}, {n})", names.root);
-                puts.push(format!("w.rows::<{dimension}, _>(self.{ident}, {n})?;"));
-            } else {
-                len += &format!(" + rt::group_len::<{dimension}, _>(self.{ident})");
-                puts.push(format!("w.group::<{dimension}, _>(self.{ident}, {n})?;"));
-            }
-        }
-        for (data, ident) in body.data.iter().zip(idents.iter().skip(body.groups.len())) {
-            let bytes = if data.text { format!("self.{ident}.as_bytes()") } else { format!("self.{ident}") };
-            len += &format!(" + rt::data_len::<{}>({bytes})", wire_prim(data.length));
-            puts.push(format!("w.data::<{}>({bytes})?;", wire_prim(data.length)));
-        }
+        let (len, puts) = self.parts(body, names, by_struct);
+        let len = if len.is_empty() { "0".to_owned() } else { len.join(" + ") };
+        let writer = if puts.is_empty() { "_" } else { "w" };
         self.out.line(&format!("impl rt::Put for {ty}{params} {{"));
-        self.out.line(&format!("fn wire_len(&self) -> usize {{ {len} }}"));
-        self.out.line("fn put(&self, w: &mut rt::Writer<'_>) -> Result<(), tw::EncodeError> {");
+        self.out.line(&format!("#[inline] fn wire_len(&self) -> usize {{ {len} }}"));
+        self.out.line(&format!("#[inline] fn put(&self, {writer}: &mut rt::Writer<'_>) -> Result<(), tw::EncodeError> {{"));
         for put in puts {
             self.out.line(&put);
         }
@@ -59,6 +39,38 @@ impl Generation<'_> {
             self.out.line(&line);
             self.out.blank();
         }
+    }
+
+    /// The summands of the length and the statements that write, in wire order.
+    fn parts(&self, body: &Body, names: &BodyNames, by_struct: bool) -> (Vec<String>, Vec<String>) {
+        let (mut len, mut puts) = (Vec::new(), Vec::new());
+        if body.block_length > 0 {
+            let n = body.block_length;
+            len.push(n.to_string());
+            puts.push(match (Block::new(body).fields.is_empty(), by_struct) {
+                (true, _) => format!("w.zeros({n})?;"),
+                (false, true) => format!("w.block(self, {n})?;"),
+                (false, false) => format!("w.block(&self.root, {n})?;"),
+            });
+        }
+        let idents = Self::builder_idents(body);
+        for ((group, names), ident) in body.groups.iter().zip(&names.groups).zip(&idents) {
+            let dimension = &self.names.composites[group.dimension];
+            let n = group.body.block_length;
+            if writes_rows(group) {
+                len.push(format!("rt::rows_len::<{dimension}, {}>(self.{ident}, {n})", names.root));
+                puts.push(format!("w.rows::<{dimension}, _>(self.{ident}, {n})?;"));
+            } else {
+                len.push(format!("rt::group_len::<{dimension}, _>(self.{ident})"));
+                puts.push(format!("w.group::<{dimension}, _>(self.{ident}, {n})?;"));
+            }
+        }
+        for (data, ident) in body.data.iter().zip(idents.iter().skip(body.groups.len())) {
+            let bytes = if data.text { format!("self.{ident}.as_bytes()") } else { format!("self.{ident}") };
+            len.push(format!("rt::data_len::<{}>({bytes})", wire_prim(data.length)));
+            puts.push(format!("w.data::<{}>({bytes})?;", wire_prim(data.length)));
+        }
+        (len, puts)
     }
 
     fn builder_idents(body: &Body) -> Vec<String> {

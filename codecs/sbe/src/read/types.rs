@@ -339,7 +339,9 @@ impl<'e> Types<'e> {
         }
         let mut description = attrs::text(elem, "description");
         if description.is_empty() {
-            description = resolved.description;
+            // The type's first sentence; the rest of it is about the type and not about this field.
+            let first = resolved.description.split_inclusive(". ").next().unwrap_or_default();
+            description = first.trim_end().to_owned();
         }
         Ok(Field {
             name: attrs::required(elem, "name")?.value.clone(),
