@@ -33,7 +33,11 @@ pub struct SchemaError {
 
 impl SchemaError {
     pub(crate) fn new(at: Position, found: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self { at, found: found.into(), expected: expected.into() }
+        Self {
+            at,
+            found: found.into(),
+            expected: expected.into(),
+        }
     }
 }
 

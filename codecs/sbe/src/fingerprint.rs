@@ -32,9 +32,20 @@ impl Schema {
     /// # Errors
     /// Only what `out` reports.
     pub fn canonical(&self, out: &mut impl Write) -> fmt::Result {
-        writeln!(out, "schema {} {} {} {:?}", self.package, self.id, self.version, self.byte_order)?;
+        writeln!(
+            out,
+            "schema {} {} {} {:?}",
+            self.package, self.id, self.version, self.byte_order
+        )?;
         for e in &self.enums {
-            writeln!(out, "enum {} {} {} {}", e.name, e.prim.name(), e.null, e.optional)?;
+            writeln!(
+                out,
+                "enum {} {} {} {}",
+                e.name,
+                e.prim.name(),
+                e.null,
+                e.optional
+            )?;
             for v in &e.values {
                 writeln!(out, "value {} {} {}", v.name, v.value, v.since)?;
             }
@@ -48,7 +59,11 @@ impl Schema {
         for c in &self.composites {
             writeln!(out, "composite {} {} {:?}", c.name, c.size, c.role)?;
             for m in &c.members {
-                writeln!(out, "member {} {} {} {:?} {:?}", m.name, m.offset, m.size, m.kind, m.presence)?;
+                writeln!(
+                    out,
+                    "member {} {} {} {:?} {:?}",
+                    m.name, m.offset, m.size, m.kind, m.presence
+                )?;
             }
         }
         for m in &self.messages {
@@ -62,14 +77,26 @@ impl Schema {
 fn body(body_: &Body, out: &mut impl Write) -> fmt::Result {
     writeln!(out, "block {}", body_.block_length)?;
     for f in &body_.fields {
-        writeln!(out, "field {} {:?} {} {} {} {:?} {:?}", f.name, f.id, f.since, f.offset, f.size, f.kind, f.presence)?;
+        writeln!(
+            out,
+            "field {} {:?} {} {} {} {:?} {:?}",
+            f.name, f.id, f.since, f.offset, f.size, f.kind, f.presence
+        )?;
     }
     for g in &body_.groups {
         writeln!(out, "group {} {} {} {}", g.name, g.id, g.since, g.dimension)?;
         body(&g.body, out)?;
     }
     for d in &body_.data {
-        writeln!(out, "data {} {} {} {} {}", d.name, d.id, d.since, d.length.name(), d.text)?;
+        writeln!(
+            out,
+            "data {} {} {} {} {}",
+            d.name,
+            d.id,
+            d.since,
+            d.length.name(),
+            d.text
+        )?;
     }
     writeln!(out, "end")
 }

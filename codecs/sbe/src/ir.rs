@@ -1,6 +1,8 @@
 //! The schema as the generator, the dynamic decoder and the differ see it: every type resolved,
 //! every offset computed, names as the schema spells them.
 
+use std::path::PathBuf;
+
 /// A resolved schema.
 #[derive(Clone, Debug)]
 pub struct Schema {
@@ -26,6 +28,8 @@ pub struct Schema {
     pub composites: Vec<Composite>,
     /// Messages in the order of the schema.
     pub messages: Vec<Message>,
+    /// Every file read: the schema, then what it includes.
+    pub files: Vec<PathBuf>,
 }
 
 /// Order of bytes in a number.
@@ -322,7 +326,10 @@ impl Prim {
 
     /// Whether it is `uint8`..`uint64`.
     pub fn is_unsigned(self) -> bool {
-        matches!(self, Self::Uint8 | Self::Uint16 | Self::Uint32 | Self::Uint64)
+        matches!(
+            self,
+            Self::Uint8 | Self::Uint16 | Self::Uint32 | Self::Uint64
+        )
     }
 
     /// Smallest and largest integer; `None` for floating point.

@@ -71,8 +71,8 @@ macro_rules! __sbe_message_view {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_debug_view {
-    ($view:ident, [$($field:ident),*]) => {
-        impl ::core::fmt::Debug for $view<'_> {
+    ($view:ident, $ty:ty, [$($field:ident),*]) => {
+        impl ::core::fmt::Debug for $ty {
             #[inline]
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 let fields: &[(&str, &dyn ::core::fmt::Debug)] =

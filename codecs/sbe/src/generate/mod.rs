@@ -18,8 +18,6 @@ struct Generation<'s> {
     names: Names,
     codecs_path: String,
     out: Source,
-    /// Groups around the one being written.
-    depth: usize,
 }
 
 /// The module of a schema, to be included in a `mod` of the user's choosing.
@@ -31,7 +29,6 @@ pub fn rust_source(schema: &Schema, codecs_path: &str) -> String {
         names: Names::new(schema),
         codecs_path: codecs_path.to_owned(),
         out: Source::default(),
-        depth: 0,
     };
     generation.file();
     generation.out.finish()
@@ -53,7 +50,8 @@ impl Generation<'_> {
         };
         self.out.line(&format!("use {path} as tw;"));
         // A schema may use neither numbers of several bytes nor every part of the runtime.
-        self.out.line("#[allow(unused_imports, reason = \"a schema may have single bytes only\")]");
+        self.out
+            .line("#[allow(unused_imports, reason = \"a schema may have single bytes only\")]");
         self.out.line(&format!("use {path}::{order} as w;"));
         self.out.line(&format!("use {path}::sbe as rt;"));
         self.out.line(&format!("use {path}::zerocopy as z;"));

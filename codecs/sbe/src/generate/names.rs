@@ -8,17 +8,36 @@ use crate::ir::{Body, Schema};
 
 /// What generated code itself calls by name, and the prelude it relies on.
 const TYPES_TAKEN: [&str; 21] = [
-    "AnyMessage", "Clone", "Copy", "Debug", "Default", "Eq", "Err", "From", "Message", "None", "Ok", "Option",
-    "PartialEq", "Result", "Self", "Some", "String", "Unknown", "Vec", "Box", "Into",
+    "AnyMessage",
+    "Clone",
+    "Copy",
+    "Debug",
+    "Default",
+    "Eq",
+    "Err",
+    "From",
+    "Message",
+    "None",
+    "Ok",
+    "Option",
+    "PartialEq",
+    "Result",
+    "Self",
+    "Some",
+    "String",
+    "Unknown",
+    "Vec",
+    "Box",
+    "Into",
 ];
 
 /// Every keyword, reserved ones too (Rust reference, edition 2024).
 const KEYWORDS: [&str; 53] = [
-    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
-    "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match",
-    "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "Self", "static", "struct", "super",
-    "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
-    "_",
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+    "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+    "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+    "return", "self", "Self", "static", "struct", "super", "trait", "true", "try", "type",
+    "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "_",
 ];
 
 /// Keywords that even `r#` does not make identifiers.
@@ -33,7 +52,10 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn reserving(names: &[&str]) -> Self {
-        Self { taken: names.iter().map(|n| (*n).to_owned()).collect(), given: Vec::new() }
+        Self {
+            taken: names.iter().map(|n| (*n).to_owned()).collect(),
+            given: Vec::new(),
+        }
     }
 
     /// `wanted`, or with the first free number behind it.
@@ -42,7 +64,14 @@ impl Scope {
         let mut name = wanted;
         let mut n = 2u32;
         while !self.taken.insert(name.clone()) {
-            name = format!("{base}{}{n}", if base.chars().next().is_some_and(char::is_uppercase) { "" } else { "_" });
+            name = format!(
+                "{base}{}{n}",
+                if base.chars().next().is_some_and(char::is_uppercase) {
+                    ""
+                } else {
+                    "_"
+                }
+            );
             n += 1;
         }
         name
@@ -80,7 +109,15 @@ impl Scope {
 
 /// XML names may hold `-`, `.` and letters of any script; identifiers here are ASCII.
 fn clean(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { ' ' }).collect()
+    name.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                ' '
+            }
+        })
+        .collect()
 }
 
 fn legal(name: &str, prefix: &str) -> String {
@@ -129,7 +166,11 @@ impl Names {
     pub(super) fn new(schema: &Schema) -> Self {
         let mut scope = Scope::reserving(&TYPES_TAKEN);
         // Messages choose first: their names are what users type.
-        let messages = schema.messages.iter().map(|m| body(&mut scope, &m.name, &m.body, false)).collect();
+        let messages = schema
+            .messages
+            .iter()
+            .map(|m| body(&mut scope, &m.name, &m.body, false))
+            .collect();
         let enums = schema
             .enums
             .iter()
@@ -154,21 +195,44 @@ impl Names {
                 }
             })
             .collect();
-        let composites = schema.composites.iter().map(|c| scope.camel(&c.name)).collect();
-        Self { enums, sets, composites, messages }
+        let composites = schema
+            .composites
+            .iter()
+            .map(|c| scope.camel(&c.name))
+            .collect();
+        Self {
+            enums,
+            sets,
+            composites,
+            messages,
+        }
     }
 }
 
 fn body(scope: &mut Scope, name: &str, body_: &Body, is_group: bool) -> BodyNames {
-    let marker = if is_group { name.to_owned() } else { scope.camel(name) };
+    let marker = if is_group {
+        name.to_owned()
+    } else {
+        scope.camel(name)
+    };
     BodyNames {
         view: scope.camel(&format!("{marker} View")),
-        root: scope.camel(&format!("{marker} {}", if is_group { "Entry" } else { "Root" })),
+        root: scope.camel(&format!(
+            "{marker} {}",
+            if is_group { "Entry" } else { "Root" }
+        )),
         builder: scope.camel(&format!("{marker} Builder")),
         groups: body_
             .groups
             .iter()
-            .map(|g| body(scope, &format!("{marker} {}", clean(&g.name).to_upper_camel_case()), &g.body, true))
+            .map(|g| {
+                body(
+                    scope,
+                    &format!("{marker} {}", clean(&g.name).to_upper_camel_case()),
+                    &g.body,
+                    true,
+                )
+            })
             .collect(),
         marker,
     }

@@ -85,7 +85,8 @@ pub(super) fn prose(text: &str) -> String {
 
 /// Control and direction characters can make source look like what it is not.
 fn visible(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    !c.is_control()
+        && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A string literal.
@@ -100,10 +101,16 @@ mod tests {
     #[test]
     fn prose_cannot_leave_its_comment() {
         assert_eq!(prose("a\n\t b"), "a b");
-        assert_eq!(prose("[x](y) `z` <b> */ //"), "\\[x\\](y) \\`z\\` &lt;b&gt; \\*/ //");
+        assert_eq!(
+            prose("[x](y) `z` <b> */ //"),
+            "\\[x\\](y) \\`z\\` &lt;b&gt; \\*/ //"
+        );
         assert_eq!(prose("https://x"), "https\\://x");
         assert_eq!(prose("\u{202e}abc\u{7}"), "abc");
         assert_eq!(string("a\"b\\\n"), "\"a\\\"b\\\\\\n\"");
-        assert_eq!(describe("px", Some(4), 2, "the price"), "`px` (4), since version 2: the price");
+        assert_eq!(
+            describe("px", Some(4), 2, "the price"),
+            "`px` (4), since version 2: the price"
+        );
     }
 }

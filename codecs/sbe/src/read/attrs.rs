@@ -10,16 +10,25 @@ pub(super) const ARRAY_LENGTH_MAX: usize = 1 << 16;
 pub(super) fn required<'e>(elem: &'e Elem, name: &str) -> Result<&'e Attr, SchemaError> {
     elem.attr(name)
         .filter(|a| !a.value.trim().is_empty())
-        .ok_or_else(|| elem.error(format!("<{}> has no attribute `{name}`", elem.name), format!("`{name}=\"...\"`")))
+        .ok_or_else(|| {
+            elem.error(
+                format!("<{}> has no attribute `{name}`", elem.name),
+                format!("`{name}=\"...\"`"),
+            )
+        })
 }
 
 pub(super) fn text(elem: &Elem, name: &str) -> String {
-    elem.attr(name).map(|a| a.value.split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default()
+    elem.attr(name)
+        .map(|a| a.value.split_whitespace().collect::<Vec<_>>().join(" "))
+        .unwrap_or_default()
 }
 
 /// A non-negative number of at most `max`, or `None` where the attribute is absent.
 pub(super) fn number(elem: &Elem, name: &str, max: u64) -> Result<Option<u64>, SchemaError> {
-    let Some(attr) = elem.attr(name) else { return Ok(None) };
+    let Some(attr) = elem.attr(name) else {
+        return Ok(None);
+    };
     match attr.value.trim().parse::<u64>() {
         Ok(n) if n <= max => Ok(Some(n)),
         _ => Err(attr.pos.error(
@@ -55,7 +64,12 @@ pub(super) fn since(elem: &Elem, schema_version: u32) -> Result<u32, SchemaError
 }
 
 /// A number or character of type `prim`.
-pub(super) fn literal(pos: &Pos, what: &str, raw: &str, prim: Prim) -> Result<Literal, SchemaError> {
+pub(super) fn literal(
+    pos: &Pos,
+    what: &str,
+    raw: &str,
+    prim: Prim,
+) -> Result<Literal, SchemaError> {
     let value = raw.trim();
     let wrong = |expected: String| Err(pos.error(format!("{what} is `{value}`"), expected));
     match (prim, prim.range()) {
@@ -65,7 +79,10 @@ pub(super) fn literal(pos: &Pos, what: &str, raw: &str, prim: Prim) -> Result<Li
         },
         (_, Some((min, max))) => match value.parse::<i128>() {
             Ok(n) if (min..=max).contains(&n) => Ok(Literal::Int(n)),
-            _ => wrong(format!("a whole number from {min} to {max} ({})", prim.name())),
+            _ => wrong(format!(
+                "a whole number from {min} to {max} ({})",
+                prim.name()
+            )),
         },
         (_, None) => match value.parse::<f64>() {
             Ok(n) => Ok(Literal::Float(n)),
@@ -76,7 +93,9 @@ pub(super) fn literal(pos: &Pos, what: &str, raw: &str, prim: Prim) -> Result<Li
 
 /// `presence`, checked for spelling.
 pub(super) fn presence(elem: &Elem) -> Result<Option<&str>, SchemaError> {
-    let Some(attr) = elem.attr("presence") else { return Ok(None) };
+    let Some(attr) = elem.attr("presence") else {
+        return Ok(None);
+    };
     match attr.value.trim() {
         p @ ("required" | "optional" | "constant") => Ok(Some(p)),
         other => Err(attr.pos.error(

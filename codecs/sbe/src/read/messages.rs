@@ -2,7 +2,7 @@
 
 use super::attrs;
 use super::types::{Resolved, Types, is_var_data};
-use super::unsigned_member;
+use super::{check_fits, unsigned_member};
 use crate::error::SchemaError;
 use crate::ir::{Body, Data, Field, Group, Header, Kind, Message, Presence, Prim, Role};
 use crate::xml::Elem;
@@ -26,18 +26,33 @@ pub(super) fn read(
                 "a template id of its own",
             ));
         }
+        check_fits(elem, "id", types, header, header.template_id, id)?;
         let since = attrs::since(elem, schema_version)?;
-        let mut reader = Reader { types, schema_version };
+        let mut reader = Reader {
+            types,
+            schema_version,
+        };
         let body = reader.body(elem, since, 0)?;
         let max = types.composites[header.composite].members[header.block_length].kind;
         check_block(elem, types, max, body.block_length)?;
-        messages.push(Message { name, id, since, description: attrs::text(elem, "description"), body });
+        messages.push(Message {
+            name,
+            id,
+            since,
+            description: attrs::text(elem, "description"),
+            body,
+        });
     }
     Ok(messages)
 }
 
 /// A block length has to fit the header or dimension that announces it.
-fn check_block(elem: &Elem, types: &Types<'_>, announced_as: Kind, length: usize) -> Result<(), SchemaError> {
+fn check_block(
+    elem: &Elem,
+    types: &Types<'_>,
+    announced_as: Kind,
+    length: usize,
+) -> Result<(), SchemaError> {
     let bits = types.size_of(announced_as) * 8;
     if bits < 32 && length >> bits != 0 {
         return Err(elem.error(
@@ -56,12 +71,20 @@ struct Reader<'t, 'e> {
 impl Reader<'_, '_> {
     /// What a message or group consists of; `since` is when the container came in.
     fn body(&mut self, elem: &Elem, since: u32, depth: usize) -> Result<Body, SchemaError> {
-        let mut body = Body { block_length: 0, fields: Vec::new(), groups: Vec::new(), data: Vec::new() };
+        let mut body = Body {
+            block_length: 0,
+            fields: Vec::new(),
+            groups: Vec::new(),
+            data: Vec::new(),
+        };
         let mut names: Vec<&str> = Vec::new();
         for child in &elem.children {
             let name = attrs::required(child, "name")?;
             if names.contains(&name.value.as_str()) {
-                return Err(name.pos.error(format!("`{}` is declared twice", name.value), "each name once"));
+                return Err(name.pos.error(
+                    format!("`{}` is declared twice", name.value),
+                    "each name once",
+                ));
             }
             names.push(&name.value);
             match child.name.as_str() {
@@ -69,7 +92,9 @@ impl Reader<'_, '_> {
                     let field = self.field(child, since, &mut body.block_length)?;
                     body.fields.push(field);
                 }
-                "group" if body.data.is_empty() => body.groups.push(self.group(child, since, depth + 1)?),
+                "group" if body.data.is_empty() => {
+                    body.groups.push(self.group(child, since, depth + 1)?)
+                }
                 "data" => body.data.push(self.data(child, since)?),
                 late @ ("field" | "group") => {
                     return Err(child.error(
@@ -96,12 +121,19 @@ impl Reader<'_, '_> {
         Ok(body)
     }
 
-    fn field(&mut self, elem: &Elem, container_since: u32, end: &mut usize) -> Result<Field, SchemaError> {
+    fn field(
+        &mut self,
+        elem: &Elem,
+        container_since: u32,
+        end: &mut usize,
+    ) -> Result<Field, SchemaError> {
         let type_name = attrs::required(elem, "type")?.value.trim().to_owned();
         let resolved = self.types.resolve(&type_name, elem, "type")?;
         let presence = match attrs::presence(elem)? {
             None => resolved.presence.clone(),
-            Some(_) if matches!(resolved.presence, Presence::Constant(_)) => resolved.presence.clone(),
+            Some(_) if matches!(resolved.presence, Presence::Constant(_)) => {
+                resolved.presence.clone()
+            }
             Some("required") => Presence::Required,
             Some("optional") => match (&resolved.presence, elem.attr("nullValue")) {
                 (Presence::Optional(null), None) => Presence::Optional(null.clone()),
@@ -109,25 +141,53 @@ impl Reader<'_, '_> {
             },
             _ => Presence::Constant(self.types.constant(elem, resolved.kind, None)?),
         };
-        let mut field = self.types.place(elem, Resolved { presence, ..resolved }, end)?;
+        let mut field = self.types.place(
+            elem,
+            Resolved {
+                presence,
+                ..resolved
+            },
+            end,
+        )?;
         field.since = newer(attrs::since(elem, self.schema_version)?, container_since);
         Ok(field)
     }
 
-    fn group(&mut self, elem: &Elem, container_since: u32, depth: usize) -> Result<Group, SchemaError> {
+    fn group(
+        &mut self,
+        elem: &Elem,
+        container_since: u32,
+        depth: usize,
+    ) -> Result<Group, SchemaError> {
         if depth > GROUP_DEPTH_MAX {
-            return Err(elem.error("groups nested too deeply", format!("at most {GROUP_DEPTH_MAX} levels")));
+            return Err(elem.error(
+                "groups nested too deeply",
+                format!("at most {GROUP_DEPTH_MAX} levels"),
+            ));
         }
-        let name = elem.attr("dimensionType").map_or("groupSizeEncoding", |a| a.value.trim());
+        let name = elem
+            .attr("dimensionType")
+            .map_or("groupSizeEncoding", |a| a.value.trim());
         let at = elem.attr("dimensionType").map_or(&elem.pos, |a| &a.pos);
-        let Some(declared) = self.types.declaration(name).filter(|e| e.name == "composite" && !is_var_data(e)) else {
+        let Some(declared) = self
+            .types
+            .declaration(name)
+            .filter(|e| e.name == "composite" && !is_var_data(e))
+        else {
             return Err(at.error(
-                format!("no composite `{name}` for the size of group `{}`", attrs::text(elem, "name")),
+                format!(
+                    "no composite `{name}` for the size of group `{}`",
+                    attrs::text(elem, "name")
+                ),
                 "a composite of blockLength and numInGroup",
             ));
         };
-        let Kind::Composite(dimension) = self.types.resolve(name, elem, "dimensionType")?.kind else {
-            return Err(at.error(format!("`{name}` has no fixed size"), "a composite of blockLength and numInGroup"));
+        let Kind::Composite(dimension) = self.types.resolve(name, elem, "dimensionType")?.kind
+        else {
+            return Err(at.error(
+                format!("`{name}` has no fixed size"),
+                "a composite of blockLength and numInGroup",
+            ));
         };
         let block_length = unsigned_member(self.types, dimension, "blockLength", declared)?;
         unsigned_member(self.types, dimension, "numInGroup", declared)?;
@@ -148,18 +208,34 @@ impl Reader<'_, '_> {
 
     fn data(&mut self, elem: &Elem, container_since: u32) -> Result<Data, SchemaError> {
         let type_name = attrs::required(elem, "type")?;
-        let Some(declared) = self.types.declaration(type_name.value.trim()).filter(|e| is_var_data(e)) else {
+        let Some(declared) = self
+            .types
+            .declaration(type_name.value.trim())
+            .filter(|e| is_var_data(e))
+        else {
             return Err(type_name.pos.error(
                 format!("no variable data composite `{}`", type_name.value),
                 "a composite of `length` and `varData`",
             ));
         };
         let [length, bytes] = declared.children.as_slice() else {
-            return Err(declared.error("variable data of other members", "exactly `length` and `varData`"));
+            return Err(declared.error(
+                "variable data of other members",
+                "exactly `length` and `varData`",
+            ));
         };
         let prim = match Prim::parse(attrs::required(length, "primitiveType")?.value.trim()) {
-            Some(p @ (Prim::Uint8 | Prim::Uint16 | Prim::Uint32)) if attrs::text(length, "name") == "length" => p,
-            _ => return Err(length.error("the length of variable data", "`length` of uint8, uint16 or uint32")),
+            Some(p @ (Prim::Uint8 | Prim::Uint16 | Prim::Uint32))
+                if attrs::text(length, "name") == "length" =>
+            {
+                p
+            }
+            _ => {
+                return Err(length.error(
+                    "the length of variable data",
+                    "`length` of uint8, uint16 or uint32",
+                ));
+            }
         };
         let encoding = attrs::text(bytes, "characterEncoding").to_ascii_uppercase();
         Ok(Data {

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::attrs;
 use super::attrs::ARRAY_LENGTH_MAX;
 use crate::error::SchemaError;
-use crate::ir::{Choice, Composite, Enum, EnumValue, Field, Kind, Literal, Presence, Prim, Role, Set};
+use crate::ir::{
+    Choice, Composite, Enum, EnumValue, Field, Kind, Literal, Presence, Prim, Role, Set,
+};
 use crate::xml::Elem;
 
 /// A type as a field sees it: the presence is the type's own, which a field may override.
@@ -41,7 +43,12 @@ impl<'e> Types<'e> {
             sets: Vec::new(),
             composites: Vec::new(),
         };
-        for elem in root.children.iter().filter(|c| c.name == "types").flat_map(|t| &t.children) {
+        for elem in root
+            .children
+            .iter()
+            .filter(|c| c.name == "types")
+            .flat_map(|t| &t.children)
+        {
             if !["type", "composite", "enum", "set"].contains(&elem.name.as_str()) {
                 return Err(elem.error(
                     format!("<{}> inside <types>", elem.name),
@@ -50,7 +57,10 @@ impl<'e> Types<'e> {
             }
             let name = attrs::required(elem, "name")?;
             if types.declared.insert(name.value.as_str(), elem).is_some() {
-                return Err(name.pos.error(format!("type `{}` is declared twice", name.value), "each name once"));
+                return Err(name.pos.error(
+                    format!("type `{}` is declared twice", name.value),
+                    "each name once",
+                ));
             }
             types.order.push(elem);
         }
@@ -72,7 +82,12 @@ impl<'e> Types<'e> {
     }
 
     /// The type called `name`, declared or primitive; `user` and its attribute `attr` name the place.
-    pub(super) fn resolve(&mut self, name: &str, user: &Elem, attr: &str) -> Result<Resolved, SchemaError> {
+    pub(super) fn resolve(
+        &mut self,
+        name: &str,
+        user: &Elem,
+        attr: &str,
+    ) -> Result<Resolved, SchemaError> {
         if let Some(done) = self.resolved.get(name) {
             return Ok(done.clone());
         }
@@ -86,7 +101,10 @@ impl<'e> Types<'e> {
             };
         };
         if self.open.contains(&name) {
-            return Err(elem.error(format!("type `{name}` contains itself"), "a type of fixed size"));
+            return Err(elem.error(
+                format!("type `{name}` contains itself"),
+                "a type of fixed size",
+            ));
         }
         self.open.push(name);
         let done = self.declare(elem)?;
@@ -112,12 +130,20 @@ impl<'e> Types<'e> {
         let attr = attrs::required(elem, "primitiveType")?;
         let prim = Prim::parse(attr.value.trim()).ok_or_else(|| {
             let names = Prim::ALL.map(Prim::name).join(", ");
-            attr.pos.error(format!("unknown primitive type `{}`", attr.value), format!("one of {names}"))
+            attr.pos.error(
+                format!("unknown primitive type `{}`", attr.value),
+                format!("one of {names}"),
+            )
         })?;
         let length = attrs::size(elem, "length")?;
         let mut kind = match length {
             None | Some(1) => Kind::Prim(prim),
-            Some(0) => return Err(elem.error("`length=\"0\"` outside of variable data", "a length of at least 1")),
+            Some(0) => {
+                return Err(elem.error(
+                    "`length=\"0\"` outside of variable data",
+                    "a length of at least 1",
+                ));
+            }
             Some(n) => Kind::Array(prim, n),
         };
         let presence = match attrs::presence(elem)? {
@@ -131,7 +157,11 @@ impl<'e> Types<'e> {
                 Presence::Constant(constant)
             }
         };
-        Ok(Resolved { kind, presence, description: String::new() })
+        Ok(Resolved {
+            kind,
+            presence,
+            description: String::new(),
+        })
     }
 
     /// The null value of an optional field or type: `nullValue`, else the default of its type.
@@ -152,17 +182,28 @@ impl<'e> Types<'e> {
     }
 
     /// The value of a constant: `valueRef="Enum.Value"` or the text of the element.
-    pub(super) fn constant(&mut self, elem: &Elem, kind: Kind, length: Option<usize>) -> Result<Literal, SchemaError> {
+    pub(super) fn constant(
+        &mut self,
+        elem: &Elem,
+        kind: Kind,
+        length: Option<usize>,
+    ) -> Result<Literal, SchemaError> {
         if let Some(attr) = elem.attr("valueRef") {
             let (e, v) = self.value_ref(elem)?;
             let value = self.enums[e].values[v].value;
             return match kind {
                 Kind::Enum(own) if own == e => Ok(Literal::EnumValue(e, v)),
-                Kind::Prim(p) if p.range().is_some_and(|(min, max)| (min..=max).contains(&value)) => {
+                Kind::Prim(p)
+                    if p.range()
+                        .is_some_and(|(min, max)| (min..=max).contains(&value)) =>
+                {
                     Ok(Literal::Int(value))
                 }
                 _ => Err(attr.pos.error(
-                    format!("`valueRef=\"{}\"` does not fit the type of the field", attr.value),
+                    format!(
+                        "`valueRef=\"{}\"` does not fit the type of the field",
+                        attr.value
+                    ),
                     "a value of the field's own enum, or of a number that holds it",
                 )),
             };
@@ -175,12 +216,19 @@ impl<'e> Types<'e> {
             ));
         }
         match (kind, length) {
-            (Kind::Prim(Prim::Char), None) if text.len() > 1 => Ok(Literal::Text(text.as_bytes().to_vec())),
-            (Kind::Array(Prim::Char, n), _) if text.len() <= n => Ok(Literal::Text(text.as_bytes().to_vec())),
+            (Kind::Prim(Prim::Char), None) if text.len() > 1 => {
+                Ok(Literal::Text(text.as_bytes().to_vec()))
+            }
+            (Kind::Array(Prim::Char, n), _) if text.len() <= n => {
+                Ok(Literal::Text(text.as_bytes().to_vec()))
+            }
             (Kind::Prim(prim), _) => attrs::literal(&elem.pos, "the constant", text, prim),
             (Kind::Enum(e), _) => match self.enums[e].values.iter().position(|v| v.name == text) {
                 Some(v) => Ok(Literal::EnumValue(e, v)),
-                None => Err(elem.error(format!("`{text}` is no value of its enum"), "the name of a valid value")),
+                None => Err(elem.error(
+                    format!("`{text}` is no value of its enum"),
+                    "the name of a valid value",
+                )),
             },
             _ => Err(elem.error(
                 format!("`{text}` as a constant of this type"),
@@ -198,11 +246,22 @@ impl<'e> Types<'e> {
         let Kind::Enum(index) = self.resolve(enum_name, elem, "valueRef")?.kind else {
             return wrong(format!("`{enum_name}` is not an enum"), "`Enum.Value`");
         };
-        match self.enums[index].values.iter().position(|v| v.name == value) {
+        match self.enums[index]
+            .values
+            .iter()
+            .position(|v| v.name == value)
+        {
             Some(v) => Ok((index, v)),
             None => {
-                let names: Vec<_> = self.enums[index].values.iter().map(|v| v.name.as_str()).collect();
-                wrong(format!("enum `{enum_name}` has no value `{value}`"), &format!("one of {}", names.join(", ")))
+                let names: Vec<_> = self.enums[index]
+                    .values
+                    .iter()
+                    .map(|v| v.name.as_str())
+                    .collect();
+                wrong(
+                    format!("enum `{enum_name}` has no value `{value}`"),
+                    &format!("one of {}", names.join(", ")),
+                )
             }
         }
     }
@@ -213,25 +272,42 @@ impl<'e> Types<'e> {
         let resolved = self.resolve(attr.value.trim(), elem, "encodingType")?;
         match resolved.kind {
             Kind::Prim(prim) => Ok((prim, resolved)),
-            _ => Err(attr.pos.error(format!("encoding type `{}` is not a single number", attr.value), "an integer type")),
+            _ => Err(attr.pos.error(
+                format!("encoding type `{}` is not a single number", attr.value),
+                "an integer type",
+            )),
         }
     }
 
     fn enumeration(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
         let (prim, encoding) = self.encoding(elem)?;
         let Some(_) = prim.range() else {
-            return Err(elem.error(format!("an enum encoded as `{}`", prim.name()), "an integer type or `char`"));
+            return Err(elem.error(
+                format!("an enum encoded as `{}`", prim.name()),
+                "an integer type or `char`",
+            ));
         };
         let mut values: Vec<EnumValue> = Vec::new();
         for child in children(elem, "validValue")? {
             let name = attrs::required(child, "name")?;
-            let Literal::Int(value) = attrs::literal(&child.pos, &format!("value `{}`", name.value), &child.text, prim)?
+            let Literal::Int(value) = attrs::literal(
+                &child.pos,
+                &format!("value `{}`", name.value),
+                &child.text,
+                prim,
+            )?
             else {
                 continue;
             };
-            if let Some(other) = values.iter().find(|v| v.name == name.value || v.value == value) {
+            if let Some(other) = values
+                .iter()
+                .find(|v| v.name == name.value || v.value == value)
+            {
                 return Err(name.pos.error(
-                    format!("`{}` repeats the name or value of `{}`", name.value, other.name),
+                    format!(
+                        "`{}` repeats the name or value of `{}`",
+                        name.value, other.name
+                    ),
                     "each name and each value once",
                 ));
             }
@@ -249,16 +325,34 @@ impl<'e> Types<'e> {
         };
         let name = self.unique_name(elem, |t, name| t.enums.iter().any(|e| e.name == name))?;
         let description = attrs::text(elem, "description");
-        self.enums.push(Enum { name, description, prim, null, optional, values });
+        self.enums.push(Enum {
+            name,
+            description,
+            prim,
+            null,
+            optional,
+            values,
+        });
         let kind = Kind::Enum(self.enums.len() - 1);
-        let presence = if optional { Presence::Optional(Some(Literal::Int(null))) } else { Presence::Required };
-        Ok(Resolved { kind, presence, description: String::new() })
+        let presence = if optional {
+            Presence::Optional(Some(Literal::Int(null)))
+        } else {
+            Presence::Required
+        };
+        Ok(Resolved {
+            kind,
+            presence,
+            description: String::new(),
+        })
     }
 
     fn set(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
         let (prim, _) = self.encoding(elem)?;
         if !prim.is_unsigned() {
-            return Err(elem.error(format!("a set encoded as `{}`", prim.name()), "an unsigned integer type"));
+            return Err(elem.error(
+                format!("a set encoded as `{}`", prim.name()),
+                "an unsigned integer type",
+            ));
         }
         let bits = prim.size() as u64 * 8;
         let mut choices: Vec<Choice> = Vec::new();
@@ -272,7 +366,10 @@ impl<'e> Types<'e> {
                 }
             };
             if choices.iter().any(|c| c.name == name.value || c.bit == bit) {
-                return Err(name.pos.error(format!("`{}` repeats a name or a bit", name.value), "each name and bit once"));
+                return Err(name.pos.error(
+                    format!("`{}` repeats a name or a bit", name.value),
+                    "each name and bit once",
+                ));
             }
             choices.push(Choice {
                 name: name.value.clone(),
@@ -282,7 +379,12 @@ impl<'e> Types<'e> {
             });
         }
         let name = self.unique_name(elem, |t, name| t.sets.iter().any(|s| s.name == name))?;
-        self.sets.push(Set { name, description: attrs::text(elem, "description"), prim, choices });
+        self.sets.push(Set {
+            name,
+            description: attrs::text(elem, "description"),
+            prim,
+            choices,
+        });
         Ok(plain(Kind::Set(self.sets.len() - 1)))
     }
 
@@ -306,20 +408,38 @@ impl<'e> Types<'e> {
             };
             let member = self.place(child, resolved, &mut size)?;
             if members.iter().any(|m| m.name == member.name) {
-                return Err(name.pos.error(format!("member `{}` is declared twice", name.value), "each name once"));
+                return Err(name.pos.error(
+                    format!("member `{}` is declared twice", name.value),
+                    "each name once",
+                ));
             }
             members.push(member);
         }
         let name = self.unique_name(elem, |t, name| t.composites.iter().any(|c| c.name == name))?;
         let description = attrs::text(elem, "description");
-        self.composites.push(Composite { name, description, size, members, role: Role::Value });
+        self.composites.push(Composite {
+            name,
+            description,
+            size,
+            members,
+            role: Role::Value,
+        });
         Ok(plain(Kind::Composite(self.composites.len() - 1)))
     }
 
     /// A field or member at its `offset`, or right behind what is before it; moves `end` behind it.
-    pub(super) fn place(&mut self, elem: &Elem, resolved: Resolved, end: &mut usize) -> Result<Field, SchemaError> {
+    pub(super) fn place(
+        &mut self,
+        elem: &Elem,
+        resolved: Resolved,
+        end: &mut usize,
+    ) -> Result<Field, SchemaError> {
         let constant = matches!(resolved.presence, Presence::Constant(_));
-        let size = if constant { 0 } else { self.size_of(resolved.kind) };
+        let size = if constant {
+            0
+        } else {
+            self.size_of(resolved.kind)
+        };
         let offset = match attrs::size(elem, "offset")? {
             Some(offset) if offset < *end && !constant => {
                 let at = elem.attr("offset").map_or(&elem.pos, |a| &a.pos);
@@ -335,12 +455,19 @@ impl<'e> Types<'e> {
             *end = offset + size;
         }
         if *end > ARRAY_LENGTH_MAX {
-            return Err(elem.error(format!("fixed fields of {end} bytes"), format!("at most {ARRAY_LENGTH_MAX} bytes")));
+            return Err(elem.error(
+                format!("fixed fields of {end} bytes"),
+                format!("at most {ARRAY_LENGTH_MAX} bytes"),
+            ));
         }
         let mut description = attrs::text(elem, "description");
         if description.is_empty() {
             // The type's first sentence; the rest of it is about the type and not about this field.
-            let first = resolved.description.split_inclusive(". ").next().unwrap_or_default();
+            let first = resolved
+                .description
+                .split_inclusive(". ")
+                .next()
+                .unwrap_or_default();
             description = first.trim_end().to_owned();
         }
         Ok(Field {
@@ -366,7 +493,11 @@ impl<'e> Types<'e> {
     }
 
     /// The declared name; types declared inside a composite are `Outer.Inner` where `Inner` is taken.
-    fn unique_name(&self, elem: &Elem, taken: impl Fn(&Self, &str) -> bool) -> Result<String, SchemaError> {
+    fn unique_name(
+        &self,
+        elem: &Elem,
+        taken: impl Fn(&Self, &str) -> bool,
+    ) -> Result<String, SchemaError> {
         let name = attrs::required(elem, "name")?.value.clone();
         let top_level = self.open.last().is_some_and(|n| *n == name);
         let declared_elsewhere = !top_level && self.declared.contains_key(name.as_str());
@@ -379,16 +510,27 @@ impl<'e> Types<'e> {
 
 /// Whether a composite is the length and bytes of variable data.
 pub(super) fn is_var_data(elem: &Elem) -> bool {
-    elem.name == "composite" && elem.children.iter().any(|c| c.attr("name").is_some_and(|a| a.value == "varData"))
+    elem.name == "composite"
+        && elem
+            .children
+            .iter()
+            .any(|c| c.attr("name").is_some_and(|a| a.value == "varData"))
 }
 
 fn plain(kind: Kind) -> Resolved {
-    Resolved { kind, presence: Presence::Required, description: String::new() }
+    Resolved {
+        kind,
+        presence: Presence::Required,
+        description: String::new(),
+    }
 }
 
 fn children<'e>(elem: &'e Elem, name: &str) -> Result<&'e [Elem], SchemaError> {
     match elem.children.iter().find(|c| c.name != name) {
-        Some(other) => Err(other.error(format!("<{}> inside <{}>", other.name, elem.name), format!("<{name}>"))),
+        Some(other) => Err(other.error(
+            format!("<{}> inside <{}>", other.name, elem.name),
+            format!("<{name}>"),
+        )),
         None => Ok(&elem.children),
     }
 }
