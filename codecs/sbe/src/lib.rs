@@ -1,4 +1,7 @@
 //! Simple Binary Encoding: XML schema to Rust views.
+#[cfg(feature = "cli")]
+pub mod capture;
+mod diff;
 pub mod dynamic;
 mod error;
 mod fingerprint;
@@ -8,6 +11,7 @@ pub mod ir;
 mod read;
 mod render;
 mod xml;
+pub use diff::{Change, diff};
 pub use error::{Position, SchemaError};
 pub use generate::rust_source;
 pub use generator::{GenerateError, Generated, Generator};

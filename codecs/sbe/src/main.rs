@@ -1,8 +1,15 @@
-//! x
-fn main() {
-    let a: Vec<_> = std::env::args().skip(1).collect();
-    match tickwire_sbe::Schema::read(a[0].as_ref(), None) {
-        Ok(s) => std::fs::write(&a[1], tickwire_sbe::rust_source(&s, "::tickwire_codecs")).unwrap(),
-        Err(e) => println!("{e}"),
+//! The command `tickwire-sbe`.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run(std::env::args_os().skip(1), &mut std::io::stdout().lock()) {
+        Ok(code) => ExitCode::from(code),
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
     }
 }

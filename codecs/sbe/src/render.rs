@@ -55,7 +55,9 @@ fn json(value: &Value, out: &mut impl Write) -> fmt::Result {
     match value {
         Value::Null => out.write_str("null"),
         Value::Int(n) => write!(out, "{n}"),
-        Value::Char(byte) if byte.is_ascii_graphic() => json_string(&char::from(*byte).to_string(), out),
+        Value::Char(byte) if byte.is_ascii_graphic() => {
+            json_string(&char::from(*byte).to_string(), out)
+        }
         Value::Char(byte) => write!(out, "{byte}"),
         Value::Float(n) if n.is_finite() => write!(out, "{n:?}"),
         Value::Float(_) => out.write_str("null"),

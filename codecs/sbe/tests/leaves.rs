@@ -17,8 +17,7 @@ pub(crate) fn of_debug(text: &str) -> Vec<String> {
                 .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '#' | '+')))
                 .unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
-            let is_name =
-                after.starts_with(": ") || after.starts_with(" {") || after.starts_with('(')
+            let is_name = after.starts_with(": ") || after.starts_with(" {") || after.starts_with('(')
                 // A view without any field.
                 || word.ends_with("View");
             if !is_name {
