@@ -90,11 +90,11 @@ fn faults_in_types() {
         ),
         (
             r#"<enum name="e" encodingType="char"><validValue name="a">ab</validValue></enum>"#,
-            "37: value `a` is `ab`; expected one ASCII character",
+            "36: value `a` is `ab`; expected one ASCII character",
         ),
         (
             r#"<enum name="e" encodingType="uint8"><validValue name="a">1</validValue><validValue name="b">1</validValue></enum>"#,
-            "83: `b` repeats the name or value of `a`; expected each name and each value once",
+            "84: `b` repeats the name or value of `a`; expected each name and each value once",
         ),
         (
             r#"<enum name="e" encodingType="uint8"><choice name="a">1</choice></enum>"#,

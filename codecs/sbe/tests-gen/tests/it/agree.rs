@@ -9,7 +9,7 @@ use tickwire_sbe_tests::{big, features, tick};
 use crate::fixtures;
 use crate::hostile::schema;
 
-#[path = "../../../tests/leaves.rs"]
+#[path = "../../../tests/real/leaves.rs"]
 mod leaves;
 
 fn agree<C: Codec>(schema: &Schema, name: &str, bytes: &[u8])

@@ -25,7 +25,11 @@ where
     match C::view(bytes, &Limits::FEED) {
         Ok(view) => write!(Sink, "{view:?}").is_ok(),
         Err(error) => {
-            assert!(error.at() as usize <= bytes.len(), "{error:?} points behind {} bytes", bytes.len());
+            assert!(
+                error.at() as usize <= bytes.len(),
+                "{error:?} points behind {} bytes",
+                bytes.len()
+            );
             false
         }
     }
@@ -42,7 +46,8 @@ impl Write for Sink {
 
 /// The same by the schema.
 fn by_schema(schema: &Schema, bytes: &[u8]) -> bool {
-    dynamic::decode(schema, bytes).is_ok_and(|message| message.write_json(&mut String::new()).is_ok())
+    dynamic::decode(schema, bytes)
+        .is_ok_and(|message| message.write_json(&mut String::new()).is_ok())
 }
 
 /// Every truncation is refused, every value of every byte returns.
@@ -53,7 +58,10 @@ where
     assert!(view::<C>(bytes) && by_schema(schema, bytes), "{name}");
     for len in 0..bytes.len() {
         assert!(!view::<C>(&bytes[..len]), "{name} cut to {len} bytes");
-        assert!(!by_schema(schema, &bytes[..len]), "{name} cut to {len} bytes");
+        assert!(
+            !by_schema(schema, &bytes[..len]),
+            "{name} cut to {len} bytes"
+        );
     }
     let mut flipped = bytes.to_vec();
     for at in 0..bytes.len() {
