@@ -1,4 +1,5 @@
 //! Views of the market data schema: check everything, read every field.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::hint::black_box;
 

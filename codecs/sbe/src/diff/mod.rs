@@ -3,6 +3,9 @@
 //! Append-only (FIX SBE 1.0, section 5): fields go behind fields, groups behind groups, data behind
 //! data, values and choices beside the old ones, each with the version that brought it.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use crate::ir::{Body, Data, Field, Group, Kind, Message, Presence, Schema};

@@ -1,5 +1,8 @@
 //! Messages out of captures: pcap and pcapng files, UDP payloads, and what venues put around messages.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io::Read;
 
