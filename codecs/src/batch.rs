@@ -1,6 +1,6 @@
 //! Many messages in one buffer.
 
-use crate::{Codec, DecodeError, Limits};
+use crate::{Codec, DecodeError, Encode, EncodeError, Limits};
 use core::marker::PhantomData;
 
 /// How messages are told apart in a buffer that holds several.
@@ -159,6 +159,42 @@ pub enum LenPrefix16 {
     Big,
     /// Length in little-endian order.
     Little,
+}
+
+impl LenPrefix16 {
+    /// Writes one message with its length in front and gives the bytes written.
+    ///
+    /// # Errors
+    /// [`EncodeError::Range`] where the message is longer than 65,535 bytes, else what the message's
+    /// [`Encode`] says.
+    pub fn encode<C: Codec>(
+        self,
+        message: &impl Encode<C>,
+        out: &mut [u8],
+    ) -> Result<usize, EncodeError> {
+        let (len, have) = (message.encoded_len(), out.len());
+        let prefix = u16::try_from(len).map_err(|_| EncodeError::Range {
+            what: "message bytes",
+            got: len as u64,
+        })?;
+        let room = EncodeError::Room {
+            need: len + 2,
+            have,
+        };
+        let (head, rest) = out.split_first_chunk_mut::<2>().ok_or(room)?;
+        *head = match self {
+            Self::Big => prefix.to_be_bytes(),
+            Self::Little => prefix.to_le_bytes(),
+        };
+        // Exactly `len` bytes: a message cannot write past what its prefix says.
+        let place = rest.get_mut(..len).ok_or(room)?;
+        match message.encode(place)? {
+            written if written == len => Ok(len + 2),
+            _ => Err(EncodeError::Order {
+                what: "encode() wrote less than encoded_len()",
+            }),
+        }
+    }
 }
 
 impl Framing for LenPrefix16 {

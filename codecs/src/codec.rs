@@ -23,6 +23,10 @@ pub mod family {
     pub const MQTT: u16 = 8;
     /// `#[derive(Wire)]`; the format is the application's own number of the type.
     pub const WIRE: u16 = 9;
+    /// Envelopes around messages of other formats: 1 is MoldUDP64, 2 is SoupBinTCP.
+    pub const ENVELOPE: u16 = 10;
+    /// Offers and answers of this crate.
+    pub const NEGOTIATION: u16 = 11;
     /// From here on families belong to the application.
     pub const PRIVATE: u16 = 0x8000;
 }

@@ -66,16 +66,19 @@ impl ToJson for f32 {
 impl ToJson for str {
     fn to_json(&self, out: &mut dyn Write) -> fmt::Result {
         out.write_char('"')?;
-        for c in self.chars() {
-            match c {
-                '"' => out.write_str("\\\"")?,
-                '\\' => out.write_str("\\\\")?,
-                '\n' => out.write_str("\\n")?,
-                c if (c as u32) < 0x20 || c as u32 == 0x7f => write!(out, "\\u{:04x}", c as u32)?,
-                c => out.write_char(c)?,
-            }
-        }
+        self.chars().try_for_each(|c| escaped(out, c))?;
         out.write_char('"')
+    }
+}
+
+/// Writes one character of the inside of a JSON string (RFC 8259 section 7).
+pub(crate) fn escaped(out: &mut dyn Write, c: char) -> fmt::Result {
+    match c {
+        '"' => out.write_str("\\\""),
+        '\\' => out.write_str("\\\\"),
+        '\n' => out.write_str("\\n"),
+        c if (c as u32) < 0x20 || c as u32 == 0x7f => write!(out, "\\u{:04x}", c as u32),
+        c => out.write_char(c),
     }
 }
 
@@ -125,6 +128,16 @@ pub fn hex(out: &mut dyn Write, bytes: &[u8]) -> fmt::Result {
         write!(out, "{byte:02x}")?;
     }
     out.write_char('"')
+}
+
+/// Bytes shown by [`hex`].
+#[derive(Clone, Copy, Debug)]
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl ToJson for Hex<'_> {
+    fn to_json(&self, out: &mut dyn Write) -> fmt::Result {
+        hex(out, self.0)
+    }
 }
 
 /// Writes one JSON object, field by field.

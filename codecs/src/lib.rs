@@ -1,4 +1,4 @@
-//! Zero-copy views of trading and IoT wire formats, over plain slices.
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![no_std]
 
@@ -8,18 +8,40 @@ extern crate alloc;
 extern crate std;
 
 mod batch;
+#[cfg(feature = "bincode")]
+pub mod bincode;
+#[cfg(feature = "cbor")]
+pub mod cbor;
 mod codec;
+#[cfg(any(feature = "cbor", feature = "msgpack"))]
+pub mod document;
 mod dynamic;
 mod error;
 #[cfg(feature = "alloc")]
 mod held;
+#[cfg(feature = "itch")]
+pub mod itch;
 pub mod json;
 mod limits;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
+#[cfg(feature = "msgpack")]
+pub mod msgpack;
+mod offer;
+#[cfg(feature = "protobuf")]
+pub mod protobuf;
 #[cfg(feature = "sbe")]
 pub mod sbe;
 pub mod slice;
 mod stream;
+#[cfg(feature = "telemetry")]
+pub mod telemetry;
 mod value;
+mod wire;
+
+#[cfg(feature = "derive")]
+pub use tickwire_codecs_derive::Wire;
+pub use wire::{Wire, layout_fingerprint};
 
 pub use batch::{Batch, Cut, Framed, Framing, LenPrefix16, Views};
 pub use codec::{Codec, Encode, WireId, encode_bytes, family};
@@ -29,6 +51,10 @@ pub use error::{DecodeError, EncodeError};
 pub use held::Held;
 pub use json::ToJson;
 pub use limits::{DEPTH_LEVELS_MAX, Limits};
+pub use offer::{
+    Agreed, Answer, Negotiation, OFFERS_MAX, Offer, Offering, Offers, Reason, Refusal, fingerprint,
+    negotiate,
+};
 #[cfg(feature = "alloc")]
 pub use stream::Reassembler;
 pub use stream::{Progress, StreamCodec};

@@ -110,13 +110,15 @@ impl<F: Framing> Reassembler<F> {
                 Ok(Look::Whole(cut.start, cut.end, cut.next))
             }
             Err(DecodeError::Short { at, need, .. }) => {
-                let total = u64::from(at).saturating_add(need);
+                // At least one more byte, or a Framing that breaks its contract would stall us.
+                let total = u64::from(at)
+                    .saturating_add(need)
+                    .max(bytes.len() as u64 + 1);
                 let max = u64::from(self.limits.max_msg) + Self::ENVELOPE_BYTES_MAX;
                 if total > max {
                     return Err(DecodeError::limit(0, "message bytes", total, max));
                 }
-                // At least one more byte, or a Framing that breaks its contract would stall us.
-                Ok(Look::Total((total as usize).max(bytes.len() + 1)))
+                Ok(Look::Total(total as usize))
             }
             Err(error) => Err(error),
         }

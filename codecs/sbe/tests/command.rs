@@ -1,5 +1,6 @@
 //! The command as a user types it.
 #![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,0 +1,49 @@
+//! Which field types are refused by name, with the type to write instead.
+
+use syn::{Error, Result, Type, spanned::Spanned};
+
+/// Refuses types that can be no part of a fixed layout and are often tried. Any other wrong type is
+/// refused by the compiler, because it does not implement `Wire`.
+pub(crate) fn check(ty: &Type) -> Result<()> {
+    let path = match ty {
+        Type::Path(path) => &path.path,
+        Type::Array(array) => return check(&array.elem),
+        Type::Reference(_) | Type::Slice(_) | Type::Ptr(_) => {
+            return Err(Error::new(
+                ty.span(),
+                "a fixed layout holds its bytes itself: use an array or tickwire_codecs::Chars<N>; for \
+                 variable length use a schema (SBE), MessagePack or CBOR",
+            ));
+        }
+        _ => return Ok(()),
+    };
+    let Some(last) = path.segments.last() else {
+        return Ok(());
+    };
+    // `le::U32` and the like are capitalised; a bare lower-case name is the built-in type.
+    let name = last.ident.to_string();
+    let message = match name.as_str() {
+        "u16" | "u32" | "u64" | "i16" | "i32" | "i64" | "f32" | "f64" => {
+            let wire = name.to_uppercase();
+            format!(
+                "`{name}` has the machine's byte order and alignment: write \
+                 tickwire_codecs::le::{wire} (or be::{wire})"
+            )
+        }
+        "u128" | "i128" => {
+            format!("`{name}` has the machine's byte order and alignment: write [u8; 16]")
+        }
+        "usize" | "isize" => {
+            format!("the size of `{name}` depends on the machine: write tickwire_codecs::le::U64")
+        }
+        "bool" | "char" => format!(
+            "not every bit pattern is a `{name}`: write u8, or tickwire_codecs::Code<E> of an enum"
+        ),
+        "String" | "Vec" | "Option" | "Box" => format!(
+            "`{name}` has no fixed layout: use an array, tickwire_codecs::Chars<N> or a value that \
+             means none; for variable length use a schema (SBE), MessagePack or CBOR"
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::new(ty.span(), message))
+}

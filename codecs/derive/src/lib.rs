@@ -1,0 +1,22 @@
+//! `#[derive(Wire)]`: a fixed wire layout from a struct. Used through `tickwire-codecs`, which
+//! documents the trait.
+//!
+//! The struct is `#[repr(C)]`, has named fields of alignment 1, and also derives zerocopy's
+//! `FromBytes`, `IntoBytes`, `KnownLayout`, `Immutable` and `Unaligned`. With
+//! `#[wire(id = 7, version = 1)]` it is a message, with a `Codec` and an `Encode`; without, it is a
+//! part of messages.
+#![forbid(unsafe_code)]
+
+mod expand;
+mod fields;
+
+/// Implements `tickwire_codecs::Wire` and `ToJson`, and with `#[wire(id = .., version = ..)]` also
+/// `Codec` and `Encode`. `id` is the number of the message among the application's own (u16);
+/// `version` (u16, 0 if left out) is the version of its layout.
+#[proc_macro_derive(Wire, attributes(wire))]
+pub fn derive_wire(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    match expand::expand(input.into()) {
+        Ok(tokens) => tokens.into(),
+        Err(error) => error.into_compile_error().into(),
+    }
+}

@@ -1,0 +1,136 @@
+//! One pass over a document that follows every length, with a fixed stack.
+
+use super::{Format, Head};
+use crate::{DEPTH_LEVELS_MAX, DecodeError, Limits};
+
+/// What an open container still expects: a number of items, or one of the three below, which no
+/// number reaches.
+type Left = u32;
+/// Items up to a break.
+const ENDLESS_ARRAY: Left = u32::MAX;
+/// Pairs up to a break; the next item is a key.
+const ENDLESS_KEY: Left = u32::MAX - 1;
+/// Pairs up to a break; the next item is a value, so a break is wrong.
+const ENDLESS_VALUE: Left = u32::MAX - 2;
+/// Most items of one container.
+const COUNT_MAX: u64 = ENDLESS_VALUE as u64 - 1;
+
+/// Limits of bytes that were already checked under the user's limits.
+pub(super) const CHECKED: Limits = Limits {
+    max_msg: u32::MAX,
+    max_items: u32::MAX,
+    max_depth: DEPTH_LEVELS_MAX,
+};
+
+/// Checks the item at `at` with everything in it and gives the offset behind it.
+#[inline]
+pub(super) fn walk<F: Format>(
+    bytes: &[u8],
+    at: usize,
+    limits: &Limits,
+) -> Result<usize, DecodeError> {
+    let (head, next) = F::head(bytes, at)?;
+    inside::<F>(bytes, at, &head, next, limits)
+}
+
+/// The same, for an item whose head is read.
+#[inline]
+pub(super) fn inside<F: Format>(
+    bytes: &[u8],
+    at: usize,
+    head: &Head<'_>,
+    next: usize,
+    limits: &Limits,
+) -> Result<usize, DecodeError> {
+    limits.check_items(at, 1)?;
+    match head {
+        Head::Break => Err(DecodeError::wrong(at, "break", 0xff)),
+        Head::Array(_) | Head::Map(_) | Head::Tag(_) => nested::<F>(bytes, at, limits),
+        _ => Ok(next),
+    }
+}
+
+/// [`walk`] of a container.
+///
+/// Ends: each turn moves `at` forward by at least one byte, the head's first.
+fn nested<F: Format>(bytes: &[u8], mut at: usize, limits: &Limits) -> Result<usize, DecodeError> {
+    let mut open: [Left; DEPTH_LEVELS_MAX as usize] = [0; DEPTH_LEVELS_MAX as usize];
+    let mut depth = 0usize;
+    let mut items = 0;
+    loop {
+        let (head, next) = F::head(bytes, at)?;
+        let parent = depth.checked_sub(1).and_then(|index| open.get_mut(index));
+        if let Head::Break = head {
+            match parent {
+                Some(&mut (ENDLESS_ARRAY | ENDLESS_KEY)) => depth -= 1,
+                _ => return Err(DecodeError::wrong(at, "break", 0xff)),
+            }
+        } else {
+            match parent {
+                None | Some(&mut ENDLESS_ARRAY) => {}
+                Some(left @ &mut ENDLESS_KEY) => *left = ENDLESS_VALUE,
+                Some(left @ &mut ENDLESS_VALUE) => *left = ENDLESS_KEY,
+                Some(left) => *left -= 1,
+            }
+            items += 1;
+            limits.check_items(at, items)?;
+            if let Some(left) = children(&head, bytes, at, next, limits)? {
+                limits.check_depth(at, depth as u32 + 1)?;
+                // `check_depth` keeps `depth` inside the stack.
+                if let Some(place) = open.get_mut(depth) {
+                    *place = left;
+                    depth += 1;
+                }
+            }
+        }
+        at = next;
+        while depth > 0 && open.get(depth - 1) == Some(&0) {
+            depth -= 1;
+        }
+        if depth == 0 {
+            return Ok(at);
+        }
+    }
+}
+
+/// The items a head opens; `None` for an item that holds no others.
+#[inline]
+fn children(
+    head: &Head<'_>,
+    bytes: &[u8],
+    at: usize,
+    next: usize,
+    limits: &Limits,
+) -> Result<Option<Left>, DecodeError> {
+    let count = match *head {
+        Head::Array(Some(0)) | Head::Map(Some(0)) => return Ok(None),
+        Head::Array(Some(count)) => count,
+        Head::Map(Some(pairs)) => pairs.saturating_mul(2),
+        Head::Array(None) => return Ok(Some(ENDLESS_ARRAY)),
+        Head::Map(None) => return Ok(Some(ENDLESS_KEY)),
+        Head::Tag(_) => 1,
+        _ => return Ok(None),
+    };
+    check_count(count, bytes, at, next, limits).map(Some)
+}
+
+/// Checks a container's count against the limits and against what is left: every item is at least
+/// one byte.
+#[inline]
+pub(super) fn check_count(
+    count: u64,
+    bytes: &[u8],
+    at: usize,
+    next: usize,
+    limits: &Limits,
+) -> Result<Left, DecodeError> {
+    limits.check_items(at, count)?;
+    if count > COUNT_MAX {
+        return Err(DecodeError::limit(at, "items", count, COUNT_MAX));
+    }
+    let have = bytes.len().saturating_sub(next);
+    if count > have as u64 {
+        return Err(DecodeError::short(next, count as usize, have));
+    }
+    Ok(count as Left)
+}

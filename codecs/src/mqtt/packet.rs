@@ -1,0 +1,312 @@
+//! The packets.
+
+use super::{data::Take, property::Property};
+use crate::{ToJson, json};
+use core::fmt;
+
+/// Quality of service of a message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(u8)]
+pub enum Qos {
+    /// At most once.
+    AtMostOnce = 0,
+    /// At least once.
+    AtLeastOnce = 1,
+    /// Exactly once.
+    ExactlyOnce = 2,
+}
+
+/// The properties of a packet, checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Properties<'a>(pub(super) &'a [u8]);
+
+impl<'a> Properties<'a> {
+    /// None.
+    pub const EMPTY: Self = Self(&[]);
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The properties in the order of the packet.
+    pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + Clone + use<'a> {
+        let mut take = Take::new(self.0, 0);
+        // Checked before, so no error comes here.
+        core::iter::from_fn(move || {
+            if take.is_empty() {
+                None
+            } else {
+                Property::read(&mut take).ok()
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Properties<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The message a server publishes when the client is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Will<'a> {
+    /// Quality of service of the message.
+    pub qos: Qos,
+    /// Whether it is retained.
+    pub retain: bool,
+    /// Its properties.
+    pub properties: Properties<'a>,
+    /// Its topic.
+    pub topic: &'a str,
+    /// Its payload.
+    pub payload: &'a [u8],
+}
+
+/// CONNECT (section 3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Connect<'a> {
+    /// Whether to begin without the old session.
+    pub clean_start: bool,
+    /// Longest silence, in seconds; 0 switches keep-alive off.
+    pub keep_alive_s: u16,
+    /// Properties.
+    pub properties: Properties<'a>,
+    /// Client's name; empty lets the server choose.
+    pub client_id: &'a str,
+    /// The will.
+    pub will: Option<Will<'a>>,
+    /// User name.
+    pub username: Option<&'a str>,
+    /// Password.
+    pub password: Option<&'a [u8]>,
+}
+
+/// PUBLISH (section 3.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Publish<'a> {
+    /// Whether it may have been sent before.
+    pub dup: bool,
+    /// Quality of service.
+    pub qos: Qos,
+    /// Whether it is to be retained.
+    pub retain: bool,
+    /// Topic; empty where a topic alias stands for it.
+    pub topic: &'a str,
+    /// Packet identifier; present exactly where `qos` is above at-most-once.
+    pub packet_id: Option<u16>,
+    /// Properties.
+    pub properties: Properties<'a>,
+    /// The application's message.
+    pub payload: &'a [u8],
+}
+
+/// PUBACK, PUBREC, PUBREL and PUBCOMP (sections 3.4 to 3.7).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ack<'a> {
+    /// Which message.
+    pub packet_id: u16,
+    /// Reason code; 0 is success.
+    pub reason: u8,
+    /// Properties.
+    pub properties: Properties<'a>,
+}
+
+/// A topic filter and its options.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subscription<'a> {
+    /// Topic filter.
+    pub filter: &'a str,
+    /// Options byte (section 3.8.3.1): bits 0-1 quality of service, 2 no local, 3 retain as
+    /// published, 4-5 retain handling.
+    pub options: u8,
+}
+
+/// The payload of SUBSCRIBE, checked: at least one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Subscriptions<'a>(pub(super) &'a [u8]);
+
+impl<'a> Subscriptions<'a> {
+    /// In the order of the packet.
+    pub fn iter(&self) -> impl Iterator<Item = Subscription<'a>> + Clone + use<'a> {
+        let mut take = Take::new(self.0, 0);
+        core::iter::from_fn(move || {
+            let filter = take.text().ok()?;
+            Some(Subscription {
+                filter,
+                options: take.u8().ok()?,
+            })
+        })
+    }
+}
+
+impl fmt::Debug for Subscriptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The payload of UNSUBSCRIBE, checked: at least one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Filters<'a>(pub(super) &'a [u8]);
+
+impl<'a> Filters<'a> {
+    /// In the order of the packet.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+        let mut take = Take::new(self.0, 0);
+        core::iter::from_fn(move || take.text().ok())
+    }
+}
+
+impl fmt::Debug for Filters<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// SUBACK and UNSUBACK (sections 3.9 and 3.11).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reasons<'a> {
+    /// Which request.
+    pub packet_id: u16,
+    /// Properties.
+    pub properties: Properties<'a>,
+    /// One reason code for each filter of the request; at least one.
+    pub reasons: &'a [u8],
+}
+
+/// A control packet, checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Packet<'a> {
+    /// The client opens the session.
+    Connect(Connect<'a>),
+    /// The server answers.
+    ConnAck {
+        /// Whether the server has an old session.
+        session_present: bool,
+        /// Reason code; 0 is success.
+        reason: u8,
+        /// Properties.
+        properties: Properties<'a>,
+    },
+    /// An application's message.
+    Publish(Publish<'a>),
+    /// Received, at least once.
+    PubAck(Ack<'a>),
+    /// Received, exactly once, part 1.
+    PubRec(Ack<'a>),
+    /// Released, exactly once, part 2.
+    PubRel(Ack<'a>),
+    /// Complete, exactly once, part 3.
+    PubComp(Ack<'a>),
+    /// Asks for messages.
+    Subscribe {
+        /// Which request.
+        packet_id: u16,
+        /// Properties.
+        properties: Properties<'a>,
+        /// Filters and options.
+        subscriptions: Subscriptions<'a>,
+    },
+    /// Answers SUBSCRIBE.
+    SubAck(Reasons<'a>),
+    /// Wants messages no more.
+    Unsubscribe {
+        /// Which request.
+        packet_id: u16,
+        /// Properties.
+        properties: Properties<'a>,
+        /// Filters.
+        filters: Filters<'a>,
+    },
+    /// Answers UNSUBSCRIBE.
+    UnsubAck(Reasons<'a>),
+    /// The client is alive.
+    PingReq,
+    /// So is the server.
+    PingResp,
+    /// One end leaves.
+    Disconnect {
+        /// Reason code; 0 is normal.
+        reason: u8,
+        /// Properties.
+        properties: Properties<'a>,
+    },
+    /// Extended authentication.
+    Auth {
+        /// Reason code; 0 is success.
+        reason: u8,
+        /// Properties.
+        properties: Properties<'a>,
+    },
+}
+
+impl<'a> Packet<'a> {
+    /// Name of the packet in the standard.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "CONNECT",
+            Self::ConnAck { .. } => "CONNACK",
+            Self::Publish(_) => "PUBLISH",
+            Self::PubAck(_) => "PUBACK",
+            Self::PubRec(_) => "PUBREC",
+            Self::PubRel(_) => "PUBREL",
+            Self::PubComp(_) => "PUBCOMP",
+            Self::Subscribe { .. } => "SUBSCRIBE",
+            Self::SubAck(_) => "SUBACK",
+            Self::Unsubscribe { .. } => "UNSUBSCRIBE",
+            Self::UnsubAck(_) => "UNSUBACK",
+            Self::PingReq => "PINGREQ",
+            Self::PingResp => "PINGRESP",
+            Self::Disconnect { .. } => "DISCONNECT",
+            Self::Auth { .. } => "AUTH",
+        }
+    }
+
+    /// The packet's own properties; not those of a will.
+    #[must_use]
+    pub const fn properties(&self) -> Properties<'a> {
+        match *self {
+            Self::Connect(Connect { properties, .. })
+            | Self::ConnAck { properties, .. }
+            | Self::Publish(Publish { properties, .. })
+            | Self::PubAck(Ack { properties, .. })
+            | Self::PubRec(Ack { properties, .. })
+            | Self::PubRel(Ack { properties, .. })
+            | Self::PubComp(Ack { properties, .. })
+            | Self::Subscribe { properties, .. }
+            | Self::SubAck(Reasons { properties, .. })
+            | Self::Unsubscribe { properties, .. }
+            | Self::UnsubAck(Reasons { properties, .. })
+            | Self::Disconnect { properties, .. }
+            | Self::Auth { properties, .. } => properties,
+            Self::PingReq | Self::PingResp => Properties::EMPTY,
+        }
+    }
+}
+
+/// The debug form as one string: for dumps, where the shape of every packet matters less than that
+/// all of it is shown.
+impl ToJson for Packet<'_> {
+    fn to_json(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let mut object = json::Object::begin(out)?;
+        object.field("packet", self.name())?;
+        let out = object.member("content")?;
+        out.write_char('"')?;
+        fmt::write(&mut Quoted(out), format_args!("{self:?}"))?;
+        out.write_char('"')?;
+        object.end()
+    }
+}
+
+/// Escapes what is written for the inside of a JSON string.
+struct Quoted<'o>(&'o mut dyn fmt::Write);
+
+impl fmt::Write for Quoted<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| json::escaped(self.0, c))
+    }
+}

@@ -1,0 +1,325 @@
+//! Packets to bytes.
+
+use super::{
+    Mqtt5,
+    data::{VARINT_MAX, varint_len},
+    packet::{
+        Ack, Connect, Filters, Packet, Properties, Publish, Qos, Reasons, Subscription,
+        Subscriptions,
+    },
+    property::{Property, PropertyValue},
+};
+use crate::{Encode, EncodeError};
+
+/// Writes, or only counts where there is no buffer.
+struct Put<'o> {
+    out: Option<&'o mut [u8]>,
+    at: usize,
+}
+
+impl Put<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let end = self.at + bytes.len();
+        if let Some(out) = &mut self.out {
+            let room = EncodeError::Room {
+                need: end,
+                have: out.len(),
+            };
+            out.get_mut(self.at..end)
+                .ok_or(room)?
+                .copy_from_slice(bytes);
+        }
+        self.at = end;
+        Ok(())
+    }
+
+    fn varint(&mut self, mut value: u32) -> Result<(), EncodeError> {
+        if value > VARINT_MAX {
+            return Err(EncodeError::Range {
+                what: "length",
+                got: value.into(),
+            });
+        }
+        while value >= 0x80 {
+            self.bytes(&[value as u8 | 0x80])?;
+            value >>= 7;
+        }
+        self.bytes(&[value as u8])
+    }
+
+    fn length(&mut self, len: usize) -> Result<(), EncodeError> {
+        let range = EncodeError::Range {
+            what: "length",
+            got: len as u64,
+        };
+        self.varint(u32::try_from(len).map_err(|_| range)?)
+    }
+
+    fn binary(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        let got = bytes.len() as u64;
+        let len = u16::try_from(bytes.len()).map_err(|_| EncodeError::Range {
+            what: "bytes of a string",
+            got,
+        })?;
+        self.bytes(&len.to_be_bytes())?;
+        self.bytes(bytes)
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), EncodeError> {
+        if text.bytes().any(|byte| byte == 0) {
+            return Err(EncodeError::Range {
+                what: "character of a string",
+                got: 0,
+            });
+        }
+        self.binary(text.as_bytes())
+    }
+
+    fn packet_id(&mut self, id: u16) -> Result<(), EncodeError> {
+        if id == 0 {
+            return Err(EncodeError::Range {
+                what: "packet identifier",
+                got: 0,
+            });
+        }
+        self.bytes(&id.to_be_bytes())
+    }
+
+    fn properties(&mut self, properties: Properties<'_>) -> Result<(), EncodeError> {
+        self.length(properties.0.len())?;
+        self.bytes(properties.0)
+    }
+
+    /// Reason and properties; what says nothing is left off (section 3.4.2.1).
+    fn tail(&mut self, reason: u8, properties: Properties<'_>) -> Result<(), EncodeError> {
+        if reason != 0 || !properties.is_empty() {
+            self.bytes(&[reason])?;
+        }
+        if properties.is_empty() {
+            Ok(())
+        } else {
+            self.properties(properties)
+        }
+    }
+
+    fn connect(&mut self, c: &Connect<'_>) -> Result<(), EncodeError> {
+        self.text("MQTT")?;
+        let mut flags = u8::from(c.clean_start) << 1;
+        if let Some(will) = &c.will {
+            flags |= 0x04 | (will.qos as u8) << 3 | u8::from(will.retain) << 5;
+        }
+        flags |= u8::from(c.username.is_some()) << 7 | u8::from(c.password.is_some()) << 6;
+        self.bytes(&[5, flags])?;
+        self.bytes(&c.keep_alive_s.to_be_bytes())?;
+        self.properties(c.properties)?;
+        self.text(c.client_id)?;
+        if let Some(will) = &c.will {
+            self.properties(will.properties)?;
+            self.text(will.topic)?;
+            self.binary(will.payload)?;
+        }
+        c.username.map_or(Ok(()), |name| self.text(name))?;
+        c.password.map_or(Ok(()), |password| self.binary(password))
+    }
+
+    fn publish(&mut self, p: &Publish<'_>) -> Result<(), EncodeError> {
+        self.text(p.topic)?;
+        match (p.qos, p.packet_id) {
+            (Qos::AtMostOnce, None) => {}
+            (Qos::AtLeastOnce | Qos::ExactlyOnce, Some(id)) => self.packet_id(id)?,
+            _ => {
+                return Err(EncodeError::Order {
+                    what: "a packet identifier exactly above QoS 0",
+                });
+            }
+        }
+        self.properties(p.properties)?;
+        self.bytes(p.payload)
+    }
+
+    fn ack(&mut self, ack: &Ack<'_>) -> Result<(), EncodeError> {
+        self.packet_id(ack.packet_id)?;
+        self.tail(ack.reason, ack.properties)
+    }
+
+    fn reasons(&mut self, r: &Reasons<'_>) -> Result<(), EncodeError> {
+        self.packet_id(r.packet_id)?;
+        self.properties(r.properties)?;
+        self.bytes(r.reasons)
+    }
+
+    /// All behind the fixed header.
+    fn body(&mut self, packet: &Packet<'_>) -> Result<(), EncodeError> {
+        match packet {
+            Packet::Connect(connect) => self.connect(connect),
+            Packet::ConnAck {
+                session_present,
+                reason,
+                properties,
+            } => {
+                self.bytes(&[u8::from(*session_present), *reason])?;
+                self.properties(*properties)
+            }
+            Packet::Publish(publish) => self.publish(publish),
+            Packet::PubAck(ack)
+            | Packet::PubRec(ack)
+            | Packet::PubRel(ack)
+            | Packet::PubComp(ack) => self.ack(ack),
+            Packet::Subscribe {
+                packet_id,
+                properties,
+                subscriptions,
+            } => {
+                self.packet_id(*packet_id)?;
+                self.properties(*properties)?;
+                self.bytes(subscriptions.0)
+            }
+            Packet::Unsubscribe {
+                packet_id,
+                properties,
+                filters,
+            } => {
+                self.packet_id(*packet_id)?;
+                self.properties(*properties)?;
+                self.bytes(filters.0)
+            }
+            Packet::SubAck(reasons) | Packet::UnsubAck(reasons) => self.reasons(reasons),
+            Packet::PingReq | Packet::PingResp => Ok(()),
+            Packet::Disconnect { reason, properties } | Packet::Auth { reason, properties } => {
+                self.tail(*reason, *properties)
+            }
+        }
+    }
+}
+
+/// Packet type and flags (tables 2-1 and 2-2).
+fn first(packet: &Packet<'_>) -> u8 {
+    match packet {
+        Packet::Connect(_) => 0x10,
+        Packet::ConnAck { .. } => 0x20,
+        Packet::Publish(p) => 0x30 | u8::from(p.dup) << 3 | (p.qos as u8) << 1 | u8::from(p.retain),
+        Packet::PubAck(_) => 0x40,
+        Packet::PubRec(_) => 0x50,
+        Packet::PubRel(_) => 0x62,
+        Packet::PubComp(_) => 0x70,
+        Packet::Subscribe { .. } => 0x82,
+        Packet::SubAck(_) => 0x90,
+        Packet::Unsubscribe { .. } => 0xa2,
+        Packet::UnsubAck(_) => 0xb0,
+        Packet::PingReq => 0xc0,
+        Packet::PingResp => 0xd0,
+        Packet::Disconnect { .. } => 0xe0,
+        Packet::Auth { .. } => 0xf0,
+    }
+}
+
+fn body_len(packet: &Packet<'_>) -> Result<usize, EncodeError> {
+    let mut put = Put { out: None, at: 0 };
+    put.body(packet)?;
+    Ok(put.at)
+}
+
+impl Encode<Mqtt5> for Packet<'_> {
+    /// 0 for a packet that has no form on the wire; `encode` says why.
+    fn encoded_len(&self) -> usize {
+        body_len(self).map_or(0, |len| 1 + varint_len(len as u32) + len)
+    }
+
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        let len = body_len(self)?;
+        let mut put = Put {
+            out: Some(out),
+            at: 0,
+        };
+        put.bytes(&[first(self)])?;
+        put.length(len)?;
+        put.body(self)?;
+        Ok(put.at)
+    }
+}
+
+/// Writes properties at the start of `out`, for a packet to be built. Which packet may have which is
+/// checked when the packet is read.
+///
+/// # Errors
+/// [`EncodeError::Room`]; [`EncodeError::Range`] for text with NUL or above 65,535 bytes;
+/// [`EncodeError::Order`] for a value that is not of its identifier's type.
+pub fn write_properties<'o>(
+    out: &'o mut [u8],
+    properties: &[Property<'_>],
+) -> Result<Properties<'o>, EncodeError> {
+    let mut put = Put {
+        out: Some(&mut *out),
+        at: 0,
+    };
+    for property in properties {
+        put.bytes(&[property.id])?;
+        match property.value {
+            PropertyValue::Byte(value) => put.bytes(&[value])?,
+            PropertyValue::Two(value) => put.bytes(&value.to_be_bytes())?,
+            PropertyValue::Four(value) => put.bytes(&value.to_be_bytes())?,
+            PropertyValue::Varint(value) => put.varint(value)?,
+            PropertyValue::Text(value) => put.text(value)?,
+            PropertyValue::Binary(value) => put.binary(value)?,
+            PropertyValue::Pair(name, value) => {
+                put.text(name)?;
+                put.text(value)?;
+            }
+        }
+    }
+    let len = put.at;
+    let written = Properties(out.get(..len).unwrap_or_default());
+    if !written.iter().eq(properties.iter().copied()) {
+        return Err(EncodeError::Order {
+            what: "values of their identifiers' types",
+        });
+    }
+    Ok(written)
+}
+
+/// Writes the payload of a SUBSCRIBE at the start of `out`, for a packet to be built.
+///
+/// # Errors
+/// [`EncodeError::Room`]; [`EncodeError::Range`] for text that has no form;
+/// [`EncodeError::Order`] without any.
+pub fn write_subscriptions<'o>(
+    out: &'o mut [u8],
+    subscriptions: &[Subscription<'_>],
+) -> Result<Subscriptions<'o>, EncodeError> {
+    let mut put = Put {
+        out: Some(&mut *out),
+        at: 0,
+    };
+    for subscription in subscriptions {
+        put.text(subscription.filter)?;
+        put.bytes(&[subscription.options])?;
+    }
+    let len = at_least_one(put.at)?;
+    Ok(Subscriptions(out.get(..len).unwrap_or_default()))
+}
+
+/// Writes the payload of an UNSUBSCRIBE at the start of `out`, for a packet to be built.
+///
+/// # Errors
+/// See [`write_subscriptions`].
+pub fn write_filters<'o>(out: &'o mut [u8], filters: &[&str]) -> Result<Filters<'o>, EncodeError> {
+    let mut put = Put {
+        out: Some(&mut *out),
+        at: 0,
+    };
+    for filter in filters {
+        put.text(filter)?;
+    }
+    let len = at_least_one(put.at)?;
+    Ok(Filters(out.get(..len).unwrap_or_default()))
+}
+
+fn at_least_one(len: usize) -> Result<usize, EncodeError> {
+    if len == 0 {
+        Err(EncodeError::Order {
+            what: "at least one topic filter",
+        })
+    } else {
+        Ok(len)
+    }
+}

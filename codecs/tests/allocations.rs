@@ -1,0 +1,195 @@
+//! Counts allocations over hostile input: a view makes none, whatever the bytes say, and a bincode
+//! value never takes more than its bound.
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use std::alloc::System;
+use tickwire_codecs::{
+    Batch, Codec, LenPrefix16, Limits,
+    bincode::{
+        Engine, Fix, Var,
+        wincode::{fix, var},
+    },
+    cbor::Cbor,
+    itch::{Itch50, ItchFile, MoldUdp64, SoupBinTcp},
+    mqtt::Mqtt5,
+    msgpack::Msgpack,
+    telemetry::Telemetry,
+};
+
+#[path = "../benches/contenders/mod.rs"]
+#[expect(
+    clippy::mem_forget,
+    unreachable_pub,
+    reason = "wincode's derive forgets its own guards; the module is shared with the benchmark"
+)]
+mod contenders;
+
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes of a seeded generator (xorshift64*), so that a failure repeats.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+}
+
+/// Runs `decode` over noise and over damaged copies of the seeds; gives the most bytes one call
+/// allocated, and how many inputs were accepted.
+fn worst(seeds: &[&[u8]], mut decode: impl FnMut(&[u8]) -> bool) -> (usize, usize) {
+    let mut noise = Noise(0x7469_636b_7769_7265);
+    let mut buffer = vec![0u8; 256];
+    let (mut most, mut accepted) = (0, 0);
+    for round in 0..60_000 {
+        let len = if round % 2 == 0 || seeds.is_empty() {
+            let len = noise.next() as usize % buffer.len();
+            buffer[..len]
+                .iter_mut()
+                .for_each(|byte| *byte = noise.next() as u8);
+            len
+        } else {
+            let seed = seeds[noise.next() as usize % seeds.len()];
+            buffer[..seed.len()].copy_from_slice(seed);
+            for _ in 0..=noise.next() % 3 {
+                let at = noise.next() as usize % seed.len();
+                buffer[at] = [0xff, 0x7f, 0x80, noise.next() as u8][noise.next() as usize % 4];
+            }
+            seed.len() - noise.next() as usize % 4 % seed.len()
+        };
+        let region = Region::new(GLOBAL);
+        accepted += usize::from(decode(&buffer[..len]));
+        most = most.max(region.change().bytes_allocated);
+    }
+    (most, accepted)
+}
+
+fn view<C: Codec>(name: &str, seeds: &[&[u8]]) {
+    let (most, accepted) = worst(seeds, |bytes| C::view(bytes, &Limits::BULK).is_ok());
+    println!("{name}: {accepted} of 60000 accepted, {most} bytes allocated at most");
+    assert_eq!(most, 0, "{name} allocated");
+    assert!(accepted > 0, "{name} accepted nothing: the seeds are wrong");
+}
+
+type Sample = (u64, Vec<u64>, String, Vec<Vec<u16>>);
+
+/// Bound of the bincode engines for `Limits::DEVICE` (4 KiB): 64 KiB for the value. wincode holds
+/// each collection to it, and one value here has three that can be open at once.
+const BOUND_BYTES: usize = 64 * 1024;
+
+/// Allocations per message of every format on the benchmark's messages.
+fn count_contenders() {
+    for contender in contenders::contenders() {
+        let region = Region::new(GLOBAL);
+        let total = contender
+            .wires
+            .iter()
+            .fold(0, |all, wire| all ^ (contender.decode)(wire));
+        let made = region.change().allocations;
+        std::hint::black_box(total);
+        let each = made as f64 / contender.wires.len() as f64;
+        println!(
+            "{:8} {:18} {each:6.2} allocations a message",
+            contender.kind.name(),
+            contender.name
+        );
+        if contender.name.starts_with("tickwire") {
+            assert_eq!(made, 0, "{} allocates", contender.name);
+        }
+    }
+}
+
+/// The two formats that have no rival in the benchmark.
+fn count_alone() {
+    let (orders, batch) = (contenders::add_orders(), contenders::readings());
+    let region = Region::new(GLOBAL);
+    for (wire, n) in orders.iter().zip(0..) {
+        assert_eq!(contenders::add_order(wire), contenders::add_order_total(n));
+    }
+    std::hint::black_box(contenders::telemetry(&batch));
+    assert_eq!(region.change().allocations, 0);
+}
+
+fn main() {
+    count_alone();
+    count_contenders();
+    let mut add = [0; 36];
+    add[0] = b'A';
+    view::<Itch50>("itch", &[&add]);
+    view::<MoldUdp64>(
+        "mold",
+        &[b"SESSION001\0\0\0\0\0\0\0\x01\0\x02\0\x01a\0\x02bc"],
+    );
+    view::<SoupBinTcp>("soup", &[b"Sabc", b"JA"]);
+    view::<Telemetry>(
+        "telemetry",
+        &[&[
+            1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0,
+        ]],
+    );
+    view::<Msgpack>(
+        "msgpack",
+        &[
+            b"\x82\xa1a\x93\x01\x02\xc0\xa1b\xc4\x02hi",
+            b"\x91\x91\x91\x81\xa1k\xcb12345678",
+        ],
+    );
+    view::<Mqtt5>(
+        "mqtt",
+        &[
+            b"\x32\x0d\x00\x03a/b\x00\x0a\x03\x23\x00\x07xy",
+            b"\x82\x0f\x00\x0a\x00\x00\x03a/b\x01\x00\x03c/d\x02",
+        ],
+    );
+    view::<Cbor>(
+        "cbor",
+        &[
+            b"\xa2aa\x83\x01\x02\xf6abBhi",
+            b"\x9f\xbfak\x9f\xffak\xfb12345678\xff\xff",
+        ],
+    );
+    let (most, _) = worst(&[b"\0\x0cS\0\0\0\0\0\0\0\0\0\0O\0\0"], |bytes| {
+        Batch::new(bytes, ItchFile, &Limits::BULK)
+            .views::<Itch50>()
+            .any(|view| view.is_ok())
+            | Batch::new(bytes, LenPrefix16::Little, &Limits::BULK).any(|frame| frame.is_ok())
+    });
+    assert_eq!(most, 0, "a batch allocated");
+
+    let sample: Sample = (7, vec![1, 2, 300], "text".into(), vec![vec![1], vec![2, 3]]);
+    let mut fixed = vec![0; Fix::encoded_len(&sample).expect("a value that encodes")];
+    Fix::encode(&sample, &mut fixed).expect("a value that encodes");
+    let mut small = vec![0; Var::encoded_len(&sample).expect("a value that encodes")];
+    Var::encode(&sample, &mut small).expect("a value that encodes");
+    let limits = &Limits::DEVICE;
+    for (name, bound, (most, accepted)) in [
+        (
+            "bincode fix",
+            BOUND_BYTES,
+            worst(&[&fixed], |b| Fix::decode::<Sample>(b, limits).is_ok()),
+        ),
+        (
+            "bincode var",
+            BOUND_BYTES,
+            worst(&[&small], |b| Var::decode::<Sample>(b, limits).is_ok()),
+        ),
+        (
+            "wincode fix",
+            3 * BOUND_BYTES,
+            worst(&[&fixed], |b| fix::decode::<Sample>(b, limits).is_ok()),
+        ),
+        (
+            "wincode var",
+            3 * BOUND_BYTES,
+            worst(&[&small], |b| var::decode::<Sample>(b, limits).is_ok()),
+        ),
+    ] {
+        println!("{name}: {accepted} of 60000 accepted, {most} bytes allocated at most");
+        assert!(most <= bound, "{name} allocated {most} bytes");
+        assert!(accepted > 0, "{name} accepted nothing");
+    }
+}

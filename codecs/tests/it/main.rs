@@ -1,0 +1,19 @@
+//! One binary for all formats. Cargo's dev-dependency of the crate on itself turns every format on.
+#![cfg(test)]
+
+#[expect(clippy::mem_forget, reason = "wincode's derive forgets its own guards")]
+mod bincode;
+mod common;
+mod documents;
+mod envelopes;
+mod independent;
+mod itch;
+mod model;
+mod mqtt;
+mod offer;
+mod protobuf;
+mod recorded;
+mod stream;
+mod telemetry;
+mod values;
+mod wire;

@@ -1,0 +1,453 @@
+//! MQTT 5: the standard's examples, every packet under damage, and the stream cut everywhere.
+
+use crate::common::{WIDE, mangle, poke, refuses_other_lengths, torture};
+use proptest::prelude::*;
+use tickwire_codecs::{
+    Codec, DecodeError, Encode, EncodeError, Limits, Progress, StreamCodec,
+    mqtt::{
+        Ack, Connect, Mqtt5, Mqtt5Stream, Packet, Properties, Property, PropertyValue, Publish,
+        Qos, Reasons, Subscription, Will, id, write_filters, write_properties, write_subscriptions,
+    },
+};
+
+fn wire(packet: &Packet<'_>) -> Vec<u8> {
+    crate::common::encode::<Mqtt5>(packet)
+}
+
+/// A fixed header in front of `parts`.
+fn raw(first: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let body = parts.concat();
+    assert!(body.len() < 128, "one byte of length");
+    [&[first, body.len() as u8], &body[..]].concat()
+}
+
+fn view(bytes: &[u8]) -> Result<Packet<'_>, DecodeError> {
+    Mqtt5::view(bytes, &WIDE)
+}
+
+/// "MQTT Version 5.0", figure 3-6: CONNECT's variable header; the payload after it is ours.
+const CONNECT_HEADER: &[u8] = b"\x00\x04MQTT\x05\xce\x00\x0a\x05\x11\x00\x00\x00\x0a";
+
+fn connect_bytes() -> Vec<u8> {
+    raw(
+        0x10,
+        &[
+            CONNECT_HEADER,
+            b"\x00\x01c",
+            b"\x05\x18\x00\x00\x00\x03",
+            b"\x00\x01w",
+            b"\x00\x02hi",
+            b"\x00\x01u",
+            b"\x00\x01p",
+        ],
+    )
+}
+
+/// One packet of every type, most with properties.
+fn fixtures() -> Vec<Vec<u8>> {
+    let mut buffer = [0; 64];
+    let user = [
+        Property {
+            id: id::USER_PROPERTY,
+            value: PropertyValue::Pair("a", "1"),
+        },
+        Property {
+            id: id::USER_PROPERTY,
+            value: PropertyValue::Pair("a", "2"),
+        },
+        Property {
+            id: id::REASON_STRING,
+            value: PropertyValue::Text("no"),
+        },
+    ];
+    let properties = write_properties(&mut buffer, &user).unwrap();
+    let mut buffer = [0; 64];
+    let alias = [
+        Property {
+            id: id::TOPIC_ALIAS,
+            value: PropertyValue::Two(7),
+        },
+        Property {
+            id: id::SUBSCRIPTION_IDENTIFIER,
+            value: PropertyValue::Varint(300),
+        },
+        Property {
+            id: id::SUBSCRIPTION_IDENTIFIER,
+            value: PropertyValue::Varint(1),
+        },
+        Property {
+            id: id::CORRELATION_DATA,
+            value: PropertyValue::Binary(b"\x00\xff"),
+        },
+    ];
+    let alias = write_properties(&mut buffer, &alias).unwrap();
+    let mut buffer = [0; 64];
+    let two = [
+        Subscription {
+            filter: "a/b",
+            options: 1,
+        },
+        Subscription {
+            filter: "c/d",
+            options: 2,
+        },
+    ];
+    let subscriptions = write_subscriptions(&mut buffer, &two).unwrap();
+    let mut buffer = [0; 64];
+    let filters = write_filters(&mut buffer, &["a/+", "#"]).unwrap();
+    let ack = |reason, properties| Ack {
+        packet_id: 10,
+        reason,
+        properties,
+    };
+    let none = Properties::EMPTY;
+    let reasons = Reasons {
+        packet_id: 10,
+        properties,
+        reasons: &[0, 1, 0x87],
+    };
+    let publish = Publish {
+        dup: true,
+        qos: Qos::ExactlyOnce,
+        retain: true,
+        topic: "",
+        packet_id: Some(3),
+        properties: alias,
+        payload: b"21.5",
+    };
+    let packets = [
+        Packet::ConnAck {
+            session_present: true,
+            reason: 0,
+            properties,
+        },
+        Packet::Publish(publish),
+        Packet::PubAck(ack(0, none)),
+        Packet::PubRec(ack(0x10, none)),
+        Packet::PubRel(ack(0x92, properties)),
+        Packet::PubComp(ack(0, properties)),
+        Packet::Subscribe {
+            packet_id: 10,
+            properties: none,
+            subscriptions,
+        },
+        Packet::SubAck(reasons),
+        Packet::Unsubscribe {
+            packet_id: 10,
+            properties: none,
+            filters,
+        },
+        Packet::UnsubAck(reasons),
+        Packet::PingReq,
+        Packet::PingResp,
+        Packet::Disconnect {
+            reason: 0,
+            properties: none,
+        },
+        Packet::Disconnect {
+            reason: 0x8e,
+            properties,
+        },
+        Packet::Auth {
+            reason: 0x18,
+            properties: none,
+        },
+    ];
+    packets.iter().map(wire).chain([connect_bytes()]).collect()
+}
+
+#[test]
+fn every_packet_comes_back_and_stands_damage() {
+    for bytes in fixtures() {
+        torture::<Mqtt5>(&bytes);
+        refuses_other_lengths::<Mqtt5>(&bytes);
+    }
+}
+
+#[test]
+fn examples_of_the_standard() {
+    // Figure 3-6, and what section 3.1.2 says of its flags 0xce.
+    let bytes = connect_bytes();
+    let Packet::Connect(connect) = view(&bytes).unwrap() else {
+        panic!("not a CONNECT")
+    };
+    let expiry = Property {
+        id: id::SESSION_EXPIRY_INTERVAL,
+        value: PropertyValue::Four(10),
+    };
+    assert!(connect.properties.iter().eq([expiry]));
+    let Some(will) = connect.will else {
+        panic!("no will")
+    };
+    assert_eq!(
+        connect,
+        Connect {
+            clean_start: true,
+            keep_alive_s: 10,
+            properties: connect.properties,
+            client_id: "c",
+            will: Some(Will {
+                qos: Qos::AtLeastOnce,
+                retain: false,
+                properties: will.properties,
+                topic: "w",
+                payload: b"hi",
+            }),
+            username: Some("u"),
+            password: Some(b"p"),
+        }
+    );
+    // Section 3.3.2, figure 3-9: topic a/b, packet identifier 10, no properties.
+    let bytes = raw(0x32, &[b"\x00\x03a/b\x00\x0a\x00", b"x"]);
+    let Packet::Publish(publish) = view(&bytes).unwrap() else {
+        panic!("not a PUBLISH")
+    };
+    assert_eq!(
+        (publish.topic, publish.packet_id, publish.payload),
+        ("a/b", Some(10), &b"x"[..])
+    );
+    // Section 3.8.3, figure 3-22: a/b at least once, c/d exactly once.
+    let bytes = raw(0x82, &[b"\x00\x0a\x00", b"\x00\x03a/b\x01\x00\x03c/d\x02"]);
+    let Packet::Subscribe { subscriptions, .. } = view(&bytes).unwrap() else {
+        panic!("no SUBSCRIBE")
+    };
+    let read: Vec<_> = subscriptions
+        .iter()
+        .map(|s| (s.filter, s.options))
+        .collect();
+    assert_eq!(read, [("a/b", 1), ("c/d", 2)]);
+    // Section 1.5.4, figure 1-2: "A" and U+2A6D4.
+    let bytes = raw(0x30, &[b"\x00\x05A\xf0\xaa\x9b\x94\x00"]);
+    let Packet::Publish(publish) = view(&bytes).unwrap() else {
+        panic!("not a PUBLISH")
+    };
+    assert_eq!(publish.topic, "A\u{2a6d4}");
+}
+
+#[test]
+fn lengths_take_the_bytes_of_table_1_1() {
+    for (len, bytes) in [
+        (0u32, &[0x00][..]),
+        (127, &[0x7f]),
+        (128, &[0x80, 0x01]),
+        (16_383, &[0xff, 0x7f]),
+        (16_384, &[0x80, 0x80, 0x01]),
+        (2_097_151, &[0xff, 0xff, 0x7f]),
+        (2_097_152, &[0x80, 0x80, 0x80, 0x01]),
+        (268_435_455, &[0xff, 0xff, 0xff, 0x7f]),
+    ] {
+        let head = [&[0x30][..], bytes].concat();
+        let error = view(&head).unwrap_err();
+        let at = head.len() as u32;
+        if len == 0 {
+            assert_eq!(
+                error,
+                DecodeError::Short {
+                    at: 2,
+                    need: 2,
+                    have: 0
+                }
+            );
+        } else {
+            assert_eq!(
+                error,
+                DecodeError::Short {
+                    at,
+                    need: len.into(),
+                    have: 0
+                }
+            );
+        }
+    }
+    for wrong in [
+        &[0x30, 0x80, 0x80, 0x80, 0x80, 0x01][..],
+        &[0xc0, 0x80, 0x00],
+    ] {
+        assert!(matches!(view(wrong), Err(DecodeError::Wrong { at: 1, .. })));
+    }
+    let payload = vec![7; 20_000];
+    let publish = Publish {
+        dup: false,
+        qos: Qos::AtMostOnce,
+        retain: false,
+        topic: "t",
+        packet_id: None,
+        properties: Properties::EMPTY,
+        payload: &payload,
+    };
+    let mut bytes = vec![0; Packet::Publish(publish).encoded_len()];
+    assert_eq!(
+        Packet::Publish(publish).encode(&mut bytes),
+        Ok(1 + 3 + 4 + 20_000)
+    );
+    assert_eq!(view(&bytes), Ok(Packet::Publish(publish)));
+}
+
+#[test]
+fn short_forms_are_read_and_written_short() {
+    // Section 3.4.2.1: reason 0 and no properties may be left off; longer forms mean the same.
+    for bytes in [
+        &[0x40, 3, 0, 1, 0][..],
+        &[0x40, 4, 0, 1, 0, 0],
+        &[0x40, 2, 0, 1],
+    ] {
+        mangle::<Mqtt5>(bytes);
+        assert_eq!(wire(&view(bytes).unwrap()), [0x40, 2, 0, 1]);
+    }
+    assert_eq!(wire(&view(&[0xe0, 2, 0x81, 0]).unwrap()), [0xe0, 1, 0x81]);
+}
+
+#[test]
+fn malformed_packets_are_refused_where_they_are() {
+    let publish = |first: u8, parts: &[&[u8]]| raw(first, parts);
+    for (bytes, at) in [
+        (vec![0x00, 0], 0),                                      // no such type
+        (vec![0xc1, 0], 0),                                      // flags of PINGREQ
+        (vec![0x60, 2, 0, 1], 0),                                // flags of PUBREL
+        (publish(0x36, &[b"\x00\x01a\x00\x01\x00"]), 0),         // quality of service 3
+        (publish(0x38, &[b"\x00\x01a\x00"]), 0),                 // DUP without an answer
+        (publish(0x30, &[b"\x00\x02a+\x00"]), 5),                // wildcard in a topic
+        (publish(0x30, &[b"\x00\x02a\0\x00"]), 5),               // NUL
+        (publish(0x30, &[b"\x00\x00\x00"]), 2),                  // no topic, no alias
+        (publish(0x32, &[b"\x00\x01a\x00\x00\x00"]), 5),         // packet identifier 0
+        (publish(0x30, &[b"\x00\x01a\x03\x23\x00\x00"]), 6),     // topic alias 0
+        (publish(0x30, &[b"\x00\x01a\x02\x01\x02"]), 6),         // payload format 2
+        (publish(0x30, &[b"\x00\x01a\x04\x01\x01\x01\x00"]), 8), // a property twice
+        (publish(0x30, &[b"\x00\x01a\x02\x17\x01"]), 6),         // a property of CONNECT
+        (publish(0x30, &[b"\x00\x01a\x02\x7f\x01"]), 6),         // no such property
+        (raw(0x20, &[b"\x02\x00\x00"]), 2),                      // CONNACK flags
+        (raw(0x82, &[b"\x00\x01\x00\x00\x00\x00"]), 5),          // empty filter
+        (raw(0x82, &[b"\x00\x01\x00\x00\x01a\x03"]), 8),         // options
+        (raw(0x10, &[b"\x00\x04MQTX\x05\x02\x00\x00\x00\x00\x00"]), 2),
+        (raw(0x10, &[b"\x00\x04MQTT\x04\x02\x00\x00\x00\x00\x00"]), 8),
+        (raw(0x10, &[b"\x00\x04MQTT\x05\x03\x00\x00\x00\x00\x00"]), 9),
+        (raw(0x10, &[b"\x00\x04MQTT\x05\x0a\x00\x00\x00\x00\x00"]), 9),
+    ] {
+        let error = view(&bytes).expect_err("a malformed packet");
+        assert!(
+            matches!(error, DecodeError::Wrong { at: found, .. } if found == at),
+            "{error:?} of {bytes:02x?}"
+        );
+    }
+    assert_eq!(
+        view(b"\x30\x04\x00\x01\xff\x00"),
+        Err(DecodeError::Utf8 { at: 4 })
+    );
+    assert_eq!(
+        view(b"\x90\x03\x00\x01\x00"),
+        Err(DecodeError::Short {
+            at: 5,
+            need: 1,
+            have: 0
+        })
+    );
+    assert_eq!(
+        view(b"\xc0\x01\x00"),
+        Err(DecodeError::Trailing { at: 2, extra: 1 })
+    );
+    // A string that runs past the packet, inside a longer buffer of properties.
+    assert!(matches!(
+        view(b"\x30\x06\x00\x01a\x02\x03\x09"),
+        Err(DecodeError::Short { .. })
+    ));
+}
+
+#[test]
+fn packets_without_a_form_are_not_written() {
+    let mut out = [0; 64];
+    let publish = Publish {
+        dup: false,
+        qos: Qos::AtMostOnce,
+        retain: false,
+        topic: "t",
+        packet_id: Some(1),
+        properties: Properties::EMPTY,
+        payload: b"",
+    };
+    assert!(matches!(
+        Packet::Publish(publish).encode(&mut out),
+        Err(EncodeError::Order { .. })
+    ));
+    assert_eq!(Packet::Publish(publish).encoded_len(), 0);
+    let ack = Ack {
+        packet_id: 0,
+        reason: 0,
+        properties: Properties::EMPTY,
+    };
+    assert!(matches!(
+        Packet::PubAck(ack).encode(&mut out),
+        Err(EncodeError::Range { .. })
+    ));
+    let wrong = Property {
+        id: id::TOPIC_ALIAS,
+        value: PropertyValue::Byte(1),
+    };
+    assert!(write_properties(&mut out, &[wrong]).is_err());
+    assert!(write_subscriptions(&mut out, &[]).is_err());
+    assert!(write_filters(&mut out, &["a\0"]).is_err());
+    assert!(matches!(
+        write_filters(&mut out[..3], &["ab"]),
+        Err(EncodeError::Room { .. })
+    ));
+}
+
+/// Everything the stream gives, each packet written again.
+fn run(stream: &mut Mqtt5Stream, pieces: &[&[u8]]) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let mut packets = Vec::new();
+    for piece in pieces {
+        let mut rest = *piece;
+        loop {
+            match stream.next(rest) {
+                Progress::Item { consumed, item } => {
+                    packets.push(wire(&item));
+                    rest = &rest[consumed..];
+                }
+                Progress::More { .. } => break,
+                Progress::Failed(error) => return Err(error),
+            }
+        }
+    }
+    Ok(packets)
+}
+
+#[test]
+fn a_stream_cut_anywhere_gives_the_same_packets() {
+    let packets = fixtures();
+    let all = packets.concat();
+    for cut in 0..=all.len() {
+        let mut stream = Mqtt5Stream::new(Limits::DEVICE);
+        assert_eq!(
+            run(&mut stream, &[&all[..cut], &all[cut..]]),
+            Ok(packets.clone())
+        );
+        assert!(!stream.is_mid_packet());
+    }
+    let bytes: Vec<&[u8]> = all.chunks(1).collect();
+    assert_eq!(
+        run(&mut Mqtt5Stream::new(Limits::DEVICE), &bytes),
+        Ok(packets)
+    );
+}
+
+#[test]
+fn a_broken_stream_stays_broken() {
+    let mut stream = Mqtt5Stream::new(Limits::DEVICE);
+    let error = run(&mut stream, &[b"\xc0\x00\xc1\x00"]).unwrap_err();
+    assert_eq!(run(&mut stream, &[b"\xc0\x00"]), Err(error));
+    let mut stream = Mqtt5Stream::new(Limits::DEVICE);
+    let error = run(&mut stream, &[b"\x30\xff\xff\x7f"]).unwrap_err();
+    assert!(matches!(error, DecodeError::Limit { .. }), "{error:?}");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        poke::<Mqtt5>(&bytes);
+        let _ = run(&mut Mqtt5Stream::new(Limits::DEVICE), &[&bytes]);
+    }
+
+    #[test]
+    fn any_body_never_panics(first in any::<u8>(), body in prop::collection::vec(any::<u8>(), 0..60)) {
+        poke::<Mqtt5>(&raw(first, &[&body]));
+    }
+}
