@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
@@ -28,6 +28,9 @@ tickwire-sbe: Simple Binary Encoding schemas
       lists changes and marks those that are not append-only
 
 exit code: 0 fine, 1 refused messages or a breaking change, 2 wrong use or an unusable file";
+
+/// Bytes of a file that is no capture: it is read whole. Captures are read block by block.
+const RAW_BYTES_MAX: u64 = 256 << 20;
 
 struct Args {
     paths: Vec<PathBuf>,
@@ -150,8 +153,15 @@ struct Totals {
 
 fn dump(args: &Args, schema: PathBuf, file: PathBuf, out: &mut dyn Write) -> Result<u8, String> {
     let schema = read(args, &schema)?;
-    let bytes =
-        std::fs::read(&file).map_err(|e| format!("{} cannot be read: {e}", file.display()))?;
+    let unreadable = |e: std::io::Error| format!("{} cannot be read: {e}", file.display());
+    let mut input = std::fs::File::open(&file).map_err(unreadable)?;
+    let mut head = Vec::new();
+    Read::by_ref(&mut input)
+        .take(4)
+        .read_to_end(&mut head)
+        .map_err(unreadable)?;
+    let is_capture = capture::is_capture(&head);
+    let mut input = std::io::Cursor::new(head).chain(input);
     let mut totals = Totals::default();
     let mut failed = None;
     let mut each = |payload: &[u8]| {
@@ -161,9 +171,20 @@ fn dump(args: &Args, schema: PathBuf, file: PathBuf, out: &mut dyn Write) -> Res
             }
         });
     };
-    let packets = if capture::is_capture(&bytes) {
-        Some(capture::payloads(bytes.as_slice(), each).map_err(text)?)
+    let packets = if is_capture {
+        Some(capture::payloads(input, each).map_err(text)?)
     } else {
+        let mut bytes = Vec::new();
+        (&mut input)
+            .take(RAW_BYTES_MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        if bytes.len() as u64 > RAW_BYTES_MAX {
+            return Err(format!(
+                "{} is longer than {RAW_BYTES_MAX} bytes: cut it, or dump a capture",
+                file.display()
+            ));
+        }
         each(&bytes);
         None
     };

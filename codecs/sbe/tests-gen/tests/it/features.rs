@@ -1,5 +1,5 @@
 use tickwire_codecs::sbe::{Tally, View};
-use tickwire_codecs::{Codec, DecodeError, Encode, EncodeError, Limits};
+use tickwire_codecs::{Batch, Codec, DecodeError, Encode, EncodeError, Held, LenPrefix16, Limits};
 use tickwire_sbe_tests::features::*;
 
 use crate::fixtures;
@@ -460,4 +460,22 @@ fn unknown_templates_are_skipped_and_counted() {
             refused: 1
         }
     );
+}
+
+#[test]
+fn views_work_with_held_messages_and_batches() {
+    let mut stream = Vec::new();
+    for (_, bytes) in fixtures::features() {
+        stream.extend((bytes.len() as u16).to_le_bytes());
+        stream.extend(bytes);
+    }
+    let batch = Batch::new(&stream, LenPrefix16::Little, &Limits::FEED).views::<AnyMessage>();
+    let ids: Vec<_> = batch
+        .map(|m| m.map(|m| m.template_id()))
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(ids, [1, 1, 2, 3, 4, 5]);
+    let held = Held::<Everything>::new(fixtures::everything().into(), &Limits::FEED).unwrap();
+    let symbol = std::thread::spawn(move || held.view().map(|v| v.symbol().to_owned()));
+    assert_eq!(symbol.join().unwrap(), Ok("BTCUSDT".to_owned()));
 }
