@@ -30,6 +30,8 @@ pub mod msgpack;
 mod offer;
 #[cfg(feature = "protobuf")]
 pub mod protobuf;
+#[cfg(feature = "sbe")]
+pub mod sbe;
 pub mod slice;
 mod stream;
 #[cfg(feature = "telemetry")]

@@ -1,0 +1,147 @@
+use super::*;
+
+/// A pcapng file of one Ethernet interface with these packets.
+fn pcapng(packets: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = block(
+        0x0a0d_0d0a,
+        &[
+            0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
+        ],
+    );
+    file.extend(block(1, &[1, 0, 0, 0, 0, 0, 0, 0]));
+    for packet in packets {
+        let mut body = vec![0; 12];
+        body.extend((packet.len() as u32).to_le_bytes());
+        body.extend((packet.len() as u32).to_le_bytes());
+        body.extend(packet);
+        body.resize(body.len().next_multiple_of(4), 0);
+        file.extend(block(6, &body));
+    }
+    file
+}
+
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let length = (body.len() as u32 + 12).to_le_bytes();
+    [&kind.to_le_bytes(), &length, body, &length].concat()
+}
+
+/// Ethernet, IPv4, UDP; `flags` is the field of RFC 791 that says more fragments.
+fn udp_packet(payload: &[u8], protocol: u8, flags: u16) -> Vec<u8> {
+    let mut packet = vec![0; 12];
+    packet.extend([0x08, 0x00, 0x45, 0]);
+    packet.extend((28 + payload.len() as u16).to_be_bytes());
+    packet.extend([0, 0]);
+    packet.extend(flags.to_be_bytes());
+    packet.extend([64, protocol, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 0, 2]);
+    packet.extend((8 + payload.len() as u16).to_be_bytes());
+    packet.extend([0, 0]);
+    packet.extend(payload);
+    // Ethernet pads short frames: the payload must not grow by it.
+    packet.resize(packet.len().max(60), 0);
+    packet
+}
+
+#[test]
+fn payloads_of_udp_only() {
+    let mut tagged = udp_packet(b"vlan", 17, 0);
+    tagged.splice(12..12, [0x81, 0x00, 0, 5]);
+    let mut cut_short = udp_packet(&[7; 100], 17, 0);
+    cut_short.truncate(80);
+    let file = pcapng(&[
+        udp_packet(b"one", 17, 0x4000),
+        udp_packet(b"tcp", 6, 0),
+        udp_packet(b"fragment", 17, 0x2000),
+        tagged,
+        cut_short,
+        vec![1, 2, 3],
+    ]);
+    assert!(is_capture(&file));
+    let mut seen = Vec::new();
+    let packets = payloads(file.as_slice(), |payload| seen.push(payload.to_vec())).unwrap();
+    assert_eq!(seen, [b"one".to_vec(), b"vlan".to_vec()]);
+    assert_eq!(
+        packets,
+        Packets {
+            payloads: 2,
+            skipped: 4
+        }
+    );
+}
+
+#[test]
+fn broken_captures_end_in_an_error() {
+    let file = pcapng(&[udp_packet(b"one", 17, 0), udp_packet(b"two", 17, 0)]);
+    let whole_blocks = [28, 48, 140, 232];
+    assert_eq!(file.len(), whole_blocks[3]);
+    for len in 0..file.len() {
+        let read = payloads(&file[..len], |_| ());
+        assert_eq!(read.is_ok(), whole_blocks.contains(&len), "cut to {len}");
+    }
+    assert!(
+        payloads(
+            b"no capture at all, but long enough to look".as_slice(),
+            |_| ()
+        )
+        .is_err()
+    );
+}
+
+fn schema() -> Schema {
+    let text = r#"<messageSchema id="1"><types><composite name="messageHeader">
+<type name="blockLength" primitiveType="uint8"/><type name="templateId" primitiveType="uint8"/>
+<type name="schemaId" primitiveType="uint8"/><type name="version" primitiveType="uint8"/></composite></types>
+<message name="m" id="7"><field name="a" id="1" type="uint8"/></message></messageSchema>"#;
+    Schema::parse(text, "s.xml".as_ref(), None).unwrap()
+}
+
+fn decoded(payload: &[u8], framing: Framing) -> Vec<Result<i128, String>> {
+    let mut seen = Vec::new();
+    decode_payload(&schema(), payload, framing, |message| {
+        seen.push(
+            message
+                .map_err(|e| e.to_string())
+                .map(|m| m.fields.field("a").and_then(|a| a.int()).unwrap_or(-1)),
+        );
+    });
+    seen
+}
+
+#[test]
+fn framings() {
+    assert_eq!(decoded(&[1, 7, 1, 0, 42], Framing::Raw), [Ok(42)]);
+    assert_eq!(
+        decoded(&[1, 7, 1, 0, 42, 1, 7, 1, 0, 43], Framing::BackToBack),
+        [Ok(42), Ok(43)]
+    );
+    // An unknown template ends the payload: nothing says how long it is.
+    assert_eq!(
+        decoded(&[1, 8, 1, 0, 42, 1, 7, 1, 0, 43], Framing::BackToBack),
+        [Ok(-1)]
+    );
+    let mut cme = vec![0; 12];
+    cme.extend([7, 0, 1, 8, 1, 0, 42, 7, 0, 1, 7, 1, 0, 43]);
+    assert_eq!(decoded(&cme, Framing::Cme), [Ok(-1), Ok(43)]);
+    let refused = |at: usize, part: &str, len: usize| {
+        Err(format!(
+            "byte {at}: {part}: does not fit the packet of {len} bytes"
+        ))
+    };
+    assert_eq!(
+        decoded(&cme[..25], Framing::Cme),
+        [Ok(-1), refused(19, "message size", 25)]
+    );
+    assert_eq!(
+        decoded(&cme[..11], Framing::Cme),
+        [refused(0, "packet header", 11)]
+    );
+    cme[12] = 0;
+    assert_eq!(
+        decoded(&cme, Framing::Cme),
+        [refused(12, "message size", 26)]
+    );
+    let short = decoded(&[2, 7, 1, 0, 42], Framing::Raw);
+    assert_eq!(
+        short,
+        [Err("byte 4: m.block: needs 2 bytes, 1 are left".into())]
+    );
+}

@@ -1,0 +1,229 @@
+use std::path::Path;
+
+use super::diff;
+use crate::ir::Schema;
+
+const OLD: &str = r#"<messageSchema id="1" version="1">
+<types><composite name="messageHeader"><type name="blockLength" primitiveType="uint16"/>
+<type name="templateId" primitiveType="uint16"/><type name="schemaId" primitiveType="uint16"/>
+<type name="version" primitiveType="uint16"/></composite>
+<composite name="groupSizeEncoding"><type name="blockLength" primitiveType="uint16"/>
+<type name="numInGroup" primitiveType="uint16"/></composite>
+<composite name="text"><type name="length" primitiveType="uint8"/>
+<type name="varData" primitiveType="uint8" length="0" characterEncoding="UTF-8"/></composite>
+<type name="Cents" primitiveType="int64"/>
+<enum name="Side" encodingType="uint8"><validValue name="Bid">0</validValue></enum>
+<set name="Flags" encodingType="uint8"><choice name="last">0</choice></set>
+</types>
+<message name="Quote" id="1"><field name="time" id="1" type="uint64"/>
+<field name="price" id="2" type="Cents"/><field name="side" id="3" type="Side"/>
+<group name="levels" id="4"><field name="size" id="1" type="uint32"/></group>
+<data name="symbol" id="5" type="text"/><data name="memo" id="6" type="text"/></message>
+</messageSchema>"#;
+
+fn parse(text: &str) -> Schema {
+    Schema::parse(text, Path::new("s.xml"), None).unwrap()
+}
+
+/// Changes after replacing `from` by `to`, as the command prints them.
+fn changes(replacements: &[(&str, &str)]) -> Vec<String> {
+    let mut text = OLD.to_owned();
+    for (from, to) in replacements {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    diff(&parse(OLD), &parse(&text))
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+const VERSION_2: (&str, &str) = ("version=\"1\"", "version=\"2\"");
+
+#[test]
+fn what_may_be_appended() {
+    let cases: [(&str, &str, &str); 6] = [
+        (
+            "<group",
+            r#"<field name="late" id="9" type="int8" sinceVersion="2"/><group"#,
+            "Quote.late: field added",
+        ),
+        (
+            "</message>",
+            r#"<data name="more" id="9" type="text" sinceVersion="2"/></message>"#,
+            "Quote.more: data added",
+        ),
+        (
+            "</messageSchema>",
+            r#"<message name="New" id="2" sinceVersion="2"/></messageSchema>"#,
+            "New: message added",
+        ),
+        (
+            "</enum>",
+            r#"<validValue name="Ask" sinceVersion="2">1</validValue></enum>"#,
+            "Side.Ask: value added",
+        ),
+        (
+            "</set>",
+            r#"<choice name="first" sinceVersion="2">1</choice></set>"#,
+            "Flags.first: choice added",
+        ),
+        (
+            r#"type="uint32"/></group>"#,
+            r#"type="uint32"/><field name="n" id="2" type="int8" sinceVersion="2"/></group>"#,
+            "Quote.levels.n: field added",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(
+            changes(&[VERSION_2, (from, to)]),
+            [format!("ok     {expected}")]
+        );
+    }
+    assert!(changes(&[]).is_empty());
+    assert!(changes(&[("name=\"Quote\"", "name=\"Quote\" description=\"new words\"")]).is_empty());
+    assert_eq!(
+        changes(&[("name=\"price\"", "name=\"px\"")]),
+        ["ok     Quote.price: renamed to px"]
+    );
+}
+
+#[test]
+fn what_breaks() {
+    let cases: [(&str, &str, &str); 22] = [
+        (
+            "<messageSchema id=\"1\"",
+            "<messageSchema id=\"2\"",
+            "schema: id was 1, is 2",
+        ),
+        (
+            "version=\"1\"",
+            "version=\"0\"",
+            "schema: version went back from 1 to 0",
+        ),
+        (
+            "version=\"1\"",
+            "version=\"1\" byteOrder=\"bigEndian\"",
+            "schema: byte order changed",
+        ),
+        (
+            r#"<field name="time" id="1" type="uint64"/>"#,
+            "",
+            "Quote.time: field removed",
+        ),
+        (
+            r#"id="1" type="uint64""#,
+            r#"id="1" type="uint32""#,
+            "Quote.time: type was uint64, is uint32",
+        ),
+        (
+            r#"id="1" type="uint64""#,
+            r#"id="1" type="int64""#,
+            "Quote.time: type was uint64, is int64",
+        ),
+        (
+            r#"type="Side"/>"#,
+            r#"type="Side" offset="20"/>"#,
+            "Quote.side: moved from offset 16 to 20",
+        ),
+        (
+            r#"type="Cents"/>"#,
+            r#"type="Cents" presence="optional"/>"#,
+            "Quote.price: presence, null value or constant changed",
+        ),
+        (
+            r#"type="Side"/>"#,
+            r#"type="Side" presence="constant" valueRef="Side.Bid"/>"#,
+            "Quote.side: constant on one side only",
+        ),
+        (
+            r#"type="Cents"/>"#,
+            r#"type="Cents" sinceVersion="1"/>"#,
+            "Quote.price: sinceVersion was 0, is 1",
+        ),
+        (
+            "<group",
+            r#"<field name="late" id="9" type="int8"/><group"#,
+            "Quote.late: field added without sinceVersion above 1: 0 given; added",
+        ),
+        (
+            "<field name=\"time\"",
+            r#"<field name="early" id="9" type="int8"/><field name="time""#,
+            "Quote.early: field before the end of the old ones, 17, added",
+        ),
+        (
+            "<group",
+            r#"<group name="new" id="9"><field name="x" id="1" type="int8"/></group><group"#,
+            "Quote.levels: group moved from place 0 to 1",
+        ),
+        (
+            "<data name=\"symbol\"",
+            r#"<group name="new" id="9"/><data name="symbol""#,
+            "Quote.new: stands before data that old receivers read next",
+        ),
+        (
+            r#"<data name="symbol" id="5" type="text"/>"#,
+            "",
+            "Quote.symbol: data removed",
+        ),
+        (
+            r#"<data name="symbol" id="5" type="text"/><data name="memo" id="6" type="text"/>"#,
+            r#"<data name="memo" id="6" type="text"/><data name="symbol" id="5" type="text"/>"#,
+            "Quote.symbol: data moved from place 0 to 1",
+        ),
+        (
+            r#"<type name="length" primitiveType="uint8"/>"#,
+            r#"<type name="length" primitiveType="uint16"/>"#,
+            "Quote.symbol: length was uint8, is uint16",
+        ),
+        (
+            " characterEncoding=\"UTF-8\"",
+            "",
+            "Quote.symbol: character encoding changed",
+        ),
+        (
+            r#"<validValue name="Bid">0"#,
+            r#"<validValue name="Bid">1"#,
+            "Side.Bid: value was 0, is 1",
+        ),
+        (
+            r#"<validValue name="Bid">0</validValue>"#,
+            "",
+            "Side.Bid: value 0 removed",
+        ),
+        (
+            r#"<choice name="last">0"#,
+            r#"<choice name="last">3"#,
+            "Flags.last: bit was 0, is 3",
+        ),
+        (
+            r#"<type name="numInGroup" primitiveType="uint16"/>"#,
+            r#"<type name="numInGroup" primitiveType="uint32"/>"#,
+            "Quote.levels: dimension changed",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let found = changes(&[(from, to)]);
+        assert!(
+            found.contains(&format!("BREAKS {expected}")),
+            "{expected}\n{found:#?}"
+        );
+    }
+    let message = OLD.split("<message ").nth(1).unwrap();
+    let message = format!(
+        "<message {}</message>",
+        message.split("</message>").next().unwrap()
+    );
+    assert_eq!(
+        changes(&[(&message, "")]),
+        ["BREAKS Quote: message 1 removed"]
+    );
+    let same_version = changes(&[(
+        "</messageSchema>",
+        "<message name=\"New\" id=\"2\"/></messageSchema>",
+    )]);
+    assert_eq!(
+        same_version.last().unwrap(),
+        "BREAKS schema: something was added, but the version is still 1"
+    );
+}

@@ -1,0 +1,102 @@
+//! A 64-bit digest of what two ends must agree on.
+
+use std::fmt::{self, Write};
+
+use crate::ir::{Body, Schema};
+
+/// FNV-1a, 64 bits: not for adversaries, only to tell schemas apart.
+struct Fnv(u64);
+
+impl Write for Fnv {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        Ok(())
+    }
+}
+
+impl Schema {
+    /// Digest of everything that shapes bytes or names: ids, versions, byte order, types, offsets,
+    /// constants. Descriptions, layout of the XML and foreign attributes do not count, so the same
+    /// schema in other clothes has the same fingerprint.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        // Writing into a hash cannot fail.
+        let _ = self.canonical(&mut hash);
+        hash.0
+    }
+
+    /// The canonical text behind [`Schema::fingerprint`]: one line per part.
+    ///
+    /// # Errors
+    /// Only what `out` reports.
+    pub fn canonical(&self, out: &mut impl Write) -> fmt::Result {
+        writeln!(
+            out,
+            "schema {} {} {} {:?}",
+            self.package, self.id, self.version, self.byte_order
+        )?;
+        for e in &self.enums {
+            writeln!(
+                out,
+                "enum {} {} {} {}",
+                e.name,
+                e.prim.name(),
+                e.null,
+                e.optional
+            )?;
+            for v in &e.values {
+                writeln!(out, "value {} {} {}", v.name, v.value, v.since)?;
+            }
+        }
+        for s in &self.sets {
+            writeln!(out, "set {} {}", s.name, s.prim.name())?;
+            for c in &s.choices {
+                writeln!(out, "choice {} {} {}", c.name, c.bit, c.since)?;
+            }
+        }
+        for c in &self.composites {
+            writeln!(out, "composite {} {} {:?}", c.name, c.size, c.role)?;
+            for m in &c.members {
+                writeln!(
+                    out,
+                    "member {} {} {} {:?} {:?}",
+                    m.name, m.offset, m.size, m.kind, m.presence
+                )?;
+            }
+        }
+        for m in &self.messages {
+            writeln!(out, "message {} {} {}", m.name, m.id, m.since)?;
+            body(&m.body, out)?;
+        }
+        Ok(())
+    }
+}
+
+fn body(body_: &Body, out: &mut impl Write) -> fmt::Result {
+    writeln!(out, "block {}", body_.block_length)?;
+    for f in &body_.fields {
+        writeln!(
+            out,
+            "field {} {:?} {} {} {} {:?} {:?}",
+            f.name, f.id, f.since, f.offset, f.size, f.kind, f.presence
+        )?;
+    }
+    for g in &body_.groups {
+        writeln!(out, "group {} {} {} {}", g.name, g.id, g.since, g.dimension)?;
+        body(&g.body, out)?;
+    }
+    for d in &body_.data {
+        writeln!(
+            out,
+            "data {} {} {} {} {}",
+            d.name,
+            d.id,
+            d.since,
+            d.length.name(),
+            d.text
+        )?;
+    }
+    writeln!(out, "end")
+}

@@ -1,0 +1,338 @@
+//! Enums, sets, composites, headers and dimensions.
+
+use super::Generation;
+use super::fields::{Host, native, wire_prim, wire_value};
+use super::names::Scope;
+use super::text::describe;
+use crate::ir::{Composite, Field, Kind, Role};
+
+impl Generation<'_> {
+    pub(super) fn types(&mut self) {
+        for index in 0..self.schema.enums.len() {
+            self.enumeration(index);
+        }
+        for index in 0..self.schema.sets.len() {
+            self.set(index);
+        }
+        for index in 0..self.schema.composites.len() {
+            self.composite(index);
+        }
+    }
+
+    fn enumeration(&mut self, index: usize) {
+        let item = &self.schema.enums[index];
+        let names = self.names.enums[index].clone();
+        let (raw, known) = (&names.raw, &names.known);
+        self.out.doc(&format!(
+            "{}. Any wire value: a sender may know values that this schema does not.",
+            describe(&item.name, None, 0, &item.description)
+        ));
+        self.derive_transparent();
+        self.out
+            .line(&format!("pub struct {raw}({});", wire_prim(item.prim)));
+        self.out.blank();
+        self.out.line(&format!("impl {raw} {{"));
+        for (value, name) in item.values.iter().zip(&names.consts) {
+            self.out.doc(&describe(
+                &value.name,
+                None,
+                value.since,
+                &value.description,
+            ));
+            self.out.line(&format!(
+                "pub const {name}: Self = Self::new({});",
+                value.value
+            ));
+        }
+        self.raw_methods(item.prim, "raw", "The wire value.");
+        self.out
+            .doc("The value by name, where this schema has one for it.");
+        self.out
+            .line(&format!("pub const fn known(self) -> Option<{known}> {{"));
+        if item.values.is_empty() {
+            self.out.line("None");
+        } else {
+            self.out.line("Some(match self.raw() {");
+            for (value, variant) in item.values.iter().zip(&names.variants) {
+                self.out
+                    .line(&format!("{} => {known}::{variant},", value.value));
+            }
+            self.out.line("_ => return None,");
+            self.out.line("})");
+        }
+        self.out.line("}");
+        self.out.line("}");
+        self.out.blank();
+        self.out
+            .line(&format!("rt::debug_known!({raw}, \"{raw}\");"));
+        self.out
+            .doc(&format!("The values of [`{raw}`] that this schema names."));
+        self.out
+            .line("#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]");
+        self.out.line(&format!("pub enum {known} {{"));
+        for (value, variant) in item.values.iter().zip(&names.variants) {
+            self.out.doc(&describe(
+                &value.name,
+                None,
+                value.since,
+                &value.description,
+            ));
+            self.out.line(&format!("{variant},"));
+        }
+        self.out.line("}");
+        self.out.blank();
+        self.out.line(&format!("impl From<{known}> for {raw} {{"));
+        self.out
+            .line(&format!("fn from(value: {known}) -> Self {{"));
+        self.out.line("match value {");
+        for (variant, name) in names.variants.iter().zip(&names.consts) {
+            self.out
+                .line(&format!("{known}::{variant} => Self::{name},"));
+        }
+        for _ in 0..3 {
+            self.out.line("}");
+        }
+        self.out.blank();
+    }
+
+    fn derive_transparent(&mut self) {
+        self.out.line(
+            "#[derive(Clone, Copy, PartialEq, Eq, Hash, z::FromBytes, z::IntoBytes, z::KnownLayout, z::Immutable, z::Unaligned)]",
+        );
+        let path = format!("{}::zerocopy", self.codecs_path);
+        self.out.line(&format!("#[zerocopy(crate = \"{path}\")]"));
+        self.out.line("#[repr(transparent)]");
+    }
+
+    /// `new` and its inverse over the wire integer.
+    fn raw_methods(&mut self, prim: crate::ir::Prim, inverse: &str, doc: &str) {
+        let int = native(prim);
+        self.out.doc("Any wire value.");
+        self.out.line(&format!(
+            "pub const fn new(raw: {int}) -> Self {{ Self({}) }}",
+            wire_value(prim, "raw")
+        ));
+        self.out.doc(doc);
+        let get = if prim.size() == 1 {
+            "self.0"
+        } else {
+            "self.0.get()"
+        };
+        self.out.line(&format!(
+            "pub const fn {inverse}(self) -> {int} {{ {get} }}"
+        ));
+    }
+
+    fn set(&mut self, index: usize) {
+        let item = &self.schema.sets[index];
+        let names = self.names.sets[index].clone();
+        let name = &names.name;
+        self.out.doc(&format!(
+            "{}. A set of flags; bits without a name are kept.",
+            describe(&item.name, None, 0, &item.description)
+        ));
+        self.derive_transparent();
+        self.out
+            .line(&format!("pub struct {name}({});", wire_prim(item.prim)));
+        self.out.blank();
+        self.out.line(&format!("impl {name} {{"));
+        self.out.doc("No flag.");
+        self.out.line("pub const EMPTY: Self = Self::new(0);");
+        for (choice, constant) in item.choices.iter().zip(&names.consts) {
+            self.out.doc(&describe(
+                &choice.name,
+                None,
+                choice.since,
+                &choice.description,
+            ));
+            self.out.line(&format!(
+                "pub const {constant}: Self = Self::new({:#x});",
+                1u64 << choice.bit
+            ));
+        }
+        self.raw_methods(item.prim, "bits", "All bits as on the wire.");
+        self.out.doc("Whether every flag of `flags` is set.");
+        self.out.line("pub const fn contains(self, flags: Self) -> bool { self.bits() & flags.bits() == flags.bits() }");
+        self.out.doc("With the flags of `flags` set too.");
+        self.out.line("pub const fn with(self, flags: Self) -> Self { Self::new(self.bits() | flags.bits()) }");
+        self.out.line("}");
+        self.out.line(&format!(
+            "rt::debug_set!({name}, \"{name}\", [{}]);",
+            names.consts.join(", ")
+        ));
+        self.out.blank();
+    }
+
+    fn composite(&mut self, index: usize) {
+        let item = &self.schema.composites[index];
+        let name = self.names.composites[index].clone();
+        let members: Vec<&Field> = item.members.iter().filter(|m| m.on_wire()).collect();
+        let doc = describe(&item.name, None, 0, &item.description);
+        self.wire_struct(
+            &name,
+            &format!("{doc}. {} bytes on the wire.", item.size),
+            &members,
+            true,
+        );
+        let mut scope = Scope::default();
+        if !item.members.is_empty() {
+            self.out.line(&format!("impl {name} {{"));
+            self.accessors(&item.members, &mut scope, Host::Struct, item.size);
+            self.out.line("}");
+        }
+        self.debug(&name, &scope);
+        match item.role {
+            Role::Header => self.header(index, &name),
+            Role::Dimension => self.dimension(item, &name),
+            Role::Value => {}
+        }
+    }
+
+    /// `Debug` of a wire struct by the accessors named in `scope`.
+    pub(super) fn debug(&mut self, name: &str, scope: &Scope) {
+        let fields = scope.given().join(", ");
+        self.out
+            .line(&format!("rt::debug_view!({name}, {name}, [{fields}]);"));
+        self.out.blank();
+    }
+
+    /// Reads and writes one unsigned member as `u32`.
+    fn get(&self, composite: &Composite, member: usize) -> String {
+        let field = &composite.members[member];
+        let place = format!("self.{}", wire_ident(composite, member));
+        match field.kind {
+            Kind::Prim(p) if p.size() == 4 => format!("{place}.get()"),
+            Kind::Prim(p) if p.size() == 2 => format!("u32::from({place}.get())"),
+            _ => format!("u32::from({place})"),
+        }
+    }
+
+    fn header(&mut self, index: usize, name: &str) {
+        let composite = &self.schema.composites[index];
+        let header = self.schema.header;
+        let members = [
+            ("block_length", header.block_length),
+            ("template_id", header.template_id),
+            ("schema_id", header.schema_id),
+            ("version", header.version),
+        ];
+        self.out.line(&format!("impl rt::Header for {name} {{"));
+        let mut parts = Vec::new();
+        for (method, member) in members {
+            self.out.line("#[inline]");
+            self.out.line(&format!(
+                "fn {method}(&self) -> u32 {{ {} }}",
+                self.get(composite, member)
+            ));
+            let Kind::Prim(prim) = composite.members[member].kind else {
+                continue;
+            };
+            let value = if prim.size() == 4 {
+                method.to_owned()
+            } else {
+                format!("{method} as {}", native(prim))
+            };
+            parts.push(format!(
+                "{}: {}",
+                wire_ident(composite, member),
+                wire_value(prim, &value)
+            ));
+        }
+        self.out.line("#[inline]");
+        self.out.line(
+            "fn new(block_length: u32, template_id: u32, schema_id: u32, version: u32) -> Self {",
+        );
+        self.out.line(&format!(
+            "Self {{ {}{} }}",
+            parts.join(", "),
+            self.rest(composite, parts.len())
+        ));
+        self.out.line("}");
+        self.out.line("}");
+        self.out.blank();
+    }
+
+    fn dimension(&mut self, composite: &Composite, name: &str) {
+        let member = |wanted: &str| {
+            composite
+                .members
+                .iter()
+                .position(|m| m.name == wanted)
+                .unwrap_or(0)
+        };
+        let (block_length, count) = (member("blockLength"), member("numInGroup"));
+        let prim = |member: usize| match composite.members[member].kind {
+            Kind::Prim(p) => p,
+            _ => crate::ir::Prim::Uint32,
+        };
+        self.out.line(&format!("impl rt::Dimension for {name} {{"));
+        self.out.line("#[inline]");
+        self.out.line(&format!(
+            "fn block_length(&self) -> u32 {{ {} }}",
+            self.get(composite, block_length)
+        ));
+        self.out.line("#[inline]");
+        self.out.line(&format!(
+            "fn num_in_group(&self) -> u32 {{ {} }}",
+            self.get(composite, count)
+        ));
+        self.out.line("#[inline]");
+        self.out
+            .line("fn new(block_length: u32, count: usize) -> Result<Self, tw::EncodeError> {");
+        let int = native(prim(count));
+        self.out.line(&format!(
+            "let n = {int}::try_from(count).map_err(|_| rt::range(\"numInGroup\", count))?;"
+        ));
+        let block = if prim(block_length).size() == 4 {
+            "block_length".into()
+        } else {
+            format!("block_length as {}", native(prim(block_length)))
+        };
+        let parts = [
+            format!(
+                "{}: {}",
+                wire_ident(composite, block_length),
+                wire_value(prim(block_length), &block)
+            ),
+            format!(
+                "{}: {}",
+                wire_ident(composite, count),
+                wire_value(prim(count), "n")
+            ),
+        ];
+        self.out.line(&format!(
+            "Ok(Self {{ {}{} }})",
+            parts.join(", "),
+            self.rest(composite, 2)
+        ));
+        self.out.line("}");
+        self.out.line("}");
+        self.out.blank();
+    }
+
+    /// `, ..Self::default()` where the struct has members or gaps beside the `named` ones.
+    fn rest(&self, composite: &Composite, named: usize) -> &'static str {
+        let members: Vec<_> = composite.members.iter().filter(|m| m.on_wire()).collect();
+        let bytes: usize = members.iter().map(|m| m.size).sum();
+        if members.len() > named || bytes < composite.size {
+            ", ..Self::default()"
+        } else {
+            ""
+        }
+    }
+}
+
+/// The name of a member in its wire struct.
+fn wire_ident(composite: &Composite, member: usize) -> String {
+    let mut names = Scope::default();
+    let mut ident = String::new();
+    for field in composite
+        .members
+        .iter()
+        .take(member + 1)
+        .filter(|m| m.on_wire())
+    {
+        ident = names.snake(&field.name);
+    }
+    ident
+}

@@ -1,0 +1,394 @@
+//! The schema as the generator, the dynamic decoder and the differ see it: every type resolved,
+//! every offset computed, names as the schema spells them.
+
+use std::path::PathBuf;
+
+/// A resolved schema.
+#[derive(Clone, Debug)]
+pub struct Schema {
+    /// `package`.
+    pub package: String,
+    /// `id`, as message headers carry it.
+    pub id: u32,
+    /// `version`: the newest `sinceVersion` this schema knows of.
+    pub version: u32,
+    /// `semanticVersion`, free text.
+    pub semantic_version: String,
+    /// `description`.
+    pub description: String,
+    /// Order of the bytes in every number.
+    pub byte_order: ByteOrder,
+    /// The composite before each message, by index into [`Schema::composites`].
+    pub header: Header,
+    /// Enums in the order of the schema.
+    pub enums: Vec<Enum>,
+    /// Sets in the order of the schema.
+    pub sets: Vec<Set>,
+    /// Composites that are read as values, headers or group dimensions.
+    pub composites: Vec<Composite>,
+    /// Messages in the order of the schema.
+    pub messages: Vec<Message>,
+    /// Every file read: the schema, then what it includes.
+    pub files: Vec<PathBuf>,
+}
+
+/// Order of bytes in a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByteOrder {
+    /// Lowest byte first.
+    Little,
+    /// Highest byte first.
+    Big,
+}
+
+/// The primitive types of SBE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the definition")]
+pub enum Prim {
+    Char,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Uint8,
+    Uint16,
+    Uint32,
+    Uint64,
+    Float,
+    Double,
+}
+
+/// What a field or a composite's member is made of; indices are into the [`Schema`]'s lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One number or character.
+    Prim(Prim),
+    /// A fixed number of them.
+    Array(Prim, usize),
+    /// [`Schema::enums`].
+    Enum(usize),
+    /// [`Schema::sets`].
+    Set(usize),
+    /// [`Schema::composites`].
+    Composite(usize),
+}
+
+/// A number or text of the schema: a constant or a null value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Literal {
+    /// Integers, and characters as their code.
+    Int(i128),
+    /// Floating point; NaN is the default null value.
+    Float(f64),
+    /// Character arrays.
+    Text(Vec<u8>),
+    /// `Enum.Value`: indices into [`Schema::enums`] and [`Enum::values`].
+    EnumValue(usize, usize),
+}
+
+/// Whether and how a field is on the wire.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Presence {
+    /// Always a value.
+    Required,
+    /// The null value stands for absence; `None` where the kind has no defined null value.
+    Optional(Option<Literal>),
+    /// Not on the wire at all.
+    Constant(Literal),
+}
+
+/// A fixed field of a message or group, or a member of a composite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Name as in the schema.
+    pub name: String,
+    /// Field id; composite members have none.
+    pub id: Option<u32>,
+    /// The schema version that added it; 0 where it is as old as what contains it.
+    pub since: u32,
+    /// Free text.
+    pub description: String,
+    /// Byte offset in its block or composite.
+    pub offset: usize,
+    /// Bytes on the wire; 0 for constants.
+    pub size: usize,
+    /// Its type.
+    pub kind: Kind,
+    /// Required, optional or constant.
+    pub presence: Presence,
+}
+
+/// An enumeration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enum {
+    /// Name as in the schema.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Wire type: an integer or `char`.
+    pub prim: Prim,
+    /// The wire value that stands for no value, where the field is optional.
+    pub null: i128,
+    /// Whether the encoding type is optional, which makes every field of this type optional.
+    pub optional: bool,
+    /// The valid values, in the order of the schema.
+    pub values: Vec<EnumValue>,
+}
+
+/// One valid value of an enumeration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnumValue {
+    /// Name as in the schema.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Wire value.
+    pub value: i128,
+    /// The schema version that added it.
+    pub since: u32,
+}
+
+/// A set of flags.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Set {
+    /// Name as in the schema.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Wire type: an unsigned integer.
+    pub prim: Prim,
+    /// Flags in the order of the schema.
+    pub choices: Vec<Choice>,
+}
+
+/// One flag of a set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// Name as in the schema.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Bit position, 0 is the lowest.
+    pub bit: u32,
+    /// The schema version that added it.
+    pub since: u32,
+}
+
+/// Members at fixed offsets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Composite {
+    /// Name as in the schema.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Bytes on the wire.
+    pub size: usize,
+    /// Members by ascending offset.
+    pub members: Vec<Field>,
+    /// How it is used.
+    pub role: Role,
+}
+
+/// What a composite is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A value of fields.
+    Value,
+    /// The header before a message.
+    Header,
+    /// The size of a repeating group: members `blockLength` and `numInGroup`.
+    Dimension,
+}
+
+/// The message header, by member index into its composite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Index into [`Schema::composites`].
+    pub composite: usize,
+    /// Member `blockLength`.
+    pub block_length: usize,
+    /// Member `templateId`.
+    pub template_id: usize,
+    /// Member `schemaId`.
+    pub schema_id: usize,
+    /// Member `version`.
+    pub version: usize,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Name as in the schema.
+    pub name: String,
+    /// Template id.
+    pub id: u32,
+    /// The schema version that added it.
+    pub since: u32,
+    /// Free text.
+    pub description: String,
+    /// Fields, groups and data.
+    pub body: Body,
+}
+
+/// What messages and group entries consist of, in wire order: block, groups, data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Body {
+    /// Bytes of the block of fixed fields, padding included.
+    pub block_length: usize,
+    /// Fixed fields by ascending offset; constants in the schema's order among them.
+    pub fields: Vec<Field>,
+    /// Repeating groups in wire order.
+    pub groups: Vec<Group>,
+    /// Variable data in wire order.
+    pub data: Vec<Data>,
+}
+
+/// A repeating group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    /// Name as in the schema.
+    pub name: String,
+    /// Field id.
+    pub id: u32,
+    /// The schema version that added it; 0 where it is as old as what contains it.
+    pub since: u32,
+    /// Free text.
+    pub description: String,
+    /// The dimension composite, by index into [`Schema::composites`].
+    pub dimension: usize,
+    /// One entry.
+    pub body: Body,
+}
+
+/// Variable-length data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Data {
+    /// Name as in the schema.
+    pub name: String,
+    /// Field id.
+    pub id: u32,
+    /// The schema version that added it; 0 where it is as old as what contains it.
+    pub since: u32,
+    /// Free text.
+    pub description: String,
+    /// Wire type of the length prefix.
+    pub length: Prim,
+    /// Whether it holds UTF-8 (or its subset ASCII) by the schema's word.
+    pub text: bool,
+}
+
+impl Prim {
+    /// Bytes on the wire.
+    pub fn size(self) -> usize {
+        match self {
+            Self::Char | Self::Int8 | Self::Uint8 => 1,
+            Self::Int16 | Self::Uint16 => 2,
+            Self::Int32 | Self::Uint32 | Self::Float => 4,
+            Self::Int64 | Self::Uint64 | Self::Double => 8,
+        }
+    }
+
+    /// The schema's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Char => "char",
+            Self::Int8 => "int8",
+            Self::Int16 => "int16",
+            Self::Int32 => "int32",
+            Self::Int64 => "int64",
+            Self::Uint8 => "uint8",
+            Self::Uint16 => "uint16",
+            Self::Uint32 => "uint32",
+            Self::Uint64 => "uint64",
+            Self::Float => "float",
+            Self::Double => "double",
+        }
+    }
+
+    /// The primitive type of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name() == name)
+    }
+
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Char,
+        Self::Int8,
+        Self::Int16,
+        Self::Int32,
+        Self::Int64,
+        Self::Uint8,
+        Self::Uint16,
+        Self::Uint32,
+        Self::Uint64,
+        Self::Float,
+        Self::Double,
+    ];
+
+    /// Whether it is `uint8`..`uint64`.
+    pub fn is_unsigned(self) -> bool {
+        matches!(
+            self,
+            Self::Uint8 | Self::Uint16 | Self::Uint32 | Self::Uint64
+        )
+    }
+
+    /// Smallest and largest integer; `None` for floating point.
+    pub fn range(self) -> Option<(i128, i128)> {
+        let bits = self.size() as u32 * 8;
+        match self {
+            Self::Float | Self::Double => None,
+            Self::Int8 | Self::Int16 | Self::Int32 | Self::Int64 => {
+                Some((-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1))
+            }
+            _ => Some((0, (1i128 << bits) - 1)),
+        }
+    }
+
+    /// The null value where the schema names none (SBE 1.0, section 2.4.3): the smallest signed
+    /// integer, the largest unsigned one, 0 for characters, NaN for floating point.
+    pub fn null(self) -> Literal {
+        match (self, self.range()) {
+            (Self::Char, _) => Literal::Int(0),
+            (p, Some((_, max))) if p.is_unsigned() => Literal::Int(max),
+            (_, Some((min, _))) => Literal::Int(min),
+            (_, None) => Literal::Float(f64::NAN),
+        }
+    }
+}
+
+impl Schema {
+    /// Bytes of a kind on the wire.
+    pub fn size_of(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Prim(p) => p.size(),
+            Kind::Array(p, n) => p.size() * n,
+            Kind::Enum(i) => self.enums[i].prim.size(),
+            Kind::Set(i) => self.sets[i].prim.size(),
+            Kind::Composite(i) => self.composites[i].size,
+        }
+    }
+
+    /// The message of a template id.
+    pub fn message(&self, template_id: u32) -> Option<&Message> {
+        self.messages.iter().find(|m| m.id == template_id)
+    }
+
+    /// The composite before each message.
+    pub fn header_composite(&self) -> &Composite {
+        &self.composites[self.header.composite]
+    }
+}
+
+impl Field {
+    /// Whether the field occupies bytes.
+    pub fn on_wire(&self) -> bool {
+        !matches!(self.presence, Presence::Constant(_))
+    }
+}
+
+impl Body {
+    /// Whether entries of this shape all have the same length on the wire.
+    pub fn is_fixed(&self) -> bool {
+        self.groups.is_empty() && self.data.is_empty()
+    }
+}

@@ -1,0 +1,536 @@
+//! `<types>`: enums, sets, composites and named types, resolved in the order they are needed.
+
+use std::collections::HashMap;
+
+use super::attrs;
+use super::attrs::ARRAY_LENGTH_MAX;
+use crate::error::SchemaError;
+use crate::ir::{
+    Choice, Composite, Enum, EnumValue, Field, Kind, Literal, Presence, Prim, Role, Set,
+};
+use crate::xml::Elem;
+
+/// A type as a field sees it: the presence is the type's own, which a field may override.
+#[derive(Clone, Debug)]
+pub(super) struct Resolved {
+    pub(super) kind: Kind,
+    pub(super) presence: Presence,
+    pub(super) description: String,
+}
+
+/// The declarations of a schema and what has been made of them so far.
+pub(super) struct Types<'e> {
+    declared: HashMap<&'e str, &'e Elem>,
+    order: Vec<&'e Elem>,
+    resolved: HashMap<&'e str, Resolved>,
+    /// Names being resolved, outermost first: a name seen twice contains itself.
+    open: Vec<&'e str>,
+    schema_version: u32,
+    pub(super) enums: Vec<Enum>,
+    pub(super) sets: Vec<Set>,
+    pub(super) composites: Vec<Composite>,
+}
+
+impl<'e> Types<'e> {
+    pub(super) fn new(root: &'e Elem, schema_version: u32) -> Result<Self, SchemaError> {
+        let mut types = Self {
+            declared: HashMap::new(),
+            order: Vec::new(),
+            resolved: HashMap::new(),
+            open: Vec::new(),
+            schema_version,
+            enums: Vec::new(),
+            sets: Vec::new(),
+            composites: Vec::new(),
+        };
+        for elem in root
+            .children
+            .iter()
+            .filter(|c| c.name == "types")
+            .flat_map(|t| &t.children)
+        {
+            if !["type", "composite", "enum", "set"].contains(&elem.name.as_str()) {
+                return Err(elem.error(
+                    format!("<{}> inside <types>", elem.name),
+                    "<type>, <composite>, <enum> or <set>",
+                ));
+            }
+            let name = attrs::required(elem, "name")?;
+            if types.declared.insert(name.value.as_str(), elem).is_some() {
+                return Err(name.pos.error(
+                    format!("type `{}` is declared twice", name.value),
+                    "each name once",
+                ));
+            }
+            types.order.push(elem);
+        }
+        Ok(types)
+    }
+
+    /// Resolves everything declared, so that a fault in an unused type is found too.
+    pub(super) fn resolve_all(&mut self) -> Result<(), SchemaError> {
+        for elem in self.order.clone() {
+            if !is_var_data(elem) {
+                self.resolve(&attrs::required(elem, "name")?.value, elem, "type")?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn declaration(&self, name: &str) -> Option<&'e Elem> {
+        self.declared.get(name).copied()
+    }
+
+    /// The type called `name`, declared or primitive; `user` and its attribute `attr` name the place.
+    pub(super) fn resolve(
+        &mut self,
+        name: &str,
+        user: &Elem,
+        attr: &str,
+    ) -> Result<Resolved, SchemaError> {
+        if let Some(done) = self.resolved.get(name) {
+            return Ok(done.clone());
+        }
+        let Some((&name, &elem)) = self.declared.get_key_value(name) else {
+            return match Prim::parse(name) {
+                Some(prim) => Ok(plain(Kind::Prim(prim))),
+                None => Err(user.attr(attr).map_or(&user.pos, |a| &a.pos).error(
+                    format!("unknown type `{name}`"),
+                    "a type declared in <types> or a primitive type such as `int64`",
+                )),
+            };
+        };
+        if self.open.contains(&name) {
+            return Err(elem.error(
+                format!("type `{name}` contains itself"),
+                "a type of fixed size",
+            ));
+        }
+        self.open.push(name);
+        let done = self.declare(elem)?;
+        self.open.pop();
+        self.resolved.insert(name, done.clone());
+        Ok(done)
+    }
+
+    fn declare(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+        attrs::since(elem, self.schema_version)?;
+        let mut done = match elem.name.as_str() {
+            "enum" => self.enumeration(elem)?,
+            "set" => self.set(elem)?,
+            "composite" => self.composite(elem)?,
+            _ => self.simple(elem)?,
+        };
+        done.description = attrs::text(elem, "description");
+        Ok(done)
+    }
+
+    /// `<type>`: a primitive, an array or a constant.
+    fn simple(&mut self, elem: &Elem) -> Result<Resolved, SchemaError> {
+        let attr = attrs::required(elem, "primitiveType")?;
+        let prim = Prim::parse(attr.value.trim()).ok_or_else(|| {
+            let names = Prim::ALL.map(Prim::name).join(", ");
+            attr.pos.error(
+                format!("unknown primitive type `{}`", attr.value),
+                format!("one of {names}"),
+            )
+        })?;
+        let length = attrs::size(elem, "length")?;
+        let mut kind = match length {
+            None | Some(1) => Kind::Prim(prim),
+            Some(0) => {
+                return Err(elem.error(
+                    "`length=\"0\"` outside of variable data",
+                    "a length of at least 1",
+                ));
+            }
+            Some(n) => Kind::Array(prim, n),
+        };
+        let presence = match attrs::presence(elem)? {
+            None | Some("required") => Presence::Required,
+            Some("optional") => Presence::Optional(self.null_of(elem, kind)?),
+            _ => {
+                let constant = self.constant(elem, kind, length)?;
+                if let Literal::Text(text) = &constant {
+                    kind = Kind::Array(Prim::Char, text.len());
+                }
+                Presence::Constant(constant)
+            }
+        };
+        Ok(Resolved {
+            kind,
+            presence,
+            description: String::new(),
+        })
+    }
+
+    /// The null value of an optional field or type: `nullValue`, else the default of its type.
+    pub(super) fn null_of(&self, elem: &Elem, kind: Kind) -> Result<Option<Literal>, SchemaError> {
+        let prim = match kind {
+            Kind::Prim(prim) => prim,
+            Kind::Enum(i) => match elem.attr("nullValue") {
+                Some(_) => self.enums[i].prim,
+                None => return Ok(Some(Literal::Int(self.enums[i].null))),
+            },
+            Kind::Array(Prim::Char, n) => return Ok(Some(Literal::Text(vec![0; n]))),
+            Kind::Array(..) | Kind::Set(_) | Kind::Composite(_) => return Ok(None),
+        };
+        match elem.attr("nullValue") {
+            Some(attr) => attrs::literal(&attr.pos, "`nullValue`", &attr.value, prim).map(Some),
+            None => Ok(Some(prim.null())),
+        }
+    }
+
+    /// The value of a constant: `valueRef="Enum.Value"` or the text of the element.
+    pub(super) fn constant(
+        &mut self,
+        elem: &Elem,
+        kind: Kind,
+        length: Option<usize>,
+    ) -> Result<Literal, SchemaError> {
+        if let Some(attr) = elem.attr("valueRef") {
+            let (e, v) = self.value_ref(elem)?;
+            let value = self.enums[e].values[v].value;
+            return match kind {
+                Kind::Enum(own) if own == e => Ok(Literal::EnumValue(e, v)),
+                Kind::Prim(p)
+                    if p.range()
+                        .is_some_and(|(min, max)| (min..=max).contains(&value)) =>
+                {
+                    Ok(Literal::Int(value))
+                }
+                _ => Err(attr.pos.error(
+                    format!(
+                        "`valueRef=\"{}\"` does not fit the type of the field",
+                        attr.value
+                    ),
+                    "a value of the field's own enum, or of a number that holds it",
+                )),
+            };
+        }
+        let text = elem.text.trim();
+        if text.is_empty() {
+            return Err(elem.error(
+                format!("constant <{}> without a value", elem.name),
+                "`valueRef=\"Enum.Value\"` or the value as text",
+            ));
+        }
+        match (kind, length) {
+            (Kind::Prim(Prim::Char), None) if text.len() > 1 => {
+                Ok(Literal::Text(text.as_bytes().to_vec()))
+            }
+            (Kind::Array(Prim::Char, n), _) if text.len() <= n => {
+                Ok(Literal::Text(text.as_bytes().to_vec()))
+            }
+            (Kind::Prim(prim), _) => attrs::literal(&elem.pos, "the constant", text, prim),
+            (Kind::Enum(e), _) => match self.enums[e].values.iter().position(|v| v.name == text) {
+                Some(v) => Ok(Literal::EnumValue(e, v)),
+                None => Err(elem.error(
+                    format!("`{text}` is no value of its enum"),
+                    "the name of a valid value",
+                )),
+            },
+            _ => Err(elem.error(
+                format!("`{text}` as a constant of this type"),
+                "a number, a character, or text of at most `length` bytes",
+            )),
+        }
+    }
+
+    fn value_ref(&mut self, elem: &Elem) -> Result<(usize, usize), SchemaError> {
+        let attr = attrs::required(elem, "valueRef")?;
+        let wrong = |found: String, expected: &str| Err(attr.pos.error(found, expected));
+        let Some((enum_name, value)) = attr.value.trim().split_once('.') else {
+            return wrong(format!("`valueRef=\"{}\"`", attr.value), "`Enum.Value`");
+        };
+        let Kind::Enum(index) = self.resolve(enum_name, elem, "valueRef")?.kind else {
+            return wrong(format!("`{enum_name}` is not an enum"), "`Enum.Value`");
+        };
+        match self.enums[index]
+            .values
+            .iter()
+            .position(|v| v.name == value)
+        {
+            Some(v) => Ok((index, v)),
+            None => {
+                let names: Vec<_> = self.enums[index]
+                    .values
+                    .iter()
+                    .map(|v| v.name.as_str())
+                    .collect();
+                wrong(
+                    format!("enum `{enum_name}` has no value `{value}`"),
+                    &format!("one of {}", names.join(", ")),
+                )
+            }
+        }
+    }
+
+    /// The primitive behind `encodingType`, and the resolved type it came from.
+    fn encoding(&mut self, elem: &Elem) -> Result<(Prim, Resolved), SchemaError> {
+        let attr = attrs::required(elem, "encodingType")?;
+        let resolved = self.resolve(attr.value.trim(), elem, "encodingType")?;
+        match resolved.kind {
+            Kind::Prim(prim) => Ok((prim, resolved)),
+            _ => Err(attr.pos.error(
+                format!("encoding type `{}` is not a single number", attr.value),
+                "an integer type",
+            )),
+        }
+    }
+
+    fn enumeration(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+        let (prim, encoding) = self.encoding(elem)?;
+        let Some(_) = prim.range() else {
+            return Err(elem.error(
+                format!("an enum encoded as `{}`", prim.name()),
+                "an integer type or `char`",
+            ));
+        };
+        let mut values: Vec<EnumValue> = Vec::new();
+        for child in children(elem, "validValue")? {
+            let name = attrs::required(child, "name")?;
+            let Literal::Int(value) = attrs::literal(
+                &child.pos,
+                &format!("value `{}`", name.value),
+                &child.text,
+                prim,
+            )?
+            else {
+                continue;
+            };
+            if let Some(other) = values
+                .iter()
+                .find(|v| v.name == name.value || v.value == value)
+            {
+                return Err(name.pos.error(
+                    format!(
+                        "`{}` repeats the name or value of `{}`",
+                        name.value, other.name
+                    ),
+                    "each name and each value once",
+                ));
+            }
+            values.push(EnumValue {
+                name: name.value.clone(),
+                description: attrs::text(child, "description"),
+                value,
+                since: attrs::since(child, self.schema_version)?,
+            });
+        }
+        let (optional, null) = match (&encoding.presence, prim.null()) {
+            (Presence::Optional(Some(Literal::Int(null))), _) => (true, *null),
+            (_, Literal::Int(null)) => (false, null),
+            _ => (false, 0),
+        };
+        let name = self.unique_name(elem, |t, name| t.enums.iter().any(|e| e.name == name))?;
+        let description = attrs::text(elem, "description");
+        self.enums.push(Enum {
+            name,
+            description,
+            prim,
+            null,
+            optional,
+            values,
+        });
+        let kind = Kind::Enum(self.enums.len() - 1);
+        let presence = if optional {
+            Presence::Optional(Some(Literal::Int(null)))
+        } else {
+            Presence::Required
+        };
+        Ok(Resolved {
+            kind,
+            presence,
+            description: String::new(),
+        })
+    }
+
+    fn set(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+        let (prim, _) = self.encoding(elem)?;
+        if !prim.is_unsigned() {
+            return Err(elem.error(
+                format!("a set encoded as `{}`", prim.name()),
+                "an unsigned integer type",
+            ));
+        }
+        let bits = prim.size() as u64 * 8;
+        let mut choices: Vec<Choice> = Vec::new();
+        for child in children(elem, "choice")? {
+            let name = attrs::required(child, "name")?;
+            let bit = match child.text.trim().parse::<u32>() {
+                Ok(bit) if u64::from(bit) < bits => bit,
+                _ => {
+                    let found = format!("choice `{}` at bit `{}`", name.value, child.text.trim());
+                    return Err(child.error(found, format!("a bit from 0 to {}", bits - 1)));
+                }
+            };
+            if choices.iter().any(|c| c.name == name.value || c.bit == bit) {
+                return Err(name.pos.error(
+                    format!("`{}` repeats a name or a bit", name.value),
+                    "each name and bit once",
+                ));
+            }
+            choices.push(Choice {
+                name: name.value.clone(),
+                description: attrs::text(child, "description"),
+                bit,
+                since: attrs::since(child, self.schema_version)?,
+            });
+        }
+        let name = self.unique_name(elem, |t, name| t.sets.iter().any(|s| s.name == name))?;
+        self.sets.push(Set {
+            name,
+            description: attrs::text(elem, "description"),
+            prim,
+            choices,
+        });
+        Ok(plain(Kind::Set(self.sets.len() - 1)))
+    }
+
+    fn composite(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+        if is_var_data(elem) {
+            return Err(elem.error("variable data used as a value", "a composite of fixed size"));
+        }
+        let mut members: Vec<Field> = Vec::new();
+        let mut size = 0;
+        for child in &elem.children {
+            let name = attrs::required(child, "name")?;
+            let resolved = match child.name.as_str() {
+                "ref" => self.resolve(&attrs::required(child, "type")?.value, child, "type")?,
+                "type" | "composite" | "enum" | "set" => self.declare(child)?,
+                other => {
+                    return Err(child.error(
+                        format!("<{other}> inside <composite>"),
+                        "<type>, <ref>, <composite>, <enum> or <set>",
+                    ));
+                }
+            };
+            let member = self.place(child, resolved, &mut size)?;
+            if members.iter().any(|m| m.name == member.name) {
+                return Err(name.pos.error(
+                    format!("member `{}` is declared twice", name.value),
+                    "each name once",
+                ));
+            }
+            members.push(member);
+        }
+        let name = self.unique_name(elem, |t, name| t.composites.iter().any(|c| c.name == name))?;
+        let description = attrs::text(elem, "description");
+        self.composites.push(Composite {
+            name,
+            description,
+            size,
+            members,
+            role: Role::Value,
+        });
+        Ok(plain(Kind::Composite(self.composites.len() - 1)))
+    }
+
+    /// A field or member at its `offset`, or right behind what is before it; moves `end` behind it.
+    pub(super) fn place(
+        &mut self,
+        elem: &Elem,
+        resolved: Resolved,
+        end: &mut usize,
+    ) -> Result<Field, SchemaError> {
+        let constant = matches!(resolved.presence, Presence::Constant(_));
+        let size = if constant {
+            0
+        } else {
+            self.size_of(resolved.kind)
+        };
+        let offset = match attrs::size(elem, "offset")? {
+            Some(offset) if offset < *end && !constant => {
+                let at = elem.attr("offset").map_or(&elem.pos, |a| &a.pos);
+                return Err(at.error(
+                    format!("`offset=\"{offset}\"` overlaps what is before it"),
+                    format!("an offset of at least {end}"),
+                ));
+            }
+            Some(offset) => offset,
+            None => *end,
+        };
+        if !constant {
+            *end = offset + size;
+        }
+        if *end > ARRAY_LENGTH_MAX {
+            return Err(elem.error(
+                format!("fixed fields of {end} bytes"),
+                format!("at most {ARRAY_LENGTH_MAX} bytes"),
+            ));
+        }
+        let mut description = attrs::text(elem, "description");
+        if description.is_empty() {
+            // The type's first sentence; the rest of it is about the type and not about this field.
+            let first = resolved
+                .description
+                .split_inclusive(". ")
+                .next()
+                .unwrap_or_default();
+            description = first.trim_end().to_owned();
+        }
+        Ok(Field {
+            name: attrs::required(elem, "name")?.value.clone(),
+            id: attrs::id(elem, "id")?,
+            since: 0,
+            description,
+            offset,
+            size,
+            kind: resolved.kind,
+            presence: resolved.presence,
+        })
+    }
+
+    pub(super) fn size_of(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Prim(p) => p.size(),
+            Kind::Array(p, n) => p.size() * n,
+            Kind::Enum(i) => self.enums[i].prim.size(),
+            Kind::Set(i) => self.sets[i].prim.size(),
+            Kind::Composite(i) => self.composites[i].size,
+        }
+    }
+
+    /// The declared name; types declared inside a composite are `Outer.Inner` where `Inner` is taken.
+    fn unique_name(
+        &self,
+        elem: &Elem,
+        taken: impl Fn(&Self, &str) -> bool,
+    ) -> Result<String, SchemaError> {
+        let name = attrs::required(elem, "name")?.value.clone();
+        let top_level = self.open.last().is_some_and(|n| *n == name);
+        let declared_elsewhere = !top_level && self.declared.contains_key(name.as_str());
+        Ok(match self.open.last() {
+            Some(outer) if declared_elsewhere || taken(self, &name) => format!("{outer}.{name}"),
+            _ => name,
+        })
+    }
+}
+
+/// Whether a composite is the length and bytes of variable data.
+pub(super) fn is_var_data(elem: &Elem) -> bool {
+    elem.name == "composite"
+        && elem
+            .children
+            .iter()
+            .any(|c| c.attr("name").is_some_and(|a| a.value == "varData"))
+}
+
+fn plain(kind: Kind) -> Resolved {
+    Resolved {
+        kind,
+        presence: Presence::Required,
+        description: String::new(),
+    }
+}
+
+fn children<'e>(elem: &'e Elem, name: &str) -> Result<&'e [Elem], SchemaError> {
+    match elem.children.iter().find(|c| c.name != name) {
+        Some(other) => Err(other.error(
+            format!("<{}> inside <{}>", other.name, elem.name),
+            format!("<{name}>"),
+        )),
+        None => Ok(&elem.children),
+    }
+}

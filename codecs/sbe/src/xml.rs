@@ -1,0 +1,312 @@
+//! Schema files as one tree: XInclude resolved, foreign markup dropped, positions kept.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::error::{Position, SchemaError};
+
+/// Namespaces under which venues publish SBE schemas; elements without one count too.
+const SBE_NAMESPACES: [&str; 4] = [
+    "http://fixprotocol.io/2016/sbe",
+    "http://fixprotocol.io/2017/sbe",
+    "http://fixprotocol.io/sbe/rc4",
+    "http://www.fixprotocol.org/ns/simple/1.0",
+];
+const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
+
+/// Bytes of one schema file. The largest in public use is under 1 MB.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Files inside each other by XInclude; more is a cycle or a mistake.
+const INCLUDE_DEPTH_MAX: usize = 8;
+/// Elements inside each other: groups nest, and each level costs a stack frame here.
+const ELEMENT_DEPTH_MAX: usize = 64;
+
+/// A file name shared by all positions in it, with a byte-free line and column.
+#[derive(Clone, Debug)]
+pub(crate) struct Pos {
+    file: Rc<PathBuf>,
+    line: u32,
+    column: u32,
+}
+
+impl Pos {
+    pub(crate) fn error(
+        &self,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> SchemaError {
+        SchemaError::new(self.position(), found, expected)
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            file: self.file.as_ref().clone(),
+            line: self.line,
+            column: self.column,
+        }
+    }
+}
+
+/// An attribute without namespace; attributes of other namespaces are not kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Attr {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) pos: Pos,
+}
+
+/// An element of the schema's own vocabulary, named without prefix.
+#[derive(Clone, Debug)]
+pub(crate) struct Elem {
+    pub(crate) name: String,
+    pub(crate) attrs: Vec<Attr>,
+    pub(crate) text: String,
+    pub(crate) children: Vec<Elem>,
+    pub(crate) pos: Pos,
+}
+
+impl Elem {
+    pub(crate) fn attr(&self, name: &str) -> Option<&Attr> {
+        self.attrs.iter().find(|a| a.name == name)
+    }
+
+    pub(crate) fn error(
+        &self,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> SchemaError {
+        self.pos.error(found, expected)
+    }
+}
+
+/// Reads `path` and everything it includes; gives the tree and every file read.
+///
+/// A relative `href` is looked up beside the including file, then in `base`.
+pub(crate) fn load(path: &Path, base: Option<&Path>) -> Result<(Elem, Vec<PathBuf>), SchemaError> {
+    let at = Pos {
+        file: Rc::new(path.to_path_buf()),
+        line: 1,
+        column: 1,
+    };
+    let text = read(path).map_err(|e| at.error(e, "a readable schema file"))?;
+    parse(&text, path, base)
+}
+
+/// As [`load`] for text in memory; `path` names it in errors and is where includes are relative to.
+pub(crate) fn parse(
+    text: &str,
+    path: &Path,
+    base: Option<&Path>,
+) -> Result<(Elem, Vec<PathBuf>), SchemaError> {
+    let mut loader = Loader {
+        base,
+        open: Vec::new(),
+        files: Vec::new(),
+    };
+    let root = loader.document(text, path)?;
+    Ok((root, loader.files))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let length = std::fs::metadata(path)
+        .map_err(|e| format!("cannot be read: {e}"))?
+        .len();
+    if length > FILE_BYTES_MAX {
+        return Err(format!(
+            "is {length} bytes long, over the limit of {FILE_BYTES_MAX}"
+        ));
+    }
+    std::fs::read_to_string(path).map_err(|e| format!("cannot be read: {e}"))
+}
+
+struct Loader<'b> {
+    base: Option<&'b Path>,
+    /// The files being read, outermost first.
+    open: Vec<PathBuf>,
+    /// Every file read.
+    files: Vec<PathBuf>,
+}
+
+impl Loader<'_> {
+    fn document(&mut self, text: &str, path: &Path) -> Result<Elem, SchemaError> {
+        let file = Rc::new(path.to_path_buf());
+        let options = roxmltree::ParsingOptions {
+            nodes_limit: 4_000_000,
+            ..Default::default()
+        };
+        let doc = roxmltree::Document::parse_with_options(text, options).map_err(|e| {
+            let at = e.pos();
+            Pos {
+                file: file.clone(),
+                line: at.row,
+                column: at.col,
+            }
+            .error(
+                format!("XML error: {}", without_position(&e.to_string())),
+                "well-formed XML without DTD",
+            )
+        })?;
+        self.open.push(path.to_path_buf());
+        self.files.push(path.to_path_buf());
+        let elem = self.element(&Source::new(file, text), doc.root_element(), 0);
+        self.open.pop();
+        elem
+    }
+
+    fn element(
+        &mut self,
+        source: &Source<'_>,
+        node: roxmltree::Node<'_, '_>,
+        depth: usize,
+    ) -> Result<Elem, SchemaError> {
+        let pos = source.at(node.range().start);
+        if depth > ELEMENT_DEPTH_MAX {
+            return Err(pos.error(
+                format!("elements nest more than {ELEMENT_DEPTH_MAX} deep"),
+                "groups nested less deeply",
+            ));
+        }
+        let attrs = node
+            .attributes()
+            .filter(|a| a.namespace().is_none())
+            .map(|a| Attr {
+                name: a.name().to_owned(),
+                value: a.value().to_owned(),
+                pos: source.at(a.range().start),
+            })
+            .collect();
+        let text: String = node
+            .children()
+            .filter(|c| c.is_text())
+            .filter_map(|c| c.text())
+            .collect();
+        let mut children = Vec::new();
+        for child in node.children().filter(|c| c.is_element()) {
+            let tag = child.tag_name();
+            match tag.namespace() {
+                Some(XINCLUDE) if tag.name() == "include" => {
+                    children.extend(self.include(source, child)?)
+                }
+                Some(ns) if !SBE_NAMESPACES.contains(&ns) => {}
+                _ => children.push(self.element(source, child, depth + 1)?),
+            }
+        }
+        Ok(Elem {
+            name: node.tag_name().name().to_owned(),
+            attrs,
+            text,
+            children,
+            pos,
+        })
+    }
+
+    /// The elements an `xi:include` stands for: the included root, or the children of an included schema.
+    fn include(
+        &mut self,
+        source: &Source<'_>,
+        node: roxmltree::Node<'_, '_>,
+    ) -> Result<Vec<Elem>, SchemaError> {
+        let pos = source.at(node.range().start);
+        let Some(href) = node.attribute("href").filter(|h| !h.is_empty()) else {
+            return Err(pos.error("an include without `href`", "`href` naming a schema file"));
+        };
+        if let Some(a) = node
+            .attributes()
+            .find(|a| a.name() == "xpointer" || (a.name() == "parse" && a.value() != "xml"))
+        {
+            return Err(source.at(a.range().start).error(
+                format!("`{}=\"{}\"` is not supported", a.name(), a.value()),
+                "an include of a whole XML file",
+            ));
+        }
+        if self.open.len() >= INCLUDE_DEPTH_MAX {
+            return Err(pos.error(
+                format!("includes nest more than {INCLUDE_DEPTH_MAX} deep"),
+                "a schema without a cycle",
+            ));
+        }
+        let beside = source.file.parent().unwrap_or(Path::new("")).join(href);
+        let (path, text) = match (read(&beside), self.base.map(|b| b.join(href))) {
+            (Ok(text), _) => (beside, text),
+            (Err(first), None) => {
+                return Err(pos.error(
+                    format!("`{href}` {first}"),
+                    format!("a file at {}", beside.display()),
+                ));
+            }
+            (Err(_), Some(other)) => match read(&other) {
+                Ok(text) => (other, text),
+                Err(e) => {
+                    return Err(pos.error(
+                        format!("`{href}` {e}"),
+                        format!("a file at {} or {}", beside.display(), other.display()),
+                    ));
+                }
+            },
+        };
+        if self.open.contains(&path) {
+            return Err(pos.error(
+                format!("`{href}` includes itself"),
+                "a schema without a cycle",
+            ));
+        }
+        let root = self.document(&text, &path)?;
+        Ok(if root.name == "messageSchema" {
+            root.children
+        } else {
+            vec![root]
+        })
+    }
+}
+
+/// One file and where its lines start, so that a position costs a search and not a scan of the file.
+struct Source<'t> {
+    file: Rc<PathBuf>,
+    text: &'t str,
+    line_starts: Vec<usize>,
+}
+
+impl<'t> Source<'t> {
+    fn new(file: Rc<PathBuf>, text: &'t str) -> Self {
+        let after_breaks = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, b)| *b == b'\n')
+            .map(|(i, _)| i + 1);
+        Self {
+            file,
+            text,
+            line_starts: std::iter::once(0).chain(after_breaks).collect(),
+        }
+    }
+
+    fn at(&self, offset: usize) -> Pos {
+        let line = self.line_starts.partition_point(|s| *s <= offset).max(1);
+        let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
+        let column = self
+            .text
+            .get(start..offset)
+            .map_or(0, |s| s.chars().count())
+            + 1;
+        let clip = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Pos {
+            file: self.file.clone(),
+            line: clip(line),
+            column: clip(column),
+        }
+    }
+}
+
+/// The parser's message ends in ` at row:col`, which the error already says.
+fn without_position(message: &str) -> &str {
+    match message.rfind(" at ") {
+        Some(i)
+            if message[i + 4..]
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b == b':') =>
+        {
+            &message[..i]
+        }
+        _ => message,
+    }
+}

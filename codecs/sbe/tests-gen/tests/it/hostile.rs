@@ -1,0 +1,117 @@
+//! Bytes that nobody should send: every call returns, and whatever was accepted can be read whole.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use tickwire_codecs::{Codec, Limits};
+use tickwire_sbe::{Schema, dynamic};
+use tickwire_sbe_tests::{big, features, tick};
+
+use crate::fixtures;
+
+const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+pub(crate) fn schema(name: &str) -> Schema {
+    let folder = Path::new(SCHEMAS);
+    let include = folder.join("tests/schemas/include");
+    Schema::read(&folder.join(name), Some(&include)).unwrap()
+}
+
+/// Views and prints, which calls every accessor; whether the bytes were a message.
+fn view<C: Codec>(bytes: &[u8]) -> bool
+where
+    for<'a> C::View<'a>: std::fmt::Debug,
+{
+    match C::view(bytes, &Limits::FEED) {
+        Ok(view) => write!(Sink, "{view:?}").is_ok(),
+        Err(error) => {
+            assert!(
+                error.at() as usize <= bytes.len(),
+                "{error:?} points behind {} bytes",
+                bytes.len()
+            );
+            false
+        }
+    }
+}
+
+/// Takes text and keeps none.
+struct Sink;
+
+impl Write for Sink {
+    fn write_str(&mut self, _: &str) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+/// The same by the schema.
+fn by_schema(schema: &Schema, bytes: &[u8]) -> bool {
+    dynamic::decode(schema, bytes)
+        .is_ok_and(|message| message.write_json(&mut String::new()).is_ok())
+}
+
+/// Every truncation is refused, every value of every byte returns.
+fn storm<C: Codec>(schema: &Schema, name: &str, bytes: &[u8])
+where
+    for<'a> C::View<'a>: std::fmt::Debug,
+{
+    assert!(view::<C>(bytes) && by_schema(schema, bytes), "{name}");
+    for len in 0..bytes.len() {
+        assert!(!view::<C>(&bytes[..len]), "{name} cut to {len} bytes");
+        assert!(
+            !by_schema(schema, &bytes[..len]),
+            "{name} cut to {len} bytes"
+        );
+    }
+    let mut flipped = bytes.to_vec();
+    for at in 0..bytes.len() {
+        for value in 0..=255 {
+            flipped[at] = value;
+            view::<C>(&flipped);
+        }
+        for bit in 0..8 {
+            flipped[at] = bytes[at] ^ 1 << bit;
+            by_schema(schema, &flipped);
+        }
+        flipped[at] = bytes[at];
+    }
+}
+
+#[test]
+fn every_truncation_and_every_flip() {
+    let schema = schema("tests/schemas/features.xml");
+    for (name, bytes) in fixtures::features() {
+        storm::<features::AnyMessage>(&schema, name, &bytes);
+    }
+}
+
+#[test]
+fn every_truncation_and_every_flip_of_ticks() {
+    let schema = schema("schemas/tick.xml");
+    for (name, bytes) in fixtures::tick() {
+        storm::<tick::AnyMessage>(&schema, name, &bytes);
+    }
+}
+
+#[test]
+fn every_truncation_and_every_flip_big_endian() {
+    storm::<big::AnyMessage>(&schema("tests/schemas/big.xml"), "Sample", &fixtures::big());
+}
+
+#[test]
+fn a_count_without_bytes_costs_nothing() {
+    // 4 billion fills announced: refused before the first is touched.
+    let mut bytes =
+        fixtures::encode::<features::Everything>(&features::EverythingBuilder::default());
+    let fills = 8 + features::Everything::BLOCK_LENGTH as usize + 4 + 4;
+    bytes[fills..fills + 8].copy_from_slice(&[0, 0, 0, 0, 255, 255, 255, 255]);
+    assert!(features::Everything::view(&bytes, &Limits::FEED).is_err());
+    assert!(features::Everything::view(&bytes, &Limits::BULK).is_err());
+    let all = Limits {
+        max_msg: u32::MAX,
+        max_items: u32::MAX,
+        max_depth: 64,
+    };
+    assert!(features::Everything::view(&bytes, &all).is_err());
+    assert!(dynamic::decode(&schema("tests/schemas/features.xml"), &bytes).is_err());
+}

@@ -1,0 +1,155 @@
+//! The command as a user types it.
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn tickwire_sbe(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickwire-sbe"));
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn scratch(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+const TICK: &str = "schemas/tick.xml";
+const INCLUDE: [&str; 2] = ["--include-base", "tests/schemas/include"];
+
+/// A trade of `tick.xml`, written by hand.
+#[rustfmt::skip]
+const TRADE: [u8; 63] = [
+    18, 0, 2, 0, 0xe9, 3, 0, 0, // header: schema 1001
+    1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0xfe, 0xfb, // times, exponents -2 and -5
+    25, 0, 1, 0, // one trade
+    9, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 1,
+    7, b'B', b'T', b'C', b'U', b'S', b'D', b'T',
+];
+
+#[test]
+fn gen_writes_a_module() {
+    let out = scratch("command_tick.rs");
+    let output = tickwire_sbe(&["gen", TICK, out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(stdout(&output).contains("4 messages"), "{output:?}");
+    let module = std::fs::read_to_string(out).unwrap();
+    assert!(module.contains("pub struct BestBidOfferView<'a>"));
+    assert!(!module.contains("unsafe") && !module.contains("Vec<") && !module.contains("unwrap"));
+}
+
+#[test]
+fn dump_as_json_and_text() {
+    let file = scratch("command_trade.bin");
+    std::fs::write(&file, TRADE).unwrap();
+    let file = file.to_str().unwrap();
+    let output = tickwire_sbe(&["dump", TICK, file, "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(
+        stdout(&output).trim(),
+        r#"{"template":2,"schema":1001,"version":0,"name":"Trades","fields":{"eventTime":1,"transactTime":2,"priceExponent":-2,"quantityExponent":-5,"trades":[{"id":9,"price":10,"quantity":11,"aggressor":"Seller"}],"symbol":"BTCUSDT"}}"#
+    );
+    let output = tickwire_sbe(&["dump", TICK, file]);
+    let expected = "\
+Trades (template 2, schema 1001, version 0)
+  eventTime: 1
+  transactTime: 2
+  priceExponent: -2
+  quantityExponent: -5
+  trades: 1 entries
+    [0]
+      id: 9
+      price: 10
+      quantity: 11
+      aggressor: Seller (1)
+  symbol: \"BTCUSDT\"";
+    assert_eq!(stdout(&output).trim(), expected);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1          messages"));
+}
+
+#[test]
+fn refused_bytes_are_said_and_counted() {
+    let file = scratch("command_cut.bin");
+    std::fs::write(&file, &TRADE[..60]).unwrap();
+    let output = tickwire_sbe(&["dump", TICK, file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("refused: byte 56: Trades.symbol: needs 7 bytes, 4 are left"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("1          refused"), "{stderr}");
+}
+
+#[test]
+fn diff_marks_what_is_not_append_only() {
+    let (old, new) = (
+        "tests/schemas/features_v1.xml",
+        "tests/schemas/features.xml",
+    );
+    let output = tickwire_sbe(&["diff", old, new, INCLUDE[0], INCLUDE[1]]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        stdout(&output)
+            .contains("BREAKS Everything.extras: stands before data that old receivers read next")
+    );
+    assert!(
+        stdout(&output).ends_with("14 changes, 2 not append-only\n"),
+        "{}",
+        stdout(&output)
+    );
+    let output = tickwire_sbe(&["diff", TICK, TICK]);
+    assert_eq!(
+        (output.status.code(), stdout(&output)),
+        (Some(0), "0 changes, 0 not append-only\n")
+    );
+}
+
+#[test]
+fn wrong_use_is_explained() {
+    for (args, expected) in [
+        (&[][..], "tickwire-sbe diff OLD NEW"),
+        (&["bake"], "tickwire-sbe diff OLD NEW"),
+        (&["dump", TICK], "tickwire-sbe diff OLD NEW"),
+        (
+            &["dump", TICK, TICK, "--framing", "tcp"],
+            "--framing takes raw, back-to-back or cme",
+        ),
+        (
+            &["dump", TICK, TICK, "--format", "xml"],
+            "--format takes text, json or totals",
+        ),
+        (
+            &["dump", TICK, TICK, "--colour"],
+            "invalid option '--colour'",
+        ),
+        (
+            &["dump", TICK, "no-such-file"],
+            "no-such-file cannot be read",
+        ),
+        (
+            &["diff", TICK, "no-such-file"],
+            "no-such-file:1:1: cannot be read",
+        ),
+        (
+            &["gen", "tests/schemas/features.xml", "/dev/null"],
+            "features.xml:8:5: `common.xml` cannot be read",
+        ),
+    ] {
+        let output = tickwire_sbe(args);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?} {stderr}");
+        assert!(stderr.contains(expected), "{args:?} {stderr}");
+    }
+    let help = tickwire_sbe(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(stdout(&help).contains("append-only"));
+}

@@ -1,0 +1,314 @@
+//! Repeating groups: a slice where the wire has our layout, else entry by entry.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use zerocopy::FromBytes;
+
+use super::cursor::{Cursor, Scope};
+use super::wire::Wire;
+use crate::DecodeError;
+
+/// Entries of a fixed layout that every version has.
+///
+/// Where the wire's block length is the size of `E` they are one slice; where a newer sender made
+/// entries longer, each is the front of its stride.
+pub struct Rows<'a, E> {
+    layout: Layout<'a, E>,
+}
+
+enum Layout<'a, E> {
+    Packed(&'a [E]),
+    /// `bytes` is a multiple of `stride`, and `stride > size_of::<E>()`.
+    Strided {
+        bytes: &'a [u8],
+        stride: usize,
+    },
+}
+
+impl<'a, E: Wire> Rows<'a, E> {
+    /// A group that an older sender did not know of.
+    pub const EMPTY: Self = Self {
+        layout: Layout::Packed(&[]),
+    };
+
+    /// `None` where entries of `block_length` bytes are too short for `E`.
+    #[inline]
+    pub(super) fn new(bytes: &'a [u8], block_length: u32, count: u32) -> Option<Self> {
+        let stride = block_length as usize;
+        let layout = if stride == size_of::<E>() {
+            Layout::Packed(<[E]>::ref_from_bytes_with_elems(bytes, count as usize).ok()?)
+        } else if count == 0 {
+            // Some senders leave the block length of an empty group at 0.
+            Layout::Packed(&[])
+        } else if stride > size_of::<E>() {
+            Layout::Strided { bytes, stride }
+        } else {
+            return None;
+        };
+        Some(Self { layout })
+    }
+
+    /// Number of entries.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        match &self.layout {
+            Layout::Packed(slice) => slice.len(),
+            Layout::Strided { bytes, stride } => bytes.len() / *stride,
+        }
+    }
+
+    /// Whether there is none.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All entries as one slice; `None` where the sender's entries are longer than ours.
+    #[inline]
+    #[must_use]
+    pub const fn as_slice(&self) -> Option<&'a [E]> {
+        match &self.layout {
+            Layout::Packed(slice) => Some(slice),
+            Layout::Strided { .. } => None,
+        }
+    }
+
+    /// The entry at `index`, from 0.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&'a E> {
+        match &self.layout {
+            Layout::Packed(slice) => slice.get(index),
+            Layout::Strided { bytes, stride } => front(bytes.get(index.checked_mul(*stride)?..)?),
+        }
+    }
+
+    /// The entries in wire order.
+    #[inline]
+    #[must_use]
+    pub fn iter(&self) -> RowsIter<'a, E> {
+        match &self.layout {
+            Layout::Packed(slice) => RowsIter::Packed(slice.iter()),
+            Layout::Strided { bytes, stride } => RowsIter::Strided(bytes.chunks_exact(*stride)),
+        }
+    }
+}
+
+#[inline]
+fn front<E: Wire>(bytes: &[u8]) -> Option<&E> {
+    E::ref_from_prefix(bytes).ok().map(|(entry, _)| entry)
+}
+
+impl<E> Clone for Rows<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Rows<'_, E> {}
+
+impl<E> Clone for Layout<'_, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Layout<'_, E> {}
+
+impl<E: Wire + fmt::Debug> fmt::Debug for Rows<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a, E: Wire> IntoIterator for Rows<'a, E> {
+    type Item = &'a E;
+    type IntoIter = RowsIter<'a, E>;
+
+    #[inline]
+    fn into_iter(self) -> RowsIter<'a, E> {
+        self.iter()
+    }
+}
+
+impl<'a, E: Wire> IntoIterator for &Rows<'a, E> {
+    type Item = &'a E;
+    type IntoIter = RowsIter<'a, E>;
+
+    #[inline]
+    fn into_iter(self) -> RowsIter<'a, E> {
+        self.iter()
+    }
+}
+
+/// Entries of [`Rows`] in wire order.
+#[derive(Clone, Debug)]
+pub enum RowsIter<'a, E> {
+    /// The wire has our layout.
+    Packed(core::slice::Iter<'a, E>),
+    /// The wire's entries are longer than ours.
+    Strided(core::slice::ChunksExact<'a, u8>),
+}
+
+impl<'a, E: Wire> Iterator for RowsIter<'a, E> {
+    type Item = &'a E;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a E> {
+        match self {
+            Self::Packed(entries) => entries.next(),
+            Self::Strided(strides) => front(strides.next()?),
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Self::Packed(entries) => entries.size_hint(),
+            Self::Strided(strides) => strides.size_hint(),
+        }
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, &'a E) -> B>(self, init: B, f: F) -> B {
+        match self {
+            Self::Packed(entries) => entries.fold(init, f),
+            Self::Strided(strides) => strides.filter_map(front).fold(init, f),
+        }
+    }
+}
+
+impl<E: Wire> ExactSizeIterator for RowsIter<'_, E> {}
+impl<E: Wire> core::iter::FusedIterator for RowsIter<'_, E> {}
+
+/// The view of an entry that is read one by one; generated code implements it.
+pub trait Entry<'a>: Copy {
+    /// Bytes of the fields that every version has.
+    const BLOCK_BYTES_MIN: usize;
+    /// Whether an entry is its block and nothing else.
+    const FIXED: bool;
+
+    /// Reads one entry.
+    ///
+    /// # Errors
+    /// Whatever its parts report.
+    fn read(cursor: &mut Cursor<'a>, scope: &Scope) -> Result<Self, DecodeError>;
+}
+
+/// Entries that are read one by one. They were all checked when the message was viewed.
+pub struct Group<'a, V> {
+    first: Cursor<'a>,
+    count: u32,
+    scope: Scope,
+    view: PhantomData<fn() -> V>,
+}
+
+impl<'a, V: Entry<'a>> Group<'a, V> {
+    #[inline]
+    pub(super) const fn new(first: Cursor<'a>, count: u32, scope: Scope) -> Self {
+        Self {
+            first,
+            count,
+            scope,
+            view: PhantomData,
+        }
+    }
+
+    /// A group that an older sender did not know of.
+    #[inline]
+    #[must_use]
+    pub const fn empty(scope: &Scope) -> Self {
+        Self::new(Cursor::new(&[]), 0, *scope)
+    }
+
+    /// Number of entries.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there is none.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The entries in wire order.
+    #[inline]
+    #[must_use]
+    pub const fn iter(&self) -> GroupIter<'a, V> {
+        GroupIter {
+            cursor: self.first,
+            left: self.count,
+            scope: self.scope,
+            view: PhantomData,
+        }
+    }
+}
+
+impl<V> Clone for Group<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Group<'_, V> {}
+
+impl<'a, V: Entry<'a> + fmt::Debug> fmt::Debug for Group<'a, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a, V: Entry<'a>> IntoIterator for Group<'a, V> {
+    type Item = V;
+    type IntoIter = GroupIter<'a, V>;
+
+    #[inline]
+    fn into_iter(self) -> GroupIter<'a, V> {
+        self.iter()
+    }
+}
+
+impl<'a, V: Entry<'a>> IntoIterator for &Group<'a, V> {
+    type Item = V;
+    type IntoIter = GroupIter<'a, V>;
+
+    #[inline]
+    fn into_iter(self) -> GroupIter<'a, V> {
+        self.iter()
+    }
+}
+
+/// Entries of a [`Group`] in wire order.
+#[derive(Clone, Debug)]
+pub struct GroupIter<'a, V> {
+    cursor: Cursor<'a>,
+    left: u32,
+    scope: Scope,
+    view: PhantomData<fn() -> V>,
+}
+
+impl<'a, V: Entry<'a>> Iterator for GroupIter<'a, V> {
+    type Item = V;
+
+    #[inline]
+    fn next(&mut self) -> Option<V> {
+        self.left = self.left.checked_sub(1)?;
+        // Cannot fail: the view of the message has read the same bytes.
+        V::read(&mut self.cursor, &self.scope).ok()
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
+    }
+}
+
+impl<'a, V: Entry<'a>> ExactSizeIterator for GroupIter<'a, V> {}
+impl<'a, V: Entry<'a>> core::iter::FusedIterator for GroupIter<'a, V> {}

@@ -1,0 +1,42 @@
+//! What generated Simple Binary Encoding code runs on: one checked cursor, repeating groups, a writer.
+//!
+//! `tickwire-sbe` turns an XML schema into modules that call this; nothing here knows a schema.
+//!
+//! ```text
+//! message  | header | root block: blockLength bytes | groups | variable data |
+//! group    | dimension: blockLength, numInGroup | numInGroup entries |
+//! entry    | block: blockLength bytes | nested groups | variable data |
+//! data     | length: u8, u16 or u32 | bytes |
+//! ```
+//!
+//! How versions are met (FIX SBE 1.0, section 5): the wire's `blockLength` places what follows a
+//! block, so longer blocks of newer senders are stepped over; fields, groups and data that came with
+//! a later version than the wire's are absent. Bytes behind the last known part are an error unless
+//! the sender's version is newer than ours.
+//!
+//! Work per message is bounded by its length: every entry of variable size takes at least one byte,
+//! and a group of fixed entries is one multiplication and one comparison.
+
+mod cursor;
+mod group;
+mod macros;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod writer;
+
+#[doc(hidden)]
+pub use crate::{
+    __sbe_debug_known as debug_known, __sbe_debug_set as debug_set, __sbe_debug_view as debug_view,
+    __sbe_default as default, __sbe_encode_builder as encode_builder,
+    __sbe_message_view as message_view,
+};
+pub use cursor::{Cursor, Scope, close, open, peek};
+pub use group::{Entry, Group, GroupIter, Rows, RowsIter};
+pub use tally::{SizePrefix, Tally, Unknown};
+pub use wire::{
+    Dimension, Header, Length, View, Wire, added, added_ref, at, bytes, chars, debug_fields, range,
+    some, some_chars, some_f32, some_f64,
+};
+pub use writer::{Put, Stamp, Writer, data_len, group_len, message_len, rows_len, write_message};
