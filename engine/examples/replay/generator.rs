@@ -84,6 +84,9 @@ const GAP_BETWEEN_US: &Quantiles = &[
     (1.0, 100_242.0),
 ];
 
+/// What of a gap between clusters does not depend on how busy the second is.
+const GAP_SHORT_US: f64 = 606.0;
+
 /// Bytes of a depth message.
 const DEPTH_BYTES: &Quantiles = &[
     (0.0, 168.0),
@@ -218,8 +221,8 @@ fn counts(random: &mut Random) -> Vec<usize> {
     counts
 }
 
-/// When `count` messages of one second come, in nanoseconds: clusters, with gaps that are
-/// scaled to fill the second.
+/// When `count` messages of one second come, in nanoseconds: clusters, with gaps that
+/// together fill the second.
 fn times(random: &mut Random, count: usize, burst: Option<usize>) -> Vec<u64> {
     let mut clusters = Vec::new();
     let mut left = count;
@@ -236,11 +239,14 @@ fn times(random: &mut Random, count: usize, burst: Option<usize>) -> Vec<u64> {
         .iter()
         .map(|_| random.draw(GAP_BETWEEN_US))
         .collect();
-    let scale = 1e9 / (gaps.iter().sum::<f64>() * 1e3).max(1.0);
+    // Busy seconds have fewer long gaps; their short ones are as long as any.
+    let short: f64 = gaps.iter().map(|gap| gap.min(GAP_SHORT_US)).sum();
+    let long: f64 = gaps.iter().map(|gap| (gap - GAP_SHORT_US).max(0.0)).sum();
+    let scale = (1e6 - short).max(0.0) / long.max(1.0);
     let mut times = Vec::with_capacity(count);
     let mut begin_us = 0.0;
     for (size, gap_us) in clusters.into_iter().zip(gaps) {
-        let mut ns = begin_us * 1e3 * scale;
+        let mut ns = begin_us * 1e3;
         for _ in 0..size {
             times.push((ns as u64).min(999_999_999));
             let gap = random.draw(GAP_INSIDE_NS);
@@ -250,7 +256,7 @@ fn times(random: &mut Random, count: usize, burst: Option<usize>) -> Vec<u64> {
                 gap.min(4_100.0)
             };
         }
-        begin_us += gap_us;
+        begin_us += gap_us.min(GAP_SHORT_US) + (gap_us - GAP_SHORT_US).max(0.0) * scale;
     }
     times
 }

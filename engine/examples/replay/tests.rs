@@ -1,9 +1,14 @@
 //! Whole runs on real sockets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tickwire::Message;
+
 use crate::args::{Args, Driver, Speed};
+use crate::client::Client;
 use crate::live::Live;
+use crate::play::Play;
 use crate::run::{Outcome, run};
 use crate::stats::per_message;
 use crate::{SEED, generator};
@@ -83,4 +88,27 @@ fn a_slow_client_is_seen_and_loses_nothing() {
         assert!(s.refusals > 0, "no queue was ever full");
         assert!(s.queued_bytes_most > 100_000, "{}", s.queued_bytes_most);
     }
+}
+
+#[test]
+fn what_a_client_finds_wrong_fails_the_run() {
+    let tape = generator::generate(SEED).expect("a tape");
+    let second = tape.payload(1).to_vec();
+    let play = Play::new(tape, Speed::Max, 1, 2).expect("a play");
+    let play = Arc::new(play);
+    let mut corrupted = Client::new(&play, 1);
+    assert!(corrupted.message(Message::Binary(play.tape.payload(0))));
+    assert!(!corrupted.message(Message::Binary(&second[1..])));
+    corrupted.finish(None);
+    assert!(play.is_stopped() && !play.is_finished());
+    Client::new(&play, 0).finish(None);
+    assert!(play.is_finished());
+    let told: Vec<String> = play
+        .faults()
+        .into_iter()
+        .map(|(client, fault)| format!("{client}: {fault}"))
+        .collect();
+    assert_eq!(told.len(), 2);
+    assert!(told[0].starts_with("0: 0 of "), "{told:?}");
+    assert!(told[1].starts_with("1: message 1 ("), "{told:?}");
 }

@@ -64,7 +64,7 @@ impl Shape {
             near(&format!("bytes of {kind}"), ours, theirs, 0.10);
         }
         let [ours, theirs] = [self, other].map(|s| s.median_gap.as_secs_f64());
-        near("median gap", ours, theirs, 0.25);
+        near("median gap", ours, theirs, 0.20);
         for i in 0..2 {
             let [ours, theirs] = [self, other].map(|s| s.bursts[i] as f64);
             near("burst", ours, theirs, 0.10);
