@@ -54,6 +54,7 @@ pub(crate) enum Event {
 }
 
 type OnMessage = Box<dyn FnMut(&mut State, &mut Cx<'_>, Message<'_>) + Send>;
+type OnDrained = Box<dyn FnMut(&mut State, &mut Cx<'_>) + Send>;
 type OnTimer = Box<dyn FnMut(&mut Cx<'_>, u64) + Send>;
 type OnOpen = Box<dyn FnMut(&mut Cx<'_>) + Send>;
 type OnRequest = Box<dyn FnMut(&Request) -> Verdict + Send>;
@@ -74,7 +75,7 @@ pub(crate) struct App {
     pub(crate) tells_messages: bool,
     pub(crate) on_open: OnOpen,
     pub(crate) on_message: OnMessage,
-    pub(crate) on_drained: Box<dyn FnMut(&mut State, &mut Cx<'_>) + Send>,
+    pub(crate) on_drained: OnDrained,
     pub(crate) on_timer: OnTimer,
     pub(crate) on_request: OnRequest,
 }
