@@ -1,6 +1,7 @@
 //! Several reactors behind one port.
 
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::string::String;
 use std::sync::Arc;
@@ -77,14 +78,10 @@ impl<C: Send + 'static> Reactors<C> {
         let tune = options.each.tune.clone().reuse_port(reuse);
         let (first, report) = tune.listen(addr)?;
         let addr = first.local_addr()?;
-        let mut listeners = Vec::from([Some(first)]);
-        for _ in 1..threads {
-            listeners.push(if reuse {
-                Some(tune.listen(addr)?.0)
-            } else {
-                None
-            });
-        }
+        let another = || reuse.then(|| tune.listen(addr)).transpose();
+        let others = (1..threads).map(|_| Ok(another()?.map(|(listener, _)| listener)));
+        let listeners = iter::once(Ok(Some(first))).chain(others);
+        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
         let seeds = (0..threads)
             .map(|_| Seed::new())
             .collect::<io::Result<Vec<_>>>()?;
