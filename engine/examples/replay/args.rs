@@ -65,7 +65,7 @@ usage: replay [--driver tokio|mio] [--speed 1|10|max] [--connections N] [--tape 
   --tape         a recording, gzip of lines `<nanoseconds> <JSON object>`; default: a generated one
   --json         writes the figures to this file as well
   --seconds      plays this much of the tape; default: what takes 15 s, at speed max all
-  --rounds       plays it this many times over; default 1, at speed max 20
+  --rounds       plays it this many times over; default 1, at speed max 60
   --slow-client  the first client rests this long after every batch; default 0
   --spin         never sleeps: for three free cores";
 
@@ -80,7 +80,7 @@ const SLOW_MAX: Duration = Duration::from_secs(5);
 const RUN_SECONDS: u32 = 15;
 
 /// Rounds at the highest speed: some seconds.
-const ROUNDS_AT_MAX: u64 = 20;
+const ROUNDS_AT_MAX: u64 = 60;
 
 /// A run must end some day.
 const ROUNDS_MAX: u64 = 100_000;
@@ -216,7 +216,7 @@ mod tests {
         };
         assert_eq!(args.expect("good"), expected);
         let max = parse("--speed max").expect("good");
-        assert_eq!((max.length(), max.rounds()), (None, 20));
+        assert_eq!((max.length(), max.rounds()), (None, 60));
     }
 
     #[test]

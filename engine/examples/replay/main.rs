@@ -55,6 +55,9 @@ static ALLOCATOR: alloc_tracker::Allocator<System> = alloc_tracker::Allocator::s
 /// Of the generated tape: the day that the recording is from.
 const SEED: u64 = 20_240_808;
 
+/// The clock, the server, the clients.
+const SPINNING_THREADS: usize = 3;
+
 fn main() -> ExitCode {
     if std::env::args().any(|arg| arg == "--help") {
         println!("{}", args::USAGE);
@@ -86,6 +89,12 @@ fn replay(args: &Args) -> Result<bool> {
         .map(File::create)
         .transpose()
         .map_err(told)?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if args.spin && cores < SPINNING_THREADS {
+        eprintln!(
+            "replay: --spin wants {SPINNING_THREADS} cores, and here are {cores}: they will wait for each other"
+        );
+    }
     println!("tape: {}", report::Shape(&tape));
     let outcome = run::run(args, tape, Live::new(false))?;
     let right = outcome.faults.is_empty();
