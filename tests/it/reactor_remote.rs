@@ -12,7 +12,7 @@ use tickwire::{
     ReactorOptions, RemoteError, SendError, Wait,
 };
 
-use super::reactor_kit::{Event, LONG, On, Running, calm, on_both, options, serve, until};
+use super::reactor_kit::{Event, Events, LONG, On, Running, calm, on_both, options, serve, until};
 use super::reactor_peer::{Got, Peer};
 
 on_both!(
@@ -20,6 +20,7 @@ on_both!(
     every_single_command_wakes,
     a_full_queue_hands_back,
     messages_from_other_threads,
+    messages_to_connections_that_are_gone,
     fan_out,
     after_the_end,
 );
@@ -176,12 +177,6 @@ fn messages_from_other_threads(on: On) {
     assert_eq!(peer.message(), [7; 5000]);
 
     // What the connection's queue refuses comes back, with the reason.
-    let undelivered = || {
-        events.find(|e| match e {
-            Event::Undelivered(of, message, error) => Some((of, message, error)),
-            _ => None,
-        })
-    };
     let held = server.hold();
     for i in 0..3 {
         let message = Bytes::from(vec![i; 4900]);
@@ -192,13 +187,13 @@ fn messages_from_other_threads(on: On) {
         .send(id, Bytes::from(vec![3; 20_000]))
         .expect("room");
     drop(held);
-    let (of, message, error) = undelivered();
+    let (of, message, error) = undelivered(&events);
     assert_eq!((of, &message[..]), (id, &[2; 4900][..]));
     assert!(
         matches!(error, Some(SendError::QueueFull { max: 10_000, .. })),
         "{error:?}"
     );
-    let (_, message, error) = undelivered();
+    let (_, message, error) = undelivered(&events);
     assert_eq!(message.len(), 20_000);
     assert!(
         matches!(error, Some(SendError::TooLarge { .. })),
@@ -207,6 +202,21 @@ fn messages_from_other_threads(on: On) {
     assert_eq!(peer.message(), [0; 4900]);
     assert_eq!(peer.message(), [1; 4900]);
 
+    drop(peer);
+    server.stop();
+}
+
+fn undelivered(events: &Events) -> (ConnId, Bytes, Option<SendError>) {
+    events.find(|e| match e {
+        Event::Undelivered(of, message, error) => Some((of, message, error)),
+        _ => None,
+    })
+}
+
+fn messages_to_connections_that_are_gone(on: On) {
+    let (server, events) = serve(on, calm(), |_| {});
+    let mut peer = Peer::open(server.addr);
+    let id = events.opened();
     // A code that must not be sent was not checked on the caller's thread.
     server
         .remote
@@ -217,7 +227,7 @@ fn messages_from_other_threads(on: On) {
         .remote
         .send(id, Bytes::from_static(b"late"))
         .expect("room");
-    assert_eq!(undelivered().2, Some(SendError::Closed));
+    assert_eq!(undelivered(&events).2, Some(SendError::Closed));
     assert_eq!(peer.finish(), Got::Eof);
     events.closed();
 
@@ -228,13 +238,20 @@ fn messages_from_other_threads(on: On) {
         .remote
         .send(id, Bytes::from_static(b"stale"))
         .expect("room");
+    let text = PreparedMessage::text("prepared");
     server.remote.send_prepared(id, &text).expect("room");
     server
         .remote
         .close(id, CloseCode::NORMAL, "")
         .expect("room");
-    assert_eq!(undelivered(), (id, Bytes::from_static(b"stale"), None));
-    assert_eq!(undelivered(), (id, Bytes::from_static(b"prepared"), None));
+    assert_eq!(
+        undelivered(&events),
+        (id, Bytes::from_static(b"stale"), None)
+    );
+    assert_eq!(
+        undelivered(&events),
+        (id, Bytes::from_static(b"prepared"), None)
+    );
     next.binary(b"unharmed");
     assert_eq!(next.message(), b"unharmed");
     drop(next);
