@@ -42,7 +42,7 @@ pub use driver::TokioReactor;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use driver::{
     ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
-    ReactorOptions, Remote, RemoteError, Verdict, Wait,
+    ReactorOptions, Remote, RemoteError, TIMERS_MAX, TimersFull, Verdict, Wait,
 };
 #[cfg(feature = "tokio")]
 pub use driver::{

@@ -292,7 +292,7 @@ fn pause_is_not_the_peers_silence(on: On) {
     let (server, events) = serve(on, config, |app| {
         app.on_open = Box::new(|cx| {
             cx.pause();
-            cx.timer(Duration::from_millis(150), 0);
+            cx.timer(Duration::from_millis(150), 0).expect("room");
         });
         app.on_timer = Box::new(|cx, _| cx.resume());
     });
@@ -363,10 +363,10 @@ fn timers_end_with_their_connection(on: On) {
     let (server, events) = serve(on, calm(), |app| {
         app.on_message = Box::new(|_, cx, message| match message.data() {
             Some(b"old") => {
-                cx.timer(Duration::from_millis(50), 1);
-                cx.timer(Duration::from_millis(51), 1);
+                cx.timer(Duration::from_millis(50), 1).expect("room");
+                cx.timer(Duration::from_millis(51), 1).expect("room");
             }
-            Some(b"new") => cx.timer(Duration::from_millis(100), 2),
+            Some(b"new") => cx.timer(Duration::from_millis(100), 2).expect("room"),
             _ => {}
         });
     });

@@ -112,7 +112,7 @@ fn timer_sends_to_another(on: On) {
     let target = Arc::new(Mutex::new(None));
     let aimed = target.clone();
     let (server, events) = serve(on, calm(), |app| {
-        app.on_message = Box::new(|_, cx, _| cx.timer(Duration::from_millis(1), 7));
+        app.on_message = Box::new(|_, cx, _| cx.timer(Duration::from_millis(1), 7).expect("room"));
         app.on_timer = Box::new(move |cx, _| {
             let target = aimed.lock().expect("no panic").expect("a target");
             let outbox = cx.hub().outbox(target).expect("an open connection");
@@ -133,7 +133,7 @@ fn timer_stops_the_reactor(on: On) {
     let (server, _events) = serve(on, calm(), |app| {
         app.on_message = Box::new(|_, cx, message| {
             if message.data().is_some() {
-                cx.timer(Duration::from_millis(1), 7);
+                cx.timer(Duration::from_millis(1), 7).expect("room");
             }
         });
         app.on_timer = Box::new(|cx, _| cx.hub().stop());
@@ -147,8 +147,8 @@ fn timer_stops_the_reactor(on: On) {
 
 fn timers_of_no_length_leave_room_for_others(on: On) {
     let (server, _events) = serve(on, calm(), |app| {
-        app.on_open = Box::new(|cx| cx.timer(Duration::ZERO, 0));
-        app.on_timer = Box::new(|cx, _| cx.timer(Duration::ZERO, 0));
+        app.on_open = Box::new(|cx| cx.timer(Duration::ZERO, 0).expect("room"));
+        app.on_timer = Box::new(|cx, _| cx.timer(Duration::ZERO, 0).expect("room"));
     });
     let mut peer = Peer::open(server.addr);
     peer.binary(b"still there?");
@@ -160,8 +160,9 @@ fn timers_of_no_length_leave_room_for_others(on: On) {
 fn timers_at_the_end_of_time_wait(on: On) {
     let (server, events) = serve(on, calm(), |app| {
         app.on_open = Box::new(|cx| {
-            cx.timer(Duration::MAX, 0);
-            cx.timer(Duration::from_secs(u64::from(u32::MAX)), 0);
+            cx.timer(Duration::MAX, 0).expect("room");
+            cx.timer(Duration::from_secs(u64::from(u32::MAX)), 0)
+                .expect("room");
         });
     });
     let mut peer = Peer::open(server.addr);

@@ -85,9 +85,12 @@ fn on_tokio(args: &Args, options: &ReactorOptions, signals: Signals) -> Result<(
         let mut options = options.clone();
         options.tune = options.tune.reuse_port(args.threads > 1);
         threads.push(thread::spawn(move || {
-            on_runtime(&args, index, listen, options, &ready)
+            let ended = on_runtime(&args, index, listen, options, &ready);
+            // The one that waits for this thread to begin must not wait for ever.
+            let _ = ready.send(None);
+            ended
         }));
-        let Ok((addr, remote)) = started.recv_timeout(std::time::Duration::from_secs(10)) else {
+        let Ok(Some((addr, remote))) = started.recv() else {
             break; // the thread's own error says why
         };
         listen = addr;
@@ -96,14 +99,23 @@ fn on_tokio(args: &Args, options: &ReactorOptions, signals: Signals) -> Result<(
     if remotes.len() == args.threads {
         println!("listening {listen}");
         stop_on_signal(signals, remotes);
+    } else {
+        for remote in remotes {
+            let _ = remote.stop(); // one that has ended already needs no stop
+        }
     }
+    let mut result = Ok(());
     for thread in threads {
-        thread.join().map_err(|_| "a runtime panicked")??;
+        result = result.and(
+            thread
+                .join()
+                .unwrap_or_else(|_| Err("a runtime panicked".into())),
+        );
     }
-    Ok(())
+    result
 }
 
-type Started = std::sync::mpsc::Sender<(std::net::SocketAddr, Remote<()>)>;
+type Started = std::sync::mpsc::Sender<Option<(std::net::SocketAddr, Remote<()>)>>;
 
 fn on_runtime(
     args: &Args,
@@ -128,7 +140,7 @@ fn on_runtime(
         for refused in &report.refused {
             eprintln!("echo: {refused}");
         }
-        ready.send((addr, reactor.remote()))?;
+        ready.send(Some((addr, reactor.remote())))?;
         let spinner = spin.then(|| {
             tokio::spawn(async {
                 loop {

@@ -210,8 +210,10 @@ impl Handler for Clients {
         if let Some(rest) = self.play.slow
             && conn.0 == 0
         {
-            cx.pause();
-            cx.timer(rest, RESTED);
+            // One timer at a time; without it the pause would have no end.
+            if cx.timer(rest, RESTED).is_ok() {
+                cx.pause();
+            }
         }
     }
 

@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::send::Shared;
+
 /// Bytes of a small buffer: where the tail of a half-received frame waits between two reads.
 pub(crate) const SPILL_BYTES: usize = 4096;
 
@@ -21,6 +23,9 @@ pub struct BufPool {
     recv: Vec<Box<[u8]>>,
     send: Vec<Box<[u8]>>,
     spill: Vec<Box<[u8]>>,
+    /// Lists for the shared payloads of a send queue.
+    #[expect(clippy::vec_box, reason = "the boxes go in and out as they are")]
+    shared: Vec<Box<Shared>>,
     recv_bytes: usize,
     send_bytes: usize,
 }
@@ -39,6 +44,7 @@ impl BufPool {
             recv: Vec::new(),
             send: Vec::new(),
             spill: Vec::new(),
+            shared: Vec::new(),
             recv_bytes: if recv_bytes > SPILL_BYTES {
                 recv_bytes
             } else {
@@ -85,6 +91,19 @@ impl BufPool {
     pub(crate) fn give_send(&mut self, mem: Box<[u8]>) {
         if mem.len() == self.send_bytes {
             keep(&mut self.send, mem);
+        }
+    }
+
+    pub(super) fn take_shared(&mut self) -> Option<Box<Shared>> {
+        self.shared.pop()
+    }
+
+    /// Takes an empty list back.
+    pub(super) fn give_shared(&mut self, shared: Option<Box<Shared>>) {
+        if let Some(shared) = shared
+            && self.shared.len() < SPARE_MAX
+        {
+            self.shared.push(shared);
         }
     }
 }

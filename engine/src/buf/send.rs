@@ -40,12 +40,15 @@ pub(crate) struct SendBuf {
     tail: usize,
     mark: usize,
     ahead: usize,
-    /// Made with the first shared payload; a queue of small messages never has one.
+    /// There while shared payloads are; a queue of small messages never has one.
     shared: Option<Box<Shared>>,
+    /// Empty, for the next shared payload.
+    spare: Option<Box<Shared>>,
 }
 
+/// The shared payloads of a queue.
 #[derive(Debug, Default)]
-struct Shared {
+pub(super) struct Shared {
     segments: VecDeque<Segment>,
     /// Bytes of the first segment that are written.
     written: usize,
@@ -127,7 +130,10 @@ impl SendBuf {
     /// Puts a shared payload behind the queue: the payload of the header just committed, or a
     /// `whole` frame.
     pub(crate) fn push_shared(&mut self, bytes: Bytes, whole: bool) {
-        let shared = self.shared.get_or_insert_default();
+        let spare = &mut self.spare;
+        let shared = self
+            .shared
+            .get_or_insert_with(|| spare.take().unwrap_or_default());
         shared.bytes += bytes.len();
         shared.segments.push_back(Segment {
             at: self.tail,
@@ -194,7 +200,11 @@ impl SendBuf {
         self.tail = 0;
         self.mark = 0;
         self.ahead = 0;
-        self.shared = None;
+        if let Some(mut shared) = self.shared.take() {
+            shared.segments.clear();
+            (shared.written, shared.bytes, shared.before_mark) = (0, 0, 0);
+            self.spare = Some(shared);
+        }
     }
 
     /// Moves `mark` over one frame.
@@ -253,6 +263,9 @@ impl SendBuf {
         if self.mem.is_empty() {
             self.mem = pool.take_send();
         }
+        if self.spare.is_none() {
+            self.spare = pool.take_shared();
+        }
     }
 
     /// Gives the memory back when nothing waits in it.
@@ -260,6 +273,7 @@ impl SendBuf {
         if self.is_empty() && !self.mem.is_empty() {
             self.reset();
             pool.give_send(core::mem::take(&mut self.mem));
+            pool.give_shared(self.spare.take());
         }
     }
 }

@@ -202,7 +202,7 @@ pub struct Calls {
 pub(super) trait Links {
     fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox>;
     fn resume(&mut self, id: ConnId);
-    fn timer(&mut self, id: ConnId, at: Timestamp, token: u64);
+    fn timer(&mut self, id: ConnId, at: Timestamp, token: u64) -> Result<(), TimersFull>;
     fn open(&self) -> usize;
 }
 
@@ -334,10 +334,13 @@ impl<'a> Cx<'a> {
 
     /// Calls [`Handler::timer`] with `token` after `after`, if the connection lives then.
     /// Timers are not cancelled: a handler ignores a token that it no longer expects.
-    pub fn timer(&mut self, after: Duration, token: u64) {
+    ///
+    /// # Errors
+    /// [`TimersFull`]; there will be no call.
+    pub fn timer(&mut self, after: Duration, token: u64) -> Result<(), TimersFull> {
         // Later than this turn, or a timer that sets itself again would never let it end.
         let at = self.hub.now.after(after.max(Duration::from_nanos(1)));
-        self.hub.links.timer(self.id, at, token);
+        self.hub.links.timer(self.id, at, token)
     }
 
     /// The last round trip measured by the keepalive.
@@ -363,6 +366,19 @@ impl<'a> Cx<'a> {
         &mut self.hub
     }
 }
+
+/// The reactor holds [`TIMERS_MAX`](crate::TIMERS_MAX) timers of the application: wait until some
+/// are due, and keep one timer per purpose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimersFull;
+
+impl std::fmt::Display for TimersFull {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the reactor holds as many timers as it may: wait until some are due")
+    }
+}
+
+impl std::error::Error for TimersFull {}
 
 /// What holds a connection back.
 #[derive(Clone, Copy, Default, Debug)]

@@ -26,14 +26,14 @@ pub use self::tokio::{
 };
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub use handler::{Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
+pub use handler::{Calls, ConnId, Cx, Ended, Handler, Hub, Opened, TimersFull, Verdict};
 #[cfg(feature = "mio")]
 pub use mio::{Reactor, Reactors, ReactorsOptions, Share};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use options::{ReactorOptions, Wait};
 pub use parts::Parts;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub use pump::ACCEPT_REST;
+pub use pump::{ACCEPT_REST, TIMERS_MAX};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use remote::{COMMANDS_MAX, Outgoing, Remote, RemoteError};
 #[cfg(feature = "tokio")]

@@ -35,7 +35,7 @@ fn mask_of_every_length_phase_and_alignment() {
                     );
                     assert_eq!((before, after), (&bytes[..align], &bytes[align + len..]));
                 }
-                let mut out = vec![0xee; 200];
+                let mut out = [0xee; 200];
                 mask::copy(&mut out[align..align + len], plain, key);
                 assert_eq!(out[align..align + len], bytewise(plain, key, 0));
                 assert!(out[..align].iter().all(|&b| b == 0xee));

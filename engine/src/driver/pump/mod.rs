@@ -33,6 +33,7 @@ use crate::time::Timestamp;
 use link::{Accepting, Connecting, Link, NEVER, Phase};
 use slab::Slab;
 use timers::Alarm;
+pub use timers::TIMERS_MAX;
 pub(crate) use wire::Wire;
 
 /// Reads of one connection in one turn, so that a flood on one does not keep the others
@@ -65,7 +66,6 @@ pub(crate) struct Core<H: Handler, W> {
     pub(crate) handler: H,
     slab: Slab<W>,
     conns: Vec<Option<H::Conn>>,
-    pool: BufPool,
     scratch: Box<[u8]>,
     pub(crate) habits: Habits,
     pub(crate) calls: Calls,
@@ -80,9 +80,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
     pub(crate) fn new(handler: H, habits: Habits, pool: BufPool) -> Self {
         Self {
             handler,
-            slab: Slab::default(),
+            slab: Slab::new(pool),
             conns: Vec::new(),
-            pool,
             scratch: vec![0; HEAD_READ_BYTES].into_boxed_slice(),
             habits,
             calls: Calls::default(),
@@ -239,7 +238,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                     && at < link.armed
                 {
                     link.armed = at;
-                    self.slab.timers.push(at, id, Alarm::Deadline);
+                    self.slab.timers.deadline(at, id);
                 }
                 let again = core::mem::take(&mut link.flow.again);
                 if (again || link.flow.readable && !link.flow.paused) && !link.queued {
@@ -261,7 +260,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
 
     fn gone(&mut self, id: ConnId, mut link: Box<Link<W>>, ended: Ended) {
         if let Phase::Open(session) = &mut link.phase {
-            session.detach(&mut self.pool);
+            session.detach(&mut self.slab.pool);
         }
         drop(link);
         let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);

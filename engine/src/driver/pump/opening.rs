@@ -178,7 +178,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         else {
             return;
         };
-        session.attach(&mut self.pool);
+        session.attach(&mut self.slab.pool);
         let received = (session.stats(), None);
         let (_, write) = session.halves();
         let hub = Hub {

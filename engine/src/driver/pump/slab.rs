@@ -3,9 +3,10 @@
 use std::boxed::Box;
 use std::vec::Vec;
 
-use super::super::handler::{ConnId, Links};
+use super::super::handler::{ConnId, Links, TimersFull};
 use super::link::{Link, Phase};
-use super::timers::{Alarm, Timers};
+use super::timers::Timers;
+use crate::buf::BufPool;
 use crate::conn::Outbox;
 use crate::time::Timestamp;
 
@@ -16,6 +17,8 @@ pub(super) struct Slab<W> {
     free: Vec<u32>,
     open: usize,
     pub(super) timers: Timers,
+    /// The thread's buffers.
+    pub(super) pool: BufPool,
     /// Connections with work that no event of their socket will announce: something queued by
     /// another one, more to read than one turn allows, reading resumed. Each at most once.
     pub(super) again: Vec<ConnId>,
@@ -28,13 +31,14 @@ struct Slot<W> {
     link: Option<Box<Link<W>>>,
 }
 
-impl<W> Default for Slab<W> {
-    fn default() -> Self {
+impl<W> Slab<W> {
+    pub(super) fn new(pool: BufPool) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
             open: 0,
             timers: Timers::default(),
+            pool,
             again: Vec::new(),
         }
     }
@@ -119,10 +123,15 @@ impl<W> Slab<W> {
 
 impl<W> Links for Slab<W> {
     fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox> {
-        match &mut self.queue(id)?.phase {
-            Phase::Open(session) => Some(session.outbox()),
-            _ => None,
-        }
+        self.queue(id)?;
+        let Self { slots, pool, .. } = self;
+        let link = slots.get_mut(id.index as usize)?.link.as_deref_mut()?;
+        let Phase::Open(session) = &mut link.phase else {
+            return None;
+        };
+        let (_, write) = session.halves();
+        write.attach(pool);
+        Some(write.outbox())
     }
 
     fn resume(&mut self, id: ConnId) {
@@ -133,8 +142,8 @@ impl<W> Links for Slab<W> {
         }
     }
 
-    fn timer(&mut self, id: ConnId, at: Timestamp, token: u64) {
-        self.timers.push(at, id, Alarm::User(token));
+    fn timer(&mut self, id: ConnId, at: Timestamp, token: u64) -> Result<(), TimersFull> {
+        self.timers.user(at, id, token)
     }
 
     fn open(&self) -> usize {

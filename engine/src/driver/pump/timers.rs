@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::super::handler::ConnId;
+use super::super::handler::{ConnId, TimersFull};
 use crate::time::Timestamp;
 
 /// What a timer is for.
@@ -13,24 +13,73 @@ pub(super) enum Alarm {
     User(u64),
 }
 
+/// Timers of the application that a reactor holds at most: 32 MiB of them. Those of closed
+/// connections count until they are due.
+pub const TIMERS_MAX: usize = 1 << 20;
+
 /// All timers of a reactor. A connection has one entry for its deadlines, which is left where
 /// it is when they move out, and one for each timer of the application.
 #[derive(Debug, Default)]
-pub(super) struct Timers(BinaryHeap<Reverse<(Timestamp, ConnId, Alarm)>>);
+pub(super) struct Timers {
+    heap: BinaryHeap<Reverse<(Timestamp, ConnId, Alarm)>>,
+    /// Entries of the application.
+    user: usize,
+}
 
 impl Timers {
-    pub(super) fn push(&mut self, at: Timestamp, id: ConnId, alarm: Alarm) {
-        self.0.push(Reverse((at, id, alarm)));
+    pub(super) fn deadline(&mut self, at: Timestamp, id: ConnId) {
+        self.heap.push(Reverse((at, id, Alarm::Deadline)));
+    }
+
+    /// Adds a timer of the application, unless there are too many.
+    pub(super) fn user(&mut self, at: Timestamp, id: ConnId, token: u64) -> Result<(), TimersFull> {
+        if self.user >= TIMERS_MAX {
+            return Err(TimersFull);
+        }
+        self.user += 1;
+        self.heap.push(Reverse((at, id, Alarm::User(token))));
+        Ok(())
     }
 
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.0.peek().map(|Reverse((at, ..))| *at)
+        self.heap.peek().map(|Reverse((at, ..))| *at)
     }
 
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, ConnId, Alarm)> {
         if self.next()? > now {
             return None;
         }
-        self.0.pop().map(|Reverse(entry)| entry)
+        let Reverse(entry) = self.heap.pop()?;
+        self.user -= usize::from(matches!(entry.2, Alarm::User(_)));
+        Some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_a_last_timer_and_room_after_one_is_due() {
+        let id = ConnId {
+            index: 0,
+            generation: 0,
+        };
+        let mut timers = Timers::default();
+        for token in 0..TIMERS_MAX as u64 {
+            assert_eq!(timers.user(Timestamp(token), id, token), Ok(()));
+        }
+        assert_eq!(timers.user(Timestamp(0), id, 0), Err(TimersFull));
+        timers.deadline(Timestamp(0), id);
+        assert_eq!(
+            timers.pop_due(Timestamp(0)),
+            Some((Timestamp(0), id, Alarm::Deadline))
+        );
+        assert_eq!(timers.user(Timestamp(0), id, 0), Err(TimersFull));
+        assert_eq!(
+            timers.pop_due(Timestamp(0)),
+            Some((Timestamp(0), id, Alarm::User(0)))
+        );
+        assert_eq!(timers.user(Timestamp(0), id, 0), Ok(()));
     }
 }

@@ -62,7 +62,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         let mut reads = 0;
         while flow.readable && !flow.paused && reads < READS_PER_TURN_MAX {
             reads += 1;
-            session.attach(&mut self.pool);
+            session.attach(&mut self.slab.pool);
             let space = session.space();
             self.calls.reads += 1;
             match read(wire, flow, space)? {
@@ -104,7 +104,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 return Ok(Some(Ended::Session(end)));
             }
         }
-        session.detach(&mut self.pool);
+        session.detach(&mut self.slab.pool);
         Ok(None)
     }
 
@@ -177,6 +177,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         };
         let received = (session.stats(), session.rtt());
         let (_, write) = session.halves();
+        write.attach(&mut self.slab.pool);
         let hub = Hub {
             links: &mut self.slab,
             now,
