@@ -92,7 +92,7 @@ macro_rules! __sbe_debug_view {
             #[inline]
             fn visit(
                 &self,
-                visitor: &mut dyn ::core::ops::FnMut(&[(&str, &dyn $crate::sbe::Show)]) -> ::core::fmt::Result,
+                visitor: &mut $crate::sbe::Visitor<'_>,
             ) -> ::core::fmt::Result {
                 visitor(&[$((::core::stringify!($field), &self.$field())),*])
             }

@@ -36,7 +36,7 @@ pub use crate::{
 pub use cursor::{Cursor, Scope, close, open, peek};
 pub use group::{Entry, Group, GroupIter, Rows, RowsIter};
 #[doc(hidden)]
-pub use show::{Show, Visit, debug, known_to_json, message_to_json, to_json};
+pub use show::{Show, Visit, Visitor, debug, known_to_json, message_to_json, to_json};
 pub use tally::{SizePrefix, Tally, Unknown};
 pub use wire::{
     Dimension, Header, Length, View, Wire, added, added_ref, at, bytes, chars, range, some,

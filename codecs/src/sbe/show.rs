@@ -13,11 +13,15 @@ pub trait Show: fmt::Debug + ToJson {}
 
 impl<T: fmt::Debug + ToJson + ?Sized> Show for T {}
 
+/// What a [`Visit`] calls with names and values.
+#[doc(hidden)]
+pub type Visitor<'v> = dyn FnMut(&[(&str, &dyn Show)]) -> fmt::Result + 'v;
+
 /// A generated type that lists its fields; `r#` in front of a name is Rust's and not shown.
 #[doc(hidden)]
 pub trait Visit {
     /// Calls `visitor` once with all names and values.
-    fn visit(&self, visitor: &mut dyn FnMut(&[(&str, &dyn Show)]) -> fmt::Result) -> fmt::Result;
+    fn visit(&self, visitor: &mut Visitor<'_>) -> fmt::Result;
 }
 
 fn plain(name: &str) -> &str {
