@@ -1,9 +1,9 @@
 //! CBOR: borrowing reader and shortest-form writer.
 //!
-//! Source: RFC 8949. Heads are written with `minicbor`, which also widens 16-bit floats; reading, limits
-//! and the rules for text are ours. On reading any well-formed item is taken, also arrays and maps without a length;
-//! text and byte strings without a length are refused, because they cannot be lent as one slice. On
-//! writing every item has its preferred form (section 4.1), floats included.
+//! Source: RFC 8949. Heads are written with `minicbor`, which also widens 16-bit floats; reading,
+//! limits and the rules for text are ours. On reading any well-formed item is taken, also arrays and
+//! maps without a length; text and byte strings without a length are refused, because they cannot be
+//! lent as one slice. On writing every item has its preferred form (section 4.1), floats included.
 //!
 //! ```
 //! use tickwire_codecs::{Codec, Limits, cbor::Cbor, document::Writer};

@@ -114,9 +114,8 @@ fn count_alone() {
     assert_eq!(region.change().allocations, 0);
 }
 
-fn main() {
-    count_alone();
-    count_contenders();
+/// Views of every format.
+fn views() {
     let mut add = [0; 36];
     add[0] = b'A';
     view::<Itch50>("itch", &[&add]);
@@ -159,7 +158,10 @@ fn main() {
             | Batch::new(bytes, LenPrefix16::Little, &Limits::BULK).any(|frame| frame.is_ok())
     });
     assert_eq!(most, 0, "a batch allocated");
+}
 
+/// Values of both bincode engines.
+fn engines() {
     let sample: Sample = (7, vec![1, 2, 300], "text".into(), vec![vec![1], vec![2, 3]]);
     let mut fixed = vec![0; Fix::encoded_len(&sample).expect("a value that encodes")];
     Fix::encode(&sample, &mut fixed).expect("a value that encodes");
@@ -192,4 +194,11 @@ fn main() {
         assert!(most <= bound, "{name} allocated {most} bytes");
         assert!(accepted > 0, "{name} accepted nothing");
     }
+}
+
+fn main() {
+    count_alone();
+    count_contenders();
+    views();
+    engines();
 }

@@ -3,7 +3,10 @@
 use crate::fields;
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Attribute, Data, DeriveInput, Error, Fields, Ident, LitInt, Result, spanned::Spanned};
+use syn::{
+    Attribute, Data, DeriveInput, Error, Field, Fields, Ident, LitInt, Result, Token,
+    punctuated::Punctuated, spanned::Spanned,
+};
 
 /// What `#[wire(..)]` says.
 #[derive(Default)]
@@ -23,38 +26,15 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
             "a wire layout cannot be generic: its fingerprint is one number; write one struct per layout",
         ));
     }
-    let named = match &input.data {
-        Data::Struct(data) => match &data.fields {
-            Fields::Named(named) if !named.named.is_empty() => &named.named,
-            _ => {
-                return Err(Error::new(
-                    name.span(),
-                    "a wire layout needs named fields: the names are part of its fingerprint",
-                ));
-            }
-        },
-        Data::Enum(_) => {
-            return Err(Error::new(
-                name.span(),
-                "an enum is not a wire layout, because not every byte is one of its values: use a \
-                 field of type tickwire_codecs::Code<E> and implement tickwire_codecs::Known for the enum",
-            ));
-        }
-        Data::Union(_) => {
-            return Err(Error::new(
-                name.span(),
-                "a union is not a wire layout: use a struct",
-            ));
-        }
-    };
+    let named = named_fields(&input.data, name)?;
     for field in named {
         fields::check(&field.ty)?;
     }
-    let idents: Vec<&Ident> = named
+    let names: Vec<String> = named
         .iter()
-        .filter_map(|field| field.ident.as_ref())
+        .flat_map(|field| &field.ident)
+        .map(Ident::to_string)
         .collect();
-    let names: Vec<String> = idents.iter().map(|ident| ident.to_string()).collect();
     // Spans of the fields' types, so that a type without `Wire` is marked where it stands.
     let hashes = named.iter().map(|field| {
         let ty = &field.ty;
@@ -86,6 +66,22 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
 
         #codec
     })
+}
+
+/// The fields of a struct that has names for them.
+fn named_fields<'a>(data: &'a Data, name: &Ident) -> Result<&'a Punctuated<Field, Token![,]>> {
+    let refused = match data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(named) if !named.named.is_empty() => return Ok(&named.named),
+            _ => "a wire layout needs named fields: the names are part of its fingerprint",
+        },
+        Data::Enum(_) => {
+            "an enum is not a wire layout, because not every byte is one of its values: use a field \
+             of type tickwire_codecs::Code<E> and implement tickwire_codecs::Known for the enum"
+        }
+        Data::Union(_) => "a union is not a wire layout: use a struct",
+    };
+    Err(Error::new(name.span(), refused))
 }
 
 fn codec(name: &Ident, options: &Options) -> TokenStream {

@@ -126,83 +126,39 @@ fn cbor_reads_and_writes_rfc_8949_appendix_a() {
     }
 }
 
+/// RFC 8949 appendix F, some of each kind it lists.
+const NOT_WELL_FORMED: &[(&str, &str)] = &[
+    (
+        "end of input in a head",
+        "18 19 1a 1b 1901 1a0102 1b01020304050607 38 58 78 98 9a01ff00 b8 d8 f8 f900 fa0000 fb000000",
+    ),
+    (
+        "short strings",
+        "41 61 5affffffff00 5bffffffffffffffff010203 7affffffff00",
+    ),
+    (
+        "short containers",
+        "81 818181818181818181 8200 a1 a20102 a100 a2000000",
+    ),
+    ("a tag on nothing", "c0"),
+    ("not closed", "5fff00 7f 9f 9f0102 bf bf01020102 819f 9f80"),
+    ("reserved heads", "1c 1d 1e 3c 5c 7d 9e bc dd fc fd fe"),
+    ("simple values in two bytes", "f800 f801 f818 f81f"),
+    (
+        "stray breaks",
+        "ff 81ff 8200ff a1ff a1ff00 a100ff a20000ff 9f81ff",
+    ),
+    ("a key without a value", "bf00ff bf000000ff"),
+    ("no indefinite form", "1f 3f df"),
+];
+
 #[test]
 fn cbor_refuses_what_is_not_well_formed() {
-    // RFC 8949 appendix F, one or more of each kind it lists.
-    for wire in [
-        "18",
-        "19",
-        "1a",
-        "1b",
-        "1901",
-        "1a0102",
-        "1b01020304050607",
-        "38",
-        "58",
-        "78",
-        "98",
-        "9a01ff00",
-        "b8",
-        "d8",
-        "f8",
-        "f900",
-        "fa0000",
-        "fb000000", // end of input in a head
-        "41",
-        "61",
-        "5affffffff00",
-        "5bffffffffffffffff010203",
-        "7affffffff00", // short strings
-        "81",
-        "818181818181818181",
-        "8200",
-        "a1",
-        "a20102",
-        "a100",
-        "a2000000", // short containers
-        "c0",       // a tag on nothing
-        "5fff00",
-        "7f",
-        "9f",
-        "9f0102",
-        "bf",
-        "bf01020102",
-        "819f",
-        "9f80", // not closed
-        "1c",
-        "1d",
-        "1e",
-        "3c",
-        "5c",
-        "7d",
-        "9e",
-        "bc",
-        "dd",
-        "fc",
-        "fd",
-        "fe", // reserved
-        "f800",
-        "f801",
-        "f818",
-        "f81f", // simple values in two bytes
-        "ff",
-        "81ff",
-        "8200ff",
-        "a1ff",
-        "a1ff00",
-        "a100ff",
-        "a20000ff",
-        "9f81ff", // stray breaks
-        "bf00ff",
-        "bf000000ff", // a key without a value
-        "1f",
-        "3f",
-        "df", // no indefinite form
-    ] {
-        let bytes = hex(wire);
-        let result = Cbor::view(&bytes, &WIDE);
-        assert!(result.is_err(), "{wire}: {result:?}");
-        assert!(!poke::<Cbor>(&bytes));
+    for (why, wires) in NOT_WELL_FORMED {
+        for wire in wires.split(' ') {
+            let bytes = hex(wire);
+            assert!(!poke::<Cbor>(&bytes), "{why}: {wire} was accepted");
+        }
     }
     // Well-formed, but not ours: strings in pieces cannot be lent.
     for wire in ["5f42010243030405ff", "7f657374726561646d696e67ff"] {

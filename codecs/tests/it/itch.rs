@@ -80,98 +80,61 @@ fn number(wire: &[u8], from: usize, len: usize) -> u64 {
         .fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
+/// Offset and length of every number behind the head, from the standard's tables (sections 4.1 to
+/// 4.10), by the field's name.
+const NUMBERS: &str = "
+    R round_lot_size 21 4 etp_leverage 34 4
+    V level1 11 8 level2 19 8 level3 27 8
+    K release_time_s 19 4 price 24 4
+    J reference 19 4 upper 23 4 lower 27 4 extension 31 4
+    A order_reference 11 8 shares 20 4 price 32 4
+    F order_reference 11 8 shares 20 4 price 32 4
+    E order_reference 11 8 shares 19 4 match_number 23 8
+    C order_reference 11 8 shares 19 4 match_number 23 8 price 32 4
+    X order_reference 11 8 shares 19 4
+    D order_reference 11 8
+    U original_reference 11 8 order_reference 19 8 shares 27 4 price 31 4
+    P order_reference 11 8 shares 20 4 price 32 4 match_number 36 8
+    Q shares 11 8 price 27 4 match_number 31 8
+    B match_number 11 8
+    I paired_shares 11 8 imbalance_shares 19 8 far_price 36 4 near_price 40 4 reference_price 44 4
+    O minimum_price 20 4 maximum_price 24 4 near_price 28 4 near_time_ns 32 8 lower_collar 40 4
+      upper_collar 44 4
+";
+
 #[test]
-fn fields_lie_where_the_standard_puts_them() {
-    for wire in fixtures() {
-        let message = Itch50::view(&wire, &WIDE).unwrap();
+fn numbers_lie_where_the_standard_puts_them() {
+    let fixtures = fixtures();
+    for wire in &fixtures {
+        let message = Itch50::view(wire, &WIDE).unwrap();
         let head = message.head();
         assert_eq!(head.kind(), wire[0]);
-        assert_eq!(u64::from(head.stock_locate.get()), number(&wire, 1, 2));
-        assert_eq!(u64::from(head.tracking_number.get()), number(&wire, 3, 2));
-        assert_eq!(head.timestamp.value(), number(&wire, 5, 6));
-        let at = |from: usize, len: usize| number(&wire, from, len);
-        // Sections 4.4 to 4.6: offset and length of every field that is a number.
-        let (got, want): (Vec<u64>, Vec<u64>) = match message {
-            Message::AddOrder(m) => (
-                vec![
-                    m.order_reference.get(),
-                    m.shares.get().into(),
-                    m.price.raw().into(),
-                ],
-                vec![at(11, 8), at(20, 4), at(32, 4)],
-            ),
-            Message::AddOrderMpid(m) => (
-                vec![
-                    m.order_reference.get(),
-                    m.shares.get().into(),
-                    m.price.raw().into(),
-                ],
-                vec![at(11, 8), at(20, 4), at(32, 4)],
-            ),
-            Message::OrderExecuted(m) => (
-                vec![
-                    m.order_reference.get(),
-                    m.shares.get().into(),
-                    m.match_number.get(),
-                ],
-                vec![at(11, 8), at(19, 4), at(23, 8)],
-            ),
-            Message::OrderExecutedPrice(m) => (
-                vec![
-                    m.shares.get().into(),
-                    m.match_number.get(),
-                    m.price.raw().into(),
-                ],
-                vec![at(19, 4), at(23, 8), at(32, 4)],
-            ),
-            Message::OrderReplace(m) => (
-                vec![
-                    m.original_reference.get(),
-                    m.order_reference.get(),
-                    m.price.raw().into(),
-                ],
-                vec![at(11, 8), at(19, 8), at(31, 4)],
-            ),
-            Message::Trade(m) => (
-                vec![
-                    m.shares.get().into(),
-                    m.price.raw().into(),
-                    m.match_number.get(),
-                ],
-                vec![at(20, 4), at(32, 4), at(36, 8)],
-            ),
-            Message::CrossTrade(m) => (
-                vec![m.shares.get(), m.price.raw().into(), m.match_number.get()],
-                vec![at(11, 8), at(27, 4), at(31, 8)],
-            ),
-            Message::OrderImbalance(m) => (
-                vec![
-                    m.paired_shares.get(),
-                    m.imbalance_shares.get(),
-                    m.near_price.raw().into(),
-                ],
-                vec![at(11, 8), at(19, 8), at(40, 4)],
-            ),
-            Message::BreakerDecline(m) => (
-                vec![m.level1.raw(), m.level2.raw(), m.level3.raw()],
-                vec![at(11, 8), at(19, 8), at(27, 8)],
-            ),
-            Message::DirectListing(m) => (
-                vec![
-                    m.near_price.raw().into(),
-                    m.near_time_ns.get(),
-                    m.upper_collar.raw().into(),
-                ],
-                vec![at(28, 4), at(32, 8), at(44, 4)],
-            ),
-            Message::StockDirectory(m) => (
-                vec![m.round_lot_size.get().into(), m.etp_leverage.get().into()],
-                vec![at(21, 4), at(34, 4)],
-            ),
-            _ => (vec![], vec![]),
-        };
-        assert_eq!(got, want, "{message:?}");
+        assert_eq!(u64::from(head.stock_locate.get()), number(wire, 1, 2));
+        assert_eq!(u64::from(head.tracking_number.get()), number(wire, 3, 2));
+        assert_eq!(head.timestamp.value(), number(wire, 5, 6));
     }
+    let mut words = NUMBERS.split_whitespace().peekable();
+    let (mut kind, mut checked) = (0, 0);
+    while let Some(word) = words.next() {
+        if let [letter] = word.as_bytes() {
+            kind = *letter;
+            continue;
+        }
+        let mut next = || words.next().and_then(|word| word.parse().ok()).unwrap();
+        let (from, len) = (next(), next());
+        let wire = fixtures.iter().find(|wire| wire[0] == kind).unwrap();
+        let shown = json(&Itch50::view(wire, &WIDE).unwrap());
+        let fields: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        // A price is text with a point in it.
+        let digits = fields[word].to_string().replace(['"', '.'], "");
+        assert_eq!(
+            digits.parse(),
+            Ok(number(wire, from, len)),
+            "{word} of {shown}"
+        );
+        checked += 1;
+    }
+    assert_eq!(checked, 50);
 }
 
 #[test]

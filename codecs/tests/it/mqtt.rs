@@ -43,117 +43,104 @@ fn connect_bytes() -> Vec<u8> {
     )
 }
 
-/// One packet of every type, most with properties.
-fn fixtures() -> Vec<Vec<u8>> {
-    let mut buffer = [0; 64];
-    let user = [
-        Property {
-            id: id::USER_PROPERTY,
-            value: PropertyValue::Pair("a", "1"),
-        },
-        Property {
-            id: id::USER_PROPERTY,
-            value: PropertyValue::Pair("a", "2"),
-        },
-        Property {
-            id: id::REASON_STRING,
-            value: PropertyValue::Text("no"),
-        },
-    ];
-    let properties = write_properties(&mut buffer, &user).unwrap();
-    let mut buffer = [0; 64];
+fn properties<'o>(out: &'o mut [u8], list: &[(u8, PropertyValue<'_>)]) -> Properties<'o> {
+    let list: Vec<_> = list
+        .iter()
+        .map(|&(id, value)| Property { id, value })
+        .collect();
+    write_properties(out, &list).unwrap()
+}
+
+/// Packets with a subject of their own.
+fn messages() -> Vec<Vec<u8>> {
+    let (mut a, mut b, mut c) = ([0; 64], [0; 64], [0; 64]);
     let alias = [
-        Property {
-            id: id::TOPIC_ALIAS,
-            value: PropertyValue::Two(7),
-        },
-        Property {
-            id: id::SUBSCRIPTION_IDENTIFIER,
-            value: PropertyValue::Varint(300),
-        },
-        Property {
-            id: id::SUBSCRIPTION_IDENTIFIER,
-            value: PropertyValue::Varint(1),
-        },
-        Property {
-            id: id::CORRELATION_DATA,
-            value: PropertyValue::Binary(b"\x00\xff"),
-        },
+        (id::TOPIC_ALIAS, PropertyValue::Two(7)),
+        (id::SUBSCRIPTION_IDENTIFIER, PropertyValue::Varint(300)),
+        (id::SUBSCRIPTION_IDENTIFIER, PropertyValue::Varint(1)),
+        (id::CORRELATION_DATA, PropertyValue::Binary(b"\x00\xff")),
     ];
-    let alias = write_properties(&mut buffer, &alias).unwrap();
-    let mut buffer = [0; 64];
-    let two = [
-        Subscription {
-            filter: "a/b",
-            options: 1,
-        },
-        Subscription {
-            filter: "c/d",
-            options: 2,
-        },
-    ];
-    let subscriptions = write_subscriptions(&mut buffer, &two).unwrap();
-    let mut buffer = [0; 64];
-    let filters = write_filters(&mut buffer, &["a/+", "#"]).unwrap();
-    let ack = |reason, properties| Ack {
-        packet_id: 10,
-        reason,
-        properties,
-    };
-    let none = Properties::EMPTY;
-    let reasons = Reasons {
-        packet_id: 10,
-        properties,
-        reasons: &[0, 1, 0x87],
-    };
     let publish = Publish {
         dup: true,
         qos: Qos::ExactlyOnce,
         retain: true,
         topic: "",
         packet_id: Some(3),
-        properties: alias,
+        properties: properties(&mut a, &alias),
         payload: b"21.5",
+    };
+    let two = [("a/b", 1), ("c/d", 2)].map(|(filter, options)| Subscription { filter, options });
+    let subscriptions = write_subscriptions(&mut b, &two).unwrap();
+    let filters = write_filters(&mut c, &["a/+", "#"]).unwrap();
+    let (packet_id, properties) = (10, Properties::EMPTY);
+    vec![
+        connect_bytes(),
+        wire(&Packet::Publish(publish)),
+        wire(&Packet::Subscribe {
+            packet_id,
+            properties,
+            subscriptions,
+        }),
+        wire(&Packet::Unsubscribe {
+            packet_id,
+            properties,
+            filters,
+        }),
+        wire(&Packet::PingReq),
+        wire(&Packet::PingResp),
+    ]
+}
+
+/// Packets that answer or end, with properties and without.
+fn answers() -> Vec<Vec<u8>> {
+    let mut out = [0; 64];
+    let user = [
+        (id::USER_PROPERTY, PropertyValue::Pair("a", "1")),
+        (id::USER_PROPERTY, PropertyValue::Pair("a", "2")),
+        (id::REASON_STRING, PropertyValue::Text("no")),
+    ];
+    let (some, none) = (properties(&mut out, &user), Properties::EMPTY);
+    let ack = |reason, properties| Ack {
+        packet_id: 10,
+        reason,
+        properties,
+    };
+    let reasons = Reasons {
+        packet_id: 10,
+        properties: some,
+        reasons: &[0, 1, 0x87],
     };
     let packets = [
         Packet::ConnAck {
             session_present: true,
             reason: 0,
-            properties,
+            properties: some,
         },
-        Packet::Publish(publish),
         Packet::PubAck(ack(0, none)),
         Packet::PubRec(ack(0x10, none)),
-        Packet::PubRel(ack(0x92, properties)),
-        Packet::PubComp(ack(0, properties)),
-        Packet::Subscribe {
-            packet_id: 10,
-            properties: none,
-            subscriptions,
-        },
+        Packet::PubRel(ack(0x92, some)),
+        Packet::PubComp(ack(0, some)),
         Packet::SubAck(reasons),
-        Packet::Unsubscribe {
-            packet_id: 10,
-            properties: none,
-            filters,
-        },
         Packet::UnsubAck(reasons),
-        Packet::PingReq,
-        Packet::PingResp,
         Packet::Disconnect {
             reason: 0,
             properties: none,
         },
         Packet::Disconnect {
             reason: 0x8e,
-            properties,
+            properties: some,
         },
         Packet::Auth {
             reason: 0x18,
             properties: none,
         },
     ];
-    packets.iter().map(wire).chain([connect_bytes()]).collect()
+    packets.iter().map(wire).collect()
+}
+
+/// One packet of every type, most with properties.
+fn fixtures() -> Vec<Vec<u8>> {
+    [messages(), answers()].concat()
 }
 
 #[test]

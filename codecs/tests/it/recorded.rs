@@ -9,7 +9,8 @@ use std::{
 };
 use tickwire_codecs::{
     Batch, Codec, Decimal, DecodeError, Encode, Limits,
-    itch::{Flag, Itch50, ItchFile, Message},
+    be::{U32, U64},
+    itch::{Itch50, ItchFile, Message},
     telemetry::{Telemetry, Value, Values, Writer},
 };
 
@@ -71,9 +72,56 @@ fn the_head_of_a_nasdaq_day() {
     );
 }
 
-/// An order of the book as the messages so far leave it.
-struct Open {
-    shares: u64,
+/// Open orders, and what became of all shares.
+#[derive(Default)]
+struct Book {
+    open: HashMap<u64, u64>,
+    added: u64,
+    gone: u64,
+    /// Orders named that were never added.
+    unknown: u64,
+    /// Shares taken off beyond what was open.
+    excess: u64,
+}
+
+impl Book {
+    fn add(&mut self, order: U64, shares: U32) {
+        self.added += u64::from(shares.get());
+        let old = self.open.insert(order.get(), shares.get().into());
+        assert_eq!(old, None, "order {order} was open");
+    }
+
+    /// Takes shares off an order; all that is left without a number.
+    fn take(&mut self, order: U64, shares: Option<U32>) {
+        let Some(open) = self.open.get_mut(&order.get()) else {
+            self.unknown += 1;
+            return;
+        };
+        let asked = shares.map_or(*open, |shares| shares.get().into());
+        let taken = asked.min(*open);
+        self.excess += asked - taken;
+        self.gone += taken;
+        *open -= taken;
+        if *open == 0 {
+            self.open.remove(&order.get());
+        }
+    }
+
+    fn apply(&mut self, message: &Message<'_>) {
+        match message {
+            Message::AddOrder(m) => self.add(m.order_reference, m.shares),
+            Message::AddOrderMpid(m) => self.add(m.order_reference, m.shares),
+            Message::OrderReplace(m) => {
+                self.take(m.original_reference, None);
+                self.add(m.order_reference, m.shares);
+            }
+            Message::OrderExecuted(m) => self.take(m.order_reference, Some(m.shares)),
+            Message::OrderExecutedPrice(m) => self.take(m.order_reference, Some(m.shares)),
+            Message::OrderCancel(m) => self.take(m.order_reference, Some(m.shares)),
+            Message::OrderDelete(m) => self.take(m.order_reference, None),
+            _ => {}
+        }
+    }
 }
 
 #[test]
@@ -89,69 +137,18 @@ fn the_artificial_nasdaq_day() {
     assert_eq!((error, bytes), (None, file.len()));
     assert_eq!(counts.values().sum::<usize>(), 12_012);
     println!("itch50_artificial: {counts:?}, all {bytes} bytes");
-    // Shares: what was added is executed, taken off, replaced away, or still open.
-    let (mut book, mut added, mut gone) = (HashMap::new(), 0u64, 0u64);
-    let (mut unknown, mut excess) = (0, 0);
-    let mut take = |book: &mut HashMap<u64, Open>, order: u64, shares: Option<u64>| {
-        let Some(open) = book.get_mut(&order) else {
-            unknown += 1;
-            return;
-        };
-        let asked = shares.unwrap_or(open.shares);
-        let shares = asked.min(open.shares);
-        excess += asked - shares;
-        open.shares -= shares;
-        gone += shares;
-        if open.shares == 0 {
-            book.remove(&order);
-        }
-    };
+    let mut book = Book::default();
     for view in Batch::new(&file, ItchFile, &Limits::BULK).views::<Itch50>() {
-        let mut add = |book: &mut HashMap<u64, Open>, order: u64, shares: u32| {
-            added += u64::from(shares);
-            if let Some(old) = book.insert(
-                order,
-                Open {
-                    shares: shares.into(),
-                },
-            ) {
-                panic!("order {order} was open with {} shares", old.shares);
-            }
-        };
-        match view.unwrap() {
-            Message::AddOrder(m) => add(&mut book, m.order_reference.get(), m.shares.get()),
-            Message::AddOrderMpid(m) => add(&mut book, m.order_reference.get(), m.shares.get()),
-            Message::OrderReplace(m) => {
-                take(&mut book, m.original_reference.get(), None);
-                add(&mut book, m.order_reference.get(), m.shares.get());
-            }
-            Message::OrderExecuted(m) => {
-                take(
-                    &mut book,
-                    m.order_reference.get(),
-                    Some(m.shares.get().into()),
-                );
-            }
-            Message::OrderExecutedPrice(m) => {
-                assert!(matches!(m.printable.known(), Some(Flag::Yes | Flag::No)));
-                take(
-                    &mut book,
-                    m.order_reference.get(),
-                    Some(m.shares.get().into()),
-                );
-            }
-            Message::OrderCancel(m) => {
-                take(
-                    &mut book,
-                    m.order_reference.get(),
-                    Some(m.shares.get().into()),
-                );
-            }
-            Message::OrderDelete(m) => take(&mut book, m.order_reference.get(), None),
-            _ => {}
-        }
+        book.apply(&view.unwrap());
     }
-    let open: u64 = book.values().map(|order| order.shares).sum();
+    let open: u64 = book.open.values().sum();
+    let Book {
+        added,
+        gone,
+        unknown,
+        excess,
+        ..
+    } = book;
     println!("  shares added {added} = gone {gone} + open {open}; {unknown} unknown orders");
     assert_eq!((added, gone, open), (723_389, 333_115, 723_389 - 333_115));
     // The generator of this file names 117 orders it never added; it never takes more than is open.
