@@ -1,6 +1,6 @@
 //! Impls that are the same for every generated type; generated code calls these by name.
 
-/// `Debug` of an enum's wire value: its name, or the number where it has none.
+/// `Debug` and JSON of an enum's wire value: its name, or the number where it has none.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_debug_known {
@@ -14,10 +14,19 @@ macro_rules! __sbe_debug_known {
                 }
             }
         }
+
+        impl $crate::ToJson for $raw {
+            #[inline]
+            fn to_json(&self, out: &mut dyn ::core::fmt::Write) -> ::core::fmt::Result {
+                let known = self.known();
+                let known = known.as_ref().map(|k| k as &dyn ::core::fmt::Debug);
+                $crate::sbe::known_to_json(known, &self.raw(), out)
+            }
+        }
     };
 }
 
-/// `Debug` of a set: the names of its flags, and all bits as a number.
+/// `Debug` of a set, and its bits as JSON: the names of its flags, and all bits as a number.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_debug_set {
@@ -30,6 +39,13 @@ macro_rules! __sbe_debug_set {
                     ::core::write!(f, " {}", ::core::stringify!($flag))?;
                 })*
                 f.write_str(")")
+            }
+        }
+
+        impl $crate::ToJson for $set {
+            #[inline]
+            fn to_json(&self, out: &mut dyn ::core::fmt::Write) -> ::core::fmt::Result {
+                $crate::ToJson::to_json(&self.bits(), out)
             }
         }
     };
@@ -67,17 +83,32 @@ macro_rules! __sbe_message_view {
     };
 }
 
-/// `Debug` of a view: its fields by name, as their accessors give them.
+/// `Debug` and JSON of a view: its fields by name, as their accessors give them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_debug_view {
     ($view:ident, $ty:ty, [$($field:ident),*]) => {
+        impl $crate::sbe::Visit for $ty {
+            #[inline]
+            fn visit(
+                &self,
+                visitor: &mut $crate::sbe::Visitor<'_>,
+            ) -> ::core::fmt::Result {
+                visitor(&[$((::core::stringify!($field), &self.$field())),*])
+            }
+        }
+
         impl ::core::fmt::Debug for $ty {
             #[inline]
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                let fields: &[(&str, &dyn ::core::fmt::Debug)] =
-                    &[$((::core::stringify!($field), &self.$field())),*];
-                $crate::sbe::debug_fields(f, ::core::stringify!($view), fields)
+                $crate::sbe::debug(self, ::core::stringify!($view), f)
+            }
+        }
+
+        impl $crate::ToJson for $ty {
+            #[inline]
+            fn to_json(&self, out: &mut dyn ::core::fmt::Write) -> ::core::fmt::Result {
+                $crate::sbe::to_json(self, out)
             }
         }
     };

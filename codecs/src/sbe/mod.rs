@@ -20,6 +20,7 @@
 mod cursor;
 mod group;
 mod macros;
+mod show;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -34,9 +35,11 @@ pub use crate::{
 };
 pub use cursor::{Cursor, Scope, close, open, peek};
 pub use group::{Entry, Group, GroupIter, Rows, RowsIter};
+#[doc(hidden)]
+pub use show::{Show, Visit, Visitor, debug, known_to_json, message_to_json, to_json};
 pub use tally::{SizePrefix, Tally, Unknown};
 pub use wire::{
-    Dimension, Header, Length, View, Wire, added, added_ref, at, bytes, chars, debug_fields, range,
-    some, some_chars, some_f32, some_f64,
+    Dimension, Header, Length, View, Wire, added, added_ref, at, bytes, chars, range, some,
+    some_chars, some_f32, some_f64,
 };
 pub use writer::{Put, Stamp, Writer, data_len, group_len, message_len, rows_len, write_message};

@@ -1,7 +1,5 @@
 //! The parts whose layout a schema chooses, as traits that generated structs implement.
 
-use core::fmt;
-
 use crate::{Chars, EncodeError};
 use zerocopy::{ByteOrder, FromBytes, Immutable, IntoBytes, KnownLayout, U16, U32, Unaligned};
 
@@ -181,18 +179,4 @@ pub fn range(what: &'static str, got: usize) -> EncodeError {
         what,
         got: got as u64,
     }
-}
-
-/// `Debug` of a view: its fields by name.
-#[doc(hidden)]
-pub fn debug_fields(
-    f: &mut fmt::Formatter<'_>,
-    name: &str,
-    fields: &[(&str, &dyn fmt::Debug)],
-) -> fmt::Result {
-    let mut debug = f.debug_struct(name);
-    for (field, value) in fields {
-        debug.field(field, value);
-    }
-    debug.finish()
 }

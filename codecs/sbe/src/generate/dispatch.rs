@@ -70,14 +70,23 @@ impl Generation<'_> {
         self.out.line("}");
         self.out.line("}");
         self.out.doc("Which message it is.");
-        self.out.line("pub const fn template_id(&self) -> u32 {");
-        self.out.line("match self {");
+        // The header was read when the message was viewed.
+        self.out.line(&format!(
+            "pub fn template_id(&self) -> u32 {{ rt::peek::<{header}>(self.wire()).map_or(0, rt::Header::template_id) }}"
+        ));
+        self.out.line("}");
+        self.out.blank();
+        self.out.line("impl tw::ToJson for Message<'_> {");
+        self.out
+            .line("fn to_json(&self, out: &mut dyn ::core::fmt::Write) -> ::core::fmt::Result {");
+        self.out
+            .line("rt::message_to_json(self.template_id(), match self {");
         for (marker, _) in &markers {
             self.out
-                .line(&format!("Self::{marker}(_) => {marker}::TEMPLATE_ID,"));
+                .line(&format!("Self::{marker}(m) => Some((\"{marker}\", m)),"));
         }
-        self.out.line("Self::Unknown(m) => m.template_id,");
-        self.out.line("}");
+        self.out.line("Self::Unknown(_) => None,");
+        self.out.line("}, out)");
         self.out.line("}");
         self.out.line("}");
         self.out.blank();

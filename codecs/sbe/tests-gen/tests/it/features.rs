@@ -1,5 +1,7 @@
 use tickwire_codecs::sbe::{Tally, View};
-use tickwire_codecs::{Batch, Codec, DecodeError, Encode, EncodeError, Held, LenPrefix16, Limits};
+use tickwire_codecs::{
+    Batch, Codec, DecodeError, Dyn, DynCodec, Encode, EncodeError, Held, LenPrefix16, Limits,
+};
 use tickwire_sbe_tests::features::*;
 
 use crate::fixtures;
@@ -478,4 +480,37 @@ fn views_work_with_held_messages_and_batches() {
     let held = Held::<Everything>::new(fixtures::everything().into(), &Limits::FEED).unwrap();
     let symbol = std::thread::spawn(move || held.view().map(|v| v.symbol().to_owned()));
     assert_eq!(symbol.join().unwrap(), Ok("BTCUSDT".to_owned()));
+}
+
+#[test]
+fn tools_show_messages_as_json() {
+    let tool: &dyn DynCodec = &Dyn::<AnyMessage>::new("features");
+    assert_eq!(
+        (tool.name(), tool.version(), tool.id()),
+        ("features", 3, WIRE_ID)
+    );
+    let mut json = String::new();
+    tool.to_json(&fixtures::keywords(), &Limits::FEED, &mut json)
+        .unwrap();
+    assert_eq!(
+        json,
+        r#"{"template":4,"name":"Type","fields":{"self_":1,"self_2":2,"type":3,"version":4,"f_1st_leg":5,"crate_":6,"root":[{"match":7}],"bytes":[{"tail":"t"}],"c":"c","s":"s"}}"#
+    );
+    json.clear();
+    tool.to_json(&fixtures::everything(), &Limits::FEED, &mut json)
+        .unwrap();
+    for part in [
+        r#""side":"Ask","state":"Halted""#,
+        r#""flags":129"#,
+        r#""price":{"mantissa":6012345,"exponent":-8}"#,
+        r#""count":8"#,
+        r#""parties":[{"role":7,"name":"maker"}]"#,
+        r#""ticker":"TICK","readings":[1,-2,3]"#,
+    ] {
+        assert!(json.contains(part), "{part}\n{json}");
+    }
+    assert!(
+        tool.check(&fixtures::everything()[..20], &Limits::FEED)
+            .is_err()
+    );
 }
