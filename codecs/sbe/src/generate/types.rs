@@ -45,6 +45,19 @@ impl Generation<'_> {
             ));
         }
         self.raw_methods(item.prim, "raw", "The wire value.");
+        self.known_method(index);
+        self.out.line("}");
+        self.out.blank();
+        self.out
+            .line(&format!("rt::debug_known!({raw}, \"{raw}\");"));
+        self.known_enum(index);
+    }
+
+    /// The method of a raw enumeration that gives its value by name.
+    fn known_method(&mut self, index: usize) {
+        let item = &self.schema.enums[index];
+        let names = self.names.enums[index].clone();
+        let known = &names.known;
         self.out
             .doc("The value by name, where this schema has one for it.");
         self.out
@@ -61,10 +74,13 @@ impl Generation<'_> {
             self.out.line("})");
         }
         self.out.line("}");
-        self.out.line("}");
-        self.out.blank();
-        self.out
-            .line(&format!("rt::debug_known!({raw}, \"{raw}\");"));
+    }
+
+    /// The values by name, and the way back to the wire.
+    fn known_enum(&mut self, index: usize) {
+        let item = &self.schema.enums[index];
+        let names = self.names.enums[index].clone();
+        let (raw, known) = (&names.raw, &names.known);
         self.out
             .doc(&format!("The values of [`{raw}`] that this schema names."));
         self.out
