@@ -22,7 +22,7 @@ impl Generation<'_> {
     fn enumeration(&mut self, index: usize) {
         let item = &self.schema.enums[index];
         let names = self.names.enums[index].clone();
-        let (raw, known) = (&names.raw, &names.known);
+        let raw = &names.raw;
         self.out.doc(&format!(
             "{}. Any wire value: a sender may know values that this schema does not.",
             describe(&item.name, None, 0, &item.description)
