@@ -79,7 +79,9 @@ impl Receiving {
             Shutdown::Full if !self.read.wants_read() => {}
             Shutdown::Full => {
                 let shut = sending.poll_shutdown(io, cx).is_ready();
-                self.done = shut || self.is_due(sending.write.deadline(), now);
+                // Without a deadline there is nothing left to wait for.
+                let deadline = self.read.poll_timeout(sending.write.deadline());
+                self.done = shut || deadline.is_none_or(|at| now >= at);
             }
         }
     }

@@ -60,6 +60,9 @@ pub(super) struct Sending {
     shut: bool,
     /// The stream may hold back what it was given: it wants a flush.
     unflushed: bool,
+    /// When the stream, which has taken everything, was last asked in vain to flush it, while
+    /// somebody waits for that.
+    flushing: Option<Timestamp>,
 }
 
 impl Sending {
@@ -70,6 +73,7 @@ impl Sending {
             fault: None,
             shut: false,
             unflushed: false,
+            flushing: None,
         }
     }
 
@@ -92,8 +96,8 @@ impl Sending {
         cx: &mut Context<'_>,
         now: Timestamp,
     ) -> Poll<Result<(), Error>> {
-        let written = self.poll_queue(io, cx, now);
-        match written {
+        self.flushing = None;
+        match self.poll_queue(io, cx, now) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Ready(Err(e)) => {
                 let fault = self.fault.get_or_insert(Fault::Io(e));
@@ -158,6 +162,7 @@ impl Sending {
         if let Err(e) = put_result {
             return Poll::Ready(Err(self.refusal(e)));
         }
+        self.unflushed = true; // `put` may have written straight to the stream
         if flush
             && self.is_flush_due()
             && let Poll::Ready(Err(e)) = self.poll_write(io, cx, now)
@@ -181,9 +186,25 @@ impl Sending {
         if let Some(fault) = &self.fault {
             return Poll::Ready(Err(fault.error()));
         }
-        let written = self.poll_write(io, cx, now());
+        let (now, asked) = (now(), self.flushing);
+        let written = self.poll_write(io, cx, now);
+        if written.is_pending() && !self.write.wants_write() {
+            // How a stream gets on with its own buffer is not seen. That it woke us in time is
+            // taken for progress.
+            let late = asked.filter(|at| now >= at.after(self.settings.write_timeout));
+            self.flushing = late.or(Some(now));
+        }
         self.detach_if_idle();
         written
+    }
+
+    /// When the peer must have taken some of what the queue, or a stream that is being flushed,
+    /// holds.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let flushing = self
+            .flushing
+            .map(|at| at.after(self.settings.write_timeout));
+        self.write.deadline().or(flushing)
     }
 
     pub(super) fn refusal(&self, e: SendError) -> Error {
@@ -195,7 +216,7 @@ impl Sending {
 
     /// Ends the half if the peer has taken nothing for too long.
     pub(super) fn expire(&mut self) -> Result<(), Error> {
-        if self.write.deadline().is_none_or(|at| now() < at) {
+        if self.deadline().is_none_or(|at| now() < at) {
             return Ok(());
         }
         let failure = Failure::Deadline(Deadline::Write);

@@ -385,7 +385,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Ready when the peer has taken nothing for too long: the sending half has failed then.
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.sending.write.deadline();
+        let deadline = self.sending.deadline();
         ready!(self.receiving.timer.poll(cx, deadline));
         // Told by what is tried next.
         let _ = self.sending.expire();

@@ -248,9 +248,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     {
                         polled = Poll::Ready(Err(e));
                     }
-                    let deadline = sending.write.deadline();
-                    calls = before != (deadline.is_some(), is_over(sending));
-                    (polled, deadline)
+                    calls = before != (sending.write.deadline().is_some(), is_over(sending));
+                    (polled, sending.deadline())
                 });
             if calls {
                 self.shared.bell.call_reader();

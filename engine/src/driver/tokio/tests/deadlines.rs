@@ -209,3 +209,42 @@ async fn a_slow_peer_is_not_a_stalled_one() {
     ws.flush().await.unwrap();
     sip.abort();
 }
+
+/// A stream that buffers, as TLS does, has taken everything long before the peer has: nobody
+/// waits for its flush, or for its end, longer than for the peer.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_buffers_for_a_peer_that_takes_nothing() {
+    let settings = settings(|c| {
+        c.ping_interval = None;
+        c.write_timeout = 10 * SECOND;
+        c.close_timeout = 2 * SECOND;
+    });
+    let buffering = || {
+        let (a, b) = duplex(64);
+        let a = tokio::io::BufWriter::with_capacity(4096, a);
+        (end(a, Role::Server, &settings), b)
+    };
+    let patience = 100 * SECOND;
+
+    let (mut ws, _peer) = buffering();
+    let began = Instant::now();
+    ws.feed(&[0; 1000]).await.unwrap();
+    let flushed = tokio::time::timeout(patience, ws.flush()).await;
+    assert_missed(&flushed.expect("an end").unwrap_err(), Deadline::Write);
+    assert_about(began, 10 * SECOND);
+
+    let (ws, _peer) = buffering();
+    let (_reader, mut writer) = ws.split_any();
+    let began = Instant::now();
+    writer.feed(&[0; 1000]).await.unwrap();
+    let flushed = tokio::time::timeout(patience, writer.flush()).await;
+    assert_missed(&flushed.expect("an end").unwrap_err(), Deadline::Write);
+    assert_about(began, 10 * SECOND);
+
+    let (mut ws, _peer) = buffering();
+    let began = Instant::now();
+    ws.feed(&[0; 1000]).await.unwrap();
+    let closed = tokio::time::timeout(patience, ws.close(CloseCode::NORMAL, "")).await;
+    assert_missed(&closed.expect("an end").unwrap_err(), Deadline::Close);
+    assert_about(began, 2 * SECOND);
+}

@@ -339,3 +339,19 @@ async fn wrong_calls_are_refused_and_nothing_is_sent() {
     client.send(b"fine").await.unwrap();
     assert_eq!(server.recv().await.unwrap(), Some(binary("fine")));
 }
+
+/// What a stream that buffers has taken straight from the caller is flushed as well.
+#[tokio::test]
+async fn a_large_message_does_not_stay_in_a_stream_that_buffers() {
+    let settings = settings(|_| {});
+    let (a, b) = duplex(1 << 20);
+    let a = tokio::io::BufWriter::with_capacity(1 << 18, a);
+    let (mut server, mut client) = (
+        end(a, Role::Server, &settings),
+        end(b, Role::Client, &settings),
+    );
+    let large = vec![7; 100_000];
+    server.send(&large).await.unwrap();
+    let got = tokio::time::timeout(Duration::from_secs(10), client.recv()).await;
+    assert_eq!(got.expect("a message").unwrap(), Some(binary(&large)));
+}
