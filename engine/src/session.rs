@@ -202,7 +202,8 @@ impl Session {
         self.write.wants_write()
     }
 
-    /// The slices to write, in order.
+    /// The slices to write, in order. Write, and call [`Self::handle_written`], before the
+    /// outbox is used again: a Pong that is queued in between may take its place among them.
     #[inline]
     pub fn transmit(&mut self) -> Transmit<'_> {
         self.write.transmit()
@@ -275,6 +276,10 @@ impl Session {
 
     /// Ends the endpoint and gives back every byte: what was received and not delivered, as
     /// wire bytes, and what was queued and not written.
+    ///
+    /// The parts of a message that [`Delivery::Parts`](crate::Delivery) has delivered already
+    /// are gone: whoever goes on sees the rest as a message of its own. Hand over between
+    /// messages, or under [`Delivery::Whole`](crate::Delivery).
     #[must_use]
     pub fn into_parts(self) -> (alloc::vec::Vec<u8>, alloc::vec::Vec<u8>) {
         (

@@ -53,7 +53,8 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// To the server of a `ws://` URL. Looks the name up, which may block: not for a handler.
+    /// To the server of a `ws://` URL, at the first address of its name. Looks the name up,
+    /// which may block: not for a handler.
     ///
     /// # Errors
     /// A URL that cannot be used, `wss://` among them (there is no TLS on a reactor), or a name

@@ -50,6 +50,8 @@ impl Default for ReactorsOptions {
 }
 
 /// Reactors on threads of their own, behind one port.
+///
+/// They serve until [`Self::stop`], also when this is dropped.
 pub struct Reactors<C> {
     addr: SocketAddr,
     report: TuneReport,

@@ -226,6 +226,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// peer is held back, and a batch whose answers take less than half of the queue never
     /// finds it full.
     ///
+    /// Drain what you are given: messages that are left in a batch come back at once with the
+    /// next call, and a loop that never takes them does not wait for anything.
+    ///
     /// # Errors
     /// [`Error::Failed`] with the peer's fault, or a deadline; [`Error::Io`]. Everything
     /// received before it has been lent.
