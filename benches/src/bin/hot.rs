@@ -70,7 +70,11 @@ fn run(what: &str, messages: usize) -> Option<usize> {
             }
         }
         "send-server" | "send-client" => {
-            let role = if what == "send-server" { Role::Server } else { Role::Client };
+            let role = if what == "send-server" {
+                Role::Server
+            } else {
+                Role::Client
+            };
             let mut sender = session(role);
             for _ in 0..batches {
                 sender.attach(&mut pool);
