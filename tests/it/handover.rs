@@ -6,7 +6,7 @@ use harness::drive::{Driven, Mode, Take, legal, rules, settings};
 use harness::event::Event;
 use harness::frames::{Frame, op, peer};
 use harness::oracle::Oracle;
-use tickwire::{Config, Delivery, Entropy, Failure, Role, Session, Settings, Timestamp};
+use tickwire::{BufPool, Config, Delivery, Entropy, Failure, Role, Session, Settings, Timestamp};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -80,6 +80,41 @@ fn large_messages_survive() {
 }
 
 /// The frames handed over pass the limits that let the peer's own frames in.
+/// A frame that fitted what was handed over, and does not fit a buffer of the new owner.
+#[test]
+fn a_frame_begun_in_a_larger_buffer_goes_on_in_a_smaller_one() {
+    let now = Timestamp(0);
+    let payload = vec![7; 90_000];
+    let frame = Frame::new(op::BIN, &payload).by(Role::Client);
+    let stream = frame.repeat(3);
+    let (unread, mut rest) = stream.split_at(2 * frame.len() + 5000);
+    let settings = Settings::default();
+    let mut session = Session::new(Role::Server, settings, Entropy([1; 32]), unread, now);
+    let mut pool = BufPool::new(8192, 8192);
+    let mut got = 0;
+    loop {
+        while !session.wants_read() {
+            let (batch, _) = session.receive();
+            for message in batch {
+                assert_eq!(message.expect("legal").data(), Some(&payload[..]));
+                got += 1;
+            }
+        }
+        session.settle(now);
+        session.detach(&mut pool);
+        if rest.is_empty() {
+            break;
+        }
+        session.attach(&mut pool);
+        let n = session.space().len().min(rest.len());
+        assert!(n > 0, "no room with {} bytes to come", rest.len());
+        session.space()[..n].copy_from_slice(&rest[..n]);
+        rest = &rest[n..];
+        session.handle_read(n, now);
+    }
+    assert_eq!(got, 3);
+}
+
 #[test]
 fn limits_that_a_message_just_meets_still_let_it_in() {
     for role in ROLES {

@@ -165,6 +165,28 @@ fn a_full_queue_refuses_and_hands_back() {
     }
 }
 
+/// Told too early, who tries again at once and is refused again would never stop.
+#[test]
+fn a_queue_has_drained_when_it_takes_what_it_refused() {
+    let settings = Config {
+        send_queue_bytes_max: 2048,
+        ..Config::default()
+    }
+    .build()
+    .expect("valid");
+    let mut d = Driven::new(Role::Server, &settings, Mode::PLAIN);
+    let drained = |d: &mut Driven| d.session().halves().1.take_drained();
+    assert_eq!(d.session().outbox().send(&[0; 900]), Ok(()));
+    assert!(!drained(&mut d), "nothing was refused");
+    let full = |refused| matches!(refused, Err(SendError::QueueFull { .. }));
+    assert!(full(d.session().outbox().send(&[1; 1500])));
+    assert!(!drained(&mut d), "half of it is free, and that is not enough");
+    assert!(full(d.session().outbox().send(&[1; 1300])));
+    d.turn();
+    assert!(drained(&mut d));
+    assert!(!drained(&mut d), "once");
+}
+
 #[test]
 fn claims_dropped_shortened_and_overstated() {
     for role in ROLES {

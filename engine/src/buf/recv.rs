@@ -87,6 +87,17 @@ impl RecvBuf {
         }
     }
 
+    /// Makes space in a buffer that has none: twice the memory, which is less than twice what has
+    /// been received.
+    pub(crate) fn grow_if_full(&mut self) {
+        let len = self.len();
+        if len > 0 && len == self.mem.len() {
+            let mut mem = alloc::vec![0; len * 2].into_boxed_slice();
+            mem[..len].copy_from_slice(&self.mem);
+            self.mem = mem;
+        }
+    }
+
     /// Gives the memory back when nothing or little is in it.
     pub(crate) fn detach(&mut self, pool: &mut BufPool) {
         let len = self.len();

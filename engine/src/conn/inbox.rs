@@ -108,6 +108,11 @@ impl Inbox {
     /// Takes a buffer to read into.
     pub(crate) fn attach(&mut self, pool: &mut BufPool) {
         self.buf.attach(pool);
+        if self.state.starved {
+            // A frame was begun in a larger buffer, that of an earlier owner, and waits here
+            // until it is whole.
+            self.buf.grow_if_full();
+        }
     }
 
     /// Gives back what memory it can: everything, on an idle connection.

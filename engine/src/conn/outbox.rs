@@ -48,8 +48,9 @@ pub struct Outbox {
     pub(super) blocked: bool,
     /// A message sent in parts is open, and its text is cut here.
     pub(super) parts: Option<(Kind, Utf8)>,
-    /// A send was refused for want of room, and the application not told yet that there is some.
-    pub(super) refused: bool,
+    /// A send was refused for want of room, and the application not told yet that there is some:
+    /// bytes that the smallest of them takes.
+    pub(super) refused: Option<usize>,
     pub(super) messages: u64,
     pub(super) bytes: u64,
 }
@@ -65,7 +66,7 @@ impl Outbox {
             phase: Phase::Open,
             blocked: false,
             parts: None,
-            refused: false,
+            refused: None,
             messages: 0,
             bytes: 0,
         }
@@ -324,12 +325,17 @@ impl Outbox {
         self.phase != Phase::Open
     }
 
-    /// Whether a send was refused before and half of the queue is free again. Tells so once.
+    /// Whether a send was refused before, and half of the queue is free again with room for that
+    /// send. Tells so once.
     pub(crate) fn take_drained(&mut self) -> bool {
-        let drained = self.refused
-            && self.phase == Phase::Open
-            && self.queue.queued() <= self.settings.send_queue_bytes_max / 2;
-        self.refused &= !drained;
+        let Some(wanted) = self.refused else {
+            return false;
+        };
+        let (queued, max) = (self.queue.queued(), self.settings.send_queue_bytes_max);
+        let drained = self.phase == Phase::Open && queued <= (max / 2).min(max - wanted);
+        if drained {
+            self.refused = None;
+        }
         drained
     }
 
@@ -423,7 +429,7 @@ impl Outbox {
             return Err(SendError::TooLarge { len, max });
         }
         if queued + len > max {
-            self.refused = true;
+            self.refused = Some(self.refused.map_or(len, |least| least.min(len)));
             return Err(SendError::QueueFull { queued, max });
         }
         Ok(())

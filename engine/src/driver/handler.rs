@@ -130,7 +130,8 @@ pub trait Handler: Sized {
         let _ = (conn, cx);
     }
 
-    /// A send had been refused with [`SendError::QueueFull`], and half of the queue is free.
+    /// A send had been refused with [`SendError::QueueFull`], and half of the queue is free, with
+    /// room for that send (the smallest of them, if there were more).
     fn drained(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>) {
         let _ = (conn, cx);
     }

@@ -84,8 +84,8 @@ impl WriteSide {
         Ok(())
     }
 
-    /// Whether a send was refused for a full queue, and half of the queue is free again. Tells
-    /// so once.
+    /// Whether a send was refused for a full queue, and half of the queue is free again with room
+    /// for that send (the smallest of them, if there were more). Tells so once.
     pub fn take_drained(&mut self) -> bool {
         self.outbox.take_drained()
     }
