@@ -180,7 +180,10 @@ fn a_queue_has_drained_when_it_takes_what_it_refused() {
     assert!(!drained(&mut d), "nothing was refused");
     let full = |refused| matches!(refused, Err(SendError::QueueFull { .. }));
     assert!(full(d.session().outbox().send(&[1; 1500])));
-    assert!(!drained(&mut d), "half of it is free, and that is not enough");
+    assert!(
+        !drained(&mut d),
+        "half of it is free, and that is not enough"
+    );
     assert!(full(d.session().outbox().send(&[1; 1300])));
     d.turn();
     assert!(drained(&mut d));
