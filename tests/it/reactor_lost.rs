@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use harness::frames::{Frame, op};
 use tickwire::{
-    CloseCode, Config, Cx, Deadline, Ended, Error, Failure, Message, Outgoing, Parts, Role,
+    CloseCode, Config, Cx, Deadline, Ended, Error, Failure, Flush, Message, Outgoing, Parts, Role,
     SendError,
 };
 
@@ -22,6 +22,7 @@ use super::reactor_peer::{Got, Peer, REQUEST};
 on_both!(
     end_of_stream_behind_data_is_seen,
     reset_behind_data_is_seen,
+    messages_that_cannot_be_answered_are_delivered,
     drained_is_told_again,
     timer_sends_to_another,
     timer_stops_the_reactor,
@@ -70,6 +71,38 @@ fn reset_behind_data_is_seen(on: On) {
     });
     assert_eq!(closed, id);
     assert!(matches!(ended, Ended::Io(_)), "{ended:?}");
+    server.stop();
+}
+
+/// The first answer fails, for the peer is gone; the other messages have been read already.
+fn messages_that_cannot_be_answered_are_delivered(on: On) {
+    let config = Config {
+        flush: Flush::Now,
+        ..calm()
+    };
+    let (server, events) = serve(on, config, |_| {});
+    let mut peer = Peer::open(server.addr);
+    events.opened();
+    let held = server.hold();
+    for _ in 0..5 {
+        peer.binary(b"last words");
+    }
+    socket2::SockRef::from(&peer.stream)
+        .set_linger(Some(Duration::ZERO))
+        .expect("linger");
+    drop(peer);
+    drop(held);
+    let mut messages = 0;
+    let ended = events.find(|e| match e {
+        Event::Closed(_, ended) => Some(ended),
+        Event::Message(..) => {
+            messages += 1;
+            None
+        }
+        _ => None,
+    });
+    assert!(matches!(ended, Ended::Io(_)), "{ended:?}");
+    assert_eq!(messages, 5);
     server.stop();
 }
 

@@ -57,7 +57,6 @@ impl<H: Handler, W: Wire> Core<H, W> {
         };
         if !flow.paused && !session.wants_read() {
             self.deliver(id, session, wire, flow, now)?;
-            session.settle(now);
         }
         let mut reads = 0;
         while flow.readable && !flow.paused && reads < READS_PER_TURN_MAX {
@@ -108,7 +107,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
         Ok(None)
     }
 
-    /// Hands over the messages that were received.
+    /// Hands over the messages that were received, and settles. That they cannot be answered
+    /// while that goes on is told when all have been handed over.
     fn deliver(
         &mut self,
         id: ConnId,
@@ -140,14 +140,15 @@ impl<H: Handler, W: Wire> Core<H, W> {
             received,
             hub,
         };
+        let mut flushed = Ok(());
         loop {
             let mut batch = read.batch();
             while !cx.flow.paused
                 && let Some(Ok(message)) = batch.next()
             {
                 self.handler.message(conn, &mut cx, message);
-                if cx.write.outbox().wants_flush() {
-                    flush(cx.write, cx.wire, cx.flow, cx.hub.calls, now)?;
+                if flushed.is_ok() && cx.write.outbox().wants_flush() {
+                    flushed = flush(cx.write, cx.wire, cx.flow, cx.hub.calls, now);
                 }
             }
             if cx.flow.paused || read.wants_read() {
@@ -155,7 +156,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
             }
         }
         self.handler.batch_end(conn, &mut cx);
-        Ok(())
+        session.settle(now);
+        flushed
     }
 
     /// Calls the handler about an open connection.
