@@ -53,11 +53,14 @@ pub(crate) struct Args {
     /// How long the first client rests after each batch.
     pub(crate) slow: Option<Duration>,
     pub(crate) spin: bool,
+    /// Payloads are played as they are on the tape, and not decoded.
+    pub(crate) raw: bool,
 }
 
 pub(crate) const USAGE: &str = "\
 usage: replay [--driver tokio|mio] [--speed 1|10|max] [--connections N] [--tape FILE]
               [--json FILE] [--seconds N] [--rounds N] [--slow-client MS] [--spin]
+              [--raw]
 
   --driver       default tokio
   --speed        times as fast as recorded, or max: as fast as the clients take it; default 10
@@ -67,7 +70,8 @@ usage: replay [--driver tokio|mio] [--speed 1|10|max] [--connections N] [--tape 
   --seconds      plays this much of the tape; default: what takes 15 s, at speed max all
   --rounds       plays it this many times over; default 1, at speed max 60
   --slow-client  the first client rests this long after every batch; default 0
-  --spin         never sleeps: for three free cores";
+  --spin         never sleeps: for three free cores
+  --raw          plays the JSON as it is, and decodes nothing; default: transcoded to SBE";
 
 /// Connections of one run: each is two sockets of this process, and the usual limit of open
 /// files is 20,000 or less.
@@ -99,6 +103,7 @@ impl Default for Args {
             rounds: None,
             slow: None,
             spin: false,
+            raw: false,
         }
     }
 }
@@ -125,6 +130,7 @@ impl Args {
                     args.slow = Some(Duration::from_millis(parser.value()?.parse()?));
                 }
                 Long("spin") => args.spin = true,
+                Long("raw") => args.raw = true,
                 other => return Err(format!("{} (--help lists all)", other.unexpected()).into()),
             }
         }
@@ -201,7 +207,7 @@ mod tests {
     fn every_option_is_taken() {
         let args = parse(
             "--driver mio --speed max --connections 7 --tape t.gz --json j --seconds 2.5 \
-             --rounds 3 --slow-client 20 --spin",
+             --rounds 3 --slow-client 20 --spin --raw",
         );
         let expected = Args {
             driver: Driver::Mio,
@@ -213,6 +219,7 @@ mod tests {
             rounds: Some(3),
             slow: Some(Duration::from_millis(20)),
             spin: true,
+            raw: true,
         };
         assert_eq!(args.expect("good"), expected);
         let max = parse("--speed max").expect("good");

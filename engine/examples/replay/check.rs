@@ -6,6 +6,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::book::BookFault;
 use crate::tape::{Kind, Tape, hash};
 
 /// Messages around the expected one that a wrong one is looked for among: larger than any
@@ -38,6 +39,8 @@ pub(crate) enum Fault {
     TooMany { sent: u64 },
     /// What came was a text message.
     NotBinary { message: u64 },
+    /// It was sent like this, and the book cannot be kept with it.
+    Book { message: u64, what: BookFault },
     /// The connection ended before all had come.
     Ended {
         received: u64,
@@ -71,6 +74,7 @@ impl fmt::Display for Fault {
             ),
             Self::TooMany { sent } => write!(f, "more than the {sent} messages sent came"),
             Self::NotBinary { message } => write!(f, "message {message} came as text"),
+            Self::Book { message, what } => write!(f, "message {message}: {what}"),
             Self::Ended {
                 received,
                 sent,

@@ -1,4 +1,4 @@
-//! One client: checks and times what comes. The same on both drivers.
+//! One client: checks, decodes and times what comes. The same on both drivers.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,12 +7,15 @@ use tickwire::Message;
 
 use crate::args::Speed;
 use crate::check::{Checker, Fault};
+use crate::follow::Follower;
 use crate::play::{Play, lock};
 
 pub(crate) struct Client {
     play: Arc<Play>,
     index: usize,
     checker: Checker,
+    /// The market as this client knows it; `None` where the payloads are not decoded.
+    follower: Option<Follower>,
     bytes: u64,
     /// At speed max: when the messages before this number were queued.
     queued: Option<(u64, Instant)>,
@@ -30,6 +33,7 @@ impl Client {
             play: play.clone(),
             index,
             checker: Checker::new(play.tape.clone(), play.rounds),
+            follower: play.expected.is_some().then(Follower::new),
             bytes: 0,
             queued: None,
             latencies: Vec::with_capacity(LATENCIES_HELD),
@@ -46,7 +50,7 @@ impl Client {
         let checked = match message {
             Message::Binary(payload) => {
                 self.bytes += payload.len() as u64;
-                self.checker.message(payload)
+                self.take(payload)
             }
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return true,
             _ => Err(Fault::NotBinary {
@@ -62,6 +66,26 @@ impl Client {
             }
         }
         true
+    }
+
+    /// Checks a message, and decodes it where it lies in the receive buffer.
+    #[inline]
+    fn take(&mut self, payload: &[u8]) -> Result<Option<u64>, Fault> {
+        let taken = self.checker.message(payload)?;
+        if let (Some(message), Some(follower), Some(expected)) =
+            (taken, &mut self.follower, &self.play.expected)
+        {
+            let len = self.play.tape.len() as u64;
+            if message.is_multiple_of(len) {
+                follower.restart();
+            }
+            let mut followed = follower.message(payload);
+            if followed.is_ok() && (message + 1).is_multiple_of(len) {
+                followed = expected.check(follower);
+            }
+            followed.map_err(|what| Fault::Book { message, what })?;
+        }
+        Ok(taken)
     }
 
     fn time(&mut self, number: u64) {
@@ -97,6 +121,11 @@ impl Client {
         self.record();
         self.play
             .progress(self.index, self.checker.received(), self.bytes);
+        if self.index == 0
+            && let Some(follower) = &self.follower
+        {
+            self.play.show(follower);
+        }
     }
 
     /// The connection is over; `why`, if it was not closed as it should.

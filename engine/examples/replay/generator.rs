@@ -1,12 +1,15 @@
-//! A tape of the same shape as a recorded one, for machines that have no recording.
+//! A tape of the same shape as a recorded one, for machines that have no recording: JSON, as it is
+//! recorded, in which a book can be kept.
 //!
 //! The constants were measured of 346 s of BTCUSDT, spot, on 8 August 2024: three streams of one
 //! WebSocket session, with the times at which they were received. [`generate`] draws from them;
-//! a test holds the result against them, and against the recording where that is present.
+//! a test holds the result against them, and against the recording where that is present. Sizes
+//! are those of the JSON; transcoded to SBE, both tapes shrink alike, as the same test shows.
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use crate::tape::Tape;
@@ -102,14 +105,14 @@ const DEPTH_BYTES: &Quantiles = &[
     (1.0, 34_571.0),
 ];
 
-/// Bytes of the snapshot: 2,000 levels.
-const SNAPSHOT_BYTES: usize = 64_046;
-
 /// Most messages within one millisecond; they are in the busiest second.
 const BURST_MESSAGES: usize = 161;
 
 /// Messages of a cluster from which all of its gaps are short.
 const DENSE_MESSAGES_MIN: usize = 20;
+
+/// Messages before the snapshot: it is asked for when the streams have begun.
+const SNAPSHOT_AFTER: usize = 7;
 
 /// The busiest second comes early, so that a short run has it.
 const BUSIEST_SECOND: usize = 7;
@@ -168,7 +171,7 @@ fn at(quantiles: &Quantiles, probability: f64) -> f64 {
 pub(crate) fn generate(seed: u64) -> Result<Tape, String> {
     let mut random = Random(seed);
     let mut tape = Tape::default();
-    let mut market = Market::default();
+    let mut market = Market::new(&mut random);
     let mut payload = Vec::new();
     let mut trade = false;
     for (second, count) in counts(&mut random).into_iter().enumerate() {
@@ -183,8 +186,8 @@ pub(crate) fn generate(seed: u64) -> Result<Tape, String> {
         due.sort_unstable();
         for (ns, depth) in due {
             payload.clear();
-            if tape.len() == BUSIEST_SECOND {
-                market.snapshot(&mut payload, &mut random);
+            if tape.len() == SNAPSHOT_AFTER {
+                market.snapshot(&mut payload);
                 tape.push(begin_ns + ns, &payload)?;
                 payload.clear();
             }
@@ -261,44 +264,82 @@ fn times(random: &mut Random, count: usize, burst: Option<usize>) -> Vec<u64> {
     times
 }
 
-/// Prices and counters that move as messages are made.
-struct Market {
-    /// Cents.
-    price: u64,
-    /// Messages of any kind so far: what numbers and times are counted from.
-    update: u64,
-}
+/// Levels of each side in the beginning: more than the snapshot has, as in a real book.
+const BOOK_LEVELS: u64 = 1_200;
 
-impl Default for Market {
-    fn default() -> Self {
-        Self {
-            price: 6_183_763,
-            update: 50_093_239_202,
-        }
-    }
+/// Levels of each side in the snapshot.
+const SNAPSHOT_LEVELS: usize = 1_000;
+
+/// Most cents from one level to the next.
+const LEVEL_CENTS_MAX: usize = 60;
+
+/// Most cents by which the price moves from one book ticker to the next.
+const STEP_CENTS_MAX: u64 = 9;
+
+/// Chance that a change of a level removes it; whether it was there or not.
+const REMOVED: f64 = 0.5;
+
+/// An order book and counters that move as messages are made. The book ticker shows its top; the
+/// depth messages tell what changed, as a client must see it: absolute quantities, numbers of
+/// changes without a gap, and the top of the last book ticker.
+struct Market {
+    /// The best bid in cents; the best ask is one above.
+    price: u64,
+    /// What is offered at both.
+    best: [usize; 2],
+    /// Changes so far: what numbers and times are counted from.
+    update: u64,
+    /// The last change that a depth message told.
+    told: u64,
+    /// As the last depth message left them: quantities by price.
+    bids: BTreeMap<u64, usize>,
+    asks: BTreeMap<u64, usize>,
 }
 
 impl Market {
+    fn new(random: &mut Random) -> Self {
+        let mut market = Self {
+            price: 6_183_763,
+            best: [378_826, 154_698],
+            update: 50_093_239_202,
+            told: 50_093_239_202,
+            bids: BTreeMap::new(),
+            asks: BTreeMap::new(),
+        };
+        let mut away = 0;
+        for _ in 0..BOOK_LEVELS {
+            for (side, price) in [
+                (&mut market.bids, market.price - away),
+                (&mut market.asks, market.price + 1 + away),
+            ] {
+                side.insert(price, 1 + random.below(900_000));
+            }
+            away += 1 + random.below(LEVEL_CENTS_MAX) as u64;
+        }
+        market.bids.insert(market.price, market.best[0]);
+        market.asks.insert(market.price + 1, market.best[1]);
+        market
+    }
+
     fn step(&mut self, random: &mut Random) {
-        // Stays above 10,000.00 and below 99,999.99, so that sizes stay as well.
-        let up = random.below(200) as u64;
-        self.price = (self.price + up)
-            .saturating_sub(99)
-            .clamp(1_000_100, 9_999_800);
         self.update += 1 + random.below(9) as u64;
     }
 
     fn book_ticker(&mut self, into: &mut Vec<u8>, random: &mut Random) {
         self.step(random);
+        // Stays far from both ends of five digits, so that sizes stay as well.
+        let up = random.below(2 * STEP_CENTS_MAX as usize + 1) as u64;
+        self.price = (self.price + up - STEP_CENTS_MAX).clamp(2_000_000, 9_000_000);
+        self.best = [1 + random.below(900_000), 1 + random.below(900_000)];
         put(
             into,
             format_args!(
                 r#"{{"stream":"btcusdt@bookTicker","data":{{"u":{},"s":"BTCUSDT","b":"{}","B":"{}","a":"{}","A":"{}"}}}}"#,
                 self.update,
                 Price(self.price),
-                Quantity(random.below(900_000)),
+                Quantity(self.best[0]),
                 Price(self.price + 1),
-                Quantity(random.below(900_000)),
+                Quantity(self.best[1]),
             ),
         );
     }
@@ -312,7 +353,7 @@ impl Market {
                 1_673_068_016_141 + self.update,
                 self.update / 14,
                 Price(self.price),
-                Quantity(random.below(90_000)),
+                Quantity(1 + random.below(90_000)),
                 1_673_068_016_139 + self.update,
                 random.chance(0.5),
             ),
@@ -322,8 +363,8 @@ impl Market {
     fn depth(&mut self, into: &mut Vec<u8>, random: &mut Random) {
         self.step(random);
         let bytes = random.draw(DEPTH_BYTES) as usize;
-        let first = self.update;
-        self.update += bytes as u64 / LEVEL_BYTES as u64;
+        let first = self.told + 1;
+        self.told = self.update;
         put(
             into,
             format_args!(
@@ -333,40 +374,91 @@ impl Market {
             ),
         );
         let levels = bytes.saturating_sub(into.len() + 10) / LEVEL_BYTES;
-        self.levels(into, random, levels / 2, false);
+        let below = |away| self.price - away;
+        let crossed = self.bids.split_off(&(self.price + 1));
+        let bids = changes(
+            &mut self.bids,
+            &crossed,
+            self.best[0],
+            levels / 2,
+            below,
+            random,
+        );
+        write_levels(into, bids);
         put(into, format_args!(r#"],"a":["#));
-        self.levels(into, random, levels - levels / 2, true);
+        let above = |away| self.price + 1 + away;
+        let uncrossed = self.asks.split_off(&(self.price + 1));
+        let crossed = std::mem::replace(&mut self.asks, uncrossed);
+        let levels = levels - levels / 2;
+        let asks = changes(
+            &mut self.asks,
+            &crossed,
+            self.best[1],
+            levels,
+            above,
+            random,
+        );
+        write_levels(into, asks);
         put(into, format_args!("]}}}}"));
     }
 
-    fn snapshot(&mut self, into: &mut Vec<u8>, random: &mut Random) {
-        let levels = SNAPSHOT_BYTES / LEVEL_BYTES;
+    /// The book as the last depth message left it, under a number between that message's and the
+    /// next one's.
+    fn snapshot(&self, into: &mut Vec<u8>) {
         put(
             into,
             format_args!(r#"{{"lastUpdateId":{},"bids":["#, self.update),
         );
-        self.levels(into, random, levels / 2, false);
+        let level = |(&price, &quantity): (&u64, &usize)| (price, quantity);
+        write_levels(
+            into,
+            self.bids.iter().rev().take(SNAPSHOT_LEVELS).map(level),
+        );
         put(into, format_args!(r#"],"asks":["#));
-        self.levels(into, random, levels - levels / 2, true);
+        write_levels(into, self.asks.iter().take(SNAPSHOT_LEVELS).map(level));
         put(into, format_args!("]}}"));
     }
+}
 
-    fn levels(&self, into: &mut Vec<u8>, random: &mut Random, levels: usize, above: bool) {
-        let mut distance = 0;
-        for level in 0..levels {
-            distance += 1 + random.below(60) as u64;
-            let price = if above {
-                self.price + distance
-            } else {
-                self.price - distance
-            };
-            let comma = if level == 0 { "" } else { "," };
-            let quantity = Quantity(random.below(900_000));
-            put(
-                into,
-                format_args!(r#"{comma}["{}","{quantity}"]"#, Price(price)),
-            );
+/// Changes of one side, made and told: those that the price has passed are gone, the best one is
+/// `best`, and others behind it change, to about `levels` in all.
+fn changes(
+    side: &mut BTreeMap<u64, usize>,
+    crossed: &BTreeMap<u64, usize>,
+    best: usize,
+    levels: usize,
+    price: impl Fn(u64) -> u64,
+    random: &mut Random,
+) -> Vec<(u64, usize)> {
+    let mut changes = vec![(price(0), best)];
+    changes.extend(crossed.keys().map(|&price| (price, 0)));
+    let mut away = 0;
+    while changes.len() < levels {
+        away += 1 + random.below(LEVEL_CENTS_MAX) as u64;
+        let quantity = if random.chance(REMOVED) {
+            0
+        } else {
+            1 + random.below(900_000)
+        };
+        changes.push((price(away), quantity));
+    }
+    for &(price, quantity) in &changes {
+        if quantity == 0 {
+            side.remove(&price);
+        } else {
+            side.insert(price, quantity);
         }
+    }
+    changes
+}
+
+fn write_levels(into: &mut Vec<u8>, levels: impl IntoIterator<Item = (u64, usize)>) {
+    for (place, (price, quantity)) in levels.into_iter().enumerate() {
+        let comma = if place == 0 { "" } else { "," };
+        put(
+            into,
+            format_args!(r#"{comma}["{}","{}"]"#, Price(price), Quantity(quantity)),
+        );
     }
 }
 

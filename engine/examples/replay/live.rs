@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::args::Speed;
 use crate::play::Play;
-use crate::report::Grouped;
+use crate::report::{Grouped, Quote};
 
 /// On a terminal, one line that changes; elsewhere, a line now and then.
 const EVERY_TERMINAL: Duration = Duration::from_millis(200);
@@ -71,6 +71,9 @@ impl Live {
             let millis = lag.as_secs_f64() * 1e3;
             write!(self.line, "lag {behind} messages, {millis:.1} ms")
         };
+        if let Some(top) = play.market().top {
+            let _ = write!(self.line, "  {}", Quote(&top));
+        }
         self.show();
     }
 

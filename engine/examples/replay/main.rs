@@ -4,25 +4,34 @@
 //! cargo run --release --example replay
 //! ```
 //!
-//! A server plays the tape to clients in the same process; the clients check every message
-//! (count, order, running hash). Shows rate, progress and lag as it goes, and then a table.
-//! Exits with 1 if a client lost a message, or got one out of order or with other bytes.
+//! A server plays the tape to clients in the same process: book tickers, trades and changes of the
+//! order book, transcoded from JSON to SBE when the tape is loaded. The clients check every message
+//! (count, order, running hash), decode it in the receive buffer and keep the book; its sequence
+//! must have no gap, and at the end of the tape every level must be the one that the JSON makes.
+//! Shows rate, progress, lag and the top of the book as it goes, and then a table. Exits with 1 if
+//! a client lost a message, got one out of order or with other bytes, or has another book.
 //! `--help` lists the options.
 //!
 //! | file | |
 //! |---|---|
 //! | `tape`, `generator` | what is played: a recording, or something like it |
+//! | `transcode`, `expected` | JSON to SBE; what a client must know at the end, from the JSON alone |
+//! | `follow`, `book`, `cost` | what a client knows, and its order book; what decoding costs |
 //! | `play`, `clock` | the run's shared state; the thread that says what is due |
 //! | `on_tokio`, `counted`, `on_mio`, `ends` | the server and the clients on either driver |
 //! | `client`, `check` | one client; whether what it got is right |
 //! | `run`, `live`, `stats`, `report` | the run; its line, its figures, its table |
 
 mod args;
+mod book;
 mod check;
 mod client;
 mod clock;
+mod cost;
 mod counted;
 mod ends;
+mod expected;
+mod follow;
 mod generator;
 mod live;
 mod on_mio;
@@ -34,6 +43,7 @@ mod stats;
 mod tape;
 #[cfg(test)]
 mod tests;
+mod transcode;
 
 use std::alloc::System;
 use std::fs::File;
@@ -41,6 +51,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use args::Args;
+use expected::Expected;
 use live::Live;
 use report::Table;
 use tape::Tape;
@@ -73,9 +84,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether everything arrived as it was sent.
+/// Whether everything arrived as it was sent, and the books are right.
 fn replay(args: &Args) -> Result<bool> {
-    let tape = tape_of(args)?;
+    let json_tape = tape_of(args)?;
     // Before the run: a bad name should not cost one.
     let told = |e| {
         format!(
@@ -95,8 +106,17 @@ fn replay(args: &Args) -> Result<bool> {
             "replay: --spin wants {SPINNING_THREADS} cores, and here are {cores}: they will wait for each other"
         );
     }
-    println!("tape: {}", report::Shape(&tape));
-    let outcome = run::run(args, tape, Live::new(false))?;
+    println!("tape: {}", report::Shape(&json_tape));
+    let json_bytes = json_tape.payload_bytes();
+    let (tape, expected) = sent_of(args, json_tape)?;
+    let mut cost = None;
+    if let Some(expected) = &expected {
+        println!("sent: {}", report::Transcoded(&tape, json_bytes));
+        let measured = cost::measure(&tape, expected);
+        cost = Some(measured.map_err(|e| format!("tape from memory: {e}"))?);
+    }
+    let mut outcome = run::run(args, tape, expected, Live::new(false))?;
+    outcome.summary.cost = cost;
     let right = outcome.faults.is_empty();
     print!("{}", Table(&outcome.summary));
     for (client, fault) in &outcome.faults {
@@ -108,6 +128,16 @@ fn replay(args: &Args) -> Result<bool> {
     Ok(right)
 }
 
+/// What is sent, and what clients that decode it must know at its end.
+fn sent_of(args: &Args, json: Tape) -> Result<(Tape, Option<Expected>)> {
+    if args.raw {
+        return Ok((json, None));
+    }
+    let (tape, expected) = transcode::transcode(&json)?;
+    Ok((tape, Some(expected)))
+}
+
+/// The tape in JSON, as it is recorded.
 fn tape_of(args: &Args) -> Result<Tape> {
     let mut tape = match &args.tape {
         Some(path) => tape::load(path)?,

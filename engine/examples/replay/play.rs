@@ -10,7 +10,10 @@ use tickwire::{Calls, CloseCode, Config, Outbox, PreparedMessage, SendError, Set
 
 use crate::Result;
 use crate::args::Speed;
+use crate::book::Top;
 use crate::check::Fault;
+use crate::expected::Expected;
+use crate::follow::{Follower, Trade};
 use crate::stats;
 use crate::tape::Tape;
 
@@ -33,6 +36,10 @@ pub(crate) struct Play {
     pub(crate) settings: Settings,
     pub(crate) slow: Option<Duration>,
     pub(crate) spin: bool,
+    /// What a client must know at the end of a round; `None` where payloads are not decoded.
+    pub(crate) expected: Option<Expected>,
+    /// As the first client knows it.
+    market: Mutex<Market>,
     /// Every message, encoded once, whatever the number of connections.
     frames: Vec<PreparedMessage>,
     start: OnceLock<Instant>,
@@ -60,6 +67,16 @@ pub(crate) struct Lane {
     /// At speed max, when messages were queued: those before the number, since the last mark.
     marks: Mutex<VecDeque<(u64, Instant)>>,
     taken: AtomicBool,
+}
+
+/// What a client knows of the market.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Market {
+    /// The top of the book.
+    pub(crate) top: Option<Top>,
+    /// The last best bid and offer.
+    pub(crate) quote: Option<Top>,
+    pub(crate) trade: Option<Trade>,
 }
 
 /// System calls of one end.
@@ -128,6 +145,8 @@ impl Play {
             settings,
             slow: None,
             spin: false,
+            expected: None,
+            market: Mutex::default(),
             frames,
             start: OnceLock::new(),
             due: AtomicU64::new(0),
@@ -250,6 +269,19 @@ impl Play {
             let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
             lane.last_ns.store(nanos, Ordering::Relaxed);
         }
+    }
+
+    /// The first client knows this by now.
+    pub(crate) fn show(&self, follower: &Follower) {
+        *lock(&self.market) = Market {
+            top: follower.book.top(),
+            quote: follower.seen.quote,
+            trade: follower.seen.trade,
+        };
+    }
+
+    pub(crate) fn market(&self) -> Market {
+        *lock(&self.market)
     }
 
     /// From when the first message was due to when the last one came.

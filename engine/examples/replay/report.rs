@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use tickwire_codecs::Decimal;
+
+use crate::book::Top;
 use crate::stats::{Calls, Summary, per_message};
 use crate::tape::{Kind, Tape};
 
@@ -69,6 +72,106 @@ impl fmt::Display for Shape<'_> {
             Grouped(tape.burst(Duration::from_secs(1)) as u64),
             tape.burst(Duration::from_millis(1)),
         )
+    }
+}
+
+/// What is sent in place of the JSON.
+pub(crate) struct Transcoded<'a>(pub(crate) &'a Tape, pub(crate) usize);
+
+impl fmt::Display for Transcoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(tape, json_bytes) = self;
+        let bytes = tape.payload_bytes();
+        write!(
+            f,
+            "SBE, schema {} version {}, transcoded from the JSON on load: {} bytes, {:.1} % of it",
+            tickwire_tick::PACKAGE,
+            tickwire_tick::SCHEMA_VERSION,
+            Grouped(bytes as u64),
+            bytes as f64 * 100.0 / (*json_bytes).max(1) as f64,
+        )
+    }
+}
+
+/// A number without zeros at its end, two decimals at least.
+struct Trimmed(Decimal);
+
+impl fmt::Display for Trimmed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shorter = (self.0.exponent..=-2)
+            .rev()
+            .find_map(|e| self.0.rescaled(e));
+        shorter.unwrap_or(self.0).fmt(f)
+    }
+}
+
+/// The best bid and the best ask.
+pub(crate) struct Quote<'a>(pub(crate) &'a Top);
+
+impl fmt::Display for Quote<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let top = self.0;
+        write!(
+            f,
+            "bid {} x {}, ask {} x {}",
+            Trimmed(top.bid),
+            Trimmed(top.bid_quantity),
+            Trimmed(top.ask),
+            Trimmed(top.ask_quantity),
+        )
+    }
+}
+
+/// What the clients found out about the market, and what it cost.
+struct Decoded<'a>(&'a Summary);
+
+impl fmt::Display for Decoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = self.0;
+        let mut row = |what: &str, value: fmt::Arguments<'_>| writeln!(f, "  {what:<30}{value}");
+        if let Some(cost) = s.cost {
+            row(
+                "decode, from memory",
+                format_args!(
+                    "{:>11.1} ns  per message: lengths and counts checked",
+                    cost.view_ns
+                ),
+            )?;
+            row(
+                "decode and apply, from memory",
+                format_args!(
+                    "{:>11.1} ns  per message, best of {} passes",
+                    cost.apply_ns, cost.passes
+                ),
+            )?;
+        }
+        let Some(market) = s.market else {
+            return Ok(());
+        };
+        if let Some([bids, asks]) = s.levels {
+            let levels = (bids + asks) as u64;
+            row(
+                "levels, by the JSON",
+                format_args!(
+                    "{:>14}  {bids} bids, {asks} asks: each checked",
+                    Grouped(levels)
+                ),
+            )?;
+        }
+        match market.top {
+            Some(top) => row("top of the book", format_args!("  {}", Quote(&top)))?,
+            None => row("top of the book", format_args!("  none"))?,
+        }
+        if let Some(quote) = market.quote {
+            row("last book ticker", format_args!("  {}", Quote(&quote)))?;
+        }
+        if let Some(trade) = market.trade {
+            row(
+                "last trade",
+                format_args!("  {} x {}", Trimmed(trade.price), Trimmed(trade.quantity)),
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -141,7 +244,8 @@ impl fmt::Display for Table<'_> {
                 Grouped(s.refusals),
                 Grouped(s.queued_bytes_most)
             ),
-        )
+        )?;
+        write!(f, "{}", Decoded(s))
     }
 }
 
@@ -189,6 +293,18 @@ pub(crate) fn json(s: &Summary, right: bool) -> String {
         )
     };
     let latency = s.latency;
+    let cost = s.cost.map_or(["null".into(), "null".into()], |cost| {
+        [cost.view_ns, cost.apply_ns].map(|ns| format!("{ns:.2}"))
+    });
+    let levels = s
+        .levels
+        .map_or("null".into(), |levels| format!("{levels:?}"));
+    let top = s.market.and_then(|market| market.top);
+    let top = top.map_or("null".into(), |top| {
+        let numbers = [top.bid, top.bid_quantity, top.ask, top.ask_quantity];
+        let [bid, bid_quantity, ask, ask_quantity] = numbers.map(|n| quoted(&n.to_string()));
+        format!("[[{bid},{bid_quantity}],[{ask},{ask_quantity}]]")
+    });
     format!(
         concat!(
             r#"{{"driver":{},"speed":{},"connections":{},"tape":{},"tape_seconds":{:.6},"#,
@@ -196,7 +312,8 @@ pub(crate) fn json(s: &Summary, right: bool) -> String {
             r#""seconds":{:.6},"messages_per_second":{:.1},"latency_from":{},"#,
             r#""latency_us":{{"count":{},"p50":{},"p99":{},"p99.9":{},"max":{}}},"#,
             r#""steady":{{"messages":{},"allocations":{},"allocations_per_message":{},"#,
-            r#""server":{},"clients":{}}},"send_queue_full":{},"queued_bytes_most":{}}}"#,
+            r#""server":{},"clients":{}}},"send_queue_full":{},"queued_bytes_most":{},"#,
+            r#""decode_ns":{},"decode_and_apply_ns":{},"book_levels":{},"book_top":{}}}"#,
         ),
         quoted(&s.driver),
         quoted(&s.speed),
@@ -223,6 +340,10 @@ pub(crate) fn json(s: &Summary, right: bool) -> String {
         calls(s.steady.clients),
         s.refusals,
         s.queued_bytes_most,
+        cost[0],
+        cost[1],
+        levels,
+        top,
     )
 }
 
@@ -243,6 +364,9 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cost::Cost;
+    use crate::follow::Trade;
+    use crate::play::Market;
     use crate::stats::{Percentiles, Steady};
 
     fn summary() -> Summary {
@@ -281,6 +405,26 @@ mod tests {
             },
             refusals: 7,
             queued_bytes_most: 65_536,
+            market: Some(Market {
+                top: Some(Top {
+                    bid: Decimal::new(6_183_763_000_000, -8),
+                    bid_quantity: Decimal::new(370_000_000, -8),
+                    ask: Decimal::new(618_376_401, -4),
+                    ask_quantity: Decimal::new(5, 0),
+                }),
+                quote: None,
+                trade: Some(Trade {
+                    id: 9,
+                    price: Decimal::new(61_837, 0),
+                    quantity: Decimal::new(100, -5),
+                }),
+            }),
+            levels: Some([1_000, 1_005]),
+            cost: Some(Cost {
+                view_ns: 8.25,
+                apply_ns: 51.0,
+                passes: 12,
+            }),
         }
     }
 
@@ -302,17 +446,26 @@ mod tests {
             "0.5000  reads, 0.0000 writes\n",
             "0.0010  whole process, 3 in all",
             "7  times; most bytes queued: 65,536",
+            "        8.2 ns  per message: lengths and counts checked\n",
+            "       51.0 ns  per message, best of 12 passes\n",
+            " 2,005  1000 bids, 1005 asks: each checked\n",
+            "  bid 61837.63 x 3.70, ask 61837.6401 x 5\n",
+            "  61837 x 0.001\n",
         ] {
             assert!(table.contains(expected), "{expected:?} is not in\n{table}");
         }
         let closed = Summary {
             open_loop: false,
             steady: Steady::default(),
+            market: None,
+            cost: None,
             ..summary()
         };
         let table = Table(&closed).to_string();
         assert!(table.contains("latency from queuing"), "{table}");
         assert!(table.contains("-  read and write"), "{table}");
+        assert!(!table.contains("top of the book"), "{table}");
+        assert!(!table.contains("from memory"), "{table}");
     }
 
     #[test]
@@ -325,6 +478,12 @@ mod tests {
         );
         assert!(json.contains(r#""clients":{"reads_per_message":0.500000"#));
         assert!(json.contains(r#""waits_per_message":null"#));
+        assert!(
+            json.contains(
+                r#""decode_and_apply_ns":51.00,"book_levels":[1000, 1005],"book_top":[["61837.63000000","3.70000000"],["61837.6401","5"]]}"#
+            ),
+            "{json}"
+        );
         let [open, close] = ["{", "}"].map(|brace| json.matches(brace).count());
         assert_eq!(open, close);
     }

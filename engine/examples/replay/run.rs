@@ -9,6 +9,7 @@ use alloc_tracker::{Operation, ProcessSpan, Session};
 
 use crate::args::{Args, Driver, Speed};
 use crate::check::Fault;
+use crate::expected::Expected;
 use crate::live::Live;
 use crate::play::{Play, lock};
 use crate::stats::{Calls, Percentiles, Steady, Summary};
@@ -31,13 +32,18 @@ pub(crate) struct Outcome {
     pub(crate) faults: Vec<(usize, Fault)>,
 }
 
-/// Plays `tape` as `args` say.
+/// Plays `tape` as `args` say, to clients that decode it where it is known what they must find.
 ///
 /// # Errors
 /// Where it cannot be played at all. What a client finds wrong is part of the outcome.
-pub(crate) fn run(args: &Args, tape: Tape, live: Live) -> Result<Outcome> {
+pub(crate) fn run(
+    args: &Args,
+    tape: Tape,
+    expected: Option<Expected>,
+    live: Live,
+) -> Result<Outcome> {
     let mut play = Play::new(tape, args.speed, args.rounds(), args.connections)?;
-    (play.slow, play.spin) = (args.slow, args.spin);
+    (play.slow, play.spin, play.expected) = (args.slow, args.spin, expected);
     let play = Arc::new(play);
     let (opened, opening) = mpsc::channel();
     let ends = match args.driver {
@@ -173,6 +179,9 @@ fn summarise(args: &Args, play: &Play, steady: Steady) -> Summary {
         open_loop: args.speed != Speed::Max,
         latency: Percentiles::of(&lock(&play.latency)),
         steady,
+        market: play.expected.as_ref().map(|_| play.market()),
+        levels: play.expected.as_ref().map(Expected::levels),
+        cost: None,
         refusals: held(&play.held.refusals),
         queued_bytes_most: held(&play.held.queued_bytes),
     }

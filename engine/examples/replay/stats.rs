@@ -5,6 +5,9 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hdrhistogram::errors::CreationError;
 
+use crate::cost::Cost;
+use crate::play::Market;
+
 /// Longest latency that is told apart from longer ones: ten minutes.
 const LATENCY_NANOS_MAX: u64 = 600_000_000_000;
 
@@ -84,11 +87,18 @@ pub(crate) struct Summary {
     pub(crate) elapsed: Duration,
     /// Latency counts from the tape's time; if not, from the moment of queuing.
     pub(crate) open_loop: bool,
+    /// To when a client has checked the message and applied it to its book.
     pub(crate) latency: Percentiles,
     pub(crate) steady: Steady,
     /// A full send queue refused a message for now.
     pub(crate) refusals: u64,
     pub(crate) queued_bytes_most: u64,
+    /// What the first client knew at the end; `None` where payloads are not decoded.
+    pub(crate) market: Option<Market>,
+    /// Levels of both sides that its book must have at the end.
+    pub(crate) levels: Option<[usize; 2]>,
+    /// What decoding costs, where it was measured.
+    pub(crate) cost: Option<Cost>,
 }
 
 impl Summary {

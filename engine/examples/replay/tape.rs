@@ -85,11 +85,19 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// Appends a message, which must not be due before the last one.
+    /// Appends a message of JSON, which must not be due before the last one.
     ///
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn push(&mut self, at_ns: u64, payload: &[u8]) -> Result<(), String> {
+        self.push_as(at_ns, Kind::of(payload), payload)
+    }
+
+    /// Appends a message whose kind is known, which must not be due before the last one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn push_as(&mut self, at_ns: u64, kind: Kind, payload: &[u8]) -> Result<(), String> {
         if let Some(last) = self.ticks.last()
             && at_ns < last.at_ns
         {
@@ -105,7 +113,7 @@ impl Tape {
             at_ns,
             start: self.bytes.len(),
             len: payload.len(),
-            kind: Kind::of(payload),
+            kind,
         });
         let before = self.running.last().copied().unwrap_or(0);
         self.running.push(hash(before, payload));

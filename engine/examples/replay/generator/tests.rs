@@ -1,8 +1,9 @@
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
-use crate::tape::{Kind, load};
+use crate::tape::Kind;
+use crate::tests::recording;
+use crate::transcode::transcode;
 
 /// What is compared of two tapes.
 #[derive(Debug)]
@@ -26,6 +27,12 @@ const RECORDED: Shape = Shape {
     median_gap: Duration::from_nanos(633_700),
     // 1,362 is the most in one second of the clock; a window that slides finds more.
     bursts: [1_452, 161],
+};
+
+/// The recording's, transcoded to SBE: a level is 16 bytes in place of 32.
+const RECORDED_SBE: Shape = Shape {
+    bytes: [32_035, 1_850_640, 614_691, 2_157_990],
+    ..RECORDED
 };
 
 impl Shape {
@@ -76,28 +83,6 @@ fn generated() -> Tape {
     generate(crate::SEED).expect("a tape")
 }
 
-/// The recording, where it is.
-fn recording() -> Option<Tape> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let data = std::env::var_os("TICKWIRE_DATA").map_or_else(
-        || root.join("../shared/data"),
-        |dir| {
-            let dir = PathBuf::from(dir);
-            if dir.is_absolute() {
-                dir
-            } else {
-                root.join(dir)
-            }
-        },
-    );
-    let path = data.join("binance/btcusdt_spot_20240808.gz");
-    if !path.exists() {
-        eprintln!("SKIPPED: no recording at {}", path.display());
-        return None;
-    }
-    Some(load(&path).expect("the recording"))
-}
-
 #[test]
 fn the_shape_is_the_documented_one() {
     Shape::of(&generated()).is_near(&RECORDED);
@@ -112,6 +97,16 @@ fn the_shape_is_that_of_the_recording() {
         assert_eq!(recorded.bytes, RECORDED.bytes);
         assert_eq!(recorded.bursts, RECORDED.bursts);
         Shape::of(&generated()).is_near(&recorded);
+    }
+}
+
+#[test]
+fn as_sbe_its_shape_is_that_of_the_recording_as_well() {
+    let (sbe, _) = transcode(&generated()).expect("SBE");
+    Shape::of(&sbe).is_near(&RECORDED_SBE);
+    if let Some(tape) = recording() {
+        let (recorded, _) = transcode(&tape).expect("SBE");
+        assert_eq!(Shape::of(&recorded).bytes, RECORDED_SBE.bytes);
     }
 }
 
