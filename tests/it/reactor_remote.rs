@@ -217,11 +217,12 @@ fn messages_to_connections_that_are_gone(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     let id = events.opened();
-    // A code that must not be sent was not checked on the caller's thread.
-    server
-        .remote
-        .close(id, CloseCode(1006), "hidden")
-        .expect("room");
+    let close = |code, reason: &str| server.remote.close(id, CloseCode(code), reason);
+    let bad_code = SendError::InvalidCloseCode(1006);
+    assert_eq!(close(1006, "hidden"), Err(RemoteError::Close(bad_code)));
+    let long = SendError::ControlTooLong { len: 124, max: 123 };
+    assert_eq!(close(1000, &"a".repeat(124)), Err(RemoteError::Close(long)));
+    close(1011, "").expect("room");
     assert_eq!(peer.next().close_code(), Some(1011));
     server
         .remote

@@ -16,9 +16,10 @@ use bytes::Bytes;
 use super::error::Error;
 use super::handler::ConnId;
 use super::parts::Parts;
+use crate::CLOSE_REASON_BYTES_MAX;
 use crate::config::Settings;
 use crate::conn::PreparedMessage;
-use crate::error::CloseCode;
+use crate::error::{CloseCode, SendError};
 use crate::handshake::{ClientOptions, Url};
 
 /// Commands that may wait for a reactor. A reactor takes them between two turns, so that this
@@ -117,14 +118,17 @@ pub enum RemoteError {
     Full,
     /// The reactor has ended.
     Stopped,
+    /// A close code or reason that must not be sent. Nothing was.
+    Close(SendError),
 }
 
 impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "the reactor has too many commands waiting: try again later",
-            Self::Stopped => "the reactor has ended",
-        })
+        match self {
+            Self::Full => f.write_str("the reactor has too many commands waiting: try again later"),
+            Self::Stopped => f.write_str("the reactor has ended"),
+            Self::Close(e) => e.fmt(f),
+        }
     }
 }
 
@@ -286,8 +290,16 @@ impl<C> Remote<C> {
     /// Closes a connection of the reactor.
     ///
     /// # Errors
-    /// When the reactor does not take it.
+    /// [`RemoteError::Close`] for a code or reason that must not be sent; or the reactor does not
+    /// take it.
     pub fn close(&self, id: ConnId, code: CloseCode, reason: &str) -> Result<(), RemoteError> {
+        let (len, max) = (reason.len(), CLOSE_REASON_BYTES_MAX);
+        if !code.is_sendable() {
+            return Err(RemoteError::Close(SendError::InvalidCloseCode(code.0)));
+        }
+        if len > max {
+            return Err(RemoteError::Close(SendError::ControlTooLong { len, max }));
+        }
         self.push(Command::Close(id, code, reason.into()))
             .map_err(|(e, _)| e)
     }

@@ -357,7 +357,7 @@ impl<H: Handler> Reactor<H> {
                         // nothing for now.
                         match e {
                             RemoteError::Stopped => drop(self.dealt_to.remove(index)),
-                            RemoteError::Full => return Some(stream),
+                            _ => return Some(stream),
                         }
                     }
                 },

@@ -372,10 +372,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
             Command::Send(id, payload) => self.send(id, payload),
             Command::Close(id, code, reason) => {
                 if let Some(outbox) = self.slab.outbox(id) {
-                    // The caller's code and reason were not checked on its thread.
-                    let _ = outbox
-                        .close(code, &reason)
-                        .or_else(|_| outbox.close(CloseCode::INTERNAL, ""));
+                    let closed = outbox.close(code, &reason);
+                    debug_assert!(closed.is_ok(), "checked on the caller's thread");
                 }
             }
             Command::Stop => self.stop = true,

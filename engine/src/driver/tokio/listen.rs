@@ -216,6 +216,8 @@ impl Trouble {
         } else {
             55
         };
+        // ENONET, EPROTO, ENOPROTOOPT, EHOSTDOWN: errors of the connection, which have no kind.
+        const OF_THE_CONNECTION: [i32; 4] = [64, 71, 92, 112];
         match (error.kind(), error.raw_os_error()) {
             // What accept(2) says to treat like EAGAIN, a firewall's EPERM included.
             (
@@ -223,6 +225,12 @@ impl Trouble {
                 | NetworkUnreachable | PermissionDenied | TimedOut,
                 _,
             ) => Self::Peer,
+            (_, Some(code))
+                if cfg!(any(target_os = "linux", target_os = "android"))
+                    && OF_THE_CONNECTION.contains(&code) =>
+            {
+                Self::Peer
+            }
             (OutOfMemory, _) => Self::System,
             (_, Some(ENFILE | EMFILE | ENOBUFS)) if cfg!(unix) => Self::System,
             _ => Self::Listener,

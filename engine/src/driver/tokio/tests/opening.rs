@@ -265,7 +265,8 @@ async fn slow_heads_are_given_up() {
 fn what_ends_an_accept_loop() {
     for (code, expected) in [
         (libc_code::ECONNABORTED, Trouble::Peer),
-        (libc_code::EPROTO, Trouble::Listener),
+        (libc_code::EPROTO, Trouble::Peer),
+        (libc_code::EHOSTDOWN, Trouble::Peer),
         (libc_code::EPERM, Trouble::Peer),
         (libc_code::EMFILE, Trouble::System),
         (libc_code::ENFILE, Trouble::System),
@@ -292,4 +293,5 @@ mod libc_code {
     pub(super) const EPROTO: i32 = 71;
     pub(super) const ECONNABORTED: i32 = 103;
     pub(super) const ENOBUFS: i32 = 105;
+    pub(super) const EHOSTDOWN: i32 = 112;
 }
