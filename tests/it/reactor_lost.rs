@@ -37,6 +37,7 @@ on_both!(
     nothing_is_delivered_after_detach,
     answers_reach_a_peer_that_sends_no_more,
     connect_that_is_never_answered_is_a_timeout,
+    connect_under_way_costs_nothing,
 );
 
 /// Data and FIN in one event: the read that takes the data leaves space, and no other event
@@ -410,5 +411,40 @@ fn connect_that_is_never_answered_is_a_timeout(on: On) {
         "{error:?}"
     );
     drop(silent);
+    client.stop();
+}
+
+/// A listener whose queue is full: TCP does not answer, and the reactor has nothing to do.
+fn connect_under_way_costs_nothing(on: On) {
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+    let full = full.expect("a socket");
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    full.bind(&any.into()).expect("a port");
+    full.listen(0).expect("a listener");
+    let addr = full.local_addr().expect("bound").as_socket();
+    let addr = addr.expect("an address");
+    let patience = Duration::from_millis(50);
+    let mut queued = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&addr, patience) {
+        queued.push(stream);
+    }
+    let config = Config {
+        handshake_timeout: Duration::from_millis(100),
+        ..calm()
+    };
+    let (client, events) = serve(on, config, |_| {});
+    let before = client.ask(|hub| hub.calls().waits);
+    client.connect(addr, 9);
+    let error = events.find(|e| match e {
+        Event::ConnectFailed(9, error) => Some(error),
+        _ => None,
+    });
+    assert!(
+        matches!(error, Error::Timeout(Deadline::Handshake)),
+        "{error:?}"
+    );
+    let waits = client.ask(|hub| hub.calls().waits) - before;
+    assert!(waits < 20, "{waits} waits for one event");
+    drop(queued);
     client.stop();
 }

@@ -191,7 +191,7 @@ pub struct Hub<'a> {
 /// Calls that a reactor has made of the operating system, or of the runtime.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Calls {
-    /// Waits for events.
+    /// Waits for events; on tokio, polls of the reactor's task.
     pub waits: u64,
     /// Reads of connections, those that found nothing included.
     pub reads: u64,

@@ -325,6 +325,7 @@ impl<H: Handler> TokioReactor<H> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.ready.register(cx.waker());
+        self.core.calls.waits += 1;
         self.commands.signal.unpark();
         for _ in 0..TURNS_PER_POLL_MAX {
             let now = clock::now();

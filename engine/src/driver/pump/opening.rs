@@ -118,6 +118,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
         };
         if !connecting.connected {
             connecting.connected = wire.connected()?;
+            // What is not connected has nothing to read, and is not asked again before an event.
+            flow.readable = connecting.connected;
         }
         if !connecting.connected || flow.blocked {
             return Ok(());
