@@ -20,7 +20,9 @@ pub enum Delivery {
 /// connection and turn unless told to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Flush {
-    /// After every send: the lowest latency for a lone message, one system call for each.
+    /// After every send: the lowest latency for a lone message, one system call for each. What is
+    /// queued in an [`Outbox`](crate::Outbox) lent beside a batch of the tokio driver, or in that
+    /// of another connection of a reactor, still goes out at the end of the batch.
     Now,
     /// When the batch of received messages has been handled, or on an explicit flush: one
     /// system call for all that was sent meanwhile.

@@ -106,11 +106,14 @@ impl Session {
         leftover: &[u8],
         now: Timestamp,
     ) -> Self {
-        let (nonce, _) = entropy.0.split_first_chunk::<8>().unwrap_or((&[0; 8], &[]));
-        let keys = (role == Role::Client).then(|| MaskKeys::new(entropy.0));
+        // Pings show the nonce to the peer: never a part of the seed itself.
+        let mut keys = MaskKeys::new(entropy.0);
+        let (high, low) = (keys.next(), keys.next());
+        let nonce = u64::from(u32::from_be_bytes(high)) << 32 | u64::from(u32::from_be_bytes(low));
+        let keys = (role == Role::Client).then_some(keys);
         Self {
             read: ReadSide {
-                keepalive: Keepalive::new(&settings, u64::from_be_bytes(*nonce), now),
+                keepalive: Keepalive::new(&settings, nonce, now),
                 inbox: Inbox::new(role, settings.clone(), leftover),
                 settings: settings.clone(),
                 role,

@@ -267,6 +267,26 @@ fn a_kept_small_message_costs_its_own_size() {
     drop(write);
 }
 
+/// Nor the memory in which a larger one was put together before it and lent.
+#[test]
+fn a_kept_small_message_does_not_keep_the_assembly() {
+    let pieces = |part: &[u8]| {
+        let first = Frame::new(op::BIN, part).more().by(Role::Client);
+        [first, Frame::new(op::CONT, part).by(Role::Client)].concat()
+    };
+    let bytes = [pieces(&[7; 20_000]), pieces(b"tick")].concat();
+    let mut kept = None;
+    let info = measure(|| {
+        let mut pool = BufPool::default();
+        let mut session = session(Role::Server, Delivery::Whole);
+        read(&mut session, &mut pool, &bytes);
+        let lent = session.receive().0.next().expect("whole").expect("legal");
+        assert_eq!(lent.data().map(<[u8]>::len), Some(40_000));
+        kept = session.halves().0.next_owned();
+    });
+    assert!(info.bytes_current < 1000, "{info:?} for {kept:?}");
+}
+
 #[test]
 fn a_large_owned_message_is_not_copied() {
     let mut pool = BufPool::default();

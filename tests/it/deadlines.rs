@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use harness::event::Event;
 use harness::wire::{Faults, Pair};
-use tickwire::{CloseCode, Config, Deadline, End, Failure, Settings, Shutdown};
+use tickwire::{
+    CloseCode, Config, Deadline, End, Entropy, Failure, Role, Session, Settings, Shutdown,
+    Timestamp,
+};
 
 const MS: u64 = 1_000_000;
 /// When a pair begins.
@@ -289,4 +292,19 @@ fn timeouts_called_early_do_nothing() {
     }
     assert_eq!(pair.ends[0].session.poll_timeout(), before);
     assert!(!pair.ends[0].session.wants_write());
+}
+
+/// The payload of a Ping is on the wire for all to see; the mask keys come from the same seed.
+#[test]
+fn a_ping_shows_nothing_of_the_seed() {
+    let seed = std::array::from_fn(|i| 100 + i as u8);
+    let settings = Settings::default();
+    let mut session = Session::new(Role::Server, settings, Entropy(seed), &[], Timestamp(0));
+    session.handle_timeout(session.poll_timeout().expect("a Ping"));
+    let wire = session.transmit().flatten().copied().collect::<Vec<u8>>();
+    assert_eq!(wire[..2], [0x89, 8]);
+    assert!(
+        seed.windows(4)
+            .all(|part| !wire.windows(4).any(|w| w == part))
+    );
 }

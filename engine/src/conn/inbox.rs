@@ -20,6 +20,9 @@ use crate::role::Role;
 /// one is copied, so that a kept message of 32 bytes does not keep 64 KiB.
 const OWNED_SHARE: usize = 2;
 
+/// The same for the memory in which a message was assembled. Twice its size is what growing leaves.
+const ASSEMBLY_SHARE: usize = 4;
+
 /// Where the receiving half stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
@@ -257,6 +260,12 @@ impl Inbox {
 
     fn take_assembly(&mut self) -> Bytes {
         self.state.assembled = false;
+        if self.assembly.len() < self.assembly.capacity() / ASSEMBLY_SHARE {
+            // Grown for a larger one, which was lent.
+            let owned = Bytes::copy_from_slice(&self.assembly);
+            self.assembly.clear();
+            return owned;
+        }
         Bytes::from(core::mem::take(&mut self.assembly))
     }
 }

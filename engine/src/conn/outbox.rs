@@ -268,7 +268,8 @@ impl Outbox {
     }
 
     /// Queues a Pong, ahead of data: the answer to a Ping where `auto_pong` is off, or a
-    /// heartbeat. A Pong that still waits is replaced.
+    /// heartbeat. Up to 16 wait, where the peer takes our output; only the newest where it does
+    /// not.
     ///
     /// # Errors
     /// As [`Self::ping`].

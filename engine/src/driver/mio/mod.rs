@@ -188,7 +188,7 @@ impl<H: Handler> Reactor<H> {
         if let Some(core) = self.options.core {
             pin_current_thread(core)?;
         }
-        let mut events = Events::with_capacity(self.options.events_max);
+        let mut events = Events::with_capacity(self.options.events_max.max(1));
         let mut busy_at = clock::now();
         while !self.core.is_stopped() {
             let timeout = self.timeout(busy_at);

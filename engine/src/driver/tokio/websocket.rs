@@ -159,8 +159,8 @@ impl<S> WebSocket<S> {
         }
     }
 
-    /// Where to queue messages without waiting. They are written by the next receive or
-    /// [`flush`](Self::flush).
+    /// Where to queue messages without waiting. They are written by the next receive that has no
+    /// more received messages to give, or by [`flush`](Self::flush).
     pub fn outbox(&mut self) -> &mut Outbox {
         self.sending.outbox()
     }
