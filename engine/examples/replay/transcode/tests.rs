@@ -1,5 +1,5 @@
 use tickwire_codecs::{Decimal, Limits};
-use tickwire_tick::{AnyMessage, KnownAggressor, Message};
+use tickwire_tick::{AnyMessage, BestBidOfferView, KnownAggressor, Message, TradesView};
 
 use super::*;
 use crate::tests::recording;
@@ -7,51 +7,11 @@ use crate::{SEED, generator};
 
 /// The JSON that an SBE message was made of.
 fn json(bytes: &[u8]) -> String {
-    let millis = |us: i64| {
-        assert_eq!(us % 1000, 0);
-        us / 1000
-    };
-    let side = |levels: Vec<(Decimal, Decimal)>| {
-        let level = |(price, quantity)| format!(r#"["{price}","{quantity}"]"#);
-        let levels: Vec<String> = levels.into_iter().map(level).collect();
-        levels.join(",")
-    };
     match AnyMessage::view(bytes, &Limits::FEED).expect("a message") {
-        Message::BestBidOffer(v) => {
-            assert_eq!(v.event_time(), 0);
-            let price = |mantissa| Decimal::new(mantissa, v.price_exponent());
-            let quantity = |mantissa| Decimal::new(mantissa, v.quantity_exponent());
-            format!(
-                r#"{{"stream":"{}@bookTicker","data":{{"u":{},"s":"{}","b":"{}","B":"{}","a":"{}","A":"{}"}}}}"#,
-                v.symbol().to_lowercase(),
-                v.update_id(),
-                v.symbol(),
-                price(v.bid_price()),
-                quantity(v.bid_quantity()),
-                price(v.ask_price()),
-                quantity(v.ask_quantity()),
-            )
-        }
-        Message::Trades(v) => {
-            assert_eq!(v.trades().len(), 1);
-            let trade = v.trades().get(0).expect("one");
-            format!(
-                r#"{{"stream":"{}@trade","data":{{"e":"trade","E":{},"s":"{}","t":{},"p":"{}","q":"{}","T":{},"m":{},"M":true}}}}"#,
-                v.symbol().to_lowercase(),
-                millis(v.event_time()),
-                v.symbol(),
-                trade.id(),
-                Decimal::new(trade.price(), v.price_exponent()),
-                Decimal::new(trade.quantity(), v.quantity_exponent()),
-                millis(v.transact_time()),
-                trade.aggressor().known() == Some(KnownAggressor::Seller),
-            )
-        }
+        Message::BestBidOffer(view) => json_of_quote(&view),
+        Message::Trades(view) => json_of_trade(&view),
         Message::DepthDiff(v) => {
-            let level = |price, quantity| {
-                let price = Decimal::new(price, v.price_exponent());
-                (price, Decimal::new(quantity, v.quantity_exponent()))
-            };
+            let exponents = (v.price_exponent(), v.quantity_exponent());
             format!(
                 r#"{{"stream":"{}@depth@100ms","data":{{"e":"depthUpdate","E":{},"s":"{}","U":{},"u":{},"b":[{}],"a":[{}]}}}}"#,
                 v.symbol().to_lowercase(),
@@ -60,44 +20,78 @@ fn json(bytes: &[u8]) -> String {
                 v.first_update_id(),
                 v.last_update_id(),
                 side(
-                    v.bids()
-                        .iter()
-                        .map(|l| level(l.price(), l.quantity()))
-                        .collect()
+                    exponents,
+                    v.bids().iter().map(|l| (l.price(), l.quantity()))
                 ),
                 side(
-                    v.asks()
-                        .iter()
-                        .map(|l| level(l.price(), l.quantity()))
-                        .collect()
+                    exponents,
+                    v.asks().iter().map(|l| (l.price(), l.quantity()))
                 ),
             )
         }
         Message::DepthSnapshot(v) => {
             assert_eq!((v.event_time(), v.symbol()), (0, ""));
-            let level = |price, quantity| {
-                let price = Decimal::new(price, v.price_exponent());
-                (price, Decimal::new(quantity, v.quantity_exponent()))
-            };
+            let exponents = (v.price_exponent(), v.quantity_exponent());
             format!(
                 r#"{{"lastUpdateId":{},"bids":[{}],"asks":[{}]}}"#,
                 v.update_id(),
                 side(
-                    v.bids()
-                        .iter()
-                        .map(|l| level(l.price(), l.quantity()))
-                        .collect()
+                    exponents,
+                    v.bids().iter().map(|l| (l.price(), l.quantity()))
                 ),
                 side(
-                    v.asks()
-                        .iter()
-                        .map(|l| level(l.price(), l.quantity()))
-                        .collect()
+                    exponents,
+                    v.asks().iter().map(|l| (l.price(), l.quantity()))
                 ),
             )
         }
         Message::Unknown(v) => panic!("{v:?}"),
     }
+}
+
+fn json_of_quote(v: &BestBidOfferView<'_>) -> String {
+    assert_eq!(v.event_time(), 0);
+    let price = |mantissa| Decimal::new(mantissa, v.price_exponent());
+    let quantity = |mantissa| Decimal::new(mantissa, v.quantity_exponent());
+    format!(
+        r#"{{"stream":"{}@bookTicker","data":{{"u":{},"s":"{}","b":"{}","B":"{}","a":"{}","A":"{}"}}}}"#,
+        v.symbol().to_lowercase(),
+        v.update_id(),
+        v.symbol(),
+        price(v.bid_price()),
+        quantity(v.bid_quantity()),
+        price(v.ask_price()),
+        quantity(v.ask_quantity()),
+    )
+}
+
+fn json_of_trade(v: &TradesView<'_>) -> String {
+    assert_eq!(v.trades().len(), 1);
+    let trade = v.trades().get(0).expect("one");
+    format!(
+        r#"{{"stream":"{}@trade","data":{{"e":"trade","E":{},"s":"{}","t":{},"p":"{}","q":"{}","T":{},"m":{},"M":true}}}}"#,
+        v.symbol().to_lowercase(),
+        millis(v.event_time()),
+        v.symbol(),
+        trade.id(),
+        Decimal::new(trade.price(), v.price_exponent()),
+        Decimal::new(trade.quantity(), v.quantity_exponent()),
+        millis(v.transact_time()),
+        trade.aggressor().known() == Some(KnownAggressor::Seller),
+    )
+}
+
+fn millis(us: i64) -> i64 {
+    assert_eq!(us % 1000, 0);
+    us / 1000
+}
+
+fn side(exponents: (i8, i8), levels: impl Iterator<Item = (i64, i64)>) -> String {
+    let level = |(price, quantity)| {
+        let price = Decimal::new(price, exponents.0);
+        format!(r#"["{price}","{}"]"#, Decimal::new(quantity, exponents.1))
+    };
+    levels.map(level).collect::<Vec<_>>().join(",")
 }
 
 /// Every message of SBE gives its JSON back, byte by byte.
