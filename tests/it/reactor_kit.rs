@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tickwire::{
-    Accept, Config, ConnId, Cx, End, Ended, Error, Failure, Flush, Handler, Hub, Kind, Message,
-    Opened, Outgoing, Parts, Reactor, ReactorOptions, Remote, RemoteError, Request, Role,
-    SendError, Settings, TokioReactor, Verdict,
+    Accept, Config, ConnId, Cx, End, Ended, Error, Failure, Flush, Handler, HandshakeError, Hub,
+    Kind, Message, Opened, Outgoing, Parts, Reactor, ReactorOptions, Remote, RemoteError, Request,
+    Role, SendError, Settings, TokioReactor, Verdict,
 };
 
 /// Longer than anything here takes, on a machine that has other things to do: reached only by a
@@ -51,6 +51,7 @@ pub(crate) enum Event {
     ConnectFailed(u64, Error),
     Undelivered(ConnId, Bytes, Option<SendError>),
     AcceptFailed(io::Error),
+    Rejected(HandshakeError),
 }
 
 type OnMessage = Box<dyn FnMut(&mut State, &mut Cx<'_>, Message<'_>) + Send>;
@@ -193,6 +194,10 @@ impl Handler for App {
 
     fn accept_failed(&mut self, error: io::Error) {
         self.tell(Event::AcceptFailed(error));
+    }
+
+    fn rejected(&mut self, _peer: Option<SocketAddr>, error: &HandshakeError) {
+        self.tell(Event::Rejected(error.clone()));
     }
 }
 

@@ -53,6 +53,11 @@ fn the_application_answers(on: On) {
     let (mut peer, head) = ask("/wrong", "");
     assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
     assert_eq!(peer.rest().1, Got::Eof);
+    let told = events.next();
+    assert!(
+        matches!(&told, Event::Rejected(HandshakeError::Usage(_))),
+        "{told:?}"
+    );
     let (_peer, head) = ask(
         "/feed?all",
         "Sec-WebSocket-Protocol: ticks.v1, ticks.v2\r\n",
@@ -113,6 +118,11 @@ fn bad_requests_are_answered(on: On) {
             _ => assert!(status.starts_with(['4', '5']), "{what}: {head}"),
         }
         assert_eq!(peer.rest().1, Got::Eof, "{what}");
+        let told = events.next();
+        let Event::Rejected(error) = told else {
+            panic!("{what}: {told:?}");
+        };
+        assert_eq!(error.status().to_string(), status, "{what}: {error}");
     }
     server.stop();
     assert!(events.seen().is_empty(), "nothing was opened");

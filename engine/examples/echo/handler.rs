@@ -1,4 +1,7 @@
-use tickwire::{Cx, Handler, Kind, Message, Opened, SendError};
+use std::io;
+use std::net::SocketAddr;
+
+use tickwire::{Cx, Handler, HandshakeError, Kind, Message, Opened, SendError, TuneReport};
 
 /// Sends every message back, on either driver.
 pub(crate) struct Echo;
@@ -45,5 +48,17 @@ impl Handler for Echo {
             }
         }
         cx.resume();
+    }
+
+    fn rejected(&mut self, peer: Option<SocketAddr>, error: &HandshakeError) {
+        eprintln!("echo: {peer:?}: {error}");
+    }
+
+    fn untuned(&mut self, _peer: Option<SocketAddr>, report: &TuneReport) {
+        eprintln!("echo: {report}");
+    }
+
+    fn accept_failed(&mut self, error: io::Error) {
+        eprintln!("echo: accept: {error}");
     }
 }

@@ -68,6 +68,9 @@ fn on_mio(args: &Args, mut options: ReactorOptions, signals: Signals) -> Result<
         ..ReactorsOptions::default()
     };
     let reactors = Reactors::start(args.listen, &options, |_| Echo)?;
+    for refused in &reactors.report().refused {
+        eprintln!("echo: {refused}");
+    }
     println!("listening {}", reactors.addr());
     stop_on_signal(signals, reactors.remotes().to_vec());
     Ok(reactors.join()?)

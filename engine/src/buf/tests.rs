@@ -118,7 +118,11 @@ fn a_receive_buffer_keeps_what_is_not_released() {
         let (mut written, mut read) = (0_usize, 0_usize);
         for _ in 0..200 {
             buf.attach(&mut pool);
-            let limit = if next(&mut r).is_multiple_of(3) { 5000 } else { 60 };
+            let limit = if next(&mut r).is_multiple_of(3) {
+                5000
+            } else {
+                60
+            };
             let space = buf.space();
             let n = (next(&mut r) % limit).min(space.len());
             for byte in &mut space[..n] {
@@ -140,7 +144,10 @@ fn a_receive_buffer_keeps_what_is_not_released() {
             read += n;
             if next(&mut r).is_multiple_of(2) {
                 buf.detach(&mut pool);
-                assert!(buf.capacity() == 0 || !buf.is_empty(), "an empty one is kept");
+                assert!(
+                    buf.capacity() == 0 || !buf.is_empty(),
+                    "an empty one is kept"
+                );
             }
         }
     }

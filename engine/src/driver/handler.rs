@@ -12,7 +12,7 @@ use super::pump::Wire;
 use super::tune::TuneReport;
 use crate::conn::{Message, Outbox};
 use crate::error::{CloseCode, SendError};
-use crate::handshake::{Accept, Refusal, Request};
+use crate::handshake::{Accept, HandshakeError, Refusal, Request};
 use crate::role::Role;
 use crate::session::{End, Stats, WriteSide};
 use crate::time::Timestamp;
@@ -165,6 +165,13 @@ pub trait Handler: Sized {
     /// queued; `None` where the connection is gone.
     fn undelivered(&mut self, id: ConnId, message: Bytes, error: Option<SendError>) {
         let _ = (id, message, error);
+    }
+
+    /// A client's opening handshake was refused for breaking a rule, or because
+    /// [`Self::request`] accepted it with a sub-protocol that was not offered. The client has
+    /// its HTTP answer.
+    fn rejected(&mut self, peer: Option<SocketAddr>, error: &HandshakeError) {
+        let _ = (peer, error);
     }
 
     /// The platform refused options of a connection's socket, which is used all the same. With

@@ -90,6 +90,11 @@ impl Generation<'_> {
         self.out.line("}");
         self.out.line("}");
         self.out.blank();
+        self.any_message(&markers, &header);
+    }
+
+    /// The codec that tells the messages apart by their header.
+    fn any_message(&mut self, markers: &[(String, String)], header: &str) {
         self.out.doc("The codec of every message of this schema. Other messages give [`Message::Unknown`], not an error.");
         self.out.line("#[derive(Clone, Copy, Debug)]");
         self.out.line("pub struct AnyMessage;");
@@ -108,7 +113,7 @@ impl Generation<'_> {
         self.out.line("return Ok(unknown);");
         self.out.line("}");
         self.out.line("Ok(match template_id {");
-        for (marker, _) in &markers {
+        for (marker, _) in markers {
             self.out.line(&format!("{marker}::TEMPLATE_ID => Message::{marker}(<{marker} as tw::Codec>::view(bytes, limits)?),"));
         }
         self.out.line("_ => unknown,");

@@ -63,7 +63,10 @@ impl<H: Handler, W: Wire> Core<H, W> {
                     let glued = received.get(used..).unwrap_or_default();
                     self.judge(id, link, &request, glued, now)?;
                 }
-                Err(error) => refuse(link, &error.refusal(), now, &self.habits.settings),
+                Err(error) => {
+                    self.handler.rejected(link.peer, &error);
+                    refuse(link, &error.refusal(), now, &self.habits.settings);
+                }
             }
         }
         Ok(())
@@ -88,6 +91,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         let answer = match request.accept(&accept) {
             Ok(answer) => answer,
             Err(error) => {
+                self.handler.rejected(link.peer, &error);
                 refuse(link, &error.refusal(), now, &settings);
                 return Ok(());
             }
