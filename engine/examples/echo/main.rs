@@ -46,6 +46,8 @@ fn serve(args: &Args) -> Result<()> {
         send_queue_bytes_max: usize::try_from(args.message_bytes_max)?
             .saturating_mul(2)
             .max(4 << 20),
+        // Load generators count frames, and a Ping of ours would be one too many.
+        ping_interval: None,
         ..Config::default()
     }
     .build()?;
