@@ -311,11 +311,15 @@ impl<H: Handler, W: Wire> Core<H, W> {
         if self.stop && !self.stopping {
             self.close_all(now);
         }
-        for id in core::mem::take(&mut self.slab.again) {
+        // Two lists take turns: what is queued meanwhile is for the next call.
+        let spare = core::mem::take(&mut self.slab.spare);
+        let mut again = core::mem::replace(&mut self.slab.again, spare);
+        for id in again.drain(..) {
             if let Some(link) = self.slab.take(id) {
                 self.settle_fate(id, link, now);
             }
         }
+        self.slab.spare = again;
     }
 
     /// When [`Self::timeouts`] is due.

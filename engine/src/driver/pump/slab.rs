@@ -22,6 +22,8 @@ pub(super) struct Slab<W> {
     /// Connections with work that no event of their socket will announce: something queued by
     /// another one, more to read than one turn allows, reading resumed. Each at most once.
     pub(super) again: Vec<ConnId>,
+    /// Empty, to take the place of `again` while that is served.
+    pub(super) spare: Vec<ConnId>,
 }
 
 #[derive(Debug)]
@@ -40,6 +42,7 @@ impl<W> Slab<W> {
             timers: Timers::default(),
             pool,
             again: Vec::new(),
+            spare: Vec::new(),
         }
     }
 }
