@@ -1,5 +1,6 @@
 //! Nanoseconds a message: decode whole, fully checked, read every field. Each number is the mean over
-//! 256 different messages of one kind; every format's answer is checked before it is timed.
+//! 256 different messages of one kind, made by a generator, and over 2,048 recorded ones where the
+//! recording is there (`TICKWIRE_DATA`; "depth36" is then of any number of levels); every format's answer is checked before it is timed.
 //!
 //! `cargo bench -p tickwire-codecs --bench codecs`
 
@@ -10,14 +11,24 @@
 )]
 mod contenders;
 
-use contenders::{Kind, add_order, add_order_total, add_orders, contenders, readings, telemetry};
+use contenders::{
+    Kind, Tape, add_order, add_order_total, add_orders, contenders, readings, recorded, tape,
+    telemetry,
+};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::{hint::black_box, time::Duration};
 
 fn kinds(c: &mut Criterion) {
-    let all = contenders();
+    compare(c, "", &tape());
+    if let Some(recorded) = recorded() {
+        compare(c, "recorded ", &recorded);
+    }
+}
+
+fn compare(c: &mut Criterion, of: &str, tape: &Tape) {
+    let all = contenders(tape);
     for kind in [Kind::Bbo, Kind::Trade, Kind::Depth36] {
-        let mut group = c.benchmark_group(kind.name());
+        let mut group = c.benchmark_group(format!("{of}{}", kind.name()));
         for contender in all.iter().filter(|contender| contender.kind == kind) {
             let bytes: usize = contender.wires.iter().map(Vec::len).sum();
             eprintln!(

@@ -81,9 +81,16 @@ type Sample = (u64, Vec<u64>, String, Vec<Vec<u16>>);
 /// each collection to it, and one value here has three that can be open at once.
 const BOUND_BYTES: usize = 64 * 1024;
 
-/// Allocations per message of every format on the benchmark's messages.
+/// Allocations per message of every format on the benchmark's messages, generated and recorded.
 fn count_contenders() {
-    for contender in contenders::contenders() {
+    count(&contenders::tape());
+    if let Some(recorded) = contenders::recorded() {
+        count(&recorded);
+    }
+}
+
+fn count(tape: &contenders::Tape) {
+    for contender in contenders::contenders(tape) {
         let region = Region::new(GLOBAL);
         let total = contender
             .wires

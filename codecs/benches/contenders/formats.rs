@@ -2,7 +2,7 @@
 
 use super::{
     Contender, Kind,
-    tape::{Bbo, Depth, Level, Total, Trade, tape, total},
+    tape::{Bbo, Depth, Level, Tape, Total, Trade, total},
     views,
 };
 use prost::Message as _;
@@ -204,7 +204,7 @@ macro_rules! rivals {
         };
         let messages = $messages;
         let into = |write: &dyn Fn(&$ty<'_>, &mut [u8]) -> usize| {
-            let mut buffer = [0; 4096];
+            let mut buffer = [0; 16_384];
             let each = messages.iter().map(|m| {
                 let len = write(m, &mut buffer);
                 buffer[..len].to_vec()
@@ -278,9 +278,8 @@ macro_rules! rivals {
 }
 
 /// All of them; every one has decoded every message to its right total before it is given out.
-pub fn contenders() -> Vec<Contender> {
-    let tape = tape();
-    let totals = views::totals(&tape);
+pub fn contenders(tape: &Tape) -> Vec<Contender> {
+    let totals = views::totals(tape);
     let mut out = Vec::new();
     let mut own = |name, kind, wires, decode| {
         out.push(Contender {

@@ -1,12 +1,14 @@
-//! The same messages in every format, made by a seeded generator, and one decoding function per
+//! The same messages in every format, of a seeded generator or of the recording, and one decoding function per
 //! format that reads every field. Shared by the benchmark and by the test that counts allocations.
 
 mod formats;
+mod recorded;
 mod tape;
 mod views;
 
 pub use formats::contenders;
-pub use tape::Kind;
+pub use recorded::recorded;
+pub use tape::{Kind, Tape, tape};
 pub use views::{add_order, add_order_total, add_orders, readings, telemetry};
 
 /// One format on one kind of message.
