@@ -1,0 +1,342 @@
+//! From a record to its frames.
+
+use core::iter::FusedIterator;
+use core::str;
+
+use super::error::WireError;
+use super::frame::{
+    ALIAS_MAX, ALIGN_MAX, Accept, Credit, Data, Frame, GOAWAY_REASON_BYTES_MAX, GoAway, Open,
+    PAD_RUN_MAX, Profile, Reset, Run, flag, kind,
+};
+use super::hello::{HELLO_BYTES_MAX, Hello};
+use super::options::{OPTIONS_BYTES_MAX, Options};
+use super::reader::Reader;
+use super::varint::unpack;
+
+/// The frames of one record, in order, PAD left out. After an error there are no more.
+#[derive(Clone, Debug)]
+pub(crate) struct Frames<'r> {
+    /// From a frame boundary to the end of the record.
+    rest: &'r [u8],
+}
+
+impl<'r> Frames<'r> {
+    /// The frames of `record`, of which the bytes are all there.
+    #[inline]
+    pub(crate) const fn new(record: &'r [u8]) -> Self {
+        Self { rest: record }
+    }
+
+    /// The next frame if it is a DATA without fault; else `None`, and [`next`](Self::next) tells
+    /// what it is. It spares the caller moving a whole [`Frame`] for each message.
+    // Always: handing `Data` back through memory costs as much as parsing it.
+    #[inline(always)]
+    pub(crate) fn quick(&mut self) -> Option<Data<'r>> {
+        let Some(head) = self.rest.first_chunk() else {
+            return self.data();
+        };
+        // The header of nearly all messages is in one word: one load, and no branch on the
+        // lengths of its fields, which are hard to predict where channels take turns.
+        let word = u64::from_le_bytes(*head);
+        let flags = (word as u8) >> 4;
+        let legal = flags & flag::SKIP == 0 && flags & BOTH_ENDS != BOTH_ENDS;
+        if (word as u8) & 0xF != kind::DATA || !legal {
+            return self.data();
+        }
+        let word = word >> 8;
+        let (alias, alias_len) = unpack(word);
+        let (len, len_len) = match flags & flag::LEN {
+            0 => (None, 0),
+            _ => {
+                let (len, len_len) = unpack(word.wrapping_shr((alias_len as u32).wrapping_mul(8)));
+                (Some(len), len_len)
+            }
+        };
+        let head_len = alias_len.wrapping_add(len_len).wrapping_add(1);
+        if head_len > 8 {
+            return self.data();
+        }
+        let after = self.rest.get(head_len..)?;
+        let (payload, rest) = match len {
+            None => (after, [].as_slice()),
+            Some(len) => after.split_at_checked(usize::try_from(len).ok()?)?,
+        };
+        if alias >= ALIAS_MAX as u64 {
+            return None;
+        }
+        self.rest = rest;
+        Some(Data {
+            alias: alias as u32,
+            more: flags & flag::MORE != 0,
+            fin: flags & flag::FIN != 0,
+            skip: 0,
+            payload,
+        })
+    }
+
+    /// [`quick`](Self::quick) of any header.
+    #[inline(never)]
+    fn data(&mut self) -> Option<Data<'r>> {
+        let (&byte0, rest) = self.rest.split_first()?;
+        if byte0 & 0xF != kind::DATA {
+            return None;
+        }
+        let mut reader = Reader::new(rest, WireError::Truncated);
+        let data = data(byte0 >> 4, &mut reader).ok()?;
+        self.rest = reader.rest;
+        Some(data)
+    }
+
+    /// The next frame, PAD left out.
+    #[inline(never)]
+    fn any(&mut self) -> Option<Result<Frame<'r>, WireError>> {
+        let pad = self.rest.iter().take_while(|&&b| b == kind::PAD);
+        // One more than is allowed is enough to know.
+        let pad_len = pad.take(PAD_RUN_MAX.saturating_add(1)).count();
+        let mut reader = Reader::new(self.rest, WireError::Truncated);
+        // Until the frame is found to be legal: nothing comes after an error.
+        self.rest = &[];
+        if pad_len > PAD_RUN_MAX {
+            return Some(Err(WireError::TooMuchPad));
+        }
+        reader.rest = reader.rest.get(pad_len..)?;
+        let byte0 = reader.byte().ok()?;
+        let frame = frame(byte0 & 0xF, byte0 >> 4, &mut reader);
+        if frame.is_ok() {
+            self.rest = reader.rest;
+        }
+        Some(frame)
+    }
+}
+
+impl<'r> Iterator for Frames<'r> {
+    type Item = Result<Frame<'r>, WireError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.quick() {
+            Some(data) => Some(Ok(Frame::Data(data))),
+            None => self.any(),
+        }
+    }
+}
+
+impl FusedIterator for Frames<'_> {}
+
+const BOTH_ENDS: u8 = flag::FIN | flag::MORE;
+
+/// The flags that a type has.
+const fn flags_of(kind: u8) -> Result<u8, WireError> {
+    Ok(match kind {
+        kind::DATA => flag::LEN | flag::MORE | flag::FIN | flag::SKIP,
+        kind::RUN => flag::LEN | flag::SKIP,
+        kind::CREDIT => flag::CONN | flag::BLOCKED | flag::ACK,
+        kind::RESET => flag::ABORT | flag::STOP,
+        kind::PING => flag::PONG,
+        kind::EXT => flag::IGNORE,
+        kind::PAD
+        | kind::OPEN
+        | kind::ACCEPT
+        | kind::REJECT
+        | kind::SEQ
+        | kind::GOAWAY
+        | kind::HELLO => 0,
+        _ => return Err(WireError::ReservedType),
+    })
+}
+
+/// What follows the first byte of a frame.
+fn frame<'r>(kind: u8, flags: u8, r: &mut Reader<'r>) -> Result<Frame<'r>, WireError> {
+    if flags & !flags_of(kind)? != 0 {
+        return Err(WireError::UnknownFlags);
+    }
+    Ok(match kind {
+        kind::DATA => Frame::Data(data(flags, r)?),
+        kind::RUN => Frame::Run(run(flags, r)?),
+        kind::CREDIT => Frame::Credit(credit(flags, r)?),
+        kind::OPEN => Frame::Open(open(r)?),
+        kind::ACCEPT => Frame::Accept(Accept {
+            peer_alias: r.alias()?,
+            alias: r.alias()?,
+            limit: r.varint()?,
+            max_msg: r.varint()?,
+            options: options(r)?,
+        }),
+        kind::REJECT => Frame::Reject {
+            peer_alias: r.alias()?,
+            code: r.u32(WireError::CodeTooLarge)?,
+        },
+        kind::RESET if flags == 0 => return Err(WireError::ResetOfNothing),
+        kind::RESET => Frame::Reset(Reset {
+            alias: r.alias()?,
+            code: r.u32(WireError::CodeTooLarge)?,
+            abort: flags & flag::ABORT != 0,
+            stop: flags & flag::STOP != 0,
+        }),
+        kind::SEQ => Frame::Seq {
+            alias: r.alias()?,
+            epoch: r.varint()?,
+            next_seq: r.varint()?,
+        },
+        kind::PING => Frame::Ping {
+            value: u64::from_le_bytes(r.array()?),
+            pong: flags & flag::PONG != 0,
+        },
+        kind::GOAWAY => Frame::GoAway(go_away(r)?),
+        kind::HELLO => Frame::Hello(Hello::parse(counted(
+            r,
+            HELLO_BYTES_MAX,
+            WireError::HelloTooLong,
+        )?)?),
+        kind::EXT => Frame::Ext {
+            kind: r.varint()?,
+            ignorable: flags & flag::IGNORE != 0,
+            body: {
+                let len = r.varint()?;
+                r.bytes(len)?
+            },
+        },
+        _ => return Err(WireError::ReservedType),
+    })
+}
+
+fn data<'r>(flags: u8, r: &mut Reader<'r>) -> Result<Data<'r>, WireError> {
+    if flags & BOTH_ENDS == BOTH_ENDS {
+        return Err(WireError::FinWithMore);
+    }
+    let alias = r.alias()?;
+    let len = match flags & flag::LEN {
+        0 => None,
+        _ => Some(r.varint()?),
+    };
+    let skip = skip(flags, r)?;
+    let payload = match len {
+        None => r.take_rest(),
+        Some(len) => r.bytes(len)?,
+    };
+    Ok(Data {
+        alias,
+        more: flags & flag::MORE != 0,
+        fin: flags & flag::FIN != 0,
+        skip,
+        payload,
+    })
+}
+
+fn run<'r>(flags: u8, r: &mut Reader<'r>) -> Result<Run<'r>, WireError> {
+    let alias = r.alias()?;
+    let elem = r.u32(WireError::RunTooLarge)?;
+    if elem == 0 {
+        return Err(WireError::RunElementEmpty);
+    }
+    let count = match flags & flag::LEN {
+        0 => None,
+        _ => Some(r.u32(WireError::RunTooLarge)?),
+    };
+    let skip = skip(flags, r)?;
+    let count = match count {
+        Some(count) => count,
+        None => count_to_end(r.rest.len() as u64, elem)?,
+    };
+    if count == 0 {
+        return Err(WireError::RunEmpty);
+    }
+    // Both are below 2^32, so the product is below 2^64.
+    let bytes = r.bytes(u64::from(elem).saturating_mul(u64::from(count)))?;
+    Ok(Run {
+        alias,
+        elem,
+        count,
+        skip,
+        bytes,
+    })
+}
+
+/// How many elements of `elem` bytes the last `len` bytes of a record are.
+fn count_to_end(len: u64, elem: u32) -> Result<u32, WireError> {
+    let elem = u64::from(elem);
+    if len.checked_rem(elem) != Some(0) {
+        return Err(WireError::RunNotWhole);
+    }
+    let count = len.checked_div(elem).unwrap_or(0);
+    u32::try_from(count).map_err(|_| WireError::RunTooLarge)
+}
+
+fn skip(flags: u8, r: &mut Reader<'_>) -> Result<u64, WireError> {
+    if flags & flag::SKIP == 0 {
+        return Ok(0);
+    }
+    match r.varint()? {
+        0 => Err(WireError::SkipZero),
+        skip => Ok(skip),
+    }
+}
+
+fn credit(flags: u8, r: &mut Reader<'_>) -> Result<Credit, WireError> {
+    let connection = flags & flag::CONN != 0;
+    if connection && flags & flag::ACK != 0 {
+        return Err(WireError::ConnectionAck);
+    }
+    Ok(Credit {
+        alias: if connection { None } else { Some(r.alias()?) },
+        blocked: flags & flag::BLOCKED != 0,
+        limit: r.varint()?,
+        ack: match flags & flag::ACK {
+            0 => None,
+            _ => Some(r.varint()?),
+        },
+    })
+}
+
+fn open<'r>(r: &mut Reader<'r>) -> Result<Open<'r>, WireError> {
+    let alias = r.alias()?;
+    let profile = Profile::from_byte(r.byte()?)?;
+    let mode = r.byte()?;
+    if mode >> 4 != 0 {
+        return Err(WireError::ReservedMode);
+    }
+    if mode > ALIGN_MAX {
+        return Err(WireError::AlignTooLarge);
+    }
+    let open = Open {
+        alias,
+        profile,
+        align: mode,
+        limit: r.varint()?,
+        max_msg: r.varint()?,
+        options: options(r)?,
+    };
+    if open.options.wants.is_some() {
+        return Err(WireError::WantsInOpen);
+    }
+    Ok(open)
+}
+
+fn options<'r>(r: &mut Reader<'r>) -> Result<Options<'r>, WireError> {
+    let bytes = counted(r, OPTIONS_BYTES_MAX, WireError::OptionsTooLong)?;
+    Options::parse(bytes)
+}
+
+fn go_away<'r>(r: &mut Reader<'r>) -> Result<GoAway<'r>, WireError> {
+    let opens_seen = r.varint()?;
+    let code = r.u32(WireError::CodeTooLarge)?;
+    let len = r.byte()?;
+    if usize::from(len) > GOAWAY_REASON_BYTES_MAX {
+        return Err(WireError::ReasonTooLong);
+    }
+    let reason = r.bytes(u64::from(len))?;
+    Ok(GoAway {
+        opens_seen,
+        code,
+        reason: str::from_utf8(reason).map_err(|_| WireError::ReasonNotUtf8)?,
+    })
+}
+
+/// Bytes behind their length, at most `max` of them; `long` if there are more.
+fn counted<'r>(r: &mut Reader<'r>, max: usize, long: WireError) -> Result<&'r [u8], WireError> {
+    let len = r.varint()?;
+    if len > max as u64 {
+        return Err(long);
+    }
+    r.bytes(len)
+}

@@ -1,0 +1,68 @@
+//! The wire of `tickwire.mux.v1` (design page `mux.md`, sections 1.2 to 1.4 and 1.8): records in,
+//! frames out, and back. No channel, no credit, no clock: a frame is whole and legal, or it is a
+//! [`WireError`]; whether it is welcome now is for the layer above.
+//!
+//! A record is 1..n whole frames. Numbers are little-endian; `tv` is a prefix varint.
+//!
+//! ```text
+//! byte0 = flags (high nibble) | type (low nibble)
+//! 0 PAD    00
+//! 1 DATA   b0 alias:tv [len:tv if LEN] [skip:tv if SKIP] payload
+//! 2 RUN    b0 alias:tv elem:tv [count:tv if LEN] [skip:tv if SKIP] elem * count bytes
+//! 3 CREDIT b0 [alias:tv unless CONN] limit:tv [ack:tv if ACK]
+//! 4 OPEN   b0 alias:tv profile:u8 mode:u8 limit:tv max_msg:tv options_len:tv options
+//! 5 ACCEPT b0 peer_alias:tv alias:tv limit:tv max_msg:tv options_len:tv options
+//! 6 REJECT b0 peer_alias:tv code:tv
+//! 7 RESET  b0 alias:tv code:tv
+//! 8 SEQ    b0 alias:tv epoch:tv next_seq:tv
+//! 9 PING   b0 value:u64
+//! A GOAWAY b0 opens_seen:tv code:tv reason_len:u8 reason
+//! B HELLO  b0 len:tv {id:tv len:tv value}*
+//! F EXT    b0 kind:tv len:tv body
+//! ```
+//!
+//! Rule R10: a frame is validated whole before any of it is returned. What a peer announces is
+//! never allocated: payloads and options are slices of the record.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod decode;
+mod encode;
+mod error;
+mod frame;
+mod hello;
+mod options;
+mod reader;
+mod varint;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use decode::Frames;
+pub(crate) use encode::{
+    CREDIT_BYTES_MAX, GOAWAY_BYTES_MAX, PING_BYTES, REJECT_BYTES_MAX, RESET_BYTES_MAX,
+    SEQ_BYTES_MAX, accept_len, data_head_len, ext_len, open_len, put_accept, put_credit,
+    put_data_head, put_ext, put_goaway, put_open, put_pad, put_ping, put_reject, put_reset,
+    put_run_head, put_seq, run_head_len,
+};
+pub use error::WireError;
+pub use frame::Direction;
+pub(crate) use frame::{
+    ALIAS_MAX, ALIGN_MAX, Accept, Credit, Data, Frame, GOAWAY_REASON_BYTES_MAX, GoAway, Open,
+    PAD_RUN_MAX, Profile, Reset, Run,
+};
+pub(crate) use hello::{
+    FEATURE_ALIGN, FEATURE_CONFLATE, FEATURE_MSGS, FEATURE_RESUME, FEATURE_RUN, FEATURES,
+    HELLO_BYTES_MAX, HELLO_FRAME_BYTES_MAX, Hello, OVERHEAD_BYTES_MAX, OVERHEAD_BYTES_MIN,
+    RECORD_BYTES_MAX, RECORD_BYTES_MIN, put_hello,
+};
+pub(crate) use options::{Answer, OPTIONS_BYTES_MAX, Options};
+pub(crate) use varint::{VARINT_MAX, put_varint, varint, varint_len};
