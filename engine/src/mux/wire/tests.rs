@@ -164,6 +164,12 @@ fn frame<'p>(kind: usize, rng: &mut Rng, pool: &'p Pool) -> Frame<'p> {
                 bytes: &pool.bytes[at..at + elem * count],
             })
         }
+        _ => control(kind, rng, pool),
+    }
+}
+
+fn control<'p>(kind: usize, rng: &mut Rng, pool: &'p Pool) -> Frame<'p> {
+    match kind {
         2 => {
             let alias = rng.maybe(Rng::alias);
             Frame::Credit(Credit {

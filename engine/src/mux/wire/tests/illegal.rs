@@ -107,7 +107,7 @@ fn numbers_that_are_too_large() {
 }
 
 #[test]
-fn data_and_runs() {
+fn data() {
     let rows: &[(&str, &[u8], WireError)] = &[
         ("FIN with MORE", &[0x61, 4, 1], FinWithMore),
         (
@@ -139,6 +139,15 @@ fn data_and_runs() {
             &[0x11, 4, 255, 255, 255, 255, 255, 255, 255, 255, 1],
             Truncated,
         ),
+    ];
+    for (what, record, error) in rows {
+        check(what, record, *error);
+    }
+}
+
+#[test]
+fn runs() {
+    let rows: &[(&str, &[u8], WireError)] = &[
         ("elem 0", &[0x02, 4, 0, 1], RunElementEmpty),
         ("elem 0 with LEN", &[0x12, 4, 0, 4, 1], RunElementEmpty),
         ("RUN of nothing", &[0x02, 4, 4], RunEmpty),
