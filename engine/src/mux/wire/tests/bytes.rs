@@ -260,6 +260,31 @@ fn long_forms_are_legal() {
     }
 }
 
+/// Headers of every length, up to and beyond what one word holds.
+#[test]
+fn every_length_of_a_header() {
+    let bytes: Vec<u8> = (0..70_000_u32).map(|i| i as u8).collect();
+    for alias in [0, 63, 64, 16_383, 16_384, ALIAS_MAX - 1] {
+        for len in [0, 1, 63, 64, 8_192, 16_383, 16_384, 70_000] {
+            for skip in [0, 1, 64, 16_384, 1 << 30] {
+                let payload = &bytes[..len];
+                let frame = Frame::Data(Data {
+                    alias,
+                    more: false,
+                    fin: true,
+                    skip,
+                    payload,
+                });
+                let mut record = encoded(&frame, true);
+                let head_len = data_head_len(alias, Some(len), skip);
+                assert_eq!(record.len(), head_len + len);
+                put(&mut record, &frame, false);
+                assert_eq!(parse(&record), Ok(vec![frame, frame]));
+            }
+        }
+    }
+}
+
 #[test]
 fn pad_says_nothing() {
     assert_eq!(parse(&[]), Ok(vec![]));

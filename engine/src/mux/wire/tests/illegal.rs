@@ -84,6 +84,8 @@ fn numbers_that_are_too_large() {
         ((million as u32) << 2 | 2).to_le_bytes().to_vec(),
         eight(VARINT_MAX).to_vec(),
         eight(1 << 32).to_vec(),
+        // Too large by its last byte alone.
+        eight(5 | 1 << 58).to_vec(),
         vec![0xFE, 0xFF, 0xFF, 0xFF],
     ];
     for alias in &aliases {
@@ -274,6 +276,7 @@ fn bad_options() {
         ("SNAPSHOT twice", &[24, 4, 4, 24, 4, 4], OptionTwice),
         ("FRESH twice", &[28, 8, 4, 4, 28, 8, 4, 4], OptionTwice),
         ("WANTS twice", &[32, 4, 4, 32, 4, 4], OptionTwice),
+        ("ttl, topic, ttl", &[4, 4, 4, 12, 0, 4, 4, 4], OptionTwice),
         ("REPLAY, SNAPSHOT", &[20, 4, 4, 24, 4, 4], TwoAnswers),
         ("SNAPSHOT, FRESH", &[24, 4, 4, 28, 8, 4, 4], TwoAnswers),
         ("FRESH, REPLAY", &[28, 8, 4, 4, 20, 4, 4], TwoAnswers),
@@ -333,6 +336,11 @@ fn bad_hellos() {
             ParameterMalformed,
         ),
         ("K twice", &[32, 4, 64, 32, 4, 64], ParameterTwice),
+        (
+            "K, features, K",
+            &[32, 4, 64, 40, 4, 1, 32, 4, 64],
+            ParameterTwice,
+        ),
         ("features twice", &[40, 4, 1, 40, 4, 1], ParameterTwice),
     ];
     for (what, body, error) in rows {
