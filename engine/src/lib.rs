@@ -23,6 +23,7 @@ mod conn;
 mod error;
 mod frame;
 mod handshake;
+mod mux;
 mod role;
 mod session;
 mod time;
@@ -68,6 +69,15 @@ pub use handshake::{Url, UrlError};
 pub use role::Role;
 pub use session::{End, Entropy, ReadSide, Session, Shutdown, Stats, WriteSide};
 pub use time::Timestamp;
+
+/// Channels: many flow-controlled streams of messages on one connection (`tickwire.mux.v1`).
+///
+/// A slow reader stalls its own channel only, and a peer cannot make this end hold more than it
+/// was granted. Where a message cannot be sent yet, it waits where it can still be replaced by a
+/// newer one, or be overtaken by one of higher priority.
+pub mod channels {
+    pub use crate::session::channels::*;
+}
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "tokio"))]

@@ -1,5 +1,6 @@
 //! The composition root: what a driver holds for each connection.
 
+pub(crate) mod channels;
 mod write;
 
 use core::time::Duration;

@@ -48,9 +48,8 @@ pub struct Outbox {
     pub(super) blocked: bool,
     /// A message sent in parts is open, and its text is cut here.
     pub(super) parts: Option<(Kind, Utf8)>,
-    /// A send was refused for want of room, and the application not told yet that there is some:
-    /// bytes that the smallest of them takes.
-    pub(super) refused: Option<usize>,
+    /// The application waits to be told that no more than so many bytes are queued.
+    pub(super) awaited: Option<usize>,
     pub(super) messages: u64,
     pub(super) bytes: u64,
 }
@@ -66,7 +65,7 @@ impl Outbox {
             phase: Phase::Open,
             blocked: false,
             parts: None,
-            refused: None,
+            awaited: None,
             messages: 0,
             bytes: 0,
         }
@@ -326,16 +325,18 @@ impl Outbox {
         self.phase != Phase::Open
     }
 
-    /// Whether a send was refused before, and half of the queue is free again with room for that
-    /// send. Tells so once.
+    /// Asks to be told by [`Handler::drained`](crate::Handler::drained), once, when no more than
+    /// `bytes` wait to be written: for senders that keep their messages until they can go.
+    pub fn notify_below(&mut self, bytes: usize) {
+        self.awaited = Some(self.awaited.map_or(bytes, |most| most.max(bytes)));
+    }
+
+    /// Whether the queue has drained as far as somebody waits for. Tells so once.
     pub(crate) fn take_drained(&mut self) -> bool {
-        let Some(wanted) = self.refused else {
-            return false;
-        };
-        let (queued, max) = (self.queue.queued(), self.settings.send_queue_bytes_max);
-        let drained = self.phase == Phase::Open && queued <= (max / 2).min(max - wanted);
+        let drained = self.phase == Phase::Open
+            && self.awaited.is_some_and(|most| self.queue.queued() <= most);
         if drained {
-            self.refused = None;
+            self.awaited = None;
         }
         drained
     }
@@ -430,7 +431,7 @@ impl Outbox {
             return Err(SendError::TooLarge { len, max });
         }
         if queued + len > max {
-            self.refused = Some(self.refused.map_or(len, |least| least.min(len)));
+            self.notify_below((max / 2).min(max - len));
             return Err(SendError::QueueFull { queued, max });
         }
         Ok(())

@@ -4,8 +4,7 @@
 use alloc::vec::Vec;
 
 use super::frame::{
-    ALIAS_MAX, ALIGN_MAX, Accept, Credit, GOAWAY_REASON_BYTES_MAX, GoAway, Open, PAD_RUN_MAX,
-    Reset, flag, kind,
+    ALIAS_MAX, ALIGN_MAX, Accept, Credit, GOAWAY_REASON_BYTES_MAX, GoAway, Open, Reset, flag, kind,
 };
 use super::options::{OPTIONS_BYTES_MAX, Options};
 use super::varint::{pack, put_varint, put_word, varint_len};
@@ -52,9 +51,13 @@ fn put_alias(out: &mut Vec<u8>, alias: u32) {
     put_varint(out, u64::from(alias));
 }
 
-/// Appends `count` bytes of PAD, at most [`PAD_RUN_MAX`], where a frame ends.
+#[cfg(test)]
+/// Appends `count` bytes of PAD, at most [`super::frame::PAD_RUN_MAX`], where a frame ends.
 pub(crate) fn put_pad(out: &mut Vec<u8>, count: usize) {
-    debug_assert!(count <= PAD_RUN_MAX, "at most 63 bytes of PAD");
+    debug_assert!(
+        count <= super::frame::PAD_RUN_MAX,
+        "at most 63 bytes of PAD"
+    );
     out.resize(sum([out.len(), count]), kind::PAD);
 }
 
@@ -135,6 +138,7 @@ pub(crate) fn put_run_head(
     }
 }
 
+#[cfg(test)]
 /// Bytes that [`put_run_head`] appends.
 #[inline]
 pub(crate) fn run_head_len(alias: u32, elem: u32, count: Option<u32>, skip: u64) -> usize {
@@ -265,6 +269,7 @@ pub(crate) fn put_goaway(out: &mut Vec<u8>, go_away: &GoAway<'_>) {
     out.extend(reason.iter().take(len));
 }
 
+#[cfg(test)]
 /// Appends EXT.
 pub(crate) fn put_ext(out: &mut Vec<u8>, kind: u64, ignorable: bool, body: &[u8]) {
     out.push(byte0(kind::EXT, when(ignorable, flag::IGNORE)));
@@ -273,6 +278,7 @@ pub(crate) fn put_ext(out: &mut Vec<u8>, kind: u64, ignorable: bool, body: &[u8]
     out.extend_from_slice(body);
 }
 
+#[cfg(test)]
 /// Bytes that [`put_ext`] appends.
 pub(crate) fn ext_len(kind: u64, body: &[u8]) -> usize {
     let len = body.len();

@@ -49,20 +49,28 @@ mod tests;
 pub(crate) use decode::Frames;
 pub(crate) use encode::{
     CREDIT_BYTES_MAX, GOAWAY_BYTES_MAX, PING_BYTES, REJECT_BYTES_MAX, RESET_BYTES_MAX,
-    SEQ_BYTES_MAX, accept_len, data_head_len, ext_len, open_len, put_accept, put_credit,
-    put_data_head, put_ext, put_goaway, put_open, put_pad, put_ping, put_reject, put_reset,
-    put_run_head, put_seq, run_head_len,
+    SEQ_BYTES_MAX, accept_len, data_head_len, open_len, put_accept, put_credit, put_data_head,
+    put_goaway, put_open, put_ping, put_reject, put_reset, put_run_head, put_seq,
 };
 pub use error::WireError;
 pub use frame::Direction;
-pub(crate) use frame::{
-    ALIAS_MAX, ALIGN_MAX, Accept, Credit, Data, Frame, GOAWAY_REASON_BYTES_MAX, GoAway, Open,
-    PAD_RUN_MAX, Profile, Reset, Run,
-};
+pub(crate) use frame::{ALIAS_MAX, Accept, Credit, Data, Frame, GoAway, Open, Profile, Reset, Run};
 pub(crate) use hello::{
-    FEATURE_ALIGN, FEATURE_CONFLATE, FEATURE_MSGS, FEATURE_RESUME, FEATURE_RUN, FEATURES,
-    HELLO_BYTES_MAX, HELLO_FRAME_BYTES_MAX, Hello, OVERHEAD_BYTES_MAX, OVERHEAD_BYTES_MIN,
-    RECORD_BYTES_MAX, RECORD_BYTES_MIN, put_hello,
+    FEATURE_CONFLATE, FEATURE_MSGS, FEATURE_RESUME, FEATURE_RUN, HELLO_FRAME_BYTES_MAX, Hello,
+    put_hello,
 };
-pub(crate) use options::{Answer, OPTIONS_BYTES_MAX, Options};
-pub(crate) use varint::{VARINT_MAX, put_varint, varint, varint_len};
+pub(crate) use options::{Answer, Options};
+pub(crate) use varint::{VARINT_MAX, varint_len};
+
+/// What only tests name.
+#[cfg(test)]
+pub(crate) use {
+    encode::{ext_len, put_ext, put_pad, run_head_len},
+    frame::{ALIGN_MAX, GOAWAY_REASON_BYTES_MAX, PAD_RUN_MAX},
+    hello::{
+        FEATURE_ALIGN, FEATURES, HELLO_BYTES_MAX, OVERHEAD_BYTES_MAX, OVERHEAD_BYTES_MIN,
+        RECORD_BYTES_MAX, RECORD_BYTES_MIN,
+    },
+    options::OPTIONS_BYTES_MAX,
+    varint::{put_varint, varint},
+};

@@ -1,0 +1,700 @@
+//! What the application does with open channels.
+
+use bytes::Bytes;
+
+use super::super::channel::{Channel, ChannelId, Pending, RecvState, SendState, Stage};
+use super::super::error::{Code, Failure, SendError};
+use super::super::event::Event;
+use super::super::open::Unit;
+use super::super::queue::{ENTRY_BYTES, Queue, SharedFrame};
+use super::super::wire;
+use super::{Connection, Goodbye, Phase};
+
+/// Bytes of the longest DATA head without a skip: type, alias, length.
+const DATA_HEAD_MAX: usize = 1 + 4 + 4;
+
+impl Connection {
+    /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
+    /// conflated channel it is the message with key 0.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing is taken then. After [`SendError::WouldBlock`],
+    /// [`poll_writable`](Self::poll_writable) tells when to try again.
+    #[inline]
+    pub fn send(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+        if self.send_direct(id, payload).is_some() {
+            return Ok(());
+        }
+        self.send_queued(id, payload)
+    }
+
+    /// Straight into the open record, where nothing stands before it.
+    #[inline]
+    fn send_direct(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
+        let room = self.direct_room(id, payload.len())?;
+        self.record.extend_from_slice(payload);
+        self.account_direct(id, payload.len(), room);
+        Some(())
+    }
+
+    /// Writes the head of a message of `len` bytes into the open record and takes its credit,
+    /// if it can go there at once. Gives the cost.
+    #[inline]
+    fn direct_room(&mut self, id: ChannelId, len: usize) -> Option<(usize, u64)> {
+        if !self.direct {
+            return None;
+        }
+        let peer = self.peer.as_ref()?;
+        let channel = self.slots.by_id_mut(id)?;
+        let send = &mut channel.send;
+        let alias = channel.own_alias?;
+        if send.state != SendState::Sending
+            || len > send.message_max as usize
+            || send.queued() != 0
+            || send.skip != 0
+            || !channel.pending.is_empty()
+            || self.record.len() + DATA_HEAD_MAX + len > peer.record_bytes_max as usize
+        {
+            return None;
+        }
+        let charge = len as u64 + peer.overhead;
+        let units = match channel.unit {
+            Unit::Bytes => charge,
+            Unit::Messages => 1,
+        };
+        if send.credit.available() < units
+            || self.send.available().saturating_sub(self.begun) < charge
+        {
+            return None;
+        }
+        send.credit.spend(units).ok()?;
+        self.send.spend(charge).ok()?;
+        let at = self.record.len();
+        wire::put_data_head(&mut self.record, alias, Some(len), false, false, 0);
+        Some((at, charge))
+    }
+
+    #[inline]
+    fn account_direct(&mut self, id: ChannelId, len: usize, (at, _charge): (usize, u64)) {
+        let head = (self.record.len() - at - len) as u8;
+        self.last_data = Some((at, head));
+        if let Some(channel) = self.slots.by_id_mut(id) {
+            channel.used = true;
+            channel.send.next_seq += 1;
+            channel.send.messages += 1;
+            channel.send.bytes += len as u64;
+        }
+        self.totals.messages_out += 1;
+        self.totals.bytes_out += len as u64;
+    }
+
+    /// The channel, if it takes a message of `len` bytes now.
+    fn admit(&mut self, id: ChannelId, len: usize) -> Result<&mut Channel, SendError> {
+        if let Some(failure) = self.failure() {
+            return Err(SendError::Closed(failure.code()));
+        }
+        let ready = self.peer.is_some();
+        let connection_full =
+            self.queued + len + ENTRY_BYTES > self.settings.connection_queue_bytes_max as usize;
+        let channel_max = self.settings.channel_queue_bytes_max as usize;
+        let channel = self
+            .slots
+            .by_id_mut(id)
+            .filter(|c| c.attached)
+            .ok_or(SendError::UnknownChannel)?;
+        let send = &mut channel.send;
+        if let Some(code) = send.stopped {
+            return Err(SendError::Stopped(code));
+        }
+        if send.state != SendState::Sending {
+            return Err(SendError::Finished);
+        }
+        if !ready {
+            // What it takes is known with its HELLO.
+            send.wants_room = true;
+            return Err(SendError::WouldBlock);
+        }
+        if len > send.message_max as usize {
+            return Err(SendError::TooLarge {
+                len,
+                max: send.message_max as usize,
+            });
+        }
+        let queued = send.queued();
+        let channel_full = queued != 0 && queued + len + ENTRY_BYTES > channel_max;
+        if channel_full || connection_full {
+            if !send.wants_room {
+                send.wants_room = true;
+                if connection_full {
+                    self.room_waiters.push_back(id);
+                }
+            }
+            return Err(SendError::WouldBlock);
+        }
+        Ok(channel)
+    }
+
+    fn queue_of(channel: &mut Channel) -> &mut Queue {
+        channel.send.queue.get_or_insert_default()
+    }
+
+    fn queued(&mut self, index: u32, bytes: usize) {
+        self.queued += bytes;
+        self.make_ready(index);
+    }
+
+    #[inline(never)]
+    fn send_queued(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+        if self.slots.by_id(id).is_some_and(|c| c.conflate) {
+            return self.send_keyed(id, 0, payload);
+        }
+        let now = self.now;
+        let channel = self.admit(id, payload.len())?;
+        Self::queue_of(channel).push(payload, 0, now);
+        self.queued(id.index, payload.len() + ENTRY_BYTES);
+        Ok(())
+    }
+
+    /// Sends the newest message of a key on a conflated channel. One of the same key that still
+    /// waits is replaced, in its place, and counted for the peer as skipped.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; [`SendError::WrongMode`] on other channels.
+    pub fn send_keyed(&mut self, id: ChannelId, key: u64, payload: &[u8]) -> Result<(), SendError> {
+        let channel = self.slots.by_id(id).ok_or(SendError::UnknownChannel)?;
+        if !channel.conflate {
+            return Err(SendError::WrongMode);
+        }
+        if self.send_direct(id, payload).is_some() {
+            return Ok(());
+        }
+        let now = self.now;
+        let waiting = self
+            .slots
+            .by_id(id)
+            .and_then(|c| c.send.queue.as_ref()?.waiting(key));
+        // What replaces a message needs no room but for what it is longer.
+        let len = payload.len();
+        let channel = match waiting {
+            Some(_) if self.failure().is_none() => self.admit_replacement(id, len)?,
+            _ => self.admit(id, len)?,
+        };
+        if Self::queue_of(channel).put_keyed(key, payload, now) {
+            channel.send.skip += 1;
+            channel.send.skipped_total += 1;
+            self.totals.skipped_out += 1;
+            self.queued = self.queued + len - waiting.unwrap_or(0);
+        } else {
+            self.queued(id.index, len + ENTRY_BYTES);
+        }
+        Ok(())
+    }
+
+    fn admit_replacement(&mut self, id: ChannelId, len: usize) -> Result<&mut Channel, SendError> {
+        let channel = self.slots.by_id_mut(id).ok_or(SendError::UnknownChannel)?;
+        let send = &channel.send;
+        match send.stopped {
+            Some(code) => Err(SendError::Stopped(code)),
+            None if send.state != SendState::Sending => Err(SendError::Finished),
+            None if len > send.message_max as usize => Err(SendError::TooLarge {
+                len,
+                max: send.message_max as usize,
+            }),
+            None => Ok(channel),
+        }
+    }
+
+    /// As [`Self::send`], sharing the payload while it waits.
+    ///
+    /// # Errors
+    /// As [`Self::send`], with the payload handed back.
+    pub fn send_bytes(&mut self, id: ChannelId, payload: Bytes) -> Result<(), (SendError, Bytes)> {
+        let conflated = self.slots.by_id(id).is_some_and(|c| c.conflate);
+        if conflated || payload.len() < SHARED_BYTES_MIN {
+            return self.send(id, &payload).map_err(|e| (e, payload));
+        }
+        if self.send_direct(id, &payload).is_some() {
+            return Ok(());
+        }
+        let (now, len) = (self.now, payload.len());
+        match self.admit(id, len) {
+            Ok(channel) => Self::queue_of(channel).push_shared(payload, now),
+            Err(e) => return Err((e, payload)),
+        }
+        self.queued(id.index, len + ENTRY_BYTES);
+        Ok(())
+    }
+
+    /// Sends a message that was encoded before: as it is, where the channel has the alias it
+    /// was encoded for, a large one without a copy; else as [`Self::send`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_shared(&mut self, id: ChannelId, frame: &SharedFrame) -> Result<(), SendError> {
+        let payload = frame.payload();
+        let fits = self.slots.by_id(id).is_some_and(|c| {
+            c.own_alias.or(c.chosen_alias()) == Some(frame.alias()) && !c.conflate
+        });
+        if !fits || payload.len() < SHARED_BYTES_MIN {
+            return self.send(id, payload);
+        }
+        let now = self.now;
+        let channel = self.admit(id, payload.len())?;
+        Self::queue_of(channel).push_frame(frame.clone(), now);
+        self.queued(id.index, payload.len() + ENTRY_BYTES);
+        Ok(())
+    }
+
+    /// Sends messages of `elem` bytes each, one behind the other, under one header: as many
+    /// RUNs as credit and records ask for.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; [`SendError::BadRun`], [`SendError::WrongMode`].
+    pub fn send_run(&mut self, id: ChannelId, elem: usize, bytes: &[u8]) -> Result<(), SendError> {
+        if elem == 0 || bytes.is_empty() || !bytes.len().is_multiple_of(elem) {
+            return Err(SendError::BadRun);
+        }
+        if self.slots.by_id(id).is_some_and(|c| c.conflate) {
+            return Err(SendError::WrongMode);
+        }
+        if let Some(peer) = &self.peer
+            && elem > (peer.record_bytes_max as usize).saturating_sub(RUN_HEAD_MAX)
+        {
+            return Err(SendError::TooLarge {
+                len: elem,
+                max: (peer.record_bytes_max as usize).saturating_sub(RUN_HEAD_MAX),
+            });
+        }
+        let now = self.now;
+        let (queue_max, len) = (self.settings.channel_queue_bytes_max as usize, bytes.len());
+        if len > queue_max {
+            return Err(SendError::TooLarge {
+                len,
+                max: queue_max,
+            });
+        }
+        let channel = self.admit(id, elem)?;
+        let queued = channel.send.queued();
+        if queued != 0 && queued + len + ENTRY_BYTES > queue_max {
+            channel.send.wants_room = true;
+            return Err(SendError::WouldBlock);
+        }
+        Self::queue_of(channel).push(bytes, elem as u32, now);
+        self.queued(id.index, len + ENTRY_BYTES);
+        Ok(())
+    }
+
+    /// Room for a message of `len` bytes, to be written in place and then committed.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; [`SendError::WrongMode`] on a conflated channel.
+    pub fn claim(&mut self, id: ChannelId, len: usize) -> Result<Claim<'_>, SendError> {
+        if self.slots.by_id(id).is_some_and(|c| c.conflate) {
+            return Err(SendError::WrongMode);
+        }
+        if let Some(direct) = self.direct_room(id, len) {
+            let at = self.record.len();
+            self.record.resize(at + len, 0);
+            return Ok(Claim {
+                connection: self,
+                id,
+                len,
+                place: Place::Record(direct),
+                committed: false,
+            });
+        }
+        let channel = self.admit(id, len)?;
+        Self::queue_of(channel).room(len);
+        Ok(Claim {
+            connection: self,
+            id,
+            len,
+            place: Place::Queue,
+            committed: false,
+        })
+    }
+
+    /// Ends our half: FIN follows what is queued. A second call does nothing.
+    ///
+    /// # Errors
+    /// [`SendError::UnknownChannel`], [`SendError::Closed`].
+    pub fn finish_sending(&mut self, id: ChannelId) -> Result<(), SendError> {
+        if let Some(failure) = self.failure() {
+            return Err(SendError::Closed(failure.code()));
+        }
+        let channel = self.slots.by_id_mut(id).ok_or(SendError::UnknownChannel)?;
+        if channel.send.state == SendState::Sending {
+            channel.send.state = SendState::Finishing;
+            self.make_ready(id.index);
+        }
+        Ok(())
+    }
+
+    /// Gives up our half: what is queued is dropped, and the peer is told with `code`.
+    pub fn reset(&mut self, id: ChannelId, code: Code) {
+        if self.slots.by_id(id).is_some() {
+            self.abort_half(id.index, code);
+            self.settle(id.index);
+        }
+    }
+
+    /// Drops what our half has queued; RESET(ABORT) tells the peer.
+    pub(super) fn abort_half(&mut self, index: u32, code: Code) {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return;
+        };
+        let send = &mut channel.send;
+        if !matches!(send.state, SendState::Sending | SendState::Finishing) {
+            return;
+        }
+        send.state = SendState::Aborting(code);
+        let dropped = send.queue.take().map_or(0, |q| q.bytes());
+        let begun = core::mem::take(&mut send.begun_charge);
+        send.blocked_since = None;
+        channel.pending.set(Pending::ABORT);
+        if matches!(channel.stage, Stage::Rejecting(_) | Stage::Rejected) {
+            // The answer says it all.
+            channel.pending.take(Pending::ABORT);
+            channel.send.state = SendState::Aborted;
+        }
+        self.begun -= begun;
+        self.dequeued(index, dropped);
+        self.mark(index);
+    }
+
+    /// Takes no more from the peer on this channel, and tells it so with `code`. What was
+    /// received stays with the application until it is released.
+    pub fn stop(&mut self, id: ChannelId, code: Code) {
+        if self.slots.by_id(id).is_some() {
+            self.stop_half(id.index, code);
+            self.settle(id.index);
+        }
+    }
+
+    pub(super) fn stop_half(&mut self, index: u32, code: Code) {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return;
+        };
+        if channel.recv.state != RecvState::Receiving {
+            return;
+        }
+        channel.recv.state = RecvState::Stopping(code);
+        channel.pending.take(Pending::CREDIT);
+        let partial = channel.recv.partial.take();
+        if !matches!(channel.stage, Stage::Rejecting(_) | Stage::Rejected) {
+            channel.pending.set(Pending::STOP);
+        }
+        let id = channel.id;
+        if let Some(mut partial) = partial {
+            self.release(id, partial.charge.take());
+        }
+        self.mark(index);
+    }
+
+    /// The application lets go of the channel: what it holds of it is consumed, a half that is
+    /// not over is stopped or reset with `code`, and the id is of no use any more.
+    pub fn let_go(&mut self, id: ChannelId, code: Code) {
+        let Some(channel) = self.slots.by_id_mut(id).filter(|c| c.attached) else {
+            return;
+        };
+        match channel.stage {
+            Stage::Opening(_) => return self.forget_unopened(id),
+            Stage::Offered => {
+                channel.stage = Stage::Rejecting(Code::REFUSED);
+                self.ask(id.index);
+            }
+            _ => {}
+        }
+        self.stop_half(id.index, code);
+        self.abort_half(id.index, code);
+        if let Some(channel) = self.slots.by_id_mut(id) {
+            let recv = &mut channel.recv;
+            let backlog = recv.credit.backlog();
+            recv.credit.consume(backlog);
+            let held = core::mem::take(&mut recv.held);
+            channel.attached = false;
+            channel.pending.take(Pending::CREDIT);
+            let closed = channel.is_closed();
+            let given = held.saturating_sub(u64::from(self.settings.reserve_bytes));
+            self.consume(given);
+            if closed || !self.is_alive() {
+                self.remove_slot(id.index);
+            }
+        }
+    }
+
+    /// The slot's channel is closed, or the connection is over.
+    fn remove_slot(&mut self, index: u32) {
+        let closed = self.slots.at(index).is_some_and(Channel::is_answered);
+        if closed || !self.is_alive() {
+            let queued = self.slots.at(index).map_or(0, |c| c.send.queued());
+            self.queued -= queued.min(self.queued);
+            self.slots.remove(index);
+        }
+    }
+
+    /// Ends a half that was never announced.
+    fn forget_unopened(&mut self, id: ChannelId) {
+        self.waiting_opens.retain(|&index| index != id.index);
+        self.control.retain(|&index| index != id.index);
+        if let Some(channel) = self.slots.by_id_mut(id) {
+            let dropped = channel.send.queued();
+            if let Some(alias) = channel.own_alias.take().or(channel.chosen_alias()) {
+                self.own_aliases.give_back(alias);
+            }
+            self.slots.remove(id.index);
+            self.dequeued(id.index, dropped);
+            self.end_drain();
+        }
+    }
+
+    /// Bytes have left the queue of the channel at `index`: who waited for room is told.
+    pub(super) fn dequeued(&mut self, index: u32, bytes: usize) {
+        self.queued -= bytes.min(self.queued);
+        let channel_max = self.settings.channel_queue_bytes_max as usize;
+        let total_max = self.settings.connection_queue_bytes_max as usize;
+        let free = self.queued <= total_max / 4 * 3;
+        if let Some(channel) = self.slots.at_mut(index) {
+            let send = &mut channel.send;
+            if send.wants_room && free && send.queued() <= channel_max / 2 {
+                send.wants_room = false;
+                self.writable.push_back(channel.id);
+            }
+        }
+        while free && let Some(id) = self.room_waiters.pop_front() {
+            if let Some(channel) = self.slots.by_id_mut(id)
+                && core::mem::take(&mut channel.send.wants_room)
+            {
+                self.writable.push_back(id);
+            }
+        }
+    }
+
+    /// Our messages count anew from here: tells the peer. For a publisher that goes on after a
+    /// gap, or in another epoch. Only while nothing is queued.
+    ///
+    /// # Errors
+    /// [`SendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
+    pub fn rebase(&mut self, id: ChannelId, epoch: u64, next_seq: u64) -> Result<(), SendError> {
+        if epoch > wire::VARINT_MAX || next_seq > wire::VARINT_MAX {
+            return Err(SendError::TooLarge {
+                len: usize::MAX,
+                max: usize::MAX >> 2,
+            });
+        }
+        let channel = self.admit(id, 0)?;
+        if !channel.send.is_idle() {
+            return Err(SendError::WouldBlock);
+        }
+        channel.send.epoch = epoch;
+        channel.send.next_seq = next_seq;
+        channel.send.skip = 0;
+        channel.pending.set(Pending::SEQ);
+        self.mark(id.index);
+        Ok(())
+    }
+
+    /// Tells the sender that everything below `seq` is safe here: it need not keep it for a
+    /// resumption.
+    pub fn acknowledge(&mut self, id: ChannelId, seq: u64) {
+        if let Some(channel) = self.slots.by_id_mut(id)
+            && channel.recv.state == RecvState::Receiving
+            && seq <= wire::VARINT_MAX
+        {
+            channel.recv.ack = Some(seq);
+            channel.pending.set(Pending::CREDIT);
+            self.mark(id.index);
+        }
+    }
+
+    /// Measures a round trip now.
+    pub fn ping(&mut self) {
+        if self.ping.sent.is_none() {
+            self.ping.due = true;
+        }
+    }
+
+    /// Takes no new channels and lets the open ones end, within `close_timeout`; then the
+    /// connection ends. Messages that are queued go out.
+    pub fn drain(&mut self, code: Code, reason: &'static str) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        let reason = reason.get(..123).unwrap_or(reason);
+        self.goodbye = Some(Goodbye { code, reason });
+        self.phase = Phase::Draining;
+        self.drained_by = Some(Failure::Local(code));
+        self.drain_at = Some(self.now.after(self.settings.close_timeout));
+        self.refuse_waiting(code);
+        self.end_drain();
+    }
+
+    /// Channels of ours that were never announced will not be.
+    pub(super) fn refuse_waiting(&mut self, code: Code) {
+        for index in 0..self.slots.end() {
+            let Some(channel) = self.slots.at_mut(index) else {
+                continue;
+            };
+            if matches!(channel.stage, Stage::Opening(_)) {
+                let id = channel.id;
+                self.reject_own(index);
+                self.events.push_back(Event::Rejected {
+                    channel: id,
+                    code,
+                    unprocessed: true,
+                });
+            }
+        }
+        self.waiting_opens.clear();
+    }
+
+    /// Our channel is not wanted: both halves are over.
+    pub(super) fn reject_own(&mut self, index: u32) {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return;
+        };
+        if let Stage::Asked(_) = channel.stage {
+            self.own_unanswered -= 1;
+        } else if let Some(alias) = channel.own_alias.take().or(channel.chosen_alias()) {
+            self.own_aliases.give_back(alias);
+        }
+        channel.stage = Stage::Rejected;
+        channel.pending.clear();
+        channel.send.state = SendState::Aborted;
+        channel.recv.state = RecvState::Aborted;
+        let dropped = channel.send.queue.take().map_or(0, |q| q.bytes());
+        let begun = core::mem::take(&mut channel.send.begun_charge);
+        self.begun -= begun;
+        self.dequeued(index, dropped);
+        self.settle(index);
+    }
+}
+
+/// Payload bytes from which a shared payload is not copied into the queue.
+pub(super) const SHARED_BYTES_MIN: usize = 1024;
+
+/// Bytes of the longest RUN head without a skip: type, alias, element, count.
+pub(super) const RUN_HEAD_MAX: usize = 1 + 4 + 4 + 4;
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// In the open record: where its frame begins, and its cost.
+    Record((usize, u64)),
+    Queue,
+}
+
+/// Room for a message in its place: write it, then [`commit`](Self::commit). Dropped without
+/// that, nothing is sent.
+pub struct Claim<'a> {
+    connection: &'a mut Connection,
+    id: ChannelId,
+    len: usize,
+    place: Place,
+    committed: bool,
+}
+
+impl Claim<'_> {
+    /// The message is written: it is sent, or queued.
+    pub fn commit(mut self) {
+        self.committed = true;
+        let (id, len) = (self.id, self.len);
+        match self.place {
+            Place::Record(direct) => self.connection.account_direct(id, len, direct),
+            Place::Queue => {
+                let now = self.connection.now;
+                if let Some(channel) = self.connection.slots.by_id_mut(id) {
+                    Connection::queue_of(channel).commit(len, 0, now);
+                }
+                self.connection.queued(id.index, len + ENTRY_BYTES);
+            }
+        }
+    }
+}
+
+impl core::ops::Deref for Claim<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self.place {
+            Place::Record(_) => {
+                let end = self.connection.record.len();
+                self.connection
+                    .record
+                    .get(end - self.len..)
+                    .unwrap_or_default()
+            }
+            Place::Queue => self
+                .connection
+                .slots
+                .by_id(self.id)
+                .and_then(|c| c.send.queue.as_ref())
+                .map(|q| q.last_room(self.len))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl core::ops::DerefMut for Claim<'_> {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self.place {
+            Place::Record(_) => {
+                let end = self.connection.record.len();
+                self.connection
+                    .record
+                    .get_mut(end - self.len..)
+                    .unwrap_or_default()
+            }
+            Place::Queue => self
+                .connection
+                .slots
+                .by_id_mut(self.id)
+                .and_then(|c| c.send.queue.as_mut())
+                .map(|q| q.last_room_mut(self.len))
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if self.committed {
+            return;
+        }
+        match self.place {
+            Place::Record((at, charge)) => {
+                self.connection.record.truncate(at);
+                self.connection.refund(self.id, charge);
+            }
+            Place::Queue => {
+                if let Some(channel) = self.connection.slots.by_id_mut(self.id)
+                    && let Some(queue) = &mut channel.send.queue
+                {
+                    queue.abandon(self.len);
+                }
+            }
+        }
+    }
+}
+
+impl core::fmt::Debug for Claim<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Claim")
+            .field("channel", &self.id)
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// A message that was to go into the open record is not sent after all.
+    fn refund(&mut self, id: ChannelId, charge: u64) {
+        self.send.refund(charge);
+        if let Some(channel) = self.slots.by_id_mut(id) {
+            let units = match channel.unit {
+                Unit::Bytes => charge,
+                Unit::Messages => 1,
+            };
+            channel.send.credit.refund(units);
+        }
+    }
+}

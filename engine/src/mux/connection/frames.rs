@@ -1,0 +1,566 @@
+//! Frames of the peer's.
+
+use alloc::boxed::Box;
+
+use bytes::BytesMut;
+
+use super::super::channel::{Channel, Partial, Pending, RecvState, SendState, Stage};
+use super::super::credit::Charge;
+use super::super::error::{Code, Failure, Violation};
+use super::super::event::{Data, Event, Received, Run};
+use super::super::open::Unit;
+use super::super::slots::PeerAlias;
+use super::super::wire::{self, Frame, VARINT_MAX};
+use super::{Connection, PING_BURST, PING_INTERVAL, Phase, WASTE_BURST, WASTE_INTERVAL};
+
+/// What a frame led to.
+type Handled<'r> = Result<Option<Event<'r>>, Violation>;
+
+impl Connection {
+    /// One frame, found good by itself. What follows the event goes to `next`.
+    #[inline]
+    pub(super) fn handle<'r>(
+        &mut self,
+        frame: Frame<'r>,
+        next: &mut Option<Event<'r>>,
+    ) -> Handled<'r> {
+        if let Frame::Data(data) = frame {
+            return self.handle_data(data, next);
+        }
+        self.handle_other(frame)
+    }
+
+    fn handle_other<'r>(&mut self, frame: Frame<'r>) -> Handled<'r> {
+        if self.peer.is_none() && !matches!(frame, Frame::Hello(_)) {
+            return Err(Violation::BeforeHello);
+        }
+        match frame {
+            Frame::Data(data) => self.handle_data(data, &mut None),
+            Frame::Run(run) => self.handle_run(run),
+            Frame::Credit(credit) => self.handle_credit(credit),
+            Frame::Open(open) => self.handle_open(open),
+            Frame::Accept(accept) => self.handle_accept(accept),
+            Frame::Reject { peer_alias, code } => self.handle_reject(peer_alias, code),
+            Frame::Reset(reset) => self.handle_reset(reset),
+            Frame::Seq {
+                alias,
+                epoch,
+                next_seq,
+            } => self.handle_seq(alias, epoch, next_seq),
+            Frame::Ping { value, pong: true } => {
+                self.handle_pong(value);
+                Ok(None)
+            }
+            Frame::Ping { value, .. } => {
+                if !self.pings.take(self.now, PING_INTERVAL, PING_BURST) {
+                    return Err(Violation::PingFlood);
+                }
+                self.pong = Some(value);
+                Ok(None)
+            }
+            Frame::GoAway(goaway) => Ok(self.handle_goaway(&goaway)),
+            Frame::Hello(hello) => self.handle_hello(hello),
+            Frame::Ext { ignorable, .. } => {
+                if ignorable {
+                    Ok(None)
+                } else {
+                    Err(Violation::UnknownExtension)
+                }
+            }
+        }
+    }
+
+    fn handle_hello<'r>(&mut self, hello: wire::Hello) -> Handled<'r> {
+        if self.peer.is_some() {
+            return Err(Violation::HelloTwice);
+        }
+        self.send.raise(hello.connection_limit);
+        self.peer = Some(hello);
+        self.ping.due = true;
+        self.ping.next_at = self.now.after(self.ping_interval());
+        // Sends that were refused for want of limits.
+        for index in 0..self.slots.end() {
+            self.announced(index);
+            if let Some(channel) = self.slots.at_mut(index)
+                && core::mem::take(&mut channel.send.wants_room)
+            {
+                self.writable.push_back(channel.id);
+            }
+        }
+        Ok(Some(Event::Ready))
+    }
+
+    /// A message, or a fragment of one.
+    #[inline]
+    fn handle_data<'r>(
+        &mut self,
+        data: wire::Data<'r>,
+        next: &mut Option<Event<'r>>,
+    ) -> Handled<'r> {
+        let alias = data.alias;
+        let overhead = u64::from(self.settings.frame_overhead_bytes);
+        let bare_fin = data.fin && data.payload.is_empty();
+        let bytes = data.payload.len() as u64 + overhead;
+        let PeerAlias::Live(index) = self.peer_aliases.at(alias) else {
+            return self.stray(alias, if bare_fin { 0 } else { bytes });
+        };
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Err(Violation::UnknownAlias(alias));
+        };
+        let unit = channel.unit;
+        let recv = &mut channel.recv;
+        match recv.state {
+            RecvState::Receiving | RecvState::Stopping(_) => {}
+            RecvState::None => return Err(Violation::WrongDirection(alias)),
+            RecvState::Finished | RecvState::Aborted => return Err(Violation::DataAfterEnd(alias)),
+        }
+        let (begun, skipped) = match &recv.partial {
+            Some(partial) => (partial.bytes.len(), partial.skipped),
+            None => (0, 0),
+        };
+        if data.payload.len() + begun > recv.message_max as usize {
+            return Err(Violation::MessageTooLarge);
+        }
+        let next_seq = recv.next_seq.saturating_add(data.skip);
+        if next_seq >= VARINT_MAX {
+            return Err(Violation::BadCounter);
+        }
+        if bare_fin {
+            if recv.partial.is_some() {
+                return Err(Violation::InsideMessage(alias));
+            }
+            recv.next_seq = next_seq;
+            recv.skipped_total += data.skip;
+            return Ok(self.finished(index));
+        }
+        let units = match unit {
+            Unit::Bytes => bytes,
+            // The last fragment pays, but the first must be able to.
+            Unit::Messages => 1,
+        };
+        if recv.credit.backlog() + units > recv.credit.limit() - recv.credit.consumed() {
+            return Err(Violation::ChannelCredit(alias));
+        }
+        if self.recv.charge(bytes).is_err() {
+            return Err(Violation::ConnectionCredit);
+        }
+        let pays = unit == Unit::Bytes || !data.more;
+        let units = if pays { units } else { 0 };
+        if recv.credit.charge(units).is_err() {
+            return Err(Violation::ChannelCredit(alias));
+        }
+        channel.used = true;
+        self.totals.bytes_in += data.payload.len() as u64;
+        let charge = Charge {
+            bytes: bytes as u32,
+            units: units as u32,
+        };
+        recv.next_seq = next_seq;
+        recv.skipped_total += data.skip;
+        recv.bytes += data.payload.len() as u64;
+        self.totals.skipped_in += data.skip;
+        if !data.more {
+            recv.next_seq += 1;
+            recv.messages += 1;
+            self.totals.messages_in += 1;
+        }
+        if recv.state != RecvState::Receiving {
+            return self.unwanted(index, charge, data.fin);
+        }
+        recv.held += bytes;
+        recv.held_max = recv.held_max.max(recv.held);
+        let id = channel.id;
+        let seq = recv.next_seq.wrapping_sub(1);
+        if data.more || begun > 0 || recv.partial.is_some() {
+            let done = self.assemble(index, &data, charge);
+            self.hold(index, bytes);
+            let Some((data_whole, charge)) = done else {
+                return Ok(None);
+            };
+            if data.fin {
+                *next = self.finished(index);
+            }
+            return Ok(Some(Event::Message(Received {
+                channel: id,
+                data: data_whole,
+                seq,
+                skipped: skipped + data.skip,
+                charge,
+            })));
+        }
+        self.hold(index, bytes);
+        if data.fin {
+            *next = self.finished(index);
+        }
+        Ok(Some(Event::Message(Received {
+            channel: id,
+            data: Data::Lent(data.payload),
+            seq,
+            skipped: data.skip,
+            charge,
+        })))
+    }
+
+    /// Adds a fragment to the message that is being put together; the message, if it is the
+    /// last.
+    fn assemble<'r>(
+        &mut self,
+        index: u32,
+        data: &wire::Data<'r>,
+        charge: Charge,
+    ) -> Option<(Data<'r>, Charge)> {
+        let now = self.now;
+        let channel = self.slots.at_mut(index)?;
+        let partial = channel.recv.partial.get_or_insert_with(|| {
+            Box::new(Partial {
+                bytes: BytesMut::new(),
+                charge: Charge::default(),
+                skipped: 0,
+                since: now,
+            })
+        });
+        partial.bytes.extend_from_slice(data.payload);
+        partial.charge.merge(charge);
+        partial.skipped += data.skip;
+        if data.more {
+            self.sweep_soon();
+            return None;
+        }
+        let mut partial = channel.recv.partial.take()?;
+        let bytes = core::mem::take(&mut partial.bytes).freeze();
+        Some((Data::Assembled(bytes), partial.charge.take()))
+    }
+
+    /// `bytes` more of the channel are held: beyond its reserve they count against the
+    /// connection's window, up to it they do not.
+    #[inline]
+    fn hold(&mut self, index: u32, bytes: u64) {
+        let reserve = u64::from(self.settings.reserve_bytes);
+        let held = self.slots.at(index).map_or(0, |c| c.recv.held);
+        let before = held.saturating_sub(bytes).saturating_sub(reserve);
+        let counted = held.saturating_sub(reserve) - before;
+        self.consume(bytes - counted);
+        if self.low_since.is_none() && self.is_low() {
+            self.low_since = Some(self.now);
+            self.sweep_soon();
+        }
+    }
+
+    /// Data on a channel that we no longer read: given back at once.
+    fn unwanted<'r>(&mut self, index: u32, charge: Charge, fin: bool) -> Handled<'r> {
+        self.recv.consume(u64::from(charge.bytes));
+        self.credit_due |= self.recv.is_due();
+        if let Some(channel) = self.slots.at_mut(index) {
+            channel.recv.credit.consume(u64::from(charge.units));
+        }
+        if fin {
+            return Ok(self.finished(index));
+        }
+        Ok(None)
+    }
+
+    /// Data under an alias that stands for no channel.
+    #[cold]
+    fn stray<'r>(&mut self, alias: u32, bytes: u64) -> Handled<'r> {
+        if self.peer.is_none() {
+            return Err(Violation::BeforeHello);
+        }
+        match self.peer_aliases.at(alias) {
+            PeerAlias::Closed => Err(Violation::DataAfterEnd(alias)),
+            PeerAlias::Rejected => {
+                if self.recv.charge(bytes).is_err() {
+                    return Err(Violation::ConnectionCredit);
+                }
+                self.recv.consume(bytes);
+                self.credit_due |= self.recv.is_due();
+                Ok(None)
+            }
+            _ => Err(Violation::UnknownAlias(alias)),
+        }
+    }
+
+    fn handle_run<'r>(&mut self, run: wire::Run<'r>) -> Handled<'r> {
+        let alias = run.alias;
+        let overhead = u64::from(self.settings.frame_overhead_bytes);
+        let bytes = run.bytes.len() as u64 + overhead;
+        let PeerAlias::Live(index) = self.peer_aliases.at(alias) else {
+            return self.stray(alias, bytes);
+        };
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Err(Violation::UnknownAlias(alias));
+        };
+        let unit = channel.unit;
+        let recv = &mut channel.recv;
+        match recv.state {
+            RecvState::Receiving | RecvState::Stopping(_) => {}
+            RecvState::None => return Err(Violation::WrongDirection(alias)),
+            RecvState::Finished | RecvState::Aborted => return Err(Violation::DataAfterEnd(alias)),
+        }
+        if recv.partial.is_some() {
+            return Err(Violation::InsideMessage(alias));
+        }
+        if run.elem > recv.message_max {
+            return Err(Violation::MessageTooLarge);
+        }
+        let seq = recv.next_seq.saturating_add(run.skip);
+        let next_seq = seq.saturating_add(u64::from(run.count));
+        if next_seq >= VARINT_MAX {
+            return Err(Violation::BadCounter);
+        }
+        let units = match unit {
+            Unit::Bytes => bytes,
+            Unit::Messages => u64::from(run.count),
+        };
+        if recv.credit.charge(units).is_err() {
+            return Err(Violation::ChannelCredit(alias));
+        }
+        if self.recv.charge(bytes).is_err() {
+            return Err(Violation::ConnectionCredit);
+        }
+        channel.used = true;
+        recv.next_seq = next_seq;
+        recv.skipped_total += run.skip;
+        recv.messages += u64::from(run.count);
+        recv.bytes += run.bytes.len() as u64;
+        self.totals.messages_in += u64::from(run.count);
+        self.totals.bytes_in += run.bytes.len() as u64;
+        self.totals.skipped_in += run.skip;
+        let charge = Charge {
+            bytes: bytes as u32,
+            units: units as u32,
+        };
+        if recv.state != RecvState::Receiving {
+            return self.unwanted(index, charge, false);
+        }
+        recv.held += bytes;
+        recv.held_max = recv.held_max.max(recv.held);
+        let channel = channel.id;
+        self.hold(index, bytes);
+        Ok(Some(Event::Run(Run {
+            channel,
+            elem: run.elem as usize,
+            bytes: run.bytes,
+            seq,
+            skipped: run.skip,
+            charge,
+        })))
+    }
+
+    /// The peer's half has ended with FIN.
+    fn finished<'r>(&mut self, index: u32) -> Option<Event<'r>> {
+        let channel = self.slots.at_mut(index)?;
+        let told = channel.attached && channel.recv.state == RecvState::Receiving;
+        channel.recv.state = RecvState::Finished;
+        channel.pending.take(Pending::STOP);
+        channel.pending.take(Pending::CREDIT);
+        let id = channel.id;
+        self.settle(index);
+        told.then_some(Event::Finished { channel: id })
+    }
+
+    fn handle_credit<'r>(&mut self, credit: wire::Credit) -> Handled<'r> {
+        let Some(alias) = credit.alias else {
+            if credit.blocked {
+                self.credit_due |= self.recv.owed() > 0;
+            } else if self.send.raise(credit.limit) {
+                self.blocked_since = None;
+                self.blocked_told = false;
+            }
+            return Ok(None);
+        };
+        let index = match self.peer_aliases.at(alias) {
+            PeerAlias::Live(index) => index,
+            PeerAlias::Never => return Err(Violation::UnknownAlias(alias)),
+            PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
+        };
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Ok(None);
+        };
+        let id = channel.id;
+        if credit.blocked {
+            let recv = &mut channel.recv;
+            recv.blocked_told += 1;
+            // It may never have seen what it was told: told again, with what is owed.
+            if recv.state == RecvState::Receiving
+                && (recv.credit.limit() > credit.limit || recv.credit.owed() > 0)
+            {
+                channel.pending.set(Pending::CREDIT);
+                self.mark(index);
+            }
+            return Ok(None);
+        }
+        if channel.send.credit.raise(credit.limit) {
+            self.unblock(index);
+            self.make_ready(index);
+        }
+        let acked = credit.ack.map(|seq| Event::Acked { channel: id, seq });
+        Ok(acked)
+    }
+
+    /// The channel's credit has grown.
+    pub(super) fn unblock(&mut self, index: u32) {
+        if let Some(channel) = self.slots.at_mut(index) {
+            channel.send.blocked_since = None;
+            channel.send.blocked_told = false;
+            channel.pending.take(Pending::BLOCKED);
+        }
+    }
+
+    fn handle_reset<'r>(&mut self, reset: wire::Reset) -> Handled<'r> {
+        let index = match self.peer_aliases.at(reset.alias) {
+            PeerAlias::Live(index) => index,
+            PeerAlias::Never => return Err(Violation::UnknownAlias(reset.alias)),
+            PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
+        };
+        let code = Code(reset.code);
+        let (mut aborted, mut stopped) = (None, None);
+        if reset.abort {
+            aborted = self.aborted(index, code);
+        }
+        if reset.stop {
+            stopped = self.stopped(index, code);
+        }
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Ok(None);
+        };
+        if Self::is_waste(channel) {
+            channel.wasted = true;
+            if !self
+                .wasted_opens
+                .take(self.now, WASTE_INTERVAL, WASTE_BURST)
+            {
+                return Err(Violation::WastedOpens);
+            }
+        }
+        self.dead_offer(index, code);
+        self.settle(index);
+        // One event for both: the end of the peer's data says more.
+        Ok(aborted.or(stopped))
+    }
+
+    /// The peer opened it, used it for nothing, and takes both halves back.
+    fn is_waste(channel: &Channel) -> bool {
+        let over = channel.recv.state.is_terminal()
+            && !matches!(
+                channel.send.state,
+                SendState::Sending | SendState::Finishing
+            );
+        !channel.ours && !channel.used && !channel.wasted && over
+    }
+
+    /// A channel that was taken back before it was answered is rejected: an answer is owed.
+    fn dead_offer(&mut self, index: u32, code: Code) {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return;
+        };
+        let over = channel.recv.state.is_terminal()
+            && !matches!(
+                channel.send.state,
+                SendState::Sending | SendState::Finishing
+            );
+        if matches!(channel.stage, Stage::Offered) && over {
+            channel.stage = Stage::Rejecting(code);
+            channel.send.state = SendState::Aborted;
+            channel.pending.clear();
+            channel.pending.set(Pending::OPENING);
+            self.mark(index);
+        }
+    }
+
+    fn aborted<'r>(&mut self, index: u32, code: Code) -> Option<Event<'r>> {
+        let channel = self.slots.at_mut(index)?;
+        if channel.recv.state.is_terminal() {
+            return None;
+        }
+        let told = channel.attached && channel.recv.state == RecvState::Receiving;
+        channel.recv.state = RecvState::Aborted;
+        channel.pending.take(Pending::STOP);
+        channel.pending.take(Pending::CREDIT);
+        let (id, partial) = (channel.id, channel.recv.partial.take());
+        if let Some(mut partial) = partial {
+            self.release(id, partial.charge.take());
+        }
+        told.then_some(Event::Aborted { channel: id, code })
+    }
+
+    fn stopped<'r>(&mut self, index: u32, code: Code) -> Option<Event<'r>> {
+        let channel = self.slots.at_mut(index)?;
+        if !matches!(
+            channel.send.state,
+            SendState::Sending | SendState::Finishing
+        ) {
+            return None;
+        }
+        channel.send.stopped = Some(code);
+        let (id, told) = (channel.id, channel.attached);
+        self.abort_half(index, code);
+        told.then_some(Event::Stopped { channel: id, code })
+    }
+
+    fn handle_seq<'r>(&mut self, alias: u32, epoch: u64, next_seq: u64) -> Handled<'r> {
+        let PeerAlias::Live(index) = self.peer_aliases.at(alias) else {
+            return self.stray(alias, 0);
+        };
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Ok(None);
+        };
+        match channel.recv.state {
+            RecvState::Receiving => {}
+            RecvState::Stopping(_) => return Ok(None),
+            RecvState::None => return Err(Violation::WrongDirection(alias)),
+            RecvState::Finished | RecvState::Aborted => return Err(Violation::DataAfterEnd(alias)),
+        }
+        if channel.recv.partial.is_some() {
+            return Err(Violation::InsideMessage(alias));
+        }
+        if next_seq >= VARINT_MAX {
+            return Err(Violation::BadCounter);
+        }
+        channel.recv.epoch = epoch;
+        channel.recv.next_seq = next_seq;
+        Ok(Some(Event::Rebased {
+            channel: channel.id,
+            epoch,
+            next_seq,
+        }))
+    }
+
+    fn handle_goaway<'r>(&mut self, goaway: &wire::GoAway<'r>) -> Option<Event<'r>> {
+        let code = Code(goaway.code);
+        let graceful = code == Code::NO_ERROR || code >= Code::APPLICATION;
+        if !graceful {
+            let failure = Failure::Peer(code);
+            self.finish(failure);
+            return Some(Event::Failed(failure));
+        }
+        // What the peer has not seen, it will not.
+        for index in 0..self.slots.end() {
+            let Some(channel) = self.slots.at_mut(index) else {
+                continue;
+            };
+            if let Stage::Asked(number) = channel.stage
+                && number > goaway.opens_seen
+            {
+                let (id, attached) = (channel.id, channel.attached);
+                self.reject_own(index);
+                if attached {
+                    self.events.push_back(Event::Rejected {
+                        channel: id,
+                        code: Code::REFUSED,
+                        unprocessed: true,
+                    });
+                }
+            }
+        }
+        self.refuse_waiting(Code::REFUSED);
+        if self.phase == Phase::Open {
+            self.phase = Phase::Draining;
+            self.drained_by = Some(Failure::Peer(code));
+        }
+        self.end_drain();
+        Some(Event::Draining {
+            code,
+            reason: goaway.reason,
+        })
+    }
+}

@@ -1,0 +1,621 @@
+//! The connection: all channels, and the commands of the application.
+
+mod commands;
+mod frames;
+mod opening;
+mod timers;
+mod transmit;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::channel::{ChannelId, Pending, RecvState, SendState, Stage};
+use super::config::Settings;
+use super::credit::{Charge, RecvCredit, SendCredit};
+use super::error::{Code, Failure, Violation};
+use super::event::Event;
+use super::schedule::Schedule;
+use super::slots::{OwnAliases, PeerAlias, PeerAliases, Slots};
+use super::wire::{self, Frames, Hello};
+use crate::time::Timestamp;
+
+pub use commands::Claim;
+
+/// Records of the peer's, being read.
+#[derive(Debug)]
+pub struct Incoming<'r> {
+    frames: Frames<'r>,
+    /// What follows the event that was given last.
+    next: Option<Event<'r>>,
+}
+
+/// A record to send, as one message.
+#[derive(Debug)]
+pub enum Record<'a> {
+    /// To be copied before the connection is used again.
+    Inline(&'a [u8]),
+    /// One large message, shared with its other receivers.
+    Shared(Bytes),
+}
+
+impl Record<'_> {
+    /// The bytes of the record.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Inline(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// Where the connection stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Open,
+    /// GOAWAY was sent or received: no new channels.
+    Draining,
+    /// The GOAWAY that tells why waits to be encoded.
+    Failing(Failure),
+    /// Nothing is sent or taken any more.
+    Over(Failure),
+}
+
+/// GOAWAY, while it waits to be encoded.
+#[derive(Clone, Copy, Debug)]
+struct Goodbye {
+    code: Code,
+    reason: &'static str,
+}
+
+/// A measured round trip.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Ping {
+    /// The value of the last PING; the next one is another.
+    value: u64,
+    /// A PING is to be sent.
+    due: bool,
+    /// When the PING that is not answered yet was encoded.
+    sent: Option<Timestamp>,
+    /// When the next one is due.
+    next_at: Timestamp,
+    pub(super) last: Option<Duration>,
+    pub(super) least: Option<Duration>,
+}
+
+/// Tokens that come back with time: one every `interval`, at most `burst`.
+#[derive(Clone, Copy, Default, Debug)]
+struct Bucket {
+    /// When all tokens are back.
+    full_at: Timestamp,
+}
+
+impl Bucket {
+    /// `false` if there is none left.
+    fn take(&mut self, now: Timestamp, interval: Duration, burst: u32) -> bool {
+        let full_at = self.full_at.max(now).after(interval);
+        if full_at > now.after(interval.saturating_mul(burst)) {
+            return false;
+        }
+        self.full_at = full_at;
+        true
+    }
+}
+
+/// Totals, for people.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Totals {
+    pub(super) records_in: u64,
+    pub(super) records_out: u64,
+    pub(super) messages_in: u64,
+    pub(super) messages_out: u64,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) skipped_in: u64,
+    pub(super) skipped_out: u64,
+    pub(super) evicted: u64,
+    pub(super) blocked: u64,
+}
+
+/// One end of a connection that carries channels: `tickwire.mux.v1` without a socket and
+/// without a clock. Both ends are alike.
+///
+/// Whoever drives it gives it records and the time, and does what it asks:
+///
+/// 1. A record came: [`receive`](Self::receive) it, and take its [`Event`]s with
+///    [`next`](Self::next); in between, send, accept, release.
+/// 2. [`release`](Self::release) what the application has consumed: nothing else gives the
+///    peer credit.
+/// 3. While the layer below has room: send what [`poll_record`](Self::poll_record) gives.
+///    Else tell [`hold_back`](Self::hold_back), so that messages wait where they can still be
+///    conflated and overtaken.
+/// 4. [`poll_writable`](Self::poll_writable): channels whose refused send may now succeed.
+/// 5. At [`poll_timeout`](Self::poll_timeout), call [`handle_timeout`](Self::handle_timeout),
+///    then [`poll_event`](Self::poll_event), and go on with 3.
+/// 6. When [`closing`](Self::closing) gives a code, close the layer below with it.
+///
+/// ```
+/// use tickwire::Timestamp;
+/// use tickwire::channels::{AcceptOptions, Connection, Event, OpenOptions, Settings};
+///
+/// let now = Timestamp(0);
+/// let new = || Connection::new(Settings::default(), now);
+/// let (mut client, mut server) = (new(), new());
+/// let channel = client.open(OpenOptions::new("trades"))?;
+///
+/// let mut heard = Vec::new();
+/// for _ in 0..3 {
+///     // Refused until the server's HELLO has come; then it need not wait for the answer.
+///     let _ = client.send(channel, b"tick");
+///     while let Some(record) = client.poll_record(now) {
+///         let mut incoming = server.receive(record.as_slice(), now);
+///         while let Some(event) = server.next(&mut incoming) {
+///             match event {
+///                 Event::Open(opening) => server.accept(opening.channel, AcceptOptions::new())?,
+///                 Event::Message(message) => {
+///                     heard.push(message.data.to_vec());
+///                     server.release(message.channel, message.charge);
+///                 }
+///                 _ => {}
+///             }
+///         }
+///     }
+///     while let Some(record) = server.poll_record(now) {
+///         let mut incoming = client.receive(record.as_slice(), now);
+///         while let Some(_event) = client.next(&mut incoming) {}
+///     }
+/// }
+/// assert_eq!(heard, [b"tick", b"tick"]);
+/// # Ok::<(), tickwire::channels::OpenError>(())
+/// ```
+pub struct Connection {
+    pub(super) settings: Settings,
+    now: Timestamp,
+    phase: Phase,
+    /// The peer's HELLO.
+    pub(super) peer: Option<Hello>,
+    hello_sent: bool,
+    /// Messages may go straight into the open record: nothing waits before them.
+    direct: bool,
+    /// The layer below takes no more for now.
+    held_back: bool,
+
+    pub(super) slots: Slots,
+    peer_aliases: PeerAliases,
+    own_aliases: OwnAliases,
+
+    /// The record that is being filled.
+    record: Vec<u8>,
+    /// Where the last frame of it begins, if it is DATA with a length.
+    last_data: Option<(usize, u8)>,
+    /// The record given out last.
+    out: Vec<u8>,
+    schedule: Schedule,
+    /// Channels whose next message waits for the connection's credit, longest first.
+    starved: VecDeque<u32>,
+    /// Channels with control frames to send.
+    control: VecDeque<u32>,
+    /// Channels of ours that the peer's limits keep waiting.
+    waiting_opens: VecDeque<u32>,
+    /// Aliases of channels that we had no place for.
+    rejects: VecDeque<u32>,
+    goodbye: Option<Goodbye>,
+    /// Why it drains, if that is so.
+    drained_by: Option<Failure>,
+    pong: Option<u64>,
+    ping: Ping,
+
+    /// What we may send on all channels together.
+    pub(super) send: SendCredit,
+    /// Charge of what is left of begun messages, on all channels.
+    begun: u64,
+    /// What the peer may send on all channels together.
+    pub(super) recv: RecvCredit,
+    credit_due: bool,
+    blocked_due: bool,
+    blocked_since: Option<Timestamp>,
+    blocked_told: bool,
+    /// Since when less than a quarter of the connection's window is free.
+    low_since: Option<Timestamp>,
+
+    /// Bytes that wait in all queues.
+    pub(super) queued: usize,
+    /// Channels whose send was refused because of all queues together.
+    room_waiters: VecDeque<ChannelId>,
+    writable: VecDeque<ChannelId>,
+    events: VecDeque<Event<'static>>,
+
+    /// Channels of the peer's, and of ours, that are not closed; those not answered.
+    peer_open: u32,
+    peer_unanswered: u32,
+    own_open: u32,
+    own_unanswered: u32,
+    opens_seen: u64,
+    opens_sent: u64,
+    wasted_opens: Bucket,
+    pings: Bucket,
+
+    last_received: Timestamp,
+    sweep_at: Option<Timestamp>,
+    drain_at: Option<Timestamp>,
+    totals: Totals,
+}
+
+/// PINGs of the peer's: one a second, ten at once.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+const PING_BURST: u32 = 10;
+/// Channels that the peer opens and resets unused: ten a second, a hundred at once.
+const WASTE_INTERVAL: Duration = Duration::from_millis(100);
+const WASTE_BURST: u32 = 100;
+/// How often channels are looked through for what takes too long, while anything might.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+/// For how long a sender waits for credit before it says so.
+const BLOCKED_AFTER: Duration = Duration::from_millis(500);
+/// Messages that may be sent on a channel that counts messages before it is accepted.
+pub(super) const MESSAGES_BEFORE_ACCEPT: u64 = 8;
+
+impl Connection {
+    /// An end of a connection on which nothing was sent yet.
+    #[must_use]
+    pub fn new(settings: Settings, now: Timestamp) -> Self {
+        Self {
+            now,
+            phase: Phase::Open,
+            peer: None,
+            hello_sent: false,
+            direct: false,
+            held_back: false,
+            slots: Slots::default(),
+            peer_aliases: PeerAliases::default(),
+            own_aliases: OwnAliases::new(settings.shared_aliases),
+            record: Vec::new(),
+            last_data: None,
+            out: Vec::new(),
+            schedule: Schedule::default(),
+            starved: VecDeque::new(),
+            control: VecDeque::new(),
+            waiting_opens: VecDeque::new(),
+            rejects: VecDeque::new(),
+            goodbye: None,
+            drained_by: None,
+            pong: None,
+            ping: Ping::default(),
+            send: SendCredit::new(0),
+            begun: 0,
+            recv: RecvCredit::new(u64::from(settings.connection_window_bytes)),
+            credit_due: false,
+            blocked_due: false,
+            blocked_since: None,
+            blocked_told: false,
+            low_since: None,
+            queued: 0,
+            room_waiters: VecDeque::new(),
+            writable: VecDeque::new(),
+            events: VecDeque::new(),
+            peer_open: 0,
+            peer_unanswered: 0,
+            own_open: 0,
+            own_unanswered: 0,
+            opens_seen: 0,
+            opens_sent: 0,
+            wasted_opens: Bucket::default(),
+            pings: Bucket::default(),
+            last_received: now,
+            sweep_at: None,
+            drain_at: None,
+            totals: Totals::default(),
+            settings,
+        }
+    }
+
+    /// A record came. Its events are taken with [`Self::next`].
+    pub fn receive<'r>(&mut self, record: &'r [u8], now: Timestamp) -> Incoming<'r> {
+        self.now = self.now.max(now);
+        self.last_received = self.now;
+        self.totals.records_in += 1;
+        let mut incoming = Incoming {
+            frames: Frames::new(record),
+            next: None,
+        };
+        if record.len() > self.settings.record_bytes_max as usize {
+            incoming.next = self.violated(Violation::RecordTooLarge);
+            incoming.frames = Frames::new(&[]);
+        } else if !self.is_alive() {
+            incoming.frames = Frames::new(&[]);
+        }
+        incoming
+    }
+
+    /// Something came that is not a record: text. That ends the connection.
+    pub fn receive_foreign(&mut self) -> Option<Event<'static>> {
+        self.violated(Violation::NotBinary)
+    }
+
+    /// The next event of a record; `None` when there is no more in it.
+    #[inline]
+    pub fn next<'r>(&mut self, incoming: &mut Incoming<'r>) -> Option<Event<'r>> {
+        if let Some(event) = incoming.next.take() {
+            return Some(event);
+        }
+        loop {
+            let event = match incoming.frames.next()? {
+                Ok(frame) => self.handle(frame, &mut incoming.next),
+                Err(error) => Err(Violation::Wire(error)),
+            };
+            match event {
+                Ok(Some(event)) => return Some(event),
+                Ok(None) => {}
+                Err(violation) => {
+                    incoming.frames = Frames::new(&[]);
+                    incoming.next = None;
+                    return self.violated(violation);
+                }
+            }
+        }
+    }
+
+    /// Gives back the credit of what the application has consumed.
+    #[inline]
+    pub fn release(&mut self, id: ChannelId, charge: Charge) {
+        let Some(channel) = self.slots.by_id_mut(id).filter(|c| c.attached) else {
+            return; // letting go of the channel has given it back
+        };
+        let recv = &mut channel.recv;
+        recv.credit.consume(u64::from(charge.units));
+        let before = recv.held;
+        recv.held = before.saturating_sub(u64::from(charge.bytes));
+        let reserve = u64::from(self.settings.reserve_bytes);
+        let given = before.saturating_sub(reserve) - recv.held.saturating_sub(reserve);
+        let settings = &self.settings;
+        if recv.state == RecvState::Receiving {
+            if settings.auto_tune
+                && !channel.conflate
+                && channel.unit == super::open::Unit::Bytes
+                && let Some(rtt) = self.ping.least
+            {
+                recv.credit
+                    .tune(self.now, rtt, settings.channel_window_bytes_max.into());
+            }
+            if recv.credit.is_due() && !channel.pending.has(Pending::CREDIT) {
+                channel.pending.set(Pending::CREDIT);
+                self.mark(id.index);
+            }
+        }
+        self.consume(given);
+    }
+
+    /// Counts bytes as consumed on the connection.
+    #[inline]
+    fn consume(&mut self, bytes: u64) {
+        if bytes == 0 {
+            return;
+        }
+        self.recv.consume(bytes);
+        if self.settings.auto_tune
+            && let Some(rtt) = self.ping.least
+        {
+            let max = self.settings.connection_window_bytes_max.into();
+            self.recv.tune(self.now, rtt, max);
+        }
+        if self.low_since.is_some() && !self.is_low() {
+            self.low_since = None;
+        }
+        self.credit_due |= self.recv.is_due();
+    }
+
+    /// Less than a quarter of the connection's window is free.
+    fn is_low(&self) -> bool {
+        self.recv.backlog() > self.recv.window() / 4 * 3
+    }
+
+    pub(super) fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    pub(super) fn pings(&self) -> &Ping {
+        &self.ping
+    }
+
+    pub(super) fn stalled_since(&self) -> Option<Timestamp> {
+        self.blocked_since
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Channels whose send was refused, and may now succeed. Each is told once.
+    pub fn poll_writable(&mut self) -> Option<ChannelId> {
+        self.writable.pop_front()
+    }
+
+    /// What happened without a record.
+    pub fn poll_event(&mut self) -> Option<Event<'static>> {
+        self.events.pop_front()
+    }
+
+    /// Bytes of the largest record that [`Self::poll_record`] may give.
+    #[must_use]
+    pub fn record_max(&self) -> usize {
+        match &self.peer {
+            Some(peer) => usize::try_from(peer.record_bytes_max).unwrap_or(usize::MAX),
+            None => wire::HELLO_FRAME_BYTES_MAX + wire::GOAWAY_BYTES_MAX,
+        }
+    }
+
+    /// The layer below takes no record for now: messages wait in their channels' queues, where
+    /// they can be conflated and overtaken, until [`Self::poll_record`] is called.
+    pub fn hold_back(&mut self) {
+        self.held_back = true;
+        self.direct = false;
+    }
+
+    /// The code to close the layer below with, once nothing more is to be sent.
+    #[must_use]
+    pub fn closing(&self) -> Option<Code> {
+        match self.phase {
+            Phase::Over(failure) => Some(failure.code()),
+            _ => None,
+        }
+    }
+
+    /// How it ended, or is about to; [`Failure::Local`] or [`Failure::Peer`] with
+    /// [`Code::NO_ERROR`] when all went well.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        match self.phase {
+            Phase::Failing(failure) | Phase::Over(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Whether channels can still be used.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Draining)
+    }
+
+    /// Whether new channels can be opened.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// The layer below is gone. `Some` once, if the channels do not know of their end yet.
+    pub fn handle_lost(&mut self) -> Option<Event<'static>> {
+        let told = self.failure().is_some();
+        if !matches!(self.phase, Phase::Over(_)) {
+            let failure = self.failure().unwrap_or(Failure::Lost);
+            self.finish(failure);
+        }
+        (!told).then_some(Event::Failed(Failure::Lost))
+    }
+
+    /// Ends the connection at once: GOAWAY with the code, then nothing.
+    pub fn abort(&mut self, code: Code) -> Option<Event<'static>> {
+        self.fail(Failure::Local(code), "")
+    }
+
+    fn violated<'r>(&mut self, violation: Violation) -> Option<Event<'r>> {
+        self.fail(Failure::Violation(violation), violation.rule())
+    }
+
+    fn fail<'r>(&mut self, failure: Failure, reason: &'static str) -> Option<Event<'r>> {
+        if !self.is_alive() {
+            return None;
+        }
+        self.goodbye = Some(Goodbye {
+            code: failure.code(),
+            reason,
+        });
+        self.phase = Phase::Failing(failure);
+        self.direct = false;
+        Some(Event::Failed(failure))
+    }
+
+    /// Nothing more is sent or taken; what the queues hold is of no use any more.
+    fn finish(&mut self, failure: Failure) {
+        self.phase = Phase::Over(failure);
+        self.direct = false;
+        self.goodbye = None;
+        self.record.clear();
+        self.last_data = None;
+        self.schedule = Schedule::default();
+        self.control.clear();
+        self.starved.clear();
+        for index in 0..self.slots.end() {
+            if let Some(channel) = self.slots.at_mut(index) {
+                channel.send.queue = None;
+                channel.recv.partial = None;
+            }
+        }
+        self.queued = 0;
+        self.sweep_at = None;
+        self.drain_at = None;
+    }
+
+    /// The channel at `index` has control frames to send.
+    fn mark(&mut self, index: u32) {
+        if let Some(channel) = self.slots.at_mut(index)
+            && !channel.in_control
+            && !channel.pending.is_empty()
+        {
+            channel.in_control = true;
+            self.control.push_back(index);
+        }
+    }
+
+    /// Puts a channel that has something to send, and may, where its turn comes.
+    fn make_ready(&mut self, index: u32) {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return;
+        };
+        let send = &mut channel.send;
+        let sends = match send.state {
+            SendState::Sending => !send.is_idle(),
+            SendState::Finishing => true,
+            _ => false,
+        };
+        if sends && channel.own_alias.is_some() && !send.in_schedule && !send.starved {
+            send.in_schedule = true;
+            let priority = channel.priority;
+            self.schedule.push(priority, index);
+            self.direct = false;
+        }
+    }
+
+    fn sweep_soon(&mut self) {
+        self.sweep_at.get_or_insert(self.now.after(SWEEP_INTERVAL));
+    }
+
+    /// After either half has moved: frees what a closed channel need not keep.
+    fn settle(&mut self, index: u32) {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return;
+        };
+        if !channel.is_closed() {
+            return;
+        }
+        channel.pending.clear();
+        let rejected = matches!(channel.stage, Stage::Rejected);
+        if let Some(alias) = channel.peer_alias.take() {
+            let to = if rejected {
+                PeerAlias::Rejected
+            } else {
+                PeerAlias::Closed
+            };
+            self.peer_aliases.set(alias, to);
+        }
+        if !channel.is_answered() {
+            return; // its alias belongs to it until the peer has answered
+        }
+        if let Some(alias) = channel.own_alias.take() {
+            self.own_aliases.give_back(alias);
+        }
+        if core::mem::take(&mut channel.counted) {
+            if channel.ours {
+                self.own_open -= 1;
+            } else {
+                self.peer_open -= 1;
+            }
+        }
+        if !channel.attached {
+            self.slots.remove(index);
+        }
+        self.admit_waiting();
+        self.end_drain();
+    }
+
+    /// A drained connection without channels is over when its last record is out.
+    fn end_drain(&mut self) {
+        let done = self.own_open == 0 && self.peer_open == 0 && self.waiting_opens.is_empty();
+        if self.phase == Phase::Draining && done {
+            let failure = self.drained_by.unwrap_or(Failure::Local(Code::NO_ERROR));
+            self.phase = Phase::Failing(failure);
+            self.events.push_back(Event::Failed(failure));
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Credit as types: cumulative limits that never go back and never overflow.
+//!
+//! ```text
+//! sender     charged <= limit                    may send: limit - charged
+//! receiver   consumed <= charged <= limit        limit - consumed <= window, equal after a return
+//! ```
+//!
+//! Both count from the beginning of the channel (or connection), so that a limit may be told
+//! twice, late, or merged with a later one without harm (rules R9, R21; invariants I2, I14).
+
+use core::time::Duration;
+
+use super::wire::VARINT_MAX;
+use crate::time::Timestamp;
+
+/// The peer used more credit than it was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Overrun;
+
+/// What the peer lets us send.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct SendCredit {
+    limit: u64,
+    charged: u64,
+}
+
+impl SendCredit {
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, charged: 0 }
+    }
+
+    #[inline]
+    pub(super) fn available(&self) -> u64 {
+        self.limit.saturating_sub(self.charged)
+    }
+
+    /// Takes `n`; nothing if there is not so much.
+    #[inline]
+    pub(super) fn spend(&mut self, n: u64) -> Result<(), Overrun> {
+        if n > self.available() {
+            return Err(Overrun);
+        }
+        self.charged = self.charged.saturating_add(n);
+        Ok(())
+    }
+
+    /// What was taken was not used after all.
+    pub(super) fn refund(&mut self, n: u64) {
+        self.charged = self.charged.saturating_sub(n);
+    }
+
+    /// The peer has told a limit. `true` if that is news.
+    pub(super) fn raise(&mut self, limit: u64) -> bool {
+        let news = limit > self.limit;
+        self.limit = self.limit.max(limit);
+        news
+    }
+
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    #[cfg(test)]
+    pub(super) fn charged(&self) -> u64 {
+        self.charged
+    }
+}
+
+/// What we let the peer send.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct RecvCredit {
+    /// The last limit told.
+    limit: u64,
+    charged: u64,
+    consumed: u64,
+    window: u64,
+    /// When the measure of [`Self::tune`] began, and what was consumed then.
+    mark: (Timestamp, u64),
+}
+
+impl RecvCredit {
+    /// The window is told to the peer when this is made.
+    pub(super) fn new(window: u64) -> Self {
+        Self {
+            limit: window,
+            window,
+            ..Self::default()
+        }
+    }
+
+    /// Another window, before the peer knows of it.
+    pub(super) fn reopen(&mut self, window: u64) {
+        self.window = window;
+    }
+
+    /// The peer sent what costs `n`.
+    #[inline]
+    pub(super) fn charge(&mut self, n: u64) -> Result<(), Overrun> {
+        let charged = self.charged.saturating_add(n);
+        if charged > self.limit {
+            return Err(Overrun);
+        }
+        self.charged = charged;
+        Ok(())
+    }
+
+    /// The application is done with what cost `n`.
+    #[inline]
+    pub(super) fn consume(&mut self, n: u64) {
+        debug_assert!(n <= self.charged - self.consumed, "consumed twice");
+        self.consumed = self.consumed.saturating_add(n).min(self.charged);
+    }
+
+    /// Received and not consumed.
+    #[inline]
+    pub(super) fn backlog(&self) -> u64 {
+        self.charged - self.consumed
+    }
+
+    /// Whether the peer is to be told a new limit now: half (a quarter, of a small window) of
+    /// it is owed. What it lacks until then is less than a message (rule R20).
+    #[inline]
+    pub(super) fn is_due(&self) -> bool {
+        self.owed() >= threshold(self.window)
+    }
+
+    /// By how much a limit told now would be news.
+    pub(super) fn owed(&self) -> u64 {
+        self.next_limit().saturating_sub(self.limit)
+    }
+
+    fn next_limit(&self) -> u64 {
+        self.consumed.saturating_add(self.window).min(VARINT_MAX)
+    }
+
+    /// The limit to tell; it counts as told.
+    pub(super) fn announce(&mut self) -> u64 {
+        // A window that was narrowed is reached by consumption: limits never go back.
+        self.limit = self.limit.max(self.next_limit());
+        self.limit
+    }
+
+    /// Widens the window, up to `max`, if half of it was consumed within two round trips: then
+    /// it is the window that holds the sender back.
+    pub(super) fn tune(&mut self, now: Timestamp, rtt: Duration, max: u64) -> bool {
+        let (at, before) = self.mark;
+        if now > at.after(rtt.saturating_mul(2)) {
+            self.mark = (now, self.consumed);
+            return false;
+        }
+        if self.consumed - before < self.window / 2 || self.window >= max {
+            return false;
+        }
+        self.window = self.window.saturating_mul(2).min(max);
+        self.mark = (now, self.consumed);
+        true
+    }
+
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    pub(super) fn charged(&self) -> u64 {
+        self.charged
+    }
+
+    pub(super) fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    pub(super) fn window(&self) -> u64 {
+        self.window
+    }
+}
+
+/// Window from which the threshold is a half of it.
+const WIDE_WINDOW: u64 = 64 << 10;
+
+/// What must be owed before a new limit is told: batches, so that credit costs little.
+pub(super) fn threshold(window: u64) -> u64 {
+    let part = if window >= WIDE_WINDOW { 2 } else { 4 };
+    (window / part).max(1)
+}
+
+/// Payload of the smallest fragment but for a message's last: records and windows are not
+/// dribbled away in slivers, of which each costs `overhead`.
+pub(super) fn fragment_min(window: u64, record: u64) -> u64 {
+    (record / 4).min(window / 4).max(1)
+}
+
+/// What a message costs at most, however it is cut.
+pub(super) fn message_charge(len: u64, overhead: u64, fragment: u64) -> u64 {
+    let fragments = len.div_ceil(fragment.max(1)).saturating_add(1);
+    len.saturating_add(overhead.saturating_mul(fragments))
+}
+
+/// Bytes of the largest message that can never hang (rule R20): with all but a threshold's
+/// worth of either window returned, it fits. `None` if not even one byte does.
+pub(super) fn message_max(window: u32, connection: u32, overhead: u32, record: u32) -> Option<u32> {
+    let (window, connection) = (u64::from(window), u64::from(connection));
+    let room = |w: u64| w - threshold(w) + 1;
+    let room = room(window).min(room(connection));
+    let fragment = fragment_min(window, u64::from(record));
+    let fits = |len: u64| message_charge(len, u64::from(overhead), fragment) <= room;
+    let (mut low, mut high) = (0, room);
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        if fits(middle) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    u32::try_from(low).ok().filter(|&max| max > 0)
+}
+
+/// Credit that a received message holds until it is given back with
+/// [`Connection::release`](super::Connection::release).
+#[derive(PartialEq, Eq, Default, Debug)]
+#[must_use = "credit that is not released is missing to the peer until the channel ends"]
+pub struct Charge {
+    /// Of the connection.
+    pub(super) bytes: u32,
+    /// Of the channel: bytes, or messages.
+    pub(super) units: u32,
+}
+
+impl Charge {
+    /// Adds another message's of the same channel: one release for many.
+    pub fn merge(&mut self, other: Charge) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.units = self.units.saturating_add(other.units);
+    }
+
+    /// Bytes of the connection's window that are held.
+    #[must_use]
+    pub fn bytes(&self) -> u32 {
+        self.bytes
+    }
+
+    /// What is held, given to somebody else; nothing is left.
+    pub fn take(&mut self) -> Charge {
+        core::mem::take(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The limit slides for ever (rule R21), from counters near every power of two.
+    #[test]
+    fn a_window_slides_for_ever() {
+        for bits in [0, 8, 16, 31, 32, 33, 48, 61] {
+            let start = 1_u64 << bits;
+            for start in [start - 1, start] {
+                let mut recv = RecvCredit::new(1000);
+                recv.charged = start;
+                recv.consumed = start;
+                recv.limit = start + 1000;
+                let mut send = SendCredit {
+                    limit: start + 1000,
+                    charged: start,
+                };
+                for _ in 0..10_000 {
+                    send.spend(700).expect("credit");
+                    recv.charge(700).expect("credit");
+                    assert_eq!(recv.backlog(), 700);
+                    recv.consume(700);
+                    assert!(recv.is_due());
+                    assert!(send.raise(recv.announce()));
+                    assert_eq!(send.available(), 1000);
+                    assert_eq!(recv.limit() - recv.consumed(), recv.window());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn limits_never_go_back_or_over() {
+        let mut send = SendCredit::new(10);
+        assert!(!send.raise(3));
+        assert_eq!(send.available(), 10);
+        assert_eq!(send.spend(11), Err(Overrun));
+        assert_eq!(send.charged(), 0, "a refused spend takes nothing");
+        assert!(send.raise(VARINT_MAX));
+        let mut recv = RecvCredit::new(100);
+        assert_eq!(recv.charge(101), Err(Overrun));
+        assert_eq!(recv.charged(), 0);
+        recv.charge(100).expect("credit");
+        recv.consume(40);
+        recv.reopen(50); // narrower
+        assert_eq!(recv.announce(), 100);
+        recv.consume(60);
+        assert_eq!(recv.announce(), 150);
+    }
+
+    #[test]
+    fn the_default_window_takes_the_message_of_the_design() {
+        assert_eq!(message_charge(30_000, 64, 4096), 30_576);
+        let max = message_max(64 << 10, 1 << 20, 64, 16 << 10);
+        assert_eq!(max, Some(32_193));
+        // 1 MiB needs both windows above 2 MiB.
+        assert!(message_max(2 << 20, 4 << 20, 64, 16 << 10) < Some(1 << 20));
+        assert!(message_max(2_131_000, 2_131_000, 64, 16 << 10) >= Some(1 << 20));
+        assert_eq!(message_max(1024, 1024, 1024, 1024), None);
+    }
+
+    #[test]
+    fn a_window_widens_only_when_it_is_what_holds_back() {
+        let rtt = Duration::from_millis(10);
+        let at = |ms: u64| Timestamp(ms * 1_000_000);
+        let mut slow = RecvCredit::new(1000);
+        for turn in 1..100 {
+            slow.limit += 100;
+            slow.charge(100).expect("credit");
+            slow.consume(100);
+            assert!(!slow.tune(at(turn * 30), rtt, 1 << 20));
+        }
+        let mut fast = RecvCredit::new(1000);
+        fast.limit = 1 << 30;
+        let mut grown = 0;
+        for turn in 1..100 {
+            fast.charge(400).expect("credit");
+            fast.consume(400);
+            grown += u32::from(fast.tune(at(turn), rtt, 4000));
+        }
+        assert_eq!((grown, fast.window()), (2, 4000));
+    }
+}

@@ -1,0 +1,279 @@
+//! What an engineer sees at three in the morning.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::channel::{Channel, ChannelId, RecvState, SendState, Stage};
+use super::connection::Connection;
+use super::error::{Code, Failure};
+use super::open::Unit;
+use crate::time::Timestamp;
+
+/// Where a half of a channel stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HalfState {
+    /// The channel's direction leaves it out.
+    None,
+    /// The channel is not accepted yet.
+    Opening,
+    /// Messages may come or go.
+    Open,
+    /// It ends when what is queued, or on its way, is through.
+    Ending,
+    /// It has ended with FIN: nothing is missing.
+    Finished,
+    /// It has ended before its time.
+    Aborted,
+}
+
+/// A channel, seen from this end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ChannelStats {
+    /// What we send.
+    pub sending: HalfState,
+    /// What we receive.
+    pub receiving: HalfState,
+    /// What the windows count.
+    pub unit: Unit,
+    /// What the peer lets us send now, in units.
+    pub send_window: u64,
+    /// Bytes, and messages, that wait here to be sent.
+    pub queued_bytes: usize,
+    /// See [`Self::queued_bytes`].
+    pub queued_messages: usize,
+    /// Since when a message waits for the peer's credit.
+    pub stalled_since: Option<Timestamp>,
+    /// Messages sent, and their payload bytes.
+    pub messages_out: u64,
+    /// See [`Self::messages_out`].
+    pub bytes_out: u64,
+    /// Messages that were replaced or dropped here.
+    pub skipped_out: u64,
+    /// What we let the peer send beyond what it has sent, in units, as it was told last.
+    pub receive_window: u64,
+    /// The whole window that we grant, in units.
+    pub receive_window_max: u64,
+    /// Bytes received and not released.
+    pub held_bytes: u64,
+    /// The most that were held at once.
+    pub held_bytes_max: u64,
+    /// Messages received, and their payload bytes.
+    pub messages_in: u64,
+    /// See [`Self::messages_in`].
+    pub bytes_in: u64,
+    /// Messages that the peer has replaced or dropped.
+    pub skipped_in: u64,
+    /// How often the peer said that it waits for our credit.
+    pub peer_stalls: u32,
+}
+
+/// A connection, seen from this end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionStats {
+    /// Channels that have a place here, those that are over and still held included.
+    pub channels: usize,
+    /// Bytes that the peer lets us send now, on all channels together.
+    pub send_window: u64,
+    /// Bytes that wait in all queues.
+    pub queued_bytes: usize,
+    /// Since when a message waits for the connection's credit.
+    pub stalled_since: Option<Timestamp>,
+    /// Bytes that count against the window that we grant the peer: received, not released,
+    /// beyond each channel's reserve.
+    pub held_bytes: u64,
+    /// That window.
+    pub receive_window_max: u64,
+    /// Messages sent, and their payload bytes.
+    pub messages_out: u64,
+    /// See [`Self::messages_out`].
+    pub bytes_out: u64,
+    /// Messages replaced or dropped here.
+    pub skipped_out: u64,
+    /// Messages received, and their payload bytes.
+    pub messages_in: u64,
+    /// See [`Self::messages_in`].
+    pub bytes_in: u64,
+    /// Messages that the peer has replaced or dropped.
+    pub skipped_in: u64,
+    /// Records sent and received.
+    pub records_out: u64,
+    /// See [`Self::records_out`].
+    pub records_in: u64,
+    /// Channels whose reader we stopped because it held up the others, or whose message did not
+    /// end in time.
+    pub evicted: u64,
+    /// How often a sender here waited for credit for longer than half a second.
+    pub stalls: u64,
+    /// The shortest round trip measured, and the last.
+    pub rtt_min: Option<Duration>,
+    /// See [`Self::rtt_min`].
+    pub rtt_last: Option<Duration>,
+}
+
+impl Channel {
+    fn stats(&self) -> ChannelStats {
+        let opening = matches!(
+            self.stage,
+            Stage::Opening(_) | Stage::Asked(_) | Stage::Offered | Stage::Accepting(_)
+        );
+        let open = if opening {
+            HalfState::Opening
+        } else {
+            HalfState::Open
+        };
+        let (send, recv) = (&self.send, &self.recv);
+        ChannelStats {
+            sending: match send.state {
+                SendState::None => HalfState::None,
+                SendState::Sending => open,
+                SendState::Finishing | SendState::Aborting(_) => HalfState::Ending,
+                SendState::Finished => HalfState::Finished,
+                SendState::Aborted => HalfState::Aborted,
+            },
+            receiving: match recv.state {
+                RecvState::None => HalfState::None,
+                RecvState::Receiving => open,
+                RecvState::Stopping(_) => HalfState::Ending,
+                RecvState::Finished => HalfState::Finished,
+                RecvState::Aborted => HalfState::Aborted,
+            },
+            unit: self.unit,
+            send_window: send.credit.available(),
+            queued_bytes: send.queued(),
+            queued_messages: send.queue.as_ref().map_or(0, |q| q.len()),
+            stalled_since: send.blocked_since,
+            messages_out: send.messages,
+            bytes_out: send.bytes,
+            skipped_out: send.skipped_total,
+            receive_window: recv.credit.limit() - recv.credit.charged(),
+            receive_window_max: recv.credit.window(),
+            held_bytes: recv.held,
+            held_bytes_max: recv.held_max,
+            messages_in: recv.messages,
+            bytes_in: recv.bytes,
+            skipped_in: recv.skipped_total,
+            peer_stalls: recv.blocked_told,
+        }
+    }
+}
+
+impl Connection {
+    /// A channel as it stands; `None` if there is no such channel any more.
+    #[must_use]
+    pub fn channel_stats(&self, id: ChannelId) -> Option<ChannelStats> {
+        self.slots.by_id(id).map(Channel::stats)
+    }
+
+    /// The connection as it stands.
+    #[must_use]
+    pub fn stats(&self) -> ConnectionStats {
+        let (totals, ping) = (self.totals(), self.pings());
+        ConnectionStats {
+            channels: self.slots.live(),
+            send_window: self.send.available(),
+            queued_bytes: self.queued,
+            stalled_since: self.stalled_since(),
+            held_bytes: self.recv.backlog(),
+            receive_window_max: self.recv.window(),
+            messages_out: totals.messages_out,
+            bytes_out: totals.bytes_out,
+            skipped_out: totals.skipped_out,
+            messages_in: totals.messages_in,
+            bytes_in: totals.bytes_in,
+            skipped_in: totals.skipped_in,
+            records_out: totals.records_out,
+            records_in: totals.records_in,
+            evicted: totals.evicted,
+            stalls: totals.blocked,
+            rtt_min: ping.least,
+            rtt_last: ping.last,
+        }
+    }
+
+    /// The channels that have a place here.
+    pub fn channels(&self) -> impl Iterator<Item = ChannelId> {
+        self.slots.iter().map(|c| c.id)
+    }
+}
+
+/// Bytes with a unit that fits.
+struct Size(u64);
+
+impl fmt::Debug for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            n if n < 10 << 10 => write!(f, "{n} B"),
+            n if n < 10 << 20 => write!(f, "{} KiB", n >> 10),
+            n => write!(f, "{} MiB", n >> 20),
+        }
+    }
+}
+
+/// A channel on a line: what waits where, and who is to blame.
+struct Line<'a>(&'a Channel, Timestamp);
+
+impl fmt::Debug for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stats = self.0.stats();
+        write!(
+            f,
+            "#{} ({}, prio {}) out {:?}: {} messages, {:?} queued",
+            self.0.id.index,
+            if self.0.ours { "ours" } else { "theirs" },
+            self.0.priority,
+            stats.sending,
+            stats.messages_out,
+            Size(stats.queued_bytes as u64),
+        )?;
+        if stats.skipped_out > 0 {
+            write!(f, ", {} skipped", stats.skipped_out)?;
+        }
+        if let Some(since) = stats.stalled_since {
+            let ms = self.1.0.saturating_sub(since.0) / 1_000_000;
+            write!(f, ", WAITS FOR THE PEER'S CREDIT SINCE {ms} ms")?;
+        }
+        write!(
+            f,
+            "; in {:?}: {} messages, {:?} unread (max {:?})",
+            stats.receiving,
+            stats.messages_in,
+            Size(stats.held_bytes),
+            Size(stats.held_bytes_max),
+        )?;
+        if stats.skipped_in > 0 {
+            write!(f, ", {} skipped", stats.skipped_in)?;
+        }
+        if stats.receive_window == 0 && stats.receiving == HalfState::Open {
+            f.write_str(", WINDOW CLOSED: WE DO NOT READ")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stats = self.stats();
+        let state: &dyn fmt::Debug = match self.failure() {
+            Some(Failure::Local(Code::NO_ERROR)) => &"drained",
+            Some(_) => &self.failure(),
+            None if self.is_open() => &"open",
+            None => &"draining",
+        };
+        let lines = fmt::from_fn(|f| {
+            let mut list = f.debug_list();
+            for channel in self.slots.iter() {
+                list.entry(&Line(channel, self.now()));
+            }
+            list.finish()
+        });
+        f.debug_struct("Connection")
+            .field("state", state)
+            .field("rtt_min", &stats.rtt_min)
+            .field("queued", &Size(stats.queued_bytes as u64))
+            .field("may_send", &Size(stats.send_window))
+            .field("unread", &Size(stats.held_bytes))
+            .field("of", &Size(stats.receive_window_max))
+            .field("channels", &lines)
+            .finish_non_exhaustive()
+    }
+}

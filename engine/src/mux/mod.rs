@@ -1,0 +1,37 @@
+//! `tickwire.mux.v1`: many flow-controlled channels on one connection.
+//!
+//! Sans-IO: records (whole messages of the layer below) in, [`Event`]s out; commands in, records
+//! out. Knows no sockets, no clock and nothing of how records travel.
+//!
+//! ```text
+//! record in ── Frames ── alias table ── Channel ── Event (lent) ── the application
+//!                             │   credit charged before dispatch
+//! record out ── control lane ─┴─ classes 0..7 (DRR) ── send queues ── the application
+//! ```
+
+mod channel;
+mod config;
+mod connection;
+mod credit;
+mod error;
+mod event;
+mod introspect;
+mod open;
+mod queue;
+mod schedule;
+mod slots;
+mod wire;
+
+pub use channel::ChannelId;
+pub use config::{Config, ConfigError, Settings};
+pub use connection::{Claim, Connection, Incoming, Record};
+pub use credit::Charge;
+pub use error::{Code, Failure, OpenError, SendError, Violation};
+pub use event::{Data, Event, Opening, Received, Resumption, Run};
+pub use introspect::{ChannelStats, ConnectionStats, HalfState};
+pub use open::{AcceptOptions, Mode, OpenOptions, Resume, Unit};
+pub use queue::SharedFrame;
+pub use wire::{Direction, WireError};
+
+/// The sub-protocol's name in the opening handshake.
+pub const SUBPROTOCOL: &str = "tickwire.mux.v1";

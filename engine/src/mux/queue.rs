@@ -1,0 +1,438 @@
+//! What a channel keeps until it can be sent.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::wire;
+use crate::time::Timestamp;
+
+/// Bytes counted for a queued message beside its payload: what its place in the queue takes.
+pub(super) const ENTRY_BYTES: usize = 64;
+
+/// Bytes of the ring below which what is used up is not worth moving the rest for.
+const COMPACT_BYTES_MIN: usize = 4096;
+
+/// A message as one frame that is the same on every connection: for channels that were given
+/// the same alias on all of them (`shared_aliases`).
+///
+/// ```
+/// use tickwire::channels::SharedFrame;
+///
+/// let frame = SharedFrame::new(5, b"EURUSD 1.0842")?;
+/// assert_eq!(frame.payload(), b"EURUSD 1.0842");
+/// # Ok::<(), tickwire::channels::OpenError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SharedFrame {
+    alias: u32,
+    head: u8,
+    frame: Bytes,
+}
+
+impl SharedFrame {
+    /// Encodes a message for the channels with this alias.
+    ///
+    /// # Errors
+    /// [`OpenError::Options`](super::OpenError) for an alias of 2^20 or above, or a payload of
+    /// 2^30 bytes or above.
+    pub fn new(alias: u32, payload: &[u8]) -> Result<Self, super::OpenError> {
+        if alias >= wire::ALIAS_MAX {
+            return Err(super::OpenError::Options("an alias must be below 2^20"));
+        }
+        if payload.len() >= 1 << 30 {
+            return Err(super::OpenError::Options(
+                "a shared frame's payload must be below 2^30 bytes",
+            ));
+        }
+        let mut head = Vec::with_capacity(wire::data_head_len(alias, Some(payload.len()), 0));
+        wire::put_data_head(&mut head, alias, Some(payload.len()), false, false, 0);
+        let mut frame = BytesMut::with_capacity(head.len() + payload.len());
+        frame.put_slice(&head);
+        frame.put_slice(payload);
+        Ok(Self {
+            alias,
+            head: head.len() as u8,
+            frame: frame.freeze(),
+        })
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        self.frame.get(usize::from(self.head)..).unwrap_or_default()
+    }
+
+    /// The message, shared.
+    #[must_use]
+    pub fn to_bytes(&self) -> Bytes {
+        self.frame.slice(usize::from(self.head)..)
+    }
+
+    /// The alias that a channel must have for the frame to be sent as it is.
+    #[must_use]
+    pub fn alias(&self) -> u32 {
+        self.alias
+    }
+
+    /// Header and payload.
+    pub(super) fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+}
+
+/// Where the bytes of a queued message are.
+#[derive(Debug)]
+enum Body {
+    /// The next bytes of the ring.
+    Ring,
+    Shared(Bytes),
+    /// With its header, for the channel's own alias.
+    Frame(SharedFrame),
+    /// Replaced by the next of its key.
+    Keyed(Vec<u8>),
+}
+
+#[derive(Debug)]
+struct Entry {
+    body: Body,
+    len: u32,
+    /// Bytes of each message of a run; 0: not a run.
+    elem: u32,
+    at: Timestamp,
+}
+
+/// The place in a conflated queue of what still waits: by key, absolute positions.
+#[derive(Debug, Default)]
+struct Keys {
+    index: BTreeMap<u64, u64>,
+    /// Position of the front entry.
+    first: u64,
+    /// Keys of the entries, front first.
+    order: VecDeque<u64>,
+    /// Buffers of messages that were sent.
+    spare: Vec<Vec<u8>>,
+}
+
+/// Buffers that a conflated queue keeps for reuse.
+const SPARE_BUFFERS_MAX: usize = 64;
+
+/// Messages of one channel, in the order in which they go out.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    ring: Vec<u8>,
+    /// Bytes at the front of the ring that are used up.
+    head: usize,
+    entries: VecDeque<Entry>,
+    keys: Option<Keys>,
+    /// Payload, and [`ENTRY_BYTES`] for each message.
+    bytes: usize,
+    /// Bytes of the front message that are sent already. It is not replaced or dropped then.
+    begun: usize,
+}
+
+/// The message at the front.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Front {
+    /// Bytes that are left of it.
+    pub(super) rest: usize,
+    /// Bytes of each message of a run; 0: not a run.
+    pub(super) elem: u32,
+    /// Nothing of it is sent.
+    pub(super) fresh: bool,
+}
+
+impl Queue {
+    /// Payload and overhead of all that waits.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn push_entry(&mut self, body: Body, len: usize, elem: u32, at: Timestamp) {
+        self.bytes += len + ENTRY_BYTES;
+        self.entries.push_back(Entry {
+            body,
+            len: len as u32,
+            elem,
+            at,
+        });
+        if let Some(keys) = &mut self.keys {
+            keys.order.push_back(0);
+        }
+    }
+
+    /// Room for a message of `len` bytes, which is part of the queue with [`Self::commit`].
+    #[inline]
+    pub(super) fn room(&mut self, len: usize) -> &mut [u8] {
+        self.compact();
+        let at = self.ring.len();
+        self.ring.resize(at + len, 0);
+        self.ring.get_mut(at..).unwrap_or_default()
+    }
+
+    /// The room that [`Self::room`] made last.
+    pub(super) fn last_room(&self, len: usize) -> &[u8] {
+        let at = self.ring.len().saturating_sub(len);
+        self.ring.get(at..).unwrap_or_default()
+    }
+
+    /// The same, to write to.
+    pub(super) fn last_room_mut(&mut self, len: usize) -> &mut [u8] {
+        let at = self.ring.len().saturating_sub(len);
+        self.ring.get_mut(at..).unwrap_or_default()
+    }
+
+    /// The last room is not used.
+    pub(super) fn abandon(&mut self, len: usize) {
+        self.ring.truncate(self.ring.len().saturating_sub(len));
+    }
+
+    pub(super) fn commit(&mut self, len: usize, elem: u32, at: Timestamp) {
+        self.push_entry(Body::Ring, len, elem, at);
+    }
+
+    /// A message, or a run of messages of `elem` bytes, copied.
+    #[inline]
+    pub(super) fn push(&mut self, payload: &[u8], elem: u32, at: Timestamp) {
+        self.compact();
+        self.ring.extend_from_slice(payload);
+        self.push_entry(Body::Ring, payload.len(), elem, at);
+    }
+
+    pub(super) fn push_shared(&mut self, payload: Bytes, at: Timestamp) {
+        let len = payload.len();
+        self.push_entry(Body::Shared(payload), len, 0, at);
+    }
+
+    pub(super) fn push_frame(&mut self, frame: SharedFrame, at: Timestamp) {
+        let len = frame.payload().len();
+        self.push_entry(Body::Frame(frame), len, 0, at);
+    }
+
+    /// Puts a message into the place of the one with the same key that waits, or at the end.
+    /// `true` if one was replaced.
+    pub(super) fn put_keyed(&mut self, key: u64, payload: &[u8], at: Timestamp) -> bool {
+        let keys = self.keys.get_or_insert_with(Keys::default);
+        let place = keys.index.get(&key).map(|p| p.wrapping_sub(keys.first));
+        if let Some(entry) = place.and_then(|p| self.entries.get_mut(p as usize))
+            && let Body::Keyed(buf) = &mut entry.body
+        {
+            self.bytes = self.bytes - entry.len as usize + payload.len();
+            buf.clear();
+            buf.extend_from_slice(payload);
+            entry.len = payload.len() as u32;
+            entry.at = at;
+            return true;
+        }
+        let mut buf = keys.spare.pop().unwrap_or_default();
+        buf.extend_from_slice(payload);
+        let position = keys.first.wrapping_add(self.entries.len() as u64);
+        keys.index.insert(key, position);
+        self.push_entry(Body::Keyed(buf), payload.len(), 0, at);
+        if let Some(last) = self.keys.as_mut().and_then(|k| k.order.back_mut()) {
+            *last = key;
+        }
+        false
+    }
+
+    /// Whether a message with this key waits, to be replaced, and its size.
+    pub(super) fn waiting(&self, key: u64) -> Option<usize> {
+        let keys = self.keys.as_ref()?;
+        let place = keys.index.get(&key)?.wrapping_sub(keys.first);
+        self.entries.get(place as usize).map(|e| e.len as usize)
+    }
+
+    #[inline]
+    pub(super) fn front(&self) -> Option<Front> {
+        let entry = self.entries.front()?;
+        Some(Front {
+            rest: (entry.len as usize).saturating_sub(self.begun),
+            elem: entry.elem,
+            fresh: self.begun == 0,
+        })
+    }
+
+    /// The front message as a frame of its own, if nothing of it is sent.
+    pub(super) fn front_frame(&self) -> Option<&SharedFrame> {
+        match &self.entries.front()?.body {
+            Body::Frame(frame) if self.begun == 0 => Some(frame),
+            _ => None,
+        }
+    }
+
+    /// The next `n` bytes of the front message.
+    #[inline]
+    pub(super) fn front_bytes(&self, n: usize) -> &[u8] {
+        let Some(entry) = self.entries.front() else {
+            return &[];
+        };
+        let (bytes, from): (&[u8], usize) = match &entry.body {
+            // What is sent of it has left the ring already.
+            Body::Ring => (&self.ring, self.head),
+            Body::Shared(bytes) => (bytes, self.begun),
+            Body::Frame(frame) => (frame.payload(), self.begun),
+            Body::Keyed(buf) => (buf, self.begun),
+        };
+        bytes.get(from..from + n).unwrap_or_default()
+    }
+
+    /// The next `n` bytes of the front message are sent. A message of which all is sent leaves.
+    #[inline]
+    pub(super) fn advance(&mut self, n: usize) {
+        let Some(entry) = self.entries.front() else {
+            return;
+        };
+        if matches!(entry.body, Body::Ring) {
+            self.head += n;
+        }
+        if self.begun == 0
+            && let Some(keys) = &mut self.keys
+            && let Some(key) = keys.order.front()
+            && keys.index.get(key) == Some(&keys.first)
+        {
+            // From here on it is not replaced.
+            keys.index.remove(key);
+        }
+        self.begun += n;
+        if self.begun >= entry.len as usize {
+            self.drop_front();
+        }
+    }
+
+    fn drop_front(&mut self) {
+        self.begun = 0;
+        let Some(entry) = self.entries.pop_front() else {
+            return;
+        };
+        self.bytes = self.bytes.saturating_sub(entry.len as usize + ENTRY_BYTES);
+        if let Some(keys) = &mut self.keys {
+            let key = keys.order.pop_front();
+            if let Some(key) = key
+                && keys.index.get(&key) == Some(&keys.first)
+            {
+                keys.index.remove(&key);
+            }
+            keys.first = keys.first.wrapping_add(1);
+            if let Body::Keyed(mut buf) = entry.body
+                && keys.spare.len() < SPARE_BUFFERS_MAX
+            {
+                buf.clear();
+                keys.spare.push(buf);
+            }
+        }
+        if self.head == self.ring.len() {
+            self.ring.clear();
+            self.head = 0;
+        }
+    }
+
+    /// Drops messages that were queued before `before`, but not one that is begun. How many.
+    pub(super) fn expire(&mut self, before: Timestamp) -> u64 {
+        let mut dropped = 0;
+        while self.begun == 0
+            && let Some(entry) = self.entries.front()
+            && entry.at < before
+        {
+            dropped += match entry.elem {
+                0 => 1,
+                elem => u64::from(entry.len / elem),
+            };
+            if matches!(entry.body, Body::Ring) {
+                self.head += entry.len as usize;
+            }
+            self.drop_front();
+        }
+        dropped
+    }
+
+    /// Moves the rest of the ring to its front, when that pays.
+    #[inline]
+    fn compact(&mut self) {
+        if self.head >= COMPACT_BYTES_MIN && self.head * 2 >= self.ring.len() {
+            self.ring.copy_within(self.head.., 0);
+            self.ring.truncate(self.ring.len() - self.head);
+            self.head = 0;
+        }
+    }
+}
+
+const _: () = assert!(
+    size_of::<Entry>() <= ENTRY_BYTES,
+    "what is counted for a place in the queue covers it"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(queue: &mut Queue) -> Vec<Vec<u8>> {
+        let mut out = Vec::new();
+        while let Some(front) = queue.front() {
+            out.push(queue.front_bytes(front.rest).to_vec());
+            queue.advance(front.rest);
+        }
+        out
+    }
+
+    #[test]
+    fn keys_are_replaced_in_place_and_only_while_they_wait() {
+        let mut queue = Queue::default();
+        let at = Timestamp(0);
+        assert!(!queue.put_keyed(1, b"a1", at));
+        assert!(!queue.put_keyed(2, b"b1", at));
+        assert!(queue.put_keyed(1, b"a2 longer", at));
+        assert_eq!(queue.waiting(1), Some(9));
+        assert_eq!(queue.bytes(), 11 + 2 * ENTRY_BYTES);
+        queue.advance(1); // begun: the next of its key waits behind
+        assert!(!queue.put_keyed(1, b"a3", at));
+        assert!(queue.put_keyed(2, b"b2", at));
+        assert!(queue.put_keyed(1, b"a4", at));
+        assert_eq!(drain(&mut queue), [&b"2 longer"[..], b"b2", b"a4"]);
+        assert_eq!(queue.bytes(), 0);
+        assert!(!queue.put_keyed(1, b"a5", at));
+        assert_eq!(drain(&mut queue), [b"a5"]);
+    }
+
+    #[test]
+    fn what_is_old_is_dropped_unless_it_is_begun() {
+        let mut queue = Queue::default();
+        for i in 0..10_u8 {
+            queue.push(&[i; 3], 0, Timestamp(u64::from(i)));
+        }
+        assert_eq!(queue.expire(Timestamp(4)), 4);
+        queue.advance(1);
+        assert_eq!(queue.expire(Timestamp(8)), 0, "4 is begun");
+        queue.advance(2);
+        assert_eq!(queue.expire(Timestamp(8)), 3);
+        assert_eq!(drain(&mut queue), [[8; 3], [9; 3]]);
+    }
+
+    #[test]
+    fn the_ring_does_not_grow_with_what_passed() {
+        let mut queue = Queue::default();
+        for i in 0..100_000_u32 {
+            queue.push(&i.to_le_bytes(), 0, Timestamp(0));
+            if i >= 2000 {
+                assert_eq!(queue.front_bytes(4), (i - 2000).to_le_bytes());
+                queue.advance(4);
+            }
+        }
+        assert!(
+            queue.ring.capacity() <= 1 << 16,
+            "{}",
+            queue.ring.capacity()
+        );
+        assert_eq!(queue.len(), 2000);
+    }
+}

@@ -1,0 +1,117 @@
+//! Who sends next: strict classes with a floor, deficit round robin inside a class.
+
+use alloc::collections::VecDeque;
+
+/// Priorities.
+pub(super) const CLASSES: usize = 8;
+
+/// Bytes charged that a channel may send in its turn.
+pub(super) const QUANTUM_BYTES: i64 = 4 << 10;
+
+/// Bytes charged of higher classes after which a lower class that waits gets one turn.
+const FLOOR_BYTES: i64 = 64 << 10;
+
+/// The channels that have something to send and the credit for it, by class, in turn.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    classes: [VecDeque<u32>; CLASSES],
+    /// A bit for each class that is not empty.
+    waiting: u8,
+    /// Bytes sent over the heads of a lower class.
+    over: i64,
+    /// The class that had the last turn by the floor: the next one below it has the next.
+    floored: u8,
+}
+
+impl Schedule {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// A channel joins the end of its class.
+    pub(super) fn push(&mut self, class: u8, slot: u32) {
+        let class = class & 7;
+        if let Some(queue) = self.classes.get_mut(usize::from(class)) {
+            queue.push_back(slot);
+            self.waiting |= 1 << class;
+        }
+    }
+
+    /// A channel that was not done goes back to the front of its class: a record was full.
+    pub(super) fn put_back(&mut self, class: u8, slot: u32) {
+        let class = class & 7;
+        if let Some(queue) = self.classes.get_mut(usize::from(class)) {
+            queue.push_front(slot);
+            self.waiting |= 1 << class;
+        }
+    }
+
+    /// Takes the channel whose turn it is.
+    pub(super) fn pop(&mut self) -> Option<u32> {
+        if self.waiting == 0 {
+            return None;
+        }
+        let top = self.waiting.trailing_zeros() as u8;
+        let lower = self.waiting & !(1 << top);
+        let class = if lower != 0 && self.over >= FLOOR_BYTES {
+            self.over = 0;
+            let below = lower & (u8::MAX.checked_shl(u32::from(self.floored) + 1)).unwrap_or(0);
+            let class = if below == 0 { lower } else { below }.trailing_zeros() as u8;
+            self.floored = class;
+            class
+        } else {
+            top
+        };
+        let queue = self.classes.get_mut(usize::from(class))?;
+        let slot = queue.pop_front();
+        if queue.is_empty() {
+            self.waiting &= !(1 << class);
+        }
+        slot
+    }
+
+    /// A channel of this class has sent what cost `charge`.
+    pub(super) fn sent(&mut self, class: u8, charge: u64) {
+        let below = self.waiting & u8::MAX.checked_shl(u32::from(class & 7) + 1).unwrap_or(0);
+        if below == 0 {
+            self.over = 0;
+        } else {
+            self.over = self.over.saturating_add(charge as i64);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lower_class_gets_its_floor_and_no_more() {
+        let mut schedule = Schedule::default();
+        schedule.push(0, 0);
+        schedule.push(5, 5);
+        schedule.push(7, 7);
+        let mut turns = [0_u32; 8];
+        for _ in 0..170 {
+            let slot = schedule.pop().expect("all wait");
+            turns[slot as usize] += 1;
+            schedule.push(slot as u8, slot);
+            schedule.sent(slot as u8, QUANTUM_BYTES as u64);
+        }
+        // 16 quanta of the top, then one of the others in turn.
+        assert_eq!((turns[0], turns[5], turns[7]), (160, 5, 5));
+    }
+
+    #[test]
+    fn a_class_goes_round() {
+        let mut schedule = Schedule::default();
+        for slot in 0..3 {
+            schedule.push(2, slot);
+        }
+        for turn in 0..9 {
+            let slot = schedule.pop().expect("all wait");
+            assert_eq!(slot, turn % 3);
+            schedule.push(2, slot);
+        }
+    }
+}

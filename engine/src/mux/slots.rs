@@ -1,0 +1,230 @@
+//! Channels by index, and the aliases of both ends.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, BinaryHeap};
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use super::channel::{Channel, ChannelId};
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    channel: Option<Box<Channel>>,
+}
+
+/// The channels, each in a place that is used again.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    live: usize,
+}
+
+impl Slots {
+    /// Makes a channel in a free place.
+    pub(super) fn insert(&mut self, make: impl FnOnce(ChannelId) -> Channel) -> ChannelId {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot {
+                generation: 0,
+                channel: None,
+            });
+            (self.slots.len() - 1) as u32
+        });
+        let mut id = ChannelId {
+            index,
+            generation: 0,
+        };
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            id.generation = slot.generation;
+            slot.channel = Some(Box::new(make(id)));
+            self.live += 1;
+        }
+        id
+    }
+
+    /// Frees the place; ids that were given out for it are of no use any more.
+    pub(super) fn remove(&mut self, index: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize)
+            && slot.channel.take().is_some()
+        {
+            self.live -= 1;
+            slot.generation = slot.generation.wrapping_add(1);
+            self.free.push(index);
+        }
+    }
+
+    #[inline]
+    pub(super) fn at(&self, index: u32) -> Option<&Channel> {
+        self.slots.get(index as usize)?.channel.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn at_mut(&mut self, index: u32) -> Option<&mut Channel> {
+        self.slots.get_mut(index as usize)?.channel.as_deref_mut()
+    }
+
+    #[inline]
+    pub(super) fn by_id(&self, id: ChannelId) -> Option<&Channel> {
+        let slot = self.slots.get(id.index as usize)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        slot.channel.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn by_id_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
+        let slot = self.slots.get_mut(id.index as usize)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        slot.channel.as_deref_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Channel> {
+        self.slots.iter().filter_map(|s| s.channel.as_deref())
+    }
+
+    /// One past the highest index in use.
+    pub(super) fn end(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Channels that have a place.
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+}
+
+/// What an alias of the peer's stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PeerAlias {
+    /// It was never opened.
+    Never,
+    /// The channel at this index.
+    Live(u32),
+    /// A tombstone: late CREDIT and RESET are ignored, data is a violation.
+    Closed,
+    /// We did not take the channel: what was sent before the peer knew is charged and given
+    /// back.
+    Rejected,
+}
+
+/// The peer's aliases: an array, for they are dense, and no key that a peer chooses is hashed
+/// (rule R31).
+#[derive(Debug, Default)]
+pub(super) struct PeerAliases {
+    /// Index + [`FIRST_INDEX`], or one of the constants below.
+    table: Vec<u32>,
+}
+
+const NEVER: u32 = 0;
+const CLOSED: u32 = 1;
+const REJECTED: u32 = 2;
+const FIRST_INDEX: u32 = 3;
+
+impl PeerAliases {
+    #[inline]
+    pub(super) fn at(&self, alias: u32) -> PeerAlias {
+        match self.table.get(alias as usize).copied().unwrap_or(NEVER) {
+            NEVER => PeerAlias::Never,
+            CLOSED => PeerAlias::Closed,
+            REJECTED => PeerAlias::Rejected,
+            index => PeerAlias::Live(index - FIRST_INDEX),
+        }
+    }
+
+    /// `alias` is below the limit that we announced.
+    pub(super) fn set(&mut self, alias: u32, to: PeerAlias) {
+        let place = alias as usize;
+        if self.table.len() <= place {
+            self.table.resize(place + 1, NEVER);
+        }
+        if let Some(entry) = self.table.get_mut(place) {
+            *entry = match to {
+                PeerAlias::Never => NEVER,
+                PeerAlias::Closed => CLOSED,
+                PeerAlias::Rejected => REJECTED,
+                PeerAlias::Live(index) => index.saturating_add(FIRST_INDEX),
+            };
+        }
+    }
+}
+
+/// Our own aliases: the lowest free one is taken, for short ones are one byte on the wire.
+#[derive(Debug)]
+pub(super) struct OwnAliases {
+    /// Below it the application chooses.
+    shared: u32,
+    next: u32,
+    free: BinaryHeap<Reverse<u32>>,
+    /// Those that the application chose and that are in use.
+    chosen: BTreeSet<u32>,
+    /// By alias, the index of its channel + 1.
+    table: Vec<u32>,
+}
+
+impl OwnAliases {
+    pub(super) fn new(shared: u32) -> Self {
+        Self {
+            shared,
+            next: shared,
+            free: BinaryHeap::new(),
+            chosen: BTreeSet::new(),
+            table: Vec::new(),
+        }
+    }
+
+    /// One below `max`, if there is any.
+    pub(super) fn take(&mut self, max: u32) -> Option<u32> {
+        if let Some(&Reverse(alias)) = self.free.peek() {
+            if alias >= max {
+                return None;
+            }
+            self.free.pop();
+            return Some(alias);
+        }
+        if self.next >= max {
+            return None;
+        }
+        self.next += 1;
+        Some(self.next - 1)
+    }
+
+    /// Whether the application may choose `alias` now.
+    pub(super) fn is_free(&self, alias: u32) -> bool {
+        alias < self.shared && !self.chosen.contains(&alias)
+    }
+
+    pub(super) fn choose(&mut self, alias: u32) {
+        self.chosen.insert(alias);
+    }
+
+    /// The alias is the one of the channel at `index` from now on.
+    pub(super) fn bind(&mut self, alias: u32, index: u32) {
+        let place = alias as usize;
+        if self.table.len() <= place {
+            self.table.resize(place + 1, 0);
+        }
+        if let Some(entry) = self.table.get_mut(place) {
+            *entry = index.saturating_add(1);
+        }
+    }
+
+    /// The index of the channel that has the alias.
+    pub(super) fn at(&self, alias: u32) -> Option<u32> {
+        self.table.get(alias as usize)?.checked_sub(1)
+    }
+
+    pub(super) fn give_back(&mut self, alias: u32) {
+        if let Some(entry) = self.table.get_mut(alias as usize) {
+            *entry = 0;
+        }
+        if alias < self.shared {
+            self.chosen.remove(&alias);
+        } else {
+            self.free.push(Reverse(alias));
+        }
+    }
+}
