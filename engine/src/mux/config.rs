@@ -109,20 +109,28 @@ impl Default for Config {
 /// Bytes up to which a window may be set: windows of two ends add up without overflow.
 const WINDOW_BYTES_MAX: u32 = 1 << 30;
 
+/// Whether a rule holds, and what it says.
+type Check = (bool, &'static str);
+
 impl Config {
     /// Checks the values against each other.
     ///
     /// # Errors
     /// [`ConfigError`] names the field and what it must be.
     pub fn build(self) -> Result<Settings, ConfigError> {
-        let window = |w: u32| (1024..=WINDOW_BYTES_MAX).contains(&w);
-        let largest = credit::message_max(
-            self.channel_window_bytes,
-            self.connection_window_bytes,
-            self.frame_overhead_bytes,
-            self.record_bytes_max,
-        );
-        let checks = [
+        let mut checks = self
+            .sizes()
+            .chain(self.windows())
+            .chain(self.times_and_queues());
+        match checks.find(|(holds, _)| !holds) {
+            Some((_, what)) => Err(ConfigError(what)),
+            None => Ok(Settings(Arc::new(self))),
+        }
+    }
+
+    /// Records, messages, channels.
+    fn sizes(&self) -> impl Iterator<Item = Check> + use<> {
+        [
             (
                 (1 << 10..=1 << 20).contains(&self.record_bytes_max),
                 "record_bytes_max must be 1,024 to 1,048,576",
@@ -147,6 +155,28 @@ impl Config {
                 self.aliases_max >= self.channels_max,
                 "aliases_max must not be below channels_max: each channel of the peer's takes one",
             ),
+            (
+                (16..=1024).contains(&self.frame_overhead_bytes),
+                "frame_overhead_bytes must be 16 to 1,024",
+            ),
+            (
+                self.idle_timeout >= Duration::from_secs(3),
+                "idle_timeout must be at least 3 s: a third of it is the interval of PINGs, of which a peer takes one a second",
+            ),
+        ]
+        .into_iter()
+    }
+
+    /// Windows.
+    fn windows(&self) -> impl Iterator<Item = Check> + use<> {
+        let window = |w: u32| (1024..=WINDOW_BYTES_MAX).contains(&w);
+        let largest = credit::message_max(
+            self.channel_window_bytes,
+            self.connection_window_bytes,
+            self.frame_overhead_bytes,
+            self.record_bytes_max,
+        );
+        [
             (
                 window(self.connection_window_bytes),
                 "connection_window_bytes must be 1,024 to 2^30",
@@ -174,20 +204,19 @@ impl Config {
                 "channel_window_messages must be 1 to 2^20",
             ),
             (
-                (16..=1024).contains(&self.frame_overhead_bytes),
-                "frame_overhead_bytes must be 16 to 1,024",
+                self.reserve_bytes <= self.channel_window_bytes,
+                "reserve_bytes must not be above channel_window_bytes",
             ),
-            (
-                self.idle_timeout >= Duration::from_secs(3),
-                "idle_timeout must be at least 3 s: a third of it is the interval of PINGs, of which a peer takes one a second",
-            ),
+        ]
+        .into_iter()
+    }
+
+    /// Deadlines and queues.
+    fn times_and_queues(&self) -> impl Iterator<Item = Check> + use<> {
+        [
             (
                 self.idle_timeout <= Duration::from_secs(1 << 30),
                 "idle_timeout must be at most 2^30 s",
-            ),
-            (
-                self.reserve_bytes <= self.channel_window_bytes,
-                "reserve_bytes must not be above channel_window_bytes",
             ),
             (
                 (1..=4000).contains(&self.metadata_bytes_max),
@@ -222,11 +251,8 @@ impl Config {
                 self.shared_aliases <= 1 << 20,
                 "shared_aliases must be at most 2^20",
             ),
-        ];
-        match checks.iter().find(|(holds, _)| !holds) {
-            Some((_, what)) => Err(ConfigError(what)),
-            None => Ok(Settings(Arc::new(self))),
-        }
+        ]
+        .into_iter()
     }
 
     /// Bytes of the largest message that a channel with the default window takes.

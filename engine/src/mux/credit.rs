@@ -164,6 +164,7 @@ impl RecvCredit {
         self.charged
     }
 
+    #[cfg(test)]
     pub(super) fn consumed(&self) -> u64 {
         self.consumed
     }

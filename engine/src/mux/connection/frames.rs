@@ -97,106 +97,68 @@ impl Connection {
         data: wire::Data<'r>,
         next: &mut Option<Event<'r>>,
     ) -> Handled<'r> {
-        let alias = data.alias;
-        let overhead = u64::from(self.settings.frame_overhead_bytes);
         let bare_fin = data.fin && data.payload.is_empty();
+        let overhead = u64::from(self.settings.frame_overhead_bytes);
         let bytes = data.payload.len() as u64 + overhead;
-        let PeerAlias::Live(index) = self.peer_aliases.at(alias) else {
-            return self.stray(alias, if bare_fin { 0 } else { bytes });
+        let PeerAlias::Live(index) = self.peer_aliases.at(data.alias) else {
+            return self.stray(data.alias, if bare_fin { 0 } else { bytes });
         };
         let Some(channel) = self.slots.at_mut(index) else {
-            return Err(Violation::UnknownAlias(alias));
+            return Err(Violation::UnknownAlias(data.alias));
         };
-        let unit = channel.unit;
-        let recv = &mut channel.recv;
-        match recv.state {
-            RecvState::Receiving | RecvState::Stopping(_) => {}
-            RecvState::None => return Err(Violation::WrongDirection(alias)),
-            RecvState::Finished | RecvState::Aborted => return Err(Violation::DataAfterEnd(alias)),
-        }
-        let (begun, skipped) = match &recv.partial {
-            Some(partial) => (partial.bytes.len(), partial.skipped),
-            None => (0, 0),
-        };
-        if data.payload.len() + begun > recv.message_max as usize {
-            return Err(Violation::MessageTooLarge);
-        }
-        let next_seq = recv.next_seq.saturating_add(data.skip);
-        if next_seq >= VARINT_MAX {
-            return Err(Violation::BadCounter);
-        }
+        let (id, next_seq) = (channel.id, admit(channel, &data)?);
         if bare_fin {
-            if recv.partial.is_some() {
-                return Err(Violation::InsideMessage(alias));
-            }
-            recv.next_seq = next_seq;
-            recv.skipped_total += data.skip;
+            channel.recv.next_seq = next_seq;
+            channel.recv.skipped_total += data.skip;
             return Ok(self.finished(index));
-        }
-        let units = match unit {
-            Unit::Bytes => bytes,
-            // The last fragment pays, but the first must be able to.
-            Unit::Messages => 1,
-        };
-        if recv.credit.backlog() + units > recv.credit.limit() - recv.credit.consumed() {
-            return Err(Violation::ChannelCredit(alias));
         }
         if self.recv.charge(bytes).is_err() {
             return Err(Violation::ConnectionCredit);
         }
-        let pays = unit == Unit::Bytes || !data.more;
-        let units = if pays { units } else { 0 };
+        let units = match channel.unit {
+            Unit::Bytes => bytes,
+            // The last fragment pays.
+            Unit::Messages => u64::from(!data.more),
+        };
+        let recv = &mut channel.recv;
         if recv.credit.charge(units).is_err() {
-            return Err(Violation::ChannelCredit(alias));
+            return Err(Violation::ChannelCredit(data.alias));
         }
         channel.used = true;
-        self.totals.bytes_in += data.payload.len() as u64;
         let charge = Charge {
             bytes: bytes as u32,
             units: units as u32,
         };
-        recv.next_seq = next_seq;
+        recv.next_seq = next_seq + u64::from(!data.more);
         recv.skipped_total += data.skip;
+        recv.messages += u64::from(!data.more);
         recv.bytes += data.payload.len() as u64;
         self.totals.skipped_in += data.skip;
-        if !data.more {
-            recv.next_seq += 1;
-            recv.messages += 1;
-            self.totals.messages_in += 1;
-        }
+        self.totals.messages_in += u64::from(!data.more);
+        self.totals.bytes_in += data.payload.len() as u64;
         if recv.state != RecvState::Receiving {
             return self.unwanted(index, charge, data.fin);
         }
         recv.held += bytes;
         recv.held_max = recv.held_max.max(recv.held);
-        let id = channel.id;
-        let seq = recv.next_seq.wrapping_sub(1);
-        if data.more || begun > 0 || recv.partial.is_some() {
-            let done = self.assemble(index, &data, charge);
-            self.hold(index, bytes);
-            let Some((data_whole, charge)) = done else {
-                return Ok(None);
-            };
-            if data.fin {
-                *next = self.finished(index);
-            }
-            return Ok(Some(Event::Message(Received {
-                channel: id,
-                data: data_whole,
-                seq,
-                skipped: skipped + data.skip,
-                charge,
-            })));
-        }
+        let whole = !data.more && recv.partial.is_none();
         self.hold(index, bytes);
+        let (message, skipped, charge) = if whole {
+            (Data::Lent(data.payload), data.skip, charge)
+        } else {
+            match self.assemble(index, &data, charge) {
+                Some(done) => done,
+                None => return Ok(None),
+            }
+        };
         if data.fin {
             *next = self.finished(index);
         }
         Ok(Some(Event::Message(Received {
             channel: id,
-            data: Data::Lent(data.payload),
-            seq,
-            skipped: data.skip,
+            data: message,
+            seq: next_seq,
+            skipped,
             charge,
         })))
     }
@@ -208,7 +170,7 @@ impl Connection {
         index: u32,
         data: &wire::Data<'r>,
         charge: Charge,
-    ) -> Option<(Data<'r>, Charge)> {
+    ) -> Option<(Data<'r>, u64, Charge)> {
         let now = self.now;
         let channel = self.slots.at_mut(index)?;
         let partial = channel.recv.partial.get_or_insert_with(|| {
@@ -228,7 +190,8 @@ impl Connection {
         }
         let mut partial = channel.recv.partial.take()?;
         let bytes = core::mem::take(&mut partial.bytes).freeze();
-        Some((Data::Assembled(bytes), partial.charge.take()))
+        let skipped = partial.skipped;
+        Some((Data::Assembled(bytes), skipped, partial.charge.take()))
     }
 
     /// `bytes` more of the channel are held: beyond its reserve they count against the
@@ -563,4 +526,34 @@ impl Connection {
             reason: goaway.reason,
         })
     }
+}
+
+/// Whether the channel takes the frame now; the number of its message, if so.
+#[inline]
+fn admit(channel: &Channel, data: &wire::Data<'_>) -> Result<u64, Violation> {
+    let (recv, alias) = (&channel.recv, data.alias);
+    match recv.state {
+        RecvState::Receiving | RecvState::Stopping(_) => {}
+        RecvState::None => return Err(Violation::WrongDirection(alias)),
+        RecvState::Finished | RecvState::Aborted => return Err(Violation::DataAfterEnd(alias)),
+    }
+    let begun = recv.partial.as_ref().map_or(0, |p| p.bytes.len());
+    if data.payload.len() + begun > recv.message_max as usize {
+        return Err(Violation::MessageTooLarge);
+    }
+    if data.fin && data.payload.is_empty() && recv.partial.is_some() {
+        return Err(Violation::InsideMessage(alias));
+    }
+    // The last fragment pays for a message, but the first must be able to.
+    if channel.unit == Unit::Messages
+        && recv.credit.charged() >= recv.credit.limit()
+        && !(data.fin && data.payload.is_empty())
+    {
+        return Err(Violation::ChannelCredit(alias));
+    }
+    let next_seq = recv.next_seq.saturating_add(data.skip);
+    if next_seq >= VARINT_MAX {
+        return Err(Violation::BadCounter);
+    }
+    Ok(next_seq)
 }

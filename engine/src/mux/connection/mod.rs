@@ -1,8 +1,10 @@
 //! The connection: all channels, and the commands of the application.
 
-mod commands;
+mod data;
+mod ending;
 mod frames;
 mod opening;
+mod sending;
 mod timers;
 mod transmit;
 
@@ -12,17 +14,17 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::channel::{ChannelId, Pending, RecvState, SendState, Stage};
+use super::channel::{ChannelId, Pending, RecvState, SendState};
 use super::config::Settings;
 use super::credit::{Charge, RecvCredit, SendCredit};
 use super::error::{Code, Failure, Violation};
 use super::event::Event;
 use super::schedule::Schedule;
-use super::slots::{OwnAliases, PeerAlias, PeerAliases, Slots};
+use super::slots::{OwnAliases, PeerAliases, Slots};
 use super::wire::{self, Frames, Hello};
 use crate::time::Timestamp;
 
-pub use commands::Claim;
+pub use sending::Claim;
 
 /// Records of the peer's, being read.
 #[derive(Debug)]
@@ -484,59 +486,6 @@ impl Connection {
         self.phase == Phase::Open
     }
 
-    /// The layer below is gone. `Some` once, if the channels do not know of their end yet.
-    pub fn handle_lost(&mut self) -> Option<Event<'static>> {
-        let told = self.failure().is_some();
-        if !matches!(self.phase, Phase::Over(_)) {
-            let failure = self.failure().unwrap_or(Failure::Lost);
-            self.finish(failure);
-        }
-        (!told).then_some(Event::Failed(Failure::Lost))
-    }
-
-    /// Ends the connection at once: GOAWAY with the code, then nothing.
-    pub fn abort(&mut self, code: Code) -> Option<Event<'static>> {
-        self.fail(Failure::Local(code), "")
-    }
-
-    fn violated<'r>(&mut self, violation: Violation) -> Option<Event<'r>> {
-        self.fail(Failure::Violation(violation), violation.rule())
-    }
-
-    fn fail<'r>(&mut self, failure: Failure, reason: &'static str) -> Option<Event<'r>> {
-        if !self.is_alive() {
-            return None;
-        }
-        self.goodbye = Some(Goodbye {
-            code: failure.code(),
-            reason,
-        });
-        self.phase = Phase::Failing(failure);
-        self.direct = false;
-        Some(Event::Failed(failure))
-    }
-
-    /// Nothing more is sent or taken; what the queues hold is of no use any more.
-    fn finish(&mut self, failure: Failure) {
-        self.phase = Phase::Over(failure);
-        self.direct = false;
-        self.goodbye = None;
-        self.record.clear();
-        self.last_data = None;
-        self.schedule = Schedule::default();
-        self.control.clear();
-        self.starved.clear();
-        for index in 0..self.slots.end() {
-            if let Some(channel) = self.slots.at_mut(index) {
-                channel.send.queue = None;
-                channel.recv.partial = None;
-            }
-        }
-        self.queued = 0;
-        self.sweep_at = None;
-        self.drain_at = None;
-    }
-
     /// The channel at `index` has control frames to send.
     fn mark(&mut self, index: u32) {
         if let Some(channel) = self.slots.at_mut(index)
@@ -569,53 +518,5 @@ impl Connection {
 
     fn sweep_soon(&mut self) {
         self.sweep_at.get_or_insert(self.now.after(SWEEP_INTERVAL));
-    }
-
-    /// After either half has moved: frees what a closed channel need not keep.
-    fn settle(&mut self, index: u32) {
-        let Some(channel) = self.slots.at_mut(index) else {
-            return;
-        };
-        if !channel.is_closed() {
-            return;
-        }
-        channel.pending.clear();
-        let rejected = matches!(channel.stage, Stage::Rejected);
-        if let Some(alias) = channel.peer_alias.take() {
-            let to = if rejected {
-                PeerAlias::Rejected
-            } else {
-                PeerAlias::Closed
-            };
-            self.peer_aliases.set(alias, to);
-        }
-        if !channel.is_answered() {
-            return; // its alias belongs to it until the peer has answered
-        }
-        if let Some(alias) = channel.own_alias.take() {
-            self.own_aliases.give_back(alias);
-        }
-        if core::mem::take(&mut channel.counted) {
-            if channel.ours {
-                self.own_open -= 1;
-            } else {
-                self.peer_open -= 1;
-            }
-        }
-        if !channel.attached {
-            self.slots.remove(index);
-        }
-        self.admit_waiting();
-        self.end_drain();
-    }
-
-    /// A drained connection without channels is over when its last record is out.
-    fn end_drain(&mut self) {
-        let done = self.own_open == 0 && self.peer_open == 0 && self.waiting_opens.is_empty();
-        if self.phase == Phase::Draining && done {
-            let failure = self.drained_by.unwrap_or(Failure::Local(Code::NO_ERROR));
-            self.phase = Phase::Failing(failure);
-            self.events.push_back(Event::Failed(failure));
-        }
     }
 }

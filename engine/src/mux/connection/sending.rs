@@ -1,14 +1,13 @@
-//! What the application does with open channels.
+//! Messages of the application.
 
 use bytes::Bytes;
 
-use super::super::channel::{Channel, ChannelId, Pending, RecvState, SendState, Stage};
-use super::super::error::{Code, Failure, SendError};
-use super::super::event::Event;
+use super::super::channel::{Channel, ChannelId, SendState};
+use super::super::error::SendError;
 use super::super::open::Unit;
 use super::super::queue::{ENTRY_BYTES, Queue, SharedFrame};
 use super::super::wire;
-use super::{Connection, Goodbye, Phase};
+use super::Connection;
 
 /// Bytes of the longest DATA head without a skip: type, alias, length.
 const DATA_HEAD_MAX: usize = 1 + 4 + 4;
@@ -89,7 +88,7 @@ impl Connection {
     }
 
     /// The channel, if it takes a message of `len` bytes now.
-    fn admit(&mut self, id: ChannelId, len: usize) -> Result<&mut Channel, SendError> {
+    pub(super) fn admit(&mut self, id: ChannelId, len: usize) -> Result<&mut Channel, SendError> {
         if let Some(failure) = self.failure() {
             return Err(SendError::Closed(failure.code()));
         }
@@ -313,261 +312,6 @@ impl Connection {
             committed: false,
         })
     }
-
-    /// Ends our half: FIN follows what is queued. A second call does nothing.
-    ///
-    /// # Errors
-    /// [`SendError::UnknownChannel`], [`SendError::Closed`].
-    pub fn finish_sending(&mut self, id: ChannelId) -> Result<(), SendError> {
-        if let Some(failure) = self.failure() {
-            return Err(SendError::Closed(failure.code()));
-        }
-        let channel = self.slots.by_id_mut(id).ok_or(SendError::UnknownChannel)?;
-        if channel.send.state == SendState::Sending {
-            channel.send.state = SendState::Finishing;
-            self.make_ready(id.index);
-        }
-        Ok(())
-    }
-
-    /// Gives up our half: what is queued is dropped, and the peer is told with `code`.
-    pub fn reset(&mut self, id: ChannelId, code: Code) {
-        if self.slots.by_id(id).is_some() {
-            self.abort_half(id.index, code);
-            self.settle(id.index);
-        }
-    }
-
-    /// Drops what our half has queued; RESET(ABORT) tells the peer.
-    pub(super) fn abort_half(&mut self, index: u32, code: Code) {
-        let Some(channel) = self.slots.at_mut(index) else {
-            return;
-        };
-        let send = &mut channel.send;
-        if !matches!(send.state, SendState::Sending | SendState::Finishing) {
-            return;
-        }
-        send.state = SendState::Aborting(code);
-        let dropped = send.queue.take().map_or(0, |q| q.bytes());
-        let begun = core::mem::take(&mut send.begun_charge);
-        send.blocked_since = None;
-        channel.pending.set(Pending::ABORT);
-        if matches!(channel.stage, Stage::Rejecting(_) | Stage::Rejected) {
-            // The answer says it all.
-            channel.pending.take(Pending::ABORT);
-            channel.send.state = SendState::Aborted;
-        }
-        self.begun -= begun;
-        self.dequeued(index, dropped);
-        self.mark(index);
-    }
-
-    /// Takes no more from the peer on this channel, and tells it so with `code`. What was
-    /// received stays with the application until it is released.
-    pub fn stop(&mut self, id: ChannelId, code: Code) {
-        if self.slots.by_id(id).is_some() {
-            self.stop_half(id.index, code);
-            self.settle(id.index);
-        }
-    }
-
-    pub(super) fn stop_half(&mut self, index: u32, code: Code) {
-        let Some(channel) = self.slots.at_mut(index) else {
-            return;
-        };
-        if channel.recv.state != RecvState::Receiving {
-            return;
-        }
-        channel.recv.state = RecvState::Stopping(code);
-        channel.pending.take(Pending::CREDIT);
-        let partial = channel.recv.partial.take();
-        if !matches!(channel.stage, Stage::Rejecting(_) | Stage::Rejected) {
-            channel.pending.set(Pending::STOP);
-        }
-        let id = channel.id;
-        if let Some(mut partial) = partial {
-            self.release(id, partial.charge.take());
-        }
-        self.mark(index);
-    }
-
-    /// The application lets go of the channel: what it holds of it is consumed, a half that is
-    /// not over is stopped or reset with `code`, and the id is of no use any more.
-    pub fn let_go(&mut self, id: ChannelId, code: Code) {
-        let Some(channel) = self.slots.by_id_mut(id).filter(|c| c.attached) else {
-            return;
-        };
-        match channel.stage {
-            Stage::Opening(_) => return self.forget_unopened(id),
-            Stage::Offered => {
-                channel.stage = Stage::Rejecting(Code::REFUSED);
-                self.ask(id.index);
-            }
-            _ => {}
-        }
-        self.stop_half(id.index, code);
-        self.abort_half(id.index, code);
-        if let Some(channel) = self.slots.by_id_mut(id) {
-            let recv = &mut channel.recv;
-            let backlog = recv.credit.backlog();
-            recv.credit.consume(backlog);
-            let held = core::mem::take(&mut recv.held);
-            channel.attached = false;
-            channel.pending.take(Pending::CREDIT);
-            let closed = channel.is_closed();
-            let given = held.saturating_sub(u64::from(self.settings.reserve_bytes));
-            self.consume(given);
-            if closed || !self.is_alive() {
-                self.remove_slot(id.index);
-            }
-        }
-    }
-
-    /// The slot's channel is closed, or the connection is over.
-    fn remove_slot(&mut self, index: u32) {
-        let closed = self.slots.at(index).is_some_and(Channel::is_answered);
-        if closed || !self.is_alive() {
-            let queued = self.slots.at(index).map_or(0, |c| c.send.queued());
-            self.queued -= queued.min(self.queued);
-            self.slots.remove(index);
-        }
-    }
-
-    /// Ends a half that was never announced.
-    fn forget_unopened(&mut self, id: ChannelId) {
-        self.waiting_opens.retain(|&index| index != id.index);
-        self.control.retain(|&index| index != id.index);
-        if let Some(channel) = self.slots.by_id_mut(id) {
-            let dropped = channel.send.queued();
-            if let Some(alias) = channel.own_alias.take().or(channel.chosen_alias()) {
-                self.own_aliases.give_back(alias);
-            }
-            self.slots.remove(id.index);
-            self.dequeued(id.index, dropped);
-            self.end_drain();
-        }
-    }
-
-    /// Bytes have left the queue of the channel at `index`: who waited for room is told.
-    pub(super) fn dequeued(&mut self, index: u32, bytes: usize) {
-        self.queued -= bytes.min(self.queued);
-        let channel_max = self.settings.channel_queue_bytes_max as usize;
-        let total_max = self.settings.connection_queue_bytes_max as usize;
-        let free = self.queued <= total_max / 4 * 3;
-        if let Some(channel) = self.slots.at_mut(index) {
-            let send = &mut channel.send;
-            if send.wants_room && free && send.queued() <= channel_max / 2 {
-                send.wants_room = false;
-                self.writable.push_back(channel.id);
-            }
-        }
-        while free && let Some(id) = self.room_waiters.pop_front() {
-            if let Some(channel) = self.slots.by_id_mut(id)
-                && core::mem::take(&mut channel.send.wants_room)
-            {
-                self.writable.push_back(id);
-            }
-        }
-    }
-
-    /// Our messages count anew from here: tells the peer. For a publisher that goes on after a
-    /// gap, or in another epoch. Only while nothing is queued.
-    ///
-    /// # Errors
-    /// [`SendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
-    pub fn rebase(&mut self, id: ChannelId, epoch: u64, next_seq: u64) -> Result<(), SendError> {
-        if epoch > wire::VARINT_MAX || next_seq > wire::VARINT_MAX {
-            return Err(SendError::TooLarge {
-                len: usize::MAX,
-                max: usize::MAX >> 2,
-            });
-        }
-        let channel = self.admit(id, 0)?;
-        if !channel.send.is_idle() {
-            return Err(SendError::WouldBlock);
-        }
-        channel.send.epoch = epoch;
-        channel.send.next_seq = next_seq;
-        channel.send.skip = 0;
-        channel.pending.set(Pending::SEQ);
-        self.mark(id.index);
-        Ok(())
-    }
-
-    /// Tells the sender that everything below `seq` is safe here: it need not keep it for a
-    /// resumption.
-    pub fn acknowledge(&mut self, id: ChannelId, seq: u64) {
-        if let Some(channel) = self.slots.by_id_mut(id)
-            && channel.recv.state == RecvState::Receiving
-            && seq <= wire::VARINT_MAX
-        {
-            channel.recv.ack = Some(seq);
-            channel.pending.set(Pending::CREDIT);
-            self.mark(id.index);
-        }
-    }
-
-    /// Measures a round trip now.
-    pub fn ping(&mut self) {
-        if self.ping.sent.is_none() {
-            self.ping.due = true;
-        }
-    }
-
-    /// Takes no new channels and lets the open ones end, within `close_timeout`; then the
-    /// connection ends. Messages that are queued go out.
-    pub fn drain(&mut self, code: Code, reason: &'static str) {
-        if self.phase != Phase::Open {
-            return;
-        }
-        let reason = reason.get(..123).unwrap_or(reason);
-        self.goodbye = Some(Goodbye { code, reason });
-        self.phase = Phase::Draining;
-        self.drained_by = Some(Failure::Local(code));
-        self.drain_at = Some(self.now.after(self.settings.close_timeout));
-        self.refuse_waiting(code);
-        self.end_drain();
-    }
-
-    /// Channels of ours that were never announced will not be.
-    pub(super) fn refuse_waiting(&mut self, code: Code) {
-        for index in 0..self.slots.end() {
-            let Some(channel) = self.slots.at_mut(index) else {
-                continue;
-            };
-            if matches!(channel.stage, Stage::Opening(_)) {
-                let id = channel.id;
-                self.reject_own(index);
-                self.events.push_back(Event::Rejected {
-                    channel: id,
-                    code,
-                    unprocessed: true,
-                });
-            }
-        }
-        self.waiting_opens.clear();
-    }
-
-    /// Our channel is not wanted: both halves are over.
-    pub(super) fn reject_own(&mut self, index: u32) {
-        let Some(channel) = self.slots.at_mut(index) else {
-            return;
-        };
-        if let Stage::Asked(_) = channel.stage {
-            self.own_unanswered -= 1;
-        } else if let Some(alias) = channel.own_alias.take().or(channel.chosen_alias()) {
-            self.own_aliases.give_back(alias);
-        }
-        channel.stage = Stage::Rejected;
-        channel.pending.clear();
-        channel.send.state = SendState::Aborted;
-        channel.recv.state = RecvState::Aborted;
-        let dropped = channel.send.queue.take().map_or(0, |q| q.bytes());
-        let begun = core::mem::take(&mut channel.send.begun_charge);
-        self.begun -= begun;
-        self.dequeued(index, dropped);
-        self.settle(index);
-    }
 }
 
 /// Payload bytes from which a shared payload is not copied into the queue.
@@ -686,6 +430,28 @@ impl core::fmt::Debug for Claim<'_> {
 }
 
 impl Connection {
+    /// Bytes have left the queue of the channel at `index`: who waited for room is told.
+    pub(super) fn dequeued(&mut self, index: u32, bytes: usize) {
+        self.queued -= bytes.min(self.queued);
+        let channel_max = self.settings.channel_queue_bytes_max as usize;
+        let total_max = self.settings.connection_queue_bytes_max as usize;
+        let free = self.queued <= total_max / 4 * 3;
+        if let Some(channel) = self.slots.at_mut(index) {
+            let send = &mut channel.send;
+            if send.wants_room && free && send.queued() <= channel_max / 2 {
+                send.wants_room = false;
+                self.writable.push_back(channel.id);
+            }
+        }
+        while free && let Some(id) = self.room_waiters.pop_front() {
+            if let Some(channel) = self.slots.by_id_mut(id)
+                && core::mem::take(&mut channel.send.wants_room)
+            {
+                self.writable.push_back(id);
+            }
+        }
+    }
+
     /// A message that was to go into the open record is not sent after all.
     fn refund(&mut self, id: ChannelId, charge: u64) {
         self.send.refund(charge);

@@ -1,0 +1,460 @@
+//! Data out: frames of channels by turn, cut to the credit and the room at hand.
+
+use super::super::channel::{Channel, Pending, SendState};
+use super::super::credit;
+use super::super::error::Code;
+use super::super::event::Event;
+use super::super::open::Unit;
+use super::super::queue::Front;
+use super::super::schedule::QUANTUM_BYTES;
+use super::super::wire::{self, Hello};
+use super::Connection;
+use super::sending::{RUN_HEAD_MAX, SHARED_BYTES_MIN};
+
+/// Bytes of a record that must be left for another frame to be begun: a head and something.
+const FRAME_ROOM_MIN: usize = 24;
+
+/// What became of a channel's turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Turn {
+    /// Nothing more to send, or no credit of the channel's own.
+    Done,
+    /// It has had its share.
+    Spent,
+    /// The record is full.
+    Full,
+    /// The connection's credit is out.
+    Starved,
+}
+
+/// What the next frame of a channel can be.
+enum Cut {
+    /// Payload bytes.
+    Take(usize),
+    Not(Turn),
+}
+
+impl Connection {
+    /// Whether the connection's credit covers the next message of the channel.
+    pub(super) fn is_covered(&self, index: u32) -> bool {
+        let (Some(peer), Some(channel)) = (&self.peer, self.slots.at(index)) else {
+            return false;
+        };
+        let send = &channel.send;
+        let Some(front) = send.queue.as_ref().and_then(|q| q.front()) else {
+            return true;
+        };
+        let free = self.send.available().saturating_sub(self.begun);
+        match (front.fresh || front.elem > 0, front.elem) {
+            (false, _) => true,
+            (true, 0) => free >= whole_charge(front.rest, peer, send.fragment_min),
+            (true, elem) => free >= u64::from(elem) + peer.overhead,
+        }
+    }
+
+    /// Data, by turn, until the record is full. A large shared message is a record of its own.
+    pub(super) fn put_data(&mut self, peer: &Hello, max: usize) -> Option<bytes::Bytes> {
+        for _ in 0..self.starved.len() {
+            let Some(index) = self.starved.pop_front() else {
+                break;
+            };
+            if !self.is_covered(index) {
+                self.starved.push_back(index);
+                continue;
+            }
+            if let Some(channel) = self.slots.at_mut(index) {
+                channel.send.starved = false;
+                channel.send.in_schedule = true;
+                self.schedule.put_back(channel.priority, index);
+            }
+        }
+        // Each turn sends, or takes a channel out, or ends the record.
+        while self.room(max) >= FRAME_ROOM_MIN
+            && let Some(index) = self.schedule.pop()
+        {
+            let Some(channel) = self.slots.at_mut(index) else {
+                continue;
+            };
+            let priority = channel.priority;
+            channel.send.in_schedule = false;
+            if let Some(frame) = own_frame(channel, max) {
+                if self.record.is_empty() {
+                    if let Some(sent) = self.put_shared(index, peer, frame) {
+                        return Some(sent);
+                    }
+                    continue;
+                }
+                self.put_back(index);
+                break;
+            }
+            channel.send.deficit += QUANTUM_BYTES;
+            let turn = self.take_turn(index, peer, max, priority);
+            let Some(channel) = self.slots.at_mut(index) else {
+                continue;
+            };
+            match turn {
+                Turn::Done => channel.send.deficit = 0,
+                Turn::Spent => {
+                    channel.send.in_schedule = true;
+                    self.schedule.push(priority, index);
+                }
+                Turn::Full => {
+                    channel.send.deficit -= QUANTUM_BYTES;
+                    self.put_back(index);
+                    break;
+                }
+                Turn::Starved => self.starve(index),
+            }
+        }
+        None
+    }
+
+    fn put_back(&mut self, index: u32) {
+        if let Some(channel) = self.slots.at_mut(index) {
+            channel.send.in_schedule = true;
+            self.schedule.put_back(channel.priority, index);
+        }
+    }
+
+    fn starve(&mut self, index: u32) {
+        if let Some(channel) = self.slots.at_mut(index) {
+            channel.send.starved = true;
+            channel.send.deficit = 0;
+            self.starved.push_back(index);
+            self.blocked_since.get_or_insert(self.now);
+            self.sweep_soon();
+        }
+    }
+
+    /// A whole shared message by reference, if credit covers it.
+    fn put_shared(
+        &mut self,
+        index: u32,
+        peer: &Hello,
+        frame: bytes::Bytes,
+    ) -> Option<bytes::Bytes> {
+        let free = self.send.available().saturating_sub(self.begun);
+        let channel = self.slots.at_mut(index)?;
+        let front = channel.send.queue.as_ref()?.front()?;
+        let charge = front.rest as u64 + peer.overhead;
+        let units = match channel.unit {
+            Unit::Bytes => charge,
+            Unit::Messages => 1,
+        };
+        if channel.send.credit.available() < units {
+            self.block(index);
+            return None;
+        }
+        if free < charge {
+            self.starve(index);
+            return None;
+        }
+        channel.send.credit.spend(units).ok()?;
+        self.send.spend(charge).ok()?;
+        self.sent(index, front.rest, 1, charge);
+        self.make_ready(index);
+        Some(frame)
+    }
+
+    fn block(&mut self, index: u32) {
+        let now = self.now;
+        if let Some(channel) = self.slots.at_mut(index) {
+            channel.send.blocked_since.get_or_insert(now);
+            self.sweep_soon();
+        }
+    }
+
+    /// Frames of one channel, until it has had its share.
+    fn take_turn(&mut self, index: u32, peer: &Hello, max: usize, class: u8) -> Turn {
+        loop {
+            self.expire(index);
+            let room = self.room(max);
+            let free = self.send.available().saturating_sub(self.begun);
+            let Some(channel) = self.slots.at_mut(index) else {
+                return Turn::Done;
+            };
+            let front = channel.send.queue.as_ref().and_then(|q| q.front());
+            let Some(front) = front else {
+                return self.put_fin(index, room);
+            };
+            if channel.send.deficit <= 0 {
+                return Turn::Spent;
+            }
+            if front.elem == 0 && front.fresh && front.rest > channel.send.message_max as usize {
+                self.give_up(index);
+                return Turn::Done;
+            }
+            let charge = if front.elem > 0 {
+                match cut_run(channel, &front, peer, room, free) {
+                    Cut::Take(n) => self.put_run(index, &front, n, peer),
+                    Cut::Not(turn) => return self.not_now(index, turn),
+                }
+            } else {
+                match cut_message(channel, &front, peer, room, free) {
+                    Cut::Take(n) => self.put_message(index, &front, n, peer),
+                    Cut::Not(turn) => return self.not_now(index, turn),
+                }
+            };
+            self.schedule.sent(class, charge);
+        }
+    }
+
+    fn not_now(&mut self, index: u32, turn: Turn) -> Turn {
+        if turn == Turn::Done {
+            self.block(index);
+        }
+        turn
+    }
+
+    /// The peer has lowered what it takes: what is queued can never be sent.
+    fn give_up(&mut self, index: u32) {
+        if let Some(channel) = self.slots.at_mut(index) {
+            let channel_id = channel.id;
+            channel.send.stopped = Some(Code::SIZE);
+            self.abort_half(index, Code::SIZE);
+            self.events.push_back(Event::Stopped {
+                channel: channel_id,
+                code: Code::SIZE,
+            });
+        }
+    }
+
+    /// Drops what has waited for too long.
+    fn expire(&mut self, index: u32) {
+        let now = self.now;
+        let Some(channel) = self.slots.at_mut(index) else {
+            return;
+        };
+        let (Some(ttl), Some(queue)) = (channel.ttl, &mut channel.send.queue) else {
+            return;
+        };
+        let nanos = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
+        let before = queue.bytes();
+        let dropped = queue.expire(crate::Timestamp(now.0.saturating_sub(nanos)));
+        if dropped > 0 {
+            let freed = before - queue.bytes();
+            channel.send.skip += dropped;
+            channel.send.skipped_total += dropped;
+            self.totals.skipped_out += dropped;
+            self.dequeued(index, freed);
+        }
+    }
+
+    /// FIN alone, when all is sent before it was asked for.
+    fn put_fin(&mut self, index: u32, room: usize) -> Turn {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Turn::Done;
+        };
+        let (SendState::Finishing, Some(alias)) = (channel.send.state, channel.own_alias) else {
+            return Turn::Done;
+        };
+        if room < FRAME_ROOM_MIN {
+            return Turn::Full;
+        }
+        let skip = core::mem::take(&mut channel.send.skip);
+        channel.send.next_seq += skip;
+        channel.send.state = SendState::Finished;
+        channel.pending.take(Pending::BLOCKED);
+        wire::put_data_head(&mut self.record, alias, Some(0), false, true, skip);
+        self.last_data = None;
+        self.settle(index);
+        Turn::Done
+    }
+
+    fn put_message(&mut self, index: u32, front: &Front, n: usize, peer: &Hello) -> u64 {
+        let charge = n as u64 + peer.overhead;
+        let last = n == front.rest;
+        let Some(channel) = self.slots.at_mut(index) else {
+            return charge;
+        };
+        let (Some(alias), send) = (channel.own_alias, &mut channel.send) else {
+            return charge;
+        };
+        let Some(queue) = &send.queue else {
+            return charge;
+        };
+        let fin = last && queue.len() == 1 && send.state == SendState::Finishing;
+        let skip = core::mem::take(&mut send.skip);
+        send.next_seq += skip;
+        let at = self.record.len();
+        wire::put_data_head(&mut self.record, alias, Some(n), !last, fin, skip);
+        self.last_data = (n > 0).then_some((at, (self.record.len() - at) as u8));
+        self.record.extend_from_slice(queue.front_bytes(n));
+        // What is left of a begun message is counted on, not spent.
+        let (begun, left) = match (front.fresh, last) {
+            (true, true) => (0, 0),
+            (true, false) => {
+                let whole = whole_charge(front.rest, peer, send.fragment_min);
+                (0, whole.saturating_sub(charge))
+            }
+            (false, true) => (send.begun_charge, 0),
+            (false, false) => (send.begun_charge, send.begun_charge.saturating_sub(charge)),
+        };
+        send.begun_charge = left;
+        self.begun = self.begun - begun + left;
+        let units = match channel.unit {
+            Unit::Bytes => charge,
+            Unit::Messages => u64::from(last),
+        };
+        let spent = send.credit.spend(units).is_ok() && self.send.spend(charge).is_ok();
+        debug_assert!(spent, "cut to the credit at hand");
+        if fin {
+            send.state = SendState::Finished;
+        }
+        self.sent(index, n, u64::from(last), charge);
+        if fin {
+            self.settle(index);
+        }
+        charge
+    }
+
+    fn put_run(&mut self, index: u32, front: &Front, n: usize, peer: &Hello) -> u64 {
+        let elem = front.elem;
+        let count = n as u32 / elem.max(1);
+        let charge = n as u64 + peer.overhead;
+        let Some(channel) = self.slots.at_mut(index) else {
+            return charge;
+        };
+        let (Some(alias), send) = (channel.own_alias, &mut channel.send) else {
+            return charge;
+        };
+        let Some(queue) = &send.queue else {
+            return charge;
+        };
+        let skip = core::mem::take(&mut send.skip);
+        send.next_seq += skip;
+        if peer.features & wire::FEATURE_RUN != 0 {
+            wire::put_run_head(&mut self.record, alias, elem, Some(count), skip);
+            self.last_data = None;
+        } else {
+            let at = self.record.len();
+            wire::put_data_head(&mut self.record, alias, Some(n), false, false, skip);
+            self.last_data = Some((at, (self.record.len() - at) as u8));
+        }
+        self.record.extend_from_slice(queue.front_bytes(n));
+        let units = match channel.unit {
+            Unit::Bytes => charge,
+            Unit::Messages => u64::from(count),
+        };
+        let spent = send.credit.spend(units).is_ok() && self.send.spend(charge).is_ok();
+        debug_assert!(spent, "cut to the credit at hand");
+        self.sent(index, n, u64::from(count), charge);
+        charge
+    }
+
+    /// `n` bytes of the message at the front, and `messages` whole ones, are encoded.
+    fn sent(&mut self, index: u32, n: usize, messages: u64, charge: u64) {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return;
+        };
+        channel.used = true;
+        let send = &mut channel.send;
+        send.deficit -= charge as i64;
+        send.next_seq += messages;
+        send.messages += messages;
+        send.bytes += n as u64;
+        self.totals.messages_out += messages;
+        self.totals.bytes_out += n as u64;
+        let Some(queue) = &mut send.queue else { return };
+        let before = queue.bytes();
+        queue.advance(n);
+        let freed = before - queue.bytes();
+        if freed > 0 {
+            self.dequeued(index, freed);
+        }
+    }
+}
+
+/// What a message may cost at most: it is begun only when both windows cover that, so that
+/// begun messages never wait for each other's credit.
+fn whole_charge(len: usize, peer: &Hello, fragment_min: u32) -> u64 {
+    credit::message_charge(len as u64, peer.overhead, fragment_min.into())
+}
+
+/// The shared frame at the front of the queue, if it can be a record as it is.
+fn own_frame(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
+    let queue = channel.send.queue.as_ref()?;
+    let frame = queue.front_frame()?;
+    let fits = frame.frame().len() <= max
+        && frame.payload().len() >= SHARED_BYTES_MIN
+        && channel.own_alias == Some(frame.alias())
+        && channel.send.skip == 0
+        && channel.send.state == SendState::Sending;
+    fits.then(|| frame.frame().clone())
+}
+
+/// How much of a message goes into the record now.
+fn cut_message(channel: &Channel, front: &Front, peer: &Hello, room: usize, free: u64) -> Cut {
+    let send = &channel.send;
+    let head = wire::data_head_len(channel.own_alias.unwrap_or(0), Some(front.rest), send.skip);
+    let fits = head + front.rest <= room;
+    let fragment = (send.fragment_min as usize).max(1);
+    if front.fresh {
+        let cost = if fits {
+            front.rest as u64 + peer.overhead
+        } else {
+            whole_charge(front.rest, peer, send.fragment_min)
+        };
+        let units = match channel.unit {
+            Unit::Bytes => cost,
+            Unit::Messages => 1,
+        };
+        if send.credit.available() < units {
+            return Cut::Not(Turn::Done);
+        }
+        if free < cost {
+            return Cut::Not(Turn::Starved);
+        }
+    }
+    if fits {
+        return Cut::Take(front.rest);
+    }
+    let room = room.saturating_sub(head);
+    if room < fragment || front.rest <= fragment {
+        return Cut::Not(Turn::Full);
+    }
+    // The last fragment may be short, but not for want of a byte of room here.
+    Cut::Take(room.min(front.rest))
+}
+
+/// How many bytes of a run, in whole elements, go into the record now.
+fn cut_run(channel: &Channel, front: &Front, peer: &Hello, room: usize, free: u64) -> Cut {
+    let send = &channel.send;
+    let elem = front.elem as usize;
+    let waiting = front.rest / elem.max(1);
+    let head = RUN_HEAD_MAX + if send.skip > 0 { 8 } else { 0 };
+    let by_room = room.saturating_sub(head) / elem.max(1);
+    let payload = |credit: u64| {
+        let bytes = credit.saturating_sub(peer.overhead) as usize;
+        bytes / elem.max(1)
+    };
+    let by_channel = match channel.unit {
+        Unit::Bytes => payload(send.credit.available()),
+        Unit::Messages => usize::try_from(send.credit.available()).unwrap_or(usize::MAX),
+    };
+    let by_connection = payload(free);
+    // Not in slivers: all that waits, or a fragment's worth, or one.
+    let least = waiting.min((send.fragment_min as usize / elem.max(1)).max(1));
+    if by_channel < least {
+        return Cut::Not(Turn::Done);
+    }
+    if by_connection < least {
+        return Cut::Not(Turn::Starved);
+    }
+    if by_room < least {
+        return Cut::Not(Turn::Full);
+    }
+    let most = if peer.features & wire::FEATURE_RUN == 0 {
+        1
+    } else {
+        usize::MAX
+    };
+    let share = (send.deficit.max(0) as usize / elem.max(1)).max(least);
+    let count = waiting
+        .min(by_room)
+        .min(by_channel)
+        .min(by_connection)
+        .min(share)
+        .min(most);
+    Cut::Take(count * elem)
+}
