@@ -67,6 +67,9 @@ pub enum HandshakeError {
     AcceptMismatch,
     /// The server chose a sub-protocol that was not offered (RFC 6455 section 4.1).
     SubprotocolNotRequested,
+    /// The sub-protocol that is needed here was not offered by the client, or not chosen by the
+    /// server.
+    SubprotocolNeeded(&'static str),
     /// The server chose an extension, and none was offered (RFC 6455 section 4.1).
     ExtensionNotRequested,
     /// A wrong call on our own side. Nothing went on the wire.
@@ -147,6 +150,9 @@ impl HandshakeError {
             Self::Refused(_) => "refused",
             Self::AcceptMismatch => "Sec-WebSocket-Accept does not belong to the key",
             Self::SubprotocolNotRequested => "the server chose a sub-protocol not offered",
+            Self::SubprotocolNeeded(_) => {
+                "the other end does not speak the sub-protocol that is needed here"
+            }
             Self::ExtensionNotRequested => "the server chose an extension not offered",
             Self::Usage(_) => "wrong use of the handshake",
         }
@@ -162,7 +168,9 @@ impl fmt::Display for HandshakeError {
         match self {
             Self::HeadTooLarge { max } => write!(f, " (more than {max} bytes)"),
             Self::TooManyHeaders { max } => write!(f, " (more than {max})"),
-            Self::MissingHeader(name) | Self::DuplicateHeader(name) => write!(f, " ({name})"),
+            Self::MissingHeader(name)
+            | Self::DuplicateHeader(name)
+            | Self::SubprotocolNeeded(name) => write!(f, " ({name})"),
             Self::Refused(response) => {
                 write!(f, ": {}", response.status())?;
                 match response.reason() {
