@@ -2,6 +2,8 @@
 //! `conn`, `buf` and `handshake`, as a third party would.
 
 #[cfg(any(feature = "mio", feature = "tokio"))]
+mod channels;
+#[cfg(any(feature = "mio", feature = "tokio"))]
 mod clock;
 mod error;
 #[cfg(any(feature = "mio", feature = "tokio"))]
@@ -23,6 +25,11 @@ pub use self::tokio::AdoptError;
 pub use self::tokio::{
     Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream,
     UniteError, Upgrade, WebSocket, Writer, accept, connect, handshake,
+};
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use channels::{
+    Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Channels, Multiplexed, Seat,
+    TIMER_TOKEN, TimerError,
 };
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]

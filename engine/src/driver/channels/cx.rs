@@ -1,0 +1,203 @@
+//! What a handler's call may use.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use super::super::handler::{Calls, ConnId, Cx, Hub, TimersFull};
+use super::connection::Channels;
+use super::multiplexed::TIMER_TOKEN;
+use super::table::{Table, arm};
+use crate::session::Stats;
+use crate::session::channels::{ChannelId, SendError, SharedFrame};
+use crate::time::Timestamp;
+
+/// One connection with its channels, as a handler's call sees it. Everything that can be done
+/// with the channels is a method of [`Channels`], to which it dereferences.
+pub struct ChannelCx<'a, 'b> {
+    pub(super) channels: &'a mut Channels,
+    pub(super) table: &'a mut Table,
+    pub(super) cx: &'a mut Cx<'b>,
+}
+
+impl<'b> ChannelCx<'_, 'b> {
+    /// This connection.
+    #[must_use]
+    pub fn id(&self) -> ConnId {
+        self.cx.id()
+    }
+
+    /// When this turn began.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.cx.now()
+    }
+
+    /// Calls [`ChannelHandler::timer`](super::ChannelHandler::timer) with `token` after `after`,
+    /// if the connection lives then. Timers are not cancelled: a handler ignores a token that it
+    /// no longer expects.
+    ///
+    /// # Errors
+    /// [`TimerError`]; there will be no call.
+    pub fn timer(&mut self, after: Duration, token: u64) -> Result<(), TimerError> {
+        if token == TIMER_TOKEN {
+            return Err(TimerError::Token);
+        }
+        self.cx.timer(after, token).map_err(TimerError::Full)
+    }
+
+    /// WebSocket messages, each a record of many channels, and bytes of this connection, up to
+    /// when this turn began.
+    #[must_use]
+    pub fn session_stats(&self) -> Stats {
+        self.cx.stats()
+    }
+
+    /// All connections of this reactor, this one included.
+    pub fn hub(&mut self) -> ChannelHub<'_, 'b> {
+        ChannelHub {
+            hub: self.cx.hub(),
+            table: self.table,
+            own: Some(self.channels),
+        }
+    }
+
+    /// Moves what there is to send into the outbox. `true`: it is full.
+    pub(super) fn fill(&mut self) -> bool {
+        let now = self.cx.now();
+        self.channels.fill(self.cx.outbox(), now)
+    }
+
+    /// After the last call: the reactor shall call when there is more to do.
+    pub(super) fn rest(&mut self) {
+        arm(self.channels, self.cx.hub());
+    }
+}
+
+impl Deref for ChannelCx<'_, '_> {
+    type Target = Channels;
+
+    #[inline]
+    fn deref(&self) -> &Channels {
+        self.channels
+    }
+}
+
+impl DerefMut for ChannelCx<'_, '_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Channels {
+        self.channels
+    }
+}
+
+impl fmt::Debug for ChannelCx<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelCx")
+            .field("id", &self.id())
+            .field("channels", &self.channels)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All connections of a reactor with their channels, as a handler's call sees them.
+pub struct ChannelHub<'a, 'b> {
+    pub(super) hub: &'a mut Hub<'b>,
+    pub(super) table: &'a mut Table,
+    /// Of the connection whose call this is.
+    pub(super) own: Option<&'a mut Channels>,
+}
+
+impl ChannelHub<'_, '_> {
+    /// The channels of a connection; `None` if it is gone, or has never spoken the sub-protocol.
+    /// What is sent on them goes out at the end of this turn; what there is to be told of them
+    /// is told in calls of that connection.
+    pub fn channels(&mut self, id: ConnId) -> Option<&mut Channels> {
+        match &mut self.own {
+            Some(own) if own.id == id => Some(own),
+            _ => self.table.other(id),
+        }
+    }
+
+    /// [`Channels::send`] on a channel of any connection.
+    ///
+    /// # Errors
+    /// As there; [`SendError::UnknownChannel`] if the connection is gone.
+    pub fn send(
+        &mut self,
+        id: ConnId,
+        channel: ChannelId,
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        let channels = self.channels(id).ok_or(SendError::UnknownChannel)?;
+        channels.send(channel, payload)
+    }
+
+    /// [`Channels::send_shared`] on a channel of any connection: a message that was encoded once
+    /// goes to all of its receivers.
+    ///
+    /// # Errors
+    /// As there; [`SendError::UnknownChannel`] if the connection is gone.
+    pub fn send_shared(
+        &mut self,
+        id: ConnId,
+        channel: ChannelId,
+        frame: &SharedFrame,
+    ) -> Result<(), SendError> {
+        let channels = self.channels(id).ok_or(SendError::UnknownChannel)?;
+        channels.send_shared(channel, frame)
+    }
+
+    /// Connections that this reactor holds, those in their opening handshake included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.hub.connections()
+    }
+
+    /// When this turn began.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.hub.now()
+    }
+
+    /// System calls of this reactor so far.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.hub.calls()
+    }
+
+    /// Stops the reactor: every connection is closed with 1001, and it ends when they are gone
+    /// or `close_timeout` is over. [Drain](Channels::drain) them first to let channels end.
+    pub fn stop(&mut self) {
+        self.hub.stop();
+    }
+}
+
+impl fmt::Debug for ChannelHub<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelHub")
+            .field("hub", &self.hub)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a timer was not set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TimerError {
+    /// The reactor holds as many as it may.
+    Full(TimersFull),
+    /// [`TIMER_TOKEN`](super::TIMER_TOKEN) is for the deadlines of the channels: take another.
+    Token,
+}
+
+impl fmt::Display for TimerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(full) => full.fmt(f),
+            Self::Token => f.write_str(
+                "the token u64::MAX is for the deadlines of the channels: take another one",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TimerError {}

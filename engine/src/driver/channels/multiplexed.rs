@@ -1,0 +1,266 @@
+//! A handler of channels as a handler of messages.
+
+use std::boxed::Box;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use super::super::error::Error;
+use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
+use super::super::tune::TuneReport;
+use super::connection::Channels;
+use super::cx::{ChannelCx, ChannelHub};
+use super::handler::ChannelHandler;
+use super::settling::{dispatch, settle};
+use super::table::Table;
+use crate::conn::Message;
+use crate::error::CloseCode;
+use crate::handshake::{HandshakeError, Request};
+use crate::session::channels::{Arrival, Failure, SUBPROTOCOL, Settings, receive};
+
+/// The token of timers for the deadlines of channels: not for
+/// [`ChannelCx::timer`](super::ChannelCx::timer).
+pub const TIMER_TOKEN: u64 = u64::MAX;
+
+/// Makes of a [`ChannelHandler`] a [`Handler`], for either reactor.
+///
+/// Clients that do not offer [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL) are refused with 400.
+/// Connections of our own must offer it ([`Outgoing::channels`](crate::Outgoing::channels)); one
+/// on which the server does not choose it, or that is adopted without it, is closed with 1002
+/// and told to [`ChannelHandler::connect_failed`].
+///
+/// The connections' own [`Settings`](crate::Settings) must have room for records: at least
+/// `record_bytes_max` in `message_bytes_max`, and the peer's `record_bytes_max` in
+/// `send_queue_bytes_max`, or the connection ends with
+/// [`Code::INTERNAL`](crate::channels::Code::INTERNAL). The channels have Pings of their own, so
+/// that `ping_interval` can be `None`. Messages sent through
+/// [`Remote::send`](crate::Remote::send) are no records, and end the connection: send a command
+/// instead.
+///
+/// ```no_run
+/// use tickwire::channels::{ChannelCx, ChannelHandler, Multiplexed, Received, Settings};
+/// use tickwire::{Opened, ReactorOptions, TokioReactor};
+///
+/// struct Sink;
+///
+/// impl ChannelHandler for Sink {
+///     type Conn = ();
+///     type Command = ();
+///
+///     fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) {}
+///
+///     fn message(&mut self, _conn: &mut (), cx: &mut ChannelCx<'_, '_>, received: Received<'_>) {
+///         println!("{} bytes", received.data.len());
+///         cx.release(received.channel, received.charge);
+///     }
+/// }
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let handler = Multiplexed::new(Sink, Settings::default());
+/// let mut reactor = TokioReactor::new(handler, ReactorOptions::default())?;
+/// reactor.listen("127.0.0.1:9001".parse()?)?;
+/// reactor.run().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Multiplexed<H> {
+    handler: H,
+    settings: Settings,
+    table: Table,
+}
+
+impl<H: ChannelHandler> Multiplexed<H> {
+    /// All connections have these limits.
+    #[must_use]
+    pub fn new(handler: H, settings: Settings) -> Self {
+        Self {
+            handler,
+            settings,
+            table: Table::default(),
+        }
+    }
+
+    /// The handler of the channels.
+    pub fn handler(&mut self) -> &mut H {
+        &mut self.handler
+    }
+
+    /// The handler of the channels, when the reactor has ended.
+    #[must_use]
+    pub fn into_inner(self) -> H {
+        self.handler
+    }
+
+    /// Makes a call about a connection, then does what came of it.
+    fn serve(
+        &mut self,
+        seat: &mut Seat<H::Conn>,
+        cx: &mut Cx<'_>,
+        call: impl FnOnce(&mut H, &mut H::Conn, &mut ChannelCx<'_, '_>),
+    ) {
+        let Self { handler, table, .. } = self;
+        let (Some(conn), Some(mut channels)) = (&mut seat.0, table.take(cx.id())) else {
+            return;
+        };
+        let mut channel_cx = ChannelCx {
+            channels: &mut channels,
+            table,
+            cx,
+        };
+        call(handler, conn, &mut channel_cx);
+        settle(handler, conn, &mut channel_cx);
+        table.put(channels);
+        table.serve_others(cx.hub());
+    }
+}
+
+/// What a [`Multiplexed`] keeps for each connection: that of its handler, unless the peer does
+/// not speak the sub-protocol.
+pub struct Seat<C>(Option<C>);
+
+impl<C: fmt::Debug> fmt::Debug for Seat<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Seat").field(&self.0).finish()
+    }
+}
+
+impl<H: fmt::Debug> fmt::Debug for Multiplexed<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Multiplexed")
+            .field("handler", &self.handler)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<H: ChannelHandler> Handler for Multiplexed<H> {
+    type Conn = Seat<H::Conn>;
+    type Command = H::Command;
+
+    fn request(&mut self, request: &Request, peer: Option<SocketAddr>) -> Verdict {
+        if !request.subprotocols().any(|name| name == SUBPROTOCOL) {
+            let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
+            self.handler.rejected(peer, &error);
+            return Verdict::Refuse(error.refusal());
+        }
+        match self.handler.request(request, peer) {
+            Verdict::Accept(accept) => Verdict::Accept(accept.subprotocol(SUBPROTOCOL)),
+            refused => refused,
+        }
+    }
+
+    fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> Seat<H::Conn> {
+        if opened.subprotocol != Some(SUBPROTOCOL) {
+            let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
+            // The code may be sent, and the rule is short.
+            let _ = cx.close(CloseCode::PROTOCOL, error.rule());
+            self.handler.connect_failed(opened.token, error.into());
+            return Seat(None);
+        }
+        let Self {
+            handler,
+            settings,
+            table,
+        } = self;
+        let id = cx.id();
+        let mut channels = Box::new(Channels::new(id, settings.clone(), cx.now()));
+        let mut channel_cx = ChannelCx {
+            channels: &mut channels,
+            table,
+            cx,
+        };
+        let mut conn = handler.open(&mut channel_cx, opened);
+        settle(handler, &mut conn, &mut channel_cx);
+        table.insert(id, channels);
+        table.serve_others(cx.hub());
+        Seat(Some(conn))
+    }
+
+    fn message(&mut self, seat: &mut Seat<H::Conn>, cx: &mut Cx<'_>, message: Message<'_>) {
+        let Self { handler, table, .. } = self;
+        let (Some(conn), Some(mut channels)) = (&mut seat.0, table.take(cx.id())) else {
+            return;
+        };
+        table.received += message.data().map_or(0, <[u8]>::len);
+        let now = cx.now();
+        let mut channel_cx = ChannelCx {
+            channels: &mut channels,
+            table,
+            cx,
+        };
+        match receive(&mut channel_cx.channels.core, message, now) {
+            Arrival::Record(mut record) => {
+                while let Some(event) = channel_cx.channels.core.next(&mut record) {
+                    dispatch(handler, conn, &mut channel_cx, event);
+                    if channel_cx.channels.aborted.is_some() {
+                        break; // the rest is nobody's any more
+                    }
+                    if channel_cx.channels.unfilled >= channel_cx.channels.fill_at {
+                        channel_cx.fill();
+                    }
+                }
+            }
+            Arrival::Event(event) => dispatch(handler, conn, &mut channel_cx, event),
+            Arrival::Nothing => {}
+        }
+        table.put(channels);
+        if table.is_due() {
+            table.serve_others(cx.hub());
+        }
+    }
+
+    fn batch_end(&mut self, seat: &mut Seat<H::Conn>, cx: &mut Cx<'_>) {
+        self.serve(seat, cx, H::batch_end);
+    }
+
+    fn drained(&mut self, seat: &mut Seat<H::Conn>, cx: &mut Cx<'_>) {
+        self.serve(seat, cx, |_, _, cx| {
+            cx.fill();
+        });
+    }
+
+    fn timer(&mut self, seat: &mut Seat<H::Conn>, cx: &mut Cx<'_>, token: u64) {
+        if token != TIMER_TOKEN {
+            return self.serve(seat, cx, |handler, conn, cx| handler.timer(conn, cx, token));
+        }
+        self.serve(seat, cx, |_, _, cx| {
+            let now = cx.now();
+            cx.channels.handle_timeout(now);
+        });
+    }
+
+    fn close(&mut self, seat: Seat<H::Conn>, id: ConnId, ended: Ended) {
+        let channels = self.table.take(id);
+        if let (Some(conn), Some(mut channels)) = (seat.0, channels) {
+            channels.core.handle_lost();
+            let failure = channels.core.failure().unwrap_or(Failure::Lost);
+            self.handler.close(conn, id, ended, failure);
+        }
+    }
+
+    fn connect_failed(&mut self, token: u64, error: Error) {
+        self.handler.connect_failed(token, error);
+    }
+
+    fn command(&mut self, hub: &mut Hub<'_>, command: H::Command) {
+        let Self { handler, table, .. } = self;
+        let mut channel_hub = ChannelHub {
+            hub,
+            table,
+            own: None,
+        };
+        handler.command(&mut channel_hub, command);
+        table.serve_others(hub);
+    }
+
+    fn rejected(&mut self, peer: Option<SocketAddr>, error: &HandshakeError) {
+        self.handler.rejected(peer, error);
+    }
+
+    fn untuned(&mut self, peer: Option<SocketAddr>, report: &TuneReport) {
+        self.handler.untuned(peer, report);
+    }
+
+    fn accept_failed(&mut self, error: io::Error) {
+        self.handler.accept_failed(error);
+    }
+}
