@@ -1,7 +1,7 @@
 //! The hot paths, alone, for an instruction counter.
 //!
 //! ```text
-//! hot receive|send-server|send-client|echo MESSAGES
+//! hot receive|send-server|send-client|mux MESSAGES
 //! ```
 //!
 //! Two runs with different counts give the cost of a message: their difference in instructions
@@ -10,6 +10,7 @@
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use tickwire::channels::{self, AcceptOptions, Connection, Event, OpenOptions};
 use tickwire::{BufPool, Entropy, Message, Role, Session, Settings, Timestamp};
 
 /// Payload bytes of a message.
@@ -49,7 +50,53 @@ fn feed(to: &mut Session, pool: &mut BufPool, bytes: &[u8], mut each: impl FnMut
     count
 }
 
+/// Everything that `from` has to say goes to `to`; how many messages.
+fn carry(from: &mut Connection, to: &mut Connection) -> usize {
+    let mut count = 0;
+    while from.wants_write()
+        && let Some(record) = from.poll_record(NOW)
+    {
+        let mut incoming = to.receive(record.as_slice(), NOW);
+        while let Some(event) = to.next(&mut incoming) {
+            match event {
+                Event::Message(message) => {
+                    black_box(&*message.data);
+                    count += 1;
+                    to.release(message.channel, message.charge);
+                }
+                Event::Open(opening) => drop(to.accept(opening.channel, AcceptOptions::new())),
+                _ => {}
+            }
+        }
+    }
+    count
+}
+
+/// Messages through a channel: into a record, out of it, and their credit back.
+fn mux(messages: usize) -> Option<usize> {
+    let payload = [0x5a; PAYLOAD];
+    let new = || Connection::new(channels::Settings::default(), NOW);
+    let (mut client, mut server) = (new(), new());
+    let channel = client.open(OpenOptions::new("ticks")).ok()?;
+    for _ in 0..3 {
+        carry(&mut client, &mut server);
+        carry(&mut server, &mut client);
+    }
+    let mut done = 0;
+    for _ in 0..messages / BATCH {
+        for _ in 0..BATCH {
+            client.send(channel, black_box(&payload)).ok()?;
+        }
+        done += carry(&mut client, &mut server);
+        carry(&mut server, &mut client);
+    }
+    Some(done)
+}
+
 fn run(what: &str, messages: usize) -> Option<usize> {
+    if what == "mux" {
+        return mux(messages);
+    }
     let payload = [0x5a; PAYLOAD];
     let mut pool = BufPool::default();
     let mut wire = Vec::with_capacity(BATCH * 64);
@@ -103,7 +150,7 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         None => {
-            eprintln!("usage: hot receive|send-server|send-client MESSAGES");
+            eprintln!("usage: hot receive|send-server|send-client|mux MESSAGES");
             ExitCode::FAILURE
         }
     }

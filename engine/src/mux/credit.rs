@@ -74,6 +74,9 @@ pub(super) struct RecvCredit {
     charged: u64,
     consumed: u64,
     window: u64,
+    /// What must be consumed for a new limit to be told: half (a quarter, of a small window) of
+    /// it is owed then. What the peer lacks until then is less than a message (rule R20).
+    due_at: u64,
     /// When the measure of [`Self::tune`] began, and what was consumed then.
     mark: (Timestamp, u64),
 }
@@ -84,13 +87,21 @@ impl RecvCredit {
         Self {
             limit: window,
             window,
+            due_at: threshold(window),
             ..Self::default()
         }
     }
 
-    /// Another window, before the peer knows of it.
+    /// Another window, which is told next.
     pub(super) fn reopen(&mut self, window: u64) {
         self.window = window;
+        self.schedule();
+    }
+
+    /// Owed is `consumed + window - limit`.
+    fn schedule(&mut self) {
+        let least = self.limit.saturating_add(threshold(self.window));
+        self.due_at = least.saturating_sub(self.window);
     }
 
     /// The peer sent what costs `n`.
@@ -117,11 +128,10 @@ impl RecvCredit {
         self.charged - self.consumed
     }
 
-    /// Whether the peer is to be told a new limit now: half (a quarter, of a small window) of
-    /// it is owed. What it lacks until then is less than a message (rule R20).
+    /// Whether the peer is to be told a new limit now.
     #[inline]
     pub(super) fn is_due(&self) -> bool {
-        self.owed() >= threshold(self.window)
+        self.consumed >= self.due_at
     }
 
     /// By how much a limit told now would be news.
@@ -137,29 +147,28 @@ impl RecvCredit {
     pub(super) fn announce(&mut self) -> u64 {
         // A window that was narrowed is reached by consumption: limits never go back.
         self.limit = self.limit.max(self.next_limit());
+        self.schedule();
         self.limit
     }
 
-    /// Widens the window, up to `max`, if half of it was consumed within two round trips: then
-    /// it is the window that holds the sender back.
-    pub(super) fn tune(&mut self, now: Timestamp, rtt: Duration, max: u64) -> bool {
+    /// Before a limit is told: widens the window, up to `max`, if half of it was consumed within
+    /// two round trips. Then it is the window that holds the sender back.
+    pub(super) fn tune(&mut self, now: Timestamp, rtt: Duration, max: u64) {
         let (at, before) = self.mark;
         if now > at.after(rtt.saturating_mul(2)) {
             self.mark = (now, self.consumed);
-            return false;
+        } else if self.consumed - before >= self.window / 2 && self.window < max {
+            self.window = self.window.saturating_mul(2).min(max);
+            self.mark = (now, self.consumed);
         }
-        if self.consumed - before < self.window / 2 || self.window >= max {
-            return false;
-        }
-        self.window = self.window.saturating_mul(2).min(max);
-        self.mark = (now, self.consumed);
-        true
     }
 
+    #[inline]
     pub(super) fn limit(&self) -> u64 {
         self.limit
     }
 
+    #[inline]
     pub(super) fn charged(&self) -> u64 {
         self.charged
     }
@@ -259,6 +268,7 @@ mod tests {
                 recv.charged = start;
                 recv.consumed = start;
                 recv.limit = start + 1000;
+                recv.schedule();
                 let mut send = SendCredit {
                     limit: start + 1000,
                     charged: start,
@@ -312,20 +322,17 @@ mod tests {
         let rtt = Duration::from_millis(10);
         let at = |ms: u64| Timestamp(ms * 1_000_000);
         let mut slow = RecvCredit::new(1000);
-        for turn in 1..100 {
-            slow.limit += 100;
-            slow.charge(100).expect("credit");
-            slow.consume(100);
-            assert!(!slow.tune(at(turn * 30), rtt, 1 << 20));
-        }
         let mut fast = RecvCredit::new(1000);
-        fast.limit = 1 << 30;
-        let mut grown = 0;
         for turn in 1..100 {
-            fast.charge(400).expect("credit");
-            fast.consume(400);
-            grown += u32::from(fast.tune(at(turn), rtt, 4000));
+            for (credit, ms) in [(&mut slow, turn * 30), (&mut fast, turn)] {
+                credit.charge(600).expect("credit");
+                credit.consume(600);
+                if credit.is_due() {
+                    credit.tune(at(ms), rtt, 4000);
+                    credit.announce();
+                }
+            }
         }
-        assert_eq!((grown, fast.window()), (2, 4000));
+        assert_eq!((slow.window(), fast.window()), (1000, 4000));
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::channel::{Channel, ChannelId, RecvState, SendState, Stage};
-use super::connection::Connection;
+use super::connection::{Connection, Totals};
 use super::error::{Code, Failure};
 use super::open::Unit;
 use crate::time::Timestamp;
@@ -167,7 +167,7 @@ impl Connection {
     /// The connection as it stands.
     #[must_use]
     pub fn stats(&self) -> ConnectionStats {
-        let (totals, ping) = (self.totals(), self.pings());
+        let (totals, ping) = (self.all_totals(), self.pings());
         ConnectionStats {
             channels: self.slots.live(),
             send_window: self.send.available(),
@@ -188,6 +188,15 @@ impl Connection {
             rtt_min: ping.least,
             rtt_last: ping.last,
         }
+    }
+
+    /// Of the channels that are gone, and of those that are not.
+    fn all_totals(&self) -> Totals {
+        let mut totals = *self.totals();
+        for channel in self.slots.iter() {
+            totals.add(channel);
+        }
+        totals
     }
 
     /// The channels that have a place here.

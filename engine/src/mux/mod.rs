@@ -24,6 +24,8 @@ mod wire;
 
 pub use channel::ChannelId;
 pub use config::{Config, ConfigError, Settings};
+#[cfg(feature = "tokio")]
+pub(crate) use connection::Reserved;
 pub use connection::{Claim, Connection, Incoming, Record};
 pub use credit::Charge;
 pub use error::{Code, Failure, OpenError, SendError, Violation};

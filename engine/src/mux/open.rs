@@ -160,6 +160,12 @@ impl OpenOptions {
         self
     }
 
+    /// What a shell has to know of its own channel.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn ends(&self) -> (Direction, Mode, Option<Resume>) {
+        (self.direction, self.mode, self.resume)
+    }
+
     pub(super) fn unit_or_default(&self) -> Unit {
         self.unit.unwrap_or(match self.mode {
             Mode::Conflated => Unit::Messages,

@@ -94,7 +94,7 @@ impl Connection {
             }
         }
         if !channel.attached {
-            self.slots.remove(index);
+            self.retire(index);
         }
         self.admit_waiting();
         self.end_drain();
@@ -147,6 +147,7 @@ impl Connection {
         let dropped = send.queue.take().map_or(0, |q| q.bytes());
         let begun = core::mem::take(&mut send.begun_charge);
         send.blocked_since = None;
+        send.starved = false;
         channel.pending.set(Pending::ABORT);
         if matches!(channel.stage, Stage::Rejecting(_) | Stage::Rejected) {
             // The answer says it all.
@@ -154,6 +155,7 @@ impl Connection {
             channel.send.state = SendState::Aborted;
         }
         self.begun -= begun;
+        self.starved.retain(|&waits| waits != index);
         self.dequeued(index, dropped);
         self.mark(index);
     }
@@ -188,21 +190,27 @@ impl Connection {
     }
 
     /// The application lets go of the channel: what it holds of it is consumed, a half that is
-    /// not over is stopped or reset with `code`, and the id is of no use any more.
+    /// not over is stopped or reset with `code`, and the id is of no use any more. A half that
+    /// was finished goes on until all of it is sent.
     pub fn let_go(&mut self, id: ChannelId, code: Code) {
         let Some(channel) = self.slots.by_id_mut(id).filter(|c| c.attached) else {
             return;
         };
+        let mut goes_on = channel.send.state == SendState::Finishing;
         match channel.stage {
-            Stage::Opening(_) => return self.forget_unopened(id),
+            Stage::Opening(_) if !goes_on => return self.forget_unopened(id),
             Stage::Offered => {
+                goes_on = false;
                 channel.stage = Stage::Rejecting(Code::REFUSED);
                 self.ask(id.index);
             }
+            Stage::Rejecting(_) => goes_on = false,
             _ => {}
         }
         self.stop_half(id.index, code);
-        self.abort_half(id.index, code);
+        if !goes_on {
+            self.abort_half(id.index, code);
+        }
         if let Some(channel) = self.slots.by_id_mut(id) {
             let recv = &mut channel.recv;
             let backlog = recv.credit.backlog();
@@ -225,7 +233,7 @@ impl Connection {
         if closed || !self.is_alive() {
             let queued = self.slots.at(index).map_or(0, |c| c.send.queued());
             self.queued -= queued.min(self.queued);
-            self.slots.remove(index);
+            self.retire(index);
         }
     }
 
@@ -238,7 +246,7 @@ impl Connection {
             if let Some(alias) = channel.own_alias.take().or(channel.chosen_alias()) {
                 self.own_aliases.give_back(alias);
             }
-            self.slots.remove(id.index);
+            self.retire(id.index);
             self.dequeued(id.index, dropped);
             self.end_drain();
         }

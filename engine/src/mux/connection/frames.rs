@@ -76,6 +76,8 @@ impl Connection {
         }
         self.send.raise(hello.connection_limit);
         self.peer = Some(hello);
+        self.peer_record_max = usize::try_from(hello.record_bytes_max).unwrap_or(0);
+        self.peer_overhead = hello.overhead;
         self.ping.due = true;
         self.ping.next_at = self.now.after(self.ping_interval());
         // Sends that were refused for want of limits.
@@ -92,28 +94,76 @@ impl Connection {
 
     /// A message, or a fragment of one.
     #[inline]
-    fn handle_data<'r>(
+    pub(super) fn handle_data<'r>(
         &mut self,
         data: wire::Data<'r>,
         next: &mut Option<Event<'r>>,
     ) -> Handled<'r> {
-        let bare_fin = data.fin && data.payload.is_empty();
         let overhead = u64::from(self.settings.frame_overhead_bytes);
         let bytes = data.payload.len() as u64 + overhead;
         let PeerAlias::Live(index) = self.peer_aliases.at(data.alias) else {
-            return self.stray(data.alias, if bare_fin { 0 } else { bytes });
+            return self.stray(&data, bytes);
         };
         let Some(channel) = self.slots.at_mut(index) else {
             return Err(Violation::UnknownAlias(data.alias));
         };
-        let (id, next_seq) = (channel.id, admit(channel, &data)?);
-        if bare_fin {
-            channel.recv.next_seq = next_seq;
-            channel.recv.skipped_total += data.skip;
-            return Ok(self.finished(index));
+        let plain = !data.more && !data.fin && channel.recv.partial.is_none();
+        if !plain || channel.recv.state != RecvState::Receiving {
+            return self.handle_rare(index, data, bytes, next);
+        }
+        let (units, recv) = match channel.unit {
+            Unit::Bytes => (bytes, &mut channel.recv),
+            Unit::Messages => (1, &mut channel.recv),
+        };
+        let seq = recv.next_seq + data.skip;
+        if data.payload.len() > recv.message_max as usize || seq >= VARINT_MAX {
+            return Err(too_much(seq));
+        }
+        if recv.credit.charge(units).is_err() {
+            return Err(Violation::ChannelCredit(data.alias));
         }
         if self.recv.charge(bytes).is_err() {
             return Err(Violation::ConnectionCredit);
+        }
+        channel.used = true;
+        recv.next_seq = seq + 1;
+        recv.skipped_total += data.skip;
+        recv.messages += 1;
+        recv.bytes += data.payload.len() as u64;
+        let held = recv.held + bytes;
+        recv.held = held;
+        recv.held_max = recv.held_max.max(held);
+        let received = Received {
+            channel: channel.id,
+            data: Data::Lent(data.payload),
+            seq,
+            skipped: data.skip,
+            charge: Charge {
+                bytes: bytes as u32,
+                units: units as u32,
+            },
+        };
+        self.hold(held, bytes);
+        Ok(Some(Event::Message(received)))
+    }
+
+    /// A frame that is not a whole message, or that nobody reads.
+    #[inline(never)]
+    fn handle_rare<'r>(
+        &mut self,
+        index: u32,
+        data: wire::Data<'r>,
+        bytes: u64,
+        next: &mut Option<Event<'r>>,
+    ) -> Handled<'r> {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Ok(None);
+        };
+        let (id, next_seq) = (channel.id, admit(channel, &data)?);
+        if data.fin && data.payload.is_empty() {
+            channel.recv.next_seq = next_seq;
+            channel.recv.skipped_total += data.skip;
+            return Ok(self.finished(index));
         }
         let units = match channel.unit {
             Unit::Bytes => bytes,
@@ -124,6 +174,9 @@ impl Connection {
         if recv.credit.charge(units).is_err() {
             return Err(Violation::ChannelCredit(data.alias));
         }
+        if self.recv.charge(bytes).is_err() {
+            return Err(Violation::ConnectionCredit);
+        }
         channel.used = true;
         let charge = Charge {
             bytes: bytes as u32,
@@ -133,16 +186,13 @@ impl Connection {
         recv.skipped_total += data.skip;
         recv.messages += u64::from(!data.more);
         recv.bytes += data.payload.len() as u64;
-        self.totals.skipped_in += data.skip;
-        self.totals.messages_in += u64::from(!data.more);
-        self.totals.bytes_in += data.payload.len() as u64;
         if recv.state != RecvState::Receiving {
             return self.unwanted(index, charge, data.fin);
         }
         recv.held += bytes;
         recv.held_max = recv.held_max.max(recv.held);
-        let whole = !data.more && recv.partial.is_none();
-        self.hold(index, bytes);
+        let (held, whole) = (recv.held, !data.more && recv.partial.is_none());
+        self.hold(held, bytes);
         let (message, skipped, charge) = if whole {
             (Data::Lent(data.payload), data.skip, charge)
         } else {
@@ -194,16 +244,15 @@ impl Connection {
         Some((Data::Assembled(bytes), skipped, partial.charge.take()))
     }
 
-    /// `bytes` more of the channel are held: beyond its reserve they count against the
-    /// connection's window, up to it they do not.
+    /// `bytes` more of a channel are held, `held` in all: beyond its reserve they count against
+    /// the connection's window, up to it they do not.
     #[inline]
-    fn hold(&mut self, index: u32, bytes: u64) {
-        let reserve = u64::from(self.settings.reserve_bytes);
-        let held = self.slots.at(index).map_or(0, |c| c.recv.held);
-        let before = held.saturating_sub(bytes).saturating_sub(reserve);
-        let counted = held.saturating_sub(reserve) - before;
+    fn hold(&mut self, held: u64, bytes: u64) {
+        let counted = held
+            .saturating_sub(u64::from(self.settings.reserve_bytes))
+            .min(bytes);
         self.consume(bytes - counted);
-        if self.low_since.is_none() && self.is_low() {
+        if counted > 0 && self.low_since.is_none() && self.is_low() {
             self.low_since = Some(self.now);
             self.sweep_soon();
         }
@@ -224,7 +273,14 @@ impl Connection {
 
     /// Data under an alias that stands for no channel.
     #[cold]
-    fn stray<'r>(&mut self, alias: u32, bytes: u64) -> Handled<'r> {
+    fn stray<'r>(&mut self, data: &wire::Data<'_>, bytes: u64) -> Handled<'r> {
+        // FIN alone is free.
+        let free = data.fin && data.payload.is_empty();
+        self.stray_alias(data.alias, if free { 0 } else { bytes })
+    }
+
+    #[cold]
+    fn stray_alias<'r>(&mut self, alias: u32, bytes: u64) -> Handled<'r> {
         if self.peer.is_none() {
             return Err(Violation::BeforeHello);
         }
@@ -247,7 +303,7 @@ impl Connection {
         let overhead = u64::from(self.settings.frame_overhead_bytes);
         let bytes = run.bytes.len() as u64 + overhead;
         let PeerAlias::Live(index) = self.peer_aliases.at(alias) else {
-            return self.stray(alias, bytes);
+            return self.stray_alias(alias, bytes);
         };
         let Some(channel) = self.slots.at_mut(index) else {
             return Err(Violation::UnknownAlias(alias));
@@ -285,9 +341,6 @@ impl Connection {
         recv.skipped_total += run.skip;
         recv.messages += u64::from(run.count);
         recv.bytes += run.bytes.len() as u64;
-        self.totals.messages_in += u64::from(run.count);
-        self.totals.bytes_in += run.bytes.len() as u64;
-        self.totals.skipped_in += run.skip;
         let charge = Charge {
             bytes: bytes as u32,
             units: units as u32,
@@ -297,8 +350,8 @@ impl Connection {
         }
         recv.held += bytes;
         recv.held_max = recv.held_max.max(recv.held);
-        let channel = channel.id;
-        self.hold(index, bytes);
+        let (channel, held) = (channel.id, recv.held);
+        self.hold(held, bytes);
         Ok(Some(Event::Run(Run {
             channel,
             elem: run.elem as usize,
@@ -462,7 +515,7 @@ impl Connection {
 
     fn handle_seq<'r>(&mut self, alias: u32, epoch: u64, next_seq: u64) -> Handled<'r> {
         let PeerAlias::Live(index) = self.peer_aliases.at(alias) else {
-            return self.stray(alias, 0);
+            return self.stray_alias(alias, 0);
         };
         let Some(channel) = self.slots.at_mut(index) else {
             return Ok(None);
@@ -525,6 +578,16 @@ impl Connection {
             code,
             reason: goaway.reason,
         })
+    }
+}
+
+/// A message that is too long, or that passes the largest number.
+#[cold]
+fn too_much(seq: u64) -> Violation {
+    if seq >= VARINT_MAX {
+        Violation::BadCounter
+    } else {
+        Violation::MessageTooLarge
     }
 }
 

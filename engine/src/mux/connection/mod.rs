@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::channel::{ChannelId, Pending, RecvState, SendState};
+use super::channel::{Channel, ChannelId, Pending, RecvState, SendState};
 use super::config::Settings;
 use super::credit::{Charge, RecvCredit, SendCredit};
 use super::error::{Code, Failure, Violation};
@@ -25,6 +25,8 @@ use super::wire::{self, Frames, Hello};
 use crate::time::Timestamp;
 
 pub use sending::Claim;
+#[cfg(feature = "tokio")]
+pub(crate) use sending::Reserved;
 
 /// Records of the peer's, being read.
 #[derive(Debug)]
@@ -122,6 +124,19 @@ pub(super) struct Totals {
     pub(super) blocked: u64,
 }
 
+impl Totals {
+    /// What a channel has counted.
+    pub(super) fn add(&mut self, channel: &Channel) {
+        let (send, recv) = (&channel.send, &channel.recv);
+        self.messages_in += recv.messages;
+        self.bytes_in += recv.bytes;
+        self.skipped_in += recv.skipped_total;
+        self.messages_out += send.messages;
+        self.bytes_out += send.bytes;
+        self.skipped_out += send.skipped_total;
+    }
+}
+
 /// One end of a connection that carries channels: `tickwire.mux.v1` without a socket and
 /// without a clock. Both ends are alike.
 ///
@@ -179,6 +194,9 @@ pub struct Connection {
     phase: Phase,
     /// The peer's HELLO.
     pub(super) peer: Option<Hello>,
+    /// Two of its values, where sending finds them at once.
+    peer_record_max: usize,
+    peer_overhead: u64,
     hello_sent: bool,
     /// Messages may go straight into the open record: nothing waits before them.
     direct: bool,
@@ -267,6 +285,8 @@ impl Connection {
             now,
             phase: Phase::Open,
             peer: None,
+            peer_record_max: 0,
+            peer_overhead: 0,
             hello_sent: false,
             direct: false,
             held_back: false,
@@ -339,6 +359,20 @@ impl Connection {
     /// The next event of a record; `None` when there is no more in it.
     #[inline]
     pub fn next<'r>(&mut self, incoming: &mut Incoming<'r>) -> Option<Event<'r>> {
+        if incoming.next.is_none()
+            && let Some(data) = incoming.frames.quick()
+        {
+            match self.handle_data(data, &mut incoming.next) {
+                Ok(Some(event)) => return Some(event),
+                Ok(None) => {}
+                Err(violation) => return self.broken(incoming, violation),
+            }
+        }
+        self.next_any(incoming)
+    }
+
+    #[inline(never)]
+    fn next_any<'r>(&mut self, incoming: &mut Incoming<'r>) -> Option<Event<'r>> {
         if let Some(event) = incoming.next.take() {
             return Some(event);
         }
@@ -350,13 +384,20 @@ impl Connection {
             match event {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
-                Err(violation) => {
-                    incoming.frames = Frames::new(&[]);
-                    incoming.next = None;
-                    return self.violated(violation);
-                }
+                Err(violation) => return self.broken(incoming, violation),
             }
         }
+    }
+
+    #[cold]
+    fn broken<'r>(
+        &mut self,
+        incoming: &mut Incoming<'r>,
+        violation: Violation,
+    ) -> Option<Event<'r>> {
+        incoming.frames = Frames::new(&[]);
+        incoming.next = None;
+        self.violated(violation)
     }
 
     /// Gives back the credit of what the application has consumed.
@@ -367,45 +408,36 @@ impl Connection {
         };
         let recv = &mut channel.recv;
         recv.credit.consume(u64::from(charge.units));
-        let before = recv.held;
+        let due = recv.credit.is_due() && recv.state == RecvState::Receiving;
+        let (before, reserve) = (recv.held, u64::from(self.settings.reserve_bytes));
         recv.held = before.saturating_sub(u64::from(charge.bytes));
-        let reserve = u64::from(self.settings.reserve_bytes);
-        let given = before.saturating_sub(reserve) - recv.held.saturating_sub(reserve);
-        let settings = &self.settings;
-        if recv.state == RecvState::Receiving {
-            if settings.auto_tune
-                && !channel.conflate
-                && channel.unit == super::open::Unit::Bytes
-                && let Some(rtt) = self.ping.least
-            {
-                recv.credit
-                    .tune(self.now, rtt, settings.channel_window_bytes_max.into());
-            }
-            if recv.credit.is_due() && !channel.pending.has(Pending::CREDIT) {
-                channel.pending.set(Pending::CREDIT);
-                self.mark(id.index);
-            }
+        if due {
+            self.credit_due_of(id.index);
         }
-        self.consume(given);
+        if before > reserve {
+            let given = before - recv_held_above(before, charge.bytes, reserve);
+            self.consume(given);
+        }
+    }
+
+    #[inline(never)]
+    fn credit_due_of(&mut self, index: u32) {
+        if let Some(channel) = self.slots.at_mut(index)
+            && !channel.pending.has(Pending::CREDIT)
+        {
+            channel.pending.set(Pending::CREDIT);
+            self.mark(index);
+        }
     }
 
     /// Counts bytes as consumed on the connection.
     #[inline]
     fn consume(&mut self, bytes: u64) {
-        if bytes == 0 {
-            return;
-        }
         self.recv.consume(bytes);
-        if self.settings.auto_tune
-            && let Some(rtt) = self.ping.least
-        {
-            let max = self.settings.connection_window_bytes_max.into();
-            self.recv.tune(self.now, rtt, max);
-        }
+        self.credit_due |= self.recv.is_due();
         if self.low_since.is_some() && !self.is_low() {
             self.low_since = None;
         }
-        self.credit_due |= self.recv.is_due();
     }
 
     /// Less than a quarter of the connection's window is free.
@@ -516,7 +548,21 @@ impl Connection {
         }
     }
 
+    /// Frees the place of a channel; what it has counted stays.
+    fn retire(&mut self, index: u32) {
+        if let Some(channel) = self.slots.at(index) {
+            self.totals.add(channel);
+        }
+        self.slots.remove(index);
+    }
+
     fn sweep_soon(&mut self) {
         self.sweep_at.get_or_insert(self.now.after(SWEEP_INTERVAL));
     }
+}
+
+/// What counts against the connection's window, and stays so, when `bytes` of `before` are
+/// released.
+fn recv_held_above(before: u64, bytes: u32, reserve: u64) -> u64 {
+    before.saturating_sub(u64::from(bytes)).max(reserve)
 }

@@ -12,6 +12,11 @@ use super::Connection;
 /// Bytes of the longest DATA head without a skip: type, alias, length.
 const DATA_HEAD_MAX: usize = 1 + 4 + 4;
 
+/// Aliases and lengths below this take one byte.
+const SHORT: u32 = 64;
+/// DATA with a length.
+const SHORT_DATA: u8 = 0x11;
+
 impl Connection {
     /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
     /// conflated channel it is the message with key 0.
@@ -30,61 +35,52 @@ impl Connection {
     /// Straight into the open record, where nothing stands before it.
     #[inline]
     fn send_direct(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
-        let room = self.direct_room(id, payload.len())?;
+        self.direct_room(id, payload.len())?;
         self.record.extend_from_slice(payload);
-        self.account_direct(id, payload.len(), room);
         Some(())
     }
 
-    /// Writes the head of a message of `len` bytes into the open record and takes its credit,
-    /// if it can go there at once. Gives the cost.
+    /// Writes the head of a message of `len` bytes into the open record, takes its credit and
+    /// counts it, if it can go there at once. Gives where its frame begins, and its cost.
     #[inline]
     fn direct_room(&mut self, id: ChannelId, len: usize) -> Option<(usize, u64)> {
         if !self.direct {
             return None;
         }
-        let peer = self.peer.as_ref()?;
         let channel = self.slots.by_id_mut(id)?;
         let send = &mut channel.send;
         let alias = channel.own_alias?;
+        let at = self.record.len();
         if send.state != SendState::Sending
             || len > send.message_max as usize
             || send.queued() != 0
             || send.skip != 0
             || !channel.pending.is_empty()
-            || self.record.len() + DATA_HEAD_MAX + len > peer.record_bytes_max as usize
+            || at + DATA_HEAD_MAX + len > self.peer_record_max
         {
             return None;
         }
-        let charge = len as u64 + peer.overhead;
+        let charge = len as u64 + self.peer_overhead;
         let units = match channel.unit {
             Unit::Bytes => charge,
             Unit::Messages => 1,
         };
-        if send.credit.available() < units
-            || self.send.available().saturating_sub(self.begun) < charge
-        {
+        if self.send.available() < self.begun + charge || send.credit.spend(units).is_err() {
             return None;
         }
-        send.credit.spend(units).ok()?;
         self.send.spend(charge).ok()?;
-        let at = self.record.len();
-        wire::put_data_head(&mut self.record, alias, Some(len), false, false, 0);
-        Some((at, charge))
-    }
-
-    #[inline]
-    fn account_direct(&mut self, id: ChannelId, len: usize, (at, _charge): (usize, u64)) {
-        let head = (self.record.len() - at - len) as u8;
-        self.last_data = Some((at, head));
-        if let Some(channel) = self.slots.by_id_mut(id) {
-            channel.used = true;
-            channel.send.next_seq += 1;
-            channel.send.messages += 1;
-            channel.send.bytes += len as u64;
+        channel.used = true;
+        send.next_seq += 1;
+        send.messages += 1;
+        send.bytes += len as u64;
+        if (alias | len as u32) < SHORT {
+            let head = [SHORT_DATA, (alias as u8) << 2, (len as u8) << 2];
+            self.record.extend_from_slice(&head);
+        } else {
+            wire::put_data_head(&mut self.record, alias, Some(len), false, false, 0);
         }
-        self.totals.messages_out += 1;
-        self.totals.bytes_out += len as u64;
+        self.last_data = Some((at, (self.record.len() - at) as u8));
+        Some((at, charge))
     }
 
     /// The channel, if it takes a message of `len` bytes now.
@@ -181,7 +177,6 @@ impl Connection {
         if Self::queue_of(channel).put_keyed(key, payload, now) {
             channel.send.skip += 1;
             channel.send.skipped_total += 1;
-            self.totals.skipped_out += 1;
             self.queued = self.queued + len - waiting.unwrap_or(0);
         } else {
             self.queued(id.index, len + ENTRY_BYTES);
@@ -288,29 +283,91 @@ impl Connection {
     /// # Errors
     /// As [`Self::send`]; [`SendError::WrongMode`] on a conflated channel.
     pub fn claim(&mut self, id: ChannelId, len: usize) -> Result<Claim<'_>, SendError> {
+        let reserved = self.reserve(id, len)?;
+        Ok(Claim {
+            connection: self,
+            reserved,
+            committed: false,
+        })
+    }
+
+    /// As [`Self::claim`], for a caller that cannot hold a borrow. What it gives must be
+    /// committed or abandoned before anything else is done with the connection.
+    pub(crate) fn reserve(&mut self, id: ChannelId, len: usize) -> Result<Reserved, SendError> {
         if self.slots.by_id(id).is_some_and(|c| c.conflate) {
             return Err(SendError::WrongMode);
         }
-        if let Some(direct) = self.direct_room(id, len) {
+        let place = if let Some(direct) = self.direct_room(id, len) {
             let at = self.record.len();
             self.record.resize(at + len, 0);
-            return Ok(Claim {
-                connection: self,
-                id,
-                len,
-                place: Place::Record(direct),
-                committed: false,
-            });
+            Place::Record(direct)
+        } else {
+            let channel = self.admit(id, len)?;
+            Self::queue_of(channel).room(len);
+            Place::Queue
+        };
+        Ok(Reserved { id, len, place })
+    }
+
+    /// The bytes of a reservation.
+    pub(crate) fn reserved(&self, room: &Reserved) -> &[u8] {
+        let bytes = match room.place {
+            Place::Record(_) => self.record.get(self.record.len() - room.len..),
+            Place::Queue => self
+                .slots
+                .by_id(room.id)
+                .and_then(|c| c.send.queue.as_ref())
+                .map(|q| q.last_room(room.len)),
+        };
+        bytes.unwrap_or_default()
+    }
+
+    /// As [`Self::reserved`], to write.
+    pub(crate) fn reserved_mut(&mut self, room: &Reserved) -> &mut [u8] {
+        let bytes = match room.place {
+            Place::Record(_) => {
+                let at = self.record.len() - room.len;
+                self.record.get_mut(at..)
+            }
+            Place::Queue => self
+                .slots
+                .by_id_mut(room.id)
+                .and_then(|c| c.send.queue.as_mut())
+                .map(|q| q.last_room_mut(room.len)),
+        };
+        bytes.unwrap_or_default()
+    }
+
+    /// The message is written: it is sent, or queued.
+    pub(crate) fn commit(&mut self, room: &Reserved) {
+        let &Reserved { id, len, place } = room;
+        match place {
+            Place::Record(_) => {} // counted already
+            Place::Queue => {
+                let now = self.now;
+                if let Some(channel) = self.slots.by_id_mut(id) {
+                    Self::queue_of(channel).commit(len, 0, now);
+                }
+                self.queued(id.index, len + ENTRY_BYTES);
+            }
         }
-        let channel = self.admit(id, len)?;
-        Self::queue_of(channel).room(len);
-        Ok(Claim {
-            connection: self,
-            id,
-            len,
-            place: Place::Queue,
-            committed: false,
-        })
+    }
+
+    /// The message is not sent.
+    pub(crate) fn abandon(&mut self, room: &Reserved) {
+        match room.place {
+            Place::Record((at, charge)) => {
+                self.record.truncate(at);
+                self.refund(room.id, room.len, charge);
+            }
+            Place::Queue => {
+                if let Some(channel) = self.slots.by_id_mut(room.id)
+                    && let Some(queue) = &mut channel.send.queue
+                {
+                    queue.abandon(room.len);
+                }
+            }
+        }
     }
 }
 
@@ -327,13 +384,19 @@ enum Place {
     Queue,
 }
 
+/// Room for a message that is being written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reserved {
+    id: ChannelId,
+    len: usize,
+    place: Place,
+}
+
 /// Room for a message in its place: write it, then [`commit`](Self::commit). Dropped without
 /// that, nothing is sent.
 pub struct Claim<'a> {
     connection: &'a mut Connection,
-    id: ChannelId,
-    len: usize,
-    place: Place,
+    reserved: Reserved,
     committed: bool,
 }
 
@@ -341,17 +404,7 @@ impl Claim<'_> {
     /// The message is written: it is sent, or queued.
     pub fn commit(mut self) {
         self.committed = true;
-        let (id, len) = (self.id, self.len);
-        match self.place {
-            Place::Record(direct) => self.connection.account_direct(id, len, direct),
-            Place::Queue => {
-                let now = self.connection.now;
-                if let Some(channel) = self.connection.slots.by_id_mut(id) {
-                    Connection::queue_of(channel).commit(len, 0, now);
-                }
-                self.connection.queued(id.index, len + ENTRY_BYTES);
-            }
-        }
+        self.connection.commit(&self.reserved);
     }
 }
 
@@ -359,63 +412,20 @@ impl core::ops::Deref for Claim<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match self.place {
-            Place::Record(_) => {
-                let end = self.connection.record.len();
-                self.connection
-                    .record
-                    .get(end - self.len..)
-                    .unwrap_or_default()
-            }
-            Place::Queue => self
-                .connection
-                .slots
-                .by_id(self.id)
-                .and_then(|c| c.send.queue.as_ref())
-                .map(|q| q.last_room(self.len))
-                .unwrap_or_default(),
-        }
+        self.connection.reserved(&self.reserved)
     }
 }
 
 impl core::ops::DerefMut for Claim<'_> {
     fn deref_mut(&mut self) -> &mut [u8] {
-        match self.place {
-            Place::Record(_) => {
-                let end = self.connection.record.len();
-                self.connection
-                    .record
-                    .get_mut(end - self.len..)
-                    .unwrap_or_default()
-            }
-            Place::Queue => self
-                .connection
-                .slots
-                .by_id_mut(self.id)
-                .and_then(|c| c.send.queue.as_mut())
-                .map(|q| q.last_room_mut(self.len))
-                .unwrap_or_default(),
-        }
+        self.connection.reserved_mut(&self.reserved)
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        if self.committed {
-            return;
-        }
-        match self.place {
-            Place::Record((at, charge)) => {
-                self.connection.record.truncate(at);
-                self.connection.refund(self.id, charge);
-            }
-            Place::Queue => {
-                if let Some(channel) = self.connection.slots.by_id_mut(self.id)
-                    && let Some(queue) = &mut channel.send.queue
-                {
-                    queue.abandon(self.len);
-                }
-            }
+        if !self.committed {
+            self.connection.abandon(&self.reserved);
         }
     }
 }
@@ -423,8 +433,8 @@ impl Drop for Claim<'_> {
 impl core::fmt::Debug for Claim<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Claim")
-            .field("channel", &self.id)
-            .field("len", &self.len)
+            .field("channel", &self.reserved.id)
+            .field("len", &self.reserved.len)
             .finish_non_exhaustive()
     }
 }
@@ -453,7 +463,8 @@ impl Connection {
     }
 
     /// A message that was to go into the open record is not sent after all.
-    fn refund(&mut self, id: ChannelId, charge: u64) {
+    fn refund(&mut self, id: ChannelId, len: usize, charge: u64) {
+        self.last_data = None;
         self.send.refund(charge);
         if let Some(channel) = self.slots.by_id_mut(id) {
             let units = match channel.unit {
@@ -461,6 +472,9 @@ impl Connection {
                 Unit::Messages => 1,
             };
             channel.send.credit.refund(units);
+            channel.send.next_seq -= 1;
+            channel.send.messages -= 1;
+            channel.send.bytes -= len as u64;
         }
     }
 }

@@ -90,6 +90,10 @@ impl Connection {
         let now = self.now;
         self.sweep_at = None;
         let mut again = false;
+        if self.starved.is_empty() {
+            self.blocked_since = None;
+            self.blocked_told = false;
+        }
         if let Some(since) = self.blocked_since {
             again = true;
             if !self.blocked_told && now >= since.after(BLOCKED_AFTER) {
@@ -103,6 +107,10 @@ impl Connection {
             let Some(channel) = self.slots.at_mut(index) else {
                 continue;
             };
+            if channel.send.is_idle() {
+                channel.send.blocked_since = None;
+                channel.send.blocked_told = false;
+            }
             if let Some(since) = channel.send.blocked_since
                 && matches!(
                     channel.send.state,

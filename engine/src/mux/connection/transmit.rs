@@ -1,11 +1,15 @@
 //! Records out: control frames first, then data by turn, as late as can be.
 
-use super::super::channel::{Pending, SendState, Stage};
+use core::time::Duration;
+
+use super::super::channel::{Channel, Pending, SendState, Stage};
+use super::super::config::Settings;
 use super::super::error::{Code, Failure};
 use super::super::event::Event;
 use super::super::open::{Mode, Resumption, Unit};
 use super::super::wire::{self, Answer, Direction, Hello, Options, Profile};
 use super::{Connection, Phase, Record};
+use crate::time::Timestamp;
 
 impl Connection {
     /// Whether [`Self::poll_record`] has anything to give.
@@ -37,7 +41,7 @@ impl Connection {
 
     /// The next record to send, filled with all that may go: as one message, now. Call it only
     /// while the layer below has room.
-    pub fn poll_record(&mut self, now: crate::Timestamp) -> Option<Record<'_>> {
+    pub fn poll_record(&mut self, now: Timestamp) -> Option<Record<'_>> {
         self.now = self.now.max(now);
         self.held_back = false;
         if matches!(self.phase, Phase::Over(_)) {
@@ -92,7 +96,9 @@ impl Connection {
             return;
         }
         let width = wire::varint_len(len as u64);
-        if let Some(first) = self.record.get_mut(at) {
+        if let Some(first) = self.record.get_mut(at)
+            && *first & SKIP_FLAG == 0
+        {
             *first &= !LENGTH_FLAG;
             self.record.copy_within(payload.., payload - width);
             self.record.truncate(payload - width + len);
@@ -141,6 +147,7 @@ impl Connection {
         }
         if self.credit_due && self.room(max) >= wire::CREDIT_BYTES_MAX {
             self.credit_due = false;
+            self.tune_connection();
             let limit = self.recv.announce();
             self.put_credit(None, false, limit, None);
         }
@@ -184,6 +191,15 @@ impl Connection {
         }
     }
 
+    fn tune_connection(&mut self) {
+        if self.settings.auto_tune
+            && let Some(rtt) = self.ping.least
+        {
+            let max = self.settings.connection_window_bytes_max.into();
+            self.recv.tune(self.now, rtt, max);
+        }
+    }
+
     fn put_credit(&mut self, alias: Option<u32>, blocked: bool, limit: u64, ack: Option<u64>) {
         let credit = wire::Credit {
             alias,
@@ -223,6 +239,7 @@ impl Connection {
             wire::put_seq(&mut self.record, alias, epoch, next_seq);
         }
         if pending.has(Pending::CREDIT) {
+            tune(channel, &self.settings, self.now, self.ping.least);
             let (limit, ack) = (channel.recv.credit.announce(), channel.recv.ack.take());
             let credit = wire::Credit {
                 alias: Some(alias),
@@ -480,6 +497,8 @@ impl Connection {
 const STRIP_BYTES_MAX: usize = 256;
 /// DATA: a length follows.
 const LENGTH_FLAG: u8 = 0x10;
+/// DATA: a count of lost messages follows the length, which then stays where it is.
+const SKIP_FLAG: u8 = 0x80;
 
 fn needed_features(options: &super::super::open::OpenOptions) -> u64 {
     let mut needed = 0;
@@ -493,4 +512,16 @@ fn needed_features(options: &super::super::open::OpenOptions) -> u64 {
         needed |= wire::FEATURE_MSGS;
     }
     needed
+}
+
+/// Widens the window of a channel that it holds back.
+fn tune(channel: &mut Channel, settings: &Settings, now: Timestamp, rtt: Option<Duration>) {
+    if settings.auto_tune
+        && !channel.conflate
+        && channel.unit == Unit::Bytes
+        && let Some(rtt) = rtt
+    {
+        let max = settings.channel_window_bytes_max.into();
+        channel.recv.credit.tune(now, rtt, max);
+    }
 }
