@@ -186,6 +186,14 @@ impl Default for Settings {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConfigError(&'static str);
 
+impl ConfigError {
+    /// For limits of other layers that this one must have room for.
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self(what)
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)

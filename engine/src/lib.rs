@@ -76,6 +76,11 @@ pub use time::Timestamp;
 /// was granted. Where a message cannot be sent yet, it waits where it can still be replaced by a
 /// newer one, or be overtaken by one of higher priority.
 pub mod channels {
+    #[cfg(feature = "tokio")]
+    pub use crate::driver::{
+        Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
+        IncomingChannel, Message, Receiver, SendClaim, Sender, Session,
+    };
     #[cfg(any(feature = "mio", feature = "tokio"))]
     pub use crate::driver::{
         Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Channels, Multiplexed, Seat,

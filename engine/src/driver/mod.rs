@@ -23,6 +23,11 @@ mod tune;
 pub use self::tokio::AdoptError;
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
+    Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
+    IncomingChannel, Message, Receiver, SendClaim, Sender, Session,
+};
+#[cfg(feature = "tokio")]
+pub use self::tokio::{
     Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream,
     UniteError, Upgrade, WebSocket, Writer, accept, connect, handshake,
 };

@@ -50,6 +50,11 @@ impl ClientOptions {
         Ok(self)
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn offers(&self, subprotocol: &str) -> bool {
+        self.subprotocols.iter().any(|name| name == subprotocol)
+    }
+
     /// Adds a header line.
     ///
     /// # Errors

@@ -166,6 +166,15 @@ impl Connector {
         self.open(stream, &Url::parse(url)?, None).await
     }
 
+    /// The same, offering one more sub-protocol.
+    pub(super) fn offering(&self, subprotocol: &str) -> Result<Self, Error> {
+        let mut offering = self.clone();
+        if !self.options.offers(subprotocol) {
+            offering.options = self.options.clone().subprotocol(subprotocol)?;
+        }
+        Ok(offering)
+    }
+
     async fn dial(&self, url: &Url) -> Result<(TcpStream, TuneReport), Error> {
         let found = lookup_host((url.host(), url.port())).await;
         let found = found.map_err(|e| told(format!("cannot resolve {}: {e}", url.host()), &e))?;

@@ -7,11 +7,13 @@
 //! | `receiving`, `sending` | one turn of either, under both of the above |
 //! | `sink` | `Stream` and `Sink` |
 //! | `connect`, `listen`, `head` | opening handshakes |
+//! | `channels` | channels, and the task that drives them |
 //! | `adopt` | connections upgraded by hyper and its kin |
 //! | `io`, `timer` | buffers lent per thread, one `Sleep` per connection |
 
 #[cfg(feature = "hyper")]
 mod adopt;
+mod channels;
 mod connect;
 mod gate;
 mod head;
@@ -30,6 +32,10 @@ mod writer;
 
 #[cfg(feature = "hyper")]
 pub use adopt::AdoptError;
+pub use channels::{
+    Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
+    IncomingChannel, Message, Receiver, SendClaim, Sender, Session,
+};
 pub use connect::{Connector, connect, handshake};
 pub use listen::{Incoming, Listener, ListenerBuilder, Upgrade, accept};
 pub use reader::Reader;

@@ -428,7 +428,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Writes what is to be written and reads what is to be read. `true` when there are bytes
     /// to look at, `false` at the end of the connection.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if self.receiving.done {
             return Poll::Ready(false);
         }

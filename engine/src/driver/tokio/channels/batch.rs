@@ -1,0 +1,157 @@
+use std::fmt;
+
+use zerocopy::{FromBytes, Immutable, Unaligned};
+
+use super::parked::{self, Form, Parked};
+use super::state::Shared;
+use crate::session::channels::ChannelId;
+
+/// Everything that waited on a channel, lent. Dropped, its credit goes back to the peer.
+pub struct Batch<'a> {
+    parked: Parked,
+    id: ChannelId,
+    shared: &'a Shared,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(parked: Parked, id: ChannelId, shared: &'a Shared) -> Self {
+        Self { parked, id, shared }
+    }
+
+    /// Messages, and runs of messages, in the order in which they were sent.
+    #[must_use]
+    pub fn iter(&self) -> BatchIter<'_> {
+        BatchIter(self.parked.iter())
+    }
+}
+
+/// What a [`Batch`] is made of.
+#[derive(Clone, Copy, Debug)]
+pub enum BatchItem<'b> {
+    /// One message.
+    Message(BatchMessage<'b>),
+    /// Messages of one size that were sent as one run.
+    Run(BatchRun<'b>),
+}
+
+/// A message of a [`Batch`].
+#[derive(Clone, Copy, Debug)]
+pub struct BatchMessage<'b> {
+    /// The message.
+    pub data: &'b [u8],
+    /// Its number in the sender's epoch.
+    pub seq: u64,
+    /// The sender's epoch.
+    pub epoch: u64,
+    /// Messages before this one, and after the last one received, that the sender has replaced
+    /// or dropped.
+    pub skipped: u64,
+}
+
+/// A run of a [`Batch`]: messages of one size, back to back.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchRun<'b> {
+    /// All messages, one behind the other.
+    pub bytes: &'b [u8],
+    /// Bytes of each.
+    pub elem: usize,
+    /// The number of the first in the sender's epoch.
+    pub seq: u64,
+    /// The sender's epoch.
+    pub epoch: u64,
+    /// As [`BatchMessage::skipped`].
+    pub skipped: u64,
+}
+
+impl<'b> BatchRun<'b> {
+    /// The messages.
+    pub fn messages(&self) -> impl ExactSizeIterator<Item = &'b [u8]> + use<'b> {
+        self.bytes.chunks_exact(self.elem.max(1))
+    }
+
+    /// The messages as values, without a copy; `None` if they have another size. There is no
+    /// promise of alignment: fields of types like `zerocopy::little_endian::U64` need none.
+    ///
+    /// ```
+    /// # use tickwire::channels::BatchRun;
+    /// use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U64};
+    ///
+    /// #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+    /// #[repr(C)]
+    /// struct Tick {
+    ///     at: U64,
+    ///     price: U64,
+    /// }
+    ///
+    /// fn last(run: &BatchRun<'_>) -> Option<u64> {
+    ///     Some(run.as_slice::<Tick>()?.last()?.price.get())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn as_slice<T: FromBytes + Immutable + Unaligned>(&self) -> Option<&'b [T]> {
+        if self.elem != size_of::<T>() {
+            return None;
+        }
+        <[T]>::ref_from_bytes(self.bytes).ok()
+    }
+}
+
+/// See [`Batch::iter`].
+#[derive(Clone, Debug)]
+pub struct BatchIter<'b>(parked::Iter<'b>);
+
+impl<'b> Iterator for BatchIter<'b> {
+    type Item = BatchItem<'b>;
+
+    #[inline]
+    fn next(&mut self) -> Option<BatchItem<'b>> {
+        let (entry, bytes) = self.0.next()?;
+        let (seq, epoch, skipped) = (entry.seq, entry.epoch, entry.skipped);
+        Some(match entry.form {
+            Form::Run(elem) => BatchItem::Run(BatchRun {
+                bytes,
+                elem: elem as usize,
+                seq,
+                epoch,
+                skipped,
+            }),
+            Form::Copied | Form::Whole => BatchItem::Message(BatchMessage {
+                data: bytes,
+                seq,
+                epoch,
+                skipped,
+            }),
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl<'b> IntoIterator for &'b Batch<'_> {
+    type Item = BatchItem<'b>;
+    type IntoIter = BatchIter<'b>;
+
+    fn into_iter(self) -> BatchIter<'b> {
+        self.iter()
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        let charge = self.parked.clear();
+        let mut guard = self.shared.state.lock();
+        let (state, after) = guard.parts();
+        state.release(self.id, charge, after);
+        if let Some(port) = state.port(self.id) {
+            port.spare = std::mem::take(&mut self.parked);
+        }
+    }
+}
+
+impl fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}

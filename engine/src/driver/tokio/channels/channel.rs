@@ -1,0 +1,329 @@
+//! A channel before it is split, and one of the peer's before it is accepted.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use zerocopy::{Immutable, IntoBytes};
+
+use super::batch::Batch;
+use super::error::ChannelError;
+use super::handle::Handle;
+use super::message::Message;
+use super::receiver::Receiver;
+use super::sender::{SendClaim, Sender};
+use super::state::{Acceptance, Answer, Offer};
+use crate::session::channels::{
+    AcceptOptions, ChannelId, ChannelStats, Code, Direction, Mode, OpenError, Resume, SendError,
+    SharedFrame, Unit,
+};
+
+/// A channel: both halves. [`split`](Self::split) gives them to two tasks.
+///
+/// Of a channel that goes one way, the half that is not there refuses:
+/// [`SendError::Finished`] or [`ChannelError::NotReceiving`].
+#[derive(Debug)]
+pub struct Channel {
+    sender: Sender,
+    receiver: Receiver,
+}
+
+impl Channel {
+    pub(super) fn new(id: ChannelId, handle: &Arc<Handle>) -> Self {
+        Self {
+            sender: Sender::new(id, Arc::clone(handle)),
+            receiver: Receiver::new(id, Arc::clone(handle)),
+        }
+    }
+
+    /// Its halves, for two tasks.
+    #[must_use]
+    pub fn split(self) -> (Sender, Receiver) {
+        (self.sender, self.receiver)
+    }
+
+    /// Waits for the peer's answer to a channel of ours. Sending and receiving need not wait for
+    /// it. One of the peer's, which we have accepted, is ready at once.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// [`ChannelError::Rejected`], [`ChannelError::Failed`].
+    pub async fn accepted(&mut self) -> Result<Acceptance, ChannelError> {
+        let (shared, id) = (self.receiver.shared(), self.sender.id);
+        poll_fn(|cx| {
+            let mut guard = shared.state.lock();
+            let (state, after) = guard.parts();
+            let failure = state.failure;
+            let Some(port) = state.port(id) else {
+                return Poll::Ready(Err(ChannelError::NotReceiving));
+            };
+            match (&port.answer, failure) {
+                (Answer::Accepted(acceptance), _) => Poll::Ready(Ok(acceptance.clone())),
+                (&Answer::Rejected(code, unprocessed), _) => {
+                    Poll::Ready(Err(ChannelError::Rejected { code, unprocessed }))
+                }
+                (Answer::Waits, Some(failure)) => Poll::Ready(Err(ChannelError::Failed(failure))),
+                (Answer::Waits, None) => {
+                    port.answered.park(cx.waker(), after);
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// [`Sender::send`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.sender.send(payload).await
+    }
+
+    /// [`Sender::try_send`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.sender.try_send(payload)
+    }
+
+    /// [`Sender::send_bytes`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), SendError> {
+        self.sender.send_bytes(payload).await
+    }
+
+    /// [`Sender::send_keyed`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), SendError> {
+        self.sender.send_keyed(key, payload).await
+    }
+
+    /// [`Sender::send_shared`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_shared(&mut self, frame: &SharedFrame) -> Result<(), SendError> {
+        self.sender.send_shared(frame).await
+    }
+
+    /// [`Sender::send_run`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_run<T: IntoBytes + Immutable>(
+        &mut self,
+        messages: &[T],
+    ) -> Result<(), SendError> {
+        self.sender.send_run(messages).await
+    }
+
+    /// [`Sender::send_run_bytes`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_run_bytes(&mut self, elem: usize, messages: &[u8]) -> Result<(), SendError> {
+        self.sender.send_run_bytes(elem, messages).await
+    }
+
+    /// [`Sender::claim`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn claim(&mut self, len: usize) -> Result<SendClaim<'_>, SendError> {
+        self.sender.claim(len).await
+    }
+
+    /// [`Sender::finish`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish(&mut self) -> Result<(), SendError> {
+        self.sender.finish()
+    }
+
+    /// [`Sender::reset`].
+    pub fn reset(&mut self, code: Code) {
+        self.sender.reset(code);
+    }
+
+    /// [`Sender::stopped`].
+    pub fn stopped(&self) -> impl Future<Output = Code> + Send + use<> {
+        self.sender.stopped()
+    }
+
+    /// [`Sender::rebase`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rebase(&mut self, epoch: u64, next_seq: u64) -> Result<(), SendError> {
+        self.sender.rebase(epoch, next_seq)
+    }
+
+    /// [`Receiver::recv`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn recv(&mut self) -> Result<Option<Message>, ChannelError> {
+        self.receiver.recv().await
+    }
+
+    /// [`Receiver::try_recv`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn try_recv(&mut self) -> Result<Option<Message>, ChannelError> {
+        self.receiver.try_recv()
+    }
+
+    /// [`Receiver::recv_batch`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn recv_batch(&mut self) -> Result<Option<Batch<'_>>, ChannelError> {
+        self.receiver.recv_batch().await
+    }
+
+    /// [`Receiver::stop`].
+    pub fn stop(&mut self, code: Code) {
+        self.receiver.stop(code);
+    }
+
+    /// [`Receiver::acknowledge`].
+    pub fn acknowledge(&mut self, seq: u64) {
+        self.receiver.acknowledge(seq);
+    }
+
+    /// Both halves as they stand.
+    #[must_use]
+    pub fn stats(&self) -> Option<ChannelStats> {
+        self.sender.stats()
+    }
+
+    /// A number that is unique among the open channels of the connection.
+    #[must_use]
+    pub fn id(&self) -> ChannelId {
+        self.sender.id
+    }
+}
+
+/// A channel that the peer opens: [`accept`](Self::accept) or [`reject`](Self::reject) it.
+/// Dropped, it is rejected with [`Code::REFUSED`].
+pub struct IncomingChannel {
+    offer: Offer,
+    handle: Arc<Handle>,
+    answered: bool,
+}
+
+impl IncomingChannel {
+    pub(super) fn new(offer: Offer, handle: Arc<Handle>) -> Self {
+        Self {
+            offer,
+            handle,
+            answered: false,
+        }
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn topic(&self) -> &[u8] {
+        &self.offer.topic
+    }
+
+    /// Bytes of the opener's application.
+    #[must_use]
+    pub fn metadata(&self) -> &[u8] {
+        &self.offer.metadata
+    }
+
+    /// 0, the highest, to 7.
+    #[must_use]
+    pub fn priority(&self) -> u8 {
+        self.offer.priority
+    }
+
+    /// Who sends: the peer is the opener.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        self.offer.direction
+    }
+
+    /// What a sender does with what cannot be sent.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.offer.mode
+    }
+
+    /// What credit counts.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        self.offer.unit
+    }
+
+    /// The opener keeps, and can go on from, a number.
+    #[must_use]
+    pub fn resumable(&self) -> bool {
+        self.offer.resumable
+    }
+
+    /// Where the opener wants to go on.
+    #[must_use]
+    pub fn resume(&self) -> Option<Resume> {
+        self.offer.resume
+    }
+
+    /// Takes the channel.
+    ///
+    /// # Errors
+    /// [`OpenError`]: options that cannot work, or a channel that the peer has taken back. It is
+    /// rejected then.
+    pub fn accept(mut self, options: AcceptOptions) -> Result<Channel, OpenError> {
+        let mut guard = self.handle.shared.state.lock();
+        let (state, after) = guard.parts();
+        state.core.accept(self.offer.id, options)?;
+        state.kick(after);
+        drop(guard);
+        self.answered = true;
+        Ok(Channel::new(self.offer.id, &self.handle))
+    }
+
+    /// Does not take the channel.
+    pub fn reject(mut self, code: Code) {
+        self.refuse(code);
+    }
+
+    fn refuse(&mut self, code: Code) {
+        if std::mem::replace(&mut self.answered, true) {
+            return;
+        }
+        let mut guard = self.handle.shared.state.lock();
+        let (state, after) = guard.parts();
+        state.core.reject(self.offer.id, code);
+        state.remove(self.offer.id, code, after);
+        state.kick(after);
+    }
+}
+
+impl Drop for IncomingChannel {
+    fn drop(&mut self) {
+        self.refuse(Code::REFUSED);
+    }
+}
+
+impl fmt::Debug for IncomingChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IncomingChannel")
+            .field("topic", &Bytes::copy_from_slice(&self.offer.topic))
+            .field("direction", &self.offer.direction)
+            .field("mode", &self.offer.mode)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,58 @@
+use std::fmt;
+
+use crate::session::channels::{Code, Failure};
+
+/// Why nothing more is received on a channel, or why it was not opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ChannelError {
+    /// The peer did not take the channel.
+    Rejected {
+        /// Why.
+        code: Code,
+        /// The peer never looked at it: it is safe to open it on another connection.
+        unprocessed: bool,
+    },
+    /// The peer gave up sending: what came before is incomplete.
+    Aborted(Code),
+    /// We took no more, because the reader held up the whole connection
+    /// ([`Code::STALLED`]), or a message was not finished in time ([`Code::TIMEOUT`]). What
+    /// waited to be read is gone.
+    Evicted(Code),
+    /// This half was stopped here, or the channel's direction leaves it out.
+    NotReceiving,
+    /// The connection has ended.
+    Failed(Failure),
+}
+
+impl fmt::Display for ChannelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected { code, unprocessed } => {
+                write!(f, "the peer did not take the channel: {code}")?;
+                if *unprocessed {
+                    f.write_str("; it never looked at it: open it on another connection")?;
+                }
+                Ok(())
+            }
+            Self::Aborted(code) => write!(f, "the peer gave up sending: {code}"),
+            Self::Evicted(code) => {
+                write!(
+                    f,
+                    "the channel was not read, and held up the others: {code}"
+                )
+            }
+            Self::NotReceiving => f.write_str("nothing is received on this channel"),
+            Self::Failed(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ChannelError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            _ => None,
+        }
+    }
+}

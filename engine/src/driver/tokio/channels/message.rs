@@ -1,0 +1,86 @@
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::parked::Taken;
+use super::state::Shared;
+use crate::session::channels::{ChannelId, Charge};
+
+/// A message, owned, with the credit that it holds: the peer gets that back when this is
+/// dropped, on whatever task.
+pub struct Message {
+    taken: Taken,
+    id: ChannelId,
+    /// Keeps what is shared, not the connection.
+    shared: Arc<Shared>,
+}
+
+impl Message {
+    pub(super) fn new(taken: Taken, id: ChannelId, shared: Arc<Shared>) -> Self {
+        Self { taken, id, shared }
+    }
+
+    /// The bytes. The credit goes back at once: what bounds their memory from here on is the
+    /// caller.
+    #[must_use]
+    pub fn into_bytes(mut self) -> Bytes {
+        std::mem::take(&mut self.taken.bytes)
+    }
+
+    /// Its number in the sender's epoch.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.taken.seq
+    }
+
+    /// The sender's epoch: another one begins where it cannot go on counting.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.taken.epoch
+    }
+
+    /// Messages before this one, and after the last one received, that the sender has replaced
+    /// or dropped.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.taken.skipped
+    }
+}
+
+impl Deref for Message {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.taken.bytes
+    }
+}
+
+impl AsRef<[u8]> for Message {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        let charge = self.taken.charge.take();
+        if charge == Charge::default() {
+            return; // of a run that has not ended
+        }
+        let mut guard = self.shared.state.lock();
+        let (state, after) = guard.parts();
+        state.release(self.id, charge, after);
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("seq", &self.taken.seq)
+            .field("skipped", &self.taken.skipped)
+            .field("bytes", &self.taken.bytes)
+            .finish_non_exhaustive()
+    }
+}

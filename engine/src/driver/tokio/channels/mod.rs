@@ -1,0 +1,41 @@
+//! Channels for async code: one task drives a connection, and any number of tasks have halves of
+//! its channels.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `session` | the connection: opening, accepting, ending |
+//! | `channel`, `sender`, `receiver` | a channel and its halves |
+//! | `message`, `batch` | what is received, with its credit |
+//! | `driver` | the task |
+//! | `state`, `parked` | what all of them share, and the messages that wait for a reader |
+//! | `monitor`, `wait`, `handle` | the lock, who waits, who keeps it alive |
+
+mod batch;
+mod channel;
+mod driver;
+mod error;
+mod handle;
+mod message;
+mod monitor;
+mod parked;
+mod receiver;
+mod sender;
+mod session;
+mod state;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+/// The locks of [`monitor`]; its tests have others.
+mod sync {
+    pub(super) use std::sync::{Mutex, MutexGuard};
+}
+
+pub use batch::{Batch, BatchItem, BatchIter, BatchMessage, BatchRun};
+pub use channel::{Channel, IncomingChannel};
+pub use error::ChannelError;
+pub use message::Message;
+pub use receiver::Receiver;
+pub use sender::{SendClaim, Sender};
+pub use session::Session;
+pub use state::Acceptance;

@@ -1,0 +1,533 @@
+//! What the tasks of a connection share: the core, and for each channel what waits for its
+//! reader and who waits for what.
+
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::task::Waker;
+use std::vec::Vec;
+
+use super::monitor::{After, Bed, Monitor, Slot, Waiters};
+use super::parked::{Entry, Form, Parked};
+use crate::session::channels::{
+    ChannelId, Charge, Code, Connection, Data, Direction, Event, Failure, HalfState, Mode,
+    OpenError, OpenOptions, Opening, Received, Resume, Resumption, Run, SendError, Settings, Unit,
+};
+use crate::time::Timestamp;
+
+/// Bytes from which a message for a reader of owned messages is not copied twice.
+const OWNED_BYTES_MIN: usize = 1024;
+
+/// The state behind its lock, and what never changes.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) state: Monitor<State>,
+    pub(super) settings: Settings,
+}
+
+/// How the receiving half of a channel has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    Finished,
+    Aborted(Code),
+    Evicted(Code),
+    Rejected(Code, bool),
+    /// We have stopped it, or it never was.
+    None,
+}
+
+/// What the peer's application said when it accepted a channel of ours.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Acceptance {
+    /// Bytes of its own.
+    pub metadata: Vec<u8>,
+    /// Where its messages go on, if the channel asked to be resumed.
+    pub resumption: Option<Resumption>,
+    /// The first message that it wants of ours, if it says so.
+    pub wants: Option<u64>,
+}
+
+/// Where the opening of a channel stands.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Waits,
+    Accepted(Acceptance),
+    Rejected(Code, bool),
+}
+
+/// A channel, as its handles see it.
+#[derive(Debug)]
+pub(super) struct Port {
+    id: ChannelId,
+    pub(super) parked: Parked,
+    /// Empty buffers that the next batch leaves in the place of those it takes.
+    pub(super) spare: Parked,
+    /// Of the messages that are parked next.
+    pub(super) epoch: u64,
+    pub(super) end: Option<End>,
+    pub(super) answer: Answer,
+    /// Why the peer takes no more.
+    pub(super) stopped: Option<Code>,
+    /// Everything below is safe with the peer.
+    pub(super) acknowledged: u64,
+    /// The sending half was finished or reset here.
+    pub(super) ended: bool,
+    /// Messages wait too short to be sent late: sends must know the time.
+    pub(super) timed: bool,
+    /// The reader takes messages one by one, as values.
+    pub(super) owned: bool,
+    pub(super) has_sender: bool,
+    pub(super) has_receiver: bool,
+    /// The sender waits for room.
+    pub(super) room: Slot,
+    /// The reader waits for messages.
+    pub(super) arrival: Slot,
+    pub(super) answered: Slot,
+    /// These wait for the peer's STOP.
+    pub(super) stopping: Waiters,
+}
+
+impl Port {
+    fn new(id: ChannelId, receives: bool, mode: Mode) -> Self {
+        Self {
+            id,
+            parked: Parked::default(),
+            spare: Parked::default(),
+            epoch: 0,
+            end: (!receives).then_some(End::None),
+            answer: Answer::Waits,
+            stopped: None,
+            acknowledged: 0,
+            ended: false,
+            timed: matches!(mode, Mode::Ttl(_)),
+            owned: false,
+            has_sender: true,
+            has_receiver: true,
+            room: Slot::default(),
+            arrival: Slot::default(),
+            answered: Slot::default(),
+            stopping: Waiters::default(),
+        }
+    }
+
+    /// All that may concern anybody has happened.
+    fn wake_all(&mut self, after: &mut After) {
+        self.room.wake(after);
+        self.arrival.wake(after);
+        self.answered.wake(after);
+        self.stopping.wake_all(after);
+    }
+}
+
+/// A channel of the peer's that waits to be accepted.
+#[derive(Debug)]
+pub(super) struct Offer {
+    pub(super) id: ChannelId,
+    pub(super) topic: Vec<u8>,
+    pub(super) metadata: Vec<u8>,
+    pub(super) priority: u8,
+    pub(super) direction: Direction,
+    pub(super) mode: Mode,
+    pub(super) unit: Unit,
+    pub(super) resumable: bool,
+    pub(super) resume: Option<Resume>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) core: Connection,
+    /// By [`ChannelId::index`].
+    ports: Vec<Option<Box<Port>>>,
+    /// At most `pending_opens_max`: the core ends a peer that has more unanswered.
+    pub(super) offers: VecDeque<Offer>,
+    pub(super) bed: Bed,
+    /// These wait for the peer's HELLO.
+    pub(super) greeting: Waiters,
+    /// For channels of the peer's.
+    pub(super) offering: Waiters,
+    /// For the end.
+    pub(super) closing: Waiters,
+    pub(super) ready: bool,
+    /// The peer opens no more channels.
+    pub(super) draining: bool,
+    /// Somebody asked to drain; done when what was sent before is on its way.
+    pub(super) drain: Option<Code>,
+    /// How the channels ended.
+    pub(super) failure: Option<Failure>,
+    /// The driver is gone, and the stream with it.
+    pub(super) over: bool,
+    /// Nobody is left to accept channels.
+    pub(super) deaf: bool,
+    /// No handle is left at all.
+    pub(super) orphaned: bool,
+}
+
+impl State {
+    pub(super) fn new(core: Connection) -> Self {
+        Self {
+            core,
+            ports: Vec::new(),
+            offers: VecDeque::new(),
+            bed: Bed::default(),
+            greeting: Waiters::default(),
+            offering: Waiters::default(),
+            closing: Waiters::default(),
+            ready: false,
+            draining: false,
+            drain: None,
+            failure: None,
+            over: false,
+            deaf: false,
+            orphaned: false,
+        }
+    }
+
+    pub(super) fn port(&mut self, id: ChannelId) -> Option<&mut Port> {
+        let port = self.ports.get_mut(id.index())?.as_deref_mut()?;
+        (port.id == id).then_some(port)
+    }
+
+    fn add(&mut self, port: Port) {
+        let index = port.id.index();
+        if self.ports.len() <= index {
+            self.ports.resize_with(index + 1, || None);
+        }
+        if let Some(place) = self.ports.get_mut(index) {
+            *place = Some(Box::new(port));
+        }
+    }
+
+    /// Wakes the driver if it sleeps and the core has something to send.
+    #[inline]
+    pub(super) fn kick(&mut self, after: &mut After) {
+        if self.bed.is_idle() && self.core.wants_write() {
+            self.bed.call(after);
+        }
+    }
+
+    pub(super) fn open(
+        &mut self,
+        options: OpenOptions,
+        after: &mut After,
+    ) -> Result<ChannelId, OpenError> {
+        if let Some(code) = self.drain {
+            return Err(OpenError::Closed(code));
+        }
+        let (direction, mode, resume) = options.ends();
+        let id = self.core.open(options)?;
+        let mut port = Port::new(id, direction != Direction::OpenerSends, mode);
+        port.epoch = resume.map_or(0, |r| r.epoch);
+        self.add(port);
+        self.kick(after);
+        Ok(id)
+    }
+
+    /// Runs a send of the core. After `WouldBlock` the waker is called when it is worth another
+    /// try.
+    pub(super) fn send<T>(
+        &mut self,
+        id: ChannelId,
+        waker: Option<&Waker>,
+        after: &mut After,
+        now: impl FnOnce() -> Timestamp,
+        put: impl FnOnce(&mut Connection) -> Result<T, SendError>,
+    ) -> Result<T, SendError> {
+        if self.port(id).is_some_and(|p| p.timed) {
+            self.core.handle_timeout(now());
+            self.settle(after);
+        }
+        let mut sent = put(&mut self.core);
+        self.kick(after);
+        if let Err(SendError::Finished) = sent
+            && let Some(port) = self.port(id).filter(|p| !p.ended)
+            && let Some(code) = port.stopped
+        {
+            sent = Err(SendError::Stopped(code)); // rejected before it was announced
+        }
+        if let (Err(SendError::WouldBlock), Some(waker)) = (&sent, waker)
+            && let Some(port) = self.port(id)
+        {
+            port.room.park(waker, after);
+        }
+        sent
+    }
+
+    /// The sending half was finished or reset here.
+    pub(super) fn over_and_out(&mut self, id: ChannelId, after: &mut After) {
+        if let Some(port) = self.port(id) {
+            port.ended = true;
+            port.room.clear(after);
+            port.stopping.wake_all(after);
+        }
+        self.kick(after);
+    }
+
+    /// Gives back credit.
+    #[inline]
+    pub(super) fn release(&mut self, id: ChannelId, charge: Charge, after: &mut After) {
+        self.core.release(id, charge);
+        self.kick(after);
+    }
+
+    /// Takes what the core tells without being asked. `true` if there was anything.
+    pub(super) fn settle(&mut self, after: &mut After) -> bool {
+        let mut any = false;
+        while let Some(event) = self.core.poll_event() {
+            any = true;
+            self.apply(event, after);
+        }
+        while let Some(id) = self.core.poll_writable() {
+            if let Some(port) = self.port(id) {
+                port.room.wake(after);
+            }
+        }
+        any
+    }
+
+    pub(super) fn apply(&mut self, event: Event<'_>, after: &mut After) {
+        match event {
+            Event::Message(message) => self.park(message, after),
+            Event::Run(run) => self.park_run(run, after),
+            Event::Open(opening) => self.offer(&opening, after),
+            Event::Ready => {
+                self.ready = true;
+                self.greeting.wake_all(after);
+            }
+            Event::Draining { .. } => {
+                self.draining = true;
+                self.offering.wake_all(after);
+            }
+            Event::Failed(failure) => self.fail(failure, after),
+            other => self.apply_to_port(other, after),
+        }
+    }
+
+    /// What concerns one channel.
+    fn apply_to_port(&mut self, event: Event<'_>, after: &mut After) {
+        match event {
+            Event::Accepted {
+                channel,
+                metadata,
+                resumption,
+                wants,
+            } => {
+                let Some(port) = self.port(channel) else {
+                    return;
+                };
+                if let Some(Resumption::Fresh { epoch, .. }) = resumption {
+                    port.epoch = epoch;
+                }
+                port.answer = Answer::Accepted(Acceptance {
+                    metadata: metadata.to_vec(),
+                    resumption,
+                    wants,
+                });
+                port.answered.wake(after);
+            }
+            Event::Rejected {
+                channel,
+                code,
+                unprocessed,
+                ..
+            } => {
+                if let Some(port) = self.port(channel) {
+                    port.answer = Answer::Rejected(code, unprocessed);
+                    port.end.get_or_insert(End::Rejected(code, unprocessed));
+                    port.stopped.get_or_insert(code);
+                    port.wake_all(after);
+                }
+            }
+            Event::Rebased { channel, epoch, .. } => {
+                if let Some(port) = self.port(channel) {
+                    port.epoch = epoch;
+                }
+            }
+            Event::Acked { channel, seq } => {
+                if let Some(port) = self.port(channel) {
+                    port.acknowledged = port.acknowledged.max(seq);
+                }
+            }
+            Event::Finished { channel } => self.end(channel, End::Finished, after),
+            Event::Aborted { channel, code } => {
+                // One RESET may have ended both halves.
+                let both = self.core.channel_stats(channel).is_some_and(|stats| {
+                    matches!(stats.sending, HalfState::Ending | HalfState::Aborted)
+                });
+                if both {
+                    self.stopped(channel, code, after);
+                }
+                self.end(channel, End::Aborted(code), after);
+            }
+            Event::Stopped { channel, code } => self.stopped(channel, code, after),
+            Event::Evicted { channel, code } => {
+                if let Some(port) = self.port(channel) {
+                    let charge = port.parked.clear();
+                    self.core.release(channel, charge);
+                }
+                self.end(channel, End::Evicted(code), after);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, id: ChannelId, end: End, after: &mut After) {
+        if let Some(port) = self.port(id) {
+            port.end.get_or_insert(end);
+            port.arrival.wake(after);
+        }
+    }
+
+    fn stopped(&mut self, id: ChannelId, code: Code, after: &mut After) {
+        if let Some(port) = self.port(id)
+            && !port.ended
+        {
+            port.stopped.get_or_insert(code);
+            port.room.wake(after);
+            port.stopping.wake_all(after);
+        }
+    }
+
+    #[inline]
+    fn park(&mut self, message: Received<'_>, after: &mut After) {
+        let Received {
+            channel,
+            data,
+            seq,
+            skipped,
+            charge,
+        } = message;
+        let Some(port) = self.port(channel) else {
+            return self.core.release(channel, charge);
+        };
+        let mut entry = Entry {
+            form: Form::Copied,
+            len: data.len() as u32,
+            charge,
+            seq,
+            skipped,
+            epoch: port.epoch,
+        };
+        match data {
+            Data::Lent(bytes) if !port.owned || bytes.len() < OWNED_BYTES_MIN => {
+                port.parked.copy(bytes, entry);
+            }
+            data => {
+                entry.form = Form::Whole;
+                port.parked.keep(data.into_bytes(), entry);
+            }
+        }
+        port.arrival.wake(after);
+    }
+
+    fn park_run(&mut self, run: Run<'_>, after: &mut After) {
+        let Some(port) = self.port(run.channel) else {
+            return self.core.release(run.channel, run.charge);
+        };
+        let entry = Entry {
+            form: Form::Run(run.elem as u32),
+            len: run.bytes.len() as u32,
+            charge: run.charge,
+            seq: run.seq,
+            skipped: run.skipped,
+            epoch: port.epoch,
+        };
+        port.parked.copy(run.bytes, entry);
+        port.arrival.wake(after);
+    }
+
+    fn offer(&mut self, opening: &Opening<'_>, after: &mut After) {
+        let id = opening.channel;
+        if self.deaf {
+            return self.core.reject(id, Code::REFUSED);
+        }
+        let receives = opening.direction != Direction::AcceptorSends;
+        let mut port = Port::new(id, receives, opening.mode);
+        port.answer = Answer::Accepted(Acceptance::default());
+        self.add(port);
+        self.offers.push_back(Offer {
+            id,
+            topic: opening.topic.to_vec(),
+            metadata: opening.metadata.to_vec(),
+            priority: opening.priority,
+            direction: opening.direction,
+            mode: opening.mode,
+            unit: opening.unit,
+            resumable: opening.resumable,
+            resume: opening.resume,
+        });
+        self.offering.wake_all(after);
+    }
+
+    /// All channels are over: everybody is told.
+    fn fail(&mut self, failure: Failure, after: &mut After) {
+        self.failure.get_or_insert(failure);
+        for port in self.ports.iter_mut().flatten() {
+            port.wake_all(after);
+        }
+        self.greeting.wake_all(after);
+        self.offering.wake_all(after);
+    }
+
+    /// The driver is gone.
+    pub(super) fn finish(&mut self, after: &mut After) {
+        if let Some(event) = self.core.handle_lost() {
+            self.apply(event, after);
+        }
+        self.settle(after);
+        if self.failure.is_none() {
+            let failure = self.core.failure().unwrap_or(Failure::Lost);
+            self.fail(failure, after);
+        }
+        self.over = true;
+        self.closing.wake_all(after);
+    }
+
+    /// A half's handle is gone; with the other's, the channel.
+    pub(super) fn leave(&mut self, id: ChannelId, sender: bool, after: &mut After) {
+        let Some(port) = self.port(id) else {
+            return;
+        };
+        if sender {
+            port.has_sender = false;
+        } else {
+            port.has_receiver = false;
+        }
+        if !port.has_sender && !port.has_receiver {
+            self.remove(id, Code::NO_ERROR, after);
+        }
+        self.kick(after);
+    }
+
+    /// Nobody here knows the channel any more.
+    pub(super) fn remove(&mut self, id: ChannelId, code: Code, after: &mut After) {
+        if let Some(port) = self.port(id) {
+            port.room.clear(after);
+            port.arrival.clear(after);
+            port.answered.clear(after);
+            port.stopping.wake_all(after);
+            if let Some(place) = self.ports.get_mut(id.index()) {
+                *place = None;
+            }
+        }
+        self.core.let_go(id, code);
+        self.settle(after);
+    }
+
+    /// Nobody will accept what the peer has opened.
+    pub(super) fn refuse_offers(&mut self, after: &mut After) {
+        self.deaf = true;
+        while let Some(offer) = self.offers.pop_front() {
+            self.core.reject(offer.id, Code::REFUSED);
+            self.remove(offer.id, Code::REFUSED, after);
+        }
+        self.kick(after);
+    }
+
+    /// Buffers that bursts have left.
+    pub(super) fn sweep(&mut self) {
+        for port in self.ports.iter_mut().flatten() {
+            port.parked.sweep();
+            port.spare.sweep();
+        }
+    }
+}
