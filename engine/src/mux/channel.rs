@@ -14,6 +14,7 @@
 //! closed when both halves are terminal; its slot is free when the application has let go too.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::BytesMut;
@@ -91,7 +92,7 @@ pub(super) enum Stage {
     /// Both ends have aliases.
     Open,
     /// Our REJECT waits to be encoded.
-    Rejecting(Code),
+    Rejecting(Code, Vec<u8>),
     /// The peer, or we, did not want it.
     Rejected,
 }

@@ -40,6 +40,8 @@ pub enum Event<'r> {
         code: Code,
         /// The peer never looked at it: it is safe to open it on another connection.
         unprocessed: bool,
+        /// Why, in bytes of the peer's application.
+        metadata: &'r [u8],
     },
     /// A message.
     Message(Received<'r>),

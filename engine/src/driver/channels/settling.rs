@@ -53,6 +53,7 @@ fn dispatch_other<H: ChannelHandler>(
             channel,
             code,
             unprocessed,
+            ..
         } => {
             handler.refused(conn, cx, channel, code, unprocessed);
             cx.note_end(channel);

@@ -149,7 +149,7 @@ impl Connection {
         send.blocked_since = None;
         send.starved = false;
         channel.pending.set(Pending::ABORT);
-        if matches!(channel.stage, Stage::Rejecting(_) | Stage::Rejected) {
+        if matches!(channel.stage, Stage::Rejecting(..) | Stage::Rejected) {
             // The answer says it all.
             channel.pending.take(Pending::ABORT);
             channel.send.state = SendState::Aborted;
@@ -179,7 +179,7 @@ impl Connection {
         channel.recv.state = RecvState::Stopping(code);
         channel.pending.take(Pending::CREDIT);
         let partial = channel.recv.partial.take();
-        if !matches!(channel.stage, Stage::Rejecting(_) | Stage::Rejected) {
+        if !matches!(channel.stage, Stage::Rejecting(..) | Stage::Rejected) {
             channel.pending.set(Pending::STOP);
         }
         let id = channel.id;
@@ -201,10 +201,10 @@ impl Connection {
             Stage::Opening(_) if !goes_on => return self.forget_unopened(id),
             Stage::Offered => {
                 goes_on = false;
-                channel.stage = Stage::Rejecting(Code::REFUSED);
+                channel.stage = Stage::Rejecting(Code::REFUSED, alloc::vec::Vec::new());
                 self.ask(id.index);
             }
-            Stage::Rejecting(_) => goes_on = false,
+            Stage::Rejecting(..) => goes_on = false,
             _ => {}
         }
         self.stop_half(id.index, code);
@@ -324,6 +324,7 @@ impl Connection {
                     channel: id,
                     code,
                     unprocessed: true,
+                    metadata: &[],
                 });
             }
         }

@@ -1,6 +1,7 @@
 //! Frames of the peer's.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use bytes::BytesMut;
 
@@ -40,7 +41,11 @@ impl Connection {
             Frame::Credit(credit) => self.handle_credit(credit),
             Frame::Open(open) => self.handle_open(open),
             Frame::Accept(accept) => self.handle_accept(accept),
-            Frame::Reject { peer_alias, code } => self.handle_reject(peer_alias, code),
+            Frame::Reject {
+                peer_alias,
+                code,
+                metadata,
+            } => self.handle_reject(peer_alias, code, metadata),
             Frame::Reset(reset) => self.handle_reset(reset),
             Frame::Seq {
                 alias,
@@ -475,7 +480,7 @@ impl Connection {
                 SendState::Sending | SendState::Finishing
             );
         if matches!(channel.stage, Stage::Offered) && over {
-            channel.stage = Stage::Rejecting(code);
+            channel.stage = Stage::Rejecting(code, Vec::new());
             channel.send.state = SendState::Aborted;
             channel.pending.clear();
             channel.pending.set(Pending::OPENING);
@@ -564,6 +569,7 @@ impl Connection {
                         channel: id,
                         code: Code::REFUSED,
                         unprocessed: true,
+                        metadata: &[],
                     });
                 }
             }

@@ -257,6 +257,14 @@ impl Connection {
     /// Does not take a channel of the peer's. What the peer sent on it already is dropped. The
     /// id is of no use any more.
     pub fn reject(&mut self, id: ChannelId, code: Code) {
+        self.reject_with(id, code, &[]);
+    }
+
+    /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
+    /// codecs, say. More than `metadata_bytes_max` of them are left out.
+    pub fn reject_with(&mut self, id: ChannelId, code: Code, metadata: &[u8]) {
+        let fits = metadata.len() <= self.settings.metadata_bytes_max as usize;
+        let metadata = if fits { metadata } else { &[] };
         let Some(channel) = self
             .slots
             .by_id_mut(id)
@@ -264,7 +272,7 @@ impl Connection {
         else {
             return;
         };
-        channel.stage = Stage::Rejecting(code);
+        channel.stage = Stage::Rejecting(code, metadata.to_vec());
         self.ask(id.index);
         self.let_go(id, code);
     }
@@ -457,6 +465,7 @@ impl Connection {
         &mut self,
         alias: u32,
         code: u32,
+        metadata: &'r [u8],
     ) -> Result<Option<Event<'r>>, Violation> {
         let unasked = Violation::UnaskedAnswer(alias);
         let index = self.own_aliases.at(alias).ok_or(unasked)?;
@@ -472,6 +481,7 @@ impl Connection {
             channel: id,
             code: Code(code),
             unprocessed: false,
+            metadata,
         }))
     }
 

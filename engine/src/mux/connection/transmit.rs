@@ -1,5 +1,6 @@
 //! Records out: control frames first, then data by turn, as late as can be.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::super::channel::{Channel, Pending, SendState, Stage};
@@ -80,8 +81,8 @@ impl Connection {
     /// Lets go of the memory that records are made in: for a connection that is idle.
     pub fn rest(&mut self) {
         if self.record.is_empty() {
-            self.record = alloc::vec::Vec::new();
-            self.out = alloc::vec::Vec::new();
+            self.record = Vec::new();
+            self.out = Vec::new();
         }
     }
 
@@ -159,7 +160,7 @@ impl Connection {
         while self.room(max) >= wire::REJECT_BYTES_MAX
             && let Some(alias) = self.rejects.pop_front()
         {
-            wire::put_reject(&mut self.record, alias, Code::LIMIT.0);
+            wire::put_reject(&mut self.record, alias, Code::LIMIT.0, &[]);
         }
         let mut left = self.control.len();
         while left > 0
@@ -280,7 +281,7 @@ impl Connection {
         if aborted.is_some() {
             channel.send.state = SendState::Aborted;
         }
-        let put = |record: &mut alloc::vec::Vec<u8>, code: Code, abort: bool, stop: bool| {
+        let put = |record: &mut Vec<u8>, code: Code, abort: bool, stop: bool| {
             let reset = wire::Reset {
                 alias,
                 code: code.0,
@@ -311,7 +312,7 @@ impl Connection {
         let done = match &channel.stage {
             Stage::Opening(_) => self.put_open(index, peer, max),
             Stage::Accepting(_) => self.put_accept(index, peer, max),
-            Stage::Rejecting(_) => self.put_reject(index, max),
+            Stage::Rejecting(..) => self.put_reject(index, max),
             _ => true,
         };
         if done && let Some(channel) = self.slots.at_mut(index) {
@@ -407,6 +408,7 @@ impl Connection {
                 channel: id,
                 code: Code::REFUSED,
                 unprocessed: true,
+                metadata: &[],
             });
         }
     }
@@ -422,7 +424,7 @@ impl Connection {
         let Some(alias) = self.take_alias(options.alias, peer) else {
             // More channels than the peer has aliases for.
             if let Some(channel) = self.slots.at_mut(index) {
-                channel.stage = Stage::Rejecting(Code::LIMIT);
+                channel.stage = Stage::Rejecting(Code::LIMIT, Vec::new());
             }
             return self.put_reject(index, max);
         };
@@ -466,18 +468,22 @@ impl Connection {
     }
 
     fn put_reject(&mut self, index: u32, max: usize) -> bool {
-        if self.room(max) < wire::REJECT_BYTES_MAX {
-            return false;
-        }
+        let room = self.room(max);
         let Some(channel) = self.slots.at_mut(index) else {
             return true;
         };
-        let code = match channel.stage {
-            Stage::Rejecting(code) => code,
-            _ => Code::REFUSED,
+        let (code, mut metadata) = match &channel.stage {
+            Stage::Rejecting(code, metadata) => (*code, metadata.as_slice()),
+            _ => (Code::REFUSED, [].as_slice()),
         };
+        if wire::reject_len(metadata) > max {
+            metadata = &[]; // it fits no record of the peer's
+        }
+        if wire::reject_len(metadata) > room {
+            return false;
+        }
         if let Some(alias) = channel.peer_alias {
-            wire::put_reject(&mut self.record, alias, code.0);
+            wire::put_reject(&mut self.record, alias, code.0, metadata);
         }
         channel.stage = Stage::Rejected;
         channel.send.state = SendState::Aborted;

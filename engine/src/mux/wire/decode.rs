@@ -141,13 +141,8 @@ const fn flags_of(kind: u8) -> Result<u8, WireError> {
         kind::RESET => flag::ABORT | flag::STOP,
         kind::PING => flag::PONG,
         kind::EXT => flag::IGNORE,
-        kind::PAD
-        | kind::OPEN
-        | kind::ACCEPT
-        | kind::REJECT
-        | kind::SEQ
-        | kind::GOAWAY
-        | kind::HELLO => 0,
+        kind::REJECT => flag::INFO,
+        kind::PAD | kind::OPEN | kind::ACCEPT | kind::SEQ | kind::GOAWAY | kind::HELLO => 0,
         _ => return Err(WireError::ReservedType),
     })
 }
@@ -172,6 +167,10 @@ fn frame<'r>(kind: u8, flags: u8, r: &mut Reader<'r>) -> Result<Frame<'r>, WireE
         kind::REJECT => Frame::Reject {
             peer_alias: r.alias()?,
             code: r.u32(WireError::CodeTooLarge)?,
+            metadata: match flags & flag::INFO {
+                0 => &[],
+                _ => counted(r, OPTIONS_BYTES_MAX, WireError::OptionsTooLong)?,
+            },
         },
         kind::RESET if flags == 0 => return Err(WireError::ResetOfNothing),
         kind::RESET => Frame::Reset(Reset {

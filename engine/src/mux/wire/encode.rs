@@ -228,11 +228,25 @@ fn put_options(out: &mut Vec<u8>, options: &Options<'_>) {
     options.put(out);
 }
 
-/// Appends REJECT of the peer's OPEN.
-pub(crate) fn put_reject(out: &mut Vec<u8>, peer_alias: u32, code: u32) {
-    out.push(byte0(kind::REJECT, 0));
+/// Appends REJECT of the peer's OPEN; `metadata` is at most [`OPTIONS_BYTES_MAX`].
+pub(crate) fn put_reject(out: &mut Vec<u8>, peer_alias: u32, code: u32, metadata: &[u8]) {
+    let info = !metadata.is_empty();
+    out.push(byte0(kind::REJECT, when(info, flag::INFO)));
     put_alias(out, peer_alias);
     put_varint(out, u64::from(code));
+    if info {
+        put_varint(out, metadata.len() as u64);
+        out.extend_from_slice(metadata);
+    }
+}
+
+/// Bytes that [`put_reject`] appends at most.
+pub(crate) fn reject_len(metadata: &[u8]) -> usize {
+    sum([
+        REJECT_BYTES_MAX,
+        varint_len(metadata.len() as u64),
+        metadata.len(),
+    ])
 }
 
 /// Appends RESET, which has `abort`, `stop` or both.

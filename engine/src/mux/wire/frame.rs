@@ -52,6 +52,8 @@ pub(super) mod flag {
     pub(in super::super) const STOP: u8 = 2;
     /// PING: an answer.
     pub(in super::super) const PONG: u8 = 1;
+    /// REJECT: bytes of the application follow.
+    pub(in super::super) const INFO: u8 = 1;
     /// EXT: who does not know it skips it.
     pub(in super::super) const IGNORE: u8 = 1;
 }
@@ -75,6 +77,9 @@ pub(crate) enum Frame<'r> {
         peer_alias: u32,
         /// Why.
         code: u32,
+        /// Why, in bytes of the refusing application, at most
+        /// [`OPTIONS_BYTES_MAX`](super::OPTIONS_BYTES_MAX).
+        metadata: &'r [u8],
     },
     /// A half, or both, end without FIN.
     Reset(Reset),

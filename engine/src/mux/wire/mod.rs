@@ -12,7 +12,7 @@
 //! 3 CREDIT b0 [alias:tv unless CONN] limit:tv [ack:tv if ACK]
 //! 4 OPEN   b0 alias:tv profile:u8 mode:u8 limit:tv max_msg:tv options_len:tv options
 //! 5 ACCEPT b0 peer_alias:tv alias:tv limit:tv max_msg:tv options_len:tv options
-//! 6 REJECT b0 peer_alias:tv code:tv
+//! 6 REJECT b0 peer_alias:tv code:tv [len:tv metadata if INFO]
 //! 7 RESET  b0 alias:tv code:tv
 //! 8 SEQ    b0 alias:tv epoch:tv next_seq:tv
 //! 9 PING   b0 value:u64
@@ -50,7 +50,7 @@ pub(crate) use decode::Frames;
 pub(crate) use encode::{
     CREDIT_BYTES_MAX, GOAWAY_BYTES_MAX, PING_BYTES, REJECT_BYTES_MAX, RESET_BYTES_MAX,
     SEQ_BYTES_MAX, accept_len, data_head_len, open_len, put_accept, put_credit, put_data_head,
-    put_goaway, put_open, put_ping, put_reject, put_reset, put_run_head, put_seq,
+    put_goaway, put_open, put_ping, put_reject, put_reset, put_run_head, put_seq, reject_len,
 };
 pub use error::WireError;
 pub use frame::Direction;

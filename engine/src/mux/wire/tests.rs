@@ -197,6 +197,7 @@ fn control<'p>(kind: usize, rng: &mut Rng, pool: &'p Pool) -> Frame<'p> {
         5 => Frame::Reject {
             peer_alias: rng.alias(),
             code: rng.code(),
+            metadata: rng.maybe(|rng| pool.slice(rng, 1500)).unwrap_or_default(),
         },
         6 => {
             let abort = rng.flip();
@@ -245,7 +246,11 @@ fn put(out: &mut Vec<u8>, frame: &Frame<'_>, len: bool) {
         Frame::Credit(credit) => put_credit(out, &credit),
         Frame::Open(open) => put_open(out, &open),
         Frame::Accept(accept) => put_accept(out, &accept),
-        Frame::Reject { peer_alias, code } => put_reject(out, peer_alias, code),
+        Frame::Reject {
+            peer_alias,
+            code,
+            metadata,
+        } => put_reject(out, peer_alias, code, metadata),
         Frame::Reset(reset) => put_reset(out, &reset),
         Frame::Seq {
             alias,

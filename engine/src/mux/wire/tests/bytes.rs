@@ -111,7 +111,22 @@ fn layouts_of_channels() -> Layouts {
 #[rustfmt::skip]
 fn layouts_of_control() -> Layouts {
     vec![
-        (Frame::Reject { peer_alias: 2, code: 7 }, vec![0x06, 8, 28]),
+        (
+            Frame::Reject {
+                peer_alias: 2,
+                code: 7,
+                metadata: &[],
+            },
+            vec![0x06, 8, 28],
+        ),
+        (
+            Frame::Reject {
+                peer_alias: 2,
+                code: 7,
+                metadata: b"no",
+            },
+            vec![0x16, 8, 28, 8, b'n', b'o'],
+        ),
         (
             Frame::Reset(Reset { alias: 2, code: 6, abort: true, stop: true }),
             vec![0x37, 8, 24],
@@ -373,6 +388,7 @@ fn the_longest_of_each_are_as_long_as_they_say() {
             Frame::Reject {
                 peer_alias: alias,
                 code,
+                metadata: &[],
             },
             REJECT_BYTES_MAX,
         ),

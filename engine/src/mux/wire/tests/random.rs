@@ -18,7 +18,7 @@ fn promised(frame: &Frame<'_>, len: bool) -> core::ops::RangeInclusive<usize> {
         Frame::Credit(_) => 2..=CREDIT_BYTES_MAX,
         Frame::Open(open) => exactly(open_len(open)),
         Frame::Accept(accept) => exactly(accept_len(accept)),
-        Frame::Reject { .. } => 3..=REJECT_BYTES_MAX,
+        Frame::Reject { metadata, .. } => 3..=reject_len(metadata),
         Frame::Reset(_) => 3..=RESET_BYTES_MAX,
         Frame::Seq { .. } => 4..=SEQ_BYTES_MAX,
         Frame::Ping { .. } => exactly(PING_BYTES),
