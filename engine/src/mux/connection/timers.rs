@@ -59,6 +59,7 @@ impl Connection {
         }
         let ping_due = now >= self.ping.next_at && self.ping.sent.is_none();
         if self.peer.is_some() && ping_due {
+            self.rest();
             self.ping.due = true;
             self.ping.next_at = now.after(self.ping_interval());
         }

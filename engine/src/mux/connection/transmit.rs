@@ -78,8 +78,8 @@ impl Connection {
         Some(Record::Inline(&self.out))
     }
 
-    /// Lets go of the memory that records are made in: for a connection that is idle.
-    pub fn rest(&mut self) {
+    /// Lets go of the memory that records are made in: it is made again where there is traffic.
+    pub(super) fn rest(&mut self) {
         if self.record.is_empty() {
             self.record = Vec::new();
             self.out = Vec::new();
