@@ -1,6 +1,9 @@
 //! Tests of tickwire through its public surface, in one binary.
 
 mod architecture;
+mod channels_reactor;
+mod channels_reactor_flow;
+mod channels_reactor_kit;
 mod closing;
 mod deadlines;
 mod handover;

@@ -2,6 +2,7 @@
 
 use super::cx::ChannelCx;
 use super::handler::{Accepted, Answer, ChannelHandler};
+use crate::error::CloseCode;
 use crate::session::channels::{ChannelId, Code, Event, OpenError, Opening};
 
 /// Rounds of telling the handler and sending what it answers, before the connection's turn is
@@ -92,7 +93,13 @@ fn dispatch_other<H: ChannelHandler>(
 fn ready<H: ChannelHandler>(handler: &mut H, conn: &mut H::Conn, cx: &mut ChannelCx<'_, '_>) {
     let outbox = cx.cx.outbox();
     let room = outbox.room() + outbox.queued_bytes();
-    if !outbox.is_closing() && room < cx.core.record_max() {
+    if !outbox.is_closing() && room < cx.channels.core.record_max() {
+        // Nor has GOAWAY: the Close says it alone. The code may be sent, and the reason is short.
+        let code = CloseCode(Code::INTERNAL.close_code());
+        let _ = outbox.close(
+            code,
+            "send_queue_bytes_max has no room for the peer's records",
+        );
         cx.abort(Code::INTERNAL);
         return;
     }
