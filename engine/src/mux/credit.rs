@@ -134,6 +134,15 @@ impl RecvCredit {
         self.consumed >= self.due_at
     }
 
+    /// The same where others than who reads may hold most of the window: as soon as more is owed
+    /// than the peer has left, but not in slivers.
+    #[inline]
+    pub(super) fn is_due_of_rest(&self) -> bool {
+        let owed = self.owed();
+        let least = (self.window / 16).max(1);
+        self.is_due() || owed >= least && owed >= self.limit - self.charged
+    }
+
     /// By how much a limit told now would be news.
     pub(super) fn owed(&self) -> u64 {
         self.next_limit().saturating_sub(self.limit)
@@ -208,7 +217,7 @@ pub(super) fn message_charge(len: u64, overhead: u64, fragment: u64) -> u64 {
 /// worth of either window returned, it fits. `None` if not even one byte does.
 pub(super) fn message_max(window: u32, connection: u32, overhead: u32, record: u32) -> Option<u32> {
     let (window, connection) = (u64::from(window), u64::from(connection));
-    let room = |w: u64| w - threshold(w) + 1;
+    let room = |w: u64| (w + 1).saturating_sub(threshold(w));
     let room = room(window).min(room(connection));
     let fragment = fragment_min(window, u64::from(record));
     let fits = |len: u64| message_charge(len, u64::from(overhead), fragment) <= room;

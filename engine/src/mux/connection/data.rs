@@ -51,7 +51,10 @@ impl Connection {
         match (front.fresh || front.elem > 0, front.elem) {
             (false, _) => true,
             (true, 0) => free >= whole_charge(front.rest, peer, send.fragment_min),
-            (true, elem) => free >= u64::from(elem) + peer.overhead,
+            (true, elem) => {
+                let least = run_least(&front, send.fragment_min) as u64;
+                free >= least * u64::from(elem) + peer.overhead
+            }
         }
     }
 
@@ -61,6 +64,10 @@ impl Connection {
             let Some(index) = self.starved.pop_front() else {
                 break;
             };
+            // Of a channel that has ended the place may be another's by now.
+            if !self.slots.at(index).is_some_and(|c| c.send.starved) {
+                continue;
+            }
             if !self.is_covered(index) {
                 self.starved.push_back(index);
                 continue;
@@ -70,6 +77,9 @@ impl Connection {
                 channel.send.in_schedule = true;
                 self.schedule.put_back(channel.priority, index);
             }
+        }
+        if self.starved.is_empty() {
+            self.blocked_since = None;
         }
         // Each turn sends, or takes a channel out, or ends the record.
         while self.room(max) >= FRAME_ROOM_MIN
@@ -417,13 +427,19 @@ fn cut_message(channel: &Channel, front: &Front, peer: &Hello, room: usize, free
     Cut::Take(room.min(front.rest))
 }
 
+/// Elements of a run that go together at least, so that it does not go in slivers: all that
+/// wait, or a fragment's worth, or one.
+fn run_least(front: &Front, fragment_min: u32) -> usize {
+    let elem = (front.elem as usize).max(1);
+    (front.rest / elem).min((fragment_min as usize / elem).max(1))
+}
+
 /// How many bytes of a run, in whole elements, go into the record now.
 fn cut_run(channel: &Channel, front: &Front, peer: &Hello, room: usize, free: u64) -> Cut {
     let send = &channel.send;
     let elem = front.elem as usize;
     let waiting = front.rest / elem.max(1);
-    let head = RUN_HEAD_MAX + if send.skip > 0 { 8 } else { 0 };
-    let by_room = room.saturating_sub(head) / elem.max(1);
+    let by_room = room.saturating_sub(RUN_HEAD_MAX) / elem.max(1);
     let payload = |credit: u64| {
         let bytes = credit.saturating_sub(peer.overhead) as usize;
         bytes / elem.max(1)
@@ -433,9 +449,13 @@ fn cut_run(channel: &Channel, front: &Front, peer: &Hello, room: usize, free: u6
         Unit::Messages => usize::try_from(send.credit.available()).unwrap_or(usize::MAX),
     };
     let by_connection = payload(free);
-    // Not in slivers: all that waits, or a fragment's worth, or one.
-    let least = waiting.min((send.fragment_min as usize / elem.max(1)).max(1));
-    if by_channel < least {
+    let least = run_least(front, send.fragment_min);
+    // A window of messages may be smaller than that.
+    let least_of_channel = match channel.unit {
+        Unit::Bytes => least,
+        Unit::Messages => 1,
+    };
+    if by_channel < least_of_channel {
         return Cut::Not(Turn::Done);
     }
     if by_connection < least {

@@ -248,6 +248,8 @@ impl Connection {
             }
             self.retire(id.index);
             self.dequeued(id.index, dropped);
+            // Its turn to be opened, if it had come, is the next one's.
+            self.admit_waiting();
             self.end_drain();
         }
     }
@@ -289,9 +291,11 @@ impl Connection {
         }
     }
 
-    /// Measures a round trip now.
+    /// Measures a round trip, unless one was measured within a second: a peer takes no more.
     pub fn ping(&mut self) {
-        if self.ping.sent.is_none() {
+        let last = self.ping.last_sent;
+        let early = last.is_some_and(|at| self.now < at.after(super::PING_INTERVAL));
+        if self.ping.sent.is_none() && !early {
             self.ping.due = true;
         }
     }
@@ -299,13 +303,14 @@ impl Connection {
     /// Takes no new channels and lets the open ones end, within `close_timeout`; then the
     /// connection ends. Messages that are queued go out.
     pub fn drain(&mut self, code: Code, reason: &'static str) {
-        if self.phase != Phase::Open {
+        // After the peer's GOAWAY it is ours that sets the deadline.
+        if !self.is_alive() || self.drain_at.is_some() {
             return;
         }
         let reason = reason.get(..123).unwrap_or(reason);
         self.goodbye = Some(Goodbye { code, reason });
         self.phase = Phase::Draining;
-        self.drained_by = Some(Failure::Local(code));
+        self.drained_by.get_or_insert(Failure::Local(code));
         self.drain_at = Some(self.now.after(self.settings.close_timeout));
         self.refuse_waiting(code);
         self.end_drain();

@@ -132,7 +132,7 @@ impl Connection {
         }
         channel.used = true;
         recv.next_seq = seq + 1;
-        recv.skipped_total += data.skip;
+        recv.skipped_total = recv.skipped_total.saturating_add(data.skip);
         recv.messages += 1;
         recv.bytes += data.payload.len() as u64;
         let held = recv.held + bytes;
@@ -167,8 +167,8 @@ impl Connection {
         let (id, next_seq) = (channel.id, admit(channel, &data)?);
         if data.fin && data.payload.is_empty() {
             channel.recv.next_seq = next_seq;
-            channel.recv.skipped_total += data.skip;
-            return Ok(self.finished(index));
+            channel.recv.skipped_total = channel.recv.skipped_total.saturating_add(data.skip);
+            return self.finished(index);
         }
         let units = match channel.unit {
             Unit::Bytes => bytes,
@@ -188,7 +188,7 @@ impl Connection {
             units: units as u32,
         };
         recv.next_seq = next_seq + u64::from(!data.more);
-        recv.skipped_total += data.skip;
+        recv.skipped_total = recv.skipped_total.saturating_add(data.skip);
         recv.messages += u64::from(!data.more);
         recv.bytes += data.payload.len() as u64;
         if recv.state != RecvState::Receiving {
@@ -207,7 +207,7 @@ impl Connection {
             }
         };
         if data.fin {
-            *next = self.finished(index);
+            *next = self.finished(index)?;
         }
         Ok(Some(Event::Message(Received {
             channel: id,
@@ -266,12 +266,12 @@ impl Connection {
     /// Data on a channel that we no longer read: given back at once.
     fn unwanted<'r>(&mut self, index: u32, charge: Charge, fin: bool) -> Handled<'r> {
         self.recv.consume(u64::from(charge.bytes));
-        self.credit_due |= self.recv.is_due();
+        self.credit_due |= self.recv.is_due_of_rest();
         if let Some(channel) = self.slots.at_mut(index) {
             channel.recv.credit.consume(u64::from(charge.units));
         }
         if fin {
-            return Ok(self.finished(index));
+            return self.finished(index);
         }
         Ok(None)
     }
@@ -296,7 +296,7 @@ impl Connection {
                     return Err(Violation::ConnectionCredit);
                 }
                 self.recv.consume(bytes);
-                self.credit_due |= self.recv.is_due();
+                self.credit_due |= self.recv.is_due_of_rest();
                 Ok(None)
             }
             _ => Err(Violation::UnknownAlias(alias)),
@@ -343,7 +343,7 @@ impl Connection {
         }
         channel.used = true;
         recv.next_seq = next_seq;
-        recv.skipped_total += run.skip;
+        recv.skipped_total = recv.skipped_total.saturating_add(run.skip);
         recv.messages += u64::from(run.count);
         recv.bytes += run.bytes.len() as u64;
         let charge = Charge {
@@ -368,23 +368,31 @@ impl Connection {
     }
 
     /// The peer's half has ended with FIN.
-    fn finished<'r>(&mut self, index: u32) -> Option<Event<'r>> {
-        let channel = self.slots.at_mut(index)?;
+    fn finished<'r>(&mut self, index: u32) -> Handled<'r> {
+        let asked_to = self.is_stopping(index);
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Ok(None);
+        };
         let told = channel.attached && channel.recv.state == RecvState::Receiving;
         channel.recv.state = RecvState::Finished;
         channel.pending.take(Pending::STOP);
         channel.pending.take(Pending::CREDIT);
         let id = channel.id;
+        if !asked_to {
+            self.count_waste(index)?;
+        }
         self.settle(index);
-        told.then_some(Event::Finished { channel: id })
+        Ok(told.then_some(Event::Finished { channel: id }))
     }
 
     fn handle_credit<'r>(&mut self, credit: wire::Credit) -> Handled<'r> {
         let Some(alias) = credit.alias else {
             if credit.blocked {
-                self.credit_due |= self.recv.owed() > 0;
+                // As on a channel: what it was told it may never have seen.
+                self.credit_due |= self.recv.owed() > 0 || self.recv.limit() > credit.limit;
             } else if self.send.raise(credit.limit) {
-                self.blocked_since = None;
+                // Who finds it too little begins to wait anew.
+                self.blocked_since = (!self.starved.is_empty()).then_some(self.now);
                 self.blocked_told = false;
             }
             return Ok(None);
@@ -400,7 +408,7 @@ impl Connection {
         let id = channel.id;
         if credit.blocked {
             let recv = &mut channel.recv;
-            recv.blocked_told += 1;
+            recv.blocked_told = recv.blocked_told.saturating_add(1);
             // It may never have seen what it was told: told again, with what is owed.
             if recv.state == RecvState::Receiving
                 && (recv.credit.limit() > credit.limit || recv.credit.owed() > 0)
@@ -435,23 +443,15 @@ impl Connection {
         };
         let code = Code(reset.code);
         let (mut aborted, mut stopped) = (None, None);
+        let asked_to = self.is_stopping(index);
         if reset.abort {
             aborted = self.aborted(index, code);
         }
         if reset.stop {
             stopped = self.stopped(index, code);
         }
-        let Some(channel) = self.slots.at_mut(index) else {
-            return Ok(None);
-        };
-        if Self::is_waste(channel) {
-            channel.wasted = true;
-            if !self
-                .wasted_opens
-                .take(self.now, WASTE_INTERVAL, WASTE_BURST)
-            {
-                return Err(Violation::WastedOpens);
-            }
+        if !asked_to {
+            self.count_waste(index)?;
         }
         self.dead_offer(index, code);
         self.settle(index);
@@ -459,14 +459,27 @@ impl Connection {
         Ok(aborted.or(stopped))
     }
 
-    /// The peer opened it, used it for nothing, and takes both halves back.
-    fn is_waste(channel: &Channel) -> bool {
-        let over = channel.recv.state.is_terminal()
-            && !matches!(
-                channel.send.state,
-                SendState::Sending | SendState::Finishing
-            );
-        !channel.ours && !channel.used && !channel.wasted && over
+    /// Whether the peer's half ends because we want no more of it.
+    fn is_stopping(&self, index: u32) -> bool {
+        let channel = self.slots.at(index);
+        channel.is_some_and(|c| matches!(c.recv.state, RecvState::Stopping(_)))
+    }
+
+    /// Counts a channel that the peer opened, used for nothing, and ended on both halves.
+    fn count_waste(&mut self, index: u32) -> Result<(), Violation> {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Ok(());
+        };
+        let (send, recv) = (&channel.send, &channel.recv);
+        let by_peer = send.state == SendState::None || send.stopped.is_some();
+        if channel.ours || channel.used || channel.wasted || !by_peer || !recv.state.is_terminal() {
+            return Ok(());
+        }
+        channel.wasted = true;
+        let calm = self
+            .wasted_opens
+            .take(self.now, WASTE_INTERVAL, WASTE_BURST);
+        calm.then_some(()).ok_or(Violation::WastedOpens)
     }
 
     /// A channel that was taken back before it was answered is rejected: an answer is owed.

@@ -84,6 +84,8 @@ pub(super) struct Ping {
     due: bool,
     /// When the PING that is not answered yet was encoded.
     sent: Option<Timestamp>,
+    /// When the last one was.
+    last_sent: Option<Timestamp>,
     /// When the next one is due.
     next_at: Timestamp,
     pub(super) last: Option<Duration>,
@@ -130,7 +132,7 @@ impl Totals {
         let (send, recv) = (&channel.send, &channel.recv);
         self.messages_in += recv.messages;
         self.bytes_in += recv.bytes;
-        self.skipped_in += recv.skipped_total;
+        self.skipped_in = self.skipped_in.saturating_add(recv.skipped_total);
         self.messages_out += send.messages;
         self.bytes_out += send.bytes;
         self.skipped_out += send.skipped_total;
@@ -234,6 +236,8 @@ pub struct Connection {
     begun: u64,
     /// What the peer may send on all channels together.
     pub(super) recv: RecvCredit,
+    /// What a message costs at most of those that were told the peer to be welcome.
+    message_cost_max: u64,
     credit_due: bool,
     blocked_due: bool,
     blocked_since: Option<Timestamp>,
@@ -308,6 +312,7 @@ impl Connection {
             send: SendCredit::new(0),
             begun: 0,
             recv: RecvCredit::new(u64::from(settings.connection_window_bytes)),
+            message_cost_max: 0,
             credit_due: false,
             blocked_due: false,
             blocked_since: None,
@@ -434,15 +439,17 @@ impl Connection {
     #[inline]
     fn consume(&mut self, bytes: u64) {
         self.recv.consume(bytes);
-        self.credit_due |= self.recv.is_due();
+        self.credit_due |= self.recv.is_due_of_rest();
         if self.low_since.is_some() && !self.is_low() {
             self.low_since = None;
         }
     }
 
-    /// Less than a quarter of the connection's window is free.
+    /// Less than a quarter of the connection's window is free, or less than the largest message
+    /// needs (rule R19).
     fn is_low(&self) -> bool {
-        self.recv.backlog() > self.recv.window() / 4 * 3
+        let least = (self.recv.window() / 4).max(self.message_cost_max);
+        self.recv.backlog() > self.recv.window().saturating_sub(least)
     }
 
     pub(super) fn totals(&self) -> &Totals {

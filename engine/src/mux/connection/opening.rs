@@ -40,6 +40,7 @@ impl Connection {
             self.check_alias(alias)?;
             self.own_aliases.choose(alias);
         }
+        self.welcome(unit, window, message_max);
         let (limit, send_max, fragment) = self.send_defaults(unit);
         let sends = options.direction != Direction::AcceptorSends;
         let receives = options.direction != Direction::OpenerSends;
@@ -184,6 +185,19 @@ impl Connection {
         Ok((u64::from(window), message_max))
     }
 
+    /// Room is kept for messages of so many bytes (rule R19).
+    fn welcome(&mut self, unit: Unit, window: u64, message_max: u32) {
+        let settings = &self.settings;
+        let window = match unit {
+            Unit::Bytes => window,
+            Unit::Messages => settings.connection_window_bytes.into(),
+        };
+        let fragment = credit::fragment_min(window, settings.record_bytes_max.into());
+        let overhead = settings.frame_overhead_bytes.into();
+        let cost = credit::message_charge(message_max.into(), overhead, fragment);
+        self.message_cost_max = self.message_cost_max.max(cost);
+    }
+
     /// What the peer takes on a channel before it says more: limit, largest message, smallest
     /// fragment. Nothing before its HELLO.
     pub(super) fn send_defaults(&self, unit: Unit) -> (u64, u32, u32) {
@@ -198,7 +212,11 @@ impl Connection {
             narrow(peer.record_bytes_max),
         );
         let max = max.unwrap_or(0).min(narrow(peer.message_bytes_max));
-        let fragment = credit::fragment_min(peer.channel_limit, peer.record_bytes_max);
+        let window = match unit {
+            Unit::Bytes => peer.channel_limit,
+            Unit::Messages => peer.connection_limit,
+        };
+        let fragment = credit::fragment_min(window, peer.record_bytes_max);
         let limit = match unit {
             Unit::Bytes => peer.channel_limit,
             Unit::Messages => MESSAGES_BEFORE_ACCEPT,
@@ -234,6 +252,7 @@ impl Connection {
             self.check_alias(alias)?;
             self.own_aliases.choose(alias);
         }
+        self.welcome(unit, window, message_max);
         if let Some(channel) = self.slots.by_id_mut(id) {
             if receives {
                 channel.recv.credit.reopen(window);
@@ -368,6 +387,7 @@ impl Connection {
         let cap = self.peer.as_ref().map_or(0, |p| p.message_bytes_max);
         let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
         let message_max = self.settings.default_message_max();
+        self.welcome(unit, window, message_max);
         let mut send = SendHalf::new(
             sends,
             open.limit,
@@ -433,6 +453,14 @@ impl Connection {
         channel.peer_alias = Some(accept.alias);
         channel.send.credit.raise(accept.limit);
         channel.send.message_max = u32::try_from(accept.max_msg.min(cap)).unwrap_or(u32::MAX);
+        // As the peer reckons what its window has room for (rule R20).
+        if channel.unit == Unit::Bytes
+            && let Some(peer) = &self.peer
+        {
+            let fragment = credit::fragment_min(accept.limit, peer.record_bytes_max);
+            let fragment = u32::try_from(fragment).unwrap_or(u32::MAX);
+            channel.send.fragment_min = channel.send.fragment_min.max(fragment);
+        }
         match options.answer {
             Some(Answer::Replay { from }) => channel.recv.next_seq = from,
             Some(Answer::Snapshot { seq }) => channel.recv.next_seq = seq,

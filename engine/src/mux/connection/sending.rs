@@ -171,7 +171,7 @@ impl Connection {
         // What replaces a message needs no room but for what it is longer.
         let len = payload.len();
         let channel = match waiting {
-            Some(_) if self.failure().is_none() => self.admit_replacement(id, len)?,
+            Some(old) if self.failure().is_none() => self.admit_replacement(id, old, len)?,
             _ => self.admit(id, len)?,
         };
         if Self::queue_of(channel).put_keyed(key, payload, now) {
@@ -184,18 +184,38 @@ impl Connection {
         Ok(())
     }
 
-    fn admit_replacement(&mut self, id: ChannelId, len: usize) -> Result<&mut Channel, SendError> {
+    fn admit_replacement(
+        &mut self,
+        id: ChannelId,
+        old: usize,
+        len: usize,
+    ) -> Result<&mut Channel, SendError> {
+        let all = self.queued.saturating_sub(old) + len;
+        let connection_full = all > self.settings.connection_queue_bytes_max as usize;
+        let channel_max = self.settings.channel_queue_bytes_max as usize;
         let channel = self.slots.by_id_mut(id).ok_or(SendError::UnknownChannel)?;
-        let send = &channel.send;
-        match send.stopped {
-            Some(code) => Err(SendError::Stopped(code)),
-            None if send.state != SendState::Sending => Err(SendError::Finished),
-            None if len > send.message_max as usize => Err(SendError::TooLarge {
+        let send = &mut channel.send;
+        if let Some(code) = send.stopped {
+            return Err(SendError::Stopped(code));
+        }
+        if send.state != SendState::Sending {
+            return Err(SendError::Finished);
+        }
+        if len > send.message_max as usize {
+            return Err(SendError::TooLarge {
                 len,
                 max: send.message_max as usize,
-            }),
-            None => Ok(channel),
+            });
         }
+        let others = send.queued().saturating_sub(old + ENTRY_BYTES);
+        let channel_full = others != 0 && others + len + ENTRY_BYTES > channel_max;
+        if len > old && (channel_full || connection_full) {
+            if !core::mem::replace(&mut send.wants_room, true) && connection_full {
+                self.room_waiters.push_back(id);
+            }
+            return Err(SendError::WouldBlock);
+        }
+        Ok(channel)
     }
 
     /// As [`Self::send`], sharing the payload while it waits.
@@ -267,12 +287,18 @@ impl Connection {
                 max: queue_max,
             });
         }
-        let channel = self.admit(id, elem)?;
-        let queued = channel.send.queued();
-        if queued != 0 && queued + len + ENTRY_BYTES > queue_max {
-            channel.send.wants_room = true;
+        let all = self.queued + len + ENTRY_BYTES;
+        let connection_full = all > self.settings.connection_queue_bytes_max as usize;
+        let send = &mut self.admit(id, elem)?.send;
+        let queued = send.queued();
+        let channel_full = queued != 0 && queued + len + ENTRY_BYTES > queue_max;
+        if channel_full || connection_full {
+            if !core::mem::replace(&mut send.wants_room, true) && connection_full {
+                self.room_waiters.push_back(id);
+            }
             return Err(SendError::WouldBlock);
         }
+        let channel = self.slots.by_id_mut(id).ok_or(SendError::UnknownChannel)?;
         Self::queue_of(channel).push(bytes, elem as u32, now);
         self.queued(id.index, len + ENTRY_BYTES);
         Ok(())
@@ -374,8 +400,8 @@ impl Connection {
 /// Payload bytes from which a shared payload is not copied into the queue.
 pub(super) const SHARED_BYTES_MIN: usize = 1024;
 
-/// Bytes of the longest RUN head without a skip: type, alias, element, count.
-pub(super) const RUN_HEAD_MAX: usize = 1 + 4 + 4 + 4;
+/// Bytes of the longest RUN head: type, alias, element, count, skip.
+pub(super) const RUN_HEAD_MAX: usize = 1 + 4 + 4 + 4 + 8;
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
@@ -448,7 +474,7 @@ impl Connection {
         let free = self.queued <= total_max / 4 * 3;
         if let Some(channel) = self.slots.at_mut(index) {
             let send = &mut channel.send;
-            if send.wants_room && free && send.queued() <= channel_max / 2 {
+            if send.wants_room && send.queued() <= channel_max / 2 {
                 send.wants_room = false;
                 self.writable.push_back(channel.id);
             }

@@ -54,10 +54,13 @@ impl Connection {
         }
         let mut shared = None;
         if let Phase::Failing(failure) = self.phase {
-            self.put_goodbye(1 << 10);
-            let record = core::mem::take(&mut self.record);
-            self.finish(failure);
-            self.record = record;
+            self.put_goodbye(self.record_max());
+            // Behind a record that is full of messages it has one of its own.
+            if self.goodbye.is_none() {
+                let record = core::mem::take(&mut self.record);
+                self.finish(failure);
+                self.record = record;
+            }
         } else if let Some(peer) = self.peer {
             let max = peer.record_bytes_max as usize;
             self.put_control(&peer, max);
@@ -97,13 +100,16 @@ impl Connection {
             return;
         }
         let width = wire::varint_len(len as u64);
-        if let Some(first) = self.record.get_mut(at)
-            && *first & SKIP_FLAG == 0
-        {
-            *first &= !LENGTH_FLAG;
-            self.record.copy_within(payload.., payload - width);
-            self.record.truncate(payload - width + len);
+        let Some(&[first, alias]) = self.record.get(at..at + 2) else {
+            return;
+        };
+        if let Some(byte0) = self.record.get_mut(at) {
+            *byte0 = first & !LENGTH_FLAG;
         }
+        // Type, alias, length, then what stays: the count of skipped messages, the payload.
+        let length = at + 1 + (1 << (alias & 3));
+        self.record.copy_within(length + width.., length);
+        self.record.truncate(self.record.len() - width);
     }
 
     fn own_hello(&self) -> Hello {
@@ -139,6 +145,7 @@ impl Connection {
             self.ping.due = false;
             self.ping.value += 1;
             self.ping.sent = Some(self.now);
+            self.ping.last_sent = Some(self.now);
             wire::put_ping(&mut self.record, self.ping.value, false);
         }
         if self.room(max) >= wire::PING_BYTES
@@ -423,9 +430,7 @@ impl Connection {
         };
         let Some(alias) = self.take_alias(options.alias, peer) else {
             // More channels than the peer has aliases for.
-            if let Some(channel) = self.slots.at_mut(index) {
-                channel.stage = Stage::Rejecting(Code::LIMIT, Vec::new());
-            }
+            self.unaccept(index);
             return self.put_reject(index, max);
         };
         let Some(channel) = self.slots.at_mut(index) else {
@@ -467,6 +472,26 @@ impl Connection {
         true
     }
 
+    /// A channel that the application has accepted must be rejected after all: it is told.
+    fn unaccept(&mut self, index: u32) {
+        let Some(channel) = self.slots.at_mut(index) else {
+            return;
+        };
+        if let Some(alias) = channel.chosen_alias() {
+            self.own_aliases.give_back(alias);
+        }
+        channel.stage = Stage::Rejecting(Code::LIMIT, Vec::new());
+        channel.send.stopped = Some(Code::LIMIT);
+        let (id, attached) = (channel.id, channel.attached);
+        self.abort_half(index, Code::LIMIT);
+        if attached {
+            self.events.push_back(Event::Aborted {
+                channel: id,
+                code: Code::LIMIT,
+            });
+        }
+    }
+
     fn put_reject(&mut self, index: u32, max: usize) -> bool {
         let room = self.room(max);
         let Some(channel) = self.slots.at_mut(index) else {
@@ -503,8 +528,6 @@ impl Connection {
 const STRIP_BYTES_MAX: usize = 256;
 /// DATA: a length follows.
 const LENGTH_FLAG: u8 = 0x10;
-/// DATA: a count of lost messages follows the length, which then stays where it is.
-const SKIP_FLAG: u8 = 0x80;
 
 fn needed_features(options: &super::super::open::OpenOptions) -> u64 {
     let mut needed = 0;
