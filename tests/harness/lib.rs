@@ -5,6 +5,7 @@ pub mod corpus;
 pub mod drive;
 pub mod event;
 pub mod frames;
+pub mod frames_mux;
 pub mod fuzz;
 pub mod oracle;
 pub mod outbox;

@@ -4,6 +4,8 @@ mod architecture;
 mod channels_reactor;
 mod channels_reactor_flow;
 mod channels_reactor_kit;
+mod channels_hostile_found;
+mod channels_hostile_kit;
 mod closing;
 mod deadlines;
 mod handover;

@@ -1,0 +1,264 @@
+//! A peer that is nothing but bytes: what it says is written by hand, and what the core answers is
+//! read by hand.
+
+use std::time::Duration;
+
+use harness::frames_mux::{Put, Said, hello, profile, read};
+use tickwire::Timestamp;
+use tickwire::channels::{
+    AcceptOptions, ChannelId, Charge, Code, Config, Connection, Event, Failure, OpenOptions,
+};
+
+/// An event without what it lends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told {
+    Ready,
+    Open(ChannelId),
+    Accepted(ChannelId),
+    Rejected(ChannelId, Code),
+    Message {
+        channel: ChannelId,
+        data: Vec<u8>,
+        seq: u64,
+        skipped: u64,
+    },
+    Run {
+        channel: ChannelId,
+        count: usize,
+        seq: u64,
+        skipped: u64,
+    },
+    Rebased(ChannelId, u64, u64),
+    Acked(ChannelId, u64),
+    Finished(ChannelId),
+    Aborted(ChannelId, Code),
+    Stopped(ChannelId, Code),
+    Evicted(ChannelId, Code),
+    Draining(Code),
+    Failed(Failure),
+}
+
+/// The core, the application above it and the bytes below it.
+pub struct Scene {
+    pub core: Connection,
+    pub now: Timestamp,
+    /// The application releases what it gets at once; else it is kept in `kept`.
+    pub reads: bool,
+    pub kept: Vec<(ChannelId, Charge)>,
+    /// The application accepts every channel, or lets it wait.
+    pub accepts: bool,
+}
+
+impl Scene {
+    /// A core that has said nothing and heard nothing.
+    pub fn silent(config: Config) -> Self {
+        let now = Timestamp(1_000_000_000);
+        Self {
+            core: Connection::new(config.build().expect("valid"), now),
+            now,
+            reads: true,
+            kept: Vec::new(),
+            accepts: true,
+        }
+    }
+
+    /// Both HELLOs are through; the peer's is the default with these changes.
+    pub fn greeted(config: Config, peer: &[(u64, u64)]) -> Self {
+        let mut scene = Self::silent(config);
+        assert_eq!(scene.put(hello(peer)), [Told::Ready]);
+        assert!(matches!(scene.said()[..], [Said::Hello(_), Said::Ping(1)]));
+        scene.put(Put::new().pong(1));
+        scene
+    }
+
+    /// As [`Self::greeted`], with all defaults.
+    pub fn new() -> Self {
+        Self::greeted(Config::default(), &[])
+    }
+
+    fn note(&mut self, event: Event<'_>) -> Told {
+        match event {
+            Event::Ready => Told::Ready,
+            Event::Open(opening) => {
+                if self.accepts {
+                    let accepted = self.core.accept(opening.channel, AcceptOptions::new());
+                    assert_eq!(accepted, Ok(()));
+                }
+                Told::Open(opening.channel)
+            }
+            Event::Accepted { channel, .. } => Told::Accepted(channel),
+            Event::Rejected { channel, code, .. } => Told::Rejected(channel, code),
+            Event::Message(message) => {
+                let told = Told::Message {
+                    channel: message.channel,
+                    data: message.data.to_vec(),
+                    seq: message.seq,
+                    skipped: message.skipped,
+                };
+                self.keep(message.channel, message.charge);
+                told
+            }
+            Event::Run(run) => {
+                let told = Told::Run {
+                    channel: run.channel,
+                    count: run.count(),
+                    seq: run.seq,
+                    skipped: run.skipped,
+                };
+                self.keep(run.channel, run.charge);
+                told
+            }
+            Event::Rebased {
+                channel,
+                epoch,
+                next_seq,
+            } => Told::Rebased(channel, epoch, next_seq),
+            Event::Acked { channel, seq } => Told::Acked(channel, seq),
+            Event::Finished { channel } => Told::Finished(channel),
+            Event::Aborted { channel, code } => Told::Aborted(channel, code),
+            Event::Stopped { channel, code } => Told::Stopped(channel, code),
+            Event::Evicted { channel, code } => Told::Evicted(channel, code),
+            Event::Draining { code, .. } => Told::Draining(code),
+            Event::Failed(failure) => Told::Failed(failure),
+            other => panic!("not known here: {other:?}"),
+        }
+    }
+
+    fn keep(&mut self, channel: ChannelId, charge: Charge) {
+        if self.reads {
+            self.core.release(channel, charge);
+        } else {
+            self.kept.push((channel, charge));
+        }
+    }
+
+    /// The application reads all that it has kept.
+    pub fn catch_up(&mut self) {
+        for (channel, charge) in self.kept.drain(..) {
+            self.core.release(channel, charge);
+        }
+    }
+
+    /// A record of the peer's, and what the application is told.
+    pub fn put(&mut self, record: Put) -> Vec<Told> {
+        self.put_raw(&record.0)
+    }
+
+    pub fn put_raw(&mut self, record: &[u8]) -> Vec<Told> {
+        let mut told = Vec::new();
+        let mut incoming = self.core.receive(record, self.now);
+        while let Some(event) = self.core.next(&mut incoming) {
+            told.push(self.note(event));
+        }
+        told.extend(self.events());
+        told
+    }
+
+    /// What happened without a record.
+    pub fn events(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        while let Some(event) = self.core.poll_event() {
+            told.push(self.note(event));
+        }
+        told
+    }
+
+    /// The records that the core has to send, as bytes.
+    pub fn records(&mut self) -> Vec<Vec<u8>> {
+        let mut records = Vec::new();
+        while let Some(record) = self.core.poll_record(self.now) {
+            records.push(record.as_slice().to_vec());
+            assert!(records.len() < 1_000_000, "it never ends");
+        }
+        assert!(!self.core.wants_write(), "it wants to write, and does not");
+        while self.core.poll_writable().is_some() {}
+        records
+    }
+
+    /// The frames of all of them.
+    pub fn said(&mut self) -> Vec<Said> {
+        self.records().iter().flat_map(|r| read(r)).collect()
+    }
+
+    /// Time passes, with every timeout on the way.
+    pub fn wait(&mut self, time: Duration) -> Vec<Told> {
+        let end = self.now.after(time);
+        let mut told = Vec::new();
+        for turn in 0.. {
+            assert!(turn < 100_000, "timeouts without end");
+            let at = self.core.poll_timeout().map(|at| at.max(self.now));
+            let Some(at) = at.filter(|&at| at <= end) else {
+                break;
+            };
+            // The next moment, so that no timeout that stands still goes unseen.
+            self.now = Timestamp(at.0 + 1);
+            self.core.handle_timeout(self.now);
+            told.extend(self.events());
+        }
+        self.now = self.now.max(end);
+        self.core.handle_timeout(self.now);
+        told.extend(self.events());
+        told
+    }
+
+    /// The peer opens a channel in both directions on `alias`; it is accepted.
+    pub fn opened(&mut self, alias: u64, limit: u64) -> ChannelId {
+        self.opened_as(alias, 0, limit)
+    }
+
+    /// The same with a profile.
+    pub fn opened_as(&mut self, alias: u64, profile: u8, limit: u64) -> ChannelId {
+        let told = self.put(Put::new().open(alias, profile, limit, 30_000, &[]));
+        let [Told::Open(channel)] = told[..] else {
+            panic!("{told:?}")
+        };
+        let said = self.said();
+        assert!(matches!(said[..], [Said::Accept { .. }]), "{said:?}");
+        channel
+    }
+
+    /// We open a channel, and the peer accepts it under `alias`.
+    pub fn open_ours(&mut self, options: OpenOptions, alias: u64, limit: u64) -> (ChannelId, u64) {
+        let channel = self.core.open(options).expect("opened");
+        let said = self.said();
+        let [Said::Open { alias: own, .. }] = said[..] else {
+            panic!("{said:?}")
+        };
+        let told = self.put(Put::new().accept(own, alias, limit, 30_000, &[]));
+        assert_eq!(told, [Told::Accepted(channel)]);
+        (channel, own)
+    }
+
+    /// How it ended: what the application was told, and the code in GOAWAY, which is the close
+    /// code below, too.
+    pub fn end(&mut self) -> Option<Code> {
+        let goaway = self.said().into_iter().find_map(|said| match said {
+            Said::GoAway { code, .. } => Some(Code(code as u32)),
+            _ => None,
+        });
+        assert_eq!(
+            goaway,
+            self.core.closing(),
+            "GOAWAY tells what the close code is"
+        );
+        goaway
+    }
+}
+
+/// The profile of a channel on which only the peer, who opens it, sends.
+pub const UPLINK: u8 = profile::OPENER_SENDS;
+/// Only we send.
+pub const DOWNLINK: u8 = profile::ACCEPTOR_SENDS;
+
+/// The code of the failure among what was told.
+pub fn failed(told: &[Told]) -> Option<Code> {
+    told.iter().find_map(|t| match t {
+        Told::Failed(failure) => Some(failure.code()),
+        _ => None,
+    })
+}
+
+/// Milliseconds.
+pub fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
