@@ -82,7 +82,7 @@ impl Connection {
     }
 
     /// Lets go of the memory that records are made in: it is made again where there is traffic.
-    pub(super) fn rest(&mut self) {
+    pub fn rest(&mut self) {
         if self.record.is_empty() {
             self.record = Vec::new();
             self.out = Vec::new();
