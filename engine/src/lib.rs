@@ -83,8 +83,8 @@ pub mod channels {
     };
     #[cfg(any(feature = "mio", feature = "tokio"))]
     pub use crate::driver::{
-        Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Channels, Multiplexed, Seat,
-        TIMER_TOKEN, TimerError,
+        Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Channels, Multiplexed, Rejection,
+        Seat, TIMER_TOKEN, TimerError,
     };
     pub use crate::session::channels::*;
 }

@@ -33,8 +33,8 @@ pub use self::tokio::{
 };
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use channels::{
-    Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Channels, Multiplexed, Seat,
-    TIMER_TOKEN, TimerError,
+    Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Channels, Multiplexed, Rejection,
+    Seat, TIMER_TOKEN, TimerError,
 };
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]

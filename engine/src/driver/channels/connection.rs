@@ -89,6 +89,13 @@ impl Channels {
         self.core.reject(channel, code);
     }
 
+    /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
+    /// codecs, say. More than [`metadata_bytes_max`](crate::channels::Config::metadata_bytes_max)
+    /// of them are left out.
+    pub fn reject_with(&mut self, channel: ChannelId, code: Code, metadata: &[u8]) {
+        self.core.reject_with(channel, code, metadata);
+    }
+
     /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
     /// conflated channel it is the message with key 0.
     ///

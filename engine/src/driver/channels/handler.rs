@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::vec::Vec;
 
 use super::super::error::Error;
 use super::super::handler::{ConnId, Ended, Opened, Verdict};
@@ -20,6 +21,9 @@ pub enum Answer {
     Accept(AcceptOptions),
     /// It is not, for this reason. The id is of no use any more.
     Reject(Code),
+    /// As [`Answer::Reject`], and says why in bytes of the application's: see
+    /// [`Channels::reject_with`](super::Channels::reject_with).
+    RejectWith(Code, Vec<u8>),
     /// It is answered later, or was answered in the call, with
     /// [`Channels::accept`](super::Channels::accept) or
     /// [`Channels::reject`](super::Channels::reject). The peer may have
@@ -36,6 +40,17 @@ pub struct Accepted<'a> {
     pub resumption: Option<Resumption>,
     /// The first message that the peer wants of ours, if it says so.
     pub wants: Option<u64>,
+}
+
+/// The peer's answer to a channel of ours that it does not take.
+#[derive(Clone, Copy, Debug)]
+pub struct Rejection<'a> {
+    /// Why.
+    pub code: Code,
+    /// The peer never looked at it: it is safe to open it on another connection.
+    pub unprocessed: bool,
+    /// Why, in bytes of the acceptor's application; often none.
+    pub metadata: &'a [u8],
 }
 
 /// An application of channels on a reactor: the [`Handler`](crate::Handler) of connections that
@@ -75,19 +90,19 @@ pub struct Accepted<'a> {
 /// struct Echo;
 ///
 /// /// What full queues have refused, by channel: with its credit, so that it stays little.
-/// type Refused = HashMap<ChannelId, VecDeque<Vec<u8>>>;
+/// type Rejection = HashMap<ChannelId, VecDeque<Vec<u8>>>;
 ///
 /// impl ChannelHandler for Echo {
-///     type Conn = Refused;
+///     type Conn = Rejection;
 ///     type Command = ();
 ///
-///     fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) -> Refused {
-///         Refused::new()
+///     fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) -> Rejection {
+///         Rejection::new()
 ///     }
 ///
 ///     fn channel(
 ///         &mut self,
-///         _conn: &mut Refused,
+///         _conn: &mut Rejection,
 ///         _cx: &mut ChannelCx<'_, '_>,
 ///         _opening: Opening<'_>,
 ///     ) -> Answer {
@@ -96,7 +111,7 @@ pub struct Accepted<'a> {
 ///
 ///     fn message(
 ///         &mut self,
-///         refused: &mut Refused,
+///         refused: &mut Rejection,
 ///         cx: &mut ChannelCx<'_, '_>,
 ///         received: Received<'_>,
 ///     ) {
@@ -110,7 +125,7 @@ pub struct Accepted<'a> {
 ///             Err(_) => cx.let_go(received.channel, tickwire::channels::Code::REFUSED),
 ///         }
 ///     }
-/// #   fn close(&mut self, _: Refused, _: ConnId, _: tickwire::Ended, _: tickwire::channels::Failure) {}
+/// #   fn close(&mut self, _: Rejection, _: ConnId, _: tickwire::Ended, _: tickwire::channels::Failure) {}
 /// }
 /// ```
 #[expect(
@@ -170,15 +185,13 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// The peer does not take a channel of ours; [`Self::ended`] follows. `unprocessed`: it never
-    /// looked at it, and it is safe to open it on another connection.
+    /// The peer does not take a channel of ours; [`Self::ended`] follows.
     fn refused(
         &mut self,
         conn: &mut Self::Conn,
         cx: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
-        code: Code,
-        unprocessed: bool,
+        refused: Rejection<'_>,
     ) {
     }
 
@@ -215,7 +228,7 @@ pub trait ChannelHandler: Sized {
 
     /// The peer has sent all it wanted to. By default our half is finished, too.
     fn finished(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
-        // Refused only where there is nothing to finish any more.
+        // Rejection only where there is nothing to finish any more.
         let _ = cx.finish(channel);
     }
 

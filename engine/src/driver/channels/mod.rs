@@ -15,7 +15,7 @@ mod table;
 
 pub use connection::Channels;
 pub use cx::{ChannelCx, ChannelHub, TimerError};
-pub use handler::{Accepted, Answer, ChannelHandler};
+pub use handler::{Accepted, Answer, ChannelHandler, Rejection};
 pub use multiplexed::{Multiplexed, Seat, TIMER_TOKEN};
 
 use super::remote::Outgoing;
@@ -26,7 +26,7 @@ impl Outgoing {
     /// carries channels.
     #[must_use]
     pub fn channels(mut self) -> Self {
-        // Refused only where it is offered already.
+        // Rejection only where it is offered already.
         if let Ok(options) = self.options.clone().subprotocol(SUBPROTOCOL) {
             self.options = options;
         }

@@ -1,7 +1,7 @@
 //! Telling the handler, and doing what came of it.
 
 use super::cx::ChannelCx;
-use super::handler::{Accepted, Answer, ChannelHandler};
+use super::handler::{Accepted, Answer, ChannelHandler, Rejection};
 use crate::error::CloseCode;
 use crate::session::channels::{ChannelId, Code, Event, OpenError, Opening};
 
@@ -54,9 +54,14 @@ fn dispatch_other<H: ChannelHandler>(
             channel,
             code,
             unprocessed,
-            ..
+            metadata,
         } => {
-            handler.refused(conn, cx, channel, code, unprocessed);
+            let refused = Rejection {
+                code,
+                unprocessed,
+                metadata,
+            };
+            handler.refused(conn, cx, channel, refused);
             cx.note_end(channel);
         }
         Event::Finished { channel } => {
@@ -120,6 +125,7 @@ fn answer<H: ChannelHandler>(
             }
         }
         Answer::Reject(code) => cx.reject(channel, code),
+        Answer::RejectWith(code, metadata) => cx.reject_with(channel, code, &metadata),
         Answer::Later => {}
     }
 }

@@ -13,10 +13,15 @@ impl Connection {
     pub fn handle_lost(&mut self) -> Option<Event<'static>> {
         let told = self.failure().is_some();
         if !matches!(self.phase, Phase::Over(_)) {
-            let failure = self.failure().unwrap_or(Failure::Lost);
+            // A code of its own that the peer gave before says more than that it is gone.
+            let given = self
+                .drained_by
+                .filter(|by| matches!(by, Failure::Peer(code) if *code >= Code::APPLICATION));
+            let failure = self.failure().or(given).unwrap_or(Failure::Lost);
             self.finish(failure);
         }
-        (!told).then_some(Event::Failed(Failure::Lost))
+        let failure = self.failure().unwrap_or(Failure::Lost);
+        (!told).then_some(Event::Failed(failure))
     }
 
     /// Ends the connection at once: GOAWAY with the code, then nothing.

@@ -66,11 +66,8 @@ pub(crate) use varint::{VARINT_MAX, varint_len};
 #[cfg(test)]
 pub(crate) use {
     encode::{ext_len, put_ext, put_pad, run_head_len},
-    frame::{ALIGN_MAX, GOAWAY_REASON_BYTES_MAX, PAD_RUN_MAX},
-    hello::{
-        FEATURE_ALIGN, FEATURES, HELLO_BYTES_MAX, OVERHEAD_BYTES_MAX, OVERHEAD_BYTES_MIN,
-        RECORD_BYTES_MAX, RECORD_BYTES_MIN,
-    },
+    frame::{GOAWAY_REASON_BYTES_MAX, PAD_RUN_MAX},
+    hello::{FEATURE_ALIGN, FEATURES, HELLO_BYTES_MAX, OVERHEAD_BYTES_MAX, RECORD_BYTES_MAX},
     options::OPTIONS_BYTES_MAX,
     varint::{put_varint, varint},
 };

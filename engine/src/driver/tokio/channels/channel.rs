@@ -62,9 +62,7 @@ impl Channel {
             };
             match (&port.answer, failure) {
                 (Answer::Accepted(acceptance), _) => Poll::Ready(Ok(acceptance.clone())),
-                (&Answer::Rejected(code, unprocessed), _) => {
-                    Poll::Ready(Err(ChannelError::Rejected { code, unprocessed }))
-                }
+                (Answer::Rejected(rejected), _) => Poll::Ready(Err(rejected.clone())),
                 (Answer::Waits, Some(failure)) => Poll::Ready(Err(ChannelError::Failed(failure))),
                 (Answer::Waits, None) => {
                     port.answered.park(cx.waker(), after);
@@ -213,6 +211,14 @@ impl Channel {
     pub fn id(&self) -> ChannelId {
         self.sender.id
     }
+
+    /// Bytes of memory that what waits here takes.
+    #[cfg(test)]
+    pub(super) fn footprint(&self) -> usize {
+        let mut guard = self.receiver.shared().state.lock();
+        let port = guard.port(self.sender.id);
+        port.map_or(0, |p| p.parked.footprint())
+    }
 }
 
 /// A channel that the peer opens: [`accept`](Self::accept) or [`reject`](Self::reject) it.
@@ -297,16 +303,23 @@ impl IncomingChannel {
 
     /// Does not take the channel.
     pub fn reject(mut self, code: Code) {
-        self.refuse(code);
+        self.refuse(code, &[]);
     }
 
-    fn refuse(&mut self, code: Code) {
+    /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
+    /// codecs, say. More than [`metadata_bytes_max`](crate::channels::Config::metadata_bytes_max)
+    /// of them are left out.
+    pub fn reject_with(mut self, code: Code, metadata: &[u8]) {
+        self.refuse(code, metadata);
+    }
+
+    fn refuse(&mut self, code: Code, metadata: &[u8]) {
         if std::mem::replace(&mut self.answered, true) {
             return;
         }
         let mut guard = self.handle.shared.state.lock();
         let (state, after) = guard.parts();
-        state.core.reject(self.offer.id, code);
+        state.core.reject_with(self.offer.id, code, metadata);
         state.remove(self.offer.id, code, after);
         state.kick(after);
     }
@@ -314,7 +327,7 @@ impl IncomingChannel {
 
 impl Drop for IncomingChannel {
     fn drop(&mut self) {
-        self.refuse(Code::REFUSED);
+        self.refuse(Code::REFUSED, &[]);
     }
 }
 

@@ -1,9 +1,11 @@
 use std::fmt;
 
+use bytes::Bytes;
+
 use crate::session::channels::{Code, Failure};
 
 /// Why nothing more is received on a channel, or why it was not opened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ChannelError {
     /// The peer did not take the channel.
@@ -12,6 +14,8 @@ pub enum ChannelError {
         code: Code,
         /// The peer never looked at it: it is safe to open it on another connection.
         unprocessed: bool,
+        /// Why, in bytes of the peer's application; often none.
+        metadata: Bytes,
     },
     /// The peer gave up sending: what came before is incomplete.
     Aborted(Code),
@@ -28,7 +32,9 @@ pub enum ChannelError {
 impl fmt::Display for ChannelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected { code, unprocessed } => {
+            Self::Rejected {
+                code, unprocessed, ..
+            } => {
                 write!(f, "the peer did not take the channel: {code}")?;
                 if *unprocessed {
                     f.write_str("; it never looked at it: open it on another connection")?;

@@ -10,8 +10,8 @@ use super::error::ChannelError;
 use super::handle::Handle;
 use super::message::Message;
 use super::monitor::After;
-use super::state::{End, Shared, State};
-use crate::session::channels::{ChannelId, ChannelStats, Code};
+use super::state::{Answer, End, Port, Shared, State};
+use crate::session::channels::{ChannelId, ChannelStats, Code, Failure};
 
 /// The receiving half of a channel: for one task, beside another that has the sending half.
 ///
@@ -76,7 +76,7 @@ impl Receiver {
         if let Some(taken) = port.parked.pop() {
             return Poll::Ready(Ok(Some(Message::new(taken, self.id, Arc::clone(shared)))));
         }
-        let ended = ended(port.end, failure);
+        let ended = ended(port, failure);
         if ended.is_pending() {
             port.arrival.park(cx.waker(), after);
         }
@@ -122,7 +122,7 @@ impl Receiver {
                 let parked = std::mem::replace(&mut port.parked, spare);
                 return Poll::Ready(Ok(Some(Batch::new(parked, id, shared))));
             }
-            let ended = ended(port.end, failure);
+            let ended = ended(port, failure);
             if ended.is_pending() {
                 port.arrival.park(cx.waker(), after);
             }
@@ -168,16 +168,15 @@ impl Receiver {
 }
 
 /// How a half ended; pending while it has not.
-fn ended(
-    end: Option<End>,
-    failure: Option<crate::session::channels::Failure>,
-) -> Poll<Result<(), ChannelError>> {
-    let error = match (end, failure) {
+fn ended(port: &Port, failure: Option<Failure>) -> Poll<Result<(), ChannelError>> {
+    let error = match (port.end, failure) {
         (Some(End::Finished), _) => return Poll::Ready(Ok(())),
         (Some(End::Aborted(code)), _) => ChannelError::Aborted(code),
         (Some(End::Evicted(code)), _) => ChannelError::Evicted(code),
-        (Some(End::Rejected(code, unprocessed)), _) => ChannelError::Rejected { code, unprocessed },
-        (Some(End::None), _) => ChannelError::NotReceiving,
+        (Some(End::Rejected), _) if let Answer::Rejected(rejected) = &port.answer => {
+            rejected.clone()
+        }
+        (Some(End::Rejected | End::None), _) => ChannelError::NotReceiving,
         (None, Some(failure)) => ChannelError::Failed(failure),
         (None, None) => return Poll::Pending,
     };

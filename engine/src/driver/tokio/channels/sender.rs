@@ -240,7 +240,7 @@ impl Sender {
                 match state.port(id) {
                     Some(port) if port.stopped.is_some() => port.stopped,
                     Some(port) if !port.ended => failure,
-                    _ => Some(Code::NO_ERROR),
+                    _ => Some(failure.unwrap_or(Code::NO_ERROR)),
                 }
             },
         )

@@ -6,6 +6,9 @@ use std::collections::VecDeque;
 use std::task::Waker;
 use std::vec::Vec;
 
+use bytes::Bytes;
+
+use super::error::ChannelError;
 use super::monitor::{After, Bed, Monitor, Slot, Waiters};
 use super::parked::{Entry, Form, Parked};
 use crate::session::channels::{
@@ -30,7 +33,8 @@ pub(super) enum End {
     Finished,
     Aborted(Code),
     Evicted(Code),
-    Rejected(Code, bool),
+    /// As [`Port::answer`] says.
+    Rejected,
     /// We have stopped it, or it never was.
     None,
 }
@@ -51,7 +55,8 @@ pub struct Acceptance {
 pub(super) enum Answer {
     Waits,
     Accepted(Acceptance),
-    Rejected(Code, bool),
+    /// [`ChannelError::Rejected`].
+    Rejected(ChannelError),
 }
 
 /// A channel, as its handles see it.
@@ -328,11 +333,15 @@ impl State {
                 channel,
                 code,
                 unprocessed,
-                ..
+                metadata,
             } => {
                 if let Some(port) = self.port(channel) {
-                    port.answer = Answer::Rejected(code, unprocessed);
-                    port.end.get_or_insert(End::Rejected(code, unprocessed));
+                    port.answer = Answer::Rejected(ChannelError::Rejected {
+                        code,
+                        unprocessed,
+                        metadata: Bytes::copy_from_slice(metadata),
+                    });
+                    port.end.get_or_insert(End::Rejected);
                     port.stopped.get_or_insert(code);
                     port.wake_all(after);
                 }

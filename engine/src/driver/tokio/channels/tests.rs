@@ -7,20 +7,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use super::*;
 use crate::channels::{
-    AcceptOptions, Code, Config, Direction, Failure, Mode, OpenError, OpenOptions, SUBPROTOCOL,
-    SendError, Settings,
+    AcceptOptions, Code, Config, Direction, Failure, Mode, OpenError, OpenOptions, Resume,
+    Resumption, SUBPROTOCOL, SendError, Settings, SharedFrame,
 };
 use crate::{Parts, Role, WebSocket};
 
+mod cancel;
+mod ends;
+mod memory;
+mod stall;
 mod talk;
+mod wakes;
 
 /// Bytes of pipe each way: little, so that the driver meets a full one.
 const PIPE_BYTES: usize = 4096;
+
+/// On tokio's clock, which is paused: what takes that long never ends.
+const NEVER: Duration = Duration::from_secs(3600);
 
 fn socket<S>(stream: S, role: Role, subprotocol: Option<&str>) -> WebSocket<S> {
     let parts = Parts {
@@ -54,8 +64,66 @@ fn pair(change: impl FnOnce(&mut Config)) -> (Session, Session) {
 /// A channel of the client's, accepted: the client's end and the server's.
 async fn open(client: &Session, server: &Session, options: OpenOptions) -> (Channel, Channel) {
     let mut ours = client.open(options).unwrap();
-    let offer = server.accept().await.unwrap();
+    let offer = within(server.accept()).await.unwrap();
     let theirs = offer.accept(AcceptOptions::new()).unwrap();
-    ours.accepted().await.unwrap();
+    within(ours.accepted()).await.unwrap();
     (ours, theirs)
+}
+
+/// Fails where something never comes.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    timeout(NEVER, future).await.expect("it never comes")
+}
+
+/// Lets every task run until none has anything to do.
+async fn settle() {
+    for _ in 0..200 {
+        yield_now().await;
+    }
+}
+
+/// A message that says what it is.
+fn message(n: u32, len: usize) -> Vec<u8> {
+    let mut bytes = n.to_le_bytes().to_vec();
+    bytes.resize(len.max(4), n as u8);
+    bytes
+}
+
+/// Sizes that travel in every way: empty but for the number, short, in pieces.
+fn size(n: u32) -> usize {
+    match n % 7 {
+        0 => 4,
+        1 => 40,
+        2 => 125,
+        3 => 1000,
+        4 => 5000,
+        5 => 20_000,
+        _ => 64,
+    }
+}
+
+/// Counts how often a task is woken.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Wakes {
+    fn new() -> (Arc<Self>, Waker) {
+        let wakes = Arc::new(Self::default());
+        (Arc::clone(&wakes), Waker::from(wakes))
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Polls once.
+fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(waker))
 }

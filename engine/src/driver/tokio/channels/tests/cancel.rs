@@ -1,0 +1,118 @@
+//! Every wait may be dropped at any poll: nothing is lost, nothing comes twice.
+
+use super::*;
+
+/// Polls a future a few times, then drops it and makes another, until one is ready.
+async fn impatiently<T>(turn: &mut usize, mut make: impl AsyncFnMut() -> T) -> T {
+    loop {
+        *turn += 1;
+        let mut left = 1 + *turn % 3;
+        let given = {
+            let mut future = pin!(make());
+            poll_fn(|cx| match future.as_mut().poll(cx) {
+                Poll::Ready(given) => Poll::Ready(Some(given)),
+                Poll::Pending if left <= 1 => Poll::Ready(None),
+                Poll::Pending => {
+                    left -= 1;
+                    Poll::Pending
+                }
+            })
+            .await
+        };
+        match given {
+            Some(given) => return given,
+            None => yield_now().await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_that_are_dropped_lose_nothing() {
+    const COUNT: u32 = 1500;
+    let (client, server) = pair(|c| c.channel_queue_bytes_max = 8192);
+    let mut turn = 0;
+    impatiently(&mut turn, async || client.ready().await)
+        .await
+        .unwrap();
+    let mut ours = client.open(OpenOptions::new("x")).unwrap();
+    let offer = impatiently(&mut turn, async || server.accept().await).await;
+    let mut theirs = offer.unwrap().accept(AcceptOptions::new()).unwrap();
+    impatiently(&mut turn, async || ours.accepted().await)
+        .await
+        .unwrap();
+    let (mut sender, mut receiver) = ours.split();
+    let writing = async {
+        let mut turn = 1;
+        for n in 0..COUNT {
+            let bytes = message(n, size(n));
+            let sent = impatiently(&mut turn, async || match n % 4 {
+                0 => sender.send(&bytes).await,
+                1 => sender.send_bytes(bytes.clone().into()).await,
+                2 => sender.send_run_bytes(bytes.len(), &bytes).await,
+                _ => {
+                    let mut room = sender.claim(bytes.len()).await?;
+                    room.copy_from_slice(&bytes);
+                    room.commit();
+                    Ok(())
+                }
+            });
+            // A run's message must fit one record.
+            match sent.await {
+                Err(SendError::TooLarge { .. }) if n % 4 == 2 && bytes.len() > 16_000 => {
+                    impatiently(&mut turn, async || sender.send(&bytes).await)
+                        .await
+                        .unwrap();
+                }
+                sent => sent.unwrap(),
+            }
+        }
+        sender.finish().unwrap();
+        let stopped = impatiently(&mut turn, async || sender.stopped().await);
+        assert_eq!(stopped.await, Code::NO_ERROR);
+    };
+    let reading = async {
+        let mut turn = 2;
+        let mut next = 0;
+        while next < COUNT {
+            if next % 5 < 3 {
+                let got = impatiently(&mut turn, async || theirs.recv().await).await;
+                let got = got.unwrap().unwrap();
+                assert_eq!(
+                    (&*got, got.seq()),
+                    (&message(next, size(next))[..], next.into())
+                );
+                next += 1;
+                continue;
+            }
+            let taken = impatiently(&mut turn, async || {
+                let batch = theirs.recv_batch().await.unwrap().unwrap();
+                batch.iter().fold(next, |n, item| {
+                    let (data, seq) = match item {
+                        BatchItem::Message(got) => (got.data, got.seq),
+                        BatchItem::Run(run) => (run.bytes, run.seq),
+                    };
+                    assert_eq!((data, seq), (&message(n, size(n))[..], n.into()));
+                    n + 1
+                })
+            });
+            next = taken.await;
+        }
+        assert!(
+            impatiently(&mut turn, async || theirs.recv().await)
+                .await
+                .unwrap()
+                .is_none()
+        );
+    };
+    within(async { tokio::join!(writing, reading) }).await;
+    theirs.finish().unwrap();
+    assert!(
+        impatiently(&mut turn, async || receiver.recv().await)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    client.drain(Code::NO_ERROR);
+    let end = impatiently(&mut turn, async || client.closed().await).await;
+    assert_eq!(end, Failure::Local(Code::NO_ERROR));
+}

@@ -1,0 +1,382 @@
+//! How channels and connections end.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn what_was_received_comes_before_the_end() {
+    for reset in [false, true] {
+        let (client, server) = pair(|_| {});
+        let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+        ours.send(b"last words").await.unwrap();
+        settle().await;
+        if reset {
+            ours.reset(Code(20));
+        } else {
+            ours.finish().unwrap();
+        }
+        settle().await;
+        assert_eq!(&*theirs.recv().await.unwrap().unwrap(), b"last words");
+        for _ in 0..2 {
+            let end = theirs.recv().await.map(|m| m.is_none());
+            let expected = if reset {
+                Err(ChannelError::Aborted(Code(20)))
+            } else {
+                Ok(true)
+            };
+            assert_eq!(end, expected, "the same every time");
+            assert_eq!(theirs.recv_batch().await.map(|b| b.is_none()), expected);
+        }
+        assert_eq!(ours.send(b"more").await, Err(SendError::Finished));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_is_dropped_unfinished_is_noticed() {
+    let (client, server) = pair(|_| {});
+    let (ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, _receiver) = ours.split();
+    sender.send(b"half of it").await.unwrap();
+    drop(sender);
+    let end = loop {
+        match within(theirs.recv()).await {
+            Ok(Some(_)) => {}
+            Ok(None) => break Ok(()),
+            Err(e) => break Err(e),
+        }
+    };
+    assert_eq!(end, Err(ChannelError::Aborted(Code::NO_ERROR)));
+}
+
+/// T15: the writer waits, the reader goes, the writer knows at once.
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_waits_hears_that_nobody_reads() {
+    let (client, server) = pair(|_| {});
+    let (ours, theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, _rest) = ours.split();
+    let stopped = sender.stopped();
+    let writer = tokio::spawn(async move {
+        loop {
+            if let Err(e) = sender.send(&[0; 1000]).await {
+                return e;
+            }
+        }
+    });
+    settle().await;
+    assert!(!writer.is_finished(), "it waits for credit");
+    let before = tokio::time::Instant::now();
+    let (_sender, mut receiver) = theirs.split();
+    receiver.stop(Code(17));
+    assert_eq!(within(writer).await.unwrap(), SendError::Stopped(Code(17)));
+    assert_eq!(within(stopped).await, Code(17));
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert_eq!(
+        receiver.recv().await.unwrap_err(),
+        ChannelError::NotReceiving
+    );
+}
+
+/// One RESET ends both halves, and the waiting writer hears of it too.
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_dropped_ends_both_ways() {
+    let (client, server) = pair(|_| {});
+    let (ours, theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, mut receiver) = ours.split();
+    let stopped = sender.stopped();
+    let writer = tokio::spawn(async move {
+        loop {
+            if let Err(e) = sender.send(&[0; 1000]).await {
+                return e;
+            }
+        }
+    });
+    settle().await;
+    drop(theirs);
+    assert_eq!(
+        within(writer).await.unwrap(),
+        SendError::Stopped(Code::NO_ERROR)
+    );
+    assert_eq!(within(stopped).await, Code::NO_ERROR);
+    let end = within(receiver.recv()).await;
+    assert_eq!(end.unwrap_err(), ChannelError::Aborted(Code::NO_ERROR));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_may_be_rejected_or_dropped() {
+    let (client, server) = pair(|_| {});
+    for (code, reject) in [(Code(30), true), (Code::REFUSED, false)] {
+        let mut ours = client.open(OpenOptions::new("x")).unwrap();
+        let stopped = ours.stopped();
+        client.ready().await.unwrap();
+        ours.send(b"early").await.unwrap();
+        let offer = within(server.accept()).await.unwrap();
+        if reject {
+            offer.reject(code);
+        } else {
+            drop(offer);
+        }
+        let unprocessed = false;
+        let expected = ChannelError::Rejected {
+            code,
+            unprocessed,
+            metadata: Bytes::new(),
+        };
+        assert_eq!(within(ours.accepted()).await.unwrap_err(), expected);
+        assert_eq!(ours.recv().await.unwrap_err(), expected);
+        assert_eq!(ours.send(b"late").await, Err(SendError::Stopped(code)));
+        assert_eq!(stopped.await, code);
+        drop(ours);
+        settle().await;
+        assert_eq!(client.stats().channels + server.stats().channels, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn options_that_cannot_work_reject_the_offer() {
+    let (client, server) = pair(|_| {});
+    let mut ours = client.open(OpenOptions::new("x")).unwrap();
+    let offer = within(server.accept()).await.unwrap();
+    let error = offer.accept(AcceptOptions::new().window(1)).unwrap_err();
+    assert!(matches!(error, OpenError::Options(_)), "{error}");
+    let code = Code::REFUSED;
+    let unprocessed = false;
+    let expected = ChannelError::Rejected {
+        code,
+        unprocessed,
+        metadata: Bytes::new(),
+    };
+    assert_eq!(within(ours.accepted()).await.unwrap_err(), expected);
+}
+
+/// What waits at a session, when it ends.
+async fn everybody_waits(
+    client: Session,
+    server: Session,
+) -> Vec<tokio::task::JoinHandle<Failure>> {
+    let (ours, _theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, mut receiver) = ours.split();
+    let mut unanswered = client.open(OpenOptions::new("unanswered")).unwrap();
+    let mut tasks = Vec::new();
+    let stopped = sender.stopped();
+    let closed = client.clone();
+    tasks.push(tokio::spawn(async move { closed.closed().await }));
+    let accepting = client.clone();
+    tasks.push(tokio::spawn(async move {
+        assert!(accepting.accept().await.is_none());
+        accepting.closed().await
+    }));
+    let closed = client.clone();
+    tasks.push(tokio::spawn(async move {
+        while sender.send(&[0; 1000]).await.is_ok() {}
+        closed.closed().await
+    }));
+    let closed = client.clone();
+    tasks.push(tokio::spawn(async move {
+        assert_eq!(stopped.await, closed.closed().await.code());
+        closed.closed().await
+    }));
+    tasks.push(tokio::spawn(async move {
+        match receiver.recv().await {
+            Err(ChannelError::Failed(failure)) => failure,
+            other => panic!("{other:?}"),
+        }
+    }));
+    tasks.push(tokio::spawn(async move {
+        match unanswered.accepted().await {
+            Err(ChannelError::Failed(failure)) => failure,
+            other => panic!("{other:?}"),
+        }
+    }));
+    settle().await;
+    assert!(tasks.iter().all(|task| !task.is_finished()), "{client:?}");
+    // Nobody lets go of the server's end before.
+    tokio::spawn(async move {
+        server.closed().await;
+        drop(_theirs);
+    });
+    tasks
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_wakes_everybody_at_both_ends() {
+    let (client, server) = pair(|_| {});
+    let tasks = everybody_waits(client.clone(), server.clone()).await;
+    client.abort(Code(40));
+    for task in tasks {
+        assert_eq!(within(task).await.unwrap(), Failure::Local(Code(40)));
+    }
+    assert_eq!(within(server.closed()).await.code(), Code(40));
+    let (client, server) = pair(|_| {});
+    let tasks = everybody_waits(client, server.clone()).await;
+    server.abort(Code::INTERNAL);
+    for task in tasks {
+        assert_eq!(within(task).await.unwrap(), Failure::Peer(Code::INTERNAL));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_stream_wakes_everybody() {
+    let (a, mut relay_a) = duplex(PIPE_BYTES);
+    let (mut relay_b, b) = duplex(PIPE_BYTES);
+    let client = session(a, Role::Client, &Settings::default());
+    let server = session(b, Role::Server, &Settings::default());
+    let wire = tokio::spawn(async move {
+        let _ = tokio::io::copy_bidirectional(&mut relay_a, &mut relay_b).await;
+    });
+    let tasks = everybody_waits(client.clone(), server).await;
+    wire.abort();
+    for task in tasks {
+        assert_eq!(within(task).await.unwrap(), Failure::Lost);
+    }
+    assert_eq!(
+        client.open(OpenOptions::new("x")).unwrap_err(),
+        OpenError::Closed(Code::INTERNAL)
+    );
+    assert_eq!(client.ready().await, Err(Failure::Lost));
+}
+
+/// A runtime that is shut down takes the driver with it, and leaves nobody waiting.
+#[test]
+fn a_runtime_that_goes_down_leaves_nobody_waiting() {
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let (first, second) = (runtime(), runtime());
+    let (client, _server) = first.block_on(async { pair(|_| {}) });
+    first.block_on(client.ready()).unwrap();
+    let waits = second.spawn(async move { client.closed().await });
+    first.shutdown_background();
+    assert_eq!(second.block_on(waits).unwrap(), Failure::Lost);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_handle_ends_the_connection_and_nothing_is_lost() {
+    let (client, server) = pair(|_| {});
+    let mut ours = client.open(OpenOptions::new("bulk")).unwrap();
+    client.ready().await.unwrap();
+    for n in 0..200 {
+        ours.send(&message(n, 1000)).await.unwrap();
+    }
+    ours.finish().unwrap();
+    drop((ours, client));
+    let offer = within(server.accept()).await.unwrap();
+    let mut theirs = offer.accept(AcceptOptions::new()).unwrap();
+    for n in 0..200 {
+        let got = within(theirs.recv()).await.unwrap().unwrap();
+        assert_eq!(&*got, message(n, 1000));
+    }
+    assert!(within(theirs.recv()).await.unwrap().is_none());
+    assert!(within(server.accept()).await.is_none());
+    drop(theirs);
+    assert_eq!(within(server.closed()).await, Failure::Peer(Code::NO_ERROR));
+}
+
+/// A session that is gone accepts nothing; its channels go on.
+#[tokio::test(start_paused = true)]
+async fn channels_outlive_their_session() {
+    let (client, server) = pair(|_| {});
+    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let mut waiting = client.open(OpenOptions::new("waiting")).unwrap();
+    settle().await;
+    drop(server);
+    let mut late = client.open(OpenOptions::new("late")).unwrap();
+    let (code, unprocessed) = (Code::REFUSED, false);
+    let refused = ChannelError::Rejected {
+        code,
+        unprocessed,
+        metadata: Bytes::new(),
+    };
+    assert_eq!(within(waiting.accepted()).await.unwrap_err(), refused);
+    assert_eq!(within(late.accepted()).await.unwrap_err(), refused);
+    ours.send(b"still here").await.unwrap();
+    assert_eq!(
+        &*within(theirs.recv()).await.unwrap().unwrap(),
+        b"still here"
+    );
+    drop(theirs);
+    assert_eq!(within(client.closed()).await, Failure::Peer(Code::NO_ERROR));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_lets_channels_end() {
+    let (client, server) = pair(|_| {});
+    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    server.drain(Code::NO_ERROR);
+    assert!(within(server.accept()).await.is_none());
+    assert!(within(client.accept()).await.is_none());
+    let refused = OpenError::Closed(Code::REFUSED);
+    assert_eq!(client.open(OpenOptions::new("y")).unwrap_err(), refused);
+    ours.send(b"goes on").await.unwrap();
+    assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"goes on");
+    ours.finish().unwrap();
+    theirs.finish().unwrap();
+    assert_eq!(within(client.closed()).await, Failure::Peer(Code::NO_ERROR));
+    assert_eq!(
+        within(server.closed()).await,
+        Failure::Local(Code::NO_ERROR)
+    );
+}
+
+/// T27: nothing waits for a peer that is frozen.
+#[tokio::test(start_paused = true)]
+async fn a_frozen_peer_does_not_hold_up_the_end() {
+    for abort in [true, false] {
+        let (a, _frozen) = duplex(64);
+        let client = session(a, Role::Client, &Settings::default());
+        settle().await;
+        let before = tokio::time::Instant::now();
+        if abort {
+            client.abort(Code(16));
+        } else {
+            client.drain(Code::NO_ERROR);
+        }
+        let watch = client.clone();
+        drop(client);
+        within(watch.closed()).await;
+        assert!(before.elapsed() <= 2 * Settings::default().close_timeout);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_cannot_carry_channels_is_refused() {
+    let (a, _b) = duplex(64);
+    let plain = socket(a, Role::Client, None);
+    let error = Session::start(plain, Settings::default()).unwrap_err();
+    assert!(error.to_string().contains(SUBPROTOCOL), "{error}");
+    let below: [fn(&mut crate::Config); 4] = [
+        |c| c.message_bytes_max = 16_000,
+        |c| c.frame_bytes_max = 16_000,
+        |c| c.send_queue_bytes_max = 1024,
+        |c| c.delivery = crate::Delivery::Parts,
+    ];
+    for change in below {
+        let mut config = crate::Config::default();
+        change(&mut config);
+        let parts = Parts {
+            subprotocol: Some(SUBPROTOCOL.into()),
+            ..Parts::new(duplex(64).0, Role::Client)
+        };
+        let ws = WebSocket::from_parts(parts, config.build().unwrap()).unwrap();
+        let error = Session::start(ws, Settings::default()).unwrap_err();
+        assert!(matches!(error, crate::Error::Config(_)), "{error}");
+    }
+}
+
+/// Text on such a connection is a violation, and the peer is told.
+#[tokio::test(start_paused = true)]
+async fn text_ends_the_connection() {
+    let (a, b) = duplex(PIPE_BYTES);
+    let server = session(b, Role::Server, &Settings::default());
+    let mut rogue = socket(a, Role::Client, Some(SUBPROTOCOL));
+    rogue.send_text("hello").await.unwrap();
+    while let Ok(Some(_)) = within(rogue.recv()).await {}
+    let end = rogue.end();
+    assert!(
+        matches!(end, Some(crate::End::Closed { code: Some(code), .. }) if code.0 == 4001),
+        "{end:?}"
+    );
+    assert_eq!(within(server.closed()).await.code(), Code::PROTOCOL);
+}

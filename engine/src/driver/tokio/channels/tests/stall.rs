@@ -1,0 +1,78 @@
+//! A reader that does not read holds up its own channel (R18, R19, T18).
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_channel_leaves_fifty_others_running() {
+    let (client, server) = pair(|_| {});
+    let (stalled, _unread) = open(&client, &server, OpenOptions::new("stalled")).await;
+    let (mut sender, _rest) = stalled.split();
+    let hog = tokio::spawn(async move { while sender.send(&[0; 1000]).await.is_ok() {} });
+    let mut tasks = Vec::new();
+    for _ in 0..50 {
+        let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("runs")).await;
+        tasks.push(tokio::spawn(async move {
+            for n in 0..300 {
+                ours.send(&message(n, 1000)).await.unwrap();
+            }
+            ours.finish().unwrap();
+            assert!(ours.recv().await.unwrap().is_none());
+        }));
+        tasks.push(tokio::spawn(async move {
+            for n in 0..300 {
+                let got = theirs.recv().await.unwrap().unwrap();
+                assert_eq!(&*got, message(n, 1000));
+            }
+            theirs.finish().unwrap();
+            assert!(theirs.recv().await.unwrap().is_none());
+        }));
+    }
+    let before = tokio::time::Instant::now();
+    for task in tasks {
+        within(task).await.unwrap();
+    }
+    assert_eq!(
+        before.elapsed(),
+        Duration::ZERO,
+        "no deadline had a hand in it"
+    );
+    assert!(!hog.is_finished());
+    let held = server.stats().held_bytes;
+    let window = u64::from(Settings::default().channel_window_bytes);
+    assert!(held <= window, "{held} of the stalled channel");
+}
+
+/// The connection's window is full of what one reader does not read: it is told, the others go
+/// on.
+#[tokio::test(start_paused = true)]
+async fn the_hog_is_evicted() {
+    let (client, server) = pair(|c| {
+        c.connection_window_bytes = 64 << 10;
+        c.connection_window_bytes_max = 64 << 10;
+        c.channel_window_bytes = 128 << 10;
+        c.auto_tune = false;
+    });
+    let options = || OpenOptions::new("x").message_bytes_max(8000);
+    let (hog, mut unread) = open(&client, &server, options()).await;
+    let (mut ours, mut theirs) = open(&client, &server, options()).await;
+    let (mut sender, _rest) = hog.split();
+    let hog = tokio::spawn(async move {
+        loop {
+            if let Err(e) = sender.send(&[0; 1000]).await {
+                return e;
+            }
+        }
+    });
+    settle().await;
+    ours.send(&[1; 8000]).await.unwrap();
+    assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), [1; 8000]);
+    assert_eq!(
+        within(hog).await.unwrap(),
+        SendError::Stopped(Code::STALLED)
+    );
+    let end = within(unread.recv()).await;
+    assert_eq!(end.unwrap_err(), ChannelError::Evicted(Code::STALLED));
+    assert_eq!(server.stats().evicted, 1);
+    settle().await;
+    assert_eq!(server.stats().held_bytes, 0);
+}

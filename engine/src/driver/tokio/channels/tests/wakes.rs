@@ -1,0 +1,224 @@
+//! A task is woken when what it waits for comes, and once (R13, R14, I12).
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_is_woken_once() {
+    let (client, server) = pair(|_| {});
+    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (wakes, waker) = Wakes::new();
+    for round in 1..4 {
+        {
+            let mut recv = pin!(theirs.recv_batch());
+            assert!(poll(recv.as_mut(), &waker).is_pending());
+            settle().await;
+            assert_eq!(wakes.count(), round - 1, "nothing has come");
+            for _ in 0..100 {
+                ours.send(b"tick").await.unwrap();
+                settle().await;
+            }
+            assert_eq!(wakes.count(), round, "a hundred messages, one wake");
+            let Poll::Ready(Ok(Some(batch))) = poll(recv.as_mut(), &waker) else {
+                panic!("nothing there");
+            };
+            assert_eq!(batch.iter().count(), 100);
+        }
+        settle().await;
+        assert_eq!(wakes.count(), round);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_is_woken_once_for_credit() {
+    let (client, server) = pair(|c| c.channel_queue_bytes_max = 4096);
+    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    while ours.try_send(&[0; 500]).is_ok() {
+        settle().await;
+    }
+    let (wakes, waker) = Wakes::new();
+    for round in 1..4 {
+        {
+            let mut send = pin!(ours.send(&[0; 500]));
+            assert!(poll(send.as_mut(), &waker).is_pending());
+            settle().await;
+            assert_eq!(wakes.count(), round - 1, "no credit has come");
+            let batch = theirs.recv_batch().await.unwrap().unwrap();
+            settle().await;
+            assert_eq!(wakes.count(), round - 1, "it is not consumed yet");
+            drop(batch);
+            settle().await;
+            assert_eq!(wakes.count(), round, "consumed: one wake");
+            assert!(poll(send.as_mut(), &waker).is_ready());
+        }
+        while ours.try_send(&[0; 500]).is_ok() {
+            settle().await;
+        }
+        assert_eq!(wakes.count(), round, "nobody waits");
+    }
+}
+
+/// Both halves of a channel wait at once, in two tasks, and neither takes the other's place.
+#[tokio::test(start_paused = true)]
+async fn halves_have_places_of_their_own() {
+    let (client, server) = pair(|c| c.channel_queue_bytes_max = 4096);
+    let (ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, mut receiver) = ours.split();
+    while sender.try_send(&[0; 500]).is_ok() {
+        settle().await;
+    }
+    let stopped = sender.stopped();
+    let ((a, send_waker), (b, recv_waker), (c, stop_waker)) =
+        (Wakes::new(), Wakes::new(), Wakes::new());
+    let mut send = pin!(sender.send(&[0; 500]));
+    let mut recv = pin!(receiver.recv());
+    let mut stopped = pin!(stopped);
+    assert!(poll(send.as_mut(), &send_waker).is_pending());
+    assert!(poll(recv.as_mut(), &recv_waker).is_pending());
+    assert!(poll(stopped.as_mut(), &stop_waker).is_pending());
+    let counts = || [a.count(), b.count(), c.count()];
+    theirs.send(b"to the reader").await.unwrap();
+    settle().await;
+    assert_eq!(counts(), [0, 1, 0]);
+    drop(theirs.recv_batch().await.unwrap());
+    settle().await;
+    assert_eq!(counts(), [1, 1, 0]);
+    theirs.stop(Code(16));
+    settle().await;
+    assert_eq!(counts(), [1, 1, 1]);
+    assert!(poll(stopped.as_mut(), &stop_waker).is_ready());
+}
+
+/// A task that takes a half over is the one that is woken.
+#[tokio::test(start_paused = true)]
+async fn the_last_waker_counts() {
+    let (client, server) = pair(|_| {});
+    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let ((a, first), (b, second)) = (Wakes::new(), Wakes::new());
+    let mut recv = pin!(theirs.recv());
+    assert!(poll(recv.as_mut(), &first).is_pending());
+    assert!(poll(recv.as_mut(), &second).is_pending());
+    ours.send(b"x").await.unwrap();
+    settle().await;
+    assert_eq!((a.count(), b.count()), (0, 1));
+}
+
+/// A future that is dropped leaves nothing behind; those that wait beside it are all woken.
+#[tokio::test(start_paused = true)]
+async fn many_may_wait_for_the_end() {
+    let (client, _server) = pair(|_| {});
+    let watchers: Vec<_> = (0..5)
+        .map(|_| {
+            let session = client.clone();
+            (
+                Wakes::new(),
+                Box::pin(async move { session.closed().await }),
+            )
+        })
+        .collect();
+    let mut watchers = watchers;
+    for ((_, waker), closed) in &mut watchers {
+        assert!(poll(closed.as_mut(), waker).is_pending());
+    }
+    let ((gone, _), future) = watchers.swap_remove(2);
+    drop(future);
+    client.abort(Code(16));
+    within(client.closed()).await;
+    assert_eq!(gone.count(), 0);
+    for ((wakes, waker), closed) in &mut watchers {
+        assert_eq!(wakes.count(), 1);
+        assert!(poll(closed.as_mut(), waker).is_ready());
+    }
+}
+
+/// Counts what reaches the stream.
+struct Counted {
+    io: DuplexStream,
+    polls: Arc<AtomicUsize>,
+    writes: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        self.polls.fetch_add(1, Ordering::SeqCst);
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+/// A thousand sends wake the driver once, and go out together; and a driver without work does
+/// not run.
+#[tokio::test(start_paused = true)]
+async fn a_thousand_sends_cost_one_turn() {
+    let (a, b) = duplex(1 << 20);
+    let (polls, writes) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let counted = Counted {
+        io: a,
+        polls: Arc::clone(&polls),
+        writes: Arc::clone(&writes),
+    };
+    let client = session(counted, Role::Client, &Settings::default());
+    let server = session(b, Role::Server, &Settings::default());
+    let (mut ours, _theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    settle().await;
+    let before = (polls.load(Ordering::SeqCst), writes.load(Ordering::SeqCst));
+    settle().await;
+    assert_eq!(polls.load(Ordering::SeqCst), before.0, "it sleeps");
+    for _ in 0..600 {
+        ours.try_send(&[1; 20]).unwrap();
+    }
+    settle().await;
+    let turns = polls.load(Ordering::SeqCst) - before.0;
+    let wrote = writes.load(Ordering::SeqCst) - before.1;
+    assert!((1..=3).contains(&turns), "{turns} turns");
+    assert!((1..=2).contains(&wrote), "{wrote} writes");
+    assert_eq!(server.stats().messages_in, 600);
+}
+
+/// While the socket takes nothing, sends do not wake the driver: it could do nothing.
+#[tokio::test(start_paused = true)]
+async fn a_blocked_driver_is_left_alone() {
+    let (a, frozen) = duplex(1 << 10);
+    let (polls, writes) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+    let counted = Counted {
+        io: a,
+        polls: Arc::clone(&polls),
+        writes: Arc::clone(&writes),
+    };
+    let client = session(counted, Role::Client, &Settings::default());
+    let (mut relay, b) = duplex(1 << 20);
+    let server = session(b, Role::Server, &Settings::default());
+    let wire = tokio::spawn(async move {
+        let mut frozen = frozen;
+        let _ = tokio::io::copy_bidirectional(&mut frozen, &mut relay).await;
+    });
+    let options = OpenOptions::new("x").mode(Mode::Conflated);
+    let (mut ours, _theirs) = open(&client, &server, options).await;
+    settle().await;
+    wire.abort();
+    // Keep the pipe, that nobody reads any more.
+    let _ = wire.await;
+    drop(client);
+    let _ = ours.try_send(b"x");
+}
