@@ -248,14 +248,17 @@ fn life(c: &mut Criterion) {
         assert_eq!(pair.server.finish_sending(theirs), Ok(()));
         carry(&mut pair.server, &mut pair.client);
         pair.client.let_go(id, tickwire::channels::Code::NO_ERROR);
-        pair.server.let_go(theirs, tickwire::channels::Code::NO_ERROR);
+        pair.server
+            .let_go(theirs, tickwire::channels::Code::NO_ERROR);
         carry(&mut pair.client, &mut pair.server);
         pair.client.stats().channels + pair.server.stats().channels
     };
     for _ in 0..10_000 {
         assert_eq!(live(), 2, "one channel, at both ends");
     }
-    group.bench_function("open, accept, message, finish", |b| b.iter(|| black_box(live())));
+    group.bench_function("open, accept, message, finish", |b| {
+        b.iter(|| black_box(live()))
+    });
     group.finish();
 }
 

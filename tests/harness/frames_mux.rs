@@ -1,5 +1,9 @@
 //! Frames of `tickwire.mux.v1`, written and read from section 1.2 of the design page and not from
 //! the engine: the two must agree byte for byte.
+#![expect(
+    missing_docs,
+    reason = "frames and fields are those of section 1.2 of the design page, by the names they have there"
+)]
 
 /// The largest number of the wire.
 pub const MAX62: u64 = (1 << 62) - 1;

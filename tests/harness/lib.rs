@@ -1,6 +1,7 @@
 //! What the tests and the fuzz targets of tickwire share: a naive model of RFC 6455, a builder
 //! of right and wrong frames, a faulty wire, and drivers that write down what happens.
 
+pub mod channels;
 pub mod corpus;
 pub mod drive;
 pub mod event;

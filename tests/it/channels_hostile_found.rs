@@ -164,7 +164,7 @@ fn who_still_waits_after_a_small_grant_says_so_again() {
     let (channel, _) = scene.open_ours(OpenOptions::new("x"), 3, 60_000);
     scene.core.send(channel, &[5; 500]).expect("queued");
     assert_eq!(scene.said(), []);
-    for limit in [1, 2, 627] {
+    for limit in [1, 2, 563] {
         scene.wait(ms(900));
         let said = scene.said();
         assert!(
@@ -177,7 +177,7 @@ fn who_still_waits_after_a_small_grant_says_so_again() {
         assert_eq!(scene.said(), []);
     }
     assert!(scene.core.stats().stalled_since.is_some());
-    scene.put(Put::new().credit_all(628));
+    scene.put(Put::new().credit_all(564));
     assert!(matches!(scene.said()[..], [Said::Data { .. }]));
     assert!(scene.core.stats().stalled_since.is_none());
 }
@@ -317,7 +317,7 @@ fn a_channel_without_an_alias_ends_with_an_event() {
             ..
         }]
     ));
-    assert_eq!(scene.events(), [Told::Aborted(second, Code::LIMIT)]);
+    assert_eq!(scene.events(), [Told::Rejected(second, Code::LIMIT)]);
     assert_eq!(scene.core.stats().queued_bytes, 0);
     assert_eq!(
         scene.core.send(second, b"x"),

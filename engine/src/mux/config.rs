@@ -6,6 +6,7 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use super::credit;
+use super::open::Unit;
 
 /// Limits and deadlines of a connection with channels. The first part is announced to the peer,
 /// which must keep to it; the second is our own.
@@ -256,14 +257,21 @@ impl Config {
     }
 
     /// Bytes of the largest message that a channel with the default window takes.
-    pub(super) fn default_message_max(&self) -> u32 {
-        credit::message_max(
+    pub(super) fn default_message_max(&self, unit: Unit) -> u32 {
+        let max = |window| {
+            credit::message_max(
+                window,
+                self.connection_window_bytes,
+                self.frame_overhead_bytes,
+                self.record_bytes_max,
+            )
+        };
+        credit::default_message_max(
+            unit,
+            max,
             self.channel_window_bytes,
             self.connection_window_bytes,
-            self.frame_overhead_bytes,
-            self.record_bytes_max,
         )
-        .unwrap_or(0)
         .min(self.message_bytes_max)
     }
 }

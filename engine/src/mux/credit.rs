@@ -10,6 +10,7 @@
 
 use core::time::Duration;
 
+use super::open::Unit;
 use super::wire::VARINT_MAX;
 use crate::time::Timestamp;
 
@@ -203,8 +204,8 @@ pub(super) fn threshold(window: u64) -> u64 {
 
 /// Payload of the smallest fragment but for a message's last: records and windows are not
 /// dribbled away in slivers, of which each costs `overhead`.
-pub(super) fn fragment_min(window: u64, record: u64) -> u64 {
-    (record / 4).min(window / 4).max(1)
+pub(super) fn fragment_min(window: u64, connection: u64, record: u64) -> u64 {
+    (record / 4).min(window / 4).min(connection / 4).max(1)
 }
 
 /// What a message costs at most, however it is cut.
@@ -219,7 +220,7 @@ pub(super) fn message_max(window: u32, connection: u32, overhead: u32, record: u
     let (window, connection) = (u64::from(window), u64::from(connection));
     let room = |w: u64| (w + 1).saturating_sub(threshold(w));
     let room = room(window).min(room(connection));
-    let fragment = fragment_min(window, u64::from(record));
+    let fragment = fragment_min(window, connection, u64::from(record));
     let fits = |len: u64| message_charge(len, u64::from(overhead), fragment) <= room;
     let (mut low, mut high) = (0, room);
     while low < high {
@@ -231,6 +232,22 @@ pub(super) fn message_max(window: u32, connection: u32, overhead: u32, record: u
         }
     }
     u32::try_from(low).ok().filter(|&max| max > 0)
+}
+
+/// Bytes of the largest message of a channel before its window is told: what `max` allows for the
+/// default window, and where messages are counted, for the connection's, which alone bounds
+/// them. Both ends count it, each from the receiver's limits.
+pub(super) fn default_message_max(
+    unit: Unit,
+    max: impl Fn(u32) -> Option<u32>,
+    channel: u32,
+    connection: u32,
+) -> u32 {
+    let by_channel = max(channel).unwrap_or(0);
+    match unit {
+        Unit::Bytes => by_channel,
+        Unit::Messages => by_channel.min(max(connection).unwrap_or(0)),
+    }
 }
 
 /// Credit that a received message holds until it is given back with

@@ -32,7 +32,8 @@ pub enum Event<'r> {
         /// The first message that the peer wants of ours, if it says so.
         wants: Option<u64>,
     },
-    /// The peer does not take a channel of ours. Nothing more comes of it.
+    /// The peer does not take a channel of ours, or has no alias left for one that we have
+    /// accepted. Nothing more comes of it.
     Rejected {
         /// The channel.
         channel: ChannelId,

@@ -50,7 +50,10 @@ impl Connection {
         let free = self.send.available().saturating_sub(self.begun);
         match (front.fresh || front.elem > 0, front.elem) {
             (false, _) => true,
-            (true, 0) => free >= whole_charge(front.rest, peer, send.fragment_min),
+            (true, 0) => {
+                let whole = whole_charge(front.rest, peer, send.fragment_min);
+                free >= single_charge(channel, &front, peer).unwrap_or(whole)
+            }
             (true, elem) => {
                 let least = run_least(&front, send.fragment_min) as u64;
                 free >= least * u64::from(elem) + peer.overhead
@@ -89,7 +92,9 @@ impl Connection {
                 continue;
             };
             let priority = channel.priority;
-            channel.send.in_schedule = false;
+            if !core::mem::take(&mut channel.send.in_schedule) {
+                continue; // its place was another channel's
+            }
             if let Some(frame) = own_frame(channel, max) {
                 if self.record.is_empty() {
                     if let Some(sent) = self.put_shared(index, peer, frame) {
@@ -285,12 +290,14 @@ impl Connection {
         let Some(queue) = &send.queue else {
             return charge;
         };
-        let fin = last && queue.len() == 1 && send.state == SendState::Finishing;
+        // FIN without a payload is no message: an empty one goes before it.
+        let fin = last && n > 0 && queue.len() == 1 && send.state == SendState::Finishing;
         let skip = core::mem::take(&mut send.skip);
         send.next_seq += skip;
         let at = self.record.len();
         wire::put_data_head(&mut self.record, alias, Some(n), !last, fin, skip);
-        self.last_data = (n > 0).then_some((at, (self.record.len() - at) as u8));
+        // The length is the head's last part only where there is no skip.
+        self.last_data = (n > 0 && skip == 0).then_some((at, (self.record.len() - at) as u8));
         self.record.extend_from_slice(queue.front_bytes(n));
         // What is left of a begun message is counted on, not spent.
         let (begun, left) = match (front.fresh, last) {
@@ -341,7 +348,7 @@ impl Connection {
         } else {
             let at = self.record.len();
             wire::put_data_head(&mut self.record, alias, Some(n), false, false, skip);
-            self.last_data = Some((at, (self.record.len() - at) as u8));
+            self.last_data = (skip == 0).then_some((at, (self.record.len() - at) as u8));
         }
         self.record.extend_from_slice(queue.front_bytes(n));
         let units = match channel.unit {
@@ -381,6 +388,14 @@ fn whole_charge(len: usize, peer: &Hello, fragment_min: u32) -> u64 {
     credit::message_charge(len as u64, peer.overhead, fragment_min.into())
 }
 
+/// What a message costs that fits a record of its own, in one frame.
+fn single_charge(channel: &Channel, front: &Front, peer: &Hello) -> Option<u64> {
+    let alias = channel.own_alias.unwrap_or(0);
+    let head = wire::data_head_len(alias, Some(front.rest), channel.send.skip) as u64;
+    let fits = head + front.rest as u64 <= peer.record_bytes_max;
+    fits.then_some(front.rest as u64 + peer.overhead)
+}
+
 /// The shared frame at the front of the queue, if it can be a record as it is.
 fn own_frame(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
     let queue = channel.send.queue.as_ref()?;
@@ -409,6 +424,16 @@ fn cut_message(channel: &Channel, front: &Front, peer: &Hello, room: usize, free
             Unit::Bytes => cost,
             Unit::Messages => 1,
         };
+        let short = send.credit.available() < units || free < cost;
+        if short && let Some(single) = single_charge(channel, front, peer) {
+            let units = match channel.unit {
+                Unit::Bytes => single,
+                Unit::Messages => 1,
+            };
+            if !fits && send.credit.available() >= units && free >= single {
+                return Cut::Not(Turn::Full); // whole in the next record
+            }
+        }
         if send.credit.available() < units {
             return Cut::Not(Turn::Done);
         }

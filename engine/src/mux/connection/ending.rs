@@ -328,14 +328,16 @@ impl Connection {
                 continue;
             };
             if matches!(channel.stage, Stage::Opening(_)) {
-                let id = channel.id;
+                let (id, attached) = (channel.id, channel.attached);
                 self.reject_own(index);
-                self.events.push_back(Event::Rejected {
-                    channel: id,
-                    code,
-                    unprocessed: true,
-                    metadata: &[],
-                });
+                if attached {
+                    self.events.push_back(Event::Rejected {
+                        channel: id,
+                        code,
+                        unprocessed: true,
+                        metadata: &[],
+                    });
+                }
             }
         }
         self.waiting_opens.clear();

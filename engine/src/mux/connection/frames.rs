@@ -405,7 +405,7 @@ impl Connection {
         let Some(channel) = self.slots.at_mut(index) else {
             return Ok(None);
         };
-        let id = channel.id;
+        let (id, attached) = (channel.id, channel.attached);
         if credit.blocked {
             let recv = &mut channel.recv;
             recv.blocked_told = recv.blocked_told.saturating_add(1);
@@ -422,8 +422,8 @@ impl Connection {
             self.unblock(index);
             self.make_ready(index);
         }
-        let acked = credit.ack.map(|seq| Event::Acked { channel: id, seq });
-        Ok(acked)
+        let acked = credit.ack.filter(|_| attached);
+        Ok(acked.map(|seq| Event::Acked { channel: id, seq }))
     }
 
     /// The channel's credit has grown.

@@ -135,7 +135,7 @@ impl Connection {
         accepts: bool,
     ) -> Result<(u64, u32), OpenError> {
         let settings = &self.settings;
-        let default_max = settings.default_message_max();
+        let default_max = settings.default_message_max(unit);
         if message_max.is_some_and(|max| max == 0 || max > settings.message_bytes_max) {
             return Err(OpenError::Options(
                 "message_bytes_max must be at least 1 and not above the connection's",
@@ -192,7 +192,11 @@ impl Connection {
             Unit::Bytes => window,
             Unit::Messages => settings.connection_window_bytes.into(),
         };
-        let fragment = credit::fragment_min(window, settings.record_bytes_max.into());
+        let fragment = credit::fragment_min(
+            window,
+            settings.connection_window_bytes.into(),
+            settings.record_bytes_max.into(),
+        );
         let overhead = settings.frame_overhead_bytes.into();
         let cost = credit::message_charge(message_max.into(), overhead, fragment);
         self.message_cost_max = self.message_cost_max.max(cost);
@@ -205,18 +209,18 @@ impl Connection {
             return (0, 0, 1);
         };
         let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
-        let max = credit::message_max(
-            narrow(peer.channel_limit),
-            narrow(peer.connection_limit),
-            narrow(peer.overhead),
-            narrow(peer.record_bytes_max),
-        );
-        let max = max.unwrap_or(0).min(narrow(peer.message_bytes_max));
+        let connection = narrow(peer.connection_limit);
+        let max = |window| {
+            let (overhead, record) = (narrow(peer.overhead), narrow(peer.record_bytes_max));
+            credit::message_max(window, connection, overhead, record)
+        };
+        let max = credit::default_message_max(unit, max, narrow(peer.channel_limit), connection)
+            .min(narrow(peer.message_bytes_max));
         let window = match unit {
             Unit::Bytes => peer.channel_limit,
             Unit::Messages => peer.connection_limit,
         };
-        let fragment = credit::fragment_min(window, peer.record_bytes_max);
+        let fragment = credit::fragment_min(window, peer.connection_limit, peer.record_bytes_max);
         let limit = match unit {
             Unit::Bytes => peer.channel_limit,
             Unit::Messages => MESSAGES_BEFORE_ACCEPT,
@@ -284,15 +288,18 @@ impl Connection {
     pub fn reject_with(&mut self, id: ChannelId, code: Code, metadata: &[u8]) {
         let fits = metadata.len() <= self.settings.metadata_bytes_max as usize;
         let metadata = if fits { metadata } else { &[] };
-        let Some(channel) = self
-            .slots
-            .by_id_mut(id)
-            .filter(|c| matches!(c.stage, Stage::Offered))
-        else {
+        let Some(channel) = self.slots.by_id_mut(id).filter(|c| c.attached) else {
             return;
         };
-        channel.stage = Stage::Rejecting(code, metadata.to_vec());
-        self.ask(id.index);
+        match channel.stage {
+            Stage::Offered => {
+                channel.stage = Stage::Rejecting(code, metadata.to_vec());
+                self.ask(id.index);
+            }
+            // The opener has taken it back meanwhile.
+            Stage::Rejecting(..) | Stage::Rejected => {}
+            _ => return,
+        }
         self.let_go(id, code);
     }
 
@@ -379,14 +386,15 @@ impl Connection {
         let sends = profile.direction != Direction::OpenerSends;
         let receives = profile.direction != Direction::AcceptorSends;
         let record = self.peer.as_ref().map_or(1024, |p| p.record_bytes_max);
+        let connection = self.peer.as_ref().map_or(1024, |p| p.connection_limit);
         let send_window = match unit {
             Unit::Bytes => open.limit,
             Unit::Messages => self.peer.as_ref().map_or(1024, |p| p.connection_limit),
         };
-        let fragment = credit::fragment_min(send_window, record);
+        let fragment = credit::fragment_min(send_window, connection, record);
         let cap = self.peer.as_ref().map_or(0, |p| p.message_bytes_max);
         let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
-        let message_max = self.settings.default_message_max();
+        let message_max = self.settings.default_message_max(unit);
         self.welcome(unit, window, message_max);
         let mut send = SendHalf::new(
             sends,
@@ -441,7 +449,8 @@ impl Connection {
         }
         let unasked = Violation::UnaskedAnswer(accept.peer_alias);
         let index = self.own_aliases.at(accept.peer_alias).ok_or(unasked)?;
-        let cap = self.peer.as_ref().map_or(0, |p| p.message_bytes_max);
+        let peer = self.peer.as_ref();
+        let cap = peer.map_or(0, |p| p.message_bytes_max);
         let channel = self.slots.at_mut(index).ok_or(unasked)?;
         if !matches!(channel.stage, Stage::Asked(_)) {
             return Err(unasked);
@@ -457,7 +466,8 @@ impl Connection {
         if channel.unit == Unit::Bytes
             && let Some(peer) = &self.peer
         {
-            let fragment = credit::fragment_min(accept.limit, peer.record_bytes_max);
+            let fragment =
+                credit::fragment_min(accept.limit, peer.connection_limit, peer.record_bytes_max);
             let fragment = u32::try_from(fragment).unwrap_or(u32::MAX);
             channel.send.fragment_min = channel.send.fragment_min.max(fragment);
         }

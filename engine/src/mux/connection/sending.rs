@@ -89,8 +89,10 @@ impl Connection {
             return Err(SendError::Closed(failure.code()));
         }
         let ready = self.peer.is_some();
+        // One message is always taken, or the largest might never be.
+        let all = self.queued + len + ENTRY_BYTES;
         let connection_full =
-            self.queued + len + ENTRY_BYTES > self.settings.connection_queue_bytes_max as usize;
+            self.queued != 0 && all > self.settings.connection_queue_bytes_max as usize;
         let channel_max = self.settings.channel_queue_bytes_max as usize;
         let channel = self
             .slots
@@ -191,7 +193,8 @@ impl Connection {
         len: usize,
     ) -> Result<&mut Channel, SendError> {
         let all = self.queued.saturating_sub(old) + len;
-        let connection_full = all > self.settings.connection_queue_bytes_max as usize;
+        let connection_full =
+            self.queued != 0 && all > self.settings.connection_queue_bytes_max as usize;
         let channel_max = self.settings.channel_queue_bytes_max as usize;
         let channel = self.slots.by_id_mut(id).ok_or(SendError::UnknownChannel)?;
         let send = &mut channel.send;
@@ -288,7 +291,8 @@ impl Connection {
             });
         }
         let all = self.queued + len + ENTRY_BYTES;
-        let connection_full = all > self.settings.connection_queue_bytes_max as usize;
+        let connection_full =
+            self.queued != 0 && all > self.settings.connection_queue_bytes_max as usize;
         let send = &mut self.admit(id, elem)?.send;
         let queued = send.queued();
         let channel_full = queued != 0 && queued + len + ENTRY_BYTES > queue_max;

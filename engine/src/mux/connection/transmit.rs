@@ -65,6 +65,10 @@ impl Connection {
             let max = peer.record_bytes_max as usize;
             self.put_control(&peer, max);
             shared = self.put_data(&peer, max);
+            if shared.is_none() && self.record.is_empty() {
+                // A turn may have ended a half: its RESET.
+                self.put_control(&peer, max);
+            }
             self.direct = self.schedule.is_empty() && self.starved.is_empty();
         }
         if let Some(frame) = shared {
@@ -169,11 +173,8 @@ impl Connection {
         {
             wire::put_reject(&mut self.record, alias, Code::LIMIT.0, &[]);
         }
-        let mut left = self.control.len();
-        while left > 0
-            && let Some(index) = self.control.pop_front()
-        {
-            left -= 1;
+        // What joins meanwhile is an OPEN whose turn has come: it left those that wait.
+        while let Some(index) = self.control.pop_front() {
             if !self.put_channel_control(index, peer, max) {
                 self.control.push_front(index);
                 break;
@@ -409,14 +410,16 @@ impl Connection {
     /// The peer cannot take such a channel: as if it had said so.
     fn refuse_own(&mut self, index: u32) {
         if let Some(channel) = self.slots.at(index) {
-            let id = channel.id;
+            let (id, attached) = (channel.id, channel.attached);
             self.reject_own(index);
-            self.events.push_back(Event::Rejected {
-                channel: id,
-                code: Code::REFUSED,
-                unprocessed: true,
-                metadata: &[],
-            });
+            if attached {
+                self.events.push_back(Event::Rejected {
+                    channel: id,
+                    code: Code::REFUSED,
+                    unprocessed: true,
+                    metadata: &[],
+                });
+            }
         }
     }
 
@@ -485,9 +488,11 @@ impl Connection {
         let (id, attached) = (channel.id, channel.attached);
         self.abort_half(index, Code::LIMIT);
         if attached {
-            self.events.push_back(Event::Aborted {
+            self.events.push_back(Event::Rejected {
                 channel: id,
                 code: Code::LIMIT,
+                unprocessed: true,
+                metadata: &[],
             });
         }
     }

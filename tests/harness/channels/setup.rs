@@ -1,0 +1,43 @@
+//! Settings for simulations: narrow, so that every limit is met.
+
+use tickwire::channels::{Config, Settings};
+
+use crate::rng::Rng;
+
+fn one_of<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
+    of[rng.below(of.len())]
+}
+
+/// Settings of a random end; most windows take a few messages only.
+#[must_use]
+pub fn random(rng: &mut Rng) -> Settings {
+    loop {
+        let channels_max = one_of(rng, &[2, 3, 8]);
+        let channel_window_bytes = one_of(rng, &[1024, 1500, 4096, 63 << 10, 64 << 10]);
+        let connection_window_bytes = one_of(rng, &[1024, 2000, 5000, 64 << 10, 100_000]);
+        let channel_queue_bytes_max = one_of(rng, &[1024, 3000, 100_000]);
+        let config = Config {
+            record_bytes_max: one_of(rng, &[1024, 1500, 4096, 16 << 10]),
+            message_bytes_max: one_of(rng, &[300, 5000, 1 << 20]),
+            channels_max,
+            pending_opens_max: one_of(rng, &[1, 2, 8]),
+            aliases_max: channels_max + one_of(rng, &[2, 8, 100]),
+            connection_window_bytes,
+            connection_window_bytes_max: connection_window_bytes * one_of(rng, &[1, 2, 8]),
+            channel_window_bytes,
+            channel_window_bytes_max: channel_window_bytes + one_of(rng, &[0, 1024, 100_000]),
+            channel_window_messages: one_of(rng, &[1, 2, 8, 20]),
+            frame_overhead_bytes: one_of(rng, &[16, 64, 200]),
+            auto_tune: rng.one_in(2),
+            reserve_bytes: one_of(rng, &[0, 100, 1024]),
+            metadata_bytes_max: 64,
+            channel_queue_bytes_max,
+            connection_queue_bytes_max: channel_queue_bytes_max * one_of(rng, &[1, 2, 10]),
+            shared_aliases: one_of(rng, &[0, 1, 2]),
+            ..Config::default()
+        };
+        if let Ok(settings) = config.build() {
+            return settings;
+        }
+    }
+}

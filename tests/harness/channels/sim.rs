@@ -1,0 +1,395 @@
+//! Two connections and what is between them.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tickwire::Timestamp;
+use tickwire::channels::{
+    ChannelId, Charge, Code, Connection, Direction, HalfState, Mode, Settings, Unit,
+};
+
+use super::frames::{self, CREDIT, Frame, HELLO, RESET};
+use super::model::Dir;
+
+/// A channel, as both applications know it.
+#[derive(Debug)]
+pub struct Link {
+    /// The end that opened it.
+    pub opener: usize,
+    /// Its id at either end, while the application has it.
+    pub ids: [Option<ChannelId>; 2],
+    /// What its options were.
+    pub mode: Mode,
+    /// See [`Self::mode`].
+    pub unit: Unit,
+    /// See [`Self::mode`].
+    pub direction: Direction,
+    /// See [`Self::mode`].
+    pub priority: u8,
+    /// The alias that either end has chosen.
+    pub aliases: [Option<u32>; 2],
+    /// The acceptor has answered.
+    pub answered: bool,
+    /// The opener was told so.
+    pub accepted: bool,
+    /// What each end publishes.
+    pub dirs: [Dir; 2],
+}
+
+impl Link {
+    /// Whether the channel lets this end send.
+    #[must_use]
+    pub fn sends(&self, end: usize) -> bool {
+        match self.direction {
+            Direction::Both => true,
+            Direction::OpenerSends => end == self.opener,
+            Direction::AcceptorSends => end != self.opener,
+        }
+    }
+
+    /// Neither end gets all that was published.
+    pub fn cut(&mut self) {
+        for dir in &mut self.dirs {
+            dir.cut |= !dir.ended;
+            dir.waits = false;
+        }
+    }
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Counts {
+    /// Records that were sent.
+    pub records: u64,
+    /// Messages that came.
+    pub messages: u64,
+    /// Sends that were refused for want of room.
+    pub refused: u64,
+    /// Channels whose reader was stopped for the others' sake.
+    pub evicted: u64,
+}
+
+/// Two ends, two queues of records, one clock.
+#[derive(Debug)]
+pub struct Sim {
+    /// Both ends.
+    pub cores: [Connection; 2],
+    /// Their settings.
+    pub settings: [Settings; 2],
+    /// What end 0, and end 1, has sent and the other has not received.
+    pub pipes: [VecDeque<Vec<u8>>; 2],
+    /// The transport takes nothing of this end's.
+    pub blocked: [bool; 2],
+    /// The fake clock, in nanoseconds.
+    pub now: u64,
+    /// What each end was told of it.
+    pub told: [u64; 2],
+    /// The channels, those that are over included.
+    pub links: Vec<Link>,
+    pub(super) by_id: BTreeMap<(usize, ChannelId), usize>,
+    ready: [bool; 2],
+    spoke: [bool; 2],
+    pub(super) flushed: u64,
+    /// For reports.
+    pub counts: Counts,
+    /// Channels are answered as soon as they are offered.
+    pub eager: bool,
+    /// Charges are released as soon as a message comes.
+    pub reads: bool,
+}
+
+impl Sim {
+    /// Two ends that have not spoken yet.
+    #[must_use]
+    pub fn new(settings: [Settings; 2]) -> Self {
+        let now = 1_000;
+        let core = |s: &Settings| Connection::new(s.clone(), Timestamp(now));
+        Self {
+            cores: [core(&settings[0]), core(&settings[1])],
+            settings,
+            pipes: [VecDeque::new(), VecDeque::new()],
+            blocked: [false; 2],
+            now,
+            told: [now; 2],
+            links: Vec::new(),
+            by_id: BTreeMap::new(),
+            ready: [false; 2],
+            spoke: [false; 2],
+            flushed: now,
+            counts: Counts::default(),
+            eager: false,
+            reads: false,
+        }
+    }
+
+    /// Takes a record of this end's, if it has one and the transport takes it.
+    pub fn poll(&mut self, end: usize) -> bool {
+        if self.blocked[end] {
+            self.cores[end].hold_back();
+            return false;
+        }
+        if !self.cores[end].wants_write() {
+            return false;
+        }
+        self.told[end] = self.now;
+        let now = Timestamp(self.now);
+        let record = self.cores[end].poll_record(now);
+        let record = record.map(|r| r.as_slice().to_vec());
+        let Some(record) = record else {
+            // What waited was of no use any more; but that is known then.
+            let spins = self.cores[end].wants_write();
+            let core = &self.cores[end];
+            assert!(
+                !spins,
+                "it wants to write for ever, and has nothing: {core:#?}"
+            );
+            self.hear(end);
+            return false;
+        };
+        self.check_record(end, &record);
+        self.counts.records += 1;
+        self.pipes[end].push_back(record);
+        self.hear(end);
+        true
+    }
+
+    fn check_record(&mut self, end: usize, record: &[u8]) {
+        let max = self.settings[1 - end].record_bytes_max as usize;
+        assert!(record.len() <= max, "I15: {} of {max}", record.len());
+        let list = frames::frames(record);
+        let first = list.first().expect("a record of PAD only");
+        assert_eq!(first.kind == HELLO, !self.spoke[end], "HELLO is the first");
+        self.spoke[end] = true;
+        if !self.ready[end] {
+            let early = list
+                .iter()
+                .find(|f| !matches!(f.kind, HELLO | frames::GOAWAY));
+            assert_eq!(early, None, "before the peer's HELLO");
+        }
+        // I8: nothing is said twice in a record.
+        let mut said: Vec<(u8, u8, u64)> = Vec::new();
+        for frame in list.iter().filter(|f| f.is_control()) {
+            let what = (frame.kind, frame.flags, frame.alias);
+            let again = matches!(frame.kind, CREDIT | RESET) && said.contains(&what);
+            // An alias is used again only after the life that it had before.
+            let reborn = said
+                .iter()
+                .any(|&(kind, ..)| kind == frames::OPEN || kind == frames::ACCEPT);
+            assert!(!again || reborn, "said twice: {what:?}");
+            said.push(what);
+        }
+    }
+
+    /// Hands a record to the end that it was sent to.
+    pub fn deliver(&mut self, from: usize) -> bool {
+        let Some(record) = self.pipes[from].pop_front() else {
+            return false;
+        };
+        self.receive(1 - from, &record);
+        true
+    }
+
+    /// The end receives a record.
+    pub fn receive(&mut self, end: usize, record: &[u8]) {
+        self.told[end] = self.now;
+        let mut incoming = self.cores[end].receive(record, Timestamp(self.now));
+        while let Some(event) = self.cores[end].next(&mut incoming) {
+            self.event(end, event);
+        }
+        self.hear(end);
+    }
+
+    /// What happened without a record, and who may send again.
+    pub fn hear(&mut self, end: usize) {
+        while let Some(event) = self.cores[end].poll_event() {
+            self.event(end, event);
+        }
+        while let Some(id) = self.cores[end].poll_writable() {
+            if let Some(&link) = self.by_id.get(&(end, id)) {
+                self.links[link].dirs[end].waits = false;
+            }
+        }
+    }
+
+    pub(super) fn became_ready(&mut self, end: usize) {
+        assert!(!self.ready[end], "ready twice");
+        self.ready[end] = true;
+    }
+
+    /// Lets time pass, and tells both ends when something is due.
+    pub fn pass(&mut self, nanos: u64) {
+        let until = self.now + nanos;
+        // Each turn serves a deadline; there are a few in any span.
+        for _ in 0..10_000 {
+            let due = |c: &Connection| c.poll_timeout().map(|t| t.0);
+            let next = self.cores.iter().filter_map(due).min();
+            let Some(at) = next.filter(|&at| at <= until) else {
+                self.now = until;
+                return;
+            };
+            self.now = self.now.max(at);
+            for end in 0..2 {
+                self.told[end] = self.now;
+                self.cores[end].handle_timeout(Timestamp(self.now));
+                self.hear(end);
+            }
+        }
+        panic!("a timeout that stays due at {}", self.now);
+    }
+
+    /// Both transports take all, and all is delivered, until nothing more comes of it.
+    pub fn flush(&mut self) {
+        self.blocked = [false; 2];
+        self.flushed = self.now;
+        for _ in 0..1_000_000 {
+            let mut busy = false;
+            for end in 0..2 {
+                busy |= self.poll(end);
+                busy |= self.deliver(end);
+            }
+            if !busy {
+                return;
+            }
+        }
+        panic!("records without end");
+    }
+
+    /// The link's index, if the end's application has the channel.
+    #[must_use]
+    pub fn link_of(&self, end: usize, id: ChannelId) -> Option<usize> {
+        self.by_id.get(&(end, id)).copied()
+    }
+
+    /// Gives back credit.
+    pub fn release(&mut self, end: usize, link: usize, charge: Charge) {
+        if let Some(id) = self.links[link].ids[end] {
+            self.cores[end].release(id, charge);
+        }
+    }
+
+    /// Gives back all the credit that the end holds of a channel.
+    pub fn release_all(&mut self, end: usize, link: usize) {
+        for charge in std::mem::take(&mut self.links[link].dirs[1 - end].parked) {
+            self.release(end, link, charge);
+        }
+    }
+
+    /// The end's application lets go of a channel.
+    pub fn let_go(&mut self, end: usize, link: usize, code: Code) {
+        let Some(id) = self.links[link].ids[end].take() else {
+            return;
+        };
+        self.links[link].cut();
+        let parked = std::mem::take(&mut self.links[link].dirs[1 - end].parked);
+        self.by_id.remove(&(end, id));
+        self.cores[end].let_go(id, code);
+        let before = self.cores[end].stats();
+        for charge in parked {
+            self.cores[end].release(id, charge);
+        }
+        let late = "what is released after the application let go counts for nothing";
+        assert_eq!(before, self.cores[end].stats(), "{late}");
+        self.hear(end);
+    }
+
+    /// Checks what holds at every step.
+    pub fn check(&self) {
+        for sender in 0..2 {
+            let (s, r) = (self.cores[sender].stats(), self.cores[1 - sender].stats());
+            assert!(
+                s.send_window + r.held_bytes <= r.receive_window_max,
+                "I1 of the connection: {} + {} of {}",
+                s.send_window,
+                r.held_bytes,
+                r.receive_window_max
+            );
+            self.check_memory(sender);
+            for link in &self.links {
+                self.check_link(link, sender);
+            }
+        }
+    }
+
+    /// I4, of what the end receives and of what it has to send.
+    fn check_memory(&self, end: usize) {
+        let (core, settings) = (&self.cores[end], &self.settings[end]);
+        let stats = core.stats();
+        let (mut held, mut queued) = (0, 0);
+        for id in core.channels() {
+            let c = core.channel_stats(id).expect("it has a place");
+            held += c.held_bytes;
+            queued += c.queued_bytes;
+            let one = c.queued_messages <= 1;
+            let cap = settings.channel_queue_bytes_max as usize;
+            assert!(
+                one || c.queued_bytes <= cap,
+                "I4: {} queued",
+                c.queued_bytes
+            );
+        }
+        let reserves = stats.channels as u64 * u64::from(settings.reserve_bytes);
+        let max = stats.receive_window_max + reserves;
+        assert!(held <= max, "I4: {held} held of {max}");
+        assert_eq!(queued, stats.queued_bytes, "what all queues hold");
+        let cap = settings.connection_queue_bytes_max as usize;
+        let one = core
+            .channels()
+            .filter_map(|id| core.channel_stats(id))
+            .map(|c| c.queued_messages)
+            .sum::<usize>()
+            <= 1;
+        assert!(one || queued <= cap, "I4: {queued} queued in all");
+    }
+
+    /// I1 and I2 of one direction.
+    fn check_link(&self, link: &Link, sender: usize) {
+        let receiver = 1 - sender;
+        let Some(r) = link.ids[receiver].and_then(|id| self.cores[receiver].channel_stats(id))
+        else {
+            return;
+        };
+        let parked: u64 = link.dirs[sender]
+            .parked
+            .iter()
+            .map(|c| u64::from(c.bytes()))
+            .sum();
+        assert!(
+            parked <= r.held_bytes,
+            "{parked} parked, {} held",
+            r.held_bytes
+        );
+        if link.unit == Unit::Bytes && r.receiving != HalfState::None {
+            let all = r.receive_window + r.held_bytes;
+            assert!(
+                all <= r.receive_window_max,
+                "I2: {all} of {}",
+                r.receive_window_max
+            );
+        }
+        let Some(s) = link.ids[sender].and_then(|id| self.cores[sender].channel_stats(id)) else {
+            return;
+        };
+        if link.sends(sender) && s.sending != HalfState::None {
+            assert!(
+                s.send_window <= r.receive_window,
+                "I1: {} may be sent, {} are taken",
+                s.send_window,
+                r.receive_window
+            );
+        }
+        let (told, lost) = (r.skipped_in, s.skipped_out);
+        assert!(
+            told <= lost,
+            "{told} told to be skipped, {lost} were: {s:?} {r:?}"
+        );
+    }
+
+    /// A record loses the frames for which `lose` says so.
+    pub fn lose(&mut self, from: usize, lose: impl FnMut(&Frame) -> bool) {
+        if let Some(record) = self.pipes[from].pop_front() {
+            let left = frames::without(&record, lose);
+            if !left.is_empty() {
+                self.pipes[from].push_front(left);
+            }
+        }
+    }
+}
