@@ -1,6 +1,8 @@
 //! What the core allocates, counted: nothing per message, little per connection, and never by
 //! a number that the peer merely announced.
 
+mod channels;
+
 use std::hint::black_box;
 
 use allocation_counter::{AllocationInfo, measure};
