@@ -134,7 +134,7 @@ fn a_peer_that_does_not_read_is_waited_for(on: On) {
         }
         raw.flush();
     }
-    let writable = log.seen().iter().any(|s| matches!(s, Seen::Writable(..)));
+    let writable = log.seen().iter().any(|s| matches!(s, Seen::Writable));
     assert!(writable, "it was told");
     drop(raw);
     server.stop();
@@ -193,7 +193,7 @@ fn violations_close_with_4001(on: On) {
         let mut raw = Raw::open(server.addr, Config::default());
         raw.peer.send(frame);
         let failed = log.find(|seen| match seen {
-            Seen::Failed(_, failure) => Some(failure),
+            Seen::Failed(failure) => Some(failure),
             _ => None,
         });
         match (failed, rule) {
@@ -224,7 +224,7 @@ fn the_peer_s_verdict_closes(on: On) {
     raw.core.abort(Code::FLOW);
     raw.flush();
     let failed = log.find(|seen| match seen {
-        Seen::Failed(_, failure) => Some(failure),
+        Seen::Failed(failure) => Some(failure),
         _ => None,
     });
     assert_eq!(failed, Failure::Peer(Code::FLOW));
@@ -270,12 +270,12 @@ fn timers_of_both_kinds(on: On) {
     let mut raw = Raw::open(server.addr, Config::default());
     raw.flush();
     let token = log.find(|seen| match seen {
-        Seen::Timer(_, token) => Some(token),
+        Seen::Timer(token) => Some(token),
         _ => None,
     });
     assert_eq!(token, 5);
     let failed = log.find(|seen| match seen {
-        Seen::Failed(_, failure) => Some(failure),
+        Seen::Failed(failure) => Some(failure),
         _ => None,
     });
     assert_eq!(failed, Failure::Idle);
@@ -295,7 +295,7 @@ fn an_outbox_too_small_for_records(on: On) {
     let mut raw = Raw::open(server.addr, huge);
     raw.flush();
     let failed = log.find(|seen| match seen {
-        Seen::Failed(_, failure) => Some(failure),
+        Seen::Failed(failure) => Some(failure),
         _ => None,
     });
     assert_eq!(failed, Failure::Local(Code::INTERNAL));

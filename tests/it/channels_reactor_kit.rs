@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use tickwire::channels::{
     AcceptOptions, Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, ChannelId, Charge,
     Code, Config as ChannelConfig, Connection, Event, Failure, Multiplexed, Opening, Received,
-    SUBPROTOCOL, SendError,
+    Rejection, SUBPROTOCOL, SendError,
 };
 use tickwire::{ConnId, Ended, Error, HandshakeError, Opened, Outgoing, Role, Timestamp};
 
@@ -18,21 +18,19 @@ use super::reactor_peer::{Got, Peer, REQUEST};
 /// What the handler was told.
 #[derive(Debug)]
 pub(crate) enum Seen {
-    Open(ConnId, Role),
+    Open(Role),
     Ready(ConnId),
-    Channel(ConnId, ChannelId, String),
-    Accepted(ConnId, ChannelId),
-    Refused(ConnId, ChannelId, Code),
+    Channel(ConnId, ChannelId),
+    Accepted(ChannelId),
+    Refused(ChannelId, Code),
     Message(ConnId, ChannelId, Vec<u8>),
-    Writable(ConnId, ChannelId),
-    Finished(ConnId, ChannelId),
-    Aborted(ConnId, ChannelId, Code),
-    Stopped(ConnId, ChannelId, Code),
-    Ended(ConnId, ChannelId),
+    Writable,
+    Aborted(Code),
+    Ended(ChannelId),
     Draining(ConnId, Code),
-    Timer(ConnId, u64),
-    Failed(ConnId, Failure),
-    Close(ConnId, Ended, Failure),
+    Timer(u64),
+    Failed(Failure),
+    Close(Ended, Failure),
     ConnectFailed(u64, Error),
     Rejected(HandshakeError),
 }
@@ -140,7 +138,7 @@ impl ChannelHandler for App {
     type Command = Job;
 
     fn open(&mut self, cx: &mut ChannelCx<'_, '_>, opened: Opened<'_>) -> State {
-        self.tell(Seen::Open(cx.id(), opened.role));
+        self.tell(Seen::Open(opened.role));
         let mut state = State::default();
         (self.on_open)(&mut state, cx);
         state
@@ -157,30 +155,28 @@ impl ChannelHandler for App {
         cx: &mut ChannelCx<'_, '_>,
         opening: Opening<'_>,
     ) -> Answer {
-        let topic = String::from_utf8_lossy(opening.topic).into_owned();
-        self.tell(Seen::Channel(cx.id(), opening.channel, topic));
+        self.tell(Seen::Channel(cx.id(), opening.channel));
         (self.on_channel)(state, cx, opening)
     }
 
     fn accepted(
         &mut self,
         _: &mut State,
-        cx: &mut ChannelCx<'_, '_>,
+        _: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
         _: Accepted<'_>,
     ) {
-        self.tell(Seen::Accepted(cx.id(), channel));
+        self.tell(Seen::Accepted(channel));
     }
 
     fn refused(
         &mut self,
         _: &mut State,
-        cx: &mut ChannelCx<'_, '_>,
+        _: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
-        code: Code,
-        _: bool,
+        refused: Rejection<'_>,
     ) {
-        self.tell(Seen::Refused(cx.id(), channel, code));
+        self.tell(Seen::Refused(channel, refused.code));
     }
 
     fn message(&mut self, state: &mut State, cx: &mut ChannelCx<'_, '_>, received: Received<'_>) {
@@ -190,7 +186,6 @@ impl ChannelHandler for App {
     }
 
     fn finished(&mut self, state: &mut State, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
-        self.tell(Seen::Finished(cx.id(), channel));
         state.finish(cx, channel);
     }
 
@@ -201,27 +196,17 @@ impl ChannelHandler for App {
         channel: ChannelId,
         code: Code,
     ) {
-        self.tell(Seen::Aborted(cx.id(), channel, code));
+        self.tell(Seen::Aborted(code));
         cx.reset(channel, code);
     }
 
-    fn stopped(
-        &mut self,
-        _: &mut State,
-        cx: &mut ChannelCx<'_, '_>,
-        channel: ChannelId,
-        code: Code,
-    ) {
-        self.tell(Seen::Stopped(cx.id(), channel, code));
-    }
-
     fn writable(&mut self, state: &mut State, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
-        self.tell(Seen::Writable(cx.id(), channel));
+        self.tell(Seen::Writable);
         (self.on_writable)(state, cx, channel);
     }
 
     fn ended(&mut self, state: &mut State, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
-        self.tell(Seen::Ended(cx.id(), channel));
+        self.tell(Seen::Ended(channel));
         state.waiting.remove(&channel);
         assert!(
             cx.channel_stats(channel).is_some(),
@@ -234,16 +219,16 @@ impl ChannelHandler for App {
     }
 
     fn timer(&mut self, state: &mut State, cx: &mut ChannelCx<'_, '_>, token: u64) {
-        self.tell(Seen::Timer(cx.id(), token));
+        self.tell(Seen::Timer(token));
         (self.on_timer)(state, cx);
     }
 
-    fn failed(&mut self, _: &mut State, cx: &mut ChannelCx<'_, '_>, failure: Failure) {
-        self.tell(Seen::Failed(cx.id(), failure));
+    fn failed(&mut self, _: &mut State, _: &mut ChannelCx<'_, '_>, failure: Failure) {
+        self.tell(Seen::Failed(failure));
     }
 
-    fn close(&mut self, _: State, id: ConnId, ended: Ended, failure: Failure) {
-        self.tell(Seen::Close(id, ended, failure));
+    fn close(&mut self, _: State, _: ConnId, ended: Ended, failure: Failure) {
+        self.tell(Seen::Close(ended, failure));
     }
 
     fn connect_failed(&mut self, token: u64, error: Error) {
@@ -296,14 +281,14 @@ impl Log {
 
     pub(crate) fn channel(&self) -> (ConnId, ChannelId) {
         self.find(|seen| match seen {
-            Seen::Channel(id, channel, _) => Some((id, channel)),
+            Seen::Channel(id, channel) => Some((id, channel)),
             _ => None,
         })
     }
 
     pub(crate) fn closed(&self) -> (Ended, Failure) {
         self.find(|seen| match seen {
-            Seen::Close(_, ended, failure) => Some((ended, failure)),
+            Seen::Close(ended, failure) => Some((ended, failure)),
             _ => None,
         })
     }

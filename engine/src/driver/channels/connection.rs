@@ -30,8 +30,6 @@ pub struct Channels {
     pub(super) fill_at: usize,
     /// It is on the table's list of connections that another one's call has used.
     pub(super) dirty: bool,
-    /// Messages sent and received when the last timer was due.
-    messages: u64,
     /// Timers of the reactor that are set, the earliest last. Each was earlier than all before
     /// it when it was set, of which there are as many as the core has kinds of deadlines.
     pub(super) alarms: Vec<Timestamp>,
@@ -57,7 +55,6 @@ impl Channels {
             unfilled: 0,
             fill_at: usize::MAX,
             dirty: false,
-            messages: 0,
             alarms: Vec::with_capacity(4),
             ending: VecDeque::new(),
             marks: Vec::new(),
@@ -290,16 +287,10 @@ impl Channels {
         fill(&mut self.core, outbox, now)
     }
 
-    /// Does what is due, and gives up memory where nothing was sent or received since the last
-    /// time.
+    /// Does what is due.
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         while self.alarms.pop_if(|at| *at <= now).is_some() {}
         self.core.handle_timeout(now);
-        let stats = self.core.stats();
-        let messages = stats.messages_in.wrapping_add(stats.messages_out);
-        if core::mem::replace(&mut self.messages, messages) == messages {
-            self.core.rest();
-        }
     }
 
     /// Half of the channel was ended, by one end or the other.

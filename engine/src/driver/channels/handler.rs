@@ -90,19 +90,19 @@ pub struct Rejection<'a> {
 /// struct Echo;
 ///
 /// /// What full queues have refused, by channel: with its credit, so that it stays little.
-/// type Rejection = HashMap<ChannelId, VecDeque<Vec<u8>>>;
+/// type Refused = HashMap<ChannelId, VecDeque<Vec<u8>>>;
 ///
 /// impl ChannelHandler for Echo {
-///     type Conn = Rejection;
+///     type Conn = Refused;
 ///     type Command = ();
 ///
-///     fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) -> Rejection {
-///         Rejection::new()
+///     fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) -> Refused {
+///         Refused::new()
 ///     }
 ///
 ///     fn channel(
 ///         &mut self,
-///         _conn: &mut Rejection,
+///         _conn: &mut Refused,
 ///         _cx: &mut ChannelCx<'_, '_>,
 ///         _opening: Opening<'_>,
 ///     ) -> Answer {
@@ -111,7 +111,7 @@ pub struct Rejection<'a> {
 ///
 ///     fn message(
 ///         &mut self,
-///         refused: &mut Rejection,
+///         refused: &mut Refused,
 ///         cx: &mut ChannelCx<'_, '_>,
 ///         received: Received<'_>,
 ///     ) {
@@ -125,7 +125,7 @@ pub struct Rejection<'a> {
 ///             Err(_) => cx.let_go(received.channel, tickwire::channels::Code::REFUSED),
 ///         }
 ///     }
-/// #   fn close(&mut self, _: Rejection, _: ConnId, _: tickwire::Ended, _: tickwire::channels::Failure) {}
+/// #   fn close(&mut self, _: Refused, _: ConnId, _: tickwire::Ended, _: tickwire::channels::Failure) {}
 /// }
 /// ```
 #[expect(
@@ -228,7 +228,7 @@ pub trait ChannelHandler: Sized {
 
     /// The peer has sent all it wanted to. By default our half is finished, too.
     fn finished(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
-        // Rejection only where there is nothing to finish any more.
+        // Refused only where there is nothing to finish any more.
         let _ = cx.finish(channel);
     }
 

@@ -26,7 +26,7 @@ impl Outgoing {
     /// carries channels.
     #[must_use]
     pub fn channels(mut self) -> Self {
-        // Rejection only where it is offered already.
+        // Refused only where it is offered already.
         if let Ok(options) = self.options.clone().subprotocol(SUBPROTOCOL) {
             self.options = options;
         }
