@@ -1,11 +1,14 @@
 //! Tests of tickwire through its public surface, in one binary.
 
 mod architecture;
+mod channels_flow;
+mod channels_hostile_found;
+mod channels_hostile_kit;
 mod channels_reactor;
 mod channels_reactor_flow;
 mod channels_reactor_kit;
-mod channels_hostile_found;
-mod channels_hostile_kit;
+mod channels_sim;
+mod channels_tokio;
 mod closing;
 mod deadlines;
 mod handover;

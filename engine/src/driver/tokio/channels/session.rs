@@ -29,7 +29,9 @@ use crate::session::channels::{
 ///
 /// One task of the runtime drives the connection. It ends when [`drain`](Self::drain) or
 /// [`abort`](Self::abort) says so, when the peer does, or when the last session, channel and half
-/// is dropped: what was finished before is still sent then, within `close_timeout`.
+/// is dropped: what was finished before is still sent then, within `close_timeout`. All of that
+/// takes a runtime that runs: before the end of `main`, drain and wait for
+/// [`closed`](Self::closed).
 ///
 /// ```no_run
 /// use tickwire::channels::{OpenOptions, Session};
@@ -42,6 +44,8 @@ use crate::session::channels::{
 /// while let Some(answer) = orders.recv().await? {
 ///     println!("{} bytes", answer.len());
 /// }
+/// session.drain(tickwire::channels::Code::NO_ERROR);
+/// session.closed().await;
 /// # Ok(())
 /// # }
 /// ```

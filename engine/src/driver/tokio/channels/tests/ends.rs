@@ -100,6 +100,14 @@ async fn a_channel_that_is_dropped_ends_both_ways() {
     assert_eq!(end.unwrap_err(), ChannelError::Aborted(Code::NO_ERROR));
 }
 
+fn rejected(code: Code) -> ChannelError {
+    ChannelError::Rejected {
+        code,
+        unprocessed: false,
+        metadata: Bytes::new(),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_offer_may_be_rejected_or_dropped() {
     let (client, server) = pair(|_| {});
