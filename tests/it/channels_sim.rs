@@ -4,7 +4,6 @@
 use harness::channels::{Op, Sim, setup};
 use harness::rng::Rng;
 use proptest::prelude::*;
-use tickwire::channels::{Config, Settings};
 
 /// An operation; sends, reads and deliveries are more frequent than ends.
 fn op() -> impl Strategy<Value = Op> {
@@ -54,6 +53,12 @@ fn size() -> impl Strategy<Value = u16> {
     ]
 }
 
+/// How much is done: more than the test command's share where the environment says so.
+pub(crate) fn number(name: &str, default: u32) -> u32 {
+    let set = std::env::var(name).ok();
+    set.and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
 fn run(seed: u64, ops: &[Op]) {
     let mut rng = Rng::new(seed);
     let mut sim = Sim::new([setup::random(&mut rng), setup::random(&mut rng)]);
@@ -70,7 +75,7 @@ fn run(seed: u64, ops: &[Op]) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 400,
+        cases: number("TICKWIRE_CASES", 1000),
         failure_persistence: None,
         max_shrink_iters: 20_000,
         ..ProptestConfig::default()
@@ -107,22 +112,10 @@ fn random_op(rng: &mut Rng) -> Op {
 /// Long histories, that a shrinking strategy is too slow for. `TICKWIRE_SEEDS` sets how many.
 #[test]
 fn long_histories() {
-    let seeds = std::env::var("TICKWIRE_SEEDS")
-        .ok()
-        .and_then(|s| s.parse().ok());
-    for seed in 0..seeds.unwrap_or(60_u64) {
+    for seed in 0..u64::from(number("TICKWIRE_SEEDS", 60)) {
         let mut rng = Rng::new(seed ^ 0xC0FFEE);
         let ops: Vec<Op> = (0..3000).map(|_| random_op(&mut rng)).collect();
         println!("seed {seed}");
         run(seed, &ops);
     }
-}
-
-fn narrow(change: impl FnOnce(&mut Config)) -> Settings {
-    let mut config = Config {
-        auto_tune: false,
-        ..Config::default()
-    };
-    change(&mut config);
-    config.build().expect("valid")
 }

@@ -8,6 +8,7 @@ mod channels_reactor;
 mod channels_reactor_flow;
 mod channels_reactor_kit;
 mod channels_sim;
+mod channels_sim_found;
 mod channels_tokio;
 mod closing;
 mod deadlines;

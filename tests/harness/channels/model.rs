@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use tickwire::channels::{Charge, Mode};
 
+/// Bytes that name a message of a model: what is shorter may be like another.
+pub const NAME_BYTES: usize = 12;
+
 /// A message that a send took.
 #[derive(Clone, Debug)]
 pub struct Published {
@@ -45,8 +48,9 @@ pub struct Dir {
     pub cut: bool,
     /// The receiver was told of the end.
     pub ended: bool,
-    /// A send was refused for want of room, and nobody has said that there is some.
-    pub waits: bool,
+    /// A send of so many bytes was refused for want of room, and nobody has said that there is
+    /// some.
+    pub waits: Option<usize>,
     /// Charges that the receiver has not released.
     pub parked: Vec<Charge>,
 }
@@ -67,7 +71,7 @@ impl Dir {
             finishing: false,
             cut: false,
             ended: false,
-            waits: false,
+            waits: None,
             parked: Vec::new(),
         }
     }
@@ -133,18 +137,15 @@ impl Dir {
     /// Of every key, later versions only.
     fn deliver_newest(&mut self, bytes: &[u8]) {
         let name = |p: &Published| p.bytes == bytes;
-        // What is not named by its bytes is too short to be told from others: the last such.
         let version = self.published.iter().rposition(name);
         let version = version.expect("nobody published that");
-        let short = bytes.len() < 12;
-        let (last, _) = self
-            .seen
-            .get_mut(&self.published[version].key)
-            .expect("a key that was published");
-        assert!(short || last.is_none_or(|l| l < version), "went back");
-        if !short || last.is_none_or(|l| l < version) {
-            *last = Some(version);
+        if bytes.len() < NAME_BYTES {
+            return; // it may be any of those
         }
+        let key = self.published[version].key;
+        let (last, _) = self.seen.get_mut(&key).expect("a key that was published");
+        assert!(last.is_none_or(|l| l < version), "went back");
+        *last = Some(version);
     }
 
     /// FIN came.
@@ -177,7 +178,7 @@ impl Dir {
             for (key, (last, newest)) in &self.seen {
                 let bytes = |version: usize| &self.published[version].bytes;
                 let same = last.is_some_and(|l| bytes(l) == bytes(*newest));
-                let short = bytes(*newest).len() < 12;
+                let short = bytes(*newest).len() < NAME_BYTES;
                 assert!(same || short, "the newest of key {key} is missing");
             }
         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use tickwire::channels::{AcceptOptions, ChannelId, Code, Mode, SendError, SharedFrame, Unit};
 
+use super::model::NAME_BYTES;
 use super::sim::Sim;
 
 /// One thing that happens. Numbers choose among what there is.
@@ -39,9 +40,6 @@ pub enum Op {
     /// A round trip is measured.
     Ping(u8),
 }
-
-/// Bytes that name a message of a model.
-const NAME_BYTES: usize = 12;
 
 /// A message that says of itself what it is, as far as it has room.
 #[must_use]
@@ -140,7 +138,7 @@ impl Sim {
         let Some(&link) = all.get(usize::from(which) % all.len().max(1)) else {
             return;
         };
-        if how % 8 == 0 {
+        if how.is_multiple_of(8) {
             let Some(id) = self.links[link].ids[end].take() else {
                 return;
             };
@@ -161,7 +159,7 @@ impl Sim {
         if how % 8 == 7 {
             options = options.message_bytes_max(4000);
         }
-        if how % 3 == 0 {
+        if how.is_multiple_of(3) {
             options = options.alias(u32::from(how) % 2);
             self.links[link].aliases[end] = Some(u32::from(how) % 2);
         }
@@ -176,7 +174,7 @@ impl Sim {
         };
         let n = self.links[link].dirs[end].published.len();
         if self.links[link].mode == Mode::Conflated {
-            let key = if how % 4 == 0 { 0 } else { u64::from(how % 16) };
+            let key = if how.is_multiple_of(4) { 0 } else { u64::from(how % 16) };
             let bytes = payload(
                 link,
                 key,
@@ -258,7 +256,7 @@ impl Sim {
                 }
             }
             Err(SendError::WouldBlock) => {
-                dir.waits = true;
+                dir.waits = Some(messages.iter().map(Vec::len).sum());
                 self.counts.refused += 1;
             }
             Err(SendError::TooLarge { len, max }) => assert!(len > max),
@@ -275,7 +273,7 @@ impl Sim {
         if let Some(id) = self.links[link].ids[end] {
             let dir = &mut self.links[link].dirs[end];
             dir.finishing |= sends && !dir.cut;
-            dir.waits = false;
+            dir.waits = None;
             let done = self.cores[end].finish_sending(id);
             assert_eq!(done, Ok(()));
         }
@@ -288,7 +286,7 @@ impl Sim {
         let sender = if own { end } else { 1 - end };
         let dir = &mut self.links[link].dirs[sender];
         dir.cut |= !dir.ended;
-        dir.waits = false;
+        dir.waits = None;
         if let Some(id) = self.links[link].ids[end] {
             if own {
                 self.cores[end].reset(id, Code(19));
@@ -302,7 +300,7 @@ impl Sim {
 
     fn read(&mut self, end: usize, link: usize, how: u8) {
         let parked = &mut self.links[link].dirs[1 - end].parked;
-        if how % 3 == 0 {
+        if how.is_multiple_of(3) {
             // Out of order, and two at once.
             let at = usize::from(how) % parked.len().max(1);
             if at < parked.len() {

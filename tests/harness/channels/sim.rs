@@ -50,7 +50,7 @@ impl Link {
     pub fn cut(&mut self) {
         for dir in &mut self.dirs {
             dir.cut |= !dir.ended;
-            dir.waits = false;
+            dir.waits = None;
         }
     }
 }
@@ -205,7 +205,7 @@ impl Sim {
         }
         while let Some(id) = self.cores[end].poll_writable() {
             if let Some(&link) = self.by_id.get(&(end, id)) {
-                self.links[link].dirs[end].waits = false;
+                self.links[link].dirs[end].waits = None;
             }
         }
     }

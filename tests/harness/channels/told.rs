@@ -73,7 +73,7 @@ impl Sim {
                 let link = self.known(end, channel);
                 let dir = &mut self.links[link].dirs[end];
                 assert!(dir.cut, "stopped by nobody: {code}");
-                dir.waits = false;
+                dir.waits = None;
             }
             Event::Evicted { channel, .. } => {
                 let link = self.known(end, channel);

@@ -95,6 +95,11 @@ impl Connection {
             if !core::mem::take(&mut channel.send.in_schedule) {
                 continue; // its place was another channel's
             }
+            if channel.pending.has(Pending::SEQ) {
+                // The record had no room for it, and nothing may overtake it.
+                self.put_back(index);
+                break;
+            }
             if let Some(frame) = own_frame(channel, max) {
                 if self.record.is_empty() {
                     if let Some(sent) = self.put_shared(index, peer, frame) {

@@ -487,6 +487,8 @@ impl Connection {
         channel.send.stopped = Some(Code::LIMIT);
         let (id, attached) = (channel.id, channel.attached);
         self.abort_half(index, Code::LIMIT);
+        // What has come of a message is given back.
+        self.stop_half(index, Code::LIMIT);
         if attached {
             self.events.push_back(Event::Rejected {
                 channel: id,
