@@ -118,6 +118,15 @@ struct Keys {
 /// Buffers that a conflated queue keeps for reuse.
 const SPARE_BUFFERS_MAX: usize = 64;
 
+/// Bytes of the largest of them.
+const SPARE_BYTES_MAX: usize = 1024;
+
+/// Bytes of the ring, and messages, that an empty queue keeps room for: about a record, for each
+/// of very many channels.
+const KEPT_BYTES_MAX: usize = 16 << 10;
+/// See [`KEPT_BYTES_MAX`].
+const KEPT_ENTRIES_MAX: usize = 128;
+
 /// Messages of one channel, in the order in which they go out.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -229,6 +238,10 @@ impl Queue {
             && let Body::Keyed(buf) = &mut entry.body
         {
             self.bytes = self.bytes - entry.len as usize + payload.len();
+            if buf.capacity() > SPARE_BYTES_MAX.max(4 * payload.len()) {
+                // What it once held is not counted any more, so it is not kept either.
+                *buf = Vec::new();
+            }
             buf.clear();
             buf.extend_from_slice(payload);
             entry.len = payload.len() as u32;
@@ -326,6 +339,7 @@ impl Queue {
             keys.first = keys.first.wrapping_add(1);
             if let Body::Keyed(mut buf) = entry.body
                 && keys.spare.len() < SPARE_BUFFERS_MAX
+                && buf.capacity() <= SPARE_BYTES_MAX
             {
                 buf.clear();
                 keys.spare.push(buf);
@@ -334,6 +348,23 @@ impl Queue {
         if self.head == self.ring.len() {
             self.ring.clear();
             self.head = 0;
+        }
+        if self.entries.is_empty() {
+            self.give_back();
+        }
+    }
+
+    /// Of an empty queue only a little memory stays.
+    #[inline]
+    fn give_back(&mut self) {
+        if self.ring.capacity() > KEPT_BYTES_MAX {
+            self.ring = Vec::new();
+        }
+        if self.entries.capacity() > KEPT_ENTRIES_MAX {
+            self.entries = VecDeque::new();
+            if let Some(keys) = &mut self.keys {
+                keys.order = VecDeque::new();
+            }
         }
     }
 

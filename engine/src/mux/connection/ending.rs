@@ -111,7 +111,7 @@ impl Connection {
         if self.phase == Phase::Draining && done {
             let failure = self.drained_by.unwrap_or(Failure::Local(Code::NO_ERROR));
             self.phase = Phase::Failing(failure);
-            self.events.push_back(Event::Failed(failure));
+            self.ended = Some(failure);
         }
     }
 

@@ -63,6 +63,8 @@ impl Connection {
                 self.pong = Some(value);
                 Ok(None)
             }
+            // An earlier frame of the record may have been the end.
+            Frame::GoAway(_) if !self.is_alive() => Ok(None),
             Frame::GoAway(goaway) => Ok(self.handle_goaway(&goaway)),
             Frame::Hello(hello) => self.handle_hello(hello),
             Frame::Ext { ignorable, .. } => {

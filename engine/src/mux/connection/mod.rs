@@ -251,6 +251,8 @@ pub struct Connection {
     room_waiters: VecDeque<ChannelId>,
     writable: VecDeque<ChannelId>,
     events: VecDeque<Event<'static>>,
+    /// The end of a drain, which is told after all else.
+    ended: Option<Failure>,
 
     /// Channels of the peer's, and of ours, that are not closed; those not answered.
     peer_open: u32,
@@ -322,6 +324,7 @@ impl Connection {
             room_waiters: VecDeque::new(),
             writable: VecDeque::new(),
             events: VecDeque::new(),
+            ended: None,
             peer_open: 0,
             peer_unanswered: 0,
             own_open: 0,
@@ -475,7 +478,8 @@ impl Connection {
 
     /// What happened without a record.
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
-        self.events.pop_front()
+        let next = self.events.pop_front();
+        next.or_else(|| self.ended.take().map(Event::Failed))
     }
 
     /// Bytes of the largest record that [`Self::poll_record`] may give.
