@@ -1,35 +1,48 @@
 //! Frames of `tickwire.mux.v1`, written and read from section 1.2 of the design page and not from
 //! the engine: the two must agree byte for byte.
-#![expect(
-    missing_docs,
-    reason = "frames and fields are those of section 1.2 of the design page, by the names they have there"
-)]
 
 /// The largest number of the wire.
 pub const MAX62: u64 = (1 << 62) - 1;
 
 /// Flags, in the high nibble of the first byte.
 pub mod flag {
+    /// DATA, RUN: a length follows.
     pub const LEN: u8 = 0x10;
+    /// DATA: the message goes on.
     pub const MORE: u8 = 0x20;
+    /// DATA: the half ends.
     pub const FIN: u8 = 0x40;
+    /// DATA, RUN: messages are missing.
     pub const SKIP: u8 = 0x80;
+    /// CREDIT: of the connection.
     pub const CONN: u8 = 0x10;
+    /// CREDIT: the sender is stuck.
     pub const BLOCKED: u8 = 0x20;
+    /// CREDIT: an acknowledgement follows.
     pub const ACK: u8 = 0x40;
+    /// RESET: I stop sending.
     pub const ABORT: u8 = 0x10;
+    /// RESET: you stop sending.
     pub const STOP: u8 = 0x20;
+    /// PING: an answer.
     pub const PONG: u8 = 0x10;
+    /// REJECT: bytes of the application follow.
     pub const INFO: u8 = 0x10;
+    /// EXT: may be skipped.
     pub const IGNORE: u8 = 0x10;
 }
 
 /// The profile byte of OPEN.
 pub mod profile {
+    /// Only who opens it sends.
     pub const OPENER_SENDS: u8 = 1 << 3;
+    /// Only who accepts it sends.
     pub const ACCEPTOR_SENDS: u8 = 2 << 3;
+    /// Credit counts messages.
     pub const MESSAGES: u8 = 1 << 5;
+    /// The newest of each key.
     pub const CONFLATE: u8 = 1 << 6;
+    /// Goes on after its connection.
     pub const RESUMABLE: u8 = 1 << 7;
 }
 
@@ -248,60 +261,106 @@ impl Put {
 /// What a frame of the engine's says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Said {
+    /// A message, or a fragment of one.
     Data {
+        /// MORE and FIN.
         flags: u8,
+        /// The channel, as its sender calls it.
         alias: u64,
+        /// Messages that are missing before it.
         skip: u64,
+        /// The bytes.
         payload: Vec<u8>,
     },
+    /// Messages of one size.
     Run {
+        /// The channel, as its sender calls it.
         alias: u64,
+        /// Bytes of each message.
         elem: u64,
+        /// Messages that are missing before it.
         skip: u64,
+        /// All messages.
         bytes: Vec<u8>,
     },
+    /// A limit.
     Credit {
+        /// As in [`flag`].
         flags: u8,
+        /// The channel, as its sender calls it.
         alias: u64,
+        /// The total.
         limit: u64,
+        /// The first message that is not acknowledged.
         ack: u64,
     },
+    /// A channel is wanted.
     Open {
+        /// The channel, as its sender calls it.
         alias: u64,
+        /// As in [`profile`].
         profile: u8,
+        /// The total.
         limit: u64,
+        /// The largest message taken.
         max_msg: u64,
+        /// As they are.
         options: Vec<u8>,
     },
+    /// It is granted.
     Accept {
+        /// The alias in the OPEN.
         peer_alias: u64,
+        /// The channel, as its sender calls it.
         alias: u64,
+        /// The total.
         limit: u64,
+        /// The largest message taken.
         max_msg: u64,
+        /// As they are.
         options: Vec<u8>,
     },
+    /// It is not.
     Reject {
+        /// The alias in the OPEN.
         peer_alias: u64,
+        /// Why.
         code: u64,
+        /// Why, in bytes of the application.
         info: Vec<u8>,
     },
+    /// A half ends before its time.
     Reset {
+        /// As in [`flag`].
         flags: u8,
+        /// The channel, as its sender calls it.
         alias: u64,
+        /// Why.
         code: u64,
     },
+    /// Messages are counted anew.
     Seq {
+        /// The channel, as its sender calls it.
         alias: u64,
+        /// The epoch.
         epoch: u64,
+        /// The number of the next message.
         next_seq: u64,
     },
+    /// A round trip begins.
     Ping(u64),
+    /// It ends.
     Pong(u64),
+    /// The connection ends.
     GoAway {
+        /// OPENs that were looked at.
         opens_seen: u64,
+        /// Why.
         code: u64,
+        /// Why, in words.
         reason: String,
     },
+    /// Ids and values of the parameters.
     Hello(Vec<(u64, u64)>),
 }
 

@@ -8,6 +8,7 @@ pub mod event;
 pub mod frames;
 pub mod frames_mux;
 pub mod fuzz;
+pub mod fuzz_mux;
 pub mod oracle;
 pub mod outbox;
 pub mod rng;

@@ -468,6 +468,25 @@ fn who_is_stopped_by_us_has_wasted_nothing() {
     }
 }
 
+/// A second GOAWAY in the record that ended a drain was told as a second end; and what a drain
+/// refuses was told after its end.
+#[test]
+fn the_end_is_told_once_and_last() {
+    let mut scene = Scene::new();
+    let told = scene.put(Put::new().goaway(0, 0, "bye").goaway(0, 1, "broken"));
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(failed(&told[1..]), Some(Code::NO_ERROR));
+    let mut scene = Scene::new();
+    let channels = [0; 3].map(|_| scene.core.open(OpenOptions::new("x")).expect("opened"));
+    scene.core.drain(Code::NO_ERROR, "");
+    let told = scene.events();
+    assert_eq!(told.len(), 4, "{told:?}");
+    for (told, channel) in told.iter().zip(channels) {
+        assert_eq!(*told, Told::Rejected(channel, Code::NO_ERROR));
+    }
+    assert!(failed(&told[3..]).is_some());
+}
+
 fn data_len(said: &Said) -> usize {
     match said {
         Said::Data { payload, .. } => payload.len(),

@@ -11,7 +11,7 @@ use tickwire::channels::{
 
 /// An event without what it lends.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Told {
+pub(crate) enum Told {
     Ready,
     Open(ChannelId),
     Accepted(ChannelId),
@@ -39,19 +39,19 @@ pub enum Told {
 }
 
 /// The core, the application above it and the bytes below it.
-pub struct Scene {
-    pub core: Connection,
-    pub now: Timestamp,
+pub(crate) struct Scene {
+    pub(crate) core: Connection,
+    pub(crate) now: Timestamp,
     /// The application releases what it gets at once; else it is kept in `kept`.
-    pub reads: bool,
-    pub kept: Vec<(ChannelId, Charge)>,
+    pub(crate) reads: bool,
+    pub(crate) kept: Vec<(ChannelId, Charge)>,
     /// The application accepts every channel, or lets it wait.
-    pub accepts: bool,
+    pub(crate) accepts: bool,
 }
 
 impl Scene {
     /// A core that has said nothing and heard nothing.
-    pub fn silent(config: Config) -> Self {
+    pub(crate) fn silent(config: Config) -> Self {
         let now = Timestamp(1_000_000_000);
         Self {
             core: Connection::new(config.build().expect("valid"), now),
@@ -63,7 +63,7 @@ impl Scene {
     }
 
     /// Both HELLOs are through; the peer's is the default with these changes.
-    pub fn greeted(config: Config, peer: &[(u64, u64)]) -> Self {
+    pub(crate) fn greeted(config: Config, peer: &[(u64, u64)]) -> Self {
         let mut scene = Self::silent(config);
         assert_eq!(scene.put(hello(peer)), [Told::Ready]);
         assert!(matches!(scene.said()[..], [Said::Hello(_), Said::Ping(1)]));
@@ -72,7 +72,7 @@ impl Scene {
     }
 
     /// As [`Self::greeted`], with all defaults.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::greeted(Config::default(), &[])
     }
 
@@ -133,18 +133,18 @@ impl Scene {
     }
 
     /// The application reads all that it has kept.
-    pub fn catch_up(&mut self) {
+    pub(crate) fn catch_up(&mut self) {
         for (channel, charge) in self.kept.drain(..) {
             self.core.release(channel, charge);
         }
     }
 
     /// A record of the peer's, and what the application is told.
-    pub fn put(&mut self, record: Put) -> Vec<Told> {
+    pub(crate) fn put(&mut self, record: Put) -> Vec<Told> {
         self.put_raw(&record.0)
     }
 
-    pub fn put_raw(&mut self, record: &[u8]) -> Vec<Told> {
+    pub(crate) fn put_raw(&mut self, record: &[u8]) -> Vec<Told> {
         let mut told = Vec::new();
         let mut incoming = self.core.receive(record, self.now);
         while let Some(event) = self.core.next(&mut incoming) {
@@ -155,7 +155,7 @@ impl Scene {
     }
 
     /// What happened without a record.
-    pub fn events(&mut self) -> Vec<Told> {
+    pub(crate) fn events(&mut self) -> Vec<Told> {
         let mut told = Vec::new();
         while let Some(event) = self.core.poll_event() {
             told.push(self.note(event));
@@ -164,7 +164,7 @@ impl Scene {
     }
 
     /// The records that the core has to send, as bytes.
-    pub fn records(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn records(&mut self) -> Vec<Vec<u8>> {
         let mut records = Vec::new();
         while let Some(record) = self.core.poll_record(self.now) {
             records.push(record.as_slice().to_vec());
@@ -176,12 +176,12 @@ impl Scene {
     }
 
     /// The frames of all of them.
-    pub fn said(&mut self) -> Vec<Said> {
+    pub(crate) fn said(&mut self) -> Vec<Said> {
         self.records().iter().flat_map(|r| read(r)).collect()
     }
 
     /// Time passes, with every timeout on the way.
-    pub fn wait(&mut self, time: Duration) -> Vec<Told> {
+    pub(crate) fn wait(&mut self, time: Duration) -> Vec<Told> {
         let end = self.now.after(time);
         let mut told = Vec::new();
         for turn in 0.. {
@@ -202,12 +202,12 @@ impl Scene {
     }
 
     /// The peer opens a channel in both directions on `alias`; it is accepted.
-    pub fn opened(&mut self, alias: u64, limit: u64) -> ChannelId {
+    pub(crate) fn opened(&mut self, alias: u64, limit: u64) -> ChannelId {
         self.opened_as(alias, 0, limit)
     }
 
     /// The same with a profile.
-    pub fn opened_as(&mut self, alias: u64, profile: u8, limit: u64) -> ChannelId {
+    pub(crate) fn opened_as(&mut self, alias: u64, profile: u8, limit: u64) -> ChannelId {
         let told = self.put(Put::new().open(alias, profile, limit, 30_000, &[]));
         let [Told::Open(channel)] = told[..] else {
             panic!("{told:?}")
@@ -218,7 +218,12 @@ impl Scene {
     }
 
     /// We open a channel, and the peer accepts it under `alias`.
-    pub fn open_ours(&mut self, options: OpenOptions, alias: u64, limit: u64) -> (ChannelId, u64) {
+    pub(crate) fn open_ours(
+        &mut self,
+        options: OpenOptions,
+        alias: u64,
+        limit: u64,
+    ) -> (ChannelId, u64) {
         let channel = self.core.open(options).expect("opened");
         let said = self.said();
         let [Said::Open { alias: own, .. }] = said[..] else {
@@ -231,7 +236,7 @@ impl Scene {
 
     /// How it ended: what the application was told, and the code in GOAWAY, which is the close
     /// code below, too.
-    pub fn end(&mut self) -> Option<Code> {
+    pub(crate) fn end(&mut self) -> Option<Code> {
         let goaway = self.said().into_iter().find_map(|said| match said {
             Said::GoAway { code, .. } => Some(Code(code as u32)),
             _ => None,
@@ -246,12 +251,12 @@ impl Scene {
 }
 
 /// The profile of a channel on which only the peer, who opens it, sends.
-pub const UPLINK: u8 = profile::OPENER_SENDS;
+pub(crate) const UPLINK: u8 = profile::OPENER_SENDS;
 /// Only we send.
-pub const DOWNLINK: u8 = profile::ACCEPTOR_SENDS;
+pub(crate) const DOWNLINK: u8 = profile::ACCEPTOR_SENDS;
 
 /// The code of the failure among what was told.
-pub fn failed(told: &[Told]) -> Option<Code> {
+pub(crate) fn failed(told: &[Told]) -> Option<Code> {
     told.iter().find_map(|t| match t {
         Told::Failed(failure) => Some(failure.code()),
         _ => None,
@@ -259,6 +264,6 @@ pub fn failed(told: &[Told]) -> Option<Code> {
 }
 
 /// Milliseconds.
-pub fn ms(n: u64) -> Duration {
+pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }

@@ -2,11 +2,14 @@
 
 mod architecture;
 mod channels_flow;
+mod channels_hostile;
 mod channels_hostile_found;
 mod channels_hostile_kit;
+mod channels_hostile_random;
 mod channels_reactor;
 mod channels_reactor_flow;
 mod channels_reactor_kit;
+mod channels_rules;
 mod channels_sim;
 mod channels_sim_found;
 mod channels_tokio;

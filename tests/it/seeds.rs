@@ -43,3 +43,18 @@ fn handshake_server() {
 fn handshake_client() {
     replay("handshake_client", harness::fuzz::handshake_client);
 }
+
+#[test]
+fn mux_records() {
+    replay("mux_records", harness::fuzz_mux::records);
+}
+
+#[test]
+fn mux_hello_open() {
+    replay("mux_hello_open", harness::fuzz_mux::hello_open);
+}
+
+#[test]
+fn mux_ops() {
+    replay("mux_ops", harness::fuzz_mux::ops);
+}
