@@ -169,10 +169,8 @@ fn session(feed: &Feed, at: Resume, records: usize, got: &mut Vec<u64>, gaps: &m
         .direction(Direction::AcceptorSends)
         .resume(at);
     subscriber.open(options).expect("room");
-    let mut next = at;
-    let mut channel = None;
-    let mut sent = 0;
-    let mut delivered = 0;
+    let (mut next, mut channel) = (at, None);
+    let (mut sent, mut delivered) = (0, 0);
     loop {
         carry(&mut subscriber, &mut publisher, |publisher, event| {
             let Event::Open(opening) = event else { return };

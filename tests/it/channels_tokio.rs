@@ -1,4 +1,8 @@
 //! Channels for async code, over real sockets.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that stops there says where and why"
+)]
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::future::Future;

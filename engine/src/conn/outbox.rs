@@ -356,6 +356,12 @@ impl Outbox {
         self.queue.queued() + self.control_bytes().len()
     }
 
+    /// Payload bytes of the largest message that the queue takes when it is empty.
+    pub(crate) fn room_max(&self) -> usize {
+        let max = self.settings.send_queue_bytes_max;
+        max.saturating_sub(header::HEADER_BYTES_MAX)
+    }
+
     /// Payload bytes of the largest message that the queue takes now.
     #[must_use]
     pub fn room(&self) -> usize {

@@ -72,7 +72,7 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// Bytes that a channel keeps for sending, beyond one message.
     pub channel_queue_bytes_max: u32,
-    /// Bytes that all channels together keep for sending.
+    /// Bytes that all channels together keep for sending, beyond one message of each.
     pub connection_queue_bytes_max: u32,
     /// Aliases below this are given to channels by the application, the same for a topic on
     /// every connection, so that a message encoded once goes out on all of them.

@@ -15,6 +15,7 @@ pub const AHEAD_BYTES_MAX: usize = 32 << 10;
 ///
 /// Closes the outbox when the channels are over: the close code is 4000 and the code.
 pub fn fill(connection: &mut Connection, outbox: &mut Outbox, now: Timestamp) -> bool {
+    connection.limit_records(outbox.room_max());
     // Every turn takes a record, or leaves.
     while connection.wants_write() {
         let room = outbox.room();

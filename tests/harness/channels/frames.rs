@@ -134,6 +134,9 @@ pub fn frames(record: &[u8]) -> Vec<Frame> {
             REJECT | RESET => {
                 alias = r.number();
                 let _code = r.number();
+                if kind == REJECT && flags & 1 != 0 {
+                    r.counted();
+                }
             }
             SEQ => {
                 alias = r.number();

@@ -174,7 +174,11 @@ impl Sim {
         };
         let n = self.links[link].dirs[end].published.len();
         if self.links[link].mode == Mode::Conflated {
-            let key = if how.is_multiple_of(4) { 0 } else { u64::from(how % 16) };
+            let key = if how.is_multiple_of(4) {
+                0
+            } else {
+                u64::from(how % 16)
+            };
             let bytes = payload(
                 link,
                 key,

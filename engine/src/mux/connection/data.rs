@@ -37,7 +37,7 @@ enum Cut {
 impl Connection {
     /// Whether the connection's credit covers the next message of the channel.
     pub(super) fn is_covered(&self, index: u32) -> bool {
-        let Some(peer) = &self.peer else {
+        let Some(peer) = &self.takes() else {
             return false;
         };
         let Some(channel) = self.slots.at(index) else {

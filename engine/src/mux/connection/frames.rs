@@ -7,12 +7,12 @@ use bytes::BytesMut;
 
 use super::super::channel::{Channel, Partial, Pending, RecvState, SendState, Stage};
 use super::super::credit::Charge;
-use super::super::error::{Code, Failure, Violation};
+use super::super::error::{Code, Violation};
 use super::super::event::{Data, Event, Received, Run};
 use super::super::open::Unit;
 use super::super::slots::PeerAlias;
 use super::super::wire::{self, Frame, VARINT_MAX};
-use super::{Connection, PING_BURST, PING_INTERVAL, Phase, WASTE_BURST, WASTE_INTERVAL};
+use super::{Connection, PING_BURST, PING_INTERVAL, WASTE_BURST, WASTE_INTERVAL};
 
 /// What a frame led to.
 type Handled<'r> = Result<Option<Event<'r>>, Violation>;
@@ -75,28 +75,6 @@ impl Connection {
                 }
             }
         }
-    }
-
-    fn handle_hello<'r>(&mut self, hello: wire::Hello) -> Handled<'r> {
-        if self.peer.is_some() {
-            return Err(Violation::HelloTwice);
-        }
-        self.send.raise(hello.connection_limit);
-        self.peer = Some(hello);
-        self.peer_record_max = usize::try_from(hello.record_bytes_max).unwrap_or(0);
-        self.peer_overhead = hello.overhead;
-        self.ping.due = true;
-        self.ping.next_at = self.now.after(self.ping_interval());
-        // Sends that were refused for want of limits.
-        for index in 0..self.slots.end() {
-            self.announced(index);
-            if let Some(channel) = self.slots.at_mut(index)
-                && core::mem::take(&mut channel.send.wants_room)
-            {
-                self.writable.push_back(channel.id);
-            }
-        }
-        Ok(Some(Event::Ready))
     }
 
     /// A message, or a fragment of one.
@@ -559,46 +537,6 @@ impl Connection {
             epoch,
             next_seq,
         }))
-    }
-
-    fn handle_goaway<'r>(&mut self, goaway: &wire::GoAway<'r>) -> Option<Event<'r>> {
-        let code = Code(goaway.code);
-        let graceful = code == Code::NO_ERROR || code >= Code::APPLICATION;
-        if !graceful {
-            let failure = Failure::Peer(code);
-            self.finish(failure);
-            return Some(Event::Failed(failure));
-        }
-        // What the peer has not seen, it will not.
-        for index in 0..self.slots.end() {
-            let Some(channel) = self.slots.at_mut(index) else {
-                continue;
-            };
-            if let Stage::Asked(number) = channel.stage
-                && number > goaway.opens_seen
-            {
-                let (id, attached) = (channel.id, channel.attached);
-                self.reject_own(index);
-                if attached {
-                    self.events.push_back(Event::Rejected {
-                        channel: id,
-                        code: Code::REFUSED,
-                        unprocessed: true,
-                        metadata: &[],
-                    });
-                }
-            }
-        }
-        self.refuse_waiting(Code::REFUSED);
-        if self.phase == Phase::Open {
-            self.phase = Phase::Draining;
-            self.drained_by = Some(Failure::Peer(code));
-        }
-        self.end_drain();
-        Some(Event::Draining {
-            code,
-            reason: goaway.reason,
-        })
     }
 }
 

@@ -3,6 +3,7 @@
 mod data;
 mod ending;
 mod frames;
+mod greeting;
 mod opening;
 mod sending;
 mod timers;
@@ -196,7 +197,9 @@ pub struct Connection {
     phase: Phase,
     /// The peer's HELLO.
     pub(super) peer: Option<Hello>,
-    /// Two of its values, where sending finds them at once.
+    /// The layer below takes no larger records.
+    record_limit: usize,
+    /// Two of its values, where sending finds them at once; the first cut to the limit.
     peer_record_max: usize,
     peer_overhead: u64,
     hello_sent: bool,
@@ -292,6 +295,7 @@ impl Connection {
             phase: Phase::Open,
             peer: None,
             peer_record_max: 0,
+            record_limit: usize::MAX,
             peer_overhead: 0,
             hello_sent: false,
             direct: false,
@@ -486,9 +490,25 @@ impl Connection {
     #[must_use]
     pub fn record_max(&self) -> usize {
         match &self.peer {
-            Some(peer) => usize::try_from(peer.record_bytes_max).unwrap_or(usize::MAX),
+            Some(_) => self.peer_record_max,
             None => wire::HELLO_FRAME_BYTES_MAX + wire::GOAWAY_BYTES_MAX,
         }
+    }
+
+    /// The layer below takes records of at most so many bytes, whatever the peer takes. Not
+    /// below a quarter of the largest that a peer may announce: 256 KiB and a head.
+    pub fn limit_records(&mut self, bytes: usize) {
+        self.record_limit = bytes;
+        self.peer_record_max = self.peer_record_max.min(bytes);
+    }
+
+    /// The peer's limits, records cut to what the layer below takes.
+    fn takes(&self) -> Option<Hello> {
+        let record_bytes_max = self.peer_record_max as u64;
+        self.peer.map(|peer| Hello {
+            record_bytes_max,
+            ..peer
+        })
     }
 
     /// The layer below takes no record for now: messages wait in their channels' queues, where

@@ -89,10 +89,8 @@ impl Connection {
             return Err(SendError::Closed(failure.code()));
         }
         let ready = self.peer.is_some();
-        // One message is always taken, or the largest might never be.
         let all = self.queued + len + ENTRY_BYTES;
-        let connection_full =
-            self.queued != 0 && all > self.settings.connection_queue_bytes_max as usize;
+        let connection_full = all > self.settings.connection_queue_bytes_max as usize;
         let channel_max = self.settings.channel_queue_bytes_max as usize;
         let channel = self
             .slots
@@ -117,9 +115,11 @@ impl Connection {
                 max: send.message_max as usize,
             });
         }
+        // One message of a channel is always taken: the largest, or one beside channels that do
+        // not get on and fill what all may keep (I5).
         let queued = send.queued();
-        let channel_full = queued != 0 && queued + len + ENTRY_BYTES > channel_max;
-        if channel_full || connection_full {
+        let channel_full = queued + len + ENTRY_BYTES > channel_max;
+        if queued != 0 && (channel_full || connection_full) {
             if !send.wants_room {
                 send.wants_room = true;
                 if connection_full {
@@ -193,8 +193,7 @@ impl Connection {
         len: usize,
     ) -> Result<&mut Channel, SendError> {
         let all = self.queued.saturating_sub(old) + len;
-        let connection_full =
-            self.queued != 0 && all > self.settings.connection_queue_bytes_max as usize;
+        let connection_full = all > self.settings.connection_queue_bytes_max as usize;
         let channel_max = self.settings.channel_queue_bytes_max as usize;
         let channel = self.slots.by_id_mut(id).ok_or(SendError::UnknownChannel)?;
         let send = &mut channel.send;
@@ -211,8 +210,8 @@ impl Connection {
             });
         }
         let others = send.queued().saturating_sub(old + ENTRY_BYTES);
-        let channel_full = others != 0 && others + len + ENTRY_BYTES > channel_max;
-        if len > old && (channel_full || connection_full) {
+        let channel_full = others + len + ENTRY_BYTES > channel_max;
+        if len > old && others != 0 && (channel_full || connection_full) {
             if !core::mem::replace(&mut send.wants_room, true) && connection_full {
                 self.room_waiters.push_back(id);
             }
@@ -274,12 +273,11 @@ impl Connection {
         if self.slots.by_id(id).is_some_and(|c| c.conflate) {
             return Err(SendError::WrongMode);
         }
-        if let Some(peer) = &self.peer
-            && elem > (peer.record_bytes_max as usize).saturating_sub(RUN_HEAD_MAX)
-        {
+        let elem_max = self.peer_record_max.saturating_sub(RUN_HEAD_MAX);
+        if self.peer.is_some() && elem > elem_max {
             return Err(SendError::TooLarge {
                 len: elem,
-                max: (peer.record_bytes_max as usize).saturating_sub(RUN_HEAD_MAX),
+                max: elem_max,
             });
         }
         let now = self.now;
@@ -296,7 +294,9 @@ impl Connection {
         let send = &mut self.admit(id, elem)?.send;
         let queued = send.queued();
         let channel_full = queued != 0 && queued + len + ENTRY_BYTES > queue_max;
-        if channel_full || connection_full {
+        // A run that is no longer than a message is taken as one.
+        let lone = queued == 0 && len <= send.message_max as usize;
+        if channel_full || connection_full && !lone {
             if !core::mem::replace(&mut send.wants_room, true) && connection_full {
                 self.room_waiters.push_back(id);
             }

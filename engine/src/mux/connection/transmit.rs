@@ -61,8 +61,8 @@ impl Connection {
                 self.finish(failure);
                 self.record = record;
             }
-        } else if let Some(peer) = self.peer {
-            let max = peer.record_bytes_max as usize;
+        } else if let Some(peer) = self.takes() {
+            let max = self.peer_record_max;
             self.put_control(&peer, max);
             shared = self.put_data(&peer, max);
             if shared.is_none() && self.record.is_empty() {

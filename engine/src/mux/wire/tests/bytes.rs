@@ -349,8 +349,7 @@ fn a_long_reason_is_cut_between_characters() {
 
 #[test]
 fn the_longest_of_each_are_as_long_as_they_say() {
-    let alias = ALIAS_MAX - 1;
-    let (code, max) = (u32::MAX, VARINT_MAX);
+    let (alias, code, max) = (ALIAS_MAX - 1, u32::MAX, VARINT_MAX);
     let credit = Credit {
         alias: Some(alias),
         blocked: true,

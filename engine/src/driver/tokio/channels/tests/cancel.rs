@@ -26,6 +26,21 @@ async fn impatiently<T>(turn: &mut usize, mut make: impl AsyncFnMut() -> T) -> T
     }
 }
 
+/// Sends in one of four ways.
+async fn put(sender: &mut Sender, n: u32, bytes: &[u8]) -> Result<(), SendError> {
+    match n % 4 {
+        0 => sender.send(bytes).await,
+        1 => sender.send_bytes(bytes.to_vec().into()).await,
+        2 => sender.send_run_bytes(bytes.len(), bytes).await,
+        _ => {
+            let mut room = sender.claim(bytes.len()).await?;
+            room.copy_from_slice(bytes);
+            room.commit();
+            Ok(())
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn waits_that_are_dropped_lose_nothing() {
     const COUNT: u32 = 1500;
@@ -45,17 +60,7 @@ async fn waits_that_are_dropped_lose_nothing() {
         let mut turn = 1;
         for n in 0..COUNT {
             let bytes = message(n, size(n));
-            let sent = impatiently(&mut turn, async || match n % 4 {
-                0 => sender.send(&bytes).await,
-                1 => sender.send_bytes(bytes.clone().into()).await,
-                2 => sender.send_run_bytes(bytes.len(), &bytes).await,
-                _ => {
-                    let mut room = sender.claim(bytes.len()).await?;
-                    room.copy_from_slice(&bytes);
-                    room.commit();
-                    Ok(())
-                }
-            });
+            let sent = impatiently(&mut turn, async || put(&mut sender, n, &bytes).await);
             // A run's message must fit one record.
             match sent.await {
                 Err(SendError::TooLarge { .. }) if n % 4 == 2 && bytes.len() > 16_000 => {
@@ -77,10 +82,8 @@ async fn waits_that_are_dropped_lose_nothing() {
             if next % 5 < 3 {
                 let got = impatiently(&mut turn, async || theirs.recv().await).await;
                 let got = got.unwrap().unwrap();
-                assert_eq!(
-                    (&*got, got.seq()),
-                    (&message(next, size(next))[..], next.into())
-                );
+                let expected = message(next, size(next));
+                assert_eq!((&*got, got.seq()), (&expected[..], next.into()));
                 next += 1;
                 continue;
             }
@@ -97,21 +100,13 @@ async fn waits_that_are_dropped_lose_nothing() {
             });
             next = taken.await;
         }
-        assert!(
-            impatiently(&mut turn, async || theirs.recv().await)
-                .await
-                .unwrap()
-                .is_none()
-        );
+        let end = impatiently(&mut turn, async || theirs.recv().await).await;
+        assert!(end.unwrap().is_none());
     };
     within(async { tokio::join!(writing, reading) }).await;
     theirs.finish().unwrap();
-    assert!(
-        impatiently(&mut turn, async || receiver.recv().await)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    let end = impatiently(&mut turn, async || receiver.recv().await).await;
+    assert!(end.unwrap().is_none());
     client.drain(Code::NO_ERROR);
     let end = impatiently(&mut turn, async || client.closed().await).await;
     assert_eq!(end, Failure::Local(Code::NO_ERROR));

@@ -122,12 +122,7 @@ async fn an_offer_may_be_rejected_or_dropped() {
         } else {
             drop(offer);
         }
-        let unprocessed = false;
-        let expected = ChannelError::Rejected {
-            code,
-            unprocessed,
-            metadata: Bytes::new(),
-        };
+        let expected = rejected(code);
         assert_eq!(within(ours.accepted()).await.unwrap_err(), expected);
         assert_eq!(ours.recv().await.unwrap_err(), expected);
         assert_eq!(ours.send(b"late").await, Err(SendError::Stopped(code)));
@@ -145,13 +140,7 @@ async fn options_that_cannot_work_reject_the_offer() {
     let offer = within(server.accept()).await.unwrap();
     let error = offer.accept(AcceptOptions::new().window(1)).unwrap_err();
     assert!(matches!(error, OpenError::Options(_)), "{error}");
-    let code = Code::REFUSED;
-    let unprocessed = false;
-    let expected = ChannelError::Rejected {
-        code,
-        unprocessed,
-        metadata: Bytes::new(),
-    };
+    let expected = rejected(Code::REFUSED);
     assert_eq!(within(ours.accepted()).await.unwrap_err(), expected);
 }
 
@@ -291,12 +280,7 @@ async fn channels_outlive_their_session() {
     settle().await;
     drop(server);
     let mut late = client.open(OpenOptions::new("late")).unwrap();
-    let (code, unprocessed) = (Code::REFUSED, false);
-    let refused = ChannelError::Rejected {
-        code,
-        unprocessed,
-        metadata: Bytes::new(),
-    };
+    let refused = rejected(Code::REFUSED);
     assert_eq!(within(waiting.accepted()).await.unwrap_err(), refused);
     assert_eq!(within(late.accepted()).await.unwrap_err(), refused);
     ours.send(b"still here").await.unwrap();

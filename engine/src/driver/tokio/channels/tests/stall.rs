@@ -1,5 +1,6 @@
 //! A reader that does not read holds up its own channel (R18, R19, T18).
 
+use super::talk::send_all;
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -75,4 +76,57 @@ async fn the_hog_is_evicted() {
     assert_eq!(server.stats().evicted, 1);
     settle().await;
     assert_eq!(server.stats().held_bytes, 0);
+}
+
+/// Senders whose peers do not read fill their own queues, not everybody's: however many they
+/// are, one whose peer reads goes on.
+#[tokio::test(start_paused = true)]
+async fn many_stalled_senders_leave_another_running() {
+    let (client, server) = pair(|c| {
+        c.channel_queue_bytes_max = 16 << 10;
+        c.connection_queue_bytes_max = 64 << 10;
+        c.connection_window_bytes = 16 << 20;
+    });
+    let mut unread = Vec::new();
+    for _ in 0..10 {
+        let (stalled, theirs) = open(&client, &server, OpenOptions::new("stalled")).await;
+        unread.push(theirs);
+        let (mut sender, rest) = stalled.split();
+        tokio::spawn(async move {
+            let _rest = rest;
+            while sender.send(&[0; 1000]).await.is_ok() {}
+        });
+    }
+    settle().await;
+    let (ours, mut theirs) = open(&client, &server, OpenOptions::new("runs")).await;
+    let (sender, _rest) = ours.split();
+    tokio::spawn(send_all(sender, 200));
+    for n in 0..200 {
+        let got = timeout(Duration::from_secs(1), theirs.recv()).await;
+        let got = got.expect("it waits for others").unwrap().unwrap();
+        assert_eq!(&*got, message(n, size(n)));
+    }
+}
+
+/// A peer may take larger records than the WebSocket's queue has room for.
+#[tokio::test(start_paused = true)]
+async fn records_are_cut_to_the_queue_below() {
+    let (a, b) = duplex(PIPE_BYTES);
+    let client = session(a, Role::Client, &Settings::default());
+    let server = session(
+        b,
+        Role::Server,
+        &settings(|c| {
+            c.record_bytes_max = 1 << 20;
+            c.channel_window_bytes = 4 << 20;
+            c.connection_window_bytes = 4 << 20;
+        }),
+    );
+    let options = OpenOptions::new("bulk").message_bytes_max(30_000);
+    let (mut ours, mut theirs) = open(&client, &server, options).await;
+    let bulk = vec![3; 1 << 20];
+    let sending = async { ours.send(&bulk).await.unwrap() };
+    let (sent, got) = tokio::join!(within(sending), within(theirs.recv()));
+    let () = sent;
+    assert_eq!(&*got.unwrap().unwrap(), bulk);
 }

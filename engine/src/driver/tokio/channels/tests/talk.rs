@@ -24,7 +24,7 @@ async fn an_echo() {
     echo.await.unwrap();
 }
 
-async fn send_all(mut sender: Sender, count: u32) {
+pub(super) async fn send_all(mut sender: Sender, count: u32) {
     for n in 0..count {
         let bytes = message(n, size(n));
         match n % 3 {
