@@ -52,8 +52,8 @@ pub use held::Held;
 pub use json::ToJson;
 pub use limits::{DEPTH_LEVELS_MAX, Limits};
 pub use offer::{
-    Agreed, Answer, Negotiation, OFFERS_MAX, Offer, Offering, Offers, Reason, Refusal, fingerprint,
-    negotiate,
+    AGREED_BYTES, Agreed, Answer, NO_COMMON_CODEC, Negotiation, OFFER_BYTES, OFFERS_MAX, Offer,
+    Offering, Offers, Reason, Refusal, fingerprint, negotiate, negotiate_bytes,
 };
 #[cfg(feature = "alloc")]
 pub use stream::Reassembler;

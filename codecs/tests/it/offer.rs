@@ -3,7 +3,7 @@
 use crate::common::{WIDE, encode, refuses_other_lengths};
 use tickwire_codecs::{
     Agreed, Answer, Codec, DecodeError, Limits, Negotiation, OFFERS_MAX, Offer, Offering, Reason,
-    Refusal, WireId, family, fingerprint, negotiate,
+    Refusal, WireId, family, fingerprint, negotiate, negotiate_bytes,
 };
 
 const SBE: WireId = WireId::new(family::SBE, 1);
@@ -178,4 +178,88 @@ fn a_refusal_lists_at_most_its_bound() {
         panic!("not a refusal")
     };
     assert_eq!((have.len(), have.is_empty()), (OFFERS_MAX, false));
+}
+
+/// The short ways give the bytes that the codecs give.
+#[test]
+fn as_metadata() {
+    let want = sbe(2, 6).fingerprint(7);
+    assert_eq!(want.to_bytes().to_vec(), encode::<Offering>(&want));
+    assert_eq!(Offer::read(&want.to_bytes()), Ok(want));
+    for have in [vec![sbe(0, 4)], vec![sbe(7, 9); OFFERS_MAX + 5], vec![]] {
+        let answer = negotiate_bytes(&have, &want.to_bytes());
+        assert_eq!(answer, negotiate(&have, &want));
+        let bytes = match answer {
+            Ok(agreed) => agreed.to_bytes().to_vec(),
+            Err(refusal) => refusal.to_vec(),
+        };
+        assert_eq!(bytes, encode::<Negotiation>(&answer));
+        assert!(bytes.len() <= 1024, "it fits the metadata of a channel");
+        match (Answer::read(&bytes).unwrap(), answer) {
+            (Answer::Agreed(read), Ok(agreed)) => {
+                assert_eq!(read, agreed);
+                assert_eq!(want.agreed(&bytes), Ok(agreed));
+            }
+            (Answer::Refused { reason, have: read }, Err(refusal)) => {
+                assert_eq!(reason, refusal.reason);
+                assert!(read.iter().eq(have.iter().take(OFFERS_MAX).copied()));
+                assert!(want.agreed(&bytes).is_err(), "a refusal agrees on nothing");
+            }
+            (read, answer) => panic!("{read:?} for {answer:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_no_offer_is_refused_with_what_there_is() {
+    let have = [sbe(0, 4)];
+    let mut bytes = sbe(0, 4).to_bytes().to_vec();
+    bytes[0] += 1;
+    for metadata in [
+        &b""[..],
+        b"GET /",
+        &bytes,
+        &[bytes.clone(), vec![0]].concat(),
+    ] {
+        let refusal = negotiate_bytes(&have, metadata).unwrap_err();
+        let reason = Reason::Unreadable;
+        assert_eq!(
+            refusal,
+            Refusal {
+                reason,
+                have: &have
+            }
+        );
+        let bytes = refusal.to_vec();
+        let read = Answer::read(&bytes).unwrap();
+        assert!(
+            matches!(read, Answer::Refused { reason: Reason::Unreadable, have } if have.len() == 1)
+        );
+    }
+}
+
+/// A peer cannot make an opener speak what it has not offered.
+#[test]
+fn agreements_are_held_to_the_offer() {
+    let want = sbe(2, 6);
+    let agreed = |version, limits| Agreed { version, limits }.to_bytes();
+    for version in [0, 1, 7, u16::MAX] {
+        assert_eq!(
+            want.agreed(&agreed(version, Limits::FEED)),
+            Err(DecodeError::wrong(2, "agreed version", version.into()))
+        );
+    }
+    let read = want.agreed(&agreed(2, Limits::BULK)).unwrap();
+    assert_eq!((read.version, read.limits), (2, Limits::FEED));
+    assert!(want.agreed(b"").is_err());
+}
+
+#[test]
+fn an_offer_for_people() {
+    let bare = Offer::new(SBE, Limits::FEED);
+    assert_eq!(bare.to_string(), "format 1:0x0001, version 0");
+    assert_eq!(
+        sbe(1, 2).fingerprint(0xab).to_string(),
+        "format 1:0x0001, schema 1, versions 1 to 2, fingerprint 0x00000000000000ab"
+    );
 }
