@@ -97,7 +97,10 @@ async fn join(url: &str, name: &str) -> Result<(), Box<dyn Error>> {
         tokio::select! {
             line = lines.next_line() => match line? {
                 Some(line) => sender.send(line.as_bytes()).await?,
-                None => return Ok(session.drain(Code::NO_ERROR)),
+                None => {
+                    session.drain(Code::NO_ERROR);
+                    return Ok(());
+                }
             },
             message = receiver.recv() => match message? {
                 Some(message) => println!("{}", decode(&message).unwrap_or_default()),
