@@ -249,7 +249,9 @@ fn t07_huge_credit_and_no_reads() {
         }
     });
     let stats = scene.core.stats();
-    assert!(stats.queued_bytes <= 4 << 20, "{stats:?}");
+    // One message of each channel is taken whatever the others hold; its place costs 64 bytes.
+    let max = (4 << 20) + channels.len() * (100 + 64);
+    assert!(stats.queued_bytes <= max, "{stats:?}");
     assert!(stats.queued_bytes > (4 << 20) - 1000, "{stats:?}");
     // Rings and lists grow by doubling.
     assert!(memory.bytes_max <= 9 << 20, "{memory:?}");

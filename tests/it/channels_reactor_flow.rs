@@ -10,8 +10,8 @@ use tickwire::channels::{
 };
 use tickwire::{End, Ended, Error, HandshakeError};
 
-use super::channels_reactor_kit::{Raw, Seen, ask, connect, echo, run, start, take};
-use super::reactor_kit::{On, listener, on_both, until};
+use super::channels_reactor_kit::{Raw, Seen, ask, connect, echo, run, start, start_on, take};
+use super::reactor_kit::{On, calm, listener, on_both, until};
 use super::reactor_peer::{Got, Peer, REQUEST};
 
 on_both!(
@@ -285,9 +285,13 @@ fn timers_of_both_kinds(on: On) {
     server.stop();
 }
 
-/// The peer's records would never have a place in the send queue.
+/// The fragments that go with the peer's records would never have a place in the send queue.
 fn an_outbox_too_small_for_records(on: On) {
-    let (server, log) = start(on, Config::default(), |_| {});
+    let below = tickwire::Config {
+        send_queue_bytes_max: 200 << 10,
+        ..calm()
+    };
+    let (server, log) = start_on(on, Config::default(), below, |_| {});
     let huge = Config {
         record_bytes_max: 1 << 20,
         ..Config::default()

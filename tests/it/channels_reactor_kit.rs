@@ -298,11 +298,21 @@ pub(crate) type Node = Running<Multiplexed<App>>;
 
 /// A reactor with channels: a server, and a client as soon as it connects.
 pub(crate) fn start(on: On, config: ChannelConfig, set: impl FnOnce(&mut App)) -> (Node, Log) {
+    start_on(on, config, calm(), set)
+}
+
+/// With limits of the WebSockets' own.
+pub(crate) fn start_on(
+    on: On,
+    config: ChannelConfig,
+    below: tickwire::Config,
+    set: impl FnOnce(&mut App),
+) -> (Node, Log) {
     let (mut app, log) = App::new();
     set(&mut app);
     let settings = config.build().expect("limits that work");
     let handler = Multiplexed::new(app, settings);
-    (Running::start(on, handler, options(calm())), log)
+    (Running::start(on, handler, options(below)), log)
 }
 
 /// Does `job` on the reactor's thread.

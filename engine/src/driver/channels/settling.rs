@@ -93,12 +93,12 @@ fn dispatch_other<H: ChannelHandler>(
     }
 }
 
-/// The peer's limits have come: a record of its size must have a place in the outbox, or nothing
-/// would ever go out.
+/// The peer's limits have come: a fragment of the size that goes with them must have a place in
+/// the outbox, or nothing would ever go out.
 fn ready<H: ChannelHandler>(handler: &mut H, conn: &mut H::Conn, cx: &mut ChannelCx<'_, '_>) {
     let outbox = cx.cx.outbox();
     let room = outbox.room() + outbox.queued_bytes();
-    if !outbox.is_closing() && room < cx.channels.core.record_max() {
+    if !outbox.is_closing() && room < cx.channels.core.record_least() {
         // Nor has GOAWAY: the Close says it alone. The code may be sent, and the reason is short.
         let code = CloseCode(Code::INTERNAL.close_code());
         let _ = outbox.close(

@@ -1,12 +1,51 @@
-//! How a connection begins and ends, as the peer says: HELLO and GOAWAY.
+//! How a connection begins and ends, as the peer says: HELLO, with its limits, and GOAWAY.
 
 use super::super::channel::Stage;
 use super::super::error::{Code, Failure, Violation};
 use super::super::event::Event;
-use super::super::wire;
+use super::super::wire::{self, Hello};
 use super::{Connection, Phase};
 
+/// Bytes of the longest head of a message or run.
+const HEAD_BYTES_MAX: usize = 32;
+/// Bytes of the longest control frame: OPEN, with `metadata_bytes_max` of 4,000.
+const CONTROL_BYTES_MAX: usize = 4000 + 128;
+
 impl Connection {
+    /// Bytes of the largest record that [`Self::poll_record`] may give.
+    #[must_use]
+    pub fn record_max(&self) -> usize {
+        match &self.peer {
+            Some(_) => self.peer_record_max,
+            None => wire::HELLO_FRAME_BYTES_MAX + wire::GOAWAY_BYTES_MAX,
+        }
+    }
+
+    /// Bytes that the layer below must take in one record: a fragment of the size that windows
+    /// count on, or the longest control frame.
+    #[must_use]
+    pub fn record_least(&self) -> usize {
+        let max = self.peer.map_or(0, |peer| peer.record_bytes_max);
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        (max / 4 + HEAD_BYTES_MAX).max(CONTROL_BYTES_MAX).min(max)
+    }
+
+    /// The layer below takes records of at most so many bytes, whatever the peer takes: at least
+    /// [`Self::record_least`], or nothing may go out.
+    pub fn limit_records(&mut self, bytes: usize) {
+        self.record_limit = bytes;
+        self.peer_record_max = self.peer_record_max.min(bytes);
+    }
+
+    /// The peer's limits, records cut to what the layer below takes.
+    pub(super) fn takes(&self) -> Option<Hello> {
+        let record_bytes_max = self.peer_record_max as u64;
+        self.peer.map(|peer| Hello {
+            record_bytes_max,
+            ..peer
+        })
+    }
+
     pub(super) fn handle_hello<'r>(
         &mut self,
         hello: wire::Hello,

@@ -22,7 +22,7 @@ use super::error::{Code, Failure, Violation};
 use super::event::Event;
 use super::schedule::Schedule;
 use super::slots::{OwnAliases, PeerAliases, Slots};
-use super::wire::{self, Frames, Hello};
+use super::wire::{Frames, Hello};
 use crate::time::Timestamp;
 
 pub use sending::Claim;
@@ -484,31 +484,6 @@ impl Connection {
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
         let next = self.events.pop_front();
         next.or_else(|| self.ended.take().map(Event::Failed))
-    }
-
-    /// Bytes of the largest record that [`Self::poll_record`] may give.
-    #[must_use]
-    pub fn record_max(&self) -> usize {
-        match &self.peer {
-            Some(_) => self.peer_record_max,
-            None => wire::HELLO_FRAME_BYTES_MAX + wire::GOAWAY_BYTES_MAX,
-        }
-    }
-
-    /// The layer below takes records of at most so many bytes, whatever the peer takes. Not
-    /// below a quarter of the largest that a peer may announce: 256 KiB and a head.
-    pub fn limit_records(&mut self, bytes: usize) {
-        self.record_limit = bytes;
-        self.peer_record_max = self.peer_record_max.min(bytes);
-    }
-
-    /// The peer's limits, records cut to what the layer below takes.
-    fn takes(&self) -> Option<Hello> {
-        let record_bytes_max = self.peer_record_max as u64;
-        self.peer.map(|peer| Hello {
-            record_bytes_max,
-            ..peer
-        })
     }
 
     /// The layer below takes no record for now: messages wait in their channels' queues, where
