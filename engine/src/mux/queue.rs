@@ -125,7 +125,7 @@ const SPARE_BYTES_MAX: usize = 1024;
 /// of very many channels.
 const KEPT_BYTES_MAX: usize = 16 << 10;
 /// See [`KEPT_BYTES_MAX`].
-const KEPT_ENTRIES_MAX: usize = 128;
+const KEPT_ENTRIES_MAX: usize = 512;
 
 /// Messages of one channel, in the order in which they go out.
 #[derive(Debug, Default)]
