@@ -1,0 +1,301 @@
+//! Starts servers and clients, and collects what they find.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use serde::Serialize;
+
+use crate::cli::{Options, Table};
+use crate::process::{CPU_CLOCK, raise_open_files_limit};
+use crate::tables;
+use crate::work::{Found, Peer, Role, Work};
+
+/// A server that has not said where it listens by then will not.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Beyond the time of its work, what a client may take before it is called stuck.
+const WORK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One kind of work, done by all.
+#[derive(Debug, Serialize)]
+pub(crate) struct Case {
+    pub(crate) work: Work,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// All repeats of one peer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) peer: Peer,
+    pub(crate) samples: Vec<Found>,
+}
+
+impl Case {
+    fn new(work: Work) -> Case {
+        Case {
+            work,
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn row(&self, peer: Peer) -> Option<&Row> {
+        self.rows.iter().find(|row| row.peer == peer)
+    }
+}
+
+/// The whole run, as written to the JSON file.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    machine: String,
+    load_average_before: String,
+    cpu_clock: &'static str,
+    left_out: Vec<String>,
+    throughput: &'a [Case],
+    latency: &'a [Case],
+    opens: &'a [Case],
+    idle: &'a [Case],
+}
+
+struct Bench<'a> {
+    options: &'a Options,
+    left_out: Vec<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    raise_open_files_limit()?;
+    let (machine, load_average) = machine();
+    println!("{machine}, load average {load_average}");
+    println!(
+        "server core {:?}, client core {:?}; {} interleaved repeats of {} ms, medians; `~` is a tie (under 5 %)",
+        options.server_core.0,
+        options.client_core.0,
+        options.repeats(),
+        options.run_ms()?
+    );
+    let mut bench = Bench {
+        options,
+        left_out: Vec::new(),
+    };
+    let throughput = bench.throughput()?;
+    let latency = bench.latency()?;
+    let opens = bench.opens()?;
+    let idle = bench.idle()?;
+    if let Some(path) = &options.json {
+        let file =
+            File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        let report = Report {
+            machine,
+            load_average_before: load_average,
+            cpu_clock: CPU_CLOCK,
+            left_out: bench.left_out.clone(),
+            throughput: &throughput,
+            latency: &latency,
+            opens: &opens,
+            idle: &idle,
+        };
+        serde_json::to_writer_pretty(file, &report)?;
+    }
+    ensure!(
+        bench.left_out.is_empty(),
+        "left out:\n  {}",
+        bench.left_out.join("\n  ")
+    );
+    Ok(())
+}
+
+impl Bench<'_> {
+    fn throughput(&mut self) -> Result<Vec<Case>> {
+        if !self.options.has(Table::Throughput) {
+            return Ok(Vec::new());
+        }
+        let run_ms = self.options.run_ms()?;
+        let mut cases = Vec::new();
+        for bytes in self.options.sizes()? {
+            let first = cases.len();
+            for channels in self.options.channels()? {
+                let work = Work::Throughput {
+                    channels,
+                    bytes,
+                    burst: self.options.burst(),
+                    warm_up_ms: run_ms / 3,
+                    run_ms,
+                };
+                let burst = self.options.burst();
+                let case = self.measure(work, |peer| peer.takes(channels, burst))?;
+                println!(
+                    "\nthroughput: {bytes} bytes, {channels} channels, bursts of {}",
+                    self.options.burst()
+                );
+                tables::throughput(&case);
+                cases.push(case);
+            }
+            println!("\nflat: messages a second at {bytes} bytes, to those of the first column");
+            tables::flat(&cases[first..]);
+        }
+        Ok(cases)
+    }
+
+    fn latency(&mut self) -> Result<Vec<Case>> {
+        if !self.options.has(Table::Latency) {
+            return Ok(Vec::new());
+        }
+        let mut cases = Vec::new();
+        let beside = [Role::BulkFast, Role::BulkSlow, Role::BulkStalled];
+        for bulk in std::iter::once(None).chain(beside.map(Some)) {
+            let work = Work::Latency {
+                bulk,
+                ticks_per_second: self.options.rate,
+                run_ms: self.options.run_ms()? * 4,
+            };
+            cases.push(self.measure(work, Peer::does_all)?);
+        }
+        println!(
+            "\nlatency, one way, of {} ticks a second, from the moment each was due; both ends spin",
+            self.options.rate
+        );
+        tables::latency(&cases);
+        Ok(cases)
+    }
+
+    fn opens(&mut self) -> Result<Vec<Case>> {
+        if !self.options.has(Table::Opens) {
+            return Ok(Vec::new());
+        }
+        let mut cases = Vec::new();
+        for in_flight in [1, 64] {
+            let run_ms = self.options.run_ms()?;
+            let work = Work::Opens { in_flight, run_ms };
+            let case = self.measure(work, Peer::does_all)?;
+            println!("\nopened, accepted, one message, ended at both ends; {in_flight} in flight");
+            tables::opens(&case);
+            cases.push(case);
+        }
+        Ok(cases)
+    }
+
+    fn idle(&mut self) -> Result<Vec<Case>> {
+        if !self.options.has(Table::Idle) {
+            return Ok(Vec::new());
+        }
+        let (connections, channels) = (10, 1000);
+        let work = Work::Idle {
+            connections,
+            channels,
+        };
+        let case = self.measure(work, Peer::does_all)?;
+        println!(
+            "\nidle: bytes for each of {channels} channels on each of {connections} connections, after one message"
+        );
+        tables::idle(&case, connections * channels);
+        Ok(vec![case])
+    }
+
+    /// The repeats of all peers, interleaved.
+    fn measure(&mut self, work: Work, takes: impl Fn(Peer) -> bool) -> Result<Case> {
+        let mut case = Case::new(work);
+        let peers = self.options.peers().into_iter().filter(|peer| takes(*peer));
+        case.rows = peers
+            .map(|peer| Row {
+                peer,
+                samples: Vec::new(),
+            })
+            .collect();
+        let repeats = match work {
+            // Does not differ from one time to the next.
+            Work::Idle { .. } => 1,
+            _ => self.options.repeats(),
+        };
+        for _ in 0..repeats {
+            case.rows.retain_mut(|row| {
+                let found = once(row.peer, work, self.options);
+                match found {
+                    Ok(found) => row.samples.push(found),
+                    Err(error) => {
+                        let reason = format!("{}, {work:?}: {error:#}", row.peer.name());
+                        eprintln!("LEFT OUT: {reason}");
+                        self.left_out.push(reason);
+                        return false;
+                    }
+                }
+                true
+            });
+        }
+        Ok(case)
+    }
+}
+
+/// A process that ends with this.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; waiting collects it either way.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts this program again, and waits for its first line.
+fn start(arguments: &[String], timeout: Duration) -> Result<(Process, String)> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let stdout = child.stdout.take();
+    let process = Process(child);
+    let stdout = stdout.context("its output is not piped")?;
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    let line = receiver
+        .recv_timeout(timeout)
+        .map_err(|error| anyhow!("no line on its output: {error}"))?;
+    Ok((process, line))
+}
+
+/// One repeat: a server and a client of their own.
+fn once(peer: Peer, work: Work, options: &Options) -> Result<Found> {
+    let mut serve = vec!["serve".to_owned(), peer.name()];
+    if let Some(core) = options.server_core.0 {
+        serve.extend(["--core".to_owned(), core.to_string()]);
+    }
+    if matches!(work, Work::Latency { .. }) {
+        serve.push("--spin".to_owned());
+    }
+    let (server, line) = start(&serve, START_TIMEOUT).context("the server")?;
+    let addr = line
+        .strip_prefix("listening ")
+        .with_context(|| format!("expected `listening ADDR`, got `{line}`"))?;
+    let mut drive: Vec<String> = ["drive", &peer.name(), "--server", addr, "--server-pid"]
+        .map(str::to_owned)
+        .to_vec();
+    drive.push(server.0.id().to_string());
+    drive.extend(["--work".to_owned(), serde_json::to_string(&work)?]);
+    if let Some(core) = options.client_core.0 {
+        drive.extend(["--core".to_owned(), core.to_string()]);
+    }
+    let (_client, line) = start(&drive, WORK_TIMEOUT).context("the client")?;
+    serde_json::from_str(&line).with_context(|| format!("the client has found `{line}`"))
+}
+
+/// Where it ran, and how busy that was before: foreign load spoils absolute numbers.
+fn machine() -> (String, String) {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let cpus = read("/proc/cpuinfo");
+    let cpu = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or("unknown")
+        .trim_start_matches([' ', '\t', ':']);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let machine = format!("{cpu}, {cores} cores, Linux {}", kernel.trim());
+    (machine, read("/proc/loadavg").trim().to_owned())
+}

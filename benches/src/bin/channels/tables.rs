@@ -1,0 +1,267 @@
+//! What was measured, in tables. Every goal stands beside its number, as a ratio of one run.
+
+use crate::bench::{Case, Row};
+use crate::stats::{Spread, print_table, ratio};
+use crate::work::{Counted, Found, Peer, Work};
+
+/// The goals (design page "Measuring", section 3).
+const RATE_GOAL: f64 = 3.0;
+const FLAT_GOAL: f64 = 0.8;
+const P99_GOAL: f64 = 2.0;
+/// Above this share of the time without a core the machine is called noisy.
+const NOISE: f64 = 0.05;
+
+type Figure = fn(&Found) -> f64;
+
+fn per_second(found: &Found) -> f64 {
+    found.messages as f64 / found.elapsed_ns as f64 * 1e9
+}
+
+fn server_ns(found: &Found) -> f64 {
+    found.server_cpu_ns as f64 / found.messages as f64
+}
+
+fn client_ns(found: &Found) -> f64 {
+    found.client_cpu_ns as f64 / found.messages as f64
+}
+
+fn spread(row: &Row, figure: Figure) -> Option<Spread> {
+    Spread::of(row.samples.iter().map(figure))
+}
+
+fn number(spread: Option<Spread>, unit: f64, decimals: usize) -> String {
+    spread.map_or_else(
+        || "-".to_owned(),
+        |s| format!("{:.decimals$}", s.median / unit),
+    )
+}
+
+fn range(spread: Option<Spread>, unit: f64) -> String {
+    spread.map_or_else(String::new, |s| {
+        format!("[{:.0}..{:.0}]", s.min / unit, s.max / unit)
+    })
+}
+
+/// The median of the ratios of the same repeats.
+fn paired(one: &Row, other: Option<&Row>, figure: Figure) -> Option<Spread> {
+    let pairs = one.samples.iter().zip(&other?.samples);
+    Spread::of(pairs.map(|(a, b)| figure(a) / figure(b)))
+}
+
+/// A ratio, and whether it is what it should be.
+fn judged(spread: Option<Spread>, holds: impl Fn(f64) -> bool) -> String {
+    let verdict = match spread {
+        Some(s) if holds(s.median) => " ok",
+        Some(_) => " MISS",
+        None => "",
+    };
+    format!("{}{verdict}", ratio(spread))
+}
+
+/// Server / client, for each message.
+fn each(row: &Row, figure: fn(&Found) -> [Option<u64>; 2]) -> String {
+    let side = |at: usize| {
+        let shares = row.samples.iter().filter_map(|found| {
+            let count = figure(found).get(at).copied().flatten()?;
+            Some(count as f64 / found.messages as f64)
+        });
+        number(Spread::of(shares), 1.0, 3)
+    };
+    format!("{} / {}", side(0), side(1))
+}
+
+/// Share of the time that server and client had no core.
+fn waited(case: &Case) {
+    let share = |figure: fn(&Found) -> u64| {
+        let samples = case.rows.iter().flat_map(|row| &row.samples);
+        Spread::of(samples.map(|found| figure(found) as f64 / found.elapsed_ns as f64))
+            .map_or(0.0, |s| s.median)
+    };
+    let (server, client) = (share(|f| f.server_waited_ns), share(|f| f.client_waited_ns));
+    if server > NOISE || client > NOISE {
+        println!(
+            "  NOISY: others held the server's core {:.0} %, the client's {:.0} % of the time: trust \
+             CPU ratios, not messages a second",
+            server * 100.0,
+            client * 100.0
+        );
+    }
+}
+
+fn header<const N: usize>(names: [&str; N]) -> Vec<Vec<String>> {
+    vec![names.map(str::to_owned).to_vec()]
+}
+
+pub(crate) fn throughput(case: &Case) {
+    let mut table = header([
+        "peer",
+        "k msg/s",
+        "[min..max]",
+        "server ns/msg",
+        "client ns/msg",
+        "rate x yamux",
+        "x h2 (goal >= 3)",
+        "CPU x yamux",
+        "x h2",
+        "calls/msg s / c",
+        "allocs/msg s / c",
+    ]);
+    for row in &case.rows {
+        let to = |peer, figure| paired(row, case.row(peer), figure);
+        let rate = |peer| {
+            let spread = to(peer, per_second);
+            if row.peer.is_ours() {
+                judged(spread, |ratio| ratio >= RATE_GOAL)
+            } else {
+                ratio(spread)
+            }
+        };
+        table.push(vec![
+            row.peer.name(),
+            number(spread(row, per_second), 1e3, 0),
+            range(spread(row, per_second), 1e3),
+            number(spread(row, server_ns), 1.0, 0),
+            number(spread(row, client_ns), 1.0, 0),
+            rate(Peer::Yamux),
+            rate(Peer::H2),
+            ratio(to(Peer::Yamux, server_ns)),
+            ratio(to(Peer::H2, server_ns)),
+            each(row, |f| {
+                [f.server_calls, f.client_calls].map(|calls| calls.map(Counted::all))
+            }),
+            each(row, |f| [f.server_allocations, f.client_allocations]),
+        ]);
+    }
+    print_table(&table);
+    waited(case);
+}
+
+/// Cases that differ in the number of channels.
+pub(crate) fn flat(cases: &[Case]) {
+    let Some(first) = cases.first() else {
+        return;
+    };
+    let channels = cases.iter().map(|case| match case.work {
+        Work::Throughput { channels, .. } => channels.to_string(),
+        _ => String::new(),
+    });
+    let mut names = vec!["peer".to_owned()];
+    names.extend(channels);
+    names.push("least (goal >= 0.8)".to_owned());
+    let mut table = vec![names];
+    for row in &first.rows {
+        let ratios: Vec<Option<Spread>> = cases
+            .iter()
+            .map(|case| paired(case.row(row.peer)?, Some(row), per_second))
+            .collect();
+        let mut line = vec![row.peer.name()];
+        line.extend(ratios.iter().map(|r| ratio(*r)));
+        let least = ratios
+            .into_iter()
+            .flatten()
+            .min_by(|a, b| a.median.total_cmp(&b.median));
+        line.push(if row.peer.is_ours() {
+            judged(least, |ratio| ratio >= FLAT_GOAL)
+        } else {
+            ratio(least)
+        });
+        table.push(line);
+    }
+    print_table(&table);
+}
+
+/// Alone, then beside each kind of bulk.
+pub(crate) fn latency(cases: &[Case]) {
+    let Some(alone) = cases.first() else {
+        return;
+    };
+    let mut table = header([
+        "peer, beside",
+        "p50 us",
+        "p99 us",
+        "[min..max]",
+        "p99.9 us",
+        "max us",
+        "p99 x alone (goal <= 2)",
+        "bulk MiB/s",
+    ]);
+    for first in &alone.rows {
+        for case in cases {
+            let Some(row) = case.row(first.peer) else {
+                continue;
+            };
+            let beside = match case.work {
+                Work::Latency { bulk: Some(role), .. } => role.topic(),
+                _ => "alone",
+            };
+            let p99: Figure = |f| f.ticks.p99_ns as f64;
+            let to_alone = paired(row, Some(first), p99);
+            table.push(vec![
+                format!("{}, {beside}", row.peer.name()),
+                number(spread(row, |f| f.ticks.p50_ns as f64), 1e3, 1),
+                number(spread(row, p99), 1e3, 1),
+                range(spread(row, p99), 1e3),
+                number(spread(row, |f| f.ticks.p999_ns as f64), 1e3, 1),
+                number(spread(row, |f| f.ticks.max_ns as f64), 1e3, 0),
+                if row.peer.is_ours() {
+                    judged(to_alone, |ratio| ratio <= P99_GOAL)
+                } else {
+                    ratio(to_alone)
+                },
+                number(
+                    spread(row, |f| f.bulk_bytes as f64 / f.elapsed_ns as f64 * 1e9),
+                    1_048_576.0,
+                    1,
+                ),
+            ]);
+        }
+    }
+    print_table(&table);
+    for case in cases {
+        waited(case);
+    }
+}
+
+pub(crate) fn opens(case: &Case) {
+    let mut table = header([
+        "peer",
+        "k/s",
+        "[min..max]",
+        "server ns each",
+        "client ns each",
+        "rate x yamux",
+        "x h2",
+        "allocs each s / c",
+    ]);
+    for row in &case.rows {
+        table.push(vec![
+            row.peer.name(),
+            number(spread(row, per_second), 1e3, 1),
+            range(spread(row, per_second), 1e3),
+            number(spread(row, server_ns), 1.0, 0),
+            number(spread(row, client_ns), 1.0, 0),
+            ratio(paired(row, case.row(Peer::Yamux), per_second)),
+            ratio(paired(row, case.row(Peer::H2), per_second)),
+            each(row, |f| [f.server_allocations, f.client_allocations]),
+        ]);
+    }
+    print_table(&table);
+    waited(case);
+}
+
+pub(crate) fn idle(case: &Case, channels: usize) {
+    let mut table = header(["peer", "server", "client", "both", "x yamux", "x h2"]);
+    let both: Figure = |f| (f.server_bytes + f.client_bytes) as f64;
+    for row in &case.rows {
+        let bytes = |figure| number(spread(row, figure), channels as f64, 0);
+        table.push(vec![
+            row.peer.name(),
+            bytes(|f| f.server_bytes as f64),
+            bytes(|f| f.client_bytes as f64),
+            bytes(both),
+            ratio(paired(row, case.row(Peer::Yamux), both)),
+            ratio(paired(row, case.row(Peer::H2), both)),
+        ]);
+    }
+    print_table(&table);
+}
