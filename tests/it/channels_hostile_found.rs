@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harness::frames_mux::{MAX62, Put, Said, flag, read};
-use tickwire::channels::{Code, Config, Direction, Mode, OpenOptions, SendError, Unit};
+use tickwire::channels::{Code, Config, Direction, Failure, Mode, OpenOptions, SendError, Unit};
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
 
@@ -476,6 +476,26 @@ fn the_end_is_told_once_and_last() {
     let told = scene.put(Put::new().goaway(0, 0, "bye").goaway(0, 1, "broken"));
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(failed(&told[1..]), Some(Code::NO_ERROR));
+    // The same where the second is the end, and in any order with other frames.
+    let mut scene = Scene::new();
+    let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 9);
+    let asked = scene.core.open(OpenOptions::new("y")).expect("opened");
+    scene.said();
+    let record = Put::new()
+        .goaway(1, 0, "bye")
+        .goaway(1, 5, "broken")
+        .accept(own + 1, 4, 9, 9, &[])
+        .data(0, 3, b"late")
+        .reset(flag::ABORT, 3, 9);
+    let told = scene.put(record);
+    let failure = Failure::Peer(Code::CALM);
+    let expected = [
+        Told::Draining(Code::NO_ERROR),
+        Told::Rejected(asked, Code::REFUSED),
+        Told::Failed(failure),
+    ];
+    assert_eq!(told, expected);
+    assert!(scene.core.send(channel, b"x").is_err());
     let mut scene = Scene::new();
     let channels = [0; 3].map(|_| scene.core.open(OpenOptions::new("x")).expect("opened"));
     scene.core.drain(Code::NO_ERROR, "");

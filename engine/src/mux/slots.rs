@@ -135,6 +135,11 @@ impl PeerAliases {
         }
     }
 
+    /// Nothing is taken under any alias from now on.
+    pub(super) fn clear(&mut self) {
+        self.table = Vec::new();
+    }
+
     /// `alias` is below the limit that we announced.
     pub(super) fn set(&mut self, alias: u32, to: PeerAlias) {
         let place = alias as usize;

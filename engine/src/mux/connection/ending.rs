@@ -30,7 +30,19 @@ impl Connection {
     }
 
     pub(super) fn violated<'r>(&mut self, violation: Violation) -> Option<Event<'r>> {
-        self.fail(Failure::Violation(violation), violation.rule())
+        let event = self.fail(Failure::Violation(violation), violation.rule());
+        self.last(event)
+    }
+
+    /// The end is told after what already waits to be told.
+    pub(super) fn last<'r>(&mut self, event: Option<Event<'r>>) -> Option<Event<'r>> {
+        match event {
+            Some(Event::Failed(failure)) if !self.events.is_empty() => {
+                self.ended = Some(failure);
+                None
+            }
+            event => event,
+        }
     }
 
     pub(super) fn fail<'r>(&mut self, failure: Failure, reason: &'static str) -> Option<Event<'r>> {
@@ -43,6 +55,7 @@ impl Connection {
         });
         self.phase = Phase::Failing(failure);
         self.direct = false;
+        self.peer_aliases.clear();
         Some(Event::Failed(failure))
     }
 
@@ -50,6 +63,7 @@ impl Connection {
     pub(super) fn finish(&mut self, failure: Failure) {
         self.phase = Phase::Over(failure);
         self.direct = false;
+        self.peer_aliases.clear();
         self.goodbye = None;
         self.record.clear();
         self.last_data = None;
@@ -112,6 +126,7 @@ impl Connection {
             let failure = self.drained_by.unwrap_or(Failure::Local(Code::NO_ERROR));
             self.phase = Phase::Failing(failure);
             self.ended = Some(failure);
+            self.peer_aliases.clear();
         }
     }
 

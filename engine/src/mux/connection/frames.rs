@@ -32,6 +32,9 @@ impl Connection {
     }
 
     fn handle_other<'r>(&mut self, frame: Frame<'r>) -> Handled<'r> {
+        if !self.is_alive() {
+            return Ok(None); // an earlier frame of the record was the end
+        }
         if self.peer.is_none() && !matches!(frame, Frame::Hello(_)) {
             return Err(Violation::BeforeHello);
         }
@@ -63,8 +66,6 @@ impl Connection {
                 self.pong = Some(value);
                 Ok(None)
             }
-            // An earlier frame of the record may have been the end.
-            Frame::GoAway(_) if !self.is_alive() => Ok(None),
             Frame::GoAway(goaway) => Ok(self.handle_goaway(&goaway)),
             Frame::Hello(hello) => self.handle_hello(hello),
             Frame::Ext { ignorable, .. } => {
@@ -266,6 +267,9 @@ impl Connection {
 
     #[cold]
     fn stray_alias<'r>(&mut self, alias: u32, bytes: u64) -> Handled<'r> {
+        if !self.is_alive() {
+            return Ok(None);
+        }
         if self.peer.is_none() {
             return Err(Violation::BeforeHello);
         }

@@ -78,7 +78,7 @@ impl Connection {
         if !graceful {
             let failure = Failure::Peer(code);
             self.finish(failure);
-            return Some(Event::Failed(failure));
+            return self.last(Some(Event::Failed(failure)));
         }
         // What the peer has not seen, it will not.
         for index in 0..self.slots.end() {
