@@ -11,6 +11,8 @@ mod channels_reactor;
 mod channels_reactor_flow;
 mod channels_reactor_kit;
 mod channels_rules;
+mod channels_rules_two;
+mod channels_rules_wire;
 mod channels_sim;
 mod channels_sim_found;
 mod channels_tokio;
