@@ -1,31 +1,34 @@
-//! A chat in a hundred lines: a binary sub-protocol of two messages, over channels.
+//! A chat: a binary sub-protocol of two messages over channels, in about a hundred lines, and a
+//! demonstration of it.
 //!
 //! ```sh
-//! cargo run --release --example chat                      # a server and three clients, checked
+//! cargo run --release --example chat                       # a server and three guests, checked
 //! cargo run --release --example chat -- serve 0.0.0.0:9001
-//! cargo run --release --example chat -- join ws://127.0.0.1:9001/ alice
+//! cargo run --release --example chat -- join 127.0.0.1:9001 alice
 //! ```
 //!
 //! Joining a room is opening a channel: its topic names the room, its metadata the guest. Each
 //! channel has its own credit, so a guest who does not read stalls nobody but himself.
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tickwire::Listener;
-use tickwire::channels::{AcceptOptions, Code, IncomingChannel, OpenOptions, Session, Settings};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::sync::broadcast;
+use tickwire::channels::{AcceptOptions, IncomingChannel, OpenOptions, Session, Settings};
+use tokio::sync::{broadcast, mpsc};
+
+type Fallible = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+/// By topic. What is sent to a room goes to all of its guests.
+type Rooms = Arc<Mutex<HashMap<Vec<u8>, broadcast::Sender<Bytes>>>>;
+
+/// Messages that a room keeps for a guest who is slow to read; he misses what is older.
+const BACKLOG: usize = 256;
 
 /// The sub-protocol: a byte that says what it is, the name's length, the name, and the text.
 const JOINED: u8 = 1;
 const SAID: u8 = 2;
-/// What a room keeps for a guest who is slow to read; he misses what is older.
-const BACKLOG: usize = 256;
-
-type Rooms = Arc<Mutex<HashMap<Vec<u8>, broadcast::Sender<Bytes>>>>;
 
 fn encode(kind: u8, name: &[u8], text: &[u8]) -> Bytes {
     let name = &name[..name.len().min(255)];
@@ -48,33 +51,7 @@ fn decode(message: &[u8]) -> Option<String> {
     }
 }
 
-/// A guest in a room, until the channel ends.
-async fn attend(rooms: Rooms, offer: IncomingChannel) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let (room, name) = (offer.topic().to_vec(), offer.metadata().to_vec());
-    let everybody = {
-        let mut rooms = rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = rooms.entry(room);
-        room.or_insert_with(|| broadcast::channel(BACKLOG).0)
-            .clone()
-    };
-    let mut heard = everybody.subscribe();
-    let (mut sender, mut receiver) = offer.accept(AcceptOptions::new())?.split();
-    tokio::spawn(async move {
-        // `send` waits for this guest's credit; the others have channels of their own.
-        while let Ok(message) = heard.recv().await {
-            if sender.send_bytes(message).await.is_err() {
-                return;
-            }
-        }
-    });
-    let _ = everybody.send(encode(JOINED, &name, b""));
-    while let Some(text) = receiver.recv().await? {
-        let _ = everybody.send(encode(SAID, &name, &text));
-    }
-    Ok(())
-}
-
-async fn serve(listener: Listener) -> Result<(), Box<dyn Error>> {
+async fn serve(listener: Listener) -> Fallible {
     let rooms = Rooms::default();
     loop {
         let (incoming, rooms) = (listener.accept().await?, Arc::clone(&rooms));
@@ -83,70 +60,102 @@ async fn serve(listener: Listener) -> Result<(), Box<dyn Error>> {
             while let Some(offer) = session.accept().await {
                 tokio::spawn(attend(Arc::clone(&rooms), offer));
             }
-            Ok::<(), tickwire::Error>(())
+            Fallible::Ok(())
         });
     }
 }
 
-async fn join(url: &str, name: &str) -> Result<(), Box<dyn Error>> {
-    let session = Session::connect(url).await?;
-    let lobby = OpenOptions::new("lobby").metadata(name);
-    let (mut sender, mut receiver) = session.open(lobby)?.split();
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+/// A guest in a room, until one of them is gone.
+async fn attend(rooms: Rooms, offer: IncomingChannel) -> Fallible {
+    let (topic, name) = (offer.topic().to_vec(), offer.metadata().to_vec());
+    let (room, mut heard) = {
+        let mut rooms = rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.retain(|_, room| room.receiver_count() > 0); // all have left the others
+        let room = rooms
+            .entry(topic)
+            .or_insert_with(|| broadcast::channel(BACKLOG).0);
+        (room.clone(), room.subscribe())
+    };
+    let mut channel = offer.accept(AcceptOptions::new())?;
+    room.send(encode(JOINED, &name, b""))?;
     loop {
         tokio::select! {
-            line = lines.next_line() => match line? {
-                Some(line) => sender.send(line.as_bytes()).await?,
-                None => {
-                    session.drain(Code::NO_ERROR);
-                    return Ok(());
-                }
+            text = channel.recv() => match text? {
+                Some(text) => drop(room.send(encode(SAID, &name, &text))?),
+                None => return Ok(channel.finish()?),
             },
-            message = receiver.recv() => match message? {
-                Some(message) => println!("{}", decode(&message).unwrap_or_default()),
-                None => return Ok(()),
+            message = heard.recv() => match message {
+                // Waits for this guest's credit; the others have channels of their own.
+                Ok(message) => channel.send_bytes(message).await?,
+                Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(closed) => return Err(closed.into()),
             },
         }
     }
 }
 
-/// Three guests, each of whom must hear all three.
-async fn demo() -> Result<(), Box<dyn Error>> {
+async fn join(address: &str, name: &str) -> Fallible {
+    let session = Session::connect(&format!("ws://{address}/")).await?;
+    let lobby = OpenOptions::new("lobby").metadata(name);
+    let (mut sender, mut receiver) = session.open(lobby)?.split();
+    // A thread that waits for the keyboard does not keep the program from ending.
+    let (typed, mut lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut lines = std::io::stdin().lines().map_while(Result::ok);
+        lines.try_for_each(|line| typed.blocking_send(line))
+    });
+    tokio::spawn(async move {
+        while let Some(line) = lines.recv().await {
+            sender.send(line.as_bytes()).await?;
+        }
+        sender.finish() // the room answers with its own end when it has read all
+    });
+    while let Some(message) = receiver.recv().await? {
+        println!("{}", decode(&message).unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// Three guests, each of whom must hear every line once.
+async fn demo() -> Fallible {
     let listener = Listener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/", listener.local_addr()?);
-    tokio::spawn(async move { serve(listener).await.map_err(|e| e.to_string()) });
+    tokio::spawn(serve(listener));
+    let names = ["alice", "bob", "carol"];
     let mut guests = Vec::new();
-    for name in ["alice", "bob", "carol"] {
+    for name in names {
         let session = Session::connect(&url).await?;
         let mut channel = session.open(OpenOptions::new("lobby").metadata(name))?;
-        channel.recv().await?.ok_or("the room closed")?; // that we are here
-        guests.push((name, channel));
+        channel.recv().await?.ok_or("the room closed")?; // that this guest is here
+        guests.push(channel);
     }
-    for (name, channel) in &mut guests {
-        channel
-            .send(format!("hello from {name}").as_bytes())
-            .await?;
+    for (name, channel) in names.iter().zip(&mut guests) {
+        let hello = format!("hello from {name}");
+        channel.send(hello.as_bytes()).await?;
     }
-    for (name, channel) in &mut guests {
-        let mut hellos = 0;
-        while hellos < 3 {
+    for (at, channel) in guests.iter_mut().enumerate() {
+        let joined = names[at + 1..].iter().map(|n| format!("* {n} is here"));
+        let said = names.iter().map(|n| format!("{n}: hello from {n}"));
+        let mut expected: Vec<String> = joined.chain(said).collect();
+        while !expected.is_empty() {
             let message = channel.recv().await?.ok_or("the room closed")?;
             let line = decode(&message).ok_or("not of this protocol")?;
-            hellos += u32::from(line.contains(": hello from "));
-            println!("{name:>5} hears | {line}");
+            let found = expected.iter().position(|e| *e == line);
+            expected.remove(found.ok_or_else(|| format!("nobody said {line:?}"))?);
+            println!("{:>5} hears | {line}", names[at]);
         }
     }
-    println!("every guest heard all three");
+    println!("every guest heard every line");
     Ok(())
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Fallible {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => demo().await,
+        [] => tokio::time::timeout(Duration::from_secs(20), demo()).await?,
         ["serve", address] => serve(Listener::bind(address).await?).await,
-        ["join", url, name] => join(url, name).await,
-        _ => Err("usage: chat [serve ADDRESS | join URL NAME]".into()),
+        ["join", address, name] => join(address, name).await,
+        _ => Err("usage: chat [serve ADDRESS | join ADDRESS NAME]".into()),
     }
 }

@@ -145,10 +145,13 @@ impl Bench<'_> {
         let mut cases = Vec::new();
         let beside = [Role::BulkFast, Role::BulkSlow, Role::BulkStalled];
         for bulk in std::iter::once(None).chain(beside.map(Some)) {
+            if self.options.quick && bulk == Some(Role::BulkSlow) {
+                continue;
+            }
             let work = Work::Latency {
                 bulk,
                 ticks_per_second: self.options.rate,
-                run_ms: self.options.run_ms()? * 4,
+                run_ms: self.options.run_ms()? * 3,
             };
             cases.push(self.measure(work, Peer::does_all)?);
         }

@@ -96,7 +96,7 @@ pub(crate) struct Options {
     /// Interleaved repeats: A B C, A B C, ...
     #[arg(long)]
     pub(crate) repeats: Option<usize>,
-    /// Seconds of one repeat; a latency run takes four times as long.
+    /// Seconds of one repeat; a latency run takes three times as long.
     #[arg(long)]
     pub(crate) seconds: Option<f64>,
     /// Latency: ticks a second.
@@ -146,7 +146,8 @@ impl Options {
 
     pub(crate) fn peers(&self) -> Vec<Peer> {
         if self.peers.is_empty() {
-            let quick = |peer: &Peer| !self.quick || *peer != Peer::Websockets;
+            let left_out = [Peer::Websockets, Peer::YamuxDeferred];
+            let quick = |peer: &Peer| !self.quick || !left_out.contains(peer);
             return Peer::value_variants()
                 .iter()
                 .copied()
@@ -191,13 +192,18 @@ impl Options {
     }
 
     pub(crate) fn repeats(&self) -> usize {
-        self.repeats.unwrap_or(if self.quick { 2 } else { 5 }).max(1)
+        self.repeats
+            .unwrap_or(if self.quick { 2 } else { 5 })
+            .max(1)
     }
 
     /// Of one repeat.
     pub(crate) fn run_ms(&self) -> Result<u64> {
         let seconds = self.seconds.unwrap_or(if self.quick { 0.2 } else { 1.0 });
-        ensure!((0.05..=600.0).contains(&seconds), "--seconds is 0.05 to 600");
+        ensure!(
+            (0.05..=600.0).contains(&seconds),
+            "--seconds is 0.05 to 600"
+        );
         Ok((seconds * 1000.0) as u64)
     }
 }

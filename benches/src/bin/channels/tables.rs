@@ -191,7 +191,9 @@ pub(crate) fn latency(cases: &[Case]) {
                 continue;
             };
             let beside = match case.work {
-                Work::Latency { bulk: Some(role), .. } => role.topic(),
+                Work::Latency {
+                    bulk: Some(role), ..
+                } => role.topic(),
                 _ => "alone",
             };
             let p99: Figure = |f| f.ticks.p99_ns as f64;

@@ -131,12 +131,7 @@ impl<J: Job> ChannelHandler for Client<J> {
         cx.release(received.channel, received.charge);
     }
 
-    fn writable(
-        &mut self,
-        control: &mut Control,
-        cx: &mut ChannelCx<'_, '_>,
-        channel: ChannelId,
-    ) {
+    fn writable(&mut self, control: &mut Control, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
         self.call(control, cx, |job, desk| {
             if Some(channel) == desk.control.channel {
                 if let Some(count) = desk.control.asking {

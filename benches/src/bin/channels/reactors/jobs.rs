@@ -38,12 +38,7 @@ const TICK: u64 = 2;
 const AT_ONCE: Duration = Duration::from_nanos(1);
 
 impl Throughput {
-    pub(super) fn new(
-        load: Load,
-        runs: bool,
-        times: [Duration; 2],
-        server_pid: u32,
-    ) -> Throughput {
+    pub(super) fn new(load: Load, runs: bool, times: [Duration; 2], server_pid: u32) -> Throughput {
         Throughput {
             load,
             run: runs.then(Vec::new),
@@ -385,7 +380,7 @@ impl Idle {
 }
 
 /// Time for things to calm down before memory is looked at.
-const CALM: Duration = Duration::from_millis(1500);
+const CALM: Duration = Duration::from_millis(1000);
 const FILL: u64 = 3;
 const LOOK: u64 = 4;
 
@@ -423,9 +418,9 @@ impl Job for Idle {
         }
         let after = self.memory()?;
         let before = self.before.unwrap_or_default();
-        let grown = |at: usize| Ok::<_, anyhow::Error>(
-            i64::try_from(after[at])? - i64::try_from(before[at])?,
-        );
+        let grown = |at: usize| {
+            Ok::<_, anyhow::Error>(i64::try_from(after[at])? - i64::try_from(before[at])?)
+        };
         Ok(Some(Found {
             messages: self.sent,
             server_bytes: grown(0)?,

@@ -135,7 +135,11 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
                 connections,
                 channels,
             },
-        ) => carry(options, jobs::Idle::new(connections, channels, pid), connections)?,
+        ) => carry(
+            options,
+            jobs::Idle::new(connections, channels, pid),
+            connections,
+        )?,
     };
     report(&found)
 }

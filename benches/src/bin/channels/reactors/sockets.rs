@@ -88,11 +88,7 @@ pub(super) struct Client {
 const TURN_BYTES: usize = 64 * 1024;
 
 impl Client {
-    pub(super) fn new(
-        load: Load,
-        times: [Duration; 2],
-        server_pid: u32,
-    ) -> Client {
+    pub(super) fn new(load: Load, times: [Duration; 2], server_pid: u32) -> Client {
         Client {
             sockets: vec![None; load.channels()],
             load,

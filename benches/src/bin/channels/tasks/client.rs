@@ -1,7 +1,5 @@
 //! The client of any peer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -70,8 +68,10 @@ impl<W: Wire> Control<W> {
         self.0.put(&count.to_le_bytes()).await?;
         self.0.flush().await?;
         let mut answer = Vec::new();
-        let came = self.0.receive(|m| answer = m.to_vec()).await?;
-        ensure!(came, "the server has ended the control channel");
+        while answer.is_empty() {
+            let came = self.0.receive(|m| answer = m.to_vec()).await?;
+            ensure!(came, "the server has ended the control channel");
+        }
         checked(&answer, count, digest)
     }
 }
@@ -132,13 +132,8 @@ async fn latency<W: Wire>(
 ) -> Result<Found> {
     let mut channel = connection.open(Role::Tick).await?;
     let mut tick = [0; TICK_BYTES];
-    let beside = match bulk {
-        Some(role) => Some(connection.open(role).await?),
-        None => None,
-    };
-    let sent = Arc::new(AtomicU64::new(0));
-    if let Some(beside) = beside {
-        tokio::spawn(saturate::<W>(beside, Arc::clone(&sent)));
+    if let Some(role) = bulk {
+        tokio::spawn(saturate::<W>(connection.open(role).await?));
     }
     let mut meter = None;
     // The first part warms up.
@@ -152,7 +147,11 @@ async fn latency<W: Wire>(
             channel.put(&tick).await?;
             channel.flush().await?;
         }
-        let count = if part == ticks { ticks + ticks / 4 } else { part };
+        let count = if part == ticks {
+            ticks + ticks / 4
+        } else {
+            part
+        };
         let ack = control.ask(count, None).await?;
         match &mut meter {
             None => meter = Some(Meter::begin(server_pid, ack, None)?),
@@ -163,13 +162,12 @@ async fn latency<W: Wire>(
 }
 
 /// Always has something to send.
-async fn saturate<W: Wire>(mut channel: ChannelOf<W>, sent: Arc<AtomicU64>) -> Result<()> {
+async fn saturate<W: Wire>(mut channel: ChannelOf<W>) -> Result<()> {
     let message = [0x55; BULK_MESSAGE_BYTES];
     let mut unyielded = 0;
     loop {
         channel.put(&message).await?;
         channel.flush().await?;
-        sent.fetch_add(message.len() as u64, Relaxed);
         unyielded += message.len();
         if unyielded >= W::YIELD_BYTES {
             unyielded = 0;
@@ -240,8 +238,8 @@ async fn idle<W: Wire>(
     }
     control.ask(0, None).await?;
     tokio::time::sleep(CALM).await;
-    let memory = || Ok::<_, anyhow::Error>([options.server_pid, std::process::id()]
-        .map(anonymous_bytes));
+    let memory =
+        || Ok::<_, anyhow::Error>([options.server_pid, std::process::id()].map(anonymous_bytes));
     let before = memory()?;
     let mut held = Vec::new();
     for connection in &open {

@@ -32,9 +32,7 @@ impl Deframer {
         while !self.partial.is_empty() && !chunk.is_empty() {
             let need = match self.partial.first_chunk::<LENGTH>() {
                 None => LENGTH - self.partial.len(),
-                Some(len) => {
-                    LENGTH + usize::from(u16::from_le_bytes(*len)) - self.partial.len()
-                }
+                Some(len) => LENGTH + usize::from(u16::from_le_bytes(*len)) - self.partial.len(),
             };
             let (own, rest) = chunk.split_at(need.min(chunk.len()));
             self.partial.extend_from_slice(own);

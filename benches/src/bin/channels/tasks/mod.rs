@@ -26,8 +26,10 @@ pub(crate) trait Wire: 'static {
     /// run: found by trying, for the most messages a second.
     const YIELD_BYTES: usize;
 
-    fn connect(addr: SocketAddr, urgent: bool)
-    -> impl Future<Output = Result<Self::Connection>> + Send;
+    fn connect(
+        addr: SocketAddr,
+        urgent: bool,
+    ) -> impl Future<Output = Result<Self::Connection>> + Send;
 
     fn accept(stream: TcpStream) -> impl Future<Output = Result<Self::Connection>> + Send;
 }
@@ -53,7 +55,7 @@ pub(crate) trait Channel: Send + 'static {
     /// Sends what waits, and waits for credit where there is none.
     fn flush(&mut self) -> impl Future<Output = Result<()>> + Send;
 
-    /// Waits for messages, and calls with each that has come; `false` at the end.
+    /// Waits for bytes, and calls with each message that is whole; `false` at the end.
     fn receive(
         &mut self,
         each: impl FnMut(&[u8]) + Send,
@@ -104,4 +106,4 @@ fn tune(stream: &TcpStream, urgent: bool) -> Result<()> {
 }
 
 /// Time for things to calm down before memory is looked at.
-const CALM: Duration = Duration::from_millis(1500);
+const CALM: Duration = Duration::from_millis(1000);

@@ -8,10 +8,10 @@ use anyhow::Result;
 use tokio::net::TcpListener;
 
 use super::{Channel, Connection, Wire, runtime, spin};
+use crate::announce;
 use crate::cli::Serve;
 use crate::sink::Sink;
 use crate::work::{Role, SLOW_BYTES_PER_SECOND};
-use crate::announce;
 
 pub(super) fn run<W: Wire>(options: &Serve) -> Result<()> {
     runtime()?.block_on(async {
@@ -40,20 +40,24 @@ pub(super) fn run<W: Wire>(options: &Serve) -> Result<()> {
 
 async fn serve(mut channel: impl Channel, sink: &Sink) -> Result<()> {
     match channel.role().await? {
-        Role::Control => while channel.receive(|question| sink.ask(question)).await? {
-            sink.due().await;
-            channel.put(&sink.ack(None)?).await?;
-            channel.flush().await?;
-        },
+        Role::Control => {
+            while channel.receive(|question| sink.ask(question)).await? {
+                sink.due().await;
+                channel.put(&sink.ack(None)?).await?;
+                channel.flush().await?;
+            }
+        }
         Role::Data => {
             let mut lane = 0;
             while channel.receive(|m| sink.data(&mut lane, m)).await? {
                 sink.notify();
             }
         }
-        Role::Tick => while channel.receive(|message| sink.tick(message)).await? {
-            sink.notify();
-        },
+        Role::Tick => {
+            while channel.receive(|message| sink.tick(message)).await? {
+                sink.notify();
+            }
+        }
         Role::BulkFast => while channel.receive(|message| sink.bulk(message)).await? {},
         Role::BulkSlow => {
             let mut bytes = 0;

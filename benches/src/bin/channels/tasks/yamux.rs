@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anyhow::{Context as _, Result, ensure};
-use futures_util::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter};
 use futures_util::StreamExt as _;
+use futures_util::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader, BufWriter};
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
@@ -225,7 +225,11 @@ impl Connection for Link {
 impl Channel for Stream {
     async fn role(&mut self) -> Result<Role> {
         if self.role.is_none() {
-            let packet = self.stream.next().await.context("a stream without a role")??;
+            let packet = self
+                .stream
+                .next()
+                .await
+                .context("a stream without a role")??;
             let (role, early) = packet.as_ref().split_first().context("an empty packet")?;
             self.role = Role::of_byte(*role);
             self.early = early.to_vec();
