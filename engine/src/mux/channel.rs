@@ -15,6 +15,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use bytes::BytesMut;
@@ -153,12 +154,16 @@ pub(super) struct SendHalf {
     /// Charge of what is left of a begun message: already counted on in the connection's credit.
     pub(super) begun_charge: u64,
     /// What it may still send in its turn.
-    pub(super) deficit: i64,
+    pub(super) deficit: i32,
     pub(super) in_schedule: bool,
     /// The message at the front waits for the connection's credit.
     pub(super) starved: bool,
+    /// What was charged of that, in KiB and wrapping, when it began to wait; until it sends.
+    pub(super) starved_at: Option<NonZeroU32>,
     /// A send was refused for want of room.
     pub(super) wants_room: bool,
+    /// It is among those that wait for room in all queues together.
+    pub(super) waits_for_all: bool,
     /// Since when the front message waits for the channel's credit.
     pub(super) blocked_since: Option<Timestamp>,
     /// The peer was told so.
@@ -200,6 +205,8 @@ pub(super) struct RecvHalf {
     pub(super) bytes: u64,
     /// CREDIT(BLOCKED) of the peer's.
     pub(super) blocked_told: u32,
+    /// The application was told to drop what it keeps of it.
+    pub(super) evicted: bool,
 }
 
 /// A channel.
@@ -251,7 +258,9 @@ impl SendHalf {
             deficit: 0,
             in_schedule: false,
             starved: false,
+            starved_at: None,
             wants_room: false,
+            waits_for_all: false,
             blocked_since: None,
             blocked_told: false,
             messages: 0,
@@ -289,6 +298,7 @@ impl RecvHalf {
             messages: 0,
             bytes: 0,
             blocked_told: 0,
+            evicted: false,
         }
     }
 }

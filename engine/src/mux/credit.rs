@@ -61,7 +61,6 @@ impl SendCredit {
         self.limit
     }
 
-    #[cfg(test)]
     pub(super) fn charged(&self) -> u64 {
         self.charged
     }

@@ -86,6 +86,7 @@ pub enum Event<'r> {
     },
     /// We take no more from a channel whose reader was the one that held up the connection, or
     /// whose message was not finished in time. Drop what is kept of it, and release its credit.
+    /// It may come after [`Self::Finished`] or [`Self::Aborted`], where that was never read.
     Evicted {
         /// The channel.
         channel: ChannelId,

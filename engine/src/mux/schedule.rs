@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 pub(super) const CLASSES: usize = 8;
 
 /// Bytes charged that a channel may send in its turn.
-pub(super) const QUANTUM_BYTES: i64 = 4 << 10;
+pub(super) const QUANTUM_BYTES: i32 = 4 << 10;
 
 /// Bytes charged of higher classes after which a lower class that waits gets one turn.
 const FLOOR_BYTES: i64 = 64 << 10;

@@ -80,6 +80,19 @@ impl Reader<'_> {
         self.1 += n as usize;
     }
 
+    /// DATA or RUN after its first byte: the alias, and the bytes of messages.
+    fn data(&mut self, kind: u8, flags: u8) -> (u64, usize) {
+        let alias = self.number();
+        let elem = if kind == RUN { self.number() } else { 1 };
+        let len = (flags & 1 != 0).then(|| self.number() * elem);
+        if flags & 8 != 0 {
+            let _skip = self.number();
+        }
+        let payload = len.unwrap_or((self.0.len() - self.1) as u64) as usize;
+        self.skip(payload as u64);
+        (alias, payload)
+    }
+
     fn counted(&mut self) {
         let len = self.number();
         self.skip(len);
@@ -101,16 +114,7 @@ pub fn frames(record: &[u8]) -> Vec<Frame> {
         let (mut alias, mut payload) = (0, 0);
         match kind {
             0 => continue,
-            DATA | RUN => {
-                alias = r.number();
-                let elem = if kind == RUN { r.number() } else { 1 };
-                let len = (flags & 1 != 0).then(|| r.number() * elem);
-                if flags & 8 != 0 {
-                    let _skip = r.number();
-                }
-                payload = len.unwrap_or((record.len() - r.1) as u64) as usize;
-                r.skip(payload as u64);
-            }
+            DATA | RUN => (alias, payload) = r.data(kind, flags),
             CREDIT => {
                 if flags & FLAG_CONN == 0 {
                     alias = r.number();

@@ -56,6 +56,13 @@ impl Sim {
                 let link = self.known(end, channel);
                 assert!(seq <= self.links[link].dirs[end].published.len() as u64);
             }
+            other => self.event_of_end(end, other),
+        }
+    }
+
+    /// What tells that a half is over, or nearly so.
+    fn event_of_end(&mut self, end: usize, event: Event<'_>) {
+        match event {
             Event::Finished { channel } => {
                 let link = self.known(end, channel);
                 self.links[link].dirs[1 - end].finished();

@@ -1,5 +1,7 @@
 //! Data out: frames of channels by turn, cut to the credit and the room at hand.
 
+use core::num::NonZeroU32;
+
 use super::super::channel::{Channel, Pending, SendState};
 use super::super::credit;
 use super::super::error::Code;
@@ -13,6 +15,19 @@ use super::sending::{RUN_HEAD_MAX, SHARED_BYTES_MIN};
 
 /// Bytes of a record that must be left for another frame to be begun: a head and something.
 const FRAME_ROOM_MIN: usize = 24;
+
+/// Bytes by which a channel may pass its share: the largest record. A larger message, shared
+/// and sent as it is, is not paid for with more turns than that.
+const DEBT_BYTES_MAX: i32 = 1 << 20;
+
+/// KiB charged that others may send while a channel waits for the connection's credit; then the
+/// next credit that covers its message is its own.
+const STARVED_KIB_MAX: u32 = 64;
+
+/// A count of bytes as one that may wrap, in few bytes: for distances. Odd, so never zero.
+fn kibibytes(bytes: u64) -> u32 {
+    (bytes >> 10) as u32 | 1
+}
 
 /// What became of a channel's turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,30 +78,10 @@ impl Connection {
 
     /// Data, by turn, until the record is full. A large shared message is a record of its own.
     pub(super) fn put_data(&mut self, peer: &Hello, max: usize) -> Option<bytes::Bytes> {
-        for _ in 0..self.starved.len() {
-            let Some(index) = self.starved.pop_front() else {
-                break;
-            };
-            // Of a channel that has ended the place may be another's by now.
-            if !self.slots.at(index).is_some_and(|c| c.send.starved) {
-                continue;
-            }
-            if !self.is_covered(index) {
-                self.starved.push_back(index);
-                continue;
-            }
-            if let Some(channel) = self.slots.at_mut(index) {
-                channel.send.starved = false;
-                channel.send.in_schedule = true;
-                self.schedule.put_back(channel.priority, index);
-            }
-        }
-        if self.starved.is_empty() {
-            self.blocked_since = None;
-        }
+        let mut first = self.wake_starved(self.room(max) >= FRAME_ROOM_MIN);
         // Each turn sends, or takes a channel out, or ends the record.
         while self.room(max) >= FRAME_ROOM_MIN
-            && let Some(index) = self.schedule.pop()
+            && let Some(index) = first.take().or_else(|| self.schedule.pop())
         {
             let Some(channel) = self.slots.at_mut(index) else {
                 continue;
@@ -132,6 +127,43 @@ impl Connection {
         None
     }
 
+    /// Channels that waited for the connection's credit take turns again, if it covers their
+    /// next message. Gives one that waits since much was sent over its head, if there is `room`:
+    /// it goes first, whatever its class, or small messages might take all credit for ever.
+    fn wake_starved(&mut self, room: bool) -> Option<u32> {
+        let mut first = None;
+        // The last one to be put back is the first to go.
+        for _ in 0..self.starved.len() {
+            let Some(index) = self.starved.pop_back() else {
+                break;
+            };
+            let covered = self.is_covered(index);
+            let charged = self.send.charged();
+            // Of a channel that has ended the place may be another's by now.
+            let channel = self.slots.at_mut(index);
+            let Some(channel) = channel.filter(|c| c.send.starved) else {
+                continue;
+            };
+            let over = |at: NonZeroU32| kibibytes(charged).wrapping_sub(at.get());
+            let passed = channel.send.starved_at.map_or(0, over) >= STARVED_KIB_MAX;
+            if !covered || passed && !room {
+                self.starved.push_front(index);
+                continue;
+            }
+            channel.send.starved = false;
+            channel.send.in_schedule = true;
+            if !passed {
+                self.schedule.put_back(channel.priority, index);
+            } else if let Some(later) = first.replace(index) {
+                self.put_back(later); // this one waits for longer
+            }
+        }
+        if self.starved.is_empty() {
+            self.blocked_since = None;
+        }
+        first
+    }
+
     fn put_back(&mut self, index: u32) {
         if let Some(channel) = self.slots.at_mut(index) {
             channel.send.in_schedule = true;
@@ -143,6 +175,9 @@ impl Connection {
         if let Some(channel) = self.slots.at_mut(index) {
             channel.send.starved = true;
             channel.send.deficit = 0;
+            if channel.send.starved_at.is_none() {
+                channel.send.starved_at = NonZeroU32::new(kibibytes(self.send.charged()));
+            }
             self.starved.push_back(index);
             self.blocked_since.get_or_insert(self.now);
             self.sweep_soon();
@@ -373,7 +408,9 @@ impl Connection {
         };
         channel.used = true;
         let send = &mut channel.send;
-        send.deficit -= charge as i64;
+        send.starved_at = None;
+        let charge = i32::try_from(charge).unwrap_or(i32::MAX);
+        send.deficit = send.deficit.saturating_sub(charge).max(-DEBT_BYTES_MAX);
         send.next_seq += messages;
         send.messages += messages;
         send.bytes += n as u64;

@@ -1,8 +1,10 @@
 //! Messages of the application.
 
+use alloc::collections::VecDeque;
+
 use bytes::Bytes;
 
-use super::super::channel::{Channel, ChannelId, SendState};
+use super::super::channel::{Channel, ChannelId, SendHalf, SendState};
 use super::super::error::SendError;
 use super::super::open::Unit;
 use super::super::queue::{ENTRY_BYTES, Queue, SharedFrame};
@@ -120,12 +122,7 @@ impl Connection {
         let queued = send.queued();
         let channel_full = queued + len + ENTRY_BYTES > channel_max;
         if queued != 0 && (channel_full || connection_full) {
-            if !send.wants_room {
-                send.wants_room = true;
-                if connection_full {
-                    self.room_waiters.push_back(id);
-                }
-            }
+            wait_for_room(send, connection_full.then_some(&mut self.room_waiters), id);
             return Err(SendError::WouldBlock);
         }
         Ok(channel)
@@ -212,9 +209,7 @@ impl Connection {
         let others = send.queued().saturating_sub(old + ENTRY_BYTES);
         let channel_full = others + len + ENTRY_BYTES > channel_max;
         if len > old && others != 0 && (channel_full || connection_full) {
-            if !core::mem::replace(&mut send.wants_room, true) && connection_full {
-                self.room_waiters.push_back(id);
-            }
+            wait_for_room(send, connection_full.then_some(&mut self.room_waiters), id);
             return Err(SendError::WouldBlock);
         }
         Ok(channel)
@@ -291,15 +286,15 @@ impl Connection {
         let all = self.queued + len + ENTRY_BYTES;
         let connection_full =
             self.queued != 0 && all > self.settings.connection_queue_bytes_max as usize;
-        let send = &mut self.admit(id, elem)?.send;
+        self.admit(id, elem)?;
+        let channel = self.slots.by_id_mut(id).ok_or(SendError::UnknownChannel)?;
+        let send = &mut channel.send;
         let queued = send.queued();
         let channel_full = queued != 0 && queued + len + ENTRY_BYTES > queue_max;
         // A run that is no longer than a message is taken as one.
         let lone = queued == 0 && len <= send.message_max as usize;
         if channel_full || connection_full && !lone {
-            if !core::mem::replace(&mut send.wants_room, true) && connection_full {
-                self.room_waiters.push_back(id);
-            }
+            wait_for_room(send, connection_full.then_some(&mut self.room_waiters), id);
             return Err(SendError::WouldBlock);
         }
         let channel = self.slots.by_id_mut(id).ok_or(SendError::UnknownChannel)?;
@@ -407,6 +402,18 @@ pub(super) const SHARED_BYTES_MIN: usize = 1024;
 /// Bytes of the longest RUN head: type, alias, element, count, skip.
 pub(super) const RUN_HEAD_MAX: usize = 1 + 4 + 4 + 4 + 8;
 
+/// A send was refused: who waits is told when the channel's queue has room, or, where all queues
+/// together are full, when they have.
+fn wait_for_room(send: &mut SendHalf, of_all: Option<&mut VecDeque<ChannelId>>, id: ChannelId) {
+    send.wants_room = true;
+    // Once, however often it is told and refused again.
+    if let Some(waiters) = of_all
+        && !core::mem::replace(&mut send.waits_for_all, true)
+    {
+        waiters.push_back(id);
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Place {
     /// In the open record: where its frame begins, and its cost.
@@ -484,9 +491,11 @@ impl Connection {
             }
         }
         while free && let Some(id) = self.room_waiters.pop_front() {
-            if let Some(channel) = self.slots.by_id_mut(id)
-                && core::mem::take(&mut channel.send.wants_room)
-            {
+            let Some(channel) = self.slots.by_id_mut(id) else {
+                continue;
+            };
+            channel.send.waits_for_all = false;
+            if core::mem::take(&mut channel.send.wants_room) {
                 self.writable.push_back(id);
             }
         }

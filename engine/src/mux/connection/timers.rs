@@ -152,12 +152,13 @@ impl Connection {
         }
     }
 
-    /// Stops the channel that holds most of the connection's window (rule R19).
+    /// Stops the channel that holds most of the connection's window (rule R19). One whose peer
+    /// has ended is not stopped; but its application is told, once, to drop what it keeps.
     fn evict_largest(&mut self) {
         let largest = self
             .slots
             .iter()
-            .filter(|c| c.recv.state == RecvState::Receiving)
+            .filter(|c| !c.recv.evicted && !matches!(c.recv.state, RecvState::Stopping(_)))
             .max_by_key(|c| c.recv.held)
             .filter(|c| c.recv.held > u64::from(self.settings.reserve_bytes))
             .map(|c| c.id.index);
@@ -171,6 +172,7 @@ impl Connection {
             return;
         };
         let (id, attached) = (channel.id, channel.attached);
+        channel.recv.evicted = true;
         self.totals.evicted += 1;
         self.stop_half(index, code);
         if attached {

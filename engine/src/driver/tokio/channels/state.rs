@@ -368,15 +368,20 @@ impl State {
                 self.end(channel, End::Aborted(code), after);
             }
             Event::Stopped { channel, code } => self.stopped(channel, code, after),
-            Event::Evicted { channel, code } => {
-                if let Some(port) = self.port(channel) {
-                    let charge = port.parked.clear();
-                    self.core.release(channel, charge);
-                }
-                self.end(channel, End::Evicted(code), after);
-            }
+            Event::Evicted { channel, code } => self.evicted(channel, code, after),
             _ => {}
         }
+    }
+
+    fn evicted(&mut self, id: ChannelId, code: Code, after: &mut After) {
+        if let Some(port) = self.port(id) {
+            let charge = port.parked.clear();
+            if charge.bytes() > 0 {
+                port.end = None; // it is incomplete, though the peer may have finished
+            }
+            self.core.release(id, charge);
+        }
+        self.end(id, End::Evicted(code), after);
     }
 
     fn end(&mut self, id: ChannelId, end: End, after: &mut After) {
