@@ -25,8 +25,6 @@ const LONG_FUNCTIONS: &[&str] = &[
     "codecs/sbe/src/read/tests.rs::faults_in_types",
     "codecs/sbe/src/read/tests.rs::faults_in_messages",
     "codecs/sbe/src/diff/tests.rs::what_breaks",
-    // A match over all frames, and one over all events.
-    "tests/harness/channels/told.rs::event",
     // Every field of a message, one line each.
     "codecs/sbe/tests-gen/tests/it/features.rs::every_field_comes_back",
     "codecs/sbe/tests-gen/tests/it/fixtures.rs::tick",
