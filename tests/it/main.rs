@@ -17,6 +17,7 @@ mod channels_rules_wire;
 mod channels_sim;
 mod channels_sim_found;
 mod channels_sim_live;
+mod channels_sim_resume;
 mod channels_tokio;
 mod closing;
 mod deadlines;
