@@ -126,6 +126,7 @@ impl Pending {
         self.0 & bit != 0
     }
 
+    #[inline]
     pub(super) fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -269,6 +270,7 @@ impl SendHalf {
         }
     }
 
+    #[inline]
     pub(super) fn queued(&self) -> usize {
         self.queue.as_ref().map_or(0, |q| q.bytes())
     }

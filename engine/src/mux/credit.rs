@@ -38,10 +38,12 @@ impl SendCredit {
     /// Takes `n`; nothing if there is not so much.
     #[inline]
     pub(super) fn spend(&mut self, n: u64) -> Result<(), Overrun> {
-        if n > self.available() {
+        // Neither wraps: a limit is below 2^62, a cost below 2^33.
+        let charged = self.charged + n;
+        if charged > self.limit {
             return Err(Overrun);
         }
-        self.charged = self.charged.saturating_add(n);
+        self.charged = charged;
         Ok(())
     }
 
@@ -84,12 +86,13 @@ pub(super) struct RecvCredit {
 impl RecvCredit {
     /// The window is told to the peer when this is made.
     pub(super) fn new(window: u64) -> Self {
-        Self {
+        let mut credit = Self {
             limit: window,
             window,
-            due_at: threshold(window),
             ..Self::default()
-        }
+        };
+        credit.schedule();
+        credit
     }
 
     /// Another window, which is told next.
@@ -104,10 +107,17 @@ impl RecvCredit {
         self.due_at = least.saturating_sub(self.window);
     }
 
+    /// Whether the peer may send what costs `n`.
+    #[inline]
+    pub(super) fn covers(&self, n: u64) -> bool {
+        n <= self.limit - self.charged
+    }
+
     /// The peer sent what costs `n`.
     #[inline]
     pub(super) fn charge(&mut self, n: u64) -> Result<(), Overrun> {
-        let charged = self.charged.saturating_add(n);
+        // Neither wraps: a limit is below 2^62, a cost below 2^33.
+        let charged = self.charged + n;
         if charged > self.limit {
             return Err(Overrun);
         }
@@ -119,7 +129,7 @@ impl RecvCredit {
     #[inline]
     pub(super) fn consume(&mut self, n: u64) {
         debug_assert!(n <= self.charged - self.consumed, "consumed twice");
-        self.consumed = self.consumed.saturating_add(n).min(self.charged);
+        self.consumed = (self.consumed + n).min(self.charged);
     }
 
     /// Received and not consumed.
@@ -138,9 +148,11 @@ impl RecvCredit {
     /// than the peer has left, but not in slivers.
     #[inline]
     pub(super) fn is_due_of_rest(&self) -> bool {
-        let owed = self.owed();
-        let least = (self.window / 16).max(1);
-        self.is_due() || owed >= least && owed >= self.limit - self.charged
+        // Owed is `reach - limit`, and left is `limit - charged`. No sum wraps: counts are below
+        // 2^62.
+        let reach = self.consumed + self.window;
+        let least = self.limit + (self.window / 16).max(1);
+        self.is_due() || reach >= least && reach + self.charged >= 2 * self.limit
     }
 
     /// By how much a limit told now would be news.

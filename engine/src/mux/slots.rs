@@ -135,6 +135,13 @@ impl PeerAliases {
         }
     }
 
+    /// The channel at an alias, if there is one.
+    #[inline]
+    pub(super) fn live(&self, alias: u32) -> Option<u32> {
+        let entry = *self.table.get(alias as usize)?;
+        entry.checked_sub(FIRST_INDEX)
+    }
+
     /// Nothing is taken under any alias from now on.
     pub(super) fn clear(&mut self) {
         self.table = Vec::new();

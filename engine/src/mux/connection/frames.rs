@@ -19,19 +19,11 @@ type Handled<'r> = Result<Option<Event<'r>>, Violation>;
 
 impl Connection {
     /// One frame, found good by itself. What follows the event goes to `next`.
-    #[inline]
     pub(super) fn handle<'r>(
         &mut self,
         frame: Frame<'r>,
         next: &mut Option<Event<'r>>,
     ) -> Handled<'r> {
-        if let Frame::Data(data) = frame {
-            return self.handle_data(data, next);
-        }
-        self.handle_other(frame)
-    }
-
-    fn handle_other<'r>(&mut self, frame: Frame<'r>) -> Handled<'r> {
         if !self.is_alive() {
             return Ok(None); // an earlier frame of the record was the end
         }
@@ -39,7 +31,7 @@ impl Connection {
             return Err(Violation::BeforeHello);
         }
         match frame {
-            Frame::Data(data) => self.handle_data(data, &mut None),
+            Frame::Data(data) => self.handle_data(data, next),
             Frame::Run(run) => self.handle_run(run),
             Frame::Credit(credit) => self.handle_credit(credit),
             Frame::Open(open) => self.handle_open(open),
@@ -78,49 +70,42 @@ impl Connection {
         }
     }
 
-    /// A message, or a fragment of one.
+    /// A whole message of a channel that is read, within all limits, as nearly all are. `None`
+    /// if it is anything else; nothing is done then.
     #[inline]
-    pub(super) fn handle_data<'r>(
-        &mut self,
-        data: wire::Data<'r>,
-        next: &mut Option<Event<'r>>,
-    ) -> Handled<'r> {
-        let overhead = u64::from(self.settings.frame_overhead_bytes);
-        let bytes = data.payload.len() as u64 + overhead;
-        let PeerAlias::Live(index) = self.peer_aliases.at(data.alias) else {
-            return self.stray(&data, bytes);
-        };
-        let Some(channel) = self.slots.at_mut(index) else {
-            return Err(Violation::UnknownAlias(data.alias));
-        };
-        let plain = !data.more && !data.fin && channel.recv.partial.is_none();
-        if !plain || channel.recv.state != RecvState::Receiving {
-            return self.handle_rare(index, data, bytes, next);
-        }
-        let (units, recv) = match channel.unit {
-            Unit::Bytes => (bytes, &mut channel.recv),
-            Unit::Messages => (1, &mut channel.recv),
-        };
+    pub(super) fn plain_data<'r>(&mut self, data: &wire::Data<'r>) -> Option<Received<'r>> {
+        let len = data.payload.len();
+        let bytes = len as u64 + u64::from(self.settings.frame_overhead_bytes);
+        let channel = self.slots.at_mut(self.peer_aliases.live(data.alias)?)?;
+        let recv = &mut channel.recv;
         let seq = recv.next_seq + data.skip;
-        if data.payload.len() > recv.message_max as usize || seq >= VARINT_MAX {
-            return Err(too_much(seq));
+        let units = match channel.unit {
+            Unit::Bytes => bytes,
+            Unit::Messages => 1,
+        };
+        if data.more
+            || data.fin
+            || recv.partial.is_some()
+            || recv.state != RecvState::Receiving
+            || len > recv.message_max as usize
+            || seq >= VARINT_MAX
+            || !self.recv.covers(bytes)
+            || recv.credit.charge(units).is_err()
+        {
+            return None;
         }
-        if recv.credit.charge(units).is_err() {
-            return Err(Violation::ChannelCredit(data.alias));
-        }
-        if self.recv.charge(bytes).is_err() {
-            return Err(Violation::ConnectionCredit);
-        }
+        self.recv.charge(bytes).ok()?;
         channel.used = true;
         recv.next_seq = seq + 1;
         recv.skipped_total = recv.skipped_total.saturating_add(data.skip);
         recv.messages += 1;
-        recv.bytes += data.payload.len() as u64;
-        let held = recv.held + bytes;
-        recv.held = held;
-        recv.held_max = recv.held_max.max(held);
-        let received = Received {
-            channel: channel.id,
+        recv.bytes += len as u64;
+        recv.held += bytes;
+        recv.held_max = recv.held_max.max(recv.held);
+        let (held, channel) = (recv.held, channel.id);
+        self.hold(held, bytes);
+        Some(Received {
+            channel,
             data: Data::Lent(data.payload),
             seq,
             skipped: data.skip,
@@ -128,13 +113,28 @@ impl Connection {
                 bytes: bytes as u32,
                 units: units as u32,
             },
-        };
-        self.hold(held, bytes);
-        Ok(Some(Event::Message(received)))
+        })
+    }
+
+    /// A message, or a fragment of one.
+    #[inline(never)]
+    pub(super) fn handle_data<'r>(
+        &mut self,
+        data: wire::Data<'r>,
+        next: &mut Option<Event<'r>>,
+    ) -> Handled<'r> {
+        if let Some(received) = self.plain_data(&data) {
+            return Ok(Some(Event::Message(received)));
+        }
+        let overhead = u64::from(self.settings.frame_overhead_bytes);
+        let bytes = data.payload.len() as u64 + overhead;
+        match self.peer_aliases.at(data.alias) {
+            PeerAlias::Live(index) => self.handle_rare(index, data, bytes, next),
+            _ => self.stray(&data, bytes),
+        }
     }
 
     /// A frame that is not a whole message, or that nobody reads.
-    #[inline(never)]
     fn handle_rare<'r>(
         &mut self,
         index: u32,
@@ -544,18 +544,7 @@ impl Connection {
     }
 }
 
-/// A message that is too long, or that passes the largest number.
-#[cold]
-fn too_much(seq: u64) -> Violation {
-    if seq >= VARINT_MAX {
-        Violation::BadCounter
-    } else {
-        Violation::MessageTooLarge
-    }
-}
-
 /// Whether the channel takes the frame now; the number of its message, if so.
-#[inline]
 fn admit(channel: &Channel, data: &wire::Data<'_>) -> Result<u64, Violation> {
     let (recv, alias) = (&channel.recv, data.alias);
     match recv.state {

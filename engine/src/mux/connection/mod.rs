@@ -22,7 +22,7 @@ use super::error::{Code, Failure, Violation};
 use super::event::Event;
 use super::schedule::Schedule;
 use super::slots::{OwnAliases, PeerAliases, Slots};
-use super::wire::{Frames, Hello};
+use super::wire::{self, Frames, Hello};
 use crate::time::Timestamp;
 
 pub use sending::Claim;
@@ -374,13 +374,26 @@ impl Connection {
         if incoming.next.is_none()
             && let Some(data) = incoming.frames.quick()
         {
-            match self.handle_data(data, &mut incoming.next) {
-                Ok(Some(event)) => return Some(event),
-                Ok(None) => {}
-                Err(violation) => return self.broken(incoming, violation),
+            if let Some(received) = self.plain_data(&data) {
+                return Some(Event::Message(received));
             }
+            return self.next_after(incoming, data);
         }
         self.next_any(incoming)
+    }
+
+    /// The event of `data`, or the next.
+    #[inline(never)]
+    fn next_after<'r>(
+        &mut self,
+        incoming: &mut Incoming<'r>,
+        data: wire::Data<'r>,
+    ) -> Option<Event<'r>> {
+        match self.handle_data(data, &mut incoming.next) {
+            Ok(Some(event)) => Some(event),
+            Ok(None) => self.next_any(incoming),
+            Err(violation) => self.broken(incoming, violation),
+        }
     }
 
     #[inline(never)]
