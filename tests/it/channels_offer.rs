@@ -12,8 +12,8 @@ use std::thread;
 
 use tickwire::channels::{
     self, AcceptOptions, Accepted, Channel, ChannelCx, ChannelError, ChannelHandler, ChannelId,
-    Code, Config, Failure, Multiplexed, OpenOptions, Received, Rejection, SendError, Session,
-    Settings,
+    Code, Config, Failure, Multiplexed, OpenError, OpenOptions, Received, Rejection, SendError,
+    Session, Settings,
 };
 use tickwire::{ConnId, Ended, Listener, Opened};
 use tickwire_codecs::{
@@ -81,16 +81,26 @@ type Told = Result<Vec<u8>, (Code, Vec<u8>)>;
 const PLAIN: &[u8] = b"plain";
 const PLAIN_CODE: Code = Code(99);
 
-/// Topics of the channels that the opener opens, in order: the last one is [`PLAIN`].
+/// To be rejected with more bytes than may be, which is refused.
+const HUGE: &[u8] = b"huge";
+
+fn too_many() -> Vec<u8> {
+    vec![7; Config::default().metadata_bytes_max as usize + 1]
+}
+
+/// Topics of the channels that the opener opens, in order: the last two are [`HUGE`] and
+/// [`PLAIN`].
 fn openings() -> Vec<OpenOptions> {
     let cases = cases().into_iter();
     let offers = cases.map(|(metadata, _)| OpenOptions::new("quotes").metadata(metadata));
-    offers.chain([OpenOptions::new(PLAIN)]).collect()
+    let others = [HUGE, PLAIN].map(OpenOptions::new);
+    offers.chain(others).collect()
 }
 
-fn check(mut told: Vec<Told>, who: &str) {
+fn check(mut told: Vec<Told>, huge: Code, who: &str) {
     let plain = told.pop();
     assert_eq!(plain, Some(Err((PLAIN_CODE, Vec::new()))), "{who}");
+    assert_eq!(told.pop(), Some(Err((huge, Vec::new()))), "{who}");
     assert_eq!(told.len(), cases().len(), "{who}");
     for (told, (asked, outcome)) in told.into_iter().zip(cases()) {
         match (told, outcome) {
@@ -127,6 +137,11 @@ fn acceptor(shell: Shell) -> (SocketAddr, Box<dyn Send>) {
             if opening.topic == PLAIN {
                 return channels::Answer::Reject(PLAIN_CODE);
             }
+            if opening.topic == HUGE {
+                let refused = cx.reject_with(opening.channel, PLAIN_CODE, &too_many());
+                assert!(matches!(refused, Err(OpenError::Options(_))), "{refused:?}");
+                return channels::Answer::RejectWith(PLAIN_CODE, too_many());
+            }
             let refusal = match negotiate_bytes(&have, opening.metadata) {
                 Ok(agreed) => {
                     let options = AcceptOptions::new().metadata(agreed.to_bytes());
@@ -137,7 +152,8 @@ fn acceptor(shell: Shell) -> (SocketAddr, Box<dyn Send>) {
             // Both ways that there are, in turn.
             later = !later;
             if later {
-                cx.reject_with(opening.channel, Code(NO_COMMON_CODEC), &refusal);
+                cx.reject_with(opening.channel, Code(NO_COMMON_CODEC), &refusal)
+                    .unwrap();
                 return channels::Answer::Later;
             }
             channels::Answer::RejectWith(Code(NO_COMMON_CODEC), refusal)
@@ -158,12 +174,19 @@ async fn serve(tell: mpsc::Sender<SocketAddr>) {
             incoming.reject(PLAIN_CODE);
             continue;
         }
+        if incoming.topic() == HUGE {
+            let refused = incoming.reject_with(PLAIN_CODE, &too_many());
+            assert!(matches!(refused, Err(OpenError::Options(_))), "{refused:?}");
+            continue;
+        }
         match negotiate_bytes(&have, incoming.metadata()) {
             Ok(agreed) => {
                 let options = AcceptOptions::new().metadata(agreed.to_bytes());
                 held.push(incoming.accept(options).unwrap());
             }
-            Err(refusal) => incoming.reject_with(Code(NO_COMMON_CODEC), &refusal.to_vec()),
+            Err(refusal) => incoming
+                .reject_with(Code(NO_COMMON_CODEC), &refusal.to_vec())
+                .unwrap(),
         }
     }
     drop(held);
@@ -275,7 +298,11 @@ fn offers_are_answered_in_type() {
     for (accepting, opening) in SHELLS.iter().flat_map(|a| SHELLS.map(|o| (*a, o))) {
         let (addr, serving) = acceptor(accepting);
         let told = opener(opening, addr);
-        check(told, &format!("{opening:?} to {accepting:?}"));
+        let huge = match accepting {
+            Shell::Tasks => Code::REFUSED,
+            Shell::Reactor(_) => Code::INTERNAL,
+        };
+        check(told, huge, &format!("{opening:?} to {accepting:?}"));
         drop(serving);
     }
 }

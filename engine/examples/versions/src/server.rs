@@ -51,8 +51,7 @@ async fn serve(incoming: IncomingChannel, write: Write, has: Offer) -> Fallible<
     let agreed = match negotiate_bytes(&[has], incoming.metadata()) {
         Ok(agreed) => agreed,
         Err(refusal) => {
-            incoming.reject_with(Code(NO_COMMON_CODEC), &refusal.to_vec());
-            return Ok(());
+            return Ok(incoming.reject_with(Code(NO_COMMON_CODEC), &refusal.to_vec())?);
         }
     };
     let mut channel = incoming.accept(AcceptOptions::new().metadata(agreed.to_bytes()))?;

@@ -87,10 +87,19 @@ impl Channels {
     }
 
     /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
-    /// codecs, say. More than [`metadata_bytes_max`](crate::channels::Config::metadata_bytes_max)
-    /// of them are left out.
-    pub fn reject_with(&mut self, channel: ChannelId, code: Code, metadata: &[u8]) {
-        self.core.reject_with(channel, code, metadata);
+    /// codecs, say.
+    ///
+    /// # Errors
+    /// [`OpenError::Options`] if they are more than
+    /// [`metadata_bytes_max`](crate::channels::Config::metadata_bytes_max); the channel still
+    /// waits for an answer then.
+    pub fn reject_with(
+        &mut self,
+        channel: ChannelId,
+        code: Code,
+        metadata: &[u8],
+    ) -> Result<(), OpenError> {
+        self.core.reject_with(channel, code, metadata)
     }
 
     /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a

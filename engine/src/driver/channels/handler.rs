@@ -163,8 +163,8 @@ pub trait ChannelHandler: Sized {
         Answer::Reject(Code::REFUSED)
     }
 
-    /// The options of an [`Answer::Accept`] cannot work; `error` says why. The channel still
-    /// waits for an answer. By default it is rejected with [`Code::INTERNAL`].
+    /// The options of an [`Answer::Accept`], or the bytes of an [`Answer::RejectWith`], cannot
+    /// work; `error` says why. The channel still waits for an answer. By default it is rejected with [`Code::INTERNAL`].
     fn unanswered(
         &mut self,
         conn: &mut Self::Conn,

@@ -120,13 +120,28 @@ fn answer<H: ChannelHandler>(
     let channel = opening.channel;
     match handler.channel(conn, cx, opening) {
         Answer::Accept(options) => {
-            if let Err(error @ OpenError::Options(_)) = cx.accept(channel, options) {
-                handler.unanswered(conn, cx, channel, error);
-            }
+            let accepted = cx.accept(channel, options);
+            told_if_wrong(handler, conn, cx, channel, accepted);
         }
         Answer::Reject(code) => cx.reject(channel, code),
-        Answer::RejectWith(code, metadata) => cx.reject_with(channel, code, &metadata),
+        Answer::RejectWith(code, metadata) => {
+            let rejected = cx.reject_with(channel, code, &metadata);
+            told_if_wrong(handler, conn, cx, channel, rejected);
+        }
         Answer::Later => {}
+    }
+}
+
+/// The handler's answer was refused: it is asked for another one.
+fn told_if_wrong<H: ChannelHandler>(
+    handler: &mut H,
+    conn: &mut H::Conn,
+    cx: &mut ChannelCx<'_, '_>,
+    channel: ChannelId,
+    answered: Result<(), OpenError>,
+) {
+    if let Err(error @ OpenError::Options(_)) = answered {
+        handler.unanswered(conn, cx, channel, error);
     }
 }
 

@@ -16,6 +16,8 @@ use super::{Connection, MESSAGES_BEFORE_ACCEPT};
 /// Windows that a channel may be given.
 const WINDOW_MAX: u32 = 1 << 30;
 
+const METADATA_TOO_LONG: OpenError = OpenError::Options("metadata passes metadata_bytes_max");
+
 impl Connection {
     /// Opens a channel: OPEN goes out as soon as the peer's limits allow, and messages may
     /// follow it before it is answered, up to the window that the peer grants every channel.
@@ -247,7 +249,7 @@ impl Connection {
             ));
         }
         if options.metadata.len() > self.settings.metadata_bytes_max as usize {
-            return Err(OpenError::Options("metadata passes metadata_bytes_max"));
+            return Err(METADATA_TOO_LONG);
         }
         let (unit, receives) = (channel.unit, channel.recv.state != RecvState::None);
         let (window, message_max) =
@@ -280,14 +282,29 @@ impl Connection {
     /// Does not take a channel of the peer's. What the peer sent on it already is dropped. The
     /// id is of no use any more.
     pub fn reject(&mut self, id: ChannelId, code: Code) {
-        self.reject_with(id, code, &[]);
+        self.refuse(id, code, &[]);
     }
 
     /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
-    /// codecs, say. More than `metadata_bytes_max` of them are left out.
-    pub fn reject_with(&mut self, id: ChannelId, code: Code, metadata: &[u8]) {
-        let fits = metadata.len() <= self.settings.metadata_bytes_max as usize;
-        let metadata = if fits { metadata } else { &[] };
+    /// codecs, say.
+    ///
+    /// # Errors
+    /// [`OpenError::Options`] if they are more than `metadata_bytes_max`; the channel still waits
+    /// for an answer then.
+    pub fn reject_with(
+        &mut self,
+        id: ChannelId,
+        code: Code,
+        metadata: &[u8],
+    ) -> Result<(), OpenError> {
+        if metadata.len() > self.settings.metadata_bytes_max as usize {
+            return Err(METADATA_TOO_LONG);
+        }
+        self.refuse(id, code, metadata);
+        Ok(())
+    }
+
+    fn refuse(&mut self, id: ChannelId, code: Code, metadata: &[u8]) {
         let Some(channel) = self.slots.by_id_mut(id).filter(|c| c.attached) else {
             return;
         };

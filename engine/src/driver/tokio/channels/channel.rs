@@ -303,31 +303,38 @@ impl IncomingChannel {
 
     /// Does not take the channel.
     pub fn reject(mut self, code: Code) {
-        self.refuse(code, &[]);
+        // Without bytes it cannot fail.
+        let _ = self.refuse(code, &[]);
     }
 
     /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
-    /// codecs, say. More than [`metadata_bytes_max`](crate::channels::Config::metadata_bytes_max)
-    /// of them are left out.
-    pub fn reject_with(mut self, code: Code, metadata: &[u8]) {
-        self.refuse(code, metadata);
+    /// codecs, say.
+    ///
+    /// # Errors
+    /// [`OpenError::Options`] if they are more than
+    /// [`metadata_bytes_max`](crate::channels::Config::metadata_bytes_max). The channel is
+    /// rejected without them then, with [`Code::REFUSED`].
+    pub fn reject_with(mut self, code: Code, metadata: &[u8]) -> Result<(), OpenError> {
+        self.refuse(code, metadata)
     }
 
-    fn refuse(&mut self, code: Code, metadata: &[u8]) {
-        if std::mem::replace(&mut self.answered, true) {
-            return;
+    fn refuse(&mut self, code: Code, metadata: &[u8]) -> Result<(), OpenError> {
+        if self.answered {
+            return Ok(());
         }
         let mut guard = self.handle.shared.state.lock();
         let (state, after) = guard.parts();
-        state.core.reject_with(self.offer.id, code, metadata);
+        state.core.reject_with(self.offer.id, code, metadata)?;
+        self.answered = true;
         state.remove(self.offer.id, code, after);
         state.kick(after);
+        Ok(())
     }
 }
 
 impl Drop for IncomingChannel {
     fn drop(&mut self) {
-        self.refuse(Code::REFUSED, &[]);
+        let _ = self.refuse(Code::REFUSED, &[]); // without bytes it cannot fail
     }
 }
 
