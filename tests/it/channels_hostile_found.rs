@@ -557,3 +557,17 @@ fn channels_that_end_unused_without_a_reset_are_waste_too() {
     };
     assert_eq!((code, opens), (Code::CALM, 100));
 }
+
+/// An acknowledgement of what was never sent went to the application as it came: what it keeps
+/// for a resumption would have been dropped before it was sent.
+#[test]
+fn nothing_is_acknowledged_that_was_not_sent() {
+    let mut scene = Scene::new();
+    let channel = scene.opened(0, 60_000);
+    scene.core.send(channel, b"tick").expect("sent");
+    scene.said();
+    for (ack, told) in [(0, 0), (1, 1), (2, 1), (MAX62, 1)] {
+        let credit = Put::new().raw(&[3 | flag::ACK]).tv(0).tv(60_000).tv(ack);
+        assert_eq!(scene.put(credit), [Told::Acked(channel, told)], "{ack}");
+    }
+}

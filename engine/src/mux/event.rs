@@ -62,7 +62,7 @@ pub enum Event<'r> {
     Acked {
         /// The channel.
         channel: ChannelId,
-        /// The first message that is not acknowledged.
+        /// The first message that is not acknowledged: never more than the next to be sent.
         seq: u64,
     },
     /// The peer has sent all it wanted to.

@@ -389,7 +389,7 @@ impl Connection {
         let Some(channel) = self.slots.at_mut(index) else {
             return Ok(None);
         };
-        let (id, attached) = (channel.id, channel.attached);
+        let (id, attached, next_seq) = (channel.id, channel.attached, channel.send.next_seq);
         if credit.blocked {
             let recv = &mut channel.recv;
             recv.blocked_told = recv.blocked_told.saturating_add(1);
@@ -406,7 +406,7 @@ impl Connection {
             self.unblock(index);
             self.make_ready(index);
         }
-        let acked = credit.ack.filter(|_| attached);
+        let acked = credit.ack.filter(|_| attached).map(|seq| seq.min(next_seq));
         Ok(acked.map(|seq| Event::Acked { channel: id, seq }))
     }
 
