@@ -8,9 +8,20 @@ pub mod event;
 pub mod frames;
 pub mod frames_mux;
 pub mod fuzz;
+#[cfg(feature = "codecs")]
+#[expect(clippy::mem_forget, reason = "wincode's derive forgets its own guards")]
+pub mod fuzz_bincode;
+#[cfg(feature = "codecs")]
+pub mod fuzz_codecs;
 pub mod fuzz_mux;
+#[cfg(feature = "codecs")]
+pub mod fuzz_round_trip;
+#[cfg(feature = "codecs")]
+pub mod fuzz_sbe;
 pub mod oracle;
 pub mod outbox;
 pub mod rng;
 pub mod streams;
+#[cfg(feature = "rivals")]
+pub mod votes;
 pub mod wire;

@@ -40,3 +40,5 @@ mod seeds;
 mod splits;
 mod strict;
 mod usage;
+#[cfg(feature = "rivals")]
+mod votes;

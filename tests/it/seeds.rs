@@ -58,3 +58,75 @@ fn mux_hello_open() {
 fn mux_ops() {
     replay("mux_ops", harness::fuzz_mux::ops);
 }
+
+#[cfg(feature = "codecs")]
+#[test]
+fn codec_itch() {
+    replay("codec_itch", harness::fuzz_codecs::itch);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
+fn codec_telemetry() {
+    replay("codec_telemetry", harness::fuzz_codecs::telemetry);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
+fn codec_documents() {
+    replay("codec_documents", harness::fuzz_codecs::documents);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
+fn codec_mqtt() {
+    replay("codec_mqtt", harness::fuzz_codecs::mqtt);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
+fn codec_protobuf() {
+    replay("codec_protobuf", harness::fuzz_codecs::protobuf);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
+fn codec_bincode() {
+    replay("codec_bincode", harness::fuzz_bincode::bincode);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
+fn codec_offer() {
+    replay("codec_offer", harness::fuzz_codecs::offer);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
+fn codec_round_trip() {
+    replay("codec_round_trip", harness::fuzz_round_trip::round_trip);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
+fn sbe_views() {
+    replay("sbe_views", harness::fuzz_sbe::views);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
+fn sbe_schema() {
+    replay("sbe_schema", harness::fuzz_sbe::schema);
+}
+
+#[cfg(feature = "rivals")]
+#[test]
+fn votes_server() {
+    replay("votes_server", harness::votes::votes_server);
+}
+
+#[cfg(feature = "rivals")]
+#[test]
+fn votes_client() {
+    replay("votes_client", harness::votes::votes_client);
+}

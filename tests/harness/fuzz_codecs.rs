@@ -1,0 +1,335 @@
+//! The bodies of the fuzz targets of `tickwire-codecs`. Each takes any bytes and panics where a
+//! codec is wrong. What a view accepts is walked whole, written again, and read again.
+
+use std::fmt::Write as _;
+
+use tickwire_codecs::cbor::Cbor;
+use tickwire_codecs::itch::{Itch50, ItchFile, MoldUdp64, SoupBinTcp};
+use tickwire_codecs::mqtt::{Mqtt5, Mqtt5Stream, MqttFraming};
+use tickwire_codecs::msgpack::Msgpack;
+use tickwire_codecs::protobuf::{self, Protobuf};
+use tickwire_codecs::telemetry::Telemetry;
+use tickwire_codecs::{
+    Answer, Batch, Codec, DecodeError, Encode, EncodeError, Framing, LenPrefix16, Limits,
+    OFFERS_MAX, Offer, Progress, Reassembler, StreamCodec, ToJson, WireId, family, negotiate_bytes,
+};
+
+/// Longer inputs only take time: every limit that is met here is met below it.
+pub(crate) const INPUT_BYTES_MAX: usize = 8192;
+
+/// A view as JSON text: this walks every field of it.
+pub(crate) fn json(view: &impl ToJson) -> String {
+    let mut out = String::new();
+    view.to_json(&mut out).expect("a String takes any text");
+    out
+}
+
+/// An error points into the message and can be said.
+pub(crate) fn check_error(error: DecodeError, len: usize) {
+    assert!(error.at() as usize <= len, "{error} in {len} bytes");
+    let mut text = String::new();
+    write!(text, "{error} {error:?}").expect("a String takes any text");
+}
+
+/// Checks and walks one message; gives it as JSON where it was one.
+fn look<C: Codec>(bytes: &[u8]) -> Option<String>
+where
+    for<'a> C::View<'a>: ToJson,
+{
+    let wide = C::view(bytes, &Limits::BULK);
+    let narrow = C::view(bytes, &Limits::DEVICE);
+    match (wide, narrow) {
+        (Ok(view), Ok(same)) => {
+            let text = json(&view);
+            assert_eq!(text, json(&same), "limits change what is read");
+            Some(text)
+        }
+        (Ok(view), Err(error)) => {
+            assert!(
+                matches!(error, DecodeError::Limit { .. } | DecodeError::Depth { .. }),
+                "{error} where only limits differ"
+            );
+            check_error(error, bytes.len());
+            Some(json(&view))
+        }
+        (Err(error), Err(other)) => {
+            check_error(error, bytes.len());
+            check_error(other, bytes.len());
+            None
+        }
+        (Err(error), Ok(_)) => panic!("the wider limits refuse: {error}"),
+    }
+}
+
+/// Writes a value in the room that it says it needs, and finds less refused.
+pub(crate) fn write<C: Codec>(value: &impl Encode<C>) -> Vec<u8> {
+    let len = value.encoded_len();
+    let mut out = vec![0xAA; len + 1];
+    assert_eq!(value.encode(&mut out), Ok(len), "its own length");
+    assert_eq!(out.pop(), Some(0xAA), "wrote past its length");
+    if let Some(short) = len.checked_sub(1) {
+        let refused = value.encode(&mut vec![0; short]);
+        assert!(
+            matches!(refused, Err(EncodeError::Room { have, .. }) if have <= short),
+            "{refused:?} with {short} of {len} bytes"
+        );
+    }
+    out
+}
+
+/// As [`look`]; what was accepted is written again and reads the same, and once it is in the form
+/// that is written, it does not change any more.
+fn again<C: Codec>(bytes: &[u8]) -> bool
+where
+    for<'a> C::View<'a>: ToJson + Encode<C>,
+{
+    let Some(text) = look::<C>(bytes) else {
+        return false;
+    };
+    let read = |bytes: &[u8]| -> (String, Vec<u8>) {
+        let view = C::view(bytes, &Limits::BULK).expect("read before");
+        (json(&view), write::<C>(&view))
+    };
+    let (_, written) = read(bytes);
+    let (told, same) = read(&written);
+    assert_eq!(told, text, "written again, it reads otherwise");
+    assert_eq!(same, written, "written twice, it is not the same");
+    true
+}
+
+/// As [`again`], for formats in which a message's length follows from its bytes: one byte less or
+/// more is refused.
+fn delimited<C: Codec>(bytes: &[u8])
+where
+    for<'a> C::View<'a>: ToJson + Encode<C>,
+{
+    if !again::<C>(bytes) {
+        return;
+    }
+    if let Some((_, shorter)) = bytes.split_last() {
+        assert!(C::view(shorter, &Limits::BULK).is_err(), "a byte less");
+    }
+    let longer = [bytes, &[0]].concat();
+    let error = C::view(&longer, &Limits::BULK).err();
+    assert!(
+        matches!(error, Some(DecodeError::Trailing { extra: 1, .. })),
+        "a byte more: {error:?}"
+    );
+}
+
+/// The messages of a buffer, whole and fed in pieces of `step` bytes.
+fn framed<F: Framing + Copy + 'static>(framing: F, bytes: &[u8], step: usize) {
+    let mut whole = Vec::new();
+    let mut broken = false;
+    for framed in Batch::new(bytes, framing, &Limits::FEED) {
+        match framed {
+            Ok(framed) => whole.push(framed.bytes.to_vec()),
+            // The stream waits for the rest of the last one.
+            Err(DecodeError::Short { .. }) => {}
+            Err(error) => {
+                check_error(error, bytes.len());
+                broken = true;
+            }
+        }
+    }
+    let mut stream = Reassembler::new(framing, Limits::FEED);
+    let mut pieces = Vec::new();
+    let failed = feed(&mut stream, bytes, step, |item: &[u8]| {
+        pieces.push(item.to_vec());
+    });
+    // A batch may be of 4096 messages, a stream goes on.
+    let len = whole.len();
+    assert!(pieces.len() >= len && pieces[..len] == whole, "in pieces");
+    assert!(failed || !broken || pieces.len() > len, "broken in one");
+}
+
+/// Feeds a stream in pieces of `step` bytes; tells whether it failed.
+fn feed<S: StreamCodec>(
+    stream: &mut S,
+    bytes: &[u8],
+    step: usize,
+    mut told: impl for<'a> FnMut(S::Item<'a>),
+) -> bool {
+    for piece in bytes.chunks(step.max(1)) {
+        let mut rest = piece;
+        // Ends: an item takes a byte or was complete before, and the next call takes a byte.
+        loop {
+            match stream.next(rest) {
+                Progress::Item { consumed, item } => {
+                    told(item);
+                    rest = &rest[consumed..];
+                }
+                Progress::More { need } => {
+                    assert!(need > 0, "waits for nothing");
+                    break;
+                }
+                Progress::Failed(error) => {
+                    let later = stream.next(b"more");
+                    assert!(matches!(later, Progress::Failed(e) if e == error));
+                    return true;
+                }
+            }
+        }
+    }
+    false
+}
+
+/// ITCH 5.0: the first byte says what the rest is, a message, one of the two envelopes, or
+/// messages in a file or a stream.
+pub fn itch(data: &[u8]) {
+    let Some((&first, bytes)) = data.split_first() else {
+        return;
+    };
+    let bytes = &bytes[..bytes.len().min(INPUT_BYTES_MAX)];
+    let step = usize::from(first >> 3) + 1;
+    match first & 7 {
+        0 | 1 => delimited::<Itch50>(bytes),
+        2 | 3 => delimited::<MoldUdp64>(bytes),
+        4 => drop(again::<SoupBinTcp>(bytes)),
+        5 => framed(ItchFile, bytes, step),
+        6 => framed(LenPrefix16::Big, bytes, step),
+        _ => framed(LenPrefix16::Little, bytes, step),
+    }
+}
+
+/// A telemetry batch.
+pub fn telemetry(data: &[u8]) {
+    delimited::<Telemetry>(&data[..data.len().min(INPUT_BYTES_MAX)]);
+}
+
+/// MessagePack where the first byte is even, CBOR where it is odd.
+pub fn documents(data: &[u8]) {
+    let Some((&first, bytes)) = data.split_first() else {
+        return;
+    };
+    let bytes = &bytes[..bytes.len().min(INPUT_BYTES_MAX)];
+    match first & 1 {
+        0 => delimited::<Msgpack>(bytes),
+        _ => delimited::<Cbor>(bytes),
+    }
+}
+
+/// MQTT 5: the first byte says in which pieces the stream behind it comes; its packets, read as
+/// messages, must be those that the stream tells.
+pub fn mqtt(data: &[u8]) {
+    let Some((&first, bytes)) = data.split_first() else {
+        return;
+    };
+    let bytes = &bytes[..bytes.len().min(INPUT_BYTES_MAX)];
+    delimited::<Mqtt5>(bytes);
+    framed(MqttFraming, bytes, usize::from(first));
+    let tell = |step: usize| {
+        let mut told = Vec::new();
+        let mut stream = Mqtt5Stream::new(Limits::FEED);
+        let failed = feed(&mut stream, bytes, step, |packet| {
+            told.push(format!("{packet:?}"));
+        });
+        (told, failed)
+    };
+    let whole = tell(bytes.len());
+    assert_eq!(tell(usize::from(first) + 1), whole, "in pieces");
+    let mut singly = Vec::new();
+    for framed in Batch::new(bytes, MqttFraming, &Limits::FEED).flatten() {
+        match Mqtt5::view(framed.bytes, &Limits::FEED) {
+            Ok(packet) => singly.push(format!("{packet:?}")),
+            Err(_) => break,
+        }
+    }
+    assert_eq!(whole.0[..singly.len()], singly, "singly");
+}
+
+/// One field of each kind, and itself.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Sample {
+    #[prost(int32, tag = "1")]
+    a: i32,
+    #[prost(string, tag = "2")]
+    b: String,
+    #[prost(message, optional, boxed, tag = "3")]
+    c: Option<Box<Sample>>,
+    #[prost(bytes = "vec", tag = "4")]
+    d: Vec<u8>,
+    #[prost(sint64, repeated, tag = "6")]
+    f: Vec<i64>,
+    #[prost(fixed64, tag = "7")]
+    wide: u64,
+    #[prost(float, tag = "8")]
+    short: f32,
+    #[prost(btree_map = "string, uint32", tag = "9")]
+    map: std::collections::BTreeMap<String, u32>,
+}
+
+impl protobuf::Message for Sample {
+    const FORMAT: u16 = 9;
+}
+
+/// A protobuf message: our own fields, and the value that prost makes of them.
+pub fn protobuf(data: &[u8]) {
+    let bytes = &data[..data.len().min(INPUT_BYTES_MAX)];
+    again::<Protobuf<Sample>>(bytes);
+    let Ok(view) = Protobuf::<Sample>::view(bytes, &Limits::BULK) else {
+        return;
+    };
+    let Ok(value) = view.decode() else {
+        return;
+    };
+    let written = write::<Protobuf<Sample>>(&protobuf::Payload(value));
+    let view = Protobuf::<Sample>::view(&written, &Limits::BULK).expect("what prost wrote");
+    let same = view.decode().expect("what prost wrote");
+    // By bytes: a float that is no number is not equal to itself.
+    assert_eq!(write::<Protobuf<Sample>>(&protobuf::Payload(same)), written);
+}
+
+/// What one end of the negotiation has.
+fn shelf() -> [Offer; 3] {
+    let sbe = Offer::new(WireId::new(family::SBE, 1), Limits::FEED);
+    let rigid = Offer::new(WireId::new(family::WIRE, 3), Limits::DEVICE);
+    [
+        sbe.schema(1).versions(2, 5).fingerprint(7),
+        sbe.schema(2).versions(0, 0),
+        rigid.fingerprint(9),
+    ]
+}
+
+/// Bytes as the metadata of an OPEN, an ACCEPT and a REJECT.
+pub fn offer(data: &[u8]) {
+    let have = shelf();
+    if let Ok(offer) = Offer::read(data) {
+        assert_eq!(offer.to_bytes()[..], *data, "an offer written again");
+        assert!(!offer.to_string().is_empty());
+    }
+    match negotiate_bytes(&have, data) {
+        Ok(agreed) => {
+            let offer = Offer::read(data).expect("agreed on");
+            let told = offer.agreed(&agreed.to_bytes());
+            assert_eq!(told, Ok(agreed), "what was agreed on");
+            assert!(agreed.limits.max_msg <= offer.limits.max_msg);
+        }
+        Err(refusal) => {
+            let wire = refusal.to_vec();
+            let Ok(Answer::Refused { reason, have: told }) = Answer::read(&wire) else {
+                panic!("a refusal that cannot be read: {wire:02x?}");
+            };
+            assert_eq!(reason, refusal.reason);
+            assert!(told.iter().eq(have.iter().copied()));
+        }
+    }
+    for offer in &have {
+        if let Ok(agreed) = offer.agreed(data) {
+            assert!((offer.version_min..=offer.version_max).contains(&agreed.version));
+            assert!(agreed.limits.max_msg <= offer.limits.max_msg);
+            assert!(agreed.limits.max_items <= offer.limits.max_items);
+            assert!(agreed.limits.max_depth <= offer.limits.max_depth);
+        }
+    }
+    match Answer::read(data) {
+        Ok(Answer::Refused { have, .. }) => {
+            assert!(have.len() <= OFFERS_MAX);
+            for offer in have.iter() {
+                assert!(Offer::read(&offer.to_bytes()).is_ok(), "{offer}");
+            }
+        }
+        Ok(Answer::Agreed(_)) => {}
+        Err(error) => check_error(error, data.len()),
+    }
+}

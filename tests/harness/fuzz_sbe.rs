@@ -1,0 +1,124 @@
+//! The bodies of the fuzz targets of SBE: generated views against the decoder that reads the
+//! schema, and the reader of schemas.
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use tickwire_codecs::{Codec, DecodeError, Limits, ToJson};
+use tickwire_sbe::{Schema, diff, dynamic, rust_source};
+use tickwire_sbe_tests::{big, features, features_v1, tick};
+
+use crate::fuzz_codecs::{INPUT_BYTES_MAX, check_error, json};
+
+#[path = "../../codecs/sbe/tests/real/leaves.rs"]
+mod leaves;
+
+/// The schemas that the views were generated from.
+static SCHEMAS: LazyLock<[Schema; 4]> = LazyLock::new(|| {
+    [
+        "tests/schemas/features.xml",
+        "tests/schemas/features_v1.xml",
+        "tests/schemas/big.xml",
+        "schemas/tick.xml",
+    ]
+    .map(|name| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../codecs/sbe");
+        let include = folder.join("tests/schemas/include");
+        Schema::read(&folder.join(name), Some(&include)).expect("a schema of ours")
+    })
+});
+
+/// A message, by the first byte, of one of four schemas: every feature, the same two versions
+/// earlier, big-endian, market data.
+pub fn views(data: &[u8]) {
+    let Some((&first, bytes)) = data.split_first() else {
+        return;
+    };
+    let bytes = &bytes[..bytes.len().min(INPUT_BYTES_MAX)];
+    match first & 3 {
+        0 => view::<features::AnyMessage>(0, bytes, |b| {
+            features::AnyMessage::view(b, &Limits::FEED).map(|m| m.wire())
+        }),
+        1 => view::<features_v1::AnyMessage>(1, bytes, |b| {
+            features_v1::AnyMessage::view(b, &Limits::FEED).map(|m| m.wire())
+        }),
+        2 => view::<big::AnyMessage>(2, bytes, |b| {
+            big::AnyMessage::view(b, &Limits::FEED).map(|m| m.wire())
+        }),
+        _ => view::<tick::AnyMessage>(3, bytes, |b| {
+            tick::AnyMessage::view(b, &Limits::FEED).map(|m| m.wire())
+        }),
+    }
+}
+
+fn view<C: Codec>(schema: usize, bytes: &[u8], wire: fn(&[u8]) -> Result<&[u8], DecodeError>)
+where
+    for<'a> C::View<'a>: Debug + ToJson,
+{
+    let by_schema = dynamic::decode(&SCHEMAS[schema], bytes);
+    match C::view(bytes, &Limits::FEED) {
+        Ok(view) => {
+            let text = json(&view);
+            let message = by_schema.expect("the view takes it");
+            if message.name.is_some() {
+                assert_eq!(
+                    leaves::of_debug(&format!("{view:?}")),
+                    leaves::of_value(&message.fields),
+                    "{view:?}"
+                );
+            }
+            // As much of the buffer as is the message's own.
+            let wire = wire(bytes).expect("viewed before");
+            assert!(bytes.starts_with(wire), "the message begins the buffer");
+            let again = C::view(wire, &Limits::FEED).expect("its own bytes");
+            assert_eq!(json(&again), text, "by its own bytes");
+        }
+        Err(error) => {
+            check_error(error, bytes.len());
+            if let Ok(message) = by_schema {
+                assert!(
+                    matches!(error, DecodeError::Limit { .. }),
+                    "{error}, but by the schema it is {message:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Longer schemas only take time.
+const SCHEMA_BYTES_MAX: usize = 16 << 10;
+
+/// The text of a schema. What is accepted becomes source, is the same as itself, and reads any
+/// bytes without a panic.
+pub fn schema(data: &[u8]) {
+    let text = String::from_utf8_lossy(&data[..data.len().min(SCHEMA_BYTES_MAX)]);
+    // Inclusions would read files of the machine that fuzzes.
+    if text.contains("XInclude") {
+        return;
+    }
+    let schema = match Schema::parse(&text, Path::new("fuzz.xml"), None) {
+        Ok(schema) => schema,
+        Err(error) => {
+            assert!(error.at.line > 0 && error.at.column > 0, "{error}");
+            return;
+        }
+    };
+    let source = rust_source(&schema, "tickwire_codecs");
+    assert!(source.contains("AnyMessage"));
+    let changes = diff(&schema, &schema);
+    assert!(changes.is_empty(), "a schema differs from itself");
+    let mut canonical = String::new();
+    schema
+        .canonical(&mut canonical)
+        .expect("a String takes any text");
+    for bytes in [data, &[0; 64], &[0xff; 64]] {
+        if let Ok(message) = dynamic::decode(&schema, bytes) {
+            let mut out = String::new();
+            message
+                .write_json(&mut out)
+                .and_then(|()| message.write_text(&mut out))
+                .expect("a String takes any text");
+        }
+    }
+}
