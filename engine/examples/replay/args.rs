@@ -50,17 +50,18 @@ pub(crate) struct Args {
     /// Of the tape, from its beginning.
     pub(crate) seconds: Option<f64>,
     pub(crate) rounds: Option<u64>,
-    /// How long the first client rests after each batch.
+    /// How long the first client rests after each batch, before it gives back credit.
     pub(crate) slow: Option<Duration>,
     pub(crate) spin: bool,
-    /// Payloads are played as they are on the tape, and not decoded.
-    pub(crate) raw: bool,
+    /// MiB of the generated file; 0: only the phase without one.
+    pub(crate) bulk_mib: usize,
+    pub(crate) bulk_file: Option<PathBuf>,
 }
 
 pub(crate) const USAGE: &str = "\
 usage: replay [--driver tokio|mio] [--speed 1|10|max] [--connections N] [--tape FILE]
               [--json FILE] [--seconds N] [--rounds N] [--slow-client MS] [--spin]
-              [--raw]
+              [--bulk MIB] [--bulk-file PATH]
 
   --driver       default tokio
   --speed        times as fast as recorded, or max: as fast as the clients take it; default 10
@@ -69,18 +70,26 @@ usage: replay [--driver tokio|mio] [--speed 1|10|max] [--connections N] [--tape 
   --json         writes the figures to this file as well
   --seconds      plays this much of the tape; default: what takes 15 s, at speed max all
   --rounds       plays it this many times over; default 1, at speed max 60
-  --slow-client  the first client rests this long after every batch; default 0
+  --slow-client  the first client rests this long after every batch before it gives back the
+                 credit of bbo and trades; default 0
   --spin         never sleeps: for three free cores
-  --raw          plays the JSON as it is, and decodes nothing; default: transcoded to SBE";
+  --bulk         MiB of the file that is sent in the second phase; default 64, 0: no such phase
+  --bulk-file    sends this file in place of a generated one";
 
 /// Connections of one run: each is two sockets of this process, and the usual limit of open
 /// files is 20,000 or less.
 const CONNECTIONS_MAX: usize = 5_000;
 
-/// Longer pauses of a slow client look like a dead one.
-const SLOW_MAX: Duration = Duration::from_secs(5);
+/// Slower clients take longer for a tape than anybody waits.
+const SLOW_MAX: Duration = Duration::from_secs(1);
 
-/// How long a run takes unless told: long enough to see it breathe, short enough to wait for.
+/// MiB of the generated file: it is held in memory.
+const BULK_MIB_MAX: usize = 4096;
+
+/// MiB of it unless told.
+const BULK_MIB: usize = 64;
+
+/// How long a phase takes unless told: long enough to see it breathe, short enough to wait for.
 const RUN_SECONDS: u32 = 15;
 
 /// Rounds at the highest speed: some seconds.
@@ -103,7 +112,8 @@ impl Default for Args {
             rounds: None,
             slow: None,
             spin: false,
-            raw: false,
+            bulk_mib: BULK_MIB,
+            bulk_file: None,
         }
     }
 }
@@ -130,7 +140,8 @@ impl Args {
                     args.slow = Some(Duration::from_millis(parser.value()?.parse()?));
                 }
                 Long("spin") => args.spin = true,
-                Long("raw") => args.raw = true,
+                Long("bulk") => args.bulk_mib = parser.value()?.parse()?,
+                Long("bulk-file") => args.bulk_file = Some(parser.value()?.into()),
                 other => return Err(format!("{} (--help lists all)", other.unexpected()).into()),
             }
         }
@@ -151,6 +162,12 @@ impl Args {
         }
         if self.slow.is_some_and(|slow| slow > SLOW_MAX) {
             return Err(format!("--slow-client must be at most {}", SLOW_MAX.as_millis()).into());
+        }
+        if self.bulk_mib > BULK_MIB_MAX {
+            return Err(format!("--bulk must be 0 to {BULK_MIB_MAX}").into());
+        }
+        if self.bulk_mib == 0 && self.bulk_file.is_some() {
+            return Err("--bulk 0 sends no file, and --bulk-file names one".into());
         }
         Ok(())
     }
@@ -207,7 +224,7 @@ mod tests {
     fn every_option_is_taken() {
         let args = parse(
             "--driver mio --speed max --connections 7 --tape t.gz --json j --seconds 2.5 \
-             --rounds 3 --slow-client 20 --spin --raw",
+             --rounds 3 --slow-client 20 --spin --bulk 5 --bulk-file f",
         );
         let expected = Args {
             driver: Driver::Mio,
@@ -219,7 +236,8 @@ mod tests {
             rounds: Some(3),
             slow: Some(Duration::from_millis(20)),
             spin: true,
-            raw: true,
+            bulk_mib: 5,
+            bulk_file: Some("f".into()),
         };
         assert_eq!(args.expect("good"), expected);
         let max = parse("--speed max").expect("good");
@@ -243,6 +261,10 @@ mod tests {
             "--rounds 0",
             "--slow-client 60000",
             "--spin=yes",
+            "--bulk -1",
+            "--bulk 5000",
+            "--bulk 0 --bulk-file f",
+            "--raw",
             "--no-such-option",
             "tape.gz",
         ] {

@@ -37,8 +37,10 @@ pub(crate) enum BookFault {
     Crossed { bid: Decimal, ask: Decimal },
     /// A side has [`LEVELS_MAX`] levels.
     Full,
-    /// No snapshot came for this many changes.
-    NoSnapshot { held: usize },
+    /// A change came before the snapshot.
+    NoSnapshot,
+    /// A message of a template that the schema does not have.
+    Unknown,
     /// It is not what the tape's JSON makes it.
     Differs(String),
 }
@@ -64,8 +66,9 @@ impl fmt::Display for BookFault {
             }
             Self::Crossed { bid, ask } => write!(f, "the book is crossed: bid {bid}, ask {ask}"),
             Self::Full => write!(f, "a side of the book is over {LEVELS_MAX} levels"),
-            Self::NoSnapshot { held } => write!(f, "no snapshot came for {held} depth messages"),
-            Self::Differs(what) => write!(f, "the book is not that of the JSON: {what}"),
+            Self::NoSnapshot => write!(f, "a change of the book came before its snapshot"),
+            Self::Unknown => write!(f, "a template that the schema does not have"),
+            Self::Differs(what) => write!(f, "the market is not that of the JSON: {what}"),
         }
     }
 }
@@ -211,13 +214,6 @@ impl Book {
         }
     }
 
-    /// As before the snapshot; its memory stays.
-    pub(crate) fn clear(&mut self) {
-        self.at = At::Nothing;
-        self.bids.levels.clear();
-        self.asks.levels.clear();
-    }
-
     /// The last change in it; `None` before the snapshot.
     pub(crate) fn last_update(&self) -> Option<i64> {
         match self.at {
@@ -290,7 +286,7 @@ impl Book {
     pub(crate) fn diff(&mut self, view: &DepthDiffView<'_>) -> Result<(), BookFault> {
         let (first, last) = (view.first_update_id(), view.last_update_id());
         let (before, continues) = match self.at {
-            At::Nothing => return Err(BookFault::NoSnapshot { held: 0 }),
+            At::Nothing => return Err(BookFault::NoSnapshot),
             At::Snapshot(before) if last <= before => return Ok(()),
             At::Snapshot(before) => (before, first <= before.saturating_add(1)),
             At::Change(before) => (before, first == before.saturating_add(1)),

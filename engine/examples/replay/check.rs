@@ -1,4 +1,5 @@
-//! Whether a client got every message, in order, as it was sent.
+//! Whether a client got every message, in order, as it was sent; and of quotes, which may be
+//! skipped, the last of every symbol.
 
 #[cfg(test)]
 mod tests;
@@ -7,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::book::BookFault;
+use crate::feeds::Topic;
+use crate::play::Play;
 use crate::tape::{Kind, Tape, hash};
 
 /// Messages around the expected one that a wrong one is looked for among: larger than any
@@ -37,16 +40,43 @@ pub(crate) enum Fault {
     },
     /// More messages came than were sent.
     TooMany { sent: u64 },
-    /// What came was a text message.
-    NotBinary { message: u64 },
-    /// It was sent like this, and the book cannot be kept with it.
-    Book { message: u64, what: BookFault },
-    /// The connection ended before all had come.
-    Ended {
-        received: u64,
-        sent: u64,
-        why: String,
+    /// The number of a message, or of those that were skipped before it, does not go on from
+    /// the one before; or some were skipped of a channel on which none may be.
+    Sequence {
+        topic: Topic,
+        expected: u64,
+        seq: u64,
+        skipped: u64,
     },
+    /// A quote without a stamp.
+    NoStamp,
+    /// A quote came after a later one of its symbol.
+    Stale { message: u64, after: u64 },
+    /// The last quote of a symbol is this one, and did not come.
+    LastMissing {
+        symbol: String,
+        message: u64,
+        newest: Option<u64>,
+    },
+    /// It was sent like this, and the market cannot be followed with it.
+    Book {
+        topic: Topic,
+        message: u64,
+        what: BookFault,
+    },
+    /// What is wrong with the file.
+    Bulk(String),
+    /// The channel ended before all had come.
+    Ended { received: u64, sent: u64 },
+    /// What came and what was skipped is not what was published.
+    Unaccounted {
+        topic: Topic,
+        published: u64,
+        messages: u64,
+        skipped: u64,
+    },
+    /// A channel or a connection is over, or never was.
+    Channel(String),
 }
 
 impl fmt::Display for Fault {
@@ -73,18 +103,57 @@ impl fmt::Display for Fault {
                  {bytes_expected} were sent"
             ),
             Self::TooMany { sent } => write!(f, "more than the {sent} messages sent came"),
-            Self::NotBinary { message } => write!(f, "message {message} came as text"),
-            Self::Book { message, what } => write!(f, "message {message}: {what}"),
-            Self::Ended {
-                received,
-                sent,
-                why,
-            } => write!(f, "{received} of {sent} messages came, then: {why}"),
+            Self::Sequence {
+                topic,
+                expected,
+                seq,
+                skipped,
+            } => write!(
+                f,
+                "{topic}: message {seq} came, {skipped} skipped before it, in place of {expected}"
+            ),
+            Self::NoStamp => write!(f, "bbo: a quote has no stamp"),
+            Self::Stale { message, after } => {
+                write!(
+                    f,
+                    "bbo: quote {message} came after {after} of the same symbol"
+                )
+            }
+            Self::LastMissing {
+                symbol,
+                message,
+                newest,
+            } => write!(
+                f,
+                "bbo: the last quote of {symbol} is {message}, and the last that came {newest:?}"
+            ),
+            Self::Book {
+                topic,
+                message,
+                what,
+            } => write!(f, "{topic}: message {message}: {what}"),
+            Self::Bulk(what) => write!(f, "bulk: {what}"),
+            Self::Ended { received, sent } => {
+                write!(
+                    f,
+                    "{received} of {sent} messages came when the channel ended"
+                )
+            }
+            Self::Unaccounted {
+                topic,
+                published,
+                messages,
+                skipped,
+            } => write!(
+                f,
+                "{topic}: {messages} messages and {skipped} skipped, and {published} published"
+            ),
+            Self::Channel(what) => f.write_str(what),
         }
     }
 }
 
-/// Follows one client through the tape, played `rounds` times.
+/// Follows one client through the tape of a reliable channel, played `rounds` times.
 #[derive(Debug)]
 pub(crate) struct Checker {
     tape: Arc<Tape>,
@@ -117,11 +186,6 @@ impl Checker {
         }
     }
 
-    /// Messages that came as they should, which is the number of the next one.
-    pub(crate) fn received(&self) -> u64 {
-        self.received
-    }
-
     /// A message came. `None` while a gap is looked into: give it more messages.
     ///
     /// # Errors
@@ -146,22 +210,19 @@ impl Checker {
         Ok(Some(message))
     }
 
-    /// The connection was closed.
+    /// The channel has ended.
     ///
     /// # Errors
-    /// What is missing. `why`: how the connection ended, if not with a clean close.
-    pub(crate) fn finish(&mut self, why: Option<&str>) -> Result<(), Fault> {
-        if let Some(gap) = self.gap {
-            return Err(self.lost(gap));
-        }
-        if self.received < self.total || why.is_some() {
-            return Err(Fault::Ended {
+    /// What is missing.
+    pub(crate) fn finish(&self) -> Result<(), Fault> {
+        match self.gap {
+            Some(gap) => Err(self.lost(gap)),
+            None if self.received < self.total => Err(Fault::Ended {
                 received: self.received,
                 sent: self.total,
-                why: why.unwrap_or("a clean close").into(),
-            });
+            }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     #[cold]
@@ -225,5 +286,72 @@ impl Checker {
     /// The place of a message on the tape.
     fn index(&self, message: u64) -> usize {
         (message % self.tape.len().max(1) as u64) as usize
+    }
+}
+
+/// Follows one client through the quotes: of each symbol, newer ones come after older ones, as
+/// they were published, and at the end the last.
+#[derive(Debug)]
+pub(crate) struct Quotes {
+    /// The newest that came, by symbol.
+    newest: Vec<Option<u64>>,
+}
+
+impl Quotes {
+    pub(crate) fn new(play: &Play) -> Self {
+        Self {
+            newest: vec![None; play.feeds().symbols().len()],
+        }
+    }
+
+    /// # Errors
+    /// What is wrong with it; stop then.
+    #[inline]
+    pub(crate) fn message(&mut self, play: &Play, number: u64, quote: &[u8]) -> Result<(), Fault> {
+        let sent = play.total(Topic::Bbo);
+        if number >= sent {
+            return Err(Fault::TooMany { sent });
+        }
+        let (published, symbol) = play.feeds().quote(number);
+        if published != quote {
+            let byte = quote.iter().zip(published).position(|(a, b)| a != b);
+            return Err(Fault::Corrupted {
+                message: number,
+                kind: Kind::BookTicker,
+                byte: byte.unwrap_or(quote.len().min(published.len())),
+                bytes: quote.len(),
+                bytes_expected: published.len(),
+            });
+        }
+        let Some(newest) = self.newest.get_mut(symbol) else {
+            return Err(Fault::TooMany { sent });
+        };
+        match newest.replace(number) {
+            Some(after) if after >= number => Err(Fault::Stale {
+                message: number,
+                after,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The channel has ended.
+    ///
+    /// # Errors
+    /// A symbol whose last quote did not come.
+    pub(crate) fn finish(&self, play: &Play) -> Result<(), Fault> {
+        let feeds = play.feeds();
+        let before = (play.rounds - 1) * feeds.tape(Topic::Bbo).len() as u64;
+        for (symbol, newest) in feeds.symbols().iter().zip(&self.newest) {
+            let message = before + symbol.last as u64;
+            if *newest != Some(message) {
+                return Err(Fault::LastMissing {
+                    symbol: symbol.name.clone(),
+                    message,
+                    newest: *newest,
+                });
+            }
+        }
+        Ok(())
     }
 }

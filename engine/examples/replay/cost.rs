@@ -8,6 +8,7 @@ use tickwire_tick::AnyMessage;
 
 use crate::book::BookFault;
 use crate::expected::Expected;
+use crate::feeds::Topic;
 use crate::follow::{Follower, LIMITS};
 use crate::tape::Tape;
 
@@ -41,13 +42,14 @@ pub(crate) fn measure(tape: &Tape, expected: &Expected) -> Result<Cost, BookFaul
             black_box(message.map_err(BookFault::Decode)?);
         }
         view = view.min(viewing.elapsed());
-        follower.restart();
         let applying = Instant::now();
         for index in 0..tape.len() {
             follower.message(tape.payload(index))?;
         }
         apply = apply.min(applying.elapsed());
-        expected.check(&follower)?;
+        for feed in Topic::FEEDS {
+            expected.check(&follower, feed)?;
+        }
         passes += 1;
     }
     let per_message = |d: Duration| d.as_secs_f64() * 1e9 / tape.len().max(1) as f64;

@@ -10,7 +10,8 @@ use serde_json::Value;
 use tickwire_codecs::Decimal;
 
 use crate::book::{BookFault, Side, Top};
-use crate::follow::{Follower, Seen, Trade};
+use crate::feeds::Topic;
+use crate::follow::{Follower, Trade};
 use crate::tape::Kind;
 use crate::transcode::{decimal, levels, text, whole};
 
@@ -25,10 +26,8 @@ pub(crate) struct Model {
     asks: BTreeMap<Key, String>,
     /// The last change in it.
     last: Option<i64>,
-    /// Depth messages before the snapshot.
-    held: Vec<Value>,
-    counts: [u64; 4],
-    quote: Option<Value>,
+    /// The last of each symbol.
+    quotes: BTreeMap<String, Value>,
     trade: Option<Value>,
 }
 
@@ -38,44 +37,32 @@ impl Model {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn message(&mut self, kind: Kind, value: Value) -> Result<(), String> {
-        let place = match kind {
+        match kind {
             Kind::Snapshot => {
                 self.bids.clear();
                 self.asks.clear();
                 apply(&mut self.bids, &value, "bids")?;
                 apply(&mut self.asks, &value, "asks")?;
                 self.last = Some(whole(&value, "lastUpdateId")?);
-                for held in std::mem::take(&mut self.held) {
-                    self.depth(&held)?;
-                }
-                0
             }
             Kind::BookTicker => {
-                self.quote = Some(value);
-                1
+                let symbol = text(&value["data"], "s")?.to_owned();
+                self.quotes.insert(symbol, value);
             }
-            Kind::Trade => {
-                self.trade = Some(value);
-                2
-            }
-            Kind::Depth if self.last.is_none() => {
-                self.held.push(value);
-                3
-            }
-            Kind::Depth => {
-                self.depth(&value)?;
-                3
-            }
-            Kind::Other => return Err("not a part of a book".into()),
-        };
-        self.counts[place] += 1;
+            Kind::Trade => self.trade = Some(value),
+            Kind::Depth => self.depth(&value)?,
+            Kind::Other => return Err("not a part of a market".into()),
+        }
         Ok(())
     }
 
     fn depth(&mut self, value: &Value) -> Result<(), String> {
         let data = &value["data"];
         let last = whole(data, "u")?;
-        if self.last.is_some_and(|before| last > before) {
+        let before = self
+            .last
+            .ok_or("a change of the book before its snapshot")?;
+        if last > before {
             apply(&mut self.bids, data, "b")?;
             apply(&mut self.asks, data, "a")?;
             self.last = Some(last);
@@ -108,20 +95,14 @@ impl Model {
                 quantity: decimal(text(data, "q")?)?,
             })
         };
-        let [snapshots, quotes, trades, depths] = self.counts;
+        let quotes = self.quotes.iter();
+        let quotes = quotes.map(|(symbol, value)| Ok((symbol.clone(), quote(value)?)));
         Ok(Expected {
             last_update: self.last,
             bids: self.bids.iter().rev().map(both).collect::<Result<_, _>>()?,
             asks: self.asks.iter().map(both).collect::<Result<_, _>>()?,
-            seen: Seen {
-                snapshots,
-                quotes,
-                trades,
-                depths,
-                unknown: 0,
-                quote: self.quote.as_ref().map(quote).transpose()?,
-                trade: self.trade.as_ref().map(trade).transpose()?,
-            },
+            quotes: quotes.collect::<Result<_, String>>()?,
+            trade: self.trade.as_ref().map(trade).transpose()?,
         })
     }
 }
@@ -159,7 +140,9 @@ pub(crate) struct Expected {
     /// From the best one on.
     bids: Vec<(Decimal, Decimal)>,
     asks: Vec<(Decimal, Decimal)>,
-    seen: Seen,
+    /// The last of each symbol.
+    quotes: BTreeMap<String, Top>,
+    trade: Option<Trade>,
 }
 
 impl Expected {
@@ -168,15 +151,27 @@ impl Expected {
         [self.bids.len(), self.asks.len()]
     }
 
-    /// Whether a client knows exactly this: every level, the last quote and trade, the counts.
+    /// Whether a client that is at the end of a channel knows what it tells: the last quote of
+    /// every symbol, the last trade, every level of the book.
     ///
     /// # Errors
     /// The first thing that differs.
-    pub(crate) fn check(&self, client: &Follower) -> Result<(), BookFault> {
+    pub(crate) fn check(&self, client: &Follower, feed: Topic) -> Result<(), BookFault> {
         let differs = |what: String| Err(BookFault::Differs(what));
-        if self.seen != client.seen {
-            return differs(format!("{:?}, and not {:?}", client.seen, self.seen));
+        match feed {
+            Topic::Bbo if self.quotes != client.quotes => {
+                differs(format!("{:?}, and not {:?}", client.quotes, self.quotes))
+            }
+            Topic::Trades if self.trade != client.trade => {
+                differs(format!("{:?}, and not {:?}", client.trade, self.trade))
+            }
+            Topic::Depth => self.check_book(client),
+            Topic::Bbo | Topic::Trades | Topic::Bulk => Ok(()),
         }
+    }
+
+    fn check_book(&self, client: &Follower) -> Result<(), BookFault> {
+        let differs = |what: String| Err(BookFault::Differs(what));
         let last = client.book.last_update();
         if self.last_update != last {
             return differs(format!(

@@ -1,7 +1,9 @@
 //! What a client knows of the market: it decodes each message where it was received.
 
+use std::collections::BTreeMap;
+
 use tickwire_codecs::{Codec, Decimal, Limits};
-use tickwire_tick::{AnyMessage, Message};
+use tickwire_tick::{AnyMessage, BestBidOfferView, Message};
 
 use crate::book::{Book, BookFault, Top};
 
@@ -13,13 +15,6 @@ pub(crate) const LIMITS: Limits = Limits {
     ..Limits::FEED
 };
 
-/// Depth messages that are held while the snapshot is awaited: at ten a second, a minute and
-/// more.
-const HELD_MESSAGES_MAX: usize = 1_000;
-
-/// Bytes of them: as many of the usual size, and some of the largest.
-const HELD_BYTES_MAX: usize = 4 << 20;
-
 /// The last trade.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Trade {
@@ -28,46 +23,25 @@ pub(crate) struct Trade {
     pub(crate) quantity: Decimal,
 }
 
-/// What was seen beside the book.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Seen {
-    pub(crate) snapshots: u64,
-    pub(crate) quotes: u64,
-    pub(crate) trades: u64,
-    pub(crate) depths: u64,
-    /// Messages of templates that the schema does not have: skipped.
-    pub(crate) unknown: u64,
-    /// The last best bid and offer.
-    pub(crate) quote: Option<Top>,
-    pub(crate) trade: Option<Trade>,
-}
-
-/// Follows one feed from its beginning.
+/// Follows the channels of one connection from their beginning. A book that is there already
+/// begins anew with the next snapshot.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Follower {
     pub(crate) book: Book,
-    pub(crate) seen: Seen,
-    /// Depth messages that came before the snapshot, one behind the other, and their lengths.
-    held: Vec<u8>,
-    held_lens: Vec<usize>,
+    /// The last best bid and offer, and those of each symbol.
+    pub(crate) quote: Option<Top>,
+    pub(crate) quotes: BTreeMap<String, Top>,
+    pub(crate) trade: Option<Trade>,
 }
 
 impl Follower {
     pub(crate) fn new() -> Self {
         Self {
             book: Book::new(),
-            seen: Seen::default(),
-            held: Vec::new(),
-            held_lens: Vec::new(),
+            quote: None,
+            quotes: BTreeMap::new(),
+            trade: None,
         }
-    }
-
-    /// The feed begins again.
-    pub(crate) fn restart(&mut self) {
-        self.book.clear();
-        self.seen = Seen::default();
-        self.held.clear();
-        self.held_lens.clear();
     }
 
     /// Takes a message from the bytes it was received in.
@@ -77,69 +51,39 @@ impl Follower {
     #[inline]
     pub(crate) fn message(&mut self, bytes: &[u8]) -> Result<(), BookFault> {
         match AnyMessage::view(bytes, &LIMITS).map_err(BookFault::Decode)? {
-            Message::BestBidOffer(view) => {
-                let price = |mantissa| Decimal::new(mantissa, view.price_exponent());
-                let quantity = |mantissa| Decimal::new(mantissa, view.quantity_exponent());
-                self.seen.quotes += 1;
-                self.seen.quote = Some(Top {
-                    bid: price(view.bid_price()),
-                    bid_quantity: quantity(view.bid_quantity()),
-                    ask: price(view.ask_price()),
-                    ask_quantity: quantity(view.ask_quantity()),
-                });
-            }
+            Message::BestBidOffer(view) => self.quote(&view),
             Message::Trades(view) => {
                 for trade in view.trades() {
-                    self.seen.trades += 1;
-                    self.seen.trade = Some(Trade {
+                    self.trade = Some(Trade {
                         id: trade.id(),
                         price: Decimal::new(trade.price(), view.price_exponent()),
                         quantity: Decimal::new(trade.quantity(), view.quantity_exponent()),
                     });
                 }
             }
-            Message::DepthDiff(view) => {
-                self.seen.depths += 1;
-                if self.book.last_update().is_none() {
-                    return self.hold(bytes);
-                }
-                self.book.diff(&view)?;
-            }
-            Message::DepthSnapshot(view) => {
-                self.seen.snapshots += 1;
-                self.book.snapshot(&view)?;
-                self.release()?;
-            }
-            Message::Unknown(_) => self.seen.unknown += 1,
+            Message::DepthDiff(view) => self.book.diff(&view)?,
+            Message::DepthSnapshot(view) => self.book.snapshot(&view)?,
+            Message::Unknown(_) => return Err(BookFault::Unknown),
         }
         Ok(())
     }
 
-    /// The receive buffer is lent for this call only: what is held is copied.
-    #[cold]
-    fn hold(&mut self, bytes: &[u8]) -> Result<(), BookFault> {
-        let held = self.held_lens.len();
-        if held >= HELD_MESSAGES_MAX || self.held.len() + bytes.len() > HELD_BYTES_MAX {
-            return Err(BookFault::NoSnapshot { held });
-        }
-        self.held.extend_from_slice(bytes);
-        self.held_lens.push(bytes.len());
-        Ok(())
-    }
-
-    /// Applies what came before the snapshot.
-    fn release(&mut self) -> Result<(), BookFault> {
-        let mut rest = self.held.as_slice();
-        for len in self.held_lens.drain(..) {
-            let (bytes, after) = rest.split_at_checked(len).unwrap_or_default();
-            rest = after;
-            if let Message::DepthDiff(view) =
-                AnyMessage::view(bytes, &LIMITS).map_err(BookFault::Decode)?
-            {
-                self.book.diff(&view)?;
+    #[inline]
+    fn quote(&mut self, view: &BestBidOfferView<'_>) {
+        let price = |mantissa| Decimal::new(mantissa, view.price_exponent());
+        let quantity = |mantissa| Decimal::new(mantissa, view.quantity_exponent());
+        let top = Top {
+            bid: price(view.bid_price()),
+            bid_quantity: quantity(view.bid_quantity()),
+            ask: price(view.ask_price()),
+            ask_quantity: quantity(view.ask_quantity()),
+        };
+        self.quote = Some(top);
+        match self.quotes.get_mut(view.symbol()) {
+            Some(known) => *known = top,
+            None => {
+                self.quotes.insert(view.symbol().into(), top);
             }
         }
-        self.held.clear();
-        Ok(())
     }
 }

@@ -123,10 +123,10 @@ const TO_TRADE: f64 = 0.115;
 const TO_BOOK_TICKER: f64 = 0.33;
 
 /// splitmix64: one state of 64 bits, any seed is good.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _, stderr};
 use std::time::{Duration, Instant};
 
-use crate::args::Speed;
-use crate::play::Play;
+use crate::play::{Play, Progress};
 use crate::report::{Grouped, Quote};
 
 /// On a terminal, one line that changes; elsewhere, a line now and then.
@@ -17,8 +16,8 @@ pub(crate) struct Live {
     quiet: bool,
     terminal: bool,
     line: String,
-    /// When the last line was shown, and how many messages had come then.
-    shown: Option<(Instant, u64)>,
+    /// When the last line was shown, and what had come then.
+    shown: Option<(Instant, Progress)>,
 }
 
 impl Live {
@@ -33,9 +32,9 @@ impl Live {
 
     pub(crate) fn look(&mut self, play: &Play) {
         let now = Instant::now();
-        let (messages, _, least) = play.received();
+        let progress = play.received();
         let Some((at, before)) = self.shown else {
-            self.shown = Some((now, messages));
+            self.shown = Some((now, progress));
             return;
         };
         let every = if self.terminal {
@@ -47,30 +46,23 @@ impl Live {
         if self.quiet || since < every {
             return;
         }
-        self.shown = Some((now, messages));
-        let rate = (messages - before) as f64 / since.as_secs_f64();
-        let total = (play.total() * play.lanes.len() as u64).max(1);
-        let behind = play.due().saturating_sub(least);
+        self.shown = Some((now, progress));
+        let per_second = |now: u64, then: u64| (now - then) as f64 / since.as_secs_f64();
+        let total = (play.total_of_all() * play.lanes.len() as u64).max(1);
         self.line.clear();
         // A string takes everything.
         let _ = write!(
             self.line,
-            "{:6.1} s  {:3} %  {:>10} messages/s  ",
+            "{:6.1} s  {:3} %  {:>9} messages/s  {} behind",
             now.saturating_duration_since(play.begin()).as_secs_f64(),
-            messages * 100 / total,
-            Grouped(rate as u64),
+            progress.accounted * 100 / total,
+            Grouped(per_second(progress.received, before.received) as u64),
+            Grouped(play.behind()),
         );
-        let _ = if play.speed == Speed::Max {
-            write!(self.line, "{} to come", Grouped(behind))
-        } else {
-            let lag = if behind > 0 {
-                now.saturating_duration_since(play.due_at(least))
-            } else {
-                Duration::ZERO
-            };
-            let millis = lag.as_secs_f64() * 1e3;
-            write!(self.line, "lag {behind} messages, {millis:.1} ms")
-        };
+        if play.with_bulk {
+            let bulk = per_second(progress.bulk_bytes, before.bulk_bytes) / f64::from(1 << 20);
+            let _ = write!(self.line, "  bulk {bulk:.0} MiB/s");
+        }
         if let Some(top) = play.market().top {
             let _ = write!(self.line, "  {}", Quote(&top));
         }

@@ -1,44 +1,50 @@
-//! Plays a tape of market data over the loopback, and checks and measures what arrives.
+//! Plays a tape of market data and a file over the loopback, on four channels of each connection,
+//! and checks and measures what arrives.
 //!
 //! ```text
 //! cargo run --release --example replay
 //! ```
 //!
-//! A server plays the tape to clients in the same process: book tickers, trades and changes of the
-//! order book, transcoded from JSON to SBE when the tape is loaded. The clients check every message
-//! (count, order, running hash), decode it in the receive buffer and keep the book; its sequence
-//! must have no gap, and at the end of the tape every level must be the one that the JSON makes.
+//! A server plays the tape to clients in the same process: best bids and offers on `bbo`, where a
+//! quote replaces the one of its symbol that waits, `trades` and `depth`, which lose nothing, all
+//! transcoded from JSON to SBE when the tape is loaded. Then the same again while a file of 64 MiB
+//! is sent on `bulk`, at the lowest priority, again and again until the tape is over: this phase
+//! ends with the file that is on its way then. Each phase has connections of its own.
+//!
+//! The clients check every message (count, order, running hash, checksum of the file), decode it
+//! in the receive buffer and keep the book: its sequence must have no gap, and at the end every
+//! level must be the one that the JSON makes, and the last quote of every symbol must have come.
 //! Shows rate, progress, lag and the top of the book as it goes, and then a table. Exits with 1 if
-//! a client lost a message, got one out of order or with other bytes, or has another book.
-//! `--help` lists the options.
+//! messages and skipped ones are not what was published on any channel, or anything else is not as
+//! it should be. `--help` lists the options.
 //!
 //! | file | |
 //! |---|---|
-//! | `tape`, `generator` | what is played: a recording, or something like it |
+//! | `tape`, `generator`, `bulk` | what is played: a recording, or something like it; the file |
 //! | `transcode`, `expected` | JSON to SBE; what a client must know at the end, from the JSON alone |
-//! | `follow`, `book`, `cost` | what a client knows, and its order book; what decoding costs |
-//! | `play`, `clock` | the run's shared state; the thread that says what is due |
-//! | `on_tokio`, `counted`, `on_mio`, `ends` | the server and the clients on either driver |
-//! | `client`, `check` | one client; whether what it got is right |
-//! | `run`, `live`, `stats`, `report` | the run; its line, its figures, its table |
+//! | `feeds` | the channels, and what is published on them |
+//! | `server`, `client`, `ends` | the two handlers; their reactors, on mio or on tokio |
+//! | `check`, `follow`, `book`, `cost` | whether a client got all; what it knows; what decoding costs |
+//! | `play`, `clock` | a phase's shared state; the thread that says what is due |
+//! | `run`, `live`, `stats`, `report` | a phase; its line, its figures, the table |
 
 mod args;
 mod book;
+mod bulk;
 mod check;
 mod client;
 mod clock;
 mod cost;
-mod counted;
 mod ends;
 mod expected;
+mod feeds;
 mod follow;
 mod generator;
 mod live;
-mod on_mio;
-mod on_tokio;
 mod play;
 mod report;
 mod run;
+mod server;
 mod stats;
 mod tape;
 #[cfg(test)]
@@ -49,11 +55,15 @@ use std::alloc::System;
 use std::fs::File;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use args::Args;
-use expected::Expected;
+use args::{Args, Speed};
+use bulk::Bulk;
+use feeds::Feeds;
 use live::Live;
+use play::Material;
 use report::Table;
+use stats::Summary;
 use tape::Tape;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -107,41 +117,75 @@ fn replay(args: &Args) -> Result<bool> {
         );
     }
     println!("tape: {}", report::Shape(&json_tape));
+    let (sbe, expected) = transcode::transcode(&json_tape)?;
     let json_bytes = json_tape.payload_bytes();
-    let (tape, expected) = sent_of(args, json_tape)?;
-    let mut cost = None;
-    if let Some(expected) = &expected {
-        println!("sent: {}", report::Transcoded(&tape, json_bytes));
-        let measured = cost::measure(&tape, expected);
-        cost = Some(measured.map_err(|e| format!("tape from memory: {e}"))?);
+    println!("sent: {}", report::Transcoded(&sbe, json_bytes));
+    let cost = cost::measure(&sbe, &expected).map_err(|e| format!("tape from memory: {e}"))?;
+    let material = Arc::new(Material {
+        feeds: Feeds::new(&sbe)?,
+        expected,
+        bulk: bulk_of(args)?,
+    });
+    let mut summary = summary_of(args, &material, cost);
+    let mut right = true;
+    for with_bulk in [false, true] {
+        if with_bulk && material.bulk.is_none() {
+            break;
+        }
+        let outcome = run::run(args, &material, with_bulk, Live::new(false))?;
+        summary.phases.push(outcome.phase);
+        summary.market = outcome.market;
+        let phase = if with_bulk { "with" } else { "without" };
+        for (client, fault) in &outcome.faults {
+            println!("  WRONG: {phase} bulk, client {client}: {fault}");
+        }
+        right &= outcome.faults.is_empty();
     }
-    let mut outcome = run::run(args, tape, expected, Live::new(false))?;
-    outcome.summary.cost = cost;
-    let right = outcome.faults.is_empty();
-    print!("{}", Table(&outcome.summary));
-    for (client, fault) in &outcome.faults {
-        println!("  WRONG: client {client}: {fault}");
-    }
+    print!("{}", Table(&summary));
     if let Some(mut file) = json {
-        writeln!(file, "{}", report::json(&outcome.summary, right)).map_err(told)?;
+        writeln!(file, "{}", report::json(&summary, right)).map_err(told)?;
     }
     Ok(right)
 }
 
-/// What is sent, and what clients that decode it must know at its end.
-fn sent_of(args: &Args, json: Tape) -> Result<(Tape, Option<Expected>)> {
-    if args.raw {
-        return Ok((json, None));
+fn summary_of(args: &Args, material: &Material, cost: cost::Cost) -> Summary {
+    Summary {
+        driver: args.driver.to_string(),
+        speed: args.speed.to_string(),
+        connections: args.connections,
+        tape: match &args.tape {
+            Some(path) => path.display().to_string(),
+            None => "generated".into(),
+        },
+        tape_seconds: material.feeds.seconds(),
+        ticks: material.feeds.len(),
+        symbols: material.feeds.symbols().len(),
+        rounds: args.rounds(),
+        open_loop: args.speed != Speed::Max,
+        phases: Vec::new(),
+        market: Default::default(),
+        levels: material.expected.levels(),
+        cost,
     }
-    let (tape, expected) = transcode::transcode(&json)?;
-    Ok((tape, Some(expected)))
 }
 
-/// The tape in JSON, as it is recorded.
+/// The file of the second phase.
+fn bulk_of(args: &Args) -> Result<Option<Bulk>> {
+    Ok(match (&args.bulk_file, args.bulk_mib) {
+        (Some(path), _) => Some(Bulk::load(path)?),
+        (None, 0) => None,
+        (None, mib) => Some(Bulk::generated(mib)),
+    })
+}
+
+/// The tape in JSON, as it is recorded, but for the snapshot.
 fn tape_of(args: &Args) -> Result<Tape> {
     let mut tape = match &args.tape {
-        Some(path) => tape::load(path)?,
-        None => generator::generate(SEED)?,
+        Some(path) => {
+            let told = |e| format!("tape {}: {e}", path.display());
+            tape::load(path)?.snapshot_first().map_err(told)?
+        }
+        None => generator::generate(SEED)?.snapshot_first()?,
     };
     if let Some(length) = args.length() {
         tape.truncate(length);

@@ -1,57 +1,61 @@
-//! One run: what its threads share.
+//! One phase of a run: what its threads share.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
-use tickwire::{Calls, CloseCode, Config, Outbox, PreparedMessage, SendError, Settings};
+use tickwire::{Calls, Config, Settings, channels};
 
 use crate::Result;
-use crate::args::Speed;
+use crate::args::{Args, Speed};
 use crate::book::Top;
+use crate::bulk::Bulk;
 use crate::check::Fault;
 use crate::expected::Expected;
+use crate::feeds::{FEEDS, Feeds, SHARED_ALIASES, Topic};
 use crate::follow::{Follower, Trade};
-use crate::stats;
-use crate::tape::Tape;
 
-/// What waits for a slow client before the server sees a full queue: several of the largest
-/// messages, or two thousand ticks.
-const SEND_QUEUE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one connection's records that wait for the socket: room for the largest record beside
+/// those that may wait at all.
+const SEND_QUEUE_BYTES_MAX: usize = 128 << 10;
 
 /// At speed max, messages that share one time of queuing: queuing them takes a few microseconds.
-const MARK_MESSAGES: u64 = 64;
+pub(crate) const MARK_MESSAGES: u64 = 64;
 
-/// Marks of one connection that have room without allocating: those of a full send queue and of
-/// full socket buffers of some megabytes.
+/// Marks of one channel that have room without allocating: those of a full queue and a full
+/// window.
 const MARKS_USUAL: usize = 1024;
+
+/// What is played: the same in both phases.
+pub(crate) struct Material {
+    pub(crate) feeds: Feeds,
+    /// What a client must know at the end of a round.
+    pub(crate) expected: Expected,
+    pub(crate) bulk: Option<Bulk>,
+}
 
 /// The tape in play.
 pub(crate) struct Play {
-    pub(crate) tape: Arc<Tape>,
+    pub(crate) material: Arc<Material>,
+    /// The file is sent, too.
+    pub(crate) with_bulk: bool,
     pub(crate) speed: Speed,
     pub(crate) rounds: u64,
-    pub(crate) settings: Settings,
     pub(crate) slow: Option<Duration>,
     pub(crate) spin: bool,
-    /// What a client must know at the end of a round; `None` where payloads are not decoded.
-    pub(crate) expected: Option<Expected>,
-    /// As the first client knows it.
-    market: Mutex<Market>,
-    /// Every message, encoded once, whatever the number of connections.
-    frames: Vec<PreparedMessage>,
+    pub(crate) settings: Settings,
+    pub(crate) channels: channels::Settings,
     start: OnceLock<Instant>,
-    /// Messages that are due by now.
-    due: AtomicU64,
+    /// Messages of each feed that are due by now.
+    due: [AtomicU64; FEEDS],
     pub(crate) lanes: Vec<Lane>,
     pub(crate) server: Calling,
     pub(crate) clients: Calling,
-    pub(crate) held: Held,
-    pub(crate) latency: Mutex<Histogram<u64>>,
+    /// As the first client knows it.
+    market: Mutex<Market>,
     /// Clients whose connection is over.
-    pub(crate) finished: AtomicUsize,
+    finished: AtomicUsize,
     faults: Mutex<Vec<(usize, Fault)>>,
     stopped: AtomicBool,
 }
@@ -59,14 +63,26 @@ pub(crate) struct Play {
 /// One connection, as both of its ends see it.
 #[derive(Default)]
 pub(crate) struct Lane {
-    /// Messages that the client has checked, and their payload bytes.
+    /// Messages of the feeds that came or were skipped.
+    accounted: AtomicU64,
+    /// Messages that came, on all channels.
     received: AtomicU64,
-    bytes: AtomicU64,
-    /// When the last of them came, in nanoseconds after the first one was due.
+    /// When the last of the feeds' came, in nanoseconds after the first one was due.
     last_ns: AtomicU64,
-    /// At speed max, when messages were queued: those before the number, since the last mark.
-    marks: Mutex<VecDeque<(u64, Instant)>>,
-    taken: AtomicBool,
+    /// Bytes of the file that came, and when the last of them did.
+    bulk_bytes: AtomicU64,
+    bulk_ns: AtomicU64,
+    /// At speed max, when messages of reliable feeds were queued: those before the number, since
+    /// the last mark.
+    marks: [Mutex<VecDeque<(u64, Instant)>>; FEEDS],
+}
+
+/// How far a client is.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Progress {
+    pub(crate) accounted: u64,
+    pub(crate) received: u64,
+    pub(crate) bulk_bytes: u64,
 }
 
 /// What a client knows of the market.
@@ -82,9 +98,9 @@ pub(crate) struct Market {
 /// System calls of one end.
 #[derive(Default)]
 pub(crate) struct Calling {
-    pub(crate) waits: AtomicU64,
-    pub(crate) reads: AtomicU64,
-    pub(crate) writes: AtomicU64,
+    waits: AtomicU64,
+    reads: AtomicU64,
+    writes: AtomicU64,
 }
 
 impl Calling {
@@ -94,76 +110,84 @@ impl Calling {
         self.writes.store(calls.writes, Ordering::Relaxed);
     }
 
-    pub(crate) fn calls(&self) -> [u64; 3] {
-        [&self.waits, &self.reads, &self.writes].map(|n| n.load(Ordering::Relaxed))
+    pub(crate) fn calls(&self) -> Calls {
+        Calls {
+            waits: self.waits.load(Ordering::Relaxed),
+            reads: self.reads.load(Ordering::Relaxed),
+            writes: self.writes.load(Ordering::Relaxed),
+        }
     }
 }
 
-/// How often, and how far, the server was held back by a client.
-#[derive(Default)]
-pub(crate) struct Held {
-    /// A full queue refused a message, which was then sent later.
-    pub(crate) refusals: AtomicU64,
-    /// Most bytes that waited for one connection.
-    pub(crate) queued_bytes: AtomicU64,
-}
-
-/// Where a connection's sending stands after [`Play::send_due`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Sent {
-    /// All that is due is queued.
-    All,
-    /// The queue is full: go on when it has drained.
-    Full,
-    /// The whole tape is queued, and a Close behind it.
-    Over,
-}
-
 impl Play {
-    pub(crate) fn new(tape: Tape, speed: Speed, rounds: u64, connections: usize) -> Result<Self> {
+    pub(crate) fn new(args: &Args, material: &Arc<Material>, with_bulk: bool) -> Result<Self> {
         let settings = Config {
             send_queue_bytes_max: SEND_QUEUE_BYTES_MAX,
+            // The channels have Pings of their own.
+            ping_interval: None,
             ..Config::default()
-        }
-        .build()?;
-        let frames: Vec<_> = (0..tape.len())
-            .map(|index| PreparedMessage::binary(tape.payload(index)))
-            .collect();
-        let largest = (0..tape.len()).map(|i| tape.payload(i).len()).max();
-        if largest.is_some_and(|bytes| bytes > SEND_QUEUE_BYTES_MAX / 2) {
-            let max = SEND_QUEUE_BYTES_MAX / 2;
-            return Err(format!("the tape has a message of over {max} bytes").into());
-        }
+        };
+        let channels = channels::Config {
+            shared_aliases: SHARED_ALIASES,
+            // A window that grows lets more of the file into the kernel, where nothing overtakes.
+            auto_tune: false,
+            ..channels::Config::default()
+        };
         let lane = |_| Lane {
-            marks: Mutex::new(VecDeque::with_capacity(MARKS_USUAL)),
+            marks: Topic::FEEDS.map(|_| Mutex::new(VecDeque::with_capacity(MARKS_USUAL))),
             ..Lane::default()
         };
         Ok(Self {
-            tape: Arc::new(tape),
-            speed,
-            rounds,
-            settings,
-            slow: None,
-            spin: false,
-            expected: None,
-            market: Mutex::default(),
-            frames,
+            material: material.clone(),
+            with_bulk,
+            speed: args.speed,
+            rounds: args.rounds(),
+            slow: args.slow,
+            spin: args.spin,
+            settings: settings.build()?,
+            channels: channels.build()?,
             start: OnceLock::new(),
-            due: AtomicU64::new(0),
-            lanes: (0..connections).map(lane).collect(),
+            due: Default::default(),
+            lanes: (0..args.connections).map(lane).collect(),
             server: Calling::default(),
             clients: Calling::default(),
-            held: Held::default(),
-            latency: Mutex::new(stats::histogram()?),
+            market: Mutex::default(),
             finished: AtomicUsize::new(0),
             faults: Mutex::default(),
             stopped: AtomicBool::new(false),
         })
     }
 
-    /// Messages for each client.
-    pub(crate) fn total(&self) -> u64 {
-        self.tape.len() as u64 * self.rounds
+    pub(crate) fn feeds(&self) -> &Feeds {
+        &self.material.feeds
+    }
+
+    /// The file, in the phase that has it.
+    pub(crate) fn bulk(&self) -> Option<&Bulk> {
+        self.material.bulk.as_ref().filter(|_| self.with_bulk)
+    }
+
+    /// The channels of a connection.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = Topic> + use<> {
+        let bulk = self.bulk().is_some();
+        Topic::ALL
+            .into_iter()
+            .filter(move |topic| *topic != Topic::Bulk || bulk)
+    }
+
+    /// Whether this client is the slow one.
+    pub(crate) fn is_slow(&self, client: usize) -> bool {
+        client == 0 && self.slow.is_some()
+    }
+
+    /// Messages of a feed that are published to each client.
+    pub(crate) fn total(&self, feed: Topic) -> u64 {
+        self.feeds().tape(feed).len() as u64 * self.rounds
+    }
+
+    /// The same of all feeds together.
+    pub(crate) fn total_of_all(&self) -> u64 {
+        self.feeds().len() as u64 * self.rounds
     }
 
     /// The first message is due now.
@@ -171,79 +195,55 @@ impl Play {
         *self.start.get_or_init(Instant::now)
     }
 
-    /// When message `number` is due. At speed max, all are at once.
-    pub(crate) fn due_at(&self, number: u64) -> Instant {
-        let start = self.begin();
-        let Speed::Times(times) = self.speed else {
-            return start;
-        };
-        let len = self.tape.len().max(1) as u64;
-        let (round, index) = (number / len, number % len);
-        let round = u32::try_from(round).unwrap_or(u32::MAX);
-        let at = self.tape.duration() * round + self.tape.at(index as usize);
-        start + at / times
+    pub(crate) fn has_begun(&self) -> bool {
+        self.start.get().is_some()
     }
 
-    /// Messages that are due.
-    pub(crate) fn due(&self) -> u64 {
-        self.due.load(Ordering::Acquire)
+    /// Nanoseconds since the begin.
+    pub(crate) fn now_ns(&self) -> u64 {
+        u64::try_from(self.begin().elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// All messages before `number` are due.
-    pub(crate) fn set_due(&self, number: u64) {
-        self.due.store(number, Ordering::Release);
+    /// When message `number` of a feed is due, in nanoseconds after the begin. At speed max, all
+    /// are at once.
+    #[inline]
+    pub(crate) fn due_ns(&self, feed: Topic, number: u64) -> u64 {
+        match self.speed {
+            Speed::Times(times) => self.feeds().at_ns(feed, number) / u64::from(times),
+            Speed::Max => 0,
+        }
     }
 
-    /// Queues what is due on connection `index`, from `cursor` on.
-    ///
-    /// # Errors
-    /// Where the connection takes nothing more.
-    pub(crate) fn send_due(
+    pub(crate) fn due_at(&self, feed: Topic, number: u64) -> Instant {
+        self.begin() + Duration::from_nanos(self.due_ns(feed, number))
+    }
+
+    /// Messages of a feed that are due.
+    pub(crate) fn due(&self, feed: Topic) -> u64 {
+        self.due[feed.index()].load(Ordering::Acquire)
+    }
+
+    /// All messages of a feed before `number` are due.
+    pub(crate) fn set_due(&self, feed: Topic, number: u64) {
+        self.due[feed.index()].store(number, Ordering::Release);
+    }
+
+    /// At speed max: messages of a feed since the last mark, and before `before`, are queued now.
+    pub(crate) fn mark(&self, client: usize, feed: Topic, before: u64) {
+        if let Some(lane) = self.lanes.get(client) {
+            lock(&lane.marks[feed.index()]).push_back((before, Instant::now()));
+        }
+    }
+
+    /// At speed max, when message `number` of a reliable feed was queued, and up to which message
+    /// that holds.
+    pub(crate) fn queued_at(
         &self,
-        index: usize,
-        cursor: &mut u64,
-        outbox: &mut Outbox,
-    ) -> std::result::Result<Sent, SendError> {
-        let (due, before) = (self.due(), *cursor);
-        let len = self.frames.len() as u64;
-        let sent = loop {
-            if *cursor == self.total() {
-                outbox.close(CloseCode::NORMAL, "the tape is over")?;
-                break Sent::Over;
-            }
-            if *cursor >= due {
-                break Sent::All;
-            }
-            match outbox.send_prepared(&self.frames[(*cursor % len) as usize]) {
-                Ok(()) => *cursor += 1,
-                Err(SendError::QueueFull { .. }) => {
-                    self.held.refusals.fetch_add(1, Ordering::Relaxed);
-                    break Sent::Full;
-                }
-                Err(e) => return Err(e),
-            }
-            if self.speed == Speed::Max && (*cursor).is_multiple_of(MARK_MESSAGES) {
-                self.mark(index, *cursor);
-            }
-        };
-        if self.speed == Speed::Max && *cursor > before {
-            self.mark(index, *cursor);
-        }
-        let queued = outbox.queued_bytes() as u64;
-        self.held.queued_bytes.fetch_max(queued, Ordering::Relaxed);
-        Ok(sent)
-    }
-
-    fn mark(&self, index: usize, before: u64) {
-        if let Some(lane) = self.lanes.get(index) {
-            lock(&lane.marks).push_back((before, Instant::now()));
-        }
-    }
-
-    /// At speed max, when message `number` of connection `index` was queued, and up to which
-    /// message that holds.
-    pub(crate) fn queued_at(&self, index: usize, number: u64) -> Option<(u64, Instant)> {
-        let mut marks = lock(&self.lanes.get(index)?.marks);
+        client: usize,
+        feed: Topic,
+        number: u64,
+    ) -> Option<(u64, Instant)> {
+        let mut marks = lock(&self.lanes.get(client)?.marks[feed.index()]);
         while let Some((before, at)) = marks.pop_front() {
             if number < before {
                 return Some((before, at));
@@ -252,31 +252,46 @@ impl Play {
         None
     }
 
-    /// Whether a connection with this number is awaited and not there yet. Takes it.
-    pub(crate) fn take_lane(&self, query: Option<&str>) -> Option<usize> {
-        let index: usize = query?.strip_prefix("client=")?.parse().ok()?;
-        let lane = self.lanes.get(index)?;
-        (!lane.taken.swap(true, Ordering::AcqRel)).then_some(index)
+    /// A client is so far.
+    pub(crate) fn progress(&self, client: usize, progress: Progress) {
+        let Some(lane) = self.lanes.get(client) else {
+            return;
+        };
+        let now_ns = self.now_ns();
+        lane.received.store(progress.received, Ordering::Relaxed);
+        if lane.accounted.swap(progress.accounted, Ordering::Relaxed) != progress.accounted {
+            lane.last_ns.store(now_ns, Ordering::Relaxed);
+        }
+        if lane.bulk_bytes.swap(progress.bulk_bytes, Ordering::Relaxed) != progress.bulk_bytes {
+            lane.bulk_ns.store(now_ns, Ordering::Relaxed);
+        }
     }
 
-    /// A client has checked `messages` by now, and `bytes` of payload.
-    pub(crate) fn progress(&self, index: usize, messages: u64, bytes: u64) {
-        if let Some(lane) = self.lanes.get(index)
-            && lane.received.swap(messages, Ordering::Relaxed) != messages
-        {
-            lane.bytes.store(bytes, Ordering::Relaxed);
-            let nanos = self.begin().elapsed().as_nanos();
-            let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
-            lane.last_ns.store(nanos, Ordering::Relaxed);
+    /// How far all clients are together.
+    pub(crate) fn received(&self) -> Progress {
+        let mut all = Progress::default();
+        for lane in &self.lanes {
+            all.accounted += lane.accounted.load(Ordering::Relaxed);
+            all.received += lane.received.load(Ordering::Relaxed);
+            all.bulk_bytes += lane.bulk_bytes.load(Ordering::Relaxed);
         }
+        all
+    }
+
+    /// Messages of the feeds that are due and not with the slowest client.
+    pub(crate) fn behind(&self) -> u64 {
+        let due: u64 = Topic::FEEDS.into_iter().map(|feed| self.due(feed)).sum();
+        let far = self.lanes.iter();
+        let least = far.map(|lane| lane.accounted.load(Ordering::Relaxed)).min();
+        due.saturating_sub(least.unwrap_or(0))
     }
 
     /// The first client knows this by now.
     pub(crate) fn show(&self, follower: &Follower) {
         *lock(&self.market) = Market {
             top: follower.book.top(),
-            quote: follower.seen.quote,
-            trade: follower.seen.trade,
+            quote: follower.quote,
+            trade: follower.trade,
         };
     }
 
@@ -284,33 +299,31 @@ impl Play {
         *lock(&self.market)
     }
 
-    /// From when the first message was due to when the last one came.
+    /// From when the first message was due to when the last one of the feeds came.
     pub(crate) fn elapsed(&self) -> Duration {
-        let last = self
-            .lanes
-            .iter()
-            .map(|lane| lane.last_ns.load(Ordering::Relaxed));
-        Duration::from_nanos(last.max().unwrap_or(0))
+        let last = self.lanes.iter();
+        let last = last.map(|lane| lane.last_ns.load(Ordering::Relaxed)).max();
+        Duration::from_nanos(last.unwrap_or(0))
     }
 
-    /// Messages and bytes that the clients have checked together, and messages of the slowest.
-    pub(crate) fn received(&self) -> (u64, u64, u64) {
-        let (mut messages, mut bytes, mut least) = (0, 0, u64::MAX);
-        for lane in &self.lanes {
-            let received = lane.received.load(Ordering::Relaxed);
-            messages += received;
-            bytes += lane.bytes.load(Ordering::Relaxed);
-            least = least.min(received);
-        }
-        (messages, bytes, least)
+    /// From the begin to the last byte of the file.
+    pub(crate) fn bulk_elapsed(&self) -> Duration {
+        let last = self.lanes.iter();
+        let last = last.map(|lane| lane.bulk_ns.load(Ordering::Relaxed)).max();
+        Duration::from_nanos(last.unwrap_or(0))
     }
 
-    /// A client is over.
-    pub(crate) fn finish(&self, index: usize, result: std::result::Result<(), Fault>) {
+    /// A client's connection is over; with a fault the run is.
+    pub(crate) fn finish(&self, client: usize, result: std::result::Result<(), Fault>) {
         if let Err(fault) = result {
-            lock(&self.faults).push((index, fault));
+            self.wrong(client, fault);
+            self.stop();
         }
         self.finished.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn wrong(&self, client: usize, fault: Fault) {
+        lock(&self.faults).push((client, fault));
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -320,7 +333,7 @@ impl Play {
     /// What the clients found wrong.
     pub(crate) fn faults(&self) -> Vec<(usize, Fault)> {
         let mut faults = lock(&self.faults).clone();
-        faults.sort_by_key(|(index, _)| *index);
+        faults.sort_by_key(|(client, _)| *client);
         faults
     }
 
@@ -335,6 +348,6 @@ impl Play {
 }
 
 /// A panic elsewhere has its own message; what is locked here stays true.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,8 +6,13 @@ use std::time::Duration;
 use tickwire_codecs::Decimal;
 
 use crate::book::Top;
-use crate::stats::{Calls, Summary, per_message};
+use crate::feeds::Topic;
+use crate::stats::{Group, Phase, Row, Steady, Summary, per_message};
 use crate::tape::{Kind, Tape};
+
+mod json;
+
+pub(crate) use json::json;
 
 /// A number with its thousands apart.
 pub(crate) struct Grouped(pub(crate) u64);
@@ -122,6 +127,142 @@ impl fmt::Display for Quote<'_> {
     }
 }
 
+/// The channels of all phases.
+struct Channels<'a>(&'a Summary);
+
+impl fmt::Display for Channels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = if self.0.open_loop {
+            "latency from the tape's time"
+        } else {
+            "latency from queuing"
+        };
+        let [p50, p99, p999, max] = ["p50", "p99", "p99.9", "max"];
+        let head = format!("{p50:>9} {p99:>9} {p999:>9} {max:>9}");
+        writeln!(
+            f,
+            "  {from:<29} {:>10} {:>10} {head}",
+            "messages", "skipped"
+        )?;
+        for phase in &self.0.phases {
+            let bulk = if phase.bulk.is_some() {
+                "with"
+            } else {
+                "without"
+            };
+            writeln!(f, "  {bulk} bulk")?;
+            for row in &phase.rows {
+                writeln!(f, "    {}", Line(row))?;
+            }
+        }
+        for (phase, bulk) in self.0.phases.iter().filter_map(|p| Some((p, p.bulk?))) {
+            writeln!(
+                f,
+                "  {:<29} {:>10} MiB/s in {:.2} s: {} files of {} bytes, each checked",
+                "bulk",
+                format!("{:.1}", bulk.mib_per_second()),
+                bulk.elapsed.max(phase.elapsed).as_secs_f64(),
+                Grouped(bulk.files),
+                Grouped(bulk.file_bytes),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A channel of a phase.
+struct Line<'a>(&'a Row);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(row) = self;
+        let whose = match row.group {
+            Group::All => "",
+            Group::Slow => "slow client",
+            Group::Others => "others",
+        };
+        write!(
+            f,
+            "{:<9} {whose:<17} {:>10} {:>10}",
+            row.topic,
+            Grouped(row.tally.messages),
+            Grouped(row.tally.skipped),
+        )?;
+        if let Some(latency) = row.latency {
+            for (_, latency) in latency.rows() {
+                write!(f, " {:>9}", Short(latency).to_string())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the phases cost, side by side.
+struct Costs<'a>(&'a [Phase]);
+
+impl Costs<'_> {
+    fn row(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        what: &str,
+        value: impl Fn(&Phase) -> String,
+        unit: &str,
+    ) -> fmt::Result {
+        write!(f, "  {what:<29}")?;
+        for phase in self.0 {
+            write!(f, " {:>13}", value(phase))?;
+        }
+        writeln!(f, "  {unit}")
+    }
+}
+
+impl fmt::Display for Costs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let heads = ["without bulk", "with bulk"].into_iter().zip(self.0);
+        let heads: Vec<_> = heads.map(|(head, _)| format!("{head:>13}")).collect();
+        writeln!(f, "  {:<29} {}", "", heads.join(" "))?;
+        let seconds = |p: &Phase| format!("{:.2}", p.elapsed.as_secs_f64());
+        self.row(f, "tape played in", seconds, "s")?;
+        let rate = |p: &Phase| Grouped(p.rate() as u64).to_string();
+        self.row(
+            f,
+            "market messages per second",
+            rate,
+            "all clients together",
+        )?;
+        let per = |n: fn(&Steady) -> u64| {
+            move |p: &Phase| Ratio(n(&p.steady), p.steady.messages).to_string()
+        };
+        let of = "of all channels, read and write, both ends";
+        let calls =
+            |s: &Steady| s.server.reads + s.server.writes + s.clients.reads + s.clients.writes;
+        self.row(f, "system calls per message", per(calls), of)?;
+        self.row(f, "  server writes", per(|s| s.server.writes), "")?;
+        self.row(f, "  server reads", per(|s| s.server.reads), "credit")?;
+        self.row(f, "  server waits", per(|s| s.server.waits), "")?;
+        self.row(f, "  client reads", per(|s| s.clients.reads), "")?;
+        self.row(f, "  client writes", per(|s| s.clients.writes), "credit")?;
+        self.row(f, "  client waits", per(|s| s.clients.waits), "")?;
+        let process = "whole process";
+        self.row(
+            f,
+            "allocations per message",
+            per(|s| s.allocations),
+            process,
+        )?;
+        let count = |p: &Phase| Grouped(p.steady.allocations).to_string();
+        self.row(f, "  in all", count, "in the steady part of the phase")?;
+        for topic in Topic::ALL {
+            let refusals = move |p: &Phase| Grouped(p.refusals[topic.index()]).to_string();
+            if self.0.iter().any(|p| p.refusals[topic.index()] > 0) {
+                let what = format!("queue of {topic} found full");
+                self.row(f, &what, refusals, "times; sent later")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What the clients found out about the market, and what it cost.
 struct Decoded<'a>(&'a Summary);
 
@@ -129,43 +270,36 @@ impl fmt::Display for Decoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = self.0;
         let mut row = |what: &str, value: fmt::Arguments<'_>| writeln!(f, "  {what:<30}{value}");
-        if let Some(cost) = s.cost {
-            row(
-                "decode, from memory",
-                format_args!(
-                    "{:>11.1} ns  per message: lengths and counts checked",
-                    cost.view_ns
-                ),
-            )?;
-            row(
-                "decode and apply, from memory",
-                format_args!(
-                    "{:>11.1} ns  per message, best of {} passes",
-                    cost.apply_ns, cost.passes
-                ),
-            )?;
-        }
-        let Some(market) = s.market else {
-            return Ok(());
-        };
-        if let Some([bids, asks]) = s.levels {
-            let levels = (bids + asks) as u64;
-            row(
-                "levels, by the JSON",
-                format_args!(
-                    "{:>14}  {bids} bids, {asks} asks: each checked",
-                    Grouped(levels)
-                ),
-            )?;
-        }
-        match market.top {
+        row(
+            "decode, from memory",
+            format_args!(
+                "{:>10.1} ns  per message: lengths and counts checked",
+                s.cost.view_ns
+            ),
+        )?;
+        row(
+            "decode and apply, from memory",
+            format_args!(
+                "{:>10.1} ns  per message, best of {} passes",
+                s.cost.apply_ns, s.cost.passes
+            ),
+        )?;
+        let [bids, asks] = s.levels;
+        row(
+            "levels, by the JSON",
+            format_args!(
+                "{:>13}  {bids} bids, {asks} asks: each checked",
+                Grouped((bids + asks) as u64)
+            ),
+        )?;
+        match s.market.top {
             Some(top) => row("top of the book", format_args!("  {}", Quote(&top)))?,
             None => row("top of the book", format_args!("  none"))?,
         }
-        if let Some(quote) = market.quote {
+        if let Some(quote) = s.market.quote {
             row("last book ticker", format_args!("  {}", Quote(&quote)))?;
         }
-        if let Some(trade) = market.trade {
+        if let Some(trade) = s.market.trade {
             row(
                 "last trade",
                 format_args!("  {} x {}", Trimmed(trade.price), Trimmed(trade.quantity)),
@@ -183,12 +317,14 @@ impl fmt::Display for Table<'_> {
         let s = self.0;
         writeln!(
             f,
-            "driver {}, speed {}, {} connections; tape {}: {} messages in {:.1} s, played {}",
+            "driver {}, speed {}, {} connections; tape {}: {} messages of {} symbol{} in {:.1} s, played {}",
             s.driver,
             s.speed,
             s.connections,
             s.tape,
             Grouped(s.ticks as u64),
+            s.symbols,
+            if s.symbols == 1 { "" } else { "s" },
             s.tape_seconds,
             if s.rounds == 1 {
                 "once".into()
@@ -196,56 +332,7 @@ impl fmt::Display for Table<'_> {
                 format!("{} times", s.rounds)
             },
         )?;
-        let mut row = |what: &str, value: fmt::Arguments<'_>| writeln!(f, "  {what:<30}{value}");
-        row(
-            "messages received, checked",
-            format_args!("{:>14}", Grouped(s.messages)),
-        )?;
-        row("payload bytes", format_args!("{:>14}", Grouped(s.bytes)))?;
-        row("seconds", format_args!("{:>14.2}", s.elapsed.as_secs_f64()))?;
-        row(
-            "messages per second",
-            format_args!("{:>14}", Grouped(s.rate() as u64)),
-        )?;
-        let from = if s.open_loop {
-            "latency from the tape's time"
-        } else {
-            "latency from queuing"
-        };
-        for (i, (name, latency)) in s.latency.rows().into_iter().enumerate() {
-            let what = if i == 0 { from } else { "" };
-            row(
-                what,
-                format_args!("{:>14}  {name}", Short(latency).to_string()),
-            )?;
-        }
-        let steady = s.steady.messages;
-        let calls = [s.steady.server, s.steady.clients];
-        let all = calls.iter().map(|c| c.reads + c.writes).sum();
-        row(
-            "system calls per message",
-            format_args!("{:>14}  read and write, both ends", Ratio(all, steady)),
-        )?;
-        for (name, calls) in ["server", "clients"].into_iter().zip(calls) {
-            row(&format!("  {name}"), format_args!("{}", Of(calls, steady)))?;
-        }
-        row(
-            "allocations per message",
-            format_args!(
-                "{:>14}  whole process, {} in all",
-                Ratio(s.steady.allocations, steady),
-                Grouped(s.steady.allocations)
-            ),
-        )?;
-        row(
-            "send queue found full",
-            format_args!(
-                "{:>14}  times; most bytes queued: {}",
-                Grouped(s.refusals),
-                Grouped(s.queued_bytes_most)
-            ),
-        )?;
-        write!(f, "{}", Decoded(s))
+        write!(f, "{}{}{}", Channels(s), Costs(&s.phases), Decoded(s))
     }
 }
 
@@ -261,243 +348,5 @@ impl fmt::Display for Ratio {
     }
 }
 
-/// The calls of one end, for each message.
-struct Of(Calls, u64);
-
-impl fmt::Display for Of {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(calls, messages) = self;
-        write!(
-            f,
-            "{:>14}  reads, {} writes",
-            Ratio(calls.reads, *messages),
-            Ratio(calls.writes, *messages)
-        )?;
-        match calls.waits {
-            Some(waits) => write!(f, ", {} waits", Ratio(waits, *messages)),
-            None => Ok(()),
-        }
-    }
-}
-
-/// The figures as one JSON object.
-pub(crate) fn json(s: &Summary, right: bool) -> String {
-    let micros = |d: Duration| format!("{:.3}", d.as_secs_f64() * 1e6);
-    let ratio = |n| per_message(n, s.steady.messages).map_or("null".into(), |r| format!("{r:.6}"));
-    let calls = |c: Calls| {
-        format!(
-            r#"{{"reads_per_message":{},"writes_per_message":{},"waits_per_message":{}}}"#,
-            ratio(c.reads),
-            ratio(c.writes),
-            c.waits.map_or("null".into(), ratio),
-        )
-    };
-    let latency = s.latency;
-    let cost = s.cost.map_or(["null".into(), "null".into()], |cost| {
-        [cost.view_ns, cost.apply_ns].map(|ns| format!("{ns:.2}"))
-    });
-    let levels = s
-        .levels
-        .map_or("null".into(), |levels| format!("{levels:?}"));
-    let top = s.market.and_then(|market| market.top);
-    let top = top.map_or("null".into(), |top| {
-        let numbers = [top.bid, top.bid_quantity, top.ask, top.ask_quantity];
-        let [bid, bid_quantity, ask, ask_quantity] = numbers.map(|n| quoted(&n.to_string()));
-        format!("[[{bid},{bid_quantity}],[{ask},{ask_quantity}]]")
-    });
-    format!(
-        concat!(
-            r#"{{"driver":{},"speed":{},"connections":{},"tape":{},"tape_seconds":{:.6},"#,
-            r#""tape_messages":{},"rounds":{},"correct":{},"messages":{},"payload_bytes":{},"#,
-            r#""seconds":{:.6},"messages_per_second":{:.1},"latency_from":{},"#,
-            r#""latency_us":{{"count":{},"p50":{},"p99":{},"p99.9":{},"max":{}}},"#,
-            r#""steady":{{"messages":{},"allocations":{},"allocations_per_message":{},"#,
-            r#""server":{},"clients":{}}},"send_queue_full":{},"queued_bytes_most":{},"#,
-            r#""decode_ns":{},"decode_and_apply_ns":{},"book_levels":{},"book_top":{}}}"#,
-        ),
-        quoted(&s.driver),
-        quoted(&s.speed),
-        s.connections,
-        quoted(&s.tape),
-        s.tape_seconds,
-        s.ticks,
-        s.rounds,
-        right,
-        s.messages,
-        s.bytes,
-        s.elapsed.as_secs_f64(),
-        s.rate(),
-        quoted(if s.open_loop { "tape time" } else { "queuing" }),
-        latency.count,
-        micros(latency.p50),
-        micros(latency.p99),
-        micros(latency.p999),
-        micros(latency.max),
-        s.steady.messages,
-        s.steady.allocations,
-        ratio(s.steady.allocations),
-        calls(s.steady.server),
-        calls(s.steady.clients),
-        s.refusals,
-        s.queued_bytes_most,
-        cost[0],
-        cost[1],
-        levels,
-        top,
-    )
-}
-
-/// A JSON string (RFC 8259 section 7).
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c < ' ' => quoted.push_str(&format!("\\u{:04x}", c as u32)),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cost::Cost;
-    use crate::follow::Trade;
-    use crate::play::Market;
-    use crate::stats::{Percentiles, Steady};
-
-    fn summary() -> Summary {
-        Summary {
-            driver: "mio".into(),
-            speed: "10".into(),
-            connections: 4,
-            tape: "a \"b\"\\c\n".into(),
-            tape_seconds: 1.5,
-            ticks: 1_000,
-            rounds: 1,
-            messages: 4_000,
-            bytes: 1_234_567,
-            elapsed: Duration::from_millis(500),
-            open_loop: true,
-            latency: Percentiles {
-                count: 4_000,
-                p50: Duration::from_micros(90),
-                p99: Duration::from_micros(1_250),
-                p999: Duration::from_millis(20),
-                max: Duration::from_secs(2),
-            },
-            steady: Steady {
-                messages: 3_000,
-                allocations: 3,
-                server: Calls {
-                    waits: Some(600),
-                    reads: 0,
-                    writes: 1_500,
-                },
-                clients: Calls {
-                    waits: None,
-                    reads: 1_500,
-                    writes: 0,
-                },
-            },
-            refusals: 7,
-            queued_bytes_most: 65_536,
-            market: Some(Market {
-                top: Some(Top {
-                    bid: Decimal::new(6_183_763_000_000, -8),
-                    bid_quantity: Decimal::new(370_000_000, -8),
-                    ask: Decimal::new(618_376_401, -4),
-                    ask_quantity: Decimal::new(5, 0),
-                }),
-                quote: None,
-                trade: Some(Trade {
-                    id: 9,
-                    price: Decimal::new(61_837, 0),
-                    quantity: Decimal::new(100, -5),
-                }),
-            }),
-            levels: Some([1_000, 1_005]),
-            cost: Some(Cost {
-                view_ns: 8.25,
-                apply_ns: 51.0,
-                passes: 12,
-            }),
-        }
-    }
-
-    #[test]
-    fn the_table_has_every_figure() {
-        let table = Table(&summary()).to_string();
-        for expected in [
-            "driver mio, speed 10, 4 connections",
-            "1,000 messages in 1.5 s, played once",
-            " 4,000\n",
-            " 1,234,567\n",
-            " 8,000\n",
-            "latency from the tape's time           90 us  p50",
-            "1.25 ms  p99\n",
-            "20.00 ms  p99.9",
-            "2.00 s  max",
-            "1.0000  read and write, both ends",
-            "0.0000  reads, 0.5000 writes, 0.2000 waits",
-            "0.5000  reads, 0.0000 writes\n",
-            "0.0010  whole process, 3 in all",
-            "7  times; most bytes queued: 65,536",
-            "        8.2 ns  per message: lengths and counts checked\n",
-            "       51.0 ns  per message, best of 12 passes\n",
-            " 2,005  1000 bids, 1005 asks: each checked\n",
-            "  bid 61837.63 x 3.70, ask 61837.6401 x 5\n",
-            "  61837 x 0.001\n",
-        ] {
-            assert!(table.contains(expected), "{expected:?} is not in\n{table}");
-        }
-        let closed = Summary {
-            open_loop: false,
-            steady: Steady::default(),
-            market: None,
-            cost: None,
-            ..summary()
-        };
-        let table = Table(&closed).to_string();
-        assert!(table.contains("latency from queuing"), "{table}");
-        assert!(table.contains("-  read and write"), "{table}");
-        assert!(!table.contains("top of the book"), "{table}");
-        assert!(!table.contains("from memory"), "{table}");
-    }
-
-    #[test]
-    fn json_is_quoted_and_nested_as_it_should_be() {
-        let json = json(&summary(), true);
-        assert!(json.contains(r#""tape":"a \"b\"\\c\u000a""#), "{json}");
-        assert!(
-            json.contains(r#""p99":1250.000,"p99.9":20000.000"#),
-            "{json}"
-        );
-        assert!(json.contains(r#""clients":{"reads_per_message":0.500000"#));
-        assert!(json.contains(r#""waits_per_message":null"#));
-        assert!(
-            json.contains(
-                r#""decode_and_apply_ns":51.00,"book_levels":[1000, 1005],"book_top":[["61837.63000000","3.70000000"],["61837.6401","5"]]}"#
-            ),
-            "{json}"
-        );
-        let [open, close] = ["{", "}"].map(|brace| json.matches(brace).count());
-        assert_eq!(open, close);
-    }
-
-    #[test]
-    fn thousands_stand_apart() {
-        for (n, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (12_345_678, "12,345,678"),
-            (u64::MAX, "18,446,744,073,709,551,615"),
-        ] {
-            assert_eq!(Grouped(n).to_string(), text);
-        }
-    }
-}
+mod tests;

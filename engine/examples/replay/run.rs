@@ -1,4 +1,4 @@
-//! One run, from the opening of the connections to the figures.
+//! One phase of a run, from the opening of the connections to the figures.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -6,15 +6,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use alloc_tracker::{Operation, ProcessSpan, Session};
+use tickwire::Calls;
 
-use crate::args::{Args, Driver, Speed};
+use crate::args::Args;
 use crate::check::Fault;
-use crate::expected::Expected;
+use crate::client::Clients;
+use crate::ends::Ends;
+use crate::feeds::Topic;
 use crate::live::Live;
-use crate::play::{Play, lock};
-use crate::stats::{Calls, Percentiles, Steady, Summary};
-use crate::tape::Tape;
-use crate::{Result, clock, on_mio, on_tokio};
+use crate::play::{Market, Material, Play};
+use crate::server::Publisher;
+use crate::stats::{BulkRate, Group, Percentiles, Phase, Row, Steady};
+use crate::{Result, clock, ends};
 
 /// How long opening all connections may take: thousands of them overflow the backlog, and the
 /// kernel tries again after 1 s, 3 s, 7 s.
@@ -26,48 +29,51 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The steady state: from when this part of all messages has come until this part is left.
 const STEADY_MARGIN: u64 = 20;
 
-/// A run's figures, and what the clients found wrong.
+/// A phase's figures, what the first client knew at its end, and what was found wrong.
 pub(crate) struct Outcome {
-    pub(crate) summary: Summary,
+    pub(crate) phase: Phase,
+    pub(crate) market: Market,
     pub(crate) faults: Vec<(usize, Fault)>,
 }
 
-/// Plays `tape` as `args` say, to clients that decode it where it is known what they must find.
+/// Plays the tape as `args` say, with the file or without.
 ///
 /// # Errors
 /// Where it cannot be played at all. What a client finds wrong is part of the outcome.
 pub(crate) fn run(
     args: &Args,
-    tape: Tape,
-    expected: Option<Expected>,
+    material: &Arc<Material>,
+    with_bulk: bool,
     live: Live,
 ) -> Result<Outcome> {
-    let mut play = Play::new(tape, args.speed, args.rounds(), args.connections)?;
-    (play.slow, play.spin, play.expected) = (args.slow, args.spin, expected);
-    let play = Arc::new(play);
+    let play = Arc::new(Play::new(args, material, with_bulk)?);
     let (opened, opening) = mpsc::channel();
-    let ends = match args.driver {
-        Driver::Tokio => on_tokio::start(&play, opened)?,
-        Driver::Mio => on_mio::start(&play, opened)?,
-    };
+    let Ends {
+        wake,
+        server,
+        clients,
+    } = ends::start(args.driver, &play, opened)?;
     let opened = wait_until_open(&play, &opening);
     let clock = opened.is_ok().then(|| {
-        let (play, wake) = (play.clone(), ends.wake);
+        let play = play.clone();
         play.begin();
         thread::spawn(move || clock::play(&play, wake))
     });
     let steady = opened.is_ok().then(|| watch(&play, live));
     play.stop();
-    (ends.stop)();
+    clients.stop();
+    let clients = clients.join();
+    server.stop();
+    let server = server.join();
     opened?;
-    for thread in ends.threads {
-        thread.join().map_err(|_| "a thread panicked")??;
-    }
     if let Some(clock) = clock {
         clock.join().map_err(|_| "the clock panicked")?;
     }
+    let (clients, server) = (clients?, server?);
+    account(&play, &clients, &server);
     Ok(Outcome {
-        summary: summarise(args, &play, steady.unwrap_or_default()),
+        phase: summarise(&play, &clients, &server, steady.unwrap_or_default()),
+        market: play.market(),
         faults: play.faults(),
     })
 }
@@ -82,7 +88,7 @@ fn wait_until_open(play: &Play, opening: &Receiver<()>) -> Result<()> {
             Err(_) => return Err(format!("only {open} connections could be opened").into()),
         }
         if let Some((client, fault)) = play.faults().first() {
-            return Err(format!("client {client} could not connect: {fault}").into());
+            return Err(format!("client {client} could not subscribe: {fault}").into());
         }
     }
     Ok(())
@@ -92,16 +98,16 @@ fn wait_until_open(play: &Play, opening: &Receiver<()>) -> Result<()> {
 fn watch(play: &Play, mut live: Live) -> Steady {
     let session = Session::new().no_stdout().no_file();
     let operation = session.operation("steady");
-    let all = play.total() * play.lanes.len() as u64;
+    let all = play.total_of_all() * play.lanes.len() as u64;
     let margin = all / STEADY_MARGIN;
     let mut begun: Option<Counting> = None;
     let mut steady = None;
     while !play.is_finished() {
         thread::sleep(LOOK_EVERY);
-        let (messages, _, _) = play.received();
-        if begun.is_none() && steady.is_none() && messages >= margin {
+        let accounted = play.received().accounted;
+        if begun.is_none() && steady.is_none() && accounted >= margin {
             begun = Some(Counting::begin(play, &operation));
-        } else if messages >= all - margin
+        } else if accounted >= all - margin
             && let Some(counting) = begun.take()
         {
             steady = Some(counting.end(play));
@@ -123,34 +129,29 @@ fn watch(play: &Play, mut live: Live) -> Steady {
 struct Counting {
     span: ProcessSpan,
     messages: u64,
-    server: [u64; 3],
-    clients: [u64; 3],
+    server: Calls,
+    clients: Calls,
 }
 
 impl Counting {
     fn begin(play: &Play, operation: &Operation) -> Self {
-        let (server, clients) = (play.server.calls(), play.clients.calls());
         Self {
-            messages: play.received().0,
-            server,
-            clients,
+            messages: play.received().received,
+            server: play.server.calls(),
+            clients: play.clients.calls(),
             span: operation.measure_process().iterations(1),
         }
     }
 
     fn end(self, play: &Play) -> Steady {
         drop(self.span);
-        let since = |now: [u64; 3], then: [u64; 3]| {
-            let [waits, reads, writes] = [0, 1, 2].map(|i| now[i] - then[i]);
-            Calls {
-                // tokio waits for its sockets and does not say how often.
-                waits: (now[0] > 0).then_some(waits),
-                reads,
-                writes,
-            }
+        let since = |now: Calls, then: Calls| Calls {
+            waits: now.waits - then.waits,
+            reads: now.reads - then.reads,
+            writes: now.writes - then.writes,
         };
         Steady {
-            messages: play.received().0 - self.messages,
+            messages: play.received().received - self.messages,
             allocations: 0,
             server: since(play.server.calls(), self.server),
             clients: since(play.clients.calls(), self.clients),
@@ -158,31 +159,64 @@ impl Counting {
     }
 }
 
-fn summarise(args: &Args, play: &Play, steady: Steady) -> Summary {
-    let (messages, bytes, _) = play.received();
-    let tape = match &args.tape {
-        Some(path) => path.display().to_string(),
-        None => "generated".into(),
+/// What each client got and what was skipped must be what the server published to it. Where a
+/// client has found something wrong, it is known already.
+fn account(play: &Play, clients: &Clients, server: &Publisher) {
+    if !play.faults().is_empty() {
+        return;
+    }
+    let both = clients.tallies.iter().zip(&server.published);
+    for (client, (tallies, published)) in both.enumerate() {
+        for topic in Topic::ALL {
+            let (tally, published) = (tallies[topic.index()], published[topic.index()]);
+            if tally.accounted() != published {
+                let fault = Fault::Unaccounted {
+                    topic,
+                    published,
+                    messages: tally.messages,
+                    skipped: tally.skipped,
+                };
+                play.wrong(client, fault);
+            }
+        }
+    }
+}
+
+fn summarise(play: &Play, clients: &Clients, server: &Publisher, steady: Steady) -> Phase {
+    let groups = if play.slow.is_some() {
+        vec![Group::Slow, Group::Others]
+    } else {
+        vec![Group::All]
     };
-    let held = |n: &std::sync::atomic::AtomicU64| n.load(std::sync::atomic::Ordering::Relaxed);
-    Summary {
-        driver: args.driver.to_string(),
-        speed: args.speed.to_string(),
-        connections: args.connections,
-        tape,
-        tape_seconds: play.tape.duration().as_secs_f64(),
-        ticks: play.tape.len(),
-        rounds: play.rounds,
-        messages,
-        bytes,
+    let mut rows = Vec::new();
+    for group in groups {
+        for topic in play.topics() {
+            let of = |client: usize| play.is_slow(client) == (group == Group::Slow);
+            let mut row = Row::new(group, topic);
+            for (client, tallies) in clients.tallies.iter().enumerate() {
+                if of(client) {
+                    row.add(tallies[topic.index()]);
+                }
+            }
+            let latency = clients.latency[usize::from(group != Group::Slow)].get(topic.index());
+            row.latency = latency.filter(|l| !l.is_empty()).map(Percentiles::of);
+            rows.push(row);
+        }
+    }
+    // With one client that is slow there are no others.
+    rows.retain(|row| row.clients > 0);
+    let bulk = play.bulk().map(|file| BulkRate {
+        file_bytes: file.len() as u64,
+        files: clients.files,
+        bytes: play.received().bulk_bytes,
+        elapsed: play.bulk_elapsed(),
+    });
+    Phase {
         elapsed: play.elapsed(),
-        open_loop: args.speed != Speed::Max,
-        latency: Percentiles::of(&lock(&play.latency)),
+        rows,
+        bulk,
         steady,
-        market: play.expected.as_ref().map(|_| play.market()),
-        levels: play.expected.as_ref().map(Expected::levels),
-        cost: None,
-        refusals: held(&play.held.refusals),
-        queued_bytes_most: held(&play.held.queued_bytes),
+        refusals: server.refusals,
+        queued_bytes_most: server.queued_bytes_most as u64,
     }
 }

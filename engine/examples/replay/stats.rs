@@ -5,7 +5,11 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hdrhistogram::errors::CreationError;
 
+use tickwire::Calls;
+
+use crate::client::Tally;
 use crate::cost::Cost;
+use crate::feeds::{TOPICS, Topic};
 use crate::play::Market;
 
 /// Longest latency that is told apart from longer ones: ten minutes.
@@ -49,24 +53,98 @@ impl Percentiles {
     }
 }
 
-/// Calls of the operating system by one end.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Calls {
-    /// Waits for events; `None` where the runtime does not tell.
-    pub(crate) waits: Option<u64>,
-    pub(crate) reads: u64,
-    pub(crate) writes: u64,
+/// Whose figures they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Group {
+    All,
+    Slow,
+    Others,
+}
+
+/// What some clients got on a channel, together.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Row {
+    pub(crate) group: Group,
+    pub(crate) topic: Topic,
+    pub(crate) clients: usize,
+    pub(crate) tally: Tally,
+    /// To when a client has checked the message and applied it. None of the file.
+    pub(crate) latency: Option<Percentiles>,
+}
+
+impl Row {
+    pub(crate) fn new(group: Group, topic: Topic) -> Self {
+        Self {
+            group,
+            topic,
+            clients: 0,
+            tally: Tally::default(),
+            latency: None,
+        }
+    }
+
+    pub(crate) fn add(&mut self, tally: Tally) {
+        self.clients += 1;
+        self.tally.messages += tally.messages;
+        self.tally.skipped += tally.skipped;
+        self.tally.bytes += tally.bytes;
+    }
+}
+
+/// How the file came through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct BulkRate {
+    pub(crate) file_bytes: u64,
+    /// Files that came whole, to all clients together.
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    pub(crate) elapsed: Duration,
+}
+
+impl BulkRate {
+    pub(crate) fn mib_per_second(&self) -> f64 {
+        let seconds = self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE);
+        self.bytes as f64 / f64::from(1 << 20) / seconds
+    }
 }
 
 /// What was counted between the warm-up and the end.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Steady {
-    /// Messages that clients received meanwhile.
+    /// Messages that clients received meanwhile, on all channels.
     pub(crate) messages: u64,
     /// Allocations of the whole process meanwhile.
     pub(crate) allocations: u64,
     pub(crate) server: Calls,
     pub(crate) clients: Calls,
+}
+
+/// The tape played once, with the file or without.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Phase {
+    /// From the first message's time to the last message's arrival.
+    pub(crate) elapsed: Duration,
+    pub(crate) rows: Vec<Row>,
+    /// `None` in the phase without the file.
+    pub(crate) bulk: Option<BulkRate>,
+    pub(crate) steady: Steady,
+    /// By channel: a full queue refused a message for now.
+    pub(crate) refusals: [u64; TOPICS],
+    pub(crate) queued_bytes_most: u64,
+}
+
+impl Phase {
+    /// Messages that came on the market's channels, and those that were skipped.
+    pub(crate) fn market_messages(&self) -> (u64, u64) {
+        let rows = self.rows.iter().filter(|row| row.topic != Topic::Bulk);
+        rows.fold((0, 0), |(messages, skipped), row| {
+            (messages + row.tally.messages, skipped + row.tally.skipped)
+        })
+    }
+
+    pub(crate) fn rate(&self) -> f64 {
+        self.market_messages().0 as f64 / self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
 }
 
 /// One run, measured.
@@ -79,32 +157,18 @@ pub(crate) struct Summary {
     pub(crate) tape: String,
     pub(crate) tape_seconds: f64,
     pub(crate) ticks: usize,
+    pub(crate) symbols: usize,
     pub(crate) rounds: u64,
-    /// Messages and payload bytes that all clients received together.
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
-    /// From the first message's time to the last message's arrival.
-    pub(crate) elapsed: Duration,
     /// Latency counts from the tape's time; if not, from the moment of queuing.
     pub(crate) open_loop: bool,
-    /// To when a client has checked the message and applied it to its book.
-    pub(crate) latency: Percentiles,
-    pub(crate) steady: Steady,
-    /// A full send queue refused a message for now.
-    pub(crate) refusals: u64,
-    pub(crate) queued_bytes_most: u64,
-    /// What the first client knew at the end; `None` where payloads are not decoded.
-    pub(crate) market: Option<Market>,
+    /// Without the file, then with it.
+    pub(crate) phases: Vec<Phase>,
+    /// What the first client knew at the end.
+    pub(crate) market: Market,
     /// Levels of both sides that its book must have at the end.
-    pub(crate) levels: Option<[usize; 2]>,
-    /// What decoding costs, where it was measured.
-    pub(crate) cost: Option<Cost>,
-}
-
-impl Summary {
-    pub(crate) fn rate(&self) -> f64 {
-        self.messages as f64 / self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
-    }
+    pub(crate) levels: [usize; 2],
+    /// What decoding costs.
+    pub(crate) cost: Cost,
 }
 
 /// `n` per message; none where there were no messages.

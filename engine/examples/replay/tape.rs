@@ -121,6 +121,26 @@ impl Tape {
         Ok(())
     }
 
+    /// With the first snapshot in front. A recorder asks for it when its streams have begun; a
+    /// server has the book at hand when a client comes.
+    ///
+    /// # Errors
+    /// A tape without a snapshot.
+    pub(crate) fn snapshot_first(&self) -> Result<Self, String> {
+        let mut kinds = self.ticks.iter().map(|tick| tick.kind);
+        let Some(snapshot) = kinds.position(|kind| kind == Kind::Snapshot) else {
+            return Err("no snapshot of the book is on the tape".into());
+        };
+        let mut tape = Self::default();
+        tape.push_as(0, Kind::Snapshot, self.payload(snapshot))?;
+        for (index, tick) in self.ticks.iter().enumerate() {
+            if index != snapshot {
+                tape.push_as(tick.at_ns, tick.kind, self.payload(index))?;
+            }
+        }
+        Ok(tape)
+    }
+
     /// Messages.
     pub(crate) fn len(&self) -> usize {
         self.ticks.len()

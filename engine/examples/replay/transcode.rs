@@ -54,7 +54,7 @@ fn message(kind: Kind, value: &Value) -> Result<Vec<u8>, String> {
         Kind::Trade => trade(data),
         Kind::Depth => depth(data),
         Kind::Snapshot => snapshot(value),
-        Kind::Other => Err("no SBE for it: --raw plays what is not decoded".into()),
+        Kind::Other => Err("no SBE for it".into()),
     }
 }
 

@@ -102,7 +102,7 @@ fn the_shape_is_that_of_the_recording() {
 
 #[test]
 fn as_sbe_its_shape_is_that_of_the_recording_as_well() {
-    let (sbe, _) = transcode(&generated()).expect("SBE");
+    let (sbe, _) = transcode(&crate::tests::generated(crate::SEED)).expect("SBE");
     Shape::of(&sbe).is_near(&RECORDED_SBE);
     if let Some(tape) = recording() {
         let (recorded, _) = transcode(&tape).expect("SBE");

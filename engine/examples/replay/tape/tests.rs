@@ -146,3 +146,36 @@ fn every_bit_the_length_and_the_order_change_the_hash() {
     assert_ne!(hash(hash(1, b"a"), b"b"), hash(hash(1, b"b"), b"a"));
     assert_ne!(hash(hash(1, b"ab"), b"c"), hash(hash(1, b"a"), b"bc"));
 }
+
+#[test]
+fn the_first_snapshot_is_put_in_front() {
+    let mut tape = Tape::default();
+    for (at, payload) in [
+        r#"{"stream":"x@depth"}"#,
+        r#"{"stream":"x@trade"}"#,
+        r#"{"lastUpdateId":1}"#,
+        r#"{"lastUpdateId":2}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        tape.push(at as u64, payload.as_bytes()).expect("in order");
+    }
+    let found = tape.snapshot_first().expect("a snapshot");
+    let ticks = (0..4).map(|i| {
+        (
+            found.kind(i),
+            found.at(i).as_nanos(),
+            found.payload(i).len(),
+        )
+    });
+    let expected = [
+        (Kind::Snapshot, 0, 18),
+        (Kind::Depth, 0, 20),
+        (Kind::Trade, 1, 20),
+        (Kind::Snapshot, 3, 18),
+    ];
+    assert!(ticks.eq(expected));
+    tape.truncate(Duration::from_nanos(1));
+    assert!(tape.snapshot_first().is_err());
+}

@@ -2,8 +2,8 @@ use tickwire_codecs::{Decimal, Limits};
 use tickwire_tick::{AnyMessage, BestBidOfferView, KnownAggressor, Message, TradesView};
 
 use super::*;
-use crate::tests::recording;
-use crate::{SEED, generator};
+use crate::SEED;
+use crate::tests::{generated, recording};
 
 /// The JSON that an SBE message was made of.
 fn json(bytes: &[u8]) -> String {
@@ -214,7 +214,7 @@ fn what_has_no_place_in_sbe_is_told() {
 
 #[test]
 fn the_generated_tape_comes_back() {
-    comes_back(&generator::generate(SEED).expect("a tape"));
+    comes_back(&generated(SEED));
 }
 
 #[test]
