@@ -108,9 +108,12 @@ pub(crate) fn parse(
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let length = std::fs::metadata(path)
-        .map_err(|e| format!("cannot be read: {e}"))?
-        .len();
+    let meta = std::fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?;
+    // A device or a pipe has no length and may have no end.
+    if !meta.is_file() {
+        return Err("is not a file".to_owned());
+    }
+    let length = meta.len();
     if length > FILE_BYTES_MAX {
         return Err(format!(
             "is {length} bytes long, over the limit of {FILE_BYTES_MAX}"

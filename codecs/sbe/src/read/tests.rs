@@ -299,6 +299,17 @@ fn an_include_that_includes_itself_is_found() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// A device has no length to be refused by, and this one has no end either.
+#[cfg(unix)]
+#[test]
+fn an_include_of_a_device_is_refused() {
+    let text = r#"<messageSchema id="1" xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="/dev/zero"/></messageSchema>"#;
+    let error = parse(text).unwrap_err();
+    assert!(error.contains("`/dev/zero` is not a file"), "{error}");
+    let error = Schema::read("/dev/zero".as_ref(), None).unwrap_err();
+    assert_eq!(error.found, "is not a file");
+}
+
 #[test]
 fn layout_is_computed() {
     let types = r#"<type name="t" primitiveType="int64" presence="optional"/>
