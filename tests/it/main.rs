@@ -6,6 +6,7 @@ mod channels_hostile;
 mod channels_hostile_found;
 mod channels_hostile_kit;
 mod channels_hostile_random;
+mod channels_limits;
 mod channels_model;
 mod channels_offer;
 mod channels_reactor;
