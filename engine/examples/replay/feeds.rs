@@ -46,10 +46,6 @@ const DEPTH_WINDOW_BYTES: u32 = 640 << 10;
 /// by the server; more than a burst brings between two turns of a reader that keeps up.
 const BBO_WINDOW_MESSAGES: u32 = 32;
 
-/// What of the file may be in flight: a quote that comes later waits behind no more than that in
-/// the kernel's buffers.
-const BULK_WINDOW_BYTES: u32 = 128 << 10;
-
 impl Topic {
     pub(crate) const ALL: [Self; TOPICS] = [Self::Bbo, Self::Trades, Self::Depth, Self::Bulk];
     pub(crate) const FEEDS: [Self; FEEDS] = [Self::Bbo, Self::Trades, Self::Depth];
@@ -89,7 +85,9 @@ impl Topic {
                 .window(BBO_WINDOW_MESSAGES),
             Self::Trades => options.priority(1),
             Self::Depth => options.priority(4).window(DEPTH_WINDOW_BYTES),
-            Self::Bulk => options.priority(7).window(BULK_WINDOW_BYTES),
+            // Of the file only what the default window lets through is in flight: what a quote may
+            // have to wait behind in the kernel's buffers.
+            Self::Bulk => options.priority(7),
         }
     }
 

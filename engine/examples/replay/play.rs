@@ -134,7 +134,14 @@ impl Play {
             ..channels::Config::default()
         };
         let lane = |_| Lane {
-            marks: Topic::FEEDS.map(|_| Mutex::new(VecDeque::with_capacity(MARKS_USUAL))),
+            marks: Topic::FEEDS.map(|feed| {
+                let marked = args.speed == Speed::Max && feed != Topic::Bbo;
+                Mutex::new(VecDeque::with_capacity(if marked {
+                    MARKS_USUAL
+                } else {
+                    0
+                }))
+            }),
             ..Lane::default()
         };
         Ok(Self {
