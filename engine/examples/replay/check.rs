@@ -52,12 +52,8 @@ pub(crate) enum Fault {
     NoStamp,
     /// A quote came after a later one of its symbol.
     Stale { message: u64, after: u64 },
-    /// The last quote of a symbol is this one, and did not come.
-    LastMissing {
-        symbol: String,
-        message: u64,
-        newest: Option<u64>,
-    },
+    /// The last quote of a symbol never came.
+    LastMissing { symbol: String, message: u64 },
     /// It was sent like this, and the market cannot be followed with it.
     Book {
         topic: Topic,
@@ -120,13 +116,10 @@ impl fmt::Display for Fault {
                 )
             }
             Self::LastMissing {
-                symbol,
-                message,
-                newest,
-            } => write!(
-                f,
-                "bbo: the last quote of {symbol} is {message}, and the last that came {newest:?}"
-            ),
+                symbol, message, ..
+            } => {
+                write!(f, "bbo: quote {message}, the last of {symbol}, never came")
+            }
             Self::Book {
                 topic,
                 message,
@@ -348,7 +341,6 @@ impl Quotes {
                 return Err(Fault::LastMissing {
                     symbol: symbol.name.clone(),
                     message,
-                    newest: *newest,
                 });
             }
         }

@@ -237,7 +237,8 @@ impl Client {
 
     /// The channel is over, and should not be.
     fn lost(&mut self, cx: &mut ChannelCx<'_, '_>, channel: ChannelId, what: &str, code: Code) {
-        let why = format!("channel {:?} was {what}: {code}", self.topic(channel));
+        let name = self.topic(channel).map_or("unknown", Topic::name);
+        let why = format!("channel {name} was {what}: {code}");
         self.fail(cx, Fault::Channel(why));
     }
 }
