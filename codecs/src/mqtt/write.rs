@@ -7,7 +7,7 @@ use super::{
         Ack, Connect, Filters, Packet, Properties, Publish, Qos, Reasons, Subscription,
         Subscriptions,
     },
-    property::{Property, PropertyValue},
+    property::{Property, PropertyValue, id},
 };
 use crate::{Encode, EncodeError};
 
@@ -123,6 +123,9 @@ impl Put<'_> {
     }
 
     fn publish(&mut self, p: &Publish<'_>) -> Result<(), EncodeError> {
+        if let Some(what) = missing(p) {
+            return Err(EncodeError::Order { what });
+        }
         self.text(p.topic)?;
         match (p.qos, p.packet_id) {
             (Qos::AtMostOnce, None) => {}
@@ -217,6 +220,19 @@ fn body_len(packet: &Packet<'_>) -> Result<usize, EncodeError> {
     let mut put = Put { out: None, at: 0 };
     put.body(packet)?;
     Ok(put.at)
+}
+
+/// What a PUBLISH must have, and does not (sections 3.3.1.1 and 3.3.2.1): such a packet would end
+/// the connection at its reader.
+fn missing(p: &Publish<'_>) -> Option<&'static str> {
+    if p.dup && p.qos == Qos::AtMostOnce {
+        return Some("DUP only above QoS 0");
+    }
+    if p.topic.contains(['+', '#']) {
+        return Some("a topic without wildcards");
+    }
+    let aliased = || p.properties.iter().any(|it| it.id == id::TOPIC_ALIAS);
+    (p.topic.is_empty() && !aliased()).then_some("a topic, or an alias of one")
 }
 
 impl Encode<Mqtt5> for Packet<'_> {

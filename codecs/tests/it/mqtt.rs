@@ -356,6 +356,32 @@ fn packets_without_a_form_are_not_written() {
         Err(EncodeError::Order { .. })
     ));
     assert_eq!(Packet::Publish(publish).encoded_len(), 0);
+    // What our own reader refuses: DUP without an acknowledgement, no topic, a wildcard.
+    let right = Publish {
+        packet_id: None,
+        ..publish
+    };
+    assert!(view(&wire(&Packet::Publish(right))).is_ok());
+    for wrong in [
+        Publish { dup: true, ..right },
+        Publish { topic: "", ..right },
+        Publish {
+            topic: "a/+",
+            ..right
+        },
+        Publish {
+            topic: "#",
+            ..right
+        },
+    ] {
+        let packet = Packet::Publish(wrong);
+        let refused = packet.encode(&mut out);
+        assert!(
+            matches!(refused, Err(EncodeError::Order { .. })),
+            "{refused:?}: {wrong:?}"
+        );
+        assert_eq!(packet.encoded_len(), 0);
+    }
     let ack = Ack {
         packet_id: 0,
         reason: 0,
