@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use tickwire_codecs::cbor::Cbor;
+use tickwire_codecs::document::{Format, Node, Value};
 use tickwire_codecs::itch::{Itch50, ItchFile, MoldUdp64, SoupBinTcp};
 use tickwire_codecs::mqtt::{Mqtt5, Mqtt5Stream, MqttFraming};
 use tickwire_codecs::msgpack::Msgpack;
@@ -83,14 +84,22 @@ fn again<C: Codec>(bytes: &[u8]) -> bool
 where
     for<'a> C::View<'a>: ToJson + Encode<C>,
 {
-    let Some(text) = look::<C>(bytes) else {
+    again_as::<C>(bytes, |view| json(&view))
+}
+
+/// As [`again`], where `tell` says what is the same.
+fn again_as<C: Codec>(bytes: &[u8], tell: impl Fn(C::View<'_>) -> String) -> bool
+where
+    for<'a> C::View<'a>: ToJson + Encode<C>,
+{
+    if look::<C>(bytes).is_none() {
         return false;
-    };
+    }
     let read = |bytes: &[u8]| -> (String, Vec<u8>) {
         let view = C::view(bytes, &Limits::BULK).expect("read before");
-        (json(&view), write::<C>(&view))
+        (tell(view), write::<C>(&view))
     };
-    let (_, written) = read(bytes);
+    let (text, written) = read(bytes);
     let (told, same) = read(&written);
     assert_eq!(told, text, "written again, it reads otherwise");
     assert_eq!(same, written, "written twice, it is not the same");
@@ -103,9 +112,12 @@ fn delimited<C: Codec>(bytes: &[u8])
 where
     for<'a> C::View<'a>: ToJson + Encode<C>,
 {
-    if !again::<C>(bytes) {
-        return;
+    if again::<C>(bytes) {
+        delimited_only::<C>(bytes);
     }
+}
+
+fn delimited_only<C: Codec>(bytes: &[u8]) {
     if let Some((_, shorter)) = bytes.split_last() {
         assert!(C::view(shorter, &Limits::BULK).is_err(), "a byte less");
     }
@@ -204,9 +216,51 @@ pub fn documents(data: &[u8]) {
     };
     let bytes = &bytes[..bytes.len().min(INPUT_BYTES_MAX)];
     match first & 1 {
-        0 => delimited::<Msgpack>(bytes),
-        _ => delimited::<Cbor>(bytes),
+        0 => document::<Msgpack>(bytes),
+        _ => document::<Cbor>(bytes),
     }
+}
+
+fn document<F: Format>(bytes: &[u8])
+where
+    for<'a> F: Codec<View<'a> = Node<'a, F>>,
+{
+    let tell = |node: Node<'_, F>| {
+        let mut out = String::new();
+        walk(node, &mut out);
+        out
+    };
+    if again_as::<F>(bytes, tell) {
+        delimited_only::<F>(bytes);
+    }
+}
+
+/// A document as text. JSON shows a key that is no text by its bytes, which change when it is
+/// written in its shortest form.
+fn walk<F: Format>(node: Node<'_, F>, out: &mut String) {
+    match node.value() {
+        Value::Array(items) => {
+            out.push('[');
+            items.for_each(|item| walk(item, out));
+            out.push(']');
+        }
+        Value::Map(entries) => {
+            out.push('{');
+            for (key, value) in entries {
+                walk(key, out);
+                out.push(':');
+                walk(value, out);
+            }
+            out.push('}');
+        }
+        Value::Tag(tag, inner) => {
+            write!(out, "{tag}(").expect("a String takes any text");
+            walk(inner, out);
+            out.push(')');
+        }
+        _ => node.to_json(out).expect("a String takes any text"),
+    }
+    out.push(' ');
 }
 
 /// MQTT 5: the first byte says in which pieces the stream behind it comes; its packets, read as
