@@ -150,7 +150,7 @@ fn replay(args: &Args) -> Result<bool> {
 
 fn summary_of(args: &Args, material: &Material, cost: cost::Cost) -> Summary {
     Summary {
-        driver: args.driver.to_string(),
+        driver: args.driver,
         speed: args.speed.to_string(),
         connections: args.connections,
         tape: match &args.tape {

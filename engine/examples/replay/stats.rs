@@ -7,6 +7,7 @@ use hdrhistogram::errors::CreationError;
 
 use tickwire::Calls;
 
+use crate::args::Driver;
 use crate::client::Tally;
 use crate::cost::Cost;
 use crate::feeds::{TOPICS, Topic};
@@ -151,7 +152,7 @@ impl Phase {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Summary {
     /// Driver, speed, connections, tape: as the table's first line has it.
-    pub(crate) driver: String,
+    pub(crate) driver: Driver,
     pub(crate) speed: String,
     pub(crate) connections: usize,
     pub(crate) tape: String,

@@ -24,7 +24,7 @@ pub(crate) fn json(s: &Summary, right: bool) -> String {
             r#""phases":[{}],"decode_ns":{:.2},"decode_and_apply_ns":{:.2},"book_levels":{:?},"#,
             r#""book_top":{}}}"#,
         ),
-        quoted(&s.driver),
+        quoted(&s.driver.to_string()),
         quoted(&s.speed),
         s.connections,
         quoted(&s.tape),
