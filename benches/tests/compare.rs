@@ -95,7 +95,7 @@ fn every_rival_answers_in_closed_and_open_loops() {
         ("open", &["--latency", "--blocking", "--rate", "1000"]),
     ];
     for (name, arguments) in loops {
-        for row in rows(name, arguments, "/results/latency/rows") {
+        for row in rows(name, arguments, "/results/latency/0/rows") {
             let sample = &row["samples"][0];
             assert!(sample["messages"].as_u64().unwrap() >= 1, "{row}");
             assert!(

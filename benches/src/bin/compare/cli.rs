@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::peers::Peer;
 use crate::server::{Target, echo_example};
@@ -38,6 +38,15 @@ pub(crate) enum Command {
         /// Never sleep in the poller.
         #[arg(long)]
         spin: bool,
+    },
+    /// Draw the figures of runs that were written with --json (`channels`' own, too); measures
+    /// nothing.
+    Draw {
+        #[arg(required = true)]
+        runs: Vec<PathBuf>,
+        /// Directory for the SVG files.
+        #[arg(long, value_name = "DIR")]
+        into: PathBuf,
     },
 }
 
@@ -73,22 +82,33 @@ pub(crate) struct Compare {
     /// Its process, to count its CPU and memory.
     #[arg(long, value_name = "PID", requires = "against")]
     pub(crate) against_pid: Option<u32>,
+    /// Mode: all modes one after the other, into one report: about half an hour.
+    #[arg(long, conflicts_with_all = ["quick", "idle", "latency", "syscalls", "allocations"])]
+    pub(crate) everything: bool,
     /// Mode: resident bytes of each of this many idle connections (5,000 if no number is given).
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "5000")]
     pub(crate) idle: Option<usize>,
     /// Mode: round-trip time, the client spinning; closed loop, window 1.
     #[arg(long, conflicts_with = "idle")]
     pub(crate) latency: bool,
-    /// With --latency: open loop at this many messages a second over all connections, each
+    /// With --latency: open loops at these many messages a second over all connections, each
     /// message timed from the moment it was due.
-    #[arg(long, requires = "latency", value_name = "PER_SECOND")]
-    pub(crate) rate: Option<f64>,
+    #[arg(
+        long,
+        requires = "latency",
+        value_name = "PER_SECOND",
+        value_delimiter = ','
+    )]
+    pub(crate) rate: Vec<f64>,
     /// With --latency: servers sleep in their poller instead of spinning.
     #[arg(long, requires = "latency")]
     pub(crate) blocking: bool,
     /// Mode: system calls per message, counted by strace.
     #[arg(long, conflicts_with_all = ["idle", "latency"])]
     pub(crate) syscalls: bool,
+    /// Mode: heap allocations per message, counted by valgrind.
+    #[arg(long, conflicts_with_all = ["idle", "latency", "syscalls"])]
+    pub(crate) allocations: bool,
     /// Core of the servers; `none` leaves them to the scheduler.
     #[arg(long, default_value = "0", value_parser = parse_core)]
     pub(crate) server_core: Core,
@@ -98,6 +118,9 @@ pub(crate) struct Compare {
     /// Also write everything measured to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Also draw what was measured, as SVG files into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) figures: Option<PathBuf>,
 }
 
 /// A core to pin to, or none.
@@ -115,15 +138,15 @@ fn parse_core(text: &str) -> Result<Core, String> {
 }
 
 /// One load: how many bytes, on how many connections, how many in flight on each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Case {
     pub(crate) payload_bytes: usize,
     pub(crate) connections: usize,
     pub(crate) window: usize,
 }
 
-/// The goals' own cases (design page "Measuring", section 3).
-const STANDARD: [Case; 8] = [
+/// The goals' own cases, and how cost grows with connections (design page "Measuring", section 3).
+const STANDARD: [Case; 12] = [
     Case {
         payload_bytes: 20,
         connections: 16,
@@ -164,9 +187,35 @@ const STANDARD: [Case; 8] = [
         connections: 64,
         window: 1,
     },
+    // What a connection costs that has next to nothing to say, with 16 and 64 above.
+    Case {
+        payload_bytes: 20,
+        connections: 1,
+        window: 1,
+    },
+    Case {
+        payload_bytes: 20,
+        connections: 256,
+        window: 1,
+    },
+    Case {
+        payload_bytes: 20,
+        connections: 1000,
+        window: 1,
+    },
+    Case {
+        payload_bytes: 20,
+        connections: 5000,
+        window: 1,
+    },
 ];
-/// Of those, what `--quick` keeps.
+/// Of those, what `--quick` keeps; and where calls and allocations are counted, which time does
+/// not blur.
 const QUICK: [usize; 4] = [1, 2, 4, 6];
+
+/// Open loops of `--everything`, in messages a second: idle, busy, and a third of what one core
+/// does.
+const EVERYTHING_RATES: [f64; 3] = [1_000.0, 10_000.0, 50_000.0];
 
 /// A window beyond this is no window: the sockets would hold it, and the tape would be huge.
 const WINDOW_MAX: usize = 4096;
@@ -235,6 +284,28 @@ impl Compare {
             );
         }
         cases.into_iter().map(Case::check).collect()
+    }
+
+    /// The cases in which calls and allocations are counted.
+    pub(crate) fn counted_cases(&self) -> Result<Vec<Case>> {
+        let chosen = self.size.or(self.window).or(self.connections).is_some();
+        if chosen || self.only.is_some() {
+            return self.cases();
+        }
+        Ok(QUICK.iter().map(|&index| STANDARD[index]).collect())
+    }
+
+    /// The loops of the latency mode: `None` is the closed one.
+    pub(crate) fn rates(&self) -> Vec<Option<f64>> {
+        if self.everything {
+            return std::iter::once(None)
+                .chain(EVERYTHING_RATES.map(Some))
+                .collect();
+        }
+        match self.rate.as_slice() {
+            [] => vec![None],
+            rates => rates.iter().copied().map(Some).collect(),
+        }
     }
 
     /// The one case of the latency mode.

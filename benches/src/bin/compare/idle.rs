@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 
 use anyhow::{Context as _, Result, ensure};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::Compare;
 use crate::left_out::LeftOut;
@@ -20,7 +20,7 @@ const WARM_CONNECTIONS: usize = 16;
 const PAYLOAD_BYTES: usize = 20;
 
 /// One peer's memory, anonymous pages of its process (heap and stacks; not the kernel's sockets).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     peer: String,
     connections: usize,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::{Case, Compare};
 use crate::left_out::LeftOut;
@@ -23,55 +23,68 @@ const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 const BURST_FRAMES_MAX: usize = 64;
 /// An open loop that has this many messages unanswered has found a server that cannot keep up.
 const BACKLOG_MESSAGES_MAX: u64 = 1_000_000;
+/// What a figure of the tail is drawn from.
+pub(crate) const QUANTILES: [f64; 9] = [0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999];
 /// Longest time recorded; 3 digits kept. Above it lies the stall timeout.
 const HISTOGRAM_NS_MAX: u64 = 60_000_000_000;
 const HISTOGRAM_DIGITS: u8 = 3;
 
 /// One repeat of one peer, in nanoseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Sample {
     messages: u64,
     p50_ns: u64,
     p99_ns: u64,
     p999_ns: u64,
     max_ns: u64,
+    /// Of each of [`QUANTILES`].
+    pub(crate) quantiles_ns: Vec<u64>,
 }
 
 /// All repeats of one peer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
-    peer: String,
+    pub(crate) peer: String,
     p50_ns: Option<Spread>,
-    p99_ns: Option<Spread>,
+    pub(crate) p99_ns: Option<Spread>,
     p999_ns: Option<Spread>,
     max_ns: Option<Spread>,
     p50_to_raw: Option<Spread>,
     p99_to_raw: Option<Spread>,
-    samples: Vec<Sample>,
+    pub(crate) samples: Vec<Sample>,
 }
 
 /// The mode and what it found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
-    case: Case,
+    pub(crate) case: Case,
     /// Messages a second over all connections; `None` in a closed loop.
-    rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
     servers_spin: bool,
     /// Share of the whole run in which the client was runnable but had no core.
     client_waited: f64,
-    rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// One loop after the other.
+pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Vec<Outcome>> {
+    let rates = options.rates();
+    for rate in rates.iter().flatten() {
+        ensure!(
+            (1.0..=1e8).contains(rate),
+            "--rate is 1 to 100,000,000 messages a second"
+        );
+    }
+    rates
+        .into_iter()
+        .map(|rate| measure(options, rate, left_out))
+        .collect()
 }
 
 /// Measures every peer and prints the table. A server lives only while it is measured: spinning
 /// servers would fight for their core.
-pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Outcome> {
+fn measure(options: &Compare, rate: Option<f64>, left_out: &mut LeftOut) -> Result<Outcome> {
     let case = options.latency_case()?;
-    if let Some(rate) = options.rate {
-        ensure!(
-            (1.0..=1e8).contains(&rate),
-            "--rate is 1 to 100,000,000 messages a second"
-        );
-    }
     options.duration()?;
     let mut measured: Vec<(Target, Vec<Sample>)> = options
         .targets()
@@ -82,7 +95,7 @@ pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Outcome> 
     let started = Instant::now();
     for _ in 0..options.repeats() {
         measured.retain_mut(|(target, samples)| {
-            match sample(*target, case, options, samples.is_empty()) {
+            match sample(*target, case, rate, options, samples.is_empty()) {
                 Ok(sample) => {
                     samples.push(sample);
                     true
@@ -97,7 +110,7 @@ pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Outcome> 
     let waited = process::thread_wait_ns().saturating_sub(waited_before);
     let outcome = Outcome {
         case,
-        rate: options.rate,
+        rate,
         servers_spin: !options.blocking,
         client_waited: waited as f64 / nanoseconds(started.elapsed()) as f64,
         rows: summarise(&measured),
@@ -107,14 +120,20 @@ pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Outcome> 
 }
 
 /// One repeat with a server of its own, which proves its echo first where `is_first`.
-fn sample(target: Target, case: Case, options: &Compare, is_first: bool) -> Result<Sample> {
+fn sample(
+    target: Target,
+    case: Case,
+    rate: Option<f64>,
+    options: &Compare,
+    is_first: bool,
+) -> Result<Sample> {
     let server = Server::start(target, options.server_core.0, !options.blocking)
         .context("it must know --spin; or pass --blocking")?;
     if is_first {
         verify::prove(&server, case.payload_bytes)?;
     }
     let mut client = Client::connect(&server, case)?;
-    let mut once = |duration| match options.rate {
+    let mut once = |duration| match rate {
         Some(rate) => client.open_loop(rate, duration),
         None => client.closed_loop(duration),
     };
@@ -129,6 +148,9 @@ fn summary(histogram: &Histogram<u64>) -> Sample {
         p99_ns: histogram.value_at_quantile(0.99),
         p999_ns: histogram.value_at_quantile(0.999),
         max_ns: histogram.max(),
+        quantiles_ns: QUANTILES
+            .map(|quantile| histogram.value_at_quantile(quantile))
+            .to_vec(),
     }
 }
 

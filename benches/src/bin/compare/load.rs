@@ -92,6 +92,15 @@ impl Load {
         })
     }
 
+    /// Ends all connections by a reset: thousands that are closed in good order would keep their
+    /// ports in TIME_WAIT.
+    pub(crate) fn reset(self) -> Result<()> {
+        for link in &self.links {
+            socket2::SockRef::from(&link.stream).set_linger(Some(Duration::ZERO))?;
+        }
+        Ok(())
+    }
+
     /// Loads the server for `duration`, then waits for the last echo.
     pub(crate) fn pass(&mut self, duration: Duration) -> Result<Pass> {
         let name = self.target.name();

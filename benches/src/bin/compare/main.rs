@@ -6,9 +6,12 @@
 //! cargo run --release -p tickwire-benches --bin compare -- --quick
 //! ```
 //!
-//! Modes: throughput and CPU per message (the default), `--latency`, `--idle`, `--syscalls`.
+//! Modes: throughput and CPU per message (the default), `--latency`, `--idle`, `--syscalls`,
+//! `--allocations`, and `--everything`. `draw` makes figures of runs that were written.
 
+mod allocations;
 mod cli;
+mod figures;
 mod idle;
 mod latency;
 mod left_out;
@@ -24,15 +27,28 @@ mod verify;
 mod wire;
 
 use std::fs::{self, File};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::{Cli, Command, Compare};
 use crate::left_out::LeftOut;
 use crate::peers::ServeOptions;
+
+/// Connections whose memory `--everything` measures.
+const IDLE_CONNECTIONS: usize = 5000;
+
+fn say_drawn(written: &[PathBuf]) {
+    if written.is_empty() {
+        println!("no figure: each needs a line of two points");
+    }
+    for path in written {
+        println!("drawn: {}", path.display());
+    }
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -43,6 +59,9 @@ fn main() -> ExitCode {
             core,
             spin,
         }) => peers::serve(peer, ServeOptions { listen, core, spin }),
+        Some(Command::Draw { runs, into }) => {
+            figures::draw_files(&runs, &into).map(|written| say_drawn(&written))
+        }
         None => compare(&cli.compare),
     };
     match done {
@@ -54,21 +73,47 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the run found, in its mode.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Results {
-    Throughput(Vec<measure::Outcome>),
-    Latency(latency::Outcome),
-    Idle(Vec<idle::Row>),
-    Syscalls(Vec<syscalls::Row>),
+/// What the run found; empty what was not its mode.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Results {
+    throughput: Vec<measure::Outcome>,
+    latency: Vec<latency::Outcome>,
+    idle: Vec<idle::Row>,
+    syscalls: Vec<syscalls::Row>,
+    allocations: Vec<allocations::Row>,
+}
+
+impl Results {
+    /// Measures in the modes asked for, one after the other.
+    fn measured(options: &Compare, left_out: &mut LeftOut) -> Result<Results> {
+        let all = options.everything;
+        let mode = options.latency || options.syscalls || options.allocations;
+        let mut results = Results::default();
+        if all || !mode && options.idle.is_none() {
+            results.throughput = measure::run(options, left_out)?;
+        }
+        if all || options.latency {
+            results.latency = latency::run(options, left_out)?;
+        }
+        if let Some(connections) = options.idle.or(all.then_some(IDLE_CONNECTIONS)) {
+            results.idle = idle::run(options, connections, left_out)?;
+        }
+        if all || options.syscalls {
+            results.syscalls = syscalls::run(options, left_out)?;
+        }
+        if all || options.allocations {
+            results.allocations = allocations::run(options, left_out)?;
+        }
+        Ok(results)
+    }
 }
 
 /// The whole run, as written to the JSON file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Report {
     machine: Machine,
-    cpu_clock: &'static str,
+    cpu_clock: String,
     server_core: Option<usize>,
     client_core: Option<usize>,
     repeats: usize,
@@ -79,7 +124,7 @@ struct Report {
 }
 
 /// Where it ran, and how busy the machine was before: foreign load spoils absolute numbers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Machine {
     cpu: String,
     cores: usize,
@@ -122,20 +167,16 @@ fn compare(options: &Compare) -> Result<()> {
         options.client_core.0,
         options.repeats()
     );
+    process::raise_open_files_limit()?;
     let mut left_out = LeftOut::default();
-    let results = if let Some(connections) = options.idle {
-        Results::Idle(idle::run(options, connections, &mut left_out)?)
-    } else if options.latency {
-        Results::Latency(latency::run(options, &mut left_out)?)
-    } else if options.syscalls {
-        Results::Syscalls(syscalls::run(options, &mut left_out)?)
-    } else {
-        Results::Throughput(measure::run(options, &mut left_out)?)
-    };
+    let results = Results::measured(options, &mut left_out)?;
+    if let Some(into) = &options.figures {
+        say_drawn(&figures::draw(&results, into)?);
+    }
     if let Some(path) = &options.json {
         let report = Report {
             machine,
-            cpu_clock: process::CPU_CLOCK,
+            cpu_clock: process::CPU_CLOCK.to_owned(),
             server_core: options.server_core.0,
             client_core: options.client_core.0,
             repeats: options.repeats(),

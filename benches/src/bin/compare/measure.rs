@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::{Case, Compare};
 use crate::left_out::LeftOut;
@@ -16,11 +16,14 @@ use crate::{process, verify};
 const CLIENT_LIMIT: f64 = 0.95;
 /// Above this share of the time without a core the machine is called noisy.
 const NOISE: f64 = 0.05;
+/// With more connections than this, a peer lives only while it is measured: all of them at once
+/// would not fit the limits of open files and ports.
+const CONNECTIONS_HELD_MAX: usize = 64;
 /// Before the first repeat: caches, branch predictors, TCP windows, grown buffers.
 const WARM_UP: Duration = Duration::from_millis(150);
 
 /// One repeat of one peer.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Sample {
     pub(crate) messages: u64,
     pub(crate) messages_per_second: f64,
@@ -37,11 +40,10 @@ pub(crate) struct Sample {
 }
 
 /// All repeats of one peer in one case.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) peer: String,
-    #[serde(skip)]
-    target: Target,
+    speaks_websocket: bool,
     pub(crate) messages_per_second: Option<Spread>,
     pub(crate) server_cpu_ns: Option<Spread>,
     /// Medians of the ratios of each repeat with the same repeat of raw TCP.
@@ -54,7 +56,7 @@ pub(crate) struct Row {
 }
 
 /// One case, measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) name: String,
     pub(crate) case: Case,
@@ -79,8 +81,9 @@ pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Vec<Outco
 
 /// One peer in one case: its server, the load on it, what was measured so far.
 struct Run {
-    server: Server,
+    // Dropped before its server.
     load: Load,
+    server: Server,
     samples: Vec<Sample>,
 }
 
@@ -91,8 +94,8 @@ impl Run {
         let mut load = Load::connect(&server, case)?;
         load.pass(WARM_UP)?;
         Ok(Run {
-            server,
             load,
+            server,
             samples: Vec::new(),
         })
     }
@@ -126,6 +129,9 @@ fn measure(
     options: &Compare,
     left_out: &mut LeftOut,
 ) -> Result<Vec<(Target, Vec<Sample>)>> {
+    if case.connections > CONNECTIONS_HELD_MAX {
+        return measure_anew(targets, case, options, left_out);
+    }
     let mut runs = Vec::new();
     for &target in targets {
         match Run::prepare(target, case, options) {
@@ -147,6 +153,38 @@ fn measure(
         .into_iter()
         .map(|run| (run.server.target, run.samples))
         .collect())
+}
+
+/// The same with a server and connections of its own for each repeat.
+fn measure_anew(
+    targets: &[Target],
+    case: Case,
+    options: &Compare,
+    left_out: &mut LeftOut,
+) -> Result<Vec<(Target, Vec<Sample>)>> {
+    let duration = options.duration()?;
+    let mut measured: Vec<(Target, Vec<Sample>)> =
+        targets.iter().map(|&target| (target, Vec::new())).collect();
+    for _ in 0..options.repeats() {
+        measured.retain_mut(|(target, samples)| {
+            let sampled = Run::prepare(*target, case, options).and_then(|mut run| {
+                run.sample(duration)?;
+                run.load.reset()?;
+                Ok(run.samples)
+            });
+            match sampled {
+                Ok(sampled) => {
+                    samples.extend(sampled);
+                    true
+                }
+                Err(error) => {
+                    left_out.note(*target, &error);
+                    false
+                }
+            }
+        });
+    }
+    Ok(measured)
 }
 
 /// Ratios of the same repeats of two peers.
@@ -179,7 +217,7 @@ fn summarise(case: Case, measured: &[(Target, Vec<Sample>)]) -> Outcome {
         .iter()
         .map(|(target, samples)| Row {
             peer: target.name(),
-            target: *target,
+            speaks_websocket: target.speaks_websocket(),
             messages_per_second: Spread::of(
                 samples.iter().map(|sample| sample.messages_per_second),
             ),
@@ -259,7 +297,7 @@ fn print(outcome: &Outcome) {
             number(row.server_cpu_ns, 1.0, 0),
             range(row.server_cpu_ns, 1.0),
             ratio(row.cpu_to_raw),
-            if row.target.speaks_websocket() {
+            if row.speaks_websocket {
                 ratio(row.cpu_to_best)
             } else {
                 "-".to_owned()

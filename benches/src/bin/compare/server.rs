@@ -5,15 +5,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::peers::Peer;
 use crate::process::Usage;
 
 /// A server that has not said where it listens by then will not.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// A server that was asked to end has by then; ours closes its connections first.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often it is looked whether it has.
+const STOP_POLL: Duration = Duration::from_millis(5);
 
 /// Where our echo example is looked for first.
 const ECHO_VARIABLE: &str = "TICKWIRE_ECHO";
@@ -55,6 +61,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `target` pinned to `core`; with `spin` it never sleeps in its poller.
     pub(crate) fn start(target: Target, core: Option<usize>, spin: bool) -> Result<Server> {
+        Server::start_under(&[], target, core, spin)
+    }
+
+    /// The same as the last arguments of `tool`: a program that runs programs.
+    pub(crate) fn start_under(
+        tool: &[String],
+        target: Target,
+        core: Option<usize>,
+        spin: bool,
+    ) -> Result<Server> {
         let peer = match target {
             Target::Peer(peer) => peer,
             Target::Outside { addr, pid } => {
@@ -66,18 +82,19 @@ impl Server {
                 });
             }
         };
-        let mut command = match peer.tickwire_driver() {
-            Some(driver) => {
-                let mut command = Command::new(echo_example()?);
-                command.args(["--driver", driver]);
-                command
-            }
-            None => {
-                let mut command = Command::new(std::env::current_exe()?);
-                command.args(["serve", &peer.name()]);
-                command
-            }
+        let (program, arguments) = match peer.tickwire_driver() {
+            Some(driver) => (echo_example()?, ["--driver".to_owned(), driver.to_owned()]),
+            None => (std::env::current_exe()?, ["serve".to_owned(), peer.name()]),
         };
+        let mut command = match tool.split_first() {
+            Some((tool, options)) => {
+                let mut command = Command::new(tool);
+                command.args(options).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        command.args(arguments);
         command.args(["--listen", "127.0.0.1:0"]);
         if let Some(core) = core {
             command.args(["--core", &core.to_string()]);
@@ -100,6 +117,23 @@ impl Server {
         server.addr =
             listening.with_context(|| format!("{} did not start ({command:?})", target.name()))?;
         Ok(server)
+    }
+
+    /// Asks a started server to end, and waits until it has.
+    pub(crate) fn terminate(mut self) -> Result<()> {
+        let mut child = self.child.take().context("it is not ours to end")?;
+        let pid = Pid::from_raw(i32::try_from(child.id())?);
+        let asked = kill(pid, Signal::SIGTERM);
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while asked.is_ok() && Instant::now() < deadline {
+            if child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(STOP_POLL);
+        }
+        child.kill()?;
+        child.wait()?;
+        bail!("{} did not end in {STOP_TIMEOUT:?}", self.target.name())
     }
 
     /// What the server's process has used so far, where it is known.

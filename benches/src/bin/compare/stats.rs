@@ -1,12 +1,12 @@
 //! Medians with their spread.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Under this much apart, as a share, two figures are a tie.
 const TIE: f64 = 0.05;
 
 /// The middle and the ends of a few repeats.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
     pub(crate) min: f64,

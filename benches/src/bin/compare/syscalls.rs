@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::{Case, Compare};
 use crate::left_out::LeftOut;
@@ -22,7 +22,7 @@ use crate::stats::print_table;
 const KINDS_SHOWN: usize = 4;
 
 /// One peer's counts in one case.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     peer: String,
     case: String,
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Vec<Row>>
         return Ok(Vec::new());
     }
     let mut rows = Vec::new();
-    for case in options.cases()? {
+    for case in options.counted_cases()? {
         println!("\n{}: system calls of the traced server", case.name());
         let header = [
             "peer",

@@ -5,25 +5,18 @@
 //! favours the rivals: it would cost them memory and a layer per read.
 
 mod accept;
-mod fastwebsockets;
 mod raw;
 mod reactor;
 mod runtime;
 mod sockudo;
-mod tokio_websockets;
-mod tungstenite;
-mod yawc;
 
 use std::net::SocketAddr;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use tickwire_benches::peers;
 
 use crate::process;
-
-/// Messages a batching peer feeds before it must flush; what yawc's authors use in their own
-/// comparison, and enough that the flush no longer shows.
-pub(crate) const FEED_BATCH_MESSAGES_MAX: usize = 32;
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -92,11 +85,11 @@ pub(crate) fn serve(peer: Peer, options: ServeOptions) -> Result<()> {
         Peer::Raw => reactor::run(options, raw::Echo::default),
         Peer::SockudoProtocol => reactor::run(options, sockudo::Session::new),
         Peer::SockudoProtocolTokio => runtime::run(options, sockudo::protocol),
-        Peer::SockudoStream => runtime::run(options, sockudo::stream),
-        Peer::Fastwebsockets => runtime::run(options, fastwebsockets::session),
-        Peer::Tungstenite => runtime::run(options, tungstenite::session),
-        Peer::TokioWebsockets => runtime::run(options, tokio_websockets::session),
-        Peer::Yawc => runtime::run(options, yawc::session),
+        Peer::SockudoStream => runtime::run(options, peers::sockudo_stream),
+        Peer::Fastwebsockets => runtime::run(options, peers::fastwebsockets),
+        Peer::Tungstenite => runtime::run(options, peers::tungstenite),
+        Peer::TokioWebsockets => runtime::run(options, peers::tokio_websockets),
+        Peer::Yawc => runtime::run(options, peers::yawc),
         Peer::TickwireMio | Peer::TickwireTokio => {
             anyhow::bail!(
                 "{} is the engine's own `echo` example: run that",

@@ -1,4 +1,4 @@
-//! sockudo-ws 3.1: its sans-IO `Protocol` over mio and over tokio, and its `WebSocketStream`.
+//! sockudo-ws 3.1: its sans-IO `Protocol` over mio and over tokio.
 //!
 //! `Protocol` runs as its authors arrange it for speed: raw messages (no UTF-8 pass), a reused
 //! vector, one write per read, and payloads of 8 KiB and up (their own `ZERO_COPY_MIN`) queued by
@@ -13,24 +13,14 @@ use mio::net::TcpStream as MioStream;
 use sockudo_ws::cork::ZERO_COPY_MIN;
 use sockudo_ws::frame::{encode_frame, encode_frame_header};
 use sockudo_ws::protocol::Protocol;
-use sockudo_ws::{Config, Message, OpCode, RECV_BUFFER_SIZE, RawMessage, Role, WebSocketStream};
+use sockudo_ws::{Config, Message, OpCode, RECV_BUFFER_SIZE, RawMessage, Role};
 use tokio::net::TcpStream;
 
+use super::accept;
 use super::reactor;
-use super::{accept, runtime};
 
 /// Segments given to one vectored write: two per large message, 32 messages.
 const SEGMENTS_PER_WRITE_MAX: usize = 64;
-
-/// `WebSocketStream` with feed and flush.
-pub(super) async fn stream(stream: TcpStream) -> Result<()> {
-    let socket = WebSocketStream::server(stream, Config::default());
-    runtime::echo_batched(socket, |item| {
-        let message = item?;
-        Ok((message.is_binary() || message.is_text()).then_some(message))
-    })
-    .await
-}
 
 /// `Protocol` over tokio: the socket is read straight into the buffer it parses.
 pub(super) async fn protocol(stream: TcpStream) -> Result<()> {
