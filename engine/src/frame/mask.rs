@@ -1,7 +1,7 @@
 //! Masking, RFC 6455 section 5.3: byte `i` is XORed with byte `i mod 4` of the key.
 //!
 //! Words of sixteen bytes, and a last word that overlaps the one before it in place of single
-//! bytes at the end. The loops are written so that the compiler makes vector code of them.
+//! bytes at the end: up to 32 bytes take two and no loop. The loops are written so that the compiler makes vector code of them.
 
 /// Masks or unmasks `data` in place; its first byte meets byte `phase mod 4` of the key.
 #[inline]
@@ -19,8 +19,12 @@ pub(crate) fn apply(data: &mut [u8], key: [u8; 4], phase: usize) {
     let tail = data
         .last_chunk::<16>()
         .map_or(0, |t| u128::from_le_bytes(*t));
-    for word in data.as_chunks_mut::<16>().0 {
-        *word = (u128::from_le_bytes(*word) ^ mask).to_le_bytes();
+    if data.len() <= 32 {
+        xor(data.first_chunk_mut(), mask);
+    } else {
+        for word in data.as_chunks_mut::<16>().0 {
+            xor(Some(word), mask);
+        }
     }
     if let Some(t) = data.last_chunk_mut::<16>() {
         *t = (tail ^ end).to_le_bytes();
@@ -38,16 +42,29 @@ pub(crate) fn copy(dst: &mut [u8], src: &[u8], key: [u8; 4]) {
         return short(dst, key);
     }
     let mask = wide(key);
-    for (to, from) in dst
-        .as_chunks_mut::<16>()
-        .0
-        .iter_mut()
-        .zip(src.as_chunks::<16>().0)
-    {
-        *to = (u128::from_le_bytes(*from) ^ mask).to_le_bytes();
+    if src.len() <= 32 {
+        xor_to(dst.first_chunk_mut(), src.first_chunk(), mask);
+    } else {
+        let words = src.as_chunks::<16>().0;
+        for (to, from) in dst.as_chunks_mut::<16>().0.iter_mut().zip(words) {
+            xor_to(Some(to), Some(from), mask);
+        }
     }
-    if let (Some(to), Some(from)) = (dst.last_chunk_mut::<16>(), src.last_chunk::<16>()) {
-        *to = (u128::from_le_bytes(*from) ^ wide(turned(key, src.len()))).to_le_bytes();
+    let end = wide(turned(key, src.len()));
+    xor_to(dst.last_chunk_mut(), src.last_chunk(), end);
+}
+
+#[inline]
+fn xor(word: Option<&mut [u8; 16]>, mask: u128) {
+    if let Some(word) = word {
+        *word = (u128::from_le_bytes(*word) ^ mask).to_le_bytes();
+    }
+}
+
+#[inline]
+fn xor_to(to: Option<&mut [u8; 16]>, from: Option<&[u8; 16]>, mask: u128) {
+    if let (Some(to), Some(from)) = (to, from) {
+        *to = (u128::from_le_bytes(*from) ^ mask).to_le_bytes();
     }
 }
 
