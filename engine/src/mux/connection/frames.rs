@@ -99,9 +99,9 @@ impl Connection {
         recv.next_seq = seq + 1;
         recv.skipped_total = recv.skipped_total.saturating_add(data.skip);
         recv.messages += 1;
-        recv.bytes += len as u64;
         recv.held += bytes;
         recv.held_max = recv.held_max.max(recv.held);
+        recv.bytes += len as u64;
         let (held, channel) = (recv.held, channel.id);
         self.hold(held, bytes);
         Some(Received {

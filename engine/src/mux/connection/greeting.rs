@@ -80,8 +80,10 @@ impl Connection {
             self.finish(failure);
             return self.last(Some(Event::Failed(failure)));
         }
-        // What the peer has not seen, it will not.
-        for index in 0..self.slots.end() {
+        // What the peer has not seen, it will not: looked for where it has seen less than it said.
+        let news = goaway.opens_seen < self.opens_sent.min(self.opens_seen_by_peer);
+        self.opens_seen_by_peer = self.opens_seen_by_peer.min(goaway.opens_seen);
+        for index in 0..if news { self.slots.end() } else { 0 } {
             let Some(channel) = self.slots.at_mut(index) else {
                 continue;
             };

@@ -264,6 +264,8 @@ pub struct Connection {
     own_unanswered: u32,
     opens_seen: u64,
     opens_sent: u64,
+    /// Of which the peer, that takes no more, has seen no more than these.
+    opens_seen_by_peer: u64,
     wasted_opens: Bucket,
     pings: Bucket,
 
@@ -335,6 +337,7 @@ impl Connection {
             own_unanswered: 0,
             opens_seen: 0,
             opens_sent: 0,
+            opens_seen_by_peer: u64::MAX,
             wasted_opens: Bucket::default(),
             pings: Bucket::default(),
             last_received: now,

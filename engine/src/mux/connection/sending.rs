@@ -74,13 +74,14 @@ impl Connection {
         channel.used = true;
         send.next_seq += 1;
         send.messages += 1;
-        send.bytes += len as u64;
         if (alias | len as u32) < SHORT {
             let head = [SHORT_DATA, (alias as u8) << 2, (len as u8) << 2];
             self.record.extend_from_slice(&head);
         } else {
             wire::put_data_head(&mut self.record, alias, Some(len), false, false, 0);
         }
+        // Apart from the other count: side by side, the two are added as a vector, in more steps.
+        send.bytes += len as u64;
         self.last_data = Some((at, (self.record.len() - at) as u8));
         Some((at, charge))
     }
