@@ -1,5 +1,6 @@
-//! The protocol core in memory, beside the fastest Rust peer's: decoding what one read brought,
-//! encoding what one write takes. Every answer is checked before it is timed.
+//! The protocol core in memory, beside the fastest Rust peer's: decoding what one read brought
+//! (large messages are unmasking and little else), checking text, encoding what one write takes.
+//! Every answer is checked before it is timed.
 //!
 //! ```sh
 //! cargo bench -p tickwire-benches --bench core
@@ -14,20 +15,31 @@ use sockudo_ws::protocol::Protocol;
 use sockudo_ws::{OpCode, RawMessage};
 use tickwire::{BufPool, Entropy, Message, Role, Session, Settings, Timestamp};
 
-/// Messages of one read or write.
+/// Messages of one write.
 const BATCH: usize = 64;
 /// Payload bytes.
 const SIZES: [usize; 3] = [20, 128, 1024];
+/// Payload bytes, where the mask is all the work that is left.
+const DECODED_SIZES: [usize; 6] = [16, 20, 128, 1024, 16 * 1024, 64 * 1024];
+/// Of one read, with headers: they are to fit the receive buffer.
+const READ_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of a text.
+const TEXT_BYTES: usize = 16 * 1024;
 const NOW: Timestamp = Timestamp(0);
 
 fn session(role: Role) -> Session {
     Session::new(role, Settings::default(), Entropy([7; 32]), &[], NOW)
 }
 
+/// Messages of this size in one read.
+fn batch(size: usize) -> usize {
+    BATCH.min(READ_BYTES_MAX / size - 1)
+}
+
 /// A batch of different masked messages, as a client sends it.
 fn wire(size: usize) -> Vec<u8> {
     let mut client = session(Role::Client);
-    for i in 0..BATCH {
+    for i in 0..batch(size) {
         let sent = client.outbox().send(&vec![i as u8; size]);
         assert_eq!(sent, Ok(()), "a batch fits the queue");
     }
@@ -70,12 +82,19 @@ fn sockudo_decodes(
     })
 }
 
+fn throughput(messages: usize, payload_bytes: usize) -> Throughput {
+    Throughput::ElementsAndBytes {
+        elements: messages as u64,
+        bytes: (messages * payload_bytes) as u64,
+    }
+}
+
 fn decode(c: &mut Criterion) {
-    let mut group = c.benchmark_group("decode, masked, a batch of 64");
-    for size in SIZES {
+    let mut group = c.benchmark_group("decode, masked, what one read brought");
+    for size in DECODED_SIZES {
         let wire = wire(size);
-        let expected = (0..BATCH).map(|i| size + i).sum::<usize>();
-        group.throughput(Throughput::Elements(BATCH as u64));
+        let expected = (0..batch(size)).map(|i| size + i).sum::<usize>();
+        group.throughput(throughput(batch(size), size));
         let (mut server, mut pool) = (session(Role::Server), BufPool::new(256 * 1024, 64 * 1024));
         assert_eq!(tickwire_decodes(&mut server, &mut pool, &wire), expected);
         group.bench_function(BenchmarkId::new("tickwire", size), |b| {
@@ -89,6 +108,95 @@ fn decode(c: &mut Criterion) {
         );
         group.bench_function(BenchmarkId::new("sockudo-ws", size), |b| {
             b.iter(|| sockudo_decodes(&mut server, &mut input, &mut messages, black_box(&wire)));
+        });
+    }
+    group.finish();
+}
+
+/// Texts with what people write in them: nothing but ASCII, and code points of all lengths.
+fn texts() -> [(&'static str, String); 2] {
+    let mixed = "x\u{e9}\u{20ac}\u{1f4c8}ticker";
+    [
+        ("ASCII", "x".repeat(TEXT_BYTES)),
+        ("mixed", mixed.repeat(TEXT_BYTES / mixed.len())),
+    ]
+}
+
+/// The length of the one text in `wire`.
+fn tickwire_reads_text(client: &mut Session, pool: &mut BufPool, wire: &[u8]) -> usize {
+    client.attach(pool);
+    client.space()[..wire.len()].copy_from_slice(wire);
+    client.handle_read(wire.len(), NOW);
+    let mut len = 0;
+    let (batch, _) = client.receive();
+    for message in batch {
+        if let Ok(Message::Text(text)) = message {
+            len += black_box(text).len();
+        }
+    }
+    client.settle(NOW);
+    client.detach(pool);
+    len
+}
+
+fn sockudo_reads_text(client: &mut Protocol, input: &mut BytesMut, wire: &[u8]) -> usize {
+    input.extend_from_slice(wire);
+    let messages = client.process(input).expect("the text is valid");
+    // It has checked the bytes; its `as_text` would do so again.
+    let len = |message: &sockudo_ws::Message| match message {
+        sockudo_ws::Message::Text(text) => black_box(text).len(),
+        _ => 0,
+    };
+    messages.iter().map(len).sum()
+}
+
+/// A whole text, unmasked, so that the check is what is left; beside the check alone.
+fn text(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a text of 16 KiB");
+    group.throughput(throughput(1, TEXT_BYTES));
+    for (name, text) in texts() {
+        let mut sender = session(Role::Server);
+        assert_eq!(sender.outbox().send_text(&text), Ok(()));
+        let wire: Vec<u8> = sender.transmit().flatten().copied().collect();
+        let (mut client, mut pool) = (session(Role::Client), BufPool::new(64 * 1024, 64 * 1024));
+        assert_eq!(
+            tickwire_reads_text(&mut client, &mut pool, &wire),
+            TEXT_BYTES
+        );
+        group.bench_function(BenchmarkId::new("tickwire", name), |b| {
+            b.iter(|| tickwire_reads_text(&mut client, &mut pool, black_box(&wire)));
+        });
+        let mut client = Protocol::new(sockudo_ws::Role::Client, 1 << 20, 1 << 20);
+        let mut input = BytesMut::new();
+        assert_eq!(
+            sockudo_reads_text(&mut client, &mut input, &wire),
+            TEXT_BYTES
+        );
+        group.bench_function(BenchmarkId::new("sockudo-ws", name), |b| {
+            b.iter(|| sockudo_reads_text(&mut client, &mut input, black_box(&wire)));
+        });
+        group.bench_function(BenchmarkId::new("core::str::from_utf8 alone", name), |b| {
+            b.iter(|| std::str::from_utf8(black_box(text.as_bytes())).is_ok());
+        });
+    }
+    group.finish();
+}
+
+/// The masks that peers have as functions, on a buffer in cache, beside a copy of it. Ours is in
+/// the decoder: see the group above.
+fn unmask(c: &mut Criterion) {
+    let mut group = c.benchmark_group("unmask alone");
+    for size in DECODED_SIZES {
+        let key = [0x37, 0xfa, 0x21, 0x3d];
+        let (mut data, mut copy) = (vec![0x5a; size], vec![0; size]);
+        group.throughput(throughput(1, size));
+        group.bench_function(BenchmarkId::new("memcpy", size), |b| {
+            b.iter(|| copy.copy_from_slice(black_box(&data)));
+        });
+        sockudo_ws::simd::apply_mask(&mut data, key);
+        assert_eq!(data[..2], [0x5a ^ 0x37, 0x5a ^ 0xfa]);
+        group.bench_function(BenchmarkId::new("sockudo-ws", size), |b| {
+            b.iter(|| sockudo_ws::simd::apply_mask(black_box(&mut data), key));
         });
     }
     group.finish();
@@ -119,7 +227,7 @@ fn encode(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("encode, {role:?}, a batch of 64"));
         for size in SIZES {
             let payload = vec![0x5a; size];
-            group.throughput(Throughput::Elements(BATCH as u64));
+            group.throughput(throughput(BATCH, size));
             let (mut sender, mut pool) = (session(role), BufPool::new(64 * 1024, 128 * 1024));
             let mut output = BytesMut::new();
             let ours = tickwire_encodes(&mut sender, &mut pool, &payload);
@@ -140,5 +248,5 @@ fn encode(c: &mut Criterion) {
     }
 }
 
-criterion_group!(core, decode, encode);
+criterion_group!(core, decode, unmask, text, encode);
 criterion_main!(core);
