@@ -78,7 +78,7 @@ pub(crate) struct Lane {
 }
 
 /// How far a client is.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Progress {
     pub(crate) accounted: u64,
     pub(crate) received: u64,
@@ -291,6 +291,12 @@ impl Play {
         let far = self.lanes.iter();
         let least = far.map(|lane| lane.accounted.load(Ordering::Relaxed)).min();
         due.saturating_sub(least.unwrap_or(0))
+    }
+
+    /// Whether all that is due has come, and more will be due.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let over = |feed| self.due(feed) == self.total(feed);
+        self.behind() == 0 && !Topic::FEEDS.into_iter().all(over)
     }
 
     /// The first client knows this by now.

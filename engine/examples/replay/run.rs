@@ -14,7 +14,7 @@ use crate::client::Clients;
 use crate::ends::Ends;
 use crate::feeds::Topic;
 use crate::live::Live;
-use crate::play::{Market, Material, Play};
+use crate::play::{Market, Material, Play, Progress};
 use crate::server::Publisher;
 use crate::stats::{BulkRate, Group, Percentiles, Phase, Row, Steady};
 use crate::{Result, clock, ends};
@@ -25,6 +25,10 @@ const OPENED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How often the clients are looked at: fifty times a second is nothing to them.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A run in which nothing comes for so long, though something is due, is given up: no client
+/// rests for longer than a second.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
 
 /// The steady state: from when this part of all messages has come until this part is left.
 const STEADY_MARGIN: u64 = 20;
@@ -102,9 +106,18 @@ fn watch(play: &Play, mut live: Live) -> Steady {
     let margin = all / STEADY_MARGIN;
     let mut begun: Option<Counting> = None;
     let mut steady = None;
+    let mut moved = (Progress::default(), Instant::now());
     while !play.is_finished() {
         thread::sleep(LOOK_EVERY);
-        let accounted = play.received().accounted;
+        let progress = play.received();
+        if progress != moved.0 || play.is_waiting() {
+            moved = (progress, Instant::now());
+        } else if moved.1.elapsed() >= STALLED_AFTER {
+            let seconds = STALLED_AFTER.as_secs();
+            play.wrong(0, Fault::Channel(format!("nothing came for {seconds} s")));
+            break;
+        }
+        let accounted = progress.accounted;
         if begun.is_none() && steady.is_none() && accounted >= margin {
             begun = Some(Counting::begin(play, &operation));
         } else if accounted >= all - margin
