@@ -1,0 +1,128 @@
+//! Peers that keep to the rules: what they send must come back once, in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harness::rng::Rng;
+use tickwire::channels::{Code, OpenOptions, Session, Settings};
+use tickwire::{CloseCode, Config, Connector, OwnedMessage};
+use tokio::time::sleep;
+
+use crate::{Fallible, Tally, add};
+
+/// The largest message of a WebSocket: its length takes eight bytes.
+const LARGEST: usize = 70_000;
+/// The largest of a channel: what a window of 64 KiB takes, over several records.
+const CHANNELS_LARGEST: usize = 30_000;
+
+/// Bytes of message `n` of a guest: numbered, and of every way to write a length.
+fn payload(guest: u64, n: u64, largest: usize) -> Vec<u8> {
+    let sizes = [16, 40, 125, 126, 1000, 4000, 16, 40, 200, largest];
+    let mut rng = Rng::new(guest ^ n << 32);
+    let mut bytes = [guest.to_le_bytes(), n.to_le_bytes()].concat();
+    let len = sizes[rng.below(sizes.len())];
+    bytes.extend(rng.bytes(len - 16));
+    bytes
+}
+
+/// Messages of one batch: sent together, then awaited.
+const BATCH: u64 = 8;
+
+fn pause(rng: &mut Rng) -> Duration {
+    Duration::from_millis(200 + rng.below(800) as u64)
+}
+
+fn connector() -> Fallible<Connector> {
+    let settings = Config {
+        // The machine may be busy: only a server that is gone is one.
+        handshake_timeout: Duration::from_secs(30),
+        pong_timeout: Duration::from_secs(30),
+        write_timeout: Duration::from_secs(30),
+        ..Config::default()
+    }
+    .build()?;
+    Ok(Connector::new()
+        .settings(settings)
+        .connect_timeout(Duration::from_secs(30)))
+}
+
+/// One WebSocket: some batches, then the closing handshake.
+pub(crate) async fn plain(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fallible<()> {
+    let mut rng = Rng::new(seed);
+    let mut ws = connector()?.connect(&format!("ws://{addr}/")).await?;
+    let mut next = 0;
+    for _ in 0..1 + rng.below(12) {
+        for n in next..next + BATCH {
+            ws.feed(&payload(seed, n, LARGEST)).await?;
+        }
+        ws.flush().await?;
+        let end = next + BATCH;
+        while next < end {
+            match ws.recv().await? {
+                Some(OwnedMessage::Binary(data)) => {
+                    if data[..] != payload(seed, next, LARGEST)[..] {
+                        return Err(wrong("WebSocket", seed, next, &data).into());
+                    }
+                    next += 1;
+                    add(&tally.echoed, 1);
+                }
+                Some(OwnedMessage::Ping(_) | OwnedMessage::Pong(_)) => {}
+                other => return Err(format!("at message {next}: {other:?}").into()),
+            }
+        }
+        sleep(pause(&mut rng)).await;
+    }
+    ws.close(CloseCode::NORMAL, "").await?;
+    add(&tally.plain, 1);
+    Ok(())
+}
+
+/// One connection with some channels, each with some batches.
+pub(crate) async fn channels(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fallible<()> {
+    let mut rng = Rng::new(seed);
+    let url = format!("ws://{addr}/");
+    let session = Session::client(&connector()?, &url, Settings::default()).await?;
+    for round in 0..1 + rng.below(4) as u64 {
+        let mut open = Vec::new();
+        for n in 0..1 + rng.below(3) as u64 {
+            let guest = seed ^ (round * 8 + n) << 48;
+            open.push((guest, session.open(OpenOptions::new(n.to_string()))?));
+        }
+        for first in (0..BATCH * 3).step_by(BATCH as usize) {
+            for (guest, channel) in &mut open {
+                for n in first..first + BATCH {
+                    channel.send(&payload(*guest, n, CHANNELS_LARGEST)).await?;
+                }
+            }
+            for (guest, channel) in &mut open {
+                for n in first..first + BATCH {
+                    let data = channel.recv().await?.ok_or("the channel ended early")?;
+                    if data.seq() != n || data[..] != payload(*guest, n, CHANNELS_LARGEST)[..] {
+                        return Err(wrong("channel", *guest, n, &data).into());
+                    }
+                    add(&tally.echoed, 1);
+                }
+            }
+            sleep(pause(&mut rng)).await;
+        }
+        for (_, mut channel) in open {
+            channel.finish()?;
+            if let Some(more) = channel.recv().await? {
+                return Err(format!("{} bytes behind the last message", more.len()).into());
+            }
+        }
+    }
+    session.drain(Code::NO_ERROR);
+    session.closed().await;
+    add(&tally.channels, 1);
+    Ok(())
+}
+
+fn wrong(what: &str, guest: u64, n: u64, data: &[u8]) -> String {
+    let head = &data[..data.len().min(16)];
+    format!(
+        "{what}: message {n} of {guest:x} came back as {} bytes, {head:02x?}",
+        data.len()
+    )
+}

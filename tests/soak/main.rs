@@ -1,0 +1,359 @@
+//! Thousands of connections that come and go, break and lie, against a server in a process of its
+//! own: nothing that honest peers send is lost or repeated, the server's memory stays flat, and
+//! when all have left, so have their file descriptors.
+//!
+//! ```text
+//! cargo run --release -p tickwire-tests --example soak -- [--driver mio|tokio] [--connections N]
+//!     [--seconds N | --minutes N]
+//! ```
+//!
+//! Exits with 1 and the reasons where something is wrong.
+
+mod guests;
+mod hostile;
+mod server;
+
+use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use harness::rng::Rng;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::time::sleep;
+
+pub(crate) type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Which reactor serves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Driver {
+    Mio,
+    Tokio,
+}
+
+struct Plan {
+    driver: Driver,
+    connections: usize,
+    time: Duration,
+}
+
+/// Connections until told otherwise.
+const CONNECTIONS: usize = 5000;
+/// File descriptors beside those of the connections.
+const SPARE_FILES: u64 = 200;
+/// All have left when this is over, or the server keeps what it should not: the longest of its
+/// deadlines, and as much for a busy machine.
+const QUIESCE: Duration = Duration::from_secs(60);
+/// Memory that the last third of the time may take beyond the third before it: a fifth, for what
+/// the allocator does, and some MiB, for how the peers happen to meet.
+const GROWTH_BYTES: u64 = 16 << 20;
+/// Errors that are told.
+const ERRORS_MAX: usize = 10;
+
+/// What happened.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) plain: AtomicU64,
+    pub(crate) channels: AtomicU64,
+    pub(crate) hostile: AtomicU64,
+    pub(crate) echoed: AtomicU64,
+    failed: AtomicU64,
+    errors: Mutex<Vec<String>>,
+}
+
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+impl Tally {
+    fn fail(&self, error: String) {
+        add(&self.failed, 1);
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        if errors.len() < ERRORS_MAX {
+            errors.push(error);
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        ["serve", driver] => parse_driver(driver).and_then(|driver| {
+            raise_file_limit()?;
+            server::serve(driver)
+        }),
+        _ => parse(&words).and_then(soak),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("soak: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse_driver(word: &str) -> Fallible<Driver> {
+    match word {
+        "mio" => Ok(Driver::Mio),
+        "tokio" => Ok(Driver::Tokio),
+        other => Err(format!("no driver {other}: mio or tokio").into()),
+    }
+}
+
+fn parse(words: &[&str]) -> Fallible<Plan> {
+    let mut plan = Plan {
+        driver: Driver::Mio,
+        connections: CONNECTIONS,
+        time: Duration::from_secs(60),
+    };
+    for pair in words.chunks(2) {
+        let &[name, value] = pair else {
+            return Err(format!("{} needs a value", pair[0]).into());
+        };
+        match name {
+            "--driver" => plan.driver = parse_driver(value)?,
+            "--connections" => plan.connections = value.parse()?,
+            "--seconds" => plan.time = Duration::from_secs(value.parse()?),
+            "--minutes" => plan.time = Duration::from_secs(60 * value.parse::<u64>()?),
+            other => return Err(format!("what is {other}?").into()),
+        }
+    }
+    Ok(plan)
+}
+
+/// As many files as this process may have open.
+fn raise_file_limit() -> Fallible<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )?;
+    Ok(limit.maximum.unwrap_or(u64::MAX))
+}
+
+/// The server's process; ended with this value.
+struct Server {
+    child: Child,
+    plain: u16,
+    channels: u16,
+}
+
+impl Server {
+    fn start(driver: Driver) -> Fallible<Self> {
+        let mut child = Command::new(env::current_exe()?)
+            .args(["serve", &format!("{driver:?}").to_lowercase()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let out = child.stdout.take().ok_or("no output")?;
+        let line = BufReader::new(out).lines().next().ok_or("no word")??;
+        let mut ports = line.split(' ').skip(1).map(str::parse);
+        let (Some(plain), Some(channels)) = (ports.next(), ports.next()) else {
+            return Err(format!("the server said {line:?}").into());
+        };
+        Ok(Self {
+            plain: plain?,
+            channels: channels?,
+            child,
+        })
+    }
+
+    fn file(&self, name: &str) -> String {
+        format!("/proc/{}/{name}", self.child.id())
+    }
+
+    fn files(&self) -> Fallible<usize> {
+        Ok(fs::read_dir(self.file("fd"))?.count())
+    }
+
+    /// Bytes of memory that it has.
+    fn memory(&self) -> Fallible<u64> {
+        let status = fs::read_to_string(self.file("status"))?;
+        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|l| l.split_whitespace().next());
+        Ok(kib.ok_or("no VmRSS")?.parse::<u64>()? << 10)
+    }
+
+    /// Tells it to end, and hears how it did.
+    fn stop(mut self) -> Fallible<()> {
+        drop(self.child.stdin.take());
+        let status = self.child.wait()?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(format!("the server ended with {status}").into()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended already where `stop` was called.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn soak(mut plan: Plan) -> Fallible<()> {
+    let files = raise_file_limit()?;
+    let room = usize::try_from(files.saturating_sub(SPARE_FILES))?;
+    if room < plan.connections {
+        eprintln!(
+            "SKIPPED: {} of {} connections: a process may open only {files} files",
+            plan.connections - room,
+            plan.connections
+        );
+        plan.connections = room;
+    }
+    let server = Server::start(plan.driver)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let found = runtime.block_on(run(&plan, &server))?;
+    let found = found
+        .into_iter()
+        .chain(server.stop().err().map(|e| e.to_string()));
+    let found: Vec<_> = found.collect();
+    match found.is_empty() {
+        true => Ok(()),
+        false => Err(found.join("\nsoak: ").into()),
+    }
+}
+
+/// What one seat is for: seven of ten are of honest WebSockets, two of honest channels, and the
+/// tenth of hostile peers.
+async fn sit(index: usize, ports: (u16, u16), tally: Arc<Tally>, end: Instant, ramp: Duration) {
+    let mut rng = Rng::new(index as u64);
+    sleep(ramp.mul_f64(rng.below(1000) as f64 / 1000.0)).await;
+    // Many addresses, so that no pair of ports comes back while the system remembers it.
+    let ip = [127, 0, (index % 7) as u8, (1 + index % 200) as u8];
+    let (plain, channels) = (
+        SocketAddr::from((ip, ports.0)),
+        SocketAddr::from((ip, ports.1)),
+    );
+    while Instant::now() < end {
+        let seed = rng.u64();
+        let went = match index % 10 {
+            0..7 => seat("WebSocket", guests::plain(plain, &tally, seed)).await,
+            7 | 8 => seat("channels", guests::channels(channels, &tally, seed)).await,
+            _ if rng.one_in(3) => seat("hostile", hostile::channels(channels, &tally, seed)).await,
+            _ => seat("hostile", hostile::plain(plain, &tally, seed)).await,
+        };
+        if let Err(error) = went {
+            tally.fail(error);
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+async fn seat(who: &str, visit: impl Future<Output = Fallible<()>>) -> Result<(), String> {
+    visit.await.map_err(|e| format!("{who}: {e}"))
+}
+
+/// Memory and files, second by second; then what is wrong.
+async fn run(plan: &Plan, server: &Server) -> Fallible<Vec<String>> {
+    let tally = Arc::new(Tally::default());
+    let (files_before, begun) = (server.files()?, Instant::now());
+    let end = begun + plan.time;
+    let ramp = plan.time / 6;
+    let ports = (server.plain, server.channels);
+    let seats: Vec<_> = (0..plan.connections)
+        .map(|index| tokio::spawn(sit(index, ports, Arc::clone(&tally), end, ramp)))
+        .collect();
+    let (mut thirds, mut files_max) = ([0; 3], 0);
+    while Instant::now() < end {
+        sleep(Duration::from_secs(1)).await;
+        let third = (begun.elapsed().as_secs_f64() / plan.time.as_secs_f64() * 3.0) as usize;
+        let memory = server.memory()?;
+        let most = &mut thirds[third.min(2)];
+        *most = memory.max(*most);
+        files_max = files_max.max(server.files()?);
+    }
+    for seat in seats {
+        seat.await?;
+    }
+    let left = Instant::now();
+    while server.files()? > files_before && left.elapsed() < QUIESCE {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let seen = Seen {
+        thirds,
+        files: [files_before, files_max, server.files()?],
+        memory_after: server.memory()?,
+    };
+    tell(plan, &tally, &seen);
+    Ok(judge(&tally, &seen))
+}
+
+/// What was seen of the server.
+struct Seen {
+    /// The most memory in each third of the time, in bytes.
+    thirds: [u64; 3],
+    /// Open files before, at most, and when all have left.
+    files: [usize; 3],
+    /// Memory when all have left, in bytes.
+    memory_after: u64,
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn n(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+fn tell(plan: &Plan, tally: &Tally, seen: &Seen) {
+    println!(
+        "{:?}, {} seats, {} s: {} WebSockets, {} connections of channels, {} hostile peers, \
+         {} messages echoed",
+        plan.driver,
+        plan.connections,
+        plan.time.as_secs(),
+        n(&tally.plain),
+        n(&tally.channels),
+        n(&tally.hostile),
+        n(&tally.echoed),
+    );
+    let [first, second, third] = seen.thirds.map(mib);
+    let [before, most, after] = seen.files;
+    println!(
+        "server: memory at most {first:.1}, {second:.1}, {third:.1} MiB in each third, {:.1} MiB \
+         in the end; files {before} before, {most} at most, {after} after",
+        mib(seen.memory_after),
+    );
+}
+
+/// What is wrong.
+fn judge(tally: &Tally, seen: &Seen) -> Vec<String> {
+    let errors = tally.errors.lock();
+    let mut found = errors.unwrap_or_else(PoisonError::into_inner).clone();
+    if n(&tally.failed) > 0 {
+        found.push(format!("{} visits failed", n(&tally.failed)));
+    }
+    let [_, second, third] = seen.thirds;
+    if third > second + second / 5 + GROWTH_BYTES {
+        let (second, third) = (mib(second), mib(third));
+        found.push(format!(
+            "memory grows: {second:.1} MiB, then {third:.1} MiB"
+        ));
+    }
+    let [before, _, after] = seen.files;
+    if after > before {
+        let kept = after - before;
+        found.push(format!("{kept} files are open when all have left"));
+    }
+    let visits = [&tally.plain, &tally.channels, &tally.hostile];
+    if visits.iter().any(|visits| n(visits) == 0) {
+        found.push("somebody never finished a visit".into());
+    }
+    found
+}

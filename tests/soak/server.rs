@@ -1,0 +1,214 @@
+//! The server under test, in a process of its own: what it holds is its own.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::Read;
+use std::net::SocketAddr;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tickwire::channels::{
+    AcceptOptions, Answer, ChannelCx, ChannelHandler, ChannelId, Charge, Code,
+    Config as ChannelConfig, Multiplexed, Opening, Received, SendError,
+};
+use tickwire::{
+    Config, Cx, Handler, Kind, Message, Opened, Reactor, ReactorOptions, Remote, TokioReactor,
+};
+
+use crate::{Driver, Fallible};
+
+/// Longest message that is taken.
+const MESSAGE_BYTES_MAX: u64 = 1 << 20;
+
+/// Sends every message back.
+struct Echo;
+
+/// The message that the full queue refused; nothing is read until it is sent.
+type Refused = Option<(Kind, Vec<u8>)>;
+
+impl Handler for Echo {
+    type Conn = Refused;
+    type Command = ();
+
+    fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) -> Refused {
+        None
+    }
+
+    fn message(&mut self, refused: &mut Refused, cx: &mut Cx<'_>, message: Message<'_>) {
+        let (kind, payload, sent) = match message {
+            Message::Binary(payload) => (Kind::Binary, payload, cx.send(payload)),
+            Message::Text(text) => (Kind::Text, text.as_bytes(), cx.outbox().send_text(text)),
+            _ => return,
+        };
+        if let Err(tickwire::SendError::QueueFull { .. }) = sent {
+            *refused = Some((kind, payload.to_vec()));
+            cx.pause();
+        }
+    }
+
+    fn drained(&mut self, refused: &mut Refused, cx: &mut Cx<'_>) {
+        if let Some((kind, payload)) = refused.take() {
+            let sent = match kind {
+                Kind::Binary => cx.outbox().send(&payload),
+                Kind::Text => cx
+                    .outbox()
+                    .send_text(std::str::from_utf8(&payload).unwrap_or_default()),
+            };
+            if let Err(tickwire::SendError::QueueFull { .. }) = sent {
+                *refused = Some((kind, payload));
+                return; // it is told again
+            }
+        }
+        cx.resume();
+    }
+}
+
+/// Sends every message back on its channel, and takes credit off the peer until it is sent.
+struct ChannelEcho;
+
+/// What waits on a channel, and whether it is to be finished behind it.
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<(Vec<u8>, Charge)>,
+    finishing: bool,
+}
+
+type Channels = HashMap<ChannelId, Waiting>;
+
+fn flush(waiting: &mut Channels, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
+    let Some(on) = waiting.get_mut(&channel) else {
+        return;
+    };
+    while let Some((payload, charge)) = on.messages.front_mut() {
+        match cx.send(channel, payload) {
+            Ok(()) => cx.release(channel, charge.take()),
+            Err(SendError::WouldBlock) => return,
+            Err(_) => {
+                cx.let_go(channel, Code::REFUSED);
+                waiting.remove(&channel);
+                return;
+            }
+        }
+        on.messages.pop_front();
+    }
+    if on.finishing {
+        // A connection that is over has finished it already.
+        let _ = cx.finish(channel);
+    }
+}
+
+impl ChannelHandler for ChannelEcho {
+    type Conn = Channels;
+    type Command = ();
+
+    fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) -> Channels {
+        Channels::new()
+    }
+
+    fn channel(
+        &mut self,
+        waiting: &mut Channels,
+        _cx: &mut ChannelCx<'_, '_>,
+        opening: Opening<'_>,
+    ) -> Answer {
+        waiting.insert(opening.channel, Waiting::default());
+        Answer::Accept(AcceptOptions::new())
+    }
+
+    fn message(
+        &mut self,
+        waiting: &mut Channels,
+        cx: &mut ChannelCx<'_, '_>,
+        received: Received<'_>,
+    ) {
+        let message = (received.data.to_vec(), received.charge);
+        let on = waiting.entry(received.channel).or_default();
+        on.messages.push_back(message);
+        flush(waiting, cx, received.channel);
+    }
+
+    fn writable(&mut self, waiting: &mut Channels, cx: &mut ChannelCx<'_, '_>, id: ChannelId) {
+        flush(waiting, cx, id);
+    }
+
+    fn finished(&mut self, waiting: &mut Channels, cx: &mut ChannelCx<'_, '_>, id: ChannelId) {
+        waiting.entry(id).or_default().finishing = true;
+        flush(waiting, cx, id);
+    }
+
+    fn ended(&mut self, waiting: &mut Channels, _cx: &mut ChannelCx<'_, '_>, id: ChannelId) {
+        waiting.remove(&id);
+    }
+}
+
+/// Deadlines short enough that every one is met in a minute, and long enough for a busy machine.
+fn options() -> Fallible<ReactorOptions> {
+    let settings = Config {
+        message_bytes_max: MESSAGE_BYTES_MAX,
+        frame_bytes_max: MESSAGE_BYTES_MAX,
+        send_queue_bytes_max: 2 << 20,
+        ping_interval: Some(Duration::from_secs(4)),
+        pong_timeout: Duration::from_secs(6),
+        write_timeout: Duration::from_secs(6),
+        handshake_timeout: Duration::from_secs(6),
+        ..Config::default()
+    }
+    .build()?;
+    Ok(ReactorOptions {
+        settings,
+        ..ReactorOptions::default()
+    })
+}
+
+/// A reactor on a thread of its own: where it listens, and how it is stopped.
+type Started = (SocketAddr, Remote<()>, JoinHandle<Fallible<()>>);
+
+fn start<H: Handler<Command = ()> + Send + 'static>(
+    driver: Driver,
+    handler: H,
+) -> Fallible<Started> {
+    let any: SocketAddr = ([0, 0, 0, 0], 0).into();
+    let options = options()?;
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = thread::spawn(move || match driver {
+        Driver::Mio => {
+            let mut reactor = Reactor::new(handler, options)?;
+            tell.send((reactor.listen(any)?.0, reactor.remote()))?;
+            reactor.run()?;
+            Ok(())
+        }
+        Driver::Tokio => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(async {
+                let mut reactor = TokioReactor::new(handler, options)?;
+                tell.send((reactor.listen(any)?.0, reactor.remote()))?;
+                reactor.run().await?;
+                Ok(())
+            }),
+    });
+    match told.recv() {
+        Ok((addr, remote)) => Ok((addr, remote, thread)),
+        Err(_) => match thread.join() {
+            Ok(Err(e)) => Err(e),
+            _ => Err("a reactor that does not begin".into()),
+        },
+    }
+}
+
+/// Serves WebSockets on one port and channels on another, until its input ends.
+pub(crate) fn serve(driver: Driver) -> Fallible<()> {
+    let plain = start(driver, Echo)?;
+    let limits = ChannelConfig {
+        idle_timeout: Duration::from_secs(12),
+        ..ChannelConfig::default()
+    }
+    .build()?;
+    let channels = start(driver, Multiplexed::new(ChannelEcho, limits))?;
+    println!("listening {} {}", plain.0.port(), channels.0.port());
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    for (_, remote, thread) in [plain, channels] {
+        let _ = remote.stop(); // one that has ended needs none, and its error is below
+        thread.join().map_err(|_| "a reactor panicked")??;
+    }
+    Ok(())
+}
