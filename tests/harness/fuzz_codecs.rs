@@ -221,9 +221,9 @@ pub fn documents(data: &[u8]) {
     }
 }
 
-fn document<F: Format>(bytes: &[u8])
+fn document<F>(bytes: &[u8])
 where
-    for<'a> F: Codec<View<'a> = Node<'a, F>>,
+    for<'a> F: Format + Codec<View<'a> = Node<'a, F>>,
 {
     let tell = |node: Node<'_, F>| {
         let mut out = String::new();
