@@ -21,23 +21,23 @@ const RIVALS: [&str; 8] = [
     "yawc",
 ];
 
+/// An option with its value, unless `arguments` have it.
+fn given(option: &'static str, value: &'static str, arguments: &[&str]) -> Vec<&'static str> {
+    if arguments.contains(&option) {
+        return Vec::new();
+    }
+    vec![option, value]
+}
+
 /// Runs `compare` unpinned (the machine of a test may have one core) and reads its report.
 fn compare(name: &str, arguments: &[&str]) -> (Output, Option<Value>) {
     let report = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
     let _ = std::fs::remove_file(&report);
     let output = Command::new(env!("CARGO_BIN_EXE_compare"))
-        .args([
-            "--server-core",
-            "none",
-            "--client-core",
-            "none",
-            "--repeats",
-            "1",
-            "--seconds",
-            "0.02",
-            "--json",
-        ])
+        .args(["--server-core", "none", "--client-core", "none", "--json"])
         .arg(&report)
+        .args(given("--repeats", "1", arguments))
+        .args(given("--seconds", "0.02", arguments))
         .args(arguments)
         .output()
         .unwrap();
@@ -104,6 +104,74 @@ fn every_rival_answers_in_closed_and_open_loops() {
             );
         }
     }
+}
+
+#[test]
+fn many_connections_are_made_anew_for_each_repeat() {
+    let arguments = ["--size", "20", "--connections", "80", "--window", "1"];
+    let arguments = [&arguments[..], &["--repeats", "2"]].concat();
+    for row in rows("many", &arguments, "/results/throughput/0/rows") {
+        let samples = row["samples"].as_array().unwrap();
+        assert_eq!(samples.len(), 2, "{row}");
+        for sample in samples {
+            assert!(sample["messages"].as_u64().unwrap() >= 80, "{row}");
+        }
+    }
+}
+
+#[test]
+fn every_rate_is_a_loop_of_its_own_and_is_drawn() {
+    let figures = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("figures");
+    let _ = std::fs::remove_dir_all(&figures);
+    let mut arguments = vec!["--latency", "--blocking", "--rate", "1000,2000"];
+    arguments.extend([
+        "--peers",
+        "raw,yawc",
+        "--figures",
+        figures.to_str().unwrap(),
+    ]);
+    let (output, json) = compare("rates", &arguments);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let json = json.unwrap();
+    for (index, rate) in [(0, 1000.0), (1, 2000.0)] {
+        assert_eq!(json["results"]["latency"][index]["rate"], rate);
+    }
+    for name in [
+        "latency-20B-c1-1000",
+        "latency-20B-c1-2000",
+        "p99-by-rate-20B-c1",
+    ] {
+        let svg = std::fs::read_to_string(figures.join(format!("{name}.svg"))).unwrap();
+        roxmltree::Document::parse(&svg).unwrap();
+    }
+}
+
+#[test]
+fn allocations_are_counted_where_valgrind_is() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: valgrind is not installed");
+        return;
+    }
+    let mut arguments = vec!["--allocations", "--peers", "raw,yawc", "--seconds", "0.4"];
+    arguments.extend(["--size", "65536", "--connections", "1", "--window", "1"]);
+    let (output, json) = compare("allocations", &arguments);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let json = json.unwrap();
+    let of = |index: usize| {
+        let row = &json["results"]["allocations"][index];
+        row["allocations_per_message"].as_f64().unwrap()
+    };
+    // An echo that knows no framing keeps its buffers.
+    assert!(of(0).abs() < 0.01, "{json}");
+    assert!(of(1) > 0.01, "{json}");
 }
 
 #[test]
