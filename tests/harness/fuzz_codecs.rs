@@ -258,6 +258,11 @@ fn walk<F: Format>(node: Node<'_, F>, out: &mut String) {
             walk(inner, out);
             out.push(')');
         }
+        // A float may be written in fewer bytes, and is then shown with fewer digits.
+        Value::Float32(_) | Value::Float64(_) => match node.as_f64() {
+            Some(value) => write!(out, "{value:?}").expect("a String takes any text"),
+            None => panic!("a float that is none"),
+        },
         _ => node.to_json(out).expect("a String takes any text"),
     }
     out.push(' ');
