@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use allocation_counter::measure;
-use harness::frames_mux::{MAX62, Put, Said, flag, hello};
+use harness::frames_mux::{MAX62, Put, Said, flag, hello, read};
 use tickwire::channels::{Code, Config, Direction, HalfState, OpenOptions, SendError};
 
 use super::channels_hostile_kit::{DOWNLINK, Scene, Told, UPLINK, failed, ms};
@@ -366,5 +366,38 @@ fn t32_the_highest_alias() {
         scene.core.open(options).expect("opened");
         scene.said();
         assert_eq!(failed(&scene.put(frame)), Some(Code::PROTOCOL));
+    }
+}
+
+/// Receivers lend messages that come whole: one that fits a record is not cut for the room that
+/// another record has left, however much that is, and one that fits none fills them.
+#[test]
+fn what_fits_a_record_is_not_cut() {
+    let cuts = |len: usize, first_direct: bool| -> Vec<Vec<usize>> {
+        let mut scene = Scene::new();
+        let channel = scene.opened(0, 1 << 20);
+        scene.put(Put::new().credit_all(1 << 20));
+        if !first_direct {
+            scene.core.hold_back();
+        }
+        scene.core.send(channel, &[1; 100]).expect("sent");
+        scene.core.send(channel, &vec![2; len]).expect("sent");
+        let payloads = |record: &Vec<u8>| {
+            let said = read(record).into_iter().map(|said| match said {
+                Said::Data { payload, .. } => payload.len(),
+                other => panic!("{other:?}"),
+            });
+            said.collect()
+        };
+        scene.records().iter().map(payloads).collect()
+    };
+    // Records of 16 KiB; alone, the head is four bytes, and its length may be left out.
+    for direct in [true, false] {
+        assert_eq!(cuts(16_000, direct), [vec![100, 16_000]]);
+        assert_eq!(cuts(16_300, direct), [vec![100], vec![16_300]]);
+        assert_eq!(cuts(16_378, direct), [vec![100], vec![16_378]]);
+        let parts = cuts(20_000, direct);
+        assert_eq!(parts.len(), 2, "{parts:?}");
+        assert_eq!(parts[0].len() + parts[1].len(), 3, "{parts:?}");
     }
 }

@@ -228,6 +228,9 @@ impl Connection {
             self.expire(index);
             let room = self.room(max);
             let free = self.send.available().saturating_sub(self.begun);
+            // A message that fits a record is not cut for what is left of another one: the
+            // receiver lends it then, and need not put it together.
+            let next = if self.carries_data { max } else { 0 };
             let Some(channel) = self.slots.at_mut(index) else {
                 return Turn::Done;
             };
@@ -248,7 +251,7 @@ impl Connection {
                     Cut::Not(turn) => return self.not_now(index, turn),
                 }
             } else {
-                match cut_message(channel, &front, peer, room, free) {
+                match cut_message(channel, &front, peer, (room, next), free) {
                     Cut::Take(n) => self.put_message(index, &front, n, peer),
                     Cut::Not(turn) => return self.not_now(index, turn),
                 }
@@ -337,6 +340,7 @@ impl Connection {
         let at = self.record.len();
         wire::put_data_head(&mut self.record, alias, Some(n), !last, fin, skip);
         // The length is the head's last part only where there is no skip.
+        self.carries_data = true;
         self.last_data = (n > 0 && skip == 0).then_some((at, (self.record.len() - at) as u8));
         self.record.extend_from_slice(queue.front_bytes(n));
         // What is left of a begun message is counted on, not spent.
@@ -382,6 +386,7 @@ impl Connection {
         };
         let skip = core::mem::take(&mut send.skip);
         send.next_seq += skip;
+        self.carries_data = true;
         if peer.features & wire::FEATURE_RUN != 0 {
             wire::put_run_head(&mut self.record, alias, elem, Some(count), skip);
             self.last_data = None;
@@ -450,8 +455,15 @@ fn own_frame(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
     fits.then(|| frame.frame().clone())
 }
 
-/// How much of a message goes into the record now.
-fn cut_message(channel: &Channel, front: &Front, peer: &Hello, room: usize, free: u64) -> Cut {
+/// How much of a message goes into the record now, of which there is so much `room`, or whether
+/// it waits for the `next`.
+fn cut_message(
+    channel: &Channel,
+    front: &Front,
+    peer: &Hello,
+    (room, next): (usize, usize),
+    free: u64,
+) -> Cut {
     let send = &channel.send;
     let head = wire::data_head_len(channel.own_alias.unwrap_or(0), Some(front.rest), send.skip);
     let fits = head + front.rest <= room;
@@ -485,6 +497,9 @@ fn cut_message(channel: &Channel, front: &Front, peer: &Hello, room: usize, free
     }
     if fits {
         return Cut::Take(front.rest);
+    }
+    if front.fresh && head + front.rest <= next {
+        return Cut::Not(Turn::Full);
     }
     let room = room.saturating_sub(head);
     if room < fragment || front.rest <= fragment {

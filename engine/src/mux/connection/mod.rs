@@ -216,6 +216,8 @@ pub struct Connection {
     record: Vec<u8>,
     /// Where the last frame of it begins, if it is DATA with a length.
     last_data: Option<(usize, u8)>,
+    /// Messages are in it, and not control frames alone.
+    carries_data: bool,
     /// The record given out last.
     out: Vec<u8>,
     schedule: Schedule,
@@ -307,6 +309,7 @@ impl Connection {
             own_aliases: OwnAliases::new(settings.shared_aliases),
             record: Vec::new(),
             last_data: None,
+            carries_data: false,
             out: Vec::new(),
             schedule: Schedule::default(),
             starved: VecDeque::new(),

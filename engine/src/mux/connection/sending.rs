@@ -72,6 +72,7 @@ impl Connection {
         }
         self.send.spend(charge).ok()?;
         channel.used = true;
+        self.carries_data = true;
         send.next_seq += 1;
         send.messages += 1;
         if (alias | len as u32) < SHORT {

@@ -82,6 +82,7 @@ impl Connection {
         self.totals.records_out += 1;
         core::mem::swap(&mut self.record, &mut self.out);
         self.record.clear();
+        self.carries_data = false;
         Some(Record::Inline(&self.out))
     }
 
