@@ -39,6 +39,7 @@ fn connector() -> Fallible<Connector> {
         handshake_timeout: Duration::from_secs(30),
         pong_timeout: Duration::from_secs(30),
         write_timeout: Duration::from_secs(30),
+        close_timeout: Duration::from_secs(30),
         ..Config::default()
     }
     .build()?;
