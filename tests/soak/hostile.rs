@@ -18,7 +18,7 @@ use crate::{Fallible, Tally, add};
 
 /// The longest of the server's deadlines, an interval of Pings and all, and as much for a busy
 /// machine.
-const SERVER_ENDS_WITHIN: Duration = Duration::from_secs(30);
+const SERVER_ENDS_WITHIN: Duration = Duration::from_secs(60);
 
 /// A socket and what a hostile peer does with it.
 struct Peer {

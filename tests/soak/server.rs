@@ -147,9 +147,9 @@ fn options() -> Fallible<ReactorOptions> {
         frame_bytes_max: MESSAGE_BYTES_MAX,
         send_queue_bytes_max: 2 << 20,
         ping_interval: Some(Duration::from_secs(4)),
-        pong_timeout: Duration::from_secs(6),
-        write_timeout: Duration::from_secs(6),
-        handshake_timeout: Duration::from_secs(6),
+        pong_timeout: Duration::from_secs(15),
+        write_timeout: Duration::from_secs(15),
+        handshake_timeout: Duration::from_secs(15),
         ..Config::default()
     }
     .build()?;
@@ -199,7 +199,7 @@ fn start<H: Handler<Command = ()> + Send + 'static>(
 pub(crate) fn serve(driver: Driver) -> Fallible<()> {
     let plain = start(driver, Echo)?;
     let limits = ChannelConfig {
-        idle_timeout: Duration::from_secs(12),
+        idle_timeout: Duration::from_secs(20),
         ..ChannelConfig::default()
     }
     .build()?;
