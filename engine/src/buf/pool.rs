@@ -13,6 +13,10 @@ pub(crate) const SPILL_BYTES: usize = 4096;
 /// at a time, and a few more while connections hold half-received frames.
 const SPARE_MAX: usize = 16;
 
+/// Send buffers kept that have grown, and bytes of the largest: what a thread keeps of a burst.
+const GROWN_MAX: usize = 2;
+const GROWN_BYTES_MAX: usize = 1 << 20;
+
 /// The buffers of one thread: large ones to read into, large ones to write from, and small
 /// ones for what is left between two reads.
 ///
@@ -22,6 +26,8 @@ const SPARE_MAX: usize = 16;
 pub struct BufPool {
     recv: Vec<Box<[u8]>>,
     send: Vec<Box<[u8]>>,
+    /// Send buffers that have grown.
+    grown: Vec<Box<[u8]>>,
     spill: Vec<Box<[u8]>>,
     /// Lists for the shared payloads of a send queue.
     #[expect(clippy::vec_box, reason = "the boxes go in and out as they are")]
@@ -43,6 +49,7 @@ impl BufPool {
         Self {
             recv: Vec::new(),
             send: Vec::new(),
+            grown: Vec::new(),
             spill: Vec::new(),
             shared: Vec::new(),
             recv_bytes: if recv_bytes > SPILL_BYTES {
@@ -67,7 +74,8 @@ impl BufPool {
     }
 
     pub(crate) fn take_send(&mut self) -> Box<[u8]> {
-        self.send.pop().unwrap_or_else(|| zeroed(self.send_bytes))
+        let spare = self.grown.pop().or_else(|| self.send.pop());
+        spare.unwrap_or_else(|| zeroed(self.send_bytes))
     }
 
     /// A buffer of at least `len` bytes to spill into: a small one, or one of the exact size.
@@ -87,10 +95,13 @@ impl BufPool {
         }
     }
 
-    /// Takes a send buffer back; one that has grown is freed, so that a burst does not stay.
+    /// Takes a send buffer back; one that has grown is kept if it is one of few, so that
+    /// batches of large messages do not grow it anew each time.
     pub(crate) fn give_send(&mut self, mem: Box<[u8]>) {
         if mem.len() == self.send_bytes {
             keep(&mut self.send, mem);
+        } else if mem.len() <= GROWN_BYTES_MAX && self.grown.len() < GROWN_MAX {
+            self.grown.push(mem);
         }
     }
 

@@ -84,19 +84,17 @@ impl SendBuf {
     /// `len` bytes behind the queue, to be written by the caller and then [`Self::commit`]ted.
     #[inline]
     pub(crate) fn room(&mut self, len: usize) -> &mut [u8] {
+        self.room_and_end(len).0
+    }
+
+    /// The same, and the end of the queue, for the caller to move behind what it has written.
+    #[inline]
+    pub(crate) fn room_and_end(&mut self, len: usize) -> (&mut [u8], &mut usize) {
         if self.mem.len() - self.tail < len {
             self.make_room(len);
         }
-        self.mem
-            .get_mut(self.tail..self.tail + len)
-            .unwrap_or_default()
-    }
-
-    /// The `len` bytes of the room that follow its first `skip`.
-    pub(crate) fn claimed(&self, skip: usize, len: usize) -> &[u8] {
-        self.mem
-            .get(self.tail + skip..self.tail + skip + len)
-            .unwrap_or_default()
+        let room = self.mem.get_mut(self.tail..self.tail + len);
+        (room.unwrap_or_default(), &mut self.tail)
     }
 
     /// The first `len` bytes of the room are now part of the queue.

@@ -1,20 +1,22 @@
 //! Writing in place.
 
+use core::fmt;
 use core::ops::{Deref, DerefMut};
 
-use super::outbox::Outbox;
 use crate::frame::{Opcode, header, mask};
 
 /// Room for one binary message in the send queue: write the payload, then
 /// [`commit`](Self::commit). Dropped without it, the claim never was.
 ///
 /// The bytes are what an earlier message left there, not zeros.
-#[derive(Debug)]
 pub struct Claim<'a> {
-    pub(super) outbox: &'a mut Outbox,
-    /// Payload bytes claimed.
-    pub(super) len: usize,
-    /// Bytes of the header in front of them.
+    /// Room for the header, then for the payload.
+    pub(super) room: &'a mut [u8],
+    /// The end of the queue.
+    pub(super) tail: &'a mut usize,
+    /// Messages sent, and their bytes.
+    pub(super) counts: (&'a mut u64, &'a mut u64),
+    /// Bytes of the header.
     pub(super) size: usize,
     pub(super) key: Option<[u8; 4]>,
 }
@@ -23,7 +25,7 @@ impl Claim<'_> {
     /// Queues the message as it was claimed.
     #[inline]
     pub fn commit(self) {
-        let len = self.len;
+        let len = self.room.len();
         self.commit_len(len);
     }
 
@@ -31,13 +33,13 @@ impl Claim<'_> {
     #[inline]
     pub fn commit_len(self, len: usize) {
         let Self {
-            outbox,
-            len: claimed,
+            room,
+            tail,
+            counts: (messages, bytes),
             size: reserved,
             key,
         } = self;
-        let len = len.min(claimed);
-        let room = outbox.queue.room(reserved + claimed);
+        let len = len.min(room.len().saturating_sub(reserved));
         let size = header::size(len, key.is_some());
         if size != reserved {
             // A shorter length takes a shorter header: the payload moves down to it.
@@ -47,22 +49,32 @@ impl Claim<'_> {
         if let Some(key) = key {
             mask::apply(&mut room[size..size + len], key, 0);
         }
-        outbox.queue.commit(size + len);
-        outbox.count(len);
+        *tail += size + len;
+        *messages += 1;
+        *bytes += len as u64;
     }
 }
 
 impl Deref for Claim<'_> {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
-        self.outbox.queue.claimed(self.size, self.len)
+        self.room.get(self.size..).unwrap_or_default()
     }
 }
 
 impl DerefMut for Claim<'_> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        let room = self.outbox.queue.room(self.size + self.len);
-        room.get_mut(self.size..).unwrap_or_default()
+        self.room.get_mut(self.size..).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Claim<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }

@@ -256,10 +256,11 @@ impl Outbox {
         self.admit_data(len)?;
         let key = self.keys.as_mut().map(|k| k.next());
         let size = header::size(len, key.is_some());
-        self.queue.room(size + len);
+        let (room, tail) = self.queue.room_and_end(size + len);
         Ok(Claim {
-            outbox: self,
-            len,
+            room,
+            tail,
+            counts: (&mut self.messages, &mut self.bytes),
             size,
             key,
         })
