@@ -2,19 +2,21 @@
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tickwire::{
-    Accept, ClientOptions, Config, Error, HandshakeError, Outgoing, Refusal, Role, Verdict,
+    Accept, ClientOptions, Config, Error, HandshakeError, Outgoing, ReactorOptions, Refusal, Role,
+    Verdict,
 };
 
-use super::reactor_kit::{Event, On, calm, listener, on_both, serve};
+use super::reactor_kit::{Event, On, calm, listener, on_both, options, serve, serve_with, until};
 use super::reactor_peer::{Got, Peer, REQUEST};
 
 on_both!(
     the_application_answers,
     bad_requests_are_answered,
     slow_request_finds_its_deadline,
+    request_that_came_in_time_is_heard,
     client_that_leaves_is_forgotten,
     refused_clients_that_go_on_sending,
     failed_connects_are_told_once,
@@ -143,6 +145,41 @@ fn slow_request_finds_its_deadline(on: On) {
     }
     server.stop();
     assert!(events.seen().is_empty(), "nothing was opened");
+}
+
+/// A reactor that was busy looks at a connection before it judges it: the event that tells of
+/// its bytes may lie behind those of others.
+fn request_that_came_in_time_is_heard(on: On) {
+    let patience = Duration::from_secs(2);
+    let config = Config {
+        handshake_timeout: patience,
+        ..calm()
+    };
+    let options = ReactorOptions {
+        events_max: 1,
+        ..options(config)
+    };
+    let (server, _events) = serve_with(on, options, |_| {});
+    let mut others: Vec<Peer> = (0..4).map(|_| Peer::open(server.addr)).collect();
+    let (first, rest) = REQUEST.split_at(9);
+    let mut slow = Peer::dial(server.addr);
+    slow.write(first.as_bytes());
+    until("all are taken", || server.ask(|hub| hub.connections()) == 5);
+    let taken = Instant::now();
+    let held = server.hold();
+    for peer in &mut others {
+        peer.binary("busy");
+    }
+    slow.write(rest.as_bytes());
+    until("its time is over", || taken.elapsed() > patience);
+    drop(held);
+    let head = slow.head();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    for peer in &mut others {
+        assert_eq!(peer.message(), b"busy");
+    }
+    drop((slow, others));
+    server.stop();
 }
 
 fn client_that_leaves_is_forgotten(on: On) {

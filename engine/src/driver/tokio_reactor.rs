@@ -1,10 +1,10 @@
 //! The reactor as a task of a tokio runtime: the same handler, other people's event loop.
 
 use std::boxed::Box;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -12,7 +12,7 @@ use std::vec::Vec;
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::net::{TcpListener, TcpStream};
-use ::tokio::task::unconstrained;
+use ::tokio::task::{unconstrained, yield_now};
 use ::tokio::time::{Instant, Sleep, sleep_until};
 
 use super::clock;
@@ -200,6 +200,9 @@ pub struct TokioReactor<H: Handler> {
     serving: Vec<usize>,
     timer: Option<Pin<Box<Sleep>>>,
     timer_at: Option<Timestamp>,
+    /// A deadline has passed, and the runtime has been asked since to look at the sockets: what
+    /// came in time is heard before a connection is judged.
+    looked: bool,
 }
 
 impl<H: Handler> TokioReactor<H> {
@@ -233,6 +236,7 @@ impl<H: Handler> TokioReactor<H> {
             serving: Vec::new(),
             timer: None,
             timer_at: None,
+            looked: false,
         })
     }
 
@@ -333,6 +337,11 @@ impl<H: Handler> TokioReactor<H> {
             if self.core.is_stopped() {
                 return Poll::Ready(());
             }
+            if self.core.next_timeout().is_some_and(|at| at <= now) {
+                self.looked = true;
+                // Woken when the runtime has polled its sockets.
+                return pin!(yield_now()).poll(cx);
+            }
             if busy {
                 continue;
             }
@@ -373,7 +382,9 @@ impl<H: Handler> TokioReactor<H> {
             self.core.more(now);
             busy = true;
         }
-        self.core.timeouts(now);
+        if core::mem::take(&mut self.looked) {
+            self.core.timeouts(now);
+        }
         if self.core.is_stopping() {
             self.listeners.clear(); // who comes now is refused by the operating system
         }

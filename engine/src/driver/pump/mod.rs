@@ -343,7 +343,12 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 }
                 Alarm::Deadline => {
                     link.armed = NEVER;
-                    if let Some(ended) = self.deadline(&mut link, now) {
+                    // What has come by now counts, and what the socket takes: under load, the
+                    // events that say so may be behind many others.
+                    link.flow.readable = true;
+                    link.flow.blocked = false;
+                    let ended = self.advance(id, &mut link, now);
+                    if let Some(ended) = ended.or_else(|| self.deadline(&mut link, now)) {
                         self.gone(id, link, ended);
                         continue;
                     }
