@@ -1,9 +1,11 @@
-//! How tasks wait at a connection of channels, under every order in which they can come: a
-//! wake-up that is lost in any of them ends the test as a deadlock (I12, M4, T14).
+//! How tasks wait at a connection of channels, and the halves of a split one for each other,
+//! under every order in which they can come: a wake-up that is lost in any of them ends the test
+//! as a deadlock (I12, M4, T14).
 //!
 //! `cargo test -p tickwire-loom --release`, some seconds; a part of `cargo test --workspace`.
 #![cfg(test)]
 
+mod halves;
 #[path = "../../engine/src/driver/tokio/channels/monitor.rs"]
 mod monitor;
 
@@ -44,8 +46,13 @@ type Shared = Arc<Monitor<State>>;
 /// Every order in which threads are interrupted three times at most. Without that limit it takes
 /// more than a minute.
 fn model(f: impl Fn() + Sync + Send + 'static) {
+    model_within(3, f);
+}
+
+/// Every order in which threads are interrupted `preemptions_max` times at most.
+fn model_within(preemptions_max: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions_max);
     builder.check(f);
 }
 

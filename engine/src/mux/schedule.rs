@@ -82,36 +82,4 @@ impl Schedule {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lower_class_gets_its_floor_and_no_more() {
-        let mut schedule = Schedule::default();
-        schedule.push(0, 0);
-        schedule.push(5, 5);
-        schedule.push(7, 7);
-        let mut turns = [0_u32; 8];
-        for _ in 0..170 {
-            let slot = schedule.pop().expect("all wait");
-            turns[slot as usize] += 1;
-            schedule.push(slot as u8, slot);
-            schedule.sent(slot as u8, QUANTUM_BYTES as u64);
-        }
-        // 16 quanta of the top, then one of the others in turn.
-        assert_eq!((turns[0], turns[5], turns[7]), (160, 5, 5));
-    }
-
-    #[test]
-    fn a_class_goes_round() {
-        let mut schedule = Schedule::default();
-        for slot in 0..3 {
-            schedule.push(2, slot);
-        }
-        for turn in 0..9 {
-            let slot = schedule.pop().expect("all wait");
-            assert_eq!(slot, turn % 3);
-            schedule.push(2, slot);
-        }
-    }
-}
+mod tests;

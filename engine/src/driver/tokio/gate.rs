@@ -10,14 +10,16 @@
 //!              READER  WRITER     left a wish while it was locked
 //!              ATTENTION          the reader shall look into the cell
 //! ```
+//!
+//! Whose atomics and locks these are is not said here: `tests/loom` compiles this file with
+//! loom's, and tries every order in which two tasks can come
+//! (`cargo test -p tickwire-loom --release`).
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, TryLockError};
 use std::task::{Wake, Waker};
 
-use atomic_waker::AtomicWaker;
-
 use super::sending::Sending;
+use super::sync::{AtomicU8, AtomicWaker, Mutex, Ordering};
 
 const LOCKED: u8 = 1;
 const READER: u8 = 2;

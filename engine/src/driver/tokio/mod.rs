@@ -30,6 +30,14 @@ mod timer;
 mod websocket;
 mod writer;
 
+/// The atomics and locks of [`gate`]; its tests have others.
+mod sync {
+    pub(super) use std::sync::Mutex;
+    pub(super) use std::sync::atomic::{AtomicU8, Ordering};
+
+    pub(super) use atomic_waker::AtomicWaker;
+}
+
 #[cfg(feature = "hyper")]
 pub use adopt::AdoptError;
 pub use channels::{

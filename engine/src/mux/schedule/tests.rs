@@ -1,0 +1,119 @@
+use super::*;
+
+#[test]
+fn a_lower_class_gets_its_floor_and_no_more() {
+    let mut schedule = Schedule::default();
+    schedule.push(0, 0);
+    schedule.push(5, 5);
+    schedule.push(7, 7);
+    let mut turns = [0_u32; 8];
+    for _ in 0..170 {
+        let slot = schedule.pop().expect("all wait");
+        turns[slot as usize] += 1;
+        schedule.push(slot as u8, slot);
+        schedule.sent(slot as u8, QUANTUM_BYTES as u64);
+    }
+    // 16 quanta of the top, then one of the others in turn.
+    assert_eq!((turns[0], turns[5], turns[7]), (160, 5, 5));
+}
+
+#[test]
+fn a_class_goes_round() {
+    let mut schedule = Schedule::default();
+    for slot in 0..3 {
+        schedule.push(2, slot);
+    }
+    for turn in 0..9 {
+        let slot = schedule.pop().expect("all wait");
+        assert_eq!(slot, turn % 3);
+        schedule.push(2, slot);
+    }
+}
+
+const FLOOR: u64 = FLOOR_BYTES as u64;
+
+fn waiting(classes: &[u8]) -> Schedule {
+    let mut schedule = Schedule::default();
+    classes
+        .iter()
+        .for_each(|&class| schedule.push(class, class.into()));
+    schedule
+}
+
+#[test]
+fn classes_come_in_their_order() {
+    let mut schedule = waiting(&[6, 1, 7, 0, 3]);
+    for class in [0, 1, 3, 6, 7] {
+        assert!(!schedule.is_empty());
+        assert_eq!(schedule.pop(), Some(class));
+    }
+    assert!(schedule.is_empty());
+    assert_eq!(schedule.pop(), None);
+}
+
+#[test]
+fn who_is_put_back_is_the_next() {
+    let mut schedule = Schedule::default();
+    for slot in 0..3 {
+        schedule.push(4, slot);
+    }
+    assert_eq!(schedule.pop(), Some(0));
+    schedule.put_back(4, 0);
+    assert_eq!(schedule.pop(), Some(0));
+    // Alone in its class, it waits again.
+    let mut alone = waiting(&[6]);
+    assert_eq!(alone.pop(), Some(6));
+    alone.put_back(6, 6);
+    assert!(!alone.is_empty());
+    alone.push(5, 5);
+    assert_eq!(
+        (alone.pop(), alone.pop(), alone.pop()),
+        (Some(5), Some(6), None)
+    );
+}
+
+#[test]
+fn the_floor_is_reached_at_its_last_byte() {
+    let mut schedule = waiting(&[0, 5]);
+    schedule.sent(0, FLOOR - 1);
+    assert_eq!(schedule.pop(), Some(0));
+    schedule.put_back(0, 0);
+    schedule.sent(0, 1);
+    assert_eq!(schedule.pop(), Some(5));
+    // From nothing again.
+    schedule.push(5, 5);
+    schedule.sent(0, FLOOR - 1);
+    assert_eq!(schedule.pop(), Some(0));
+}
+
+#[test]
+fn only_what_goes_over_heads_is_counted() {
+    // Nobody below.
+    let mut schedule = waiting(&[3]);
+    schedule.sent(3, FLOOR);
+    schedule.push(4, 4);
+    assert_eq!(schedule.pop(), Some(3));
+    // Bytes of the lowest class go over nobody's, and what was counted is made good.
+    let mut schedule = waiting(&[0, 5]);
+    schedule.sent(0, FLOOR);
+    schedule.sent(5, 1);
+    assert_eq!(schedule.pop(), Some(0));
+    // Nor does the lowest of all.
+    let mut schedule = waiting(&[0, 7]);
+    schedule.sent(7, FLOOR);
+    assert_eq!(schedule.pop(), Some(0));
+    // There is no lower class to give a turn to, whatever was counted.
+    let mut schedule = waiting(&[0, 5]);
+    schedule.sent(0, FLOOR);
+    assert_eq!((schedule.pop(), schedule.pop()), (Some(5), Some(0)));
+}
+
+#[test]
+fn lower_classes_have_the_floor_in_turn() {
+    let mut schedule = waiting(&[0, 3, 5, 7]);
+    for class in [3, 5, 7, 3, 5, 7] {
+        schedule.sent(0, FLOOR);
+        assert_eq!(schedule.pop(), Some(class));
+        schedule.push(class as u8, class);
+    }
+}
