@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 
 use lexopt::prelude::*;
+use tickwire::Tune;
 
 use crate::Result;
 
@@ -18,16 +19,19 @@ pub(crate) struct Args {
     pub(crate) core: Option<usize>,
     pub(crate) message_bytes_max: u64,
     pub(crate) threads: usize,
+    pub(crate) tune: Tune,
 }
 
 const USAGE: &str = "usage: echo --driver tokio|mio --listen ADDR:PORT [--spin] [--core N] \
-                     [--max-message BYTES] [--threads N]";
+                     [--max-message BYTES] [--threads N] \
+                     [--tune low-latency|throughput|many-connections] [--busy-poll MICROS]";
 
 impl Args {
     pub(crate) fn from_env() -> Result<Self> {
         let (mut driver, mut listen) = (None, None);
         let (mut spin, mut core, mut threads) = (false, None, 1);
         let mut message_bytes_max = 16 << 20;
+        let (mut tune, mut busy_poll) = (Tune::new(), None);
         let mut parser = lexopt::Parser::from_env();
         while let Some(arg) = parser.next()? {
             match arg {
@@ -43,6 +47,15 @@ impl Args {
                 Long("core") => core = Some(parser.value()?.parse()?),
                 Long("max-message") => message_bytes_max = parser.value()?.parse()?,
                 Long("threads") => threads = parser.value()?.parse()?,
+                Long("tune") => {
+                    tune = match parser.value()?.string()?.as_str() {
+                        "low-latency" => Tune::low_latency(),
+                        "throughput" => Tune::throughput(),
+                        "many-connections" => Tune::many_connections(),
+                        other => return Err(format!("no preset {other:?}\n{USAGE}").into()),
+                    };
+                }
+                Long("busy-poll") => busy_poll = Some(parser.value()?.parse::<u32>()?),
                 Long("help") => return Err(USAGE.into()),
                 other => return Err(format!("{}\n{USAGE}", other.unexpected()).into()),
             }
@@ -57,6 +70,7 @@ impl Args {
             core,
             message_bytes_max,
             threads,
+            tune: tune.busy_poll_micros(busy_poll),
         })
     }
 }

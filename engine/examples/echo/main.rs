@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! echo --driver tokio|mio --listen ADDR:PORT [--spin] [--core N] [--max-message BYTES]
-//!      [--threads N]
+//!      [--threads N] [--tune low-latency|throughput|many-connections] [--busy-poll MICROS]
 //! ```
 //!
 //! Prints `listening ADDR` when it is ready. On SIGTERM or SIGINT it closes every connection
@@ -53,6 +53,7 @@ fn serve(args: &Args) -> Result<()> {
     .build()?;
     let options = ReactorOptions {
         settings,
+        tune: args.tune.clone(),
         ..ReactorOptions::default()
     };
     match args.driver {
