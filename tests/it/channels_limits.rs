@@ -1,10 +1,12 @@
 //! Every limit that a peer is told in HELLO, or is held to without being told: what just meets it
 //! is taken, and what passes it ends the connection with its code.
 
-use harness::frames_mux::{Put, flag, tlv, topic};
-use tickwire::channels::{Code, Config};
+use std::time::Duration;
 
-use super::channels_hostile_kit::{Scene, Told, UPLINK, failed};
+use harness::frames_mux::{MAX62, Put, Said, flag, tlv, topic};
+use tickwire::channels::{Code, Config, Mode, OpenError, OpenOptions};
+
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
 
 fn config() -> Config {
     Config {
@@ -128,4 +130,104 @@ fn a_message_in_fragments() {
     let mut scene = opened();
     let told = scene.put(Put::new().data(0, 0, &[1; 2001]));
     assert_eq!(ended(&mut scene, &told), Some(Code::SIZE));
+}
+
+/// RUN is held to what DATA is held to.
+#[test]
+fn runs_are_as_limited_as_data() {
+    let counted = |skip| {
+        Put::new()
+            .raw(&[flag::LEN | flag::SKIP | 2])
+            .tv(0)
+            .tv(1)
+            .tv(1)
+            .tv(skip)
+            .raw(b"x")
+    };
+    for (record, expected) in [
+        (Put::new().run(0, 1000, 2, &[7; 2000]), None),
+        (Put::new().run(0, 1001, 1, &[7; 1001]), Some(Code::SIZE)),
+        (counted(1 << 40), None),
+        (counted(MAX62 - 1), Some(Code::PROTOCOL)),
+    ] {
+        let config = Config {
+            message_bytes_max: 1000,
+            ..Config::default()
+        };
+        let mut scene = Scene::greeted(config, &[]);
+        scene.opened_as(0, UPLINK, 0);
+        let told = scene.put(record);
+        assert_eq!(ended(&mut scene, &told), expected);
+    }
+}
+
+/// The connection's window is everybody's: whole messages, fragments, runs, and what comes for a
+/// channel that was refused meanwhile.
+#[test]
+fn the_connections_window_holds_whatever_comes() {
+    let payload = [7; 10_000];
+    for record in [
+        Put::new().data(0, 1, &payload),
+        Put::new().data(flag::MORE, 1, &payload),
+        Put::new().run(1, 100, 100, &payload),
+    ] {
+        for refused in [false, true] {
+            let config = Config {
+                connection_window_bytes: 64 << 10,
+                auto_tune: false,
+                ..Config::default()
+            };
+            let mut scene = Scene::greeted(config, &[]);
+            scene.opened_as(0, UPLINK, 0);
+            if refused {
+                scene.accepts = false;
+                let told = scene.put(open(1, &[]));
+                let [Told::Open(channel)] = told[..] else {
+                    panic!("{told:?}")
+                };
+                scene.core.reject(channel, Code::REFUSED);
+                scene.said();
+            } else {
+                scene.opened_as(1, UPLINK, 0);
+            }
+            scene.reads = false;
+            for _ in 0..6 {
+                let told = scene.put(Put::new().run(0, 100, 100, &payload));
+                assert_eq!(failed(&told), None, "60,384 of 65,536 are taken");
+            }
+            let told = scene.put(record.clone());
+            assert_eq!(ended(&mut scene, &told), Some(Code::FLOW), "{refused}");
+        }
+    }
+}
+
+/// A resumption that nobody asked for.
+#[test]
+fn an_answer_needs_a_question() {
+    let mut scene = Scene::greeted(config(), &[]);
+    scene.core.open(OpenOptions::new("ours")).expect("opened");
+    let said = scene.said();
+    let [Said::Open { alias: own, .. }] = said[..] else {
+        panic!("{said:?}")
+    };
+    let told = scene.put(Put::new().accept(own, 0, 9000, 9000, &tlv(5, &[0])));
+    assert_eq!(ended(&mut scene, &told), Some(Code::PROTOCOL));
+}
+
+/// Values that cannot be are refused where they are given, and the connection lives.
+#[test]
+fn options_that_cannot_be_are_refused() {
+    let mut scene = Scene::greeted(config(), &[]);
+    for options in [
+        OpenOptions::new("p").priority(8),
+        OpenOptions::new("t").mode(Mode::Ttl(Duration::ZERO)),
+        OpenOptions::new("t").mode(Mode::Ttl(ms(1 << 32))),
+        OpenOptions::new("m").metadata(&[0; 100]),
+    ] {
+        let refused = scene.core.open(options);
+        assert!(matches!(refused, Err(OpenError::Options(_))), "{refused:?}");
+    }
+    assert!(scene.said().is_empty() && scene.core.is_alive());
+    let most = OpenOptions::new("m").priority(7).metadata(&[0; 99]);
+    assert!(scene.core.open(most).is_ok());
 }

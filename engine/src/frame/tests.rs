@@ -153,6 +153,7 @@ fn headers_written_are_read_back_at_every_length_where_the_form_changes() {
                     fin,
                 };
                 assert_eq!(header::parse(&out, role), Ok(Some(expected)));
+                assert_eq!(expected.frame_len(), Some(size + len));
                 assert_eq!(header::measure(&out[..size]), (size, len));
                 for short in 0..size {
                     assert_eq!(
