@@ -50,35 +50,42 @@ enum Cut {
 }
 
 impl Connection {
-    /// Whether the connection's credit covers the next message of the channel.
-    pub(super) fn is_covered(&self, index: u32) -> bool {
-        let Some(peer) = &self.takes() else {
-            return false;
-        };
+    /// Credit of the connection's that the next message of the channel takes; none where the
+    /// channel has nothing to wait for, and leaves the line.
+    fn needs(&self, index: u32, peer: &Hello) -> u64 {
         let Some(channel) = self.slots.at(index) else {
-            return true; // it leaves the line
+            return 0;
         };
         let send = &channel.send;
         let Some(front) = send.queue.as_ref().and_then(|q| q.front()) else {
-            return true;
+            return 0;
         };
-        let free = self.send.available().saturating_sub(self.begun);
         match (front.fresh || front.elem > 0, front.elem) {
-            (false, _) => true,
+            (false, _) => 0,
             (true, 0) => {
                 let whole = whole_charge(front.rest, peer, send.fragment_min);
-                free >= single_charge(channel, &front, peer).unwrap_or(whole)
+                single_charge(channel, &front, peer).unwrap_or(whole)
             }
             (true, elem) => {
                 let least = run_least(&front, send.fragment_min) as u64;
-                free >= least * u64::from(elem) + peer.overhead
+                least * u64::from(elem) + peer.overhead
             }
         }
     }
 
+    /// The connection's credit that is not spoken for.
+    fn free(&self) -> u64 {
+        self.send.available().saturating_sub(self.begun)
+    }
+
+    /// Whether the connection's credit may cover the next message of a channel that waits for it.
+    pub(super) fn may_wake(&self) -> bool {
+        !self.starved.is_empty() && self.free() >= self.starved_least
+    }
+
     /// Data, by turn, until the record is full. A large shared message is a record of its own.
     pub(super) fn put_data(&mut self, peer: &Hello, max: usize) -> Option<bytes::Bytes> {
-        let mut first = self.wake_starved(self.room(max) >= FRAME_ROOM_MIN);
+        let mut first = self.wake_starved(peer, self.room(max) >= FRAME_ROOM_MIN);
         // Each turn sends, or takes a channel out, or ends the record.
         while self.room(max) >= FRAME_ROOM_MIN
             && let Some(index) = first.take().or_else(|| self.schedule.pop())
@@ -121,7 +128,7 @@ impl Connection {
                     self.put_back(index);
                     break;
                 }
-                Turn::Starved => self.starve(index),
+                Turn::Starved => self.starve(index, peer),
             }
         }
         None
@@ -130,14 +137,21 @@ impl Connection {
     /// Channels that waited for the connection's credit take turns again, if it covers their
     /// next message. Gives one that waits since much was sent over its head, if there is `room`:
     /// it goes first, whatever its class, or small messages might take all credit for ever.
-    fn wake_starved(&mut self, room: bool) -> Option<u32> {
-        let mut first = None;
+    fn wake_starved(&mut self, peer: &Hello, room: bool) -> Option<u32> {
+        if self.starved.is_empty() {
+            self.blocked_since = None;
+        }
+        if !self.may_wake() {
+            return None;
+        }
+        let (mut first, free) = (None, self.free());
+        self.starved_least = u64::MAX;
         // The last one to be put back is the first to go.
         for _ in 0..self.starved.len() {
             let Some(index) = self.starved.pop_back() else {
                 break;
             };
-            let covered = self.is_covered(index);
+            let needs = self.needs(index, peer);
             let charged = self.send.charged();
             // Of a channel that has ended the place may be another's by now.
             let channel = self.slots.at_mut(index);
@@ -146,7 +160,8 @@ impl Connection {
             };
             let over = |at: NonZeroU32| kibibytes(charged).wrapping_sub(at.get());
             let passed = channel.send.starved_at.map_or(0, over) >= STARVED_KIB_MAX;
-            if !covered || passed && !room {
+            if needs > free || passed && !room {
+                self.starved_least = self.starved_least.min(needs);
                 self.starved.push_front(index);
                 continue;
             }
@@ -171,7 +186,13 @@ impl Connection {
         }
     }
 
-    fn starve(&mut self, index: u32) {
+    fn starve(&mut self, index: u32, peer: &Hello) {
+        let least = if self.starved.is_empty() {
+            u64::MAX
+        } else {
+            self.starved_least
+        };
+        self.starved_least = least.min(self.needs(index, peer));
         if let Some(channel) = self.slots.at_mut(index) {
             channel.send.starved = true;
             channel.send.deficit = 0;
@@ -191,7 +212,7 @@ impl Connection {
         peer: &Hello,
         frame: bytes::Bytes,
     ) -> Option<bytes::Bytes> {
-        let free = self.send.available().saturating_sub(self.begun);
+        let free = self.free();
         let channel = self.slots.at_mut(index)?;
         let front = channel.send.queue.as_ref()?.front()?;
         let charge = front.rest as u64 + peer.overhead;
@@ -204,7 +225,7 @@ impl Connection {
             return None;
         }
         if free < charge {
-            self.starve(index);
+            self.starve(index, peer);
             return None;
         }
         channel.send.credit.spend(units).ok()?;
@@ -227,7 +248,7 @@ impl Connection {
         loop {
             self.expire(index);
             let room = self.room(max);
-            let free = self.send.available().saturating_sub(self.begun);
+            let free = self.free();
             // A message that fits a record is not cut for what is left of another one: the
             // receiver lends it then, and need not put it together.
             let next = if self.carries_data { max } else { 0 };

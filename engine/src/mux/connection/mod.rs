@@ -223,6 +223,9 @@ pub struct Connection {
     schedule: Schedule,
     /// Channels whose next message waits for the connection's credit, longest first.
     starved: VecDeque<u32>,
+    /// With less credit of the connection's than this none of them can go: 0 where that is to be
+    /// found out again.
+    starved_least: u64,
     /// Channels with control frames to send.
     control: VecDeque<u32>,
     /// Channels of ours that the peer's limits keep waiting.
@@ -313,6 +316,7 @@ impl Connection {
             out: Vec::new(),
             schedule: Schedule::default(),
             starved: VecDeque::new(),
+            starved_least: 0,
             control: VecDeque::new(),
             waiting_opens: VecDeque::new(),
             rejects: VecDeque::new(),

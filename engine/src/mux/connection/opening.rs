@@ -497,6 +497,7 @@ impl Connection {
             None => {}
         }
         let (id, attached) = (channel.id, channel.attached);
+        self.starved_least = 0; // its message may take fewer fragments
         self.own_unanswered -= 1;
         self.peer_aliases.set(accept.alias, PeerAlias::Live(index));
         self.unblock(index);
@@ -545,6 +546,7 @@ impl Connection {
         let unit = self.slots.at(index).map(|c| c.unit);
         let Some(unit) = unit else { return };
         let (limit, max, fragment) = self.send_defaults(unit);
+        self.starved_least = 0;
         if let Some(channel) = self.slots.at_mut(index)
             && channel.send.state != SendState::None
         {

@@ -178,6 +178,7 @@ impl Connection {
         if Self::queue_of(channel).put_keyed(key, payload, now) {
             channel.send.skip += 1;
             channel.send.skipped_total += 1;
+            self.starved_least = 0; // it may be shorter than the one that waited
             self.queued = self.queued + len - waiting.unwrap_or(0);
         } else {
             self.queued(id.index, len + ENTRY_BYTES);

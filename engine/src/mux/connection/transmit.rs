@@ -25,7 +25,7 @@ impl Connection {
                 !self.record.is_empty()
                     || !self.schedule.is_empty()
                     || self.control_waits()
-                    || self.starved.iter().any(|&index| self.is_covered(index))
+                    || self.may_wake()
             }
         }
     }
