@@ -7,6 +7,9 @@ use tickwire::channels::{AcceptOptions, ChannelId, Code, Config, Direction, Mode
 use super::channels_hostile_kit::{DOWNLINK, Scene, Told, UPLINK, failed};
 
 /// Where a channel under the peer's alias 0, ours 0, can stand.
+/// Our own default: a message of 16 KiB with its header.
+const RECORD_BYTES_MAX: usize = (16 << 10) + 64;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Never,
@@ -216,7 +219,7 @@ fn out_of_place() -> Vec<(Put, Code)> {
                 .raw(&[b'x'; 124]),
             Code::PROTOCOL,
         ),
-        (Put::new().raw(&vec![0; (16 << 10) + 1]), Code::SIZE),
+        (Put::new().raw(&vec![0; RECORD_BYTES_MAX + 1]), Code::SIZE),
     ]
 }
 
@@ -425,9 +428,9 @@ fn said(scene: &mut Scene) -> String {
 #[test]
 fn a_session_in_bytes() {
     let mut scene = Scene::silent(Config::default());
-    // HELLO: 16 KiB, 1 MiB, 1024, 64, 4096, 1 MiB, 64 KiB, 64, 30,000 ms, features, and grease.
+    // HELLO: 16 KiB and 64 bytes, 1 MiB, 1024, 64, 4096, 1 MiB, 64 KiB, 64, 30,000 ms, features, and grease.
     let own = hello(&[
-        (1, 16 << 10),
+        (1, RECORD_BYTES_MAX as u64),
         (2, 1 << 20),
         (3, 1024),
         (4, 64),

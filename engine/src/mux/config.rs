@@ -79,10 +79,13 @@ pub struct Config {
     pub shared_aliases: u32,
 }
 
+/// A message of 16 KiB with its header, whole.
+const RECORD_BYTES_MAX: u32 = (16 << 10) + 64;
+
 impl Default for Config {
     fn default() -> Self {
         Self {
-            record_bytes_max: 16 << 10,
+            record_bytes_max: RECORD_BYTES_MAX,
             message_bytes_max: 1 << 20,
             channels_max: 1024,
             pending_opens_max: 64,
