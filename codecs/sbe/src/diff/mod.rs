@@ -309,7 +309,7 @@ impl<'s> Differ<'s> {
 
     fn groups(&mut self, was: &'s Body, now: &'s Body) {
         for (index, group) in was.groups.iter().enumerate() {
-            match now.groups.iter().position(|g| g.id == group.id) {
+            match place(&now.groups, group.id, &group.name, |g| (g.id, &g.name)) {
                 Some(at) => {
                     if at != index {
                         self.breaks(
@@ -366,7 +366,7 @@ impl<'s> Differ<'s> {
 
     fn data(&mut self, was: &[Data], now: &[Data]) {
         for (index, data) in was.iter().enumerate() {
-            match now.iter().position(|n| n.id == data.id) {
+            match place(now, data.id, &data.name, |d| (d.id, &d.name)) {
                 Some(at) => {
                     if at != index {
                         self.breaks(&data.name, format!("data moved from place {index} to {at}"));
@@ -400,16 +400,27 @@ impl<'s> Differ<'s> {
     }
 }
 
+/// Where the group or data of this id is. Ids that a schema gives twice are told apart by name.
+fn place<T>(list: &[T], id: u32, name: &str, key: impl Fn(&T) -> (u32, &String)) -> Option<usize> {
+    let named = |part: &T| key(part).0 == id && key(part).1 == name;
+    let by_id = || list.iter().position(|part| key(part).0 == id);
+    list.iter().position(named).or_else(by_id)
+}
+
+/// The field of this id, or, where either has none, of this name. Ids that a schema gives twice
+/// are told apart by name.
 fn same<'f, T>(
     list: &'f [T],
     id: Option<u32>,
     name: &str,
     key: impl Fn(&T) -> (Option<u32>, &str),
 ) -> Option<&'f T> {
-    list.iter().find(|f| match (id, key(f)) {
+    let found = |f: &&T| match (id, key(f)) {
         (Some(id), (Some(other), _)) => id == other,
         (_, (_, other)) => other == name,
-    })
+    };
+    let named = list.iter().find(|f| found(f) && key(f).1 == name);
+    named.or_else(|| list.iter().find(found))
 }
 
 /// NaN is the null value of floats and not equal to itself.

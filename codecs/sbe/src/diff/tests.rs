@@ -227,3 +227,15 @@ fn what_breaks() {
         "BREAKS schema: something was added, but the version is still 1"
     );
 }
+
+/// The standard wants ids that differ within a message; schemas in use do not all keep to it.
+#[test]
+fn a_schema_with_ids_given_twice_does_not_differ_from_itself() {
+    let twice = OLD
+        .replace("name=\"price\" id=\"2\"", "name=\"price\" id=\"1\"")
+        .replace("name=\"memo\" id=\"6\"", "name=\"memo\" id=\"5\"")
+        .replace("</group>", "</group><group name=\"more\" id=\"4\"/>");
+    assert_ne!(twice, OLD);
+    let schema = parse(&twice);
+    assert_eq!(diff(&schema, &schema), []);
+}
