@@ -287,19 +287,27 @@ pub fn hello_open(data: &[u8]) {
 /// More operations than this only take time.
 const OPS_MAX: usize = 400;
 
+/// For so long the wire may be silent: well below the idle timeout, and a Ping's way and back.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
 /// Two ends that keep to the rules, whatever their applications do: nobody is ever accused. Two
 /// bytes per operation; the end of all is quiet, and holds nothing.
 pub fn ops(data: &[u8]) {
     let mut ends = [End::new(), End::new()];
+    let mut silence = Duration::ZERO;
     for (turn, op) in data.chunks_exact(2).take(OPS_MAX).enumerate() {
         let side = usize::from(op[0] >> 7);
         operate(&mut ends[side], op[0] & 0x1F, op[1], turn);
-        if op[0] & 0x40 != 0 {
+        // Who hears nothing for longer gives up, and may.
+        if op[0] & 0x40 != 0 || silence > SILENCE_MAX {
             exchange(&mut ends);
+            silence = Duration::ZERO;
         }
         if op[0] & 0x20 != 0 {
+            let time = Duration::from_millis(u64::from(op[1]) + 1);
+            silence += time;
             for end in &mut ends {
-                end.pass(Duration::from_millis(u64::from(op[1]) + 1));
+                end.pass(time);
             }
         }
     }
