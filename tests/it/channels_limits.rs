@@ -222,12 +222,12 @@ fn options_that_cannot_be_are_refused() {
         OpenOptions::new("p").priority(8),
         OpenOptions::new("t").mode(Mode::Ttl(Duration::ZERO)),
         OpenOptions::new("t").mode(Mode::Ttl(ms(1 << 32))),
-        OpenOptions::new("m").metadata(&[0; 100]),
+        OpenOptions::new("m").metadata([0; 100]),
     ] {
         let refused = scene.core.open(options);
         assert!(matches!(refused, Err(OpenError::Options(_))), "{refused:?}");
     }
     assert!(scene.said().is_empty() && scene.core.is_alive());
-    let most = OpenOptions::new("m").priority(7).metadata(&[0; 99]);
+    let most = OpenOptions::new("m").priority(7).metadata([0; 99]);
     assert!(scene.core.open(most).is_ok());
 }

@@ -193,7 +193,7 @@ fn a_stream_that_can_be_written_again_wakes_both() {
         read(&halves, |_| room.load(Ordering::Acquire));
         stream.join().unwrap();
         writer.join().unwrap();
-        drop(rest(halves));
+        let _io = rest(halves);
     });
 }
 
@@ -216,6 +216,6 @@ fn a_writer_is_woken_by_the_reader() {
         }));
         halves.bell.wake_writer();
         writer.join().unwrap();
-        drop(rest(halves));
+        let _io = rest(halves);
     });
 }
