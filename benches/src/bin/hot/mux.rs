@@ -29,6 +29,11 @@ pub(crate) const PATHS: &[Path] = &[
         walk: |batches| ticks(batches, 256),
     },
     Path {
+        name: "mux-stalled",
+        what: "the same over 255 channels, beside one that is full and never read",
+        walk: stalled,
+    },
+    Path {
         name: "mux-claimed",
         what: "the same, written straight into the record",
         walk: claimed,
@@ -59,10 +64,13 @@ struct Pair {
     client: Connection,
     server: Connection,
     channels: Vec<ChannelId>,
+    /// As the server calls it.
+    unread: Option<ChannelId>,
 }
 
-/// Everything that `from` has to say goes to `to`; how many messages.
-fn carry(from: &mut Connection, to: &mut Connection) -> usize {
+/// Everything that `from` has to say goes to `to`, which gives back what it takes but on the
+/// channel that is `unread`; how many messages.
+fn carry(from: &mut Connection, to: &mut Connection, unread: Option<ChannelId>) -> usize {
     let mut count = 0;
     while from.wants_write()
         && let Some(record) = from.poll_record(NOW)
@@ -73,7 +81,9 @@ fn carry(from: &mut Connection, to: &mut Connection) -> usize {
                 Event::Message(message) => {
                     black_box(&*message.data);
                     count += 1;
-                    to.release(message.channel, message.charge);
+                    if Some(message.channel) != unread {
+                        to.release(message.channel, message.charge);
+                    }
                 }
                 Event::Run(run) => {
                     for message in run.iter() {
@@ -102,6 +112,7 @@ impl Pair {
             client: new(),
             server: new(),
             channels: Vec::new(),
+            unread: None,
         };
         for _ in 0..channels {
             let opened = pair.client.open(OpenOptions::new("ticks"));
@@ -119,8 +130,8 @@ impl Pair {
 
     /// What the client has to say, and what the server answers; messages that came.
     fn turn(&mut self) -> usize {
-        let came = carry(&mut self.client, &mut self.server);
-        carry(&mut self.server, &mut self.client);
+        let came = carry(&mut self.client, &mut self.server, self.unread);
+        carry(&mut self.server, &mut self.client, None);
         came
     }
 }
@@ -139,6 +150,33 @@ fn ticks(batches: usize, channels: usize) -> Option<usize> {
         done += pair.turn();
     }
     Some(done)
+}
+
+fn stalled(batches: usize) -> Option<usize> {
+    let payload = [0x5a; PAYLOAD];
+    let mut pair = Pair::new(256)?;
+    // Both ends number their channels alike, for one of them opens all.
+    let unread = pair.channels.first().copied()?;
+    pair.unread = Some(unread);
+    // Its window first, then its queue.
+    loop {
+        while pair.client.send(unread, &payload).is_ok() {}
+        if pair.turn() == 0 {
+            break;
+        }
+    }
+    let (mut done, mut at) = (0, 0);
+    for _ in 0..batches {
+        for _ in 0..BATCH {
+            at = at % 255 + 1;
+            pair.client
+                .send(pair.channels[at], black_box(&payload))
+                .ok()?;
+        }
+        done += pair.turn();
+    }
+    let still = pair.client.send(unread, &payload).is_err();
+    still.then_some(done)
 }
 
 fn claimed(batches: usize) -> Option<usize> {
@@ -235,10 +273,10 @@ fn life(batches: usize) -> Option<usize> {
         }
         let theirs = theirs?;
         pair.server.finish_sending(theirs).ok()?;
-        carry(&mut pair.server, &mut pair.client);
+        carry(&mut pair.server, &mut pair.client, None);
         pair.client.let_go(id, Code::NO_ERROR);
         pair.server.let_go(theirs, Code::NO_ERROR);
-        carry(&mut pair.client, &mut pair.server);
+        carry(&mut pair.client, &mut pair.server, None);
     }
     Some(done)
 }
