@@ -288,7 +288,7 @@ fn wrong_in(state: State) -> Vec<(Put, Code)> {
 /// R2, R10: what is wrong ends the connection, and is never answered with a RESET.
 #[test]
 fn t02_illegal_frames_in_every_state() {
-    let config_record = 16 << 10;
+    let config_record = RECORD_BYTES_MAX;
     let mut cases = 0;
     for state in STATES {
         for (frame, code) in always_wrong().chain(wrong_in(state)) {
@@ -447,7 +447,7 @@ fn a_session_in_bytes() {
         hex(&own.0),
         concat!(
             "0bb8",
-            "04080040",
+            "04084040",
             "080c000010",
             "0c080004",
             "100440",

@@ -110,7 +110,7 @@ impl RecvCredit {
     /// Whether the peer may send what costs `n`.
     #[inline]
     pub(super) fn covers(&self, n: u64) -> bool {
-        n <= self.limit - self.charged
+        self.charged + n <= self.limit
     }
 
     /// The peer sent what costs `n`.
@@ -151,7 +151,7 @@ impl RecvCredit {
         // Owed is `reach - limit`, and left is `limit - charged`. No sum wraps: counts are below
         // 2^62.
         let reach = self.consumed + self.window;
-        let least = self.limit + (self.window / 16).max(1);
+        let least = self.limit + slivers(self.window);
         self.is_due() || reach >= least && reach + self.charged >= 2 * self.limit
     }
 
@@ -202,6 +202,103 @@ impl RecvCredit {
     pub(super) fn window(&self) -> u64 {
         self.window
     }
+}
+
+/// What we let the peer send on all channels together. What a channel holds within its reserve
+/// does not count against it, and is consumed as it comes: [`Self::pass`] does both, up to the
+/// count at which something is to be decided.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PassingCredit {
+    credit: RecvCredit,
+    /// While fewer are charged, the peer is within its limit and need not be told another. 0
+    /// where that is to be found out again: by [`Self::watch`].
+    pass_below: u64,
+}
+
+impl PassingCredit {
+    pub(super) fn new(window: u64) -> Self {
+        Self {
+            credit: RecvCredit::new(window),
+            pass_below: 0,
+        }
+    }
+
+    /// The peer sent what costs `n` and is consumed at once. `false`, and nothing is done, where
+    /// that may be too much, or makes a limit due.
+    #[inline]
+    pub(super) fn pass(&mut self, n: u64) -> bool {
+        let charged = self.credit.charged + n;
+        let passes = charged < self.pass_below;
+        if passes {
+            self.credit.charged = charged;
+            self.credit.consumed += n;
+        }
+        passes
+    }
+
+    /// Finds out how far [`Self::pass`] may go; where a limit is going to be told anyway, up to
+    /// the last one.
+    pub(super) fn watch(&mut self, told_anyway: bool) {
+        let RecvCredit {
+            limit,
+            window,
+            due_at,
+            ..
+        } = self.credit;
+        let backlog = self.credit.backlog();
+        let due = if told_anyway {
+            u64::MAX
+        } else {
+            // `is_due_of_rest`, solved for what is charged, of which all but the backlog is
+            // consumed.
+            let reach = limit + slivers(window);
+            let rest = (2 * limit + backlog).saturating_sub(window).div_ceil(2);
+            let of_rest = rest.max((reach + backlog).saturating_sub(window));
+            of_rest.min(due_at + backlog)
+        };
+        self.pass_below = due.min(limit + 1);
+    }
+
+    /// As [`RecvCredit::charge`]: more that is held makes a limit due later, so that what
+    /// [`Self::pass`] goes by stays good.
+    #[inline]
+    pub(super) fn charge(&mut self, n: u64) -> Result<(), Overrun> {
+        self.credit.charge(n)
+    }
+
+    /// As [`RecvCredit::consume`].
+    #[inline]
+    pub(super) fn consume(&mut self, n: u64) {
+        self.pass_below = 0;
+        self.credit.consume(n);
+    }
+
+    /// As [`RecvCredit::announce`].
+    pub(super) fn announce(&mut self) -> u64 {
+        self.pass_below = 0;
+        self.credit.announce()
+    }
+
+    /// As [`RecvCredit::tune`].
+    pub(super) fn tune(&mut self, now: Timestamp, rtt: Duration, max: u64) {
+        self.pass_below = 0;
+        self.credit.tune(now, rtt, max);
+    }
+}
+
+impl core::ops::Deref for PassingCredit {
+    type Target = RecvCredit;
+
+    #[inline]
+    fn deref(&self) -> &RecvCredit {
+        &self.credit
+    }
+}
+
+/// What is not worth telling of a window.
+#[inline]
+fn slivers(window: u64) -> u64 {
+    (window / 16).max(1)
 }
 
 /// Window from which the threshold is a half of it.

@@ -89,21 +89,27 @@ impl Connection {
             || recv.state != RecvState::Receiving
             || len > recv.message_max as usize
             || seq >= VARINT_MAX
-            || !self.recv.covers(bytes)
-            || recv.credit.charge(units).is_err()
+            || !recv.credit.covers(units)
         {
             return None;
         }
-        self.recv.charge(bytes).ok()?;
+        let held = recv.held + bytes;
+        let passes = held <= u64::from(self.settings.reserve_bytes) && self.recv.pass(bytes);
+        if !passes {
+            self.recv.charge(bytes).ok()?;
+        }
+        recv.credit.charge(units).ok()?; // covered
         channel.used = true;
         recv.next_seq = seq + 1;
         recv.skipped_total = recv.skipped_total.saturating_add(data.skip);
         recv.messages += 1;
-        recv.held += bytes;
-        recv.held_max = recv.held_max.max(recv.held);
+        recv.held = held;
+        recv.held_max = recv.held_max.max(held);
         recv.bytes += len as u64;
-        let (held, channel) = (recv.held, channel.id);
-        self.hold(held, bytes);
+        let channel = channel.id;
+        if !passes {
+            self.hold(held, bytes);
+        }
         Some(Received {
             channel,
             data: Data::Lent(data.payload),
@@ -232,7 +238,6 @@ impl Connection {
 
     /// `bytes` more of a channel are held, `held` in all: beyond its reserve they count against
     /// the connection's window, up to it they do not.
-    #[inline]
     fn hold(&mut self, held: u64, bytes: u64) {
         let counted = held
             .saturating_sub(u64::from(self.settings.reserve_bytes))
@@ -241,6 +246,9 @@ impl Connection {
         if counted > 0 && self.low_since.is_none() && self.is_low() {
             self.low_since = Some(self.now);
             self.sweep_soon();
+        }
+        if counted == 0 && self.low_since.is_none() {
+            self.recv.watch(self.credit_due);
         }
     }
 

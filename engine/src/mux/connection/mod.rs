@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::channel::{Channel, ChannelId, Pending, RecvState, SendState};
 use super::config::Settings;
-use super::credit::{Charge, RecvCredit, SendCredit};
+use super::credit::{Charge, PassingCredit, SendCredit};
 use super::error::{Code, Failure, Violation};
 use super::event::Event;
 use super::schedule::Schedule;
@@ -243,7 +243,7 @@ pub struct Connection {
     /// Charge of what is left of begun messages, on all channels.
     begun: u64,
     /// What the peer may send on all channels together.
-    pub(super) recv: RecvCredit,
+    pub(super) recv: PassingCredit,
     /// What a message costs at most of those that were told the peer to be welcome.
     message_cost_max: u64,
     credit_due: bool,
@@ -326,7 +326,7 @@ impl Connection {
             ping: Ping::default(),
             send: SendCredit::new(0),
             begun: 0,
-            recv: RecvCredit::new(u64::from(settings.connection_window_bytes)),
+            recv: PassingCredit::new(u64::from(settings.connection_window_bytes)),
             message_cost_max: 0,
             credit_due: false,
             blocked_due: false,
@@ -382,7 +382,7 @@ impl Connection {
     #[inline]
     pub fn next<'r>(&mut self, incoming: &mut Incoming<'r>) -> Option<Event<'r>> {
         if incoming.next.is_none()
-            && let Some(data) = incoming.frames.quick()
+            && let Some(data) = incoming.frames.short()
         {
             if let Some(received) = self.plain_data(&data) {
                 return Some(Event::Message(received));

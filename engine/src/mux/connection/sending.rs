@@ -14,11 +14,6 @@ use super::Connection;
 /// Bytes of the longest DATA head without a skip: type, alias, length.
 const DATA_HEAD_MAX: usize = 1 + 4 + 4;
 
-/// Aliases and lengths below this take one byte.
-const SHORT: u32 = 64;
-/// DATA with a length.
-const SHORT_DATA: u8 = 0x11;
-
 impl Connection {
     /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
     /// conflated channel it is the message with key 0.
@@ -75,12 +70,7 @@ impl Connection {
         self.carries_data = true;
         send.next_seq += 1;
         send.messages += 1;
-        if (alias | len as u32) < SHORT {
-            let head = [SHORT_DATA, (alias as u8) << 2, (len as u8) << 2];
-            self.record.extend_from_slice(&head);
-        } else {
-            wire::put_data_head(&mut self.record, alias, Some(len), false, false, 0);
-        }
+        wire::put_message_head(&mut self.record, alias, len);
         // Apart from the other count: side by side, the two are added as a vector, in more steps.
         send.bytes += len as u64;
         self.last_data = Some((at, (self.record.len() - at) as u8));

@@ -250,3 +250,72 @@ fn charges_are_merged_and_taken() {
     assert_eq!(held.take(), Charge { bytes: 7, units: 3 });
     assert_eq!(held, Charge::default());
 }
+
+/// Against counting each step: what passes is within the limit and makes none due, and what does
+/// not pass though it might have is rare.
+#[test]
+fn what_passes_is_nothing_to_decide() {
+    let mut state = 1_u64;
+    let mut below = |n: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % n
+    };
+    for window in [1, 5, 17, 1000, 100_000] {
+        let mut fast = PassingCredit::new(window);
+        let mut slow = RecvCredit::new(window);
+        let (mut passed, mut missed) = (0_u32, 0_u32);
+        let (mut held, mut told_anyway) = (0, false);
+        for step in 0..20_000 {
+            let n = 1 + below(window.min(40));
+            match below(20) {
+                0 => {
+                    // Held, within what the limit allows.
+                    assert_eq!(fast.charge(n), slow.charge(n));
+                    held = slow.backlog();
+                }
+                1 => {
+                    let n = n.min(held);
+                    fast.consume(n);
+                    slow.consume(n);
+                    held -= n;
+                }
+                2 if told_anyway || slow.is_due_of_rest() => {
+                    told_anyway = false;
+                    assert_eq!(fast.announce(), slow.announce(), "{window} at {step}");
+                }
+                3 => fast.watch(told_anyway),
+                4 => told_anyway = told_anyway || below(50) == 0 && slow.owed() > 0,
+                _ => {
+                    let mut then = slow;
+                    let decides = then.charge(n).is_err() || {
+                        then.consume(n);
+                        then.is_due_of_rest() && !told_anyway
+                    };
+                    if fast.pass(n) {
+                        assert!(!decides, "{window} at {step}");
+                        slow = then;
+                        passed += 1;
+                    } else if !decides {
+                        missed += 1;
+                        // Once it has been found out, it passes.
+                        fast.watch(told_anyway);
+                        assert!(fast.pass(n), "{window} at {step}");
+                        slow = then;
+                    }
+                }
+            }
+            let counts = |c: &RecvCredit| (c.charged(), c.consumed(), c.limit(), c.backlog());
+            assert_eq!(counts(&fast), counts(&slow), "{window} at {step}");
+        }
+        assert!(
+            window < 1000 || passed > 4 * missed,
+            "{window}: {passed}, {missed}"
+        );
+        assert!(
+            window < 10 || passed + missed > 100,
+            "{window}: {passed}, {missed}"
+        );
+    }
+}

@@ -27,16 +27,13 @@ impl<'r> Frames<'r> {
         Self { rest: record }
     }
 
-    /// The next frame if it is a DATA without fault; else `None`, and [`next`](Self::next) tells
-    /// what it is. It spares the caller moving a whole [`Frame`] for each message.
+    /// The next frame if it is a DATA as nearly all are; else `None`, and [`next`](Self::next)
+    /// tells what it is. It spares the caller moving a whole [`Frame`] for each message.
     // Always: handing `Data` back through memory costs as much as parsing it.
     #[inline(always)]
-    pub(crate) fn quick(&mut self) -> Option<Data<'r>> {
+    pub(crate) fn short(&mut self) -> Option<Data<'r>> {
         // By value: a cursor that is lent out must live in memory, between any two frames.
-        let (data, rest) = match short_data(self.rest) {
-            Some(found) => found,
-            None => any_data(self.rest)?,
-        };
+        let (data, rest) = short_data(self.rest)?;
         self.rest = rest;
         Some(data)
     }
@@ -68,7 +65,7 @@ impl<'r> Iterator for Frames<'r> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match self.quick() {
+        match self.short() {
             Some(data) => Some(Ok(Frame::Data(data))),
             None => self.any(),
         }
@@ -118,18 +115,6 @@ fn short_data(bytes: &[u8]) -> Option<(Data<'_>, &[u8])> {
         payload,
     };
     Some((data, rest))
-}
-
-/// A DATA of any form, and what comes after it.
-#[inline(never)]
-fn any_data(bytes: &[u8]) -> Option<(Data<'_>, &[u8])> {
-    let (&byte0, rest) = bytes.split_first()?;
-    if byte0 & 0xF != kind::DATA {
-        return None;
-    }
-    let mut reader = Reader::new(rest, WireError::Truncated);
-    let data = data(byte0 >> 4, &mut reader).ok()?;
-    Some((data, reader.rest))
 }
 
 /// The flags that a type has.

@@ -99,6 +99,37 @@ pub(crate) fn put_data_head(
     }
 }
 
+/// Numbers below this take one byte.
+const ONE_BYTE: u32 = 1 << 6;
+/// Numbers below this take two bytes at most.
+const TWO_BYTES: u32 = 1 << 14;
+
+/// As [`put_data_head`] of a whole message with its length. `out` may grow for 8 bytes.
+// Always: called, it saves and restores registers for as long as it works.
+#[inline(always)]
+pub(crate) fn put_message_head(out: &mut Vec<u8>, alias: u32, len: usize) {
+    if alias >= TWO_BYTES || len >= TWO_BYTES as usize {
+        return put_long_message_head(out, alias, len);
+    }
+    // No branch on the length of either: where channels take turns, that is hard to predict.
+    let two = |v: u32| u32::from(v >= ONE_BYTE);
+    let varint = |v: u32| u64::from((v << 2) | two(v));
+    let len = len as u32;
+    let first = u64::from(byte0(kind::DATA, flag::LEN));
+    let len_at = two(alias).wrapping_mul(8).wrapping_add(16);
+    let word = first | (varint(alias) << 8) | varint(len).wrapping_shl(len_at);
+    let head_len = two(alias).wrapping_add(two(len)).wrapping_add(3);
+    let end = out.len().saturating_add(head_len as usize);
+    // One store of fixed size; what is too much falls off again.
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(end);
+}
+
+#[inline(never)]
+fn put_long_message_head(out: &mut Vec<u8>, alias: u32, len: usize) {
+    put_data_head(out, alias, Some(len), false, false, 0);
+}
+
 /// Bytes that [`put_data_head`] appends.
 #[inline]
 pub(crate) fn data_head_len(alias: u32, len: Option<usize>, skip: u64) -> usize {

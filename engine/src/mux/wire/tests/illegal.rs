@@ -13,10 +13,10 @@ fn check(what: &str, record: &[u8], error: WireError) {
     assert_eq!(frames.next(), Some(Err(error)), "{what}: {record:02x?}");
     // Nothing comes after an error.
     assert_eq!(frames.next(), None, "{what}");
-    assert_eq!(frames.quick(), None, "{what}");
+    assert_eq!(frames.short(), None, "{what}");
     let mut frames = Frames::new(record);
-    assert_eq!(frames.quick(), None, "{what}: quick gives what is legal");
-    assert_eq!(frames.next(), Some(Err(error)), "{what}: after quick");
+    assert_eq!(frames.short(), None, "{what}: short gives what is legal");
+    assert_eq!(frames.next(), Some(Err(error)), "{what}: after short");
     // Behind a legal frame, too, which is given first.
     let mut behind = vec![0x11, 0x14, 0x04, 0xee];
     behind.extend(record);
