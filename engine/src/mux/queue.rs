@@ -323,6 +323,25 @@ impl Queue {
         }
     }
 
+    /// The front message, if it is one that was copied in, and nothing of it is sent.
+    #[inline]
+    pub(super) fn front_plain(&self) -> Option<&[u8]> {
+        let entry = self.entries.front()?;
+        let plain = matches!(entry.body, Body::Ring) && entry.elem == 0 && self.begun == 0;
+        let end = self.head + entry.len as usize;
+        self.ring.get(self.head..end).filter(|_| plain)
+    }
+
+    /// What [`Self::front_plain`] gave is sent. After the last such call comes
+    /// [`Self::drained`].
+    #[inline]
+    pub(super) fn drop_plain(&mut self) {
+        if let Some(entry) = self.entries.pop_front() {
+            self.head += entry.len as usize;
+            self.bytes = self.bytes.saturating_sub(entry.len as usize + ENTRY_BYTES);
+        }
+    }
+
     fn drop_front(&mut self) {
         self.begun = 0;
         let Some(entry) = self.entries.pop_front() else {
@@ -345,6 +364,11 @@ impl Queue {
                 keys.spare.push(buf);
             }
         }
+        self.drained();
+    }
+
+    /// Messages have left: lets go of memory that an empty queue does not keep.
+    pub(super) fn drained(&mut self) {
         if self.head == self.ring.len() {
             self.ring.clear();
             self.head = 0;

@@ -2,8 +2,7 @@
 
 use core::num::NonZeroU32;
 
-use super::super::channel::{Channel, Pending, SendState};
-use super::super::credit;
+use super::super::channel::{Pending, SendState};
 use super::super::error::Code;
 use super::super::event::Event;
 use super::super::open::Unit;
@@ -11,7 +10,10 @@ use super::super::queue::Front;
 use super::super::schedule::QUANTUM_BYTES;
 use super::super::wire::{self, Hello};
 use super::Connection;
-use super::sending::{RUN_HEAD_MAX, SHARED_BYTES_MIN};
+use super::cut::{
+    Cut, Turn, cut_message, cut_run, own_frame, run_least, single_charge, whole_charge,
+};
+use super::sending::DATA_HEAD_MAX;
 
 /// Bytes of a record that must be left for another frame to be begun: a head and something.
 const FRAME_ROOM_MIN: usize = 24;
@@ -27,26 +29,6 @@ const STARVED_KIB_MAX: u32 = 64;
 /// A count of bytes as one that may wrap, in few bytes: for distances. Odd, so never zero.
 fn kibibytes(bytes: u64) -> u32 {
     (bytes >> 10) as u32 | 1
-}
-
-/// What became of a channel's turn.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Turn {
-    /// Nothing more to send, or no credit of the channel's own.
-    Done,
-    /// It has had its share.
-    Spent,
-    /// The record is full.
-    Full,
-    /// The connection's credit is out.
-    Starved,
-}
-
-/// What the next frame of a channel can be.
-enum Cut {
-    /// Payload bytes.
-    Take(usize),
-    Not(Turn),
 }
 
 impl Connection {
@@ -246,6 +228,10 @@ impl Connection {
     /// Frames of one channel, until it has had its share.
     fn take_turn(&mut self, index: u32, peer: &Hello, max: usize, class: u8) -> Turn {
         loop {
+            let plain = self.put_plain(index, peer, max);
+            if plain > 0 {
+                self.schedule.sent(class, plain);
+            }
             self.expire(index);
             let room = self.room(max);
             let free = self.free();
@@ -279,6 +265,66 @@ impl Connection {
             };
             self.schedule.sent(class, charge);
         }
+    }
+
+    /// Whole messages that were copied into the channel's queue, as nearly all are, as far as its
+    /// share, credit and the record go; what they cost. What comes next, and what stops it, is
+    /// for the general way.
+    fn put_plain(&mut self, index: u32, peer: &Hello, max: usize) -> u64 {
+        let mut free = self.free();
+        let Some(channel) = self.slots.at_mut(index) else {
+            return 0;
+        };
+        let send = &mut channel.send;
+        let (Some(alias), Some(queue)) = (channel.own_alias, &mut send.queue) else {
+            return 0;
+        };
+        if send.skip != 0 || send.state != SendState::Sending || channel.ttl.is_some() {
+            return 0;
+        }
+        let queued = queue.bytes();
+        let (mut messages, mut bytes, mut cost) = (0, 0, 0);
+        while send.deficit > 0
+            && let Some(payload) = queue.front_plain()
+        {
+            let (at, len) = (self.record.len(), payload.len());
+            let charge = len as u64 + peer.overhead;
+            let units = match channel.unit {
+                Unit::Bytes => charge,
+                Unit::Messages => 1,
+            };
+            if at + DATA_HEAD_MAX + len > max
+                || len > send.message_max as usize
+                || free < charge
+                || send.credit.spend(units).is_err()
+            {
+                break;
+            }
+            wire::put_message_head(&mut self.record, alias, len);
+            self.last_data = Some((at, (self.record.len() - at) as u8));
+            self.record.extend_from_slice(payload);
+            queue.drop_plain();
+            free -= charge;
+            send.deficit = after(send.deficit, charge);
+            messages += 1;
+            bytes += len as u64;
+            cost += charge;
+        }
+        if messages == 0 {
+            return 0;
+        }
+        queue.drained();
+        let freed = queued - queue.bytes();
+        send.starved_at = None;
+        send.next_seq += messages;
+        send.messages += messages;
+        send.bytes += bytes;
+        channel.used = true;
+        self.carries_data = true;
+        let spent = self.send.spend(cost).is_ok();
+        debug_assert!(spent, "cut to the credit at hand");
+        self.dequeued(index, freed);
+        cost
     }
 
     fn not_now(&mut self, index: u32, turn: Turn) -> Turn {
@@ -435,8 +481,7 @@ impl Connection {
         channel.used = true;
         let send = &mut channel.send;
         send.starved_at = None;
-        let charge = i32::try_from(charge).unwrap_or(i32::MAX);
-        send.deficit = send.deficit.saturating_sub(charge).max(-DEBT_BYTES_MAX);
+        send.deficit = after(send.deficit, charge);
         send.next_seq += messages;
         send.messages += messages;
         send.bytes += n as u64;
@@ -450,134 +495,9 @@ impl Connection {
     }
 }
 
-/// What a message may cost at most: it is begun only when both windows cover that, so that
-/// begun messages never wait for each other's credit.
-fn whole_charge(len: usize, peer: &Hello, fragment_min: u32) -> u64 {
-    credit::message_charge(len as u64, peer.overhead, fragment_min.into())
-}
-
-/// What a message costs that fits a record of its own, in one frame.
-fn single_charge(channel: &Channel, front: &Front, peer: &Hello) -> Option<u64> {
-    let alias = channel.own_alias.unwrap_or(0);
-    let head = wire::data_head_len(alias, Some(front.rest), channel.send.skip) as u64;
-    let fits = head + front.rest as u64 <= peer.record_bytes_max;
-    fits.then_some(front.rest as u64 + peer.overhead)
-}
-
-/// The shared frame at the front of the queue, if it can be a record as it is.
-fn own_frame(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
-    let queue = channel.send.queue.as_ref()?;
-    let frame = queue.front_frame()?;
-    let fits = frame.frame().len() <= max
-        && frame.payload().len() >= SHARED_BYTES_MIN
-        && channel.own_alias == Some(frame.alias())
-        && channel.send.skip == 0
-        && channel.send.state == SendState::Sending;
-    fits.then(|| frame.frame().clone())
-}
-
-/// How much of a message goes into the record now, of which there is so much `room`, or whether
-/// it waits for the `next`.
-fn cut_message(
-    channel: &Channel,
-    front: &Front,
-    peer: &Hello,
-    (room, next): (usize, usize),
-    free: u64,
-) -> Cut {
-    let send = &channel.send;
-    let head = wire::data_head_len(channel.own_alias.unwrap_or(0), Some(front.rest), send.skip);
-    let fits = head + front.rest <= room;
-    let fragment = (send.fragment_min as usize).max(1);
-    if front.fresh {
-        let cost = if fits {
-            front.rest as u64 + peer.overhead
-        } else {
-            whole_charge(front.rest, peer, send.fragment_min)
-        };
-        let units = match channel.unit {
-            Unit::Bytes => cost,
-            Unit::Messages => 1,
-        };
-        let short = send.credit.available() < units || free < cost;
-        if short && let Some(single) = single_charge(channel, front, peer) {
-            let units = match channel.unit {
-                Unit::Bytes => single,
-                Unit::Messages => 1,
-            };
-            if !fits && send.credit.available() >= units && free >= single {
-                return Cut::Not(Turn::Full); // whole in the next record
-            }
-        }
-        if send.credit.available() < units {
-            return Cut::Not(Turn::Done);
-        }
-        if free < cost {
-            return Cut::Not(Turn::Starved);
-        }
-    }
-    if fits {
-        return Cut::Take(front.rest);
-    }
-    if front.fresh && head + front.rest <= next {
-        return Cut::Not(Turn::Full);
-    }
-    let room = room.saturating_sub(head);
-    if room < fragment || front.rest <= fragment {
-        return Cut::Not(Turn::Full);
-    }
-    // The last fragment may be short, but not for want of a byte of room here.
-    Cut::Take(room.min(front.rest))
-}
-
-/// Elements of a run that go together at least, so that it does not go in slivers: all that
-/// wait, or a fragment's worth, or one.
-fn run_least(front: &Front, fragment_min: u32) -> usize {
-    let elem = (front.elem as usize).max(1);
-    (front.rest / elem).min((fragment_min as usize / elem).max(1))
-}
-
-/// How many bytes of a run, in whole elements, go into the record now.
-fn cut_run(channel: &Channel, front: &Front, peer: &Hello, room: usize, free: u64) -> Cut {
-    let send = &channel.send;
-    let elem = front.elem as usize;
-    let waiting = front.rest / elem.max(1);
-    let by_room = room.saturating_sub(RUN_HEAD_MAX) / elem.max(1);
-    let payload = |credit: u64| {
-        let bytes = credit.saturating_sub(peer.overhead) as usize;
-        bytes / elem.max(1)
-    };
-    let by_channel = match channel.unit {
-        Unit::Bytes => payload(send.credit.available()),
-        Unit::Messages => usize::try_from(send.credit.available()).unwrap_or(usize::MAX),
-    };
-    let by_connection = payload(free);
-    let least = run_least(front, send.fragment_min);
-    // A window of messages may be smaller than that.
-    let least_of_channel = match channel.unit {
-        Unit::Bytes => least,
-        Unit::Messages => 1,
-    };
-    if by_channel < least_of_channel {
-        return Cut::Not(Turn::Done);
-    }
-    if by_connection < least {
-        return Cut::Not(Turn::Starved);
-    }
-    if by_room < least {
-        return Cut::Not(Turn::Full);
-    }
-    let most = if peer.features & wire::FEATURE_RUN == 0 {
-        1
-    } else {
-        usize::MAX
-    };
-    let share = (send.deficit.max(0) as usize / elem.max(1)).max(least);
-    let count = waiting
-        .min(by_room)
-        .min(by_channel)
-        .min(by_connection)
-        .min(share)
-        .min(most);
-    Cut::Take(count * elem)
+/// What a channel may still send in its turn after what cost `charge`.
+#[inline]
+fn after(deficit: i32, charge: u64) -> i32 {
+    let charge = i32::try_from(charge).unwrap_or(i32::MAX);
+    deficit.saturating_sub(charge).max(-DEBT_BYTES_MAX)
 }

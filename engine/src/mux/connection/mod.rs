@@ -1,5 +1,6 @@
 //! The connection: all channels, and the commands of the application.
 
+mod cut;
 mod data;
 mod ending;
 mod frames;

@@ -12,7 +12,7 @@ use super::super::wire;
 use super::Connection;
 
 /// Bytes of the longest DATA head without a skip: type, alias, length.
-const DATA_HEAD_MAX: usize = 1 + 4 + 4;
+pub(super) const DATA_HEAD_MAX: usize = 1 + 4 + 4;
 
 impl Connection {
     /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a

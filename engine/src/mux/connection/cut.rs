@@ -1,0 +1,166 @@
+//! How much of a queued message the next frame takes: what the record's room and the credit allow.
+
+use super::super::channel::{Channel, SendState};
+use super::super::credit;
+use super::super::open::Unit;
+use super::super::queue::Front;
+use super::super::wire::{self, Hello};
+use super::sending::{RUN_HEAD_MAX, SHARED_BYTES_MIN};
+
+/// What became of a channel's turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Turn {
+    /// Nothing more to send, or no credit of the channel's own.
+    Done,
+    /// It has had its share.
+    Spent,
+    /// The record is full.
+    Full,
+    /// The connection's credit is out.
+    Starved,
+}
+
+/// What the next frame of a channel can be.
+pub(super) enum Cut {
+    /// Payload bytes.
+    Take(usize),
+    Not(Turn),
+}
+
+/// What a message may cost at most: it is begun only when both windows cover that, so that
+/// begun messages never wait for each other's credit.
+pub(super) fn whole_charge(len: usize, peer: &Hello, fragment_min: u32) -> u64 {
+    credit::message_charge(len as u64, peer.overhead, fragment_min.into())
+}
+
+/// What a message costs that fits a record of its own, in one frame.
+pub(super) fn single_charge(channel: &Channel, front: &Front, peer: &Hello) -> Option<u64> {
+    let alias = channel.own_alias.unwrap_or(0);
+    let head = wire::data_head_len(alias, Some(front.rest), channel.send.skip) as u64;
+    let fits = head + front.rest as u64 <= peer.record_bytes_max;
+    fits.then_some(front.rest as u64 + peer.overhead)
+}
+
+/// The shared frame at the front of the queue, if it can be a record as it is.
+pub(super) fn own_frame(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
+    let queue = channel.send.queue.as_ref()?;
+    let frame = queue.front_frame()?;
+    let fits = frame.frame().len() <= max
+        && frame.payload().len() >= SHARED_BYTES_MIN
+        && channel.own_alias == Some(frame.alias())
+        && channel.send.skip == 0
+        && channel.send.state == SendState::Sending;
+    fits.then(|| frame.frame().clone())
+}
+
+/// How much of a message goes into the record now, of which there is so much `room`, or whether
+/// it waits for the `next`.
+pub(super) fn cut_message(
+    channel: &Channel,
+    front: &Front,
+    peer: &Hello,
+    (room, next): (usize, usize),
+    free: u64,
+) -> Cut {
+    let send = &channel.send;
+    let head = wire::data_head_len(channel.own_alias.unwrap_or(0), Some(front.rest), send.skip);
+    let fits = head + front.rest <= room;
+    let fragment = (send.fragment_min as usize).max(1);
+    if front.fresh {
+        let cost = if fits {
+            front.rest as u64 + peer.overhead
+        } else {
+            whole_charge(front.rest, peer, send.fragment_min)
+        };
+        let units = match channel.unit {
+            Unit::Bytes => cost,
+            Unit::Messages => 1,
+        };
+        let short = send.credit.available() < units || free < cost;
+        if short && let Some(single) = single_charge(channel, front, peer) {
+            let units = match channel.unit {
+                Unit::Bytes => single,
+                Unit::Messages => 1,
+            };
+            if !fits && send.credit.available() >= units && free >= single {
+                return Cut::Not(Turn::Full); // whole in the next record
+            }
+        }
+        if send.credit.available() < units {
+            return Cut::Not(Turn::Done);
+        }
+        if free < cost {
+            return Cut::Not(Turn::Starved);
+        }
+    }
+    if fits {
+        return Cut::Take(front.rest);
+    }
+    if front.fresh && head + front.rest <= next {
+        return Cut::Not(Turn::Full);
+    }
+    let room = room.saturating_sub(head);
+    if room < fragment || front.rest <= fragment {
+        return Cut::Not(Turn::Full);
+    }
+    // The last fragment may be short, but not for want of a byte of room here.
+    Cut::Take(room.min(front.rest))
+}
+
+/// Elements of a run that go together at least, so that it does not go in slivers: all that
+/// wait, or a fragment's worth, or one.
+pub(super) fn run_least(front: &Front, fragment_min: u32) -> usize {
+    let elem = (front.elem as usize).max(1);
+    (front.rest / elem).min((fragment_min as usize / elem).max(1))
+}
+
+/// How many bytes of a run, in whole elements, go into the record now.
+pub(super) fn cut_run(
+    channel: &Channel,
+    front: &Front,
+    peer: &Hello,
+    room: usize,
+    free: u64,
+) -> Cut {
+    let send = &channel.send;
+    let elem = front.elem as usize;
+    let waiting = front.rest / elem.max(1);
+    let by_room = room.saturating_sub(RUN_HEAD_MAX) / elem.max(1);
+    let payload = |credit: u64| {
+        let bytes = credit.saturating_sub(peer.overhead) as usize;
+        bytes / elem.max(1)
+    };
+    let by_channel = match channel.unit {
+        Unit::Bytes => payload(send.credit.available()),
+        Unit::Messages => usize::try_from(send.credit.available()).unwrap_or(usize::MAX),
+    };
+    let by_connection = payload(free);
+    let least = run_least(front, send.fragment_min);
+    // A window of messages may be smaller than that.
+    let least_of_channel = match channel.unit {
+        Unit::Bytes => least,
+        Unit::Messages => 1,
+    };
+    if by_channel < least_of_channel {
+        return Cut::Not(Turn::Done);
+    }
+    if by_connection < least {
+        return Cut::Not(Turn::Starved);
+    }
+    if by_room < least {
+        return Cut::Not(Turn::Full);
+    }
+    let most = if peer.features & wire::FEATURE_RUN == 0 {
+        1
+    } else {
+        usize::MAX
+    };
+    let share = (send.deficit.max(0) as usize / elem.max(1)).max(least);
+    let count = waiting
+        .min(by_room)
+        .min(by_channel)
+        .min(by_connection)
+        .min(share)
+        .min(most);
+    Cut::Take(count * elem)
+}
