@@ -1,5 +1,6 @@
 //! Peers that keep to the rules: what they send must come back once, in order.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use harness::rng::Rng;
 use tickwire::channels::{Code, OpenOptions, Session, Settings};
 use tickwire::{CloseCode, Config, Connector, OwnedMessage};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::{Fallible, Tally, add};
 
@@ -28,6 +29,19 @@ fn payload(guest: u64, n: u64, largest: usize) -> Vec<u8> {
 
 /// Messages of one batch: sent together, then awaited.
 const BATCH: u64 = 8;
+
+/// What is sent comes back in this, or it is lost: as long as a machine may be busy.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(60);
+
+async fn in_time<T, E: Into<crate::Error>>(
+    what: &str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Fallible<T> {
+    match timeout(COMES_BACK_WITHIN, work).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(format!("{what} never came back").into()),
+    }
+}
 
 fn pause(rng: &mut Rng) -> Duration {
     Duration::from_millis(200 + rng.below(800) as u64)
@@ -60,7 +74,7 @@ pub(crate) async fn plain(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fa
         ws.flush().await?;
         let end = next + BATCH;
         while next < end {
-            match ws.recv().await? {
+            match in_time("a message", ws.recv()).await? {
                 Some(OwnedMessage::Binary(data)) => {
                     if data[..] != payload(seed, next, LARGEST)[..] {
                         return Err(wrong("WebSocket", seed, next, &data).into());
@@ -74,7 +88,13 @@ pub(crate) async fn plain(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fa
         }
         sleep(pause(&mut rng)).await;
     }
-    ws.close(CloseCode::NORMAL, "").await?;
+    // Receiving until the end, where `close` drops what comes: nothing may come any more.
+    ws.outbox().close(CloseCode::NORMAL, "")?;
+    while let Some(message) = in_time("a Close", ws.recv()).await? {
+        if let OwnedMessage::Binary(data) = message {
+            return Err(wrong("WebSocket", seed, next, &data).into());
+        }
+    }
     add(&tally.plain, 1);
     Ok(())
 }
@@ -93,12 +113,14 @@ pub(crate) async fn channels(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) ->
         for first in (0..BATCH * 3).step_by(BATCH as usize) {
             for (guest, channel) in &mut open {
                 for n in first..first + BATCH {
-                    channel.send(&payload(*guest, n, CHANNELS_LARGEST)).await?;
+                    let data = payload(*guest, n, CHANNELS_LARGEST);
+                    in_time("credit", channel.send(&data)).await?;
                 }
             }
             for (guest, channel) in &mut open {
                 for n in first..first + BATCH {
-                    let data = channel.recv().await?.ok_or("the channel ended early")?;
+                    let data = in_time("a message", channel.recv()).await?;
+                    let data = data.ok_or("the channel ended early")?;
                     if data.seq() != n || data[..] != payload(*guest, n, CHANNELS_LARGEST)[..] {
                         return Err(wrong("channel", *guest, n, &data).into());
                     }
@@ -109,13 +131,17 @@ pub(crate) async fn channels(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) ->
         }
         for (_, mut channel) in open {
             channel.finish()?;
-            if let Some(more) = channel.recv().await? {
-                return Err(format!("{} bytes behind the last message", more.len()).into());
+            if let Some(more) = in_time("the end", channel.recv()).await? {
+                return Err(wrong("channel", seed, more.seq(), &more).into());
             }
         }
     }
     session.drain(Code::NO_ERROR);
-    session.closed().await;
+    in_time("the end", async {
+        session.closed().await;
+        Ok::<_, crate::Error>(())
+    })
+    .await?;
     add(&tally.channels, 1);
     Ok(())
 }

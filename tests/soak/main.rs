@@ -4,30 +4,38 @@
 //!
 //! ```text
 //! cargo run --release -p tickwire-tests --example soak -- [--driver mio|tokio] [--connections N]
-//!     [--seconds N | --minutes N]
+//!     [--seconds N | --minutes N] [--plant FAULT]
 //! ```
+//!
+//! With `--plant` the server has a fault (`leak`, `files`, `loss`, `repeat`, or `nothing`), there are
+//! no hostile peers, and it exits with 1 where the fault is not found.
 //!
 //! Exits with 1 and the reasons where something is wrong. It wants its share of the machine: a
 //! peer that does not run for seconds misses its deadlines like one that is gone.
 
+mod child;
 mod guests;
 mod hostile;
+mod plant;
 mod server;
 
+use std::env;
 use std::future::Future;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 use harness::rng::Rng;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::time::sleep;
 
-pub(crate) type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use child::Server;
+use plant::Plant;
+
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Fallible<T> = Result<T, Error>;
 
 /// Which reactor serves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,10 +44,20 @@ pub(crate) enum Driver {
     Tokio,
 }
 
+impl Driver {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Mio => "mio",
+            Self::Tokio => "tokio",
+        }
+    }
+}
+
 struct Plan {
     driver: Driver,
     connections: usize,
     time: Duration,
+    plant: Option<Plant>,
 }
 
 /// Connections until told otherwise.
@@ -52,6 +70,11 @@ const QUIESCE: Duration = Duration::from_secs(90);
 /// Memory that the last third of the time may take beyond the third before it: a fifth, for what
 /// the allocator does, and some MiB, for how the peers happen to meet.
 const GROWTH_BYTES: u64 = 16 << 20;
+/// Bytes that may stay allocated when all have left: spare buffers, and tables as wide as they were.
+const KEPT_BYTES: u64 = 2 << 20;
+/// How long a plant may be looked for when all have left: nobody is hostile, so nobody waits for
+/// a deadline.
+const PLANT_QUIESCE: Duration = Duration::from_secs(5);
 /// Errors that are told.
 const ERRORS_MAX: usize = 10;
 
@@ -84,10 +107,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match words[..] {
-        ["serve", driver] => parse_driver(driver).and_then(|driver| {
-            raise_file_limit()?;
-            server::serve(driver)
-        }),
+        ["serve", driver, plant] => serve(driver, plant),
         _ => parse(&words).and_then(soak),
     };
     match done {
@@ -97,6 +117,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn serve(driver: &str, plant: &str) -> Fallible<()> {
+    let plant = match plant {
+        "" => Plant::Nothing,
+        word => Plant::parse(word)?,
+    };
+    raise_file_limit()?;
+    server::serve(parse_driver(driver)?, plant)
 }
 
 fn parse_driver(word: &str) -> Fallible<Driver> {
@@ -112,6 +141,7 @@ fn parse(words: &[&str]) -> Fallible<Plan> {
         driver: Driver::Mio,
         connections: CONNECTIONS,
         time: Duration::from_secs(60),
+        plant: None,
     };
     for pair in words.chunks(2) {
         let &[name, value] = pair else {
@@ -122,6 +152,7 @@ fn parse(words: &[&str]) -> Fallible<Plan> {
             "--connections" => plan.connections = value.parse()?,
             "--seconds" => plan.time = Duration::from_secs(value.parse()?),
             "--minutes" => plan.time = Duration::from_secs(60 * value.parse::<u64>()?),
+            "--plant" => plan.plant = Some(Plant::parse(value)?),
             other => return Err(format!("what is {other}?").into()),
         }
     }
@@ -141,68 +172,6 @@ fn raise_file_limit() -> Fallible<u64> {
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
-/// The server's process; ended with this value.
-struct Server {
-    child: Child,
-    plain: u16,
-    channels: u16,
-}
-
-impl Server {
-    fn start(driver: Driver) -> Fallible<Self> {
-        let mut child = Command::new(env::current_exe()?)
-            .args(["serve", &format!("{driver:?}").to_lowercase()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let out = child.stdout.take().ok_or("no output")?;
-        let line = BufReader::new(out).lines().next().ok_or("no word")??;
-        let mut ports = line.split(' ').skip(1).map(str::parse);
-        let (Some(plain), Some(channels)) = (ports.next(), ports.next()) else {
-            return Err(format!("the server said {line:?}").into());
-        };
-        Ok(Self {
-            plain: plain?,
-            channels: channels?,
-            child,
-        })
-    }
-
-    fn file(&self, name: &str) -> String {
-        format!("/proc/{}/{name}", self.child.id())
-    }
-
-    fn files(&self) -> Fallible<usize> {
-        Ok(fs::read_dir(self.file("fd"))?.count())
-    }
-
-    /// Bytes of memory that it has.
-    fn memory(&self) -> Fallible<u64> {
-        let status = fs::read_to_string(self.file("status"))?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|l| l.split_whitespace().next());
-        Ok(kib.ok_or("no VmRSS")?.parse::<u64>()? << 10)
-    }
-
-    /// Tells it to end, and hears how it did.
-    fn stop(mut self) -> Fallible<()> {
-        drop(self.child.stdin.take());
-        let status = self.child.wait()?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(format!("the server ended with {status}").into()),
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has ended already where `stop` was called.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn soak(mut plan: Plan) -> Fallible<()> {
     let files = raise_file_limit()?;
     let room = usize::try_from(files.saturating_sub(SPARE_FILES))?;
@@ -214,24 +183,37 @@ fn soak(mut plan: Plan) -> Fallible<()> {
         );
         plan.connections = room;
     }
-    let server = Server::start(plan.driver)?;
+    let mut server = Server::start(plan.driver, plan.plant)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let found = runtime.block_on(run(&plan, &server))?;
-    let found = found
-        .into_iter()
-        .chain(server.stop().err().map(|e| e.to_string()));
-    let found: Vec<_> = found.collect();
-    match found.is_empty() {
-        true => Ok(()),
-        false => Err(found.join("\nsoak: ").into()),
+    let mut found = runtime.block_on(run(&plan, &mut server))?;
+    found.extend(server.stop().err().map(|e| e.to_string()));
+    verdict(plan.plant, found)
+}
+
+fn verdict(plant: Option<Plant>, found: Vec<String>) -> Fallible<()> {
+    let told = found.join("\nsoak: ");
+    match plant {
+        None if found.is_empty() => Ok(()),
+        None => Err(told.into()),
+        Some(plant) if plant.found_in(&found) => {
+            println!("planted: {}; found: {told}", plant.word());
+            Ok(())
+        }
+        Some(plant) => Err(format!("planted: {}; found: {told}", plant.word()).into()),
     }
 }
 
 /// What one seat is for: seven of ten are of honest WebSockets, two of honest channels, and the
-/// tenth of hostile peers.
-async fn sit(index: usize, ports: (u16, u16), tally: Arc<Tally>, end: Instant, ramp: Duration) {
+/// tenth of hostile peers, unless there are none.
+async fn sit(
+    index: usize,
+    ports: (u16, u16),
+    tally: Arc<Tally>,
+    (end, ramp): (Instant, Duration),
+    no_hostile: bool,
+) {
     let mut rng = Rng::new(index as u64);
     sleep(ramp.mul_f64(rng.below(1000) as f64 / 1000.0)).await;
     // Many addresses, so that no pair of ports comes back while the system remembers it.
@@ -245,6 +227,7 @@ async fn sit(index: usize, ports: (u16, u16), tally: Arc<Tally>, end: Instant, r
         let went = match index % 10 {
             0..7 => seat("WebSocket", guests::plain(plain, &tally, seed)).await,
             7 | 8 => seat("channels", guests::channels(channels, &tally, seed)).await,
+            _ if no_hostile => seat("WebSocket", guests::plain(plain, &tally, seed)).await,
             _ if rng.one_in(3) => seat("hostile", hostile::channels(channels, &tally, seed)).await,
             _ => seat("hostile", hostile::plain(plain, &tally, seed)).await,
         };
@@ -260,17 +243,22 @@ async fn seat(who: &str, visit: impl Future<Output = Fallible<()>>) -> Result<()
 }
 
 /// Memory and files, second by second; then what is wrong.
-async fn run(plan: &Plan, server: &Server) -> Fallible<Vec<String>> {
+async fn run(plan: &Plan, server: &mut Server) -> Fallible<Vec<String>> {
     let tally = Arc::new(Tally::default());
-    let (files_before, begun) = (server.files()?, Instant::now());
+    let (files_before, allocated_before) = (server.files()?, server.allocated()?);
+    let begun = Instant::now();
     let end = begun + plan.time;
-    let ramp = plan.time / 6;
-    let ports = (server.plain, server.channels);
+    let (time, ports) = ((end, plan.time / 6), server.ports);
     let seats: Vec<_> = (0..plan.connections)
-        .map(|index| tokio::spawn(sit(index, ports, Arc::clone(&tally), end, ramp)))
+        .map(|index| {
+            let sitting = sit(index, ports, Arc::clone(&tally), time, plan.plant.is_some());
+            tokio::spawn(sitting)
+        })
         .collect();
+    // A planted fault that was seen is enough.
+    let seen = || plan.plant.is_some() && n(&tally.failed) > 0;
     let (mut thirds, mut files_max) = ([0; 3], 0);
-    while Instant::now() < end {
+    while Instant::now() < end && !seen() {
         sleep(Duration::from_secs(1)).await;
         let third = (begun.elapsed().as_secs_f64() / plan.time.as_secs_f64() * 3.0) as usize;
         let memory = server.memory()?;
@@ -279,19 +267,24 @@ async fn run(plan: &Plan, server: &Server) -> Fallible<Vec<String>> {
         files_max = files_max.max(server.files()?);
     }
     for seat in seats {
-        seat.await?;
+        if seen() {
+            seat.abort();
+        } else {
+            seat.await?;
+        }
     }
-    let left = Instant::now();
-    while server.files()? > files_before && left.elapsed() < QUIESCE {
+    let (left, quiesce) = (Instant::now(), plan.plant.map_or(QUIESCE, |_| PLANT_QUIESCE));
+    while server.files()? > files_before && left.elapsed() < quiesce {
         sleep(Duration::from_millis(100)).await;
     }
     let seen = Seen {
         thirds,
         files: [files_before, files_max, server.files()?],
         memory_after: server.memory()?,
+        allocated: [allocated_before, server.allocated()?],
     };
     tell(plan, &tally, &seen);
-    Ok(judge(&tally, &seen))
+    Ok(judge(plan, &tally, &seen))
 }
 
 /// What was seen of the server.
@@ -302,6 +295,8 @@ struct Seen {
     files: [usize; 3],
     /// Memory when all have left, in bytes.
     memory_after: u64,
+    /// Bytes allocated and not freed, before and when all have left.
+    allocated: [u64; 2],
 }
 
 fn mib(bytes: u64) -> f64 {
@@ -328,13 +323,16 @@ fn tell(plan: &Plan, tally: &Tally, seen: &Seen) {
     let [before, most, after] = seen.files;
     println!(
         "server: memory at most {first:.1}, {second:.1}, {third:.1} MiB in each third, {:.1} MiB \
-         in the end; files {before} before, {most} at most, {after} after",
+         in the end; allocated {:.2} MiB before, {:.2} after; files {before} before, {most} at \
+         most, {after} after",
         mib(seen.memory_after),
+        mib(seen.allocated[0]),
+        mib(seen.allocated[1]),
     );
 }
 
 /// What is wrong.
-fn judge(tally: &Tally, seen: &Seen) -> Vec<String> {
+fn judge(plan: &Plan, tally: &Tally, seen: &Seen) -> Vec<String> {
     let errors = tally.errors.lock();
     let mut found = errors.unwrap_or_else(PoisonError::into_inner).clone();
     if n(&tally.failed) > 0 {
@@ -347,13 +345,18 @@ fn judge(tally: &Tally, seen: &Seen) -> Vec<String> {
             "memory grows: {second:.1} MiB, then {third:.1} MiB"
         ));
     }
+    let [before, after] = seen.allocated;
+    if after > before + KEPT_BYTES {
+        let kept = after - before;
+        found.push(format!("{kept} more bytes are allocated when all have left"));
+    }
     let [before, _, after] = seen.files;
     if after > before {
         let kept = after - before;
         found.push(format!("{kept} files are open when all have left"));
     }
     let visits = [&tally.plain, &tally.channels, &tally.hostile];
-    if visits.iter().any(|visits| n(visits) == 0) {
+    if plan.plant.is_none() && visits.iter().any(|visits| n(visits) == 0) {
         found.push("somebody never finished a visit".into());
     }
     found

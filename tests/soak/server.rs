@@ -1,11 +1,13 @@
 //! The server under test, in a process of its own: what it holds is its own.
 
+use std::alloc::System;
 use std::collections::{HashMap, VecDeque};
-use std::io::Read;
+use std::io::{BufRead, Write};
 use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tickwire::channels::{
     AcceptOptions, Answer, ChannelCx, ChannelHandler, ChannelId, Charge, Code,
     Config as ChannelConfig, Multiplexed, Opening, Received, SendError,
@@ -14,13 +16,19 @@ use tickwire::{
     Config, Cx, Handler, Kind, Message, Opened, Reactor, ReactorOptions, Remote, TokioReactor,
 };
 
+use crate::plant::{Plant, Planted};
 use crate::{Driver, Fallible};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Longest message that is taken.
 const MESSAGE_BYTES_MAX: u64 = 1 << 20;
 
 /// Sends every message back.
-struct Echo;
+struct Echo {
+    planted: Planted,
+}
 
 /// The message that the full queue refused; nothing is read until it is sent.
 type Refused = Option<(Kind, Vec<u8>)>;
@@ -30,10 +38,18 @@ impl Handler for Echo {
     type Command = ();
 
     fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) -> Refused {
+        self.planted.opened();
         None
     }
 
     fn message(&mut self, refused: &mut Refused, cx: &mut Cx<'_>, message: Message<'_>) {
+        if let Message::Binary(payload) = message {
+            match self.planted.copies() {
+                0 => return,
+                2 => drop(cx.send(payload)),
+                _ => {}
+            }
+        }
         let (kind, payload, sent) = match message {
             Message::Binary(payload) => (Kind::Binary, payload, cx.send(payload)),
             Message::Text(text) => (Kind::Text, text.as_bytes(), cx.outbox().send_text(text)),
@@ -63,7 +79,9 @@ impl Handler for Echo {
 }
 
 /// Sends every message back on its channel, and takes credit off the peer until it is sent.
-struct ChannelEcho;
+struct ChannelEcho {
+    planted: Planted,
+}
 
 /// What waits on a channel, and whether it is to be finished behind it.
 #[derive(Default)]
@@ -101,6 +119,7 @@ impl ChannelHandler for ChannelEcho {
     type Command = ();
 
     fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) -> Channels {
+        self.planted.opened();
         Channels::new()
     }
 
@@ -120,9 +139,13 @@ impl ChannelHandler for ChannelEcho {
         cx: &mut ChannelCx<'_, '_>,
         received: Received<'_>,
     ) {
-        let message = (received.data.to_vec(), received.charge);
         let on = waiting.entry(received.channel).or_default();
-        on.messages.push_back(message);
+        match self.planted.copies() {
+            0 => return cx.release(received.channel, received.charge),
+            2 => on.messages.push_back((received.data.to_vec(), Charge::default())),
+            _ => {}
+        }
+        on.messages.push_back((received.data.to_vec(), received.charge));
         flush(waiting, cx, received.channel);
     }
 
@@ -195,17 +218,30 @@ fn start<H: Handler<Command = ()> + Send + 'static>(
     }
 }
 
-/// Serves WebSockets on one port and channels on another, until its input ends.
-pub(crate) fn serve(driver: Driver) -> Fallible<()> {
-    let plain = start(driver, Echo)?;
+/// Bytes that are allocated and not freed.
+fn allocated() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated.wrapping_sub(stats.bytes_deallocated)
+}
+
+/// Serves WebSockets on one port and channels on another, until its input ends; each line of it is
+/// answered with what is allocated.
+pub(crate) fn serve(driver: Driver, plant: Plant) -> Fallible<()> {
+    let planted = Planted::new(plant);
+    let plain = start(driver, Echo { planted })?;
     let limits = ChannelConfig {
         idle_timeout: Duration::from_secs(20),
         ..ChannelConfig::default()
     }
     .build()?;
-    let channels = start(driver, Multiplexed::new(ChannelEcho, limits))?;
+    let planted = Planted::new(plant);
+    let channels = start(driver, Multiplexed::new(ChannelEcho { planted }, limits))?;
     println!("listening {} {}", plain.0.port(), channels.0.port());
-    std::io::stdin().read_to_end(&mut Vec::new())?;
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        println!("{}", allocated());
+        std::io::stdout().flush()?;
+    }
     for (_, remote, thread) in [plain, channels] {
         let _ = remote.stop(); // one that has ended needs none, and its error is below
         thread.join().map_err(|_| "a reactor panicked")??;

@@ -19,8 +19,9 @@ use crate::time::Timestamp;
 /// [`ChannelCx`](super::ChannelCx) dereferences to, and what
 /// [`ChannelHub::channels`](super::ChannelHub::channels) gives of other connections.
 ///
-/// What is sent goes out when the call, or the batch that it belongs to, is over. Channels of a
-/// connection that has ended refuse everything with `Closed`.
+/// What is sent goes out when the call, or the batch that it belongs to, is over; more than a
+/// record, sent with [`ChannelCx::send`](super::ChannelCx::send), as soon as the outbox takes it.
+/// Channels of a connection that has ended refuse everything with `Closed`.
 pub struct Channels {
     pub(super) id: ConnId,
     pub(super) core: Connection,

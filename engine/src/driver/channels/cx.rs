@@ -9,7 +9,7 @@ use super::connection::Channels;
 use super::multiplexed::TIMER_TOKEN;
 use super::table::{Table, arm};
 use crate::session::Stats;
-use crate::session::channels::{ChannelId, SendError, SharedFrame};
+use crate::session::channels::{ChannelId, Claim, SendError, SharedFrame};
 use crate::time::Timestamp;
 
 /// One connection with its channels, as a handler's call sees it. Everything that can be done
@@ -59,6 +59,35 @@ impl<'b> ChannelCx<'_, 'b> {
             hub: self.cx.hub(),
             table: self.table,
             own: Some(self.channels),
+        }
+    }
+
+    /// As [`Channels::send`]. What was sent before in this call and fills a record goes to the
+    /// outbox first, if that takes more: so it need not be queued.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+        self.fill_if_much();
+        self.channels.send(channel, payload)
+    }
+
+    /// As [`Channels::claim`], and as [`Self::send`].
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn claim(&mut self, channel: ChannelId, len: usize) -> Result<Claim<'_>, SendError> {
+        self.fill_if_much();
+        self.channels.claim(channel, len)
+    }
+
+    /// Moves what there is to send into the outbox, if it is about a record.
+    #[inline]
+    pub(super) fn fill_if_much(&mut self) {
+        if self.channels.unfilled >= self.channels.fill_at {
+            self.fill();
         }
     }
 

@@ -194,9 +194,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
                     if channel_cx.channels.aborted.is_some() {
                         break; // the rest is nobody's any more
                     }
-                    if channel_cx.channels.unfilled >= channel_cx.channels.fill_at {
-                        channel_cx.fill();
-                    }
+                    channel_cx.fill_if_much();
                 }
             }
             Arrival::Event(event) => dispatch(handler, conn, &mut channel_cx, event),
