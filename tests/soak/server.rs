@@ -142,10 +142,13 @@ impl ChannelHandler for ChannelEcho {
         let on = waiting.entry(received.channel).or_default();
         match self.planted.copies() {
             0 => return cx.release(received.channel, received.charge),
-            2 => on.messages.push_back((received.data.to_vec(), Charge::default())),
+            2 => on
+                .messages
+                .push_back((received.data.to_vec(), Charge::default())),
             _ => {}
         }
-        on.messages.push_back((received.data.to_vec(), received.charge));
+        on.messages
+            .push_back((received.data.to_vec(), received.charge));
         flush(waiting, cx, received.channel);
     }
 
