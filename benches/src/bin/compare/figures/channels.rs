@@ -122,7 +122,13 @@ fn percentiles(case: &Case) -> Option<Figure> {
             "channels-latency-{}-{ticks_per_second}",
             beside.to_lowercase()
         ),
-        title: format!("Ticks, {ticks_per_second} a second, beside bulk: {beside}"),
+        title: match beside.strip_prefix("Bulk") {
+            Some(reader) => format!(
+                "Ticks, {ticks_per_second} a second, beside bulk whose reader is {}",
+                reader.to_lowercase()
+            ),
+            None => format!("Ticks, {ticks_per_second} a second, alone"),
+        },
         x_title: "share of ticks there within",
         y_title: "one way, us",
         x_ticks: quantiles.map(|(q, _)| (nines(q), percent(q))).to_vec(),

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use self::chart::{Figure, Point, Series};
 use crate::cli::Case;
@@ -31,7 +31,7 @@ use crate::{Report, Results, latency};
 
 /// Draws the runs of these files; returns the files written.
 pub(crate) fn draw_files(runs: &[PathBuf], into: &Path) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
+    let mut all: Vec<Figure> = Vec::new();
     for run in runs {
         let named = || format!("{} is no run of `compare` or `channels`", run.display());
         let bytes = fs::read(run).with_context(|| format!("cannot read {}", run.display()))?;
@@ -42,9 +42,16 @@ pub(crate) fn draw_files(runs: &[PathBuf], into: &Path) -> Result<Vec<PathBuf>> 
         } else {
             channels::figures(serde_json::from_value(value).with_context(named)?)
         };
-        written.extend(write(&figures, into)?);
+        for figure in figures {
+            ensure!(
+                all.iter().all(|other| other.name != figure.name),
+                "two of these runs have a figure {}: draw them into directories of their own",
+                figure.name
+            );
+            all.push(figure);
+        }
     }
-    Ok(written)
+    write(&all, into)
 }
 
 /// Draws what a run has just found.

@@ -230,6 +230,31 @@ fn a_run_of_channels_is_drawn() {
     check(&figures[0], 3, true);
     check(&figures[1], 3, false);
     check(&figures[2], 3, false);
+    assert!(figures[2].1.contains("beside bulk whose reader is stalled"));
+}
+
+#[test]
+fn a_figure_of_two_runs_is_not_drawn_over() {
+    let folder = std::env::temp_dir().join(format!("compare-twice-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let ticks = json!({ "p50_ns": 1, "p99_ns": 2, "p999_ns": 3 });
+    let sample = json!({ "messages": 1, "elapsed_ns": 1, "ticks": ticks });
+    let latency = json!([{
+        "work": { "latency": { "bulk": null, "ticks_per_second": 2000 } },
+        "rows": [{ "peer": PEERS[0], "samples": [sample] }],
+    }]);
+    let run = json!({ "throughput": [], "latency": latency, "opens": [], "idle": [] });
+    let file = folder.join("run.json");
+    fs::write(&file, run.to_string()).unwrap();
+    let into = folder.join("figures");
+    let twice = draw_files(&[file.clone(), file.clone()], &into).unwrap_err();
+    assert!(
+        twice.to_string().contains("channels-latency-alone-2000"),
+        "{twice}"
+    );
+    assert!(!into.exists(), "nothing is written");
+    assert_eq!(draw_files(&[file], &into).unwrap().len(), 1);
+    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
