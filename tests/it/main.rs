@@ -15,6 +15,7 @@ mod channels_reactor_kit;
 mod channels_rules;
 mod channels_rules_two;
 mod channels_rules_wire;
+mod channels_sending;
 mod channels_sim;
 mod channels_sim_found;
 mod channels_sim_live;
