@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tickwire::{
     SendError,
 };
 
-use super::reactor_kit::{Event, On, calm, listener, on_both, serve};
+use super::reactor_kit::{Event, LONG, On, calm, listener, on_both, serve};
 use super::reactor_peer::{Got, Peer, REQUEST};
 
 on_both!(
@@ -27,6 +27,7 @@ on_both!(
     timer_sends_to_another,
     timer_stops_the_reactor,
     timers_of_no_length_leave_room_for_others,
+    timers_that_are_due_are_not_slept_for,
     timers_at_the_end_of_time_wait,
     close_from_elsewhere_has_a_deadline,
     close_in_open_has_a_deadline,
@@ -187,6 +188,33 @@ fn timers_of_no_length_leave_room_for_others(on: On) {
     let mut peer = Peer::open(server.addr);
     peer.binary(b"still there?");
     assert_eq!(peer.message(), b"still there?");
+    drop(peer);
+    server.stop();
+}
+
+fn timers_that_are_due_are_not_slept_for(on: On) {
+    const SLEPT: u64 = 50;
+    let (counted, counts) = mpsc::channel();
+    let mut chains = [0_u64; 2];
+    let (server, _events) = serve(on, calm(), move |app| {
+        let lengths = [Duration::from_nanos(1), Duration::from_millis(1)];
+        app.on_open = Box::new(move |cx| {
+            for (token, length) in (0..).zip(lengths) {
+                cx.timer(length, token).expect("room");
+            }
+        });
+        app.on_timer = Box::new(move |cx, token| {
+            chains[token as usize] += 1;
+            cx.timer(lengths[token as usize], token).expect("room");
+            if token == 1 && chains[1] == SLEPT {
+                counted.send(chains[0]).expect("a test");
+            }
+        });
+    });
+    let peer = Peer::open(server.addr);
+    let at_once = counts.recv_timeout(LONG).expect("fifty milliseconds");
+    // About as many, if a millisecond is slept for each of them.
+    assert!(at_once > 4 * SLEPT, "{at_once}");
     drop(peer);
     server.stop();
 }

@@ -343,6 +343,9 @@ impl<'a> Cx<'a> {
     /// Calls [`Handler::timer`] with `token` after `after`, if the connection lives then.
     /// Timers are not cancelled: a handler ignores a token that it no longer expects.
     ///
+    /// One that is due when the turn ends is not waited for. Others come late by what the poll
+    /// below counts in: a millisecond, and up to two on tokio.
+    ///
     /// # Errors
     /// [`TimersFull`]; there will be no call.
     pub fn timer(&mut self, after: Duration, token: u64) -> Result<(), TimersFull> {

@@ -493,6 +493,10 @@ impl<H: Handler> TokioReactor<H> {
         let Some(next) = self.core.next_timeout().into_iter().chain(rests).min() else {
             return Poll::Pending;
         };
+        // The runtime counts in milliseconds, and would sleep for one.
+        if next <= clock::now() {
+            return Poll::Ready(());
+        }
         let deadline = Instant::from_std(clock::instant(next));
         let timer = self
             .timer

@@ -19,11 +19,13 @@ fn bytewise(data: &[u8], key: [u8; 4], phase: usize) -> Vec<u8> {
 #[test]
 fn mask_of_every_length_phase_and_alignment() {
     let bytes: Vec<u8> = (0..200).map(|i| i as u8 ^ 0x5a).collect();
+    // Of each, an interpreter takes what meets every way through the loops.
+    let (lens, aligns, phases) = if cfg!(miri) { (29, 9, 3) } else { (1, 1, 1) };
     for key in KEYS {
-        for len in (0..=130).chain([160]) {
-            for align in 0..32 {
+        for len in (0..=130).step_by(lens).chain([160]) {
+            for align in (0..32).step_by(aligns) {
                 let plain = &bytes[align..align + len];
-                for phase in 0..=7 {
+                for phase in (0..=7).step_by(phases) {
                     let mut all = bytes.clone();
                     mask::apply(&mut all[align..align + len], key, phase);
                     let (before, rest) = all.split_at(align);
@@ -68,7 +70,12 @@ fn sequences() -> Vec<Vec<u8>> {
         0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff,
     ];
     let mut all = Vec::new();
-    for lead in 0..=0xff {
+    // Leads of every length and at its bounds are what an interpreter has time for.
+    let leads = match cfg!(miri) {
+        true => vec![0x41, 0xc1, 0xc2, 0xe0, 0xed, 0xf0, 0xf4],
+        false => (0..=0xff).collect(),
+    };
+    for lead in leads {
         all.push(vec![lead]);
         for a in next {
             all.push(vec![lead, a]);
