@@ -465,7 +465,7 @@ fn an_alias_is_used_again_only_after_its_answer() {
 }
 
 /// The rule of M1 with the library's costs: the largest message with any window, in whole bytes.
-fn message_max(window: u64, connection: u64, overhead: u64, record: u64) -> u64 {
+pub(crate) fn message_max(window: u64, connection: u64, overhead: u64, record: u64) -> u64 {
     let sure = |w: u64| {
         let threshold = if w >= 64 << 10 { w / 2 } else { w / 4 };
         w - threshold.max(1) + 1

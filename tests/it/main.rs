@@ -9,6 +9,7 @@ mod channels_hostile_random;
 mod channels_limits;
 mod channels_model;
 mod channels_offer;
+mod channels_opening;
 mod channels_reactor;
 mod channels_reactor_flow;
 mod channels_reactor_kit;

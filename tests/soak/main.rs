@@ -77,6 +77,9 @@ const KEPT_BYTES_PER_SEAT: u64 = 1 << 10;
 /// How long a plant may be looked for when all have left: nobody is hostile, so nobody waits for
 /// a deadline.
 const PLANT_QUIESCE: Duration = Duration::from_secs(5);
+const SECOND: Duration = Duration::from_secs(1);
+/// Peers that are later than this may have missed a deadline of the server's.
+const LATE: Duration = Duration::from_secs(3);
 /// Errors that are told.
 const ERRORS_MAX: usize = 10;
 
@@ -259,13 +262,18 @@ async fn run(plan: &Plan, server: &mut Server) -> Fallible<Vec<String>> {
         .collect();
     // A planted fault that was seen is enough.
     let seen = || plan.plant.is_some() && n(&tally.failed) > 0;
-    let (mut thirds, mut files_max) = ([0; 3], 0);
+    let (mut thirds, mut allocated_thirds, mut files_max) = ([0; 3], [0; 3], 0);
+    let mut late = Duration::ZERO;
     while Instant::now() < end && !seen() {
-        sleep(Duration::from_secs(1)).await;
+        let asked = Instant::now();
+        sleep(SECOND).await;
+        late = late.max(asked.elapsed().saturating_sub(SECOND));
         let third = (begun.elapsed().as_secs_f64() / plan.time.as_secs_f64() * 3.0) as usize;
-        let memory = server.memory()?;
-        let most = &mut thirds[third.min(2)];
-        *most = memory.max(*most);
+        let raise = |most: &mut [u64; 3], now: u64| {
+            most[third.min(2)] = most[third.min(2)].max(now);
+        };
+        raise(&mut thirds, server.memory()?);
+        raise(&mut allocated_thirds, server.allocated()?);
         files_max = files_max.max(server.files()?);
     }
     for seat in seats {
@@ -286,6 +294,8 @@ async fn run(plan: &Plan, server: &mut Server) -> Fallible<Vec<String>> {
         thirds,
         files: [files_before, files_max, server.files()?],
         memory_after: server.memory()?,
+        late,
+        allocated_thirds,
         allocated: [allocated_before, server.allocated()?],
     };
     tell(plan, &tally, &seen);
@@ -294,13 +304,18 @@ async fn run(plan: &Plan, server: &mut Server) -> Fallible<Vec<String>> {
 
 /// What was seen of the server.
 struct Seen {
+    /// The latest that a task of the peers ran which was due.
+    late: Duration,
     /// The most memory in each third of the time, in bytes.
     thirds: [u64; 3],
     /// Open files before, at most, and when all have left.
     files: [usize; 3],
     /// Memory when all have left, in bytes.
     memory_after: u64,
-    /// Bytes allocated and not freed, before and when all have left.
+    /// The most bytes allocated and not freed in each third of the time: what connections hold,
+    /// without what the allocator keeps.
+    allocated_thirds: [u64; 3],
+    /// The same before, and when all have left.
     allocated: [u64; 2],
 }
 
@@ -325,15 +340,19 @@ fn tell(plan: &Plan, tally: &Tally, seen: &Seen) {
         n(&tally.echoed),
     );
     let [first, second, third] = seen.thirds.map(mib);
-    let [before, most, after] = seen.files;
     println!(
-        "server: memory at most {first:.1}, {second:.1}, {third:.1} MiB in each third, {:.1} MiB \
-         in the end; allocated {:.2} MiB before, {:.2} after; files {before} before, {most} at \
-         most, {after} after",
+        "server: memory at most {first:.1}, {second:.1}, {third:.1} MiB in each third, {:.1} MiB in the end",
         mib(seen.memory_after),
-        mib(seen.allocated[0]),
-        mib(seen.allocated[1]),
     );
+    let ([first, second, third], [before, after]) =
+        (seen.allocated_thirds.map(mib), seen.allocated.map(mib));
+    println!(
+        "  of it allocated: {before:.1} MiB before, at most {first:.1}, {second:.1}, {third:.1} MiB, \
+         {after:.1} MiB in the end"
+    );
+    let [before, most, after] = seen.files;
+    println!("  files: {before} before, {most} at most, {after} in the end");
+    println!("peers: late by at most {:.1} s", seen.late.as_secs_f64());
 }
 
 /// What is wrong.
@@ -342,6 +361,12 @@ fn judge(plan: &Plan, tally: &Tally, seen: &Seen) -> Vec<String> {
     let mut found = errors.unwrap_or_else(PoisonError::into_inner).clone();
     if n(&tally.failed) > 0 {
         found.push(format!("{} visits failed", n(&tally.failed)));
+        if seen.late > LATE {
+            found.push(format!(
+                "peers were late by {:.1} s: the machine was too busy for a verdict on visits",
+                seen.late.as_secs_f64()
+            ));
+        }
     }
     let [_, second, third] = seen.thirds;
     if third > second + second / 5 + GROWTH_BYTES {

@@ -28,8 +28,8 @@ pub(super) struct Throughput {
     sends: bool,
 }
 
-/// Payload bytes sent in a call before what is there goes out.
-const TURN_BYTES: usize = 64 * 1024;
+/// Payload bytes sent in a call before what is there goes out: as many as the outbox takes.
+const TURN_BYTES: usize = 32 * 1024;
 /// Go on sending.
 const GO_ON: u64 = 1;
 /// A tick is due.
