@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::error::OpenError;
-use super::wire::Direction;
+use super::wire::{Direction, VARINT_MAX};
 
 /// What a channel does with messages that the peer cannot take yet.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -184,6 +184,11 @@ impl OpenOptions {
         {
             return refuse("a ttl must be 1 ms to 2^32-1 ms");
         }
+        if let Some(Resume { epoch, next_seq }) = self.resume
+            && epoch.max(next_seq) > VARINT_MAX
+        {
+            return refuse("epochs and numbers of messages must be below 2^62");
+        }
         if self.topic.len() + self.metadata.len() > metadata_bytes_max as usize {
             return refuse("topic and metadata together pass metadata_bytes_max");
         }
@@ -273,5 +278,17 @@ impl AcceptOptions {
     pub fn alias(mut self, alias: u32) -> Self {
         self.alias = Some(alias);
         self
+    }
+
+    /// Whether the peer can be told, and takes, the numbers: the next message of ours has one
+    /// below the largest.
+    pub(super) fn numbers_fit(&self) -> bool {
+        let (epoch, seq) = match self.resumption {
+            Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => (0, seq),
+            Some(Resumption::Fresh { epoch, seq }) => (epoch, seq),
+            None => (0, 0),
+        };
+        let told = epoch.max(self.wants.unwrap_or(0));
+        told <= VARINT_MAX && seq < VARINT_MAX
     }
 }

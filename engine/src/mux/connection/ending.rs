@@ -278,9 +278,11 @@ impl Connection {
     /// gap, or in another epoch. Only while nothing is queued.
     ///
     /// # Errors
-    /// [`SendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
+    /// [`SendError::WouldBlock`] while messages are queued; [`SendError::TooLarge`] for an epoch
+    /// above 2^62 - 1, or a number that is not below it; as [`Self::send`] else.
     pub fn rebase(&mut self, id: ChannelId, epoch: u64, next_seq: u64) -> Result<(), SendError> {
-        if epoch > wire::VARINT_MAX || next_seq > wire::VARINT_MAX {
+        // A peer takes no message whose number is the largest.
+        if epoch > wire::VARINT_MAX || next_seq >= wire::VARINT_MAX {
             return Err(SendError::TooLarge {
                 len: usize::MAX,
                 max: usize::MAX >> 2,

@@ -248,6 +248,11 @@ impl Connection {
                 "a resumption answers an opener that asks to resume",
             ));
         }
+        if !options.numbers_fit() {
+            return Err(OpenError::Options(
+                "epochs and numbers of messages must be below 2^62 - 1",
+            ));
+        }
         if options.metadata.len() > self.settings.metadata_bytes_max as usize {
             return Err(METADATA_TOO_LONG);
         }

@@ -1,0 +1,530 @@
+//! How channels are asked for and answered: every option by itself, every limit to the unit, and
+//! what remains of channels that were refused.
+
+use harness::frames_mux::{MAX62, Put, Said, flag, hello, profile, tlv, tv};
+use tickwire::channels::{
+    AcceptOptions, ChannelId, Code, Config, Direction, Mode, OpenError, OpenOptions, Resume,
+    Resumption, Unit,
+};
+
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
+
+/// The peer opens a channel, and nobody has answered yet.
+fn offered(scene: &mut Scene, alias: u64, kind: u8, options: &[u8]) -> ChannelId {
+    scene.accepts = false;
+    let told = scene.put(Put::new().open(alias, kind, 60_000, 30_000, options));
+    match told[..] {
+        [Told::Open(channel)] => channel,
+        _ => panic!("{told:?}"),
+    }
+}
+
+fn numbers(values: &[u64]) -> Vec<u8> {
+    values.iter().flat_map(|&v| tv(v)).collect()
+}
+
+/// Options that stand in the other frame, each by itself.
+#[test]
+fn options_are_told_by_who_may_tell_them() {
+    let ttl = tlv(1, &numbers(&[5]));
+    let resume = tlv(2, &numbers(&[1, 2]));
+    let topic = tlv(3, b"topic");
+    let metadata = tlv(4, b"meta");
+    let replay = tlv(5, &numbers(&[2]));
+    let snapshot = tlv(6, &numbers(&[2]));
+    let fresh = tlv(7, &numbers(&[1, 2]));
+    let wants = tlv(8, &numbers(&[2]));
+    let resumable = profile::RESUMABLE;
+    for (kind, options, right) in [
+        (0, &ttl, true),
+        (0, &topic, true),
+        (0, &metadata, true),
+        (resumable, &resume, true),
+        (0, &resume, false),
+        (resumable, &replay, false),
+        (resumable, &snapshot, false),
+        (resumable, &fresh, false),
+        (0, &wants, false),
+    ] {
+        let told = Scene::new().put(Put::new().open(0, kind, 0, 9000, options));
+        let expected = (!right).then_some(Code::PROTOCOL);
+        assert_eq!(failed(&told), expected, "OPEN {options:?}");
+    }
+    // Asked to resume, and not asked.
+    for (asks, options, right) in [
+        (false, &ttl, false),
+        (false, &resume, false),
+        (false, &topic, false),
+        (true, &ttl, false),
+        (true, &resume, false),
+        (true, &topic, false),
+        (false, &metadata, true),
+        (false, &wants, true),
+        (true, &replay, true),
+        (true, &snapshot, true),
+        (true, &fresh, true),
+        (false, &replay, false),
+        (false, &snapshot, false),
+        (false, &fresh, false),
+    ] {
+        let mut scene = Scene::new();
+        let mut ours = OpenOptions::new("ours");
+        if asks {
+            ours = ours.resume(Resume::default());
+        }
+        scene.core.open(ours).expect("opened");
+        scene.said();
+        let told = scene.put(Put::new().accept(0, 0, 9000, 9000, options));
+        let expected = (!right).then_some(Code::PROTOCOL);
+        assert_eq!(failed(&told), expected, "ACCEPT {asks} {options:?}");
+    }
+}
+
+/// A channel that the peer knows nothing of is not asked for.
+#[test]
+fn channels_need_what_the_peer_can_do() {
+    let (conflate, resume, messages) = (1, 4, 8);
+    for (options, needs) in [
+        (OpenOptions::new("plain"), 0),
+        (
+            OpenOptions::new("c")
+                .mode(Mode::Conflated)
+                .unit(Unit::Bytes),
+            conflate,
+        ),
+        (
+            OpenOptions::new("c").mode(Mode::Conflated),
+            conflate | messages,
+        ),
+        (OpenOptions::new("r").resumable(), resume),
+        (OpenOptions::new("m").unit(Unit::Messages), messages),
+    ] {
+        for features in 0..32 {
+            let mut scene = Scene::greeted(Config::default(), &[(10, features)]);
+            let channel = scene.core.open(options.clone()).expect("opened");
+            let asked = matches!(scene.said()[..], [Said::Open { .. }]);
+            assert_eq!(asked, features & needs == needs, "{features} {options:?}");
+            let refused = [Told::Rejected(channel, Code::REFUSED)];
+            let expected: &[Told] = if asked { &[] } else { &refused };
+            assert_eq!(scene.events(), expected, "{features} {options:?}");
+        }
+    }
+}
+
+/// Who is refused, whichever way, makes room for the next: for ever.
+#[test]
+fn refused_channels_leave_no_trace() {
+    let config = Config {
+        pending_opens_max: 3,
+        channels_max: 4,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(3, 2), (4, 2)]);
+    for turn in 0..20 {
+        // Ours.
+        let [a, b] = [0, 1].map(|_| scene.core.open(OpenOptions::new("ours")).expect("opened"));
+        let said = scene.said();
+        let [Said::Open { alias: x, .. }, Said::Open { alias: y, .. }] = said[..] else {
+            panic!("at {turn}: {said:?}")
+        };
+        let told = scene.put(Put::new().reject(y, 7).reject(x, 8));
+        assert_eq!(
+            told,
+            [Told::Rejected(b, Code(7)), Told::Rejected(a, Code(8))]
+        );
+        scene.core.let_go(a, Code::NO_ERROR);
+        scene.core.let_go(b, Code::NO_ERROR);
+        // The peer's.
+        for alias in 0..3 {
+            let channel = offered(&mut scene, alias, 0, &[]);
+            if alias == 0 {
+                scene.core.reject(channel, Code(9));
+            } else {
+                scene.core.let_go(channel, Code(9));
+            }
+        }
+        let codes = scene.said().into_iter().map(|said| match said {
+            Said::Reject { code, .. } => code as u32,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(
+            codes.collect::<Vec<_>>(),
+            [9, Code::REFUSED.0, Code::REFUSED.0]
+        );
+        assert_eq!(scene.core.stats().channels, 0, "at {turn}");
+    }
+}
+
+/// Windows and largest messages that an answer may grant, and what is told of them.
+#[test]
+fn an_answer_grants_no_less_than_was_counted_on() {
+    let model = |window| super::channels_model::message_max(window, 1 << 20, 64, (16 << 10) + 64);
+    let default_max = model(64 << 10) as u32;
+    let wide_max = model(256 << 10) as u32;
+    let (bytes, messages) = (0, profile::MESSAGES);
+    let counted_max = default_max.min(model(1 << 20) as u32);
+    // The unit; what is asked for; the window and the largest message that the peer is told.
+    for (kind, window, max, expected) in [
+        (bytes, None, None, Some((64 << 10, default_max))),
+        (bytes, Some(64 << 10), None, Some((64 << 10, default_max))),
+        (bytes, Some((64 << 10) - 1), None, None),
+        (
+            bytes,
+            Some(256 << 10),
+            Some(wide_max),
+            Some((256 << 10, wide_max)),
+        ),
+        (bytes, Some(256 << 10), Some(wide_max + 1), None),
+        (bytes, Some(256 << 10), None, Some((256 << 10, default_max))),
+        (
+            bytes,
+            None,
+            Some(default_max),
+            Some((64 << 10, default_max)),
+        ),
+        (bytes, None, Some(default_max - 1), None),
+        (bytes, None, Some(default_max + 1), None),
+        (bytes, Some(1 << 30), None, Some((1 << 30, default_max))),
+        (bytes, Some((1 << 30) + 1), None, None),
+        (messages, None, None, Some((8, counted_max))),
+        (messages, Some(8), None, Some((8, counted_max))),
+        (messages, Some(7), None, None),
+        (messages, Some(1 << 30), None, Some((1 << 30, counted_max))),
+        (messages, Some((1 << 30) + 1), None, None),
+        (messages, None, Some(counted_max - 1), None),
+    ] {
+        let mut scene = Scene::new();
+        let channel = offered(&mut scene, 0, kind, &[]);
+        let mut options = AcceptOptions::new();
+        if let Some(window) = window {
+            options = options.window(window);
+        }
+        if let Some(max) = max {
+            options = options.message_bytes_max(max);
+        }
+        let accepted = scene.core.accept(channel, options);
+        let Some((window, max)) = expected else {
+            assert!(
+                matches!(accepted, Err(OpenError::Options(_))),
+                "{window:?} {max:?}"
+            );
+            assert_eq!(scene.said(), [], "it still waits");
+            continue;
+        };
+        assert_eq!(accepted, Ok(()), "{window:?} {max:?}");
+        let said = scene.said();
+        let [Said::Accept { limit, max_msg, .. }] = said[..] else {
+            panic!("{said:?}")
+        };
+        assert_eq!((limit, max_msg), (window, u64::from(max)));
+    }
+}
+
+/// An OPEN grants what it likes, within what the connection takes.
+#[test]
+fn an_open_grants_what_there_is_room_for() {
+    let config = || Config {
+        message_bytes_max: 20_000,
+        ..Config::default()
+    };
+    let model = |window| super::channels_model::message_max(window, 1 << 20, 64, (16 << 10) + 64);
+    let small = model(1024) as u32;
+    for (window, max, expected) in [
+        (None, None, Some((64 << 10, 20_000))),
+        (None, Some(0), None),
+        (None, Some(1), Some((64 << 10, 1))),
+        (None, Some(20_000), Some((64 << 10, 20_000))),
+        (None, Some(20_001), None),
+        (Some(0), None, None),
+        (Some(1024), None, Some((1024, small))),
+        (Some(1024), Some(small), Some((1024, small))),
+        (Some(1024), Some(small + 1), None),
+        (Some(1 << 30), None, Some((1 << 30, 20_000))),
+        (Some((1 << 30) + 1), None, None),
+    ] {
+        let mut scene = Scene::greeted(config(), &[]);
+        let mut options = OpenOptions::new("ours");
+        if let Some(window) = window {
+            options = options.window(window);
+        }
+        if let Some(max) = max {
+            options = options.message_bytes_max(max);
+        }
+        let opened = scene.core.open(options);
+        let Some((window, max)) = expected else {
+            assert!(
+                matches!(opened, Err(OpenError::Options(_))),
+                "{window:?} {max:?}"
+            );
+            continue;
+        };
+        assert!(opened.is_ok(), "{window:?} {max:?}");
+        let said = scene.said();
+        let [Said::Open { limit, max_msg, .. }] = said[..] else {
+            panic!("{said:?}")
+        };
+        assert_eq!((limit, max_msg), (window, max.into()));
+    }
+}
+
+/// A channel is answered once, by who was asked.
+#[test]
+fn only_an_offer_is_answered() {
+    let mut scene = Scene::new();
+    let unknown = Err(OpenError::UnknownChannel);
+    let accept = |scene: &mut Scene, channel| scene.core.accept(channel, AcceptOptions::new());
+    let ours = scene.core.open(OpenOptions::new("ours")).expect("opened");
+    assert_eq!(accept(&mut scene, ours), unknown);
+    let channel = offered(&mut scene, 0, 0, &[]);
+    assert_eq!(accept(&mut scene, channel), Ok(()));
+    assert_eq!(accept(&mut scene, channel), unknown, "before it is out");
+    assert_eq!(scene.said().len(), 2);
+    assert_eq!(accept(&mut scene, channel), unknown, "when it is out");
+    // What is accepted is not refused any more.
+    scene.core.reject(channel, Code::REFUSED);
+    assert_eq!(scene.said(), []);
+    assert_eq!(scene.core.send(channel, b"open"), Ok(()));
+    assert_eq!(scene.said().len(), 1);
+    let gone = offered(&mut scene, 1, 0, &[]);
+    scene.core.let_go(gone, Code::REFUSED);
+    assert_eq!(accept(&mut scene, gone), unknown);
+    // A resumption needs a question.
+    let plain = offered(&mut scene, 2, profile::RESUMABLE, &[]);
+    let replay = AcceptOptions::new().resumption(Resumption::Replay { from: 1 });
+    let refused = scene.core.accept(plain, replay.clone());
+    assert!(matches!(refused, Err(OpenError::Options(_))), "{refused:?}");
+    let asks = tlv(2, &numbers(&[1, 2]));
+    let asking = offered(&mut scene, 3, profile::RESUMABLE, &asks);
+    assert_eq!(scene.core.accept(asking, replay), Ok(()));
+}
+
+/// What an answer says in bytes of the application's is as long as what an OPEN may say.
+#[test]
+fn answers_carry_metadata_up_to_its_limit() {
+    let config = || Config {
+        metadata_bytes_max: 100,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config(), &[]);
+    for len in [100, 101] {
+        let fits = len == 100;
+        let channel = offered(&mut scene, 0, 0, &[]);
+        let refused = scene.core.reject_with(channel, Code(9), &vec![1; len]);
+        assert_eq!(refused.is_ok(), fits);
+        if fits {
+            let said = scene.said();
+            assert!(matches!(&said[..], [Said::Reject { info, .. }] if info.len() == 100));
+        }
+    }
+    let mut scene = Scene::greeted(config(), &[]);
+    let channel = offered(&mut scene, 0, 0, &[]);
+    let answer = |len| AcceptOptions::new().metadata(vec![1; len]);
+    assert!(scene.core.accept(channel, answer(101)).is_err());
+    assert!(scene.core.accept(channel, answer(100)).is_ok());
+}
+
+/// Aliases that the application chooses: below its own bound and the peer's, each once at a time.
+#[test]
+fn an_alias_that_is_chosen_is_free_and_in_bounds() {
+    let config = Config {
+        shared_aliases: 4,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(5, 3)]);
+    let open = |scene: &mut Scene, alias| scene.core.open(OpenOptions::new("a").alias(alias));
+    for wrong in [3, 4, 1 << 20] {
+        let refused = open(&mut scene, wrong);
+        assert!(
+            matches!(refused, Err(OpenError::Options(_))),
+            "{wrong}: {refused:?}"
+        );
+    }
+    let channel = open(&mut scene, 2).expect("opened");
+    assert!(open(&mut scene, 2).is_err(), "it is in use");
+    assert!(matches!(scene.said()[..], [Said::Open { alias: 2, .. }]));
+    scene.put(Put::new().reject(2, 1));
+    scene.core.let_go(channel, Code::NO_ERROR);
+    assert!(open(&mut scene, 2).is_ok(), "it is free again");
+}
+
+/// Who is let go of before the connection is up takes nobody with it.
+#[test]
+fn an_open_that_is_withdrawn_leaves_the_others() {
+    let mut scene = Scene::silent(Config::default());
+    let channels = ["a", "b", "c"].map(|topic| {
+        let opened = scene.core.open(OpenOptions::new(topic));
+        opened.expect("opened")
+    });
+    scene.core.let_go(channels[1], Code::NO_ERROR);
+    scene.put(hello(&[(3, 1)]));
+    let topics = |said: Vec<Said>| -> Vec<Vec<u8>> {
+        let options = said.into_iter().filter_map(|said| match said {
+            Said::Open { options, .. } => Some(options[2..].to_vec()),
+            _ => None,
+        });
+        options.collect()
+    };
+    assert_eq!(topics(scene.said()), [b"a"]);
+    // Behind the peer's limit, too.
+    let last = scene.core.open(OpenOptions::new("d")).expect("opened");
+    assert!(topics(scene.said()).is_empty());
+    scene.core.let_go(channels[2], Code::NO_ERROR);
+    scene.put(Put::new().reject(0, 1));
+    assert_eq!(topics(scene.said()), [b"d"]);
+    assert_eq!(
+        scene.put(Put::new().accept(0, 0, 9000, 9000, &[])),
+        [Told::Accepted(last)]
+    );
+}
+
+/// Only what the peer opened, used for nothing and ended is its waste.
+#[test]
+fn what_was_used_or_is_ours_is_no_waste() {
+    let mut scene = Scene::new();
+    for turn in 0..300 {
+        scene.opened_as(0, UPLINK, 0);
+        let told = scene.put(Put::new().data(flag::FIN, 0, b"used"));
+        assert_eq!(failed(&told), None, "at {turn}");
+        scene.said();
+        let options = OpenOptions::new("ours").direction(Direction::AcceptorSends);
+        let (channel, _) = scene.open_ours(options, 1, 0);
+        let told = scene.put(Put::new().data(flag::FIN, 1, b""));
+        assert_eq!(told, [Told::Finished(channel)], "at {turn}");
+        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.said();
+    }
+}
+
+/// Numbers end below 2^62 - 1, which no frame after it could pass: a channel is not counted anew
+/// from there.
+#[test]
+fn messages_are_counted_anew_below_the_largest_number() {
+    for (epoch, next_seq, right) in [
+        (MAX62, MAX62 - 1, true),
+        (MAX62 + 1, 0, false),
+        (0, MAX62, false),
+        (0, MAX62 + 1, false),
+    ] {
+        let mut scene = Scene::new();
+        let (channel, alias) = scene.open_ours(OpenOptions::new("ours"), 0, 60_000);
+        let rebased = scene.core.rebase(channel, epoch, next_seq);
+        assert_eq!(rebased.is_ok(), right, "{epoch} {next_seq}");
+        if !right {
+            assert_eq!(scene.said(), []);
+            continue;
+        }
+        assert_eq!(
+            scene.said(),
+            [Said::Seq {
+                alias,
+                epoch,
+                next_seq
+            }]
+        );
+        // A peer of our own kind takes it.
+        let mut peer = Scene::new();
+        let theirs = peer.opened(0, 60_000);
+        let told = peer.put(Put::new().seq(0, epoch, next_seq));
+        assert_eq!(told, [Told::Rebased(theirs, epoch, next_seq)]);
+    }
+}
+
+/// Numbers that no frame can carry, or that no message may have, are refused where they are given.
+#[test]
+fn numbers_of_a_resumption_fit_the_wire() {
+    for (epoch, next_seq, right) in [
+        (MAX62, MAX62, true),
+        (MAX62 + 1, 0, false),
+        (0, MAX62 + 1, false),
+    ] {
+        let mut scene = Scene::new();
+        let opened = scene
+            .core
+            .open(OpenOptions::new("r").resume(Resume { epoch, next_seq }));
+        assert_eq!(opened.is_ok(), right, "{epoch} {next_seq}");
+        assert_eq!(scene.said().len(), usize::from(right));
+    }
+    let answers = |(epoch, seq)| {
+        let answer = AcceptOptions::new();
+        [
+            answer.clone().resumption(Resumption::Fresh { epoch, seq }),
+            answer.clone().resumption(Resumption::Replay { from: seq }),
+            answer.clone().resumption(Resumption::Snapshot { seq }),
+            answer.wants(epoch),
+        ]
+    };
+    let asks = tlv(2, &numbers(&[1, 2]));
+    // What is no number of a message may be the largest.
+    let most = answers((MAX62, MAX62 - 1)).map(|answer| (answer, true));
+    let [fresh, replay, snapshot, _] = answers((0, MAX62));
+    let [epoch, .., wants] = answers((MAX62 + 1, 0));
+    let wrong = [fresh, replay, snapshot, epoch, wants].map(|answer| (answer, false));
+    for (answer, right) in most.into_iter().chain(wrong) {
+        let mut scene = Scene::new();
+        let channel = offered(&mut scene, 0, profile::RESUMABLE, &asks);
+        let accepted = scene.core.accept(channel, answer.clone());
+        assert_eq!(accepted.is_ok(), right, "{answer:?}");
+        assert_eq!(scene.said().len(), usize::from(right), "{answer:?}");
+    }
+}
+
+/// A half that we have stopped is over for the application: its end is nobody's.
+#[test]
+fn the_end_of_a_stopped_half_is_not_told() {
+    for end in [
+        Put::new().reset(flag::ABORT, 0, 9),
+        Put::new().data(flag::FIN, 0, b""),
+        Put::new().data(flag::FIN, 0, b"last"),
+    ] {
+        let mut scene = Scene::new();
+        let channel = scene.opened(0, 60_000);
+        scene.core.stop(channel, Code(5));
+        assert_eq!(scene.put(end.clone()), [], "{end:?}");
+        assert_eq!(
+            scene.core.channel_stats(channel).map(|s| s.held_bytes),
+            Some(0)
+        );
+    }
+}
+
+/// BLOCKED is answered where there is something to say: a limit that is not known, credit owed.
+#[test]
+fn who_is_told_all_is_not_told_again() {
+    let mut scene = Scene::new();
+    scene.opened_as(0, UPLINK, 0);
+    for news in [false, true] {
+        if news {
+            scene.put(Put::new().data(0, 0, b"read"));
+        }
+        scene.put(Put::new().blocked(0, 64 << 10).blocked_all(1 << 20));
+        let said = scene.said();
+        assert_eq!(said.len(), if news { 2 } else { 0 }, "{said:?}");
+    }
+    scene.put(Put::new().blocked(0, 0).blocked_all(0));
+    assert_eq!(scene.said().len(), 2);
+}
+
+/// A message that is dropped before the end is counted with the end.
+#[test]
+fn what_is_dropped_before_the_end_is_counted() {
+    let mut scene = Scene::new();
+    let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5)));
+    let (channel, alias) = scene.open_ours(options, 0, 60_000);
+    scene.core.hold_back();
+    scene.core.send(channel, b"late").expect("queued");
+    scene.core.finish_sending(channel).expect("open");
+    scene.wait(ms(10));
+    let fin = Said::Data {
+        flags: flag::FIN,
+        alias,
+        skip: 1,
+        payload: Vec::new(),
+    };
+    assert_eq!(scene.said(), [fin]);
+    let told = scene.put(Put::new().raw(&[flag::ACK | 3]).tv(0).tv(60_000).tv(100));
+    assert_eq!(
+        told,
+        [Told::Acked(channel, 1)],
+        "what was dropped has its number"
+    );
+}
