@@ -1,5 +1,6 @@
 //! The connection: all channels, and the commands of the application.
 
+mod bucket;
 mod cut;
 mod data;
 mod ending;
@@ -16,6 +17,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use self::bucket::Bucket;
 use super::channel::{Channel, ChannelId, Pending, RecvState, SendState};
 use super::config::Settings;
 use super::credit::{Charge, PassingCredit, SendCredit};
@@ -92,25 +94,6 @@ pub(super) struct Ping {
     next_at: Timestamp,
     pub(super) last: Option<Duration>,
     pub(super) least: Option<Duration>,
-}
-
-/// Tokens that come back with time: one every `interval`, at most `burst`.
-#[derive(Clone, Copy, Default, Debug)]
-struct Bucket {
-    /// When all tokens are back.
-    full_at: Timestamp,
-}
-
-impl Bucket {
-    /// `false` if there is none left.
-    fn take(&mut self, now: Timestamp, interval: Duration, burst: u32) -> bool {
-        let full_at = self.full_at.max(now).after(interval);
-        if full_at > now.after(interval.saturating_mul(burst)) {
-            return false;
-        }
-        self.full_at = full_at;
-        true
-    }
 }
 
 /// Totals, for people.
@@ -389,6 +372,9 @@ impl Connection {
                 return Some(Event::Message(received));
             }
             return self.next_after(incoming, data);
+        }
+        if incoming.next.is_none() && incoming.frames.is_empty() {
+            return None;
         }
         self.next_any(incoming)
     }

@@ -38,6 +38,12 @@ impl<'r> Frames<'r> {
         Some(data)
     }
 
+    /// Nothing is left.
+    #[inline]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// The next frame, PAD left out.
     #[inline(never)]
     fn any(&mut self) -> Option<Result<Frame<'r>, WireError>> {
@@ -67,6 +73,7 @@ impl<'r> Iterator for Frames<'r> {
     fn next(&mut self) -> Option<Self::Item> {
         match self.short() {
             Some(data) => Some(Ok(Frame::Data(data))),
+            None if self.is_empty() => None,
             None => self.any(),
         }
     }
