@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use harness::rng::Rng;
 use tickwire::channels::{Code, OpenOptions, Session, Settings};
-use tickwire::{CloseCode, Config, Connector, OwnedMessage};
+use tickwire::{CloseCode, Config, Connector, OwnedMessage, WebSocket};
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::{Fallible, Tally, add};
@@ -43,6 +44,18 @@ async fn in_time<T, E: Into<crate::Error>>(
     }
 }
 
+/// The next message, or the Close. Pings come all the time, also where nothing else does.
+async fn past_pings(
+    ws: &mut WebSocket<TcpStream>,
+) -> Result<Option<OwnedMessage>, tickwire::Error> {
+    loop {
+        match ws.recv().await? {
+            Some(OwnedMessage::Ping(_) | OwnedMessage::Pong(_)) => {}
+            other => return Ok(other),
+        }
+    }
+}
+
 fn pause(rng: &mut Rng) -> Duration {
     Duration::from_millis(200 + rng.below(800) as u64)
 }
@@ -74,7 +87,7 @@ pub(crate) async fn plain(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fa
         ws.flush().await?;
         let end = next + BATCH;
         while next < end {
-            match in_time("a message", ws.recv()).await? {
+            match in_time("a message", past_pings(&mut ws)).await? {
                 Some(OwnedMessage::Binary(data)) => {
                     if data[..] != payload(seed, next, LARGEST)[..] {
                         return Err(wrong("WebSocket", seed, next, &data).into());
@@ -82,7 +95,6 @@ pub(crate) async fn plain(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fa
                     next += 1;
                     add(&tally.echoed, 1);
                 }
-                Some(OwnedMessage::Ping(_) | OwnedMessage::Pong(_)) => {}
                 other => return Err(format!("at message {next}: {other:?}").into()),
             }
         }
@@ -90,7 +102,7 @@ pub(crate) async fn plain(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fa
     }
     // Receiving until the end, where `close` drops what comes: nothing may come any more.
     ws.outbox().close(CloseCode::NORMAL, "")?;
-    while let Some(message) = in_time("a Close", ws.recv()).await? {
+    while let Some(message) = in_time("a Close", past_pings(&mut ws)).await? {
         if let OwnedMessage::Binary(data) = message {
             return Err(wrong("WebSocket", seed, next, &data).into());
         }
