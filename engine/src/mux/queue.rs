@@ -127,6 +127,19 @@ const KEPT_BYTES_MAX: usize = 16 << 10;
 /// See [`KEPT_BYTES_MAX`].
 const KEPT_ENTRIES_MAX: usize = 512;
 
+/// Bytes of the ring, and messages, for which a connection keeps room that a queue had and needs no
+/// more: what a handler sends in a few calls.
+const SPARE_RING_BYTES_MAX: usize = 256 << 10;
+/// See [`SPARE_RING_BYTES_MAX`].
+const SPARE_ENTRIES_MAX: usize = 4096;
+
+/// Memory of a queue that was long, for the next that will be: one for all of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    ring: Vec<u8>,
+    entries: VecDeque<Entry>,
+}
+
 /// Messages of one channel, in the order in which they go out.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -367,28 +380,61 @@ impl Queue {
         self.drained();
     }
 
-    /// Messages have left: lets go of memory that an empty queue does not keep.
+    /// Messages have left.
     pub(super) fn drained(&mut self) {
         if self.head == self.ring.len() {
             self.ring.clear();
             self.head = 0;
         }
-        if self.entries.is_empty() {
-            self.give_back();
-        }
     }
 
-    /// Of an empty queue only a little memory stays.
+    /// Where it is empty, only a little memory stays; what it has beyond that is for the next
+    /// that grows.
     #[inline]
-    fn give_back(&mut self) {
+    pub(super) fn give_back(&mut self, spare: &mut Spare) {
+        if !self.entries.is_empty() {
+            return;
+        }
         if self.ring.capacity() > KEPT_BYTES_MAX {
-            self.ring = Vec::new();
+            core::mem::swap(&mut self.ring, &mut spare.ring);
+            if self.ring.capacity() > KEPT_BYTES_MAX {
+                self.ring = Vec::new();
+            }
+            if spare.ring.capacity() > SPARE_RING_BYTES_MAX {
+                spare.ring = Vec::new();
+            }
         }
         if self.entries.capacity() > KEPT_ENTRIES_MAX {
-            self.entries = VecDeque::new();
+            core::mem::swap(&mut self.entries, &mut spare.entries);
+            if self.entries.capacity() > KEPT_ENTRIES_MAX {
+                self.entries = VecDeque::new();
+            }
+            if spare.entries.capacity() > SPARE_ENTRIES_MAX {
+                spare.entries = VecDeque::new();
+            }
             if let Some(keys) = &mut self.keys {
                 keys.order = VecDeque::new();
             }
+        }
+    }
+
+    /// A queue that has grown to a quarter of what another has left behind goes on in that. A
+    /// shorter one does not: a few bytes that wait for long must not keep much.
+    #[inline]
+    pub(super) fn take_spare(&mut self, spare: &mut Spare) {
+        let (has, there) = (self.ring.capacity(), spare.ring.capacity());
+        if has < there && self.ring.len() - self.head >= there / 4 {
+            let waiting = self.ring.get(self.head..).unwrap_or_default();
+            spare.ring.clear();
+            spare.ring.extend_from_slice(waiting);
+            self.head = 0;
+            core::mem::swap(&mut self.ring, &mut spare.ring);
+        }
+        let (has, there) = (self.entries.capacity(), spare.entries.capacity());
+        if has < there && self.entries.len() >= there / 4 {
+            spare.entries.clear();
+            spare.entries.append(&mut self.entries);
+            core::mem::swap(&mut self.entries, &mut spare.entries);
         }
     }
 
@@ -474,9 +520,41 @@ mod tests {
     }
 
     #[test]
+    fn a_long_queue_goes_on_in_what_another_left_behind() {
+        let (mut queue, mut spare) = (Queue::default(), Spare::default());
+        let mut longest = Vec::new();
+        for (round, count) in [2000_u32, 2000, 2, 1_000_000 / 64].into_iter().enumerate() {
+            queue.push(b"sent", 0, Timestamp(0));
+            queue.advance(4);
+            let mut taken = 0;
+            for i in 0..count {
+                queue.push(&[i as u8; 64], 0, Timestamp(0));
+                let had = spare.ring.capacity();
+                queue.take_spare(&mut spare);
+                taken += u32::from(spare.ring.capacity() < had);
+            }
+            assert_eq!(taken, u32::from(round == 1 || round == 3), "round {round}");
+            assert_eq!(queue.len(), count as usize);
+            for i in 0..count {
+                assert_eq!(queue.front_bytes(64), [i as u8; 64], "round {round}");
+                queue.advance(64);
+                queue.give_back(&mut spare);
+            }
+            assert!(queue.ring.capacity() <= KEPT_BYTES_MAX);
+            assert!(queue.entries.capacity() <= KEPT_ENTRIES_MAX);
+            longest.push((spare.ring.capacity(), spare.entries.capacity()));
+        }
+        assert_eq!(longest[0], longest[1], "it is used, and given back");
+        assert_eq!(longest[1], longest[2], "two messages do not take it");
+        assert!(longest[0].0 >= 2000 * 64 && longest[0].1 >= 2000);
+        assert_eq!(longest[3], (0, 0), "more than is kept");
+    }
+
+    #[test]
     fn the_ring_does_not_grow_with_what_passed() {
         let mut queue = Queue::default();
-        for i in 0..100_000_u32 {
+        // Fewer under an interpreter, and still some rounds of what waits.
+        for i in 0..if cfg!(miri) { 4000 } else { 100_000_u32 } {
             queue.push(&i.to_le_bytes(), 0, Timestamp(0));
             if i >= 2000 {
                 assert_eq!(queue.front_bytes(4), (i - 2000).to_le_bytes());
