@@ -1,6 +1,7 @@
 //! Tests of tickwire through its public surface, in one binary.
 
 mod architecture;
+mod channels_counting;
 mod channels_flow;
 mod channels_hostile;
 mod channels_hostile_found;
