@@ -429,6 +429,7 @@ impl Queue {
             spare.ring.extend_from_slice(waiting);
             self.head = 0;
             core::mem::swap(&mut self.ring, &mut spare.ring);
+            spare.ring.clear();
         }
         let (has, there) = (self.entries.capacity(), spare.entries.capacity());
         if has < there && self.entries.len() >= there / 4 {
@@ -521,33 +522,39 @@ mod tests {
 
     #[test]
     fn a_long_queue_goes_on_in_what_another_left_behind() {
-        let (mut queue, mut spare) = (Queue::default(), Spare::default());
-        let mut longest = Vec::new();
-        for (round, count) in [2000_u32, 2000, 2, 1_000_000 / 64].into_iter().enumerate() {
-            queue.push(b"sent", 0, Timestamp(0));
-            queue.advance(4);
-            let mut taken = 0;
-            for i in 0..count {
-                queue.push(&[i as u8; 64], 0, Timestamp(0));
-                let had = spare.ring.capacity();
-                queue.take_spare(&mut spare);
-                taken += u32::from(spare.ring.capacity() < had);
+        // Of 64 bytes each: what they grow to is four times the least that is given back, or more.
+        for long in [600_u32, 2000] {
+            let (mut queue, mut spare) = (Queue::default(), Spare::default());
+            let mut left = Vec::new();
+            for (round, count) in [long, long, 2, long, 16_000].into_iter().enumerate() {
+                queue.push(b"sent", 0, Timestamp(0));
+                queue.advance(4);
+                let mut taken = 0;
+                for i in 0..count {
+                    queue.push(&[i as u8; 64], 0, Timestamp(0));
+                    let had = spare.ring.capacity();
+                    queue.take_spare(&mut spare);
+                    taken += u32::from(spare.ring.capacity() < had);
+                }
+                assert_eq!(taken, u32::from(![0, 2].contains(&round)), "round {round}");
+                assert_eq!(queue.len(), count as usize);
+                for i in 0..count {
+                    assert_eq!(queue.front_bytes(64), [i as u8; 64], "round {round}");
+                    queue.advance(64);
+                    queue.give_back(&mut spare);
+                }
+                assert!(queue.ring.is_empty() && queue.ring.capacity() <= KEPT_BYTES_MAX);
+                assert!(queue.entries.capacity() <= KEPT_ENTRIES_MAX);
+                left.push((spare.ring.capacity(), spare.entries.capacity()));
             }
-            assert_eq!(taken, u32::from(round == 1 || round == 3), "round {round}");
-            assert_eq!(queue.len(), count as usize);
-            for i in 0..count {
-                assert_eq!(queue.front_bytes(64), [i as u8; 64], "round {round}");
-                queue.advance(64);
-                queue.give_back(&mut spare);
-            }
-            assert!(queue.ring.capacity() <= KEPT_BYTES_MAX);
-            assert!(queue.entries.capacity() <= KEPT_ENTRIES_MAX);
-            longest.push((spare.ring.capacity(), spare.entries.capacity()));
+            assert!(left[0].0 >= long as usize * 64 && left[0].1 >= long as usize);
+            assert_eq!(
+                left[1..4],
+                [left[0]; 3],
+                "used and given back, but not by two"
+            );
+            assert_eq!(left[4], (0, 0), "more than is kept");
         }
-        assert_eq!(longest[0], longest[1], "it is used, and given back");
-        assert_eq!(longest[1], longest[2], "two messages do not take it");
-        assert!(longest[0].0 >= 2000 * 64 && longest[0].1 >= 2000);
-        assert_eq!(longest[3], (0, 0), "more than is kept");
     }
 
     #[test]

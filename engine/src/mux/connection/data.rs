@@ -314,6 +314,7 @@ impl Connection {
             return 0;
         }
         queue.drained();
+        queue.give_back(&mut self.spare);
         let freed = queued - queue.bytes();
         send.starved_at = None;
         send.next_seq += messages;
@@ -359,6 +360,7 @@ impl Connection {
         let nanos = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
         let before = queue.bytes();
         let dropped = queue.expire(crate::Timestamp(now.0.saturating_sub(nanos)));
+        queue.give_back(&mut self.spare);
         if dropped > 0 {
             let freed = before - queue.bytes();
             channel.send.skip += dropped;
@@ -488,6 +490,7 @@ impl Connection {
         let Some(queue) = &mut send.queue else { return };
         let before = queue.bytes();
         queue.advance(n);
+        queue.give_back(&mut self.spare);
         let freed = before - queue.bytes();
         if freed > 0 {
             self.dequeued(index, freed);

@@ -23,6 +23,7 @@ use super::config::Settings;
 use super::credit::{Charge, PassingCredit, SendCredit};
 use super::error::{Code, Failure, Violation};
 use super::event::Event;
+use super::queue::Spare;
 use super::schedule::Schedule;
 use super::slots::{OwnAliases, PeerAliases, Slots};
 use super::wire::{self, Frames, Hello};
@@ -239,6 +240,7 @@ pub struct Connection {
 
     /// Bytes that wait in all queues.
     pub(super) queued: usize,
+    spare: Spare,
     /// Channels whose send was refused because of all queues together.
     room_waiters: VecDeque<ChannelId>,
     writable: VecDeque<ChannelId>,
@@ -318,6 +320,7 @@ impl Connection {
             blocked_told: false,
             low_since: None,
             queued: 0,
+            spare: Spare::default(),
             room_waiters: VecDeque::new(),
             writable: VecDeque::new(),
             events: VecDeque::new(),
@@ -551,6 +554,9 @@ impl Connection {
             return;
         };
         let send = &mut channel.send;
+        if let Some(queue) = &mut send.queue {
+            queue.take_spare(&mut self.spare);
+        }
         let sends = match send.state {
             SendState::Sending => !send.is_idle(),
             SendState::Finishing => true,

@@ -8,6 +8,7 @@ use super::super::config::Settings;
 use super::super::error::{Code, Failure};
 use super::super::event::Event;
 use super::super::open::{Mode, Resumption, Unit};
+use super::super::queue::Spare;
 use super::super::wire::{self, Answer, Direction, Hello, Options, Profile};
 use super::{Connection, Phase, Record};
 use crate::time::Timestamp;
@@ -92,6 +93,7 @@ impl Connection {
             self.record = Vec::new();
             self.out = Vec::new();
         }
+        self.spare = Spare::default();
     }
 
     /// The last message of a record needs no length: the record's end is its own.
