@@ -499,3 +499,27 @@ fn windows_widen_with_the_round_trip() {
         assert_eq!((own > 64 << 10, all > 64 << 10), (auto_tune, auto_tune));
     }
 }
+
+/// Who knows no runs gets each element as a message of its own.
+#[test]
+fn a_run_is_single_messages_to_who_knows_no_runs() {
+    let (conflate, run, resume, messages) = (1, 2, 4, 8);
+    for features in [0, conflate | resume | messages, run] {
+        let mut scene = Scene::greeted(Config::default(), &[(10, features)]);
+        let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 60_000);
+        let run_bytes = b"aaaabbbbcccc";
+        scene.core.send_run(channel, 4, run_bytes).expect("room");
+        let parts = scene.said().into_iter().map(|said| match said {
+            Said::Data { payload, .. } => payload,
+            Said::Run { bytes, .. } => bytes,
+            other => panic!("{other:?}"),
+        });
+        let parts: Vec<_> = parts.collect();
+        let expected: Vec<&[u8]> = if features == run {
+            vec![run_bytes]
+        } else {
+            run_bytes.chunks(4).collect()
+        };
+        assert_eq!(parts, expected, "{features}");
+    }
+}

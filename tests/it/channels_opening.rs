@@ -395,6 +395,22 @@ fn what_was_used_or_is_ours_is_no_waste() {
     }
 }
 
+/// A channel of which one half goes on is not over, and wasted nothing yet.
+#[test]
+fn half_an_end_is_no_waste() {
+    for end in [
+        |alias| Put::new().data(flag::FIN, alias, b""),
+        |alias| Put::new().reset(flag::STOP, alias, 1),
+    ] {
+        let mut scene = Scene::new();
+        for alias in 0..300 {
+            scene.opened(alias, 60_000);
+            assert_eq!(failed(&scene.put(end(alias))), None, "at {alias}");
+            scene.said();
+        }
+    }
+}
+
 /// Numbers end below 2^62 - 1, which no frame after it could pass: a channel is not counted anew
 /// from there.
 #[test]
