@@ -19,6 +19,7 @@ mod deadlines;
 mod halves;
 mod opening;
 mod parts;
+mod sending;
 mod talk;
 
 type Ends = (WebSocket<DuplexStream>, WebSocket<DuplexStream>);

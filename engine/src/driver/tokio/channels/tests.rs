@@ -24,6 +24,7 @@ mod ends;
 mod memory;
 mod stall;
 mod talk;
+mod trying;
 mod wakes;
 
 /// Bytes of pipe each way: little, so that the driver meets a full one.

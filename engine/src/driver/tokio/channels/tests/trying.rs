@@ -1,0 +1,76 @@
+//! What never waits: it takes what there is room for, gives what is there, and says which it is.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn every_way_that_never_waits_comes_over_in_order() {
+    let (client, server) = pair(|_| {});
+    let (ours, theirs) = open(&client, &server, OpenOptions::new("t")).await;
+    let ((mut sender, _), (_, mut receiver)) = (ours.split(), theirs.split());
+    assert!(receiver.try_recv().unwrap().is_none());
+    sender.try_send(b"one").unwrap();
+    let mut claim = sender.try_claim(3).unwrap();
+    claim.copy_from_slice(b"two");
+    claim.commit();
+    sender
+        .try_send_shared(&SharedFrame::new(0, b"shared").unwrap())
+        .unwrap();
+    sender.try_send_run_bytes(1, b"34").unwrap();
+    let keyed = sender.try_send_keyed(1, b"keyed");
+    assert!(matches!(keyed, Err(SendError::WrongMode)), "{keyed:?}");
+    sender.finish().unwrap();
+    for expected in [&b"one"[..], b"two", b"shared", b"3", b"4"] {
+        settle().await;
+        let got = receiver.try_recv().unwrap().expect("it has come");
+        assert_eq!(&*got, expected);
+    }
+    assert!(receiver.try_recv().unwrap().is_none());
+    assert!(within(receiver.recv()).await.unwrap().is_none());
+}
+
+/// All of them refuse where nobody reads, and take again where somebody does.
+#[tokio::test(start_paused = true)]
+async fn what_never_waits_says_that_it_would() {
+    let (client, server) = pair(|_| {});
+    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("t")).await;
+    let mut sent = 0;
+    while ours.try_send(&[5; 500]).is_ok() {
+        sent += 1;
+        settle().await;
+    }
+    let mut again = ours.split().0;
+    let refused = [
+        again.try_send(&[5; 500]),
+        again.try_claim(500).map(drop),
+        again.try_send_run_bytes(250, &[5; 500]),
+        again.try_send_shared(&SharedFrame::new(0, &[5; 500]).unwrap()),
+    ];
+    for refused in refused {
+        assert!(matches!(refused, Err(SendError::WouldBlock)), "{refused:?}");
+    }
+    for _ in 0..sent {
+        assert_eq!(within(theirs.recv()).await.unwrap().unwrap().len(), 500);
+    }
+    settle().await;
+    again.try_send(b"room").unwrap();
+    assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"room");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_replaced_without_waiting() {
+    let (client, server) = pair(|_| {});
+    let options = OpenOptions::new("quotes").mode(Mode::Conflated);
+    let (ours, mut theirs) = open(&client, &server, options).await;
+    let (mut sender, _receiver) = ours.split();
+    for n in 0..10_u8 {
+        sender.try_send_keyed(7, &[n]).unwrap();
+    }
+    let claim = sender.try_claim(1).map(drop);
+    assert!(matches!(claim, Err(SendError::WrongMode)), "{claim:?}");
+    sender.finish().unwrap();
+    let mut last = None;
+    while let Some(message) = within(theirs.recv()).await.unwrap() {
+        last = Some(message[0]);
+    }
+    assert_eq!(last, Some(9));
+}

@@ -1,0 +1,151 @@
+//! Every way to send, to the byte: halves, sinks, and a stream that takes nothing.
+
+use futures_util::{Sink, SinkExt, StreamExt};
+use tokio::io::AsyncReadExt;
+
+use super::*;
+use crate::{CloseCode, Error, Kind, PreparedMessage};
+
+#[tokio::test]
+async fn every_way_of_a_writer_comes_back() {
+    let (client, mut server) = ends(1 << 16, |_| {});
+    let (reader, mut writer) = client.split();
+    let serving = tokio::spawn(async move { echo(&mut server).await });
+    let reading = tokio::spawn(reader.map(Result::unwrap).collect::<Vec<_>>());
+    let large = vec![7; 300_000];
+    writer.send_bytes(large.clone().into()).await.unwrap();
+    let prepared = PreparedMessage::text("prepared");
+    writer.send_prepared(&prepared).await.unwrap();
+    writer.send_part(Kind::Binary, b"pa", false).await.unwrap();
+    writer.send_part(Kind::Binary, b"rts", true).await.unwrap();
+    let both = |out: &mut crate::Outbox| out.send(b"1").is_ok() && out.send(b"2").is_ok();
+    assert!(writer.with_outbox(both).await.unwrap());
+    writer.close(CloseCode::NORMAL, "").await.unwrap();
+    serving.await.unwrap().unwrap();
+    let mut got = reading.await.unwrap();
+    assert!(matches!(got.pop(), Some(OwnedMessage::Close(_))));
+    let text = OwnedMessage::Text("prepared".into());
+    let expected = [
+        binary(&large),
+        text,
+        binary("parts"),
+        binary("1"),
+        binary("2"),
+    ];
+    assert_eq!(got, expected);
+}
+
+fn part(data: &'static [u8], first: bool, last: bool) -> OwnedMessage {
+    let (kind, data) = (Kind::Binary, data.into());
+    OwnedMessage::Part {
+        kind,
+        data,
+        first,
+        last,
+    }
+}
+
+/// Sends one of each, and compares what comes out at the other end.
+async fn one_of_each(
+    mut sink: impl Sink<OwnedMessage, Error = Error> + Unpin,
+    mut peer: DuplexStream,
+    close: OwnedMessage,
+) {
+    let mut expected = bare(1, b"text");
+    expected.extend(bare(2, b"binary"));
+    expected.extend([0x02, 2, b'p', b'a']);
+    expected.extend([0x80, 3, b'r', b't', b's']);
+    expected.extend(bare(9, b"ping"));
+    expected.extend(bare(10, b"pong"));
+    expected.extend(bare(8, &1000_u16.to_be_bytes()));
+    for message in [
+        OwnedMessage::Text("text".into()),
+        binary("binary"),
+        part(b"pa", true, false),
+        part(b"rts", false, true),
+        OwnedMessage::Ping(b"ping"[..].into()),
+        OwnedMessage::Pong(b"pong"[..].into()),
+        close,
+    ] {
+        sink.send(message).await.unwrap();
+    }
+    let mut got = vec![0; expected.len()];
+    peer.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, expected);
+}
+
+/// A Close without a code is one of 1000.
+#[tokio::test]
+async fn a_sink_takes_every_kind_of_message() {
+    let normal = Some((CloseCode::NORMAL, "".into()));
+    for close in [None, normal].map(OwnedMessage::Close) {
+        let (server, peer) = against_bytes(Role::Server, &settings(|_| {}));
+        one_of_each(server, peer, close.clone()).await;
+        let (server, peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (_reader, writer) = server.split();
+        one_of_each(writer, peer, close).await;
+    }
+}
+
+/// What a caller does wrong loses nothing of what was right.
+#[tokio::test]
+async fn a_sink_says_that_it_was_not_asked_for_room() {
+    let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (_reader, mut writer) = server.split();
+    let mut sink = Pin::new(&mut writer);
+    sink.as_mut().start_send(binary("one")).unwrap();
+    let refused = sink.as_mut().start_send(binary("two"));
+    assert!(
+        matches!(&refused, Err(Error::Io(e)) if e.to_string().contains("poll_ready")),
+        "{refused:?}"
+    );
+    sink.send(binary("three")).await.unwrap();
+    let expected = [bare(2, b"one"), bare(2, b"three")].concat();
+    let mut got = vec![0; expected.len()];
+    peer.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, expected);
+}
+
+/// Ready to be written to, and takes no byte.
+#[derive(Debug)]
+struct Stopped;
+
+impl AsyncRead for Stopped {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        _buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Stopped {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        _bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(0))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// It would be asked again for ever.
+#[tokio::test]
+async fn a_stream_that_takes_no_byte_is_an_error() {
+    let mut server = end(Stopped, Role::Server, &settings(|_| {}));
+    let sent = server.send(b"x").await;
+    let zero = std::io::ErrorKind::WriteZero;
+    assert!(
+        matches!(&sent, Err(Error::Io(e)) if e.kind() == zero),
+        "{sent:?}"
+    );
+}
