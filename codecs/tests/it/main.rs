@@ -5,6 +5,7 @@
 mod bincode;
 mod common;
 mod documents;
+mod edges;
 mod envelopes;
 mod independent;
 mod itch;
