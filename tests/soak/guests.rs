@@ -56,8 +56,8 @@ async fn past_pings(
     }
 }
 
-fn pause(rng: &mut Rng) -> Duration {
-    Duration::from_millis(200 + rng.below(800) as u64)
+fn pause(rng: &mut Rng, tally: &Tally) -> Duration {
+    Duration::from_millis(200 + rng.below(800) as u64).mul_f64(tally.pace)
 }
 
 fn connector() -> Fallible<Connector> {
@@ -98,7 +98,7 @@ pub(crate) async fn plain(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fa
                 other => return Err(format!("at message {next}: {other:?}").into()),
             }
         }
-        sleep(pause(&mut rng)).await;
+        sleep(pause(&mut rng, tally)).await;
     }
     // Receiving until the end, where `close` drops what comes: nothing may come any more.
     ws.outbox().close(CloseCode::NORMAL, "")?;
@@ -139,7 +139,7 @@ pub(crate) async fn channels(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) ->
                     add(&tally.echoed, 1);
                 }
             }
-            sleep(pause(&mut rng)).await;
+            sleep(pause(&mut rng, tally)).await;
         }
         for (_, mut channel) in open {
             channel.finish()?;

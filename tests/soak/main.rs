@@ -62,6 +62,9 @@ struct Plan {
 
 /// Connections until told otherwise.
 const CONNECTIONS: usize = 5000;
+/// More than these wait longer between their batches, so that all of them ask no more of the machine:
+/// some 30,000 messages a second. Seats that it cannot serve miss their deadlines.
+const SEATS_AT_FULL_PACE: f64 = 2000.0;
 /// File descriptors beside those of the connections.
 const SPARE_FILES: u64 = 200;
 /// All have left when this is over, or the server keeps what it should not: the longest of its
@@ -86,6 +89,8 @@ const ERRORS_MAX: usize = 10;
 /// What happened.
 #[derive(Default)]
 pub(crate) struct Tally {
+    /// Times as long as a seat alone would pause.
+    pub(crate) pace: f64,
     pub(crate) plain: AtomicU64,
     pub(crate) channels: AtomicU64,
     pub(crate) hostile: AtomicU64,
@@ -249,7 +254,10 @@ async fn seat(who: &str, visit: impl Future<Output = Fallible<()>>) -> Result<()
 
 /// Memory and files, second by second; then what is wrong.
 async fn run(plan: &Plan, server: &mut Server) -> Fallible<Vec<String>> {
-    let tally = Arc::new(Tally::default());
+    let tally = Arc::new(Tally {
+        pace: (plan.connections as f64 / SEATS_AT_FULL_PACE).max(1.0),
+        ..Tally::default()
+    });
     let (files_before, allocated_before) = (server.files()?, server.allocated()?);
     let begun = Instant::now();
     let end = begun + plan.time;
