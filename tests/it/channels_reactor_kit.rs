@@ -26,6 +26,11 @@ pub(crate) enum Seen {
     Message(ConnId, ChannelId, Vec<u8>),
     Writable,
     Aborted(Code),
+    Stopped(Code),
+    Evicted(Code),
+    Acked(ChannelId, u64),
+    /// Epoch, and the number of the next message.
+    Rebased(u64, u64),
     Ended(ChannelId),
     Draining(ConnId, Code),
     Timer(u64),
@@ -198,6 +203,38 @@ impl ChannelHandler for App {
     ) {
         self.tell(Seen::Aborted(code));
         cx.reset(channel, code);
+    }
+
+    fn stopped(&mut self, _: &mut State, _: &mut ChannelCx<'_, '_>, _: ChannelId, code: Code) {
+        self.tell(Seen::Stopped(code));
+    }
+
+    fn evicted(
+        &mut self,
+        state: &mut State,
+        cx: &mut ChannelCx<'_, '_>,
+        channel: ChannelId,
+        code: Code,
+    ) {
+        for (_, charge) in state.kept.extract_if(.., |(id, _)| *id == channel) {
+            cx.release(channel, charge);
+        }
+        self.tell(Seen::Evicted(code));
+    }
+
+    fn acked(&mut self, _: &mut State, _: &mut ChannelCx<'_, '_>, channel: ChannelId, seq: u64) {
+        self.tell(Seen::Acked(channel, seq));
+    }
+
+    fn rebased(
+        &mut self,
+        _: &mut State,
+        _: &mut ChannelCx<'_, '_>,
+        _: ChannelId,
+        epoch: u64,
+        next_seq: u64,
+    ) {
+        self.tell(Seen::Rebased(epoch, next_seq));
     }
 
     fn writable(&mut self, state: &mut State, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {

@@ -12,6 +12,7 @@ mod channels_model;
 mod channels_offer;
 mod channels_opening;
 mod channels_reactor;
+mod channels_reactor_calls;
 mod channels_reactor_flow;
 mod channels_reactor_kit;
 mod channels_rules;
