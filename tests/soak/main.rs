@@ -81,6 +81,8 @@ const KEPT_BYTES_PER_SEAT: u64 = 1 << 10;
 /// a deadline.
 const PLANT_QUIESCE: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
+/// How often it is looked whether all have left.
+const LOOKED_EVERY: Duration = Duration::from_millis(100);
 /// Peers that are later than this may have missed a deadline of the server's.
 const LATE: Duration = Duration::from_secs(3);
 /// Errors that are told.
@@ -243,7 +245,7 @@ async fn sit(
         };
         if let Err(error) = went {
             tally.fail(error);
-            sleep(Duration::from_secs(1)).await;
+            sleep(SECOND).await;
         }
     }
 }
@@ -296,7 +298,7 @@ async fn run(plan: &Plan, server: &mut Server) -> Fallible<Vec<String>> {
         plan.plant.map_or(QUIESCE, |_| PLANT_QUIESCE),
     );
     while server.files()? > files_before && left.elapsed() < quiesce {
-        sleep(Duration::from_millis(100)).await;
+        sleep(LOOKED_EVERY).await;
     }
     let seen = Seen {
         thirds,

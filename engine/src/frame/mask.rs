@@ -1,7 +1,8 @@
 //! Masking, RFC 6455 section 5.3: byte `i` is XORed with byte `i mod 4` of the key.
 //!
 //! Words of sixteen bytes, and a last word that overlaps the one before it in place of single
-//! bytes at the end: up to 32 bytes take two and no loop. The loops are written so that the compiler makes vector code of them.
+//! bytes at the end: up to 32 bytes take two and no loop. The loops are written so that the
+//! compiler makes vector code of them.
 
 /// Masks or unmasks `data` in place; its first byte meets byte `phase mod 4` of the key.
 #[inline]

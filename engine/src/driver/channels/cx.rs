@@ -35,7 +35,7 @@ impl<'b> ChannelCx<'_, 'b> {
 
     /// Calls [`ChannelHandler::timer`](super::ChannelHandler::timer) with `token` after `after`,
     /// if the connection lives then. Timers are not cancelled: a handler ignores a token that it
-    /// no longer expects.
+    /// no longer expects. How late they come: see [`Cx::timer`].
     ///
     /// # Errors
     /// [`TimerError`]; there will be no call.
