@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use harness::frames::{Frame, op};
 use tickwire::channels::{
-    AcceptOptions, Answer, Code, Config, Failure, OpenOptions, SUBPROTOCOL, SendError, TIMER_TOKEN,
-    TimerError, Violation,
+    AcceptOptions, Answer, Code, Config, Failure, Mode, OpenOptions, SUBPROTOCOL, SendError,
+    TIMER_TOKEN, TimerError, Violation,
 };
 use tickwire::{End, Ended, Error, HandshakeError};
 
@@ -24,6 +24,7 @@ on_both!(
     a_lost_connection_ends_its_channels,
     timers_of_both_kinds,
     an_outbox_too_small_for_records,
+    a_time_to_live_counts_from_the_send,
 );
 
 /// The server keeps what comes on one channel; everything else runs on.
@@ -309,5 +310,37 @@ fn an_outbox_too_small_for_records(on: On) {
     let close = std::iter::from_fn(|| Some(raw.peer.next())).find_map(|got| got.close_code());
     assert_eq!(close, Some(4009));
     assert!(matches!(raw.peer.finish(), Got::Eof | Got::Reset));
+    server.stop();
+}
+
+/// On a connection that was quiet for longer than its messages live, none of them was sent.
+fn a_time_to_live_counts_from_the_send(on: On) {
+    const TTL: Duration = Duration::from_millis(400);
+    let (server, log) = start(on, Config::default(), |_| {});
+    let (client, client_log) = start(on, Config::default(), |app| {
+        app.on_ready = Box::new(|_, cx| cx.timer(TTL * 2, 7).expect("room"));
+        // More than a record, so that it is queued first.
+        app.on_timer = Box::new(|_, cx| {
+            let mode = Mode::Ttl(TTL);
+            let channel = cx.open(OpenOptions::new("late").mode(mode)).expect("room");
+            cx.send(channel, &[1; 20_000]).expect("room");
+        });
+        app.on_message = Box::new(take);
+    });
+    connect(&client, server.addr, 0);
+    let id = client_log.ready();
+    assert_eq!(log.message().len(), 20_000);
+    // And from another thread's command.
+    let since = ask(&client, |hub| hub.now());
+    until("the core has not been told the time for long", || {
+        ask(&client, |hub| hub.now()) >= since.after(TTL * 2)
+    });
+    run(&client, move |hub| {
+        let channels = hub.channels(id).expect("open");
+        let channel = channels.ids().next().expect("a channel");
+        channels.send(channel, &[2; 20_000]).expect("room");
+    });
+    assert_eq!(log.message().len(), 20_000);
+    client.stop();
     server.stop();
 }

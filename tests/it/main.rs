@@ -3,6 +3,7 @@
 mod architecture;
 mod channels_counting;
 mod channels_flow;
+mod channels_found;
 mod channels_hostile;
 mod channels_hostile_found;
 mod channels_hostile_kit;
@@ -19,6 +20,7 @@ mod channels_rules;
 mod channels_rules_two;
 mod channels_rules_wire;
 mod channels_sending;
+mod channels_shares;
 mod channels_sim;
 mod channels_sim_found;
 mod channels_sim_live;

@@ -25,57 +25,63 @@ use super::open::Unit;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
     /// Bytes of the largest record that the peer may send. Bounds how long a message of high
-    /// priority waits for one of low priority that is on its way. 1 KiB to 1 MiB.
+    /// priority waits for one of low priority that is on its way. 1 KiB to 1 MiB; default 16,448, a
+    /// message of 16 KiB with its header.
     pub record_bytes_max: u32,
     /// Bytes of the largest message of any channel; each channel has a limit of its own below.
+    /// Default 1 MiB.
     pub message_bytes_max: u32,
-    /// Channels of the peer's that may be open at once.
+    /// Channels of the peer's that may be open at once. Default 1,024.
     pub channels_max: u32,
-    /// Channels of the peer's that may wait for our answer at once.
+    /// Channels of the peer's that may wait for our answer at once. Default 64.
     pub pending_opens_max: u32,
-    /// The peer's aliases are below this; four bytes of memory each, when used. At most 2^20.
+    /// The peer's aliases are below this; four bytes of memory each, when used. At most 2^20;
+    /// default 4,096.
     pub aliases_max: u32,
     /// Bytes that the peer may have in flight and unread on all channels together, beyond
-    /// [`Self::reserve_bytes`] for each.
+    /// [`Self::reserve_bytes`] for each. Default 1 MiB.
     pub connection_window_bytes: u32,
-    /// What auto-tuning may widen that to.
+    /// What auto-tuning may widen that to. Default 16 MiB.
     pub connection_window_bytes_max: u32,
-    /// The same for one channel that does not say otherwise.
+    /// The same for one channel that does not say otherwise. Default 64 KiB.
     pub channel_window_bytes: u32,
-    /// What auto-tuning may widen that to.
+    /// What auto-tuning may widen that to. Default 4 MiB.
     pub channel_window_bytes_max: u32,
     /// Messages that the peer may have in flight and unread on a channel that counts messages
     /// and does not say otherwise. Few, so that what is stale stays with the sender, who can
-    /// still conflate it.
+    /// still conflate it. Default 8.
     pub channel_window_messages: u32,
     /// Bytes charged for each frame beside its payload: what a queued frame costs the receiver,
-    /// so that empty messages are not free. 16 to 1,024.
+    /// so that empty messages are not free. 16 to 1,024; default 64.
     pub frame_overhead_bytes: u32,
     /// Silence after which the connection is given up; the smaller of both ends' counts. A PING
-    /// goes out after a third of it.
+    /// goes out after a third of it. Default 30 s.
     pub idle_timeout: Duration,
 
     /// Windows are widened where the round trip, not the reader, is what holds a sender back.
+    /// Default on.
     pub auto_tune: bool,
     /// Bytes of each channel that do not count against the connection's window: what other
     /// channels cannot take from it. Up to [`Self::channels_max`] times this are held beyond
-    /// [`Self::connection_window_bytes`].
+    /// [`Self::connection_window_bytes`]. Default 4 KiB.
     pub reserve_bytes: u32,
-    /// Bytes of topic and metadata together of a channel that the peer opens.
+    /// Bytes of topic and metadata together of a channel that the peer opens. Default 1 KiB.
     pub metadata_bytes_max: u32,
-    /// Time from the first to the last fragment of a message.
+    /// Time from the first to the last fragment of a message. Default 10 s.
     pub partial_timeout: Duration,
     /// Time for the connection's channels to end after GOAWAY, and for the last record to leave.
+    /// Default 2 s.
     pub close_timeout: Duration,
     /// Time for which the connection's window may be nearly used up (less than a quarter free)
-    /// before the channel with the most unread bytes is stopped.
+    /// before the channel with the most unread bytes is stopped. Default 5 s.
     pub stall_timeout: Duration,
-    /// Bytes that a channel keeps for sending, beyond one message.
+    /// Bytes that a channel keeps for sending, beyond one message. Default 256 KiB.
     pub channel_queue_bytes_max: u32,
     /// Bytes that all channels together keep for sending, beyond one message of each.
+    /// Default 4 MiB.
     pub connection_queue_bytes_max: u32,
     /// Aliases below this are given to channels by the application, the same for a topic on
-    /// every connection, so that a message encoded once goes out on all of them.
+    /// every connection, so that a message encoded once goes out on all of them. Default none.
     pub shared_aliases: u32,
 }
 

@@ -102,6 +102,8 @@ pub enum Violation {
     WastedOpens,
     /// More PINGs than any measurement needs.
     PingFlood,
+    /// More GOAWAYs than one a second, for long.
+    GoAwayFlood,
     /// A limit, epoch or sequence that went back or over.
     BadCounter,
     /// An extension that nobody here knows, and that must not be skipped.
@@ -118,7 +120,7 @@ impl Violation {
             Self::RecordTooLarge | Self::MessageTooLarge => Code::SIZE,
             Self::ChannelCredit(_) | Self::ConnectionCredit => Code::FLOW,
             Self::TooManyChannels | Self::TooManyOpens => Code::LIMIT,
-            Self::WastedOpens | Self::PingFlood => Code::CALM,
+            Self::WastedOpens | Self::PingFlood | Self::GoAwayFlood => Code::CALM,
             _ => Code::PROTOCOL,
         }
     }
@@ -145,6 +147,7 @@ impl Violation {
             Self::TooManyOpens => "more unanswered channels than announced",
             Self::WastedOpens => "channels are opened and reset in a loop",
             Self::PingFlood => "too many PINGs",
+            Self::GoAwayFlood => "too many GOAWAYs",
             Self::BadCounter => "a counter went back or over",
             Self::UnknownExtension => "an extension that is unknown and not to be ignored",
             Self::NotBinary => "only binary messages carry channels",

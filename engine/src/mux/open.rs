@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::error::OpenError;
-use super::wire::{Direction, VARINT_MAX};
+use super::wire::{self, Direction, VARINT_MAX};
 
 /// What a channel does with messages that the peer cannot take yet.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -173,6 +173,20 @@ impl OpenOptions {
         })
     }
 
+    /// As OPEN says them.
+    pub(super) fn to_wire(&self) -> wire::Options<'_> {
+        wire::Options {
+            ttl_ms: match self.mode {
+                Mode::Ttl(ttl) => u64::try_from(ttl.as_millis()).ok(),
+                _ => None,
+            },
+            resume: self.resume.map(|r| (r.epoch, r.next_seq)),
+            topic: &self.topic,
+            metadata: &self.metadata,
+            ..wire::Options::default()
+        }
+    }
+
     /// The values that do not depend on the connection.
     pub(super) fn check(&self, metadata_bytes_max: u32) -> Result<(), OpenError> {
         let refuse = |what| Err(OpenError::Options(what));
@@ -185,9 +199,9 @@ impl OpenOptions {
             return refuse("a ttl must be 1 ms to 2^32-1 ms");
         }
         if let Some(Resume { epoch, next_seq }) = self.resume
-            && epoch.max(next_seq) > VARINT_MAX
+            && (epoch > VARINT_MAX || next_seq >= VARINT_MAX)
         {
-            return refuse("epochs and numbers of messages must be below 2^62");
+            return refuse("epochs and numbers of messages must be below 2^62 - 1");
         }
         if self.topic.len() + self.metadata.len() > metadata_bytes_max as usize {
             return refuse("topic and metadata together pass metadata_bytes_max");
@@ -278,6 +292,20 @@ impl AcceptOptions {
     pub fn alias(mut self, alias: u32) -> Self {
         self.alias = Some(alias);
         self
+    }
+
+    /// As ACCEPT says them.
+    pub(super) fn to_wire(&self) -> wire::Options<'_> {
+        wire::Options {
+            metadata: &self.metadata,
+            answer: self.resumption.map(|answer| match answer {
+                Resumption::Replay { from } => wire::Answer::Replay { from },
+                Resumption::Snapshot { seq } => wire::Answer::Snapshot { seq },
+                Resumption::Fresh { epoch, seq } => wire::Answer::Fresh { epoch, seq },
+            }),
+            wants: self.wants,
+            ..wire::Options::default()
+        }
     }
 
     /// Whether the peer can be told, and takes, the numbers: the next message of ours has one

@@ -21,6 +21,9 @@ pub(super) struct Schedule {
     over: i64,
     /// The class that had the last turn by the floor: the next one below it has the next.
     floored: u8,
+    /// The class whose turn this is by the floor, until it has sent something: a turn that a full
+    /// record ends is none.
+    turn_by_floor: Option<u8>,
 }
 
 impl Schedule {
@@ -53,11 +56,11 @@ impl Schedule {
         }
         let top = self.waiting.trailing_zeros() as u8;
         let lower = self.waiting & !(1 << top);
+        self.turn_by_floor = None;
         let class = if lower != 0 && self.over >= FLOOR_BYTES {
-            self.over = 0;
             let below = lower & (u8::MAX.checked_shl(u32::from(self.floored) + 1)).unwrap_or(0);
             let class = if below == 0 { lower } else { below }.trailing_zeros() as u8;
-            self.floored = class;
+            self.turn_by_floor = Some(class);
             class
         } else {
             top
@@ -72,6 +75,15 @@ impl Schedule {
 
     /// A channel of this class has sent what cost `charge`.
     pub(super) fn sent(&mut self, class: u8, charge: u64) {
+        if self
+            .turn_by_floor
+            .take_if(|floor| *floor == class)
+            .is_some()
+        {
+            self.floored = class;
+            self.over = 0;
+            return;
+        }
         let below = self.waiting & u8::MAX.checked_shl(u32::from(class & 7) + 1).unwrap_or(0);
         if below == 0 {
             self.over = 0;

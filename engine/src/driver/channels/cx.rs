@@ -143,7 +143,7 @@ impl ChannelHub<'_, '_> {
     pub fn channels(&mut self, id: ConnId) -> Option<&mut Channels> {
         match &mut self.own {
             Some(own) if own.id == id => Some(own),
-            _ => self.table.other(id),
+            _ => self.table.other(id, self.hub.now()),
         }
     }
 

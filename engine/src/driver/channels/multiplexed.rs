@@ -102,6 +102,7 @@ impl<H: ChannelHandler> Multiplexed<H> {
         let (Some(conn), Some(mut channels)) = (&mut seat.0, table.take(cx.id())) else {
             return;
         };
+        channels.core.tell_time(cx.now());
         let mut channel_cx = ChannelCx {
             channels: &mut channels,
             table,

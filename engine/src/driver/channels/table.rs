@@ -49,11 +49,12 @@ impl Table {
     }
 
     /// Those of another connection, which is looked after when the call is over.
-    pub(super) fn other(&mut self, id: ConnId) -> Option<&mut Channels> {
+    pub(super) fn other(&mut self, id: ConnId, now: Timestamp) -> Option<&mut Channels> {
         let slot = self.slots.get_mut(id.index as usize)?;
         let channels = slot.as_deref_mut().filter(|channels| channels.id == id)?;
         if !core::mem::replace(&mut channels.dirty, true) {
             self.dirty.push(id);
+            channels.core.tell_time(now);
         }
         Some(channels)
     }

@@ -47,6 +47,7 @@ pub(super) fn own_frame(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
     let frame = queue.front_frame()?;
     let fits = frame.frame().len() <= max
         && frame.payload().len() >= SHARED_BYTES_MIN
+        && frame.payload().len() <= channel.send.message_max as usize
         && channel.own_alias == Some(frame.alias())
         && channel.send.skip == 0
         && channel.send.state == SendState::Sending;

@@ -68,7 +68,7 @@ impl Connection {
     /// Data, by turn, until the record is full. A large shared message is a record of its own.
     pub(super) fn put_data(&mut self, peer: &Hello, max: usize) -> Option<bytes::Bytes> {
         let mut first = self.wake_starved(peer, self.room(max) >= FRAME_ROOM_MIN);
-        // Each turn sends, or takes a channel out, or ends the record.
+        // Each turn sends, or takes a channel out, or pays for what it has sent, or ends the record.
         while self.room(max) >= FRAME_ROOM_MIN
             && let Some(index) = first.take().or_else(|| self.schedule.pop())
         {
@@ -84,18 +84,17 @@ impl Connection {
                 self.put_back(index);
                 break;
             }
-            if let Some(frame) = own_frame(channel, max) {
-                if self.record.is_empty() {
-                    if let Some(sent) = self.put_shared(index, peer, frame) {
-                        return Some(sent);
-                    }
-                    continue;
-                }
-                self.put_back(index);
-                break;
-            }
             channel.send.deficit += QUANTUM_BYTES;
-            let turn = self.take_turn(index, peer, max, priority);
+            if channel.ttl.is_some() {
+                self.expire(index);
+            }
+            let turn = match self.slots.at(index).and_then(|c| own_frame(c, max)) {
+                None => self.take_turn(index, peer, max, priority),
+                Some(frame) => match self.put_shared(index, peer, frame) {
+                    Ok(sent) => return Some(sent),
+                    Err(turn) => turn,
+                },
+            };
             let Some(channel) = self.slots.at_mut(index) else {
                 continue;
             };
@@ -120,9 +119,7 @@ impl Connection {
     /// next message. Gives one that waits since much was sent over its head, if there is `room`:
     /// it goes first, whatever its class, or small messages might take all credit for ever.
     fn wake_starved(&mut self, peer: &Hello, room: bool) -> Option<u32> {
-        if self.starved.is_empty() {
-            self.blocked_since = None;
-        }
+        self.starved_are_gone();
         if !self.may_wake() {
             return None;
         }
@@ -155,10 +152,16 @@ impl Connection {
                 self.put_back(later); // this one waits for longer
             }
         }
+        self.starved_are_gone();
+        first
+    }
+
+    /// Nobody waits for the connection's credit any more: who does next begins anew.
+    pub(super) fn starved_are_gone(&mut self) {
         if self.starved.is_empty() {
             self.blocked_since = None;
+            self.blocked_told = false;
         }
-        first
     }
 
     fn put_back(&mut self, index: u32) {
@@ -187,34 +190,49 @@ impl Connection {
         }
     }
 
-    /// A whole shared message by reference, if credit covers it.
+    /// A whole shared message by reference, in a record of its own, if credit covers it; or what
+    /// becomes of the channel's turn.
     fn put_shared(
         &mut self,
         index: u32,
         peer: &Hello,
         frame: bytes::Bytes,
-    ) -> Option<bytes::Bytes> {
+    ) -> Result<bytes::Bytes, Turn> {
         let free = self.free();
-        let channel = self.slots.at_mut(index)?;
-        let front = channel.send.queue.as_ref()?.front()?;
-        let charge = front.rest as u64 + peer.overhead;
+        let Some(channel) = self.slots.at_mut(index) else {
+            return Err(Turn::Done);
+        };
+        let class = channel.priority;
+        let front = channel.send.queue.as_ref().and_then(|q| q.front());
+        let len = front.map_or(0, |front| front.rest);
+        let charge = len as u64 + peer.overhead;
         let units = match channel.unit {
             Unit::Bytes => charge,
             Unit::Messages => 1,
         };
+        if channel.send.deficit <= 0 {
+            return Err(Turn::Spent);
+        }
         if channel.send.credit.available() < units {
-            self.block(index);
-            return None;
+            return Err(self.not_now(index, Turn::Done));
         }
         if free < charge {
-            self.starve(index, peer);
-            return None;
+            return Err(Turn::Starved);
         }
-        channel.send.credit.spend(units).ok()?;
-        self.send.spend(charge).ok()?;
-        self.sent(index, front.rest, 1, charge);
+        if !self.record.is_empty() {
+            return Err(Turn::Full);
+        }
+        let spent = channel.send.credit.spend(units).is_ok() && self.send.spend(charge).is_ok();
+        debug_assert!(spent, "there is so much credit");
+        self.sent(index, len, 1, charge);
+        self.schedule.sent(class, charge);
         self.make_ready(index);
-        Some(frame)
+        if let Some(channel) = self.slots.at_mut(index)
+            && !channel.send.in_schedule
+        {
+            channel.send.deficit = 0; // as behind any turn that leaves nothing
+        }
+        Ok(frame)
     }
 
     fn block(&mut self, index: u32) {
@@ -338,13 +356,15 @@ impl Connection {
     /// The peer has lowered what it takes: what is queued can never be sent.
     fn give_up(&mut self, index: u32) {
         if let Some(channel) = self.slots.at_mut(index) {
-            let channel_id = channel.id;
+            let (id, attached) = (channel.id, channel.attached);
             channel.send.stopped = Some(Code::SIZE);
             self.abort_half(index, Code::SIZE);
-            self.events.push_back(Event::Stopped {
-                channel: channel_id,
-                code: Code::SIZE,
-            });
+            if attached {
+                self.events.push_back(Event::Stopped {
+                    channel: id,
+                    code: Code::SIZE,
+                });
+            }
         }
     }
 

@@ -58,7 +58,12 @@ impl Connection {
                 self.pong = Some(value);
                 Ok(None)
             }
-            Frame::GoAway(goaway) => Ok(self.handle_goaway(&goaway)),
+            Frame::GoAway(goaway) => {
+                if !self.goaways.take(self.now, PING_INTERVAL, PING_BURST) {
+                    return Err(Violation::GoAwayFlood);
+                }
+                Ok(self.handle_goaway(&goaway))
+            }
             Frame::Hello(hello) => self.handle_hello(hello),
             Frame::Ext { ignorable, .. } => {
                 if ignorable {
@@ -236,26 +241,9 @@ impl Connection {
         Some((Data::Assembled(bytes), skipped, partial.charge.take()))
     }
 
-    /// `bytes` more of a channel are held, `held` in all: beyond its reserve they count against
-    /// the connection's window, up to it they do not.
-    fn hold(&mut self, held: u64, bytes: u64) {
-        let counted = held
-            .saturating_sub(u64::from(self.settings.reserve_bytes))
-            .min(bytes);
-        self.consume(bytes - counted);
-        if counted > 0 && self.low_since.is_none() && self.is_low() {
-            self.low_since = Some(self.now);
-            self.sweep_soon();
-        }
-        if counted == 0 && self.low_since.is_none() {
-            self.recv.watch(self.credit_due);
-        }
-    }
-
     /// Data on a channel that we no longer read: given back at once.
     fn unwanted<'r>(&mut self, index: u32, charge: Charge, fin: bool) -> Handled<'r> {
-        self.recv.consume(u64::from(charge.bytes));
-        self.credit_due |= self.recv.is_due_of_rest();
+        self.consume(u64::from(charge.bytes));
         if let Some(channel) = self.slots.at_mut(index) {
             channel.recv.credit.consume(u64::from(charge.units));
         }
@@ -287,8 +275,7 @@ impl Connection {
                 if self.recv.charge(bytes).is_err() {
                     return Err(Violation::ConnectionCredit);
                 }
-                self.recv.consume(bytes);
-                self.credit_due |= self.recv.is_due_of_rest();
+                self.consume(bytes);
                 Ok(None)
             }
             _ => Err(Violation::UnknownAlias(alias)),
@@ -382,6 +369,9 @@ impl Connection {
             if credit.blocked {
                 // As on a channel: what it was told it may never have seen.
                 self.credit_due |= self.recv.owed() > 0 || self.recv.limit() > credit.limit;
+                self.peer_waits = true;
+                self.recv.look_again();
+                self.look_whether_low();
             } else if self.send.raise(credit.limit) {
                 // Who finds it too little begins to wait anew.
                 self.blocked_since = (!self.starved.is_empty()).then_some(self.now);

@@ -6,6 +6,7 @@ mod data;
 mod ending;
 mod frames;
 mod greeting;
+mod holding;
 mod opening;
 mod sending;
 mod timers;
@@ -18,9 +19,9 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use self::bucket::Bucket;
-use super::channel::{Channel, ChannelId, Pending, RecvState, SendState};
+use super::channel::{Channel, ChannelId, RecvState, SendState};
 use super::config::Settings;
-use super::credit::{Charge, PassingCredit, SendCredit};
+use super::credit::{PassingCredit, SendCredit};
 use super::error::{Code, Failure, Violation};
 use super::event::Event;
 use super::queue::Spare;
@@ -235,6 +236,8 @@ pub struct Connection {
     blocked_due: bool,
     blocked_since: Option<Timestamp>,
     blocked_told: bool,
+    /// The peer has said that it waits for the connection's credit, and was told none since.
+    peer_waits: bool,
     /// Since when less than a quarter of the connection's window is free.
     low_since: Option<Timestamp>,
 
@@ -259,6 +262,7 @@ pub struct Connection {
     opens_seen_by_peer: u64,
     wasted_opens: Bucket,
     pings: Bucket,
+    goaways: Bucket,
 
     last_received: Timestamp,
     sweep_at: Option<Timestamp>,
@@ -266,7 +270,7 @@ pub struct Connection {
     totals: Totals,
 }
 
-/// PINGs of the peer's: one a second, ten at once.
+/// PINGs of the peer's, and GOAWAYs: one a second, ten at once.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 const PING_BURST: u32 = 10;
 /// Channels that the peer opens and resets unused: ten a second, a hundred at once.
@@ -318,6 +322,7 @@ impl Connection {
             blocked_due: false,
             blocked_since: None,
             blocked_told: false,
+            peer_waits: false,
             low_since: None,
             queued: 0,
             spare: Spare::default(),
@@ -334,6 +339,7 @@ impl Connection {
             opens_seen_by_peer: u64::MAX,
             wasted_opens: Bucket::default(),
             pings: Bucket::default(),
+            goaways: Bucket::default(),
             last_received: now,
             sweep_at: None,
             drain_at: None,
@@ -358,6 +364,12 @@ impl Connection {
             incoming.frames = Frames::new(&[]);
         }
         incoming
+    }
+
+    /// It is `now`: for a driver that calls what sends without having received anything before.
+    /// Messages with a time to live count theirs from then.
+    pub fn tell_time(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
     }
 
     /// Something came that is not a record: text. That ends the connection.
@@ -399,7 +411,11 @@ impl Connection {
     #[inline(never)]
     fn next_any<'r>(&mut self, incoming: &mut Incoming<'r>) -> Option<Event<'r>> {
         if let Some(event) = incoming.next.take() {
-            return Some(event);
+            let kept = |id| self.slots.by_id(id).is_some_and(|c| c.attached);
+            // Of a channel that was let go of meanwhile nothing is told.
+            if !matches!(event, Event::Finished { channel } if !kept(channel)) {
+                return Some(event);
+            }
         }
         loop {
             let event = match incoming.frames.next()? {
@@ -423,53 +439,6 @@ impl Connection {
         incoming.frames = Frames::new(&[]);
         incoming.next = None;
         self.violated(violation)
-    }
-
-    /// Gives back the credit of what the application has consumed.
-    #[inline]
-    pub fn release(&mut self, id: ChannelId, charge: Charge) {
-        let Some(channel) = self.slots.by_id_mut(id).filter(|c| c.attached) else {
-            return; // letting go of the channel has given it back
-        };
-        let recv = &mut channel.recv;
-        recv.credit.consume(u64::from(charge.units));
-        let due = recv.credit.is_due() && recv.state == RecvState::Receiving;
-        let (before, reserve) = (recv.held, u64::from(self.settings.reserve_bytes));
-        recv.held = before.saturating_sub(u64::from(charge.bytes));
-        if due {
-            self.credit_due_of(id.index);
-        }
-        if before > reserve {
-            let given = before - recv_held_above(before, charge.bytes, reserve);
-            self.consume(given);
-        }
-    }
-
-    #[inline(never)]
-    fn credit_due_of(&mut self, index: u32) {
-        if let Some(channel) = self.slots.at_mut(index)
-            && !channel.pending.has(Pending::CREDIT)
-        {
-            channel.pending.set(Pending::CREDIT);
-            self.mark(index);
-        }
-    }
-
-    /// Counts bytes as consumed on the connection.
-    #[inline]
-    fn consume(&mut self, bytes: u64) {
-        self.recv.consume(bytes);
-        self.credit_due |= self.recv.is_due_of_rest();
-        if self.low_since.is_some() && !self.is_low() {
-            self.low_since = None;
-        }
-    }
-
-    /// Less than a quarter of the connection's window is free, or less than the largest message
-    /// needs (rule R19).
-    fn is_low(&self) -> bool {
-        let least = (self.recv.window() / 4).max(self.message_cost_max);
-        self.recv.backlog() > self.recv.window().saturating_sub(least)
     }
 
     pub(super) fn totals(&self) -> &Totals {
@@ -581,10 +550,4 @@ impl Connection {
     fn sweep_soon(&mut self) {
         self.sweep_at.get_or_insert(self.now.after(SWEEP_INTERVAL));
     }
-}
-
-/// What counts against the connection's window, and stays so, when `bytes` of `before` are
-/// released.
-fn recv_held_above(before: u64, bytes: u32, reserve: u64) -> u64 {
-    before.saturating_sub(u64::from(bytes)).max(reserve)
 }

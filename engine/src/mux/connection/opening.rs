@@ -17,6 +17,8 @@ use super::{Connection, MESSAGES_BEFORE_ACCEPT};
 const WINDOW_MAX: u32 = 1 << 30;
 
 const METADATA_TOO_LONG: OpenError = OpenError::Options("metadata passes metadata_bytes_max");
+const TOO_LONG_FOR_PEER: OpenError =
+    OpenError::Options("topic and metadata do not fit the largest record that the peer takes");
 
 impl Connection {
     /// Opens a channel: OPEN goes out as soon as the peer's limits allow, and messages may
@@ -30,6 +32,9 @@ impl Connection {
             return Err(OpenError::Closed(code));
         }
         options.check(self.settings.metadata_bytes_max)?;
+        if self.peer.is_some() && !self.fits_record(&options.to_wire()) {
+            return Err(TOO_LONG_FOR_PEER);
+        }
         let settings = &self.settings;
         // The peer's limits are kept by waiting; this bounds how many wait.
         if self.slots.live() >= 2 * settings.channels_max as usize {
@@ -76,6 +81,11 @@ impl Connection {
         });
         self.ask(id.index);
         Ok(id)
+    }
+
+    /// Whether an OPEN or an ACCEPT with these options fits a record of the peer's.
+    fn fits_record(&self, options: &wire::Options<'_>) -> bool {
+        wire::OPENING_HEAD_BYTES_MAX + options.encoded_len() <= self.peer_record_max
     }
 
     pub(super) fn ask(&mut self, index: u32) {
@@ -202,6 +212,7 @@ impl Connection {
         let overhead = settings.frame_overhead_bytes.into();
         let cost = credit::message_charge(message_max.into(), overhead, fragment);
         self.message_cost_max = self.message_cost_max.max(cost);
+        self.look_whether_low();
     }
 
     /// What the peer takes on a channel before it says more: limit, largest message, smallest
@@ -255,6 +266,9 @@ impl Connection {
         }
         if options.metadata.len() > self.settings.metadata_bytes_max as usize {
             return Err(METADATA_TOO_LONG);
+        }
+        if !self.fits_record(&options.to_wire()) {
+            return Err(TOO_LONG_FOR_PEER);
         }
         let (unit, receives) = (channel.unit, channel.recv.state != RecvState::None);
         let (window, message_max) =

@@ -169,7 +169,11 @@ impl Connection {
             channel.send.skip += 1;
             channel.send.skipped_total += 1;
             self.starved_least = 0; // it may be shorter than the one that waited
-            self.queued = self.queued + len - waiting.unwrap_or(0);
+            let old = waiting.unwrap_or(0);
+            self.queued = self.queued + len - old;
+            if len < old {
+                self.make_ready(id.index); // as much credit as there is may do
+            }
         } else {
             self.queued(id.index, len + ENTRY_BYTES);
         }

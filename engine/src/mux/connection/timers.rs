@@ -91,10 +91,7 @@ impl Connection {
         let now = self.now;
         self.sweep_at = None;
         let mut again = false;
-        if self.starved.is_empty() {
-            self.blocked_since = None;
-            self.blocked_told = false;
-        }
+        self.starved_are_gone();
         if let Some(since) = self.blocked_since {
             again = true;
             if !self.blocked_told && now >= since.after(BLOCKED_AFTER) {

@@ -7,9 +7,9 @@ use super::super::channel::{Channel, Pending, SendState, Stage};
 use super::super::config::Settings;
 use super::super::error::{Code, Failure};
 use super::super::event::Event;
-use super::super::open::{Mode, Resumption, Unit};
+use super::super::open::{Mode, Unit};
 use super::super::queue::Spare;
-use super::super::wire::{self, Answer, Direction, Hello, Options, Profile};
+use super::super::wire::{self, Direction, Hello, Profile};
 use super::{Connection, Phase, Record};
 use crate::time::Timestamp;
 
@@ -163,6 +163,7 @@ impl Connection {
         if self.credit_due && self.room(max) >= wire::CREDIT_BYTES_MAX {
             self.credit_due = false;
             self.tune_connection();
+            self.peer_waits = false;
             let limit = self.recv.announce();
             self.put_credit(None, false, limit, None);
         }
@@ -378,23 +379,17 @@ impl Connection {
                 channel.recv.credit.announce()
             },
             max_msg: channel.recv.message_max.into(),
-            options: Options {
-                ttl_ms: match options.mode {
-                    Mode::Ttl(ttl) => u64::try_from(ttl.as_millis()).ok(),
-                    _ => None,
-                },
-                resume: options.resume.map(|r| (r.epoch, r.next_seq)),
-                topic: &options.topic,
-                metadata: &options.metadata,
-                answer: None,
-                wants: None,
-            },
+            options: options.to_wire(),
         };
-        if wire::open_len(&open) > max.saturating_sub(self.record.len()) {
+        let len = wire::open_len(&open);
+        if len > max.saturating_sub(self.record.len()) {
             if options.alias.is_none() {
                 self.own_aliases.give_back(alias);
             }
-            return false;
+            if len > max {
+                self.refuse_own(index); // it fits no record of the peer's, whose limits came later
+            }
+            return len > max;
         }
         wire::put_open(&mut self.record, &open);
         self.opens_sent += 1;
@@ -451,22 +446,19 @@ impl Connection {
                 channel.recv.credit.announce()
             },
             max_msg: channel.recv.message_max.into(),
-            options: Options {
-                metadata: &options.metadata,
-                answer: options.resumption.map(|answer| match answer {
-                    Resumption::Replay { from } => Answer::Replay { from },
-                    Resumption::Snapshot { seq } => Answer::Snapshot { seq },
-                    Resumption::Fresh { epoch, seq } => Answer::Fresh { epoch, seq },
-                }),
-                wants: options.wants,
-                ..Options::default()
-            },
+            options: options.to_wire(),
         };
-        if wire::accept_len(&accept) > max.saturating_sub(self.record.len()) {
+        let len = wire::accept_len(&accept);
+        if len > max.saturating_sub(self.record.len()) {
             if options.alias.is_none() {
                 self.own_aliases.give_back(alias);
             }
-            return false;
+            if len <= max {
+                return false;
+            }
+            // No record is so long any more: `limit_records`.
+            self.unaccept(index);
+            return self.put_reject(index, max);
         }
         wire::put_accept(&mut self.record, &accept);
         channel.stage = Stage::Open;

@@ -81,6 +81,7 @@ fn the_floor_is_reached_at_its_last_byte() {
     schedule.sent(0, 1);
     assert_eq!(schedule.pop(), Some(5));
     // From nothing again.
+    schedule.sent(5, 1);
     schedule.push(5, 5);
     schedule.sent(0, FLOOR - 1);
     assert_eq!(schedule.pop(), Some(0));
@@ -115,7 +116,30 @@ fn lower_classes_have_the_floor_in_turn() {
         for class in [3, 5, 7, 3, 5, 7] {
             schedule.sent(top, FLOOR);
             assert_eq!(schedule.pop(), Some(class));
+            schedule.sent(class as u8, 1);
             schedule.push(class as u8, class);
         }
     }
+}
+
+#[test]
+fn a_turn_by_the_floor_that_sends_nothing_is_given_again() {
+    let mut schedule = waiting(&[0, 5, 7]);
+    schedule.sent(0, FLOOR);
+    for _ in 0..3 {
+        assert_eq!(schedule.pop(), Some(5));
+        schedule.put_back(5, 5);
+    }
+    assert_eq!(schedule.pop(), Some(5));
+    // Another class's bytes are none of it.
+    schedule.sent(0, 1);
+    schedule.put_back(5, 5);
+    assert_eq!(schedule.pop(), Some(5));
+    schedule.sent(5, 1);
+    schedule.put_back(5, 5);
+    assert_eq!(schedule.pop(), Some(0));
+    schedule.put_back(0, 0);
+    // The next one is of the next class.
+    schedule.sent(0, FLOOR);
+    assert_eq!(schedule.pop(), Some(7));
 }

@@ -14,6 +14,9 @@ const ALIAS_BYTES_MAX: usize = 4;
 /// Bytes of the longest varint.
 const VARINT_BYTES_MAX: usize = 8;
 
+/// Bytes of the longest OPEN or ACCEPT up to its options: type, profile, align, aliases, limit,
+/// largest message, length of the options.
+pub(crate) const OPENING_HEAD_BYTES_MAX: usize = 3 + 2 * ALIAS_BYTES_MAX + 2 * VARINT_BYTES_MAX + 2;
 /// Bytes of the longest CREDIT: type, alias, limit, ack.
 pub(crate) const CREDIT_BYTES_MAX: usize = 1 + ALIAS_BYTES_MAX + 2 * VARINT_BYTES_MAX;
 /// Bytes of the longest REJECT: type, alias, code.

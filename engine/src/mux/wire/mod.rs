@@ -48,10 +48,10 @@ mod tests;
 
 pub(crate) use decode::Frames;
 pub(crate) use encode::{
-    CREDIT_BYTES_MAX, GOAWAY_BYTES_MAX, PING_BYTES, REJECT_BYTES_MAX, RESET_BYTES_MAX,
-    SEQ_BYTES_MAX, accept_len, data_head_len, open_len, put_accept, put_credit, put_data_head,
-    put_goaway, put_message_head, put_open, put_ping, put_reject, put_reset, put_run_head, put_seq,
-    reject_len,
+    CREDIT_BYTES_MAX, GOAWAY_BYTES_MAX, OPENING_HEAD_BYTES_MAX, PING_BYTES, REJECT_BYTES_MAX,
+    RESET_BYTES_MAX, SEQ_BYTES_MAX, accept_len, data_head_len, open_len, put_accept, put_credit,
+    put_data_head, put_goaway, put_message_head, put_open, put_ping, put_reject, put_reset,
+    put_run_head, put_seq, reject_len,
 };
 pub use error::WireError;
 pub use frame::Direction;

@@ -1,0 +1,157 @@
+//! Who sends next: floors and shares of channels that are busy for long, by whichever way their
+//! messages were given.
+
+use harness::frames_mux::{Put, Said, read};
+use tickwire::channels::{ChannelId, Config, Mode, OpenOptions, SharedFrame};
+
+use super::channels_hostile_kit::{Scene, Told, ms};
+
+/// Much more than is sent here.
+const AMPLE: u64 = 1 << 40;
+
+/// A core whose peer has given credit for everything.
+fn scene() -> Scene {
+    let config = Config {
+        shared_aliases: 8,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[]);
+    scene.put(Put::new().credit_all(AMPLE));
+    scene
+}
+
+fn ours(scene: &mut Scene, alias: u32, priority: u8) -> ChannelId {
+    let options = OpenOptions::new("c").priority(priority).alias(alias);
+    scene.open_ours(options, alias.into(), AMPLE).0
+}
+
+/// Bytes of messages in the next record, by alias.
+fn next_record(scene: &mut Scene) -> [usize; 8] {
+    let mut bytes = [0; 8];
+    let record = scene.core.poll_record(scene.now).expect("there is more");
+    for said in read(record.as_slice()) {
+        if let Said::Data { alias, payload, .. } = said {
+            bytes[alias as usize] += payload.len();
+        }
+    }
+    while scene.core.poll_writable().is_some() {}
+    bytes
+}
+
+/// What is below a class that is always busy gets a turn after each 64 KiB, also where the record
+/// that the turn falls into has no room for its message, which fits the next one.
+#[test]
+fn a_turn_that_a_full_record_ends_is_not_lost() {
+    for len in [100, 3_900, 5_000, 8_000, 12_000, 16_000] {
+        let mut scene = scene();
+        let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));
+        let busy = |scene: &mut Scene| {
+            scene.core.hold_back();
+            while scene.core.send(high, &[0; 960]) == Ok(()) {}
+        };
+        busy(&mut scene);
+        scene.core.send(low, &vec![1; len]).expect("queued");
+        let mut records = 0;
+        while next_record(&mut scene)[1] == 0 {
+            records += 1;
+            assert!(records < 10, "{len} bytes wait behind {records} records");
+            busy(&mut scene);
+        }
+    }
+}
+
+/// The same beside frames that are shared, which are records of their own, above it and below.
+#[test]
+fn shared_frames_leave_a_floor_and_get_one() {
+    for (above, below) in [(true, false), (false, true), (true, true)] {
+        let mut scene = scene();
+        let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));
+        let send = |scene: &mut Scene, channel, alias, shared: bool| {
+            if shared {
+                let frame = SharedFrame::new(alias, &[0; 3000]).expect("a frame");
+                scene.core.send_shared(channel, &frame)
+            } else {
+                scene.core.send(channel, &[0; 3000])
+            }
+        };
+        scene.core.hold_back();
+        send(&mut scene, low, 1, below).expect("queued");
+        let mut before = 0;
+        loop {
+            while send(&mut scene, high, 0, above) == Ok(()) {}
+            let [of_high, of_low, ..] = next_record(&mut scene);
+            if of_low > 0 {
+                break;
+            }
+            before += of_high;
+            scene.core.hold_back();
+            assert!(
+                before < 100_000,
+                "{above} {below}: {before} bytes went before"
+            );
+        }
+    }
+}
+
+/// Frames of 16 KiB of one channel, and messages of 1 KiB of another of its class: each has half.
+#[test]
+fn shared_frames_keep_to_their_share() {
+    let mut scene = scene();
+    let (large, small) = (ours(&mut scene, 0, 4), ours(&mut scene, 1, 4));
+    let frame = SharedFrame::new(0, &[0; 16_000]).expect("a frame");
+    let mut sent = [0; 2];
+    for _ in 0..200 {
+        scene.core.hold_back();
+        while scene.core.send_shared(large, &frame) == Ok(()) {}
+        while scene.core.send(small, &[0; 1000]) == Ok(()) {}
+        let [of_large, of_small, ..] = next_record(&mut scene);
+        sent[0] += of_large;
+        sent[1] += of_small;
+    }
+    let part = sent[0] * 100 / (sent[0] + sent[1]);
+    assert!((45..=55).contains(&part), "{sent:?}");
+}
+
+/// A shared frame that has waited for too long is dropped as any message is.
+#[test]
+fn a_shared_frame_has_a_time_to_live() {
+    let mut scene = scene();
+    let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5))).alias(2);
+    let (channel, _) = scene.open_ours(options, 2, AMPLE);
+    let frame = SharedFrame::new(2, &[0; 2000]).expect("a frame");
+    scene.core.hold_back();
+    scene.core.send_shared(channel, &frame).expect("queued");
+    scene.wait(ms(10));
+    assert_eq!(scene.said(), []);
+    scene.core.send_shared(channel, &frame).expect("queued");
+    let said = scene.said();
+    assert!(
+        matches!(&said[..], [Said::Data { skip: 1, payload, .. }] if payload.len() == 2000),
+        "{said:?}"
+    );
+}
+
+/// The peer's answer takes less than was queued on its HELLO's word: nothing of that is sent.
+#[test]
+fn a_shared_frame_above_what_the_answer_takes_is_given_up() {
+    let mut scene = scene();
+    let channel = scene
+        .core
+        .open(OpenOptions::new("c").alias(3))
+        .expect("opened");
+    scene.said();
+    let frame = SharedFrame::new(3, &[0; 2000]).expect("a frame");
+    scene.core.hold_back();
+    scene.core.send_shared(channel, &frame).expect("queued");
+    let mut told = scene.put(Put::new().accept(3, 3, AMPLE, 1000, &[]));
+    let said = scene.said();
+    told.extend(scene.events());
+    assert!(
+        told.iter().any(|t| matches!(t, Told::Stopped(..))),
+        "{told:?}"
+    );
+    assert!(
+        !said.iter().any(|s| matches!(s, Said::Data { .. })),
+        "{said:?}"
+    );
+}
