@@ -105,7 +105,7 @@ fn expected() -> (usize, usize) {
     (BATCH, (0..BATCH).sum())
 }
 
-/// Bytes per message beyond the payload, below WebSocket.
+/// Bytes per message beyond the payload, WebSocket's header included.
 fn overhead() {
     let header = |len: usize| if len <= 125 { 2.0 } else { 4.0 };
     let mut pair = Pair::new(1100);

@@ -17,7 +17,7 @@ pub enum Delivery {
 }
 
 /// When queued output is written to the socket. A driver never writes more than once per
-/// connection and turn unless told to.
+/// connection and turn unless told to, but for what is so large that it is not copied first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Flush {
     /// After every send: the lowest latency for a lone message, one system call for each. What is
@@ -75,7 +75,9 @@ pub struct Config {
     pub close_timeout: Duration,
     /// How long the peer may take none of our waiting output. Default 10 s.
     pub write_timeout: Duration,
-    /// How long the opening handshake may take, from the first byte to the last. Default 10 s.
+    /// How long the opening handshake may take. On a reactor it counts from when the socket was
+    /// accepted, or from when connecting began; in tasks reading the request and writing the answer
+    /// have it each, and connecting has `Connector::connect_timeout`. Default 10 s.
     pub handshake_timeout: Duration,
 }
 

@@ -4,13 +4,15 @@
 //! |---|---|
 //! | a client or a server in async code | [`connect`], [`Listener`], [`WebSocket`] |
 //! | a connection used from two tasks | [`WebSocket::split`] |
+//! | many channels on one connection, with credit | [`channels::Session`] in tasks, [`channels::ChannelHandler`] on a reactor, [`channels::Connection`] alone |
 //! | a thread per core, callbacks, the last microsecond | [`Handler`] on a [`Reactor`], or a [`TokioReactor`] |
 //! | the protocol alone, on a stack of your own | [`Session`] |
 //!
 //! Limits and deadlines are one value, [`Config`]; socket options another, [`Tune`].
 //!
 //! Features: `tokio` (default), `mio`, `hyper`, `fastwebsockets` (both: connections upgraded by
-//! these are taken over). Without any, the crate is `no_std` plus `alloc`.
+//! these are taken over), and `std`, which all of them bring. Without it, the crate is `no_std` plus
+//! `alloc`.
 #![doc = include_str!("../ARCHITECTURE.md")]
 #![cfg_attr(not(test), no_std)]
 extern crate alloc;

@@ -86,7 +86,9 @@ fn a_record_of_one_message_keeps_its_skip() {
 #[test]
 fn replacements_keep_to_the_limits_of_the_queues() {
     let mut scene = Scene::greeted(Config::default(), &[]);
-    let options = OpenOptions::new("quotes").mode(Mode::Conflated);
+    let options = OpenOptions::new("quotes")
+        .mode(Mode::Conflated)
+        .unit(Unit::Bytes);
     let (channel, _) = scene.open_ours(options, 3, MAX62);
     scene.core.hold_back();
     let mut keys = 0;

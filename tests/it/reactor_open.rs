@@ -19,6 +19,7 @@ on_both!(
     request_that_came_in_time_is_heard,
     client_that_leaves_is_forgotten,
     refused_clients_that_go_on_sending,
+    refused_clients_that_never_stop,
     failed_connects_are_told_once,
     subprotocol_of_a_client,
 );
@@ -219,6 +220,24 @@ fn refused_clients_that_go_on_sending(on: On) {
     assert!(answer.ends_with(&[b'x'; 1000]) && answer.len() > 300_000);
     assert_eq!(end, Got::Eof);
     thread.join().expect("no panic").expect("an open socket");
+    server.stop();
+}
+
+/// What a refused client sends is read away, but not for ever.
+fn refused_clients_that_never_stop(on: On) {
+    let config = Config {
+        close_timeout: Duration::from_millis(200),
+        ..calm()
+    };
+    let (server, _events) = serve(on, config, |app| {
+        let refusal = || Refusal::new(503).expect("a status");
+        app.on_request = Box::new(move |_| Verdict::Refuse(refusal()));
+    });
+    let mut peer = Peer::dial(server.addr);
+    peer.write(REQUEST.as_bytes());
+    until("the server has had enough", || {
+        peer.stream.write_all(&[0; 4096]).is_err()
+    });
     server.stop();
 }
 

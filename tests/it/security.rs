@@ -3,6 +3,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tickwire::{Config, HeadLimits, channels};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -81,6 +84,27 @@ fn every_line_of_the_tables_names_a_test() {
     }
     assert!(lines > 40, "{lines} lines");
     assert!(bare.is_empty(), "lines without a test: {bare:#?}");
+}
+
+/// The figures in the tables.
+#[test]
+fn the_defaults_are_what_the_tables_say() {
+    let config = Config::default();
+    assert_eq!(config.fragments_max, 131_072);
+    assert!(config.auto_pong);
+    assert_eq!(config.send_queue_bytes_max, 1 << 20);
+    assert_eq!(config.handshake_timeout, Duration::from_secs(10));
+    assert_eq!(config.write_timeout, Duration::from_secs(10));
+    assert_eq!(config.close_timeout, Duration::from_secs(2));
+    let silence = config.ping_interval.expect("Pings") + config.pong_timeout;
+    assert_eq!(silence, Duration::from_secs(30));
+    let heads = HeadLimits::default();
+    assert_eq!((heads.head_bytes_max, heads.headers_max), (16 << 10, 64));
+    assert_eq!(HeadLimits::HEAD_BYTES_CAP, 1 << 20);
+    let channels = channels::Config::default();
+    assert_eq!(channels.partial_timeout, Duration::from_secs(10));
+    assert_eq!(channels.stall_timeout, Duration::from_secs(5));
+    assert_eq!(channels.close_timeout, Duration::from_secs(2));
 }
 
 #[test]

@@ -60,6 +60,8 @@ struct Plan {
     plant: Option<Plant>,
 }
 
+const USAGE: &str = "usage: soak [--driver mio|tokio] [--connections N] [--seconds N | --minutes N] \
+                     [--plant leak|files|loss|repeat|nothing]";
 /// Connections until told otherwise.
 const CONNECTIONS: usize = 5000;
 /// More than these wait longer between their batches, so that all of them ask no more of the machine:
@@ -152,20 +154,24 @@ fn parse(words: &[&str]) -> Fallible<Plan> {
     let mut plan = Plan {
         driver: Driver::Mio,
         connections: CONNECTIONS,
-        time: Duration::from_secs(60),
+        time: 60 * SECOND,
         plant: None,
     };
     for pair in words.chunks(2) {
         let &[name, value] = pair else {
-            return Err(format!("{} needs a value", pair[0]).into());
+            return Err(format!("{} and no value; {USAGE}", pair[0]).into());
+        };
+        let number = || match value.parse::<u32>() {
+            Ok(number @ 1..) => Ok(number),
+            _ => Err(format!("{name} {value}: a number from 1 on")),
         };
         match name {
             "--driver" => plan.driver = parse_driver(value)?,
-            "--connections" => plan.connections = value.parse()?,
-            "--seconds" => plan.time = Duration::from_secs(value.parse()?),
-            "--minutes" => plan.time = Duration::from_secs(60 * value.parse::<u64>()?),
+            "--connections" => plan.connections = number()? as usize,
+            "--seconds" => plan.time = number()? * SECOND,
+            "--minutes" => plan.time = Duration::from_mins(number()?.into()),
             "--plant" => plan.plant = Some(Plant::parse(value)?),
-            other => return Err(format!("what is {other}?").into()),
+            other => return Err(format!("no option {other}; {USAGE}").into()),
         }
     }
     Ok(plan)

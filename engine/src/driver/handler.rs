@@ -68,7 +68,8 @@ pub enum Ended {
 /// connections and is called with everything that happens to them.
 ///
 /// No call may block: the thread serves all connections. What a call sends is written when the
-/// batch it belongs to has been handled, in one system call per connection.
+/// batch it belongs to has been handled, in one system call per connection; a message of 128 KiB or
+/// more goes out during the call.
 ///
 /// The same handler runs on the mio reactor and on tokio.
 ///
@@ -131,7 +132,8 @@ pub trait Handler: Sized {
     }
 
     /// A send had been refused with [`SendError::QueueFull`], and half of the queue is free, with
-    /// room for that send (the smallest of them, if there were more).
+    /// room for that send (the smallest of them, if there were more). Or no more is queued than
+    /// [`Outbox::notify_below`](crate::Outbox::notify_below) asked for.
     fn drained(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>) {
         let _ = (conn, cx);
     }

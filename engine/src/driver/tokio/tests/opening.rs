@@ -1,11 +1,13 @@
 //! Opening handshakes, over TCP and over a pipe.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::join;
 use tokio::net::TcpStream;
 
+use super::super::head::part_with;
 use super::super::listen::Trouble;
 use super::*;
 use crate::{
@@ -80,6 +82,27 @@ async fn a_refusal_is_told_with_its_head() {
     };
     assert_eq!(response.status(), 403);
     assert_eq!(response.header("x-why"), Some(&b"no seat"[..]));
+}
+
+#[tokio::test]
+async fn a_refused_peer_that_never_stops_is_read_for_64_kib() {
+    let (mut io, mut peer) = tokio::io::duplex(1024);
+    let part = async move {
+        let patience = Duration::from_mins(1);
+        part_with(&mut io, b"HTTP/1.1 503 \r\n\r\n", patience)
+            .await
+            .unwrap();
+    };
+    let send = async {
+        let mut sent = 0;
+        while let Ok(bytes @ 1..) = peer.write(&[0; 1024]).await {
+            sent += bytes;
+        }
+        sent
+    };
+    let ((), sent) = join!(part, send);
+    // What was read, and what the pipe held.
+    assert!((64 << 10..=65 << 10).contains(&sent), "{sent}");
 }
 
 #[tokio::test]
