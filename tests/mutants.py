@@ -315,7 +315,8 @@ def write_mutants(mutants):
 
 
 def cargo_env():
-    return dict(os.environ, CARGO_TARGET_DIR=str(DIR / "target"))
+    # An incremental build that was interrupted may leave what does not link.
+    return dict(os.environ, CARGO_TARGET_DIR=str(DIR / "target"), CARGO_INCREMENTAL="0")
 
 
 def built():

@@ -248,3 +248,102 @@ fn who_waits_anew_says_so_anew() {
     scene.wait(ms(800));
     assert_eq!(blocked(&scene.said()), 1);
 }
+
+/// A channel that was rejected while it waited for the connection's credit went on being waited for.
+#[test]
+fn who_is_rejected_waits_for_nothing() {
+    let mut scene = Scene::greeted(Config::default(), &[(6, 20_000)]);
+    let channel = scene.core.open(OpenOptions::new("a")).expect("opened");
+    for _ in 0..5 {
+        scene.core.send(channel, &[0; 9_000]).expect("queued");
+    }
+    let said = scene.said();
+    let own = said.iter().find_map(|said| match said {
+        Said::Open { alias, .. } => Some(*alias),
+        _ => None,
+    });
+    let rejected = scene.put(Put::new().reject(own.expect("an OPEN"), 3));
+    assert_eq!(rejected, [Told::Rejected(channel, Code(3))]);
+    scene.said();
+    for _ in 0..4 {
+        scene.wait(ms(1000));
+        let said = scene.said();
+        assert!(said.iter().all(|s| matches!(s, Said::Ping(_))), "{said:?}");
+    }
+    let next = scene.core.poll_timeout().expect("alive");
+    assert!(next.0 > scene.now.0 + 1_000_000_000, "nothing is swept for");
+}
+
+/// A window that was widened meanwhile is not low any more, and nobody is stopped for it.
+#[test]
+fn a_window_that_was_widened_ends_the_stall() {
+    let mut scene = Scene::greeted(
+        Config {
+            reserve_bytes: 0,
+            ..Config::default()
+        },
+        &[],
+    );
+    let config = Config::default();
+    let (window, cost) = (u64::from(config.connection_window_bytes), 10_064);
+    scene.opened_as(50, UPLINK, 0);
+    // A round trip of a second, within two of which half of the window is consumed.
+    scene.core.ping();
+    let said = scene.said();
+    scene.wait(ms(1000));
+    for said in &said {
+        if let Said::Ping(value) = said {
+            scene.put(Put::new().pong(*value));
+        }
+    }
+    scene.reads = false;
+    let mut used = 0;
+    for alias in 0..20 {
+        scene.opened_as(alias, UPLINK, 0);
+        for _ in 0..6 {
+            if used + cost <= window * 4 / 5 {
+                scene.put(Put::new().data(0, alias, &[0; 10_000]));
+                used += cost;
+            }
+        }
+    }
+    // Half is read: it is told, and the window doubles; as much is held again.
+    for (channel, charge) in scene.kept.drain(..45) {
+        scene.core.release(channel, charge);
+    }
+    scene.said();
+    assert_eq!(scene.wait(Duration::from_secs(20)), []);
+}
+
+/// An eviction was told of a channel that the application had let go of when it heard of another.
+#[test]
+fn nothing_waits_to_be_told_of_a_channel_that_was_let_go_of() {
+    let mut scene = Scene::new();
+    let channels = [scene.opened(0, 60_000), scene.opened(1, 60_000)];
+    for alias in [0, 1] {
+        scene.put(Put::new().data(flag::MORE, alias, &[0; 9000]));
+    }
+    let partial_timeout = Config::default().partial_timeout;
+    scene.now = scene.now.after(partial_timeout * 2);
+    scene.core.handle_timeout(scene.now);
+    let first = scene.core.poll_event();
+    assert!(
+        matches!(first, Some(Event::Evicted { channel, .. }) if channel == channels[0]),
+        "{first:?}"
+    );
+    scene.core.let_go(channels[1], Code::NO_ERROR);
+    assert!(scene.core.poll_event().is_none());
+
+    // Nor that it may be sent on.
+    let config = Config {
+        channel_queue_bytes_max: 1024,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[]);
+    let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 1 << 20);
+    scene.core.hold_back();
+    while scene.core.send(channel, &[0; 500]) == Ok(()) {}
+    while scene.core.poll_record(scene.now).is_some() {}
+    scene.core.let_go(channel, Code::NO_ERROR);
+    assert_eq!(scene.core.poll_writable(), None);
+}

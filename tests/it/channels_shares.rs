@@ -155,3 +155,59 @@ fn a_shared_frame_above_what_the_answer_takes_is_given_up() {
         "{said:?}"
     );
 }
+
+/// What is below gets its turns, and no more than that: a message that is longer than a turn is paid
+/// for with the next ones.
+#[test]
+fn a_floor_is_a_share_however_long_the_messages() {
+    for shared in [false, true] {
+        let mut scene = scene();
+        let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));
+        let frame = SharedFrame::new(1, &[0; 16_000]).expect("a frame");
+        let mut sent = [0; 2];
+        for _ in 0..1000 {
+            scene.core.hold_back();
+            while scene.core.send(high, &[0; 1000]) == Ok(()) {}
+            let below = |scene: &mut Scene| match shared {
+                true => scene.core.send_shared(low, &frame),
+                false => scene.core.send(low, &[0; 16_000]),
+            };
+            while below(&mut scene) == Ok(()) {}
+            let [of_high, of_low, ..] = next_record(&mut scene);
+            sent[0] += of_high;
+            sent[1] += of_low;
+        }
+        // 4 KiB after each 64 KiB, or a little more of what is over.
+        let part = sent[1] * 1000 / sent[0];
+        assert!(
+            (40..=80).contains(&part),
+            "{part}: {sent:?}, shared: {shared}"
+        );
+    }
+}
+
+/// Elements of a run are messages: the peer's answer may take no such long ones.
+#[test]
+fn a_run_above_what_the_answer_takes_is_given_up() {
+    let mut scene = scene();
+    let channel = scene
+        .core
+        .open(OpenOptions::new("c").alias(3))
+        .expect("opened");
+    scene.said();
+    scene.core.hold_back();
+    scene
+        .core
+        .send_run(channel, 2000, &[0; 200_000])
+        .expect("queued");
+    assert!(!scene.said().is_empty(), "as much as the window takes");
+    let mut told = scene.put(Put::new().accept(3, 3, AMPLE, 1000, &[]));
+    let said = scene.said();
+    told.extend(scene.events());
+    assert!(
+        told.iter().any(|t| matches!(t, Told::Stopped(..))),
+        "{told:?}"
+    );
+    let runs = said.iter().filter(|s| matches!(s, Said::Run { .. }));
+    assert_eq!(runs.count(), 0, "{said:?}");
+}

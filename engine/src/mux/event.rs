@@ -104,6 +104,27 @@ pub enum Event<'r> {
     Failed(Failure),
 }
 
+impl Event<'_> {
+    /// The channel that it is about; none of those that are about all.
+    #[must_use]
+    pub fn channel(&self) -> Option<ChannelId> {
+        match *self {
+            Self::Open(Opening { channel, .. })
+            | Self::Accepted { channel, .. }
+            | Self::Rejected { channel, .. }
+            | Self::Message(Received { channel, .. })
+            | Self::Run(Run { channel, .. })
+            | Self::Rebased { channel, .. }
+            | Self::Acked { channel, .. }
+            | Self::Finished { channel }
+            | Self::Aborted { channel, .. }
+            | Self::Stopped { channel, .. }
+            | Self::Evicted { channel, .. } => Some(channel),
+            Self::Ready | Self::Draining { .. } | Self::Failed(_) => None,
+        }
+    }
+}
+
 /// A channel that the peer opens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Opening<'r> {

@@ -216,6 +216,8 @@ impl Channels {
     /// stopped or reset with `code`, and the id is of no use any more.
     pub fn let_go(&mut self, channel: ChannelId, code: Code) {
         self.unmark(channel);
+        self.event.take_if(|event| event.channel() == Some(channel));
+        self.writable.take_if(|writable| *writable == channel);
         self.core.let_go(channel, code);
     }
 

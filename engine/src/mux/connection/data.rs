@@ -99,10 +99,15 @@ impl Connection {
                 continue;
             };
             match turn {
-                Turn::Done => channel.send.deficit = 0,
+                Turn::Done => {
+                    channel.send.deficit = 0;
+                    channel.send.starved_at = None;
+                }
                 Turn::Spent => {
                     channel.send.in_schedule = true;
                     self.schedule.push(priority, index);
+                    // Paying for what was sent before is a turn, too.
+                    self.schedule.sent(priority, 0);
                 }
                 Turn::Full => {
                     channel.send.deficit -= QUANTUM_BYTES;
@@ -161,6 +166,7 @@ impl Connection {
         if self.starved.is_empty() {
             self.blocked_since = None;
             self.blocked_told = false;
+            self.blocked_due = false;
         }
     }
 
@@ -266,7 +272,12 @@ impl Connection {
             if channel.send.deficit <= 0 {
                 return Turn::Spent;
             }
-            if front.elem == 0 && front.fresh && front.rest > channel.send.message_max as usize {
+            let message = match (front.elem, front.fresh) {
+                (0, true) => front.rest,
+                (0, false) => 0, // it was found to be welcome when it was begun
+                (elem, _) => elem as usize,
+            };
+            if message > channel.send.message_max as usize {
                 self.give_up(index);
                 return Turn::Done;
             }

@@ -374,9 +374,11 @@ impl Connection {
         channel.pending.clear();
         channel.send.state = SendState::Aborted;
         channel.recv.state = RecvState::Aborted;
+        channel.send.starved = false;
         let dropped = channel.send.queue.take().map_or(0, |q| q.bytes());
         let begun = core::mem::take(&mut channel.send.begun_charge);
         self.begun -= begun;
+        self.starved.retain(|&waits| waits != index);
         self.dequeued(index, dropped);
         self.settle(index);
     }

@@ -410,12 +410,10 @@ impl Connection {
 
     #[inline(never)]
     fn next_any<'r>(&mut self, incoming: &mut Incoming<'r>) -> Option<Event<'r>> {
-        if let Some(event) = incoming.next.take() {
-            let kept = |id| self.slots.by_id(id).is_some_and(|c| c.attached);
-            // Of a channel that was let go of meanwhile nothing is told.
-            if !matches!(event, Event::Finished { channel } if !kept(channel)) {
-                return Some(event);
-            }
+        if let Some(event) = incoming.next.take()
+            && self.is_told(&event)
+        {
+            return Some(event);
         }
         loop {
             let event = match incoming.frames.next()? {
@@ -459,13 +457,24 @@ impl Connection {
 
     /// Channels whose send was refused, and may now succeed. Each is told once.
     pub fn poll_writable(&mut self) -> Option<ChannelId> {
-        self.writable.pop_front()
+        let attached = |id: &ChannelId| self.slots.by_id(*id).is_some_and(|c| c.attached);
+        core::iter::from_fn(|| self.writable.pop_front()).find(attached)
+    }
+
+    /// Nothing is told of a channel that was let go of meanwhile.
+    fn is_told(&self, event: &Event<'_>) -> bool {
+        let attached = |id| self.slots.by_id(id).is_some_and(|c| c.attached);
+        event.channel().is_none_or(attached)
     }
 
     /// What happened without a record.
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
-        let next = self.events.pop_front();
-        next.or_else(|| self.ended.take().map(Event::Failed))
+        while let Some(event) = self.events.pop_front() {
+            if self.is_told(&event) {
+                return Some(event);
+            }
+        }
+        self.ended.take().map(Event::Failed)
     }
 
     /// The layer below takes no record for now: messages wait in their channels' queues, where

@@ -47,10 +47,12 @@ impl Connection {
             self.check_alias(alias)?;
             self.own_aliases.choose(alias);
         }
-        self.welcome(unit, window, message_max);
         let (limit, send_max, fragment) = self.send_defaults(unit);
         let sends = options.direction != Direction::AcceptorSends;
         let receives = options.direction != Direction::OpenerSends;
+        if receives {
+            self.welcome(unit, window, message_max);
+        }
         let mut recv = RecvHalf::new(receives, window, message_max);
         if let Some(resume) = options.resume {
             recv.epoch = resume.epoch;
@@ -277,7 +279,9 @@ impl Connection {
             self.check_alias(alias)?;
             self.own_aliases.choose(alias);
         }
-        self.welcome(unit, window, message_max);
+        if receives {
+            self.welcome(unit, window, message_max);
+        }
         if let Some(channel) = self.slots.by_id_mut(id) {
             if receives {
                 channel.recv.credit.reopen(window);
@@ -431,7 +435,9 @@ impl Connection {
         let cap = self.peer.as_ref().map_or(0, |p| p.message_bytes_max);
         let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
         let message_max = self.settings.default_message_max(unit);
-        self.welcome(unit, window, message_max);
+        if receives {
+            self.welcome(unit, window, message_max);
+        }
         let mut send = SendHalf::new(
             sends,
             open.limit,

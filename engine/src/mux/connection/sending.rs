@@ -168,11 +168,14 @@ impl Connection {
         if Self::queue_of(channel).put_keyed(key, payload, now) {
             channel.send.skip += 1;
             channel.send.skipped_total += 1;
-            self.starved_least = 0; // it may be shorter than the one that waited
             let old = waiting.unwrap_or(0);
+            let (starved, in_bytes) = (channel.send.starved, channel.unit == Unit::Bytes);
             self.queued = self.queued + len - old;
-            if len < old {
-                self.make_ready(id.index); // as much credit as there is may do
+            // Of a shorter one as much credit as there is may do.
+            if len < old && starved {
+                self.starved_least = 0;
+            } else if len < old && in_bytes {
+                self.make_ready(id.index);
             }
         } else {
             self.queued(id.index, len + ENTRY_BYTES);

@@ -134,6 +134,9 @@ impl Connection {
             }
             self.mark(index);
         }
+        if !self.is_low() {
+            self.low_since = None; // a window that was widened may be what ended it
+        }
         if let Some(since) = self.low_since {
             again = true;
             if now >= since.after(self.settings.stall_timeout) {

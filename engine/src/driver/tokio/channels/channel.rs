@@ -8,6 +8,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use zerocopy::{Immutable, IntoBytes};
 
+use super::super::io::now;
 use super::batch::Batch;
 use super::error::ChannelError;
 use super::handle::Handle;
@@ -294,6 +295,7 @@ impl IncomingChannel {
     pub fn accept(mut self, options: AcceptOptions) -> Result<Channel, OpenError> {
         let mut guard = self.handle.shared.state.lock();
         let (state, after) = guard.parts();
+        state.core.tell_time(now());
         state.core.accept(self.offer.id, options)?;
         state.kick(after);
         drop(guard);

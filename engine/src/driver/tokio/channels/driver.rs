@@ -94,6 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let (state, after) = guard.parts();
         state.bed.get_up();
         let now = now();
+        state.core.tell_time(now);
         self.feed(state, after, now);
         if state.core.poll_timeout().is_some_and(|at| now >= at) {
             state.core.handle_timeout(now);
@@ -183,7 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             state.refuse_offers(after);
         }
         let at = *self.orphan_at.get_or_insert(now.after(patience));
-        if now >= at || state.core.stats().channels == 0 {
+        if now >= at || state.core.channels().next().is_none() {
             self.orphan_at = None;
             state.drain = Some(Code::NO_ERROR);
         }

@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use zerocopy::{Immutable, IntoBytes};
 
-use super::super::io::now;
 use super::handle::Handle;
 use super::monitor::Guard;
 use super::state::{Shared, State};
@@ -51,7 +50,7 @@ impl Sender {
         &self,
         put: impl FnOnce(&mut Connection) -> Result<T, SendError>,
     ) -> Result<T, SendError> {
-        self.with(|state, after| state.send(self.id, None, after, now, put))
+        self.with(|state, after| state.send(self.id, None, after, put))
     }
 
     fn poll_put(
@@ -59,7 +58,7 @@ impl Sender {
         cx: &mut Context<'_>,
         put: impl FnOnce(&mut Connection) -> Result<(), SendError>,
     ) -> Poll<Result<(), SendError>> {
-        let sent = self.with(|state, after| state.send(self.id, Some(cx.waker()), after, now, put));
+        let sent = self.with(|state, after| state.send(self.id, Some(cx.waker()), after, put));
         match sent {
             Err(SendError::WouldBlock) => Poll::Pending,
             sent => Poll::Ready(sent),
@@ -315,7 +314,7 @@ impl<'a> SendClaim<'a> {
         let mut guard = shared.state.lock();
         let (state, after) = guard.parts();
         let waker = cx.map(|cx| cx.waker());
-        let reserved = state.send(id, waker, after, now, |core| core.reserve(id, len))?;
+        let reserved = state.send(id, waker, after, |core| core.reserve(id, len))?;
         Ok(Self {
             guard,
             reserved: Some(reserved),

@@ -8,6 +8,7 @@ use std::vec::Vec;
 
 use bytes::Bytes;
 
+use super::super::io::now;
 use super::error::ChannelError;
 use super::monitor::{After, Bed, Monitor, Slot, Waiters};
 use super::parked::{Entry, Form, Parked};
@@ -15,7 +16,6 @@ use crate::session::channels::{
     ChannelId, Charge, Code, Connection, Data, Direction, Event, Failure, HalfState, Mode,
     OpenError, OpenOptions, Opening, Received, Resume, Resumption, Run, SendError, Settings, Unit,
 };
-use crate::time::Timestamp;
 
 /// Bytes from which a message for a reader of owned messages is not copied twice.
 const OWNED_BYTES_MIN: usize = 1024;
@@ -219,6 +219,7 @@ impl State {
             return Err(OpenError::Closed(code));
         }
         let (direction, mode, resume) = options.ends();
+        self.core.tell_time(now());
         let id = self.core.open(options)?;
         let mut port = Port::new(id, direction != Direction::OpenerSends, mode);
         port.epoch = resume.map_or(0, |r| r.epoch);
@@ -234,12 +235,10 @@ impl State {
         id: ChannelId,
         waker: Option<&Waker>,
         after: &mut After,
-        now: impl FnOnce() -> Timestamp,
         put: impl FnOnce(&mut Connection) -> Result<T, SendError>,
     ) -> Result<T, SendError> {
         if self.port(id).is_some_and(|p| p.timed) {
-            self.core.handle_timeout(now());
-            self.settle(after);
+            self.core.tell_time(now());
         }
         let mut sent = put(&mut self.core);
         self.kick(after);

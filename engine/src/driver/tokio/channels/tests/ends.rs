@@ -312,6 +312,22 @@ async fn a_drain_lets_channels_end() {
     );
 }
 
+/// What is under way has its time to end, however long nothing was said before.
+#[tokio::test(start_paused = true)]
+async fn a_drain_of_a_quiet_connection_lets_channels_end() {
+    let (client, server) = pair(|_| {});
+    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    tokio::time::sleep(Settings::default().close_timeout * 2).await;
+    server.drain(Code::NO_ERROR);
+    assert!(within(client.accept()).await.is_none());
+    tokio::time::sleep(Settings::default().close_timeout / 2).await;
+    ours.send(b"goes on").await.unwrap();
+    assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"goes on");
+    ours.finish().unwrap();
+    theirs.finish().unwrap();
+    assert_eq!(within(client.closed()).await, Failure::Peer(Code::NO_ERROR));
+}
+
 /// T27: nothing waits for a peer that is frozen.
 #[tokio::test(start_paused = true)]
 async fn a_frozen_peer_does_not_hold_up_the_end() {
