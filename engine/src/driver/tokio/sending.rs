@@ -56,6 +56,8 @@ pub(super) struct Sending {
     pub(super) write: WriteSide,
     pub(super) settings: Settings,
     pub(super) fault: Option<Fault>,
+    /// Reading goes on however much waits to be sent: who queues it has limits of its own.
+    pub(super) reads_on: bool,
     /// The stream's sending half is shut down.
     shut: bool,
     /// The stream may hold back what it was given: it wants a flush.
@@ -71,6 +73,7 @@ impl Sending {
             write,
             settings,
             fault: None,
+            reads_on: false,
             shut: false,
             unflushed: false,
             flushing: None,
@@ -86,7 +89,7 @@ impl Sending {
     pub(super) fn is_clogged(&mut self) -> bool {
         let max = self.settings.send_queue_bytes_max;
         let outbox = self.write.outbox();
-        outbox.queued_bytes() > max / 2 && !outbox.is_closing()
+        outbox.queued_bytes() > max / 2 && !outbox.is_closing() && !self.reads_on
     }
 
     /// Writes until the queue is empty: once, if the stream takes everything.

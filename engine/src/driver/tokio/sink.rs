@@ -28,7 +28,9 @@ fn item(receiving: &mut Receiving, received: Received) -> Option<Result<OwnedMes
     item
 }
 
-/// [`WebSocket::recv`] as a stream. A failure is its last item.
+/// [`WebSocket::recv`] as a stream. A failure is its last item. Stream and sink of one `WebSocket` are
+/// for one task, whose waker the last poll leaves: for two tasks there is
+/// [`WebSocket::split_any`].
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<OwnedMessage, Error>;
 
@@ -53,7 +55,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Stream for Reader<R, W> {
 /// Messages as they come from a `Stream`. Ready while half of the send queue is free; a message
 /// that takes more than that may be refused with [`SendError::QueueFull`](crate::SendError), and
 /// is for [`WebSocket::send_bytes`], which waits. A Close without a code goes out as 1000.
-/// Closing the sink is [`WebSocket::close`] with 1000.
+/// Closing the sink is [`WebSocket::close`] with 1000. For one task, as the stream is.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<OwnedMessage> for WebSocket<S> {
     type Error = Error;
 

@@ -33,6 +33,8 @@ pub(super) struct Driver<S> {
     close_at: Option<Timestamp>,
     /// By when what the last handles have finished must be sent, once they are gone.
     orphan_at: Option<Timestamp>,
+    /// The core was told to drain.
+    drained: bool,
     sweep_at: Timestamp,
     /// The last field: the stream is closed when everybody is told.
     shared: Herald,
@@ -52,13 +54,17 @@ enum Work {
 }
 
 impl<S> Driver<S> {
-    pub(super) fn new(shared: Arc<Shared>, ws: WebSocket<S>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, mut ws: WebSocket<S>) -> Self {
+        // Or two ends that send each other records of more than half of their queues would both
+        // wait to be read. A record beyond those that may wait ahead is the most there is.
+        ws.sending.reads_on = true;
         Self {
             shared: Herald(shared),
             ws,
             timer: Timer::default(),
             close_at: None,
             orphan_at: None,
+            drained: false,
             sweep_at: now().after(SWEEP_INTERVAL),
         }
     }
@@ -158,8 +164,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             if wants || state.core.closing().is_some() && !sending.write.outbox().is_closing() {
                 fill(&mut state.core, sending.outbox(), now);
             }
-            let drain = state.drain.filter(|_| state.core.is_open());
+            // After the peer's GOAWAY, too: it is ours that sets the deadline.
+            let drain = state.drain.filter(|_| !self.drained);
             if let Some(code) = drain {
+                self.drained = true;
                 state.core.drain(code, "");
             }
             if !state.settle(after) && drain.is_none() {
@@ -175,6 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let patience = self.shared.0.settings.close_timeout;
         if state.failure.is_some() {
             self.close_at.get_or_insert(now.after(patience));
+            self.orphan_at = None;
             return;
         }
         if !state.orphaned || state.drain.is_some() {

@@ -9,12 +9,14 @@
 //! | `driver` | the task |
 //! | `state`, `parked` | what all of them share, and the messages that wait for a reader |
 //! | `monitor`, `wait`, `handle` | the lock, who waits, who keeps it alive |
+//! | `lent` | payloads of the application's, which are not dropped under the lock |
 
 mod batch;
 mod channel;
 mod driver;
 mod error;
 mod handle;
+mod lent;
 mod message;
 mod monitor;
 mod parked;
@@ -29,6 +31,8 @@ mod wait;
 /// The locks of [`monitor`]; its tests have others.
 mod sync {
     pub(super) use std::sync::{Mutex, MutexGuard};
+
+    pub(super) use super::lent::Section;
 }
 
 pub use batch::{Batch, BatchItem, BatchIter, BatchMessage, BatchRun};

@@ -15,7 +15,7 @@ use std::sync::PoisonError;
 use std::task::Waker;
 use std::vec::Vec;
 
-use super::sync::{Mutex, MutexGuard};
+use super::sync::{Mutex, MutexGuard, Section};
 
 /// Wakers that a section gathers without an allocation: a half or two, and the driver.
 const WAKERS_INLINE: usize = 4;
@@ -32,9 +32,11 @@ impl<T> Monitor<T> {
     /// Goes in. Another task's panic in here has left nothing half done that matters: sections
     /// are calls of a core that checks before it acts.
     pub(crate) fn lock(&self) -> Guard<'_, T> {
+        let section = Section::enter();
         Guard {
             shared: self.0.lock().unwrap_or_else(PoisonError::into_inner),
             after: After::default(),
+            _section: section,
         }
     }
 }
@@ -43,6 +45,8 @@ impl<T> Monitor<T> {
 pub(crate) struct Guard<'a, T> {
     shared: MutexGuard<'a, T>,
     after: After,
+    /// Last: what was dropped under the lock is anybody's.
+    _section: Section,
 }
 
 impl<T> Guard<'_, T> {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use zerocopy::{Immutable, IntoBytes};
 
 use super::handle::Handle;
+use super::lent::lend;
 use super::monitor::Guard;
 use super::state::{Shared, State};
 use super::wait::wait;
@@ -84,11 +85,13 @@ impl Sender {
         self.try_put(|core| core.send(self.id, payload))
     }
 
-    /// As [`Self::send`], sharing a large payload instead of copying it into the queue.
+    /// As [`Self::send`], sharing a large payload instead of copying it into the queue. It is dropped
+    /// when it has been written, on whatever task.
     ///
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), SendError> {
+        let payload = lend(payload);
         poll_fn(|cx| {
             let put = |core: &mut Connection| {
                 let sent = core.send_bytes(self.id, payload.clone());
@@ -279,6 +282,7 @@ impl Drop for Sender {
         self.with(|state, after| {
             if state.port(self.id).is_some_and(|p| !p.ended) {
                 state.core.reset(self.id, Code::NO_ERROR);
+                state.settle(after);
                 state.over_and_out(self.id, after);
             }
             state.leave(self.id, true, after);

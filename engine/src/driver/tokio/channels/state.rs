@@ -143,7 +143,8 @@ pub(super) struct State {
     pub(super) core: Connection,
     /// By [`ChannelId::index`].
     ports: Vec<Option<Box<Port>>>,
-    /// At most `pending_opens_max`: the core ends a peer that has more unanswered.
+    /// At most three times `channels_max`, for as many places there are: one that the peer takes back stays
+    /// until somebody looks at it.
     pub(super) offers: VecDeque<Offer>,
     pub(super) bed: Bed,
     /// These wait for the peer's HELLO.

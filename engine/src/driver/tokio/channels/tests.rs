@@ -22,6 +22,7 @@ use crate::{Parts, Role, WebSocket};
 mod cancel;
 mod ends;
 mod memory;
+mod parting;
 mod stall;
 mod talk;
 mod trying;
