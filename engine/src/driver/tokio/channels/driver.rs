@@ -108,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         state.settle(after);
         self.part(state, after, now);
         let grew = self.fill(state, after, now);
-        if now >= self.sweep_at {
+        if now >= self.sweep_at || state.wants_sweep() {
             self.sweep_at = now.after(SWEEP_INTERVAL);
             state.sweep();
         }

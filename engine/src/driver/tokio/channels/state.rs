@@ -20,6 +20,10 @@ use crate::session::channels::{
 /// Bytes from which a message for a reader of owned messages is not copied twice.
 const OWNED_BYTES_MIN: usize = 1024;
 
+/// Bytes parked after which buffers are looked for that were not used meanwhile: what bursts on one
+/// channel after another leave is some of this, however many channels there are.
+const SWEEP_BYTES: usize = 1 << 20;
+
 /// The state behind its lock, and what never changes.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -143,6 +147,8 @@ pub(super) struct State {
     pub(super) core: Connection,
     /// By [`ChannelId::index`].
     ports: Vec<Option<Box<Port>>>,
+    /// Bytes parked since the last [`Self::sweep`].
+    parked_bytes: usize,
     /// At most three times `channels_max`, for as many places there are: one that the peer takes back stays
     /// until somebody looks at it.
     pub(super) offers: VecDeque<Offer>,
@@ -173,6 +179,7 @@ impl State {
         Self {
             core,
             ports: Vec::new(),
+            parked_bytes: 0,
             offers: VecDeque::new(),
             bed: Bed::default(),
             greeting: Waiters::default(),
@@ -410,6 +417,7 @@ impl State {
             skipped,
             charge,
         } = message;
+        self.parked_bytes += data.len();
         let Some(port) = self.port(channel) else {
             return self.core.release(channel, charge);
         };
@@ -434,6 +442,7 @@ impl State {
     }
 
     fn park_run(&mut self, run: Run<'_>, after: &mut After) {
+        self.parked_bytes += run.bytes.len();
         let Some(port) = self.port(run.channel) else {
             return self.core.release(run.channel, run.charge);
         };
@@ -537,8 +546,14 @@ impl State {
         self.kick(after);
     }
 
+    /// Whether so much was parked since the last [`Self::sweep`] that another is due.
+    pub(super) fn wants_sweep(&self) -> bool {
+        self.parked_bytes >= SWEEP_BYTES
+    }
+
     /// Buffers that bursts have left.
     pub(super) fn sweep(&mut self) {
+        self.parked_bytes = 0;
         for port in self.ports.iter_mut().flatten() {
             port.parked.sweep();
             port.spare.sweep();

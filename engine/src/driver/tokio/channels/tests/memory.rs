@@ -99,3 +99,28 @@ async fn an_unread_window_pins_twice_its_charge_at_most() {
     let footprint = theirs.footprint();
     assert!(footprint as u64 <= 2 * held, "{footprint} for {held}");
 }
+
+/// Bursts on one channel after another, each read at once: no more is kept than what the last ones
+/// needed.
+#[tokio::test(start_paused = true)]
+async fn bursts_on_many_channels_leave_little() {
+    const CHANNELS: usize = 200;
+    let (client, server) = pair(|_| {});
+    let mut ends = Vec::new();
+    for _ in 0..CHANNELS {
+        ends.push(open(&client, &server, OpenOptions::new("x")).await);
+    }
+    let mut most = 0;
+    for at in 0..CHANNELS {
+        let (ours, theirs) = &mut ends[at];
+        for _ in 0..100 {
+            ours.try_send(&[1; 500]).unwrap();
+        }
+        settle().await;
+        for _ in 0..100 {
+            drop(within(theirs.recv()).await.unwrap());
+        }
+        most = most.max(ends.iter().map(|(_, theirs)| theirs.footprint()).sum());
+    }
+    assert!(most <= 6 << 20, "{most} bytes are kept");
+}
