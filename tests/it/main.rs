@@ -2,6 +2,7 @@
 
 mod architecture;
 mod channels_counting;
+mod channels_edges;
 mod channels_flow;
 mod channels_found;
 mod channels_hostile;

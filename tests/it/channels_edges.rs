@@ -1,0 +1,337 @@
+//! Edges of the core of channels, each a change of one operator that nothing else here would notice.
+
+use bytes::Bytes;
+use harness::frames_mux::{Put, Said, flag, hello};
+use tickwire::channels::{
+    ChannelId, Code, Config, Failure, Mode, OpenError, OpenOptions, SendError, SharedFrame, Unit,
+};
+
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
+
+fn data(said: &[Said]) -> Vec<(u64, u64, usize)> {
+    let data = said.iter().map(|said| match said {
+        Said::Data {
+            alias,
+            skip,
+            payload,
+            ..
+        } => (*alias, *skip, payload.len()),
+        other => panic!("{other:?}"),
+    });
+    data.collect()
+}
+
+fn shared_aliases() -> Config {
+    Config {
+        shared_aliases: 8,
+        ..Config::default()
+    }
+}
+
+/// What is left of a begun message is spoken for no more when its channel ends, in whichever way.
+#[test]
+fn the_rest_of_a_begun_message_is_free_again() {
+    for rejected in [false, true] {
+        let mut scene = Scene::greeted(Config::default(), &[(6, 100_000), (7, 100_000)]);
+        let begun = scene.core.open(OpenOptions::new("a")).expect("opened");
+        let said = scene.said();
+        let [Said::Open { alias, .. }] = said[..] else {
+            panic!("{said:?}")
+        };
+        scene.core.hold_back();
+        scene.core.send(begun, &[1; 30_000]).expect("queued");
+        assert!(scene.core.poll_record(scene.now).is_some(), "half of it");
+        if rejected {
+            scene.put(Put::new().reject(alias, 3));
+        } else {
+            scene.core.reset(begun, Code::NO_ERROR);
+        }
+        scene.said();
+        let other = scene.open_ours(OpenOptions::new("b"), 5, 1 << 20).0;
+        let left = usize::try_from(scene.core.stats().send_window).expect("little");
+        assert!(left > 40_000, "{left}");
+        // In messages of one frame each, as much as there is.
+        let mut sent = 0;
+        while left - sent > 10_064 {
+            scene.core.send(other, &[2; 10_000]).expect("queued");
+            sent += 10_064;
+        }
+        scene
+            .core
+            .send(other, &vec![2; left - sent - 64])
+            .expect("queued");
+        scene.said();
+        assert_eq!(scene.core.stats().queued_bytes, 0, "rejected: {rejected}");
+    }
+}
+
+/// Of a channel that is let go of with messages queued nothing is counted as queued.
+#[test]
+fn what_was_queued_is_forgotten_with_its_channel() {
+    let mut scene = Scene::new();
+    let channel = scene.opened(0, 0);
+    scene.core.send(channel, &[0; 5000]).expect("queued");
+    assert!(scene.core.stats().queued_bytes > 5000);
+    scene.core.finish_sending(channel).expect("open");
+    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.put(Put::new().reset(flag::STOP | flag::ABORT, 0, 0));
+    scene.said();
+    assert_eq!(scene.core.stats().queued_bytes, 0);
+}
+
+/// Messages that were left out are numbers, too: what is acknowledged may lie behind them.
+#[test]
+fn skipped_messages_are_numbered() {
+    let mut scene = Scene::new();
+    let options = OpenOptions::new("q").mode(Mode::Conflated);
+    let (channel, _) = scene.open_ours(options, 0, 1 << 20);
+    scene.core.hold_back();
+    for n in 0..4 {
+        scene.core.send_keyed(channel, 1, &[n; 4]).expect("queued");
+    }
+    assert_eq!(data(&scene.said()), [(0, 3, 4)]);
+    let ack = Put::new().raw(&[flag::ACK | 3]).tv(0).tv(1 << 20).tv(100);
+    assert_eq!(scene.put(ack), [Told::Acked(channel, 4)]);
+    // So are those that a run and the end of a channel come behind.
+    let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5)));
+    let (channel, _) = scene.open_ours(options, 1, 1 << 20);
+    scene.core.hold_back();
+    scene.core.send(channel, b"old").expect("queued");
+    scene.wait(ms(10));
+    scene.core.hold_back();
+    scene.core.send_run(channel, 2, &[0; 8]).expect("queued");
+    scene.said();
+    let ack = Put::new().raw(&[flag::ACK | 3]).tv(1).tv(1 << 20).tv(100);
+    assert_eq!(scene.put(ack), [Told::Acked(channel, 5)]);
+}
+
+/// A second call of drain does not put off the end that the first one set.
+#[test]
+fn a_drain_is_not_put_off() {
+    let code = Code(Code::APPLICATION.0 + 5);
+    let mut scene = Scene::new();
+    scene.opened(0, 60_000);
+    scene.core.drain(code, "maintenance");
+    scene.said();
+    scene.wait(ms(1500));
+    scene.core.drain(Code::NO_ERROR, "again");
+    assert_eq!(scene.said(), []);
+    let told = scene.wait(ms(600));
+    assert_eq!(told, [Told::Failed(Failure::Local(code))]);
+    // Nor does one say anything behind the end.
+    scene.core.drain(Code::NO_ERROR, "too late");
+    assert_eq!(scene.end(), Some(code));
+}
+
+/// An end that is wanted at once is something to write.
+#[test]
+fn an_abort_wants_to_be_written() {
+    let mut scene = Scene::new();
+    assert!(!scene.core.wants_write());
+    assert!(scene.core.abort(Code(Code::APPLICATION.0 + 1)).is_some());
+    assert!(scene.core.wants_write());
+    assert_eq!(scene.end(), Some(Code(Code::APPLICATION.0 + 1)));
+    assert!(!scene.core.wants_write());
+}
+
+/// One PING a second, not one in a little more; what its answer took is the round trip.
+#[test]
+fn pings_that_the_application_asks_for() {
+    let mut scene = Scene::new();
+    let first = scene.core.poll_timeout().expect("alive");
+    let third = Config::default().idle_timeout / 3;
+    assert_eq!(first, scene.now.after(third), "the next PING");
+    scene.now = scene.now.after(ms(1000));
+    scene.core.tell_time(scene.now);
+    scene.core.ping();
+    let said = scene.said();
+    let [Said::Ping(value)] = said[..] else {
+        panic!("{said:?}")
+    };
+    scene.now = scene.now.after(ms(999));
+    assert_eq!(scene.core.rtt(), Some(ms(0)), "of the first one");
+    scene.put(Put::new().pong(value));
+    scene.core.ping();
+    assert_eq!(scene.said(), []);
+    scene.now = scene.now.after(ms(1));
+    scene.core.tell_time(scene.now);
+    scene.core.ping();
+    assert_eq!(scene.said(), [Said::Ping(value + 1)]);
+    let mut scene = Scene::silent(Config::default());
+    scene.put(hello(&[]));
+    let said = scene.said();
+    let [Said::Hello(_), Said::Ping(value)] = said[..] else {
+        panic!("{said:?}")
+    };
+    assert_eq!(scene.core.rtt(), None);
+    scene.now = scene.now.after(ms(7));
+    scene.put(Put::new().pong(value));
+    assert_eq!(scene.core.rtt(), Some(ms(7)));
+}
+
+/// The peer waits at a limit that was raised since: it has not seen that, and is told again.
+#[test]
+fn a_connection_limit_that_was_lost_is_told_again() {
+    let mut scene = Scene::new();
+    scene.opened_as(0, UPLINK, 0);
+    let limits = |said: &[Said]| -> Vec<u64> {
+        let of_all = said.iter().filter_map(|said| match said {
+            Said::Credit {
+                flags: flag::CONN,
+                limit,
+                ..
+            } => Some(*limit),
+            _ => None,
+        });
+        of_all.collect()
+    };
+    let mut told = Vec::new();
+    while told.is_empty() {
+        scene.put(Put::new().data(0, 0, &[0; 10_000]));
+        told = limits(&scene.said());
+    }
+    // All is told: nothing is owed.
+    scene.put(Put::new().blocked_all(told[0]));
+    assert_eq!(limits(&scene.said()), []);
+    scene.put(Put::new().blocked_all(told[0] - 1));
+    assert_eq!(limits(&scene.said()), told);
+}
+
+/// Nor is a limit told that is no news, to who waits.
+#[test]
+fn what_is_held_is_no_credit_for_who_waits() {
+    let config = Config {
+        reserve_bytes: 0,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[]);
+    scene.opened_as(0, UPLINK, 0);
+    scene.reads = false;
+    scene.put(Put::new().blocked_all(1 << 20));
+    assert_eq!(scene.said(), []);
+    scene.put(Put::new().data(0, 0, &[0; 100]));
+    assert_eq!(scene.said(), []);
+    scene.catch_up();
+    let said = scene.said();
+    assert!(
+        matches!(said[..], [Said::Credit { flags: flag::CONN, limit, .. }] if limit == (1 << 20) + 164),
+        "{said:?}"
+    );
+}
+
+/// What was opened before the peer had said anything has the peer's limits, not none.
+#[test]
+fn channels_from_before_the_greeting_have_its_limits() {
+    let mut scene = Scene::silent(Config::default());
+    let channel = scene.core.open(OpenOptions::new("early")).expect("opened");
+    assert_eq!(scene.core.send(channel, b"x"), Err(SendError::WouldBlock));
+    scene.said();
+    scene.put(hello(&[]));
+    let said = scene.said();
+    assert!(
+        said.iter().any(|s| matches!(s, Said::Open { .. })),
+        "{said:?}"
+    );
+    assert_eq!(scene.core.send(channel, &[0; 20_000]), Ok(()));
+    let sent: usize = data(&scene.said()).iter().map(|(.., len)| len).sum();
+    assert_eq!(sent, 20_000);
+}
+
+/// Twice as many channels as the peer may have may wait here to be opened.
+#[test]
+fn as_many_channels_as_may_wait() {
+    let config = Config {
+        channels_max: 16,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(3, 4)]);
+    for _ in 0..32 {
+        assert!(scene.core.open(OpenOptions::new("x")).is_ok());
+    }
+    let more = scene.core.open(OpenOptions::new("x"));
+    assert_eq!(more, Err(OpenError::TooMany));
+}
+
+/// On a conflated channel every way to send replaces.
+#[test]
+fn all_that_is_sent_on_a_conflated_channel_is_conflated() {
+    type Send = fn(&mut Scene, ChannelId) -> Result<(), SendError>;
+    let ways: [Send; 3] = [
+        |scene, channel| scene.core.send(channel, &[0; 2000]),
+        |scene, channel| {
+            let payload = Bytes::from(vec![0; 2000]);
+            scene.core.send_bytes(channel, payload).map_err(|(e, _)| e)
+        },
+        |scene, channel| {
+            let frame = SharedFrame::new(3, &[0; 2000]).expect("a frame");
+            scene.core.send_shared(channel, &frame)
+        },
+    ];
+    for send in ways {
+        let mut scene = Scene::greeted(shared_aliases(), &[]);
+        let options = OpenOptions::new("q").mode(Mode::Conflated).alias(3);
+        let (channel, _) = scene.open_ours(options, 3, 1 << 20);
+        scene.core.hold_back();
+        for _ in 0..3 {
+            assert_eq!(send(&mut scene, channel), Ok(()));
+        }
+        assert_eq!(data(&scene.said()), [(3, 2, 2000)]);
+    }
+}
+
+/// A frame that was encoded for another alias goes out under the channel's own.
+#[test]
+fn a_frame_for_another_alias_is_sent_anew() {
+    for len in [10, 2000] {
+        let mut scene = Scene::greeted(shared_aliases(), &[]);
+        let (channel, own) = scene.open_ours(OpenOptions::new("x").alias(2), 2, 1 << 20);
+        let frame = SharedFrame::new(3, &vec![0; len]).expect("a frame");
+        scene.core.hold_back();
+        assert_eq!(scene.core.send_shared(channel, &frame), Ok(()));
+        assert_eq!(data(&scene.said()), [(own, 0, len)]);
+    }
+}
+
+/// Behind the end nothing is replaced: the refusal says why.
+#[test]
+fn behind_the_end_nothing_is_replaced() {
+    let mut scene = Scene::new();
+    let options = OpenOptions::new("q")
+        .mode(Mode::Conflated)
+        .unit(Unit::Bytes);
+    let (channel, _) = scene.open_ours(options, 0, 1 << 20);
+    scene.core.hold_back();
+    scene.core.send_keyed(channel, 1, b"waits").expect("queued");
+    let code = Code(Code::APPLICATION.0 + 2);
+    scene.core.abort(code);
+    let sent = scene.core.send_keyed(channel, 1, b"newer");
+    assert_eq!(sent, Err(SendError::Closed(code)));
+}
+
+/// Control frames of very many channels go in as many records as they need.
+#[test]
+fn control_frames_of_many_channels_are_cut_to_records() {
+    let mut scene = Scene::greeted(Config::default(), &[(1, 1024)]);
+    let channels: Vec<_> = (0..300).map(|alias| scene.opened(alias, 9000)).collect();
+    for &channel in &channels {
+        scene.core.acknowledge(channel, 1 << 40);
+        scene.core.rebase(channel, 1 << 50, 1 << 50).expect("quiet");
+    }
+    let records = scene.records();
+    assert!(
+        records.iter().all(|r| r.len() <= 1024),
+        "a record is too long"
+    );
+    assert!(records.len() > 7, "{}", records.len());
+    for channel in channels {
+        scene.core.stop(channel, Code(1 << 20));
+        scene.core.reset(channel, Code(1 << 21));
+    }
+    let records = scene.records();
+    assert!(
+        records.iter().all(|r| r.len() <= 1024),
+        "a record is too long"
+    );
+    assert!(records.len() > 2, "{}", records.len());
+    assert_eq!(failed(&scene.events()), None);
+}
