@@ -1,9 +1,13 @@
+use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::inbox::Inbox;
 use super::keepalive::{Due, Keepalive};
 use super::replies::Payloads;
+use crate::buf::BufPool;
 use crate::config::Config;
 use crate::error::Deadline;
+use crate::role::Role;
 use crate::time::Timestamp;
 
 const SECOND: u64 = 1_000_000_000;
@@ -98,4 +102,40 @@ fn waiting_payloads_are_bounded_and_the_newest_is_among_them() {
     p.clear();
     p.keep_newest();
     assert!(p.is_empty() && p.iter().next().is_none());
+}
+
+/// The end of a large message in fragments, and the first byte of the next one, in one read; then
+/// the peer stops.
+#[test]
+fn a_message_that_is_begun_does_not_keep_the_memory_of_the_one_before() {
+    const PART_BYTES: usize = 1000;
+    let mut pool = BufPool::default();
+    let mut inbox = Inbox::new(Role::Client, Config::default().build().unwrap(), &[]);
+    let mut read = |inbox: &mut Inbox, frames: &[(u8, usize)]| {
+        inbox.attach(&mut pool);
+        let mut bytes = Vec::new();
+        for &(first, len) in frames {
+            bytes.extend_from_slice(&[first, 126]);
+            bytes.extend_from_slice(&(len as u16).to_be_bytes());
+            bytes.resize(bytes.len() + len, 7);
+        }
+        inbox.space()[..bytes.len()].copy_from_slice(&bytes);
+        inbox.filled(bytes.len());
+        let mut lent = Vec::new();
+        while !inbox.wants_read() {
+            lent.extend(inbox.batch().map(|m| m.unwrap().data().unwrap().len()));
+        }
+        inbox.detach(&mut pool);
+        lent
+    };
+    assert!(read(&mut inbox, &[(0x02, PART_BYTES)]).is_empty());
+    for _ in 0..300 {
+        assert!(read(&mut inbox, &[(0x00, PART_BYTES)]).is_empty());
+    }
+    assert!(inbox.assembly_capacity() >= 301 * PART_BYTES);
+    let lent = read(&mut inbox, &[(0x80, PART_BYTES), (0x02, 130)]);
+    assert_eq!(lent, [302 * PART_BYTES]);
+    let kept = inbox.assembly_capacity();
+    assert!((130..=8 * 4096).contains(&kept), "{kept}");
+    assert_eq!(read(&mut inbox, &[(0x80, 200)]), [330]);
 }
