@@ -8,7 +8,7 @@ use core::time::Duration;
 use crate::buf::BufPool;
 use crate::config::Settings;
 use crate::conn::{
-    Batch, Closing, Due, Inbox, Keepalive, MaskKeys, Outbox, OwnedMessage, Transmit,
+    Batch, Closing, Due, Inbox, Keepalive, MaskKeys, Outbox, Output, OwnedMessage, Transmit,
 };
 use crate::error::{CloseCode, Deadline, Failure};
 use crate::role::Role;
@@ -249,7 +249,8 @@ impl Session {
         self.read.role
     }
 
-    /// The last round trip measured by a Ping of the keepalive.
+    /// The last round trip measured by a Ping of the keepalive. Where that had to wait for other
+    /// output, up to `pong_timeout` of the wait may be in it.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.read.rtt()
@@ -459,7 +460,11 @@ impl ReadSide {
         if self.end.is_some() {
             return;
         }
-        match self.keepalive.handle_timeout(&self.settings, now) {
+        let output = Output {
+            busy: write.wants_write(),
+            ping: write.outbox.ping_waits(),
+        };
+        match self.keepalive.handle_timeout(&self.settings, output, now) {
             Due::Nothing => {}
             // Refused only when the connection is closing already.
             Due::Ping(payload) => drop(write.outbox.ping(&payload)),

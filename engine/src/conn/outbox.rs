@@ -402,6 +402,11 @@ impl Outbox {
             .is_some_and(|c| c.is_due() || c.written < c.bytes.len())
     }
 
+    /// Whether a Ping waits of which nothing is written.
+    pub(crate) fn ping_waits(&self) -> bool {
+        self.control.as_ref().is_some_and(|c| !c.ping.is_empty())
+    }
+
     /// Whether the flush policy asks for a write before the batch ends.
     #[must_use]
     #[inline]

@@ -2,13 +2,19 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::inbox::Inbox;
-use super::keepalive::{Due, Keepalive};
+use super::keepalive::{Due, Keepalive, Output};
 use super::replies::Payloads;
 use crate::buf::BufPool;
 use crate::config::Config;
 use crate::error::Deadline;
 use crate::role::Role;
 use crate::time::Timestamp;
+
+/// Nothing waits to be written.
+const IDLE: Output = Output {
+    busy: false,
+    ping: false,
+};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -35,8 +41,8 @@ fn pinged(due: Due) -> [u8; 8] {
 fn every_ping_has_another_payload_and_only_its_own_pong_counts() {
     let config = config();
     let mut k = Keepalive::new(&config, u64::MAX, at(0));
-    assert_eq!(k.handle_timeout(&config, at(19)), Due::Nothing);
-    let first = pinged(k.handle_timeout(&config, at(20)));
+    assert_eq!(k.handle_timeout(&config, IDLE, at(19)), Due::Nothing);
+    let first = pinged(k.handle_timeout(&config, IDLE, at(20)));
     k.handle_read(at(21));
     k.handle_pong([0; 8], at(21));
     assert_eq!(k.rtt(), None, "somebody else's Pong");
@@ -48,7 +54,7 @@ fn every_ping_has_another_payload_and_only_its_own_pong_counts() {
         Some(Duration::from_secs(2)),
         "an echo of the same Pong"
     );
-    let second = pinged(k.handle_timeout(&config, at(40)));
+    let second = pinged(k.handle_timeout(&config, IDLE, at(40)));
     assert_ne!(first, second);
     k.handle_pong(first, at(41));
     assert_eq!(k.rtt(), Some(Duration::from_secs(2)), "a late one");
@@ -58,15 +64,48 @@ fn every_ping_has_another_payload_and_only_its_own_pong_counts() {
 fn silence_after_a_ping_fails_and_bytes_make_it_ask_again() {
     let config = config();
     let mut k = Keepalive::new(&config, 1, at(0));
-    pinged(k.handle_timeout(&config, at(20)));
+    pinged(k.handle_timeout(&config, IDLE, at(20)));
     assert_eq!(k.poll_timeout(&config), Some(at(30)));
-    assert_eq!(k.handle_timeout(&config, at(29)), Due::Nothing);
+    assert_eq!(k.handle_timeout(&config, IDLE, at(29)), Due::Nothing);
     k.handle_read(at(29));
-    let second = pinged(k.handle_timeout(&config, at(30)));
+    let second = pinged(k.handle_timeout(&config, IDLE, at(30)));
     assert_eq!(k.poll_timeout(&config), Some(at(40)));
-    assert_eq!(k.handle_timeout(&config, at(40)), Due::Fail(Deadline::Pong));
+    assert_eq!(
+        k.handle_timeout(&config, IDLE, at(40)),
+        Due::Fail(Deadline::Pong)
+    );
     k.handle_pong(second, at(41));
     assert_eq!(k.rtt(), Some(Duration::from_secs(11)));
+}
+
+#[test]
+fn a_ping_that_waited_gets_all_of_its_time_once_it_is_out() {
+    let config = config();
+    let busy = Output {
+        busy: true,
+        ping: false,
+    };
+    let waits = Output { ping: true, ..busy };
+    let mut k = Keepalive::new(&config, 1, at(0));
+    pinged(k.handle_timeout(&config, busy, at(20)));
+    assert_eq!(k.handle_timeout(&config, waits, at(30)), Due::Nothing);
+    assert_eq!(k.handle_timeout(&config, waits, at(40)), Due::Nothing);
+    // Out at 49, say.
+    assert_eq!(k.handle_timeout(&config, busy, at(50)), Due::Nothing);
+    assert_eq!(k.poll_timeout(&config), Some(at(60)));
+    assert_eq!(
+        k.handle_timeout(&config, busy, at(60)),
+        Due::Fail(Deadline::Pong)
+    );
+
+    // Out before its first deadline.
+    let mut k = Keepalive::new(&config, 1, at(0));
+    pinged(k.handle_timeout(&config, busy, at(20)));
+    assert_eq!(k.handle_timeout(&config, IDLE, at(30)), Due::Nothing);
+    assert_eq!(
+        k.handle_timeout(&config, IDLE, at(40)),
+        Due::Fail(Deadline::Pong)
+    );
 }
 
 #[test]
@@ -78,7 +117,10 @@ fn without_intervals_nothing_is_due() {
     };
     let mut k = Keepalive::new(&config, 1, at(0));
     assert_eq!(k.poll_timeout(&config), None);
-    assert_eq!(k.handle_timeout(&config, Timestamp(u64::MAX)), Due::Nothing);
+    assert_eq!(
+        k.handle_timeout(&config, IDLE, Timestamp(u64::MAX)),
+        Due::Nothing
+    );
 }
 
 #[test]
