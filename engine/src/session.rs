@@ -347,6 +347,12 @@ impl ReadSide {
         self.keepalive.handle_read(now);
     }
 
+    /// We read again, after having left it for `silence`: the peer's deadlines are moved out by
+    /// as much. Not set anew, or who stops often would never find a dead peer.
+    pub(crate) fn pardon(&mut self, silence: Duration) {
+        self.keepalive.pardon(silence);
+    }
+
     /// As [`Session::handle_eof`].
     pub fn handle_eof(&mut self) {
         self.eof = true;

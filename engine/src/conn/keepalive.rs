@@ -66,6 +66,15 @@ impl Keepalive {
         self.heard = now;
     }
 
+    /// Nothing was read for `silence`, by our own doing: the time counts for nobody.
+    #[cold]
+    pub(crate) fn pardon(&mut self, silence: Duration) {
+        self.heard = self.heard.after(silence);
+        if let Some(pinged) = &mut self.pinged {
+            pinged.at = pinged.at.after(silence);
+        }
+    }
+
     /// A Pong came. One that answers our Ping gives a round trip.
     pub(crate) fn handle_pong(&mut self, payload: [u8; 8], now: Timestamp) {
         if let Some(pinged) = self.pinged

@@ -322,9 +322,11 @@ impl<'a> Cx<'a> {
 
     /// Takes no more messages from this connection, beginning with the next one, until
     /// [`Self::resume`]. The peer is held back by TCP. Meanwhile its silence is our own doing:
-    /// no Pings go out, and only the deadlines of writing and of closing go on.
+    /// no Pings go out, and only the deadlines of writing and of closing go on. The others go on
+    /// after the pause where they stood before it.
     pub fn pause(&mut self) {
         self.flow.paused = true;
+        self.flow.paused_at.get_or_insert(self.hub.now);
     }
 
     /// Goes on after [`Self::pause`].
@@ -398,6 +400,8 @@ impl std::error::Error for TimersFull {}
 pub(super) struct Flow {
     /// The application takes no more for now.
     pub(super) paused: bool,
+    /// Since when nothing is read because of that; looked at when it is over.
+    pub(super) paused_at: Option<Timestamp>,
     /// The socket took less than it was given: no write until it is writable again.
     pub(super) blocked: bool,
     /// The socket may have more to read.
@@ -409,6 +413,17 @@ pub(super) struct Flow {
     pub(super) again: bool,
     /// The application takes the connection away.
     pub(super) detach: bool,
+}
+
+impl Flow {
+    /// How long the pause took that is over now; tells so once.
+    #[inline]
+    pub(super) fn take_pause(&mut self, now: Timestamp) -> Option<Duration> {
+        if self.paused {
+            return None;
+        }
+        self.paused_at.take().map(|since| now.since(since))
+    }
 }
 
 /// Payload bytes from which [`Cx::send`] writes at once instead of copying to the queue. Below

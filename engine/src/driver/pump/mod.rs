@@ -5,6 +5,8 @@
 mod link;
 mod opening;
 mod slab;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod turn;
 mod wire;

@@ -55,6 +55,9 @@ impl<H: Handler, W: Wire> Core<H, W> {
         else {
             return Ok(None);
         };
+        if let Some(silence) = flow.take_pause(now) {
+            session.halves().0.pardon(silence);
+        }
         if !flow.paused && !session.wants_read() {
             self.deliver(id, session, wire, flow, now)?;
         }
