@@ -34,8 +34,8 @@ use crate::time::Timestamp;
 
 use link::{Accepting, Connecting, Link, NEVER, Phase};
 use slab::Slab;
-use timers::Alarm;
 pub use timers::TIMERS_MAX;
+use timers::{Alarm, DEADLINE_AHEAD_MAX};
 pub(crate) use wire::Wire;
 
 /// Reads of one connection in one turn, so that a flood on one does not keep the others
@@ -239,6 +239,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 if let Some(at) = link.deadline()
                     && at < link.armed
                 {
+                    let at = at.min(now.after(DEADLINE_AHEAD_MAX));
                     link.armed = at;
                     self.slab.timers.deadline(at, id);
                 }

@@ -205,6 +205,10 @@ impl Rig {
         incoming.extend_from_slice(payload);
     }
 
+    fn end(&self, end: Result<usize, ErrorKind>) {
+        self.pipe.borrow_mut().end = Some(end);
+    }
+
     /// Does what waits for no event.
     fn serve(&mut self) {
         for _ in 0..1000 {
@@ -333,4 +337,29 @@ fn a_ping_before_a_pause_is_not_held_against_the_peer() {
     // And what is left of the Ping's time is over, then that of the closing.
     rig.pass(at(112));
     rig.assert_failed(Deadline::Pong);
+}
+
+#[test]
+fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
+    let mut rig = Rig::new(Config {
+        idle_timeout: Some(seconds(3600)),
+        ..calm()
+    });
+    for round in 1..200 {
+        rig.pass(at(11 * round));
+        rig.end(Ok(0));
+        rig.readable();
+        assert!(rig.core.handler.ended.take().is_some());
+        assert_eq!(rig.core.connections(), 0);
+        rig.id = rig.core.reserve();
+        rig.open();
+        let entries = rig.core.slab.timers.len();
+        assert!(entries <= 7, "{entries} entries for one connection");
+    }
+    // And the deadline itself is still kept.
+    let opened = 11 * 199;
+    rig.pass(at(opened + 3599));
+    rig.assert_alive();
+    rig.pass(at(opened + 3700));
+    rig.assert_failed(Deadline::Idle);
 }
