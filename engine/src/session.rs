@@ -285,6 +285,10 @@ impl Session {
     /// The parts of a message that [`Delivery::Parts`](crate::Delivery) has delivered already
     /// are gone: whoever goes on sees the rest as a message of its own. Hand over between
     /// messages, or under [`Delivery::Whole`](crate::Delivery).
+    ///
+    /// The same goes for sending: whoever goes on does not know of a message that was begun with
+    /// [`Outbox::send_part`], nor of a Close that was queued or sent. Hand over when the last part
+    /// is queued, and not where [`Outbox::is_closing`].
     #[must_use]
     pub fn into_parts(self) -> (alloc::vec::Vec<u8>, alloc::vec::Vec<u8>) {
         (

@@ -339,6 +339,10 @@ impl<'a> Cx<'a> {
 
     /// Takes the connection off the reactor when this call returns: it is given to
     /// [`Handler::detached`] with every byte that was not delivered or not written.
+    ///
+    /// Do so between messages that are [sent in parts](crate::Outbox::send_part), too: whoever
+    /// goes on does not know that one is open. A connection that is closing, or whose socket has
+    /// failed, stays and ends here with [`Handler::close`], for nothing may follow a Close.
     pub fn detach(&mut self) {
         self.flow.paused = true;
         self.flow.detach = true;

@@ -234,8 +234,13 @@ impl<H: Handler, W: Wire> Core<H, W> {
         link.queued = false;
         match self.advance(id, &mut link, now) {
             Some(ended) => self.gone(id, link, ended),
-            None if link.flow.detach => self.detach(id, *link),
+            None if link.flow.detach && !link.is_closing() => self.detach(id, *link),
             None => {
+                if core::mem::take(&mut link.flow.detach) {
+                    // It stays, and what was left for the next owner is delivered here.
+                    link.flow.paused = false;
+                    link.flow.again = true;
+                }
                 if let Some(at) = link.deadline()
                     && at < link.armed
                 {

@@ -264,6 +264,16 @@ impl Rig {
             "{ended:?}"
         );
     }
+
+    #[track_caller]
+    fn assert_closed(&mut self, (code, began): (u16, bool)) {
+        let ended = self.ended();
+        assert!(
+            matches!(ended, Ended::Session(End::Closed { code: Some(c), by_peer })
+                if c == CloseCode(code) && by_peer == began),
+            "{ended:?}"
+        );
+    }
 }
 
 /// Nothing by the clock but what a test asks for.
@@ -362,4 +372,22 @@ fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
     rig.assert_alive();
     rig.pass(at(opened + 3700));
     rig.assert_failed(Deadline::Idle);
+}
+
+/// Who goes on would send behind our Close.
+#[test]
+fn what_is_closing_is_not_detached() {
+    for how in [&b"close, detach"[..], b"detach, close"] {
+        let mut rig = Rig::new(calm());
+        rig.frame(2, how);
+        rig.frame(2, b"behind");
+        rig.readable();
+        rig.assert_alive();
+        assert_eq!(rig.core.handler.messages, [how, b"behind"]);
+        rig.frame(8, &1000_u16.to_be_bytes());
+        rig.readable();
+        rig.end(Ok(0));
+        rig.readable();
+        rig.assert_closed((1000, false));
+    }
 }
