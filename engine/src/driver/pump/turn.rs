@@ -70,8 +70,9 @@ impl<H: Handler, W: Wire> Core<H, W> {
             match read(wire, flow, space)? {
                 None => break,
                 Some(0) => {
-                    // A peer that only sends no more still gets its answers; one that is gone
-                    // has ended the connection already.
+                    // The end of its stream ends the connection: a peer that only sends no more
+                    // gets as many answers as the socket takes now, and what is over may break
+                    // off inside a frame.
                     let _ = flush(session.halves().1, wire, flow, &mut self.calls, now);
                     session.handle_eof();
                 }
