@@ -420,7 +420,7 @@ impl ReadSide {
         }
         match replies.closing.take().map(|c| *c) {
             Some(Closing::Echo(body)) => {
-                let by_peer = !write.outbox.is_closing();
+                let by_peer = !write.outbox.has_closed();
                 self.end.get_or_insert(End::Closed {
                     code: body.code(),
                     by_peer,

@@ -58,7 +58,8 @@ pub struct Opened<'a> {
 pub enum Ended {
     /// As the protocol says: closed, or failed.
     Session(End),
-    /// The socket failed.
+    /// The socket failed. What the peer had sent before was delivered first, unless a
+    /// [pause](Cx::pause) went on for `close_timeout` after a write had failed.
     Io(io::Error),
     /// The reactor stopped before the closing handshake was over.
     Stopped,
@@ -400,7 +401,7 @@ impl std::fmt::Display for TimersFull {
 impl std::error::Error for TimersFull {}
 
 /// What holds a connection back.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Default, Debug)]
 pub(super) struct Flow {
     /// The application takes no more for now.
     pub(super) paused: bool,
@@ -417,6 +418,8 @@ pub(super) struct Flow {
     pub(super) again: bool,
     /// The application takes the connection away.
     pub(super) detach: bool,
+    /// Why nothing can be written any more. What the peer had sent before is still delivered.
+    pub(super) write_fault: Option<io::Error>,
 }
 
 impl Flow {

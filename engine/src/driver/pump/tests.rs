@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
+use std::vec;
 use std::vec::Vec;
 
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened};
@@ -274,6 +275,15 @@ impl Rig {
             "{ended:?}"
         );
     }
+
+    #[track_caller]
+    fn assert_broken(&mut self) {
+        let ended = self.ended();
+        assert!(
+            matches!(&ended, Ended::Io(e) if e.kind() == ErrorKind::BrokenPipe),
+            "{ended:?}"
+        );
+    }
 }
 
 /// Nothing by the clock but what a test asks for.
@@ -389,5 +399,76 @@ fn what_is_closing_is_not_detached() {
         rig.end(Ok(0));
         rig.readable();
         rig.assert_closed((1000, false));
+    }
+}
+
+/// Messages of several turns, of 100 bytes each, and a Close, from a peer that is gone.
+fn last_words(rig: &Rig, messages: usize) -> Vec<Vec<u8>> {
+    let sent = vec![vec![5; 100]; messages];
+    sent.iter().for_each(|message| rig.frame(2, message));
+    rig.frame(8, &1001_u16.to_be_bytes());
+    rig.end(Ok(0));
+    rig.pipe.borrow_mut().broken = true;
+    sent
+}
+
+#[test]
+fn a_failed_write_hides_neither_messages_nor_a_close() {
+    for flush in [
+        crate::Flush::EndOfBatch,
+        crate::Flush::Now,
+        crate::Flush::Bytes(1),
+    ] {
+        let mut rig = Rig::new(Config { flush, ..calm() });
+        let sent = last_words(&rig, 500);
+        rig.readable();
+        assert_eq!(rig.core.handler.messages, sent);
+        rig.assert_closed((1001, true));
+    }
+}
+
+#[test]
+fn a_failed_write_waits_for_the_end_of_a_pause() {
+    let mut rig = Rig::new(calm());
+    rig.frame(2, b"pause");
+    let sent = last_words(&rig, 500);
+    rig.readable();
+    rig.pass(at(4));
+    rig.assert_alive();
+    assert_eq!(rig.core.handler.messages.len(), 1);
+    rig.resume();
+    assert_eq!(rig.core.handler.messages[1..], sent);
+    rig.assert_closed((1001, true));
+}
+
+/// A pause, or a socket, that never ends.
+#[test]
+fn a_failed_write_does_not_wait_for_ever() {
+    for first in [&b"pause"[..], b"go on"] {
+        let mut rig = Rig::new(calm());
+        rig.frame(2, first);
+        rig.frame(2, b"more");
+        rig.pipe.borrow_mut().broken = true;
+        rig.readable();
+        rig.pass(at(4));
+        rig.assert_alive();
+        rig.pass(at(6));
+        rig.assert_broken();
+        assert_eq!(rig.core.connections(), 0);
+    }
+}
+
+/// The fault that came first is the cause.
+#[test]
+fn a_failed_write_is_told_where_nothing_else_is() {
+    for end in [Ok(0), Err(ErrorKind::ConnectionReset)] {
+        let mut rig = Rig::new(calm());
+        rig.frame(2, b"first");
+        rig.end(end);
+        rig.pipe.borrow_mut().broken = true;
+        rig.readable();
+        // The end is read once more after the write, if the first read left space.
+        rig.readable();
+        rig.assert_broken();
     }
 }
