@@ -67,7 +67,8 @@ pub struct Config {
     /// How often a Ping measures the round trip and proves that the peer is there. `None`:
     /// never. Default 20 s, below the idle limit of common middleboxes.
     pub ping_interval: Option<Duration>,
-    /// How long after a Ping its Pong, or at least some byte, must have come. Default 10 s.
+    /// How long after a Ping its Pong, or at least some byte, must have come. Default 10 s. Up to
+    /// twice as long where the Ping had to wait for other output: it counts from when it is out.
     pub pong_timeout: Duration,
     /// How long the peer may send nothing at all. `None`: for ever. Default none.
     pub idle_timeout: Option<Duration>,

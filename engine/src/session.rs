@@ -8,7 +8,7 @@ use core::time::Duration;
 use crate::buf::BufPool;
 use crate::config::Settings;
 use crate::conn::{
-    Batch, Closing, Due, Inbox, Keepalive, MaskKeys, Outbox, OwnedMessage, Transmit,
+    Batch, Closing, Due, Inbox, Keepalive, MaskKeys, Outbox, Output, OwnedMessage, Transmit,
 };
 use crate::error::{CloseCode, Deadline, Failure};
 use crate::role::Role;
@@ -249,7 +249,8 @@ impl Session {
         self.read.role
     }
 
-    /// The last round trip measured by a Ping of the keepalive.
+    /// The last round trip measured by a Ping of the keepalive. Where that had to wait for other
+    /// output, up to `pong_timeout` of the wait may be in it.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.read.rtt()
@@ -284,6 +285,10 @@ impl Session {
     /// The parts of a message that [`Delivery::Parts`](crate::Delivery) has delivered already
     /// are gone: whoever goes on sees the rest as a message of its own. Hand over between
     /// messages, or under [`Delivery::Whole`](crate::Delivery).
+    ///
+    /// The same goes for sending: whoever goes on does not know of a message that was begun with
+    /// [`Outbox::send_part`], nor of a Close that was queued or sent. Hand over when the last part
+    /// is queued, and not where [`Outbox::is_closing`].
     #[must_use]
     pub fn into_parts(self) -> (alloc::vec::Vec<u8>, alloc::vec::Vec<u8>) {
         (
@@ -344,6 +349,12 @@ impl ReadSide {
     pub fn handle_read(&mut self, n: usize, now: Timestamp) {
         self.inbox.filled(n);
         self.keepalive.handle_read(now);
+    }
+
+    /// We read again, after having left it for `silence`: the peer's deadlines are moved out by
+    /// as much. Not set anew, or who stops often would never find a dead peer.
+    pub(crate) fn pardon(&mut self, silence: Duration) {
+        self.keepalive.pardon(silence);
     }
 
     /// As [`Session::handle_eof`].
@@ -409,7 +420,7 @@ impl ReadSide {
         }
         match replies.closing.take().map(|c| *c) {
             Some(Closing::Echo(body)) => {
-                let by_peer = !write.outbox.is_closing();
+                let by_peer = !write.outbox.has_closed();
                 self.end.get_or_insert(End::Closed {
                     code: body.code(),
                     by_peer,
@@ -459,7 +470,11 @@ impl ReadSide {
         if self.end.is_some() {
             return;
         }
-        match self.keepalive.handle_timeout(&self.settings, now) {
+        let output = Output {
+            busy: write.wants_write(),
+            ping: write.outbox.ping_waits(),
+        };
+        match self.keepalive.handle_timeout(&self.settings, output, now) {
             Due::Nothing => {}
             // Refused only when the connection is closing already.
             Due::Ping(payload) => drop(write.outbox.ping(&payload)),

@@ -226,6 +226,34 @@ fn progress_however_slow_keeps_the_write_deadline_away() {
     assert_eq!(pair.ends[1].told.events, [Event::binary(&[1; 5000])]);
 }
 
+/// The Ping waits behind the rest of a message, ten times as long as a Pong may take.
+#[test]
+fn a_ping_that_waits_behind_output_is_not_held_against_the_peer() {
+    let config = Config {
+        write_timeout: ms(60),
+        ping_interval: Some(ms(100)),
+        pong_timeout: ms(40),
+        ..Config::default()
+    };
+    // 100 bytes each 14 ms, or so.
+    let mut faults = [Faults::delay(DELAY); 2];
+    faults[0].capacity = 100;
+    let mut pair = Pair::new(1, [&build(config), &build(quiet())], faults);
+    let data = &[1; 5000];
+    pair.ends[0].session.outbox().send(data).expect("room");
+    pair.run_until(START + 10_000 * MS);
+    assert_eq!(pair.ends[0].ended, None);
+    assert_eq!(pair.ends[1].told.events[0], Event::binary(data));
+    let rtt = Some(Duration::from_nanos(2 * DELAY));
+    assert_eq!(pair.ends[0].session.rtt(), rtt, "of the Pings behind it");
+
+    // Nobody answers, and this is found as ever.
+    pair.vanish(1);
+    pair.run_until(START + 10_250 * MS);
+    let (_, how) = pair.ends[0].ended.expect("found");
+    assert_eq!(how, failed(Deadline::Pong));
+}
+
 #[test]
 fn an_unanswered_close_ends_by_its_deadline() {
     let config = Config {

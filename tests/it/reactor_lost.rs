@@ -12,17 +12,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use harness::frames::{Frame, op};
 use tickwire::{
-    CloseCode, Config, Cx, Deadline, Ended, Error, Failure, Flush, Message, Outgoing, Parts, Role,
-    SendError,
+    CloseCode, Config, Cx, Deadline, End, Ended, Error, Failure, Flush, Message, Outgoing, Parts,
+    Role, SendError,
 };
 
-use super::reactor_kit::{Event, LONG, On, calm, listener, on_both, serve};
+use super::reactor_kit::{Event, LONG, On, calm, listener, on_both, options, serve, serve_with};
 use super::reactor_peer::{Got, Peer, REQUEST};
 
 on_both!(
     end_of_stream_behind_data_is_seen,
     reset_behind_data_is_seen,
     messages_that_cannot_be_answered_are_delivered,
+    close_behind_a_failed_write_is_seen,
     drained_is_told_again,
     timer_sends_to_another,
     timer_stops_the_reactor,
@@ -106,6 +107,44 @@ fn messages_that_cannot_be_answered_are_delivered(on: On) {
     assert!(matches!(ended, Ended::Io(_)), "{ended:?}");
     assert_eq!(messages, 5);
     server.stop();
+}
+
+/// The peer has said everything and is gone: answers fail while most of it is still to be read.
+fn close_behind_a_failed_write_is_seen(on: On) {
+    const MESSAGES: usize = 300;
+    for flush in [Flush::Now, Flush::EndOfBatch] {
+        let config = Config { flush, ..calm() };
+        let mut options = options(config);
+        options.recv_buffer_bytes = 4096;
+        let (server, events) = serve_with(on, options, |_| {});
+        let mut peer = Peer::open(server.addr);
+        events.opened();
+        let held = server.hold();
+        let mut bytes = Frame::new(op::BIN, [7; 100])
+            .by(Role::Client)
+            .repeat(MESSAGES);
+        bytes.extend(Frame::close(1001, b"").by(Role::Client));
+        peer.write(&bytes);
+        drop(peer);
+        drop(held);
+        let mut messages = 0;
+        let ended = events.find(|e| match e {
+            Event::Closed(_, ended) => Some(ended),
+            Event::Message(..) => {
+                messages += 1;
+                None
+            }
+            _ => None,
+        });
+        assert_eq!(messages, MESSAGES, "{flush:?}: {ended:?}");
+        let code = Some(CloseCode::GOING_AWAY);
+        let by_peer = true;
+        assert!(
+            matches!(ended, Ended::Session(end) if end == End::Closed { code, by_peer }),
+            "{flush:?}: {ended:?}"
+        );
+        server.stop();
+    }
 }
 
 /// A handler that fills its queue whenever it is told that there is room: the socket takes all

@@ -23,6 +23,14 @@ const OWNED_SHARE: usize = 2;
 /// The same for the memory in which a message was assembled. Twice its size is what growing leaves.
 const ASSEMBLY_SHARE: usize = 4;
 
+/// The assembly may be at most this many times as large as what it holds of an open message while
+/// nothing is read: as for receive buffers, a peer that stops in the middle of a message costs us
+/// what it sent of that message, not the size of the one before.
+const ASSEMBLY_KEPT_RATIO_MAX: usize = 8;
+
+/// Bytes below which an assembly is left as large as it is: no peer is worth another allocation.
+const ASSEMBLY_KEPT_BYTES_MIN: usize = 4096;
+
 /// Where the receiving half stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
@@ -124,7 +132,17 @@ impl Inbox {
         self.release_assembly();
         if self.state.open.is_none() {
             self.assembly = Vec::new();
+        } else {
+            let kept = self.assembly.len().max(ASSEMBLY_KEPT_BYTES_MIN);
+            if self.assembly.capacity() > kept.saturating_mul(ASSEMBLY_KEPT_RATIO_MAX) {
+                self.assembly.shrink_to(kept);
+            }
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn assembly_capacity(&self) -> usize {
+        self.assembly.capacity()
     }
 
     pub(crate) fn space(&mut self) -> &mut [u8] {

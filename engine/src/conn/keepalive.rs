@@ -13,12 +13,30 @@ pub(crate) struct Keepalive {
     heard: Timestamp,
     /// When the next Ping goes out. Meaningless without `ping_interval`.
     ping_at: Timestamp,
-    /// When the unanswered Ping went out.
-    pinged: Option<Timestamp>,
+    /// The unanswered Ping.
+    pinged: Option<Pinged>,
     /// The payload of the unanswered, or of the next, Ping.
     nonce: u64,
     /// The last round trip.
     rtt: Option<Duration>,
+}
+
+/// A Ping on its way. One with its flag takes no more than without: every connection has one.
+#[derive(Clone, Copy, Debug)]
+struct Pinged {
+    /// When it was queued, or was last seen to wait.
+    at: Timestamp,
+    /// It was queued behind other output, and may have gone out later than `at`.
+    delayed: bool,
+}
+
+/// What stands between a Ping and the peer.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Output {
+    /// There are bytes to write.
+    pub(crate) busy: bool,
+    /// A Ping is among them, not begun.
+    pub(crate) ping: bool,
 }
 
 /// What [`Keepalive::handle_timeout`] found due.
@@ -48,12 +66,21 @@ impl Keepalive {
         self.heard = now;
     }
 
+    /// Nothing was read for `silence`, by our own doing: the time counts for nobody.
+    #[cold]
+    pub(crate) fn pardon(&mut self, silence: Duration) {
+        self.heard = self.heard.after(silence);
+        if let Some(pinged) = &mut self.pinged {
+            pinged.at = pinged.at.after(silence);
+        }
+    }
+
     /// A Pong came. One that answers our Ping gives a round trip.
     pub(crate) fn handle_pong(&mut self, payload: [u8; 8], now: Timestamp) {
         if let Some(pinged) = self.pinged
             && payload == self.nonce.to_be_bytes()
         {
-            self.rtt = Some(now.since(pinged));
+            self.rtt = Some(now.since(pinged.at));
             self.pinged = None;
             self.renew();
         }
@@ -65,14 +92,19 @@ impl Keepalive {
 
     pub(crate) fn poll_timeout(&self, config: &Config) -> Option<Timestamp> {
         let ping = config.ping_interval.map(|_| match self.pinged {
-            Some(pinged) => pinged.after(config.pong_timeout),
+            Some(pinged) => pinged.at.after(config.pong_timeout),
             None => self.ping_at,
         });
         let idle = config.idle_timeout.map(|t| self.heard.after(t));
         [ping, idle].into_iter().flatten().min()
     }
 
-    pub(crate) fn handle_timeout(&mut self, config: &Config, now: Timestamp) -> Due {
+    pub(crate) fn handle_timeout(
+        &mut self,
+        config: &Config,
+        output: Output,
+        now: Timestamp,
+    ) -> Due {
         if config
             .idle_timeout
             .is_some_and(|t| now >= self.heard.after(t))
@@ -83,23 +115,37 @@ impl Keepalive {
             return Due::Nothing;
         };
         match self.pinged {
-            Some(pinged) if now < pinged.after(config.pong_timeout) => Due::Nothing,
+            Some(pinged) if now < pinged.at.after(config.pong_timeout) => Due::Nothing,
+            // The peer has not been asked. `write_timeout` sees to it that it is.
+            Some(_) if output.ping => {
+                self.asked(now, true);
+                Due::Nothing
+            }
             // The peer is there, but the Pong waits behind data or was left out for that of a
             // newer Ping (RFC 6455 section 5.5.3): ask again.
-            Some(pinged) if self.heard > pinged => {
+            Some(pinged) if self.heard > pinged.at => {
                 self.renew();
-                self.ping(interval, now)
+                self.ping(interval, output, now)
+            }
+            // It may have been asked a moment ago: from here on it has all of its time.
+            Some(Pinged { delayed: true, .. }) => {
+                self.asked(now, false);
+                Due::Nothing
             }
             Some(_) => Due::Fail(Deadline::Pong),
-            None if now >= self.ping_at => self.ping(interval, now),
+            None if now >= self.ping_at => self.ping(interval, output, now),
             None => Due::Nothing,
         }
     }
 
-    fn ping(&mut self, interval: Duration, now: Timestamp) -> Due {
-        self.pinged = Some(now);
+    fn ping(&mut self, interval: Duration, output: Output, now: Timestamp) -> Due {
+        self.asked(now, output.busy);
         self.ping_at = now.after(interval);
         Due::Ping(self.nonce.to_be_bytes())
+    }
+
+    fn asked(&mut self, at: Timestamp, delayed: bool) {
+        self.pinged = Some(Pinged { at, delayed });
     }
 
     /// The next Ping gets another payload, so that it is not answered by a late Pong.

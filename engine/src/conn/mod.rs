@@ -21,7 +21,7 @@ mod tests;
 pub use batch::Batch;
 pub use claim::Claim;
 pub(crate) use inbox::Inbox;
-pub(crate) use keepalive::{Due, Keepalive};
+pub(crate) use keepalive::{Due, Keepalive, Output};
 pub(crate) use keys::MaskKeys;
 pub use message::{Kind, Message, OwnedMessage, Part};
 pub use outbox::Outbox;

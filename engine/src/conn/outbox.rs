@@ -46,6 +46,8 @@ pub struct Outbox {
     /// The socket did not take all that it was given last: the peer is behind, and gets the
     /// newest Pong only.
     pub(super) blocked: bool,
+    /// A Close of ours was queued, whatever became of it.
+    pub(super) close_queued: bool,
     /// A message sent in parts is open, and its text is cut here.
     pub(super) parts: Option<(Kind, Utf8)>,
     /// The application waits to be told that no more than so many bytes are queued.
@@ -64,6 +66,7 @@ impl Outbox {
             keys: keys.map(Box::new),
             phase: Phase::Open,
             blocked: false,
+            close_queued: false,
             parts: None,
             awaited: None,
             messages: 0,
@@ -306,6 +309,7 @@ impl Outbox {
         if self.phase == Phase::Open {
             self.frame(Opcode::Close, true, body.as_slice());
             self.phase = Phase::Closing;
+            self.close_queued = true;
         }
     }
 
@@ -354,6 +358,12 @@ impl Outbox {
         drained
     }
 
+    /// Whether we have begun, or answered, the closing handshake. A fault of the socket is not
+    /// that.
+    pub(crate) fn has_closed(&self) -> bool {
+        self.close_queued
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.phase == Phase::Dead
     }
@@ -400,6 +410,11 @@ impl Outbox {
         self.control
             .as_ref()
             .is_some_and(|c| c.is_due() || c.written < c.bytes.len())
+    }
+
+    /// Whether a Ping waits of which nothing is written.
+    pub(crate) fn ping_waits(&self) -> bool {
+        self.control.as_ref().is_some_and(|c| !c.ping.is_empty())
     }
 
     /// Whether the flush policy asks for a write before the batch ends.

@@ -1,10 +1,20 @@
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::keepalive::{Due, Keepalive};
+use super::inbox::Inbox;
+use super::keepalive::{Due, Keepalive, Output};
 use super::replies::Payloads;
+use crate::buf::BufPool;
 use crate::config::Config;
 use crate::error::Deadline;
+use crate::role::Role;
 use crate::time::Timestamp;
+
+/// Nothing waits to be written.
+const IDLE: Output = Output {
+    busy: false,
+    ping: false,
+};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -31,8 +41,8 @@ fn pinged(due: Due) -> [u8; 8] {
 fn every_ping_has_another_payload_and_only_its_own_pong_counts() {
     let config = config();
     let mut k = Keepalive::new(&config, u64::MAX, at(0));
-    assert_eq!(k.handle_timeout(&config, at(19)), Due::Nothing);
-    let first = pinged(k.handle_timeout(&config, at(20)));
+    assert_eq!(k.handle_timeout(&config, IDLE, at(19)), Due::Nothing);
+    let first = pinged(k.handle_timeout(&config, IDLE, at(20)));
     k.handle_read(at(21));
     k.handle_pong([0; 8], at(21));
     assert_eq!(k.rtt(), None, "somebody else's Pong");
@@ -44,7 +54,7 @@ fn every_ping_has_another_payload_and_only_its_own_pong_counts() {
         Some(Duration::from_secs(2)),
         "an echo of the same Pong"
     );
-    let second = pinged(k.handle_timeout(&config, at(40)));
+    let second = pinged(k.handle_timeout(&config, IDLE, at(40)));
     assert_ne!(first, second);
     k.handle_pong(first, at(41));
     assert_eq!(k.rtt(), Some(Duration::from_secs(2)), "a late one");
@@ -54,15 +64,48 @@ fn every_ping_has_another_payload_and_only_its_own_pong_counts() {
 fn silence_after_a_ping_fails_and_bytes_make_it_ask_again() {
     let config = config();
     let mut k = Keepalive::new(&config, 1, at(0));
-    pinged(k.handle_timeout(&config, at(20)));
+    pinged(k.handle_timeout(&config, IDLE, at(20)));
     assert_eq!(k.poll_timeout(&config), Some(at(30)));
-    assert_eq!(k.handle_timeout(&config, at(29)), Due::Nothing);
+    assert_eq!(k.handle_timeout(&config, IDLE, at(29)), Due::Nothing);
     k.handle_read(at(29));
-    let second = pinged(k.handle_timeout(&config, at(30)));
+    let second = pinged(k.handle_timeout(&config, IDLE, at(30)));
     assert_eq!(k.poll_timeout(&config), Some(at(40)));
-    assert_eq!(k.handle_timeout(&config, at(40)), Due::Fail(Deadline::Pong));
+    assert_eq!(
+        k.handle_timeout(&config, IDLE, at(40)),
+        Due::Fail(Deadline::Pong)
+    );
     k.handle_pong(second, at(41));
     assert_eq!(k.rtt(), Some(Duration::from_secs(11)));
+}
+
+#[test]
+fn a_ping_that_waited_gets_all_of_its_time_once_it_is_out() {
+    let config = config();
+    let busy = Output {
+        busy: true,
+        ping: false,
+    };
+    let waits = Output { ping: true, ..busy };
+    let mut k = Keepalive::new(&config, 1, at(0));
+    pinged(k.handle_timeout(&config, busy, at(20)));
+    assert_eq!(k.handle_timeout(&config, waits, at(30)), Due::Nothing);
+    assert_eq!(k.handle_timeout(&config, waits, at(40)), Due::Nothing);
+    // Out at 49, say.
+    assert_eq!(k.handle_timeout(&config, busy, at(50)), Due::Nothing);
+    assert_eq!(k.poll_timeout(&config), Some(at(60)));
+    assert_eq!(
+        k.handle_timeout(&config, busy, at(60)),
+        Due::Fail(Deadline::Pong)
+    );
+
+    // Out before its first deadline.
+    let mut k = Keepalive::new(&config, 1, at(0));
+    pinged(k.handle_timeout(&config, busy, at(20)));
+    assert_eq!(k.handle_timeout(&config, IDLE, at(30)), Due::Nothing);
+    assert_eq!(
+        k.handle_timeout(&config, IDLE, at(40)),
+        Due::Fail(Deadline::Pong)
+    );
 }
 
 #[test]
@@ -74,7 +117,10 @@ fn without_intervals_nothing_is_due() {
     };
     let mut k = Keepalive::new(&config, 1, at(0));
     assert_eq!(k.poll_timeout(&config), None);
-    assert_eq!(k.handle_timeout(&config, Timestamp(u64::MAX)), Due::Nothing);
+    assert_eq!(
+        k.handle_timeout(&config, IDLE, Timestamp(u64::MAX)),
+        Due::Nothing
+    );
 }
 
 #[test]
@@ -98,4 +144,40 @@ fn waiting_payloads_are_bounded_and_the_newest_is_among_them() {
     p.clear();
     p.keep_newest();
     assert!(p.is_empty() && p.iter().next().is_none());
+}
+
+/// The end of a large message in fragments, and the first byte of the next one, in one read; then
+/// the peer stops.
+#[test]
+fn a_message_that_is_begun_does_not_keep_the_memory_of_the_one_before() {
+    const PART_BYTES: usize = 1000;
+    let mut pool = BufPool::default();
+    let mut inbox = Inbox::new(Role::Client, Config::default().build().unwrap(), &[]);
+    let mut read = |inbox: &mut Inbox, frames: &[(u8, usize)]| {
+        inbox.attach(&mut pool);
+        let mut bytes = Vec::new();
+        for &(first, len) in frames {
+            bytes.extend_from_slice(&[first, 126]);
+            bytes.extend_from_slice(&(len as u16).to_be_bytes());
+            bytes.resize(bytes.len() + len, 7);
+        }
+        inbox.space()[..bytes.len()].copy_from_slice(&bytes);
+        inbox.filled(bytes.len());
+        let mut lent = Vec::new();
+        while !inbox.wants_read() {
+            lent.extend(inbox.batch().map(|m| m.unwrap().data().unwrap().len()));
+        }
+        inbox.detach(&mut pool);
+        lent
+    };
+    assert!(read(&mut inbox, &[(0x02, PART_BYTES)]).is_empty());
+    for _ in 0..300 {
+        assert!(read(&mut inbox, &[(0x00, PART_BYTES)]).is_empty());
+    }
+    assert!(inbox.assembly_capacity() >= 301 * PART_BYTES);
+    let lent = read(&mut inbox, &[(0x80, PART_BYTES), (0x02, 130)]);
+    assert_eq!(lent, [302 * PART_BYTES]);
+    let kept = inbox.assembly_capacity();
+    assert!((130..=8 * 4096).contains(&kept), "{kept}");
+    assert_eq!(read(&mut inbox, &[(0x80, 200)]), [330]);
 }

@@ -58,7 +58,8 @@ pub struct Opened<'a> {
 pub enum Ended {
     /// As the protocol says: closed, or failed.
     Session(End),
-    /// The socket failed.
+    /// The socket failed. What the peer had sent before was delivered first, unless a
+    /// [pause](Cx::pause) went on for `close_timeout` after a write had failed.
     Io(io::Error),
     /// The reactor stopped before the closing handshake was over.
     Stopped,
@@ -322,9 +323,11 @@ impl<'a> Cx<'a> {
 
     /// Takes no more messages from this connection, beginning with the next one, until
     /// [`Self::resume`]. The peer is held back by TCP. Meanwhile its silence is our own doing:
-    /// no Pings go out, and only the deadlines of writing and of closing go on.
+    /// no Pings go out, and only the deadlines of writing and of closing go on. The others go on
+    /// after the pause where they stood before it.
     pub fn pause(&mut self) {
         self.flow.paused = true;
+        self.flow.paused_at.get_or_insert(self.hub.now);
     }
 
     /// Goes on after [`Self::pause`].
@@ -337,6 +340,10 @@ impl<'a> Cx<'a> {
 
     /// Takes the connection off the reactor when this call returns: it is given to
     /// [`Handler::detached`] with every byte that was not delivered or not written.
+    ///
+    /// Do so between messages that are [sent in parts](crate::Outbox::send_part), too: whoever
+    /// goes on does not know that one is open. A connection that is closing, or whose socket has
+    /// failed, stays and ends here with [`Handler::close`], for nothing may follow a Close.
     pub fn detach(&mut self) {
         self.flow.paused = true;
         self.flow.detach = true;
@@ -394,10 +401,12 @@ impl std::fmt::Display for TimersFull {
 impl std::error::Error for TimersFull {}
 
 /// What holds a connection back.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Default, Debug)]
 pub(super) struct Flow {
     /// The application takes no more for now.
     pub(super) paused: bool,
+    /// Since when nothing is read because of that; looked at when it is over.
+    pub(super) paused_at: Option<Timestamp>,
     /// The socket took less than it was given: no write until it is writable again.
     pub(super) blocked: bool,
     /// The socket may have more to read.
@@ -409,6 +418,19 @@ pub(super) struct Flow {
     pub(super) again: bool,
     /// The application takes the connection away.
     pub(super) detach: bool,
+    /// Why nothing can be written any more. What the peer had sent before is still delivered.
+    pub(super) write_fault: Option<io::Error>,
+}
+
+impl Flow {
+    /// How long the pause took that is over now; tells so once.
+    #[inline]
+    pub(super) fn take_pause(&mut self, now: Timestamp) -> Option<Duration> {
+        if self.paused {
+            return None;
+        }
+        self.paused_at.take().map(|since| now.since(since))
+    }
 }
 
 /// Payload bytes from which [`Cx::send`] writes at once instead of copying to the queue. Below

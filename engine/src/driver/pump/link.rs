@@ -95,6 +95,14 @@ impl<W: Wire> Link<W> {
         }
     }
 
+    /// Whether a Close is on its way, or nothing can be written any more.
+    pub(super) fn is_closing(&mut self) -> bool {
+        match &mut self.phase {
+            Phase::Open(session) => session.outbox().is_closing(),
+            _ => false,
+        }
+    }
+
     /// When this connection must be looked at without being asked.
     pub(super) fn deadline(&mut self) -> Option<Timestamp> {
         match &mut self.phase {

@@ -5,6 +5,8 @@
 mod link;
 mod opening;
 mod slab;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod turn;
 mod wire;
@@ -32,8 +34,8 @@ use crate::time::Timestamp;
 
 use link::{Accepting, Connecting, Link, NEVER, Phase};
 use slab::Slab;
-use timers::Alarm;
 pub use timers::TIMERS_MAX;
+use timers::{Alarm, DEADLINE_AHEAD_MAX};
 pub(crate) use wire::Wire;
 
 /// Reads of one connection in one turn, so that a flood on one does not keep the others
@@ -232,11 +234,17 @@ impl<H: Handler, W: Wire> Core<H, W> {
         link.queued = false;
         match self.advance(id, &mut link, now) {
             Some(ended) => self.gone(id, link, ended),
-            None if link.flow.detach => self.detach(id, *link),
+            None if link.flow.detach && !link.is_closing() => self.detach(id, *link),
             None => {
+                if core::mem::take(&mut link.flow.detach) {
+                    // It stays, and what was left for the next owner is delivered here.
+                    link.flow.paused = false;
+                    link.flow.again = true;
+                }
                 if let Some(at) = link.deadline()
                     && at < link.armed
                 {
+                    let at = at.min(now.after(DEADLINE_AHEAD_MAX));
                     link.armed = at;
                     self.slab.timers.deadline(at, id);
                 }

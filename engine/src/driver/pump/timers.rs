@@ -1,5 +1,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
 use super::super::handler::{ConnId, TimersFull};
 use crate::time::Timestamp;
@@ -16,6 +17,12 @@ pub(super) enum Alarm {
 /// Timers of the application that a reactor holds at most: 32 MiB of them. Those of closed
 /// connections count until they are due.
 pub const TIMERS_MAX: usize = 1 << 20;
+
+/// The longest that an entry for a deadline is set ahead; a later deadline is asked for again
+/// then. Entries stay until they are due, though the connection may be gone or its deadline
+/// earlier by then: this bounds how long, at the cost of one look a minute at a connection that
+/// nothing happens to.
+pub(super) const DEADLINE_AHEAD_MAX: Duration = Duration::from_secs(60);
 
 /// All timers of a reactor. A connection has one entry for its deadlines, which is left where
 /// it is when they move out, and one for each timer of the application.
@@ -39,6 +46,11 @@ impl Timers {
         self.user += 1;
         self.heap.push(Reverse((at, id, Alarm::User(token))));
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
     }
 
     pub(super) fn next(&self) -> Option<Timestamp> {

@@ -31,9 +31,10 @@ impl<H: Handler, W: Wire> Core<H, W> {
             Err(error) => Some(match &link.phase {
                 // A reset after the closing handshake, or after our own verdict, tells nothing
                 // new.
-                Phase::Open(session) => session
-                    .end()
-                    .map_or_else(|| io_ended(error), Ended::Session),
+                Phase::Open(session) => {
+                    link.flow.write_fault.get_or_insert(error);
+                    ended(session, &mut link.flow)
+                }
                 _ => io_ended(error),
             }),
         }
@@ -55,8 +56,11 @@ impl<H: Handler, W: Wire> Core<H, W> {
         else {
             return Ok(None);
         };
+        if let Some(silence) = flow.take_pause(now) {
+            session.halves().0.pardon(silence);
+        }
         if !flow.paused && !session.wants_read() {
-            self.deliver(id, session, wire, flow, now)?;
+            self.deliver(id, session, wire, flow, now);
         }
         let mut reads = 0;
         while flow.readable && !flow.paused && reads < READS_PER_TURN_MAX {
@@ -67,25 +71,26 @@ impl<H: Handler, W: Wire> Core<H, W> {
             match read(wire, flow, space)? {
                 None => break,
                 Some(0) => {
-                    // A peer that only sends no more still gets its answers; one that is gone
-                    // has ended the connection already.
+                    // The end of its stream ends the connection: a peer that only sends no more
+                    // gets as many answers as the socket takes now, and what is over may break
+                    // off inside a frame.
                     let _ = flush(session.halves().1, wire, flow, &mut self.calls, now);
                     session.handle_eof();
                 }
                 Some(n) => {
                     session.handle_read(n, now);
-                    self.deliver(id, session, wire, flow, now)?;
+                    self.deliver(id, session, wire, flow, now);
                 }
             }
             session.settle(now);
         }
         // A Close may have been queued from elsewhere: its deadline begins.
         session.settle(now);
-        flush(session.halves().1, wire, flow, &mut self.calls, now)?;
+        write_out(session.halves().1, wire, flow, &mut self.calls, now);
         if session.halves().1.take_drained() {
             self.call(id, session, wire, flow, now, H::drained);
             session.settle(now);
-            flush(session.halves().1, wire, flow, &mut self.calls, now)?;
+            write_out(session.halves().1, wire, flow, &mut self.calls, now);
             // Refused again and written at once: the socket has nothing to announce then.
             flow.again = true;
         }
@@ -96,12 +101,10 @@ impl<H: Handler, W: Wire> Core<H, W> {
                     wire.shut_down_write()?;
                 }
             }
-            Shutdown::Full => {
-                let end = session
-                    .end()
-                    .unwrap_or(End::Failed(Failure::Deadline(Deadline::Close)));
-                return Ok(Some(Ended::Session(end)));
-            }
+            // Dead through a fault of writing alone: the peer's last messages, perhaps its Close,
+            // are still to be read, also after a pause.
+            Shutdown::Full if session.end().is_none() && !flow.detach => session.settle(now),
+            Shutdown::Full => return Ok(Some(ended(session, flow))),
         }
         session.detach(&mut self.slab.pool);
         Ok(None)
@@ -116,13 +119,13 @@ impl<H: Handler, W: Wire> Core<H, W> {
         wire: &mut W,
         flow: &mut Flow,
         now: Timestamp,
-    ) -> io::Result<()> {
+    ) {
         let Some(conn) = self
             .conns
             .get_mut(id.index as usize)
             .and_then(Option::as_mut)
         else {
-            return Ok(());
+            return;
         };
         let received = (session.stats(), session.rtt());
         let (read, write) = session.halves();
@@ -140,15 +143,14 @@ impl<H: Handler, W: Wire> Core<H, W> {
             received,
             hub,
         };
-        let mut flushed = Ok(());
         loop {
             let mut batch = read.batch();
             while !cx.flow.paused
                 && let Some(Ok(message)) = batch.next()
             {
                 self.handler.message(conn, &mut cx, message);
-                if flushed.is_ok() && cx.write.outbox().wants_flush() {
-                    flushed = flush(cx.write, cx.wire, cx.flow, cx.hub.calls, now);
+                if cx.write.outbox().wants_flush() {
+                    write_out(cx.write, cx.wire, cx.flow, cx.hub.calls, now);
                 }
             }
             if cx.flow.paused || read.wants_read() {
@@ -157,7 +159,6 @@ impl<H: Handler, W: Wire> Core<H, W> {
         }
         self.handler.batch_end(conn, &mut cx);
         session.settle(now);
-        flushed
     }
 
     /// Calls the handler about an open connection.
@@ -241,8 +242,36 @@ pub(super) fn read<W: Wire>(
     }
 }
 
+/// How a connection ended from which nothing more is expected.
+fn ended(session: &Session, flow: &mut Flow) -> Ended {
+    let closing = End::Failed(Failure::Deadline(Deadline::Close));
+    let end = session.end().unwrap_or(closing);
+    match flow.write_fault.take() {
+        // The fault is the cause.
+        Some(fault) if end == closing || end == End::Failed(Failure::Eof) => io_ended(fault),
+        _ => Ended::Session(end),
+    }
+}
+
+/// Writes what waits. Where that fails nothing is written any more, and the reads go on until
+/// they say so, for no event will.
+pub(super) fn write_out(
+    write: &mut WriteSide,
+    wire: &mut dyn Wire,
+    flow: &mut Flow,
+    calls: &mut Calls,
+    now: Timestamp,
+) {
+    if let Err(error) = flush(write, wire, flow, calls, now) {
+        write.kill();
+        flow.write_fault.get_or_insert(error);
+        flow.readable = true;
+        flow.ending = true;
+    }
+}
+
 /// Writes what waits: once, unless it is more slices than one call takes.
-pub(super) fn flush(
+fn flush(
     write: &mut WriteSide,
     wire: &mut dyn Wire,
     flow: &mut Flow,

@@ -20,6 +20,8 @@ pub(super) struct Receiving {
     pub(super) timer: Timer,
     /// The first fault of the stream, in either direction.
     fault: Option<Fault>,
+    /// Since when nothing is read because too much waits to be written.
+    clogged_at: Option<Timestamp>,
     /// Nothing more can be read.
     pub(super) eof: bool,
     /// There is nothing left to do but to drop the stream.
@@ -42,6 +44,7 @@ impl Receiving {
             read,
             timer: Timer::default(),
             fault: None,
+            clogged_at: None,
             eof: false,
             done: false,
             told: false,
@@ -83,6 +86,15 @@ impl Receiving {
                 let deadline = self.read.poll_timeout(sending.write.deadline());
                 self.done = shut || deadline.is_none_or(|at| now >= at);
             }
+        }
+    }
+
+    /// Whether reading waits for writing. While it does, the peer's silence is our own doing.
+    pub(super) fn hold(&mut self, clogged: bool, now: Timestamp) {
+        if clogged {
+            self.clogged_at.get_or_insert(now);
+        } else if let Some(since) = self.clogged_at.take() {
+            self.read.pardon(now.since(since));
         }
     }
 

@@ -443,6 +443,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         loop {
             receiving.attend(sending, io, cx, now);
             let clogged = sending.is_clogged();
+            receiving.hold(clogged, now);
             if !receiving.read.wants_read() && !clogged {
                 return Poll::Ready(true);
             }

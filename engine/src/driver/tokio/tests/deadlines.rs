@@ -106,6 +106,35 @@ async fn our_own_pause_is_not_the_peers_silence() {
     assert_eq!(server.recv().await.unwrap(), Some(binary("two")));
 }
 
+/// Nothing is read while more than half of the queue waits for a slow peer: that the peer is not
+/// heard meanwhile is not its silence.
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_is_not_the_peers_silence() {
+    let settings = settings(|c| {
+        c.ping_interval = None;
+        c.idle_timeout = Some(10 * SECOND);
+        c.send_queue_bytes_max = 2048;
+    });
+    let (a, mut peer) = duplex(64);
+    let mut server = end(a, Role::Server, &settings);
+    server.outbox().send(&[0; 1500]).unwrap();
+    let slow = tokio::spawn(async move {
+        let mut got = 0;
+        while got < 1504 {
+            tokio::time::sleep(2 * SECOND).await;
+            got += peer.read(&mut [0; 64]).await.unwrap();
+            if got == 640 {
+                peer.write_all(&frame(2, b"late")).await.unwrap();
+            }
+        }
+        peer
+    });
+    assert_eq!(server.recv().await.unwrap(), Some(binary("late")));
+    // And now it counts again.
+    assert_missed(&server.recv().await.unwrap_err(), Deadline::Idle);
+    drop(slow);
+}
+
 #[tokio::test(start_paused = true)]
 async fn closing_takes_no_longer_than_agreed() {
     let settings = settings(|c| c.close_timeout = 2 * SECOND);

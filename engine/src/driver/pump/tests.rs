@@ -1,0 +1,474 @@
+//! The core of both reactors under a clock and over sockets of the tests' own.
+
+use std::boxed::Box;
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::TcpStream;
+use std::rc::Rc;
+use std::time::Duration;
+use std::vec;
+use std::vec::Vec;
+
+use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened};
+use super::super::parts::Parts;
+use super::super::remote::Command;
+use super::{Core, Habits, Wire};
+use crate::buf::BufPool;
+use crate::config::Config;
+use crate::conn::Message;
+use crate::error::{CloseCode, Deadline, Failure};
+use crate::handshake::HeadLimits;
+use crate::role::Role;
+use crate::session::{End, Entropy, Session};
+use crate::time::Timestamp;
+
+/// Bytes of a receive buffer.
+const RECV_BYTES: usize = 4096;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp(seconds * 1_000_000_000)
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// The kernel's side of a socket.
+#[derive(Default)]
+struct Pipe {
+    incoming: Vec<u8>,
+    /// What a read says behind the last byte; `WouldBlock` without it.
+    end: Option<Result<usize, ErrorKind>>,
+    written: Vec<u8>,
+    broken: bool,
+}
+
+struct Fake(Rc<RefCell<Pipe>>);
+
+impl Wire for Fake {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let mut pipe = self.0.borrow_mut();
+        if pipe.incoming.is_empty() {
+            return pipe
+                .end
+                .unwrap_or(Err(ErrorKind::WouldBlock))
+                .map_err(io::Error::from);
+        }
+        let n = space.len().min(pipe.incoming.len());
+        space[..n].copy_from_slice(&pipe.incoming[..n]);
+        pipe.incoming.drain(..n);
+        Ok(n)
+    }
+
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut pipe = self.0.borrow_mut();
+        if pipe.broken {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let before = pipe.written.len();
+        slices
+            .iter()
+            .for_each(|slice| pipe.written.extend_from_slice(slice));
+        Ok(pipe.written.len() - before)
+    }
+
+    fn shut_down_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn connected(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn short_calls_arm(&self) -> bool {
+        true
+    }
+
+    fn into_std(self) -> io::Result<TcpStream> {
+        Err(ErrorKind::Unsupported.into())
+    }
+}
+
+const PAUSE: u64 = 1;
+const RESUME: u64 = 2;
+const PAUSE_ONLY: u64 = 3;
+
+/// Answers every message, and does what it says.
+#[derive(Default)]
+struct App {
+    messages: Vec<Vec<u8>>,
+    ended: Option<Ended>,
+}
+
+impl Handler for App {
+    type Conn = ();
+    type Command = Box<dyn FnOnce(&mut Hub<'_>) + Send>;
+
+    fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
+
+    fn message(&mut self, _: &mut (), cx: &mut Cx<'_>, message: Message<'_>) {
+        let Some(data) = message.data() else {
+            return;
+        };
+        self.messages.push(data.to_vec());
+        match data {
+            b"pause" => cx.pause(),
+            b"pause at 24" => cx.timer(seconds(24), PAUSE_ONLY).unwrap(),
+            b"cycle" => cx.timer(seconds(1), PAUSE).unwrap(),
+            b"close, detach" => {
+                cx.close(CloseCode::NORMAL, "").unwrap();
+                cx.detach();
+            }
+            b"detach, close" => {
+                cx.detach();
+                cx.close(CloseCode::NORMAL, "").unwrap();
+            }
+            _ => {}
+        }
+        // Refused where the connection is closing.
+        let _ = cx.send(data);
+    }
+
+    fn timer(&mut self, _: &mut (), cx: &mut Cx<'_>, token: u64) {
+        match token {
+            PAUSE => {
+                cx.pause();
+                cx.timer(seconds(1), RESUME).unwrap();
+            }
+            RESUME => {
+                cx.resume();
+                cx.timer(seconds(1), PAUSE).unwrap();
+            }
+            _ => cx.pause(),
+        }
+    }
+
+    fn close(&mut self, (): (), _: ConnId, ended: Ended) {
+        self.ended = Some(ended);
+    }
+
+    fn detached(&mut self, (): (), _: ConnId, _: Parts<TcpStream>) {
+        unreachable!("the socket cannot be taken off");
+    }
+
+    fn command(&mut self, hub: &mut Hub<'_>, command: Self::Command) {
+        command(hub);
+    }
+}
+
+/// A core with one client's connection.
+struct Rig {
+    core: Core<App, Fake>,
+    id: ConnId,
+    pipe: Rc<RefCell<Pipe>>,
+    now: Timestamp,
+}
+
+impl Rig {
+    fn new(config: Config) -> Self {
+        let habits = Habits {
+            settings: config.build().unwrap(),
+            limits: HeadLimits::default(),
+        };
+        let pool = BufPool::new(RECV_BYTES, RECV_BYTES);
+        let mut core = Core::new(App::default(), habits, pool);
+        let id = core.reserve();
+        let mut rig = Self {
+            core,
+            id,
+            pipe: Rc::default(),
+            now: at(0),
+        };
+        rig.open();
+        rig
+    }
+
+    fn open(&mut self) {
+        self.pipe = Rc::default();
+        let settings = self.core.habits.settings.clone();
+        let session = Session::new(Role::Client, settings, Entropy([7; 32]), &[], self.now);
+        let opened = Opened {
+            role: Role::Client,
+            peer: None,
+            subprotocol: None,
+            token: 0,
+        };
+        let wire = Fake(self.pipe.clone());
+        self.core
+            .insert_open(self.id, wire, session, opened, self.now);
+        self.serve();
+    }
+
+    /// The peer sends a frame; the core does not know yet.
+    fn frame(&self, opcode: u8, payload: &[u8]) {
+        let incoming = &mut self.pipe.borrow_mut().incoming;
+        incoming.extend_from_slice(&[0x80 | opcode, payload.len() as u8]);
+        incoming.extend_from_slice(payload);
+    }
+
+    fn end(&self, end: Result<usize, ErrorKind>) {
+        self.pipe.borrow_mut().end = Some(end);
+    }
+
+    /// Does what waits for no event.
+    fn serve(&mut self) {
+        for _ in 0..1000 {
+            if !self.core.has_more() {
+                return;
+            }
+            self.core.more(self.now);
+        }
+        panic!("it never rests");
+    }
+
+    fn readable(&mut self) {
+        self.core
+            .ready(self.id.index as usize, (true, false, false), self.now);
+        self.serve();
+    }
+
+    fn resume(&mut self) {
+        let id = self.id;
+        let job: Box<dyn FnOnce(&mut Hub<'_>) + Send> = Box::new(move |hub| hub.resume(id));
+        self.core.carry_out(Command::User(job), self.now);
+        self.serve();
+    }
+
+    /// Lets everything come due up to `until`, each at its own time.
+    fn pass(&mut self, until: Timestamp) {
+        while let Some(due) = self.core.next_timeout().filter(|due| *due <= until) {
+            self.now = due.max(self.now);
+            self.core.timeouts(self.now);
+            self.serve();
+        }
+        self.now = until;
+    }
+
+    fn ended(&mut self) -> Ended {
+        self.core.handler.ended.take().expect("an end")
+    }
+
+    #[track_caller]
+    fn assert_alive(&self) {
+        assert!(
+            self.core.handler.ended.is_none(),
+            "{:?}",
+            self.core.handler.ended
+        );
+    }
+
+    #[track_caller]
+    fn assert_failed(&mut self, deadline: Deadline) {
+        let ended = self.ended();
+        assert!(
+            matches!(ended, Ended::Session(End::Failed(Failure::Deadline(d))) if d == deadline),
+            "{ended:?}"
+        );
+    }
+
+    #[track_caller]
+    fn assert_closed(&mut self, (code, began): (u16, bool)) {
+        let ended = self.ended();
+        assert!(
+            matches!(ended, Ended::Session(End::Closed { code: Some(c), by_peer })
+                if c == CloseCode(code) && by_peer == began),
+            "{ended:?}"
+        );
+    }
+
+    #[track_caller]
+    fn assert_broken(&mut self) {
+        let ended = self.ended();
+        assert!(
+            matches!(&ended, Ended::Io(e) if e.kind() == ErrorKind::BrokenPipe),
+            "{ended:?}"
+        );
+    }
+}
+
+/// Nothing by the clock but what a test asks for.
+fn calm() -> Config {
+    Config {
+        ping_interval: None,
+        close_timeout: seconds(5),
+        ..Config::default()
+    }
+}
+
+/// A subscriber that says nothing but its Pongs, and gets no Pings during the pause.
+#[test]
+fn a_pause_is_not_held_against_a_quiet_peer() {
+    let mut rig = Rig::new(Config {
+        ping_interval: Some(seconds(20)),
+        pong_timeout: seconds(10),
+        idle_timeout: Some(seconds(30)),
+        ..calm()
+    });
+    rig.pass(at(1));
+    rig.frame(2, b"pause");
+    rig.readable();
+    rig.pass(at(61));
+    assert_eq!(rig.core.handler.messages.len(), 1);
+    rig.pipe.borrow_mut().written.clear();
+    rig.resume();
+    rig.pass(at(61));
+    rig.assert_alive();
+    assert_eq!(
+        rig.pipe.borrow().written.first(),
+        Some(&0x89),
+        "it is asked first"
+    );
+    rig.pass(at(70));
+    rig.assert_alive();
+    rig.pass(at(77));
+    rig.assert_failed(Deadline::Pong);
+}
+
+/// The silence before the pause and that after it count.
+#[test]
+fn silence_around_pauses_counts() {
+    let mut rig = Rig::new(Config {
+        idle_timeout: Some(seconds(30)),
+        ..calm()
+    });
+    rig.frame(2, b"cycle");
+    rig.readable();
+    // Every other second is a pause.
+    rig.pass(at(58));
+    rig.assert_alive();
+    rig.pass(at(66));
+    rig.assert_failed(Deadline::Idle);
+}
+
+/// A Ping that was out when the pause began gets what was left of its time.
+#[test]
+fn a_ping_before_a_pause_is_not_held_against_the_peer() {
+    let mut rig = Rig::new(Config {
+        ping_interval: Some(seconds(20)),
+        pong_timeout: seconds(10),
+        ..calm()
+    });
+    rig.frame(2, b"pause at 24");
+    rig.readable();
+    rig.pass(at(100));
+    rig.resume();
+    rig.pass(at(105));
+    rig.assert_alive();
+    // And what is left of the Ping's time is over, then that of the closing.
+    rig.pass(at(112));
+    rig.assert_failed(Deadline::Pong);
+}
+
+#[test]
+fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
+    let mut rig = Rig::new(Config {
+        idle_timeout: Some(seconds(3600)),
+        ..calm()
+    });
+    for round in 1..200 {
+        rig.pass(at(11 * round));
+        rig.end(Ok(0));
+        rig.readable();
+        assert!(rig.core.handler.ended.take().is_some());
+        assert_eq!(rig.core.connections(), 0);
+        rig.id = rig.core.reserve();
+        rig.open();
+        let entries = rig.core.slab.timers.len();
+        assert!(entries <= 7, "{entries} entries for one connection");
+    }
+    // And the deadline itself is still kept.
+    let opened = 11 * 199;
+    rig.pass(at(opened + 3599));
+    rig.assert_alive();
+    rig.pass(at(opened + 3700));
+    rig.assert_failed(Deadline::Idle);
+}
+
+/// Who goes on would send behind our Close.
+#[test]
+fn what_is_closing_is_not_detached() {
+    for how in [&b"close, detach"[..], b"detach, close"] {
+        let mut rig = Rig::new(calm());
+        rig.frame(2, how);
+        rig.frame(2, b"behind");
+        rig.readable();
+        rig.assert_alive();
+        assert_eq!(rig.core.handler.messages, [how, b"behind"]);
+        rig.frame(8, &1000_u16.to_be_bytes());
+        rig.readable();
+        rig.end(Ok(0));
+        rig.readable();
+        rig.assert_closed((1000, false));
+    }
+}
+
+/// Messages of several turns, of 100 bytes each, and a Close, from a peer that is gone.
+fn last_words(rig: &Rig, messages: usize) -> Vec<Vec<u8>> {
+    let sent = vec![vec![5; 100]; messages];
+    sent.iter().for_each(|message| rig.frame(2, message));
+    rig.frame(8, &1001_u16.to_be_bytes());
+    rig.end(Ok(0));
+    rig.pipe.borrow_mut().broken = true;
+    sent
+}
+
+#[test]
+fn a_failed_write_hides_neither_messages_nor_a_close() {
+    for flush in [
+        crate::Flush::EndOfBatch,
+        crate::Flush::Now,
+        crate::Flush::Bytes(1),
+    ] {
+        let mut rig = Rig::new(Config { flush, ..calm() });
+        let sent = last_words(&rig, 500);
+        rig.readable();
+        assert_eq!(rig.core.handler.messages, sent);
+        rig.assert_closed((1001, true));
+    }
+}
+
+#[test]
+fn a_failed_write_waits_for_the_end_of_a_pause() {
+    let mut rig = Rig::new(calm());
+    rig.frame(2, b"pause");
+    let sent = last_words(&rig, 500);
+    rig.readable();
+    rig.pass(at(4));
+    rig.assert_alive();
+    assert_eq!(rig.core.handler.messages.len(), 1);
+    rig.resume();
+    assert_eq!(rig.core.handler.messages[1..], sent);
+    rig.assert_closed((1001, true));
+}
+
+/// A pause, or a socket, that never ends.
+#[test]
+fn a_failed_write_does_not_wait_for_ever() {
+    for first in [&b"pause"[..], b"go on"] {
+        let mut rig = Rig::new(calm());
+        rig.frame(2, first);
+        rig.frame(2, b"more");
+        rig.pipe.borrow_mut().broken = true;
+        rig.readable();
+        rig.pass(at(4));
+        rig.assert_alive();
+        rig.pass(at(6));
+        rig.assert_broken();
+        assert_eq!(rig.core.connections(), 0);
+    }
+}
+
+/// The fault that came first is the cause.
+#[test]
+fn a_failed_write_is_told_where_nothing_else_is() {
+    for end in [Ok(0), Err(ErrorKind::ConnectionReset)] {
+        let mut rig = Rig::new(calm());
+        rig.frame(2, b"first");
+        rig.end(end);
+        rig.pipe.borrow_mut().broken = true;
+        rig.readable();
+        // The end is read once more after the write, if the first read left space.
+        rig.readable();
+        rig.assert_broken();
+    }
+}
