@@ -335,3 +335,62 @@ fn control_frames_of_many_channels_are_cut_to_records() {
     assert!(records.len() > 2, "{}", records.len());
     assert_eq!(failed(&scene.events()), None);
 }
+
+/// Credit for a message and no more is credit for it, whichever way it is sent, and in whichever
+/// window it is exact.
+#[test]
+fn exact_credit_is_enough() {
+    const COST: u64 = 10_064;
+    for mode in [Mode::Reliable, Mode::Ttl(ms(60_000)), Mode::Conflated] {
+        for (own, all) in [(COST, 1 << 30), (1 << 30, COST)] {
+            for queued in [false, true] {
+                let mut scene = Scene::greeted(Config::default(), &[(6, 1024), (7, 1024)]);
+                let options = OpenOptions::new("x").mode(mode).unit(Unit::Bytes);
+                let (channel, _) = scene.open_ours(options, 0, 1024);
+                if queued {
+                    scene.core.send(channel, &[1; 10_000]).expect("queued");
+                    assert_eq!(scene.said(), [], "there is no credit");
+                }
+                scene.put(Put::new().credit(0, own).credit_all(all));
+                if !queued {
+                    scene.core.send(channel, &[1; 10_000]).expect("queued");
+                }
+                let sent = data(&scene.said());
+                assert_eq!(sent, [(0, 0, 10_000)], "{mode:?} {own} {all} {queued}");
+            }
+        }
+    }
+}
+
+/// A peer that knows no runs gets messages.
+#[test]
+fn a_run_to_a_peer_that_knows_none_is_messages() {
+    let mut scene = Scene::greeted(Config::default(), &[(10, 0)]);
+    let (channel, _) = scene.open_ours(OpenOptions::new("x"), 0, 1 << 20);
+    scene.core.send_run(channel, 4, &[1; 20]).expect("queued");
+    assert_eq!(data(&scene.said()), [(0, 0, 4); 5]);
+}
+
+/// What channels have counted stays in the connection's counts when they are gone.
+#[test]
+fn counts_outlive_their_channels() {
+    let mut scene = Scene::new();
+    for round in 1..=3 {
+        let channel = scene.opened(0, 1 << 20);
+        scene.put(Put::new().data_skip(0, 0, 2, &[0; 30]).data(0, 0, &[0; 40]));
+        scene.core.send(channel, &[0; 50]).expect("sent");
+        scene.core.send(channel, &[0; 60]).expect("sent");
+        scene.said();
+        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.put(Put::new().reset(flag::STOP | flag::ABORT, 0, 0));
+        scene.said();
+        let stats = scene.core.stats();
+        assert_eq!(stats.channels, 0);
+        let counted = (stats.messages_in, stats.bytes_in, stats.skipped_in);
+        assert_eq!(counted, (2 * round, 70 * round, 2 * round));
+        assert_eq!(
+            (stats.messages_out, stats.bytes_out),
+            (2 * round, 110 * round)
+        );
+    }
+}

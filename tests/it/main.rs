@@ -28,6 +28,7 @@ mod channels_sim_live;
 mod channels_sim_resume;
 mod channels_tokio;
 mod closing;
+mod counting;
 mod deadlines;
 mod handover;
 mod keys;
