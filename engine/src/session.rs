@@ -267,6 +267,11 @@ impl Session {
         }
     }
 
+    /// As [`ReadSide::pardon`].
+    pub fn pardon(&mut self, silence: Duration) {
+        self.read.pardon(silence);
+    }
+
     /// Takes the halves apart, for two tasks.
     #[must_use]
     pub fn split(self) -> (ReadSide, WriteSide) {
@@ -352,8 +357,9 @@ impl ReadSide {
     }
 
     /// We read again, after having left it for `silence`: the peer's deadlines are moved out by
-    /// as much. Not set anew, or who stops often would never find a dead peer.
-    pub(crate) fn pardon(&mut self, silence: Duration) {
+    /// as much. Not set anew, or who stops often would never find a dead peer. For drivers that
+    /// stop reading; those of this crate do it by themselves.
+    pub fn pardon(&mut self, silence: Duration) {
         self.keepalive.pardon(silence);
     }
 

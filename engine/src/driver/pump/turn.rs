@@ -57,7 +57,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             return Ok(None);
         };
         if let Some(silence) = flow.take_pause(now) {
-            session.halves().0.pardon(silence);
+            session.pardon(silence);
         }
         if !flow.paused && !session.wants_read() {
             self.deliver(id, session, wire, flow, now);
