@@ -394,3 +394,70 @@ fn counts_outlive_their_channels() {
         );
     }
 }
+
+/// A peer that answers our STOP by ending both halves has wasted nothing.
+#[test]
+fn who_ends_what_we_have_stopped_is_calm() {
+    let mut scene = Scene::new();
+    for turn in 0..300 {
+        let channel = scene.opened(0, 60_000);
+        scene.core.stop(channel, Code::NO_ERROR);
+        scene.said();
+        let told = scene.put(Put::new().reset(flag::ABORT | flag::STOP, 0, 0));
+        assert_eq!(failed(&told), None, "at {turn}");
+        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.said();
+    }
+}
+
+/// A channel that the peer takes back before it is answered is answered all the same.
+#[test]
+fn what_is_taken_back_is_rejected() {
+    let mut scene = Scene::new();
+    scene.accepts = false;
+    let told = scene.put(Put::new().open(0, 0, 60_000, 9000, &[]));
+    assert!(matches!(told[..], [Told::Open(_)]), "{told:?}");
+    scene.put(Put::new().reset(flag::ABORT | flag::STOP, 0, 7));
+    let said = scene.said();
+    assert!(matches!(said[..], [Said::Reject { .. }]), "{said:?}");
+}
+
+/// Bytes of a refusal that fit no record of the peer's are left out; the refusal is not.
+#[test]
+fn a_refusal_fits_the_peer_s_records() {
+    let mut scene = Scene::greeted(Config::default(), &[(1, 1024)]);
+    scene.accepts = false;
+    for (alias, len) in [(0, 1024), (1, 1023), (2, 900)] {
+        let told = scene.put(Put::new().open(alias, 0, 9000, 9000, &[]));
+        let [Told::Open(channel)] = told[..] else {
+            panic!("{told:?}")
+        };
+        let refused = scene.core.reject_with(channel, Code(9), &vec![1; len]);
+        assert_eq!(refused, Ok(()));
+        let said = scene.said();
+        let [Said::Reject { info, .. }] = &said[..] else {
+            panic!("{said:?}")
+        };
+        assert_eq!(info.len(), if len == 900 { len } else { 0 });
+    }
+}
+
+/// GOAWAY is no reason for a record that is longer than the peer takes, however full it was.
+#[test]
+fn goaway_never_makes_a_record_too_long() {
+    for left in [0, 1, 10, 20, 40, 160, 170] {
+        let mut scene = Scene::greeted(Config::default(), &[(1, 4096)]);
+        let (channel, _) = scene.open_ours(OpenOptions::new("x"), 0, 1 << 20);
+        // Two messages fill the open record but for so many bytes, about.
+        scene.core.send(channel, &[0; 2000]).expect("sent");
+        scene
+            .core
+            .send(channel, &vec![0; 2080 - left])
+            .expect("sent");
+        scene.core.abort(Code(Code::APPLICATION.0 + 9));
+        let records = scene.records();
+        let lens: Vec<_> = records.iter().map(Vec::len).collect();
+        assert!(lens.iter().all(|&len| len <= 4096), "{left}: {lens:?}");
+        assert!(!lens.is_empty());
+    }
+}

@@ -211,3 +211,45 @@ fn a_run_above_what_the_answer_takes_is_given_up() {
     let runs = said.iter().filter(|s| matches!(s, Said::Run { .. }));
     assert_eq!(runs.count(), 0, "{said:?}");
 }
+
+/// A large message that waits for the connection's credit, which smaller ones of a higher class
+/// take as it comes: they may take 64 KiB, and then the next credit that covers it is its own.
+#[test]
+fn who_was_passed_over_for_long_goes_first() {
+    const GRANT: u64 = 33_000;
+    let config = Config {
+        shared_aliases: 8,
+        ..Config::default()
+    };
+    let mut limit = 8192;
+    let mut scene = Scene::greeted(config, &[(6, limit)]);
+    let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));
+    let mut before = 0;
+    let mut lows = 0;
+    for grant in 0.. {
+        assert!(grant < 40, "it waits behind {before} bytes");
+        scene.core.hold_back();
+        while scene.core.send(high, &[0; 1000]) == Ok(()) {}
+        if grant == 0 {
+            scene.core.send(low, &[1; 30_000]).expect("queued");
+        }
+        for said in scene.said() {
+            match said {
+                Said::Data {
+                    alias: 0, payload, ..
+                } if lows == 0 => before += payload.len(),
+                Said::Data {
+                    alias: 1, payload, ..
+                } => lows += payload.len(),
+                _ => {}
+            }
+        }
+        if lows > 0 {
+            break;
+        }
+        limit += GRANT;
+        scene.put(Put::new().credit_all(limit));
+    }
+    assert_eq!(lows, 30_000);
+    assert!((60_000..=200_000).contains(&before), "{before}");
+}

@@ -1,6 +1,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::Outbox;
 use super::inbox::Inbox;
 use super::keepalive::{Due, Keepalive, Output};
 use super::replies::Payloads;
@@ -180,4 +181,49 @@ fn a_message_that_is_begun_does_not_keep_the_memory_of_the_one_before() {
     let kept = inbox.assembly_capacity();
     assert!((130..=8 * 4096).contains(&kept), "{kept}");
     assert_eq!(read(&mut inbox, &[(0x80, 200)]), [330]);
+}
+
+/// Who was refused is told when half of the queue is free, or so much that the message has room.
+#[test]
+fn the_queue_has_drained_at_half_or_at_room_for_the_message() {
+    for (refused, told_at) in [(3000, 5000), (8000, 10_000 - 8000 - 14)] {
+        let settings = Config {
+            send_queue_bytes_max: 10_000,
+            ..Config::default()
+        };
+        let mut outbox = Outbox::new(settings.build().unwrap(), None);
+        outbox.send(&[0; 8996]).unwrap();
+        assert_eq!(outbox.queued_bytes(), 9000);
+        assert!(!outbox.take_drained(), "nobody waits");
+        outbox.send(&vec![0; refused]).unwrap_err();
+        outbox.handle_written(9000 - told_at - 1);
+        assert!(!outbox.take_drained(), "{refused}");
+        outbox.handle_written(1);
+        assert_eq!(
+            (outbox.queued_bytes(), outbox.take_drained()),
+            (told_at, true)
+        );
+        assert!(!outbox.take_drained(), "it is told once");
+    }
+}
+
+/// A control frame that is encoded, and not begun, makes room for a newer one of its kind.
+#[test]
+fn a_ping_that_was_not_begun_is_the_newest() {
+    let mut outbox = Outbox::new(Config::default().build().unwrap(), None);
+    outbox.ping(b"old").unwrap();
+    let first: Vec<u8> = outbox.transmit().flatten().copied().collect();
+    assert_eq!(first, b"\x89\x03old");
+    outbox.handle_written(0);
+    outbox.ping(b"newer").unwrap();
+    let second: Vec<u8> = outbox.transmit().flatten().copied().collect();
+    assert_eq!(second, b"\x89\x05newer");
+    // Begun, it goes on, and the next one follows.
+    outbox.handle_written(1);
+    outbox.ping(b"last").unwrap();
+    let mut rest: Vec<u8> = outbox.transmit().flatten().copied().collect();
+    assert_eq!(rest, b"\x05newer");
+    outbox.handle_written(rest.len());
+    rest = outbox.transmit().flatten().copied().collect();
+    assert_eq!(rest, b"\x89\x04last");
 }
