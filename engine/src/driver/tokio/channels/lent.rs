@@ -41,14 +41,23 @@ impl Section {
 
 impl Drop for Section {
     fn drop(&mut self) {
-        let left = SECTIONS.get() - 1;
-        SECTIONS.set(left);
-        // One by one: what is dropped may go in and out of sections itself.
-        while left == 0
+        let _leave = Leave;
+        // What is dropped goes in and out of sections itself. They are inner ones, and leave what
+        // they spend to this loop: else there would be one in another for each payload.
+        while SECTIONS.get() == 1
             && let Ok(Some(spent)) = SPENT.try_with(|spent| spent.borrow_mut().pop())
         {
             drop(spent);
         }
+    }
+}
+
+/// Leaves a section, also where a payload's owner panics.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        SECTIONS.set(SECTIONS.get() - 1);
     }
 }
 
@@ -72,5 +81,61 @@ impl Drop for Lent {
             // A thread that ends has no such list any more: then it is dropped here.
             let _ = SPENT.try_with(|spent| spent.borrow_mut().push(payload));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its owner takes a lock when it is dropped, and so on.
+    struct Owner;
+
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            b"owned"
+        }
+    }
+
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            drop(Section::enter());
+        }
+    }
+
+    /// As many as a connection may keep, and more: they take no stack each.
+    #[test]
+    fn payloads_are_dropped_one_after_another() {
+        let queued: Vec<Bytes> = (0..100_000)
+            .map(|_| lend(Bytes::from_owner(Owner)))
+            .collect();
+        let section = Section::enter();
+        drop(queued);
+        assert_eq!(SPENT.with_borrow(Vec::len), 100_000);
+        drop(section);
+        assert_eq!(SPENT.with_borrow(Vec::len), 0);
+        assert_eq!(SECTIONS.get(), 0);
+    }
+
+    #[test]
+    fn an_owner_that_panics_leaves_the_section() {
+        struct Panics;
+        impl AsRef<[u8]> for Panics {
+            fn as_ref(&self) -> &[u8] {
+                b""
+            }
+        }
+        impl Drop for Panics {
+            fn drop(&mut self) {
+                panic!("the application's");
+            }
+        }
+        let payload = lend(Bytes::from_owner(Panics));
+        let panicked = std::panic::catch_unwind(move || {
+            let _section = Section::enter();
+            drop(payload);
+        });
+        assert!(panicked.is_err());
+        assert_eq!(SECTIONS.get(), 0);
     }
 }
