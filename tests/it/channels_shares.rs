@@ -131,29 +131,32 @@ fn a_shared_frame_has_a_time_to_live() {
     );
 }
 
-/// The peer's answer takes less than was queued on its HELLO's word: nothing of that is sent.
+/// The peer's answer takes less than was queued on its HELLO's word, be it a shared frame or the
+/// elements of a run: nothing more of that is sent.
 #[test]
-fn a_shared_frame_above_what_the_answer_takes_is_given_up() {
-    let mut scene = scene();
-    let channel = scene
-        .core
-        .open(OpenOptions::new("c").alias(3))
-        .expect("opened");
-    scene.said();
-    let frame = SharedFrame::new(3, &[0; 2000]).expect("a frame");
-    scene.core.hold_back();
-    scene.core.send_shared(channel, &frame).expect("queued");
-    let mut told = scene.put(Put::new().accept(3, 3, AMPLE, 1000, &[]));
-    let said = scene.said();
-    told.extend(scene.events());
-    assert!(
-        told.iter().any(|t| matches!(t, Told::Stopped(..))),
-        "{told:?}"
-    );
-    assert!(
-        !said.iter().any(|s| matches!(s, Said::Data { .. })),
-        "{said:?}"
-    );
+fn what_is_above_what_the_answer_takes_is_given_up() {
+    for run in [false, true] {
+        let mut scene = scene();
+        let options = OpenOptions::new("c").alias(3);
+        let channel = scene.core.open(options).expect("opened");
+        scene.said();
+        scene.core.hold_back();
+        if run {
+            let queued = scene.core.send_run(channel, 2000, &[0; 200_000]);
+            assert_eq!(queued, Ok(()));
+            assert!(!scene.said().is_empty(), "as much as the window takes");
+        } else {
+            let frame = SharedFrame::new(3, &[0; 2000]).expect("a frame");
+            assert_eq!(scene.core.send_shared(channel, &frame), Ok(()));
+        }
+        let mut told = scene.put(Put::new().accept(3, 3, AMPLE, 1000, &[]));
+        let said = scene.said();
+        told.extend(scene.events());
+        let stopped = told.iter().any(|t| matches!(t, Told::Stopped(..)));
+        assert!(stopped, "{run}: {told:?}");
+        let sent = |s: &&Said| matches!(s, Said::Data { .. } | Said::Run { .. });
+        assert_eq!(said.iter().filter(sent).count(), 0, "{run}: {said:?}");
+    }
 }
 
 /// What is below gets its turns, and no more than that: a message that is longer than a turn is paid
@@ -184,32 +187,6 @@ fn a_floor_is_a_share_however_long_the_messages() {
             "{part}: {sent:?}, shared: {shared}"
         );
     }
-}
-
-/// Elements of a run are messages: the peer's answer may take no such long ones.
-#[test]
-fn a_run_above_what_the_answer_takes_is_given_up() {
-    let mut scene = scene();
-    let channel = scene
-        .core
-        .open(OpenOptions::new("c").alias(3))
-        .expect("opened");
-    scene.said();
-    scene.core.hold_back();
-    scene
-        .core
-        .send_run(channel, 2000, &[0; 200_000])
-        .expect("queued");
-    assert!(!scene.said().is_empty(), "as much as the window takes");
-    let mut told = scene.put(Put::new().accept(3, 3, AMPLE, 1000, &[]));
-    let said = scene.said();
-    told.extend(scene.events());
-    assert!(
-        told.iter().any(|t| matches!(t, Told::Stopped(..))),
-        "{told:?}"
-    );
-    let runs = said.iter().filter(|s| matches!(s, Said::Run { .. }));
-    assert_eq!(runs.count(), 0, "{said:?}");
 }
 
 /// A large message that waits for the connection's credit, which smaller ones of a higher class

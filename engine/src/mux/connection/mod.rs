@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 
 pub use sending::Claim;
 #[cfg(feature = "tokio")]
-pub(crate) use sending::Reserved;
+pub(crate) use sending::{Reserved, SHARED_BYTES_MIN};
 
 /// Records of the peer's, being read.
 #[derive(Debug)]

@@ -397,7 +397,7 @@ impl Connection {
 }
 
 /// Payload bytes from which a shared payload is not copied into the queue.
-pub(super) const SHARED_BYTES_MIN: usize = 1024;
+pub(crate) const SHARED_BYTES_MIN: usize = 1024;
 
 /// Bytes of the longest RUN head: type, alias, element, count, skip.
 pub(super) const RUN_HEAD_MAX: usize = 1 + 4 + 4 + 4 + 8;

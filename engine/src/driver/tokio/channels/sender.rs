@@ -15,7 +15,7 @@ use super::monitor::Guard;
 use super::state::{Shared, State};
 use super::wait::wait;
 use crate::session::channels::{
-    ChannelId, ChannelStats, Code, Connection, Reserved, SendError, SharedFrame,
+    ChannelId, ChannelStats, Code, Connection, Reserved, SHARED_BYTES_MIN, SendError, SharedFrame,
 };
 
 /// The sending half of a channel: for one task, beside another that has the receiving half.
@@ -91,7 +91,11 @@ impl Sender {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), SendError> {
-        let payload = lend(payload);
+        // A short one is copied, and stays with this call.
+        let payload = match payload.len() {
+            ..SHARED_BYTES_MIN => payload,
+            _ => lend(payload),
+        };
         poll_fn(|cx| {
             let put = |core: &mut Connection| {
                 let sent = core.send_bytes(self.id, payload.clone());
