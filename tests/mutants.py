@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation testing at the price of one build: every mutant is compiled in, one is chosen at a time.
 
-    tests/mutants.py                    mutants of `conn` and `mux/connection`, to the end
+    tests/mutants.py                    mutants of `frame`, `conn` and `mux`, to the end
     tests/mutants.py --file GLOB        of other files of the engine; may be given again
     tests/mutants.py --only TEXT        only mutants whose names contain TEXT
     tests/mutants.py --jobs 2           as many at a time
@@ -14,9 +14,9 @@ into a copy of the tree beside what it replaces,
 those that do not compile are taken out again, and the tests are built once. Then each mutant is
 run with the quick tests first, until one fails: a test that fails has to fail a second time, alone.
 Tests are the engine's unit tests and tests/it, every feature on; those that read the source tree are
-left out. What is found is kept in target/mutants/found.jsonl. As long as the files with mutants are the
-same, the next run makes only those that were not made yet, and those that survived, for there may
-be new tests; remove the file to begin anew.
+left out. What is found is kept in target/mutants/found.jsonl. The next run makes only those that were
+not made yet, those that survived, for there may be new tests, and those of files that were changed
+since; remove the file to begin anew.
 
 Needs cargo-mutants, and `pip install tree-sitter==0.26.1 tree-sitter-rust==0.24.2`.
 Exit codes: 0 nothing survived, 1 something did, 2 wrong call, 77 skipped because a tool is missing.
@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DIR = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "mutants"
 TREE = DIR / "tree"
 FOUND = DIR / "found.jsonl"
-FILES = ["engine/src/conn/*.rs", "engine/src/mux/connection/*.rs"]
+FILES = ["engine/src/frame/*.rs", "engine/src/conn/*.rs", "engine/src/mux/**/*.rs"]
 SKIPPED = 77
 # Rounds of compiling until no mutant is left that does not compile; a round takes out all it sees.
 ROUNDS_MAX = 20
@@ -425,14 +425,15 @@ def as_options(limits):
     return [f"{names[kind]}={soft}:{hard}" for kind, soft, hard in limits]
 
 
-def stamp(mutants):
-    """Of what the findings hold for: the files that are changed, and which mutants are made."""
-    digest = hashlib.sha256()
+def stamps(mutants):
+    """By file, of what its findings hold for: its text, and which mutants are made."""
+    digests = {}
     for mutant in mutants:
-        digest.update(mutant["name"].encode() + b"\0")
-    for file in sorted({mutant["file"] for mutant in mutants}):
-        digest.update((ROOT / file).read_bytes())
-    return digest.hexdigest()
+        file = mutant["file"]
+        if file not in digests:
+            digests[file] = hashlib.sha256((ROOT / file).read_bytes())
+        digests[file].update(mutant["name"].encode() + b"\0")
+    return {file: digest.hexdigest() for file, digest in digests.items()}
 
 
 def main():
@@ -459,18 +460,21 @@ def main():
     if not mutants:
         parser.error(f"no mutants in {args.file}")
     DIR.mkdir(parents=True, exist_ok=True)
-    now = stamp(mutants)
+    now = stamps(mutants)
     head, *kept = (
         [json.loads(line) for line in FOUND.read_text().splitlines()] if FOUND.exists() else [{}]
     )
-    if head.get("stamp") == now:
+    before = head.get("stamps", {})
+    if before == now:
         copy_tree({mutant["file"] for mutant in mutants} | {"engine/src/lib.rs"})
     else:
         say(f"{len(mutants)} mutants are written and compiled")
         shutil.rmtree(TREE, ignore_errors=True)
         copy_tree(set())
-        head, kept = {"stamp": now, "left": write_mutants(mutants)}, []
-        FOUND.write_text(json.dumps(head) + "\n")
+        head = {"stamps": now, "left": write_mutants(mutants)}
+        same = {mutant["name"] for mutant in mutants if before.get(mutant["file"]) == now[mutant["file"]]}
+        kept = [entry for entry in kept if entry["name"] in same]
+        FOUND.write_text("".join(json.dumps(entry) + "\n" for entry in [head, *kept]))
     found = {entry["name"]: entry for entry in kept if entry["became"] != "survives"}
     left = {int(number): why for number, why in head["left"].items()}
     tests = Tests(built())

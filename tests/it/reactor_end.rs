@@ -135,23 +135,9 @@ fn close_of_our_own(on: On) {
     peer.binary(b"y");
     peer.send(Frame::close(4000, b""));
     assert_eq!(peer.next(), Got::Eof);
-    let messages = events.find({
-        let mut messages = 0;
-        move |e| match e {
-            Event::Message(..) => {
-                messages += 1;
-                None
-            }
-            Event::Closed(_, ended) => {
-                assert!(
-                    matches!(ended, Ended::Session(End::Closed { by_peer: false, .. })),
-                    "{ended:?}"
-                );
-                Some(messages)
-            }
-            _ => None,
-        }
-    });
+    let (messages, ended) = events.to_the_end();
+    let by_us = matches!(ended, Ended::Session(End::Closed { by_peer: false, .. }));
+    assert!(by_us, "{ended:?}");
     assert_eq!(messages, 2);
     server.stop();
 }

@@ -237,6 +237,20 @@ impl Events {
         })
     }
 
+    /// How many messages came before the end, and the end.
+    pub(crate) fn to_the_end(&self) -> (usize, Ended) {
+        let mut messages = 0;
+        let ended = self.find(|e| match e {
+            Event::Closed(_, ended) => Some(ended),
+            Event::Message(..) => {
+                messages += 1;
+                None
+            }
+            _ => None,
+        });
+        (messages, ended)
+    }
+
     pub(crate) fn failure(&self) -> Failure {
         match self.closed() {
             Ended::Session(End::Failed(failure)) => failure,

@@ -95,15 +95,7 @@ fn messages_that_cannot_be_answered_are_delivered(on: On) {
         .expect("linger");
     drop(peer);
     drop(held);
-    let mut messages = 0;
-    let ended = events.find(|e| match e {
-        Event::Closed(_, ended) => Some(ended),
-        Event::Message(..) => {
-            messages += 1;
-            None
-        }
-        _ => None,
-    });
+    let (messages, ended) = events.to_the_end();
     assert!(matches!(ended, Ended::Io(_)), "{ended:?}");
     assert_eq!(messages, 5);
     server.stop();
@@ -127,15 +119,7 @@ fn close_behind_a_failed_write_is_seen(on: On) {
         peer.write(&bytes);
         drop(peer);
         drop(held);
-        let mut messages = 0;
-        let ended = events.find(|e| match e {
-            Event::Closed(_, ended) => Some(ended),
-            Event::Message(..) => {
-                messages += 1;
-                None
-            }
-            _ => None,
-        });
+        let (messages, ended) = events.to_the_end();
         assert_eq!(messages, MESSAGES, "{flush:?}: {ended:?}");
         let code = Some(CloseCode::GOING_AWAY);
         let by_peer = true;
