@@ -219,6 +219,14 @@ impl Session {
         self.write.handle_written(n, now);
     }
 
+    /// After [`Self::handle_written`] with zero: the stream would block, and has perhaps taken in
+    /// the first `n` bytes of the first slice of [`Self::transmit`], so that it has to be offered
+    /// these again, and counts them later. Some TLS libraries do so: they encrypt, then write. No
+    /// control frame is put before these bytes.
+    pub fn handle_kept(&mut self, n: usize) {
+        self.write.handle_kept(n);
+    }
+
     /// When [`Self::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {

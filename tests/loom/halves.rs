@@ -112,6 +112,7 @@ fn poll_reader(
     cx: &mut Context<'_>,
     mut done: impl FnMut(&mut Io) -> bool,
 ) -> Poll<()> {
+    let mut called = false;
     loop {
         if *unattended || halves.bell.attention() {
             *unattended = true;
@@ -130,6 +131,11 @@ fn poll_reader(
         if !halves.bell.attention() {
             return Poll::Pending;
         }
+        if called {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        called = true;
     }
 }
 

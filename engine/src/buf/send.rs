@@ -186,11 +186,18 @@ impl SendBuf {
             self.reset();
             return;
         }
+        self.begin(n, measure);
+        self.ahead -= n;
+        self.drop_front(n);
+    }
+
+    /// The frames of which the first `n` bytes, no more than are queued, are parts go before any
+    /// control frame.
+    #[inline]
+    pub(crate) fn begin(&mut self, n: usize, measure: Measure) {
         while self.ahead < n {
             self.step_mark(measure);
         }
-        self.ahead -= n;
-        self.drop_front(n);
     }
 
     fn reset(&mut self) {

@@ -11,6 +11,8 @@ pub(super) struct Control {
     /// Encoded control frames on their way; `bytes[written..]` are still to be written.
     pub(super) bytes: Vec<u8>,
     pub(super) written: usize,
+    /// They go out as they are encoded: the stream has some of them, or may.
+    pub(super) begun: bool,
     pub(super) pongs: Payloads,
     /// The newest Ping; one at most.
     pub(super) ping: Payloads,
@@ -21,7 +23,7 @@ impl Control {
         !self.pongs.is_empty() || !self.ping.is_empty()
     }
 
-    /// Encodes Pongs and Ping, in this order. They stay due until their first byte is written.
+    /// Encodes Pongs and Ping, in this order. They stay due until [`Self::begin`].
     pub(super) fn encode(&mut self, mut key: impl FnMut() -> Option<[u8; 4]>) {
         let Self {
             bytes, pongs, ping, ..
@@ -47,14 +49,20 @@ impl Control {
         if n == 0 {
             return;
         }
-        if self.written == 0 {
-            self.pongs.clear();
-            self.ping.clear();
-        }
+        self.begin();
         self.written += n;
         if self.written == self.bytes.len() {
             self.bytes.clear();
             self.written = 0;
+            self.begun = false;
+        }
+    }
+
+    /// What is encoded is not encoded again.
+    pub(super) fn begin(&mut self) {
+        if !core::mem::replace(&mut self.begun, true) {
+            self.pongs.clear();
+            self.ping.clear();
         }
     }
 }

@@ -71,9 +71,21 @@ impl Outbox {
         self.blocked = self.wants_write();
         if self.blocked && self.control.is_some() {
             let control = self.rearm();
-            if control.written == 0 {
+            if !control.begun {
                 control.pongs.keep_newest();
             }
+        }
+    }
+
+    /// The stream would block, and may have kept the first `n` bytes of the first slice that
+    /// [`Self::transmit`] gave: nothing is put before them.
+    pub(crate) fn handle_kept(&mut self, n: usize) {
+        if n <= self.queue.ahead() {
+            return;
+        }
+        match &mut self.control {
+            Some(control) if control.written < control.bytes.len() => control.begin(),
+            _ => self.queue.begin(n, header::measure),
         }
     }
 
@@ -110,12 +122,10 @@ impl Outbox {
         &self.queue
     }
 
-    /// Whether data must wait: a control frame is half written, and another one is due that
-    /// is encoded when the first is out.
+    /// Whether data must wait: a control frame is begun, and another one is due that is encoded
+    /// when the first is out.
     pub(super) fn holds_data(&self) -> bool {
-        self.control
-            .as_ref()
-            .is_some_and(|c| c.written > 0 && c.is_due())
+        self.control.as_ref().is_some_and(|c| c.begun && c.is_due())
     }
 
     pub(super) fn control_bytes(&self) -> &[u8] {
@@ -137,7 +147,7 @@ impl Outbox {
     /// Encodes what is due, unless control frames are on their way.
     fn arm(&mut self) {
         if let Some(control) = &mut self.control
-            && control.written == 0
+            && !control.begun
             && control.is_due()
         {
             control.encode(|| self.keys.as_mut().map(|k| k.next()));

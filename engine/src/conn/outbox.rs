@@ -515,7 +515,7 @@ impl Outbox {
     /// ones replace them.
     pub(super) fn rearm(&mut self) -> &mut Control {
         let control = self.control.get_or_insert_default();
-        if control.written == 0 && !control.bytes.is_empty() {
+        if !control.begun && !control.bytes.is_empty() {
             control.bytes.clear();
         }
         control

@@ -218,7 +218,10 @@ impl ClientHandshake {
     /// The rules of RFC 6455 section 4.1 on the answer.
     fn check(&self, response: &Response) -> Result<(), HandshakeError> {
         let head = response.head();
-        if !head.lists("Upgrade", "websocket") {
+        // Of an offer one is chosen, so that a list here means another protocol below.
+        let mut upgrades = head.list("Upgrade");
+        let chosen = upgrades.next().unwrap_or_default();
+        if !chosen.eq_ignore_ascii_case(b"websocket") || upgrades.next().is_some() {
             return Err(HandshakeError::Upgrade);
         }
         if !head.lists("Connection", "upgrade") {

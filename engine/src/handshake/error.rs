@@ -48,7 +48,8 @@ pub enum HandshakeError {
     /// A request with content, which an upgrade must not have: its bytes would be taken for
     /// frames by one side and for a body by another.
     Body,
-    /// `Upgrade` does not list `websocket` (RFC 6455 sections 4.1 and 4.2.1).
+    /// `Upgrade` does not list `websocket`, or in an answer more than that (RFC 6455 sections 4.1
+    /// and 4.2.1).
     Upgrade,
     /// `Connection` does not list `Upgrade` (RFC 6455 sections 4.1 and 4.2.1).
     Connection,
@@ -141,7 +142,7 @@ impl HandshakeError {
             Self::DuplicateHeader(_) => "a header stands more than once",
             Self::Host => "Host must be a host and perhaps a port",
             Self::Body => "an upgrade request must have no content",
-            Self::Upgrade => "Upgrade must list websocket",
+            Self::Upgrade => "Upgrade must be websocket",
             Self::Connection => "Connection must list Upgrade",
             Self::Version => "Sec-WebSocket-Version must be 13",
             Self::Key => "Sec-WebSocket-Key must be the base64 of 16 bytes",

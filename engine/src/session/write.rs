@@ -59,6 +59,11 @@ impl WriteSide {
         };
     }
 
+    /// As [`Session::handle_kept`](super::Session::handle_kept).
+    pub fn handle_kept(&mut self, n: usize) {
+        self.outbox.handle_kept(n);
+    }
+
     /// Queues a binary message, writing straight from `payload` what the socket takes of it:
     /// `write` is given the slices to write, what was queued first, and returns how many bytes
     /// went. For large messages on a server; a client has to copy, for it masks.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::vec::Vec;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::error::Error;
 use crate::error::Deadline;
@@ -57,11 +57,12 @@ pub(super) async fn write_head<S: AsyncWrite + Unpin>(
     Ok(())
 }
 
-/// Sends a last answer, and waits for the peer to have read it.
+/// Sends a last answer, and waits for the peer to have read it: `patience` for both.
 pub(super) async fn part_with<S>(io: &mut S, answer: &[u8], patience: Duration) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let end = Instant::now() + patience;
     within(patience, Deadline::Close, async {
         write_head(io, answer).await?;
         io.shutdown().await?;
@@ -77,7 +78,7 @@ where
         }
     };
     // A peer that neither reads nor closes had its chance.
-    let _ = timeout(patience, drain).await;
+    let _ = timeout_at(end, drain).await;
     Ok(())
 }
 

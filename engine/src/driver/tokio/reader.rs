@@ -96,7 +96,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
                 if self.receiving.read.wants_settle() {
-                    self.attend(cx, now());
+                    self.attend(cx, now(), false);
                 }
                 return Poll::Ready(Ok(Some(message)));
             }
@@ -116,9 +116,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             return Poll::Ready(false);
         }
         let mut now = now();
+        // What is late is judged when the stream has been read and written.
+        let mut late = false;
+        let mut called = false;
         // Bounded by what the stream has ready, which tokio rations.
         loop {
-            let attended = self.attend(cx, now);
+            let attended = self.attend(cx, now, late);
             let receiving = &mut self.receiving;
             if !receiving.read.wants_read() {
                 return Poll::Ready(true);
@@ -130,10 +133,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             if !receiving.eof
                 && let Poll::Ready(came) = receiving.poll_read(&mut self.io, cx, &mut now)
             {
-                self.unattended |= matches!(came, Came::End)
-                    || receiving.is_due(self.write_deadline, now)
-                    || receiving.read.is_done();
-                if !receiving.read.wants_read() {
+                let due = receiving.is_due(self.write_deadline, now);
+                self.unattended |= due || matches!(came, Came::End) || receiving.read.is_done();
+                late = due && matches!(came, Came::Bytes);
+                if late {
+                    self.attend(cx, now, true);
+                }
+                if !self.receiving.read.wants_read() {
                     return Poll::Ready(true);
                 }
                 continue;
@@ -144,19 +150,27 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             }
             self.shared.bell.register(Side::Reader, cx.waker());
             if self.shared.bell.attention() {
+                if called {
+                    // A stream that wakes who it sends away, as tokio's do whose budget is
+                    // spent, gets its way in another poll.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                called = true;
                 continue;
             }
             let deadline = receiving.read.poll_timeout(self.write_deadline);
             match receiving.timer.poll(cx, deadline) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) => self.unattended = true,
+                Poll::Ready(()) => (self.unattended, late) = (true, true),
             }
             now = super::io::now();
         }
     }
 
-    /// Does what there is to do in the cell; `false` if the writer is in it.
-    fn attend(&mut self, cx: &Context<'_>, now: Timestamp) -> bool {
+    /// Does what there is to do in the cell, and is strict about deadlines where it is `late`;
+    /// `false` if the writer is in it.
+    fn attend(&mut self, cx: &Context<'_>, now: Timestamp, late: bool) -> bool {
         let Self {
             receiving,
             shared,
@@ -170,12 +184,13 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
         *unattended = true;
         let looked = shared.with(Side::Reader, cx.waker(), |Cell { sending, io }| {
             shared.bell.heed();
-            if receiving.is_due(sending.write.deadline(), now) {
-                receiving.read.handle_timeout(&mut sending.write, now);
-            }
             let queued = sending.write.outbox().queued_bytes();
             let mut cx = Context::from_waker(&shared.waker);
             receiving.attend(sending, io, &mut cx, now);
+            if late && receiving.is_due(sending.write.deadline(), now) {
+                receiving.read.handle_timeout(&mut sending.write, now);
+                receiving.attend(sending, io, &mut cx, now);
+            }
             sending.detach_if_idle();
             *write_deadline = sending.write.deadline();
             let closing = sending.write.outbox().is_closing();

@@ -23,6 +23,10 @@ const SLICES_MAX: usize = 64;
 /// costs as much as a system call.
 const WRITE_THROUGH_BYTES_MIN: usize = 16 * 1024;
 
+/// Bytes that a stream without vectored writes is offered at a time, which is what control frames
+/// wait for where it would block: the payload of a TLS record.
+const OFFERED_BYTES_MAX: usize = 16 * 1024;
+
 /// Why nothing can be written, or read, any more.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -62,8 +66,7 @@ pub(super) struct Sending {
     shut: bool,
     /// The stream may hold back what it was given: it wants a flush.
     unflushed: bool,
-    /// When the stream, which has taken everything, was last asked in vain to flush it, while
-    /// somebody waits for that.
+    /// Since when somebody waits in vain for the stream, which has taken everything, to flush it.
     flushing: Option<Timestamp>,
 }
 
@@ -99,8 +102,11 @@ impl Sending {
         cx: &mut Context<'_>,
         now: Timestamp,
     ) -> Poll<Result<(), Error>> {
-        self.flushing = None;
-        match self.poll_queue(io, cx, now) {
+        let polled = self.poll_queue(io, cx, now);
+        if polled.is_ready() || self.write.wants_write() {
+            self.flushing = None;
+        }
+        match polled {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Ready(Err(e)) => {
                 let fault = self.fault.get_or_insert(Fault::Io(e));
@@ -128,6 +134,10 @@ impl Sending {
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
                 Poll::Pending => {
                     self.write.handle_written(0, now);
+                    if !io.is_write_vectored() {
+                        let first = self.write.transmit().next().unwrap_or_default().len();
+                        self.write.handle_kept(first.min(OFFERED_BYTES_MAX));
+                    }
                     return Poll::Pending;
                 }
             }
@@ -165,7 +175,11 @@ impl Sending {
         if let Err(e) = put_result {
             return Poll::Ready(Err(self.refusal(e)));
         }
+        if let Some(fault) = &self.fault {
+            return Poll::Ready(Err(fault.error()));
+        }
         self.unflushed = true; // `put` may have written straight to the stream
+        self.flushing = None;
         if flush
             && self.is_flush_due()
             && let Poll::Ready(Err(e)) = self.poll_write(io, cx, now)
@@ -181,21 +195,23 @@ impl Sending {
         self.settings.flush == Flush::EndOfBatch || self.write.outbox().wants_flush()
     }
 
+    /// Writes and flushes everything. Taking note of `fresh`, that a caller begins to wait.
     pub(super) fn poll_flush<W: AsyncWrite + Unpin>(
         &mut self,
         io: &mut W,
         cx: &mut Context<'_>,
+        fresh: &mut bool,
     ) -> Poll<Result<(), Error>> {
+        if core::mem::take(fresh) {
+            self.flushing = None;
+        }
         if let Some(fault) = &self.fault {
             return Poll::Ready(Err(fault.error()));
         }
-        let (now, asked) = (now(), self.flushing);
+        let now = now();
         let written = self.poll_write(io, cx, now);
         if written.is_pending() && !self.write.wants_write() {
-            // How a stream gets on with its own buffer is not seen. That it woke us in time is
-            // taken for progress.
-            let late = asked.filter(|at| now >= at.after(self.settings.write_timeout));
-            self.flushing = late.or(Some(now));
+            self.flushing.get_or_insert(now);
         }
         self.detach_if_idle();
         written
@@ -262,7 +278,8 @@ pub(super) fn put_binary<W: AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
     now: Timestamp,
 ) -> Result<(), SendError> {
-    if payload.len() < WRITE_THROUGH_BYTES_MIN {
+    // Without vectored writes it would take a call for the header.
+    if payload.len() < WRITE_THROUGH_BYTES_MIN || !io.is_write_vectored() {
         return write.outbox().send(payload);
     }
     write.send_through(payload, now, |slices| {
@@ -282,12 +299,10 @@ fn write_slices<'a, W: AsyncWrite + Unpin>(
 ) -> Poll<io::Result<usize>> {
     let io = Pin::new(io);
     let first = slices.next().unwrap_or_default();
-    let second = if io.is_write_vectored() {
-        slices.next()
-    } else {
-        None
-    };
-    let Some(second) = second else {
+    if !io.is_write_vectored() {
+        return io.poll_write(cx, &first[..first.len().min(OFFERED_BYTES_MAX)]);
+    }
+    let Some(second) = slices.next() else {
         return io.poll_write(cx, first);
     };
     let mut gathered = [IoSlice::new(&[]); SLICES_MAX];

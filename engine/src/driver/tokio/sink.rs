@@ -64,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<OwnedMessage> for WebSocket<S> {
         if !this.sending.is_clogged() {
             return Poll::Ready(Ok(()));
         }
-        match this.poll_flush(cx) {
+        match this.poll_flush(cx, &mut false) {
             Poll::Pending if !this.sending.is_clogged() => Poll::Ready(Ok(())),
             flushed => flushed,
         }
@@ -76,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<OwnedMessage> for WebSocket<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        WebSocket::poll_flush(self.get_mut(), cx)
+        WebSocket::poll_flush(self.get_mut(), cx, &mut false)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -106,7 +106,7 @@ impl<W: AsyncWrite + Unpin> Sink<OwnedMessage> for Writer<W> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Writer::poll_flush(self.get_mut(), cx)
+        Writer::poll_flush(self.get_mut(), cx, &mut false)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -21,6 +21,7 @@ mod opening;
 mod parts;
 mod sending;
 mod talk;
+mod turns;
 
 type Ends = (WebSocket<DuplexStream>, WebSocket<DuplexStream>);
 

@@ -319,12 +319,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.queue(true, |outbox| outbox.ping(payload)).await
     }
 
-    /// Waits until everything queued is written. At most `write_timeout` without progress.
+    /// Waits until everything queued is written. At most `write_timeout` without progress, and
+    /// as long for a stream that buffers to get rid of what it holds.
     ///
     /// # Errors
     /// [`Error::Failed`], [`Error::Io`] where the connection has failed.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_flush(cx)).await
+        let mut fresh = true;
+        poll_fn(|cx| self.poll_flush(cx, &mut fresh)).await
     }
 
     /// The closing handshake, to its end: what is queued goes out, then the Close; waits, at
@@ -376,9 +378,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        fresh: &mut bool,
+    ) -> Poll<Result<(), Error>> {
         loop {
-            let flushed = self.sending.poll_flush(&mut self.io, cx);
+            let flushed = self.sending.poll_flush(&mut self.io, cx, fresh);
             if flushed.is_ready() {
                 return flushed;
             }

@@ -142,7 +142,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// # Errors
     /// As [`WebSocket::flush`](crate::WebSocket::flush).
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_flush(cx)).await
+        let mut fresh = true;
+        poll_fn(|cx| self.poll_flush(cx, &mut fresh)).await
     }
 
     /// Begins the closing handshake and waits until the Close is written. The reader sees it
@@ -209,9 +210,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         queued
     }
 
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        fresh: &mut bool,
+    ) -> Poll<Result<(), Error>> {
         match self.poll_waiting(cx) {
-            Poll::Ready(Ok(())) => self.poll_cell(cx, |sending, io, cx| sending.poll_flush(io, cx)),
+            Poll::Ready(Ok(())) => {
+                self.poll_cell(cx, |sending, io, cx| sending.poll_flush(io, cx, fresh))
+            }
             other => other,
         }
     }
@@ -221,7 +228,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         match self.poll_waiting(cx) {
             Poll::Ready(Ok(())) => self.poll_cell(cx, |sending, io, cx| {
                 sending.outbox().close(CloseCode::NORMAL, "")?;
-                sending.poll_flush(io, cx)
+                sending.poll_flush(io, cx, &mut false)
             }),
             other => other,
         }

@@ -134,6 +134,12 @@ fn answers_that_are_refused() {
     for (name, by, expected) in [
         ("Upgrade", &[][..], E::Upgrade),
         ("Upgrade", &["Upgrade: h2c"], E::Upgrade),
+        ("Upgrade", &["Upgrade: h2c, websocket"], E::Upgrade),
+        (
+            "Upgrade",
+            &["Upgrade: websocket", "Upgrade: h2c"],
+            E::Upgrade,
+        ),
         ("Connection", &[], E::Connection),
         ("Connection", &["Connection: close"], E::Connection),
         (ACCEPT, &[], E::MissingHeader(ACCEPT)),

@@ -105,6 +105,24 @@ async fn a_refused_peer_that_never_stops_is_read_for_64_kib() {
     assert!((64 << 10..=65 << 10).contains(&sent), "{sent}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_refused_peer_that_does_nothing_is_left_in_time() {
+    let (mut io, mut peer) = tokio::io::duplex(8);
+    let patience = Duration::from_secs(2);
+    let began = tokio::time::Instant::now();
+    let part = part_with(&mut io, b"HTTP/1.1 503 \r\n\r\n", patience);
+    let slow = async {
+        tokio::time::sleep(patience * 3 / 4).await;
+        peer.read_exact(&mut [0; 17]).await.unwrap();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        parted = part => parted.unwrap(),
+        () = slow => unreachable!("it stays"),
+    }
+    assert!(began.elapsed() <= patience + Duration::from_millis(5));
+}
+
 #[tokio::test]
 async fn a_subprotocol_that_was_not_offered_is_a_500() {
     let (listener, url) = listening().await;

@@ -1,0 +1,285 @@
+//! What one poll of a half does, and in which order.
+
+use std::task::Waker;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+use super::*;
+use crate::{CloseCode, Deadline, Error, Failure};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A stream without vectored writes that keeps what it is offered when it would block, as TLS
+/// libraries do that encrypt first: later it writes what it kept, and counts that.
+#[derive(Debug, Default)]
+struct Keeps {
+    incoming: Vec<u8>,
+    kept: Option<Vec<u8>>,
+    sent: Vec<u8>,
+    blocked: bool,
+    /// Wakes whom it sends away, as tokio's streams do when their budget is spent.
+    wakes: bool,
+    calls: usize,
+}
+
+impl AsyncRead for Keeps {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        if self.incoming.is_empty() {
+            return Poll::Pending;
+        }
+        let n = buf.remaining().min(self.incoming.len());
+        buf.put_slice(&self.incoming[..n]);
+        self.incoming.drain(..n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Keeps {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.calls += 1;
+        assert!(self.calls < 100, "it is asked for ever");
+        if self.blocked {
+            if self.wakes {
+                cx.waker().wake_by_ref();
+            }
+            self.kept.get_or_insert_with(|| bytes.to_vec());
+            return Poll::Pending;
+        }
+        let sent = self.kept.take().unwrap_or_else(|| bytes.to_vec());
+        assert!(bytes.len() >= sent.len(), "fewer bytes than it keeps");
+        self.sent.extend_from_slice(&sent);
+        Poll::Ready(Ok(sent.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Pings come while a stream that would block keeps data, or Pongs, or a part of both.
+#[tokio::test]
+async fn a_stream_that_keeps_what_it_would_not_write_sends_it_once_and_in_order() {
+    let big: &[u8] = &[7; 40_000];
+    let settings = settings(|c| c.ping_interval = None);
+    for first in [Some(&b"data"[..]), Some(big), None] {
+        for second in [None, Some(&b"more"[..]), Some(big)] {
+            let stream = Keeps {
+                blocked: true,
+                ..Keeps::default()
+            };
+            let mut server = end(stream, Role::Server, &settings);
+            let ping = |server: &mut WebSocket<Keeps>, payload: &[u8]| {
+                server.io.incoming = frame(9, payload);
+                let came = poll_once(server.recv());
+                assert!(matches!(came, Poll::Ready(Ok(Some(OwnedMessage::Ping(_))))));
+                assert!(poll_once(server.recv()).is_pending());
+            };
+            let mut expected = Vec::new();
+            if let Some(payload) = first {
+                server.send(payload).await.unwrap();
+                expected.push(binary(payload));
+            }
+            ping(&mut server, &[b'1'; 100]);
+            ping(&mut server, b"2");
+            if let Some(payload) = second {
+                server.send(payload).await.unwrap();
+                expected.push(binary(payload));
+            }
+            ping(&mut server, b"3");
+            server.io.blocked = false;
+            server.flush().await.unwrap();
+
+            let (mut client, mut raw) = against_bytes(Role::Client, &settings);
+            raw.write_all(&server.io.sent).await.unwrap();
+            drop(raw);
+            let (mut data, mut newest) = (Vec::new(), None);
+            while let Ok(Some(message)) = client.recv().await {
+                match message {
+                    OwnedMessage::Pong(payload) => newest = Some(payload),
+                    message => data.push(message),
+                }
+            }
+            let sizes = (first.map(<[u8]>::len), second.map(<[u8]>::len));
+            assert!(data == expected, "{sizes:?}");
+            assert_eq!(newest.as_deref(), Some(&b"3"[..]), "{sizes:?}");
+            let failed = matches!(client.end(), Some(crate::End::Failed(Failure::Eof)));
+            assert!(failed, "{sizes:?}: {:?}", client.end());
+        }
+    }
+}
+
+/// A Ping or Pong never waits behind more than a record of data.
+#[tokio::test]
+async fn a_stream_that_would_block_holds_up_no_pong_for_long() {
+    let stream = Keeps {
+        blocked: true,
+        ..Keeps::default()
+    };
+    let mut server = end(stream, Role::Server, &settings(|_| {}));
+    for _ in 0..40 {
+        server.send(&[7; 1000]).await.unwrap();
+    }
+    server.io.incoming = frame(9, b"?");
+    assert!(matches!(poll_once(server.recv()), Poll::Ready(Ok(Some(_)))));
+    server.io.blocked = false;
+    server.flush().await.unwrap();
+    let pong = server.io.sent.windows(3).position(|w| w == [0x8a, 1, b'?']);
+    assert!(pong.is_some_and(|at| at <= 17 * 1024), "{pong:?}");
+}
+
+/// Where a task is woken at once when it is, as in `block_on` of many threads, the reader would
+/// go round within one poll.
+#[test]
+fn a_stream_that_wakes_whom_it_sends_away_is_asked_again_in_another_poll() {
+    let stream = Keeps {
+        blocked: true,
+        wakes: true,
+        incoming: frame(9, b"?"),
+        ..Keeps::default()
+    };
+    let (mut reader, _writer) = end(stream, Role::Server, &settings(|_| {})).split_any();
+    // No runtime, and no timer: the deadlines are far.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let _inside = runtime.enter();
+    assert!(matches!(poll_once(reader.recv()), Poll::Ready(Ok(Some(_)))));
+    for _ in 0..5 {
+        assert!(poll_once(reader.recv()).is_pending());
+    }
+}
+
+/// The peer spoke in time, and nobody read.
+#[tokio::test(start_paused = true)]
+async fn a_reader_reads_before_it_finds_the_peer_silent() {
+    let settings = settings(|c| {
+        c.ping_interval = None;
+        c.idle_timeout = Some(10 * SECOND);
+    });
+    let (server, mut peer) = against_bytes(Role::Server, &settings);
+    let (mut reader, _writer) = server.split_any();
+    let glued = [frame(2, b"one"), frame(9, b"?"), frame(2, b"two")].concat();
+    peer.write_all(&glued).await.unwrap();
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(reader.recv().await.unwrap(), Some(binary("one")));
+    tokio::time::sleep(60 * SECOND).await;
+    let ping = OwnedMessage::Ping(b"?"[..].to_vec().into());
+    assert_eq!(reader.recv().await.unwrap(), Some(ping));
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(reader.recv().await.unwrap(), Some(binary("two")));
+    let again = [frame(9, b"!"), frame(2, b"three")];
+    peer.write_all(&again[0]).await.unwrap();
+    let pinged = reader.recv_batch().await.unwrap().map(Iterator::count);
+    assert_eq!(pinged, Some(1));
+    peer.write_all(&again[1]).await.unwrap();
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(reader.recv().await.unwrap(), Some(binary("three")));
+    let began = Instant::now();
+    let silent = reader.recv().await.unwrap_err();
+    let idle = Error::Failed(Failure::Deadline(Deadline::Idle));
+    assert_eq!(silent.to_string(), idle.to_string());
+    assert!(began.elapsed() >= 10 * SECOND, "{:?}", began.elapsed());
+}
+
+/// The peer took everything in time, and nobody wrote.
+#[tokio::test(start_paused = true)]
+async fn a_reader_writes_before_it_finds_the_peer_stuck() {
+    let settings = settings(|c| {
+        c.ping_interval = None;
+        c.write_timeout = 10 * SECOND;
+    });
+    let (a, mut peer) = duplex(64);
+    let (mut reader, mut writer) = end(a, Role::Server, &settings).split_any();
+    writer.send(&[0; 100]).await.unwrap();
+    peer.read_exact(&mut [0; 64]).await.unwrap();
+    tokio::time::sleep(60 * SECOND).await;
+    peer.write_all(&frame(2, b"fine")).await.unwrap();
+    assert_eq!(reader.recv().await.unwrap(), Some(binary("fine")));
+    peer.read_exact(&mut [0; 38]).await.unwrap();
+    writer.send(b"and on").await.unwrap();
+}
+
+/// Who waits for a flush may be woken by what is none of the stream's.
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_is_polled_often_ends_as_soon() {
+    let settings = settings(|c| {
+        c.ping_interval = None;
+        c.write_timeout = 10 * SECOND;
+    });
+    let (a, mut peer) = duplex(64);
+    let a = tokio::io::BufWriter::with_capacity(4096, a);
+    let mut ws = end(a, Role::Server, &settings);
+    ws.feed(&[0; 1000]).await.unwrap();
+    let began = Instant::now();
+    let ticks = async {
+        loop {
+            tokio::time::sleep(3 * SECOND).await;
+        }
+    };
+    let flushed = tokio::select! {
+        flushed = ws.flush() => flushed,
+        () = ticks => unreachable!("it ticks for ever"),
+        // Some of it goes, so that the stream wakes us too.
+        () = async {
+            peer.read_exact(&mut [0; 64]).await.unwrap();
+            std::future::pending().await
+        } => unreachable!("the peer waits for ever"),
+    };
+    let late = Error::Failed(Failure::Deadline(Deadline::Write));
+    assert_eq!(flushed.unwrap_err().to_string(), late.to_string());
+    let took = began.elapsed();
+    assert!(took >= 10 * SECOND && took < 11 * SECOND, "{took:?}");
+}
+
+/// A flush that was given up says nothing of the peer, who may have taken everything since.
+#[tokio::test(start_paused = true)]
+async fn a_flush_that_was_given_up_is_forgotten() {
+    let settings = settings(|c| {
+        c.ping_interval = None;
+        c.write_timeout = 10 * SECOND;
+    });
+    let (a, mut peer) = duplex(64);
+    let a = tokio::io::BufWriter::with_capacity(4096, a);
+    let mut ws = end(a, Role::Server, &settings);
+    ws.feed(&[0; 1000]).await.unwrap();
+    assert!(poll_once(ws.flush()).is_pending());
+    tokio::time::sleep(60 * SECOND).await;
+    let mut took = vec![0; 1004];
+    let (flushed, read) = tokio::join!(ws.flush(), peer.read_exact(&mut took));
+    flushed.unwrap();
+    read.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_on_a_connection_that_failed_is_told_so() {
+    let settings = settings(|c| {
+        c.ping_interval = None;
+        c.idle_timeout = Some(10 * SECOND);
+    });
+    let (server, _peer) = against_bytes(Role::Server, &settings);
+    let (mut reader, mut writer) = server.split_any();
+    reader.recv().await.unwrap_err();
+    let told = writer.with_outbox(|_| ()).await;
+    let idle = Error::Failed(Failure::Deadline(Deadline::Idle));
+    assert_eq!(told.unwrap_err().to_string(), idle.to_string());
+    let told = writer.close(CloseCode::NORMAL, "").await;
+    assert_eq!(told.unwrap_err().to_string(), idle.to_string());
+}
