@@ -68,6 +68,25 @@ fn payloads_of_udp_only() {
     );
 }
 
+/// A pipe gives what it has.
+struct Drip<'b>(&'b [u8]);
+
+impl Read for Drip<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let len = buffer.len().min(1);
+        self.0.read(&mut buffer[..len])
+    }
+}
+
+#[test]
+fn captures_are_read_however_little_comes_at_a_time() {
+    let file = pcapng(&[udp_packet(b"one", 17, 0), udp_packet(b"two", 17, 0)]);
+    let mut seen = Vec::new();
+    let packets = payloads(Drip(&file), |payload| seen.push(payload.to_vec())).unwrap();
+    assert_eq!((packets.payloads, packets.skipped), (2, 0));
+    assert_eq!(seen, [b"one", b"two"]);
+}
+
 #[test]
 fn broken_captures_end_in_an_error() {
     let file = pcapng(&[udp_packet(b"one", 17, 0), udp_packet(b"two", 17, 0)]);
