@@ -421,3 +421,14 @@ fn an_item_is_written_whole_or_not_at_all() {
     an_item_is_written_whole_or_not_at_all_in::<Msgpack>();
     an_item_is_written_whole_or_not_at_all_in::<Cbor>();
 }
+
+/// Keys that are maps, each in the key of the one around it.
+#[test]
+fn json_of_nested_keys_does_not_grow_by_the_level() {
+    let mut wire = vec![0xa1; 32];
+    wire.push(0x00);
+    wire.extend([0xf6; 32]);
+    let root = Cbor::view(&wire, &WIDE).unwrap();
+    let inner: String = wire[1..64].iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(json(&root), format!("{{\"{inner}\":null}}"));
+}
