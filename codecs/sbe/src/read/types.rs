@@ -208,7 +208,10 @@ impl<'e> Types<'e> {
                 )),
             };
         }
-        let text = elem.text.trim();
+        let text = match kind {
+            Kind::Prim(prim) => attrs::trimmed(&elem.text, prim),
+            _ => elem.text.trim(),
+        };
         if text.is_empty() {
             return Err(elem.error(
                 format!("constant <{}> without a value", elem.name),
