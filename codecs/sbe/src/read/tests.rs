@@ -364,6 +364,42 @@ fn floats_at_their_ends() {
     }
 }
 
+/// Each type in the next one: by reference, written inside, and both in turn.
+#[test]
+fn types_within_types_are_bounded() {
+    let chain = |length: usize| -> String {
+        let link = |i: usize| {
+            format!(
+                r#"<composite name="c{i}"><ref name="r" type="c{}"/></composite>"#,
+                i + 1
+            )
+        };
+        let end = format!(
+            r#"<composite name="c{length}"><type name="x" primitiveType="int8"/></composite>"#
+        );
+        (0..length).map(link).chain([end]).collect()
+    };
+    assert!(parse(&schema(&chain(62), "")).is_ok());
+    let error = "types within types more than 64 deep; expected types nested less deeply";
+    for length in [63, 100_000] {
+        let refused = parse(&schema(&chain(length), "")).unwrap_err();
+        assert!(refused.starts_with("s.xml:8:"), "{refused}");
+        assert!(refused.ends_with(error), "{refused}");
+    }
+    let nested = |i: usize| {
+        let inside = format!(r#"<ref name="r" type="d{}"/>"#, i + 1);
+        let open = (0..40).map(|j| format!(r#"<composite name="d{i}x{j}">"#));
+        let open: String = open.collect();
+        format!(
+            r#"<composite name="d{i}">{open}{inside}{}</composite>"#,
+            "</composite>".repeat(40)
+        )
+    };
+    let both: String = (0..2).map(nested).collect();
+    let both = format!(r#"{both}<composite name="d2"/>"#);
+    assert!(parse(&schema(&both, "")).unwrap_err().ends_with(error));
+}
+
 #[test]
 fn layout_is_computed() {
     let types = r#"<type name="t" primitiveType="int64" presence="optional"/>
