@@ -400,6 +400,21 @@ fn types_within_types_are_bounded() {
     assert!(parse(&schema(&both, "")).unwrap_err().ends_with(error));
 }
 
+/// A minified schema is one line: were each position counted from its start, this would take minutes.
+#[test]
+fn a_fault_at_the_end_of_a_long_line() {
+    let before = format!(
+        r#"<messageSchema id="1" description="größe">{}"#,
+        "<types/>".repeat(1_000_000)
+    );
+    let column = before.chars().count() + 1;
+    let error = parse(&format!("{before}<typ/></messageSchema>")).unwrap_err();
+    assert_eq!(
+        error,
+        format!("s.xml:1:{column}: <typ> inside <messageSchema>; expected <types> or <message>")
+    );
+}
+
 #[test]
 fn layout_is_computed() {
     let types = r#"<type name="t" primitiveType="int64" presence="optional"/>
