@@ -287,8 +287,8 @@ impl Encode<Mqtt5> for Packet<'_> {
 /// checked when the packet is read.
 ///
 /// # Errors
-/// [`EncodeError::Room`]; [`EncodeError::Range`] for text with NUL or above 65,535 bytes;
-/// [`EncodeError::Order`] for a value that is not of its identifier's type.
+/// [`EncodeError::Room`]; [`EncodeError::Range`] for text with NUL or above 65,535 bytes, and, with
+/// the identifier, for a value that the property never has; [`EncodeError::Order`] for a value that is not of its identifier's type.
 pub fn write_properties<'o>(
     out: &'o mut [u8],
     properties: &[Property<'_>],
@@ -298,6 +298,12 @@ pub fn write_properties<'o>(
         at: 0,
     };
     for property in properties {
+        if !property.is_allowed() {
+            return Err(EncodeError::Range {
+                what: "value of the property",
+                got: property.id.into(),
+            });
+        }
         put.bytes(&[property.id])?;
         match property.value {
             PropertyValue::Byte(value) => put.bytes(&[value])?,

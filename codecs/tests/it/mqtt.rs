@@ -449,6 +449,21 @@ fn packets_without_a_form_are_not_written() {
         value: PropertyValue::Byte(1),
     };
     assert!(write_properties(&mut out, &[wrong]).is_err());
+    for (id, value) in [
+        (id::TOPIC_ALIAS, PropertyValue::Two(0)),
+        (id::SUBSCRIPTION_IDENTIFIER, PropertyValue::Varint(0)),
+        (id::MAXIMUM_PACKET_SIZE, PropertyValue::Four(0)),
+        (id::PAYLOAD_FORMAT_INDICATOR, PropertyValue::Byte(2)),
+        (id::RESPONSE_TOPIC, PropertyValue::Text("a/#")),
+    ] {
+        assert_eq!(
+            write_properties(&mut out, &[Property { id, value }]),
+            Err(EncodeError::Range {
+                what: "value of the property",
+                got: id.into()
+            })
+        );
+    }
     assert!(write_subscriptions(&mut out, &[]).is_err());
     assert!(write_filters(&mut out, &["a\0"]).is_err());
     for (filter, options, what) in [
