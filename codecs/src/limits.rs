@@ -19,8 +19,8 @@ pub const DEPTH_LEVELS_MAX: u16 = 64;
 pub struct Limits {
     /// Longest message, in bytes on the wire.
     pub max_msg: u32,
-    /// Most entries: of one group or array, of all items in one nested document, and of messages in
-    /// one [`Batch`](crate::Batch).
+    /// Most entries: of one group or array, of all groups of one message where they take no byte, of
+    /// all items in one nested document, and of messages in one [`Batch`](crate::Batch).
     pub max_items: u32,
     /// Deepest nesting, in levels; never above [`DEPTH_LEVELS_MAX`].
     pub max_depth: u16,

@@ -1,10 +1,10 @@
 //! Counts allocations over hostile input: a view makes none, whatever the bytes say, and a bincode
-//! value never takes more than its bound.
+//! value never takes more than its collections' bound and its type allow.
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use tickwire_codecs::{
-    Batch, Codec, LenPrefix16, Limits,
+    Batch, Codec, DecodeError, LenPrefix16, Limits,
     bincode::{
         Engine, Fix, Var,
         wincode::{fix, var},
@@ -77,8 +77,9 @@ fn view<C: Codec>(name: &str, seeds: &[&[u8]]) {
 
 type Sample = (u64, Vec<u64>, String, Vec<Vec<u16>>);
 
-/// Bound of the bincode engines for `Limits::DEVICE` (4 KiB): 64 KiB for the value. wincode holds
-/// each collection to it, and one value here has three that can be open at once.
+/// Bound of a collection's elements for `Limits::DEVICE` (4 KiB): 64 KiB. bincode adds up what leaves
+/// take, so that collections of numbers share it; wincode holds each collection to it alone, and one
+/// value here has three that can be open at once.
 const BOUND_BYTES: usize = 64 * 1024;
 
 /// Allocations per message of every format on the benchmark's messages, generated and recorded.
@@ -203,9 +204,58 @@ fn engines() {
     }
 }
 
+/// Elements that are a byte on the wire and wide in memory: what bounds the whole value is the
+/// message's length, a byte for an element at least; not the bound of a collection.
+fn wide_elements() {
+    type Wide = Option<[u64; 65]>;
+    let value: Vec<Vec<Wide>> = vec![vec![None; 60]; 60];
+    let mut wire = vec![0; Var::encoded_len(&value).expect("a value that encodes")];
+    Var::encode(&value, &mut wire).expect("a value that encodes");
+    let limits = &Limits::DEVICE;
+    assert!(limits.check_msg(wire.len()).is_ok());
+    for (name, decode) in [
+        (
+            "bincode var",
+            (|b, l| Var::decode(b, l)) as fn(&[u8], &Limits) -> Result<Vec<Vec<Wide>>, DecodeError>,
+        ),
+        ("wincode var", |b, l| var::decode(b, l)),
+    ] {
+        let region = Region::new(GLOBAL);
+        let decoded = decode(&wire, limits);
+        let taken = region.change().bytes_allocated;
+        assert!(decoded.is_ok_and(|it| it == value), "{name}");
+        println!(
+            "{name}: {} bytes of wide elements, {taken} bytes allocated",
+            wire.len()
+        );
+        assert!(
+            taken > BOUND_BYTES,
+            "{name}: each collection has a bound of its own"
+        );
+        assert!(
+            taken <= wire.len() * size_of::<Wide>(),
+            "{name} allocated {taken} bytes"
+        );
+        // One collection above the bound is refused before anything is taken for it.
+        let one = vec![vec![Wide::None; BOUND_BYTES / size_of::<Wide>() + 1]];
+        let mut wire = vec![0; Var::encoded_len(&one).expect("a value that encodes")];
+        Var::encode(&one, &mut wire).expect("a value that encodes");
+        let region = Region::new(GLOBAL);
+        assert!(
+            matches!(decode(&wire, limits), Err(DecodeError::Limit { .. })),
+            "{name}"
+        );
+        assert!(
+            region.change().bytes_allocated < size_of::<Wide>(),
+            "{name}"
+        );
+    }
+}
+
 fn main() {
     count_alone();
     count_contenders();
     views();
     engines();
+    wide_elements();
 }

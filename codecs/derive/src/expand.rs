@@ -4,8 +4,8 @@ use crate::fields;
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{
-    Attribute, Data, DeriveInput, Error, Field, Fields, Ident, LitInt, Result, Token,
-    punctuated::Punctuated, spanned::Spanned,
+    Attribute, Data, DeriveInput, Error, Field, Fields, Ident, LitInt, Result, Token, Type,
+    ext::IdentExt, punctuated::Punctuated, spanned::Spanned,
 };
 
 /// What `#[wire(..)]` says.
@@ -33,17 +33,19 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     let names: Vec<String> = named
         .iter()
         .flat_map(|field| &field.ident)
-        .map(Ident::to_string)
+        .map(|ident| ident.unraw().to_string())
         .collect();
-    // Spans of the fields' types, so that a type without `Wire` is marked where it stands.
+    // A type without `Wire` is marked where it stands; names are those of this expansion, also where
+    // the type's tokens came into a macro from outside.
+    let place = |ty: &Type| Span::call_site().located_at(ty.span());
     let hashes = named.iter().map(|field| {
         let ty = &field.ty;
-        quote_spanned!(ty.span()=> <#ty as ::tickwire_codecs::Wire>::FINGERPRINT)
+        quote_spanned!(place(ty)=> <#ty as ::tickwire_codecs::Wire>::FINGERPRINT)
     });
     // Through `Wire`, so that such a type is named once and not again for its missing JSON.
     let members = named.iter().zip(&names).map(|(field, name)| {
         let (ident, ty) = (&field.ident, &field.ty);
-        quote_spanned!(ty.span()=>
+        quote_spanned!(place(ty)=>
             <#ty as ::tickwire_codecs::Wire>::member(&self.#ident, #name, &mut object)?;
         )
     });

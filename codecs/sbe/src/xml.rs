@@ -21,12 +21,29 @@ const INCLUDE_DEPTH_MAX: usize = 8;
 /// Elements inside each other: groups nest, and each level costs a stack frame here.
 const ELEMENT_DEPTH_MAX: usize = 64;
 
-/// A file name shared by all positions in it, with a byte-free line and column.
+/// A place in a file. Line and column are counted where an error needs them, and only there: a
+/// minified schema is one long line.
 #[derive(Clone, Debug)]
 pub(crate) struct Pos {
-    file: Rc<PathBuf>,
-    line: u32,
-    column: u32,
+    file: Rc<File>,
+    /// In bytes from the start.
+    offset: usize,
+}
+
+/// What all positions in a file share.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    text: String,
+}
+
+impl File {
+    fn at(self: &Rc<Self>, offset: usize) -> Pos {
+        Pos {
+            file: self.clone(),
+            offset,
+        }
+    }
 }
 
 impl Pos {
@@ -39,10 +56,13 @@ impl Pos {
     }
 
     fn position(&self) -> Position {
+        let before = self.file.text.get(..self.offset).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let clip = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Position {
-            file: self.file.as_ref().clone(),
-            line: self.line,
-            column: self.column,
+            file: self.file.path.clone(),
+            line: clip(before.matches('\n').count() + 1),
+            column: clip(line.chars().count() + 1),
         }
     }
 }
@@ -83,18 +103,18 @@ impl Elem {
 ///
 /// A relative `href` is looked up beside the including file, then in `base`.
 pub(crate) fn load(path: &Path, base: Option<&Path>) -> Result<(Elem, Vec<PathBuf>), SchemaError> {
-    let at = Pos {
-        file: Rc::new(path.to_path_buf()),
+    let at = Position {
+        file: path.to_path_buf(),
         line: 1,
         column: 1,
     };
-    let text = read(path).map_err(|e| at.error(e, "a readable schema file"))?;
-    parse(&text, path, base)
+    let text = read(path).map_err(|e| SchemaError::new(at, e, "a readable schema file"))?;
+    parse(text, path, base)
 }
 
 /// As [`load`] for text in memory; `path` names it in errors and is where includes are relative to.
 pub(crate) fn parse(
-    text: &str,
+    text: String,
     path: &Path,
     base: Option<&Path>,
 ) -> Result<(Elem, Vec<PathBuf>), SchemaError> {
@@ -131,38 +151,36 @@ struct Loader<'b> {
 }
 
 impl Loader<'_> {
-    fn document(&mut self, text: &str, path: &Path) -> Result<Elem, SchemaError> {
-        let file = Rc::new(path.to_path_buf());
+    fn document(&mut self, text: String, path: &Path) -> Result<Elem, SchemaError> {
+        let path = path.to_path_buf();
+        let file = Rc::new(File { path, text });
         let options = roxmltree::ParsingOptions {
             nodes_limit: 4_000_000,
             ..Default::default()
         };
-        let doc = roxmltree::Document::parse_with_options(text, options).map_err(|e| {
-            let at = e.pos();
-            Pos {
-                file: file.clone(),
-                line: at.row,
-                column: at.col,
-            }
-            .error(
-                format!("XML error: {}", without_position(&e.to_string())),
-                "well-formed XML without DTD",
-            )
+        let doc = roxmltree::Document::parse_with_options(&file.text, options).map_err(|e| {
+            let at = Position {
+                file: file.path.clone(),
+                line: e.pos().row,
+                column: e.pos().col,
+            };
+            let found = format!("XML error: {}", without_position(&e.to_string()));
+            SchemaError::new(at, found, "well-formed XML without DTD")
         })?;
-        self.open.push(path.to_path_buf());
-        self.files.push(path.to_path_buf());
-        let elem = self.element(&Source::new(file, text), doc.root_element(), 0);
+        self.open.push(file.path.clone());
+        self.files.push(file.path.clone());
+        let elem = self.element(&file, doc.root_element(), 0);
         self.open.pop();
         elem
     }
 
     fn element(
         &mut self,
-        source: &Source<'_>,
+        file: &Rc<File>,
         node: roxmltree::Node<'_, '_>,
         depth: usize,
     ) -> Result<Elem, SchemaError> {
-        let pos = source.at(node.range().start);
+        let pos = file.at(node.range().start);
         if depth > ELEMENT_DEPTH_MAX {
             return Err(pos.error(
                 format!("elements nest more than {ELEMENT_DEPTH_MAX} deep"),
@@ -175,7 +193,7 @@ impl Loader<'_> {
             .map(|a| Attr {
                 name: a.name().to_owned(),
                 value: a.value().to_owned(),
-                pos: source.at(a.range().start),
+                pos: file.at(a.range().start),
             })
             .collect();
         let text: String = node
@@ -188,10 +206,10 @@ impl Loader<'_> {
             let tag = child.tag_name();
             match tag.namespace() {
                 Some(XINCLUDE) if tag.name() == "include" => {
-                    children.extend(self.include(source, child)?)
+                    children.extend(self.include(file, child)?)
                 }
                 Some(ns) if !SBE_NAMESPACES.contains(&ns) => {}
-                _ => children.push(self.element(source, child, depth + 1)?),
+                _ => children.push(self.element(file, child, depth + 1)?),
             }
         }
         Ok(Elem {
@@ -206,10 +224,10 @@ impl Loader<'_> {
     /// The elements an `xi:include` stands for: the included root, or the children of an included schema.
     fn include(
         &mut self,
-        source: &Source<'_>,
+        file: &Rc<File>,
         node: roxmltree::Node<'_, '_>,
     ) -> Result<Vec<Elem>, SchemaError> {
-        let pos = source.at(node.range().start);
+        let pos = file.at(node.range().start);
         let Some(href) = node.attribute("href").filter(|h| !h.is_empty()) else {
             return Err(pos.error("an include without `href`", "`href` naming a schema file"));
         };
@@ -217,7 +235,7 @@ impl Loader<'_> {
             .attributes()
             .find(|a| a.name() == "xpointer" || (a.name() == "parse" && a.value() != "xml"))
         {
-            return Err(source.at(a.range().start).error(
+            return Err(file.at(a.range().start).error(
                 format!("`{}=\"{}\"` is not supported", a.name(), a.value()),
                 "an include of a whole XML file",
             ));
@@ -228,7 +246,7 @@ impl Loader<'_> {
                 "a schema without a cycle",
             ));
         }
-        let beside = source.file.parent().unwrap_or(Path::new("")).join(href);
+        let beside = file.path.parent().unwrap_or(Path::new("")).join(href);
         let (path, text) = match (read(&beside), self.base.map(|b| b.join(href))) {
             (Ok(text), _) => (beside, text),
             (Err(first), None) => {
@@ -253,50 +271,12 @@ impl Loader<'_> {
                 "a schema without a cycle",
             ));
         }
-        let root = self.document(&text, &path)?;
+        let root = self.document(text, &path)?;
         Ok(if root.name == "messageSchema" {
             root.children
         } else {
             vec![root]
         })
-    }
-}
-
-/// One file and where its lines start, so that a position costs a search and not a scan of the file.
-struct Source<'t> {
-    file: Rc<PathBuf>,
-    text: &'t str,
-    line_starts: Vec<usize>,
-}
-
-impl<'t> Source<'t> {
-    fn new(file: Rc<PathBuf>, text: &'t str) -> Self {
-        let after_breaks = text
-            .bytes()
-            .enumerate()
-            .filter(|(_, b)| *b == b'\n')
-            .map(|(i, _)| i + 1);
-        Self {
-            file,
-            text,
-            line_starts: std::iter::once(0).chain(after_breaks).collect(),
-        }
-    }
-
-    fn at(&self, offset: usize) -> Pos {
-        let line = self.line_starts.partition_point(|s| *s <= offset).max(1);
-        let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
-        let column = self
-            .text
-            .get(start..offset)
-            .map_or(0, |s| s.chars().count())
-            + 1;
-        let clip = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Pos {
-            file: self.file.clone(),
-            line: clip(line),
-            column: clip(column),
-        }
     }
 }
 

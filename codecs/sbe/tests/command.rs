@@ -75,6 +75,47 @@ Trades (template 2, schema 1001, version 0)
     assert!(String::from_utf8_lossy(&output.stderr).contains("1          messages"));
 }
 
+/// One packet of a capture as pcapng has it: Ethernet, IPv4, UDP, and the payload.
+fn capture(payload: &[u8]) -> Vec<u8> {
+    let block = |kind: u32, body: &[u8]| {
+        let length = (body.len() as u32 + 12).to_le_bytes();
+        [&kind.to_le_bytes(), &length, body, &length].concat()
+    };
+    let mut packet = vec![0; 12];
+    packet.extend([8, 0, 0x45, 0]);
+    packet.extend((28 + payload.len() as u16).to_be_bytes());
+    packet.extend([0, 0, 0, 0, 64, 17, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 0, 2]);
+    packet.extend((8 + payload.len() as u16).to_be_bytes());
+    packet.extend([0, 0]);
+    packet.extend(payload);
+    let len = (packet.len() as u32).to_le_bytes();
+    packet.resize(packet.len().next_multiple_of(4), 0);
+    let section = [&0x1a2b_3c4du32.to_le_bytes()[..], &[1, 0, 0, 0], &[255; 8]];
+    [
+        block(0x0a0d_0d0a, &section.concat()),
+        block(1, &[1, 0, 0, 0, 0, 0, 0, 0]),
+        block(6, &[&[0; 12][..], &len, &len, &packet].concat()),
+    ]
+    .concat()
+}
+
+#[test]
+fn dump_of_a_capture() {
+    let file = scratch("command_trade.pcapng");
+    std::fs::write(&file, capture(&TRADE)).unwrap();
+    let output = tickwire_sbe(&["dump", TICK, file.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        stdout(&output).contains(r#""symbol":"BTCUSDT""#),
+        "{output:?}"
+    );
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("1 UDP payloads, 0 other packets"),
+        "{stderr}"
+    );
+}
+
 #[test]
 fn refused_bytes_are_said_and_counted() {
     let file = scratch("command_cut.bin");
@@ -102,7 +143,7 @@ fn diff_marks_what_is_not_append_only() {
             .contains("BREAKS Everything.extras: stands before data that old receivers read next")
     );
     assert!(
-        stdout(&output).ends_with("14 changes, 2 not append-only\n"),
+        stdout(&output).ends_with("16 changes, 2 not append-only\n"),
         "{}",
         stdout(&output)
     );

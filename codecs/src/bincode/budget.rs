@@ -1,4 +1,4 @@
-//! How much memory a decoded value may take.
+//! How much memory the elements of a decoded collection may take.
 
 use crate::Limits;
 

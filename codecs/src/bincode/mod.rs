@@ -10,8 +10,13 @@
 //! format for market data and control.
 //!
 //! Every decoding call takes [`Limits`]; bytes behind the message are refused. Besides the wire's
-//! `max_msg`, the memory of the decoded value is bounded: four times `max_msg`, rounded up to
-//! 64 KiB, 1 MiB, 16 MiB or 64 MiB (the bound is a type parameter of the engine, hence the steps).
+//! `max_msg`, the elements of each collection are bounded in memory: four times `max_msg`, rounded up
+//! to 64 KiB, 1 MiB, 16 MiB or 64 MiB (the bound is a type parameter of the engine, hence the steps).
+//! A collection that announces more is refused before anything is allocated for it, so no length is
+//! believed beyond that. The value in all is bounded by its type: an element takes a byte on the wire
+//! at least, so about the message's length times the size of the largest element. With
+//! `Option<[u64; 513]>`, whose `None` is that one byte, 64 KiB on the wire are 256 MiB in memory: for
+//! bytes of strangers choose elements that are hardly wider in memory than on the wire.
 //! `max_items` and `max_depth` do not act here: bincode has no hook for them. So do not decode types
 //! that contain themselves (their depth is bounded by `max_msg` only, and may overflow the stack),
 //! nor collections of zero-sized types (their length is bounded by nothing).

@@ -1,8 +1,7 @@
 //! The same two formats with the `wincode` crate: faster, for types that derive its `SchemaRead` and
 //! `SchemaWrite`.
 //!
-//! The rules are those of the [parent module](super), with one difference: each collection of a
-//! value is held to the memory bound, not all of them together.
+//! The rules are those of the [parent module](super).
 //!
 //! ```
 //! use tickwire_codecs::{Limits, bincode::wincode::{fix, var}};

@@ -315,7 +315,9 @@ impl<'a, F: Format> Iterator for Entries<'a, F> {
 
 impl<F: Format> ToJson for Node<'_, F> {
     /// Depth is bounded: the document was checked against [`DEPTH_LEVELS_MAX`](crate::DEPTH_LEVELS_MAX).
-    /// Bytes become hexadecimal strings, keys that are no text become strings of their own JSON.
+    /// Bytes become hexadecimal strings, and so does the encoding of a key that is no text: the key 1
+    /// of CBOR is `"01"`. (As JSON in a string, a key in a key in a key would double at each level.)
+    /// Two keys of a map may so have one name.
     fn to_json(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         match self.value() {
             Value::Nil | Value::Undefined => out.write_str("null"),

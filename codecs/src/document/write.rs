@@ -33,7 +33,8 @@ impl<F: Format, T: Build> Encode<F> for T {
 /// Writes one document in place, item by item, each in its shortest form.
 ///
 /// Containers say their number of items first; [`finish`](Self::finish) refuses a document that has
-/// fewer, and an item too many is refused at once.
+/// fewer, and an item too many is refused at once. A call that fails writes nothing: the writer is
+/// where it was before it.
 pub struct Writer<'o, F> {
     out: &'o mut [u8],
     at: usize,
@@ -82,15 +83,20 @@ impl<'o, F: Format> Writer<'o, F> {
         Ok(self.at)
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        let end = self.at.saturating_add(bytes.len());
+    /// Both or neither: what is written next would be taken for the content of a head alone.
+    fn put(&mut self, head: &[u8], content: &[u8]) -> Result<(), EncodeError> {
+        let end = self
+            .at
+            .saturating_add(head.len().saturating_add(content.len()));
         if !self.measure {
             let have = self.out.len();
-            let room = EncodeError::Room { need: end, have };
-            self.out
+            let (place, rest) = self
+                .out
                 .get_mut(self.at..end)
-                .ok_or(room)?
-                .copy_from_slice(bytes);
+                .and_then(|place| place.split_at_mut_checked(head.len()))
+                .ok_or(EncodeError::Room { need: end, have })?;
+            place.copy_from_slice(head);
+            rest.copy_from_slice(content);
         }
         self.at = end;
         Ok(())
@@ -109,8 +115,7 @@ impl<'o, F: Format> Writer<'o, F> {
         })?;
         let mut scratch = [0; HEAD_BYTES_MAX];
         let len = F::put_head(head, &mut scratch)?;
-        self.put(scratch.get(..len).unwrap_or_default())?;
-        self.put(content)?;
+        self.put(scratch.get(..len).unwrap_or_default(), content)?;
         self.owed = owed.saturating_add(inside);
         Ok(self)
     }
@@ -222,12 +227,21 @@ impl<'o, F: Format> Writer<'o, F> {
     /// # Errors
     /// See [`str`](Self::str); [`EncodeError::Range`] for items this format does not have.
     pub fn node<G: Format>(&mut self, node: Node<'_, G>) -> Result<&mut Self, EncodeError> {
+        let before = (self.at, self.owed);
+        if let Err(error) = self.copy(node) {
+            (self.at, self.owed) = before;
+            return Err(error);
+        }
+        Ok(self)
+    }
+
+    fn copy<G: Format>(&mut self, node: Node<'_, G>) -> Result<&mut Self, EncodeError> {
         match node.value() {
             Value::Array(items) => {
                 let count = items.left().unwrap_or_else(|| items.count() as u64);
                 self.item(&Head::Array(Some(count)), &[], count)?;
                 for item in items {
-                    self.node(item)?;
+                    self.copy(item)?;
                 }
                 Ok(self)
             }
@@ -235,11 +249,11 @@ impl<'o, F: Format> Writer<'o, F> {
                 let pairs = entries.left().unwrap_or_else(|| entries.count() as u64);
                 self.item(&Head::Map(Some(pairs)), &[], pairs.saturating_mul(2))?;
                 for (key, value) in entries {
-                    self.node(key)?.node(value)?;
+                    self.copy(key)?.copy(value)?;
                 }
                 Ok(self)
             }
-            Value::Tag(tag, node) => self.tag(tag)?.node(node),
+            Value::Tag(tag, node) => self.tag(tag)?.copy(node),
             Value::Bin(value) => self.bin(value),
             Value::Str(value) => self.str(value),
             Value::Ext(kind, value) => self.ext(kind, value),

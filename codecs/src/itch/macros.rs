@@ -68,7 +68,8 @@ macro_rules! messages {
                 match self { $(Self::$name(message) => &message.head,)+ }
             }
 
-            /// The message's bytes.
+            /// The message's bytes as they lie in memory. Those of a struct that was built have the
+            /// type of its head; encoding writes the type of the message.
             #[must_use]
             pub fn bytes(&self) -> &'a [u8] {
                 match self { $(Self::$name(message) => zerocopy::IntoBytes::as_bytes(*message),)+ }
@@ -107,12 +108,12 @@ macro_rules! messages {
         impl Encode<Itch50> for Message<'_> {
             #[inline]
             fn encoded_len(&self) -> usize {
-                self.bytes().len()
+                match self { $(Self::$name(message) => message.encoded_len(),)+ }
             }
 
             #[inline]
             fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
-                encode_bytes(self.bytes(), out)
+                match self { $(Self::$name(message) => message.encode(out),)+ }
             }
         }
 

@@ -124,6 +124,14 @@ pub struct Subscription<'a> {
     pub options: u8,
 }
 
+impl Subscription<'_> {
+    /// Two bits are reserved, and neither field of two bits is ever 3.
+    pub(super) const fn has_legal_options(&self) -> bool {
+        let bits = self.options;
+        bits & 0xc0 == 0 && bits & 0x30 != 0x30 && bits & 0x03 != 0x03
+    }
+}
+
 /// The payload of SUBSCRIBE, checked: at least one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Subscriptions<'a>(pub(super) &'a [u8]);

@@ -125,7 +125,7 @@ impl<'a> Property<'a> {
 impl Property<'_> {
     /// Values that section 3 calls a protocol error whatever the session: a flag above 1, a number
     /// that must not be 0, a wildcard in a response topic.
-    fn is_allowed(&self) -> bool {
+    pub(super) fn is_allowed(&self) -> bool {
         match (self.id, self.value) {
             (_, PropertyValue::Byte(value)) => value <= 1,
             (id::RECEIVE_MAXIMUM | id::TOPIC_ALIAS, PropertyValue::Two(value)) => value != 0,

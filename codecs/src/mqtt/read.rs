@@ -2,7 +2,9 @@
 
 use super::{
     data::Take,
-    packet::{Ack, Connect, Filters, Packet, Publish, Qos, Reasons, Subscriptions, Will},
+    packet::{
+        Ack, Connect, Filters, Packet, Publish, Qos, Reasons, Subscription, Subscriptions, Will,
+    },
     property::{Place, WILL, id, properties},
 };
 use crate::{DecodeError, Limits, mqtt::packet::Properties};
@@ -132,7 +134,7 @@ fn connect<'a>(take: &mut Take<'a>, limits: &Limits) -> Result<Connect<'a>, Deco
             qos: will_qos,
             retain: flags & 0x20 != 0,
             properties: properties(take, WILL, limits)?,
-            topic: topic(take)?,
+            topic: will_topic(take)?,
             payload: take.binary()?,
         })
     } else {
@@ -170,6 +172,15 @@ fn topic<'a>(take: &mut Take<'a>) -> Result<&'a str, DecodeError> {
             0,
         )),
         None => Ok(topic),
+    }
+}
+
+/// No alias stands for the topic of a will, so it is not empty (section 4.7.3).
+fn will_topic<'a>(take: &mut Take<'a>) -> Result<&'a str, DecodeError> {
+    let at = take.at();
+    match topic(take)? {
+        "" => Err(DecodeError::wrong(at, "length of a will's topic", 0)),
+        topic => Ok(topic),
     }
 }
 
@@ -278,21 +289,20 @@ fn filters<'a>(
         count += 1;
         limits.check_items(take.at(), count)?;
         let at = take.at();
-        if take.text()?.is_empty() {
+        let filter = take.text()?;
+        if filter.is_empty() {
             return Err(DecodeError::wrong(at, "length of a topic filter", 0));
         }
         if options {
             let at = take.at();
             let options = take.u8()?;
-            // Section 3.8.3.1: two reserved bits, and two fields of two bits that are never 3.
-            if options & 0xc0 != 0 || options & 0x30 == 0x30 {
+            if !(Subscription { filter, options }).has_legal_options() {
                 return Err(DecodeError::wrong(
                     at,
                     "subscription options",
                     options.into(),
                 ));
             }
-            Qos::read(at, options & 3)?;
         }
     }
     Ok(all)

@@ -47,14 +47,6 @@ impl Put<'_> {
         self.bytes(&[value as u8])
     }
 
-    fn length(&mut self, len: usize) -> Result<(), EncodeError> {
-        let range = EncodeError::Range {
-            what: "length",
-            got: len as u64,
-        };
-        self.varint(u32::try_from(len).map_err(|_| range)?)
-    }
-
     fn binary(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let got = bytes.len() as u64;
         let len = u16::try_from(bytes.len()).map_err(|_| EncodeError::Range {
@@ -75,6 +67,27 @@ impl Put<'_> {
         self.binary(text.as_bytes())
     }
 
+    /// A topic name has no wildcards (section 4.7.1).
+    fn topic(&mut self, topic: &str) -> Result<(), EncodeError> {
+        if topic.contains(['+', '#']) {
+            return Err(EncodeError::Order {
+                what: "a topic without wildcards",
+            });
+        }
+        self.text(topic)
+    }
+
+    /// A topic filter has at least one character (section 4.7.3).
+    fn filter(&mut self, filter: &str) -> Result<(), EncodeError> {
+        if filter.is_empty() {
+            return Err(EncodeError::Range {
+                what: "length of a topic filter",
+                got: 0,
+            });
+        }
+        self.text(filter)
+    }
+
     fn packet_id(&mut self, id: u16) -> Result<(), EncodeError> {
         if id == 0 {
             return Err(EncodeError::Range {
@@ -86,7 +99,7 @@ impl Put<'_> {
     }
 
     fn properties(&mut self, properties: Properties<'_>) -> Result<(), EncodeError> {
-        self.length(properties.0.len())?;
+        self.varint(length(properties.0.len())?)?;
         self.bytes(properties.0)
     }
 
@@ -114,8 +127,13 @@ impl Put<'_> {
         self.properties(c.properties)?;
         self.text(c.client_id)?;
         if let Some(will) = &c.will {
+            if will.topic.is_empty() {
+                return Err(EncodeError::Order {
+                    what: "a topic of the will",
+                });
+            }
             self.properties(will.properties)?;
-            self.text(will.topic)?;
+            self.topic(will.topic)?;
             self.binary(will.payload)?;
         }
         c.username.map_or(Ok(()), |name| self.text(name))?;
@@ -126,7 +144,7 @@ impl Put<'_> {
         if let Some(what) = missing(p) {
             return Err(EncodeError::Order { what });
         }
-        self.text(p.topic)?;
+        self.topic(p.topic)?;
         match (p.qos, p.packet_id) {
             (Qos::AtMostOnce, None) => {}
             (Qos::AtLeastOnce | Qos::ExactlyOnce, Some(id)) => self.packet_id(id)?,
@@ -146,6 +164,11 @@ impl Put<'_> {
     }
 
     fn reasons(&mut self, r: &Reasons<'_>) -> Result<(), EncodeError> {
+        if r.reasons.is_empty() {
+            return Err(EncodeError::Order {
+                what: "at least one reason code",
+            });
+        }
         self.packet_id(r.packet_id)?;
         self.properties(r.properties)?;
         self.bytes(r.reasons)
@@ -216,10 +239,19 @@ fn first(packet: &Packet<'_>) -> u8 {
     }
 }
 
-fn body_len(packet: &Packet<'_>) -> Result<usize, EncodeError> {
+/// Length of all behind the fixed header, which can say it.
+fn body_len(packet: &Packet<'_>) -> Result<u32, EncodeError> {
     let mut put = Put { out: None, at: 0 };
     put.body(packet)?;
-    Ok(put.at)
+    length(put.at)
+}
+
+fn length(len: usize) -> Result<u32, EncodeError> {
+    let fits = u32::try_from(len).ok().filter(|len| *len <= VARINT_MAX);
+    fits.ok_or(EncodeError::Range {
+        what: "length",
+        got: len as u64,
+    })
 }
 
 /// What a PUBLISH must have, and does not (sections 3.3.1.1 and 3.3.2.1): such a packet would end
@@ -228,9 +260,6 @@ fn missing(p: &Publish<'_>) -> Option<&'static str> {
     if p.dup && p.qos == Qos::AtMostOnce {
         return Some("DUP only above QoS 0");
     }
-    if p.topic.contains(['+', '#']) {
-        return Some("a topic without wildcards");
-    }
     let aliased = || p.properties.iter().any(|it| it.id == id::TOPIC_ALIAS);
     (p.topic.is_empty() && !aliased()).then_some("a topic, or an alias of one")
 }
@@ -238,7 +267,7 @@ fn missing(p: &Publish<'_>) -> Option<&'static str> {
 impl Encode<Mqtt5> for Packet<'_> {
     /// 0 for a packet that has no form on the wire; `encode` says why.
     fn encoded_len(&self) -> usize {
-        body_len(self).map_or(0, |len| 1 + varint_len(len as u32) + len)
+        body_len(self).map_or(0, |len| 1 + varint_len(len) + len as usize)
     }
 
     fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
@@ -248,7 +277,7 @@ impl Encode<Mqtt5> for Packet<'_> {
             at: 0,
         };
         put.bytes(&[first(self)])?;
-        put.length(len)?;
+        put.varint(len)?;
         put.body(self)?;
         Ok(put.at)
     }
@@ -258,8 +287,8 @@ impl Encode<Mqtt5> for Packet<'_> {
 /// checked when the packet is read.
 ///
 /// # Errors
-/// [`EncodeError::Room`]; [`EncodeError::Range`] for text with NUL or above 65,535 bytes;
-/// [`EncodeError::Order`] for a value that is not of its identifier's type.
+/// [`EncodeError::Room`]; [`EncodeError::Range`] for text with NUL or above 65,535 bytes, and, with
+/// the identifier, for a value that the property never has; [`EncodeError::Order`] for a value that is not of its identifier's type.
 pub fn write_properties<'o>(
     out: &'o mut [u8],
     properties: &[Property<'_>],
@@ -269,6 +298,12 @@ pub fn write_properties<'o>(
         at: 0,
     };
     for property in properties {
+        if !property.is_allowed() {
+            return Err(EncodeError::Range {
+                what: "value of the property",
+                got: property.id.into(),
+            });
+        }
         put.bytes(&[property.id])?;
         match property.value {
             PropertyValue::Byte(value) => put.bytes(&[value])?,
@@ -296,8 +331,8 @@ pub fn write_properties<'o>(
 /// Writes the payload of a SUBSCRIBE at the start of `out`, for a packet to be built.
 ///
 /// # Errors
-/// [`EncodeError::Room`]; [`EncodeError::Range`] for text that has no form;
-/// [`EncodeError::Order`] without any.
+/// [`EncodeError::Room`]; [`EncodeError::Range`] for text that has no form, an empty filter, or
+/// options that section 3.8.3.1 does not have; [`EncodeError::Order`] without any.
 pub fn write_subscriptions<'o>(
     out: &'o mut [u8],
     subscriptions: &[Subscription<'_>],
@@ -307,7 +342,13 @@ pub fn write_subscriptions<'o>(
         at: 0,
     };
     for subscription in subscriptions {
-        put.text(subscription.filter)?;
+        put.filter(subscription.filter)?;
+        if !subscription.has_legal_options() {
+            return Err(EncodeError::Range {
+                what: "subscription options",
+                got: subscription.options.into(),
+            });
+        }
         put.bytes(&[subscription.options])?;
     }
     let len = at_least_one(put.at)?;
@@ -324,7 +365,7 @@ pub fn write_filters<'o>(out: &'o mut [u8], filters: &[&str]) -> Result<Filters<
         at: 0,
     };
     for filter in filters {
-        put.text(filter)?;
+        put.filter(filter)?;
     }
     let len = at_least_one(put.at)?;
     Ok(Filters(out.get(..len).unwrap_or_default()))

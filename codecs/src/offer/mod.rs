@@ -58,7 +58,8 @@ pub struct Offer {
     pub wire: WireId,
     /// The schema's own id; 0 where the format has none.
     pub schema: u32,
-    /// Oldest version this end reads and writes.
+    /// Oldest version this end reads and writes. Where it is above `version_max`, the two are taken
+    /// for each other.
     pub version_min: u16,
     /// Newest version this end reads and writes.
     pub version_max: u16,
@@ -96,11 +97,17 @@ impl Offer {
         self
     }
 
-    /// With this range of versions, both ends included.
+    /// With this range of versions, both ends included, in either order.
     #[must_use]
     pub const fn versions(mut self, min: u16, max: u16) -> Self {
-        (self.version_min, self.version_max) = (min, max);
+        (self.version_min, self.version_max) = if min <= max { (min, max) } else { (max, min) };
         self
+    }
+
+    /// With its versions in order: the fields are public, and a range from its newer end would be
+    /// refused by whoever reads it.
+    const fn ordered(self) -> Self {
+        self.versions(self.version_min, self.version_max)
     }
 
     /// With this fingerprint.
@@ -136,7 +143,8 @@ impl Offer {
                 return Err(DecodeError::wrong(1, "reason of agreement", reason as u64));
             }
         };
-        if agreed.version < self.version_min || agreed.version > self.version_max {
+        let own = self.ordered();
+        if agreed.version < own.version_min || agreed.version > own.version_max {
             return Err(DecodeError::wrong(
                 2,
                 "agreed version",
@@ -157,9 +165,10 @@ impl fmt::Display for Offer {
         if self.schema != 0 {
             write!(f, ", schema {}", self.schema)?;
         }
-        match self.version_max {
-            max if max == self.version_min => write!(f, ", version {max}")?,
-            max => write!(f, ", versions {} to {max}", self.version_min)?,
+        let own = self.ordered();
+        match own.version_max {
+            max if max == own.version_min => write!(f, ", version {max}")?,
+            max => write!(f, ", versions {} to {max}", own.version_min)?,
         }
         if self.fingerprint != 0 {
             write!(f, ", fingerprint {:#018x}", self.fingerprint)?;
@@ -281,6 +290,7 @@ pub fn negotiate<'h>(have: &'h [Offer], want: &Offer) -> Result<Agreed, Refusal<
 }
 
 fn compare(own: &Offer, want: &Offer) -> Result<Agreed, Reason> {
+    let (own, want) = (own.ordered(), want.ordered());
     if own.wire != want.wire {
         return Err(Reason::Wire);
     }

@@ -76,6 +76,7 @@ impl AnswerWire {
 
 impl OfferWire {
     pub(super) fn new(offer: &Offer) -> Self {
+        let offer = offer.ordered();
         Self {
             form: FORM,
             reserved: 0,

@@ -10,6 +10,8 @@ pub struct Cursor<'a> {
     rest: &'a [u8],
     /// Length of the whole message; `len - rest.len()` is the offset errors speak of.
     len: usize,
+    /// Entries so far that took no byte, which the message's length does not bound.
+    hollow: u32,
 }
 
 /// What the parts of a message are read under.
@@ -90,6 +92,7 @@ impl<'a> Cursor<'a> {
         Self {
             rest: bytes,
             len: bytes.len(),
+            hollow: 0,
         }
     }
 
@@ -196,6 +199,9 @@ impl<'a> Cursor<'a> {
     /// A group whose entries are read one by one, because they have parts of variable size or
     /// fields that came later. All entries are checked here.
     ///
+    /// Where one entry takes no byte none of its group does. Such entries count against `max_items`
+    /// with those of all groups before them.
+    ///
     /// # Errors
     /// As [`rows`](Self::rows), and whatever an entry's parts report.
     #[inline]
@@ -221,8 +227,17 @@ impl<'a> Cursor<'a> {
             self.take(length)?;
         } else {
             for _ in 0..count {
+                let left = self.rest.len();
                 V::read(self, &scope)?;
+                if self.rest.len() == left {
+                    // Nothing was read, so all entries are read as this one was.
+                    break;
+                }
             }
+        }
+        if self.rest.len() == first.rest.len() {
+            self.hollow = self.hollow.saturating_add(count);
+            scope.limits.check_items(self.at(), self.hollow.into())?;
         }
         Ok(Group::new(first, count, scope))
     }

@@ -14,8 +14,10 @@
 //! a later version than the wire's are absent. Bytes behind the last known part are an error unless
 //! the sender's version is newer than ours.
 //!
-//! Work per message is bounded by its length: every entry of variable size takes at least one byte,
-//! and a group of fixed entries is one multiplication and one comparison.
+//! Work per message is bounded by its length: a group of fixed entries is one multiplication and one
+//! comparison, and so is one whose entries take no byte (the sender's version may be older than all
+//! parts of an entry, and its block empty). Walking a message is bounded by its length and, for the
+//! entries that take no byte, by `max_items` of them in all its groups together.
 
 mod cursor;
 mod group;

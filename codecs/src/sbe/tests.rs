@@ -52,6 +52,26 @@ impl<'a> Entry<'a> for Note<'a> {
     }
 }
 
+std::thread_local! {
+    /// Entries of [`Nothing`] read by this thread.
+    static READS: core::cell::Cell<u32> = const { core::cell::Cell::new(0) };
+}
+
+/// An entry that takes no byte; of one size where `FIXED`.
+#[derive(Clone, Copy, Debug)]
+struct Nothing<const FIXED: bool>;
+
+impl<'a, const FIXED: bool> Entry<'a> for Nothing<FIXED> {
+    const BLOCK_BYTES_MIN: usize = 0;
+    const FIXED: bool = FIXED;
+
+    fn read(cursor: &mut Cursor<'a>, scope: &Scope) -> Result<Self, DecodeError> {
+        READS.set(READS.get() + 1);
+        cursor.block::<0>(scope.block_length)?;
+        Ok(Self)
+    }
+}
+
 const SCOPE: Scope = Scope {
     block_length: 0,
     version: 0,
@@ -255,4 +275,36 @@ fn sizes_of_views_stay_small() {
     // A view of a message holds one of these per group.
     assert!(size_of::<Rows<'_, U16>>() <= 32);
     assert!(size_of::<Group<'_, Note<'_>>>() <= 64);
+}
+
+#[test]
+fn entries_without_bytes_take_no_work_and_are_bounded_in_all() {
+    without_bytes::<true>(0);
+    without_bytes::<false>(1);
+}
+
+/// `reads` is how many entries of a group are read to check it.
+fn without_bytes<const FIXED: bool>(reads: u32) {
+    let bytes = [0, 0, 255].repeat(3);
+    let mut cursor = Cursor::new(&bytes);
+    let mut next = || {
+        READS.set(0);
+        let group = cursor.group::<Size, Nothing<FIXED>>(&SCOPE, 1);
+        (group, READS.get())
+    };
+    for _ in 0..2 {
+        let (group, read) = next();
+        let group = group.unwrap();
+        assert_eq!((read, group.len(), group.iter().count()), (reads, 255, 255));
+    }
+    // `Limits::DEVICE` has 512 items.
+    assert_eq!(
+        next().0.map(|group| group.len()),
+        Err(DecodeError::Limit {
+            at: 9,
+            what: "items",
+            got: 765,
+            max: 512
+        })
+    );
 }

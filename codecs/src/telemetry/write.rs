@@ -75,8 +75,8 @@ impl<'o> Writer<'o> {
     /// # Errors
     /// [`EncodeError::Room`] where the buffer is full: send this batch and begin another.
     /// [`EncodeError::Range`] where the time is before the base, between ticks, or beyond the 65,535
-    /// ticks of a batch; where the value is not of the batch's kind; where a decimal has no exact
-    /// form with the batch's exponent; or after 65,535 readings.
+    /// ticks of a batch; where a decimal has no exact form with the batch's exponent; or after 65,535
+    /// readings. [`EncodeError::Order`] where the value is not of the batch's kind.
     pub fn push(&mut self, sensor: u16, time_us: u64, value: Value) -> Result<(), EncodeError> {
         let count = self.header.count.get();
         let next = count.checked_add(1).ok_or(EncodeError::Range {

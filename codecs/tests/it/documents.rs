@@ -2,7 +2,10 @@
 
 use crate::common::{WIDE, encode, json, mangle, poke, refuses_other_lengths, torture};
 use tickwire_codecs::{
-    Codec, DecodeError, Encode, EncodeError, Limits, cbor::Cbor, document::Writer, msgpack::Msgpack,
+    Codec, DecodeError, Encode, EncodeError, Limits, ToJson,
+    cbor::Cbor,
+    document::{Format, Writer},
+    msgpack::Msgpack,
 };
 
 pub(crate) fn hex(text: &str) -> Vec<u8> {
@@ -385,4 +388,47 @@ fn the_writer_refuses_what_would_not_read_back() {
     ));
     let mut out = Writer::<Cbor>::new(&mut wire[..2]);
     assert!(matches!(out.str("abc"), Err(EncodeError::Room { .. })));
+}
+
+/// What comes after an item that did not fit lies where that item would have lain.
+fn an_item_is_written_whole_or_not_at_all_in<F: Format>()
+where
+    for<'a> F::View<'a>: ToJson,
+{
+    let full = EncodeError::Room { need: 6, have: 4 };
+    let mut wire = [0; 4];
+    let mut out = Writer::<F>::new(&mut wire);
+    assert_eq!(out.array(1).unwrap().str("abcd").err(), Some(full));
+    out.nil().unwrap();
+    assert_eq!(out.finish(), Ok(2));
+    let root = F::view(&wire[..2], &WIDE).unwrap();
+    assert_eq!(json(&root), "[null]");
+    // A node with all that is in it is one item.
+    let mut other = [0; 16];
+    let mut out = Writer::<Cbor>::new(&mut other);
+    out.array(2).unwrap().nil().unwrap().str("abcd").unwrap();
+    let len = out.finish().unwrap();
+    let node = Cbor::view(&other[..len], &WIDE).unwrap();
+    let mut out = Writer::<F>::new(&mut wire);
+    assert!(matches!(out.node(node), Err(EncodeError::Room { .. })));
+    out.nil().unwrap();
+    assert_eq!(out.finish(), Ok(1));
+    assert_eq!(json(&F::view(&wire[..1], &WIDE).unwrap()), "null");
+}
+
+#[test]
+fn an_item_is_written_whole_or_not_at_all() {
+    an_item_is_written_whole_or_not_at_all_in::<Msgpack>();
+    an_item_is_written_whole_or_not_at_all_in::<Cbor>();
+}
+
+/// Keys that are maps, each in the key of the one around it.
+#[test]
+fn json_of_nested_keys_does_not_grow_by_the_level() {
+    let mut wire = vec![0xa1; 32];
+    wire.push(0x00);
+    wire.extend([0xf6; 32]);
+    let root = Cbor::view(&wire, &WIDE).unwrap();
+    let inner: String = wire[1..64].iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(json(&root), format!("{{\"{inner}\":null}}"));
 }

@@ -162,6 +162,33 @@ fn built_messages_read_back() {
     );
 }
 
+/// The head of a built message has no type, or that of the message it was copied from.
+#[test]
+fn a_message_is_written_as_the_type_it_is() {
+    let head = Head::new(13, 2, 34_200_123_456_789).unwrap();
+    let delete = OrderDelete {
+        head,
+        order_reference: 99.into(),
+    };
+    let wire = encode::<Itch50>(&Message::OrderDelete(&delete));
+    let read = Itch50::view(&wire, &Limits::FEED).unwrap();
+    let Message::OrderDelete(deleted) = read else {
+        panic!("not a D: {read:?}")
+    };
+    assert_eq!(deleted.order_reference.get(), 99);
+    assert_eq!(read.bytes(), wire);
+    let broken = BrokenTrade {
+        head: deleted.head,
+        match_number: 5.into(),
+    };
+    let wire = encode::<Itch50>(&Message::BrokenTrade(&broken));
+    let read = Itch50::view(&wire, &Limits::FEED).unwrap();
+    assert!(
+        matches!(read, Message::BrokenTrade(trade) if trade.match_number.get() == 5),
+        "{read:?}"
+    );
+}
+
 /// A code keeps every byte, and a known value writes the byte it was read from.
 fn check_codes<E: Known>() {
     let known = (0..=255).filter_map(|byte| {

@@ -268,6 +268,26 @@ fn lengths_take_the_bytes_of_table_1_1() {
         Ok(1 + 3 + 4 + 20_000)
     );
     assert_eq!(view(&bytes), Ok(Packet::Publish(publish)));
+    // One byte more than a length can say; 3 of the body are the topic's, 1 the properties'.
+    for (len, whole) in [(268_435_455 - 4, 5 + 268_435_455), (268_435_456 - 4, 0)] {
+        let payload = vec![0; len];
+        let packet = Packet::Publish(Publish {
+            payload: &payload,
+            ..publish
+        });
+        assert_eq!(packet.encoded_len(), whole);
+        let refused = packet.encode(&mut [0; 64]);
+        match whole {
+            0 => assert_eq!(
+                refused,
+                Err(EncodeError::Range {
+                    what: "length",
+                    got: 268_435_456
+                })
+            ),
+            _ => assert!(matches!(refused, Err(EncodeError::Room { .. }))),
+        }
+    }
 }
 
 #[test]
@@ -305,6 +325,10 @@ fn malformed_packets_are_refused_where_they_are() {
         (raw(0x20, &[b"\x02\x00\x00"]), 2),                      // CONNACK flags
         (raw(0x82, &[b"\x00\x01\x00\x00\x00\x00"]), 5),          // empty filter
         (raw(0x82, &[b"\x00\x01\x00\x00\x01a\x03"]), 8),         // options
+        (
+            raw(0x10, &[CONNECT_HEADER, b"\x00\x01c\x00\x00\x00\x00\x00"]),
+            22,
+        ), // a will without a topic
         (raw(0x10, &[b"\x00\x04MQTX\x05\x02\x00\x00\x00\x00\x00"]), 2),
         (raw(0x10, &[b"\x00\x04MQTT\x04\x02\x00\x00\x00\x00\x00"]), 8),
         (raw(0x10, &[b"\x00\x04MQTT\x05\x03\x00\x00\x00\x00\x00"]), 9),
@@ -337,6 +361,16 @@ fn malformed_packets_are_refused_where_they_are() {
         view(b"\x30\x06\x00\x01a\x02\x03\x09"),
         Err(DecodeError::Short { .. })
     ));
+}
+
+/// A packet that its own reader would refuse is not written.
+fn refused(packet: &Packet<'_>) {
+    let written = packet.encode(&mut [0; 64]);
+    assert!(
+        matches!(written, Err(EncodeError::Order { .. })),
+        "{written:?}: {packet:?}"
+    );
+    assert_eq!(packet.encoded_len(), 0);
 }
 
 #[test]
@@ -374,13 +408,7 @@ fn packets_without_a_form_are_not_written() {
             ..right
         },
     ] {
-        let packet = Packet::Publish(wrong);
-        let refused = packet.encode(&mut out);
-        assert!(
-            matches!(refused, Err(EncodeError::Order { .. })),
-            "{refused:?}: {wrong:?}"
-        );
-        assert_eq!(packet.encoded_len(), 0);
+        refused(&Packet::Publish(wrong));
     }
     let ack = Ack {
         packet_id: 0,
@@ -391,13 +419,78 @@ fn packets_without_a_form_are_not_written() {
         Packet::PubAck(ack).encode(&mut out),
         Err(EncodeError::Range { .. })
     ));
+    for topic in ["", "a/+", "#"] {
+        let connect = Connect {
+            clean_start: true,
+            keep_alive_s: 0,
+            properties: Properties::EMPTY,
+            client_id: "c",
+            will: Some(Will {
+                qos: Qos::AtMostOnce,
+                retain: false,
+                properties: Properties::EMPTY,
+                topic,
+                payload: b"",
+            }),
+            username: None,
+            password: None,
+        };
+        refused(&Packet::Connect(connect));
+    }
+    let none = Reasons {
+        packet_id: 1,
+        properties: Properties::EMPTY,
+        reasons: &[],
+    };
+    refused(&Packet::SubAck(none));
+    refused(&Packet::UnsubAck(none));
     let wrong = Property {
         id: id::TOPIC_ALIAS,
         value: PropertyValue::Byte(1),
     };
     assert!(write_properties(&mut out, &[wrong]).is_err());
+    for (id, value) in [
+        (id::TOPIC_ALIAS, PropertyValue::Two(0)),
+        (id::SUBSCRIPTION_IDENTIFIER, PropertyValue::Varint(0)),
+        (id::MAXIMUM_PACKET_SIZE, PropertyValue::Four(0)),
+        (id::PAYLOAD_FORMAT_INDICATOR, PropertyValue::Byte(2)),
+        (id::RESPONSE_TOPIC, PropertyValue::Text("a/#")),
+    ] {
+        assert_eq!(
+            write_properties(&mut out, &[Property { id, value }]),
+            Err(EncodeError::Range {
+                what: "value of the property",
+                got: id.into()
+            })
+        );
+    }
     assert!(write_subscriptions(&mut out, &[]).is_err());
     assert!(write_filters(&mut out, &["a\0"]).is_err());
+    for (filter, options, what) in [
+        ("", 0, "length of a topic filter"),
+        ("a", 0x40, "subscription options"),
+        ("a", 0x80, "subscription options"),
+        ("a", 0x30, "subscription options"),
+        ("a", 0x03, "subscription options"),
+    ] {
+        let right = Subscription {
+            filter: "b",
+            options: 0x2e,
+        };
+        let wrong = Subscription { filter, options };
+        let got = options.into();
+        assert_eq!(
+            write_subscriptions(&mut out, &[right, wrong]),
+            Err(EncodeError::Range { what, got })
+        );
+    }
+    assert_eq!(
+        write_filters(&mut out, &["a", ""]),
+        Err(EncodeError::Range {
+            what: "length of a topic filter",
+            got: 0
+        })
+    );
     assert!(matches!(
         write_filters(&mut out[..3], &["ab"]),
         Err(EncodeError::Room { .. })

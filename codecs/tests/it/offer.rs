@@ -210,6 +210,33 @@ fn as_metadata() {
     }
 }
 
+/// A range of versions is the same range from either end, and a list with one reads back whole.
+#[test]
+fn versions_may_be_given_from_either_end() {
+    let turned = Offer {
+        version_min: 9,
+        version_max: 4,
+        ..sbe(0, 0)
+    };
+    assert_eq!(sbe(9, 4), sbe(4, 9));
+    assert_eq!(Offer::read(&turned.to_bytes()), Ok(sbe(4, 9)));
+    assert_eq!(encode::<Offering>(&turned), turned.to_bytes());
+    assert_eq!(turned.to_string(), sbe(4, 9).to_string());
+    let refusal = negotiate(&[turned], &sbe(1, 3)).unwrap_err().to_vec();
+    let Ok(Answer::Refused { reason, have }) = Answer::read(&refusal) else {
+        panic!("a refusal that its reader refuses: {refusal:02x?}")
+    };
+    assert_eq!(reason, Reason::Version);
+    assert!(have.iter().eq([sbe(4, 9)]));
+    assert_eq!(self::reason(&[turned], &sbe(0, 6)), Ok(6));
+    assert_eq!(self::reason(&[sbe(0, 6)], &turned), Ok(6));
+    let agreed = Agreed {
+        version: 6,
+        limits: Limits::FEED,
+    };
+    assert_eq!(turned.agreed(&agreed.to_bytes()), Ok(agreed));
+}
+
 #[test]
 fn what_is_no_offer_is_refused_with_what_there_is() {
     let have = [sbe(0, 4)];

@@ -170,6 +170,40 @@ fn any_change_of_layout_changes_the_fingerprint() {
     assert!(negotiate(&[ours], &ours.fingerprint(Level::FINGERPRINT)).is_err());
 }
 
+/// A field whose type comes into a macro from outside, as it was written there.
+macro_rules! one_field {
+    ($name:ident, $field:ident: $($ty:tt)*) => {
+        #[derive(Wire, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+        #[repr(C)]
+        struct $name {
+            $field: $($ty)*,
+        }
+    };
+}
+one_field!(ByMacro, price: FixedLe<-8>);
+one_field!(Raw, r#type: u8);
+one_field!(Plain, kind: u8);
+
+#[test]
+fn a_type_may_come_into_a_macro_from_outside() {
+    let quote = ByMacro {
+        price: FixedLe::new(5),
+    };
+    assert_eq!(json(&quote), r#"{"price":"0.00000005"}"#);
+    assert_eq!(ByMacro::FINGERPRINT, variants::Shorter::FINGERPRINT);
+}
+
+#[test]
+fn a_raw_identifier_is_named_without_its_prefix() {
+    assert_eq!(json(&Raw { r#type: 7 }), r#"{"type":7}"#);
+    assert_ne!(Raw::FINGERPRINT, Plain::FINGERPRINT);
+    assert_eq!(
+        Raw::FINGERPRINT,
+        tickwire_codecs::layout_fingerprint(&[("type", u8::FINGERPRINT)])
+    );
+    assert_eq!(json(&Plain { kind: 7 }), r#"{"kind":7}"#);
+}
+
 #[test]
 fn wrong_uses_do_not_compile_and_say_what_to_do() {
     trybuild::TestCases::new().compile_fail("tests/wire_errors/*.rs");

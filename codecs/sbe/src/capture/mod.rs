@@ -4,7 +4,7 @@
 mod tests;
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 
 use pcap_parser::traits::PcapNGPacketBlock;
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};
@@ -57,8 +57,19 @@ pub fn is_capture(bytes: &[u8]) -> bool {
                 | [0xd4, 0xc3, 0xb2, 0xa1]
                 | [0xa1, 0xb2, 0xc3, 0xd4]
                 | [0x4d, 0x3c, 0xb2, 0xa1]
+                | [0xa1, 0xb2, 0x3c, 0x4d]
         )
     )
+}
+
+/// Fills every buffer up to the end of the input: the parser takes a short read for that end.
+struct Filling<R>(R);
+
+impl<R: Read> Read for Filling<R> {
+    fn read(&mut self, mut buffer: &mut [u8]) -> io::Result<usize> {
+        let mut part = Read::by_ref(&mut self.0).take(buffer.len() as u64);
+        io::copy(&mut part, &mut buffer).map(|len| len as usize)
+    }
 }
 
 /// Calls `each` for every UDP payload of a pcap or pcapng capture, in file order.
@@ -69,8 +80,8 @@ pub fn payloads(
     input: impl Read + Send,
     mut each: impl FnMut(&[u8]),
 ) -> Result<Packets, CaptureError> {
-    let mut reader =
-        create_reader(BLOCK_BYTES_MAX, input).map_err(|e| CaptureError(format!("{e:?}")))?;
+    let mut reader = create_reader(BLOCK_BYTES_MAX, Filling(input))
+        .map_err(|e| CaptureError(format!("{e:?}")))?;
     let mut packets = Packets::default();
     let mut links: Vec<Linktype> = Vec::new();
     let mut last_incomplete = false;

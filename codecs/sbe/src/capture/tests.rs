@@ -68,6 +68,47 @@ fn payloads_of_udp_only() {
     );
 }
 
+/// A pipe gives what it has.
+struct Drip<'b>(&'b [u8]);
+
+impl Read for Drip<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let len = buffer.len().min(1);
+        self.0.read(&mut buffer[..len])
+    }
+}
+
+#[test]
+fn captures_are_read_however_little_comes_at_a_time() {
+    let file = pcapng(&[udp_packet(b"one", 17, 0), udp_packet(b"two", 17, 0)]);
+    let mut seen = Vec::new();
+    let packets = payloads(Drip(&file), |payload| seen.push(payload.to_vec())).unwrap();
+    assert_eq!((packets.payloads, packets.skipped), (2, 0));
+    assert_eq!(seen, [b"one", b"two"]);
+}
+
+/// A pcap file of one Ethernet packet in both byte orders, with microseconds and with nanoseconds.
+#[test]
+fn pcap_of_every_byte_order_and_resolution() {
+    let packet = udp_packet(b"one", 17, 0);
+    for magic in [0xa1b2_c3d4u32, 0xa1b2_3c4d] {
+        for order in [u32::to_le_bytes, u32::to_be_bytes] {
+            let version = match order(1) {
+                [1, ..] => [2, 0, 4, 0],
+                _ => [0, 2, 0, 4],
+            };
+            let len = packet.len() as u32;
+            let head = [order(magic), version, order(0), order(0), order(65_535)];
+            let rest = [order(1), order(0), order(0), order(len), order(len)];
+            let file = [head.concat(), rest.concat(), packet.clone()].concat();
+            assert!(is_capture(&file), "{:02x?}", &file[..4]);
+            let mut seen = Vec::new();
+            payloads(file.as_slice(), |payload| seen.push(payload.to_vec())).unwrap();
+            assert_eq!(seen, [b"one"]);
+        }
+    }
+}
+
 #[test]
 fn broken_captures_end_in_an_error() {
     let file = pcapng(&[udp_packet(b"one", 17, 0), udp_packet(b"two", 17, 0)]);

@@ -32,6 +32,11 @@ impl<'b> Block<'b> {
             fields,
         }
     }
+
+    /// Whether the view of an entry has nothing to hold: its lifetime needs a field all the same.
+    fn is_nothing(&self, body: &Body) -> bool {
+        self.base_end == 0 && !self.grown && body.is_fixed()
+    }
 }
 
 /// Groups whose entries are one wire struct: no view type is needed for them.
@@ -165,6 +170,10 @@ impl Generation<'_> {
         if block.grown {
             self.out.line("tail: &'a [u8],");
         }
+        if !is_message && block.is_nothing(body) {
+            self.out
+                .line("nothing: ::core::marker::PhantomData<&'a ()>,");
+        }
         let idents = Self::part_idents(body);
         for ((group, names), ident) in body.groups.iter().zip(&names.groups).zip(&idents) {
             self.out
@@ -276,6 +285,9 @@ impl Generation<'_> {
         let mut fields = self.reads(body, names, depth);
         if block.grown {
             fields.push("version: s.version".into());
+        }
+        if block.is_nothing(body) {
+            fields.push("nothing: ::core::marker::PhantomData".into());
         }
         self.out
             .line(&format!("Ok(Self {{ {} }})", fields.join(", ")));

@@ -108,7 +108,10 @@ impl Generation<'_> {
             }
             (Kind::Enum(i), _) => format!("{}::new(0)", self.names.enums[i].raw),
             (Kind::Set(i), _) => format!("{}::new(0)", self.names.sets[i].name),
-            (Kind::Composite(i), _) => format!("{}::default()", self.names.composites[i]),
+            (Kind::Composite(i), _) => {
+                // By its trait: a member may be called `default`.
+                format!("<{} as Default>::default()", self.names.composites[i])
+            }
             (Kind::Array(Prim::Char, n), _) => format!("tw::Chars::new([0; {n}])"),
             (Kind::Array(p, n), _) => format!("[{}; {n}]", wire_value(p, &float_or_zero(p))),
         }
@@ -157,11 +160,14 @@ impl Generation<'_> {
         };
         let is_optional = null.is_some();
         // A field behind added ones is as uncertain as they are, whatever version it names.
-        let in_tail = host == Host::View && field.offset >= base_end;
+        let is_added = field.size > 0 || field.since > 0;
+        let in_tail = host == Host::View && is_added && field.offset >= base_end;
         let found = match (host, in_tail) {
             (Host::Struct, _) => {
                 format!("{}self.{place}", if by_ref(field.kind) { "&" } else { "" })
             }
+            // A composite of constants takes no byte, and a block without bytes has no root.
+            (Host::View, false) if field.size == 0 => self.default_wire(field),
             (Host::View, false) => self.in_root(field),
             (Host::View, true) => self.in_tail(field, base_end),
         };

@@ -326,12 +326,12 @@ impl Generation<'_> {
         self.out.blank();
     }
 
-    /// `, ..Self::default()` where the struct has members or gaps beside the `named` ones.
+    /// The other members at their defaults where the struct has members or gaps beside the `named` ones.
     fn rest(&self, composite: &Composite, named: usize) -> &'static str {
         let members: Vec<_> = composite.members.iter().filter(|m| m.on_wire()).collect();
         let bytes: usize = members.iter().map(|m| m.size).sum();
         if members.len() > named || bytes < composite.size {
-            ", ..Self::default()"
+            ", ..<Self as Default>::default()"
         } else {
             ""
         }

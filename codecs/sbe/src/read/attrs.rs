@@ -70,7 +70,7 @@ pub(super) fn literal(
     raw: &str,
     prim: Prim,
 ) -> Result<Literal, SchemaError> {
-    let value = raw.trim();
+    let value = trimmed(raw, prim);
     let wrong = |expected: String| Err(pos.error(format!("{what} is `{value}`"), expected));
     match (prim, prim.range()) {
         (Prim::Char, _) => match value.as_bytes() {
@@ -84,10 +84,27 @@ pub(super) fn literal(
                 prim.name()
             )),
         },
-        (_, None) => match value.parse::<f64>() {
-            Ok(n) => Ok(Literal::Float(n)),
-            Err(_) => wrong(format!("a number ({})", prim.name())),
-        },
+        (_, None) => {
+            let (fits, max): (fn(f64) -> bool, _) = match prim {
+                Prim::Float => (|n| (n as f32).is_finite(), format!("{:e}", f32::MAX)),
+                _ => (f64::is_finite, format!("{:e}", f64::MAX)),
+            };
+            // `inf` and `NaN` are spelled out; a number that has digits is finite.
+            let has_digits = value.bytes().any(|b| b.is_ascii_digit());
+            match value.parse::<f64>() {
+                Ok(n) if fits(n) || !has_digits => Ok(Literal::Float(n)),
+                _ => wrong(format!("a number of at most {max} ({})", prim.name())),
+            }
+        }
+    }
+}
+
+/// Without the white space around it; but a space alone is a character.
+pub(super) fn trimmed(raw: &str, prim: Prim) -> &str {
+    if prim == Prim::Char && raw == " " {
+        raw
+    } else {
+        raw.trim()
     }
 }
 

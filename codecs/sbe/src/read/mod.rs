@@ -41,7 +41,7 @@ impl Schema {
         path: &Path,
         include_base: Option<&Path>,
     ) -> Result<Self, SchemaError> {
-        let (root, files) = xml::parse(text, path, include_base)?;
+        let (root, files) = xml::parse(text.to_owned(), path, include_base)?;
         schema(&root, files)
     }
 }

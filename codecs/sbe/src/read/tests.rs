@@ -57,6 +57,26 @@ fn faults_in_types() {
             "57: `nullValue` is `200`; expected a whole number from -128 to 127 (int8)",
         ),
         (
+            r#"<type name="a" primitiveType="float" presence="optional" nullValue="1e39"/>"#,
+            "58: `nullValue` is `1e39`; expected a number of at most 3.4028235e38 (float)",
+        ),
+        (
+            r#"<type name="a" primitiveType="float" presence="constant">-3.5e38</type>"#,
+            "1: the constant is `-3.5e38`; expected a number of at most 3.4028235e38 (float)",
+        ),
+        (
+            r#"<type name="a" primitiveType="double" presence="constant">1e309</type>"#,
+            "1: the constant is `1e309`; expected a number of at most 1.7976931348623157e308 (double)",
+        ),
+        (
+            r#"<type name="a" primitiveType="float" presence="constant">x</type>"#,
+            "1: the constant is `x`; expected a number of at most 3.4028235e38 (float)",
+        ),
+        (
+            r#"<enum name="e" encodingType="char"><validValue name="a">  </validValue></enum>"#,
+            "36: value `a` is ``; expected one ASCII character",
+        ),
+        (
             r#"<type name="a" primitiveType="int8" presence="constant"/>"#,
             "1: constant <type> without a value; expected `valueRef=\"Enum.Value\"` or the value as text",
         ),
@@ -308,6 +328,91 @@ fn an_include_of_a_device_is_refused() {
     assert!(error.contains("`/dev/zero` is not a file"), "{error}");
     let error = Schema::read("/dev/zero".as_ref(), None).unwrap_err();
     assert_eq!(error.found, "is not a file");
+}
+
+#[test]
+fn a_space_is_a_character() {
+    let types = r#"<enum name="e" encodingType="char"><validValue name="Blank"> </validValue><validValue name="B"> B </validValue></enum>
+<type name="blank" primitiveType="char" presence="constant"> </type>
+<type name="none" primitiveType="char" presence="optional" nullValue=" "/>"#;
+    let message = r#"<message name="m" id="7"><field name="b" id="1" type="blank"/><field name="n" id="2" type="none"/></message>"#;
+    let schema = parse(&schema(types, message)).unwrap();
+    let values = schema.enums.iter().find(|e| e.name == "e").unwrap();
+    let values: Vec<_> = values.values.iter().map(|v| v.value).collect();
+    assert_eq!(values, [i128::from(b' '), i128::from(b'B')]);
+    let space = || Literal::Int(b' '.into());
+    let fields = &schema.message(7).unwrap().body.fields;
+    assert_eq!(fields[0].presence, Presence::Constant(space()));
+    assert_eq!(fields[1].presence, Presence::Optional(Some(space())));
+}
+
+/// C's `FLT_MAX` has more digits than single precision and rounds to its end; `inf` has no end.
+#[test]
+fn floats_at_their_ends() {
+    for (null, value) in [
+        ("3.40282347e+38", 3.402_823_47e38),
+        ("-inf", f64::NEG_INFINITY),
+    ] {
+        let types = format!(
+            r#"<type name="a" primitiveType="float" presence="optional" nullValue="{null}"/>"#
+        );
+        let message = r#"<message name="m" id="7"><field name="f" id="1" type="a"/></message>"#;
+        let schema = parse(&schema(&types, message)).unwrap();
+        let field = &schema.message(7).unwrap().body.fields[0];
+        let null = Literal::Float(value);
+        assert_eq!(field.presence, Presence::Optional(Some(null)));
+    }
+}
+
+/// Each type in the next one: by reference, written inside, and both in turn.
+#[test]
+fn types_within_types_are_bounded() {
+    let chain = |length: usize| -> String {
+        let link = |i: usize| {
+            format!(
+                r#"<composite name="c{i}"><ref name="r" type="c{}"/></composite>"#,
+                i + 1
+            )
+        };
+        let end = format!(
+            r#"<composite name="c{length}"><type name="x" primitiveType="int8"/></composite>"#
+        );
+        (0..length).map(link).chain([end]).collect()
+    };
+    assert!(parse(&schema(&chain(62), "")).is_ok());
+    let error = "types within types more than 64 deep; expected types nested less deeply";
+    for length in [63, 100_000] {
+        let refused = parse(&schema(&chain(length), "")).unwrap_err();
+        assert!(refused.starts_with("s.xml:8:"), "{refused}");
+        assert!(refused.ends_with(error), "{refused}");
+    }
+    let nested = |i: usize| {
+        let inside = format!(r#"<ref name="r" type="d{}"/>"#, i + 1);
+        let open = (0..40).map(|j| format!(r#"<composite name="d{i}x{j}">"#));
+        let open: String = open.collect();
+        format!(
+            r#"<composite name="d{i}">{open}{inside}{}</composite>"#,
+            "</composite>".repeat(40)
+        )
+    };
+    let both: String = (0..2).map(nested).collect();
+    let both = format!(r#"{both}<composite name="d2"/>"#);
+    assert!(parse(&schema(&both, "")).unwrap_err().ends_with(error));
+}
+
+/// A minified schema is one line: were each position counted from its start, this would take minutes.
+#[test]
+fn a_fault_at_the_end_of_a_long_line() {
+    let before = format!(
+        r#"<messageSchema id="1" description="größe">{}"#,
+        "<types/>".repeat(1_000_000)
+    );
+    let column = before.chars().count() + 1;
+    let error = parse(&format!("{before}<typ/></messageSchema>")).unwrap_err();
+    assert_eq!(
+        error,
+        format!("s.xml:1:{column}: <typ> inside <messageSchema>; expected <types> or <message>")
+    );
 }
 
 #[test]

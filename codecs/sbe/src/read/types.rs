@@ -10,6 +10,10 @@ use crate::ir::{
 };
 use crate::xml::Elem;
 
+/// Types inside each other, by reference or where they stand: each level costs stack frames here and
+/// in whatever walks a value. Venues nest two.
+const TYPE_DEPTH_MAX: usize = 64;
+
 /// A type as a field sees it: the presence is the type's own, which a field may override.
 #[derive(Clone, Debug)]
 pub(super) struct Resolved {
@@ -25,6 +29,8 @@ pub(super) struct Types<'e> {
     resolved: HashMap<&'e str, Resolved>,
     /// Names being resolved, outermost first: a name seen twice contains itself.
     open: Vec<&'e str>,
+    /// Declarations being read, by name or where they stand.
+    depth: usize,
     schema_version: u32,
     pub(super) enums: Vec<Enum>,
     pub(super) sets: Vec<Set>,
@@ -38,6 +44,7 @@ impl<'e> Types<'e> {
             order: Vec::new(),
             resolved: HashMap::new(),
             open: Vec::new(),
+            depth: 0,
             schema_version,
             enums: Vec::new(),
             sets: Vec::new(),
@@ -115,12 +122,20 @@ impl<'e> Types<'e> {
 
     fn declare(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
         attrs::since(elem, self.schema_version)?;
+        if self.depth == TYPE_DEPTH_MAX {
+            return Err(elem.error(
+                format!("types within types more than {TYPE_DEPTH_MAX} deep"),
+                "types nested less deeply",
+            ));
+        }
+        self.depth += 1;
         let mut done = match elem.name.as_str() {
             "enum" => self.enumeration(elem)?,
             "set" => self.set(elem)?,
             "composite" => self.composite(elem)?,
             _ => self.simple(elem)?,
         };
+        self.depth -= 1;
         done.description = attrs::text(elem, "description");
         Ok(done)
     }
@@ -208,7 +223,10 @@ impl<'e> Types<'e> {
                 )),
             };
         }
-        let text = elem.text.trim();
+        let text = match kind {
+            Kind::Prim(prim) => attrs::trimmed(&elem.text, prim),
+            _ => elem.text.trim(),
+        };
         if text.is_empty() {
             return Err(elem.error(
                 format!("constant <{}> without a value", elem.name),

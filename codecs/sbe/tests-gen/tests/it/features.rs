@@ -248,6 +248,45 @@ fn bytes_are_where_the_schema_says() {
 }
 
 #[test]
+fn parts_without_bytes_are_read() {
+    let bytes = fixtures::hollow();
+    #[rustfmt::skip]
+    assert_eq!(bytes[8..], [
+        3, 2, 9, // amount, preset
+        0, 2, 0, 0, // presetSize: blockLength u8, numInGroup u16, default u8
+        0, 0, 3, 0, 0, 0, 4, 0, // ticks, units
+        1, 0, 1, 0, 7, 4, b'r', b'u', b'n', b'g', // rungs
+        0, 0, 2, 0, 0, 0, 1, 0, 1, b'n', 0, 0, 0, 0, // pages and their notes
+    ]);
+    let view = Hollow::view(&bytes, &Limits::FEED).unwrap();
+    assert_eq!((view.amount(), view.preset().default()), (515, Some(9)));
+    assert_eq!(view.unit().scale(), -2);
+    assert_eq!(view.added_unit().map(|unit| unit.scale()), Some(-2));
+    let scales: Vec<_> = view.marks().iter().map(|mark| mark.scale()).collect();
+    assert_eq!(scales, [-8, -8]);
+    assert_eq!((view.ticks().len(), view.ticks().iter().count()), (3, 3));
+    let scales: Vec<_> = view.units().iter().map(|it| it.unit().scale()).collect();
+    assert_eq!(scales, [-2; 4]);
+    let rung = view.rungs().iter().next().unwrap();
+    assert_eq!(
+        (rung.rank(), rung.unit().scale(), rung.note()),
+        (7, -2, "rung")
+    );
+    let notes = view.pages().iter().map(|page| page.notes());
+    let notes: Vec<Vec<_>> = notes
+        .map(|notes| notes.iter().map(|note| note.note()).collect())
+        .collect();
+    assert_eq!(notes, [vec![Some("n")], vec![]]);
+    let void = fixtures::encode::<Void>(&VoidBuilder {
+        note: "v",
+        ..Default::default()
+    });
+    let view = Void::view(&void, &Limits::FEED).unwrap();
+    assert_eq!((view.unit().scale(), view.note()), (-2, "v"));
+    assert_eq!(HollowRoot::default().preset.default(), None);
+}
+
+#[test]
 fn keywords_are_fields() {
     let bytes = fixtures::keywords();
     let view = Type::view(&bytes, &Limits::FEED).unwrap();
@@ -456,7 +495,7 @@ fn unknown_templates_are_skipped_and_counted() {
     assert_eq!(
         tally,
         Tally {
-            known: 6,
+            known: 8,
             unknown_templates: 1,
             other_schemas: 1,
             refused: 1
@@ -476,7 +515,7 @@ fn views_work_with_held_messages_and_batches() {
         .map(|m| m.map(|m| m.template_id()))
         .collect::<Result<_, _>>()
         .unwrap();
-    assert_eq!(ids, [1, 1, 2, 3, 4, 5]);
+    assert_eq!(ids, [1, 1, 2, 3, 4, 5, 6, 7]);
     let held = Held::<Everything>::new(fixtures::everything().into(), &Limits::FEED).unwrap();
     let symbol = std::thread::spawn(move || held.view().map(|v| v.symbol().to_owned()));
     assert_eq!(symbol.join().unwrap(), Ok("BTCUSDT".to_owned()));

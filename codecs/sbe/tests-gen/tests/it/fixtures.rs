@@ -170,6 +170,34 @@ pub(crate) fn keywords() -> Vec<u8> {
     encode::<Type>(&message)
 }
 
+/// Groups of entries that take no byte, beside one of entries that do.
+pub(crate) fn hollow() -> Vec<u8> {
+    use features::*;
+    let notes = [HollowPagesNotesBuilder { note: "n" }];
+    let message = HollowBuilder {
+        root: HollowRoot {
+            amount: 515.into(),
+            preset: Preset { default: 9 },
+            ..Default::default()
+        },
+        marks: &[HollowMarksBuilder; 2],
+        ticks: &[HollowTicksBuilder; 3],
+        units: &[HollowUnitsEntry::default(); 4],
+        rungs: &[HollowRungsBuilder {
+            root: HollowRungsEntry {
+                rank: 7,
+                ..Default::default()
+            },
+            note: "rung",
+        }],
+        pages: &[
+            HollowPagesBuilder { notes: &notes },
+            HollowPagesBuilder { notes: &[] },
+        ],
+    };
+    encode::<Hollow>(&message)
+}
+
 /// All messages of `features`, by name.
 pub(crate) fn features() -> Vec<(&'static str, Vec<u8>)> {
     use features::*;
@@ -191,6 +219,14 @@ pub(crate) fn features() -> Vec<(&'static str, Vec<u8>)> {
             encode::<Added>(&AddedRoot {
                 value: 1.into(),
                 later: 2.into(),
+            }),
+        ),
+        ("Hollow", hollow()),
+        (
+            "Void",
+            encode::<Void>(&VoidBuilder {
+                note: "v",
+                ..Default::default()
             }),
         ),
     ]

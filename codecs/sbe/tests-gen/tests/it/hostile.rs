@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use tickwire_codecs::{Codec, Limits};
+use tickwire_codecs::{Codec, DecodeError, Limits};
 use tickwire_sbe::{Schema, dynamic};
 use tickwire_sbe_tests::{big, features, tick};
 
@@ -114,4 +114,37 @@ fn a_count_without_bytes_costs_nothing() {
     };
     assert!(features::Everything::view(&bytes, &all).is_err());
     assert!(dynamic::decode(&schema("tests/schemas/features.xml"), &bytes).is_err());
+}
+
+/// A `Hollow` of version 2, which knows no notes: each page says `notes` entries of no byte.
+fn pages(pages: u16, notes: u16) -> Vec<u8> {
+    let mut bytes = vec![3, 0, 6, 0, 77, 0, 2, 0, 0, 0, 0];
+    bytes.extend([0; 4 + 3 * 4]);
+    bytes.extend([[0, 0], pages.to_le_bytes()].concat());
+    bytes.extend([[0, 0], notes.to_le_bytes()].concat().repeat(pages.into()));
+    bytes
+}
+
+/// An older sender's entries of no byte are entries, and no more than `max_items` of them are
+/// believed in one message: its length says nothing about them.
+#[test]
+fn entries_without_bytes_are_bounded_in_all() {
+    let limits = Limits::FEED;
+    let bytes = pages(4, 1024);
+    let view = features::Hollow::view(&bytes, &limits).unwrap();
+    let notes = view.pages().into_iter().flat_map(|page| page.notes());
+    assert_eq!(notes.filter(|note| note.note().is_none()).count(), 4096);
+    assert_eq!(format!("{view:?}").matches("note: None").count(), 4096);
+    for (many, each) in [(5, 1024), (2, 4096), (4096, 4096)] {
+        let bytes = pages(many, each);
+        assert_eq!(
+            features::Hollow::view(&bytes, &limits).map(|_| ()),
+            Err(DecodeError::Limit {
+                at: 31 + 4 * (4096 / u32::from(each) + 1),
+                what: "items",
+                got: 4096 + u64::from(each),
+                max: 4096
+            })
+        );
+    }
 }
