@@ -2,6 +2,8 @@
 //!
 //! Knows neither epoll nor tokio: sockets are [`Wire`]s, readiness and time are told.
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod link;
 mod opening;
 mod slab;
@@ -249,7 +251,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                     self.slab.timers.deadline(at, id);
                 }
                 let again = core::mem::take(&mut link.flow.again);
-                if (again || link.flow.readable && !link.flow.paused) && !link.queued {
+                if (again || link.is_read()) && !link.queued {
                     link.queued = true;
                     self.slab.again.push(id);
                 }
