@@ -214,6 +214,10 @@ pub(super) trait Links {
     fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox>;
     fn resume(&mut self, id: ConnId);
     fn timer(&mut self, id: ConnId, at: Timestamp, token: u64) -> Result<(), TimersFull>;
+    /// As [`Self::timer`], for what is between the reactor and the application: few for each
+    /// connection and at most [`DEADLINE_AHEAD_MAX`](super::pump::DEADLINE_AHEAD_MAX) ahead, so
+    /// that they need not be counted.
+    fn layer_timer(&mut self, id: ConnId, at: Timestamp, token: u64);
     fn open(&self) -> usize;
 }
 

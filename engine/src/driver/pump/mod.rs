@@ -36,8 +36,9 @@ use crate::time::Timestamp;
 
 use link::{Accepting, Connecting, Link, NEVER, Phase};
 use slab::Slab;
+use timers::Alarm;
+pub(crate) use timers::DEADLINE_AHEAD_MAX;
 pub use timers::TIMERS_MAX;
-use timers::{Alarm, DEADLINE_AHEAD_MAX};
 pub(crate) use wire::Wire;
 
 /// Reads of one connection in one turn, so that a flood on one does not keep the others
@@ -345,7 +346,9 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 continue;
             };
             match alarm {
-                Alarm::User(token) => self.user_timer(id, &mut link, token, now),
+                Alarm::User(token) | Alarm::Layer(token) => {
+                    self.user_timer(id, &mut link, token, now);
+                }
                 // An older entry: the one in force comes later.
                 Alarm::Deadline if link.armed != at => {
                     self.slab.put(id, link);

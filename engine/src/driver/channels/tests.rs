@@ -1,0 +1,317 @@
+//! Channels of a reactor under a clock and over sockets of the tests' own.
+
+use std::boxed::Box;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use std::vec::Vec;
+
+use super::super::handler::{ConnId, Opened};
+use super::super::pump::fake::{Fake, Pipe};
+use super::super::pump::{Core, Habits, TIMERS_MAX};
+use super::super::remote::Command;
+use super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, Rejection};
+use crate::buf::BufPool;
+use crate::handshake::HeadLimits;
+use crate::role::Role;
+use crate::session::channels::{
+    AcceptOptions, ChannelId, Charge, Code, Config, Connection, Event, Failure, OpenOptions,
+    Opening, Received, SUBPROTOCOL,
+};
+use crate::session::{Entropy, Session};
+use crate::time::Timestamp;
+
+type OnMessage = Box<dyn FnMut(&mut ChannelCx<'_, '_>, ChannelId)>;
+
+/// What the handler was told.
+#[derive(PartialEq, Eq, Debug)]
+enum Seen {
+    Channel(ChannelId),
+    Refused(ChannelId),
+    Message(Vec<u8>),
+    Ended(ChannelId),
+    Failed(ConnId, Failure),
+}
+
+/// Keeps what it is given, and does what a test says.
+struct App {
+    answer: Answer,
+    on_message: OnMessage,
+    kept: Vec<(ChannelId, Charge)>,
+    seen: Vec<Seen>,
+}
+
+impl ChannelHandler for App {
+    type Conn = ();
+    type Command = Box<dyn FnOnce(&mut ChannelHub<'_, '_>) + Send>;
+
+    fn open(&mut self, _: &mut ChannelCx<'_, '_>, _: Opened<'_>) {}
+
+    fn channel(&mut self, _: &mut (), _: &mut ChannelCx<'_, '_>, opening: Opening<'_>) -> Answer {
+        self.seen.push(Seen::Channel(opening.channel));
+        self.answer.clone()
+    }
+
+    fn refused(
+        &mut self,
+        _: &mut (),
+        _: &mut ChannelCx<'_, '_>,
+        channel: ChannelId,
+        _: Rejection<'_>,
+    ) {
+        self.seen.push(Seen::Refused(channel));
+    }
+
+    fn message(&mut self, _: &mut (), cx: &mut ChannelCx<'_, '_>, received: Received<'_>) {
+        self.seen.push(Seen::Message(received.data.to_vec()));
+        self.kept.push((received.channel, received.charge));
+        (self.on_message)(cx, received.channel);
+    }
+
+    fn ended(&mut self, _: &mut (), _: &mut ChannelCx<'_, '_>, channel: ChannelId) {
+        self.seen.push(Seen::Ended(channel));
+    }
+
+    fn failed(&mut self, _: &mut (), cx: &mut ChannelCx<'_, '_>, failure: Failure) {
+        self.seen.push(Seen::Failed(cx.id(), failure));
+    }
+
+    fn command(&mut self, hub: &mut ChannelHub<'_, '_>, command: Self::Command) {
+        command(hub);
+    }
+}
+
+/// A server with a connection, and its client.
+struct Rig {
+    core: Core<Multiplexed<App>, Fake>,
+    id: ConnId,
+    pipe: Rc<RefCell<Pipe>>,
+    peer: Connection,
+    /// What the peer has not released.
+    unread: Vec<(ChannelId, Charge)>,
+    config: Config,
+    now: Timestamp,
+}
+
+impl Rig {
+    fn new(config: Config, answer: Answer) -> Self {
+        let below = crate::Config {
+            ping_interval: None,
+            ..crate::Config::default()
+        };
+        let habits = Habits {
+            settings: below.build().unwrap(),
+            limits: HeadLimits::default(),
+        };
+        let app = App {
+            answer,
+            on_message: Box::new(|_, _| {}),
+            kept: Vec::new(),
+            seen: Vec::new(),
+        };
+        let settings = config.clone().build().unwrap();
+        let handler = Multiplexed::new(app, settings.clone());
+        let mut core = Core::new(handler, habits, BufPool::new(32 << 10, 32 << 10));
+        let id = core.reserve();
+        let now = Timestamp(0);
+        let mut rig = Self {
+            core,
+            id,
+            pipe: Rc::default(),
+            peer: Connection::new(settings, now),
+            unread: Vec::new(),
+            config,
+            now,
+        };
+        rig.open();
+        rig
+    }
+
+    /// An open connection at `id`; the peer has said nothing yet.
+    fn open(&mut self) {
+        self.pipe = Rc::default();
+        let settings = self.core.habits.settings.clone();
+        let session = Session::new(Role::Server, settings, Entropy([7; 32]), &[], self.now);
+        let opened = Opened {
+            role: Role::Server,
+            peer: None,
+            subprotocol: Some(SUBPROTOCOL),
+            token: 0,
+        };
+        let wire = Fake(self.pipe.clone());
+        self.core
+            .insert_open(self.id, wire, session, opened, self.now);
+        self.serve();
+        self.peer = Connection::new(self.config.clone().build().unwrap(), self.now);
+    }
+
+    fn app(&mut self) -> &mut App {
+        self.core.handler.handler()
+    }
+
+    fn seen(&mut self) -> Vec<Seen> {
+        core::mem::take(&mut self.app().seen)
+    }
+
+    /// Does what waits for no event.
+    fn serve(&mut self) {
+        for _ in 0..1000 {
+            if !self.core.has_more() {
+                return;
+            }
+            self.core.more(self.now);
+        }
+        panic!("it never rests");
+    }
+
+    fn readable(&mut self) {
+        self.core
+            .ready(self.id.index as usize, (true, false, false), self.now);
+        self.serve();
+    }
+
+    /// Lets everything come due up to `until`, each at its own time.
+    fn pass(&mut self, until: Timestamp) {
+        while let Some(due) = self.core.next_timeout().filter(|due| *due <= until) {
+            self.now = due.max(self.now);
+            self.core.timeouts(self.now);
+            self.serve();
+        }
+        self.now = until;
+    }
+
+    /// Does `jobs` in one turn.
+    fn command<const N: usize>(&mut self, jobs: [<App as ChannelHandler>::Command; N]) {
+        for job in jobs {
+            self.core.carry_out(Command::User(job), self.now);
+        }
+        self.serve();
+    }
+
+    /// Both ends say what they have to say.
+    fn talk(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(record) = self.peer.poll_record(self.now) {
+                quiet = false;
+                frame(&mut self.pipe.borrow_mut().incoming, record.as_slice());
+            }
+            self.readable();
+            let written = core::mem::take(&mut self.pipe.borrow_mut().written);
+            let mut rest = &written[..];
+            while let [0x82, short, after @ ..] = rest {
+                quiet = false;
+                let (len, at) = match short {
+                    126 => (usize::from(u16::from_be_bytes([after[0], after[1]])), 2),
+                    &len => (usize::from(len), 0),
+                };
+                let record;
+                (record, rest) = after[at..].split_at(len);
+                let mut incoming = self.peer.receive(record, self.now);
+                while let Some(event) = self.peer.next(&mut incoming) {
+                    match event {
+                        Event::Message(m) => self.unread.push((m.channel, m.charge)),
+                        Event::Failed(failure) => panic!("{failure}"),
+                        _ => {}
+                    }
+                }
+            }
+            assert!(rest.is_empty(), "something else than a record");
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    /// The peer opens a channel and has what it sends; both ends' names of it.
+    fn offered(&mut self) -> (ChannelId, ChannelId) {
+        let theirs = self.peer.open(OpenOptions::new("ticks")).unwrap();
+        self.talk();
+        match self.seen()[..] {
+            [Seen::Channel(ours)] => (theirs, ours),
+            ref other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A client's binary message, masked with zeros.
+fn frame(pipe: &mut Vec<u8>, record: &[u8]) {
+    match u8::try_from(record.len()) {
+        Ok(len) if len < 126 => pipe.extend_from_slice(&[0x82, 0x80 | len]),
+        _ => {
+            pipe.extend_from_slice(&[0x82, 0x80 | 126]);
+            pipe.extend_from_slice(&(record.len() as u16).to_be_bytes());
+        }
+    }
+    pipe.extend_from_slice(&[0; 4]);
+    pipe.extend_from_slice(record);
+}
+
+fn accepting() -> Answer {
+    Answer::Accept(AcceptOptions::new())
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp(seconds * 1_000_000_000)
+}
+
+const HOUR: u64 = 3600;
+
+/// Neither by what is left of connections that are gone, nor by those that are there.
+#[test]
+fn deadlines_of_channels_take_no_timers_of_the_application() {
+    let config = Config {
+        idle_timeout: Duration::from_secs(HOUR),
+        ..Config::default()
+    };
+    let mut rig = Rig::new(config, accepting());
+    let mut rounds = 0;
+    for round in 1..=20 {
+        rounds = round;
+        rig.pass(at(61 * round));
+        rig.pipe.borrow_mut().end = Some(Ok(0));
+        rig.readable();
+        assert_eq!(rig.core.connections(), 0);
+        rig.id = rig.core.reserve();
+        rig.open();
+    }
+    rig.app().on_message = Box::new(|cx, _| {
+        for token in 0..TIMERS_MAX as u64 {
+            let set = cx.timer(Duration::from_secs(HOUR * 24), token);
+            assert!(set.is_ok(), "{set:?} at {token}");
+        }
+        assert!(cx.timer(Duration::ZERO, 0).is_err(), "the last is set");
+    });
+    let (theirs, _) = rig.offered();
+    rig.peer.send(theirs, b"go").unwrap();
+    rig.talk();
+
+    // And those of the channels go on, where there is no room for another of the application's.
+    let talker = rig.id;
+    rig.id = rig.core.reserve();
+    let silent = rig.id;
+    rig.open();
+    rig.seen();
+    rig.pass(at(61 * rounds + HOUR - 1));
+    assert_eq!(rig.seen(), []);
+    rig.pass(at(61 * rounds + HOUR));
+    let seen = rig.seen();
+    for id in [talker, silent] {
+        assert!(seen.contains(&Seen::Failed(id, Failure::Idle)), "{seen:?}");
+    }
+}
+
+/// What is left of a connection's deadlines is gone within a minute.
+#[test]
+fn deadlines_of_channels_do_not_outlive_their_connections_for_long() {
+    let config = Config {
+        idle_timeout: Duration::from_secs(HOUR),
+        ..Config::default()
+    };
+    let mut rig = Rig::new(config, accepting());
+    rig.pipe.borrow_mut().end = Some(Ok(0));
+    rig.readable();
+    assert_eq!(rig.core.connections(), 0);
+    rig.pass(at(60));
+    assert_eq!(rig.core.next_timeout(), None);
+}
