@@ -315,3 +315,35 @@ fn deadlines_of_channels_do_not_outlive_their_connections_for_long() {
     rig.pass(at(60));
     assert_eq!(rig.core.next_timeout(), None);
 }
+
+/// The handler is done with the channel, or with all of them, in the middle of a run.
+#[test]
+fn a_run_ends_with_its_channel() {
+    let let_go: OnMessage = Box::new(|cx, channel| cx.let_go(channel, Code(7)));
+    let reject: OnMessage = Box::new(|cx, channel| cx.reject(channel, Code(7)));
+    let abort: OnMessage = Box::new(|cx, _| cx.abort(Code::INTERNAL));
+    let cases = [
+        (accepting(), let_go),
+        (Answer::Later, reject),
+        (accepting(), abort),
+    ];
+    for (answer, on_message) in cases {
+        let mut rig = Rig::new(Config::default(), answer.clone());
+        let (theirs, _) = rig.offered();
+        rig.app().on_message = on_message;
+        rig.peer.send_run(theirs, 2, b"aabbcc").unwrap();
+        while let Some(record) = rig.peer.poll_record(rig.now) {
+            frame(&mut rig.pipe.borrow_mut().incoming, record.as_slice());
+        }
+        rig.readable();
+        let mut messages = rig.seen();
+        messages.retain(|seen| matches!(seen, Seen::Message(_)));
+        assert_eq!(messages, [Seen::Message(b"aa".to_vec())], "{answer:?}");
+        // What came of the run takes no room of the connection's.
+        let id = rig.id;
+        rig.command([Box::new(move |hub| {
+            let channels = hub.channels(id).unwrap();
+            assert!(channels.failure().is_some() || channels.stats().held_bytes == 0);
+        })]);
+    }
+}
