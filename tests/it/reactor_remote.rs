@@ -23,6 +23,8 @@ on_both!(
     messages_to_connections_that_are_gone,
     fan_out,
     after_the_end,
+    what_is_sent_while_it_ends_is_answered,
+    what_is_taken_while_it_ends_is_done,
 );
 
 /// Counts commands by the thread they come from; each must come in order.
@@ -313,4 +315,65 @@ fn after_the_end(on: On) {
     );
     let (e, _job) = remote.command(Box::new(|_| {})).expect_err("ended");
     assert_eq!(e, RemoteError::Stopped);
+}
+
+/// A command that is carried out when the reactor has ended sends another one.
+fn what_is_sent_while_it_ends_is_answered(on: On) {
+    let (server, events) = serve(on, calm(), |_| {});
+    let peer = Peer::open(server.addr);
+    let id = events.opened();
+    drop(peer);
+    events.closed();
+    let held = server.hold();
+    server.remote.stop().expect("room");
+    // More than it carries out in the turn that ends it.
+    for _ in 0..COMMANDS_MAX - 2 {
+        server.run(|_| {});
+    }
+    let (remote, (tell, told)) = (server.remote.clone(), mpsc::channel());
+    server.run(move |_| {
+        let sent = remote.send(id, Bytes::from_static(b"late"));
+        tell.send(sent).expect("somebody who asks");
+    });
+    drop(held);
+    server.join();
+    let answered = match told.recv_timeout(LONG).expect("it was carried out") {
+        Ok(()) => undelivered(&events).1,
+        Err((RemoteError::Stopped, message)) => message,
+        Err(other) => panic!("{other:?}"),
+    };
+    assert_eq!(answered, b"late"[..]);
+}
+
+/// Either the sender has its command back, or the handler has it.
+fn what_is_taken_while_it_ends_is_done(on: On) {
+    for _ in 0..50 {
+        let handler = Counts {
+            next: [0; 4],
+            answers: None,
+        };
+        let reactor = Running::start(on, handler, options(calm()));
+        let threads = [0, 1, 2, 3].map(|thread| {
+            let remote = reactor.remote.clone();
+            thread::spawn(move || {
+                let mut taken = 0;
+                loop {
+                    match remote.command((thread, taken)) {
+                        Ok(()) => taken += 1,
+                        Err((RemoteError::Full, _)) => thread::yield_now(),
+                        Err((e, _)) => {
+                            assert_eq!(e, RemoteError::Stopped);
+                            return taken;
+                        }
+                    }
+                }
+            })
+        });
+        while let Err(e) = reactor.remote.stop() {
+            assert_eq!(e, RemoteError::Full);
+            thread::yield_now();
+        }
+        let done = reactor.join().next;
+        assert_eq!(threads.map(|t| t.join().expect("no panic")), done);
+    }
 }

@@ -313,7 +313,7 @@ impl<H: Handler> TokioReactor<H> {
     }
 
     /// Serves until it is stopped, and gives the handler back. Dropping the future drops all
-    /// connections.
+    /// connections, and the commands that wait.
     ///
     /// # Errors
     /// Reserved: none today.
@@ -321,7 +321,7 @@ impl<H: Handler> TokioReactor<H> {
         // Fairness among connections and towards other tasks is our own affair, by the limits
         // per turn and per poll.
         unconstrained(poll_fn(|cx| self.poll(cx))).await;
-        for command in self.commands.rest() {
+        for command in self.commands.close() {
             self.core.answer(command, clock::now());
         }
         Ok(self.core.handler)
