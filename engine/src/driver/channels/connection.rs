@@ -85,6 +85,7 @@ impl Channels {
     /// Does not take a channel of the peer's. The id is of no use any more.
     pub fn reject(&mut self, channel: ChannelId, code: Code) {
         self.core.reject(channel, code);
+        self.forget(channel);
     }
 
     /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
@@ -100,7 +101,9 @@ impl Channels {
         code: Code,
         metadata: &[u8],
     ) -> Result<(), OpenError> {
-        self.core.reject_with(channel, code, metadata)
+        let rejected = self.core.reject_with(channel, code, metadata);
+        self.forget(channel);
+        rejected
     }
 
     /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
@@ -215,10 +218,8 @@ impl Channels {
     /// Lets go of the channel: what is held of it is given back, a half that is not over is
     /// stopped or reset with `code`, and the id is of no use any more.
     pub fn let_go(&mut self, channel: ChannelId, code: Code) {
-        self.unmark(channel);
-        self.event.take_if(|event| event.channel() == Some(channel));
-        self.writable.take_if(|writable| *writable == channel);
         self.core.let_go(channel, code);
+        self.forget(channel);
     }
 
     /// Our messages count anew from here, and the peer is told: after a gap, or in another
@@ -327,12 +328,18 @@ impl Channels {
         self.marks.get(channel.index()) == Some(&Some(channel))
     }
 
-    pub(super) fn unmark(&mut self, channel: ChannelId) {
+    /// Nothing is told any more of a channel that the application has not got.
+    fn forget(&mut self, channel: ChannelId) {
+        if self.core.is_attached(channel) {
+            return; // it was not to be rejected
+        }
         if self.is_marked(channel)
             && let Some(mark) = self.marks.get_mut(channel.index())
         {
             *mark = None;
         }
+        self.event.take_if(|event| event.channel() == Some(channel));
+        self.writable.take_if(|writable| *writable == channel);
     }
 
     /// Whether nothing of the channel is left to send, to wait for or to release.

@@ -347,3 +347,82 @@ fn a_run_ends_with_its_channel() {
         })]);
     }
 }
+
+/// The peer takes back a channel that waits for its answer, of which something is kept.
+#[test]
+fn a_channel_that_was_rejected_is_not_told_again() {
+    for with_reason in [false, true] {
+        let mut rig = Rig::new(Config::default(), Answer::Later);
+        let (theirs, ours) = rig.offered();
+        rig.peer.send(theirs, b"early").unwrap();
+        rig.talk();
+        rig.peer.reset(theirs, Code(5));
+        rig.peer.stop(theirs, Code(5));
+        rig.talk();
+        assert_eq!(rig.seen(), [Seen::Message(b"early".to_vec())]);
+        let id = rig.id;
+        rig.command([Box::new(move |hub| {
+            let channels = hub.channels(id).unwrap();
+            if with_reason {
+                channels.reject_with(ours, Code(6), b"no").unwrap();
+            } else {
+                channels.reject(ours, Code(6));
+            }
+        })]);
+        rig.talk();
+        assert_eq!(rig.seen(), []);
+    }
+}
+
+/// What is not to be rejected goes on, and is told to the end.
+#[test]
+fn a_channel_that_was_accepted_is_told_though_it_is_rejected() {
+    let mut rig = Rig::new(Config::default(), accepting());
+    let (theirs, ours) = rig.offered();
+    rig.peer.send(theirs, b"kept").unwrap();
+    rig.peer.finish_sending(theirs).unwrap();
+    rig.talk();
+    assert_eq!(rig.seen(), [Seen::Message(b"kept".to_vec())]);
+    let id = rig.id;
+    let kept = core::mem::take(&mut rig.app().kept);
+    rig.command([
+        Box::new(move |hub| hub.channels(id).unwrap().reject(ours, Code(6))),
+        Box::new(move |hub| {
+            let channels = hub.channels(id).unwrap();
+            kept.into_iter()
+                .for_each(|(of, charge)| channels.release(of, charge));
+        }),
+    ]);
+    assert_eq!(rig.seen(), [Seen::Ended(ours)]);
+}
+
+/// An event that was looked at when another call ended is dropped with its channel.
+#[test]
+fn an_event_that_waits_goes_with_its_channel() {
+    for reject in [false, true] {
+        let mut rig = Rig::new(Config::default(), accepting());
+        let id = rig.id;
+        // Before the peer has said a word, so that it is not announced.
+        rig.command([
+            Box::new(move |hub| {
+                let channels = hub.channels(id).unwrap();
+                channels.open(OpenOptions::new("ours")).unwrap();
+                channels.drain(Code::NO_ERROR, "");
+            }),
+            Box::new(move |hub| {
+                let channels = hub.channels(id).unwrap();
+                let ours = channels.ids().next().unwrap();
+                if reject {
+                    channels.reject(ours, Code(6));
+                } else {
+                    channels.let_go(ours, Code(6));
+                }
+            }),
+        ]);
+        let seen = rig.seen();
+        assert!(
+            !seen.iter().any(|s| matches!(s, Seen::Refused(_))),
+            "{seen:?}"
+        );
+    }
+}
