@@ -1,7 +1,9 @@
 //! Reactors reached from other threads.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
-use std::sync::mpsc;
+use std::pin::pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -9,10 +11,12 @@ use bytes::Bytes;
 use harness::frames::op;
 use tickwire::{
     COMMANDS_MAX, CloseCode, Config, ConnId, Cx, Handler, Hub, Message, Opened, PreparedMessage,
-    ReactorOptions, RemoteError, SendError, Wait,
+    ReactorOptions, Remote, RemoteError, SendError, TokioReactor, Wait,
 };
 
-use super::reactor_kit::{Event, Events, LONG, On, Running, calm, on_both, options, serve, until};
+use super::reactor_kit::{
+    App, Event, Events, Job, LONG, On, Running, calm, on_both, options, serve, until,
+};
 use super::reactor_peer::{Got, Peer};
 
 on_both!(
@@ -376,4 +380,36 @@ fn what_is_taken_while_it_ends_is_done(on: On) {
         let done = reactor.join().next;
         assert_eq!(threads.map(|t| t.join().expect("no panic")), done);
     }
+}
+
+/// Stops the reactor when the last waker is dropped that owns it.
+struct Stops(Remote<Job>);
+
+impl Wake for Stops {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Stops {
+    fn drop(&mut self) {
+        self.0.stop().expect("room for a command");
+    }
+}
+
+/// The reactor has the last waker of a task, and is polled by another one.
+#[test]
+fn a_waker_may_own_what_wakes_the_reactor() {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let (app, _events) = App::new();
+        let reactor = TokioReactor::new(app, options(calm())).expect("a reactor");
+        let waker = Waker::from(Arc::new(Stops(reactor.remote())));
+        let mut run = pin!(reactor.run());
+        let polled = run.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending(), "nothing to do");
+        drop(waker);
+        let polled = run.poll(&mut Context::from_waker(Waker::noop()));
+        tell.send(polled.is_ready()).expect("somebody who asks");
+    });
+    let stopped = told.recv_timeout(LONG).expect("it does not hang");
+    assert!(stopped, "it was told to");
 }
