@@ -34,9 +34,10 @@ pub struct Channels {
     /// Timers of the reactor that are set, the earliest last. Each was earlier than all before
     /// it when it was set, of which there are as many as the core has kinds of deadlines.
     pub(super) alarms: Vec<Timestamp>,
-    /// Channels whose halves have both been ended by somebody, until that is carried out.
+    /// Channels whose halves have both been ended by somebody, until that is carried out. Those of
+    /// which something is held are not looked at, but come back with their last release.
     pub(super) ending: VecDeque<ChannelId>,
-    /// Which channel of an index is on that list.
+    /// Which channel of an index is on that list, or is to come back to it.
     marks: Vec<Option<ChannelId>>,
     /// Taken from the core to see whether there is any.
     event: Option<Event<'static>>,
@@ -189,7 +190,11 @@ impl Channels {
     /// of there is nothing to give back, and nothing happens.
     #[inline]
     pub fn release(&mut self, channel: ChannelId, charge: Charge) {
+        let waits = self.is_marked(channel) && self.is_held(channel);
         self.core.release(channel, charge);
+        if waits && !self.is_held(channel) {
+            self.ending.push_front(channel);
+        }
     }
 
     /// Ends our half: FIN follows what is queued.
@@ -340,6 +345,12 @@ impl Channels {
         }
         self.event.take_if(|event| event.channel() == Some(channel));
         self.writable.take_if(|writable| *writable == channel);
+    }
+
+    /// Whether something of the channel is to be released.
+    pub(super) fn is_held(&self, channel: ChannelId) -> bool {
+        let stats = self.core.channel_stats(channel);
+        stats.is_some_and(|stats| stats.held_bytes > 0)
     }
 
     /// Whether nothing of the channel is left to send, to wait for or to release.

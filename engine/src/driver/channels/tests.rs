@@ -426,3 +426,85 @@ fn an_event_that_waits_goes_with_its_channel() {
         );
     }
 }
+
+/// Many more than are looked at in one round.
+const CHANNELS: usize = 1000;
+
+/// A server with [`CHANNELS`] that are over, but for a message of each that it keeps.
+fn all_but_over() -> Rig {
+    let mut rig = Rig::new(Config::default(), accepting());
+    for _ in 0..CHANNELS {
+        let (theirs, _) = rig.offered();
+        rig.peer.send(theirs, b"x").unwrap();
+        rig.peer.finish_sending(theirs).unwrap();
+        rig.talk();
+        assert_eq!(rig.seen(), [Seen::Message(b"x".to_vec())]);
+    }
+    rig
+}
+
+/// What is released is told at once, however much of others is kept.
+#[test]
+fn an_end_does_not_wait_for_those_of_others() {
+    let mut rig = all_but_over();
+    let mut kept = core::mem::take(&mut rig.app().kept);
+    let mut left = CHANNELS;
+    // One from the middle, then every second one, then the rest.
+    for alone in [900, 3, 0, 998, 500] {
+        left -= 1;
+        release(&mut rig, [kept.remove(alone.min(left))].into());
+    }
+    let (odd, even): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(of, _)| of.index() % 2 > 0);
+    release(&mut rig, odd);
+    release(&mut rig, even);
+}
+
+/// Releases what is kept of these channels, each of which must end then, once, without a word of
+/// the peer's.
+#[track_caller]
+fn release(rig: &mut Rig, kept: Vec<(ChannelId, Charge)>) {
+    let id = rig.id;
+    let mut expected: Vec<_> = kept.iter().map(|&(of, _)| of).collect();
+    rig.command([Box::new(move |hub| {
+        let channels = hub.channels(id).unwrap();
+        for (of, charge) in kept {
+            channels.release(of, charge);
+        }
+    })]);
+    let ended = rig.seen().into_iter().map(|seen| match seen {
+        Seen::Ended(channel) => channel,
+        other => panic!("{other:?}"),
+    });
+    let mut ended: Vec<_> = ended.collect();
+    ended.sort();
+    expected.sort();
+    assert_eq!(ended, expected);
+}
+
+/// So is what the peer gives the last credit for.
+#[test]
+fn an_end_does_not_wait_for_what_is_kept_of_others() {
+    let mut rig = all_but_over();
+    let (theirs, ours) = rig.offered();
+    rig.app().on_message = Box::new(|cx, channel| {
+        for _ in 0..4 {
+            cx.send(channel, &[7; 20_000]).unwrap(); // a window and a bit
+        }
+    });
+    rig.peer.send(theirs, b"go").unwrap();
+    rig.peer.finish_sending(theirs).unwrap();
+    rig.talk();
+    assert_eq!(rig.seen(), [Seen::Message(b"go".to_vec())]);
+    let go = rig.app().kept.pop();
+    let id = rig.id;
+    rig.command([Box::new(move |hub| {
+        let (channel, charge) = go.unwrap();
+        hub.channels(id).unwrap().release(channel, charge);
+    })]);
+    assert_eq!(rig.seen(), [], "it has more to send");
+    for (channel, charge) in core::mem::take(&mut rig.unread) {
+        rig.peer.release(channel, charge);
+    }
+    rig.talk();
+    assert_eq!(rig.seen(), [Seen::Ended(ours)]);
+}
