@@ -329,6 +329,9 @@ impl<'a> Cx<'a> {
     /// [`Self::resume`]. The peer is held back by TCP. Meanwhile its silence is our own doing:
     /// no Pings go out, and only the deadlines of writing and of closing go on. The others go on
     /// after the pause where they stood before it.
+    ///
+    /// When the reactor is stopped the pause is over: the connection is closed, and what the peer
+    /// sends before its own Close is delivered.
     pub fn pause(&mut self) {
         self.flow.paused = true;
         self.flow.paused_at.get_or_insert(self.hub.now);

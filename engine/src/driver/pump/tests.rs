@@ -403,6 +403,24 @@ fn a_failed_write_does_not_wait_for_ever() {
     }
 }
 
+/// For the closing handshake is behind what the peer has sent.
+#[test]
+fn a_stop_ends_a_pause() {
+    let mut rig = Rig::new(calm());
+    rig.frame(2, b"pause");
+    rig.frame(2, b"behind");
+    rig.readable();
+    assert_eq!(rig.core.handler.messages.len(), 1);
+    rig.core.carry_out(Command::Stop, rig.now);
+    rig.serve();
+    assert_eq!(rig.core.handler.messages, [&b"pause"[..], b"behind"]);
+    rig.frame(8, &1001_u16.to_be_bytes());
+    rig.readable();
+    rig.end(Ok(0));
+    rig.readable();
+    rig.assert_closed((1001, false));
+}
+
 /// The fault that came first is the cause.
 #[test]
 fn a_failed_write_is_told_where_nothing_else_is() {
