@@ -1,7 +1,9 @@
 //! Reactors reached from other threads.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
-use std::sync::mpsc;
+use std::pin::pin;
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -9,10 +11,12 @@ use bytes::Bytes;
 use harness::frames::op;
 use tickwire::{
     COMMANDS_MAX, CloseCode, Config, ConnId, Cx, Handler, Hub, Message, Opened, PreparedMessage,
-    ReactorOptions, RemoteError, SendError, Wait,
+    ReactorOptions, Remote, RemoteError, SendError, TokioReactor, Wait,
 };
 
-use super::reactor_kit::{Event, Events, LONG, On, Running, calm, on_both, options, serve, until};
+use super::reactor_kit::{
+    App, Event, Events, Job, LONG, On, Running, calm, on_both, options, serve, until,
+};
 use super::reactor_peer::{Got, Peer};
 
 on_both!(
@@ -23,6 +27,8 @@ on_both!(
     messages_to_connections_that_are_gone,
     fan_out,
     after_the_end,
+    what_is_sent_while_it_ends_is_answered,
+    what_is_taken_while_it_ends_is_done,
 );
 
 /// Counts commands by the thread they come from; each must come in order.
@@ -313,4 +319,97 @@ fn after_the_end(on: On) {
     );
     let (e, _job) = remote.command(Box::new(|_| {})).expect_err("ended");
     assert_eq!(e, RemoteError::Stopped);
+}
+
+/// A command that is carried out when the reactor has ended sends another one.
+fn what_is_sent_while_it_ends_is_answered(on: On) {
+    let (server, events) = serve(on, calm(), |_| {});
+    let peer = Peer::open(server.addr);
+    let id = events.opened();
+    drop(peer);
+    events.closed();
+    let held = server.hold();
+    server.remote.stop().expect("room");
+    // More than it carries out in the turn that ends it.
+    for _ in 0..COMMANDS_MAX - 2 {
+        server.run(|_| {});
+    }
+    let (remote, (tell, told)) = (server.remote.clone(), mpsc::channel());
+    server.run(move |_| {
+        let sent = remote.send(id, Bytes::from_static(b"late"));
+        tell.send(sent).expect("somebody who asks");
+    });
+    drop(held);
+    server.join();
+    let answered = match told.recv_timeout(LONG).expect("it was carried out") {
+        Ok(()) => undelivered(&events).1,
+        Err((RemoteError::Stopped, message)) => message,
+        Err(other) => panic!("{other:?}"),
+    };
+    assert_eq!(answered, b"late"[..]);
+}
+
+/// Either the sender has its command back, or the handler has it.
+fn what_is_taken_while_it_ends_is_done(on: On) {
+    for _ in 0..50 {
+        let handler = Counts {
+            next: [0; 4],
+            answers: None,
+        };
+        let reactor = Running::start(on, handler, options(calm()));
+        let threads = [0, 1, 2, 3].map(|thread| {
+            let remote = reactor.remote.clone();
+            thread::spawn(move || {
+                let mut taken = 0;
+                loop {
+                    match remote.command((thread, taken)) {
+                        Ok(()) => taken += 1,
+                        Err((RemoteError::Full, _)) => thread::yield_now(),
+                        Err((e, _)) => {
+                            assert_eq!(e, RemoteError::Stopped);
+                            return taken;
+                        }
+                    }
+                }
+            })
+        });
+        while let Err(e) = reactor.remote.stop() {
+            assert_eq!(e, RemoteError::Full);
+            thread::yield_now();
+        }
+        let done = reactor.join().next;
+        assert_eq!(threads.map(|t| t.join().expect("no panic")), done);
+    }
+}
+
+/// Stops the reactor when the last waker is dropped that owns it.
+struct Stops(Remote<Job>);
+
+impl Wake for Stops {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Stops {
+    fn drop(&mut self) {
+        self.0.stop().expect("room for a command");
+    }
+}
+
+/// The reactor has the last waker of a task, and is polled by another one.
+#[test]
+fn a_waker_may_own_what_wakes_the_reactor() {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let (app, _events) = App::new();
+        let reactor = TokioReactor::new(app, options(calm())).expect("a reactor");
+        let waker = Waker::from(Arc::new(Stops(reactor.remote())));
+        let mut run = pin!(reactor.run());
+        let polled = run.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending(), "nothing to do");
+        drop(waker);
+        let polled = run.poll(&mut Context::from_waker(Waker::noop()));
+        tell.send(polled.is_ready()).expect("somebody who asks");
+    });
+    let stopped = told.recv_timeout(LONG).expect("it does not hang");
+    assert!(stopped, "it was told to");
 }

@@ -214,6 +214,10 @@ pub(super) trait Links {
     fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox>;
     fn resume(&mut self, id: ConnId);
     fn timer(&mut self, id: ConnId, at: Timestamp, token: u64) -> Result<(), TimersFull>;
+    /// As [`Self::timer`], for what is between the reactor and the application: few for each
+    /// connection and at most [`DEADLINE_AHEAD_MAX`](super::pump::DEADLINE_AHEAD_MAX) ahead, so
+    /// that they need not be counted.
+    fn layer_timer(&mut self, id: ConnId, at: Timestamp, token: u64);
     fn open(&self) -> usize;
 }
 
@@ -325,6 +329,9 @@ impl<'a> Cx<'a> {
     /// [`Self::resume`]. The peer is held back by TCP. Meanwhile its silence is our own doing:
     /// no Pings go out, and only the deadlines of writing and of closing go on. The others go on
     /// after the pause where they stood before it.
+    ///
+    /// When the reactor is stopped the pause is over: the connection is closed, and what the peer
+    /// sends before its own Close is delivered.
     pub fn pause(&mut self) {
         self.flow.paused = true;
         self.flow.paused_at.get_or_insert(self.hub.now);

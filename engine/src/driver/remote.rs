@@ -6,10 +6,9 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::string::String;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::vec::Vec;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 
@@ -139,6 +138,8 @@ pub(crate) struct Signal {
     parked: AtomicBool,
     /// Connections of the reactor as it last said, and sockets on their way to it.
     connections: AtomicUsize,
+    /// The reactor has ended. Read by those who push, so that what it finds then is all there is.
+    closed: RwLock<bool>,
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -188,12 +189,11 @@ impl<C> Commands<C> {
         self.told.set(self.told.get() + 1);
     }
 
-    /// What waits when the reactor has ended, to be answered: a queue at most.
-    pub(crate) fn rest(&self) -> impl Iterator<Item = Command<C>> + use<C> {
-        let rest: Vec<_> = std::iter::from_fn(|| self.pop())
-            .take(COMMANDS_MAX)
-            .collect();
-        rest.into_iter()
+    /// Takes no command any more. Those that were taken wait to be answered: a queue at most.
+    pub(crate) fn close(&self) -> impl Iterator<Item = Command<C>> {
+        let closed = self.signal.closed.write();
+        *closed.unwrap_or_else(PoisonError::into_inner) = true;
+        std::iter::from_fn(|| self.pop())
     }
 
     /// The next command. A queue without senders is an empty one.
@@ -239,6 +239,7 @@ pub(crate) fn channel<C>(wake: impl Fn() + Send + Sync + 'static) -> (Remote<C>,
     let signal = Arc::new(Signal {
         parked: AtomicBool::new(false),
         connections: AtomicUsize::new(0),
+        closed: RwLock::new(false),
         wake: Box::new(wake),
     });
     (
@@ -373,7 +374,15 @@ impl<C> Remote<C> {
     }
 
     fn push(&self, command: Command<C>) -> Result<(), (RemoteError, Command<C>)> {
-        match self.queue.try_send(command) {
+        // Held until the command is in the queue, or one that is taken might never be answered.
+        let closed = self.signal.closed.read();
+        let closed = closed.unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return Err((RemoteError::Stopped, command));
+        }
+        let sent = self.queue.try_send(command);
+        drop(closed);
+        match sent {
             Ok(()) => {
                 self.signal.notify();
                 Ok(())

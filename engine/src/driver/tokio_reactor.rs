@@ -50,11 +50,14 @@ impl Ready {
 
     /// Notes who is to be woken. Look at the list after this, not before.
     fn register(&self, waker: &Waker) {
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *task {
-            Some(task) => task.clone_from(waker),
-            None => *task = Some(waker.clone()),
+        let task = || self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task().as_ref().is_some_and(|task| task.will_wake(waker)) {
+            return;
         }
+        // Cloned and dropped without the lock: what a waker owns may wake this task.
+        let waker = waker.clone();
+        let replaced = task().replace(waker);
+        drop(replaced);
     }
 
     fn take(&self, into: &mut Vec<usize>) {
@@ -313,7 +316,7 @@ impl<H: Handler> TokioReactor<H> {
     }
 
     /// Serves until it is stopped, and gives the handler back. Dropping the future drops all
-    /// connections.
+    /// connections, and the commands that wait.
     ///
     /// # Errors
     /// Reserved: none today.
@@ -321,7 +324,7 @@ impl<H: Handler> TokioReactor<H> {
         // Fairness among connections and towards other tasks is our own affair, by the limits
         // per turn and per poll.
         unconstrained(poll_fn(|cx| self.poll(cx))).await;
-        for command in self.commands.rest() {
+        for command in self.commands.close() {
             self.core.answer(command, clock::now());
         }
         Ok(self.core.handler)

@@ -164,6 +164,13 @@ impl Connection {
         self.slots.by_id(id).map(Channel::stats)
     }
 
+    /// Whether the application has the channel: it is known here, and was neither let go of nor
+    /// rejected. One that was may keep its place, and its [`ChannelStats`], until the peer knows.
+    #[must_use]
+    pub fn is_attached(&self, id: ChannelId) -> bool {
+        self.slots.by_id(id).is_some_and(|channel| channel.attached)
+    }
+
     /// The connection as it stands.
     #[must_use]
     pub fn stats(&self) -> ConnectionStats {

@@ -34,9 +34,10 @@ pub struct Channels {
     /// Timers of the reactor that are set, the earliest last. Each was earlier than all before
     /// it when it was set, of which there are as many as the core has kinds of deadlines.
     pub(super) alarms: Vec<Timestamp>,
-    /// Channels whose halves have both been ended by somebody, until that is carried out.
+    /// Channels whose halves have both been ended by somebody, until that is carried out. Those of
+    /// which something is held are not looked at, but come back with their last release.
     pub(super) ending: VecDeque<ChannelId>,
-    /// Which channel of an index is on that list.
+    /// Which channel of an index is on that list, or is to come back to it.
     marks: Vec<Option<ChannelId>>,
     /// Taken from the core to see whether there is any.
     event: Option<Event<'static>>,
@@ -85,6 +86,7 @@ impl Channels {
     /// Does not take a channel of the peer's. The id is of no use any more.
     pub fn reject(&mut self, channel: ChannelId, code: Code) {
         self.core.reject(channel, code);
+        self.forget(channel);
     }
 
     /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
@@ -100,7 +102,9 @@ impl Channels {
         code: Code,
         metadata: &[u8],
     ) -> Result<(), OpenError> {
-        self.core.reject_with(channel, code, metadata)
+        let rejected = self.core.reject_with(channel, code, metadata);
+        self.forget(channel);
+        rejected
     }
 
     /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
@@ -186,7 +190,11 @@ impl Channels {
     /// of there is nothing to give back, and nothing happens.
     #[inline]
     pub fn release(&mut self, channel: ChannelId, charge: Charge) {
+        let waits = self.is_marked(channel) && self.is_held(channel);
         self.core.release(channel, charge);
+        if waits && !self.is_held(channel) {
+            self.ending.push_front(channel);
+        }
     }
 
     /// Ends our half: FIN follows what is queued.
@@ -215,10 +223,8 @@ impl Channels {
     /// Lets go of the channel: what is held of it is given back, a half that is not over is
     /// stopped or reset with `code`, and the id is of no use any more.
     pub fn let_go(&mut self, channel: ChannelId, code: Code) {
-        self.unmark(channel);
-        self.event.take_if(|event| event.channel() == Some(channel));
-        self.writable.take_if(|writable| *writable == channel);
         self.core.let_go(channel, code);
+        self.forget(channel);
     }
 
     /// Our messages count anew from here, and the peer is told: after a gap, or in another
@@ -327,12 +333,24 @@ impl Channels {
         self.marks.get(channel.index()) == Some(&Some(channel))
     }
 
-    pub(super) fn unmark(&mut self, channel: ChannelId) {
+    /// Nothing is told any more of a channel that the application has not got.
+    fn forget(&mut self, channel: ChannelId) {
+        if self.core.is_attached(channel) {
+            return; // it was not to be rejected
+        }
         if self.is_marked(channel)
             && let Some(mark) = self.marks.get_mut(channel.index())
         {
             *mark = None;
         }
+        self.event.take_if(|event| event.channel() == Some(channel));
+        self.writable.take_if(|writable| *writable == channel);
+    }
+
+    /// Whether something of the channel is to be released.
+    pub(super) fn is_held(&self, channel: ChannelId) -> bool {
+        let stats = self.core.channel_stats(channel);
+        stats.is_some_and(|stats| stats.held_bytes > 0)
     }
 
     /// Whether nothing of the channel is left to send, to wait for or to release.

@@ -205,7 +205,8 @@ pub trait ChannelHandler: Sized {
 
     /// Messages of one size came together. By default each of them is given to
     /// [`Self::message`]: the last with the charge of all, the others with none, so that the
-    /// credit of a run comes back when all of it has been consumed.
+    /// credit of a run comes back when all of it has been consumed. Where one of those calls lets
+    /// go of the channel, or aborts the connection's channels, it is the last.
     fn run(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, run: Run<'_>) {
         let last = run.count().saturating_sub(1);
         let mut charge = run.charge;
@@ -223,6 +224,9 @@ pub trait ChannelHandler: Sized {
                 },
             };
             self.message(conn, cx, received);
+            if cx.aborted.is_some() || !cx.core.is_attached(run.channel) {
+                break; // the rest is nobody's any more
+            }
         }
     }
 

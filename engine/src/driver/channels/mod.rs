@@ -12,6 +12,8 @@ mod handler;
 mod multiplexed;
 mod settling;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use connection::Channels;
 pub use cx::{ChannelCx, ChannelHub, TimerError};

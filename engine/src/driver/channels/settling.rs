@@ -9,8 +9,8 @@ use crate::session::channels::{ChannelId, Code, Event, OpenError, Opening};
 /// over: it gets another one when the socket was written to.
 const ROUNDS_MAX: usize = 8;
 
-/// Channels that cannot be let go of yet and are looked at in one round, so that a thousand that
-/// wait for their peer do not cost every batch.
+/// Channels that have not sent everything yet and are looked at in one round, so that a thousand
+/// that wait for their peer do not cost every batch.
 const WAITING_LOOKED_AT_MAX: usize = 64;
 
 /// Tells the handler what happened.
@@ -190,6 +190,9 @@ fn let_go_of_ended<H: ChannelHandler>(
         }
         if cx.has_ended(channel) {
             end(handler, conn, cx, channel);
+            continue;
+        }
+        if cx.is_held(channel) {
             continue;
         }
         cx.ending.push_back(channel);

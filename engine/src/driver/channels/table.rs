@@ -4,6 +4,7 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use super::super::handler::{ConnId, Hub};
+use super::super::pump::DEADLINE_AHEAD_MAX;
 use super::connection::Channels;
 use super::multiplexed::TIMER_TOKEN;
 use crate::time::Timestamp;
@@ -94,16 +95,16 @@ impl Table {
     }
 }
 
-/// Has the reactor call when the core's next deadline is due.
+/// Has the reactor call when the core's next deadline is due, or before, if that is far away.
 pub(super) fn arm(channels: &mut Channels, hub: &mut Hub<'_>) {
     let Some(at) = channels.core.poll_timeout() else {
         return;
     };
     // Later than this turn, or a deadline that stays would never let it end.
-    let at = at.max(Timestamp(hub.now().0 + 1));
-    let sooner = channels.alarms.last().is_none_or(|&next| at < next);
-    // With too many timers set, this is tried again whenever the connection is served.
-    if sooner && hub.links.timer(channels.id, at, TIMER_TOKEN).is_ok() {
+    let soonest = Timestamp(hub.now().0 + 1);
+    let at = at.clamp(soonest, hub.now().after(DEADLINE_AHEAD_MAX));
+    if channels.alarms.last().is_none_or(|&next| at < next) {
+        hub.links.layer_timer(channels.id, at, TIMER_TOKEN);
         channels.alarms.push(at);
     }
 }

@@ -198,7 +198,7 @@ impl<H: Handler> Reactor<H> {
                 busy_at = now;
             }
         }
-        for command in self.commands.rest() {
+        for command in self.commands.close() {
             self.core.answer(command, clock::now());
         }
         Ok(self.core.handler)

@@ -103,6 +103,13 @@ impl<W: Wire> Link<W> {
         }
     }
 
+    /// Whether there may be something to read that is wanted now.
+    pub(super) fn is_read(&self) -> bool {
+        // What asks to be opened reads nothing before its request is written.
+        let asks = self.flow.blocked && matches!(self.phase, Phase::Connecting(_));
+        self.flow.readable && !self.flow.paused && !asks
+    }
+
     /// When this connection must be looked at without being asked.
     pub(super) fn deadline(&mut self) -> Option<Timestamp> {
         match &mut self.phase {

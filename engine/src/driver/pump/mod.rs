@@ -2,6 +2,8 @@
 //!
 //! Knows neither epoll nor tokio: sockets are [`Wire`]s, readiness and time are told.
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod link;
 mod opening;
 mod slab;
@@ -34,8 +36,9 @@ use crate::time::Timestamp;
 
 use link::{Accepting, Connecting, Link, NEVER, Phase};
 use slab::Slab;
+use timers::Alarm;
+pub(crate) use timers::DEADLINE_AHEAD_MAX;
 pub use timers::TIMERS_MAX;
-use timers::{Alarm, DEADLINE_AHEAD_MAX};
 pub(crate) use wire::Wire;
 
 /// Reads of one connection in one turn, so that a flood on one does not keep the others
@@ -249,7 +252,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                     self.slab.timers.deadline(at, id);
                 }
                 let again = core::mem::take(&mut link.flow.again);
-                if (again || link.flow.readable && !link.flow.paused) && !link.queued {
+                if (again || link.is_read()) && !link.queued {
                     link.queued = true;
                     self.slab.again.push(id);
                 }
@@ -343,7 +346,9 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 continue;
             };
             match alarm {
-                Alarm::User(token) => self.user_timer(id, &mut link, token, now),
+                Alarm::User(token) | Alarm::Layer(token) => {
+                    self.user_timer(id, &mut link, token, now);
+                }
                 // An older entry: the one in force comes later.
                 Alarm::Deadline if link.armed != at => {
                     self.slab.put(id, link);

@@ -149,6 +149,10 @@ impl<W> Links for Slab<W> {
         self.timers.user(at, id, token)
     }
 
+    fn layer_timer(&mut self, id: ConnId, at: Timestamp, token: u64) {
+        self.timers.layer(at, id, token);
+    }
+
     fn open(&self) -> usize {
         self.open
     }

@@ -2,7 +2,7 @@
 
 use std::boxed::Box;
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,12 +12,13 @@ use std::vec::Vec;
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened};
 use super::super::parts::Parts;
 use super::super::remote::Command;
-use super::{Core, Habits, Wire};
+use super::fake::{Fake, Pipe};
+use super::{Core, Habits};
 use crate::buf::BufPool;
 use crate::config::Config;
 use crate::conn::Message;
 use crate::error::{CloseCode, Deadline, Failure};
-use crate::handshake::HeadLimits;
+use crate::handshake::{Accept, ClientHandshake, ClientOptions, HeadLimits, ServerHandshake};
 use crate::role::Role;
 use crate::session::{End, Entropy, Session};
 use crate::time::Timestamp;
@@ -31,62 +32,6 @@ fn at(seconds: u64) -> Timestamp {
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
-}
-
-/// The kernel's side of a socket.
-#[derive(Default)]
-struct Pipe {
-    incoming: Vec<u8>,
-    /// What a read says behind the last byte; `WouldBlock` without it.
-    end: Option<Result<usize, ErrorKind>>,
-    written: Vec<u8>,
-    broken: bool,
-}
-
-struct Fake(Rc<RefCell<Pipe>>);
-
-impl Wire for Fake {
-    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let mut pipe = self.0.borrow_mut();
-        if pipe.incoming.is_empty() {
-            return pipe
-                .end
-                .unwrap_or(Err(ErrorKind::WouldBlock))
-                .map_err(io::Error::from);
-        }
-        let n = space.len().min(pipe.incoming.len());
-        space[..n].copy_from_slice(&pipe.incoming[..n]);
-        pipe.incoming.drain(..n);
-        Ok(n)
-    }
-
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut pipe = self.0.borrow_mut();
-        if pipe.broken {
-            return Err(ErrorKind::BrokenPipe.into());
-        }
-        let before = pipe.written.len();
-        slices
-            .iter()
-            .for_each(|slice| pipe.written.extend_from_slice(slice));
-        Ok(pipe.written.len() - before)
-    }
-
-    fn shut_down_write(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn connected(&mut self) -> io::Result<bool> {
-        Ok(true)
-    }
-
-    fn short_calls_arm(&self) -> bool {
-        true
-    }
-
-    fn into_std(self) -> io::Result<TcpStream> {
-        Err(ErrorKind::Unsupported.into())
-    }
 }
 
 const PAUSE: u64 = 1;
@@ -458,6 +403,24 @@ fn a_failed_write_does_not_wait_for_ever() {
     }
 }
 
+/// For the closing handshake is behind what the peer has sent.
+#[test]
+fn a_stop_ends_a_pause() {
+    let mut rig = Rig::new(calm());
+    rig.frame(2, b"pause");
+    rig.frame(2, b"behind");
+    rig.readable();
+    assert_eq!(rig.core.handler.messages.len(), 1);
+    rig.core.carry_out(Command::Stop, rig.now);
+    rig.serve();
+    assert_eq!(rig.core.handler.messages, [&b"pause"[..], b"behind"]);
+    rig.frame(8, &1001_u16.to_be_bytes());
+    rig.readable();
+    rig.end(Ok(0));
+    rig.readable();
+    rig.assert_closed((1001, false));
+}
+
 /// The fault that came first is the cause.
 #[test]
 fn a_failed_write_is_told_where_nothing_else_is() {
@@ -471,4 +434,62 @@ fn a_failed_write_is_told_where_nothing_else_is() {
         rig.readable();
         rig.assert_broken();
     }
+}
+
+/// A client's connection on its way, in place of the one that the rig has: its handshake.
+fn connecting(rig: &mut Rig) -> ClientHandshake {
+    rig.pipe = Rc::default();
+    rig.id = rig.core.reserve();
+    let handshake = || {
+        let options = ClientOptions::new();
+        ClientHandshake::new("host", "/", &options, [3; 16]).unwrap()
+    };
+    let opening = (handshake(), rig.core.habits.settings.clone());
+    rig.pipe.borrow_mut().room = Some(10);
+    let wire = Fake(rig.pipe.clone());
+    let peer = ([127, 0, 0, 1], 1).into();
+    rig.core
+        .insert_connecting(rig.id, wire, peer, 0, opening, rig.now);
+    handshake()
+}
+
+/// A request that the socket does not take whole waits for the socket, not by asking it again.
+#[test]
+fn a_request_that_does_not_fit_waits_for_room() {
+    let mut rig = Rig::new(calm());
+    let handshake = connecting(&mut rig);
+    rig.serve();
+    assert_eq!(rig.pipe.borrow().written, handshake.request()[..10]);
+    // Something to read changes nothing: the request goes first.
+    rig.readable();
+    rig.pipe.borrow_mut().room = None;
+    rig.core
+        .ready(rig.id.index as usize, (false, true, false), rig.now);
+    rig.serve();
+    let request = rig.pipe.borrow().written.clone();
+    assert_eq!(request, handshake.request());
+
+    let mut server = ServerHandshake::new(HeadLimits::default());
+    let (request, _) = server.parse(&request).unwrap().unwrap();
+    let answer = request.accept(&Accept::new()).unwrap();
+    rig.pipe.borrow_mut().incoming.extend_from_slice(&answer);
+    rig.frame(2, b"first");
+    rig.readable();
+    assert_eq!(rig.core.handler.messages, [b"first"]);
+    rig.assert_alive();
+}
+
+/// What has come before the request was out is read when it is, though no event says so again.
+#[test]
+fn an_early_end_is_read_when_the_request_is_out() {
+    let mut rig = Rig::new(calm());
+    connecting(&mut rig);
+    rig.end(Ok(0));
+    rig.readable();
+    assert_eq!(rig.core.connections(), 2);
+    rig.pipe.borrow_mut().room = None;
+    rig.core
+        .ready(rig.id.index as usize, (false, true, false), rig.now);
+    rig.serve();
+    assert_eq!(rig.core.connections(), 1);
 }

@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 pub(super) enum Alarm {
     /// A deadline of the connection. It may have moved on: ask again.
     Deadline,
+    /// A deadline of what is between the reactor and the application: of channels. With the token
+    /// that it is told by.
+    Layer(u64),
     /// The application's own.
     User(u64),
 }
@@ -18,14 +21,15 @@ pub(super) enum Alarm {
 /// connections count until they are due.
 pub const TIMERS_MAX: usize = 1 << 20;
 
-/// The longest that an entry for a deadline is set ahead; a later deadline is asked for again
-/// then. Entries stay until they are due, though the connection may be gone or its deadline
-/// earlier by then: this bounds how long, at the cost of one look a minute at a connection that
-/// nothing happens to.
-pub(super) const DEADLINE_AHEAD_MAX: Duration = Duration::from_secs(60);
+/// The longest that an entry for a deadline, of channels too, is set ahead; a later deadline is
+/// asked for again then. Entries stay until they are due, though the connection may be gone or its
+/// deadline earlier by then: this bounds how long, at the cost of one look a minute at a connection
+/// that nothing happens to.
+pub(crate) const DEADLINE_AHEAD_MAX: Duration = Duration::from_secs(60);
 
 /// All timers of a reactor. A connection has one entry for its deadlines, which is left where
-/// it is when they move out, and one for each timer of the application.
+/// it is when they move out, a few for those of its channels, and one for each timer of the
+/// application.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Timestamp, ConnId, Alarm)>>,
@@ -36,6 +40,11 @@ pub(super) struct Timers {
 impl Timers {
     pub(super) fn deadline(&mut self, at: Timestamp, id: ConnId) {
         self.heap.push(Reverse((at, id, Alarm::Deadline)));
+    }
+
+    /// At most [`DEADLINE_AHEAD_MAX`] ahead.
+    pub(super) fn layer(&mut self, at: Timestamp, id: ConnId, token: u64) {
+        self.heap.push(Reverse((at, id, Alarm::Layer(token))));
     }
 
     /// Adds a timer of the application, unless there are too many.

@@ -3,8 +3,9 @@
 //! Everything that tasks of a connection share is behind one [`Monitor`]. Who finds nothing to do
 //! parks its waker in a slot under the lock; who changes that takes the waker out under the same
 //! lock, and wakes it when the lock is open again. So a wake-up is neither lost (parking and
-//! looking are one section) nor sent twice (a waker is taken out), and no foreign code runs under
-//! the lock: wakers are called, and those replaced are dropped, after it.
+//! looking are one section) nor sent twice (a waker is taken out). Of foreign code only the clone of
+//! a waker that parks runs under the lock, which counts references and touches no connection:
+//! wakers are called, and those replaced are dropped, after it.
 //!
 //! Nothing here knows what is shared, nor whose locks these are: `tests/loom` compiles this file
 //! with loom's, and tries every order in which threads can come

@@ -1,0 +1,510 @@
+//! Channels of a reactor under a clock and over sockets of the tests' own.
+
+use std::boxed::Box;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use std::vec::Vec;
+
+use super::super::handler::{ConnId, Opened};
+use super::super::pump::fake::{Fake, Pipe};
+use super::super::pump::{Core, Habits, TIMERS_MAX};
+use super::super::remote::Command;
+use super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, Rejection};
+use crate::buf::BufPool;
+use crate::handshake::HeadLimits;
+use crate::role::Role;
+use crate::session::channels::{
+    AcceptOptions, ChannelId, Charge, Code, Config, Connection, Event, Failure, OpenOptions,
+    Opening, Received, SUBPROTOCOL,
+};
+use crate::session::{Entropy, Session};
+use crate::time::Timestamp;
+
+type OnMessage = Box<dyn FnMut(&mut ChannelCx<'_, '_>, ChannelId)>;
+
+/// What the handler was told.
+#[derive(PartialEq, Eq, Debug)]
+enum Seen {
+    Channel(ChannelId),
+    Refused(ChannelId),
+    Message(Vec<u8>),
+    Ended(ChannelId),
+    Failed(ConnId, Failure),
+}
+
+/// Keeps what it is given, and does what a test says.
+struct App {
+    answer: Answer,
+    on_message: OnMessage,
+    kept: Vec<(ChannelId, Charge)>,
+    seen: Vec<Seen>,
+}
+
+impl ChannelHandler for App {
+    type Conn = ();
+    type Command = Box<dyn FnOnce(&mut ChannelHub<'_, '_>) + Send>;
+
+    fn open(&mut self, _: &mut ChannelCx<'_, '_>, _: Opened<'_>) {}
+
+    fn channel(&mut self, _: &mut (), _: &mut ChannelCx<'_, '_>, opening: Opening<'_>) -> Answer {
+        self.seen.push(Seen::Channel(opening.channel));
+        self.answer.clone()
+    }
+
+    fn refused(
+        &mut self,
+        _: &mut (),
+        _: &mut ChannelCx<'_, '_>,
+        channel: ChannelId,
+        _: Rejection<'_>,
+    ) {
+        self.seen.push(Seen::Refused(channel));
+    }
+
+    fn message(&mut self, _: &mut (), cx: &mut ChannelCx<'_, '_>, received: Received<'_>) {
+        self.seen.push(Seen::Message(received.data.to_vec()));
+        self.kept.push((received.channel, received.charge));
+        (self.on_message)(cx, received.channel);
+    }
+
+    fn ended(&mut self, _: &mut (), _: &mut ChannelCx<'_, '_>, channel: ChannelId) {
+        self.seen.push(Seen::Ended(channel));
+    }
+
+    fn failed(&mut self, _: &mut (), cx: &mut ChannelCx<'_, '_>, failure: Failure) {
+        self.seen.push(Seen::Failed(cx.id(), failure));
+    }
+
+    fn command(&mut self, hub: &mut ChannelHub<'_, '_>, command: Self::Command) {
+        command(hub);
+    }
+}
+
+/// A server with a connection, and its client.
+struct Rig {
+    core: Core<Multiplexed<App>, Fake>,
+    id: ConnId,
+    pipe: Rc<RefCell<Pipe>>,
+    peer: Connection,
+    /// What the peer has not released.
+    unread: Vec<(ChannelId, Charge)>,
+    config: Config,
+    now: Timestamp,
+}
+
+impl Rig {
+    fn new(config: Config, answer: Answer) -> Self {
+        let below = crate::Config {
+            ping_interval: None,
+            ..crate::Config::default()
+        };
+        let habits = Habits {
+            settings: below.build().unwrap(),
+            limits: HeadLimits::default(),
+        };
+        let app = App {
+            answer,
+            on_message: Box::new(|_, _| {}),
+            kept: Vec::new(),
+            seen: Vec::new(),
+        };
+        let settings = config.clone().build().unwrap();
+        let handler = Multiplexed::new(app, settings.clone());
+        let mut core = Core::new(handler, habits, BufPool::new(32 << 10, 32 << 10));
+        let id = core.reserve();
+        let now = Timestamp(0);
+        let mut rig = Self {
+            core,
+            id,
+            pipe: Rc::default(),
+            peer: Connection::new(settings, now),
+            unread: Vec::new(),
+            config,
+            now,
+        };
+        rig.open();
+        rig
+    }
+
+    /// An open connection at `id`; the peer has said nothing yet.
+    fn open(&mut self) {
+        self.pipe = Rc::default();
+        let settings = self.core.habits.settings.clone();
+        let session = Session::new(Role::Server, settings, Entropy([7; 32]), &[], self.now);
+        let opened = Opened {
+            role: Role::Server,
+            peer: None,
+            subprotocol: Some(SUBPROTOCOL),
+            token: 0,
+        };
+        let wire = Fake(self.pipe.clone());
+        self.core
+            .insert_open(self.id, wire, session, opened, self.now);
+        self.serve();
+        self.peer = Connection::new(self.config.clone().build().unwrap(), self.now);
+    }
+
+    fn app(&mut self) -> &mut App {
+        self.core.handler.handler()
+    }
+
+    fn seen(&mut self) -> Vec<Seen> {
+        core::mem::take(&mut self.app().seen)
+    }
+
+    /// Does what waits for no event.
+    fn serve(&mut self) {
+        for _ in 0..1000 {
+            if !self.core.has_more() {
+                return;
+            }
+            self.core.more(self.now);
+        }
+        panic!("it never rests");
+    }
+
+    fn readable(&mut self) {
+        self.core
+            .ready(self.id.index as usize, (true, false, false), self.now);
+        self.serve();
+    }
+
+    /// Lets everything come due up to `until`, each at its own time.
+    fn pass(&mut self, until: Timestamp) {
+        while let Some(due) = self.core.next_timeout().filter(|due| *due <= until) {
+            self.now = due.max(self.now);
+            self.core.timeouts(self.now);
+            self.serve();
+        }
+        self.now = until;
+    }
+
+    /// Does `jobs` in one turn.
+    fn command<const N: usize>(&mut self, jobs: [<App as ChannelHandler>::Command; N]) {
+        for job in jobs {
+            self.core.carry_out(Command::User(job), self.now);
+        }
+        self.serve();
+    }
+
+    /// Both ends say what they have to say.
+    fn talk(&mut self) {
+        loop {
+            let mut quiet = true;
+            while let Some(record) = self.peer.poll_record(self.now) {
+                quiet = false;
+                frame(&mut self.pipe.borrow_mut().incoming, record.as_slice());
+            }
+            self.readable();
+            let written = core::mem::take(&mut self.pipe.borrow_mut().written);
+            let mut rest = &written[..];
+            while let [0x82, short, after @ ..] = rest {
+                quiet = false;
+                let (len, at) = match short {
+                    126 => (usize::from(u16::from_be_bytes([after[0], after[1]])), 2),
+                    &len => (usize::from(len), 0),
+                };
+                let record;
+                (record, rest) = after[at..].split_at(len);
+                let mut incoming = self.peer.receive(record, self.now);
+                while let Some(event) = self.peer.next(&mut incoming) {
+                    match event {
+                        Event::Message(m) => self.unread.push((m.channel, m.charge)),
+                        Event::Failed(failure) => panic!("{failure}"),
+                        _ => {}
+                    }
+                }
+            }
+            assert!(rest.is_empty(), "something else than a record");
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    /// The peer opens a channel and has what it sends; both ends' names of it.
+    fn offered(&mut self) -> (ChannelId, ChannelId) {
+        let theirs = self.peer.open(OpenOptions::new("ticks")).unwrap();
+        self.talk();
+        match self.seen()[..] {
+            [Seen::Channel(ours)] => (theirs, ours),
+            ref other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A client's binary message, masked with zeros.
+fn frame(pipe: &mut Vec<u8>, record: &[u8]) {
+    match u8::try_from(record.len()) {
+        Ok(len) if len < 126 => pipe.extend_from_slice(&[0x82, 0x80 | len]),
+        _ => {
+            pipe.extend_from_slice(&[0x82, 0x80 | 126]);
+            pipe.extend_from_slice(&(record.len() as u16).to_be_bytes());
+        }
+    }
+    pipe.extend_from_slice(&[0; 4]);
+    pipe.extend_from_slice(record);
+}
+
+fn accepting() -> Answer {
+    Answer::Accept(AcceptOptions::new())
+}
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp(seconds * 1_000_000_000)
+}
+
+const HOUR: u64 = 3600;
+
+/// Neither by what is left of connections that are gone, nor by those that are there.
+#[test]
+fn deadlines_of_channels_take_no_timers_of_the_application() {
+    let config = Config {
+        idle_timeout: Duration::from_secs(HOUR),
+        ..Config::default()
+    };
+    let mut rig = Rig::new(config, accepting());
+    let mut rounds = 0;
+    for round in 1..=20 {
+        rounds = round;
+        rig.pass(at(61 * round));
+        rig.pipe.borrow_mut().end = Some(Ok(0));
+        rig.readable();
+        assert_eq!(rig.core.connections(), 0);
+        rig.id = rig.core.reserve();
+        rig.open();
+    }
+    rig.app().on_message = Box::new(|cx, _| {
+        for token in 0..TIMERS_MAX as u64 {
+            let set = cx.timer(Duration::from_secs(HOUR * 24), token);
+            assert!(set.is_ok(), "{set:?} at {token}");
+        }
+        assert!(cx.timer(Duration::ZERO, 0).is_err(), "the last is set");
+    });
+    let (theirs, _) = rig.offered();
+    rig.peer.send(theirs, b"go").unwrap();
+    rig.talk();
+
+    // And those of the channels go on, where there is no room for another of the application's.
+    let talker = rig.id;
+    rig.id = rig.core.reserve();
+    let silent = rig.id;
+    rig.open();
+    rig.seen();
+    rig.pass(at(61 * rounds + HOUR - 1));
+    assert_eq!(rig.seen(), []);
+    rig.pass(at(61 * rounds + HOUR));
+    let seen = rig.seen();
+    for id in [talker, silent] {
+        assert!(seen.contains(&Seen::Failed(id, Failure::Idle)), "{seen:?}");
+    }
+}
+
+/// What is left of a connection's deadlines is gone within a minute.
+#[test]
+fn deadlines_of_channels_do_not_outlive_their_connections_for_long() {
+    let config = Config {
+        idle_timeout: Duration::from_secs(HOUR),
+        ..Config::default()
+    };
+    let mut rig = Rig::new(config, accepting());
+    rig.pipe.borrow_mut().end = Some(Ok(0));
+    rig.readable();
+    assert_eq!(rig.core.connections(), 0);
+    rig.pass(at(60));
+    assert_eq!(rig.core.next_timeout(), None);
+}
+
+/// The handler is done with the channel, or with all of them, in the middle of a run.
+#[test]
+fn a_run_ends_with_its_channel() {
+    let let_go: OnMessage = Box::new(|cx, channel| cx.let_go(channel, Code(7)));
+    let reject: OnMessage = Box::new(|cx, channel| cx.reject(channel, Code(7)));
+    let abort: OnMessage = Box::new(|cx, _| cx.abort(Code::INTERNAL));
+    let cases = [
+        (accepting(), let_go),
+        (Answer::Later, reject),
+        (accepting(), abort),
+    ];
+    for (answer, on_message) in cases {
+        let mut rig = Rig::new(Config::default(), answer.clone());
+        let (theirs, _) = rig.offered();
+        rig.app().on_message = on_message;
+        rig.peer.send_run(theirs, 2, b"aabbcc").unwrap();
+        while let Some(record) = rig.peer.poll_record(rig.now) {
+            frame(&mut rig.pipe.borrow_mut().incoming, record.as_slice());
+        }
+        rig.readable();
+        let mut messages = rig.seen();
+        messages.retain(|seen| matches!(seen, Seen::Message(_)));
+        assert_eq!(messages, [Seen::Message(b"aa".to_vec())], "{answer:?}");
+        // What came of the run takes no room of the connection's.
+        let id = rig.id;
+        rig.command([Box::new(move |hub| {
+            let channels = hub.channels(id).unwrap();
+            assert!(channels.failure().is_some() || channels.stats().held_bytes == 0);
+        })]);
+    }
+}
+
+/// The peer takes back a channel that waits for its answer, of which something is kept.
+#[test]
+fn a_channel_that_was_rejected_is_not_told_again() {
+    for with_reason in [false, true] {
+        let mut rig = Rig::new(Config::default(), Answer::Later);
+        let (theirs, ours) = rig.offered();
+        rig.peer.send(theirs, b"early").unwrap();
+        rig.talk();
+        rig.peer.reset(theirs, Code(5));
+        rig.peer.stop(theirs, Code(5));
+        rig.talk();
+        assert_eq!(rig.seen(), [Seen::Message(b"early".to_vec())]);
+        let id = rig.id;
+        rig.command([Box::new(move |hub| {
+            let channels = hub.channels(id).unwrap();
+            if with_reason {
+                channels.reject_with(ours, Code(6), b"no").unwrap();
+            } else {
+                channels.reject(ours, Code(6));
+            }
+        })]);
+        rig.talk();
+        assert_eq!(rig.seen(), []);
+    }
+}
+
+/// What is not to be rejected goes on, and is told to the end.
+#[test]
+fn a_channel_that_was_accepted_is_told_though_it_is_rejected() {
+    let mut rig = Rig::new(Config::default(), accepting());
+    let (theirs, ours) = rig.offered();
+    rig.peer.send(theirs, b"kept").unwrap();
+    rig.peer.finish_sending(theirs).unwrap();
+    rig.talk();
+    assert_eq!(rig.seen(), [Seen::Message(b"kept".to_vec())]);
+    let id = rig.id;
+    let kept = core::mem::take(&mut rig.app().kept);
+    rig.command([
+        Box::new(move |hub| hub.channels(id).unwrap().reject(ours, Code(6))),
+        Box::new(move |hub| {
+            let channels = hub.channels(id).unwrap();
+            kept.into_iter()
+                .for_each(|(of, charge)| channels.release(of, charge));
+        }),
+    ]);
+    assert_eq!(rig.seen(), [Seen::Ended(ours)]);
+}
+
+/// An event that was looked at when another call ended is dropped with its channel.
+#[test]
+fn an_event_that_waits_goes_with_its_channel() {
+    for reject in [false, true] {
+        let mut rig = Rig::new(Config::default(), accepting());
+        let id = rig.id;
+        // Before the peer has said a word, so that it is not announced.
+        rig.command([
+            Box::new(move |hub| {
+                let channels = hub.channels(id).unwrap();
+                channels.open(OpenOptions::new("ours")).unwrap();
+                channels.drain(Code::NO_ERROR, "");
+            }),
+            Box::new(move |hub| {
+                let channels = hub.channels(id).unwrap();
+                let ours = channels.ids().next().unwrap();
+                if reject {
+                    channels.reject(ours, Code(6));
+                } else {
+                    channels.let_go(ours, Code(6));
+                }
+            }),
+        ]);
+        let seen = rig.seen();
+        assert!(
+            !seen.iter().any(|s| matches!(s, Seen::Refused(_))),
+            "{seen:?}"
+        );
+    }
+}
+
+/// Many more than are looked at in one round.
+const CHANNELS: usize = 1000;
+
+/// A server with [`CHANNELS`] that are over, but for a message of each that it keeps.
+fn all_but_over() -> Rig {
+    let mut rig = Rig::new(Config::default(), accepting());
+    for _ in 0..CHANNELS {
+        let (theirs, _) = rig.offered();
+        rig.peer.send(theirs, b"x").unwrap();
+        rig.peer.finish_sending(theirs).unwrap();
+        rig.talk();
+        assert_eq!(rig.seen(), [Seen::Message(b"x".to_vec())]);
+    }
+    rig
+}
+
+/// What is released is told at once, however much of others is kept.
+#[test]
+fn an_end_does_not_wait_for_those_of_others() {
+    let mut rig = all_but_over();
+    let mut kept = core::mem::take(&mut rig.app().kept);
+    let mut left = CHANNELS;
+    // One from the middle, then every second one, then the rest.
+    for alone in [900, 3, 0, 998, 500] {
+        left -= 1;
+        release(&mut rig, [kept.remove(alone.min(left))].into());
+    }
+    let (odd, even): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(of, _)| of.index() % 2 > 0);
+    release(&mut rig, odd);
+    release(&mut rig, even);
+}
+
+/// Releases what is kept of these channels, each of which must end then, once, without a word of
+/// the peer's.
+#[track_caller]
+fn release(rig: &mut Rig, kept: Vec<(ChannelId, Charge)>) {
+    let id = rig.id;
+    let mut expected: Vec<_> = kept.iter().map(|&(of, _)| of).collect();
+    rig.command([Box::new(move |hub| {
+        let channels = hub.channels(id).unwrap();
+        for (of, charge) in kept {
+            channels.release(of, charge);
+        }
+    })]);
+    let ended = rig.seen().into_iter().map(|seen| match seen {
+        Seen::Ended(channel) => channel,
+        other => panic!("{other:?}"),
+    });
+    let mut ended: Vec<_> = ended.collect();
+    ended.sort();
+    expected.sort();
+    assert_eq!(ended, expected);
+}
+
+/// So is what the peer gives the last credit for.
+#[test]
+fn an_end_does_not_wait_for_what_is_kept_of_others() {
+    let mut rig = all_but_over();
+    let (theirs, ours) = rig.offered();
+    rig.app().on_message = Box::new(|cx, channel| {
+        for _ in 0..4 {
+            cx.send(channel, &[7; 20_000]).unwrap(); // a window and a bit
+        }
+    });
+    rig.peer.send(theirs, b"go").unwrap();
+    rig.peer.finish_sending(theirs).unwrap();
+    rig.talk();
+    assert_eq!(rig.seen(), [Seen::Message(b"go".to_vec())]);
+    let go = rig.app().kept.pop();
+    let id = rig.id;
+    rig.command([Box::new(move |hub| {
+        let (channel, charge) = go.unwrap();
+        hub.channels(id).unwrap().release(channel, charge);
+    })]);
+    assert_eq!(rig.seen(), [], "it has more to send");
+    for (channel, charge) in core::mem::take(&mut rig.unread) {
+        rig.peer.release(channel, charge);
+    }
+    rig.talk();
+    assert_eq!(rig.seen(), [Seen::Ended(ours)]);
+}
