@@ -391,12 +391,16 @@ impl Connection {
         if credit.blocked {
             let recv = &mut channel.recv;
             recv.blocked_told = recv.blocked_told.saturating_add(1);
-            // It may never have seen what it was told: told again, with what is owed.
-            if recv.state == RecvState::Receiving
-                && (recv.credit.limit() > credit.limit || recv.credit.owed() > 0)
-            {
-                channel.pending.set(Pending::CREDIT);
-                self.mark(index);
+            if recv.state == RecvState::Receiving {
+                // It may never have seen what it was told: told again, with what is owed.
+                let unseen = recv.credit.limit() > credit.limit;
+                if !unseen {
+                    recv.credit.hurry();
+                }
+                if unseen || recv.credit.is_due() {
+                    channel.pending.set(Pending::CREDIT);
+                    self.mark(index);
+                }
             }
             return Ok(None);
         }
