@@ -1,10 +1,10 @@
 //! Who waits, for what, and what ends it: credit that is kept back, passed on or never comes, and
 //! messages that die in the queue.
 
-use harness::frames_mux::{Put, Said, profile};
-use tickwire::channels::Config;
+use harness::frames_mux::{Put, Said, flag, profile};
+use tickwire::channels::{ChannelId, Code, Config, OpenOptions};
 
-use super::channels_hostile_kit::{Scene, UPLINK, failed};
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
 
 /// The limit of a channel that is told.
 fn told_limit(said: &[Said]) -> Option<u64> {
@@ -79,5 +79,128 @@ fn a_sender_is_not_asked_to_wait_for_each_message() {
             credits += usize::from(told_limit(&scene.said()).is_some());
         }
         assert!(credits <= 80 / 2, "{credits}");
+    }
+}
+
+/// Two channels of ours, of the highest class and of the lowest, on a connection with little credit.
+fn high_and_low(limit: u64) -> (Scene, [ChannelId; 2]) {
+    let config = Config {
+        shared_aliases: 8,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(6, limit)]);
+    let channels = [(0, 0), (1, 7)].map(|(alias, priority)| {
+        let options = OpenOptions::new("c").priority(priority).alias(alias);
+        scene.open_ours(options, alias.into(), 1 << 40).0
+    });
+    (scene, channels)
+}
+
+/// Bytes of messages that are said, by alias.
+fn bytes_said(scene: &mut Scene) -> [usize; 2] {
+    let mut bytes = [0; 2];
+    for said in scene.said() {
+        if let Said::Data { alias, payload, .. } = said {
+            bytes[alias as usize] += payload.len();
+        }
+    }
+    bytes
+}
+
+fn keep_busy(scene: &mut Scene, channel: ChannelId) {
+    scene.core.hold_back();
+    while scene.core.send(channel, &[0; 1000]) == Ok(()) {}
+}
+
+/// A large message gets its credit also where no single limit that is told covers it: who was let
+/// by for long lets it by then, until there is enough. In between, and behind it, the others go.
+#[test]
+fn credit_is_saved_up_for_who_was_passed_over_for_long() {
+    for grant in [2000, 20_000, 29_000] {
+        let mut limit = 8192;
+        let (mut scene, [high, low]) = high_and_low(limit);
+        let (mut before, mut of_low) = (0, 0);
+        for turn in 0.. {
+            assert!(turn < 200, "{grant}: it waits behind {before} bytes");
+            keep_busy(&mut scene, high);
+            if turn == 0 {
+                scene.core.send(low, &[1; 30_000]).expect("queued");
+            }
+            let [others, own] = bytes_said(&mut scene);
+            of_low += own;
+            if of_low > 0 {
+                break;
+            }
+            before += others;
+            limit += grant;
+            scene.put(Put::new().credit_all(limit));
+        }
+        assert_eq!(of_low, 30_000);
+        assert!((60_000..=200_000).contains(&before), "{grant}: {before}");
+        keep_busy(&mut scene, high);
+        limit += 10_000;
+        scene.put(Put::new().credit_all(limit));
+        let [others, _] = bytes_said(&mut scene);
+        assert!(others >= 8000, "{grant}: {others}");
+    }
+}
+
+/// Let by for long: what is queued on `low` waits for credit that is saved up for it.
+fn saved_for(len: usize) -> (Scene, [ChannelId; 2], u64) {
+    let mut limit = 8192;
+    let (mut scene, [high, low]) = high_and_low(limit);
+    for turn in 0..20 {
+        keep_busy(&mut scene, high);
+        if turn == 0 {
+            scene.core.send(low, &vec![1; len]).expect("queued");
+        }
+        let [_, own] = bytes_said(&mut scene);
+        assert_eq!(own, 0);
+        if turn > 8 {
+            break;
+        }
+        limit += 10_000;
+        scene.put(Put::new().credit_all(limit));
+    }
+    keep_busy(&mut scene, high);
+    limit += 10_000;
+    scene.put(Put::new().credit_all(limit));
+    assert_eq!(bytes_said(&mut scene), [0, 0], "it is saved up");
+    (scene, [high, low], limit)
+}
+
+/// Where credit does not come for long, it is not saved up for ever: the others use what there is.
+#[test]
+fn credit_is_not_saved_up_for_ever() {
+    let (mut scene, _, limit) = saved_for(30_000);
+    scene.wait(ms(9000));
+    assert_eq!(bytes_said(&mut scene), [0, 0]);
+    scene.wait(ms(2000));
+    let [others, own] = bytes_said(&mut scene);
+    assert!(others >= 8000 && own == 0, "{others} {own}");
+    // It still goes when there is enough.
+    let mut of_low = 0;
+    for grant in 1..5 {
+        scene.put(Put::new().credit_all(limit + grant * 60_000));
+        of_low += bytes_said(&mut scene)[1];
+    }
+    assert_eq!(of_low, 30_000);
+}
+
+/// Who is gone, or has nothing to send any more, is not saved up for.
+#[test]
+fn credit_is_saved_up_for_nobody_who_has_ended() {
+    for how in 0..3 {
+        let (mut scene, [_, low], _) = saved_for(30_000);
+        match how {
+            0 => scene.core.reset(low, Code::NO_ERROR),
+            1 => scene.core.let_go(low, Code::NO_ERROR),
+            _ => {
+                let told = scene.put(Put::new().reset(flag::STOP, 1, 9));
+                assert_eq!(told, [Told::Stopped(low, Code(9))]);
+            }
+        }
+        let [others, own] = bytes_said(&mut scene);
+        assert!(others >= 8000 && own == 0, "{how}: {others} {own}");
     }
 }

@@ -100,6 +100,12 @@ impl Connection {
                 self.totals.blocked += 1;
             }
         }
+        // Twice the time in which a receiver stops who holds that of others (rule R19).
+        let saved_max = self.settings.stall_timeout.saturating_mul(2);
+        let saved = self.saved_since.map(|since| since.after(saved_max));
+        if saved.is_some_and(|until| now >= until) {
+            self.stop_saving();
+        }
         let partial_timeout = self.settings.partial_timeout;
         for index in 0..self.slots.end() {
             let Some(channel) = self.slots.at_mut(index) else {
