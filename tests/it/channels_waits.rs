@@ -2,7 +2,7 @@
 //! messages that die in the queue.
 
 use harness::frames_mux::{Put, Said, flag, profile};
-use tickwire::channels::{ChannelId, Code, Config, OpenOptions};
+use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError};
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
 
@@ -202,5 +202,109 @@ fn credit_is_saved_up_for_nobody_who_has_ended() {
         }
         let [others, own] = bytes_said(&mut scene);
         assert!(others >= 8000 && own == 0, "{how}: {others} {own}");
+    }
+}
+
+/// A channel of ours whose peer grants it `limit` bytes, and no more.
+fn stuck(scene: &mut Scene, alias: u64, mode: Mode) -> ChannelId {
+    scene
+        .open_ours(OpenOptions::new("c").mode(mode), alias, 70)
+        .0
+}
+
+/// Messages whose time is over make room for new ones, also where the channel gets no turn.
+#[test]
+fn dead_messages_make_room() {
+    let config = Config {
+        channel_queue_bytes_max: 1024,
+        ..Config::default()
+    };
+    for run in [false, true] {
+        let mut scene = Scene::greeted(config.clone(), &[(7, 70)]);
+        let channel = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
+        let send = |scene: &mut Scene| {
+            if run {
+                scene.core.send_run(channel, 100, &[0; 100])
+            } else {
+                scene.core.send(channel, &[0; 100])
+            }
+        };
+        while send(&mut scene) == Ok(()) {}
+        assert_eq!(send(&mut scene), Err(SendError::WouldBlock));
+        scene.core.tell_time(scene.now.after(ms(1000)));
+        assert_eq!(send(&mut scene), Ok(()), "{run}");
+        let stats = scene.core.channel_stats(channel).expect("open");
+        assert!(stats.skipped_out >= 5, "{stats:?}");
+        assert!(scene.core.stats().queued_bytes < 200);
+    }
+}
+
+/// And give back what they take of all queues together, to channels that wait for that.
+#[test]
+fn dead_messages_take_no_room_from_others() {
+    for starved in [false, true] {
+        let config = Config {
+            connection_queue_bytes_max: 4096,
+            channel_queue_bytes_max: 4096,
+            ..Config::default()
+        };
+        let limits = if starved {
+            [(7, 60_000), (6, 70)]
+        } else {
+            [(7, 70), (6, 60_000)]
+        };
+        let mut scene = Scene::greeted(config, &limits);
+        let dying = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
+        let other = stuck(&mut scene, 1, Mode::Reliable);
+        scene.core.send(other, &[0; 100]).expect("queued");
+        while scene.core.send(dying, &[0; 100]) == Ok(()) {}
+        assert_eq!(
+            scene.core.send(other, &[0; 100]),
+            Err(SendError::WouldBlock)
+        );
+        scene.said();
+        assert_eq!(scene.core.poll_writable(), None);
+        scene.wait(ms(1000));
+        let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
+        assert!(writable.contains(&other), "{starved}: {writable:?}");
+        assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
+        // A queue that died later is looked at as well.
+        scene.core.send(dying, &[0; 100]).expect("room");
+        scene.said();
+        scene.wait(ms(1000));
+        scene.said();
+        assert_eq!(scene.core.stats().queued_bytes, 2 * 164);
+        // When nothing of it is left, nothing is looked for.
+        scene.core.reset(other, Code::NO_ERROR);
+        scene.said();
+        scene.wait(ms(600));
+        scene.said();
+        let next = scene.core.poll_timeout().expect("alive");
+        assert!(next.0 > scene.now.0 + 500_000_000, "nothing is swept for");
+    }
+}
+
+/// What stood behind a message that has died goes, if credit covers it: a smaller one, or the end.
+#[test]
+fn what_stands_behind_dead_messages_goes() {
+    for fin in [false, true] {
+        let mut scene = Scene::greeted(Config::default(), &[(7, 70)]);
+        let channel = stuck(&mut scene, 0, Mode::Ttl(ms(2000)));
+        scene.core.send(channel, &[0; 100]).expect("queued");
+        scene.said();
+        scene.wait(ms(1000));
+        if fin {
+            scene.core.finish_sending(channel).expect("open");
+        } else {
+            scene.core.send(channel, b"small").expect("queued");
+        }
+        scene.said();
+        scene.wait(ms(1500));
+        let said = scene.said();
+        let goes = said.iter().any(|said| {
+            matches!(said, Said::Data { flags, skip: 1, payload, .. }
+                if (*flags & flag::FIN != 0) == fin && payload.is_empty() == fin)
+        });
+        assert!(goes, "{fin}: {said:?}");
     }
 }

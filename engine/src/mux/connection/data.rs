@@ -264,14 +264,23 @@ impl Connection {
         }
     }
 
-    /// Drops what has waited for too long.
-    fn expire(&mut self, index: u32) {
+    /// Drops what has waited for too long on a channel that gets no turn. What stood behind it may
+    /// go now.
+    pub(super) fn drop_dead(&mut self, index: u32) {
+        if self.expire(index) {
+            self.starved_least = 0;
+            self.make_ready(index);
+        }
+    }
+
+    /// Drops what has waited for too long: whether anything has.
+    fn expire(&mut self, index: u32) -> bool {
         let now = self.now;
         let Some(channel) = self.slots.at_mut(index) else {
-            return;
+            return false;
         };
         let (Some(ttl), Some(queue)) = (channel.ttl, &mut channel.send.queue) else {
-            return;
+            return false;
         };
         let nanos = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
         let before = queue.bytes();
@@ -283,6 +292,7 @@ impl Connection {
             channel.send.skipped_total += dropped;
             self.dequeued(index, freed);
         }
+        dropped > 0
     }
 
     /// FIN alone, when all is sent before it was asked for.
