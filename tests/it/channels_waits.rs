@@ -1,6 +1,7 @@
 //! Who waits, for what, and what ends it: credit that is kept back, passed on or never comes, and
 //! messages that die in the queue.
 
+use allocation_counter::measure;
 use harness::frames_mux::{Put, Said, flag, profile};
 use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError};
 
@@ -307,4 +308,41 @@ fn what_stands_behind_dead_messages_goes() {
         });
         assert!(goes, "{fin}: {said:?}");
     }
+}
+
+/// Channels that wait for room in all queues and end are forgotten, however many there are.
+#[test]
+fn who_waits_for_room_and_ends_is_forgotten() {
+    let config = Config {
+        connection_queue_bytes_max: 4096,
+        channel_queue_bytes_max: 4096,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(7, 70)]);
+    let full = stuck(&mut scene, 0, Mode::Reliable);
+    scene.core.send(full, &[0; 3936]).expect("queued");
+    scene.said();
+    scene.accepts = false;
+    let life = |scene: &mut Scene| {
+        // As many as are no flood.
+        scene.now = scene.now.after(ms(100));
+        let told = scene.put(Put::new().open(1, 0, 60_000, 30_000, &[]).data(0, 1, b"x"));
+        let [Told::Open(channel), Told::Message { .. }] = told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(scene.core.send(channel, b"one"), Ok(()));
+        let refused = scene.core.send(channel, b"two");
+        assert_eq!(refused, Err(SendError::WouldBlock));
+        scene.put(Put::new().reset(flag::ABORT | flag::STOP, 1, 8));
+        scene.core.let_go(channel, Code::NO_ERROR);
+        let said = scene.said();
+        assert!(matches!(said[..], [.., Said::Reject { .. }]), "{said:?}");
+    };
+    life(&mut scene);
+    let memory = measure(|| {
+        for _ in 0..20_000 {
+            life(&mut scene);
+        }
+    });
+    assert!(memory.bytes_max < 32 << 10, "{memory:?}");
 }

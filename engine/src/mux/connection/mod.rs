@@ -560,6 +560,10 @@ impl Connection {
     fn retire(&mut self, index: u32) {
         if let Some(channel) = self.slots.at(index) {
             self.totals.add(channel);
+            if channel.send.waits_for_all {
+                let id = channel.id;
+                self.room_waiters.retain(|&waits| waits != id);
+            }
         }
         self.slots.remove(index);
     }
