@@ -346,3 +346,32 @@ fn who_waits_for_room_and_ends_is_forgotten() {
     });
     assert!(memory.bytes_max < 32 << 10, "{memory:?}");
 }
+
+/// A sender that gives a large message few turns is no dribbler: each fragment that is worth it has
+/// its time. None of them makes up for those that are not.
+#[test]
+fn each_fragment_has_its_time() {
+    let fragment = [1; 8000];
+    let mut scene = Scene::new();
+    let channel = scene.opened_as(0, UPLINK, 0);
+    for _ in 0..3 {
+        let told = scene.put(Put::new().data(flag::MORE, 0, &fragment));
+        assert_eq!(told, []);
+        assert_eq!(scene.wait(ms(9000)), []);
+        scene.said();
+    }
+    let told = scene.put(Put::new().data(0, 0, b"end"));
+    assert!(
+        matches!(&told[..], [Told::Message { data, .. }] if data.len() == 24_003),
+        "{told:?}"
+    );
+    // The one that never comes is missed.
+    scene.put(Put::new().data(flag::MORE, 0, &fragment));
+    scene.wait(ms(5000));
+    scene.put(Put::new().data(flag::MORE, 0, &fragment));
+    assert_eq!(scene.wait(ms(9500)), []);
+    // Slivers win no time.
+    assert_eq!(scene.put(Put::new().data(flag::MORE, 0, &[1; 1000])), []);
+    let told = scene.wait(ms(1000));
+    assert_eq!(told, [Told::Evicted(channel, Code::TIMEOUT)]);
+}

@@ -67,7 +67,10 @@ pub struct Config {
     pub reserve_bytes: u32,
     /// Bytes of topic and metadata together of a channel that the peer opens. Default 1 KiB.
     pub metadata_bytes_max: u32,
-    /// Time from the first to the last fragment of a message. Default 10 s.
+    /// Time from one fragment of a message to the next, which a sender's channels of higher
+    /// priority may hold back for 256 KiB of theirs. Fragments that are shorter than a quarter of
+    /// a record, or of the channel's largest message where that is less, win no time: no sender
+    /// makes such but the last. Default 10 s.
     pub partial_timeout: Duration,
     /// Time for the connection's channels to end after GOAWAY, and for the last record to leave.
     /// Default 2 s.
