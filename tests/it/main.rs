@@ -28,6 +28,7 @@ mod channels_sim_live;
 mod channels_sim_resume;
 mod channels_tokio;
 mod channels_values;
+mod channels_waits;
 mod closing;
 mod counting;
 mod deadlines;

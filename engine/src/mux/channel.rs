@@ -182,6 +182,7 @@ pub(super) struct Partial {
     pub(super) bytes: BytesMut,
     pub(super) charge: Charge,
     pub(super) skipped: u64,
+    /// When the last fragment came that was not too short to count, or the first.
     pub(super) since: Timestamp,
 }
 

@@ -67,13 +67,17 @@ pub struct Config {
     pub reserve_bytes: u32,
     /// Bytes of topic and metadata together of a channel that the peer opens. Default 1 KiB.
     pub metadata_bytes_max: u32,
-    /// Time from the first to the last fragment of a message. Default 10 s.
+    /// Time from one fragment of a message to the next, which a sender's channels of higher
+    /// priority may hold back for 256 KiB of theirs. Fragments that are shorter than a quarter of
+    /// a record, or of the channel's largest message where that is less, win no time: no sender
+    /// makes such but the last. Default 10 s.
     pub partial_timeout: Duration,
     /// Time for the connection's channels to end after GOAWAY, and for the last record to leave.
     /// Default 2 s.
     pub close_timeout: Duration,
     /// Time for which the connection's window may be nearly used up (less than a quarter free)
-    /// before the channel with the most unread bytes is stopped. Default 5 s.
+    /// before the channel with the most unread bytes is stopped. Twice that is how long credit of
+    /// the peer's is saved up for a message that smaller ones have passed, at most. Default 5 s.
     pub stall_timeout: Duration,
     /// Bytes that a channel keeps for sending, beyond one message. Default 256 KiB.
     pub channel_queue_bytes_max: u32,

@@ -91,20 +91,25 @@ impl RecvCredit {
             window,
             ..Self::default()
         };
-        credit.schedule();
+        credit.owe(threshold(window));
         credit
     }
 
     /// Another window, which is told next.
     pub(super) fn reopen(&mut self, window: u64) {
         self.window = window;
-        self.schedule();
+        self.owe(threshold(window));
     }
 
-    /// Owed is `consumed + window - limit`.
-    fn schedule(&mut self) {
-        let least = self.limit.saturating_add(threshold(self.window));
-        self.due_at = least.saturating_sub(self.window);
+    /// A new limit is due when so much is owed: `consumed + window - limit`.
+    fn owe(&mut self, least: u64) {
+        self.due_at = self.limit.saturating_add(least).saturating_sub(self.window);
+    }
+
+    /// The peer waits with this limit: whatever is owed is told at once; and as long as most of
+    /// the window is held, in smaller batches from then on, for it need not wait each time.
+    pub(super) fn hurry(&mut self) {
+        self.owe(1);
     }
 
     /// Whether the peer may send what costs `n`.
@@ -166,9 +171,13 @@ impl RecvCredit {
 
     /// The limit to tell; it counts as told.
     pub(super) fn announce(&mut self) -> u64 {
+        let batch = threshold(self.window);
+        let hurried = self.due_at + self.window < self.limit + batch;
         // A window that was narrowed is reached by consumption: limits never go back.
         self.limit = self.limit.max(self.next_limit());
-        self.schedule();
+        // Of what is not held, so much may never be owed.
+        let rest = hurried && self.backlog() + batch > self.window;
+        self.owe(if rest { slivers(self.window) } else { batch });
         self.limit
     }
 

@@ -90,10 +90,10 @@ impl Dir {
         self.bases.push(Base { from, epoch, seq });
     }
 
-    /// Whether the sender has ever counted anew: what it had not told till then is told so.
+    /// How often the sender has counted anew: what it had not told till then is told so.
     #[must_use]
-    pub fn is_rebased(&self) -> bool {
-        !self.bases.is_empty()
+    pub fn rebases(&self) -> u64 {
+        self.bases.len() as u64
     }
 
     /// The receiver was told so.

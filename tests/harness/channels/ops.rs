@@ -326,10 +326,12 @@ impl Sim {
         if self.links[link].mode == Mode::Conflated {
             return;
         }
+        // Two that begin at the same number are told apart: the first may never be told.
+        let epoch = self.links[link].dirs[end].rebases();
         if let Some(id) = self.links[link].ids[end]
-            && self.cores[end].rebase(id, seq % 7, seq).is_ok()
+            && self.cores[end].rebase(id, epoch, seq).is_ok()
         {
-            self.links[link].dirs[end].rebase(seq % 7, seq);
+            self.links[link].dirs[end].rebase(epoch, seq);
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Data out: frames of channels by turn, cut to the credit and the room at hand.
 
-use core::num::NonZeroU32;
-
 use super::super::channel::{Pending, SendState};
 use super::super::error::Code;
 use super::super::event::Event;
@@ -10,9 +8,7 @@ use super::super::queue::Front;
 use super::super::schedule::QUANTUM_BYTES;
 use super::super::wire::{self, Hello};
 use super::Connection;
-use super::cut::{
-    Cut, Turn, cut_message, cut_run, own_frame, run_least, single_charge, whole_charge,
-};
+use super::cut::{Cut, Turn, cut_message, cut_run, own_frame, whole_charge};
 use super::sending::DATA_HEAD_MAX;
 
 /// Bytes of a record that must be left for another frame to be begun: a head and something.
@@ -22,49 +18,7 @@ const FRAME_ROOM_MIN: usize = 24;
 /// and sent as it is, is not paid for with more turns than that.
 const DEBT_BYTES_MAX: i32 = 1 << 20;
 
-/// KiB charged that others may send while a channel waits for the connection's credit; then the
-/// next credit that covers its message is its own.
-const STARVED_KIB_MAX: u32 = 64;
-
-/// A count of bytes as one that may wrap, in few bytes: for distances. Odd, so never zero.
-fn kibibytes(bytes: u64) -> u32 {
-    (bytes >> 10) as u32 | 1
-}
-
 impl Connection {
-    /// Credit of the connection's that the next message of the channel takes; none where the
-    /// channel has nothing to wait for, and leaves the line.
-    fn needs(&self, index: u32, peer: &Hello) -> u64 {
-        let Some(channel) = self.slots.at(index) else {
-            return 0;
-        };
-        let send = &channel.send;
-        let Some(front) = send.queue.as_ref().and_then(|q| q.front()) else {
-            return 0;
-        };
-        match (front.fresh || front.elem > 0, front.elem) {
-            (false, _) => 0,
-            (true, 0) => {
-                let whole = whole_charge(front.rest, peer, send.fragment_min);
-                single_charge(channel, &front, peer).unwrap_or(whole)
-            }
-            (true, elem) => {
-                let least = run_least(&front, send.fragment_min) as u64;
-                least * u64::from(elem) + peer.overhead
-            }
-        }
-    }
-
-    /// The connection's credit that is not spoken for.
-    fn free(&self) -> u64 {
-        self.send.available().saturating_sub(self.begun)
-    }
-
-    /// Whether the connection's credit may cover the next message of a channel that waits for it.
-    pub(super) fn may_wake(&self) -> bool {
-        !self.starved.is_empty() && self.free() >= self.starved_least
-    }
-
     /// Data, by turn, until the record is full. A large shared message is a record of its own.
     pub(super) fn put_data(&mut self, peer: &Hello, max: usize) -> Option<bytes::Bytes> {
         let mut first = self.wake_starved(peer, self.room(max) >= FRAME_ROOM_MIN);
@@ -120,79 +74,10 @@ impl Connection {
         None
     }
 
-    /// Channels that waited for the connection's credit take turns again, if it covers their
-    /// next message. Gives one that waits since much was sent over its head, if there is `room`:
-    /// it goes first, whatever its class, or small messages might take all credit for ever.
-    fn wake_starved(&mut self, peer: &Hello, room: bool) -> Option<u32> {
-        self.starved_are_gone();
-        if !self.may_wake() {
-            return None;
-        }
-        let (mut first, free) = (None, self.free());
-        self.starved_least = u64::MAX;
-        // The last one to be put back is the first to go.
-        for _ in 0..self.starved.len() {
-            let Some(index) = self.starved.pop_back() else {
-                break;
-            };
-            let needs = self.needs(index, peer);
-            let charged = self.send.charged();
-            // Of a channel that has ended the place may be another's by now.
-            let channel = self.slots.at_mut(index);
-            let Some(channel) = channel.filter(|c| c.send.starved) else {
-                continue;
-            };
-            let over = |at: NonZeroU32| kibibytes(charged).wrapping_sub(at.get());
-            let passed = channel.send.starved_at.map_or(0, over) >= STARVED_KIB_MAX;
-            if needs > free || passed && !room {
-                self.starved_least = self.starved_least.min(needs);
-                self.starved.push_front(index);
-                continue;
-            }
-            channel.send.starved = false;
-            channel.send.in_schedule = true;
-            if !passed {
-                self.schedule.put_back(channel.priority, index);
-            } else if let Some(later) = first.replace(index) {
-                self.put_back(later); // this one waits for longer
-            }
-        }
-        self.starved_are_gone();
-        first
-    }
-
-    /// Nobody waits for the connection's credit any more: who does next begins anew.
-    pub(super) fn starved_are_gone(&mut self) {
-        if self.starved.is_empty() {
-            self.blocked_since = None;
-            self.blocked_told = false;
-            self.blocked_due = false;
-        }
-    }
-
-    fn put_back(&mut self, index: u32) {
+    pub(super) fn put_back(&mut self, index: u32) {
         if let Some(channel) = self.slots.at_mut(index) {
             channel.send.in_schedule = true;
             self.schedule.put_back(channel.priority, index);
-        }
-    }
-
-    fn starve(&mut self, index: u32, peer: &Hello) {
-        let least = if self.starved.is_empty() {
-            u64::MAX
-        } else {
-            self.starved_least
-        };
-        self.starved_least = least.min(self.needs(index, peer));
-        if let Some(channel) = self.slots.at_mut(index) {
-            channel.send.starved = true;
-            channel.send.deficit = 0;
-            if channel.send.starved_at.is_none() {
-                channel.send.starved_at = NonZeroU32::new(kibibytes(self.send.charged()));
-            }
-            self.starved.push_back(index);
-            self.blocked_since.get_or_insert(self.now);
-            self.sweep_soon();
         }
     }
 
@@ -204,7 +89,7 @@ impl Connection {
         peer: &Hello,
         frame: bytes::Bytes,
     ) -> Result<bytes::Bytes, Turn> {
-        let free = self.free();
+        let free = self.free_to_begin();
         let Some(channel) = self.slots.at_mut(index) else {
             return Err(Turn::Done);
         };
@@ -258,7 +143,7 @@ impl Connection {
             }
             self.expire(index);
             let room = self.room(max);
-            let free = self.free();
+            let free = self.free_to_begin();
             // A message that fits a record is not cut for what is left of another one: the
             // receiver lends it then, and need not put it together.
             let next = if self.carries_data { max } else { 0 };
@@ -300,7 +185,7 @@ impl Connection {
     /// share, credit and the record go; what they cost. What comes next, and what stops it, is
     /// for the general way.
     fn put_plain(&mut self, index: u32, peer: &Hello, max: usize) -> u64 {
-        let mut free = self.free();
+        let mut free = self.free_to_begin();
         let Some(channel) = self.slots.at_mut(index) else {
             return 0;
         };
@@ -379,14 +264,23 @@ impl Connection {
         }
     }
 
-    /// Drops what has waited for too long.
-    fn expire(&mut self, index: u32) {
+    /// Drops what has waited for too long on a channel that gets no turn. What stood behind it may
+    /// go now.
+    pub(super) fn drop_dead(&mut self, index: u32) {
+        if self.expire(index) {
+            self.starved_least = 0;
+            self.make_ready(index);
+        }
+    }
+
+    /// Drops what has waited for too long: whether anything has.
+    fn expire(&mut self, index: u32) -> bool {
         let now = self.now;
         let Some(channel) = self.slots.at_mut(index) else {
-            return;
+            return false;
         };
         let (Some(ttl), Some(queue)) = (channel.ttl, &mut channel.send.queue) else {
-            return;
+            return false;
         };
         let nanos = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
         let before = queue.bytes();
@@ -398,6 +292,7 @@ impl Connection {
             channel.send.skipped_total += dropped;
             self.dequeued(index, freed);
         }
+        dropped > 0
     }
 
     /// FIN alone, when all is sent before it was asked for.

@@ -167,7 +167,7 @@ impl Connection {
         let dropped = send.queue.take().map_or(0, |q| q.bytes());
         let begun = core::mem::take(&mut send.begun_charge);
         send.blocked_since = None;
-        send.starved = false;
+        let starved = core::mem::take(&mut send.starved);
         channel.pending.set(Pending::ABORT);
         if matches!(channel.stage, Stage::Rejecting(..) | Stage::Rejected) {
             // The answer says it all.
@@ -175,7 +175,9 @@ impl Connection {
             channel.send.state = SendState::Aborted;
         }
         self.begun -= begun;
-        self.starved.retain(|&waits| waits != index);
+        if starved {
+            self.leave_starved(index);
+        }
         self.dequeued(index, dropped);
         self.mark(index);
     }
@@ -374,11 +376,13 @@ impl Connection {
         channel.pending.clear();
         channel.send.state = SendState::Aborted;
         channel.recv.state = RecvState::Aborted;
-        channel.send.starved = false;
+        let starved = core::mem::take(&mut channel.send.starved);
         let dropped = channel.send.queue.take().map_or(0, |q| q.bytes());
         let begun = core::mem::take(&mut channel.send.begun_charge);
         self.begun -= begun;
-        self.starved.retain(|&waits| waits != index);
+        if starved {
+            self.leave_starved(index);
+        }
         self.dequeued(index, dropped);
         self.settle(index);
     }

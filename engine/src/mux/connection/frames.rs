@@ -219,7 +219,11 @@ impl Connection {
         charge: Charge,
     ) -> Option<(Data<'r>, u64, Charge)> {
         let now = self.now;
+        let record_max = self.settings.record_bytes_max;
         let channel = self.slots.at_mut(index)?;
+        // No sender makes a shorter one but the last: a quarter of a record, or of a window, in
+        // either of which a message fits.
+        let fragment_min = record_max.min(channel.recv.message_max) / 4;
         let partial = channel.recv.partial.get_or_insert_with(|| {
             Box::new(Partial {
                 bytes: BytesMut::new(),
@@ -231,6 +235,9 @@ impl Connection {
         partial.bytes.extend_from_slice(data.payload);
         partial.charge.merge(charge);
         partial.skipped += data.skip;
+        if data.payload.len() >= fragment_min as usize {
+            partial.since = now; // the sender's other channels may be what the next one waits for
+        }
         if data.more {
             self.sweep_soon();
             return None;
@@ -391,12 +398,16 @@ impl Connection {
         if credit.blocked {
             let recv = &mut channel.recv;
             recv.blocked_told = recv.blocked_told.saturating_add(1);
-            // It may never have seen what it was told: told again, with what is owed.
-            if recv.state == RecvState::Receiving
-                && (recv.credit.limit() > credit.limit || recv.credit.owed() > 0)
-            {
-                channel.pending.set(Pending::CREDIT);
-                self.mark(index);
+            if recv.state == RecvState::Receiving {
+                // It may never have seen what it was told: told again, with what is owed.
+                let unseen = recv.credit.limit() > credit.limit;
+                if !unseen {
+                    recv.credit.hurry();
+                }
+                if unseen || recv.credit.is_due() {
+                    channel.pending.set(Pending::CREDIT);
+                    self.mark(index);
+                }
             }
             return Ok(None);
         }

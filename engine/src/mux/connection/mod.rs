@@ -9,6 +9,7 @@ mod greeting;
 mod holding;
 mod opening;
 mod sending;
+mod starved;
 mod timers;
 mod transmit;
 
@@ -212,6 +213,11 @@ pub struct Connection {
     /// With less credit of the connection's than this none of them can go: 0 where that is to be
     /// found out again.
     starved_least: u64,
+    /// When so much is charged on the connection, it is looked whether one of them was passed over
+    /// for long.
+    look_at: u64,
+    /// Since when credit is saved up for such a one, and nothing else is begun.
+    saved_since: Option<Timestamp>,
     /// Channels with control frames to send.
     control: VecDeque<u32>,
     /// Channels of ours that the peer's limits keep waiting.
@@ -307,6 +313,8 @@ impl Connection {
             schedule: Schedule::default(),
             starved: VecDeque::new(),
             starved_least: 0,
+            look_at: 0,
+            saved_since: None,
             control: VecDeque::new(),
             waiting_opens: VecDeque::new(),
             rejects: VecDeque::new(),
@@ -552,6 +560,10 @@ impl Connection {
     fn retire(&mut self, index: u32) {
         if let Some(channel) = self.slots.at(index) {
             self.totals.add(channel);
+            if channel.send.waits_for_all {
+                let id = channel.id;
+                self.room_waiters.retain(|&waits| waits != id);
+            }
         }
         self.slots.remove(index);
     }

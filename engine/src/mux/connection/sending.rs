@@ -77,11 +77,25 @@ impl Connection {
         Some((at, charge))
     }
 
+    /// Before `len` bytes are refused for want of room, what is dead in the channel's queue goes.
+    fn make_room(&mut self, id: ChannelId, len: usize) {
+        let settings = &self.settings;
+        let least = settings
+            .channel_queue_bytes_max
+            .min(settings.connection_queue_bytes_max);
+        if self.queued + len + ENTRY_BYTES > least as usize
+            && self.slots.by_id(id).is_some_and(|c| c.ttl.is_some())
+        {
+            self.drop_dead(id.index);
+        }
+    }
+
     /// The channel, if it takes a message of `len` bytes now.
     pub(super) fn admit(&mut self, id: ChannelId, len: usize) -> Result<&mut Channel, SendError> {
         if let Some(failure) = self.failure() {
             return Err(SendError::Closed(failure.code()));
         }
+        self.make_room(id, len);
         let ready = self.peer.is_some();
         let all = self.queued + len + ENTRY_BYTES;
         let connection_full = all > self.settings.connection_queue_bytes_max as usize;
@@ -283,6 +297,7 @@ impl Connection {
                 max: queue_max,
             });
         }
+        self.make_room(id, len);
         let all = self.queued + len + ENTRY_BYTES;
         let connection_full =
             self.queued != 0 && all > self.settings.connection_queue_bytes_max as usize;

@@ -100,29 +100,18 @@ impl Connection {
                 self.totals.blocked += 1;
             }
         }
+        // Twice the time in which a receiver stops who holds that of others (rule R19).
+        let saved_max = self.settings.stall_timeout.saturating_mul(2);
+        let saved = self.saved_since.map(|since| since.after(saved_max));
+        if saved.is_some_and(|until| now >= until) {
+            self.stop_saving();
+        }
         let partial_timeout = self.settings.partial_timeout;
         for index in 0..self.slots.end() {
+            again |= self.sweep_queue(index);
             let Some(channel) = self.slots.at_mut(index) else {
                 continue;
             };
-            if channel.send.is_idle() {
-                channel.send.blocked_since = None;
-                channel.send.blocked_told = false;
-            }
-            if let Some(since) = channel.send.blocked_since
-                && matches!(
-                    channel.send.state,
-                    SendState::Sending | SendState::Finishing
-                )
-            {
-                if now < since.after(BLOCKED_AFTER) {
-                    again = true;
-                } else if !channel.send.blocked_told {
-                    channel.send.blocked_told = true;
-                    channel.pending.set(Pending::BLOCKED);
-                    self.totals.blocked += 1;
-                }
-            }
             let late = channel
                 .recv
                 .partial
@@ -150,6 +139,34 @@ impl Connection {
         if again {
             self.sweep_soon();
         }
+    }
+
+    /// Looks at what a channel has queued: at what has waited there for too long, and at whether
+    /// the peer is to be told that it waits. `true` if it is to be looked at again.
+    fn sweep_queue(&mut self, index: u32) -> bool {
+        let now = self.now;
+        self.drop_dead(index);
+        let Some(channel) = self.slots.at_mut(index) else {
+            return false;
+        };
+        let send = &mut channel.send;
+        if send.is_idle() {
+            send.blocked_since = None;
+            send.blocked_told = false;
+        }
+        let mut again = channel.ttl.is_some() && !send.is_idle();
+        if let Some(since) = send.blocked_since
+            && matches!(send.state, SendState::Sending | SendState::Finishing)
+        {
+            if now < since.after(BLOCKED_AFTER) {
+                again = true;
+            } else if !send.blocked_told {
+                send.blocked_told = true;
+                channel.pending.set(Pending::BLOCKED);
+                self.totals.blocked += 1;
+            }
+        }
+        again
     }
 
     /// Stops the channel that holds most of the connection's window (rule R19). One whose peer

@@ -10,7 +10,7 @@ fn a_window_slides_for_ever() {
             recv.charged = start;
             recv.consumed = start;
             recv.limit = start + 1000;
-            recv.schedule();
+            recv.owe(threshold(1000));
             let mut send = SendCredit {
                 limit: start + 1000,
                 charged: start,

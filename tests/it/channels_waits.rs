@@ -1,0 +1,377 @@
+//! Who waits, for what, and what ends it: credit that is kept back, passed on or never comes, and
+//! messages that die in the queue.
+
+use allocation_counter::measure;
+use harness::frames_mux::{Put, Said, flag, profile};
+use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError};
+
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
+
+/// The limit of a channel that is told.
+fn told_limit(said: &[Said]) -> Option<u64> {
+    said.iter().find_map(|said| match said {
+        Said::Credit {
+            flags: 0, limit, ..
+        } => Some(*limit),
+        _ => None,
+    })
+}
+
+/// The application gives back a message, the oldest.
+fn release_one(scene: &mut Scene) {
+    let (channel, charge) = scene.kept.remove(0);
+    scene.core.release(channel, charge);
+}
+
+/// A sender that waits, and has said so, is told what is given back later, be it less than what is
+/// told unasked: it says so once.
+#[test]
+fn credit_that_is_given_back_after_blocked_is_told() {
+    for (unit, len, count, told) in [
+        (profile::MESSAGES, 4, 8, 9),
+        (0, 16_000, 4, 65_536 + 16_064),
+    ] {
+        let mut scene = Scene::new();
+        scene.reads = false;
+        scene.opened_as(0, UPLINK | unit, 0);
+        for _ in 0..count {
+            scene.put(Put::new().data(0, 0, &vec![1; len]));
+        }
+        let limit = if unit == 0 { 65_536 } else { 8 };
+        scene.put(Put::new().blocked(0, limit));
+        assert_eq!(told_limit(&scene.said()), None);
+        release_one(&mut scene);
+        assert_eq!(told_limit(&scene.said()), Some(told));
+    }
+}
+
+/// An application that keeps nearly all of a window for good, and gives back the rest, keeps its
+/// sender waiting once, not for every message.
+#[test]
+fn a_sender_is_not_asked_to_wait_for_each_message() {
+    let config = Config {
+        auto_tune: false,
+        ..Config::default()
+    };
+    for (unit, len, count) in [(profile::MESSAGES, 4, 8), (0, 9936, 6)] {
+        let mut scene = Scene::greeted(config.clone(), &[]);
+        scene.reads = false;
+        scene.opened_as(0, UPLINK | unit, 0);
+        for _ in 0..count {
+            scene.put(Put::new().data(0, 0, &vec![1; len]));
+        }
+        let mut limit = if unit == 0 { 65_536 } else { 8 };
+        scene.put(Put::new().blocked(0, limit));
+        for message in 0..100 {
+            release_one(&mut scene);
+            let told = told_limit(&scene.said()).unwrap_or(limit);
+            assert!(told > limit, "message {message} waits at {limit}");
+            limit = told;
+            let told = scene.put(Put::new().data(0, 0, &vec![1; len]));
+            assert_eq!(failed(&told), None);
+        }
+        // Who reads all of it again is told by halves and quarters, as before.
+        scene.catch_up();
+        scene.said();
+        scene.reads = true;
+        let mut credits = 0;
+        for _ in 0..80 {
+            scene.put(Put::new().data(0, 0, &vec![1; len]));
+            credits += usize::from(told_limit(&scene.said()).is_some());
+        }
+        assert!(credits <= 80 / 2, "{credits}");
+    }
+}
+
+/// Two channels of ours, of the highest class and of the lowest, on a connection with little credit.
+fn high_and_low(limit: u64) -> (Scene, [ChannelId; 2]) {
+    let config = Config {
+        shared_aliases: 8,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(6, limit)]);
+    let channels = [(0, 0), (1, 7)].map(|(alias, priority)| {
+        let options = OpenOptions::new("c").priority(priority).alias(alias);
+        scene.open_ours(options, alias.into(), 1 << 40).0
+    });
+    (scene, channels)
+}
+
+/// Bytes of messages that are said, by alias.
+fn bytes_said(scene: &mut Scene) -> [usize; 2] {
+    let mut bytes = [0; 2];
+    for said in scene.said() {
+        if let Said::Data { alias, payload, .. } = said {
+            bytes[alias as usize] += payload.len();
+        }
+    }
+    bytes
+}
+
+fn keep_busy(scene: &mut Scene, channel: ChannelId) {
+    scene.core.hold_back();
+    while scene.core.send(channel, &[0; 1000]) == Ok(()) {}
+}
+
+/// A large message gets its credit also where no single limit that is told covers it: who was let
+/// by for long lets it by then, until there is enough. In between, and behind it, the others go.
+#[test]
+fn credit_is_saved_up_for_who_was_passed_over_for_long() {
+    for grant in [2000, 20_000, 29_000] {
+        let mut limit = 8192;
+        let (mut scene, [high, low]) = high_and_low(limit);
+        let (mut before, mut of_low) = (0, 0);
+        for turn in 0.. {
+            assert!(turn < 200, "{grant}: it waits behind {before} bytes");
+            keep_busy(&mut scene, high);
+            if turn == 0 {
+                scene.core.send(low, &[1; 30_000]).expect("queued");
+            }
+            let [others, own] = bytes_said(&mut scene);
+            of_low += own;
+            if of_low > 0 {
+                break;
+            }
+            before += others;
+            limit += grant;
+            scene.put(Put::new().credit_all(limit));
+        }
+        assert_eq!(of_low, 30_000);
+        assert!((60_000..=200_000).contains(&before), "{grant}: {before}");
+        keep_busy(&mut scene, high);
+        limit += 10_000;
+        scene.put(Put::new().credit_all(limit));
+        let [others, _] = bytes_said(&mut scene);
+        assert!(others >= 8000, "{grant}: {others}");
+    }
+}
+
+/// Let by for long: what is queued on `low` waits for credit that is saved up for it.
+fn saved_for(len: usize) -> (Scene, [ChannelId; 2], u64) {
+    let mut limit = 8192;
+    let (mut scene, [high, low]) = high_and_low(limit);
+    for turn in 0..20 {
+        keep_busy(&mut scene, high);
+        if turn == 0 {
+            scene.core.send(low, &vec![1; len]).expect("queued");
+        }
+        let [_, own] = bytes_said(&mut scene);
+        assert_eq!(own, 0);
+        if turn > 8 {
+            break;
+        }
+        limit += 10_000;
+        scene.put(Put::new().credit_all(limit));
+    }
+    keep_busy(&mut scene, high);
+    limit += 10_000;
+    scene.put(Put::new().credit_all(limit));
+    assert_eq!(bytes_said(&mut scene), [0, 0], "it is saved up");
+    (scene, [high, low], limit)
+}
+
+/// Where credit does not come for long, it is not saved up for ever: the others use what there is.
+#[test]
+fn credit_is_not_saved_up_for_ever() {
+    let (mut scene, _, limit) = saved_for(30_000);
+    scene.wait(ms(9000));
+    assert_eq!(bytes_said(&mut scene), [0, 0]);
+    scene.wait(ms(2000));
+    let [others, own] = bytes_said(&mut scene);
+    assert!(others >= 8000 && own == 0, "{others} {own}");
+    // It still goes when there is enough.
+    let mut of_low = 0;
+    for grant in 1..5 {
+        scene.put(Put::new().credit_all(limit + grant * 60_000));
+        of_low += bytes_said(&mut scene)[1];
+    }
+    assert_eq!(of_low, 30_000);
+}
+
+/// Who is gone, or has nothing to send any more, is not saved up for.
+#[test]
+fn credit_is_saved_up_for_nobody_who_has_ended() {
+    for how in 0..3 {
+        let (mut scene, [_, low], _) = saved_for(30_000);
+        match how {
+            0 => scene.core.reset(low, Code::NO_ERROR),
+            1 => scene.core.let_go(low, Code::NO_ERROR),
+            _ => {
+                let told = scene.put(Put::new().reset(flag::STOP, 1, 9));
+                assert_eq!(told, [Told::Stopped(low, Code(9))]);
+            }
+        }
+        let [others, own] = bytes_said(&mut scene);
+        assert!(others >= 8000 && own == 0, "{how}: {others} {own}");
+    }
+}
+
+/// A channel of ours whose peer grants it `limit` bytes, and no more.
+fn stuck(scene: &mut Scene, alias: u64, mode: Mode) -> ChannelId {
+    scene
+        .open_ours(OpenOptions::new("c").mode(mode), alias, 70)
+        .0
+}
+
+/// Messages whose time is over make room for new ones, also where the channel gets no turn.
+#[test]
+fn dead_messages_make_room() {
+    let config = Config {
+        channel_queue_bytes_max: 1024,
+        ..Config::default()
+    };
+    for run in [false, true] {
+        let mut scene = Scene::greeted(config.clone(), &[(7, 70)]);
+        let channel = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
+        let send = |scene: &mut Scene| {
+            if run {
+                scene.core.send_run(channel, 100, &[0; 100])
+            } else {
+                scene.core.send(channel, &[0; 100])
+            }
+        };
+        while send(&mut scene) == Ok(()) {}
+        assert_eq!(send(&mut scene), Err(SendError::WouldBlock));
+        scene.core.tell_time(scene.now.after(ms(1000)));
+        assert_eq!(send(&mut scene), Ok(()), "{run}");
+        let stats = scene.core.channel_stats(channel).expect("open");
+        assert!(stats.skipped_out >= 5, "{stats:?}");
+        assert!(scene.core.stats().queued_bytes < 200);
+    }
+}
+
+/// And give back what they take of all queues together, to channels that wait for that.
+#[test]
+fn dead_messages_take_no_room_from_others() {
+    for starved in [false, true] {
+        let config = Config {
+            connection_queue_bytes_max: 4096,
+            channel_queue_bytes_max: 4096,
+            ..Config::default()
+        };
+        let limits = if starved {
+            [(7, 60_000), (6, 70)]
+        } else {
+            [(7, 70), (6, 60_000)]
+        };
+        let mut scene = Scene::greeted(config, &limits);
+        let dying = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
+        let other = stuck(&mut scene, 1, Mode::Reliable);
+        scene.core.send(other, &[0; 100]).expect("queued");
+        while scene.core.send(dying, &[0; 100]) == Ok(()) {}
+        assert_eq!(
+            scene.core.send(other, &[0; 100]),
+            Err(SendError::WouldBlock)
+        );
+        scene.said();
+        assert_eq!(scene.core.poll_writable(), None);
+        scene.wait(ms(1000));
+        let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
+        assert!(writable.contains(&other), "{starved}: {writable:?}");
+        assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
+        // A queue that died later is looked at as well.
+        scene.core.send(dying, &[0; 100]).expect("room");
+        scene.said();
+        scene.wait(ms(1000));
+        scene.said();
+        assert_eq!(scene.core.stats().queued_bytes, 2 * 164);
+        // When nothing of it is left, nothing is looked for.
+        scene.core.reset(other, Code::NO_ERROR);
+        scene.said();
+        scene.wait(ms(600));
+        scene.said();
+        let next = scene.core.poll_timeout().expect("alive");
+        assert!(next.0 > scene.now.0 + 500_000_000, "nothing is swept for");
+    }
+}
+
+/// What stood behind a message that has died goes, if credit covers it: a smaller one, or the end.
+#[test]
+fn what_stands_behind_dead_messages_goes() {
+    for fin in [false, true] {
+        let mut scene = Scene::greeted(Config::default(), &[(7, 70)]);
+        let channel = stuck(&mut scene, 0, Mode::Ttl(ms(2000)));
+        scene.core.send(channel, &[0; 100]).expect("queued");
+        scene.said();
+        scene.wait(ms(1000));
+        if fin {
+            scene.core.finish_sending(channel).expect("open");
+        } else {
+            scene.core.send(channel, b"small").expect("queued");
+        }
+        scene.said();
+        scene.wait(ms(1500));
+        let said = scene.said();
+        let goes = said.iter().any(|said| {
+            matches!(said, Said::Data { flags, skip: 1, payload, .. }
+                if (*flags & flag::FIN != 0) == fin && payload.is_empty() == fin)
+        });
+        assert!(goes, "{fin}: {said:?}");
+    }
+}
+
+/// Channels that wait for room in all queues and end are forgotten, however many there are.
+#[test]
+fn who_waits_for_room_and_ends_is_forgotten() {
+    let config = Config {
+        connection_queue_bytes_max: 4096,
+        channel_queue_bytes_max: 4096,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(7, 70)]);
+    let full = stuck(&mut scene, 0, Mode::Reliable);
+    scene.core.send(full, &[0; 3936]).expect("queued");
+    scene.said();
+    scene.accepts = false;
+    let life = |scene: &mut Scene| {
+        // As many as are no flood.
+        scene.now = scene.now.after(ms(100));
+        let told = scene.put(Put::new().open(1, 0, 60_000, 30_000, &[]).data(0, 1, b"x"));
+        let [Told::Open(channel), Told::Message { .. }] = told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!(scene.core.send(channel, b"one"), Ok(()));
+        let refused = scene.core.send(channel, b"two");
+        assert_eq!(refused, Err(SendError::WouldBlock));
+        scene.put(Put::new().reset(flag::ABORT | flag::STOP, 1, 8));
+        scene.core.let_go(channel, Code::NO_ERROR);
+        let said = scene.said();
+        assert!(matches!(said[..], [.., Said::Reject { .. }]), "{said:?}");
+    };
+    life(&mut scene);
+    let memory = measure(|| {
+        for _ in 0..20_000 {
+            life(&mut scene);
+        }
+    });
+    assert!(memory.bytes_max < 32 << 10, "{memory:?}");
+}
+
+/// A sender that gives a large message few turns is no dribbler: each fragment that is worth it has
+/// its time. None of them makes up for those that are not.
+#[test]
+fn each_fragment_has_its_time() {
+    let fragment = [1; 8000];
+    let mut scene = Scene::new();
+    let channel = scene.opened_as(0, UPLINK, 0);
+    for _ in 0..3 {
+        let told = scene.put(Put::new().data(flag::MORE, 0, &fragment));
+        assert_eq!(told, []);
+        assert_eq!(scene.wait(ms(9000)), []);
+        scene.said();
+    }
+    let told = scene.put(Put::new().data(0, 0, b"end"));
+    assert!(
+        matches!(&told[..], [Told::Message { data, .. }] if data.len() == 24_003),
+        "{told:?}"
+    );
+    // The one that never comes is missed.
+    scene.put(Put::new().data(flag::MORE, 0, &fragment));
+    scene.wait(ms(5000));
+    scene.put(Put::new().data(flag::MORE, 0, &fragment));
+    assert_eq!(scene.wait(ms(9500)), []);
+    // Slivers win no time.
+    assert_eq!(scene.put(Put::new().data(flag::MORE, 0, &[1; 1000])), []);
+    let told = scene.wait(ms(1000));
+    assert_eq!(told, [Told::Evicted(channel, Code::TIMEOUT)]);
+}
