@@ -186,6 +186,11 @@ impl Connection {
         let Some(room) = room else {
             return Err(OpenError::Options("the window has no room for a message"));
         };
+        if accepts && room < default_max {
+            return Err(OpenError::Options(
+                "an answer's window must have room for the default's largest message, which takes half of a window of 64 KiB or more",
+            ));
+        }
         let message_max = message_max.unwrap_or(default_max.min(room));
         if message_max > room {
             return Err(OpenError::Options(
