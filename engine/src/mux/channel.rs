@@ -317,6 +317,13 @@ impl Channel {
         }
     }
 
+    /// No more credit is told, but for what waits to be acknowledged by it.
+    pub(super) fn grants_no_more(&mut self) {
+        if self.recv.ack.is_none() {
+            self.pending.take(Pending::CREDIT);
+        }
+    }
+
     /// Our OPEN is answered, or it was not ours.
     pub(super) fn is_answered(&self) -> bool {
         !matches!(self.stage, Stage::Opening(_) | Stage::Asked(_))

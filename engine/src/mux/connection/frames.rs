@@ -355,7 +355,7 @@ impl Connection {
         let told = channel.attached && channel.recv.state == RecvState::Receiving;
         channel.recv.state = RecvState::Finished;
         channel.pending.take(Pending::STOP);
-        channel.pending.take(Pending::CREDIT);
+        channel.grants_no_more();
         let id = channel.id;
         if !asked_to {
             self.count_waste(index)?;
@@ -491,7 +491,7 @@ impl Connection {
         let told = channel.attached && channel.recv.state == RecvState::Receiving;
         channel.recv.state = RecvState::Aborted;
         channel.pending.take(Pending::STOP);
-        channel.pending.take(Pending::CREDIT);
+        channel.grants_no_more();
         let (id, partial) = (channel.id, channel.recv.partial.take());
         if let Some(mut partial) = partial {
             self.release(id, partial.charge.take());
