@@ -1,11 +1,13 @@
 //! Limits, shares and answers that hold in the corners, too: each as the shortest session in which
 //! one did not.
 
-use harness::frames_mux::{Put, Said, flag};
+use harness::frames_mux::{Put, Said, flag, read};
 use tickwire::channels::{AcceptOptions, ChannelId, Code, Config, OpenError, OpenOptions};
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK};
 
+/// Much more than is sent here.
+const AMPLE: u64 = 1 << 40;
 /// Just below the window from which half of it must be owed before more is told.
 const NARROW: u32 = 61_440;
 /// The least such window.
@@ -213,4 +215,67 @@ fn a_full_record_does_not_lose_an_acknowledgement() {
         );
         assert!(fin, "{said:?}");
     }
+}
+
+/// Bytes of messages in the next record, by alias.
+fn next_record(scene: &mut Scene) -> [usize; 8] {
+    let mut bytes = [0; 8];
+    let record = scene.core.poll_record(scene.now).expect("there is more");
+    for said in read(record.as_slice()) {
+        if let Said::Data { alias, payload, .. } = said {
+            bytes[alias as usize] += payload.len();
+        }
+    }
+    while scene.core.poll_writable().is_some() {}
+    bytes
+}
+
+/// A channel that was reset while it waited for its turn left its place in the line to the next
+/// channel, which then had two turns for one of the others.
+#[test]
+fn a_place_in_the_line_is_not_left_to_another_channel() {
+    let mut scene = Scene::greeted(Config::default(), &[(1, 1024)]);
+    scene.put(Put::new().credit_all(AMPLE));
+    let busy = |scene: &mut Scene, channel| {
+        scene.core.hold_back();
+        while scene.core.send(channel, &[0; 900]) == Ok(()) {}
+    };
+    let high = scene.opened(0, AMPLE);
+    let open = |scene: &mut Scene, alias| {
+        let told = scene.put(Put::new().open(alias, 7, AMPLE, 30_000, &[]));
+        let [Told::Open(channel)] = told[..] else {
+            panic!("{told:?}")
+        };
+        next_record(scene);
+        channel
+    };
+    busy(&mut scene, high);
+    let other = open(&mut scene, 1);
+    let mut place = None;
+    for _ in 0..5 {
+        let channel = open(&mut scene, 2);
+        assert_eq!(
+            place.replace(channel.index()).unwrap_or(channel.index()),
+            channel.index()
+        );
+        busy(&mut scene, channel);
+        let told = scene.put(Put::new().reset(flag::ABORT | flag::STOP, 2, 0));
+        assert!(matches!(told[..], [Told::Aborted(..)]), "{told:?}");
+        scene.core.let_go(channel, Code::NO_ERROR);
+        next_record(&mut scene);
+        busy(&mut scene, high);
+    }
+    let last = open(&mut scene, 2);
+    assert_eq!(place, Some(last.index()), "in the same place");
+    let mut sent = [0; 8];
+    for _ in 0..2000 {
+        for channel in [high, other, last] {
+            busy(&mut scene, channel);
+        }
+        for (all, now) in sent.iter_mut().zip(next_record(&mut scene)) {
+            *all += now;
+        }
+    }
+    let part = sent[2] * 100 / (sent[1] + sent[2]);
+    assert!((45..=55).contains(&part), "{sent:?}");
 }

@@ -76,9 +76,7 @@ impl Connection {
                 continue;
             };
             let priority = channel.priority;
-            if !core::mem::take(&mut channel.send.in_schedule) {
-                continue; // its place was another channel's
-            }
+            channel.send.in_schedule = false;
             if channel.pending.has(Pending::SEQ | Pending::CREDIT) {
                 // The record had no room for it. Nothing may overtake a SEQ, nor FIN an
                 // acknowledgement.

@@ -552,6 +552,9 @@ impl Connection {
     fn retire(&mut self, index: u32) {
         if let Some(channel) = self.slots.at(index) {
             self.totals.add(channel);
+            if channel.send.in_schedule {
+                self.schedule.remove(channel.priority, index);
+            }
         }
         self.slots.remove(index);
     }
