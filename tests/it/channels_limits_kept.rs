@@ -4,7 +4,7 @@
 use harness::frames_mux::{Put, Said, flag, read};
 use tickwire::channels::{AcceptOptions, ChannelId, Code, Config, OpenError, OpenOptions};
 
-use super::channels_hostile_kit::{Scene, Told, UPLINK};
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed};
 
 /// Much more than is sent here.
 const AMPLE: u64 = 1 << 40;
@@ -278,4 +278,59 @@ fn a_place_in_the_line_is_not_left_to_another_channel() {
     }
     let part = sent[2] * 100 / (sent[1] + sent[2]);
     assert!((45..=55).contains(&part), "{sent:?}");
+}
+
+/// Lives of a channel of the peer's, one after another: how many until the connection ends, if that
+/// is not more than 300. `early`: it is reset before our answer is out.
+fn lives(first: &Put, then: &Put, early: bool) -> Option<usize> {
+    let mut scene = Scene::new();
+    for count in 1..=300 {
+        let mut told = scene.put(first.clone());
+        if !early {
+            scene.records();
+        }
+        if !then.0.is_empty() {
+            told.extend(scene.put(then.clone()));
+        }
+        if failed(&told).is_some() {
+            assert_eq!(failed(&told), Some(Code::CALM));
+            return Some(count);
+        }
+        for t in told {
+            if let Told::Open(channel) = t {
+                scene.core.let_go(channel, Code::NO_ERROR);
+            }
+        }
+        scene.records();
+    }
+    None
+}
+
+/// A byte of data made an open that is reset at once one that was of use.
+#[test]
+fn rapid_reset_with_data_is_rapid_reset() {
+    let open = |profile| Put::new().open(0, profile, 60_000, 9, &[]).data(0, 0, b"x");
+    for (profile, flags) in [(0, flag::ABORT | flag::STOP), (UPLINK, flag::ABORT)] {
+        let reset = Put::new().reset(flags, 0, 8);
+        let at_once = open(profile).reset(flags, 0, 8);
+        assert_eq!(lives(&at_once, &Put::new(), true), Some(101));
+        assert_eq!(lives(&open(profile), &reset, true), Some(101));
+        // What was answered and used may be cancelled as often as one likes; what was not used,
+        // not.
+        assert_eq!(lives(&open(profile), &reset, false), None);
+        let unused = Put::new().open(0, profile, 60_000, 9, &[]);
+        assert_eq!(lives(&unused, &reset, false), Some(101));
+    }
+    // Data with its end is no reset.
+    let whole = Put::new()
+        .open(0, UPLINK, 0, 9, &[])
+        .data(flag::FIN, 0, b"x");
+    assert_eq!(lives(&whole, &Put::new(), true), None);
+    let whole = Put::new()
+        .open(0, 0, 60_000, 9, &[])
+        .data(flag::FIN, 0, b"x");
+    assert_eq!(
+        lives(&whole.reset(flag::STOP, 0, 8), &Put::new(), true),
+        None
+    );
 }

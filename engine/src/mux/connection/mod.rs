@@ -273,7 +273,8 @@ pub struct Connection {
 /// PINGs of the peer's, and GOAWAYs: one a second, ten at once.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 const PING_BURST: u32 = 10;
-/// Channels that the peer opens and resets unused: ten a second, a hundred at once.
+/// Channels that the peer opens and resets, unused or before they are answered: ten a second, a
+/// hundred at once.
 const WASTE_INTERVAL: Duration = Duration::from_millis(100);
 const WASTE_BURST: u32 = 100;
 /// How often channels are looked through for what takes too long, while anything might.
