@@ -1,6 +1,8 @@
 //! Limits, shares and answers that hold in the corners, too: each as the shortest session in which
 //! one did not.
 
+use std::time::Duration;
+
 use harness::frames_mux::{Put, Said, flag, read};
 use tickwire::channels::{AcceptOptions, ChannelId, Code, Config, OpenError, OpenOptions};
 
@@ -333,4 +335,41 @@ fn rapid_reset_with_data_is_rapid_reset() {
         lives(&whole.reset(flag::STOP, 0, 8), &Put::new(), true),
         None
     );
+}
+
+/// A channel with large messages made the window low at half of it, also when it was long over.
+#[test]
+fn room_for_large_messages_is_kept_while_there_may_be_any() {
+    for over in [true, false] {
+        let config = Config {
+            auto_tune: false,
+            reserve_bytes: 0,
+            ..Config::default()
+        };
+        let mut scene = Scene::greeted(config, &[]);
+        scene.accepts = false;
+        let told = scene.put(Put::new().open(20, UPLINK, 0, 30_000, &[]));
+        let [Told::Open(large)] = told[..] else {
+            panic!("{told:?}")
+        };
+        let options = AcceptOptions::new()
+            .window(1 << 20)
+            .message_bytes_max(500_000);
+        assert_eq!(scene.core.accept(large, options), Ok(()));
+        scene.said();
+        (scene.accepts, scene.reads) = (true, false);
+        if over {
+            // Held by the application still, but no message comes on it any more.
+            scene.put(Put::new().data(flag::FIN, 20, b""));
+        }
+        for alias in 0..10 {
+            scene.opened_as(alias, UPLINK, 0);
+            for _ in 0..6 {
+                scene.put(Put::new().data(0, alias, &[0; 10_000]));
+            }
+        }
+        let told = scene.wait(Duration::from_secs(20));
+        let evicted = |t: &Told| matches!(t, Told::Evicted(_, Code::STALLED));
+        assert_eq!(told.iter().any(evicted), !over, "{told:?}");
+    }
 }

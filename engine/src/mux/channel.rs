@@ -191,6 +191,8 @@ pub(super) struct RecvHalf {
     pub(super) state: RecvState,
     pub(super) credit: RecvCredit,
     pub(super) message_max: u32,
+    /// What such a message costs at most of the connection's credit.
+    pub(super) message_cost: u32,
     /// Bytes charged of the connection and not released, in part covered by the reserve.
     pub(super) held: u64,
     /// The largest that `held` has been.
@@ -290,6 +292,7 @@ impl RecvHalf {
             },
             credit: RecvCredit::new(if receives { window } else { 0 }),
             message_max,
+            message_cost: 0,
             held: 0,
             held_max: 0,
             epoch: 0,

@@ -230,7 +230,8 @@ pub struct Connection {
     begun: u64,
     /// What the peer may send on all channels together.
     pub(super) recv: PassingCredit,
-    /// What a message costs at most of those that were told the peer to be welcome.
+    /// What a message costs at most of those that were told the peer to be welcome, on channels
+    /// that may have ended since the window was looked at.
     message_cost_max: u64,
     credit_due: bool,
     blocked_due: bool,

@@ -50,10 +50,10 @@ impl Connection {
         let (limit, send_max, fragment) = self.send_defaults(unit);
         let sends = options.direction != Direction::AcceptorSends;
         let receives = options.direction != Direction::OpenerSends;
-        if receives {
-            self.welcome(unit, window, message_max);
-        }
         let mut recv = RecvHalf::new(receives, window, message_max);
+        if receives {
+            recv.message_cost = self.welcome(unit, window, message_max);
+        }
         if let Some(resume) = options.resume {
             recv.epoch = resume.epoch;
             recv.next_seq = resume.next_seq;
@@ -204,8 +204,9 @@ impl Connection {
         Ok((u64::from(window), message_max))
     }
 
-    /// Room is kept for messages of so many bytes (rule R19).
-    fn welcome(&mut self, unit: Unit, window: u64, message_max: u32) {
+    /// Room is kept for messages of so many bytes (rule R19), while the channel receives; gives
+    /// what one costs.
+    fn welcome(&mut self, unit: Unit, window: u64, message_max: u32) -> u32 {
         let settings = &self.settings;
         let window = match unit {
             Unit::Bytes => window,
@@ -220,6 +221,7 @@ impl Connection {
         let cost = credit::message_charge(message_max.into(), overhead, fragment);
         self.message_cost_max = self.message_cost_max.max(cost);
         self.look_whether_low();
+        u32::try_from(cost).unwrap_or(u32::MAX) // windows, which cover it, are below 2^31
     }
 
     /// What the peer takes on a channel before it says more: limit, largest message, smallest
@@ -284,11 +286,10 @@ impl Connection {
             self.check_alias(alias)?;
             self.own_aliases.choose(alias);
         }
-        if receives {
-            self.welcome(unit, window, message_max);
-        }
+        let cost = receives.then(|| self.welcome(unit, window, message_max));
         if let Some(channel) = self.slots.by_id_mut(id) {
-            if receives {
+            if let Some(cost) = cost {
+                channel.recv.message_cost = cost;
                 channel.recv.credit.reopen(window);
                 channel.recv.message_max = message_max;
             }
@@ -440,8 +441,9 @@ impl Connection {
         let cap = self.peer.as_ref().map_or(0, |p| p.message_bytes_max);
         let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
         let message_max = self.settings.default_message_max(unit);
+        let mut recv = RecvHalf::new(receives, window, message_max);
         if receives {
-            self.welcome(unit, window, message_max);
+            recv.message_cost = self.welcome(unit, window, message_max);
         }
         let mut send = SendHalf::new(
             sends,
@@ -471,7 +473,7 @@ impl Connection {
             pending: Pending::default(),
             in_control: false,
             send,
-            recv: RecvHalf::new(receives, window, message_max),
+            recv,
         });
         self.peer_aliases.set(open.alias, PeerAlias::Live(id.index));
         self.peer_open += 1;
