@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use harness::frames_mux::{Put, Said, flag, read};
-use tickwire::channels::{AcceptOptions, ChannelId, Code, Config, OpenError, OpenOptions};
+use tickwire::channels::{
+    AcceptOptions, ChannelId, Code, Config, Direction, OpenError, OpenOptions,
+};
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed};
 
@@ -372,4 +374,40 @@ fn room_for_large_messages_is_kept_while_there_may_be_any() {
         let evicted = |t: &Told| matches!(t, Told::Evicted(_, Code::STALLED));
         assert_eq!(told.iter().any(evicted), !over, "{told:?}");
     }
+}
+
+/// What was consumed before an ACCEPT is in the limit that it tells: taken for the window, a run went
+/// in pieces that the peer's window has no room for until more is owed.
+#[test]
+fn runs_go_with_what_is_left_of_half_a_window() {
+    let window = u64::from(WIDE);
+    let mut scene = Scene::greeted(Config::default(), &[(1, 256 << 10)]);
+    let options = OpenOptions::new("run").direction(Direction::OpenerSends);
+    let channel = scene.core.open(options).expect("opened");
+    let said = scene.said();
+    let [Said::Open { alias: own, .. }] = said[..] else {
+        panic!("{said:?}")
+    };
+    let send = |scene: &mut Scene, costs: &[usize]| {
+        for cost in costs {
+            let sent = scene.core.send(channel, &vec![0; cost - 64]);
+            assert_eq!(sent, Ok(()));
+        }
+        assert!(!scene.said().is_empty());
+    };
+    send(&mut scene, &[30_000, 30_000, 5_536]);
+    // All of it was read.
+    scene.put(Put::new().accept(own, 0, 2 * window, 30_000, &[]));
+    // So is this; the peer owes less than half of its window, and tells nothing.
+    send(&mut scene, &[30_000, 2_710]);
+    assert_eq!(scene.core.send_run(channel, 8, &[1; 32_800]), Ok(()));
+    let run: usize = scene
+        .said()
+        .iter()
+        .map(|s| match s {
+            Said::Run { bytes, .. } => bytes.len(),
+            _ => 0,
+        })
+        .sum();
+    assert!(run >= 16_384, "{run} bytes of 32,800 went");
 }
