@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use harness::frames_mux::{Put, Said, flag, read};
+use harness::frames_mux::{Put, Said, flag, profile, read, tlv, tv};
 use tickwire::channels::{
     AcceptOptions, ChannelId, Code, Config, Direction, OpenError, OpenOptions,
 };
@@ -410,4 +410,27 @@ fn runs_go_with_what_is_left_of_half_a_window() {
         })
         .sum();
     assert!(run >= 16_384, "{run} bytes of 32,800 went");
+}
+
+/// The application was told that messages have a time to live, and only the newest was kept.
+#[test]
+fn a_channel_has_one_mode() {
+    let mut scene = Scene::new();
+    let ttl = tlv(1, &tv(50));
+    for (profile, code) in [
+        (0, None),
+        (profile::CONFLATE, Some(Code::PROTOCOL)),
+        (profile::CONFLATE | profile::MESSAGES, Some(Code::PROTOCOL)),
+    ] {
+        let open = Put::new().open(profile.into(), profile, 9, 9, &ttl);
+        let told = scene.put(open);
+        assert_eq!(failed(&told), code, "{profile}");
+        if code.is_some() {
+            assert_eq!(scene.end(), code);
+            scene = Scene::new();
+        }
+    }
+    // Each by itself is taken.
+    let conflated = Put::new().open(0, profile::CONFLATE, 9, 9, &[]);
+    assert!(matches!(scene.put(conflated)[..], [Told::Open(_)]));
 }

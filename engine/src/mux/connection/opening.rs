@@ -362,7 +362,8 @@ impl Connection {
         }
         let options = open.options;
         let foreign = options.answer.is_some() || options.wants.is_some();
-        if foreign || options.resume.is_some() && !open.profile.resumable {
+        let two_modes = options.ttl_ms.is_some() && open.profile.conflate;
+        if foreign || two_modes || options.resume.is_some() && !open.profile.resumable {
             return Err(Violation::BadOption);
         }
         let described = options.topic.len() + options.metadata.len();
