@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use harness::frames_mux::{Put, Said, flag, profile, read, tlv, tv};
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Code, Config, Direction, OpenError, OpenOptions,
+    AcceptOptions, ChannelId, Code, Config, Direction, Mode, OpenError, OpenOptions,
 };
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed};
@@ -433,4 +433,51 @@ fn a_channel_has_one_mode() {
     // Each by itself is taken.
     let conflated = Put::new().open(0, profile::CONFLATE, 9, 9, &[]);
     assert!(matches!(scene.put(conflated)[..], [Told::Open(_)]));
+}
+
+/// A claim that is leaked, and neither dropped nor committed, left its bytes in the queue: each
+/// message behind it was sent with bytes of the one before.
+#[test]
+#[expect(clippy::mem_forget, reason = "what is leaked is what is looked at")]
+fn a_leaked_claim_leaves_nothing_behind() {
+    for (leaks, len) in [(1, 5), (3, 700), (1, 60_000)] {
+        let mut scene = Scene::new();
+        scene.put(Put::new().credit_all(AMPLE));
+        let options = OpenOptions::new("c").mode(Mode::Reliable);
+        let (channel, own) = scene.open_ours(options, 0, AMPLE);
+        for round in 0..20_u8 {
+            scene.core.hold_back();
+            let mut sent = Vec::new();
+            for part in 0..4 {
+                let payload = vec![16 * part + round; 2000 + 50 * usize::from(round)];
+                for _ in 0..leaks {
+                    let mut claim = scene.core.claim(channel, len.min(30_000)).expect("room");
+                    claim.fill(0xFF);
+                    std::mem::forget(claim);
+                }
+                if part == 1 {
+                    let mut claim = scene.core.claim(channel, payload.len()).expect("room");
+                    claim.copy_from_slice(&payload);
+                    claim.commit();
+                } else if part == 2 {
+                    drop(scene.core.claim(channel, 9).expect("room"));
+                    scene
+                        .core
+                        .send_bytes(channel, payload.clone().into())
+                        .expect("queued");
+                } else {
+                    scene.core.send(channel, &payload).expect("queued");
+                }
+                sent.push(payload);
+            }
+            let mut got = Vec::new();
+            for said in scene.said() {
+                match said {
+                    Said::Data { alias, payload, .. } if alias == own => got.push(payload),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert!(got == sent, "{leaks} of {len} bytes, round {round}");
+        }
+    }
 }
