@@ -333,13 +333,19 @@ fn session() -> Vec<Put> {
                 5000,
                 &[topic(b"both"), tlv(2, &[4, 8])].concat(),
             )
-            .open(1, UPLINK, 0, 9, &tlv(4, b"meta"))
+            .open(
+                1,
+                UPLINK,
+                0,
+                9,
+                &[tlv(4, b"meta"), tlv(1, &[0x65, 0])].concat(),
+            )
             .open(
                 2,
                 DOWNLINK | profile::CONFLATE | profile::MESSAGES,
                 8,
                 99,
-                &tlv(1, &[0x65, 0]),
+                &tlv(4, b"data"),
             ),
         Put::new()
             .accept(3, 3, 70_000, 30_000, &tlv(4, b"hi"))

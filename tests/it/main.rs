@@ -10,6 +10,7 @@ mod channels_hostile_found;
 mod channels_hostile_kit;
 mod channels_hostile_random;
 mod channels_limits;
+mod channels_limits_kept;
 mod channels_model;
 mod channels_offer;
 mod channels_opening;

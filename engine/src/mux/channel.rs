@@ -192,6 +192,8 @@ pub(super) struct RecvHalf {
     pub(super) state: RecvState,
     pub(super) credit: RecvCredit,
     pub(super) message_max: u32,
+    /// What such a message costs at most of the connection's credit.
+    pub(super) message_cost: u32,
     /// Bytes charged of the connection and not released, in part covered by the reserve.
     pub(super) held: u64,
     /// The largest that `held` has been.
@@ -291,6 +293,7 @@ impl RecvHalf {
             },
             credit: RecvCredit::new(if receives { window } else { 0 }),
             message_max,
+            message_cost: 0,
             held: 0,
             held_max: 0,
             epoch: 0,
@@ -315,6 +318,13 @@ impl Channel {
             }
             Stage::Rejected => true,
             _ => false,
+        }
+    }
+
+    /// No more credit is told, but for what waits to be acknowledged by it.
+    pub(super) fn grants_no_more(&mut self) {
+        if self.recv.ack.is_none() {
+            self.pending.take(Pending::CREDIT);
         }
     }
 

@@ -75,9 +75,10 @@ pub struct Config {
     /// Time for the connection's channels to end after GOAWAY, and for the last record to leave.
     /// Default 2 s.
     pub close_timeout: Duration,
-    /// Time for which the connection's window may be nearly used up (less than a quarter free)
-    /// before the channel with the most unread bytes is stopped. Twice that is how long credit of
-    /// the peer's is saved up for a message that smaller ones have passed, at most. Default 5 s.
+    /// Time for which the connection's window may be nearly used up (less than a quarter free, or
+    /// than the largest message of any open channel costs) before the channel with the most unread
+    /// bytes is stopped. Twice that is how long credit of the peer's is saved up for a message that
+    /// smaller ones have passed, at most. Default 5 s.
     pub stall_timeout: Duration,
     /// Bytes that a channel keeps for sending, beyond one message. Default 256 KiB.
     pub channel_queue_bytes_max: u32,

@@ -182,14 +182,18 @@ impl RecvCredit {
     }
 
     /// Before a limit is told: widens the window, up to `max`, if half of it was consumed within
-    /// two round trips. Then it is the window that holds the sender back.
+    /// two round trips. Then it is the window that holds the sender back. Not to one that leaves
+    /// the sender with less while nothing is due: the largest message was promised (rule R20).
     pub(super) fn tune(&mut self, now: Timestamp, rtt: Duration, max: u64) {
         let (at, before) = self.mark;
         if now > at.after(rtt.saturating_mul(2)) {
             self.mark = (now, self.consumed);
         } else if self.consumed - before >= self.window / 2 && self.window < max {
-            self.window = self.window.saturating_mul(2).min(max);
-            self.mark = (now, self.consumed);
+            let wider = self.window.saturating_mul(2).min(max);
+            if room(wider) >= room(self.window) {
+                self.window = wider;
+                self.mark = (now, self.consumed);
+            }
         }
     }
 
@@ -324,6 +328,11 @@ pub(super) fn threshold(window: u64) -> u64 {
     (window / part).max(1)
 }
 
+/// What a sender has left at least while nothing is due, once all else is consumed.
+fn room(window: u64) -> u64 {
+    (window + 1).saturating_sub(threshold(window))
+}
+
 /// Payload of the smallest fragment but for a message's last: records and windows are not
 /// dribbled away in slivers, of which each costs `overhead`.
 pub(super) fn fragment_min(window: u64, connection: u64, record: u64) -> u64 {
@@ -340,7 +349,6 @@ pub(super) fn message_charge(len: u64, overhead: u64, fragment: u64) -> u64 {
 /// worth of either window returned, it fits. `None` if not even one byte does.
 pub(super) fn message_max(window: u32, connection: u32, overhead: u32, record: u32) -> Option<u32> {
     let (window, connection) = (u64::from(window), u64::from(connection));
-    let room = |w: u64| (w + 1).saturating_sub(threshold(w));
     let room = room(window).min(room(connection));
     let fragment = fragment_min(window, connection, u64::from(record));
     let fits = |len: u64| message_charge(len, u64::from(overhead), fragment) <= room;

@@ -88,7 +88,8 @@ pub enum Violation {
     AliasInUse(u32),
     /// ACCEPT or REJECT of what was not asked.
     UnaskedAnswer(u32),
-    /// A resumption of a channel that did not ask for it, or one with what was not announced.
+    /// A resumption of a channel that did not ask for it, or one with what was not announced; a time
+    /// to live on a channel that is conflated; topic and metadata that are too long.
     BadOption,
     /// The channel's limit was passed.
     ChannelCredit(u32),

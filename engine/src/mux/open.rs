@@ -252,7 +252,8 @@ impl AcceptOptions {
     }
 
     /// As [`OpenOptions::window`]. Not below the default, of which the opener may have made use
-    /// already.
+    /// already; nor one of 64 KiB or little more where the default is little less, for it would
+    /// take smaller messages.
     #[must_use]
     pub fn window(mut self, window: u32) -> Self {
         self.window = Some(window);

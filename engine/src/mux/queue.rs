@@ -146,6 +146,8 @@ pub(super) struct Queue {
     ring: Vec<u8>,
     /// Bytes at the front of the ring that are used up.
     head: usize,
+    /// Bytes at its end that are no message: room that is being written to, or was leaked.
+    open: usize,
     entries: VecDeque<Entry>,
     keys: Option<Keys>,
     /// Payload, and [`ENTRY_BYTES`] for each message.
@@ -200,6 +202,7 @@ impl Queue {
         self.compact();
         let at = self.ring.len();
         self.ring.resize(at + len, 0);
+        self.open = len;
         self.ring.get_mut(at..).unwrap_or_default()
     }
 
@@ -216,11 +219,13 @@ impl Queue {
     }
 
     /// The last room is not used.
-    pub(super) fn abandon(&mut self, len: usize) {
-        self.ring.truncate(self.ring.len().saturating_sub(len));
+    pub(super) fn abandon(&mut self) {
+        let open = core::mem::take(&mut self.open);
+        self.ring.truncate(self.ring.len().saturating_sub(open));
     }
 
     pub(super) fn commit(&mut self, len: usize, elem: u32, at: Timestamp) {
+        self.open = 0;
         self.push_entry(Body::Ring, len, elem, at);
     }
 
@@ -382,9 +387,10 @@ impl Queue {
 
     /// Messages have left.
     pub(super) fn drained(&mut self) {
-        if self.head == self.ring.len() {
+        if self.head + self.open == self.ring.len() {
             self.ring.clear();
             self.head = 0;
+            self.open = 0;
         }
     }
 
@@ -458,9 +464,12 @@ impl Queue {
         dropped
     }
 
-    /// Moves the rest of the ring to its front, when that pays.
+    /// Moves the rest of the ring to its front, when that pays, without room that was leaked.
     #[inline]
     fn compact(&mut self) {
+        if self.open > 0 {
+            self.abandon();
+        }
         if self.head >= COMPACT_BYTES_MIN && self.head * 2 >= self.ring.len() {
             self.ring.copy_within(self.head.., 0);
             self.ring.truncate(self.ring.len() - self.head);

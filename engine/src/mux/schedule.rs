@@ -49,6 +49,17 @@ impl Schedule {
         }
     }
 
+    /// A channel that waits is no more: its place may be another's soon.
+    pub(super) fn remove(&mut self, class: u8, slot: u32) {
+        let class = class & 7;
+        if let Some(queue) = self.classes.get_mut(usize::from(class)) {
+            queue.retain(|&waits| waits != slot);
+            if queue.is_empty() {
+                self.waiting &= !(1 << class);
+            }
+        }
+    }
+
     /// Takes the channel whose turn it is.
     pub(super) fn pop(&mut self) -> Option<u32> {
         if self.waiting == 0 {

@@ -110,9 +110,13 @@ pub(super) fn cut_message(
 
 /// Elements of a run that go together at least, so that it does not go in slivers: all that
 /// wait, or a fragment's worth, or one.
-pub(super) fn run_least(front: &Front, fragment_min: u32) -> usize {
+pub(super) fn run_least(front: &Front, fragment_min: u32, peer: &Hello) -> usize {
     let elem = (front.elem as usize).max(1);
-    (front.rest / elem).min((fragment_min as usize / elem).max(1))
+    // What was consumed before an ACCEPT is in the limit that it tells: taken for the window, it
+    // makes a fragment for which half a window may have no room. That is well for messages, which
+    // were agreed on; of a run only so much as the default window's.
+    let fragment = u64::from(fragment_min).min(peer.channel_limit / 4) as usize;
+    (front.rest / elem).min((fragment / elem).max(1))
 }
 
 /// How many bytes of a run, in whole elements, go into the record now.
@@ -128,15 +132,15 @@ pub(super) fn cut_run(
     let waiting = front.rest / elem.max(1);
     let by_room = room.saturating_sub(RUN_HEAD_MAX) / elem.max(1);
     let payload = |credit: u64| {
-        let bytes = credit.saturating_sub(peer.overhead) as usize;
-        bytes / elem.max(1)
+        let bytes = credit.saturating_sub(peer.overhead);
+        usize::try_from(bytes).unwrap_or(usize::MAX) / elem.max(1)
     };
     let by_channel = match channel.unit {
         Unit::Bytes => payload(send.credit.available()),
         Unit::Messages => usize::try_from(send.credit.available()).unwrap_or(usize::MAX),
     };
     let by_connection = payload(free);
-    let least = run_least(front, send.fragment_min);
+    let least = run_least(front, send.fragment_min, peer);
     // A window of messages may be smaller than that.
     let least_of_channel = match channel.unit {
         Unit::Bytes => least,

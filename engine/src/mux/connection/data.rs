@@ -30,11 +30,10 @@ impl Connection {
                 continue;
             };
             let priority = channel.priority;
-            if !core::mem::take(&mut channel.send.in_schedule) {
-                continue; // its place was another channel's
-            }
-            if channel.pending.has(Pending::SEQ) {
-                // The record had no room for it, and nothing may overtake it.
+            channel.send.in_schedule = false;
+            if channel.pending.has(Pending::SEQ | Pending::CREDIT) {
+                // The record had no room for it. Nothing may overtake a SEQ, nor FIN an
+                // acknowledgement.
                 self.put_back(index);
                 break;
             }

@@ -199,7 +199,7 @@ impl Connection {
             return;
         }
         channel.recv.state = RecvState::Stopping(code);
-        channel.pending.take(Pending::CREDIT);
+        channel.grants_no_more();
         let partial = channel.recv.partial.take();
         if !matches!(channel.stage, Stage::Rejecting(..) | Stage::Rejected) {
             channel.pending.set(Pending::STOP);
@@ -239,7 +239,7 @@ impl Connection {
             recv.credit.consume(backlog);
             let held = core::mem::take(&mut recv.held);
             channel.attached = false;
-            channel.pending.take(Pending::CREDIT);
+            channel.grants_no_more();
             let closed = channel.is_closed();
             let given = held.saturating_sub(u64::from(self.settings.reserve_bytes));
             self.consume(given);
@@ -303,10 +303,13 @@ impl Connection {
     }
 
     /// Tells the sender that everything below `seq` is safe here: it need not keep it for a
-    /// resumption.
+    /// resumption. Also of a half that has ended, while ours goes on; where both are over, as is a
+    /// channel in one direction when that one ends, nothing more is told.
     pub fn acknowledge(&mut self, id: ChannelId, seq: u64) {
         if let Some(channel) = self.slots.by_id_mut(id)
-            && channel.recv.state == RecvState::Receiving
+            && channel.attached
+            && !channel.is_closed()
+            && channel.recv.state != RecvState::None
             && seq <= wire::VARINT_MAX
         {
             channel.recv.ack = Some(seq);

@@ -362,7 +362,7 @@ impl Connection {
         let told = channel.attached && channel.recv.state == RecvState::Receiving;
         channel.recv.state = RecvState::Finished;
         channel.pending.take(Pending::STOP);
-        channel.pending.take(Pending::CREDIT);
+        channel.grants_no_more();
         let id = channel.id;
         if !asked_to {
             self.count_waste(index)?;
@@ -458,14 +458,19 @@ impl Connection {
         channel.is_some_and(|c| matches!(c.recv.state, RecvState::Stopping(_)))
     }
 
-    /// Counts a channel that the peer opened, used for nothing, and ended on both halves.
+    /// Counts a channel that the peer opened and ended on both halves, used for nothing, or by a
+    /// reset before our answer was out.
     fn count_waste(&mut self, index: u32) -> Result<(), Violation> {
         let Some(channel) = self.slots.at_mut(index) else {
             return Ok(());
         };
         let (send, recv) = (&channel.send, &channel.recv);
         let by_peer = send.state == SendState::None || send.stopped.is_some();
-        if channel.ours || channel.used || channel.wasted || !by_peer || !recv.state.is_terminal() {
+        if channel.ours || channel.wasted || !by_peer || !recv.state.is_terminal() {
+            return Ok(());
+        }
+        let early = recv.state == RecvState::Aborted && !matches!(channel.stage, Stage::Open);
+        if channel.used && !early {
             return Ok(());
         }
         channel.wasted = true;
@@ -502,7 +507,7 @@ impl Connection {
         let told = channel.attached && channel.recv.state == RecvState::Receiving;
         channel.recv.state = RecvState::Aborted;
         channel.pending.take(Pending::STOP);
-        channel.pending.take(Pending::CREDIT);
+        channel.grants_no_more();
         let (id, partial) = (channel.id, channel.recv.partial.take());
         if let Some(mut partial) = partial {
             self.release(id, partial.charge.take());

@@ -1,6 +1,6 @@
 //! What the application holds of the peer's messages, and the credit that is told for it.
 
-use super::super::channel::{ChannelId, Pending, RecvState};
+use super::super::channel::{Channel, ChannelId, Pending, RecvState};
 use super::super::credit::Charge;
 use super::Connection;
 
@@ -50,6 +50,17 @@ impl Connection {
     pub(super) fn is_low(&self) -> bool {
         let least = (self.recv.window() / 4).max(self.message_cost_max);
         self.recv.backlog() > self.recv.window().saturating_sub(least)
+    }
+
+    /// No room is kept for messages of channels that have ended: found out while the window is
+    /// looked at, for only then does it matter.
+    pub(super) fn forget_message_costs(&mut self) {
+        if self.low_since.is_some() {
+            let receives = |c: &&Channel| c.recv.state == RecvState::Receiving;
+            let costs = self.slots.iter().filter(receives);
+            let largest = costs.map(|c| c.recv.message_cost).max();
+            self.message_cost_max = largest.unwrap_or(0).into();
+        }
     }
 
     /// From when on it is low, it is looked at from time to time.

@@ -236,7 +236,8 @@ pub struct Connection {
     begun: u64,
     /// What the peer may send on all channels together.
     pub(super) recv: PassingCredit,
-    /// What a message costs at most of those that were told the peer to be welcome.
+    /// What a message costs at most of those that were told the peer to be welcome, on channels
+    /// that may have ended since the window was looked at.
     message_cost_max: u64,
     credit_due: bool,
     blocked_due: bool,
@@ -279,7 +280,8 @@ pub struct Connection {
 /// PINGs of the peer's, and GOAWAYs: one a second, ten at once.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 const PING_BURST: u32 = 10;
-/// Channels that the peer opens and resets unused: ten a second, a hundred at once.
+/// Channels that the peer opens and resets, unused or before they are answered: ten a second, a
+/// hundred at once.
 const WASTE_INTERVAL: Duration = Duration::from_millis(100);
 const WASTE_BURST: u32 = 100;
 /// How often channels are looked through for what takes too long, while anything might.
@@ -563,6 +565,9 @@ impl Connection {
             if channel.send.waits_for_all {
                 let id = channel.id;
                 self.room_waiters.retain(|&waits| waits != id);
+            }
+            if channel.send.in_schedule {
+                self.schedule.remove(channel.priority, index);
             }
         }
         self.slots.remove(index);

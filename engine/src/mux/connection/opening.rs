@@ -50,10 +50,10 @@ impl Connection {
         let (limit, send_max, fragment) = self.send_defaults(unit);
         let sends = options.direction != Direction::AcceptorSends;
         let receives = options.direction != Direction::OpenerSends;
-        if receives {
-            self.welcome(unit, window, message_max);
-        }
         let mut recv = RecvHalf::new(receives, window, message_max);
+        if receives {
+            recv.message_cost = self.welcome(unit, window, message_max);
+        }
         if let Some(resume) = options.resume {
             recv.epoch = resume.epoch;
             recv.next_seq = resume.next_seq;
@@ -186,6 +186,11 @@ impl Connection {
         let Some(room) = room else {
             return Err(OpenError::Options("the window has no room for a message"));
         };
+        if accepts && room < default_max {
+            return Err(OpenError::Options(
+                "an answer's window must have room for the default's largest message, which takes half of a window of 64 KiB or more",
+            ));
+        }
         let message_max = message_max.unwrap_or(default_max.min(room));
         if message_max > room {
             return Err(OpenError::Options(
@@ -199,8 +204,9 @@ impl Connection {
         Ok((u64::from(window), message_max))
     }
 
-    /// Room is kept for messages of so many bytes (rule R19).
-    fn welcome(&mut self, unit: Unit, window: u64, message_max: u32) {
+    /// Room is kept for messages of so many bytes (rule R19), while the channel receives; gives
+    /// what one costs.
+    fn welcome(&mut self, unit: Unit, window: u64, message_max: u32) -> u32 {
         let settings = &self.settings;
         let window = match unit {
             Unit::Bytes => window,
@@ -215,6 +221,7 @@ impl Connection {
         let cost = credit::message_charge(message_max.into(), overhead, fragment);
         self.message_cost_max = self.message_cost_max.max(cost);
         self.look_whether_low();
+        u32::try_from(cost).unwrap_or(u32::MAX) // windows, which cover it, are below 2^31
     }
 
     /// What the peer takes on a channel before it says more: limit, largest message, smallest
@@ -279,11 +286,10 @@ impl Connection {
             self.check_alias(alias)?;
             self.own_aliases.choose(alias);
         }
-        if receives {
-            self.welcome(unit, window, message_max);
-        }
+        let cost = receives.then(|| self.welcome(unit, window, message_max));
         if let Some(channel) = self.slots.by_id_mut(id) {
-            if receives {
+            if let Some(cost) = cost {
+                channel.recv.message_cost = cost;
                 channel.recv.credit.reopen(window);
                 channel.recv.message_max = message_max;
             }
@@ -356,7 +362,8 @@ impl Connection {
         }
         let options = open.options;
         let foreign = options.answer.is_some() || options.wants.is_some();
-        if foreign || options.resume.is_some() && !open.profile.resumable {
+        let two_modes = options.ttl_ms.is_some() && open.profile.conflate;
+        if foreign || two_modes || options.resume.is_some() && !open.profile.resumable {
             return Err(Violation::BadOption);
         }
         let described = options.topic.len() + options.metadata.len();
@@ -435,8 +442,9 @@ impl Connection {
         let cap = self.peer.as_ref().map_or(0, |p| p.message_bytes_max);
         let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
         let message_max = self.settings.default_message_max(unit);
+        let mut recv = RecvHalf::new(receives, window, message_max);
         if receives {
-            self.welcome(unit, window, message_max);
+            recv.message_cost = self.welcome(unit, window, message_max);
         }
         let mut send = SendHalf::new(
             sends,
@@ -466,7 +474,7 @@ impl Connection {
             pending: Pending::default(),
             in_control: false,
             send,
-            recv: RecvHalf::new(receives, window, message_max),
+            recv,
         });
         self.peer_aliases.set(open.alias, PeerAlias::Live(id.index));
         self.peer_open += 1;

@@ -404,7 +404,7 @@ impl Connection {
                 if let Some(channel) = self.slots.by_id_mut(room.id)
                     && let Some(queue) = &mut channel.send.queue
                 {
-                    queue.abandon(room.len);
+                    queue.abandon();
                 }
             }
         }

@@ -33,7 +33,7 @@ impl Connection {
                 single_charge(channel, &front, peer).unwrap_or(whole)
             }
             (true, elem) => {
-                let least = run_least(&front, send.fragment_min) as u64;
+                let least = run_least(&front, send.fragment_min, peer) as u64;
                 least * u64::from(elem) + peer.overhead
             }
         }

@@ -123,6 +123,7 @@ impl Connection {
             }
             self.mark(index);
         }
+        self.forget_message_costs();
         if !self.is_low() {
             self.low_since = None; // a window that was widened may be what ended it
         }

@@ -73,6 +73,22 @@ fn who_is_put_back_is_the_next() {
 }
 
 #[test]
+fn who_is_no_more_has_no_turn() {
+    let mut schedule = Schedule::default();
+    for slot in [1, 2, 3] {
+        schedule.push(6, slot);
+    }
+    schedule.push(7, 2);
+    schedule.remove(6, 2);
+    schedule.remove(5, 1);
+    assert_eq!((schedule.pop(), schedule.pop()), (Some(1), Some(3)));
+    // The last of a class.
+    schedule.remove(7, 2);
+    assert!(schedule.is_empty());
+    assert_eq!(schedule.pop(), None);
+}
+
+#[test]
 fn the_floor_is_reached_at_its_last_byte() {
     let mut schedule = waiting(&[0, 5]);
     schedule.sent(0, FLOOR - 1);

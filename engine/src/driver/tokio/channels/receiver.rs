@@ -146,7 +146,8 @@ impl Receiver {
     }
 
     /// Tells the peer's sender that every message below `seq` is safe here, so that it need not
-    /// keep it for a resumption.
+    /// keep it for a resumption. After the sender's end as well, while our own half goes on: what
+    /// ends a channel in one direction ends this, too.
     pub fn acknowledge(&mut self, seq: u64) {
         self.with(|state, after| {
             state.core.acknowledge(self.id, seq);
