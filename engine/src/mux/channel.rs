@@ -116,10 +116,8 @@ impl Pending {
         self.0 |= bit;
     }
 
-    pub(super) fn take(&mut self, bit: u8) -> bool {
-        let was = self.0 & bit != 0;
+    pub(super) fn unset(&mut self, bit: u8) {
         self.0 &= !bit;
-        was
     }
 
     pub(super) fn has(self, bit: u8) -> bool {
@@ -324,7 +322,7 @@ impl Channel {
     /// No more credit is told, but for what waits to be acknowledged by it.
     pub(super) fn grants_no_more(&mut self) {
         if self.recv.ack.is_none() {
-            self.pending.take(Pending::CREDIT);
+            self.pending.unset(Pending::CREDIT);
         }
     }
 

@@ -204,9 +204,9 @@ impl OwnAliases {
         Some(self.next - 1)
     }
 
-    /// Whether the application may choose `alias` now.
-    pub(super) fn is_free(&self, alias: u32) -> bool {
-        alias < self.shared && !self.chosen.contains(&alias)
+    /// Whether `alias`, which is the application's to choose, is in use.
+    pub(super) fn is_chosen(&self, alias: u32) -> bool {
+        self.chosen.contains(&alias)
     }
 
     pub(super) fn choose(&mut self, alias: u32) {

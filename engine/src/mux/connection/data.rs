@@ -308,7 +308,7 @@ impl Connection {
         let skip = core::mem::take(&mut channel.send.skip);
         channel.send.next_seq += skip;
         channel.send.state = SendState::Finished;
-        channel.pending.take(Pending::BLOCKED);
+        channel.pending.unset(Pending::BLOCKED);
         wire::put_data_head(&mut self.record, alias, Some(0), false, true, skip);
         self.last_data = None;
         self.settle(index);

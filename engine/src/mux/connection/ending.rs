@@ -171,7 +171,7 @@ impl Connection {
         channel.pending.set(Pending::ABORT);
         if matches!(channel.stage, Stage::Rejecting(..) | Stage::Rejected) {
             // The answer says it all.
-            channel.pending.take(Pending::ABORT);
+            channel.pending.unset(Pending::ABORT);
             channel.send.state = SendState::Aborted;
         }
         self.begun -= begun;

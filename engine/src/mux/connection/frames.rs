@@ -361,7 +361,7 @@ impl Connection {
         };
         let told = channel.attached && channel.recv.state == RecvState::Receiving;
         channel.recv.state = RecvState::Finished;
-        channel.pending.take(Pending::STOP);
+        channel.pending.unset(Pending::STOP);
         channel.grants_no_more();
         let id = channel.id;
         if !asked_to {
@@ -424,7 +424,7 @@ impl Connection {
         if let Some(channel) = self.slots.at_mut(index) {
             channel.send.blocked_since = None;
             channel.send.blocked_told = false;
-            channel.pending.take(Pending::BLOCKED);
+            channel.pending.unset(Pending::BLOCKED);
         }
     }
 
@@ -506,7 +506,7 @@ impl Connection {
         }
         let told = channel.attached && channel.recv.state == RecvState::Receiving;
         channel.recv.state = RecvState::Aborted;
-        channel.pending.take(Pending::STOP);
+        channel.pending.unset(Pending::STOP);
         channel.grants_no_more();
         let (id, partial) = (channel.id, channel.recv.partial.take());
         if let Some(mut partial) = partial {

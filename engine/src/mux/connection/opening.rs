@@ -134,7 +134,7 @@ impl Connection {
                 "the peer does not take so high an alias",
             ));
         }
-        if !self.own_aliases.is_free(alias) {
+        if self.own_aliases.is_chosen(alias) {
             return Err(OpenError::Options("the alias is in use on this connection"));
         }
         Ok(())

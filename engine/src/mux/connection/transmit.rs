@@ -328,7 +328,7 @@ impl Connection {
             _ => true,
         };
         if done && let Some(channel) = self.slots.at_mut(index) {
-            channel.pending.take(Pending::OPENING);
+            channel.pending.unset(Pending::OPENING);
         }
         done
     }
