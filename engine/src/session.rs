@@ -219,7 +219,7 @@ impl Session {
         self.write.handle_written(n, now);
     }
 
-    /// After [`Self::handle_written`] with zero: the stream would block, and has perhaps taken in
+    /// Before [`Self::handle_written`] with zero: the stream would block, and has perhaps taken in
     /// the first `n` bytes of the first slice of [`Self::transmit`], so that it has to be offered
     /// these again, and counts them later. Some TLS libraries do so: they encrypt, then write. No
     /// control frame is put before these bytes.

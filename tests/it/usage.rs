@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use harness::drive::{Driven, Mode, settings};
 use harness::event::Event;
-use tickwire::{CloseCode, Config, Delivery, Kind, PreparedMessage, Role, SendError, Utf8Bytes};
+use tickwire::{
+    CloseCode, Config, Delivery, Entropy, Kind, PreparedMessage, Role, SendError, Session,
+    Settings, Timestamp, Utf8Bytes,
+};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -249,4 +252,36 @@ fn a_config_that_cannot_work_is_refused_by_name() {
         let error = config.build().expect_err(field).to_string();
         assert!(error.starts_with(field), "{error}");
     }
+}
+
+/// More than was offered cannot have been kept, and what was goes first.
+#[test]
+fn what_a_stream_may_have_kept_goes_first() {
+    let now = Timestamp(0);
+    let mut session = Session::new(
+        Role::Server,
+        Settings::default(),
+        Entropy([7; 32]),
+        &[],
+        now,
+    );
+    session.handle_kept(usize::MAX);
+    session.outbox().send(b"data").expect("room");
+    assert!(session.transmit().next().is_some());
+    session.handle_kept(usize::MAX);
+    session.handle_written(0, now);
+    session.outbox().ping(b"?").expect("room");
+    let sent: Vec<u8> = session.transmit().flatten().copied().collect();
+    assert_eq!(sent, b"\x82\x04data\x89\x01?");
+    session.handle_written(6, now);
+    assert!(session.transmit().next().is_some());
+    session.handle_kept(3);
+    session.handle_written(0, now);
+    session.outbox().ping(b"!").expect("room");
+    session.outbox().send(b"more").expect("room");
+    let first: Vec<u8> = session.transmit().flatten().copied().collect();
+    assert_eq!(first, b"\x89\x01?");
+    session.handle_written(3, now);
+    let rest: Vec<u8> = session.transmit().flatten().copied().collect();
+    assert_eq!(rest, b"\x89\x01!\x82\x04more");
 }

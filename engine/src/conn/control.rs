@@ -13,6 +13,8 @@ pub(super) struct Control {
     pub(super) written: usize,
     /// They go out as they are encoded: the stream has some of them, or may.
     pub(super) begun: bool,
+    /// A Ping is among them.
+    pub(super) pings: bool,
     pub(super) pongs: Payloads,
     /// The newest Ping; one at most.
     pub(super) ping: Payloads,
@@ -28,6 +30,7 @@ impl Control {
         let Self {
             bytes, pongs, ping, ..
         } = self;
+        self.pings = !ping.is_empty();
         bytes.clear();
         let mut frame = |opcode, payload: &[u8]| {
             let key = key();

@@ -78,14 +78,16 @@ impl Outbox {
     }
 
     /// The stream would block, and may have kept the first `n` bytes of the first slice that
-    /// [`Self::transmit`] gave: nothing is put before them.
+    /// [`Self::transmit`] gave: nothing is put before them. [`Self::handle_written`] comes after.
     pub(crate) fn handle_kept(&mut self, n: usize) {
         if n <= self.queue.ahead() {
             return;
         }
         match &mut self.control {
             Some(control) if control.written < control.bytes.len() => control.begin(),
-            _ => self.queue.begin(n, header::measure),
+            _ => self
+                .queue
+                .begin(n.min(self.queue.queued()), header::measure),
         }
     }
 

@@ -414,7 +414,8 @@ impl Outbox {
 
     /// Whether a Ping waits of which nothing is written.
     pub(crate) fn ping_waits(&self) -> bool {
-        self.control.as_ref().is_some_and(|c| !c.ping.is_empty())
+        let waits = |c: &Control| !c.ping.is_empty() || c.begun && c.pings && c.written == 0;
+        self.control.as_deref().is_some_and(waits)
     }
 
     /// Whether the flush policy asks for a write before the batch ends.

@@ -17,6 +17,8 @@ mod parts;
 mod pump;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 mod remote;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+mod trouble;
 mod tune;
 
 #[cfg(feature = "hyper")]

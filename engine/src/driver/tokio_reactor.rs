@@ -22,6 +22,7 @@ use super::options::{ReactorOptions, Wait};
 use super::parts::Parts;
 use super::pump::{ACCEPT_REST, ACCEPTS_PER_TURN_MAX, COMMANDS_PER_TURN_MAX, Core, Habits, Wire};
 use super::remote::{Command, Commands, Outgoing, Remote, channel};
+use super::trouble::Trouble;
 use super::tune::TuneReport;
 use crate::buf::BufPool;
 use crate::time::Timestamp;
@@ -409,11 +410,7 @@ impl<H: Handler> TokioReactor<H> {
                         self.core.handler.accept_failed(e);
                     }
                 }
-                Poll::Ready(Err(e))
-                    if matches!(
-                        e.kind(),
-                        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-                    ) => {}
+                Poll::Ready(Err(e)) if Trouble::of(&e) == Trouble::Peer => accepted += 1,
                 Poll::Ready(Err(e)) => {
                     listening.rests_until = now.after(ACCEPT_REST);
                     self.core.handler.accept_failed(e);

@@ -20,6 +20,7 @@ use super::options::{ReactorOptions, Wait};
 use super::parts::Parts;
 use super::pump::{ACCEPT_REST, ACCEPTS_PER_TURN_MAX, COMMANDS_PER_TURN_MAX, Core, Habits};
 use super::remote::{Command, Commands, Outgoing, Remote, RemoteError, channel};
+use super::trouble::Trouble;
 use super::tune::{TuneReport, pin_current_thread};
 use crate::buf::BufPool;
 use crate::time::Timestamp;
@@ -312,14 +313,7 @@ impl<H: Handler> Reactor<H> {
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => listening.ready = false,
-                // The client went away while it waited, or a signal came.
-                Err(e)
-                    if matches!(
-                        e.kind(),
-                        io::ErrorKind::ConnectionAborted
-                            | io::ErrorKind::ConnectionReset
-                            | io::ErrorKind::Interrupted
-                    ) => {}
+                Err(e) if Trouble::of(&e) == Trouble::Peer => accepted += 1,
                 Err(e) => {
                     listening.rests_until = now.after(ACCEPT_REST);
                     self.core.handler.accept_failed(e);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::vec::Vec;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 use super::super::error::Error;
 use crate::error::Deadline;
@@ -62,24 +62,24 @@ pub(super) async fn part_with<S>(io: &mut S, answer: &[u8], patience: Duration) 
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let end = Instant::now() + patience;
-    within(patience, Deadline::Close, async {
+    let mut answered = false;
+    let part = async {
         write_head(io, answer).await?;
         io.shutdown().await?;
-        Ok(())
-    })
-    .await?;
-    let mut drained = [0; 1024];
-    let drain = async {
+        answered = true;
+        let mut drained = [0; 1024];
         for _ in 0..DRAINED_BYTES_MAX / drained.len() {
             if !matches!(io.read(&mut drained).await, Ok(1..)) {
                 break;
             }
         }
+        Ok(())
     };
-    // A peer that neither reads nor closes had its chance.
-    let _ = timeout_at(end, drain).await;
-    Ok(())
+    match within(patience, Deadline::Close, part).await {
+        // A peer that neither reads nor closes had its chance.
+        Err(Error::Timeout(_)) if answered => Ok(()),
+        parted => parted,
+    }
 }
 
 /// `f`, or a timeout.

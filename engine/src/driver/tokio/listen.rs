@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use super::super::clock;
 use super::super::error::Error;
+use super::super::trouble::Trouble;
 use super::super::tune::{Tune, TuneError, TuneReport};
 use super::head::{part_with, read_head, within, write_head};
 use super::io::now;
@@ -188,52 +189,6 @@ impl Listener {
             settings: self.with.settings.clone(),
             limits: self.with.limits,
             tuned,
-        }
-    }
-}
-
-/// Whose trouble a failed `accept` is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Trouble {
-    /// Of the one connection.
-    Peer,
-    /// Of the whole machine, and it may pass.
-    System,
-    Listener,
-}
-
-impl Trouble {
-    pub(super) fn of(error: &io::Error) -> Self {
-        use io::ErrorKind::{
-            ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
-            NetworkUnreachable, OutOfMemory, PermissionDenied, TimedOut,
-        };
-        // ENFILE, EMFILE and ENOBUFS have no kind. Linux, BSD and macOS agree on the first two.
-        const ENFILE: i32 = 23;
-        const EMFILE: i32 = 24;
-        const ENOBUFS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
-            105
-        } else {
-            55
-        };
-        // ENONET, EPROTO, ENOPROTOOPT, EHOSTDOWN: errors of the connection, which have no kind.
-        const OF_THE_CONNECTION: [i32; 4] = [64, 71, 92, 112];
-        match (error.kind(), error.raw_os_error()) {
-            // What accept(2) says to treat like EAGAIN, a firewall's EPERM included.
-            (
-                ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | NetworkDown
-                | NetworkUnreachable | PermissionDenied | TimedOut,
-                _,
-            ) => Self::Peer,
-            (_, Some(code))
-                if cfg!(any(target_os = "linux", target_os = "android"))
-                    && OF_THE_CONNECTION.contains(&code) =>
-            {
-                Self::Peer
-            }
-            (OutOfMemory, _) => Self::System,
-            (_, Some(ENFILE | EMFILE | ENOBUFS)) if cfg!(unix) => Self::System,
-            _ => Self::Listener,
         }
     }
 }

@@ -195,7 +195,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             *write_deadline = sending.write.deadline();
             let closing = sending.write.outbox().is_closing();
             // The peer's Close, and the closing of the stream, are waited for in here.
-            *unattended = closing && receiving.read.wants_read();
+            *unattended = closing;
             closing || queued > 0
         });
         if looked == Some(true) {

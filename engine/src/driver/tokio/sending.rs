@@ -125,19 +125,18 @@ impl Sending {
     ) -> Poll<io::Result<()>> {
         // Every turn takes bytes from the bounded queue or leaves.
         while self.write.wants_write() {
-            match write_slices(io, cx, self.write.transmit()) {
+            let mut kept = 0;
+            match write_slices(io, cx, self.write.transmit(), &mut kept) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(n)) => {
                     self.unflushed = true;
+                    self.flushing = None;
                     self.write.handle_written(n, now);
                 }
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
                 Poll::Pending => {
+                    self.write.handle_kept(kept);
                     self.write.handle_written(0, now);
-                    if !io.is_write_vectored() {
-                        let first = self.write.transmit().next().unwrap_or_default().len();
-                        self.write.handle_kept(first.min(OFFERED_BYTES_MAX));
-                    }
                     return Poll::Pending;
                 }
             }
@@ -283,7 +282,7 @@ pub(super) fn put_binary<W: AsyncWrite + Unpin>(
         return write.outbox().send(payload);
     }
     write.send_through(payload, now, |slices| {
-        match write_slices(io, cx, slices) {
+        match write_slices(io, cx, slices, &mut 0) {
             Poll::Ready(Ok(n)) => n,
             // A stream that fails here fails again when the rest is written.
             Poll::Ready(Err(_)) | Poll::Pending => 0,
@@ -291,16 +290,20 @@ pub(super) fn put_binary<W: AsyncWrite + Unpin>(
     })
 }
 
-/// One system call.
+/// One system call. Where it would block, a stream may have kept some of what it was offered: of
+/// the first slice, for only streams without vectored writes do.
 fn write_slices<'a, W: AsyncWrite + Unpin>(
     io: &mut W,
     cx: &mut Context<'_>,
     mut slices: impl Iterator<Item = &'a [u8]>,
+    kept: &mut usize,
 ) -> Poll<io::Result<usize>> {
     let io = Pin::new(io);
     let first = slices.next().unwrap_or_default();
     if !io.is_write_vectored() {
-        return io.poll_write(cx, &first[..first.len().min(OFFERED_BYTES_MAX)]);
+        let first = &first[..first.len().min(OFFERED_BYTES_MAX)];
+        *kept = first.len();
+        return io.poll_write(cx, first);
     }
     let Some(second) = slices.next() else {
         return io.poll_write(cx, first);

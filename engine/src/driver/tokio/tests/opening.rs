@@ -8,7 +8,6 @@ use tokio::join;
 use tokio::net::TcpStream;
 
 use super::super::head::part_with;
-use super::super::listen::Trouble;
 use super::*;
 use crate::{
     Accept, ClientOptions, CloseCode, Deadline, Error, HandshakeError, HeadLimits, Refusal,
@@ -103,6 +102,14 @@ async fn a_refused_peer_that_never_stops_is_read_for_64_kib() {
     let ((), sent) = join!(part, send);
     // What was read, and what the pipe held.
     assert!((64 << 10..=65 << 10).contains(&sent), "{sent}");
+}
+
+#[tokio::test]
+async fn patience_may_be_without_end() {
+    let (mut io, peer) = tokio::io::duplex(64);
+    drop(peer);
+    let parted = part_with(&mut io, b"HTTP/1.1 503 \r\n\r\n", Duration::MAX).await;
+    assert!(matches!(parted, Err(Error::Io(_))), "{parted:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -300,39 +307,4 @@ async fn slow_heads_are_given_up() {
         );
         assert!(began.elapsed() <= limit + Duration::from_millis(2));
     }
-}
-
-#[test]
-fn what_ends_an_accept_loop() {
-    for (code, expected) in [
-        (libc_code::ECONNABORTED, Trouble::Peer),
-        (libc_code::EPROTO, Trouble::Peer),
-        (libc_code::EHOSTDOWN, Trouble::Peer),
-        (libc_code::EPERM, Trouble::Peer),
-        (libc_code::EMFILE, Trouble::System),
-        (libc_code::ENFILE, Trouble::System),
-        (libc_code::ENOBUFS, Trouble::System),
-        (libc_code::ENOMEM, Trouble::System),
-        (libc_code::EBADF, Trouble::Listener),
-        (libc_code::EINVAL, Trouble::Listener),
-    ] {
-        if cfg!(target_os = "linux") {
-            let error = io::Error::from_raw_os_error(code);
-            assert_eq!(Trouble::of(&error), expected, "{error}");
-        }
-    }
-}
-
-/// Linux's.
-mod libc_code {
-    pub(super) const EPERM: i32 = 1;
-    pub(super) const EBADF: i32 = 9;
-    pub(super) const ENOMEM: i32 = 12;
-    pub(super) const EINVAL: i32 = 22;
-    pub(super) const ENFILE: i32 = 23;
-    pub(super) const EMFILE: i32 = 24;
-    pub(super) const EPROTO: i32 = 71;
-    pub(super) const ECONNABORTED: i32 = 103;
-    pub(super) const ENOBUFS: i32 = 105;
-    pub(super) const EHOSTDOWN: i32 = 112;
 }

@@ -86,9 +86,12 @@ async fn a_stream_that_keeps_what_it_would_not_write_sends_it_once_and_in_order(
             };
             let mut server = end(stream, Role::Server, &settings);
             let ping = |server: &mut WebSocket<Keeps>, payload: &[u8]| {
-                server.io.incoming = frame(9, payload);
-                let came = poll_once(server.recv());
-                assert!(matches!(came, Poll::Ready(Ok(Some(OwnedMessage::Ping(_))))));
+                server.io.incoming.extend(frame(9, payload));
+                let batch = poll_once(server.recv_batch());
+                let Poll::Ready(Ok(Some((messages, _)))) = batch else {
+                    panic!("no batch")
+                };
+                assert!(messages.count() > 0);
                 assert!(poll_once(server.recv()).is_pending());
             };
             let mut expected = Vec::new();
@@ -96,6 +99,8 @@ async fn a_stream_that_keeps_what_it_would_not_write_sends_it_once_and_in_order(
                 server.send(payload).await.unwrap();
                 expected.push(binary(payload));
             }
+            // Two in one read: of their Pongs only the newer is left where the peer is behind.
+            server.io.incoming = frame(9, &[b'0'; 10]);
             ping(&mut server, &[b'1'; 100]);
             ping(&mut server, b"2");
             if let Some(payload) = second {
@@ -282,4 +287,76 @@ async fn a_batch_on_a_connection_that_failed_is_told_so() {
     assert_eq!(told.unwrap_err().to_string(), idle.to_string());
     let told = writer.close(CloseCode::NORMAL, "").await;
     assert_eq!(told.unwrap_err().to_string(), idle.to_string());
+}
+
+/// Bytes that come with the deadline do not put it off.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_bytes_come_with_ends_the_connection() {
+    for closing in [false, true] {
+        let settings = settings(|c| {
+            c.ping_interval = None;
+            c.close_timeout = 5 * SECOND;
+            c.write_timeout = 10 * SECOND;
+        });
+        let (a, mut peer) = duplex(64);
+        let (mut reader, mut writer) = end(a, Role::Server, &settings).split_any();
+        let deadline = if closing {
+            writer.close(CloseCode::NORMAL, "").await.unwrap();
+            Deadline::Close
+        } else {
+            writer.send(&[0; 100]).await.unwrap();
+            Deadline::Write
+        };
+        assert!(poll_once(reader.recv()).is_pending());
+        tokio::time::sleep(20 * SECOND).await;
+        peer.write_all(&frame(2, b"more")).await.unwrap();
+        assert_eq!(reader.recv().await.unwrap(), Some(binary("more")));
+        let ended = tokio::time::timeout(60 * SECOND, reader.recv()).await;
+        let late = Error::Failed(Failure::Deadline(deadline));
+        let ended = ended.expect("an end").unwrap_err();
+        assert_eq!(ended.to_string(), late.to_string());
+    }
+}
+
+/// A Ping that a stream has only kept is not out: `write_timeout` ends the wait, not the Pong's.
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_is_kept_is_not_out() {
+    let stream = Keeps {
+        blocked: true,
+        ..Keeps::default()
+    };
+    let settings = settings(|c| {
+        c.ping_interval = Some(20 * SECOND);
+        c.pong_timeout = 2 * SECOND;
+        c.write_timeout = 10 * SECOND;
+    });
+    let mut server = end(stream, Role::Server, &settings);
+    let began = Instant::now();
+    let ended = server.recv().await.unwrap_err();
+    let late = Error::Failed(Failure::Deadline(Deadline::Write));
+    assert_eq!(ended.to_string(), late.to_string());
+    assert!(began.elapsed() >= 30 * SECOND, "{:?}", began.elapsed());
+}
+
+/// What a sink has waited for in vain is forgotten as soon as the stream takes more.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_was_given_up_goes_on() {
+    use futures_util::SinkExt;
+
+    let settings = settings(|c| {
+        c.ping_interval = None;
+        c.write_timeout = 10 * SECOND;
+    });
+    let (a, mut peer) = duplex(64);
+    let a = tokio::io::BufWriter::with_capacity(4096, a);
+    let mut ws = end(a, Role::Server, &settings);
+    assert!(poll_once(SinkExt::send(&mut ws, binary([0; 1000]))).is_pending());
+    tokio::time::sleep(60 * SECOND).await;
+    let mut took = vec![0; 1004 + 502];
+    let (sent, read) = tokio::join!(
+        SinkExt::send(&mut ws, binary([1; 498])),
+        peer.read_exact(&mut took)
+    );
+    sent.unwrap();
+    read.unwrap();
 }

@@ -1,0 +1,89 @@
+//! Failures of `accept`.
+
+use std::io;
+
+/// Whose trouble a failed `accept` is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Trouble {
+    /// Of the one connection.
+    Peer,
+    /// Of the whole machine, and it may pass.
+    System,
+    Listener,
+}
+
+impl Trouble {
+    pub(super) fn of(error: &io::Error) -> Self {
+        use io::ErrorKind::{
+            ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+            NetworkUnreachable, OutOfMemory, PermissionDenied, TimedOut,
+        };
+        // ENFILE, EMFILE and ENOBUFS have no kind. Linux, BSD and macOS agree on the first two.
+        const ENFILE: i32 = 23;
+        const EMFILE: i32 = 24;
+        const ENOBUFS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
+            105
+        } else {
+            55
+        };
+        // ENONET, EPROTO, ENOPROTOOPT, EHOSTDOWN: errors of the connection, which have no kind.
+        const OF_THE_CONNECTION: [i32; 4] = [64, 71, 92, 112];
+        match (error.kind(), error.raw_os_error()) {
+            // What accept(2) says to treat like EAGAIN, a firewall's EPERM included.
+            (
+                ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | NetworkDown
+                | NetworkUnreachable | PermissionDenied | TimedOut,
+                _,
+            ) => Self::Peer,
+            (_, Some(code))
+                if cfg!(any(target_os = "linux", target_os = "android"))
+                    && OF_THE_CONNECTION.contains(&code) =>
+            {
+                Self::Peer
+            }
+            (OutOfMemory, _) => Self::System,
+            (_, Some(ENFILE | EMFILE | ENOBUFS)) if cfg!(unix) => Self::System,
+            _ => Self::Listener,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_an_accept_loop() {
+        for (code, expected) in [
+            (libc_code::ECONNABORTED, Trouble::Peer),
+            (libc_code::EPROTO, Trouble::Peer),
+            (libc_code::EHOSTDOWN, Trouble::Peer),
+            (libc_code::EPERM, Trouble::Peer),
+            (libc_code::EMFILE, Trouble::System),
+            (libc_code::ENFILE, Trouble::System),
+            (libc_code::ENOBUFS, Trouble::System),
+            (libc_code::ENOMEM, Trouble::System),
+            (libc_code::EBADF, Trouble::Listener),
+            (libc_code::EINVAL, Trouble::Listener),
+        ] {
+            if cfg!(target_os = "linux") {
+                let error = io::Error::from_raw_os_error(code);
+                assert_eq!(Trouble::of(&error), expected, "{error}");
+            }
+        }
+    }
+
+    /// Linux's.
+    mod libc_code {
+        pub(super) const EPERM: i32 = 1;
+        pub(super) const EBADF: i32 = 9;
+        pub(super) const ENOMEM: i32 = 12;
+        pub(super) const EINVAL: i32 = 22;
+        pub(super) const ENFILE: i32 = 23;
+        pub(super) const EMFILE: i32 = 24;
+        pub(super) const EPROTO: i32 = 71;
+        pub(super) const ECONNABORTED: i32 = 103;
+        pub(super) const ENOBUFS: i32 = 105;
+        pub(super) const EHOSTDOWN: i32 = 112;
+    }
+}
