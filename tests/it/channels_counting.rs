@@ -141,7 +141,7 @@ fn a_window_of_messages_is_paid_by_the_last_fragment() {
     }
 }
 
-fn narrow() -> Config {
+pub(crate) fn narrow() -> Config {
     Config {
         connection_window_bytes: 64 << 10,
         connection_window_bytes_max: 64 << 10,

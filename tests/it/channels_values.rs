@@ -127,3 +127,23 @@ fn a_run_and_a_message_give_what_they_hold() {
     assert_eq!(frame.to_bytes(), Bytes::from_static(b"whole"));
     assert_eq!((frame.payload(), frame.alias()), (&b"whole"[..], 7));
 }
+
+/// What was left out before each fragment of a message is told with the whole.
+#[test]
+fn what_was_left_out_before_the_fragments_of_a_message_is_told() {
+    let mut scene = Scene::new();
+    let channel = scene.opened(0, 50_000);
+    let told = scene.put(
+        Put::new()
+            .data_skip(flag::MORE, 0, 5, b"in ")
+            .data(flag::MORE, 0, b"three ")
+            .data(0, 0, b"parts"),
+    );
+    let whole = Told::Message {
+        channel,
+        data: b"in three parts".to_vec(),
+        seq: 5,
+        skipped: 5,
+    };
+    assert_eq!(told, [whole]);
+}

@@ -5,6 +5,7 @@ use allocation_counter::measure;
 use harness::frames_mux::{Put, Said, flag, profile};
 use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError};
 
+use super::channels_counting::narrow;
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
 
 /// The limit of a channel that is told.
@@ -374,4 +375,46 @@ fn each_fragment_has_its_time() {
     assert_eq!(scene.put(Put::new().data(flag::MORE, 0, &[1; 1000])), []);
     let told = scene.wait(ms(1000));
     assert_eq!(told, [Told::Evicted(channel, Code::TIMEOUT)]);
+}
+
+/// A reader that gives back a little now and then is as late as one that gives back nothing; one
+/// that gives back enough, be it for a moment, begins anew.
+#[test]
+fn a_low_window_is_over_when_enough_is_given_back() {
+    for enough in [false, true] {
+        let mut scene = Scene::greeted(narrow(), &[]);
+        scene.reads = false;
+        let channel = scene.opened_as(0, UPLINK, 0);
+        let other = scene.opened_as(1, UPLINK, 0);
+        // 52 of 64 KiB are held, less than a quarter is free.
+        for (alias, len, count) in [(0, 4096, 11), (1, 1024, 8)] {
+            for _ in 0..count {
+                let told = scene.put(Put::new().data(0, alias, &vec![1; len - 64]));
+                assert_eq!(failed(&told), None);
+            }
+        }
+        assert_eq!(scene.core.stats().held_bytes, 52 << 10);
+        for _ in 0..3 {
+            assert_eq!(scene.wait(ms(1000)), []);
+            let (channel, charge) = scene.kept.pop().expect("one of the other's");
+            scene.core.release(channel, charge);
+            assert_eq!(channel, other);
+        }
+        // Between two looks at it: 48 KiB are held, and then as much as before.
+        if enough {
+            let (channel, charge) = scene.kept.pop().expect("one of the other's");
+            scene.core.release(channel, charge);
+        }
+        scene.said();
+        for _ in 0..=usize::from(enough) {
+            let told = scene.put(Put::new().data(0, 1, &[1; 960]));
+            assert_eq!(failed(&told), None);
+        }
+        assert_eq!(scene.core.stats().held_bytes, 50 << 10);
+        let told = scene.wait(ms(2400));
+        let evicted = [Told::Evicted(channel, Code::STALLED)];
+        assert_eq!(told, if enough { &[][..] } else { &evicted });
+        let told = scene.wait(ms(2800));
+        assert_eq!(told, if enough { &evicted } else { &[][..] });
+    }
 }

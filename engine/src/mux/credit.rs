@@ -249,11 +249,6 @@ impl PassingCredit {
         passes
     }
 
-    /// [`Self::pass`] does nothing before [`Self::watch`] has been called again.
-    pub(super) fn look_again(&mut self) {
-        self.pass_below = 0;
-    }
-
     /// Finds out how far [`Self::pass`] may go; where a limit is going to be told anyway, up to
     /// the last one.
     pub(super) fn watch(&mut self, told_anyway: bool) {

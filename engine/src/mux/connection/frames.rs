@@ -377,7 +377,6 @@ impl Connection {
                 // As on a channel: what it was told it may never have seen.
                 self.credit_due |= self.recv.owed() > 0 || self.recv.limit() > credit.limit;
                 self.peer_waits = true;
-                self.recv.look_again();
                 self.look_whether_low();
             } else if self.send.raise(credit.limit) {
                 // Who finds it too little begins to wait anew.
