@@ -8,7 +8,7 @@ use tickwire::channels::{
     AcceptOptions, ChannelId, Code, Config, Direction, Mode, OpenError, OpenOptions,
 };
 
-use super::channels_hostile_kit::{Scene, Told, UPLINK, failed};
+use super::channels_hostile_kit::{DOWNLINK, Scene, Told, UPLINK, failed, ms};
 
 /// Much more than is sent here.
 const AMPLE: u64 = 1 << 40;
@@ -330,13 +330,30 @@ fn rapid_reset_with_data_is_rapid_reset() {
         .open(0, UPLINK, 0, 9, &[])
         .data(flag::FIN, 0, b"x");
     assert_eq!(lives(&whole, &Put::new(), true), None);
-    let whole = Put::new()
-        .open(0, 0, 60_000, 9, &[])
-        .data(flag::FIN, 0, b"x");
-    assert_eq!(
-        lives(&whole.reset(flag::STOP, 0, 8), &Put::new(), true),
-        None
-    );
+    // But a request that is taken back before its answer is one, in either order.
+    let open = || Put::new().open(0, 0, 60_000, 9, &[]);
+    let taken_back = open().data(flag::FIN, 0, b"x").reset(flag::STOP, 0, 8);
+    assert_eq!(lives(&taken_back, &Put::new(), true), Some(101));
+    let taken_back = open().reset(flag::STOP, 0, 8).data(flag::FIN, 0, b"x");
+    assert_eq!(lives(&taken_back, &Put::new(), true), Some(101));
+}
+
+/// A feed may have been quiet for as long as it was wanted: who leaves many of them is no flood.
+#[test]
+fn quiet_channels_may_be_left_all_at_once() {
+    for after in [900, 1000] {
+        let mut scene = Scene::new();
+        for alias in 0..150 {
+            scene.put(Put::new().open(alias, DOWNLINK, 60_000, 9, &[]));
+            scene.said();
+        }
+        scene.wait(ms(after));
+        let left = (0..150).find(|&alias| {
+            let told = scene.put(Put::new().reset(flag::STOP, alias, 0));
+            failed(&told).is_some()
+        });
+        assert_eq!(left, (after < 1000).then_some(100));
+    }
 }
 
 /// A channel with large messages made the window low at half of it, also when it was long over.

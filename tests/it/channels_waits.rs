@@ -2,8 +2,8 @@
 //! messages that die in the queue.
 
 use allocation_counter::measure;
-use harness::frames_mux::{Put, Said, flag, profile};
-use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError};
+use harness::frames_mux::{Put, Said, flag, profile, tlv, tv};
+use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError, SharedFrame};
 
 use super::channels_counting::narrow;
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
@@ -149,26 +149,27 @@ fn credit_is_saved_up_for_who_was_passed_over_for_long() {
 
 /// Let by for long: what is queued on `low` waits for credit that is saved up for it.
 fn saved_for(len: usize) -> (Scene, [ChannelId; 2], u64) {
+    saved(10_000, |scene, low| {
+        scene.core.send(low, &vec![1; len]).expect("queued")
+    })
+}
+
+/// The same with what `send` queues, where credit comes in pieces of `grant`.
+fn saved(grant: u64, send: impl Fn(&mut Scene, ChannelId)) -> (Scene, [ChannelId; 2], u64) {
     let mut limit = 8192;
     let (mut scene, [high, low]) = high_and_low(limit);
-    for turn in 0..20 {
+    send(&mut scene, low);
+    for _ in 0..30 {
         keep_busy(&mut scene, high);
-        if turn == 0 {
-            scene.core.send(low, &vec![1; len]).expect("queued");
-        }
-        let [_, own] = bytes_said(&mut scene);
+        let [others, own] = bytes_said(&mut scene);
         assert_eq!(own, 0);
-        if turn > 8 {
-            break;
+        if others == 0 {
+            return (scene, [high, low], limit);
         }
-        limit += 10_000;
+        limit += grant;
         scene.put(Put::new().credit_all(limit));
     }
-    keep_busy(&mut scene, high);
-    limit += 10_000;
-    scene.put(Put::new().credit_all(limit));
-    assert_eq!(bytes_said(&mut scene), [0, 0], "it is saved up");
-    (scene, [high, low], limit)
+    panic!("it is not saved up");
 }
 
 /// Where credit does not come for long, it is not saved up for ever: the others use what there is.
@@ -417,4 +418,107 @@ fn a_low_window_is_over_when_enough_is_given_back() {
         let told = scene.wait(ms(2800));
         assert_eq!(told, if enough { &evicted } else { &[][..] });
     }
+}
+
+/// The same with so much held that what is left is just too little for a message, each time.
+#[test]
+fn a_sender_is_not_asked_to_wait_for_every_second_message() {
+    let config = Config {
+        auto_tune: false,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[]);
+    scene.reads = false;
+    scene.opened_as(0, UPLINK, 0);
+    let message = || Put::new().data(0, 0, &[1; 15_000 - 64]);
+    let mut limit = 65_536;
+    let mut charged = 0;
+    for _ in 0..4 {
+        scene.put(message());
+        charged += 15_000;
+    }
+    let held = scene.kept.split_off(2);
+    scene.catch_up();
+    assert_eq!(told_limit(&scene.said()), None, "30,000 are owed");
+    scene.put(Put::new().blocked(0, limit));
+    for message_number in 0..100 {
+        limit = told_limit(&scene.said()).unwrap_or(limit);
+        charged += 15_000;
+        assert!(charged <= limit, "message {message_number} waits");
+        let told = scene.put(message());
+        assert_eq!(failed(&told), None);
+        scene.catch_up();
+    }
+    drop(held);
+}
+
+/// Who saves up asks for what is owed: those who are silent meanwhile make nothing due.
+#[test]
+fn who_saves_up_credit_asks_for_more() {
+    let mut limit = 8192;
+    let (mut scene, [high, low]) = high_and_low(limit);
+    scene.core.send(low, &[1; 30_000]).expect("queued");
+    for turn in 0.. {
+        assert!(turn < 20, "never");
+        keep_busy(&mut scene, high);
+        let said = scene.said();
+        let asks = |s: &Said| matches!(s, Said::Credit { flags, .. } if *flags == flag::CONN | flag::BLOCKED);
+        if said.iter().any(asks) {
+            break;
+        }
+        limit += 10_000;
+        scene.put(Put::new().credit_all(limit));
+    }
+    assert!(limit > 60_000, "{limit}");
+}
+
+/// Credit that was saved up is not lost to what else has to go out with its record.
+#[test]
+fn what_was_saved_up_is_not_spent_by_others() {
+    for shared in [false, true] {
+        let (mut scene, _, limit) = saved(5000, |scene, low| {
+            let queued = if shared {
+                let frame = SharedFrame::new(1, &[1; 15_000]).expect("a frame");
+                scene.core.send_shared(low, &frame)
+            } else {
+                scene.core.send(low, &[1; 15_000])
+            };
+            assert_eq!(queued, Ok(()));
+        });
+        // An answer to a PING goes out first.
+        scene.put(Put::new().credit_all(limit + 10_100).ping(7));
+        let [_, own] = bytes_said(&mut scene);
+        assert_eq!(own, 15_000, "{shared}");
+    }
+}
+
+/// What dies on a channel that was not answered yet takes no room from others either.
+#[test]
+fn dead_messages_of_an_unanswered_channel_take_no_room() {
+    let config = Config {
+        connection_queue_bytes_max: 4096,
+        channel_queue_bytes_max: 4096,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[]);
+    let other = scene.opened(0, 60_000);
+    scene.accepts = false;
+    let told = scene.put(Put::new().open(1, 0, 60_000, 30_000, &tlv(1, &tv(10))));
+    let [Told::Open(dying)] = told[..] else {
+        panic!("{told:?}")
+    };
+    scene.core.hold_back();
+    while scene.core.send(dying, &[0; 100]) == Ok(()) {}
+    scene
+        .core
+        .send(other, &[0; 100])
+        .expect("one is always taken");
+    assert_eq!(
+        scene.core.send(other, &[0; 100]),
+        Err(SendError::WouldBlock)
+    );
+    scene.wait(ms(1000));
+    let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
+    assert!(writable.contains(&other), "{writable:?}");
+    assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
 }

@@ -15,7 +15,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::num::NonZeroU32;
+use core::num::{NonZeroU32, NonZeroU64};
 use core::time::Duration;
 
 use bytes::BytesMut;
@@ -224,7 +224,9 @@ pub(super) struct Channel {
     pub(super) priority: u8,
     pub(super) unit: Unit,
     pub(super) conflate: bool,
-    pub(super) ttl: Option<Duration>,
+    /// Nanoseconds for which a message may wait.
+    pub(super) ttl: Option<NonZeroU64>,
+    pub(super) opened_at: Timestamp,
     pub(super) resume_asked: bool,
     /// The application has not let go of it.
     pub(super) attached: bool,
@@ -238,6 +240,12 @@ pub(super) struct Channel {
     pub(super) in_control: bool,
     pub(super) send: SendHalf,
     pub(super) recv: RecvHalf,
+}
+
+/// A time to live, as a channel has it: at least one, up to 584 years.
+pub(super) fn ttl_nanos(ttl: Duration) -> NonZeroU64 {
+    let nanos = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
+    NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN)
 }
 
 impl SendHalf {

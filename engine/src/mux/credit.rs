@@ -175,8 +175,8 @@ impl RecvCredit {
         let hurried = self.due_at + self.window < self.limit + batch;
         // A window that was narrowed is reached by consumption: limits never go back.
         self.limit = self.limit.max(self.next_limit());
-        // Of what is not held, so much may never be owed.
-        let rest = hurried && self.backlog() + batch > self.window;
+        // As long as something is held, so much may never be owed.
+        let rest = hurried && self.backlog() > 0;
         self.owe(if rest { slivers(self.window) } else { batch });
         self.limit
     }

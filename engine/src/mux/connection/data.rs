@@ -21,7 +21,7 @@ const DEBT_BYTES_MAX: i32 = 1 << 20;
 impl Connection {
     /// Data, by turn, until the record is full. A large shared message is a record of its own.
     pub(super) fn put_data(&mut self, peer: &Hello, max: usize) -> Option<bytes::Bytes> {
-        let mut first = self.wake_starved(peer, self.room(max) >= FRAME_ROOM_MIN);
+        let mut first = self.wake_starved(peer);
         // Each turn sends, or takes a channel out, or pays for what it has sent, or ends the record.
         while self.room(max) >= FRAME_ROOM_MIN
             && let Some(index) = first.take().or_else(|| self.schedule.pop())
@@ -281,9 +281,8 @@ impl Connection {
         let (Some(ttl), Some(queue)) = (channel.ttl, &mut channel.send.queue) else {
             return false;
         };
-        let nanos = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
         let before = queue.bytes();
-        let dropped = queue.expire(crate::Timestamp(now.0.saturating_sub(nanos)));
+        let dropped = queue.expire(crate::Timestamp(now.0.saturating_sub(ttl.get())));
         queue.give_back(&mut self.spare);
         if dropped > 0 {
             let freed = before - queue.bytes();

@@ -12,7 +12,7 @@ use super::super::event::{Data, Event, Received, Run};
 use super::super::open::Unit;
 use super::super::slots::PeerAlias;
 use super::super::wire::{self, Frame, VARINT_MAX};
-use super::{Connection, PING_BURST, PING_INTERVAL, WASTE_BURST, WASTE_INTERVAL};
+use super::{Connection, PING_BURST, PING_INTERVAL, WASTE_AGE_MAX, WASTE_BURST, WASTE_INTERVAL};
 
 /// What a frame led to.
 type Handled<'r> = Result<Option<Event<'r>>, Violation>;
@@ -457,8 +457,8 @@ impl Connection {
         channel.is_some_and(|c| matches!(c.recv.state, RecvState::Stopping(_)))
     }
 
-    /// Counts a channel that the peer opened and ended on both halves, used for nothing, or by a
-    /// reset before our answer was out.
+    /// Counts a channel that the peer opened and ended on both halves: soon, and used for nothing,
+    /// or by a reset before our answer was out.
     fn count_waste(&mut self, index: u32) -> Result<(), Violation> {
         let Some(channel) = self.slots.at_mut(index) else {
             return Ok(());
@@ -468,8 +468,10 @@ impl Connection {
         if channel.ours || channel.wasted || !by_peer || !recv.state.is_terminal() {
             return Ok(());
         }
-        let early = recv.state == RecvState::Aborted && !matches!(channel.stage, Stage::Open);
-        if channel.used && !early {
+        let reset = recv.state == RecvState::Aborted || send.stopped.is_some();
+        let early = reset && !matches!(channel.stage, Stage::Open);
+        let useful = channel.used || self.now >= channel.opened_at.after(WASTE_AGE_MAX);
+        if useful && !early {
             return Ok(());
         }
         channel.wasted = true;

@@ -284,6 +284,9 @@ const PING_BURST: u32 = 10;
 /// hundred at once.
 const WASTE_INTERVAL: Duration = Duration::from_millis(100);
 const WASTE_BURST: u32 = 100;
+/// A channel that was open for longer was of use, though nothing was to be said on it. What this
+/// lets through is bounded by `channels_max`.
+const WASTE_AGE_MAX: Duration = Duration::from_secs(1);
 /// How often channels are looked through for what takes too long, while anything might.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 /// For how long a sender waits for credit before it says so.
@@ -550,7 +553,12 @@ impl Connection {
             SendState::Finishing => true,
             _ => false,
         };
-        if sends && channel.own_alias.is_some() && !send.in_schedule && !send.starved {
+        if channel.own_alias.is_none() {
+            // No turn ends what dies in its queue.
+            if channel.ttl.is_some() {
+                self.sweep_soon();
+            }
+        } else if sends && !send.in_schedule && !send.starved {
             send.in_schedule = true;
             let priority = channel.priority;
             self.schedule.push(priority, index);

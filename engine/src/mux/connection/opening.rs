@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::super::channel::{
-    Channel, ChannelId, Pending, RecvHalf, RecvState, SendHalf, SendState, Stage,
+    Channel, ChannelId, Pending, RecvHalf, RecvState, SendHalf, SendState, Stage, ttl_nanos,
 };
 use super::super::credit;
 use super::super::error::{Code, OpenError, Violation};
@@ -67,9 +67,10 @@ impl Connection {
             unit,
             conflate: options.mode == Mode::Conflated,
             ttl: match options.mode {
-                Mode::Ttl(ttl) => Some(ttl),
+                Mode::Ttl(ttl) => Some(ttl_nanos(ttl)),
                 _ => None,
             },
+            opened_at: self.now,
             resume_asked: options.resume.is_some(),
             attached: true,
             counted: false,
@@ -455,7 +456,7 @@ impl Connection {
         if let Some((epoch, next_seq)) = open.options.resume {
             (send.epoch, send.next_seq) = (epoch, next_seq);
         }
-        let resume_asked = open.options.resume.is_some();
+        let (resume_asked, ttl) = (open.options.resume.is_some(), open.options.ttl_ms);
         let id = self.slots.insert(|id| Channel {
             id,
             stage: Stage::Offered,
@@ -465,7 +466,8 @@ impl Connection {
             priority: profile.priority,
             unit,
             conflate: profile.conflate,
-            ttl: open.options.ttl_ms.map(core::time::Duration::from_millis),
+            ttl: ttl.map(|ms| ttl_nanos(core::time::Duration::from_millis(ms))),
+            opened_at: self.now,
             resume_asked,
             attached: true,
             counted: true,

@@ -55,10 +55,10 @@ impl Connection {
     }
 
     /// Channels that waited for the connection's credit take turns again, if it covers their
-    /// next message. Gives the one that most was sent over the head of, if that is much and there
-    /// is `room`: it goes first, whatever its class. As long as credit does not cover its message
-    /// nothing else is begun, or small messages might take all credit for ever.
-    pub(super) fn wake_starved(&mut self, peer: &Hello, room: bool) -> Option<u32> {
+    /// next message. Gives the one that most was sent over the head of, if that is much: it goes
+    /// first, whatever its class, in a record that has room for whatever it is. Until then nothing
+    /// else is begun, or small messages might take all credit for ever.
+    pub(super) fn wake_starved(&mut self, peer: &Hello) -> Option<u32> {
         self.starved_are_gone();
         let charged = self.send.charged();
         if !self.may_wake() && (self.starved.is_empty() || charged < self.look_at) {
@@ -69,10 +69,14 @@ impl Connection {
         let free = self.free();
         if let Some(index) = first {
             let needs = self.needs(index, peer);
-            if needs > free {
-                self.saved_since.get_or_insert(self.now);
+            if needs > free && !self.blocked_told {
+                // Nothing that is sent makes the peer tell more: it is asked.
+                self.blocked_told = true;
+                self.blocked_due = true;
+                self.totals.blocked += 1;
             }
-            if needs > free || !room {
+            if needs > free || !self.record.is_empty() {
+                self.saved_since.get_or_insert(self.now);
                 self.starved_least = needs;
                 return None;
             }
