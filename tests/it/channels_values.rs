@@ -147,3 +147,40 @@ fn what_was_left_out_before_the_fragments_of_a_message_is_told() {
     };
     assert_eq!(told, [whole]);
 }
+
+#[test]
+fn the_least_values_are_taken_and_no_smaller_ones() {
+    for (bytes, taken) in [(1023, false), (1024, true), (1 << 20, true)] {
+        let config = Config {
+            record_bytes_max: bytes,
+            metadata_bytes_max: 16,
+            ..Config::default()
+        };
+        let built = config.build();
+        assert_eq!(built.is_ok(), taken, "{bytes}: {built:?}");
+    }
+}
+
+/// What channels that have ended have counted stays in the totals.
+#[test]
+fn totals_outlive_their_channels() {
+    let mut scene = Scene::new();
+    for round in 1..4 {
+        let channel = scene.opened(0, 50_000);
+        scene.core.send(channel, b"four").expect("room");
+        scene.put(
+            Put::new()
+                .data_skip(0, 0, 2, b"seven b")
+                .data(flag::FIN, 0, b""),
+        );
+        scene.core.finish_sending(channel).expect("open");
+        scene.said();
+        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.said();
+        assert_eq!(scene.core.stats().channels, 0);
+        let stats = scene.core.stats();
+        let counts = [stats.messages_in, stats.messages_out, stats.skipped_in];
+        assert_eq!(counts, [round, round, 2 * round]);
+        assert_eq!((stats.bytes_in, stats.bytes_out), (7 * round, 4 * round));
+    }
+}

@@ -9,6 +9,7 @@ mod channels_hostile;
 mod channels_hostile_found;
 mod channels_hostile_kit;
 mod channels_hostile_random;
+mod channels_leftovers;
 mod channels_limits;
 mod channels_limits_kept;
 mod channels_model;

@@ -266,6 +266,10 @@ fn what_a_stream_may_have_kept_goes_first() {
         now,
     );
     session.handle_kept(usize::MAX);
+    session.outbox().ping(b"out").expect("room");
+    session.handle_kept(usize::MAX);
+    assert_eq!(session.transmit().flatten().count(), 5);
+    session.handle_written(5, now);
     session.outbox().send(b"data").expect("room");
     assert!(session.transmit().next().is_some());
     session.handle_kept(usize::MAX);
@@ -284,4 +288,27 @@ fn what_a_stream_may_have_kept_goes_first() {
     session.handle_written(3, now);
     let rest: Vec<u8> = session.transmit().flatten().copied().collect();
     assert_eq!(rest, b"\x89\x01!\x82\x04more");
+}
+
+/// A peer that is behind gets the newest Pong only, of those that it was not sent a byte of.
+#[test]
+fn of_pongs_that_wait_the_newest_is_sent() {
+    let now = Timestamp(0);
+    for begun in [false, true] {
+        let (role, settings) = (Role::Server, Settings::default());
+        let pings = b"\x89\x81\0\0\0\x001\x89\x81\0\0\0\x002";
+        let mut session = Session::new(role, settings, Entropy([7; 32]), pings, now);
+        assert_eq!(session.receive().0.count(), 2);
+        session.settle(now);
+        assert_eq!(session.transmit().flatten().count(), 6);
+        session.handle_written(usize::from(begun), now);
+        session.handle_written(0, now);
+        let sent: Vec<u8> = session.transmit().flatten().copied().collect();
+        let expected: &[u8] = if begun {
+            b"\x011\x8a\x012"
+        } else {
+            b"\x8a\x012"
+        };
+        assert_eq!(sent, expected);
+    }
 }

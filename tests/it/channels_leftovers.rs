@@ -1,0 +1,171 @@
+//! What is left where halves, claims and offers have ended: credit, places, turns.
+
+use harness::frames_mux::{Put, Said, flag};
+use tickwire::channels::{Code, Config, Direction, OpenOptions, SendError};
+
+use super::channels_hostile_kit::{Scene, Told, UPLINK};
+
+fn payloads(said: &[Said]) -> Vec<&[u8]> {
+    let data = said.iter().map(|said| match said {
+        Said::Data { payload, .. } => payload.as_slice(),
+        other => panic!("{other:?}"),
+    });
+    data.collect()
+}
+
+/// A sender that says BLOCKED with a limit that is no longer the last is told the last again.
+#[test]
+fn who_waits_at_an_old_limit_is_told_the_new_one() {
+    let mut scene = Scene::new();
+    let window = u64::from(Config::default().connection_window_bytes);
+    scene.opened_as(0, UPLINK, 0);
+    let limit = |said: &[Said]| {
+        said.iter().find_map(|s| match s {
+            Said::Credit { flags, limit, .. } if *flags == flag::CONN => Some(*limit),
+            _ => None,
+        })
+    };
+    let mut told = None;
+    while told.is_none() {
+        scene.put(Put::new().data(0, 0, &[0; 10_000]));
+        told = limit(&scene.said());
+    }
+    assert!(told > Some(window));
+    scene.put(Put::new().blocked_all(window));
+    assert_eq!(limit(&scene.said()), told);
+}
+
+/// A peer that sends no more on its half before it is answered still gets ours.
+#[test]
+fn half_an_offer_is_an_offer() {
+    let mut scene = Scene::new();
+    scene.accepts = false;
+    let told = scene.put(Put::new().open(0, 0, 50_000, 30_000, &[]));
+    let [Told::Open(channel)] = told[..] else {
+        panic!("{told:?}")
+    };
+    let told = scene.put(Put::new().reset(flag::ABORT, 0, 5));
+    assert_eq!(told, [Told::Aborted(channel, Code(5))]);
+    assert_eq!(scene.core.accept(channel, Default::default()), Ok(()));
+    scene.core.send(channel, b"answer").expect("room");
+    let said = scene.said();
+    assert!(
+        matches!(&said[..], [Said::Accept { .. }, .., Said::Data { payload, .. }] if payload == b"answer"),
+        "{said:?}"
+    );
+}
+
+/// Data under an alias that was rejected is charged and given back, the end of it as well; only an
+/// end without data is free.
+#[test]
+fn data_under_a_rejected_alias_is_charged_and_given_back() {
+    for (flags, payload, free) in [
+        (0, &[][..], false),
+        (flag::FIN, &[0; 100][..], false),
+        (flag::FIN, &[], true),
+    ] {
+        let config = Config {
+            connection_window_bytes: 64 << 10,
+            connection_window_bytes_max: 64 << 10,
+            message_bytes_max: 9000,
+            ..Config::default()
+        };
+        let mut scene = Scene::greeted(config, &[]);
+        scene.accepts = false;
+        let told = scene.put(Put::new().open(0, 0, 50_000, 30_000, &[]));
+        let [Told::Open(channel)] = told[..] else {
+            panic!("{told:?}")
+        };
+        scene.core.reject(channel, Code(7));
+        scene.said();
+        let mut limits = 0;
+        for _ in 0..2000 {
+            let told = scene.put(Put::new().data(flags, 0, payload));
+            assert_eq!(told, []);
+            let said = scene.said();
+            limits += said
+                .iter()
+                .filter(|s| matches!(s, Said::Credit { .. }))
+                .count();
+        }
+        assert_eq!(limits == 0, free, "{flags} {}", payload.len());
+    }
+}
+
+/// Ours that was over before the peer answered keeps its place until it does.
+#[test]
+fn a_channel_that_is_let_go_of_waits_for_its_answer() {
+    let mut scene = Scene::new();
+    let options = || OpenOptions::new("a").direction(Direction::OpenerSends);
+    let channel = scene.core.open(options()).expect("opened");
+    let said = scene.said();
+    let [Said::Open { alias, .. }] = said[..] else {
+        panic!("{said:?}")
+    };
+    scene.core.let_go(channel, Code::NO_ERROR);
+    let said = scene.said();
+    assert!(matches!(said[..], [Said::Reset { .. }]), "{said:?}");
+    scene.core.open(options()).expect("opened");
+    let said = scene.said();
+    assert!(
+        matches!(said[..], [Said::Open { alias: next, .. }] if next != alias),
+        "{said:?}"
+    );
+    assert_eq!(scene.put(Put::new().accept(alias, 0, 9000, 9000, &[])), []);
+    assert_eq!(scene.core.failure(), None);
+}
+
+/// Two wait for room in all queues; one of them ends, and the other is told of room.
+#[test]
+fn who_waits_beside_one_that_ends_is_told() {
+    let config = Config {
+        connection_queue_bytes_max: 4096,
+        channel_queue_bytes_max: 4096,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(7, 50)]);
+    let [full, one, two] = [0, 1, 2].map(|alias| {
+        let options = OpenOptions::new("c");
+        scene.open_ours(options, alias, 50).0
+    });
+    scene.core.send(full, &[0; 3900]).expect("queued");
+    for channel in [one, two] {
+        scene.core.send(channel, &[0; 50]).expect("one is taken");
+        let waits = scene.core.send(channel, &[0; 50]);
+        assert_eq!(waits, Err(SendError::WouldBlock));
+    }
+    scene.core.let_go(one, Code::NO_ERROR);
+    scene.put(Put::new().reset(flag::ABORT | flag::STOP, 1, 0));
+    scene.said();
+    scene.core.reset(full, Code::NO_ERROR);
+    let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
+    assert!(writable.contains(&two), "{writable:?}");
+}
+
+/// The end of a channel's data is no occasion to tell credit for it.
+#[test]
+fn no_credit_is_told_for_what_came_with_the_end() {
+    let mut scene = Scene::new();
+    scene.opened_as(0, UPLINK, 0);
+    for _ in 0..4 {
+        scene.put(Put::new().data(0, 0, &[0; 15_000]));
+    }
+    scene.put(Put::new().data(flag::FIN, 0, b""));
+    assert_eq!(scene.said(), []);
+}
+
+/// Bytes of a claim that was leaked do not stay behind what was sent.
+#[test]
+fn an_open_claim_that_was_leaked_is_forgotten_when_all_is_sent() {
+    let mut scene = Scene::new();
+    let channel = scene.opened(0, 1 << 20);
+    scene.core.hold_back();
+    scene.core.send(channel, b"first").expect("queued");
+    let claim = scene.core.claim(channel, 100).expect("room");
+    #[expect(clippy::mem_forget, reason = "what is leaked is what is looked at")]
+    std::mem::forget(claim);
+    assert_eq!(payloads(&scene.said()), [b"first"]);
+    scene.core.hold_back();
+    scene.core.send(channel, b"second").expect("queued");
+    assert_eq!(payloads(&scene.said()), [b"second"]);
+}
