@@ -312,6 +312,9 @@ fn short_forms_are_read_and_written_short() {
         assert_eq!(wire(&view(bytes).unwrap()), [0x40, 2, 0, 1]);
     }
     assert_eq!(wire(&view(&[0xe0, 2, 0x81, 0]).unwrap()), [0xe0, 1, 0x81]);
+    // Section 3.15.2: AUTH has no form of a reason without the length of its properties.
+    assert_eq!(wire(&view(&[0xf0, 1, 0x18]).unwrap()), [0xf0, 2, 0x18, 0]);
+    assert_eq!(wire(&view(&[0xf0, 2, 0, 0]).unwrap()), [0xf0, 0]);
 }
 
 #[test]
@@ -466,6 +469,24 @@ fn properties_and_filters_without_a_form_are_not_written() {
             })
         );
     }
+    let user = Property {
+        id: id::USER_PROPERTY,
+        value: PropertyValue::Pair("a", "b"),
+    };
+    let alias = Property {
+        id: id::TOPIC_ALIAS,
+        value: PropertyValue::Two(1),
+    };
+    assert!(write_properties(&mut out, &[user, alias, user]).is_ok());
+    assert_eq!(
+        write_properties(&mut out, &[alias, user, alias]),
+        Err(EncodeError::Range {
+            what: "property given twice",
+            got: id::TOPIC_ALIAS.into()
+        })
+    );
+    let foreign = Property { id: 200, ..alias };
+    assert!(write_properties(&mut out, &[foreign]).is_err());
     assert!(write_subscriptions(&mut out, &[]).is_err());
     assert!(write_filters(&mut out, &["a\0"]).is_err());
     for (filter, options, what) in [
