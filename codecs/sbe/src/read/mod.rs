@@ -1,6 +1,8 @@
 //! From a tree of elements to the IR.
 
 mod attrs;
+#[cfg(test)]
+mod bounds;
 mod messages;
 #[cfg(test)]
 mod tests;
