@@ -229,6 +229,7 @@ pub(crate) fn features() -> Vec<(&'static str, Vec<u8>)> {
                 ..Default::default()
             }),
         ),
+        ("Behind", encode::<Behind>(&BehindRoot::default())),
     ]
 }
 
