@@ -144,6 +144,60 @@ fn types_within_types_are_bounded() {
     assert!(parse(&schema(&both, "")).unwrap_err().ends_with(error));
 }
 
+/// Two of the next in each: what is read is short, what it stands for are thousands of millions of values.
+#[test]
+fn values_of_a_block_are_bounded() {
+    let tree = |levels: usize| -> String {
+        let node = |i: usize| {
+            let r = format!("c{}", i + 1);
+            format!(
+                r#"<composite name="c{i}"><ref name="a" type="{r}"/><ref name="b" type="{r}"/></composite>"#
+            )
+        };
+        let leaf = r#"<type name="k" primitiveType="int8" presence="constant">1</type>"#;
+        let end = format!(r#"<composite name="c{levels}">{leaf}</composite>"#);
+        (0..levels).map(node).chain([end]).collect()
+    };
+    let field = |n: usize| format!(r#"<field name="f{n}" id="{n}" type="c0"/>"#);
+    let of_two = format!(
+        r#"<message name="m" id="1">{}{}</message>"#,
+        field(1),
+        field(2)
+    );
+    assert!(parse(&schema(&tree(13), &of_two)).is_ok());
+    for (levels, message) in [(15, ""), (40, ""), (14, of_two.as_str())] {
+        let error = parse(&schema(&tree(levels), message)).unwrap_err();
+        let expected = "values in one block; expected at most 65536";
+        assert!(error.ends_with(expected), "{levels}: {error}");
+    }
+}
+
+/// Were each name compared to all before it, this would take minutes.
+#[test]
+fn long_lists_are_read_in_one_pass() {
+    const N: usize = 100_000;
+    let list = |each: &dyn Fn(usize) -> String| -> String { (0..N).map(each).collect() };
+    let values = list(&|i| format!(r#"<validValue name="v{i}">{i}</validValue>"#));
+    let values = format!(r#"<enum name="long" encodingType="uint32">{values}</enum>"#);
+    assert!(parse(&schema(&values, "")).is_ok());
+    let types = list(&|i| format!(r#"<composite name="c{i}"/>"#));
+    assert!(parse(&schema(&types, "")).is_ok());
+    let parts = list(&|i| format!(r#"<group name="g{i}" id="{i}"/>"#));
+    let parts = format!(r#"<message name="m" id="1">{parts}</message>"#);
+    assert!(parse(&schema("", &parts)).is_ok());
+    let members = (0..60_000).map(|i| format!(r#"<type name="m{i}" primitiveType="int8"/>"#));
+    let members = format!(
+        r#"<composite name="long">{}</composite>"#,
+        members.collect::<String>()
+    );
+    assert!(parse(&schema(&members, "")).is_ok());
+    let messages: String = (0..60_000)
+        .map(|i| format!(r#"<message name="m" id="{i}"/>"#))
+        .collect();
+    let schema = parse(&schema("", &messages)).unwrap();
+    assert!(crate::rust_source(&schema, "c").contains("pub struct M60000;"));
+}
+
 /// A minified schema is one line: were each position counted from its start, this would take minutes.
 #[test]
 fn a_fault_at_the_end_of_a_long_line() {

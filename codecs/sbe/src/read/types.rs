@@ -1,6 +1,6 @@
 //! `<types>`: enums, sets, composites and named types, resolved in the order they are needed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::attrs;
 use super::attrs::ARRAY_LENGTH_MAX;
@@ -13,6 +13,9 @@ use crate::xml::Elem;
 /// Types inside each other, by reference or where they stand: each level costs stack frames here and
 /// in whatever walks a value. Venues nest two.
 const TYPE_DEPTH_MAX: usize = 64;
+/// Values in one block or composite, those inside its composites included: constants and composites of
+/// them take no bytes, so the size of a block does not bound what reading it gives.
+const BLOCK_VALUES_MAX: usize = ARRAY_LENGTH_MAX;
 
 /// A type as a field sees it: the presence is the type's own, which a field may override.
 #[derive(Clone, Debug)]
@@ -20,6 +23,15 @@ pub(super) struct Resolved {
     pub(super) kind: Kind,
     pub(super) presence: Presence,
     pub(super) description: String,
+}
+
+/// How far a block or composite has been laid out.
+#[derive(Default)]
+pub(super) struct Layout {
+    /// Bytes up to the end of its last field.
+    pub(super) end: usize,
+    /// Values in it; see [`BLOCK_VALUES_MAX`].
+    values: usize,
 }
 
 /// The declarations of a schema and what has been made of them so far.
@@ -32,6 +44,10 @@ pub(super) struct Types<'e> {
     /// Declarations being read, by name or where they stand.
     depth: usize,
     schema_version: u32,
+    /// Names of [`Types::enums`], [`Types::sets`] and [`Types::composites`].
+    taken: [HashSet<String>; 3],
+    /// Values in each of [`Types::composites`].
+    counts: Vec<usize>,
     pub(super) enums: Vec<Enum>,
     pub(super) sets: Vec<Set>,
     pub(super) composites: Vec<Composite>,
@@ -46,6 +62,8 @@ impl<'e> Types<'e> {
             open: Vec::new(),
             depth: 0,
             schema_version,
+            taken: Default::default(),
+            counts: Vec::new(),
             enums: Vec::new(),
             sets: Vec::new(),
             composites: Vec::new(),
@@ -305,43 +323,13 @@ impl<'e> Types<'e> {
                 "an integer type or `char`",
             ));
         };
-        let mut values: Vec<EnumValue> = Vec::new();
-        for child in children(elem, "validValue")? {
-            let name = attrs::required(child, "name")?;
-            let Literal::Int(value) = attrs::literal(
-                &child.pos,
-                &format!("value `{}`", name.value),
-                &child.text,
-                prim,
-            )?
-            else {
-                continue;
-            };
-            if let Some(other) = values
-                .iter()
-                .find(|v| v.name == name.value || v.value == value)
-            {
-                return Err(name.pos.error(
-                    format!(
-                        "`{}` repeats the name or value of `{}`",
-                        name.value, other.name
-                    ),
-                    "each name and each value once",
-                ));
-            }
-            values.push(EnumValue {
-                name: name.value.clone(),
-                description: attrs::text(child, "description"),
-                value,
-                since: attrs::since(child, self.schema_version)?,
-            });
-        }
+        let values = self.enum_values(elem, prim)?;
         let (optional, null) = match (&encoding.presence, prim.null()) {
             (Presence::Optional(Some(Literal::Int(null))), _) => (true, *null),
             (_, Literal::Int(null)) => (false, null),
             _ => (false, 0),
         };
-        let name = self.unique_name(elem, |t, name| t.enums.iter().any(|e| e.name == name))?;
+        let name = self.unique_name(elem, 0)?;
         let description = attrs::text(elem, "description");
         self.enums.push(Enum {
             name,
@@ -364,6 +352,35 @@ impl<'e> Types<'e> {
         })
     }
 
+    fn enum_values(&self, elem: &Elem, prim: Prim) -> Result<Vec<EnumValue>, SchemaError> {
+        let mut values: Vec<EnumValue> = Vec::new();
+        let (mut by_name, mut by_value) = (HashMap::new(), HashMap::new());
+        for child in children(elem, "validValue")? {
+            let name = attrs::required(child, "name")?;
+            let what = format!("value `{}`", name.value);
+            let Literal::Int(value) = attrs::literal(&child.pos, &what, &child.text, prim)? else {
+                continue;
+            };
+            let same_name = by_name.insert(&name.value, values.len());
+            if let Some(other) = same_name.or(by_value.insert(value, values.len())) {
+                return Err(name.pos.error(
+                    format!(
+                        "`{}` repeats the name or value of `{}`",
+                        name.value, values[other].name
+                    ),
+                    "each name and each value once",
+                ));
+            }
+            values.push(EnumValue {
+                name: name.value.clone(),
+                description: attrs::text(child, "description"),
+                value,
+                since: attrs::since(child, self.schema_version)?,
+            });
+        }
+        Ok(values)
+    }
+
     fn set(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
         let (prim, _) = self.encoding(elem)?;
         if !prim.is_unsigned() {
@@ -374,6 +391,7 @@ impl<'e> Types<'e> {
         }
         let bits = prim.size() as u64 * 8;
         let mut choices: Vec<Choice> = Vec::new();
+        let mut names = HashSet::new();
         for child in children(elem, "choice")? {
             let name = attrs::required(child, "name")?;
             let bit = match child.text.trim().parse::<u32>() {
@@ -383,7 +401,8 @@ impl<'e> Types<'e> {
                     return Err(child.error(found, format!("a bit from 0 to {}", bits - 1)));
                 }
             };
-            if choices.iter().any(|c| c.name == name.value || c.bit == bit) {
+            // Choices are 64 at most.
+            if !names.insert(&name.value) || choices.iter().any(|c| c.bit == bit) {
                 return Err(name.pos.error(
                     format!("`{}` repeats a name or a bit", name.value),
                     "each name and bit once",
@@ -396,7 +415,7 @@ impl<'e> Types<'e> {
                 since: attrs::since(child, self.schema_version)?,
             });
         }
-        let name = self.unique_name(elem, |t, name| t.sets.iter().any(|s| s.name == name))?;
+        let name = self.unique_name(elem, 1)?;
         self.sets.push(Set {
             name,
             description: attrs::text(elem, "description"),
@@ -411,7 +430,7 @@ impl<'e> Types<'e> {
             return Err(elem.error("variable data used as a value", "a composite of fixed size"));
         }
         let mut members: Vec<Field> = Vec::new();
-        let mut size = 0;
+        let (mut names, mut layout) = (HashSet::new(), Layout::default());
         for child in &elem.children {
             let name = attrs::required(child, "name")?;
             let resolved = match child.name.as_str() {
@@ -424,8 +443,8 @@ impl<'e> Types<'e> {
                     ));
                 }
             };
-            let member = self.place(child, resolved, &mut size)?;
-            if members.iter().any(|m| m.name == member.name) {
+            let member = self.place(child, resolved, &mut layout)?;
+            if !names.insert(&name.value) {
                 return Err(name.pos.error(
                     format!("member `{}` is declared twice", name.value),
                     "each name once",
@@ -433,24 +452,25 @@ impl<'e> Types<'e> {
             }
             members.push(member);
         }
-        let name = self.unique_name(elem, |t, name| t.composites.iter().any(|c| c.name == name))?;
+        let name = self.unique_name(elem, 2)?;
         let description = attrs::text(elem, "description");
         self.composites.push(Composite {
             name,
             description,
-            size,
+            size: layout.end,
             members,
             role: Role::Value,
         });
+        self.counts.push(layout.values);
         Ok(plain(Kind::Composite(self.composites.len() - 1)))
     }
 
-    /// A field or member at its `offset`, or right behind what is before it; moves `end` behind it.
+    /// A field or member at its `offset`, or right behind what is before it; adds it to `layout`.
     pub(super) fn place(
         &mut self,
         elem: &Elem,
         resolved: Resolved,
-        end: &mut usize,
+        layout: &mut Layout,
     ) -> Result<Field, SchemaError> {
         let constant = matches!(resolved.presence, Presence::Constant(_));
         let size = if constant {
@@ -459,23 +479,33 @@ impl<'e> Types<'e> {
             self.size_of(resolved.kind)
         };
         let offset = match attrs::size(elem, "offset")? {
-            Some(offset) if offset < *end && !constant => {
+            Some(offset) if offset < layout.end && !constant => {
                 let at = elem.attr("offset").map_or(&elem.pos, |a| &a.pos);
                 return Err(at.error(
                     format!("`offset=\"{offset}\"` overlaps what is before it"),
-                    format!("an offset of at least {end}"),
+                    format!("an offset of at least {}", layout.end),
                 ));
             }
             Some(offset) => offset,
-            None => *end,
+            None => layout.end,
         };
         if !constant {
-            *end = offset + size;
+            layout.end = offset + size;
         }
-        if *end > ARRAY_LENGTH_MAX {
+        if layout.end > ARRAY_LENGTH_MAX {
             return Err(elem.error(
-                format!("fixed fields of {end} bytes"),
+                format!("fixed fields of {} bytes", layout.end),
                 format!("at most {ARRAY_LENGTH_MAX} bytes"),
+            ));
+        }
+        layout.values += 1;
+        if let Kind::Composite(i) = resolved.kind {
+            layout.values += self.counts[i];
+        }
+        if layout.values > BLOCK_VALUES_MAX {
+            return Err(elem.error(
+                format!("{} values in one block", layout.values),
+                format!("at most {BLOCK_VALUES_MAX}"),
             ));
         }
         let mut description = attrs::text(elem, "description");
@@ -510,19 +540,19 @@ impl<'e> Types<'e> {
         }
     }
 
-    /// The declared name; types declared inside a composite are `Outer.Inner` where `Inner` is taken.
-    fn unique_name(
-        &self,
-        elem: &Elem,
-        taken: impl Fn(&Self, &str) -> bool,
-    ) -> Result<String, SchemaError> {
+    /// The declared name, unique in its list of [`Types::taken`]; types declared inside a composite
+    /// are `Outer.Inner` where `Inner` is taken.
+    fn unique_name(&mut self, elem: &Elem, list: usize) -> Result<String, SchemaError> {
         let name = attrs::required(elem, "name")?.value.clone();
         let top_level = self.open.last().is_some_and(|n| *n == name);
         let declared_elsewhere = !top_level && self.declared.contains_key(name.as_str());
-        Ok(match self.open.last() {
-            Some(outer) if declared_elsewhere || taken(self, &name) => format!("{outer}.{name}"),
+        let taken = &mut self.taken[list];
+        let name = match self.open.last() {
+            Some(outer) if declared_elsewhere || taken.contains(&name) => format!("{outer}.{name}"),
             _ => name,
-        })
+        };
+        taken.insert(name.clone());
+        Ok(name)
     }
 }
 
