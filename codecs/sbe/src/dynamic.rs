@@ -357,6 +357,10 @@ impl Schema {
             (Kind::Array(_, n), Literal::Text(_)) => {
                 bytes.get(..n).unwrap_or_default().iter().all(|b| *b == 0)
             }
+            (Kind::Composite(i), null) => self.composites[i].first().is_some_and(|(_, first)| {
+                let bytes = bytes.get(first.offset..).unwrap_or_default();
+                self.is_null(first.kind, null, bytes)
+            }),
             _ => false,
         }
     }

@@ -30,6 +30,68 @@ fn dump(schema: &Schema, version: u8, block: &[u8], rest: &[u8]) -> String {
     }
 }
 
+const DECIMAL: &str = r#"<composite name="Decimal"><type name="mantissa" primitiveType="int64"/>
+<type name="exponent" primitiveType="int8"/></composite>"#;
+
+#[test]
+fn composites_are_null_by_their_first_member() {
+    let types = format!(
+        r#"{DECIMAL}<composite name="Quote"><type name="kind" primitiveType="int8" presence="constant">1</type>
+<ref name="price" type="Decimal"/></composite>
+<composite name="Own"><type name="a" primitiveType="uint8" nullValue="5"/></composite>
+<composite name="Text"><type name="a" primitiveType="char" length="2"/><type name="b" primitiveType="int8"/></composite>
+<set name="Set" encodingType="uint8"/><composite name="Bits"><ref name="a" type="Set"/></composite>"#
+    );
+    let of = |kind: &str, block: &[u8]| {
+        let field = format!(r#"<field name="f" id="1" type="{kind}" presence="optional"/>"#);
+        dump(&schema(&types, &field), 2, block, &[])
+    };
+    let null = r#"{"f":null}}"#;
+    let least = [0, 0, 0, 0, 0, 0, 0, 0x80, 0x80];
+    assert_eq!(of("Decimal", &least), null);
+    assert_eq!(of("Quote", &least), null);
+    let zero = of("Decimal", &[0, 0, 0, 0, 0, 0, 0, 0, 0x80]);
+    assert_eq!(zero, r#"{"f":{"mantissa":0,"exponent":-128}}}"#);
+    assert_eq!(of("Own", &[5]), null);
+    assert_eq!(of("Own", &[255]), r#"{"f":{"a":255}}}"#);
+    assert_eq!(of("Text", &[0, 0, 1]), null);
+    assert_eq!(of("Bits", &[255]), r#"{"f":{"a":[]}}}"#);
+}
+
+/// `nullValue` counts on the field and on its type, whatever the presence of the type.
+#[test]
+fn null_values_stand_on_fields_and_on_types() {
+    let types = r#"<type name="Opt" primitiveType="uint8" presence="optional"/>
+<type name="Zero" primitiveType="uint8" nullValue="0"/>
+<enum name="Side" encodingType="Zero"><validValue name="Bid">1</validValue></enum>
+<type name="Tenth" primitiveType="float" presence="optional" nullValue="0.1"/>"#;
+    let tenth = 0.1f32.to_le_bytes();
+    let cases: [(&str, &[u8], &[u8]); 7] = [
+        (r#"type="Opt""#, &[255], &[7]),
+        (r#"type="Opt" nullValue="7""#, &[7], &[255]),
+        (r#"type="Zero" presence="optional""#, &[0], &[255]),
+        (
+            r#"type="Zero" presence="optional" nullValue="9""#,
+            &[9],
+            &[0],
+        ),
+        (r#"type="Side" presence="optional""#, &[0], &[1]),
+        (
+            r#"type="Side" presence="optional" nullValue="3""#,
+            &[3],
+            &[0],
+        ),
+        (r#"type="Tenth""#, &tenth, &[0; 4]),
+    ];
+    for (field, null, value) in cases {
+        let schema = schema(types, &format!(r#"<field name="f" id="1" {field}/>"#));
+        assert_eq!(dump(&schema, 2, null, &[]), r#"{"f":null}}"#, "{field}");
+        assert_ne!(dump(&schema, 2, value, &[]), r#"{"f":null}}"#, "{field}");
+    }
+    let required = schema(types, r#"<field name="f" id="1" type="Zero"/>"#);
+    assert_eq!(dump(&required, 2, &[0], &[]), r#"{"f":0}}"#);
+}
+
 /// A field without `sinceVersion` behind one that has it is there where the block reaches it.
 #[test]
 fn fields_behind_added_ones() {

@@ -6,7 +6,7 @@ use super::attrs;
 use super::types::{Layout, Resolved, Types, is_var_data};
 use super::{check_fits, unsigned_member};
 use crate::error::SchemaError;
-use crate::ir::{Body, Data, Field, Group, Header, Kind, Message, Presence, Prim, Role};
+use crate::ir::{Body, Data, Field, Group, Header, Kind, Message, Prim, Role};
 use crate::xml::Elem;
 
 /// Groups inside each other: each level is a level of recursion in every reader.
@@ -133,18 +133,7 @@ impl Reader<'_, '_> {
     ) -> Result<Field, SchemaError> {
         let type_name = attrs::required(elem, "type")?.value.trim().to_owned();
         let resolved = self.types.resolve(&type_name, elem, "type")?;
-        let presence = match attrs::presence(elem)? {
-            None => resolved.presence.clone(),
-            Some(_) if matches!(resolved.presence, Presence::Constant(_)) => {
-                resolved.presence.clone()
-            }
-            Some("required") => Presence::Required,
-            Some("optional") => match (&resolved.presence, elem.attr("nullValue")) {
-                (Presence::Optional(null), None) => Presence::Optional(null.clone()),
-                _ => Presence::Optional(self.types.null_of(elem, resolved.kind)?),
-            },
-            _ => Presence::Constant(self.types.constant(elem, resolved.kind, None)?),
-        };
+        let presence = self.types.presence(elem, &resolved)?;
         let mut field = self.types.place(
             elem,
             Resolved {

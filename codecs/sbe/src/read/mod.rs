@@ -7,6 +7,7 @@ mod messages;
 #[cfg(test)]
 mod tests;
 mod types;
+mod values;
 
 use std::path::{Path, PathBuf};
 

@@ -57,6 +57,18 @@ fn faults_in_types() {
             "57: `nullValue` is `200`; expected a whole number from -128 to 127 (int8)",
         ),
         (
+            r#"<type name="a" primitiveType="char" length="2" nullValue=" "/>"#,
+            "48: `nullValue` on <type> of another type; expected `nullValue` on a number, a character or an enum alone",
+        ),
+        (
+            r#"<set name="a" encodingType="uint8" nullValue="1"/>"#,
+            "36: `nullValue` on <set> of another type; expected `nullValue` on a number, a character or an enum alone",
+        ),
+        (
+            r#"<type name="a" primitiveType="int8" presence="constant" nullValue="1">1</type>"#,
+            "57: `nullValue` on <type> that is never null; expected `presence=\"optional\"` beside it",
+        ),
+        (
             r#"<type name="a" primitiveType="float" presence="optional" nullValue="1e39"/>"#,
             "58: `nullValue` is `1e39`; expected a number of at most 3.4028235e38 (float)",
         ),
@@ -177,6 +189,14 @@ fn faults_in_messages() {
         (
             r#"<message name="m" id="1"><field name="f" id="1" type="price"/></message>"#,
             "10:49: unknown type `price`; expected a type declared in <types> or a primitive type such as `int64`",
+        ),
+        (
+            r#"<message name="m" id="1"><field name="f" id="1" type="int8" nullValue="1"/></message>"#,
+            "10:61: `nullValue` on <field> that is never null; expected `presence=\"optional\"` beside it",
+        ),
+        (
+            r#"<message name="m" id="1"><field name="f" id="1" type="tiny" presence="optional" nullValue="1"/></message>"#,
+            "10:81: `nullValue` on <field> of another type; expected `nullValue` on a number, a character or an enum alone",
         ),
         (
             r#"<message name="m" id="1"><field name="f" id="1"/></message>"#,
@@ -323,11 +343,13 @@ fn a_space_is_a_character() {
     assert_eq!(fields[1].presence, Presence::Optional(Some(space())));
 }
 
-/// C's `FLT_MAX` has more digits than single precision and rounds to its end; `inf` has no end.
+/// C's `FLT_MAX` has more digits than single precision and rounds to its end; `inf` has no end. What
+/// the wire can hold is what it is compared to.
 #[test]
 fn floats_at_their_ends() {
     for (null, value) in [
-        ("3.40282347e+38", 3.402_823_47e38),
+        ("3.40282347e+38", f32::MAX.into()),
+        ("0.1", 0.1f32.into()),
         ("-inf", f64::NEG_INFINITY),
     ] {
         let types = format!(

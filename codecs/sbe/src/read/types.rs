@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::attrs;
 use super::attrs::ARRAY_LENGTH_MAX;
+use super::{attrs, values};
 use crate::error::SchemaError;
 use crate::ir::{
     Choice, Composite, Enum, EnumValue, Field, Kind, Literal, Presence, Prim, Role, Set,
@@ -22,6 +22,9 @@ const BLOCK_VALUES_MAX: usize = ARRAY_LENGTH_MAX;
 pub(super) struct Resolved {
     pub(super) kind: Kind,
     pub(super) presence: Presence,
+    /// What stands for no value where the field is optional, whatever the type's own presence;
+    /// `None` where the kind has no null value.
+    pub(super) null: Option<Literal>,
     pub(super) description: String,
 }
 
@@ -118,7 +121,7 @@ impl<'e> Types<'e> {
         }
         let Some((&name, &elem)) = self.declared.get_key_value(name) else {
             return match Prim::parse(name) {
-                Some(prim) => Ok(plain(Kind::Prim(prim))),
+                Some(prim) => Ok(plain(Kind::Prim(prim), Some(prim.null()))),
                 None => Err(user.attr(attr).map_or(&user.pos, |a| &a.pos).error(
                     format!("unknown type `{name}`"),
                     "a type declared in <types> or a primitive type such as `int64`",
@@ -179,9 +182,10 @@ impl<'e> Types<'e> {
             }
             Some(n) => Kind::Array(prim, n),
         };
+        let null = self.null_value(elem, kind, values::default_null(kind))?;
         let presence = match attrs::presence(elem)? {
             None | Some("required") => Presence::Required,
-            Some("optional") => Presence::Optional(self.null_of(elem, kind)?),
+            Some("optional") => Presence::Optional(null.clone()),
             _ => {
                 let constant = self.constant(elem, kind, length)?;
                 if let Literal::Text(text) = &constant {
@@ -190,115 +194,16 @@ impl<'e> Types<'e> {
                 Presence::Constant(constant)
             }
         };
-        Ok(Resolved {
-            kind,
-            presence,
-            description: String::new(),
-        })
-    }
-
-    /// The null value of an optional field or type: `nullValue`, else the default of its type.
-    pub(super) fn null_of(&self, elem: &Elem, kind: Kind) -> Result<Option<Literal>, SchemaError> {
-        let prim = match kind {
-            Kind::Prim(prim) => prim,
-            Kind::Enum(i) => match elem.attr("nullValue") {
-                Some(_) => self.enums[i].prim,
-                None => return Ok(Some(Literal::Int(self.enums[i].null))),
-            },
-            Kind::Array(Prim::Char, n) => return Ok(Some(Literal::Text(vec![0; n]))),
-            Kind::Array(..) | Kind::Set(_) | Kind::Composite(_) => return Ok(None),
-        };
         match elem.attr("nullValue") {
-            Some(attr) => attrs::literal(&attr.pos, "`nullValue`", &attr.value, prim).map(Some),
-            None => Ok(Some(prim.null())),
-        }
-    }
-
-    /// The value of a constant: `valueRef="Enum.Value"` or the text of the element.
-    pub(super) fn constant(
-        &mut self,
-        elem: &Elem,
-        kind: Kind,
-        length: Option<usize>,
-    ) -> Result<Literal, SchemaError> {
-        if let Some(attr) = elem.attr("valueRef") {
-            let (e, v) = self.value_ref(elem)?;
-            let value = self.enums[e].values[v].value;
-            return match kind {
-                Kind::Enum(own) if own == e => Ok(Literal::EnumValue(e, v)),
-                Kind::Prim(p)
-                    if p.range()
-                        .is_some_and(|(min, max)| (min..=max).contains(&value)) =>
-                {
-                    Ok(Literal::Int(value))
-                }
-                _ => Err(attr.pos.error(
-                    format!(
-                        "`valueRef=\"{}\"` does not fit the type of the field",
-                        attr.value
-                    ),
-                    "a value of the field's own enum, or of a number that holds it",
-                )),
-            };
-        }
-        let text = match kind {
-            Kind::Prim(prim) => attrs::trimmed(&elem.text, prim),
-            _ => elem.text.trim(),
-        };
-        if text.is_empty() {
-            return Err(elem.error(
-                format!("constant <{}> without a value", elem.name),
-                "`valueRef=\"Enum.Value\"` or the value as text",
-            ));
-        }
-        match (kind, length) {
-            (Kind::Prim(Prim::Char), None) if text.len() > 1 => {
-                Ok(Literal::Text(text.as_bytes().to_vec()))
+            Some(attr) if matches!(presence, Presence::Constant(_)) => {
+                Err(values::unused_null(elem, attr))
             }
-            (Kind::Array(Prim::Char, n), _) if text.len() <= n => {
-                Ok(Literal::Text(text.as_bytes().to_vec()))
-            }
-            (Kind::Prim(prim), _) => attrs::literal(&elem.pos, "the constant", text, prim),
-            (Kind::Enum(e), _) => match self.enums[e].values.iter().position(|v| v.name == text) {
-                Some(v) => Ok(Literal::EnumValue(e, v)),
-                None => Err(elem.error(
-                    format!("`{text}` is no value of its enum"),
-                    "the name of a valid value",
-                )),
-            },
-            _ => Err(elem.error(
-                format!("`{text}` as a constant of this type"),
-                "a number, a character, or text of at most `length` bytes",
-            )),
-        }
-    }
-
-    fn value_ref(&mut self, elem: &Elem) -> Result<(usize, usize), SchemaError> {
-        let attr = attrs::required(elem, "valueRef")?;
-        let wrong = |found: String, expected: &str| Err(attr.pos.error(found, expected));
-        let Some((enum_name, value)) = attr.value.trim().split_once('.') else {
-            return wrong(format!("`valueRef=\"{}\"`", attr.value), "`Enum.Value`");
-        };
-        let Kind::Enum(index) = self.resolve(enum_name, elem, "valueRef")?.kind else {
-            return wrong(format!("`{enum_name}` is not an enum"), "`Enum.Value`");
-        };
-        match self.enums[index]
-            .values
-            .iter()
-            .position(|v| v.name == value)
-        {
-            Some(v) => Ok((index, v)),
-            None => {
-                let names: Vec<_> = self.enums[index]
-                    .values
-                    .iter()
-                    .map(|v| v.name.as_str())
-                    .collect();
-                wrong(
-                    format!("enum `{enum_name}` has no value `{value}`"),
-                    &format!("one of {}", names.join(", ")),
-                )
-            }
+            _ => Ok(Resolved {
+                kind,
+                presence,
+                null,
+                description: String::new(),
+            }),
         }
     }
 
@@ -324,11 +229,11 @@ impl<'e> Types<'e> {
             ));
         };
         let values = self.enum_values(elem, prim)?;
-        let (optional, null) = match (&encoding.presence, prim.null()) {
-            (Presence::Optional(Some(Literal::Int(null))), _) => (true, *null),
-            (_, Literal::Int(null)) => (false, null),
-            _ => (false, 0),
+        let null = match self.null_value(elem, encoding.kind, encoding.null)? {
+            Some(Literal::Int(null)) => null,
+            _ => 0,
         };
+        let optional = matches!(encoding.presence, Presence::Optional(_));
         let name = self.unique_name(elem, 0)?;
         let description = attrs::text(elem, "description");
         self.enums.push(Enum {
@@ -339,15 +244,15 @@ impl<'e> Types<'e> {
             optional,
             values,
         });
-        let kind = Kind::Enum(self.enums.len() - 1);
-        let presence = if optional {
-            Presence::Optional(Some(Literal::Int(null)))
-        } else {
-            Presence::Required
-        };
+        let null = Some(Literal::Int(null));
         Ok(Resolved {
-            kind,
-            presence,
+            kind: Kind::Enum(self.enums.len() - 1),
+            presence: if optional {
+                Presence::Optional(null.clone())
+            } else {
+                Presence::Required
+            },
+            null,
             description: String::new(),
         })
     }
@@ -382,6 +287,7 @@ impl<'e> Types<'e> {
     }
 
     fn set(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+        values::refuse_null(elem)?;
         let (prim, _) = self.encoding(elem)?;
         if !prim.is_unsigned() {
             return Err(elem.error(
@@ -422,19 +328,25 @@ impl<'e> Types<'e> {
             prim,
             choices,
         });
-        Ok(plain(Kind::Set(self.sets.len() - 1)))
+        Ok(plain(Kind::Set(self.sets.len() - 1), None))
     }
 
     fn composite(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
         if is_var_data(elem) {
             return Err(elem.error("variable data used as a value", "a composite of fixed size"));
         }
+        values::refuse_null(elem)?;
         let mut members: Vec<Field> = Vec::new();
         let (mut names, mut layout) = (HashSet::new(), Layout::default());
+        // The first member on the wire tells (SBE 1.0, "Null value of a composite type").
+        let mut null = None;
         for child in &elem.children {
             let name = attrs::required(child, "name")?;
             let resolved = match child.name.as_str() {
-                "ref" => self.resolve(&attrs::required(child, "type")?.value, child, "type")?,
+                "ref" => {
+                    values::refuse_null(child)?;
+                    self.resolve(&attrs::required(child, "type")?.value, child, "type")?
+                }
                 "type" | "composite" | "enum" | "set" => self.declare(child)?,
                 other => {
                     return Err(child.error(
@@ -443,7 +355,12 @@ impl<'e> Types<'e> {
                     ));
                 }
             };
+            let is_first = layout.end == 0;
+            let null_of_member = resolved.null.clone();
             let member = self.place(child, resolved, &mut layout)?;
+            if is_first && member.size > 0 {
+                null = null_of_member;
+            }
             if !names.insert(&name.value) {
                 return Err(name.pos.error(
                     format!("member `{}` is declared twice", name.value),
@@ -462,7 +379,7 @@ impl<'e> Types<'e> {
             role: Role::Value,
         });
         self.counts.push(layout.values);
-        Ok(plain(Kind::Composite(self.composites.len() - 1)))
+        Ok(plain(Kind::Composite(self.composites.len() - 1), null))
     }
 
     /// A field or member at its `offset`, or right behind what is before it; adds it to `layout`.
@@ -565,10 +482,11 @@ pub(super) fn is_var_data(elem: &Elem) -> bool {
             .any(|c| c.attr("name").is_some_and(|a| a.value == "varData"))
 }
 
-fn plain(kind: Kind) -> Resolved {
+fn plain(kind: Kind, null: Option<Literal>) -> Resolved {
     Resolved {
         kind,
         presence: Presence::Required,
+        null,
         description: String::new(),
     }
 }
