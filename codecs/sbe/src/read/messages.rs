@@ -182,6 +182,12 @@ impl Reader<'_, '_> {
                 "a composite of blockLength and numInGroup",
             ));
         };
+        if self.types.composites[dimension].role == Role::Header {
+            return Err(at.error(
+                format!("`{name}` is the message header"),
+                "a composite of its own for the size of a group",
+            ));
+        }
         let block_length = unsigned_member(self.types, dimension, "blockLength", declared)?;
         unsigned_member(self.types, dimension, "numInGroup", declared)?;
         self.types.composites[dimension].role = Role::Dimension;

@@ -231,6 +231,10 @@ fn faults_in_messages() {
             "10:49: no composite `none` for the size of group `g`; expected a composite of blockLength and numInGroup",
         ),
         (
+            r#"<message name="m" id="1"><group name="g" id="1" dimensionType="messageHeader"/></message>"#,
+            "10:49: `messageHeader` is the message header; expected a composite of its own for the size of a group",
+        ),
+        (
             r#"<message name="m" id="1"><group name="g" id="1" dimensionType="d"/></message>"#,
             "8:132: composite `d` has no member `numInGroup`; expected a member `numInGroup` of type uint8, uint16 or uint32",
         ),
