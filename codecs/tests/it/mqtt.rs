@@ -446,6 +446,30 @@ fn packets_without_a_form_are_not_written() {
     refused(&Packet::UnsubAck(none));
 }
 
+/// Section 2.2.2.2.
+#[test]
+fn a_property_is_written_once_but_for_those_that_repeat() {
+    let mut out = [0; 64];
+    let user = Property {
+        id: id::USER_PROPERTY,
+        value: PropertyValue::Pair("a", "b"),
+    };
+    let alias = Property {
+        id: id::TOPIC_ALIAS,
+        value: PropertyValue::Two(1),
+    };
+    assert!(write_properties(&mut out, &[user, alias, user]).is_ok());
+    assert_eq!(
+        write_properties(&mut out, &[alias, user, alias]),
+        Err(EncodeError::Range {
+            what: "property given twice",
+            got: id::TOPIC_ALIAS.into()
+        })
+    );
+    let foreign = Property { id: 200, ..alias };
+    assert!(write_properties(&mut out, &[foreign]).is_err());
+}
+
 #[test]
 fn properties_and_filters_without_a_form_are_not_written() {
     let mut out = [0; 64];
@@ -469,24 +493,6 @@ fn properties_and_filters_without_a_form_are_not_written() {
             })
         );
     }
-    let user = Property {
-        id: id::USER_PROPERTY,
-        value: PropertyValue::Pair("a", "b"),
-    };
-    let alias = Property {
-        id: id::TOPIC_ALIAS,
-        value: PropertyValue::Two(1),
-    };
-    assert!(write_properties(&mut out, &[user, alias, user]).is_ok());
-    assert_eq!(
-        write_properties(&mut out, &[alias, user, alias]),
-        Err(EncodeError::Range {
-            what: "property given twice",
-            got: id::TOPIC_ALIAS.into()
-        })
-    );
-    let foreign = Property { id: 200, ..alias };
-    assert!(write_properties(&mut out, &[foreign]).is_err());
     assert!(write_subscriptions(&mut out, &[]).is_err());
     assert!(write_filters(&mut out, &["a\0"]).is_err());
     for (filter, options, what) in [
