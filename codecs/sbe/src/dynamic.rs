@@ -1,12 +1,16 @@
 //! Decoding by the IR, without generated code: for tools, and as a second opinion in tests.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use crate::ir::{Body, ByteOrder, Data, Field, Group, Kind, Literal, Presence, Prim, Schema};
 
-/// Entries of all groups of one message. Entries may take no bytes at all, so this and not the
-/// message's length bounds a tool's output and memory; venues send thousands at most.
-pub const ENTRIES_MAX: usize = 1 << 20;
+/// Values of one message, those of all entries of its groups and those inside composites and arrays
+/// included. Constants and entries may take no bytes at all, so this and not the message's length
+/// bounds a tool's output and memory; venues send thousands at most.
+pub const VALUES_MAX: usize = 1 << 22;
 
 /// A value as the schema describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,22 +76,41 @@ impl std::error::Error for DynamicError {}
 /// Decodes one message with its header.
 ///
 /// # Errors
-/// [`DynamicError`] where a length or count goes beyond the bytes.
+/// [`DynamicError`] where a length or count goes beyond the bytes, where there are more than
+/// [`VALUES_MAX`] values, and where bytes follow a message of a version that the schema knows.
 pub fn decode(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicError> {
+    let message = decode_first(schema, bytes)?;
+    match &message.name {
+        Some(name) if message.trailing > 0 && message.version <= schema.version => {
+            Err(DynamicError {
+                at: bytes.len() - message.trailing,
+                part: name.clone(),
+                what: format!(
+                    "{} bytes follow a message of version {}",
+                    message.trailing, message.version
+                ),
+            })
+        }
+        _ => Ok(message),
+    }
+}
+
+/// Decodes the message at the start of `bytes`; what is behind it is [`Decoded::trailing`].
+///
+/// # Errors
+/// As [`decode`], whatever is behind the message.
+pub fn decode_first(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicError> {
     let header = schema.header_composite();
     let mut reader = Reader {
         schema,
         bytes,
         at: 0,
         version: 0,
-        entries_left: ENTRIES_MAX,
+        values_left: VALUES_MAX,
         path: Vec::new(),
     };
     let raw = reader.take(header.size, "header")?;
-    let member = |index: usize| match schema.value_in(&header.members[index], raw) {
-        Value::Int(n) => u32::try_from(n).unwrap_or(u32::MAX),
-        _ => 0,
-    };
+    let member = |index: usize| schema.unsigned_in(&header.members[index], raw);
     let (template_id, schema_id) = (
         member(schema.header.template_id),
         member(schema.header.schema_id),
@@ -118,7 +141,8 @@ struct Reader<'r> {
     bytes: &'r [u8],
     at: usize,
     version: u32,
-    entries_left: usize,
+    /// Values that may still come; see [`VALUES_MAX`].
+    values_left: usize,
     path: Vec<String>,
 }
 
@@ -145,8 +169,11 @@ impl<'r> Reader<'r> {
     fn body(&mut self, body: &Body, block_length: usize) -> Result<Value, DynamicError> {
         let block = self.take(block_length, "block")?;
         let mut record = Vec::new();
+        let mut is_behind_added = false;
         for field in &body.fields {
-            let value = self.field(field, block)?;
+            let value = self.field(field, block, is_behind_added)?;
+            is_behind_added |= field.on_wire() && field.since > 0;
+            self.count(&field.name, value.count())?;
             record.push((field.name.clone(), value));
         }
         for group in &body.groups {
@@ -163,19 +190,40 @@ impl<'r> Reader<'r> {
             } else {
                 self.data(data)?
             };
+            self.count(&data.name, 1)?;
             record.push((data.name.clone(), value));
         }
         Ok(Value::Record(record))
     }
 
-    fn field(&self, field: &Field, block: &[u8]) -> Result<Value, DynamicError> {
-        if !field.on_wire() {
+    /// Takes `values` off those that may still come.
+    fn count(&mut self, part: &str, values: usize) -> Result<(), DynamicError> {
+        match self.values_left.checked_sub(values) {
+            Some(left) => {
+                self.values_left = left;
+                Ok(())
+            }
+            None => self.fail(
+                part,
+                format!("more than {VALUES_MAX} values in one message"),
+            ),
+        }
+    }
+
+    /// `is_behind_added`: a field before it came later, so that older blocks may end before this one.
+    fn field(
+        &self,
+        field: &Field,
+        block: &[u8],
+        is_behind_added: bool,
+    ) -> Result<Value, DynamicError> {
+        if field.size == 0 && field.since == 0 {
             return Ok(self.schema.value(field, &[]));
         }
         match block.get(field.offset..field.offset + field.size) {
             Some(_) if self.version < field.since => Ok(Value::Null),
             Some(bytes) => Ok(self.schema.value(field, bytes)),
-            None if field.since > 0 => Ok(Value::Null),
+            None if field.since > 0 || is_behind_added => Ok(Value::Null),
             None => self.fail(
                 &field.name,
                 format!("ends behind its block of {} bytes", block.len()),
@@ -188,23 +236,17 @@ impl<'r> Reader<'r> {
         let raw = self.take(dimension.size, &group.name)?;
         let member = |wanted: &str| {
             let field = dimension.members.iter().find(|m| m.name == wanted);
-            match field.map(|f| {
-                self.schema
-                    .value(f, raw.get(f.offset..).unwrap_or_default())
-            }) {
-                Some(Value::Int(n)) => usize::try_from(n).unwrap_or(usize::MAX),
-                _ => 0,
-            }
+            field.map_or(0, |f| self.schema.unsigned_in(f, raw) as usize)
         };
         let (block_length, count) = (member("blockLength"), member("numInGroup"));
         let left = self.bytes.len() - self.at;
-        if count > self.entries_left || count.saturating_mul(block_length) > left {
+        if count.saturating_mul(block_length) > left {
             return self.fail(
                 &group.name,
                 format!("{count} entries of {block_length} bytes, {left} bytes are left"),
             );
         }
-        self.entries_left -= count;
+        self.count(&group.name, count)?;
         let mut entries = Vec::new();
         self.path.push(group.name.clone());
         for _ in 0..count {
@@ -231,6 +273,18 @@ impl<'r> Reader<'r> {
 }
 
 impl Schema {
+    /// A length, count or id: an unsigned member of the composite at the start of `bytes`, a number
+    /// even where its type is optional and the number its null value.
+    fn unsigned_in(&self, member: &Field, bytes: &[u8]) -> u32 {
+        match member.kind {
+            Kind::Prim(prim) => {
+                let n = self.integer(prim, bytes.get(member.offset..).unwrap_or_default());
+                u32::try_from(n).unwrap_or(u32::MAX)
+            }
+            _ => 0,
+        }
+    }
+
     /// The value of a member of the composite at the start of `bytes`.
     fn value_in(&self, member: &Field, bytes: &[u8]) -> Value {
         self.value(member, bytes.get(member.offset..).unwrap_or_default())
@@ -303,6 +357,10 @@ impl Schema {
             (Kind::Array(_, n), Literal::Text(_)) => {
                 bytes.get(..n).unwrap_or_default().iter().all(|b| *b == 0)
             }
+            (Kind::Composite(i), null) => self.composites[i].first().is_some_and(|(_, first)| {
+                let bytes = bytes.get(first.offset..).unwrap_or_default();
+                self.is_null(first.kind, null, bytes)
+            }),
             _ => false,
         }
     }
@@ -360,6 +418,15 @@ impl Value {
         match self {
             Self::Record(fields) => fields.iter().find(|(n, _)| n == name).map(|(_, v)| v),
             _ => None,
+        }
+    }
+
+    /// How many values it is: itself and those in it.
+    fn count(&self) -> usize {
+        1 + match self {
+            Self::List(values) => values.iter().map(Self::count).sum(),
+            Self::Record(fields) => fields.iter().map(|(_, value)| value.count()).sum(),
+            _ => 0,
         }
     }
 

@@ -18,8 +18,9 @@ impl Write for Fnv {
 
 impl Schema {
     /// Digest of everything that shapes bytes or names: ids, versions, byte order, types, offsets,
-    /// constants. Descriptions, layout of the XML and foreign attributes do not count, so the same
-    /// schema in other clothes has the same fingerprint.
+    /// constants, null values. Descriptions, layout of the XML and foreign attributes do not count.
+    /// The order of the types does, though no byte depends on it: a schema whose types were sorted
+    /// anew has another fingerprint.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
         // Writing into a hash cannot fail.

@@ -91,7 +91,9 @@ pub enum Literal {
 pub enum Presence {
     /// Always a value.
     Required,
-    /// The null value stands for absence; `None` where the kind has no defined null value.
+    /// The null value stands for absence; that of a composite is its first member's, see
+    /// [`Composite::first`]. `None` where the kind has no null value: sets, arrays of numbers, and
+    /// composites that begin with one.
     Optional(Option<Literal>),
     /// Not on the wire at all.
     Constant(Literal),
@@ -376,6 +378,15 @@ impl Schema {
     /// The composite before each message.
     pub fn header_composite(&self) -> &Composite {
         &self.composites[self.header.composite]
+    }
+}
+
+impl Composite {
+    /// The first member that takes bytes, and its place among [`Composite::members`]: where an
+    /// optional field is of this type, its null value tells that the whole is null (SBE 1.0, "Null
+    /// value of a composite type").
+    pub fn first(&self) -> Option<(usize, &Field)> {
+        self.members.iter().enumerate().find(|(_, m)| m.size > 0)
     }
 }
 

@@ -59,8 +59,10 @@
 //!
 //! A view has found and checked everything when `view` returns: accessors do not fail, and their order
 //! does not matter. `Option` stands for fields that are `presence="optional"` or came with a version
-//! above 0: `None` is null, or a sender older than the field. Constants are accessors that read no
-//! bytes. Groups and data that an older sender does not know are empty or `None`.
+//! above 0: `None` is null, or a sender older than the field. A composite is null where its first
+//! member on the wire is; sets and arrays of numbers are never null, though their field be optional.
+//! Constants are accessors that read no bytes. Groups and data that an older sender does not know are
+//! empty or `None`.
 //!
 //! Messages that consist of their fixed fields alone are written from their `Root`; optional fields
 //! default to null. Everything is written in the schema's own version.
@@ -70,12 +72,15 @@
 //! Namespaces of SBE 1.0 and of the release candidates, under any prefix or none; XInclude of whole
 //! files; attributes and elements of other vocabularies, which are skipped; missing `blockLength` and
 //! `dimensionType`; header, dimensions and lengths of 8, 16 and 32 bits at any offset; constants by
-//! text and by `valueRef`; null values by default and by `nullValue`; composites with offsets, nested
-//! types and `ref`; `sinceVersion` everywhere; both byte orders.
+//! text and by `valueRef`; null values by default and by `nullValue` of the field or of its type;
+//! composites with offsets, nested types and `ref`; `sinceVersion` of messages, fields, groups, data,
+//! values and choices; both byte orders.
 //!
-//! It does not take: numbers of 64 bits in headers, dimensions and lengths, constants that are arrays
-//! of numbers, XInclude of parts (`xpointer`). `minValue`, `maxValue` and `deprecated` are not
-//! enforced. A [`SchemaError`] says which file, line and column, what stands there and what was
+//! It does not take: numbers of 64 bits in headers, dimensions and lengths, a message header that is
+//! the dimension of a group too, constants that are arrays of numbers, `nullValue` of anything but a
+//! single number, character or enum, XInclude of parts (`xpointer`). `minValue`, `maxValue` and
+//! `deprecated` are not enforced; `sinceVersion` of a type or of a composite's member must be a version
+//! of the schema, and says nothing more: a composite is read whole. A [`SchemaError`] says which file, line and column, what stands there and what was
 //! expected.
 //!
 //! Source of the rules: FIX Simple Binary Encoding, technical standard 1.0.

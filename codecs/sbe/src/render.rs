@@ -45,7 +45,11 @@ impl Decoded {
             text_fields(fields, 1, out)?;
         }
         if self.trailing > 0 {
-            writeln!(out, "  + {} bytes of a newer version", self.trailing)?;
+            writeln!(
+                out,
+                "  + {} bytes behind its last known part",
+                self.trailing
+            )?;
         }
         Ok(())
     }

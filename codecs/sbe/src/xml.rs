@@ -1,5 +1,7 @@
 //! Schema files as one tree: XInclude resolved, foreign markup dropped, positions kept.
 
+use std::fs::File as OsFile;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -16,6 +18,10 @@ const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
 
 /// Bytes of one schema file. The largest in public use is under 1 MB.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+/// Files read for one schema, and their bytes: files that include files many times over multiply.
+/// Venues publish a handful.
+const FILES_MAX: usize = 256;
+const FILES_BYTES_MAX: usize = 64 << 20;
 /// Files inside each other by XInclude; more is a cycle or a mistake.
 const INCLUDE_DEPTH_MAX: usize = 8;
 /// Elements inside each other: groups nest, and each level costs a stack frame here.
@@ -122,24 +128,28 @@ pub(crate) fn parse(
         base,
         open: Vec::new(),
         files: Vec::new(),
+        bytes: 0,
     };
     let root = loader.document(text, path)?;
     Ok((root, loader.files))
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let meta = std::fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?;
-    // A device or a pipe has no length and may have no end.
-    if !meta.is_file() {
+    let unreadable = |e: std::io::Error| format!("cannot be read: {e}");
+    // A device or a pipe may have no end, and to open one may wait.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err("is not a file".to_owned());
     }
-    let length = meta.len();
-    if length > FILE_BYTES_MAX {
-        return Err(format!(
-            "is {length} bytes long, over the limit of {FILE_BYTES_MAX}"
-        ));
+    // What a file says of its length need not be what it gives.
+    let mut bytes = Vec::new();
+    let mut file = OsFile::open(path)
+        .map_err(unreadable)?
+        .take(FILE_BYTES_MAX + 1);
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("is longer than {FILE_BYTES_MAX} bytes"));
     }
-    std::fs::read_to_string(path).map_err(|e| format!("cannot be read: {e}"))
+    String::from_utf8(bytes).map_err(|e| format!("cannot be read: {e}"))
 }
 
 struct Loader<'b> {
@@ -148,6 +158,8 @@ struct Loader<'b> {
     open: Vec<PathBuf>,
     /// Every file read.
     files: Vec<PathBuf>,
+    /// Bytes of all of them.
+    bytes: usize,
 }
 
 impl Loader<'_> {
@@ -169,6 +181,7 @@ impl Loader<'_> {
         })?;
         self.open.push(file.path.clone());
         self.files.push(file.path.clone());
+        self.bytes += file.text.len();
         let elem = self.element(&file, doc.root_element(), 0);
         self.open.pop();
         elem
@@ -246,6 +259,12 @@ impl Loader<'_> {
                 "a schema without a cycle",
             ));
         }
+        if self.files.len() == FILES_MAX {
+            return Err(pos.error(
+                format!("more than {FILES_MAX} files"),
+                "a schema of fewer includes",
+            ));
+        }
         let beside = file.path.parent().unwrap_or(Path::new("")).join(href);
         let (path, text) = match (read(&beside), self.base.map(|b| b.join(href))) {
             (Ok(text), _) => (beside, text),
@@ -265,6 +284,12 @@ impl Loader<'_> {
                 }
             },
         };
+        if self.bytes + text.len() > FILES_BYTES_MAX {
+            return Err(pos.error(
+                format!("more than {FILES_BYTES_MAX} bytes of files"),
+                "a schema of fewer or smaller includes",
+            ));
+        }
         if self.open.contains(&path) {
             return Err(pos.error(
                 format!("`{href}` includes itself"),

@@ -143,7 +143,7 @@ fn diff_marks_what_is_not_append_only() {
             .contains("BREAKS Everything.extras: stands before data that old receivers read next")
     );
     assert!(
-        stdout(&output).ends_with("16 changes, 2 not append-only\n"),
+        stdout(&output).ends_with("18 changes, 2 not append-only\n"),
         "{}",
         stdout(&output)
     );

@@ -211,9 +211,13 @@ impl Put<'_> {
             }
             Packet::SubAck(reasons) | Packet::UnsubAck(reasons) => self.reasons(reasons),
             Packet::PingReq | Packet::PingResp => Ok(()),
-            Packet::Disconnect { reason, properties } | Packet::Auth { reason, properties } => {
-                self.tail(*reason, *properties)
+            Packet::Disconnect { reason, properties } => self.tail(*reason, *properties),
+            // Section 3.15.2: reason and length of properties are left off together or not at all.
+            Packet::Auth { reason, properties } if *reason != 0 => {
+                self.bytes(&[*reason])?;
+                self.properties(*properties)
             }
+            Packet::Auth { properties, .. } => self.tail(0, *properties),
         }
     }
 }
@@ -283,12 +287,14 @@ impl Encode<Mqtt5> for Packet<'_> {
     }
 }
 
-/// Writes properties at the start of `out`, for a packet to be built. Which packet may have which is
-/// checked when the packet is read.
+/// Writes properties at the start of `out`, for a packet to be built. Which packet may have which, and
+/// that a SUBSCRIBE has one subscription identifier, is checked when the packet is read.
 ///
 /// # Errors
 /// [`EncodeError::Room`]; [`EncodeError::Range`] for text with NUL or above 65,535 bytes, and, with
-/// the identifier, for a value that the property never has; [`EncodeError::Order`] for a value that is not of its identifier's type.
+/// the identifier, for a value that the property never has and for a property given twice that may
+/// stand once (section 2.2.2.2); [`EncodeError::Order`] for a value that is not of its identifier's
+/// type.
 pub fn write_properties<'o>(
     out: &'o mut [u8],
     properties: &[Property<'_>],
@@ -297,7 +303,18 @@ pub fn write_properties<'o>(
         out: Some(&mut *out),
         at: 0,
     };
+    let mut seen = 0u64;
     for property in properties {
+        // Identifiers are below 64; others are refused below, by their type.
+        let bit = 1u64.checked_shl(property.id.into()).unwrap_or_default();
+        let may_repeat = [id::USER_PROPERTY, id::SUBSCRIPTION_IDENTIFIER].contains(&property.id);
+        if seen & bit != 0 && !may_repeat {
+            return Err(EncodeError::Range {
+                what: "property given twice",
+                got: property.id.into(),
+            });
+        }
+        seen |= bit;
         if !property.is_allowed() {
             return Err(EncodeError::Range {
                 what: "value of the property",

@@ -42,6 +42,6 @@ pub use show::{Show, Visit, Visitor, debug, known_to_json, message_to_json, to_j
 pub use tally::{SizePrefix, Tally, Unknown};
 pub use wire::{
     Dimension, Header, Length, View, Wire, added, added_ref, at, bytes, chars, range, some,
-    some_chars, some_f32, some_f64,
+    some_chars, some_composite, some_f32, some_f64,
 };
 pub use writer::{Put, Stamp, Writer, data_len, group_len, message_len, rows_len, write_message};

@@ -241,6 +241,8 @@ fn added_fields_need_version_and_bytes() {
         (some(7, 7), some(8, 7), some_f32(f32::NAN), some_f64(0.0)),
         (None, Some(8), None, Some(0.0))
     );
+    let pair = |first: u8| some_composite((first, 1), |(first, _)| *first != 9);
+    assert_eq!((pair(8), pair(9)), (Some((8, 1)), None));
 }
 
 #[test]

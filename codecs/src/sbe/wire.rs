@@ -151,6 +151,12 @@ pub fn some_chars<const N: usize>(value: &Chars<N>) -> Option<&Chars<N>> {
     }
 }
 
+/// A composite, or `None` where its first member is null.
+#[inline]
+pub fn some_composite<T>(value: T, has_first: impl FnOnce(&T) -> bool) -> Option<T> {
+    if has_first(&value) { Some(value) } else { None }
+}
+
 /// A field added in version `since`: `at` bytes into the part of the block behind the fields that
 /// every version has. `None` where the sender's version or its block does not reach that far.
 #[inline]

@@ -312,6 +312,9 @@ fn short_forms_are_read_and_written_short() {
         assert_eq!(wire(&view(bytes).unwrap()), [0x40, 2, 0, 1]);
     }
     assert_eq!(wire(&view(&[0xe0, 2, 0x81, 0]).unwrap()), [0xe0, 1, 0x81]);
+    // Section 3.15.2: AUTH has no form of a reason without the length of its properties.
+    assert_eq!(wire(&view(&[0xf0, 1, 0x18]).unwrap()), [0xf0, 2, 0x18, 0]);
+    assert_eq!(wire(&view(&[0xf0, 2, 0, 0]).unwrap()), [0xf0, 0]);
 }
 
 #[test]
@@ -441,6 +444,30 @@ fn packets_without_a_form_are_not_written() {
     };
     refused(&Packet::SubAck(none));
     refused(&Packet::UnsubAck(none));
+}
+
+/// Section 2.2.2.2.
+#[test]
+fn a_property_is_written_once_but_for_those_that_repeat() {
+    let mut out = [0; 64];
+    let user = Property {
+        id: id::USER_PROPERTY,
+        value: PropertyValue::Pair("a", "b"),
+    };
+    let alias = Property {
+        id: id::TOPIC_ALIAS,
+        value: PropertyValue::Two(1),
+    };
+    assert!(write_properties(&mut out, &[user, alias, user]).is_ok());
+    assert_eq!(
+        write_properties(&mut out, &[alias, user, alias]),
+        Err(EncodeError::Range {
+            what: "property given twice",
+            got: id::TOPIC_ALIAS.into()
+        })
+    );
+    let foreign = Property { id: 200, ..alias };
+    assert!(write_properties(&mut out, &[foreign]).is_err());
 }
 
 #[test]

@@ -200,7 +200,7 @@ pub fn decode_payload(
         Framing::BackToBack => {
             let mut rest = payload;
             while !rest.is_empty() {
-                let decoded = dynamic::decode(schema, rest);
+                let decoded = dynamic::decode_first(schema, rest);
                 // Nothing says how long an unknown or refused message is.
                 let next = match &decoded {
                     Ok(message) if message.name.is_some() => {

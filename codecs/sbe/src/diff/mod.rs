@@ -3,12 +3,14 @@
 //! Append-only (FIX SBE 1.0, section 5): fields go behind fields, groups behind groups, data behind
 //! data, values and choices beside the old ones, each with the version that brought it.
 
+mod shape;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::fmt;
 
-use crate::ir::{Body, Data, Field, Group, Kind, Message, Presence, Schema};
+use crate::ir::{Body, Data, Field, Group, Kind, Message, Schema};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,22 +233,15 @@ impl<'s> Differ<'s> {
                 ),
             );
         }
-        for field in &was.fields {
-            match same(&now.fields, field.id, &field.name, |f| {
-                (f.id, f.name.as_str())
-            }) {
-                Some(f) => self.field(field, f),
+        let (places, added) = pair(&was.fields, &now.fields, |f| (f.id, &f.name));
+        for (field, place) in was.fields.iter().zip(places) {
+            match place {
+                Some(at) => self.field(field, &now.fields[at]),
                 None => self.breaks(&field.name, "field removed"),
             }
         }
-        for field in &now.fields {
-            if same(&was.fields, field.id, &field.name, |f| {
-                (f.id, f.name.as_str())
-            })
-            .is_none()
-            {
-                self.added_field(was, field);
-            }
+        for at in added {
+            self.added_field(was, &now.fields[at]);
         }
         self.groups(was, now);
         self.data(&was.data, &now.data);
@@ -287,7 +282,7 @@ impl<'s> Differ<'s> {
             );
         }
         let (a, b) = (type_name(self.old, was.kind), type_name(self.new, now.kind));
-        if was.size != now.size || shape(self.old, was.kind) != shape(self.new, now.kind) {
+        if was.size != now.size || !self.same_shape(was.kind, now.kind) {
             self.breaks(&now.name, format!("type was {a}, is {b}"));
         } else if a != b {
             self.note(
@@ -296,7 +291,7 @@ impl<'s> Differ<'s> {
                 format!("type was {a}, is {b}, with the same bytes"),
             );
         }
-        if !same_presence(&was.presence, &now.presence) {
+        if !self.same_presence(&was.presence, &now.presence) {
             self.breaks(&now.name, "presence, null value or constant changed");
         }
         if was.since != now.since {
@@ -308,8 +303,9 @@ impl<'s> Differ<'s> {
     }
 
     fn groups(&mut self, was: &'s Body, now: &'s Body) {
-        for (index, group) in was.groups.iter().enumerate() {
-            match place(&now.groups, group.id, &group.name, |g| (g.id, &g.name)) {
+        let (places, added) = pair(&was.groups, &now.groups, |g| (Some(g.id), &g.name));
+        for (index, (group, place)) in was.groups.iter().zip(places).enumerate() {
+            match place {
                 Some(at) => {
                     if at != index {
                         self.breaks(
@@ -322,11 +318,7 @@ impl<'s> Differ<'s> {
                 None => self.breaks(&group.name, "group removed"),
             }
         }
-        for group in now
-            .groups
-            .iter()
-            .filter(|g| !was.groups.iter().any(|o| o.id == g.id))
-        {
+        for group in added.into_iter().map(|at| &now.groups[at]) {
             self.added(&group.name, "group", group.since, self.old.version);
             if !was.data.is_empty() {
                 self.breaks(
@@ -365,8 +357,9 @@ impl<'s> Differ<'s> {
     }
 
     fn data(&mut self, was: &[Data], now: &[Data]) {
-        for (index, data) in was.iter().enumerate() {
-            match place(now, data.id, &data.name, |d| (d.id, &d.name)) {
+        let (places, added) = pair(was, now, |d| (Some(d.id), &d.name));
+        for (index, (data, place)) in was.iter().zip(places).enumerate() {
+            match place {
                 Some(at) => {
                     if at != index {
                         self.breaks(&data.name, format!("data moved from place {index} to {at}"));
@@ -394,38 +387,36 @@ impl<'s> Differ<'s> {
                 None => self.breaks(&data.name, "data removed"),
             }
         }
-        for data in now.iter().filter(|n| !was.iter().any(|o| o.id == n.id)) {
+        for data in added.into_iter().map(|at| &now[at]) {
             self.added(&data.name, "data", data.since, self.old.version);
         }
     }
 }
 
-/// Where the group or data of this id is. Ids that a schema gives twice are told apart by name.
-fn place<T>(list: &[T], id: u32, name: &str, key: impl Fn(&T) -> (u32, &String)) -> Option<usize> {
-    let named = |part: &T| key(part).0 == id && key(part).1 == name;
-    let by_id = || list.iter().position(|part| key(part).0 == id);
-    list.iter().position(named).or_else(by_id)
-}
-
-/// The field of this id, or, where either has none, of this name. Ids that a schema gives twice
-/// are told apart by name.
-fn same<'f, T>(
-    list: &'f [T],
-    id: Option<u32>,
-    name: &str,
-    key: impl Fn(&T) -> (Option<u32>, &str),
-) -> Option<&'f T> {
-    let found = |f: &&T| match (id, key(f)) {
-        (Some(id), (Some(other), _)) => id == other,
-        (_, (_, other)) => other == name,
+/// Where each old part is now, and the new parts that are no old one's.
+///
+/// A part is the one of its id, or, where either has none, of its name. Ids that a schema gives
+/// twice are told apart by name.
+fn pair<T>(
+    was: &[T],
+    now: &[T],
+    key: impl Fn(&T) -> (Option<u32>, &String),
+) -> (Vec<Option<usize>>, Vec<usize>) {
+    let place = |part: &T| {
+        let (id, name) = key(part);
+        let found = |other: &T| match (id, key(other)) {
+            (Some(id), (Some(other), _)) => id == other,
+            (_, (_, other)) => other == name,
+        };
+        let named = now
+            .iter()
+            .position(|other| found(other) && key(other).1 == name);
+        named.or_else(|| now.iter().position(found))
     };
-    let named = list.iter().find(|f| found(f) && key(f).1 == name);
-    named.or_else(|| list.iter().find(found))
-}
-
-/// NaN is the null value of floats and not equal to itself.
-fn same_presence(a: &Presence, b: &Presence) -> bool {
-    format!("{a:?}") == format!("{b:?}")
+    let places: Vec<_> = was.iter().map(place).collect();
+    let kept: HashSet<_> = places.iter().flatten().copied().collect();
+    let added = (0..now.len()).filter(|at| !kept.contains(at)).collect();
+    (places, added)
 }
 
 fn type_name(schema: &Schema, kind: Kind) -> String {
@@ -435,29 +426,5 @@ fn type_name(schema: &Schema, kind: Kind) -> String {
         Kind::Enum(i) => schema.enums[i].name.clone(),
         Kind::Set(i) => schema.sets[i].name.clone(),
         Kind::Composite(i) => schema.composites[i].name.clone(),
-    }
-}
-
-/// The bytes of a type: what two types must share to be exchanged for each other.
-fn shape(schema: &Schema, kind: Kind) -> String {
-    match kind {
-        Kind::Prim(p) => p.name().into(),
-        Kind::Array(p, n) => format!("{}[{n}]", p.name()),
-        Kind::Enum(i) => schema.enums[i].prim.name().into(),
-        Kind::Set(i) => schema.sets[i].prim.name().into(),
-        Kind::Composite(i) => {
-            let members = schema.composites[i].members.iter();
-            members
-                .map(|m| {
-                    format!(
-                        "{}@{}:{} {:?};",
-                        m.name,
-                        m.offset,
-                        shape(schema, m.kind),
-                        m.presence
-                    )
-                })
-                .collect()
-        }
     }
 }

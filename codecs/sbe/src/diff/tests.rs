@@ -239,3 +239,148 @@ fn a_schema_with_ids_given_twice_does_not_differ_from_itself() {
     let schema = parse(&twice);
     assert_eq!(diff(&schema, &schema), []);
 }
+
+/// Constants are what they stand for, not the place of their value in its enum.
+#[test]
+fn constants_are_compared_by_value() {
+    let (bid, ask) = (
+        r#"<validValue name="Bid">0</validValue>"#,
+        r#"<validValue name="Ask">1</validValue>"#,
+    );
+    let field =
+        r#"<field name="fixed" id="9" type="Side" presence="constant" valueRef="Side.Bid"/><group"#;
+    let old = parse(
+        &OLD.replace("<group", field)
+            .replace(bid, &format!("{bid}{ask}")),
+    );
+    let other = field.replace("Side.Bid", "Side.Ask");
+    let swapped = OLD.replace(bid, &format!("{ask}{bid}"));
+    let same = parse(&swapped.replace("<group", field));
+    assert_eq!(diff(&old, &same), []);
+    let changed = parse(&swapped.replace("<group", &other));
+    let changed: Vec<_> = diff(&old, &changed)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        changed,
+        ["BREAKS Quote.fixed: presence, null value or constant changed"]
+    );
+    let in_front = r#"<validValue name="Any" sinceVersion="2">7</validValue>"#;
+    let in_front = swapped
+        .replace(ask, &format!("{in_front}{ask}"))
+        .replace("version=\"1\"", "version=\"2\"");
+    let in_front = diff(&old, &parse(&in_front.replace("<group", field)));
+    let in_front: Vec<_> = in_front.iter().map(ToString::to_string).collect();
+    assert_eq!(in_front, ["ok     Side.Any: value added"]);
+}
+
+/// Changes between two schemas made of [`OLD`] by replacing.
+fn between(old: &[(&str, &str)], new: &[(&str, &str)]) -> Vec<String> {
+    let replaced = |list: &[(&str, &str)]| {
+        list.iter().fold(OLD.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        })
+    };
+    let changes = diff(&parse(&replaced(old)), &parse(&replaced(new)));
+    changes.iter().map(ToString::to_string).collect()
+}
+
+/// Another enum in a field's place has to mean the same by the same bytes.
+#[test]
+fn another_enum_is_compared_by_its_values() {
+    let side = |values: &str, encoding: &str| {
+        let way = format!(r#"<enum name="Way" encodingType="{encoding}">{values}</enum><set"#);
+        let field = (r#"type="Side""#, r#"type="Way""#);
+        between(&[], &[VERSION_2, ("<set", way.as_str()), field])
+    };
+    let bid = r#"<validValue name="Bid">0</validValue>"#;
+    let same = ["ok     Quote.side: type was Side, is Way, with the same bytes"];
+    assert_eq!(side(bid, "uint8"), same);
+    let later = r#"<validValue name="Ask" sinceVersion="2">1</validValue>"#;
+    assert_eq!(side(&format!("{bid}{later}"), "uint8"), same);
+    let other = ["BREAKS Quote.side: type was Side, is Way"];
+    assert_eq!(side(bid, "int8"), other);
+    let sooner = later.replace(r#" sinceVersion="2""#, "");
+    for values in [
+        bid.replace('0', "1"),
+        bid.replace("Bid", "Ask"),
+        format!("{bid}{sooner}"),
+        String::new(),
+    ] {
+        assert_eq!(side(&values, "uint8"), other, "{values}");
+    }
+}
+
+#[test]
+fn another_set_is_compared_by_its_bits() {
+    let (cents, flags) = (r#"type="Cents"/>"#, r#"type="Flags"/>"#);
+    let bits = |bit: u8| {
+        let bits = format!(
+            r#"<set name="Bits" encodingType="uint8"><choice name="last">{bit}</choice></set></types>"#
+        );
+        let new = [("</types>", bits.as_str()), (cents, r#"type="Bits"/>"#)];
+        between(&[(cents, flags)], &new)
+    };
+    assert_eq!(
+        bits(0),
+        ["ok     Quote.price: type was Flags, is Bits, with the same bytes"]
+    );
+    assert_eq!(bits(1), ["BREAKS Quote.price: type was Flags, is Bits"]);
+}
+
+#[test]
+fn members_of_composites_are_compared_too() {
+    let composite = |name: &str, value: u8| {
+        let inside = format!(
+            r#"<type name="n" primitiveType="uint8"/><enum name="{name}" encodingType="uint8"><validValue name="a">{value}</validValue></enum>"#
+        );
+        format!(
+            r#"{inside}<composite name="C"><ref name="m" type="{name}"/><type name="k" primitiveType="uint8" presence="constant">{value}</type></composite></types>"#
+        )
+    };
+    let of = |name, value| {
+        let (old, new) = (composite("E", 0), composite(name, value));
+        let field = (r#"type="Cents"/>"#, r#"type="C"/>"#);
+        between(
+            &[("</types>", old.as_str()), field],
+            &[("</types>", new.as_str()), field],
+        )
+    };
+    assert_eq!(of("E", 0), [""; 0]);
+    assert_eq!(of("F", 0), [""; 0]);
+    assert_eq!(of("F", 1), ["BREAKS Quote.price: type was C, is C"]);
+    assert_eq!(
+        of("E", 1),
+        [
+            "BREAKS E.a: value was 0, is 1",
+            "BREAKS Quote.price: type was C, is C"
+        ]
+    );
+}
+
+#[test]
+fn a_new_part_that_repeats_an_old_id_is_new() {
+    let cases = [
+        (
+            "</group>",
+            r#"</group><group name="more" id="4"/>"#,
+            "Quote.more: group added without sinceVersion above 1: 0 given; added",
+        ),
+        (
+            "</message>",
+            r#"<data name="more" id="6" type="text"/></message>"#,
+            "Quote.more: data added without sinceVersion above 1: 0 given; added",
+        ),
+        (
+            "<group",
+            r#"<field name="more" id="3" type="int8"/><group"#,
+            "Quote.more: field added without sinceVersion above 1: 0 given; added",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let found = changes(&[(from, to)]);
+        assert!(found.contains(&format!("BREAKS {expected}")), "{found:#?}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::Generation;
 use super::names::Scope;
 use super::text::{describe, string};
+use super::types::wire_ident;
 use crate::ir::{Field, Kind, Literal, Presence, Prim};
 
 /// Who an accessor is a method of, hence where the bytes are.
@@ -94,11 +95,15 @@ impl Generation<'_> {
 
     /// Null where the field is optional and has a null value, else zero.
     fn default_wire(&self, field: &Field) -> String {
-        let null = match &field.presence {
-            Presence::Optional(Some(null)) => Some(null),
-            _ => None,
-        };
-        match (field.kind, null) {
+        match &field.presence {
+            Presence::Optional(null) => self.wire_or_zero(field.kind, null.as_ref()),
+            _ => self.wire_or_zero(field.kind, None),
+        }
+    }
+
+    /// A wire value: null, or zero where there is no null value.
+    fn wire_or_zero(&self, kind: Kind, null: Option<&Literal>) -> String {
+        match (kind, null) {
             (Kind::Prim(p), null) => {
                 let value = null.and_then(|n| number(p, n));
                 wire_value(p, &value.unwrap_or_else(|| float_or_zero(p)))
@@ -108,9 +113,19 @@ impl Generation<'_> {
             }
             (Kind::Enum(i), _) => format!("{}::new(0)", self.names.enums[i].raw),
             (Kind::Set(i), _) => format!("{}::new(0)", self.names.sets[i].name),
-            (Kind::Composite(i), _) => {
-                // By its trait: a member may be called `default`.
-                format!("<{} as Default>::default()", self.names.composites[i])
+            (Kind::Composite(i), null) => {
+                let composite = &self.schema.composites[i];
+                let name = &self.names.composites[i];
+                match composite.first().filter(|_| null.is_some()) {
+                    Some((first, member)) => format!(
+                        "{name} {{ {}: {}{} }}",
+                        wire_ident(composite, first),
+                        self.wire_or_zero(member.kind, null),
+                        self.rest(composite, 1, name)
+                    ),
+                    // By its trait: a member may be called `default`.
+                    None => format!("<{name} as Default>::default()"),
+                }
             }
             (Kind::Array(Prim::Char, n), _) => format!("tw::Chars::new([0; {n}])"),
             (Kind::Array(p, n), _) => format!("[{}; {n}]", wire_value(p, &float_or_zero(p))),
@@ -235,6 +250,20 @@ impl Generation<'_> {
                 Some(("some", format!(", {}::new({n})", self.names.enums[i].raw)))
             }
             (Kind::Array(Prim::Char, _), _) => Some(("some_chars", String::new())),
+            (Kind::Composite(i), null) => {
+                let composite = &self.schema.composites[i];
+                let (first, member) = composite.first()?;
+                let lent = if by_ref(member.kind) { "&" } else { "" };
+                let place = format!("{lent}v.{}", wire_ident(composite, first));
+                let (test, arg) = self.null_test(member.kind, null)?;
+                Some((
+                    "some_composite",
+                    format!(
+                        ", |v| rt::{test}({}{arg}).is_some()",
+                        load(member.kind, &place)
+                    ),
+                ))
+            }
             _ => None,
         }
     }
@@ -336,6 +365,8 @@ fn float(n: f64, ty: &str) -> String {
             "{ty}::{}",
             if n > 0.0 { "INFINITY" } else { "NEG_INFINITY" }
         )
+    } else if ty == "f32" {
+        format!("{:?}", n as f32)
     } else {
         format!("{n:?}")
     }

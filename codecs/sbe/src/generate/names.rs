@@ -1,6 +1,6 @@
 //! Schema names as Rust identifiers: valid, unique in their scope, and the same on every run.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 
@@ -47,6 +47,8 @@ const NEVER_RAW: [&str; 5] = ["crate", "self", "Self", "super", "_"];
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     taken: HashSet<String>,
+    /// The first number that may be free behind a name that was taken.
+    next: HashMap<String, u32>,
     given: Vec<String>,
 }
 
@@ -54,27 +56,25 @@ impl Scope {
     pub(super) fn reserving(names: &[&str]) -> Self {
         Self {
             taken: names.iter().map(|n| (*n).to_owned()).collect(),
-            given: Vec::new(),
+            ..Self::default()
         }
     }
 
     /// `wanted`, or with the first free number behind it.
     fn unique(&mut self, wanted: String) -> String {
-        let base = wanted.clone();
-        let mut name = wanted;
-        let mut n = 2u32;
-        while !self.taken.insert(name.clone()) {
-            name = format!(
-                "{base}{}{n}",
-                if base.chars().next().is_some_and(char::is_uppercase) {
-                    ""
-                } else {
-                    "_"
-                }
-            );
-            n += 1;
+        if self.taken.insert(wanted.clone()) {
+            return wanted;
         }
-        name
+        let is_camel = wanted.chars().next().is_some_and(char::is_uppercase);
+        let between = if is_camel { "" } else { "_" };
+        let n = self.next.entry(wanted.clone()).or_insert(2);
+        loop {
+            let name = format!("{wanted}{between}{n}");
+            *n += 1;
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
     }
 
     pub(super) fn camel(&mut self, name: &str) -> String {

@@ -261,7 +261,7 @@ impl Generation<'_> {
         self.out.line(&format!(
             "Self {{ {}{} }}",
             parts.join(", "),
-            self.rest(composite, parts.len())
+            self.rest(composite, parts.len(), "Self")
         ));
         self.out.line("}");
         self.out.line("}");
@@ -319,27 +319,28 @@ impl Generation<'_> {
         self.out.line(&format!(
             "Ok(Self {{ {}{} }})",
             parts.join(", "),
-            self.rest(composite, 2)
+            self.rest(composite, 2, "Self")
         ));
         self.out.line("}");
         self.out.line("}");
         self.out.blank();
     }
 
-    /// The other members at their defaults where the struct has members or gaps beside the `named` ones.
-    fn rest(&self, composite: &Composite, named: usize) -> &'static str {
+    /// The other members of a struct `name` at their defaults where it has members or gaps beside the
+    /// `named` ones.
+    pub(super) fn rest(&self, composite: &Composite, named: usize, name: &str) -> String {
         let members: Vec<_> = composite.members.iter().filter(|m| m.on_wire()).collect();
         let bytes: usize = members.iter().map(|m| m.size).sum();
         if members.len() > named || bytes < composite.size {
-            ", ..<Self as Default>::default()"
+            format!(", ..<{name} as Default>::default()")
         } else {
-            ""
+            String::new()
         }
     }
 }
 
 /// The name of a member in its wire struct.
-fn wire_ident(composite: &Composite, member: usize) -> String {
+pub(super) fn wire_ident(composite: &Composite, member: usize) -> String {
     let mut names = Scope::default();
     let mut ident = String::new();
     for field in composite

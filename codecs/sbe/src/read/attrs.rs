@@ -85,14 +85,18 @@ pub(super) fn literal(
             )),
         },
         (_, None) => {
-            let (fits, max): (fn(f64) -> bool, _) = match prim {
-                Prim::Float => (|n| (n as f32).is_finite(), format!("{:e}", f32::MAX)),
-                _ => (f64::is_finite, format!("{:e}", f64::MAX)),
+            // As precise as the wire: what is read from there is compared to it.
+            let (number, max) = match prim {
+                Prim::Float => (
+                    value.parse::<f32>().map(f64::from),
+                    format!("{:e}", f32::MAX),
+                ),
+                _ => (value.parse::<f64>(), format!("{:e}", f64::MAX)),
             };
             // `inf` and `NaN` are spelled out; a number that has digits is finite.
             let has_digits = value.bytes().any(|b| b.is_ascii_digit());
-            match value.parse::<f64>() {
-                Ok(n) if fits(n) || !has_digits => Ok(Literal::Float(n)),
+            match number {
+                Ok(n) if n.is_finite() || !has_digits => Ok(Literal::Float(n)),
                 _ => wrong(format!("a number of at most {max} ({})", prim.name())),
             }
         }

@@ -1,10 +1,12 @@
 //! `<message>`: blocks, groups and data, with every offset and length checked.
 
+use std::collections::{HashMap, HashSet};
+
 use super::attrs;
-use super::types::{Resolved, Types, is_var_data};
+use super::types::{Layout, Resolved, Types, is_var_data};
 use super::{check_fits, unsigned_member};
 use crate::error::SchemaError;
-use crate::ir::{Body, Data, Field, Group, Header, Kind, Message, Presence, Prim, Role};
+use crate::ir::{Body, Data, Field, Group, Header, Kind, Message, Prim, Role};
 use crate::xml::Elem;
 
 /// Groups inside each other: each level is a level of recursion in every reader.
@@ -17,10 +19,12 @@ pub(super) fn read(
     schema_version: u32,
 ) -> Result<Vec<Message>, SchemaError> {
     let mut messages: Vec<Message> = Vec::new();
+    let mut by_id = HashMap::new();
     for elem in root.children.iter().filter(|c| c.name == "message") {
         let name = attrs::required(elem, "name")?.value.clone();
         let id = attrs::required_id(elem)?;
-        if let Some(other) = messages.iter().find(|m| m.id == id) {
+        if let Some(other) = by_id.insert(id, messages.len()) {
+            let other: &Message = &messages[other];
             return Err(elem.error(
                 format!("message `{name}` has the id {id} of `{}`", other.name),
                 "a template id of its own",
@@ -77,19 +81,18 @@ impl Reader<'_, '_> {
             groups: Vec::new(),
             data: Vec::new(),
         };
-        let mut names: Vec<&str> = Vec::new();
+        let (mut names, mut layout) = (HashSet::new(), Layout::default());
         for child in &elem.children {
             let name = attrs::required(child, "name")?;
-            if names.contains(&name.value.as_str()) {
+            if !names.insert(&name.value) {
                 return Err(name.pos.error(
                     format!("`{}` is declared twice", name.value),
                     "each name once",
                 ));
             }
-            names.push(&name.value);
             match child.name.as_str() {
                 "field" if body.is_fixed() => {
-                    let field = self.field(child, since, &mut body.block_length)?;
+                    let field = self.field(child, since, &mut layout)?;
                     body.fields.push(field);
                 }
                 "group" if body.data.is_empty() => {
@@ -108,6 +111,7 @@ impl Reader<'_, '_> {
                 }
             }
         }
+        body.block_length = layout.end;
         if let Some(length) = attrs::size(elem, "blockLength")? {
             if length < body.block_length {
                 let at = elem.attr("blockLength").map_or(&elem.pos, |a| &a.pos);
@@ -125,29 +129,18 @@ impl Reader<'_, '_> {
         &mut self,
         elem: &Elem,
         container_since: u32,
-        end: &mut usize,
+        layout: &mut Layout,
     ) -> Result<Field, SchemaError> {
         let type_name = attrs::required(elem, "type")?.value.trim().to_owned();
         let resolved = self.types.resolve(&type_name, elem, "type")?;
-        let presence = match attrs::presence(elem)? {
-            None => resolved.presence.clone(),
-            Some(_) if matches!(resolved.presence, Presence::Constant(_)) => {
-                resolved.presence.clone()
-            }
-            Some("required") => Presence::Required,
-            Some("optional") => match (&resolved.presence, elem.attr("nullValue")) {
-                (Presence::Optional(null), None) => Presence::Optional(null.clone()),
-                _ => Presence::Optional(self.types.null_of(elem, resolved.kind)?),
-            },
-            _ => Presence::Constant(self.types.constant(elem, resolved.kind, None)?),
-        };
+        let presence = self.types.presence(elem, &resolved)?;
         let mut field = self.types.place(
             elem,
             Resolved {
                 presence,
                 ..resolved
             },
-            end,
+            layout,
         )?;
         field.since = newer(attrs::since(elem, self.schema_version)?, container_since);
         Ok(field)
@@ -189,6 +182,12 @@ impl Reader<'_, '_> {
                 "a composite of blockLength and numInGroup",
             ));
         };
+        if self.types.composites[dimension].role == Role::Header {
+            return Err(at.error(
+                format!("`{name}` is the message header"),
+                "a composite of its own for the size of a group",
+            ));
+        }
         let block_length = unsigned_member(self.types, dimension, "blockLength", declared)?;
         unsigned_member(self.types, dimension, "numInGroup", declared)?;
         self.types.composites[dimension].role = Role::Dimension;

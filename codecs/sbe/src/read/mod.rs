@@ -1,10 +1,13 @@
 //! From a tree of elements to the IR.
 
 mod attrs;
+#[cfg(test)]
+mod bounds;
 mod messages;
 #[cfg(test)]
 mod tests;
 mod types;
+mod values;
 
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,9 @@
 //! `<types>`: enums, sets, composites and named types, resolved in the order they are needed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::attrs;
 use super::attrs::ARRAY_LENGTH_MAX;
+use super::{attrs, values};
 use crate::error::SchemaError;
 use crate::ir::{
     Choice, Composite, Enum, EnumValue, Field, Kind, Literal, Presence, Prim, Role, Set,
@@ -13,13 +13,28 @@ use crate::xml::Elem;
 /// Types inside each other, by reference or where they stand: each level costs stack frames here and
 /// in whatever walks a value. Venues nest two.
 const TYPE_DEPTH_MAX: usize = 64;
+/// Values in one block or composite, those inside its composites included: constants and composites of
+/// them take no bytes, so the size of a block does not bound what reading it gives.
+const BLOCK_VALUES_MAX: usize = ARRAY_LENGTH_MAX;
 
 /// A type as a field sees it: the presence is the type's own, which a field may override.
 #[derive(Clone, Debug)]
 pub(super) struct Resolved {
     pub(super) kind: Kind,
     pub(super) presence: Presence,
+    /// What stands for no value where the field is optional, whatever the type's own presence;
+    /// `None` where the kind has no null value.
+    pub(super) null: Option<Literal>,
     pub(super) description: String,
+}
+
+/// How far a block or composite has been laid out.
+#[derive(Default)]
+pub(super) struct Layout {
+    /// Bytes up to the end of its last field.
+    pub(super) end: usize,
+    /// Values in it; see [`BLOCK_VALUES_MAX`].
+    values: usize,
 }
 
 /// The declarations of a schema and what has been made of them so far.
@@ -32,6 +47,10 @@ pub(super) struct Types<'e> {
     /// Declarations being read, by name or where they stand.
     depth: usize,
     schema_version: u32,
+    /// Names of [`Types::enums`], [`Types::sets`] and [`Types::composites`].
+    taken: [HashSet<String>; 3],
+    /// Values in each of [`Types::composites`].
+    counts: Vec<usize>,
     pub(super) enums: Vec<Enum>,
     pub(super) sets: Vec<Set>,
     pub(super) composites: Vec<Composite>,
@@ -46,6 +65,8 @@ impl<'e> Types<'e> {
             open: Vec::new(),
             depth: 0,
             schema_version,
+            taken: Default::default(),
+            counts: Vec::new(),
             enums: Vec::new(),
             sets: Vec::new(),
             composites: Vec::new(),
@@ -100,7 +121,7 @@ impl<'e> Types<'e> {
         }
         let Some((&name, &elem)) = self.declared.get_key_value(name) else {
             return match Prim::parse(name) {
-                Some(prim) => Ok(plain(Kind::Prim(prim))),
+                Some(prim) => Ok(plain(Kind::Prim(prim), Some(prim.null()))),
                 None => Err(user.attr(attr).map_or(&user.pos, |a| &a.pos).error(
                     format!("unknown type `{name}`"),
                     "a type declared in <types> or a primitive type such as `int64`",
@@ -161,9 +182,10 @@ impl<'e> Types<'e> {
             }
             Some(n) => Kind::Array(prim, n),
         };
+        let null = self.null_value(elem, kind, values::default_null(kind))?;
         let presence = match attrs::presence(elem)? {
             None | Some("required") => Presence::Required,
-            Some("optional") => Presence::Optional(self.null_of(elem, kind)?),
+            Some("optional") => Presence::Optional(null.clone()),
             _ => {
                 let constant = self.constant(elem, kind, length)?;
                 if let Literal::Text(text) = &constant {
@@ -172,115 +194,16 @@ impl<'e> Types<'e> {
                 Presence::Constant(constant)
             }
         };
-        Ok(Resolved {
-            kind,
-            presence,
-            description: String::new(),
-        })
-    }
-
-    /// The null value of an optional field or type: `nullValue`, else the default of its type.
-    pub(super) fn null_of(&self, elem: &Elem, kind: Kind) -> Result<Option<Literal>, SchemaError> {
-        let prim = match kind {
-            Kind::Prim(prim) => prim,
-            Kind::Enum(i) => match elem.attr("nullValue") {
-                Some(_) => self.enums[i].prim,
-                None => return Ok(Some(Literal::Int(self.enums[i].null))),
-            },
-            Kind::Array(Prim::Char, n) => return Ok(Some(Literal::Text(vec![0; n]))),
-            Kind::Array(..) | Kind::Set(_) | Kind::Composite(_) => return Ok(None),
-        };
         match elem.attr("nullValue") {
-            Some(attr) => attrs::literal(&attr.pos, "`nullValue`", &attr.value, prim).map(Some),
-            None => Ok(Some(prim.null())),
-        }
-    }
-
-    /// The value of a constant: `valueRef="Enum.Value"` or the text of the element.
-    pub(super) fn constant(
-        &mut self,
-        elem: &Elem,
-        kind: Kind,
-        length: Option<usize>,
-    ) -> Result<Literal, SchemaError> {
-        if let Some(attr) = elem.attr("valueRef") {
-            let (e, v) = self.value_ref(elem)?;
-            let value = self.enums[e].values[v].value;
-            return match kind {
-                Kind::Enum(own) if own == e => Ok(Literal::EnumValue(e, v)),
-                Kind::Prim(p)
-                    if p.range()
-                        .is_some_and(|(min, max)| (min..=max).contains(&value)) =>
-                {
-                    Ok(Literal::Int(value))
-                }
-                _ => Err(attr.pos.error(
-                    format!(
-                        "`valueRef=\"{}\"` does not fit the type of the field",
-                        attr.value
-                    ),
-                    "a value of the field's own enum, or of a number that holds it",
-                )),
-            };
-        }
-        let text = match kind {
-            Kind::Prim(prim) => attrs::trimmed(&elem.text, prim),
-            _ => elem.text.trim(),
-        };
-        if text.is_empty() {
-            return Err(elem.error(
-                format!("constant <{}> without a value", elem.name),
-                "`valueRef=\"Enum.Value\"` or the value as text",
-            ));
-        }
-        match (kind, length) {
-            (Kind::Prim(Prim::Char), None) if text.len() > 1 => {
-                Ok(Literal::Text(text.as_bytes().to_vec()))
+            Some(attr) if matches!(presence, Presence::Constant(_)) => {
+                Err(values::unused_null(elem, attr))
             }
-            (Kind::Array(Prim::Char, n), _) if text.len() <= n => {
-                Ok(Literal::Text(text.as_bytes().to_vec()))
-            }
-            (Kind::Prim(prim), _) => attrs::literal(&elem.pos, "the constant", text, prim),
-            (Kind::Enum(e), _) => match self.enums[e].values.iter().position(|v| v.name == text) {
-                Some(v) => Ok(Literal::EnumValue(e, v)),
-                None => Err(elem.error(
-                    format!("`{text}` is no value of its enum"),
-                    "the name of a valid value",
-                )),
-            },
-            _ => Err(elem.error(
-                format!("`{text}` as a constant of this type"),
-                "a number, a character, or text of at most `length` bytes",
-            )),
-        }
-    }
-
-    fn value_ref(&mut self, elem: &Elem) -> Result<(usize, usize), SchemaError> {
-        let attr = attrs::required(elem, "valueRef")?;
-        let wrong = |found: String, expected: &str| Err(attr.pos.error(found, expected));
-        let Some((enum_name, value)) = attr.value.trim().split_once('.') else {
-            return wrong(format!("`valueRef=\"{}\"`", attr.value), "`Enum.Value`");
-        };
-        let Kind::Enum(index) = self.resolve(enum_name, elem, "valueRef")?.kind else {
-            return wrong(format!("`{enum_name}` is not an enum"), "`Enum.Value`");
-        };
-        match self.enums[index]
-            .values
-            .iter()
-            .position(|v| v.name == value)
-        {
-            Some(v) => Ok((index, v)),
-            None => {
-                let names: Vec<_> = self.enums[index]
-                    .values
-                    .iter()
-                    .map(|v| v.name.as_str())
-                    .collect();
-                wrong(
-                    format!("enum `{enum_name}` has no value `{value}`"),
-                    &format!("one of {}", names.join(", ")),
-                )
-            }
+            _ => Ok(Resolved {
+                kind,
+                presence,
+                null,
+                description: String::new(),
+            }),
         }
     }
 
@@ -305,26 +228,50 @@ impl<'e> Types<'e> {
                 "an integer type or `char`",
             ));
         };
+        let values = self.enum_values(elem, prim)?;
+        let null = match self.null_value(elem, encoding.kind, encoding.null)? {
+            Some(Literal::Int(null)) => null,
+            _ => 0,
+        };
+        let optional = matches!(encoding.presence, Presence::Optional(_));
+        let name = self.unique_name(elem, 0)?;
+        let description = attrs::text(elem, "description");
+        self.enums.push(Enum {
+            name,
+            description,
+            prim,
+            null,
+            optional,
+            values,
+        });
+        let null = Some(Literal::Int(null));
+        Ok(Resolved {
+            kind: Kind::Enum(self.enums.len() - 1),
+            presence: if optional {
+                Presence::Optional(null.clone())
+            } else {
+                Presence::Required
+            },
+            null,
+            description: String::new(),
+        })
+    }
+
+    fn enum_values(&self, elem: &Elem, prim: Prim) -> Result<Vec<EnumValue>, SchemaError> {
         let mut values: Vec<EnumValue> = Vec::new();
+        let (mut by_name, mut by_value) = (HashMap::new(), HashMap::new());
         for child in children(elem, "validValue")? {
             let name = attrs::required(child, "name")?;
-            let Literal::Int(value) = attrs::literal(
-                &child.pos,
-                &format!("value `{}`", name.value),
-                &child.text,
-                prim,
-            )?
-            else {
+            let what = format!("value `{}`", name.value);
+            let Literal::Int(value) = attrs::literal(&child.pos, &what, &child.text, prim)? else {
                 continue;
             };
-            if let Some(other) = values
-                .iter()
-                .find(|v| v.name == name.value || v.value == value)
-            {
+            let same_name = by_name.insert(&name.value, values.len());
+            if let Some(other) = same_name.or(by_value.insert(value, values.len())) {
                 return Err(name.pos.error(
                     format!(
                         "`{}` repeats the name or value of `{}`",
-                        name.value, other.name
+                        name.value, values[other].name
                     ),
                     "each name and each value once",
                 ));
@@ -336,35 +283,11 @@ impl<'e> Types<'e> {
                 since: attrs::since(child, self.schema_version)?,
             });
         }
-        let (optional, null) = match (&encoding.presence, prim.null()) {
-            (Presence::Optional(Some(Literal::Int(null))), _) => (true, *null),
-            (_, Literal::Int(null)) => (false, null),
-            _ => (false, 0),
-        };
-        let name = self.unique_name(elem, |t, name| t.enums.iter().any(|e| e.name == name))?;
-        let description = attrs::text(elem, "description");
-        self.enums.push(Enum {
-            name,
-            description,
-            prim,
-            null,
-            optional,
-            values,
-        });
-        let kind = Kind::Enum(self.enums.len() - 1);
-        let presence = if optional {
-            Presence::Optional(Some(Literal::Int(null)))
-        } else {
-            Presence::Required
-        };
-        Ok(Resolved {
-            kind,
-            presence,
-            description: String::new(),
-        })
+        Ok(values)
     }
 
     fn set(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+        values::refuse_null(elem)?;
         let (prim, _) = self.encoding(elem)?;
         if !prim.is_unsigned() {
             return Err(elem.error(
@@ -374,6 +297,7 @@ impl<'e> Types<'e> {
         }
         let bits = prim.size() as u64 * 8;
         let mut choices: Vec<Choice> = Vec::new();
+        let mut names = HashSet::new();
         for child in children(elem, "choice")? {
             let name = attrs::required(child, "name")?;
             let bit = match child.text.trim().parse::<u32>() {
@@ -383,7 +307,8 @@ impl<'e> Types<'e> {
                     return Err(child.error(found, format!("a bit from 0 to {}", bits - 1)));
                 }
             };
-            if choices.iter().any(|c| c.name == name.value || c.bit == bit) {
+            // Choices are 64 at most.
+            if !names.insert(&name.value) || choices.iter().any(|c| c.bit == bit) {
                 return Err(name.pos.error(
                     format!("`{}` repeats a name or a bit", name.value),
                     "each name and bit once",
@@ -396,26 +321,32 @@ impl<'e> Types<'e> {
                 since: attrs::since(child, self.schema_version)?,
             });
         }
-        let name = self.unique_name(elem, |t, name| t.sets.iter().any(|s| s.name == name))?;
+        let name = self.unique_name(elem, 1)?;
         self.sets.push(Set {
             name,
             description: attrs::text(elem, "description"),
             prim,
             choices,
         });
-        Ok(plain(Kind::Set(self.sets.len() - 1)))
+        Ok(plain(Kind::Set(self.sets.len() - 1), None))
     }
 
     fn composite(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
         if is_var_data(elem) {
             return Err(elem.error("variable data used as a value", "a composite of fixed size"));
         }
+        values::refuse_null(elem)?;
         let mut members: Vec<Field> = Vec::new();
-        let mut size = 0;
+        let (mut names, mut layout) = (HashSet::new(), Layout::default());
+        // The first member on the wire tells (SBE 1.0, "Null value of a composite type").
+        let mut null = None;
         for child in &elem.children {
             let name = attrs::required(child, "name")?;
             let resolved = match child.name.as_str() {
-                "ref" => self.resolve(&attrs::required(child, "type")?.value, child, "type")?,
+                "ref" => {
+                    values::refuse_null(child)?;
+                    self.resolve(&attrs::required(child, "type")?.value, child, "type")?
+                }
                 "type" | "composite" | "enum" | "set" => self.declare(child)?,
                 other => {
                     return Err(child.error(
@@ -424,8 +355,13 @@ impl<'e> Types<'e> {
                     ));
                 }
             };
-            let member = self.place(child, resolved, &mut size)?;
-            if members.iter().any(|m| m.name == member.name) {
+            let is_first = layout.end == 0;
+            let null_of_member = resolved.null.clone();
+            let member = self.place(child, resolved, &mut layout)?;
+            if is_first && member.size > 0 {
+                null = null_of_member;
+            }
+            if !names.insert(&name.value) {
                 return Err(name.pos.error(
                     format!("member `{}` is declared twice", name.value),
                     "each name once",
@@ -433,24 +369,25 @@ impl<'e> Types<'e> {
             }
             members.push(member);
         }
-        let name = self.unique_name(elem, |t, name| t.composites.iter().any(|c| c.name == name))?;
+        let name = self.unique_name(elem, 2)?;
         let description = attrs::text(elem, "description");
         self.composites.push(Composite {
             name,
             description,
-            size,
+            size: layout.end,
             members,
             role: Role::Value,
         });
-        Ok(plain(Kind::Composite(self.composites.len() - 1)))
+        self.counts.push(layout.values);
+        Ok(plain(Kind::Composite(self.composites.len() - 1), null))
     }
 
-    /// A field or member at its `offset`, or right behind what is before it; moves `end` behind it.
+    /// A field or member at its `offset`, or right behind what is before it; adds it to `layout`.
     pub(super) fn place(
         &mut self,
         elem: &Elem,
         resolved: Resolved,
-        end: &mut usize,
+        layout: &mut Layout,
     ) -> Result<Field, SchemaError> {
         let constant = matches!(resolved.presence, Presence::Constant(_));
         let size = if constant {
@@ -459,23 +396,33 @@ impl<'e> Types<'e> {
             self.size_of(resolved.kind)
         };
         let offset = match attrs::size(elem, "offset")? {
-            Some(offset) if offset < *end && !constant => {
+            Some(offset) if offset < layout.end && !constant => {
                 let at = elem.attr("offset").map_or(&elem.pos, |a| &a.pos);
                 return Err(at.error(
                     format!("`offset=\"{offset}\"` overlaps what is before it"),
-                    format!("an offset of at least {end}"),
+                    format!("an offset of at least {}", layout.end),
                 ));
             }
             Some(offset) => offset,
-            None => *end,
+            None => layout.end,
         };
         if !constant {
-            *end = offset + size;
+            layout.end = offset + size;
         }
-        if *end > ARRAY_LENGTH_MAX {
+        if layout.end > ARRAY_LENGTH_MAX {
             return Err(elem.error(
-                format!("fixed fields of {end} bytes"),
+                format!("fixed fields of {} bytes", layout.end),
                 format!("at most {ARRAY_LENGTH_MAX} bytes"),
+            ));
+        }
+        layout.values += 1;
+        if let Kind::Composite(i) = resolved.kind {
+            layout.values += self.counts[i];
+        }
+        if layout.values > BLOCK_VALUES_MAX {
+            return Err(elem.error(
+                format!("{} values in one block", layout.values),
+                format!("at most {BLOCK_VALUES_MAX}"),
             ));
         }
         let mut description = attrs::text(elem, "description");
@@ -510,19 +457,19 @@ impl<'e> Types<'e> {
         }
     }
 
-    /// The declared name; types declared inside a composite are `Outer.Inner` where `Inner` is taken.
-    fn unique_name(
-        &self,
-        elem: &Elem,
-        taken: impl Fn(&Self, &str) -> bool,
-    ) -> Result<String, SchemaError> {
+    /// The declared name, unique in its list of [`Types::taken`]; types declared inside a composite
+    /// are `Outer.Inner` where `Inner` is taken.
+    fn unique_name(&mut self, elem: &Elem, list: usize) -> Result<String, SchemaError> {
         let name = attrs::required(elem, "name")?.value.clone();
         let top_level = self.open.last().is_some_and(|n| *n == name);
         let declared_elsewhere = !top_level && self.declared.contains_key(name.as_str());
-        Ok(match self.open.last() {
-            Some(outer) if declared_elsewhere || taken(self, &name) => format!("{outer}.{name}"),
+        let taken = &mut self.taken[list];
+        let name = match self.open.last() {
+            Some(outer) if declared_elsewhere || taken.contains(&name) => format!("{outer}.{name}"),
             _ => name,
-        })
+        };
+        taken.insert(name.clone());
+        Ok(name)
     }
 }
 
@@ -535,10 +482,11 @@ pub(super) fn is_var_data(elem: &Elem) -> bool {
             .any(|c| c.attr("name").is_some_and(|a| a.value == "varData"))
 }
 
-fn plain(kind: Kind) -> Resolved {
+fn plain(kind: Kind, null: Option<Literal>) -> Resolved {
     Resolved {
         kind,
         presence: Presence::Required,
+        null,
         description: String::new(),
     }
 }

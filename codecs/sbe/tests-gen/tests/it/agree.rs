@@ -57,3 +57,28 @@ fn leaves_agree_after_flips() {
     }
     assert!(compared > 1000, "{compared} flips were still messages");
 }
+
+/// A block that ends before fields that stand behind added ones, under every version.
+#[test]
+fn leaves_agree_wherever_a_block_ends() {
+    let schema_ = schema("tests/schemas/features.xml");
+    let root = features::BehindRoot {
+        first: 1.into(),
+        added: 2.into(),
+        behind: 3.into(),
+        ..Default::default()
+    };
+    let whole = fixtures::encode::<features::Behind>(&root);
+    for version in 0..=4 {
+        for block in 0..whole.len() - 8 {
+            let mut bytes = whole[..8 + block].to_vec();
+            (bytes[0], bytes[6]) = (block as u8, version);
+            if block < 4 {
+                let view = features::Behind::view(&bytes, &Limits::FEED);
+                assert!(view.is_err() && dynamic::decode(&schema_, &bytes).is_err());
+            } else {
+                agree::<features::AnyMessage>(&schema_, "Behind", &bytes);
+            }
+        }
+    }
+}

@@ -495,7 +495,7 @@ fn unknown_templates_are_skipped_and_counted() {
     assert_eq!(
         tally,
         Tally {
-            known: 8,
+            known: 11,
             unknown_templates: 1,
             other_schemas: 1,
             refused: 1
@@ -515,7 +515,7 @@ fn views_work_with_held_messages_and_batches() {
         .map(|m| m.map(|m| m.template_id()))
         .collect::<Result<_, _>>()
         .unwrap();
-    assert_eq!(ids, [1, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(ids, [1, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9]);
     let held = Held::<Everything>::new(fixtures::everything().into(), &Limits::FEED).unwrap();
     let symbol = std::thread::spawn(move || held.view().map(|v| v.symbol().to_owned()));
     assert_eq!(symbol.join().unwrap(), Ok("BTCUSDT".to_owned()));

@@ -198,6 +198,50 @@ pub(crate) fn hollow() -> Vec<u8> {
     encode::<Hollow>(&message)
 }
 
+fn decimal(mantissa: i64) -> features::Decimal {
+    features::Decimal {
+        mantissa: mantissa.into(),
+        exponent: -2,
+    }
+}
+
+/// No field null; the last of two rows is.
+pub(crate) fn nulls() -> Vec<u8> {
+    use features::*;
+    let message = NullsBuilder {
+        root: NullsRoot {
+            price: decimal(0),
+            bound: Bound {
+                limit: decimal(-1),
+                side: Side::ASK,
+                ..Default::default()
+            },
+            span: Span { from: 0.5.into() },
+            label: Label {
+                text: Chars::nul_padded("x").unwrap(),
+            },
+            leaning: Leaning {
+                side: ZeroSide::UP,
+                lots: 0.into(),
+            },
+            stop: PriceNull {
+                mantissa: 3.into(),
+                exponent: 1,
+            },
+            seven: 255,
+            zero: 255,
+            zero_side: ZeroSide::UP,
+            tenth: 0.2.into(),
+            added_price: decimal(i64::MAX),
+        },
+        rows: &[
+            NullsRowsEntry { price: decimal(7) },
+            NullsRowsEntry::default(),
+        ],
+    };
+    encode::<Nulls>(&message)
+}
+
 /// All messages of `features`, by name.
 pub(crate) fn features() -> Vec<(&'static str, Vec<u8>)> {
     use features::*;
@@ -229,6 +273,12 @@ pub(crate) fn features() -> Vec<(&'static str, Vec<u8>)> {
                 ..Default::default()
             }),
         ),
+        ("Nulls", nulls()),
+        (
+            "Nulls, of nothing",
+            encode::<Nulls>(&NullsBuilder::default()),
+        ),
+        ("Behind", encode::<Behind>(&BehindRoot::default())),
     ]
 }
 

@@ -7,4 +7,5 @@ mod evolution;
 mod features;
 mod fixtures;
 mod hostile;
+mod nulls;
 mod tick;
