@@ -1,9 +1,9 @@
 //! What is left where halves, claims and offers have ended: credit, places, turns.
 
 use harness::frames_mux::{Put, Said, flag};
-use tickwire::channels::{Code, Config, Direction, OpenOptions, SendError};
+use tickwire::channels::{AcceptOptions, Code, Config, Direction, Mode, OpenOptions, SendError};
 
-use super::channels_hostile_kit::{Scene, Told, UPLINK};
+use super::channels_hostile_kit::{Scene, Told, UPLINK, ms};
 
 fn payloads(said: &[Said]) -> Vec<&[u8]> {
     let data = said.iter().map(|said| match said {
@@ -33,6 +33,11 @@ fn who_waits_at_an_old_limit_is_told_the_new_one() {
     assert!(told > Some(window));
     scene.put(Put::new().blocked_all(window));
     assert_eq!(limit(&scene.said()), told);
+    // And one that waits at the last limit is told what is owed, if it is little.
+    scene.put(Put::new().data(0, 0, &[0; 936]));
+    assert_eq!(limit(&scene.said()), None);
+    scene.put(Put::new().blocked_all(told.expect("a limit")));
+    assert_eq!(limit(&scene.said()), told.map(|limit| limit + 1000));
 }
 
 /// A peer that sends no more on its half before it is answered still gets ours.
@@ -146,7 +151,8 @@ fn who_waits_beside_one_that_ends_is_told() {
 #[test]
 fn no_credit_is_told_for_what_came_with_the_end() {
     let mut scene = Scene::new();
-    scene.opened_as(0, UPLINK, 0);
+    // Our half goes on.
+    scene.opened(0, 50_000);
     for _ in 0..4 {
         scene.put(Put::new().data(0, 0, &[0; 15_000]));
     }
@@ -168,4 +174,71 @@ fn an_open_claim_that_was_leaked_is_forgotten_when_all_is_sent() {
     scene.core.hold_back();
     scene.core.send(channel, b"second").expect("queued");
     assert_eq!(payloads(&scene.said()), [b"second"]);
+}
+
+/// Of a connection that has failed nothing is counted as queued when its channels are let go of.
+#[test]
+fn nothing_is_queued_on_a_connection_that_has_failed() {
+    let mut scene = Scene::greeted(Config::default(), &[(7, 50)]);
+    let channels = [0, 1].map(|alias| scene.open_ours(OpenOptions::new("c"), alias, 50).0);
+    for channel in channels {
+        scene.core.send(channel, &[0; 3000]).expect("queued");
+    }
+    scene.put(Put::new().data(0, 77, b"under no alias"));
+    assert!(scene.core.failure().is_some());
+    for channel in channels {
+        scene.core.let_go(channel, Code::NO_ERROR);
+    }
+    assert_eq!(scene.core.stats().queued_bytes, 0);
+}
+
+/// An alias that was chosen for an ACCEPT which fits no record any more is free again.
+#[test]
+fn an_alias_of_an_answer_that_fits_no_record_is_free_again() {
+    let config = Config {
+        shared_aliases: 8,
+        metadata_bytes_max: 3000,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[]);
+    scene.accepts = false;
+    let told = scene.put(Put::new().open(0, 0, 50_000, 30_000, &[]));
+    let [Told::Open(channel)] = told[..] else {
+        panic!("{told:?}")
+    };
+    let accept = AcceptOptions::new().alias(3).metadata(vec![1; 3000]);
+    assert_eq!(scene.core.accept(channel, accept), Ok(()));
+    scene.core.limit_records(2000);
+    let said = scene.said();
+    assert!(matches!(said[..], [Said::Reject { .. }]), "{said:?}");
+    assert_eq!(scene.events(), [Told::Rejected(channel, Code::LIMIT)]);
+    assert!(scene.core.open(OpenOptions::new("a").alias(3)).is_ok());
+}
+
+/// What has died is not counted as queued any more, and what is younger is.
+#[test]
+fn of_a_queue_that_dies_in_part_the_rest_is_counted() {
+    let mut scene = Scene::greeted(Config::default(), &[(7, 70)]);
+    let options = OpenOptions::new("t").mode(Mode::Ttl(ms(10)));
+    let channel = scene.open_ours(options, 0, 70).0;
+    scene.core.send(channel, &[0; 3000]).expect("queued");
+    scene.now = scene.now.after(ms(6));
+    scene.core.tell_time(scene.now);
+    scene.core.send(channel, &[0; 500]).expect("queued");
+    let young = scene
+        .core
+        .channel_stats(channel)
+        .expect("open")
+        .queued_bytes
+        - 3000;
+    scene.now = scene.now.after(ms(6));
+    scene.core.tell_time(scene.now);
+    scene.said();
+    let queued = scene.core.stats().queued_bytes;
+    assert!((500..600).contains(&queued), "{queued} of {young}");
+    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.put(Put::new().reset(flag::ABORT | flag::STOP, 0, 0));
+    scene.said();
+    assert_eq!(scene.core.stats().channels, 0);
+    assert_eq!(scene.core.stats().skipped_out, 1);
 }

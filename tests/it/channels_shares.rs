@@ -229,4 +229,9 @@ fn who_was_passed_over_for_long_goes_first() {
     }
     assert_eq!(lows, 30_000);
     assert!((60_000..=200_000).contains(&before), "{before}");
+    assert_eq!(
+        scene.core.stats().stalls,
+        0,
+        "credit covers it when it is looked at"
+    );
 }

@@ -470,6 +470,7 @@ fn who_saves_up_credit_asks_for_more() {
         scene.put(Put::new().credit_all(limit));
     }
     assert!(limit > 60_000, "{limit}");
+    assert_eq!(scene.core.stats().stalls, 1);
 }
 
 /// Credit that was saved up is not lost to what else has to go out with its record.
@@ -521,4 +522,53 @@ fn dead_messages_of_an_unanswered_channel_take_no_room() {
     let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
     assert!(writable.contains(&other), "{writable:?}");
     assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
+}
+
+/// Channels that wait while others do not, for these have credit for what they send, are not passed
+/// over for ever either, however many they are.
+#[test]
+fn who_waits_alone_is_not_passed_over_for_ever() {
+    let mut limit = 8192;
+    let config = Config {
+        shared_aliases: 8,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(6, limit)]);
+    let [high, first, second] = [(0, 0), (1, 7), (2, 7)].map(|(alias, priority)| {
+        let options = OpenOptions::new("c").priority(priority).alias(alias);
+        scene.open_ours(options, alias.into(), 1 << 40).0
+    });
+    let (mut waits, mut delivered) = (0, [0; 3]);
+    let mut turns = 0;
+    while delivered[1] < 30_000 || delivered[2] < 30_000 {
+        turns += 1;
+        assert!(turns < 200, "{delivered:?}");
+        scene.core.hold_back();
+        // No more than there is credit for.
+        for _ in 0..7 {
+            let free = scene.core.stats().send_window;
+            if free > 1064 {
+                let _ = scene.core.send(high, &[0; 1000]);
+            }
+        }
+        match turns {
+            1 => scene.core.send(first, &[1; 30_000]).expect("queued"),
+            5 => scene.core.send(second, &[1; 30_000]).expect("queued"),
+            _ => {}
+        }
+        for said in scene.said() {
+            match said {
+                Said::Data { alias, payload, .. } => delivered[alias as usize] += payload.len(),
+                Said::Credit { flags, .. } => {
+                    assert_eq!(flags, flag::CONN | flag::BLOCKED);
+                    waits += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        limit += 8000;
+        scene.put(Put::new().credit_all(limit));
+    }
+    assert_eq!(delivered[1..], [30_000, 30_000]);
+    assert!(waits > 0);
 }

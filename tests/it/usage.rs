@@ -312,3 +312,17 @@ fn of_pongs_that_wait_the_newest_is_sent() {
         assert_eq!(sent, expected);
     }
 }
+
+/// Whatever is queued is handed over, and in order, be it in two transmits.
+#[test]
+fn what_is_handed_over_is_all_that_was_queued() {
+    let (now, settings) = (Timestamp(0), Settings::default());
+    let mut session = Session::new(Role::Server, settings, Entropy([7; 32]), &[], now);
+    session.outbox().ping(b"one").expect("room");
+    assert_eq!(session.transmit().flatten().count(), 5);
+    session.handle_written(2, now);
+    session.outbox().ping(b"two").expect("room");
+    session.outbox().send(b"data").expect("room");
+    let (_, unsent) = session.into_parts();
+    assert_eq!(unsent, b"one\x89\x03two\x82\x04data");
+}
