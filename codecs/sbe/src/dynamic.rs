@@ -217,7 +217,8 @@ impl<'r> Reader<'r> {
         block: &[u8],
         is_behind_added: bool,
     ) -> Result<Value, DynamicError> {
-        if field.size == 0 && field.since == 0 {
+        // A constant is none of the block's bytes, and the same in every version.
+        if !field.on_wire() || field.size == 0 && field.since == 0 {
             return Ok(self.schema.value(field, &[]));
         }
         match block.get(field.offset..field.offset + field.size) {

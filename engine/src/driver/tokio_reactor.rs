@@ -396,7 +396,7 @@ impl<H: Handler> TokioReactor<H> {
     }
 
     fn accept(&mut self, index: usize, cx: &mut Context<'_>, now: Timestamp) -> bool {
-        let mut accepted = 0;
+        let (mut accepted, mut denied) = (0, 0);
         while let Some(listening) = self.listeners.get_mut(index)
             && listening.rests_until <= now
             && accepted < ACCEPTS_PER_TURN_MAX
@@ -410,7 +410,12 @@ impl<H: Handler> TokioReactor<H> {
                         self.core.handler.accept_failed(e);
                     }
                 }
-                Poll::Ready(Err(e)) if Trouble::of(&e) == Trouble::Peer => accepted += 1,
+                // A few are of their connections; of very many the next is like the last.
+                Poll::Ready(Err(e))
+                    if Trouble::of(&e) == Trouble::Peer && denied < ACCEPTS_PER_TURN_MAX =>
+                {
+                    denied += 1;
+                }
                 Poll::Ready(Err(e)) => {
                     listening.rests_until = now.after(ACCEPT_REST);
                     self.core.handler.accept_failed(e);

@@ -16,8 +16,10 @@ impl Trouble {
     pub(super) fn of(error: &io::Error) -> Self {
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
-            NetworkUnreachable, OutOfMemory, PermissionDenied, TimedOut,
+            NetworkUnreachable, OutOfMemory, TimedOut,
         };
+        // A firewall's. EACCES, of the same kind, is what a process may not do at all.
+        const EPERM: i32 = 1;
         // ENFILE, EMFILE and ENOBUFS have no kind. Linux, BSD and macOS agree on the first two.
         const ENFILE: i32 = 23;
         const EMFILE: i32 = 24;
@@ -29,12 +31,13 @@ impl Trouble {
         // ENONET, EPROTO, ENOPROTOOPT, EHOSTDOWN: errors of the connection, which have no kind.
         const OF_THE_CONNECTION: [i32; 4] = [64, 71, 92, 112];
         match (error.kind(), error.raw_os_error()) {
-            // What accept(2) says to treat like EAGAIN, a firewall's EPERM included.
+            // What accept(2) says to treat like EAGAIN.
             (
                 ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | NetworkDown
-                | NetworkUnreachable | PermissionDenied | TimedOut,
+                | NetworkUnreachable | TimedOut,
                 _,
             ) => Self::Peer,
+            (_, Some(EPERM)) if cfg!(unix) => Self::Peer,
             (_, Some(code))
                 if cfg!(any(target_os = "linux", target_os = "android"))
                     && OF_THE_CONNECTION.contains(&code) =>
@@ -59,6 +62,7 @@ mod tests {
             (libc_code::EPROTO, Trouble::Peer),
             (libc_code::EHOSTDOWN, Trouble::Peer),
             (libc_code::EPERM, Trouble::Peer),
+            (libc_code::EACCES, Trouble::Listener),
             (libc_code::EMFILE, Trouble::System),
             (libc_code::ENFILE, Trouble::System),
             (libc_code::ENOBUFS, Trouble::System),
@@ -77,6 +81,7 @@ mod tests {
     mod libc_code {
         pub(super) const EPERM: i32 = 1;
         pub(super) const EBADF: i32 = 9;
+        pub(super) const EACCES: i32 = 13;
         pub(super) const ENOMEM: i32 = 12;
         pub(super) const EINVAL: i32 = 22;
         pub(super) const ENFILE: i32 = 23;

@@ -106,8 +106,8 @@ impl RecvCredit {
         self.due_at = self.limit.saturating_add(least).saturating_sub(self.window);
     }
 
-    /// The peer waits with this limit: whatever is owed is told at once; and as long as most of
-    /// the window is held, in smaller batches from then on, for it need not wait each time.
+    /// The peer waits with this limit: whatever is owed is told at once; and as long as anything
+    /// of the window is held, in smaller batches from then on, for it need not wait each time.
     pub(super) fn hurry(&mut self) {
         self.owe(1);
     }

@@ -16,6 +16,11 @@ impl Differ<'_> {
             (Kind::Composite(a), Kind::Composite(b)) => {
                 self.same_members(&old.composites[a], &new.composites[b])
             }
+            // A number that gets names, or loses them.
+            (Kind::Prim(prim), Kind::Enum(i)) => prim == new.enums[i].prim,
+            (Kind::Enum(i), Kind::Prim(prim)) => prim == old.enums[i].prim,
+            (Kind::Prim(prim), Kind::Set(i)) => prim == new.sets[i].prim,
+            (Kind::Set(i), Kind::Prim(prim)) => prim == old.sets[i].prim,
             (was, now) => was == now,
         }
     }

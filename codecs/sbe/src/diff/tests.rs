@@ -313,6 +313,24 @@ fn another_enum_is_compared_by_its_values() {
     }
 }
 
+/// A number may get names, or lose them.
+#[test]
+fn an_enum_or_set_is_as_good_as_its_number() {
+    let cents = r#"type="Cents"/>"#;
+    for named in ["Side", "Flags"] {
+        let named = format!(r#"type="{named}"/>"#);
+        for (number, same) in [("uint8", true), ("int8", false)] {
+            let number = format!(r#"type="{number}"/>"#);
+            let (named, number) = ((cents, named.as_str()), (cents, number.as_str()));
+            for changes in [between(&[named], &[number]), between(&[number], &[named])] {
+                assert_eq!(changes.len(), 1, "{changes:?}");
+                let ok = changes[0].starts_with("ok") && changes[0].ends_with("same bytes");
+                assert_eq!(ok, same, "{changes:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn another_set_is_compared_by_its_bits() {
     let (cents, flags) = (r#"type="Cents"/>"#, r#"type="Flags"/>"#);

@@ -339,7 +339,7 @@ impl<'e> Types<'e> {
         let mut members: Vec<Field> = Vec::new();
         let (mut names, mut layout) = (HashSet::new(), Layout::default());
         // The first member on the wire tells (SBE 1.0, "Null value of a composite type").
-        let mut null = None;
+        let (mut null, mut is_first) = (None, true);
         for child in &elem.children {
             let name = attrs::required(child, "name")?;
             let resolved = match child.name.as_str() {
@@ -355,10 +355,9 @@ impl<'e> Types<'e> {
                     ));
                 }
             };
-            let is_first = layout.end == 0;
             let null_of_member = resolved.null.clone();
             let member = self.place(child, resolved, &mut layout)?;
-            if is_first && member.size > 0 {
+            if member.size > 0 && core::mem::take(&mut is_first) {
                 null = null_of_member;
             }
             if !names.insert(&name.value) {

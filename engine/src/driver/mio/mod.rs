@@ -296,7 +296,7 @@ impl<H: Handler> Reactor<H> {
 
     /// Accepts what waits on a listener.
     fn accept(&mut self, index: usize, now: Timestamp) -> bool {
-        let mut accepted = 0;
+        let (mut accepted, mut denied) = (0, 0);
         while let Some(listening) = self.listeners.get_mut(index)
             && listening.ready
             && listening.rests_until <= now
@@ -313,7 +313,10 @@ impl<H: Handler> Reactor<H> {
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => listening.ready = false,
-                Err(e) if Trouble::of(&e) == Trouble::Peer => accepted += 1,
+                // A few are of their connections; of very many the next is like the last.
+                Err(e) if Trouble::of(&e) == Trouble::Peer && denied < ACCEPTS_PER_TURN_MAX => {
+                    denied += 1;
+                }
                 Err(e) => {
                     listening.rests_until = now.after(ACCEPT_REST);
                     self.core.handler.accept_failed(e);
