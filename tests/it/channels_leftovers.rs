@@ -242,3 +242,30 @@ fn of_a_queue_that_dies_in_part_the_rest_is_counted() {
     assert_eq!(scene.core.stats().channels, 0);
     assert_eq!(scene.core.stats().skipped_out, 1);
 }
+
+/// A run that is longer than the window goes in pieces of a fragment or more.
+#[test]
+fn a_run_longer_than_the_window_goes_in_pieces() {
+    let mut scene = Scene::new();
+    scene.put(Put::new().credit_all(1 << 30));
+    let channel = scene.open_ours(OpenOptions::new("r"), 0, 65_536).0;
+    let queued = scene.core.send_run(channel, 100, &[0; 200_000]);
+    assert_eq!(queued, Ok(()));
+    let (mut sent, mut limit) = (0, 65_536);
+    while sent < 2000 {
+        let mut pieces = Vec::new();
+        for said in scene.said() {
+            if let Said::Run {
+                elem: 100, bytes, ..
+            } = &said
+            {
+                pieces.push(bytes.len() as u64 / 100);
+            }
+        }
+        assert!(!pieces.is_empty(), "{sent} of 2,000 went");
+        sent += pieces.iter().sum::<u64>();
+        limit += 32_768;
+        scene.put(Put::new().credit(0, limit));
+    }
+    assert_eq!(sent, 2000);
+}

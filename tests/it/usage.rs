@@ -6,8 +6,8 @@ use bytes::Bytes;
 use harness::drive::{Driven, Mode, settings};
 use harness::event::Event;
 use tickwire::{
-    CloseCode, Config, Delivery, Entropy, Kind, PreparedMessage, Role, SendError, Session,
-    Settings, Timestamp, Utf8Bytes,
+    CloseCode, Config, Deadline, Delivery, End, Entropy, Failure, Kind, PreparedMessage, Role,
+    SendError, Session, Settings, Timestamp, Utf8Bytes,
 };
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
@@ -325,4 +325,25 @@ fn what_is_handed_over_is_all_that_was_queued() {
     session.outbox().send(b"data").expect("room");
     let (_, unsent) = session.into_parts();
     assert_eq!(unsent, b"one\x89\x03two\x82\x04data");
+}
+
+/// A Ping that is out is waited for, also where its memory was not given back.
+#[test]
+fn a_ping_that_is_out_does_not_wait_to_be_sent() {
+    let config = Config {
+        ping_interval: Some(Duration::from_secs(20)),
+        pong_timeout: Duration::from_secs(10),
+        ..Config::default()
+    };
+    let settings = config.build().expect("a config");
+    let at = |seconds: u64| Timestamp(seconds * 1_000_000_000);
+    let mut session = Session::new(Role::Server, settings, Entropy([7; 32]), &[], at(0));
+    session.handle_timeout(at(20));
+    assert_eq!(session.transmit().flatten().count(), 10);
+    session.handle_written(10, at(20));
+    session.handle_timeout(at(29));
+    assert_eq!(session.end(), None);
+    session.handle_timeout(at(30));
+    let late = End::Failed(Failure::Deadline(Deadline::Pong));
+    assert_eq!(session.end(), Some(late));
 }
