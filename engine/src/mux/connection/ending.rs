@@ -253,8 +253,6 @@ impl Connection {
     fn remove_slot(&mut self, index: u32) {
         let closed = self.slots.at(index).is_some_and(Channel::is_answered);
         if closed || !self.is_alive() {
-            let queued = self.slots.at(index).map_or(0, |c| c.send.queued());
-            self.queued -= queued.min(self.queued);
             self.retire(index);
         }
     }
