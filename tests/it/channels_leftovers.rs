@@ -243,6 +243,22 @@ fn of_a_queue_that_dies_in_part_the_rest_is_counted() {
     assert_eq!(scene.core.stats().skipped_out, 1);
 }
 
+/// The last of a run needs no more credit than it takes.
+#[test]
+fn a_short_run_goes_with_little_credit() {
+    let mut scene = Scene::new();
+    let channel = scene.open_ours(OpenOptions::new("r"), 0, 1000).0;
+    for len in [800, 50] {
+        scene.core.hold_back();
+        assert_eq!(scene.core.send_run(channel, 10, &vec![0; len]), Ok(()));
+        let said = scene.said();
+        assert!(
+            matches!(&said[..], [Said::Run { bytes, .. }] if bytes.len() == len),
+            "{said:?}"
+        );
+    }
+}
+
 /// A run that is longer than the window goes in pieces of a fragment or more.
 #[test]
 fn a_run_longer_than_the_window_goes_in_pieces() {
