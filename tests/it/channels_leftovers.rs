@@ -246,7 +246,7 @@ fn of_a_queue_that_dies_in_part_the_rest_is_counted() {
 /// The last of a run needs no more credit than it takes.
 #[test]
 fn a_short_run_goes_with_little_credit() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::greeted(Config::default(), &[(7, 1000)]);
     let channel = scene.open_ours(OpenOptions::new("r"), 0, 1000).0;
     for len in [800, 50] {
         scene.core.hold_back();

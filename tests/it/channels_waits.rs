@@ -540,18 +540,21 @@ fn who_waits_alone_is_not_passed_over_for_ever() {
     });
     let (mut waits, mut delivered) = (0, [0; 3]);
     let mut turns = 0;
-    while delivered[1] < 30_000 || delivered[2] < 30_000 {
+    // The credit that is enough for the first is not for the second.
+    let wanted = [20_000, 30_000];
+    while delivered[1..] != wanted {
         turns += 1;
         assert!(turns < 200, "{delivered:?}");
         scene.core.hold_back();
         // All that there is credit for, and no more.
         let free = scene.core.stats().send_window.saturating_sub(2000);
-        let begun = 0 < delivered[1] && delivered[1] < 30_000;
-        for _ in 0..if begun { 0 } else { free / 1064 } {
+        let served = (0..2).filter(|&i| delivered[1 + i] == wanted[i]);
+        let saves = waits > served.count();
+        for _ in 0..if saves { 0 } else { free / 1064 } {
             let _ = scene.core.send(high, &[0; 1000]);
         }
         match turns {
-            1 => scene.core.send(first, &[1; 30_000]).expect("queued"),
+            1 => scene.core.send(first, &[1; 20_000]).expect("queued"),
             // When the first has been passed over nearly for long enough.
             8 => scene.core.send(second, &[1; 30_000]).expect("queued"),
             _ => {}
@@ -569,6 +572,5 @@ fn who_waits_alone_is_not_passed_over_for_ever() {
         limit += 8000;
         scene.put(Put::new().credit_all(limit));
     }
-    assert_eq!(delivered[1..], [30_000, 30_000]);
-    assert!(waits > 0);
+    assert_eq!(waits, 2, "each was saved up for");
 }
