@@ -7,7 +7,7 @@ use tickwire::channels::{
     AcceptOptions, Code, Config, Connection, Event, Failure, Mode, OpenOptions,
 };
 
-use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms, shared_aliases};
 
 /// Messages, fragments, runs and what is missing, each counted where it arrives.
 #[test]
@@ -412,10 +412,7 @@ fn what_was_finished_is_sent_though_nobody_holds_the_channel() {
 /// An alias that was chosen before the peer's limit was known is refused when it is.
 #[test]
 fn a_chosen_alias_is_below_the_peers_limit() {
-    let config = Config {
-        shared_aliases: 8,
-        ..Config::default()
-    };
+    let config = shared_aliases();
     let mut scene = Scene::silent(config);
     let [low, high] = [2, 3].map(|alias| {
         let opened = scene.core.open(OpenOptions::new("a").alias(alias));

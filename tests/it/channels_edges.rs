@@ -6,7 +6,7 @@ use tickwire::channels::{
     ChannelId, Code, Config, Failure, Mode, OpenError, OpenOptions, SendError, SharedFrame, Unit,
 };
 
-use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms, shared_aliases};
 
 fn data(said: &[Said]) -> Vec<(u64, u64, usize)> {
     let data = said.iter().map(|said| match said {
@@ -19,13 +19,6 @@ fn data(said: &[Said]) -> Vec<(u64, u64, usize)> {
         other => panic!("{other:?}"),
     });
     data.collect()
-}
-
-fn shared_aliases() -> Config {
-    Config {
-        shared_aliases: 8,
-        ..Config::default()
-    }
 }
 
 /// What is left of a begun message is spoken for no more when its channel ends, in whichever way.

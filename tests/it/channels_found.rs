@@ -139,10 +139,7 @@ fn a_channel_that_finds_no_room_ends_the_stall_of_others() {
     }
     assert_eq!(scene.wait(Duration::from_secs(20)), [], "half is free");
     scene.accepts = false;
-    let told = scene.put(Put::new().open(20, UPLINK, 0, 30_000, &[]));
-    let [Told::Open(channel)] = told[..] else {
-        panic!("{told:?}")
-    };
+    let channel = scene.offered(Put::new().open(20, UPLINK, 0, 30_000, &[]));
     let large = AcceptOptions::new()
         .window(1 << 20)
         .message_bytes_max(500_000);

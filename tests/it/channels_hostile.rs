@@ -148,19 +148,7 @@ fn t05_small_frames_with_a_reader() {
             assert_eq!(failed(&scene.put_raw(&frame.repeat(count))), None);
             used += count as u64 * cost;
             sent += count;
-            for said in scene.said() {
-                match said {
-                    Said::Credit {
-                        flags: flag::CONN,
-                        limit,
-                        ..
-                    } => all = limit,
-                    Said::Credit {
-                        flags: 0, limit, ..
-                    } => own = limit,
-                    other => panic!("{other:?}"),
-                }
-            }
+            scene.take_limits(&mut all, &mut own);
         }
         assert_eq!(scene.core.stats().held_bytes, 0);
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use harness::frames_mux::{Put, Said, hello, profile, read};
+use harness::frames_mux::{Put, Said, flag, hello, profile, read};
 use tickwire::Timestamp;
 use tickwire::channels::{
     AcceptOptions, ChannelId, Charge, Code, Config, Connection, Event, Failure, OpenOptions,
@@ -180,6 +180,36 @@ impl Scene {
         self.records().iter().flat_map(|r| read(r)).collect()
     }
 
+    /// Bytes of messages in the next record, by alias.
+    pub(crate) fn next_record(&mut self) -> [usize; 8] {
+        let mut bytes = [0; 8];
+        let record = self.core.poll_record(self.now).expect("there is more");
+        for said in read(record.as_slice()) {
+            if let Said::Data { alias, payload, .. } = said {
+                bytes[alias as usize] += payload.len();
+            }
+        }
+        while self.core.poll_writable().is_some() {}
+        bytes
+    }
+
+    /// Takes the limits that are told, of the connection and of a channel. Nothing else is said.
+    pub(crate) fn take_limits(&mut self, all: &mut u64, own: &mut u64) {
+        for said in self.said() {
+            match said {
+                Said::Credit {
+                    flags: flag::CONN,
+                    limit,
+                    ..
+                } => *all = limit,
+                Said::Credit {
+                    flags: 0, limit, ..
+                } => *own = limit,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     /// Time passes, with every timeout on the way.
     pub(crate) fn wait(&mut self, time: Duration) -> Vec<Told> {
         let end = self.now.after(time);
@@ -201,6 +231,16 @@ impl Scene {
         told
     }
 
+    /// The peer opens a channel with this record, and nothing else happens.
+    #[track_caller]
+    pub(crate) fn offered(&mut self, open: Put) -> ChannelId {
+        let told = self.put(open);
+        let [Told::Open(channel)] = told[..] else {
+            panic!("{told:?}")
+        };
+        channel
+    }
+
     /// The peer opens a channel in both directions on `alias`; it is accepted.
     pub(crate) fn opened(&mut self, alias: u64, limit: u64) -> ChannelId {
         self.opened_as(alias, 0, limit)
@@ -208,10 +248,7 @@ impl Scene {
 
     /// The same with a profile.
     pub(crate) fn opened_as(&mut self, alias: u64, profile: u8, limit: u64) -> ChannelId {
-        let told = self.put(Put::new().open(alias, profile, limit, 30_000, &[]));
-        let [Told::Open(channel)] = told[..] else {
-            panic!("{told:?}")
-        };
+        let channel = self.offered(Put::new().open(alias, profile, limit, 30_000, &[]));
         let said = self.said();
         assert!(matches!(said[..], [Said::Accept { .. }]), "{said:?}");
         channel
@@ -247,6 +284,14 @@ impl Scene {
             "GOAWAY tells what the close code is"
         );
         goaway
+    }
+}
+
+/// The application chooses a few aliases itself.
+pub(crate) fn shared_aliases() -> Config {
+    Config {
+        shared_aliases: 8,
+        ..Config::default()
     }
 }
 

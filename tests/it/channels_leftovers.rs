@@ -45,10 +45,7 @@ fn who_waits_at_an_old_limit_is_told_the_new_one() {
 fn half_an_offer_is_an_offer() {
     let mut scene = Scene::new();
     scene.accepts = false;
-    let told = scene.put(Put::new().open(0, 0, 50_000, 30_000, &[]));
-    let [Told::Open(channel)] = told[..] else {
-        panic!("{told:?}")
-    };
+    let channel = scene.offered(Put::new().open(0, 0, 50_000, 30_000, &[]));
     let told = scene.put(Put::new().reset(flag::ABORT, 0, 5));
     assert_eq!(told, [Told::Aborted(channel, Code(5))]);
     assert_eq!(scene.core.accept(channel, Default::default()), Ok(()));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use harness::frames_mux::{Put, Said, flag, profile, read, tlv, tv};
+use harness::frames_mux::{Put, Said, flag, profile, tlv, tv};
 use tickwire::channels::{
     AcceptOptions, ChannelId, Code, Config, Direction, Mode, OpenError, OpenOptions,
 };
@@ -29,10 +29,7 @@ fn an_answer_takes_no_smaller_messages_than_were_promised() {
     scene.accepts = false;
     let part = [7; 16_000];
     let open = Put::new().open(0, UPLINK, 0, 30_000, &[]);
-    let told = scene.put(open.data(flag::MORE, 0, &[]));
-    let [Told::Open(channel)] = told[..] else {
-        panic!("{told:?}")
-    };
+    let channel = scene.offered(open.data(flag::MORE, 0, &[]));
     for _ in 0..2 {
         assert_eq!(scene.put(Put::new().data(flag::MORE, 0, &part)), []);
     }
@@ -79,19 +76,7 @@ fn a_window_is_not_widened_to_one_with_less_room() {
             let len = 1000 + 700 * (round % 20);
             scene.put(Put::new().data(0, 0, &vec![0; len]));
             used += len as u64 + 64;
-            for said in scene.said() {
-                match said {
-                    Said::Credit {
-                        flags: flag::CONN,
-                        limit,
-                        ..
-                    } => all = limit,
-                    Said::Credit {
-                        flags: 0, limit, ..
-                    } => own = limit,
-                    other => panic!("{other:?}"),
-                }
-            }
+            scene.take_limits(&mut all, &mut own);
             // All is read, and all but a quarter of the window was told.
             let left = own.min(all) - used;
             assert!(
@@ -221,19 +206,6 @@ fn a_full_record_does_not_lose_an_acknowledgement() {
     }
 }
 
-/// Bytes of messages in the next record, by alias.
-fn next_record(scene: &mut Scene) -> [usize; 8] {
-    let mut bytes = [0; 8];
-    let record = scene.core.poll_record(scene.now).expect("there is more");
-    for said in read(record.as_slice()) {
-        if let Said::Data { alias, payload, .. } = said {
-            bytes[alias as usize] += payload.len();
-        }
-    }
-    while scene.core.poll_writable().is_some() {}
-    bytes
-}
-
 /// A channel that was reset while it waited for its turn left its place in the line to the next
 /// channel, which then had two turns for one of the others.
 #[test]
@@ -250,7 +222,7 @@ fn a_place_in_the_line_is_not_left_to_another_channel() {
         let [Told::Open(channel)] = told[..] else {
             panic!("{told:?}")
         };
-        next_record(scene);
+        scene.next_record();
         channel
     };
     busy(&mut scene, high);
@@ -266,7 +238,7 @@ fn a_place_in_the_line_is_not_left_to_another_channel() {
         let told = scene.put(Put::new().reset(flag::ABORT | flag::STOP, 2, 0));
         assert!(matches!(told[..], [Told::Aborted(..)]), "{told:?}");
         scene.core.let_go(channel, Code::NO_ERROR);
-        next_record(&mut scene);
+        scene.next_record();
         busy(&mut scene, high);
     }
     let last = open(&mut scene, 2);
@@ -276,7 +248,7 @@ fn a_place_in_the_line_is_not_left_to_another_channel() {
         for channel in [high, other, last] {
             busy(&mut scene, channel);
         }
-        for (all, now) in sent.iter_mut().zip(next_record(&mut scene)) {
+        for (all, now) in sent.iter_mut().zip(scene.next_record()) {
             *all += now;
         }
     }

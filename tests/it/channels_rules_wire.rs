@@ -90,10 +90,7 @@ fn scene(state: State) -> Scene {
             scene.said();
             scene.put(Put::new().reset(flag::ABORT, 0, 20));
             scene.accepts = false;
-            let told = scene.put(Put::new().open(0, 0, 9, 9, &[]));
-            let [Told::Open(channel)] = told[..] else {
-                panic!("{told:?}")
-            };
+            let channel = scene.offered(Put::new().open(0, 0, 9, 9, &[]));
             scene.core.reject(channel, Code::REFUSED);
         }
         _ => {}

@@ -7,7 +7,7 @@ use tickwire::channels::{
     ChannelId, Code, Config, Mode, OpenOptions, Record, SendError, SharedFrame, Unit,
 };
 
-use super::channels_hostile_kit::{Scene, Told, ms};
+use super::channels_hostile_kit::{Scene, Told, ms, shared_aliases};
 
 /// What is charged for a frame beside its payload, by the peer's HELLO.
 const OVERHEAD: u64 = 64;
@@ -200,10 +200,7 @@ fn a_shared_frame_is_not_lent_where_its_head_must_say_more() {
         matches!(&said[..], [Said::Data { flags: flag::FIN, payload, .. }] if payload.len() == 9000),
         "{said:?}"
     );
-    let config = Config {
-        shared_aliases: 8,
-        ..Config::default()
-    };
+    let config = shared_aliases();
     let mut scene = Scene::greeted(config, &[]);
     let first = ours(&mut scene, OpenOptions::new("f").priority(0), 4, 60_000);
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5)));

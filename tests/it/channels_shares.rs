@@ -1,20 +1,17 @@
 //! Who sends next: floors and shares of channels that are busy for long, by whichever way their
 //! messages were given.
 
-use harness::frames_mux::{Put, Said, read};
-use tickwire::channels::{ChannelId, Config, Mode, OpenOptions, SharedFrame};
+use harness::frames_mux::{Put, Said};
+use tickwire::channels::{ChannelId, Mode, OpenOptions, SharedFrame};
 
-use super::channels_hostile_kit::{Scene, Told, ms};
+use super::channels_hostile_kit::{Scene, Told, ms, shared_aliases};
 
 /// Much more than is sent here.
 const AMPLE: u64 = 1 << 40;
 
 /// A core whose peer has given credit for everything.
 fn scene() -> Scene {
-    let config = Config {
-        shared_aliases: 8,
-        ..Config::default()
-    };
+    let config = shared_aliases();
     let mut scene = Scene::greeted(config, &[]);
     scene.put(Put::new().credit_all(AMPLE));
     scene
@@ -23,19 +20,6 @@ fn scene() -> Scene {
 fn ours(scene: &mut Scene, alias: u32, priority: u8) -> ChannelId {
     let options = OpenOptions::new("c").priority(priority).alias(alias);
     scene.open_ours(options, alias.into(), AMPLE).0
-}
-
-/// Bytes of messages in the next record, by alias.
-fn next_record(scene: &mut Scene) -> [usize; 8] {
-    let mut bytes = [0; 8];
-    let record = scene.core.poll_record(scene.now).expect("there is more");
-    for said in read(record.as_slice()) {
-        if let Said::Data { alias, payload, .. } = said {
-            bytes[alias as usize] += payload.len();
-        }
-    }
-    while scene.core.poll_writable().is_some() {}
-    bytes
 }
 
 /// What is below a class that is always busy gets a turn after each 64 KiB, also where the record
@@ -52,7 +36,7 @@ fn a_turn_that_a_full_record_ends_is_not_lost() {
         busy(&mut scene);
         scene.core.send(low, &vec![1; len]).expect("queued");
         let mut records = 0;
-        while next_record(&mut scene)[1] == 0 {
+        while scene.next_record()[1] == 0 {
             records += 1;
             assert!(records < 10, "{len} bytes wait behind {records} records");
             busy(&mut scene);
@@ -79,7 +63,7 @@ fn shared_frames_leave_a_floor_and_get_one() {
         let mut before = 0;
         loop {
             while send(&mut scene, high, 0, above) == Ok(()) {}
-            let [of_high, of_low, ..] = next_record(&mut scene);
+            let [of_high, of_low, ..] = scene.next_record();
             if of_low > 0 {
                 break;
             }
@@ -104,7 +88,7 @@ fn shared_frames_keep_to_their_share() {
         scene.core.hold_back();
         while scene.core.send_shared(large, &frame) == Ok(()) {}
         while scene.core.send(small, &[0; 1000]) == Ok(()) {}
-        let [of_large, of_small, ..] = next_record(&mut scene);
+        let [of_large, of_small, ..] = scene.next_record();
         sent[0] += of_large;
         sent[1] += of_small;
     }
@@ -176,7 +160,7 @@ fn a_floor_is_a_share_however_long_the_messages() {
                 false => scene.core.send(low, &[0; 16_000]),
             };
             while below(&mut scene) == Ok(()) {}
-            let [of_high, of_low, ..] = next_record(&mut scene);
+            let [of_high, of_low, ..] = scene.next_record();
             sent[0] += of_high;
             sent[1] += of_low;
         }
@@ -194,10 +178,7 @@ fn a_floor_is_a_share_however_long_the_messages() {
 #[test]
 fn who_was_passed_over_for_long_goes_first() {
     const GRANT: u64 = 33_000;
-    let config = Config {
-        shared_aliases: 8,
-        ..Config::default()
-    };
+    let config = shared_aliases();
     let mut limit = 8192;
     let mut scene = Scene::greeted(config, &[(6, limit)]);
     let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));

@@ -8,14 +8,7 @@ use tickwire::channels::{
     AcceptOptions, Code, Config, Event, Mode, OpenError, OpenOptions, SharedFrame,
 };
 
-use super::channels_hostile_kit::{Scene, Told};
-
-fn shared_aliases() -> Config {
-    Config {
-        shared_aliases: 8,
-        ..Config::default()
-    }
-}
+use super::channels_hostile_kit::{Scene, Told, shared_aliases};
 
 /// An alias that was chosen is free again, also where its channel ends before the peer was told.
 #[test]
@@ -31,10 +24,7 @@ fn an_alias_that_was_never_announced_is_free_again() {
     scene.core.let_go(again, Code::NO_ERROR);
 
     scene.accepts = false;
-    let told = scene.put(Put::new().open(0, 0, 50_000, 30_000, &[]));
-    let [Told::Open(channel)] = told[..] else {
-        panic!("{told:?}")
-    };
+    let channel = scene.offered(Put::new().open(0, 0, 50_000, 30_000, &[]));
     let accepted = scene.core.accept(channel, AcceptOptions::new().alias(3));
     assert_eq!(accepted, Ok(()));
     let taken = scene.core.open(options());
@@ -53,10 +43,7 @@ fn an_alias_that_was_never_announced_is_free_again() {
     );
 
     // Accepted, and the connection's end comes first.
-    let told = scene.put(Put::new().open(1, 0, 50_000, 30_000, &[]));
-    let [Told::Open(channel)] = told[..] else {
-        panic!("{told:?}")
-    };
+    let channel = scene.offered(Put::new().open(1, 0, 50_000, 30_000, &[]));
     let accepted = scene.core.accept(channel, AcceptOptions::new().alias(4));
     assert_eq!(accepted, Ok(()));
     scene.core.let_go(channel, Code::NO_ERROR);

@@ -6,7 +6,7 @@ use harness::frames_mux::{Put, Said, flag, profile, tlv, tv};
 use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError, SharedFrame};
 
 use super::channels_counting::narrow;
-use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms, shared_aliases};
 
 /// The limit of a channel that is told.
 fn told_limit(said: &[Said]) -> Option<u64> {
@@ -86,10 +86,7 @@ fn a_sender_is_not_asked_to_wait_for_each_message() {
 
 /// Two channels of ours, of the highest class and of the lowest, on a connection with little credit.
 fn high_and_low(limit: u64) -> (Scene, [ChannelId; 2]) {
-    let config = Config {
-        shared_aliases: 8,
-        ..Config::default()
-    };
+    let config = shared_aliases();
     let mut scene = Scene::greeted(config, &[(6, limit)]);
     let channels = [(0, 0), (1, 7)].map(|(alias, priority)| {
         let options = OpenOptions::new("c").priority(priority).alias(alias);
@@ -529,10 +526,7 @@ fn dead_messages_of_an_unanswered_channel_take_no_room() {
 #[test]
 fn who_waits_alone_is_not_passed_over_for_ever() {
     let mut limit = 8192;
-    let config = Config {
-        shared_aliases: 8,
-        ..Config::default()
-    };
+    let config = shared_aliases();
     let mut scene = Scene::greeted(config, &[(6, limit)]);
     let [high, first, second] = [(0, 0), (1, 7), (2, 7)].map(|(alias, priority)| {
         let options = OpenOptions::new("c").priority(priority).alias(alias);

@@ -1,24 +1,19 @@
 //! Channels of a reactor under a clock and over sockets of the tests' own.
 
 use std::boxed::Box;
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 use std::vec::Vec;
 
 use super::super::handler::{ConnId, Opened};
-use super::super::pump::fake::{Fake, Pipe};
-use super::super::pump::{Core, Habits, TIMERS_MAX};
+use super::super::pump::{TIMERS_MAX, fake};
 use super::super::remote::Command;
 use super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, Rejection};
-use crate::buf::BufPool;
-use crate::handshake::HeadLimits;
 use crate::role::Role;
 use crate::session::channels::{
     AcceptOptions, ChannelId, Charge, Code, Config, Connection, Event, Failure, OpenOptions,
     Opening, Received, SUBPROTOCOL,
 };
-use crate::session::{Entropy, Session};
 use crate::time::Timestamp;
 
 type OnMessage = Box<dyn FnMut(&mut ChannelCx<'_, '_>, ChannelId)>;
@@ -83,14 +78,25 @@ impl ChannelHandler for App {
 
 /// A server with a connection, and its client.
 struct Rig {
-    core: Core<Multiplexed<App>, Fake>,
-    id: ConnId,
-    pipe: Rc<RefCell<Pipe>>,
+    below: fake::Rig<Multiplexed<App>>,
     peer: Connection,
     /// What the peer has not released.
     unread: Vec<(ChannelId, Charge)>,
     config: Config,
-    now: Timestamp,
+}
+
+impl Deref for Rig {
+    type Target = fake::Rig<Multiplexed<App>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.below
+    }
+}
+
+impl DerefMut for Rig {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.below
+    }
 }
 
 impl Rig {
@@ -98,10 +104,6 @@ impl Rig {
         let below = crate::Config {
             ping_interval: None,
             ..crate::Config::default()
-        };
-        let habits = Habits {
-            settings: below.build().unwrap(),
-            limits: HeadLimits::default(),
         };
         let app = App {
             answer,
@@ -111,17 +113,12 @@ impl Rig {
         };
         let settings = config.clone().build().unwrap();
         let handler = Multiplexed::new(app, settings.clone());
-        let mut core = Core::new(handler, habits, BufPool::new(32 << 10, 32 << 10));
-        let id = core.reserve();
-        let now = Timestamp(0);
+        let below = fake::Rig::empty(handler, below.build().unwrap(), 32 << 10);
         let mut rig = Self {
-            core,
-            id,
-            pipe: Rc::default(),
-            peer: Connection::new(settings, now),
+            peer: Connection::new(settings, below.now),
+            below,
             unread: Vec::new(),
             config,
-            now,
         };
         rig.open();
         rig
@@ -129,19 +126,7 @@ impl Rig {
 
     /// An open connection at `id`; the peer has said nothing yet.
     fn open(&mut self) {
-        self.pipe = Rc::default();
-        let settings = self.core.habits.settings.clone();
-        let session = Session::new(Role::Server, settings, Entropy([7; 32]), &[], self.now);
-        let opened = Opened {
-            role: Role::Server,
-            peer: None,
-            subprotocol: Some(SUBPROTOCOL),
-            token: 0,
-        };
-        let wire = Fake(self.pipe.clone());
-        self.core
-            .insert_open(self.id, wire, session, opened, self.now);
-        self.serve();
+        self.below.open(Role::Server, Some(SUBPROTOCOL));
         self.peer = Connection::new(self.config.clone().build().unwrap(), self.now);
     }
 
@@ -153,37 +138,11 @@ impl Rig {
         core::mem::take(&mut self.app().seen)
     }
 
-    /// Does what waits for no event.
-    fn serve(&mut self) {
-        for _ in 0..1000 {
-            if !self.core.has_more() {
-                return;
-            }
-            self.core.more(self.now);
-        }
-        panic!("it never rests");
-    }
-
-    fn readable(&mut self) {
-        self.core
-            .ready(self.id.index as usize, (true, false, false), self.now);
-        self.serve();
-    }
-
-    /// Lets everything come due up to `until`, each at its own time.
-    fn pass(&mut self, until: Timestamp) {
-        while let Some(due) = self.core.next_timeout().filter(|due| *due <= until) {
-            self.now = due.max(self.now);
-            self.core.timeouts(self.now);
-            self.serve();
-        }
-        self.now = until;
-    }
-
     /// Does `jobs` in one turn.
     fn command<const N: usize>(&mut self, jobs: [<App as ChannelHandler>::Command; N]) {
         for job in jobs {
-            self.core.carry_out(Command::User(job), self.now);
+            let now = self.now;
+            self.core.carry_out(Command::User(job), now);
         }
         self.serve();
     }
@@ -192,9 +151,12 @@ impl Rig {
     fn talk(&mut self) {
         loop {
             let mut quiet = true;
-            while let Some(record) = self.peer.poll_record(self.now) {
+            while let Some(record) = self.peer.poll_record(self.below.now) {
                 quiet = false;
-                frame(&mut self.pipe.borrow_mut().incoming, record.as_slice());
+                frame(
+                    &mut self.below.pipe.borrow_mut().incoming,
+                    record.as_slice(),
+                );
             }
             self.readable();
             let written = core::mem::take(&mut self.pipe.borrow_mut().written);
@@ -207,7 +169,7 @@ impl Rig {
                 };
                 let record;
                 (record, rest) = after[at..].split_at(len);
-                let mut incoming = self.peer.receive(record, self.now);
+                let mut incoming = self.peer.receive(record, self.below.now);
                 while let Some(event) = self.peer.next(&mut incoming) {
                     match event {
                         Event::Message(m) => self.unread.push((m.channel, m.charge)),
@@ -332,8 +294,8 @@ fn a_run_ends_with_its_channel() {
         let (theirs, _) = rig.offered();
         rig.app().on_message = on_message;
         rig.peer.send_run(theirs, 2, b"aabbcc").unwrap();
-        while let Some(record) = rig.peer.poll_record(rig.now) {
-            frame(&mut rig.pipe.borrow_mut().incoming, record.as_slice());
+        while let Some(record) = rig.peer.poll_record(rig.below.now) {
+            frame(&mut rig.below.pipe.borrow_mut().incoming, record.as_slice());
         }
         rig.readable();
         let mut messages = rig.seen();

@@ -1,4 +1,4 @@
-//! A socket of the tests' own.
+//! A socket and a clock of the tests' own, and a core over them.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
@@ -6,7 +6,14 @@ use std::net::TcpStream;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use super::Wire;
+use super::super::handler::{ConnId, Handler, Opened};
+use super::{Core, Habits, Wire};
+use crate::buf::BufPool;
+use crate::config::Settings;
+use crate::handshake::HeadLimits;
+use crate::role::Role;
+use crate::session::{Entropy, Session};
+use crate::time::Timestamp;
 
 /// The kernel's side of a socket.
 #[derive(Default)]
@@ -70,5 +77,75 @@ impl Wire for Fake {
 
     fn into_std(self) -> io::Result<TcpStream> {
         Err(ErrorKind::Unsupported.into())
+    }
+}
+
+/// A core with one connection.
+pub(crate) struct Rig<H: Handler> {
+    pub(crate) core: Core<H, Fake>,
+    pub(crate) id: ConnId,
+    pub(crate) pipe: Rc<RefCell<Pipe>>,
+    pub(crate) now: Timestamp,
+}
+
+impl<H: Handler> Rig<H> {
+    /// There is no connection yet. Buffers are of `buf_bytes`.
+    pub(crate) fn empty(handler: H, settings: Settings, buf_bytes: usize) -> Self {
+        let habits = Habits {
+            settings,
+            limits: HeadLimits::default(),
+        };
+        let mut core = Core::new(handler, habits, BufPool::new(buf_bytes, buf_bytes));
+        let id = core.reserve();
+        Self {
+            core,
+            id,
+            pipe: Rc::default(),
+            now: Timestamp(0),
+        }
+    }
+
+    /// An open connection at `id`.
+    pub(crate) fn open(&mut self, role: Role, subprotocol: Option<&str>) {
+        self.pipe = Rc::default();
+        let settings = self.core.habits.settings.clone();
+        let session = Session::new(role, settings, Entropy([7; 32]), &[], self.now);
+        let opened = Opened {
+            role,
+            peer: None,
+            subprotocol,
+            token: 0,
+        };
+        let wire = Fake(self.pipe.clone());
+        self.core
+            .insert_open(self.id, wire, session, opened, self.now);
+        self.serve();
+    }
+
+    /// Does what waits for no event.
+    pub(crate) fn serve(&mut self) {
+        for _ in 0..1000 {
+            if !self.core.has_more() {
+                return;
+            }
+            self.core.more(self.now);
+        }
+        panic!("it never rests");
+    }
+
+    pub(crate) fn readable(&mut self) {
+        self.core
+            .ready(self.id.index as usize, (true, false, false), self.now);
+        self.serve();
+    }
+
+    /// Lets everything come due up to `until`, each at its own time.
+    pub(crate) fn pass(&mut self, until: Timestamp) {
+        while let Some(due) = self.core.next_timeout().filter(|due| *due <= until) {
+            self.now = due.max(self.now);
+            self.core.timeouts(self.now);
+            self.serve();
+        }
+        self.now = until;
     }
 }

@@ -1,7 +1,6 @@
 //! The core of both reactors under a clock and over sockets of the tests' own.
 
 use std::boxed::Box;
-use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::rc::Rc;
@@ -12,15 +11,13 @@ use std::vec::Vec;
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened};
 use super::super::parts::Parts;
 use super::super::remote::Command;
-use super::fake::{Fake, Pipe};
-use super::{Core, Habits};
-use crate::buf::BufPool;
+use super::fake::{self, Fake};
 use crate::config::Config;
 use crate::conn::Message;
 use crate::error::{CloseCode, Deadline, Failure};
 use crate::handshake::{Accept, ClientHandshake, ClientOptions, HeadLimits, ServerHandshake};
 use crate::role::Role;
-use crate::session::{End, Entropy, Session};
+use crate::session::End;
 use crate::time::Timestamp;
 
 /// Bytes of a receive buffer.
@@ -102,46 +99,13 @@ impl Handler for App {
 }
 
 /// A core with one client's connection.
-struct Rig {
-    core: Core<App, Fake>,
-    id: ConnId,
-    pipe: Rc<RefCell<Pipe>>,
-    now: Timestamp,
-}
+type Rig = fake::Rig<App>;
 
 impl Rig {
     fn new(config: Config) -> Self {
-        let habits = Habits {
-            settings: config.build().unwrap(),
-            limits: HeadLimits::default(),
-        };
-        let pool = BufPool::new(RECV_BYTES, RECV_BYTES);
-        let mut core = Core::new(App::default(), habits, pool);
-        let id = core.reserve();
-        let mut rig = Self {
-            core,
-            id,
-            pipe: Rc::default(),
-            now: at(0),
-        };
-        rig.open();
+        let mut rig = Self::empty(App::default(), config.build().unwrap(), RECV_BYTES);
+        rig.open(Role::Client, None);
         rig
-    }
-
-    fn open(&mut self) {
-        self.pipe = Rc::default();
-        let settings = self.core.habits.settings.clone();
-        let session = Session::new(Role::Client, settings, Entropy([7; 32]), &[], self.now);
-        let opened = Opened {
-            role: Role::Client,
-            peer: None,
-            subprotocol: None,
-            token: 0,
-        };
-        let wire = Fake(self.pipe.clone());
-        self.core
-            .insert_open(self.id, wire, session, opened, self.now);
-        self.serve();
     }
 
     /// The peer sends a frame; the core does not know yet.
@@ -155,38 +119,11 @@ impl Rig {
         self.pipe.borrow_mut().end = Some(end);
     }
 
-    /// Does what waits for no event.
-    fn serve(&mut self) {
-        for _ in 0..1000 {
-            if !self.core.has_more() {
-                return;
-            }
-            self.core.more(self.now);
-        }
-        panic!("it never rests");
-    }
-
-    fn readable(&mut self) {
-        self.core
-            .ready(self.id.index as usize, (true, false, false), self.now);
-        self.serve();
-    }
-
     fn resume(&mut self) {
         let id = self.id;
         let job: Box<dyn FnOnce(&mut Hub<'_>) + Send> = Box::new(move |hub| hub.resume(id));
         self.core.carry_out(Command::User(job), self.now);
         self.serve();
-    }
-
-    /// Lets everything come due up to `until`, each at its own time.
-    fn pass(&mut self, until: Timestamp) {
-        while let Some(due) = self.core.next_timeout().filter(|due| *due <= until) {
-            self.now = due.max(self.now);
-            self.core.timeouts(self.now);
-            self.serve();
-        }
-        self.now = until;
     }
 
     fn ended(&mut self) -> Ended {
@@ -317,7 +254,7 @@ fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
         assert!(rig.core.handler.ended.take().is_some());
         assert_eq!(rig.core.connections(), 0);
         rig.id = rig.core.reserve();
-        rig.open();
+        rig.open(Role::Client, None);
         let entries = rig.core.slab.timers.len();
         assert!(entries <= 7, "{entries} entries for one connection");
     }

@@ -277,7 +277,8 @@ pub(super) fn put_binary<W: AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
     now: Timestamp,
 ) -> Result<(), SendError> {
-    // Without vectored writes it would take a call for the header.
+    // Without vectored writes it would take a call for the header, which the stream might keep
+    // while a Pong is put before it.
     if payload.len() < WRITE_THROUGH_BYTES_MIN || !io.is_write_vectored() {
         return write.outbox().send(payload);
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, BufWriter, DuplexStream, ReadBuf, duplex};
 
 use super::*;
 use crate::{Config, Message, OwnedMessage, Parts, Role, Settings};
@@ -41,6 +41,13 @@ fn against_bytes(role: Role, settings: &Settings) -> (WebSocket<DuplexStream>, D
 
 fn end<S>(stream: S, role: Role, settings: &Settings) -> WebSocket<S> {
     WebSocket::from_parts(Parts::new(stream, role), settings.clone()).unwrap()
+}
+
+/// A server over a stream that buffers, as TLS does, and the bytes of the other end.
+fn buffering(settings: &Settings) -> (WebSocket<BufWriter<DuplexStream>>, DuplexStream) {
+    let (a, b) = duplex(64);
+    let a = BufWriter::with_capacity(4096, a);
+    (end(a, Role::Server, settings), b)
 }
 
 fn settings(change: impl FnOnce(&mut Config)) -> Settings {

@@ -189,7 +189,7 @@ impl Connection {
         };
         if accepts && room < default_max {
             return Err(OpenError::Options(
-                "an answer's window must have room for the default's largest message, which takes half of a window of 64 KiB or more",
+                "the window has no room for messages that the peer may be sending already: from 64 KiB on it takes half of its size, below three quarters",
             ));
         }
         let message_max = message_max.unwrap_or(default_max.min(room));

@@ -69,11 +69,9 @@ impl Connection {
         let free = self.free();
         if let Some(index) = first {
             let needs = self.needs(index, peer);
-            if needs > free && !self.blocked_told {
-                // Nothing that is sent makes the peer tell more: it is asked.
-                self.blocked_told = true;
-                self.blocked_due = true;
-                self.totals.blocked += 1;
+            if needs > free {
+                // Nothing that is sent makes the peer tell more.
+                self.ask_for_credit();
             }
             if needs > free || !self.record.is_empty() {
                 self.saved_since.get_or_insert(self.now);
@@ -118,6 +116,15 @@ impl Connection {
         let all = self.starved.iter().rev().filter_map(over);
         let (over, index) = all.max_by_key(|&(over, _)| over)?;
         (over >= STARVED_KIB_MAX).then_some(index)
+    }
+
+    /// Tells the peer, once at this limit, that the connection's credit is waited for.
+    pub(super) fn ask_for_credit(&mut self) {
+        if !self.blocked_told {
+            self.blocked_told = true;
+            self.blocked_due = true;
+            self.totals.blocked += 1;
+        }
     }
 
     /// Credit was saved up for too long: the others may send as much again before that.

@@ -94,10 +94,8 @@ impl Connection {
         self.starved_are_gone();
         if let Some(since) = self.blocked_since {
             again = true;
-            if !self.blocked_told && now >= since.after(BLOCKED_AFTER) {
-                self.blocked_told = true;
-                self.blocked_due = true;
-                self.totals.blocked += 1;
+            if now >= since.after(BLOCKED_AFTER) {
+                self.ask_for_credit();
             }
         }
         // Twice the time in which a receiver stops who holds that of others (rule R19).

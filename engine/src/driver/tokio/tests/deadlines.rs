@@ -248,21 +248,16 @@ async fn a_stream_that_buffers_for_a_peer_that_takes_nothing() {
         c.write_timeout = 10 * SECOND;
         c.close_timeout = 2 * SECOND;
     });
-    let buffering = || {
-        let (a, b) = duplex(64);
-        let a = tokio::io::BufWriter::with_capacity(4096, a);
-        (end(a, Role::Server, &settings), b)
-    };
     let patience = 100 * SECOND;
 
-    let (mut ws, _peer) = buffering();
+    let (mut ws, _peer) = buffering(&settings);
     let began = Instant::now();
     ws.feed(&[0; 1000]).await.unwrap();
     let flushed = tokio::time::timeout(patience, ws.flush()).await;
     assert_missed(&flushed.expect("an end").unwrap_err(), Deadline::Write);
     assert_about(began, 10 * SECOND);
 
-    let (ws, _peer) = buffering();
+    let (ws, _peer) = buffering(&settings);
     let (_reader, mut writer) = ws.split_any();
     let began = Instant::now();
     writer.feed(&[0; 1000]).await.unwrap();
@@ -270,7 +265,7 @@ async fn a_stream_that_buffers_for_a_peer_that_takes_nothing() {
     assert_missed(&flushed.expect("an end").unwrap_err(), Deadline::Write);
     assert_about(began, 10 * SECOND);
 
-    let (mut ws, _peer) = buffering();
+    let (mut ws, _peer) = buffering(&settings);
     let began = Instant::now();
     ws.feed(&[0; 1000]).await.unwrap();
     let closed = tokio::time::timeout(patience, ws.close(CloseCode::NORMAL, "")).await;

@@ -69,6 +69,14 @@ impl AsyncWrite for Keeps {
     }
 }
 
+/// Nothing by the clock but 10 s for writes.
+fn patient() -> Settings {
+    settings(|c| {
+        c.ping_interval = None;
+        c.write_timeout = 10 * SECOND;
+    })
+}
+
 fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -207,12 +215,8 @@ async fn a_reader_reads_before_it_finds_the_peer_silent() {
 /// The peer took everything in time, and nobody wrote.
 #[tokio::test(start_paused = true)]
 async fn a_reader_writes_before_it_finds_the_peer_stuck() {
-    let settings = settings(|c| {
-        c.ping_interval = None;
-        c.write_timeout = 10 * SECOND;
-    });
     let (a, mut peer) = duplex(64);
-    let (mut reader, mut writer) = end(a, Role::Server, &settings).split_any();
+    let (mut reader, mut writer) = end(a, Role::Server, &patient()).split_any();
     writer.send(&[0; 100]).await.unwrap();
     peer.read_exact(&mut [0; 64]).await.unwrap();
     tokio::time::sleep(60 * SECOND).await;
@@ -225,13 +229,7 @@ async fn a_reader_writes_before_it_finds_the_peer_stuck() {
 /// Who waits for a flush may be woken by what is none of the stream's.
 #[tokio::test(start_paused = true)]
 async fn a_flush_that_is_polled_often_ends_as_soon() {
-    let settings = settings(|c| {
-        c.ping_interval = None;
-        c.write_timeout = 10 * SECOND;
-    });
-    let (a, mut peer) = duplex(64);
-    let a = tokio::io::BufWriter::with_capacity(4096, a);
-    let mut ws = end(a, Role::Server, &settings);
+    let (mut ws, mut peer) = buffering(&patient());
     ws.feed(&[0; 1000]).await.unwrap();
     let began = Instant::now();
     let ticks = async {
@@ -257,13 +255,7 @@ async fn a_flush_that_is_polled_often_ends_as_soon() {
 /// A flush that was given up says nothing of the peer, who may have taken everything since.
 #[tokio::test(start_paused = true)]
 async fn a_flush_that_was_given_up_is_forgotten() {
-    let settings = settings(|c| {
-        c.ping_interval = None;
-        c.write_timeout = 10 * SECOND;
-    });
-    let (a, mut peer) = duplex(64);
-    let a = tokio::io::BufWriter::with_capacity(4096, a);
-    let mut ws = end(a, Role::Server, &settings);
+    let (mut ws, mut peer) = buffering(&patient());
     ws.feed(&[0; 1000]).await.unwrap();
     assert!(poll_once(ws.flush()).is_pending());
     tokio::time::sleep(60 * SECOND).await;
@@ -343,13 +335,7 @@ async fn a_ping_that_is_kept_is_not_out() {
 async fn a_sink_that_was_given_up_goes_on() {
     use futures_util::SinkExt;
 
-    let settings = settings(|c| {
-        c.ping_interval = None;
-        c.write_timeout = 10 * SECOND;
-    });
-    let (a, mut peer) = duplex(64);
-    let a = tokio::io::BufWriter::with_capacity(4096, a);
-    let mut ws = end(a, Role::Server, &settings);
+    let (mut ws, mut peer) = buffering(&patient());
     assert!(poll_once(SinkExt::send(&mut ws, binary([0; 1000]))).is_pending());
     tokio::time::sleep(60 * SECOND).await;
     let mut took = vec![0; 1004 + 502];
