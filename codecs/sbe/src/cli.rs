@@ -172,7 +172,7 @@ fn dump(args: &Args, schema: PathBuf, file: PathBuf, out: &mut dyn Write) -> Res
         });
     };
     let packets = if is_capture {
-        Some(capture::payloads(input, each).map_err(text)?)
+        Some(capture::payloads(input, each))
     } else {
         let mut bytes = Vec::new();
         (&mut input)
@@ -191,13 +191,16 @@ fn dump(args: &Args, schema: PathBuf, file: PathBuf, out: &mut dyn Write) -> Res
     if let Some(error) = failed {
         return Err(format!("output failed: {error}"));
     }
-    if let Some(packets) = packets {
+    if let Some(Ok(packets)) = &packets {
         eprintln!(
             "{} UDP payloads, {} other packets",
             packets.payloads, packets.skipped
         );
     }
     eprint!("{}", totals.table());
+    if let Some(Err(error)) = packets {
+        return Err(format!("{}: {error}: that is all of it", file.display()));
+    }
     Ok(u8::from(totals.refused > 0))
 }
 

@@ -116,6 +116,29 @@ fn dump_of_a_capture() {
     );
 }
 
+/// A recorder that was killed leaves such a file: what is whole is shown, and the rest named.
+#[test]
+fn dump_of_a_capture_that_was_cut() {
+    let file = scratch("command_cut.pcapng");
+    let whole = capture(&TRADE);
+    // Behind 28 bytes of the section and 20 of the interface is the packet.
+    let cut = [&whole[..], &whole[48..78]].concat();
+    for (bytes, messages, packets) in [(&cut[..], 1, 1), (&whole[..whole.len() - 9], 0, 0)] {
+        std::fs::write(&file, bytes).unwrap();
+        let output = tickwire_sbe(&["dump", TICK, file.to_str().unwrap(), "--format", "json"]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let shown = stdout(&output).matches(r#""symbol":"BTCUSDT""#).count();
+        assert_eq!(shown, messages, "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            stderr.contains(&format!("{messages}          messages")),
+            "{stderr}"
+        );
+        let why = format!("capture: the file ends inside a block, behind {packets} packets");
+        assert!(stderr.contains(&why), "{stderr}");
+    }
+}
+
 #[test]
 fn refused_bytes_are_said_and_counted() {
     let file = scratch("command_cut.bin");

@@ -36,9 +36,27 @@ pub struct Packets {
     pub skipped: u64,
 }
 
-/// A capture that cannot be read.
+/// A capture that cannot be read, or not to its end: says why, and behind how many packets.
 #[derive(Debug)]
 pub struct CaptureError(String);
+
+impl CaptureError {
+    fn new<I>(error: &PcapError<I>, read: Packets) -> Self {
+        let why = match error {
+            PcapError::Eof | PcapError::UnexpectedEof | PcapError::Incomplete(_) => {
+                "the file ends inside a block".into()
+            }
+            PcapError::BufferTooSmall => format!("a block is longer than {BLOCK_BYTES_MAX} bytes"),
+            PcapError::ReadError => "the file cannot be read on".into(),
+            PcapError::HeaderNotRecognized => "the header is no pcap's and no pcapng's".into(),
+            PcapError::NomError(..) | PcapError::OwnedNomError(..) => "a block is malformed".into(),
+        };
+        Self(format!(
+            "{why}, behind {} packets",
+            read.payloads + read.skipped
+        ))
+    }
+}
 
 impl fmt::Display for CaptureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,14 +93,15 @@ impl<R: Read> Read for Filling<R> {
 /// Calls `each` for every UDP payload of a pcap or pcapng capture, in file order.
 ///
 /// # Errors
-/// [`CaptureError`] where the file ends inside a block or is no capture.
+/// [`CaptureError`] where the file ends inside a block or is no capture; `each` was called for what
+/// comes before that.
 pub fn payloads(
     input: impl Read + Send,
     mut each: impl FnMut(&[u8]),
 ) -> Result<Packets, CaptureError> {
-    let mut reader = create_reader(BLOCK_BYTES_MAX, Filling(input))
-        .map_err(|e| CaptureError(format!("{e:?}")))?;
     let mut packets = Packets::default();
+    let mut reader = create_reader(BLOCK_BYTES_MAX, Filling(input))
+        .map_err(|e| CaptureError::new(&e, packets))?;
     let mut links: Vec<Linktype> = Vec::new();
     let mut last_incomplete = false;
     loop {
@@ -135,12 +154,9 @@ pub fn payloads(
                 last_incomplete = true;
                 reader
                     .refill()
-                    .map_err(|e| CaptureError(format!("{e:?}")))?;
+                    .map_err(|e| CaptureError::new(&e, packets))?;
             }
-            Err(PcapError::Incomplete(_)) => {
-                return Err(CaptureError("ends inside a block".into()));
-            }
-            Err(e) => return Err(CaptureError(format!("{e:?}"))),
+            Err(e) => return Err(CaptureError::new(&e, packets)),
         }
     }
 }
