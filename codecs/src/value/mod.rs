@@ -1,11 +1,13 @@
-//! Field types that several formats share: exact numbers, short text, wide timestamps, raw codes.
+//! Field types that several formats share: exact numbers, short text, instants, raw codes.
 
 mod chars;
 mod code;
 mod decimal;
 mod time48;
+mod unix_time;
 
 pub use chars::Chars;
 pub use code::{Code, Known};
 pub use decimal::{Decimal, DecimalLe, FixedLe, ParseDecimalError};
 pub use time48::{U48Be, U48Le};
+pub use unix_time::{ParseUnixTimeError, UnixTime};

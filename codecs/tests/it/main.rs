@@ -16,5 +16,6 @@ mod protobuf;
 mod recorded;
 mod stream;
 mod telemetry;
+mod unix_time;
 mod values;
 mod wire;
