@@ -4,6 +4,8 @@ mod civil;
 mod text;
 
 pub use text::ParseUnixTimeError;
+#[cfg(any(feature = "cbor", feature = "msgpack"))]
+pub(crate) use text::Rfc3339;
 
 use crate::ToJson;
 use core::{fmt, time::Duration};
