@@ -64,16 +64,16 @@ fn string<F: Format>(chunks: Chunks<'_, F>, out: &mut dyn fmt::Write) -> fmt::Re
             text.chars().try_for_each(|c| json::escaped(out, c))?;
         }
     } else {
-        hex_digits(chunks, out)?;
+        hex_digits(chunks.contents().flatten(), out)?;
     }
     out.write_char('"')
 }
 
-fn hex_digits<F: Format>(chunks: Chunks<'_, F>, out: &mut dyn fmt::Write) -> fmt::Result {
-    for byte in chunks.contents().flatten() {
-        write!(out, "{byte:02x}")?;
-    }
-    Ok(())
+fn hex_digits<'a>(
+    mut bytes: impl Iterator<Item = &'a u8>,
+    out: &mut dyn fmt::Write,
+) -> fmt::Result {
+    bytes.try_for_each(|byte| write!(out, "{byte:02x}"))
 }
 
 fn tagged<F: Format>(
@@ -93,7 +93,8 @@ fn tagged<F: Format>(
     match node.bignum_chunks() {
         Some((negative, chunks)) => {
             out.write_str(if negative { "\"-1-0x" } else { "\"0x" })?;
-            hex_digits(chunks, out)?;
+            let bytes = chunks.contents().flatten();
+            hex_digits(bytes.skip_while(|byte| **byte == 0), out)?;
             out.write_char('"')
         }
         None => inner.to_json(out),

@@ -336,7 +336,7 @@ impl<'o, F: Format> Writer<'o, F> {
     }
 
     /// A node of another document, of this format or another, with everything in it. Arrays, maps and
-    /// strings without a length get one. Instants and integers take the form that this format has for
+    /// strings without a length get one; the bytes of chunks are joined as they are. Instants and integers take the form that this format has for
     /// them; a date of CBOR stays as it is in CBOR.
     ///
     /// # Errors
