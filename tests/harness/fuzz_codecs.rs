@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use tickwire_codecs::cbor::Cbor;
-use tickwire_codecs::document::{Format, Node, Reader, Value};
+use tickwire_codecs::document::{Format, Node, Reader, StringKind, Value};
 use tickwire_codecs::itch::{Itch50, ItchFile, MoldRequest, MoldUdp64, SoupBinTcp};
 use tickwire_codecs::mqtt::{Mqtt5, Mqtt5Stream, MqttFraming};
 use tickwire_codecs::msgpack::Msgpack;
@@ -291,7 +291,11 @@ fn walk<F: Format>(node: Node<'_, F>, out: &mut String) {
             write!(out, "{:?}", bytes.escape_ascii().to_string()).expect("a String takes any text");
         }
         // A bignum may be written as a plain integer.
-        Value::Tag(2 | 3, inner) if inner.as_bin().is_some() || inner.chunks().is_some() => {
+        Value::Tag(2 | 3, inner)
+            if inner
+                .chunks()
+                .is_some_and(|n| n.kind() == StringKind::Bytes) =>
+        {
             node.to_json(out).expect("a String takes any text");
         }
         Value::Tag(tag, inner) => {

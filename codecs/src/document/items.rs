@@ -167,10 +167,12 @@ impl<'a, F: Format> Chunks<'a, F> {
     /// # Errors
     /// [`EncodeError::Room`]; [`EncodeError::Range`] with the index of a piece that is no text in UTF-8.
     pub fn copy_str(self, out: &mut [u8]) -> Result<&str, EncodeError> {
-        if let Some(index) = self.clone().position(|piece| piece.as_str().is_none()) {
+        if !self.is_utf8() {
+            // Bytes may have no piece at all, and are no text either.
+            let index = self.clone().position(|piece| piece.as_str().is_none());
             return Err(EncodeError::Range {
-                what: "a piece that is not UTF-8, number",
-                got: index as u64,
+                what: "a piece that is no text in UTF-8, number",
+                got: index.unwrap_or_default() as u64,
             });
         }
         // UTF-8 behind UTF-8 is UTF-8.

@@ -227,7 +227,7 @@ fn floats_are_exact_or_rounded_on_request() {
             Some((9_223_372_036_854_774_784, 0)),
             (9_223_372_036_854_774_784, 0),
         ),
-        (-9.223372036854775808e18, Some((i64::MIN, 0)), (i64::MIN, 0)),
+        (i64::MIN as f64, Some((i64::MIN, 0)), (i64::MIN, 0)),
     ] {
         let mut wire = [0; 10];
         let mut out = Writer::<Cbor>::new(&mut wire);
@@ -250,8 +250,8 @@ fn floats_are_exact_or_rounded_on_request() {
         f64::NAN,
         f64::INFINITY,
         f64::NEG_INFINITY,
-        9.223372036854775808e18,
-        -9.22337203685477786e18,
+        i64::MAX as f64,           // 2^63
+        -9.223_372_036_854_778e18, // the next below -2^63
         1e300,
         f64::MAX,
         f64::MIN,

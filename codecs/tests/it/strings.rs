@@ -150,6 +150,7 @@ fn chunks_are_lent_one_by_one_and_copied_together() {
         let mut chunks = root.chunks().unwrap();
         assert_eq!((chunks.kind(), chunks.len_bytes()), (kind, 0));
         assert_eq!(chunks.copy_to(&mut []), Ok(&b""[..]));
+        assert_eq!(chunks.copy_str(&mut []).is_ok(), kind == StringKind::Text);
         assert!(chunks.next().is_none());
         assert_eq!(json(&root), "\"\"");
         mangle::<Cbor>(&wire);

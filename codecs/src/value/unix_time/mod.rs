@@ -1,11 +1,13 @@
 //! Points in time: seconds and nanoseconds since 1970.
 
 mod civil;
+#[cfg(any(feature = "cbor", feature = "msgpack"))]
+mod rfc3339;
 mod text;
 
-pub use text::ParseUnixTimeError;
 #[cfg(any(feature = "cbor", feature = "msgpack"))]
-pub(crate) use text::Rfc3339;
+pub(crate) use rfc3339::Rfc3339;
+pub use text::ParseUnixTimeError;
 
 use crate::ToJson;
 use core::{fmt, time::Duration};
