@@ -58,7 +58,10 @@ pub use offer::{
 #[cfg(feature = "alloc")]
 pub use stream::Reassembler;
 pub use stream::{Progress, StreamCodec};
-pub use value::{Chars, Code, Decimal, DecimalLe, FixedLe, Known, ParseDecimalError, U48Be, U48Le};
+pub use value::{
+    Chars, Code, Decimal, DecimalLe, FixedLe, Known, ParseDecimalError, ParseUnixTimeError, U48Be,
+    U48Le, UnixTime,
+};
 
 /// The crate that turns checked bytes into wire structs; re-exported so that a user's derives and
 /// this crate agree on its version.
