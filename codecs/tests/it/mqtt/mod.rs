@@ -3,6 +3,7 @@
 
 mod agree;
 mod packets;
+mod reasons;
 mod statements;
 mod streams;
 mod written;
