@@ -48,7 +48,8 @@ impl<C: Codec> StreamCodec for PacketStream<C> {
     }
 }
 
-/// One end of a connection: what the other end sends, in the order in which it may.
+/// One end of a connection: what the other end sends, in the order in which it may, each packet with
+/// the version to answer in.
 ///
 /// Beside the rules of each packet this holds those of the first: a client's is a CONNECT, which
 /// chooses the version, and none follows ([MQTT-3.1.0-1], [MQTT-3.1.0-2]); a server's is a CONNACK,
@@ -61,9 +62,9 @@ impl<C: Codec> StreamCodec for PacketStream<C> {
 /// use tickwire_codecs::{Limits, Progress, StreamCodec, mqtt::{MqttStream, Packet, Version}};
 /// let mut clients = MqttStream::from_client(Limits::DEVICE);
 /// let connect = b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01c";
-/// let Progress::Item { item: Packet::Connect(connect), .. } = clients.next(connect) else { panic!() };
+/// let Progress::Item { item, .. } = clients.next(connect) else { panic!() };
+/// let (Version::V311, Packet::Connect(connect)) = item else { panic!() };
 /// assert_eq!(connect.client_id, "c");
-/// assert_eq!(clients.version(), Some(Version::V311));
 /// ```
 #[derive(Debug)]
 pub struct MqttStream {
@@ -120,9 +121,9 @@ impl MqttStream {
 }
 
 impl StreamCodec for MqttStream {
-    type Item<'a> = Packet<'a>;
+    type Item<'a> = (Version, Packet<'a>);
 
-    fn next<'a>(&'a mut self, input: &'a [u8]) -> Progress<Packet<'a>> {
+    fn next<'a>(&'a mut self, input: &'a [u8]) -> Progress<(Version, Packet<'a>)> {
         let Self {
             joined,
             sender,
@@ -138,7 +139,7 @@ impl StreamCodec for MqttStream {
             packet.check_sender(*sender, spoken)?;
             *stage = stage.next(&packet)?;
             *version = Some(spoken);
-            Ok(packet)
+            Ok((spoken, packet))
         })
     }
 }

@@ -3,6 +3,7 @@
 
 mod agree;
 mod packets;
+mod peer;
 mod reasons;
 mod statements;
 mod streams;

@@ -70,7 +70,8 @@ fn names(stream: &mut MqttStream, pieces: [&[u8]; 2]) -> Result<Vec<&'static str
         loop {
             match stream.next(rest) {
                 Progress::Item { consumed, item } => {
-                    names.push(item.name());
+                    let (_, packet) = item;
+                    names.push(packet.name());
                     rest = &rest[consumed..];
                 }
                 Progress::More { .. } => break,
