@@ -420,6 +420,34 @@ fn connect<'o>(
     })
 }
 
+/// What a bridge between the versions does: a packet of one is refused in the other, or read there as
+/// the same.
+#[test]
+fn a_packet_of_the_other_version_is_refused_or_the_same() {
+    let mut random = Random(11);
+    let mut out = [0; 2048];
+    let mut counts = [[0; 2]; 2];
+    for turn in 0..40_000 {
+        let (from, to) = match turn % 2 {
+            0 => (Version::V311, Version::V5),
+            _ => (Version::V5, Version::V311),
+        };
+        let raw = Unchecked::packet(&model(&mut random, from), from);
+        let Ok(packet) = Packet::read(from, &raw, &WIDE) else {
+            continue;
+        };
+        let written = packet.write(to, &mut out);
+        if let Ok(len) = written {
+            assert_eq!(Packet::read(to, &out[..len], &WIDE), Ok(packet));
+        }
+        counts[turn % 2][usize::from(written.is_ok())] += 1;
+    }
+    assert!(
+        counts.iter().flatten().all(|count| *count > 500),
+        "{counts:?}"
+    );
+}
+
 #[test]
 fn the_writer_writes_what_the_reader_reads() {
     let mut random = Random(7);
