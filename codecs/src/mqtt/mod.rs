@@ -20,7 +20,7 @@
 //! - what the session knows (identifiers in use, quotas, topic aliases, what was negotiated): the
 //!   application.
 //!
-//! A message of the other version is no riddle of lengths: a CONNECT, and a CONNACK, which is how a
+//! A packet of the other version has an error of its own: a CONNECT, and a CONNACK, which is how a
 //! server of MQTT 3.1.1 answers a client of MQTT 5, are [`DecodeError::Version`].
 //!
 //! ```

@@ -153,7 +153,8 @@ impl Property<'_> {
     }
 }
 
-/// What binds the properties of one packet: told one after the other, it says which may not follow.
+/// Rules of the properties of one packet. Properties are added one after the other; one that breaks a
+/// rule is refused.
 pub(super) struct Rules {
     place: Place,
     /// Bit `n` for identifier `n`; all are below 64.

@@ -136,8 +136,8 @@ impl<'a> Reader<'a, '_> {
         }
         let keep_alive_s = self.take.u16()?;
         let at = self.take.at();
-        let (properties, told) = self.properties(property::of(kind::CONNECT))?;
-        check(at, rules::authentication(&told))?;
+        let (properties, seen) = self.properties(property::of(kind::CONNECT))?;
+        check(at, rules::authentication(&seen))?;
         let at = self.take.at();
         let client_id = self.take.text()?;
         check(at, rules::client_id(client_id, clean_start, version))?;
@@ -200,9 +200,9 @@ impl<'a> Reader<'a, '_> {
         )?;
         check(at, rules::session_present(session_present, reason))?;
         let at = self.take.at();
-        let (properties, told) = self.properties(property::of(kind::CONNACK))?;
+        let (properties, seen) = self.properties(property::of(kind::CONNACK))?;
         if reason == 0 {
-            check(at, rules::authentication(&told))?;
+            check(at, rules::authentication(&seen))?;
         }
         Ok(Packet::ConnAck {
             session_present,
@@ -222,8 +222,8 @@ impl<'a> Reader<'a, '_> {
             Qos::AtMostOnce => None,
             Qos::AtLeastOnce | Qos::ExactlyOnce => Some(self.packet_id()?),
         };
-        let (properties, told) = self.properties(property::of(kind::PUBLISH))?;
-        if !told.has(id::TOPIC_ALIAS) {
+        let (properties, seen) = self.properties(property::of(kind::PUBLISH))?;
+        if !seen.has(id::TOPIC_ALIAS) {
             check(at, topic::not_empty(topic))?;
         }
         Ok(Publish {
@@ -249,8 +249,8 @@ impl<'a> Reader<'a, '_> {
 
     fn auth(&mut self) -> Result<Packet<'a>, DecodeError> {
         let at = self.take.at();
-        let (reason, properties, told) = self.tail(kind::AUTH)?;
-        check(at, rules::authentication_method(&told))?;
+        let (reason, properties, seen) = self.tail(kind::AUTH)?;
+        check(at, rules::authentication_method(&seen))?;
         Ok(Packet::Auth { reason, properties })
     }
 
@@ -264,12 +264,12 @@ impl<'a> Reader<'a, '_> {
         let at = self.take.at();
         let reason = self.take.u8()?;
         check(at, rules::reason(kind, reason, self.version))?;
-        let (properties, told) = if self.take.is_empty() {
+        let (properties, seen) = if self.take.is_empty() {
             none
         } else {
             self.properties(place)?
         };
-        Ok((reason, properties, told))
+        Ok((reason, properties, seen))
     }
 
     fn reasons(&mut self, kind: u8) -> Result<Reasons<'a>, DecodeError> {

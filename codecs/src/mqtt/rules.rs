@@ -48,8 +48,8 @@ pub(super) const fn client_id(client_id: &str, clean: bool, version: Version) ->
 
 /// The method says what the data mean (MQTT 5, section 3.1.2.11.10). A CONNACK that accepts has the
 /// method where the CONNECT had one (section 4.12), so data alone are of no exchange there either.
-pub(super) const fn authentication(told: &Rules) -> Result<(), Fault> {
-    if told.has(id::AUTHENTICATION_DATA) && !told.has(id::AUTHENTICATION_METHOD) {
+pub(super) const fn authentication(seen: &Rules) -> Result<(), Fault> {
+    if seen.has(id::AUTHENTICATION_DATA) && !seen.has(id::AUTHENTICATION_METHOD) {
         let got = id::AUTHENTICATION_DATA as u64;
         return Err(Fault::new("authentication data without a method", got));
     }
@@ -58,8 +58,8 @@ pub(super) const fn authentication(told: &Rules) -> Result<(), Fault> {
 
 /// Every AUTH has the method (sections 3.15.2.2.2 and 4.12). The form of AUTH without properties
 /// (section 3.15.2.1) has none, so it is refused with the rest.
-pub(super) const fn authentication_method(told: &Rules) -> Result<(), Fault> {
-    if !told.has(id::AUTHENTICATION_METHOD) {
+pub(super) const fn authentication_method(seen: &Rules) -> Result<(), Fault> {
+    if !seen.has(id::AUTHENTICATION_METHOD) {
         return Err(Fault::new("AUTH without an authentication method", 0));
     }
     Ok(())

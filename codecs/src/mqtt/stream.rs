@@ -162,7 +162,7 @@ impl Stage {
     }
 }
 
-/// Whole packets, each read by what is told; the first error stays.
+/// Joins whole packets, which the caller's function reads; the first error stays.
 #[derive(Debug)]
 struct Joined {
     frames: Reassembler<MqttFraming>,

@@ -102,10 +102,10 @@ impl<'o> Put<'o> {
             without_properties(properties)?;
             return Ok(Rules::of(place));
         }
-        let told = Rules::check(properties, place)?;
+        let seen = Rules::check(properties, place)?;
         self.varint(length(properties.0.len())?)?;
         self.bytes(properties.0)?;
-        Ok(told)
+        Ok(seen)
     }
 
     /// Reason and properties; what says nothing is left off (section 3.4.2.1). MQTT 3.1.1 has neither.
@@ -139,8 +139,8 @@ impl<'o> Put<'o> {
         }
         self.bytes(&[self.version.level(), flags])?;
         self.bytes(&c.keep_alive_s.to_be_bytes())?;
-        let told = self.properties(c.properties, property::of(kind::CONNECT))?;
-        rules::authentication(&told)?;
+        let seen = self.properties(c.properties, property::of(kind::CONNECT))?;
+        rules::authentication(&seen)?;
         rules::client_id(c.client_id, c.clean_start, self.version)?;
         self.text(c.client_id)?;
         if let Some(will) = &c.will {
@@ -162,9 +162,9 @@ impl<'o> Put<'o> {
         rules::reason(kind::CONNACK, reason, self.version)?;
         rules::session_present(session_present, reason)?;
         self.bytes(&[u8::from(session_present), reason])?;
-        let told = self.properties(properties, property::of(kind::CONNACK))?;
+        let seen = self.properties(properties, property::of(kind::CONNACK))?;
         if reason == 0 {
-            rules::authentication(&told)?;
+            rules::authentication(&seen)?;
         }
         Ok(())
     }
@@ -180,8 +180,8 @@ impl<'o> Put<'o> {
             }
             (Qos::AtLeastOnce | Qos::ExactlyOnce, id) => self.packet_id(id.unwrap_or_default())?,
         }
-        let told = self.properties(p.properties, property::of(kind::PUBLISH))?;
-        if !told.has(id::TOPIC_ALIAS) {
+        let seen = self.properties(p.properties, property::of(kind::PUBLISH))?;
+        if !seen.has(id::TOPIC_ALIAS) {
             topic::not_empty(p.topic)?;
         }
         self.bytes(p.payload)
@@ -207,8 +207,8 @@ impl<'o> Put<'o> {
         }
         rules::reason(kind::AUTH, reason, self.version)?;
         self.bytes(&[reason])?;
-        let told = self.properties(properties, property::of(kind::AUTH))?;
-        rules::authentication_method(&told)?;
+        let seen = self.properties(properties, property::of(kind::AUTH))?;
+        rules::authentication_method(&seen)?;
         Ok(())
     }
 

@@ -191,7 +191,7 @@ fn model(random: &mut Random, version: Version) -> Model {
     }
 }
 
-/// Writes what it is told.
+/// Writes every value without a check.
 struct Unchecked(Vec<u8>);
 
 impl Unchecked {

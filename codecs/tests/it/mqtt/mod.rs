@@ -157,8 +157,8 @@ fn fixtures() -> Vec<Vec<u8>> {
     [messages(), answers()].concat()
 }
 
-/// One packet of every type of MQTT 3.1.1, as "MQTT Version 3.1.1" has its examples (figures 3.6,
-/// 3.11, 3.23, 3.26 and 3.30) where it has one.
+/// Packets of every type of MQTT 3.1.1; the topics and identifiers are those of the standard's
+/// examples.
 fn old_fixtures() -> Vec<Vec<u8>> {
     vec![
         raw(

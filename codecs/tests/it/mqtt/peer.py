@@ -29,7 +29,7 @@ def properties(kind, **values):
     return made
 
 
-def told(made, *names):
+def values(made, *names):
     """Values of properties; of the older version there are none."""
     return tuple(getattr(made, name, None) for name in names) if V5 else ()
 
@@ -43,16 +43,16 @@ session = {} if V5 else {"clean_session": True}
 version = mqtt.MQTTv5 if V5 else mqtt.MQTTv311
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "paho", protocol=version, **session)
 client.on_connect = lambda c, u, flags, code, made: seen.put(
-    ("connect", flags.session_present, code.value, told(made, "ServerKeepAlive", "UserProperty"))
+    ("connect", flags.session_present, code.value, values(made, "ServerKeepAlive", "UserProperty"))
 )
 client.on_subscribe = lambda c, u, mid, found, made: seen.put(
-    ("subscribe", codes(found), told(made, "ReasonString"))
+    ("subscribe", codes(found), values(made, "ReasonString"))
 )
 client.on_unsubscribe = lambda c, u, mid, found, made: seen.put(("unsubscribe", codes(found)))
 client.on_publish = lambda c, u, mid, code, made: seen.put(("published", code.value))
 client.on_message = lambda c, u, m: seen.put(
     ("message", m.topic, m.payload, m.qos, m.retain)
-    + told(m.properties, "ResponseTopic", "CorrelationData", "SubscriptionIdentifier")
+    + values(m.properties, "ResponseTopic", "CorrelationData", "SubscriptionIdentifier")
 )
 
 will = properties(PacketTypes.WILLMESSAGE, WillDelayInterval=5, ContentType="text/plain")

@@ -89,9 +89,9 @@ fn a_client_chooses_the_version_wherever_its_bytes_are_cut() {
         for cut in 0..=bytes.len() {
             let mut stream = MqttStream::from_client(Limits::DEVICE);
             assert_eq!(stream.version(), None);
-            let told = names(&mut stream, [&bytes[..cut], &bytes[cut..]]);
+            let read = names(&mut stream, [&bytes[..cut], &bytes[cut..]]);
             assert_eq!(
-                told,
+                read,
                 Ok(vec!["CONNECT", "PUBLISH", "PINGREQ", "DISCONNECT"])
             );
             assert_eq!(stream.version(), Some(version));
@@ -109,14 +109,14 @@ fn the_old_version_streams_as_the_new() {
     let all = packets.concat();
     for cut in 0..=all.len() {
         let mut stream = Mqtt311Stream::new(Limits::DEVICE);
-        let mut told = Vec::new();
+        let mut read = Vec::new();
         for mut rest in [&all[..cut], &all[cut..]] {
             while let Progress::Item { consumed, item } = stream.next(rest) {
-                told.push(crate::common::encode::<Mqtt311>(&item));
+                read.push(crate::common::encode::<Mqtt311>(&item));
                 rest = &rest[consumed..];
             }
         }
-        assert_eq!(told, packets);
+        assert_eq!(read, packets);
         assert!(!stream.is_mid_packet());
     }
 }
@@ -196,22 +196,22 @@ fn an_answer_of_the_other_version_is_named() {
 }
 
 #[test]
-fn the_version_is_told_by_the_first_bytes_of_a_connect() {
+fn the_version_is_read_from_the_first_bytes_of_a_connect() {
     for version in [Version::V311, Version::V5] {
         let bytes = of_a_client(version);
         for len in 0..9 {
-            let told = Version::of_connect(&bytes[..len]);
+            let read = Version::of_connect(&bytes[..len]);
             assert!(
-                matches!(told, Err(DecodeError::Short { .. })),
-                "{len}: {told:?}"
+                matches!(read, Err(DecodeError::Short { .. })),
+                "{len}: {read:?}"
             );
         }
         assert_eq!(Version::of_connect(&bytes[..9]), Ok(version));
         assert_eq!(Version::of_connect(&bytes), Ok(version));
     }
-    let told = |bytes: &[u8]| Version::of_connect(bytes).unwrap_err();
+    let read = |bytes: &[u8]| Version::of_connect(bytes).unwrap_err();
     assert_eq!(
-        told(b"\x10\x0c\x00\x04MQTT\x06"),
+        read(b"\x10\x0c\x00\x04MQTT\x06"),
         DecodeError::Version {
             at: 8,
             want: 5,
@@ -219,13 +219,13 @@ fn the_version_is_told_by_the_first_bytes_of_a_connect() {
         }
     );
     assert_eq!(
-        told(b"\x10\x0c\x00\x06MQIsdp\x03"),
+        read(b"\x10\x0c\x00\x06MQIsdp\x03"),
         DecodeError::Version {
             at: 2,
             want: 5,
             got: 3
         }
     );
-    assert_eq!(told(b"\x10\x0c\x00\x04HTTP\x04").at(), 2);
-    assert_eq!(told(b"GET / HTTP/1.1").at(), 0);
+    assert_eq!(read(b"\x10\x0c\x00\x04HTTP\x04").at(), 2);
+    assert_eq!(read(b"GET / HTTP/1.1").at(), 0);
 }
