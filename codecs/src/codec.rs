@@ -19,7 +19,7 @@ pub mod family {
     pub const CBOR: u16 = 6;
     /// Protocol Buffers; the format is the application's own number of the message.
     pub const PROTOBUF: u16 = 7;
-    /// MQTT; the format is the protocol version.
+    /// MQTT; the format is the protocol level of a CONNECT: 4 for MQTT 3.1.1, 5 for MQTT 5.
     pub const MQTT: u16 = 8;
     /// `#[derive(Wire)]`; the format is the application's own number of the type.
     pub const WIRE: u16 = 9;

@@ -48,6 +48,16 @@ pub enum DecodeError {
         /// Offset of the first bad byte.
         at: u32,
     },
+    /// The message is of another version of its format, and the bytes say which. Read it with the
+    /// reader of that version, or tell the peer.
+    Version {
+        /// Offset of the field that says so.
+        at: u32,
+        /// The version this reader reads, as [`Codec::VERSION`](crate::Codec::VERSION) counts.
+        want: u16,
+        /// The version of the message.
+        got: u16,
+    },
     /// Nesting is deeper than `max` levels.
     Depth {
         /// Offset of the item that would go deeper.
@@ -104,6 +114,17 @@ impl DecodeError {
         }
     }
 
+    /// [`Version`](Self::Version) with a `usize` offset.
+    #[cold]
+    #[must_use]
+    pub const fn version(at: usize, want: u16, got: u16) -> Self {
+        Self::Version {
+            at: offset(at),
+            want,
+            got,
+        }
+    }
+
     /// [`Trailing`](Self::Trailing) from `usize` parts.
     #[cold]
     #[must_use]
@@ -123,6 +144,7 @@ impl DecodeError {
             | Self::Limit { at, .. }
             | Self::Trailing { at, .. }
             | Self::Utf8 { at }
+            | Self::Version { at, .. }
             | Self::Depth { at, .. } => at,
         }
     }
@@ -136,6 +158,7 @@ impl DecodeError {
             | Self::Limit { at, .. }
             | Self::Trailing { at, .. }
             | Self::Utf8 { at }
+            | Self::Version { at, .. }
             | Self::Depth { at, .. } => *at = at.saturating_add(offset(base)),
         }
         self
@@ -156,6 +179,12 @@ impl fmt::Display for DecodeError {
                 write!(f, "byte {at}: the message ends here, {extra} bytes follow")
             }
             Self::Utf8 { at } => write!(f, "byte {at}: not UTF-8"),
+            Self::Version { at, want, got } => {
+                write!(
+                    f,
+                    "byte {at}: version {got} of the format, this reader is of {want}"
+                )
+            }
             Self::Depth { at, max } => write!(f, "byte {at}: nested deeper than {max} levels"),
         }
     }

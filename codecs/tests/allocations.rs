@@ -11,7 +11,7 @@ use tickwire_codecs::{
     },
     cbor::Cbor,
     itch::{Itch50, ItchFile, MoldRequest, MoldUdp64, SoupBinTcp},
-    mqtt::Mqtt5,
+    mqtt::{Mqtt5, Mqtt311},
     msgpack::Msgpack,
     telemetry::Telemetry,
 };
@@ -160,6 +160,13 @@ fn views() {
         &[
             b"\x32\x0d\x00\x03a/b\x00\x0a\x03\x23\x00\x07xy",
             b"\x82\x0f\x00\x0a\x00\x00\x03a/b\x01\x00\x03c/d\x02",
+        ],
+    );
+    view::<Mqtt311>(
+        "mqtt 3.1.1",
+        &[
+            b"\x32\x09\x00\x03a/b\x00\x0axy",
+            b"\x82\x0e\x00\x0a\x00\x03a/b\x01\x00\x03c/d\x02",
         ],
     );
     view::<Cbor>(

@@ -1,12 +1,14 @@
 //! The bodies of the fuzz targets of `tickwire-codecs`. Each takes any bytes and panics where a
 //! codec is wrong. What a view accepts is walked whole, written again, and read again.
 
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
 
 use tickwire_codecs::cbor::Cbor;
 use tickwire_codecs::document::{Format, Node, Reader, StringKind, Value};
 use tickwire_codecs::itch::{Itch50, ItchFile, MoldRequest, MoldUdp64, SoupBinTcp};
-use tickwire_codecs::mqtt::{Mqtt5, Mqtt5Stream, MqttFraming};
+use tickwire_codecs::mqtt::{
+    Mqtt5, Mqtt5Stream, Mqtt311, Mqtt311Stream, MqttFraming, MqttStream, Packet, Packet311, Version,
+};
 use tickwire_codecs::msgpack::Msgpack;
 use tickwire_codecs::protobuf::{self, Protobuf};
 use tickwire_codecs::telemetry::Telemetry;
@@ -313,33 +315,66 @@ fn walk<F: Format>(node: Node<'_, F>, out: &mut String) {
     out.push(' ');
 }
 
-/// MQTT 5: the first byte says in which pieces the stream behind it comes; its packets, read as
-/// messages, must be those that the stream tells.
+/// MQTT, read as both versions: the first byte says in which pieces the stream behind it comes; its
+/// packets, read as messages, must be those that the stream tells, and what an end may send is among
+/// them.
 pub fn mqtt(data: &[u8]) {
     let Some((&first, bytes)) = data.split_first() else {
         return;
     };
     let bytes = &bytes[..bytes.len().min(INPUT_BYTES_MAX)];
+    let step = usize::from(first);
     delimited::<Mqtt5>(bytes);
-    framed(MqttFraming, bytes, usize::from(first));
+    delimited::<Mqtt311>(bytes);
+    framed(MqttFraming, bytes, step);
+    let told = mqtt_stream(|| Mqtt5Stream::new(Limits::FEED), bytes, step);
+    let told_old = mqtt_stream(|| Mqtt311Stream::new(Limits::FEED), bytes, step);
+    let singly = |version| {
+        let framed = Batch::new(bytes, MqttFraming, &Limits::FEED).flatten();
+        framed
+            .map_while(|framed| Packet::read(version, framed.bytes, &Limits::FEED).ok())
+            .collect::<Vec<_>>()
+    };
+    let new: Vec<_> = singly(Version::V5)
+        .iter()
+        .map(|it| format!("{it:?}"))
+        .collect();
+    let old = singly(Version::V311);
+    let old: Vec<_> = old
+        .iter()
+        .map(|it| format!("{:?}", Packet311(*it)))
+        .collect();
+    // A batch may be of 4096 messages, a stream goes on.
+    assert_eq!(told[..new.len()], new, "singly");
+    assert_eq!(told_old[..old.len()], old, "singly");
+    mqtt_stream(|| MqttStream::from_client(Limits::FEED), bytes, step);
+    for version in [Version::V311, Version::V5] {
+        mqtt_stream(
+            || MqttStream::from_server(version, Limits::FEED),
+            bytes,
+            step,
+        );
+    }
+    if let Err(error) = Version::of_connect(bytes) {
+        check_error(error, bytes.len());
+    }
+}
+
+/// What a stream tells, whole and in pieces.
+fn mqtt_stream<S: StreamCodec>(stream: impl Fn() -> S, bytes: &[u8], step: usize) -> Vec<String>
+where
+    for<'a> S::Item<'a>: Debug,
+{
     let tell = |step: usize| {
         let mut told = Vec::new();
-        let mut stream = Mqtt5Stream::new(Limits::FEED);
-        let failed = feed(&mut stream, bytes, step, |packet| {
+        let failed = feed(&mut stream(), bytes, step, |packet| {
             told.push(format!("{packet:?}"));
         });
         (told, failed)
     };
     let whole = tell(bytes.len());
-    assert_eq!(tell(usize::from(first) + 1), whole, "in pieces");
-    let mut singly = Vec::new();
-    for framed in Batch::new(bytes, MqttFraming, &Limits::FEED).flatten() {
-        match Mqtt5::view(framed.bytes, &Limits::FEED) {
-            Ok(packet) => singly.push(format!("{packet:?}")),
-            Err(_) => break,
-        }
-    }
-    assert_eq!(whole.0[..singly.len()], singly, "singly");
+    assert_eq!(tell(step), whole, "in pieces");
+    whole.0
 }
 
 /// One field of each kind, and itself.

@@ -4,7 +4,7 @@
 use tickwire_codecs::cbor::Cbor;
 use tickwire_codecs::document::{Build, Format, Node, Value, Writer};
 use tickwire_codecs::mqtt::{
-    Mqtt5, Packet, Properties, Property, PropertyValue, Publish, Qos, id, write_properties,
+    Packet, Properties, Property, PropertyValue, Publish, Qos, Version, id, write_properties,
 };
 use tickwire_codecs::msgpack::Msgpack;
 use tickwire_codecs::telemetry;
@@ -263,10 +263,12 @@ fn publish(from: &mut Take<'_>) {
         payload: from.0,
     });
     let mut wire = vec![0; 4096 + from.0.len()];
-    if let Ok(len) = tickwire_codecs::Encode::<Mqtt5>::encode(&packet, &mut wire) {
-        match Mqtt5::view(&wire[..len], &Limits::BULK) {
-            Ok(told) => assert_eq!(told, packet),
-            Err(error) => panic!("it wrote what it does not read: {error}: {packet:?}"),
+    for version in [Version::V311, Version::V5] {
+        if let Ok(len) = packet.write(version, &mut wire) {
+            match Packet::read(version, &wire[..len], &Limits::BULK) {
+                Ok(told) => assert_eq!(told, packet),
+                Err(error) => panic!("it wrote what it does not read: {error}: {packet:?}"),
+            }
         }
     }
 }

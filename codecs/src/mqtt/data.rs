@@ -1,4 +1,4 @@
-//! Data types of section 1.5, read at an offset.
+//! Data types of section 1.5 of both versions, read at an offset.
 
 use crate::{
     DecodeError,
@@ -9,20 +9,14 @@ use crate::{
 /// Largest variable-length integer: four bytes of seven bits.
 pub(super) const VARINT_MAX: u32 = 0x0fff_ffff;
 
-/// Reads a variable-length integer and gives the offset behind it (section 1.5.5).
-pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u32, usize), DecodeError> {
+/// Reads a variable-length integer and gives the offset behind it. MQTT 5 has one form of each
+/// value (section 1.5.5); MQTT 3.1.1 (section 2.2.3) does not forbid a form with zeros behind.
+pub(super) fn padded_varint(bytes: &[u8], at: usize) -> Result<(u32, usize), DecodeError> {
     let mut value = 0;
     for index in 0..4 {
         let byte = *slice::part::<u8>(bytes, at + index)?;
         value |= u32::from(byte & 0x7f) << (7 * index);
         if byte & 0x80 == 0 {
-            if byte == 0 && index > 0 {
-                return Err(DecodeError::wrong(
-                    at,
-                    "integer longer than needed",
-                    value.into(),
-                ));
-            }
             return Ok((value, at + index + 1));
         }
     }
@@ -31,6 +25,19 @@ pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u32, usize), DecodeErro
         "integer of more than four bytes",
         value.into(),
     ))
+}
+
+/// Reads a variable-length integer in its shortest form.
+pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u32, usize), DecodeError> {
+    let (value, end) = padded_varint(bytes, at)?;
+    if end - at > varint_len(value) {
+        return Err(DecodeError::wrong(
+            at,
+            "integer longer than needed",
+            value.into(),
+        ));
+    }
+    Ok((value, end))
 }
 
 /// Bytes of a variable-length integer.
@@ -87,26 +94,37 @@ impl<'a> Take<'a> {
         Ok(value)
     }
 
+    pub(super) fn padded_varint(&mut self) -> Result<u32, DecodeError> {
+        let (value, next) = padded_varint(self.bytes, self.at)?;
+        self.at = next;
+        Ok(value)
+    }
+
     pub(super) fn span(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let span = slice::span(self.bytes, self.at, len)?;
         self.at += len;
         Ok(span)
     }
 
+    /// What is left, without taking it.
+    pub(super) fn peek(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     /// What is left.
     pub(super) fn rest(&mut self) -> &'a [u8] {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let rest = self.peek();
         self.at = self.bytes.len();
         rest
     }
 
-    /// Binary data: a u16 length, then the bytes (section 1.5.6).
+    /// Binary data: a u16 length, then the bytes (MQTT 5, section 1.5.6).
     pub(super) fn binary(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.u16()?;
         self.span(len.into())
     }
 
-    /// A UTF-8 string; it holds no NUL (section 1.5.4).
+    /// A UTF-8 string; it holds no NUL (MQTT 5, section 1.5.4; MQTT 3.1.1, section 1.5.3).
     pub(super) fn text(&mut self) -> Result<&'a str, DecodeError> {
         let len = usize::from(self.u16()?);
         let text = slice::text(self.bytes, self.at, len)?;

@@ -1,10 +1,27 @@
-//! MQTT 5 control packets: borrowed views, writing in place, and a stream codec that joins packets
-//! which straddle frames.
+//! MQTT 5 and MQTT 3.1.1 control packets: borrowed views, writing in place, and stream codecs that join
+//! packets which straddle frames.
 //!
-//! Source: "MQTT Version 5.0", OASIS Standard, sections 1.5 (data types), 2 (format) and 3 (packets).
-//! Checked: flags, lengths, minimal variable-length integers, UTF-8 without NUL, which properties a
-//! packet may have and how often. Left to the caller, who knows the session: packet identifiers,
-//! topic aliases, quotas, and whether a wildcard stands where it may in a filter.
+//! Sources: "MQTT Version 5.0" and "MQTT Version 3.1.1", OASIS Standards, sections 1.5 (data types), 2
+//! (format), 3 (packets), 4.7 (topics) and 4.8.2 (shared subscriptions). Section numbers are those of
+//! MQTT 5 where nothing else is said.
+//!
+//! One [`Packet`] serves both versions: a [`Packet`] is read and written as MQTT 5 by [`Mqtt5`], in a
+//! [`Packet311`] as MQTT 3.1.1 by [`Mqtt311`], and as a [`Version`] that is known at run time by
+//! [`Packet::read`] and [`Packet::write`].
+//!
+//! Every rule that one packet can break is checked, when it is read and when it is written, by the same
+//! code: flags, lengths, UTF-8 without NUL, topic names and filters, shared subscriptions, which
+//! properties a packet may have, how often and with which values, reason codes of each packet, and what
+//! binds one field to another. Three kinds of rules are held elsewhere:
+//!
+//! - which end may send what: a packet does not say. The codecs take what either end may send,
+//!   [`Packet::check_sender`] and [`MqttStream`] know the end;
+//! - which packet comes first: [`MqttStream`];
+//! - what the session knows (identifiers in use, quotas, topic aliases, what was negotiated): the
+//!   application.
+//!
+//! A packet of the other version has an error of its own: a CONNECT, and a CONNACK, which is how a
+//! server of MQTT 3.1.1 answers a client of MQTT 5, are [`DecodeError::Version`].
 //!
 //! ```
 //! use tickwire_codecs::{Encode, Limits, Progress, StreamCodec, mqtt::{Mqtt5Stream, Packet, Properties, Publish, Qos}};
@@ -21,9 +38,15 @@
 //! ```
 
 mod data;
+mod fault;
 mod packet;
 mod property;
 mod read;
+mod rules;
+#[cfg(feature = "alloc")]
+mod stream;
+mod topic;
+mod version;
 mod write;
 
 pub use packet::{
@@ -31,13 +54,18 @@ pub use packet::{
     Will,
 };
 pub use property::{Property, PropertyValue, id};
+pub use rules::SESSION_WITHOUT_CLIENT_ID;
+#[cfg(feature = "alloc")]
+pub use stream::{Mqtt5Stream, Mqtt311Stream, MqttStream, PacketStream};
+pub use version::{Sender, Version};
 pub use write::{write_filters, write_properties, write_subscriptions};
 
-use crate::{Codec, Cut, DecodeError, Framing, Limits, WireId, family, slice};
-#[cfg(feature = "alloc")]
-use crate::{Progress, Reassembler, StreamCodec};
+use crate::{
+    Codec, Cut, DecodeError, Encode, EncodeError, Framing, Limits, ToJson, WireId, family, slice,
+};
+use core::fmt;
 
-/// One whole control packet, fixed header included.
+/// One whole control packet of MQTT 5, fixed header included.
 #[derive(Clone, Copy, Debug)]
 pub enum Mqtt5 {}
 
@@ -47,23 +75,121 @@ impl Codec for Mqtt5 {
     type View<'a> = Packet<'a>;
 
     fn view<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Packet<'a>, DecodeError> {
+        Packet::read(Version::V5, bytes, limits)
+    }
+}
+
+/// One whole control packet of MQTT 3.1.1 (protocol level 4), fixed header included.
+///
+/// ```
+/// use tickwire_codecs::{Codec, DecodeError, Encode, Limits, mqtt::{Mqtt5, Mqtt311, Packet, Packet311}};
+/// let answer = b"\x20\x02\x00\x01"; // "unacceptable protocol version"
+/// assert_eq!(Mqtt5::view(answer, &Limits::DEVICE), Err(DecodeError::Version { at: 1, want: 5, got: 4 }));
+/// let packet = Mqtt311::view(answer, &Limits::DEVICE)?;
+/// let Packet311(Packet::ConnAck { reason, .. }) = packet else { panic!() };
+/// assert_eq!(reason, 1);
+/// let mut wire = [0; 4];
+/// assert_eq!(packet.encode(&mut wire)?, 4);
+/// assert_eq!(&wire, answer);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub enum Mqtt311 {}
+
+impl Codec for Mqtt311 {
+    const ID: WireId = WireId::new(family::MQTT, 4);
+    const VERSION: u16 = 4;
+    type View<'a> = Packet311<'a>;
+
+    fn view<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Packet311<'a>, DecodeError> {
+        Packet::read(Version::V311, bytes, limits).map(Packet311)
+    }
+}
+
+/// A packet that is read and written as MQTT 3.1.1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Packet311<'a>(
+    /// The packet: without properties, and with return codes for reason codes.
+    pub Packet<'a>,
+);
+
+impl<'a> Packet<'a> {
+    /// Reads one whole packet of a version that is known at run time.
+    ///
+    /// # Errors
+    /// See [`Codec::view`]; [`DecodeError::Version`] for a CONNECT or CONNACK of the other version.
+    pub fn read(version: Version, bytes: &'a [u8], limits: &Limits) -> Result<Self, DecodeError> {
         limits.check_msg(bytes.len())?;
         let cut = MqttFraming.split(bytes, limits)?;
         if cut.next < bytes.len() {
             return Err(DecodeError::trailing(cut.next, bytes.len() - cut.next));
         }
-        read::packet(bytes, limits)
+        read::packet(bytes, version, limits)
+    }
+
+    /// Length of the packet in a version that is known at run time; 0 for a packet that has no form in
+    /// it, [`write`](Self::write) says why.
+    #[must_use]
+    pub fn written_len(&self, version: Version) -> usize {
+        write::written_len(self, version)
+    }
+
+    /// Writes the packet at the start of `out` and gives its length.
+    ///
+    /// ```
+    /// use tickwire_codecs::{EncodeError, mqtt::{Packet, Properties, Version}};
+    /// let bye = Packet::Disconnect { reason: 0x04, properties: Properties::EMPTY };
+    /// let mut wire = [0; 8];
+    /// assert_eq!(bye.write(Version::V5, &mut wire), Ok(3));
+    /// let refused = bye.write(Version::V311, &mut wire);
+    /// assert_eq!(refused, Err(EncodeError::Range { what: "reason code", got: 4 }));
+    /// ```
+    ///
+    /// # Errors
+    /// [`EncodeError::Room`]; [`EncodeError::Range`] for what a reader of the version would refuse, in
+    /// the same words.
+    pub fn write(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write::packet(self, version, out)
     }
 }
 
-/// Finds packets by their fixed header (section 2.1); the message is the whole packet.
+impl Encode<Mqtt5> for Packet<'_> {
+    /// 0 for a packet that has no form on the wire; `encode` says why.
+    fn encoded_len(&self) -> usize {
+        self.written_len(Version::V5)
+    }
+
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        self.write(Version::V5, out)
+    }
+}
+
+impl Encode<Mqtt311> for Packet311<'_> {
+    /// 0 for a packet that has no form on the wire; `encode` says why.
+    fn encoded_len(&self) -> usize {
+        self.0.written_len(Version::V311)
+    }
+
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        self.0.write(Version::V311, out)
+    }
+}
+
+impl ToJson for Packet311<'_> {
+    fn to_json(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        self.0.to_json(out)
+    }
+}
+
+/// Finds packets of both versions by their fixed header (MQTT 5, section 2.1; MQTT 3.1.1, section 2.2);
+/// the message is the whole packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MqttFraming;
 
 impl Framing for MqttFraming {
     fn split(&self, bytes: &[u8], _: &Limits) -> Result<Cut, DecodeError> {
         slice::part::<u8>(bytes, 0)?;
-        let (len, from) = data::varint(bytes, 1)?;
+        let (len, from) = data::padded_varint(bytes, 1)?;
         slice::span(bytes, from, len as usize)?;
         let end = from + len as usize;
         Ok(Cut {
@@ -71,56 +197,5 @@ impl Framing for MqttFraming {
             end,
             next: end,
         })
-    }
-}
-
-/// Packets out of a byte stream. A packet that is whole but wrong fails the stream too: MQTT closes
-/// the connection on a malformed packet (section 4.13).
-#[cfg(feature = "alloc")]
-#[derive(Debug)]
-pub struct Mqtt5Stream {
-    frames: Reassembler<MqttFraming>,
-    limits: Limits,
-    failed: Option<DecodeError>,
-}
-
-#[cfg(feature = "alloc")]
-impl Mqtt5Stream {
-    /// A stream at a packet boundary. `limits.max_msg` bounds a packet and the buffer.
-    #[must_use]
-    pub const fn new(limits: Limits) -> Self {
-        Self {
-            frames: Reassembler::new(MqttFraming, limits),
-            limits,
-            failed: None,
-        }
-    }
-
-    /// Whether the stream stands inside a packet.
-    #[must_use]
-    pub fn is_mid_packet(&self) -> bool {
-        self.frames.is_mid_message()
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl StreamCodec for Mqtt5Stream {
-    type Item<'a> = Packet<'a>;
-
-    fn next<'a>(&'a mut self, input: &'a [u8]) -> Progress<Packet<'a>> {
-        if let Some(error) = self.failed {
-            return Progress::Failed(error);
-        }
-        match self.frames.next(input) {
-            Progress::Item { consumed, item } => match Mqtt5::view(item, &self.limits) {
-                Ok(item) => Progress::Item { consumed, item },
-                Err(error) => {
-                    self.failed = Some(error);
-                    Progress::Failed(error)
-                }
-            },
-            Progress::More { need } => Progress::More { need },
-            Progress::Failed(error) => Progress::Failed(error),
-        }
     }
 }

@@ -1,8 +1,27 @@
-//! The packets.
+//! The packets of both versions.
 
 use super::{data::Take, property::Property};
 use crate::{ToJson, json};
 use core::fmt;
+
+/// Numbers of the packet types (MQTT 5, section 2.1.2; MQTT 3.1.1, section 2.2.1).
+pub(super) mod kind {
+    pub(in crate::mqtt) const CONNECT: u8 = 1;
+    pub(in crate::mqtt) const CONNACK: u8 = 2;
+    pub(in crate::mqtt) const PUBLISH: u8 = 3;
+    pub(in crate::mqtt) const PUBACK: u8 = 4;
+    pub(in crate::mqtt) const PUBREC: u8 = 5;
+    pub(in crate::mqtt) const PUBREL: u8 = 6;
+    pub(in crate::mqtt) const PUBCOMP: u8 = 7;
+    pub(in crate::mqtt) const SUBSCRIBE: u8 = 8;
+    pub(in crate::mqtt) const SUBACK: u8 = 9;
+    pub(in crate::mqtt) const UNSUBSCRIBE: u8 = 10;
+    pub(in crate::mqtt) const UNSUBACK: u8 = 11;
+    pub(in crate::mqtt) const PINGREQ: u8 = 12;
+    pub(in crate::mqtt) const PINGRESP: u8 = 13;
+    pub(in crate::mqtt) const DISCONNECT: u8 = 14;
+    pub(in crate::mqtt) const AUTH: u8 = 15;
+}
 
 /// Quality of service of a message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -16,7 +35,7 @@ pub enum Qos {
     ExactlyOnce = 2,
 }
 
-/// The properties of a packet, checked.
+/// The properties of a packet, checked; a packet of MQTT 3.1.1 has none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Properties<'a>(pub(super) &'a [u8]);
 
@@ -68,19 +87,20 @@ pub struct Will<'a> {
 /// CONNECT (section 3.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Connect<'a> {
-    /// Whether to begin without the old session.
+    /// Whether to begin without the old session; "clean session" in MQTT 3.1.1, where it also ends the
+    /// session with the connection.
     pub clean_start: bool,
     /// Longest silence, in seconds; 0 switches keep-alive off.
     pub keep_alive_s: u16,
     /// Properties.
     pub properties: Properties<'a>,
-    /// Client's name; empty lets the server choose.
+    /// Client's name; empty lets the server choose. MQTT 3.1.1 has none empty without `clean_start`.
     pub client_id: &'a str,
     /// The will.
     pub will: Option<Will<'a>>,
     /// User name.
     pub username: Option<&'a str>,
-    /// Password.
+    /// Password; MQTT 3.1.1 has none without a user name.
     pub password: Option<&'a [u8]>,
 }
 
@@ -108,7 +128,7 @@ pub struct Publish<'a> {
 pub struct Ack<'a> {
     /// Which message.
     pub packet_id: u16,
-    /// Reason code; 0 is success.
+    /// Reason code; 0 is success, and all that MQTT 3.1.1 has.
     pub reason: u8,
     /// Properties.
     pub properties: Properties<'a>,
@@ -119,17 +139,9 @@ pub struct Ack<'a> {
 pub struct Subscription<'a> {
     /// Topic filter.
     pub filter: &'a str,
-    /// Options byte (section 3.8.3.1): bits 0-1 quality of service, 2 no local, 3 retain as
-    /// published, 4-5 retain handling.
+    /// Options byte (section 3.8.3.1): bits 0-1 quality of service, 2 no local (never on a shared
+    /// subscription), 3 retain as published, 4-5 retain handling. MQTT 3.1.1 has bits 0-1 only.
     pub options: u8,
-}
-
-impl Subscription<'_> {
-    /// Two bits are reserved, and neither field of two bits is ever 3.
-    pub(super) const fn has_legal_options(&self) -> bool {
-        let bits = self.options;
-        bits & 0xc0 == 0 && bits & 0x30 != 0x30 && bits & 0x03 != 0x03
-    }
 }
 
 /// The payload of SUBSCRIBE, checked: at least one.
@@ -181,7 +193,7 @@ pub struct Reasons<'a> {
     pub packet_id: u16,
     /// Properties.
     pub properties: Properties<'a>,
-    /// One reason code for each filter of the request; at least one.
+    /// One reason code for each filter of the request, at least one; none in an UNSUBACK of MQTT 3.1.1.
     pub reasons: &'a [u8],
 }
 
@@ -194,7 +206,7 @@ pub enum Packet<'a> {
     ConnAck {
         /// Whether the server has an old session.
         session_present: bool,
-        /// Reason code; 0 is success.
+        /// Reason code, in MQTT 3.1.1 return code; 0 is success.
         reason: u8,
         /// Properties.
         properties: Properties<'a>,
@@ -237,12 +249,12 @@ pub enum Packet<'a> {
     PingResp,
     /// One end leaves.
     Disconnect {
-        /// Reason code; 0 is normal.
+        /// Reason code; 0 is normal, and all that MQTT 3.1.1 has.
         reason: u8,
         /// Properties.
         properties: Properties<'a>,
     },
-    /// Extended authentication.
+    /// Extended authentication; not in MQTT 3.1.1.
     Auth {
         /// Reason code; 0 is success.
         reason: u8,
@@ -252,6 +264,27 @@ pub enum Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
+    /// Number of the packet type.
+    pub(super) const fn kind(&self) -> u8 {
+        match self {
+            Self::Connect(_) => kind::CONNECT,
+            Self::ConnAck { .. } => kind::CONNACK,
+            Self::Publish(_) => kind::PUBLISH,
+            Self::PubAck(_) => kind::PUBACK,
+            Self::PubRec(_) => kind::PUBREC,
+            Self::PubRel(_) => kind::PUBREL,
+            Self::PubComp(_) => kind::PUBCOMP,
+            Self::Subscribe { .. } => kind::SUBSCRIBE,
+            Self::SubAck(_) => kind::SUBACK,
+            Self::Unsubscribe { .. } => kind::UNSUBSCRIBE,
+            Self::UnsubAck(_) => kind::UNSUBACK,
+            Self::PingReq => kind::PINGREQ,
+            Self::PingResp => kind::PINGRESP,
+            Self::Disconnect { .. } => kind::DISCONNECT,
+            Self::Auth { .. } => kind::AUTH,
+        }
+    }
+
     /// Name of the packet in the standard.
     #[must_use]
     pub const fn name(&self) -> &'static str {

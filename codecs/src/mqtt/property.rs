@@ -1,6 +1,11 @@
-//! Properties (section 2.2.2).
+//! Properties (MQTT 5, section 2.2.2).
 
-use super::{data::Take, packet::Properties};
+use super::{
+    data::Take,
+    fault::Fault,
+    packet::{Properties, kind},
+    topic,
+};
 use crate::{DecodeError, Limits};
 
 /// Identifiers of properties.
@@ -69,14 +74,21 @@ pub enum PropertyValue<'a> {
 /// Where a property may stand: bit `n` for packet type `n`, bit 0 for a will.
 pub(super) type Place = u16;
 pub(super) const WILL: Place = 1;
-const CONNECT: Place = 1 << 1;
-const CONNACK: Place = 1 << 2;
-const PUBLISH: Place = 1 << 3;
-const ACKS: Place = (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7);
-const SUBSCRIBE: Place = 1 << 8;
-const SUBACKS: Place = (1 << 9) | (1 << 11);
-const DISCONNECT: Place = 1 << 14;
-const AUTH: Place = 1 << 15;
+/// Not known yet: properties that are written before their packet.
+pub(super) const ANY: Place = !0;
+const CONNECT: Place = of(kind::CONNECT);
+const CONNACK: Place = of(kind::CONNACK);
+const PUBLISH: Place = of(kind::PUBLISH);
+const ACKS: Place = of(kind::PUBACK) | of(kind::PUBREC) | of(kind::PUBREL) | of(kind::PUBCOMP);
+const SUBSCRIBE: Place = of(kind::SUBSCRIBE);
+const SUBACKS: Place = of(kind::SUBACK) | of(kind::UNSUBACK);
+const DISCONNECT: Place = of(kind::DISCONNECT);
+const AUTH: Place = of(kind::AUTH);
+
+/// The packet of this type.
+pub(super) const fn of(kind: u8) -> Place {
+    1 << kind
+}
 
 /// Packets that may have this property; 0 for an identifier that is none.
 const fn places(id: u8) -> Place {
@@ -93,7 +105,7 @@ const fn places(id: u8) -> Place {
         0x21 | 0x22 | 0x27 => CONNECT | CONNACK,
         0x23 => PUBLISH,
         // User property: everywhere but the two pings.
-        0x26 => !((1 << 12) | (1 << 13)),
+        0x26 => !(of(kind::PINGREQ) | of(kind::PINGRESP)),
         _ => 0,
     }
 }
@@ -124,16 +136,65 @@ impl<'a> Property<'a> {
 
 impl Property<'_> {
     /// Values that section 3 calls a protocol error whatever the session: a flag above 1, a number
-    /// that must not be 0, a wildcard in a response topic.
-    pub(super) fn is_allowed(&self) -> bool {
-        match (self.id, self.value) {
+    /// that must not be 0, a response topic that is no topic name.
+    fn check_value(&self) -> Result<(), Fault> {
+        let allowed = match (self.id, self.value) {
             (_, PropertyValue::Byte(value)) => value <= 1,
             (id::RECEIVE_MAXIMUM | id::TOPIC_ALIAS, PropertyValue::Two(value)) => value != 0,
             (id::MAXIMUM_PACKET_SIZE, PropertyValue::Four(value)) => value != 0,
             (id::SUBSCRIPTION_IDENTIFIER, PropertyValue::Varint(value)) => value != 0,
-            (id::RESPONSE_TOPIC, PropertyValue::Text(topic)) => !topic.contains(['+', '#']),
+            (id::RESPONSE_TOPIC, PropertyValue::Text(topic)) => topic::name(topic).is_ok(),
             _ => true,
+        };
+        if allowed {
+            return Ok(());
         }
+        Err(Fault::new("value of the property", self.id.into()))
+    }
+}
+
+/// Rules of the properties of one packet. Properties are added one after the other; one that breaks a
+/// rule is refused.
+pub(super) struct Rules {
+    place: Place,
+    /// Bit `n` for identifier `n`; all are below 64.
+    seen: u64,
+}
+
+impl Rules {
+    pub(super) const fn of(place: Place) -> Self {
+        Self { place, seen: 0 }
+    }
+
+    pub(super) const fn has(&self, id: u8) -> bool {
+        self.seen & (1 << id) != 0
+    }
+
+    pub(super) fn add(&mut self, property: &Property<'_>) -> Result<(), Fault> {
+        let id = property.id;
+        match places(id) {
+            0 => return Err(Fault::new("property identifier", id.into())),
+            places if places & self.place == 0 => {
+                return Err(Fault::new("property of another packet", id.into()));
+            }
+            _ => {}
+        }
+        // Section 2.2.2.2: once each, but for user properties, and subscription identifiers of a
+        // PUBLISH.
+        let many = id == self::id::USER_PROPERTY
+            || (id == self::id::SUBSCRIPTION_IDENTIFIER && self.place & PUBLISH != 0);
+        if !many && self.has(id) {
+            return Err(Fault::new("property given twice", id.into()));
+        }
+        self.seen |= 1 << id;
+        property.check_value()
+    }
+
+    /// All of a packet that is to be written.
+    pub(super) fn check(properties: Properties<'_>, place: Place) -> Result<Self, Fault> {
+        let mut rules = Self::of(place);
+        properties.iter().try_for_each(|it| rules.add(&it))?;
+        Ok(rules)
     }
 }
 
@@ -142,44 +203,20 @@ pub(super) fn properties<'a>(
     take: &mut Take<'a>,
     place: Place,
     limits: &Limits,
-) -> Result<Properties<'a>, DecodeError> {
+) -> Result<(Properties<'a>, Rules), DecodeError> {
     let len = take.varint()?;
     let from = take.at();
     let bytes = take.span(len as usize)?;
     let mut inside = Take::new(bytes, 0);
-    let (mut seen, mut count) = (0u64, 0);
+    let (mut rules, mut count) = (Rules::of(place), 0);
     while !inside.is_empty() {
         let at = inside.at();
         count += 1;
         limits.check_items(from + at, count)?;
         let property = Property::read(&mut inside).map_err(|error| error.shifted(from))?;
-        let id = property.id;
-        if places(id) & place == 0 {
-            return Err(DecodeError::wrong(
-                from + at,
-                "property of another packet",
-                id.into(),
-            ));
-        }
-        // Section 2.2.2.2: once each, but for user properties, and subscription identifiers of a
-        // PUBLISH.
-        let many = id == self::id::USER_PROPERTY
-            || (id == self::id::SUBSCRIPTION_IDENTIFIER && place == PUBLISH);
-        if !many && seen & (1 << id) != 0 {
-            return Err(DecodeError::wrong(
-                from + at,
-                "property given twice",
-                id.into(),
-            ));
-        }
-        if !property.is_allowed() {
-            return Err(DecodeError::wrong(
-                from + at,
-                "value of property",
-                id.into(),
-            ));
-        }
-        seen |= 1 << id;
+        rules
+            .add(&property)
+            .map_err(|fault| fault.read_at(from + at))?;
     }
-    Ok(Properties(bytes))
+    Ok((Properties(bytes), rules))
 }

@@ -2,12 +2,15 @@
 
 use super::{
     data::Take,
+    fault::Fault,
     packet::{
-        Ack, Connect, Filters, Packet, Publish, Qos, Reasons, Subscription, Subscriptions, Will,
+        Ack, Connect, Filters, Packet, Properties, Publish, Qos, Reasons, Subscriptions, Will, kind,
     },
-    property::{Place, WILL, id, properties},
+    property::{self, Place, Rules, WILL, id},
+    rules, topic,
+    version::Version,
 };
-use crate::{DecodeError, Limits, mqtt::packet::Properties};
+use crate::{DecodeError, Limits};
 
 impl Qos {
     fn read(at: usize, bits: u8) -> Result<Self, DecodeError> {
@@ -20,290 +23,290 @@ impl Qos {
     }
 }
 
+/// One packet being read.
+struct Reader<'a, 'l> {
+    take: Take<'a>,
+    version: Version,
+    limits: &'l Limits,
+}
+
 /// Reads a packet that `MqttFraming` found whole.
-pub(super) fn packet<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Packet<'a>, DecodeError> {
+pub(super) fn packet<'a>(
+    bytes: &'a [u8],
+    version: Version,
+    limits: &Limits,
+) -> Result<Packet<'a>, DecodeError> {
     let mut take = Take::new(bytes, 0);
     let first = take.u8()?;
-    take.varint()?;
+    match version {
+        Version::V311 => take.padded_varint()?,
+        Version::V5 => take.varint()?,
+    };
     let (kind, flags) = (first >> 4, first & 0x0f);
-    // Table 2-2: flags are fixed but for PUBLISH.
+    // Flags are fixed but for PUBLISH (MQTT 5, table 2-2; MQTT 3.1.1, table 2.2).
     let fixed = match kind {
-        3 => flags,
-        6 | 8 | 10 => 0b0010,
+        kind::PUBLISH => flags,
+        kind::PUBREL | kind::SUBSCRIBE | kind::UNSUBSCRIBE => 0b0010,
         _ => 0,
     };
-    if kind == 0 || flags != fixed {
+    let reserved = kind == 0 || (kind == kind::AUTH && version == Version::V311);
+    if reserved || flags != fixed {
         return Err(DecodeError::wrong(0, "packet type and flags", first.into()));
     }
-    let place: Place = 1 << kind;
-    let packet = match kind {
-        1 => Packet::Connect(connect(&mut take, limits)?),
-        2 => {
-            let at = take.at();
-            let session_present = flag(at, take.u8()?)?;
-            let reason = take.u8()?;
-            let properties = properties(&mut take, place, limits)?;
-            Packet::ConnAck {
-                session_present,
-                reason,
-                properties,
-            }
-        }
-        3 => Packet::Publish(publish(&mut take, flags, limits)?),
-        4 => Packet::PubAck(ack(&mut take, place, limits)?),
-        5 => Packet::PubRec(ack(&mut take, place, limits)?),
-        6 => Packet::PubRel(ack(&mut take, place, limits)?),
-        7 => Packet::PubComp(ack(&mut take, place, limits)?),
-        8 => {
-            let packet_id = packet_id(&mut take)?;
-            let properties = properties(&mut take, place, limits)?;
-            let subscriptions = Subscriptions(filters(&mut take, true, limits)?);
-            Packet::Subscribe {
-                packet_id,
-                properties,
-                subscriptions,
-            }
-        }
-        9 => Packet::SubAck(reasons(&mut take, place, limits)?),
-        10 => {
-            let packet_id = packet_id(&mut take)?;
-            let properties = properties(&mut take, place, limits)?;
-            let filters = Filters(filters(&mut take, false, limits)?);
-            Packet::Unsubscribe {
-                packet_id,
-                properties,
-                filters,
-            }
-        }
-        11 => Packet::UnsubAck(reasons(&mut take, place, limits)?),
-        12 => Packet::PingReq,
-        13 => Packet::PingResp,
-        14 => {
-            let (reason, properties) = tail(&mut take, place, limits)?;
-            Packet::Disconnect { reason, properties }
-        }
-        _ => {
-            let (reason, properties) = tail(&mut take, place, limits)?;
-            Packet::Auth { reason, properties }
-        }
+    let mut reader = Reader {
+        take,
+        version,
+        limits,
     };
-    take.end()?;
+    let packet = reader.packet(kind, flags)?;
+    reader.take.end()?;
     Ok(packet)
 }
 
-fn flag(at: usize, byte: u8) -> Result<bool, DecodeError> {
-    match byte {
-        0 => Ok(false),
-        1 => Ok(true),
-        _ => Err(DecodeError::wrong(at, "flags", byte.into())),
-    }
+/// What is at `at` breaks a rule, or not.
+fn check(at: usize, rule: Result<(), Fault>) -> Result<(), DecodeError> {
+    rule.map_err(|fault| fault.read_at(at))
 }
 
-/// A packet identifier is never 0 (section 2.2.1).
-fn packet_id(take: &mut Take<'_>) -> Result<u16, DecodeError> {
-    let at = take.at();
-    match take.u16()? {
-        0 => Err(DecodeError::wrong(at, "packet identifier", 0)),
-        id => Ok(id),
-    }
-}
-
-fn connect<'a>(take: &mut Take<'a>, limits: &Limits) -> Result<Connect<'a>, DecodeError> {
-    let at = take.at();
-    if take.text()? != "MQTT" {
-        return Err(DecodeError::wrong(at, "protocol name", 0));
-    }
-    let at = take.at();
-    match take.u8()? {
-        5 => {}
-        version => return Err(DecodeError::wrong(at, "protocol version", version.into())),
-    }
-    let at = take.at();
-    let flags = take.u8()?;
-    let (has_will, will_bits) = (flags & 0x04 != 0, flags & 0x38);
-    // Sections 3.1.2.3 to 3.1.2.7: bit 0 is reserved; a will's bits need a will.
-    if flags & 1 != 0 || (!has_will && will_bits != 0) {
-        return Err(DecodeError::wrong(at, "connect flags", flags.into()));
-    }
-    let will_qos = Qos::read(at, (flags >> 3) & 3)?;
-    let keep_alive_s = take.u16()?;
-    let own = properties(take, 1 << 1, limits)?;
-    let client_id = take.text()?;
-    let will = if has_will {
-        Some(Will {
-            qos: will_qos,
-            retain: flags & 0x20 != 0,
-            properties: properties(take, WILL, limits)?,
-            topic: will_topic(take)?,
-            payload: take.binary()?,
+impl<'a> Reader<'a, '_> {
+    fn packet(&mut self, kind: u8, flags: u8) -> Result<Packet<'a>, DecodeError> {
+        Ok(match kind {
+            kind::CONNECT => Packet::Connect(self.connect()?),
+            kind::CONNACK => self.conn_ack()?,
+            kind::PUBLISH => Packet::Publish(self.publish(flags)?),
+            kind::PUBACK => Packet::PubAck(self.ack(kind)?),
+            kind::PUBREC => Packet::PubRec(self.ack(kind)?),
+            kind::PUBREL => Packet::PubRel(self.ack(kind)?),
+            kind::PUBCOMP => Packet::PubComp(self.ack(kind)?),
+            kind::SUBSCRIBE => Packet::Subscribe {
+                packet_id: self.packet_id()?,
+                properties: self.properties(property::of(kind))?.0,
+                subscriptions: Subscriptions(self.filters(true)?),
+            },
+            kind::SUBACK => Packet::SubAck(self.reasons(kind)?),
+            kind::UNSUBSCRIBE => Packet::Unsubscribe {
+                packet_id: self.packet_id()?,
+                properties: self.properties(property::of(kind))?.0,
+                filters: Filters(self.filters(false)?),
+            },
+            kind::UNSUBACK => Packet::UnsubAck(self.reasons(kind)?),
+            kind::PINGREQ => Packet::PingReq,
+            kind::PINGRESP => Packet::PingResp,
+            kind::DISCONNECT => {
+                let (reason, properties, _) = self.tail(kind)?;
+                Packet::Disconnect { reason, properties }
+            }
+            _ => self.auth()?,
         })
-    } else {
-        None
-    };
-    let username = if flags & 0x80 != 0 {
-        Some(take.text()?)
-    } else {
-        None
-    };
-    let password = if flags & 0x40 != 0 {
-        Some(take.binary()?)
-    } else {
-        None
-    };
-    Ok(Connect {
-        clean_start: flags & 0x02 != 0,
-        keep_alive_s,
-        properties: own,
-        client_id,
-        will,
-        username,
-        password,
-    })
-}
-
-/// A topic name has no wildcards (section 3.3.2.1).
-fn topic<'a>(take: &mut Take<'a>) -> Result<&'a str, DecodeError> {
-    let at = take.at() + 2;
-    let topic = take.text()?;
-    match topic.bytes().position(|byte| matches!(byte, b'+' | b'#')) {
-        Some(index) => Err(DecodeError::wrong(
-            at + index,
-            "wildcard in a topic name",
-            0,
-        )),
-        None => Ok(topic),
     }
-}
 
-/// No alias stands for the topic of a will, so it is not empty (section 4.7.3).
-fn will_topic<'a>(take: &mut Take<'a>) -> Result<&'a str, DecodeError> {
-    let at = take.at();
-    match topic(take)? {
-        "" => Err(DecodeError::wrong(at, "length of a will's topic", 0)),
-        topic => Ok(topic),
-    }
-}
-
-fn publish<'a>(
-    take: &mut Take<'a>,
-    flags: u8,
-    limits: &Limits,
-) -> Result<Publish<'a>, DecodeError> {
-    let qos = Qos::read(0, (flags >> 1) & 3)?;
-    let dup = flags & 8 != 0;
-    if dup && qos == Qos::AtMostOnce {
-        return Err(DecodeError::wrong(
-            0,
-            "DUP without an acknowledgement",
-            flags.into(),
-        ));
-    }
-    let at = take.at();
-    let topic = topic(take)?;
-    let packet_id = if qos == Qos::AtMostOnce {
-        None
-    } else {
-        Some(packet_id(take)?)
-    };
-    let properties = properties(take, 1 << 3, limits)?;
-    if topic.is_empty()
-        && !properties
-            .iter()
-            .any(|property| property.id == id::TOPIC_ALIAS)
-    {
-        return Err(DecodeError::wrong(
-            at,
-            "length of a topic without an alias",
-            0,
-        ));
-    }
-    Ok(Publish {
-        dup,
-        qos,
-        retain: flags & 1 != 0,
-        topic,
-        packet_id,
-        properties,
-        payload: take.rest(),
-    })
-}
-
-fn ack<'a>(take: &mut Take<'a>, place: Place, limits: &Limits) -> Result<Ack<'a>, DecodeError> {
-    let packet_id = packet_id(take)?;
-    let (reason, properties) = tail(take, place, limits)?;
-    Ok(Ack {
-        packet_id,
-        reason,
-        properties,
-    })
-}
-
-/// Reason code and properties, both of which may be left off at the end.
-fn tail<'a>(
-    take: &mut Take<'a>,
-    place: Place,
-    limits: &Limits,
-) -> Result<(u8, Properties<'a>), DecodeError> {
-    if take.is_empty() {
-        return Ok((0, Properties::EMPTY));
-    }
-    let reason = take.u8()?;
-    let empty = take.is_empty();
-    let properties = if empty {
-        Properties::EMPTY
-    } else {
-        properties(take, place, limits)?
-    };
-    Ok((reason, properties))
-}
-
-fn reasons<'a>(
-    take: &mut Take<'a>,
-    place: Place,
-    limits: &Limits,
-) -> Result<Reasons<'a>, DecodeError> {
-    let packet_id = packet_id(take)?;
-    let properties = properties(take, place, limits)?;
-    let at = take.at();
-    let reasons = take.rest();
-    limits.check_items(at, reasons.len() as u64)?;
-    if reasons.is_empty() {
-        return Err(DecodeError::short(at, 1, 0));
-    }
-    Ok(Reasons {
-        packet_id,
-        properties,
-        reasons,
-    })
-}
-
-/// Topic filters up to the end, at least one, with an options byte each in a SUBSCRIBE.
-fn filters<'a>(
-    take: &mut Take<'a>,
-    options: bool,
-    limits: &Limits,
-) -> Result<&'a [u8], DecodeError> {
-    let all = take.clone().rest();
-    let mut count = 0;
-    while count == 0 || !take.is_empty() {
-        count += 1;
-        limits.check_items(take.at(), count)?;
-        let at = take.at();
-        let filter = take.text()?;
-        if filter.is_empty() {
-            return Err(DecodeError::wrong(at, "length of a topic filter", 0));
+    fn properties(&mut self, place: Place) -> Result<(Properties<'a>, Rules), DecodeError> {
+        match self.version {
+            Version::V311 => Ok((Properties::EMPTY, Rules::of(place))),
+            Version::V5 => property::properties(&mut self.take, place, self.limits),
         }
-        if options {
-            let at = take.at();
-            let options = take.u8()?;
-            if !(Subscription { filter, options }).has_legal_options() {
-                return Err(DecodeError::wrong(
-                    at,
-                    "subscription options",
-                    options.into(),
-                ));
+    }
+
+    fn packet_id(&mut self) -> Result<u16, DecodeError> {
+        let at = self.take.at();
+        let id = self.take.u16()?;
+        check(at, rules::packet_id(id))?;
+        Ok(id)
+    }
+
+    fn connect(&mut self) -> Result<Connect<'a>, DecodeError> {
+        let want = self.version;
+        let version = Version::read(&mut self.take, want)?;
+        let flags_at = self.take.at();
+        if version != want {
+            let (want, got) = (want.level().into(), version.level().into());
+            return Err(DecodeError::version(flags_at - 1, want, got));
+        }
+        let flags = self.take.u8()?;
+        let (has_will, will_bits) = (flags & 0x04 != 0, flags & 0x38);
+        let (has_name, has_password) = (flags & 0x80 != 0, flags & 0x40 != 0);
+        let clean_start = flags & 0x02 != 0;
+        // Sections 3.1.2.3 to 3.1.2.7: bit 0 is reserved; a will's bits need a will.
+        if flags & 1 != 0 || (!has_will && will_bits != 0) {
+            return Err(DecodeError::wrong(flags_at, "connect flags", flags.into()));
+        }
+        let will_qos = Qos::read(flags_at, (flags >> 3) & 3)?;
+        if has_password {
+            check(flags_at, rules::password(has_name, version))?;
+        }
+        let keep_alive_s = self.take.u16()?;
+        let at = self.take.at();
+        let (properties, seen) = self.properties(property::of(kind::CONNECT))?;
+        check(at, rules::authentication(&seen))?;
+        let at = self.take.at();
+        let client_id = self.take.text()?;
+        check(at, rules::client_id(client_id, clean_start, version))?;
+        let will = if has_will {
+            Some(self.will(will_qos, flags & 0x20 != 0)?)
+        } else {
+            None
+        };
+        let username = has_name.then(|| self.take.text()).transpose()?;
+        let password = has_password.then(|| self.take.binary()).transpose()?;
+        Ok(Connect {
+            clean_start,
+            keep_alive_s,
+            properties,
+            client_id,
+            will,
+            username,
+            password,
+        })
+    }
+
+    fn will(&mut self, qos: Qos, retain: bool) -> Result<Will<'a>, DecodeError> {
+        let (properties, _) = self.properties(WILL)?;
+        // No alias stands for the topic of a will.
+        let at = self.take.at();
+        let topic = self.take.text()?;
+        check(text(at, topic), topic::name(topic))?;
+        let payload = self.take.binary()?;
+        Ok(Will {
+            qos,
+            retain,
+            properties,
+            topic,
+            payload,
+        })
+    }
+
+    fn conn_ack(&mut self) -> Result<Packet<'a>, DecodeError> {
+        let body = self.take.peek();
+        if let Some(other) = rules::other_connack(body, self.version) {
+            let (want, got) = (self.version.level().into(), other.level().into());
+            // The length tells, and it ends where the body begins.
+            return Err(DecodeError::version(self.take.at() - 1, want, got));
+        }
+        let at = self.take.at();
+        let flags = self.take.u8()?;
+        if flags > 1 {
+            return Err(DecodeError::wrong(
+                at,
+                "connect acknowledge flags",
+                flags.into(),
+            ));
+        }
+        let session_present = flags == 1;
+        let reason_at = self.take.at();
+        let reason = self.take.u8()?;
+        check(
+            reason_at,
+            rules::reason(kind::CONNACK, reason, self.version),
+        )?;
+        check(at, rules::session_present(session_present, reason))?;
+        let at = self.take.at();
+        let (properties, seen) = self.properties(property::of(kind::CONNACK))?;
+        if reason == 0 {
+            check(at, rules::authentication(&seen))?;
+        }
+        Ok(Packet::ConnAck {
+            session_present,
+            reason,
+            properties,
+        })
+    }
+
+    fn publish(&mut self, flags: u8) -> Result<Publish<'a>, DecodeError> {
+        let qos = Qos::read(0, (flags >> 1) & 3)?;
+        let dup = flags & 8 != 0;
+        check(0, rules::dup(dup, qos))?;
+        let at = self.take.at();
+        let topic = self.take.text()?;
+        check(text(at, topic), topic::without_wildcards(topic))?;
+        let packet_id = match qos {
+            Qos::AtMostOnce => None,
+            Qos::AtLeastOnce | Qos::ExactlyOnce => Some(self.packet_id()?),
+        };
+        let (properties, seen) = self.properties(property::of(kind::PUBLISH))?;
+        if !seen.has(id::TOPIC_ALIAS) {
+            check(at, topic::not_empty(topic))?;
+        }
+        Ok(Publish {
+            dup,
+            qos,
+            retain: flags & 1 != 0,
+            topic,
+            packet_id,
+            properties,
+            payload: self.take.rest(),
+        })
+    }
+
+    fn ack(&mut self, kind: u8) -> Result<Ack<'a>, DecodeError> {
+        let packet_id = self.packet_id()?;
+        let (reason, properties, _) = self.tail(kind)?;
+        Ok(Ack {
+            packet_id,
+            reason,
+            properties,
+        })
+    }
+
+    fn auth(&mut self) -> Result<Packet<'a>, DecodeError> {
+        let at = self.take.at();
+        let (reason, properties, seen) = self.tail(kind::AUTH)?;
+        check(at, rules::authentication_method(&seen))?;
+        Ok(Packet::Auth { reason, properties })
+    }
+
+    /// Reason code and properties, both of which may be left off at the end; MQTT 3.1.1 has neither.
+    fn tail(&mut self, kind: u8) -> Result<(u8, Properties<'a>, Rules), DecodeError> {
+        let place = property::of(kind);
+        let none = (Properties::EMPTY, Rules::of(place));
+        if self.take.is_empty() || self.version == Version::V311 {
+            return Ok((0, none.0, none.1));
+        }
+        let at = self.take.at();
+        let reason = self.take.u8()?;
+        check(at, rules::reason(kind, reason, self.version))?;
+        let (properties, seen) = if self.take.is_empty() {
+            none
+        } else {
+            self.properties(place)?
+        };
+        Ok((reason, properties, seen))
+    }
+
+    fn reasons(&mut self, kind: u8) -> Result<Reasons<'a>, DecodeError> {
+        let packet_id = self.packet_id()?;
+        let (properties, _) = self.properties(property::of(kind))?;
+        let at = self.take.at();
+        let reasons = self.take.rest();
+        self.limits.check_items(at, reasons.len() as u64)?;
+        check(at, rules::reasons(kind, reasons, self.version))?;
+        Ok(Reasons {
+            packet_id,
+            properties,
+            reasons,
+        })
+    }
+
+    /// Topic filters up to the end, at least one, with an options byte each in a SUBSCRIBE.
+    fn filters(&mut self, options: bool) -> Result<&'a [u8], DecodeError> {
+        let all = self.take.peek();
+        let mut count = 0;
+        while count == 0 || !self.take.is_empty() {
+            count += 1;
+            self.limits.check_items(self.take.at(), count)?;
+            let at = self.take.at();
+            let filter = self.take.text()?;
+            check(text(at, filter), topic::filter(filter, self.version))?;
+            if options {
+                let at = self.take.at();
+                let options = self.take.u8()?;
+                check(at, topic::options(filter, options, self.version))?;
             }
         }
+        Ok(all)
     }
-    Ok(all)
+}
+
+/// Offset of the characters of a string that was taken at `at`; of its length where it is empty.
+const fn text(at: usize, text: &str) -> usize {
+    if text.is_empty() { at } else { at + 2 }
 }

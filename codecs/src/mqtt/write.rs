@@ -1,23 +1,34 @@
 //! Packets to bytes.
 
 use super::{
-    Mqtt5,
     data::{VARINT_MAX, varint_len},
+    fault::Fault,
     packet::{
         Ack, Connect, Filters, Packet, Properties, Publish, Qos, Reasons, Subscription,
-        Subscriptions,
+        Subscriptions, kind,
     },
-    property::{Property, PropertyValue, id},
+    property::{self, ANY, Place, Property, PropertyValue, Rules, WILL, id},
+    rules, topic,
+    version::Version,
 };
-use crate::{Encode, EncodeError};
+use crate::EncodeError;
 
 /// Writes, or only counts where there is no buffer.
 struct Put<'o> {
+    version: Version,
     out: Option<&'o mut [u8]>,
     at: usize,
 }
 
-impl Put<'_> {
+impl<'o> Put<'o> {
+    const fn new(version: Version, out: Option<&'o mut [u8]>) -> Self {
+        Self {
+            version,
+            out,
+            at: 0,
+        }
+    }
+
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let end = self.at + bytes.len();
         if let Some(out) = &mut self.out {
@@ -59,146 +70,174 @@ impl Put<'_> {
 
     fn text(&mut self, text: &str) -> Result<(), EncodeError> {
         if text.bytes().any(|byte| byte == 0) {
-            return Err(EncodeError::Range {
-                what: "character of a string",
-                got: 0,
-            });
+            return Err(Fault::new("NUL in text", 0).into());
         }
         self.binary(text.as_bytes())
     }
 
-    /// A topic name has no wildcards (section 4.7.1).
-    fn topic(&mut self, topic: &str) -> Result<(), EncodeError> {
-        if topic.contains(['+', '#']) {
-            return Err(EncodeError::Order {
-                what: "a topic without wildcards",
-            });
-        }
-        self.text(topic)
-    }
-
-    /// A topic filter has at least one character (section 4.7.3).
     fn filter(&mut self, filter: &str) -> Result<(), EncodeError> {
-        if filter.is_empty() {
-            return Err(EncodeError::Range {
-                what: "length of a topic filter",
-                got: 0,
-            });
-        }
+        topic::filter(filter, self.version)?;
         self.text(filter)
     }
 
+    fn subscription(&mut self, subscription: &Subscription<'_>) -> Result<(), EncodeError> {
+        let Subscription { filter, options } = *subscription;
+        self.filter(filter)?;
+        topic::options(filter, options, self.version)?;
+        self.bytes(&[options])
+    }
+
     fn packet_id(&mut self, id: u16) -> Result<(), EncodeError> {
-        if id == 0 {
-            return Err(EncodeError::Range {
-                what: "packet identifier",
-                got: 0,
-            });
-        }
+        rules::packet_id(id)?;
         self.bytes(&id.to_be_bytes())
     }
 
-    fn properties(&mut self, properties: Properties<'_>) -> Result<(), EncodeError> {
+    /// Properties with their length in front; MQTT 3.1.1 has neither.
+    fn properties(
+        &mut self,
+        properties: Properties<'_>,
+        place: Place,
+    ) -> Result<Rules, EncodeError> {
+        if self.version == Version::V311 {
+            without_properties(properties)?;
+            return Ok(Rules::of(place));
+        }
+        let seen = Rules::check(properties, place)?;
         self.varint(length(properties.0.len())?)?;
-        self.bytes(properties.0)
+        self.bytes(properties.0)?;
+        Ok(seen)
     }
 
-    /// Reason and properties; what says nothing is left off (section 3.4.2.1).
-    fn tail(&mut self, reason: u8, properties: Properties<'_>) -> Result<(), EncodeError> {
+    /// Reason and properties; what says nothing is left off (section 3.4.2.1). MQTT 3.1.1 has neither.
+    fn tail(
+        &mut self,
+        kind: u8,
+        reason: u8,
+        properties: Properties<'_>,
+    ) -> Result<(), EncodeError> {
+        rules::reason(kind, reason, self.version)?;
         if reason != 0 || !properties.is_empty() {
             self.bytes(&[reason])?;
         }
         if properties.is_empty() {
-            Ok(())
-        } else {
-            self.properties(properties)
+            return Ok(());
         }
+        self.properties(properties, property::of(kind))?;
+        Ok(())
     }
 
     fn connect(&mut self, c: &Connect<'_>) -> Result<(), EncodeError> {
+        let (has_name, has_password) = (c.username.is_some(), c.password.is_some());
         self.text("MQTT")?;
         let mut flags = u8::from(c.clean_start) << 1;
         if let Some(will) = &c.will {
             flags |= 0x04 | (will.qos as u8) << 3 | u8::from(will.retain) << 5;
         }
-        flags |= u8::from(c.username.is_some()) << 7 | u8::from(c.password.is_some()) << 6;
-        self.bytes(&[5, flags])?;
+        flags |= u8::from(has_name) << 7 | u8::from(has_password) << 6;
+        if has_password {
+            rules::password(has_name, self.version)?;
+        }
+        self.bytes(&[self.version.level(), flags])?;
         self.bytes(&c.keep_alive_s.to_be_bytes())?;
-        self.properties(c.properties)?;
+        let seen = self.properties(c.properties, property::of(kind::CONNECT))?;
+        rules::authentication(&seen)?;
+        rules::client_id(c.client_id, c.clean_start, self.version)?;
         self.text(c.client_id)?;
         if let Some(will) = &c.will {
-            if will.topic.is_empty() {
-                return Err(EncodeError::Order {
-                    what: "a topic of the will",
-                });
-            }
-            self.properties(will.properties)?;
-            self.topic(will.topic)?;
+            self.properties(will.properties, WILL)?;
+            topic::name(will.topic)?;
+            self.text(will.topic)?;
             self.binary(will.payload)?;
         }
         c.username.map_or(Ok(()), |name| self.text(name))?;
         c.password.map_or(Ok(()), |password| self.binary(password))
     }
 
-    fn publish(&mut self, p: &Publish<'_>) -> Result<(), EncodeError> {
-        if let Some(what) = missing(p) {
-            return Err(EncodeError::Order { what });
+    fn conn_ack(
+        &mut self,
+        session_present: bool,
+        reason: u8,
+        properties: Properties<'_>,
+    ) -> Result<(), EncodeError> {
+        rules::reason(kind::CONNACK, reason, self.version)?;
+        rules::session_present(session_present, reason)?;
+        self.bytes(&[u8::from(session_present), reason])?;
+        let seen = self.properties(properties, property::of(kind::CONNACK))?;
+        if reason == 0 {
+            rules::authentication(&seen)?;
         }
-        self.topic(p.topic)?;
+        Ok(())
+    }
+
+    fn publish(&mut self, p: &Publish<'_>) -> Result<(), EncodeError> {
+        rules::dup(p.dup, p.qos)?;
+        topic::without_wildcards(p.topic)?;
+        self.text(p.topic)?;
         match (p.qos, p.packet_id) {
             (Qos::AtMostOnce, None) => {}
-            (Qos::AtLeastOnce | Qos::ExactlyOnce, Some(id)) => self.packet_id(id)?,
-            _ => {
-                return Err(EncodeError::Order {
-                    what: "a packet identifier exactly above QoS 0",
-                });
+            (Qos::AtMostOnce, Some(id)) => {
+                return Err(Fault::new("packet identifier at QoS 0", id.into()).into());
             }
+            (Qos::AtLeastOnce | Qos::ExactlyOnce, id) => self.packet_id(id.unwrap_or_default())?,
         }
-        self.properties(p.properties)?;
+        let seen = self.properties(p.properties, property::of(kind::PUBLISH))?;
+        if !seen.has(id::TOPIC_ALIAS) {
+            topic::not_empty(p.topic)?;
+        }
         self.bytes(p.payload)
     }
 
-    fn ack(&mut self, ack: &Ack<'_>) -> Result<(), EncodeError> {
+    fn ack(&mut self, kind: u8, ack: &Ack<'_>) -> Result<(), EncodeError> {
         self.packet_id(ack.packet_id)?;
-        self.tail(ack.reason, ack.properties)
+        self.tail(kind, ack.reason, ack.properties)
     }
 
-    fn reasons(&mut self, r: &Reasons<'_>) -> Result<(), EncodeError> {
-        if r.reasons.is_empty() {
-            return Err(EncodeError::Order {
-                what: "at least one reason code",
-            });
-        }
+    fn reasons(&mut self, kind: u8, r: &Reasons<'_>) -> Result<(), EncodeError> {
+        rules::reasons(kind, r.reasons, self.version)?;
         self.packet_id(r.packet_id)?;
-        self.properties(r.properties)?;
+        self.properties(r.properties, property::of(kind))?;
         self.bytes(r.reasons)
+    }
+
+    /// Section 3.15.2: reason and length of properties are left off together or not at all; every AUTH
+    /// has a property.
+    fn auth(&mut self, reason: u8, properties: Properties<'_>) -> Result<(), EncodeError> {
+        if self.version == Version::V311 {
+            return Err(Fault::new("packet type", kind::AUTH.into()).into());
+        }
+        rules::reason(kind::AUTH, reason, self.version)?;
+        self.bytes(&[reason])?;
+        let seen = self.properties(properties, property::of(kind::AUTH))?;
+        rules::authentication_method(&seen)?;
+        Ok(())
     }
 
     /// All behind the fixed header.
     fn body(&mut self, packet: &Packet<'_>) -> Result<(), EncodeError> {
+        let kind = packet.kind();
         match packet {
             Packet::Connect(connect) => self.connect(connect),
             Packet::ConnAck {
                 session_present,
                 reason,
                 properties,
-            } => {
-                self.bytes(&[u8::from(*session_present), *reason])?;
-                self.properties(*properties)
-            }
+            } => self.conn_ack(*session_present, *reason, *properties),
             Packet::Publish(publish) => self.publish(publish),
             Packet::PubAck(ack)
             | Packet::PubRec(ack)
             | Packet::PubRel(ack)
-            | Packet::PubComp(ack) => self.ack(ack),
+            | Packet::PubComp(ack) => self.ack(kind, ack),
             Packet::Subscribe {
                 packet_id,
                 properties,
                 subscriptions,
             } => {
                 self.packet_id(*packet_id)?;
-                self.properties(*properties)?;
-                self.bytes(subscriptions.0)
+                self.properties(*properties, property::of(kind))?;
+                // They may have been read or written for the other version.
+                subscriptions
+                    .iter()
+                    .try_for_each(|it| self.subscription(&it))
             }
             Packet::Unsubscribe {
                 packet_id,
@@ -206,46 +245,38 @@ impl Put<'_> {
                 filters,
             } => {
                 self.packet_id(*packet_id)?;
-                self.properties(*properties)?;
-                self.bytes(filters.0)
+                self.properties(*properties, property::of(kind))?;
+                filters.iter().try_for_each(|it| self.filter(it))
             }
-            Packet::SubAck(reasons) | Packet::UnsubAck(reasons) => self.reasons(reasons),
+            Packet::SubAck(reasons) | Packet::UnsubAck(reasons) => self.reasons(kind, reasons),
             Packet::PingReq | Packet::PingResp => Ok(()),
-            Packet::Disconnect { reason, properties } => self.tail(*reason, *properties),
-            // Section 3.15.2: reason and length of properties are left off together or not at all.
-            Packet::Auth { reason, properties } if *reason != 0 => {
-                self.bytes(&[*reason])?;
-                self.properties(*properties)
-            }
-            Packet::Auth { properties, .. } => self.tail(0, *properties),
+            Packet::Disconnect { reason, properties } => self.tail(kind, *reason, *properties),
+            Packet::Auth { reason, properties } => self.auth(*reason, *properties),
         }
+    }
+}
+
+/// A bridge between the versions decides what becomes of them; they are not dropped unseen.
+fn without_properties(properties: Properties<'_>) -> Result<(), Fault> {
+    match properties.iter().next() {
+        None => Ok(()),
+        Some(first) => Err(Fault::new("property in MQTT 3.1.1", first.id.into())),
     }
 }
 
 /// Packet type and flags (tables 2-1 and 2-2).
 fn first(packet: &Packet<'_>) -> u8 {
-    match packet {
-        Packet::Connect(_) => 0x10,
-        Packet::ConnAck { .. } => 0x20,
-        Packet::Publish(p) => 0x30 | u8::from(p.dup) << 3 | (p.qos as u8) << 1 | u8::from(p.retain),
-        Packet::PubAck(_) => 0x40,
-        Packet::PubRec(_) => 0x50,
-        Packet::PubRel(_) => 0x62,
-        Packet::PubComp(_) => 0x70,
-        Packet::Subscribe { .. } => 0x82,
-        Packet::SubAck(_) => 0x90,
-        Packet::Unsubscribe { .. } => 0xa2,
-        Packet::UnsubAck(_) => 0xb0,
-        Packet::PingReq => 0xc0,
-        Packet::PingResp => 0xd0,
-        Packet::Disconnect { .. } => 0xe0,
-        Packet::Auth { .. } => 0xf0,
-    }
+    let flags = match packet {
+        Packet::Publish(p) => u8::from(p.dup) << 3 | (p.qos as u8) << 1 | u8::from(p.retain),
+        Packet::PubRel(_) | Packet::Subscribe { .. } | Packet::Unsubscribe { .. } => 0b0010,
+        _ => 0,
+    };
+    packet.kind() << 4 | flags
 }
 
 /// Length of all behind the fixed header, which can say it.
-fn body_len(packet: &Packet<'_>) -> Result<u32, EncodeError> {
-    let mut put = Put { out: None, at: 0 };
+fn body_len(packet: &Packet<'_>, version: Version) -> Result<u32, EncodeError> {
+    let mut put = Put::new(version, None);
     put.body(packet)?;
     length(put.at)
 }
@@ -258,69 +289,39 @@ fn length(len: usize) -> Result<u32, EncodeError> {
     })
 }
 
-/// What a PUBLISH must have, and does not (sections 3.3.1.1 and 3.3.2.1): such a packet would end
-/// the connection at its reader.
-fn missing(p: &Publish<'_>) -> Option<&'static str> {
-    if p.dup && p.qos == Qos::AtMostOnce {
-        return Some("DUP only above QoS 0");
-    }
-    let aliased = || p.properties.iter().any(|it| it.id == id::TOPIC_ALIAS);
-    (p.topic.is_empty() && !aliased()).then_some("a topic, or an alias of one")
+pub(super) fn written_len(packet: &Packet<'_>, version: Version) -> usize {
+    body_len(packet, version).map_or(0, |len| 1 + varint_len(len) + len as usize)
 }
 
-impl Encode<Mqtt5> for Packet<'_> {
-    /// 0 for a packet that has no form on the wire; `encode` says why.
-    fn encoded_len(&self) -> usize {
-        body_len(self).map_or(0, |len| 1 + varint_len(len) + len as usize)
-    }
-
-    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
-        let len = body_len(self)?;
-        let mut put = Put {
-            out: Some(out),
-            at: 0,
-        };
-        put.bytes(&[first(self)])?;
-        put.varint(len)?;
-        put.body(self)?;
-        Ok(put.at)
-    }
+pub(super) fn packet(
+    packet: &Packet<'_>,
+    version: Version,
+    out: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let len = body_len(packet, version)?;
+    let mut put = Put::new(version, Some(out));
+    put.bytes(&[first(packet)])?;
+    put.varint(len)?;
+    put.body(packet)?;
+    Ok(put.at)
 }
 
-/// Writes properties at the start of `out`, for a packet to be built. Which packet may have which, and
-/// that a SUBSCRIBE has one subscription identifier, is checked when the packet is read.
+/// Writes properties at the start of `out`, for a packet of MQTT 5 to be built. Which packet may have
+/// which, and what binds them to its other fields, is checked when the packet is written.
 ///
 /// # Errors
 /// [`EncodeError::Room`]; [`EncodeError::Range`] for text with NUL or above 65,535 bytes, and, with
-/// the identifier, for a value that the property never has and for a property given twice that may
-/// stand once (section 2.2.2.2); [`EncodeError::Order`] for a value that is not of its identifier's
-/// type.
+/// the identifier, for an identifier that is none, for a value that the property never has and for a
+/// property given twice that may stand once (section 2.2.2.2); [`EncodeError::Order`] for a value
+/// that is not of its identifier's type.
 pub fn write_properties<'o>(
     out: &'o mut [u8],
     properties: &[Property<'_>],
 ) -> Result<Properties<'o>, EncodeError> {
-    let mut put = Put {
-        out: Some(&mut *out),
-        at: 0,
-    };
-    let mut seen = 0u64;
+    let mut put = Put::new(Version::V5, Some(&mut *out));
+    let mut rules = Rules::of(ANY);
     for property in properties {
-        // Identifiers are below 64; others are refused below, by their type.
-        let bit = 1u64.checked_shl(property.id.into()).unwrap_or_default();
-        let may_repeat = [id::USER_PROPERTY, id::SUBSCRIPTION_IDENTIFIER].contains(&property.id);
-        if seen & bit != 0 && !may_repeat {
-            return Err(EncodeError::Range {
-                what: "property given twice",
-                got: property.id.into(),
-            });
-        }
-        seen |= bit;
-        if !property.is_allowed() {
-            return Err(EncodeError::Range {
-                what: "value of the property",
-                got: property.id.into(),
-            });
-        }
+        rules.add(property)?;
         put.bytes(&[property.id])?;
         match property.value {
             PropertyValue::Byte(value) => put.bytes(&[value])?,
@@ -345,55 +346,69 @@ pub fn write_properties<'o>(
     Ok(written)
 }
 
-/// Writes the payload of a SUBSCRIBE at the start of `out`, for a packet to be built.
+impl Version {
+    /// Writes the payload of a SUBSCRIBE of this version at the start of `out`, for a packet to be
+    /// built.
+    ///
+    /// # Errors
+    /// [`EncodeError::Room`]; [`EncodeError::Range`] for text that has no form, a topic filter that
+    /// breaks section 4.7 (MQTT 5: or 4.8.2), options that the version does not have (MQTT 5, section
+    /// 3.8.3.1; MQTT 3.1.1, section 3.8.3), and No Local on a shared subscription;
+    /// [`EncodeError::Order`] without any.
+    pub fn write_subscriptions<'o>(
+        self,
+        out: &'o mut [u8],
+        subscriptions: &[Subscription<'_>],
+    ) -> Result<Subscriptions<'o>, EncodeError> {
+        let mut put = Put::new(self, Some(&mut *out));
+        subscriptions
+            .iter()
+            .try_for_each(|it| put.subscription(it))?;
+        let len = at_least_one(put.at)?;
+        Ok(Subscriptions(out.get(..len).unwrap_or_default()))
+    }
+
+    /// Writes the payload of an UNSUBSCRIBE of this version at the start of `out`, for a packet to be
+    /// built.
+    ///
+    /// # Errors
+    /// See [`write_subscriptions`](Self::write_subscriptions).
+    pub fn write_filters<'o>(
+        self,
+        out: &'o mut [u8],
+        filters: &[&str],
+    ) -> Result<Filters<'o>, EncodeError> {
+        let mut put = Put::new(self, Some(&mut *out));
+        filters.iter().try_for_each(|it| put.filter(it))?;
+        let len = at_least_one(put.at)?;
+        Ok(Filters(out.get(..len).unwrap_or_default()))
+    }
+}
+
+/// [`Version::write_subscriptions`] of MQTT 5.
 ///
 /// # Errors
-/// [`EncodeError::Room`]; [`EncodeError::Range`] for text that has no form, an empty filter, or
-/// options that section 3.8.3.1 does not have; [`EncodeError::Order`] without any.
+/// See [`Version::write_subscriptions`].
 pub fn write_subscriptions<'o>(
     out: &'o mut [u8],
     subscriptions: &[Subscription<'_>],
 ) -> Result<Subscriptions<'o>, EncodeError> {
-    let mut put = Put {
-        out: Some(&mut *out),
-        at: 0,
-    };
-    for subscription in subscriptions {
-        put.filter(subscription.filter)?;
-        if !subscription.has_legal_options() {
-            return Err(EncodeError::Range {
-                what: "subscription options",
-                got: subscription.options.into(),
-            });
-        }
-        put.bytes(&[subscription.options])?;
-    }
-    let len = at_least_one(put.at)?;
-    Ok(Subscriptions(out.get(..len).unwrap_or_default()))
+    Version::V5.write_subscriptions(out, subscriptions)
 }
 
-/// Writes the payload of an UNSUBSCRIBE at the start of `out`, for a packet to be built.
+/// [`Version::write_filters`] of MQTT 5.
 ///
 /// # Errors
-/// See [`write_subscriptions`].
+/// See [`Version::write_subscriptions`].
 pub fn write_filters<'o>(out: &'o mut [u8], filters: &[&str]) -> Result<Filters<'o>, EncodeError> {
-    let mut put = Put {
-        out: Some(&mut *out),
-        at: 0,
-    };
-    for filter in filters {
-        put.filter(filter)?;
-    }
-    let len = at_least_one(put.at)?;
-    Ok(Filters(out.get(..len).unwrap_or_default()))
+    Version::V5.write_filters(out, filters)
 }
 
 fn at_least_one(len: usize) -> Result<usize, EncodeError> {
     if len == 0 {
-        Err(EncodeError::Order {
+        return Err(EncodeError::Order {
             what: "at least one topic filter",
-        })
-    } else {
-        Ok(len)
+        });
     }
+    Ok(len)
 }

@@ -1,6 +1,6 @@
 //! Our reading against decoders that others wrote: `itchfeed`, `cbor2` and `msgpack` of PyPI, in a
-//! virtual environment under the target folder. Skipped, with a line that says so, where Python or
-//! the packages cannot be had.
+//! virtual environment under the target folder, with `paho-mqtt` for `mqtt/peer.rs`. Skipped, with a
+//! line that says so, where Python or the packages cannot be had.
 
 use crate::{
     common::{WIDE, json, recorded},
@@ -13,6 +13,7 @@ use std::{
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 use tickwire_codecs::{
     Batch, Codec, Limits, ToJson,
@@ -21,10 +22,19 @@ use tickwire_codecs::{
     msgpack::Msgpack,
 };
 
-const PACKAGES: [&str; 3] = ["itchfeed==1.6.4", "cbor2==6.2.1", "msgpack==1.2.4"];
+const PACKAGES: [&str; 4] = [
+    "itchfeed==1.6.4",
+    "cbor2==6.2.1",
+    "msgpack==1.2.4",
+    "paho-mqtt==2.1.0",
+];
+
+/// Two tests want the environment, and one of them makes it.
+static MAKING: Mutex<()> = Mutex::new(());
 
 /// The environment's interpreter, made on first use.
-fn python() -> Result<PathBuf, String> {
+pub(crate) fn python() -> Result<PathBuf, String> {
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("venv-codecs");
     let python = home.join("bin/python");
     let ready = home.join("ready");
