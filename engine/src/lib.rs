@@ -64,10 +64,8 @@ pub use frame::close::CloseReason;
 pub use frame::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};
 pub use handshake::{
     Accept, ClientHandshake, ClientOptions, HandshakeError, HandshakeUsage, HeadLimits, Refusal,
-    Request, Response, ServerHandshake, accept_key,
+    Request, Response, ServerHandshake, Url, UrlError, accept_key,
 };
-#[cfg(feature = "std")]
-pub use handshake::{Url, UrlError};
 pub use role::Role;
 pub use session::{End, Entropy, ReadSide, Session, Shutdown, Stats, WriteSide};
 pub use time::Timestamp;

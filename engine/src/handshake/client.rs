@@ -10,7 +10,8 @@ use super::error::{HandshakeError, HandshakeUsage};
 use super::fields::{Fields, HeadOf, write_line};
 use super::head::{HeadLimits, HeadScan};
 use super::response::Response;
-use super::syntax::{is_authority, is_origin_form, is_plain_value};
+use super::syntax::is_plain_value;
+use super::uri::{Authority, Resource};
 
 /// What a client adds to its request.
 ///
@@ -118,7 +119,9 @@ pub struct ClientHandshake {
 
 impl ClientHandshake {
     /// A handshake with the server `host` (`host` or `host:port`, an IPv6 address in brackets) for
-    /// `target` (path and query). The nonce must be unpredictable and fresh for every connection.
+    /// `target` (path and query): [`Url::authority`](super::Url::authority) and
+    /// [`Url::target`](super::Url::target) of a URL. An empty port is left out of the request. The
+    /// nonce must be unpredictable and fresh for every connection.
     ///
     /// # Errors
     /// [`HandshakeUsage`] for a host or target that would not make a valid request.
@@ -128,10 +131,10 @@ impl ClientHandshake {
         options: &ClientOptions,
         nonce: [u8; 16],
     ) -> Result<Self, HandshakeError> {
-        if !is_authority(host.as_bytes()) {
+        let Ok(authority) = Authority::parse(host.as_bytes()) else {
             return Err(HandshakeUsage::Host(host.into()).into());
-        }
-        if !is_origin_form(target.as_bytes()) {
+        };
+        if Resource::parse_origin_form(target.as_bytes()).is_err() {
             return Err(HandshakeUsage::Target.into());
         }
         let key = encode_key(nonce);
@@ -139,7 +142,7 @@ impl ClientHandshake {
         head.extend_from_slice(b"GET ");
         head.extend_from_slice(target.as_bytes());
         head.extend_from_slice(b" HTTP/1.1\r\n");
-        write_line(&mut head, "Host", host.as_bytes());
+        write_line(&mut head, "Host", authority.text);
         write_line(&mut head, "Upgrade", b"websocket");
         write_line(&mut head, "Connection", b"Upgrade");
         write_line(&mut head, "Sec-WebSocket-Key", key.as_bytes());

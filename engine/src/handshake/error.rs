@@ -37,13 +37,14 @@ pub enum HandshakeError {
     Method,
     /// A version of HTTP other than 1.1 and its successors 1.2-1.9 (RFC 6455 section 4.2.1).
     HttpVersion,
-    /// A request target that is neither a path nor an absolute `http` or `https` URI.
+    /// A request target that is neither a path nor an absolute `http` or `https` URI, or has a
+    /// byte that must be percent-encoded (RFC 9112 section 3.2, RFC 3986 section 3.3).
     Target,
     /// A header that the handshake needs.
     MissingHeader(&'static str),
     /// A header that must stand once at most.
     DuplicateHeader(&'static str),
-    /// A `Host` that is not `host` or `host:port` (RFC 9112 section 3.2).
+    /// A `Host` that is not `host` or `host:port` by RFC 3986 (RFC 9112 section 3.2).
     Host,
     /// A request with content, which an upgrade must not have: its bytes would be taken for
     /// frames by one side and for a body by another.
@@ -97,7 +98,8 @@ pub enum HandshakeUsage {
     Origin,
     /// A host that is not `host` or `host:port`.
     Host(String),
-    /// A target that does not begin with `/`, or has bytes other than visible ASCII, or a `#`.
+    /// A target that does not begin with `/`, has a byte that must be percent-encoded, a `%`
+    /// without two hexadecimal digits, or a `#`.
     Target,
     /// A status that cannot refuse a handshake.
     Status(u16),
@@ -137,7 +139,7 @@ impl HandshakeError {
             Self::StartLine => "the first line is not HTTP/1",
             Self::Method => "the method must be GET",
             Self::HttpVersion => "the version must be HTTP/1.1",
-            Self::Target => "the request target must be a path",
+            Self::Target => "the request target must be a path, percent-encoded",
             Self::MissingHeader(_) => "a header is missing",
             Self::DuplicateHeader(_) => "a header stands more than once",
             Self::Host => "Host must be a host and perhaps a port",

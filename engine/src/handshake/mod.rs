@@ -18,7 +18,7 @@ mod refusal;
 mod response;
 mod server;
 mod syntax;
-#[cfg(feature = "std")]
+mod uri;
 mod url;
 
 #[cfg(test)]
@@ -31,5 +31,5 @@ pub use head::HeadLimits;
 pub use refusal::Refusal;
 pub use response::Response;
 pub use server::{Request, ServerHandshake};
-#[cfg(feature = "std")]
-pub use url::{Url, UrlError};
+pub use uri::UrlError;
+pub use url::Url;

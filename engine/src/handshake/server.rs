@@ -7,10 +7,8 @@ use super::accept::{Accept, accept_key, is_key};
 use super::error::{HandshakeError, HandshakeUsage};
 use super::fields::write_line;
 use super::head::{Head, HeadLimits, HeadScan, Span, first_line};
-use super::syntax::{
-    http_version, is_authority, is_origin_form, is_plain_value, is_target_text, is_token,
-    split_once,
-};
+use super::syntax::{http_version, is_plain_value, is_token, split_once};
+use super::uri::{Authority, Resource, parse_hierarchy};
 
 /// Reads one request head from a buffer that grows, looking at every byte once.
 ///
@@ -121,34 +119,37 @@ impl Request {
         }
         let target = Target::parse(raw_target)?;
         let mut spelled_anew = Vec::new();
-        if target.text.first() != Some(&b'/') {
+        if target.resource.path.is_empty() {
             spelled_anew.push(b'/');
-            spelled_anew.extend_from_slice(target.text);
+            if let Some(query) = target.resource.query {
+                spelled_anew.push(b'?');
+                spelled_anew.extend_from_slice(query);
+            }
         }
         let head = Head::parse(bytes, headers_at, &spelled_anew, limits)?;
 
         let host = head
             .unique("Host")?
             .ok_or(HandshakeError::MissingHeader("Host"))?;
-        if !is_authority(host) {
-            return Err(HandshakeError::Host);
-        }
+        let host = Authority::parse(host).map_err(|_| HandshakeError::Host)?;
         let key = check_headers(&head)?;
 
-        let (text, text_at) = if spelled_anew.is_empty() {
-            (target.text, Span::of(target.text, bytes).start())
+        let (path_at, path_len) = if spelled_anew.is_empty() {
+            let path = target.resource.path;
+            (Span::of(path, bytes).start(), path.len())
         } else {
-            (spelled_anew.as_slice(), bytes.len())
+            (bytes.len(), 1)
         };
-        let (path, query) = split_once(text, b'?');
+        let query_len = target.resource.query.map(<[u8]>::len);
+        let target_len = path_len + query_len.map_or(0, |len| 1 + len);
         Ok(Self {
-            target: Span::new(text_at, text.len()),
-            path: Span::new(text_at, path.len()),
-            query: query.map(|q| Span::new(text_at + path.len() + 1, q.len())),
+            target: Span::new(path_at, target_len),
+            path: Span::new(path_at, path_len),
+            query: query_len.map(|len| Span::new(path_at + path_len + 1, len)),
             // RFC 9112 section 3.2.2: an absolute target overrides Host.
             host: match target.authority {
-                Some(authority) => Span::of(authority, bytes),
-                None => head.span_of(host),
+                Some(authority) => Span::of(authority.text, bytes),
+                None => head.span_of(host.text),
             },
             key: head.span_of(key),
             head,
@@ -178,13 +179,15 @@ impl Request {
         Ok(out)
     }
 
-    /// The path, from its `/` to before the `?`, percent-encoded as received.
+    /// The path, from its `/` to before the `?`, percent-encoded as received: what stands in it is
+    /// what [`Url`](super::Url) takes. `.` and `..` are not resolved, and `%2F` is no `/`: a path
+    /// that names a file is for the application to check after decoding.
     #[must_use]
     pub fn path(&self) -> &str {
         self.head.text(self.path)
     }
 
-    /// The query, from after the `?`, percent-encoded as received.
+    /// The query, from after the `?`, percent-encoded as received; empty for a bare `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.query.map(|query| self.head.text(query))
@@ -196,8 +199,9 @@ impl Request {
         self.head.text(self.target)
     }
 
-    /// The host that the client means, with its port if it gave one. An absolute target overrides
-    /// the `Host` header (RFC 9112 section 3.2.2).
+    /// The host that the client means, with its port if it gave one (an empty one is left out),
+    /// an IPv6 address in brackets. An absolute target overrides the `Host` header (RFC 9112
+    /// section 3.2.2). Letters stand in the case received: hosts are compared without it.
     #[must_use]
     pub fn host(&self) -> &str {
         self.head.text(self.host)
@@ -260,36 +264,31 @@ fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), HandshakeError> {
     }
 }
 
-/// A request target, reduced to what an origin server needs.
+/// A request target: origin-form or absolute-form (RFC 9112 section 3.2). The other two forms are
+/// those of CONNECT and OPTIONS.
 struct Target<'a> {
     /// Of an absolute target only.
-    authority: Option<&'a [u8]>,
-    /// Path and query; the `/` may be missing in an absolute target.
-    text: &'a [u8],
+    authority: Option<Authority<'a>>,
+    resource: Resource<'a>,
 }
 
 impl<'a> Target<'a> {
     fn parse(raw: &'a [u8]) -> Result<Self, HandshakeError> {
-        if is_origin_form(raw) {
+        if raw.first() == Some(&b'/') {
+            let resource = Resource::parse_origin_form(raw);
             return Ok(Self {
                 authority: None,
-                text: raw,
+                resource: resource.map_err(|_| HandshakeError::Target)?,
             });
         }
+        // RFC 6455 section 4.1: the URI of a handshake is one of http or https.
         let rest = after_scheme(raw, b"http://")
             .or_else(|| after_scheme(raw, b"https://"))
             .ok_or(HandshakeError::Target)?;
-        let end = rest
-            .iter()
-            .position(|b| matches!(b, b'/' | b'?'))
-            .unwrap_or(rest.len());
-        let (authority, text) = rest.split_at(end);
-        if !is_authority(authority) || !is_target_text(text) {
-            return Err(HandshakeError::Target);
-        }
+        let (authority, resource) = parse_hierarchy(rest).map_err(|_| HandshakeError::Target)?;
         Ok(Self {
             authority: Some(authority),
-            text,
+            resource,
         })
     }
 }

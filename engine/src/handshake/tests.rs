@@ -10,8 +10,7 @@ use super::*;
 
 mod client;
 mod server;
-#[cfg(feature = "std")]
-mod url;
+mod uri;
 
 /// RFC 6455 section 1.3.
 const RFC_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -100,29 +99,6 @@ fn lists_split_on_commas_outside_quotes() {
         let found: Vec<_> = syntax::elements(value.as_bytes()).collect();
         let expected: Vec<_> = expected.iter().map(|e| e.as_bytes()).collect();
         assert_eq!(found, expected, "{value:?}");
-    }
-}
-
-#[test]
-fn authorities() {
-    for good in [
-        "h",
-        "example.com",
-        "example.com:8080",
-        "h:",
-        "127.0.0.1:1",
-        "[::1]",
-        "[fe80::1]:9",
-        "under_score",
-        "%41",
-    ] {
-        assert!(syntax::is_authority(good.as_bytes()), "{good}");
-    }
-    for bad in [
-        "", ":80", "[]", "[]:1", "[::1", "::1", "[::1]8", "[g]", "a b", "a@b", "a/b", "a,\u{e9}",
-        "h:x", "h:1:2", "h:123456", "a\"", "a\\b", "a?b", "a#b",
-    ] {
-        assert!(!syntax::is_authority(bad.as_bytes()), "{bad}");
     }
 }
 
