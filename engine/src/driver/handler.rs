@@ -171,8 +171,9 @@ pub trait Handler: Sized {
     }
 
     /// A client's opening handshake was refused for breaking a rule, or because
-    /// [`Self::request`] accepted it with a sub-protocol that was not offered. The client has
-    /// its HTTP answer.
+    /// [`Self::request`] accepted it with a sub-protocol that was not offered, or refused it
+    /// without a header that the status must have ([`Refusal::check`]). The client has its HTTP
+    /// answer.
     fn rejected(&mut self, peer: Option<SocketAddr>, error: &HandshakeError) {
         let _ = (peer, error);
     }

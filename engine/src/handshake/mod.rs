@@ -11,6 +11,8 @@
 
 mod accept;
 mod client;
+mod content;
+mod date;
 mod error;
 mod fields;
 mod head;
@@ -29,7 +31,7 @@ pub use client::{ClientHandshake, ClientOptions};
 pub use error::{HandshakeError, HandshakeUsage};
 pub use head::HeadLimits;
 pub use refusal::Refusal;
-pub use response::Response;
+pub use response::{Answer, Response, RetryAfter};
 pub use server::{Request, ServerHandshake};
 pub use uri::UrlError;
 pub use url::Url;

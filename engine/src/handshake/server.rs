@@ -1,5 +1,6 @@
 //! The server's side: a request head in, a 101 or a refusal out (RFC 6455 section 4.2).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -7,7 +8,7 @@ use super::accept::{Accept, accept_key, is_key};
 use super::error::{HandshakeError, HandshakeUsage};
 use super::fields::write_line;
 use super::head::{Head, HeadLimits, HeadScan, Span, first_line};
-use super::syntax::{http_version, is_plain_value, is_token, split_once};
+use super::syntax::{find, http_version, is_plain_value, is_token, split_once};
 use super::uri::{Authority, Resource, parse_hierarchy};
 
 /// Reads one request head from a buffer that grows, looking at every byte once.
@@ -36,32 +37,82 @@ impl ServerHandshake {
     ///
     /// # Errors
     /// The rule that the head breaks. A wrong method shows in the first bytes, a bare LF at its
-    /// line; every other rule is judged at the head's end.
+    /// line; every other rule is judged at the head's end. An error of a HEAD request is
+    /// [`HandshakeError::HeadMethod`], and has at least that.
     pub fn parse(&mut self, bytes: &[u8]) -> Result<Option<(Request, usize)>, HandshakeError> {
         let max = self.limits.head_bytes();
-        check_method(&bytes[..bytes.len().min(max)])?;
-        let Some(end) = self.scan.end(bytes, max)? else {
-            return Ok(None);
+        let method = Method::of_head(&bytes[..bytes.len().min(max)])?;
+        let parsed = self.parse_any(bytes, max);
+        if method != Some(Method::Head) {
+            return parsed;
+        }
+        let error = match parsed {
+            Ok(None) => return Ok(None),
+            Ok(Some(_)) => HandshakeError::Upgrade,
+            Err(error) => error,
         };
-        Ok(Some((Request::of_head(&bytes[..end], &self.limits)?, end)))
+        Err(HandshakeError::HeadMethod(Box::new(error)))
+    }
+
+    fn parse_any(
+        &mut self,
+        bytes: &[u8],
+        max: usize,
+    ) -> Result<Option<(Request, usize)>, HandshakeError> {
+        match self.scan.end(bytes, max) {
+            Ok(Some(end)) => Ok(Some((Request::of_head(&bytes[..end], &self.limits)?, end))),
+            Ok(None) => Ok(None),
+            Err(HandshakeError::HeadTooLarge { max }) if self.scan.is_at_first_line() => {
+                Err(HandshakeError::TargetTooLong { max })
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// Says no at the first byte that is not of `GET `, so that TLS or another protocol on this port
-/// gets its answer at once and not at a deadline.
-fn check_method(bytes: &[u8]) -> Result<(), HandshakeError> {
-    let Some(at) = bytes.iter().zip(b"GET ").position(|(a, b)| a != b) else {
-        return Ok(());
-    };
-    let another_method = match bytes[at] {
-        b' ' => at > 0,
-        b => is_token(&[b]),
-    };
-    Err(if another_method {
-        HandshakeError::Method
-    } else {
-        HandshakeError::StartLine
-    })
+/// A method that is answered by what the request says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Method {
+    Get,
+    Head,
+}
+
+/// What begins a head that is known, with its verdict: the methods of RFC 9110 section 9 and
+/// RFC 5789, and the preface of HTTP/2. A method's case counts (RFC 9110 section 9.1).
+const KNOWN: [(&[u8], Result<Method, HandshakeError>); 10] = [
+    (b"GET ", Ok(Method::Get)),
+    (b"HEAD ", Ok(Method::Head)),
+    (b"POST ", Err(HandshakeError::Method)),
+    (b"PUT ", Err(HandshakeError::Method)),
+    (b"DELETE ", Err(HandshakeError::Method)),
+    (b"CONNECT ", Err(HandshakeError::Method)),
+    (b"OPTIONS ", Err(HandshakeError::Method)),
+    (b"TRACE ", Err(HandshakeError::Method)),
+    (b"PATCH ", Err(HandshakeError::Method)),
+    (b"PRI * HTTP/2", Err(HandshakeError::Http2)),
+];
+
+impl Method {
+    /// The method at the beginning of `bytes`, `None` while it may become several. Says no at the
+    /// first byte with which it is none of them, so that TLS or another protocol on this port gets
+    /// its answer at once and not at a deadline.
+    fn of_head(bytes: &[u8]) -> Result<Option<Self>, HandshakeError> {
+        let mut at = 0; // the first byte that goes with none
+        for (known, verdict) in KNOWN {
+            let same = bytes.iter().zip(known).take_while(|(a, b)| a == b).count();
+            if same == known.len() {
+                return verdict.map(Some);
+            }
+            at = at.max(same);
+        }
+        match bytes.get(at) {
+            None => Ok(None),
+            Some(b' ') if at > 0 => Err(HandshakeError::MethodUnknown),
+            Some(_) if find(&bytes[..at], b' ').is_some() => Err(HandshakeError::MethodUnknown),
+            Some(&b) if is_token(&[b]) => Err(HandshakeError::MethodUnknown),
+            Some(_) => Err(HandshakeError::StartLine),
+        }
+    }
 }
 
 /// A valid opening handshake from a client: look at it, then [`Self::accept`] it or answer with a
@@ -253,12 +304,10 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Target and version of `GET target version`; the method was checked already.
+/// Target and version of `method target version`; the method was checked already.
 fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), HandshakeError> {
-    let rest = line
-        .strip_prefix(b"GET ")
-        .ok_or(HandshakeError::StartLine)?;
-    match split_once(rest, b' ') {
+    let (_, rest) = split_once(line, b' ');
+    match split_once(rest.unwrap_or_default(), b' ') {
         (target, Some(version)) => Ok((target, version)),
         _ => Err(HandshakeError::StartLine),
     }

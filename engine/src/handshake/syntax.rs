@@ -33,6 +33,15 @@ pub(super) fn is_plain_value(text: &[u8]) -> bool {
     text.iter().all(|&b| matches!(b, b'\t' | b' '..=b'~'))
 }
 
+/// `1*DIGIT`; what is larger than a `u64` is the largest.
+pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let step = |n: u64, digit: &u8| n.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+    Some(digits.iter().fold(0, step))
+}
+
 /// `HTTP/1.1` as `(1, 1)`.
 pub(super) fn http_version(text: &[u8]) -> Option<(u8, u8)> {
     match text.strip_prefix(b"HTTP/")? {
