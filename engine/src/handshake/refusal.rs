@@ -55,7 +55,7 @@ impl Refusal {
     }
 
     /// The answer to a client whose request was not complete in time (RFC 9110 section 15.5.9).
-    #[cfg(feature = "std")]
+    #[cfg(any(feature = "mio", feature = "tokio"))]
     pub(crate) fn request_timeout() -> Self {
         Self::bare(408)
     }
