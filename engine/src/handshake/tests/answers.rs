@@ -61,16 +61,24 @@ fn checked(refusal: &Refusal) -> (String, Vec<String>, Vec<u8>) {
     (first, headers, body)
 }
 
-/// A request, the status of its answer, and header lines that it must have.
-#[test]
-fn errors_by_their_answers() {
-    let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(20_000));
-    let large = format!("GET / HTTP/1.1\r\nX: {}\r\n", "a".repeat(20_000));
-    let many = format!("GET / HTTP/1.1\r\n{FIELDS}{}\r\n", "X: y\r\n".repeat(64));
-    let get = |fields: &str| format!("GET / HTTP/1.1\r\n{fields}\r\n");
-    let with = |line: &str| get(&format!("{FIELDS}{line}\r\n"));
-    let but = |from: &str, to: &str| get(&FIELDS.replace(from, to));
-    let rows: Vec<(String, &str, &[&str])> = vec![
+/// A request, the status of its answer, and header lines that the answer must have.
+type Row = (String, &'static str, &'static [&'static str]);
+
+fn get(fields: &str) -> String {
+    format!("GET / HTTP/1.1\r\n{fields}\r\n")
+}
+
+fn with(line: &str) -> String {
+    get(&format!("{FIELDS}{line}\r\n"))
+}
+
+fn but(from: &str, to: &str) -> String {
+    assert!(FIELDS.contains(from), "{from}");
+    get(&FIELDS.replace(from, to))
+}
+
+fn malformed() -> Vec<Row> {
+    vec![
         ("\x16\x03\x01".into(), "400 Bad Request", &[]),
         ("GET /%zz HTTP/1.1\r\n\r\n".into(), "400 Bad Request", &[]),
         ("GET * HTTP/1.1\r\n\r\n".into(), "400 Bad Request", &[]),
@@ -83,6 +91,14 @@ fn errors_by_their_answers() {
         // A request with content: its end is a matter of two readings (RFC 9112 section 11.2).
         (with("Content-Length: 5"), "400 Bad Request", &[]),
         (with("Transfer-Encoding: chunked"), "400 Bad Request", &[]),
+    ]
+}
+
+fn not_served() -> Vec<Row> {
+    let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(20_000));
+    let large = format!("GET / HTTP/1.1\r\nX: {}\r\n", "a".repeat(20_000));
+    let many = format!("GET / HTTP/1.1\r\n{FIELDS}{}\r\n", "X: y\r\n".repeat(64));
+    vec![
         (
             "POST / HTTP/1.1\r\n\r\n".into(),
             "405 Method Not Allowed",
@@ -135,8 +151,12 @@ fn errors_by_their_answers() {
             "505 HTTP Version Not Supported",
             &[],
         ),
-    ];
-    for (request, status, lines) in rows {
+    ]
+}
+
+#[test]
+fn errors_by_their_answers() {
+    for (request, status, lines) in malformed().into_iter().chain(not_served()) {
         let error = error(&request);
         let (first, headers, body) = checked(&error.refusal());
         assert_eq!(first, format!("HTTP/1.1 {status}"), "{request:?}");

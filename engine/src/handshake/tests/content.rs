@@ -73,84 +73,95 @@ fn other_answers_are_reported_with_their_head() {
     }
 }
 
-/// Fields that delimit the content (RFC 9112 section 6.3), what follows the head, and the content.
+const OK: &str = "HTTP/1.1 403 x";
+const CHUNKED: &str = "Transfer-Encoding: chunked";
+const CHUNKS: &[u8] = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+
+/// First line, fields that delimit the content (RFC 9112 section 6.3), what follows the head, and
+/// the content.
+type ContentRow = (
+    &'static str,
+    &'static [&'static str],
+    &'static [u8],
+    &'static [u8],
+);
+
+const CONTENTS: &[ContentRow] = &[
+    (OK, &["Content-Length: 3"], b"abcde", b"abc"),
+    (OK, &["Content-Length: 0"], b"abc", b""),
+    (OK, &["Content-Length: 0003"], b"abcde", b"abc"),
+    // A list or lines of one value are that value (RFC 9110 section 8.6).
+    (OK, &["Content-Length: 3, 3"], b"abcde", b"abc"),
+    (
+        OK,
+        &["Content-Length: 3", "content-length: 3"],
+        b"abcde",
+        b"abc",
+    ),
+    // Others are no length.
+    (OK, &["Content-Length: 3, 4"], b"abcde", b""),
+    (
+        OK,
+        &["Content-Length: 3", "Content-Length: 4"],
+        b"abcde",
+        b"",
+    ),
+    (OK, &["Content-Length: 3,"], b"abcde", b""),
+    (OK, &["Content-Length:"], b"abcde", b""),
+    (OK, &["Content-Length: +3"], b"abcde", b""),
+    (OK, &["Content-Length: 0x3"], b"abcde", b""),
+    (OK, &["Content-Length: 3 3"], b"abcde", b""),
+    // The end of the connection delimits it: not waited for.
+    (OK, &[], b"abcde", b""),
+    ("HTTP/1.0 403 x", &["Content-Length: 3"], b"abcde", b"abc"),
+    ("HTTP/1.0 403 x", &[], b"abcde", b""),
+    // Never content (RFC 9110 sections 15.3.5 and 15.4.5).
+    ("HTTP/1.1 204 x", &["Content-Length: 3"], b"abcde", b""),
+    ("HTTP/1.1 304 x", &["Content-Length: 3"], b"abcde", b""),
+    ("HTTP/1.1 304 x", &[CHUNKED], CHUNKS, b""),
+    // Chunks (RFC 9112 section 7.1).
+    (OK, &[CHUNKED], CHUNKS, b"abcde"),
+    (OK, &["transfer-encoding: Chunked"], CHUNKS, b"abcde"),
+    (
+        OK,
+        &[CHUNKED],
+        b"003;x=\"y\"\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
+        b"abc",
+    ),
+    (
+        OK,
+        &[CHUNKED],
+        b"A ;x\r\n0123456789\r\n0\r\n\r\n",
+        b"0123456789",
+    ),
+    (OK, &[CHUNKED], b"0\r\n\r\n", b""),
+    // Not chunks, from there on.
+    (OK, &[CHUNKED], b"3\r\nabc\r\nx\r\n", b"abc"),
+    (OK, &[CHUNKED], b"3\r\nabcd\r\n", b"abc"),
+    (OK, &[CHUNKED], b"3\nabc\r\n", b""),
+    (OK, &[CHUNKED], b"3\r\nabc\n2\r\nde\r\n", b"abc"),
+    (OK, &[CHUNKED], b"\r\n", b""),
+    (OK, &[CHUNKED], b"-1\r\n", b""),
+    (OK, &[CHUNKED], b"3 x\r\nabc\r\n", b""),
+    // Codings that are not known, both fields, and a coding of HTTP/1.0: no two readers agree
+    // where such content ends (RFC 9112 section 6.1).
+    (OK, &["Transfer-Encoding: gzip, chunked"], CHUNKS, b""),
+    (OK, &["Transfer-Encoding: chunked, chunked"], CHUNKS, b""),
+    (
+        OK,
+        &["Transfer-Encoding: chunked", "Transfer-Encoding: gzip"],
+        CHUNKS,
+        b"",
+    ),
+    (OK, &["Transfer-Encoding: gzip"], b"abc", b""),
+    (OK, &["Transfer-Encoding:"], b"abc", b""),
+    (OK, &[CHUNKED, "Content-Length: 3"], CHUNKS, b""),
+    ("HTTP/1.0 403 x", &[CHUNKED], CHUNKS, b""),
+];
+
 #[test]
 fn content_as_it_is_delimited() {
-    const CHUNKS: &[u8] = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
-    let ok = "HTTP/1.1 403 x";
-    let chunked = "Transfer-Encoding: chunked";
-    for (first, lines, sent, content) in [
-        (ok, &["Content-Length: 3"][..], &b"abcde"[..], &b"abc"[..]),
-        (ok, &["Content-Length: 0"], b"abc", b""),
-        (ok, &["Content-Length: 0003"], b"abcde", b"abc"),
-        // A list or lines of one value are that value (RFC 9110 section 8.6).
-        (ok, &["Content-Length: 3, 3"], b"abcde", b"abc"),
-        (
-            ok,
-            &["Content-Length: 3", "content-length: 3"],
-            b"abcde",
-            b"abc",
-        ),
-        // Others are no length.
-        (ok, &["Content-Length: 3, 4"], b"abcde", b""),
-        (
-            ok,
-            &["Content-Length: 3", "Content-Length: 4"],
-            b"abcde",
-            b"",
-        ),
-        (ok, &["Content-Length: 3,"], b"abcde", b""),
-        (ok, &["Content-Length:"], b"abcde", b""),
-        (ok, &["Content-Length: +3"], b"abcde", b""),
-        (ok, &["Content-Length: 0x3"], b"abcde", b""),
-        (ok, &["Content-Length: 3 3"], b"abcde", b""),
-        // The end of the connection delimits it: not waited for.
-        (ok, &[], b"abcde", b""),
-        ("HTTP/1.0 403 x", &["Content-Length: 3"], b"abcde", b"abc"),
-        ("HTTP/1.0 403 x", &[], b"abcde", b""),
-        // Never content (RFC 9110 sections 15.3.5 and 15.4.5).
-        ("HTTP/1.1 204 x", &["Content-Length: 3"], b"abcde", b""),
-        ("HTTP/1.1 304 x", &["Content-Length: 3"], b"abcde", b""),
-        ("HTTP/1.1 304 x", &[chunked], CHUNKS, b""),
-        // Chunks (RFC 9112 section 7.1).
-        (ok, &[chunked], CHUNKS, b"abcde"),
-        (ok, &["transfer-encoding: Chunked"], CHUNKS, b"abcde"),
-        (
-            ok,
-            &[chunked],
-            b"003;x=\"y\"\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
-            b"abc",
-        ),
-        (
-            ok,
-            &[chunked],
-            b"A ;x\r\n0123456789\r\n0\r\n\r\n",
-            b"0123456789",
-        ),
-        (ok, &[chunked], b"0\r\n\r\n", b""),
-        // Not chunks, from there on.
-        (ok, &[chunked], b"3\r\nabc\r\nx\r\n", b"abc"),
-        (ok, &[chunked], b"3\r\nabcd\r\n", b"abc"),
-        (ok, &[chunked], b"3\nabc\r\n", b""),
-        (ok, &[chunked], b"3\r\nabc\n2\r\nde\r\n", b"abc"),
-        (ok, &[chunked], b"\r\n", b""),
-        (ok, &[chunked], b"-1\r\n", b""),
-        (ok, &[chunked], b"3 x\r\nabc\r\n", b""),
-        // Codings that are not known, both fields, and a coding of HTTP/1.0: no two readers agree
-        // where such content ends (RFC 9112 section 6.1).
-        (ok, &["Transfer-Encoding: gzip, chunked"], CHUNKS, b""),
-        (ok, &["Transfer-Encoding: chunked, chunked"], CHUNKS, b""),
-        (
-            ok,
-            &["Transfer-Encoding: chunked", "Transfer-Encoding: gzip"],
-            CHUNKS,
-            b"",
-        ),
-        (ok, &["Transfer-Encoding: gzip"], b"abc", b""),
-        (ok, &["Transfer-Encoding:"], b"abc", b""),
-        (ok, &[chunked, "Content-Length: 3"], CHUNKS, b""),
-        ("HTTP/1.0 403 x", &[chunked], CHUNKS, b""),
-    ] {
+    for &(first, lines, sent, content) in CONTENTS {
         let response = refused(&[&head(first, lines), sent].concat());
         let content = String::from_utf8_lossy(content);
         let found = String::from_utf8_lossy(response.content());
@@ -323,6 +334,10 @@ fn what_an_answer_asks_for() {
         let response = refused(&[&head(&format!("HTTP/1.1 {status} x"), lines), GLUED].concat());
         assert_eq!(response.answer(), expected, "{status} {lines:?}");
     }
+}
+
+#[test]
+fn the_time_that_an_answer_tells() {
     let lines = [
         "Retry-After: 99999999999999999999",
         "Date: Sun Nov  6 08:49:37 1994",
