@@ -63,8 +63,8 @@ pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};
 pub use frame::close::CloseReason;
 pub use frame::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};
 pub use handshake::{
-    Accept, Answer, ClientHandshake, ClientOptions, HandshakeError, HandshakeUsage, HeadLimits,
-    Refusal, Request, Response, RetryAfter, ServerHandshake, Url, UrlError, accept_key,
+    Accept, ClientHandshake, ClientOptions, HandshakeError, HandshakeUsage, HeadLimits, Refusal,
+    Request, Response, ResponseKind, RetryAfter, ServerHandshake, Url, UrlError, accept_key,
 };
 pub use role::Role;
 pub use session::{End, Entropy, ReadSide, Session, Shutdown, Stats, WriteSide};

@@ -115,7 +115,9 @@ pub trait Handler: Sized {
     /// What other threads tell the application through a [`Remote`](crate::Remote).
     type Command: Send + 'static;
 
-    /// A client asks to open a connection. Accepts by default.
+    /// A client asks to open a connection. Accepts by default. A request that breaks a rule, and
+    /// one that does not upgrade (HEAD among them), is answered without asking, and told with
+    /// [`Self::rejected`].
     fn request(&mut self, request: &Request, peer: Option<SocketAddr>) -> Verdict {
         let _ = (request, peer);
         Verdict::default()

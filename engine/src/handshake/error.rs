@@ -75,7 +75,7 @@ pub enum HandshakeError {
     Origin,
     /// A `Sec-WebSocket-Protocol` that offers something other than tokens (RFC 6455 section 4.1).
     Subprotocol,
-    /// The server answered something other than 101, which [`Response::answer`] tells apart.
+    /// The server answered something other than 101, which [`Response::kind`] tells apart.
     /// Redirects and authentication are the caller's business: nothing is followed silently.
     Refused(Box<Response>),
     /// A `Sec-WebSocket-Accept` that does not belong to our key (RFC 6455 section 4.1).

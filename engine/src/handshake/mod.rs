@@ -31,7 +31,7 @@ pub use client::{ClientHandshake, ClientOptions};
 pub use error::{HandshakeError, HandshakeUsage};
 pub use head::HeadLimits;
 pub use refusal::Refusal;
-pub use response::{Answer, Response, RetryAfter};
+pub use response::{Response, ResponseKind, RetryAfter};
 pub use server::{Request, ServerHandshake};
 pub use uri::UrlError;
 pub use url::Url;

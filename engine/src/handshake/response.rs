@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::content::Content;
+use super::content::{CONTENT_BYTES_MAX, Content};
 use super::date::parse_date;
 use super::error::HandshakeError;
 use super::head::{Head, HeadLimits, Span, first_line, unfolded};
@@ -22,15 +22,15 @@ pub struct Response {
 /// What an answer other than 101 asks of the client (RFC 9110 section 15).
 ///
 /// ```
-/// use tickwire::{Answer, ClientHandshake, ClientOptions, HandshakeError, HeadLimits};
+/// use tickwire::{ClientHandshake, ClientOptions, HandshakeError, HeadLimits, ResponseKind};
 ///
 /// let nonce = *b"the sample nonce"; // from a CSPRNG, a fresh one for every connection
 /// let mut handshake = ClientHandshake::new("example.com", "/", &ClientOptions::new(), nonce)?;
 /// let received = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /feed\r\n\r\n";
 /// match handshake.parse(received, &HeadLimits::default()) {
-///     Err(HandshakeError::Refused(response)) => match response.answer() {
-///         Answer::Redirect { location, .. } => assert_eq!(location, "/feed"),
-///         answer => panic!("{answer:?}"),
+///     Err(HandshakeError::Refused(response)) => match response.kind() {
+///         ResponseKind::Redirect { location, .. } => assert_eq!(location, "/feed"),
+///         kind => panic!("{kind:?}"),
 ///     },
 ///     other => panic!("{other:?}"),
 /// }
@@ -38,7 +38,7 @@ pub struct Response {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Answer<'a> {
+pub enum ResponseKind<'a> {
     /// 301, 302, 303, 307 or 308 with one `Location`.
     Redirect {
         /// Where to, as received: a URI reference, relative to the URL that was asked for unless
@@ -78,6 +78,9 @@ pub enum RetryAfter {
 }
 
 impl Response {
+    /// Most bytes of content that are kept of an answer that refuses: see [`Self::content`].
+    pub const CONTENT_BYTES_MAX: usize = CONTENT_BYTES_MAX;
+
     pub(super) fn of_head(bytes: &[u8], limits: &HeadLimits) -> Result<Self, HandshakeError> {
         let unfolded = unfolded(bytes);
         let bytes = unfolded.as_deref().unwrap_or(bytes);
@@ -123,9 +126,9 @@ impl Response {
         self
     }
 
-    /// What the answer asks of the client; [`Answer::Other`] for a 101.
+    /// What the answer asks of the client; [`ResponseKind::Other`] for a 101.
     #[must_use]
-    pub fn answer(&self) -> Answer<'_> {
+    pub fn kind(&self) -> ResponseKind<'_> {
         let text = |name| {
             let value = core::str::from_utf8(self.header(name)?).ok()?;
             (!value.is_empty() && is_plain_value(value.as_bytes())).then_some(value)
@@ -134,22 +137,22 @@ impl Response {
             301 | 302 | 303 | 307 | 308 => {
                 let one = matches!(self.head.unique("Location"), Ok(Some(_)));
                 match text("Location").filter(|_| one) {
-                    Some(location) => Answer::Redirect {
+                    Some(location) => ResponseKind::Redirect {
                         location,
                         permanent: matches!(self.status, 301 | 308),
                     },
-                    None => Answer::Other,
+                    None => ResponseKind::Other,
                 }
             }
             401 => match text("WWW-Authenticate") {
-                Some(challenge) => Answer::Unauthorized { challenge },
-                None => Answer::Other,
+                Some(challenge) => ResponseKind::Unauthorized { challenge },
+                None => ResponseKind::Other,
             },
-            426 => Answer::UpgradeRequired,
-            429 | 503 => Answer::Unavailable {
+            426 => ResponseKind::UpgradeRequired,
+            429 | 503 => ResponseKind::Unavailable {
                 retry_after: self.retry_after(),
             },
-            _ => Answer::Other,
+            _ => ResponseKind::Other,
         }
     }
 
@@ -170,8 +173,8 @@ impl Response {
         parse_date(self.head.unique("Date").ok()??)
     }
 
-    /// The content of a refusal, as far as it came: its first 16 KiB, without the chunks that it
-    /// was sent in.
+    /// The content of a refusal, as far as it came, without the chunks that it was sent in: the
+    /// first [`Self::CONTENT_BYTES_MAX`] bytes.
     ///
     /// Empty for a 101, and where the answer does not tell where its content ends: by one
     /// `Content-Length`, or several of the same value, or by `Transfer-Encoding: chunked` and

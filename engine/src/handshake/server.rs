@@ -355,6 +355,7 @@ fn check_headers(head: &Head) -> Result<&[u8], HandshakeError> {
     {
         return Err(HandshakeError::Body);
     }
+    head.unique("Content-Length")?;
     if !head.lists("Upgrade", "websocket") {
         return Err(HandshakeError::Upgrade);
     }

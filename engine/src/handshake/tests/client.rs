@@ -112,6 +112,9 @@ fn spellings_that_are_legal() {
         ("Sec-WebSocket-Protocol", &[]),
         ("Sec-WebSocket-Protocol", &["sec-websocket-protocol: chat "]),
         ("Server", &["Content-Length: 0"]),
+        // A 101 has no content, whatever it says (RFC 9112 section 6.3).
+        ("Server", &["Content-Length: 5"]),
+        ("Server", &["Transfer-Encoding: chunked"]),
     ] {
         response(&with_lines(&replaced(LINES, name, by)));
     }

@@ -273,8 +273,8 @@ fn folded_values_are_unfolded() {
 
 #[test]
 fn what_an_answer_asks_for() {
-    let unavailable = |retry_after| Answer::Unavailable { retry_after };
-    let redirect = |location, permanent| Answer::Redirect {
+    let unavailable = |retry_after| ResponseKind::Unavailable { retry_after };
+    let redirect = |location, permanent| ResponseKind::Redirect {
         location,
         permanent,
     };
@@ -288,27 +288,27 @@ fn what_an_answer_asks_for() {
         (303, &["Location: a"], redirect("a", false)),
         (307, &["Location: //h"], redirect("//h", false)),
         (308, &["Location: https://h/"], redirect("https://h/", true)),
-        (300, &["Location: /a"], Answer::Other),
-        (304, &["Location: /a"], Answer::Other),
-        (302, &[], Answer::Other),
-        (302, &["Location:"], Answer::Other),
-        (302, &["Location: /\u{e9}"], Answer::Other),
-        (302, &["Location: /a", "Location: /b"], Answer::Other),
+        (300, &["Location: /a"], ResponseKind::Other),
+        (304, &["Location: /a"], ResponseKind::Other),
+        (302, &[], ResponseKind::Other),
+        (302, &["Location:"], ResponseKind::Other),
+        (302, &["Location: /\u{e9}"], ResponseKind::Other),
+        (302, &["Location: /a", "Location: /b"], ResponseKind::Other),
         (
             401,
             &[
                 "WWW-Authenticate: Basic realm=\"x\"",
                 "WWW-Authenticate: Bearer",
             ],
-            Answer::Unauthorized {
+            ResponseKind::Unauthorized {
                 challenge: "Basic realm=\"x\"",
             },
         ),
-        (401, &[], Answer::Other),
+        (401, &[], ResponseKind::Other),
         (
             426,
             &["Sec-WebSocket-Version: 13, 8"],
-            Answer::UpgradeRequired,
+            ResponseKind::UpgradeRequired,
         ),
         (429, &[], unavailable(None)),
         (
@@ -328,11 +328,11 @@ fn what_an_answer_asks_for() {
             &["Retry-After: 1", "Retry-After: 2"],
             unavailable(None),
         ),
-        (403, &["Retry-After: 1"], Answer::Other),
-        (200, &["Location: /a"], Answer::Other),
+        (403, &["Retry-After: 1"], ResponseKind::Other),
+        (200, &["Location: /a"], ResponseKind::Other),
     ] {
         let response = refused(&[&head(&format!("HTTP/1.1 {status} x"), lines), GLUED].concat());
-        assert_eq!(response.answer(), expected, "{status} {lines:?}");
+        assert_eq!(response.kind(), expected, "{status} {lines:?}");
     }
 }
 

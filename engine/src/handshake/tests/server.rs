@@ -104,6 +104,12 @@ fn spellings_that_are_legal() {
         ("Sec-WebSocket-Version", &["sec-websocket-version: 13  "]),
         ("Host", &["Host: [::1]:9"]),
         ("Origin", &["Origin: null", "Content-Length: 0"]),
+        // Content that is expected and none that comes (RFC 9110 section 10.1.1): the 101 is final.
+        ("Origin", &["Expect: 100-continue"]),
+        (
+            "Connection",
+            &["Connection: Upgrade, close, TE", "TE: trailers"],
+        ),
         ("Origin", &[]),
         ("Sec-WebSocket-Protocol", &["Sec-WebSocket-Protocol:"]),
         ("Sec-WebSocket-Extensions", &["X-Opaque: \u{e9}\u{fc}"]),
@@ -274,6 +280,12 @@ fn header_lines_that_are_refused() {
             E::Body,
         ),
         ("Origin", &["Content-Length: 0, 5"], E::Body),
+        ("Origin", &["Content-Length: 0, 0"], E::Body),
+        (
+            "Origin",
+            &["Content-Length: 0", "Content-Length: 0"],
+            E::DuplicateHeader("Content-Length"),
+        ),
         ("Origin", &["Content-Length: +0"], E::Body),
         ("Origin", &["Content-Length:"], E::Body),
         ("Origin", &["Transfer-Encoding: chunked"], E::Body),
