@@ -13,7 +13,20 @@ use super::uri::{Authority, Resource, parse_hierarchy};
 
 /// Reads one request head from a buffer that grows, looking at every byte once.
 ///
-/// Call [`Self::parse`] whenever bytes were added, until it gives a request or an error.
+/// Call [`Self::parse`] whenever bytes were added, until it gives a request or an error. An error's
+/// answer is [`HandshakeError::refusal`]; the connection is closed after it.
+///
+/// | request | answer |
+/// |---|---|
+/// | GET that RFC 6455 section 4.2.1 describes, target in origin-form or absolute-form | a [`Request`] |
+/// | a head that breaks a rule of RFC 9112, a bad or second `Host`, a bad key, a target that RFC 3986 does not allow | 400 |
+/// | with content: `Content-Length` other than 0, or `Transfer-Encoding`. One reader takes the bytes behind the head for frames, another for content | 400 |
+/// | POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH | 405 with `Allow` |
+/// | a request line longer than the limit; header lines longer, or more, than it | 414; 431 |
+/// | no `Upgrade: websocket`, or another version than 13 | 426 with `Upgrade` and `Sec-WebSocket-Version` |
+/// | another method, in the case it is written in | 501 |
+/// | HTTP/1.0, HTTP/2, the preface of HTTP/2 | 505 |
+/// | HEAD | as GET that does not upgrade, without content |
 #[derive(Clone, Default, Debug)]
 pub struct ServerHandshake {
     limits: HeadLimits,

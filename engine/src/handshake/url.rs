@@ -38,8 +38,8 @@ use super::uri::{HostKind, UrlError, parse_hierarchy};
 /// | query | as the path, and `?` | the same |
 /// | fragment | - | any, also an empty one |
 ///
-/// Browsers send some bytes in a query that RFC 3986 wants percent-encoded, among them
-/// `[ ] { } | ^`: a page encodes them with `encodeURIComponent`.
+/// Browsers send some bytes as they stand that RFC 3986 wants percent-encoded, among them
+/// `[ ] |` and, in a query, `{ } ^`: a page encodes them with `encodeURIComponent`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Url {
     secure: bool,
