@@ -64,10 +64,8 @@ pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};
 pub use frame::close::CloseReason;
 pub use handshake::{
     Accept, ClientHandshake, ClientOptions, HandshakeError, HandshakeUsage, HeadLimits, Refusal,
-    Request, Response, ServerHandshake, accept_key,
+    Request, Response, ResponseKind, RetryAfter, ServerHandshake, Url, UrlError, accept_key,
 };
-#[cfg(feature = "std")]
-pub use handshake::{Url, UrlError};
 pub use role::Role;
 pub use session::{End, Entropy, ReadSide, Session, Shutdown, Stats, WriteSide};
 pub use time::Timestamp;

@@ -151,9 +151,8 @@ const NOT_IN_THE_CORE: &[&str] = &[
     "thread",
 ];
 
-/// Files that may: the one that curates what is public, drivers included, and the parsing of
-/// URLs for the drivers, behind the feature `std`.
-const OUTSIDE_THE_CORE: &[&str] = &[LIB, "engine/src/handshake/url.rs"];
+/// The files that may: the one that curates what is public, drivers included.
+const OUTSIDE_THE_CORE: &[&str] = &[LIB];
 
 /// The file that curates what is public.
 const LIB: &str = "engine/src/lib.rs";

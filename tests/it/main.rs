@@ -35,6 +35,7 @@ mod closing;
 mod counting;
 mod deadlines;
 mod handover;
+mod handshakes;
 mod keys;
 mod limits;
 mod mio_group;

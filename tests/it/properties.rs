@@ -2,7 +2,7 @@
 
 use harness::{outbox, streams};
 use proptest::prelude::*;
-use tickwire::Role;
+use tickwire::{Role, Url};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -37,5 +37,22 @@ proptest! {
         for role in ROLES {
             outbox::run(role, &ops, usize::MAX);
         }
+    }
+
+    /// URLs by the grammar.
+    #[test]
+    fn what_is_a_url_is_taken_at_both_ends(
+        url in "(ws|wss|WS|wSs)://([a-zA-Z0-9._~!$&'()*+,;=-]|%[0-9a-fA-F]{2}){1,20}(:(0{0,9}[1-9][0-9]{0,3})?)?(/([a-zA-Z0-9._~!$&'()*+,;=:@-]|%[0-9a-fA-F]{2}){0,8}){0,4}([?]([a-zA-Z0-9._~!$&'()*+,;=:@/?-]|%[0-9a-fA-F]{2}){0,8})?"
+    ) {
+        prop_assert!(Url::parse(&url).is_ok(), "{url}");
+        harness::fuzz::handshake_url(url.as_bytes());
+    }
+
+    /// And what is nearly one.
+    #[test]
+    fn what_is_no_url_is_refused_at_both_ends(
+        url in "ws://[a-z0-9.:@%\\[\\]vF!|^~-]{0,12}[/?#%]{0,2}[ -~]{0,12}"
+    ) {
+        harness::fuzz::handshake_url(url.as_bytes());
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tickwire::{Config, HeadLimits, channels};
+use tickwire::{Config, HeadLimits, Response, Url, channels};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -101,6 +101,8 @@ fn the_defaults_are_what_the_tables_say() {
     let heads = HeadLimits::default();
     assert_eq!((heads.head_bytes_max, heads.headers_max), (16 << 10, 64));
     assert_eq!(HeadLimits::HEAD_BYTES_CAP, 1 << 20);
+    assert_eq!(Response::CONTENT_BYTES_MAX, 16 << 10);
+    assert_eq!(Url::BYTES_MAX, 64 << 10);
     let channels = channels::Config::default();
     assert_eq!(channels.partial_timeout, Duration::from_secs(10));
     assert_eq!(channels.stall_timeout, Duration::from_secs(5));

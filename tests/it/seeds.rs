@@ -45,6 +45,11 @@ fn handshake_client() {
 }
 
 #[test]
+fn handshake_url() {
+    replay("handshake_url", harness::fuzz::handshake_url);
+}
+
+#[test]
 fn mux_records() {
     replay("mux_records", harness::fuzz_mux::records);
 }

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
+use std::vec::Vec;
 
+use crate::handshake::{HandshakeError, Refusal};
 use crate::session::Entropy;
 use crate::time::Timestamp;
 
@@ -27,6 +29,23 @@ pub(crate) fn timestamp(at: Instant) -> Timestamp {
 #[cfg(feature = "tokio")]
 pub(crate) fn instant(at: Timestamp) -> Instant {
     origin() + std::time::Duration::from_nanos(at.0)
+}
+
+/// The time of day, in seconds since 1970-01-01T00:00:00Z.
+fn unix_seconds() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}
+
+/// A refusal as it goes on the wire, with its date (RFC 9110 section 6.6.1). One without a header
+/// that its status must have is a 500 instead, and an error of the application's.
+pub(crate) fn dated(refusal: Refusal) -> (Vec<u8>, Result<(), HandshakeError>) {
+    let checked = refusal.check();
+    let refusal = match &checked {
+        Ok(()) => refusal,
+        Err(error) => error.refusal(),
+    };
+    (refusal.date(unix_seconds()).encode(), checked)
 }
 
 /// Fresh randomness for one connection.

@@ -115,7 +115,9 @@ pub trait Handler: Sized {
     /// What other threads tell the application through a [`Remote`](crate::Remote).
     type Command: Send + 'static;
 
-    /// A client asks to open a connection. Accepts by default.
+    /// A client asks to open a connection. Accepts by default. A request that breaks a rule, and
+    /// one that does not upgrade (HEAD among them), is answered without asking, and told with
+    /// [`Self::rejected`].
     fn request(&mut self, request: &Request, peer: Option<SocketAddr>) -> Verdict {
         let _ = (request, peer);
         Verdict::default()
@@ -171,8 +173,9 @@ pub trait Handler: Sized {
     }
 
     /// A client's opening handshake was refused for breaking a rule, or because
-    /// [`Self::request`] accepted it with a sub-protocol that was not offered. The client has
-    /// its HTTP answer.
+    /// [`Self::request`] accepted it with a sub-protocol that was not offered, or refused it
+    /// without a header that the status must have ([`Refusal::check`]). The client has its HTTP
+    /// answer.
     fn rejected(&mut self, peer: Option<SocketAddr>, error: &HandshakeError) {
         let _ = (peer, error);
     }

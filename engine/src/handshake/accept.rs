@@ -81,7 +81,8 @@ impl Accept {
     /// # Errors
     /// [`HandshakeUsage`] for a name that is not a token, a value with bytes other than visible
     /// ASCII, space and tab, and for the names that the answer writes itself: `Upgrade`,
-    /// `Connection`, `Content-Length`, `Transfer-Encoding` and `Sec-WebSocket-*`.
+    /// `Connection`, `Content-Length`, `Transfer-Encoding`, `Sec-WebSocket-*` and the other headers
+    /// of one connection (RFC 9110 section 7.6.1).
     pub fn header(
         mut self,
         name: impl Into<String>,

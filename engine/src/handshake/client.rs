@@ -6,11 +6,13 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::accept::{accept_key, check_subprotocol, encode_key};
+use super::content::Content;
 use super::error::{HandshakeError, HandshakeUsage};
 use super::fields::{Fields, HeadOf, write_line};
 use super::head::{HeadLimits, HeadScan};
 use super::response::Response;
-use super::syntax::{is_authority, is_origin_form, is_plain_value};
+use super::syntax::is_plain_value;
+use super::uri::{Authority, Resource};
 
 /// What a client adds to its request.
 ///
@@ -60,7 +62,8 @@ impl ClientOptions {
     /// # Errors
     /// [`HandshakeUsage`] for a name that is not a token, a value with bytes other than visible
     /// ASCII, space and tab, and for the names that the request writes itself: `Host`, `Upgrade`,
-    /// `Connection`, `Origin`, `Content-Length`, `Transfer-Encoding` and `Sec-WebSocket-*`.
+    /// `Connection`, `Origin`, `Content-Length`, `Transfer-Encoding`, `Expect`, `Sec-WebSocket-*`
+    /// and the other headers of one connection (RFC 9110 section 7.6.1).
     pub fn header(
         mut self,
         name: impl Into<String>,
@@ -114,11 +117,25 @@ pub struct ClientHandshake {
     scan: HeadScan,
     /// Bytes of the interim answers before the head that `scan` is at.
     interim: usize,
+    /// Bytes received as of the last call.
+    received: usize,
+    /// The answer that refuses, while its content is read.
+    refused: Option<Refused>,
+}
+
+#[derive(Clone)]
+struct Refused {
+    response: Response,
+    /// Where the content begins.
+    at: usize,
+    content: Content,
 }
 
 impl ClientHandshake {
     /// A handshake with the server `host` (`host` or `host:port`, an IPv6 address in brackets) for
-    /// `target` (path and query). The nonce must be unpredictable and fresh for every connection.
+    /// `target` (path and query): [`Url::authority`](super::Url::authority) and
+    /// [`Url::target`](super::Url::target) of a URL. An empty port is left out of the request. The
+    /// nonce must be unpredictable and fresh for every connection.
     ///
     /// # Errors
     /// [`HandshakeUsage`] for a host or target that would not make a valid request.
@@ -128,10 +145,10 @@ impl ClientHandshake {
         options: &ClientOptions,
         nonce: [u8; 16],
     ) -> Result<Self, HandshakeError> {
-        if !is_authority(host.as_bytes()) {
+        let Ok(authority) = Authority::parse(host.as_bytes()) else {
             return Err(HandshakeUsage::Host(host.into()).into());
-        }
-        if !is_origin_form(target.as_bytes()) {
+        };
+        if Resource::parse_origin_form(target.as_bytes()).is_err() {
             return Err(HandshakeUsage::Target.into());
         }
         let key = encode_key(nonce);
@@ -139,7 +156,7 @@ impl ClientHandshake {
         head.extend_from_slice(b"GET ");
         head.extend_from_slice(target.as_bytes());
         head.extend_from_slice(b" HTTP/1.1\r\n");
-        write_line(&mut head, "Host", host.as_bytes());
+        write_line(&mut head, "Host", authority.text);
         write_line(&mut head, "Upgrade", b"websocket");
         write_line(&mut head, "Connection", b"Upgrade");
         write_line(&mut head, "Sec-WebSocket-Key", key.as_bytes());
@@ -157,8 +174,10 @@ impl ClientHandshake {
             request: head.into_boxed_slice(),
             accept: accept_key(key.as_bytes()),
             subprotocols: options.subprotocols.clone(),
-            scan: HeadScan::default(),
+            scan: HeadScan::of_answer(),
             interim: 0,
+            received: 0,
+            refused: None,
         })
     }
 
@@ -171,21 +190,60 @@ impl ClientHandshake {
     /// The response and the bytes that its head takes, `None` while the head is not complete.
     ///
     /// `bytes` is all that was received so far: the same buffer in every call, only longer. What
-    /// follows the head is the first frames (or the body of a refusal), and stays the caller's.
-    /// Interim answers (100, 103) are skipped and count towards the limit.
+    /// follows the head is the first frames, and stays the caller's. Interim answers (100, 103)
+    /// are skipped and count towards the limit.
     ///
     /// # Errors
-    /// [`HandshakeError::Refused`] with the head of any answer other than 101, else the rule that
-    /// the head breaks.
+    /// [`HandshakeError::Refused`] for any answer other than 101, once its content is complete as
+    /// well (see [`Response::content`]); else the rule that the head breaks.
     pub fn parse(
         &mut self,
         bytes: &[u8],
         limits: &HeadLimits,
     ) -> Result<Option<(Response, usize)>, HandshakeError> {
-        if bytes.len() < self.interim {
+        if bytes.len() < self.received {
             self.interim = 0;
-            self.scan = HeadScan::default();
+            self.scan = HeadScan::of_answer();
+            self.refused = None;
         }
+        self.received = bytes.len();
+        if self.refused.is_none() {
+            let Some((response, end)) = self.last_answer(bytes, limits)? else {
+                return Ok(None);
+            };
+            if response.status() == 101 {
+                self.check(&response)?;
+                return Ok(Some((response, end)));
+            }
+            self.refused = Some(Refused {
+                content: response.delimited(),
+                response,
+                at: end,
+            });
+        }
+        if let Some(refused) = &mut self.refused {
+            let content = bytes.get(refused.at..).unwrap_or_default();
+            if refused.content.read(content) {
+                return Err(refused.error());
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is known when no more is to come, because the stream ended or failed or its time is
+    /// over: [`HandshakeError::Refused`] where [`Self::parse`] has found an answer that refuses
+    /// and waits for its content, which is handed out as far as it came.
+    #[must_use]
+    pub fn cut_short(&self) -> Option<HandshakeError> {
+        self.refused.as_ref().map(Refused::error)
+    }
+
+    /// The first answer that is not interim, and where its head ends.
+    fn last_answer(
+        &mut self,
+        bytes: &[u8],
+        limits: &HeadLimits,
+    ) -> Result<Option<(Response, usize)>, HandshakeError> {
         // Every turn but the last skips an interim answer of at least 17 bytes.
         loop {
             let rest = &bytes[self.interim..];
@@ -202,15 +260,11 @@ impl ClientHandshake {
             };
             let response = Response::of_head(&rest[..end], limits)?;
             match response.status() {
-                101 => {
-                    self.check(&response)?;
-                    return Ok(Some((response, self.interim + end)));
-                }
-                100..=199 => {
+                100 | 102..=199 => {
                     self.interim += end;
-                    self.scan = HeadScan::default();
+                    self.scan = HeadScan::of_answer();
                 }
-                _ => return Err(HandshakeError::Refused(Box::new(response))),
+                _ => return Ok(Some((response, self.interim + end))),
             }
         }
     }
@@ -242,6 +296,13 @@ impl ClientHandshake {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Refused {
+    fn error(&self) -> HandshakeError {
+        let response = self.response.clone();
+        HandshakeError::Refused(Box::new(response.with_content(self.content.kept())))
     }
 }
 

@@ -18,6 +18,11 @@ pub enum HandshakeError {
         /// Bytes allowed.
         max: usize,
     },
+    /// A request line that does not end within `HeadLimits::head_bytes_max` (RFC 9112 section 3).
+    TargetTooLong {
+        /// Bytes allowed.
+        max: usize,
+    },
     /// More header lines than `HeadLimits::headers_max`.
     TooManyHeaders {
         /// Lines allowed.
@@ -25,7 +30,8 @@ pub enum HandshakeError {
     },
     /// A line that ends in LF without CR (RFC 9112 section 2.2).
     BareLf,
-    /// A header value continued on the next line (RFC 9112 section 5.2).
+    /// A header value of a request continued on the next line (RFC 9112 section 5.2), or white
+    /// space before the first header line (RFC 9112 section 2.2).
     ObsoleteFolding,
     /// A header name that is not a token, or is followed by a space (RFC 9112 section 5.1).
     HeaderName,
@@ -33,23 +39,31 @@ pub enum HandshakeError {
     HeaderValue,
     /// A request line or status line that is not one of HTTP/1 (RFC 9112 sections 3 and 4).
     StartLine,
-    /// A method other than GET (RFC 6455 section 4.2.1).
+    /// A method of RFC 9110 or RFC 5789 other than GET and HEAD (RFC 6455 section 4.2.1).
     Method,
+    /// A method that is none of those, in the case they are written in (RFC 9110 section 9.1).
+    MethodUnknown,
+    /// HEAD, which cannot upgrade: the error that the same request has with GET, `Upgrade` where
+    /// it has none. The answer has no content (RFC 9110 section 9.3.2).
+    HeadMethod(Box<Self>),
+    /// The connection preface of HTTP/2 (RFC 9113 section 3.4). An upgrade needs HTTP/1.1.
+    Http2,
     /// A version of HTTP other than 1.1 and its successors 1.2-1.9 (RFC 6455 section 4.2.1).
     HttpVersion,
-    /// A request target that is neither a path nor an absolute `http` or `https` URI.
+    /// A request target that is neither a path nor an absolute `http` or `https` URI, or has a
+    /// byte that must be percent-encoded (RFC 9112 section 3.2, RFC 3986 section 3.3).
     Target,
     /// A header that the handshake needs.
     MissingHeader(&'static str),
     /// A header that must stand once at most.
     DuplicateHeader(&'static str),
-    /// A `Host` that is not `host` or `host:port` (RFC 9112 section 3.2).
+    /// A `Host` that is not `host` or `host:port` by RFC 3986 (RFC 9112 section 3.2).
     Host,
     /// A request with content, which an upgrade must not have: its bytes would be taken for
     /// frames by one side and for a body by another.
     Body,
     /// `Upgrade` does not list `websocket`, or in an answer more than that (RFC 6455 sections 4.1
-    /// and 4.2.1).
+    /// and 4.2.1). A server tells that it only upgrades (RFC 9110 section 15.5.22).
     Upgrade,
     /// `Connection` does not list `Upgrade` (RFC 6455 sections 4.1 and 4.2.1).
     Connection,
@@ -61,8 +75,8 @@ pub enum HandshakeError {
     Origin,
     /// A `Sec-WebSocket-Protocol` that offers something other than tokens (RFC 6455 section 4.1).
     Subprotocol,
-    /// The server answered something other than 101. Redirects and authentication are the
-    /// caller's business: nothing is followed silently.
+    /// The server answered something other than 101, which [`Response::kind`] tells apart.
+    /// Redirects and authentication are the caller's business: nothing is followed silently.
     Refused(Box<Response>),
     /// A `Sec-WebSocket-Accept` that does not belong to our key (RFC 6455 section 4.1).
     AcceptMismatch,
@@ -97,28 +111,40 @@ pub enum HandshakeUsage {
     Origin,
     /// A host that is not `host` or `host:port`.
     Host(String),
-    /// A target that does not begin with `/`, or has bytes other than visible ASCII, or a `#`.
+    /// A target that does not begin with `/`, has a byte that must be percent-encoded, a `%`
+    /// without two hexadecimal digits, or a `#`.
     Target,
     /// A status that cannot refuse a handshake.
     Status(u16),
+    /// A refusal without a header that its status must have.
+    HeaderNeeded {
+        /// The status.
+        status: u16,
+        /// The header.
+        name: &'static str,
+    },
 }
 
 impl HandshakeError {
     /// The status with which a server answers.
     #[must_use]
-    pub const fn status(&self) -> u16 {
+    pub fn status(&self) -> u16 {
         match self {
+            Self::HeadMethod(error) => error.status(),
+            Self::TargetTooLong { .. } => 414,
+            Self::MethodUnknown => 501,
             Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => 431,
             Self::Method => 405,
-            Self::HttpVersion => 505,
-            Self::Version => 426,
+            Self::HttpVersion | Self::Http2 => 505,
+            Self::Upgrade | Self::Version => 426,
             Self::Usage(_) => 500,
             _ => 400,
         }
     }
 
     /// The answer of a server: [`Self::status`], what that status must carry, and the rule as
-    /// text. A usage error is ours, so its 500 tells the client nothing more.
+    /// text. A usage error is ours, so its 500 tells the client nothing more. The answer to HEAD
+    /// has the length of that text and not the text.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
         Refusal::of_error(self)
@@ -135,9 +161,13 @@ impl HandshakeError {
             Self::HeaderName => "a header line must begin with a name and a colon",
             Self::HeaderValue => "a header value must not hold control bytes",
             Self::StartLine => "the first line is not HTTP/1",
+            Self::TargetTooLong { .. } => "the request line is too long",
             Self::Method => "the method must be GET",
+            Self::MethodUnknown => "the method is not known, and must be GET",
+            Self::HeadMethod(_) => "the method is HEAD, which cannot upgrade",
+            Self::Http2 => "the client speaks HTTP/2, and the version must be HTTP/1.1",
             Self::HttpVersion => "the version must be HTTP/1.1",
-            Self::Target => "the request target must be a path",
+            Self::Target => "the request target must be a path, percent-encoded",
             Self::MissingHeader(_) => "a header is missing",
             Self::DuplicateHeader(_) => "a header stands more than once",
             Self::Host => "Host must be a host and perhaps a port",
@@ -167,11 +197,14 @@ impl fmt::Display for HandshakeError {
         }
         f.write_str(self.rule())?;
         match self {
-            Self::HeadTooLarge { max } => write!(f, " (more than {max} bytes)"),
+            Self::HeadTooLarge { max } | Self::TargetTooLong { max } => {
+                write!(f, " (more than {max} bytes)")
+            }
             Self::TooManyHeaders { max } => write!(f, " (more than {max})"),
             Self::MissingHeader(name)
             | Self::DuplicateHeader(name)
             | Self::SubprotocolNeeded(name) => write!(f, " ({name})"),
+            Self::HeadMethod(error) if **error != Self::Upgrade => write!(f, ": {error}"),
             Self::Refused(response) => {
                 write!(f, ": {}", response.status())?;
                 match response.reason() {
@@ -221,6 +254,10 @@ impl fmt::Display for HandshakeUsage {
             Self::Status(status) => write!(
                 f,
                 "status {status} cannot refuse a handshake: use 300-303 or 305-599"
+            ),
+            Self::HeaderNeeded { status, name } => write!(
+                f,
+                "a refusal with status {status} must tell {name}: add it with Refusal::header"
             ),
         }
     }

@@ -21,10 +21,13 @@ impl HeadOf {
         let websocket = name
             .get(..14)
             .is_some_and(|prefix| prefix.eq_ignore_ascii_case("sec-websocket-"));
-        // They say where the head's message ends: ours to say, in every head.
+        // They say where the head's message ends, or are of this connection only (RFC 9110 section
+        // 7.6.1) and would have to be named in Connection: ours to say, in every head.
         is(&["connection", "content-length", "transfer-encoding"])
+            || is(&["keep-alive", "proxy-connection", "te", "trailer"])
             || match self {
-                Self::Request => websocket || is(&["host", "upgrade", "origin"]),
+                // A request without content expects no 100 (RFC 9110 section 10.1.1).
+                Self::Request => websocket || is(&["host", "upgrade", "origin", "expect"]),
                 Self::Accept => websocket || is(&["upgrade"]),
                 Self::Refusal => false,
             }
@@ -53,6 +56,12 @@ impl Fields {
         }
         self.0.push((name, value));
         Ok(())
+    }
+
+    /// A line of ours, in place of those with that name: a constant, a number or a date.
+    pub(super) fn set_own(&mut self, name: &str, value: String) {
+        self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self.0.push((name.into(), value));
     }
 
     pub(super) fn has(&self, name: &str) -> bool {

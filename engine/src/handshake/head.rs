@@ -60,9 +60,27 @@ pub(super) struct HeadScan {
     line_start: usize,
     /// Bytes known to hold no further line end.
     searched: usize,
+    /// A header line was seen: white space after it continues it.
+    in_fields: bool,
+    /// A header value may continue on the next line.
+    folds: bool,
 }
 
 impl HeadScan {
+    /// For a head of an answer, in which header values may continue on the next line (RFC 9112
+    /// section 5.2).
+    pub(super) fn of_answer() -> Self {
+        Self {
+            folds: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the first line has not ended within what was looked at.
+    pub(super) fn is_at_first_line(&self) -> bool {
+        self.line_start == 0
+    }
+
     /// The length of the head up to and with its empty line, `None` if that is not here yet.
     ///
     /// `bytes` is the same buffer in every call, only longer; a shorter one starts anew. An error
@@ -74,7 +92,11 @@ impl HeadScan {
     ) -> Result<Option<usize>, HandshakeError> {
         let window = &bytes[..bytes.len().min(max)];
         if window.len() < self.searched {
-            *self = Self::default();
+            let folds = self.folds;
+            *self = Self {
+                folds,
+                ..Self::default()
+            };
         }
         while let Some(at) = find(&window[self.searched..], b'\n') {
             let lf = self.searched + at;
@@ -84,9 +106,11 @@ impl HeadScan {
             match line.first() {
                 None => return Ok(Some(lf + 1)),
                 Some(b' ' | b'\t') if self.line_start > 0 => {
-                    return Err(HandshakeError::ObsoleteFolding);
+                    if !(self.folds && self.in_fields) {
+                        return Err(HandshakeError::ObsoleteFolding);
+                    }
                 }
-                Some(_) => {}
+                Some(_) => self.in_fields = self.line_start > 0,
             }
             self.line_start = lf + 1;
             self.searched = lf + 1;
@@ -97,6 +121,22 @@ impl HeadScan {
         }
         Ok(None)
     }
+}
+
+/// A head with spaces in place of the line ends within its header values, if there are any
+/// (RFC 9112 section 5.2).
+pub(super) fn unfolded(head: &[u8]) -> Option<Vec<u8>> {
+    let is_fold = |at: &[u8]| matches!(at, [b'\r', b'\n', b' ' | b'\t']);
+    if !head.windows(3).any(is_fold) {
+        return None;
+    }
+    let mut unfolded = head.to_vec();
+    for (at, window) in head.windows(3).enumerate() {
+        if is_fold(window) {
+            unfolded[at..at + 2].fill(b' ');
+        }
+    }
+    Some(unfolded)
 }
 
 /// The first line of a complete head, and where its header lines begin.

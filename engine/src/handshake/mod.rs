@@ -11,6 +11,8 @@
 
 mod accept;
 mod client;
+mod content;
+mod date;
 mod error;
 mod fields;
 mod head;
@@ -18,7 +20,7 @@ mod refusal;
 mod response;
 mod server;
 mod syntax;
-#[cfg(feature = "std")]
+mod uri;
 mod url;
 
 #[cfg(test)]
@@ -29,7 +31,7 @@ pub use client::{ClientHandshake, ClientOptions};
 pub use error::{HandshakeError, HandshakeUsage};
 pub use head::HeadLimits;
 pub use refusal::Refusal;
-pub use response::Response;
+pub use response::{Response, ResponseKind, RetryAfter};
 pub use server::{Request, ServerHandshake};
-#[cfg(feature = "std")]
-pub use url::{Url, UrlError};
+pub use uri::UrlError;
+pub use url::Url;

@@ -2,7 +2,9 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
+use super::date::format_date;
 use super::error::{HandshakeError, HandshakeUsage};
 use super::fields::{Fields, HeadOf, write_line};
 
@@ -22,14 +24,20 @@ pub struct Refusal {
     status: u16,
     headers: Fields,
     body: Vec<u8>,
+    /// The request was HEAD: the answer has the length of the body and not the body.
+    answers_head: bool,
 }
 
 impl Refusal {
     /// A refusal without headers and body.
     ///
+    /// A 405 tells `Allow` and a 426 tells `Upgrade` and `Sec-WebSocket-Version` without being
+    /// asked, unless [`Self::header`] tells them. A 401 needs its `WWW-Authenticate`, a 407 its
+    /// `Proxy-Authenticate`: see [`Self::check`]. A redirect is of use with a `Location`.
+    ///
     /// # Errors
-    /// [`HandshakeUsage::Status`] unless the status is 300-599, and for 304, which cannot carry
-    /// a body.
+    /// [`HandshakeUsage::Status`] unless the status is 300-599, and for 304. A 1xx is no last
+    /// answer, a 2xx refuses nothing, and a 304 answers conditions, which an upgrade has none of.
     pub fn new(status: u16) -> Result<Self, HandshakeError> {
         match status {
             300..=303 | 305..=599 => Ok(Self::bare(status)),
@@ -42,15 +50,22 @@ impl Refusal {
             status,
             headers: Fields::default(),
             body: Vec::new(),
+            answers_head: false,
         }
+    }
+
+    /// The answer to a client whose request was not complete in time (RFC 9110 section 15.5.9).
+    #[cfg(any(feature = "mio", feature = "tokio"))]
+    pub(crate) fn request_timeout() -> Self {
+        Self::bare(408)
     }
 
     /// Adds a header line.
     ///
     /// # Errors
     /// [`HandshakeUsage`] for a name that is not a token, a value with bytes other than visible
-    /// ASCII, space and tab, and for `Connection`, `Content-Length` and `Transfer-Encoding`,
-    /// which [`Self::encode`] writes.
+    /// ASCII, space and tab, and for `Connection`, `Content-Length`, `Transfer-Encoding` and the
+    /// other headers of one connection (RFC 9110 section 7.6.1), which [`Self::encode`] writes.
     pub fn header(
         mut self,
         name: impl Into<String>,
@@ -59,6 +74,27 @@ impl Refusal {
         self.headers
             .add(HeadOf::Refusal, name.into(), value.into())?;
         Ok(self)
+    }
+
+    /// When the client may come again: `Retry-After` in seconds, rounded up (RFC 9110 section
+    /// 10.2.3). For 503, 429 and redirects.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        let seconds = wait.as_secs();
+        let seconds = seconds.saturating_add(u64::from(wait.subsec_nanos() > 0));
+        self.headers.set_own("Retry-After", seconds.to_string());
+        self
+    }
+
+    /// When the answer is made, in seconds since 1970-01-01T00:00:00Z: `Date`, which a server with
+    /// a clock must tell (RFC 9110 section 6.6.1). Leaves one that was added with
+    /// [`Self::header`]. The drivers call it.
+    #[must_use]
+    pub fn date(mut self, seconds: u64) -> Self {
+        if !self.headers.has("Date") {
+            self.headers.set_own("Date", format_date(seconds));
+        }
+        self
     }
 
     /// The body; tell its kind with a `Content-Type` header.
@@ -74,19 +110,43 @@ impl Refusal {
         self.status
     }
 
+    /// Whether nothing is missing that the status must have and that is not known here. The
+    /// drivers call it and answer 500 where it fails.
+    ///
+    /// # Errors
+    /// [`HandshakeUsage::HeaderNeeded`] for a 401 without `WWW-Authenticate` (RFC 9110 section
+    /// 15.5.2) and a 407 without `Proxy-Authenticate` (section 15.5.8).
+    pub fn check(&self) -> Result<(), HandshakeError> {
+        let name = match self.status {
+            401 => "WWW-Authenticate",
+            407 => "Proxy-Authenticate",
+            _ => return Ok(()),
+        };
+        if self.headers.has(name) {
+            return Ok(());
+        }
+        let status = self.status;
+        Err(HandshakeUsage::HeaderNeeded { status, name }.into())
+    }
+
     /// The whole answer as it goes on the wire: status line, headers, `Connection: close`,
     /// `Content-Length` and body.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(128 + self.body.len());
+        let mut out = Vec::with_capacity(256 + self.body.len());
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(self.status.to_string().as_bytes());
         out.push(b' ');
         out.extend_from_slice(reason(self.status).as_bytes());
         out.extend_from_slice(b"\r\n");
         self.headers.write(&mut out);
+        for (name, value) in told_with(self.status) {
+            if !self.headers.has(name) {
+                write_line(&mut out, name, value.as_bytes());
+            }
+        }
         // RFC 9110 section 7.8: who sends Upgrade names it in Connection too.
-        let connection: &[u8] = if self.headers.has("Upgrade") {
+        let connection: &[u8] = if self.status == 426 || self.headers.has("Upgrade") {
             b"close, Upgrade"
         } else {
             b"close"
@@ -98,24 +158,19 @@ impl Refusal {
             self.body.len().to_string().as_bytes(),
         );
         out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&self.body);
+        if !self.answers_head {
+            out.extend_from_slice(&self.body);
+        }
         out
     }
 
     pub(super) fn of_error(error: &HandshakeError) -> Self {
-        let mut refusal = Self::bare(error.status());
-        let extra: &[(&str, &str)] = match error {
-            HandshakeError::Method => &[("Allow", "GET")],
-            HandshakeError::Version => &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
-            _ => &[],
-        };
-        let kind = [("Content-Type", "text/plain; charset=utf-8")];
-        for (name, value) in extra.iter().chain(&kind) {
-            // Constants that satisfy the check.
-            let _ = refusal
-                .headers
-                .add(HeadOf::Refusal, (*name).into(), (*value).into());
+        if let HandshakeError::HeadMethod(error) = error {
+            let mut refusal = Self::of_error(error);
+            refusal.answers_head = true;
+            return refusal;
         }
+        let mut refusal = Self::bare(error.status());
         let mut text = match error {
             HandshakeError::Usage(_) => reason(500).into(),
             _ => error.to_string(),
@@ -123,6 +178,19 @@ impl Refusal {
         text.push('\n');
         refusal.body = text.into_bytes();
         refusal
+            .headers
+            .set_own("Content-Type", "text/plain; charset=utf-8".into());
+        refusal
+    }
+}
+
+/// What a status must tell, as far as it is the same for all who only upgrade to WebSocket
+/// (RFC 9110 sections 15.5.6 and 15.5.22, RFC 6455 section 4.2.2).
+const fn told_with(status: u16) -> &'static [(&'static str, &'static str)] {
+    match status {
+        405 => &[("Allow", "GET, HEAD")],
+        426 => &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
+        _ => &[],
     }
 }
 
@@ -133,10 +201,12 @@ const fn reason(status: u16) -> &'static str {
         301 => "Moved Permanently",
         302 => "Found",
         303 => "See Other",
+        305 => "Use Proxy",
         307 => "Temporary Redirect",
         308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
@@ -145,10 +215,17 @@ const fn reason(status: u16) -> &'static str {
         408 => "Request Timeout",
         409 => "Conflict",
         410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
         413 => "Content Too Large",
         414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
         421 => "Misdirected Request",
+        422 => "Unprocessable Content",
         426 => "Upgrade Required",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
@@ -157,6 +234,7 @@ const fn reason(status: u16) -> &'static str {
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
+        511 => "Network Authentication Required",
         _ => "",
     }
 }

@@ -1,21 +1,89 @@
 //! The server's answer as the client sees it.
 
+use alloc::vec::Vec;
 use core::fmt;
 
+use super::content::{CONTENT_BYTES_MAX, Content};
+use super::date::parse_date;
 use super::error::HandshakeError;
-use super::head::{Head, HeadLimits, Span, first_line};
-use super::syntax::{http_version, split_once};
+use super::head::{Head, HeadLimits, Span, first_line, unfolded};
+use super::syntax::{decimal, http_version, is_plain_value, split_once};
 
-/// The head of a server's answer. A body, if there is one, follows the head and is not read.
+/// A server's answer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     head: Head,
     status: u16,
     reason: Span,
+    is_http_1_1: bool,
+    content: Vec<u8>,
+}
+
+/// What an answer other than 101 asks of the client (RFC 9110 section 15).
+///
+/// ```
+/// use tickwire::{ClientHandshake, ClientOptions, HandshakeError, HeadLimits, ResponseKind};
+///
+/// let nonce = *b"the sample nonce"; // from a CSPRNG, a fresh one for every connection
+/// let mut handshake = ClientHandshake::new("example.com", "/", &ClientOptions::new(), nonce)?;
+/// let received = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /feed\r\n\r\n";
+/// match handshake.parse(received, &HeadLimits::default()) {
+///     Err(HandshakeError::Refused(response)) => match response.kind() {
+///         ResponseKind::Redirect { location, .. } => assert_eq!(location, "/feed"),
+///         kind => panic!("{kind:?}"),
+///     },
+///     other => panic!("{other:?}"),
+/// }
+/// # Ok::<(), HandshakeError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ResponseKind<'a> {
+    /// 301, 302, 303, 307 or 308 with one `Location`.
+    Redirect {
+        /// Where to, as received: a URI reference, relative to the URL that was asked for unless
+        /// it has a scheme (RFC 9110 section 10.2.2). Not looked into: whom to follow is for the
+        /// application to say, and credentials go to nobody else.
+        location: &'a str,
+        /// 301 or 308: the next connection goes there too.
+        permanent: bool,
+    },
+    /// 401: the same request with an `Authorization` header may be taken.
+    Unauthorized {
+        /// The first `WWW-Authenticate`, as received. There may be more: see
+        /// [`Response::headers`].
+        challenge: &'a str,
+    },
+    /// 426: another version is asked for, or HTTP did not come through as it was sent, as happens
+    /// behind proxies that know no `Upgrade`.
+    UpgradeRequired,
+    /// 429 or 503: later.
+    Unavailable {
+        /// When, if the server says.
+        retry_after: Option<RetryAfter>,
+    },
+    /// Any other, and one without the header that its status must have: see
+    /// [`Response::status`].
+    Other,
+}
+
+/// When to come again (RFC 9110 section 10.2.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum RetryAfter {
+    /// So many seconds after the answer came.
+    Seconds(u64),
+    /// At this time, in seconds since 1970-01-01T00:00:00Z.
+    At(u64),
 }
 
 impl Response {
+    /// Most bytes of content that are kept of an answer that refuses: see [`Self::content`].
+    pub const CONTENT_BYTES_MAX: usize = CONTENT_BYTES_MAX;
+
     pub(super) fn of_head(bytes: &[u8], limits: &HeadLimits) -> Result<Self, HandshakeError> {
+        let unfolded = unfolded(bytes);
+        let bytes = unfolded.as_deref().unwrap_or(bytes);
         let (line, headers_at) = first_line(bytes);
         let (version, rest) = split_once(line, b' ');
         let (code, reason) = split_once(rest.unwrap_or_default(), b' ');
@@ -34,6 +102,8 @@ impl Response {
         Ok(Self {
             head: Head::parse(bytes, headers_at, &[], limits)?,
             status,
+            is_http_1_1: version != (1, 0),
+            content: Vec::new(),
             reason: if reason.is_empty() {
                 Span::new(0, 0)
             } else {
@@ -44,6 +114,74 @@ impl Response {
 
     pub(super) fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// How the content is delimited that follows the head.
+    pub(super) fn delimited(&self) -> Content {
+        Content::of_head(&self.head, self.status, self.is_http_1_1)
+    }
+
+    pub(super) fn with_content(mut self, content: &[u8]) -> Self {
+        self.content = content.to_vec();
+        self
+    }
+
+    /// What the answer asks of the client; [`ResponseKind::Other`] for a 101.
+    #[must_use]
+    pub fn kind(&self) -> ResponseKind<'_> {
+        let text = |name| {
+            let value = core::str::from_utf8(self.header(name)?).ok()?;
+            (!value.is_empty() && is_plain_value(value.as_bytes())).then_some(value)
+        };
+        match self.status {
+            301 | 302 | 303 | 307 | 308 => {
+                let one = matches!(self.head.unique("Location"), Ok(Some(_)));
+                match text("Location").filter(|_| one) {
+                    Some(location) => ResponseKind::Redirect {
+                        location,
+                        permanent: matches!(self.status, 301 | 308),
+                    },
+                    None => ResponseKind::Other,
+                }
+            }
+            401 => match text("WWW-Authenticate") {
+                Some(challenge) => ResponseKind::Unauthorized { challenge },
+                None => ResponseKind::Other,
+            },
+            426 => ResponseKind::UpgradeRequired,
+            429 | 503 => ResponseKind::Unavailable {
+                retry_after: self.retry_after(),
+            },
+            _ => ResponseKind::Other,
+        }
+    }
+
+    /// `Retry-After`, if there is one and it can be read.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<RetryAfter> {
+        let value = self.head.unique("Retry-After").ok()??;
+        match decimal(value) {
+            Some(seconds) => Some(RetryAfter::Seconds(seconds)),
+            None => parse_date(value).map(RetryAfter::At),
+        }
+    }
+
+    /// `Date`: when the answer was made, in seconds since 1970-01-01T00:00:00Z. `None` where there
+    /// is none that can be read (RFC 9110 sections 5.6.7 and 6.6.1).
+    #[must_use]
+    pub fn date(&self) -> Option<u64> {
+        parse_date(self.head.unique("Date").ok()??)
+    }
+
+    /// The content of a refusal, as far as it came, without the chunks that it was sent in: the
+    /// first [`Self::CONTENT_BYTES_MAX`] bytes.
+    ///
+    /// Empty for a 101, and where the answer does not tell where its content ends: by one
+    /// `Content-Length`, or several of the same value, or by `Transfer-Encoding: chunked` and
+    /// nothing else. Content that ends with the connection is not waited for.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.content
     }
 
     /// The status code, 100-999.
@@ -80,13 +218,14 @@ impl Response {
     }
 }
 
-/// Without header values: they hold cookies, which have no place in a log.
+/// Without header values and content: they hold cookies, which have no place in a log.
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
             .field("status", &self.status)
             .field("reason", &self.reason())
             .field("headers", &self.headers().len())
+            .field("content_bytes", &self.content.len())
             .finish_non_exhaustive()
     }
 }

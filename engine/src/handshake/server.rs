@@ -1,5 +1,6 @@
 //! The server's side: a request head in, a 101 or a refusal out (RFC 6455 section 4.2).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -7,14 +8,25 @@ use super::accept::{Accept, accept_key, is_key};
 use super::error::{HandshakeError, HandshakeUsage};
 use super::fields::write_line;
 use super::head::{Head, HeadLimits, HeadScan, Span, first_line};
-use super::syntax::{
-    http_version, is_authority, is_origin_form, is_plain_value, is_target_text, is_token,
-    split_once,
-};
+use super::syntax::{find, http_version, is_plain_value, is_token, split_once};
+use super::uri::{Authority, Resource, parse_hierarchy};
 
 /// Reads one request head from a buffer that grows, looking at every byte once.
 ///
-/// Call [`Self::parse`] whenever bytes were added, until it gives a request or an error.
+/// Call [`Self::parse`] whenever bytes were added, until it gives a request or an error. An error's
+/// answer is [`HandshakeError::refusal`]; the connection is closed after it.
+///
+/// | request | answer |
+/// |---|---|
+/// | GET that RFC 6455 section 4.2.1 describes, target in origin-form or absolute-form | a [`Request`] |
+/// | a head that breaks a rule of RFC 9112, a bad or second `Host`, a bad key, a target that RFC 3986 does not allow | 400 |
+/// | with content: `Content-Length` other than 0, or `Transfer-Encoding`. One reader takes the bytes behind the head for frames, another for content | 400 |
+/// | POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH | 405 with `Allow` |
+/// | a request line longer than the limit; header lines longer, or more, than it | 414; 431 |
+/// | no `Upgrade: websocket`, or another version than 13 | 426 with `Upgrade` and `Sec-WebSocket-Version` |
+/// | another method, in the case it is written in | 501 |
+/// | HTTP/1.0, HTTP/2, the preface of HTTP/2 | 505 |
+/// | HEAD | as GET that does not upgrade, without content |
 #[derive(Clone, Default, Debug)]
 pub struct ServerHandshake {
     limits: HeadLimits,
@@ -38,32 +50,82 @@ impl ServerHandshake {
     ///
     /// # Errors
     /// The rule that the head breaks. A wrong method shows in the first bytes, a bare LF at its
-    /// line; every other rule is judged at the head's end.
+    /// line; every other rule is judged at the head's end. An error of a HEAD request is
+    /// [`HandshakeError::HeadMethod`], and has at least that.
     pub fn parse(&mut self, bytes: &[u8]) -> Result<Option<(Request, usize)>, HandshakeError> {
         let max = self.limits.head_bytes();
-        check_method(&bytes[..bytes.len().min(max)])?;
-        let Some(end) = self.scan.end(bytes, max)? else {
-            return Ok(None);
+        let method = Method::of_head(&bytes[..bytes.len().min(max)])?;
+        let parsed = self.parse_any(bytes, max);
+        if method != Some(Method::Head) {
+            return parsed;
+        }
+        let error = match parsed {
+            Ok(None) => return Ok(None),
+            Ok(Some(_)) => HandshakeError::Upgrade,
+            Err(error) => error,
         };
-        Ok(Some((Request::of_head(&bytes[..end], &self.limits)?, end)))
+        Err(HandshakeError::HeadMethod(Box::new(error)))
+    }
+
+    fn parse_any(
+        &mut self,
+        bytes: &[u8],
+        max: usize,
+    ) -> Result<Option<(Request, usize)>, HandshakeError> {
+        match self.scan.end(bytes, max) {
+            Ok(Some(end)) => Ok(Some((Request::of_head(&bytes[..end], &self.limits)?, end))),
+            Ok(None) => Ok(None),
+            Err(HandshakeError::HeadTooLarge { max }) if self.scan.is_at_first_line() => {
+                Err(HandshakeError::TargetTooLong { max })
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// Says no at the first byte that is not of `GET `, so that TLS or another protocol on this port
-/// gets its answer at once and not at a deadline.
-fn check_method(bytes: &[u8]) -> Result<(), HandshakeError> {
-    let Some(at) = bytes.iter().zip(b"GET ").position(|(a, b)| a != b) else {
-        return Ok(());
-    };
-    let another_method = match bytes[at] {
-        b' ' => at > 0,
-        b => is_token(&[b]),
-    };
-    Err(if another_method {
-        HandshakeError::Method
-    } else {
-        HandshakeError::StartLine
-    })
+/// A method that is answered by what the request says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Method {
+    Get,
+    Head,
+}
+
+/// What begins a head that is known, with its verdict: the methods of RFC 9110 section 9 and
+/// RFC 5789, and the preface of HTTP/2. A method's case counts (RFC 9110 section 9.1).
+const KNOWN: [(&[u8], Result<Method, HandshakeError>); 10] = [
+    (b"GET ", Ok(Method::Get)),
+    (b"HEAD ", Ok(Method::Head)),
+    (b"POST ", Err(HandshakeError::Method)),
+    (b"PUT ", Err(HandshakeError::Method)),
+    (b"DELETE ", Err(HandshakeError::Method)),
+    (b"CONNECT ", Err(HandshakeError::Method)),
+    (b"OPTIONS ", Err(HandshakeError::Method)),
+    (b"TRACE ", Err(HandshakeError::Method)),
+    (b"PATCH ", Err(HandshakeError::Method)),
+    (b"PRI * HTTP/2", Err(HandshakeError::Http2)),
+];
+
+impl Method {
+    /// The method at the beginning of `bytes`, `None` while it may become several. Says no at the
+    /// first byte with which it is none of them, so that TLS or another protocol on this port gets
+    /// its answer at once and not at a deadline.
+    fn of_head(bytes: &[u8]) -> Result<Option<Self>, HandshakeError> {
+        let mut at = 0; // the first byte that goes with none
+        for (known, verdict) in KNOWN {
+            let same = bytes.iter().zip(known).take_while(|(a, b)| a == b).count();
+            if same == known.len() {
+                return verdict.map(Some);
+            }
+            at = at.max(same);
+        }
+        match bytes.get(at) {
+            None => Ok(None),
+            Some(b' ') if at > 0 => Err(HandshakeError::MethodUnknown),
+            Some(_) if find(&bytes[..at], b' ').is_some() => Err(HandshakeError::MethodUnknown),
+            Some(&b) if is_token(&[b]) => Err(HandshakeError::MethodUnknown),
+            Some(_) => Err(HandshakeError::StartLine),
+        }
+    }
 }
 
 /// A valid opening handshake from a client: look at it, then [`Self::accept`] it or answer with a
@@ -121,34 +183,37 @@ impl Request {
         }
         let target = Target::parse(raw_target)?;
         let mut spelled_anew = Vec::new();
-        if target.text.first() != Some(&b'/') {
+        if target.resource.path.is_empty() {
             spelled_anew.push(b'/');
-            spelled_anew.extend_from_slice(target.text);
+            if let Some(query) = target.resource.query {
+                spelled_anew.push(b'?');
+                spelled_anew.extend_from_slice(query);
+            }
         }
         let head = Head::parse(bytes, headers_at, &spelled_anew, limits)?;
 
         let host = head
             .unique("Host")?
             .ok_or(HandshakeError::MissingHeader("Host"))?;
-        if !is_authority(host) {
-            return Err(HandshakeError::Host);
-        }
+        let host = Authority::parse(host).map_err(|_| HandshakeError::Host)?;
         let key = check_headers(&head)?;
 
-        let (text, text_at) = if spelled_anew.is_empty() {
-            (target.text, Span::of(target.text, bytes).start())
+        let (path_at, path_len) = if spelled_anew.is_empty() {
+            let path = target.resource.path;
+            (Span::of(path, bytes).start(), path.len())
         } else {
-            (spelled_anew.as_slice(), bytes.len())
+            (bytes.len(), 1)
         };
-        let (path, query) = split_once(text, b'?');
+        let query_len = target.resource.query.map(<[u8]>::len);
+        let target_len = path_len + query_len.map_or(0, |len| 1 + len);
         Ok(Self {
-            target: Span::new(text_at, text.len()),
-            path: Span::new(text_at, path.len()),
-            query: query.map(|q| Span::new(text_at + path.len() + 1, q.len())),
+            target: Span::new(path_at, target_len),
+            path: Span::new(path_at, path_len),
+            query: query_len.map(|len| Span::new(path_at + path_len + 1, len)),
             // RFC 9112 section 3.2.2: an absolute target overrides Host.
             host: match target.authority {
-                Some(authority) => Span::of(authority, bytes),
-                None => head.span_of(host),
+                Some(authority) => Span::of(authority.text, bytes),
+                None => head.span_of(host.text),
             },
             key: head.span_of(key),
             head,
@@ -178,13 +243,15 @@ impl Request {
         Ok(out)
     }
 
-    /// The path, from its `/` to before the `?`, percent-encoded as received.
+    /// The path, from its `/` to before the `?`, percent-encoded as received: what stands in it is
+    /// what [`Url`](super::Url) takes. `.` and `..` are not resolved, and `%2F` is no `/`: a path
+    /// that names a file is for the application to check after decoding.
     #[must_use]
     pub fn path(&self) -> &str {
         self.head.text(self.path)
     }
 
-    /// The query, from after the `?`, percent-encoded as received.
+    /// The query, from after the `?`, percent-encoded as received; empty for a bare `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.query.map(|query| self.head.text(query))
@@ -196,8 +263,9 @@ impl Request {
         self.head.text(self.target)
     }
 
-    /// The host that the client means, with its port if it gave one. An absolute target overrides
-    /// the `Host` header (RFC 9112 section 3.2.2).
+    /// The host that the client means, with its port if it gave one (an empty one is left out),
+    /// an IPv6 address in brackets. An absolute target overrides the `Host` header (RFC 9112
+    /// section 3.2.2). Letters stand in the case received: hosts are compared without it.
     #[must_use]
     pub fn host(&self) -> &str {
         self.head.text(self.host)
@@ -249,47 +317,40 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Target and version of `GET target version`; the method was checked already.
+/// Target and version of `method target version`; the method was checked already.
 fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), HandshakeError> {
-    let rest = line
-        .strip_prefix(b"GET ")
-        .ok_or(HandshakeError::StartLine)?;
-    match split_once(rest, b' ') {
+    let (_, rest) = split_once(line, b' ');
+    match split_once(rest.unwrap_or_default(), b' ') {
         (target, Some(version)) => Ok((target, version)),
         _ => Err(HandshakeError::StartLine),
     }
 }
 
-/// A request target, reduced to what an origin server needs.
+/// A request target: origin-form or absolute-form (RFC 9112 section 3.2). The other two forms are
+/// those of CONNECT and OPTIONS.
 struct Target<'a> {
     /// Of an absolute target only.
-    authority: Option<&'a [u8]>,
-    /// Path and query; the `/` may be missing in an absolute target.
-    text: &'a [u8],
+    authority: Option<Authority<'a>>,
+    resource: Resource<'a>,
 }
 
 impl<'a> Target<'a> {
     fn parse(raw: &'a [u8]) -> Result<Self, HandshakeError> {
-        if is_origin_form(raw) {
+        if raw.first() == Some(&b'/') {
+            let resource = Resource::parse_origin_form(raw);
             return Ok(Self {
                 authority: None,
-                text: raw,
+                resource: resource.map_err(|_| HandshakeError::Target)?,
             });
         }
+        // RFC 6455 section 4.1: the URI of a handshake is one of http or https.
         let rest = after_scheme(raw, b"http://")
             .or_else(|| after_scheme(raw, b"https://"))
             .ok_or(HandshakeError::Target)?;
-        let end = rest
-            .iter()
-            .position(|b| matches!(b, b'/' | b'?'))
-            .unwrap_or(rest.len());
-        let (authority, text) = rest.split_at(end);
-        if !is_authority(authority) || !is_target_text(text) {
-            return Err(HandshakeError::Target);
-        }
+        let (authority, resource) = parse_hierarchy(rest).map_err(|_| HandshakeError::Target)?;
         Ok(Self {
             authority: Some(authority),
-            text,
+            resource,
         })
     }
 }
@@ -307,6 +368,7 @@ fn check_headers(head: &Head) -> Result<&[u8], HandshakeError> {
     {
         return Err(HandshakeError::Body);
     }
+    head.unique("Content-Length")?;
     if !head.lists("Upgrade", "websocket") {
         return Err(HandshakeError::Upgrade);
     }

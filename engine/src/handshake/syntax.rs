@@ -33,37 +33,13 @@ pub(super) fn is_plain_value(text: &[u8]) -> bool {
     text.iter().all(|&b| matches!(b, b'\t' | b' '..=b'~'))
 }
 
-/// An origin-form target (RFC 9112 section 3.2.1): `/` and then visible ASCII without a fragment.
-pub(super) fn is_origin_form(text: &[u8]) -> bool {
-    text.first() == Some(&b'/') && is_target_text(text)
-}
-
-/// Visible ASCII without `#`: a fragment never goes over the wire.
-pub(super) fn is_target_text(text: &[u8]) -> bool {
-    text.iter().all(|&b| b.is_ascii_graphic() && b != b'#')
-}
-
-/// `host [ ":" port ]` without user information (RFC 9110 section 7.2).
-pub(super) fn is_authority(text: &[u8]) -> bool {
-    let (host_is_good, port) = match text.strip_prefix(b"[") {
-        Some(inner) => {
-            let (address, rest) = split_once(inner, b']');
-            let hex = |b: &u8| b.is_ascii_hexdigit() || matches!(b, b':' | b'.');
-            let Some(rest) = rest else { return false };
-            (!address.is_empty() && address.iter().all(hex), rest)
-        }
-        None => {
-            let (name, rest) = text.split_at(find(text, b':').unwrap_or(text.len()));
-            let named = |&b: &u8| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&b);
-            (!name.is_empty() && name.iter().all(named), rest)
-        }
-    };
-    let port_is_good = match port {
-        [] => true,
-        [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    host_is_good && port_is_good
+/// `1*DIGIT`; what is larger than a `u64` is the largest.
+pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let step = |n: u64, digit: &u8| n.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+    Some(digits.iter().fold(0, step))
 }
 
 /// `HTTP/1.1` as `(1, 1)`.

@@ -2,7 +2,6 @@
 
 use std::boxed::Box;
 use std::io;
-use std::vec::Vec;
 
 use bytes::Bytes;
 
@@ -13,15 +12,11 @@ use super::link::{Connecting, Link, Phase, Refusing};
 use super::turn::read;
 use super::wire::Wire;
 use super::{Core, READS_PER_TURN_MAX, io_ended};
-use crate::config::Settings;
 use crate::error::{Deadline, Failure};
 use crate::handshake::{Refusal, Request};
 use crate::role::Role;
 use crate::session::{End, Session};
 use crate::time::Timestamp;
-
-/// The status for a handshake that took too long.
-const REQUEST_TIMEOUT: u16 = 408;
 
 impl<H: Handler, W: Wire> Core<H, W> {
     /// Moves a connection that is not open yet. `Some` when it is gone.
@@ -32,8 +27,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
             Phase::Refusing(_) | Phase::Open(_) => Ok(()),
         };
         if let Err(error) = result {
-            let ours = matches!(link.phase, Phase::Connecting(_));
-            if ours {
+            if let Phase::Connecting(connecting) = &link.phase {
+                let error = connecting.failed(error);
                 self.handler.connect_failed(link.token, error);
             }
             return Some(Ended::Stopped);
@@ -65,7 +60,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 }
                 Err(error) => {
                     self.handler.rejected(link.peer, &error);
-                    refuse(link, &error.refusal(), now, &self.habits.settings);
+                    self.refuse(link, error.refusal(), now);
                 }
             }
         }
@@ -84,7 +79,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         let accept = match self.handler.request(request, link.peer) {
             Verdict::Accept(accept) => accept,
             Verdict::Refuse(refusal) => {
-                refuse(link, &refusal, now, &settings);
+                self.refuse(link, refusal, now);
                 return Ok(());
             }
         };
@@ -92,7 +87,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             Ok(answer) => answer,
             Err(error) => {
                 self.handler.rejected(link.peer, &error);
-                refuse(link, &error.refusal(), now, &settings);
+                self.refuse(link, error.refusal(), now);
                 return Ok(());
             }
         };
@@ -207,6 +202,19 @@ impl<H: Handler, W: Wire> Core<H, W> {
         }
     }
 
+    /// From here on the connection only says no.
+    fn refuse(&mut self, link: &mut Link<W>, refusal: Refusal, now: Timestamp) {
+        let (answer, checked) = clock::dated(refusal);
+        if let Err(error) = checked {
+            self.handler.rejected(link.peer, &error);
+        }
+        link.phase = Phase::Refusing(Box::new(Refusing {
+            answer,
+            sent: 0,
+            deadline: now.after(self.habits.settings.close_timeout),
+        }));
+    }
+
     /// Writes the refusal, then waits for the client to go: closing at once could destroy the
     /// answer at the client together with what it is still sending.
     fn refusing(&mut self, link: &mut Link<W>) -> Option<Ended> {
@@ -253,11 +261,10 @@ impl<H: Handler, W: Wire> Core<H, W> {
         match &mut link.phase {
             Phase::Open(session) => session.handle_timeout(now),
             Phase::Accepting(_) => {
-                let refusal = Refusal::new(REQUEST_TIMEOUT);
-                refuse(link, &refusal.ok()?, now, &self.habits.settings);
+                self.refuse(link, Refusal::request_timeout(), now);
             }
-            Phase::Connecting(_) => {
-                let error = Error::Timeout(Deadline::Handshake);
+            Phase::Connecting(connecting) => {
+                let error = connecting.failed(Error::Timeout(Deadline::Handshake));
                 self.handler.connect_failed(link.token, error);
                 return Some(Ended::Stopped);
             }
@@ -271,13 +278,15 @@ impl<H: Handler, W: Wire> Core<H, W> {
     }
 }
 
-/// From here on the connection only says no.
-fn refuse<W>(link: &mut Link<W>, refusal: &Refusal, now: Timestamp, settings: &Settings) {
-    let answer: Vec<u8> = refusal.encode();
-    let deadline = now.after(settings.close_timeout);
-    link.phase = Phase::Refusing(Box::new(Refusing {
-        answer,
-        sent: 0,
-        deadline,
-    }));
+impl Connecting {
+    /// Why the handshake failed: an answer that refuses says more than how its content was cut
+    /// short.
+    fn failed(&self, error: Error) -> Error {
+        match error {
+            Error::Io(_) | Error::Timeout(_) => {
+                self.handshake.cut_short().map_or(error, Error::Handshake)
+            }
+            error => error,
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::vec;
 use std::vec::Vec;
 
+use super::super::error::Error;
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened};
 use super::super::parts::Parts;
 use super::super::remote::Command;
@@ -15,7 +16,9 @@ use super::fake::{self, Fake};
 use crate::config::Config;
 use crate::conn::Message;
 use crate::error::{CloseCode, Deadline, Failure};
-use crate::handshake::{Accept, ClientHandshake, ClientOptions, HeadLimits, ServerHandshake};
+use crate::handshake::{
+    Accept, ClientHandshake, ClientOptions, HandshakeError, HeadLimits, ServerHandshake,
+};
 use crate::role::Role;
 use crate::session::End;
 use crate::time::Timestamp;
@@ -40,6 +43,7 @@ const PAUSE_ONLY: u64 = 3;
 struct App {
     messages: Vec<Vec<u8>>,
     ended: Option<Ended>,
+    not_connected: Vec<Error>,
 }
 
 impl Handler for App {
@@ -87,6 +91,10 @@ impl Handler for App {
 
     fn close(&mut self, (): (), _: ConnId, ended: Ended) {
         self.ended = Some(ended);
+    }
+
+    fn connect_failed(&mut self, _: u64, error: Error) {
+        self.not_connected.push(error);
     }
 
     fn detached(&mut self, (): (), _: ConnId, _: Parts<TcpStream>) {
@@ -429,4 +437,36 @@ fn an_early_end_is_read_when_the_request_is_out() {
         .ready(rig.id.index as usize, (false, true, false), rig.now);
     rig.serve();
     assert_eq!(rig.core.connections(), 1);
+}
+
+/// An answer that refuses is told when its content does not come whole: the stream fails, or ends,
+/// or its time is over.
+#[test]
+fn a_refusal_whose_content_is_cut_short_is_told() {
+    for end in [Some(Ok(0)), Some(Err(ErrorKind::ConnectionReset)), None] {
+        let mut rig = Rig::new(calm());
+        connecting(&mut rig);
+        rig.pipe.borrow_mut().room = None;
+        let index = rig.id.index as usize;
+        rig.core.ready(index, (false, true, false), rig.now);
+        let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nno s";
+        rig.pipe.borrow_mut().incoming.extend_from_slice(answer);
+        rig.readable();
+        assert!(rig.core.handler.not_connected.is_empty());
+        if let Some(end) = end {
+            rig.end(end);
+            rig.readable();
+        } else {
+            rig.pass(at(9));
+            assert!(rig.core.handler.not_connected.is_empty());
+            rig.pass(at(11));
+        }
+        match &rig.core.handler.not_connected[..] {
+            [Error::Handshake(HandshakeError::Refused(response))] => {
+                assert_eq!((response.status(), response.content()), (403, &b"no s"[..]));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(rig.core.connections(), 1);
+    }
 }

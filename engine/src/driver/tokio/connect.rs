@@ -224,7 +224,12 @@ impl Connector {
             read_head(&mut stream, |bytes| handshake.parse(bytes, &self.limits)).await
         };
         let limit = self.settings.handshake_timeout;
-        let (response, leftover) = within(limit, Deadline::Handshake, exchange).await?;
+        let exchanged = within(limit, Deadline::Handshake, exchange).await;
+        let (response, leftover) = exchanged.map_err(|e| match e {
+            // An answer that refuses says more than how its content was cut short.
+            Error::Io(_) | Error::Timeout(_) => handshake.cut_short().map_or(e, Error::Handshake),
+            e => e,
+        })?;
         let settings = self.settings.clone();
         let session = Session::new(Role::Client, settings.clone(), entropy, &leftover, now());
         let origin = Origin {

@@ -18,7 +18,7 @@ use super::io::now;
 use super::websocket::{Origin, WebSocket};
 use crate::config::Settings;
 use crate::error::Deadline;
-use crate::handshake::{Accept, HandshakeError, HeadLimits, Refusal, Request, ServerHandshake};
+use crate::handshake::{Accept, HeadLimits, Refusal, Request, ServerHandshake};
 use crate::role::Role;
 use crate::session::Session;
 
@@ -256,13 +256,15 @@ impl<S> Incoming<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
-    /// Reads the request, within `handshake_timeout`. A bad one is answered as HTTP wants it.
+    /// Reads the request, within `handshake_timeout`. A bad one, and one that is not complete in
+    /// time, is answered as HTTP wants it.
     ///
     /// Dropping the future closes the connection.
     ///
     /// # Errors
-    /// [`Error::Handshake`] with the rule that the request breaks, after it was answered;
-    /// [`Error::Timeout`]; [`Error::Io`], also where a strict [`Tune`] was refused.
+    /// [`Error::Handshake`] with the rule that the request breaks, and [`Error::Timeout`], after
+    /// the answer, which may take `close_timeout` more; [`Error::Io`], also where a strict
+    /// [`Tune`] was refused.
     pub async fn request(mut self) -> Result<Upgrade<S>, Error> {
         let tune = self.tuned.map_err(io::Error::from)?;
         let mut handshake = ServerHandshake::new(self.limits);
@@ -277,11 +279,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
                 leftover,
                 tune,
             }),
-            Err(Error::Handshake(e)) => {
+            Err(e) => {
+                let refusal = match &e {
+                    Error::Handshake(e) => e.refusal(),
+                    Error::Timeout(_) => Refusal::request_timeout(),
+                    _ => return Err(e),
+                };
                 let patience = self.settings.close_timeout;
-                Err(answer(&mut self.stream, e, patience).await)
+                // That it cannot be told is less than what is wrong.
+                let _ = answer(&mut self.stream, refusal, patience).await;
+                Err(e)
             }
-            Err(e) => Err(e),
         }
     }
 
@@ -294,14 +302,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
     }
 }
 
-/// Tells the client what is wrong; gives the error back.
-async fn answer<S>(stream: &mut S, error: HandshakeError, patience: Duration) -> Error
+/// Tells the client that it is refused, and lets it go, within `patience` for both.
+async fn answer<S>(stream: &mut S, refusal: Refusal, patience: Duration) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // That it cannot be told is less than what is wrong.
-    let _ = part_with(stream, &error.refusal().encode(), patience).await;
-    Error::Handshake(error)
+    let (answer, checked) = clock::dated(refusal);
+    let parted = part_with(stream, &answer, patience).await;
+    checked?;
+    parted
 }
 
 /// A valid request to open a connection, to be accepted or refused. Dropped, the connection is
@@ -372,7 +381,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
         let patience = self.settings.close_timeout;
         let head = match self.request.accept(accept) {
             Ok(head) => head,
-            Err(e) => return Err(answer(&mut self.stream, e, patience).await),
+            Err(e) => {
+                let _ = answer(&mut self.stream, e.refusal(), patience).await;
+                return Err(e.into());
+            }
         };
         let entropy = clock::entropy()?;
         let limit = self.settings.handshake_timeout;
@@ -407,9 +419,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// Answers with an HTTP status and closes, within `close_timeout`.
     ///
     /// # Errors
-    /// [`Error::Timeout`], [`Error::Io`].
+    /// [`Error::Handshake`] for a refusal without a header that its status must have
+    /// ([`Refusal::check`]), after a 500 was answered; [`Error::Timeout`], [`Error::Io`].
     pub async fn refuse(mut self, refusal: Refusal) -> Result<(), Error> {
         let patience = self.settings.close_timeout;
-        part_with(&mut self.stream, &refusal.encode(), patience).await
+        answer(&mut self.stream, refusal, patience).await
     }
 }

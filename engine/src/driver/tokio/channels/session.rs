@@ -20,7 +20,7 @@ use super::monitor::Monitor;
 use super::state::{Shared, State};
 use super::wait::wait;
 use crate::config::{ConfigError, Delivery};
-use crate::handshake::{Accept, HandshakeError, Refusal};
+use crate::handshake::{Accept, HandshakeError};
 use crate::session::channels::{
     Code, Connection, ConnectionStats, Failure, OpenError, OpenOptions, SUBPROTOCOL, Settings,
 };
@@ -140,12 +140,10 @@ impl Session {
     {
         let offered = upgrade.request().subprotocols().any(|p| p == SUBPROTOCOL);
         if !offered {
-            let refusal = Refusal::new(400)?
-                .header("Content-Type", "text/plain; charset=utf-8")?
-                .body(std::format!("the sub-protocol {SUBPROTOCOL} is needed\n"));
+            let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
             // That the client cannot be told is less than what is wrong.
-            let _ = upgrade.refuse(refusal).await;
-            return Err(HandshakeError::SubprotocolNeeded(SUBPROTOCOL).into());
+            let _ = upgrade.refuse(error.refusal()).await;
+            return Err(error.into());
         }
         let accept = accept.clone().subprotocol(SUBPROTOCOL);
         Self::start(upgrade.accept_with(&accept).await?, settings)

@@ -157,7 +157,8 @@ async fn bad_requests_are_answered() {
         (version.as_str(), "426"),
         (&post, "405"),
         (&huge, "431"),
-        ("GET / HTTP/1.1\r\nHost: h\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: h\r\n", "426"),
+        ("GET / HTTP/1.1\r\n", "400"),
         ("\x16\x03\x01\x02", "400"), // TLS
     ] {
         let serve = async {
@@ -276,8 +277,9 @@ async fn a_silent_peer_does_not_keep_the_next_one_waiting() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_heads_are_given_up() {
-    let limit = settings(|_| {}).handshake_timeout;
-    // A peer that sends a byte each second.
+    let defaults = settings(|_| {});
+    let limit = defaults.handshake_timeout;
+    // A peer that sends a byte each second, and goes on when it is told that it was too slow.
     let (stream, mut peer) = duplex(1 << 10);
     let drip = async {
         for byte in REQUEST.bytes() {
@@ -286,15 +288,27 @@ async fn slow_heads_are_given_up() {
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
+        let mut answer = String::new();
+        peer.read_to_string(&mut answer).await.unwrap();
+        answer
     };
     let began = tokio::time::Instant::now();
-    let (served, ()) = join!(accept(stream), drip);
+    let (served, answer) = join!(accept(stream), drip);
     let error = served.unwrap_err();
     assert!(
         matches!(error, Error::Timeout(Deadline::Handshake)),
         "{error}"
     );
-    assert!(began.elapsed() <= limit + Duration::from_secs(1));
+    assert!(
+        answer.starts_with("HTTP/1.1 408 Request Timeout\r\nDate: "),
+        "{answer}"
+    );
+    assert!(
+        answer.ends_with("\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
+        "{answer}"
+    );
+    let both = limit + defaults.close_timeout;
+    assert!(began.elapsed() <= both + Duration::from_secs(1));
 
     // A server that says nothing; one that takes nothing.
     for capacity in [1 << 10, 1] {
@@ -307,4 +321,19 @@ async fn slow_heads_are_given_up() {
         );
         assert!(began.elapsed() <= limit + Duration::from_millis(2));
     }
+}
+
+/// An answer that refuses is told when its content does not come whole.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_whose_content_stays_out_is_told_at_the_deadline() {
+    let (stream, mut peer) = duplex(1 << 10);
+    let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nno s";
+    peer.write_all(answer).await.unwrap();
+    let began = tokio::time::Instant::now();
+    let error = handshake(stream, "ws://h/").await.unwrap_err();
+    let Error::Handshake(HandshakeError::Refused(response)) = error else {
+        panic!("{error}");
+    };
+    assert_eq!((response.status(), response.content()), (403, &b"no s"[..]));
+    assert!(began.elapsed() >= settings(|_| {}).handshake_timeout);
 }

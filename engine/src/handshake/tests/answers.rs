@@ -1,0 +1,352 @@
+//! What a server answers, by RFC 9110.
+
+use core::time::Duration;
+
+use super::*;
+
+const FIELDS: &str = "Host: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+
+const UPGRADE_TOLD: &[&str] = &[
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Connection: close, Upgrade",
+];
+
+/// The error of a request, however it is cut.
+#[track_caller]
+fn error(request: &str) -> HandshakeError {
+    let fresh = || ServerHandshake::new(HeadLimits::default());
+    assert_one_verdict(request.as_bytes(), fresh, ServerHandshake::parse).unwrap_err()
+}
+
+/// The values of the header lines with that name.
+fn values<'a>(headers: &'a [String], name: &str) -> Vec<&'a str> {
+    let lines = headers.iter().filter_map(|line| line.split_once(": "));
+    lines
+        .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+        .collect()
+}
+
+/// The rules that hold for every answer but a 101, and the answer taken apart.
+#[track_caller]
+fn checked(refusal: &Refusal) -> (String, Vec<String>, Vec<u8>) {
+    let (first, headers, body) = take_apart(&refusal.encode());
+    // RFC 9112 section 4, 9.6: the version of the server, and no further request.
+    assert!(
+        first.starts_with(&format!("HTTP/1.1 {} ", refusal.status())),
+        "{first}"
+    );
+    let connection = values(&headers, "Connection");
+    assert!(
+        matches!(connection[..], ["close" | "close, Upgrade"]),
+        "{headers:?}"
+    );
+    // RFC 9110 section 7.8: Upgrade is named in Connection.
+    let upgrades = !values(&headers, "Upgrade").is_empty();
+    assert_eq!(connection[0].contains("Upgrade"), upgrades, "{headers:?}");
+    // RFC 9112 section 6: one length and no coding.
+    assert_eq!(values(&headers, "Content-Length").len(), 1, "{headers:?}");
+    assert!(
+        values(&headers, "Transfer-Encoding").is_empty(),
+        "{headers:?}"
+    );
+    // RFC 9110 sections 15.5.6 and 15.5.22.
+    assert_eq!(
+        !values(&headers, "Allow").is_empty(),
+        refusal.status() == 405
+    );
+    assert!(upgrades || refusal.status() != 426);
+    (first, headers, body)
+}
+
+/// A request, the status of its answer, and header lines that the answer must have.
+type Row = (String, &'static str, &'static [&'static str]);
+
+fn get(fields: &str) -> String {
+    format!("GET / HTTP/1.1\r\n{fields}\r\n")
+}
+
+fn with(line: &str) -> String {
+    get(&format!("{FIELDS}{line}\r\n"))
+}
+
+fn but(from: &str, to: &str) -> String {
+    assert!(FIELDS.contains(from), "{from}");
+    get(&FIELDS.replace(from, to))
+}
+
+fn malformed() -> Vec<Row> {
+    vec![
+        ("\x16\x03\x01".into(), "400 Bad Request", &[]),
+        ("GET /%zz HTTP/1.1\r\n\r\n".into(), "400 Bad Request", &[]),
+        ("GET * HTTP/1.1\r\n\r\n".into(), "400 Bad Request", &[]),
+        (but("Host: h\r\n", ""), "400 Bad Request", &[]),
+        (but("Host: h", "Host: h\r\nHost: h"), "400 Bad Request", &[]),
+        (but("Host: h", "Host: h:x"), "400 Bad Request", &[]),
+        (with("X : y"), "400 Bad Request", &[]),
+        (with("X: y\r\n z"), "400 Bad Request", &[]),
+        (with("X: y\nZ: z"), "400 Bad Request", &[]),
+        // A request with content: its end is a matter of two readings (RFC 9112 section 11.2).
+        (with("Content-Length: 5"), "400 Bad Request", &[]),
+        (with("Transfer-Encoding: chunked"), "400 Bad Request", &[]),
+    ]
+}
+
+fn not_served() -> Vec<Row> {
+    let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(20_000));
+    let large = format!("GET / HTTP/1.1\r\nX: {}\r\n", "a".repeat(20_000));
+    let many = format!("GET / HTTP/1.1\r\n{FIELDS}{}\r\n", "X: y\r\n".repeat(64));
+    vec![
+        (
+            "POST / HTTP/1.1\r\n\r\n".into(),
+            "405 Method Not Allowed",
+            &["Allow: GET, HEAD"],
+        ),
+        (
+            "OPTIONS * HTTP/1.1\r\n\r\n".into(),
+            "405 Method Not Allowed",
+            &["Allow: GET, HEAD"],
+        ),
+        (
+            "CONNECT h:80 HTTP/1.1\r\n\r\n".into(),
+            "405 Method Not Allowed",
+            &["Allow: GET, HEAD"],
+        ),
+        (long, "414 URI Too Long", &[]),
+        // What is no upgrade to WebSocket 13 is told to be one (RFC 9110 section 15.5.22).
+        (get("Host: h\r\n"), "426 Upgrade Required", UPGRADE_TOLD),
+        (
+            but("Upgrade: websocket\r\n", "Upgrade: h2c\r\n"),
+            "426 Upgrade Required",
+            UPGRADE_TOLD,
+        ),
+        (
+            but("Version: 13", "Version: 8"),
+            "426 Upgrade Required",
+            UPGRADE_TOLD,
+        ),
+        (
+            but("Sec-WebSocket-Version: 13\r\n", ""),
+            "426 Upgrade Required",
+            UPGRADE_TOLD,
+        ),
+        (large, "431 Request Header Fields Too Large", &[]),
+        (many, "431 Request Header Fields Too Large", &[]),
+        ("BREW / HTTP/1.1\r\n\r\n".into(), "501 Not Implemented", &[]),
+        ("get / HTTP/1.1\r\n\r\n".into(), "501 Not Implemented", &[]),
+        (
+            "GET / HTTP/1.0\r\n\r\n".into(),
+            "505 HTTP Version Not Supported",
+            &[],
+        ),
+        (
+            "GET / HTTP/2.0\r\n\r\n".into(),
+            "505 HTTP Version Not Supported",
+            &[],
+        ),
+        (
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(),
+            "505 HTTP Version Not Supported",
+            &[],
+        ),
+    ]
+}
+
+#[test]
+fn errors_by_their_answers() {
+    for (request, status, lines) in malformed().into_iter().chain(not_served()) {
+        let error = error(&request);
+        let (first, headers, body) = checked(&error.refusal());
+        assert_eq!(first, format!("HTTP/1.1 {status}"), "{request:?}");
+        for line in lines {
+            assert!(
+                headers.iter().any(|h| h == line),
+                "{line} not in {headers:?}"
+            );
+        }
+        assert_eq!(
+            values(&headers, "Content-Type"),
+            ["text/plain; charset=utf-8"]
+        );
+        assert_eq!(values(&headers, "Content-Length"), [body.len().to_string()]);
+        assert_eq!(String::from_utf8(body).unwrap(), format!("{error}\n"));
+        assert_eq!(error.refusal().check(), Ok(()));
+    }
+}
+
+/// RFC 9110 section 9.3.2: the head that GET gets, and no content. HEAD does not upgrade, so that
+/// GET is one that does not either.
+#[test]
+fn head_is_answered_as_get_without_content() {
+    let without = FIELDS.replace("Upgrade: websocket\r\n", "");
+    for (fields, like) in [
+        (FIELDS, without.as_str()),
+        (&without, &without),
+        ("", ""),
+        ("Host: h\r\n", "Host: h\r\n"),
+        ("Host: h:x\r\n", "Host: h:x\r\n"),
+        ("X : y\r\n", "X : y\r\n"),
+        ("X: y\n", "X: y\n"),
+    ] {
+        let ask =
+            |method: &str, fields: &str| error(&format!("{method} / HTTP/1.1\r\n{fields}\r\n"));
+        let (head, get) = (ask("HEAD", fields), ask("GET", like));
+        let expected = HandshakeError::HeadMethod(Box::new(get.clone()));
+        assert_eq!(head, expected, "{fields:?}");
+        assert_eq!(head.status(), get.status());
+        let (refused_head, refused_get) = (checked(&head.refusal()), checked(&get.refusal()));
+        assert_eq!(
+            (&refused_head.0, &refused_head.1),
+            (&refused_get.0, &refused_get.1)
+        );
+        assert!(!refused_get.2.is_empty() && refused_head.2.is_empty());
+        let shown = head.to_string();
+        assert!(
+            shown.starts_with("the method is HEAD, which cannot upgrade"),
+            "{shown}"
+        );
+        let told = get != HandshakeError::Upgrade;
+        assert_eq!(shown.ends_with(&get.to_string()), told, "{shown}");
+    }
+    for (first, status) in [("HEAD / HTTP/1.0", 505), ("HEAD /% HTTP/1.1", 400)] {
+        let error = error(&format!("{first}\r\n{FIELDS}\r\n"));
+        assert_eq!(error.status(), status);
+        assert!(checked(&error.refusal()).2.is_empty());
+    }
+    let long = error(&format!("HEAD /{} HTTP/1.1\r\n", "a".repeat(20_000)));
+    assert_eq!(long.status(), 414);
+    assert!(checked(&long.refusal()).2.is_empty());
+    // A request that is not complete is not answered.
+    let part = format!("HEAD / HTTP/1.1\r\n{FIELDS}");
+    assert_eq!(
+        Request::parse(part.as_bytes(), &HeadLimits::default()),
+        Ok(None)
+    );
+}
+
+#[test]
+fn refusals_as_encoded() {
+    let refusal = Refusal::new(401)
+        .unwrap()
+        .header("WWW-Authenticate", "Bearer")
+        .unwrap()
+        .body("sign in\n");
+    assert_eq!(
+        refusal.encode(),
+        b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nConnection: close\r\n\
+          Content-Length: 8\r\n\r\nsign in\n"
+    );
+    // No phrase for it: the space after the code stays (RFC 9112 section 4).
+    let refusal = Refusal::new(499).unwrap();
+    assert_eq!(
+        refusal.encode(),
+        b"HTTP/1.1 499 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    );
+    // Those without content (RFC 9110 sections 8.6, 15.2, 15.3.5, 15.4.5) cannot be written, nor
+    // those that refuse nothing.
+    for status in (0..300).chain([304]).chain(600..=u16::MAX) {
+        let expected = HandshakeError::Usage(HandshakeUsage::Status(status));
+        assert_eq!(Refusal::new(status), Err(expected));
+    }
+    for status in (300..600).filter(|&status| status != 304) {
+        let refusal = Refusal::new(status).unwrap().body("why");
+        let (_, headers, body) = checked(&refusal);
+        assert_eq!(values(&headers, "Content-Length"), ["3"]);
+        assert_eq!(body, b"why");
+    }
+    let usage = HandshakeError::from(HandshakeUsage::SubprotocolNotOffered("secret".into()));
+    let (first, _, body) = checked(&usage.refusal());
+    assert_eq!(first, "HTTP/1.1 500 Internal Server Error");
+    assert_eq!(body, b"Internal Server Error\n");
+}
+
+#[test]
+fn what_a_status_must_tell() {
+    let refusal = |status| Refusal::new(status).unwrap();
+    // Told without being asked, once, and not where the application tells it.
+    let allow = |refusal: Refusal| values(&checked(&refusal).1, "Allow").join("|");
+    assert_eq!(allow(refusal(405)), "GET, HEAD");
+    let own = refusal(405).header("allow", "GET").unwrap();
+    assert_eq!(allow(own), "GET");
+    let (_, headers, _) = checked(&refusal(426));
+    for line in UPGRADE_TOLD {
+        assert!(
+            headers.iter().any(|h| h == line),
+            "{line} not in {headers:?}"
+        );
+    }
+    let (_, headers, _) = take_apart(&refusal(426).header("UPGRADE", "h3").unwrap().encode());
+    assert_eq!(values(&headers, "Upgrade"), ["h3"]);
+    assert_eq!(values(&headers, "Connection"), ["close, Upgrade"]);
+    // Not known here.
+    for (status, name) in [(401, "WWW-Authenticate"), (407, "Proxy-Authenticate")] {
+        let expected = HandshakeUsage::HeaderNeeded { status, name };
+        assert!(expected.to_string().contains(name));
+        assert_eq!(refusal(status).check(), Err(expected.into()));
+        let told = refusal(status)
+            .header(name.to_lowercase(), "Basic")
+            .unwrap();
+        assert_eq!(told.check(), Ok(()));
+    }
+    assert_eq!(refusal(403).check(), Ok(()));
+}
+
+#[test]
+fn when_to_come_again_and_the_date() {
+    let refusal = |wait| Refusal::new(503).unwrap().retry_after(wait);
+    for (wait, expected) in [
+        (Duration::ZERO, "0"),
+        (Duration::from_nanos(1), "1"),
+        (Duration::from_secs(5), "5"),
+        (Duration::from_millis(5001), "6"),
+        (Duration::MAX, "18446744073709551615"),
+    ] {
+        let (_, headers, _) = checked(&refusal(wait));
+        assert_eq!(values(&headers, "Retry-After"), [expected]);
+    }
+    // The later call counts.
+    let twice = refusal(Duration::from_secs(1)).retry_after(Duration::from_secs(2));
+    assert_eq!(values(&checked(&twice).1, "Retry-After"), ["2"]);
+
+    let dated = Refusal::new(404).unwrap().date(784_111_777);
+    let expected = ["Sun, 06 Nov 1994 08:49:37 GMT"];
+    assert_eq!(values(&checked(&dated).1, "Date"), expected);
+    let own = Refusal::new(404).unwrap().header("Date", "mine").unwrap();
+    assert_eq!(values(&checked(&own.date(0)).1, "Date"), ["mine"]);
+}
+
+/// RFC 9110 sections 8.6 and 15.2.2, RFC 9112 section 6.1: a 101 has no content and no field that
+/// tells of one.
+#[test]
+fn a_101_tells_of_no_content() {
+    let request = format!("GET / HTTP/1.1\r\n{FIELDS}\r\n");
+    let (request, _) = Request::parse(request.as_bytes(), &HeadLimits::default())
+        .unwrap()
+        .unwrap();
+    let (_, headers, rest) = take_apart(&request.accept(&Accept::new()).unwrap());
+    assert!(rest.is_empty());
+    for name in ["Content-Length", "Transfer-Encoding"] {
+        assert!(values(&headers, name).is_empty(), "{headers:?}");
+        assert!(Accept::new().header(name, "0").is_err());
+    }
+    assert_eq!(values(&headers, "Connection"), ["Upgrade"]);
+}
+
+/// What a client of ours makes of every answer of ours.
+#[test]
+fn a_client_reads_every_refusal() {
+    for status in (300..600).filter(|&status| status != 304) {
+        let refusal = Refusal::new(status).unwrap().body("why").date(784_111_777);
+        let none = ClientOptions::new();
+        let mut client = ClientHandshake::new("h", "/", &none, RFC_NONCE).unwrap();
+        let verdict = client.parse(&refusal.encode(), &HeadLimits::default());
+        let Err(HandshakeError::Refused(response)) = verdict else {
+            panic!("{status}: {verdict:?}");
+        };
+        assert_eq!(response.status(), status);
+        assert_eq!(response.content(), b"why");
+        assert_eq!(response.date(), Some(784_111_777));
+    }
+}

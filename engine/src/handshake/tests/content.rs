@@ -1,0 +1,350 @@
+//! What a client makes of answers other than 101.
+
+use super::*;
+
+fn handshake() -> ClientHandshake {
+    ClientHandshake::new("h", "/", &ClientOptions::new(), RFC_NONCE).unwrap()
+}
+
+/// The verdict on an answer, however it is cut.
+fn parse(bytes: &[u8]) -> Verdict<Response> {
+    let limits = HeadLimits::default();
+    let step = |h: &mut ClientHandshake, part: &[u8]| h.parse(part, &limits);
+    assert_one_verdict(bytes, handshake, step)
+}
+
+#[track_caller]
+fn refused(bytes: &[u8]) -> Response {
+    match parse(bytes) {
+        Err(HandshakeError::Refused(response)) => *response,
+        other => panic!("{other:?} of {}", String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// The response to an answer that is not complete, and ends.
+#[track_caller]
+fn cut_short(bytes: &[u8]) -> Response {
+    let mut handshake = handshake();
+    assert_eq!(handshake.parse(bytes, &HeadLimits::default()), Ok(None));
+    match handshake.cut_short() {
+        Some(HandshakeError::Refused(response)) => *response,
+        other => panic!("{other:?} of {}", String::from_utf8_lossy(bytes)),
+    }
+}
+
+#[test]
+fn other_answers_are_reported_with_their_head() {
+    for (first, lines, shown) in [
+        (
+            "HTTP/1.1 401 Unauthorized",
+            &["WWW-Authenticate: Basic", "Content-Length: 3"][..],
+            "refused: 401 Unauthorized",
+        ),
+        (
+            "HTTP/1.1 302 Found",
+            &["Location: /b"],
+            "refused: 302 Found",
+        ),
+        ("HTTP/1.0 403 Forbidden", &[], "refused: 403 Forbidden"),
+        (
+            "HTTP/1.1 200 OK",
+            &["Upgrade: websocket"],
+            "refused: 200 OK",
+        ),
+        ("HTTP/1.1 999 ?", &[], "refused: 999 ?"),
+        ("HTTP/1.1 503", &[], "refused: 503"),
+        // The same name on several lines, and names in any case.
+        (
+            "HTTP/1.1 403 x",
+            &["A: 1", "a: 2", "B: 3", "A: 4"],
+            "refused: 403 x",
+        ),
+    ] {
+        let error = parse(&[&head(first, lines), GLUED].concat()).unwrap_err();
+        assert_eq!(error.to_string(), shown);
+        let HandshakeError::Refused(response) = error else {
+            panic!("{error:?}");
+        };
+        let found: Vec<_> = response
+            .headers()
+            .map(|(n, v)| format!("{n}: {}", String::from_utf8_lossy(v)))
+            .collect();
+        assert_eq!(found, lines);
+    }
+}
+
+const OK: &str = "HTTP/1.1 403 x";
+const CHUNKED: &str = "Transfer-Encoding: chunked";
+const CHUNKS: &[u8] = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+
+/// First line, fields that delimit the content (RFC 9112 section 6.3), what follows the head, and
+/// the content.
+type ContentRow = (
+    &'static str,
+    &'static [&'static str],
+    &'static [u8],
+    &'static [u8],
+);
+
+const CONTENTS: &[ContentRow] = &[
+    (OK, &["Content-Length: 3"], b"abcde", b"abc"),
+    (OK, &["Content-Length: 0"], b"abc", b""),
+    (OK, &["Content-Length: 0003"], b"abcde", b"abc"),
+    // A list or lines of one value are that value (RFC 9110 section 8.6).
+    (OK, &["Content-Length: 3, 3"], b"abcde", b"abc"),
+    (
+        OK,
+        &["Content-Length: 3", "content-length: 3"],
+        b"abcde",
+        b"abc",
+    ),
+    // Others are no length.
+    (OK, &["Content-Length: 3, 4"], b"abcde", b""),
+    (
+        OK,
+        &["Content-Length: 3", "Content-Length: 4"],
+        b"abcde",
+        b"",
+    ),
+    (OK, &["Content-Length: 3,"], b"abcde", b""),
+    (OK, &["Content-Length:"], b"abcde", b""),
+    (OK, &["Content-Length: +3"], b"abcde", b""),
+    (OK, &["Content-Length: 0x3"], b"abcde", b""),
+    (OK, &["Content-Length: 3 3"], b"abcde", b""),
+    // The end of the connection delimits it: not waited for.
+    (OK, &[], b"abcde", b""),
+    ("HTTP/1.0 403 x", &["Content-Length: 3"], b"abcde", b"abc"),
+    ("HTTP/1.0 403 x", &[], b"abcde", b""),
+    // Never content (RFC 9110 sections 15.3.5 and 15.4.5).
+    ("HTTP/1.1 204 x", &["Content-Length: 3"], b"abcde", b""),
+    ("HTTP/1.1 304 x", &["Content-Length: 3"], b"abcde", b""),
+    ("HTTP/1.1 304 x", &[CHUNKED], CHUNKS, b""),
+    // Chunks (RFC 9112 section 7.1).
+    (OK, &[CHUNKED], CHUNKS, b"abcde"),
+    (OK, &["transfer-encoding: Chunked"], CHUNKS, b"abcde"),
+    (
+        OK,
+        &[CHUNKED],
+        b"003;x=\"y\"\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
+        b"abc",
+    ),
+    (
+        OK,
+        &[CHUNKED],
+        b"A ;x\r\n0123456789\r\n0\r\n\r\n",
+        b"0123456789",
+    ),
+    (OK, &[CHUNKED], b"0\r\n\r\n", b""),
+    // Not chunks, from there on.
+    (OK, &[CHUNKED], b"3\r\nabc\r\nx\r\n", b"abc"),
+    (OK, &[CHUNKED], b"3\r\nabcd\r\n", b"abc"),
+    (OK, &[CHUNKED], b"3\nabc\r\n", b""),
+    (OK, &[CHUNKED], b"3\r\nabc\n2\r\nde\r\n", b"abc"),
+    (OK, &[CHUNKED], b"\r\n", b""),
+    (OK, &[CHUNKED], b"-1\r\n", b""),
+    (OK, &[CHUNKED], b"3 x\r\nabc\r\n", b""),
+    // Codings that are not known, both fields, and a coding of HTTP/1.0: no two readers agree
+    // where such content ends (RFC 9112 section 6.1).
+    (OK, &["Transfer-Encoding: gzip, chunked"], CHUNKS, b""),
+    (OK, &["Transfer-Encoding: chunked, chunked"], CHUNKS, b""),
+    (
+        OK,
+        &["Transfer-Encoding: chunked", "Transfer-Encoding: gzip"],
+        CHUNKS,
+        b"",
+    ),
+    (OK, &["Transfer-Encoding: gzip"], b"abc", b""),
+    (OK, &["Transfer-Encoding:"], b"abc", b""),
+    (OK, &[CHUNKED, "Content-Length: 3"], CHUNKS, b""),
+    ("HTTP/1.0 403 x", &[CHUNKED], CHUNKS, b""),
+];
+
+#[test]
+fn content_as_it_is_delimited() {
+    for &(first, lines, sent, content) in CONTENTS {
+        let response = refused(&[&head(first, lines), sent].concat());
+        let content = String::from_utf8_lossy(content);
+        let found = String::from_utf8_lossy(response.content());
+        assert_eq!(found, content, "{first} {lines:?} {sent:?}");
+    }
+}
+
+#[test]
+fn content_is_cut_at_its_limit() {
+    let long = vec![b'x'; 40_000];
+    let kept = &long[..16 * 1024];
+    let limits = HeadLimits::default();
+    let parse = |lines: &[&str], sent: &[u8]| {
+        let all = [&head("HTTP/1.1 403 x", lines), sent].concat();
+        match handshake().parse(&all, &limits) {
+            Err(HandshakeError::Refused(response)) => response.content().to_vec(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for length in ["16384", "16385", "40000", "99999999999999999999999"] {
+        assert_eq!(parse(&[&format!("Content-Length: {length}")], kept), kept);
+        assert_eq!(parse(&[&format!("Content-Length: {length}")], &long), kept);
+    }
+    let chunked = &["Transfer-Encoding: chunked"];
+    for size in ["9c40", "ffffffffffffffffffffffff"] {
+        let sent = [size.as_bytes(), b"\r\n", &long].concat();
+        assert_eq!(parse(chunked, &sent), kept);
+    }
+    let ones = b"1\r\nx\r\n".repeat(40_000);
+    assert_eq!(parse(chunked, &ones), kept);
+    // Extensions without end, in one line and in many.
+    let line = [b"1;", &long[..]].concat();
+    assert_eq!(parse(chunked, &line), b"");
+    let many = [b"1;", &long[..200], b"\r\nx\r\n"].concat().repeat(1000);
+    let few = parse(chunked, &many);
+    assert!((400..500).contains(&few.len()), "{}", few.len());
+}
+
+#[test]
+fn content_that_is_cut_short() {
+    let length = head("HTTP/1.1 403 x", &["Content-Length: 5"]);
+    let chunked = head("HTTP/1.1 403 x", &["Transfer-Encoding: chunked"]);
+    for (head, sent, content) in [
+        (&length, &b""[..], &b""[..]),
+        (&length, b"abcd", b"abcd"),
+        (&chunked, b"", b""),
+        (&chunked, b"5", b""),
+        (&chunked, b"5\r\nab", b"ab"),
+        (&chunked, b"2\r\nab\r", b"ab"),
+        (&chunked, b"2\r\nab\r\n1\r\nc", b"abc"),
+    ] {
+        let response = cut_short(&[head, sent].concat());
+        assert_eq!(response.status(), 403);
+        assert_eq!(response.content(), content);
+    }
+    // Nothing is known before the head is complete, and nothing more after a 101.
+    let mut handshake = handshake();
+    let part = &length[..length.len() - 1];
+    assert_eq!(handshake.parse(part, &HeadLimits::default()), Ok(None));
+    assert_eq!(handshake.cut_short(), None);
+    // A shorter buffer starts anew.
+    assert_eq!(handshake.parse(&length, &HeadLimits::default()), Ok(None));
+    assert!(handshake.cut_short().is_some());
+    assert_eq!(handshake.parse(part, &HeadLimits::default()), Ok(None));
+    assert_eq!(handshake.cut_short(), None);
+}
+
+/// Interim answers before one that refuses (RFC 9110 section 15.2), with fields that would tell of
+/// content in another.
+#[test]
+fn interim_answers_have_no_content() {
+    let interim = head(
+        "HTTP/1.1 103 x",
+        &["Content-Length: 5", "Transfer-Encoding: chunked"],
+    );
+    let last = head("HTTP/1.1 403 x", &["Content-Length: 2"]);
+    let all = [&interim, &interim, &last, &b"no"[..]].concat();
+    let response = refused(&all);
+    assert_eq!((response.status(), response.content()), (403, &b"no"[..]));
+}
+
+/// A client takes a value that continues for one with spaces (RFC 9112 section 5.2).
+#[test]
+fn folded_values_are_unfolded() {
+    let lines = ["A: a", " b", "\t c", "B:", "  d", "C: e", " ", "D: f"];
+    let response = refused(&[&head("HTTP/1.1 403 x", &lines), GLUED].concat());
+    let found: Vec<_> = response
+        .headers()
+        .map(|(n, v)| format!("{n}:{}", String::from_utf8_lossy(v)))
+        .collect();
+    assert_eq!(found, ["A:a   b  \t c", "B:d", "C:e", "D:f"]);
+
+    let accept = format!("Sec-WebSocket-Accept:\r\n {RFC_ACCEPT}");
+    let lines = [
+        "Upgrade:\r\n\twebsocket",
+        "Connection: x,\r\n upgrade",
+        &accept,
+    ];
+    let all = [&head("HTTP/1.1 101 x", &lines), GLUED].concat();
+    let (response, consumed) = parse(&all).unwrap().unwrap();
+    assert_eq!(response.headers().len(), 3);
+    assert_eq!(&all[consumed..], GLUED);
+    // A line before the first header continues nothing (RFC 9112 section 2.2).
+    for lines in [&[" A: a"][..], &[" ", "A: a"]] {
+        let error = parse(&head("HTTP/1.1 403 x", lines)).unwrap_err();
+        assert_eq!(error, HandshakeError::ObsoleteFolding);
+    }
+}
+
+#[test]
+fn what_an_answer_asks_for() {
+    let unavailable = |retry_after| ResponseKind::Unavailable { retry_after };
+    let redirect = |location, permanent| ResponseKind::Redirect {
+        location,
+        permanent,
+    };
+    for (status, lines, expected) in [
+        (
+            301,
+            &["Location: ws://h/a?b"][..],
+            redirect("ws://h/a?b", true),
+        ),
+        (302, &["location: /a"], redirect("/a", false)),
+        (303, &["Location: a"], redirect("a", false)),
+        (307, &["Location: //h"], redirect("//h", false)),
+        (308, &["Location: https://h/"], redirect("https://h/", true)),
+        (300, &["Location: /a"], ResponseKind::Other),
+        (304, &["Location: /a"], ResponseKind::Other),
+        (302, &[], ResponseKind::Other),
+        (302, &["Location:"], ResponseKind::Other),
+        (302, &["Location: /\u{e9}"], ResponseKind::Other),
+        (302, &["Location: /a", "Location: /b"], ResponseKind::Other),
+        (
+            401,
+            &[
+                "WWW-Authenticate: Basic realm=\"x\"",
+                "WWW-Authenticate: Bearer",
+            ],
+            ResponseKind::Unauthorized {
+                challenge: "Basic realm=\"x\"",
+            },
+        ),
+        (401, &[], ResponseKind::Other),
+        (
+            426,
+            &["Sec-WebSocket-Version: 13, 8"],
+            ResponseKind::UpgradeRequired,
+        ),
+        (429, &[], unavailable(None)),
+        (
+            503,
+            &["Retry-After: 120"],
+            unavailable(Some(RetryAfter::Seconds(120))),
+        ),
+        (
+            503,
+            &["Retry-After: Sun, 06 Nov 1994 08:49:37 GMT"],
+            unavailable(Some(RetryAfter::At(784_111_777))),
+        ),
+        (503, &["Retry-After: soon"], unavailable(None)),
+        (503, &["Retry-After: -1"], unavailable(None)),
+        (
+            503,
+            &["Retry-After: 1", "Retry-After: 2"],
+            unavailable(None),
+        ),
+        (403, &["Retry-After: 1"], ResponseKind::Other),
+        (200, &["Location: /a"], ResponseKind::Other),
+    ] {
+        let response = refused(&[&head(&format!("HTTP/1.1 {status} x"), lines), GLUED].concat());
+        assert_eq!(response.kind(), expected, "{status} {lines:?}");
+    }
+}
+
+#[test]
+fn the_time_that_an_answer_tells() {
+    let lines = [
+        "Retry-After: 99999999999999999999",
+        "Date: Sun Nov  6 08:49:37 1994",
+    ];
+    let response = refused(&head("HTTP/1.1 403 x", &lines));
+    assert_eq!(response.retry_after(), Some(RetryAfter::Seconds(u64::MAX)));
+    assert_eq!(response.date(), Some(784_111_777));
+    let response = refused(&head("HTTP/1.1 403 x", &["Date: now"]));
+    assert_eq!((response.retry_after(), response.date()), (None, None));
+}
