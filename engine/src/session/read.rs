@@ -11,10 +11,11 @@ use crate::error::{Deadline, Failure};
 use crate::role::Role;
 use crate::time::Timestamp;
 
-/// Bytes of the peer that are read and dropped behind its Close, or behind a failure, until the
-/// stream ends: with them unread, the end of the stream would be a reset, which can destroy our
-/// Close. As many as the buffers of two sockets and a network may hold when the peer is told. A
-/// peer that sends more than that, within `close_timeout`, does not listen.
+/// Bytes of a peer that are read and dropped behind our last words to it: behind a Close or a
+/// failure, or behind an opening handshake that was refused. Unread, they would make a reset of
+/// the stream's end, which can destroy those words at the peer. 16 MiB: more than the buffers of
+/// two sockets and a network hold when the peer is told. A peer that sends more than that, within
+/// `close_timeout`, does not listen, and is closed.
 pub const LINGER_BYTES_MAX: u32 = 16 << 20;
 
 /// Bytes that may wait unreceived before [`ReadSide::look_through`] drops Pings and Pongs: some

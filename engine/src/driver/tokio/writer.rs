@@ -194,9 +194,19 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 other => return other,
             }
         }
-        let bell = Arc::clone(&self.shared.bell);
+        self.poll_queue(cx, flush, put)
+    }
+
+    /// Queues, unless nobody is left to look after the connection.
+    fn poll_queue(
+        &mut self,
+        cx: &mut Context<'_>,
+        flush: bool,
+        put: &mut Put<'_, W>,
+    ) -> Poll<Result<(), Error>> {
+        let deserted = self.shared.bell.is_deserted();
         self.poll_cell(cx, |sending, io, cx| {
-            if bell.is_deserted() && !sending.write.outbox().is_closing() {
+            if deserted && !sending.write.outbox().is_closing() {
                 return Poll::Ready(Err(Error::NoReader));
             }
             sending.poll_send(io, cx, flush, now(), put)
@@ -208,10 +218,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let Some(mut message) = self.waiting.take() else {
             return Poll::Ready(Ok(()));
         };
-        let queued = self.poll_cell(cx, |sending, io, cx| {
-            sending.poll_send(io, cx, false, now(), &mut |write, _, _, _| {
-                put_owned(write.outbox(), &mut message)
-            })
+        let queued = self.poll_queue(cx, false, &mut |write, _, _, _| {
+            put_owned(write.outbox(), &mut message)
         });
         if queued.is_pending() {
             self.waiting = Some(message);
