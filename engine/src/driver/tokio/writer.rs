@@ -204,8 +204,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         flush: bool,
         put: &mut Put<'_, W>,
     ) -> Poll<Result<(), Error>> {
-        let deserted = self.shared.bell.is_deserted();
-        self.poll_cell(cx, |sending, io, cx| {
+        self.poll_cell(cx, |sending, io, cx, deserted| {
             if deserted && !sending.write.outbox().is_closing() {
                 return Poll::Ready(Err(Error::NoReader));
             }
@@ -234,7 +233,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     ) -> Poll<Result<(), Error>> {
         match self.poll_waiting(cx) {
             Poll::Ready(Ok(())) => {
-                self.poll_cell(cx, |sending, io, cx| sending.poll_flush(io, cx, fresh))
+                self.poll_cell(cx, |sending, io, cx, _| sending.poll_flush(io, cx, fresh))
             }
             other => other,
         }
@@ -248,7 +247,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         reason: &str,
     ) -> Poll<Result<(), Error>> {
         match self.poll_waiting(cx) {
-            Poll::Ready(Ok(())) => self.poll_cell(cx, |sending, io, cx| {
+            Poll::Ready(Ok(())) => self.poll_cell(cx, |sending, io, cx, _| {
                 sending.outbox().close(code, reason)?;
                 sending.poll_flush(io, cx, &mut false)
             }),
@@ -256,11 +255,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Runs `op` in the cell until it is ready, or its deadline has passed.
+    /// Runs `op` in the cell until it is ready, or its deadline has passed. `op` is told whether
+    /// the reader is gone.
     fn poll_cell(
         &mut self,
         cx: &mut Context<'_>,
-        mut op: impl FnMut(&mut Sending, &mut W, &mut Context<'_>) -> Poll<Result<(), Error>>,
+        mut op: impl FnMut(&mut Sending, &mut W, &mut Context<'_>, bool) -> Poll<Result<(), Error>>,
     ) -> Poll<Result<(), Error>> {
         let mut registered = false;
         // Tries, tries again once registered, and then once for each deadline that passes.
@@ -271,7 +271,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 .with(Side::Writer, cx.waker(), |Cell { sending, io }| {
                     let before = (sending.write.deadline().is_some(), is_over(sending));
                     let mut cx = Context::from_waker(&self.shared.waker);
-                    let mut polled = op(sending, io, &mut cx);
+                    let mut polled = op(sending, io, &mut cx, self.shared.bell.is_deserted());
                     if polled.is_pending()
                         && let Err(e) = sending.expire()
                     {

@@ -203,9 +203,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             state.refuse_offers(after);
         }
         let at = *self.orphan_at.get_or_insert(now.after(patience));
-        if now >= at || state.core.channels().next().is_none() {
+        if state.core.channels().next().is_none() {
             self.orphan_at = None;
             state.drain = Some(Code::NO_ERROR);
+        } else if now >= at {
+            // A drain would give those that are left as much time again.
+            self.orphan_at = None;
+            if let Some(event) = state.core.abort(Code::NO_ERROR) {
+                state.apply(event, after);
+            }
+            self.part(state, after, now);
         }
     }
 }
