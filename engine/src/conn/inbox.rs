@@ -240,6 +240,11 @@ impl Inbox {
         }
     }
 
+    /// Nothing more is read: an earlier owner has read the peer's Close.
+    pub(crate) fn close(&mut self) {
+        self.state.phase = Phase::Closed;
+    }
+
     /// Nothing more is read: a deadline of ours passed.
     pub(crate) fn stop(&mut self) {
         self.state.phase = Phase::Failed;
