@@ -333,8 +333,8 @@ impl<'a> Cx<'a> {
     }
 
     /// Takes no more messages from this connection, beginning with the next one, until
-    /// [`Self::resume`]. The peer is held back by TCP. Meanwhile its silence is our own doing:
-    /// no Pings go out, and only the deadlines of writing and of closing go on. The others go on
+    /// [`Self::resume`]. The peer is held back by TCP, and its Pings are answered after the pause.
+    /// Meanwhile its silence is our own doing: no Pings go out, and only the deadlines of writing and of closing go on. The others go on
     /// after the pause where they stood before it.
     ///
     /// When the reactor is stopped the pause is over: the connection is closed, and what the peer
