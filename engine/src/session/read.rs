@@ -141,7 +141,8 @@ impl ReadSide {
         self.inbox.batch()
     }
 
-    /// The next message, owned. `None` when only a read helps.
+    /// The next message, owned. `None` when only a read helps, as [`Self::wants_read`] says then; or
+    /// when [`Self::look_ahead`] has registered answers that are to be sent first.
     pub fn next_owned(&mut self) -> Option<Result<OwnedMessage, Failure>> {
         self.inbox.next_owned()
     }

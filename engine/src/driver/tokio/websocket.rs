@@ -473,9 +473,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         loop {
             if !self.receiving.read.wants_read()
                 && !self.sending.is_clogged()
-                // The next turn sends the answer to a Ping or Close first.
-                && !self.receiving.read.look_ahead()
-                // A failure is told by the outcome, when the Close was sent.
+                // The next turn sends the answer to a Ping or Close first. A failure is told by the
+                // outcome, when the Close was sent.
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
                 if self.receiving.read.wants_settle() {
