@@ -67,7 +67,10 @@ pub use handshake::{
     Request, Response, ResponseKind, RetryAfter, ServerHandshake, Url, UrlError, accept_key,
 };
 pub use role::Role;
-pub use session::{End, Entropy, ReadSide, Session, Shutdown, Stats, WriteSide};
+pub use session::{
+    End, Entropy, LINGER_BYTES_MAX, ReadSide, Session, Shutdown, Stats, UNREAD_CONTROL_BYTES_MAX,
+    WriteSide,
+};
 pub use time::Timestamp;
 
 /// Channels: many flow-controlled streams of messages on one connection (`tickwire.mux.v1`).

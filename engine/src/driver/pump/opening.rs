@@ -12,10 +12,10 @@ use super::link::{Connecting, Link, Phase, Refusing};
 use super::turn::read;
 use super::wire::Wire;
 use super::{Core, READS_PER_TURN_MAX, io_ended};
-use crate::error::{Deadline, Failure};
+use crate::error::Deadline;
 use crate::handshake::{Refusal, Request};
 use crate::role::Role;
-use crate::session::{End, Session};
+use crate::session::{LINGER_BYTES_MAX, Session};
 use crate::time::Timestamp;
 
 impl<H: Handler, W: Wire> Core<H, W> {
@@ -211,6 +211,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         link.phase = Phase::Refusing(Box::new(Refusing {
             answer,
             sent: 0,
+            drain_bytes: LINGER_BYTES_MAX as usize,
             deadline: now.after(self.habits.settings.close_timeout),
         }));
     }
@@ -244,7 +245,10 @@ impl<H: Handler, W: Wire> Core<H, W> {
         for _ in 0..READS_PER_TURN_MAX {
             match read(wire, flow, &mut self.scratch) {
                 Ok(Some(0)) => return Some(Ended::Stopped),
-                Ok(Some(_)) => {}
+                Ok(Some(n)) => match refusing.drain_bytes.checked_sub(n) {
+                    Some(left) => refusing.drain_bytes = left,
+                    None => return Some(Ended::Stopped), // it does not listen
+                },
                 Ok(None) => break,
                 Err(error) => return Some(io_ended(error)),
             }
@@ -268,11 +272,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 self.handler.connect_failed(link.token, error);
                 return Some(Ended::Stopped);
             }
-            Phase::Refusing(_) => {
-                return Some(Ended::Session(End::Failed(Failure::Deadline(
-                    Deadline::Handshake,
-                ))));
-            }
+            // It was never open: nobody is told.
+            Phase::Refusing(_) => return Some(Ended::Stopped),
         }
         None
     }

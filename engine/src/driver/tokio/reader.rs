@@ -10,10 +10,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::error::Error;
-use super::gate::{Cell, Shared, Side};
+use super::gate::{Bell, Cell, Shared, Side};
 use super::io::now;
+use super::messages::Messages;
 use super::receiving::{Came, Receiving};
-use super::websocket::{Messages, Origin};
+use super::websocket::Origin;
 use crate::conn::OwnedMessage;
 use crate::role::Role;
 use crate::session::{End, Stats};
@@ -21,7 +22,10 @@ use crate::time::Timestamp;
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket). Answers Pings and Closes, and watches the deadlines.
 ///
-/// Dropped, nobody does: the writer sends on until the stream fails.
+/// That takes a task that receives, for as long as the writer sends. Dropped before the
+/// connection has ended, nobody does it any more, and the writer's sends fail with
+/// [`Error::NoReader`]. A task that only sends needs no halves: the whole
+/// [`WebSocket`](crate::WebSocket) sees to its peer while it [sends](crate::WebSocket::send).
 pub struct Reader<R, W> {
     pub(super) receiving: Receiving,
     pub(super) io: R,
@@ -31,8 +35,22 @@ pub struct Reader<R, W> {
     pub(super) write_deadline: Option<Timestamp>,
     /// There is something to do in the cell.
     pub(super) unattended: bool,
+    /// Answers are registered that go out before the next message is lent.
+    pub(super) answers: bool,
+    /// Nothing can be written any more, as the reader has seen when it last looked.
+    pub(super) write_failed: bool,
+    pub(super) _deserting: Deserting,
     pub(super) role: Role,
     pub(super) origin: Option<Box<Origin>>,
+}
+
+/// The writer has to know when nobody looks after the connection any more.
+pub(super) struct Deserting(pub(super) Arc<Bell>);
+
+impl Drop for Deserting {
+    fn drop(&mut self) {
+        self.0.desert();
+    }
 }
 
 impl<R, W> Reader<R, W> {
@@ -45,7 +63,7 @@ impl<R, W> Reader<R, W> {
     /// How the connection ended, once that is known.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.receiving.end()
+        self.receiving.read.end()
     }
 
     /// The last round trip measured by a Ping of the keepalive.
@@ -93,6 +111,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
         // Every turn reads or leaves.
         loop {
             if !self.receiving.read.wants_read()
+                // The next turn sends the answer to a Ping or Close first.
+                && !self.owes_answers()
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
                 if self.receiving.read.wants_settle() {
@@ -124,22 +144,25 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             let attended = self.attend(cx, now, late);
             let receiving = &mut self.receiving;
             if !receiving.read.wants_read() {
+                // The answers to what is lent go out first.
+                if self.answers {
+                    return Poll::Pending; // woken when the writer leaves the cell
+                }
                 return Poll::Ready(true);
             }
             if receiving.done {
                 receiving.detach();
                 return Poll::Ready(false);
             }
-            if !receiving.eof
-                && let Poll::Ready(came) = receiving.poll_read(&mut self.io, cx, &mut now)
-            {
+            let reads = !receiving.eof;
+            if reads && let Poll::Ready(came) = receiving.poll_read(&mut self.io, cx, &mut now) {
                 let due = receiving.is_due(self.write_deadline, now);
                 self.unattended |= due || matches!(came, Came::End) || receiving.read.is_done();
                 late = due && matches!(came, Came::Bytes);
                 if late {
                     self.attend(cx, now, true);
                 }
-                if !self.receiving.read.wants_read() {
+                if !self.receiving.read.wants_read() && !self.owes_answers() {
                     return Poll::Ready(true);
                 }
                 continue;
@@ -147,6 +170,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             receiving.detach();
             if !attended {
                 return Poll::Pending; // woken when the writer leaves the cell
+            }
+            if reads && self.write_failed && receiving.read.end().is_none() {
+                if !self.end_by_writing(cx) {
+                    return Poll::Pending; // woken when the writer leaves the cell
+                }
+                continue;
+            }
+            if receiving.read.has_failed() {
+                return Poll::Ready(false);
             }
             self.shared.bell.register(Side::Reader, cx.waker());
             if self.shared.bell.attention() {
@@ -168,6 +200,23 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
         }
     }
 
+    /// Nothing more comes: the connection ends by what writing has failed with. `false` if the
+    /// writer is in the cell.
+    fn end_by_writing(&mut self, cx: &Context<'_>) -> bool {
+        let receiving = &mut self.receiving;
+        let ended = self.shared.with(Side::Reader, cx.waker(), |cell| {
+            receiving.read.handle_blocked(&mut cell.sending.write);
+        });
+        self.unattended = true;
+        ended.is_some()
+    }
+
+    /// Whether the next message is to be answered before it is lent.
+    fn owes_answers(&mut self) -> bool {
+        self.answers |= self.receiving.read.look_ahead();
+        self.answers
+    }
+
     /// Does what there is to do in the cell, and is strict about deadlines where it is `late`;
     /// `false` if the writer is in it.
     fn attend(&mut self, cx: &Context<'_>, now: Timestamp, late: bool) -> bool {
@@ -176,9 +225,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             shared,
             write_deadline,
             unattended,
+            answers,
+            write_failed,
             ..
         } = self;
-        if !*unattended && !shared.bell.attention() && !receiving.read.wants_settle() {
+        *answers |= receiving.read.look_ahead();
+        if !*unattended && !*answers && !shared.bell.attention() && !receiving.read.wants_settle() {
             return true;
         }
         *unattended = true;
@@ -192,6 +244,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
                 receiving.attend(sending, io, &mut cx, now);
             }
             sending.detach_if_idle();
+            *answers = false;
+            *write_failed = sending.write.failure().is_some();
             *write_deadline = sending.write.deadline();
             let closing = sending.write.outbox().is_closing();
             // The peer's Close, and the closing of the stream, are waited for in here.
