@@ -142,6 +142,8 @@ const CONTENTS: &[ContentRow] = &[
     (OK, &[CHUNKED], b"3\r\nabc\n2\r\nde\r\n", b"abc"),
     (OK, &[CHUNKED], b"\r\n", b""),
     (OK, &[CHUNKED], b"-1\r\n", b""),
+    // What follows them is none either.
+    (OK, &[CHUNKED], b"x\r\n3\r\nabc\r\n", b""),
     (OK, &[CHUNKED], b"3 x\r\nabc\r\n", b""),
     // Codings that are not known, both fields, and a coding of HTTP/1.0: no two readers agree
     // where such content ends (RFC 9112 section 6.1).
