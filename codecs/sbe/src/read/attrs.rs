@@ -1,7 +1,7 @@
 //! Attributes with their errors: every failure says where, what stands there and what was expected.
 
 use crate::error::SchemaError;
-use crate::ir::{Literal, Prim};
+use crate::ir::{Literal, Prim, TimeUnit};
 use crate::xml::{Attr, Elem, Pos};
 
 /// Elements of a fixed array; more is a mistake in the schema, and sizes stay far from overflow.
@@ -124,4 +124,11 @@ pub(super) fn presence(elem: &Elem) -> Result<Option<&str>, SchemaError> {
             "`required`, `optional` or `constant`",
         )),
     }
+}
+
+/// `timeUnit`. A word that is none of the standard's is as good as none: public schemas misspell it,
+/// and no byte depends on it.
+pub(super) fn time_unit(elem: &Elem) -> Option<TimeUnit> {
+    let word = elem.attr("timeUnit")?.value.trim();
+    TimeUnit::ALL.into_iter().find(|u| u.name() == word)
 }

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::attrs;
+use super::header::{check_block, check_counts, check_fits, dimension};
 use super::types::{Layout, Resolved, Types, is_var_data};
-use super::{check_fits, unsigned_member};
 use crate::error::SchemaError;
 use crate::ir::{Body, Data, Field, Group, Header, Kind, Message, Prim, Role};
 use crate::xml::Elem;
@@ -37,8 +37,9 @@ pub(super) fn read(
             schema_version,
         };
         let body = reader.body(elem, since, 0)?;
-        let max = types.composites[header.composite].members[header.block_length].kind;
-        check_block(elem, types, max, body.block_length)?;
+        let announced = (header.composite, header.block_length);
+        check_block(elem, types, announced, body.block_length)?;
+        check_counts(elem, types, header.composite, header.counts, body.counts())?;
         messages.push(Message {
             name,
             id,
@@ -48,23 +49,6 @@ pub(super) fn read(
         });
     }
     Ok(messages)
-}
-
-/// A block length has to fit the header or dimension that announces it.
-fn check_block(
-    elem: &Elem,
-    types: &Types<'_>,
-    announced_as: Kind,
-    length: usize,
-) -> Result<(), SchemaError> {
-    let bits = types.size_of(announced_as) * 8;
-    if bits < 32 && length >> bits != 0 {
-        return Err(elem.error(
-            format!("a block of {length} bytes"),
-            format!("at most what a block length of {bits} bits can say"),
-        ));
-    }
-    Ok(())
 }
 
 struct Reader<'t, 'e> {
@@ -175,32 +159,31 @@ impl Reader<'_, '_> {
                 "a composite of blockLength and numInGroup",
             ));
         };
-        let Kind::Composite(dimension) = self.types.resolve(name, elem, "dimensionType")?.kind
+        let Kind::Composite(composite) = self.types.resolve(name, elem, "dimensionType")?.kind
         else {
             return Err(at.error(
                 format!("`{name}` has no fixed size"),
                 "a composite of blockLength and numInGroup",
             ));
         };
-        if self.types.composites[dimension].role == Role::Header {
+        if self.types.composites[composite].role == Role::Header {
             return Err(at.error(
                 format!("`{name}` is the message header"),
                 "a composite of its own for the size of a group",
             ));
         }
-        let block_length = unsigned_member(self.types, dimension, "blockLength", declared)?;
-        unsigned_member(self.types, dimension, "numInGroup", declared)?;
-        self.types.composites[dimension].role = Role::Dimension;
+        let dimension = dimension(self.types, composite, declared)?;
         let since = attrs::since(elem, self.schema_version)?;
         let body = self.body(elem, since.max(container_since), depth)?;
-        let announced_as = self.types.composites[dimension].members[block_length].kind;
-        check_block(elem, self.types, announced_as, body.block_length)?;
+        let announced = (composite, dimension.block_length);
+        check_block(elem, self.types, announced, body.block_length)?;
+        check_counts(elem, self.types, composite, dimension.counts, body.counts())?;
         Ok(Group {
             name: attrs::required(elem, "name")?.value.clone(),
             id: attrs::required_id(elem)?,
             since: newer(since, container_since),
             description: attrs::text(elem, "description"),
-            dimension,
+            dimension: composite,
             body,
         })
     }

@@ -3,6 +3,7 @@
 mod attrs;
 #[cfg(test)]
 mod bounds;
+mod header;
 mod messages;
 #[cfg(test)]
 mod tests;
@@ -12,8 +13,9 @@ mod values;
 use std::path::{Path, PathBuf};
 
 use crate::error::SchemaError;
-use crate::ir::{ByteOrder, Header, Kind, Prim, Role, Schema};
+use crate::ir::{ByteOrder, Schema};
 use crate::xml::{self, Elem};
+use header::check_fits;
 use types::Types;
 
 impl Schema {
@@ -77,7 +79,7 @@ fn schema(root: &Elem, files: Vec<PathBuf>) -> Result<Schema, SchemaError> {
     };
     let mut types = Types::new(root, version)?;
     types.resolve_all()?;
-    let header = header(root, &mut types)?;
+    let header = header::message_header(root, &mut types)?;
     check_fits(root, "id", &types, header, header.schema_id, id)?;
     check_fits(root, "version", &types, header, header.version, version)?;
     let messages = messages::read(root, &mut types, header, version)?;
@@ -89,93 +91,11 @@ fn schema(root: &Elem, files: Vec<PathBuf>) -> Result<Schema, SchemaError> {
         description: attrs::text(root, "description"),
         byte_order,
         header,
+        dimensions: types.dimensions,
         enums: types.enums,
         sets: types.sets,
         composites: types.composites,
         messages,
         files,
     })
-}
-
-/// The message header and its four members, of any unsigned width up to 32 bits.
-fn header(root: &Elem, types: &mut Types<'_>) -> Result<Header, SchemaError> {
-    let name = root
-        .attr("headerType")
-        .map_or("messageHeader", |a| a.value.trim());
-    let Some(elem) = types.declaration(name).filter(|e| e.name == "composite") else {
-        return Err(root.error(
-            format!("no composite `{name}`"),
-            "a composite of blockLength, templateId, schemaId and version",
-        ));
-    };
-    let Kind::Composite(composite) = types.resolve(name, elem, "name")?.kind else {
-        return Err(elem.error(
-            format!("`{name}` has no fixed size"),
-            "a composite of four integers",
-        ));
-    };
-    let member = |wanted: &str| unsigned_member(types, composite, wanted, elem);
-    let header = Header {
-        composite,
-        block_length: member("blockLength")?,
-        template_id: member("templateId")?,
-        schema_id: member("schemaId")?,
-        version: member("version")?,
-    };
-    types.composites[composite].role = Role::Header;
-    Ok(header)
-}
-
-/// The index of an unsigned member of at most 32 bits.
-fn unsigned_member(
-    types: &Types<'_>,
-    composite: usize,
-    wanted: &str,
-    elem: &Elem,
-) -> Result<usize, SchemaError> {
-    let members = &types.composites[composite].members;
-    let Some(index) = members.iter().position(|m| m.name == wanted) else {
-        return Err(elem.error(
-            format!(
-                "composite `{}` has no member `{wanted}`",
-                types.composites[composite].name
-            ),
-            format!("a member `{wanted}` of type uint8, uint16 or uint32"),
-        ));
-    };
-    match members[index].kind {
-        Kind::Prim(Prim::Uint8 | Prim::Uint16 | Prim::Uint32) if members[index].on_wire() => {
-            Ok(index)
-        }
-        _ => Err(elem.error(
-            format!(
-                "member `{wanted}` of composite `{}` has another type",
-                types.composites[composite].name
-            ),
-            "uint8, uint16 or uint32",
-        )),
-    }
-}
-
-/// A number of the schema has to fit the header member that carries it.
-fn check_fits(
-    elem: &Elem,
-    attr: &str,
-    types: &Types<'_>,
-    header: Header,
-    member: usize,
-    value: u32,
-) -> Result<(), SchemaError> {
-    let bits = types.size_of(types.composites[header.composite].members[member].kind) * 8;
-    if bits < 32 && value >> bits != 0 {
-        let at = elem.attr(attr).map_or(&elem.pos, |a| &a.pos);
-        return Err(at.error(
-            format!("`{attr}=\"{value}\"` on <{}>", elem.name),
-            format!(
-                "at most {}, what the message header can carry",
-                (1u64 << bits) - 1
-            ),
-        ));
-    }
-    Ok(())
 }

@@ -6,7 +6,8 @@ use super::attrs::ARRAY_LENGTH_MAX;
 use super::{attrs, values};
 use crate::error::SchemaError;
 use crate::ir::{
-    Choice, Composite, Enum, EnumValue, Field, Kind, Literal, Presence, Prim, Role, Set,
+    Choice, Composite, Dimension, Enum, EnumValue, Field, Kind, Literal, Presence, Prim, Role, Set,
+    TimeUnit,
 };
 use crate::xml::Elem;
 
@@ -25,7 +26,44 @@ pub(super) struct Resolved {
     /// What stands for no value where the field is optional, whatever the type's own presence;
     /// `None` where the kind has no null value.
     pub(super) null: Option<Literal>,
-    pub(super) description: String,
+    /// What its declaration says about it.
+    pub(super) notes: Notes,
+}
+
+/// Attributes that shape no byte; those of a field go before those of its type.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    description: String,
+    semantic_type: String,
+    time_unit: Option<TimeUnit>,
+}
+
+impl Notes {
+    fn of(elem: &Elem) -> Self {
+        Self {
+            description: attrs::text(elem, "description"),
+            semantic_type: attrs::text(elem, "semanticType"),
+            time_unit: attrs::time_unit(elem),
+        }
+    }
+
+    /// With those of the field's type where the field itself has none.
+    fn or(mut self, of_type: Self) -> Self {
+        if self.description.is_empty() {
+            // The type's first sentence; the rest of it is about the type and not about this field.
+            let mut sentences = of_type.description.split_inclusive(". ");
+            sentences
+                .next()
+                .unwrap_or_default()
+                .trim_end()
+                .clone_into(&mut self.description);
+        }
+        if self.semantic_type.is_empty() {
+            self.semantic_type = of_type.semantic_type;
+        }
+        self.time_unit = self.time_unit.or(of_type.time_unit);
+        self
+    }
 }
 
 /// How far a block or composite has been laid out.
@@ -54,6 +92,7 @@ pub(super) struct Types<'e> {
     pub(super) enums: Vec<Enum>,
     pub(super) sets: Vec<Set>,
     pub(super) composites: Vec<Composite>,
+    pub(super) dimensions: Vec<Dimension>,
 }
 
 impl<'e> Types<'e> {
@@ -70,6 +109,7 @@ impl<'e> Types<'e> {
             enums: Vec::new(),
             sets: Vec::new(),
             composites: Vec::new(),
+            dimensions: Vec::new(),
         };
         for elem in root
             .children
@@ -157,7 +197,7 @@ impl<'e> Types<'e> {
             _ => self.simple(elem)?,
         };
         self.depth -= 1;
-        done.description = attrs::text(elem, "description");
+        done.notes = Notes::of(elem);
         Ok(done)
     }
 
@@ -202,7 +242,7 @@ impl<'e> Types<'e> {
                 kind,
                 presence,
                 null,
-                description: String::new(),
+                notes: Notes::default(),
             }),
         }
     }
@@ -253,7 +293,7 @@ impl<'e> Types<'e> {
                 Presence::Required
             },
             null,
-            description: String::new(),
+            notes: Notes::default(),
         })
     }
 
@@ -424,25 +464,18 @@ impl<'e> Types<'e> {
                 format!("at most {BLOCK_VALUES_MAX}"),
             ));
         }
-        let mut description = attrs::text(elem, "description");
-        if description.is_empty() {
-            // The type's first sentence; the rest of it is about the type and not about this field.
-            let first = resolved
-                .description
-                .split_inclusive(". ")
-                .next()
-                .unwrap_or_default();
-            description = first.trim_end().to_owned();
-        }
+        let notes = Notes::of(elem).or(resolved.notes);
         Ok(Field {
             name: attrs::required(elem, "name")?.value.clone(),
             id: attrs::id(elem, "id")?,
             since: 0,
-            description,
+            description: notes.description,
             offset,
             size,
             kind: resolved.kind,
             presence: resolved.presence,
+            semantic_type: notes.semantic_type,
+            time_unit: notes.time_unit,
         })
     }
 
@@ -486,7 +519,7 @@ fn plain(kind: Kind, null: Option<Literal>) -> Resolved {
         kind,
         presence: Presence::Required,
         null,
-        description: String::new(),
+        notes: Notes::default(),
     }
 }
 
