@@ -214,9 +214,13 @@ fn what_breaks() {
         "<message {}</message>",
         message.split("</message>").next().unwrap()
     );
+    let other = r#"<message name="Other" id="9" sinceVersion="2"/>"#;
     assert_eq!(
-        changes(&[(&message, "")]),
-        ["BREAKS Quote: message 1 removed"]
+        changes(&[VERSION_2, (&message, other)]),
+        [
+            "BREAKS Quote: message 1 removed",
+            "ok     Other: message added"
+        ]
     );
     let same_version = changes(&[(
         "</messageSchema>",

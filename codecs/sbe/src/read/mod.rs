@@ -83,6 +83,9 @@ fn schema(root: &Elem, files: Vec<PathBuf>) -> Result<Schema, SchemaError> {
     check_fits(root, "id", &types, header, header.schema_id, id)?;
     check_fits(root, "version", &types, header, header.version, version)?;
     let messages = messages::read(root, &mut types, header, version)?;
+    if messages.is_empty() {
+        return Err(root.error("a schema without messages", "at least one <message>"));
+    }
     Ok(Schema {
         package: attrs::text(root, "package"),
         id,

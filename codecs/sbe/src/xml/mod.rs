@@ -1,5 +1,9 @@
 //! Schema files as one tree: XInclude resolved, foreign markup dropped, positions kept.
 
+mod doctype;
+#[cfg(test)]
+mod tests;
+
 use std::fs::File as OsFile;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -7,12 +11,21 @@ use std::rc::Rc;
 
 use crate::error::{Position, SchemaError};
 
-/// Namespaces under which venues publish SBE schemas; elements without one count too.
-const SBE_NAMESPACES: [&str; 4] = [
-    "http://fixprotocol.io/2016/sbe",
-    "http://fixprotocol.io/2017/sbe",
-    "http://fixprotocol.io/sbe/rc4",
-    "http://www.fixprotocol.org/ns/simple/1.0",
+/// Where the FIX Trading Community has put the vocabulary from release candidate to release. A schema
+/// may mix them, and its files may be under any other namespace of their own.
+const FIX_NAMESPACES: [&str; 2] = [
+    "http://fixprotocol.io/",
+    "http://www.fixprotocol.org/ns/simple/",
+];
+/// The elements whose children are read; inside all others, elements of other vocabularies are notes.
+const CONTAINERS: [&str; 7] = [
+    "messageSchema",
+    "types",
+    "composite",
+    "enum",
+    "set",
+    "message",
+    "group",
 ];
 const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
 
@@ -73,7 +86,7 @@ impl Pos {
     }
 }
 
-/// An attribute without namespace; attributes of other namespaces are not kept.
+/// An attribute of the schema's own vocabulary; attributes of other namespaces are not kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Attr {
     pub(crate) name: String,
@@ -127,6 +140,7 @@ pub(crate) fn parse(
     let mut loader = Loader {
         base,
         open: Vec::new(),
+        namespaces: Vec::new(),
         files: Vec::new(),
         bytes: 0,
     };
@@ -156,6 +170,8 @@ struct Loader<'b> {
     base: Option<&'b Path>,
     /// The files being read, outermost first.
     open: Vec<PathBuf>,
+    /// The namespaces of their roots.
+    namespaces: Vec<Option<String>>,
     /// Every file read.
     files: Vec<PathBuf>,
     /// Bytes of all of them.
@@ -170,19 +186,26 @@ impl Loader<'_> {
             nodes_limit: 4_000_000,
             ..Default::default()
         };
-        let doc = roxmltree::Document::parse_with_options(&file.text, options).map_err(|e| {
+        let text =
+            doctype::blanked(&file.text).map_err(|r| file.at(r.at).error(r.found, r.expected))?;
+        let doc = roxmltree::Document::parse_with_options(&text, options).map_err(|e| {
             let at = Position {
                 file: file.path.clone(),
                 line: e.pos().row,
                 column: e.pos().col,
             };
             let found = format!("XML error: {}", without_position(&e.to_string()));
-            SchemaError::new(at, found, "well-formed XML without DTD")
+            SchemaError::new(at, found, "well-formed XML")
         })?;
         self.open.push(file.path.clone());
         self.files.push(file.path.clone());
         self.bytes += file.text.len();
-        let elem = self.element(&file, doc.root_element(), 0);
+        // The root is of the schema's vocabulary, whatever that is called.
+        let root = doc.root_element();
+        let namespace = root.tag_name().namespace().map(str::to_owned);
+        self.namespaces.push(namespace);
+        let elem = self.element(&file, root, 0);
+        self.namespaces.pop();
         self.open.pop();
         elem
     }
@@ -202,7 +225,7 @@ impl Loader<'_> {
         }
         let attrs = node
             .attributes()
-            .filter(|a| a.namespace().is_none())
+            .filter(|a| self.is_own(a.namespace()))
             .map(|a| Attr {
                 name: a.name().to_owned(),
                 value: a.value().to_owned(),
@@ -221,8 +244,13 @@ impl Loader<'_> {
                 Some(XINCLUDE) if tag.name() == "include" => {
                     children.extend(self.include(file, child)?)
                 }
-                Some(ns) if !SBE_NAMESPACES.contains(&ns) => {}
-                _ => children.push(self.element(file, child, depth + 1)?),
+                namespace if self.is_own(namespace) => {
+                    children.push(self.element(file, child, depth + 1)?)
+                }
+                namespace if CONTAINERS.contains(&node.tag_name().name()) => {
+                    return Err(self.foreign(file, child, namespace.unwrap_or_default()));
+                }
+                _ => {}
             }
         }
         Ok(Elem {
@@ -232,6 +260,38 @@ impl Loader<'_> {
             children,
             pos,
         })
+    }
+
+    /// Whether a name is of the schema's vocabulary: under no namespace, under that of the file's root
+    /// or of the roots that include it, or under one of FIX's.
+    fn is_own(&self, namespace: Option<&str>) -> bool {
+        namespace.is_none_or(|name| {
+            FIX_NAMESPACES.iter().any(|fix| name.starts_with(fix))
+                || self.namespaces.iter().flatten().any(|own| own == name)
+        })
+    }
+
+    /// An element of another vocabulary where one of the schema's is expected. Were it skipped, a
+    /// message under a mistaken prefix would be missing without a word.
+    fn foreign(
+        &self,
+        file: &Rc<File>,
+        node: roxmltree::Node<'_, '_>,
+        namespace: &str,
+    ) -> SchemaError {
+        let name = node.tag_name().name();
+        let name = match node.lookup_prefix(namespace) {
+            Some(prefix) => format!("{prefix}:{name}"),
+            None => name.to_owned(),
+        };
+        let own = match self.namespaces.last() {
+            Some(Some(own)) => format!("under the namespace of the schema, `{own}`, or under none"),
+            _ => "under no namespace, as the schema is".to_owned(),
+        };
+        file.at(node.range().start).error(
+            format!("<{name}> under the namespace `{namespace}`"),
+            format!("elements {own}"),
+        )
     }
 
     /// The elements an `xi:include` stands for: the included root, or the children of an included schema.
