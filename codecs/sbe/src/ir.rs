@@ -44,7 +44,7 @@ pub enum ByteOrder {
 }
 
 /// The primitive types of SBE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are the definition")]
 pub enum Prim {
     Char,
@@ -61,7 +61,7 @@ pub enum Prim {
 }
 
 /// What a field or a composite's member is made of; indices are into the [`Schema`]'s lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// One number or character.
     Prim(Prim),
