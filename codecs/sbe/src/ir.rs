@@ -454,6 +454,15 @@ impl Schema {
         self.messages.iter().find(|m| m.id == template_id)
     }
 
+    /// The types of the lengths of all data, in groups too.
+    pub fn data_lengths(&self) -> impl Iterator<Item = Prim> {
+        fn of(body: &Body) -> Box<dyn Iterator<Item = Prim> + '_> {
+            let inside = body.groups.iter().flat_map(|g| of(&g.body));
+            Box::new(body.data.iter().map(|d| d.length).chain(inside))
+        }
+        self.messages.iter().flat_map(|m| of(&m.body))
+    }
+
     /// The members of the dimension composite of that index; `None` where it is no dimension.
     pub fn dimension(&self, composite: usize) -> Option<&Dimension> {
         self.dimensions.iter().find(|d| d.composite == composite)
@@ -466,9 +475,8 @@ impl Schema {
 }
 
 impl Header {
-    /// Whether the member of that index is given by the message and its schema, so that a writer fills
-    /// it in; every other member that is on the wire is a value that the sender chooses.
-    pub fn is_layout(&self, member: usize) -> bool {
+    /// Whether the member of that index is `blockLength`, `templateId`, `schemaId` or `version`.
+    pub fn is_length_or_id(&self, member: usize) -> bool {
         [
             self.block_length,
             self.template_id,
@@ -476,7 +484,12 @@ impl Header {
             self.version,
         ]
         .contains(&member)
-            || self.counts.contain(member)
+    }
+
+    /// Whether the member of that index is given by the message and its schema, so that a writer fills
+    /// it in; every other member that is on the wire is a value that the sender chooses.
+    pub fn is_layout(&self, member: usize) -> bool {
+        self.is_length_or_id(member) || self.counts.contain(member)
     }
 }
 
