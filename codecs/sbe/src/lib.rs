@@ -90,6 +90,7 @@ pub mod capture;
 mod diff;
 pub mod dynamic;
 mod error;
+mod faults;
 mod fingerprint;
 mod generate;
 mod generator;
@@ -99,7 +100,7 @@ mod render;
 mod xml;
 
 pub use diff::{Change, diff};
-pub use error::{Position, SchemaError};
+pub use error::{Position, SchemaError, SchemaErrors};
 pub use generate::rust_source;
 pub use generator::{GenerateError, Generated, Generator};
 pub use ir::Schema;

@@ -258,7 +258,10 @@ impl Totals<'_> {
             let _ = writeln!(table, "{count:>10}  {id:>6}  {name}");
         }
         for ((schema, template), count) in self.unknown_kinds().take(UNKNOWN_LISTED_MAX) {
-            let _ = writeln!(table, "{count:>10}  {template:>6}  unknown (schema {schema})");
+            let _ = writeln!(
+                table,
+                "{count:>10}  {template:>6}  unknown (schema {schema})"
+            );
         }
         if let Some(more) = self.unknown.len().checked_sub(UNKNOWN_LISTED_MAX + 1) {
             let _ = writeln!(table, "{:>18}  unknown of {} more kinds", "", more + 1);

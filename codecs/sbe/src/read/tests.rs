@@ -297,15 +297,15 @@ fn faults_of_the_whole() {
         ),
         (
             "<messageSchema/>",
-            "s.xml:1:1: <messageSchema> has no attribute `id`; expected `id=\"...\"`",
+            "s.xml:1:1: <messageSchema> has no attribute `id`; expected `id=\"...\"`\ns.xml:1:1: no composite `messageHeader`; expected a composite of blockLength, templateId, schemaId and version",
         ),
         (
             r#"<messageSchema id="1" byteOrder="middle"/>"#,
-            "s.xml:1:23: `byteOrder=\"middle\"`; expected `littleEndian` or `bigEndian`",
+            "s.xml:1:1: no composite `messageHeader`; expected a composite of blockLength, templateId, schemaId and version\ns.xml:1:23: `byteOrder=\"middle\"`; expected `littleEndian` or `bigEndian`",
         ),
         (
             r#"<messageSchema id="1" version="-1"/>"#,
-            "s.xml:1:23: `version=\"-1\"` on <messageSchema>; expected a whole number from 0 to 4294967295",
+            "s.xml:1:1: no composite `messageHeader`; expected a composite of blockLength, templateId, schemaId and version\ns.xml:1:23: `version=\"-1\"` on <messageSchema>; expected a whole number from 0 to 4294967295",
         ),
         (
             r#"<!DOCTYPE a [<!ENTITY b "c">]><messageSchema id="1"/>"#,

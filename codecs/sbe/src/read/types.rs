@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::attrs::ARRAY_LENGTH_MAX;
 use super::{attrs, values};
-use crate::error::SchemaError;
+use crate::faults::{Fault, Faults};
 use crate::ir::{
     Choice, Composite, Dimension, Enum, EnumValue, Field, Kind, Literal, Presence, Prim, Role, Set,
     TimeUnit,
@@ -79,12 +79,16 @@ pub(super) struct Layout {
 pub(super) struct Types<'e> {
     declared: HashMap<&'e str, &'e Elem>,
     order: Vec<&'e Elem>,
-    resolved: HashMap<&'e str, Resolved>,
+    /// What a name stands for; `None` where its declaration is at fault.
+    resolved: HashMap<&'e str, Option<Resolved>>,
     /// Names being resolved, outermost first: a name seen twice contains itself.
     open: Vec<&'e str>,
     /// Declarations being read, by name or where they stand.
     depth: usize,
-    schema_version: u32,
+    /// Whether they were too many once.
+    is_too_deep: bool,
+    pub(super) schema_version: u32,
+    pub(super) faults: Faults,
     /// Names of [`Types::enums`], [`Types::sets`] and [`Types::composites`].
     taken: [HashSet<String>; 3],
     /// Values in each of [`Types::composites`].
@@ -96,14 +100,16 @@ pub(super) struct Types<'e> {
 }
 
 impl<'e> Types<'e> {
-    pub(super) fn new(root: &'e Elem, schema_version: u32) -> Result<Self, SchemaError> {
+    pub(super) fn new(root: &'e Elem, schema_version: u32, faults: Faults) -> Self {
         let mut types = Self {
             declared: HashMap::new(),
             order: Vec::new(),
             resolved: HashMap::new(),
             open: Vec::new(),
             depth: 0,
+            is_too_deep: false,
             schema_version,
+            faults,
             taken: Default::default(),
             counts: Vec::new(),
             enums: Vec::new(),
@@ -111,38 +117,59 @@ impl<'e> Types<'e> {
             composites: Vec::new(),
             dimensions: Vec::new(),
         };
-        for elem in root
-            .children
-            .iter()
-            .filter(|c| c.name == "types")
-            .flat_map(|t| &t.children)
-        {
-            if !["type", "composite", "enum", "set"].contains(&elem.name.as_str()) {
-                return Err(elem.error(
-                    format!("<{}> inside <types>", elem.name),
-                    "<type>, <composite>, <enum> or <set>",
-                ));
-            }
-            let name = attrs::required(elem, "name")?;
-            if types.declared.insert(name.value.as_str(), elem).is_some() {
-                return Err(name.pos.error(
-                    format!("type `{}` is declared twice", name.value),
-                    "each name once",
-                ));
-            }
-            types.order.push(elem);
+        let declared = root.children.iter().filter(|c| c.name == "types");
+        for elem in declared.flat_map(|t| &t.children) {
+            let read = types.add(elem);
+            types.faults.keep(read);
         }
-        Ok(types)
+        types
+    }
+
+    /// Adds a declaration that is not read yet.
+    fn add(&mut self, elem: &'e Elem) -> Result<(), Fault> {
+        let name = attrs::required(elem, "name");
+        if !["type", "composite", "enum", "set"].contains(&elem.name.as_str()) {
+            match name {
+                Ok(name) => drop(self.resolved.insert(&name.value, None)),
+                Err(_) => self.faults.is_incomplete = true,
+            }
+            return Err(elem.error(
+                format!("<{}> inside <types>", elem.name),
+                "<type>, <composite>, <enum> or <set>",
+            ));
+        }
+        let name = name.inspect_err(|_| self.faults.is_incomplete = true)?;
+        if self.declared.contains_key(name.value.as_str()) {
+            return Err(name.pos.error(
+                format!("type `{}` is declared twice", name.value),
+                "each name once",
+            ));
+        }
+        self.declared.insert(&name.value, elem);
+        self.order.push(elem);
+        Ok(())
     }
 
     /// Resolves everything declared, so that a fault in an unused type is found too.
-    pub(super) fn resolve_all(&mut self) -> Result<(), SchemaError> {
+    pub(super) fn resolve_all(&mut self) {
         for elem in self.order.clone() {
-            if !is_var_data(elem) {
-                self.resolve(&attrs::required(elem, "name")?.value, elem, "type")?;
+            if !is_var_data(elem)
+                && let Some(name) = elem.attr("name")
+            {
+                let resolved = self.resolve(&name.value, elem, "type");
+                self.faults.keep(resolved);
             }
         }
-        Ok(())
+    }
+
+    /// The fault of something that is not declared; none where its declaration may be what is missing.
+    pub(super) fn missing(&self, name: &str, fault: Fault) -> Fault {
+        let is_at_fault = matches!(self.resolved.get(name), Some(None));
+        if self.faults.is_incomplete || is_at_fault {
+            Fault::Said
+        } else {
+            fault
+        }
     }
 
     pub(super) fn declaration(&self, name: &str) -> Option<&'e Elem> {
@@ -155,17 +182,21 @@ impl<'e> Types<'e> {
         name: &str,
         user: &Elem,
         attr: &str,
-    ) -> Result<Resolved, SchemaError> {
+    ) -> Result<Resolved, Fault> {
         if let Some(done) = self.resolved.get(name) {
-            return Ok(done.clone());
+            return done.clone().ok_or(Fault::Said);
         }
         let Some((&name, &elem)) = self.declared.get_key_value(name) else {
-            return match Prim::parse(name) {
-                Some(prim) => Ok(plain(Kind::Prim(prim), Some(prim.null()))),
-                None => Err(user.attr(attr).map_or(&user.pos, |a| &a.pos).error(
+            let at = user.attr(attr).map_or(&user.pos, |a| &a.pos);
+            let unknown = || {
+                at.error(
                     format!("unknown type `{name}`"),
                     "a type declared in <types> or a primitive type such as `int64`",
-                )),
+                )
+            };
+            return match Prim::parse(name) {
+                Some(prim) => Ok(plain(Kind::Prim(prim), Some(prim.null()))),
+                None => Err(self.missing(name, unknown())),
             };
         };
         if self.open.contains(&name) {
@@ -175,34 +206,41 @@ impl<'e> Types<'e> {
             ));
         }
         self.open.push(name);
-        let done = self.declare(elem)?;
+        let done = self.declare(elem);
         self.open.pop();
+        let done = self.faults.keep(done);
         self.resolved.insert(name, done.clone());
-        Ok(done)
+        done.ok_or(Fault::Said)
     }
 
-    fn declare(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+    fn declare(&mut self, elem: &'e Elem) -> Result<Resolved, Fault> {
         attrs::since(elem, self.schema_version)?;
         if self.depth == TYPE_DEPTH_MAX {
+            // Of a chain of types, every 64th is too deep: it is one fault.
+            if std::mem::replace(&mut self.is_too_deep, true) {
+                return Err(Fault::Said);
+            }
             return Err(elem.error(
                 format!("types within types more than {TYPE_DEPTH_MAX} deep"),
                 "types nested less deeply",
             ));
         }
         self.depth += 1;
-        let mut done = match elem.name.as_str() {
-            "enum" => self.enumeration(elem)?,
-            "set" => self.set(elem)?,
-            "composite" => self.composite(elem)?,
-            _ => self.simple(elem)?,
+        let done = match elem.name.as_str() {
+            "enum" => self.enumeration(elem),
+            "set" => self.set(elem),
+            "composite" => self.composite(elem),
+            _ => self.simple(elem),
         };
         self.depth -= 1;
-        done.notes = Notes::of(elem);
-        Ok(done)
+        done.map(|done| Resolved {
+            notes: Notes::of(elem),
+            ..done
+        })
     }
 
     /// `<type>`: a primitive, an array or a constant.
-    fn simple(&mut self, elem: &Elem) -> Result<Resolved, SchemaError> {
+    fn simple(&mut self, elem: &Elem) -> Result<Resolved, Fault> {
         let attr = attrs::required(elem, "primitiveType")?;
         let prim = Prim::parse(attr.value.trim()).ok_or_else(|| {
             let names = Prim::ALL.map(Prim::name).join(", ");
@@ -248,7 +286,7 @@ impl<'e> Types<'e> {
     }
 
     /// The primitive behind `encodingType`, and the resolved type it came from.
-    fn encoding(&mut self, elem: &Elem) -> Result<(Prim, Resolved), SchemaError> {
+    fn encoding(&mut self, elem: &Elem) -> Result<(Prim, Resolved), Fault> {
         let attr = attrs::required(elem, "encodingType")?;
         let resolved = self.resolve(attr.value.trim(), elem, "encodingType")?;
         match resolved.kind {
@@ -260,7 +298,7 @@ impl<'e> Types<'e> {
         }
     }
 
-    fn enumeration(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+    fn enumeration(&mut self, elem: &'e Elem) -> Result<Resolved, Fault> {
         let (prim, encoding) = self.encoding(elem)?;
         let Some(_) = prim.range() else {
             return Err(elem.error(
@@ -297,36 +335,50 @@ impl<'e> Types<'e> {
         })
     }
 
-    fn enum_values(&self, elem: &Elem, prim: Prim) -> Result<Vec<EnumValue>, SchemaError> {
+    fn enum_values(&mut self, elem: &Elem, prim: Prim) -> Result<Vec<EnumValue>, Fault> {
         let mut values: Vec<EnumValue> = Vec::new();
         let (mut by_name, mut by_value) = (HashMap::new(), HashMap::new());
-        for child in children(elem, "validValue")? {
-            let name = attrs::required(child, "name")?;
-            let what = format!("value `{}`", name.value);
-            let Literal::Int(value) = attrs::literal(&child.pos, &what, &child.text, prim)? else {
-                continue;
-            };
-            let same_name = by_name.insert(&name.value, values.len());
-            if let Some(other) = same_name.or(by_value.insert(value, values.len())) {
-                return Err(name.pos.error(
-                    format!(
-                        "`{}` repeats the name or value of `{}`",
-                        name.value, values[other].name
-                    ),
-                    "each name and each value once",
-                ));
-            }
-            values.push(EnumValue {
-                name: name.value.clone(),
-                description: attrs::text(child, "description"),
-                value,
-                since: attrs::since(child, self.schema_version)?,
+        let mut is_whole = true;
+        for child in &elem.children {
+            let read = self.enum_value(elem, child, prim).and_then(|value| {
+                let same_name = by_name.insert(value.name.clone(), values.len());
+                match same_name.or(by_value.insert(value.value, values.len())) {
+                    Some(other) => Err(child.attr("name").map_or(&child.pos, |a| &a.pos).error(
+                        format!(
+                            "`{}` repeats the name or value of `{}`",
+                            value.name, values[other].name
+                        ),
+                        "each name and each value once",
+                    )),
+                    None => Ok(value),
+                }
             });
+            match self.faults.keep(read) {
+                Some(value) => values.push(value),
+                None => is_whole = false,
+            }
         }
-        Ok(values)
+        is_whole.then_some(values).ok_or(Fault::Said)
     }
 
-    fn set(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+    fn enum_value(&self, elem: &Elem, child: &Elem, prim: Prim) -> Result<EnumValue, Fault> {
+        expect_name(elem, child, "validValue")?;
+        let name = attrs::required(child, "name")?;
+        let what = format!("value `{}`", name.value);
+        let value = match attrs::literal(&child.pos, &what, &child.text, prim)? {
+            Literal::Int(value) => value,
+            // An encoding without integers is refused before.
+            _ => return Err(Fault::Said),
+        };
+        Ok(EnumValue {
+            name: name.value.clone(),
+            description: attrs::text(child, "description"),
+            value,
+            since: attrs::since(child, self.schema_version)?,
+        })
+    }
+
+    fn set(&mut self, elem: &'e Elem) -> Result<Resolved, Fault> {
         values::refuse_null(elem)?;
         let (prim, _) = self.encoding(elem)?;
         if !prim.is_unsigned() {
@@ -335,31 +387,27 @@ impl<'e> Types<'e> {
                 "an unsigned integer type",
             ));
         }
-        let bits = prim.size() as u64 * 8;
         let mut choices: Vec<Choice> = Vec::new();
-        let mut names = HashSet::new();
-        for child in children(elem, "choice")? {
-            let name = attrs::required(child, "name")?;
-            let bit = match child.text.trim().parse::<u32>() {
-                Ok(bit) if u64::from(bit) < bits => bit,
-                _ => {
-                    let found = format!("choice `{}` at bit `{}`", name.value, child.text.trim());
-                    return Err(child.error(found, format!("a bit from 0 to {}", bits - 1)));
+        let mut is_whole = true;
+        for child in &elem.children {
+            let read = self.choice(elem, child, prim).and_then(|choice| {
+                // Choices are 64 at most.
+                let repeats = |c: &Choice| c.bit == choice.bit || c.name == choice.name;
+                if choices.iter().any(repeats) {
+                    return Err(child.attr("name").map_or(&child.pos, |a| &a.pos).error(
+                        format!("`{}` repeats a name or a bit", choice.name),
+                        "each name and bit once",
+                    ));
                 }
-            };
-            // Choices are 64 at most.
-            if !names.insert(&name.value) || choices.iter().any(|c| c.bit == bit) {
-                return Err(name.pos.error(
-                    format!("`{}` repeats a name or a bit", name.value),
-                    "each name and bit once",
-                ));
-            }
-            choices.push(Choice {
-                name: name.value.clone(),
-                description: attrs::text(child, "description"),
-                bit,
-                since: attrs::since(child, self.schema_version)?,
+                Ok(choice)
             });
+            match self.faults.keep(read) {
+                Some(choice) => choices.push(choice),
+                None => is_whole = false,
+            }
+        }
+        if !is_whole {
+            return Err(Fault::Said);
         }
         let name = self.unique_name(elem, 1)?;
         self.sets.push(Set {
@@ -371,7 +419,26 @@ impl<'e> Types<'e> {
         Ok(plain(Kind::Set(self.sets.len() - 1), None))
     }
 
-    fn composite(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+    fn choice(&self, elem: &Elem, child: &Elem, prim: Prim) -> Result<Choice, Fault> {
+        expect_name(elem, child, "choice")?;
+        let name = attrs::required(child, "name")?;
+        let bits = prim.size() as u64 * 8;
+        let bit = match child.text.trim().parse::<u32>() {
+            Ok(bit) if u64::from(bit) < bits => bit,
+            _ => {
+                let found = format!("choice `{}` at bit `{}`", name.value, child.text.trim());
+                return Err(child.error(found, format!("a bit from 0 to {}", bits - 1)));
+            }
+        };
+        Ok(Choice {
+            name: name.value.clone(),
+            description: attrs::text(child, "description"),
+            bit,
+            since: attrs::since(child, self.schema_version)?,
+        })
+    }
+
+    fn composite(&mut self, elem: &'e Elem) -> Result<Resolved, Fault> {
         if is_var_data(elem) {
             return Err(elem.error("variable data used as a value", "a composite of fixed size"));
         }
@@ -379,34 +446,20 @@ impl<'e> Types<'e> {
         let mut members: Vec<Field> = Vec::new();
         let (mut names, mut layout) = (HashSet::new(), Layout::default());
         // The first member on the wire tells (SBE 1.0, "Null value of a composite type").
-        let (mut null, mut is_first) = (None, true);
+        let (mut null, mut is_first, mut is_whole) = (None, true, true);
         for child in &elem.children {
-            let name = attrs::required(child, "name")?;
-            let resolved = match child.name.as_str() {
-                "ref" => {
-                    values::refuse_null(child)?;
-                    self.resolve(&attrs::required(child, "type")?.value, child, "type")?
-                }
-                "type" | "composite" | "enum" | "set" => self.declare(child)?,
-                other => {
-                    return Err(child.error(
-                        format!("<{other}> inside <composite>"),
-                        "<type>, <ref>, <composite>, <enum> or <set>",
-                    ));
-                }
+            let read = self.composite_member(child, &mut names, &mut layout);
+            let Some((member, null_of_member)) = self.faults.keep(read) else {
+                is_whole = false;
+                continue;
             };
-            let null_of_member = resolved.null.clone();
-            let member = self.place(child, resolved, &mut layout)?;
             if member.size > 0 && core::mem::take(&mut is_first) {
                 null = null_of_member;
             }
-            if !names.insert(&name.value) {
-                return Err(name.pos.error(
-                    format!("member `{}` is declared twice", name.value),
-                    "each name once",
-                ));
-            }
             members.push(member);
+        }
+        if !is_whole {
+            return Err(Fault::Said);
         }
         let name = self.unique_name(elem, 2)?;
         let description = attrs::text(elem, "description");
@@ -421,13 +474,45 @@ impl<'e> Types<'e> {
         Ok(plain(Kind::Composite(self.composites.len() - 1), null))
     }
 
+    /// A member, and its null value.
+    fn composite_member(
+        &mut self,
+        child: &'e Elem,
+        names: &mut HashSet<&'e str>,
+        layout: &mut Layout,
+    ) -> Result<(Field, Option<Literal>), Fault> {
+        let name = attrs::required(child, "name")?;
+        let resolved = match child.name.as_str() {
+            "ref" => {
+                values::refuse_null(child)?;
+                self.resolve(&attrs::required(child, "type")?.value, child, "type")?
+            }
+            "type" | "composite" | "enum" | "set" => self.declare(child)?,
+            other => {
+                return Err(child.error(
+                    format!("<{other}> inside <composite>"),
+                    "<type>, <ref>, <composite>, <enum> or <set>",
+                ));
+            }
+        };
+        let null = resolved.null.clone();
+        let member = self.place(child, resolved, layout)?;
+        if !names.insert(&name.value) {
+            return Err(name.pos.error(
+                format!("member `{}` is declared twice", name.value),
+                "each name once",
+            ));
+        }
+        Ok((member, null))
+    }
+
     /// A field or member at its `offset`, or right behind what is before it; adds it to `layout`.
     pub(super) fn place(
         &mut self,
         elem: &Elem,
         resolved: Resolved,
         layout: &mut Layout,
-    ) -> Result<Field, SchemaError> {
+    ) -> Result<Field, Fault> {
         let constant = matches!(resolved.presence, Presence::Constant(_));
         let size = if constant {
             0
@@ -491,7 +576,7 @@ impl<'e> Types<'e> {
 
     /// The declared name, unique in its list of [`Types::taken`]; types declared inside a composite
     /// are `Outer.Inner` where `Inner` is taken.
-    fn unique_name(&mut self, elem: &Elem, list: usize) -> Result<String, SchemaError> {
+    fn unique_name(&mut self, elem: &Elem, list: usize) -> Result<String, Fault> {
         let name = attrs::required(elem, "name")?.value.clone();
         let top_level = self.open.last().is_some_and(|n| *n == name);
         let declared_elsewhere = !top_level && self.declared.contains_key(name.as_str());
@@ -523,12 +608,10 @@ fn plain(kind: Kind, null: Option<Literal>) -> Resolved {
     }
 }
 
-fn children<'e>(elem: &'e Elem, name: &str) -> Result<&'e [Elem], SchemaError> {
-    match elem.children.iter().find(|c| c.name != name) {
-        Some(other) => Err(other.error(
-            format!("<{}> inside <{}>", other.name, elem.name),
-            format!("<{name}>"),
-        )),
-        None => Ok(&elem.children),
+fn expect_name(elem: &Elem, child: &Elem, name: &str) -> Result<(), Fault> {
+    if child.name == name {
+        return Ok(());
     }
+    let found = format!("<{}> inside <{}>", child.name, elem.name);
+    Err(child.error(found, format!("<{name}>")))
 }

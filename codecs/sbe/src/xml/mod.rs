@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::error::{Position, SchemaError};
+use crate::faults::{Fault, Faults};
 
 /// Where the FIX Trading Community has put the vocabulary from release candidate to release. A schema
 /// may mix them, and its files may be under any other namespace of their own.
@@ -40,6 +41,11 @@ const INCLUDE_DEPTH_MAX: usize = 8;
 /// Elements inside each other: groups nest, and each level costs a stack frame here.
 const ELEMENT_DEPTH_MAX: usize = 64;
 
+/// Whether an element of that name declares types, so that without it some are missing.
+pub(crate) fn declares_types(name: &str) -> bool {
+    ["types", "type", "composite", "enum", "set"].contains(&name)
+}
+
 /// A place in a file. Line and column are counted where an error needs them, and only there: a
 /// minified schema is one long line.
 #[derive(Clone, Debug)]
@@ -66,15 +72,16 @@ impl File {
 }
 
 impl Pos {
-    pub(crate) fn error(
-        &self,
-        found: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> SchemaError {
-        SchemaError::new(self.position(), found, expected)
+    pub(crate) fn error(&self, found: impl Into<String>, expected: impl Into<String>) -> Fault {
+        Fault::At(self.clone(), found.into(), expected.into())
     }
 
-    fn position(&self) -> Position {
+    /// Whether both are the same place.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.file, &other.file) && self.offset == other.offset
+    }
+
+    pub(crate) fn position(&self) -> Position {
         let before = self.file.text.get(..self.offset).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
         let clip = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -109,26 +116,27 @@ impl Elem {
         self.attrs.iter().find(|a| a.name == name)
     }
 
-    pub(crate) fn error(
-        &self,
-        found: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> SchemaError {
+    pub(crate) fn error(&self, found: impl Into<String>, expected: impl Into<String>) -> Fault {
         self.pos.error(found, expected)
     }
 }
 
-/// Reads `path` and everything it includes; gives the tree and every file read.
+/// Reads `path` and everything it includes; gives the tree and every file read. What is left out of the
+/// tree has its fault in `faults`.
 ///
 /// A relative `href` is looked up beside the including file, then in `base`.
-pub(crate) fn load(path: &Path, base: Option<&Path>) -> Result<(Elem, Vec<PathBuf>), SchemaError> {
+pub(crate) fn load(
+    path: &Path,
+    base: Option<&Path>,
+    faults: &mut Faults,
+) -> Option<(Elem, Vec<PathBuf>)> {
     let at = Position {
         file: path.to_path_buf(),
         line: 1,
         column: 1,
     };
-    let text = read(path).map_err(|e| SchemaError::new(at, e, "a readable schema file"))?;
-    parse(text, path, base)
+    let text = read(path).map_err(|e| SchemaError::new(at, e, "a readable schema file").into());
+    parse(faults.keep(text)?, path, base, faults)
 }
 
 /// As [`load`] for text in memory; `path` names it in errors and is where includes are relative to.
@@ -136,16 +144,19 @@ pub(crate) fn parse(
     text: String,
     path: &Path,
     base: Option<&Path>,
-) -> Result<(Elem, Vec<PathBuf>), SchemaError> {
+    faults: &mut Faults,
+) -> Option<(Elem, Vec<PathBuf>)> {
     let mut loader = Loader {
         base,
         open: Vec::new(),
         namespaces: Vec::new(),
         files: Vec::new(),
         bytes: 0,
+        faults,
     };
-    let root = loader.document(text, path)?;
-    Ok((root, loader.files))
+    let root = loader.document(text, path);
+    let files = loader.files;
+    Some((faults.keep(root)?, files))
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -166,8 +177,8 @@ fn read(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|e| format!("cannot be read: {e}"))
 }
 
-struct Loader<'b> {
-    base: Option<&'b Path>,
+struct Loader<'l> {
+    base: Option<&'l Path>,
     /// The files being read, outermost first.
     open: Vec<PathBuf>,
     /// The namespaces of their roots.
@@ -176,10 +187,11 @@ struct Loader<'b> {
     files: Vec<PathBuf>,
     /// Bytes of all of them.
     bytes: usize,
+    faults: &'l mut Faults,
 }
 
 impl Loader<'_> {
-    fn document(&mut self, text: String, path: &Path) -> Result<Elem, SchemaError> {
+    fn document(&mut self, text: String, path: &Path) -> Result<Elem, Fault> {
         let path = path.to_path_buf();
         let file = Rc::new(File { path, text });
         let options = roxmltree::ParsingOptions {
@@ -195,7 +207,7 @@ impl Loader<'_> {
                 column: e.pos().col,
             };
             let found = format!("XML error: {}", without_position(&e.to_string()));
-            SchemaError::new(at, found, "well-formed XML")
+            Fault::Whole(SchemaError::new(at, found, "well-formed XML"))
         })?;
         self.open.push(file.path.clone());
         self.files.push(file.path.clone());
@@ -215,7 +227,7 @@ impl Loader<'_> {
         file: &Rc<File>,
         node: roxmltree::Node<'_, '_>,
         depth: usize,
-    ) -> Result<Elem, SchemaError> {
+    ) -> Result<Elem, Fault> {
         let pos = file.at(node.range().start);
         if depth > ELEMENT_DEPTH_MAX {
             return Err(pos.error(
@@ -240,17 +252,23 @@ impl Loader<'_> {
         let mut children = Vec::new();
         for child in node.children().filter(|c| c.is_element()) {
             let tag = child.tag_name();
-            match tag.namespace() {
-                Some(XINCLUDE) if tag.name() == "include" => {
-                    children.extend(self.include(file, child)?)
-                }
+            let read = match tag.namespace() {
+                Some(XINCLUDE) if tag.name() == "include" => self.include(file, child),
                 namespace if self.is_own(namespace) => {
-                    children.push(self.element(file, child, depth + 1)?)
+                    self.element(file, child, depth + 1).map(|e| vec![e])
                 }
                 namespace if CONTAINERS.contains(&node.tag_name().name()) => {
-                    return Err(self.foreign(file, child, namespace.unwrap_or_default()));
+                    Err(self.foreign(file, child, namespace.unwrap_or_default()))
                 }
-                _ => {}
+                _ => Ok(Vec::new()),
+            };
+            match read {
+                Ok(read) => children.extend(read),
+                Err(fault) => {
+                    let is_include = tag.namespace() == Some(XINCLUDE);
+                    self.faults.is_incomplete |= is_include || declares_types(tag.name());
+                    self.faults.add(fault);
+                }
             }
         }
         Ok(Elem {
@@ -273,12 +291,7 @@ impl Loader<'_> {
 
     /// An element of another vocabulary where one of the schema's is expected. Were it skipped, a
     /// message under a mistaken prefix would be missing without a word.
-    fn foreign(
-        &self,
-        file: &Rc<File>,
-        node: roxmltree::Node<'_, '_>,
-        namespace: &str,
-    ) -> SchemaError {
+    fn foreign(&self, file: &Rc<File>, node: roxmltree::Node<'_, '_>, namespace: &str) -> Fault {
         let name = node.tag_name().name();
         let name = match node.lookup_prefix(namespace) {
             Some(prefix) => format!("{prefix}:{name}"),
@@ -299,7 +312,7 @@ impl Loader<'_> {
         &mut self,
         file: &Rc<File>,
         node: roxmltree::Node<'_, '_>,
-    ) -> Result<Vec<Elem>, SchemaError> {
+    ) -> Result<Vec<Elem>, Fault> {
         let pos = file.at(node.range().start);
         let Some(href) = node.attribute("href").filter(|h| !h.is_empty()) else {
             return Err(pos.error("an include without `href`", "`href` naming a schema file"));
