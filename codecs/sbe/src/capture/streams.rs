@@ -3,6 +3,7 @@
 //! A capture has them as they came: late, twice, or not at all. What is late is kept up to a bound, what
 //! came before is dropped, and what never comes is announced as a gap.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use super::packet::Segment;
@@ -46,15 +47,13 @@ impl Streams {
         let flow = segment.flow;
         let is_full = self.all.len() >= STREAMS_MAX;
         let first = segment.sequence.wrapping_add(segment.is_first.into());
-        if !self.all.contains_key(&flow) {
-            if is_full {
+        let stream = match self.all.entry(flow) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if !is_full => new.insert(Stream::starting(first)),
+            Entry::Vacant(_) => {
                 packets.skipped += 1;
                 return;
             }
-            self.all.insert(flow, Stream::starting(first));
-        }
-        let Some(stream) = self.all.get_mut(&flow) else {
-            return;
         };
         packets.segments += 1;
         let ahead = first.wrapping_sub(stream.next);

@@ -88,13 +88,16 @@ fn messages_one_behind_the_other() {
     assert_eq!(seen(&[], "raw"), [""; 0]);
 }
 
+/// The name, the packet header, and what stands before the first and the second message.
+type Envelope = (&'static str, &'static [u8], &'static [u8], &'static [u8]);
+
 /// Every envelope, byte by byte, around two messages, with padding behind the second.
 #[test]
 fn envelopes_by_hand() {
     let one = |prefix: &[u8]| [prefix, ONE].concat();
     let padded = |prefix: &[u8]| [prefix, TWO, &[0; 3]].concat();
     // Lengths of 5 and 8 bytes, and what each header adds.
-    let cases: [(&str, &[u8], &[u8], &[u8]); 19] = [
+    let cases: [Envelope; 19] = [
         ("u16-le", b"", b"\x05\0", b"\x08\0"),
         ("u16-be", b"", b"\0\x05", b"\0\x08"),
         ("u32-le", b"", b"\x05\0\0\0", b"\x08\0\0\0"),
