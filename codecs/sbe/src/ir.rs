@@ -124,6 +124,8 @@ pub struct Field {
     pub semantic_type: String,
     /// `timeUnit` of the field, else that of its type.
     pub time_unit: Option<TimeUnit>,
+    /// `epoch` of the field, else that of its type; empty, as by default, it is Unix's.
+    pub epoch: String,
 }
 
 /// What a number of a time counts (SBE 1.0, "Date and time encoding").

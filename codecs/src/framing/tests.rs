@@ -16,11 +16,10 @@ fn split(framing: LengthField, bytes: &[u8]) -> (Vec<Vec<u8>>, Option<DecodeErro
 
 /// Two frames of `abc` and of nothing, byte by byte: the length of the first is 3, or 3 and what it
 /// counts of the header.
-#[test]
-fn layouts_by_hand() {
+fn layouts() -> [(LengthField, &'static [u8], &'static [u8]); 12] {
     let little = LengthField::u16(Order::Little);
     let wide = LengthField::u32(Order::Big);
-    let cases: [(LengthField, &[u8], &[u8]); 12] = [
+    [
         (little, b"\x03\0abc", b"\0\0"),
         (LengthField::u16(Order::Big), b"\0\x03abc", b"\0\0"),
         (little.counting_itself(), b"\x05\0abc", b"\x02\0"),
@@ -59,8 +58,12 @@ fn layouts_by_hand() {
             b"\xf1\0\x1b\0\x01\0\0\0\x02\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0abc",
             b"\xf1\0\x18\0\x01\0\0\0\x02\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0",
         ),
-    ];
-    for (framing, first, second) in cases {
+    ]
+}
+
+#[test]
+fn layouts_by_hand() {
+    for (framing, first, second) in layouts() {
         let both = [first, second].concat();
         assert_eq!(split(framing, &both), (vec(&[b"abc", b""]), None));
         let whole = framing.keeping_header();

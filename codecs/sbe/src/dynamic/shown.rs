@@ -15,6 +15,10 @@ pub(super) fn shown(field: &Field, composite: Option<&Composite>, value: Value) 
         return of_composite(composite, value);
     }
     let Value::Int(n) = value else { return value };
+    // Of another epoch nothing is known.
+    if !(field.epoch.is_empty() || field.epoch.eq_ignore_ascii_case("unix")) {
+        return value;
+    }
     let unit = field.time_unit.unwrap_or(TimeUnit::Nanosecond);
     let text = match field.semantic_type.as_str() {
         "UTCTimestamp" => timestamp(n, unit),

@@ -201,10 +201,9 @@ fn text_that_is_not_utf8_is_escaped() {
     );
 }
 
-/// Numbers with an exponent or a unit of time are shown as what they stand for, and are numbers still.
-#[test]
-fn decimals_and_times() {
-    let types = format!(
+/// Types of numbers with an exponent or a unit of time.
+fn shown_types() -> String {
+    format!(
         r#"{DECIMAL}<composite name="Fixed"><type name="mantissa" primitiveType="int32" presence="optional"/>
 <type name="exponent" primitiveType="int8" presence="constant">-4</type></composite>
 <type name="stamp" primitiveType="uint64" semanticType="UTCTimestamp"/>
@@ -212,7 +211,13 @@ fn decimals_and_times() {
 <enum name="Unit" encodingType="uint8"><validValue name="micro">6</validValue></enum>
 <composite name="Own"><type name="time" primitiveType="uint32"/><ref name="unit" type="Unit"/></composite>
 <type name="day" primitiveType="uint16" semanticType="LocalMktDate"/>"#
-    );
+    )
+}
+
+/// They are shown as what they stand for, and are numbers still.
+#[test]
+fn decimals_and_times() {
+    let types = shown_types();
     let of = |field: &str, block: &[u8]| {
         let field = format!(r#"<field name="f" id="1" {field}/>"#);
         dump(&schema(&types, &field), 2, block, &[])
@@ -273,6 +278,22 @@ fn decimals_and_times() {
     for (field, block, text) in cases {
         assert_eq!(of(field, block), shown(text), "{field}");
     }
+}
+
+#[test]
+fn times_without_a_unit_and_numbers_behind_the_text() {
+    let types = shown_types();
+    let of = |field: &str, block: &[u8]| {
+        let field = format!(r#"<field name="f" id="1" {field}/>"#);
+        dump(&schema(&types, &field), 2, block, &[])
+    };
+    // From another epoch, a number is a number.
+    let of_epoch = |epoch| {
+        let field = format!(r#"type="stamp" epoch="{epoch}""#);
+        of(&field, &[1, 0, 0, 0, 0, 0, 0, 0])
+    };
+    assert!(of_epoch("unix").contains("1970-01-01T00:00:00.000000001Z"));
+    assert_eq!(of_epoch("gps"), r#"{"f":1}}"#);
     // A misspelled unit is as good as none.
     assert!(
         of(

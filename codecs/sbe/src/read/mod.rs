@@ -5,6 +5,7 @@ mod all_faults;
 mod attrs;
 #[cfg(test)]
 mod bounds;
+mod enums;
 mod header;
 mod messages;
 #[cfg(test)]
