@@ -49,6 +49,21 @@ impl fmt::Display for SchemaError {
 
 impl std::error::Error for SchemaError {}
 
+/// Something in a schema that was skipped, and that may have been meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaWarning {
+    /// Where it stands first.
+    pub at: Position,
+    /// What it is.
+    pub what: String,
+}
+
+impl fmt::Display for SchemaWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} is skipped", self.at, self.what)
+    }
+}
+
 /// All faults of a schema: at least one, in the order of file, line and column, one for each element at
 /// most. What is at fault only because of another fault is not among them.
 ///

@@ -1,10 +1,15 @@
 //! The faults of a schema, collected while it is read.
 
-use crate::error::{SchemaError, SchemaErrors};
+use std::collections::BTreeMap;
+
+use crate::error::{SchemaError, SchemaErrors, SchemaWarning};
 use crate::xml::Pos;
 
 /// Faults that are kept; a schema with more of them is no schema.
 const FAULTS_MAX: usize = 100;
+
+/// Warnings that are kept, each of another kind.
+const WARNINGS_MAX: usize = 100;
 
 /// Why a part of a schema was not read.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ impl From<SchemaError> for Fault {
 pub(crate) struct Faults {
     list: Vec<Fault>,
     has_more: bool,
+    /// What was skipped, once for each kind.
+    skipped: BTreeMap<String, Pos>,
     /// Whether a part of the schema is missing, so that what refers to it is not at fault.
     pub(crate) is_incomplete: bool,
 }
@@ -50,6 +57,26 @@ impl Faults {
         } else {
             self.has_more = true;
         }
+    }
+
+    /// Keeps the first place of what is skipped.
+    pub(crate) fn skip(&mut self, at: &Pos, what: String) {
+        if self.skipped.len() < WARNINGS_MAX {
+            self.skipped.entry(what).or_insert_with(|| at.clone());
+        }
+    }
+
+    /// What was skipped, in the order of the files.
+    pub(crate) fn warnings(&mut self) -> Vec<SchemaWarning> {
+        let skipped = std::mem::take(&mut self.skipped).into_iter();
+        let mut warnings: Vec<_> = skipped
+            .map(|(what, at)| SchemaWarning {
+                at: at.position(),
+                what,
+            })
+            .collect();
+        warnings.sort_by(|a, b| a.at.cmp(&b.at));
+        warnings
     }
 
     /// What was read, or nothing and its fault is kept.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::error::SchemaErrors;
+use crate::error::{SchemaErrors, SchemaWarning};
 use crate::ir::Schema;
 
 /// Generates one Rust module from one schema; see the crate's example of a build script.
@@ -37,6 +37,8 @@ pub struct Generated {
     pub messages: usize,
     /// [`Schema::fingerprint`].
     pub fingerprint: u64,
+    /// [`Schema::warnings`].
+    pub warnings: Vec<SchemaWarning>,
 }
 
 /// Why nothing was generated.
@@ -150,6 +152,7 @@ impl Generator {
             lines: text.lines().count(),
             messages: schema.messages.len(),
             fingerprint: schema.fingerprint(),
+            warnings: schema.warnings,
         })
     }
 }

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::error::SchemaWarning;
+
 /// A resolved schema.
 #[derive(Clone, Debug)]
 pub struct Schema {
@@ -30,6 +32,9 @@ pub struct Schema {
     pub composites: Vec<Composite>,
     /// Messages in the order of the schema.
     pub messages: Vec<Message>,
+    /// What was skipped and may have been meant: attributes that SBE does not have, notes of other
+    /// vocabularies; each kind once, 100 at most. Attributes of other namespaces are none of them.
+    pub warnings: Vec<SchemaWarning>,
     /// Every file read: the schema, then what it includes.
     pub files: Vec<PathBuf>,
 }

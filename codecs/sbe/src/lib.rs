@@ -110,7 +110,7 @@ mod render;
 mod xml;
 
 pub use diff::{Change, diff};
-pub use error::{Position, SchemaError, SchemaErrors};
+pub use error::{Position, SchemaError, SchemaErrors, SchemaWarning};
 pub use generate::rust_source;
 pub use generator::{GenerateError, Generated, Generator};
 pub use ir::Schema;

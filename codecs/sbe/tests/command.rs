@@ -47,6 +47,30 @@ fn gen_writes_a_module() {
 }
 
 #[test]
+fn gen_warns_of_what_it_skips() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(TICK)).unwrap();
+    let (schema, out) = (scratch("command_warn.xml"), scratch("command_warn.rs"));
+    std::fs::write(
+        &schema,
+        text.replace("<message", "<message colour=\"red\"")
+            .replace("<sbe:message ", "<sbe:message colour=\"red\" "),
+    )
+    .unwrap();
+    let args = ["gen", schema.to_str().unwrap(), out.to_str().unwrap()];
+    let output = tickwire_sbe(&args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.starts_with("warning: "), "{stderr}");
+    assert_eq!(
+        stderr
+            .matches("the attribute `colour` of <message> is skipped")
+            .count(),
+        1,
+        "{stderr}"
+    );
+}
+
+#[test]
 fn dump_as_json_and_text() {
     let file = scratch("command_trade.bin");
     std::fs::write(&file, TRADE).unwrap();

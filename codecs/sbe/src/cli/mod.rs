@@ -133,6 +133,9 @@ fn generate(
         generator = generator.codecs_path(path);
     }
     let done = generator.generate().map_err(text)?;
+    for warning in &done.warnings {
+        eprintln!("warning: {warning}");
+    }
     writeln!(
         out,
         "{}: {} messages, {} lines, fingerprint {:#018x}",

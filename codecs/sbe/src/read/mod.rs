@@ -122,6 +122,7 @@ fn of_root(root: &Elem, files: Vec<PathBuf>, faults: &mut Faults) -> Option<Sche
         sets: types.sets,
         composites: types.composites,
         messages,
+        warnings: faults.warnings(),
         files,
     })
 }

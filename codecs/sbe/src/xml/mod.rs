@@ -41,6 +41,36 @@ const INCLUDE_DEPTH_MAX: usize = 8;
 /// Elements inside each other: groups nest, and each level costs a stack frame here.
 const ELEMENT_DEPTH_MAX: usize = 64;
 
+/// The attributes of SBE 1.0 and of its release candidates.
+const ATTRIBUTES: [&str; 26] = [
+    "blockLength",
+    "byteOrder",
+    "characterEncoding",
+    "deprecated",
+    "description",
+    "dimensionType",
+    "encodingType",
+    "epoch",
+    "headerType",
+    "id",
+    "length",
+    "maxValue",
+    "minValue",
+    "name",
+    "nullValue",
+    "offset",
+    "package",
+    "presence",
+    "primitiveType",
+    "semanticType",
+    "semanticVersion",
+    "sinceVersion",
+    "timeUnit",
+    "type",
+    "valueRef",
+    "version",
+];
+
 /// Whether an element of that name declares types, so that without it some are missing.
 pub(crate) fn declares_types(name: &str) -> bool {
     ["types", "type", "composite", "enum", "set"].contains(&name)
@@ -235,7 +265,8 @@ impl Loader<'_> {
                 "groups nested less deeply",
             ));
         }
-        let attrs = node
+        let element = node.tag_name().name();
+        let attrs: Vec<Attr> = node
             .attributes()
             .filter(|a| self.is_own(a.namespace()))
             .map(|a| Attr {
@@ -244,6 +275,12 @@ impl Loader<'_> {
                 pos: file.at(a.range().start),
             })
             .collect();
+        for attr in &attrs {
+            if !ATTRIBUTES.contains(&attr.name.as_str()) {
+                let what = format!("the attribute `{}` of <{element}>", attr.name);
+                self.faults.skip(&attr.pos, what);
+            }
+        }
         let text: String = node
             .children()
             .filter(|c| c.is_text())
@@ -260,7 +297,12 @@ impl Loader<'_> {
                 namespace if CONTAINERS.contains(&node.tag_name().name()) => {
                     Err(self.foreign(file, child, namespace.unwrap_or_default()))
                 }
-                _ => Ok(Vec::new()),
+                namespace => {
+                    let (name, namespace) = (tag.name(), namespace.unwrap_or_default());
+                    let what = format!("<{name}> under the namespace `{namespace}`");
+                    self.faults.skip(&file.at(child.range().start), what);
+                    Ok(Vec::new())
+                }
             };
             match read {
                 Ok(read) => children.extend(read),

@@ -102,6 +102,36 @@ fn notes_and_attributes_of_other_vocabularies_are_skipped() {
     assert_eq!(parse(&own).unwrap(), ["N"]);
 }
 
+/// A misspelled attribute is no attribute: it is said, once however often it is.
+#[test]
+fn what_is_skipped_is_warned_of() {
+    let text = prefixed(["s:", "", "", "s:", ""], r#"xmlns:s="urn:s" xmlns:v="urn:v" v:a="1""#)
+        .replace(
+            r#"type="uint32"/>"#,
+            "type=\"uint32\" presense=\"optional\"><v:note/></field>\n<field name=\"y\" id=\"2\" type=\"int8\" presense=\"\"/>",
+        );
+    let schema = Schema::parse(&text, Path::new("s.xml"), None).unwrap();
+    let warnings: Vec<_> = schema.warnings.iter().map(ToString::to_string).collect();
+    let column = |part: &str| text.find(part).unwrap() + 1;
+    assert_eq!(
+        warnings,
+        [
+            format!(
+                "s.xml:1:{}: the attribute `presense` of <field> is skipped",
+                column("presense")
+            ),
+            format!(
+                "s.xml:1:{}: <note> under the namespace `urn:v` is skipped",
+                column("<v:note")
+            ),
+        ]
+    );
+    let many: String = (0..200).map(|i| format!(" a{i}=\"\"")).collect();
+    let many = prefixed([""; 5], &many);
+    let schema = Schema::parse(&many, Path::new("s.xml"), None).unwrap();
+    assert_eq!(schema.warnings.len(), 100);
+}
+
 #[test]
 fn a_schema_without_messages_is_refused() {
     let empty = format!(r#"<messageSchema id="1"><types>{HEADER}</types></messageSchema>"#);
