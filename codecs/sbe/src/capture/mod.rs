@@ -182,27 +182,21 @@ fn read(
                         None
                     }
                     PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
-                        let link = links
-                            .get(packet.if_id as usize)
-                            .copied()
-                            .unwrap_or(Linktype::NULL);
+                        let link = links.get(packet.if_id as usize).copied();
                         Some((link, packet.packet_data()))
                     }
-                    PcapBlockOwned::NG(Block::SimplePacket(packet)) => Some((
-                        links.first().copied().unwrap_or(Linktype::NULL),
-                        packet.packet_data(),
-                    )),
+                    PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
+                        Some((links.first().copied(), packet.packet_data()))
+                    }
                     PcapBlockOwned::LegacyHeader(header) => {
                         links.push(header.network);
                         None
                     }
-                    PcapBlockOwned::Legacy(packet) => Some((
-                        links.first().copied().unwrap_or(Linktype::NULL),
-                        packet.data,
-                    )),
+                    PcapBlockOwned::Legacy(packet) => Some((links.first().copied(), packet.data)),
                     PcapBlockOwned::NG(_) => None,
                 };
-                match payload.map(|(link, frame)| packet::carried(link, frame)) {
+                // Of an interface that was not described, nothing can be read.
+                match payload.map(|(link, frame)| packet::carried(link?, frame)) {
                     Some(Some(Carried::Datagram(bytes))) => {
                         packets.datagrams += 1;
                         each(Payload::Datagram(bytes));

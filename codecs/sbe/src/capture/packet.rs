@@ -24,6 +24,8 @@ pub(super) struct Segment<'p> {
     pub(super) payload: &'p [u8],
 }
 
+/// What `tcpdump -i any` writes on Linux (LINKTYPE_LINUX_SLL2 of the tcpdump group's registry).
+const LINUX_SLL2: Linktype = Linktype(276);
 const UDP: u8 = 17;
 const TCP: u8 = 6;
 
@@ -32,10 +34,10 @@ pub(super) fn carried(link: Linktype, frame: &[u8]) -> Option<Carried<'_>> {
     let (mut kind, mut rest) = match link {
         Linktype::ETHERNET => (be16(frame, 12)?, frame.get(14..)?),
         Linktype::LINUX_SLL => (be16(frame, 14)?, frame.get(16..)?),
-        Linktype::RAW | Linktype::IPV4 | Linktype::IPV6 => match frame.first()? >> 4 {
-            4 => (0x0800, frame),
-            _ => (0x86dd, frame),
-        },
+        LINUX_SLL2 => (be16(frame, 0)?, frame.get(20..)?),
+        Linktype::RAW | Linktype::IPV4 | Linktype::IPV6 => of_ip(frame)?,
+        // The loopback of BSD and macOS: an address family in the machine's byte order.
+        Linktype::NULL | Linktype::LOOP => of_ip(frame.get(4..)?)?,
         _ => return None,
     };
     // VLAN tags (IEEE 802.1Q), at most the two that 802.1ad stacks.
@@ -73,6 +75,15 @@ pub(super) fn carried(link: Linktype, frame: &[u8]) -> Option<Carried<'_>> {
             let inside = rest.get(40..40 + length)?;
             transport(*rest.get(6)?, address(8)?, address(24)?, inside)
         }
+        _ => None,
+    }
+}
+
+/// The kind of an IP packet without a link layer.
+fn of_ip(packet: &[u8]) -> Option<(u16, &[u8])> {
+    match packet.first()? >> 4 {
+        4 => Some((0x0800, packet)),
+        6 => Some((0x86dd, packet)),
         _ => None,
     }
 }

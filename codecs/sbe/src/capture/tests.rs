@@ -2,13 +2,18 @@ use super::*;
 
 /// A pcapng file of one Ethernet interface with these packets.
 pub(super) fn pcapng(packets: &[Vec<u8>]) -> Vec<u8> {
+    pcapng_of(1, packets)
+}
+
+fn pcapng_of(link: u16, packets: &[Vec<u8>]) -> Vec<u8> {
     let mut file = block(
         0x0a0d_0d0a,
         &[
             0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
         ],
     );
-    file.extend(block(1, &[1, 0, 0, 0, 0, 0, 0, 0]));
+    let link = link.to_le_bytes();
+    file.extend(block(1, &[link[0], link[1], 0, 0, 0, 0, 0, 0]));
     for packet in packets {
         let mut body = vec![0; 12];
         body.extend((packet.len() as u32).to_le_bytes());
@@ -135,4 +140,46 @@ fn broken_captures_end_in_an_error() {
         )
         .is_err()
     );
+}
+
+/// The same IP packet behind every link layer; RFC 8200 has the header of the last.
+#[test]
+fn link_layers() {
+    let ethernet = udp_packet(b"one", 17, 0);
+    let ip = &ethernet[14..];
+    let mut six = vec![0x60, 0, 0, 0, 0, 11, 17, 64];
+    six.extend([9; 32]);
+    six.extend([0, 1, 0, 2, 0, 11, 0, 0]);
+    six.extend(b"one");
+    let sll = [&[0; 14][..], &[8, 0]].concat();
+    let sll2 = [&[8, 0][..], &[0; 18]].concat();
+    let cases: [(u16, &[u8], &[u8]); 8] = [
+        (1, &ethernet[..14], ip),
+        (101, &[], ip),
+        (101, &[], &six),
+        (228, &[], ip),
+        (113, &sll, ip),
+        (276, &sll2, ip),
+        (0, &[2, 0, 0, 0], ip),
+        (108, &[0, 0, 0, 30], &six),
+    ];
+    for (link, before, ip) in cases {
+        let (seen, packets) = datagrams(&pcapng_of(link, &[[before, ip].concat()]));
+        assert_eq!(seen, [b"one"], "link type {link}");
+        assert_eq!(packets.unwrap().all(), 1);
+        for len in 0..before.len() + ip.len() {
+            let cut = [before, ip].concat()[..len].to_vec();
+            let (seen, packets) = datagrams(&pcapng_of(link, &[cut]));
+            // What Ethernet pads is none of the packet.
+            let is_whole = len >= before.len() + ip.len().min(31) && ip.len() != 51
+                || len == before.len() + 51;
+            assert_eq!(
+                (seen.len() == 1, packets.unwrap().all()),
+                (is_whole, 1),
+                "{link} cut to {len}"
+            );
+        }
+    }
+    let unknown = datagrams(&pcapng_of(147, &[ethernet]));
+    assert_eq!((unknown.0.len(), unknown.1.unwrap().skipped), (0, 1));
 }

@@ -141,6 +141,18 @@ fn envelopes_by_hand() {
             let seen = seen(&whole[..len], name);
             assert!(seen.len() <= 2, "{name} cut to {len}: {seen:?}");
         }
+        let mut flipped = whole.clone();
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                flipped[at] ^= 1 << bit;
+                let seen = seen(&flipped, name);
+                assert!(
+                    seen.len() <= whole.len(),
+                    "{name} flipped at {at}: {seen:?}"
+                );
+                flipped[at] ^= 1 << bit;
+            }
+        }
         assert_eq!(name.parse::<Framing>().unwrap().name(), name);
     }
     assert_eq!(Framing::ALL.len(), cases.len());

@@ -225,3 +225,41 @@ fn faults_are_bounded() {
         }
     }
 }
+
+/// Every truncation and every flip of a bit gives a schema or its faults.
+#[test]
+fn damaged_schemas() {
+    let text = format!(
+        r#"<?xml version="1.0"?><!DOCTYPE xml [<!ELEMENT a (b)>]><s:messageSchema xmlns:s="urn:s" id="1" version="1"><types>{HEADER}
+<composite name="text"><type name="length" primitiveType="uint8"/><type name="varData" primitiveType="uint8" length="0"/></composite>
+<enum name="E" encodingType="char"><validValue name="a">A</validValue></enum><set name="S" encodingType="uint8"><choice name="b">7</choice></set>
+<composite name="D"><type name="m" primitiveType="int64" nullValue="9"/><ref name="e" type="E" offset="9"/></composite></types>
+<s:message name="M" id="1" blockLength="32"><field name="d" id="1" type="D" presence="optional"/><field name="k" id="2" type="E" presence="constant" valueRef="E.a"/>
+<group name="g" id="3" sinceVersion="1"><field name="f" id="1" type="float"/><data name="t" id="4" type="text"/></group></s:message></s:messageSchema>"#
+    );
+    let read = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        match Schema::parse(&text, Path::new("s.xml"), None) {
+            Ok(_) => true,
+            Err(errors) => {
+                assert!(
+                    errors.iter().all(|e| e.at.line > 0 && e.at.column > 0),
+                    "{errors}"
+                );
+                false
+            }
+        }
+    };
+    assert!(read(text.as_bytes()));
+    for len in 0..text.len() {
+        assert!(!read(&text.as_bytes()[..len]), "cut to {len}");
+    }
+    let mut flipped = text.clone().into_bytes();
+    for at in 0..flipped.len() {
+        for bit in 0..8 {
+            flipped[at] ^= 1 << bit;
+            read(&flipped);
+            flipped[at] ^= 1 << bit;
+        }
+    }
+}
