@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use tickwire_codecs::{Codec, DecodeError, Limits, ToJson};
+use tickwire_sbe::capture::{self, Event, Flow, Framing, Payload, Walker};
 use tickwire_sbe::{Schema, diff, dynamic, rust_source};
 use tickwire_sbe_tests::{big, features, features_v1, tick};
 
@@ -77,8 +78,9 @@ where
         Err(error) => {
             check_error(error, bytes.len());
             if let Ok(message) = by_schema {
+                // The decoder by the schema shows text that is not UTF-8 as bytes.
                 assert!(
-                    matches!(error, DecodeError::Limit { .. }),
+                    matches!(error, DecodeError::Limit { .. } | DecodeError::Utf8 { .. }),
                     "{error}, but by the schema it is {message:?}"
                 );
             }
@@ -99,6 +101,51 @@ fn plain(leaves: Vec<String>) -> Vec<String> {
     leaves.into_iter().map(one).collect()
 }
 
+/// A byte for one of the four schemas, one for a framing, then a capture or one payload. Nothing panics,
+/// no more messages than bytes come out, and each can be shown.
+pub fn capture(data: &[u8]) {
+    let [schema, framing, bytes @ ..] = data else {
+        return;
+    };
+    let bytes = &bytes[..bytes.len().min(INPUT_BYTES_MAX)];
+    let schema = &SCHEMAS[usize::from(*schema) % SCHEMAS.len()];
+    let (_, framing) = Framing::ALL[usize::from(*framing) % Framing::ALL.len()];
+    let mut walker = Walker::new(schema, framing);
+    let (mut messages, mut lost, mut out) = (0, 0, String::new());
+    let mut each = |event: Event| match event {
+        Event::Message(message) => {
+            messages += 1;
+            message
+                .write_json(&mut out)
+                .and_then(|()| message.write_text(&mut out))
+                .expect("a String takes any text");
+            out.clear();
+        }
+        Event::Lost(bytes) => lost += bytes,
+        Event::Refused(error) => assert!(!error.to_string().is_empty()),
+        Event::OtherFrame | Event::Gap(..) => {}
+    };
+    if capture::is_capture(bytes) {
+        // A capture that ends inside a block was handed on up to there.
+        let _ = capture::payloads(bytes, |payload| walker.payload(payload, &mut each));
+    } else {
+        walker.payload(Payload::Datagram(bytes), &mut each);
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let flow = Flow {
+            from: address,
+            to: address,
+        };
+        // The same bytes as a stream, in pieces.
+        for bytes in bytes.chunks(7) {
+            walker.payload(Payload::Stream { flow, bytes }, &mut each);
+        }
+        walker.payload(Payload::End { flow }, &mut each);
+    }
+    assert!(messages + lost <= 2 * bytes.len() + 2, "{messages} messages, {lost} bytes lost");
+    let found = capture::probe(schema, &[bytes.to_vec()]);
+    assert!(found.iter().all(|(_, messages)| *messages > 0));
+}
+
 /// Longer schemas only take time.
 const SCHEMA_BYTES_MAX: usize = 16 << 10;
 
@@ -112,8 +159,11 @@ pub fn schema(data: &[u8]) {
     }
     let schema = match Schema::parse(&text, Path::new("fuzz.xml"), None) {
         Ok(schema) => schema,
-        Err(error) => {
-            assert!(error.at.line > 0 && error.at.column > 0, "{error}");
+        Err(errors) => {
+            assert!(errors.iter().count() > 0, "an error says what is wrong");
+            for error in &errors {
+                assert!(error.at.line > 0 && error.at.column > 0, "{error}");
+            }
             return;
         }
     };

@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::error::SchemaWarning;
+
 /// A resolved schema.
 #[derive(Clone, Debug)]
 pub struct Schema {
@@ -30,6 +32,9 @@ pub struct Schema {
     pub composites: Vec<Composite>,
     /// Messages in the order of the schema.
     pub messages: Vec<Message>,
+    /// What was skipped and may have been meant: attributes that SBE does not have, notes of other
+    /// vocabularies; each kind once, 100 at most. Attributes of other namespaces are none of them.
+    pub warnings: Vec<SchemaWarning>,
     /// Every file read: the schema, then what it includes.
     pub files: Vec<PathBuf>,
 }
@@ -44,7 +49,7 @@ pub enum ByteOrder {
 }
 
 /// The primitive types of SBE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are the definition")]
 pub enum Prim {
     Char,
@@ -61,7 +66,7 @@ pub enum Prim {
 }
 
 /// What a field or a composite's member is made of; indices are into the [`Schema`]'s lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// One number or character.
     Prim(Prim),
@@ -124,6 +129,8 @@ pub struct Field {
     pub semantic_type: String,
     /// `timeUnit` of the field, else that of its type.
     pub time_unit: Option<TimeUnit>,
+    /// `epoch` of the field, else that of its type; empty, as by default, it is Unix's.
+    pub epoch: String,
 }
 
 /// What a number of a time counts (SBE 1.0, "Date and time encoding").
@@ -454,6 +461,15 @@ impl Schema {
         self.messages.iter().find(|m| m.id == template_id)
     }
 
+    /// The types of the lengths of all data, in groups too.
+    pub fn data_lengths(&self) -> impl Iterator<Item = Prim> {
+        fn of(body: &Body) -> Box<dyn Iterator<Item = Prim> + '_> {
+            let inside = body.groups.iter().flat_map(|g| of(&g.body));
+            Box::new(body.data.iter().map(|d| d.length).chain(inside))
+        }
+        self.messages.iter().flat_map(|m| of(&m.body))
+    }
+
     /// The members of the dimension composite of that index; `None` where it is no dimension.
     pub fn dimension(&self, composite: usize) -> Option<&Dimension> {
         self.dimensions.iter().find(|d| d.composite == composite)
@@ -466,9 +482,8 @@ impl Schema {
 }
 
 impl Header {
-    /// Whether the member of that index is given by the message and its schema, so that a writer fills
-    /// it in; every other member that is on the wire is a value that the sender chooses.
-    pub fn is_layout(&self, member: usize) -> bool {
+    /// Whether the member of that index is `blockLength`, `templateId`, `schemaId` or `version`.
+    pub fn is_length_or_id(&self, member: usize) -> bool {
         [
             self.block_length,
             self.template_id,
@@ -476,7 +491,12 @@ impl Header {
             self.version,
         ]
         .contains(&member)
-            || self.counts.contain(member)
+    }
+
+    /// Whether the member of that index is given by the message and its schema, so that a writer fills
+    /// it in; every other member that is on the wire is a value that the sender chooses.
+    pub fn is_layout(&self, member: usize) -> bool {
+        self.is_length_or_id(member) || self.counts.contain(member)
     }
 }
 

@@ -69,19 +69,29 @@
 //!
 //! # What it takes
 //!
-//! Namespaces of SBE 1.0 and of the release candidates, under any prefix or none; XInclude of whole
-//! files; attributes and elements of other vocabularies, which are skipped; missing `blockLength` and
-//! `dimensionType`; header, dimensions and lengths of 8, 16 and 32 bits at any offset; constants by
-//! text and by `valueRef`; null values by default and by `nullValue` of the field or of its type;
-//! composites with offsets, nested types and `ref`; `sinceVersion` of messages, fields, groups, data,
-//! values and choices; both byte orders.
+//! The namespace of the root element, whatever it is, FIX's own and none, under any prefix; XInclude of
+//! whole files, each with a root and a namespace of its own; attributes of other vocabularies anywhere and
+//! their elements where none of the schema's could stand, which are skipped; a DOCTYPE, which is not
+//! acted upon; missing `blockLength` and `dimensionType`; headers, dimensions and lengths of 8, 16 and 32
+//! bits at any offset; constants by text and by `valueRef`; null values by default and by `nullValue` of
+//! the field or of its type; composites with offsets, nested types and `ref`; `sinceVersion` of messages,
+//! fields, groups, data, values and choices; both byte orders.
 //!
-//! It does not take: numbers of 64 bits in headers, dimensions and lengths, a message header that is
-//! the dimension of a group too, constants that are arrays of numbers, `nullValue` of anything but a
-//! single number, character or enum, XInclude of parts (`xpointer`). `minValue`, `maxValue` and
-//! `deprecated` are not enforced; `sinceVersion` of a type or of a composite's member must be a version
-//! of the schema, and says nothing more: a composite is read whole. A [`SchemaError`] says which file, line and column, what stands there and what was
-//! expected.
+//! Message headers and dimensions of groups may have members of any kind and in any order beside those
+//! that the layout needs: numbers, arrays, constants, enums, sets and composites. `blockLength`,
+//! `templateId`, `schemaId`, `version` and `numInGroup`, and where they are declared `numGroups` and
+//! `numVarDataFields`, are `uint8`, `uint16` or `uint32` on the wire; of any other type they are refused by
+//! name. They are numbers even where their type is optional and the number its null value, but for
+//! the two counts, whose null value stands for no number: see [`ir::Counts`].
+//!
+//! It does not take: entities and attributes that a DOCTYPE declares; elements of another vocabulary where
+//! one of the schema's is expected; a schema without messages; numbers of 64 bits in headers, dimensions
+//! and lengths, a message header that is the dimension of a group too, constants that are arrays of
+//! numbers, `nullValue` of anything but a single number, character or enum, XInclude of parts
+//! (`xpointer`). `minValue`, `maxValue` and `deprecated` are not enforced; `sinceVersion` of a type or of
+//! a composite's member must be a version of the schema, and says nothing more: a composite is read whole.
+//! [`SchemaErrors`] has all faults, each with file, line and column, what stands there and what was
+//! expected; what fails only because another part does is not among them.
 //!
 //! Source of the rules: FIX Simple Binary Encoding, technical standard 1.0.
 
@@ -90,6 +100,7 @@ pub mod capture;
 mod diff;
 pub mod dynamic;
 mod error;
+mod faults;
 mod fingerprint;
 mod generate;
 mod generator;
@@ -99,7 +110,7 @@ mod render;
 mod xml;
 
 pub use diff::{Change, diff};
-pub use error::{Position, SchemaError};
+pub use error::{Position, SchemaError, SchemaErrors, SchemaWarning};
 pub use generate::rust_source;
 pub use generator::{GenerateError, Generated, Generator};
 pub use ir::Schema;

@@ -4,21 +4,22 @@
 //! and at any offset. All other members may be of any kind.
 
 use super::types::Types;
-use crate::error::SchemaError;
+use crate::faults::Fault;
 use crate::ir::{Counts, Dimension, Field, Header, Kind, Prim, Role};
 use crate::xml::Elem;
 
 /// The composite that the attribute `headerType` names.
-pub(super) fn message_header(root: &Elem, types: &mut Types<'_>) -> Result<Header, SchemaError> {
+pub(super) fn message_header(root: &Elem, types: &mut Types<'_>) -> Result<Header, Fault> {
     let name = root
         .attr("headerType")
         .map_or("messageHeader", |a| a.value.trim());
     let Some(elem) = types.declaration(name).filter(|e| e.name == "composite") else {
         let at = root.attr("headerType").map_or(&root.pos, |a| &a.pos);
-        return Err(at.error(
+        let fault = at.error(
             format!("no composite `{name}`"),
             "a composite of blockLength, templateId, schemaId and version",
-        ));
+        );
+        return Err(types.missing(name, fault));
     };
     let Kind::Composite(composite) = types.resolve(name, elem, "name")?.kind else {
         return Err(elem.error(
@@ -26,13 +27,19 @@ pub(super) fn message_header(root: &Elem, types: &mut Types<'_>) -> Result<Heade
             "a composite of four integers",
         ));
     };
-    let member = |wanted: &str| number(types, composite, wanted, elem);
+    // All its faults, not the first alone.
+    let mut member = |wanted: &str| {
+        let index = number(types, composite, wanted, elem);
+        types.faults.keep(index)
+    };
+    let [block_length, template_id, schema_id, version] =
+        ["blockLength", "templateId", "schemaId", "version"].map(&mut member);
     let header = Header {
         composite,
-        block_length: member("blockLength")?,
-        template_id: member("templateId")?,
-        schema_id: member("schemaId")?,
-        version: member("version")?,
+        block_length: block_length.ok_or(Fault::Said)?,
+        template_id: template_id.ok_or(Fault::Said)?,
+        schema_id: schema_id.ok_or(Fault::Said)?,
+        version: version.ok_or(Fault::Said)?,
         counts: counts(types, composite, elem)?,
     };
     types.composites[composite].role = Role::Header;
@@ -44,7 +51,7 @@ pub(super) fn dimension(
     types: &mut Types<'_>,
     composite: usize,
     elem: &Elem,
-) -> Result<Dimension, SchemaError> {
+) -> Result<Dimension, Fault> {
     if let Some(known) = types.dimensions.iter().find(|d| d.composite == composite) {
         return Ok(*known);
     }
@@ -59,7 +66,7 @@ pub(super) fn dimension(
     Ok(dimension)
 }
 
-fn counts(types: &Types<'_>, composite: usize, elem: &Elem) -> Result<Counts, SchemaError> {
+fn counts(types: &Types<'_>, composite: usize, elem: &Elem) -> Result<Counts, Fault> {
     let count = |wanted: &str| match position(types, composite, wanted) {
         Some(_) => number(types, composite, wanted, elem).map(Some),
         None => Ok(None),
@@ -76,18 +83,14 @@ fn position(types: &Types<'_>, composite: usize, wanted: &str) -> Option<usize> 
 }
 
 /// The index of an unsigned member of at most 32 bits.
-fn number(
-    types: &Types<'_>,
-    composite: usize,
-    wanted: &str,
-    elem: &Elem,
-) -> Result<usize, SchemaError> {
+fn number(types: &Types<'_>, composite: usize, wanted: &str, elem: &Elem) -> Result<usize, Fault> {
     let name = &types.composites[composite].name;
     let Some(index) = position(types, composite, wanted) else {
-        return Err(elem.error(
+        let fault = elem.error(
             format!("composite `{name}` has no member `{wanted}`"),
             format!("a member `{wanted}` of type uint8, uint16 or uint32"),
-        ));
+        );
+        return Err(types.missing(name, fault));
     };
     let member = &types.composites[composite].members[index];
     match member.kind {
@@ -132,7 +135,7 @@ pub(super) fn check_fits(
     header: Header,
     member: usize,
     value: u32,
-) -> Result<(), SchemaError> {
+) -> Result<(), Fault> {
     let bits = bits(types, header.composite, member);
     if bits < 32 && value >> bits != 0 {
         let at = elem.attr(attr).map_or(&elem.pos, |a| &a.pos);
@@ -153,7 +156,7 @@ pub(super) fn check_block(
     types: &Types<'_>,
     (composite, member): (usize, usize),
     length: usize,
-) -> Result<(), SchemaError> {
+) -> Result<(), Fault> {
     let bits = bits(types, composite, member);
     if bits < 32 && length >> bits != 0 {
         return Err(elem.error(
@@ -171,7 +174,7 @@ pub(super) fn check_counts(
     composite: usize,
     counts: Counts,
     (groups, data): (usize, usize),
-) -> Result<(), SchemaError> {
+) -> Result<(), Fault> {
     for (member, have, what) in [
         (counts.groups, groups, "groups"),
         (counts.data, data, "data"),
