@@ -11,6 +11,13 @@ pub trait Framing {
     /// [`DecodeError::Short`] where more bytes would help (`at + need` is how many the frame needs
     /// from the start of `bytes`, as far as is known yet), any other error where they would not.
     fn split(&self, bytes: &[u8], limits: &Limits) -> Result<Cut, DecodeError>;
+
+    /// Whether the bytes that are left, all of them, are no message but the format's mark of the end.
+    /// A format without such a mark leaves this as it is.
+    fn is_end(&self, rest: &[u8]) -> bool {
+        let _ = rest;
+        false
+    }
 }
 
 /// Where a message lies: `bytes[start..end]` is the message and `bytes[next..]` what follows.
@@ -104,7 +111,8 @@ impl<'a, F: Framing> Iterator for Batch<'a, F> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.done || self.at >= self.bytes.len() {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        if self.done || rest.is_empty() || self.framing.is_end(rest) {
             return None;
         }
         let at = self.at;

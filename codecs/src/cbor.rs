@@ -1,9 +1,9 @@
 //! CBOR: borrowing reader and shortest-form writer.
 //!
 //! Source: RFC 8949. Heads are written with `minicbor`, which also widens 16-bit floats; reading,
-//! limits and the rules for text are ours. On reading any well-formed item is taken, also arrays and
-//! maps without a length; text and byte strings without a length are refused, because they cannot be
-//! lent as one slice. On writing every item has its preferred form (section 4.1), floats included.
+//! limits and the rules for text are ours. On reading any well-formed item is taken, also arrays, maps
+//! and strings without a length; a string without a length is lent in its chunks. On writing every item
+//! has its preferred form (section 4.1), floats and bignums included.
 //!
 //! ```
 //! use tickwire_codecs::{Codec, Limits, cbor::Cbor, document::Writer};
@@ -21,7 +21,7 @@
 use crate::{
     Codec, DecodeError, EncodeError, Limits, WireId,
     be::{U16, U32, U64},
-    document::{self, Format, HEAD_BYTES_MAX, Head},
+    document::{self, Format, HEAD_BYTES_MAX, Head, StringKind},
     family, slice,
 };
 use minicbor::{
@@ -78,6 +78,8 @@ fn half(bits: u64) -> f32 {
 }
 
 impl Format for Cbor {
+    const TAGS: bool = true;
+
     // By hand, because minicbor's errors allocate as soon as any crate of a build switches its
     // `alloc` on: hostile bytes must not cost an allocation.
     #[inline]
@@ -92,8 +94,9 @@ impl Format for Cbor {
                 (Head::Bin(content), from + content.len())
             }
             (3, Argument::Number(len, from)) => {
-                let content = slice::text(bytes, from, length(len))?;
-                (Head::Str(content), from + content.len())
+                let len = length(len);
+                // The text is there, so `len` reaches no further than the bytes do.
+                (Head::text(bytes, from, len)?, from + len)
             }
             (4, Argument::Number(count, next)) => (Head::Array(Some(count)), next),
             (4, Argument::Endless) => (Head::Array(None), at + 1),
@@ -102,13 +105,8 @@ impl Format for Cbor {
             (6, Argument::Number(tag, next)) => (Head::Tag(tag), next),
             (7, Argument::Number(value, next)) => (special(first, value, at)?, next),
             (7, Argument::Endless) => (Head::Break, at + 1),
-            (2 | 3, Argument::Endless) => {
-                return Err(DecodeError::wrong(
-                    at,
-                    "string without a length",
-                    first.into(),
-                ));
-            }
+            (2, Argument::Endless) => (Head::BinChunks, at + 1),
+            (3, Argument::Endless) => (Head::StrChunks, at + 1),
             _ => return Err(DecodeError::wrong(at, "CBOR head", first.into())),
         };
         Ok((head, next))
@@ -134,11 +132,25 @@ impl Format for Cbor {
                     e.f64(value).is_ok()
                 }
             }
-            Head::Str(value) => e.str_len(value.len() as u64).is_ok(),
-            Head::Bin(value) => e.bytes_len(value.len() as u64).is_ok(),
+            Head::Str(value) => {
+                return Self::put_string_head(StringKind::Text, value.len() as u64, out);
+            }
+            Head::RawStr(value) => {
+                return Self::put_string_head(StringKind::Text, value.len() as u64, out);
+            }
+            Head::Bin(value) => {
+                return Self::put_string_head(StringKind::Bytes, value.len() as u64, out);
+            }
             Head::Array(Some(count)) => e.array(count).is_ok(),
             Head::Map(Some(pairs)) => e.map(pairs).is_ok(),
             Head::Tag(tag) => e.tag(Tag::new(tag)).is_ok(),
+            // 20 to 23 are false, true, null and undefined, the rest is reserved (section 3.3).
+            Head::Simple(value @ 20..=31) => {
+                return Err(EncodeError::Range {
+                    what: "simple value",
+                    got: value.into(),
+                });
+            }
             Head::Simple(value) => e.simple(value).is_ok(),
             Head::Ext(kind, _) => {
                 return Err(EncodeError::Range {
@@ -146,21 +158,43 @@ impl Format for Cbor {
                     got: i64::from(kind).cast_unsigned(),
                 });
             }
-            Head::Array(None) | Head::Map(None) | Head::Break => {
+            Head::Array(None)
+            | Head::Map(None)
+            | Head::StrChunks
+            | Head::BinChunks
+            | Head::Break => {
                 return Err(EncodeError::Order {
-                    what: "containers with a length",
+                    what: "containers and strings with a length",
                 });
             }
         };
-        let len = e.writer().position();
-        if written {
-            Ok(len)
-        } else {
-            Err(EncodeError::Room {
-                need: len,
-                have: HEAD_BYTES_MAX,
-            })
-        }
+        finish(written, &e)
+    }
+
+    fn put_string_head(
+        kind: StringKind,
+        len: u64,
+        out: &mut [u8; HEAD_BYTES_MAX],
+    ) -> Result<usize, EncodeError> {
+        let mut e = Encoder::new(Cursor::new(out.as_mut_slice()));
+        let written = match kind {
+            StringKind::Text => e.str_len(len).is_ok(),
+            StringKind::Bytes => e.bytes_len(len).is_ok(),
+        };
+        finish(written, &e)
+    }
+}
+
+/// The length of the head that was written.
+fn finish(written: bool, e: &HeadEncoder<'_>) -> Result<usize, EncodeError> {
+    let len = e.writer().position();
+    if written {
+        Ok(len)
+    } else {
+        Err(EncodeError::Room {
+            need: len,
+            have: HEAD_BYTES_MAX,
+        })
     }
 }
 

@@ -23,7 +23,8 @@ pub mod family {
     pub const MQTT: u16 = 8;
     /// `#[derive(Wire)]`; the format is the application's own number of the type.
     pub const WIRE: u16 = 9;
-    /// Envelopes around messages of other formats: 1 is MoldUDP64, 2 is SoupBinTCP.
+    /// Envelopes around messages of other formats: 1 is MoldUDP64, 2 is SoupBinTCP, 3 is a request for
+    /// messages of MoldUDP64.
     pub const ENVELOPE: u16 = 10;
     /// Offers and answers of this crate.
     pub const NEGOTIATION: u16 = 11;

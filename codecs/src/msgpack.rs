@@ -1,8 +1,9 @@
 //! MessagePack: borrowing reader and shortest-form writer.
 //!
-//! Source: MessagePack specification (msgpack.org, version of 2013 with `bin` and `ext`). Heads are
-//! read and written with `rmp`; walking, limits and UTF-8 are ours. On reading any legal form of a
-//! number or length is taken; on writing always the shortest, except that a float keeps its width.
+//! Source: MessagePack specification (msgpack.org, version of 2017 with `bin`, `ext` and the
+//! timestamp). Heads are read and written with `rmp`; walking, limits and UTF-8 are ours. On reading
+//! any legal form of a number, length or timestamp is taken; on writing always the shortest, except
+//! that a float keeps its width.
 //!
 //! ```
 //! use tickwire_codecs::{Codec, Limits, document::Writer, msgpack::Msgpack};
@@ -19,7 +20,7 @@
 
 use crate::{
     Codec, DecodeError, EncodeError, Limits, WireId,
-    document::{self, Format, HEAD_BYTES_MAX, Head},
+    document::{self, Format, HEAD_BYTES_MAX, Head, StringKind},
     family, slice,
 };
 use rmp::{Marker, encode};
@@ -62,6 +63,8 @@ enum Content {
 }
 
 impl Format for Msgpack {
+    const TAGS: bool = false;
+
     #[inline]
     fn head(bytes: &[u8], at: usize) -> Result<(Head<'_>, usize), DecodeError> {
         let marker = Marker::from_u8(*slice::part::<u8>(bytes, at)?);
@@ -71,7 +74,7 @@ impl Format for Msgpack {
         let content = |kind: Content, head_len: usize, len: usize| {
             let from = at + head_len;
             let head = match kind {
-                Content::Str => Head::Str(slice::text(bytes, from, len)?),
+                Content::Str => Head::text(bytes, from, len)?,
                 Content::Bin => Head::Bin(slice::span(bytes, from, len)?),
                 // The extension's type stands last in its head.
                 Content::Ext => {
@@ -142,8 +145,15 @@ impl Format for Msgpack {
             }
             Head::Float32(value) => encode::write_f32(w, value).is_ok(),
             Head::Float64(value) => encode::write_f64(w, value).is_ok(),
-            Head::Str(value) => encode::write_str_len(w, len_of(value.as_bytes())?).is_ok(),
-            Head::Bin(value) => encode::write_bin_len(w, len_of(value)?).is_ok(),
+            Head::Str(value) => {
+                return Self::put_string_head(StringKind::Text, value.len() as u64, out);
+            }
+            Head::RawStr(value) => {
+                return Self::put_string_head(StringKind::Text, value.len() as u64, out);
+            }
+            Head::Bin(value) => {
+                return Self::put_string_head(StringKind::Bytes, value.len() as u64, out);
+            }
             Head::Ext(kind, value) => encode::write_ext_meta(w, len_of(value)?, kind).is_ok(),
             Head::Array(Some(count)) => encode::write_array_len(w, u32_of("items", count)?).is_ok(),
             Head::Map(Some(pairs)) => encode::write_map_len(w, u32_of("pairs", pairs)?).is_ok(),
@@ -165,21 +175,43 @@ impl Format for Msgpack {
                     got: 23,
                 });
             }
-            Head::Array(None) | Head::Map(None) | Head::Break => {
+            Head::Array(None)
+            | Head::Map(None)
+            | Head::StrChunks
+            | Head::BinChunks
+            | Head::Break => {
                 return Err(EncodeError::Order {
-                    what: "containers with a length",
+                    what: "containers and strings with a length",
                 });
             }
         };
-        let len = HEAD_BYTES_MAX - rest.len();
-        if written {
-            Ok(len)
-        } else {
-            Err(EncodeError::Room {
-                need: len,
-                have: HEAD_BYTES_MAX,
-            })
-        }
+        finish(written, HEAD_BYTES_MAX - rest.len())
+    }
+
+    fn put_string_head(
+        kind: StringKind,
+        len: u64,
+        out: &mut [u8; HEAD_BYTES_MAX],
+    ) -> Result<usize, EncodeError> {
+        let len = u32_of("content bytes", len)?;
+        let mut rest = out.as_mut_slice();
+        let written = match kind {
+            StringKind::Text => encode::write_str_len(&mut rest, len).is_ok(),
+            StringKind::Bytes => encode::write_bin_len(&mut rest, len).is_ok(),
+        };
+        finish(written, HEAD_BYTES_MAX - rest.len())
+    }
+}
+
+/// The length of the head that was written.
+fn finish(written: bool, len: usize) -> Result<usize, EncodeError> {
+    if written {
+        Ok(len)
+    } else {
+        Err(EncodeError::Room {
+            need: len,
+            have: HEAD_BYTES_MAX,
+        })
     }
 }
 

@@ -90,7 +90,7 @@ impl<F: Framing> Reassembler<F> {
     /// Whether the stream stands inside a message: a connection that ends now cuts it off.
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
-        !self.lent && !self.partial.is_empty()
+        !self.lent && !self.partial.is_empty() && !self.framing.is_end(&self.partial)
     }
 
     fn look(&self, bytes: &[u8]) -> Result<Look, DecodeError> {

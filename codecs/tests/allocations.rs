@@ -10,7 +10,7 @@ use tickwire_codecs::{
         wincode::{fix, var},
     },
     cbor::Cbor,
-    itch::{Itch50, ItchFile, MoldUdp64, SoupBinTcp},
+    itch::{Itch50, ItchFile, MoldRequest, MoldUdp64, SoupBinTcp},
     mqtt::Mqtt5,
     msgpack::Msgpack,
     telemetry::Telemetry,
@@ -131,7 +131,16 @@ fn views() {
         "mold",
         &[b"SESSION001\0\0\0\0\0\0\0\x01\0\x02\0\x01a\0\x02bc"],
     );
-    view::<SoupBinTcp>("soup", &[b"Sabc", b"JA"]);
+    view::<MoldRequest>("mold request", &[b"SESSION001\0\0\0\0\0\0\0\x01\0\x02"]);
+    view::<SoupBinTcp>(
+        "soup",
+        &[
+            b"Sabc",
+            b"JA",
+            b"Ltradersecret                             115000",
+            b"A     SESS1                  42",
+        ],
+    );
     view::<Telemetry>(
         "telemetry",
         &[&[
@@ -143,6 +152,7 @@ fn views() {
         &[
             b"\x82\xa1a\x93\x01\x02\xc0\xa1b\xc4\x02hi",
             b"\x91\x91\x91\x81\xa1k\xcb12345678",
+            b"\x93\xa2\xc3(\xd6\xff1234\xc7\x0c\xff\0\0\0\x0112345678",
         ],
     );
     view::<Mqtt5>(
@@ -157,6 +167,8 @@ fn views() {
         &[
             b"\xa2aa\x83\x01\x02\xf6abBhi",
             b"\x9f\xbfak\x9f\xffak\xfb12345678\xff\xff",
+            b"\x84\x7fab`bcd\xff\x5fAa\xff\xc2I123456789b\xc3(",
+            b"\x82\xc0\x742013-03-21T20:04:00Z\xc1\xfb\x41\xd4\x52\xd9\xec\x20\0\0",
         ],
     );
     let (most, _) = worst(&[b"\0\x0cS\0\0\0\0\0\0\0\0\0\0O\0\0"], |bytes| {

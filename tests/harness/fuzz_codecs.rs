@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use tickwire_codecs::cbor::Cbor;
-use tickwire_codecs::document::{Format, Node, Value};
-use tickwire_codecs::itch::{Itch50, ItchFile, MoldUdp64, SoupBinTcp};
+use tickwire_codecs::document::{Format, Node, Reader, StringKind, Value};
+use tickwire_codecs::itch::{Itch50, ItchFile, MoldRequest, MoldUdp64, SoupBinTcp};
 use tickwire_codecs::mqtt::{Mqtt5, Mqtt5Stream, MqttFraming};
 use tickwire_codecs::msgpack::Msgpack;
 use tickwire_codecs::protobuf::{self, Protobuf};
@@ -196,7 +196,8 @@ pub fn itch(data: &[u8]) {
     let step = usize::from(first >> 3) + 1;
     match first & 7 {
         0 | 1 => delimited::<Itch50>(bytes),
-        2 | 3 => delimited::<MoldUdp64>(bytes),
+        2 => delimited::<MoldUdp64>(bytes),
+        3 => delimited::<MoldRequest>(bytes),
         4 => drop(again::<SoupBinTcp>(bytes)),
         5 => framed(ItchFile, bytes, step),
         6 => framed(LenPrefix16::Big, bytes, step),
@@ -232,6 +233,35 @@ where
     };
     if again_as::<F>(bytes, tell) {
         delimited_only::<F>(bytes);
+        in_one_pass(F::view(bytes, &Limits::BULK).expect("read before"));
+    }
+}
+
+/// What a reader takes as a value, the node gives too. The reader takes no strings in chunks.
+fn in_one_pass<F: Format>(node: Node<'_, F>) {
+    let reader = Reader::<F>::new(node.bytes(), &Limits::BULK).expect("read before");
+    assert_eq!(reader.clone().node(), Ok(node));
+    if let Ok(time) = reader.clone().time() {
+        assert_eq!(node.as_time(), Some(time));
+    }
+    if let Ok(time) = reader.clone().time_lossy() {
+        assert_eq!(node.as_time_lossy(), Some(time));
+    }
+    if let Ok(number) = reader.clone().int128() {
+        assert_eq!(node.as_i128(), Some(number));
+    }
+    if let Ok(number) = reader.clone().uint128() {
+        assert_eq!(node.as_u128(), Some(number));
+    }
+    if let Ok(number) = reader.clone().bignum() {
+        assert_eq!(node.as_bignum(), Some(number));
+    }
+    if let Some(chunks) = node.chunks() {
+        let mut whole = vec![0; chunks.len_bytes()];
+        let text = chunks.copy_str(&mut whole).map(str::to_owned);
+        assert_eq!(text.is_ok(), chunks.is_utf8());
+        let bytes = chunks.copy_to(&mut whole).expect("room for its own length");
+        assert!(text.is_err() || text.as_deref().map(str::as_bytes) == Ok(bytes));
     }
 }
 
@@ -252,6 +282,21 @@ fn walk<F: Format>(node: Node<'_, F>, out: &mut String) {
                 walk(value, out);
             }
             out.push('}');
+        }
+        // Chunks are written joined: pieces that are no text each may be text together.
+        Value::Str(_) | Value::RawStr(_) | Value::StrChunks(_) => {
+            let chunks = node.chunks().expect("a string");
+            let mut whole = vec![0; chunks.len_bytes()];
+            let bytes = chunks.copy_to(&mut whole).expect("room for its own length");
+            write!(out, "{:?}", bytes.escape_ascii().to_string()).expect("a String takes any text");
+        }
+        // A bignum may be written as a plain integer.
+        Value::Tag(2 | 3, inner)
+            if inner
+                .chunks()
+                .is_some_and(|n| n.kind() == StringKind::Bytes) =>
+        {
+            node.to_json(out).expect("a String takes any text");
         }
         Value::Tag(tag, inner) => {
             write!(out, "{tag}(").expect("a String takes any text");

@@ -8,7 +8,7 @@ use tickwire_codecs::mqtt::{
 };
 use tickwire_codecs::msgpack::Msgpack;
 use tickwire_codecs::telemetry;
-use tickwire_codecs::{Codec, Decimal, EncodeError, Limits};
+use tickwire_codecs::{Codec, Decimal, EncodeError, Limits, UnixTime};
 
 use crate::fuzz_codecs::write;
 
@@ -50,10 +50,18 @@ enum Doc {
     /// By bits: a float that is no number is not equal to itself.
     Float(u64),
     Str(String),
+    /// Text that is not UTF-8.
+    RawStr(Vec<u8>),
     Bin(Vec<u8>),
+    Time(UnixTime),
     Array(Vec<Doc>),
     Map(Vec<(Doc, Doc)>),
 }
+
+/// Start of the year 0, in seconds since 1970.
+const YEAR_0: i64 = -62_167_219_200;
+/// Seconds of the years 0 to 9999, whose fractions CBOR writes.
+const YEARS_SECONDS: i64 = 253_402_300_800 - YEAR_0;
 
 /// Levels that a document may have under `Limits::FEED`.
 const DEPTH: u32 = 7;
@@ -61,7 +69,7 @@ const DEPTH: u32 = 7;
 impl Doc {
     fn take(from: &mut Take<'_>, depth: u32) -> Self {
         let few = |byte: u8| usize::from(byte % 20);
-        match from.byte() % 9 {
+        match from.byte() % 11 {
             0 => Self::Nil,
             1 => Self::Bool(from.byte() & 1 == 1),
             2 => Self::Uint(from.number()),
@@ -80,6 +88,19 @@ impl Doc {
                 let count = few(from.byte());
                 let pair = |_| (Self::take(from, 0), Self::take(from, depth - 1));
                 Self::Map((0..count).map(pair).collect())
+            }
+            9 => {
+                let seconds = (from.number() as i64).rem_euclid(YEARS_SECONDS) + YEAR_0;
+                let nanos = from.number() % 1_000_000_000;
+                UnixTime::from_parts(seconds, nanos as u32).map_or(Self::Nil, Self::Time)
+            }
+            10 => {
+                let len = usize::from(from.byte());
+                let bytes = from.some(len).to_vec();
+                match String::from_utf8(bytes) {
+                    Ok(text) => Self::Str(text),
+                    Err(error) => Self::RawStr(error.into_bytes()),
+                }
             }
             _ => Self::Nil,
         }
@@ -100,7 +121,9 @@ impl Doc {
             Value::Uint(value) => Self::Uint(value),
             Value::Nint(_) => Self::Int(node.as_i64().expect("written as i64")),
             Value::Str(text) => Self::Str(text.to_owned()),
+            Value::RawStr(bytes) => Self::RawStr(bytes.to_vec()),
             Value::Bin(bytes) => Self::Bin(bytes.to_vec()),
+            Value::Ext(..) | Value::Tag(..) => Self::Time(node.as_time().expect("an instant")),
             Value::Array(items) => Self::Array(items.map(Self::read).collect()),
             Value::Map(entries) => Self::Map(
                 entries
@@ -136,7 +159,9 @@ impl Build for Doc {
             Self::Uint(value) => out.uint(*value),
             Self::Float(bits) => out.f64(f64::from_bits(*bits)),
             Self::Str(value) => out.str(value),
+            Self::RawStr(value) => out.str_bytes(value),
             Self::Bin(value) => out.bin(value),
+            Self::Time(value) => out.time(*value),
             Self::Array(items) => {
                 out.array(items.len() as u32)?;
                 return items.iter().try_for_each(|item| item.build(out));

@@ -1,7 +1,7 @@
 //! Reading a checked document.
 
-use super::{Format, Head, walk};
-use crate::{ToJson, json};
+use super::{Bignum, Chunks, Entries, Format, Head, Items, StringKind, bignum, time, walk};
+use crate::UnixTime;
 use core::{fmt, marker::PhantomData};
 
 /// One item of a checked document, with everything in it.
@@ -34,15 +34,22 @@ pub enum Value<'a, F> {
     Float64(f64),
     /// Text.
     Str(&'a str),
+    /// Text that is not UTF-8.
+    RawStr(&'a [u8]),
+    /// Text in chunks (CBOR).
+    StrChunks(Chunks<'a, F>),
     /// Bytes.
     Bin(&'a [u8]),
+    /// Bytes in chunks (CBOR).
+    BinChunks(Chunks<'a, F>),
     /// Items.
     Array(Items<'a, F>),
     /// Pairs of items.
     Map(Entries<'a, F>),
-    /// MessagePack's extension: application's type and content.
+    /// MessagePack's extension: type and content. [`Node::as_time`] reads a timestamp.
     Ext(i8, &'a [u8]),
-    /// CBOR's tag and the item it is put on.
+    /// CBOR's tag and the item it is put on. [`Node::as_time`] reads dates, [`Node::as_i128`] and
+    /// [`Node::as_bignum`] read bignums.
     Tag(u64, Node<'a, F>),
     /// CBOR's simple value without a name here.
     Simple(u8),
@@ -100,7 +107,14 @@ impl<'a, F: Format> Node<'a, F> {
             Head::Float32(value) => Value::Float32(value),
             Head::Float64(value) => Value::Float64(value),
             Head::Str(value) => Value::Str(value),
+            Head::RawStr(value) => Value::RawStr(value),
+            Head::StrChunks => {
+                Value::StrChunks(Chunks::new(Items::new(inside, None), StringKind::Text))
+            }
             Head::Bin(value) => Value::Bin(value),
+            Head::BinChunks => {
+                Value::BinChunks(Chunks::new(Items::new(inside, None), StringKind::Bytes))
+            }
             Head::Array(count) => Value::Array(Items::new(inside, count)),
             Head::Map(pairs) => Value::Map(Entries(Items::new(
                 inside,
@@ -116,21 +130,116 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// An integer that fits u64.
+    /// An integer that fits u64; of CBOR also a bignum.
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
         match self.head {
             Head::Uint(value) => Some(value),
+            Head::Tag(_) => self.as_u128().and_then(|value| value.try_into().ok()),
             _ => None,
         }
     }
 
-    /// An integer that fits i64.
+    /// An integer that fits i64; of CBOR also a bignum.
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
         match self.head {
             Head::Uint(value) => i64::try_from(value).ok(),
             Head::Nint(value) => i64::try_from(value).ok().map(|value| -1 - value),
+            Head::Tag(_) => self.as_i128().and_then(|value| value.try_into().ok()),
+            _ => None,
+        }
+    }
+
+    /// An integer that fits i128: CBOR's bignums of tags 2 and 3 (RFC 8949 section 3.4.3), whose bytes
+    /// may come in chunks, and every plain integer.
+    #[must_use]
+    pub fn as_i128(self) -> Option<i128> {
+        match self.head {
+            Head::Uint(value) => Some(value.into()),
+            Head::Nint(value) => Some(-1 - i128::from(value)),
+            _ => {
+                let (negative, chunks) = self.bignum_chunks()?;
+                bignum::to_i128(negative, chunks.contents().flatten())
+            }
+        }
+    }
+
+    /// An integer that fits u128; see [`as_i128`](Self::as_i128).
+    #[must_use]
+    pub fn as_u128(self) -> Option<u128> {
+        match self.head {
+            Head::Uint(value) => Some(value.into()),
+            _ => match self.bignum_chunks()? {
+                (false, chunks) => bignum::to_u128(chunks.contents().flatten()),
+                (true, _) => None,
+            },
+        }
+    }
+
+    /// CBOR's bignum of any size (tags 2 and 3), as bytes with a sign. `None` where the bytes come in
+    /// chunks, which cannot be lent as one slice, and for a plain integer.
+    #[must_use]
+    pub fn as_bignum(self) -> Option<Bignum<'a>> {
+        match self.value() {
+            Value::Tag(tag @ (bignum::POSITIVE | bignum::NEGATIVE), inner) => inner
+                .as_bin()
+                .map(|magnitude| Bignum::new(tag == bignum::NEGATIVE, magnitude)),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a bignum, and whether it is negative.
+    pub(super) fn bignum_chunks(self) -> Option<(bool, Chunks<'a, F>)> {
+        match self.value() {
+            Value::Tag(tag @ (bignum::POSITIVE | bignum::NEGATIVE), inner) => inner
+                .chunks()
+                .filter(|chunks| chunks.kind() == StringKind::Bytes)
+                .map(|chunks| (tag == bignum::NEGATIVE, chunks)),
+            _ => None,
+        }
+    }
+
+    /// An instant: MessagePack's timestamp (extension -1, all three forms), and CBOR's tag 0 (the text
+    /// of RFC 3339) and tag 1 (seconds since 1970, an integer or a float).
+    ///
+    /// `None` for everything else, for an instant that breaks its rules (10^9 nanoseconds or more, a
+    /// date that does not exist), for one that [`UnixTime`] does not hold, and for a float that is not a
+    /// whole number of nanoseconds.
+    ///
+    /// ```
+    /// # #[cfg(feature = "msgpack")]
+    /// # {
+    /// use tickwire_codecs::{Codec, Limits, msgpack::Msgpack};
+    /// let root = Msgpack::view(b"\xd6\xff\x51\x4b\x67\xb0", &Limits::FEED)?;
+    /// assert_eq!(root.as_time().unwrap().to_string(), "2013-03-21T20:04:00Z");
+    /// # }
+    /// # Ok::<(), tickwire_codecs::DecodeError>(())
+    /// ```
+    #[must_use]
+    pub fn as_time(self) -> Option<UnixTime> {
+        self.time(time::of_float)
+    }
+
+    /// As [`as_time`](Self::as_time), but a float of CBOR's tag 1 is rounded to the nearest nanosecond,
+    /// away from 1970 where it lies in the middle.
+    #[must_use]
+    pub fn as_time_lossy(self) -> Option<UnixTime> {
+        self.time(time::of_float_lossy)
+    }
+
+    fn time(self, of_float: fn(f64) -> Option<UnixTime>) -> Option<UnixTime> {
+        match self.value() {
+            Value::Ext(time::EXTENSION, content) => time::of_extension(content),
+            Value::Tag(time::TEXT_TAG, inner) => {
+                let mut text = [0; time::TEXT_BYTES_MAX];
+                match inner.value() {
+                    Value::Str(text) => time::of_text(text),
+                    Value::StrChunks(chunks) => time::of_text(chunks.copy_str(&mut text).ok()?),
+                    _ => None,
+                }
+            }
+            Value::Tag(time::EPOCH_TAG, inner) => time::of_epoch(&inner.head, of_float),
             _ => None,
         }
     }
@@ -154,7 +263,7 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// Text.
+    /// Text in one piece and in UTF-8.
     #[must_use]
     pub fn as_str(self) -> Option<&'a str> {
         match self.head {
@@ -163,11 +272,38 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// Bytes.
+    /// The bytes of text in one piece, whether they are UTF-8 or not.
+    #[must_use]
+    pub fn str_bytes(self) -> Option<&'a [u8]> {
+        match self.head {
+            Head::Str(value) => Some(value.as_bytes()),
+            Head::RawStr(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Bytes in one piece.
     #[must_use]
     pub fn as_bin(self) -> Option<&'a [u8]> {
         match self.head {
             Head::Bin(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The pieces of text or bytes: one where the string has a length, any number where it comes in
+    /// chunks.
+    #[must_use]
+    pub fn chunks(self) -> Option<Chunks<'a, F>> {
+        let whole = || Items::new(self.bytes, Some(1));
+        match self.head {
+            Head::Str(_) | Head::RawStr(_) => Some(Chunks::new(whole(), StringKind::Text)),
+            Head::Bin(_) => Some(Chunks::new(whole(), StringKind::Bytes)),
+            Head::StrChunks => Some(Chunks::new(Items::new(self.inside, None), StringKind::Text)),
+            Head::BinChunks => Some(Chunks::new(
+                Items::new(self.inside, None),
+                StringKind::Bytes,
+            )),
             _ => None,
         }
     }
@@ -190,12 +326,16 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// The value of the first pair of a map whose key is this text. Walks the map from its start:
-    /// read many members with one pass over [`entries`](Self::entries).
+    /// The value of the first pair of a map whose key is this text, in one piece or in chunks. Walks the
+    /// map from its start: read many members with one pass over [`entries`](Self::entries).
     #[must_use]
     pub fn member(self, key: &str) -> Option<Self> {
         self.entries()?
-            .find(|(name, _)| name.as_str() == Some(key))
+            .find(|(name, _)| match name.head {
+                Head::Str(name) => name == key,
+                Head::StrChunks => name.chunks().is_some_and(|name| name.is(key)),
+                _ => false,
+            })
             .map(|(_, value)| value)
     }
 }
@@ -220,132 +360,5 @@ impl<F> fmt::Debug for Node<'_, F> {
 impl<F> PartialEq for Node<'_, F> {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes
-    }
-}
-
-/// The items of an array.
-pub struct Items<'a, F> {
-    /// The items left, and a break where there is no count.
-    bytes: &'a [u8],
-    left: Option<u64>,
-    format: PhantomData<fn() -> F>,
-}
-
-impl<'a, F: Format> Items<'a, F> {
-    const fn new(bytes: &'a [u8], left: Option<u64>) -> Self {
-        Self {
-            bytes,
-            left,
-            format: PhantomData,
-        }
-    }
-
-    /// Items left, where the array says how many.
-    #[must_use]
-    pub const fn left(&self) -> Option<u64> {
-        self.left
-    }
-}
-
-impl<F> Clone for Items<'_, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<F> Copy for Items<'_, F> {}
-
-impl<F> fmt::Debug for Items<'_, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Items")
-            .field("left", &self.left)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a, F: Format> Iterator for Items<'a, F> {
-    type Item = Node<'a, F>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        match &mut self.left {
-            Some(0) => return None,
-            Some(left) => *left -= 1,
-            None => {}
-        }
-        // Without a count a break ends the items, and is no node.
-        let (node, rest) = Node::first(self.bytes)?;
-        self.bytes = rest;
-        Some(node)
-    }
-}
-
-/// The pairs of a map, keys first.
-pub struct Entries<'a, F>(pub(super) Items<'a, F>);
-
-impl<F> Clone for Entries<'_, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<F> Copy for Entries<'_, F> {}
-
-impl<F> fmt::Debug for Entries<'_, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Entries").field(&self.0).finish()
-    }
-}
-
-impl<'a, F: Format> Entries<'a, F> {
-    /// Pairs left, where the map says how many.
-    #[must_use]
-    pub fn left(&self) -> Option<u64> {
-        self.0.left.map(|items| items / 2)
-    }
-}
-
-impl<'a, F: Format> Iterator for Entries<'a, F> {
-    type Item = (Node<'a, F>, Node<'a, F>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some((self.0.next()?, self.0.next()?))
-    }
-}
-
-impl<F: Format> ToJson for Node<'_, F> {
-    /// Depth is bounded: the document was checked against [`DEPTH_LEVELS_MAX`](crate::DEPTH_LEVELS_MAX).
-    /// Bytes become hexadecimal strings, and so does the encoding of a key that is no text: the key 1
-    /// of CBOR is `"01"`. (As JSON in a string, a key in a key in a key would double at each level.)
-    /// Two keys of a map may so have one name.
-    fn to_json(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        match self.value() {
-            Value::Nil | Value::Undefined => out.write_str("null"),
-            Value::Bool(value) => value.to_json(out),
-            Value::Uint(value) => value.to_json(out),
-            Value::Nint(value) => write!(out, "{}", -1 - i128::from(value)),
-            Value::Float32(value) => value.to_json(out),
-            Value::Float64(value) => value.to_json(out),
-            Value::Str(value) => value.to_json(out),
-            Value::Bin(value) | Value::Ext(_, value) => json::hex(out, value),
-            Value::Array(items) => json::array(out, items),
-            Value::Tag(_, node) => node.to_json(out),
-            Value::Simple(value) => value.to_json(out),
-            Value::Map(entries) => {
-                out.write_char('{')?;
-                for (index, (key, value)) in entries.enumerate() {
-                    if index > 0 {
-                        out.write_char(',')?;
-                    }
-                    match key.as_str() {
-                        Some(text) => text.to_json(out)?,
-                        None => json::hex(out, key.bytes())?,
-                    }
-                    out.write_char(':')?;
-                    value.to_json(out)?;
-                }
-                out.write_char('}')
-            }
-        }
     }
 }

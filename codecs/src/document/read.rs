@@ -1,14 +1,15 @@
 //! Reading a document of known shape in one pass.
 
-use super::{Format, Head, walk};
-use crate::{DecodeError, Limits};
+use super::{Bignum, Format, Head, Node, bignum, time, walk};
+use crate::{DecodeError, Limits, UnixTime, error::offset};
 use core::{fmt, marker::PhantomData};
 
 /// Takes a document item by item, checking as it goes. Nothing is read twice and nothing is
 /// allocated, so this is the reader for the hot path; use `view` and a [`Node`](super::Node) where
 /// the order of members is not known.
 ///
-/// Containers without a length are refused here; `view` reads them.
+/// Containers and strings without a length are refused by the methods that want one;
+/// [`node`](Self::node) and `view` read them.
 ///
 /// ```
 /// # #[cfg(feature = "msgpack")]
@@ -35,6 +36,42 @@ pub struct Reader<'a, F> {
 #[cold]
 fn unexpected(at: usize, what: &'static str, bytes: &[u8]) -> DecodeError {
     DecodeError::wrong(at, what, bytes.get(at).copied().unwrap_or_default().into())
+}
+
+/// The error of text that is not UTF-8, where the item at `at` is such.
+#[cold]
+fn not_utf8<F: Format>(bytes: &[u8], at: usize) -> Option<DecodeError> {
+    let (Head::RawStr(text), next) = F::head(bytes, at).ok()? else {
+        return None;
+    };
+    let error = core::str::from_utf8(text).err()?;
+    Some(DecodeError::Utf8 {
+        at: offset(next - text.len() + error.valid_up_to()),
+    })
+}
+
+/// The bignum of a tag and its content.
+fn bignum_of<'a>(head: Head<'a>, inner: Option<Head<'a>>) -> Option<Bignum<'a>> {
+    match (head, inner?) {
+        (Head::Tag(tag @ (bignum::POSITIVE | bignum::NEGATIVE)), Head::Bin(n)) => {
+            Some(Bignum::new(tag == bignum::NEGATIVE, n))
+        }
+        _ => None,
+    }
+}
+
+/// The instant of an extension, or of a tag and its content.
+fn time_of(
+    head: Head<'_>,
+    inner: Option<Head<'_>>,
+    of_float: fn(f64) -> Option<UnixTime>,
+) -> Option<UnixTime> {
+    match (head, inner) {
+        (Head::Ext(time::EXTENSION, content), None) => time::of_extension(content),
+        (Head::Tag(time::TEXT_TAG), Some(Head::Str(text))) => time::of_text(text),
+        (Head::Tag(time::EPOCH_TAG), Some(content)) => time::of_epoch(&content, of_float),
+        _ => None,
+    }
 }
 
 impl<'a, F: Format> Reader<'a, F> {
@@ -72,7 +109,8 @@ impl<'a, F: Format> Reader<'a, F> {
         Ok(())
     }
 
-    /// The next head, whatever it is, with the content of text and bytes.
+    /// The next head, whatever it is, with the content of text and bytes. What is inside an item, and
+    /// whether it belongs there, is then the caller's to read: chunks up to their break, say.
     ///
     /// # Errors
     /// What [`Format::head`] says; [`DecodeError::Limit`] after `max_items` items.
@@ -127,6 +165,80 @@ impl<'a, F: Format> Reader<'a, F> {
         })
     }
 
+    /// An integer that fits i128, plain or a bignum of CBOR (RFC 8949 section 3.4.3) in one piece.
+    ///
+    /// # Errors
+    /// See [`uint`](Self::uint).
+    pub fn int128(&mut self) -> Result<i128, DecodeError> {
+        const WHAT: &str = "head, not an integer of 128 bits,";
+        self.maybe_tagged(WHAT, |head, inner| match (head, inner) {
+            (Head::Uint(value), None) => Some(value.into()),
+            (Head::Nint(value), None) => Some(-1 - i128::from(value)),
+            _ => bignum_of(head, inner)?.to_i128(),
+        })
+    }
+
+    /// An integer that fits u128; see [`int128`](Self::int128).
+    ///
+    /// # Errors
+    /// See [`uint`](Self::uint).
+    pub fn uint128(&mut self) -> Result<u128, DecodeError> {
+        const WHAT: &str = "head, not an unsigned integer of 128 bits,";
+        self.maybe_tagged(WHAT, |head, inner| match (head, inner) {
+            (Head::Uint(value), None) => Some(value.into()),
+            _ => bignum_of(head, inner)?.to_u128(),
+        })
+    }
+
+    /// A bignum of CBOR in one piece, of any size; plain integers are none.
+    ///
+    /// # Errors
+    /// See [`uint`](Self::uint).
+    pub fn bignum(&mut self) -> Result<Bignum<'a>, DecodeError> {
+        self.maybe_tagged("head, not a bignum in one piece,", bignum_of)
+    }
+
+    /// An instant, as [`Node::as_time`] takes it, but text in one piece only.
+    ///
+    /// # Errors
+    /// See [`uint`](Self::uint).
+    pub fn time(&mut self) -> Result<UnixTime, DecodeError> {
+        self.maybe_tagged("head, not an exact instant,", |head, inner| {
+            time_of(head, inner, time::of_float)
+        })
+    }
+
+    /// An instant, as [`Node::as_time_lossy`] takes it: a float is rounded to the nearest nanosecond.
+    ///
+    /// # Errors
+    /// See [`uint`](Self::uint).
+    pub fn time_lossy(&mut self) -> Result<UnixTime, DecodeError> {
+        self.maybe_tagged("head, not an instant,", |head, inner| {
+            time_of(head, inner, time::of_float_lossy)
+        })
+    }
+
+    /// Takes the next item, and where it is a tag also the item behind it, if `take` wants them; stays
+    /// before the first one otherwise.
+    fn maybe_tagged<T>(
+        &mut self,
+        what: &'static str,
+        take: impl FnOnce(Head<'a>, Option<Head<'a>>) -> Option<T>,
+    ) -> Result<T, DecodeError> {
+        let before = self.clone();
+        let taken = self.head().and_then(|head| {
+            let inner = match head {
+                Head::Tag(_) => Some(self.head()?),
+                _ => None,
+            };
+            take(head, inner).ok_or_else(|| unexpected(before.at, what, before.bytes))
+        });
+        if taken.is_err() {
+            *self = before;
+        }
+        taken
+    }
+
     /// A float of either width.
     ///
     /// # Errors
@@ -155,11 +267,27 @@ impl<'a, F: Format> Reader<'a, F> {
     /// Text.
     ///
     /// # Errors
-    /// See [`uint`](Self::uint).
+    /// See [`uint`](Self::uint); [`DecodeError::Utf8`] at the first bad byte of text that is not UTF-8,
+    /// which [`str_bytes`](Self::str_bytes) takes.
     #[inline]
     pub fn str(&mut self) -> Result<&'a str, DecodeError> {
-        self.expect("head, not text,", |head| match head {
+        let (at, bytes) = (self.at, self.bytes);
+        self.expect("head, not text in one piece,", |head| match head {
             Head::Str(value) => Some(value),
+            _ => None,
+        })
+        .map_err(|error| not_utf8::<F>(bytes, at).unwrap_or(error))
+    }
+
+    /// The bytes of text, whether they are UTF-8 or not.
+    ///
+    /// # Errors
+    /// See [`uint`](Self::uint).
+    #[inline]
+    pub fn str_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+        self.expect("head, not text in one piece,", |head| match head {
+            Head::Str(value) => Some(value.as_bytes()),
+            Head::RawStr(value) => Some(value),
             _ => None,
         })
     }
@@ -170,8 +298,32 @@ impl<'a, F: Format> Reader<'a, F> {
     /// See [`uint`](Self::uint).
     #[inline]
     pub fn bin(&mut self) -> Result<&'a [u8], DecodeError> {
-        self.expect("head, not bytes,", |head| match head {
+        self.expect("head, not bytes in one piece,", |head| match head {
             Head::Bin(value) => Some(value),
+            _ => None,
+        })
+    }
+
+    /// MessagePack's extension: type and content.
+    ///
+    /// # Errors
+    /// See [`uint`](Self::uint).
+    #[inline]
+    pub fn ext(&mut self) -> Result<(i8, &'a [u8]), DecodeError> {
+        self.expect("head, not an extension,", |head| match head {
+            Head::Ext(kind, value) => Some((kind, value)),
+            _ => None,
+        })
+    }
+
+    /// CBOR's tag; the item it is put on is next.
+    ///
+    /// # Errors
+    /// See [`uint`](Self::uint).
+    #[inline]
+    pub fn tag(&mut self) -> Result<u64, DecodeError> {
+        self.expect("head, not a tag,", |head| match head {
+            Head::Tag(tag) => Some(tag),
             _ => None,
         })
     }
@@ -219,6 +371,23 @@ impl<'a, F: Format> Reader<'a, F> {
         })?;
         let items = pairs.saturating_mul(2);
         walk::check_count(items, self.bytes, at, self.at, &self.limits).map(|items| items / 2)
+    }
+
+    /// The next item with everything in it, checked: for the parts of a document whose shape is not
+    /// known.
+    ///
+    /// # Errors
+    /// See [`skip`](Self::skip).
+    pub fn node(&mut self) -> Result<Node<'a, F>, DecodeError> {
+        let at = self.at;
+        self.skip()?;
+        let item = self.bytes.get(at..self.at).unwrap_or_default();
+        let (head, next) = F::head(item, 0)?;
+        Ok(Node::whole(
+            item,
+            head,
+            item.get(next..).unwrap_or_default(),
+        ))
     }
 
     /// Steps over the next item with everything in it, checking it.

@@ -3,8 +3,8 @@
 use super::{Format, Head};
 use crate::{DEPTH_LEVELS_MAX, DecodeError, Limits};
 
-/// What an open container still expects: a number of items, or one of the three below, which no
-/// number reaches.
+/// What an open container still expects: a number of items, or one of the five below, which no number
+/// reaches.
 type Left = u32;
 /// Items up to a break.
 const ENDLESS_ARRAY: Left = u32::MAX;
@@ -12,8 +12,12 @@ const ENDLESS_ARRAY: Left = u32::MAX;
 const ENDLESS_KEY: Left = u32::MAX - 1;
 /// Pairs up to a break; the next item is a value, so a break is wrong.
 const ENDLESS_VALUE: Left = u32::MAX - 2;
+/// Chunks of text up to a break.
+const ENDLESS_TEXT: Left = u32::MAX - 3;
+/// Chunks of bytes up to a break.
+const ENDLESS_BYTES: Left = u32::MAX - 4;
 /// Most items of one container.
-const COUNT_MAX: u64 = ENDLESS_VALUE as u64 - 1;
+const COUNT_MAX: u64 = ENDLESS_BYTES as u64 - 1;
 
 /// Limits of bytes that were already checked under the user's limits.
 pub(super) const CHECKED: Limits = Limits {
@@ -45,7 +49,9 @@ pub(super) fn inside<F: Format>(
     limits.check_items(at, 1)?;
     match head {
         Head::Break => Err(DecodeError::wrong(at, "break", 0xff)),
-        Head::Array(_) | Head::Map(_) | Head::Tag(_) => nested::<F>(bytes, at, limits),
+        Head::Array(_) | Head::Map(_) | Head::Tag(_) | Head::StrChunks | Head::BinChunks => {
+            nested::<F>(bytes, at, limits)
+        }
         _ => Ok(next),
     }
 }
@@ -62,7 +68,9 @@ fn nested<F: Format>(bytes: &[u8], mut at: usize, limits: &Limits) -> Result<usi
         let parent = depth.checked_sub(1).and_then(|index| open.get_mut(index));
         if let Head::Break = head {
             match parent {
-                Some(&mut (ENDLESS_ARRAY | ENDLESS_KEY)) => depth -= 1,
+                Some(&mut (ENDLESS_ARRAY | ENDLESS_KEY | ENDLESS_TEXT | ENDLESS_BYTES)) => {
+                    depth -= 1;
+                }
                 _ => return Err(DecodeError::wrong(at, "break", 0xff)),
             }
         } else {
@@ -70,6 +78,9 @@ fn nested<F: Format>(bytes: &[u8], mut at: usize, limits: &Limits) -> Result<usi
                 None | Some(&mut ENDLESS_ARRAY) => {}
                 Some(left @ &mut ENDLESS_KEY) => *left = ENDLESS_VALUE,
                 Some(left @ &mut ENDLESS_VALUE) => *left = ENDLESS_KEY,
+                Some(&mut kind @ (ENDLESS_TEXT | ENDLESS_BYTES)) => {
+                    check_chunk(kind, &head, bytes, at)?
+                }
                 Some(left) => *left -= 1,
             }
             items += 1;
@@ -93,6 +104,17 @@ fn nested<F: Format>(bytes: &[u8], mut at: usize, limits: &Limits) -> Result<usi
     }
 }
 
+/// A chunk is of the string's kind and has a length (RFC 8949 section 3.2.3).
+fn check_chunk(kind: Left, head: &Head<'_>, bytes: &[u8], at: usize) -> Result<(), DecodeError> {
+    match (kind, head) {
+        (ENDLESS_TEXT, Head::Str(_) | Head::RawStr(_)) | (ENDLESS_BYTES, Head::Bin(_)) => Ok(()),
+        _ => {
+            let first = bytes.get(at).copied().unwrap_or_default();
+            Err(DecodeError::wrong(at, "chunk of a string", first.into()))
+        }
+    }
+}
+
 /// The items a head opens; `None` for an item that holds no others.
 #[inline]
 fn children(
@@ -108,6 +130,8 @@ fn children(
         Head::Map(Some(pairs)) => pairs.saturating_mul(2),
         Head::Array(None) => return Ok(Some(ENDLESS_ARRAY)),
         Head::Map(None) => return Ok(Some(ENDLESS_KEY)),
+        Head::StrChunks => return Ok(Some(ENDLESS_TEXT)),
+        Head::BinChunks => return Ok(Some(ENDLESS_BYTES)),
         Head::Tag(_) => 1,
         _ => return Ok(None),
     };

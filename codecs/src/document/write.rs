@@ -1,7 +1,7 @@
 //! Writing documents in their shortest form.
 
-use super::{Format, HEAD_BYTES_MAX, Head, Node, Value};
-use crate::{Encode, EncodeError};
+use super::{Bignum, Chunks, Format, HEAD_BYTES_MAX, Head, Node, Value, time};
+use crate::{Encode, EncodeError, UnixTime, value::Rfc3339};
 use core::{fmt, marker::PhantomData};
 
 /// A value that can be written as a document of any [`Format`].
@@ -102,6 +102,13 @@ impl<'o, F: Format> Writer<'o, F> {
         Ok(())
     }
 
+    /// The items still to come behind the next one.
+    fn owe(&self) -> Result<u64, EncodeError> {
+        self.owed.checked_sub(1).ok_or(EncodeError::Order {
+            what: "no item after the end of the document",
+        })
+    }
+
     /// Writes a head and its content; `inside` items then belong to it.
     fn item(
         &mut self,
@@ -109,10 +116,7 @@ impl<'o, F: Format> Writer<'o, F> {
         content: &[u8],
         inside: u64,
     ) -> Result<&mut Self, EncodeError> {
-        let owed = self.owed.checked_sub(1);
-        let owed = owed.ok_or(EncodeError::Order {
-            what: "no item after the end of the document",
-        })?;
+        let owed = self.owe()?;
         let mut scratch = [0; HEAD_BYTES_MAX];
         let len = F::put_head(head, &mut scratch)?;
         self.put(scratch.get(..len).unwrap_or_default(), content)?;
@@ -145,7 +149,7 @@ impl<'o, F: Format> Writer<'o, F> {
         self.item(&Head::Uint(value), &[], 0)
     }
 
-    /// An integer.
+    /// An integer of 64 bits.
     ///
     /// # Errors
     /// See [`nil`](Self::nil).
@@ -155,6 +159,90 @@ impl<'o, F: Format> Writer<'o, F> {
             // !v is -1 - v.
             Err(_) => self.item(&Head::Nint((!value).cast_unsigned()), &[], 0),
         }
+    }
+
+    /// An integer of 128 bits. CBOR writes one that is too large for a plain integer as a bignum.
+    ///
+    /// # Errors
+    /// See [`nil`](Self::nil); [`EncodeError::Range`] for more than 64 bits in MessagePack.
+    pub fn int128(&mut self, value: i128) -> Result<&mut Self, EncodeError> {
+        match u128::try_from(value) {
+            Ok(value) => self.uint128(value),
+            // !v is -1 - v.
+            Err(_) => self.bignum(Bignum::new(true, &(!value).to_be_bytes())),
+        }
+    }
+
+    /// An integer of 0 or more, of 128 bits; see [`int128`](Self::int128).
+    ///
+    /// # Errors
+    /// See [`int128`](Self::int128).
+    pub fn uint128(&mut self, value: u128) -> Result<&mut Self, EncodeError> {
+        self.bignum(Bignum::new(false, &value.to_be_bytes()))
+    }
+
+    /// An integer of any size, as a plain integer where it fits one (RFC 8949 section 3.4.3).
+    ///
+    /// # Errors
+    /// See [`nil`](Self::nil); [`EncodeError::Range`] with the low 64 bits of the magnitude for a
+    /// number that MessagePack does not hold.
+    pub fn bignum(&mut self, value: Bignum<'_>) -> Result<&mut Self, EncodeError> {
+        let magnitude = value.magnitude();
+        let low = magnitude.rchunks(8).next().unwrap_or_default();
+        let low = low.iter().fold(0, |low, &byte| low << 8 | u64::from(byte));
+        match (magnitude.len(), value.is_negative()) {
+            (0..=8, false) => return self.uint(low),
+            (0..=8, true) => return self.item(&Head::Nint(low), &[], 0),
+            _ if !F::TAGS => {
+                return Err(EncodeError::Range {
+                    what: "integer of more than 64 bits, low bits",
+                    got: low,
+                });
+            }
+            _ => {}
+        }
+        let tag = if value.is_negative() {
+            super::bignum::NEGATIVE
+        } else {
+            super::bignum::POSITIVE
+        };
+        self.whole(|out| out.tag(tag)?.bin(magnitude))
+    }
+
+    /// An instant: MessagePack's timestamp in its shortest form; CBOR's tag 1 with whole seconds, and
+    /// tag 0 with the text of RFC 3339 where there is a fraction of one. Nothing is rounded.
+    ///
+    /// ```
+    /// # #[cfg(feature = "cbor")]
+    /// # {
+    /// use tickwire_codecs::{Codec, Limits, UnixTime, cbor::Cbor, document::Writer};
+    /// let time = UnixTime::from_millis(1_700_000_000_250);
+    /// let mut wire = [0; 40];
+    /// let mut out = Writer::<Cbor>::new(&mut wire);
+    /// out.time(time)?;
+    /// let len = out.finish()?;
+    /// let root = Cbor::view(&wire[..len], &Limits::DEVICE).unwrap();
+    /// assert_eq!(root.as_time(), Some(time));
+    /// # }
+    /// # Ok::<(), tickwire_codecs::EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// See [`nil`](Self::nil); [`EncodeError::Range`] for a fraction of a second outside of the years 0
+    /// to 9999 in CBOR.
+    pub fn time(&mut self, value: UnixTime) -> Result<&mut Self, EncodeError> {
+        if !F::TAGS {
+            let timestamp = time::Extension::new(value);
+            return self.ext(time::EXTENSION, timestamp.content());
+        }
+        if let Some(seconds) = value.to_seconds() {
+            return self.whole(|out| out.tag(time::EPOCH_TAG)?.int(seconds));
+        }
+        let text = Rfc3339::new(value).ok_or(EncodeError::Range {
+            what: "seconds of a time with a fraction, outside of the years 0 to 9999,",
+            got: value.seconds().cast_unsigned(),
+        })?;
+        self.whole(|out| out.tag(time::TEXT_TAG)?.str(text.text()))
     }
 
     /// A float of single precision. CBOR writes half precision where that is exact.
@@ -179,6 +267,15 @@ impl<'o, F: Format> Writer<'o, F> {
     /// See [`nil`](Self::nil); [`EncodeError::Range`] where it is longer than the format allows.
     pub fn str(&mut self, value: &str) -> Result<&mut Self, EncodeError> {
         self.item(&Head::Str(value), value.as_bytes(), 0)
+    }
+
+    /// Text whose bytes may not be UTF-8: what [`Node::str_bytes`] gives. MessagePack allows it; in CBOR
+    /// the document is then well-formed and not valid, and other readers may refuse it.
+    ///
+    /// # Errors
+    /// See [`str`](Self::str).
+    pub fn str_bytes(&mut self, value: &[u8]) -> Result<&mut Self, EncodeError> {
+        self.item(&Head::RawStr(value), value, 0)
     }
 
     /// Bytes.
@@ -221,17 +318,65 @@ impl<'o, F: Format> Writer<'o, F> {
         self.item(&Head::Tag(tag), &[], 1)
     }
 
-    /// A node of another document, of this format or another, with everything in it. Arrays and maps
-    /// without a length get one.
+    /// CBOR's undefined.
+    ///
+    /// # Errors
+    /// See [`nil`](Self::nil); [`EncodeError::Range`] in a format without it.
+    pub fn undefined(&mut self) -> Result<&mut Self, EncodeError> {
+        self.item(&Head::Undefined, &[], 0)
+    }
+
+    /// CBOR's simple value without a name: 0 to 19 and 32 to 255.
+    ///
+    /// # Errors
+    /// See [`nil`](Self::nil); [`EncodeError::Range`] for the numbers between, and in a format without
+    /// simple values.
+    pub fn simple(&mut self, value: u8) -> Result<&mut Self, EncodeError> {
+        self.item(&Head::Simple(value), &[], 0)
+    }
+
+    /// A node of another document, of this format or another, with everything in it. Arrays, maps and
+    /// strings without a length get one; the bytes of chunks are joined as they are. Instants and integers take the form that this format has for
+    /// them; a date of CBOR stays as it is in CBOR.
     ///
     /// # Errors
     /// See [`str`](Self::str); [`EncodeError::Range`] for items this format does not have.
     pub fn node<G: Format>(&mut self, node: Node<'_, G>) -> Result<&mut Self, EncodeError> {
+        self.whole(|out| out.copy(node))
+    }
+
+    /// Several items as one: all of them are written or none.
+    fn whole(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<&mut Self, EncodeError>,
+    ) -> Result<&mut Self, EncodeError> {
         let before = (self.at, self.owed);
-        if let Err(error) = self.copy(node) {
-            (self.at, self.owed) = before;
-            return Err(error);
+        match write(self) {
+            Ok(_) => Ok(self),
+            Err(error) => {
+                (self.at, self.owed) = before;
+                Err(error)
+            }
         }
+    }
+
+    /// A string in chunks, joined, without the first `skip` bytes.
+    fn join<G: Format>(
+        &mut self,
+        chunks: Chunks<'_, G>,
+        mut skip: usize,
+    ) -> Result<&mut Self, EncodeError> {
+        let owed = self.owe()?;
+        let mut head = [0; HEAD_BYTES_MAX];
+        let content_len = chunks.len_bytes().saturating_sub(skip);
+        let len = F::put_string_head(chunks.kind(), content_len as u64, &mut head)?;
+        self.put(head.get(..len).unwrap_or_default(), &[])?;
+        for content in chunks.contents() {
+            let (skipped, rest) = content.split_at(skip.min(content.len()));
+            skip -= skipped.len();
+            self.put(&[], rest)?;
+        }
+        self.owed = owed;
         Ok(self)
     }
 
@@ -253,11 +398,36 @@ impl<'o, F: Format> Writer<'o, F> {
                 }
                 Ok(self)
             }
-            Value::Tag(tag, node) => self.tag(tag)?.copy(node),
+            Value::Tag(tag, inner) => self.copy_tag(node, tag, inner),
             Value::Bin(value) => self.bin(value),
             Value::Str(value) => self.str(value),
-            Value::Ext(kind, value) => self.ext(kind, value),
+            Value::RawStr(value) => self.str_bytes(value),
+            Value::StrChunks(chunks) | Value::BinChunks(chunks) => self.join(chunks, 0),
+            Value::Ext(kind, value) => match node.as_time() {
+                Some(time) => self.time(time),
+                None => self.ext(kind, value),
+            },
             _ => self.item(node.head(), &[], 0),
+        }
+    }
+
+    fn copy_tag<G: Format>(
+        &mut self,
+        node: Node<'_, G>,
+        tag: u64,
+        inner: Node<'_, G>,
+    ) -> Result<&mut Self, EncodeError> {
+        if let Some(number) = node.as_i128() {
+            return self.int128(number);
+        }
+        if let Some((_, chunks)) = node.bignum_chunks() {
+            let digits = chunks.contents().flatten();
+            let zeros = digits.take_while(|byte| **byte == 0).count();
+            return self.tag(tag)?.join(chunks, zeros);
+        }
+        match node.as_time() {
+            Some(time) if !F::TAGS => self.time(time),
+            _ => self.tag(tag)?.copy(inner),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Fields that every message shares, and prices.
+//! Fields that every message shares, prices, and numbers as text.
 
 use crate::{
     Decimal, ToJson, U48Be,
@@ -149,5 +149,105 @@ impl ToJson for Price8 {
             self.raw() / 100_000_000,
             self.raw() % 100_000_000
         )
+    }
+}
+
+/// A number of at most N decimal digits as ASCII text, right-justified and filled up with spaces on
+/// the left; N is at most 20.
+///
+/// The standard does not say on which side a client fills up, so spaces on both sides are read. Signs,
+/// other characters and a blank field are no number.
+///
+/// ```
+/// use tickwire_codecs::itch::Digits;
+/// let sequence = Digits::<20>::new(42).unwrap();
+/// assert_eq!(sequence.bytes(), b"                  42");
+/// assert_eq!(sequence.value(), Some(42));
+/// assert!(Digits::<5>::new(100_000).is_none());
+/// ```
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(transparent)]
+pub struct Digits<const N: usize>([u8; N]);
+
+impl<const N: usize> Digits<N> {
+    /// `None` where the number has more than N digits.
+    #[must_use]
+    pub fn new(value: u64) -> Option<Self> {
+        let mut bytes = [b' '; N];
+        let mut rest = value;
+        for place in bytes.iter_mut().rev() {
+            *place = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                return Some(Self(bytes));
+            }
+        }
+        None
+    }
+
+    /// The bytes as they are on the wire.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; N] {
+        &self.0
+    }
+
+    /// The number; `None` where the text is none, or one above 64 bits.
+    #[must_use]
+    pub fn value(&self) -> Option<u64> {
+        self.read().ok()
+    }
+
+    /// Offset and value of the first byte that keeps the text from being a number of 64 bits.
+    pub(super) fn wrong_at(&self) -> Option<(usize, u8)> {
+        let at = self.read().err()?;
+        Some((at, self.0.get(at).copied().unwrap_or_default()))
+    }
+
+    fn read(&self) -> Result<u64, usize> {
+        let spaces = self.0.iter().take_while(|&&byte| byte == b' ').count();
+        let text = without_spaces(&self.0);
+        if text.is_empty() {
+            return Err(0);
+        }
+        let mut value = 0u64;
+        for (at, byte) in text.iter().enumerate() {
+            let digit = match byte {
+                b'0'..=b'9' => u64::from(byte - b'0'),
+                _ => return Err(spaces + at),
+            };
+            let next = value
+                .checked_mul(10)
+                .and_then(|value| value.checked_add(digit));
+            value = next.ok_or(spaces + at)?;
+        }
+        Ok(value)
+    }
+}
+
+/// Text without the spaces on both sides.
+pub(super) fn without_spaces(text: &[u8]) -> &[u8] {
+    let from = text.iter().take_while(|&&byte| byte == b' ').count();
+    let rest = text.get(from..).unwrap_or_default();
+    let spaces = rest.iter().rev().take_while(|&&byte| byte == b' ').count();
+    rest.get(..rest.len() - spaces).unwrap_or_default()
+}
+
+impl<const N: usize> fmt::Debug for Digits<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value() {
+            Some(value) => value.fmt(f),
+            None => write!(f, "\"{}\"", self.0.escape_ascii()),
+        }
+    }
+}
+
+impl<const N: usize> ToJson for Digits<N> {
+    fn to_json(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        match self.value() {
+            Some(value) => value.to_json(out),
+            None => crate::json::hex(out, &self.0),
+        }
     }
 }

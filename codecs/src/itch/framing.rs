@@ -3,8 +3,10 @@
 use super::message_len;
 use crate::{Cut, DecodeError, Framing, Limits, slice};
 
-/// The format of Nasdaq's daily files: a big-endian u16 length, then the message. Some writers leave
-/// the length at 0; it then follows from the message's type.
+/// The format of Nasdaq's daily files, "BinaryFILE Version 1.00" (Nasdaq, 2010): a big-endian u16
+/// length, then the message. A length of 0 as the last two bytes is the end of the session. Some
+/// writers leave the length of messages at 0, which the standard does not know; it then follows from
+/// the message's type.
 ///
 /// ```
 /// use tickwire_codecs::{Batch, Limits, itch::{Itch50, ItchFile}};
@@ -17,6 +19,10 @@ use crate::{Cut, DecodeError, Framing, Limits, slice};
 pub struct ItchFile;
 
 impl Framing for ItchFile {
+    fn is_end(&self, rest: &[u8]) -> bool {
+        rest == [0, 0]
+    }
+
     #[inline]
     fn split(&self, bytes: &[u8], _: &Limits) -> Result<Cut, DecodeError> {
         let mut len = usize::from(u16::from_be_bytes(*slice::part(bytes, 0)?));

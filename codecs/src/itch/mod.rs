@@ -31,11 +31,13 @@ mod mold;
 mod soup;
 
 pub use codes::*;
-pub use field::{Head, Price4, Price8};
+pub use field::{Digits, Head, Price4, Price8};
 pub use framing::ItchFile;
 pub use message::*;
-pub use mold::{MoldHeader, MoldMessages, MoldPacket, MoldUdp64};
-pub use soup::{LoginAccepted, LoginRequest, RejectReason, SoupBinTcp, SoupPacket};
+pub use mold::{MoldHeader, MoldMessages, MoldPacket, MoldRequest, MoldUdp64, MoldWriter};
+pub use soup::{
+    HeartbeatTimeout, LoginAccepted, LoginRequest, RejectReason, SoupBinTcp, SoupPacket,
+};
 
 /// ITCH 5.0; one message without any envelope.
 #[derive(Clone, Copy, Debug)]

@@ -5,6 +5,21 @@
 //! ```
 //!
 //! Source: "MoldUDP64 Protocol Specification 1.00", Nasdaq, section 3; numbers are big-endian.
+//! [`MoldUdp64`] reads what the server sends and [`MoldWriter`] writes it; [`MoldRequest`] is what a
+//! receiver sends to have messages again.
+//!
+//! ```
+//! use tickwire_codecs::{Chars, Codec, Limits, itch::{MoldUdp64, MoldWriter}};
+//! let mut wire = [0; 64];
+//! let mut datagram = MoldWriter::begin(&mut wire, Chars::new(*b"SESSION001"), 500)?;
+//! datagram.push(b"one")?;
+//! datagram.push(b"two")?;
+//! let len = datagram.finish();
+//! let packet = MoldUdp64::view(&wire[..len], &Limits::FEED)?;
+//! let messages: Vec<_> = packet.messages().map(|(sequence, m)| (sequence, m.bytes)).collect();
+//! assert_eq!(messages, [(500, &b"one"[..]), (501, b"two")]);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 
 use crate::{
     Batch, Chars, Codec, DecodeError, Encode, EncodeError, Framed, Framing, LenPrefix16, Limits,
@@ -19,7 +34,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 #[derive(Clone, Copy, Debug)]
 pub enum MoldUdp64 {}
 
-/// The first 20 bytes of a datagram; also the whole of a retransmission request.
+/// The first 20 bytes of a datagram.
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
@@ -36,6 +51,8 @@ pub struct MoldHeader {
 impl MoldHeader {
     /// The count that says that the session is over and no message follows.
     pub const END_OF_SESSION: u16 = 0xFFFF;
+    /// Offset of the count.
+    const COUNT_AT: usize = 18;
 }
 
 /// A checked datagram: all its message blocks are there and nothing else.
@@ -109,7 +126,8 @@ impl<'a> Iterator for MoldMessages<'a> {
         // The blocks were walked when the packet was checked: an error cannot come here.
         let framed = self.blocks.next()?.ok()?;
         let sequence = self.sequence;
-        self.sequence = sequence.wrapping_add(1);
+        // Only behind the last message of the largest number does it stay.
+        self.sequence = sequence.saturating_add(1);
         Some((sequence, framed))
     }
 }
@@ -126,7 +144,15 @@ impl Codec for MoldUdp64 {
             MoldHeader::END_OF_SESSION => 0,
             count => count,
         };
-        limits.check_items(18, count.into())?;
+        limits.check_items(MoldHeader::COUNT_AT, count.into())?;
+        let sequence = header.sequence.get();
+        // The last message has a number too.
+        if sequence
+            .checked_add(count.saturating_sub(1).into())
+            .is_none()
+        {
+            return Err(DecodeError::wrong(10, "sequence number", sequence));
+        }
         let mut at = MoldPacket::BLOCKS_AT;
         for _ in 0..count {
             let rest = bytes.get(at..).unwrap_or_default();
@@ -153,6 +179,160 @@ impl Encode<MoldUdp64> for MoldPacket<'_> {
 
     fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         encode_bytes(self.bytes, out)
+    }
+}
+
+/// Writes one datagram message by message.
+///
+/// A datagram without a message is a heartbeat: [`finish`](Self::finish) right after
+/// [`begin`](Self::begin), with the sequence number that is next.
+#[derive(Debug)]
+pub struct MoldWriter<'o> {
+    out: &'o mut [u8],
+    at: usize,
+    sequence: u64,
+    count: u16,
+}
+
+impl<'o> MoldWriter<'o> {
+    /// Starts a datagram whose first message has the number `sequence`, at the start of `out`.
+    ///
+    /// # Errors
+    /// [`EncodeError::Room`] where `out` is shorter than the header.
+    pub fn begin(
+        out: &'o mut [u8],
+        session: Chars<10>,
+        sequence: u64,
+    ) -> Result<Self, EncodeError> {
+        let header = MoldHeader {
+            session,
+            sequence: sequence.into(),
+            count: U16::ZERO,
+        };
+        let at = encode_bytes(header.as_bytes(), out)?;
+        Ok(Self {
+            out,
+            at,
+            sequence,
+            count: 0,
+        })
+    }
+
+    /// Adds a message. A call that fails writes nothing.
+    ///
+    /// # Errors
+    /// [`EncodeError::Room`]; [`EncodeError::Range`] for a message above 65,535 bytes, for more than
+    /// 65,534 messages, and where no sequence number is left.
+    pub fn push(&mut self, message: &[u8]) -> Result<(), EncodeError> {
+        let range = |what, got| EncodeError::Range { what, got };
+        let len = u16::try_from(message.len())
+            .map_err(|_| range("message bytes", message.len() as u64))?;
+        let count = self.count + 1;
+        if count == MoldHeader::END_OF_SESSION {
+            return Err(range("messages", count.into()));
+        }
+        if self.sequence.checked_add(self.count.into()).is_none() {
+            return Err(range("sequence number", self.sequence));
+        }
+        let (need, have) = (self.at + 2 + message.len(), self.out.len());
+        let room = EncodeError::Room { need, have };
+        let place = self.out.get_mut(self.at..need).ok_or(room)?;
+        let (prefix, rest) = place.split_first_chunk_mut::<2>().ok_or(room)?;
+        *prefix = len.to_be_bytes();
+        rest.copy_from_slice(message);
+        self.at = need;
+        self.set_count(count);
+        Ok(())
+    }
+
+    fn set_count(&mut self, count: u16) {
+        self.count = count;
+        // `begin` wrote the header, so the place is there.
+        if let Some(place) = self
+            .out
+            .get_mut(MoldHeader::COUNT_AT..MoldPacket::BLOCKS_AT)
+        {
+            place.copy_from_slice(&count.to_be_bytes());
+        }
+    }
+
+    /// Ends the datagram and gives its length in bytes.
+    #[must_use]
+    pub const fn finish(self) -> usize {
+        self.at
+    }
+
+    /// Ends a datagram without messages as the end of the session, and gives its length in bytes.
+    ///
+    /// # Errors
+    /// [`EncodeError::Order`] after a message.
+    pub fn end_of_session(mut self) -> Result<usize, EncodeError> {
+        if self.count > 0 {
+            return Err(EncodeError::Order {
+                what: "the end of the session alone in its datagram",
+            });
+        }
+        self.set_count(MoldHeader::END_OF_SESSION);
+        Ok(self.at)
+    }
+}
+
+/// A receiver's request for messages that it missed; the answer is an ordinary datagram.
+///
+/// The request has the layout of [`MoldHeader`] and nothing tells the two apart but the way they go:
+/// this codec is for what arrives at a server.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub struct MoldRequest {
+    /// Session the messages belong to.
+    pub session: Chars<10>,
+    /// Sequence number of the first wanted message.
+    pub sequence: U64,
+    /// How many messages are wanted.
+    pub count: U16,
+}
+
+impl Codec for MoldRequest {
+    const ID: WireId = WireId::new(family::ENVELOPE, 3);
+    const VERSION: u16 = 0x0100;
+    type View<'a> = &'a Self;
+
+    fn view<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a Self, DecodeError> {
+        limits.check_msg(bytes.len())?;
+        slice::whole(bytes)
+    }
+}
+
+impl Encode<MoldRequest> for MoldRequest {
+    fn encoded_len(&self) -> usize {
+        size_of::<Self>()
+    }
+
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        encode_bytes(self.as_bytes(), out)
+    }
+}
+
+impl Encode<MoldRequest> for &MoldRequest {
+    fn encoded_len(&self) -> usize {
+        size_of::<MoldRequest>()
+    }
+
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        (**self).encode(out)
+    }
+}
+
+impl ToJson for MoldRequest {
+    fn to_json(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let mut object = json::Object::begin(out)?;
+        object
+            .field("session", &self.session)?
+            .field("sequence", &self.sequence)?
+            .field("count", &self.count)?;
+        object.end()
     }
 }
 

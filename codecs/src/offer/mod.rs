@@ -8,7 +8,7 @@
 //! ```
 //!
 //! All numbers are little-endian. `reason` 0 is agreement, without offers; any other is a refusal,
-//! followed by what the peer has (`design/codecs.md` section 6).
+//! followed by what the peer has.
 //!
 //! One call at each end, and one where the answer comes:
 //!

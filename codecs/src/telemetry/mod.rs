@@ -9,7 +9,7 @@
 //! since the Unix epoch. With a tick of 1,000 (a millisecond) a batch spans 65 s; slow sensors take
 //! a longer tick (a second spans 18 h) instead of a wider field. `kind` 0 means that values are f32
 //! and `exponent` is 0; `kind` 1 that they are i32 times `10^exponent`. This format is tickwire's
-//! own (`design/codecs.md` section 5).
+//! own.
 //!
 //! ```
 //! use tickwire_codecs::{Codec, Limits, telemetry::{Telemetry, Value, Values, Writer}};
@@ -29,8 +29,8 @@ mod write;
 pub use write::Writer;
 
 use crate::{
-    Codec, Decimal, DecodeError, Encode, EncodeError, Limits, ToJson, WireId, encode_bytes, family,
-    json,
+    Codec, Decimal, DecodeError, Encode, EncodeError, Limits, ToJson, UnixTime, WireId,
+    encode_bytes, family, json,
     le::{U16, U32, U64},
     slice,
 };
@@ -103,6 +103,15 @@ pub struct Reading {
     pub time_us: u64,
     /// What was read.
     pub value: Value,
+}
+
+impl Reading {
+    /// When it was taken.
+    #[must_use]
+    pub fn time(&self) -> UnixTime {
+        // Every u64 of microseconds is an instant.
+        UnixTime::from_nanos(i128::from(self.time_us) * 1_000).unwrap_or(UnixTime::MAX)
+    }
 }
 
 /// A checked batch.

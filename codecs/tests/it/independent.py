@@ -1,7 +1,9 @@
 """Decodes messages with independent libraries and compares with our reading.
 
-Input: lines of `format<TAB>hex<TAB>json`. Output: a count per format; exit 1 on the first difference.
+Input: lines of `format<TAB>hex<TAB>json`; a format with `-written` at its end asks for the same bytes from
+the library's own encoder too. Output: a count per format; exit 1 on the first difference.
 """
+import datetime
 import json
 import struct
 import sys
@@ -29,6 +31,16 @@ def itch_same(ours, theirs):
     return ours == theirs
 
 
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def instant(text):
+    """Seconds and nanoseconds of our text of an instant."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    date = datetime.datetime.fromisoformat(whole + "+00:00")
+    return (date - EPOCH) // datetime.timedelta(seconds=1), int(fraction.ljust(9, "0"))
+
+
 def single(value):
     return struct.unpack("<f", struct.pack("<f", value))[0]
 
@@ -41,6 +53,14 @@ def same(ours, theirs):
         return ours == theirs.value
     if theirs is cbor2.undefined:
         return ours is None
+    if isinstance(theirs, msgpack.Timestamp):
+        return instant(ours) == (theirs.seconds, theirs.nanoseconds)
+    if isinstance(theirs, datetime.datetime):
+        seconds, nanos = instant(ours)
+        since = datetime.timedelta(seconds=seconds, microseconds=nanos // 1000)
+        return nanos % 1000 == 0 and theirs - EPOCH == since
+    if isinstance(theirs, str) and any("\udc80" <= c <= "\udcff" for c in theirs):
+        return ours == theirs.encode("utf-8", "surrogateescape").hex()
     if isinstance(theirs, msgpack.ExtType):
         return ours == theirs.data.hex()
     if isinstance(theirs, bool) or theirs is None:
@@ -67,8 +87,18 @@ def check(kind, wire, ours):
         theirs = itch_fields(wire)
         mine = list(ours.values())[1:]
         return len(mine) == len(theirs) and all(map(itch_same, mine, theirs)), theirs
-    theirs = cbor2.loads(wire) if kind == "cbor" else msgpack.unpackb(wire, strict_map_key=False)
-    return same(ours, theirs), theirs
+    cbor = kind.startswith("cbor")
+    theirs = (
+        cbor2.loads(wire)
+        if cbor
+        else msgpack.unpackb(wire, strict_map_key=False, unicode_errors="surrogateescape")
+    )
+    if not same(ours, theirs):
+        return False, theirs
+    if kind.endswith("-written"):
+        again = cbor2.dumps(theirs, datetime_as_timestamp=True) if cbor else msgpack.packb(theirs)
+        return again == wire, again
+    return True, theirs
 
 
 counts = {}

@@ -100,6 +100,13 @@ fn independent_decoders_read_the_same() {
     msgpack
         .iter()
         .for_each(|wire| line::<Msgpack>(&mut lines, "msgpack", wire));
+    let (cbor_written, msgpack_written) = (model::written::<Cbor>(), model::written::<Msgpack>());
+    cbor_written
+        .iter()
+        .for_each(|wire| line::<Cbor>(&mut lines, "cbor-written", wire));
+    msgpack_written
+        .iter()
+        .for_each(|wire| line::<Msgpack>(&mut lines, "msgpack-written", wire));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/independent.py");
     let mut child = Command::new(python)
         .arg(script)
@@ -119,9 +126,11 @@ fn independent_decoders_read_the_same() {
     assert_eq!(
         said.trim(),
         format!(
-            "cbor={} itch={itch_count} msgpack={}",
+            "cbor={} cbor-written={} itch={itch_count} msgpack={} msgpack-written={}",
             cbor.len(),
-            msgpack.len()
+            cbor_written.len(),
+            msgpack.len(),
+            msgpack_written.len()
         )
     );
     println!("independent decoders agree: {}", said.trim());

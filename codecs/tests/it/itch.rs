@@ -4,7 +4,7 @@ use crate::common::{WIDE, encode, json, refuses_other_lengths, torture};
 use proptest::prelude::*;
 use tickwire_codecs::{
     Batch, Chars, Code, Codec, Decimal, DecodeError, Dyn, DynCodec, Known, LenPrefix16, Limits,
-    itch::*,
+    Progress, Reassembler, StreamCodec, itch::*,
 };
 
 /// One message of each type with a different byte in every field; the lengths are those of "Nasdaq
@@ -255,7 +255,9 @@ fn files_with_and_without_lengths_read_the_same() {
                 }
             };
             assert!(batch.next().is_none(), "goes on after an error");
-            let at_boundary = ends.last() == Some(&cut);
+            // The two bytes of a length left at 0 are also the end of the session.
+            let end = *ends.last().unwrap();
+            let at_boundary = end == cut || file[end..cut] == [0, 0];
             match error {
                 None => assert!(at_boundary),
                 Some(error) => {
@@ -268,6 +270,40 @@ fn files_with_and_without_lengths_read_the_same() {
             }
         }
     }
+}
+
+/// "BinaryFILE Version 1.00": a length of 0 ends the session.
+#[test]
+fn a_file_ends_with_the_end_of_the_session() {
+    let message = &fixtures()[0];
+    let mut file = Vec::new();
+    for _ in 0..2 {
+        file.extend((message.len() as u16).to_be_bytes());
+        file.extend(message);
+    }
+    let whole = file.len();
+    file.extend([0, 0]);
+    let mut batch = Batch::new(&file, ItchFile, &WIDE);
+    let read: Result<Vec<_>, _> = batch.by_ref().collect();
+    assert!(read.unwrap().iter().all(|framed| framed.bytes == message));
+    assert_eq!(batch.at(), whole);
+    let mut stream = Reassembler::new(ItchFile, WIDE);
+    let mut seen = 0;
+    for piece in file.chunks(5) {
+        let mut rest = piece;
+        while let Progress::Item { consumed, item } = stream.next(rest) {
+            assert_eq!(item, message);
+            seen += 1;
+            rest = &rest[consumed..];
+        }
+    }
+    assert_eq!((seen, stream.is_mid_message()), (2, false));
+    // One byte of it is a cut file.
+    let cut = Batch::new(&file[..=whole], ItchFile, &WIDE).last();
+    assert!(
+        matches!(cut, Some(Err(DecodeError::Short { .. }))),
+        "{cut:?}"
+    );
 }
 
 #[test]

@@ -161,6 +161,7 @@ proptest! {
         for (read, (sensor, delta, value)) in view.readings().zip(readings) {
             prop_assert_eq!(read.sensor, sensor);
             prop_assert_eq!(read.time_us, base + u64::from(delta) * u64::from(tick));
+            prop_assert_eq!(read.time().to_nanos(), i128::from(read.time_us) * 1_000);
             let Value::Float(got) = read.value else { panic!("not a float") };
             prop_assert_eq!(got.to_bits(), value.to_bits());
         }

@@ -1,8 +1,12 @@
 //! Points in time: seconds and nanoseconds since 1970.
 
 mod civil;
+#[cfg(any(feature = "cbor", feature = "msgpack"))]
+mod rfc3339;
 mod text;
 
+#[cfg(any(feature = "cbor", feature = "msgpack"))]
+pub(crate) use rfc3339::Rfc3339;
 pub use text::ParseUnixTimeError;
 
 use crate::ToJson;

@@ -3,7 +3,7 @@
 use super::{NANOS_PER_SECOND, UnixTime, civil};
 use core::{fmt, str::FromStr};
 
-const SECONDS_PER_DAY: i64 = 86_400;
+pub(super) const SECONDS_PER_DAY: i64 = 86_400;
 
 impl fmt::Display for UnixTime {
     /// RFC 3339 in UTC, with as many digits of the fraction as there are:
