@@ -113,7 +113,8 @@ impl Generator {
         self
     }
 
-    /// The path of the crate `tickwire-codecs` where it is not `::tickwire_codecs`.
+    /// The path of the crate `tickwire-codecs` where it is not `::tickwire_codecs`. It is used in a module
+    /// inside the one that includes the file: begin it with `::` or `crate::`.
     pub fn codecs_path(mut self, path: impl Into<String>) -> Self {
         self.codecs_path = path.into();
         self
