@@ -215,6 +215,21 @@ pub enum EncodeError {
         /// What was expected.
         what: &'static str,
     },
+    /// A value that only the caller knows, and that has no default, is not set.
+    Missing {
+        /// The field or member.
+        what: &'static str,
+    },
+    /// The value given is the one that stands for no value on this wire: it would be read back as none.
+    Null {
+        /// The field.
+        what: &'static str,
+    },
+    /// The wire's form of the field cannot hold the value without a loss.
+    Inexact {
+        /// The field.
+        what: &'static str,
+    },
 }
 
 impl fmt::Display for EncodeError {
@@ -228,6 +243,19 @@ impl fmt::Display for EncodeError {
             }
             Self::Range { what, got } => write!(f, "{what} {got} does not fit this format"),
             Self::Order { what } => write!(f, "written out of order: {what}"),
+            Self::Missing { what } => write!(f, "{what} is not set and has no default"),
+            Self::Null { what } => {
+                write!(
+                    f,
+                    "{what} is given the value that stands for no value: give none"
+                )
+            }
+            Self::Inexact { what } => {
+                write!(
+                    f,
+                    "{what} cannot hold this value without a loss: round it first"
+                )
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ mod codec;
 pub mod document;
 mod dynamic;
 mod error;
+#[cfg(feature = "sbe")]
+pub mod framing;
 #[cfg(feature = "alloc")]
 mod held;
 #[cfg(feature = "itch")]

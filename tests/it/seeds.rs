@@ -120,6 +120,12 @@ fn sbe_views() {
 
 #[cfg(feature = "codecs")]
 #[test]
+fn sbe_capture() {
+    replay("sbe_capture", harness::fuzz_sbe::capture);
+}
+
+#[cfg(feature = "codecs")]
+#[test]
 fn sbe_schema() {
     replay("sbe_schema", harness::fuzz_sbe::schema);
 }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where something stands in a schema file; lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,3 +48,82 @@ impl fmt::Display for SchemaError {
 }
 
 impl std::error::Error for SchemaError {}
+
+/// Something in a schema that was skipped, and that may have been meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaWarning {
+    /// Where it stands first.
+    pub at: Position,
+    /// What it is.
+    pub what: String,
+}
+
+impl fmt::Display for SchemaWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} is skipped", self.at, self.what)
+    }
+}
+
+/// All faults of a schema: at least one, in the order of file, line and column, one for each element at
+/// most. What is at fault only because of another fault is not among them.
+///
+/// Prints one fault a line. At most 100 are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaErrors {
+    list: Vec<SchemaError>,
+    has_more: bool,
+}
+
+impl SchemaErrors {
+    /// `None` where there are none.
+    pub(crate) fn new(mut list: Vec<SchemaError>, has_more: bool) -> Option<Self> {
+        list.sort_by(|a, b| a.at.cmp(&b.at));
+        (!list.is_empty()).then_some(Self { list, has_more })
+    }
+
+    pub(crate) fn nothing_read(path: &Path) -> Self {
+        let at = Position {
+            file: path.to_path_buf(),
+            line: 1,
+            column: 1,
+        };
+        Self {
+            list: vec![SchemaError::new(at, "nothing was read", "a schema")],
+            has_more: false,
+        }
+    }
+
+    /// The faults.
+    pub fn iter(&self) -> std::slice::Iter<'_, SchemaError> {
+        self.list.iter()
+    }
+
+    /// Whether there are more faults than are kept.
+    pub fn has_more(&self) -> bool {
+        self.has_more
+    }
+}
+
+impl<'e> IntoIterator for &'e SchemaErrors {
+    type Item = &'e SchemaError;
+    type IntoIter = std::slice::Iter<'e, SchemaError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for SchemaErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.list.iter().enumerate() {
+            let line = if index > 0 { "\n" } else { "" };
+            write!(f, "{line}{error}")?;
+        }
+        if self.has_more {
+            write!(f, "\nand more than these {} faults", self.list.len())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for SchemaErrors {}

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::error::SchemaError;
+use crate::error::{SchemaErrors, SchemaWarning};
 use crate::ir::Schema;
 
 /// Generates one Rust module from one schema; see the crate's example of a build script.
@@ -37,6 +37,8 @@ pub struct Generated {
     pub messages: usize,
     /// [`Schema::fingerprint`].
     pub fingerprint: u64,
+    /// [`Schema::warnings`].
+    pub warnings: Vec<SchemaWarning>,
 }
 
 /// Why nothing was generated.
@@ -45,7 +47,7 @@ pub enum GenerateError {
     /// A call is missing; the text says which.
     Usage(&'static str),
     /// The schema is at fault.
-    Schema(SchemaError),
+    Schema(SchemaErrors),
     /// The module could not be written.
     Write(PathBuf, std::io::Error),
 }
@@ -70,8 +72,8 @@ impl std::error::Error for GenerateError {
     }
 }
 
-impl From<SchemaError> for GenerateError {
-    fn from(error: SchemaError) -> Self {
+impl From<SchemaErrors> for GenerateError {
+    fn from(error: SchemaErrors) -> Self {
         Self::Schema(error)
     }
 }
@@ -111,7 +113,8 @@ impl Generator {
         self
     }
 
-    /// The path of the crate `tickwire-codecs` where it is not `::tickwire_codecs`.
+    /// The path of the crate `tickwire-codecs` where it is not `::tickwire_codecs`. It is used in a module
+    /// inside the one that includes the file: begin it with `::` or `crate::`.
     pub fn codecs_path(mut self, path: impl Into<String>) -> Self {
         self.codecs_path = path.into();
         self
@@ -120,7 +123,7 @@ impl Generator {
     /// Reads, checks and writes. Inside a build script it also tells cargo which files to watch.
     ///
     /// # Errors
-    /// [`GenerateError`]; a fault in the schema carries file, line and column.
+    /// [`GenerateError`]; every fault in the schema carries file, line and column.
     pub fn generate(&self) -> Result<Generated, GenerateError> {
         let Some(schema_path) = &self.schema else {
             return Err(GenerateError::Usage(
@@ -150,6 +153,7 @@ impl Generator {
             lines: text.lines().count(),
             messages: schema.messages.len(),
             fingerprint: schema.fingerprint(),
+            warnings: schema.warnings,
         })
     }
 }

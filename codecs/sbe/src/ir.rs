@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::error::SchemaWarning;
+
 /// A resolved schema.
 #[derive(Clone, Debug)]
 pub struct Schema {
@@ -20,6 +22,8 @@ pub struct Schema {
     pub byte_order: ByteOrder,
     /// The composite before each message, by index into [`Schema::composites`].
     pub header: Header,
+    /// The composites before groups, each once.
+    pub dimensions: Vec<Dimension>,
     /// Enums in the order of the schema.
     pub enums: Vec<Enum>,
     /// Sets in the order of the schema.
@@ -28,6 +32,9 @@ pub struct Schema {
     pub composites: Vec<Composite>,
     /// Messages in the order of the schema.
     pub messages: Vec<Message>,
+    /// What was skipped and may have been meant: attributes that SBE does not have, notes of other
+    /// vocabularies; each kind once, 100 at most. Attributes of other namespaces are none of them.
+    pub warnings: Vec<SchemaWarning>,
     /// Every file read: the schema, then what it includes.
     pub files: Vec<PathBuf>,
 }
@@ -42,7 +49,7 @@ pub enum ByteOrder {
 }
 
 /// The primitive types of SBE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are the definition")]
 pub enum Prim {
     Char,
@@ -59,7 +66,7 @@ pub enum Prim {
 }
 
 /// What a field or a composite's member is made of; indices are into the [`Schema`]'s lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// One number or character.
     Prim(Prim),
@@ -118,6 +125,22 @@ pub struct Field {
     pub kind: Kind,
     /// Required, optional or constant.
     pub presence: Presence,
+    /// `semanticType` of the field, else that of its type; empty where neither has one.
+    pub semantic_type: String,
+    /// `timeUnit` of the field, else that of its type.
+    pub time_unit: Option<TimeUnit>,
+    /// `epoch` of the field, else that of its type; empty, as by default, it is Unix's.
+    pub epoch: String,
+}
+
+/// What a number of a time counts (SBE 1.0, "Date and time encoding").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the definition")]
+pub enum TimeUnit {
+    Second,
+    Millisecond,
+    Microsecond,
+    Nanosecond,
 }
 
 /// An enumeration.
@@ -203,6 +226,9 @@ pub enum Role {
 }
 
 /// The message header, by member index into its composite.
+///
+/// The composite may have any other members, in any order: they are values of the sender that the
+/// layout of a message does not depend on; see [`Header::is_layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Index into [`Schema::composites`].
@@ -215,6 +241,37 @@ pub struct Header {
     pub schema_id: usize,
     /// Member `version`.
     pub version: usize,
+    /// How many groups and data the message has.
+    pub counts: Counts,
+}
+
+/// The size of a repeating group, by member index into its composite. Other members as in [`Header`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dimension {
+    /// Index into [`Schema::composites`].
+    pub composite: usize,
+    /// Member `blockLength`.
+    pub block_length: usize,
+    /// Member `numInGroup`.
+    pub num_in_group: usize,
+    /// How many groups and data each entry has.
+    pub counts: Counts,
+}
+
+/// The members of a header or dimension that count what follows a block at its own level (SBE 1.0,
+/// "Message header schema"); unsigned and on the wire, as the lengths are.
+///
+/// A writer fills in the number of groups and data of the schema. A reader needs them only where the
+/// sender's version is newer than the schema: the groups beyond those that the schema knows stand
+/// before the data, and are stepped over. In messages of a version that the schema knows they say
+/// nothing that the version does not, and are not relied on: the encoders of the reference
+/// implementation leave them to their callers. The null value of the type stands for no number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Member `numGroups`.
+    pub groups: Option<usize>,
+    /// Member `numVarDataFields`.
+    pub data: Option<usize>,
 }
 
 /// A message.
@@ -358,6 +415,35 @@ impl Prim {
     }
 }
 
+impl TimeUnit {
+    /// The schema's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Second => "second",
+            Self::Millisecond => "millisecond",
+            Self::Microsecond => "microsecond",
+            Self::Nanosecond => "nanosecond",
+        }
+    }
+
+    /// Decimal places of a second: also the number that stands for the unit on the wire.
+    pub fn places(self) -> u32 {
+        match self {
+            Self::Second => 0,
+            Self::Millisecond => 3,
+            Self::Microsecond => 6,
+            Self::Nanosecond => 9,
+        }
+    }
+
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Second,
+        Self::Millisecond,
+        Self::Microsecond,
+        Self::Nanosecond,
+    ];
+}
+
 impl Schema {
     /// Bytes of a kind on the wire.
     pub fn size_of(&self, kind: Kind) -> usize {
@@ -375,9 +461,55 @@ impl Schema {
         self.messages.iter().find(|m| m.id == template_id)
     }
 
+    /// The types of the lengths of all data, in groups too.
+    pub fn data_lengths(&self) -> impl Iterator<Item = Prim> {
+        fn of(body: &Body) -> Box<dyn Iterator<Item = Prim> + '_> {
+            let inside = body.groups.iter().flat_map(|g| of(&g.body));
+            Box::new(body.data.iter().map(|d| d.length).chain(inside))
+        }
+        self.messages.iter().flat_map(|m| of(&m.body))
+    }
+
+    /// The members of the dimension composite of that index; `None` where it is no dimension.
+    pub fn dimension(&self, composite: usize) -> Option<&Dimension> {
+        self.dimensions.iter().find(|d| d.composite == composite)
+    }
+
     /// The composite before each message.
     pub fn header_composite(&self) -> &Composite {
         &self.composites[self.header.composite]
+    }
+}
+
+impl Header {
+    /// Whether the member of that index is `blockLength`, `templateId`, `schemaId` or `version`.
+    pub fn is_length_or_id(&self, member: usize) -> bool {
+        [
+            self.block_length,
+            self.template_id,
+            self.schema_id,
+            self.version,
+        ]
+        .contains(&member)
+    }
+
+    /// Whether the member of that index is given by the message and its schema, so that a writer fills
+    /// it in; every other member that is on the wire is a value that the sender chooses.
+    pub fn is_layout(&self, member: usize) -> bool {
+        self.is_length_or_id(member) || self.counts.contain(member)
+    }
+}
+
+impl Dimension {
+    /// As [`Header::is_layout`].
+    pub fn is_layout(&self, member: usize) -> bool {
+        [self.block_length, self.num_in_group].contains(&member) || self.counts.contain(member)
+    }
+}
+
+impl Counts {
+    fn contain(&self, member: usize) -> bool {
+        [self.groups, self.data].contains(&Some(member))
     }
 }
 
@@ -401,5 +533,10 @@ impl Body {
     /// Whether entries of this shape all have the same length on the wire.
     pub fn is_fixed(&self) -> bool {
         self.groups.is_empty() && self.data.is_empty()
+    }
+
+    /// The numbers of groups and of data, as [`Counts`] carry them.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.groups.len(), self.data.len())
     }
 }

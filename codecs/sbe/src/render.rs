@@ -5,10 +5,14 @@ use std::fmt::{self, Write};
 use crate::dynamic::{Decoded, Value};
 
 impl Decoded {
-    /// One JSON object on one line: `{"template":12,"name":"...","version":9,"fields":{...}}`.
+    /// One JSON object on one line: `{"template":12,"schema":1,"version":9,"name":"...","fields":{...}}`;
+    /// with `"header":{...}` where the header has other members, and with `"trailing":N` where N bytes
+    /// follow.
     ///
-    /// Enums are their names, or numbers where the schema has none; sets are lists of names; data
-    /// without a character encoding is hexadecimal text.
+    /// Enums are their names, or numbers where the schema has none; sets are lists of names; decimals and
+    /// times are text, so that no reader takes digits off them; data without a character encoding is
+    /// hexadecimal text; bytes of text that are not UTF-8 are `\\xff`, and the backslashes beside them
+    /// `\\\\`; a group whose dimension has other members is `{"dimension":{...},"entries":[...]}`.
     ///
     /// # Errors
     /// Only what `out` reports.
@@ -21,6 +25,10 @@ impl Decoded {
         if let Some(name) = &self.name {
             out.write_str(",\"name\":")?;
             json_string(name, out)?;
+            if matches!(&self.header, Value::Record(members) if !members.is_empty()) {
+                out.write_str(",\"header\":")?;
+                json(&self.header, out)?;
+            }
             out.write_str(",\"fields\":")?;
             json(&self.fields, out)?;
         }
@@ -41,15 +49,18 @@ impl Decoded {
             "{name} (template {}, schema {}, version {})",
             self.template_id, self.schema_id, self.version
         )?;
+        if let Value::Record(members) = &self.header
+            && !members.is_empty()
+        {
+            writeln!(out, "  (header)")?;
+            text_fields(members, 2, out)?;
+        }
         if let Value::Record(fields) = &self.fields {
             text_fields(fields, 1, out)?;
         }
         if self.trailing > 0 {
-            writeln!(
-                out,
-                "  + {} bytes behind its last known part",
-                self.trailing
-            )?;
+            let trailing = self.trailing;
+            writeln!(out, "  + {trailing} bytes behind its last known part")?;
         }
         Ok(())
     }
@@ -65,25 +76,50 @@ fn json(value: &Value, out: &mut impl Write) -> fmt::Result {
         Value::Char(byte) => write!(out, "{byte}"),
         Value::Float(n) if n.is_finite() => write!(out, "{n:?}"),
         Value::Float(_) => out.write_str("null"),
-        Value::Text(text) => json_string(text, out),
+        Value::Text(text) | Value::Decimal(text, _) | Value::Time(text, _) => {
+            json_string(text, out)
+        }
+        Value::NotUtf8(bytes) => json_string(&escaped(bytes), out),
         Value::Bytes(bytes) => write!(out, "\"{}\"", Hex(bytes)),
         Value::Enum(Some(name), _) => json_string(name, out),
         Value::Enum(None, n) => write!(out, "{n}"),
         Value::Set(names, _) => list(names, out, |name, out| json_string(name, out)),
         Value::List(values) => list(values, out, json),
-        Value::Record(fields) => {
-            out.write_str("{")?;
-            for (index, (name, value)) in fields.iter().enumerate() {
-                if index > 0 {
-                    out.write_str(",")?;
-                }
-                json_string(name, out)?;
-                out.write_str(":")?;
-                json(value, out)?;
-            }
+        Value::Group(dimension, entries) => {
+            out.write_str("{\"dimension\":")?;
+            json_object(dimension, out)?;
+            out.write_str(",\"entries\":")?;
+            list(entries, out, json)?;
             out.write_str("}")
         }
+        Value::Record(fields) => json_object(fields, out),
     }
+}
+
+fn json_object(fields: &[(String, Value)], out: &mut impl Write) -> fmt::Result {
+    out.write_str("{")?;
+    for (index, (name, value)) in fields.iter().enumerate() {
+        if index > 0 {
+            out.write_str(",")?;
+        }
+        json_string(name, out)?;
+        out.write_str(":")?;
+        json(value, out)?;
+    }
+    out.write_str("}")
+}
+
+/// What is UTF-8 as it is, and every other byte as `\xff`; a backslash is `\\`, so that nothing is lost.
+fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(&chunk.valid().replace('\\', "\\\\"));
+        for byte in chunk.invalid() {
+            // Writing to a String does not fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
 }
 
 fn list<T, W: Write>(
@@ -130,14 +166,17 @@ fn text_fields(fields: &[(String, Value)], depth: usize, out: &mut impl Write) -
                 writeln!(out, "{pad}{name}:")?;
                 text_fields(inner, depth + 1, out)?;
             }
+            Value::Group(dimension, entries) => {
+                text_entries(name, entries, depth, out)?;
+                writeln!(out, "{pad}  (dimension)")?;
+                text_fields(dimension, depth + 2, out)?;
+            }
             Value::List(entries) if entries.iter().any(|e| matches!(e, Value::Record(_))) => {
-                writeln!(out, "{pad}{name}: {} entries", entries.len())?;
-                for (index, entry) in entries.iter().enumerate() {
-                    writeln!(out, "{pad}  [{index}]")?;
-                    if let Value::Record(inner) = entry {
-                        text_fields(inner, depth + 2, out)?;
-                    }
-                }
+                text_entries(name, entries, depth, out)?;
+            }
+            Value::Decimal(text, _) | Value::Time(text, _) => writeln!(out, "{pad}{name}: {text}")?,
+            Value::NotUtf8(bytes) => {
+                writeln!(out, "{pad}{name}: \"{}\" (not UTF-8)", escaped(bytes))?
             }
             Value::Enum(Some(known), n) => writeln!(out, "{pad}{name}: {known} ({n})")?,
             Value::Enum(None, n) => writeln!(out, "{pad}{name}: {n} (not in the schema)")?,
@@ -149,6 +188,18 @@ fn text_fields(fields: &[(String, Value)], depth: usize, out: &mut impl Write) -
                 json(other, out)?;
                 writeln!(out)?;
             }
+        }
+    }
+    Ok(())
+}
+
+fn text_entries(name: &str, entries: &[Value], depth: usize, out: &mut impl Write) -> fmt::Result {
+    let pad = "  ".repeat(depth);
+    writeln!(out, "{pad}{name}: {} entries", entries.len())?;
+    for (index, entry) in entries.iter().enumerate() {
+        writeln!(out, "{pad}  [{index}]")?;
+        if let Value::Record(inner) = entry {
+            text_fields(inner, depth + 2, out)?;
         }
     }
     Ok(())

@@ -8,6 +8,11 @@ fn main() -> Result<(), GenerateError> {
         ("../tests/schemas/features.xml", "features.rs"),
         ("../tests/schemas/features_v1.xml", "features_v1.rs"),
         ("../tests/schemas/big.xml", "big.rs"),
+        ("../tests/schemas/counted.xml", "counted.rs"),
+        ("../tests/schemas/headers.xml", "headers.rs"),
+        ("../tests/schemas/names.xml", "names.rs"),
+        ("../tests/schemas/padded.xml", "padded.rs"),
+        ("../tests/schemas/values.xml", "values.rs"),
         ("../schemas/tick.xml", "tick.rs"),
     ] {
         Generator::new()

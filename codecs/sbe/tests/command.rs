@@ -47,6 +47,30 @@ fn gen_writes_a_module() {
 }
 
 #[test]
+fn gen_warns_of_what_it_skips() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(TICK)).unwrap();
+    let (schema, out) = (scratch("command_warn.xml"), scratch("command_warn.rs"));
+    std::fs::write(
+        &schema,
+        text.replace("<message", "<message colour=\"red\"")
+            .replace("<sbe:message ", "<sbe:message colour=\"red\" "),
+    )
+    .unwrap();
+    let args = ["gen", schema.to_str().unwrap(), out.to_str().unwrap()];
+    let output = tickwire_sbe(&args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.starts_with("warning: "), "{stderr}");
+    assert_eq!(
+        stderr
+            .matches("the attribute `colour` of <message> is skipped")
+            .count(),
+        1,
+        "{stderr}"
+    );
+}
+
+#[test]
 fn dump_as_json_and_text() {
     let file = scratch("command_trade.bin");
     std::fs::write(&file, TRADE).unwrap();
@@ -139,6 +163,50 @@ fn dump_of_a_capture_that_was_cut() {
     }
 }
 
+/// Venues round frames up to 8 bytes, and put messages one behind the other.
+#[test]
+fn padding_and_several_messages_are_shown_and_counted() {
+    let file = scratch("command_padded.bin");
+    std::fs::write(&file, [&TRADE[..], &[0], &TRADE, &[0]].concat()).unwrap();
+    let output = tickwire_sbe(&["dump", TICK, file.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let shown = stdout(&output).matches(r#""symbol":"BTCUSDT"},"trailing":1}"#);
+    assert_eq!(shown.count(), 2, "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("2          messages"), "{stderr}");
+    assert!(
+        stderr.contains("2          with bytes behind them, 2 bytes"),
+        "{stderr}"
+    );
+}
+
+/// A dump that shows nothing says what it saw, and does not succeed.
+#[test]
+fn a_capture_of_another_schema_is_said() {
+    let file = scratch("command_other.pcapng");
+    let prefixed = [&63u16.to_be_bytes()[..], &TRADE].concat();
+    std::fs::write(&file, capture(&prefixed)).unwrap();
+    let file = file.to_str().unwrap();
+    let output = tickwire_sbe(&["dump", TICK, file]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    // The length is taken for a block of 0x3f00 bytes, the block length for the template, and so on.
+    for line in [
+        "no message of schema 1001 was found",
+        "1 times schema 2, template 18 by --framing raw",
+        "--framing u16-be finds 1 messages in the first 1 payloads",
+    ] {
+        assert!(stderr.contains(line), "{line}\n{stderr}");
+    }
+    let output = tickwire_sbe(&["dump", TICK, file, "--framing", "u16-be"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    std::fs::write(file, b"").unwrap();
+    let output = tickwire_sbe(&["dump", TICK, file]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("no --framing finds any"), "{stderr}");
+}
+
 #[test]
 fn refused_bytes_are_said_and_counted() {
     let file = scratch("command_cut.bin");
@@ -185,7 +253,7 @@ fn wrong_use_is_explained() {
         (&["dump", TICK], "tickwire-sbe diff OLD NEW"),
         (
             &["dump", TICK, TICK, "--framing", "tcp"],
-            "--framing takes raw, back-to-back or cme",
+            "no framing `tcp`: one of raw, u16-le, ",
         ),
         (
             &["dump", TICK, TICK, "--format", "xml"],

@@ -1,7 +1,10 @@
 //! Reading from front to back, each length checked once.
 
 use super::group::{Entry, Group, Rows};
+use super::skip::Counts;
+use super::text::Text;
 use super::wire::{Dimension, Header, Length, Wire};
+use super::writer::Stamp;
 use crate::{DecodeError, Limits};
 
 /// What is left of a message, and where in it we are.
@@ -21,6 +24,10 @@ pub struct Scope {
     pub block_length: u32,
     /// The sender's schema version.
     pub version: u32,
+    /// Whether that is newer than the schema.
+    pub is_newer: bool,
+    /// What a newer sender says of the groups and data behind the block; nothing of all others.
+    pub counts: Counts,
     /// The bounds the caller set.
     pub limits: Limits,
 }
@@ -34,53 +41,62 @@ pub fn peek<H: Header>(bytes: &[u8]) -> Result<&H, DecodeError> {
     Cursor::new(bytes).read()
 }
 
-/// Reads the header and checks that the message is the one wanted.
+/// Reads the header and checks that the message is the one of `stamp`.
 ///
 /// # Errors
-/// [`DecodeError::Limit`] for a message over `max_msg`, [`DecodeError::Wrong`] for another template
-/// or schema, [`DecodeError::Short`].
+/// [`DecodeError::Wrong`] for another template or schema, [`DecodeError::Short`].
 #[inline]
 pub fn open<'a, H: Header>(
     bytes: &'a [u8],
     limits: &Limits,
-    schema_id: u32,
-    template_id: u32,
+    stamp: &Stamp,
 ) -> Result<(Cursor<'a>, Scope), DecodeError> {
-    limits.check_msg(bytes.len())?;
     let mut cursor = Cursor::new(bytes);
     let header = cursor.read::<H>()?;
-    if header.schema_id() != schema_id {
+    if header.schema_id() != stamp.schema_id {
         return Err(DecodeError::wrong(
             0,
             "schemaId",
             u64::from(header.schema_id()),
         ));
     }
-    if header.template_id() != template_id {
+    if header.template_id() != stamp.template_id {
         return Err(DecodeError::wrong(
             0,
             "templateId",
             u64::from(header.template_id()),
         ));
     }
+    let is_newer = header.version() > stamp.version;
     let scope = Scope {
         block_length: header.block_length(),
         version: header.version(),
+        is_newer,
+        counts: if is_newer {
+            header.counts()
+        } else {
+            Counts::NONE
+        },
         limits: *limits,
     };
     Ok((cursor, scope))
 }
 
-/// Checks that nothing follows the last known part, unless the sender knows a version we do not.
+/// Checks that nothing follows a message of `len` bytes, unless the sender knows a version we do not.
 ///
 /// # Errors
 /// [`DecodeError::Trailing`].
 #[inline]
-pub fn close(cursor: &Cursor<'_>, version: u32, known_version: u32) -> Result<(), DecodeError> {
-    if cursor.rest.is_empty() || version > known_version {
+pub fn close(
+    len: usize,
+    behind: &[u8],
+    version: u32,
+    known_version: u32,
+) -> Result<(), DecodeError> {
+    if behind.is_empty() || version > known_version {
         Ok(())
     } else {
-        Err(DecodeError::trailing(cursor.at(), cursor.rest.len()))
+        Err(DecodeError::trailing(len, behind.len()))
     }
 }
 
@@ -101,6 +117,20 @@ impl<'a> Cursor<'a> {
     #[must_use]
     pub const fn at(&self) -> usize {
         self.len - self.rest.len()
+    }
+
+    /// What has not been read.
+    #[inline]
+    #[must_use]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// What has been read, of the `bytes` that this cursor was made for.
+    #[inline]
+    #[must_use]
+    pub fn passed(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(..self.at()).unwrap_or_default()
     }
 
     /// The next `len` bytes.
@@ -163,36 +193,39 @@ impl<'a> Cursor<'a> {
         self.take(length)
     }
 
-    /// Variable text behind a length of type `L`.
+    /// Variable text behind a length of type `L`; its bytes are not looked at.
     ///
     /// # Errors
-    /// [`DecodeError::Short`], [`DecodeError::Utf8`] at the first bad byte.
+    /// [`DecodeError::Short`].
     #[inline]
-    pub fn text<L: Length>(&mut self) -> Result<&'a str, DecodeError> {
-        let bytes = self.data::<L>()?;
-        match core::str::from_utf8(bytes) {
-            Ok(text) => Ok(text),
-            Err(e) => Err(DecodeError::Utf8 {
-                at: crate::error::offset(self.at() - bytes.len() + e.valid_up_to()),
-            }),
-        }
+    pub fn text<L: Length>(&mut self) -> Result<Text<'a>, DecodeError> {
+        self.data::<L>().map(Text::new)
     }
 
     /// A group whose entries are the wire struct `E`.
     ///
     /// # Errors
     /// [`DecodeError::Short`], [`DecodeError::Limit`] for more than `max_items` entries,
-    /// [`DecodeError::Wrong`] for entries too short for `E`.
+    /// [`DecodeError::Wrong`] for entries too short for `E`, and for those of a newer sender that have
+    /// groups or data: they are no slice.
     #[inline]
     pub fn rows<D: Dimension, E: Wire>(
         &mut self,
         scope: &Scope,
         depth: u32,
-    ) -> Result<Rows<'a, E>, DecodeError> {
-        let (block_length, count, length) = self.dimension::<D>(scope, depth)?;
+    ) -> Result<Rows<'a, E, D>, DecodeError> {
+        let (dimension, length) = self.dimension::<D>(scope, depth)?;
+        let (block_length, count) = (dimension.block_length(), dimension.num_in_group());
         let at = self.at();
+        if scope.is_newer && !dimension.counts().is_fixed() {
+            return Err(DecodeError::wrong(
+                at,
+                "entries of groups or data that came later",
+                u64::from(count),
+            ));
+        }
         let bytes = self.take(length)?;
-        Rows::new(bytes, block_length, count)
+        Rows::new(dimension, bytes, block_length, count)
             .ok_or_else(|| DecodeError::wrong(at, "blockLength", u64::from(block_length)))
     }
 
@@ -209,10 +242,16 @@ impl<'a> Cursor<'a> {
         &mut self,
         scope: &Scope,
         depth: u32,
-    ) -> Result<Group<'a, V>, DecodeError> {
-        let (block_length, count, length) = self.dimension::<D>(scope, depth)?;
+    ) -> Result<Group<'a, V, D>, DecodeError> {
+        let (dimension, length) = self.dimension::<D>(scope, depth)?;
+        let (block_length, count) = (dimension.block_length(), dimension.num_in_group());
         let scope = Scope {
             block_length,
+            counts: if scope.is_newer {
+                dimension.counts()
+            } else {
+                Counts::NONE
+            },
             ..*scope
         };
         if count > 0 && (block_length as usize) < V::BLOCK_BYTES_MIN {
@@ -223,7 +262,7 @@ impl<'a> Cursor<'a> {
             ));
         }
         let first = *self;
-        if V::FIXED {
+        if V::FIXED && scope.counts.is_fixed() {
             self.take(length)?;
         } else {
             for _ in 0..count {
@@ -239,16 +278,16 @@ impl<'a> Cursor<'a> {
             self.hollow = self.hollow.saturating_add(count);
             scope.limits.check_items(self.at(), self.hollow.into())?;
         }
-        Ok(Group::new(first, count, scope))
+        Ok(Group::new(Some(dimension), first, count, scope))
     }
 
-    /// Block length, count and the least number of bytes the entries take, all within bounds.
+    /// The dimension and the least number of bytes the entries take, both within bounds.
     #[inline]
-    fn dimension<D: Dimension>(
+    pub(super) fn dimension<D: Dimension>(
         &mut self,
         scope: &Scope,
         depth: u32,
-    ) -> Result<(u32, u32, usize), DecodeError> {
+    ) -> Result<(&'a D, usize), DecodeError> {
         let at = self.at();
         scope.limits.check_depth(at, depth)?;
         let dimension = self.read::<D>()?;
@@ -256,6 +295,6 @@ impl<'a> Cursor<'a> {
         let length = scope
             .limits
             .check_group(self.at(), count, block_length, self.rest.len())?;
-        Ok((block_length, count, length))
+        Ok((dimension, length))
     }
 }

@@ -13,8 +13,11 @@ use crate::DecodeError;
 ///
 /// Where the wire's block length is the size of `E` they are one slice; where a newer sender made
 /// entries longer, each is the front of its stride.
-pub struct Rows<'a, E> {
+///
+/// `D` is what stands before the entries: [`dimension`](Self::dimension).
+pub struct Rows<'a, E, D> {
     layout: Layout<'a, E>,
+    dimension: Option<&'a D>,
 }
 
 enum Layout<'a, E> {
@@ -26,15 +29,21 @@ enum Layout<'a, E> {
     },
 }
 
-impl<'a, E: Wire> Rows<'a, E> {
+impl<'a, E: Wire, D> Rows<'a, E, D> {
     /// A group that an older sender did not know of.
     pub const EMPTY: Self = Self {
         layout: Layout::Packed(&[]),
+        dimension: None,
     };
 
     /// `None` where entries of `block_length` bytes are too short for `E`.
     #[inline]
-    pub(super) fn new(bytes: &'a [u8], block_length: u32, count: u32) -> Option<Self> {
+    pub(super) fn new(
+        dimension: &'a D,
+        bytes: &'a [u8],
+        block_length: u32,
+        count: u32,
+    ) -> Option<Self> {
         let stride = block_length as usize;
         let layout = if stride == size_of::<E>() {
             Layout::Packed(<[E]>::ref_from_bytes_with_elems(bytes, count as usize).ok()?)
@@ -46,7 +55,16 @@ impl<'a, E: Wire> Rows<'a, E> {
         } else {
             return None;
         };
-        Some(Self { layout })
+        let dimension = Some(dimension);
+        Some(Self { layout, dimension })
+    }
+
+    /// What stands before the entries, with members of its own where the schema gives it some. `None`
+    /// where the sender's version is older than the group.
+    #[inline]
+    #[must_use]
+    pub const fn dimension(&self) -> Option<&'a D> {
+        self.dimension
     }
 
     /// Number of entries.
@@ -102,13 +120,13 @@ fn front<E: Wire>(bytes: &[u8]) -> Option<&E> {
     E::ref_from_prefix(bytes).ok().map(|(entry, _)| entry)
 }
 
-impl<E> Clone for Rows<'_, E> {
+impl<E, D> Clone for Rows<'_, E, D> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<E> Copy for Rows<'_, E> {}
+impl<E, D> Copy for Rows<'_, E, D> {}
 
 impl<E> Clone for Layout<'_, E> {
     fn clone(&self) -> Self {
@@ -118,13 +136,13 @@ impl<E> Clone for Layout<'_, E> {
 
 impl<E> Copy for Layout<'_, E> {}
 
-impl<E: Wire + fmt::Debug> fmt::Debug for Rows<'_, E> {
+impl<E: Wire + fmt::Debug, D> fmt::Debug for Rows<'_, E, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
 }
 
-impl<'a, E: Wire> IntoIterator for Rows<'a, E> {
+impl<'a, E: Wire, D> IntoIterator for Rows<'a, E, D> {
     type Item = &'a E;
     type IntoIter = RowsIter<'a, E>;
 
@@ -134,7 +152,7 @@ impl<'a, E: Wire> IntoIterator for Rows<'a, E> {
     }
 }
 
-impl<'a, E: Wire> IntoIterator for &Rows<'a, E> {
+impl<'a, E: Wire, D> IntoIterator for &Rows<'a, E, D> {
     type Item = &'a E;
     type IntoIter = RowsIter<'a, E>;
 
@@ -199,17 +217,26 @@ pub trait Entry<'a>: Copy {
 }
 
 /// Entries that are read one by one. They were all checked when the message was viewed.
-pub struct Group<'a, V> {
+///
+/// `D` is what stands before the entries: [`dimension`](Self::dimension).
+pub struct Group<'a, V, D> {
+    dimension: Option<&'a D>,
     first: Cursor<'a>,
     count: u32,
     scope: Scope,
     view: PhantomData<fn() -> V>,
 }
 
-impl<'a, V: Entry<'a>> Group<'a, V> {
+impl<'a, V: Entry<'a>, D> Group<'a, V, D> {
     #[inline]
-    pub(super) const fn new(first: Cursor<'a>, count: u32, scope: Scope) -> Self {
+    pub(super) const fn new(
+        dimension: Option<&'a D>,
+        first: Cursor<'a>,
+        count: u32,
+        scope: Scope,
+    ) -> Self {
         Self {
+            dimension,
             first,
             count,
             scope,
@@ -221,7 +248,14 @@ impl<'a, V: Entry<'a>> Group<'a, V> {
     #[inline]
     #[must_use]
     pub const fn empty(scope: &Scope) -> Self {
-        Self::new(Cursor::new(&[]), 0, *scope)
+        Self::new(None, Cursor::new(&[]), 0, *scope)
+    }
+
+    /// As [`Rows::dimension`].
+    #[inline]
+    #[must_use]
+    pub const fn dimension(&self) -> Option<&'a D> {
+        self.dimension
     }
 
     /// Number of entries.
@@ -251,21 +285,21 @@ impl<'a, V: Entry<'a>> Group<'a, V> {
     }
 }
 
-impl<V> Clone for Group<'_, V> {
+impl<V, D> Clone for Group<'_, V, D> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<V> Copy for Group<'_, V> {}
+impl<V, D> Copy for Group<'_, V, D> {}
 
-impl<'a, V: Entry<'a> + fmt::Debug> fmt::Debug for Group<'a, V> {
+impl<'a, V: Entry<'a> + fmt::Debug, D> fmt::Debug for Group<'a, V, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
 }
 
-impl<'a, V: Entry<'a>> IntoIterator for Group<'a, V> {
+impl<'a, V: Entry<'a>, D> IntoIterator for Group<'a, V, D> {
     type Item = V;
     type IntoIter = GroupIter<'a, V>;
 
@@ -275,7 +309,7 @@ impl<'a, V: Entry<'a>> IntoIterator for Group<'a, V> {
     }
 }
 
-impl<'a, V: Entry<'a>> IntoIterator for &Group<'a, V> {
+impl<'a, V: Entry<'a>, D> IntoIterator for &Group<'a, V, D> {
     type Item = V;
     type IntoIter = GroupIter<'a, V>;
 

@@ -51,13 +51,105 @@ macro_rules! __sbe_debug_set {
     };
 }
 
-/// What all views of messages do the same: name their bytes and version, and are written by copying
-/// the bytes they were read from.
+/// The functions of a codec whose messages may have something behind them, as its own: no trait has to
+/// be imported for them.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __sbe_message_view {
+macro_rules! __sbe_first {
     ($codec:ident, $view:ident) => {
+        impl $codec {
+            /// Views the message at the front of `bytes`, and gives the bytes behind it: padding, or
+            /// the next message. `Codec::view` refuses them. See `tickwire_codecs::sbe::ViewFirst`.
+            ///
+            /// # Errors
+            /// Those of `Codec::view` but `DecodeError::Trailing`.
+            #[inline]
+            pub fn view_first<'a>(
+                bytes: &'a [u8],
+                limits: &$crate::Limits,
+            ) -> ::core::result::Result<($view<'a>, &'a [u8]), $crate::DecodeError> {
+                <Self as $crate::sbe::ViewFirst>::view_first(bytes, limits)
+            }
+
+            /// Views the messages that stand one behind the other in `bytes`: see
+            /// `tickwire_codecs::sbe::Messages`.
+            #[inline]
+            pub const fn views<'a>(
+                bytes: &'a [u8],
+                limits: &$crate::Limits,
+            ) -> $crate::sbe::Messages<'a, Self> {
+                $crate::sbe::Messages::new(bytes, limits)
+            }
+        }
+    };
+}
+
+/// A message: its type, and what all codecs and views of messages do the same. A view is written by
+/// copying the bytes it was read from.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sbe_message {
+    (
+        $(#[$doc:meta])*
+        $codec:ident($view:ident, $header:ident) = $id:literal,
+        [$block:literal, $groups:literal, $data:literal], $schema:ident, $version:ident, $wire_id:ident
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $codec;
+
+        impl $codec {
+            /// Which message it is.
+            pub const TEMPLATE_ID: u32 = $id;
+            /// Bytes of the block of fixed fields as this schema's version writes it.
+            pub const BLOCK_LENGTH: u32 = $block;
+        }
+
+        impl $crate::sbe::Template for $codec {
+            type Header = $header;
+            const STAMP: $crate::sbe::Stamp = $crate::sbe::Stamp {
+                shape: $crate::sbe::Shape::new($block, $groups, $data),
+                template_id: $id,
+                schema_id: $schema,
+                version: $version,
+            };
+        }
+
+        impl $crate::sbe::ViewFirst for $codec {
+            const SCHEMA_ID: u32 = $schema;
+            const HEADER_BYTES: usize = ::core::mem::size_of::<$header>();
+
+            #[inline]
+            fn view_first<'a>(
+                bytes: &'a [u8],
+                limits: &$crate::Limits,
+            ) -> ::core::result::Result<($view<'a>, &'a [u8]), $crate::DecodeError> {
+                $crate::sbe::first::<$codec, $view<'a>>(bytes, limits)
+            }
+        }
+
+        impl $crate::Codec for $codec {
+            const ID: $crate::WireId = $wire_id;
+            const VERSION: u16 = $version as u16;
+            type View<'a> = $view<'a>;
+
+            #[inline]
+            fn view<'a>(
+                bytes: &'a [u8],
+                limits: &$crate::Limits,
+            ) -> ::core::result::Result<$view<'a>, $crate::DecodeError> {
+                limits.check_msg(bytes.len())?;
+                let (view, behind) = $crate::sbe::first::<$codec, $view<'a>>(bytes, limits)?;
+                $crate::sbe::close(view.bytes.len(), behind, view.version, $version)?;
+                ::core::result::Result::Ok($view { bytes, ..view })
+            }
+        }
+
+        $crate::__sbe_first!($codec, $view);
+
         impl<'a> $crate::sbe::View<'a> for $view<'a> {
+            type Header = $header;
+
             #[inline]
             fn wire(&self) -> &'a [u8] {
                 self.bytes
@@ -80,6 +172,144 @@ macro_rules! __sbe_message_view {
                 $crate::encode_bytes(self.bytes, out)
             }
         }
+    };
+}
+
+/// Any message of a schema: the enum of all views, and the codec that tells them apart by the header.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sbe_any_message {
+    (
+        $codec:ident, $message:ident, $header:ident, $schema:ident, $version:ident, $wire_id:ident,
+        [$($marker:ident($view:ident),)*]
+    ) => {
+        /// Any message of this schema, and those it does not know: skip and count them, see
+        /// `tickwire_codecs::sbe::Tally`.
+        #[derive(Clone, Copy, Debug)]
+        pub enum $message<'a> {
+            $(
+                #[doc = ::core::concat!("[`", ::core::stringify!($marker), "`].")]
+                $marker($view<'a>),
+            )*
+            /// A template or schema that this code does not know.
+            Unknown($crate::sbe::Unknown<'a>),
+        }
+
+        impl<'a> $message<'a> {
+            /// The whole message with its header.
+            #[inline]
+            pub fn wire(&self) -> &'a [u8] {
+                match self {
+                    $(Self::$marker(view) => view.bytes,)*
+                    Self::Unknown(unknown) => unknown.bytes,
+                }
+            }
+
+            /// What stands before the message.
+            #[inline]
+            pub fn header(&self) -> $header {
+                $crate::sbe::View::header(self)
+            }
+
+            /// Which message it is.
+            #[inline]
+            pub fn template_id(&self) -> u32 {
+                $crate::sbe::Header::template_id(&self.header())
+            }
+        }
+
+        impl<'a> $crate::sbe::View<'a> for $message<'a> {
+            type Header = $header;
+
+            #[inline]
+            fn wire(&self) -> &'a [u8] {
+                $message::wire(self)
+            }
+
+            #[inline]
+            fn acting_version(&self) -> u32 {
+                match self {
+                    $(Self::$marker(view) => view.version,)*
+                    Self::Unknown(unknown) => unknown.version,
+                }
+            }
+        }
+
+        impl $crate::ToJson for $message<'_> {
+            fn to_json(&self, out: &mut dyn ::core::fmt::Write) -> ::core::fmt::Result {
+                let known: ::core::option::Option<(&str, &dyn $crate::sbe::Show)> = match self {
+                    $(Self::$marker(view) => {
+                        ::core::option::Option::Some((::core::stringify!($marker), view))
+                    })*
+                    Self::Unknown(_) => ::core::option::Option::None,
+                };
+                $crate::sbe::message_to_json(self.template_id(), known, out)
+            }
+        }
+
+        /// The codec of every message of this schema. Other messages give
+        #[doc = ::core::concat!("[`", ::core::stringify!($message), "::Unknown`], not an error.")]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $codec;
+
+        impl $codec {
+            /// The message by its header alone.
+            #[inline]
+            fn unknown(
+                bytes: &[u8],
+            ) -> ::core::result::Result<$crate::sbe::Unknown<'_>, $crate::DecodeError> {
+                let header = $crate::sbe::peek::<$header>(bytes)?;
+                ::core::result::Result::Ok($crate::sbe::Unknown {
+                    template_id: $crate::sbe::Header::template_id(header),
+                    schema_id: $crate::sbe::Header::schema_id(header),
+                    version: $crate::sbe::Header::version(header),
+                    bytes,
+                })
+            }
+        }
+
+        impl $crate::Codec for $codec {
+            const ID: $crate::WireId = $wire_id;
+            const VERSION: u16 = $version as u16;
+            type View<'a> = $message<'a>;
+
+            fn view<'a>(
+                bytes: &'a [u8],
+                limits: &$crate::Limits,
+            ) -> ::core::result::Result<$message<'a>, $crate::DecodeError> {
+                limits.check_msg(bytes.len())?;
+                let unknown = Self::unknown(bytes)?;
+                ::core::result::Result::Ok(match unknown.template_id {
+                    _ if unknown.schema_id != $schema => $message::Unknown(unknown),
+                    $($marker::TEMPLATE_ID => {
+                        $message::$marker(<$marker as $crate::Codec>::view(bytes, limits)?)
+                    })*
+                    _ => $message::Unknown(unknown),
+                })
+            }
+        }
+
+        impl $crate::sbe::ViewFirst for $codec {
+            const SCHEMA_ID: u32 = $schema;
+            const HEADER_BYTES: usize = ::core::mem::size_of::<$header>();
+
+            fn view_first<'a>(
+                bytes: &'a [u8],
+                limits: &$crate::Limits,
+            ) -> ::core::result::Result<($message<'a>, &'a [u8]), $crate::DecodeError> {
+                let unknown = Self::unknown(bytes)?;
+                ::core::result::Result::Ok(match unknown.template_id {
+                    _ if unknown.schema_id != $schema => ($message::Unknown(unknown), &[]),
+                    $($marker::TEMPLATE_ID => {
+                        let (view, behind) = $marker::view_first(bytes, limits)?;
+                        ($message::$marker(view), behind)
+                    })*
+                    _ => ($message::Unknown(unknown), &[]),
+                })
+            }
+        }
+
+        $crate::__sbe_first!($codec, $message);
     };
 }
 
@@ -129,26 +359,49 @@ macro_rules! __sbe_default {
     };
 }
 
-/// A builder is written behind the header of its message.
+/// What a builder of a message or of a group's entry takes, and how it is written. `$this` and `$writer`
+/// are the names that the parts call them by.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __sbe_put {
+    ($builder:ty, $this:ident, $len:expr, $writer:ident, {$($put:expr;)*}) => {
+        impl $crate::sbe::Put for $builder {
+            #[inline]
+            fn wire_len(&self) -> usize {
+                let $this = self;
+                $len
+            }
+
+            #[inline]
+            fn put(
+                &self,
+                $writer: &mut $crate::sbe::Writer<'_>,
+            ) -> ::core::result::Result<(), $crate::EncodeError> {
+                let $this = self;
+                $($put?;)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    };
+}
+
+/// A builder is written behind the header of its message; it has a field for the members of the header
+/// that a caller gives, where there are some.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_encode_builder {
-    ($codec:ident, $builder:ty, $header:ident, $schema:ident, $version:ident) => {
+    ($codec:ident, $builder:ty $(, $header:ident)?) => {
         impl $crate::Encode<$codec> for $builder {
             #[inline]
             fn encoded_len(&self) -> usize {
-                $crate::sbe::message_len::<$header>(self)
+                $crate::sbe::message_len::<$codec>(self)
             }
 
             #[inline]
             fn encode(&self, out: &mut [u8]) -> ::core::result::Result<usize, $crate::EncodeError> {
-                let stamp = $crate::sbe::Stamp {
-                    block_length: $codec::BLOCK_LENGTH,
-                    template_id: $codec::TEMPLATE_ID,
-                    schema_id: $schema,
-                    version: $version,
-                };
-                $crate::sbe::write_message::<$header>(out, self, stamp)
+                let own = ();
+                $(let own = self.$header;)?
+                $crate::sbe::write_message::<$codec>(out, self, &own)
             }
         }
     };

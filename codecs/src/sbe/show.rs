@@ -82,13 +82,13 @@ pub fn known_to_json(
     }
 }
 
-impl<E: Wire + ToJson> ToJson for Rows<'_, E> {
+impl<E: Wire + ToJson, D> ToJson for Rows<'_, E, D> {
     fn to_json(&self, out: &mut dyn Write) -> fmt::Result {
         json::array(out, self.iter())
     }
 }
 
-impl<'a, V: Entry<'a> + ToJson> ToJson for Group<'a, V> {
+impl<'a, V: Entry<'a> + ToJson, D> ToJson for Group<'a, V, D> {
     fn to_json(&self, out: &mut dyn Write) -> fmt::Result {
         json::array(out, self.iter())
     }

@@ -15,6 +15,8 @@ struct Size {
 }
 
 impl Dimension for Size {
+    type Own = ();
+
     fn block_length(&self) -> u32 {
         u32::from(self.block_length.get())
     }
@@ -23,10 +25,10 @@ impl Dimension for Size {
         u32::from(self.count)
     }
 
-    fn new(block_length: u32, count: usize) -> Result<Self, EncodeError> {
+    fn new(shape: &Shape, count: usize, (): &()) -> Result<Self, EncodeError> {
         let count_wire = u8::try_from(count).map_err(|_| range("numInGroup", count))?;
         Ok(Self {
-            block_length: U16::new(block_length as u16),
+            block_length: U16::new(shape.block_length as u16),
             count: count_wire,
         })
     }
@@ -36,7 +38,7 @@ impl Dimension for Size {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Note<'a> {
     id: u8,
-    text: &'a str,
+    text: Text<'a>,
 }
 
 impl<'a> Entry<'a> for Note<'a> {
@@ -75,10 +77,12 @@ impl<'a, const FIXED: bool> Entry<'a> for Nothing<FIXED> {
 const SCOPE: Scope = Scope {
     block_length: 0,
     version: 0,
+    is_newer: false,
+    counts: Counts::NONE,
     limits: Limits::DEVICE,
 };
 
-fn rows(bytes: &[u8]) -> Result<Rows<'_, U16>, DecodeError> {
+fn rows(bytes: &[u8]) -> Result<Rows<'_, U16, Size>, DecodeError> {
     Cursor::new(bytes).rows::<Size, U16>(&SCOPE, 1)
 }
 
@@ -150,7 +154,7 @@ fn rows_agree_however_they_are_read() {
         assert_eq!(rows.into_iter().map(|v| v.get()).max(), Some(3));
         assert_eq!(rows.as_slice().is_some(), bytes[0] == 2);
     }
-    assert!(Rows::<'_, U16>::EMPTY.is_empty());
+    assert!(Rows::<'_, U16, Size>::EMPTY.is_empty());
 }
 
 #[test]
@@ -162,13 +166,22 @@ fn groups_are_checked_when_read_and_then_walked() {
     let notes: Vec<_> = group.iter().collect();
     assert_eq!(
         notes,
-        [Note { id: 7, text: "hi" }, Note { id: 8, text: "" }]
+        [
+            Note {
+                id: 7,
+                text: "hi".into()
+            },
+            Note {
+                id: 8,
+                text: "".into()
+            }
+        ]
     );
     assert_eq!(
         (
             group.len(),
             group.iter().len(),
-            Group::<'_, Note<'_>>::empty(&SCOPE).len()
+            Group::<'_, Note<'_>, Size>::empty(&SCOPE).len()
         ),
         (2, 2, 0)
     );
@@ -179,9 +192,12 @@ fn groups_are_checked_when_read_and_then_walked() {
             "cut to {len}"
         );
     }
-    let bad_text = [1, 0, 1, 7, 2, b'h', 0xff];
-    let read = Cursor::new(&bad_text).group::<Size, Note<'_>>(&SCOPE, 1);
-    assert_eq!(read.map(|g| g.len()), Err(DecodeError::Utf8 { at: 6 }));
+    // One byte that is no text does not cost the entry.
+    let no_text = [1, 0, 1, 7, 2, b'h', 0xff];
+    let group = Cursor::new(&no_text).group::<Size, Note<'_>>(&SCOPE, 1);
+    let note = group.unwrap().iter().next().unwrap();
+    assert_eq!(note.text.bytes(), b"h\xff");
+    assert_eq!(note.text.text().map_err(|e| e.valid_up_to()), Err(1));
     let no_block = [0, 0, 1, 0];
     let read = Cursor::new(&no_block).group::<Size, Note<'_>>(&SCOPE, 1);
     assert_eq!(
@@ -249,7 +265,9 @@ fn added_fields_need_version_and_bytes() {
 fn the_writer_keeps_to_its_room() {
     let mut out = [0xee; 8];
     let mut writer = Writer::new(&mut out, 6).unwrap();
-    writer.rows::<Size, U16>(&[U16::new(5)], 3).unwrap();
+    writer
+        .rows::<Size, U16>(&[U16::new(5)], Shape::new(3, 0, 0), &())
+        .unwrap();
     assert_eq!(writer.written(), 6);
     assert_eq!(
         writer.bytes(&[1]),
@@ -275,8 +293,8 @@ fn the_writer_keeps_to_its_room() {
 #[test]
 fn sizes_of_views_stay_small() {
     // A view of a message holds one of these per group.
-    assert!(size_of::<Rows<'_, U16>>() <= 32);
-    assert!(size_of::<Group<'_, Note<'_>>>() <= 64);
+    assert!(size_of::<Rows<'_, U16, Size>>() <= 32);
+    assert!(size_of::<Group<'_, Note<'_>, Size>>() <= 72);
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! The parts whose layout a schema chooses, as traits that generated structs implement.
 
+use super::skip::Counts;
+use super::writer::{Shape, Stamp};
 use crate::{Chars, EncodeError};
-use zerocopy::{ByteOrder, FromBytes, Immutable, IntoBytes, KnownLayout, U16, U32, Unaligned};
+use core::fmt;
+use zerocopy::{
+    ByteOrder, FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, U16, U32, Unaligned,
+};
 
 /// A struct that is its own wire form: alignment 1, every bit pattern valid.
 pub trait Wire:
@@ -12,7 +17,13 @@ pub trait Wire:
 impl<T: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy + 'static> Wire for T {}
 
 /// A message header.
+///
+/// Its layout is the schema's. What says how long a message is and which one it is, a writer fills in:
+/// the four members below, and the numbers of groups and data where the header has them. All other
+/// members are the sender's own values, [`Own`](Self::Own): a frame's length, a sequence number.
 pub trait Header: Wire {
+    /// The members that a caller gives; `()` where there are none.
+    type Own: Copy + Default + fmt::Debug;
     /// Bytes of the root block.
     fn block_length(&self) -> u32;
     /// Which message it is.
@@ -21,21 +32,37 @@ pub trait Header: Wire {
     fn schema_id(&self) -> u32;
     /// The version of the schema the sender wrote by.
     fn version(&self) -> u32;
-    /// A header of these values; the generator has checked that they fit.
-    fn new(block_length: u32, template_id: u32, schema_id: u32, version: u32) -> Self;
+    /// How many groups and data the sender says that the message has.
+    #[inline]
+    fn counts(&self) -> Counts {
+        Counts::NONE
+    }
+    /// A header of these values; the generator has checked that those of `stamp` fit.
+    ///
+    /// # Errors
+    /// [`EncodeError::Missing`] for a member of `own` that is not set, [`EncodeError::Null`] for one that
+    /// is given its null value.
+    fn new(stamp: &Stamp, own: &Self::Own) -> Result<Self, EncodeError>;
 }
 
-/// What stands before the entries of a repeating group.
+/// What stands before the entries of a repeating group. Members as in [`Header`].
 pub trait Dimension: Wire {
+    /// The members that a caller gives; `()` where there are none.
+    type Own: Copy + Default + fmt::Debug;
     /// Bytes of the block of one entry.
     fn block_length(&self) -> u32;
     /// Number of entries.
     fn num_in_group(&self) -> u32;
-    /// A dimension for `count` entries; `block_length` has been checked by the generator.
+    /// How many groups and data the sender says that each entry has.
+    #[inline]
+    fn counts(&self) -> Counts {
+        Counts::NONE
+    }
+    /// A dimension for `count` entries; the generator has checked that the numbers of `shape` fit.
     ///
     /// # Errors
-    /// [`EncodeError::Range`] where `count` does not fit the wire's width.
-    fn new(block_length: u32, count: usize) -> Result<Self, EncodeError>;
+    /// [`EncodeError::Range`] where `count` does not fit the wire's width, and those of [`Header::new`].
+    fn new(shape: &Shape, count: usize, own: &Self::Own) -> Result<Self, EncodeError>;
 }
 
 /// The length before variable data: `u8`, or 16 and 32 bits of either byte order.
@@ -86,10 +113,23 @@ impl<O: ByteOrder + 'static> Length for U32<O> {
 /// What every generated view of a message offers beside its fields; a trait, so that no name of a
 /// schema can collide with it.
 pub trait View<'a>: Copy {
-    /// The whole message with its header.
+    /// What stands before the message.
+    type Header: Header;
+    /// The whole message with its header. Of a sender whose version is newer than the schema:
+    /// [`Codec::view`](crate::Codec::view) takes what is behind the last known part to be the message's
+    /// too, [`ViewFirst::view_first`](super::ViewFirst::view_first) does not.
     fn wire(&self) -> &'a [u8];
     /// The sender's schema version.
     fn acting_version(&self) -> u32;
+
+    /// What stands before the message, with members of its own where the schema gives it some.
+    #[inline]
+    fn header(&self) -> Self::Header {
+        match Self::Header::read_from_prefix(self.wire()) {
+            Ok((header, _)) => header,
+            Err(_) => FromZeros::new_zeroed(), // never: the view has read it
+        }
+    }
 }
 
 /// The field at offset `AT` of a block whose length has been checked.

@@ -2,6 +2,7 @@
 
 use zerocopy::{Immutable, IntoBytes};
 
+use super::first::Template;
 use super::wire::{Dimension, Header, Length, range};
 use crate::EncodeError;
 
@@ -129,33 +130,35 @@ impl<'o> Writer<'o> {
     /// A group of wire structs.
     ///
     /// # Errors
-    /// [`EncodeError::Room`], [`EncodeError::Range`].
+    /// [`EncodeError::Room`], those of [`Dimension::new`].
     #[inline]
     pub fn rows<D: Dimension, E: IntoBytes + Immutable>(
         &mut self,
         entries: &[E],
-        block_length: u32,
+        shape: Shape,
+        own: &D::Own,
     ) -> Result<(), EncodeError> {
-        self.value(&D::new(block_length, entries.len())?)?;
-        if block_length as usize == size_of::<E>() {
+        self.value(&D::new(&shape, entries.len(), own)?)?;
+        if shape.block_length as usize == size_of::<E>() {
             return self.bytes(entries.as_bytes());
         }
         entries
             .iter()
-            .try_for_each(|entry| self.block(entry, block_length))
+            .try_for_each(|entry| self.block(entry, shape.block_length))
     }
 
     /// A group of builders.
     ///
     /// # Errors
-    /// [`EncodeError::Room`], [`EncodeError::Range`].
+    /// [`EncodeError::Room`], those of [`Dimension::new`] and of the entries.
     #[inline]
     pub fn group<D: Dimension, B: Put>(
         &mut self,
         entries: &[B],
-        block_length: u32,
+        shape: Shape,
+        own: &D::Own,
     ) -> Result<(), EncodeError> {
-        self.value(&D::new(block_length, entries.len())?)?;
+        self.value(&D::new(&shape, entries.len(), own)?)?;
         entries.iter().try_for_each(|entry| entry.put(self))
     }
 
@@ -172,11 +175,35 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// What a message's header says, beside its version.
-#[derive(Clone, Copy, Debug)]
-pub struct Stamp {
-    /// Bytes of the root block.
+/// What a header or dimension says of the block behind it and of what follows the block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shape {
+    /// Bytes of the block.
     pub block_length: u32,
+    /// Groups behind the block, at its own level: `numGroups`.
+    pub groups: u32,
+    /// Variable data behind the groups, at the block's own level: `numVarDataFields`.
+    pub data: u32,
+}
+
+impl Shape {
+    /// From its parts.
+    #[inline]
+    #[must_use]
+    pub const fn new(block_length: u32, groups: u32, data: u32) -> Self {
+        Self {
+            block_length,
+            groups,
+            data,
+        }
+    }
+}
+
+/// What a message's header says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stamp {
+    /// The root block and what follows it.
+    pub shape: Shape,
     /// Which message it is.
     pub template_id: u32,
     /// Which schema it is of.
@@ -185,30 +212,75 @@ pub struct Stamp {
     pub version: u32,
 }
 
+/// A group before whose entries stand values that only the caller knows: a builder has its entries
+/// and those values. An empty one has them too, since what stands before the entries is always there.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct GroupOf<'b, E, M> {
+    /// Values of what stands before the entries.
+    pub dimension: M,
+    /// The entries.
+    pub entries: &'b [E],
+}
+
+impl<E, M: Default> Default for GroupOf<'_, E, M> {
+    /// No entries, and no value set.
+    fn default() -> Self {
+        Self {
+            dimension: M::default(),
+            entries: &[],
+        }
+    }
+}
+
 /// Length of a message with its header.
 #[inline]
 #[must_use]
-pub fn message_len<H: Header>(body: &impl Put) -> usize {
-    size_of::<H>().saturating_add(body.wire_len())
+pub fn message_len<C: Template>(body: &impl Put) -> usize {
+    size_of::<C::Header>().saturating_add(body.wire_len())
 }
 
-/// Writes a message with its header and gives its length.
+/// Writes a message with its header and gives its length. `own` are the members of the header that the
+/// caller gives.
 ///
 /// # Errors
-/// [`EncodeError::Room`], [`EncodeError::Range`].
+/// [`EncodeError::Room`], [`EncodeError::Range`], those of [`Header::new`].
 #[inline]
-pub fn write_message<H: Header>(
+pub fn write_message<C: Template>(
     out: &mut [u8],
     body: &impl Put,
-    stamp: Stamp,
+    own: &<C::Header as Header>::Own,
 ) -> Result<usize, EncodeError> {
-    let mut writer = Writer::new(out, message_len::<H>(body))?;
-    writer.value(&H::new(
-        stamp.block_length,
-        stamp.template_id,
-        stamp.schema_id,
-        stamp.version,
-    ))?;
+    let mut writer = Writer::new(out, message_len::<C>(body))?;
+    writer.value(&C::Header::new(&C::STAMP, own)?)?;
     body.put(&mut writer)?;
     Ok(writer.written())
+}
+
+/// A member of a header or dimension that only the caller knows.
+///
+/// # Errors
+/// [`EncodeError::Missing`].
+#[inline]
+pub fn given<T>(value: Option<T>, what: &'static str) -> Result<T, EncodeError> {
+    value.ok_or(EncodeError::Missing { what })
+}
+
+/// Sets an optional field: none is its null value, and a value that is the null value is refused.
+/// `wire` gives a value's wire form, or `None` for the null value.
+///
+/// # Errors
+/// [`EncodeError::Null`].
+#[inline]
+pub fn set<W, T>(
+    place: &mut W,
+    value: Option<T>,
+    null: W,
+    what: &'static str,
+    wire: impl FnOnce(T) -> Option<W>,
+) -> Result<(), EncodeError> {
+    *place = match value {
+        None => null,
+        Some(value) => wire(value).ok_or(EncodeError::Null { what })?,
+    };
+    Ok(())
 }

@@ -41,6 +41,8 @@ pub(crate) enum BookFault {
     NoSnapshot,
     /// A message of a template that the schema does not have.
     Unknown,
+    /// A symbol that is no text.
+    Symbol(core::str::Utf8Error),
     /// It is not what the tape's JSON makes it.
     Differs(String),
 }
@@ -68,6 +70,7 @@ impl fmt::Display for BookFault {
             Self::Full => write!(f, "a side of the book is over {LEVELS_MAX} levels"),
             Self::NoSnapshot => write!(f, "a change of the book came before its snapshot"),
             Self::Unknown => write!(f, "a template that the schema does not have"),
+            Self::Symbol(e) => write!(f, "the symbol is no text: {e}"),
             Self::Differs(what) => write!(f, "the market is not that of the JSON: {what}"),
         }
     }

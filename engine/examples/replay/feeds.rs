@@ -248,7 +248,9 @@ fn symbols(quotes: &Tape) -> Result<(Vec<Symbol>, Vec<usize>), String> {
         let Ok(Message::BestBidOffer(view)) = message else {
             return Err(format!("quote {last} is none: {message:?}"));
         };
-        let name = view.symbol();
+        let Ok(name) = view.symbol().text() else {
+            return Err(format!("quote {last} is of no symbol: {message:?}"));
+        };
         let symbol = match by_name.get(name) {
             Some(&symbol) => symbol,
             None => {

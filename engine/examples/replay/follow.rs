@@ -51,7 +51,7 @@ impl Follower {
     #[inline]
     pub(crate) fn message(&mut self, bytes: &[u8]) -> Result<(), BookFault> {
         match AnyMessage::view(bytes, &LIMITS).map_err(BookFault::Decode)? {
-            Message::BestBidOffer(view) => self.quote(&view),
+            Message::BestBidOffer(view) => self.quote(&view)?,
             Message::Trades(view) => {
                 for trade in view.trades() {
                     self.trade = Some(Trade {
@@ -69,7 +69,7 @@ impl Follower {
     }
 
     #[inline]
-    fn quote(&mut self, view: &BestBidOfferView<'_>) {
+    fn quote(&mut self, view: &BestBidOfferView<'_>) -> Result<(), BookFault> {
         let price = |mantissa| Decimal::new(mantissa, view.price_exponent());
         let quantity = |mantissa| Decimal::new(mantissa, view.quantity_exponent());
         let top = Top {
@@ -79,11 +79,13 @@ impl Follower {
             ask_quantity: quantity(view.ask_quantity()),
         };
         self.quote = Some(top);
-        match self.quotes.get_mut(view.symbol()) {
+        let symbol = view.symbol().text().map_err(BookFault::Symbol)?;
+        match self.quotes.get_mut(symbol) {
             Some(known) => *known = top,
             None => {
-                self.quotes.insert(view.symbol().into(), top);
+                self.quotes.insert(symbol.into(), top);
             }
         }
+        Ok(())
     }
 }

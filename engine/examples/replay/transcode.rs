@@ -72,7 +72,7 @@ fn book_ticker(data: &Value) -> Result<Vec<u8>, String> {
             ask_price: prices.mantissa(text(data, "a")?)?.into(),
             ask_quantity: quantities.mantissa(text(data, "A")?)?.into(),
         },
-        symbol: text(data, "s")?,
+        symbol: text(data, "s")?.into(),
     })
 }
 
@@ -100,7 +100,7 @@ fn trade(data: &Value) -> Result<Vec<u8>, String> {
                 Aggressor::BUYER
             },
         }],
-        symbol: text(data, "s")?,
+        symbol: text(data, "s")?.into(),
     })
 }
 
@@ -132,7 +132,7 @@ fn depth(data: &Value) -> Result<Vec<u8>, String> {
         },
         bids: &bids,
         asks: &asks,
-        symbol: text(data, "s")?,
+        symbol: text(data, "s")?.into(),
     })
 }
 
@@ -163,7 +163,7 @@ fn snapshot(value: &Value) -> Result<Vec<u8>, String> {
         },
         bids: &bids,
         asks: &asks,
-        symbol: "",
+        symbol: "".into(),
     })
 }
 

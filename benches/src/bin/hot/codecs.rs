@@ -74,7 +74,7 @@ fn bbo_builder() -> BestBidOfferBuilder<'static> {
             ask_price: 6_012_346.into(),
             ask_quantity: 23_456.into(),
         },
-        symbol: SYMBOL,
+        symbol: SYMBOL.into(),
     }
 }
 
@@ -96,7 +96,7 @@ fn bbo_total(wire: &[u8]) -> Option<u64> {
         i64::from(m.price_exponent()),
         i64::from(m.quantity_exponent()),
     ];
-    Some(sum(&numbers).wrapping_add(m.symbol().len() as u64))
+    Some(sum(&numbers).wrapping_add(m.symbol().text().ok()?.len() as u64))
 }
 
 fn bbo_encode(batches: usize) -> Option<usize> {
@@ -129,7 +129,7 @@ fn depth() -> Option<Vec<u8>> {
         },
         bids: &bids,
         asks: &asks,
-        symbol: SYMBOL,
+        symbol: SYMBOL.into(),
     })
 }
 

@@ -1,39 +1,93 @@
-//! Messages out of captures: pcap and pcapng files, UDP payloads, and what venues put around messages.
+//! Messages out of captures: pcap and pcapng files, UDP payloads, TCP streams, and what venues put around
+//! messages.
 
+mod framing;
+mod packet;
+mod streams;
+#[cfg(test)]
+mod tcp;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walks;
 
 use std::fmt;
 use std::io::{self, Read};
+use std::net::SocketAddr;
 
 use pcap_parser::traits::PcapNGPacketBlock;
 use pcap_parser::{Block, Linktype, PcapBlockOwned, PcapError, create_reader};
 
-use crate::dynamic::{self, Decoded, DynamicError};
-use crate::ir::Schema;
+use packet::Carried;
+use streams::Streams;
+
+pub use framing::{Event, Framing, Walker, probe};
 
 /// Room for one block of a capture. Packets are at most 64 KiB; their options are short.
 const BLOCK_BYTES_MAX: usize = 1 << 20;
 
-/// How messages lie in a payload.
+/// One direction of a TCP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Flow {
+    /// The sender.
+    pub from: SocketAddr,
+    /// The receiver.
+    pub to: SocketAddr,
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.from, self.to)
+    }
+}
+
+/// What a capture holds, in the order of the file; of a stream, in the order of its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// The payload is one message with its header.
-    Raw,
-    /// Messages with their headers, one behind the other; each is as long as its schema says.
-    BackToBack,
-    /// CME MDP 3.0: `| sequence: u32 | time: u64 ns | (size: u16 | message: size - 2 bytes)* |`,
-    /// little-endian.
-    Cme,
+pub enum Payload<'p> {
+    /// A UDP payload.
+    Datagram(&'p [u8]),
+    /// The next bytes of a TCP stream; where they are cut has no meaning.
+    Stream {
+        /// The stream.
+        flow: Flow,
+        /// Its bytes.
+        bytes: &'p [u8],
+    },
+    /// Bytes of a TCP stream that the capture does not have.
+    Gap {
+        /// The stream.
+        flow: Flow,
+        /// How many.
+        bytes: u64,
+    },
+    /// The last of a TCP stream.
+    End {
+        /// The stream.
+        flow: Flow,
+    },
 }
 
 /// What went through a capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packets {
     /// UDP payloads handed on.
-    pub payloads: u64,
-    /// Packets that are not whole UDP over IP: another protocol, a fragment, cut short by the capture.
+    pub datagrams: u64,
+    /// TCP segments taken, those without payload included.
+    pub segments: u64,
+    /// Bytes of segments that had come before.
+    pub retransmitted: u64,
+    /// Places in streams where bytes are missing.
+    pub gaps: u64,
+    /// Packets that are not whole UDP or TCP over IP: another protocol, a fragment, cut short by the
+    /// capture; and segments of more streams at a time than are followed.
     pub skipped: u64,
+}
+
+impl Packets {
+    /// All packets read.
+    pub fn all(&self) -> u64 {
+        self.datagrams + self.segments + self.skipped
+    }
 }
 
 /// A capture that cannot be read, or not to its end: says why, and behind how many packets.
@@ -51,10 +105,7 @@ impl CaptureError {
             PcapError::HeaderNotRecognized => "the header is no pcap's and no pcapng's".into(),
             PcapError::NomError(..) | PcapError::OwnedNomError(..) => "a block is malformed".into(),
         };
-        Self(format!(
-            "{why}, behind {} packets",
-            read.payloads + read.skipped
-        ))
+        Self(format!("{why}, behind {} packets", read.all()))
     }
 }
 
@@ -90,18 +141,32 @@ impl<R: Read> Read for Filling<R> {
     }
 }
 
-/// Calls `each` for every UDP payload of a pcap or pcapng capture, in file order.
+/// Calls `each` for every UDP payload of a pcap or pcapng capture, in file order, and for the bytes of
+/// every TCP stream, in the order of their sequence numbers.
+///
+/// Late segments wait for those before them, within bounds; segments that are sent again are dropped.
 ///
 /// # Errors
 /// [`CaptureError`] where the file ends inside a block or is no capture; `each` was called for what
 /// comes before that.
 pub fn payloads(
     input: impl Read + Send,
-    mut each: impl FnMut(&[u8]),
+    mut each: impl FnMut(Payload<'_>),
 ) -> Result<Packets, CaptureError> {
-    let mut packets = Packets::default();
+    let (mut packets, mut streams) = (Packets::default(), Streams::default());
+    let read = read(input, &mut packets, &mut streams, &mut each);
+    streams.finish(&mut packets, &mut each);
+    read.map(|()| packets)
+}
+
+fn read(
+    input: impl Read + Send,
+    packets: &mut Packets,
+    streams: &mut Streams,
+    each: &mut dyn FnMut(Payload<'_>),
+) -> Result<(), CaptureError> {
     let mut reader = create_reader(BLOCK_BYTES_MAX, Filling(input))
-        .map_err(|e| CaptureError::new(&e, packets))?;
+        .map_err(|e| CaptureError::new(&e, *packets))?;
     let mut links: Vec<Linktype> = Vec::new();
     let mut last_incomplete = false;
     loop {
@@ -117,30 +182,27 @@ pub fn payloads(
                         None
                     }
                     PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => {
-                        let link = links
-                            .get(packet.if_id as usize)
-                            .copied()
-                            .unwrap_or(Linktype::NULL);
+                        let link = links.get(packet.if_id as usize).copied();
                         Some((link, packet.packet_data()))
                     }
-                    PcapBlockOwned::NG(Block::SimplePacket(packet)) => Some((
-                        links.first().copied().unwrap_or(Linktype::NULL),
-                        packet.packet_data(),
-                    )),
+                    PcapBlockOwned::NG(Block::SimplePacket(packet)) => {
+                        Some((links.first().copied(), packet.packet_data()))
+                    }
                     PcapBlockOwned::LegacyHeader(header) => {
                         links.push(header.network);
                         None
                     }
-                    PcapBlockOwned::Legacy(packet) => Some((
-                        links.first().copied().unwrap_or(Linktype::NULL),
-                        packet.data,
-                    )),
+                    PcapBlockOwned::Legacy(packet) => Some((links.first().copied(), packet.data)),
                     PcapBlockOwned::NG(_) => None,
                 };
-                match payload.map(|(link, packet)| udp(link, packet)) {
-                    Some(Some(bytes)) => {
-                        packets.payloads += 1;
-                        each(bytes);
+                // Of an interface that was not described, nothing can be read.
+                match payload.map(|(link, frame)| packet::carried(link?, frame)) {
+                    Some(Some(Carried::Datagram(bytes))) => {
+                        packets.datagrams += 1;
+                        each(Payload::Datagram(bytes));
+                    }
+                    Some(Some(Carried::Segment(segment))) => {
+                        streams.push(segment, packets, each);
                     }
                     Some(None) => packets.skipped += 1,
                     None => {}
@@ -148,116 +210,15 @@ pub fn payloads(
                 reader.consume(length);
                 last_incomplete = false;
             }
-            Err(PcapError::Eof) => return Ok(packets),
+            Err(PcapError::Eof) => return Ok(()),
             // The reader asks for more once; a second time without progress means the file ends here.
             Err(PcapError::Incomplete(_)) if !last_incomplete => {
                 last_incomplete = true;
                 reader
                     .refill()
-                    .map_err(|e| CaptureError::new(&e, packets))?;
+                    .map_err(|e| CaptureError::new(&e, *packets))?;
             }
-            Err(e) => return Err(CaptureError::new(&e, packets)),
+            Err(e) => return Err(CaptureError::new(&e, *packets)),
         }
-    }
-}
-
-/// The UDP payload of a packet.
-fn udp(link: Linktype, packet: &[u8]) -> Option<&[u8]> {
-    let (mut kind, mut rest) = match link {
-        Linktype::ETHERNET => (be16(packet, 12)?, packet.get(14..)?),
-        Linktype::LINUX_SLL => (be16(packet, 14)?, packet.get(16..)?),
-        Linktype::RAW | Linktype::IPV4 | Linktype::IPV6 => match packet.first()? >> 4 {
-            4 => (0x0800, packet),
-            _ => (0x86dd, packet),
-        },
-        _ => return None,
-    };
-    // VLAN tags (IEEE 802.1Q), at most the two that 802.1ad stacks.
-    for _ in 0..2 {
-        if matches!(kind, 0x8100 | 0x88a8) {
-            (kind, rest) = (be16(rest, 2)?, rest.get(4..)?);
-        }
-    }
-    let datagram = match kind {
-        0x0800 => {
-            let header = usize::from(rest.first()? & 0x0f) * 4;
-            let length = usize::from(be16(rest, 2)?);
-            // RFC 791: more fragments, or not the first.
-            let is_fragment = be16(rest, 6)? & 0x3fff != 0;
-            (*rest.get(9)? == 17 && !is_fragment)
-                .then(|| rest.get(header..length))
-                .flatten()?
-        }
-        0x86dd if *rest.get(6)? == 17 => rest.get(40..)?,
-        _ => return None,
-    };
-    let length = usize::from(be16(datagram, 4)?);
-    datagram.get(8..length)
-}
-
-fn be16(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|b| u16::from_be_bytes(*b))
-}
-
-/// Decodes every message of a payload.
-///
-/// A message that is refused ends the payload only where its length is not known from outside.
-pub fn decode_payload(
-    schema: &Schema,
-    payload: &[u8],
-    framing: Framing,
-    mut each: impl FnMut(Result<Decoded, DynamicError>),
-) {
-    match framing {
-        Framing::Raw => each(dynamic::decode(schema, payload)),
-        Framing::BackToBack => {
-            let mut rest = payload;
-            while !rest.is_empty() {
-                let decoded = dynamic::decode_first(schema, rest);
-                // Nothing says how long an unknown or refused message is.
-                let next = match &decoded {
-                    Ok(message) if message.name.is_some() => {
-                        rest.get(rest.len() - message.trailing..)
-                    }
-                    _ => None,
-                };
-                each(decoded.map(|m| Decoded { trailing: 0, ..m }));
-                rest = next.unwrap_or_default();
-            }
-        }
-        Framing::Cme => {
-            let mut at = 12;
-            if payload.len() < at {
-                return each(Err(cut(payload, 0, "packet header")));
-            }
-            while at < payload.len() {
-                let size = payload
-                    .get(at..)
-                    .and_then(|b| b.first_chunk())
-                    .map(|b| usize::from(u16::from_le_bytes(*b)));
-                match size.and_then(|size| {
-                    payload
-                        .get(at + 2..at + size)
-                        .map(|message| (size, message))
-                }) {
-                    Some((size, message)) => {
-                        each(dynamic::decode(schema, message));
-                        at += size;
-                    }
-                    None => return each(Err(cut(payload, at, "message size"))),
-                }
-            }
-        }
-    }
-}
-
-fn cut(payload: &[u8], at: usize, part: &str) -> DynamicError {
-    DynamicError {
-        at,
-        part: part.into(),
-        what: format!("does not fit the packet of {} bytes", payload.len()),
     }
 }

@@ -1,14 +1,19 @@
 use super::*;
 
 /// A pcapng file of one Ethernet interface with these packets.
-fn pcapng(packets: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn pcapng(packets: &[Vec<u8>]) -> Vec<u8> {
+    pcapng_of(1, packets)
+}
+
+fn pcapng_of(link: u16, packets: &[Vec<u8>]) -> Vec<u8> {
     let mut file = block(
         0x0a0d_0d0a,
         &[
             0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
         ],
     );
-    file.extend(block(1, &[1, 0, 0, 0, 0, 0, 0, 0]));
+    let link = link.to_le_bytes();
+    file.extend(block(1, &[link[0], link[1], 0, 0, 0, 0, 0, 0]));
     for packet in packets {
         let mut body = vec![0; 12];
         body.extend((packet.len() as u32).to_le_bytes());
@@ -25,8 +30,18 @@ fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     [&kind.to_le_bytes(), &length, body, &length].concat()
 }
 
+/// Datagrams alone, as most of these tests send nothing else.
+fn datagrams(file: &[u8]) -> (Vec<Vec<u8>>, Result<Packets, CaptureError>) {
+    let mut seen = Vec::new();
+    let packets = payloads(file, |payload| match payload {
+        Payload::Datagram(bytes) => seen.push(bytes.to_vec()),
+        other => panic!("{other:?}"),
+    });
+    (seen, packets)
+}
+
 /// Ethernet, IPv4, UDP; `flags` is the field of RFC 791 that says more fragments.
-fn udp_packet(payload: &[u8], protocol: u8, flags: u16) -> Vec<u8> {
+pub(super) fn udp_packet(payload: &[u8], protocol: u8, flags: u16) -> Vec<u8> {
     let mut packet = vec![0; 12];
     packet.extend([0x08, 0x00, 0x45, 0]);
     packet.extend((28 + payload.len() as u16).to_be_bytes());
@@ -49,23 +64,21 @@ fn payloads_of_udp_only() {
     cut_short.truncate(80);
     let file = pcapng(&[
         udp_packet(b"one", 17, 0x4000),
-        udp_packet(b"tcp", 6, 0),
+        udp_packet(b"icmp", 1, 0),
         udp_packet(b"fragment", 17, 0x2000),
         tagged,
         cut_short,
         vec![1, 2, 3],
     ]);
     assert!(is_capture(&file));
-    let mut seen = Vec::new();
-    let packets = payloads(file.as_slice(), |payload| seen.push(payload.to_vec())).unwrap();
+    let (seen, packets) = datagrams(&file);
     assert_eq!(seen, [b"one".to_vec(), b"vlan".to_vec()]);
-    assert_eq!(
-        packets,
-        Packets {
-            payloads: 2,
-            skipped: 4
-        }
-    );
+    let expected = Packets {
+        datagrams: 2,
+        skipped: 4,
+        ..Packets::default()
+    };
+    assert_eq!(packets.unwrap(), expected);
 }
 
 /// A pipe gives what it has.
@@ -82,8 +95,11 @@ impl Read for Drip<'_> {
 fn captures_are_read_however_little_comes_at_a_time() {
     let file = pcapng(&[udp_packet(b"one", 17, 0), udp_packet(b"two", 17, 0)]);
     let mut seen = Vec::new();
-    let packets = payloads(Drip(&file), |payload| seen.push(payload.to_vec())).unwrap();
-    assert_eq!((packets.payloads, packets.skipped), (2, 0));
+    let packets = payloads(Drip(&file), |payload| match payload {
+        Payload::Datagram(bytes) => seen.push(bytes.to_vec()),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(packets.unwrap().all(), 2);
     assert_eq!(seen, [b"one", b"two"]);
 }
 
@@ -102,9 +118,8 @@ fn pcap_of_every_byte_order_and_resolution() {
             let rest = [order(1), order(0), order(0), order(len), order(len)];
             let file = [head.concat(), rest.concat(), packet.clone()].concat();
             assert!(is_capture(&file), "{:02x?}", &file[..4]);
-            let mut seen = Vec::new();
-            payloads(file.as_slice(), |payload| seen.push(payload.to_vec())).unwrap();
-            assert_eq!(seen, [b"one"]);
+            let (seen, packets) = datagrams(&file);
+            assert_eq!((seen, packets.unwrap().all()), (vec![b"one".to_vec()], 1));
         }
     }
 }
@@ -127,62 +142,44 @@ fn broken_captures_end_in_an_error() {
     );
 }
 
-fn schema() -> Schema {
-    let text = r#"<messageSchema id="1"><types><composite name="messageHeader">
-<type name="blockLength" primitiveType="uint8"/><type name="templateId" primitiveType="uint8"/>
-<type name="schemaId" primitiveType="uint8"/><type name="version" primitiveType="uint8"/></composite></types>
-<message name="m" id="7"><field name="a" id="1" type="uint8"/></message></messageSchema>"#;
-    Schema::parse(text, "s.xml".as_ref(), None).unwrap()
-}
-
-fn decoded(payload: &[u8], framing: Framing) -> Vec<Result<i128, String>> {
-    let mut seen = Vec::new();
-    decode_payload(&schema(), payload, framing, |message| {
-        seen.push(
-            message
-                .map_err(|e| e.to_string())
-                .map(|m| m.fields.field("a").and_then(|a| a.int()).unwrap_or(-1)),
-        );
-    });
-    seen
-}
-
+/// The same IP packet behind every link layer; RFC 8200 has the header of the last.
 #[test]
-fn framings() {
-    assert_eq!(decoded(&[1, 7, 1, 0, 42], Framing::Raw), [Ok(42)]);
-    assert_eq!(
-        decoded(&[1, 7, 1, 0, 42, 1, 7, 1, 0, 43], Framing::BackToBack),
-        [Ok(42), Ok(43)]
-    );
-    // An unknown template ends the payload: nothing says how long it is.
-    assert_eq!(
-        decoded(&[1, 8, 1, 0, 42, 1, 7, 1, 0, 43], Framing::BackToBack),
-        [Ok(-1)]
-    );
-    let mut cme = vec![0; 12];
-    cme.extend([7, 0, 1, 8, 1, 0, 42, 7, 0, 1, 7, 1, 0, 43]);
-    assert_eq!(decoded(&cme, Framing::Cme), [Ok(-1), Ok(43)]);
-    let refused = |at: usize, part: &str, len: usize| {
-        Err(format!(
-            "byte {at}: {part}: does not fit the packet of {len} bytes"
-        ))
-    };
-    assert_eq!(
-        decoded(&cme[..25], Framing::Cme),
-        [Ok(-1), refused(19, "message size", 25)]
-    );
-    assert_eq!(
-        decoded(&cme[..11], Framing::Cme),
-        [refused(0, "packet header", 11)]
-    );
-    cme[12] = 0;
-    assert_eq!(
-        decoded(&cme, Framing::Cme),
-        [refused(12, "message size", 26)]
-    );
-    let short = decoded(&[2, 7, 1, 0, 42], Framing::Raw);
-    assert_eq!(
-        short,
-        [Err("byte 4: m.block: needs 2 bytes, 1 are left".into())]
-    );
+fn link_layers() {
+    let ethernet = udp_packet(b"one", 17, 0);
+    let ip = &ethernet[14..];
+    let mut six = vec![0x60, 0, 0, 0, 0, 11, 17, 64];
+    six.extend([9; 32]);
+    six.extend([0, 1, 0, 2, 0, 11, 0, 0]);
+    six.extend(b"one");
+    let sll = [&[0; 14][..], &[8, 0]].concat();
+    let sll2 = [&[8, 0][..], &[0; 18]].concat();
+    let cases: [(u16, &[u8], &[u8]); 8] = [
+        (1, &ethernet[..14], ip),
+        (101, &[], ip),
+        (101, &[], &six),
+        (228, &[], ip),
+        (113, &sll, ip),
+        (276, &sll2, ip),
+        (0, &[2, 0, 0, 0], ip),
+        (108, &[0, 0, 0, 30], &six),
+    ];
+    for (link, before, ip) in cases {
+        let (seen, packets) = datagrams(&pcapng_of(link, &[[before, ip].concat()]));
+        assert_eq!(seen, [b"one"], "link type {link}");
+        assert_eq!(packets.unwrap().all(), 1);
+        for len in 0..before.len() + ip.len() {
+            let cut = [before, ip].concat()[..len].to_vec();
+            let (seen, packets) = datagrams(&pcapng_of(link, &[cut]));
+            // What Ethernet pads is none of the packet.
+            let is_whole = len >= before.len() + ip.len().min(31) && ip.len() != 51
+                || len == before.len() + 51;
+            assert_eq!(
+                (seen.len() == 1, packets.unwrap().all()),
+                (is_whole, 1),
+                "{link} cut to {len}"
+            );
+        }
+    }
+    let unknown = datagrams(&pcapng_of(147, &[ethernet]));
+    assert_eq!((unknown.0.len(), unknown.1.unwrap().skipped), (0, 1));
 }

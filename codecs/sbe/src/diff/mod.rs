@@ -1,16 +1,21 @@
 //! What changed between two versions of a schema, and whether old receivers survive it.
 //!
 //! Append-only (FIX SBE 1.0, section 5): fields go behind fields, groups behind groups, data behind
-//! data, values and choices beside the old ones, each with the version that brought it.
+//! data, values and choices beside the old ones, each with the version that brought it. Names, and ids
+//! of anything but messages, are on no wire: to change them breaks nothing.
 
-mod shape;
+mod pairs;
+#[cfg(test)]
+mod steps;
 #[cfg(test)]
 mod tests;
+mod types;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
 
-use crate::ir::{Body, Data, Field, Group, Kind, Message, Schema};
+use crate::ir::{Body, Data, Field, Group, Kind, Message, Presence, Schema};
+use pairs::{Key, Pairs, pair};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +41,9 @@ pub fn diff(old: &Schema, new: &Schema) -> Vec<Change> {
         old,
         new,
         path: Vec::new(),
+        compared: HashMap::new(),
+        breaking: 0,
+        has_added: false,
         changes: Vec::new(),
     };
     differ.schema();
@@ -46,6 +54,12 @@ struct Differ<'s> {
     old: &'s Schema,
     new: &'s Schema,
     path: Vec<String>,
+    /// Pairs of named types that were compared, and whether nothing in them breaks.
+    compared: HashMap<(Kind, Kind), bool>,
+    /// Breaking changes among [`Differ::changes`].
+    breaking: usize,
+    /// Whether a part was added.
+    has_added: bool,
     changes: Vec<Change>,
 }
 
@@ -55,6 +69,7 @@ impl<'s> Differ<'s> {
         if !part.is_empty() {
             path.push(part.to_owned());
         }
+        self.breaking += usize::from(breaking);
         self.changes.push(Change {
             breaking,
             part: path.join("."),
@@ -86,133 +101,64 @@ impl<'s> Differ<'s> {
                 format!("version went back from {} to {}", old.version, new.version),
             );
         }
-        let header = |s: &Schema| {
-            s.header_composite()
-                .members
-                .iter()
-                .map(|m| (m.name.clone(), m.offset, m.size))
-                .collect::<Vec<_>>()
-        };
-        if header(old) != header(new) {
-            self.breaks(&new.header_composite().name, "message header changed");
-        }
-        self.enums();
-        self.sets();
-        for message in &old.messages {
-            match new.messages.iter().find(|m| m.id == message.id) {
-                Some(now) => self.message(message, now),
+        let header = |s: &Schema| Kind::Composite(s.header.composite);
+        self.kind("header", header(old), header(new));
+        let Pairs { places, added } = pair(&old.messages, &new.messages, |m| Key {
+            id: Some(m.id),
+            name: &m.name,
+            is_new: m.since > old.version,
+        });
+        for (message, place) in old.messages.iter().zip(places) {
+            match place {
+                Some(at) => self.message(message, &new.messages[at]),
                 None => self.breaks(&message.name, format!("message {} removed", message.id)),
             }
         }
-        for message in new
-            .messages
-            .iter()
-            .filter(|m| !old.messages.iter().any(|o| o.id == m.id))
-        {
-            self.added(&message.name, "message", message.since, old.version);
+        for message in added.into_iter().map(|at| &new.messages[at]) {
+            // Old receivers skip a template that they do not know.
+            self.appended(&message.name, "message", message.since);
         }
-        if self.changes.iter().any(|c| c.what.ends_with("added")) && new.version == old.version {
-            self.breaks(
-                "schema",
-                format!(
-                    "something was added, but the version is still {}",
-                    new.version
-                ),
-            );
+        if self.has_added && new.version == old.version {
+            let version = new.version;
+            let what = format!("something was added, but the version is still {version}");
+            self.note(false, "schema", what);
         }
     }
 
-    /// A new part: fine with a version above the old schema's.
-    fn added(&mut self, part: &str, kind: &str, since: u32, old_version: u32) {
-        if since > old_version {
+    /// A new part that old receivers read wrongly without a version above the old schema's, and new
+    /// receivers miss in what old senders write.
+    fn added(&mut self, part: &str, kind: &str, since: u32) {
+        self.has_added = true;
+        let old = self.old.version;
+        if since > old {
             self.note(false, part, format!("{kind} added"));
         } else {
-            self.breaks(
-                part,
-                format!(
-                    "{kind} added without sinceVersion above {old_version}: {since} given; added"
-                ),
-            );
+            let what = format!("{kind} added without sinceVersion above {old}: {since} given");
+            self.breaks(part, what);
         }
     }
 
-    fn enums(&mut self) {
-        for was in &self.old.enums {
-            let Some(now) = self.new.enums.iter().find(|e| e.name == was.name) else {
-                continue;
-            };
-            self.inside(&was.name, |d| {
-                if was.prim != now.prim {
-                    d.breaks(
-                        "",
-                        format!("encoding was {}, is {}", was.prim.name(), now.prim.name()),
-                    );
-                }
-                for value in &was.values {
-                    match now.values.iter().find(|v| v.name == value.name) {
-                        Some(v) if v.value != value.value => {
-                            d.breaks(
-                                &value.name,
-                                format!("value was {}, is {}", value.value, v.value),
-                            );
-                        }
-                        Some(_) => {}
-                        None => match now.values.iter().find(|v| v.value == value.value) {
-                            Some(v) => d.note(false, &value.name, format!("renamed to {}", v.name)),
-                            None => d.breaks(&value.name, format!("value {} removed", value.value)),
-                        },
-                    }
-                }
-                for v in &now.values {
-                    if !was
-                        .values
-                        .iter()
-                        .any(|o| o.value == v.value || o.name == v.name)
-                    {
-                        d.added(&v.name, "value", v.since, d.old.version);
-                    }
-                }
-            });
-        }
+    /// A new part that nobody reads wrongly, whatever version it names.
+    fn appended(&mut self, part: &str, kind: &str, since: u32) {
+        self.has_added = true;
+        let old = self.old.version;
+        let version = if since > old {
+            String::new()
+        } else {
+            format!(", without sinceVersion above {old}")
+        };
+        self.note(false, part, format!("{kind} added{version}"));
     }
 
-    fn sets(&mut self) {
-        for was in &self.old.sets {
-            let Some(now) = self.new.sets.iter().find(|s| s.name == was.name) else {
-                continue;
-            };
-            self.inside(&was.name, |d| {
-                if was.prim != now.prim {
-                    d.breaks(
-                        "",
-                        format!("encoding was {}, is {}", was.prim.name(), now.prim.name()),
-                    );
-                }
-                for choice in &was.choices {
-                    match now.choices.iter().find(|c| c.name == choice.name) {
-                        Some(c) if c.bit != choice.bit => d.breaks(
-                            &choice.name,
-                            format!("bit was {}, is {}", choice.bit, c.bit),
-                        ),
-                        Some(_) => {}
-                        None => match now.choices.iter().find(|c| c.bit == choice.bit) {
-                            Some(c) => {
-                                d.note(false, &choice.name, format!("renamed to {}", c.name))
-                            }
-                            None => d.breaks(&choice.name, format!("bit {} removed", choice.bit)),
-                        },
-                    }
-                }
-                for c in &now.choices {
-                    if !was
-                        .choices
-                        .iter()
-                        .any(|o| o.bit == c.bit || o.name == c.name)
-                    {
-                        d.added(&c.name, "choice", c.since, d.old.version);
-                    }
-                }
-            });
+    fn moved(&mut self, part: &str, was: usize, now: usize) {
+        self.breaks(part, format!("moved from offset {was} to {now}"));
+    }
+
+    /// A version that the old schema's senders are below makes new receivers skip what is there.
+    fn since(&mut self, part: &str, was: u32, now: u32) {
+        if was != now {
+            let what = format!("sinceVersion was {was}, is {now}");
+            self.note(now > self.old.version, part, what);
         }
     }
 
@@ -220,20 +166,28 @@ impl<'s> Differ<'s> {
         if was.name != now.name {
             self.note(false, &was.name, format!("renamed to {}", now.name));
         }
+        if was.id != now.id {
+            let what = format!("template id was {}, is {}", was.id, now.id);
+            self.breaks(&now.name, what);
+        }
+        self.since(&now.name, was.since, now.since);
         self.inside(&now.name, |d| d.body(&was.body, &now.body));
     }
 
     fn body(&mut self, was: &'s Body, now: &'s Body) {
+        // Padding is nobody's: a block without it still holds what old receivers read there.
+        let fields_end = was.fields.iter().map(|f| f.offset + f.size).max();
         if now.block_length < was.block_length {
-            self.breaks(
-                "",
-                format!(
-                    "block shrank from {} to {} bytes",
-                    was.block_length, now.block_length
-                ),
-            );
+            let (a, b) = (was.block_length, now.block_length);
+            let breaking = b < fields_end.unwrap_or(0);
+            self.note(breaking, "", format!("block shrank from {a} to {b} bytes"));
         }
-        let (places, added) = pair(&was.fields, &now.fields, |f| (f.id, &f.name));
+        let old = self.old.version;
+        let Pairs { places, added } = pair(&was.fields, &now.fields, |f| Key {
+            id: f.id,
+            name: &f.name,
+            is_new: f.since > old,
+        });
         for (field, place) in was.fields.iter().zip(places) {
             match place {
                 Some(at) => self.field(field, &now.fields[at]),
@@ -249,21 +203,16 @@ impl<'s> Differ<'s> {
 
     fn added_field(&mut self, was: &Body, field: &Field) {
         // Padding may be filled: old senders name a version below the field's.
-        let end = was
-            .fields
-            .iter()
-            .map(|f| f.offset + f.size)
-            .max()
-            .unwrap_or(0);
-        if field.on_wire() && field.offset < end {
-            self.breaks(
-                &field.name,
-                format!("field before the end of the old ones, {end}, added"),
-            );
-        } else if field.on_wire() {
-            self.added(&field.name, "field", field.since, self.old.version);
-        } else {
+        let overlaps =
+            |f: &&Field| f.offset < field.offset + field.size && field.offset < f.offset + f.size;
+        if !field.on_wire() {
             self.note(false, &field.name, "constant added");
+        } else if let Some(old) = was.fields.iter().find(overlaps) {
+            self.has_added = true;
+            let what = format!("field added where `{}` was", old.name);
+            self.breaks(&field.name, what);
+        } else {
+            self.added(&field.name, "field", field.since);
         }
     }
 
@@ -276,34 +225,25 @@ impl<'s> Differ<'s> {
             return;
         }
         if was.on_wire() && was.offset != now.offset {
-            self.breaks(
-                &now.name,
-                format!("moved from offset {} to {}", was.offset, now.offset),
-            );
+            self.moved(&now.name, was.offset, now.offset);
         }
-        let (a, b) = (type_name(self.old, was.kind), type_name(self.new, now.kind));
-        if was.size != now.size || !self.same_shape(was.kind, now.kind) {
-            self.breaks(&now.name, format!("type was {a}, is {b}"));
-        } else if a != b {
-            self.note(
-                false,
-                &now.name,
-                format!("type was {a}, is {b}, with the same bytes"),
-            );
+        self.kind(&now.name, was.kind, now.kind);
+        // The null value of a composite is its first member's, and compared there.
+        let by_member = |p: &Presence| matches!(p, Presence::Optional(_));
+        let is_composite = matches!(was.kind, Kind::Composite(_));
+        if !(is_composite && by_member(&was.presence) && by_member(&now.presence)) {
+            self.presence(&now.name, &was.presence, &now.presence);
         }
-        if !self.same_presence(&was.presence, &now.presence) {
-            self.breaks(&now.name, "presence, null value or constant changed");
-        }
-        if was.since != now.since {
-            self.breaks(
-                &now.name,
-                format!("sinceVersion was {}, is {}", was.since, now.since),
-            );
-        }
+        self.since(&now.name, was.since, now.since);
     }
 
     fn groups(&mut self, was: &'s Body, now: &'s Body) {
-        let (places, added) = pair(&was.groups, &now.groups, |g| (Some(g.id), &g.name));
+        let old = self.old.version;
+        let Pairs { places, added } = pair(&was.groups, &now.groups, |g| Key {
+            id: Some(g.id),
+            name: &g.name,
+            is_new: g.since > old,
+        });
         for (index, (group, place)) in was.groups.iter().zip(places).enumerate() {
             match place {
                 Some(at) => {
@@ -319,7 +259,7 @@ impl<'s> Differ<'s> {
             }
         }
         for group in added.into_iter().map(|at| &now.groups[at]) {
-            self.added(&group.name, "group", group.since, self.old.version);
+            self.added(&group.name, "group", group.since);
             if !was.data.is_empty() {
                 self.breaks(
                     &group.name,
@@ -330,22 +270,12 @@ impl<'s> Differ<'s> {
     }
 
     fn group(&mut self, was: &'s Group, now: &'s Group) {
-        let dimension = |s: &Schema, i: usize| {
-            s.composites[i]
-                .members
-                .iter()
-                .map(|m| (m.name.clone(), m.offset, m.size))
-                .collect::<Vec<_>>()
-        };
-        if dimension(self.old, was.dimension) != dimension(self.new, now.dimension) {
-            self.breaks(&now.name, "dimension changed");
+        if was.name != now.name {
+            self.note(false, &was.name, format!("renamed to {}", now.name));
         }
-        if was.since != now.since {
-            self.breaks(
-                &now.name,
-                format!("sinceVersion was {}, is {}", was.since, now.since),
-            );
-        }
+        let dimension = |g: &Group| Kind::Composite(g.dimension);
+        self.kind(&now.name, dimension(was), dimension(now));
+        self.since(&now.name, was.since, now.since);
         let nested = |b: &Body| b.groups.len() + b.data.len();
         if nested(&now.body) > nested(&was.body) {
             self.breaks(
@@ -357,74 +287,39 @@ impl<'s> Differ<'s> {
     }
 
     fn data(&mut self, was: &[Data], now: &[Data]) {
-        let (places, added) = pair(was, now, |d| (Some(d.id), &d.name));
+        let old = self.old.version;
+        let Pairs { places, added } = pair(was, now, |d| Key {
+            id: Some(d.id),
+            name: &d.name,
+            is_new: d.since > old,
+        });
         for (index, (data, place)) in was.iter().zip(places).enumerate() {
             match place {
                 Some(at) => {
                     if at != index {
                         self.breaks(&data.name, format!("data moved from place {index} to {at}"));
                     }
-                    if now[at].length != data.length {
-                        self.breaks(
-                            &data.name,
-                            format!(
-                                "length was {}, is {}",
-                                data.length.name(),
-                                now[at].length.name()
-                            ),
-                        );
-                    }
-                    if now[at].text != data.text {
-                        self.breaks(&data.name, "character encoding changed");
-                    }
-                    if now[at].since != data.since {
-                        self.breaks(
-                            &data.name,
-                            format!("sinceVersion was {}, is {}", data.since, now[at].since),
-                        );
-                    }
+                    self.one_data(data, &now[at]);
                 }
                 None => self.breaks(&data.name, "data removed"),
             }
         }
         for data in added.into_iter().map(|at| &now[at]) {
-            self.added(&data.name, "data", data.since, self.old.version);
+            self.added(&data.name, "data", data.since);
         }
     }
-}
 
-/// Where each old part is now, and the new parts that are no old one's.
-///
-/// A part is the one of its id, or, where either has none, of its name. Ids that a schema gives
-/// twice are told apart by name.
-fn pair<T>(
-    was: &[T],
-    now: &[T],
-    key: impl Fn(&T) -> (Option<u32>, &String),
-) -> (Vec<Option<usize>>, Vec<usize>) {
-    let place = |part: &T| {
-        let (id, name) = key(part);
-        let found = |other: &T| match (id, key(other)) {
-            (Some(id), (Some(other), _)) => id == other,
-            (_, (_, other)) => other == name,
-        };
-        let named = now
-            .iter()
-            .position(|other| found(other) && key(other).1 == name);
-        named.or_else(|| now.iter().position(found))
-    };
-    let places: Vec<_> = was.iter().map(place).collect();
-    let kept: HashSet<_> = places.iter().flatten().copied().collect();
-    let added = (0..now.len()).filter(|at| !kept.contains(at)).collect();
-    (places, added)
-}
-
-fn type_name(schema: &Schema, kind: Kind) -> String {
-    match kind {
-        Kind::Prim(p) => p.name().into(),
-        Kind::Array(p, n) => format!("{}[{n}]", p.name()),
-        Kind::Enum(i) => schema.enums[i].name.clone(),
-        Kind::Set(i) => schema.sets[i].name.clone(),
-        Kind::Composite(i) => schema.composites[i].name.clone(),
+    fn one_data(&mut self, was: &Data, now: &Data) {
+        if was.name != now.name {
+            self.note(false, &was.name, format!("renamed to {}", now.name));
+        }
+        if was.length != now.length {
+            let (a, b) = (was.length.name(), now.length.name());
+            self.breaks(&now.name, format!("length was {a}, is {b}"));
+        }
+        if was.text != now.text {
+            self.breaks(&now.name, "character encoding changed");
+        }
+        self.since(&now.name, was.since, now.since);
     }
 }

@@ -51,7 +51,7 @@ fn composites_are_null_by_their_first_member() {
     assert_eq!(of("Decimal", &least), null);
     assert_eq!(of("Quote", &least), null);
     let zero = of("Decimal", &[0, 0, 0, 0, 0, 0, 0, 0, 0x80]);
-    assert_eq!(zero, r#"{"f":{"mantissa":0,"exponent":-128}}}"#);
+    assert_eq!(zero, format!(r#"{{"f":"0.{}"}}}}"#, "0".repeat(128)));
     assert_eq!(of("Own", &[5]), null);
     assert_eq!(of("Own", &[255]), r#"{"f":{"a":255}}}"#);
     assert_eq!(of("Text", &[0, 0, 1]), null);
@@ -172,4 +172,143 @@ fn bytes_behind_the_last_part() {
             format!("byte 5: M: 2 bytes follow a message of version {version}")
         );
     }
+}
+
+/// One byte that is not UTF-8 does not lose the message, and no byte of the text either.
+#[test]
+fn text_that_is_not_utf8_is_escaped() {
+    let text = r#"<composite name="text"><type name="length" primitiveType="uint8"/><type name="varData" primitiveType="uint8" length="0" characterEncoding="UTF-8"/></composite>"#;
+    let schema = schema(
+        text,
+        r#"<data name="d" id="1" type="text"/><data name="e" id="2" type="text"/>"#,
+    );
+    let rest = b"\x07a\\\xff\xc3\xbc\xe2\x82\x02ok";
+    assert_eq!(
+        dump(&schema, 2, &[], rest),
+        r#"{"d":"a\\\\\\xffü\\xe2\\x82","e":"ok"}}"#
+    );
+    let decoded = decode(&schema, &[&[0, 7, 1, 2][..], rest].concat()).unwrap();
+    let mut out = String::new();
+    decoded.write_text(&mut out).unwrap();
+    assert!(
+        out.contains(r#"d: "a\\\xffü\xe2\x82" (not UTF-8)"#),
+        "{out}"
+    );
+    // Valid text is as it is.
+    assert_eq!(
+        dump(&schema, 2, &[], b"\x02a\\\x00"),
+        r#"{"d":"a\\","e":""}}"#
+    );
+}
+
+/// Types of numbers with an exponent or a unit of time.
+fn shown_types() -> String {
+    format!(
+        r#"{DECIMAL}<composite name="Fixed"><type name="mantissa" primitiveType="int32" presence="optional"/>
+<type name="exponent" primitiveType="int8" presence="constant">-4</type></composite>
+<type name="stamp" primitiveType="uint64" semanticType="UTCTimestamp"/>
+<type name="millis" primitiveType="uint64" semanticType="UTCTimestamp" timeUnit="millisecond"/>
+<enum name="Unit" encodingType="uint8"><validValue name="micro">6</validValue></enum>
+<composite name="Own"><type name="time" primitiveType="uint32"/><ref name="unit" type="Unit"/></composite>
+<type name="day" primitiveType="uint16" semanticType="LocalMktDate"/>"#
+    )
+}
+
+/// They are shown as what they stand for, and are numbers still.
+#[test]
+fn decimals_and_times() {
+    let types = shown_types();
+    let of = |field: &str, block: &[u8]| {
+        let field = format!(r#"<field name="f" id="1" {field}/>"#);
+        dump(&schema(&types, &field), 2, block, &[])
+    };
+    let shown = |text: &str| format!(r#"{{"f":{text}}}}}"#);
+    // 12345 is 0x3039.
+    let cases: [(&str, &[u8], &str); 12] = [
+        (
+            r#"type="Decimal""#,
+            &[0x39, 0x30, 0, 0, 0, 0, 0, 0, 0xfe],
+            r#""123.45""#,
+        ),
+        (r#"type="Fixed""#, &[0x39, 0x30, 0, 0], r#""1.2345""#),
+        (r#"type="Fixed""#, &[0xff, 0xff, 0xff, 0xff], r#""-0.0001""#),
+        (
+            r#"type="Fixed""#,
+            &[0, 0, 0, 0x80],
+            r#"{"mantissa":null,"exponent":-4}"#,
+        ),
+        (
+            r#"type="Fixed" presence="optional""#,
+            &[0, 0, 0, 0x80],
+            "null",
+        ),
+        (
+            r#"type="stamp""#,
+            &[0x39, 0x30, 0, 0, 0, 0, 0, 0],
+            r#""1970-01-01T00:00:00.000012345Z""#,
+        ),
+        (
+            r#"type="stamp" timeUnit="second""#,
+            &[0x39, 0x30, 0, 0, 0, 0, 0, 0],
+            r#""1970-01-01T03:25:45Z""#,
+        ),
+        (
+            r#"type="millis""#,
+            &[0x39, 0x30, 0, 0, 0, 0, 0, 0],
+            r#""1970-01-01T00:00:12.345Z""#,
+        ),
+        (
+            r#"type="Own""#,
+            &[0x39, 0x30, 0, 0, 6],
+            r#""1970-01-01T00:00:00.012345Z""#,
+        ),
+        // A unit that is none, and a time beyond the years of RFC 3339: as they are.
+        (
+            r#"type="Own""#,
+            &[0x39, 0x30, 0, 0, 5],
+            r#"{"time":12345,"unit":5}"#,
+        ),
+        (
+            r#"type="stamp" timeUnit="second""#,
+            &[0xff; 8],
+            "18446744073709551615",
+        ),
+        (r#"type="day""#, &[0x46, 0x4d], r#""2024-02-29""#),
+    ];
+    for (field, block, text) in cases {
+        assert_eq!(of(field, block), shown(text), "{field}");
+    }
+}
+
+#[test]
+fn times_without_a_unit_and_numbers_behind_the_text() {
+    let types = shown_types();
+    let of = |field: &str, block: &[u8]| {
+        let field = format!(r#"<field name="f" id="1" {field}/>"#);
+        dump(&schema(&types, &field), 2, block, &[])
+    };
+    // From another epoch, a number is a number.
+    let of_epoch = |epoch| {
+        let field = format!(r#"type="stamp" epoch="{epoch}""#);
+        of(&field, &[1, 0, 0, 0, 0, 0, 0, 0])
+    };
+    assert!(of_epoch("unix").contains("1970-01-01T00:00:00.000000001Z"));
+    assert_eq!(of_epoch("gps"), r#"{"f":1}}"#);
+    // A misspelled unit is as good as none.
+    assert!(
+        of(
+            r#"type="uint64" semanticType="UTCTimestamp" timeUnit="nanossecond""#,
+            &[0; 8]
+        )
+        .contains("1970-01-01T00:00:00.000000000Z")
+    );
+    let schema = schema(
+        &types,
+        r#"<field name="f" id="1" type="stamp"/><field name="g" id="2" type="Fixed"/>"#,
+    );
+    let bytes = [&[12, 7, 1, 2][..], &[1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0]].concat();
+    let fields = decode(&schema, &bytes).unwrap().fields;
+    assert_eq!(fields.field("f").and_then(Value::int), Some(1));
+    let mantissa = fields.field("g").and_then(|g| g.field("mantissa"));
+    assert_eq!(mantissa.and_then(Value::int), Some(2));
 }

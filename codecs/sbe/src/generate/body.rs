@@ -4,7 +4,7 @@ use super::Generation;
 use super::fields::{Host, wire_prim};
 use super::names::{BodyNames, Scope};
 use super::text::describe;
-use crate::ir::{Body, Data, Field, Group, Message};
+use crate::ir::{Body, Counts, Data, Field, Group, Message};
 
 /// Fields and locals of a view that parts of the schema must not be called.
 const VIEW_TAKEN: [&str; 6] = ["bytes", "version", "root", "tail", "c", "s"];
@@ -61,30 +61,27 @@ impl Generation<'_> {
                 &block.fields,
                 false,
             );
+            self.setters_alone(&message.body.fields, &names.root);
         }
+        let (groups, data) = message.body.counts();
+        self.out.line("rt::message! {");
         self.out.doc(&format!("The message {doc}"));
-        self.out.line("#[derive(Clone, Copy, Debug)]");
-        self.out.line(&format!("pub struct {};", names.marker));
-        self.out.blank();
-        self.out.line(&format!("impl {} {{", names.marker));
-        self.out.doc("Which message it is.");
-        self.out
-            .line(&format!("pub const TEMPLATE_ID: u32 = {};", message.id));
-        self.out
-            .doc("Bytes of the block of fixed fields as this schema's version writes it.");
         self.out.line(&format!(
-            "pub const BLOCK_LENGTH: u32 = {};",
-            message.body.block_length
+            "{}({}, {}) = {}, [{}, {groups}, {data}], SCHEMA_ID, SCHEMA_VERSION, WIRE_ID",
+            names.marker,
+            names.view,
+            self.names.composites[self.schema.header.composite],
+            message.id,
+            message.body.block_length,
         ));
         self.out.line("}");
-        self.out.blank();
         self.view_struct(
             &message.body,
             names,
             &format!("A checked [`{}`].", names.marker),
             true,
         );
-        self.codec(message, names);
+        self.parts_of_message(&message.body, names);
         self.view_impl(&message.body, names);
         self.builder(&message.body, names, Some(message));
         self.group_types(&message.body, names, 1);
@@ -107,10 +104,17 @@ impl Generation<'_> {
         if is_rows(&group.body) {
             self.out.line(&format!("impl {} {{", names.root));
             let mut scope = Scope::default();
-            self.accessors(&group.body.fields, &mut scope, Host::Struct, usize::MAX);
+            let fields = &group.body.fields;
+            let idents = scope.snakes(fields.iter().map(|f| &f.name));
+            self.accessors(fields, &idents, Host::Struct, usize::MAX);
+            self.setters(fields, &mut scope);
+            self.exact_fields(fields, &idents, &mut scope, Host::Struct, usize::MAX);
             self.out.line("}");
             self.debug(&names.root, &scope);
             return;
+        }
+        if !block.fields.is_empty() {
+            self.setters_alone(&group.body.fields, &names.root);
         }
         self.view_struct(
             &group.body,
@@ -118,7 +122,9 @@ impl Generation<'_> {
             &format!("A checked entry of {doc}"),
             false,
         );
-        self.entry(&group.body, names, depth + 1);
+        let dimension = self.schema.dimension(group.dimension);
+        let counts = dimension.map_or(Counts::default(), |d| d.counts);
+        self.entry(&group.body, names, depth + 1, counts);
         self.view_impl(&group.body, names);
         self.builder(&group.body, names, None);
         self.group_types(&group.body, names, depth + 1);
@@ -136,15 +142,20 @@ impl Generation<'_> {
 
     /// The type of a group in a view.
     fn group_type(&self, group: &Group, names: &BodyNames) -> String {
+        let dimension = &self.names.composites[group.dimension];
         if is_rows(&group.body) {
-            format!("rt::Rows<'a, {}>", names.root)
+            format!("rt::Rows<'a, {}, {dimension}>", names.root)
         } else {
-            format!("rt::Group<'a, {}<'a>>", names.view)
+            format!("rt::Group<'a, {}<'a>, {dimension}>", names.view)
         }
     }
 
     fn data_type(data: &Data) -> String {
-        let plain = if data.text { "&'a str" } else { "&'a [u8]" };
+        let plain = if data.text {
+            "rt::Text<'a>"
+        } else {
+            "&'a [u8]"
+        };
         if data.since > 0 {
             format!("Option<{plain}>")
         } else {
@@ -188,7 +199,13 @@ impl Generation<'_> {
     }
 
     /// The statements that read block, groups and data, and the list of the view's fields.
-    fn reads(&mut self, body: &Body, names: &BodyNames, depth: usize) -> Vec<String> {
+    fn reads(
+        &mut self,
+        body: &Body,
+        names: &BodyNames,
+        depth: usize,
+        counts: Counts,
+    ) -> Vec<String> {
         let block = Block::new(body);
         let mut fields = Vec::new();
         if block.base_end > 0 {
@@ -212,14 +229,17 @@ impl Generation<'_> {
                 (
                     "group",
                     format!("{}<'_>", names.view),
-                    "rt::Group::empty(&s)",
+                    "rt::Group::empty(s)",
                 )
             };
-            let read = format!("c.{method}::<{dimension}, {entry}>(&s, {depth})?");
+            let read = format!("c.{method}::<{dimension}, {entry}>(s, {depth})?");
             self.out.line(&format!(
                 "let {ident} = {};",
                 since(group.since, &read, none)
             ));
+        }
+        if counts.groups.is_some() {
+            self.skip_groups(body.groups.len(), depth);
         }
         for (data, ident) in body.data.iter().zip(idents.iter().skip(body.groups.len())) {
             let method = if data.text { "text" } else { "data" };
@@ -231,43 +251,44 @@ impl Generation<'_> {
             };
             self.out.line(&format!("let {ident} = {read};"));
         }
+        if counts.data.is_some() {
+            let line = format!("c.skip_data(s, {}, {})?;", body.data.len(), self.skip_data);
+            self.out.line(&line);
+        }
         fields.extend(idents);
         fields
     }
 
-    fn codec(&mut self, message: &Message, names: &BodyNames) {
-        let header = self.names.composites[self.schema.header.composite].clone();
+    /// Steps over groups that came later. They stand before the data, and which dimension they have is
+    /// only known where the schema has no choice.
+    fn skip_groups(&mut self, known: usize, depth: usize) {
+        let line = match self.schema.dimensions.as_slice() {
+            [only] => format!(
+                "c.skip_groups::<{}>(s, {known}, {depth}, {})?;",
+                self.names.composites[only.composite], self.skip_data
+            ),
+            _ => format!("c.no_more_groups(s, {known})?;"),
+        };
+        self.out.line(&line);
+    }
+
+    /// How the view of a message is read.
+    fn parts_of_message(&mut self, body: &Body, names: &BodyNames) {
         self.out
-            .line(&format!("impl tw::Codec for {} {{", names.marker));
-        self.out.line("const ID: tw::WireId = WIRE_ID;");
-        self.out.line("const VERSION: u16 = SCHEMA_VERSION as u16;");
-        self.out
-            .line(&format!("type View<'a> = {}<'a>;", names.view));
+            .line(&format!("impl<'a> rt::Parts<'a> for {}<'a> {{", names.view));
         self.out.line("#[inline]");
+        self.out.line("fn read(bytes: &'a [u8], c: &mut rt::Cursor<'a>, s: &rt::Scope) -> Result<Self, tw::DecodeError> {");
+        let counts = self.schema.header.counts;
+        let fields = self.reads(body, names, 1, counts).join(", ");
         self.out.line(&format!(
-            "fn view<'a>(bytes: &'a [u8], limits: &tw::Limits) -> Result<{}<'a>, tw::DecodeError> {{",
-            names.view
-        ));
-        self.out.line(&format!(
-            "let (mut c, s) = rt::open::<{header}>(bytes, limits, SCHEMA_ID, {})?;",
-            message.id
-        ));
-        let fields = self.reads(&message.body, names, 1).join(", ");
-        self.out.line("rt::close(&c, s.version, SCHEMA_VERSION)?;");
-        self.out.line(&format!(
-            "Ok({} {{ bytes, version: s.version, {fields} }})",
-            names.view
+            "Ok(Self {{ bytes: c.passed(bytes), version: s.version, {fields} }})"
         ));
         self.out.line("}");
         self.out.line("}");
-        self.out.line(&format!(
-            "rt::message_view!({}, {});",
-            names.marker, names.view
-        ));
         self.out.blank();
     }
 
-    fn entry(&mut self, body: &Body, names: &BodyNames, depth: usize) {
+    fn entry(&mut self, body: &Body, names: &BodyNames, depth: usize, counts: Counts) {
         let block = Block::new(body);
         self.out
             .line(&format!("impl<'a> rt::Entry<'a> for {}<'a> {{", names.view));
@@ -281,8 +302,7 @@ impl Generation<'_> {
         self.out.line(
             "fn read(c: &mut rt::Cursor<'a>, s: &rt::Scope) -> Result<Self, tw::DecodeError> {",
         );
-        self.out.line("let s = *s;");
-        let mut fields = self.reads(body, names, depth);
+        let mut fields = self.reads(body, names, depth, counts);
         if block.grown {
             fields.push("version: s.version".into());
         }
@@ -307,33 +327,38 @@ impl Generation<'_> {
         let base_end = Block::new(body).base_end;
         self.out.line(&format!("impl<'a> {}<'a> {{", names.view));
         let mut scope = Scope::default();
-        self.accessors(&body.fields, &mut scope, Host::View, base_end);
+        let of_fields = scope.snakes(body.fields.iter().map(|f| &f.name));
+        let parts = body.groups.iter().map(|g| &g.name);
+        let of_parts = scope.snakes(parts.chain(body.data.iter().map(|d| &d.name)));
+        self.accessors(&body.fields, &of_fields, Host::View, base_end);
         let idents = Self::part_idents(body);
-        for ((group, names), ident) in body.groups.iter().zip(&names.groups).zip(&idents) {
+        let groups = body.groups.iter().zip(&names.groups);
+        for (((group, names), ident), name) in groups.zip(&idents).zip(&of_parts) {
             self.out.doc(&describe(
                 &group.name,
                 Some(group.id),
                 group.since,
                 &group.description,
             ));
-            let (name, ty) = (scope.snake(&group.name), self.group_type(group, names));
+            let ty = self.group_type(group, names);
             self.out.line(&format!(
                 "#[inline] pub fn {name}(&self) -> {ty} {{ self.{ident} }}"
             ));
         }
-        for (data, ident) in body.data.iter().zip(idents.iter().skip(body.groups.len())) {
+        let data = idents.iter().zip(&of_parts).skip(body.groups.len());
+        for (data, (ident, name)) in body.data.iter().zip(data) {
             self.out.doc(&describe(
                 &data.name,
                 Some(data.id),
                 data.since,
                 &data.description,
             ));
-            let name = scope.snake(&data.name);
             self.out.line(&format!(
                 "#[inline] pub fn {name}(&self) -> {} {{ self.{ident} }}",
                 Self::data_type(data)
             ));
         }
+        self.exact_fields(&body.fields, &of_fields, &mut scope, Host::View, base_end);
         self.out.line("}");
         self.out.line(&format!(
             "rt::debug_view!({0}, {0}<'_>, [{1}]);",

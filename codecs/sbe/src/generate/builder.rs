@@ -12,7 +12,9 @@ impl Generation<'_> {
     pub(super) fn builder(&mut self, body: &Body, names: &BodyNames, message: Option<&Message>) {
         let block = Block::new(body);
         let has_root = !block.fields.is_empty();
-        let by_struct = has_root && body.is_fixed();
+        // The members of the header that a caller gives need a place.
+        let has_header = message.is_some() && self.has_header();
+        let by_struct = has_root && body.is_fixed() && !has_header;
         if by_struct && message.is_none() {
             return;
         }
@@ -25,7 +27,7 @@ impl Generation<'_> {
             )
         };
         if !by_struct {
-            self.builder_struct(body, names, has_root);
+            self.builder_struct(body, names, has_root, has_header);
         }
         let (len, puts) = self.parts(body, names, by_struct);
         let len = if len.is_empty() {
@@ -33,26 +35,18 @@ impl Generation<'_> {
         } else {
             len.join(" + ")
         };
-        let writer = if puts.is_empty() { "_" } else { "w" };
-        self.out.line(&format!("impl rt::Put for {ty}{params} {{"));
-        self.out.line(&format!(
-            "#[inline] fn wire_len(&self) -> usize {{ {len} }}"
-        ));
-        self.out.line(&format!("#[inline] fn put(&self, {writer}: &mut rt::Writer<'_>) -> Result<(), tw::EncodeError> {{"));
+        self.out
+            .line(&format!("rt::put!({ty}{params}, s, {len}, w, {{"));
         for put in puts {
-            self.out.line(&put);
+            self.out.line(&format!("{put};"));
         }
-        self.out.line("Ok(())");
-        self.out.line("}");
-        self.out.line("}");
-        self.out.blank();
+        self.out.line("});");
         if message.is_some() {
-            let header = &self.names.composites[self.schema.header.composite];
-            let line = format!(
-                "rt::encode_builder!({}, {ty}{params}, {header}, SCHEMA_ID, SCHEMA_VERSION);",
+            let header = if has_header { ", header" } else { "" };
+            self.out.line(&format!(
+                "rt::encode_builder!({}, {ty}{params}{header});",
                 names.marker
-            );
-            self.out.line(&line);
+            ));
             self.out.blank();
         }
     }
@@ -64,43 +58,63 @@ impl Generation<'_> {
             let n = body.block_length;
             len.push(n.to_string());
             puts.push(match (Block::new(body).fields.is_empty(), by_struct) {
-                (true, _) => format!("w.zeros({n})?;"),
-                (false, true) => format!("w.block(self, {n})?;"),
-                (false, false) => format!("w.block(&self.root, {n})?;"),
+                (true, _) => format!("w.zeros({n})"),
+                (false, true) => format!("w.block(s, {n})"),
+                (false, false) => format!("w.block(&s.root, {n})"),
             });
         }
-        let idents = Self::builder_idents(body);
+        let idents = self.builder_idents(body);
         for ((group, names), ident) in body.groups.iter().zip(&names.groups).zip(&idents) {
             let dimension = &self.names.composites[group.dimension];
+            let (entries, own) = if self.names.own[group.dimension].is_some() {
+                (
+                    format!("s.{ident}.entries"),
+                    format!("&s.{ident}.dimension"),
+                )
+            } else {
+                (format!("s.{ident}"), "&()".to_owned())
+            };
             let n = group.body.block_length;
-            if writes_rows(group) {
+            let (groups, data) = group.body.counts();
+            let method = if writes_rows(group) {
                 len.push(format!(
-                    "rt::rows_len::<{dimension}, {}>(self.{ident}, {n})",
+                    "rt::rows_len::<{dimension}, {}>({entries}, {n})",
                     names.root
                 ));
-                puts.push(format!("w.rows::<{dimension}, _>(self.{ident}, {n})?;"));
+                "rows"
             } else {
-                len.push(format!("rt::group_len::<{dimension}, _>(self.{ident})"));
-                puts.push(format!("w.group::<{dimension}, _>(self.{ident}, {n})?;"));
-            }
+                len.push(format!("rt::group_len::<{dimension}, _>({entries})"));
+                "group"
+            };
+            puts.push(format!("w.{method}::<{dimension}, _>({entries}, rt::Shape::new({n}, {groups}, {data}), {own})"));
         }
         for (data, ident) in body.data.iter().zip(idents.iter().skip(body.groups.len())) {
             let bytes = if data.text {
-                format!("self.{ident}.as_bytes()")
+                format!("s.{ident}.bytes()")
             } else {
-                format!("self.{ident}")
+                format!("s.{ident}")
             };
             len.push(format!(
                 "rt::data_len::<{}>({bytes})",
                 wire_prim(data.length)
             ));
-            puts.push(format!("w.data::<{}>({bytes})?;", wire_prim(data.length)));
+            puts.push(format!("w.data::<{}>({bytes})", wire_prim(data.length)));
         }
         (len, puts)
     }
 
-    fn builder_idents(body: &Body) -> Vec<String> {
-        let mut scope = super::names::Scope::reserving(&["root", "w"]);
+    /// Whether the header has members that a caller gives.
+    fn has_header(&self) -> bool {
+        self.names.own[self.schema.header.composite].is_some()
+    }
+
+    fn builder_idents(&self, body: &Body) -> Vec<String> {
+        let taken: &[_] = if self.has_header() {
+            &["root", "w", "header"]
+        } else {
+            &["root", "w"]
+        };
+        let mut scope = super::names::Scope::reserving(taken);
         let groups = body.groups.iter().map(|g| g.name.as_str());
         groups
             .chain(body.data.iter().map(|d| d.name.as_str()))
@@ -108,22 +122,30 @@ impl Generation<'_> {
             .collect()
     }
 
-    fn builder_struct(&mut self, body: &Body, names: &BodyNames, has_root: bool) {
+    fn builder_struct(&mut self, body: &Body, names: &BodyNames, has_root: bool, has_header: bool) {
         self.out
             .doc(&format!("What a `{}` is written from.", names.view));
         self.out.line("#[derive(Clone, Copy, Debug, Default)]");
-        if body.is_fixed() {
+        if body.is_fixed() && !has_header {
             self.out.line(&format!("pub struct {};", names.builder));
             self.out.blank();
             return;
         }
+        let lifetime = if body.is_fixed() { "" } else { "<'b>" };
         self.out
-            .line(&format!("pub struct {}<'b> {{", names.builder));
+            .line(&format!("pub struct {}{lifetime} {{", names.builder));
+        let own = &self.names.own[self.schema.header.composite];
+        if let Some(own) = own.as_ref().filter(|_| has_header) {
+            let line = format!("pub header: {own},");
+            self.out
+                .doc("The members of the header that the message does not give.");
+            self.out.line(&line);
+        }
         if has_root {
             self.out.doc("The fixed fields.");
             self.out.line(&format!("pub root: {},", names.root));
         }
-        let idents = Self::builder_idents(body);
+        let idents = self.builder_idents(body);
         for ((group, names), ident) in body.groups.iter().zip(&names.groups).zip(&idents) {
             self.out.doc(&describe(
                 &group.name,
@@ -138,7 +160,11 @@ impl Generation<'_> {
             } else {
                 format!("{}<'b>", names.builder)
             };
-            self.out.line(&format!("pub {ident}: &'b [{entry}],"));
+            let ty = match &self.names.own[group.dimension] {
+                Some(own) => format!("rt::GroupOf<'b, {entry}, {own}>"),
+                None => format!("&'b [{entry}]"),
+            };
+            self.out.line(&format!("pub {ident}: {ty},"));
         }
         for (data, ident) in body.data.iter().zip(idents.iter().skip(body.groups.len())) {
             self.out.doc(&describe(
@@ -161,5 +187,9 @@ fn writes_rows(group: &Group) -> bool {
 }
 
 fn builder_data(data: &Data) -> &'static str {
-    if data.text { "&'b str" } else { "&'b [u8]" }
+    if data.text {
+        "rt::Text<'b>"
+    } else {
+        "&'b [u8]"
+    }
 }

@@ -29,7 +29,7 @@ impl Generation<'_> {
     }
 
     /// The type an accessor gives.
-    fn value_type(&self, kind: Kind, lifetime: &str) -> String {
+    pub(super) fn value_type(&self, kind: Kind, lifetime: &str) -> String {
         match kind {
             Kind::Prim(p) => native(p).to_owned(),
             Kind::Array(Prim::Char | Prim::Uint8, _) => {
@@ -94,7 +94,7 @@ impl Generation<'_> {
     }
 
     /// Null where the field is optional and has a null value, else zero.
-    fn default_wire(&self, field: &Field) -> String {
+    pub(super) fn default_wire(&self, field: &Field) -> String {
         match &field.presence {
             Presence::Optional(null) => self.wire_or_zero(field.kind, null.as_ref()),
             _ => self.wire_or_zero(field.kind, None),
@@ -132,24 +132,26 @@ impl Generation<'_> {
         }
     }
 
-    /// Accessors of all fields, named in `scope`; those in the wire struct are named as it names them.
+    /// Accessors of all fields by these names; those in the wire struct are named as it names them.
     pub(super) fn accessors(
         &mut self,
         fields: &[Field],
-        scope: &mut Scope,
+        idents: &[String],
         host: Host,
         base_end: usize,
     ) {
-        let mut wire_names = Scope::default();
-        for field in fields {
-            let place = if field.on_wire() {
-                wire_names.snake(&field.name)
-            } else {
-                String::new()
-            };
-            let ident = scope.snake(&field.name);
-            self.accessor(field, &ident, &place, host, base_end);
+        for ((field, place), ident) in fields.iter().zip(places(fields)).zip(idents) {
+            self.accessor(field, ident, &place, host, base_end);
         }
+    }
+
+    /// Whether the accessor of a field gives an `Option`.
+    pub(super) fn is_option(&self, field: &Field, host: Host, base_end: usize) -> bool {
+        let is_nullable = match &field.presence {
+            Presence::Optional(Some(null)) => self.null_test(field.kind, null).is_some(),
+            _ => false,
+        };
+        is_nullable || is_in_tail(field, host, base_end)
     }
 
     /// One accessor. `base_end` is where the fields that every version has end.
@@ -174,9 +176,7 @@ impl Generation<'_> {
             _ => None,
         };
         let is_optional = null.is_some();
-        // A field behind added ones is as uncertain as they are, whatever version it names.
-        let is_added = field.size > 0 || field.since > 0;
-        let in_tail = host == Host::View && is_added && field.offset >= base_end;
+        let in_tail = is_in_tail(field, host, base_end);
         let found = match (host, in_tail) {
             (Host::Struct, _) => {
                 format!("{}self.{place}", if by_ref(field.kind) { "&" } else { "" })
@@ -237,7 +237,7 @@ impl Generation<'_> {
     }
 
     /// The runtime's test for null and its argument.
-    fn null_test(&self, kind: Kind, null: &Literal) -> Option<(&'static str, String)> {
+    pub(super) fn null_test(&self, kind: Kind, null: &Literal) -> Option<(&'static str, String)> {
         match (kind, null) {
             (Kind::Prim(Prim::Float), Literal::Float(n)) if n.is_nan() => {
                 Some(("some_f32", String::new()))
@@ -289,6 +289,28 @@ impl Generation<'_> {
     }
 }
 
+/// Whether a field is read from the part of a block that older senders lack. One behind added ones is as
+/// uncertain as they are, whatever version it names.
+fn is_in_tail(field: &Field, host: Host, base_end: usize) -> bool {
+    let is_added = field.on_wire() && (field.size > 0 || field.since > 0);
+    host == Host::View && is_added && field.offset >= base_end
+}
+
+/// The names of fields in their wire struct; empty for those that are not on the wire.
+pub(super) fn places(fields: &[Field]) -> Vec<String> {
+    let mut names = Scope::default();
+    fields
+        .iter()
+        .map(|field| {
+            if field.on_wire() {
+                names.snake(&field.name)
+            } else {
+                String::new()
+            }
+        })
+        .collect()
+}
+
 /// The Rust type of a primitive; characters are their byte.
 pub(super) fn native(prim: Prim) -> &'static str {
     match prim {
@@ -324,7 +346,7 @@ pub(super) fn wire_value(prim: Prim, value: &str) -> String {
 }
 
 /// Kinds that are lent where they stand instead of copied.
-fn by_ref(kind: Kind) -> bool {
+pub(super) fn by_ref(kind: Kind) -> bool {
     matches!(kind, Kind::Array(Prim::Char | Prim::Uint8, _))
 }
 

@@ -3,35 +3,66 @@
 mod body;
 mod builder;
 mod dispatch;
+mod exact;
 mod fields;
+mod headers;
 mod names;
+mod setters;
 mod text;
 mod types;
 
-use crate::ir::{ByteOrder, Schema};
+use crate::ir::{Body, ByteOrder, Prim, Schema};
 use names::Names;
 use text::Source;
+
+/// What the lints of a user's crate say of its own code is not said of generated code: a schema has more
+/// messages than a user reads, and numbers of every width are written alike. Documentation is not on the
+/// list: everything has some.
+const ALLOWED: &str = "#[allow(warnings, unused, unreachable_pub, elided_lifetimes_in_paths, single_use_lifetimes, trivial_casts, trivial_numeric_casts, unused_qualifications, unused_results, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = \"generated: as much as the schema has, whatever of it is used\")]";
 
 /// The state of one generation.
 struct Generation<'s> {
     schema: &'s Schema,
     names: Names,
     codecs_path: String,
+    /// How data that came later is stepped over.
+    skip_data: String,
     out: Source,
 }
 
 /// The module of a schema, to be included in a `mod` of the user's choosing.
 ///
-/// `codecs_path` is the path of the crate `tickwire-codecs`, usually `::tickwire_codecs`.
+/// `codecs_path` is the path of the crate `tickwire-codecs`, usually `::tickwire_codecs`. It is used in a
+/// module inside the one that includes the file: it begins with `::` or `crate::`.
 pub fn rust_source(schema: &Schema, codecs_path: &str) -> String {
     let mut generation = Generation {
         schema,
         names: Names::new(schema),
         codecs_path: codecs_path.to_owned(),
+        skip_data: skip_data(schema),
         out: Source::default(),
     };
     generation.file();
     generation.out.finish()
+}
+
+/// The runtime's function that steps over data that came later: the type of its length is known where all
+/// data of the schema have one.
+fn skip_data(schema: &Schema) -> String {
+    let mut lengths = schema.messages.iter().flat_map(|m| lengths(&m.body));
+    match lengths.next() {
+        Some(first) if lengths.all(|other| other == first) => {
+            format!("rt::skip_one_data::<{}>", fields::wire_prim(first))
+        }
+        _ => "rt::untold_data".into(),
+    }
+}
+
+/// The types of the lengths of all data in a body.
+fn lengths(body: &Body) -> Vec<Prim> {
+    let inside = body.groups.iter().flat_map(|g| lengths(&g.body));
+    let own = body.data.iter().map(|d| d.length);
+    own.chain(inside).collect()
 }
 
 impl Generation<'_> {
@@ -43,15 +74,15 @@ impl Generation<'_> {
             text::code(&schema.package),
             schema.version
         ));
+        // In a module of its own, since a file that is included cannot have attributes for all of it.
+        self.out.line(ALLOWED);
+        self.out.line("mod generated {");
         let path = self.codecs_path.clone();
         let order = match schema.byte_order {
             ByteOrder::Little => "le",
             ByteOrder::Big => "be",
         };
         self.out.line(&format!("use {path} as tw;"));
-        // A schema may use neither numbers of several bytes nor every part of the runtime.
-        self.out
-            .line("#[allow(unused_imports, reason = \"a schema may have single bytes only\")]");
         self.out.line(&format!("use {path}::{order} as w;"));
         self.out.line(&format!("use {path}::sbe as rt;"));
         self.out.line(&format!("use {path}::zerocopy as z;"));
@@ -63,5 +94,9 @@ impl Generation<'_> {
             self.message(message, names);
         }
         self.dispatch();
+        self.out.line("}");
+        self.out
+            .line("#[allow(unused_imports, unreachable_pub, reason = \"as above\")]");
+        self.out.line("pub use generated::*;");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 
-use crate::ir::{Body, Schema};
+use crate::ir::{Body, Role, Schema};
 
 /// What generated code itself calls by name, and the prelude it relies on.
 const TYPES_TAKEN: [&str; 21] = [
@@ -96,6 +96,19 @@ impl Scope {
         ident
     }
 
+    /// [`snake`](Self::snake) of each.
+    pub(super) fn snakes<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> Vec<String> {
+        names.map(|name| self.snake(name)).collect()
+    }
+
+    /// As [`snake`](Self::snake), for a method of ours beside those of the schema: they choose first, and
+    /// it is not among the [`given`](Self::given).
+    pub(super) fn beside(&mut self, name: &str) -> String {
+        let ident = self.snake(name);
+        self.given.pop();
+        ident
+    }
+
     /// Every name given by [`snake`](Self::snake), in order.
     pub(super) fn given(&self) -> &[String] {
         &self.given
@@ -145,6 +158,8 @@ pub(super) struct Names {
     pub(super) enums: Vec<EnumNames>,
     pub(super) sets: Vec<SetNames>,
     pub(super) composites: Vec<String>,
+    /// By composite: the members of a header or dimension that a caller gives, where there are some.
+    pub(super) own: Vec<Option<String>>,
     pub(super) messages: Vec<BodyNames>,
 }
 
@@ -200,13 +215,38 @@ impl Names {
             .iter()
             .map(|c| scope.camel(&c.name))
             .collect();
+        let own = (0..schema.composites.len())
+            .map(|index| {
+                let composite = &schema.composites[index];
+                let has_own = !own_members(schema, index).is_empty();
+                has_own.then(|| scope.camel(&format!("{} Members", composite.name)))
+            })
+            .collect();
         Self {
             enums,
             sets,
             composites,
+            own,
             messages,
         }
     }
+}
+
+/// The members of a header or dimension whose values are neither the layout nor the schema's: those on
+/// the wire that a caller of a builder gives. None for other composites.
+pub(super) fn own_members(schema: &Schema, index: usize) -> Vec<usize> {
+    let is_own = |member: usize| match schema.composites[index].role {
+        Role::Header => !schema.header.is_layout(member),
+        Role::Dimension => schema
+            .dimension(index)
+            .is_some_and(|dimension| !dimension.is_layout(member)),
+        Role::Value => false,
+    };
+    let members = schema.composites[index].members.iter().enumerate();
+    members
+        .filter(|(at, member)| member.size > 0 && is_own(*at))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 fn body(scope: &mut Scope, name: &str, body_: &Body, is_group: bool) -> BodyNames {

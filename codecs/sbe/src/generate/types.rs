@@ -4,7 +4,7 @@ use super::Generation;
 use super::fields::{Host, native, wire_prim, wire_value};
 use super::names::Scope;
 use super::text::describe;
-use crate::ir::{Composite, Field, Kind, Role};
+use crate::ir::{Composite, Field, Role};
 
 impl Generation<'_> {
     pub(super) fn types(&mut self) {
@@ -193,13 +193,17 @@ impl Generation<'_> {
         let mut scope = Scope::default();
         if !item.members.is_empty() {
             self.out.line(&format!("impl {name} {{"));
-            self.accessors(&item.members, &mut scope, Host::Struct, item.size);
+            let idents = scope.snakes(item.members.iter().map(|m| &m.name));
+            self.accessors(&item.members, &idents, Host::Struct, item.size);
+            self.setters(&item.members, &mut scope);
+            self.exact_fields(&item.members, &idents, &mut scope, Host::Struct, item.size);
+            self.exact_composite(item, &idents, &mut scope);
             self.out.line("}");
         }
         self.debug(&name, &scope);
         match item.role {
             Role::Header => self.header(index, &name),
-            Role::Dimension => self.dimension(item, &name),
+            Role::Dimension => self.dimension(index, &name),
             Role::Value => {}
         }
     }
@@ -209,120 +213,6 @@ impl Generation<'_> {
         let fields = scope.given().join(", ");
         self.out
             .line(&format!("rt::debug_view!({name}, {name}, [{fields}]);"));
-        self.out.blank();
-    }
-
-    /// Reads and writes one unsigned member as `u32`.
-    fn get(&self, composite: &Composite, member: usize) -> String {
-        let field = &composite.members[member];
-        let place = format!("self.{}", wire_ident(composite, member));
-        match field.kind {
-            Kind::Prim(p) if p.size() == 4 => format!("{place}.get()"),
-            Kind::Prim(p) if p.size() == 2 => format!("u32::from({place}.get())"),
-            _ => format!("u32::from({place})"),
-        }
-    }
-
-    fn header(&mut self, index: usize, name: &str) {
-        let composite = &self.schema.composites[index];
-        let header = self.schema.header;
-        let members = [
-            ("block_length", header.block_length),
-            ("template_id", header.template_id),
-            ("schema_id", header.schema_id),
-            ("version", header.version),
-        ];
-        self.out.line(&format!("impl rt::Header for {name} {{"));
-        let mut parts = Vec::new();
-        for (method, member) in members {
-            self.out.line("#[inline]");
-            self.out.line(&format!(
-                "fn {method}(&self) -> u32 {{ {} }}",
-                self.get(composite, member)
-            ));
-            let Kind::Prim(prim) = composite.members[member].kind else {
-                continue;
-            };
-            let value = if prim.size() == 4 {
-                method.to_owned()
-            } else {
-                format!("{method} as {}", native(prim))
-            };
-            parts.push(format!(
-                "{}: {}",
-                wire_ident(composite, member),
-                wire_value(prim, &value)
-            ));
-        }
-        self.out.line("#[inline]");
-        self.out.line(
-            "fn new(block_length: u32, template_id: u32, schema_id: u32, version: u32) -> Self {",
-        );
-        self.out.line(&format!(
-            "Self {{ {}{} }}",
-            parts.join(", "),
-            self.rest(composite, parts.len(), "Self")
-        ));
-        self.out.line("}");
-        self.out.line("}");
-        self.out.blank();
-    }
-
-    fn dimension(&mut self, composite: &Composite, name: &str) {
-        let member = |wanted: &str| {
-            composite
-                .members
-                .iter()
-                .position(|m| m.name == wanted)
-                .unwrap_or(0)
-        };
-        let (block_length, count) = (member("blockLength"), member("numInGroup"));
-        let prim = |member: usize| match composite.members[member].kind {
-            Kind::Prim(p) => p,
-            _ => crate::ir::Prim::Uint32,
-        };
-        self.out.line(&format!("impl rt::Dimension for {name} {{"));
-        self.out.line("#[inline]");
-        self.out.line(&format!(
-            "fn block_length(&self) -> u32 {{ {} }}",
-            self.get(composite, block_length)
-        ));
-        self.out.line("#[inline]");
-        self.out.line(&format!(
-            "fn num_in_group(&self) -> u32 {{ {} }}",
-            self.get(composite, count)
-        ));
-        self.out.line("#[inline]");
-        self.out
-            .line("fn new(block_length: u32, count: usize) -> Result<Self, tw::EncodeError> {");
-        let int = native(prim(count));
-        self.out.line(&format!(
-            "let n = {int}::try_from(count).map_err(|_| rt::range(\"numInGroup\", count))?;"
-        ));
-        let block = if prim(block_length).size() == 4 {
-            "block_length".into()
-        } else {
-            format!("block_length as {}", native(prim(block_length)))
-        };
-        let parts = [
-            format!(
-                "{}: {}",
-                wire_ident(composite, block_length),
-                wire_value(prim(block_length), &block)
-            ),
-            format!(
-                "{}: {}",
-                wire_ident(composite, count),
-                wire_value(prim(count), "n")
-            ),
-        ];
-        self.out.line(&format!(
-            "Ok(Self {{ {}{} }})",
-            parts.join(", "),
-            self.rest(composite, 2, "Self")
-        ));
-        self.out.line("}");
-        self.out.line("}");
         self.out.blank();
     }
 

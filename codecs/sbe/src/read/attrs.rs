@@ -1,13 +1,13 @@
 //! Attributes with their errors: every failure says where, what stands there and what was expected.
 
-use crate::error::SchemaError;
-use crate::ir::{Literal, Prim};
+use crate::faults::Fault;
+use crate::ir::{Literal, Prim, TimeUnit};
 use crate::xml::{Attr, Elem, Pos};
 
 /// Elements of a fixed array; more is a mistake in the schema, and sizes stay far from overflow.
 pub(super) const ARRAY_LENGTH_MAX: usize = 1 << 16;
 
-pub(super) fn required<'e>(elem: &'e Elem, name: &str) -> Result<&'e Attr, SchemaError> {
+pub(super) fn required<'e>(elem: &'e Elem, name: &str) -> Result<&'e Attr, Fault> {
     elem.attr(name)
         .filter(|a| !a.value.trim().is_empty())
         .ok_or_else(|| {
@@ -25,7 +25,7 @@ pub(super) fn text(elem: &Elem, name: &str) -> String {
 }
 
 /// A non-negative number of at most `max`, or `None` where the attribute is absent.
-pub(super) fn number(elem: &Elem, name: &str, max: u64) -> Result<Option<u64>, SchemaError> {
+pub(super) fn number(elem: &Elem, name: &str, max: u64) -> Result<Option<u64>, Fault> {
     let Some(attr) = elem.attr(name) else {
         return Ok(None);
     };
@@ -38,21 +38,21 @@ pub(super) fn number(elem: &Elem, name: &str, max: u64) -> Result<Option<u64>, S
     }
 }
 
-pub(super) fn size(elem: &Elem, name: &str) -> Result<Option<usize>, SchemaError> {
+pub(super) fn size(elem: &Elem, name: &str) -> Result<Option<usize>, Fault> {
     Ok(number(elem, name, ARRAY_LENGTH_MAX as u64)?.and_then(|n| usize::try_from(n).ok()))
 }
 
-pub(super) fn id(elem: &Elem, name: &str) -> Result<Option<u32>, SchemaError> {
+pub(super) fn id(elem: &Elem, name: &str) -> Result<Option<u32>, Fault> {
     Ok(number(elem, name, u64::from(u32::MAX))?.and_then(|n| u32::try_from(n).ok()))
 }
 
-pub(super) fn required_id(elem: &Elem) -> Result<u32, SchemaError> {
+pub(super) fn required_id(elem: &Elem) -> Result<u32, Fault> {
     required(elem, "id")?;
     Ok(id(elem, "id")?.unwrap_or_default())
 }
 
 /// `sinceVersion`, 0 where absent; not above the schema's own version.
-pub(super) fn since(elem: &Elem, schema_version: u32) -> Result<u32, SchemaError> {
+pub(super) fn since(elem: &Elem, schema_version: u32) -> Result<u32, Fault> {
     let since = id(elem, "sinceVersion")?.unwrap_or(0);
     match elem.attr("sinceVersion") {
         Some(attr) if since > schema_version => Err(attr.pos.error(
@@ -64,12 +64,7 @@ pub(super) fn since(elem: &Elem, schema_version: u32) -> Result<u32, SchemaError
 }
 
 /// A number or character of type `prim`.
-pub(super) fn literal(
-    pos: &Pos,
-    what: &str,
-    raw: &str,
-    prim: Prim,
-) -> Result<Literal, SchemaError> {
+pub(super) fn literal(pos: &Pos, what: &str, raw: &str, prim: Prim) -> Result<Literal, Fault> {
     let value = trimmed(raw, prim);
     let wrong = |expected: String| Err(pos.error(format!("{what} is `{value}`"), expected));
     match (prim, prim.range()) {
@@ -113,7 +108,7 @@ pub(super) fn trimmed(raw: &str, prim: Prim) -> &str {
 }
 
 /// `presence`, checked for spelling.
-pub(super) fn presence(elem: &Elem) -> Result<Option<&str>, SchemaError> {
+pub(super) fn presence(elem: &Elem) -> Result<Option<&str>, Fault> {
     let Some(attr) = elem.attr("presence") else {
         return Ok(None);
     };
@@ -124,4 +119,11 @@ pub(super) fn presence(elem: &Elem) -> Result<Option<&str>, SchemaError> {
             "`required`, `optional` or `constant`",
         )),
     }
+}
+
+/// `timeUnit`. A word that is none of the standard's is as good as none: public schemas misspell it,
+/// and no byte depends on it.
+pub(super) fn time_unit(elem: &Elem) -> Option<TimeUnit> {
+    let word = elem.attr("timeUnit")?.value.trim();
+    TimeUnit::ALL.into_iter().find(|u| u.name() == word)
 }

@@ -3,78 +3,79 @@
 use std::collections::{HashMap, HashSet};
 
 use super::attrs;
+use super::header::{self, check_block, check_counts, check_fits};
 use super::types::{Layout, Resolved, Types, is_var_data};
-use super::{check_fits, unsigned_member};
-use crate::error::SchemaError;
-use crate::ir::{Body, Data, Field, Group, Header, Kind, Message, Prim, Role};
+use crate::faults::Fault;
+use crate::ir::{Body, Data, Dimension, Field, Group, Header, Kind, Message, Prim, Role};
 use crate::xml::Elem;
 
 /// Groups inside each other: each level is a level of recursion in every reader.
 const GROUP_DEPTH_MAX: usize = 16;
 
-pub(super) fn read(
-    root: &Elem,
-    types: &mut Types<'_>,
-    header: Header,
-    schema_version: u32,
-) -> Result<Vec<Message>, SchemaError> {
+/// The messages that are not at fault; without a header, they are read for their faults.
+pub(super) fn read(root: &Elem, types: &mut Types<'_>, header: Option<Header>) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
-    let mut by_id = HashMap::new();
-    for elem in root.children.iter().filter(|c| c.name == "message") {
-        let name = attrs::required(elem, "name")?.value.clone();
-        let id = attrs::required_id(elem)?;
-        if let Some(other) = by_id.insert(id, messages.len()) {
-            let other: &Message = &messages[other];
-            return Err(elem.error(
-                format!("message `{name}` has the id {id} of `{}`", other.name),
-                "a template id of its own",
-            ));
-        }
-        check_fits(elem, "id", types, header, header.template_id, id)?;
-        let since = attrs::since(elem, schema_version)?;
-        let mut reader = Reader {
-            types,
-            schema_version,
-        };
-        let body = reader.body(elem, since, 0)?;
-        let max = types.composites[header.composite].members[header.block_length].kind;
-        check_block(elem, types, max, body.block_length)?;
-        messages.push(Message {
-            name,
-            id,
-            since,
-            description: attrs::text(elem, "description"),
-            body,
-        });
+    let mut names = HashMap::new();
+    let elems = root.children.iter().filter(|c| c.name == "message");
+    for elem in elems {
+        let read = message(elem, types, header, &mut names);
+        messages.extend(types.faults.keep(read));
     }
-    Ok(messages)
+    if messages.is_empty() && types.faults.is_empty() {
+        let none = root.error("a schema without messages", "at least one <message>");
+        types.faults.add(none);
+    }
+    messages
 }
 
-/// A block length has to fit the header or dimension that announces it.
-fn check_block(
-    elem: &Elem,
-    types: &Types<'_>,
-    announced_as: Kind,
-    length: usize,
-) -> Result<(), SchemaError> {
-    let bits = types.size_of(announced_as) * 8;
-    if bits < 32 && length >> bits != 0 {
-        return Err(elem.error(
-            format!("a block of {length} bytes"),
-            format!("at most what a block length of {bits} bits can say"),
-        ));
+/// `names`: those of the messages before, by id.
+fn message<'e>(
+    elem: &'e Elem,
+    types: &mut Types<'_>,
+    header: Option<Header>,
+    names: &mut HashMap<u32, &'e str>,
+) -> Result<Message, Fault> {
+    let name = &attrs::required(elem, "name")?.value;
+    let id = attrs::required_id(elem)?;
+    if let Some(other) = names.insert(id, name) {
+        let fault = elem.error(
+            format!("message `{name}` has the id {id} of `{other}`"),
+            "a template id of its own",
+        );
+        types.faults.add(fault);
     }
-    Ok(())
+    let since = attrs::since(elem, types.schema_version)?;
+    let body = Reader { types }.body(elem, since, 0)?;
+    if let Some(header) = header {
+        check_fits(elem, "id", types, header, header.template_id, id)?;
+        let announced = (header.composite, header.block_length);
+        check_block(elem, types, announced, body.block_length)?;
+        check_counts(elem, types, header.composite, header.counts, body.counts())?;
+    }
+    Ok(Message {
+        name: name.clone(),
+        id,
+        since,
+        description: attrs::text(elem, "description"),
+        body,
+    })
+}
+
+/// The parts of a message or group, in their order on the wire.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Kinds {
+    Fields,
+    Groups,
+    Data,
 }
 
 struct Reader<'t, 'e> {
     types: &'t mut Types<'e>,
-    schema_version: u32,
 }
 
 impl Reader<'_, '_> {
     /// What a message or group consists of; `since` is when the container came in.
-    fn body(&mut self, elem: &Elem, since: u32, depth: usize) -> Result<Body, SchemaError> {
+    fn body(&mut self, elem: &Elem, since: u32, depth: usize) -> Result<Body, Fault> {
         let mut body = Body {
             block_length: 0,
             fields: Vec::new(),
@@ -82,34 +83,22 @@ impl Reader<'_, '_> {
             data: Vec::new(),
         };
         let (mut names, mut layout) = (HashSet::new(), Layout::default());
+        let (mut is_whole, mut reached) = (true, Kinds::Fields);
         for child in &elem.children {
-            let name = attrs::required(child, "name")?;
-            if !names.insert(&name.value) {
-                return Err(name.pos.error(
-                    format!("`{}` is declared twice", name.value),
-                    "each name once",
-                ));
+            if let Some(name) = child.attr("name")
+                && !names.insert(&name.value)
+            {
+                let found = format!("`{}` is declared twice", name.value);
+                self.types
+                    .faults
+                    .add(name.pos.error(found, "each name once"));
             }
-            match child.name.as_str() {
-                "field" if body.is_fixed() => {
-                    let field = self.field(child, since, &mut layout)?;
-                    body.fields.push(field);
-                }
-                "group" if body.data.is_empty() => {
-                    body.groups.push(self.group(child, since, depth + 1)?)
-                }
-                "data" => body.data.push(self.data(child, since)?),
-                late @ ("field" | "group") => {
-                    return Err(child.error(
-                        format!("<{late}> `{}` behind groups or data", name.value),
-                        "the order <field>, <group>, <data>, which is the order on the wire",
-                    ));
-                }
-                other => {
-                    let found = format!("<{other}> inside <{}>", elem.name);
-                    return Err(child.error(found, "<field>, <group> or <data>"));
-                }
-            }
+            let so_far = (&mut layout, &mut reached);
+            let read = self.part(elem, child, (since, depth), so_far, &mut body);
+            is_whole &= self.types.faults.keep(read).is_some();
+        }
+        if !is_whole {
+            return Err(Fault::Said);
         }
         body.block_length = layout.end;
         if let Some(length) = attrs::size(elem, "blockLength")? {
@@ -125,12 +114,52 @@ impl Reader<'_, '_> {
         Ok(body)
     }
 
+    /// One child of a message or group, into its place in `body`.
+    fn part(
+        &mut self,
+        elem: &Elem,
+        child: &Elem,
+        (since, depth): (u32, usize),
+        (layout, reached): (&mut Layout, &mut Kinds),
+        body: &mut Body,
+    ) -> Result<(), Fault> {
+        let name = attrs::required(child, "name")?;
+        let wrong = |place: &str, expected: &str| {
+            let found = format!("<{}> {place}", child.name);
+            Err(child.error(found, expected))
+        };
+        let kind = match child.name.as_str() {
+            "field" => Kinds::Fields,
+            "group" => Kinds::Groups,
+            "data" => Kinds::Data,
+            _ => {
+                return wrong(
+                    &format!("inside <{}>", elem.name),
+                    "<field>, <group> or <data>",
+                );
+            }
+        };
+        if kind < *reached {
+            return wrong(
+                &format!("`{}` behind groups or data", name.value),
+                "the order <field>, <group>, <data>, which is the order on the wire",
+            );
+        }
+        *reached = kind;
+        match kind {
+            Kinds::Fields => body.fields.push(self.field(child, since, layout)?),
+            Kinds::Groups => body.groups.push(self.group(child, since, depth + 1)?),
+            Kinds::Data => body.data.push(self.data(child, since)?),
+        }
+        Ok(())
+    }
+
     fn field(
         &mut self,
         elem: &Elem,
         container_since: u32,
         layout: &mut Layout,
-    ) -> Result<Field, SchemaError> {
+    ) -> Result<Field, Fault> {
         let type_name = attrs::required(elem, "type")?.value.trim().to_owned();
         let resolved = self.types.resolve(&type_name, elem, "type")?;
         let presence = self.types.presence(elem, &resolved)?;
@@ -142,80 +171,85 @@ impl Reader<'_, '_> {
             },
             layout,
         )?;
-        field.since = newer(attrs::since(elem, self.schema_version)?, container_since);
+        field.since = newer(
+            attrs::since(elem, self.types.schema_version)?,
+            container_since,
+        );
         Ok(field)
     }
 
-    fn group(
-        &mut self,
-        elem: &Elem,
-        container_since: u32,
-        depth: usize,
-    ) -> Result<Group, SchemaError> {
+    fn group(&mut self, elem: &Elem, container_since: u32, depth: usize) -> Result<Group, Fault> {
         if depth > GROUP_DEPTH_MAX {
             return Err(elem.error(
                 "groups nested too deeply",
                 format!("at most {GROUP_DEPTH_MAX} levels"),
             ));
         }
-        let name = elem
-            .attr("dimensionType")
-            .map_or("groupSizeEncoding", |a| a.value.trim());
-        let at = elem.attr("dimensionType").map_or(&elem.pos, |a| &a.pos);
+        let dimension = self.dimension(elem);
+        let dimension = self.types.faults.keep(dimension);
+        let since = attrs::since(elem, self.types.schema_version)?;
+        // Whatever its dimension, what is in it has faults of its own.
+        let body = self.body(elem, since.max(container_since), depth)?;
+        let dimension = dimension.ok_or(Fault::Said)?;
+        let composite = dimension.composite;
+        let announced = (composite, dimension.block_length);
+        check_block(elem, self.types, announced, body.block_length)?;
+        check_counts(elem, self.types, composite, dimension.counts, body.counts())?;
+        Ok(Group {
+            name: attrs::required(elem, "name")?.value.clone(),
+            id: attrs::required_id(elem)?,
+            since: newer(since, container_since),
+            description: attrs::text(elem, "description"),
+            dimension: composite,
+            body,
+        })
+    }
+
+    /// What stands before the entries of a group.
+    fn dimension(&mut self, elem: &Elem) -> Result<Dimension, Fault> {
+        let attr = elem.attr("dimensionType");
+        let name = attr.map_or("groupSizeEncoding", |a| a.value.trim());
+        let at = attr.map_or(&elem.pos, |a| &a.pos);
         let Some(declared) = self
             .types
             .declaration(name)
             .filter(|e| e.name == "composite" && !is_var_data(e))
         else {
-            return Err(at.error(
-                format!(
-                    "no composite `{name}` for the size of group `{}`",
-                    attrs::text(elem, "name")
-                ),
+            let group = attrs::text(elem, "name");
+            let fault = at.error(
+                format!("no composite `{name}` for the size of group `{group}`"),
                 "a composite of blockLength and numInGroup",
-            ));
+            );
+            return Err(self.types.missing(name, fault));
         };
-        let Kind::Composite(dimension) = self.types.resolve(name, elem, "dimensionType")?.kind
+        let Kind::Composite(composite) = self.types.resolve(name, elem, "dimensionType")?.kind
         else {
             return Err(at.error(
                 format!("`{name}` has no fixed size"),
                 "a composite of blockLength and numInGroup",
             ));
         };
-        if self.types.composites[dimension].role == Role::Header {
+        if self.types.composites[composite].role == Role::Header {
             return Err(at.error(
                 format!("`{name}` is the message header"),
                 "a composite of its own for the size of a group",
             ));
         }
-        let block_length = unsigned_member(self.types, dimension, "blockLength", declared)?;
-        unsigned_member(self.types, dimension, "numInGroup", declared)?;
-        self.types.composites[dimension].role = Role::Dimension;
-        let since = attrs::since(elem, self.schema_version)?;
-        let body = self.body(elem, since.max(container_since), depth)?;
-        let announced_as = self.types.composites[dimension].members[block_length].kind;
-        check_block(elem, self.types, announced_as, body.block_length)?;
-        Ok(Group {
-            name: attrs::required(elem, "name")?.value.clone(),
-            id: attrs::required_id(elem)?,
-            since: newer(since, container_since),
-            description: attrs::text(elem, "description"),
-            dimension,
-            body,
-        })
+        header::dimension(self.types, composite, declared)
     }
 
-    fn data(&mut self, elem: &Elem, container_since: u32) -> Result<Data, SchemaError> {
+    fn data(&mut self, elem: &Elem, container_since: u32) -> Result<Data, Fault> {
         let type_name = attrs::required(elem, "type")?;
         let Some(declared) = self
             .types
             .declaration(type_name.value.trim())
             .filter(|e| is_var_data(e))
         else {
-            return Err(type_name.pos.error(
+            let fault = type_name.pos.error(
                 format!("no variable data composite `{}`", type_name.value),
                 "a composite of `length` and `varData`",
-            ));
+            );
+            return Err(self.types.missing(type_name.value.trim(), fault));
         };
         let [length, bytes] = declared.children.as_slice() else {
             return Err(declared.error(
@@ -240,7 +274,10 @@ impl Reader<'_, '_> {
         Ok(Data {
             name: attrs::required(elem, "name")?.value.clone(),
             id: attrs::required_id(elem)?,
-            since: newer(attrs::since(elem, self.schema_version)?, container_since),
+            since: newer(
+                attrs::since(elem, self.types.schema_version)?,
+                container_since,
+            ),
             description: attrs::text(elem, "description"),
             length: prim,
             text: matches!(encoding.as_str(), "UTF-8" | "UTF8" | "ASCII" | "US-ASCII"),

@@ -1,8 +1,12 @@
 //! From a tree of elements to the IR.
 
+#[cfg(test)]
+mod all_faults;
 mod attrs;
 #[cfg(test)]
 mod bounds;
+mod enums;
+mod header;
 mod messages;
 #[cfg(test)]
 mod tests;
@@ -11,9 +15,11 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
-use crate::error::SchemaError;
-use crate::ir::{ByteOrder, Header, Kind, Prim, Role, Schema};
+use crate::error::SchemaErrors;
+use crate::faults::{Fault, Faults};
+use crate::ir::{ByteOrder, Schema};
 use crate::xml::{self, Elem};
+use header::check_fits;
 use types::Types;
 
 impl Schema {
@@ -22,10 +28,11 @@ impl Schema {
     /// A relative XInclude is looked up beside the including file, then in `include_base`.
     ///
     /// # Errors
-    /// The first fault found, with file, line and column.
-    pub fn read(path: &Path, include_base: Option<&Path>) -> Result<Self, SchemaError> {
-        let (root, files) = xml::load(path, include_base)?;
-        schema(&root, files)
+    /// All faults, each with file, line and column.
+    pub fn read(path: &Path, include_base: Option<&Path>) -> Result<Self, SchemaErrors> {
+        let mut faults = Faults::default();
+        let read = xml::load(path, include_base, &mut faults);
+        schema(path, read, faults)
     }
 
     /// Reads a schema from memory; `path` names it in errors and is where includes are relative to.
@@ -43,139 +50,90 @@ impl Schema {
         text: &str,
         path: &Path,
         include_base: Option<&Path>,
-    ) -> Result<Self, SchemaError> {
-        let (root, files) = xml::parse(text.to_owned(), path, include_base)?;
-        schema(&root, files)
+    ) -> Result<Self, SchemaErrors> {
+        let mut faults = Faults::default();
+        let read = xml::parse(text.to_owned(), path, include_base, &mut faults);
+        schema(path, read, faults)
     }
 }
 
-fn schema(root: &Elem, files: Vec<PathBuf>) -> Result<Schema, SchemaError> {
-    if root.name != "messageSchema" {
-        return Err(root.error(format!("root element <{}>", root.name), "<messageSchema>"));
+/// The schema of a tree, where nothing was at fault.
+fn schema(
+    path: &Path,
+    read: Option<(Elem, Vec<PathBuf>)>,
+    mut faults: Faults,
+) -> Result<Schema, SchemaErrors> {
+    let schema = read.and_then(|(root, files)| of_root(&root, files, &mut faults));
+    match (faults.into_errors(), schema) {
+        (None, Some(schema)) => Ok(schema),
+        (Some(errors), _) => Err(errors),
+        // What is left out has a fault.
+        (None, None) => Err(SchemaErrors::nothing_read(path)),
     }
-    if let Some(other) = root
+}
+
+/// Reads on behind every fault, so that all of them are found; what it gives counts only without any.
+fn of_root(root: &Elem, files: Vec<PathBuf>, faults: &mut Faults) -> Option<Schema> {
+    if root.name != "messageSchema" {
+        let found = format!("root element <{}>", root.name);
+        faults.add(root.error(found, "<messageSchema>"));
+        return None;
+    }
+    let others = root
         .children
         .iter()
-        .find(|c| !["types", "message"].contains(&c.name.as_str()))
-    {
-        return Err(other.error(
-            format!("<{}> inside <messageSchema>", other.name),
-            "<types> or <message>",
-        ));
+        .filter(|c| !["types", "message"].contains(&c.name.as_str()));
+    for other in others {
+        let found = format!("<{}> inside <messageSchema>", other.name);
+        faults.add(other.error(found, "<types> or <message>"));
+        let mut names = other.children.iter().map(|c| &c.name).chain([&other.name]);
+        faults.is_incomplete |= names.any(|name| xml::declares_types(name));
     }
-    let id = attrs::required_id(root)?;
-    let version = attrs::id(root, "version")?.unwrap_or(0);
-    let byte_order = match root.attr("byteOrder").map(|a| (a, a.value.trim())) {
-        None | Some((_, "littleEndian")) => ByteOrder::Little,
-        Some((_, "bigEndian")) => ByteOrder::Big,
-        Some((attr, other)) => {
-            return Err(attr.pos.error(
-                format!("`byteOrder=\"{other}\"`"),
-                "`littleEndian` or `bigEndian`",
-            ));
-        }
-    };
-    let mut types = Types::new(root, version)?;
-    types.resolve_all()?;
-    let header = header(root, &mut types)?;
-    check_fits(root, "id", &types, header, header.schema_id, id)?;
-    check_fits(root, "version", &types, header, header.version, version)?;
-    let messages = messages::read(root, &mut types, header, version)?;
-    Ok(Schema {
+    let id = faults.keep(attrs::required_id(root));
+    let version = faults
+        .keep(attrs::id(root, "version"))
+        .map(Option::unwrap_or_default);
+    let byte_order = faults.keep(byte_order(root));
+    // Without a version, none is above it.
+    let mut types = Types::new(root, version.unwrap_or(u32::MAX), std::mem::take(faults));
+    types.resolve_all();
+    let header = header::message_header(root, &mut types);
+    let header = types.faults.keep(header);
+    if let (Some(header), Some(id)) = (header, id) {
+        let fits = check_fits(root, "id", &types, header, header.schema_id, id);
+        types.faults.keep(fits);
+    }
+    if let (Some(header), Some(version)) = (header, version) {
+        let fits = check_fits(root, "version", &types, header, header.version, version);
+        types.faults.keep(fits);
+    }
+    let messages = messages::read(root, &mut types, header);
+    *faults = types.faults;
+    Some(Schema {
         package: attrs::text(root, "package"),
-        id,
-        version,
+        id: id?,
+        version: version?,
         semantic_version: attrs::text(root, "semanticVersion"),
         description: attrs::text(root, "description"),
-        byte_order,
-        header,
+        byte_order: byte_order?,
+        header: header?,
+        dimensions: types.dimensions,
         enums: types.enums,
         sets: types.sets,
         composites: types.composites,
         messages,
+        warnings: faults.warnings(),
         files,
     })
 }
 
-/// The message header and its four members, of any unsigned width up to 32 bits.
-fn header(root: &Elem, types: &mut Types<'_>) -> Result<Header, SchemaError> {
-    let name = root
-        .attr("headerType")
-        .map_or("messageHeader", |a| a.value.trim());
-    let Some(elem) = types.declaration(name).filter(|e| e.name == "composite") else {
-        return Err(root.error(
-            format!("no composite `{name}`"),
-            "a composite of blockLength, templateId, schemaId and version",
-        ));
-    };
-    let Kind::Composite(composite) = types.resolve(name, elem, "name")?.kind else {
-        return Err(elem.error(
-            format!("`{name}` has no fixed size"),
-            "a composite of four integers",
-        ));
-    };
-    let member = |wanted: &str| unsigned_member(types, composite, wanted, elem);
-    let header = Header {
-        composite,
-        block_length: member("blockLength")?,
-        template_id: member("templateId")?,
-        schema_id: member("schemaId")?,
-        version: member("version")?,
-    };
-    types.composites[composite].role = Role::Header;
-    Ok(header)
-}
-
-/// The index of an unsigned member of at most 32 bits.
-fn unsigned_member(
-    types: &Types<'_>,
-    composite: usize,
-    wanted: &str,
-    elem: &Elem,
-) -> Result<usize, SchemaError> {
-    let members = &types.composites[composite].members;
-    let Some(index) = members.iter().position(|m| m.name == wanted) else {
-        return Err(elem.error(
-            format!(
-                "composite `{}` has no member `{wanted}`",
-                types.composites[composite].name
-            ),
-            format!("a member `{wanted}` of type uint8, uint16 or uint32"),
-        ));
-    };
-    match members[index].kind {
-        Kind::Prim(Prim::Uint8 | Prim::Uint16 | Prim::Uint32) if members[index].on_wire() => {
-            Ok(index)
-        }
-        _ => Err(elem.error(
-            format!(
-                "member `{wanted}` of composite `{}` has another type",
-                types.composites[composite].name
-            ),
-            "uint8, uint16 or uint32",
+fn byte_order(root: &Elem) -> Result<ByteOrder, Fault> {
+    match root.attr("byteOrder").map(|a| (a, a.value.trim())) {
+        None | Some((_, "littleEndian")) => Ok(ByteOrder::Little),
+        Some((_, "bigEndian")) => Ok(ByteOrder::Big),
+        Some((attr, other)) => Err(attr.pos.error(
+            format!("`byteOrder=\"{other}\"`"),
+            "`littleEndian` or `bigEndian`",
         )),
     }
-}
-
-/// A number of the schema has to fit the header member that carries it.
-fn check_fits(
-    elem: &Elem,
-    attr: &str,
-    types: &Types<'_>,
-    header: Header,
-    member: usize,
-    value: u32,
-) -> Result<(), SchemaError> {
-    let bits = types.size_of(types.composites[header.composite].members[member].kind) * 8;
-    if bits < 32 && value >> bits != 0 {
-        let at = elem.attr(attr).map_or(&elem.pos, |a| &a.pos);
-        return Err(at.error(
-            format!("`{attr}=\"{value}\"` on <{}>", elem.name),
-            format!(
-                "at most {}, what the message header can carry",
-                (1u64 << bits) - 1
-            ),
-        ));
-    }
-    Ok(())
 }

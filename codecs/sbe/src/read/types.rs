@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::attrs::ARRAY_LENGTH_MAX;
 use super::{attrs, values};
-use crate::error::SchemaError;
+use crate::faults::{Fault, Faults};
 use crate::ir::{
-    Choice, Composite, Enum, EnumValue, Field, Kind, Literal, Presence, Prim, Role, Set,
+    Composite, Dimension, Enum, Field, Kind, Literal, Presence, Prim, Role, Set, TimeUnit,
 };
 use crate::xml::Elem;
 
@@ -25,7 +25,49 @@ pub(super) struct Resolved {
     /// What stands for no value where the field is optional, whatever the type's own presence;
     /// `None` where the kind has no null value.
     pub(super) null: Option<Literal>,
-    pub(super) description: String,
+    /// What its declaration says about it.
+    pub(super) notes: Notes,
+}
+
+/// Attributes that shape no byte; those of a field go before those of its type.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    description: String,
+    semantic_type: String,
+    time_unit: Option<TimeUnit>,
+    epoch: String,
+}
+
+impl Notes {
+    fn of(elem: &Elem) -> Self {
+        Self {
+            description: attrs::text(elem, "description"),
+            semantic_type: attrs::text(elem, "semanticType"),
+            time_unit: attrs::time_unit(elem),
+            epoch: attrs::text(elem, "epoch"),
+        }
+    }
+
+    /// With those of the field's type where the field itself has none.
+    fn or(mut self, of_type: Self) -> Self {
+        if self.description.is_empty() {
+            // The type's first sentence; the rest of it is about the type and not about this field.
+            let mut sentences = of_type.description.split_inclusive(". ");
+            sentences
+                .next()
+                .unwrap_or_default()
+                .trim_end()
+                .clone_into(&mut self.description);
+        }
+        if self.semantic_type.is_empty() {
+            self.semantic_type = of_type.semantic_type;
+        }
+        if self.epoch.is_empty() {
+            self.epoch = of_type.epoch;
+        }
+        self.time_unit = self.time_unit.or(of_type.time_unit);
+        self
+    }
 }
 
 /// How far a block or composite has been laid out.
@@ -41,12 +83,16 @@ pub(super) struct Layout {
 pub(super) struct Types<'e> {
     declared: HashMap<&'e str, &'e Elem>,
     order: Vec<&'e Elem>,
-    resolved: HashMap<&'e str, Resolved>,
+    /// What a name stands for; `None` where its declaration is at fault.
+    resolved: HashMap<&'e str, Option<Resolved>>,
     /// Names being resolved, outermost first: a name seen twice contains itself.
     open: Vec<&'e str>,
     /// Declarations being read, by name or where they stand.
     depth: usize,
-    schema_version: u32,
+    /// Whether they were too many once.
+    is_too_deep: bool,
+    pub(super) schema_version: u32,
+    pub(super) faults: Faults,
     /// Names of [`Types::enums`], [`Types::sets`] and [`Types::composites`].
     taken: [HashSet<String>; 3],
     /// Values in each of [`Types::composites`].
@@ -54,55 +100,80 @@ pub(super) struct Types<'e> {
     pub(super) enums: Vec<Enum>,
     pub(super) sets: Vec<Set>,
     pub(super) composites: Vec<Composite>,
+    pub(super) dimensions: Vec<Dimension>,
 }
 
 impl<'e> Types<'e> {
-    pub(super) fn new(root: &'e Elem, schema_version: u32) -> Result<Self, SchemaError> {
+    pub(super) fn new(root: &'e Elem, schema_version: u32, faults: Faults) -> Self {
         let mut types = Self {
             declared: HashMap::new(),
             order: Vec::new(),
             resolved: HashMap::new(),
             open: Vec::new(),
             depth: 0,
+            is_too_deep: false,
             schema_version,
+            faults,
             taken: Default::default(),
             counts: Vec::new(),
             enums: Vec::new(),
             sets: Vec::new(),
             composites: Vec::new(),
+            dimensions: Vec::new(),
         };
-        for elem in root
-            .children
-            .iter()
-            .filter(|c| c.name == "types")
-            .flat_map(|t| &t.children)
-        {
-            if !["type", "composite", "enum", "set"].contains(&elem.name.as_str()) {
-                return Err(elem.error(
-                    format!("<{}> inside <types>", elem.name),
-                    "<type>, <composite>, <enum> or <set>",
-                ));
-            }
-            let name = attrs::required(elem, "name")?;
-            if types.declared.insert(name.value.as_str(), elem).is_some() {
-                return Err(name.pos.error(
-                    format!("type `{}` is declared twice", name.value),
-                    "each name once",
-                ));
-            }
-            types.order.push(elem);
+        let declared = root.children.iter().filter(|c| c.name == "types");
+        for elem in declared.flat_map(|t| &t.children) {
+            let read = types.add(elem);
+            types.faults.keep(read);
         }
-        Ok(types)
+        types
+    }
+
+    /// Adds a declaration that is not read yet.
+    fn add(&mut self, elem: &'e Elem) -> Result<(), Fault> {
+        let name = attrs::required(elem, "name");
+        if !["type", "composite", "enum", "set"].contains(&elem.name.as_str()) {
+            match name {
+                Ok(name) => drop(self.resolved.insert(&name.value, None)),
+                Err(_) => self.faults.is_incomplete = true,
+            }
+            return Err(elem.error(
+                format!("<{}> inside <types>", elem.name),
+                "<type>, <composite>, <enum> or <set>",
+            ));
+        }
+        let name = name.inspect_err(|_| self.faults.is_incomplete = true)?;
+        if self.declared.contains_key(name.value.as_str()) {
+            return Err(name.pos.error(
+                format!("type `{}` is declared twice", name.value),
+                "each name once",
+            ));
+        }
+        self.declared.insert(&name.value, elem);
+        self.order.push(elem);
+        Ok(())
     }
 
     /// Resolves everything declared, so that a fault in an unused type is found too.
-    pub(super) fn resolve_all(&mut self) -> Result<(), SchemaError> {
+    pub(super) fn resolve_all(&mut self) {
         for elem in self.order.clone() {
-            if !is_var_data(elem) {
-                self.resolve(&attrs::required(elem, "name")?.value, elem, "type")?;
+            if !is_var_data(elem)
+                && let Some(name) = elem.attr("name")
+            {
+                let resolved = self.resolve(&name.value, elem, "type");
+                self.faults.keep(resolved);
             }
         }
-        Ok(())
+    }
+
+    /// The fault of something that is not declared; none where its declaration may be what is missing.
+    pub(super) fn missing(&self, name: &str, fault: Fault) -> Fault {
+        let is_at_fault = matches!(self.resolved.get(name), Some(None));
+        if self.faults.is_incomplete || is_at_fault {
+            Fault::Said
+        } else {
+            fault
+        }
     }
 
     pub(super) fn declaration(&self, name: &str) -> Option<&'e Elem> {
@@ -115,17 +186,21 @@ impl<'e> Types<'e> {
         name: &str,
         user: &Elem,
         attr: &str,
-    ) -> Result<Resolved, SchemaError> {
+    ) -> Result<Resolved, Fault> {
         if let Some(done) = self.resolved.get(name) {
-            return Ok(done.clone());
+            return done.clone().ok_or(Fault::Said);
         }
         let Some((&name, &elem)) = self.declared.get_key_value(name) else {
-            return match Prim::parse(name) {
-                Some(prim) => Ok(plain(Kind::Prim(prim), Some(prim.null()))),
-                None => Err(user.attr(attr).map_or(&user.pos, |a| &a.pos).error(
+            let at = user.attr(attr).map_or(&user.pos, |a| &a.pos);
+            let unknown = || {
+                at.error(
                     format!("unknown type `{name}`"),
                     "a type declared in <types> or a primitive type such as `int64`",
-                )),
+                )
+            };
+            return match Prim::parse(name) {
+                Some(prim) => Ok(plain(Kind::Prim(prim), Some(prim.null()))),
+                None => Err(self.missing(name, unknown())),
             };
         };
         if self.open.contains(&name) {
@@ -135,34 +210,41 @@ impl<'e> Types<'e> {
             ));
         }
         self.open.push(name);
-        let done = self.declare(elem)?;
+        let done = self.declare(elem);
         self.open.pop();
+        let done = self.faults.keep(done);
         self.resolved.insert(name, done.clone());
-        Ok(done)
+        done.ok_or(Fault::Said)
     }
 
-    fn declare(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+    fn declare(&mut self, elem: &'e Elem) -> Result<Resolved, Fault> {
         attrs::since(elem, self.schema_version)?;
         if self.depth == TYPE_DEPTH_MAX {
+            // Of a chain of types, every 64th is too deep: it is one fault.
+            if std::mem::replace(&mut self.is_too_deep, true) {
+                return Err(Fault::Said);
+            }
             return Err(elem.error(
                 format!("types within types more than {TYPE_DEPTH_MAX} deep"),
                 "types nested less deeply",
             ));
         }
         self.depth += 1;
-        let mut done = match elem.name.as_str() {
-            "enum" => self.enumeration(elem)?,
-            "set" => self.set(elem)?,
-            "composite" => self.composite(elem)?,
-            _ => self.simple(elem)?,
+        let done = match elem.name.as_str() {
+            "enum" => self.enumeration(elem),
+            "set" => self.set(elem),
+            "composite" => self.composite(elem),
+            _ => self.simple(elem),
         };
         self.depth -= 1;
-        done.description = attrs::text(elem, "description");
-        Ok(done)
+        done.map(|done| Resolved {
+            notes: Notes::of(elem),
+            ..done
+        })
     }
 
     /// `<type>`: a primitive, an array or a constant.
-    fn simple(&mut self, elem: &Elem) -> Result<Resolved, SchemaError> {
+    fn simple(&mut self, elem: &Elem) -> Result<Resolved, Fault> {
         let attr = attrs::required(elem, "primitiveType")?;
         let prim = Prim::parse(attr.value.trim()).ok_or_else(|| {
             let names = Prim::ALL.map(Prim::name).join(", ");
@@ -202,136 +284,12 @@ impl<'e> Types<'e> {
                 kind,
                 presence,
                 null,
-                description: String::new(),
+                notes: Notes::default(),
             }),
         }
     }
 
-    /// The primitive behind `encodingType`, and the resolved type it came from.
-    fn encoding(&mut self, elem: &Elem) -> Result<(Prim, Resolved), SchemaError> {
-        let attr = attrs::required(elem, "encodingType")?;
-        let resolved = self.resolve(attr.value.trim(), elem, "encodingType")?;
-        match resolved.kind {
-            Kind::Prim(prim) => Ok((prim, resolved)),
-            _ => Err(attr.pos.error(
-                format!("encoding type `{}` is not a single number", attr.value),
-                "an integer type",
-            )),
-        }
-    }
-
-    fn enumeration(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
-        let (prim, encoding) = self.encoding(elem)?;
-        let Some(_) = prim.range() else {
-            return Err(elem.error(
-                format!("an enum encoded as `{}`", prim.name()),
-                "an integer type or `char`",
-            ));
-        };
-        let values = self.enum_values(elem, prim)?;
-        let null = match self.null_value(elem, encoding.kind, encoding.null)? {
-            Some(Literal::Int(null)) => null,
-            _ => 0,
-        };
-        let optional = matches!(encoding.presence, Presence::Optional(_));
-        let name = self.unique_name(elem, 0)?;
-        let description = attrs::text(elem, "description");
-        self.enums.push(Enum {
-            name,
-            description,
-            prim,
-            null,
-            optional,
-            values,
-        });
-        let null = Some(Literal::Int(null));
-        Ok(Resolved {
-            kind: Kind::Enum(self.enums.len() - 1),
-            presence: if optional {
-                Presence::Optional(null.clone())
-            } else {
-                Presence::Required
-            },
-            null,
-            description: String::new(),
-        })
-    }
-
-    fn enum_values(&self, elem: &Elem, prim: Prim) -> Result<Vec<EnumValue>, SchemaError> {
-        let mut values: Vec<EnumValue> = Vec::new();
-        let (mut by_name, mut by_value) = (HashMap::new(), HashMap::new());
-        for child in children(elem, "validValue")? {
-            let name = attrs::required(child, "name")?;
-            let what = format!("value `{}`", name.value);
-            let Literal::Int(value) = attrs::literal(&child.pos, &what, &child.text, prim)? else {
-                continue;
-            };
-            let same_name = by_name.insert(&name.value, values.len());
-            if let Some(other) = same_name.or(by_value.insert(value, values.len())) {
-                return Err(name.pos.error(
-                    format!(
-                        "`{}` repeats the name or value of `{}`",
-                        name.value, values[other].name
-                    ),
-                    "each name and each value once",
-                ));
-            }
-            values.push(EnumValue {
-                name: name.value.clone(),
-                description: attrs::text(child, "description"),
-                value,
-                since: attrs::since(child, self.schema_version)?,
-            });
-        }
-        Ok(values)
-    }
-
-    fn set(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
-        values::refuse_null(elem)?;
-        let (prim, _) = self.encoding(elem)?;
-        if !prim.is_unsigned() {
-            return Err(elem.error(
-                format!("a set encoded as `{}`", prim.name()),
-                "an unsigned integer type",
-            ));
-        }
-        let bits = prim.size() as u64 * 8;
-        let mut choices: Vec<Choice> = Vec::new();
-        let mut names = HashSet::new();
-        for child in children(elem, "choice")? {
-            let name = attrs::required(child, "name")?;
-            let bit = match child.text.trim().parse::<u32>() {
-                Ok(bit) if u64::from(bit) < bits => bit,
-                _ => {
-                    let found = format!("choice `{}` at bit `{}`", name.value, child.text.trim());
-                    return Err(child.error(found, format!("a bit from 0 to {}", bits - 1)));
-                }
-            };
-            // Choices are 64 at most.
-            if !names.insert(&name.value) || choices.iter().any(|c| c.bit == bit) {
-                return Err(name.pos.error(
-                    format!("`{}` repeats a name or a bit", name.value),
-                    "each name and bit once",
-                ));
-            }
-            choices.push(Choice {
-                name: name.value.clone(),
-                description: attrs::text(child, "description"),
-                bit,
-                since: attrs::since(child, self.schema_version)?,
-            });
-        }
-        let name = self.unique_name(elem, 1)?;
-        self.sets.push(Set {
-            name,
-            description: attrs::text(elem, "description"),
-            prim,
-            choices,
-        });
-        Ok(plain(Kind::Set(self.sets.len() - 1), None))
-    }
-
-    fn composite(&mut self, elem: &'e Elem) -> Result<Resolved, SchemaError> {
+    fn composite(&mut self, elem: &'e Elem) -> Result<Resolved, Fault> {
         if is_var_data(elem) {
             return Err(elem.error("variable data used as a value", "a composite of fixed size"));
         }
@@ -339,34 +297,20 @@ impl<'e> Types<'e> {
         let mut members: Vec<Field> = Vec::new();
         let (mut names, mut layout) = (HashSet::new(), Layout::default());
         // The first member on the wire tells (SBE 1.0, "Null value of a composite type").
-        let (mut null, mut is_first) = (None, true);
+        let (mut null, mut is_first, mut is_whole) = (None, true, true);
         for child in &elem.children {
-            let name = attrs::required(child, "name")?;
-            let resolved = match child.name.as_str() {
-                "ref" => {
-                    values::refuse_null(child)?;
-                    self.resolve(&attrs::required(child, "type")?.value, child, "type")?
-                }
-                "type" | "composite" | "enum" | "set" => self.declare(child)?,
-                other => {
-                    return Err(child.error(
-                        format!("<{other}> inside <composite>"),
-                        "<type>, <ref>, <composite>, <enum> or <set>",
-                    ));
-                }
+            let read = self.composite_member(child, &mut names, &mut layout);
+            let Some((member, null_of_member)) = self.faults.keep(read) else {
+                is_whole = false;
+                continue;
             };
-            let null_of_member = resolved.null.clone();
-            let member = self.place(child, resolved, &mut layout)?;
             if member.size > 0 && core::mem::take(&mut is_first) {
                 null = null_of_member;
             }
-            if !names.insert(&name.value) {
-                return Err(name.pos.error(
-                    format!("member `{}` is declared twice", name.value),
-                    "each name once",
-                ));
-            }
             members.push(member);
+        }
+        if !is_whole {
+            return Err(Fault::Said);
         }
         let name = self.unique_name(elem, 2)?;
         let description = attrs::text(elem, "description");
@@ -381,13 +325,45 @@ impl<'e> Types<'e> {
         Ok(plain(Kind::Composite(self.composites.len() - 1), null))
     }
 
+    /// A member, and its null value.
+    fn composite_member(
+        &mut self,
+        child: &'e Elem,
+        names: &mut HashSet<&'e str>,
+        layout: &mut Layout,
+    ) -> Result<(Field, Option<Literal>), Fault> {
+        let name = attrs::required(child, "name")?;
+        let resolved = match child.name.as_str() {
+            "ref" => {
+                values::refuse_null(child)?;
+                self.resolve(&attrs::required(child, "type")?.value, child, "type")?
+            }
+            "type" | "composite" | "enum" | "set" => self.declare(child)?,
+            other => {
+                return Err(child.error(
+                    format!("<{other}> inside <composite>"),
+                    "<type>, <ref>, <composite>, <enum> or <set>",
+                ));
+            }
+        };
+        let null = resolved.null.clone();
+        let member = self.place(child, resolved, layout)?;
+        if !names.insert(&name.value) {
+            return Err(name.pos.error(
+                format!("member `{}` is declared twice", name.value),
+                "each name once",
+            ));
+        }
+        Ok((member, null))
+    }
+
     /// A field or member at its `offset`, or right behind what is before it; adds it to `layout`.
     pub(super) fn place(
         &mut self,
         elem: &Elem,
         resolved: Resolved,
         layout: &mut Layout,
-    ) -> Result<Field, SchemaError> {
+    ) -> Result<Field, Fault> {
         let constant = matches!(resolved.presence, Presence::Constant(_));
         let size = if constant {
             0
@@ -424,25 +400,19 @@ impl<'e> Types<'e> {
                 format!("at most {BLOCK_VALUES_MAX}"),
             ));
         }
-        let mut description = attrs::text(elem, "description");
-        if description.is_empty() {
-            // The type's first sentence; the rest of it is about the type and not about this field.
-            let first = resolved
-                .description
-                .split_inclusive(". ")
-                .next()
-                .unwrap_or_default();
-            description = first.trim_end().to_owned();
-        }
+        let notes = Notes::of(elem).or(resolved.notes);
         Ok(Field {
             name: attrs::required(elem, "name")?.value.clone(),
             id: attrs::id(elem, "id")?,
             since: 0,
-            description,
+            description: notes.description,
             offset,
             size,
             kind: resolved.kind,
             presence: resolved.presence,
+            semantic_type: notes.semantic_type,
+            time_unit: notes.time_unit,
+            epoch: notes.epoch,
         })
     }
 
@@ -458,7 +428,7 @@ impl<'e> Types<'e> {
 
     /// The declared name, unique in its list of [`Types::taken`]; types declared inside a composite
     /// are `Outer.Inner` where `Inner` is taken.
-    fn unique_name(&mut self, elem: &Elem, list: usize) -> Result<String, SchemaError> {
+    pub(super) fn unique_name(&mut self, elem: &Elem, list: usize) -> Result<String, Fault> {
         let name = attrs::required(elem, "name")?.value.clone();
         let top_level = self.open.last().is_some_and(|n| *n == name);
         let declared_elsewhere = !top_level && self.declared.contains_key(name.as_str());
@@ -481,21 +451,11 @@ pub(super) fn is_var_data(elem: &Elem) -> bool {
             .any(|c| c.attr("name").is_some_and(|a| a.value == "varData"))
 }
 
-fn plain(kind: Kind, null: Option<Literal>) -> Resolved {
+pub(super) fn plain(kind: Kind, null: Option<Literal>) -> Resolved {
     Resolved {
         kind,
         presence: Presence::Required,
         null,
-        description: String::new(),
-    }
-}
-
-fn children<'e>(elem: &'e Elem, name: &str) -> Result<&'e [Elem], SchemaError> {
-    match elem.children.iter().find(|c| c.name != name) {
-        Some(other) => Err(other.error(
-            format!("<{}> inside <{}>", other.name, elem.name),
-            format!("<{name}>"),
-        )),
-        None => Ok(&elem.children),
+        notes: Notes::default(),
     }
 }

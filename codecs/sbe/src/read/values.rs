@@ -2,7 +2,7 @@
 
 use super::attrs;
 use super::types::{Resolved, Types};
-use crate::error::SchemaError;
+use crate::faults::Fault;
 use crate::ir::{Kind, Literal, Presence, Prim};
 use crate::xml::{Attr, Elem};
 
@@ -17,7 +17,7 @@ pub(super) fn default_null(kind: Kind) -> Option<Literal> {
 }
 
 /// Refuses `nullValue` where its type is no single value.
-pub(super) fn refuse_null(elem: &Elem) -> Result<(), SchemaError> {
+pub(super) fn refuse_null(elem: &Elem) -> Result<(), Fault> {
     match elem.attr("nullValue") {
         Some(attr) => Err(attr.pos.error(
             format!("`nullValue` on <{}> of another type", elem.name),
@@ -28,7 +28,7 @@ pub(super) fn refuse_null(elem: &Elem) -> Result<(), SchemaError> {
 }
 
 /// The error for a `nullValue` that nothing would be compared to.
-pub(super) fn unused_null(elem: &Elem, attr: &Attr) -> SchemaError {
+pub(super) fn unused_null(elem: &Elem, attr: &Attr) -> Fault {
     attr.pos.error(
         format!("`nullValue` on <{}> that is never null", elem.name),
         "`presence=\"optional\"` beside it",
@@ -42,7 +42,7 @@ impl Types<'_> {
         elem: &Elem,
         kind: Kind,
         inherited: Option<Literal>,
-    ) -> Result<Option<Literal>, SchemaError> {
+    ) -> Result<Option<Literal>, Fault> {
         let Some(attr) = elem.attr("nullValue") else {
             return Ok(inherited);
         };
@@ -57,11 +57,7 @@ impl Types<'_> {
     }
 
     /// The presence of a field: its own, else that of its type.
-    pub(super) fn presence(
-        &mut self,
-        elem: &Elem,
-        resolved: &Resolved,
-    ) -> Result<Presence, SchemaError> {
+    pub(super) fn presence(&mut self, elem: &Elem, resolved: &Resolved) -> Result<Presence, Fault> {
         let null = self.null_value(elem, resolved.kind, resolved.null.clone())?;
         let presence = match (attrs::presence(elem)?, &resolved.presence) {
             (_, Presence::Constant(_)) | (None, Presence::Required) => resolved.presence.clone(),
@@ -83,7 +79,7 @@ impl Types<'_> {
         elem: &Elem,
         kind: Kind,
         length: Option<usize>,
-    ) -> Result<Literal, SchemaError> {
+    ) -> Result<Literal, Fault> {
         if let Some(attr) = elem.attr("valueRef") {
             let (e, v) = self.value_ref(elem)?;
             let value = self.enums[e].values[v].value;
@@ -136,7 +132,7 @@ impl Types<'_> {
         }
     }
 
-    fn value_ref(&mut self, elem: &Elem) -> Result<(usize, usize), SchemaError> {
+    fn value_ref(&mut self, elem: &Elem) -> Result<(usize, usize), Fault> {
         let attr = attrs::required(elem, "valueRef")?;
         let wrong = |found: String, expected: &str| Err(attr.pos.error(found, expected));
         let Some((enum_name, value)) = attr.value.trim().split_once('.') else {

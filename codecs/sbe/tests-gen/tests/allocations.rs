@@ -32,7 +32,7 @@ fn main() {
     view.encode(&mut out).unwrap();
     let message = features::EverythingBuilder {
         root: fixtures::root(),
-        symbol: "BTCUSDT",
+        symbol: "BTCUSDT".into(),
         ..Default::default()
     };
     message.encode(&mut out).unwrap();

@@ -1,5 +1,6 @@
 //! The car of the SBE reference example: bytes written by hand from the schema's layout.
 
+use tickwire_codecs::sbe::Text;
 use tickwire_codecs::{Chars, Codec, Encode, Limits};
 
 use crate::generated::car::*;
@@ -34,9 +35,9 @@ const CAR: &[u8] = &[
 ];
 
 pub(crate) fn check() {
-    let fuel = |speed: u16, mpg: f32, usage_description| CarFuelFiguresBuilder {
+    let fuel = |speed: u16, mpg: f32, usage_description: &'static str| CarFuelFiguresBuilder {
         root: CarFuelFiguresEntry { speed: speed.into(), mpg: mpg.into() },
-        usage_description,
+        usage_description: Text::from(usage_description),
     };
     let first = [CarPerformanceFiguresAccelerationEntry { mph: 30.into(), seconds: 4.0.into() }];
     let second = [CarPerformanceFiguresAccelerationEntry { mph: 30.into(), seconds: 3.5.into() }];
@@ -64,9 +65,9 @@ pub(crate) fn check() {
         },
         fuel_figures: &[fuel(30, 35.9, "Urban Cycle"), fuel(55, 49.0, "Combined Cycle"), fuel(75, 40.0, "Highway Cycle")],
         performance_figures: &[performance(95, &first), performance(99, &second)],
-        manufacturer: "Honda",
-        model: "Civic VTi",
-        activation_code: "abcdef",
+        manufacturer: "Honda".into(),
+        model: "Civic VTi".into(),
+        activation_code: "abcdef".into(),
     };
     let mut out = vec![0; car.encoded_len()];
     assert_eq!(car.encode(&mut out), Ok(CAR.len()));
@@ -81,12 +82,12 @@ pub(crate) fn check() {
     assert_eq!((engine.capacity(), engine.num_cylinders(), engine.max_rpm(), engine.fuel()), (2000, 4, 9000, "Petrol"));
     assert_eq!((engine.efficiency(), engine.booster().boost_type(), engine.booster().horse_power()), (35, BoostType::NITROUS, 200));
     let usage: Vec<_> = view.fuel_figures().iter().map(|f| (f.speed(), f.mpg(), f.usage_description())).collect();
-    assert_eq!(usage, [(30, 35.9, "Urban Cycle"), (55, 49.0, "Combined Cycle"), (75, 40.0, "Highway Cycle")]);
+    assert_eq!(usage, [(30, 35.9, "Urban Cycle".into()), (55, 49.0, "Combined Cycle".into()), (75, 40.0, "Highway Cycle".into())]);
     let seconds: Vec<_> = view
         .performance_figures()
         .iter()
         .flat_map(|p| p.acceleration().into_iter().map(move |a| (p.octane_rating(), a.mph(), a.seconds())))
         .collect();
     assert_eq!(seconds, [(95, 30, 4.0), (99, 30, 3.5)]);
-    assert_eq!((view.manufacturer(), view.model(), view.activation_code()), ("Honda", "Civic VTi", "abcdef"));
+    assert_eq!((view.manufacturer(), view.model(), view.activation_code()), ("Honda".into(), "Civic VTi".into(), "abcdef".into()));
 }

@@ -45,14 +45,19 @@ fn collect(value: &Value, leaves: &mut Vec<String>) {
         Value::Char(byte) => leaves.push(byte.to_string()),
         Value::Float(n) => leaves.push(float(*n)),
         Value::Text(text) => leaves.push(text.clone()),
+        // As `unescape` reads the escapes of the view.
+        Value::NotUtf8(bytes) => leaves.push(bytes.iter().map(|b| char::from(*b)).collect()),
         Value::Bytes(bytes) => leaves.extend(bytes.iter().map(u8::to_string)),
         Value::Enum(Some(name), _) => leaves.push(normal(name)),
         Value::Set(names, bits) => {
             leaves.push(bits.to_string());
             leaves.extend(names.iter().map(|n| normal(n)));
         }
-        Value::List(values) => values.iter().for_each(|v| collect(v, leaves)),
+        Value::Group(_, values) | Value::List(values) => {
+            values.iter().for_each(|v| collect(v, leaves))
+        }
         Value::Record(fields) => fields.iter().for_each(|(_, v)| collect(v, leaves)),
+        Value::Decimal(_, value) | Value::Time(_, value) => collect(value, leaves),
     }
 }
 

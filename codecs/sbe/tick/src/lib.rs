@@ -13,7 +13,7 @@
 //!         ask_price: 6_183_764.into(),
 //!         ..Default::default()
 //!     },
-//!     symbol: "BTCUSDT",
+//!     symbol: "BTCUSDT".into(),
 //! };
 //! let mut bytes = vec![0; Encode::<BestBidOffer>::encoded_len(&sent)];
 //! sent.encode(&mut bytes).expect("it has room");

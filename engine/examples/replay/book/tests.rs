@@ -40,7 +40,7 @@ fn snapshot(book: &mut Book, at: i64, bids: Pairs<'_>, asks: Pairs<'_>) -> Resul
         },
         bids: &bids,
         asks: &asks,
-        symbol: "",
+        symbol: "".into(),
     };
     let mut bytes = vec![0; Encode::<DepthSnapshot>::encoded_len(&sent)];
     sent.encode(&mut bytes).expect("room");
@@ -78,7 +78,7 @@ fn diff_of(
         },
         bids: &bids,
         asks: &asks,
-        symbol: "X",
+        symbol: "X".into(),
     };
     let mut bytes = vec![0; Encode::<DepthDiff>::encoded_len(&sent)];
     sent.encode(&mut bytes).expect("room");

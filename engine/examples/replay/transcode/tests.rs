@@ -14,7 +14,7 @@ fn json(bytes: &[u8]) -> String {
             let exponents = (v.price_exponent(), v.quantity_exponent());
             format!(
                 r#"{{"stream":"{}@depth@100ms","data":{{"e":"depthUpdate","E":{},"s":"{}","U":{},"u":{},"b":[{}],"a":[{}]}}}}"#,
-                v.symbol().to_lowercase(),
+                v.symbol().to_string().to_lowercase(),
                 millis(v.event_time()),
                 v.symbol(),
                 v.first_update_id(),
@@ -30,7 +30,7 @@ fn json(bytes: &[u8]) -> String {
             )
         }
         Message::DepthSnapshot(v) => {
-            assert_eq!((v.event_time(), v.symbol()), (0, ""));
+            assert_eq!((v.event_time(), v.symbol()), (0, "".into()));
             let exponents = (v.price_exponent(), v.quantity_exponent());
             format!(
                 r#"{{"lastUpdateId":{},"bids":[{}],"asks":[{}]}}"#,
@@ -55,7 +55,7 @@ fn json_of_quote(v: &BestBidOfferView<'_>) -> String {
     let quantity = |mantissa| Decimal::new(mantissa, v.quantity_exponent());
     format!(
         r#"{{"stream":"{}@bookTicker","data":{{"u":{},"s":"{}","b":"{}","B":"{}","a":"{}","A":"{}"}}}}"#,
-        v.symbol().to_lowercase(),
+        v.symbol().to_string().to_lowercase(),
         v.update_id(),
         v.symbol(),
         price(v.bid_price()),
@@ -70,7 +70,7 @@ fn json_of_trade(v: &TradesView<'_>) -> String {
     let trade = v.trades().get(0).expect("one");
     format!(
         r#"{{"stream":"{}@trade","data":{{"e":"trade","E":{},"s":"{}","t":{},"p":"{}","q":"{}","T":{},"m":{},"M":true}}}}"#,
-        v.symbol().to_lowercase(),
+        v.symbol().to_string().to_lowercase(),
         millis(v.event_time()),
         v.symbol(),
         trade.id(),

@@ -59,7 +59,7 @@ pub(crate) async fn ask(url: &str, offer: &Offer, read: Read) -> Fallible<Outcom
 pub(crate) fn read_v1(message: &[u8], limits: &Limits) -> Result<Quote, DecodeError> {
     let view = v1::Quote::view(message, limits)?;
     Ok(Quote {
-        symbol: view.symbol().into(),
+        symbol: view.symbol().to_string(),
         bid: view.bid(),
         ask: view.ask(),
         venue_time: None, // this version knows of none
@@ -69,7 +69,7 @@ pub(crate) fn read_v1(message: &[u8], limits: &Limits) -> Result<Quote, DecodeEr
 pub(crate) fn read_v2(message: &[u8], limits: &Limits) -> Result<Quote, DecodeError> {
     let view = v2::Quote::view(message, limits)?;
     Ok(Quote {
-        symbol: view.symbol().into(),
+        symbol: view.symbol().to_string(),
         bid: view.bid(),
         ask: view.ask(),
         venue_time: view.venue_time(),

@@ -16,20 +16,10 @@ mod client;
 mod server;
 
 /// Generated from `schemas/quote_v1.xml`: before `venueTime`.
-#[expect(
-    dead_code,
-    unreachable_pub,
-    reason = "all of the schema, for whoever needs it"
-)]
 mod v1 {
     include!(concat!(env!("OUT_DIR"), "/quote_v1.rs"));
 }
 /// Generated from `schemas/quote_v2.xml`.
-#[expect(
-    dead_code,
-    unreachable_pub,
-    reason = "all of the schema, for whoever needs it"
-)]
 mod v2 {
     include!(concat!(env!("OUT_DIR"), "/quote_v2.rs"));
 }

@@ -74,7 +74,7 @@ pub(crate) fn write_v1(quote: &Quote, out: &mut Vec<u8>) -> Result<(), EncodeErr
             bid: quote.bid.into(),
             ask: quote.ask.into(),
         },
-        symbol: &quote.symbol,
+        symbol: quote.symbol.as_str().into(),
     };
     out.resize(Encode::<v1::Quote>::encoded_len(&message), 0);
     Encode::<v1::Quote>::encode(&message, out).map(drop)
@@ -87,7 +87,7 @@ pub(crate) fn write_v2(quote: &Quote, out: &mut Vec<u8>) -> Result<(), EncodeErr
             ask: quote.ask.into(),
             venue_time: quote.venue_time.unwrap_or(0).into(),
         },
-        symbol: &quote.symbol,
+        symbol: quote.symbol.as_str().into(),
     };
     out.resize(Encode::<v2::Quote>::encoded_len(&message), 0);
     Encode::<v2::Quote>::encode(&message, out).map(drop)

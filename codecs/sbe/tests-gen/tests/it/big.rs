@@ -31,6 +31,9 @@ fn big_endian_and_wide_headers() {
         AnyMessage::view(&bytes, &Limits::DEVICE),
         Ok(Message::Sample(_))
     ));
-    let null = fixtures::encode::<Sample>(&SampleBuilder::default());
+    let null = fixtures::encode::<Sample>(&SampleBuilder {
+        header: WideHeaderMembers { sender: Some(5) },
+        ..Default::default()
+    });
     assert_eq!(Sample::view(&null, &Limits::DEVICE).unwrap().value(), None);
 }

@@ -13,7 +13,7 @@ fn older_senders_lack_what_came_later() {
     assert_eq!(view.acting_version(), 1);
     assert_eq!(
         (view.a_uint8(), view.side(), view.symbol(), view.payload()),
-        (17, features::Side::BID, "OLD", b"p".as_slice())
+        (17, features::Side::BID, "OLD".into(), b"p".as_slice())
     );
     assert_eq!(
         (

@@ -1,4 +1,4 @@
-use tickwire_codecs::sbe::{Tally, View};
+use tickwire_codecs::sbe::{Tally, Text, View};
 use tickwire_codecs::{
     Batch, Codec, DecodeError, Dyn, DynCodec, Encode, EncodeError, Held, LenPrefix16, Limits,
 };
@@ -16,7 +16,7 @@ fn every_field_comes_back() {
     assert_eq!(view.payload(), [0, 159, 146, 150]);
     assert_eq!(
         (view.symbol(), view.comment(), view.added_text()),
-        ("BTCUSDT", "plain", Some("added"))
+        ("BTCUSDT".into(), "plain".into(), Some("added".into()))
     );
     assert_eq!(
         (
@@ -115,14 +115,14 @@ fn every_group_comes_back() {
     let mut fills = view.fills().iter();
     assert_eq!(fills.len(), 2);
     let first = fills.next().unwrap();
-    assert_eq!((first.id(), first.memo()), (1, "größe"));
+    assert_eq!((first.id(), first.memo()), (1, "größe".into()));
     assert_eq!(
         first
             .parties()
             .iter()
             .map(|p| (p.role(), p.name()))
             .collect::<Vec<_>>(),
-        [(7, "maker")]
+        [(7, Text::from("maker"))]
     );
     assert_eq!(
         first.notes().iter().map(|n| n.note()).collect::<Vec<_>>(),
@@ -131,7 +131,7 @@ fn every_group_comes_back() {
     let second = fills.next().unwrap();
     assert_eq!(
         (second.id(), second.memo(), second.parties().len()),
-        (2, "", 0)
+        (2, "".into(), 0)
     );
     assert!(fills.next().is_none());
     assert_eq!(
@@ -270,19 +270,19 @@ fn parts_without_bytes_are_read() {
     let rung = view.rungs().iter().next().unwrap();
     assert_eq!(
         (rung.rank(), rung.unit().scale(), rung.note()),
-        (7, -2, "rung")
+        (7, -2, "rung".into())
     );
     let notes = view.pages().iter().map(|page| page.notes());
     let notes: Vec<Vec<_>> = notes
         .map(|notes| notes.iter().map(|note| note.note()).collect())
         .collect();
-    assert_eq!(notes, [vec![Some("n")], vec![]]);
+    assert_eq!(notes, [vec![Some(Text::from("n"))], vec![]]);
     let void = fixtures::encode::<Void>(&VoidBuilder {
-        note: "v",
+        note: "v".into(),
         ..Default::default()
     });
     let view = Void::view(&void, &Limits::FEED).unwrap();
-    assert_eq!((view.unit().scale(), view.note()), (-2, "v"));
+    assert_eq!((view.unit().scale(), view.note()), (-2, "v".into()));
     assert_eq!(HollowRoot::default().preset.default(), None);
 }
 
@@ -307,7 +307,10 @@ fn keywords_are_fields() {
         view.bytes().iter().map(|e| e.tail()).collect::<Vec<_>>(),
         ["t"]
     );
-    assert_eq!((view.c(), view.s(), view.acting_version()), ("c", "s", 3));
+    assert_eq!(
+        (view.c(), view.s(), view.acting_version()),
+        ("c".into(), "s".into(), 3)
+    );
 }
 
 #[test]
@@ -405,7 +408,7 @@ fn what_does_not_fit_is_refused_by_name() {
     );
     let long = "x".repeat(256);
     let message = EverythingBuilder {
-        symbol: &long,
+        symbol: long.as_str().into(),
         ..Default::default()
     };
     let mut out = vec![0; message.encoded_len()];
@@ -517,7 +520,7 @@ fn views_work_with_held_messages_and_batches() {
         .unwrap();
     assert_eq!(ids, [1, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9]);
     let held = Held::<Everything>::new(fixtures::everything().into(), &Limits::FEED).unwrap();
-    let symbol = std::thread::spawn(move || held.view().map(|v| v.symbol().to_owned()));
+    let symbol = std::thread::spawn(move || held.view().map(|v| v.symbol().to_string()));
     assert_eq!(symbol.join().unwrap(), Ok("BTCUSDT".to_owned()));
 }
 

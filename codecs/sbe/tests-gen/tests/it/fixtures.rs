@@ -1,5 +1,6 @@
 //! One encoded message per template, with every group and every data filled.
 
+use tickwire_codecs::sbe::GroupOf;
 use tickwire_codecs::{Chars, Encode};
 use tickwire_sbe_tests::{big, features, features_v1, tick};
 
@@ -71,11 +72,13 @@ pub(crate) fn everything() -> Vec<u8> {
     use features::*;
     let parties = [EverythingFillsPartiesBuilder {
         root: EverythingFillsPartiesEntry { role: 7 },
-        name: "maker",
+        name: "maker".into(),
     }];
     let notes = [
-        EverythingFillsNotesBuilder { note: "first" },
-        EverythingFillsNotesBuilder { note: "" },
+        EverythingFillsNotesBuilder {
+            note: "first".into(),
+        },
+        EverythingFillsNotesBuilder { note: "".into() },
     ];
     let message = EverythingBuilder {
         root: root(),
@@ -100,7 +103,7 @@ pub(crate) fn everything() -> Vec<u8> {
                 root: EverythingFillsEntry { id: 1.into() },
                 parties: &parties,
                 notes: &notes,
-                memo: "größe",
+                memo: "größe".into(),
             },
             EverythingFillsBuilder {
                 root: EverythingFillsEntry { id: 2.into() },
@@ -108,11 +111,13 @@ pub(crate) fn everything() -> Vec<u8> {
             },
         ],
         extras: &[EverythingExtrasEntry { key: 9.into() }],
-        extra_notes: &[EverythingExtraNotesBuilder { note: "extra" }],
-        symbol: "BTCUSDT",
-        comment: "plain",
+        extra_notes: &[EverythingExtraNotesBuilder {
+            note: "extra".into(),
+        }],
+        symbol: "BTCUSDT".into(),
+        comment: "plain".into(),
         payload: &[0, 159, 146, 150],
-        added_text: "added",
+        added_text: "added".into(),
     };
     encode::<Everything>(&message)
 }
@@ -141,11 +146,11 @@ pub(crate) fn everything_v1() -> Vec<u8> {
         ],
         fills: &[EverythingFillsBuilder {
             root: EverythingFillsEntry { id: 3.into() },
-            memo: "old",
+            memo: "old".into(),
             ..Default::default()
         }],
-        symbol: "OLD",
-        comment: "",
+        symbol: "OLD".into(),
+        comment: "".into(),
         payload: b"p",
     };
     encode::<Everything>(&message)
@@ -163,9 +168,9 @@ pub(crate) fn keywords() -> Vec<u8> {
             crate_: 6,
         },
         root_2: &[TypeRootEntry { r#match: 7 }],
-        bytes: &[TypeBytesBuilder { tail: "t" }],
-        c: "c",
-        s: "s",
+        bytes: &[TypeBytesBuilder { tail: "t".into() }],
+        c: "c".into(),
+        s: "s".into(),
     };
     encode::<Type>(&message)
 }
@@ -173,14 +178,17 @@ pub(crate) fn keywords() -> Vec<u8> {
 /// Groups of entries that take no byte, beside one of entries that do.
 pub(crate) fn hollow() -> Vec<u8> {
     use features::*;
-    let notes = [HollowPagesNotesBuilder { note: "n" }];
+    let notes = [HollowPagesNotesBuilder { note: "n".into() }];
     let message = HollowBuilder {
         root: HollowRoot {
             amount: 515.into(),
             preset: Preset { default: 9 },
             ..Default::default()
         },
-        marks: &[HollowMarksBuilder; 2],
+        marks: GroupOf {
+            dimension: PresetSizeMembers { default: Some(0) },
+            entries: &[HollowMarksBuilder; 2],
+        },
         ticks: &[HollowTicksBuilder; 3],
         units: &[HollowUnitsEntry::default(); 4],
         rungs: &[HollowRungsBuilder {
@@ -188,7 +196,7 @@ pub(crate) fn hollow() -> Vec<u8> {
                 rank: 7,
                 ..Default::default()
             },
-            note: "rung",
+            note: "rung".into(),
         }],
         pages: &[
             HollowPagesBuilder { notes: &notes },
@@ -269,7 +277,7 @@ pub(crate) fn features() -> Vec<(&'static str, Vec<u8>)> {
         (
             "Void",
             encode::<Void>(&VoidBuilder {
-                note: "v",
+                note: "v".into(),
                 ..Default::default()
             }),
         ),
@@ -285,6 +293,7 @@ pub(crate) fn features() -> Vec<(&'static str, Vec<u8>)> {
 pub(crate) fn big() -> Vec<u8> {
     use big::*;
     let message = SampleBuilder {
+        header: WideHeaderMembers { sender: Some(0) },
         root: SampleRoot {
             time: 0x0102_0304_0506_0708.into(),
             value: 1.0.into(),
@@ -330,7 +339,7 @@ pub(crate) fn tick() -> Vec<(&'static str, Vec<u8>)> {
                     ask_price: 6_100_001.into(),
                     ask_quantity: 80_000.into(),
                 },
-                symbol: "BTCUSDT",
+                symbol: "BTCUSDT".into(),
             }),
         ),
         (
@@ -348,14 +357,14 @@ pub(crate) fn tick() -> Vec<(&'static str, Vec<u8>)> {
                     quantity: 3.into(),
                     aggressor: Aggressor::SELLER,
                 }],
-                symbol: "BTCUSDT",
+                symbol: "BTCUSDT".into(),
             }),
         ),
         (
             "DepthSnapshot",
             encode::<DepthSnapshot>(&DepthSnapshotBuilder {
                 bids: &snapshot_bids,
-                symbol: "BTCUSDT",
+                symbol: "BTCUSDT".into(),
                 ..Default::default()
             }),
         ),
@@ -371,7 +380,7 @@ pub(crate) fn tick() -> Vec<(&'static str, Vec<u8>)> {
                 },
                 bids: &bids,
                 asks: &asks,
-                symbol: "BTCUSDT",
+                symbol: "BTCUSDT".into(),
             }),
         ),
     ]

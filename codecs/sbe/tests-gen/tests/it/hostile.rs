@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use tickwire_codecs::sbe::{Messages, View, ViewFirst};
 use tickwire_codecs::{Codec, DecodeError, Limits};
 use tickwire_sbe::{Schema, dynamic};
-use tickwire_sbe_tests::{big, features, tick};
+use tickwire_sbe_tests::{big, counted, features, headers, names, tick, values};
 
 use crate::fixtures;
 
@@ -44,6 +45,24 @@ impl Write for Sink {
     }
 }
 
+/// The message at the front and all messages: what is given and what is left are the bytes.
+fn first<C: ViewFirst>(bytes: &[u8])
+where
+    for<'a> C::View<'a>: std::fmt::Debug + View<'a>,
+{
+    let strict = C::view(bytes, &Limits::FEED);
+    match C::view_first(bytes, &Limits::FEED) {
+        Ok((view, behind)) => {
+            assert_eq!([view.wire(), behind].concat(), bytes);
+            // Strict is this and nothing behind, or a newer version.
+            assert!(strict.is_ok() || !behind.is_empty());
+        }
+        Err(error) => assert_eq!(strict.map(|_| ()), Err(error)),
+    }
+    let given = Messages::<C>::new(bytes, &Limits::FEED).map_while(Result::ok);
+    assert!(given.map(|view| view.wire().len()).sum::<usize>() <= bytes.len());
+}
+
 /// The same by the schema.
 fn by_schema(schema: &Schema, bytes: &[u8]) -> bool {
     dynamic::decode(schema, bytes)
@@ -51,11 +70,12 @@ fn by_schema(schema: &Schema, bytes: &[u8]) -> bool {
 }
 
 /// Every truncation is refused, every value of every byte returns.
-fn storm<C: Codec>(schema: &Schema, name: &str, bytes: &[u8])
+fn storm<C: ViewFirst>(schema: &Schema, name: &str, bytes: &[u8])
 where
-    for<'a> C::View<'a>: std::fmt::Debug,
+    for<'a> C::View<'a>: std::fmt::Debug + View<'a>,
 {
     assert!(view::<C>(bytes) && by_schema(schema, bytes), "{name}");
+    first::<C>(bytes);
     for len in 0..bytes.len() {
         assert!(!view::<C>(&bytes[..len]), "{name} cut to {len} bytes");
         assert!(
@@ -68,6 +88,7 @@ where
         for value in 0..=255 {
             flipped[at] = value;
             view::<C>(&flipped);
+            first::<C>(&flipped);
         }
         for bit in 0..8 {
             flipped[at] = bytes[at] ^ 1 << bit;
@@ -96,6 +117,24 @@ fn every_truncation_and_every_flip_of_ticks() {
 #[test]
 fn every_truncation_and_every_flip_big_endian() {
     storm::<big::AnyMessage>(&schema("tests/schemas/big.xml"), "Sample", &fixtures::big());
+}
+
+#[test]
+fn every_truncation_and_every_flip_of_headers_and_values() {
+    let schema_ = schema("tests/schemas/headers.xml");
+    for (name, bytes) in crate::headers::messages() {
+        storm::<headers::AnyMessage>(&schema_, name, &bytes);
+    }
+    let schema_ = schema("tests/schemas/values.xml");
+    for (name, bytes) in crate::values::messages() {
+        storm::<values::AnyMessage>(&schema_, name, &bytes);
+    }
+    let schema_ = schema("tests/schemas/counted.xml");
+    for (name, bytes) in crate::counted::messages() {
+        storm::<counted::AnyMessage>(&schema_, name, &bytes);
+    }
+    let schema_ = schema("tests/schemas/names.xml");
+    storm::<names::AnyMessage>(&schema_, "Header", &crate::names::message());
 }
 
 #[test]

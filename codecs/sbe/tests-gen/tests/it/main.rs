@@ -3,9 +3,15 @@
 
 mod agree;
 mod big;
+mod counted;
 mod evolution;
 mod features;
+mod first;
 mod fixtures;
+mod headers;
 mod hostile;
+mod names;
 mod nulls;
+mod text;
 mod tick;
+mod values;

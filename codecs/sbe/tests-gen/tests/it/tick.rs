@@ -28,7 +28,7 @@ proptest! {
             },
             bids: &bid_entries,
             asks: &ask_entries,
-            symbol: &symbol,
+            symbol: symbol.as_str().into(),
         };
         let bytes = fixtures::encode::<DepthDiff>(&message);
         let view = DepthDiff::view(&bytes, &Limits::FEED).unwrap();
@@ -36,6 +36,6 @@ proptest! {
         prop_assert_eq!((view.price_exponent(), view.quantity_exponent()), exponents);
         prop_assert_eq!(view.bids().iter().map(|l| (l.price(), l.quantity())).collect::<Vec<_>>(), bids);
         prop_assert_eq!(view.asks().iter().map(|l| (l.price(), l.quantity())).collect::<Vec<_>>(), asks);
-        prop_assert_eq!(view.symbol(), symbol);
+        prop_assert_eq!(view.symbol().text(), Ok(symbol.as_str()));
     }
 }

@@ -1,11 +1,17 @@
 //! Decoding by the IR, without generated code: for tools, and as a second opinion in tests.
 
 #[cfg(test)]
+mod headers;
+mod shown;
+mod skip;
+#[cfg(test)]
 mod tests;
+mod values;
 
+use std::cell::OnceCell;
 use std::fmt;
 
-use crate::ir::{Body, ByteOrder, Data, Field, Group, Kind, Literal, Presence, Prim, Schema};
+use crate::ir::{Body, Data, Field, Group, Prim, Schema};
 
 /// Values of one message, those of all entries of its groups and those inside composites and arrays
 /// included. Constants and entries may take no bytes at all, so this and not the message's length
@@ -25,6 +31,8 @@ pub enum Value {
     Float(f64),
     /// Text: UTF-8 data, and characters without trailing NULs and spaces.
     Text(String),
+    /// Data that the schema calls text and that is not UTF-8.
+    NotUtf8(Vec<u8>),
     /// Data without a character encoding.
     Bytes(Vec<u8>),
     /// A value of an enum by name, or its number where the schema has no name for it.
@@ -33,8 +41,16 @@ pub enum Value {
     Set(Vec<String>, u64),
     /// Arrays and groups.
     List(Vec<Value>),
+    /// A group whose dimension has members beside its block length and its number of entries: those,
+    /// and the entries.
+    Group(Vec<(String, Value)>, Vec<Value>),
     /// Composites, group entries and messages, in wire order.
     Record(Vec<(String, Value)>),
+    /// A composite of `mantissa` and `exponent`: in plain digits, with as many places as the exponent
+    /// says, and the composite.
+    Decimal(String, Box<Value>),
+    /// A date or time: in the form of RFC 3339, and its number or composite.
+    Time(String, Box<Value>),
 }
 
 /// A message decoded by a schema.
@@ -48,9 +64,12 @@ pub struct Decoded {
     pub schema_id: u32,
     /// Version by the header.
     pub version: u32,
+    /// The members of the header beside those four and the block length, as a record; most headers have
+    /// none.
+    pub header: Value,
     /// Its fields; empty where it is not known.
     pub fields: Value,
-    /// Bytes behind the last known part.
+    /// Bytes behind the last known part: padding, or parts of a newer sender.
     pub trailing: usize,
 }
 
@@ -63,6 +82,29 @@ pub struct DynamicError {
     pub part: String,
     /// What is wrong with it.
     pub what: String,
+    /// Whether the bytes end too early: with more of them it may be a message.
+    pub is_short: bool,
+}
+
+impl DynamicError {
+    /// The same error, seen from an enclosing buffer in which the message starts at `base`.
+    pub fn behind(mut self, base: usize) -> Self {
+        self.at += base;
+        self
+    }
+}
+
+/// A message header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawHeader {
+    /// Bytes of the block behind the header.
+    pub block_length: usize,
+    /// Template id.
+    pub template_id: u32,
+    /// Schema id.
+    pub schema_id: u32,
+    /// Version of the sender's schema.
+    pub version: u32,
 }
 
 impl fmt::Display for DynamicError {
@@ -89,6 +131,7 @@ pub fn decode(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicError> {
                     "{} bytes follow a message of version {}",
                     message.trailing, message.version
                 ),
+                is_short: false,
             })
         }
         _ => Ok(message),
@@ -108,32 +151,42 @@ pub fn decode_first(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicErr
         version: 0,
         values_left: VALUES_MAX,
         path: Vec::new(),
+        data_length: OnceCell::new(),
     };
     let raw = reader.take(header.size, "header")?;
-    let member = |index: usize| schema.unsigned_in(&header.members[index], raw);
-    let (template_id, schema_id) = (
-        member(schema.header.template_id),
-        member(schema.header.schema_id),
-    );
-    reader.version = member(schema.header.version);
+    let read = schema.header_in(raw);
+    reader.version = read.version;
     let mut decoded = Decoded {
         name: None,
-        template_id,
-        schema_id,
-        version: reader.version,
+        template_id: read.template_id,
+        schema_id: read.schema_id,
+        version: read.version,
+        header: Value::Record(schema.members_in(
+            header,
+            |index| schema.header.is_length_or_id(index),
+            raw,
+        )),
         fields: Value::Record(Vec::new()),
         trailing: 0,
     };
     if let Some(message) = schema
-        .message(template_id)
-        .filter(|_| schema_id == schema.id)
+        .message(read.template_id)
+        .filter(|_| read.schema_id == schema.id)
     {
         decoded.name = Some(message.name.clone());
         reader.path.push(message.name.clone());
-        decoded.fields = reader.body(&message.body, member(schema.header.block_length) as usize)?;
+        let counted = reader.counted(schema.header.composite, schema.header.counts, raw);
+        decoded.fields = reader.body(&message.body, read.block_length, counted)?;
         decoded.trailing = bytes.len() - reader.at;
     }
     Ok(decoded)
+}
+
+/// How many groups and data a sender says are behind a block; `None` where it says nothing.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    groups: Option<u32>,
+    data: Option<u32>,
 }
 
 struct Reader<'r> {
@@ -144,6 +197,8 @@ struct Reader<'r> {
     /// Values that may still come; see [`VALUES_MAX`].
     values_left: usize,
     path: Vec<String>,
+    /// See [`Reader::data_length`].
+    data_length: OnceCell<Option<Prim>>,
 }
 
 impl<'r> Reader<'r> {
@@ -154,19 +209,32 @@ impl<'r> Reader<'r> {
             at: self.at,
             part: path.join("."),
             what,
+            is_short: false,
+        })
+    }
+
+    fn fail_short<T>(&self, part: &str, what: String) -> Result<T, DynamicError> {
+        self.fail(part, what).map_err(|error| DynamicError {
+            is_short: true,
+            ..error
         })
     }
 
     fn take(&mut self, len: usize, part: &str) -> Result<&'r [u8], DynamicError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let Some(taken) = rest.get(..len) else {
-            return self.fail(part, format!("needs {len} bytes, {} are left", rest.len()));
+            return self.fail_short(part, format!("needs {len} bytes, {} are left", rest.len()));
         };
         self.at += len;
         Ok(taken)
     }
 
-    fn body(&mut self, body: &Body, block_length: usize) -> Result<Value, DynamicError> {
+    fn body(
+        &mut self,
+        body: &Body,
+        block_length: usize,
+        counted: Counted,
+    ) -> Result<Value, DynamicError> {
         let block = self.take(block_length, "block")?;
         let mut record = Vec::new();
         let mut is_behind_added = false;
@@ -184,6 +252,7 @@ impl<'r> Reader<'r> {
             };
             record.push((group.name.clone(), value));
         }
+        self.skip_groups(counted.groups, body.groups.len())?;
         for data in &body.data {
             let value = if self.version < data.since {
                 Value::Null
@@ -193,6 +262,7 @@ impl<'r> Reader<'r> {
             self.count(&data.name, 1)?;
             record.push((data.name.clone(), value));
         }
+        self.skip_data(counted.data, body.data.len())?;
         Ok(Value::Record(record))
     }
 
@@ -233,16 +303,19 @@ impl<'r> Reader<'r> {
     }
 
     fn group(&mut self, group: &Group) -> Result<Value, DynamicError> {
-        let dimension = &self.schema.composites[group.dimension];
-        let raw = self.take(dimension.size, &group.name)?;
-        let member = |wanted: &str| {
-            let field = dimension.members.iter().find(|m| m.name == wanted);
-            field.map_or(0, |f| self.schema.unsigned_in(f, raw) as usize)
+        let schema = self.schema;
+        let composite = &schema.composites[group.dimension];
+        let Some(dimension) = schema.dimension(group.dimension) else {
+            return self.fail(&group.name, "has no dimension".into());
         };
-        let (block_length, count) = (member("blockLength"), member("numInGroup"));
+        let raw = self.take(composite.size, &group.name)?;
+        let member = |index: usize| schema.unsigned_in(&composite.members[index], raw);
+        let block_length = member(dimension.block_length) as usize;
+        let count = member(dimension.num_in_group) as usize;
+        let counted = self.counted(group.dimension, dimension.counts, raw);
         let left = self.bytes.len() - self.at;
         if count.saturating_mul(block_length) > left {
-            return self.fail(
+            return self.fail_short(
                 &group.name,
                 format!("{count} entries of {block_length} bytes, {left} bytes are left"),
             );
@@ -251,166 +324,34 @@ impl<'r> Reader<'r> {
         let mut entries = Vec::new();
         self.path.push(group.name.clone());
         for _ in 0..count {
-            entries.push(self.body(&group.body, block_length)?);
+            entries.push(self.body(&group.body, block_length, counted)?);
         }
         self.path.pop();
-        Ok(Value::List(entries))
+        let is_length = |i| [dimension.block_length, dimension.num_in_group].contains(&i);
+        let others = schema.members_in(composite, is_length, raw);
+        self.count(&group.name, others.iter().map(|(_, v)| v.count()).sum())?;
+        Ok(if others.is_empty() {
+            Value::List(entries)
+        } else {
+            Value::Group(others, entries)
+        })
     }
 
     fn data(&mut self, data: &Data) -> Result<Value, DynamicError> {
-        let raw = self.take(data.length.size(), &data.name)?;
-        let length =
-            usize::try_from(integer(raw, false, self.schema.byte_order)).unwrap_or(usize::MAX);
-        let bytes = self.take(length, &data.name)?;
+        let bytes = self.sized(data.length, &data.name)?;
         Ok(match (data.text, std::str::from_utf8(bytes)) {
             (true, Ok(text)) => Value::Text(text.to_owned()),
-            (true, Err(e)) => {
-                self.at -= length - e.valid_up_to();
-                return self.fail(&data.name, "is not UTF-8".into());
-            }
+            (true, Err(_)) => Value::NotUtf8(bytes.to_vec()),
             (false, _) => Value::Bytes(bytes.to_vec()),
         })
     }
-}
 
-impl Schema {
-    /// A length, count or id: an unsigned member of the composite at the start of `bytes`, a number
-    /// even where its type is optional and the number its null value.
-    fn unsigned_in(&self, member: &Field, bytes: &[u8]) -> u32 {
-        match member.kind {
-            Kind::Prim(prim) => {
-                let n = self.integer(prim, bytes.get(member.offset..).unwrap_or_default());
-                u32::try_from(n).unwrap_or(u32::MAX)
-            }
-            _ => 0,
-        }
+    /// A length and as many bytes.
+    fn sized(&mut self, length: Prim, part: &str) -> Result<&'r [u8], DynamicError> {
+        let raw = self.take(length.size(), part)?;
+        let length = usize::try_from(self.schema.integer(length, raw)).unwrap_or(usize::MAX);
+        self.take(length, part)
     }
-
-    /// The value of a member of the composite at the start of `bytes`.
-    fn value_in(&self, member: &Field, bytes: &[u8]) -> Value {
-        self.value(member, bytes.get(member.offset..).unwrap_or_default())
-    }
-
-    /// The value of a field whose bytes begin at the start of `bytes`.
-    fn value(&self, field: &Field, bytes: &[u8]) -> Value {
-        match &field.presence {
-            Presence::Constant(constant) => return self.constant(field.kind, constant),
-            Presence::Optional(Some(null)) if self.is_null(field.kind, null, bytes) => {
-                return Value::Null;
-            }
-            _ => {}
-        }
-        match field.kind {
-            Kind::Prim(prim) => self.number(prim, bytes),
-            Kind::Array(Prim::Char, n) => text(bytes.get(..n).unwrap_or_default()),
-            Kind::Array(prim, n) => Value::List(
-                bytes
-                    .chunks_exact(prim.size())
-                    .take(n)
-                    .map(|b| self.number(prim, b))
-                    .collect(),
-            ),
-            Kind::Enum(index) => {
-                let item = &self.enums[index];
-                let raw = self.integer(item.prim, bytes);
-                let name = item
-                    .values
-                    .iter()
-                    .find(|v| v.value == raw)
-                    .map(|v| v.name.clone());
-                Value::Enum(name, raw)
-            }
-            Kind::Set(index) => {
-                let item = &self.sets[index];
-                let bits = self.integer(item.prim, bytes) as u64;
-                let set = item.choices.iter().filter(|c| bits >> c.bit & 1 == 1);
-                Value::Set(set.map(|c| c.name.clone()).collect(), bits)
-            }
-            Kind::Composite(index) => {
-                let members = self.composites[index].members.iter();
-                let value = |m: &Field| self.value_in(m, bytes);
-                Value::Record(members.map(|m| (m.name.clone(), value(m))).collect())
-            }
-        }
-    }
-
-    fn constant(&self, kind: Kind, constant: &Literal) -> Value {
-        match constant {
-            Literal::Int(n) if kind == Kind::Prim(Prim::Char) => Value::Char(*n as u8),
-            Literal::Int(n) => Value::Int(*n),
-            Literal::Float(n) => Value::Float(*n),
-            Literal::Text(bytes) => text(bytes),
-            Literal::EnumValue(e, v) => {
-                let value = &self.enums[*e].values[*v];
-                Value::Enum(Some(value.name.clone()), value.value)
-            }
-        }
-    }
-
-    fn is_null(&self, kind: Kind, null: &Literal, bytes: &[u8]) -> bool {
-        match (kind, null) {
-            (Kind::Prim(p), Literal::Int(n)) => self.integer(p, bytes) == *n,
-            (Kind::Enum(i), Literal::Int(n)) => self.integer(self.enums[i].prim, bytes) == *n,
-            (Kind::Prim(p), Literal::Float(null)) => match self.number(p, bytes) {
-                Value::Float(n) => n == *null || (n.is_nan() && null.is_nan()),
-                _ => false,
-            },
-            (Kind::Array(_, n), Literal::Text(_)) => {
-                bytes.get(..n).unwrap_or_default().iter().all(|b| *b == 0)
-            }
-            (Kind::Composite(i), null) => self.composites[i].first().is_some_and(|(_, first)| {
-                let bytes = bytes.get(first.offset..).unwrap_or_default();
-                self.is_null(first.kind, null, bytes)
-            }),
-            _ => false,
-        }
-    }
-
-    fn integer(&self, prim: Prim, bytes: &[u8]) -> i128 {
-        let signed = prim.range().is_some_and(|(min, _)| min < 0);
-        integer(
-            bytes.get(..prim.size()).unwrap_or_default(),
-            signed,
-            self.byte_order,
-        )
-    }
-
-    fn number(&self, prim: Prim, bytes: &[u8]) -> Value {
-        let bits = self.integer(prim, bytes);
-        match prim {
-            Prim::Float => Value::Float(f64::from(f32::from_bits(bits as u32))),
-            Prim::Double => Value::Float(f64::from_bits(bits as u64)),
-            Prim::Char => Value::Char(bits as u8),
-            _ => Value::Int(bits),
-        }
-    }
-}
-
-fn integer(bytes: &[u8], signed: bool, order: ByteOrder) -> i128 {
-    let fold = |n: i128, b: &u8| (n << 8) | i128::from(*b);
-    let value = match order {
-        ByteOrder::Big => bytes.iter().fold(0, fold),
-        ByteOrder::Little => bytes.iter().rev().fold(0, fold),
-    };
-    let bits = bytes.len() * 8;
-    if signed && bits > 0 && value >> (bits - 1) & 1 == 1 {
-        value - (1 << bits)
-    } else {
-        value
-    }
-}
-
-fn text(bytes: &[u8]) -> Value {
-    let end = bytes
-        .iter()
-        .rposition(|b| !matches!(b, 0 | b' '))
-        .map_or(0, |i| i + 1);
-    let bytes = bytes.get(..end).unwrap_or_default();
-    Value::Text(match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
-        // SBE's `char` is a byte of an 8-bit character set; ISO 8859-1 loses none of them.
-        Err(_) => bytes.iter().map(|b| char::from(*b)).collect(),
-    })
 }
 
 impl Value {
@@ -418,33 +359,41 @@ impl Value {
     pub fn field(&self, name: &str) -> Option<&Value> {
         match self {
             Self::Record(fields) => fields.iter().find(|(n, _)| n == name).map(|(_, v)| v),
+            Self::Decimal(_, value) | Self::Time(_, value) => value.field(name),
             _ => None,
         }
     }
 
     /// How many values it is: itself and those in it.
     fn count(&self) -> usize {
+        let of_fields =
+            |fields: &[(String, Value)]| -> usize { fields.iter().map(|(_, v)| v.count()).sum() };
         1 + match self {
             Self::List(values) => values.iter().map(Self::count).sum(),
-            Self::Record(fields) => fields.iter().map(|(_, value)| value.count()).sum(),
+            Self::Group(dimension, entries) => {
+                of_fields(dimension) + entries.iter().map(Self::count).sum::<usize>()
+            }
+            Self::Record(fields) => of_fields(fields),
+            Self::Decimal(_, value) | Self::Time(_, value) => value.count() - 1,
             _ => 0,
         }
     }
 
-    /// The entries of a list; empty for anything else.
+    /// The entries of a list or group; empty for anything else.
     pub fn entries(&self) -> &[Value] {
         match self {
-            Self::List(entries) => entries,
+            Self::List(entries) | Self::Group(_, entries) => entries,
             _ => &[],
         }
     }
 
-    /// The number of an integer, character, enum or set.
+    /// The number of an integer, character, enum, set or time.
     pub fn int(&self) -> Option<i128> {
         match self {
             Self::Int(n) | Self::Enum(_, n) => Some(*n),
             Self::Set(_, bits) => Some(i128::from(*bits)),
             Self::Char(byte) => Some(i128::from(*byte)),
+            Self::Time(_, value) => value.int(),
             _ => None,
         }
     }

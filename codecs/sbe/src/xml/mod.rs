@@ -1,18 +1,32 @@
 //! Schema files as one tree: XInclude resolved, foreign markup dropped, positions kept.
 
+mod doctype;
+#[cfg(test)]
+mod tests;
+
 use std::fs::File as OsFile;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::error::{Position, SchemaError};
+use crate::faults::{Fault, Faults};
 
-/// Namespaces under which venues publish SBE schemas; elements without one count too.
-const SBE_NAMESPACES: [&str; 4] = [
-    "http://fixprotocol.io/2016/sbe",
-    "http://fixprotocol.io/2017/sbe",
-    "http://fixprotocol.io/sbe/rc4",
-    "http://www.fixprotocol.org/ns/simple/1.0",
+/// Where the FIX Trading Community has put the vocabulary from release candidate to release. A schema
+/// may mix them, and its files may be under any other namespace of their own.
+const FIX_NAMESPACES: [&str; 2] = [
+    "http://fixprotocol.io/",
+    "http://www.fixprotocol.org/ns/simple/",
+];
+/// The elements whose children are read; inside all others, elements of other vocabularies are notes.
+const CONTAINERS: [&str; 7] = [
+    "messageSchema",
+    "types",
+    "composite",
+    "enum",
+    "set",
+    "message",
+    "group",
 ];
 const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
 
@@ -26,6 +40,41 @@ const FILES_BYTES_MAX: usize = 64 << 20;
 const INCLUDE_DEPTH_MAX: usize = 8;
 /// Elements inside each other: groups nest, and each level costs a stack frame here.
 const ELEMENT_DEPTH_MAX: usize = 64;
+
+/// The attributes of SBE 1.0 and of its release candidates.
+const ATTRIBUTES: [&str; 26] = [
+    "blockLength",
+    "byteOrder",
+    "characterEncoding",
+    "deprecated",
+    "description",
+    "dimensionType",
+    "encodingType",
+    "epoch",
+    "headerType",
+    "id",
+    "length",
+    "maxValue",
+    "minValue",
+    "name",
+    "nullValue",
+    "offset",
+    "package",
+    "presence",
+    "primitiveType",
+    "semanticType",
+    "semanticVersion",
+    "sinceVersion",
+    "timeUnit",
+    "type",
+    "valueRef",
+    "version",
+];
+
+/// Whether an element of that name declares types, so that without it some are missing.
+pub(crate) fn declares_types(name: &str) -> bool {
+    ["types", "type", "composite", "enum", "set"].contains(&name)
+}
 
 /// A place in a file. Line and column are counted where an error needs them, and only there: a
 /// minified schema is one long line.
@@ -53,15 +102,16 @@ impl File {
 }
 
 impl Pos {
-    pub(crate) fn error(
-        &self,
-        found: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> SchemaError {
-        SchemaError::new(self.position(), found, expected)
+    pub(crate) fn error(&self, found: impl Into<String>, expected: impl Into<String>) -> Fault {
+        Fault::At(self.clone(), found.into(), expected.into())
     }
 
-    fn position(&self) -> Position {
+    /// Whether both are the same place.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.file, &other.file) && self.offset == other.offset
+    }
+
+    pub(crate) fn position(&self) -> Position {
         let before = self.file.text.get(..self.offset).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
         let clip = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -73,7 +123,7 @@ impl Pos {
     }
 }
 
-/// An attribute without namespace; attributes of other namespaces are not kept.
+/// An attribute of the schema's own vocabulary; attributes of other namespaces are not kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Attr {
     pub(crate) name: String,
@@ -96,26 +146,27 @@ impl Elem {
         self.attrs.iter().find(|a| a.name == name)
     }
 
-    pub(crate) fn error(
-        &self,
-        found: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> SchemaError {
+    pub(crate) fn error(&self, found: impl Into<String>, expected: impl Into<String>) -> Fault {
         self.pos.error(found, expected)
     }
 }
 
-/// Reads `path` and everything it includes; gives the tree and every file read.
+/// Reads `path` and everything it includes; gives the tree and every file read. What is left out of the
+/// tree has its fault in `faults`.
 ///
 /// A relative `href` is looked up beside the including file, then in `base`.
-pub(crate) fn load(path: &Path, base: Option<&Path>) -> Result<(Elem, Vec<PathBuf>), SchemaError> {
+pub(crate) fn load(
+    path: &Path,
+    base: Option<&Path>,
+    faults: &mut Faults,
+) -> Option<(Elem, Vec<PathBuf>)> {
     let at = Position {
         file: path.to_path_buf(),
         line: 1,
         column: 1,
     };
-    let text = read(path).map_err(|e| SchemaError::new(at, e, "a readable schema file"))?;
-    parse(text, path, base)
+    let text = read(path).map_err(|e| SchemaError::new(at, e, "a readable schema file").into());
+    parse(faults.keep(text)?, path, base, faults)
 }
 
 /// As [`load`] for text in memory; `path` names it in errors and is where includes are relative to.
@@ -123,15 +174,19 @@ pub(crate) fn parse(
     text: String,
     path: &Path,
     base: Option<&Path>,
-) -> Result<(Elem, Vec<PathBuf>), SchemaError> {
+    faults: &mut Faults,
+) -> Option<(Elem, Vec<PathBuf>)> {
     let mut loader = Loader {
         base,
         open: Vec::new(),
+        namespaces: Vec::new(),
         files: Vec::new(),
         bytes: 0,
+        faults,
     };
-    let root = loader.document(text, path)?;
-    Ok((root, loader.files))
+    let root = loader.document(text, path);
+    let files = loader.files;
+    Some((faults.keep(root)?, files))
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -152,37 +207,47 @@ fn read(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|e| format!("cannot be read: {e}"))
 }
 
-struct Loader<'b> {
-    base: Option<&'b Path>,
+struct Loader<'l> {
+    base: Option<&'l Path>,
     /// The files being read, outermost first.
     open: Vec<PathBuf>,
+    /// The namespaces of their roots.
+    namespaces: Vec<Option<String>>,
     /// Every file read.
     files: Vec<PathBuf>,
     /// Bytes of all of them.
     bytes: usize,
+    faults: &'l mut Faults,
 }
 
 impl Loader<'_> {
-    fn document(&mut self, text: String, path: &Path) -> Result<Elem, SchemaError> {
+    fn document(&mut self, text: String, path: &Path) -> Result<Elem, Fault> {
         let path = path.to_path_buf();
         let file = Rc::new(File { path, text });
         let options = roxmltree::ParsingOptions {
             nodes_limit: 4_000_000,
             ..Default::default()
         };
-        let doc = roxmltree::Document::parse_with_options(&file.text, options).map_err(|e| {
+        let text =
+            doctype::blanked(&file.text).map_err(|r| file.at(r.at).error(r.found, r.expected))?;
+        let doc = roxmltree::Document::parse_with_options(&text, options).map_err(|e| {
             let at = Position {
                 file: file.path.clone(),
                 line: e.pos().row,
                 column: e.pos().col,
             };
             let found = format!("XML error: {}", without_position(&e.to_string()));
-            SchemaError::new(at, found, "well-formed XML without DTD")
+            Fault::Whole(SchemaError::new(at, found, "well-formed XML"))
         })?;
         self.open.push(file.path.clone());
         self.files.push(file.path.clone());
         self.bytes += file.text.len();
-        let elem = self.element(&file, doc.root_element(), 0);
+        // The root is of the schema's vocabulary, whatever that is called.
+        let root = doc.root_element();
+        let namespace = root.tag_name().namespace().map(str::to_owned);
+        self.namespaces.push(namespace);
+        let elem = self.element(&file, root, 0);
+        self.namespaces.pop();
         self.open.pop();
         elem
     }
@@ -192,7 +257,7 @@ impl Loader<'_> {
         file: &Rc<File>,
         node: roxmltree::Node<'_, '_>,
         depth: usize,
-    ) -> Result<Elem, SchemaError> {
+    ) -> Result<Elem, Fault> {
         let pos = file.at(node.range().start);
         if depth > ELEMENT_DEPTH_MAX {
             return Err(pos.error(
@@ -200,15 +265,22 @@ impl Loader<'_> {
                 "groups nested less deeply",
             ));
         }
-        let attrs = node
+        let element = node.tag_name().name();
+        let attrs: Vec<Attr> = node
             .attributes()
-            .filter(|a| a.namespace().is_none())
+            .filter(|a| self.is_own(a.namespace()))
             .map(|a| Attr {
                 name: a.name().to_owned(),
                 value: a.value().to_owned(),
                 pos: file.at(a.range().start),
             })
             .collect();
+        for attr in &attrs {
+            if !ATTRIBUTES.contains(&attr.name.as_str()) {
+                let what = format!("the attribute `{}` of <{element}>", attr.name);
+                self.faults.skip(&attr.pos, what);
+            }
+        }
         let text: String = node
             .children()
             .filter(|c| c.is_text())
@@ -217,12 +289,28 @@ impl Loader<'_> {
         let mut children = Vec::new();
         for child in node.children().filter(|c| c.is_element()) {
             let tag = child.tag_name();
-            match tag.namespace() {
-                Some(XINCLUDE) if tag.name() == "include" => {
-                    children.extend(self.include(file, child)?)
+            let read = match tag.namespace() {
+                Some(XINCLUDE) if tag.name() == "include" => self.include(file, child),
+                namespace if self.is_own(namespace) => {
+                    self.element(file, child, depth + 1).map(|e| vec![e])
                 }
-                Some(ns) if !SBE_NAMESPACES.contains(&ns) => {}
-                _ => children.push(self.element(file, child, depth + 1)?),
+                namespace if CONTAINERS.contains(&node.tag_name().name()) => {
+                    Err(self.foreign(file, child, namespace.unwrap_or_default()))
+                }
+                namespace => {
+                    let (name, namespace) = (tag.name(), namespace.unwrap_or_default());
+                    let what = format!("<{name}> under the namespace `{namespace}`");
+                    self.faults.skip(&file.at(child.range().start), what);
+                    Ok(Vec::new())
+                }
+            };
+            match read {
+                Ok(read) => children.extend(read),
+                Err(fault) => {
+                    let is_include = tag.namespace() == Some(XINCLUDE);
+                    self.faults.is_incomplete |= is_include || declares_types(tag.name());
+                    self.faults.add(fault);
+                }
             }
         }
         Ok(Elem {
@@ -234,12 +322,39 @@ impl Loader<'_> {
         })
     }
 
+    /// Whether a name is of the schema's vocabulary: under no namespace, under that of the file's root
+    /// or of the roots that include it, or under one of FIX's.
+    fn is_own(&self, namespace: Option<&str>) -> bool {
+        namespace.is_none_or(|name| {
+            FIX_NAMESPACES.iter().any(|fix| name.starts_with(fix))
+                || self.namespaces.iter().flatten().any(|own| own == name)
+        })
+    }
+
+    /// An element of another vocabulary where one of the schema's is expected. Were it skipped, a
+    /// message under a mistaken prefix would be missing without a word.
+    fn foreign(&self, file: &Rc<File>, node: roxmltree::Node<'_, '_>, namespace: &str) -> Fault {
+        let name = node.tag_name().name();
+        let name = match node.lookup_prefix(namespace) {
+            Some(prefix) => format!("{prefix}:{name}"),
+            None => name.to_owned(),
+        };
+        let own = match self.namespaces.last() {
+            Some(Some(own)) => format!("under the namespace of the schema, `{own}`, or under none"),
+            _ => "under no namespace, as the schema is".to_owned(),
+        };
+        file.at(node.range().start).error(
+            format!("<{name}> under the namespace `{namespace}`"),
+            format!("elements {own}"),
+        )
+    }
+
     /// The elements an `xi:include` stands for: the included root, or the children of an included schema.
     fn include(
         &mut self,
         file: &Rc<File>,
         node: roxmltree::Node<'_, '_>,
-    ) -> Result<Vec<Elem>, SchemaError> {
+    ) -> Result<Vec<Elem>, Fault> {
         let pos = file.at(node.range().start);
         let Some(href) = node.attribute("href").filter(|h| !h.is_empty()) else {
             return Err(pos.error("an include without `href`", "`href` naming a schema file"));

@@ -1,0 +1,166 @@
+//! TCP segments in the order of their sequence numbers.
+//!
+//! A capture has them as they came: late, twice, or not at all. What is late is kept up to a bound, what
+//! came before is dropped, and what never comes is announced as a gap.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
+use super::packet::Segment;
+use super::{Flow, Packets, Payload};
+
+/// Bytes of one stream that wait for those before them; beyond it, those are given up. A receive window
+/// is rarely more.
+const PENDING_BYTES_MAX: usize = 1 << 20;
+/// Segments of one stream that wait.
+const PENDING_SEGMENTS_MAX: usize = 1 << 12;
+/// Streams that are followed at a time; segments of more are skipped and counted.
+const STREAMS_MAX: usize = 1 << 12;
+/// Further from the expected byte, a segment is of another connection of the same ports: no window is
+/// larger (RFC 7323, section 2.3).
+const WINDOW_BYTES_MAX: u32 = 1 << 30;
+
+#[derive(Default)]
+pub(super) struct Streams {
+    all: HashMap<Flow, Stream>,
+}
+
+/// Positions count from the first byte of the stream that was seen.
+#[derive(Default)]
+struct Stream {
+    /// The sequence number of the byte at `at`.
+    next: u32,
+    at: u64,
+    /// What came early, by position.
+    pending: BTreeMap<u64, Vec<u8>>,
+    pending_bytes: usize,
+}
+
+impl Streams {
+    /// Takes a segment and hands on what is in order.
+    pub(super) fn push(
+        &mut self,
+        segment: Segment<'_>,
+        packets: &mut Packets,
+        each: &mut dyn FnMut(Payload<'_>),
+    ) {
+        let flow = segment.flow;
+        let is_full = self.all.len() >= STREAMS_MAX;
+        let first = segment.sequence.wrapping_add(segment.is_first.into());
+        let stream = match self.all.entry(flow) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if !is_full => new.insert(Stream::starting(first)),
+            Entry::Vacant(_) => {
+                packets.skipped += 1;
+                return;
+            }
+        };
+        packets.segments += 1;
+        let ahead = first.wrapping_sub(stream.next);
+        let is_other = ahead > WINDOW_BYTES_MAX && ahead.wrapping_neg() > WINDOW_BYTES_MAX;
+        // A SYN that is sent again is the same beginning.
+        let is_anew = segment.is_first && first != stream.next;
+        if is_other || is_anew {
+            stream.flush(flow, packets, each);
+            each(Payload::End { flow });
+            *stream = Stream::starting(first);
+        }
+        stream.take(flow, first, segment.payload, packets, each);
+    }
+
+    /// The capture is over: what waits is handed on behind its gaps.
+    pub(super) fn finish(&mut self, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
+        let mut all: Vec<_> = self.all.drain().collect();
+        all.sort_by_key(|(flow, _)| *flow);
+        for (flow, mut stream) in all {
+            stream.flush(flow, packets, each);
+            each(Payload::End { flow });
+        }
+    }
+}
+
+impl Stream {
+    fn starting(next: u32) -> Self {
+        Self {
+            next,
+            ..Self::default()
+        }
+    }
+
+    fn take(
+        &mut self,
+        flow: Flow,
+        first: u32,
+        payload: &[u8],
+        packets: &mut Packets,
+        each: &mut dyn FnMut(Payload<'_>),
+    ) {
+        let ahead = first.wrapping_sub(self.next);
+        if ahead > WINDOW_BYTES_MAX {
+            // Before the expected byte: sent again, whole or in part.
+            let seen = usize::try_from(ahead.wrapping_neg()).unwrap_or(usize::MAX);
+            let seen = seen.min(payload.len());
+            packets.retransmitted += seen as u64;
+            self.hand_on(flow, payload.get(seen..).unwrap_or_default(), each);
+        } else if ahead == 0 {
+            self.hand_on(flow, payload, each);
+        } else if !payload.is_empty() {
+            self.keep(self.at + u64::from(ahead), payload, packets);
+        }
+        self.drain(flow, packets, each);
+        while self.pending_bytes > PENDING_BYTES_MAX || self.pending.len() > PENDING_SEGMENTS_MAX {
+            self.skip_gap(flow, packets, each);
+        }
+    }
+
+    fn keep(&mut self, at: u64, payload: &[u8], packets: &mut Packets) {
+        let kept = self.pending.entry(at).or_default();
+        let (short, long) = (kept.len().min(payload.len()), kept.len().max(payload.len()));
+        packets.retransmitted += short as u64;
+        if payload.len() > kept.len() {
+            self.pending_bytes += long - kept.len();
+            *kept = payload.to_vec();
+        }
+    }
+
+    fn hand_on(&mut self, flow: Flow, bytes: &[u8], each: &mut dyn FnMut(Payload<'_>)) {
+        if !bytes.is_empty() {
+            self.at += bytes.len() as u64;
+            self.next = self.next.wrapping_add(bytes.len() as u32);
+            each(Payload::Stream { flow, bytes });
+        }
+    }
+
+    /// Hands on what has become the next.
+    fn drain(&mut self, flow: Flow, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
+        while let Some(entry) = self.pending.first_entry() {
+            if *entry.key() > self.at {
+                break;
+            }
+            let (at, bytes) = entry.remove_entry();
+            self.pending_bytes -= bytes.len();
+            let seen = usize::try_from(self.at - at).unwrap_or(usize::MAX);
+            let seen = seen.min(bytes.len());
+            packets.retransmitted += seen as u64;
+            self.hand_on(flow, bytes.get(seen..).unwrap_or_default(), each);
+        }
+    }
+
+    /// Gives up what is before the first segment that waits.
+    fn skip_gap(&mut self, flow: Flow, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
+        if let Some((&at, _)) = self.pending.first_key_value() {
+            let bytes = at - self.at;
+            packets.gaps += 1;
+            each(Payload::Gap { flow, bytes });
+            self.at = at;
+            self.next = self.next.wrapping_add(bytes as u32);
+            self.drain(flow, packets, each);
+        }
+    }
+
+    fn flush(&mut self, flow: Flow, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
+        while !self.pending.is_empty() {
+            self.skip_gap(flow, packets, each);
+        }
+    }
+}
