@@ -18,7 +18,7 @@
 //! | B3 Binary UMDF | [`B3Packet`] | B3 Binary UMDF message reference 1.6, by the Open Markets Initiative's dissector of it |
 //! | Coinbase Derivatives, market data | [`CoinbasePacket`] | Coinbase developer documentation, "Derivatives UDP Message Structure" |
 //! | Coinbase Derivatives, orders | [`LengthField::COINBASE_ORDERS`] | Coinbase developer documentation, "Derivatives SBE Header Message" |
-//! | Deribit multicast | [`DeribitPacket`] | Deribit support, "Multicast Developer Guide"; byte order by Deribit's own dissector |
+//! | Deribit multicast | [`DeribitPacket`] | Deribit support, "Multicast Developer Guide"; byte order as a public Lua dissector of the feed reads it |
 //! | MEMX-UDP (MEMOIR) | [`MemxPacket`] | MEMOIR Last Sale 1.3, by the Open Markets Initiative's dissector of it |
 //! | MEMX-TCP (MEMO) | [`LengthField::MEMX_TCP`] | MEMX-TCP 1.2, by the Open Markets Initiative's model of it |
 
