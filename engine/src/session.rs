@@ -121,7 +121,6 @@ impl Session {
             read: ReadSide {
                 keepalive: Keepalive::new(&settings, nonce, now),
                 inbox: Inbox::new(role, settings.clone(), leftover),
-                settings: settings.clone(),
                 role,
                 eof: false,
                 broken: false,

@@ -169,6 +169,10 @@ impl Inbox {
         }
     }
 
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.state.settings
+    }
+
     /// Bytes that came when no message could come any more.
     pub(crate) fn dropped_bytes(&self) -> u32 {
         self.state.dropped

@@ -368,6 +368,11 @@ impl Outbox {
         self.phase == Phase::Dead
     }
 
+    #[inline]
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     pub(crate) fn write_timeout(&self) -> core::time::Duration {
         self.settings.write_timeout
     }

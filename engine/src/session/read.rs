@@ -5,7 +5,6 @@ use core::time::Duration;
 
 use super::{End, Shutdown, Stats, WriteSide};
 use crate::buf::BufPool;
-use crate::config::Settings;
 use crate::conn::{Batch, Closing, Due, Inbox, Keepalive, Output, OwnedMessage};
 use crate::error::{Deadline, Failure};
 use crate::role::Role;
@@ -27,7 +26,6 @@ pub const UNREAD_CONTROL_BYTES_MAX: usize = 4096;
 pub struct ReadSide {
     pub(super) inbox: Inbox,
     pub(super) keepalive: Keepalive,
-    pub(super) settings: Settings,
     pub(super) role: Role,
     /// The peer will send nothing more.
     pub(super) eof: bool,
@@ -176,7 +174,7 @@ impl ReadSide {
         }
         let over = write.outbox.is_dead() && self.end.is_some();
         if self.close_at.is_none() && write.outbox.is_closing() && !over {
-            self.close_at = Some(now.after(self.settings.close_timeout));
+            self.close_at = Some(now.after(self.inbox.settings().close_timeout));
         }
     }
 
@@ -226,7 +224,7 @@ impl ReadSide {
             self.close_at = None;
         } else {
             self.close_at
-                .get_or_insert(now.after(self.settings.close_timeout));
+                .get_or_insert(now.after(self.inbox.settings().close_timeout));
         }
     }
 
@@ -235,7 +233,7 @@ impl ReadSide {
     pub fn poll_timeout(&self, write: Option<Timestamp>) -> Option<Timestamp> {
         let read = match self.close_at {
             None if self.end.is_some() => None,
-            None => self.keepalive.poll_timeout(&self.settings),
+            None => self.keepalive.poll_timeout(self.inbox.settings()),
             close_at => close_at,
         };
         [read, write].into_iter().flatten().min()
@@ -264,7 +262,8 @@ impl ReadSide {
             busy: write.wants_write(),
             ping: write.outbox.ping_waits(),
         };
-        match self.keepalive.handle_timeout(&self.settings, output, now) {
+        let settings = self.inbox.settings();
+        match self.keepalive.handle_timeout(settings, output, now) {
             Due::Nothing => {}
             // Refused only when the connection is closing already.
             Due::Ping(payload) => drop(write.outbox.ping(&payload)),

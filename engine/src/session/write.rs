@@ -2,6 +2,7 @@
 
 use super::{End, Stats};
 use crate::buf::BufPool;
+use crate::config::Settings;
 use crate::conn::{Outbox, Transmit};
 use crate::error::{Failure, SendError};
 use crate::time::Timestamp;
@@ -34,6 +35,13 @@ impl WriteSide {
     #[inline]
     pub fn outbox(&mut self) -> &mut Outbox {
         &mut self.outbox
+    }
+
+    /// Limits and habits of the connection.
+    #[inline]
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        self.outbox.settings()
     }
 
     /// As [`Session::wants_write`](super::Session::wants_write).

@@ -231,19 +231,13 @@ impl Connector {
             e => e,
         })?;
         let settings = self.settings.clone();
-        let session = Session::new(Role::Client, settings.clone(), entropy, &leftover, now());
+        let session = Session::new(Role::Client, settings, entropy, &leftover, now());
         let origin = Origin {
             subprotocol: response.subprotocol().map(Into::into),
             response: Some(response),
             tune: tune.filter(|report| !report.is_complete()),
         };
-        Ok(WebSocket::open(
-            stream,
-            session,
-            Role::Client,
-            settings,
-            origin,
-        ))
+        Ok(WebSocket::open(stream, session, origin))
     }
 }
 

@@ -394,26 +394,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
             write_head(&mut self.stream, &head),
         )
         .await?;
-        let settings = self.settings;
-        let session = Session::new(
-            Role::Server,
-            settings.clone(),
-            entropy,
-            &self.leftover,
-            now(),
-        );
+        let session = Session::new(Role::Server, self.settings, entropy, &self.leftover, now());
         let origin = Origin {
             subprotocol: accept.chosen_subprotocol().map(Into::into),
             response: None,
             tune: (!self.tune.is_complete()).then_some(self.tune),
         };
-        Ok(WebSocket::open(
-            self.stream,
-            session,
-            Role::Server,
-            settings,
-            origin,
-        ))
+        Ok(WebSocket::open(self.stream, session, origin))
     }
 
     /// Answers with an HTTP status and closes, within `close_timeout`.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -37,6 +37,11 @@ pub(super) struct Receiving {
     clogged_at: Timestamp,
     /// When a task that sends must look at what the peer sends.
     pub(super) watch_at: Timestamp,
+    /// The task that last waited to receive: another one that sends, the owner of a `Sink`, may look
+    /// at the stream meanwhile, and must not keep it from being woken.
+    waiting: Option<Waker>,
+    /// A sender is registered with the stream in its place.
+    borrowed: bool,
     /// Nothing more can be read.
     pub(super) eof: bool,
     /// There is nothing left to do but to drop the stream.
@@ -61,6 +66,8 @@ impl Receiving {
             error: None,
             clogged_at: NEVER,
             watch_at: now().after(WATCH_INTERVAL),
+            waiting: None,
+            borrowed: false,
             eof: false,
             done: false,
             told: false,
@@ -115,14 +122,21 @@ impl Receiving {
 
     /// What receiving does for a task that only sends: reads as far as there is room, answers
     /// Pings, and a Close that no message stands before, and watches the deadlines. Nothing is
-    /// lent. `true` while nothing more is read because nobody receives.
+    /// lent. `true` while nothing more is read because nobody receives. The sender is woken by the
+    /// stream only where it `waits`.
     pub(super) fn watch<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         sending: &mut Sending,
         io: &mut S,
         cx: &mut Context<'_>,
-        mut now: Timestamp,
+        (mut now, waits): (Timestamp, bool),
     ) -> bool {
+        let receiver = self.waiting.take();
+        let other = receiver.as_ref().filter(|w| !w.will_wake(cx.waker()));
+        let mut read_cx = Context::from_waker(match other {
+            Some(other) if !waits => other,
+            _ => cx.waker(),
+        });
         let (mut full, mut reads) = (false, 0);
         while !self.done && !self.eof {
             if reads == WATCH_READS_MAX {
@@ -135,12 +149,17 @@ impl Receiving {
             if full {
                 break;
             }
-            if self.poll_read(io, cx, &mut now).is_pending() {
+            if self.poll_read(io, &mut read_cx, &mut now).is_pending() {
                 self.read.handle_blocked(&mut sending.write);
                 break;
             }
             self.read.look_through();
+            if let Some(other) = other {
+                other.wake_by_ref(); // for what has come
+            }
         }
+        self.borrowed |= waits && other.is_some();
+        self.waiting = receiver;
         self.hold(full, now);
         if !full && self.is_due(sending.write.deadline(), now) {
             self.read.handle_timeout(&mut sending.write, now);
@@ -149,6 +168,23 @@ impl Receiving {
         self.detach();
         self.attended(now);
         full
+    }
+
+    /// A receive waits for the stream.
+    pub(super) fn wait(&mut self, waker: &Waker) {
+        match &mut self.waiting {
+            Some(waiting) => waiting.clone_from(waker),
+            None => self.waiting = Some(waker.clone()),
+        }
+    }
+
+    /// A sender has waited: the receiver registers with the stream again.
+    pub(super) fn give_back(&mut self) {
+        if core::mem::take(&mut self.borrowed)
+            && let Some(waiting) = &self.waiting
+        {
+            waiting.wake_by_ref();
+        }
     }
 
     /// The peer was looked at: a sender looks again in a while, or when a deadline is due.

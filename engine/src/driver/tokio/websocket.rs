@@ -134,27 +134,22 @@ impl<S> WebSocket<S> {
             subprotocol,
             ..Origin::default()
         };
-        let mut session = Session::new(role, settings.clone(), clock::entropy()?, &unread, now())
+        let mut session = Session::new(role, settings, clock::entropy()?, &unread, now())
             .with_unsent(unsent.into());
         if let Some(end) = end {
             session = session.with_end(end);
         }
-        Ok(Self::open(stream, session, role, settings, origin))
+        Ok(Self::open(stream, session, origin))
     }
 
-    pub(super) fn open(
-        io: S,
-        session: Session,
-        role: Role,
-        settings: Settings,
-        origin: Origin,
-    ) -> Self {
+    pub(super) fn open(io: S, session: Session, origin: Origin) -> Self {
+        let role = session.role();
         let (read, write) = session.split();
         let empty =
             origin.subprotocol.is_none() && origin.response.is_none() && origin.tune.is_none();
         Self {
             receiving: Receiving::new(read),
-            sending: Sending::new(write, settings),
+            sending: Sending::new(write),
             io,
             role,
             origin: (!empty).then(|| Box::new(origin)),
@@ -405,10 +400,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         loop {
             let now = now();
             if now >= self.receiving.watch_at {
-                self.watch(cx, now);
+                self.watch(cx, now, false);
             }
             let sent = self.sending.poll_send(&mut self.io, cx, flush, now, put);
             if sent.is_ready() {
+                self.receiving.give_back();
                 return sent;
             }
             ready!(self.poll_wait(cx, true));
@@ -423,10 +419,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         loop {
             let now = now();
             if now >= self.receiving.watch_at {
-                self.watch(cx, now);
+                self.watch(cx, now, false);
             }
             let flushed = self.sending.poll_flush(&mut self.io, cx, fresh);
             if flushed.is_ready() {
+                self.receiving.give_back();
                 return flushed;
             }
             ready!(self.poll_wait(cx, false));
@@ -435,21 +432,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Sees to the peer for a task that only sends. `true` while nothing more is read because
     /// nobody receives.
-    fn watch(&mut self, cx: &mut Context<'_>, now: Timestamp) -> bool {
+    fn watch(&mut self, cx: &mut Context<'_>, now: Timestamp, waits: bool) -> bool {
         let Self {
             receiving,
             sending,
             io,
             ..
         } = self;
-        receiving.watch(sending, io, cx, now)
+        receiving.watch(sending, io, cx, (now, waits))
     }
 
     /// Waits for the stream to take something, and for what the peer says meanwhile. Ready when
     /// the connection has failed, or a deadline has passed: what is tried next tells so. With
     /// `queues`, for somebody who queues more, also when the connection is closing.
     fn poll_wait(&mut self, cx: &mut Context<'_>, queues: bool) -> Poll<()> {
-        let full = self.watch(cx, now());
+        let full = self.watch(cx, now(), true);
         let closing = queues && self.sending.write.outbox().is_closing();
         if closing || self.sending.write.failure().is_some() {
             return Poll::Ready(());
@@ -551,7 +548,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 // While nothing is read, the peer's silence is our own doing.
                 deadline = receiving.read.poll_timeout(deadline);
             }
-            ready!(receiving.timer.poll(cx, deadline));
+            if receiving.timer.poll(cx, deadline).is_pending() {
+                receiving.wait(cx.waker());
+                return Poll::Pending;
+            }
             now = super::io::now();
             receiving.read.handle_timeout(&mut sending.write, now);
         }

@@ -273,6 +273,53 @@ async fn a_send_that_waits_finds_a_vanished_peer() {
     sip.abort();
 }
 
+/// `Stream` and `Sink` in two tasks with a lock, as `futures` splits them: the looks of the one that sends do
+/// not keep the other from being woken.
+#[tokio::test(start_paused = true)]
+async fn a_sink_in_another_task_does_not_take_the_streams_wake_ups() {
+    use futures_util::StreamExt;
+    for blocked in [false, true] {
+        let (a, peer) = duplex(64);
+        let ws = end(
+            a,
+            Role::Server,
+            &settings(|c| {
+                c.ping_interval = None;
+                c.send_queue_bytes_max = 1024;
+                c.write_timeout = 60 * SECOND;
+            }),
+        );
+        let (mut their_read, mut their_write) = tokio::io::split(peer);
+        let stream = Arc::new(std::sync::Mutex::new(ws));
+        let sink = Arc::clone(&stream);
+        let receiving = tokio::spawn(poll_fn(move |cx| {
+            stream.lock().unwrap().poll_next_unpin(cx)
+        }));
+        tokio::task::yield_now().await;
+        let sending = tokio::spawn(async move {
+            loop {
+                let mut ready = poll_fn(|cx| sink.lock().unwrap().poll_ready_unpin(cx)).await;
+                ready = ready.and(sink.lock().unwrap().start_send_unpin(binary([0; 40])));
+                ready = ready.and(poll_fn(|cx| sink.lock().unwrap().poll_flush_unpin(cx)).await);
+                ready.unwrap();
+                sleep(Duration::from_millis(10)).await;
+            }
+        });
+        let reading = tokio::spawn(async move {
+            while !blocked && matches!(their_read.read(&mut [0; 64]).await, Ok(1..)) {}
+            sleep(10 * SECOND).await;
+        });
+        sleep(SECOND).await;
+        let began = Instant::now();
+        their_write.write_all(&frame(2, b"hello")).await.unwrap();
+        let received = receiving.await.unwrap().unwrap().unwrap();
+        assert_eq!(received, binary("hello"));
+        assert!(began.elapsed() <= LOOKS, "{:?}", began.elapsed());
+        sending.abort();
+        reading.abort();
+    }
+}
+
 /// Nobody looks after a split connection whose reader is gone.
 #[tokio::test]
 async fn a_writer_without_its_reader_is_told_so() {

@@ -233,3 +233,27 @@ async fn large_records_both_ways() {
     };
     let _ends = tokio::join!(talk(ours), talk(theirs));
 }
+
+/// What the last handles have finished, and the peer does not take, has `close_timeout` once.
+#[tokio::test(start_paused = true)]
+async fn what_is_finished_and_not_taken_is_waited_for_once() {
+    let (a, b) = duplex(1 << 20);
+    let config = Settings::default();
+    let client = session(a, Role::Client, &config);
+    let ours = client.open(OpenOptions::new("x")).unwrap();
+    let mut peer = socket(b, Role::Server, Some(SUBPROTOCOL));
+    let mut core = Connection::new(Settings::default(), Timestamp(0));
+    let hello = core.poll_record(Timestamp(0)).unwrap().as_slice().to_vec();
+    peer.send(&hello).await.unwrap();
+    within(client.ready()).await.unwrap();
+    let (mut sender, receiver) = ours.split();
+    sender.send(b"begun").await.unwrap();
+    sender.finish().unwrap();
+    let began = tokio::time::Instant::now();
+    drop((client, sender, receiver));
+    // The peer neither accepts the channel nor lets it go.
+    while within(peer.recv()).await.unwrap().is_some() {}
+    let (took, most) = (began.elapsed(), config.close_timeout);
+    assert!(took >= most, "{took:?}");
+    assert!(took <= most + Duration::from_millis(10), "{took:?}");
+}
