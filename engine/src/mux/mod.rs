@@ -24,7 +24,7 @@ mod wire;
 
 pub use channel::ChannelId;
 pub use config::{Config, ConfigError, Settings};
-pub use connection::{Claim, Connection, Incoming, Record};
+pub use connection::{Claim, Connection, Record, RecordReader};
 #[cfg(feature = "tokio")]
 pub(crate) use connection::{Reserved, SHARED_BYTES_MIN};
 pub use credit::Charge;

@@ -48,7 +48,7 @@ pub fn fill(connection: &mut Connection, outbox: &mut Outbox, now: Timestamp) ->
 #[derive(Debug)]
 pub enum Arrival<'r> {
     /// A record, to be taken with [`Connection::next`].
-    Record(Incoming<'r>),
+    Record(RecordReader<'r>),
     /// What ends the channels: text came.
     Event(Event<'static>),
     /// A control frame: nothing for the channels.
