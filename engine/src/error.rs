@@ -211,6 +211,9 @@ pub enum Failure {
     Deadline(Deadline),
     /// The stream ended without a Close frame (what RFC 6455 calls 1006).
     Eof,
+    /// Reading or writing the stream failed. The driver has the error of the operating system,
+    /// and gives that: as [`Error::Io`](crate::Error), or [`Ended::Io`](crate::Ended).
+    Io,
 }
 
 impl Failure {
@@ -221,7 +224,7 @@ impl Failure {
             Self::Violation(v) => Some(v.close_code()),
             Self::Limit(_) => Some(CloseCode::TOO_BIG),
             Self::Deadline(Deadline::Idle | Deadline::Pong) => Some(CloseCode::GOING_AWAY),
-            Self::Deadline(_) | Self::Eof => None,
+            Self::Deadline(_) | Self::Eof | Self::Io => None,
         }
     }
 }
@@ -233,6 +236,7 @@ impl fmt::Display for Failure {
             Self::Limit(l) => write!(f, "limit: {l}"),
             Self::Deadline(d) => write!(f, "deadline: {d}"),
             Self::Eof => f.write_str("the stream ended without a close frame"),
+            Self::Io => f.write_str("reading or writing the stream failed"),
         }
     }
 }

@@ -69,7 +69,10 @@ pub use handshake::{
 #[cfg(feature = "std")]
 pub use handshake::{Url, UrlError};
 pub use role::Role;
-pub use session::{End, Entropy, ReadSide, Session, Shutdown, Stats, WriteSide};
+pub use session::{
+    End, Entropy, LINGER_BYTES_MAX, ReadSide, Session, Shutdown, Stats, UNREAD_CONTROL_BYTES_MAX,
+    WriteSide,
+};
 pub use time::Timestamp;
 
 /// Channels: many flow-controlled streams of messages on one connection (`tickwire.mux.v1`).

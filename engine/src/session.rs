@@ -1,22 +1,25 @@
 //! The composition root: what a driver holds for each connection.
 
 pub(crate) mod channels;
+mod read;
 mod write;
 
 use core::time::Duration;
 
 use crate::buf::BufPool;
 use crate::config::Settings;
-use crate::conn::{
-    Batch, Closing, Due, Inbox, Keepalive, MaskKeys, Outbox, Output, OwnedMessage, Transmit,
-};
-use crate::error::{CloseCode, Deadline, Failure};
+use crate::conn::{Batch, Inbox, Keepalive, MaskKeys, Outbox, Transmit};
+use crate::error::{CloseCode, Failure};
 use crate::role::Role;
 use crate::time::Timestamp;
 
+pub use read::{LINGER_BYTES_MAX, ReadSide, UNREAD_CONTROL_BYTES_MAX};
 pub use write::WriteSide;
 
-/// How a connection ended.
+/// How a connection ended: the first cause. Every driver tells this end and no other.
+///
+/// A Close that the peer had sent before the stream failed, or before it took our output, counts
+/// as the first cause though it is read later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
     /// The closing handshake was begun by the peer, or by us and answered.
@@ -58,9 +61,11 @@ impl core::fmt::Debug for Entropy {
 /// A driver gives it bytes and the time, and does what it asks. One turn of a driver:
 ///
 /// 1. [`attach`](Self::attach) a buffer, read into [`space`](Self::space), tell
-///    [`handle_read`](Self::handle_read) how much came (or [`handle_eof`](Self::handle_eof)).
+///    [`handle_read`](Self::handle_read) how much came (or [`handle_eof`](Self::handle_eof),
+///    [`handle_broken`](Self::handle_broken), [`handle_blocked`](Self::handle_blocked)).
 /// 2. [`receive`](Self::receive): drain the [`Batch`] while sending into the [`Outbox`], until
-///    [`wants_read`](Self::wants_read).
+///    [`wants_read`](Self::wants_read). Before each batch, [`look_ahead`](Self::look_ahead): where
+///    it says so, 3 and 4 come first, so that Pings and a Close are answered before they are lent.
 /// 3. [`settle`](Self::settle): replies to control frames are queued, the state moves on.
 /// 4. While [`wants_write`](Self::wants_write): write the slices of
 ///    [`transmit`](Self::transmit), tell [`handle_written`](Self::handle_written) how much of
@@ -119,12 +124,14 @@ impl Session {
                 settings: settings.clone(),
                 role,
                 eof: false,
+                broken: false,
                 end: None,
                 close_at: None,
             },
             write: WriteSide {
                 outbox: Outbox::new(settings, keys),
                 stalled: None,
+                end: None,
             },
         }
     }
@@ -166,6 +173,24 @@ impl Session {
     /// The peer will send nothing more. Without a Close before it, that is [`Failure::Eof`].
     pub fn handle_eof(&mut self) {
         self.read.handle_eof();
+    }
+
+    /// Reading failed: the peer will send nothing more, and gets nothing more. Without a Close
+    /// before it, that is [`Failure::Io`], or what writing had failed with before.
+    pub fn handle_broken(&mut self) {
+        self.read.handle_broken();
+        self.write.fail(Failure::Io);
+    }
+
+    /// As [`ReadSide::handle_blocked`].
+    pub fn handle_blocked(&mut self) -> bool {
+        self.read.handle_blocked(&mut self.write)
+    }
+
+    /// As [`ReadSide::look_ahead`].
+    #[inline]
+    pub fn look_ahead(&mut self) -> bool {
+        self.read.look_ahead()
     }
 
     /// The messages received, and the outbox to answer them with.
@@ -244,17 +269,26 @@ impl Session {
         self.read.shutdown(&self.write)
     }
 
-    /// How the connection ended, once that is known. The socket may still have to be flushed
-    /// and closed: [`Self::shutdown`] says so.
+    /// How the connection ended, once that is known: it does not change any more. The socket may
+    /// still have to be flushed and closed: [`Self::shutdown`] says so.
+    ///
+    /// That sending has failed ends the connection when all has been received that the peer had
+    /// sent before, perhaps its Close.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.read.end
+        self.read.end()
+    }
+
+    /// As [`ReadSide::has_failed`].
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.read.has_failed()
     }
 
     /// Which end this is.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.read.role
+        self.read.role()
     }
 
     /// The last round trip measured by a Ping of the keepalive. Where that had to wait for other
@@ -304,10 +338,7 @@ impl Session {
     /// is queued, and not where [`Outbox::is_closing`].
     #[must_use]
     pub fn into_parts(self) -> (alloc::vec::Vec<u8>, alloc::vec::Vec<u8>) {
-        (
-            self.read.inbox.into_unread(),
-            self.write.outbox.into_unsent(),
-        )
+        (self.read.into_unread(), self.write.outbox.into_unsent())
     }
 }
 
@@ -322,221 +353,4 @@ pub struct Stats {
     pub messages_out: u64,
     /// Payload bytes queued for sending.
     pub bytes_out: u64,
-}
-
-/// The receiving half of a [`Session`], with the clocks.
-#[derive(Debug)]
-pub struct ReadSide {
-    inbox: Inbox,
-    keepalive: Keepalive,
-    settings: Settings,
-    role: Role,
-    /// The peer has shut down its sending half.
-    eof: bool,
-    end: Option<End>,
-    /// When the closing handshake must be over.
-    close_at: Option<Timestamp>,
-}
-
-impl ReadSide {
-    /// As [`Session::attach`].
-    #[inline]
-    pub fn attach(&mut self, pool: &mut BufPool) {
-        self.inbox.attach(pool);
-    }
-
-    /// As [`Session::detach`].
-    #[inline]
-    pub fn detach(&mut self, pool: &mut BufPool) {
-        self.inbox.detach(pool);
-    }
-
-    /// As [`Session::space`].
-    #[inline]
-    pub fn space(&mut self) -> &mut [u8] {
-        self.inbox.space()
-    }
-
-    /// As [`Session::handle_read`].
-    #[inline]
-    pub fn handle_read(&mut self, n: usize, now: Timestamp) {
-        self.inbox.filled(n);
-        self.keepalive.handle_read(now);
-    }
-
-    /// We read again, after having left it for `silence`: the peer's deadlines are moved out by
-    /// as much. Not set anew, or who stops often would never find a dead peer. For drivers that
-    /// stop reading; those of this crate do it by themselves.
-    pub fn pardon(&mut self, silence: Duration) {
-        self.keepalive.pardon(silence);
-    }
-
-    /// As [`Session::handle_eof`].
-    pub fn handle_eof(&mut self) {
-        self.eof = true;
-        if self.inbox.wants_read() {
-            self.inbox.handle_eof();
-        }
-    }
-
-    /// The messages received.
-    #[inline]
-    pub fn batch(&mut self) -> Batch<'_> {
-        self.inbox.batch()
-    }
-
-    /// The next message, owned. `None` when only a read helps.
-    pub fn next_owned(&mut self) -> Option<Result<OwnedMessage, Failure>> {
-        self.inbox.next_owned()
-    }
-
-    /// As [`Session::wants_read`].
-    #[inline]
-    #[must_use]
-    pub fn wants_read(&self) -> bool {
-        self.inbox.wants_read()
-    }
-
-    /// Whether no message can come any more.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.inbox.is_done()
-    }
-
-    /// Whether [`Self::settle`] has anything to do.
-    #[inline]
-    #[must_use]
-    pub fn wants_settle(&mut self) -> bool {
-        self.eof || !self.inbox.replies().is_empty()
-    }
-
-    /// As [`Session::settle`].
-    #[inline]
-    pub fn settle(&mut self, write: &mut WriteSide, now: Timestamp) {
-        if self.eof && self.inbox.wants_read() {
-            self.inbox.handle_eof();
-        }
-        if !self.inbox.replies().is_empty() {
-            self.apply(write, now);
-        }
-        let over = write.outbox.is_dead() && self.end.is_some();
-        if self.close_at.is_none() && write.outbox.is_closing() && !over {
-            self.close_at = Some(now.after(self.settings.close_timeout));
-        }
-    }
-
-    #[cold]
-    fn apply(&mut self, write: &mut WriteSide, now: Timestamp) {
-        let replies = self.inbox.replies();
-        replies.answer(|ping| write.outbox.answer(ping));
-        if let Some(pong) = replies.pong.take() {
-            self.keepalive.handle_pong(pong, now);
-        }
-        match replies.closing.take().map(|c| *c) {
-            Some(Closing::Echo(body)) => {
-                let by_peer = !write.outbox.has_closed();
-                self.end.get_or_insert(End::Closed {
-                    code: body.code(),
-                    by_peer,
-                });
-                write.outbox.close_with(&body);
-            }
-            Some(Closing::Fail(failure)) => self.fail(write, failure, now),
-            None => {}
-        }
-    }
-
-    fn fail(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
-        self.end.get_or_insert(End::Failed(failure));
-        write.outbox.fail(failure);
-        if write.outbox.is_dead() {
-            // Nothing is left to wait for.
-            write.stalled = None;
-            self.close_at = None;
-        } else {
-            self.close_at
-                .get_or_insert(now.after(self.settings.close_timeout));
-        }
-    }
-
-    /// As [`Session::poll_timeout`]; `write` is [`WriteSide::deadline`].
-    #[must_use]
-    pub fn poll_timeout(&self, write: Option<Timestamp>) -> Option<Timestamp> {
-        let read = match self.close_at {
-            None if self.end.is_some() => None,
-            None => self.keepalive.poll_timeout(&self.settings),
-            close_at => close_at,
-        };
-        [read, write].into_iter().flatten().min()
-    }
-
-    /// As [`Session::handle_timeout`].
-    pub fn handle_timeout(&mut self, write: &mut WriteSide, now: Timestamp) {
-        if write.deadline().is_some_and(|at| now >= at) {
-            self.fail(write, Failure::Deadline(Deadline::Write), now);
-        }
-        if let Some(at) = self.close_at {
-            if now >= at {
-                self.fail(write, Failure::Deadline(Deadline::Close), now);
-            }
-            return;
-        }
-        if self.end.is_some() {
-            return;
-        }
-        let output = Output {
-            busy: write.wants_write(),
-            ping: write.outbox.ping_waits(),
-        };
-        match self.keepalive.handle_timeout(&self.settings, output, now) {
-            Due::Nothing => {}
-            // Refused only when the connection is closing already.
-            Due::Ping(payload) => drop(write.outbox.ping(&payload)),
-            Due::Fail(deadline) => {
-                self.inbox.stop();
-                self.fail(write, Failure::Deadline(deadline), now);
-            }
-        }
-    }
-
-    /// As [`Session::shutdown`].
-    #[must_use]
-    pub fn shutdown(&self, write: &WriteSide) -> Shutdown {
-        if write.outbox.is_dead() {
-            return Shutdown::Full;
-        }
-        if write.wants_write() || !write.outbox.is_closing() {
-            return Shutdown::Not;
-        }
-        match (self.inbox.is_closed(), self.inbox.is_done()) {
-            _ if self.eof => Shutdown::Full,
-            // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
-            (true, _) if self.role == Role::Server => Shutdown::Full,
-            (false, true) => Shutdown::Half,
-            _ => Shutdown::Not,
-        }
-    }
-
-    /// As [`Session::end`].
-    #[must_use]
-    pub fn end(&self) -> Option<End> {
-        self.end
-    }
-
-    /// As [`Session::rtt`].
-    #[must_use]
-    pub fn rtt(&self) -> Option<Duration> {
-        self.keepalive.rtt()
-    }
-
-    /// As [`Session::stats`], of this half: what was sent counts as nothing.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let (messages_in, bytes_in) = self.inbox.counts();
-        Stats {
-            messages_in,
-            bytes_in,
-            ..Stats::default()
-        }
-    }
 }

@@ -1,15 +1,13 @@
 //! The parser's loop: one call, one message.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::str;
 
 use super::inbox::{InFrame, Phase, State};
 use super::message::{Kind, Message, Part};
-use super::replies::Closing;
 use crate::config::Delivery;
 use crate::error::{Failure, Limit, Violation};
-use crate::frame::close::{self, Body};
+use crate::frame::close;
 use crate::frame::header::{self, Header};
 use crate::frame::utf8::Invalid;
 use crate::frame::{Opcode, mask};
@@ -20,6 +18,9 @@ use crate::role::Role;
 /// All of them may be held at once: they live as long as the batch's borrow, not as long as
 /// the next call. A batch that is dropped early loses nothing: the next one goes on where it
 /// stopped. After an error there is nothing more.
+///
+/// A batch ends before a Ping or Close that is not the first of its messages: drivers send the
+/// answer, and then lend the frame at the head of the next batch.
 #[derive(Debug)]
 pub struct Batch<'a> {
     /// Received and not yet looked at; begins with a header, or inside `state.frame`.
@@ -134,6 +135,10 @@ impl<'a> Batch<'a> {
                 return Ok(self.starve());
             };
             if header.opcode.is_control() {
+                if self.state.awaits_answer(header.opcode) && self.holds(&header) {
+                    // The answer goes out first; the next batch begins with this frame.
+                    return Ok(None);
+                }
                 let Some(payload) = self.whole(&header) else {
                     return Ok(self.starve());
                 };
@@ -172,6 +177,11 @@ impl<'a> Batch<'a> {
         self.rest = rest;
         *self.start += taken.len();
         taken
+    }
+
+    /// Whether all of the frame at the front is there.
+    fn holds(&self, header: &Header) -> bool {
+        header.frame_len().is_some_and(|len| len <= self.rest.len())
     }
 
     /// The payload of the frame at the front, if all of it is there.
@@ -271,9 +281,7 @@ impl<'a> Batch<'a> {
     fn control(&mut self, opcode: Opcode, payload: &'a [u8]) -> Result<Message<'a>, Failure> {
         match opcode {
             Opcode::Ping => {
-                if self.state.settings.auto_pong {
-                    self.state.replies.ping(payload);
-                }
+                self.state.answered = self.state.answered.saturating_sub(1);
                 Ok(Message::Ping(payload))
             }
             Opcode::Pong => {
@@ -284,10 +292,7 @@ impl<'a> Batch<'a> {
             }
             _ => {
                 let close = close::parse(payload)?;
-                let echo = close.map_or(Ok(Body::EMPTY), |c| Body::new(c.code, c.reason));
-                let echo = echo.unwrap_or(Body::EMPTY); // parse has checked both
                 self.state.phase = Phase::Closed;
-                self.state.replies.closing = Some(Box::new(Closing::Echo(echo)));
                 self.take(self.rest.len());
                 Ok(Message::Close(close))
             }

@@ -77,6 +77,13 @@ pub(super) struct State {
     pub(super) progress: usize,
     pub(super) utf8: Utf8,
     pub(super) replies: Replies,
+    /// Pings that have not been lent and are answered all the same: the next ones.
+    pub(super) answered: u32,
+    /// The peer's Close is the next frame but for control frames, and was looked at: it is
+    /// answered, unless it breaks a rule.
+    pub(super) close_seen: bool,
+    /// Bytes that came behind a Close or an error, and were dropped.
+    pub(super) dropped: u32,
     pub(super) messages: u64,
     pub(super) bytes: u64,
 }
@@ -84,10 +91,10 @@ pub(super) struct State {
 /// The receiving half.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    buf: RecvBuf,
+    pub(super) buf: RecvBuf,
     /// The payload of a message that does not come as one frame in one buffer.
     assembly: Vec<u8>,
-    state: State,
+    pub(super) state: State,
 }
 
 impl Inbox {
@@ -110,6 +117,9 @@ impl Inbox {
                 progress: 0,
                 utf8: Utf8::default(),
                 replies: Replies::default(),
+                answered: 0,
+                close_seen: false,
+                dropped: 0,
                 messages: 0,
                 bytes: 0,
             },
@@ -153,8 +163,15 @@ impl Inbox {
         self.buf.filled(n);
         self.state.starved = false;
         if self.state.phase != Phase::Open {
+            let dropped = u32::try_from(self.buf.len()).unwrap_or(u32::MAX);
+            self.state.dropped = self.state.dropped.saturating_add(dropped);
             self.buf.clear();
         }
+    }
+
+    /// Bytes that came when no message could come any more.
+    pub(crate) fn dropped_bytes(&self) -> u32 {
+        self.state.dropped
     }
 
     /// Whether everything received so far has been looked at, so that only a read helps.
@@ -172,8 +189,10 @@ impl Inbox {
         self.state.phase == Phase::Closed
     }
 
-    /// The messages in what was received.
+    /// The messages in what was received, up to a Ping or Close that is not answered yet, unless
+    /// the first is one.
     pub(crate) fn batch(&mut self) -> Batch<'_> {
+        self.look_ahead();
         self.release_assembly();
         self.state.starved = false;
         let capacity = self.buf.capacity();
@@ -214,13 +233,11 @@ impl Inbox {
         &mut self.state.replies
     }
 
-    /// The stream ended. `true` if that breaks off the connection: no Close had come.
-    pub(crate) fn handle_eof(&mut self) -> bool {
-        if self.state.phase != Phase::Open {
-            return false;
+    /// The stream ended, or failed. Without a Close before, that is a failure.
+    pub(crate) fn handle_end(&mut self, failure: Failure) {
+        if self.state.phase == Phase::Open {
+            self.state.fail(failure);
         }
-        self.state.fail(Failure::Eof);
-        true
     }
 
     /// Nothing more is read: a deadline of ours passed.

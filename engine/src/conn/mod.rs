@@ -1,6 +1,7 @@
 //! RFC 6455 between frames and messages: fragments, control frames, closing, keepalive. Sans
 //! I/O: no socket, no clock, no randomness of its own.
 
+mod ahead;
 mod batch;
 mod claim;
 mod control;

@@ -27,6 +27,10 @@ pub enum Error {
     /// A `wss://` URL: TLS is not built in. Connect and encrypt the stream yourself, then run
     /// the opening handshake over it.
     Tls,
+    /// The [`Reader`](crate::Reader) of a split connection was dropped before the connection had
+    /// ended: nobody answers the peer's Pings, nor notices its Close or that it has vanished. Keep
+    /// the reader in a task that receives; or send on the [`WebSocket`](crate::WebSocket), whole.
+    NoReader,
     /// A limit or deadline that cannot work.
     Config(ConfigError),
 }
@@ -43,6 +47,9 @@ impl fmt::Display for Error {
             Self::Tls => f.write_str(
                 "wss:// needs TLS, which is not built in: connect and encrypt the stream yourself, then use handshake(stream, url)",
             ),
+            Self::NoReader => f.write_str(
+                "the reader of a split connection was dropped: keep it in a task that receives, or send on the whole connection",
+            ),
             Self::Config(e) => write!(f, "config: {e}"),
         }
     }
@@ -57,7 +64,7 @@ impl std::error::Error for Error {
             Self::Failed(e) => e,
             Self::Send(e) => e,
             Self::Timeout(e) => e,
-            Self::Tls => return None,
+            Self::Tls | Self::NoReader => return None,
             Self::Config(e) => e,
         })
     }

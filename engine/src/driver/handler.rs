@@ -425,8 +425,9 @@ pub(super) struct Flow {
     pub(super) again: bool,
     /// The application takes the connection away.
     pub(super) detach: bool,
-    /// Why nothing can be written any more. What the peer had sent before is still delivered.
-    pub(super) write_fault: Option<io::Error>,
+    /// What the socket failed with first, in either direction. What the peer had sent before is
+    /// still delivered.
+    pub(super) error: Option<io::Error>,
 }
 
 impl Flow {

@@ -1,9 +1,9 @@
 //! The half that sends.
 
-use super::Stats;
+use super::{End, Stats};
 use crate::buf::BufPool;
 use crate::conn::{Outbox, Transmit};
-use crate::error::SendError;
+use crate::error::{Failure, SendError};
 use crate::time::Timestamp;
 
 /// The sending half of a [`Session`](super::Session).
@@ -12,6 +12,9 @@ pub struct WriteSide {
     pub(super) outbox: Outbox,
     /// Since when the socket has taken none of what waits.
     pub(super) stalled: Option<Timestamp>,
+    /// The connection's end as far as this half knows it: its own failure, until the receiving
+    /// half has decided.
+    pub(super) end: Option<End>,
 }
 
 impl WriteSide {
@@ -113,9 +116,21 @@ impl WriteSide {
             .map(|since| since.after(self.outbox.write_timeout()))
     }
 
-    /// The socket is gone: nothing can be written any more.
-    pub fn kill(&mut self) {
+    /// Nothing can be written any more, because of `failure`, unless the connection has ended
+    /// before. The connection ends by it when all that the peer had sent has been received.
+    pub fn fail(&mut self, failure: Failure) {
+        self.end.get_or_insert(End::Failed(failure));
         self.outbox.kill();
         self.stalled = None;
+    }
+
+    /// Why nothing can be sent; `None` also where the connection was closed.
+    #[inline]
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        match self.end {
+            Some(End::Failed(failure)) => Some(failure),
+            _ => None,
+        }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Link<W> {
     pub(super) queued: bool,
     /// The sending half of the socket is shut down.
     pub(super) half_closed: bool,
+    /// The handler was told of the end: what is left is to close the socket.
+    pub(super) told: bool,
     /// The entry of this connection in the timers; later than any if there is none.
     pub(super) armed: Timestamp,
     pub(super) phase: Phase,
@@ -72,6 +74,8 @@ pub(super) struct Connecting {
 pub(super) struct Refusing {
     pub(super) answer: Vec<u8>,
     pub(super) sent: usize,
+    /// Bytes that may still be read and dropped.
+    pub(super) drain_bytes: usize,
     pub(super) deadline: Timestamp,
 }
 
@@ -81,7 +85,7 @@ impl<W: Wire> Link<W> {
             readable: true,
             ..Flow::default()
         };
-        let (queued, half_closed) = (false, false);
+        let (queued, half_closed, told) = (false, false, false);
         Self {
             wire,
             peer,
@@ -90,6 +94,7 @@ impl<W: Wire> Link<W> {
             flow,
             queued,
             half_closed,
+            told,
             armed: NEVER,
             phase,
         }

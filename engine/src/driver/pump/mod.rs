@@ -274,11 +274,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
             session.detach(&mut self.slab.pool);
         }
         drop(link);
-        let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
         self.slab.release(id);
-        if let Some(conn) = conn {
-            self.handler.close(conn, id, ended);
-        }
+        self.tell(id, ended);
     }
 
     /// Gives the connection to the application.

@@ -6,6 +6,7 @@ use std::vec::Vec;
 
 use bytes::Bytes;
 
+use super::super::DRAINED_BYTES_MAX;
 use super::super::clock;
 use super::super::error::Error;
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
@@ -14,10 +15,10 @@ use super::turn::read;
 use super::wire::Wire;
 use super::{Core, READS_PER_TURN_MAX, io_ended};
 use crate::config::Settings;
-use crate::error::{Deadline, Failure};
+use crate::error::Deadline;
 use crate::handshake::{Refusal, Request};
 use crate::role::Role;
-use crate::session::{End, Session};
+use crate::session::Session;
 use crate::time::Timestamp;
 
 /// The status for a handshake that took too long.
@@ -236,7 +237,10 @@ impl<H: Handler, W: Wire> Core<H, W> {
         for _ in 0..READS_PER_TURN_MAX {
             match read(wire, flow, &mut self.scratch) {
                 Ok(Some(0)) => return Some(Ended::Stopped),
-                Ok(Some(_)) => {}
+                Ok(Some(n)) => match refusing.drain_bytes.checked_sub(n) {
+                    Some(left) => refusing.drain_bytes = left,
+                    None => return Some(Ended::Stopped), // it does not listen
+                },
                 Ok(None) => break,
                 Err(error) => return Some(io_ended(error)),
             }
@@ -261,11 +265,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 self.handler.connect_failed(link.token, error);
                 return Some(Ended::Stopped);
             }
-            Phase::Refusing(_) => {
-                return Some(Ended::Session(End::Failed(Failure::Deadline(
-                    Deadline::Handshake,
-                ))));
-            }
+            // It was never open: nobody is told.
+            Phase::Refusing(_) => return Some(Ended::Stopped),
         }
         None
     }
@@ -278,6 +279,7 @@ fn refuse<W>(link: &mut Link<W>, refusal: &Refusal, now: Timestamp, settings: &S
     link.phase = Phase::Refusing(Box::new(Refusing {
         answer,
         sent: 0,
+        drain_bytes: DRAINED_BYTES_MAX,
         deadline,
     }));
 }

@@ -129,6 +129,9 @@ impl<W> Links for Slab<W> {
         self.queue(id)?;
         let Self { slots, pool, .. } = self;
         let link = slots.get_mut(id.index as usize)?.link.as_deref_mut()?;
+        if link.told {
+            return None; // gone, as far as the application knows
+        }
         let Phase::Open(session) = &mut link.phase else {
             return None;
         };

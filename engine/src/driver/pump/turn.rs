@@ -6,7 +6,7 @@ use super::super::handler::{Calls, ConnId, Cx, Ended, Flow, Handler, Hub};
 use super::link::{Link, Phase};
 use super::wire::Wire;
 use super::{Core, READS_PER_TURN_MAX, io_ended};
-use crate::error::{Deadline, Failure};
+use crate::error::Failure;
 use crate::session::{End, Session, Shutdown, WriteSide};
 use crate::time::Timestamp;
 
@@ -28,11 +28,13 @@ impl<H: Handler, W: Wire> Core<H, W> {
         }
         match self.turn(id, link, now) {
             Ok(ended) => ended,
-            Err(error) => Some(match &link.phase {
+            Err(error) => Some(match &mut link.phase {
                 // A reset after the closing handshake, or after our own verdict, tells nothing
-                // new.
+                // new: the session knows the first cause.
                 Phase::Open(session) => {
-                    link.flow.write_fault.get_or_insert(error);
+                    link.flow.error.get_or_insert(error);
+                    session.handle_broken();
+                    session.settle(now);
                     ended(session, &mut link.flow)
                 }
                 _ => io_ended(error),
@@ -51,6 +53,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             flow,
             phase: Phase::Open(session),
             half_closed,
+            told,
             ..
         } = link
         else {
@@ -94,6 +97,9 @@ impl<H: Handler, W: Wire> Core<H, W> {
             // Refused again and written at once: the socket has nothing to announce then.
             flow.again = true;
         }
+        if !flow.readable && !flow.paused {
+            session.handle_blocked();
+        }
         match session.shutdown() {
             Shutdown::Not => {}
             Shutdown::Half => {
@@ -103,11 +109,23 @@ impl<H: Handler, W: Wire> Core<H, W> {
             }
             // Dead through a fault of writing alone: the peer's last messages, perhaps its Close,
             // are still to be read, also after a pause.
-            Shutdown::Full if session.end().is_none() && !flow.detach => session.settle(now),
+            Shutdown::Full if session.end().is_none() => session.settle(now),
             Shutdown::Full => return Ok(Some(ended(session, flow))),
+        }
+        if session.has_failed() && !core::mem::replace(told, true) {
+            // The handler need not wait while the peer is told, and the socket closed.
+            self.tell(id, ended(session, flow));
         }
         session.detach(&mut self.slab.pool);
         Ok(None)
+    }
+
+    /// The connection has ended: the handler is told, once.
+    pub(super) fn tell(&mut self, id: ConnId, ended: Ended) {
+        let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
+        if let Some(conn) = conn {
+            self.handler.close(conn, id, ended);
+        }
     }
 
     /// Hands over the messages that were received, and settles. That they cannot be answered
@@ -143,11 +161,22 @@ impl<H: Handler, W: Wire> Core<H, W> {
             received,
             hub,
         };
+        let mut given = false;
         loop {
+            if read.look_ahead() {
+                // The answers to a Ping or Close are out before it is handed over, and behind
+                // what the messages before were answered with.
+                if core::mem::take(&mut given) {
+                    self.handler.batch_end(conn, &mut cx);
+                }
+                read.settle(cx.write, now);
+                write_out(cx.write, cx.wire, cx.flow, cx.hub.calls, now);
+            }
             let mut batch = read.batch();
             while !cx.flow.paused
                 && let Some(Ok(message)) = batch.next()
             {
+                given = true;
                 self.handler.message(conn, &mut cx, message);
                 if cx.write.outbox().wants_flush() {
                     write_out(cx.write, cx.wire, cx.flow, cx.hub.calls, now);
@@ -242,14 +271,15 @@ pub(super) fn read<W: Wire>(
     }
 }
 
-/// How a connection ended from which nothing more is expected.
+/// How a connection ended from which nothing more is expected: as its session says, with what
+/// the socket failed with.
 fn ended(session: &Session, flow: &mut Flow) -> Ended {
-    let closing = End::Failed(Failure::Deadline(Deadline::Close));
-    let end = session.end().unwrap_or(closing);
-    match flow.write_fault.take() {
-        // The fault is the cause.
-        Some(fault) if end == closing || end == End::Failed(Failure::Eof) => io_ended(fault),
-        _ => Ended::Session(end),
+    match session.end() {
+        Some(end) if end != End::Failed(Failure::Io) => Ended::Session(end),
+        _ => {
+            let unknown = || io::ErrorKind::NotConnected.into();
+            io_ended(flow.error.take().unwrap_or_else(unknown))
+        }
     }
 }
 
@@ -263,8 +293,8 @@ pub(super) fn write_out(
     now: Timestamp,
 ) {
     if let Err(error) = flush(write, wire, flow, calls, now) {
-        write.kill();
-        flow.write_fault.get_or_insert(error);
+        write.fail(Failure::Io);
+        flow.error.get_or_insert(error);
         flow.readable = true;
         flow.ending = true;
     }

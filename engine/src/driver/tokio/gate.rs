@@ -9,6 +9,7 @@
 //! state bits   LOCKED             somebody is in the cell
 //!              READER  WRITER     left a wish while it was locked
 //!              ATTENTION          the reader shall look into the cell
+//!              DESERTED           the reader is gone
 //! ```
 //!
 //! Whose atomics and locks these are is not said here: `tests/loom` compiles this file with
@@ -25,6 +26,7 @@ const LOCKED: u8 = 1;
 const READER: u8 = 2;
 const WRITER: u8 = 4;
 const ATTENTION: u8 = 8;
+const DESERTED: u8 = 16;
 
 /// Which half asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +71,18 @@ impl Bell {
     pub(super) fn call_reader(&self) {
         self.state.fetch_or(ATTENTION, Ordering::AcqRel);
         self.reader.wake();
+    }
+
+    /// The reader is gone.
+    pub(super) fn desert(&self) {
+        self.state.fetch_or(DESERTED, Ordering::AcqRel);
+        self.writer.wake();
+    }
+
+    /// Whether the reader is gone.
+    #[inline]
+    pub(super) fn is_deserted(&self) -> bool {
+        self.state.load(Ordering::Acquire) & DESERTED != 0
     }
 
     pub(super) fn wake_writer(&self) {

@@ -8,16 +8,13 @@ use std::vec::Vec;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use super::super::DRAINED_BYTES_MAX;
 use super::super::error::Error;
 use crate::error::Deadline;
 use crate::handshake::HandshakeError;
 
 /// Bytes by which the buffer for a head grows: most heads fit the first.
 const HEAD_GROWTH_BYTES: usize = 1024;
-
-/// Bytes that are read and dropped behind a request that was refused, so that the answer is not
-/// destroyed by a reset: what a browser may have under way.
-const DRAINED_BYTES_MAX: usize = 64 * 1024;
 
 /// A parser of heads: what it found, and the bytes it took.
 pub(super) type Parsed<T> = Result<Option<(T, usize)>, HandshakeError>;
@@ -68,9 +65,11 @@ where
         io.shutdown().await?;
         answered = true;
         let mut drained = [0; 1024];
-        for _ in 0..DRAINED_BYTES_MAX / drained.len() {
-            if !matches!(io.read(&mut drained).await, Ok(1..)) {
-                break;
+        let mut left = DRAINED_BYTES_MAX;
+        while let Ok(n @ 1..) = io.read(&mut drained).await {
+            match left.checked_sub(n) {
+                Some(rest) => left = rest,
+                None => break, // it does not listen
             }
         }
         Ok(())

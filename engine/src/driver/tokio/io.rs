@@ -41,6 +41,10 @@ pub(super) fn detach_write(write: &mut WriteSide) {
     with_pool(|pool| write.detach(pool));
 }
 
+pub(super) fn attach_read(read: &mut ReadSide) {
+    with_pool(|pool| read.attach(pool));
+}
+
 pub(super) fn detach_read(read: &mut ReadSide) {
     with_pool(|pool| read.detach(pool));
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::error::Error;
-use super::gate::{Cell, Shared, Side};
+use super::gate::{Bell, Cell, Shared, Side};
 use super::io::now;
 use super::receiving::{Came, Receiving};
 use super::websocket::{Messages, Origin};
@@ -21,7 +21,10 @@ use crate::time::Timestamp;
 
 /// The receiving half of a [`WebSocket`](crate::WebSocket). Answers Pings and Closes, and watches the deadlines.
 ///
-/// Dropped, nobody does: the writer sends on until the stream fails.
+/// That takes a task that receives, for as long as the writer sends. Dropped before the
+/// connection has ended, nobody does it any more, and the writer's sends fail with
+/// [`Error::NoReader`]. A task that only sends needs no halves: the whole
+/// [`WebSocket`](crate::WebSocket) sees to its peer while it [sends](crate::WebSocket::send).
 pub struct Reader<R, W> {
     pub(super) receiving: Receiving,
     pub(super) io: R,
@@ -31,8 +34,22 @@ pub struct Reader<R, W> {
     pub(super) write_deadline: Option<Timestamp>,
     /// There is something to do in the cell.
     pub(super) unattended: bool,
+    /// Answers are registered that go out before the next message is lent.
+    pub(super) answers: bool,
+    /// Nothing can be written any more, as the reader has seen when it last looked.
+    pub(super) write_failed: bool,
+    pub(super) _deserting: Deserting,
     pub(super) role: Role,
     pub(super) origin: Option<Box<Origin>>,
+}
+
+/// The writer has to know when nobody looks after the connection any more.
+pub(super) struct Deserting(pub(super) Arc<Bell>);
+
+impl Drop for Deserting {
+    fn drop(&mut self) {
+        self.0.desert();
+    }
 }
 
 impl<R, W> Reader<R, W> {
@@ -45,7 +62,7 @@ impl<R, W> Reader<R, W> {
     /// How the connection ended, once that is known.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.receiving.end()
+        self.receiving.read.end()
     }
 
     /// The last round trip measured by a Ping of the keepalive.
@@ -93,6 +110,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
         // Every turn reads or leaves.
         loop {
             if !self.receiving.read.wants_read()
+                // The next turn sends the answer to a Ping or Close first.
+                && !self.owes_answers()
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
                 if self.receiving.read.wants_settle() {
@@ -124,22 +143,25 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             let attended = self.attend(cx, now, late);
             let receiving = &mut self.receiving;
             if !receiving.read.wants_read() {
-                return Poll::Ready(true);
+                // The answers to what is lent go out first.
+                return match self.answers {
+                    false => Poll::Ready(true),
+                    true => Poll::Pending, // woken when the writer leaves the cell
+                };
             }
             if receiving.done {
                 receiving.detach();
                 return Poll::Ready(false);
             }
-            if !receiving.eof
-                && let Poll::Ready(came) = receiving.poll_read(&mut self.io, cx, &mut now)
-            {
+            let reads = !receiving.eof;
+            if reads && let Poll::Ready(came) = receiving.poll_read(&mut self.io, cx, &mut now) {
                 let due = receiving.is_due(self.write_deadline, now);
                 self.unattended |= due || matches!(came, Came::End) || receiving.read.is_done();
                 late = due && matches!(came, Came::Bytes);
                 if late {
                     self.attend(cx, now, true);
                 }
-                if !self.receiving.read.wants_read() {
+                if !self.receiving.read.wants_read() && !self.owes_answers() {
                     return Poll::Ready(true);
                 }
                 continue;
@@ -147,6 +169,23 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             receiving.detach();
             if !attended {
                 return Poll::Pending; // woken when the writer leaves the cell
+            }
+            if reads && self.write_failed && receiving.read.end().is_none() {
+                // Nothing more comes: the connection ends by what writing has failed with.
+                let ends = self.shared.with(Side::Reader, cx.waker(), |cell| {
+                    receiving.read.handle_blocked(&mut cell.sending.write)
+                });
+                match ends {
+                    None => return Poll::Pending,
+                    Some(false) => {}
+                    Some(true) => {
+                        self.unattended = true;
+                        continue;
+                    }
+                }
+            }
+            if receiving.read.has_failed() {
+                return Poll::Ready(false);
             }
             self.shared.bell.register(Side::Reader, cx.waker());
             if self.shared.bell.attention() {
@@ -168,6 +207,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
         }
     }
 
+    /// Whether the next message is to be answered before it is lent.
+    fn owes_answers(&mut self) -> bool {
+        self.answers |= self.receiving.read.look_ahead();
+        self.answers
+    }
+
     /// Does what there is to do in the cell, and is strict about deadlines where it is `late`;
     /// `false` if the writer is in it.
     fn attend(&mut self, cx: &Context<'_>, now: Timestamp, late: bool) -> bool {
@@ -176,9 +221,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             shared,
             write_deadline,
             unattended,
+            answers,
+            write_failed,
             ..
         } = self;
-        if !*unattended && !shared.bell.attention() && !receiving.read.wants_settle() {
+        *answers |= receiving.read.look_ahead();
+        if !*unattended && !*answers && !shared.bell.attention() && !receiving.read.wants_settle() {
             return true;
         }
         *unattended = true;
@@ -192,6 +240,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
                 receiving.attend(sending, io, &mut cx, now);
             }
             sending.detach_if_idle();
+            *answers = false;
+            *write_failed = sending.write.failure().is_some();
             *write_deadline = sending.write.deadline();
             let closing = sending.write.outbox().is_closing();
             // The peer's Close, and the closing of the stream, are waited for in here.

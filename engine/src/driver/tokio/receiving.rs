@@ -1,27 +1,39 @@
 //! The receiving half as any task drives it, and the end of the connection, which it sees.
 
+use core::time::Duration;
 use std::io;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::error::Error;
-use super::io::{detach_read, now, poll_read};
-use super::sending::{Fault, Sending};
+use super::io::{attach_read, detach_read, now, poll_read};
+use super::sending::{Sending, again, told};
 use super::timer::Timer;
-use crate::error::{Deadline, Failure};
+use crate::error::Failure;
 use crate::session::{End, ReadSide, Shutdown};
 use crate::time::Timestamp;
 
-/// [`ReadSide`], and what is known of the stream that it is read from.
+/// How often a task that only sends looks at what the peer sends, at the latest: a fraction of
+/// what peers wait for a Pong, or for the answer to a Close.
+pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Later than any time.
+const NEVER: Timestamp = Timestamp(u64::MAX);
+
+/// [`ReadSide`], and what is known of the stream that it is read from. How the connection ended
+/// is known by the session alone.
 #[derive(Debug)]
 pub(super) struct Receiving {
     pub(super) read: ReadSide,
     pub(super) timer: Timer,
-    /// The first fault of the stream, in either direction.
-    fault: Option<Fault>,
-    /// Since when nothing is read because too much waits to be written.
-    clogged_at: Option<Timestamp>,
+    /// What the stream failed with: a copy of [`Sending::error`], for the reader's callers.
+    error: Option<io::Error>,
+    /// Since when nothing is read because too much waits to be written, or to be received;
+    /// [`NEVER`] where that is not so.
+    clogged_at: Timestamp,
+    /// When a task that sends must look at what the peer sends.
+    pub(super) watch_at: Timestamp,
     /// Nothing more can be read.
     pub(super) eof: bool,
     /// There is nothing left to do but to drop the stream.
@@ -43,16 +55,17 @@ impl Receiving {
         Self {
             read,
             timer: Timer::default(),
-            fault: None,
-            clogged_at: None,
+            error: None,
+            clogged_at: NEVER,
+            watch_at: now().after(WATCH_INTERVAL),
             eof: false,
             done: false,
             told: false,
         }
     }
 
-    /// Lets what was received act on what is to be sent, writes that, and goes through with the
-    /// closing of the stream.
+    /// Answers what comes next, lets what was received act on what is to be sent, writes that, and
+    /// goes through with the closing of the stream.
     pub(super) fn attend<W: AsyncWrite + Unpin>(
         &mut self,
         sending: &mut Sending,
@@ -60,18 +73,14 @@ impl Receiving {
         cx: &mut Context<'_>,
         now: Timestamp,
     ) {
+        self.read.look_ahead();
         self.read.settle(&mut sending.write, now);
         // What cannot be written is noticed below; what was received is delivered all the same.
-        let _ = sending.poll_write(io, cx, now);
-        if let (Some(fault), None) = (&sending.fault, &self.fault) {
-            self.fault = Some(fault.again());
+        if let Poll::Ready(Err(_)) = sending.poll_write(io, cx, now) {
             // Sets the deadline of the closing.
             self.read.settle(&mut sending.write, now);
         }
-        if let (None, Some(End::Failed(failure))) = (&sending.fault, self.read.end()) {
-            let fault = self.fault.as_ref().map(Fault::again);
-            sending.fault = Some(fault.unwrap_or(Fault::Failed(failure)));
-        }
+        self.share_error(sending);
         match self.read.shutdown(&sending.write) {
             Shutdown::Not => {}
             Shutdown::Half => drop(sending.poll_shutdown(io, cx)),
@@ -89,11 +98,66 @@ impl Receiving {
         }
     }
 
-    /// Whether reading waits for writing. While it does, the peer's silence is our own doing.
+    /// What the stream has failed with first is told by both halves.
+    fn share_error(&mut self, sending: &mut Sending) {
+        match (&sending.error, &self.error) {
+            (None, None) => {}
+            (Some(error), _) => self.error = Some(again(error)),
+            (None, Some(error)) => {
+                sending.error = Some(again(error));
+                sending.write.fail(Failure::Io);
+            }
+        }
+    }
+
+    /// What receiving does for a task that only sends: reads as far as there is room, answers
+    /// Pings, and a Close that no message stands before, and watches the deadlines. Nothing is
+    /// lent. `true` while nothing more is read because nobody receives.
+    pub(super) fn watch<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        sending: &mut Sending,
+        io: &mut S,
+        cx: &mut Context<'_>,
+        mut now: Timestamp,
+    ) -> bool {
+        let mut full = false;
+        // Bounded by what the stream has ready, which tokio rations.
+        while !self.done && !self.eof {
+            attach_read(&mut self.read);
+            full = self.read.space().is_empty();
+            if full {
+                break;
+            }
+            if self.poll_read(io, cx, &mut now).is_pending() {
+                self.read.handle_blocked(&mut sending.write);
+                break;
+            }
+            self.read.look_through();
+        }
+        self.hold(full, now);
+        if !full && self.is_due(sending.write.deadline(), now) {
+            self.read.handle_timeout(&mut sending.write, now);
+        }
+        self.attend(sending, io, cx, now);
+        self.detach();
+        self.attended(now);
+        full
+    }
+
+    /// The peer was looked at: a sender looks again in a while, or when a deadline is due.
+    pub(super) fn attended(&mut self, now: Timestamp) {
+        let next = now.after(WATCH_INTERVAL);
+        let due = self.read.poll_timeout(None).filter(|&at| at > now);
+        self.watch_at = due.map_or(next, |at| at.min(next));
+    }
+
+    /// Whether reading waits for writing, or for the application. While it does, the peer's silence
+    /// is our own doing.
     pub(super) fn hold(&mut self, clogged: bool, now: Timestamp) {
         if clogged {
-            self.clogged_at.get_or_insert(now);
-        } else if let Some(since) = self.clogged_at.take() {
+            self.clogged_at = self.clogged_at.min(now);
+        } else if self.clogged_at != NEVER {
+            let since = core::mem::replace(&mut self.clogged_at, NEVER);
             self.read.pardon(now.since(since));
         }
     }
@@ -111,7 +175,8 @@ impl Receiving {
         };
         *now = self::now();
         let n = read.unwrap_or_else(|e| {
-            self.fault.get_or_insert(Fault::Io(e));
+            self.error.get_or_insert(e);
+            self.read.handle_broken();
             0
         });
         if n > 0 {
@@ -133,25 +198,12 @@ impl Receiving {
         detach_read(&mut self.read);
     }
 
-    pub(super) fn end(&self) -> Option<End> {
-        match (self.read.end(), &self.fault) {
-            (None, Some(Fault::Failed(failure))) => Some(End::Failed(*failure)),
-            (end, _) => end,
-        }
-    }
-
     /// How it ended, for the caller. The same every time.
     pub(super) fn outcome(&self) -> Result<(), Error> {
-        use Failure::{Deadline as Missed, Eof};
-
-        match (self.read.end(), &self.fault) {
-            (Some(End::Closed { .. }), _) => Ok(()),
-            // The fault is the cause.
-            (None | Some(End::Failed(Eof | Missed(Deadline::Close))), Some(fault)) => {
-                Err(fault.error())
-            }
-            (Some(End::Failed(failure)), _) => Err(Error::Failed(failure)),
-            (None, None) => Err(Error::Io(io::ErrorKind::NotConnected.into())),
+        match self.read.end() {
+            Some(End::Closed { .. }) => Ok(()),
+            Some(End::Failed(failure)) => Err(told(failure, self.error.as_ref())),
+            None => Err(Error::Io(io::ErrorKind::NotConnected.into())),
         }
     }
 }

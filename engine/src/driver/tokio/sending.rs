@@ -27,30 +27,19 @@ const WRITE_THROUGH_BYTES_MIN: usize = 16 * 1024;
 /// wait for where it would block: the payload of a TLS record.
 const OFFERED_BYTES_MAX: usize = 16 * 1024;
 
-/// Why nothing can be written, or read, any more.
-#[derive(Debug)]
-pub(super) enum Fault {
-    Io(io::Error),
-    Failed(Failure),
+/// The same error again: it stays, and is told to every caller.
+pub(super) fn again(e: &io::Error) -> io::Error {
+    match e.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(e.kind(), e.to_string()),
+    }
 }
 
-impl Fault {
-    /// The same again: the fault stays, and is told to every caller.
-    pub(super) fn again(&self) -> Self {
-        match self {
-            Self::Failed(failure) => Self::Failed(*failure),
-            Self::Io(e) => Self::Io(match e.raw_os_error() {
-                Some(code) => io::Error::from_raw_os_error(code),
-                None => io::Error::new(e.kind(), e.to_string()),
-            }),
-        }
-    }
-
-    pub(super) fn error(&self) -> Error {
-        match self.again() {
-            Self::Io(e) => Error::Io(e),
-            Self::Failed(failure) => Error::Failed(failure),
-        }
+/// A failure of the connection as its callers are told it; `io` is what the stream failed with.
+pub(super) fn told(failure: Failure, io: Option<&io::Error>) -> Error {
+    match failure {
+        Failure::Io => Error::Io(io.map_or_else(|| io::ErrorKind::NotConnected.into(), again)),
+        failure => Error::Failed(failure),
     }
 }
 
@@ -59,7 +48,8 @@ impl Fault {
 pub(super) struct Sending {
     pub(super) write: WriteSide,
     pub(super) settings: Settings,
-    pub(super) fault: Option<Fault>,
+    /// What the stream failed with, in either direction: the first.
+    pub(super) error: Option<io::Error>,
     /// Reading goes on however much waits to be sent: who queues it has limits of its own.
     pub(super) reads_on: bool,
     /// The stream's sending half is shut down.
@@ -75,7 +65,7 @@ impl Sending {
         Self {
             write,
             settings,
-            fault: None,
+            error: None,
             reads_on: false,
             shut: false,
             unflushed: false,
@@ -109,9 +99,9 @@ impl Sending {
         match polled {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Ready(Err(e)) => {
-                let fault = self.fault.get_or_insert(Fault::Io(e));
-                self.write.kill();
-                Poll::Ready(Err(fault.error()))
+                self.error.get_or_insert(e);
+                self.write.fail(Failure::Io);
+                Poll::Ready(Err(self.refusal(SendError::Closed)))
             }
             Poll::Pending => Poll::Pending,
         }
@@ -156,9 +146,9 @@ impl Sending {
         io: &mut W,
         cx: &mut Context<'_>,
         flush: bool,
+        now: Timestamp,
         put: &mut Put<'_, W>,
     ) -> Poll<Result<(), Error>> {
-        let now = now();
         attach_write(&mut self.write);
         let mut put_result = put(&mut self.write, io, cx, now);
         if let Err(SendError::QueueFull { .. }) = put_result {
@@ -174,8 +164,8 @@ impl Sending {
         if let Err(e) = put_result {
             return Poll::Ready(Err(self.refusal(e)));
         }
-        if let Some(fault) = &self.fault {
-            return Poll::Ready(Err(fault.error()));
+        if let Some(error) = self.failure() {
+            return Poll::Ready(Err(error));
         }
         self.unflushed = true; // `put` may have written straight to the stream
         self.flushing = None;
@@ -204,8 +194,8 @@ impl Sending {
         if core::mem::take(fresh) {
             self.flushing = None;
         }
-        if let Some(fault) = &self.fault {
-            return Poll::Ready(Err(fault.error()));
+        if let Some(error) = self.failure() {
+            return Poll::Ready(Err(error));
         }
         let now = now();
         let written = self.poll_write(io, cx, now);
@@ -225,9 +215,16 @@ impl Sending {
         self.write.deadline().or(flushing)
     }
 
+    /// How the connection has failed, as far as this half knows.
+    #[inline]
+    pub(super) fn failure(&self) -> Option<Error> {
+        let failure = self.write.failure()?;
+        Some(told(failure, self.error.as_ref()))
+    }
+
     pub(super) fn refusal(&self, e: SendError) -> Error {
-        match (&self.fault, e) {
-            (Some(fault), SendError::Closed) => fault.error(),
+        match (self.failure(), e) {
+            (Some(error), SendError::Closed) => error,
             _ => Error::Send(e),
         }
     }
@@ -237,9 +234,8 @@ impl Sending {
         if self.deadline().is_none_or(|at| now() < at) {
             return Ok(());
         }
-        let failure = Failure::Deadline(Deadline::Write);
-        self.write.kill();
-        Err(self.fault.get_or_insert(Fault::Failed(failure)).error())
+        self.write.fail(Failure::Deadline(Deadline::Write));
+        Err(self.refusal(SendError::Closed))
     }
 
     /// Shuts down the stream's sending half, once. A stream that fails at that is gone anyway.

@@ -110,6 +110,6 @@ impl<W: AsyncWrite + Unpin> Sink<OwnedMessage> for Writer<W> {
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Writer::poll_close(self.get_mut(), cx)
+        Writer::poll_close(self.get_mut(), cx, CloseCode::NORMAL, "")
     }
 }

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 
 use super::gate::{Cell, Shared};
-use super::reader::Reader;
+use super::reader::{Deserting, Reader};
 use super::websocket::WebSocket;
 use super::writer::Writer;
 
@@ -80,8 +80,10 @@ pub type Halves<R, W> = (Reader<R, W>, Writer<W>);
 
 impl<S> WebSocket<S> {
     /// Takes the connection apart, for two tasks. The reader goes on answering Pings and
-    /// watching deadlines, so it must be polled for the connection to live; neither half waits
-    /// for the other in a lock.
+    /// watching deadlines, so it must be polled for the connection to live, and for the writer to
+    /// learn of its end; neither half waits for the other in a lock.
+    ///
+    /// For a task that only sends, do not split: [`send`](Self::send) does both.
     #[must_use]
     pub fn split(self) -> Halves<S::Read, S::Write>
     where
@@ -104,12 +106,16 @@ impl<S> WebSocket<S> {
         let (read, write) = split(self.io);
         let shared = Arc::new(Shared::new(self.sending, write));
         let writer = Writer::new(Arc::clone(&shared));
+        let bell = Arc::clone(&shared.bell);
         let reader = Reader {
             receiving: self.receiving,
             io: read,
             shared,
             write_deadline: None,
             unattended: true,
+            answers: false,
+            write_failed: false,
+            _deserting: Deserting(bell),
             role: self.role,
             origin: self.origin,
         };

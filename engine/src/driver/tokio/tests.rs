@@ -179,7 +179,8 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
 /// task, tokio's registration (some 250 bytes), the timer (one box) and the mask keys.
 #[test]
 fn sizes() {
-    assert!(size_of::<WebSocket<tokio::net::TcpStream>>() <= 600);
+    let size = size_of::<WebSocket<tokio::net::TcpStream>>();
+    assert!(size <= 600, "{size}");
     let future = |ws: &'static mut WebSocket<tokio::net::TcpStream>| async move {
         let _ = ws.recv_batch().await;
     };

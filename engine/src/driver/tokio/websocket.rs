@@ -15,7 +15,7 @@ use super::super::error::Error;
 use super::super::parts::Parts;
 use super::super::tune::TuneReport;
 use super::io::now;
-use super::receiving::{Came, Receiving};
+use super::receiving::{Came, Receiving, WATCH_INTERVAL};
 use super::sending::{Put, Sending, put_binary};
 use crate::config::Settings;
 use crate::conn::{Batch, Kind, Message, Outbox, OwnedMessage, PreparedMessage, Utf8Bytes};
@@ -23,6 +23,7 @@ use crate::error::CloseCode;
 use crate::handshake::Response;
 use crate::role::Role;
 use crate::session::{End, Session, Stats};
+use crate::time::Timestamp;
 
 /// An open WebSocket connection over any stream: TCP, TLS, an in-memory pipe.
 ///
@@ -212,7 +213,7 @@ impl<S> WebSocket<S> {
     /// How the connection ended, once that is known.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.receiving.end()
+        self.receiving.read.end()
     }
 }
 
@@ -369,12 +370,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         flush: bool,
         put: &mut Put<'_, S>,
     ) -> Poll<Result<(), Error>> {
+        // Again when the stream took something, the peer said something, or a deadline passed.
         loop {
-            let sent = self.sending.poll_send(&mut self.io, cx, flush, put);
+            let now = now();
+            if now >= self.receiving.watch_at {
+                self.watch(cx, now);
+            }
+            let sent = self.sending.poll_send(&mut self.io, cx, flush, now, put);
             if sent.is_ready() {
                 return sent;
             }
-            ready!(self.poll_write_deadline(cx));
+            ready!(self.poll_wait(cx, true));
         }
     }
 
@@ -384,20 +390,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         fresh: &mut bool,
     ) -> Poll<Result<(), Error>> {
         loop {
+            let now = now();
+            if now >= self.receiving.watch_at {
+                self.watch(cx, now);
+            }
             let flushed = self.sending.poll_flush(&mut self.io, cx, fresh);
             if flushed.is_ready() {
                 return flushed;
             }
-            ready!(self.poll_write_deadline(cx));
+            ready!(self.poll_wait(cx, false));
         }
     }
 
-    /// Ready when the peer has taken nothing for too long: the sending half has failed then.
-    fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.sending.deadline();
+    /// Sees to the peer for a task that only sends. `true` while nothing more is read because
+    /// nobody receives.
+    fn watch(&mut self, cx: &mut Context<'_>, now: Timestamp) -> bool {
+        let Self {
+            receiving,
+            sending,
+            io,
+            ..
+        } = self;
+        receiving.watch(sending, io, cx, now)
+    }
+
+    /// Waits for the stream to take something, and for what the peer says meanwhile. Ready when
+    /// the connection has failed, or a deadline has passed: what is tried next tells so. With
+    /// `queues`, for somebody who queues more, also when the connection is closing.
+    fn poll_wait(&mut self, cx: &mut Context<'_>, queues: bool) -> Poll<()> {
+        let full = self.watch(cx, now());
+        let closing = queues && self.sending.write.outbox().is_closing();
+        if closing || self.sending.write.failure().is_some() {
+            return Poll::Ready(());
+        }
+        let mut deadline = self.sending.deadline();
+        if !full {
+            // While nothing is read, the peer's silence is our own doing.
+            deadline = self.receiving.read.poll_timeout(deadline);
+        }
         ready!(self.receiving.timer.poll(cx, deadline));
-        // Told by what is tried next.
         let _ = self.sending.expire();
+        self.receiving.watch_at = Timestamp(0);
         Poll::Ready(())
     }
 
@@ -409,11 +442,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         loop {
             if !self.receiving.read.wants_read()
                 && !self.sending.is_clogged()
-                // A failure is told by the outcome, when the Close is out.
+                // The next turn sends the answer to a Ping or Close first.
+                && !self.receiving.read.look_ahead()
+                // A failure is told by the outcome, when the Close was sent.
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
                 if self.receiving.read.wants_settle() {
-                    // A Ping is answered before anybody thinks about it.
                     self.receiving
                         .attend(&mut self.sending, &mut self.io, cx, now());
                 }
@@ -426,15 +460,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        while ready!(self.poll_turn(cx)) {
+        while ready!(self.poll_drive(cx, true)) {
             self.receiving.read.batch().for_each(drop);
         }
         Poll::Ready(self.receiving.outcome())
     }
 
     /// Writes what is to be written and reads what is to be read. `true` when there are bytes
-    /// to look at, `false` at the end of the connection.
+    /// to look at, `false` when the connection has ended: a failure is told at once, when the
+    /// Close was written as far as the stream takes it, and what had come was read away.
     pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.poll_drive(cx, false)
+    }
+
+    /// A turn; with `to_the_end`, the closing of the stream behind a failure is waited for, too.
+    fn poll_drive(&mut self, cx: &mut Context<'_>, to_the_end: bool) -> Poll<bool> {
         if self.receiving.done {
             return Poll::Ready(false);
         }
@@ -445,6 +485,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             ..
         } = self;
         let mut now = now();
+        receiving.watch_at = now.after(WATCH_INTERVAL);
         // Bounded by what the stream has ready, which tokio rations.
         loop {
             receiving.attend(sending, io, cx, now);
@@ -453,29 +494,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             if !receiving.read.wants_read() && !clogged {
                 return Poll::Ready(true);
             }
-            if receiving.done {
-                receiving.detach();
-                sending.detach_if_idle();
-                return Poll::Ready(false);
+            let mut over = receiving.done;
+            if !over && receiving.read.wants_read() && !receiving.eof && !clogged {
+                if let Poll::Ready(came) = receiving.poll_read(io, cx, &mut now) {
+                    let deadline = sending.write.deadline();
+                    if matches!(came, Came::Bytes) && receiving.is_due(deadline, now) {
+                        receiving.read.handle_timeout(&mut sending.write, now);
+                    }
+                    if !receiving.read.wants_read() && !receiving.read.look_ahead() {
+                        return Poll::Ready(true);
+                    }
+                    continue;
+                }
+                if receiving.read.handle_blocked(&mut sending.write) {
+                    continue;
+                }
             }
-            let wants_read = receiving.read.wants_read() && !receiving.eof && !clogged;
-            if wants_read && let Poll::Ready(came) = receiving.poll_read(io, cx, &mut now) {
-                let deadline = sending.write.deadline();
-                if matches!(came, Came::Bytes) && receiving.is_due(deadline, now) {
-                    receiving.read.handle_timeout(&mut sending.write, now);
-                }
-                if !receiving.read.wants_read() {
-                    return Poll::Ready(true);
-                }
-                continue;
+            over |= !to_the_end && receiving.read.has_failed();
+            receiving.detach();
+            sending.detach_if_idle();
+            if over {
+                return Poll::Ready(false);
             }
             let mut deadline = sending.write.deadline();
             if !clogged {
                 // While nothing is read, the peer's silence is our own doing.
                 deadline = receiving.read.poll_timeout(deadline);
             }
-            receiving.detach();
-            sending.detach_if_idle();
             ready!(receiving.timer.poll(cx, deadline));
             now = super::io::now();
             receiving.read.handle_timeout(&mut sending.write, now);

@@ -11,6 +11,7 @@ use tokio::io::AsyncWrite;
 
 use super::super::error::Error;
 use super::gate::{Bell, Cell, Shared, Side};
+use super::io::now;
 use super::sending::{Put, Sending, put_binary};
 use super::timer::Timer;
 use super::websocket::{put_bytes, put_text};
@@ -20,6 +21,10 @@ use crate::session::WriteSide;
 use crate::time::Timestamp;
 
 /// The sending half of a [`WebSocket`](crate::WebSocket).
+///
+/// The [`Reader`](crate::Reader) looks after the connection: keep it, in a task that receives.
+/// Without it sends fail with [`Error::NoReader`], for nobody would answer the peer's Pings, nor
+/// notice its end.
 ///
 /// Every method waits, at most `write_timeout` without progress, while the queue is full, and
 /// is cancel safe as those of [`WebSocket`](crate::WebSocket). What the socket does not take at once goes out
@@ -153,9 +158,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     /// [`Error::Send`] for a code or reason that must not be sent; [`Error::Failed`],
     /// [`Error::Io`] where the connection has failed.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.close(code, reason))
-            .await?;
-        self.flush().await
+        poll_fn(|cx| self.poll_close(cx, code, reason)).await
     }
 
     async fn queue(
@@ -191,7 +194,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 other => return other,
             }
         }
-        self.poll_cell(cx, |sending, io, cx| sending.poll_send(io, cx, flush, put))
+        let bell = Arc::clone(&self.shared.bell);
+        self.poll_cell(cx, |sending, io, cx| {
+            if bell.is_deserted() && !sending.write.outbox().is_closing() {
+                return Poll::Ready(Err(Error::NoReader));
+            }
+            sending.poll_send(io, cx, flush, now(), put)
+        })
     }
 
     /// Queues the message that the `Sink` was given.
@@ -200,7 +209,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             return Poll::Ready(Ok(()));
         };
         let queued = self.poll_cell(cx, |sending, io, cx| {
-            sending.poll_send(io, cx, false, &mut |write, _, _, _| {
+            sending.poll_send(io, cx, false, now(), &mut |write, _, _, _| {
                 put_owned(write.outbox(), &mut message)
             })
         });
@@ -224,10 +233,15 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Queues a Close, if none is, and writes everything.
-    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(super) fn poll_close(
+        &mut self,
+        cx: &mut Context<'_>,
+        code: CloseCode,
+        reason: &str,
+    ) -> Poll<Result<(), Error>> {
         match self.poll_waiting(cx) {
             Poll::Ready(Ok(())) => self.poll_cell(cx, |sending, io, cx| {
-                sending.outbox().close(CloseCode::NORMAL, "")?;
+                sending.outbox().close(code, reason)?;
                 sending.poll_flush(io, cx, &mut false)
             }),
             other => other,

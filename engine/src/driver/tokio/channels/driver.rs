@@ -33,6 +33,8 @@ pub(super) struct Driver<S> {
     close_at: Option<Timestamp>,
     /// By when what the last handles have finished must be sent, once they are gone.
     orphan_at: Option<Timestamp>,
+    /// The WebSocket has ended, and everybody knows: its stream is still to be closed.
+    lingers: bool,
     /// The core was told to drain.
     drained: bool,
     sweep_at: Timestamp,
@@ -64,6 +66,7 @@ impl<S> Driver<S> {
             timer: Timer::default(),
             close_at: None,
             orphan_at: None,
+            lingers: false,
             drained: false,
             sweep_at: now().after(SWEEP_INTERVAL),
         }
@@ -78,6 +81,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
         let mut idle = false;
         // Bounded by what the stream has ready, which tokio rations.
         loop {
+            if this.lingers {
+                return this.ws.poll_close(cx).map(drop);
+            }
             match this.work(cx, idle) {
                 Work::Go => {}
                 Work::Sleep => return Poll::Pending,
@@ -85,7 +91,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
             }
             match this.ws.poll_turn(cx) {
                 Poll::Ready(true) => idle = false,
-                Poll::Ready(false) => return Poll::Ready(()),
+                Poll::Ready(false) => {
+                    // Nobody waits while the peer is told, and the stream closed.
+                    this.shared.lost();
+                    this.lingers = true;
+                }
                 Poll::Pending => idle = true,
             }
         }
@@ -202,6 +212,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
 /// However the driver ends, with its runtime say: everybody is told.
 struct Herald(Arc<Shared>);
+
+impl Herald {
+    fn lost(&self) {
+        let mut guard = self.0.state.lock();
+        let (state, after) = guard.parts();
+        state.lost(after);
+    }
+}
 
 impl Drop for Herald {
     fn drop(&mut self) {

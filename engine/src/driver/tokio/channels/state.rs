@@ -491,8 +491,8 @@ impl State {
         self.offering.wake_all(after);
     }
 
-    /// The driver is gone.
-    pub(super) fn finish(&mut self, after: &mut After) {
+    /// The WebSocket has failed, or the driver is gone: everybody is told.
+    pub(super) fn lost(&mut self, after: &mut After) {
         if let Some(event) = self.core.handle_lost() {
             self.apply(event, after);
         }
@@ -501,6 +501,11 @@ impl State {
             let failure = self.core.failure().unwrap_or(Failure::Lost);
             self.fail(failure, after);
         }
+    }
+
+    /// The driver is gone, and the stream with it.
+    pub(super) fn finish(&mut self, after: &mut After) {
+        self.lost(after);
         self.over = true;
         self.closing.wake_all(after);
     }

@@ -40,9 +40,13 @@ async fn a_ping_goes_out_and_its_pong_is_waited_for() {
     peer.read_to_end(&mut close).await.unwrap();
     assert_eq!(close[..4], [0x88, 2, 3, 233], "1001"); // no reason
     assert_about(began, 30 * SECOND);
-    // The peer does not close: the connection ends all the same.
-    let (received, _server) = serve.await.unwrap();
+    // The application is told at once, though the peer does not answer the Close.
+    let (received, mut server) = serve.await.unwrap();
     assert_missed(&received.unwrap_err(), Deadline::Pong);
+    assert_eq!(began.elapsed(), 30 * SECOND);
+    // Who wants to see the closing through waits for as long as that may take.
+    let closed = server.close(CloseCode::NORMAL, "").await;
+    assert_missed(&closed.unwrap_err(), Deadline::Pong);
     assert_about(began, 32 * SECOND);
 }
 

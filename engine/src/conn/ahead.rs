@@ -1,0 +1,174 @@
+//! Control frames that are answered before they are lent.
+//!
+//! The answer to a Ping or a Close must not depend on what the application does with the message.
+//! So a [`Batch`](super::Batch) ends before such a frame, the driver calls
+//! [`Inbox::look_ahead`] and writes the answer, and the next batch begins with the frame.
+//!
+//! A Ping may be answered before the messages that came before it are lent. A Close may not: what
+//! the application answers to those messages has to go out first.
+
+use alloc::boxed::Box;
+
+use super::inbox::{Inbox, Phase, State};
+use super::replies::Closing;
+use crate::frame::close::{self, Body};
+use crate::frame::header::{self, Header};
+use crate::frame::{CONTROL_BYTES_MAX, Opcode, mask};
+
+/// Bits of a frame's first byte that hold the opcode.
+const OPCODE_BITS: u8 = 0x0f;
+
+impl Inbox {
+    /// Registers the answers to control frames, if the next frame is one that wants an answer.
+    /// `true` if there are answers to send before that frame is lent.
+    #[inline]
+    pub(crate) fn look_ahead(&mut self) -> bool {
+        let next = self.buf.received().first();
+        let next = next.and_then(|first| Opcode::from_bits(first & OPCODE_BITS));
+        next.is_some_and(|opcode| self.state.awaits_answer(opcode))
+            && self.state.frame.is_none()
+            && self.answer_all()
+    }
+
+    /// Answers every Ping that was received and not lent, and the Close, unless a message stands
+    /// before it. One look for all of them: a peer that puts a Ping between any two messages gets
+    /// its Pongs in one write. `true` if there is an answer that was not registered before.
+    #[cold]
+    pub(crate) fn answer_all(&mut self) -> bool {
+        let Self { buf, state, .. } = self;
+        if state.phase != Phase::Open {
+            return false;
+        }
+        let mut rest = buf.received();
+        let mut found = Found {
+            open: state.open.is_some(),
+            ..Found::default()
+        };
+        if let Some(frame) = state.frame {
+            let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
+            let Some(behind) = rest.get(left..) else {
+                return false;
+            };
+            rest = behind;
+            found.data = true;
+            found.open = !frame.fin;
+        }
+        // Every turn takes a frame, or leaves.
+        while let Ok(Some(header)) = header::parse(rest, state.role)
+            && let Some(len) = header.frame_len()
+            && let Some((frame, behind)) = rest.split_at_checked(len)
+        {
+            let payload = frame.get(usize::from(header.size)..).unwrap_or_default();
+            if !found.look_at(state, &header, payload) {
+                break;
+            }
+            rest = behind;
+        }
+        found.answers
+    }
+
+    /// Drops Pings that are answered, and Pongs, that nobody has received while more than
+    /// `unread_bytes_max` bytes wait.
+    pub(crate) fn drop_control(&mut self, unread_bytes_max: usize) {
+        let Self { buf, state, .. } = self;
+        if state.frame.is_some() || state.phase != Phase::Open {
+            return;
+        }
+        let (mut rest, start) = buf.received_mut();
+        // Every turn takes a frame, or leaves.
+        while rest.len() > unread_bytes_max
+            && let Ok(Some(header)) = header::parse(rest, state.role)
+            && let Some(len) = header.frame_len().filter(|&len| len <= rest.len())
+        {
+            match header.opcode {
+                Opcode::Ping if state.answered > 0 => state.answered -= 1,
+                Opcode::Pong => {}
+                _ => return,
+            }
+            rest = core::mem::take(&mut rest).split_at_mut(len).1;
+            *start += len;
+        }
+    }
+}
+
+/// What a look at frames that are not lent yet has found.
+#[derive(Default)]
+struct Found {
+    /// Pings so far.
+    pings: u32,
+    /// A message is open behind the last frame.
+    open: bool,
+    /// There is something that the application has to see before a Close is answered.
+    data: bool,
+    /// An answer was registered.
+    answers: bool,
+}
+
+impl Found {
+    /// `false` where nothing behind the frame is looked at.
+    fn look_at(&mut self, state: &mut State, header: &Header, payload: &[u8]) -> bool {
+        let mut bytes = [0; CONTROL_BYTES_MAX];
+        let body: &[u8] = match bytes.get_mut(..payload.len()) {
+            Some(body) if header.opcode.is_control() => {
+                mask::copy(body, payload, header.key);
+                body
+            }
+            _ => &[],
+        };
+        match header.opcode {
+            Opcode::Ping if !state.settings.auto_pong => self.data = true,
+            Opcode::Ping => {
+                self.pings += 1;
+                if self.pings > state.answered {
+                    state.answered = self.pings;
+                    state.replies.ping(body);
+                    self.answers = true;
+                }
+            }
+            Opcode::Pong => {
+                if let Ok(nonce) = body.try_into() {
+                    state.replies.pong = Some(nonce);
+                }
+            }
+            Opcode::Close => {
+                if !self.data && !state.close_seen {
+                    state.close_seen = true;
+                    self.answers |= state.answer_close(body);
+                }
+                return false;
+            }
+            opcode => {
+                let continues = opcode == Opcode::Continuation;
+                if continues != self.open || header.len > state.settings.frame_bytes_max {
+                    return false; // it breaks a rule
+                }
+                self.data = true;
+                self.open = !header.fin;
+            }
+        }
+        true
+    }
+}
+
+impl State {
+    /// Whether a frame of this kind that comes next is to be answered before it is lent.
+    #[inline]
+    pub(super) fn awaits_answer(&self, opcode: Opcode) -> bool {
+        match opcode {
+            Opcode::Ping => self.answered == 0 && self.settings.auto_pong,
+            Opcode::Close => !self.close_seen,
+            _ => false,
+        }
+    }
+
+    /// One that breaks a rule is left for when it is lent: it is a failure then.
+    fn answer_close(&mut self, body: &[u8]) -> bool {
+        let Ok(close) = close::parse(body) else {
+            return false;
+        };
+        let echo = close.map_or(Ok(Body::EMPTY), |c| Body::new(c.code, c.reason));
+        let echo = echo.unwrap_or(Body::EMPTY); // parse has checked both
+        self.replies.closing = Some(Box::new(Closing::Echo(echo)));
+        true
+    }
+}

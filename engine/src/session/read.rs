@@ -1,0 +1,319 @@
+//! The half that receives, and decides how the connection ends.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{End, Shutdown, Stats, WriteSide};
+use crate::buf::BufPool;
+use crate::config::Settings;
+use crate::conn::{Batch, Closing, Due, Inbox, Keepalive, Output, OwnedMessage};
+use crate::error::{Deadline, Failure};
+use crate::role::Role;
+use crate::time::Timestamp;
+
+/// Bytes of the peer that are read and dropped behind its Close, or behind a failure, until the
+/// stream ends: with them unread, the end of the stream would be a reset, which can destroy our
+/// Close. As many as the buffers of two sockets and a network may hold when the peer is told. A
+/// peer that sends more than that, within `close_timeout`, does not listen.
+pub const LINGER_BYTES_MAX: u32 = 16 << 20;
+
+/// Bytes that may wait unreceived before [`ReadSide::look_through`] drops Pings and Pongs: some
+/// hundreds of them.
+pub const UNREAD_CONTROL_BYTES_MAX: usize = 4096;
+
+/// The receiving half of a [`Session`], with the clocks.
+#[derive(Debug)]
+pub struct ReadSide {
+    pub(super) inbox: Inbox,
+    pub(super) keepalive: Keepalive,
+    pub(super) settings: Settings,
+    pub(super) role: Role,
+    /// The peer will send nothing more.
+    pub(super) eof: bool,
+    /// That is so because reading has failed.
+    pub(super) broken: bool,
+    pub(super) end: Option<End>,
+    /// When the closing handshake must be over.
+    pub(super) close_at: Option<Timestamp>,
+}
+
+impl ReadSide {
+    /// As [`Session::attach`].
+    #[inline]
+    pub fn attach(&mut self, pool: &mut BufPool) {
+        self.inbox.attach(pool);
+    }
+
+    /// As [`Session::detach`].
+    #[inline]
+    pub fn detach(&mut self, pool: &mut BufPool) {
+        self.inbox.detach(pool);
+    }
+
+    /// As [`Session::space`].
+    #[inline]
+    pub fn space(&mut self) -> &mut [u8] {
+        self.inbox.space()
+    }
+
+    /// As [`Session::handle_read`].
+    #[inline]
+    pub fn handle_read(&mut self, n: usize, now: Timestamp) {
+        self.inbox.filled(n);
+        self.keepalive.handle_read(now);
+    }
+
+    /// We read again, after having left it for `silence`: the peer's deadlines are moved out by
+    /// as much. Not set anew, or who stops often would never find a dead peer. For drivers that
+    /// stop reading; those of this crate do it by themselves.
+    pub fn pardon(&mut self, silence: Duration) {
+        self.keepalive.pardon(silence);
+    }
+
+    /// As [`Session::handle_eof`].
+    pub fn handle_eof(&mut self) {
+        self.eof = true;
+        self.end_stream();
+    }
+
+    /// As [`Session::handle_broken`], of this half; the other one is told by
+    /// [`WriteSide::fail`].
+    pub fn handle_broken(&mut self) {
+        self.broken |= !self.eof;
+        self.handle_eof();
+    }
+
+    /// The stream's end is the connection's, when what came before has been lent.
+    fn end_stream(&mut self) {
+        if self.eof && self.inbox.wants_read() {
+            let failure = if self.broken {
+                Failure::Io
+            } else {
+                Failure::Eof
+            };
+            self.inbox.handle_end(failure);
+        }
+    }
+
+    /// A read would block: all that the peer has sent so far was received. A connection that
+    /// cannot be written to any more ends here, by what writing failed with. `true` if so.
+    pub fn handle_blocked(&mut self, write: &mut WriteSide) -> bool {
+        let Some(failure) = write.failure() else {
+            return false;
+        };
+        let ends = self.end.is_none() && self.inbox.wants_read();
+        if ends {
+            self.inbox.stop();
+            self.decide(write, End::Failed(failure));
+            self.close_at = None;
+        }
+        ends
+    }
+
+    /// Registers the answers to the Pings and the Close that come next. `true`: call
+    /// [`Self::settle`] and write before the next message is lent, and the answers are out, as far
+    /// as the socket takes them, when the application sees what they answer.
+    ///
+    /// A Close is answered when all messages before it have been lent, a Ping perhaps earlier.
+    #[inline]
+    pub fn look_ahead(&mut self) -> bool {
+        self.inbox.look_ahead()
+    }
+
+    /// For an application that does not receive for now: answers the Pings among what was
+    /// received, and a Close that no message stands before. Where more than
+    /// [`UNREAD_CONTROL_BYTES_MAX`] wait, or the stream has ended, the Pings and Pongs that no
+    /// message stands before are dropped. Call [`Self::settle`] behind it.
+    pub fn look_through(&mut self) {
+        self.inbox.answer_all();
+        let max = if self.eof {
+            0 // nothing but a message keeps the end from being seen
+        } else {
+            UNREAD_CONTROL_BYTES_MAX
+        };
+        self.inbox.drop_control(max);
+    }
+
+    /// The messages received.
+    #[inline]
+    pub fn batch(&mut self) -> Batch<'_> {
+        self.inbox.batch()
+    }
+
+    /// The next message, owned. `None` when only a read helps.
+    pub fn next_owned(&mut self) -> Option<Result<OwnedMessage, Failure>> {
+        self.inbox.next_owned()
+    }
+
+    /// As [`Session::wants_read`].
+    #[inline]
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        self.inbox.wants_read()
+    }
+
+    /// Whether no message can come any more.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.inbox.is_done()
+    }
+
+    /// Whether [`Self::settle`] has anything to do.
+    #[inline]
+    #[must_use]
+    pub fn wants_settle(&mut self) -> bool {
+        self.eof || !self.inbox.replies().is_empty()
+    }
+
+    /// As [`Session::settle`].
+    #[inline]
+    pub fn settle(&mut self, write: &mut WriteSide, now: Timestamp) {
+        self.end_stream();
+        if !self.inbox.replies().is_empty() {
+            self.apply(write, now);
+        }
+        let over = write.outbox.is_dead() && self.end.is_some();
+        if self.close_at.is_none() && write.outbox.is_closing() && !over {
+            self.close_at = Some(now.after(self.settings.close_timeout));
+        }
+    }
+
+    #[cold]
+    fn apply(&mut self, write: &mut WriteSide, now: Timestamp) {
+        let replies = self.inbox.replies();
+        replies.answer(|ping| write.outbox.answer(ping));
+        if let Some(pong) = replies.pong.take() {
+            self.keepalive.handle_pong(pong, now);
+        }
+        match replies.closing.take().map(|c| *c) {
+            Some(Closing::Echo(body)) => {
+                let by_peer = !write.outbox.has_closed();
+                let code = body.code();
+                self.decide(write, End::Closed { code, by_peer });
+                write.outbox.close_with(&body);
+            }
+            Some(Closing::Fail(failure)) => self.fail(write, failure, now),
+            None => {}
+        }
+    }
+
+    /// The only place where the end is set: the first is kept, and the sending half knows it.
+    fn decide(&mut self, write: &mut WriteSide, end: End) {
+        write.end = Some(*self.end.get_or_insert(end));
+    }
+
+    fn fail(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
+        let first = write.failure().unwrap_or(failure);
+        self.decide(write, End::Failed(first));
+        write.outbox.fail(failure);
+        if write.outbox.is_dead() {
+            // Nothing is left to wait for.
+            write.stalled = None;
+            self.close_at = None;
+        } else {
+            self.close_at
+                .get_or_insert(now.after(self.settings.close_timeout));
+        }
+    }
+
+    /// As [`Session::poll_timeout`]; `write` is [`WriteSide::deadline`].
+    #[must_use]
+    pub fn poll_timeout(&self, write: Option<Timestamp>) -> Option<Timestamp> {
+        let read = match self.close_at {
+            None if self.end.is_some() => None,
+            None => self.keepalive.poll_timeout(&self.settings),
+            close_at => close_at,
+        };
+        [read, write].into_iter().flatten().min()
+    }
+
+    /// As [`Session::handle_timeout`].
+    pub fn handle_timeout(&mut self, write: &mut WriteSide, now: Timestamp) {
+        if write.deadline().is_some_and(|at| now >= at) {
+            write.fail(Failure::Deadline(Deadline::Write));
+            self.handle_blocked(write);
+            if self.end.is_some() {
+                self.close_at = None; // nothing is left to wait for
+            }
+            return;
+        }
+        if let Some(at) = self.close_at {
+            if now >= at {
+                self.fail(write, Failure::Deadline(Deadline::Close), now);
+            }
+            return;
+        }
+        if self.end.is_some() {
+            return;
+        }
+        let output = Output {
+            busy: write.wants_write(),
+            ping: write.outbox.ping_waits(),
+        };
+        match self.keepalive.handle_timeout(&self.settings, output, now) {
+            Due::Nothing => {}
+            // Refused only when the connection is closing already.
+            Due::Ping(payload) => drop(write.outbox.ping(&payload)),
+            Due::Fail(deadline) => {
+                self.inbox.stop();
+                self.fail(write, Failure::Deadline(deadline), now);
+            }
+        }
+    }
+
+    /// As [`Session::shutdown`].
+    #[must_use]
+    pub fn shutdown(&self, write: &WriteSide) -> Shutdown {
+        if write.outbox.is_dead() || self.inbox.dropped_bytes() > LINGER_BYTES_MAX {
+            return Shutdown::Full;
+        }
+        if write.wants_write() || !write.outbox.is_closing() {
+            return Shutdown::Not;
+        }
+        match (self.inbox.is_closed(), self.inbox.is_done()) {
+            _ if self.eof => Shutdown::Full,
+            // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
+            (true, _) if self.role == Role::Server => Shutdown::Full,
+            (false, true) => Shutdown::Half,
+            _ => Shutdown::Not,
+        }
+    }
+
+    /// As [`Session::end`].
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.end
+    }
+
+    /// Whether the connection has failed, and all messages that came before have been lent: the
+    /// application is told now. [`Self::shutdown`] says what is still to be done with the socket.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        matches!(self.end, Some(End::Failed(_))) && self.inbox.wants_read()
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(super) fn into_unread(self) -> Vec<u8> {
+        self.inbox.into_unread()
+    }
+
+    /// As [`Session::rtt`].
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        self.keepalive.rtt()
+    }
+
+    /// As [`Session::stats`], of this half: what was sent counts as nothing.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let (messages_in, bytes_in) = self.inbox.counts();
+        Stats {
+            messages_in,
+            bytes_in,
+            ..Stats::default()
+        }
+    }
+}
