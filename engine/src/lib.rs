@@ -36,7 +36,8 @@ mod driver;
 pub use buf::BufPool;
 pub use config::{Config, ConfigError, Delivery, Flush, Settings};
 pub use conn::{
-    Batch, Claim, Kind, Message, Outbox, OwnedMessage, Part, PreparedMessage, Transmit, Utf8Bytes,
+    Batch, CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX, Claim, Kind, Message, Outbox, OwnedMessage,
+    Part, PreparedMessage, Transmit, Utf8Bytes,
 };
 #[cfg(feature = "hyper")]
 pub use driver::AdoptError;
@@ -61,7 +62,6 @@ pub use driver::{
 pub use driver::{Reactor, Reactors, ReactorsOptions, Share};
 pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};
 pub use frame::close::CloseReason;
-pub use frame::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};
 pub use handshake::{
     Accept, ClientHandshake, ClientOptions, HandshakeError, HandshakeUsage, HeadLimits, Refusal,
     Request, Response, ServerHandshake, accept_key,

@@ -30,3 +30,5 @@ pub use prepared::PreparedMessage;
 pub(crate) use replies::Closing;
 pub use text::Utf8Bytes;
 pub use transmit::Transmit;
+
+pub use crate::frame::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};
