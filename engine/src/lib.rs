@@ -84,12 +84,12 @@ pub mod channels {
     #[cfg(feature = "tokio")]
     pub use crate::driver::{
         Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
-        IncomingChannel, Message, Receiver, SendClaim, Sender, Session,
+        IncomingChannel, Message, Receiver, Sender, Session,
     };
     #[cfg(any(feature = "mio", feature = "tokio"))]
     pub use crate::driver::{
-        Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Channels, Multiplexed, Rejection,
-        Seat, TIMER_TOKEN, TimerError,
+        Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, MultiplexedConn,
+        Rejection, TIMER_TOKEN, TimerError,
     };
     pub use crate::session::channels::*;
 }

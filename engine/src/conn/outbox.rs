@@ -336,6 +336,12 @@ impl Outbox {
         self.control = None;
     }
 
+    /// The limits and deadlines of the connection.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Whether the closing handshake has begun, or the connection is gone.
     #[must_use]
     pub fn is_closing(&self) -> bool {

@@ -15,7 +15,7 @@ enum Place {
 
 /// Room for a message that is being written.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reserved {
+struct Reserved {
     key: Key,
     id: ChannelId,
     len: usize,
@@ -36,9 +36,9 @@ impl Connection {
         })
     }
 
-    /// As [`Self::claim`], for a caller that cannot hold a borrow. What it gives must be
-    /// committed or abandoned before anything else is done with the connection.
-    pub(crate) fn reserve(&mut self, id: ChannelId, len: usize) -> Result<Reserved, SendError> {
+    /// Room for a message. It is committed or abandoned before anything else is done with the
+    /// connection.
+    fn reserve(&mut self, id: ChannelId, len: usize) -> Result<Reserved, SendError> {
         let known = self.slots.resolve(id);
         if known.is_some_and(|key| self.slots[key].conflate) {
             return Err(SendError::WrongMode);
@@ -66,7 +66,7 @@ impl Connection {
     }
 
     /// The bytes of a reservation.
-    pub(crate) fn reserved(&self, room: &Reserved) -> &[u8] {
+    fn reserved(&self, room: &Reserved) -> &[u8] {
         match room.place {
             Place::Record(..) => self.outgoing.last(room.len),
             Place::Queue => {
@@ -77,7 +77,7 @@ impl Connection {
     }
 
     /// As [`Self::reserved`], to write.
-    pub(crate) fn reserved_mut(&mut self, room: &Reserved) -> &mut [u8] {
+    fn reserved_mut(&mut self, room: &Reserved) -> &mut [u8] {
         match room.place {
             Place::Record(..) => self.outgoing.last_mut(room.len),
             Place::Queue => self.slots[room.key].send.queue().last_room_mut(room.len),
@@ -85,7 +85,7 @@ impl Connection {
     }
 
     /// The message is written: it is sent, or queued.
-    pub(crate) fn commit(&mut self, room: &Reserved) {
+    fn commit(&mut self, room: &Reserved) {
         match room.place {
             Place::Record(..) => {} // counted already
             Place::Queue => {
@@ -98,7 +98,7 @@ impl Connection {
     }
 
     /// The message is not sent.
-    pub(crate) fn abandon(&mut self, room: &Reserved) {
+    fn abandon(&mut self, room: &Reserved) {
         let channel = &mut self.slots[room.key];
         match room.place {
             Place::Record(at, charge) => {

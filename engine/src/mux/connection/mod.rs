@@ -47,12 +47,9 @@ use super::wire::{self, Frames, Hello};
 use crate::time::Timestamp;
 
 pub use claim::Claim;
-#[cfg(feature = "tokio")]
-pub(crate) use claim::Reserved;
 pub use incoming::RecordReader;
 pub use outgoing::Record;
-#[cfg(feature = "tokio")]
-pub(crate) use send::SHARED_BYTES_MIN;
+pub use send::SHARED_BYTES_MIN;
 pub(super) use totals::Totals;
 
 /// Where the connection stands.

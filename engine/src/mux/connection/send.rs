@@ -9,8 +9,9 @@ use super::super::queue::{ENTRY_BYTES, SharedFrame};
 use super::super::slots::Key;
 use super::{Connection, Effects};
 
-/// Payload bytes from which a shared payload is not copied into the queue.
-pub(crate) const SHARED_BYTES_MIN: usize = 1024;
+/// Payload bytes from which [`Connection::send_bytes`] shares the payload: a shorter one is copied
+/// into the record or the queue.
+pub const SHARED_BYTES_MIN: usize = 1024;
 
 /// Bytes of the longest RUN head: type, alias, element, count, skip.
 pub(super) const RUN_HEAD_MAX: usize = 1 + 4 + 4 + 4 + 8;
