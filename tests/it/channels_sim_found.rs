@@ -92,7 +92,7 @@ fn who_rejects_what_the_opener_has_taken_back_frees_its_place() {
     sim.apply(Op::Answer(1, 0, 0));
     sim.let_go(0, link, Code(16));
     sim.drain_readers();
-    assert_eq!(sim.cores.each_ref().map(|c| c.stats().channels), [0, 0]);
+    assert_eq!(sim.ends.each_ref().map(|c| c.stats().channels), [0, 0]);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn what_has_come_of_a_message_is_given_back_when_its_channel_finds_no_alias() {
     sim.send(0, last[1], 0, 30_000);
     sim.poll(0);
     sim.deliver(0);
-    let held = sim.cores[1].stats().held_bytes;
+    let held = sim.ends[1].stats().held_bytes;
     assert!(held > 10_000, "a part of a message is there: {held}");
     for link in last {
         sim.accept(1, link, AcceptOptions::new());
@@ -161,7 +161,7 @@ fn what_has_come_of_a_message_is_given_back_when_its_channel_finds_no_alias() {
     assert!(!sim.links[last[1]].accepted, "there is no alias for it");
     sim.release_all(1, last[1]);
     sim.drain_readers();
-    assert_eq!(sim.cores[1].stats().held_bytes, 0);
+    assert_eq!(sim.ends[1].stats().held_bytes, 0);
 }
 
 #[test]
