@@ -345,7 +345,7 @@ fn a_credit_that_is_lost_is_told_again() {
             sim.send(0, link, 0, 600);
         }
         while sim.poll(0) {
-            sim.deliver(0);
+            while sim.deliver(0) {}
         }
         assert_eq!(sim.links[link].dirs[0].delivered, 3);
         sim.release_all(1, link);

@@ -19,8 +19,6 @@ mod channels;
 mod ended;
 mod endpoint;
 mod start;
-#[cfg(test)]
-mod tests;
 
 use core::time::Duration;
 
