@@ -112,6 +112,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("engine/src/session", &["crate::driver", "crate::handshake"]),
+    // Conn and mux meet in `session/channel_session`, and nowhere else.
+    ("engine/src/session.rs", &["crate::mux"]),
+    ("engine/src/session/read.rs", &["crate::mux"]),
+    ("engine/src/session/write.rs", &["crate::mux"]),
     (
         "engine/src/driver/",
         &[

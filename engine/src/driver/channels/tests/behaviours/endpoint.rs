@@ -1,5 +1,6 @@
 //! `ChannelEndpoint` in a loop of its own, as anybody could write it.
 
+use std::boxed::Box;
 use std::string::ToString;
 use std::time::Duration;
 use std::vec::Vec;
@@ -15,9 +16,9 @@ use crate::time::Timestamp;
 
 /// What is left of the connection.
 enum Left {
-    Channels(ChannelEndpoint),
+    Channels(Box<ChannelEndpoint>),
     /// It carries none, and is to be closed.
-    Refused(Session),
+    Refused(Box<Session>),
 }
 
 impl Left {
@@ -49,11 +50,11 @@ impl Bare {
         let started = ChannelSession::start(start.channels, start.subprotocol, outbox, now);
         let (left, told) = match started {
             Ok(channels) => (
-                Left::Channels(ChannelEndpoint::new(session, channels)),
+                Left::Channels(Box::new(ChannelEndpoint::new(session, channels))),
                 None,
             ),
             Err(error) => (
-                Left::Refused(session),
+                Left::Refused(Box::new(session)),
                 Some(Outcome::Refused(error.to_string())),
             ),
         };
