@@ -3,8 +3,6 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-#[cfg(doc)]
-use super::Session;
 use super::{End, Shutdown, Stats, WriteSide};
 use crate::buf::BufPool;
 use crate::config::Settings;
