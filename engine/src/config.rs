@@ -69,10 +69,13 @@ pub struct Config {
     pub ping_interval: Option<Duration>,
     /// How long after a Ping its Pong, or at least some byte, must have come. Default 10 s. Up to
     /// twice as long where the Ping had to wait for other output: it counts from when it is out.
+    /// The application is told then, `ping_interval` and this after the last byte.
     pub pong_timeout: Duration,
     /// How long the peer may send nothing at all. `None`: for ever. Default none.
     pub idle_timeout: Option<Duration>,
-    /// How long the closing handshake may take. Default 2 s.
+    /// How long the closing handshake may take, from when our Close is queued to the end of the
+    /// stream. Default 2 s. Where the connection has failed, the application knows before: it is the
+    /// time in which the peer may read our Close, and in which what it still sends is read away.
     pub close_timeout: Duration,
     /// How long the peer may take none of our waiting output. Default 10 s.
     pub write_timeout: Duration,

@@ -145,6 +145,15 @@ impl Session {
         self
     }
 
+    /// The same endpoint of a connection that has ended under an earlier owner: it tells that end,
+    /// takes and gives no message, and closes the stream when [`Self::with_unsent`], which comes
+    /// before this, is out.
+    #[must_use]
+    pub fn with_end(mut self, end: End) -> Self {
+        self.read.resume_end(&mut self.write, end);
+        self
+    }
+
     /// Takes buffers from the pool to read into and write from.
     #[inline]
     pub fn attach(&mut self, pool: &mut BufPool) {
@@ -336,7 +345,8 @@ impl Session {
     ///
     /// The same goes for sending: whoever goes on does not know of a message that was begun with
     /// [`Outbox::send_part`], nor of a Close that was queued or sent. Hand over when the last part
-    /// is queued, and not where [`Outbox::is_closing`].
+    /// is queued, and not where [`Outbox::is_closing`]. A Ping that was answered before it was lent
+    /// is answered once more.
     #[must_use]
     pub fn into_parts(self) -> (alloc::vec::Vec<u8>, alloc::vec::Vec<u8>) {
         (self.read.into_unread(), self.write.outbox.into_unsent())

@@ -40,6 +40,7 @@ mod limits;
 mod mio_group;
 mod pair;
 mod properties;
+mod reactor_answers;
 mod reactor_descriptors;
 mod reactor_echo;
 mod reactor_end;

@@ -171,6 +171,7 @@ fn to_a_task(on: On) {
             unsent,
             role,
             subprotocol,
+            end,
         } = detached(&events);
         runtime.block_on(async {
             let parts = Parts {
@@ -179,6 +180,7 @@ fn to_a_task(on: On) {
                 unsent,
                 role,
                 subprotocol,
+                end,
             };
             let mut ws = WebSocket::from_parts(parts, settings(roomy())).expect("a connection");
             while let Some(message) = ws.recv().await.expect("a peer that keeps the rules") {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tickwire::{Config, HeadLimits, channels};
+use tickwire::{Config, HeadLimits, LINGER_BYTES_MAX, channels};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -98,6 +98,7 @@ fn the_defaults_are_what_the_tables_say() {
     assert_eq!(config.close_timeout, Duration::from_secs(2));
     let silence = config.ping_interval.expect("Pings") + config.pong_timeout;
     assert_eq!(silence, Duration::from_secs(30));
+    assert_eq!(LINGER_BYTES_MAX, 16 << 20);
     let heads = HeadLimits::default();
     assert_eq!((heads.head_bytes_max, heads.headers_max), (16 << 10, 64));
     assert_eq!(HeadLimits::HEAD_BYTES_CAP, 1 << 20);

@@ -225,3 +225,32 @@ fn a_writer_is_woken_by_the_reader() {
         let _io = rest(halves);
     });
 }
+
+/// A writer that waits learns that the reader is gone.
+#[test]
+fn a_writer_that_waits_learns_that_the_reader_is_gone() {
+    model(|| {
+        let halves = halves();
+        let reader = spawn(&halves, |halves| {
+            visit(halves, Side::Reader);
+            halves.bell.desert();
+        });
+        block_on(poll_fn(|cx| {
+            // As a send does: tries, and tries again once registered.
+            for registers in [true, false] {
+                let tried = halves.with(Side::Writer, cx.waker(), |cell| {
+                    cell.io.visits += 1;
+                    halves.bell.is_deserted()
+                });
+                match tried {
+                    Some(true) => return Poll::Ready(()),
+                    Some(false) if registers => halves.bell.register(Side::Writer, cx.waker()),
+                    Some(false) => {}
+                    None => return Poll::Pending,
+                }
+            }
+            Poll::Pending
+        }));
+        reader.join().unwrap();
+    });
+}

@@ -18,14 +18,25 @@ use crate::frame::{CONTROL_BYTES_MAX, Opcode, mask};
 /// Bits of a frame's first byte that hold the opcode.
 const OPCODE_BITS: u8 = 0x0f;
 
+/// The one of them that is set for control frames.
+const CONTROL_BIT: u8 = 0x08;
+
 impl Inbox {
     /// Registers the answers to control frames, if the next frame is one that wants an answer.
     /// `true` if there are answers to send before that frame is lent.
     #[inline]
     pub(crate) fn look_ahead(&mut self) -> bool {
-        let next = self.buf.received().first();
-        let next = next.and_then(|first| Opcode::from_bits(first & OPCODE_BITS));
-        next.is_some_and(|opcode| self.state.awaits_answer(opcode))
+        // Where the frame is one of data, nothing more is asked.
+        match self.buf.received().first() {
+            Some(&first) if first & CONTROL_BIT != 0 => self.answer_next(first),
+            _ => false,
+        }
+    }
+
+    #[cold]
+    fn answer_next(&mut self, first: u8) -> bool {
+        let opcode = Opcode::from_bits(first & OPCODE_BITS);
+        opcode.is_some_and(|opcode| self.state.awaits_answer(opcode))
             && self.state.frame.is_none()
             && self.answer_all()
     }
@@ -33,7 +44,6 @@ impl Inbox {
     /// Answers every Ping that was received and not lent, and the Close, unless a message stands
     /// before it. One look for all of them: a peer that puts a Ping between any two messages gets
     /// its Pongs in one write. `true` if there is an answer that was not registered before.
-    #[cold]
     pub(crate) fn answer_all(&mut self) -> bool {
         let Self { buf, state, .. } = self;
         if state.phase != Phase::Open {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Phase};
 use super::transmit::Transmit;
 use crate::buf::{BufPool, SendBuf};
 use crate::error::SendError;
@@ -17,6 +17,12 @@ impl Outbox {
         if !unsent.is_empty() {
             self.queue.push_begun(unsent);
         }
+    }
+
+    /// An earlier owner of the stream has queued, or sent, our Close: nothing may follow it.
+    pub(crate) fn resume_closing(&mut self) {
+        self.phase = Phase::Closing;
+        self.close_queued = true;
     }
 
     /// Sends a binary message straight from the caller's slice: `write` gets what is queued and

@@ -193,6 +193,11 @@ impl Inbox {
     /// the first is one.
     pub(crate) fn batch(&mut self) -> Batch<'_> {
         self.look_ahead();
+        self.parse()
+    }
+
+    #[inline]
+    fn parse(&mut self) -> Batch<'_> {
         self.release_assembly();
         self.state.starved = false;
         let capacity = self.buf.capacity();
@@ -200,11 +205,15 @@ impl Inbox {
         Batch::new(rest, start, capacity, &mut self.assembly, &mut self.state)
     }
 
-    /// The next message, owned. `None` when only a read helps.
+    /// The next message, owned. `None` when only a read helps, or when answers were registered
+    /// that go out before it.
     pub(crate) fn next_owned(&mut self) -> Option<Result<OwnedMessage, Failure>> {
+        if self.look_ahead() {
+            return None; // the answers go out first
+        }
         let received = self.buf.received().as_ptr_range();
         let share = self.buf.capacity() / OWNED_SHARE;
-        let message = match self.batch().next()? {
+        let message = match self.parse().next()? {
             Ok(message) => message,
             Err(failure) => return Some(Err(failure)),
         };
@@ -238,6 +247,11 @@ impl Inbox {
         if self.state.phase == Phase::Open {
             self.state.fail(failure);
         }
+    }
+
+    /// Nothing more is read: an earlier owner has read the peer's Close.
+    pub(crate) fn close(&mut self) {
+        self.state.phase = Phase::Closed;
     }
 
     /// Nothing more is read: a deadline of ours passed.

@@ -35,11 +35,14 @@ pub enum Message<'a> {
     Text(&'a str),
     /// A piece of a message, under [`Delivery::Parts`](crate::Delivery) only.
     Part(Part<'a>),
-    /// A Ping. It has been answered already unless `auto_pong` is off.
+    /// A Ping. Unless `auto_pong` is off, its Pong went ahead: a driver has written it before it
+    /// lends the message. Where the socket took nothing, the newest Pong waits, before all data,
+    /// until it does.
     Ping(&'a [u8]),
     /// A Pong, of our keepalive or of the application's own Ping.
     Pong(&'a [u8]),
-    /// The peer began, or answered, the closing handshake. Nothing comes after it.
+    /// The peer began, or answered, the closing handshake. Nothing comes after it. If the peer
+    /// began it, our answer went ahead as a Pong does, behind what was queued before.
     Close(Option<CloseReason<'a>>),
 }
 
@@ -91,11 +94,11 @@ pub enum OwnedMessage {
         /// The message ends with this part.
         last: bool,
     },
-    /// A Ping.
+    /// A Ping, answered: see [`Message::Ping`].
     Ping(Bytes),
     /// A Pong.
     Pong(Bytes),
-    /// The peer began, or answered, the closing handshake.
+    /// The peer began, or answered, the closing handshake; answered, too: see [`Message::Close`].
     Close(Option<(CloseCode, String)>),
 }
 

@@ -1,3 +1,5 @@
+mod ahead;
+
 use alloc::vec::Vec;
 use core::time::Duration;
 

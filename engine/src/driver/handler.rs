@@ -124,10 +124,12 @@ pub trait Handler: Sized {
     /// A connection is open; it may send at once.
     fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> Self::Conn;
 
-    /// A message came. It is lent until the call returns.
+    /// A message came. It is lent until the call returns. A Ping or Close has been answered when
+    /// it is handed over: the answer is written, as far as the socket takes it.
     fn message(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>, message: Message<'_>);
 
-    /// All messages of one read have been handed over; what was sent goes out after this.
+    /// All messages of one read have been handed over, or those before a Ping or Close that is
+    /// answered next; what was sent goes out after this.
     fn batch_end(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>) {
         let _ = (conn, cx);
     }
@@ -144,7 +146,11 @@ pub trait Handler: Sized {
         let _ = (conn, cx, token);
     }
 
-    /// The connection is gone. Called once for every `open`.
+    /// The connection has ended, and its id is of no use any more. Called once for every `open`.
+    ///
+    /// Of a failure at once, when what came before has been handed over: the reactor tells the peer
+    /// and closes the socket afterwards, within `close_timeout`. Of a closing handshake when it is
+    /// over, and the socket closed.
     fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended) {
         let _ = (conn, id, ended);
     }
@@ -236,7 +242,8 @@ impl Hub<'_> {
         self.links.resume(id);
     }
 
-    /// Connections that this reactor holds, those in their opening handshake included.
+    /// Connections that this reactor holds, those included that are in their opening handshake, and
+    /// those that have failed and whose sockets are being closed.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.links.open()
@@ -326,8 +333,8 @@ impl<'a> Cx<'a> {
     }
 
     /// Takes no more messages from this connection, beginning with the next one, until
-    /// [`Self::resume`]. The peer is held back by TCP. Meanwhile its silence is our own doing:
-    /// no Pings go out, and only the deadlines of writing and of closing go on. The others go on
+    /// [`Self::resume`]. The peer is held back by TCP, and its Pings are answered after the pause.
+    /// Meanwhile its silence is our own doing: no Pings go out, and only the deadlines of writing and of closing go on. The others go on
     /// after the pause where they stood before it.
     ///
     /// When the reactor is stopped the pause is over: the connection is closed, and what the peer

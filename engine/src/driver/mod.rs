@@ -57,11 +57,6 @@ pub use tune::{
     pin_current_thread,
 };
 
-/// Bytes that are read and dropped behind a request that was refused, so that the answer is not
-/// destroyed by a reset: what a browser may have under way. Within `close_timeout`.
-#[cfg(any(feature = "mio", feature = "tokio"))]
-const DRAINED_BYTES_MAX: usize = 64 * 1024;
-
 #[cfg(feature = "tokio")]
 mod tokio;
 #[cfg(feature = "tokio")]

@@ -2,6 +2,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use crate::role::Role;
+use crate::session::End;
 
 /// A connection taken apart without loss, to be handed to another driver, task, or library.
 ///
@@ -20,6 +21,8 @@ pub struct Parts<S> {
     pub role: Role,
     /// The sub-protocol agreed on.
     pub subprotocol: Option<String>,
+    /// How the connection has ended, where it has: whoever continues tells the same end.
+    pub end: Option<End>,
 }
 
 impl<S> Parts<S> {
@@ -32,6 +35,7 @@ impl<S> Parts<S> {
             unsent: Vec::new(),
             role,
             subprotocol: None,
+            end: None,
         }
     }
 }

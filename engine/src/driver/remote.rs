@@ -318,6 +318,10 @@ impl<C> Remote<C> {
     ///
     /// # Errors
     /// With the connection handed back.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the connection comes back whole; once for each, and not on a busy path"
+    )]
     pub fn adopt(
         &self,
         parts: Parts<TcpStream>,

@@ -11,17 +11,18 @@ use crate::error::{Deadline, Failure};
 use crate::role::Role;
 use crate::time::Timestamp;
 
-/// Bytes of the peer that are read and dropped behind its Close, or behind a failure, until the
-/// stream ends: with them unread, the end of the stream would be a reset, which can destroy our
-/// Close. As many as the buffers of two sockets and a network may hold when the peer is told. A
-/// peer that sends more than that, within `close_timeout`, does not listen.
+/// Bytes of a peer that are read and dropped behind our last words to it: behind a Close or a
+/// failure, or behind an opening handshake that was refused. Unread, they would make a reset of
+/// the stream's end, which can destroy those words at the peer. 16 MiB: more than the buffers of
+/// two sockets and a network hold when the peer is told. A peer that sends more than that, within
+/// `close_timeout`, does not listen, and is closed.
 pub const LINGER_BYTES_MAX: u32 = 16 << 20;
 
 /// Bytes that may wait unreceived before [`ReadSide::look_through`] drops Pings and Pongs: some
 /// hundreds of them.
 pub const UNREAD_CONTROL_BYTES_MAX: usize = 4096;
 
-/// The receiving half of a [`Session`], with the clocks.
+/// The receiving half of a [`Session`](super::Session), with the clocks.
 #[derive(Debug)]
 pub struct ReadSide {
     pub(super) inbox: Inbox,
@@ -38,25 +39,25 @@ pub struct ReadSide {
 }
 
 impl ReadSide {
-    /// As [`Session::attach`].
+    /// As [`Session::attach`](super::Session::attach).
     #[inline]
     pub fn attach(&mut self, pool: &mut BufPool) {
         self.inbox.attach(pool);
     }
 
-    /// As [`Session::detach`].
+    /// As [`Session::detach`](super::Session::detach).
     #[inline]
     pub fn detach(&mut self, pool: &mut BufPool) {
         self.inbox.detach(pool);
     }
 
-    /// As [`Session::space`].
+    /// As [`Session::space`](super::Session::space).
     #[inline]
     pub fn space(&mut self) -> &mut [u8] {
         self.inbox.space()
     }
 
-    /// As [`Session::handle_read`].
+    /// As [`Session::handle_read`](super::Session::handle_read).
     #[inline]
     pub fn handle_read(&mut self, n: usize, now: Timestamp) {
         self.inbox.filled(n);
@@ -70,13 +71,13 @@ impl ReadSide {
         self.keepalive.pardon(silence);
     }
 
-    /// As [`Session::handle_eof`].
+    /// As [`Session::handle_eof`](super::Session::handle_eof).
     pub fn handle_eof(&mut self) {
         self.eof = true;
         self.end_stream();
     }
 
-    /// As [`Session::handle_broken`], of this half; the other one is told by
+    /// As [`Session::handle_broken`](super::Session::handle_broken), of this half; the other one is told by
     /// [`WriteSide::fail`].
     pub fn handle_broken(&mut self) {
         self.broken |= !self.eof;
@@ -140,12 +141,13 @@ impl ReadSide {
         self.inbox.batch()
     }
 
-    /// The next message, owned. `None` when only a read helps.
+    /// The next message, owned. `None` when only a read helps, as [`Self::wants_read`] says then; or
+    /// when [`Self::look_ahead`] has registered answers that are to be sent first.
     pub fn next_owned(&mut self) -> Option<Result<OwnedMessage, Failure>> {
         self.inbox.next_owned()
     }
 
-    /// As [`Session::wants_read`].
+    /// As [`Session::wants_read`](super::Session::wants_read).
     #[inline]
     #[must_use]
     pub fn wants_read(&self) -> bool {
@@ -165,7 +167,7 @@ impl ReadSide {
         self.eof || !self.inbox.replies().is_empty()
     }
 
-    /// As [`Session::settle`].
+    /// As [`Session::settle`](super::Session::settle).
     #[inline]
     pub fn settle(&mut self, write: &mut WriteSide, now: Timestamp) {
         self.end_stream();
@@ -202,6 +204,18 @@ impl ReadSide {
         write.end = Some(*self.end.get_or_insert(end));
     }
 
+    pub(super) fn resume_end(&mut self, write: &mut WriteSide, end: End) {
+        match end {
+            End::Closed { .. } => self.inbox.close(),
+            End::Failed(_) => self.inbox.stop(),
+        }
+        self.decide(write, end);
+        match end {
+            End::Failed(failure) if failure.close_code().is_none() => write.outbox.kill(),
+            _ => write.outbox.resume_closing(),
+        }
+    }
+
     fn fail(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
         let first = write.failure().unwrap_or(failure);
         self.decide(write, End::Failed(first));
@@ -216,7 +230,7 @@ impl ReadSide {
         }
     }
 
-    /// As [`Session::poll_timeout`]; `write` is [`WriteSide::deadline`].
+    /// As [`Session::poll_timeout`](super::Session::poll_timeout); `write` is [`WriteSide::deadline`].
     #[must_use]
     pub fn poll_timeout(&self, write: Option<Timestamp>) -> Option<Timestamp> {
         let read = match self.close_at {
@@ -227,7 +241,7 @@ impl ReadSide {
         [read, write].into_iter().flatten().min()
     }
 
-    /// As [`Session::handle_timeout`].
+    /// As [`Session::handle_timeout`](super::Session::handle_timeout).
     pub fn handle_timeout(&mut self, write: &mut WriteSide, now: Timestamp) {
         if write.deadline().is_some_and(|at| now >= at) {
             write.fail(Failure::Deadline(Deadline::Write));
@@ -261,7 +275,7 @@ impl ReadSide {
         }
     }
 
-    /// As [`Session::shutdown`].
+    /// As [`Session::shutdown`](super::Session::shutdown).
     #[must_use]
     pub fn shutdown(&self, write: &WriteSide) -> Shutdown {
         if write.outbox.is_dead() || self.inbox.dropped_bytes() > LINGER_BYTES_MAX {
@@ -279,7 +293,7 @@ impl ReadSide {
         }
     }
 
-    /// As [`Session::end`].
+    /// As [`Session::end`](super::Session::end).
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.end
@@ -300,13 +314,13 @@ impl ReadSide {
         self.inbox.into_unread()
     }
 
-    /// As [`Session::rtt`].
+    /// As [`Session::rtt`](super::Session::rtt).
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.keepalive.rtt()
     }
 
-    /// As [`Session::stats`], of this half: what was sent counts as nothing.
+    /// As [`Session::stats`](super::Session::stats), of this half: what was sent counts as nothing.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (messages_in, bytes_in) = self.inbox.counts();

@@ -309,7 +309,8 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// All messages of one read have been handed over; what was sent goes out after this.
+    /// All messages of one read have been handed over, or those before a Ping or Close of the
+    /// WebSocket's; what was sent goes out after this.
     fn batch_end(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>) {}
 
     /// A timer set by [`ChannelCx::timer`] is due.
@@ -319,8 +320,8 @@ pub trait ChannelHandler: Sized {
     /// called where the connection was lost first; [`Self::close`] is in every case.
     fn failed(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, failure: Failure) {}
 
-    /// The connection is gone, in one way or the other, and with it all channels. Called once
-    /// for every `open`. `failure` is how the channels ended: [`Failure::Local`] or
+    /// The connection has ended, in one way or the other, and with it all channels. Called once
+    /// for every `open`, as early as [`Handler::close`](crate::Handler::close). `failure` is how the channels ended: [`Failure::Local`] or
     /// [`Failure::Peer`] with [`Code::NO_ERROR`] after a drain, [`Failure::Lost`] if the
     /// connection ended under them; `ended` is how the connection did.
     fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, failure: Failure) {}

@@ -204,8 +204,12 @@ impl<H: Handler, W: Wire> Core<H, W> {
     /// A session that goes on where another owner of the stream stopped.
     pub(crate) fn session_of<S>(&self, parts: &Parts<S>, now: Timestamp) -> Result<Session, Error> {
         let settings = self.habits.settings.clone();
-        let session = Session::new(parts.role, settings, clock::entropy()?, &parts.unread, now);
-        Ok(session.with_unsent(parts.unsent.clone().into()))
+        let session = Session::new(parts.role, settings, clock::entropy()?, &parts.unread, now)
+            .with_unsent(parts.unsent.clone().into());
+        Ok(match parts.end {
+            Some(end) => session.with_end(end),
+            None => session,
+        })
     }
 
     fn insert(&mut self, id: ConnId, link: Link<W>, now: Timestamp) {
@@ -291,7 +295,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         let (Some(conn), Phase::Open(session)) = (conn, phase) else {
             return;
         };
-        let role = session.role();
+        let (role, end) = (session.role(), session.end());
         let (unread, unsent) = session.into_parts();
         match wire.into_std() {
             Ok(stream) => {
@@ -302,6 +306,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
                     unsent,
                     role,
                     subprotocol,
+                    end,
                 };
                 self.handler.detached(conn, id, parts);
             }

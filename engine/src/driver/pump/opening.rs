@@ -6,7 +6,6 @@ use std::vec::Vec;
 
 use bytes::Bytes;
 
-use super::super::DRAINED_BYTES_MAX;
 use super::super::clock;
 use super::super::error::Error;
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
@@ -18,7 +17,7 @@ use crate::config::Settings;
 use crate::error::Deadline;
 use crate::handshake::{Refusal, Request};
 use crate::role::Role;
-use crate::session::Session;
+use crate::session::{LINGER_BYTES_MAX, Session};
 use crate::time::Timestamp;
 
 /// The status for a handshake that took too long.
@@ -279,7 +278,7 @@ fn refuse<W>(link: &mut Link<W>, refusal: &Refusal, now: Timestamp, settings: &S
     link.phase = Phase::Refusing(Box::new(Refusing {
         answer,
         sent: 0,
-        drain_bytes: DRAINED_BYTES_MAX,
+        drain_bytes: LINGER_BYTES_MAX as usize,
         deadline,
     }));
 }

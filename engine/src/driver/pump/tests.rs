@@ -432,3 +432,149 @@ fn an_early_end_is_read_when_the_request_is_out() {
     rig.serve();
     assert_eq!(rig.core.connections(), 1);
 }
+
+/// The handler does not wait for the closing of the socket, and nothing is told of it any more.
+#[test]
+fn a_failure_is_told_at_once() {
+    let mut rig = Rig::new(Config {
+        idle_timeout: Some(seconds(30)),
+        ..calm()
+    });
+    rig.pass(at(29));
+    rig.assert_alive();
+    rig.pass(at(30));
+    rig.assert_failed(Deadline::Idle);
+    assert_eq!(rig.pipe.borrow().written[0], 0x88, "the peer is told");
+    // It is gone for the handler, and sends to it are refused as to any that is.
+    let (id, gone) = (rig.id, std::sync::Arc::new(std::sync::Mutex::new(None)));
+    let told = gone.clone();
+    let ask = move |hub: &mut Hub<'_>| {
+        *told.lock().unwrap() = Some(hub.outbox(id).is_none());
+    };
+    rig.core.carry_out(Command::User(Box::new(ask)), rig.now);
+    assert_eq!(*gone.lock().unwrap(), Some(true));
+    rig.serve();
+    // The socket is closed when the peer has answered, or `close_timeout` is over.
+    rig.pass(at(34));
+    assert_eq!(rig.core.connections(), 1);
+    rig.pass(at(35));
+    assert_eq!(rig.core.connections(), 0);
+    rig.assert_alive();
+}
+
+#[test]
+fn a_violation_is_told_before_the_peer_has_answered() {
+    let mut rig = Rig::new(calm());
+    rig.frame(2, b"good");
+    rig.frame(3, b"bad");
+    rig.readable();
+    let ended = rig.ended();
+    assert!(
+        matches!(ended, Ended::Session(End::Failed(Failure::Violation(_)))),
+        "{ended:?}"
+    );
+    assert_eq!(rig.core.handler.messages, [b"good"]);
+    assert_eq!(rig.core.connections(), 1);
+    rig.end(Ok(0));
+    rig.readable();
+    assert_eq!(rig.core.connections(), 0);
+    rig.assert_alive();
+}
+
+/// Feeds bytes until the connection is gone: how many it took.
+fn flood(rig: &mut Rig) -> usize {
+    let mut fed = 0;
+    while rig.core.connections() > 0 {
+        assert!(fed < 100 << 20, "it is read for ever");
+        rig.pipe.borrow_mut().incoming.resize(64 << 10, 0);
+        rig.readable();
+        fed += (64 << 10) - rig.pipe.borrow().incoming.len();
+    }
+    fed
+}
+
+/// A peer that floods is left before the time is over: behind a failure, and behind a refusal.
+#[test]
+fn what_is_read_of_a_peer_that_does_not_listen_is_bounded() {
+    let limit = crate::session::LINGER_BYTES_MAX as usize;
+    let mut rig = Rig::new(calm());
+    rig.frame(3, b"bad");
+    rig.readable();
+    let fed = flood(&mut rig);
+    assert!((limit..=limit + (1 << 20)).contains(&fed), "{fed}");
+
+    rig.pipe = Rc::default();
+    rig.id = rig.core.reserve();
+    let wire = Fake(rig.pipe.clone());
+    rig.core.insert_accepted(rig.id, wire, None, rig.now);
+    let request = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n";
+    rig.pipe.borrow_mut().incoming.extend_from_slice(request);
+    rig.readable();
+    assert!(rig.pipe.borrow().written.starts_with(b"HTTP/1.1 4"));
+    assert_eq!(rig.core.connections(), 1);
+    let fed = flood(&mut rig);
+    assert!((limit..=limit + (1 << 20)).contains(&fed), "{fed}");
+    assert_eq!(rig.now, at(0), "long before the deadline");
+}
+
+/// Writes down what the socket had been given when a message was handed over.
+#[derive(Default)]
+struct Looks {
+    pipe: Rc<std::cell::RefCell<fake::Pipe>>,
+    seen: Vec<(u8, Vec<u8>)>,
+    batches: usize,
+}
+
+impl Handler for Looks {
+    type Conn = ();
+    type Command = ();
+
+    fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
+
+    fn message(&mut self, _: &mut (), cx: &mut Cx<'_>, message: Message<'_>) {
+        let kind = match message {
+            Message::Ping(_) => 9,
+            Message::Close(_) => 8,
+            _ => 2,
+        };
+        self.seen.push((kind, self.pipe.borrow().written.clone()));
+        if kind == 2 {
+            cx.send(b"answer").unwrap();
+        }
+    }
+
+    fn batch_end(&mut self, _: &mut (), _: &mut Cx<'_>) {
+        self.batches += 1;
+    }
+}
+
+/// And what the messages before were answered with goes out first.
+#[test]
+fn pings_and_closes_are_answered_before_they_are_handed_over() {
+    let settings = calm().build().unwrap();
+    let mut rig = fake::Rig::empty(Looks::default(), settings, RECV_BYTES);
+    rig.open(Role::Server, None);
+    rig.core.handler.pipe = rig.pipe.clone();
+    let frame = |opcode: u8, payload: &[u8]| {
+        let mut bytes = vec![0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+        bytes.extend_from_slice(payload);
+        bytes
+    };
+    let code = 1000_u16.to_be_bytes();
+    let sent = [
+        frame(2, b"x"),
+        frame(9, b"?"),
+        frame(2, b"y"),
+        frame(8, &code),
+    ]
+    .concat();
+    rig.pipe.borrow_mut().incoming = sent;
+    rig.readable();
+    let answer = [&[0x82, 6][..], b"answer"].concat();
+    let pong = [0x8a, 1, b'?'].to_vec();
+    let (first, close) = ([pong, answer.clone()].concat(), [0x88, 2, code[0], code[1]]);
+    let second = [&first[..], &answer, &close].concat();
+    let expected = [(2, vec![]), (9, first.clone()), (2, first), (8, second)];
+    assert_eq!(rig.core.handler.seen, expected);
+    assert_eq!(rig.core.handler.batches, 3);
+}

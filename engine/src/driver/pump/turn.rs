@@ -65,28 +65,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         if !flow.paused && !session.wants_read() {
             self.deliver(id, session, wire, flow, now);
         }
-        let mut reads = 0;
-        while flow.readable && !flow.paused && reads < READS_PER_TURN_MAX {
-            reads += 1;
-            session.attach(&mut self.slab.pool);
-            let space = session.space();
-            self.calls.reads += 1;
-            match read(wire, flow, space)? {
-                None => break,
-                Some(0) => {
-                    // The end of its stream ends the connection: a peer that only sends no more
-                    // gets as many answers as the socket takes now, and what is over may break
-                    // off inside a frame.
-                    let _ = flush(session.halves().1, wire, flow, &mut self.calls, now);
-                    session.handle_eof();
-                }
-                Some(n) => {
-                    session.handle_read(n, now);
-                    self.deliver(id, session, wire, flow, now);
-                }
-            }
-            session.settle(now);
-        }
+        self.read_on(id, session, wire, flow, now)?;
         // A Close may have been queued from elsewhere: its deadline begins.
         session.settle(now);
         write_out(session.halves().1, wire, flow, &mut self.calls, now);
@@ -118,6 +97,40 @@ impl<H: Handler, W: Wire> Core<H, W> {
         }
         session.detach(&mut self.slab.pool);
         Ok(None)
+    }
+
+    /// Reads what there is, as much as one turn allows, and hands it over.
+    fn read_on(
+        &mut self,
+        id: ConnId,
+        session: &mut Session,
+        wire: &mut W,
+        flow: &mut Flow,
+        now: Timestamp,
+    ) -> io::Result<()> {
+        let mut reads = 0;
+        while flow.readable && !flow.paused && reads < READS_PER_TURN_MAX {
+            reads += 1;
+            session.attach(&mut self.slab.pool);
+            let space = session.space();
+            self.calls.reads += 1;
+            match read(wire, flow, space)? {
+                None => break,
+                Some(0) => {
+                    // The end of its stream ends the connection: a peer that only sends no more
+                    // gets as many answers as the socket takes now, and what is over may break
+                    // off inside a frame.
+                    let _ = flush(session.halves().1, wire, flow, &mut self.calls, now);
+                    session.handle_eof();
+                }
+                Some(n) => {
+                    session.handle_read(n, now);
+                    self.deliver(id, session, wire, flow, now);
+                }
+            }
+            session.settle(now);
+        }
+        Ok(())
     }
 
     /// The connection has ended: the handler is told, once.

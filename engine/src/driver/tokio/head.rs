@@ -8,10 +8,10 @@ use std::vec::Vec;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::super::DRAINED_BYTES_MAX;
 use super::super::error::Error;
 use crate::error::Deadline;
 use crate::handshake::HandshakeError;
+use crate::session::LINGER_BYTES_MAX;
 
 /// Bytes by which the buffer for a head grows: most heads fit the first.
 const HEAD_GROWTH_BYTES: usize = 1024;
@@ -65,7 +65,7 @@ where
         io.shutdown().await?;
         answered = true;
         let mut drained = [0; 1024];
-        let mut left = DRAINED_BYTES_MAX;
+        let mut left = LINGER_BYTES_MAX as usize;
         while let Ok(n @ 1..) = io.read(&mut drained).await {
             match left.checked_sub(n) {
                 Some(rest) => left = rest,

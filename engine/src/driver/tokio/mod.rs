@@ -2,7 +2,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `websocket` | a whole connection, owned by one task |
+//! | `websocket`, `messages` | a whole connection, owned by one task; what it lends |
 //! | `split`, `reader`, `writer`, `gate` | its halves, for two tasks; how they share the writing |
 //! | `receiving`, `sending` | one turn of either, under both of the above |
 //! | `sink` | `Stream` and `Sink` |
@@ -19,6 +19,7 @@ mod gate;
 mod head;
 mod io;
 mod listen;
+mod messages;
 mod reader;
 mod receiving;
 mod sending;
@@ -46,7 +47,8 @@ pub use channels::{
 };
 pub use connect::{Connector, connect, handshake};
 pub use listen::{Incoming, Listener, ListenerBuilder, Upgrade, accept};
+pub use messages::Messages;
 pub use reader::Reader;
 pub use split::{Halves, SplitStream, UniteError};
-pub use websocket::{Messages, WebSocket};
+pub use websocket::WebSocket;
 pub use writer::Writer;

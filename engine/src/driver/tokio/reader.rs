@@ -12,8 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::super::error::Error;
 use super::gate::{Bell, Cell, Shared, Side};
 use super::io::now;
+use super::messages::Messages;
 use super::receiving::{Came, Receiving};
-use super::websocket::{Messages, Origin};
+use super::websocket::Origin;
 use crate::conn::OwnedMessage;
 use crate::role::Role;
 use crate::session::{End, Stats};
@@ -144,10 +145,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             let receiving = &mut self.receiving;
             if !receiving.read.wants_read() {
                 // The answers to what is lent go out first.
-                return match self.answers {
-                    false => Poll::Ready(true),
-                    true => Poll::Pending, // woken when the writer leaves the cell
-                };
+                if self.answers {
+                    return Poll::Pending; // woken when the writer leaves the cell
+                }
+                return Poll::Ready(true);
             }
             if receiving.done {
                 receiving.detach();
@@ -171,18 +172,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
                 return Poll::Pending; // woken when the writer leaves the cell
             }
             if reads && self.write_failed && receiving.read.end().is_none() {
-                // Nothing more comes: the connection ends by what writing has failed with.
-                let ends = self.shared.with(Side::Reader, cx.waker(), |cell| {
-                    receiving.read.handle_blocked(&mut cell.sending.write)
-                });
-                match ends {
-                    None => return Poll::Pending,
-                    Some(false) => {}
-                    Some(true) => {
-                        self.unattended = true;
-                        continue;
-                    }
+                if !self.end_by_writing(cx) {
+                    return Poll::Pending; // woken when the writer leaves the cell
                 }
+                continue;
             }
             if receiving.read.has_failed() {
                 return Poll::Ready(false);
@@ -205,6 +198,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             }
             now = super::io::now();
         }
+    }
+
+    /// Nothing more comes: the connection ends by what writing has failed with. `false` if the
+    /// writer is in the cell.
+    fn end_by_writing(&mut self, cx: &Context<'_>) -> bool {
+        let receiving = &mut self.receiving;
+        let ended = self.shared.with(Side::Reader, cx.waker(), |cell| {
+            receiving.read.handle_blocked(&mut cell.sending.write);
+        });
+        self.unattended = true;
+        ended.is_some()
     }
 
     /// Whether the next message is to be answered before it is lent.

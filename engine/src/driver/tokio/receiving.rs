@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 /// what peers wait for a Pong, or for the answer to a Close.
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Reads of one look: what a peer that floods with Pings keeps a send waiting.
+const WATCH_READS_MAX: usize = 16;
+
 /// Later than any time.
 const NEVER: Timestamp = Timestamp(u64::MAX);
 
@@ -120,9 +123,13 @@ impl Receiving {
         cx: &mut Context<'_>,
         mut now: Timestamp,
     ) -> bool {
-        let mut full = false;
-        // Bounded by what the stream has ready, which tokio rations.
+        let (mut full, mut reads) = (false, 0);
         while !self.done && !self.eof {
+            if reads == WATCH_READS_MAX {
+                cx.waker().wake_by_ref(); // for the rest
+                break;
+            }
+            reads += 1;
             attach_read(&mut self.read);
             full = self.read.space().is_empty();
             if full {

@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::string::ToString;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
 use super::super::error::Error;
 use super::io::{attach_write, detach_write, now};
 use crate::config::{Flush, Settings};
-use crate::conn::Outbox;
+use crate::conn::{Outbox, Utf8Bytes};
 use crate::error::{Deadline, Failure, SendError};
 use crate::session::WriteSide;
 use crate::time::Timestamp;
@@ -315,4 +316,24 @@ fn write_slices<'a, W: AsyncWrite + Unpin>(
         count += 1;
     }
     io.poll_write_vectored(cx, &gathered[..count])
+}
+
+/// Queues `waiting`, or leaves it there.
+pub(super) fn put_bytes(outbox: &mut Outbox, waiting: &mut Bytes) -> Result<(), SendError> {
+    outbox
+        .send_bytes(core::mem::take(waiting))
+        .map_err(|(e, back)| {
+            *waiting = back;
+            e
+        })
+}
+
+/// Queues `waiting`, or leaves it there.
+pub(super) fn put_text(outbox: &mut Outbox, waiting: &mut Utf8Bytes) -> Result<(), SendError> {
+    outbox
+        .send_text_bytes(core::mem::take(waiting))
+        .map_err(|(e, back)| {
+            *waiting = back;
+            e
+        })
 }

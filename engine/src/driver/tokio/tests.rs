@@ -14,11 +14,14 @@ use crate::{Config, Message, OwnedMessage, Parts, Role, Settings};
 
 #[cfg(feature = "hyper")]
 mod adopt;
+mod answers;
 mod cancel;
 mod deadlines;
+mod ends;
 mod halves;
 mod opening;
 mod parts;
+mod senders;
 mod sending;
 mod talk;
 mod turns;

@@ -15,10 +15,11 @@ use super::super::error::Error;
 use super::super::parts::Parts;
 use super::super::tune::TuneReport;
 use super::io::now;
+use super::messages::Messages;
 use super::receiving::{Came, Receiving, WATCH_INTERVAL};
-use super::sending::{Put, Sending, put_binary};
+use super::sending::{Put, Sending, put_binary, put_bytes};
 use crate::config::Settings;
-use crate::conn::{Batch, Kind, Message, Outbox, OwnedMessage, PreparedMessage, Utf8Bytes};
+use crate::conn::{Kind, Outbox, OwnedMessage, PreparedMessage};
 use crate::error::CloseCode;
 use crate::handshake::Response;
 use crate::role::Role;
@@ -33,6 +34,25 @@ use crate::time::Timestamp;
 /// deadlines of the [`Config`](crate::Config), so one of them should always be waiting. Where
 /// sending must not wait for receiving, [`split`](Self::split) gives two halves for two tasks.
 ///
+/// A Ping or Close is answered before it is lent: its answer has been written, as far as the
+/// stream takes it, when the application sees the message, and a connection that is dropped then
+/// has said its last word.
+///
+/// # Tasks that only send
+///
+/// They need not receive: [`send`](Self::send) and its kin, [`flush`](Self::flush), and the `Sink`
+/// look at what the peer sends, ten times a second at most. They answer its Pings, and its Close
+/// where no message stands before it, and fail when the connection is over: with
+/// [`SendError::Closed`](crate::SendError) after a Close, with [`Error::Failed`] for a peer that
+/// has vanished, by the deadlines of the [`Config`](crate::Config). That happens in calls: between
+/// two of them nobody looks.
+///
+/// What the peer sends is kept for a later receive: 64 KiB of it, then TCP holds the peer back, and
+/// what is behind is not seen, its Pings and its Close among it; the peer is not held to deadlines
+/// then but that of writing. Who sends to a peer that talks receives, or
+/// [splits](Self::split). Of Pings and Pongs that nobody receives,
+/// [`UNREAD_CONTROL_BYTES_MAX`](crate::UNREAD_CONTROL_BYTES_MAX) are kept, the newest.
+///
 /// # Cancel safety
 ///
 /// Every method may be dropped at any await, in `select!` say, and called again. What was
@@ -41,8 +61,27 @@ use crate::time::Timestamp;
 ///
 /// # Errors
 ///
-/// They stay: after a failure every receive gives it again, after a clean end `None`. The Close
-/// frame that tells the peer why is out before a receive gives the failure.
+/// They stay, and [`end`](Self::end) names the same cause: after a failure every call gives it
+/// again, after a clean end a receive gives `None`. A failure is told at once: when what came
+/// before has been received, the Close that tells the peer why has been written, as far as the
+/// stream takes it, and what the peer was sending has been read away. Nobody waits for the peer's
+/// answer. A task that wants to be sure that a peer which goes on sending gets the Close, calls
+/// [`close`](Self::close), which waits for that, or has it done by another task:
+///
+/// ```no_run
+/// # async fn run(mut ws: tickwire::WebSocket<tokio::net::TcpStream>) -> Result<(), tickwire::Error> {
+/// use tickwire::CloseCode;
+///
+/// let received = ws.recv().await;
+/// if received.is_err() {
+///     // At most `close_timeout`. It gives the same error.
+///     tokio::spawn(async move { ws.close(CloseCode::NORMAL, "").await });
+/// }
+/// # received.map(drop)
+/// # }
+/// ```
+///
+/// # Example
 ///
 /// ```no_run
 /// use tickwire::{Error, Message};
@@ -76,33 +115,6 @@ pub(super) struct Origin {
     pub(super) tune: Option<TuneReport>,
 }
 
-/// The messages that one read brought, lent from the receive buffer; see [`Batch`].
-///
-/// A failure just ends them: the next receive sends the Close that tells the peer, and then
-/// gives the failure.
-#[derive(Debug)]
-pub struct Messages<'a>(pub(super) Batch<'a>);
-
-impl<'a> Messages<'a> {
-    /// The same with failures among the messages. After one, receive once more, or the peer
-    /// does not learn why the connection ends.
-    #[must_use]
-    pub fn into_batch(self) -> Batch<'a> {
-        self.0
-    }
-}
-
-impl<'a> Iterator for Messages<'a> {
-    type Item = Message<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Message<'a>> {
-        self.0.next()?.ok()
-    }
-}
-
-impl core::iter::FusedIterator for Messages<'_> {}
-
 impl<S> WebSocket<S> {
     /// Takes over a connection whose opening handshake is done: `unread` is parsed first,
     /// `unsent` is written first.
@@ -116,13 +128,17 @@ impl<S> WebSocket<S> {
             unsent,
             role,
             subprotocol,
+            end,
         } = parts;
         let origin = Origin {
             subprotocol,
             ..Origin::default()
         };
-        let session = Session::new(role, settings.clone(), clock::entropy()?, &unread, now())
+        let mut session = Session::new(role, settings.clone(), clock::entropy()?, &unread, now())
             .with_unsent(unsent.into());
+        if let Some(end) = end {
+            session = session.with_end(end);
+        }
         Ok(Self::open(stream, session, role, settings, origin))
     }
 
@@ -145,17 +161,20 @@ impl<S> WebSocket<S> {
         }
     }
 
-    /// Takes the connection apart without losing a byte. Meant for one that is open: that a
-    /// Close, or the first parts of a message, were sent or received before is not told.
+    /// Takes the connection apart without losing a byte. Meant for one that is open: that it has
+    /// ended is told with the parts; that the first parts of a message were sent or received
+    /// before, or a Close of ours that is not answered yet, is not.
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {
         let subprotocol = self.origin.and_then(|o| o.subprotocol);
         let session = Session::join(self.receiving.read, self.sending.write);
+        let end = session.end();
         let (unread, unsent) = session.into_parts();
         Parts {
             unread,
             unsent,
             subprotocol,
+            end,
             ..Parts::new(self.io, self.role)
         }
     }
@@ -210,7 +229,11 @@ impl<S> WebSocket<S> {
         self.receiving.read.rtt()
     }
 
-    /// How the connection ended, once that is known.
+    /// How the connection ended, once that is known: it does not change any more, and is what
+    /// receives tell. [`Failure::Io`](crate::Failure) is told as [`Error::Io`].
+    ///
+    /// A send that has failed ends the connection when all has been received that the peer had sent
+    /// before, perhaps its Close: `None` until then.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.receiving.read.end()
@@ -221,8 +244,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The messages that the next read brings, lent, and where to queue answers. `None` after a
     /// clean close.
     ///
-    /// What is queued goes out when the next batch is asked for. A batch may have no message in
-    /// it, when a read brought part of one; one that is dropped early goes on with the next
+    /// What is queued goes out when the next batch is asked for. A batch ends before a Ping or Close
+    /// that is not answered yet, and the next one begins with it, answered: behind what the messages
+    /// before a Close were answered with. A batch may have no message in it, when a read brought
+    /// part of one; one that is dropped early goes on with the next
     /// call. While more than half of the send queue is taken, no further batch is given: the
     /// peer is held back, and a batch whose answers take less than half of the queue never
     /// finds it full.
@@ -231,7 +256,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// next call, and a loop that never takes them does not wait for anything.
     ///
     /// # Errors
-    /// [`Error::Failed`] with the peer's fault, or a deadline; [`Error::Io`]. Everything
+    /// [`Error::Failed`] with the peer's fault, or a deadline, at once; [`Error::Io`]. Everything
     /// received before it has been lent.
     pub async fn recv_batch(&mut self) -> Result<Option<(Messages<'_>, &mut Outbox)>, Error> {
         if poll_fn(|cx| self.poll_turn(cx)).await {
@@ -254,11 +279,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// It does not wait for a slow peer beyond that: what the socket has not taken goes out with
     /// the next call on this connection, so keep receiving, or [`flush`](Self::flush). While it
-    /// waits nothing is received; a peer that does the same is ended by `write_timeout`.
+    /// waits it sees to the peer, as [above](Self#tasks-that-only-send), but gives no message; a
+    /// peer that does the same is ended by `write_timeout`.
     ///
     /// # Errors
-    /// [`Error::Send`] where the message can never be sent, or the connection is closed;
-    /// [`Error::Failed`], [`Error::Io`] where it has failed.
+    /// [`Error::Send`] where the message can never be sent, or the connection is closed, by the
+    /// peer too; [`Error::Failed`], [`Error::Io`] where it has failed.
     pub async fn send(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.put(true, |write, io, cx, now| {
             put_binary(payload, write, io, cx, now)
@@ -334,6 +360,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// most `close_timeout`, for the peer's Close and the end of the stream. Messages that still
     /// arrive are dropped: to have them, call [`Outbox::close`] on [`Self::outbox`] and receive
     /// until `None`.
+    ///
+    /// On a connection that has failed it sees the closing through that the failure began: the
+    /// Close that names the failure goes out, what the peer still sends is read away
+    /// ([`LINGER_BYTES_MAX`](crate::LINGER_BYTES_MAX) at most), and the end of the stream is waited
+    /// for, until `close_timeout` after the failure. Code and reason are not used then.
     ///
     /// # Errors
     /// [`Error::Send`] for a code or reason that must not be sent; [`Error::Failed`],
@@ -442,9 +473,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         loop {
             if !self.receiving.read.wants_read()
                 && !self.sending.is_clogged()
-                // The next turn sends the answer to a Ping or Close first.
-                && !self.receiving.read.look_ahead()
-                // A failure is told by the outcome, when the Close was sent.
+                // The next turn sends the answer to a Ping or Close first. A failure is told by the
+                // outcome, when the Close was sent.
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
                 if self.receiving.read.wants_settle() {
@@ -526,29 +556,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             receiving.read.handle_timeout(&mut sending.write, now);
         }
     }
-}
-
-/// Queues `waiting`, or leaves it there.
-pub(super) fn put_bytes(outbox: &mut Outbox, waiting: &mut Bytes) -> Result<(), crate::SendError> {
-    outbox
-        .send_bytes(core::mem::take(waiting))
-        .map_err(|(e, back)| {
-            *waiting = back;
-            e
-        })
-}
-
-/// Queues `waiting`, or leaves it there.
-pub(super) fn put_text(
-    outbox: &mut Outbox,
-    waiting: &mut Utf8Bytes,
-) -> Result<(), crate::SendError> {
-    outbox
-        .send_text_bytes(core::mem::take(waiting))
-        .map_err(|(e, back)| {
-            *waiting = back;
-            e
-        })
 }
 
 impl<S> fmt::Debug for WebSocket<S> {

@@ -12,9 +12,8 @@ use tokio::io::AsyncWrite;
 use super::super::error::Error;
 use super::gate::{Bell, Cell, Shared, Side};
 use super::io::now;
-use super::sending::{Put, Sending, put_binary};
+use super::sending::{Put, Sending, put_binary, put_bytes, put_text};
 use super::timer::Timer;
-use super::websocket::{put_bytes, put_text};
 use crate::conn::{Kind, Outbox, OwnedMessage, PreparedMessage};
 use crate::error::{CloseCode, SendError};
 use crate::session::WriteSide;
@@ -194,9 +193,18 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 other => return other,
             }
         }
-        let bell = Arc::clone(&self.shared.bell);
-        self.poll_cell(cx, |sending, io, cx| {
-            if bell.is_deserted() && !sending.write.outbox().is_closing() {
+        self.poll_queue(cx, flush, put)
+    }
+
+    /// Queues, unless nobody is left to look after the connection.
+    fn poll_queue(
+        &mut self,
+        cx: &mut Context<'_>,
+        flush: bool,
+        put: &mut Put<'_, W>,
+    ) -> Poll<Result<(), Error>> {
+        self.poll_cell(cx, |sending, io, cx, deserted| {
+            if deserted && !sending.write.outbox().is_closing() {
                 return Poll::Ready(Err(Error::NoReader));
             }
             sending.poll_send(io, cx, flush, now(), put)
@@ -208,10 +216,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let Some(mut message) = self.waiting.take() else {
             return Poll::Ready(Ok(()));
         };
-        let queued = self.poll_cell(cx, |sending, io, cx| {
-            sending.poll_send(io, cx, false, now(), &mut |write, _, _, _| {
-                put_owned(write.outbox(), &mut message)
-            })
+        let queued = self.poll_queue(cx, false, &mut |write, _, _, _| {
+            put_owned(write.outbox(), &mut message)
         });
         if queued.is_pending() {
             self.waiting = Some(message);
@@ -226,7 +232,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     ) -> Poll<Result<(), Error>> {
         match self.poll_waiting(cx) {
             Poll::Ready(Ok(())) => {
-                self.poll_cell(cx, |sending, io, cx| sending.poll_flush(io, cx, fresh))
+                self.poll_cell(cx, |sending, io, cx, _| sending.poll_flush(io, cx, fresh))
             }
             other => other,
         }
@@ -240,7 +246,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         reason: &str,
     ) -> Poll<Result<(), Error>> {
         match self.poll_waiting(cx) {
-            Poll::Ready(Ok(())) => self.poll_cell(cx, |sending, io, cx| {
+            Poll::Ready(Ok(())) => self.poll_cell(cx, |sending, io, cx, _| {
                 sending.outbox().close(code, reason)?;
                 sending.poll_flush(io, cx, &mut false)
             }),
@@ -248,11 +254,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Runs `op` in the cell until it is ready, or its deadline has passed.
+    /// Runs `op` in the cell until it is ready, or its deadline has passed. `op` is told whether
+    /// the reader is gone.
     fn poll_cell(
         &mut self,
         cx: &mut Context<'_>,
-        mut op: impl FnMut(&mut Sending, &mut W, &mut Context<'_>) -> Poll<Result<(), Error>>,
+        mut op: impl FnMut(&mut Sending, &mut W, &mut Context<'_>, bool) -> Poll<Result<(), Error>>,
     ) -> Poll<Result<(), Error>> {
         let mut registered = false;
         // Tries, tries again once registered, and then once for each deadline that passes.
@@ -263,7 +270,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 .with(Side::Writer, cx.waker(), |Cell { sending, io }| {
                     let before = (sending.write.deadline().is_some(), is_over(sending));
                     let mut cx = Context::from_waker(&self.shared.waker);
-                    let mut polled = op(sending, io, &mut cx);
+                    let mut polled = op(sending, io, &mut cx, self.shared.bell.is_deserted());
                     if polled.is_pending()
                         && let Err(e) = sending.expire()
                     {

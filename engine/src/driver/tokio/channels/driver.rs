@@ -176,9 +176,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let patience = self.shared.0.settings.close_timeout;
         let until = *self.abandoned_until.get_or_insert(now.after(patience));
-        if now >= until || state.channels().ids().next().is_none() {
+        if state.channels().ids().next().is_none() {
             self.abandoned_until = None;
             state.channels_mut().drain(Code::NO_ERROR, "");
+        } else if now >= until {
+            // A drain would give those that are left as much time again.
+            self.abandoned_until = None;
+            state.channels_mut().abort(Code::NO_ERROR);
+            state.tell_events(after);
         }
     }
 }

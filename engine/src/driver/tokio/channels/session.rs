@@ -29,8 +29,8 @@ use crate::session::channels::{
 ///
 /// One task of the runtime drives the connection. It ends when [`drain`](Self::drain) or
 /// [`abort`](Self::abort) says so, when the peer does, or when the last session, channel and half
-/// is dropped: what was finished before is still sent then, within `close_timeout`. All of that
-/// takes a runtime that runs: before the end of `main`, drain and wait for
+/// is dropped: what was finished before is still sent then, within `close_timeout`, and then the
+/// connection is closed, within as much. All of that takes a runtime that runs: before the end of `main`, drain and wait for
 /// [`closed`](Self::closed).
 ///
 /// ```no_run
@@ -262,7 +262,8 @@ impl Session {
     }
 
     /// Waits until the connection is closed, and says how it ended: with
-    /// [`Code::NO_ERROR`] when all went well.
+    /// [`Code::NO_ERROR`] when all went well. All other calls know of an end at once; this one waits
+    /// for the stream, too, at most the `close_timeout` of the WebSocket below.
     pub async fn closed(&self) -> Failure {
         wait(
             Arc::clone(self.shared()),

@@ -102,6 +102,47 @@ async fn a_client_hands_over_in_the_middle_of_a_frame() {
     }
 }
 
+/// A connection that has ended ends the same way for the next owner, who writes what was left.
+#[tokio::test(start_paused = true)]
+async fn an_end_goes_with_the_parts() {
+    use tokio::io::AsyncWriteExt as _;
+    let settings = settings(|c| c.ping_interval = None);
+    for clean in [false, true] {
+        // A pipe that does not take the whole Close.
+        let (a, mut peer) = duplex(if clean { 64 } else { 9 });
+        let mut first = end(a, Role::Server, &settings);
+        if clean {
+            let code = 1000_u16.to_be_bytes();
+            peer.write_all(&frame(8, &code)).await.unwrap();
+            while first.recv().await.unwrap().is_some() {}
+        } else {
+            peer.write_all(&[0x82, 0]).await.unwrap();
+            first.recv().await.unwrap_err();
+        }
+        let (ended, parts) = (first.end(), first.into_parts());
+        assert!(ended.is_some());
+        assert_eq!(parts.end, ended);
+        assert_eq!(parts.unsent.is_empty(), clean);
+        let mut second = WebSocket::from_parts(parts, settings.clone()).unwrap();
+        assert_eq!(second.end(), ended);
+        let (received, sent) = (second.recv().await, second.send(b"x").await);
+        assert_eq!(received.is_ok_and(|m| m.is_none()), clean);
+        assert!(sent.is_err());
+        let mut got = Vec::new();
+        let (closed, read) = tokio::join!(second.close(CloseCode(1001), ""), async {
+            while got.last_chunk() != Some(b"frames") && !clean {
+                got.push(peer.read_u8().await.unwrap());
+            }
+            drop(peer);
+        });
+        assert_eq!((closed.is_ok(), read), (clean, ()));
+        assert_eq!(second.end(), ended);
+        if !clean {
+            assert_eq!(got[..4], [0x88, got.len() as u8 - 2, 3, 234]);
+        }
+    }
+}
+
 /// Polls once.
 async fn once<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);

@@ -389,3 +389,37 @@ async fn text_ends_the_connection() {
     );
     assert_eq!(within(server.closed()).await.code(), Code::PROTOCOL);
 }
+
+/// The WebSocket below finds that the peer is gone: everybody is told then, though the stream is
+/// closed later.
+#[tokio::test(start_paused = true)]
+async fn a_failure_below_is_told_at_once() {
+    let below = crate::Config {
+        ping_interval: Some(Duration::from_secs(7)),
+        pong_timeout: Duration::from_secs(3),
+        close_timeout: Duration::from_secs(60),
+        ..crate::Config::default()
+    };
+    let (ours, _peer) = duplex(1 << 20);
+    let parts = Parts {
+        subprotocol: Some(SUBPROTOCOL.into()),
+        ..Parts::new(ours, Role::Client)
+    };
+    let ws = WebSocket::from_parts(parts, below.build().unwrap()).unwrap();
+    let client = Session::start(ws, settings(|_| {})).unwrap();
+    let (mut sender, mut receiver) = client.open(OpenOptions::new("x")).unwrap().split();
+    let began = tokio::time::Instant::now();
+    let (ready, sent, received, accepted) = tokio::join!(
+        within(client.ready()),
+        within(sender.send(b"x")),
+        within(receiver.recv()),
+        within(client.accept()),
+    );
+    assert_eq!(began.elapsed().as_secs(), 10);
+    assert_eq!(ready, Err(Failure::Lost));
+    assert!(matches!(sent, Err(SendError::Closed(_))), "{sent:?}");
+    assert_eq!(received.unwrap_err(), ChannelError::Failed(Failure::Lost));
+    assert!(accepted.is_none());
+    assert_eq!(within(client.closed()).await, Failure::Lost);
+    assert_eq!(began.elapsed().as_secs(), 70, "the stream is closed");
+}

@@ -132,7 +132,10 @@ async fn a_peer_that_leaves_and_stays_is_left() {
             drop(ours);
         }
         within(peer).await.unwrap();
-        assert!(before.elapsed() <= 4 * Settings::default().close_timeout);
+        // One for the channels, one for the closing handshake.
+        let most = 2 * Settings::default().close_timeout;
+        let took = before.elapsed();
+        assert!(took <= most + Duration::from_millis(10), "{took:?}");
     }
 }
 

@@ -1,0 +1,258 @@
+//! What is answered before it is lent: the same messages and the same answers, in whatever steps.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::super::inbox::Inbox;
+use super::super::message::OwnedMessage;
+use super::super::replies::Closing;
+use crate::buf::BufPool;
+use crate::config::Config;
+use crate::frame::CONTROL_BYTES_MAX;
+use crate::role::Role;
+
+/// A frame of a server's.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first, payload.len() as u8];
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// Numbers that look random.
+struct Rng(u64);
+
+impl Rng {
+    fn below(&mut self, n: usize) -> usize {
+        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
+        self.0 = next.wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+}
+
+/// What a driver sees.
+#[derive(Default)]
+struct Seen {
+    lent: Vec<OwnedMessage>,
+    /// Payloads of the Pings that were answered.
+    pongs: Vec<Vec<u8>>,
+    closes: usize,
+    /// Messages with data that had been lent when the Close was answered.
+    before_close: usize,
+}
+
+impl Seen {
+    fn data(&self) -> usize {
+        let is_data = |m: &&OwnedMessage| {
+            matches!(
+                m,
+                OwnedMessage::Binary(_) | OwnedMessage::Text(_) | OwnedMessage::Part { .. }
+            )
+        };
+        self.lent.iter().filter(is_data).count()
+    }
+
+    /// As `settle` does.
+    fn settle(&mut self, inbox: &mut Inbox) {
+        let replies = inbox.replies();
+        replies.answer(|ping| self.pongs.push(ping.to_vec()));
+        replies.pong = None;
+        match replies.closing.take().map(|c| *c) {
+            Some(Closing::Echo(_)) => {
+                self.closes += 1;
+                self.before_close = self.data();
+            }
+            Some(Closing::Fail(failure)) => panic!("{failure}"),
+            None => {}
+        }
+    }
+
+    fn lend(&mut self, message: OwnedMessage) {
+        match &message {
+            OwnedMessage::Ping(payload) => {
+                let answered = self.pongs.iter().any(|pong| pong[..] == payload[..]);
+                assert!(answered, "lent before it was answered");
+            }
+            OwnedMessage::Close(_) => assert_eq!(self.closes, 1, "lent before it was answered"),
+            _ => {}
+        }
+        self.lent.push(message);
+    }
+}
+
+/// A stream of messages, fragments with control frames between them, and a Close. Every Ping has
+/// a payload of its own.
+fn stream(rng: &mut Rng) -> (Vec<u8>, Vec<OwnedMessage>, Vec<Vec<u8>>) {
+    let (mut bytes, mut messages, mut pings) = (Vec::new(), Vec::new(), Vec::new());
+    let mut open: Option<Vec<u8>> = None;
+    for i in 0..40_u8 {
+        let payload = vec![i; rng.below(4) * 40];
+        match rng.below(5) {
+            0 => {
+                let payload = vec![i; 1 + rng.below(CONTROL_BYTES_MAX)];
+                bytes.extend(frame(0x89, &payload));
+                messages.push(OwnedMessage::Ping(payload.clone().into()));
+                pings.push(payload);
+            }
+            1 => {
+                bytes.extend(frame(0x8a, &payload[..payload.len().min(8)]));
+                let payload = payload[..payload.len().min(8)].to_vec();
+                messages.push(OwnedMessage::Pong(payload.into()));
+            }
+            more => {
+                let last = rng.below(2) == 0;
+                let opcode = if open.is_some() { 0 } else { 2 };
+                bytes.extend(frame(opcode | if last { 0x80 } else { 0 }, &payload));
+                let whole = open.get_or_insert_default();
+                whole.extend_from_slice(&payload);
+                if last && let Some(whole) = open.take() {
+                    messages.push(OwnedMessage::Binary(whole.into()));
+                }
+                assert!(more >= 2);
+            }
+        }
+    }
+    if open.is_none() {
+        bytes.extend(frame(0x88, &1000_u16.to_be_bytes()));
+        let close = (crate::CloseCode::NORMAL, Default::default());
+        messages.push(OwnedMessage::Close(Some(close)));
+        bytes.extend(frame(0x89, b"behind a Close"));
+    }
+    (bytes, messages, pings)
+}
+
+#[test]
+fn in_whatever_steps_the_same_is_lent_and_answered_once() {
+    let settings = Config::default().build().unwrap();
+    for seed in 0..2000 {
+        let mut rng = Rng(seed);
+        let (bytes, messages, pings) = stream(&mut rng);
+        let closes = matches!(messages.last(), Some(OwnedMessage::Close(_)));
+        let mut pool = BufPool::new(4096, 4096);
+        let mut inbox = Inbox::new(Role::Client, settings.clone(), &[]);
+        let mut seen = Seen::default();
+        let mut rest = &bytes[..];
+        while !rest.is_empty() || !inbox.wants_read() {
+            match rng.below(5) {
+                0 | 1 if !rest.is_empty() => {
+                    inbox.attach(&mut pool);
+                    let n = rest.len().min(1 + rng.below(200)).min(inbox.space().len());
+                    inbox.space()[..n].copy_from_slice(&rest[..n]);
+                    inbox.filled(n);
+                    rest = &rest[n..];
+                }
+                2 => {
+                    inbox.answer_all();
+                    seen.settle(&mut inbox);
+                }
+                _ if inbox.wants_read() => {}
+                3 => {
+                    // A driver of batches.
+                    inbox.look_ahead();
+                    seen.settle(&mut inbox);
+                    let most = 1 + rng.below(4);
+                    let lent: Vec<_> = inbox.batch().take(most).collect();
+                    for message in lent {
+                        seen.lend(message.unwrap().into());
+                    }
+                }
+                _ => {
+                    inbox.look_ahead();
+                    seen.settle(&mut inbox);
+                    if let Some(message) = inbox.next_owned() {
+                        seen.lend(message.unwrap());
+                    }
+                }
+            }
+            if rng.below(3) == 0 {
+                inbox.detach(&mut pool);
+            }
+        }
+        seen.settle(&mut inbox);
+        assert_eq!(seen.lent, messages, "seed {seed}");
+        assert_eq!(seen.pongs, pings, "seed {seed}");
+        assert_eq!(seen.closes, usize::from(closes), "seed {seed}");
+        if closes {
+            assert_eq!(seen.before_close, seen.data(), "seed {seed}");
+        }
+    }
+}
+
+/// A batch ends before what is to be answered, and the next one begins with it.
+#[test]
+fn a_batch_ends_before_what_is_to_be_answered() {
+    let settings = Config::default().build().unwrap();
+    let code = 1000_u16.to_be_bytes();
+    let bytes = [
+        frame(0x82, b"one"),
+        frame(0x89, b"?"),
+        frame(0x82, b"two"),
+        frame(0x89, b"!"),
+        frame(0x82, b"three"),
+        frame(0x88, &code),
+    ]
+    .concat();
+    let mut inbox = Inbox::new(Role::Client, settings, &bytes);
+    let mut batches = Vec::new();
+    while !inbox.wants_read() {
+        batches.push(inbox.batch().count());
+    }
+    // One; the Pings, answered together, and what is between them; the Close.
+    assert_eq!(batches, [1, 4, 1]);
+}
+
+/// What breaks a rule ends the look: nothing behind it is answered.
+#[test]
+fn nothing_is_answered_behind_what_breaks_a_rule() {
+    let settings = Config {
+        frame_bytes_max: 100,
+        ..Config::default()
+    };
+    let settings = settings.build().unwrap();
+    let bad = [
+        frame(0x80, b"nothing to continue"),
+        frame(0xc2, b"a reserved bit"),
+        frame(0x83, b"a reserved opcode"),
+        frame(0x09, b"a fragmented Ping"),
+        frame(0x82, &[0; 101]),
+        [frame(0x02, b"open"), frame(0x82, b"another")].concat(),
+    ];
+    for bad in bad {
+        let bytes = [frame(0x89, b"before"), bad, frame(0x89, b"behind")].concat();
+        let mut inbox = Inbox::new(Role::Client, settings.clone(), &bytes);
+        assert!(inbox.answer_all());
+        let mut pongs = Vec::new();
+        inbox.replies().answer(|ping| pongs.push(ping.to_vec()));
+        assert_eq!(pongs, [b"before"]);
+    }
+}
+
+/// Pings that are answered, and Pongs, give way to what comes; messages do not.
+#[test]
+fn what_is_dropped_unreceived() {
+    let settings = Config::default().build().unwrap();
+    let mut bytes = Vec::new();
+    for _ in 0..10 {
+        bytes.extend(frame(0x89, &[1; 98]));
+        bytes.extend(frame(0x8a, &[2; 98]));
+    }
+    bytes.extend(frame(0x82, b"kept"));
+    bytes.extend(frame(0x8a, &[2; 98]));
+    let mut unanswered = Inbox::new(Role::Client, settings.clone(), &bytes);
+    unanswered.drop_control(0);
+    assert_eq!(
+        unanswered.batch().count(),
+        22,
+        "a Ping that is not answered stays"
+    );
+
+    let mut inbox = Inbox::new(Role::Client, settings, &bytes);
+    inbox.answer_all();
+    inbox.drop_control(1050);
+    let mut left = Vec::new();
+    while let Some(message) = inbox.next_owned() {
+        left.push(message.unwrap());
+    }
+    // Ten control frames, the message, and what came behind it.
+    assert_eq!(left.len(), 11, "{left:?}");
+    assert!(matches!(left[left.len() - 2], OwnedMessage::Binary(_)));
+}
