@@ -1,4 +1,4 @@
-//! Channels on a reactor: an adapter between the core of channels and any reactor's `Handler`.
+//! Channels on a reactor: an adapter between `ChannelSession` and any reactor's `Handler`.
 //!
 //! ```text
 //! reactor ── Handler ── Multiplexed ── ChannelHandler ── the application

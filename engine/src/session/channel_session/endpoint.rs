@@ -51,8 +51,8 @@ use crate::time::Timestamp;
 ///
 /// let trades = client.channels_mut().open(OpenOptions::new("trades"))?;
 /// let mut heard = Vec::new();
-/// for _ in 0..3 {
-///     // Refused until the server's limits are known; it need not wait for the answer.
+/// for _ in 0..4 {
+///     // Refused until the server's HELLO was received; it need not wait for the answer.
 ///     let _ = client.channels_mut().send(trades, b"tick");
 ///     client.turn(now, |_, _| {});
 ///     carry(&mut client, &mut server);

@@ -6,8 +6,8 @@
 //! poll_turn  without it: writes, reads
 //! ```
 //!
-//! It goes round until a turn brings nothing and there is nothing to send, and only then lies
-//! down, under the lock: whoever makes work for it after that finds it asleep and wakes it.
+//! It goes round until a turn brings nothing and there is nothing to send, and only then parks its
+//! waker, under the lock: whoever makes work for it after that finds it idle and wakes it.
 //! What is received is parked whatever its reader does (rule R18); credit bounds how much.
 
 use std::future::Future;
@@ -43,9 +43,9 @@ const SWEEP_INTERVAL: core::time::Duration = core::time::Duration::from_secs(10)
 /// What a turn under the lock came to.
 enum Work {
     /// There is something to write, or more to do.
-    Go,
-    /// Nothing to do: asleep.
-    Sleep,
+    Turn,
+    /// Nothing to do: the waker is parked.
+    Idle,
 }
 
 impl<S> Driver<S> {
@@ -76,8 +76,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 return this.ws.poll_close(cx).map(drop);
             }
             match this.work(cx, idle) {
-                Work::Go => {}
-                Work::Sleep => return Poll::Pending,
+                Work::Turn => {}
+                Work::Idle => return Poll::Pending,
             }
             match this.ws.poll_turn(cx) {
                 Poll::Ready(true) => idle = false,
@@ -114,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             state.sweep();
         }
         if grew || !idle {
-            return Work::Go;
+            return Work::Turn;
         }
         let deadline = [
             state.session.poll_timeout(),
@@ -123,11 +123,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         ];
         let deadline = deadline.into_iter().flatten().min();
         if self.timer.poll(cx, deadline).is_ready() {
-            return Work::Go;
+            return Work::Turn;
         }
         let blocked = state.session.wants_write();
         state.driver.park(cx.waker(), blocked, after);
-        Work::Sleep
+        Work::Idle
     }
 
     /// Hands over what the last read brought.

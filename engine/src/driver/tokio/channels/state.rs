@@ -217,7 +217,7 @@ impl State {
         }
     }
 
-    /// Wakes the driver if it sleeps and there is something to send.
+    /// Wakes the driver if it is idle and there is something to send.
     #[inline]
     pub(super) fn wake_driver(&mut self, after: &mut After) {
         if self.driver.is_idle() && self.session.wants_write() {
