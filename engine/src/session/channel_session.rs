@@ -19,6 +19,8 @@ mod channels;
 mod ended;
 mod endpoint;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 

@@ -33,6 +33,11 @@ impl Ended {
         self.list.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Half of the channel was ended, by one end or the other.
     pub(super) fn note(&mut self, core: &Connection, channel: ChannelId) {
         let over = |half| !matches!(half, HalfState::Open | HalfState::Opening);
