@@ -194,7 +194,6 @@ pub struct ConfigError(&'static str);
 
 impl ConfigError {
     /// For limits of other layers that this one must have room for.
-    #[cfg(feature = "tokio")]
     pub(crate) const fn new(what: &'static str) -> Self {
         Self(what)
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a client or a server in async code | [`connect`], [`Listener`], [`WebSocket`] |
 //! | a connection used from two tasks | [`WebSocket::split`] |
-//! | many channels on one connection, with credit | [`channels::Session`] in tasks, [`channels::ChannelHandler`] on a reactor, [`channels::Connection`] alone |
+//! | many channels on one connection, with credit | [`channels::Session`] in tasks, [`channels::ChannelHandler`] on a reactor, [`channels::ChannelEndpoint`] on a stack of your own |
 //! | a thread per core, callbacks, the last microsecond | [`Handler`] on a [`Reactor`], or a [`TokioReactor`] |
 //! | the protocol alone, on a stack of your own | [`Session`] |
 //!
@@ -82,12 +82,12 @@ pub mod channels {
     #[cfg(feature = "tokio")]
     pub use crate::driver::{
         Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
-        IncomingChannel, Message, Receiver, SendClaim, Sender, Session,
+        IncomingChannel, Message, Receiver, Sender, Session,
     };
     #[cfg(any(feature = "mio", feature = "tokio"))]
     pub use crate::driver::{
-        Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Channels, Multiplexed, Rejection,
-        Seat, TIMER_TOKEN, TimerError,
+        Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, MultiplexedConn,
+        Rejection, TIMER_TOKEN, TimerError,
     };
     pub use crate::session::channels::*;
 }

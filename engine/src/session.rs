@@ -1,5 +1,6 @@
 //! The composition root: what a driver holds for each connection.
 
+mod channel_session;
 pub(crate) mod channels;
 mod read;
 mod write;

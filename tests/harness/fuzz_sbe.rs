@@ -166,7 +166,10 @@ pub fn capture(data: &[u8]) {
         }
         walker.payload(Payload::End { flow }, &mut each);
     }
-    assert!(messages + lost <= 2 * bytes.len() + 2, "{messages} messages, {lost} bytes lost");
+    assert!(
+        messages + lost <= 2 * bytes.len() + 2,
+        "{messages} messages, {lost} bytes lost"
+    );
     let found = capture::probe(schema, &[bytes.to_vec()]);
     assert!(found.iter().all(|(_, messages)| *messages > 0));
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use harness::frames::{Frame, op};
 use tickwire::channels::{
-    AcceptOptions, Answer, Code, Config, Failure, Mode, OpenOptions, SUBPROTOCOL, SendError,
-    TIMER_TOKEN, TimerError, Violation,
+    AcceptOptions, Answer, Code, Config, Failure, Mode, OpenOptions, SEND_QUEUE_BYTES_MIN,
+    SUBPROTOCOL, SendError, TIMER_TOKEN, TimerError, Violation,
 };
 use tickwire::{End, Ended, Error, HandshakeError};
 
@@ -19,7 +19,7 @@ on_both!(
     a_peer_that_does_not_read_is_waited_for,
     clients_without_the_sub_protocol_are_refused,
     servers_without_the_sub_protocol_are_left,
-    violations_close_with_4001,
+    violations_close_with_their_code,
     the_peer_s_verdict_closes,
     a_lost_connection_ends_its_channels,
     timers_of_both_kinds,
@@ -183,17 +183,22 @@ fn servers_without_the_sub_protocol_are_left(on: On) {
     assert!(log.seen().is_empty(), "it was told once");
 }
 
-fn violations_close_with_4001(on: On) {
+fn violations_close_with_their_code(on: On) {
     let (server, log) = start(on, Config::default(), |_| {});
     let cases = [
-        (Frame::new(op::BIN, b"\xc0"), None),
+        (Frame::new(op::BIN, b"\xc0"), None, 4001),
         (
             Frame::new(op::BIN, b"\x01\x04tick"),
             Some(Violation::BeforeHello),
+            4001,
         ),
-        (Frame::new(op::TEXT, b"hello"), Some(Violation::NotBinary)),
+        (
+            Frame::new(op::TEXT, b"hello"),
+            Some(Violation::NotBinary),
+            1003,
+        ),
     ];
-    for (frame, rule) in cases {
+    for (frame, rule, code) in cases {
         let mut raw = Raw::open(server.addr, Config::default());
         raw.peer.send(frame);
         let failed = log.find(|seen| match seen {
@@ -207,7 +212,7 @@ fn violations_close_with_4001(on: On) {
         }
         // HELLO, GOAWAY, Close.
         let close = std::iter::from_fn(|| Some(raw.peer.next())).find_map(|got| got.close_code());
-        assert_eq!(close, Some(4001));
+        assert_eq!(close, Some(code));
         raw.peer.finish();
         let (ended, failure) = log.closed();
         assert_eq!(failure, failed);
@@ -289,26 +294,24 @@ fn timers_of_both_kinds(on: On) {
     server.stop();
 }
 
-/// The fragments that go with the peer's records would never have a place in the send queue.
+/// Whatever the peer announces: who has no room for what it may announce is told at once.
 fn an_outbox_too_small_for_records(on: On) {
     let below = tickwire::Config {
-        send_queue_bytes_max: 200 << 10,
+        send_queue_bytes_max: SEND_QUEUE_BYTES_MIN - 1,
         ..calm()
     };
     let (server, log) = start_on(on, Config::default(), below, |_| {});
-    let huge = Config {
-        record_bytes_max: 1 << 20,
-        ..Config::default()
-    };
-    let mut raw = Raw::open(server.addr, huge);
-    raw.flush();
-    let failed = log.find(|seen| match seen {
-        Seen::Failed(failure) => Some(failure),
+    let mut raw = Raw::open(server.addr, Config::default());
+    let error = log.find(|seen| match seen {
+        Seen::ConnectFailed(_, error) => Some(error),
         _ => None,
     });
-    assert_eq!(failed, Failure::Local(Code::INTERNAL));
-    let close = std::iter::from_fn(|| Some(raw.peer.next())).find_map(|got| got.close_code());
-    assert_eq!(close, Some(4009));
+    assert!(matches!(error, Error::Config(_)), "{error}");
+    assert!(
+        error.to_string().contains("send_queue_bytes_max"),
+        "{error}"
+    );
+    assert_eq!(raw.peer.next().close_code(), Some(1011));
     assert!(matches!(raw.peer.finish(), Got::Eof | Got::Reset));
     server.stop();
 }

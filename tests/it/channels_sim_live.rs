@@ -29,7 +29,7 @@ fn tiny(window: u32, connection: u32) -> impl Fn(&mut Config) {
 /// The largest message that end 0 may send now: what `send` says.
 fn message_max(sim: &mut Sim, link: usize) -> usize {
     let id = sim.links[link].ids[0].expect("open");
-    match sim.cores[0].send(id, &vec![0; 1 << 20]) {
+    match sim.ends[0].send(id, &vec![0; 1 << 20]) {
         Err(tickwire::channels::SendError::TooLarge { max, .. }) => max,
         other => panic!("{other:?}"),
     }
@@ -157,11 +157,7 @@ fn readers_that_never_read_do_not_hold_the_others_for_ever() {
         }
         sim.flush();
     }
-    assert_eq!(
-        sim.cores[0].stats().send_window / 256,
-        0,
-        "they hold it all"
-    );
+    assert_eq!(sim.ends[0].stats().send_window / 256, 0, "they hold it all");
     for _ in 0..50 {
         sim.send(0, runs, 0, 200);
         sim.pass(1_000_000_000);
@@ -188,7 +184,7 @@ fn readers_that_never_read_what_is_finished_are_evicted_too() {
         }
         let id = sim.links[link].ids[0].expect("open");
         sim.links[link].dirs[0].finishing = true;
-        assert_eq!(sim.cores[0].finish_sending(id), Ok(()));
+        assert_eq!(sim.ends[0].finish(id), Ok(()));
         sim.flush();
     }
     for _ in 0..50 {
@@ -241,7 +237,7 @@ impl Crowd {
 
     /// More than a turn's share of 4,096 bytes waits on each.
     fn fill(&mut self) {
-        let core = &mut self.sim.cores[0];
+        let core = &mut self.sim.ends[0];
         while core.send(self.senders[0], &[7; 40]).is_ok() {}
         for &id in &self.senders[1..] {
             let queued = core.channel_stats(id).expect("open").queued_messages;
@@ -254,9 +250,9 @@ impl Crowd {
     /// All that may go goes, and all but the first read it.
     fn turn(&mut self) {
         let now = Timestamp(self.sim.now);
-        let [sender, reader] = &mut self.sim.cores;
+        let [sender, reader] = &mut self.sim.ends;
         while let Some(record) = sender.poll_record(now) {
-            let mut incoming = reader.receive(record.as_slice(), now);
+            let mut incoming = reader.receive(&record, now);
             while let Some(event) = reader.next(&mut incoming) {
                 let Event::Message(m) = event else {
                     panic!("{event:?}");
@@ -271,10 +267,10 @@ impl Crowd {
             }
         }
         while let Some(record) = reader.poll_record(now) {
-            let mut incoming = sender.receive(record.as_slice(), now);
+            let mut incoming = sender.receive(&record, now);
             while sender.next(&mut incoming).is_some() {}
         }
-        while sender.poll_writable().is_some() {}
+        while sender.session.poll_writable().is_some() {}
     }
 }
 
@@ -313,7 +309,7 @@ fn a_thousand_windows_pass() {
     let mut sim = ready([settings(tiny(1024, 1024)), settings(tiny(1024, 1024))]);
     sim.reads = true;
     let links = [(); 2].map(|()| opened(&mut sim, &Wanted::default()));
-    let bytes = |sim: &Sim| sim.cores[1].stats().bytes_in;
+    let bytes = |sim: &Sim| sim.ends[1].stats().bytes_in;
     for n in 0..1_000_000 {
         for link in links {
             sim.send(0, link, 0, n % 500);
@@ -349,7 +345,7 @@ fn a_credit_that_is_lost_is_told_again() {
             sim.send(0, link, 0, 600);
         }
         while sim.poll(0) {
-            sim.deliver(0);
+            while sim.deliver(0) {}
         }
         assert_eq!(sim.links[link].dirs[0].delivered, 3);
         sim.release_all(1, link);
@@ -367,7 +363,7 @@ fn a_credit_that_is_lost_is_told_again() {
         sim.pass(1_000_000_000);
         sim.flush();
         assert_eq!(sim.links[link].dirs[0].delivered, 4, "it has recovered");
-        assert_eq!(sim.cores[0].stats().stalls, 1);
+        assert_eq!(sim.ends[0].stats().stalls, 1);
         sim.quiesce();
     }
 }

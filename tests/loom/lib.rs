@@ -30,7 +30,7 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
-use monitor::{Bed, Monitor, Slot, Ticket, Waiters};
+use monitor::{DriverWaker, Monitor, Slot, Ticket, Waiters};
 
 /// What a connection shares, as far as waiting goes.
 #[derive(Default)]
@@ -41,13 +41,13 @@ struct State {
     room: Slot,
     arrival: Slot,
     closing: Waiters,
-    bed: Bed,
+    driver: DriverWaker,
     /// What the driver is to do.
     work: u32,
-    /// How often somebody called it out of bed.
-    calls: u32,
-    /// How often it lay down.
-    naps: u32,
+    /// How often somebody woke it.
+    wakes: u32,
+    /// How often it parked.
+    parks: u32,
 }
 
 type Shared = Arc<Monitor<State>>;
@@ -220,24 +220,24 @@ fn drive(shared: &Shared, total: u32, blocked: bool) {
     block_on(poll_fn(|cx| {
         let mut guard = shared.lock();
         let (state, after) = guard.parts();
-        state.bed.get_up();
+        state.driver.start_turn();
         done += std::mem::take(&mut state.work);
         if done == total {
             return Poll::Ready(());
         }
-        state.bed.lie_down(cx.waker(), blocked, after);
-        state.naps += 1;
+        state.driver.park(cx.waker(), blocked, after);
+        state.parks += 1;
         Poll::Pending
     }));
 }
 
-/// As a send does: only who finds the driver idle calls it.
+/// As a send does: only who finds the driver idle wakes it.
 fn make_work(shared: &Shared) {
     let mut guard = shared.lock();
     let (state, after) = guard.parts();
     state.work += 1;
-    if state.bed.is_idle() && state.bed.call(after) {
-        state.calls += 1;
+    if state.driver.is_idle() && state.driver.wake(after) {
+        state.wakes += 1;
     }
 }
 
@@ -252,7 +252,10 @@ fn work_meets_a_driver_that_lies_down() {
         }
         let state = shared.lock();
         // It may also have got up by itself.
-        assert!(state.calls <= state.naps, "one call for each time it slept");
+        assert!(
+            state.wakes <= state.parks,
+            "one call for each time it slept"
+        );
     });
 }
 
@@ -266,10 +269,10 @@ fn a_blocked_driver_is_called_for_what_cannot_wait() {
             let mut guard = shared.lock();
             let (state, after) = guard.parts();
             state.work += 1;
-            state.bed.call(after);
+            state.driver.wake(after);
         });
         drive(&shared, 2, true);
         sender.join().unwrap();
-        assert_eq!(shared.lock().calls, 0);
+        assert_eq!(shared.lock().wakes, 0);
     });
 }

@@ -336,6 +336,13 @@ impl Outbox {
         self.control = None;
     }
 
+    /// The limits and deadlines of the connection.
+    #[inline]
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Whether the closing handshake has begun, or the connection is gone.
     #[must_use]
     pub fn is_closing(&self) -> bool {
@@ -366,11 +373,6 @@ impl Outbox {
 
     pub(crate) fn is_dead(&self) -> bool {
         self.phase == Phase::Dead
-    }
-
-    #[inline]
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     pub(crate) fn write_timeout(&self) -> core::time::Duration {

@@ -26,7 +26,7 @@ pub use self::tokio::AdoptError;
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
     Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
-    IncomingChannel, Message, Receiver, SendClaim, Sender, Session,
+    IncomingChannel, Message, Receiver, Sender, Session,
 };
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
@@ -35,8 +35,8 @@ pub use self::tokio::{
 };
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use channels::{
-    Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Channels, Multiplexed, Rejection,
-    Seat, TIMER_TOKEN, TimerError,
+    Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, MultiplexedConn,
+    Rejection, TIMER_TOKEN, TimerError,
 };
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]

@@ -387,6 +387,15 @@ pub struct Charge {
 }
 
 impl Charge {
+    /// What a frame of `bytes` holds, overhead included: it fits a record, of 1 MiB at most.
+    #[inline]
+    pub(super) fn new(bytes: u64, units: u64) -> Self {
+        Self {
+            bytes: bytes as u32,
+            units: units as u32,
+        }
+    }
+
     /// Adds another message's of the same channel: one release for many.
     pub fn merge(&mut self, other: Charge) {
         self.bytes = self.bytes.saturating_add(other.bytes);

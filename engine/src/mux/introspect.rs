@@ -174,14 +174,16 @@ impl Connection {
     /// The connection as it stands.
     #[must_use]
     pub fn stats(&self) -> ConnectionStats {
-        let (totals, ping) = (self.all_totals(), self.pings());
+        let totals = self.all_totals();
+        let [rtt_min, rtt_last] = self.round_trips();
+        let (send_window, stalled_since, held_bytes, receive_window_max) = self.window_stats();
         ConnectionStats {
             channels: self.slots.live(),
-            send_window: self.send.available(),
-            queued_bytes: self.queued,
-            stalled_since: self.stalled_since(),
-            held_bytes: self.recv.backlog(),
-            receive_window_max: self.recv.window(),
+            send_window,
+            queued_bytes: self.queued(),
+            stalled_since,
+            held_bytes,
+            receive_window_max,
             messages_out: totals.messages_out,
             bytes_out: totals.bytes_out,
             skipped_out: totals.skipped_out,
@@ -192,8 +194,8 @@ impl Connection {
             records_in: totals.records_in,
             evicted: totals.evicted,
             stalls: totals.blocked,
-            rtt_min: ping.least,
-            rtt_last: ping.last,
+            rtt_min,
+            rtt_last,
         }
     }
 

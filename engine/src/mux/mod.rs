@@ -24,9 +24,7 @@ mod wire;
 
 pub use channel::ChannelId;
 pub use config::{Config, ConfigError, Settings};
-pub use connection::{Claim, Connection, Incoming, Record};
-#[cfg(feature = "tokio")]
-pub(crate) use connection::{Reserved, SHARED_BYTES_MIN};
+pub use connection::{Claim, Connection, Record, RecordReader, SHARED_BYTES_MIN};
 pub use credit::Charge;
 pub use error::{Code, Failure, OpenError, SendError, Violation};
 pub use event::{Data, Event, Opening, Received, Resumption, Run};

@@ -160,10 +160,22 @@ impl OpenOptions {
         self
     }
 
-    /// What a shell has to know of its own channel.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn ends(&self) -> (Direction, Mode, Option<Resume>) {
-        (self.direction, self.mode, self.resume)
+    /// Who sends: what [`Self::direction`] has set.
+    #[must_use]
+    pub fn get_direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// What is done with messages that cannot be taken yet: what [`Self::mode`] has set.
+    #[must_use]
+    pub fn get_mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Where the channel goes on: what [`Self::resume`] has set.
+    #[must_use]
+    pub fn get_resume(&self) -> Option<Resume> {
+        self.resume
     }
 
     pub(super) fn unit_or_default(&self) -> Unit {

@@ -248,14 +248,15 @@ impl Queue {
     }
 
     /// Puts a message into the place of the one with the same key that waits, or at the end.
-    /// `true` if one was replaced.
-    pub(super) fn put_keyed(&mut self, key: u64, payload: &[u8], at: Timestamp) -> bool {
+    /// The size of the one that was replaced, if there was one.
+    pub(super) fn put_keyed(&mut self, key: u64, payload: &[u8], at: Timestamp) -> Option<usize> {
         let keys = self.keys.get_or_insert_with(Keys::default);
         let place = keys.index.get(&key).map(|p| p.wrapping_sub(keys.first));
         if let Some(entry) = place.and_then(|p| self.entries.get_mut(p as usize))
             && let Body::Keyed(buf) = &mut entry.body
         {
-            self.bytes = self.bytes - entry.len as usize + payload.len();
+            let old = entry.len as usize;
+            self.bytes = self.bytes - old + payload.len();
             if buf.capacity() > SPARE_BYTES_MAX.max(4 * payload.len()) {
                 // What it once held is not counted any more, so it is not kept either.
                 *buf = Vec::new();
@@ -264,7 +265,7 @@ impl Queue {
             buf.extend_from_slice(payload);
             entry.len = payload.len() as u32;
             entry.at = at;
-            return true;
+            return Some(old);
         }
         let mut buf = keys.spare.pop().unwrap_or_default();
         buf.extend_from_slice(payload);
@@ -274,7 +275,7 @@ impl Queue {
         if let Some(last) = self.keys.as_mut().and_then(|k| k.order.back_mut()) {
             *last = key;
         }
-        false
+        None
     }
 
     /// Whether a message with this key waits, to be replaced, and its size.
@@ -500,18 +501,18 @@ mod tests {
     fn keys_are_replaced_in_place_and_only_while_they_wait() {
         let mut queue = Queue::default();
         let at = Timestamp(0);
-        assert!(!queue.put_keyed(1, b"a1", at));
-        assert!(!queue.put_keyed(2, b"b1", at));
-        assert!(queue.put_keyed(1, b"a2 longer", at));
+        assert_eq!(queue.put_keyed(1, b"a1", at), None);
+        assert_eq!(queue.put_keyed(2, b"b1", at), None);
+        assert_eq!(queue.put_keyed(1, b"a2 longer", at), Some(2));
         assert_eq!(queue.waiting(1), Some(9));
         assert_eq!(queue.bytes(), 11 + 2 * ENTRY_BYTES);
         queue.advance(1); // begun: the next of its key waits behind
-        assert!(!queue.put_keyed(1, b"a3", at));
-        assert!(queue.put_keyed(2, b"b2", at));
-        assert!(queue.put_keyed(1, b"a4", at));
+        assert_eq!(queue.put_keyed(1, b"a3", at), None);
+        assert_eq!(queue.put_keyed(2, b"b2", at), Some(2));
+        assert_eq!(queue.put_keyed(1, b"a4", at), Some(2));
         assert_eq!(drain(&mut queue), [&b"2 longer"[..], b"b2", b"a4"]);
         assert_eq!(queue.bytes(), 0);
-        assert!(!queue.put_keyed(1, b"a5", at));
+        assert_eq!(queue.put_keyed(1, b"a5", at), None);
         assert_eq!(drain(&mut queue), [b"a5"]);
     }
 

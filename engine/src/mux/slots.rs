@@ -4,8 +4,14 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, BinaryHeap};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
+use core::ops::{Index, IndexMut};
 
 use super::channel::{Channel, ChannelId};
+
+/// A channel that has a place: [`Slots`] gives it out for channels that are there, and it is of
+/// use until the channel is removed. A frame, or a call, looks its channel up once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Key(u32);
 
 #[derive(Debug)]
 struct Slot {
@@ -23,7 +29,7 @@ pub(super) struct Slots {
 
 impl Slots {
     /// Makes a channel in a free place.
-    pub(super) fn insert(&mut self, make: impl FnOnce(ChannelId) -> Channel) -> ChannelId {
+    pub(super) fn insert(&mut self, make: impl FnOnce(ChannelId) -> Channel) -> (Key, ChannelId) {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot {
                 generation: 0,
@@ -40,28 +46,43 @@ impl Slots {
             slot.channel = Some(Box::new(make(id)));
             self.live += 1;
         }
-        id
+        (Key(index), id)
     }
 
     /// Frees the place; ids that were given out for it are of no use any more.
-    pub(super) fn remove(&mut self, index: u32) {
-        if let Some(slot) = self.slots.get_mut(index as usize)
+    pub(super) fn remove(&mut self, key: Key) {
+        if let Some(slot) = self.slots.get_mut(key.0 as usize)
             && slot.channel.take().is_some()
         {
             self.live -= 1;
             slot.generation = slot.generation.wrapping_add(1);
-            self.free.push(index);
+            self.free.push(key.0);
         }
     }
 
+    /// The channel with this id, if the application was given it and it has a place still.
     #[inline]
-    pub(super) fn at(&self, index: u32) -> Option<&Channel> {
-        self.slots.get(index as usize)?.channel.as_deref()
+    pub(super) fn resolve(&self, id: ChannelId) -> Option<Key> {
+        self.by_id(id).map(|_| Key(id.index))
     }
 
+    /// Whether the application has not let go of the channel.
+    pub(super) fn is_attached(&self, id: ChannelId) -> bool {
+        self.by_id(id).is_some_and(|channel| channel.attached)
+    }
+
+    /// The channel at a place, if there is one: for lists whose channels may have gone.
     #[inline]
-    pub(super) fn at_mut(&mut self, index: u32) -> Option<&mut Channel> {
-        self.slots.get_mut(index as usize)?.channel.as_deref_mut()
+    pub(super) fn key_at(&self, index: u32) -> Option<Key> {
+        let slot = self.slots.get(index as usize)?;
+        slot.channel.as_ref().map(|_| Key(index))
+    }
+
+    /// The first channel at `index` or behind it, and the index behind that: to go through all
+    /// of them while they change.
+    pub(super) fn next_from(&self, index: u32) -> Option<(Key, u32)> {
+        let key = (index..self.slots.len() as u32).find_map(|i| self.key_at(i))?;
+        Some((key, key.0 + 1))
     }
 
     #[inline]
@@ -73,22 +94,8 @@ impl Slots {
         slot.channel.as_deref()
     }
 
-    #[inline]
-    pub(super) fn by_id_mut(&mut self, id: ChannelId) -> Option<&mut Channel> {
-        let slot = self.slots.get_mut(id.index as usize)?;
-        if slot.generation != id.generation {
-            return None;
-        }
-        slot.channel.as_deref_mut()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &Channel> {
         self.slots.iter().filter_map(|s| s.channel.as_deref())
-    }
-
-    /// One past the highest index in use.
-    pub(super) fn end(&self) -> u32 {
-        self.slots.len() as u32
     }
 
     /// Channels that have a place.
@@ -97,13 +104,48 @@ impl Slots {
     }
 }
 
+impl Index<Key> for Slots {
+    type Output = Channel;
+
+    #[inline]
+    fn index(&self, key: Key) -> &Channel {
+        let slot = self.slots.get(key.0 as usize);
+        match slot.and_then(|slot| slot.channel.as_deref()) {
+            Some(channel) => channel,
+            None => removed(),
+        }
+    }
+}
+
+impl IndexMut<Key> for Slots {
+    #[inline]
+    fn index_mut(&mut self, key: Key) -> &mut Channel {
+        let slot = self.slots.get_mut(key.0 as usize);
+        match slot.and_then(|slot| slot.channel.as_deref_mut()) {
+            Some(channel) => channel,
+            None => removed(),
+        }
+    }
+}
+
+#[cold]
+fn removed() -> ! {
+    unreachable!("a key is used no longer than its channel has a place")
+}
+
+impl Key {
+    pub(super) fn index(self) -> u32 {
+        self.0
+    }
+}
+
 /// What an alias of the peer's stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum PeerAlias {
     /// It was never opened.
     Never,
-    /// The channel at this index.
-    Live(u32),
+    /// This channel.
+    Live(Key),
     /// A tombstone: late CREDIT and RESET are ignored, data is a violation.
     Closed,
     /// We did not take the channel: what was sent before the peer knew is charged and given
@@ -131,15 +173,15 @@ impl PeerAliases {
             NEVER => PeerAlias::Never,
             CLOSED => PeerAlias::Closed,
             REJECTED => PeerAlias::Rejected,
-            index => PeerAlias::Live(index - FIRST_INDEX),
+            index => PeerAlias::Live(Key(index - FIRST_INDEX)),
         }
     }
 
     /// The channel at an alias, if there is one.
     #[inline]
-    pub(super) fn live(&self, alias: u32) -> Option<u32> {
+    pub(super) fn live(&self, alias: u32) -> Option<Key> {
         let entry = *self.table.get(alias as usize)?;
-        entry.checked_sub(FIRST_INDEX)
+        entry.checked_sub(FIRST_INDEX).map(Key)
     }
 
     /// Nothing is taken under any alias from now on.
@@ -158,7 +200,7 @@ impl PeerAliases {
                 PeerAlias::Never => NEVER,
                 PeerAlias::Closed => CLOSED,
                 PeerAlias::Rejected => REJECTED,
-                PeerAlias::Live(index) => index.saturating_add(FIRST_INDEX),
+                PeerAlias::Live(key) => key.0.saturating_add(FIRST_INDEX),
             };
         }
     }
@@ -213,20 +255,20 @@ impl OwnAliases {
         self.chosen.insert(alias);
     }
 
-    /// The alias is the one of the channel at `index` from now on.
-    pub(super) fn bind(&mut self, alias: u32, index: u32) {
+    /// The alias is the channel's from now on.
+    pub(super) fn bind(&mut self, alias: u32, key: Key) {
         let place = alias as usize;
         if self.table.len() <= place {
             self.table.resize(place + 1, 0);
         }
         if let Some(entry) = self.table.get_mut(place) {
-            *entry = index.saturating_add(1);
+            *entry = key.0.saturating_add(1);
         }
     }
 
-    /// The index of the channel that has the alias.
-    pub(super) fn at(&self, alias: u32) -> Option<u32> {
-        self.table.get(alias as usize)?.checked_sub(1)
+    /// The channel that has the alias.
+    pub(super) fn at(&self, alias: u32) -> Option<Key> {
+        self.table.get(alias as usize)?.checked_sub(1).map(Key)
     }
 
     pub(super) fn give_back(&mut self, alias: u32) {

@@ -1,6 +1,8 @@
-//! Two ends with channels, one fake clock, and between them two queues of records: a simulator,
+//! Two ends with channels, one fake clock, and between them two queues of records: a simulator
+//! that drives a `ChannelSession` at either end,
 //! and a dumb model of what applications published that it checks after every step.
 
+pub mod end;
 pub mod frames;
 pub mod model;
 pub mod open;

@@ -106,7 +106,7 @@ impl Sim {
     /// Opens a channel; its topic is the number of its link.
     pub fn open(&mut self, end: usize, wanted: &Wanted) -> Option<usize> {
         let number = self.links.len();
-        let id = self.cores[end].open(wanted.options(number)).ok()?;
+        let id = self.ends[end].open(wanted.options(number)).ok()?;
         let mut ids = [None; 2];
         let mut aliases = [None; 2];
         (ids[end], aliases[end]) = (Some(id), wanted.alias);

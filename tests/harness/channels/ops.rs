@@ -113,11 +113,11 @@ impl Sim {
                     && let Some(id) = self.links[link].ids[end(e)]
                 {
                     let seq = self.links[link].dirs[1 - end(e)].delivered;
-                    self.cores[end(e)].acknowledge(id, seq);
+                    self.ends[end(e)].acknowledge(id, seq);
                 }
             }
             Op::Rebase(e, which, seq) => self.rebase(end(e), which, seq.into()),
-            Op::Ping(e) => self.cores[end(e)].ping(),
+            Op::Ping(e) => self.ends[end(e)].ping(),
         }
     }
 
@@ -145,7 +145,7 @@ impl Sim {
             self.links[link].cut();
             self.links[link].dirs[1 - end].parked.clear();
             self.by_id.remove(&(end, id));
-            self.cores[end].reject(id, Code(18));
+            self.ends[end].reject(id, Code(18));
             return;
         }
         let mut options = AcceptOptions::new();
@@ -186,12 +186,12 @@ impl Sim {
                 size.max(if how < 200 { NAME_BYTES } else { 0 }),
             );
             let sent = if key == 0 {
-                self.cores[end].send(id, &bytes)
+                self.ends[end].send(id, &bytes)
             } else {
-                self.cores[end].send_keyed(id, key, &bytes)
+                self.ends[end].send_keyed(id, key, &bytes)
             };
             self.sent(end, link, key, sent, vec![bytes]);
-            let wrong = self.cores[end].claim(id, 1).map(drop);
+            let wrong = self.ends[end].claim(id, 1).map(drop);
             assert!(wrong.is_err());
             return;
         }
@@ -199,7 +199,7 @@ impl Sim {
             let (elem, count) = (1 + size % 100, 1 + size / 100);
             let each = |i| payload(link, 0, n + i, elem);
             let messages: Vec<Vec<u8>> = (0..count.min(50)).map(each).collect();
-            let sent = self.cores[end].send_run(id, elem, &messages.concat());
+            let sent = self.ends[end].send_run(id, elem, &messages.concat());
             self.sent(end, link, 0, sent, messages);
             return;
         }
@@ -218,7 +218,7 @@ impl Sim {
         how: u8,
         bytes: &[u8],
     ) -> Result<(), SendError> {
-        let core = &mut self.cores[end];
+        let core = &mut self.ends[end];
         match how % 8 {
             2 => core
                 .send_bytes(id, Bytes::copy_from_slice(bytes))
@@ -278,7 +278,7 @@ impl Sim {
             let dir = &mut self.links[link].dirs[end];
             dir.finishing |= sends && !dir.cut;
             dir.waits = None;
-            let done = self.cores[end].finish_sending(id);
+            let done = self.ends[end].finish(id);
             assert_eq!(done, Ok(()));
         }
     }
@@ -293,9 +293,9 @@ impl Sim {
         dir.waits = None;
         if let Some(id) = self.links[link].ids[end] {
             if own {
-                self.cores[end].reset(id, Code(19));
+                self.ends[end].reset(id, Code(19));
             } else {
-                self.cores[end].stop(id, Code(20));
+                self.ends[end].stop(id, Code(20));
                 // Its end is not told any more.
                 self.links[link].dirs[sender].ended = true;
             }
@@ -329,7 +329,7 @@ impl Sim {
         // Two that begin at the same number are told apart: the first may never be told.
         let epoch = self.links[link].dirs[end].rebases();
         if let Some(id) = self.links[link].ids[end]
-            && self.cores[end].rebase(id, epoch, seq).is_ok()
+            && self.ends[end].rebase(id, epoch, seq).is_ok()
         {
             self.links[link].dirs[end].rebase(epoch, seq);
         }

@@ -36,7 +36,8 @@ impl Sim {
     }
 
     fn busy(&self) -> bool {
-        self.cores.iter().any(|c| c.wants_write()) || self.pipes.iter().any(|p| !p.is_empty())
+        self.ends.iter().any(|e| e.session.wants_write())
+            || self.pipes.iter().any(|p| !p.is_empty())
     }
 
     /// Everything is read and everything is answered: nothing is missing, nothing is held.
@@ -63,9 +64,9 @@ impl Sim {
 
     fn check_quiet(&self) {
         for sender in 0..2 {
-            let (s, r) = (self.cores[sender].stats(), self.cores[1 - sender].stats());
+            let (s, r) = (self.ends[sender].stats(), self.ends[1 - sender].stats());
             let leak = "I3: connection credit that leaked";
-            assert_eq!(r.held_bytes, 0, "{leak}: {:#?}", self.cores);
+            assert_eq!(r.held_bytes, 0, "{leak}: {:#?}", self.ends);
             let window = r.receive_window_max;
             let part = if window >= 64 << 10 { 2 } else { 4 };
             let low = window - (window / part).max(1);
@@ -80,7 +81,7 @@ impl Sim {
     fn check_link_quiet(&self, number: usize, sender: usize) {
         let link = &self.links[number];
         let dir = &link.dirs[sender];
-        let stats = |end: usize| link.ids[end].and_then(|id| self.cores[end].channel_stats(id));
+        let stats = |end: usize| link.ids[end].and_then(|id| self.ends[end].channel_stats(id));
         let (s, r) = (stats(sender), stats(1 - sender));
         if let Some(r) = &r {
             assert_eq!(r.held_bytes, 0, "I3: link {number}");
@@ -89,7 +90,7 @@ impl Sim {
         if !link.accepted || !link.sends(sender) || dir.cut {
             return;
         }
-        let cores = (self.cores[sender].stats(), self.cores[1 - sender].stats());
+        let cores = (self.ends[sender].stats(), self.ends[1 - sender].stats());
         let why = format_args!("{s:?} {r:?} {cores:?} {:?}", self.settings);
         assert_eq!(
             s.queued_bytes, 0,
@@ -132,7 +133,7 @@ impl Sim {
             self.drain_readers();
         }
         for end in 0..2 {
-            assert_eq!(self.cores[end].stats().channels, 0, "a channel that stays");
+            assert_eq!(self.ends[end].stats().channels, 0, "a channel that stays");
         }
         self.check_quiet();
         // Aliases and places are free again. What is opened is used, or it would be an attack.

@@ -1,12 +1,11 @@
 //! Two connections and what is between them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tickwire::Timestamp;
-use tickwire::channels::{
-    ChannelId, Charge, Code, Connection, Direction, HalfState, Mode, Settings, Unit,
-};
+use tickwire::channels::{ChannelId, Charge, Code, Direction, HalfState, Mode, Settings, Unit};
 
+use super::end::End;
 use super::frames::{self, CREDIT, Frame, HELLO, RESET};
 use super::model::Dir;
 
@@ -72,7 +71,7 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct Sim {
     /// Both ends.
-    pub cores: [Connection; 2],
+    pub ends: [End; 2],
     /// Their settings.
     pub settings: [Settings; 2],
     /// What end 0, and end 1, has sent and the other has not received.
@@ -86,6 +85,8 @@ pub struct Sim {
     /// The channels, those that are over included.
     pub links: Vec<Link>,
     pub(super) by_id: BTreeMap<(usize, ChannelId), usize>,
+    /// Channels that an end was told to have ended.
+    ended: BTreeSet<(usize, usize)>,
     ready: [bool; 2],
     spoke: [bool; 2],
     pub(super) flushed: u64,
@@ -102,9 +103,9 @@ impl Sim {
     #[must_use]
     pub fn new(settings: [Settings; 2]) -> Self {
         let now = 1_000;
-        let core = |s: &Settings| Connection::new(s.clone(), Timestamp(now));
+        let end = |s| End::new(s, Timestamp(now));
         Self {
-            cores: [core(&settings[0]), core(&settings[1])],
+            ends: [end(&settings[0]), end(&settings[1])],
             settings,
             pipes: [VecDeque::new(), VecDeque::new()],
             blocked: [false; 2],
@@ -112,6 +113,7 @@ impl Sim {
             told: [now; 2],
             links: Vec::new(),
             by_id: BTreeMap::new(),
+            ended: BTreeSet::new(),
             ready: [false; 2],
             spoke: [false; 2],
             flushed: now,
@@ -121,35 +123,35 @@ impl Sim {
         }
     }
 
-    /// Takes a record of this end's, if it has one and the transport takes it.
+    /// Takes records of this end's, if it has any and the transport takes them.
     pub fn poll(&mut self, end: usize) -> bool {
+        let now = Timestamp(self.now);
         if self.blocked[end] {
-            self.cores[end].hold_back();
+            self.ends[end].block(now);
             return false;
         }
-        if !self.cores[end].wants_write() {
+        if !self.ends[end].session.wants_write() {
             return false;
         }
         self.told[end] = self.now;
-        let now = Timestamp(self.now);
-        let record = self.cores[end].poll_record(now);
-        let record = record.map(|r| r.as_slice().to_vec());
-        let Some(record) = record else {
+        let records = self.ends[end].poll_records(now);
+        if records.is_empty() {
             // What waited was of no use any more; but that is known then.
-            let spins = self.cores[end].wants_write();
-            let core = &self.cores[end];
+            let spins = self.ends[end].session.wants_write();
+            let core = &self.ends[end];
             assert!(
                 !spins,
                 "it wants to write for ever, and has nothing: {core:#?}"
             );
-            self.hear(end);
-            return false;
-        };
-        self.check_record(end, &record);
-        self.counts.records += 1;
-        self.pipes[end].push_back(record);
+        }
+        let any = !records.is_empty();
+        for record in records {
+            self.check_record(end, &record);
+            self.counts.records += 1;
+            self.pipes[end].push_back(record);
+        }
         self.hear(end);
-        true
+        any
     }
 
     fn check_record(&mut self, end: usize, record: &[u8]) {
@@ -191,22 +193,33 @@ impl Sim {
     /// The end receives a record.
     pub fn receive(&mut self, end: usize, record: &[u8]) {
         self.told[end] = self.now;
-        let mut incoming = self.cores[end].receive(record, Timestamp(self.now));
-        while let Some(event) = self.cores[end].next(&mut incoming) {
+        let mut incoming = self.ends[end].receive(record, Timestamp(self.now));
+        while let Some(event) = self.ends[end].next(&mut incoming) {
             self.event(end, event);
         }
         self.hear(end);
     }
 
-    /// What happened without a record, and who may send again.
+    /// What happened without a record, who may send again, and which channels have ended.
     pub fn hear(&mut self, end: usize) {
-        while let Some(event) = self.cores[end].poll_event() {
+        while let Some(event) = self.ends[end].session.poll_event() {
             self.event(end, event);
         }
-        while let Some(id) = self.cores[end].poll_writable() {
+        while let Some(id) = self.ends[end].session.poll_writable() {
             if let Some(&link) = self.by_id.get(&(end, id)) {
                 self.links[link].dirs[end].waits = None;
             }
+        }
+        assert!(!self.ends[end].session.has_events(), "all is told");
+        self.ends[end].session.begin_ended();
+        while let Some(id) = self.ends[end].session.poll_ended() {
+            let known = self.link_of(end, id);
+            let link = known.expect("the application has it");
+            assert!(self.ended.insert((end, link)), "it has ended twice");
+            let stats = self.ends[end].channel_stats(id).expect("it has a place");
+            assert_eq!((stats.held_bytes, stats.queued_bytes), (0, 0));
+            let over = |half| !matches!(half, HalfState::Open | HalfState::Opening);
+            assert!(over(stats.sending) && over(stats.receiving), "{stats:?}");
         }
     }
 
@@ -220,8 +233,8 @@ impl Sim {
         let until = self.now + nanos;
         // Each turn serves a deadline; there are a few in any span.
         for _ in 0..10_000 {
-            let due = |c: &Connection| c.poll_timeout().map(|t| t.0);
-            let next = self.cores.iter().filter_map(due).min();
+            let due = |e: &End| e.session.poll_timeout().map(|t| t.0);
+            let next = self.ends.iter().filter_map(due).min();
             let Some(at) = next.filter(|&at| at <= until) else {
                 self.now = until;
                 return;
@@ -229,7 +242,7 @@ impl Sim {
             self.now = self.now.max(at);
             for end in 0..2 {
                 self.told[end] = self.now;
-                self.cores[end].handle_timeout(Timestamp(self.now));
+                self.ends[end].handle_timeout(Timestamp(self.now));
                 self.hear(end);
             }
         }
@@ -262,7 +275,7 @@ impl Sim {
     /// Gives back credit.
     pub fn release(&mut self, end: usize, link: usize, charge: Charge) {
         if let Some(id) = self.links[link].ids[end] {
-            self.cores[end].release(id, charge);
+            self.ends[end].release(id, charge);
         }
     }
 
@@ -281,20 +294,20 @@ impl Sim {
         self.links[link].cut();
         let parked = std::mem::take(&mut self.links[link].dirs[1 - end].parked);
         self.by_id.remove(&(end, id));
-        self.cores[end].let_go(id, code);
-        let before = self.cores[end].stats();
+        self.ends[end].let_go(id, code);
+        let before = self.ends[end].stats();
         for charge in parked {
-            self.cores[end].release(id, charge);
+            self.ends[end].release(id, charge);
         }
         let late = "what is released after the application let go counts for nothing";
-        assert_eq!(before, self.cores[end].stats(), "{late}");
+        assert_eq!(before, self.ends[end].stats(), "{late}");
         self.hear(end);
     }
 
     /// Checks what holds at every step.
     pub fn check(&self) {
         for sender in 0..2 {
-            let (s, r) = (self.cores[sender].stats(), self.cores[1 - sender].stats());
+            let (s, r) = (self.ends[sender].stats(), self.ends[1 - sender].stats());
             assert!(
                 s.send_window + r.held_bytes <= r.receive_window_max,
                 "I1 of the connection: {} + {} of {}",
@@ -311,10 +324,10 @@ impl Sim {
 
     /// I4, of what the end receives and of what it has to send.
     fn check_memory(&self, end: usize) {
-        let (core, settings) = (&self.cores[end], &self.settings[end]);
+        let (core, settings) = (&self.ends[end], &self.settings[end]);
         let stats = core.stats();
         let (mut held, mut queued) = (0, 0);
-        for id in core.channels() {
+        for id in core.ids() {
             let c = core.channel_stats(id).expect("it has a place");
             held += c.held_bytes;
             queued += c.queued_bytes;
@@ -333,7 +346,7 @@ impl Sim {
         let cap = settings.connection_queue_bytes_max as usize;
         // One message of each is always taken.
         let more: usize = core
-            .channels()
+            .ids()
             .filter_map(|id| core.channel_stats(id))
             .filter(|c| c.queued_messages > 1)
             .map(|c| c.queued_bytes)
@@ -344,7 +357,7 @@ impl Sim {
     /// I1 and I2 of one direction.
     fn check_link(&self, link: &Link, sender: usize) {
         let receiver = 1 - sender;
-        let Some(r) = link.ids[receiver].and_then(|id| self.cores[receiver].channel_stats(id))
+        let Some(r) = link.ids[receiver].and_then(|id| self.ends[receiver].channel_stats(id))
         else {
             return;
         };
@@ -366,7 +379,7 @@ impl Sim {
                 r.receive_window_max
             );
         }
-        let Some(s) = link.ids[sender].and_then(|id| self.cores[sender].channel_stats(id)) else {
+        let Some(s) = link.ids[sender].and_then(|id| self.ends[sender].channel_stats(id)) else {
             return;
         };
         if link.sends(sender) && s.sending != HalfState::None {

@@ -129,7 +129,7 @@ impl Sim {
         let Some(id) = self.links[link].ids[end] else {
             return false;
         };
-        let taken = self.cores[end].accept(id, options).is_ok();
+        let taken = self.ends[end].accept(id, options).is_ok();
         self.links[link].answered |= taken;
         taken
     }

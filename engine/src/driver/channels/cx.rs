@@ -5,17 +5,16 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use super::super::handler::{Calls, ConnId, Cx, Hub, TimersFull};
-use super::connection::Channels;
 use super::multiplexed::TIMER_TOKEN;
-use super::table::{Table, arm};
+use super::table::{Entry, Table, arm};
 use crate::session::Stats;
-use crate::session::channels::{ChannelId, Claim, SendError, SharedFrame};
+use crate::session::channels::{ChannelId, Channels, Claim, SendError, SharedFrame};
 use crate::time::Timestamp;
 
 /// One connection with its channels, as a handler's call sees it. Everything that can be done
 /// with the channels is a method of [`Channels`], to which it dereferences.
 pub struct ChannelCx<'a, 'b> {
-    pub(super) channels: &'a mut Channels,
+    pub(super) entry: &'a mut Entry,
     pub(super) table: &'a mut Table,
     pub(super) cx: &'a mut Cx<'b>,
 }
@@ -58,7 +57,7 @@ impl<'b> ChannelCx<'_, 'b> {
         ChannelHub {
             hub: self.cx.hub(),
             table: self.table,
-            own: Some(self.channels),
+            own: Some(self.entry),
         }
     }
 
@@ -70,7 +69,7 @@ impl<'b> ChannelCx<'_, 'b> {
     #[inline]
     pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), SendError> {
         self.fill_if_much();
-        self.channels.send(channel, payload)
+        self.entry.session.channels_mut().send(channel, payload)
     }
 
     /// As [`Channels::claim`], and as [`Self::send`].
@@ -80,13 +79,13 @@ impl<'b> ChannelCx<'_, 'b> {
     #[inline]
     pub fn claim(&mut self, channel: ChannelId, len: usize) -> Result<Claim<'_>, SendError> {
         self.fill_if_much();
-        self.channels.claim(channel, len)
+        self.entry.session.channels_mut().claim(channel, len)
     }
 
     /// Moves what there is to send into the outbox, if it is about a record.
     #[inline]
     pub(super) fn fill_if_much(&mut self) {
-        if self.channels.unfilled >= self.channels.fill_at {
+        if self.entry.session.has_record() {
             self.fill();
         }
     }
@@ -94,12 +93,12 @@ impl<'b> ChannelCx<'_, 'b> {
     /// Moves what there is to send into the outbox. `true`: it is full.
     pub(super) fn fill(&mut self) -> bool {
         let now = self.cx.now();
-        self.channels.fill(self.cx.outbox(), now)
+        self.entry.session.fill(self.cx.outbox(), now)
     }
 
-    /// After the last call: the reactor shall call when there is more to do.
-    pub(super) fn rest(&mut self) {
-        arm(self.channels, self.cx.hub());
+    /// Has the reactor call when the next deadline is due.
+    pub(super) fn arm(&mut self) {
+        arm(self.entry, self.cx.hub());
     }
 }
 
@@ -108,14 +107,14 @@ impl Deref for ChannelCx<'_, '_> {
 
     #[inline]
     fn deref(&self) -> &Channels {
-        self.channels
+        self.entry.session.channels()
     }
 }
 
 impl DerefMut for ChannelCx<'_, '_> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Channels {
-        self.channels
+        self.entry.session.channels_mut()
     }
 }
 
@@ -123,7 +122,7 @@ impl fmt::Debug for ChannelCx<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChannelCx")
             .field("id", &self.id())
-            .field("channels", &self.channels)
+            .field("channels", self.entry.session.channels())
             .finish_non_exhaustive()
     }
 }
@@ -133,7 +132,7 @@ pub struct ChannelHub<'a, 'b> {
     pub(super) hub: &'a mut Hub<'b>,
     pub(super) table: &'a mut Table,
     /// Of the connection whose call this is.
-    pub(super) own: Option<&'a mut Channels>,
+    pub(super) own: Option<&'a mut Entry>,
 }
 
 impl ChannelHub<'_, '_> {
@@ -142,7 +141,7 @@ impl ChannelHub<'_, '_> {
     /// is told in calls of that connection.
     pub fn channels(&mut self, id: ConnId) -> Option<&mut Channels> {
         match &mut self.own {
-            Some(own) if own.id == id => Some(own),
+            Some(own) if own.id == id => Some(own.session.channels_mut()),
             _ => self.table.other(id, self.hub.now()),
         }
     }

@@ -22,11 +22,11 @@ pub enum Answer {
     /// It is not, for this reason. The id is of no use any more.
     Reject(Code),
     /// As [`Answer::Reject`], and says why in bytes of the application's: see
-    /// [`Channels::reject_with`](super::Channels::reject_with).
+    /// [`Channels::reject_with`](crate::channels::Channels::reject_with).
     RejectWith(Code, Vec<u8>),
     /// It is answered later, or was answered in the call, with
-    /// [`Channels::accept`](super::Channels::accept) or
-    /// [`Channels::reject`](super::Channels::reject). The peer may have
+    /// [`Channels::accept`](crate::channels::Channels::accept) or
+    /// [`Channels::reject`](crate::channels::Channels::reject). The peer may have
     /// [`pending_opens_max`](crate::channels::Config::pending_opens_max) channels waiting.
     Later,
 }
@@ -64,19 +64,19 @@ pub struct Rejection<'a> {
 /// # Credit
 ///
 /// A message is lent until the call returns, and takes room of the windows that the peer was
-/// granted until its [`Charge`] is [released](super::Channels::release): at once if it has been
+/// granted until its [`Charge`] is [released](crate::channels::Channels::release): at once if it has been
 /// consumed, or later, when whoever it was handed to is done with it. What is never released is
 /// missing to the peer until the channel is let go.
 ///
 /// # The life of a channel
 ///
 /// A channel has ended when both halves are over: the peer's by its FIN or ABORT or by our stop,
-/// ours by [`finish`](super::Channels::finish), [`reset`](super::Channels::reset) or the peer's
+/// ours by [`finish`](crate::channels::Channels::finish), [`reset`](crate::channels::Channels::reset) or the peer's
 /// stop. When the handler was told, what was queued is sent and everything is released,
 /// [`ended`](Self::ended) is called and the id is of no use any more: nothing needs to be let go
 /// of by hand. The defaults of [`finished`](Self::finished) and [`aborted`](Self::aborted) end
 /// our half too, so that a handler that does not know of them leaks nothing.
-/// [`let_go`](super::Channels::let_go) ends a channel at any time.
+/// [`let_go`](crate::channels::Channels::let_go) ends a channel at any time.
 ///
 /// ```
 /// use std::collections::{HashMap, VecDeque};
@@ -224,7 +224,7 @@ pub trait ChannelHandler: Sized {
                 },
             };
             self.message(conn, cx, received);
-            if cx.aborted.is_some() || !cx.core.is_attached(run.channel) {
+            if cx.was_aborted() || !cx.is_attached(run.channel) {
                 break; // the rest is nobody's any more
             }
         }

@@ -1,35 +1,45 @@
-//! Channels on a reactor: an adapter between the core of channels and any reactor's `Handler`.
+//! Channels on a reactor: an adapter between `ChannelSession` and any reactor's `Handler`.
 //!
 //! ```text
 //! reactor ── Handler ── Multiplexed ── ChannelHandler ── the application
-//!                           │  one core per connection, in a table by ConnId
+//!                           │  one ChannelSession per connection, in a table by ConnId
 //!                           └─ what they have to send goes into the connections' outboxes
 //! ```
 
-mod connection;
 mod cx;
+mod dispatch;
 mod handler;
 mod multiplexed;
-mod settling;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use connection::Channels;
 pub use cx::{ChannelCx, ChannelHub, TimerError};
 pub use handler::{Accepted, Answer, ChannelHandler, Rejection};
-pub use multiplexed::{Multiplexed, Seat, TIMER_TOKEN};
+pub use multiplexed::{Multiplexed, MultiplexedConn, TIMER_TOKEN};
 
+use super::error::Error;
 use super::remote::Outgoing;
-use crate::session::channels::SUBPROTOCOL;
+use crate::handshake::HandshakeError;
+use crate::session::channels::{SUBPROTOCOL, StartError};
+
+impl From<StartError> for Error {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Config(error) => Self::Config(error),
+            StartError::NotAgreed => HandshakeError::SubprotocolNeeded(SUBPROTOCOL).into(),
+        }
+    }
+}
 
 impl Outgoing {
     /// Offers [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL), which a connection needs that
     /// carries channels.
     #[must_use]
     pub fn channels(mut self) -> Self {
-        // Refused only where it is offered already.
-        if let Ok(options) = self.options.clone().subprotocol(SUBPROTOCOL) {
+        if !self.options.offers(SUBPROTOCOL)
+            && let Ok(options) = self.options.clone().subprotocol(SUBPROTOCOL)
+        {
             self.options = options;
         }
         self

@@ -8,15 +8,13 @@ use std::net::SocketAddr;
 use super::super::error::Error;
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
 use super::super::tune::TuneReport;
-use super::connection::Channels;
 use super::cx::{ChannelCx, ChannelHub};
+use super::dispatch::{dispatch, finish_call};
 use super::handler::ChannelHandler;
-use super::settling::{dispatch, settle};
-use super::table::Table;
+use super::table::{Entry, Table};
 use crate::conn::Message;
-use crate::error::CloseCode;
 use crate::handshake::{HandshakeError, Request};
-use crate::session::channels::{Arrival, Failure, SUBPROTOCOL, Settings, receive};
+use crate::session::channels::{ChannelSession, SUBPROTOCOL, Settings};
 
 /// The token of timers for the deadlines of channels: not for
 /// [`ChannelCx::timer`](super::ChannelCx::timer).
@@ -29,10 +27,9 @@ pub const TIMER_TOKEN: u64 = u64::MAX;
 /// on which the server does not choose it, or that is adopted without it, is closed with 1002
 /// and told to [`ChannelHandler::connect_failed`].
 ///
-/// The connections' own [`Settings`](crate::Settings) must have room for records: at least
-/// `record_bytes_max` in `message_bytes_max`, and the peer's `record_bytes_max` in
-/// `send_queue_bytes_max`, or the connection ends with
-/// [`Code::INTERNAL`](crate::channels::Code::INTERNAL). The channels have Pings of their own, so
+/// The connections' own [`Settings`](crate::Settings) must have room for records:
+/// [`ChannelSession::check`] tells before the first connection. One without is closed with 1011,
+/// and told to `connect_failed` with [`Error::Config`]. The channels have Pings of their own, so
 /// that `ping_interval` can be `None`. Messages sent through
 /// [`Remote::send`](crate::Remote::send) are no records, and end the connection: send a command
 /// instead.
@@ -94,34 +91,34 @@ impl<H: ChannelHandler> Multiplexed<H> {
     /// Makes a call about a connection, then does what came of it.
     fn serve(
         &mut self,
-        seat: &mut Seat<H::Conn>,
+        slot: &mut MultiplexedConn<H::Conn>,
         cx: &mut Cx<'_>,
         call: impl FnOnce(&mut H, &mut H::Conn, &mut ChannelCx<'_, '_>),
     ) {
         let Self { handler, table, .. } = self;
-        let (Some(conn), Some(mut channels)) = (&mut seat.0, table.take(cx.id())) else {
+        let (Some(conn), Some(mut entry)) = (&mut slot.0, table.take(cx.id())) else {
             return;
         };
-        channels.core.tell_time(cx.now());
+        entry.session.channels_mut().tell_time(cx.now());
         let mut channel_cx = ChannelCx {
-            channels: &mut channels,
+            entry: &mut entry,
             table,
             cx,
         };
         call(handler, conn, &mut channel_cx);
-        settle(handler, conn, &mut channel_cx);
-        table.put(channels);
+        finish_call(handler, conn, &mut channel_cx);
+        table.put(entry);
         table.serve_others(cx.hub());
     }
 }
 
 /// What a [`Multiplexed`] keeps for each connection: that of its handler, unless the peer does
 /// not speak the sub-protocol.
-pub struct Seat<C>(Option<C>);
+pub struct MultiplexedConn<C>(Option<C>);
 
-impl<C: fmt::Debug> fmt::Debug for Seat<C> {
+impl<C: fmt::Debug> fmt::Debug for MultiplexedConn<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Seat").field(&self.0).finish()
+        f.debug_tuple("MultiplexedConn").field(&self.0).finish()
     }
 }
 
@@ -134,7 +131,7 @@ impl<H: fmt::Debug> fmt::Debug for Multiplexed<H> {
 }
 
 impl<H: ChannelHandler> Handler for Multiplexed<H> {
-    type Conn = Seat<H::Conn>;
+    type Conn = MultiplexedConn<H::Conn>;
     type Command = H::Command;
 
     fn request(&mut self, request: &Request, peer: Option<SocketAddr>) -> Verdict {
@@ -149,89 +146,88 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
         }
     }
 
-    fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> Seat<H::Conn> {
-        if opened.subprotocol != Some(SUBPROTOCOL) {
-            let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
-            // The code may be sent, and the rule is short.
-            let _ = cx.close(CloseCode::PROTOCOL, error.rule());
-            self.handler.connect_failed(opened.token, error.into());
-            return Seat(None);
-        }
+    fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> MultiplexedConn<H::Conn> {
         let Self {
             handler,
             settings,
             table,
         } = self;
-        let id = cx.id();
-        let mut channels = Box::new(Channels::new(id, settings.clone(), cx.now()));
+        let (id, now) = (cx.id(), cx.now());
+        let started = ChannelSession::start(settings.clone(), opened.subprotocol, cx.outbox(), now);
+        let session = match started {
+            Ok(session) => session,
+            Err(error) => {
+                handler.connect_failed(opened.token, error.into());
+                return MultiplexedConn(None);
+            }
+        };
+        let mut entry = Box::new(Entry::new(id, session));
         let mut channel_cx = ChannelCx {
-            channels: &mut channels,
+            entry: &mut entry,
             table,
             cx,
         };
         let mut conn = handler.open(&mut channel_cx, opened);
-        settle(handler, &mut conn, &mut channel_cx);
-        table.insert(id, channels);
+        finish_call(handler, &mut conn, &mut channel_cx);
+        table.insert(entry);
         table.serve_others(cx.hub());
-        Seat(Some(conn))
+        MultiplexedConn(Some(conn))
     }
 
-    fn message(&mut self, seat: &mut Seat<H::Conn>, cx: &mut Cx<'_>, message: Message<'_>) {
+    fn message(
+        &mut self,
+        slot: &mut MultiplexedConn<H::Conn>,
+        cx: &mut Cx<'_>,
+        message: Message<'_>,
+    ) {
         let Self { handler, table, .. } = self;
-        let (Some(conn), Some(mut channels)) = (&mut seat.0, table.take(cx.id())) else {
+        let (Some(conn), Some(mut entry)) = (&mut slot.0, table.take(cx.id())) else {
             return;
         };
         table.received += message.data().map_or(0, <[u8]>::len);
-        let now = cx.now();
-        let mut channel_cx = ChannelCx {
-            channels: &mut channels,
-            table,
-            cx,
-        };
-        match receive(&mut channel_cx.channels.core, message, now) {
-            Arrival::Record(mut record) => {
-                while let Some(event) = channel_cx.channels.core.next(&mut record) {
-                    dispatch(handler, conn, &mut channel_cx, event);
-                    if channel_cx.channels.aborted.is_some() {
-                        break; // the rest is nobody's any more
-                    }
-                    channel_cx.fill_if_much();
-                }
+        // What text leads to is told at the end of the batch.
+        if let Some(mut record) = entry.session.receive(message, cx.now()) {
+            let mut channel_cx = ChannelCx {
+                entry: &mut entry,
+                table,
+                cx,
+            };
+            while let Some(event) = channel_cx.entry.session.next(&mut record) {
+                dispatch(handler, conn, &mut channel_cx, event);
+                channel_cx.fill_if_much();
             }
-            Arrival::Event(event) => dispatch(handler, conn, &mut channel_cx, event),
-            Arrival::Nothing => {}
         }
-        table.put(channels);
+        table.put(entry);
         if table.is_due() {
             table.serve_others(cx.hub());
         }
     }
 
-    fn batch_end(&mut self, seat: &mut Seat<H::Conn>, cx: &mut Cx<'_>) {
-        self.serve(seat, cx, H::batch_end);
+    fn batch_end(&mut self, slot: &mut MultiplexedConn<H::Conn>, cx: &mut Cx<'_>) {
+        self.serve(slot, cx, H::batch_end);
     }
 
-    fn drained(&mut self, seat: &mut Seat<H::Conn>, cx: &mut Cx<'_>) {
-        self.serve(seat, cx, |_, _, cx| {
+    fn drained(&mut self, slot: &mut MultiplexedConn<H::Conn>, cx: &mut Cx<'_>) {
+        self.serve(slot, cx, |_, _, cx| {
             cx.fill();
         });
     }
 
-    fn timer(&mut self, seat: &mut Seat<H::Conn>, cx: &mut Cx<'_>, token: u64) {
+    fn timer(&mut self, slot: &mut MultiplexedConn<H::Conn>, cx: &mut Cx<'_>, token: u64) {
         if token != TIMER_TOKEN {
-            return self.serve(seat, cx, |handler, conn, cx| handler.timer(conn, cx, token));
+            return self.serve(slot, cx, |handler, conn, cx| handler.timer(conn, cx, token));
         }
-        self.serve(seat, cx, |_, _, cx| {
+        self.serve(slot, cx, |_, _, cx| {
             let now = cx.now();
-            cx.channels.handle_timeout(now);
+            cx.entry.timer_came(now);
+            cx.entry.session.handle_timeout(cx.cx.write, now);
         });
     }
 
-    fn close(&mut self, seat: Seat<H::Conn>, id: ConnId, ended: Ended) {
-        let channels = self.table.take(id);
-        if let (Some(conn), Some(mut channels)) = (seat.0, channels) {
-            channels.core.handle_lost();
-            let failure = channels.core.failure().unwrap_or(Failure::Lost);
+    fn close(&mut self, slot: MultiplexedConn<H::Conn>, id: ConnId, ended: Ended) {
+        let entry = self.table.take(id);
+        if let (Some(conn), Some(mut entry)) = (slot.0, entry) {
+            let failure = entry.session.handle_lost();
             self.handler.close(conn, id, ended, failure);
         }
     }

@@ -1,5 +1,7 @@
 //! Channels of a reactor under a clock and over sockets of the tests' own.
 
+mod behaviours;
+
 use std::boxed::Box;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;

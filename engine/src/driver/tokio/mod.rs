@@ -43,7 +43,7 @@ mod sync {
 pub use adopt::AdoptError;
 pub use channels::{
     Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
-    IncomingChannel, Message, Receiver, SendClaim, Sender, Session,
+    IncomingChannel, Message, Receiver, Sender, Session,
 };
 pub use connect::{Connector, connect, handshake};
 pub use listen::{Incoming, Listener, ListenerBuilder, Upgrade, accept};

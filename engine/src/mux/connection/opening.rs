@@ -3,13 +3,14 @@
 use alloc::boxed::Box;
 
 use super::super::channel::{
-    Channel, ChannelId, Pending, RecvHalf, RecvState, SendHalf, SendState, Stage, ttl_nanos,
+    Channel, ChannelId, Character, Pending, RecvHalf, RecvState, SendHalf, SendLimits, Stage,
+    ttl_nanos,
 };
 use super::super::credit;
 use super::super::error::{Code, OpenError, Violation};
 use super::super::event::{Event, Opening};
 use super::super::open::{AcceptOptions, Mode, OpenOptions, Resume, Resumption, Unit};
-use super::super::slots::PeerAlias;
+use super::super::slots::{Key, PeerAlias};
 use super::super::wire::{self, Answer, Direction};
 use super::{Connection, MESSAGES_BEFORE_ACCEPT};
 
@@ -42,14 +43,14 @@ impl Connection {
         }
         let unit = options.unit_or_default();
         let (window, message_max) =
-            self.window(unit, options.window, options.message_bytes_max, false)?;
+            self.granted(unit, options.window, options.message_bytes_max, false)?;
         if let Some(alias) = options.alias {
             self.check_alias(alias)?;
-            self.own_aliases.choose(alias);
+            self.opens.choose(alias);
         }
-        let (limit, send_max, fragment) = self.send_defaults(unit);
         let sends = options.direction != Direction::AcceptorSends;
         let receives = options.direction != Direction::OpenerSends;
+        let send = SendHalf::new(sends, self.first_limits(unit));
         let mut recv = RecvHalf::new(receives, window, message_max);
         if receives {
             recv.message_cost = self.welcome(unit, window, message_max);
@@ -58,11 +59,7 @@ impl Connection {
             recv.epoch = resume.epoch;
             recv.next_seq = resume.next_seq;
         }
-        let id = self.slots.insert(|id| Channel {
-            id,
-            ours: true,
-            own_alias: None,
-            peer_alias: None,
+        let character = Character {
             priority: options.priority,
             unit,
             conflate: options.mode == Mode::Conflated,
@@ -70,56 +67,45 @@ impl Connection {
                 Mode::Ttl(ttl) => Some(ttl_nanos(ttl)),
                 _ => None,
             },
-            opened_at: self.now,
             resume_asked: options.resume.is_some(),
-            attached: true,
-            counted: false,
-            used: false,
-            wasted: false,
-            pending: Pending::default(),
-            in_control: false,
-            send: SendHalf::new(sends, limit, send_max, fragment),
-            recv,
-            stage: Stage::Opening(Box::new(options)),
-        });
-        self.ask(id.index);
+        };
+        let stage = Stage::Opening(Box::new(options));
+        let (key, id) = self
+            .slots
+            .insert(|id| Channel::new((id, stage, None), character, (send, recv), self.now));
+        let effects = self.slots[key].ask();
+        self.apply(key, effects);
         Ok(id)
     }
 
     /// Whether an OPEN or an ACCEPT with these options fits a record of the peer's.
     fn fits_record(&self, options: &wire::Options<'_>) -> bool {
-        wire::OPENING_HEAD_BYTES_MAX + options.encoded_len() <= self.peer_record_max
-    }
-
-    pub(super) fn ask(&mut self, index: u32) {
-        if let Some(channel) = self.slots.at_mut(index) {
-            channel.pending.set(Pending::OPENING);
-        }
-        self.mark(index);
+        wire::OPENING_HEAD_BYTES_MAX + options.encoded_len() <= self.outgoing.record_max()
     }
 
     /// OPENs that the peer's limits held back may go when one of its channels has ended, or is
     /// answered.
     pub(super) fn admit_waiting(&mut self) {
         while self.may_open()
-            && let Some(index) = self.waiting_opens.pop_front()
+            && let Some(index) = self.opens.next_waiting()
         {
-            let waits = self.slots.at(index).is_some_and(|c| {
-                matches!(c.stage, Stage::Opening(_)) && !c.pending.has(Pending::OPENING)
-            });
-            if waits {
-                self.ask(index);
+            let Some(key) = self.slots.key_at(index) else {
+                continue; // it has ended since
+            };
+            let channel = &mut self.slots[key];
+            let waits = matches!(channel.stage, Stage::Opening(_));
+            if waits && !channel.pending.has(Pending::OPENING) {
+                let effects = channel.ask();
+                self.apply(key, effects);
                 return; // the rest follows when this one is out
             }
         }
     }
 
-    /// Whether the peer's limits allow another OPEN.
-    pub(super) fn may_open(&self) -> bool {
-        self.peer.as_ref().is_some_and(|peer| {
-            u64::from(self.own_open) < peer.channels_max
-                && u64::from(self.own_unanswered) < peer.pending_opens_max
-        })
+    fn may_open(&self) -> bool {
+        self.peer
+            .as_ref()
+            .is_some_and(|peer| self.opens.may_open(peer))
     }
 
     fn check_alias(&self, alias: u32) -> Result<(), OpenError> {
@@ -135,14 +121,14 @@ impl Connection {
                 "the peer does not take so high an alias",
             ));
         }
-        if self.own_aliases.is_chosen(alias) {
+        if self.opens.is_chosen(alias) {
             return Err(OpenError::Options("the alias is in use on this connection"));
         }
         Ok(())
     }
 
     /// The window and the largest message that a channel of ours announces.
-    fn window(
+    fn granted(
         &self,
         unit: Unit,
         window: Option<u32>,
@@ -205,31 +191,15 @@ impl Connection {
         Ok((u64::from(window), message_max))
     }
 
-    /// Room is kept for messages of so many bytes (rule R19), while the channel receives; gives
-    /// what one costs.
-    fn welcome(&mut self, unit: Unit, window: u64, message_max: u32) -> u32 {
-        let settings = &self.settings;
-        let window = match unit {
-            Unit::Bytes => window,
-            Unit::Messages => settings.connection_window_bytes.into(),
-        };
-        let fragment = credit::fragment_min(
-            window,
-            settings.connection_window_bytes.into(),
-            settings.record_bytes_max.into(),
-        );
-        let overhead = settings.frame_overhead_bytes.into();
-        let cost = credit::message_charge(message_max.into(), overhead, fragment);
-        self.message_cost_max = self.message_cost_max.max(cost);
-        self.look_whether_low();
-        u32::try_from(cost).unwrap_or(u32::MAX) // windows, which cover it, are below 2^31
-    }
-
     /// What the peer takes on a channel before it says more: limit, largest message, smallest
     /// fragment. Nothing before its HELLO.
-    pub(super) fn send_defaults(&self, unit: Unit) -> (u64, u32, u32) {
+    pub(super) fn first_limits(&self, unit: Unit) -> SendLimits {
         let Some(peer) = &self.peer else {
-            return (0, 0, 1);
+            return SendLimits {
+                limit: 0,
+                message_max: 0,
+                fragment_min: 1,
+            };
         };
         let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
         let connection = narrow(peer.connection_limit);
@@ -244,11 +214,11 @@ impl Connection {
             Unit::Messages => peer.connection_limit,
         };
         let fragment = credit::fragment_min(window, peer.connection_limit, peer.record_bytes_max);
-        let limit = match unit {
-            Unit::Bytes => peer.channel_limit,
-            Unit::Messages => MESSAGES_BEFORE_ACCEPT,
-        };
-        (limit, max, narrow(fragment))
+        SendLimits {
+            limit: unit.cost(peer.channel_limit, MESSAGES_BEFORE_ACCEPT),
+            message_max: max,
+            fragment_min: narrow(fragment),
+        }
     }
 
     /// Takes a channel of the peer's.
@@ -259,11 +229,11 @@ impl Connection {
         if let Some(failure) = self.failure() {
             return Err(OpenError::Closed(failure.code()));
         }
-        let channel = self
-            .slots
-            .by_id(id)
-            .filter(|c| c.attached && matches!(c.stage, Stage::Offered))
-            .ok_or(OpenError::UnknownChannel)?;
+        let key = self.slots.resolve(id).ok_or(OpenError::UnknownChannel)?;
+        let channel = &self.slots[key];
+        if !channel.attached || !matches!(channel.stage, Stage::Offered) {
+            return Err(OpenError::UnknownChannel);
+        }
         if options.resumption.is_some() && !channel.resume_asked {
             return Err(OpenError::Options(
                 "a resumption answers an opener that asks to resume",
@@ -282,30 +252,20 @@ impl Connection {
         }
         let (unit, receives) = (channel.unit, channel.recv.state != RecvState::None);
         let (window, message_max) =
-            self.window(unit, options.window, options.message_bytes_max, true)?;
+            self.granted(unit, options.window, options.message_bytes_max, true)?;
         if let Some(alias) = options.alias {
             self.check_alias(alias)?;
-            self.own_aliases.choose(alias);
+            self.opens.choose(alias);
         }
         let cost = receives.then(|| self.welcome(unit, window, message_max));
-        if let Some(channel) = self.slots.by_id_mut(id) {
-            if let Some(cost) = cost {
-                channel.recv.message_cost = cost;
-                channel.recv.credit.reopen(window);
-                channel.recv.message_max = message_max;
-            }
-            match options.resumption {
-                Some(Resumption::Replay { from }) => channel.send.next_seq = from,
-                Some(Resumption::Snapshot { seq }) => channel.send.next_seq = seq,
-                Some(Resumption::Fresh { epoch, seq }) => {
-                    channel.send.epoch = epoch;
-                    channel.send.next_seq = seq;
-                }
-                None => {}
-            }
-            channel.stage = Stage::Accepting(Box::new(options));
+        let channel = &mut self.slots[key];
+        if let Some(cost) = cost {
+            channel.recv.message_cost = cost;
+            channel.recv.credit.reopen(window);
+            channel.recv.message_max = message_max;
         }
-        self.ask(id.index);
+        let effects = channel.accept(options);
+        self.apply(key, effects);
         Ok(())
     }
 
@@ -335,13 +295,15 @@ impl Connection {
     }
 
     fn refuse(&mut self, id: ChannelId, code: Code, metadata: &[u8]) {
-        let Some(channel) = self.slots.by_id_mut(id).filter(|c| c.attached) else {
+        let Some(key) = self.slots.resolve(id) else {
             return;
         };
+        let channel = &mut self.slots[key];
         match channel.stage {
+            _ if !channel.attached => return,
             Stage::Offered => {
-                channel.stage = Stage::Rejecting(code, metadata.to_vec());
-                self.ask(id.index);
+                let effects = channel.reject(code, metadata);
+                self.apply(key, effects);
             }
             // The opener has taken it back meanwhile.
             Stage::Rejecting(..) | Stage::Rejected => {}
@@ -358,7 +320,7 @@ impl Connection {
         if open.alias >= self.settings.aliases_max {
             return Err(Violation::UnknownAlias(open.alias));
         }
-        if let PeerAlias::Live(_) = self.peer_aliases.at(open.alias) {
+        if let PeerAlias::Live(_) = self.opens.at(open.alias) {
             return Err(Violation::AliasInUse(open.alias));
         }
         let options = open.options;
@@ -371,27 +333,23 @@ impl Connection {
         if described > self.settings.metadata_bytes_max as usize {
             return Err(Violation::BadOption);
         }
-        self.opens_seen += 1;
         if !self.is_open() {
             // Never looked at: our GOAWAY tells.
-            self.peer_aliases.set(open.alias, PeerAlias::Rejected);
-            self.opens_seen -= 1;
+            self.opens.close_peer(open.alias, true);
             return Ok(None);
         }
-        if self.peer_open >= self.settings.channels_max {
+        self.opens.see();
+        if self.opens.peer_open() >= self.settings.channels_max {
             return Err(Violation::TooManyChannels);
         }
-        if self.peer_unanswered >= self.settings.pending_opens_max {
+        if self.opens.peer_unanswered() >= self.settings.pending_opens_max {
             return Err(Violation::TooManyOpens);
         }
         // Channels that are over but that the application still holds take places, too.
         if self.slots.live() >= 3 * self.settings.channels_max as usize {
-            if self.rejects.len() >= self.settings.pending_opens_max as usize {
-                return Err(Violation::TooManyOpens);
-            }
-            self.peer_aliases.set(open.alias, PeerAlias::Rejected);
-            self.rejects.push_back(open.alias);
-            return Ok(None);
+            let waiting_max = self.settings.pending_opens_max as usize;
+            let refused = self.opens.refuse(open.alias, waiting_max);
+            return refused.then_some(None).ok_or(Violation::TooManyOpens);
         }
         let channel = self.offered(&open);
         let unit = if open.profile.messages {
@@ -427,61 +385,56 @@ impl Connection {
         } else {
             Unit::Bytes
         };
-        let window = match unit {
-            Unit::Bytes => u64::from(self.settings.channel_window_bytes),
-            Unit::Messages => MESSAGES_BEFORE_ACCEPT,
-        };
+        let window = unit.cost(
+            self.settings.channel_window_bytes.into(),
+            MESSAGES_BEFORE_ACCEPT,
+        );
         let sends = profile.direction != Direction::OpenerSends;
         let receives = profile.direction != Direction::AcceptorSends;
-        let record = self.peer.as_ref().map_or(1024, |p| p.record_bytes_max);
-        let connection = self.peer.as_ref().map_or(1024, |p| p.connection_limit);
-        let send_window = match unit {
-            Unit::Bytes => open.limit,
-            Unit::Messages => self.peer.as_ref().map_or(1024, |p| p.connection_limit),
-        };
-        let fragment = credit::fragment_min(send_window, connection, record);
-        let cap = self.peer.as_ref().map_or(0, |p| p.message_bytes_max);
-        let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
         let message_max = self.settings.default_message_max(unit);
         let mut recv = RecvHalf::new(receives, window, message_max);
         if receives {
             recv.message_cost = self.welcome(unit, window, message_max);
         }
-        let mut send = SendHalf::new(
-            sends,
-            open.limit,
-            narrow(open.max_msg.min(cap)),
-            narrow(fragment),
-        );
+        let limits = self.announced_limits(unit, open.limit, open.max_msg);
+        let mut send = SendHalf::new(sends, limits);
         if let Some((epoch, next_seq)) = open.options.resume {
             (send.epoch, send.next_seq) = (epoch, next_seq);
         }
-        let (resume_asked, ttl) = (open.options.resume.is_some(), open.options.ttl_ms);
-        let id = self.slots.insert(|id| Channel {
-            id,
-            stage: Stage::Offered,
-            ours: false,
-            own_alias: None,
-            peer_alias: Some(open.alias),
+        let ttl = open.options.ttl_ms.map(core::time::Duration::from_millis);
+        let character = Character {
             priority: profile.priority,
             unit,
             conflate: profile.conflate,
-            ttl: ttl.map(|ms| ttl_nanos(core::time::Duration::from_millis(ms))),
-            opened_at: self.now,
-            resume_asked,
-            attached: true,
-            counted: true,
-            used: false,
-            wasted: false,
-            pending: Pending::default(),
-            in_control: false,
-            send,
-            recv,
+            ttl: ttl.map(ttl_nanos),
+            resume_asked: open.options.resume.is_some(),
+        };
+        let (key, id) = self.slots.insert(|id| {
+            let beginning = (id, Stage::Offered, Some(open.alias));
+            Channel::new(beginning, character, (send, recv), self.now)
         });
-        self.peer_aliases.set(open.alias, PeerAlias::Live(id.index));
-        self.peer_open += 1;
-        self.peer_unanswered += 1;
+        self.opens.offered(open.alias, key);
         id
+    }
+
+    /// What the peer takes on a channel, as its OPEN or ACCEPT says: fragments as the peer
+    /// reckons what its window has room for (rule R20).
+    fn announced_limits(&self, unit: Unit, limit: u64, message_max: u64) -> SendLimits {
+        let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
+        let (cap, connection, record) = match &self.peer {
+            Some(peer) => (
+                peer.message_bytes_max,
+                peer.connection_limit,
+                peer.record_bytes_max,
+            ),
+            None => (0, 1024, 1024),
+        };
+        let window = unit.cost(limit, connection);
+        SendLimits {
+            limit,
+            message_max: narrow(message_max.min(cap)),
+            fragment_min: narrow(credit::fragment_min(window, connection, record)),
+        }
     }
 
     /// ACCEPT of a channel of ours.
@@ -492,61 +445,37 @@ impl Connection {
         if accept.alias >= self.settings.aliases_max {
             return Err(Violation::UnknownAlias(accept.alias));
         }
-        if let PeerAlias::Live(_) = self.peer_aliases.at(accept.alias) {
+        if let PeerAlias::Live(_) = self.opens.at(accept.alias) {
             return Err(Violation::AliasInUse(accept.alias));
         }
         let options = accept.options;
         if options.ttl_ms.is_some() || options.resume.is_some() || !options.topic.is_empty() {
             return Err(Violation::BadOption);
         }
-        let unasked = Violation::UnaskedAnswer(accept.peer_alias);
-        let index = self.own_aliases.at(accept.peer_alias).ok_or(unasked)?;
-        let peer = self.peer.as_ref();
-        let cap = peer.map_or(0, |p| p.message_bytes_max);
-        let channel = self.slots.at_mut(index).ok_or(unasked)?;
-        if !matches!(channel.stage, Stage::Asked(_)) {
-            return Err(unasked);
-        }
+        let key = self.asked(accept.peer_alias)?;
+        let channel = &self.slots[key];
         if options.answer.is_some() && !channel.resume_asked {
             return Err(Violation::BadOption);
         }
-        channel.stage = Stage::Open;
-        channel.peer_alias = Some(accept.alias);
-        channel.send.credit.raise(accept.limit);
-        channel.send.message_max = u32::try_from(accept.max_msg.min(cap)).unwrap_or(u32::MAX);
-        // As the peer reckons what its window has room for (rule R20).
-        if channel.unit == Unit::Bytes
-            && let Some(peer) = &self.peer
-        {
-            let fragment =
-                credit::fragment_min(accept.limit, peer.connection_limit, peer.record_bytes_max);
-            let fragment = u32::try_from(fragment).unwrap_or(u32::MAX);
-            channel.send.fragment_min = channel.send.fragment_min.max(fragment);
-        }
-        match options.answer {
-            Some(Answer::Replay { from }) => channel.recv.next_seq = from,
-            Some(Answer::Snapshot { seq }) => channel.recv.next_seq = seq,
-            Some(Answer::Fresh { epoch, seq }) => {
-                (channel.recv.epoch, channel.recv.next_seq) = (epoch, seq);
-            }
-            None => {}
-        }
         let (id, attached) = (channel.id, channel.attached);
-        self.starved_least = 0; // its message may take fewer fragments
-        self.own_unanswered -= 1;
-        self.peer_aliases.set(accept.alias, PeerAlias::Live(index));
-        self.unblock(index);
-        self.make_ready(index);
+        let resumption = options.answer.map(|answer| match answer {
+            Answer::Replay { from } => Resumption::Replay { from },
+            Answer::Snapshot { seq } => Resumption::Snapshot { seq },
+            Answer::Fresh { epoch, seq } => Resumption::Fresh { epoch, seq },
+        });
+        let mut limits = self.announced_limits(channel.unit, accept.limit, accept.max_msg);
+        if channel.unit == Unit::Messages {
+            limits.fragment_min = 0; // a window of messages says nothing of fragments
+        }
+        self.opens.bind_peer(accept.alias, key);
+        self.window.look_again(); // its message may take fewer fragments
+        let effects = self.slots[key].accepted(accept.alias, limits, resumption);
+        self.apply(key, effects);
         self.admit_waiting();
-        self.settle(index);
         Ok(attached.then_some(Event::Accepted {
             channel: id,
             metadata: options.metadata,
-            resumption: options.answer.map(|answer| match answer {
-                Answer::Replay { from } => Resumption::Replay { from },
-                Answer::Snapshot { seq } => Resumption::Snapshot { seq },
-                Answer::Fresh { epoch, seq } => Resumption::Fresh { epoch, seq },
-            }),
+            resumption,
             wants: options.wants,
         }))
     }
@@ -558,15 +487,11 @@ impl Connection {
         code: u32,
         metadata: &'r [u8],
     ) -> Result<Option<Event<'r>>, Violation> {
-        let unasked = Violation::UnaskedAnswer(alias);
-        let index = self.own_aliases.at(alias).ok_or(unasked)?;
-        let channel = self.slots.at_mut(index).ok_or(unasked)?;
-        if !matches!(channel.stage, Stage::Asked(_)) {
-            return Err(unasked);
-        }
+        let key = self.asked(alias)?;
+        let channel = &mut self.slots[key];
         let (id, attached) = (channel.id, channel.attached);
         channel.send.stopped = Some(Code(code));
-        self.reject_own(index);
+        self.reject_own(key);
         self.admit_waiting();
         Ok(attached.then_some(Event::Rejected {
             channel: id,
@@ -576,18 +501,10 @@ impl Connection {
         }))
     }
 
-    /// The first bytes of a channel of ours may go: its OPEN is out.
-    pub(super) fn announced(&mut self, index: u32) {
-        let unit = self.slots.at(index).map(|c| c.unit);
-        let Some(unit) = unit else { return };
-        let (limit, max, fragment) = self.send_defaults(unit);
-        self.starved_least = 0;
-        if let Some(channel) = self.slots.at_mut(index)
-            && channel.send.state != SendState::None
-        {
-            channel.send.credit.raise(limit);
-            channel.send.message_max = max;
-            channel.send.fragment_min = fragment;
-        }
+    /// The channel of ours whose OPEN the peer answers.
+    fn asked(&self, alias: u32) -> Result<Key, Violation> {
+        let asked = |&key: &Key| matches!(self.slots[key].stage, Stage::Asked(_));
+        let key = self.opens.own(alias).filter(asked);
+        key.ok_or(Violation::UnaskedAnswer(alias))
     }
 }

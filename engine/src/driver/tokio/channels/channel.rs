@@ -14,11 +14,11 @@ use super::error::ChannelError;
 use super::handle::Handle;
 use super::message::Message;
 use super::receiver::Receiver;
-use super::sender::{SendClaim, Sender};
+use super::sender::Sender;
 use super::state::{Acceptance, Answer, Offer};
 use crate::session::channels::{
-    AcceptOptions, ChannelId, ChannelStats, Code, Direction, Mode, OpenError, Resume, SendError,
-    SharedFrame, Unit,
+    AcceptOptions, ChannelId, ChannelStats, Claim, Code, Direction, Mode, OpenError, Resume,
+    SendError, SharedFrame, Unit,
 };
 
 /// A channel: both halves. [`split`](Self::split) gives them to two tasks.
@@ -137,8 +137,12 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub async fn claim(&mut self, len: usize) -> Result<SendClaim<'_>, SendError> {
-        self.sender.claim(len).await
+    pub async fn claim<T>(
+        &mut self,
+        len: usize,
+        write: impl FnOnce(Claim<'_>) -> T,
+    ) -> Result<T, SendError> {
+        self.sender.claim(len, write).await
     }
 
     /// [`Sender::finish`].
@@ -295,9 +299,9 @@ impl IncomingChannel {
     pub fn accept(mut self, options: AcceptOptions) -> Result<Channel, OpenError> {
         let mut guard = self.handle.shared.state.lock();
         let (state, after) = guard.parts();
-        state.core.tell_time(now());
-        state.core.accept(self.offer.id, options)?;
-        state.kick(after);
+        state.channels_mut().tell_time(now());
+        state.channels_mut().accept(self.offer.id, options)?;
+        state.wake_driver(after);
         drop(guard);
         self.answered = true;
         Ok(Channel::new(self.offer.id, &self.handle))
@@ -326,10 +330,12 @@ impl IncomingChannel {
         }
         let mut guard = self.handle.shared.state.lock();
         let (state, after) = guard.parts();
-        state.core.reject_with(self.offer.id, code, metadata)?;
+        state
+            .channels_mut()
+            .reject_with(self.offer.id, code, metadata)?;
         self.answered = true;
         state.remove(self.offer.id, code, after);
-        state.kick(after);
+        state.wake_driver(after);
         Ok(())
     }
 }

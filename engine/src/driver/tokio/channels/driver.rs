@@ -1,14 +1,13 @@
-//! The one task of a connection: it owns the WebSocket, and moves records between it and the
-//! core.
+//! The one task of a connection: it owns the WebSocket, and drives the channels over it.
 //!
 //! ```text
-//! work       under the lock: messages received go to the core and are parked, timers, then as
+//! work       under the lock: messages received become events and are parked, timers, then as
 //!            many records as the outbox takes
 //! poll_turn  without it: writes, reads
 //! ```
 //!
-//! It goes round until a turn brings nothing and there is nothing to send, and only then lies
-//! down, under the lock: whoever makes work for it after that finds it asleep and wakes it.
+//! It goes round until a turn brings nothing and there is nothing to send, and only then parks its
+//! waker, under the lock: whoever makes work for it after that finds it idle and wakes it.
 //! What is received is parked whatever its reader does (rule R18); credit bounds how much.
 
 use std::future::Future;
@@ -23,23 +22,19 @@ use super::super::timer::Timer;
 use super::super::websocket::WebSocket;
 use super::monitor::After;
 use super::state::{Shared, State};
-use crate::session::channels::{Arrival, Code, fill, receive};
+use crate::session::channels::Code;
 use crate::time::Timestamp;
 
 pub(super) struct Driver<S> {
     ws: WebSocket<S>,
     timer: Timer,
-    /// By when the stream must be closed, once the channels are over.
-    close_at: Option<Timestamp>,
     /// By when what the last handles have finished must be sent, once they are gone.
-    orphan_at: Option<Timestamp>,
+    abandoned_until: Option<Timestamp>,
     /// The WebSocket has ended, and everybody knows: its stream is still to be closed.
     lingers: bool,
-    /// The core was told to drain.
-    drained: bool,
     sweep_at: Timestamp,
     /// The last field: the stream is closed when everybody is told.
-    shared: Herald,
+    shared: EndGuard,
 }
 
 /// How often buffers that a burst has left are looked for.
@@ -48,11 +43,9 @@ const SWEEP_INTERVAL: core::time::Duration = core::time::Duration::from_secs(10)
 /// What a turn under the lock came to.
 enum Work {
     /// There is something to write, or more to do.
-    Go,
-    /// Nothing to do: asleep.
-    Sleep,
-    /// The stream had its time to close.
-    Over,
+    Turn,
+    /// Nothing to do: the waker is parked.
+    Idle,
 }
 
 impl<S> Driver<S> {
@@ -61,13 +54,11 @@ impl<S> Driver<S> {
         // wait to be read. A record beyond those that may wait ahead is the most there is.
         ws.sending.reads_on = true;
         Self {
-            shared: Herald(shared),
+            shared: EndGuard(shared),
             ws,
             timer: Timer::default(),
-            close_at: None,
-            orphan_at: None,
+            abandoned_until: None,
             lingers: false,
-            drained: false,
             sweep_at: now().after(SWEEP_INTERVAL),
         }
     }
@@ -85,9 +76,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 return this.ws.poll_close(cx).map(drop);
             }
             match this.work(cx, idle) {
-                Work::Go => {}
-                Work::Sleep => return Poll::Pending,
-                Work::Over => return Poll::Ready(()),
+                Work::Turn => {}
+                Work::Idle => return Poll::Pending,
             }
             match this.ws.poll_turn(cx) {
                 Poll::Ready(true) => idle = false,
@@ -108,42 +98,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let shared = Arc::clone(&self.shared.0);
         let mut guard = shared.state.lock();
         let (state, after) = guard.parts();
-        state.bed.get_up();
+        state.driver.start_turn();
         let now = now();
-        state.core.tell_time(now);
+        state.channels_mut().tell_time(now);
         self.feed(state, after, now);
-        if state.core.poll_timeout().is_some_and(|at| now >= at) {
-            state.core.handle_timeout(now);
+        if state.session.poll_timeout().is_some_and(|at| now >= at) {
+            let write = &mut self.ws.sending.write;
+            state.session.handle_timeout(write, now);
         }
-        state.settle(after);
-        self.part(state, after, now);
+        state.tell_events(after);
+        self.end_if_abandoned(state, after, now);
         let grew = self.fill(state, after, now);
         if now >= self.sweep_at || state.wants_sweep() {
             self.sweep_at = now.after(SWEEP_INTERVAL);
             state.sweep();
         }
-        if self.close_at.is_some_and(|at| now >= at) {
-            return Work::Over;
-        }
         if grew || !idle {
-            return Work::Go;
+            return Work::Turn;
         }
         let deadline = [
-            state.core.poll_timeout(),
-            self.close_at,
-            self.orphan_at,
+            state.session.poll_timeout(),
+            self.abandoned_until,
             Some(self.sweep_at),
         ];
         let deadline = deadline.into_iter().flatten().min();
         if self.timer.poll(cx, deadline).is_ready() {
-            return Work::Go;
+            return Work::Turn;
         }
-        let blocked = state.core.wants_write();
-        state.bed.lie_down(cx.waker(), blocked, after);
-        Work::Sleep
+        let blocked = state.session.wants_write();
+        state.driver.park(cx.waker(), blocked, after);
+        Work::Idle
     }
 
-    /// Gives the core what the last read brought.
+    /// Hands over what the last read brought.
     fn feed(&mut self, state: &mut State, after: &mut After, now: Timestamp) {
         let read = &mut self.ws.receiving.read;
         if read.wants_read() {
@@ -151,14 +138,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         // A failure of the WebSocket ends them: the next turn tells the peer.
         for message in read.batch().map_while(Result::ok) {
-            match receive(&mut state.core, message, now) {
-                Arrival::Record(mut incoming) => {
-                    while let Some(event) = state.core.next(&mut incoming) {
-                        state.apply(event, after);
-                    }
-                }
-                Arrival::Event(event) => state.apply(event, after),
-                Arrival::Nothing => {}
+            let Some(mut record) = state.session.receive(message, now) else {
+                continue;
+            };
+            while let Some(event) = state.session.next(&mut record) {
+                state.apply(event, after);
             }
         }
     }
@@ -168,19 +152,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let sending = &mut self.ws.sending;
         let before = sending.write.outbox().queued_bytes();
         let closing = sending.write.outbox().is_closing();
-        // Every turn but the last has told an event, or begun to drain.
+        // Every turn but the last has told an event.
         loop {
-            let wants = state.core.wants_write();
-            if wants || state.core.closing().is_some() && !sending.write.outbox().is_closing() {
-                fill(&mut state.core, sending.outbox(), now);
+            if state.session.wants_fill(sending.write.outbox()) {
+                state.session.fill(sending.outbox(), now);
             }
-            // After the peer's GOAWAY, too: it is ours that sets the deadline.
-            let drain = state.drain.filter(|_| !self.drained);
-            if let Some(code) = drain {
-                self.drained = true;
-                state.core.drain(code, "");
-            }
-            if !state.settle(after) && drain.is_none() {
+            if !state.tell_events(after) {
                 break;
             }
         }
@@ -188,39 +165,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         outbox.queued_bytes() != before || outbox.is_closing() != closing
     }
 
-    /// The ways in which a connection comes to its end.
-    fn part(&mut self, state: &mut State, after: &mut After, now: Timestamp) {
-        let patience = self.shared.0.settings.close_timeout;
-        if state.failure.is_some() {
-            self.close_at.get_or_insert(now.after(patience));
-            self.orphan_at = None;
+    /// Where nobody has a handle any more, the connection ends when what was finished is sent.
+    fn end_if_abandoned(&mut self, state: &mut State, after: &mut After, now: Timestamp) {
+        if !state.abandoned || state.failure.is_some() || state.channels().is_draining() {
+            self.abandoned_until = None;
             return;
         }
-        if !state.orphaned || state.drain.is_some() {
-            return;
-        }
-        if !state.deaf {
+        if !state.refuses_offers {
             state.refuse_offers(after);
         }
-        let at = *self.orphan_at.get_or_insert(now.after(patience));
-        if state.core.channels().next().is_none() {
-            self.orphan_at = None;
-            state.drain = Some(Code::NO_ERROR);
-        } else if now >= at {
+        let patience = self.shared.0.settings.close_timeout;
+        let until = *self.abandoned_until.get_or_insert(now.after(patience));
+        if state.channels().ids().next().is_none() {
+            self.abandoned_until = None;
+            state.channels_mut().drain(Code::NO_ERROR, "");
+        } else if now >= until {
             // A drain would give those that are left as much time again.
-            self.orphan_at = None;
-            if let Some(event) = state.core.abort(Code::NO_ERROR) {
-                state.apply(event, after);
-            }
-            self.part(state, after, now);
+            self.abandoned_until = None;
+            state.channels_mut().abort(Code::NO_ERROR);
+            state.tell_events(after);
         }
     }
 }
 
 /// However the driver ends, with its runtime say: everybody is told.
-struct Herald(Arc<Shared>);
+struct EndGuard(Arc<Shared>);
 
-impl Herald {
+impl EndGuard {
     fn lost(&self) {
         let mut guard = self.0.state.lock();
         let (state, after) = guard.parts();
@@ -228,7 +199,7 @@ impl Herald {
     }
 }
 
-impl Drop for Herald {
+impl Drop for EndGuard {
     fn drop(&mut self) {
         let mut guard = self.0.state.lock();
         let (state, after) = guard.parts();

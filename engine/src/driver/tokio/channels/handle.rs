@@ -14,16 +14,16 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let mut guard = self.shared.state.lock();
         let (state, after) = guard.parts();
-        state.orphaned = true;
-        state.bed.call(after);
+        state.abandoned = true;
+        state.driver.wake(after);
     }
 }
 
 /// Held by sessions alone: when the last is gone, nobody accepts channels.
 #[derive(Debug)]
-pub(super) struct Ears(pub(super) Arc<Handle>);
+pub(super) struct AcceptGuard(pub(super) Arc<Handle>);
 
-impl Drop for Ears {
+impl Drop for AcceptGuard {
     fn drop(&mut self) {
         let mut guard = self.0.shared.state.lock();
         let (state, after) = guard.parts();

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! lock ─┬─ Section ──────────────────┬─ unlock, wake, drop what was spent
-//!       └─ the core drops a payload ─┘
+//!       └─ a payload is dropped ─────┘
 //! ```
 //!
 //! [`Message`]: super::Message

@@ -40,6 +40,6 @@ pub use channel::{Channel, IncomingChannel};
 pub use error::ChannelError;
 pub use message::Message;
 pub use receiver::Receiver;
-pub use sender::{SendClaim, Sender};
+pub use sender::Sender;
 pub use session::Session;
 pub use state::Acceptance;

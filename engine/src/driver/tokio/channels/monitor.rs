@@ -31,7 +31,7 @@ impl<T> Monitor<T> {
     }
 
     /// Goes in. Another task's panic in here has left nothing half done that matters: sections
-    /// are calls of a core that checks before it acts.
+    /// are calls of channels that check before they act.
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         let section = Section::enter();
         Guard {
@@ -166,46 +166,51 @@ impl Waiters {
 
 /// What the driver does.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) enum Rest {
-    /// It runs, or was told to: it will look at everything.
+pub(crate) enum Activity {
+    /// It runs, or was woken: it will look at everything.
     #[default]
-    Awake,
+    Running,
     /// There was nothing to do.
     Idle,
     /// There is something to send, and no room for it: the socket wakes it.
     Blocked,
 }
 
-/// The driver's bed: the first who has work for it wakes it, and all others find it awake.
+/// The driver's waker: the first who has work for it wakes it, and all others find it running.
 #[derive(Debug, Default)]
-pub(crate) struct Bed {
-    rest: Rest,
-    driver: Slot,
+pub(crate) struct DriverWaker {
+    activity: Activity,
+    slot: Slot,
 }
 
-impl Bed {
-    pub(crate) fn lie_down(&mut self, waker: &Waker, blocked: bool, after: &mut After) {
-        self.rest = if blocked { Rest::Blocked } else { Rest::Idle };
-        self.driver.park(waker, after);
+impl DriverWaker {
+    /// The driver has nothing to do, or, `blocked`, no room for what it has to send.
+    pub(crate) fn park(&mut self, waker: &Waker, blocked: bool, after: &mut After) {
+        self.activity = if blocked {
+            Activity::Blocked
+        } else {
+            Activity::Idle
+        };
+        self.slot.park(waker, after);
     }
 
-    /// The driver looks.
-    pub(crate) fn get_up(&mut self) {
-        self.rest = Rest::Awake;
+    /// The driver looks at everything.
+    pub(crate) fn start_turn(&mut self) {
+        self.activity = Activity::Running;
     }
 
-    /// Whether somebody who makes work for it must call it.
+    /// Whether somebody who makes work for it must wake it.
     pub(crate) fn is_idle(&self) -> bool {
-        self.rest == Rest::Idle
+        self.activity == Activity::Idle
     }
 
-    /// There is work. `true`: it was asleep.
-    pub(crate) fn call(&mut self, after: &mut After) -> bool {
-        if self.rest == Rest::Awake {
+    /// There is work. `true`: it was parked.
+    pub(crate) fn wake(&mut self, after: &mut After) -> bool {
+        if self.activity == Activity::Running {
             return false;
         }
-        self.rest = Rest::Awake;
-        self.driver.wake(after);
+        self.activity = Activity::Running;
+        self.slot.wake(after);
         true
     }
 }

@@ -137,11 +137,11 @@ impl Receiver {
             if let Some(port) = state.port(self.id) {
                 port.end = Some(End::None);
                 let charge = port.parked.clear();
-                state.core.release(self.id, charge);
+                state.channels_mut().release(self.id, charge);
             }
-            state.core.stop(self.id, code);
-            state.settle(after);
-            state.kick(after);
+            state.channels_mut().stop(self.id, code);
+            state.tell_events(after);
+            state.wake_driver(after);
         });
     }
 
@@ -150,15 +150,15 @@ impl Receiver {
     /// ends a channel in one direction ends this, too.
     pub fn acknowledge(&mut self, seq: u64) {
         self.with(|state, after| {
-            state.core.acknowledge(self.id, seq);
-            state.kick(after);
+            state.channels_mut().acknowledge(self.id, seq);
+            state.wake_driver(after);
         });
     }
 
     /// Both halves of the channel as they stand.
     #[must_use]
     pub fn stats(&self) -> Option<ChannelStats> {
-        self.with(|state, _| state.core.channel_stats(self.id))
+        self.with(|state, _| state.channels().channel_stats(self.id))
     }
 
     /// A number that is unique among the open channels of the connection.

@@ -2,20 +2,18 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use zerocopy::{Immutable, IntoBytes};
 
 use super::handle::Handle;
 use super::lent::lend;
-use super::monitor::Guard;
 use super::state::{Shared, State};
 use super::wait::wait;
 use crate::session::channels::{
-    ChannelId, ChannelStats, Code, Connection, Reserved, SHARED_BYTES_MIN, SendError, SharedFrame,
+    ChannelId, ChannelStats, Channels, Claim, Code, SHARED_BYTES_MIN, SendError, SharedFrame,
 };
 
 /// The sending half of a channel: for one task, beside another that has the receiving half.
@@ -49,7 +47,7 @@ impl Sender {
 
     fn try_put<T>(
         &self,
-        put: impl FnOnce(&mut Connection) -> Result<T, SendError>,
+        put: impl FnOnce(&mut Channels) -> Result<T, SendError>,
     ) -> Result<T, SendError> {
         self.with(|state, after| state.send(self.id, None, after, put))
     }
@@ -57,7 +55,7 @@ impl Sender {
     fn poll_put(
         &self,
         cx: &mut Context<'_>,
-        put: impl FnOnce(&mut Connection) -> Result<(), SendError>,
+        put: impl FnOnce(&mut Channels) -> Result<(), SendError>,
     ) -> Poll<Result<(), SendError>> {
         let sent = self.with(|state, after| state.send(self.id, Some(cx.waker()), after, put));
         match sent {
@@ -74,7 +72,7 @@ impl Sender {
     /// # Errors
     /// [`SendError`], but for `WouldBlock`.
     pub async fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        poll_fn(|cx| self.poll_put(cx, |core| core.send(self.id, payload))).await
+        poll_fn(|cx| self.poll_put(cx, |channels| channels.send(self.id, payload))).await
     }
 
     /// Sends a message, or refuses: never waits.
@@ -82,7 +80,7 @@ impl Sender {
     /// # Errors
     /// [`SendError`]; [`SendError::WouldBlock`] where [`Self::send`] would wait.
     pub fn try_send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.try_put(|core| core.send(self.id, payload))
+        self.try_put(|channels| channels.send(self.id, payload))
     }
 
     /// As [`Self::send`], sharing a large payload instead of copying it into the queue. It is dropped
@@ -97,8 +95,8 @@ impl Sender {
             _ => lend(payload),
         };
         poll_fn(|cx| {
-            let put = |core: &mut Connection| {
-                let sent = core.send_bytes(self.id, payload.clone());
+            let put = |channels: &mut Channels| {
+                let sent = channels.send_bytes(self.id, payload.clone());
                 sent.map_err(|(e, _)| e)
             };
             self.poll_put(cx, put)
@@ -112,7 +110,7 @@ impl Sender {
     /// # Errors
     /// As [`Self::send`]; [`SendError::WrongMode`] on other channels.
     pub async fn send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), SendError> {
-        poll_fn(|cx| self.poll_put(cx, |core| core.send_keyed(self.id, key, payload))).await
+        poll_fn(|cx| self.poll_put(cx, |channels| channels.send_keyed(self.id, key, payload))).await
     }
 
     /// As [`Self::send_keyed`], never waits.
@@ -120,7 +118,7 @@ impl Sender {
     /// # Errors
     /// As [`Self::try_send`]; [`SendError::WrongMode`] on other channels.
     pub fn try_send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), SendError> {
-        self.try_put(|core| core.send_keyed(self.id, key, payload))
+        self.try_put(|channels| channels.send_keyed(self.id, key, payload))
     }
 
     /// Sends a message encoded once for many channels of one alias.
@@ -128,7 +126,7 @@ impl Sender {
     /// # Errors
     /// As [`Self::send`].
     pub async fn send_shared(&mut self, frame: &SharedFrame) -> Result<(), SendError> {
-        poll_fn(|cx| self.poll_put(cx, |core| core.send_shared(self.id, frame))).await
+        poll_fn(|cx| self.poll_put(cx, |channels| channels.send_shared(self.id, frame))).await
     }
 
     /// As [`Self::send_shared`], never waits.
@@ -136,7 +134,7 @@ impl Sender {
     /// # Errors
     /// As [`Self::try_send`].
     pub fn try_send_shared(&mut self, frame: &SharedFrame) -> Result<(), SendError> {
-        self.try_put(|core| core.send_shared(self.id, frame))
+        self.try_put(|channels| channels.send_shared(self.id, frame))
     }
 
     /// Sends each element as a message, all under one header. All of them or none: together they
@@ -174,7 +172,7 @@ impl Sender {
     /// # Errors
     /// As [`Self::send_run`]; [`SendError::BadRun`] unless `messages` is a whole number of them.
     pub async fn send_run_bytes(&mut self, elem: usize, messages: &[u8]) -> Result<(), SendError> {
-        poll_fn(|cx| self.poll_put(cx, |core| core.send_run(self.id, elem, messages))).await
+        poll_fn(|cx| self.poll_put(cx, |channels| channels.send_run(self.id, elem, messages))).await
     }
 
     /// As [`Self::send_run_bytes`], never waits.
@@ -182,22 +180,46 @@ impl Sender {
     /// # Errors
     /// As [`Self::send_run_bytes`]; [`SendError::WouldBlock`] where that would wait.
     pub fn try_send_run_bytes(&mut self, elem: usize, messages: &[u8]) -> Result<(), SendError> {
-        self.try_put(|core| core.send_run(self.id, elem, messages))
+        self.try_put(|channels| channels.send_run(self.id, elem, messages))
     }
 
     /// Room for a message of `len` bytes, in its place in the record or the queue: waits for it
-    /// as [`Self::send`] does. Write it and [`commit`](SendClaim::commit) at once: the claim
-    /// holds the connection, and nothing else of it moves meanwhile. It cannot be held across an
-    /// await.
+    /// as [`Self::send`] does, and lends it to `write`, which writes it and
+    /// [commits](Claim::commit), or drops it, and nothing is sent. Gives what `write` gives.
+    ///
+    /// `write` runs under the lock of the connection: it does nothing else with the connection's
+    /// channels, or it waits for itself.
+    ///
+    /// ```
+    /// use tickwire::channels::{SendError, Sender};
+    ///
+    /// # async fn run(sender: &mut Sender) -> Result<(), SendError> {
+    /// sender
+    ///     .claim(8, |mut room| {
+    ///         room.copy_from_slice(&17_u64.to_le_bytes());
+    ///         room.commit();
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    ///
+    /// Cancel safe: `write` is called when this is ready, and not before.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::WrongMode`] on a conflated channel.
-    pub async fn claim(&mut self, len: usize) -> Result<SendClaim<'_>, SendError> {
-        let (shared, id) = (&**self.shared(), self.id);
-        poll_fn(move |cx| match SendClaim::new(shared, id, len, Some(cx)) {
-            Err(SendError::WouldBlock) => Poll::Pending,
-            claim => Poll::Ready(claim),
-        })
+    /// As [`Self::send`]; [`SendError::WrongMode`] on a conflated channel. `write` is not called
+    /// then.
+    pub async fn claim<T>(
+        &mut self,
+        len: usize,
+        write: impl FnOnce(Claim<'_>) -> T,
+    ) -> Result<T, SendError> {
+        let mut write = Some(write);
+        poll_fn(
+            |cx| match self.put_claim(len, Some(cx.waker()), &mut write) {
+                Err(SendError::WouldBlock) => Poll::Pending,
+                claimed => Poll::Ready(claimed),
+            },
+        )
         .await
     }
 
@@ -205,8 +227,28 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Self::claim`]; [`SendError::WouldBlock`] where that would wait.
-    pub fn try_claim(&mut self, len: usize) -> Result<SendClaim<'_>, SendError> {
-        SendClaim::new(self.shared(), self.id, len, None)
+    pub fn try_claim<T>(
+        &mut self,
+        len: usize,
+        write: impl FnOnce(Claim<'_>) -> T,
+    ) -> Result<T, SendError> {
+        self.put_claim(len, None, &mut Some(write))
+    }
+
+    /// `write` is there until it was called.
+    fn put_claim<T>(
+        &self,
+        len: usize,
+        waker: Option<&Waker>,
+        write: &mut Option<impl FnOnce(Claim<'_>) -> T>,
+    ) -> Result<T, SendError> {
+        self.with(|state, after| {
+            state.send(self.id, waker, after, |channels| {
+                let claim = channels.claim(self.id, len)?;
+                let write = write.take().ok_or(SendError::WouldBlock)?;
+                Ok(write(claim))
+            })
+        })
     }
 
     /// All is sent: the peer's reader gets the end after the last message. What is queued goes
@@ -216,8 +258,8 @@ impl Sender {
     /// [`SendError::Closed`].
     pub fn finish(&mut self) -> Result<(), SendError> {
         self.with(|state, after| {
-            state.core.finish_sending(self.id)?;
-            state.over_and_out(self.id, after);
+            state.channels_mut().finish(self.id)?;
+            state.sending_ended(self.id, after);
             Ok(())
         })
     }
@@ -225,9 +267,9 @@ impl Sender {
     /// Gives the half up: what is queued is not sent, and the peer is told with `code`.
     pub fn reset(&mut self, code: Code) {
         self.with(|state, after| {
-            state.core.reset(self.id, code);
-            state.over_and_out(self.id, after);
-            state.settle(after);
+            state.channels_mut().reset(self.id, code);
+            state.sending_ended(self.id, after);
+            state.tell_events(after);
         });
     }
 
@@ -258,7 +300,7 @@ impl Sender {
     /// # Errors
     /// [`SendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
     pub fn rebase(&mut self, epoch: u64, next_seq: u64) -> Result<(), SendError> {
-        self.try_put(|core| core.rebase(self.id, epoch, next_seq))
+        self.try_put(|channels| channels.rebase(self.id, epoch, next_seq))
     }
 
     /// The first message of ours that the peer has not said to have safe: see
@@ -271,7 +313,7 @@ impl Sender {
     /// Both halves of the channel as they stand.
     #[must_use]
     pub fn stats(&self) -> Option<ChannelStats> {
-        self.with(|state, _| state.core.channel_stats(self.id))
+        self.with(|state, _| state.channels().channel_stats(self.id))
     }
 
     /// A number that is unique among the open channels of the connection.
@@ -285,9 +327,9 @@ impl Drop for Sender {
     fn drop(&mut self) {
         self.with(|state, after| {
             if state.port(self.id).is_some_and(|p| !p.ended) {
-                state.core.reset(self.id, Code::NO_ERROR);
-                state.settle(after);
-                state.over_and_out(self.id, after);
+                state.channels_mut().reset(self.id, Code::NO_ERROR);
+                state.tell_events(after);
+                state.sending_ended(self.id, after);
             }
             state.leave(self.id, true, after);
         });
@@ -298,79 +340,6 @@ impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
             .field("channel", &self.id.index())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Room for a message in its place: write it, then [`commit`](Self::commit). Dropped without
-/// that, nothing is sent.
-///
-/// It holds the lock of the connection: write at once what is to be written, and do nothing else
-/// with the connection's channels before it is gone.
-pub struct SendClaim<'a> {
-    guard: Guard<'a, State>,
-    reserved: Option<Reserved>,
-}
-
-impl<'a> SendClaim<'a> {
-    fn new(
-        shared: &'a Shared,
-        id: ChannelId,
-        len: usize,
-        cx: Option<&mut Context<'_>>,
-    ) -> Result<Self, SendError> {
-        let mut guard = shared.state.lock();
-        let (state, after) = guard.parts();
-        let waker = cx.map(|cx| cx.waker());
-        let reserved = state.send(id, waker, after, |core| core.reserve(id, len))?;
-        Ok(Self {
-            guard,
-            reserved: Some(reserved),
-        })
-    }
-
-    /// The message is written: it is sent, or queued.
-    pub fn commit(mut self) {
-        let (state, after) = self.guard.parts();
-        if let Some(reserved) = self.reserved.take() {
-            state.core.commit(&reserved);
-            state.kick(after);
-        }
-    }
-}
-
-impl Deref for SendClaim<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        match &self.reserved {
-            Some(reserved) => self.guard.core.reserved(reserved),
-            None => &[],
-        }
-    }
-}
-
-impl DerefMut for SendClaim<'_> {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        match &self.reserved {
-            Some(reserved) => self.guard.core.reserved_mut(reserved),
-            None => &mut [],
-        }
-    }
-}
-
-impl Drop for SendClaim<'_> {
-    fn drop(&mut self) {
-        if let Some(reserved) = self.reserved.take() {
-            self.guard.core.abandon(&reserved);
-        }
-    }
-}
-
-impl fmt::Debug for SendClaim<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendClaim")
-            .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! A connection that carries channels.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +16,13 @@ use super::super::listen::{Incoming, Upgrade};
 use super::super::websocket::WebSocket;
 use super::channel::{Channel, IncomingChannel};
 use super::driver::Driver;
-use super::handle::{Ears, Handle};
+use super::handle::{AcceptGuard, Handle};
 use super::monitor::Monitor;
 use super::state::{Shared, State};
 use super::wait::wait;
-use crate::config::{ConfigError, Delivery};
 use crate::handshake::{Accept, HandshakeError};
 use crate::session::channels::{
-    Code, Connection, ConnectionStats, Failure, OpenError, OpenOptions, SUBPROTOCOL, Settings,
+    ChannelSession, Code, ConnectionStats, Failure, OpenError, OpenOptions, SUBPROTOCOL, Settings,
 };
 
 /// Many channels on one WebSocket connection: a handle that is cheap to clone.
@@ -82,12 +82,8 @@ use crate::session::channels::{
 /// ```
 #[derive(Clone)]
 pub struct Session {
-    ears: Arc<Ears>,
+    accepts: Arc<AcceptGuard>,
 }
-
-/// Bytes that the WebSocket's send queue must have room for: the largest record that a peer may
-/// announce, 1 MiB, is sent in pieces of a quarter of it or more.
-const SEND_QUEUE_BYTES_MIN: usize = 512 << 10;
 
 impl Session {
     /// Connects to a `ws://` URL with the default settings.
@@ -154,30 +150,37 @@ impl Session {
     /// # Errors
     /// [`Error::Handshake`] with [`HandshakeError::SubprotocolNeeded`] where the sub-protocol
     /// was not agreed on; [`Error::Config`] where the WebSocket's limits are below what the
-    /// channels need; [`Error::Io`] outside of a runtime.
-    pub fn start<S>(ws: WebSocket<S>, settings: Settings) -> Result<Self, Error>
+    /// channels need ([`ChannelSession::check`]). A task of the runtime tells the peer so, with
+    /// 1002 or 1011, and closes the stream. [`Error::Io`] outside of a runtime.
+    pub fn start<S>(mut ws: WebSocket<S>, settings: Settings) -> Result<Self, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        if ws.subprotocol() != Some(SUBPROTOCOL) {
-            return Err(HandshakeError::SubprotocolNeeded(SUBPROTOCOL).into());
-        }
-        check(ws.sending.write.settings(), &settings)?;
         let runtime = runtime::Handle::try_current().map_err(io::Error::other)?;
-        let core = Connection::new(settings.clone(), now());
+        let subprotocol = ws.origin.as_ref().and_then(|o| o.subprotocol.as_deref());
+        let outbox = ws.sending.outbox();
+        let started = ChannelSession::start(settings.clone(), subprotocol, outbox, now());
+        let session = match started {
+            Ok(session) => session,
+            Err(error) => {
+                // However that ends: the caller is told what is wrong.
+                runtime.spawn(poll_fn(move |cx| ws.poll_close(cx).map(drop)));
+                return Err(error.into());
+            }
+        };
         let shared = Arc::new(Shared {
-            state: Monitor::new(State::new(core)),
+            state: Monitor::new(State::new(session)),
             settings,
         });
         runtime.spawn(Driver::new(Arc::clone(&shared), ws));
         let handle = Arc::new(Handle { shared });
         Ok(Self {
-            ears: Arc::new(Ears(handle)),
+            accepts: Arc::new(AcceptGuard(handle)),
         })
     }
 
     fn handle(&self) -> &Arc<Handle> {
-        &self.ears.0
+        &self.accepts.0
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -192,7 +195,7 @@ impl Session {
         wait(
             Arc::clone(self.shared()),
             (),
-            |s, ()| Some(&mut s.greeting),
+            |s, ()| Some(&mut s.ready_waiters),
             |state| match (state.ready, state.failure) {
                 (_, Some(failure)) => Some(Err(failure)),
                 (true, None) => Some(Ok(())),
@@ -221,13 +224,13 @@ impl Session {
         let offer = wait(
             Arc::clone(self.shared()),
             (),
-            |s, ()| Some(&mut s.offering),
+            |s, ()| Some(&mut s.offer_waiters),
             |state| {
                 if state.failure.is_some() {
                     return Some(None);
                 }
                 match state.offers.pop_front() {
-                    None if state.draining || state.drain.is_some() => Some(None),
+                    None if state.draining || state.channels().is_draining() => Some(None),
                     offer => offer.map(Some),
                 }
             },
@@ -242,19 +245,18 @@ impl Session {
     pub fn drain(&self, code: Code) {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
-        state.drain.get_or_insert(code);
-        state.offering.wake_all(after);
-        state.bed.call(after);
+        state.channels_mut().drain(code, "");
+        state.offer_waiters.wake_all(after);
+        state.driver.wake(after);
     }
 
     /// Ends the connection at once; the peer is told with `code`. What is queued is not sent.
     pub fn abort(&self, code: Code) {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
-        if let Some(event) = state.core.abort(code) {
-            state.apply(event, after);
-        }
-        state.bed.call(after);
+        state.channels_mut().abort(code);
+        state.tell_events(after);
+        state.driver.wake(after);
     }
 
     /// Waits until the connection is closed, and says how it ended: with
@@ -264,7 +266,7 @@ impl Session {
         wait(
             Arc::clone(self.shared()),
             (),
-            |s, ()| Some(&mut s.closing),
+            |s, ()| Some(&mut s.closed_waiters),
             |state| state.over.then(|| state.failure.unwrap_or(Failure::Lost)),
         )
         .await
@@ -273,34 +275,19 @@ impl Session {
     /// The connection as it stands.
     #[must_use]
     pub fn stats(&self) -> ConnectionStats {
-        self.shared().state.lock().core.stats()
+        self.shared().state.lock().channels().stats()
     }
 
     /// The shortest round trip measured.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
-        self.shared().state.lock().core.rtt()
+        self.shared().state.lock().channels().rtt()
     }
-}
-
-/// Whether the WebSocket has room for what the channels send through it.
-fn check(below: &crate::config::Settings, settings: &Settings) -> Result<(), ConfigError> {
-    let record = u64::from(settings.record_bytes_max);
-    let what = if below.delivery != Delivery::Whole {
-        "channels need messages delivered whole"
-    } else if below.message_bytes_max < record || below.frame_bytes_max < record {
-        "message_bytes_max and frame_bytes_max must not be below record_bytes_max of the channels"
-    } else if below.send_queue_bytes_max < SEND_QUEUE_BYTES_MIN {
-        "send_queue_bytes_max must be at least 524,288 for channels"
-    } else {
-        return Ok(());
-    };
-    Err(ConfigError::new(what))
 }
 
 /// All channels, and what waits where.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared().state.lock().core.fmt(f)
+        self.shared().state.lock().channels().fmt(f)
     }
 }

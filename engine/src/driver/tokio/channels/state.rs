@@ -1,4 +1,4 @@
-//! What the tasks of a connection share: the core, and for each channel what waits for its
+//! What the tasks of a connection share: its channels, and for each of them what waits for its
 //! reader and who waits for what.
 
 use std::boxed::Box;
@@ -10,11 +10,12 @@ use bytes::Bytes;
 
 use super::super::io::now;
 use super::error::ChannelError;
-use super::monitor::{After, Bed, Monitor, Slot, Waiters};
+use super::monitor::{After, DriverWaker, Monitor, Slot, Waiters};
 use super::parked::{Entry, Form, Parked};
 use crate::session::channels::{
-    ChannelId, Charge, Code, Connection, Data, Direction, Event, Failure, HalfState, Mode,
-    OpenError, OpenOptions, Opening, Received, Resume, Resumption, Run, SendError, Settings, Unit,
+    ChannelId, ChannelSession, Channels, Charge, Code, Data, Direction, Event, Failure, HalfState,
+    Mode, OpenError, OpenOptions, Opening, Received, Resume, Resumption, Run, SendError, Settings,
+    Unit,
 };
 
 /// Bytes from which a message for a reader of owned messages is not copied twice.
@@ -144,7 +145,7 @@ pub(super) struct Offer {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) core: Connection,
+    pub(super) session: ChannelSession,
     /// By [`ChannelId::index`].
     ports: Vec<Option<Box<Port>>>,
     /// Bytes parked since the last [`Self::sweep`].
@@ -152,47 +153,53 @@ pub(super) struct State {
     /// At most three times `channels_max`, for as many places there are: one that the peer takes back stays
     /// until somebody looks at it.
     pub(super) offers: VecDeque<Offer>,
-    pub(super) bed: Bed,
+    pub(super) driver: DriverWaker,
     /// These wait for the peer's HELLO.
-    pub(super) greeting: Waiters,
+    pub(super) ready_waiters: Waiters,
     /// For channels of the peer's.
-    pub(super) offering: Waiters,
+    pub(super) offer_waiters: Waiters,
     /// For the end.
-    pub(super) closing: Waiters,
+    pub(super) closed_waiters: Waiters,
     pub(super) ready: bool,
     /// The peer opens no more channels.
     pub(super) draining: bool,
-    /// Somebody asked to drain; done when what was sent before is on its way.
-    pub(super) drain: Option<Code>,
     /// How the channels ended.
     pub(super) failure: Option<Failure>,
     /// The driver is gone, and the stream with it.
     pub(super) over: bool,
     /// Nobody is left to accept channels.
-    pub(super) deaf: bool,
+    pub(super) refuses_offers: bool,
     /// No handle is left at all.
-    pub(super) orphaned: bool,
+    pub(super) abandoned: bool,
 }
 
 impl State {
-    pub(super) fn new(core: Connection) -> Self {
+    pub(super) fn new(session: ChannelSession) -> Self {
         Self {
-            core,
+            session,
             ports: Vec::new(),
             parked_bytes: 0,
             offers: VecDeque::new(),
-            bed: Bed::default(),
-            greeting: Waiters::default(),
-            offering: Waiters::default(),
-            closing: Waiters::default(),
+            driver: DriverWaker::default(),
+            ready_waiters: Waiters::default(),
+            offer_waiters: Waiters::default(),
+            closed_waiters: Waiters::default(),
             ready: false,
             draining: false,
-            drain: None,
             failure: None,
             over: false,
-            deaf: false,
-            orphaned: false,
+            refuses_offers: false,
+            abandoned: false,
         }
+    }
+
+    pub(super) fn channels(&self) -> &Channels {
+        self.session.channels()
+    }
+
+    #[inline]
+    pub(super) fn channels_mut(&mut self) -> &mut Channels {
+        self.session.channels_mut()
     }
 
     pub(super) fn port(&mut self, id: ChannelId) -> Option<&mut Port> {
@@ -210,11 +217,11 @@ impl State {
         }
     }
 
-    /// Wakes the driver if it sleeps and the core has something to send.
+    /// Wakes the driver if it is idle and there is something to send.
     #[inline]
-    pub(super) fn kick(&mut self, after: &mut After) {
-        if self.bed.is_idle() && self.core.wants_write() {
-            self.bed.call(after);
+    pub(super) fn wake_driver(&mut self, after: &mut After) {
+        if self.driver.is_idle() && self.session.wants_write() {
+            self.driver.wake(after);
         }
     }
 
@@ -223,33 +230,31 @@ impl State {
         options: OpenOptions,
         after: &mut After,
     ) -> Result<ChannelId, OpenError> {
-        if let Some(code) = self.drain {
-            return Err(OpenError::Closed(code));
-        }
-        let (direction, mode, resume) = options.ends();
-        self.core.tell_time(now());
-        let id = self.core.open(options)?;
+        let (direction, mode) = (options.get_direction(), options.get_mode());
+        let resume = options.get_resume();
+        self.channels_mut().tell_time(now());
+        let id = self.channels_mut().open(options)?;
         let mut port = Port::new(id, direction != Direction::OpenerSends, mode);
         port.epoch = resume.map_or(0, |r| r.epoch);
         self.add(port);
-        self.kick(after);
+        self.wake_driver(after);
         Ok(id)
     }
 
-    /// Runs a send of the core. After `WouldBlock` the waker is called when it is worth another
+    /// Runs a send. After `WouldBlock` the waker is called when it is worth another
     /// try.
     pub(super) fn send<T>(
         &mut self,
         id: ChannelId,
         waker: Option<&Waker>,
         after: &mut After,
-        put: impl FnOnce(&mut Connection) -> Result<T, SendError>,
+        put: impl FnOnce(&mut Channels) -> Result<T, SendError>,
     ) -> Result<T, SendError> {
         if self.port(id).is_some_and(|p| p.timed) {
-            self.core.tell_time(now());
+            self.channels_mut().tell_time(now());
         }
-        let mut sent = put(&mut self.core);
-        self.kick(after);
+        let mut sent = put(self.channels_mut());
+        self.wake_driver(after);
         if let Err(SendError::Finished) = sent
             && let Some(port) = self.port(id).filter(|p| !p.ended)
             && let Some(code) = port.stopped
@@ -265,30 +270,30 @@ impl State {
     }
 
     /// The sending half was finished or reset here.
-    pub(super) fn over_and_out(&mut self, id: ChannelId, after: &mut After) {
+    pub(super) fn sending_ended(&mut self, id: ChannelId, after: &mut After) {
         if let Some(port) = self.port(id) {
             port.ended = true;
             port.room.clear(after);
             port.stopping.wake_all(after);
         }
-        self.kick(after);
+        self.wake_driver(after);
     }
 
     /// Gives back credit.
     #[inline]
     pub(super) fn release(&mut self, id: ChannelId, charge: Charge, after: &mut After) {
-        self.core.release(id, charge);
-        self.kick(after);
+        self.channels_mut().release(id, charge);
+        self.wake_driver(after);
     }
 
-    /// Takes what the core tells without being asked. `true` if there was anything.
-    pub(super) fn settle(&mut self, after: &mut After) -> bool {
+    /// Takes what is told without being asked. `true` if there was anything.
+    pub(super) fn tell_events(&mut self, after: &mut After) -> bool {
         let mut any = false;
-        while let Some(event) = self.core.poll_event() {
+        while let Some(event) = self.session.poll_event() {
             any = true;
             self.apply(event, after);
         }
-        while let Some(id) = self.core.poll_writable() {
+        while let Some(id) = self.session.poll_writable() {
             if let Some(port) = self.port(id) {
                 port.room.wake(after);
             }
@@ -303,11 +308,11 @@ impl State {
             Event::Open(opening) => self.offer(&opening, after),
             Event::Ready => {
                 self.ready = true;
-                self.greeting.wake_all(after);
+                self.ready_waiters.wake_all(after);
             }
             Event::Draining { .. } => {
                 self.draining = true;
-                self.offering.wake_all(after);
+                self.offer_waiters.wake_all(after);
             }
             Event::Failed(failure) => self.fail(failure, after),
             other => self.apply_to_port(other, after),
@@ -366,7 +371,7 @@ impl State {
             Event::Finished { channel } => self.end(channel, End::Finished, after),
             Event::Aborted { channel, code } => {
                 // One RESET may have ended both halves.
-                let both = self.core.channel_stats(channel).is_some_and(|stats| {
+                let both = self.channels().channel_stats(channel).is_some_and(|stats| {
                     matches!(stats.sending, HalfState::Ending | HalfState::Aborted)
                 });
                 if both {
@@ -386,7 +391,7 @@ impl State {
             if charge.bytes() > 0 {
                 port.end = None; // it is incomplete, though the peer may have finished
             }
-            self.core.release(id, charge);
+            self.channels_mut().release(id, charge);
         }
         self.end(id, End::Evicted(code), after);
     }
@@ -419,7 +424,7 @@ impl State {
         } = message;
         self.parked_bytes += data.len();
         let Some(port) = self.port(channel) else {
-            return self.core.release(channel, charge);
+            return self.channels_mut().release(channel, charge);
         };
         let mut entry = Entry {
             form: Form::Copied,
@@ -444,7 +449,7 @@ impl State {
     fn park_run(&mut self, run: Run<'_>, after: &mut After) {
         self.parked_bytes += run.bytes.len();
         let Some(port) = self.port(run.channel) else {
-            return self.core.release(run.channel, run.charge);
+            return self.channels_mut().release(run.channel, run.charge);
         };
         let entry = Entry {
             form: Form::Run(run.elem as u32),
@@ -460,8 +465,8 @@ impl State {
 
     fn offer(&mut self, opening: &Opening<'_>, after: &mut After) {
         let id = opening.channel;
-        if self.deaf {
-            return self.core.reject(id, Code::REFUSED);
+        if self.refuses_offers {
+            return self.channels_mut().reject(id, Code::REFUSED);
         }
         let receives = opening.direction != Direction::AcceptorSends;
         let mut port = Port::new(id, receives, opening.mode);
@@ -478,7 +483,7 @@ impl State {
             resumable: opening.resumable,
             resume: opening.resume,
         });
-        self.offering.wake_all(after);
+        self.offer_waiters.wake_all(after);
     }
 
     /// All channels are over: everybody is told.
@@ -487,18 +492,15 @@ impl State {
         for port in self.ports.iter_mut().flatten() {
             port.wake_all(after);
         }
-        self.greeting.wake_all(after);
-        self.offering.wake_all(after);
+        self.ready_waiters.wake_all(after);
+        self.offer_waiters.wake_all(after);
     }
 
     /// The WebSocket has failed, or the driver is gone: everybody is told.
     pub(super) fn lost(&mut self, after: &mut After) {
-        if let Some(event) = self.core.handle_lost() {
-            self.apply(event, after);
-        }
-        self.settle(after);
+        let failure = self.session.handle_lost();
+        self.tell_events(after);
         if self.failure.is_none() {
-            let failure = self.core.failure().unwrap_or(Failure::Lost);
             self.fail(failure, after);
         }
     }
@@ -507,7 +509,7 @@ impl State {
     pub(super) fn finish(&mut self, after: &mut After) {
         self.lost(after);
         self.over = true;
-        self.closing.wake_all(after);
+        self.closed_waiters.wake_all(after);
     }
 
     /// A half's handle is gone; with the other's, the channel.
@@ -523,7 +525,7 @@ impl State {
         if !port.has_sender && !port.has_receiver {
             self.remove(id, Code::NO_ERROR, after);
         }
-        self.kick(after);
+        self.wake_driver(after);
     }
 
     /// Nobody here knows the channel any more.
@@ -537,18 +539,18 @@ impl State {
                 *place = None;
             }
         }
-        self.core.let_go(id, code);
-        self.settle(after);
+        self.channels_mut().let_go(id, code);
+        self.tell_events(after);
     }
 
     /// Nobody will accept what the peer has opened.
     pub(super) fn refuse_offers(&mut self, after: &mut After) {
-        self.deaf = true;
+        self.refuses_offers = true;
         while let Some(offer) = self.offers.pop_front() {
-            self.core.reject(offer.id, Code::REFUSED);
+            self.channels_mut().reject(offer.id, Code::REFUSED);
             self.remove(offer.id, Code::REFUSED, after);
         }
-        self.kick(after);
+        self.wake_driver(after);
     }
 
     /// Whether so much was parked since the last [`Self::sweep`] that another is due.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::channels::{
-    AcceptOptions, Code, Config, Direction, Failure, Mode, OpenError, OpenOptions, Resume,
+    AcceptOptions, Claim, Code, Config, Direction, Failure, Mode, OpenError, OpenOptions, Resume,
     Resumption, SUBPROTOCOL, SendError, Settings, SharedFrame,
 };
 use crate::{Parts, Role, WebSocket};

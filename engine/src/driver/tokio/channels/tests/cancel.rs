@@ -33,10 +33,11 @@ async fn put(sender: &mut Sender, n: u32, bytes: &[u8]) -> Result<(), SendError>
         1 => sender.send_bytes(bytes.to_vec().into()).await,
         2 => sender.send_run_bytes(bytes.len(), bytes).await,
         _ => {
-            let mut room = sender.claim(bytes.len()).await?;
-            room.copy_from_slice(bytes);
-            room.commit();
-            Ok(())
+            let write = |mut room: Claim<'_>| {
+                room.copy_from_slice(bytes);
+                room.commit();
+            };
+            sender.claim(bytes.len(), write).await
         }
     }
 }

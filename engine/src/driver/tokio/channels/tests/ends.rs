@@ -1,6 +1,7 @@
 //! How channels and connections end.
 
 use super::*;
+use crate::CloseCode;
 
 #[tokio::test(start_paused = true)]
 async fn what_was_received_comes_before_the_end() {
@@ -383,7 +384,7 @@ async fn text_ends_the_connection() {
     while let Ok(Some(_)) = within(rogue.recv()).await {}
     let end = rogue.end();
     assert!(
-        matches!(end, Some(crate::End::Closed { code: Some(code), .. }) if code.0 == 4001),
+        matches!(end, Some(crate::End::Closed { code: Some(code), .. }) if code == CloseCode::UNSUPPORTED),
         "{end:?}"
     );
     assert_eq!(within(server.closed()).await.code(), Code::PROTOCOL);

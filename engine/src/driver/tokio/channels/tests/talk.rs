@@ -31,9 +31,11 @@ pub(super) async fn send_all(mut sender: Sender, count: u32) {
             0 => sender.send(&bytes).await.unwrap(),
             1 => sender.send_bytes(bytes.into()).await.unwrap(),
             _ => {
-                let mut room = sender.claim(bytes.len()).await.unwrap();
-                room.copy_from_slice(&bytes);
-                room.commit();
+                let write = |mut room: Claim<'_>| {
+                    room.copy_from_slice(&bytes);
+                    room.commit();
+                };
+                sender.claim(bytes.len(), write).await.unwrap();
             }
         }
     }
@@ -200,13 +202,14 @@ async fn a_claim_is_sent_when_it_is_committed() {
     let (client, server) = pair(|_| {});
     let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("claims")).await;
     for round in 0..50_u8 {
-        let mut dropped = ours.claim(40).await.unwrap();
-        dropped.fill(0xff);
-        drop(dropped);
-        let mut room = ours.claim(3).await.unwrap();
-        assert_eq!(room.len(), 3);
-        room.fill(round);
-        room.commit();
+        let dropped = ours.claim(40, |mut room| room.fill(0xff));
+        dropped.await.unwrap();
+        let committed = ours.claim(3, |mut room| {
+            assert_eq!(room.len(), 3);
+            room.fill(round);
+            room.commit();
+        });
+        committed.await.unwrap();
     }
     for round in 0..50_u8 {
         let got = within(theirs.recv()).await.unwrap().unwrap();

@@ -9,9 +9,11 @@ async fn every_way_that_never_waits_comes_over_in_order() {
     let ((mut sender, _), (_, mut receiver)) = (ours.split(), theirs.split());
     assert!(receiver.try_recv().unwrap().is_none());
     sender.try_send(b"one").unwrap();
-    let mut claim = sender.try_claim(3).unwrap();
-    claim.copy_from_slice(b"two");
-    claim.commit();
+    let claimed = sender.try_claim(3, |mut room| {
+        room.copy_from_slice(b"two");
+        room.commit();
+    });
+    claimed.unwrap();
     sender
         .try_send_shared(&SharedFrame::new(0, b"shared").unwrap())
         .unwrap();
@@ -41,7 +43,7 @@ async fn what_never_waits_says_that_it_would() {
     let mut again = ours.split().0;
     let refused = [
         again.try_send(&[5; 500]),
-        again.try_claim(500).map(drop),
+        again.try_claim(500, |_| panic!("there is no room")),
         again.try_send_run_bytes(250, &[5; 500]),
         again.try_send_shared(&SharedFrame::new(0, &[5; 500]).unwrap()),
     ];
@@ -65,7 +67,7 @@ async fn a_key_is_replaced_without_waiting() {
     for n in 0..10_u8 {
         sender.try_send_keyed(7, &[n]).unwrap();
     }
-    let claim = sender.try_claim(1).map(drop);
+    let claim = sender.try_claim(1, |room| drop(room));
     assert!(matches!(claim, Err(SendError::WrongMode)), "{claim:?}");
     sender.finish().unwrap();
     let mut last = None;

@@ -5,7 +5,7 @@ use super::super::credit;
 use super::super::open::Unit;
 use super::super::queue::Front;
 use super::super::wire::{self, Hello};
-use super::sending::{RUN_HEAD_MAX, SHARED_BYTES_MIN};
+use super::send::{RUN_HEAD_MAX, SHARED_BYTES_MIN};
 
 /// What became of a channel's turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +21,7 @@ pub(super) enum Turn {
 }
 
 /// What the next frame of a channel can be.
-pub(super) enum Cut {
+pub(super) enum Part {
     /// Payload bytes.
     Take(usize),
     Not(Turn),
@@ -56,13 +56,13 @@ pub(super) fn own_frame(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
 
 /// How much of a message goes into the record now, of which there is so much `room`, or whether
 /// it waits for the `next`.
-pub(super) fn cut_message(
+pub(super) fn part_of_message(
     channel: &Channel,
     front: &Front,
     peer: &Hello,
     (room, next): (usize, usize),
     free: u64,
-) -> Cut {
+) -> Part {
     let send = &channel.send;
     let head = wire::data_head_len(channel.own_alias.unwrap_or(0), Some(front.rest), send.skip);
     let fits = head + front.rest <= room;
@@ -73,39 +73,33 @@ pub(super) fn cut_message(
         } else {
             whole_charge(front.rest, peer, send.fragment_min)
         };
-        let units = match channel.unit {
-            Unit::Bytes => cost,
-            Unit::Messages => 1,
-        };
+        let units = channel.unit.cost(cost, 1);
         let short = send.credit.available() < units || free < cost;
         if short && let Some(single) = single_charge(channel, front, peer) {
-            let units = match channel.unit {
-                Unit::Bytes => single,
-                Unit::Messages => 1,
-            };
+            let units = channel.unit.cost(single, 1);
             if !fits && send.credit.available() >= units && free >= single {
-                return Cut::Not(Turn::Full); // whole in the next record
+                return Part::Not(Turn::Full); // whole in the next record
             }
         }
         if send.credit.available() < units {
-            return Cut::Not(Turn::Done);
+            return Part::Not(Turn::Done);
         }
         if free < cost {
-            return Cut::Not(Turn::Starved);
+            return Part::Not(Turn::Starved);
         }
     }
     if fits {
-        return Cut::Take(front.rest);
+        return Part::Take(front.rest);
     }
     if front.fresh && head + front.rest <= next {
-        return Cut::Not(Turn::Full);
+        return Part::Not(Turn::Full);
     }
     let room = room.saturating_sub(head);
     if room < fragment || front.rest <= fragment {
-        return Cut::Not(Turn::Full);
+        return Part::Not(Turn::Full);
     }
     // The last fragment may be short, but not for want of a byte of room here.
-    Cut::Take(room.min(front.rest))
+    Part::Take(room.min(front.rest))
 }
 
 /// Elements of a run that go together at least, so that it does not go in slivers: all that
@@ -120,13 +114,13 @@ pub(super) fn run_least(front: &Front, fragment_min: u32, peer: &Hello) -> usize
 }
 
 /// How many bytes of a run, in whole elements, go into the record now.
-pub(super) fn cut_run(
+pub(super) fn part_of_run(
     channel: &Channel,
     front: &Front,
     peer: &Hello,
     room: usize,
     free: u64,
-) -> Cut {
+) -> Part {
     let send = &channel.send;
     let elem = front.elem as usize;
     let waiting = front.rest / elem.max(1);
@@ -147,13 +141,13 @@ pub(super) fn cut_run(
         Unit::Messages => 1,
     };
     if by_channel < least_of_channel {
-        return Cut::Not(Turn::Done);
+        return Part::Not(Turn::Done);
     }
     if by_connection < least {
-        return Cut::Not(Turn::Starved);
+        return Part::Not(Turn::Starved);
     }
     if by_room < least {
-        return Cut::Not(Turn::Full);
+        return Part::Not(Turn::Full);
     }
     let most = if peer.features & wire::FEATURE_RUN == 0 {
         1
@@ -167,5 +161,5 @@ pub(super) fn cut_run(
         .min(by_connection)
         .min(share)
         .min(most);
-    Cut::Take(count * elem)
+    Part::Take(count * elem)
 }

@@ -1,68 +1,63 @@
-//! The channels of one connection, as a handler's calls use them.
+//! The channels of one connection, as the application uses them.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::time::Duration;
-use std::vec::Vec;
+use core::fmt;
+use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::handler::ConnId;
-use crate::conn::Outbox;
-use crate::session::channels::{
+use super::ended::{Ended, is_held};
+use crate::mux::{
     AcceptOptions, ChannelId, ChannelStats, Charge, Claim, Code, Connection, ConnectionStats,
-    Event, Failure, HalfState, OpenError, OpenOptions, SendError, Settings, SharedFrame, fill,
+    Event, Failure, OpenError, OpenOptions, SendError, SharedFrame,
 };
 use crate::time::Timestamp;
 
-/// The channels of one connection, as the handler's calls use them: what a
-/// [`ChannelCx`](super::ChannelCx) dereferences to, and what
-/// [`ChannelHub::channels`](super::ChannelHub::channels) gives of other connections.
+/// The channels of one connection, as the application uses them: what
+/// [`ChannelSession::channels_mut`](super::ChannelSession::channels_mut) lends, and what a handler's call
+/// on a reactor sees.
 ///
-/// What is sent goes out when the call, or the batch that it belongs to, is over; more than a
-/// record, sent with [`ChannelCx::send`](super::ChannelCx::send), as soon as the outbox takes it.
-/// Channels of a connection that has ended refuse everything with `Closed`.
+/// What is sent goes out when whoever drives the connection moves it into the WebSocket's
+/// outbox: on a reactor, when the call, or the batch that it belongs to, is over. Channels of a
+/// connection that has ended refuse everything with `Closed`.
 pub struct Channels {
-    pub(super) id: ConnId,
     pub(super) core: Connection,
-    /// Payload bytes sent since the last [`Self::fill`], with [`FRAME_BYTES`] for each message.
+    /// Payload bytes sent since the last [`ChannelSession::fill`](super::ChannelSession::fill),
+    /// with [`FRAME_BYTES`] for each message.
     pub(super) unfilled: usize,
-    /// As much of them as is worth filling a record with before the batch ends.
-    pub(super) fill_at: usize,
-    /// It is on the table's list of connections that another one's call has used.
-    pub(super) dirty: bool,
-    /// Timers of the reactor that are set, the earliest last. Each was earlier than all before
-    /// it when it was set, of which there are as many as the core has kinds of deadlines.
-    pub(super) alarms: Vec<Timestamp>,
-    /// Channels whose halves have both been ended by somebody, until that is carried out. Those of
-    /// which something is held are not looked at, but come back with their last release.
-    pub(super) ending: VecDeque<ChannelId>,
-    /// Which channel of an index is on that list, or is to come back to it.
-    marks: Vec<Option<ChannelId>>,
+    pub(super) ended: Ended,
     /// Taken from the core to see whether there is any.
-    event: Option<Event<'static>>,
-    writable: Option<ChannelId>,
-    /// The end that [`Self::abort`] made, which is not told yet.
-    pub(super) aborted: Option<Failure>,
+    pub(super) event: Option<Event<'static>>,
+    /// As [`Self::event`].
+    pub(super) writable: Option<ChannelId>,
+    /// The end of all channels that was made outside of the core's own events, until it is told.
+    pub(super) end: Option<Failure>,
+    pub(super) drain: Drain,
+}
+
+/// Where a drain that the application has asked for stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Drain {
+    /// Nobody asked.
+    None,
+    /// It begins when what was sent before has been moved into the outbox.
+    Asked(Code, &'static str),
+    /// The core drains.
+    Begun,
 }
 
 /// What a message takes of a record beside its payload, about.
 const FRAME_BYTES: usize = 4;
 
 impl Channels {
-    pub(super) fn new(id: ConnId, settings: Settings, now: Timestamp) -> Self {
+    pub(super) fn new(core: Connection) -> Self {
         Self {
-            id,
-            core: Connection::new(settings, now),
+            core,
             unfilled: 0,
-            fill_at: usize::MAX,
-            dirty: false,
-            alarms: Vec::with_capacity(4),
-            ending: VecDeque::new(),
-            marks: Vec::new(),
+            ended: Ended::default(),
             event: None,
             writable: None,
-            aborted: None,
+            end: None,
+            drain: Drain::None,
         }
     }
 
@@ -72,10 +67,13 @@ impl Channels {
     /// # Errors
     /// [`OpenError`]; no channel is made then.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
+        if let Drain::Asked(code, _) = self.drain {
+            return Err(OpenError::Closed(code));
+        }
         self.core.open(options)
     }
 
-    /// Takes a channel of the peer's that was to be answered [later](super::Answer::Later).
+    /// Takes a channel of the peer's.
     ///
     /// # Errors
     /// [`OpenError`]; the channel still waits for an answer then, unless it is unknown.
@@ -111,8 +109,8 @@ impl Channels {
     /// conflated channel it is the message with key 0.
     ///
     /// # Errors
-    /// [`SendError`]; nothing is taken then. After [`SendError::WouldBlock`],
-    /// [`ChannelHandler::writable`](super::ChannelHandler::writable) tells when to try again.
+    /// [`SendError`]; nothing is taken then. After [`SendError::WouldBlock`] the channel is told
+    /// to be writable when it is worth another try.
     #[inline]
     pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), SendError> {
         self.unfilled += payload.len() + FRAME_BYTES;
@@ -190,11 +188,10 @@ impl Channels {
     /// of there is nothing to give back, and nothing happens.
     #[inline]
     pub fn release(&mut self, channel: ChannelId, charge: Charge) {
-        let waits = self.is_marked(channel) && self.is_held(channel);
-        self.core.release(channel, charge);
-        if waits && !self.is_held(channel) {
-            self.ending.push_front(channel);
+        if self.ended.is_marked(channel) {
+            return self.release_ended(channel, charge);
         }
+        self.core.release(channel, charge);
     }
 
     /// Ends our half: FIN follows what is queued.
@@ -203,21 +200,21 @@ impl Channels {
     /// [`SendError::UnknownChannel`], [`SendError::Closed`].
     pub fn finish(&mut self, channel: ChannelId) -> Result<(), SendError> {
         let finished = self.core.finish_sending(channel);
-        self.note_end(channel);
+        self.ended.note(&self.core, channel);
         finished
     }
 
     /// Gives up our half: what is queued is dropped, and the peer is told with `code`.
     pub fn reset(&mut self, channel: ChannelId, code: Code) {
         self.core.reset(channel, code);
-        self.note_end(channel);
+        self.ended.note(&self.core, channel);
     }
 
     /// Takes no more from the peer on this channel, and tells it so with `code`. What was
     /// received must still be released.
     pub fn stop(&mut self, channel: ChannelId, code: Code) {
         self.core.stop(channel, code);
-        self.note_end(channel);
+        self.ended.note(&self.core, channel);
     }
 
     /// Lets go of the channel: what is held of it is given back, a half that is not over is
@@ -246,17 +243,32 @@ impl Channels {
         self.core.acknowledge(channel, seq);
     }
 
-    /// Takes no new channels and lets the open ones end, within `close_timeout`; then the
-    /// connection is closed. What is queued goes out.
+    /// Opens and takes no more channels and lets the open ones end, within `close_timeout`; then
+    /// the connection is closed. What is queued goes out; channels of ours that were not announced
+    /// when all that was sent before is on its way are rejected. A second call does nothing.
     pub fn drain(&mut self, code: Code, reason: &'static str) {
-        self.core.drain(code, reason);
+        if self.drain == Drain::None {
+            self.drain = Drain::Asked(code, reason);
+        }
     }
 
-    /// Ends all channels at once, tells the peer with `code`, and closes the connection.
+    /// Whether [`Self::drain`] was called.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain != Drain::None
+    }
+
+    /// Ends all channels at once, tells the peer with `code`, and closes the connection. What is
+    /// queued is not sent, and of the record that is being received nothing more is told.
     pub fn abort(&mut self, code: Code) {
         if let Some(Event::Failed(failure)) = self.core.abort(code) {
-            self.aborted = Some(failure);
+            self.end = Some(failure);
         }
+    }
+
+    /// Measures a round trip, unless one was measured within a second: a peer takes no more.
+    pub fn ping(&mut self) {
+        self.core.ping();
     }
 
     /// The connection's channels as they stand.
@@ -291,46 +303,35 @@ impl Channels {
     /// Whether new channels can be opened.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.core.is_open()
-    }
-}
-
-/// What the adapter does.
-impl Channels {
-    /// Moves what there is to send into the outbox. `true`: it is full, and tells when it is
-    /// not.
-    pub(super) fn fill(&mut self, outbox: &mut Outbox, now: Timestamp) -> bool {
-        self.unfilled = 0;
-        self.fill_at = self.core.record_max() / 4 * 3;
-        fill(&mut self.core, outbox, now)
+        self.drain == Drain::None && self.core.is_open()
     }
 
-    /// Does what is due.
-    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
-        while self.alarms.pop_if(|at| *at <= now).is_some() {}
-        self.core.handle_timeout(now);
+    /// Whether the application has the channel: see [`Connection::is_attached`].
+    #[must_use]
+    pub fn is_attached(&self, channel: ChannelId) -> bool {
+        self.core.is_attached(channel)
     }
 
-    /// Half of the channel was ended, by one end or the other.
-    pub(super) fn note_end(&mut self, channel: ChannelId) {
-        let over = |half| !matches!(half, HalfState::Open | HalfState::Opening);
-        let stats = self.core.channel_stats(channel);
-        let both = stats.is_some_and(|s| over(s.sending) && over(s.receiving));
-        if !both || self.is_marked(channel) {
-            return;
+    /// Whether all channels were ended by [`Self::abort`] in this call of the application, so that
+    /// nothing more of what was received is anybody's.
+    #[must_use]
+    pub fn was_aborted(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// It is `now`: for a driver that calls what sends without having received anything before.
+    /// Messages with a time to live count theirs from then.
+    pub fn tell_time(&mut self, now: Timestamp) {
+        self.core.tell_time(now);
+    }
+
+    /// As [`Self::release`], of a channel that may end by it.
+    fn release_ended(&mut self, channel: ChannelId, charge: Charge) {
+        let held = is_held(&self.core, channel);
+        self.core.release(channel, charge);
+        if held && !is_held(&self.core, channel) {
+            self.ended.released(channel);
         }
-        let index = channel.index();
-        if self.marks.len() <= index {
-            self.marks.resize(index + 1, None);
-        }
-        if let Some(mark) = self.marks.get_mut(index) {
-            *mark = Some(channel);
-            self.ending.push_back(channel);
-        }
-    }
-
-    pub(super) fn is_marked(&self, channel: ChannelId) -> bool {
-        self.marks.get(channel.index()) == Some(&Some(channel))
     }
 
     /// Nothing is told any more of a channel that the application has not got.
@@ -338,53 +339,9 @@ impl Channels {
         if self.core.is_attached(channel) {
             return; // it was not to be rejected
         }
-        if self.is_marked(channel)
-            && let Some(mark) = self.marks.get_mut(channel.index())
-        {
-            *mark = None;
-        }
+        self.ended.forget(channel);
         self.event.take_if(|event| event.channel() == Some(channel));
         self.writable.take_if(|writable| *writable == channel);
-    }
-
-    /// Whether something of the channel is to be released.
-    pub(super) fn is_held(&self, channel: ChannelId) -> bool {
-        let stats = self.core.channel_stats(channel);
-        stats.is_some_and(|stats| stats.held_bytes > 0)
-    }
-
-    /// Whether nothing of the channel is left to send, to wait for or to release.
-    pub(super) fn has_ended(&self, channel: ChannelId) -> bool {
-        self.core.channel_stats(channel).is_none_or(|s| {
-            use HalfState::{Aborted, Ending, Finished, None};
-            // A half that we have stopped ends without us.
-            let receiving = matches!(s.receiving, None | Finished | Aborted | Ending);
-            let sending = matches!(s.sending, None | Finished | Aborted);
-            receiving && sending && s.held_bytes == 0
-        })
-    }
-
-    pub(super) fn poll_event(&mut self) -> Option<Event<'static>> {
-        let aborted = &mut self.aborted;
-        self.event
-            .take()
-            .or_else(|| self.core.poll_event())
-            .or_else(|| aborted.take().map(Event::Failed))
-    }
-
-    pub(super) fn poll_writable(&mut self) -> Option<ChannelId> {
-        self.writable.take().or_else(|| self.core.poll_writable())
-    }
-
-    /// Whether the handler has to be told something.
-    pub(super) fn has_news(&mut self) -> bool {
-        if self.event.is_none() {
-            self.event = self.core.poll_event();
-        }
-        if self.writable.is_none() {
-            self.writable = self.core.poll_writable();
-        }
-        self.event.is_some() || self.writable.is_some() || self.aborted.is_some()
     }
 }
 

@@ -1,17 +1,12 @@
-//! Telling the handler, and doing what came of it.
+//! Events as calls of the handler, and what comes of these.
 
 use super::cx::ChannelCx;
 use super::handler::{Accepted, Answer, ChannelHandler, Rejection};
-use crate::error::CloseCode;
 use crate::session::channels::{ChannelId, Code, Event, OpenError, Opening};
 
 /// Rounds of telling the handler and sending what it answers, before the connection's turn is
 /// over: it gets another one when the socket was written to.
 const ROUNDS_MAX: usize = 8;
-
-/// Channels that have not sent everything yet and are looked at in one round, so that a thousand
-/// that wait for their peer do not cost every batch.
-const WAITING_LOOKED_AT_MAX: usize = 64;
 
 /// Tells the handler what happened.
 #[inline]
@@ -35,7 +30,7 @@ fn dispatch_other<H: ChannelHandler>(
     event: Event<'_>,
 ) {
     match event {
-        Event::Ready => ready(handler, conn, cx),
+        Event::Ready => handler.ready(conn, cx),
         Event::Open(opening) => answer(handler, conn, cx, opening),
         Event::Accepted {
             channel,
@@ -62,23 +57,18 @@ fn dispatch_other<H: ChannelHandler>(
                 metadata,
             };
             handler.refused(conn, cx, channel, refused);
-            cx.note_end(channel);
         }
         Event::Finished { channel } => {
             handler.finished(conn, cx, channel);
-            cx.note_end(channel);
         }
         Event::Aborted { channel, code } => {
             handler.aborted(conn, cx, channel, code);
-            cx.note_end(channel);
         }
         Event::Stopped { channel, code } => {
             handler.stopped(conn, cx, channel, code);
-            cx.note_end(channel);
         }
         Event::Evicted { channel, code } => {
             handler.evicted(conn, cx, channel, code);
-            cx.note_end(channel);
         }
         Event::Acked { channel, seq } => handler.acked(conn, cx, channel, seq),
         Event::Rebased {
@@ -93,24 +83,6 @@ fn dispatch_other<H: ChannelHandler>(
     }
 }
 
-/// The peer's limits have come: a fragment of the size that goes with them must have a place in
-/// the outbox, or nothing would ever go out.
-fn ready<H: ChannelHandler>(handler: &mut H, conn: &mut H::Conn, cx: &mut ChannelCx<'_, '_>) {
-    let outbox = cx.cx.outbox();
-    let room = outbox.room() + outbox.queued_bytes();
-    if !outbox.is_closing() && room < cx.channels.core.record_least() {
-        // Nor has GOAWAY: the Close says it alone. The code may be sent, and the reason is short.
-        let code = CloseCode(Code::INTERNAL.close_code());
-        let _ = outbox.close(
-            code,
-            "send_queue_bytes_max has no room for the peer's records",
-        );
-        cx.abort(Code::INTERNAL);
-        return;
-    }
-    handler.ready(conn, cx);
-}
-
 fn answer<H: ChannelHandler>(
     handler: &mut H,
     conn: &mut H::Conn,
@@ -121,19 +93,19 @@ fn answer<H: ChannelHandler>(
     match handler.channel(conn, cx, opening) {
         Answer::Accept(options) => {
             let accepted = cx.accept(channel, options);
-            told_if_wrong(handler, conn, cx, channel, accepted);
+            report_refused(handler, conn, cx, channel, accepted);
         }
         Answer::Reject(code) => cx.reject(channel, code),
         Answer::RejectWith(code, metadata) => {
             let rejected = cx.reject_with(channel, code, &metadata);
-            told_if_wrong(handler, conn, cx, channel, rejected);
+            report_refused(handler, conn, cx, channel, rejected);
         }
         Answer::Later => {}
     }
 }
 
 /// The handler's answer was refused: it is asked for another one.
-fn told_if_wrong<H: ChannelHandler>(
+fn report_refused<H: ChannelHandler>(
     handler: &mut H,
     conn: &mut H::Conn,
     cx: &mut ChannelCx<'_, '_>,
@@ -146,23 +118,28 @@ fn told_if_wrong<H: ChannelHandler>(
 }
 
 /// After a call: tells what came of it, and moves what there is to send into the outbox.
-pub(super) fn settle<H: ChannelHandler>(
+pub(super) fn finish_call<H: ChannelHandler>(
     handler: &mut H,
     conn: &mut H::Conn,
     cx: &mut ChannelCx<'_, '_>,
 ) {
     let mut done = false;
     for _ in 0..ROUNDS_MAX {
-        while let Some(event) = cx.poll_event() {
+        while let Some(event) = cx.entry.session.poll_event() {
             dispatch(handler, conn, cx, event);
         }
-        while let Some(channel) = cx.poll_writable() {
+        while let Some(channel) = cx.entry.session.poll_writable() {
             handler.writable(conn, cx, channel);
         }
         // Where the outbox takes no more, it tells when it does.
         let full = cx.fill() || cx.cx.outbox().is_closing();
-        let_go_of_ended(handler, conn, cx);
-        done = !cx.has_news() && (full || !cx.core.wants_write());
+        cx.entry.session.begin_ended();
+        while let Some(channel) = cx.entry.session.poll_ended() {
+            handler.ended(conn, cx, channel);
+            cx.let_go(channel, Code::NO_ERROR);
+        }
+        let session = &mut cx.entry.session;
+        done = !session.has_events() && (full || !session.wants_write());
         if done {
             break;
         }
@@ -170,45 +147,5 @@ pub(super) fn settle<H: ChannelHandler>(
     if !done {
         cx.cx.outbox().notify_below(usize::MAX);
     }
-    cx.rest();
-}
-
-/// Lets go of channels that have ended: all of them, but for those behind too many that have
-/// not.
-fn let_go_of_ended<H: ChannelHandler>(
-    handler: &mut H,
-    conn: &mut H::Conn,
-    cx: &mut ChannelCx<'_, '_>,
-) {
-    let mut waiting = 0;
-    for _ in 0..cx.ending.len() {
-        let Some(channel) = cx.ending.pop_front() else {
-            break;
-        };
-        if !cx.is_marked(channel) {
-            continue; // let go of by the handler
-        }
-        if cx.has_ended(channel) {
-            end(handler, conn, cx, channel);
-            continue;
-        }
-        if cx.is_held(channel) {
-            continue;
-        }
-        cx.ending.push_back(channel);
-        waiting += 1;
-        if waiting == WAITING_LOOKED_AT_MAX {
-            break;
-        }
-    }
-}
-
-fn end<H: ChannelHandler>(
-    handler: &mut H,
-    conn: &mut H::Conn,
-    cx: &mut ChannelCx<'_, '_>,
-    channel: ChannelId,
-) {
-    handler.ended(conn, cx, channel);
-    cx.let_go(channel, Code::NO_ERROR);
+    cx.arm();
 }

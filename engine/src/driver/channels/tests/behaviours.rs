@@ -1,0 +1,411 @@
+//! One table of what a connection with channels does, against everything that drives one: the
+//! reactors' adapter, the task, and `ChannelEndpoint` in a loop of the test's own.
+
+mod endpoint;
+mod reactor;
+mod task;
+
+use std::boxed::Box;
+use std::string::String;
+use std::time::Duration;
+use std::vec::Vec;
+
+use super::frame;
+use crate::session::channels::{
+    AcceptOptions, ChannelId, Code, Config, Connection, Event, Failure, OpenOptions, SUBPROTOCOL,
+    Settings, Violation,
+};
+use crate::time::Timestamp;
+
+/// How a connection came to its end, as its application is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Outcome {
+    /// It never carried channels; the error in words.
+    Refused(String),
+    Ended(Failure),
+}
+
+/// What an application does beside sending back what it gets on channels that it accepts.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Abort(Code),
+    Drain(Code),
+    Open,
+    /// Sends so many messages of 1,000 bytes on the channel that it has accepted.
+    Send(usize),
+}
+
+/// How a connection begins.
+struct Start {
+    below: crate::Settings,
+    channels: Settings,
+    subprotocol: Option<&'static str>,
+}
+
+/// A server's end of a connection, and whatever drives it. Its stream takes all that it is given.
+trait Subject {
+    fn act(&mut self, act: Act);
+    fn deliver(&mut self, bytes: &[u8]);
+    fn eof(&mut self);
+    fn written(&mut self) -> Vec<u8>;
+    /// From here on the stream takes nothing.
+    fn jam(&mut self);
+    fn pass(&mut self, time: Duration);
+    fn outcome(&mut self) -> Option<Outcome>;
+}
+
+/// The client's end, made by hand.
+struct Peer {
+    subject: Box<dyn Subject>,
+    core: Connection,
+    now: Timestamp,
+    /// Codes of the Close frames that came.
+    closes: Vec<u16>,
+    echoes: Vec<Vec<u8>>,
+    opened: usize,
+    longest: usize,
+}
+
+impl Peer {
+    fn open(&mut self) -> ChannelId {
+        let channel = self.core.open(OpenOptions::new("echo")).unwrap();
+        self.talk();
+        channel
+    }
+
+    /// Carries bytes both ways until nothing comes any more. A Close is answered.
+    fn talk(&mut self) {
+        loop {
+            let mut out = Vec::new();
+            while let Some(record) = self.core.poll_record(self.now) {
+                frame(&mut out, record.as_slice());
+            }
+            if !out.is_empty() {
+                self.subject.deliver(&out);
+            }
+            let written = self.subject.written();
+            if written.is_empty() && out.is_empty() {
+                return;
+            }
+            self.read(&written);
+        }
+    }
+
+    fn read(&mut self, mut bytes: &[u8]) {
+        while let [first, short, after @ ..] = bytes {
+            let (len, at) = match short {
+                126 => (usize::from(u16::from_be_bytes([after[0], after[1]])), 2),
+                &len => (usize::from(len), 0),
+            };
+            let (payload, rest) = after[at..].split_at(len);
+            bytes = rest;
+            match first {
+                0x82 => self.record(payload),
+                0x88 => self.close(payload),
+                other => panic!("a frame that begins with {other:#x}"),
+            }
+        }
+        assert!(bytes.is_empty(), "whole frames");
+    }
+
+    fn close(&mut self, payload: &[u8]) {
+        self.closes
+            .push(u16::from_be_bytes([payload[0], payload[1]]));
+        self.subject.deliver(&[0x88, 0x80, 0, 0, 0, 0]);
+        self.subject.eof();
+    }
+
+    fn record(&mut self, record: &[u8]) {
+        self.longest = self.longest.max(record.len());
+        let mut incoming = self.core.receive(record, self.now);
+        while let Some(event) = self.core.next(&mut incoming) {
+            match event {
+                Event::Message(m) => {
+                    self.echoes.push(m.data.to_vec());
+                    self.core.release(m.channel, m.charge);
+                }
+                Event::Open(opening) => {
+                    self.opened += 1;
+                    let accepted = self.core.accept(opening.channel, AcceptOptions::new());
+                    accepted.unwrap();
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A row of the table.
+struct Row {
+    what: &'static str,
+    below: fn(&mut crate::Config),
+    channels: fn(&mut Config),
+    agreed: bool,
+    /// What happens after both HELLOs.
+    story: fn(&mut Peer),
+    outcome: fn(&Outcome) -> bool,
+    /// The codes of the Close frames that the peer gets.
+    closes: &'static [u16],
+}
+
+const ROW: Row = Row {
+    what: "",
+    below: |_| {},
+    channels: |_| {},
+    agreed: true,
+    story: |_| {},
+    outcome: |_| false,
+    closes: &[],
+};
+
+fn refused(outcome: &Outcome, why: &str) -> bool {
+    matches!(outcome, Outcome::Refused(error) if error.contains(why))
+}
+
+fn ended(outcome: &Outcome, failure: Failure) -> bool {
+    *outcome == Outcome::Ended(failure)
+}
+
+/// What is refused before anything is said.
+const REFUSALS: &[Row] = &[
+    Row {
+        what: "the sub-protocol was not agreed on",
+        agreed: false,
+        outcome: |o| refused(o, SUBPROTOCOL),
+        closes: &[1002],
+        ..ROW
+    },
+    Row {
+        what: "no room for what the peer may announce",
+        below: |c| c.send_queue_bytes_max = (512 << 10) - 1,
+        outcome: |o| refused(o, "send_queue_bytes_max"),
+        closes: &[1011],
+        ..ROW
+    },
+    Row {
+        what: "no room in a message for the peer's records",
+        below: |c| c.message_bytes_max = 16_000,
+        outcome: |o| refused(o, "message_bytes_max"),
+        closes: &[1011],
+        ..ROW
+    },
+    Row {
+        what: "no room in a frame for the peer's records",
+        below: |c| c.frame_bytes_max = 16_000,
+        outcome: |o| refused(o, "frame_bytes_max"),
+        closes: &[1011],
+        ..ROW
+    },
+    Row {
+        what: "messages in parts",
+        below: |c| c.delivery = crate::Delivery::Parts,
+        outcome: |o| refused(o, "whole"),
+        closes: &[1011],
+        ..ROW
+    },
+];
+
+/// What ends a connection that carries channels.
+const ENDS: &[Row] = &[
+    Row {
+        what: "text",
+        story: |p| p.subject.deliver(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']),
+        outcome: |o| ended(o, Failure::Violation(Violation::NotBinary)),
+        closes: &[1003],
+        ..ROW
+    },
+    Row {
+        what: "a record over our limit",
+        channels: |c| c.record_bytes_max = 2048,
+        story: |p| {
+            let mut bytes = Vec::new();
+            frame(&mut bytes, &[0; 2049]);
+            p.subject.deliver(&bytes);
+        },
+        outcome: |o| ended(o, Failure::Violation(Violation::RecordTooLarge)),
+        closes: &[4003],
+        ..ROW
+    },
+    Row {
+        what: "GOAWAY with an error",
+        story: |p| drop(p.core.abort(Code::INTERNAL)),
+        outcome: |o| ended(o, Failure::Peer(Code::INTERNAL)),
+        closes: &[4009],
+        ..ROW
+    },
+    Row {
+        what: "GOAWAY without one, with a channel that then ends",
+        story: |p| {
+            let channel = p.open();
+            p.core.send(channel, b"before").unwrap();
+            p.core.drain(Code::NO_ERROR, "");
+            p.core.send(channel, b"after").unwrap();
+            p.core.finish_sending(channel).unwrap();
+            p.talk();
+            assert_eq!(p.echoes, [&b"before"[..], b"after"]);
+        },
+        outcome: |o| ended(o, Failure::Peer(Code::NO_ERROR)),
+        closes: &[4000],
+        ..ROW
+    },
+    Row {
+        what: "an abort of ours",
+        story: |p| p.subject.act(Act::Abort(Code(17))),
+        outcome: |o| ended(o, Failure::Local(Code(17))),
+        closes: &[4017],
+        ..ROW
+    },
+    Row {
+        what: "a drain of ours: a channel that is open goes on to its end",
+        story: |p| {
+            let channel = p.open();
+            p.subject.act(Act::Drain(Code(18)));
+            p.talk();
+            assert!(p.closes.is_empty(), "a channel is open");
+            p.core.send(channel, b"goes on").unwrap();
+            p.core.finish_sending(channel).unwrap();
+            p.talk();
+            assert_eq!(p.echoes, [b"goes on"]);
+        },
+        outcome: |o| ended(o, Failure::Local(Code(18))),
+        closes: &[4018],
+        ..ROW
+    },
+    Row {
+        what: "a drain of ours: what was opened before is announced",
+        story: |p| {
+            p.subject.act(Act::Open);
+            p.subject.act(Act::Drain(Code(18)));
+            p.subject.act(Act::Open);
+            p.talk();
+            assert_eq!(p.opened, 1, "what is opened afterwards is not");
+            p.subject.act(Act::Abort(Code(17)));
+        },
+        outcome: |o| ended(o, Failure::Local(Code(17))),
+        closes: &[4017],
+        ..ROW
+    },
+    Row {
+        what: "a drain of ours: channels that do not end",
+        story: |p| {
+            p.open();
+            p.subject.act(Act::Drain(Code(18)));
+            p.talk();
+            p.subject.pass(Duration::from_millis(1900));
+            p.talk();
+            assert!(p.closes.is_empty(), "they have their time");
+            p.subject.pass(Duration::from_millis(200));
+        },
+        outcome: |o| ended(o, Failure::Local(Code(18))),
+        closes: &[4018],
+        ..ROW
+    },
+    Row {
+        what: "silence",
+        story: |p| p.subject.pass(Settings::default().idle_timeout * 2),
+        outcome: |o| ended(o, Failure::Idle),
+        closes: &[4008],
+        ..ROW
+    },
+    Row {
+        what: "the stream ends",
+        story: |p| p.subject.eof(),
+        outcome: |o| ended(o, Failure::Lost),
+        ..ROW
+    },
+    Row {
+        what: "records are cut to the peer's limit",
+        story: |p| {
+            let channel = p.open();
+            for _ in 0..3 {
+                p.core.send(channel, &[7; 5000]).unwrap();
+            }
+            p.talk();
+            assert_eq!(p.echoes, [[7; 5000]; 3]);
+            assert!(p.longest > 900 && p.longest <= 1024, "{}", p.longest);
+            p.subject.act(Act::Abort(Code(17)));
+        },
+        channels: |c| {
+            c.record_bytes_max = 1024;
+            c.metadata_bytes_max = 64;
+        },
+        outcome: |o| ended(o, Failure::Local(Code(17))),
+        closes: &[4017],
+        ..ROW
+    },
+    Row {
+        what: "an end that the stream does not take",
+        story: |p| {
+            p.subject.jam();
+            p.subject.act(Act::Abort(Code(17)));
+            p.subject.pass(Duration::from_millis(2100));
+        },
+        outcome: |o| ended(o, Failure::Local(Code(17))),
+        ..ROW
+    },
+    Row {
+        what: "an end for which the outbox has no room",
+        channels: |c| c.channel_window_bytes = 256 << 10,
+        story: |p| {
+            p.open();
+            p.subject.jam();
+            p.subject.act(Act::Send(100));
+            p.subject.act(Act::Abort(Code(17)));
+            p.subject.pass(Duration::from_millis(2100));
+        },
+        outcome: |o| ended(o, Failure::Local(Code(17))),
+        ..ROW
+    },
+];
+
+fn run(row: &Row, who: &str, start: fn(Start) -> Box<dyn Subject>) {
+    let (mut below, mut channels) = (crate::Config::default(), Config::default());
+    below.ping_interval = None;
+    (row.below)(&mut below);
+    (row.channels)(&mut channels);
+    let settings = channels.build().unwrap();
+    let subject = start(Start {
+        below: below.build().unwrap(),
+        channels: settings.clone(),
+        subprotocol: row.agreed.then_some(SUBPROTOCOL),
+    });
+    let mut peer = Peer {
+        subject,
+        core: Connection::new(settings, Timestamp(1)),
+        now: Timestamp(1),
+        closes: Vec::new(),
+        echoes: Vec::new(),
+        opened: 0,
+        longest: 0,
+    };
+    peer.talk();
+    (row.story)(&mut peer);
+    peer.talk();
+    let what = row.what;
+    assert_eq!(peer.closes, row.closes, "{who}: {what}");
+    let outcome = peer.subject.outcome();
+    let right = outcome.as_ref().is_some_and(row.outcome);
+    assert!(right, "{who}: {what}: {outcome:?}");
+}
+
+fn run_all(who: &str, start: fn(Start) -> Box<dyn Subject>) {
+    for row in REFUSALS.iter().chain(ENDS) {
+        run(row, who, start);
+    }
+}
+
+#[test]
+fn of_the_reactors() {
+    run_all("reactor", |start| Box::new(reactor::Reactor::new(&start)));
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn of_the_task() {
+    run_all("task", |start| Box::new(task::Task::new(start)));
+}
+
+#[test]
+fn of_the_endpoint() {
+    run_all("endpoint", |start| Box::new(endpoint::Bare::new(start)));
+}

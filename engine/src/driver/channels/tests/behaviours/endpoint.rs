@@ -1,0 +1,222 @@
+//! `ChannelEndpoint` in a loop of its own, as anybody could write it.
+
+use std::boxed::Box;
+use std::string::ToString;
+use std::time::Duration;
+use std::vec::Vec;
+
+use super::{Act, Outcome, Start, Subject};
+use crate::buf::BufPool;
+use crate::role::Role;
+use crate::session::channels::{
+    AcceptOptions, ChannelEndpoint, ChannelId, ChannelSession, Channels, Code, Event, OpenOptions,
+};
+use crate::session::{Entropy, Session, Shutdown};
+use crate::time::Timestamp;
+
+/// What is left of the connection.
+enum Left {
+    Channels(Box<ChannelEndpoint>),
+    /// It carries none, and is to be closed.
+    Refused(Box<Session>),
+}
+
+impl Left {
+    fn session(&mut self) -> &mut Session {
+        match self {
+            Self::Channels(endpoint) => endpoint.session(),
+            Self::Refused(session) => session,
+        }
+    }
+}
+
+pub(super) struct Bare {
+    left: Left,
+    pool: BufPool,
+    now: Timestamp,
+    written: Vec<u8>,
+    jammed: bool,
+    accepted: Option<ChannelId>,
+    /// What was told of the end.
+    told: Option<Outcome>,
+    closed: bool,
+}
+
+impl Bare {
+    pub(super) fn new(start: Start) -> Self {
+        let now = Timestamp(1);
+        let mut session = Session::new(Role::Server, start.below, Entropy([7; 32]), &[], now);
+        let outbox = session.outbox();
+        let started = ChannelSession::start(start.channels, start.subprotocol, outbox, now);
+        let (left, told) = match started {
+            Ok(channels) => (
+                Left::Channels(Box::new(ChannelEndpoint::new(session, channels))),
+                None,
+            ),
+            Err(error) => (
+                Left::Refused(Box::new(session)),
+                Some(Outcome::Refused(error.to_string())),
+            ),
+        };
+        let mut bare = Self {
+            left,
+            pool: BufPool::default(),
+            now,
+            written: Vec::new(),
+            jammed: false,
+            accepted: None,
+            told,
+            closed: false,
+        };
+        bare.turn();
+        bare
+    }
+
+    fn turn(&mut self) {
+        let Self {
+            left,
+            accepted,
+            told,
+            now,
+            ..
+        } = self;
+        match left {
+            Left::Channels(endpoint) => {
+                endpoint.turn(*now, |channels, event| {
+                    hear(channels, event, accepted, told);
+                });
+                endpoint.begin_ended();
+                while let Some(channel) = endpoint.poll_ended() {
+                    endpoint.channels_mut().let_go(channel, Code::NO_ERROR);
+                }
+                // What that leads to.
+                endpoint.turn(*now, |channels, event| {
+                    hear(channels, event, accepted, told);
+                });
+            }
+            Left::Refused(session) => {
+                session.receive().0.for_each(drop);
+                session.settle(*now);
+            }
+        }
+        self.write();
+        if self.left.session().handle_blocked() {
+            return self.turn();
+        }
+        self.closed |= self.left.session().shutdown() == Shutdown::Full;
+    }
+
+    fn write(&mut self) {
+        let session = self.left.session();
+        while session.wants_write() {
+            if self.jammed {
+                return session.handle_written(0, self.now);
+            }
+            let before = self.written.len();
+            for slice in session.transmit() {
+                self.written.extend_from_slice(slice);
+            }
+            session.handle_written(self.written.len() - before, self.now);
+        }
+    }
+
+    fn due(&mut self) -> Option<Timestamp> {
+        match &self.left {
+            Left::Channels(endpoint) => endpoint.poll_timeout(),
+            Left::Refused(session) => session.poll_timeout(),
+        }
+    }
+}
+
+/// The application: sends back what it gets.
+fn hear(
+    channels: &mut Channels,
+    event: Event<'_>,
+    accepted: &mut Option<ChannelId>,
+    told: &mut Option<Outcome>,
+) {
+    match event {
+        Event::Open(opening) => {
+            *accepted = Some(opening.channel);
+            channels
+                .accept(opening.channel, AcceptOptions::new())
+                .unwrap();
+        }
+        Event::Message(message) => {
+            channels.send(message.channel, &message.data).unwrap();
+            channels.release(message.channel, message.charge);
+        }
+        Event::Finished { channel } => channels.finish(channel).unwrap(),
+        Event::Failed(failure) => {
+            assert_eq!(*told, None, "it is told once");
+            *told = Some(Outcome::Ended(failure));
+        }
+        _ => assert_eq!(*told, None, "nothing comes after the end"),
+    }
+}
+
+impl Subject for Bare {
+    fn act(&mut self, act: Act) {
+        let Left::Channels(endpoint) = &mut self.left else {
+            panic!("it carries no channels");
+        };
+        let channels = endpoint.channels_mut();
+        channels.tell_time(self.now);
+        match act {
+            Act::Abort(code) => channels.abort(code),
+            Act::Drain(code) => channels.drain(code, ""),
+            Act::Open => drop(channels.open(OpenOptions::new("ours"))),
+            Act::Send(count) => {
+                for _ in 0..count {
+                    channels.send(self.accepted.unwrap(), &[1; 1000]).unwrap();
+                }
+            }
+        }
+        self.turn();
+    }
+
+    fn deliver(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.closed {
+            let session = self.left.session();
+            session.attach(&mut self.pool);
+            let space = session.space();
+            let n = space.len().min(bytes.len());
+            space[..n].copy_from_slice(&bytes[..n]);
+            session.handle_read(n, self.now);
+            bytes = &bytes[n..];
+            self.turn();
+            self.left.session().detach(&mut self.pool);
+        }
+    }
+
+    fn eof(&mut self) {
+        self.left.session().handle_eof();
+        self.turn();
+    }
+
+    fn written(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.written)
+    }
+
+    fn jam(&mut self) {
+        self.jammed = true;
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let until = self.now.after(time);
+        while let Some(due) = self.due().filter(|due| !self.closed && *due <= until) {
+            self.now = self.now.max(due);
+            match &mut self.left {
+                Left::Channels(endpoint) => endpoint.handle_timeout(self.now),
+                Left::Refused(session) => session.handle_timeout(self.now),
+            }
+            self.turn();
+        }
+        self.now = until;
+    }
+
+    fn outcome(&mut self) -> Option<Outcome> {
+        assert!(self.closed, "the stream is to be closed");
+        self.told.clone()
+    }
+}

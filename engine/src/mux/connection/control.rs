@@ -1,0 +1,327 @@
+//! The control lane: frames that need no credit and go before all data (rule R16).
+
+use super::super::channel::{Effects, Pending, RecvState, Stage};
+use super::super::error::Code;
+use super::super::event::Event;
+use super::super::open::{Mode, OpenOptions, Unit};
+use super::super::slots::Key;
+use super::super::wire::{self, Direction, Hello, Profile};
+use super::{Connection, Phase};
+
+impl Connection {
+    pub(super) fn control_waits(&self) -> bool {
+        self.liveness.ping_waits()
+            || self.window.credit_due
+            || self.window.blocked_due
+            || self.outgoing.goodbye_waits()
+            || self.opens.rejects_wait()
+            || self.outgoing.control_waits()
+    }
+
+    /// Control frames, as far as the record has room.
+    pub(super) fn put_control(&mut self, peer: &Hello) {
+        if !self.control_waits() {
+            return;
+        }
+        self.put_pings();
+        if self.window.credit_due && self.outgoing.room() >= wire::CREDIT_BYTES_MAX {
+            let limit = self.announce_window();
+            self.put_credit(None, false, limit, None);
+        }
+        if self.window.blocked_due && self.outgoing.room() >= wire::CREDIT_BYTES_MAX {
+            self.window.blocked_due = false;
+            let limit = self.window.send.limit();
+            self.put_credit(None, true, limit, None);
+        }
+        while self.outgoing.room() >= wire::REJECT_BYTES_MAX
+            && let Some(alias) = self.opens.next_reject()
+        {
+            wire::put_reject(self.outgoing.frame(), alias, Code::LIMIT.0, &[]);
+        }
+        // What joins meanwhile is an OPEN whose turn has come: it left those that wait.
+        while let Some(index) = self.outgoing.next_control() {
+            let Some(key) = self.slots.key_at(index) else {
+                continue; // it has ended since
+            };
+            if !self.put_channel_control(key, peer) {
+                self.outgoing.control_first(key);
+                break;
+            }
+        }
+        if self.phase == Phase::Draining && !self.outgoing.control_waits() {
+            self.outgoing.put_goodbye(self.opens.seen());
+        }
+    }
+
+    fn put_pings(&mut self) {
+        if self.outgoing.room() >= wire::PING_BYTES
+            && let Some(value) = self.liveness.take_ping(self.now)
+        {
+            wire::put_ping(self.outgoing.frame(), value, false);
+        }
+        if self.outgoing.room() >= wire::PING_BYTES
+            && let Some(value) = self.liveness.take_pong()
+        {
+            wire::put_ping(self.outgoing.frame(), value, true);
+        }
+    }
+
+    fn put_credit(&mut self, alias: Option<u32>, blocked: bool, limit: u64, ack: Option<u64>) {
+        let credit = wire::Credit {
+            alias,
+            blocked,
+            limit,
+            ack,
+        };
+        wire::put_credit(self.outgoing.frame(), &credit);
+    }
+
+    /// What the channel has to say. `false`: the record is full, and it has not said all.
+    fn put_channel_control(&mut self, key: Key, peer: &Hello) -> bool {
+        if self.slots[key].pending.has(Pending::OPENING) {
+            self.slots[key].pending.unset(Pending::OPENING);
+            let said = self.put_opening(key, peer);
+            if self.slots.key_at(key.index()).is_none() {
+                return true; // that was all there was of the channel
+            }
+            if !said {
+                self.slots[key].pending.set(Pending::OPENING);
+                return false;
+            }
+        }
+        let room = self.outgoing.room();
+        let channel = &mut self.slots[key];
+        let needed = wire::SEQ_BYTES_MAX + 2 * wire::CREDIT_BYTES_MAX + wire::RESET_BYTES_MAX;
+        let Some(alias) = channel.own_alias else {
+            // Nothing can be said of it yet; what waits goes when it has an alias.
+            channel.in_control = false;
+            return true;
+        };
+        if room < needed && !channel.pending.is_empty() {
+            return false;
+        }
+        channel.in_control = false;
+        let pending = core::mem::take(&mut channel.pending);
+        if pending.has(Pending::SEQ) {
+            let (epoch, next_seq) = (channel.send.epoch, channel.send.next_seq);
+            wire::put_seq(self.outgoing.frame(), alias, epoch, next_seq);
+        }
+        if pending.has(Pending::CREDIT) {
+            self.widen(key);
+            let recv = &mut self.slots[key].recv;
+            let (limit, ack) = (recv.credit.announce(), recv.ack.take());
+            self.put_credit(Some(alias), false, limit, ack);
+        }
+        if pending.has(Pending::BLOCKED) {
+            let limit = self.slots[key].send.credit.limit();
+            self.put_credit(Some(alias), true, limit, None);
+        }
+        if pending.has(Pending::ABORT) || pending.has(Pending::STOP) {
+            self.put_reset(key, alias, pending);
+        }
+        true
+    }
+
+    /// Widens the window of a channel that it holds back, before a limit is told.
+    fn widen(&mut self, key: Key) {
+        let channel = &mut self.slots[key];
+        if self.settings.auto_tune
+            && !channel.conflate
+            && channel.unit == Unit::Bytes
+            && let Some(rtt) = self.liveness.rtt_min()
+        {
+            let max = self.settings.channel_window_bytes_max.into();
+            channel.recv.credit.tune(self.now, rtt, max);
+        }
+    }
+
+    fn put_reset(&mut self, key: Key, alias: u32, pending: Pending) {
+        let [aborted, stopped] = self.slots[key].reset_codes(pending);
+        let mut put = |code: Code, abort: bool, stop: bool| {
+            let reset = wire::Reset {
+                alias,
+                code: code.0,
+                abort,
+                stop,
+            };
+            wire::put_reset(self.outgoing.frame(), &reset);
+        };
+        match (aborted, stopped) {
+            (Some(a), Some(s)) if a == s => put(a, true, true),
+            (aborted, stopped) => {
+                if let Some(code) = stopped {
+                    put(code, false, true);
+                }
+                if let Some(code) = aborted {
+                    put(code, true, false);
+                }
+            }
+        }
+        self.apply(key, Effects::SETTLE);
+    }
+
+    /// OPEN, ACCEPT or REJECT. `false`: the record is full.
+    fn put_opening(&mut self, key: Key, peer: &Hello) -> bool {
+        match &self.slots[key].stage {
+            Stage::Opening(_) => self.put_open(key, peer),
+            Stage::Accepting(_) => self.put_accept(key, peer),
+            Stage::Rejecting(..) => self.put_reject(key),
+            _ => true,
+        }
+    }
+
+    fn put_open(&mut self, key: Key, peer: &Hello) -> bool {
+        if !self.opens.may_open(peer) {
+            self.opens.wait(key);
+            return true;
+        }
+        let channel = &mut self.slots[key];
+        let Stage::Opening(options) = channel.stage.clone() else {
+            return true;
+        };
+        let needs = needed_features(&options);
+        let alias = if peer.features & needs == needs {
+            self.opens.take_alias(options.alias, peer)
+        } else {
+            None
+        };
+        let Some(alias) = alias else {
+            self.refuse_own(key, Code::REFUSED);
+            return true;
+        };
+        let open = wire::Open {
+            alias,
+            profile: Profile {
+                priority: options.priority,
+                direction: options.direction,
+                messages: channel.unit == Unit::Messages,
+                conflate: channel.conflate,
+                resumable: options.resumable,
+            },
+            align: 0,
+            limit: if options.direction == Direction::OpenerSends {
+                0
+            } else {
+                channel.recv.credit.announce()
+            },
+            max_msg: channel.recv.message_max.into(),
+            options: options.to_wire(),
+        };
+        let len = wire::open_len(&open);
+        if len > self.outgoing.room() {
+            if options.alias.is_none() {
+                self.opens.give_back(alias);
+            }
+            let never = len > self.outgoing.record_max();
+            if never {
+                // It fits no record of the peer's, whose limits came later.
+                self.refuse_own(key, Code::REFUSED);
+            }
+            return never;
+        }
+        wire::put_open(self.outgoing.frame(), &open);
+        let number = self.opens.opened(alias, key);
+        let limits = self.first_limits(self.slots[key].unit);
+        self.slots[key].opened(number, alias, limits);
+        self.window.look_again();
+        self.apply(key, Effects::SCHEDULE);
+        self.admit_waiting();
+        true
+    }
+
+    fn put_accept(&mut self, key: Key, peer: &Hello) -> bool {
+        let channel = &mut self.slots[key];
+        let (Stage::Accepting(options), Some(peer_alias)) =
+            (channel.stage.clone(), channel.peer_alias)
+        else {
+            return true;
+        };
+        let Some(alias) = self.opens.take_alias(options.alias, peer) else {
+            // More channels than the peer has aliases for.
+            return self.put_reject_accepted(key);
+        };
+        let accept = wire::Accept {
+            peer_alias,
+            alias,
+            limit: if channel.recv.state == RecvState::None {
+                0
+            } else {
+                channel.recv.credit.announce()
+            },
+            max_msg: channel.recv.message_max.into(),
+            options: options.to_wire(),
+        };
+        let len = wire::accept_len(&accept);
+        if len > self.outgoing.room() {
+            if options.alias.is_none() {
+                self.opens.give_back(alias);
+            }
+            if len <= self.outgoing.record_max() {
+                return false;
+            }
+            // No record is so long any more: `limit_records`.
+            return self.put_reject_accepted(key);
+        }
+        wire::put_accept(self.outgoing.frame(), &accept);
+        self.opens.answered_peer();
+        self.opens.bind_own(alias, key);
+        let effects = self.slots[key].answered(alias);
+        self.apply(key, effects);
+        true
+    }
+
+    /// A channel that the application has accepted must be rejected after all: it is told.
+    fn put_reject_accepted(&mut self, key: Key) -> bool {
+        let channel = &mut self.slots[key];
+        if let Some(alias) = channel.chosen_alias() {
+            self.opens.give_back(alias);
+        }
+        let effects = channel.reject_accepted(Code::LIMIT);
+        if channel.attached {
+            self.incoming.tell(Event::Rejected {
+                channel: channel.id,
+                code: Code::LIMIT,
+                unprocessed: true,
+                metadata: &[],
+            });
+        }
+        self.apply(key, effects);
+        self.put_reject(key)
+    }
+
+    fn put_reject(&mut self, key: Key) -> bool {
+        let (room, max) = (self.outgoing.room(), self.outgoing.record_max());
+        let channel = &mut self.slots[key];
+        let (code, mut metadata) = match &channel.stage {
+            Stage::Rejecting(code, metadata) => (*code, metadata.as_slice()),
+            _ => (Code::REFUSED, [].as_slice()),
+        };
+        if wire::reject_len(metadata) > max {
+            metadata = &[]; // it fits no record of the peer's
+        }
+        if wire::reject_len(metadata) > room {
+            return false;
+        }
+        if let Some(alias) = channel.peer_alias {
+            wire::put_reject(self.outgoing.frame(), alias, code.0, metadata);
+        }
+        self.opens.answered_peer();
+        let effects = channel.reject_sent();
+        self.apply(key, effects);
+        true
+    }
+}
+
+fn needed_features(options: &OpenOptions) -> u64 {
+    let mut needed = 0;
+    if options.mode == Mode::Conflated {
+        needed |= wire::FEATURE_CONFLATE;
+    }
+    if options.resumable {
+        needed |= wire::FEATURE_RESUME;
+    }
+    if options.unit_or_default() == Unit::Messages {
+        needed |= wire::FEATURE_MSGS;
+    }
+    needed
+}

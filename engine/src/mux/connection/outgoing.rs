@@ -1,0 +1,439 @@
+//! What goes out: the record that is being filled, who has a turn in it, and what all queues hold.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::super::channel::ChannelId;
+use super::super::error::Code;
+use super::super::queue::{Queue, Spare};
+use super::super::schedule::Schedule;
+use super::super::slots::Key;
+use super::super::wire::{self, Hello};
+
+/// A record to send, as one message.
+#[derive(Debug)]
+pub enum Record<'a> {
+    /// To be copied before the connection is used again.
+    Inline(&'a [u8]),
+    /// One large message, shared with its other receivers.
+    Shared(Bytes),
+}
+
+impl Record<'_> {
+    /// The bytes of the record.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Inline(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// GOAWAY, while it waits to be encoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Goodbye {
+    pub(super) code: Code,
+    pub(super) reason: &'static str,
+}
+
+/// Bytes of the longest DATA head without a skip: type, alias, length.
+pub(super) const DATA_HEAD_MAX: usize = 1 + 4 + 4;
+/// Payloads from which the length of a record's last message is not worth moving them for.
+const STRIP_BYTES_MAX: usize = 256;
+/// DATA: a length follows.
+const LENGTH_FLAG: u8 = 0x10;
+
+/// The sending side of a connection. Nothing else writes these fields.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    /// The peer's largest record, cut to what the layer below takes.
+    record_max: usize,
+    /// What the layer below takes; `None` until it says so.
+    record_limit: Option<usize>,
+    /// Bytes that the peer charges for a frame; from its HELLO on.
+    overhead: u64,
+    hello_sent: bool,
+    /// The peer's HELLO has come.
+    ready: bool,
+    /// Messages may go straight into the open record: nothing waits before them.
+    direct: bool,
+
+    /// The record that is being filled.
+    record: Vec<u8>,
+    /// Where the last frame of it begins, if it is DATA with a length, and the bytes of its head.
+    last_data: Option<(usize, u8)>,
+    /// Messages are in it, and not control frames alone.
+    carries_data: bool,
+    /// The record given out last.
+    out: Vec<u8>,
+
+    schedule: Schedule,
+    /// Channels with control frames to send.
+    control: VecDeque<u32>,
+    goodbye: Option<Goodbye>,
+
+    /// Bytes that wait in all queues.
+    queued: usize,
+    spare: Spare,
+    /// Channels whose send was refused because of all queues together.
+    room_waiters: VecDeque<ChannelId>,
+    /// Channels whose refused send may now succeed.
+    writable: VecDeque<ChannelId>,
+}
+
+impl Outgoing {
+    // ---- limits
+
+    /// The peer's HELLO has come.
+    pub(super) fn start(&mut self, peer: &Hello) {
+        let record_max = usize::try_from(peer.record_bytes_max).unwrap_or(0);
+        self.record_max = record_max.min(self.record_limit.unwrap_or(usize::MAX));
+        self.overhead = peer.overhead;
+        self.ready = true;
+    }
+
+    pub(super) fn limit_records(&mut self, bytes: usize) {
+        self.record_limit = Some(bytes);
+        self.record_max = self.record_max.min(bytes);
+    }
+
+    /// Bytes of the largest record that may be made now.
+    pub(super) fn record_max(&self) -> usize {
+        if self.ready {
+            self.record_max
+        } else {
+            wire::HELLO_FRAME_BYTES_MAX + wire::GOAWAY_BYTES_MAX
+        }
+    }
+
+    #[inline]
+    pub(super) fn overhead(&self) -> u64 {
+        self.overhead
+    }
+
+    // ---- the open record
+
+    /// Bytes that the open record still takes.
+    pub(super) fn room(&self) -> usize {
+        self.record_max().saturating_sub(self.record.len())
+    }
+
+    /// Bytes that a message may have to go whole into the next record, if this one is not the
+    /// first that it could go into: then it is not cut for what is left here.
+    pub(super) fn next_room(&self) -> usize {
+        if self.carries_data {
+            self.record_max()
+        } else {
+            0
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.record.is_empty()
+    }
+
+    /// Whether a message of `len` bytes fits, however long its head is.
+    #[inline]
+    pub(super) fn fits(&self, len: usize) -> bool {
+        self.record.len() + DATA_HEAD_MAX + len <= self.record_max
+    }
+
+    /// Whether messages may go straight into the record.
+    #[inline]
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct
+    }
+
+    /// The record, to append a control frame, or FIN alone, or a RUN.
+    pub(super) fn frame(&mut self) -> &mut Vec<u8> {
+        self.last_data = None;
+        &mut self.record
+    }
+
+    /// As [`Self::frame`], for a frame with messages in it.
+    pub(super) fn run_frame(&mut self) -> &mut Vec<u8> {
+        self.carries_data = true;
+        self.frame()
+    }
+
+    /// Appends the head of a whole message, whose payload comes next. Where its frame begins.
+    #[inline]
+    pub(super) fn put_message_head(&mut self, alias: u32, len: usize) -> usize {
+        let at = self.record.len();
+        self.carries_data = true;
+        wire::put_message_head(&mut self.record, alias, len);
+        self.last_data = Some((at, (self.record.len() - at) as u8));
+        at
+    }
+
+    #[inline]
+    pub(super) fn put_payload(&mut self, payload: &[u8]) {
+        self.record.extend_from_slice(payload);
+    }
+
+    /// Appends a message, or a fragment of one, behind `skip` lost messages.
+    pub(super) fn put_data(
+        &mut self,
+        alias: u32,
+        payload: &[u8],
+        (more, fin): (bool, bool),
+        skip: u64,
+    ) {
+        let at = self.record.len();
+        self.carries_data = true;
+        let len = payload.len();
+        wire::put_data_head(&mut self.record, alias, Some(len), more, fin, skip);
+        // The length is the head's last part only where there is no skip.
+        let strips = len > 0 && skip == 0;
+        self.last_data = strips.then_some((at, (self.record.len() - at) as u8));
+        self.record.extend_from_slice(payload);
+    }
+
+    /// Room for a payload of `len` bytes, to be written in place.
+    pub(super) fn put_room(&mut self, len: usize) {
+        self.record.resize(self.record.len() + len, 0);
+    }
+
+    /// The last `len` bytes of the record.
+    pub(super) fn last(&self, len: usize) -> &[u8] {
+        let at = self.record.len().saturating_sub(len);
+        self.record.get(at..).unwrap_or_default()
+    }
+
+    /// As [`Self::last`], to write.
+    pub(super) fn last_mut(&mut self, len: usize) -> &mut [u8] {
+        let at = self.record.len().saturating_sub(len);
+        self.record.get_mut(at..).unwrap_or_default()
+    }
+
+    /// The message whose frame begins at `at`, the last one, is not sent after all.
+    pub(super) fn take_back(&mut self, at: usize) {
+        self.record.truncate(at);
+        self.last_data = None;
+    }
+
+    /// Marks HELLO as sent; `true` once.
+    pub(super) fn say_hello(&mut self) -> bool {
+        !core::mem::replace(&mut self.hello_sent, true)
+    }
+
+    /// Whether HELLO waits.
+    pub(super) fn hello_waits(&self) -> bool {
+        !self.hello_sent
+    }
+
+    /// The record, full or with all that there is. Nothing if it is empty.
+    pub(super) fn take_record(&mut self) -> Option<Record<'_>> {
+        if self.record.is_empty() {
+            return None;
+        }
+        self.strip_last_length();
+        core::mem::swap(&mut self.record, &mut self.out);
+        self.record.clear();
+        self.carries_data = false;
+        Some(Record::Inline(&self.out))
+    }
+
+    /// The last message of a record needs no length: the record's end is its own.
+    fn strip_last_length(&mut self) {
+        let Some((at, head)) = self.last_data.take() else {
+            return;
+        };
+        let payload = at + usize::from(head);
+        let len = self.record.len().saturating_sub(payload);
+        if len > STRIP_BYTES_MAX {
+            return;
+        }
+        let width = wire::varint_len(len as u64);
+        let Some(&[first, alias]) = self.record.get(at..at + 2) else {
+            return;
+        };
+        if let Some(byte0) = self.record.get_mut(at) {
+            *byte0 = first & !LENGTH_FLAG;
+        }
+        // Type, alias, length, then what stays: the count of skipped messages, the payload.
+        let length = at + 1 + (1 << (alias & 3));
+        self.record.copy_within(length + width.., length);
+        self.record.truncate(self.record.len() - width);
+    }
+
+    /// Lets go of the memory that records are made in.
+    pub(super) fn rest(&mut self) {
+        if self.record.is_empty() {
+            self.record = Vec::new();
+            self.out = Vec::new();
+        }
+        self.spare = Spare::default();
+    }
+
+    // ---- turns
+
+    /// The layer below takes nothing for now.
+    pub(super) fn hold_back(&mut self) {
+        self.direct = false;
+    }
+
+    /// A record is out: messages go straight into the next one where nobody waits for a turn,
+    /// nor, as `waits` says, for anything else.
+    pub(super) fn open_record(&mut self, waits: bool) {
+        self.direct = self.schedule.is_empty() && !waits;
+    }
+
+    pub(super) fn has_turns(&self) -> bool {
+        !self.schedule.is_empty()
+    }
+
+    /// The channel has a turn, behind the others of its class.
+    pub(super) fn schedule(&mut self, class: u8, key: Key) {
+        self.schedule.push(class, key.index());
+        self.direct = false;
+    }
+
+    /// As [`Self::schedule`], before the others of its class.
+    pub(super) fn schedule_first(&mut self, class: u8, key: Key) {
+        self.schedule.put_back(class, key.index());
+        self.direct = false;
+    }
+
+    pub(super) fn unschedule(&mut self, class: u8, key: Key) {
+        self.schedule.remove(class, key.index());
+    }
+
+    /// The place of the channel whose turn it is.
+    pub(super) fn next_turn(&mut self) -> Option<u32> {
+        self.schedule.pop()
+    }
+
+    /// A channel of this class has sent what cost `charge`.
+    pub(super) fn paid(&mut self, class: u8, charge: u64) {
+        self.schedule.sent(class, charge);
+    }
+
+    // ---- the control lane
+
+    pub(super) fn join_control(&mut self, key: Key) {
+        self.control.push_back(key.index());
+    }
+
+    /// The place of the channel whose control frames are next.
+    pub(super) fn next_control(&mut self) -> Option<u32> {
+        self.control.pop_front()
+    }
+
+    /// The record is full: the channel's control frames begin the next one.
+    pub(super) fn control_first(&mut self, key: Key) {
+        self.control.push_front(key.index());
+    }
+
+    pub(super) fn leave_control(&mut self, key: Key) {
+        self.control.retain(|&index| index != key.index());
+    }
+
+    pub(super) fn control_waits(&self) -> bool {
+        !self.control.is_empty()
+    }
+
+    /// GOAWAY goes out when its turn comes.
+    pub(super) fn say_goodbye(&mut self, goodbye: Goodbye) {
+        self.goodbye = Some(goodbye);
+    }
+
+    pub(super) fn goodbye_waits(&self) -> bool {
+        self.goodbye.is_some()
+    }
+
+    /// Appends the GOAWAY that waits, if the record has room for it.
+    pub(super) fn put_goodbye(&mut self, opens_seen: u64) {
+        if self.room() < wire::GOAWAY_BYTES_MAX {
+            return;
+        }
+        if let Some(goodbye) = self.goodbye.take() {
+            let goaway = wire::GoAway {
+                opens_seen,
+                code: goodbye.code.0,
+                reason: goodbye.reason,
+            };
+            wire::put_goaway(self.frame(), &goaway);
+        }
+    }
+
+    // ---- queues
+
+    /// Bytes that wait in all queues.
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// `bytes` more wait.
+    pub(super) fn enqueued(&mut self, bytes: usize) {
+        self.queued += bytes;
+    }
+
+    /// A message of `old` bytes that waits is one of `new` bytes now.
+    pub(super) fn replaced(&mut self, old: usize, new: usize) {
+        self.queued = self.queued + new - old;
+    }
+
+    /// `bytes` wait no more.
+    pub(super) fn dequeued(&mut self, bytes: usize) {
+        self.queued -= bytes.min(self.queued);
+    }
+
+    /// Memory that another queue has left behind, for a queue that grows.
+    pub(super) fn lend_spare(&mut self, queue: &mut Queue) {
+        queue.take_spare(&mut self.spare);
+    }
+
+    /// What a queue that is empty does not keep.
+    #[inline]
+    pub(super) fn take_spare(&mut self, queue: &mut Queue) {
+        queue.give_back(&mut self.spare);
+    }
+
+    /// A send on the channel was refused because of all queues together.
+    pub(super) fn wait_for_room(&mut self, id: ChannelId) {
+        self.room_waiters.push_back(id);
+    }
+
+    pub(super) fn next_room_waiter(&mut self) -> Option<ChannelId> {
+        self.room_waiters.pop_front()
+    }
+
+    pub(super) fn leave_room_waiters(&mut self, id: ChannelId) {
+        self.room_waiters.retain(|&waits| waits != id);
+    }
+
+    /// A refused send on the channel may now succeed.
+    pub(super) fn now_writable(&mut self, id: ChannelId) {
+        self.writable.push_back(id);
+    }
+
+    pub(super) fn next_writable(&mut self) -> Option<ChannelId> {
+        self.writable.pop_front()
+    }
+
+    // ---- the end
+
+    /// No more messages go: what comes is GOAWAY.
+    pub(super) fn close(&mut self) {
+        self.direct = false;
+    }
+
+    /// Nothing goes any more, but for a record that is made already.
+    pub(super) fn clear(&mut self) {
+        self.direct = false;
+        self.goodbye = None;
+        self.schedule = Schedule::default();
+        self.control.clear();
+        self.queued = 0;
+    }
+
+    /// Nothing goes any more.
+    pub(super) fn clear_record(&mut self) {
+        self.record.clear();
+        self.last_data = None;
+    }
+}

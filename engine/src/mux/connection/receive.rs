@@ -1,0 +1,347 @@
+//! Frames of the peer's.
+
+use super::super::channel::RecvState;
+use super::super::credit::Charge;
+use super::super::error::{Code, Violation};
+use super::super::event::{Data, Event, Received, Run};
+use super::super::slots::{Key, PeerAlias};
+use super::super::wire::{self, Frame, VARINT_MAX};
+use super::{Connection, Effects, WASTE_AGE_MAX};
+
+/// What a frame led to.
+type Handled<'r> = Result<Option<Event<'r>>, Violation>;
+
+impl Connection {
+    /// One frame, found good by itself. What follows the event goes to `next`.
+    pub(super) fn handle<'r>(
+        &mut self,
+        frame: Frame<'r>,
+        next: &mut Option<Event<'r>>,
+    ) -> Handled<'r> {
+        if !self.is_alive() {
+            return Ok(None); // an earlier frame of the record was the end
+        }
+        if self.peer.is_none() && !matches!(frame, Frame::Hello(_)) {
+            return Err(Violation::BeforeHello);
+        }
+        match frame {
+            Frame::Data(data) => self.handle_data(data, next),
+            Frame::Run(run) => self.handle_run(run),
+            Frame::Credit(credit) => self.handle_credit(credit),
+            Frame::Open(open) => self.handle_open(open),
+            Frame::Accept(accept) => self.handle_accept(accept),
+            Frame::Reject {
+                peer_alias,
+                code,
+                metadata,
+            } => self.handle_reject(peer_alias, code, metadata),
+            Frame::Reset(reset) => self.handle_reset(reset),
+            Frame::Seq {
+                alias,
+                epoch,
+                next_seq,
+            } => self.handle_seq(alias, epoch, next_seq),
+            Frame::Ping { value, pong: true } => {
+                self.liveness.ponged(value, self.now);
+                Ok(None)
+            }
+            Frame::Ping { value, .. } => {
+                let calm = self.liveness.pinged(value, self.now);
+                calm.then_some(None).ok_or(Violation::PingFlood)
+            }
+            Frame::GoAway(goaway) => {
+                if !self.liveness.told_goaway(self.now) {
+                    return Err(Violation::GoAwayFlood);
+                }
+                Ok(self.handle_goaway(&goaway))
+            }
+            Frame::Hello(hello) => self.handle_hello(hello),
+            Frame::Ext { ignorable, .. } => {
+                let skipped = ignorable.then_some(None);
+                skipped.ok_or(Violation::UnknownExtension)
+            }
+        }
+    }
+
+    /// A whole message of a channel that is read, within all limits, as nearly all are. `None`
+    /// if it is anything else; nothing is done then.
+    #[inline]
+    pub(super) fn plain_data<'r>(&mut self, data: &wire::Data<'r>) -> Option<Received<'r>> {
+        let len = data.payload.len();
+        let bytes = len as u64 + u64::from(self.settings.frame_overhead_bytes);
+        let channel = &mut self.slots[self.opens.live(data.alias)?];
+        let recv = &mut channel.recv;
+        let seq = recv.next_seq + data.skip;
+        let units = channel.unit.cost(bytes, 1);
+        if data.more
+            || data.fin
+            || recv.partial.is_some()
+            || recv.state != RecvState::Receiving
+            || len > recv.message_max as usize
+            || seq >= VARINT_MAX
+            || !recv.credit.covers(units)
+        {
+            return None;
+        }
+        let held = recv.held + bytes;
+        let passes = held <= u64::from(self.settings.reserve_bytes) && self.window.recv.pass(bytes);
+        if !passes {
+            self.window.recv.charge(bytes).ok()?;
+        }
+        recv.credit.charge(units).ok()?; // covered
+        channel.used = true;
+        recv.count(seq + 1, data.skip, 1, len);
+        recv.hold(bytes);
+        let channel = channel.id;
+        if !passes {
+            self.hold(held, bytes);
+        }
+        Some(Received {
+            channel,
+            data: Data::Lent(data.payload),
+            seq,
+            skipped: data.skip,
+            charge: Charge::new(bytes, units),
+        })
+    }
+
+    /// A message, or a fragment of one.
+    #[inline(never)]
+    pub(super) fn handle_data<'r>(
+        &mut self,
+        data: wire::Data<'r>,
+        next: &mut Option<Event<'r>>,
+    ) -> Handled<'r> {
+        if let Some(received) = self.plain_data(&data) {
+            return Ok(Some(Event::Message(received)));
+        }
+        let overhead = u64::from(self.settings.frame_overhead_bytes);
+        let bytes = data.payload.len() as u64 + overhead;
+        match self.opens.at(data.alias) {
+            PeerAlias::Live(key) => self.handle_rare(key, data, bytes, next),
+            _ => {
+                // FIN alone is free.
+                let free = data.fin && data.payload.is_empty();
+                self.stray(data.alias, if free { 0 } else { bytes })
+            }
+        }
+    }
+
+    /// A frame that is not a whole message, or that nobody reads.
+    fn handle_rare<'r>(
+        &mut self,
+        key: Key,
+        data: wire::Data<'r>,
+        bytes: u64,
+        next: &mut Option<Event<'r>>,
+    ) -> Handled<'r> {
+        let channel = &mut self.slots[key];
+        let (id, seq) = (channel.id, channel.admit(&data)?);
+        if data.fin && data.payload.is_empty() {
+            channel.recv.count(seq, data.skip, 0, 0);
+            return self.finished(key);
+        }
+        let messages = u64::from(!data.more);
+        // Of messages the last fragment pays.
+        let charge = self.charge(key, data.alias, bytes, messages)?;
+        let recv = &mut self.slots[key].recv;
+        recv.count(seq + messages, data.skip, messages, data.payload.len());
+        if recv.state != RecvState::Receiving {
+            return self.unwanted(key, charge, data.fin);
+        }
+        let held = recv.hold(bytes);
+        let whole = !data.more && recv.partial.is_none();
+        self.hold(held, bytes);
+        let (message, skipped, charge) = if whole {
+            (Data::Lent(data.payload), data.skip, charge)
+        } else {
+            let fragment = (data.payload, data.skip, data.more);
+            let record_max = self.settings.record_bytes_max;
+            let recv = &mut self.slots[key].recv;
+            match recv.assemble(fragment, charge, record_max, self.now) {
+                Some((bytes, skipped, charge)) => (Data::Assembled(bytes), skipped, charge),
+                None => {
+                    self.apply(key, Effects::SWEEP);
+                    return Ok(None);
+                }
+            }
+        };
+        if data.fin {
+            *next = self.finished(key)?;
+        }
+        Ok(Some(Event::Message(Received {
+            channel: id,
+            data: message,
+            seq,
+            skipped,
+            charge,
+        })))
+    }
+
+    /// Takes credit of the peer's for `messages` whole messages that cost `bytes`.
+    fn charge(
+        &mut self,
+        key: Key,
+        alias: u32,
+        bytes: u64,
+        messages: u64,
+    ) -> Result<Charge, Violation> {
+        let channel = &mut self.slots[key];
+        let units = channel.unit.cost(bytes, messages);
+        let charged = channel.recv.credit.charge(units);
+        charged.map_err(|_| Violation::ChannelCredit(alias))?;
+        let charged = self.window.recv.charge(bytes);
+        charged.map_err(|_| Violation::ConnectionCredit)?;
+        channel.used = true;
+        Ok(Charge::new(bytes, units))
+    }
+
+    /// Data on a channel that we no longer read: given back at once.
+    fn unwanted<'r>(&mut self, key: Key, charge: Charge, fin: bool) -> Handled<'r> {
+        self.window.consume(u64::from(charge.bytes));
+        let credit = &mut self.slots[key].recv.credit;
+        credit.consume(u64::from(charge.units));
+        if fin {
+            return self.finished(key);
+        }
+        Ok(None)
+    }
+
+    /// Data of so many bytes under an alias that stands for no channel.
+    #[cold]
+    fn stray<'r>(&mut self, alias: u32, bytes: u64) -> Handled<'r> {
+        if !self.is_alive() {
+            return Ok(None);
+        }
+        if self.peer.is_none() {
+            return Err(Violation::BeforeHello);
+        }
+        match self.opens.at(alias) {
+            PeerAlias::Closed => Err(Violation::DataAfterEnd(alias)),
+            PeerAlias::Rejected => {
+                if self.window.recv.charge(bytes).is_err() {
+                    return Err(Violation::ConnectionCredit);
+                }
+                self.window.consume(bytes);
+                Ok(None)
+            }
+            _ => Err(Violation::UnknownAlias(alias)),
+        }
+    }
+
+    fn handle_run<'r>(&mut self, run: wire::Run<'r>) -> Handled<'r> {
+        let overhead = u64::from(self.settings.frame_overhead_bytes);
+        let bytes = run.bytes.len() as u64 + overhead;
+        let PeerAlias::Live(key) = self.opens.at(run.alias) else {
+            return self.stray(run.alias, bytes);
+        };
+        let (id, seq) = (self.slots[key].id, self.slots[key].admit_run(&run)?);
+        let count = u64::from(run.count);
+        let charge = self.charge(key, run.alias, bytes, count)?;
+        let recv = &mut self.slots[key].recv;
+        recv.count(seq + count, run.skip, count, run.bytes.len());
+        if recv.state != RecvState::Receiving {
+            return self.unwanted(key, charge, false);
+        }
+        let held = recv.hold(bytes);
+        self.hold(held, bytes);
+        Ok(Some(Event::Run(Run {
+            channel: id,
+            elem: run.elem as usize,
+            bytes: run.bytes,
+            seq,
+            skipped: run.skip,
+            charge,
+        })))
+    }
+
+    /// The peer's half has ended with FIN.
+    fn finished<'r>(&mut self, key: Key) -> Handled<'r> {
+        let channel = &mut self.slots[key];
+        let (id, asked_to) = (channel.id, channel.is_stopping());
+        let (told, effects) = channel.finished();
+        if !asked_to {
+            self.count_waste(key)?;
+        }
+        self.apply(key, effects);
+        Ok(told.then_some(Event::Finished { channel: id }))
+    }
+
+    fn handle_credit<'r>(&mut self, credit: wire::Credit) -> Handled<'r> {
+        let Some(alias) = credit.alias else {
+            self.handle_connection_credit(credit.blocked, credit.limit);
+            return Ok(None);
+        };
+        let key = match self.opens.at(alias) {
+            PeerAlias::Live(key) => key,
+            PeerAlias::Never => return Err(Violation::UnknownAlias(alias)),
+            PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
+        };
+        let channel = &mut self.slots[key];
+        let (id, attached, next_seq) = (channel.id, channel.attached, channel.send.next_seq);
+        if credit.blocked {
+            let effects = channel.peer_blocked(credit.limit);
+            self.apply(key, effects);
+            return Ok(None);
+        }
+        let effects = channel.raise(credit.limit);
+        self.apply(key, effects);
+        let acked = credit.ack.filter(|_| attached).map(|seq| seq.min(next_seq));
+        Ok(acked.map(|seq| Event::Acked { channel: id, seq }))
+    }
+
+    fn handle_reset<'r>(&mut self, reset: wire::Reset) -> Handled<'r> {
+        let key = match self.opens.at(reset.alias) {
+            PeerAlias::Live(key) => key,
+            PeerAlias::Never => return Err(Violation::UnknownAlias(reset.alias)),
+            PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
+        };
+        let code = Code(reset.code);
+        let channel = &mut self.slots[key];
+        let (id, attached, asked_to) = (channel.id, channel.attached, channel.is_stopping());
+        let (mut aborted, mut stopped) = (false, false);
+        if reset.abort {
+            let (told, effects) = channel.aborted();
+            aborted = told;
+            self.apply(key, effects);
+        }
+        if reset.stop {
+            let (news, effects) = self.slots[key].stopped(code);
+            stopped = news && attached;
+            self.apply(key, effects);
+        }
+        if !asked_to {
+            self.count_waste(key)?;
+        }
+        let effects = self.slots[key].reject_if_withdrawn(code);
+        self.apply(key, effects | Effects::SETTLE);
+        // One event for both: the end of the peer's data says more.
+        Ok(match (aborted, stopped) {
+            (true, _) => Some(Event::Aborted { channel: id, code }),
+            (false, true) => Some(Event::Stopped { channel: id, code }),
+            (false, false) => None,
+        })
+    }
+
+    /// Counts a channel that the peer opened and ended for nothing.
+    fn count_waste(&mut self, key: Key) -> Result<(), Violation> {
+        let wasted = self.slots[key].count_waste(WASTE_AGE_MAX, self.now);
+        if wasted && !self.opens.wasted(self.now) {
+            return Err(Violation::WastedOpens);
+        }
+        Ok(())
+    }
+
+    fn handle_seq<'r>(&mut self, alias: u32, epoch: u64, next_seq: u64) -> Handled<'r> {
+        let PeerAlias::Live(key) = self.opens.at(alias) else {
+            return self.stray(alias, 0);
+        };
+        let channel = &mut self.slots[key];
+        let told = channel.peer_rebased(alias, epoch, next_seq)?;
+        Ok(told.then_some(Event::Rebased {
+            channel: channel.id,
+            epoch,
+            next_seq,
+        }))
+    }
+}

@@ -1,0 +1,339 @@
+//! Messages of the application: straight into the open record, or into their channel's queue.
+
+use bytes::Bytes;
+
+use super::super::channel::{ChannelId, SendState};
+use super::super::error::SendError;
+use super::super::open::Unit;
+use super::super::queue::{ENTRY_BYTES, SharedFrame};
+use super::super::slots::Key;
+use super::{Connection, Effects};
+
+/// Payload bytes from which [`Connection::send_bytes`] shares the payload: a shorter one is copied
+/// into the record or the queue.
+pub const SHARED_BYTES_MIN: usize = 1024;
+
+/// Bytes of the longest RUN head: type, alias, element, count, skip.
+pub(super) const RUN_HEAD_MAX: usize = 1 + 4 + 4 + 4 + 8;
+
+/// What a message finds full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Full {
+    /// The channel's queue.
+    channel: bool,
+    /// All queues together.
+    connection: bool,
+}
+
+impl Connection {
+    /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
+    /// conflated channel it is the message with key 0.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing is taken then. After [`SendError::WouldBlock`],
+    /// [`poll_writable`](Self::poll_writable) tells when to try again.
+    #[inline]
+    pub fn send(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+        if self.send_direct(id, payload).is_some() {
+            return Ok(());
+        }
+        self.send_queued(id, payload)
+    }
+
+    /// Straight into the open record, where nothing stands before it.
+    #[inline]
+    fn send_direct(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
+        if !self.outgoing.is_direct() {
+            return None;
+        }
+        let key = self.slots.resolve(id)?;
+        self.begin_direct(key, payload.len())?;
+        self.outgoing.put_payload(payload);
+        Some(())
+    }
+
+    /// Writes the head of a message of `len` bytes into the open record, takes its credit and
+    /// counts it, if it can go there at once. Gives where its frame begins, and its cost.
+    #[inline]
+    pub(super) fn begin_direct(&mut self, key: Key, len: usize) -> Option<(usize, u64)> {
+        if !self.outgoing.is_direct() {
+            return None;
+        }
+        let channel = &mut self.slots[key];
+        let send = &mut channel.send;
+        let alias = channel.own_alias?;
+        if send.state != SendState::Sending
+            || len > send.message_max as usize
+            || send.queued() != 0
+            || send.skip != 0
+            || !channel.pending.is_empty()
+            || !self.outgoing.fits(len)
+        {
+            return None;
+        }
+        let charge = len as u64 + self.outgoing.overhead();
+        let units = channel.unit.cost(charge, 1);
+        if self.window.send.available() < self.window.begun + charge
+            || send.credit.spend(units).is_err()
+        {
+            return None;
+        }
+        self.window.send.spend(charge).ok()?;
+        channel.used = true;
+        send.next_seq += 1;
+        send.messages += 1;
+        let at = self.outgoing.put_message_head(alias, len);
+        // Apart from the other count: side by side, the two are added as a vector, in more steps.
+        send.bytes += len as u64;
+        Some((at, charge))
+    }
+
+    /// Before `len` bytes are refused for want of room, what is expired in the channel's queue goes.
+    fn make_room(&mut self, key: Key, len: usize) {
+        let settings = &self.settings;
+        let least = settings
+            .channel_queue_bytes_max
+            .min(settings.connection_queue_bytes_max);
+        let short = self.outgoing.queued() + len + ENTRY_BYTES > least as usize;
+        if short && self.slots[key].ttl.is_some() {
+            self.drop_expired(key);
+        }
+    }
+
+    /// The channel, if it takes a message of `len` bytes now.
+    pub(super) fn admit(&mut self, id: ChannelId, len: usize) -> Result<Key, SendError> {
+        if let Some(failure) = self.failure() {
+            return Err(SendError::Closed(failure.code()));
+        }
+        let key = self.slots.resolve(id).ok_or(SendError::UnknownChannel)?;
+        self.make_room(key, len);
+        let ready = self.peer.is_some();
+        let all = self.outgoing.queued() + len + ENTRY_BYTES;
+        let channel = &mut self.slots[key];
+        if !channel.attached {
+            return Err(SendError::UnknownChannel);
+        }
+        let send = &mut channel.send;
+        send.is_open()?;
+        if !ready {
+            // What it takes is known with its HELLO.
+            send.wants_room = true;
+            return Err(SendError::WouldBlock);
+        }
+        send.takes(len)?;
+        let queued = send.queued();
+        let full = Full {
+            channel: queued + len + ENTRY_BYTES > self.settings.channel_queue_bytes_max as usize,
+            connection: all > self.settings.connection_queue_bytes_max as usize,
+        };
+        // One message of a channel is always taken: the largest, or one beside channels that do
+        // not get on and fill what all may keep (I5).
+        if queued != 0 {
+            self.has_room(key, full)?;
+        }
+        Ok(key)
+    }
+
+    /// Whether nothing is full. Else who waits is told when the channel's queue has room, or,
+    /// where all queues together are full, when they have.
+    fn has_room(&mut self, key: Key, full: Full) -> Result<(), SendError> {
+        if !full.channel && !full.connection {
+            return Ok(());
+        }
+        let channel = &mut self.slots[key];
+        channel.send.wants_room = true;
+        // Once, however often it is told and refused again.
+        if full.connection && !core::mem::replace(&mut channel.send.waits_for_all, true) {
+            self.outgoing.wait_for_room(channel.id);
+        }
+        Err(SendError::WouldBlock)
+    }
+
+    /// A message of `len` bytes was put into the channel's queue.
+    fn enqueued(&mut self, key: Key, len: usize) {
+        self.outgoing.enqueued(len + ENTRY_BYTES);
+        self.apply(key, Effects::SCHEDULE);
+    }
+
+    #[inline(never)]
+    fn send_queued(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+        if self.is_conflated(id) {
+            return self.send_keyed(id, 0, payload);
+        }
+        let key = self.admit(id, payload.len())?;
+        self.slots[key].send.queue().push(payload, 0, self.now);
+        self.enqueued(key, payload.len());
+        Ok(())
+    }
+
+    fn is_conflated(&self, id: ChannelId) -> bool {
+        self.slots
+            .resolve(id)
+            .is_some_and(|key| self.slots[key].conflate)
+    }
+
+    /// Sends the newest message of a key on a conflated channel. One of the same key that still
+    /// waits is replaced, in its place, and counted for the peer as skipped.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; [`SendError::WrongMode`] on other channels.
+    pub fn send_keyed(&mut self, id: ChannelId, key: u64, payload: &[u8]) -> Result<(), SendError> {
+        let at = self.slots.resolve(id).ok_or(SendError::UnknownChannel)?;
+        if !self.slots[at].conflate {
+            return Err(SendError::WrongMode);
+        }
+        if self.send_direct(id, payload).is_some() {
+            return Ok(());
+        }
+        let len = payload.len();
+        let queue = self.slots[at].send.queue.as_ref();
+        match queue.and_then(|queue| queue.waiting(key)) {
+            // What replaces a message needs no room but for what it is longer.
+            Some(old) if self.failure().is_none() => self.admit_replacement(at, old, len)?,
+            _ => {
+                self.admit(id, len)?;
+            }
+        }
+        let channel = &mut self.slots[at];
+        let Some(old) = channel.send.queue().put_keyed(key, payload, self.now) else {
+            self.enqueued(at, len);
+            return Ok(());
+        };
+        channel.send.skipped(1);
+        self.outgoing.replaced(old, len);
+        // Of a shorter one as much credit as there is may do.
+        if len < old && channel.send.starved {
+            self.window.look_again();
+        } else if len < old && channel.unit == Unit::Bytes {
+            self.apply(at, Effects::SCHEDULE);
+        }
+        Ok(())
+    }
+
+    fn admit_replacement(&mut self, key: Key, old: usize, len: usize) -> Result<(), SendError> {
+        let all = self.outgoing.queued().saturating_sub(old) + len;
+        let send = &mut self.slots[key].send;
+        send.is_open()?;
+        send.takes(len)?;
+        let others = send.queued().saturating_sub(old + ENTRY_BYTES);
+        let full = Full {
+            channel: others + len + ENTRY_BYTES > self.settings.channel_queue_bytes_max as usize,
+            connection: all > self.settings.connection_queue_bytes_max as usize,
+        };
+        if len > old && others != 0 {
+            self.has_room(key, full)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::send`], sharing the payload while it waits.
+    ///
+    /// # Errors
+    /// As [`Self::send`], with the payload handed back.
+    pub fn send_bytes(&mut self, id: ChannelId, payload: Bytes) -> Result<(), (SendError, Bytes)> {
+        if self.is_conflated(id) || payload.len() < SHARED_BYTES_MIN {
+            return self.send(id, &payload).map_err(|e| (e, payload));
+        }
+        if self.send_direct(id, &payload).is_some() {
+            return Ok(());
+        }
+        let len = payload.len();
+        let key = match self.admit(id, len) {
+            Ok(key) => key,
+            Err(e) => return Err((e, payload)),
+        };
+        self.slots[key].send.queue().push_shared(payload, self.now);
+        self.enqueued(key, len);
+        Ok(())
+    }
+
+    /// Sends a message that was encoded before: as it is, where the channel has the alias it
+    /// was encoded for, a large one without a copy; else as [`Self::send`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_shared(&mut self, id: ChannelId, frame: &SharedFrame) -> Result<(), SendError> {
+        let payload = frame.payload();
+        let fits = self.slots.resolve(id).is_some_and(|key| {
+            let channel = &self.slots[key];
+            let alias = channel.own_alias.or(channel.chosen_alias());
+            alias == Some(frame.alias()) && !channel.conflate
+        });
+        if !fits || payload.len() < SHARED_BYTES_MIN {
+            return self.send(id, payload);
+        }
+        let key = self.admit(id, payload.len())?;
+        let queue = self.slots[key].send.queue();
+        queue.push_frame(frame.clone(), self.now);
+        self.enqueued(key, payload.len());
+        Ok(())
+    }
+
+    /// Sends messages of `elem` bytes each, one behind the other, under one header: as many
+    /// RUNs as credit and records ask for.
+    ///
+    /// # Errors
+    /// As [`Self::send`]; [`SendError::BadRun`], [`SendError::WrongMode`].
+    pub fn send_run(&mut self, id: ChannelId, elem: usize, bytes: &[u8]) -> Result<(), SendError> {
+        if elem == 0 || bytes.is_empty() || !bytes.len().is_multiple_of(elem) {
+            return Err(SendError::BadRun);
+        }
+        if self.is_conflated(id) {
+            return Err(SendError::WrongMode);
+        }
+        let record_max = self.peer.map_or(usize::MAX, |_| self.outgoing.record_max());
+        let (queue_max, len) = (self.settings.channel_queue_bytes_max as usize, bytes.len());
+        let too_large = |len, max| Err(SendError::TooLarge { len, max });
+        if elem > record_max.saturating_sub(RUN_HEAD_MAX) {
+            return too_large(elem, record_max.saturating_sub(RUN_HEAD_MAX));
+        }
+        if len > queue_max {
+            return too_large(len, queue_max);
+        }
+        if let Some(key) = self.slots.resolve(id) {
+            self.make_room(key, len);
+        }
+        let before = self.outgoing.queued();
+        let all = before + len + ENTRY_BYTES;
+        let key = self.admit(id, elem)?;
+        let send = &self.slots[key].send;
+        let queued = send.queued();
+        // A run that is no longer than a message is taken as one.
+        let lone = queued == 0 && len <= send.message_max as usize;
+        let over = before != 0 && all > self.settings.connection_queue_bytes_max as usize;
+        let full = Full {
+            channel: queued != 0 && queued + len + ENTRY_BYTES > queue_max,
+            connection: over && !lone,
+        };
+        self.has_room(key, full)?;
+        let queue = self.slots[key].send.queue();
+        queue.push(bytes, elem as u32, self.now);
+        self.enqueued(key, len);
+        Ok(())
+    }
+
+    /// Bytes have left the queue of the channel: who waited for room is told.
+    pub(super) fn dequeued(&mut self, key: Key, bytes: usize) {
+        self.outgoing.dequeued(bytes);
+        let channel_max = self.settings.channel_queue_bytes_max as usize;
+        let total_max = self.settings.connection_queue_bytes_max as usize;
+        let channel = &mut self.slots[key];
+        if channel.send.wants_room && channel.send.queued() <= channel_max / 2 {
+            channel.send.wants_room = false;
+            self.outgoing.now_writable(channel.id);
+        }
+        if self.outgoing.queued() > total_max / 4 * 3 {
+            return;
+        }
+        while let Some(id) = self.outgoing.next_room_waiter() {
+            let Some(key) = self.slots.resolve(id) else {
+                continue;
+            };
+            let send = &mut self.slots[key].send;
+            send.waits_for_all = false;
+            if core::mem::take(&mut send.wants_room) {
+                self.outgoing.now_writable(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! Data out: frames of channels by turn, cut to the credit and the room at hand.
+
+use super::super::channel::{Effects, Pending, SendState};
+use super::super::error::Code;
+use super::super::event::Event;
+use super::super::queue::Front;
+use super::super::schedule::QUANTUM_BYTES;
+use super::super::slots::Key;
+use super::super::wire::{self, Hello};
+use super::Connection;
+use super::fragment::{Part, Turn, own_frame, part_of_message, part_of_run, whole_charge};
+use crate::time::Timestamp;
+
+/// Bytes of a record that must be left for another frame to be begun: a head and something.
+const FRAME_ROOM_MIN: usize = 24;
+
+/// Bytes by which a channel may pass its share: the largest record. A larger message, shared
+/// and sent as it is, is not paid for with more turns than that.
+const DEBT_BYTES_MAX: i32 = 1 << 20;
+
+impl Connection {
+    /// Data, by turn, until the record is full. A large shared message is a record of its own.
+    pub(super) fn put_turns(&mut self, peer: &Hello) -> Option<bytes::Bytes> {
+        let mut first = self.wake_starved(peer);
+        // Each turn sends, or takes a channel out, or pays for what it has sent, or ends the record.
+        while self.outgoing.room() >= FRAME_ROOM_MIN {
+            let next = || {
+                let index = self.outgoing.next_turn()?;
+                self.slots.key_at(index)
+            };
+            let key = first.take().or_else(next)?;
+            let channel = &mut self.slots[key];
+            let priority = channel.priority;
+            channel.send.in_schedule = false;
+            if channel.pending.has(Pending::SEQ | Pending::CREDIT) {
+                // The record had no room for it. Nothing may overtake a SEQ, nor FIN an
+                // acknowledgement.
+                self.put_back(key);
+                break;
+            }
+            channel.send.deficit += QUANTUM_BYTES;
+            if channel.ttl.is_some() {
+                self.expire(key);
+            }
+            let (turn, effects) = match own_frame(&self.slots[key], self.outgoing.record_max()) {
+                None => self.take_turn(key, peer, priority),
+                Some(frame) => match self.put_shared(key, peer, frame) {
+                    Ok(sent) => return Some(sent),
+                    Err(turn) => (turn, Effects::NONE),
+                },
+            };
+            let send = &mut self.slots[key].send;
+            match turn {
+                Turn::Done => {
+                    send.deficit = 0;
+                    send.starved_at = None;
+                }
+                Turn::Spent => {
+                    send.in_schedule = true;
+                    self.outgoing.schedule(priority, key);
+                    // Paying for what was sent before is a turn, too.
+                    self.outgoing.paid(priority, 0);
+                }
+                Turn::Full => {
+                    send.deficit -= QUANTUM_BYTES;
+                    self.put_back(key);
+                    break;
+                }
+                Turn::Starved => self.starve(key, peer),
+            }
+            self.apply(key, effects);
+        }
+        None
+    }
+
+    fn put_back(&mut self, key: Key) {
+        let channel = &mut self.slots[key];
+        channel.send.in_schedule = true;
+        self.outgoing.schedule_first(channel.priority, key);
+    }
+
+    /// A whole shared message by reference, in a record of its own, if credit covers it; or what
+    /// becomes of the channel's turn.
+    fn put_shared(
+        &mut self,
+        key: Key,
+        peer: &Hello,
+        frame: bytes::Bytes,
+    ) -> Result<bytes::Bytes, Turn> {
+        let free = self.window.free_to_begin();
+        let channel = &mut self.slots[key];
+        let class = channel.priority;
+        let front = channel.send.queue.as_ref().and_then(|q| q.front());
+        let len = front.map_or(0, |front| front.rest);
+        let charge = len as u64 + peer.overhead;
+        let units = channel.unit.cost(charge, 1);
+        if channel.send.deficit <= 0 {
+            return Err(Turn::Spent);
+        }
+        if channel.send.credit.available() < units {
+            return Err(self.not_now(key, Turn::Done));
+        }
+        if free < charge {
+            return Err(Turn::Starved);
+        }
+        if !self.outgoing.is_empty() {
+            return Err(Turn::Full);
+        }
+        self.spend(key, units, charge);
+        self.sent(key, len, 1, charge);
+        self.outgoing.paid(class, charge);
+        self.apply(key, Effects::SCHEDULE);
+        let send = &mut self.slots[key].send;
+        if !send.in_schedule {
+            send.deficit = 0; // as behind any turn that leaves nothing
+        }
+        Ok(frame)
+    }
+
+    /// Takes credit that was found to be there.
+    fn spend(&mut self, key: Key, units: u64, charge: u64) {
+        let credit = &mut self.slots[key].send.credit;
+        let spent = credit.spend(units).is_ok() && self.window.send.spend(charge).is_ok();
+        debug_assert!(spent, "cut to the credit at hand");
+    }
+
+    /// Frames of one channel, until it has had its share.
+    fn take_turn(&mut self, key: Key, peer: &Hello, class: u8) -> (Turn, Effects) {
+        loop {
+            let plain = self.put_plain(key, peer);
+            if plain > 0 {
+                self.outgoing.paid(class, plain);
+            }
+            self.expire(key);
+            let room = self.outgoing.room();
+            let free = self.window.free_to_begin();
+            let channel = &self.slots[key];
+            let front = channel.send.queue.as_ref().and_then(|q| q.front());
+            let Some(front) = front else {
+                return self.put_fin(key);
+            };
+            if channel.send.deficit <= 0 {
+                return (Turn::Spent, Effects::NONE);
+            }
+            let message = match (front.elem, front.fresh) {
+                (0, true) => front.rest,
+                (0, false) => 0, // it was found to be welcome when it was begun
+                (elem, _) => elem as usize,
+            };
+            if message > channel.send.message_max as usize {
+                return (Turn::Done, self.give_up(key));
+            }
+            let part = if front.elem > 0 {
+                part_of_run(channel, &front, peer, room, free)
+            } else {
+                // A message that fits a record is not cut for what is left of another one: the
+                // receiver lends it then, and need not put it together.
+                let next = self.outgoing.next_room();
+                part_of_message(channel, &front, peer, (room, next), free)
+            };
+            let n = match part {
+                Part::Take(n) => n,
+                Part::Not(turn) => return (self.not_now(key, turn), Effects::NONE),
+            };
+            let (charge, effects) = if front.elem > 0 {
+                (self.put_run(key, &front, n, peer), Effects::NONE)
+            } else {
+                self.put_message(key, &front, n, peer)
+            };
+            self.outgoing.paid(class, charge);
+            if effects.has(Effects::SETTLE) {
+                return (Turn::Done, effects); // FIN went with the message
+            }
+        }
+    }
+
+    /// Whole messages that were copied into the channel's queue, as nearly all are, as far as its
+    /// share, credit and the record go; what they cost. What comes next, and what stops it, is
+    /// for the general way.
+    fn put_plain(&mut self, key: Key, peer: &Hello) -> u64 {
+        let mut free = self.window.free_to_begin();
+        let channel = &mut self.slots[key];
+        let send = &mut channel.send;
+        let (Some(alias), Some(queue)) = (channel.own_alias, &mut send.queue) else {
+            return 0;
+        };
+        if send.skip != 0 || send.state != SendState::Sending || channel.ttl.is_some() {
+            return 0;
+        }
+        let queued = queue.bytes();
+        let (mut messages, mut bytes, mut cost) = (0, 0, 0);
+        while send.deficit > 0
+            && let Some(payload) = queue.front_plain()
+        {
+            let len = payload.len();
+            let charge = len as u64 + peer.overhead;
+            let units = channel.unit.cost(charge, 1);
+            if !self.outgoing.fits(len)
+                || len > send.message_max as usize
+                || free < charge
+                || send.credit.spend(units).is_err()
+            {
+                break;
+            }
+            self.outgoing.put_message_head(alias, len);
+            self.outgoing.put_payload(payload);
+            queue.drop_plain();
+            free -= charge;
+            send.deficit = after(send.deficit, charge);
+            messages += 1;
+            bytes += len as u64;
+            cost += charge;
+        }
+        if messages == 0 {
+            return 0;
+        }
+        queue.drained();
+        self.outgoing.take_spare(queue);
+        let freed = queued - queue.bytes();
+        send.starved_at = None;
+        send.next_seq += messages;
+        send.messages += messages;
+        send.bytes += bytes;
+        channel.used = true;
+        let spent = self.window.send.spend(cost).is_ok();
+        debug_assert!(spent, "cut to the credit at hand");
+        self.dequeued(key, freed);
+        cost
+    }
+
+    fn not_now(&mut self, key: Key, turn: Turn) -> Turn {
+        if turn == Turn::Done {
+            self.slots[key].send.block(self.now);
+            self.liveness.sweep_soon(self.now);
+        }
+        turn
+    }
+
+    /// The peer has lowered what it takes: what is queued can never be sent.
+    fn give_up(&mut self, key: Key) -> Effects {
+        let channel = &mut self.slots[key];
+        channel.send.stopped = Some(Code::SIZE);
+        if channel.attached {
+            self.incoming.tell(Event::Stopped {
+                channel: channel.id,
+                code: Code::SIZE,
+            });
+        }
+        channel.abort(Code::SIZE)
+    }
+
+    /// Drops what has waited for too long on a channel that gets no turn. What stood behind it may
+    /// go now.
+    pub(super) fn drop_expired(&mut self, key: Key) {
+        if self.expire(key) {
+            self.window.look_again();
+            self.apply(key, Effects::SCHEDULE);
+        }
+    }
+
+    /// Drops what has waited for too long: whether anything has.
+    fn expire(&mut self, key: Key) -> bool {
+        let channel = &mut self.slots[key];
+        let (Some(ttl), Some(queue)) = (channel.ttl, &mut channel.send.queue) else {
+            return false;
+        };
+        let before = queue.bytes();
+        let dropped = queue.expire(Timestamp(self.now.0.saturating_sub(ttl.get())));
+        self.outgoing.take_spare(queue);
+        let freed = before - queue.bytes();
+        if dropped > 0 {
+            channel.send.skipped(dropped);
+            self.dequeued(key, freed);
+        }
+        dropped > 0
+    }
+
+    /// FIN alone, when all is sent before it was asked for.
+    fn put_fin(&mut self, key: Key) -> (Turn, Effects) {
+        let channel = &mut self.slots[key];
+        let (SendState::Finishing, Some(alias)) = (channel.send.state, channel.own_alias) else {
+            return (Turn::Done, Effects::NONE);
+        };
+        if self.outgoing.room() < FRAME_ROOM_MIN {
+            return (Turn::Full, Effects::NONE);
+        }
+        let skip = channel.send.take_skip();
+        wire::put_data_head(self.outgoing.frame(), alias, Some(0), false, true, skip);
+        (Turn::Done, channel.fin_sent())
+    }
+
+    fn put_message(&mut self, key: Key, front: &Front, n: usize, peer: &Hello) -> (u64, Effects) {
+        let charge = n as u64 + peer.overhead;
+        let last = n == front.rest;
+        let channel = &mut self.slots[key];
+        let alias = channel.own_alias.unwrap_or_default(); // who has a turn has an alias
+        let send = &mut channel.send;
+        let skip = send.take_skip();
+        let finishing = send.state == SendState::Finishing;
+        let queue = send.queue();
+        // FIN without a payload is no message: an empty one goes before it.
+        let fin = last && n > 0 && finishing && queue.len() == 1;
+        let payload = queue.front_bytes(n);
+        self.outgoing.put_data(alias, payload, (!last, fin), skip);
+        // What is left of a begun message is counted on, not spent.
+        let send = &mut channel.send;
+        let (begun, left) = match (front.fresh, last) {
+            (true, true) => (0, 0),
+            (true, false) => {
+                let whole = whole_charge(front.rest, peer, send.fragment_min);
+                (0, whole.saturating_sub(charge))
+            }
+            (false, true) => (send.begun_charge, 0),
+            (false, false) => (send.begun_charge, send.begun_charge.saturating_sub(charge)),
+        };
+        send.begun_charge = left;
+        self.window.begun = self.window.begun - begun + left;
+        let units = channel.unit.cost(charge, u64::from(last));
+        let effects = if fin {
+            channel.fin_sent()
+        } else {
+            Effects::NONE
+        };
+        self.spend(key, units, charge);
+        self.sent(key, n, u64::from(last), charge);
+        (charge, effects)
+    }
+
+    fn put_run(&mut self, key: Key, front: &Front, n: usize, peer: &Hello) -> u64 {
+        let elem = front.elem;
+        let count = n as u32 / elem.max(1);
+        let charge = n as u64 + peer.overhead;
+        let channel = &mut self.slots[key];
+        let alias = channel.own_alias.unwrap_or_default(); // who has a turn has an alias
+        let skip = channel.send.take_skip();
+        let payload = channel.send.queue().front_bytes(n);
+        if peer.features & wire::FEATURE_RUN != 0 {
+            let record = self.outgoing.run_frame();
+            wire::put_run_head(record, alias, elem, Some(count), skip);
+            self.outgoing.put_payload(payload);
+        } else {
+            self.outgoing.put_data(alias, payload, (false, false), skip);
+        }
+        let units = channel.unit.cost(charge, u64::from(count));
+        self.spend(key, units, charge);
+        self.sent(key, n, u64::from(count), charge);
+        charge
+    }
+
+    /// `n` bytes of the message at the front, and `messages` whole ones, are encoded.
+    fn sent(&mut self, key: Key, n: usize, messages: u64, charge: u64) {
+        let channel = &mut self.slots[key];
+        channel.used = true;
+        let send = &mut channel.send;
+        send.starved_at = None;
+        send.deficit = after(send.deficit, charge);
+        send.next_seq += messages;
+        send.messages += messages;
+        send.bytes += n as u64;
+        let queue = send.queue();
+        let before = queue.bytes();
+        queue.advance(n);
+        self.outgoing.take_spare(queue);
+        let freed = before - queue.bytes();
+        if freed > 0 {
+            self.dequeued(key, freed);
+        }
+    }
+}
+
+/// What a channel may still send in its turn after what cost `charge`.
+#[inline]
+fn after(deficit: i32, charge: u64) -> i32 {
+    let charge = i32::try_from(charge).unwrap_or(i32::MAX);
+    deficit.saturating_sub(charge).max(-DEBT_BYTES_MAX)
+}

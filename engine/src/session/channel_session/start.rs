@@ -1,0 +1,93 @@
+//! Whether a WebSocket can carry channels: decided once, before anything is sent.
+
+use core::fmt;
+
+use crate::config::{self, ConfigError, Delivery};
+use crate::conn::Outbox;
+use crate::error::CloseCode;
+use crate::mux::{SUBPROTOCOL, Settings};
+
+/// Bytes that `send_queue_bytes_max` of a WebSocket must have room for: 512 KiB.
+///
+/// A peer may announce records of up to 1 MiB, and fragments must have a quarter of that size or
+/// more, so the largest record that must be sent has little more than 256 KiB. With
+/// [`AHEAD_BYTES_MAX`](super::AHEAD_BYTES_MAX) bytes queued before it, it fits.
+pub const SEND_QUEUE_BYTES_MIN: usize = 512 << 10;
+
+// What the doc says.
+const _: () = assert!((1 << 20) / 4 + super::AHEAD_BYTES_MAX + (64 << 10) <= SEND_QUEUE_BYTES_MIN);
+
+/// Why a WebSocket cannot carry channels. The peer is told by the Close that
+/// [`ChannelSession::start`](super::ChannelSession::start) has queued.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The opening handshake did not agree on [`SUBPROTOCOL`]: offer it, and choose it where it is
+    /// offered. The peer gets 1002.
+    NotAgreed,
+    /// Limits of the WebSocket are below what channels need; the error says which, and what they
+    /// must be. The peer gets 1011.
+    Config(ConfigError),
+}
+
+impl StartError {
+    /// The code of the Close that tells the peer: 1002, or 1011.
+    #[must_use]
+    pub const fn close_code(&self) -> CloseCode {
+        match self {
+            Self::NotAgreed => CloseCode::PROTOCOL,
+            Self::Config(_) => CloseCode::INTERNAL,
+        }
+    }
+
+    /// The reason of the Close. It shows nothing of this end's limits.
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::NotAgreed => "the sub-protocol tickwire.mux.v1 is needed",
+            Self::Config(_) => "this end is not set up for channels",
+        }
+    }
+
+    /// Tells the peer.
+    pub(super) fn close(&self, outbox: &mut Outbox) {
+        // Both codes may be sent, and both reasons are short.
+        let _ = outbox.close(self.close_code(), self.reason());
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAgreed => write!(
+                f,
+                "the opening handshake did not agree on the sub-protocol {SUBPROTOCOL}: offer it"
+            ),
+            Self::Config(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::NotAgreed => None,
+            Self::Config(error) => Some(error),
+        }
+    }
+}
+
+/// Whether the limits of a WebSocket, `below`, have room for what channels with `settings` send
+/// and receive through it.
+pub(super) fn check(settings: &Settings, below: &config::Settings) -> Result<(), ConfigError> {
+    let record = u64::from(settings.record_bytes_max);
+    let what = if below.delivery != Delivery::Whole {
+        "channels need messages delivered whole"
+    } else if below.message_bytes_max < record || below.frame_bytes_max < record {
+        "message_bytes_max and frame_bytes_max must not be below record_bytes_max of the channels"
+    } else if below.send_queue_bytes_max < SEND_QUEUE_BYTES_MIN {
+        "send_queue_bytes_max must be at least 524,288 for channels"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::new(what))
+}
