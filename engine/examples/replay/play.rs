@@ -16,10 +16,6 @@ use crate::expected::Expected;
 use crate::feeds::{FEEDS, Feeds, SHARED_ALIASES, Topic};
 use crate::follow::{Follower, Trade};
 
-/// Bytes of one connection's records that wait for the socket: room for the largest record beside
-/// those that may wait at all.
-const SEND_QUEUE_BYTES_MAX: usize = 128 << 10;
-
 /// At speed max, messages that share one time of queuing: queuing them takes a few microseconds.
 pub(crate) const MARK_MESSAGES: u64 = 64;
 
@@ -122,7 +118,6 @@ impl Calling {
 impl Play {
     pub(crate) fn new(args: &Args, material: &Arc<Material>, with_bulk: bool) -> Result<Self> {
         let settings = Config {
-            send_queue_bytes_max: SEND_QUEUE_BYTES_MAX,
             // The channels have Pings of their own.
             ping_interval: None,
             ..Config::default()
