@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use core::num::NonZeroU64;
 use core::time::Duration;
 
+use super::credit::Charge;
 use super::error::{Code, Violation};
 use super::open::{AcceptOptions, OpenOptions, Resumption, Unit};
 use super::wire::{self, VARINT_MAX};
@@ -370,6 +371,21 @@ impl Channel {
     pub(in crate::mux) fn credit_due(&mut self) -> Effects {
         self.pending.set(Pending::CREDIT);
         Effects::CONTROL
+    }
+
+    /// The application is done with what it was charged for. What was held before, and whether a
+    /// limit is due; nothing where letting go has given back all.
+    #[inline]
+    pub(in crate::mux) fn release(&mut self, charge: &Charge) -> Option<(u64, bool)> {
+        if !self.attached {
+            return None;
+        }
+        let recv = &mut self.recv;
+        recv.credit.consume(u64::from(charge.units));
+        let due = recv.credit.is_due() && recv.state == RecvState::Receiving;
+        let before = recv.held;
+        recv.held = before.saturating_sub(u64::from(charge.bytes));
+        Some((before, due))
     }
 
     /// Everything below `seq` of the peer's is safe here.

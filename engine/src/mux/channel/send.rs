@@ -122,16 +122,19 @@ impl SendHalf {
         self.queue.as_ref().map_or(0, |q| q.bytes())
     }
 
+    #[inline]
     pub(in crate::mux) fn is_idle(&self) -> bool {
         self.queue.as_ref().is_none_or(|q| q.is_empty())
     }
 
     /// The queue, made when it is needed first.
+    #[inline]
     pub(in crate::mux) fn queue(&mut self) -> &mut Queue {
         self.queue.get_or_insert_default()
     }
 
     /// Whether a turn has anything to do.
+    #[inline]
     pub(in crate::mux) fn wants_turn(&self) -> bool {
         match self.state {
             SendState::Sending => !self.is_idle(),
@@ -154,6 +157,7 @@ impl SendHalf {
     }
 
     /// Whether the application may still send.
+    #[inline]
     pub(in crate::mux) fn is_open(&self) -> Result<(), SendError> {
         match (self.stopped, self.state) {
             (Some(code), _) => Err(SendError::Stopped(code)),
@@ -163,6 +167,7 @@ impl SendHalf {
     }
 
     /// Whether the peer takes messages of `len` bytes.
+    #[inline]
     pub(in crate::mux) fn takes(&self, len: usize) -> Result<(), SendError> {
         let max = self.message_max as usize;
         if len > max {

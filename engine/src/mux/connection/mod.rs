@@ -331,10 +331,17 @@ impl Connection {
 
     /// Carries out what a transition of a channel asks for. The only place that does. The channel
     /// may be gone after it, with what asks to [`settle`](Effects::SETTLE).
+    #[inline]
     fn apply(&mut self, key: Key, effects: Effects) {
-        if effects.is_none() {
-            return;
+        if effects == Effects::SCHEDULE {
+            self.schedule(key); // a message was queued
+        } else if !effects.is_none() {
+            self.apply_any(key, effects);
         }
+    }
+
+    #[inline(never)]
+    fn apply_any(&mut self, key: Key, effects: Effects) {
         if effects.has(Effects::LEAVE_WINDOW) {
             self.leave_window(key);
         }
@@ -345,7 +352,8 @@ impl Connection {
         if effects.has(Effects::DROP_PARTIAL)
             && let Some(mut partial) = self.slots[key].recv.partial.take()
         {
-            self.give_back(key, partial.charge.take());
+            let id = self.slots[key].id;
+            self.release(id, partial.charge.take());
         }
         if effects.has(Effects::CONTROL) {
             self.join_control(key);
@@ -374,6 +382,7 @@ impl Connection {
     }
 
     /// Puts a channel that has something to send, and may, where its turn comes.
+    #[inline]
     fn schedule(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         let send = &mut channel.send;

@@ -131,6 +131,7 @@ impl Opens {
         self.rejects.pop_front()
     }
 
+    #[inline]
     pub(super) fn rejects_wait(&self) -> bool {
         !self.rejects.is_empty()
     }
