@@ -90,7 +90,6 @@ impl Connection {
         match room.place {
             Place::Record(at, charge) => {
                 self.outgoing.take_back(at);
-                self.window.send.refund(charge);
                 let units = channel.unit.cost(charge, 1);
                 channel.send.take_back(units, room.len);
             }

@@ -284,10 +284,9 @@ impl Outgoing {
         self.direct = false;
     }
 
-    /// A record is out: messages go straight into the next one where nobody waits for a turn,
-    /// nor, as `waits` says, for anything else.
-    pub(super) fn open_record(&mut self, waits: bool) {
-        self.direct = self.schedule.is_empty() && !waits;
+    /// A record is out: messages go straight into the next one where nobody waits for a turn.
+    pub(super) fn open_record(&mut self) {
+        self.direct = self.schedule.is_empty();
     }
 
     #[inline]

@@ -69,12 +69,7 @@ impl Connection {
         }
         let charge = len as u64 + self.outgoing.overhead();
         let units = channel.unit.cost(charge, 1);
-        if self.window.send.available() < self.window.begun + charge
-            || send.credit.spend(units).is_err()
-        {
-            return None;
-        }
-        self.window.send.spend(charge).ok()?;
+        send.credit.spend(units).ok()?;
         channel.used = true;
         send.next_seq += 1;
         send.messages += 1;
@@ -208,9 +203,7 @@ impl Connection {
         channel.send.skipped(1);
         self.outgoing.replaced(old, len);
         // Of a shorter one as much credit as there is may do.
-        if len < old && channel.send.starved {
-            self.window.look_again();
-        } else if len < old && channel.unit == Unit::Bytes {
+        if len < old && channel.unit == Unit::Bytes {
             self.apply(at, Effects::SCHEDULE);
         }
         Ok(())
