@@ -1,4 +1,4 @@
-//! One channel: two halves, each a small state machine (design page section 1.9).
+//! One channel: two halves, each a small state machine.
 //!
 //! ```text
 //!            OPEN/ACCEPT           DATA|FIN encoded             peer's STOP: must ABORT

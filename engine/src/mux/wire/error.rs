@@ -2,7 +2,7 @@
 
 use core::{error, fmt};
 
-/// A rule of the `tickwire.mux.v1` wire (design page `mux.md`, section 1.2) that a record breaks.
+/// A rule of the `tickwire.mux.v1` wire that a record breaks.
 ///
 /// Each ends the connection (rule R2); [`rule`](Self::rule) says why, to a log and to the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

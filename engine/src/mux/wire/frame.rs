@@ -228,7 +228,7 @@ pub(crate) struct GoAway<'r> {
     pub(crate) reason: &'r str,
 }
 
-/// Which sides of a channel send messages (`tickwire.mux.v1`, design page `mux.md` section 1.2).
+/// Which sides of a channel send messages.
 ///
 /// A subscription is [`AcceptorSends`](Self::AcceptorSends): who opens it only reads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

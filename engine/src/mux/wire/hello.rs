@@ -1,4 +1,4 @@
-//! HELLO: what its sender takes, said once and first (design page `mux.md`, section 1.8).
+//! HELLO: what its sender takes, said once and first.
 //!
 //! ```text
 //! b0 len:tv {id:tv len:tv value}*     value: little-endian, 1 to 8 bytes

@@ -1,4 +1,4 @@
-//! The wire of `tickwire.mux.v1` (design page `mux.md`, sections 1.2 to 1.4 and 1.8): records in,
+//! The wire of `tickwire.mux.v1`: records in,
 //! frames out, and back. No channel, no credit, no clock: a frame is whole and legal, or it is a
 //! [`WireError`]; whether it is welcome now is for the layer above.
 //!
