@@ -14,12 +14,14 @@ pub mod flag {
     pub const FIN: u8 = 0x40;
     /// DATA, RUN: messages are missing.
     pub const SKIP: u8 = 0x80;
-    /// CREDIT: of the connection.
-    pub const CONN: u8 = 0x10;
+    /// CREDIT: the receiver asks for what is not used.
+    pub const NARROW: u8 = 0x10;
     /// CREDIT: the sender is stuck.
     pub const BLOCKED: u8 = 0x20;
     /// CREDIT: an acknowledgement follows.
     pub const ACK: u8 = 0x40;
+    /// CREDIT: the sender gives back what it does not use.
+    pub const RETURN: u8 = 0x80;
     /// RESET: I stop sending.
     pub const ABORT: u8 = 0x10;
     /// RESET: you stop sending.
@@ -159,22 +161,22 @@ impl Put {
         self.raw(&[3]).tv(alias).tv(limit)
     }
 
-    /// CREDIT of the connection.
+    /// NARROW: credit beyond `keep` is asked for.
     #[must_use]
-    pub fn credit_all(self, limit: u64) -> Self {
-        self.raw(&[flag::CONN | 3]).tv(limit)
+    pub fn narrow(self, alias: u64, keep: u64) -> Self {
+        self.raw(&[flag::NARROW | 3]).tv(alias).tv(keep)
+    }
+
+    /// RETURN: so much counts as charged.
+    #[must_use]
+    pub fn give_back(self, alias: u64, total: u64) -> Self {
+        self.raw(&[flag::RETURN | 3]).tv(alias).tv(total)
     }
 
     /// BLOCKED on a channel.
     #[must_use]
     pub fn blocked(self, alias: u64, limit: u64) -> Self {
         self.raw(&[flag::BLOCKED | 3]).tv(alias).tv(limit)
-    }
-
-    /// BLOCKED on the connection.
-    #[must_use]
-    pub fn blocked_all(self, limit: u64) -> Self {
-        self.raw(&[flag::CONN | flag::BLOCKED | 3]).tv(limit)
     }
 
     /// OPEN with a byte of [`profile`].
@@ -414,7 +416,7 @@ fn frame(kind: u8, flags: u8, r: &mut Bytes<'_>) -> Said {
         2 => run(flags, r),
         3 => Said::Credit {
             flags,
-            alias: if flags & flag::CONN == 0 { r.tv() } else { 0 },
+            alias: r.tv(),
             limit: r.tv(),
             ack: if flags & flag::ACK == 0 { 0 } else { r.tv() },
         },

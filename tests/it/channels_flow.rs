@@ -58,45 +58,39 @@ fn open(client: &mut Connection, server: &mut Connection, count: usize) -> Vec<C
     ids
 }
 
-/// A reader of whole messages gives no credit back before the last fragment. If fragments of many
-/// messages took the connection's window together, none of them would ever be whole: so a message
-/// is begun only when all of it is covered.
+/// A reader of whole messages gives no credit back before the last fragment, so a message is begun
+/// only when all of it is covered. Fragments of many messages take turns, and all become whole.
 #[test]
 fn fragments_of_many_messages_never_lock_each_other() {
-    for reserve_bytes in [0, 4096] {
-        let (mut client, mut server) = pair(Config {
-            connection_window_bytes: 64 << 10,
-            connection_window_bytes_max: 64 << 10,
-            record_bytes_max: 4096,
-            reserve_bytes,
-            connection_queue_bytes_max: 16 << 20,
-            ..Config::default()
-        });
-        let ids = open(&mut client, &mut server, 64);
-        let message = vec![7; 30_000];
-        let mut came = 0;
-        for _ in 0..5 {
-            for &id in &ids {
-                client.send(id, &message).expect("the queue has room");
-            }
+    let (mut client, mut server) = pair(Config {
+        record_bytes_max: 4096,
+        connection_queue_bytes_max: 16 << 20,
+        ..Config::default()
+    });
+    let ids = open(&mut client, &mut server, 64);
+    let message = vec![7; 30_000];
+    let mut came = 0;
+    for _ in 0..5 {
+        for &id in &ids {
+            client.send(id, &message).expect("the queue has room");
         }
-        // A record at a time, so that the channels take turns inside their messages.
-        let mut idle = 0;
-        while came < 64 * 5 && idle < 10 {
-            idle += 1;
-            carry(&mut client, &mut server, |server, event| {
-                if let Event::Message(message) = event {
-                    assert_eq!(message.data.len(), 30_000);
-                    came += 1;
-                    idle = 0;
-                    server.release(message.channel, message.charge);
-                }
-            });
-            carry(&mut server, &mut client, accept);
-        }
-        assert_eq!(came, 64 * 5, "with a reserve of {reserve_bytes}");
-        assert_eq!(server.stats().held_bytes, 0);
     }
+    // A record at a time, so that the channels take turns inside their messages.
+    let mut idle = 0;
+    while came < 64 * 5 && idle < 10 {
+        idle += 1;
+        carry(&mut client, &mut server, |server, event| {
+            if let Event::Message(message) = event {
+                assert_eq!(message.data.len(), 30_000);
+                came += 1;
+                idle = 0;
+                server.release(message.channel, message.charge);
+            }
+        });
+        carry(&mut server, &mut client, accept);
+    }
+    assert_eq!(came, 64 * 5);
+    assert_eq!(server.stats().held_bytes, 0);
 }
 
 /// One channel whose reader never reads, beside 255 whose readers do: each of these gets all of
@@ -278,7 +272,6 @@ fn t22_refused_is_refused_whole() {
     let (mut client, mut server) = pair(Config {
         channel_window_bytes: 2048,
         channel_window_bytes_max: 2048,
-        reserve_bytes: 0,
         channel_queue_bytes_max: 1024,
         ..Config::default()
     });

@@ -1,11 +1,9 @@
 //! Faults that readers of the core found, each as the shortest session that shows it.
 
-use std::time::Duration;
-
 use harness::frames_mux::{Put, Said, flag, hello};
 use tickwire::channels::{AcceptOptions, Code, Config, Event, Mode, OpenError, OpenOptions, Unit};
 
-use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
+use super::channels_hostile_kit::{Scene, Told, failed, ms};
 
 /// Every GOAWAY was looked at against all channels, thousands to a record.
 #[test]
@@ -72,82 +70,6 @@ fn what_fits_no_record_of_the_peer_s_is_refused() {
         "{said:?}"
     );
     assert!(scene.core.channel_stats(other).is_some());
-}
-
-fn wide_windows() -> Config {
-    Config {
-        channel_window_bytes: 1 << 20,
-        auto_tune: false,
-        reserve_bytes: 0,
-        ..Config::default()
-    }
-}
-
-/// What the connection's window has room for again was told only when much of it was, though the
-/// peer had said that it waits.
-#[test]
-fn who_waits_for_the_connection_s_credit_is_told_all_there_is() {
-    let mut scene = Scene::greeted(wide_windows(), &[]);
-    scene.opened_as(0, UPLINK, 0);
-    scene.opened_as(1, UPLINK, 0);
-    scene.reads = false;
-    for _ in 0..60 {
-        scene.put(Put::new().data(0, 0, &[0; 10_000]));
-    }
-    let used = 60 * 10_064;
-    // 500 kB are to go, and 444,736 are left.
-    scene.wait(ms(500));
-    scene.put(Put::new().blocked_all(1 << 20));
-    assert_eq!(scene.said(), [], "nothing is owed");
-    for (channel, charge) in scene.kept.drain(..8) {
-        scene.core.release(channel, charge);
-    }
-    let said = scene.said();
-    let limit = said.iter().find_map(|said| match said {
-        Said::Credit {
-            flags: flag::CONN,
-            limit,
-            ..
-        } => Some(*limit),
-        _ => None,
-    });
-    assert!(
-        limit.is_some_and(|limit| limit - used >= 508_000),
-        "{said:?}"
-    );
-}
-
-/// A channel was accepted whose messages the window, held by stalled readers, had no room for:
-/// that nothing more came kept them from being found.
-#[test]
-fn a_channel_that_finds_no_room_ends_the_stall_of_others() {
-    let mut scene = Scene::greeted(
-        Config {
-            auto_tune: false,
-            reserve_bytes: 0,
-            ..Config::default()
-        },
-        &[],
-    );
-    scene.reads = false;
-    let mut hogs = Vec::new();
-    for alias in 0..10 {
-        hogs.push(scene.opened_as(alias, UPLINK, 0));
-        for _ in 0..6 {
-            scene.put(Put::new().data(0, alias, &[0; 10_000]));
-        }
-    }
-    assert_eq!(scene.wait(Duration::from_secs(20)), [], "half is free");
-    scene.accepts = false;
-    let channel = scene.offered(Put::new().open(20, UPLINK, 0, 30_000, &[]));
-    let large = AcceptOptions::new()
-        .window(1 << 20)
-        .message_bytes_max(500_000);
-    assert_eq!(scene.core.accept(channel, large), Ok(()));
-    scene.said();
-    let told = scene.wait(Duration::from_secs(6));
-    let evicted = |t: &Told| matches!(t, Told::Evicted(c, Code::STALLED) if hogs.contains(c));
-    assert!(told.iter().any(evicted), "{told:?}");
 }
 
 /// A message that waits for credit of its channel goes as soon as a shorter one of its key, for
@@ -218,38 +140,10 @@ fn nothing_is_told_of_a_channel_that_was_let_go_of() {
     assert_eq!(scene.events(), []);
 }
 
-/// A channel that began to wait for the connection's credit before the next look at the clock was
-/// taken for one that had waited, and had said so.
-#[test]
-fn who_waits_anew_says_so_anew() {
-    let mut scene = Scene::greeted(Config::default(), &[(6, 100_000), (7, 100_000)]);
-    let first = scene.open_ours(OpenOptions::new("a"), 0, 1 << 20).0;
-    let second = scene.open_ours(OpenOptions::new("b"), 1, 1 << 20).0;
-    let blocked = |said: &[Said]| {
-        let of_all = |s: &&Said| matches!(s, Said::Credit { flags, .. } if flags & (flag::CONN | flag::BLOCKED) == flag::CONN | flag::BLOCKED);
-        said.iter().filter(of_all).count()
-    };
-    for _ in 0..5 {
-        scene.core.send(first, &[0; 20_000]).expect("queued");
-    }
-    scene.said();
-    scene.wait(ms(800));
-    assert_eq!(blocked(&scene.said()), 1);
-    // Reset, it waits no more; another one does, at once.
-    scene.core.reset(first, Code::NO_ERROR);
-    scene.said();
-    for _ in 0..5 {
-        scene.core.send(second, &[0; 20_000]).expect("queued");
-    }
-    scene.said();
-    scene.wait(ms(800));
-    assert_eq!(blocked(&scene.said()), 1);
-}
-
-/// A channel that was rejected while it waited for the connection's credit went on being waited for.
+/// A channel that was rejected while it waited for credit is waited for no more.
 #[test]
 fn who_is_rejected_waits_for_nothing() {
-    let mut scene = Scene::greeted(Config::default(), &[(6, 20_000)]);
+    let mut scene = Scene::greeted(Config::default(), &[(7, 20_000)]);
     let channel = scene.core.open(OpenOptions::new("a")).expect("opened");
     for _ in 0..5 {
         scene.core.send(channel, &[0; 9_000]).expect("queued");
@@ -269,47 +163,6 @@ fn who_is_rejected_waits_for_nothing() {
     }
     let next = scene.core.poll_timeout().expect("alive");
     assert!(next.0 > scene.now.0 + 1_000_000_000, "nothing is swept for");
-}
-
-/// A window that was widened meanwhile is not low any more, and nobody is stopped for it.
-#[test]
-fn a_window_that_was_widened_ends_the_stall() {
-    let mut scene = Scene::greeted(
-        Config {
-            reserve_bytes: 0,
-            ..Config::default()
-        },
-        &[],
-    );
-    let config = Config::default();
-    let (window, cost) = (u64::from(config.connection_window_bytes), 10_064);
-    scene.opened_as(50, UPLINK, 0);
-    // A round trip of a second, within two of which half of the window is consumed.
-    scene.core.ping();
-    let said = scene.said();
-    scene.wait(ms(1000));
-    for said in &said {
-        if let Said::Ping(value) = said {
-            scene.put(Put::new().pong(*value));
-        }
-    }
-    scene.reads = false;
-    let mut used = 0;
-    for alias in 0..20 {
-        scene.opened_as(alias, UPLINK, 0);
-        for _ in 0..6 {
-            if used + cost <= window * 4 / 5 {
-                scene.put(Put::new().data(0, alias, &[0; 10_000]));
-                used += cost;
-            }
-        }
-    }
-    // Half is read: it is told, and the window doubles; as much is held again.
-    for (channel, charge) in scene.kept.drain(..45) {
-        scene.core.release(channel, charge);
-    }
-    scene.said();
-    assert_eq!(scene.wait(Duration::from_secs(20)), []);
 }
 
 /// An eviction was told of a channel that the application had let go of when it heard of another.

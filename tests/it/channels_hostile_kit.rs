@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use harness::frames_mux::{Put, Said, flag, hello, profile, read};
+use harness::frames_mux::{Put, Said, hello, profile, read};
 use tickwire::Timestamp;
 use tickwire::channels::{
     AcceptOptions, ChannelId, Charge, Code, Config, Connection, Event, Failure, OpenOptions,
@@ -193,15 +193,10 @@ impl Scene {
         bytes
     }
 
-    /// Takes the limits that are told, of the connection and of a channel. Nothing else is said.
-    pub(crate) fn take_limits(&mut self, all: &mut u64, own: &mut u64) {
+    /// Takes the limits that are told of a channel. Nothing else is said.
+    pub(crate) fn take_limits(&mut self, own: &mut u64) {
         for said in self.said() {
             match said {
-                Said::Credit {
-                    flags: flag::CONN,
-                    limit,
-                    ..
-                } => *all = limit,
                 Said::Credit {
                     flags: 0, limit, ..
                 } => *own = limit,

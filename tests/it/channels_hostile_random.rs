@@ -41,9 +41,9 @@ fn frame(rng: &mut Rng, put: Put) -> Put {
         7 => put.data_skip(0, alias, number.max(1), b"skipped"),
         8 => put.run(alias, few + 1, 8, &[3; 72][..8 * (few as usize + 1)]),
         9 => put.credit(alias, number),
-        10 => put.credit_all(number),
+        10 => put.narrow(alias, number),
         11 => put.blocked(alias, number),
-        12 => put.blocked_all(number),
+        12 => put.give_back(alias, number),
         13..=15 => put.open(
             alias,
             (rng.u64() as u8) & 0xEF,

@@ -161,43 +161,28 @@ fn runs_are_as_limited_as_data() {
     }
 }
 
-/// The connection's window is everybody's: whole messages, fragments, runs, and what comes for a
-/// channel that was refused meanwhile.
+/// The window holds whatever comes: whole messages, fragments, runs.
 #[test]
-fn the_connections_window_holds_whatever_comes() {
+fn the_window_holds_whatever_comes() {
     let payload = [7; 10_000];
     for record in [
-        Put::new().data(0, 1, &payload),
-        Put::new().data(flag::MORE, 1, &payload),
-        Put::new().run(1, 100, 100, &payload),
+        Put::new().data(0, 0, &payload),
+        Put::new().data(flag::MORE, 0, &payload),
+        Put::new().run(0, 100, 100, &payload),
     ] {
-        for refused in [false, true] {
-            let config = Config {
-                connection_window_bytes: 64 << 10,
-                auto_tune: false,
-                ..Config::default()
-            };
-            let mut scene = Scene::greeted(config, &[]);
-            scene.opened_as(0, UPLINK, 0);
-            if refused {
-                scene.accepts = false;
-                let told = scene.put(open(1, &[]));
-                let [Told::Open(channel)] = told[..] else {
-                    panic!("{told:?}")
-                };
-                scene.core.reject(channel, Code::REFUSED);
-                scene.said();
-            } else {
-                scene.opened_as(1, UPLINK, 0);
-            }
-            scene.reads = false;
-            for _ in 0..6 {
-                let told = scene.put(Put::new().run(0, 100, 100, &payload));
-                assert_eq!(failed(&told), None, "60,384 of 65,536 are taken");
-            }
-            let told = scene.put(record.clone());
-            assert_eq!(ended(&mut scene, &told), Some(Code::FLOW), "{refused}");
+        let config = Config {
+            auto_tune: false,
+            ..Config::default()
+        };
+        let mut scene = Scene::greeted(config, &[]);
+        scene.opened_as(0, UPLINK, 0);
+        scene.reads = false;
+        for _ in 0..6 {
+            let told = scene.put(Put::new().run(0, 100, 100, &payload));
+            assert_eq!(failed(&told), None, "60,384 of 65,536 are taken");
         }
+        let told = scene.put(record.clone());
+        assert_eq!(ended(&mut scene, &told), Some(Code::FLOW), "{record:?}");
     }
 }
 

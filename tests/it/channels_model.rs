@@ -151,127 +151,156 @@ fn messages_do_not_hang_just_when_they_fit_what_is_sure_to_be_returned() {
     assert!(!mixed_is_live(6, 3, 5) && mixed_is_live(6, 3, 4) && hang > 20);
 }
 
-/// M2: one window for two channels; the reader of A never reads, that of B does.
+/// M2: a channel whose window grows from a budget and is given back. Counts are relative to what
+/// was consumed, so that a search ends. Each frame costs one.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Shared {
-    credit: u32,
-    a: u32,
-    b: u32,
-    /// On the way: whether each frame is of A.
-    way: VecDeque<bool>,
-    unread_a: u32,
-    unread_b: u32,
-    owed: u32,
-    owed_b: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Shape {
+struct Half {
+    /// The sender's: what it may send up to, and what it has sent.
+    limit: u32,
+    charged: u32,
+    /// On the way: data, or a RETURN with its total.
+    way: VecDeque<Option<u32>>,
+    /// The receiver's: what it has told, and what has come and is unread.
+    told: u32,
+    unread: u32,
     window: u32,
-    channel_a: u32,
-    channel_b: u32,
-    reserve: u32,
-    cost: u32,
-    threshold: u32,
+    /// On the way back: a limit, or NARROW.
+    back: VecDeque<Option<u32>>,
 }
 
-/// Whether B always gets on, and the most that the receiver holds.
-fn shared(shape: Shape) -> (bool, u32) {
-    let Shape { cost, reserve, .. } = shape;
-    let over = move |held: u32| held.saturating_sub(reserve);
-    let first = Shared {
-        credit: shape.window,
-        a: shape.channel_a,
-        b: shape.channel_b,
-        way: VecDeque::new(),
-        unread_a: 0,
-        unread_b: 0,
-        owed: 0,
-        owed_b: 0,
-    };
-    let next = move |s: &Shared| {
-        let mut out = Vec::new();
-        let mut step = |progress, change: &dyn Fn(&mut Shared)| {
-            let mut to = s.clone();
-            change(&mut to);
-            out.push((progress, to));
+/// The first window of either channel.
+const FIRST: u32 = 2;
+
+impl Half {
+    fn new() -> Self {
+        Self {
+            limit: FIRST,
+            charged: 0,
+            way: VecDeque::new(),
+            told: FIRST,
+            unread: 0,
+            window: FIRST,
+            back: VecDeque::new(),
+        }
+    }
+
+    /// So many more are consumed.
+    fn consume(&mut self, n: u32) {
+        self.limit -= n;
+        self.charged -= n;
+        self.told -= n;
+        self.unread -= n;
+        self.way.iter_mut().flatten().for_each(|total| *total -= n);
+        self.back.iter_mut().flatten().for_each(|limit| *limit -= n);
+    }
+
+    /// A frame arrives. Whether that was data.
+    fn arrive(&mut self) -> bool {
+        let Some(frame) = self.way.pop_front() else {
+            return false;
         };
-        if s.credit >= cost && s.a >= cost {
-            step(false, &|t| {
-                t.credit -= cost;
-                t.a -= cost;
-                t.way.push_back(true);
-            });
+        let Some(total) = frame else {
+            self.unread += 1;
+            assert!(self.unread <= self.told, "more than was told");
+            return true;
+        };
+        let unused = total - self.unread;
+        assert!(total + FIRST <= self.told, "a RETURN out of range");
+        self.unread = total;
+        self.window -= unused;
+        self.consume(unused);
+        false
+    }
+
+    fn hear(&mut self) {
+        match self.back.pop_front() {
+            Some(Some(limit)) => self.limit = self.limit.max(limit),
+            Some(None) if self.limit - self.charged > FIRST => {
+                self.charged = self.limit - FIRST;
+                self.way.push_back(Some(self.charged));
+            }
+            _ => {}
         }
-        if s.credit >= cost && s.b >= cost {
-            step(true, &|t| {
-                t.credit -= cost;
-                t.b -= cost;
-                t.way.push_back(false);
-            });
-        }
-        if let Some(&of_a) = s.way.front() {
-            step(false, &|t| {
-                t.way.pop_front();
-                let unread = if of_a {
-                    &mut t.unread_a
-                } else {
-                    &mut t.unread_b
-                };
-                let counted = over(*unread + cost) - over(*unread);
-                *unread += cost;
-                t.owed += cost - counted;
-            });
-        }
-        if s.unread_b >= cost {
-            step(false, &|t| {
-                t.owed += over(t.unread_b) - over(t.unread_b - cost);
-                t.unread_b -= cost;
-                t.owed_b += cost;
-            });
-        }
-        if s.owed >= shape.threshold {
-            step(false, &|t| t.credit += std::mem::take(&mut t.owed));
-        }
-        if s.owed_b > 0 {
-            step(false, &|t| t.b += std::mem::take(&mut t.owed_b));
-        }
-        out
+    }
+}
+
+/// What may follow on one of two channels, of which the other has this window.
+fn half_steps(half: &Half, others: u32, budget: Option<u32>, reads: bool) -> Steps<Half> {
+    let mut out = Vec::new();
+    let mut step = |change: &dyn Fn(&mut Half) -> bool| {
+        let mut to = half.clone();
+        let progress = change(&mut to);
+        out.push((progress, to));
     };
-    let space = Space::search(first, next);
-    let held = space.steps.keys().map(|s| s.unread_a + s.unread_b).max();
-    (space.is_live(), held.unwrap_or(0))
+    if half.charged < half.limit {
+        step(&|t| {
+            t.charged += 1;
+            t.way.push_back(None);
+            false
+        });
+    }
+    if !half.way.is_empty() {
+        step(&Half::arrive);
+    }
+    if !half.back.is_empty() {
+        step(&|t| {
+            t.hear();
+            false
+        });
+    }
+    if reads && half.unread > 0 {
+        step(&|t| {
+            t.consume(1);
+            false
+        });
+    }
+    let spare = budget.map_or(1, |budget| budget - others - half.window);
+    for growth in 0..=spare.min(6 - half.window) {
+        if half.window > half.told {
+            step(&|t| {
+                t.window += growth;
+                t.told = t.window;
+                t.back.push_back(Some(t.told));
+                false
+            });
+        }
+    }
+    if half.window > FIRST && half.unread == 0 && !half.back.contains(&None) {
+        step(&|t| {
+            t.back.push_back(None);
+            false
+        });
+    }
+    out
+}
+
+/// Two channels: A, which nobody reads, and B.
+fn two_windows(budget: Option<u32>) -> Space<(Half, Half)> {
+    Space::search((Half::new(), Half::new()), |(a, b)| {
+        let of_a = half_steps(a, b.window, budget, false).into_iter();
+        let of_b = half_steps(b, a.window, budget, true).into_iter();
+        let of_a = of_a.map(|(_, to)| (false, (to, b.clone())));
+        of_a.chain(of_b.map(|(progress, to)| (progress, (a.clone(), to))))
+            .collect()
+    })
 }
 
 #[test]
-fn reserves_let_others_get_on_and_bound_what_is_held() {
-    let (mut shapes, mut live) = (0, 0);
-    for window in [4, 6] {
-        for channel_a in 2..window + 3 {
-            for reserve in 0..3 {
-                for (threshold, cost) in [(1, 1), (1, 2), (2, 1), (2, 2), (3, 1), (3, 2)] {
-                    let shape = Shape {
-                        window,
-                        channel_a,
-                        channel_b: 4,
-                        reserve,
-                        cost,
-                        threshold,
-                    };
-                    let (on, held) = shared(shape);
-                    // Rule R19: what A can hold leaves room for a frame.
-                    let taken = threshold - 1 + channel_a.saturating_sub(reserve);
-                    let sure = window.saturating_sub(taken) >= cost;
-                    assert!(on || !sure, "{shape:?}");
-                    assert!(held <= 2 * reserve + window, "{shape:?}: {held} held");
-                    shapes += 1;
-                    live += u32::from(on);
-                }
-            }
-        }
+fn windows_from_a_budget_let_others_get_on_and_bound_what_is_held() {
+    for budget in [4, 5, 6] {
+        let space = two_windows(Some(budget));
+        assert!(space.is_live(), "B waits for A's reader: {budget}");
+        let held = |(a, b): &(Half, Half)| a.unread + b.unread > budget;
+        let granted = |(a, b): &(Half, Half)| a.window + b.window > budget;
+        assert!(!space.any(held) && !space.any(granted));
+        let all = |(a, b): &(Half, Half)| a.unread == FIRST && b.unread == budget - FIRST;
+        assert!(space.any(all), "B can have all that may grow: {budget}");
+        let back = |(_, b): &(Half, Half)| b.way.iter().flatten().next().is_some();
+        assert_eq!(space.any(back), budget > 4, "what has grown is given back");
     }
-    // Neither side of the rule is empty.
-    assert!(live > shapes / 4 && live < shapes, "{live} of {shapes}");
+    // Growth that nothing backs is more than the budget.
+    let unbacked = two_windows(None);
+    assert!(unbacked.any(|(a, b)| a.unread + b.unread > 6));
 }
 
 /// M3: a receiver with two places. `cumulative`: it tells a total; else what is free now.
@@ -465,13 +494,13 @@ fn an_alias_is_used_again_only_after_its_answer() {
 }
 
 /// The rule of M1 with the library's costs: the largest message with any window, in whole bytes.
-pub(crate) fn message_max(window: u64, connection: u64, overhead: u64, record: u64) -> u64 {
+pub(crate) fn message_max(window: u64, overhead: u64, record: u64) -> u64 {
     let sure = |w: u64| {
         let threshold = if w >= 64 << 10 { w / 2 } else { w / 4 };
         w - threshold.max(1) + 1
     };
-    let room = sure(window).min(sure(connection));
-    let fragment = (record / 4).min(window / 4).min(connection / 4).max(1);
+    let room = sure(window);
+    let fragment = (record / 4).min(window / 4).max(1);
     let charge = |len: u64| len + overhead * (len.div_ceil(fragment) + 1);
     (0..=room)
         .rev()
@@ -482,40 +511,29 @@ pub(crate) fn message_max(window: u64, connection: u64, overhead: u64, record: u
 /// Rule R20 at the library's door: an OPEN may ask for just as large a message as can never hang.
 #[test]
 fn a_channel_takes_just_the_messages_that_cannot_hang() {
-    let windows = [1024_u32, 1500, 4096, 30_000, 65_535, 65_536, 100_000];
-    for connection in windows {
-        for window in windows {
-            for (overhead, record) in [(16, 1024), (64, 16 << 10), (200, 4096)] {
-                let config = Config {
-                    record_bytes_max: record,
-                    connection_window_bytes: connection,
-                    connection_window_bytes_max: connection,
-                    channel_window_bytes: 1024,
-                    reserve_bytes: 0,
-                    frame_overhead_bytes: overhead,
-                    metadata_bytes_max: 64,
-                    ..Config::default()
-                };
-                let settings = config.build().expect("valid");
-                let mut core = Connection::new(settings, Timestamp(0));
-                let max = message_max(
-                    window.into(),
-                    connection.into(),
-                    overhead.into(),
-                    record.into(),
-                ) as u32;
-                let mut open = |max| {
-                    let options = OpenOptions::new("t").window(window);
-                    core.open(options.message_bytes_max(max))
-                };
-                let what = (window, connection, overhead, record);
-                assert!(open(max).is_ok(), "{max} of {what:?}");
-                let more = open(max + 1);
-                assert!(
-                    matches!(more, Err(OpenError::Options(_))),
-                    "{max} of {what:?}"
-                );
-            }
+    for window in [1024_u32, 1500, 4096, 30_000, 65_535, 65_536, 100_000] {
+        for (overhead, record) in [(16, 1024), (64, 16 << 10), (200, 4096)] {
+            let config = Config {
+                record_bytes_max: record,
+                channel_window_bytes: 8192,
+                frame_overhead_bytes: overhead,
+                metadata_bytes_max: 64,
+                ..Config::default()
+            };
+            let settings = config.build().expect("valid");
+            let mut core = Connection::new(settings, Timestamp(0));
+            let max = message_max(window.into(), overhead.into(), record.into()) as u32;
+            let mut open = |max| {
+                let options = OpenOptions::new("t").window(window);
+                core.open(options.message_bytes_max(max))
+            };
+            let what = (window, overhead, record);
+            assert!(open(max).is_ok(), "{max} of {what:?}");
+            let more = open(max + 1);
+            assert!(
+                matches!(more, Err(OpenError::Options(_))),
+                "{max} of {what:?}"
+            );
         }
     }
 }

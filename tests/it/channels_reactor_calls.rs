@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tickwire::Timestamp;
 use tickwire::channels::{Code, Config, Direction, Mode, OpenOptions, SendError};
 
-use super::channels_reactor_kit::{Seen, ask, connect, start, take};
+use super::channels_reactor_kit::{Raw, Seen, ask, connect, start, take};
 use super::reactor_kit::{On, on_both};
 
 on_both!(
@@ -15,7 +16,8 @@ on_both!(
     the_last_of_a_key_arrives,
     what_fills_records_in_one_call_arrives_in_order,
     acknowledgements_and_new_counts_are_told,
-    a_reader_that_holds_up_the_others_is_evicted,
+    a_message_that_is_not_finished_is_evicted,
+    a_stop_is_told_to_the_sender,
 );
 
 fn every_way_to_send_arrives(on: On) {
@@ -164,47 +166,54 @@ fn acknowledgements_and_new_counts_are_told(on: On) {
     server.stop();
 }
 
-/// Who keeps most of the connection's window for longer than `stall_timeout` gets no more.
-fn a_reader_that_holds_up_the_others_is_evicted(on: On) {
+/// A message that is not finished in time is given up at both ends.
+fn a_message_that_is_not_finished_is_evicted(on: On) {
     let config = Config {
-        stall_timeout: Duration::from_millis(20),
-        connection_window_bytes: 256 << 10,
-        connection_window_bytes_max: 256 << 10,
-        channel_window_bytes: 256 << 10,
-        channel_window_bytes_max: 256 << 10,
-        auto_tune: false,
-        reserve_bytes: 0,
+        partial_timeout: Duration::from_millis(20),
         ..Config::default()
     };
-    let (server, log) = start(on, config, |app| {
-        app.on_message = Box::new(|state, _, received| {
-            state.kept.push((received.channel, received.charge));
-        });
-    });
-    let (client, client_log) = start(on, Config::default(), |app| {
-        app.on_ready = Box::new(|state, cx| {
-            let channel = cx.open(OpenOptions::new("hog")).expect("room");
-            for _ in 0..300 {
-                state.push(cx, channel, &[1; 1000]);
-            }
-        });
-    });
-    connect(&client, server.addr, 0);
-    let id = log.ready();
+    let (server, log) = start(on, config, |_| {});
+    let mut raw = Raw::open(server.addr, Config::default());
+    let channel = raw.core.open(OpenOptions::new("slow")).expect("room");
+    raw.flush();
+    while raw.core.send(channel, &[1; 30_000]) == Err(SendError::WouldBlock) {
+        raw.read().expect("a record");
+    }
+    // The first record of two, and no more.
+    let record = raw
+        .core
+        .poll_record(Timestamp(1))
+        .map(|r| r.as_slice().to_vec());
+    raw.peer.binary(record.expect("half of the message"));
     let code = log.find(|seen| match seen {
         Seen::Evicted(code) => Some(code),
         _ => None,
     });
-    assert_eq!(code, Code::STALLED);
+    assert_eq!(code, Code::TIMEOUT);
+    drop(raw); // nobody answers a Close there
+    server.stop();
+}
+
+/// Who sends to a reader that wants no more is told so.
+fn a_stop_is_told_to_the_sender(on: On) {
+    let (server, _log) = start(on, Config::default(), |app| {
+        app.on_message = Box::new(|_, cx, received| {
+            cx.release(received.channel, received.charge);
+            cx.stop(received.channel, Code(17));
+        });
+    });
+    let (client, client_log) = start(on, Config::default(), |app| {
+        app.on_ready = Box::new(|state, cx| {
+            let channel = cx.open(OpenOptions::new("unwanted")).expect("room");
+            state.push(cx, channel, b"message");
+        });
+    });
+    connect(&client, server.addr, 0);
     let code = client_log.find(|seen| match seen {
         Seen::Stopped(code) => Some(code),
         _ => None,
     });
-    assert_eq!(code, Code::STALLED);
-    let held = ask(&server, move |hub| {
-        hub.channels(id).expect("open").stats().held_bytes
-    });
-    assert_eq!(held, 0);
+    assert_eq!(code, Code(17));
     client.stop();
     server.stop();
 }

@@ -107,8 +107,6 @@ fn a_peer_that_does_not_read_is_waited_for(on: On) {
     let wide = Config {
         channel_window_bytes: 64 << 20,
         channel_window_bytes_max: 64 << 20,
-        connection_window_bytes: 64 << 20,
-        connection_window_bytes_max: 64 << 20,
         ..Config::default()
     };
     let mut raw = Raw::open(server.addr, wide);

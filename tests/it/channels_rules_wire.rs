@@ -138,9 +138,12 @@ fn wrong_data() -> Vec<(Put, Code)> {
 fn wrong_control() -> Vec<(Put, Code)> {
     let raw = |bytes: &[u8]| (Put::new().raw(bytes), Code::PROTOCOL);
     let mut wrong = vec![
-        // CREDIT with ACK of the connection; RESET of nothing; flags that nobody has.
+        // CREDIT of two kinds; RESET of nothing; flags that nobody has.
         (
-            Put::new().raw(&[3 | flag::CONN | flag::ACK]).tv(1).tv(1),
+            Put::new()
+                .raw(&[3 | flag::NARROW | flag::BLOCKED])
+                .tv(1)
+                .tv(1),
             Code::PROTOCOL,
         ),
         (Put::new().reset(0, 0, 1), Code::PROTOCOL),
@@ -355,11 +358,7 @@ fn session() -> Vec<Put> {
             .data(flag::MORE, 1, b"ha")
             .data(0, 1, b"lf")
             .run(1, 3, 2, b"abcdef"),
-        Put::new()
-            .credit(0, 90_000)
-            .credit_all(1 << 30)
-            .blocked(1, 5)
-            .blocked_all(6),
+        Put::new().credit(0, 90_000).narrow(0, 60_000).blocked(1, 5),
         Put::new()
             .raw(&[3 | flag::ACK])
             .tv(0)
@@ -431,14 +430,13 @@ fn said(scene: &mut Scene) -> String {
 #[test]
 fn a_session_in_bytes() {
     let mut scene = Scene::silent(Config::default());
-    // HELLO: 16 KiB and 64 bytes, 1 MiB, 1024, 64, 4096, 1 MiB, 64 KiB, 64, 30,000 ms, features, and grease.
+    // HELLO: 16 KiB and 64 bytes, 1 MiB, 1024, 64, 4096, 64 KiB, 64, 30,000 ms, features, and grease.
     let own = hello(&[
         (1, RECORD_BYTES_MAX as u64),
         (2, 1 << 20),
         (3, 1024),
         (4, 64),
         (5, 4096),
-        (6, 1 << 20),
         (7, 64 << 10),
         (8, 64),
         (9, 30_000),
@@ -449,13 +447,12 @@ fn a_session_in_bytes() {
     assert_eq!(
         hex(&own.0),
         concat!(
-            "0bb8",
+            "0ba4",
             "04084040",
             "080c000010",
             "0c080004",
             "100440",
             "14080010",
-            "180c000010",
             "1c0c000001",
             "200440",
             "24083075",
@@ -466,7 +463,7 @@ fn a_session_in_bytes() {
     scene.put(hello(&[]));
     assert_eq!(said(&mut scene), hex(&Put::new().ping(1).0));
     scene.put(Put::new().pong(1));
-    // OPEN of a subscription: alias 0, conflated in messages, window 8, largest message 32,193.
+    // OPEN of a subscription: alias 0, conflated in messages, window 8, largest message 8,000.
     let options = OpenOptions::new("EURUSD")
         .direction(Direction::AcceptorSends)
         .mode(Mode::Conflated)
@@ -478,14 +475,11 @@ fn a_session_in_bytes() {
         0,
         DOWNLINK | profile::MESSAGES | profile::CONFLATE | 1,
         8,
-        32_193,
+        8000,
         &options,
     );
     assert_eq!(said(&mut scene), hex(&open.0));
-    assert_eq!(
-        hex(&open.0),
-        "040071002006f70100340c18455552555344100c736265"
-    );
+    assert_eq!(hex(&open.0), "0400710020017d340c18455552555344100c736265");
     answer_and_send(&mut scene);
 }
 

@@ -48,14 +48,13 @@ fn payloads(said: &[Said]) -> Vec<&[u8]> {
     data.collect()
 }
 
-/// Messages and bytes sent, credit of the channel and of the connection, bytes queued.
-fn accounts(scene: &Scene, channel: ChannelId) -> (u64, u64, u64, u64, usize) {
+/// Messages and bytes sent, credit of the channel, bytes queued.
+fn accounts(scene: &Scene, channel: ChannelId) -> (u64, u64, u64, usize) {
     let all = scene.core.stats();
     let own = scene.core.channel_stats(channel).expect("open");
     let sent = (own.messages_out, own.bytes_out);
     assert_eq!((all.messages_out, all.bytes_out), sent, "it is alone");
-    let windows = (own.send_window, all.send_window);
-    (sent.0, sent.1, windows.0, windows.1, all.queued_bytes)
+    (sent.0, sent.1, own.send_window, all.queued_bytes)
 }
 
 /// A message that is written in place goes when it is committed, and leaves nothing behind when it
@@ -91,7 +90,7 @@ fn claims_are_sent_when_committed_and_else_never_were() {
         let (sent, bytes) = (expected.len() as u64, expected.concat().len() as u64);
         let cost = bytes + sent * OVERHEAD;
         let of_channel = if unit == Unit::Bytes { cost } else { sent };
-        let after = (sent, bytes, 70_000 - of_channel, (1 << 20) - cost, 0);
+        let after = (sent, bytes, 70_000 - of_channel, 0);
         assert_eq!(accounts(&scene, channel), after, "{waits} {unit:?}");
         // What the peer may acknowledge is what was numbered.
         let told = scene.put(
@@ -127,22 +126,21 @@ fn a_shared_frame_goes_as_it_is_just_where_credit_covers_it() {
     let cost = 2000 + OVERHEAD;
     let frame = SharedFrame::new(5, &[7; 2000]).expect("a frame");
     for unit in [Unit::Bytes, Unit::Messages] {
-        // A window of the channel, one of the connection; what makes up for either.
-        for (own, all, missing) in [
-            (60_000, cost, None),
-            (cost, 1 << 20, None),
-            (60_000, cost - 1, Some(Put::new().credit_all(cost))),
-            (cost - 1, 1 << 20, Some(Put::new().credit(5, cost))),
+        // A window, and what makes up for it.
+        for (own, missing) in [
+            (60_000, None),
+            (cost, None),
+            (cost - 1, Some(Put::new().credit(5, cost))),
         ] {
             if unit == Unit::Messages && own != 60_000 {
                 continue;
             }
-            let mut scene = Scene::greeted(config(), &[(6, all), (7, own)]);
+            let mut scene = Scene::greeted(config(), &[(7, own)]);
             let channel = ours(&mut scene, OpenOptions::new("c").unit(unit), 5, own);
             let records = scene.core.stats().records_out;
             scene.core.send_shared(channel, &frame).expect("queued");
             if let Some(missing) = missing {
-                assert_eq!(scene.said(), [], "{unit:?} {own} {all}");
+                assert_eq!(scene.said(), [], "{unit:?} {own}");
                 scene.put(missing);
             }
             match scene.core.poll_record(scene.now) {
@@ -150,11 +148,12 @@ fn a_shared_frame_goes_as_it_is_just_where_credit_covers_it() {
                     let payload = &record[record.len() - 2000..];
                     assert!(std::ptr::eq(payload, frame.payload()), "it is no copy");
                 }
-                other => panic!("{unit:?} {own} {all}: {other:?}"),
+                other => panic!("{unit:?} {own}: {other:?}"),
             }
-            let (messages, bytes, _, left, queued) = accounts(&scene, channel);
+            let (messages, bytes, left, queued) = accounts(&scene, channel);
             assert_eq!((messages, bytes, queued), (1, 2000, 0));
-            assert_eq!(left, all.max(cost) - cost);
+            let used = if unit == Unit::Bytes { cost } else { 1 };
+            assert_eq!(left, own.max(cost) - used);
             assert_eq!(scene.core.stats().records_out, records + 1);
             assert_eq!(scene.said(), []);
         }
@@ -373,7 +372,7 @@ fn runs_keep_to_the_queue_and_to_the_record() {
         );
         if expected.is_ok() {
             assert_eq!(payloads_or_runs(&scene.said()), elem * count);
-            scene.put(Put::new().credit(1, 1 << 30).credit_all(1 << 30));
+            scene.put(Put::new().credit(1, 1 << 30));
         }
     }
     assert_eq!(

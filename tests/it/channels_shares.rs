@@ -12,9 +12,7 @@ const AMPLE: u64 = 1 << 40;
 /// A core whose peer has given credit for everything.
 fn scene() -> Scene {
     let config = shared_aliases();
-    let mut scene = Scene::greeted(config, &[]);
-    scene.put(Put::new().credit_all(AMPLE));
-    scene
+    Scene::greeted(config, &[])
 }
 
 fn ours(scene: &mut Scene, alias: u32, priority: u8) -> ChannelId {
@@ -171,48 +169,4 @@ fn a_floor_is_a_share_however_long_the_messages() {
             "{part}: {sent:?}, shared: {shared}"
         );
     }
-}
-
-/// A large message that waits for the connection's credit, which smaller ones of a higher class
-/// take as it comes: they may take 64 KiB, and then the next credit that covers it is its own.
-#[test]
-fn who_was_passed_over_for_long_goes_first() {
-    const GRANT: u64 = 33_000;
-    let config = shared_aliases();
-    let mut limit = 8192;
-    let mut scene = Scene::greeted(config, &[(6, limit)]);
-    let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));
-    let mut before = 0;
-    let mut lows = 0;
-    for grant in 0.. {
-        assert!(grant < 40, "it waits behind {before} bytes");
-        scene.core.hold_back();
-        while scene.core.send(high, &[0; 1000]) == Ok(()) {}
-        if grant == 0 {
-            scene.core.send(low, &[1; 30_000]).expect("queued");
-        }
-        for said in scene.said() {
-            match said {
-                Said::Data {
-                    alias: 0, payload, ..
-                } if lows == 0 => before += payload.len(),
-                Said::Data {
-                    alias: 1, payload, ..
-                } => lows += payload.len(),
-                _ => {}
-            }
-        }
-        if lows > 0 {
-            break;
-        }
-        limit += GRANT;
-        scene.put(Put::new().credit_all(limit));
-    }
-    assert_eq!(lows, 30_000);
-    assert!((60_000..=200_000).contains(&before), "{before}");
-    assert_eq!(
-        scene.core.stats().stalls,
-        0,
-        "credit covers it when it is looked at"
-    );
 }

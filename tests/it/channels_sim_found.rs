@@ -62,12 +62,10 @@ fn a_run_longer_than_a_window_of_messages_goes_in_parts() {
 }
 
 #[test]
-fn a_run_is_cut_to_what_the_connection_is_sure_to_grant() {
+fn a_run_is_cut_to_what_the_window_is_sure_to_grant() {
     let small = settings(|c| {
-        c.connection_window_bytes = 1024;
-        c.connection_window_bytes_max = 1024;
-        c.channel_window_bytes = 4096;
-        c.channel_window_bytes_max = 4096;
+        c.channel_window_bytes = 1024;
+        c.channel_window_bytes_max = 1024;
         c.frame_overhead_bytes = 16;
     });
     let mut sim = ready([Settings::default(), small]);
@@ -135,10 +133,8 @@ fn what_has_come_of_a_message_is_given_back_when_its_channel_finds_no_alias() {
         (c.aliases_max, c.channels_max) = (3, 2);
         c.record_bytes_max = 1024;
         c.metadata_bytes_max = 64;
-        c.reserve_bytes = 0;
     });
-    let many = settings(|c| c.reserve_bytes = 0);
-    let mut sim = ready([few, many]);
+    let mut sim = ready([few, Settings::default()]);
     // End 0 takes three aliases of end 1's; two are of channels that end 1 opens.
     sim.eager = true;
     for _ in 0..2 {

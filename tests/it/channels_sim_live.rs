@@ -1,8 +1,6 @@
 //! What must never hang: whatever the sizes, the windows, and the other channels.
 
-use std::time::Duration;
-
-use harness::channels::frames::{CREDIT, FLAG_BLOCKED, FLAG_CONN};
+use harness::channels::frames::{CREDIT, FLAG_BLOCKED};
 use harness::channels::open::Wanted;
 use harness::channels::{Sim, frames};
 use harness::rng::Rng;
@@ -12,17 +10,14 @@ use tickwire::channels::{ChannelId, Charge, Config, Direction, Event, Unit};
 use crate::channels_sim::number;
 use crate::channels_sim_found::{opened, ready, settings};
 
-/// Both windows and the record tiny, and no reserve.
-fn tiny(window: u32, connection: u32) -> impl Fn(&mut Config) {
+/// Window and record tiny.
+fn tiny(window: u32) -> impl Fn(&mut Config) {
     move |c| {
         c.record_bytes_max = 1024;
         c.metadata_bytes_max = 64;
         c.channel_window_bytes = window;
         c.channel_window_bytes_max = window;
-        c.connection_window_bytes = connection;
-        c.connection_window_bytes_max = connection;
         c.frame_overhead_bytes = 16;
-        c.reserve_bytes = 0;
     }
 }
 
@@ -57,8 +52,8 @@ fn any_mix_of_sizes_goes_through_any_windows() {
     for seed in 0..u64::from(number("TICKWIRE_SEEDS", 60)) {
         let mut rng = Rng::new(seed);
         let windows = [1024, 1500, 4096, 70_000];
-        let (window, connection) = (windows[rng.below(4)], windows[rng.below(4)]);
-        let both = [(); 2].map(|()| settings(tiny(window, connection)));
+        let window = windows[rng.below(4)];
+        let both = [(); 2].map(|()| settings(tiny(window)));
         let mut sim = ready(both);
         let links: Vec<usize> = (0..1 + rng.below(12))
             .map(|n| {
@@ -106,7 +101,7 @@ fn any_mix_of_sizes_goes_through_any_windows() {
 #[test]
 fn a_large_message_is_not_starved_by_small_ones() {
     for (priority, others) in [(3, 3), (7, 3), (3, 0)] {
-        let wide = tiny(1 << 17, 1 << 16);
+        let wide = tiny(1 << 16);
         let mut sim = ready([settings(&wide), settings(&wide)]);
         sim.reads = true;
         let wanted = |priority| Wanted {
@@ -142,61 +137,6 @@ fn a_large_message_is_not_starved_by_small_ones() {
     }
 }
 
-/// I5, R19: readers that never read are stopped in the end, and the others go on.
-#[test]
-fn readers_that_never_read_do_not_hold_the_others_for_ever() {
-    let both = [(); 2].map(|()| settings(tiny(1024, 2048)));
-    let mut sim = ready(both);
-    let stalled: Vec<usize> = (0..3)
-        .map(|_| opened(&mut sim, &Wanted::default()))
-        .collect();
-    let runs = opened(&mut sim, &Wanted::default());
-    for _ in 0..20 {
-        for &link in &stalled {
-            sim.send(0, link, 0, 200);
-        }
-        sim.flush();
-    }
-    assert_eq!(sim.ends[0].stats().send_window / 256, 0, "they hold it all");
-    for _ in 0..50 {
-        sim.send(0, runs, 0, 200);
-        sim.pass(1_000_000_000);
-        sim.flush();
-        sim.release_all(1, runs);
-        sim.check();
-    }
-    assert!(sim.counts.evicted >= 1, "nobody was stopped");
-    assert!(sim.links[runs].dirs[0].delivered >= 20);
-}
-
-/// The same where their senders have finished: there is nothing left to stop.
-#[test]
-fn readers_that_never_read_what_is_finished_are_evicted_too() {
-    let both = [(); 2].map(|()| settings(tiny(1024, 2048)));
-    let mut sim = ready(both);
-    let stalled: Vec<usize> = (0..3)
-        .map(|_| opened(&mut sim, &Wanted::default()))
-        .collect();
-    let runs = opened(&mut sim, &Wanted::default());
-    for &link in &stalled {
-        for _ in 0..3 {
-            sim.send(0, link, 0, 200);
-        }
-        let id = sim.links[link].ids[0].expect("open");
-        sim.links[link].dirs[0].finishing = true;
-        assert_eq!(sim.ends[0].finish(id), Ok(()));
-        sim.flush();
-    }
-    for _ in 0..50 {
-        sim.send(0, runs, 0, 600);
-        sim.pass(1_000_000_000);
-        sim.flush();
-        sim.release_all(1, runs);
-        sim.check();
-    }
-    assert!(sim.links[runs].dirs[0].delivered >= 20);
-}
-
 /// 256 channels of end 0, of which nobody reads the first.
 struct Crowd {
     sim: Sim,
@@ -211,8 +151,7 @@ struct Crowd {
 
 impl Crowd {
     fn new() -> Self {
-        let server = settings(|c| c.stall_timeout = Duration::from_secs(1000));
-        let mut sim = ready([settings(|_| {}), server]);
+        let mut sim = ready([settings(|_| {}), settings(|_| {})]);
         sim.eager = true;
         let wanted = Wanted {
             direction: Direction::OpenerSends,
@@ -306,7 +245,7 @@ fn one_stalled_channel_beside_255_that_run() {
 /// T21: the window slides for ever.
 #[test]
 fn a_thousand_windows_pass() {
-    let mut sim = ready([settings(tiny(1024, 1024)), settings(tiny(1024, 1024))]);
+    let mut sim = ready([settings(tiny(1024)), settings(tiny(1024))]);
     sim.reads = true;
     let links = [(); 2].map(|()| opened(&mut sim, &Wanted::default()));
     let bytes = |sim: &Sim| sim.ends[1].stats().bytes_in;
@@ -330,48 +269,38 @@ fn a_thousand_windows_pass() {
 /// stuck.
 #[test]
 fn a_credit_that_is_lost_is_told_again() {
-    for connection in [false, true] {
-        let (window, shared) = if connection {
-            (4096, 2048)
-        } else {
-            (2048, 4096)
-        };
-        let mut sim = ready([
-            settings(tiny(window, shared)),
-            settings(tiny(window, shared)),
-        ]);
-        let link = opened(&mut sim, &Wanted::default());
-        for _ in 0..3 {
-            sim.send(0, link, 0, 600);
-        }
-        while sim.poll(0) {
-            while sim.deliver(0) {}
-        }
-        assert_eq!(sim.links[link].dirs[0].delivered, 3);
-        sim.release_all(1, link);
-        assert!(sim.poll(1));
-        let mut lost = 0;
-        sim.lose(1, |f| {
-            let drop = f.kind == CREDIT && (f.flags & FLAG_CONN != 0) == connection;
-            lost += u32::from(drop);
-            drop
-        });
-        assert_eq!(lost, 1, "the CREDIT");
+    let mut sim = ready([settings(tiny(2048)), settings(tiny(2048))]);
+    let link = opened(&mut sim, &Wanted::default());
+    for _ in 0..3 {
         sim.send(0, link, 0, 600);
-        sim.flush();
-        assert_eq!(sim.links[link].dirs[0].delivered, 3, "it is stuck");
-        sim.pass(1_000_000_000);
-        sim.flush();
-        assert_eq!(sim.links[link].dirs[0].delivered, 4, "it has recovered");
-        assert_eq!(sim.ends[0].stats().stalls, 1);
-        sim.quiesce();
     }
+    while sim.poll(0) {
+        while sim.deliver(0) {}
+    }
+    assert_eq!(sim.links[link].dirs[0].delivered, 3);
+    sim.release_all(1, link);
+    assert!(sim.poll(1));
+    let mut lost = 0;
+    sim.lose(1, |f| {
+        let drop = f.kind == CREDIT;
+        lost += u32::from(drop);
+        drop
+    });
+    assert_eq!(lost, 1, "the CREDIT");
+    sim.send(0, link, 0, 600);
+    sim.flush();
+    assert_eq!(sim.links[link].dirs[0].delivered, 3, "it is stuck");
+    sim.pass(1_000_000_000);
+    sim.flush();
+    assert_eq!(sim.links[link].dirs[0].delivered, 4, "it has recovered");
+    assert_eq!(sim.ends[0].stats().stalls, 1);
+    sim.quiesce();
 }
 
 /// I14: a CREDIT may come twice, and late.
 #[test]
 fn credits_may_be_repeated() {
-    let mut sim = ready([settings(tiny(1500, 2000)), settings(tiny(1500, 2000))]);
+    let mut sim = ready([settings(tiny(1500)), settings(tiny(1500))]);
     let link = opened(&mut sim, &Wanted::default());
     let mut told: Vec<Vec<u8>> = Vec::new();
     for n in 0..2000 {

@@ -3,10 +3,9 @@
 
 use allocation_counter::measure;
 use harness::frames_mux::{Put, Said, flag, profile, tlv, tv};
-use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError, SharedFrame};
+use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError};
 
-use super::channels_counting::narrow;
-use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms, shared_aliases};
+use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
 
 /// The limit of a channel that is told.
 fn told_limit(said: &[Said]) -> Option<u64> {
@@ -84,127 +83,6 @@ fn a_sender_is_not_asked_to_wait_for_each_message() {
     }
 }
 
-/// Two channels of ours, of the highest class and of the lowest, on a connection with little credit.
-fn high_and_low(limit: u64) -> (Scene, [ChannelId; 2]) {
-    let config = shared_aliases();
-    let mut scene = Scene::greeted(config, &[(6, limit)]);
-    let channels = [(0, 0), (1, 7)].map(|(alias, priority)| {
-        let options = OpenOptions::new("c").priority(priority).alias(alias);
-        scene.open_ours(options, alias.into(), 1 << 40).0
-    });
-    (scene, channels)
-}
-
-/// Bytes of messages that are said, by alias.
-fn bytes_said(scene: &mut Scene) -> [usize; 2] {
-    let mut bytes = [0; 2];
-    for said in scene.said() {
-        if let Said::Data { alias, payload, .. } = said {
-            bytes[alias as usize] += payload.len();
-        }
-    }
-    bytes
-}
-
-fn keep_busy(scene: &mut Scene, channel: ChannelId) {
-    scene.core.hold_back();
-    while scene.core.send(channel, &[0; 1000]) == Ok(()) {}
-}
-
-/// A large message gets its credit also where no single limit that is told covers it: who was let
-/// by for long lets it by then, until there is enough. In between, and behind it, the others go.
-#[test]
-fn credit_is_saved_up_for_who_was_passed_over_for_long() {
-    for grant in [2000, 20_000, 29_000] {
-        let mut limit = 8192;
-        let (mut scene, [high, low]) = high_and_low(limit);
-        let (mut before, mut of_low) = (0, 0);
-        for turn in 0.. {
-            assert!(turn < 200, "{grant}: it waits behind {before} bytes");
-            keep_busy(&mut scene, high);
-            if turn == 0 {
-                scene.core.send(low, &[1; 30_000]).expect("queued");
-            }
-            let [others, own] = bytes_said(&mut scene);
-            of_low += own;
-            if of_low > 0 {
-                break;
-            }
-            before += others;
-            limit += grant;
-            scene.put(Put::new().credit_all(limit));
-        }
-        assert_eq!(of_low, 30_000);
-        assert!((60_000..=200_000).contains(&before), "{grant}: {before}");
-        keep_busy(&mut scene, high);
-        limit += 10_000;
-        scene.put(Put::new().credit_all(limit));
-        let [others, _] = bytes_said(&mut scene);
-        assert!(others >= 8000, "{grant}: {others}");
-    }
-}
-
-/// Let by for long: what is queued on `low` waits for credit that is saved up for it.
-fn saved_for(len: usize) -> (Scene, [ChannelId; 2], u64) {
-    saved(10_000, |scene, low| {
-        scene.core.send(low, &vec![1; len]).expect("queued")
-    })
-}
-
-/// The same with what `send` queues, where credit comes in pieces of `grant`.
-fn saved(grant: u64, send: impl Fn(&mut Scene, ChannelId)) -> (Scene, [ChannelId; 2], u64) {
-    let mut limit = 8192;
-    let (mut scene, [high, low]) = high_and_low(limit);
-    send(&mut scene, low);
-    for _ in 0..30 {
-        keep_busy(&mut scene, high);
-        let [others, own] = bytes_said(&mut scene);
-        assert_eq!(own, 0);
-        if others == 0 {
-            return (scene, [high, low], limit);
-        }
-        limit += grant;
-        scene.put(Put::new().credit_all(limit));
-    }
-    panic!("it is not saved up");
-}
-
-/// Where credit does not come for long, it is not saved up for ever: the others use what there is.
-#[test]
-fn credit_is_not_saved_up_for_ever() {
-    let (mut scene, _, limit) = saved_for(30_000);
-    scene.wait(ms(9000));
-    assert_eq!(bytes_said(&mut scene), [0, 0]);
-    scene.wait(ms(2000));
-    let [others, own] = bytes_said(&mut scene);
-    assert!(others >= 8000 && own == 0, "{others} {own}");
-    // It still goes when there is enough.
-    let mut of_low = 0;
-    for grant in 1..5 {
-        scene.put(Put::new().credit_all(limit + grant * 60_000));
-        of_low += bytes_said(&mut scene)[1];
-    }
-    assert_eq!(of_low, 30_000);
-}
-
-/// Who is gone, or has nothing to send any more, is not saved up for.
-#[test]
-fn credit_is_saved_up_for_nobody_who_has_ended() {
-    for how in 0..3 {
-        let (mut scene, [_, low], _) = saved_for(30_000);
-        match how {
-            0 => scene.core.reset(low, Code::NO_ERROR),
-            1 => scene.core.let_go(low, Code::NO_ERROR),
-            _ => {
-                let told = scene.put(Put::new().reset(flag::STOP, 1, 9));
-                assert_eq!(told, [Told::Stopped(low, Code(9))]);
-            }
-        }
-        let [others, own] = bytes_said(&mut scene);
-        assert!(others >= 8000 && own == 0, "{how}: {others} {own}");
-    }
-}
-
 /// A channel of ours whose peer grants it `limit` bytes, and no more.
 fn stuck(scene: &mut Scene, alias: u64, mode: Mode) -> ChannelId {
     scene
@@ -242,46 +120,39 @@ fn dead_messages_make_room() {
 /// And give back what they take of all queues together, to channels that wait for that.
 #[test]
 fn dead_messages_take_no_room_from_others() {
-    for starved in [false, true] {
-        let config = Config {
-            connection_queue_bytes_max: 4096,
-            channel_queue_bytes_max: 4096,
-            ..Config::default()
-        };
-        let limits = if starved {
-            [(7, 60_000), (6, 70)]
-        } else {
-            [(7, 70), (6, 60_000)]
-        };
-        let mut scene = Scene::greeted(config, &limits);
-        let dying = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
-        let other = stuck(&mut scene, 1, Mode::Reliable);
-        scene.core.send(other, &[0; 100]).expect("queued");
-        while scene.core.send(dying, &[0; 100]) == Ok(()) {}
-        assert_eq!(
-            scene.core.send(other, &[0; 100]),
-            Err(SendError::WouldBlock)
-        );
-        scene.said();
-        assert_eq!(scene.core.poll_writable(), None);
-        scene.wait(ms(1000));
-        let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
-        assert!(writable.contains(&other), "{starved}: {writable:?}");
-        assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
-        // A queue that died later is looked at as well.
-        scene.core.send(dying, &[0; 100]).expect("room");
-        scene.said();
-        scene.wait(ms(1000));
-        scene.said();
-        assert_eq!(scene.core.stats().queued_bytes, 2 * 164);
-        // When nothing of it is left, nothing is looked for.
-        scene.core.reset(other, Code::NO_ERROR);
-        scene.said();
-        scene.wait(ms(600));
-        scene.said();
-        let next = scene.core.poll_timeout().expect("alive");
-        assert!(next.0 > scene.now.0 + 500_000_000, "nothing is swept for");
-    }
+    let config = Config {
+        connection_queue_bytes_max: 4096,
+        channel_queue_bytes_max: 4096,
+        ..Config::default()
+    };
+    let mut scene = Scene::greeted(config, &[(7, 70)]);
+    let dying = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
+    let other = stuck(&mut scene, 1, Mode::Reliable);
+    scene.core.send(other, &[0; 100]).expect("queued");
+    while scene.core.send(dying, &[0; 100]) == Ok(()) {}
+    assert_eq!(
+        scene.core.send(other, &[0; 100]),
+        Err(SendError::WouldBlock)
+    );
+    scene.said();
+    assert_eq!(scene.core.poll_writable(), None);
+    scene.wait(ms(1000));
+    let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
+    assert!(writable.contains(&other), "{writable:?}");
+    assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
+    // A queue that died later is looked at as well.
+    scene.core.send(dying, &[0; 100]).expect("room");
+    scene.said();
+    scene.wait(ms(1000));
+    scene.said();
+    assert_eq!(scene.core.stats().queued_bytes, 2 * 164);
+    // When nothing of it is left, nothing is looked for.
+    scene.core.reset(other, Code::NO_ERROR);
+    scene.said();
+    scene.wait(ms(600));
+    scene.said();
+    let next = scene.core.poll_timeout().expect("alive");
+    assert!(next.0 > scene.now.0 + 500_000_000, "nothing is swept for");
 }
 
 /// What stood behind a message that has died goes, if credit covers it: a smaller one, or the end.
@@ -375,48 +246,6 @@ fn each_fragment_has_its_time() {
     assert_eq!(told, [Told::Evicted(channel, Code::TIMEOUT)]);
 }
 
-/// A reader that gives back a little now and then is as late as one that gives back nothing; one
-/// that gives back enough, be it for a moment, begins anew.
-#[test]
-fn a_low_window_is_over_when_enough_is_given_back() {
-    for enough in [false, true] {
-        let mut scene = Scene::greeted(narrow(), &[]);
-        scene.reads = false;
-        let channel = scene.opened_as(0, UPLINK, 0);
-        let other = scene.opened_as(1, UPLINK, 0);
-        // 52 of 64 KiB are held, less than a quarter is free.
-        for (alias, len, count) in [(0, 4096, 11), (1, 1024, 8)] {
-            for _ in 0..count {
-                let told = scene.put(Put::new().data(0, alias, &vec![1; len - 64]));
-                assert_eq!(failed(&told), None);
-            }
-        }
-        assert_eq!(scene.core.stats().held_bytes, 52 << 10);
-        for _ in 0..3 {
-            assert_eq!(scene.wait(ms(1000)), []);
-            let (channel, charge) = scene.kept.pop().expect("one of the other's");
-            scene.core.release(channel, charge);
-            assert_eq!(channel, other);
-        }
-        // Between two looks at it: 48 KiB are held, and then as much as before.
-        if enough {
-            let (channel, charge) = scene.kept.pop().expect("one of the other's");
-            scene.core.release(channel, charge);
-        }
-        scene.said();
-        for _ in 0..=usize::from(enough) {
-            let told = scene.put(Put::new().data(0, 1, &[1; 960]));
-            assert_eq!(failed(&told), None);
-        }
-        assert_eq!(scene.core.stats().held_bytes, 50 << 10);
-        let told = scene.wait(ms(2400));
-        let evicted = [Told::Evicted(channel, Code::STALLED)];
-        assert_eq!(told, if enough { &[][..] } else { &evicted });
-        let told = scene.wait(ms(2800));
-        assert_eq!(told, if enough { &evicted } else { &[][..] });
-    }
-}
-
 /// The same with so much held that what is left is just too little for a message, each time.
 #[test]
 fn a_sender_is_not_asked_to_wait_for_every_second_message() {
@@ -449,47 +278,6 @@ fn a_sender_is_not_asked_to_wait_for_every_second_message() {
     drop(held);
 }
 
-/// Who saves up asks for what is owed: those who are silent meanwhile make nothing due.
-#[test]
-fn who_saves_up_credit_asks_for_more() {
-    let mut limit = 8192;
-    let (mut scene, [high, low]) = high_and_low(limit);
-    scene.core.send(low, &[1; 30_000]).expect("queued");
-    for turn in 0.. {
-        assert!(turn < 20, "never");
-        keep_busy(&mut scene, high);
-        let said = scene.said();
-        let asks = |s: &Said| matches!(s, Said::Credit { flags, .. } if *flags == flag::CONN | flag::BLOCKED);
-        if said.iter().any(asks) {
-            break;
-        }
-        limit += 10_000;
-        scene.put(Put::new().credit_all(limit));
-    }
-    assert!(limit > 60_000, "{limit}");
-    assert_eq!(scene.core.stats().stalls, 1);
-}
-
-/// Credit that was saved up is not lost to what else has to go out with its record.
-#[test]
-fn what_was_saved_up_is_not_spent_by_others() {
-    for shared in [false, true] {
-        let (mut scene, _, limit) = saved(5000, |scene, low| {
-            let queued = if shared {
-                let frame = SharedFrame::new(1, &[1; 15_000]).expect("a frame");
-                scene.core.send_shared(low, &frame)
-            } else {
-                scene.core.send(low, &[1; 15_000])
-            };
-            assert_eq!(queued, Ok(()));
-        });
-        // An answer to a PING goes out first.
-        scene.put(Put::new().credit_all(limit + 10_100).ping(7));
-        let [_, own] = bytes_said(&mut scene);
-        assert_eq!(own, 15_000, "{shared}");
-    }
-}
-
 /// What dies on a channel that was not answered yet takes no room from others either.
 #[test]
 fn dead_messages_of_an_unanswered_channel_take_no_room() {
@@ -519,52 +307,4 @@ fn dead_messages_of_an_unanswered_channel_take_no_room() {
     let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
     assert!(writable.contains(&other), "{writable:?}");
     assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
-}
-
-/// Channels that wait while others do not, for these have credit for what they send, are not passed
-/// over for ever either, however many they are.
-#[test]
-fn who_waits_alone_is_not_passed_over_for_ever() {
-    let mut limit = 8192;
-    let config = shared_aliases();
-    let mut scene = Scene::greeted(config, &[(6, limit)]);
-    let [high, first, second] = [(0, 0), (1, 7), (2, 7)].map(|(alias, priority)| {
-        let options = OpenOptions::new("c").priority(priority).alias(alias);
-        scene.open_ours(options, alias.into(), 1 << 40).0
-    });
-    let (mut waits, mut delivered) = (0, [0; 3]);
-    let mut turns = 0;
-    // The credit that is enough for the first is not for the second.
-    let wanted = [20_000, 30_000];
-    while delivered[1..] != wanted {
-        turns += 1;
-        assert!(turns < 200, "{delivered:?}");
-        scene.core.hold_back();
-        // All that there is credit for, and no more.
-        let free = scene.core.stats().send_window.saturating_sub(2000);
-        let served = (0..2).filter(|&i| delivered[1 + i] == wanted[i]);
-        let saves = waits > served.count();
-        for _ in 0..if saves { 0 } else { free / 1064 } {
-            let _ = scene.core.send(high, &[0; 1000]);
-        }
-        match turns {
-            1 => scene.core.send(first, &[1; 20_000]).expect("queued"),
-            // When the first has been passed over nearly for long enough.
-            8 => scene.core.send(second, &[1; 30_000]).expect("queued"),
-            _ => {}
-        }
-        for said in scene.said() {
-            match said {
-                Said::Data { alias, payload, .. } => delivered[alias as usize] += payload.len(),
-                Said::Credit { flags, .. } => {
-                    assert_eq!(flags, flag::CONN | flag::BLOCKED);
-                    waits += 1;
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        limit += 8000;
-        scene.put(Put::new().credit_all(limit));
-    }
-    assert_eq!(waits, 2, "each was saved up for");
 }

@@ -1,7 +1,9 @@
 //! Tests of tickwire through its public surface, in one binary.
 
 mod architecture;
+mod channels_budget;
 mod channels_counting;
+mod channels_credit;
 mod channels_edges;
 mod channels_flow;
 mod channels_found;

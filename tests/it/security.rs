@@ -106,7 +106,9 @@ fn the_defaults_are_what_the_tables_say() {
     assert_eq!(Url::BYTES_MAX, 64 << 10);
     let channels = channels::Config::default();
     assert_eq!(channels.partial_timeout, Duration::from_secs(10));
-    assert_eq!(channels.stall_timeout, Duration::from_secs(5));
+    assert_eq!(channels.channel_window_bytes, 64 << 10);
+    assert_eq!(channels.window_growth_bytes_max, 16 << 20);
+    assert_eq!(channels.receive_budget_bytes(), 80 << 20);
     assert_eq!(channels.close_timeout, Duration::from_secs(2));
 }
 

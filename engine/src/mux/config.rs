@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 
-use super::credit;
+use super::credit::{Announced, MESSAGES_BEFORE_ACCEPT};
 use super::open::Unit;
 
 /// Limits and deadlines of a connection with channels. The first part is announced to the peer,
@@ -38,14 +38,11 @@ pub struct Config {
     /// The peer's aliases are below this; four bytes of memory each, when used. At most 2^20;
     /// default 4,096.
     pub aliases_max: u32,
-    /// Bytes that the peer may have in flight and unread on all channels together, beyond
-    /// [`Self::reserve_bytes`] for each. Default 1 MiB.
-    pub connection_window_bytes: u32,
-    /// What auto-tuning may widen that to. Default 16 MiB.
-    pub connection_window_bytes_max: u32,
-    /// The same for one channel that does not say otherwise. Default 64 KiB.
+    /// Bytes that the peer may have in flight and unread on a channel that does not say otherwise.
+    /// The window is the channel's own: no other channel takes any of it. Default 64 KiB.
     pub channel_window_bytes: u32,
-    /// What auto-tuning may widen that to. Default 4 MiB.
+    /// What auto-tuning may widen the window of a channel to, as far as
+    /// [`Self::window_growth_bytes_max`] allows. Default 4 MiB.
     pub channel_window_bytes_max: u32,
     /// Messages that the peer may have in flight and unread on a channel that counts messages
     /// and does not say otherwise. Few, so that what is stale stays with the sender, who can
@@ -61,10 +58,13 @@ pub struct Config {
     /// Windows are widened where the round trip, not the reader, is what holds a sender back.
     /// Default on.
     pub auto_tune: bool,
-    /// Bytes of each channel that do not count against the connection's window: what other
-    /// channels cannot take from it. Up to [`Self::channels_max`] times this are held beyond
-    /// [`Self::connection_window_bytes`]. Default 4 KiB.
-    pub reserve_bytes: u32,
+    /// Bytes by which auto-tuning may widen the windows of all channels together. A channel that
+    /// has grown and is not used any more gives it back to others. Default 16 MiB.
+    pub window_growth_bytes_max: u32,
+    /// Bytes that all channels of the peer's together may bring to be held here, if that shall be
+    /// fewer than [`Self::receive_budget_bytes`] counts by itself: a channel for whose window nothing
+    /// is left is refused with [`Code::LIMIT`](super::Code::LIMIT). Default none.
+    pub receive_bytes_max: Option<u64>,
     /// Bytes of topic and metadata together of a channel that the peer opens. Default 1 KiB.
     pub metadata_bytes_max: u32,
     /// Time from one fragment of a message to the next, which a sender's channels of higher
@@ -75,11 +75,6 @@ pub struct Config {
     /// Time for the connection's channels to end after GOAWAY, and for the last record to leave.
     /// Default 2 s.
     pub close_timeout: Duration,
-    /// Time for which the connection's window may be nearly used up (less than a quarter free, or
-    /// than the largest message of any open channel costs) before the channel with the most unread
-    /// bytes is stopped. Twice that is how long credit of the peer's is saved up for a message that
-    /// smaller ones have passed, at most. Default 5 s.
-    pub stall_timeout: Duration,
     /// Bytes that a channel keeps for sending, beyond one message. Default 256 KiB.
     pub channel_queue_bytes_max: u32,
     /// Bytes that all channels together keep for sending, beyond one message of each.
@@ -101,19 +96,17 @@ impl Default for Config {
             channels_max: 1024,
             pending_opens_max: 64,
             aliases_max: 4096,
-            connection_window_bytes: 1 << 20,
-            connection_window_bytes_max: 16 << 20,
             channel_window_bytes: 64 << 10,
             channel_window_bytes_max: 4 << 20,
             channel_window_messages: 8,
             frame_overhead_bytes: 64,
             idle_timeout: Duration::from_secs(30),
             auto_tune: true,
-            reserve_bytes: 4 << 10,
+            window_growth_bytes_max: 16 << 20,
+            receive_bytes_max: None,
             metadata_bytes_max: 1 << 10,
             partial_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(2),
-            stall_timeout: Duration::from_secs(5),
             channel_queue_bytes_max: 256 << 10,
             connection_queue_bytes_max: 4 << 20,
             shared_aliases: 0,
@@ -128,6 +121,51 @@ const WINDOW_BYTES_MAX: u32 = 1 << 30;
 type Check = (bool, &'static str);
 
 impl Config {
+    /// Limits for peers that nobody knows: 16 channels of 16 KiB, and at most 1.25 MiB of the
+    /// peer's messages that are not read, whatever it does. Messages are at most 12,033 bytes on a
+    /// channel that does not say otherwise.
+    ///
+    /// ```
+    /// use tickwire::channels::Config;
+    ///
+    /// let config = Config::untrusted_internet();
+    /// assert_eq!(config.receive_budget_bytes(), (16 * 16 + 1024) * 1024);
+    /// ```
+    #[must_use]
+    pub fn untrusted_internet() -> Self {
+        Self {
+            channels_max: 16,
+            pending_opens_max: 16,
+            aliases_max: 64,
+            channel_window_bytes: 16 << 10,
+            channel_window_bytes_max: 1 << 20,
+            window_growth_bytes_max: 1 << 20,
+            channel_queue_bytes_max: 64 << 10,
+            connection_queue_bytes_max: 1 << 20,
+            ..Self::default()
+        }
+    }
+
+    /// Bytes of the peer's messages that can be held here and not read, overhead of their frames
+    /// included, on all channels that the peer opens, and by which windows grow: what the windows
+    /// that are granted add up to at most.
+    ///
+    /// ```text
+    /// channels_max * channel_window_bytes + window_growth_bytes_max      80 MiB by default
+    /// ```
+    ///
+    /// Where more than eight messages are granted by default
+    /// ([`Self::channel_window_messages`]), their largest size counts if it is more than the
+    /// window. [`Self::receive_bytes_max`] lowers the sum. Windows that the application grants
+    /// beyond the defaults, in [`OpenOptions`](super::OpenOptions) and
+    /// [`AcceptOptions`](super::AcceptOptions), come on top.
+    #[must_use]
+    pub fn receive_budget_bytes(&self) -> u64 {
+        let channels = u64::from(self.channels_max) * self.channel_bytes();
+        let all = channels + u64::from(self.window_growth_bytes_max);
+        self.receive_bytes_max.map_or(all, |max| max.min(all))
+    }
+
     /// Checks the values against each other.
     ///
     /// # Errors
@@ -139,7 +177,7 @@ impl Config {
             .chain(self.times_and_queues());
         match checks.find(|(holds, _)| !holds) {
             Some((_, what)) => Err(ConfigError(what)),
-            None => Ok(Settings(Arc::new(self))),
+            None => Ok(Settings::new(self)),
         }
     }
 
@@ -184,26 +222,12 @@ impl Config {
 
     /// Windows.
     fn windows(&self) -> impl Iterator<Item = Check> + use<> {
-        let window = |w: u32| (1024..=WINDOW_BYTES_MAX).contains(&w);
-        let largest = credit::message_max(
-            self.channel_window_bytes,
-            self.connection_window_bytes,
-            self.frame_overhead_bytes,
-            self.record_bytes_max,
-        );
+        let announced = self.announced();
+        let largest = announced.message_max().and(announced.counted_message_max());
         [
             (
-                window(self.connection_window_bytes),
-                "connection_window_bytes must be 1,024 to 2^30",
-            ),
-            (
-                window(self.channel_window_bytes),
+                (1024..=WINDOW_BYTES_MAX).contains(&self.channel_window_bytes),
                 "channel_window_bytes must be 1,024 to 2^30",
-            ),
-            (
-                (self.connection_window_bytes..=WINDOW_BYTES_MAX)
-                    .contains(&self.connection_window_bytes_max),
-                "connection_window_bytes_max must be from connection_window_bytes to 2^30",
             ),
             (
                 (self.channel_window_bytes..=WINDOW_BYTES_MAX)
@@ -212,15 +236,20 @@ impl Config {
             ),
             (
                 largest.is_some(),
-                "channel_window_bytes and connection_window_bytes must have room for a message: widen them, or lower frame_overhead_bytes",
+                "channel_window_bytes must have room for eight messages of a byte: widen it, or lower frame_overhead_bytes",
             ),
             (
                 (1..=1 << 20).contains(&self.channel_window_messages),
                 "channel_window_messages must be 1 to 2^20",
             ),
             (
-                self.reserve_bytes <= self.channel_window_bytes,
-                "reserve_bytes must not be above channel_window_bytes",
+                self.window_growth_bytes_max <= WINDOW_BYTES_MAX,
+                "window_growth_bytes_max must be at most 2^30",
+            ),
+            (
+                self.receive_bytes_max
+                    .is_none_or(|max| max >= self.channel_bytes()),
+                "receive_bytes_max must have room for the window of a channel",
             ),
         ]
         .into_iter()
@@ -250,10 +279,6 @@ impl Config {
                 "close_timeout must not be zero",
             ),
             (
-                !self.stall_timeout.is_zero(),
-                "stall_timeout must not be zero",
-            ),
-            (
                 (1024..=WINDOW_BYTES_MAX).contains(&self.channel_queue_bytes_max),
                 "channel_queue_bytes_max must be 1,024 to 2^30",
             ),
@@ -270,41 +295,115 @@ impl Config {
         .into_iter()
     }
 
-    /// Bytes of the largest message that a channel with the default window takes.
-    pub(super) fn default_message_max(&self, unit: Unit) -> u32 {
-        let max = |window| {
-            credit::message_max(
-                window,
-                self.connection_window_bytes,
-                self.frame_overhead_bytes,
-                self.record_bytes_max,
-            )
-        };
-        credit::default_message_max(
-            unit,
-            max,
-            self.channel_window_bytes,
-            self.connection_window_bytes,
-        )
-        .min(self.message_bytes_max)
+    /// What the peer is told, of which sizes of messages follow.
+    pub(super) fn announced(&self) -> Announced {
+        Announced {
+            window: self.channel_window_bytes.into(),
+            overhead: self.frame_overhead_bytes.into(),
+            record: self.record_bytes_max.into(),
+        }
     }
+
+    /// Bytes of the largest message that a channel with the default window takes.
+    fn default_message_max(&self, unit: Unit) -> u32 {
+        let max = self.announced().default_message_max(unit);
+        max.min(self.message_bytes_max)
+    }
+
+    /// What a unit of a channel's window may cost, in bytes: a message of `message_max`, cut as
+    /// unluckily as can be, where messages are counted.
+    pub(super) fn unit_bytes(&self, unit: Unit, message_max: u32) -> u64 {
+        match unit {
+            Unit::Bytes => 1,
+            Unit::Messages => self.announced().cost(message_max.into()),
+        }
+    }
+
+    /// Bytes that the window of a channel that is accepted with the defaults may bring. Where it
+    /// counts messages, the opener may use eight before that.
+    fn default_window_bytes(&self, unit: Unit) -> u64 {
+        let messages = u64::from(self.channel_window_messages).max(MESSAGES_BEFORE_ACCEPT);
+        let window = unit.cost(self.channel_window_bytes.into(), messages);
+        window * self.unit_bytes(unit, self.default_message_max(unit))
+    }
+
+    /// Bytes that the default window of any channel may bring.
+    fn channel_bytes(&self) -> u64 {
+        let by_messages = self.default_window_bytes(Unit::Messages);
+        by_messages.max(self.channel_window_bytes.into())
+    }
+}
+
+/// The defaults of channels of one unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Defaults {
+    /// Bytes of the largest message.
+    pub(super) message_max: u32,
+    /// Bytes that a unit of the window may bring.
+    pub(super) unit_bytes: u32,
+    /// Bytes that the window may bring, as it is when the channel is accepted.
+    pub(super) window_bytes: u64,
+}
+
+impl Defaults {
+    fn of(config: &Config, unit: Unit) -> Self {
+        let message_max = config.default_message_max(unit);
+        Self {
+            message_max,
+            // Eight of them are a window, which is at most 2^30 bytes.
+            unit_bytes: config.unit_bytes(unit, message_max) as u32,
+            window_bytes: config.default_window_bytes(unit),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Checked {
+    config: Config,
+    bytes: Defaults,
+    messages: Defaults,
+    channel_bytes: u64,
 }
 
 /// A [`Config`] that has been checked, shared by all connections that use it.
 #[derive(Clone, Debug)]
-pub struct Settings(Arc<Config>);
+pub struct Settings(Arc<Checked>);
+
+impl Settings {
+    fn new(config: Config) -> Self {
+        Self(Arc::new(Checked {
+            bytes: Defaults::of(&config, Unit::Bytes),
+            messages: Defaults::of(&config, Unit::Messages),
+            channel_bytes: config.channel_bytes(),
+            config,
+        }))
+    }
+
+    /// What a channel has that does not say otherwise.
+    pub(super) fn defaults(&self, unit: Unit) -> Defaults {
+        match unit {
+            Unit::Bytes => self.0.bytes,
+            Unit::Messages => self.0.messages,
+        }
+    }
+
+    /// Bytes that the default window of any channel may bring.
+    pub(super) fn window_bytes_max(&self) -> u64 {
+        self.0.channel_bytes
+    }
+}
 
 impl Deref for Settings {
     type Target = Config;
 
     fn deref(&self) -> &Config {
-        &self.0
+        &self.0.config
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self(Arc::new(Config::default()))
+        Self::new(Config::default())
     }
 }
 

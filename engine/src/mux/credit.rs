@@ -5,8 +5,9 @@
 //! receiver   consumed <= charged <= limit        limit - consumed <= window, equal after a return
 //! ```
 //!
-//! Both count from the beginning of the channel (or connection), so that a limit may be told
-//! twice, late, or merged with a later one without harm (rules R9, R21; invariants I2, I14).
+//! Both count from the beginning of the channel, so that a limit may be told twice, late, or merged
+//! with a later one without harm (rules R9, R21; invariants I2, I14). A window never shrinks by a
+//! lower limit: a sender that is asked to gives back what it does not use, by charging it.
 
 use core::time::Duration;
 
@@ -59,6 +60,15 @@ impl SendCredit {
         news
     }
 
+    /// All that is left but `keep` counts as used. Whether that is any.
+    pub(super) fn give_back(&mut self, keep: u64) -> bool {
+        let gives = self.available() > keep;
+        if gives {
+            self.charged = self.limit - keep;
+        }
+        gives
+    }
+
     pub(super) fn limit(&self) -> u64 {
         self.limit
     }
@@ -76,10 +86,12 @@ pub(super) struct RecvCredit {
     charged: u64,
     consumed: u64,
     window: u64,
+    /// The window that was agreed on when the channel was opened: a wider one goes back to it.
+    first: u64,
     /// What must be consumed for a new limit to be told: half (a quarter, of a small window) of
     /// it is owed then. What the peer lacks until then is less than a message (rule R20).
     due_at: u64,
-    /// When the measure of [`Self::tune`] began, and what was consumed then.
+    /// When the measure of [`Self::growth`] began, and what was consumed then.
     mark: (Timestamp, u64),
 }
 
@@ -89,15 +101,17 @@ impl RecvCredit {
         let mut credit = Self {
             limit: window,
             window,
+            first: window,
             ..Self::default()
         };
         credit.owe(threshold(window));
         credit
     }
 
-    /// Another window, which is told next.
+    /// Another first window, which is told next.
     pub(super) fn reopen(&mut self, window: u64) {
         self.window = window;
+        self.first = window;
         self.owe(threshold(window));
     }
 
@@ -149,19 +163,9 @@ impl RecvCredit {
         self.consumed >= self.due_at
     }
 
-    /// The same where others than who reads may hold most of the window: as soon as more is owed
-    /// than the peer has left, but not in slivers.
-    #[inline]
-    pub(super) fn is_due_of_rest(&self) -> bool {
-        // Owed is `reach - limit`, and left is `limit - charged`. No sum wraps: counts are below
-        // 2^62.
-        let reach = self.consumed + self.window;
-        let least = self.limit + slivers(self.window);
-        self.is_due() || reach >= least && reach + self.charged >= 2 * self.limit
-    }
-
     /// By how much a limit told now would be news.
-    pub(super) fn owed(&self) -> u64 {
+    #[cfg(test)]
+    fn owed(&self) -> u64 {
         self.next_limit().saturating_sub(self.limit)
     }
 
@@ -181,20 +185,78 @@ impl RecvCredit {
         self.limit
     }
 
-    /// Before a limit is told: widens the window, up to `max`, if half of it was consumed within
-    /// two round trips. Then it is the window that holds the sender back. Not to one that leaves
-    /// the sender with less while nothing is due: the largest message was promised (rule R20).
-    pub(super) fn tune(&mut self, now: Timestamp, rtt: Duration, max: u64) {
+    /// Before a limit is told: by how much the window is to be widened, up to `max`. That is as much
+    /// again if half of it was consumed within two round trips, for then it is the window that
+    /// holds the sender back; else nothing.
+    pub(super) fn growth(&mut self, now: Timestamp, rtt: Duration, max: u64) -> u64 {
         let (at, before) = self.mark;
         if now > at.after(rtt.saturating_mul(2)) {
             self.mark = (now, self.consumed);
-        } else if self.consumed - before >= self.window / 2 && self.window < max {
-            let wider = self.window.saturating_mul(2).min(max);
-            if room(wider) >= room(self.window) {
-                self.window = wider;
-                self.mark = (now, self.consumed);
-            }
+            return 0;
         }
+        if self.consumed - before < self.window / 2 {
+            return 0;
+        }
+        self.window.min(max.saturating_sub(self.window))
+    }
+
+    /// Widens the window, unless the sender had less then while nothing is due: the largest message
+    /// was promised (rule R20). Whether it is wider.
+    pub(super) fn grow(&mut self, by: u64, now: Timestamp) -> bool {
+        let wider = self.window.saturating_add(by);
+        let grows = by > 0 && room(wider) >= room(self.window);
+        if grows {
+            self.window = wider;
+            self.mark = (now, self.consumed);
+        }
+        grows
+    }
+
+    /// The sender gives back what it does not use: so much counts as charged, and as consumed at
+    /// once, so that what the limit reaches stays. The window is narrower by that, but not where
+    /// the largest message would not fit any more (rule R20).
+    pub(super) fn give_back(&mut self, total: u64) -> Result<(), Overrun> {
+        if total < self.charged || total > self.limit.saturating_sub(self.first) {
+            return Err(Overrun);
+        }
+        let unused = total - self.charged;
+        self.charged = total;
+        self.consumed += unused;
+        self.mark.1 += unused; // nobody has read that
+        let narrower = self.window.saturating_sub(unused).max(self.first);
+        if room(narrower) >= room(self.first) {
+            self.window = narrower;
+        }
+        self.owe(threshold(self.window));
+        Ok(())
+    }
+
+    /// What is owed and was not told is not granted any more, as far as the window is wider than at
+    /// first: that costs nobody anything.
+    pub(super) fn withhold(&mut self) {
+        let told = (self.limit - self.consumed).max(self.first);
+        if told < self.window && room(told) >= room(self.first) {
+            self.window = told;
+            self.owe(threshold(told));
+        }
+    }
+
+    /// As [`Self::give_back`], where nothing is granted any more.
+    pub(super) fn give_up(&mut self, total: u64) -> Result<(), Overrun> {
+        if total < self.charged || total > self.limit {
+            return Err(Overrun);
+        }
+        self.charged = total;
+        Ok(())
+    }
+
+    /// The window is wider than it was at first.
+    pub(super) fn has_grown(&self) -> bool {
+        self.window > self.first
+    }
+
+    pub(super) fn first(&self) -> u64 {
+        self.first
     }
 
     #[inline]
@@ -207,6 +269,11 @@ impl RecvCredit {
         self.charged
     }
 
+    /// What the peer may make us hold: the window, or what is left of one that was wider.
+    pub(super) fn outstanding_max(&self) -> u64 {
+        self.window.max(self.limit - self.consumed)
+    }
+
     #[cfg(test)]
     pub(super) fn consumed(&self) -> u64 {
         self.consumed
@@ -214,97 +281,6 @@ impl RecvCredit {
 
     pub(super) fn window(&self) -> u64 {
         self.window
-    }
-}
-
-/// What we let the peer send on all channels together. What a channel holds within its reserve
-/// does not count against it, and is consumed as it comes: [`Self::pass`] does both, up to the
-/// count at which something is to be decided.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PassingCredit {
-    credit: RecvCredit,
-    /// While fewer are charged, the peer is within its limit and need not be told another. 0
-    /// where that is to be found out again: by [`Self::watch`].
-    pass_below: u64,
-}
-
-impl PassingCredit {
-    pub(super) fn new(window: u64) -> Self {
-        Self {
-            credit: RecvCredit::new(window),
-            pass_below: 0,
-        }
-    }
-
-    /// The peer sent what costs `n` and is consumed at once. `false`, and nothing is done, where
-    /// that may be too much, or makes a limit due.
-    #[inline]
-    pub(super) fn pass(&mut self, n: u64) -> bool {
-        let charged = self.credit.charged + n;
-        let passes = charged < self.pass_below;
-        if passes {
-            self.credit.charged = charged;
-            self.credit.consumed += n;
-        }
-        passes
-    }
-
-    /// Finds out how far [`Self::pass`] may go; where a limit is going to be told anyway, up to
-    /// the last one.
-    pub(super) fn watch(&mut self, told_anyway: bool) {
-        let RecvCredit {
-            limit,
-            window,
-            due_at,
-            ..
-        } = self.credit;
-        let backlog = self.credit.backlog();
-        let due = if told_anyway {
-            u64::MAX
-        } else {
-            // `is_due_of_rest`, solved for what is charged, of which all but the backlog is
-            // consumed.
-            let reach = limit + slivers(window);
-            let rest = (2 * limit + backlog).saturating_sub(window).div_ceil(2);
-            let of_rest = rest.max((reach + backlog).saturating_sub(window));
-            of_rest.min(due_at + backlog)
-        };
-        self.pass_below = due.min(limit + 1);
-    }
-
-    /// As [`RecvCredit::charge`]: more that is held makes a limit due later, so that what
-    /// [`Self::pass`] goes by stays good.
-    #[inline]
-    pub(super) fn charge(&mut self, n: u64) -> Result<(), Overrun> {
-        self.credit.charge(n)
-    }
-
-    /// As [`RecvCredit::consume`].
-    #[inline]
-    pub(super) fn consume(&mut self, n: u64) {
-        self.pass_below = 0;
-        self.credit.consume(n);
-    }
-
-    /// As [`RecvCredit::announce`].
-    pub(super) fn announce(&mut self) -> u64 {
-        self.pass_below = 0;
-        self.credit.announce()
-    }
-
-    /// As [`RecvCredit::tune`].
-    pub(super) fn tune(&mut self, now: Timestamp, rtt: Duration, max: u64) {
-        self.pass_below = 0;
-        self.credit.tune(now, rtt, max);
-    }
-}
-
-impl core::ops::Deref for PassingCredit {
-    type Target = RecvCredit;
-
-    #[inline]
-    fn deref(&self) -> &RecvCredit {
-        &self.credit
     }
 }
 
@@ -328,10 +304,13 @@ fn room(window: u64) -> u64 {
     (window + 1).saturating_sub(threshold(window))
 }
 
+/// Messages that may be sent on a channel that counts messages before it is accepted.
+pub(super) const MESSAGES_BEFORE_ACCEPT: u64 = 8;
+
 /// Payload of the smallest fragment but for a message's last: records and windows are not
 /// dribbled away in slivers, of which each costs `overhead`.
-pub(super) fn fragment_min(window: u64, connection: u64, record: u64) -> u64 {
-    (record / 4).min(window / 4).min(connection / 4).max(1)
+pub(super) fn fragment_min(window: u64, record: u64) -> u64 {
+    (record / 4).min(window / 4).max(1)
 }
 
 /// What a message costs at most, however it is cut.
@@ -340,38 +319,57 @@ pub(super) fn message_charge(len: u64, overhead: u64, fragment: u64) -> u64 {
     len.saturating_add(overhead.saturating_mul(fragments))
 }
 
-/// Bytes of the largest message that can never hang (rule R20): with all but a threshold's
-/// worth of either window returned, it fits. `None` if not even one byte does.
-pub(super) fn message_max(window: u32, connection: u32, overhead: u32, record: u32) -> Option<u32> {
-    let (window, connection) = (u64::from(window), u64::from(connection));
-    let room = room(window).min(room(connection));
-    let fragment = fragment_min(window, connection, u64::from(record));
-    let fits = |len: u64| message_charge(len, u64::from(overhead), fragment) <= room;
-    let (mut low, mut high) = (0, room);
-    while low < high {
-        let middle = low + (high - low).div_ceil(2);
-        if fits(middle) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    u32::try_from(low).ok().filter(|&max| max > 0)
+/// What the receiver of data announces, of which sizes of messages follow: both ends count them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Announced {
+    /// Bytes of the first window of a channel.
+    pub(super) window: u64,
+    /// Bytes that a frame costs beside its payload.
+    pub(super) overhead: u64,
+    /// Bytes of the largest record.
+    pub(super) record: u64,
 }
 
-/// Bytes of the largest message of a channel before its window is told: what `max` allows for the
-/// default window, and where messages are counted, for the connection's, which alone bounds
-/// them. Both ends count it, each from the receiver's limits.
-pub(super) fn default_message_max(
-    unit: Unit,
-    max: impl Fn(u32) -> Option<u32>,
-    channel: u32,
-    connection: u32,
-) -> u32 {
-    let by_channel = max(channel).unwrap_or(0);
-    match unit {
-        Unit::Bytes => by_channel,
-        Unit::Messages => by_channel.min(max(connection).unwrap_or(0)),
+impl Announced {
+    /// What a message of `len` bytes costs at most on a channel with this window.
+    pub(super) fn cost(self, len: u64) -> u64 {
+        let fragment = fragment_min(self.window, self.record);
+        message_charge(len, self.overhead, fragment)
+    }
+
+    /// Bytes of the largest message that costs at most `room`. `None` if not even one byte does.
+    fn largest(self, room: u64) -> Option<u32> {
+        let (mut low, mut high) = (0, room);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if self.cost(middle) <= room {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        u32::try_from(low).ok().filter(|&max| max > 0)
+    }
+
+    /// Bytes of the largest message that can never hang (rule R20): with all but a threshold's
+    /// worth of the window returned, it fits.
+    pub(super) fn message_max(self) -> Option<u32> {
+        self.largest(room(self.window))
+    }
+
+    /// Bytes of the largest message where messages are counted, unless the channel says otherwise:
+    /// those that may come before the channel is accepted cost no more than its window in bytes.
+    pub(super) fn counted_message_max(self) -> Option<u32> {
+        self.largest(self.window / MESSAGES_BEFORE_ACCEPT)
+    }
+
+    /// Bytes of the largest message of a channel before its window is told.
+    pub(super) fn default_message_max(self, unit: Unit) -> u32 {
+        let max = match unit {
+            Unit::Bytes => self.message_max(),
+            Unit::Messages => self.counted_message_max(),
+        };
+        max.unwrap_or(0)
     }
 }
 
@@ -380,7 +378,7 @@ pub(super) fn default_message_max(
 #[derive(PartialEq, Eq, Default, Debug)]
 #[must_use = "credit that is not released is missing to the peer until the channel ends"]
 pub struct Charge {
-    /// Of the connection.
+    /// Payload and overhead.
     pub(super) bytes: u32,
     /// Of the channel: bytes, or messages.
     pub(super) units: u32,
@@ -402,7 +400,7 @@ impl Charge {
         self.units = self.units.saturating_add(other.units);
     }
 
-    /// Bytes of the connection's window that are held.
+    /// Bytes that are held: payload, and the overhead of each frame.
     #[must_use]
     pub fn bytes(&self) -> u32 {
         self.bytes

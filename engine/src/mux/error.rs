@@ -17,11 +17,12 @@ impl Code {
     pub const FLOW: Self = Self(2);
     /// A record or message was larger than announced.
     pub const SIZE: Self = Self(3);
-    /// More channels than announced.
+    /// More channels than announced, or than there is room for.
     pub const LIMIT: Self = Self(4);
     /// Too much of what costs us and serves nobody.
     pub const CALM: Self = Self(5);
-    /// The reader took nothing while others waited for the connection's window.
+    /// The reader takes nothing: for applications that stop such a channel. A connection does not;
+    /// an unread channel is in nobody's way.
     pub const STALLED: Self = Self(6);
     /// The channel is not wanted here, or not now.
     pub const REFUSED: Self = Self(7);
@@ -74,7 +75,8 @@ pub enum Violation {
     HelloTwice,
     /// A record larger than `record_bytes_max`.
     RecordTooLarge,
-    /// A message larger than the channel takes.
+    /// A message larger than the channel takes, or one that its fragments make cost more than
+    /// that.
     MessageTooLarge,
     /// An alias that was never opened, or not below `aliases_max`.
     UnknownAlias(u32),
@@ -91,10 +93,8 @@ pub enum Violation {
     /// A resumption of a channel that did not ask for it, or one with what was not announced; a time
     /// to live on a channel that is conflated; topic and metadata that are too long.
     BadOption,
-    /// The channel's limit was passed.
+    /// The channel's limit was passed, or more credit was given back than was left.
     ChannelCredit(u32),
-    /// The connection's limit was passed.
-    ConnectionCredit,
     /// More channels than `channels_max`.
     TooManyChannels,
     /// More unanswered channels than `pending_opens_max`.
@@ -119,7 +119,7 @@ impl Violation {
     pub const fn code(self) -> Code {
         match self {
             Self::RecordTooLarge | Self::MessageTooLarge => Code::SIZE,
-            Self::ChannelCredit(_) | Self::ConnectionCredit => Code::FLOW,
+            Self::ChannelCredit(_) => Code::FLOW,
             Self::TooManyChannels | Self::TooManyOpens => Code::LIMIT,
             Self::WastedOpens | Self::PingFlood | Self::GoAwayFlood => Code::CALM,
             _ => Code::PROTOCOL,
@@ -143,7 +143,6 @@ impl Violation {
             Self::UnaskedAnswer(_) => "an answer to what was not asked",
             Self::BadOption => "an option that does not belong here",
             Self::ChannelCredit(_) => "a channel's limit was passed",
-            Self::ConnectionCredit => "the connection's limit was passed",
             Self::TooManyChannels => "more channels than announced",
             Self::TooManyOpens => "more unanswered channels than announced",
             Self::WastedOpens => "channels are opened and reset in a loop",

@@ -84,13 +84,12 @@ pub enum Event<'r> {
         /// Why.
         code: Code,
     },
-    /// We take no more from a channel whose reader was the one that held up the connection, or
-    /// whose message was not finished in time. Drop what is kept of it, and release its credit.
-    /// It may come after [`Self::Finished`] or [`Self::Aborted`], where that was never read.
+    /// We take no more from a channel whose message was not finished in time. Drop what is kept of
+    /// it, and release its credit.
     Evicted {
         /// The channel.
         channel: ChannelId,
-        /// [`Code::STALLED`] or [`Code::TIMEOUT`].
+        /// [`Code::TIMEOUT`].
         code: Code,
     },
     /// The peer takes no new channels; the open ones go on.

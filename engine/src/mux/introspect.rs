@@ -72,17 +72,16 @@ pub struct ChannelStats {
 pub struct ConnectionStats {
     /// Channels that have a place here, those that are over and still held included.
     pub channels: usize,
-    /// Bytes that the peer lets us send now, on all channels together.
-    pub send_window: u64,
     /// Bytes that wait in all queues.
     pub queued_bytes: usize,
-    /// Since when a message waits for the connection's credit.
-    pub stalled_since: Option<Timestamp>,
-    /// Bytes that count against the window that we grant the peer: received, not released,
-    /// beyond each channel's reserve.
+    /// Bytes received and not released, on all channels together.
     pub held_bytes: u64,
-    /// That window.
-    pub receive_window_max: u64,
+    /// Bytes that the peer can bring to be held: the windows of its channels, what is held of those
+    /// that have ended, and what windows have grown by. What the application has granted beyond the
+    /// defaults is not among them.
+    pub receive_aside_bytes: u64,
+    /// What that may be at most: [`Config::receive_budget_bytes`](super::Config).
+    pub receive_budget_bytes: u64,
     /// Messages sent, and their payload bytes.
     pub messages_out: u64,
     /// See [`Self::messages_out`].
@@ -99,8 +98,7 @@ pub struct ConnectionStats {
     pub records_out: u64,
     /// See [`Self::records_out`].
     pub records_in: u64,
-    /// Channels whose reader we stopped because it held up the others, or whose message did not
-    /// end in time.
+    /// Channels whose message did not end in time.
     pub evicted: u64,
     /// How often a sender here waited for credit for longer than half a second.
     pub stalls: u64,
@@ -148,7 +146,7 @@ impl Channel {
             receive_window: recv.credit.limit() - recv.credit.charged(),
             receive_window_max: recv.credit.window(),
             held_bytes: recv.held,
-            held_bytes_max: recv.held_max,
+            held_bytes_max: recv.held_max.into(),
             messages_in: recv.messages,
             bytes_in: recv.bytes,
             skipped_in: recv.skipped_total,
@@ -176,14 +174,13 @@ impl Connection {
     pub fn stats(&self) -> ConnectionStats {
         let totals = self.all_totals();
         let [rtt_min, rtt_last] = self.round_trips();
-        let (send_window, stalled_since, held_bytes, receive_window_max) = self.window_stats();
+        let (receive_aside_bytes, receive_budget_bytes) = self.receive_budget();
         ConnectionStats {
             channels: self.slots.live(),
-            send_window,
             queued_bytes: self.queued(),
-            stalled_since,
-            held_bytes,
-            receive_window_max,
+            held_bytes: self.slots.iter().map(|c| c.recv.held).sum(),
+            receive_aside_bytes,
+            receive_budget_bytes,
             messages_out: totals.messages_out,
             bytes_out: totals.bytes_out,
             skipped_out: totals.skipped_out,
@@ -288,9 +285,9 @@ impl fmt::Debug for Connection {
             .field("state", state)
             .field("rtt_min", &stats.rtt_min)
             .field("queued", &Size(stats.queued_bytes as u64))
-            .field("may_send", &Size(stats.send_window))
             .field("unread", &Size(stats.held_bytes))
-            .field("of", &Size(stats.receive_window_max))
+            .field("set_aside", &Size(stats.receive_aside_bytes))
+            .field("of", &Size(stats.receive_budget_bytes))
             .field("channels", &lines)
             .finish_non_exhaustive()
     }

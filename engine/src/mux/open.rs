@@ -29,6 +29,17 @@ pub enum Unit {
     Messages,
 }
 
+impl wire::Profile {
+    /// What the credit of a channel with this profile counts.
+    pub(super) fn unit(self) -> Unit {
+        if self.messages {
+            Unit::Messages
+        } else {
+            Unit::Bytes
+        }
+    }
+}
+
 /// Where a channel that was lost with its connection shall go on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub struct Resume {
@@ -129,8 +140,10 @@ impl OpenOptions {
         self
     }
 
-    /// Bytes of the largest message taken. The window must have room for it: half of a window
-    /// of 64 KiB or more, three quarters of a smaller one.
+    /// Bytes of the largest message taken. A window of bytes must have room for it: half of one of
+    /// 64 KiB or more, three quarters of a smaller one. Where messages are counted, as many as the
+    /// window has may be held; the default is what lets eight of them cost no more than the
+    /// window of a channel of bytes: 8,000 with the default settings. A quote needs much less.
     #[must_use]
     pub fn message_bytes_max(mut self, bytes: u32) -> Self {
         self.message_bytes_max = Some(bytes);

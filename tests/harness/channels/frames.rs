@@ -28,10 +28,12 @@ pub const HELLO: u8 = 11;
 /// EXT.
 pub const EXT: u8 = 15;
 
-/// CREDIT of the connection.
-pub const FLAG_CONN: u8 = 1;
+/// CREDIT that asks for what is not used.
+pub const FLAG_NARROW: u8 = 1;
 /// CREDIT that only says that its sender is stuck.
 pub const FLAG_BLOCKED: u8 = 2;
+/// CREDIT that gives back what is not used.
+pub const FLAG_RETURN: u8 = 8;
 /// DATA that continues.
 pub const FLAG_MORE: u8 = 2;
 
@@ -116,10 +118,8 @@ pub fn frames(record: &[u8]) -> Vec<Frame> {
             0 => continue,
             DATA | RUN => (alias, payload) = r.data(kind, flags),
             CREDIT => {
-                if flags & FLAG_CONN == 0 {
-                    alias = r.number();
-                }
-                let _limit = r.number();
+                alias = r.number();
+                let _total = r.number();
                 if flags & 4 != 0 {
                     let _ack = r.number();
                 }

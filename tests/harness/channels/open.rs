@@ -122,6 +122,7 @@ impl Sim {
             aliases,
             answered: false,
             accepted: false,
+            granted: [0; 2],
             dirs: [Dir::new(wanted.mode), Dir::new(wanted.mode)],
         });
         Some(number)

@@ -149,12 +149,19 @@ impl Sim {
             return;
         }
         let mut options = AcceptOptions::new();
+        // Beyond the default, which itself is what is set aside.
+        let mut granted = 0;
         if how % 8 > 4 {
             let window = match self.links[link].unit {
                 Unit::Messages => 8 + u32::from(how),
                 Unit::Bytes => self.settings[end].channel_window_bytes + 300 * u32::from(how),
             };
             options = options.window(window);
+            granted = match self.links[link].unit {
+                // A message of 4,000 bytes in fragments of 256, of 200 bytes more each, at most.
+                Unit::Messages => u64::from(window) * 8000,
+                Unit::Bytes => 300 * u64::from(how),
+            };
         }
         if how % 8 == 7 {
             options = options.message_bytes_max(4000);
@@ -164,7 +171,12 @@ impl Sim {
             self.links[link].aliases[end] = Some(u32::from(how) % 2);
         }
         // What the options ask for may not be possible.
-        let _ = self.accept(end, link, options) || self.accept(end, link, AcceptOptions::new());
+        let taken = self.accept(end, link, options);
+        if taken {
+            self.links[link].granted[end] = granted;
+        } else {
+            self.accept(end, link, AcceptOptions::new());
+        }
     }
 
     /// Sends something.

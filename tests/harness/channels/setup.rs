@@ -13,8 +13,7 @@ fn one_of<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
 pub fn random(rng: &mut Rng) -> Settings {
     loop {
         let channels_max = one_of(rng, &[2, 3, 8]);
-        let channel_window_bytes = one_of(rng, &[1024, 1500, 4096, 63 << 10, 64 << 10]);
-        let connection_window_bytes = one_of(rng, &[1024, 2000, 5000, 64 << 10, 100_000]);
+        let channel_window_bytes = one_of(rng, &[1024, 2500, 4096, 63 << 10, 64 << 10]);
         let channel_queue_bytes_max = one_of(rng, &[1024, 3000, 100_000]);
         let config = Config {
             record_bytes_max: one_of(rng, &[1024, 1500, 4096, 16 << 10]),
@@ -22,14 +21,14 @@ pub fn random(rng: &mut Rng) -> Settings {
             channels_max,
             pending_opens_max: one_of(rng, &[1, 2, 8]),
             aliases_max: channels_max + one_of(rng, &[2, 8, 100]),
-            connection_window_bytes,
-            connection_window_bytes_max: connection_window_bytes * one_of(rng, &[1, 2, 8]),
             channel_window_bytes,
             channel_window_bytes_max: channel_window_bytes + one_of(rng, &[0, 1024, 100_000]),
             channel_window_messages: one_of(rng, &[1, 2, 8, 20]),
             frame_overhead_bytes: one_of(rng, &[16, 64, 200]),
             auto_tune: rng.one_in(2),
-            reserve_bytes: one_of(rng, &[0, 100, 1024]),
+            window_growth_bytes_max: one_of(rng, &[0, 1000, 20_000, 16 << 20]),
+            // Narrower than all channels ask for, in some.
+            receive_bytes_max: [None, Some(u64::from(channel_window_bytes) * 2)][rng.below(2)],
             metadata_bytes_max: 64,
             channel_queue_bytes_max,
             connection_queue_bytes_max: channel_queue_bytes_max * one_of(rng, &[1, 2, 10]),

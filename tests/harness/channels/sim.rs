@@ -30,6 +30,8 @@ pub struct Link {
     pub answered: bool,
     /// The opener was told so.
     pub accepted: bool,
+    /// Bytes of the window that each end's application has granted beyond the default.
+    pub granted: [u64; 2],
     /// What each end publishes.
     pub dirs: [Dir; 2],
 }
@@ -63,8 +65,12 @@ pub struct Counts {
     pub messages: u64,
     /// Sends that were refused for want of room.
     pub refused: u64,
-    /// Channels whose reader was stopped for the others' sake.
+    /// Channels whose message did not end in time.
     pub evicted: u64,
+    /// CREDITs that asked for what is not used, and that gave it back.
+    pub narrowed: u64,
+    /// See [`Self::narrowed`].
+    pub returned: u64,
 }
 
 /// Two ends, two queues of records, one clock.
@@ -167,6 +173,12 @@ impl Sim {
                 .find(|f| !matches!(f.kind, HELLO | frames::GOAWAY));
             assert_eq!(early, None, "before the peer's HELLO");
         }
+        let credits = |flag: u8| {
+            let is = |f: &&frames::Frame| f.kind == CREDIT && f.flags & flag != 0;
+            list.iter().filter(is).count() as u64
+        };
+        self.counts.narrowed += credits(frames::FLAG_NARROW);
+        self.counts.returned += credits(frames::FLAG_RETURN);
         // I8: nothing is said twice in a record.
         let mut said: Vec<(u8, u8, u64)> = Vec::new();
         for frame in list.iter().filter(|f| f.is_control()) {
@@ -307,14 +319,6 @@ impl Sim {
     /// Checks what holds at every step.
     pub fn check(&self) {
         for sender in 0..2 {
-            let (s, r) = (self.ends[sender].stats(), self.ends[1 - sender].stats());
-            assert!(
-                s.send_window + r.held_bytes <= r.receive_window_max,
-                "I1 of the connection: {} + {} of {}",
-                s.send_window,
-                r.held_bytes,
-                r.receive_window_max
-            );
             self.check_memory(sender);
             for link in &self.links {
                 self.check_link(link, sender);
@@ -339,9 +343,8 @@ impl Sim {
                 c.queued_bytes
             );
         }
-        let reserves = stats.channels as u64 * u64::from(settings.reserve_bytes);
-        let max = stats.receive_window_max + reserves;
-        assert!(held <= max, "I4: {held} held of {max}");
+        assert_eq!(held, stats.held_bytes, "what all channels hold");
+        self.check_aside(end);
         assert_eq!(queued, stats.queued_bytes, "what all queues hold");
         let cap = settings.connection_queue_bytes_max as usize;
         // One message of each is always taken.
@@ -352,6 +355,36 @@ impl Sim {
             .map(|c| c.queued_bytes)
             .sum();
         assert!(more <= cap, "I4: {more} of {queued} queued in all");
+    }
+
+    /// I4: every grant is backed. What is set aside covers what the peer can make the end hold, and
+    /// is never more than may be; what the application has granted itself comes on top.
+    fn check_aside(&self, end: usize) {
+        let (core, settings) = (&self.ends[end], &self.settings[end]);
+        let stats = core.stats();
+        let (aside, budget) = (stats.receive_aside_bytes, stats.receive_budget_bytes);
+        assert_eq!(budget, settings.receive_budget_bytes());
+        assert!(aside <= budget, "I4: {aside} set aside of {budget}");
+        let mut least = 0;
+        for link in self.links.iter().filter(|l| l.opener != end) {
+            let Some(c) = link.ids[end].and_then(|id| core.channel_stats(id)) else {
+                continue;
+            };
+            let over = matches!(c.receiving, HalfState::Finished | HalfState::Aborted);
+            if c.receiving == HalfState::None {
+                assert_eq!(c.held_bytes, 0);
+            } else if over || c.receiving == HalfState::Ending {
+                least += c.held_bytes;
+            } else if link.unit == Unit::Bytes {
+                let window = c.receive_window_max;
+                assert!(c.held_bytes + c.receive_window <= window);
+                least += window;
+            } else {
+                least += c.held_bytes;
+            }
+        }
+        let granted: u64 = self.links.iter().map(|l| l.granted[end]).sum();
+        assert!(least <= aside + granted, "{least} of {aside} and {granted}");
     }
 
     /// I1 and I2 of one direction.

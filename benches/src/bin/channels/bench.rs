@@ -16,6 +16,8 @@ use crate::work::{Found, Peer, Role, Work};
 
 /// A server that has not said where it listens by then will not.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Channels that nobody reads.
+const UNREAD: [usize; 5] = [0, 1, 17, 100, 1000];
 /// Beyond the time of its work, what a client may take before it is called stuck.
 const WORK_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -55,6 +57,7 @@ struct Report<'a> {
     left_out: Vec<String>,
     throughput: &'a [Case],
     latency: &'a [Case],
+    unread: &'a [(Case, Case)],
     opens: &'a [Case],
     idle: &'a [Case],
 }
@@ -81,6 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     let throughput = bench.throughput()?;
     let latency = bench.latency()?;
+    let unread = bench.unread()?;
     let opens = bench.opens()?;
     let idle = bench.idle()?;
     if let Some(path) = &options.json {
@@ -93,6 +97,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             left_out: bench.left_out.clone(),
             throughput: &throughput,
             latency: &latency,
+            unread: &unread,
             opens: &opens,
             idle: &idle,
         };
@@ -120,6 +125,7 @@ impl Bench<'_> {
                     channels,
                     bytes,
                     burst: self.options.burst(),
+                    unread: 0,
                     warm_up_ms: run_ms / 3,
                     run_ms,
                 };
@@ -150,6 +156,7 @@ impl Bench<'_> {
             }
             let work = Work::Latency {
                 bulk,
+                bulk_channels: 1,
                 ticks_per_second: self.options.rate,
                 run_ms: self.options.run_ms()? * 3,
             };
@@ -160,6 +167,40 @@ impl Bench<'_> {
             self.options.rate
         );
         tables::latency(&cases);
+        Ok(cases)
+    }
+
+    /// A channel beside others that nobody reads: what gets through, and the delay of ticks.
+    fn unread(&mut self) -> Result<Vec<(Case, Case)>> {
+        if !self.options.has(Table::Unread) {
+            return Ok(Vec::new());
+        }
+        let run_ms = self.options.run_ms()?;
+        // Windows of the others are theirs to choose, and a thousand of them are gigabytes.
+        let ours = |peer: Peer| peer.is_ours() && peer.does_all();
+        let mut cases = Vec::new();
+        for unread in UNREAD {
+            let rate = Work::Throughput {
+                channels: 1,
+                bytes: 64,
+                burst: self.options.burst(),
+                unread,
+                warm_up_ms: run_ms,
+                run_ms,
+            };
+            let delay = Work::Latency {
+                bulk: (unread > 0).then_some(Role::BulkStalled),
+                bulk_channels: unread,
+                ticks_per_second: self.options.rate,
+                run_ms: run_ms * 3,
+            };
+            cases.push((self.measure(rate, ours)?, self.measure(delay, ours)?));
+        }
+        println!(
+            "\nunread: 64 bytes on one channel, then {} ticks a second at priority 0, beside channels that are full and never read",
+            self.options.rate
+        );
+        tables::unread(&cases);
         Ok(cases)
     }
 

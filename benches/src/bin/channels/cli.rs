@@ -71,6 +71,7 @@ impl Drive {
 pub(crate) enum Table {
     Throughput,
     Latency,
+    Unread,
     Opens,
     Idle,
 }

@@ -5,7 +5,8 @@ use tickwire::channels::{Config, Settings};
 
 /// Channels of a connection, with some to spare.
 pub(crate) const CHANNELS_MAX: u32 = 8192;
-/// What our windows may be widened to by default, which is what the rivals get at once.
+/// What our windows may be widened to by default, one and all together, which is what the rivals get
+/// at once.
 pub(crate) const CHANNEL_WINDOW_BYTES: u32 = 4 << 20;
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 

@@ -224,6 +224,53 @@ pub(crate) fn latency(cases: &[Case]) {
     }
 }
 
+/// What one channel carries, and the delay of ticks, beside so many that nobody reads.
+pub(crate) fn unread(cases: &[(Case, Case)]) {
+    let Some((alone, ticks_alone)) = cases.first() else {
+        return;
+    };
+    let mut table = header([
+        "peer, beside",
+        "k msg/s",
+        "x alone",
+        "client ns/msg",
+        "x alone",
+        "tick p50 us",
+        "p99 us",
+        "max us",
+        "p99 x alone",
+    ]);
+    let p99: Figure = |f| f.ticks.p99_ns as f64;
+    for first in &alone.rows {
+        for (rate, delay) in cases {
+            let (Some(row), Some(ticks)) = (rate.row(first.peer), delay.row(first.peer)) else {
+                continue;
+            };
+            let beside = match rate.work {
+                Work::Throughput { unread, .. } => unread,
+                _ => 0,
+            };
+            let ticks_first = ticks_alone.row(first.peer);
+            table.push(vec![
+                format!("{}, {beside}", row.peer.name()),
+                number(spread(row, per_second), 1e3, 0),
+                ratio(paired(row, Some(first), per_second)),
+                number(spread(row, client_ns), 1.0, 0),
+                ratio(paired(row, Some(first), client_ns)),
+                number(spread(ticks, |f| f.ticks.p50_ns as f64), 1e3, 1),
+                number(spread(ticks, p99), 1e3, 1),
+                number(spread(ticks, |f| f.ticks.max_ns as f64), 1e3, 0),
+                ratio(paired(ticks, ticks_first, p99)),
+            ]);
+        }
+    }
+    print_table(&table);
+    for (rate, delay) in cases {
+        waited(rate);
+        waited(delay);
+    }
+}
+
 pub(crate) fn opens(case: &Case) {
     let mut table = header([
         "peer",

@@ -146,12 +146,16 @@ pub(crate) enum Work {
         bytes: usize,
         /// Messages that there are at once, in turn over the channels.
         burst: usize,
+        /// Channels beside them that nobody reads, full.
+        unread: usize,
         warm_up_ms: u64,
         run_ms: u64,
     },
-    /// Ticks at a fixed rate, beside a bulk channel that always has something to send.
+    /// Ticks at a fixed rate, beside bulk channels that always have something to send.
     Latency {
         bulk: Option<Role>,
+        /// How many, if there are any.
+        bulk_channels: usize,
         ticks_per_second: u32,
         run_ms: u64,
     },

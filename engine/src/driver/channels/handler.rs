@@ -258,9 +258,8 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// We take no more from a channel whose messages were kept while they held up the connection
-    /// ([`Code::STALLED`]), or whose message was not finished in time ([`Code::TIMEOUT`]). Drop
-    /// what is kept of it, and release it.
+    /// We take no more from a channel whose message was not finished in time ([`Code::TIMEOUT`]).
+    /// Drop what is kept of it, and release it.
     fn evicted(
         &mut self,
         conn: &mut Self::Conn,

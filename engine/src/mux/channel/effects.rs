@@ -18,8 +18,8 @@ impl Effects {
     pub(in crate::mux) const DISCARD: Self = Self(1 << 2);
     /// A message that is not whole will not be: its fragments go, and their credit is given back.
     pub(in crate::mux) const DROP_PARTIAL: Self = Self(1 << 3);
-    /// The half waits for credit of the shared window no more, and gives back what is set aside.
-    pub(in crate::mux) const LEAVE_WINDOW: Self = Self(1 << 4);
+    /// What is set aside for the receiving half is counted anew.
+    pub(in crate::mux) const ASIDE: Self = Self(1 << 4);
     /// Something waits for a deadline: the channels are looked through before long.
     pub(in crate::mux) const SWEEP: Self = Self(1 << 5);
     /// A half is over: the channel may be closed, and its place free.

@@ -1,4 +1,4 @@
-//! One channel: two halves, each a small state machine (design page section 1.9).
+//! One channel: two halves, each a small state machine.
 //!
 //! ```text
 //!            OPEN/ACCEPT           DATA|FIN encoded             peer's STOP: must ABORT
@@ -6,7 +6,7 @@
 //!                             | reset, or the peer's STOP
 //!                             +--> Aborting --RESET encoded--> Aborted
 //!
-//!  Receiving --FIN--> Finished        reader dropped, evicted: RESET STOP, then
+//!  Receiving --FIN--> Finished        reader dropped: RESET STOP, then
 //!     +--ABORT------> Aborted         Stopping --FIN or ABORT--> Finished | Aborted
 //! ```
 //!
@@ -14,22 +14,24 @@
 //! closed when both halves are terminal; its slot is free when the application has let go too.
 
 mod effects;
+mod opening;
 mod recv;
 mod send;
+mod stage;
 
-use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::num::NonZeroU64;
 use core::time::Duration;
 
+use super::credit::Charge;
 use super::error::{Code, Violation};
-use super::open::{AcceptOptions, OpenOptions, Resumption, Unit};
+use super::open::Unit;
 use super::wire::{self, VARINT_MAX};
 use crate::time::Timestamp;
 
 pub(super) use effects::Effects;
-pub(super) use recv::{RecvHalf, RecvState};
+pub(super) use recv::{Aside, RecvHalf, RecvState, Window};
 pub(super) use send::{SendHalf, SendLimits, SendState};
+pub(super) use stage::{Pending, Stage};
 
 /// A channel of one connection. Never given to another channel of it again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -43,61 +45,6 @@ impl ChannelId {
     #[must_use]
     pub fn index(self) -> usize {
         self.index as usize
-    }
-}
-
-/// How far the opening of a channel is.
-#[derive(Clone, Debug)]
-pub(in crate::mux) enum Stage {
-    /// Our OPEN waits to be encoded.
-    Opening(Box<OpenOptions>),
-    /// Our OPEN, the nth, is out.
-    Asked(u64),
-    /// The peer's OPEN waits for the application's answer.
-    Offered,
-    /// Our ACCEPT waits to be encoded.
-    Accepting(Box<AcceptOptions>),
-    /// Both ends have aliases.
-    Open,
-    /// Our REJECT waits to be encoded.
-    Rejecting(Code, Vec<u8>),
-    /// The peer, or we, did not want it.
-    Rejected,
-}
-
-/// Control frames that wait to be encoded: one bit each, so that none queues twice (rule R3).
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(in crate::mux) struct Pending(u8);
-
-impl Pending {
-    /// OPEN, ACCEPT or REJECT, as the stage says.
-    pub(in crate::mux) const OPENING: u8 = 1;
-    pub(in crate::mux) const CREDIT: u8 = 2;
-    /// CREDIT with BLOCKED.
-    pub(in crate::mux) const BLOCKED: u8 = 4;
-    pub(in crate::mux) const STOP: u8 = 8;
-    pub(in crate::mux) const ABORT: u8 = 16;
-    pub(in crate::mux) const SEQ: u8 = 32;
-
-    pub(in crate::mux) fn set(&mut self, bit: u8) {
-        self.0 |= bit;
-    }
-
-    pub(in crate::mux) fn unset(&mut self, bit: u8) {
-        self.0 &= !bit;
-    }
-
-    pub(in crate::mux) fn has(self, bit: u8) -> bool {
-        self.0 & bit != 0
-    }
-
-    #[inline]
-    pub(in crate::mux) fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    pub(in crate::mux) fn clear(&mut self) {
-        self.0 = 0;
     }
 }
 
@@ -210,14 +157,9 @@ impl Channel {
         }
     }
 
-    /// What opens or answers the channel waits to be encoded.
-    pub(in crate::mux) fn ask(&mut self) -> Effects {
-        self.pending.set(Pending::OPENING);
-        Effects::CONTROL
-    }
-
     /// No more credit is told, but for what waits to be acknowledged by it.
     pub(in crate::mux) fn grants_no_more(&mut self) {
+        self.pending.unset(Pending::NARROW);
         if self.recv.ack.is_none() {
             self.pending.unset(Pending::CREDIT);
         }
@@ -245,6 +187,7 @@ impl Channel {
             return Effects::NONE;
         }
         self.send.blocked_since = None;
+        self.pending.unset(Pending::BLOCKED | Pending::RETURN);
         if self.is_rejected() {
             // The answer says it all.
             self.pending.unset(Pending::ABORT);
@@ -253,7 +196,7 @@ impl Channel {
             self.pending.set(Pending::ABORT);
             self.send.state = SendState::Aborting(code);
         }
-        Effects::LEAVE_WINDOW | Effects::DISCARD | Effects::CONTROL
+        Effects::DISCARD | Effects::CONTROL
     }
 
     /// The peer takes no more of ours. Whether that is news.
@@ -276,7 +219,7 @@ impl Channel {
         if !self.is_rejected() {
             self.pending.set(Pending::STOP);
         }
-        Effects::DROP_PARTIAL | Effects::CONTROL
+        Effects::DROP_PARTIAL | Effects::ASIDE | Effects::CONTROL
     }
 
     /// The peer's half has ended with FIN. Whether the application is to be told.
@@ -285,7 +228,7 @@ impl Channel {
         self.recv.state = RecvState::Finished;
         self.pending.unset(Pending::STOP);
         self.grants_no_more();
-        (told, Effects::SETTLE)
+        (told, Effects::ASIDE | Effects::SETTLE)
     }
 
     /// The peer has given up its half. Whether the application is to be told.
@@ -297,7 +240,7 @@ impl Channel {
         self.recv.state = RecvState::Aborted;
         self.pending.unset(Pending::STOP);
         self.grants_no_more();
-        (told, Effects::DROP_PARTIAL)
+        (told, Effects::DROP_PARTIAL | Effects::ASIDE)
     }
 
     /// The peer's half ends because we want no more of it.
@@ -318,18 +261,6 @@ impl Channel {
         let useful = self.used || now >= self.opened_at.after(age_max);
         self.wasted = !useful || early;
         self.wasted
-    }
-
-    /// A channel that the peer took back before it was answered is rejected: an answer is owed.
-    pub(in crate::mux) fn reject_if_withdrawn(&mut self, code: Code) -> Effects {
-        let over = self.recv.state.is_terminal() && !self.send.state.is_active();
-        if !over || !matches!(self.stage, Stage::Offered) {
-            return Effects::NONE;
-        }
-        self.stage = Stage::Rejecting(code, Vec::new());
-        self.send.state = SendState::Aborted;
-        self.pending.clear();
-        self.ask()
     }
 
     /// The peer has told a limit of what we may send.
@@ -372,6 +303,67 @@ impl Channel {
         Effects::CONTROL
     }
 
+    /// The application is done with what it was charged for. Letting go has given back all.
+    #[inline]
+    pub(in crate::mux) fn release(&mut self, charge: &Charge) -> Effects {
+        if !self.attached {
+            return Effects::NONE;
+        }
+        let recv = &mut self.recv;
+        recv.credit.consume(u64::from(charge.units));
+        recv.held = recv.held.saturating_sub(u64::from(charge.bytes));
+        if recv.state != RecvState::Receiving {
+            return Effects::ASIDE;
+        }
+        if recv.credit.is_due() {
+            return self.credit_due();
+        }
+        Effects::NONE
+    }
+
+    /// The receiver asks for credit that we do not use, all but `keep`: RETURN gives it back, if
+    /// nothing waits to be sent.
+    pub(in crate::mux) fn narrow(&mut self, keep: u64) -> Effects {
+        let send = &mut self.send;
+        let unused = send.state == SendState::Sending && send.is_idle();
+        if !unused || !send.credit.give_back(keep) {
+            return Effects::NONE;
+        }
+        self.pending.set(Pending::RETURN);
+        Effects::CONTROL
+    }
+
+    /// The peer gives back credit that it does not use: so much counts as charged.
+    pub(in crate::mux) fn returned(
+        &mut self,
+        alias: u32,
+        total: u64,
+    ) -> Result<Effects, Violation> {
+        let recv = &mut self.recv;
+        recv.takes_data(alias)?;
+        if recv.partial.is_some() {
+            return Err(Violation::InsideMessage(alias));
+        }
+        let receiving = recv.state == RecvState::Receiving;
+        let taken = if receiving {
+            recv.credit.give_back(total)
+        } else {
+            recv.credit.give_up(total)
+        };
+        taken.map_err(|_| Violation::ChannelCredit(alias))?;
+        let mut effects = Effects::ASIDE;
+        if receiving && recv.credit.is_due() {
+            effects |= self.credit_due();
+        }
+        Ok(effects)
+    }
+
+    /// The window has grown and is not used: what it has grown by is asked for.
+    pub(in crate::mux) fn ask_back(&mut self) -> Effects {
+        self.pending.set(Pending::NARROW);
+        Effects::CONTROL
+    }
+
     /// Everything below `seq` of the peer's is safe here.
     pub(in crate::mux) fn acknowledge(&mut self, seq: u64) -> Effects {
         if self.is_closed() || self.recv.state == RecvState::None {
@@ -411,8 +403,13 @@ impl Channel {
         Ok(true)
     }
 
-    /// Whether the channel takes the frame now; the number of its message, if so.
-    pub(in crate::mux) fn admit(&self, data: &wire::Data<'_>) -> Result<u64, Violation> {
+    /// Whether the channel takes the frame, which costs `bytes`, now; the number of its message, if
+    /// so.
+    pub(in crate::mux) fn admit(
+        &self,
+        data: &wire::Data<'_>,
+        bytes: u64,
+    ) -> Result<u64, Violation> {
         let (recv, alias) = (&self.recv, data.alias);
         recv.takes_data(alias)?;
         let begun = recv.partial.as_ref().map_or(0, |p| p.bytes.len());
@@ -425,8 +422,14 @@ impl Channel {
         }
         // The last fragment pays for a message, but the first must be able to.
         let spent = recv.credit.charged() >= recv.credit.limit();
-        if self.unit == Unit::Messages && spent && !fin_alone {
-            return Err(Violation::ChannelCredit(alias));
+        if self.unit == Unit::Messages && !fin_alone {
+            if spent {
+                return Err(Violation::ChannelCredit(alias));
+            }
+            // In units of bytes the window bounds what fragments cost.
+            if recv.costs_too_much(bytes) {
+                return Err(Violation::MessageTooLarge);
+            }
         }
         recv.number_behind(data.skip)
     }
@@ -448,100 +451,14 @@ impl Channel {
         Ok(seq)
     }
 
-    /// Our OPEN, the nth, is encoded.
-    pub(in crate::mux) fn opened(&mut self, number: u64, alias: u32, limits: SendLimits) {
-        self.stage = Stage::Asked(number);
-        self.own_alias = Some(alias);
-        self.counted = true;
-        self.send.announce(limits);
-    }
-
-    /// The application takes a channel of the peer's: ACCEPT waits to be encoded.
-    pub(in crate::mux) fn accept(&mut self, options: AcceptOptions) -> Effects {
-        match options.resumption {
-            Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
-                self.send.next_seq = seq;
-            }
-            Some(Resumption::Fresh { epoch, seq }) => {
-                (self.send.epoch, self.send.next_seq) = (epoch, seq);
-            }
-            None => {}
-        }
-        self.stage = Stage::Accepting(Box::new(options));
-        self.ask()
-    }
-
-    /// Our ACCEPT is encoded.
-    pub(in crate::mux) fn answered(&mut self, alias: u32) -> Effects {
-        self.stage = Stage::Open;
-        self.own_alias = Some(alias);
-        Effects::SCHEDULE | Effects::SETTLE
-    }
-
-    /// The peer takes the channel.
-    pub(in crate::mux) fn accepted(
-        &mut self,
-        alias: u32,
-        limits: SendLimits,
-        resumption: Option<Resumption>,
-    ) -> Effects {
-        self.stage = Stage::Open;
-        self.peer_alias = Some(alias);
-        self.send.credit.raise(limits.limit);
-        self.send.message_max = limits.message_max;
-        self.send.fragment_min = self.send.fragment_min.max(limits.fragment_min);
-        match resumption {
-            Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
-                self.recv.next_seq = seq;
-            }
-            Some(Resumption::Fresh { epoch, seq }) => {
-                (self.recv.epoch, self.recv.next_seq) = (epoch, seq);
-            }
-            None => {}
-        }
-        self.unblock();
-        Effects::SCHEDULE | Effects::ANSWERED | Effects::SETTLE
-    }
-
-    /// The channel is not wanted here: REJECT waits to be encoded.
-    pub(in crate::mux) fn reject(&mut self, code: Code, metadata: &[u8]) -> Effects {
-        self.stage = Stage::Rejecting(code, metadata.to_vec());
-        self.ask()
-    }
-
-    /// The application lets go: what it holds is consumed. How many bytes that is.
-    pub(in crate::mux) fn detach(&mut self) -> u64 {
+    /// The application lets go: what it holds is consumed.
+    pub(in crate::mux) fn detach(&mut self) -> Effects {
         let backlog = self.recv.credit.backlog();
         self.recv.credit.consume(backlog);
         self.attached = false;
         self.grants_no_more();
-        core::mem::take(&mut self.recv.held)
-    }
-
-    /// Our channel is not wanted: both halves are over.
-    pub(in crate::mux) fn rejected(&mut self) -> Effects {
-        let asked = matches!(self.stage, Stage::Asked(_));
-        self.stage = Stage::Rejected;
-        self.pending.clear();
-        self.send.state = SendState::Aborted;
-        self.recv.state = RecvState::Aborted;
-        let over = Effects::LEAVE_WINDOW | Effects::DISCARD | Effects::SETTLE;
-        over | Effects::ANSWERED.when(asked)
-    }
-
-    /// The channel cannot be accepted after all: it is rejected, and nothing is kept.
-    pub(in crate::mux) fn reject_accepted(&mut self, code: Code) -> Effects {
-        self.stage = Stage::Rejecting(code, Vec::new());
-        self.send.stopped = Some(code);
-        self.abort(code) | self.stop(code)
-    }
-
-    /// Our REJECT is encoded.
-    pub(in crate::mux) fn reject_sent(&mut self) -> Effects {
-        self.stage = Stage::Rejected;
-        self.send.state = SendState::Aborted;
-        self.recv.state = RecvState::Aborted;
-        Effects::SETTLE
+        self.recv.held = 0;
+        Effects::ASIDE
     }
 
     /// What RESET says: the codes of ABORT and of STOP, as far as `pending` asks for either and

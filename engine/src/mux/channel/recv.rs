@@ -1,6 +1,7 @@
 //! The half that the peer sends on.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -15,7 +16,7 @@ pub(in crate::mux) enum RecvState {
     /// The direction leaves this half out.
     None,
     Receiving,
-    /// RESET(STOP) is sent, or waits to be: what still comes is charged and given back.
+    /// RESET(STOP) is sent, or waits to be: what still comes is charged and dropped.
     Stopping(Code),
     Finished,
     Aborted,
@@ -37,18 +38,44 @@ pub(in crate::mux) struct Partial {
     since: Timestamp,
 }
 
+/// What of the connection's receive budget is set aside for a half.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(in crate::mux) struct Aside {
+    /// Bytes that the peer can still make us hold, those held included.
+    pub(in crate::mux) bytes: u32,
+    /// The half may receive.
+    pub(in crate::mux) receiving: bool,
+}
+
+/// The window of a half, as it begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::mux) struct Window {
+    /// In the channel's unit.
+    pub(in crate::mux) units: u64,
+    /// Bytes of the largest message.
+    pub(in crate::mux) message_max: u32,
+    /// Bytes that a unit may bring; all of them at most 2^30.
+    pub(in crate::mux) unit_bytes: u32,
+}
+
 /// What we receive.
 #[derive(Debug)]
 pub(in crate::mux) struct RecvHalf {
     pub(in crate::mux) state: RecvState,
     pub(in crate::mux) credit: RecvCredit,
     pub(in crate::mux) message_max: u32,
-    /// What such a message costs at most of the connection's credit.
-    pub(in crate::mux) message_cost: u32,
-    /// Bytes charged of the connection and not released, in part covered by the reserve.
+    /// Bytes that a unit of the window may bring: 1, or the cost of the largest message.
+    unit_bytes: u32,
+    /// What is set aside for the half now: apart, for a place that is used up to the byte.
+    aside_bytes: u32,
+    /// See [`Aside::receiving`].
+    counts_as_receiving: bool,
+    /// When data came last.
+    pub(in crate::mux) last_at: Timestamp,
+    /// Bytes charged and not released by the application.
     pub(in crate::mux) held: u64,
-    /// The largest that `held` has been.
-    pub(in crate::mux) held_max: u64,
+    /// The largest that `held` has been: windows are below 2^31 bytes.
+    pub(in crate::mux) held_max: u32,
     pub(in crate::mux) epoch: u64,
     /// Number of the next message to come.
     pub(in crate::mux) next_seq: u64,
@@ -60,21 +87,22 @@ pub(in crate::mux) struct RecvHalf {
     pub(in crate::mux) bytes: u64,
     /// CREDIT(BLOCKED) of the peer's.
     pub(in crate::mux) blocked_told: u32,
-    /// The application was told to drop what it keeps of it.
-    pub(in crate::mux) evicted: bool,
 }
 
 impl RecvHalf {
-    pub(in crate::mux) fn new(receives: bool, window: u64, message_max: u32) -> Self {
+    pub(in crate::mux) fn new(receives: bool, window: Window) -> Self {
         Self {
             state: if receives {
                 RecvState::Receiving
             } else {
                 RecvState::None
             },
-            credit: RecvCredit::new(if receives { window } else { 0 }),
-            message_max,
-            message_cost: 0,
+            credit: RecvCredit::new(if receives { window.units } else { 0 }),
+            message_max: window.message_max,
+            unit_bytes: window.unit_bytes,
+            aside_bytes: 0,
+            counts_as_receiving: false,
+            last_at: Timestamp(0),
             held: 0,
             held_max: 0,
             epoch: 0,
@@ -85,8 +113,62 @@ impl RecvHalf {
             messages: 0,
             bytes: 0,
             blocked_told: 0,
-            evicted: false,
         }
+    }
+
+    /// The application grants another window than the one that the channel began with.
+    pub(in crate::mux) fn reopen(&mut self, window: Window) {
+        self.credit.reopen(window.units);
+        self.message_max = window.message_max;
+        self.unit_bytes = window.unit_bytes;
+    }
+
+    /// Counts anew what is to be set aside: the window while data may come, then what the
+    /// application holds still. Of the first window only `counted` bytes: what the application has
+    /// granted beyond them is its own affair. At least as much while the half receives as the
+    /// answer that is yet to come grants, if `offered`. What was set aside, and what is.
+    pub(in crate::mux) fn set_aside(&mut self, counted: u64, offered: bool) -> (Aside, Aside) {
+        let receiving = self.state == RecvState::Receiving;
+        let unit = u64::from(self.unit_bytes);
+        let bytes = match receiving {
+            true if offered => counted.max(self.credit.outstanding_max() * unit),
+            true => self.credit.outstanding_max() * unit,
+            false => self.held,
+        };
+        let granted = (self.credit.first() * unit).saturating_sub(counted);
+        let now = Aside {
+            // Windows are at most 2^30 bytes, and grow to that.
+            bytes: bytes.saturating_sub(granted) as u32,
+            receiving,
+        };
+        (self.replace_aside(now), now)
+    }
+
+    fn replace_aside(&mut self, now: Aside) -> Aside {
+        Aside {
+            bytes: core::mem::replace(&mut self.aside_bytes, now.bytes),
+            receiving: core::mem::replace(&mut self.counts_as_receiving, now.receiving),
+        }
+    }
+
+    /// What is set aside for a half that is forgotten.
+    pub(in crate::mux) fn forget_aside(&mut self) -> Aside {
+        self.replace_aside(Aside::default())
+    }
+
+    /// The window has grown, and is not used: the peer has sent nothing for `idle`, and all is read.
+    pub(in crate::mux) fn is_wide_and_idle(&self, idle: Duration, now: Timestamp) -> bool {
+        self.state == RecvState::Receiving
+            && self.credit.has_grown()
+            && self.credit.backlog() == 0
+            && now >= self.last_at.after(idle)
+    }
+
+    /// Whether a fragment that costs `bytes` makes its message cost more than a message may, where
+    /// messages are counted and any fragment would do.
+    pub(in crate::mux) fn costs_too_much(&self, bytes: u64) -> bool {
+        let begun = self.partial.as_ref().map_or(0, |p| p.charge.bytes());
+        u64::from(begun) + bytes > u64::from(self.unit_bytes)
     }
 
     /// Whether data may come in this state.
@@ -116,12 +198,11 @@ impl RecvHalf {
         self.bytes += len as u64;
     }
 
-    /// `bytes` more are held by the application: all that is held then.
+    /// `bytes` more are held by the application.
     #[inline]
-    pub(in crate::mux) fn hold(&mut self, bytes: u64) -> u64 {
+    pub(in crate::mux) fn hold(&mut self, bytes: u64) {
         self.held += bytes;
-        self.held_max = self.held_max.max(self.held);
-        self.held
+        self.held_max = self.held_max.max(self.held as u32);
     }
 
     /// Adds a fragment to the message that is not whole yet; the message, its lost predecessors
@@ -160,7 +241,7 @@ impl RecvHalf {
     }
 
     /// When the message that is not whole is given up, if there is one.
-    pub(in crate::mux) fn partial_until(&self, timeout: core::time::Duration) -> Option<Timestamp> {
+    pub(in crate::mux) fn partial_until(&self, timeout: Duration) -> Option<Timestamp> {
         self.partial.as_ref().map(|p| p.since.after(timeout))
     }
 }

@@ -1,12 +1,12 @@
 //! The half that we send on.
 
 use alloc::boxed::Box;
-use core::num::NonZeroU32;
 
-use super::super::credit::SendCredit;
+use super::super::credit::{Announced, MESSAGES_BEFORE_ACCEPT, SendCredit, fragment_min};
 use super::super::error::{Code, SendError};
 use super::super::open::Unit;
 use super::super::queue::Queue;
+use super::super::wire::Hello;
 use crate::time::Timestamp;
 
 /// Where the sending half stands.
@@ -35,7 +35,7 @@ impl SendState {
 }
 
 /// What the peer takes on a channel: told by its HELLO, then by its OPEN or ACCEPT.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(in crate::mux) struct SendLimits {
     /// In units of the channel, from its beginning.
     pub(in crate::mux) limit: u64,
@@ -43,6 +43,35 @@ pub(in crate::mux) struct SendLimits {
     pub(in crate::mux) message_max: u32,
     /// Payload of the smallest fragment but the last.
     pub(in crate::mux) fragment_min: u32,
+}
+
+impl Hello {
+    /// What the peer takes on a channel, as its OPEN or ACCEPT says: fragments as the peer reckons
+    /// what its window has room for (rule R20), and where messages are counted, what they may cost.
+    pub(in crate::mux) fn limits(&self, unit: Unit, limit: u64, message_max: u64) -> SendLimits {
+        let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
+        let window = match unit {
+            Unit::Bytes => limit,
+            Unit::Messages => self.channel_limit,
+        };
+        SendLimits {
+            limit,
+            message_max: narrow(message_max.min(self.message_bytes_max)),
+            fragment_min: narrow(fragment_min(window, self.record_bytes_max)),
+        }
+    }
+
+    /// What the peer takes on a channel before it says more.
+    pub(in crate::mux) fn first_limits(&self, unit: Unit) -> SendLimits {
+        let announced = Announced {
+            window: self.channel_limit,
+            overhead: self.overhead,
+            record: self.record_bytes_max,
+        };
+        let message_max = announced.default_message_max(unit);
+        let limit = unit.cost(self.channel_limit, MESSAGES_BEFORE_ACCEPT);
+        self.limits(unit, limit, message_max.into())
+    }
 }
 
 /// What we send.
@@ -61,15 +90,9 @@ pub(in crate::mux) struct SendHalf {
     pub(in crate::mux) skip: u64,
     pub(in crate::mux) skipped_total: u64,
     pub(in crate::mux) queue: Option<Box<Queue>>,
-    /// Charge of what is left of a begun message: already counted on in the connection's credit.
-    pub(in crate::mux) begun_charge: u64,
     /// What it may still send in its turn.
     pub(in crate::mux) deficit: i32,
     pub(in crate::mux) in_schedule: bool,
-    /// The message at the front waits for the connection's credit.
-    pub(in crate::mux) starved: bool,
-    /// What was charged of that, in KiB and wrapping, when it began to wait; until it sends.
-    pub(in crate::mux) starved_at: Option<NonZeroU32>,
     /// A send was refused for want of room.
     pub(in crate::mux) wants_room: bool,
     /// It is among those that wait for room in all queues together.
@@ -101,11 +124,8 @@ impl SendHalf {
             skip: 0,
             skipped_total: 0,
             queue: None,
-            begun_charge: 0,
             deficit: 0,
             in_schedule: false,
-            starved: false,
-            starved_at: None,
             wants_room: false,
             waits_for_all: false,
             blocked_since: None,
@@ -122,16 +142,19 @@ impl SendHalf {
         self.queue.as_ref().map_or(0, |q| q.bytes())
     }
 
+    #[inline]
     pub(in crate::mux) fn is_idle(&self) -> bool {
         self.queue.as_ref().is_none_or(|q| q.is_empty())
     }
 
     /// The queue, made when it is needed first.
+    #[inline]
     pub(in crate::mux) fn queue(&mut self) -> &mut Queue {
         self.queue.get_or_insert_default()
     }
 
     /// Whether a turn has anything to do.
+    #[inline]
     pub(in crate::mux) fn wants_turn(&self) -> bool {
         match self.state {
             SendState::Sending => !self.is_idle(),
@@ -154,6 +177,7 @@ impl SendHalf {
     }
 
     /// Whether the application may still send.
+    #[inline]
     pub(in crate::mux) fn is_open(&self) -> Result<(), SendError> {
         match (self.stopped, self.state) {
             (Some(code), _) => Err(SendError::Stopped(code)),
@@ -163,6 +187,7 @@ impl SendHalf {
     }
 
     /// Whether the peer takes messages of `len` bytes.
+    #[inline]
     pub(in crate::mux) fn takes(&self, len: usize) -> Result<(), SendError> {
         let max = self.message_max as usize;
         if len > max {

@@ -17,7 +17,6 @@ enum Place {
 #[derive(Clone, Copy, Debug)]
 struct Reserved {
     key: Key,
-    id: ChannelId,
     len: usize,
     place: Place,
 }
@@ -39,30 +38,18 @@ impl Connection {
     /// Room for a message. It is committed or abandoned before anything else is done with the
     /// connection.
     fn reserve(&mut self, id: ChannelId, len: usize) -> Result<Reserved, SendError> {
-        let known = self.slots.resolve(id);
-        if known.is_some_and(|key| self.slots[key].conflate) {
+        if self.is_conflated(id) {
             return Err(SendError::WrongMode);
         }
-        if let Some(key) = known
-            && let Some((at, charge)) = self.begin_direct(key, len)
-        {
+        if let Some((key, at, charge)) = self.begin_direct(id, len) {
             self.outgoing.put_room(len);
             let place = Place::Record(at, charge);
-            return Ok(Reserved {
-                key,
-                id,
-                len,
-                place,
-            });
+            return Ok(Reserved { key, len, place });
         }
         let key = self.admit(id, len)?;
         self.slots[key].send.queue().room(len);
-        Ok(Reserved {
-            key,
-            id,
-            len,
-            place: Place::Queue,
-        })
+        let place = Place::Queue;
+        Ok(Reserved { key, len, place })
     }
 
     /// The bytes of a reservation.
@@ -103,7 +90,6 @@ impl Connection {
         match room.place {
             Place::Record(at, charge) => {
                 self.outgoing.take_back(at);
-                self.window.send.refund(charge);
                 let units = channel.unit.cost(charge, 1);
                 channel.send.take_back(units, room.len);
             }
@@ -153,7 +139,7 @@ impl Drop for Claim<'_> {
 impl core::fmt::Debug for Claim<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Claim")
-            .field("channel", &self.reserved.id)
+            .field("channel", &self.connection.slots[self.reserved.key].id)
             .field("len", &self.reserved.len)
             .finish_non_exhaustive()
     }

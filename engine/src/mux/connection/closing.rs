@@ -66,7 +66,6 @@ impl Connection {
         self.phase = Phase::Over(failure);
         self.opens.close_all();
         self.outgoing.clear();
-        self.window.starved.clear();
         self.liveness.stop();
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
@@ -152,9 +151,8 @@ impl Connection {
             effects |= channel.abort(code);
         }
         self.apply(key, effects);
-        let held = self.slots[key].detach();
-        let given = held.saturating_sub(u64::from(self.settings.reserve_bytes));
-        self.window.consume(given);
+        let effects = self.slots[key].detach();
+        self.apply(key, effects);
         let channel = &self.slots[key];
         let over = channel.is_closed() && channel.is_answered();
         if over || !self.is_alive() {

@@ -5,14 +5,13 @@ use super::super::error::Code;
 use super::super::event::Event;
 use super::super::open::{Mode, OpenOptions, Unit};
 use super::super::slots::Key;
-use super::super::wire::{self, Direction, Hello, Profile};
+use super::super::wire::{self, CreditKind, Direction, Hello, Profile};
+use super::incoming::UNUSED_AFTER;
 use super::{Connection, Phase};
 
 impl Connection {
     pub(super) fn control_waits(&self) -> bool {
         self.liveness.ping_waits()
-            || self.window.credit_due
-            || self.window.blocked_due
             || self.outgoing.goodbye_waits()
             || self.opens.rejects_wait()
             || self.outgoing.control_waits()
@@ -24,21 +23,13 @@ impl Connection {
             return;
         }
         self.put_pings();
-        if self.window.credit_due && self.outgoing.room() >= wire::CREDIT_BYTES_MAX {
-            let limit = self.announce_window();
-            self.put_credit(None, false, limit, None);
-        }
-        if self.window.blocked_due && self.outgoing.room() >= wire::CREDIT_BYTES_MAX {
-            self.window.blocked_due = false;
-            let limit = self.window.send.limit();
-            self.put_credit(None, true, limit, None);
-        }
         while self.outgoing.room() >= wire::REJECT_BYTES_MAX
             && let Some(alias) = self.opens.next_reject()
         {
             wire::put_reject(self.outgoing.frame(), alias, Code::LIMIT.0, &[]);
         }
-        // What joins meanwhile is an OPEN whose turn has come: it left those that wait.
+        // What joins meanwhile is an OPEN whose turn has come, which left those that wait, or a
+        // NARROW, of which there is one for each channel in a second.
         while let Some(index) = self.outgoing.next_control() {
             let Some(key) = self.slots.key_at(index) else {
                 continue; // it has ended since
@@ -66,11 +57,11 @@ impl Connection {
         }
     }
 
-    fn put_credit(&mut self, alias: Option<u32>, blocked: bool, limit: u64, ack: Option<u64>) {
+    fn put_credit(&mut self, alias: u32, kind: CreditKind, total: u64, ack: Option<u64>) {
         let credit = wire::Credit {
             alias,
-            blocked,
-            limit,
+            kind,
+            total,
             ack,
         };
         wire::put_credit(self.outgoing.frame(), &credit);
@@ -91,13 +82,12 @@ impl Connection {
         }
         let room = self.outgoing.room();
         let channel = &mut self.slots[key];
-        let needed = wire::SEQ_BYTES_MAX + 2 * wire::CREDIT_BYTES_MAX + wire::RESET_BYTES_MAX;
         let Some(alias) = channel.own_alias else {
             // Nothing can be said of it yet; what waits goes when it has an alias.
             channel.in_control = false;
             return true;
         };
-        if room < needed && !channel.pending.is_empty() {
+        if room < channel.pending.bytes_max() {
             return false;
         }
         channel.in_control = false;
@@ -106,32 +96,85 @@ impl Connection {
             let (epoch, next_seq) = (channel.send.epoch, channel.send.next_seq);
             wire::put_seq(self.outgoing.frame(), alias, epoch, next_seq);
         }
-        if pending.has(Pending::CREDIT) {
-            self.widen(key);
-            let recv = &mut self.slots[key].recv;
-            let (limit, ack) = (recv.credit.announce(), recv.ack.take());
-            self.put_credit(Some(alias), false, limit, ack);
-        }
-        if pending.has(Pending::BLOCKED) {
-            let limit = self.slots[key].send.credit.limit();
-            self.put_credit(Some(alias), true, limit, None);
-        }
+        self.put_credits(key, alias, pending);
         if pending.has(Pending::ABORT) || pending.has(Pending::STOP) {
             self.put_reset(key, alias, pending);
         }
         true
     }
 
-    /// Widens the window of a channel that it holds back, before a limit is told.
+    /// CREDIT of all kinds: what we send of, and what we receive.
+    fn put_credits(&mut self, key: Key, alias: u32, pending: Pending) {
+        if pending.has(Pending::RETURN) {
+            let total = self.slots[key].send.credit.charged();
+            self.put_credit(alias, CreditKind::Return, total, None);
+        }
+        if pending.has(Pending::BLOCKED) {
+            let total = self.slots[key].send.credit.limit();
+            self.put_credit(alias, CreditKind::Blocked, total, None);
+        }
+        if pending.has(Pending::CREDIT) {
+            self.widen(key);
+            let recv = &mut self.slots[key].recv;
+            let (total, ack) = (recv.credit.announce(), recv.ack.take());
+            self.put_credit(alias, CreditKind::Grant, total, ack);
+        }
+        if pending.has(Pending::NARROW) {
+            self.put_narrow(key, alias);
+        }
+    }
+
+    /// NARROW, if the window is still wide and not used.
+    fn put_narrow(&mut self, key: Key, alias: u32) {
+        let recv = &mut self.slots[key].recv;
+        if !recv.is_wide_and_idle(UNUSED_AFTER, self.now) {
+            return;
+        }
+        recv.credit.withhold();
+        let (keep, asks) = (recv.credit.first(), recv.credit.has_grown());
+        self.apply(key, Effects::ASIDE);
+        if asks {
+            self.put_credit(alias, CreditKind::Narrow, keep, None);
+        }
+    }
+
+    /// Widens the window of a channel that it holds back, before a limit is told, by what others
+    /// can do without; where that is little, channels that do not use what they have grown by are
+    /// asked for it.
     fn widen(&mut self, key: Key) {
         let channel = &mut self.slots[key];
-        if self.settings.auto_tune
-            && !channel.conflate
-            && channel.unit == Unit::Bytes
-            && let Some(rtt) = self.liveness.rtt_min()
-        {
-            let max = self.settings.channel_window_bytes_max.into();
-            channel.recv.credit.tune(self.now, rtt, max);
+        let tunes = self.settings.auto_tune && !channel.conflate && channel.unit == Unit::Bytes;
+        let Some(rtt) = self.liveness.rtt_min().filter(|_| tunes) else {
+            return;
+        };
+        let credit = &mut channel.recv.credit;
+        let max = self.settings.channel_window_bytes_max.into();
+        let wanted = credit.growth(self.now, rtt, max);
+        // Not all of what is spare, or the next channel that grows has nothing.
+        let by = wanted.min(self.incoming.spare() / 2);
+        // Not in slivers, which are soon too little.
+        if by < wanted.min(credit.first() / 4) {
+            self.reclaim();
+        } else if credit.grow(by, self.now) {
+            self.apply(key, Effects::ASIDE);
+        }
+    }
+
+    /// Asks channels whose windows have grown and are not used to give that back.
+    fn reclaim(&mut self) {
+        if !self.incoming.may_reclaim(self.now) {
+            return;
+        }
+        let mut at = 0;
+        while let Some((key, next)) = self.slots.next_from(at) {
+            at = next;
+            if self.slots[key]
+                .recv
+                .is_wide_and_idle(UNUSED_AFTER, self.now)
+            {
+                let effects = self.slots[key].ask_back();
+                self.apply(key, effects);
+            }
         }
     }
 
@@ -221,9 +264,8 @@ impl Connection {
         }
         wire::put_open(self.outgoing.frame(), &open);
         let number = self.opens.opened(alias, key);
-        let limits = self.first_limits(self.slots[key].unit);
+        let limits = self.opens.first_limits(self.slots[key].unit);
         self.slots[key].opened(number, alias, limits);
-        self.window.look_again();
         self.apply(key, Effects::SCHEDULE);
         self.admit_waiting();
         true

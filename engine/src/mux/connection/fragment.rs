@@ -16,8 +16,6 @@ pub(super) enum Turn {
     Spent,
     /// The record is full.
     Full,
-    /// The connection's credit is out.
-    Starved,
 }
 
 /// What the next frame of a channel can be.
@@ -27,14 +25,14 @@ pub(super) enum Part {
     Not(Turn),
 }
 
-/// What a message may cost at most: it is begun only when both windows cover that, so that
-/// begun messages never wait for each other's credit.
-pub(super) fn whole_charge(len: usize, peer: &Hello, fragment_min: u32) -> u64 {
+/// What a message may cost at most: it is begun only when the channel's credit covers that, so that
+/// a receiver of whole messages, who gives nothing back before the last fragment, gets that.
+fn whole_charge(len: usize, peer: &Hello, fragment_min: u32) -> u64 {
     credit::message_charge(len as u64, peer.overhead, fragment_min.into())
 }
 
 /// What a message costs that fits a record of its own, in one frame.
-pub(super) fn single_charge(channel: &Channel, front: &Front, peer: &Hello) -> Option<u64> {
+fn single_charge(channel: &Channel, front: &Front, peer: &Hello) -> Option<u64> {
     let alias = channel.own_alias.unwrap_or(0);
     let head = wire::data_head_len(alias, Some(front.rest), channel.send.skip) as u64;
     let fits = head + front.rest as u64 <= peer.record_bytes_max;
@@ -61,7 +59,6 @@ pub(super) fn part_of_message(
     front: &Front,
     peer: &Hello,
     (room, next): (usize, usize),
-    free: u64,
 ) -> Part {
     let send = &channel.send;
     let head = wire::data_head_len(channel.own_alias.unwrap_or(0), Some(front.rest), send.skip);
@@ -73,19 +70,12 @@ pub(super) fn part_of_message(
         } else {
             whole_charge(front.rest, peer, send.fragment_min)
         };
-        let units = channel.unit.cost(cost, 1);
-        let short = send.credit.available() < units || free < cost;
-        if short && let Some(single) = single_charge(channel, front, peer) {
-            let units = channel.unit.cost(single, 1);
-            if !fits && send.credit.available() >= units && free >= single {
-                return Part::Not(Turn::Full); // whole in the next record
-            }
-        }
-        if send.credit.available() < units {
-            return Part::Not(Turn::Done);
-        }
-        if free < cost {
-            return Part::Not(Turn::Starved);
+        if send.credit.available() < channel.unit.cost(cost, 1) {
+            let single = single_charge(channel, front, peer);
+            let whole_next = single
+                .is_some_and(|cost| send.credit.available() >= channel.unit.cost(cost, 1))
+                && !fits;
+            return Part::Not(if whole_next { Turn::Full } else { Turn::Done });
         }
     }
     if fits {
@@ -104,7 +94,7 @@ pub(super) fn part_of_message(
 
 /// Elements of a run that go together at least, so that it does not go in slivers: all that
 /// wait, or a fragment's worth, or one.
-pub(super) fn run_least(front: &Front, fragment_min: u32, peer: &Hello) -> usize {
+fn run_least(front: &Front, fragment_min: u32, peer: &Hello) -> usize {
     let elem = (front.elem as usize).max(1);
     // What was consumed before an ACCEPT is in the limit that it tells: taken for the window, it
     // makes a fragment for which half a window may have no room. That is well for messages, which
@@ -114,37 +104,24 @@ pub(super) fn run_least(front: &Front, fragment_min: u32, peer: &Hello) -> usize
 }
 
 /// How many bytes of a run, in whole elements, go into the record now.
-pub(super) fn part_of_run(
-    channel: &Channel,
-    front: &Front,
-    peer: &Hello,
-    room: usize,
-    free: u64,
-) -> Part {
+pub(super) fn part_of_run(channel: &Channel, front: &Front, peer: &Hello, room: usize) -> Part {
     let send = &channel.send;
     let elem = front.elem as usize;
     let waiting = front.rest / elem.max(1);
     let by_room = room.saturating_sub(RUN_HEAD_MAX) / elem.max(1);
-    let payload = |credit: u64| {
-        let bytes = credit.saturating_sub(peer.overhead);
-        usize::try_from(bytes).unwrap_or(usize::MAX) / elem.max(1)
-    };
-    let by_channel = match channel.unit {
-        Unit::Bytes => payload(send.credit.available()),
-        Unit::Messages => usize::try_from(send.credit.available()).unwrap_or(usize::MAX),
-    };
-    let by_connection = payload(free);
+    let available = send.credit.available();
     let least = run_least(front, send.fragment_min, peer);
-    // A window of messages may be smaller than that.
-    let least_of_channel = match channel.unit {
-        Unit::Bytes => least,
-        Unit::Messages => 1,
+    let (by_credit, least_of_credit) = match channel.unit {
+        Unit::Bytes => {
+            let bytes = available.saturating_sub(peer.overhead);
+            (bytes / (elem as u64).max(1), least)
+        }
+        // A window of messages may be smaller than that.
+        Unit::Messages => (available, 1),
     };
-    if by_channel < least_of_channel {
+    let by_credit = usize::try_from(by_credit).unwrap_or(usize::MAX);
+    if by_credit < least_of_credit {
         return Part::Not(Turn::Done);
-    }
-    if by_connection < least {
-        return Part::Not(Turn::Starved);
     }
     if by_room < least {
         return Part::Not(Turn::Full);
@@ -155,11 +132,6 @@ pub(super) fn part_of_run(
         usize::MAX
     };
     let share = (send.deficit.max(0) as usize / elem.max(1)).max(least);
-    let count = waiting
-        .min(by_room)
-        .min(by_channel)
-        .min(by_connection)
-        .min(share)
-        .min(most);
+    let count = waiting.min(by_room).min(by_credit).min(share).min(most);
     Part::Take(count * elem)
 }

@@ -50,7 +50,6 @@ impl Connection {
             channels_max: settings.channels_max.into(),
             pending_opens_max: settings.pending_opens_max.into(),
             aliases_max: settings.aliases_max.into(),
-            connection_limit: settings.connection_window_bytes.into(),
             channel_limit: settings.channel_window_bytes.into(),
             overhead: settings.frame_overhead_bytes.into(),
             idle_timeout_ms: u64::try_from(settings.idle_timeout.as_millis()).unwrap_or(u64::MAX),
@@ -68,16 +67,16 @@ impl Connection {
         if self.peer.is_some() {
             return Err(Violation::HelloTwice);
         }
-        self.window.send.raise(hello.connection_limit);
         self.peer = Some(hello);
         self.outgoing.start(&hello);
         self.liveness.start(&hello, self.now);
+        self.opens.start(&hello);
         // What the peer takes is known: of channels that wait to be opened, and for sends that
         // were refused for want of that.
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
             at = next;
-            let limits = self.first_limits(self.slots[key].unit);
+            let limits = self.opens.first_limits(self.slots[key].unit);
             let channel = &mut self.slots[key];
             channel.send.announce(limits);
             if core::mem::take(&mut channel.send.wants_room) {

@@ -1,10 +1,16 @@
-//! What comes in: records of the peer's, being read, and what the application is yet to be told.
+//! What comes in: records of the peer's, being read; the budget of all windows; what the application
+//! is yet to be told.
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
+use super::super::channel::{Aside, Channel, Stage};
+use super::super::config::Settings;
 use super::super::error::Failure;
 use super::super::event::Event;
+use super::super::open::Unit;
 use super::super::wire::Frames;
+use crate::time::Timestamp;
 
 /// A record of the peer's, being read: what [`Connection::receive`](super::Connection::receive)
 /// gives, for [`Connection::next`](super::Connection::next).
@@ -23,16 +29,116 @@ impl RecordReader<'_> {
     }
 }
 
+/// How long a channel that has grown must not be used for before it is asked to give that back;
+/// and how often channels are looked through for such.
+pub(super) const UNUSED_AFTER: Duration = Duration::from_secs(1);
+
 /// The receiving side of a connection. Nothing else writes these fields.
-#[derive(Default)]
+///
+/// Every grant is backed: the windows of all channels of the peer's, and what is left of those
+/// that have ended, never add up to more than the budget.
+///
+/// ```text
+/// aside   = sum of the windows of halves that receive, and of what is held of the others
+/// spare   = budget - aside - the windows of channels that the peer may still open
+/// ```
 pub(super) struct Incoming {
     /// What happened without a record.
     events: VecDeque<Event<'static>>,
     /// The end of the connection, which is told after all else.
     ended: Option<Failure>,
+    /// Bytes that may be set aside.
+    budget: u64,
+    /// Bytes that a channel of the peer's takes of it, accepted with the defaults: one that counts
+    /// bytes, one that counts messages, any.
+    bytes_window: u64,
+    messages_window: u64,
+    channel_bytes: u64,
+    /// Channels that the peer may have open.
+    channels_max: u32,
+    /// Bytes that are set aside for all channels together.
+    aside: u64,
+    /// Channels of the peer's for whose windows it is.
+    receiving: u32,
+    /// When channels were looked through for windows that are not used.
+    reclaimed_at: Option<Timestamp>,
 }
 
 impl Incoming {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            events: VecDeque::new(),
+            ended: None,
+            budget: settings.receive_budget_bytes(),
+            bytes_window: settings.defaults(Unit::Bytes).window_bytes,
+            messages_window: settings.defaults(Unit::Messages).window_bytes,
+            channel_bytes: settings.window_bytes_max(),
+            channels_max: settings.channels_max,
+            aside: 0,
+            receiving: 0,
+            reclaimed_at: None,
+        }
+    }
+
+    // ---- the budget
+
+    /// Whether the window of another channel has room.
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        self.aside + bytes <= self.budget
+    }
+
+    /// Bytes by which windows may grow, and any channel that the peer may open has its window
+    /// still.
+    pub(super) fn spare(&self) -> u64 {
+        let unopened = u64::from(self.channels_max.saturating_sub(self.receiving));
+        let kept = self.aside + unopened * self.channel_bytes;
+        self.budget.saturating_sub(kept)
+    }
+
+    /// Counts anew what is set aside for a channel.
+    pub(super) fn set_aside(&mut self, channel: &mut Channel) {
+        // All of a channel of ours is what the application has granted.
+        let counted = if channel.ours {
+            0
+        } else {
+            channel.unit.cost(self.bytes_window, self.messages_window)
+        };
+        let offered = matches!(channel.stage, Stage::Offered);
+        let (before, now) = channel.recv.set_aside(counted, offered);
+        self.count(channel.ours, before, now);
+    }
+
+    /// Nothing is set aside for a channel any more.
+    pub(super) fn forget(&mut self, channel: &mut Channel) {
+        let before = channel.recv.forget_aside();
+        self.count(channel.ours, before, Aside::default());
+    }
+
+    fn count(&mut self, ours: bool, before: Aside, now: Aside) {
+        self.aside = self.aside - u64::from(before.bytes) + u64::from(now.bytes);
+        if !ours {
+            self.receiving =
+                self.receiving - u32::from(before.receiving) + u32::from(now.receiving);
+        }
+    }
+
+    /// Bytes that are set aside, and those that may be.
+    pub(super) fn budget(&self) -> (u64, u64) {
+        (self.aside, self.budget)
+    }
+
+    /// Whether channels are to be looked through for windows that are not used: growth was refused.
+    pub(super) fn may_reclaim(&mut self, now: Timestamp) -> bool {
+        let early = |at: Timestamp| now < at.after(UNUSED_AFTER);
+        if self.reclaimed_at.is_some_and(early) {
+            return false;
+        }
+        self.reclaimed_at = Some(now);
+        true
+    }
+
+    // ---- what the application is told
+
     pub(super) fn tell(&mut self, event: Event<'static>) {
         self.events.push_back(event);
     }

@@ -112,6 +112,7 @@ impl Liveness {
     }
 
     /// PING or PONG waits to be encoded.
+    #[inline]
     pub(super) fn ping_waits(&self) -> bool {
         self.ping.due || self.pong.is_some()
     }

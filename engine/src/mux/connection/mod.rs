@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Slots`] | the channels, each with its two halves |
 //! | [`Outgoing`] | the record that is being filled, turns, the control lane, the total of all queues |
-//! | [`Incoming`] | what the application is yet to be told |
+//! | [`Incoming`] | the budget of all windows; what the application is yet to be told |
 //! | [`Opens`] | aliases and counts of both ends' channels |
 //! | [`Liveness`] | round trips, silence, deadlines |
 //!
@@ -25,7 +25,6 @@ mod outgoing;
 mod receive;
 mod release;
 mod send;
-mod shared_window;
 mod timers;
 mod totals;
 mod transmit;
@@ -37,7 +36,6 @@ use self::incoming::Incoming;
 use self::liveness::Liveness;
 use self::opens::Opens;
 use self::outgoing::Outgoing;
-use self::shared_window::SharedWindow;
 use super::channel::{ChannelId, Effects};
 use super::config::Settings;
 use super::error::{Code, Failure, Violation};
@@ -128,7 +126,6 @@ pub struct Connection {
     incoming: Incoming,
     opens: Opens,
     liveness: Liveness,
-    window: SharedWindow,
     totals: Totals,
 }
 
@@ -137,8 +134,6 @@ pub struct Connection {
 const WASTE_AGE_MAX: Duration = Duration::from_secs(1);
 /// For how long a sender waits for credit before it says so.
 const BLOCKED_AFTER: Duration = Duration::from_millis(500);
-/// Messages that may be sent on a channel that counts messages before it is accepted.
-pub(super) const MESSAGES_BEFORE_ACCEPT: u64 = 8;
 
 impl Connection {
     /// An end of a connection on which nothing was sent yet.
@@ -151,10 +146,9 @@ impl Connection {
             peer: None,
             slots: Slots::default(),
             outgoing: Outgoing::default(),
-            incoming: Incoming::default(),
+            incoming: Incoming::new(&settings),
             opens: Opens::new(settings.shared_aliases),
             liveness: Liveness::new(settings.idle_timeout, now),
-            window: SharedWindow::new(&settings),
             totals: Totals::default(),
             settings,
         }
@@ -264,6 +258,11 @@ impl Connection {
         self.outgoing.queued()
     }
 
+    /// Bytes that are set aside for what the peer may send, and those that may be.
+    pub(super) fn receive_budget(&self) -> (u64, u64) {
+        self.incoming.budget()
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.now
     }
@@ -328,13 +327,17 @@ impl Connection {
 
     /// Carries out what a transition of a channel asks for. The only place that does. The channel
     /// may be gone after it, with what asks to [`settle`](Effects::SETTLE).
+    #[inline]
     fn apply(&mut self, key: Key, effects: Effects) {
-        if effects.is_none() {
-            return;
+        if effects == Effects::SCHEDULE {
+            self.schedule(key); // a message was queued
+        } else if !effects.is_none() {
+            self.apply_any(key, effects);
         }
-        if effects.has(Effects::LEAVE_WINDOW) {
-            self.leave_window(key);
-        }
+    }
+
+    #[inline(never)]
+    fn apply_any(&mut self, key: Key, effects: Effects) {
         if effects.has(Effects::DISCARD) {
             let dropped = self.slots[key].send.queue.take();
             self.dequeued(key, dropped.map_or(0, |queue| queue.bytes()));
@@ -342,7 +345,11 @@ impl Connection {
         if effects.has(Effects::DROP_PARTIAL)
             && let Some(mut partial) = self.slots[key].recv.partial.take()
         {
-            self.give_back(key, partial.charge.take());
+            let id = self.slots[key].id;
+            self.release(id, partial.charge.take());
+        }
+        if effects.has(Effects::ASIDE) {
+            self.incoming.set_aside(&mut self.slots[key]);
         }
         if effects.has(Effects::CONTROL) {
             self.join_control(key);
@@ -371,6 +378,7 @@ impl Connection {
     }
 
     /// Puts a channel that has something to send, and may, where its turn comes.
+    #[inline]
     fn schedule(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         let send = &mut channel.send;
@@ -382,7 +390,7 @@ impl Connection {
             if channel.ttl.is_some() {
                 self.liveness.sweep_soon(self.now);
             }
-        } else if send.wants_turn() && !send.in_schedule && !send.starved {
+        } else if send.wants_turn() && !send.in_schedule {
             send.in_schedule = true;
             self.outgoing.schedule(channel.priority, key);
         }
@@ -417,8 +425,9 @@ impl Connection {
 
     /// Frees the place of a channel; what it has counted stays.
     fn retire(&mut self, key: Key) {
-        let channel = &self.slots[key];
+        let channel = &mut self.slots[key];
         self.totals.add(channel);
+        self.incoming.forget(channel);
         if channel.send.waits_for_all {
             self.outgoing.leave_room_waiters(channel.id);
         }

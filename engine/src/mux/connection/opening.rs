@@ -3,16 +3,15 @@
 use alloc::boxed::Box;
 
 use super::super::channel::{
-    Channel, ChannelId, Character, Pending, RecvHalf, RecvState, SendHalf, SendLimits, Stage,
-    ttl_nanos,
+    Channel, ChannelId, Character, Pending, RecvHalf, SendHalf, Stage, Window, ttl_nanos,
 };
-use super::super::credit;
+use super::super::credit::{Announced, MESSAGES_BEFORE_ACCEPT};
 use super::super::error::{Code, OpenError, Violation};
 use super::super::event::{Event, Opening};
 use super::super::open::{AcceptOptions, Mode, OpenOptions, Resume, Resumption, Unit};
 use super::super::slots::{Key, PeerAlias};
 use super::super::wire::{self, Answer, Direction};
-use super::{Connection, MESSAGES_BEFORE_ACCEPT};
+use super::{Connection, Effects};
 
 /// Windows that a channel may be given.
 const WINDOW_MAX: u32 = 1 << 30;
@@ -42,19 +41,15 @@ impl Connection {
             return Err(OpenError::TooMany);
         }
         let unit = options.unit_or_default();
-        let (window, message_max) =
-            self.granted(unit, options.window, options.message_bytes_max, false)?;
+        let window = self.granted(unit, options.window, options.message_bytes_max, false)?;
         if let Some(alias) = options.alias {
             self.check_alias(alias)?;
             self.opens.choose(alias);
         }
         let sends = options.direction != Direction::AcceptorSends;
         let receives = options.direction != Direction::OpenerSends;
-        let send = SendHalf::new(sends, self.first_limits(unit));
-        let mut recv = RecvHalf::new(receives, window, message_max);
-        if receives {
-            recv.message_cost = self.welcome(unit, window, message_max);
-        }
+        let send = SendHalf::new(sends, self.opens.first_limits(unit));
+        let mut recv = RecvHalf::new(receives, window);
         if let Some(resume) = options.resume {
             recv.epoch = resume.epoch;
             recv.next_seq = resume.next_seq;
@@ -74,7 +69,7 @@ impl Connection {
             .slots
             .insert(|id| Channel::new((id, stage, None), character, (send, recv), self.now));
         let effects = self.slots[key].ask();
-        self.apply(key, effects);
+        self.apply(key, effects | Effects::ASIDE);
         Ok(id)
     }
 
@@ -127,31 +122,24 @@ impl Connection {
         Ok(())
     }
 
-    /// The window and the largest message that a channel of ours announces.
+    /// The window that a channel of ours announces, or an answer of ours.
     fn granted(
         &self,
         unit: Unit,
         window: Option<u32>,
         message_max: Option<u32>,
         accepts: bool,
-    ) -> Result<(u64, u32), OpenError> {
+    ) -> Result<Window, OpenError> {
         let settings = &self.settings;
-        let default_max = settings.default_message_max(unit);
+        let default_max = settings.defaults(unit).message_max;
         if message_max.is_some_and(|max| max == 0 || max > settings.message_bytes_max) {
             return Err(OpenError::Options(
                 "message_bytes_max must be at least 1 and not above the connection's",
             ));
         }
-        let in_bytes = match (unit, window) {
-            (Unit::Bytes, Some(window)) => window,
-            _ => settings.channel_window_bytes,
-        };
-        let least = match unit {
-            Unit::Bytes => settings.channel_window_bytes,
-            Unit::Messages => MESSAGES_BEFORE_ACCEPT as u32,
-        };
-        let less =
-            window.is_some_and(|w| w < least) || message_max.is_some_and(|m| m < default_max);
+        let least = unit.cost(settings.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT);
+        let less = window.is_some_and(|w| u64::from(w) < least)
+            || message_max.is_some_and(|m| m < default_max);
         if accepts && less {
             return Err(OpenError::Options(
                 "an answer must not grant less than the default, of which the opener may have made use",
@@ -160,16 +148,21 @@ impl Connection {
         if window.is_some_and(|w| w == 0 || w > WINDOW_MAX) {
             return Err(OpenError::Options("a window must be 1 to 2^30"));
         }
-        let room = credit::message_max(
-            match unit {
-                Unit::Bytes => in_bytes,
-                // What bounds a message there is the connection's window alone.
-                Unit::Messages => settings.connection_window_bytes,
-            },
-            settings.connection_window_bytes,
-            settings.frame_overhead_bytes,
-            settings.record_bytes_max,
+        let by_default = unit.cost(
+            settings.channel_window_bytes.into(),
+            settings.channel_window_messages.into(),
         );
+        let units = window.map_or(by_default, u64::from);
+        let room = match unit {
+            // As both ends have reckoned it already.
+            Unit::Bytes if units == by_default => Some(default_max),
+            Unit::Bytes => Announced {
+                window: units,
+                ..settings.announced()
+            }
+            .message_max(),
+            Unit::Messages => Some(settings.message_bytes_max),
+        };
         let Some(room) = room else {
             return Err(OpenError::Options("the window has no room for a message"));
         };
@@ -181,43 +174,31 @@ impl Connection {
         let message_max = message_max.unwrap_or(default_max.min(room));
         if message_max > room {
             return Err(OpenError::Options(
-                "message_bytes_max needs wider windows: of the channel and of the connection, more than twice as much",
+                "message_bytes_max needs a wider window of the channel, more than twice as much",
             ));
         }
-        let window = match unit {
-            Unit::Bytes => in_bytes,
-            Unit::Messages => window.unwrap_or(settings.channel_window_messages),
-        };
-        Ok((u64::from(window), message_max))
+        let unit_bytes = settings.unit_bytes(unit, message_max);
+        let bytes = units.saturating_mul(unit_bytes);
+        if bytes > WINDOW_MAX.into() {
+            return Err(OpenError::Options(
+                "as many messages as the window has must not be more than 2^30 bytes: lower message_bytes_max or the window",
+            ));
+        }
+        Ok(Window {
+            units,
+            message_max,
+            unit_bytes: unit_bytes as u32, // at most 2^30
+        })
     }
 
-    /// What the peer takes on a channel before it says more: limit, largest message, smallest
-    /// fragment. Nothing before its HELLO.
-    pub(super) fn first_limits(&self, unit: Unit) -> SendLimits {
-        let Some(peer) = &self.peer else {
-            return SendLimits {
-                limit: 0,
-                message_max: 0,
-                fragment_min: 1,
-            };
-        };
-        let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
-        let connection = narrow(peer.connection_limit);
-        let max = |window| {
-            let (overhead, record) = (narrow(peer.overhead), narrow(peer.record_bytes_max));
-            credit::message_max(window, connection, overhead, record)
-        };
-        let max = credit::default_message_max(unit, max, narrow(peer.channel_limit), connection)
-            .min(narrow(peer.message_bytes_max));
-        let window = match unit {
-            Unit::Bytes => peer.channel_limit,
-            Unit::Messages => peer.connection_limit,
-        };
-        let fragment = credit::fragment_min(window, peer.connection_limit, peer.record_bytes_max);
-        SendLimits {
-            limit: unit.cost(peer.channel_limit, MESSAGES_BEFORE_ACCEPT),
-            message_max: max,
-            fragment_min: narrow(fragment),
+    /// The window of a channel of the peer's that is not answered yet.
+    fn first_window(&self, unit: Unit) -> Window {
+        let settings = &self.settings;
+        let defaults = settings.defaults(unit);
+        Window {
+            units: unit.cost(settings.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT),
+            message_max: defaults.message_max,
+            unit_bytes: defaults.unit_bytes,
         }
     }
 
@@ -250,21 +231,13 @@ impl Connection {
         if !self.fits_record(&options.to_wire()) {
             return Err(TOO_LONG_FOR_PEER);
         }
-        let (unit, receives) = (channel.unit, channel.recv.state != RecvState::None);
-        let (window, message_max) =
-            self.granted(unit, options.window, options.message_bytes_max, true)?;
+        let unit = channel.unit;
+        let window = self.granted(unit, options.window, options.message_bytes_max, true)?;
         if let Some(alias) = options.alias {
             self.check_alias(alias)?;
             self.opens.choose(alias);
         }
-        let cost = receives.then(|| self.welcome(unit, window, message_max));
-        let channel = &mut self.slots[key];
-        if let Some(cost) = cost {
-            channel.recv.message_cost = cost;
-            channel.recv.credit.reopen(window);
-            channel.recv.message_max = message_max;
-        }
-        let effects = channel.accept(options);
+        let effects = self.slots[key].accept(options, window);
         self.apply(key, effects);
         Ok(())
     }
@@ -345,18 +318,18 @@ impl Connection {
         if self.opens.peer_unanswered() >= self.settings.pending_opens_max {
             return Err(Violation::TooManyOpens);
         }
-        // Channels that are over but that the application still holds take places, too.
-        if self.slots.live() >= 3 * self.settings.channels_max as usize {
+        let unit = open.profile.unit();
+        let sends = open.profile.direction != Direction::AcceptorSends;
+        // Channels that are over but that the application still holds take places, too, and what
+        // they hold of the budget.
+        let places = 3 * self.settings.channels_max as usize;
+        let window = self.settings.defaults(unit).window_bytes;
+        if self.slots.live() >= places || sends && !self.incoming.has_room(window) {
             let waiting_max = self.settings.pending_opens_max as usize;
             let refused = self.opens.refuse(open.alias, waiting_max);
             return refused.then_some(None).ok_or(Violation::TooManyOpens);
         }
         let channel = self.offered(&open);
-        let unit = if open.profile.messages {
-            Unit::Messages
-        } else {
-            Unit::Bytes
-        };
         let mode = match options.ttl_ms {
             Some(ms) => Mode::Ttl(core::time::Duration::from_millis(ms)),
             None if open.profile.conflate => Mode::Conflated,
@@ -380,23 +353,12 @@ impl Connection {
     /// Makes the channel of an OPEN that was found good.
     fn offered(&mut self, open: &wire::Open<'_>) -> ChannelId {
         let profile = open.profile;
-        let unit = if profile.messages {
-            Unit::Messages
-        } else {
-            Unit::Bytes
-        };
-        let window = unit.cost(
-            self.settings.channel_window_bytes.into(),
-            MESSAGES_BEFORE_ACCEPT,
-        );
+        let unit = profile.unit();
         let sends = profile.direction != Direction::OpenerSends;
         let receives = profile.direction != Direction::AcceptorSends;
-        let message_max = self.settings.default_message_max(unit);
-        let mut recv = RecvHalf::new(receives, window, message_max);
-        if receives {
-            recv.message_cost = self.welcome(unit, window, message_max);
-        }
-        let limits = self.announced_limits(unit, open.limit, open.max_msg);
+        let recv = RecvHalf::new(receives, self.first_window(unit));
+        let peer = self.peer.unwrap_or_default();
+        let limits = peer.limits(unit, open.limit, open.max_msg);
         let mut send = SendHalf::new(sends, limits);
         if let Some((epoch, next_seq)) = open.options.resume {
             (send.epoch, send.next_seq) = (epoch, next_seq);
@@ -414,27 +376,8 @@ impl Connection {
             Channel::new(beginning, character, (send, recv), self.now)
         });
         self.opens.offered(open.alias, key);
+        self.apply(key, Effects::ASIDE);
         id
-    }
-
-    /// What the peer takes on a channel, as its OPEN or ACCEPT says: fragments as the peer
-    /// reckons what its window has room for (rule R20).
-    fn announced_limits(&self, unit: Unit, limit: u64, message_max: u64) -> SendLimits {
-        let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
-        let (cap, connection, record) = match &self.peer {
-            Some(peer) => (
-                peer.message_bytes_max,
-                peer.connection_limit,
-                peer.record_bytes_max,
-            ),
-            None => (0, 1024, 1024),
-        };
-        let window = unit.cost(limit, connection);
-        SendLimits {
-            limit,
-            message_max: narrow(message_max.min(cap)),
-            fragment_min: narrow(credit::fragment_min(window, connection, record)),
-        }
     }
 
     /// ACCEPT of a channel of ours.
@@ -463,12 +406,9 @@ impl Connection {
             Answer::Snapshot { seq } => Resumption::Snapshot { seq },
             Answer::Fresh { epoch, seq } => Resumption::Fresh { epoch, seq },
         });
-        let mut limits = self.announced_limits(channel.unit, accept.limit, accept.max_msg);
-        if channel.unit == Unit::Messages {
-            limits.fragment_min = 0; // a window of messages says nothing of fragments
-        }
+        let peer = self.peer.unwrap_or_default();
+        let limits = peer.limits(channel.unit, accept.limit, accept.max_msg);
         self.opens.bind_peer(accept.alias, key);
-        self.window.look_again(); // its message may take fewer fragments
         let effects = self.slots[key].accepted(accept.alias, limits, resumption);
         self.apply(key, effects);
         self.admit_waiting();

@@ -3,6 +3,8 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
+use super::super::channel::SendLimits;
+use super::super::open::Unit;
 use super::super::slots::{Key, OwnAliases, PeerAlias, PeerAliases};
 use super::super::wire::Hello;
 use super::bucket::Bucket;
@@ -32,6 +34,10 @@ pub(super) struct Opens {
     /// Aliases of channels that we had no place for.
     rejects: VecDeque<u32>,
     wasted: Bucket,
+    /// What the peer takes on any channel of bytes, and of messages, before it says more; nothing
+    /// before its HELLO.
+    bytes_limits: SendLimits,
+    messages_limits: SendLimits,
 }
 
 impl Opens {
@@ -49,6 +55,22 @@ impl Opens {
             waiting: VecDeque::new(),
             rejects: VecDeque::new(),
             wasted: Bucket::default(),
+            bytes_limits: SendLimits::default(),
+            messages_limits: SendLimits::default(),
+        }
+    }
+
+    /// The peer's HELLO has come.
+    pub(super) fn start(&mut self, peer: &Hello) {
+        self.bytes_limits = peer.first_limits(Unit::Bytes);
+        self.messages_limits = peer.first_limits(Unit::Messages);
+    }
+
+    /// What the peer takes on a channel before it says more.
+    pub(super) fn first_limits(&self, unit: Unit) -> SendLimits {
+        match unit {
+            Unit::Bytes => self.bytes_limits,
+            Unit::Messages => self.messages_limits,
         }
     }
 
@@ -131,6 +153,7 @@ impl Opens {
         self.rejects.pop_front()
     }
 
+    #[inline]
     pub(super) fn rejects_wait(&self) -> bool {
         !self.rejects.is_empty()
     }

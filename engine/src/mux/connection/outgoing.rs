@@ -101,6 +101,7 @@ impl Outgoing {
     }
 
     /// Bytes of the largest record that may be made now.
+    #[inline]
     pub(super) fn record_max(&self) -> usize {
         if self.ready {
             self.record_max
@@ -117,12 +118,14 @@ impl Outgoing {
     // ---- the open record
 
     /// Bytes that the open record still takes.
+    #[inline]
     pub(super) fn room(&self) -> usize {
         self.record_max().saturating_sub(self.record.len())
     }
 
     /// Bytes that a message may have to go whole into the next record, if this one is not the
     /// first that it could go into: then it is not cut for what is left here.
+    #[inline]
     pub(super) fn next_room(&self) -> usize {
         if self.carries_data {
             self.record_max()
@@ -131,6 +134,7 @@ impl Outgoing {
         }
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.record.is_empty()
     }
@@ -148,12 +152,14 @@ impl Outgoing {
     }
 
     /// The record, to append a control frame, or FIN alone, or a RUN.
+    #[inline]
     pub(super) fn frame(&mut self) -> &mut Vec<u8> {
         self.last_data = None;
         &mut self.record
     }
 
     /// As [`Self::frame`], for a frame with messages in it.
+    #[inline]
     pub(super) fn run_frame(&mut self) -> &mut Vec<u8> {
         self.carries_data = true;
         self.frame()
@@ -193,6 +199,7 @@ impl Outgoing {
     }
 
     /// Room for a payload of `len` bytes, to be written in place.
+    #[inline]
     pub(super) fn put_room(&mut self, len: usize) {
         self.record.resize(self.record.len() + len, 0);
     }
@@ -204,6 +211,7 @@ impl Outgoing {
     }
 
     /// As [`Self::last`], to write.
+    #[inline]
     pub(super) fn last_mut(&mut self, len: usize) -> &mut [u8] {
         let at = self.record.len().saturating_sub(len);
         self.record.get_mut(at..).unwrap_or_default()
@@ -276,17 +284,18 @@ impl Outgoing {
         self.direct = false;
     }
 
-    /// A record is out: messages go straight into the next one where nobody waits for a turn,
-    /// nor, as `waits` says, for anything else.
-    pub(super) fn open_record(&mut self, waits: bool) {
-        self.direct = self.schedule.is_empty() && !waits;
+    /// A record is out: messages go straight into the next one where nobody waits for a turn.
+    pub(super) fn open_record(&mut self) {
+        self.direct = self.schedule.is_empty();
     }
 
+    #[inline]
     pub(super) fn has_turns(&self) -> bool {
         !self.schedule.is_empty()
     }
 
     /// The channel has a turn, behind the others of its class.
+    #[inline]
     pub(super) fn schedule(&mut self, class: u8, key: Key) {
         self.schedule.push(class, key.index());
         self.direct = false;
@@ -303,11 +312,13 @@ impl Outgoing {
     }
 
     /// The place of the channel whose turn it is.
+    #[inline]
     pub(super) fn next_turn(&mut self) -> Option<u32> {
         self.schedule.pop()
     }
 
     /// A channel of this class has sent what cost `charge`.
+    #[inline]
     pub(super) fn paid(&mut self, class: u8, charge: u64) {
         self.schedule.sent(class, charge);
     }
@@ -332,6 +343,7 @@ impl Outgoing {
         self.control.retain(|&index| index != key.index());
     }
 
+    #[inline]
     pub(super) fn control_waits(&self) -> bool {
         !self.control.is_empty()
     }
@@ -341,6 +353,7 @@ impl Outgoing {
         self.goodbye = Some(goodbye);
     }
 
+    #[inline]
     pub(super) fn goodbye_waits(&self) -> bool {
         self.goodbye.is_some()
     }
@@ -363,11 +376,13 @@ impl Outgoing {
     // ---- queues
 
     /// Bytes that wait in all queues.
+    #[inline]
     pub(super) fn queued(&self) -> usize {
         self.queued
     }
 
     /// `bytes` more wait.
+    #[inline]
     pub(super) fn enqueued(&mut self, bytes: usize) {
         self.queued += bytes;
     }
@@ -378,11 +393,13 @@ impl Outgoing {
     }
 
     /// `bytes` wait no more.
+    #[inline]
     pub(super) fn dequeued(&mut self, bytes: usize) {
         self.queued -= bytes.min(self.queued);
     }
 
     /// Memory that another queue has left behind, for a queue that grows.
+    #[inline]
     pub(super) fn lend_spare(&mut self, queue: &mut Queue) {
         queue.take_spare(&mut self.spare);
     }
@@ -396,6 +413,11 @@ impl Outgoing {
     /// A send on the channel was refused because of all queues together.
     pub(super) fn wait_for_room(&mut self, id: ChannelId) {
         self.room_waiters.push_back(id);
+    }
+
+    #[inline]
+    pub(super) fn room_is_waited_for(&self) -> bool {
+        !self.room_waiters.is_empty()
     }
 
     pub(super) fn next_room_waiter(&mut self) -> Option<ChannelId> {

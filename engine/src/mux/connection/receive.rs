@@ -5,7 +5,7 @@ use super::super::credit::Charge;
 use super::super::error::{Code, Violation};
 use super::super::event::{Data, Event, Received, Run};
 use super::super::slots::{Key, PeerAlias};
-use super::super::wire::{self, Frame, VARINT_MAX};
+use super::super::wire::{self, CreditKind, Frame, VARINT_MAX};
 use super::{Connection, Effects, WASTE_AGE_MAX};
 
 /// What a frame led to.
@@ -83,19 +83,12 @@ impl Connection {
         {
             return None;
         }
-        let held = recv.held + bytes;
-        let passes = held <= u64::from(self.settings.reserve_bytes) && self.window.recv.pass(bytes);
-        if !passes {
-            self.window.recv.charge(bytes).ok()?;
-        }
         recv.credit.charge(units).ok()?; // covered
         channel.used = true;
+        recv.last_at = self.now;
         recv.count(seq + 1, data.skip, 1, len);
         recv.hold(bytes);
         let channel = channel.id;
-        if !passes {
-            self.hold(held, bytes);
-        }
         Some(Received {
             channel,
             data: Data::Lent(data.payload),
@@ -119,11 +112,7 @@ impl Connection {
         let bytes = data.payload.len() as u64 + overhead;
         match self.opens.at(data.alias) {
             PeerAlias::Live(key) => self.handle_rare(key, data, bytes, next),
-            _ => {
-                // FIN alone is free.
-                let free = data.fin && data.payload.is_empty();
-                self.stray(data.alias, if free { 0 } else { bytes })
-            }
+            _ => self.stray(data.alias),
         }
     }
 
@@ -136,7 +125,7 @@ impl Connection {
         next: &mut Option<Event<'r>>,
     ) -> Handled<'r> {
         let channel = &mut self.slots[key];
-        let (id, seq) = (channel.id, channel.admit(&data)?);
+        let (id, seq) = (channel.id, channel.admit(&data, bytes)?);
         if data.fin && data.payload.is_empty() {
             channel.recv.count(seq, data.skip, 0, 0);
             return self.finished(key);
@@ -147,11 +136,15 @@ impl Connection {
         let recv = &mut self.slots[key].recv;
         recv.count(seq + messages, data.skip, messages, data.payload.len());
         if recv.state != RecvState::Receiving {
-            return self.unwanted(key, charge, data.fin);
+            // Nobody reads it any more, and nothing is granted for it.
+            return if data.fin {
+                self.finished(key)
+            } else {
+                Ok(None)
+            };
         }
-        let held = recv.hold(bytes);
+        recv.hold(bytes);
         let whole = !data.more && recv.partial.is_none();
-        self.hold(held, bytes);
         let (message, skipped, charge) = if whole {
             (Data::Lent(data.payload), data.skip, charge)
         } else {
@@ -190,26 +183,14 @@ impl Connection {
         let units = channel.unit.cost(bytes, messages);
         let charged = channel.recv.credit.charge(units);
         charged.map_err(|_| Violation::ChannelCredit(alias))?;
-        let charged = self.window.recv.charge(bytes);
-        charged.map_err(|_| Violation::ConnectionCredit)?;
         channel.used = true;
+        channel.recv.last_at = self.now;
         Ok(Charge::new(bytes, units))
     }
 
-    /// Data on a channel that we no longer read: given back at once.
-    fn unwanted<'r>(&mut self, key: Key, charge: Charge, fin: bool) -> Handled<'r> {
-        self.window.consume(u64::from(charge.bytes));
-        let credit = &mut self.slots[key].recv.credit;
-        credit.consume(u64::from(charge.units));
-        if fin {
-            return self.finished(key);
-        }
-        Ok(None)
-    }
-
-    /// Data of so many bytes under an alias that stands for no channel.
+    /// Data under an alias that stands for no channel.
     #[cold]
-    fn stray<'r>(&mut self, alias: u32, bytes: u64) -> Handled<'r> {
+    fn stray<'r>(&mut self, alias: u32) -> Handled<'r> {
         if !self.is_alive() {
             return Ok(None);
         }
@@ -218,13 +199,8 @@ impl Connection {
         }
         match self.opens.at(alias) {
             PeerAlias::Closed => Err(Violation::DataAfterEnd(alias)),
-            PeerAlias::Rejected => {
-                if self.window.recv.charge(bytes).is_err() {
-                    return Err(Violation::ConnectionCredit);
-                }
-                self.window.consume(bytes);
-                Ok(None)
-            }
+            // Sent before the peer knew that the channel is not wanted.
+            PeerAlias::Rejected => Ok(None),
             _ => Err(Violation::UnknownAlias(alias)),
         }
     }
@@ -233,7 +209,7 @@ impl Connection {
         let overhead = u64::from(self.settings.frame_overhead_bytes);
         let bytes = run.bytes.len() as u64 + overhead;
         let PeerAlias::Live(key) = self.opens.at(run.alias) else {
-            return self.stray(run.alias, bytes);
+            return self.stray(run.alias);
         };
         let (id, seq) = (self.slots[key].id, self.slots[key].admit_run(&run)?);
         let count = u64::from(run.count);
@@ -241,10 +217,9 @@ impl Connection {
         let recv = &mut self.slots[key].recv;
         recv.count(seq + count, run.skip, count, run.bytes.len());
         if recv.state != RecvState::Receiving {
-            return self.unwanted(key, charge, false);
+            return Ok(None);
         }
-        let held = recv.hold(bytes);
-        self.hold(held, bytes);
+        recv.hold(bytes);
         Ok(Some(Event::Run(Run {
             channel: id,
             elem: run.elem as usize,
@@ -268,23 +243,24 @@ impl Connection {
     }
 
     fn handle_credit<'r>(&mut self, credit: wire::Credit) -> Handled<'r> {
-        let Some(alias) = credit.alias else {
-            self.handle_connection_credit(credit.blocked, credit.limit);
-            return Ok(None);
-        };
+        let wire::Credit { alias, total, .. } = credit;
         let key = match self.opens.at(alias) {
             PeerAlias::Live(key) => key,
             PeerAlias::Never => return Err(Violation::UnknownAlias(alias)),
+            // A RETURN is data's: its sender has ended before.
+            PeerAlias::Closed if credit.kind == CreditKind::Return => {
+                return Err(Violation::DataAfterEnd(alias));
+            }
             PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
         };
         let channel = &mut self.slots[key];
         let (id, attached, next_seq) = (channel.id, channel.attached, channel.send.next_seq);
-        if credit.blocked {
-            let effects = channel.peer_blocked(credit.limit);
-            self.apply(key, effects);
-            return Ok(None);
-        }
-        let effects = channel.raise(credit.limit);
+        let effects = match credit.kind {
+            CreditKind::Grant => channel.raise(total),
+            CreditKind::Narrow => channel.narrow(total),
+            CreditKind::Blocked => channel.peer_blocked(total),
+            CreditKind::Return => channel.returned(alias, total)?,
+        };
         self.apply(key, effects);
         let acked = credit.ack.filter(|_| attached).map(|seq| seq.min(next_seq));
         Ok(acked.map(|seq| Event::Acked { channel: id, seq }))
@@ -334,7 +310,7 @@ impl Connection {
 
     fn handle_seq<'r>(&mut self, alias: u32, epoch: u64, next_seq: u64) -> Handled<'r> {
         let PeerAlias::Live(key) = self.opens.at(alias) else {
-            return self.stray(alias, 0);
+            return self.stray(alias);
         };
         let channel = &mut self.slots[key];
         let told = channel.peer_rebased(alias, epoch, next_seq)?;

@@ -43,23 +43,20 @@ impl Connection {
     /// Straight into the open record, where nothing stands before it.
     #[inline]
     fn send_direct(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
-        if !self.outgoing.is_direct() {
-            return None;
-        }
-        let key = self.slots.resolve(id)?;
-        self.begin_direct(key, payload.len())?;
+        self.begin_direct(id, payload.len())?;
         self.outgoing.put_payload(payload);
         Some(())
     }
 
     /// Writes the head of a message of `len` bytes into the open record, takes its credit and
-    /// counts it, if it can go there at once. Gives where its frame begins, and its cost.
+    /// counts it, if it can go there at once. Gives its channel, where its frame begins, and its
+    /// cost.
     #[inline]
-    pub(super) fn begin_direct(&mut self, key: Key, len: usize) -> Option<(usize, u64)> {
+    pub(super) fn begin_direct(&mut self, id: ChannelId, len: usize) -> Option<(Key, usize, u64)> {
         if !self.outgoing.is_direct() {
             return None;
         }
-        let channel = &mut self.slots[key];
+        let (key, channel) = self.slots.find(id)?;
         let send = &mut channel.send;
         let alias = channel.own_alias?;
         if send.state != SendState::Sending
@@ -73,29 +70,27 @@ impl Connection {
         }
         let charge = len as u64 + self.outgoing.overhead();
         let units = channel.unit.cost(charge, 1);
-        if self.window.send.available() < self.window.begun + charge
-            || send.credit.spend(units).is_err()
-        {
-            return None;
-        }
-        self.window.send.spend(charge).ok()?;
+        send.credit.spend(units).ok()?;
         channel.used = true;
         send.next_seq += 1;
         send.messages += 1;
         let at = self.outgoing.put_message_head(alias, len);
         // Apart from the other count: side by side, the two are added as a vector, in more steps.
         send.bytes += len as u64;
-        Some((at, charge))
+        Some((key, at, charge))
     }
 
     /// Before `len` bytes are refused for want of room, what is expired in the channel's queue goes.
-    fn make_room(&mut self, key: Key, len: usize) {
+    fn make_room(&mut self, id: ChannelId, len: usize) {
         let settings = &self.settings;
         let least = settings
             .channel_queue_bytes_max
             .min(settings.connection_queue_bytes_max);
         let short = self.outgoing.queued() + len + ENTRY_BYTES > least as usize;
-        if short && self.slots[key].ttl.is_some() {
+        if short
+            && let Some(key) = self.slots.resolve(id)
+            && self.slots[key].ttl.is_some()
+        {
             self.drop_expired(key);
         }
     }
@@ -105,11 +100,10 @@ impl Connection {
         if let Some(failure) = self.failure() {
             return Err(SendError::Closed(failure.code()));
         }
-        let key = self.slots.resolve(id).ok_or(SendError::UnknownChannel)?;
-        self.make_room(key, len);
+        self.make_room(id, len);
         let ready = self.peer.is_some();
         let all = self.outgoing.queued() + len + ENTRY_BYTES;
-        let channel = &mut self.slots[key];
+        let (key, channel) = self.slots.find(id).ok_or(SendError::UnknownChannel)?;
         if !channel.attached {
             return Err(SendError::UnknownChannel);
         }
@@ -136,10 +130,16 @@ impl Connection {
 
     /// Whether nothing is full. Else who waits is told when the channel's queue has room, or,
     /// where all queues together are full, when they have.
+    #[inline]
     fn has_room(&mut self, key: Key, full: Full) -> Result<(), SendError> {
         if !full.channel && !full.connection {
             return Ok(());
         }
+        self.wait_for_room(key, full)
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self, key: Key, full: Full) -> Result<(), SendError> {
         let channel = &mut self.slots[key];
         channel.send.wants_room = true;
         // Once, however often it is told and refused again.
@@ -150,6 +150,7 @@ impl Connection {
     }
 
     /// A message of `len` bytes was put into the channel's queue.
+    #[inline]
     fn enqueued(&mut self, key: Key, len: usize) {
         self.outgoing.enqueued(len + ENTRY_BYTES);
         self.apply(key, Effects::SCHEDULE);
@@ -166,7 +167,8 @@ impl Connection {
         Ok(())
     }
 
-    fn is_conflated(&self, id: ChannelId) -> bool {
+    #[inline]
+    pub(super) fn is_conflated(&self, id: ChannelId) -> bool {
         self.slots
             .resolve(id)
             .is_some_and(|key| self.slots[key].conflate)
@@ -202,9 +204,7 @@ impl Connection {
         channel.send.skipped(1);
         self.outgoing.replaced(old, len);
         // Of a shorter one as much credit as there is may do.
-        if len < old && channel.send.starved {
-            self.window.look_again();
-        } else if len < old && channel.unit == Unit::Bytes {
+        if len < old && channel.unit == Unit::Bytes {
             self.apply(at, Effects::SCHEDULE);
         }
         Ok(())
@@ -290,9 +290,7 @@ impl Connection {
         if len > queue_max {
             return too_large(len, queue_max);
         }
-        if let Some(key) = self.slots.resolve(id) {
-            self.make_room(key, len);
-        }
+        self.make_room(id, len);
         let before = self.outgoing.queued();
         let all = before + len + ENTRY_BYTES;
         let key = self.admit(id, elem)?;
@@ -313,6 +311,7 @@ impl Connection {
     }
 
     /// Bytes have left the queue of the channel: who waited for room is told.
+    #[inline]
     pub(super) fn dequeued(&mut self, key: Key, bytes: usize) {
         self.outgoing.dequeued(bytes);
         let channel_max = self.settings.channel_queue_bytes_max as usize;
@@ -322,16 +321,19 @@ impl Connection {
             channel.send.wants_room = false;
             self.outgoing.now_writable(channel.id);
         }
-        if self.outgoing.queued() > total_max / 4 * 3 {
-            return;
+        if self.outgoing.room_is_waited_for() && self.outgoing.queued() <= total_max / 4 * 3 {
+            self.tell_room_waiters();
         }
+    }
+
+    #[cold]
+    fn tell_room_waiters(&mut self) {
         while let Some(id) = self.outgoing.next_room_waiter() {
-            let Some(key) = self.slots.resolve(id) else {
+            let Some((_, channel)) = self.slots.find(id) else {
                 continue;
             };
-            let send = &mut self.slots[key].send;
-            send.waits_for_all = false;
-            if core::mem::take(&mut send.wants_room) {
+            channel.send.waits_for_all = false;
+            if core::mem::take(&mut channel.send.wants_room) {
                 self.outgoing.now_writable(id);
             }
         }

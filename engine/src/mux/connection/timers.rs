@@ -60,13 +60,12 @@ impl Connection {
 
     /// Looks through the channels for what takes too long.
     fn sweep(&mut self) {
-        let mut again = self.sweep_starved();
+        let mut again = false;
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
             at = next;
             again |= self.sweep_channel(key);
         }
-        again |= self.sweep_window();
         if again {
             self.liveness.sweep_soon(self.now);
         }
@@ -94,10 +93,9 @@ impl Connection {
         again
     }
 
-    /// The reader of a channel gets no more, and the application is told to drop what it keeps.
-    pub(super) fn evict(&mut self, key: Key, code: Code) -> Effects {
+    /// No more is taken of a channel, and the application is told to drop what it keeps.
+    fn evict(&mut self, key: Key, code: Code) -> Effects {
         let channel = &mut self.slots[key];
-        channel.recv.evicted = true;
         self.totals.count_evicted();
         if channel.attached {
             self.incoming.tell(Event::Evicted {

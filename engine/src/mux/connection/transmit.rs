@@ -13,12 +13,7 @@ impl Connection {
             Phase::Failing(_) => true,
             _ if self.outgoing.hello_waits() => true,
             _ if self.peer.is_none() => false,
-            _ => {
-                !self.outgoing.is_empty()
-                    || self.outgoing.has_turns()
-                    || self.control_waits()
-                    || self.window.may_wake()
-            }
+            _ => !self.outgoing.is_empty() || self.outgoing.has_turns() || self.control_waits(),
         }
     }
 
@@ -47,7 +42,7 @@ impl Connection {
                 // A turn may have ended a half: its RESET.
                 self.put_control(&peer);
             }
-            self.outgoing.open_record(!self.window.starved.is_empty());
+            self.outgoing.open_record();
         }
         if let Some(frame) = shared {
             self.totals.count_record_out();

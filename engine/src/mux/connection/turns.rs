@@ -8,7 +8,7 @@ use super::super::schedule::QUANTUM_BYTES;
 use super::super::slots::Key;
 use super::super::wire::{self, Hello};
 use super::Connection;
-use super::fragment::{Part, Turn, own_frame, part_of_message, part_of_run, whole_charge};
+use super::fragment::{Part, Turn, own_frame, part_of_message, part_of_run};
 use crate::time::Timestamp;
 
 /// Bytes of a record that must be left for another frame to be begun: a head and something.
@@ -21,20 +21,19 @@ const DEBT_BYTES_MAX: i32 = 1 << 20;
 impl Connection {
     /// Data, by turn, until the record is full. A large shared message is a record of its own.
     pub(super) fn put_turns(&mut self, peer: &Hello) -> Option<bytes::Bytes> {
-        let mut first = self.wake_starved(peer);
         // Each turn sends, or takes a channel out, or pays for what it has sent, or ends the record.
         while self.outgoing.room() >= FRAME_ROOM_MIN {
-            let next = || {
-                let index = self.outgoing.next_turn()?;
-                self.slots.key_at(index)
-            };
-            let key = first.take().or_else(next)?;
+            let index = self.outgoing.next_turn()?;
+            let key = self.slots.key_at(index)?;
             let channel = &mut self.slots[key];
             let priority = channel.priority;
             channel.send.in_schedule = false;
-            if channel.pending.has(Pending::SEQ | Pending::CREDIT) {
-                // The record had no room for it. Nothing may overtake a SEQ, nor FIN an
-                // acknowledgement.
+            if channel
+                .pending
+                .has(Pending::SEQ | Pending::CREDIT | Pending::RETURN)
+            {
+                // The record had no room for it. Nothing may overtake a SEQ or a RETURN, nor FIN
+                // an acknowledgement.
                 self.put_back(key);
                 break;
             }
@@ -51,10 +50,7 @@ impl Connection {
             };
             let send = &mut self.slots[key].send;
             match turn {
-                Turn::Done => {
-                    send.deficit = 0;
-                    send.starved_at = None;
-                }
+                Turn::Done => send.deficit = 0,
                 Turn::Spent => {
                     send.in_schedule = true;
                     self.outgoing.schedule(priority, key);
@@ -66,7 +62,6 @@ impl Connection {
                     self.put_back(key);
                     break;
                 }
-                Turn::Starved => self.starve(key, peer),
             }
             self.apply(key, effects);
         }
@@ -87,7 +82,6 @@ impl Connection {
         peer: &Hello,
         frame: bytes::Bytes,
     ) -> Result<bytes::Bytes, Turn> {
-        let free = self.window.free_to_begin();
         let channel = &mut self.slots[key];
         let class = channel.priority;
         let front = channel.send.queue.as_ref().and_then(|q| q.front());
@@ -100,13 +94,10 @@ impl Connection {
         if channel.send.credit.available() < units {
             return Err(self.not_now(key, Turn::Done));
         }
-        if free < charge {
-            return Err(Turn::Starved);
-        }
         if !self.outgoing.is_empty() {
             return Err(Turn::Full);
         }
-        self.spend(key, units, charge);
+        self.spend(key, units);
         self.sent(key, len, 1, charge);
         self.outgoing.paid(class, charge);
         self.apply(key, Effects::SCHEDULE);
@@ -118,10 +109,9 @@ impl Connection {
     }
 
     /// Takes credit that was found to be there.
-    fn spend(&mut self, key: Key, units: u64, charge: u64) {
-        let credit = &mut self.slots[key].send.credit;
-        let spent = credit.spend(units).is_ok() && self.window.send.spend(charge).is_ok();
-        debug_assert!(spent, "cut to the credit at hand");
+    fn spend(&mut self, key: Key, units: u64) {
+        let spent = self.slots[key].send.credit.spend(units);
+        debug_assert!(spent.is_ok(), "cut to the credit at hand");
     }
 
     /// Frames of one channel, until it has had its share.
@@ -133,7 +123,6 @@ impl Connection {
             }
             self.expire(key);
             let room = self.outgoing.room();
-            let free = self.window.free_to_begin();
             let channel = &self.slots[key];
             let front = channel.send.queue.as_ref().and_then(|q| q.front());
             let Some(front) = front else {
@@ -151,12 +140,12 @@ impl Connection {
                 return (Turn::Done, self.give_up(key));
             }
             let part = if front.elem > 0 {
-                part_of_run(channel, &front, peer, room, free)
+                part_of_run(channel, &front, peer, room)
             } else {
                 // A message that fits a record is not cut for what is left of another one: the
                 // receiver lends it then, and need not put it together.
                 let next = self.outgoing.next_room();
-                part_of_message(channel, &front, peer, (room, next), free)
+                part_of_message(channel, &front, peer, (room, next))
             };
             let n = match part {
                 Part::Take(n) => n,
@@ -178,7 +167,6 @@ impl Connection {
     /// share, credit and the record go; what they cost. What comes next, and what stops it, is
     /// for the general way.
     fn put_plain(&mut self, key: Key, peer: &Hello) -> u64 {
-        let mut free = self.window.free_to_begin();
         let channel = &mut self.slots[key];
         let send = &mut channel.send;
         let (Some(alias), Some(queue)) = (channel.own_alias, &mut send.queue) else {
@@ -197,7 +185,6 @@ impl Connection {
             let units = channel.unit.cost(charge, 1);
             if !self.outgoing.fits(len)
                 || len > send.message_max as usize
-                || free < charge
                 || send.credit.spend(units).is_err()
             {
                 break;
@@ -205,7 +192,6 @@ impl Connection {
             self.outgoing.put_message_head(alias, len);
             self.outgoing.put_payload(payload);
             queue.drop_plain();
-            free -= charge;
             send.deficit = after(send.deficit, charge);
             messages += 1;
             bytes += len as u64;
@@ -217,13 +203,10 @@ impl Connection {
         queue.drained();
         self.outgoing.take_spare(queue);
         let freed = queued - queue.bytes();
-        send.starved_at = None;
         send.next_seq += messages;
         send.messages += messages;
         send.bytes += bytes;
         channel.used = true;
-        let spent = self.window.send.spend(cost).is_ok();
-        debug_assert!(spent, "cut to the credit at hand");
         self.dequeued(key, freed);
         cost
     }
@@ -253,7 +236,6 @@ impl Connection {
     /// go now.
     pub(super) fn drop_expired(&mut self, key: Key) {
         if self.expire(key) {
-            self.window.look_again();
             self.apply(key, Effects::SCHEDULE);
         }
     }
@@ -302,26 +284,13 @@ impl Connection {
         let fin = last && n > 0 && finishing && queue.len() == 1;
         let payload = queue.front_bytes(n);
         self.outgoing.put_data(alias, payload, (!last, fin), skip);
-        // What is left of a begun message is counted on, not spent.
-        let send = &mut channel.send;
-        let (begun, left) = match (front.fresh, last) {
-            (true, true) => (0, 0),
-            (true, false) => {
-                let whole = whole_charge(front.rest, peer, send.fragment_min);
-                (0, whole.saturating_sub(charge))
-            }
-            (false, true) => (send.begun_charge, 0),
-            (false, false) => (send.begun_charge, send.begun_charge.saturating_sub(charge)),
-        };
-        send.begun_charge = left;
-        self.window.begun = self.window.begun - begun + left;
         let units = channel.unit.cost(charge, u64::from(last));
         let effects = if fin {
             channel.fin_sent()
         } else {
             Effects::NONE
         };
-        self.spend(key, units, charge);
+        self.spend(key, units);
         self.sent(key, n, u64::from(last), charge);
         (charge, effects)
     }
@@ -342,7 +311,7 @@ impl Connection {
             self.outgoing.put_data(alias, payload, (false, false), skip);
         }
         let units = channel.unit.cost(charge, u64::from(count));
-        self.spend(key, units, charge);
+        self.spend(key, units);
         self.sent(key, n, u64::from(count), charge);
         charge
     }
@@ -352,7 +321,6 @@ impl Connection {
         let channel = &mut self.slots[key];
         channel.used = true;
         let send = &mut channel.send;
-        send.starved_at = None;
         send.deficit = after(send.deficit, charge);
         send.next_seq += messages;
         send.messages += messages;

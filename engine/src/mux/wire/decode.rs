@@ -5,8 +5,8 @@ use core::str;
 
 use super::error::WireError;
 use super::frame::{
-    ALIAS_MAX, ALIGN_MAX, Accept, Credit, Data, Frame, GOAWAY_REASON_BYTES_MAX, GoAway, Open,
-    PAD_RUN_MAX, Profile, Reset, Run, flag, kind,
+    ALIAS_MAX, ALIGN_MAX, Accept, Credit, CreditKind, Data, Frame, GOAWAY_REASON_BYTES_MAX, GoAway,
+    Open, PAD_RUN_MAX, Profile, Reset, Run, flag, kind,
 };
 use super::hello::{HELLO_BYTES_MAX, Hello};
 use super::options::{OPTIONS_BYTES_MAX, Options};
@@ -129,7 +129,7 @@ const fn flags_of(kind: u8) -> Result<u8, WireError> {
     Ok(match kind {
         kind::DATA => flag::LEN | flag::MORE | flag::FIN | flag::SKIP,
         kind::RUN => flag::LEN | flag::SKIP,
-        kind::CREDIT => flag::CONN | flag::BLOCKED | flag::ACK,
+        kind::CREDIT => flag::NARROW | flag::BLOCKED | flag::ACK | flag::RETURN,
         kind::RESET => flag::ABORT | flag::STOP,
         kind::PING => flag::PONG,
         kind::EXT => flag::IGNORE,
@@ -271,14 +271,17 @@ fn skip(flags: u8, r: &mut Reader<'_>) -> Result<u64, WireError> {
 }
 
 fn credit(flags: u8, r: &mut Reader<'_>) -> Result<Credit, WireError> {
-    let connection = flags & flag::CONN != 0;
-    if connection && flags & flag::ACK != 0 {
-        return Err(WireError::ConnectionAck);
-    }
+    let kind = match flags & !flag::ACK {
+        0 => CreditKind::Grant,
+        flag::NARROW => CreditKind::Narrow,
+        flag::BLOCKED => CreditKind::Blocked,
+        flag::RETURN => CreditKind::Return,
+        _ => return Err(WireError::CreditOfTwoKinds),
+    };
     Ok(Credit {
-        alias: if connection { None } else { Some(r.alias()?) },
-        blocked: flags & flag::BLOCKED != 0,
-        limit: r.varint()?,
+        alias: r.alias()?,
+        kind,
+        total: r.varint()?,
         ack: match flags & flag::ACK {
             0 => None,
             _ => Some(r.varint()?),

@@ -4,7 +4,8 @@
 use alloc::vec::Vec;
 
 use super::frame::{
-    ALIAS_MAX, ALIGN_MAX, Accept, Credit, GOAWAY_REASON_BYTES_MAX, GoAway, Open, Reset, flag, kind,
+    ALIAS_MAX, ALIGN_MAX, Accept, Credit, CreditKind, GOAWAY_REASON_BYTES_MAX, GoAway, Open, Reset,
+    flag, kind,
 };
 use super::options::{OPTIONS_BYTES_MAX, Options};
 use super::varint::{pack, put_varint, put_word, varint_len};
@@ -185,22 +186,19 @@ pub(crate) fn run_head_len(alias: u32, elem: u32, count: Option<u32>, skip: u64)
     ])
 }
 
-/// Appends CREDIT. One of the connection carries no `ack`.
+/// Appends CREDIT.
 pub(crate) fn put_credit(out: &mut Vec<u8>, credit: &Credit) {
-    debug_assert!(
-        credit.alias.is_some() || credit.ack.is_none(),
-        "only a channel has sequence numbers"
-    );
-    let ack = credit.ack.filter(|_| credit.alias.is_some());
-    let flags = when(credit.alias.is_none(), flag::CONN)
-        | when(credit.blocked, flag::BLOCKED)
-        | when(ack.is_some(), flag::ACK);
+    let kind = match credit.kind {
+        CreditKind::Grant => 0,
+        CreditKind::Narrow => flag::NARROW,
+        CreditKind::Blocked => flag::BLOCKED,
+        CreditKind::Return => flag::RETURN,
+    };
+    let flags = kind | when(credit.ack.is_some(), flag::ACK);
     out.push(byte0(kind::CREDIT, flags));
-    if let Some(alias) = credit.alias {
-        put_alias(out, alias);
-    }
-    put_varint(out, credit.limit);
-    if let Some(ack) = ack {
+    put_alias(out, credit.alias);
+    put_varint(out, credit.total);
+    if let Some(ack) = credit.ack {
         put_varint(out, ack);
     }
 }

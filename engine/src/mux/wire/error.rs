@@ -2,7 +2,7 @@
 
 use core::{error, fmt};
 
-/// A rule of the `tickwire.mux.v1` wire (design page `mux.md`, section 1.2) that a record breaks.
+/// A rule of the `tickwire.mux.v1` wire that a record breaks.
 ///
 /// Each ends the connection (rule R2); [`rule`](Self::rule) says why, to a log and to the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -32,8 +32,8 @@ pub enum WireError {
     RunNotWhole,
     /// RUN with an element size or a count of 2^32 or more.
     RunTooLarge,
-    /// CREDIT with CONN and ACK: only a channel has sequence numbers.
-    ConnectionAck,
+    /// CREDIT with more than one of NARROW, BLOCKED and RETURN.
+    CreditOfTwoKinds,
     /// RESET that resets neither half.
     ResetOfNothing,
     /// Direction 3 of OPEN belongs to nobody yet.
@@ -87,7 +87,7 @@ impl WireError {
             Self::RunEmpty => "a RUN must have at least one element",
             Self::RunNotWhole => "a RUN without LEN must end the record with a whole element",
             Self::RunTooLarge => "element size and count of a RUN must be below 2^32",
-            Self::ConnectionAck => "CREDIT of the connection must not have ACK",
+            Self::CreditOfTwoKinds => "CREDIT must have at most one of NARROW, BLOCKED and RETURN",
             Self::ResetOfNothing => "RESET must have ABORT, STOP or both",
             Self::ReservedDirection => "direction 3 of OPEN is reserved",
             Self::ReservedMode => "the high four bits of the mode of OPEN must be zero",

@@ -40,12 +40,14 @@ pub(super) mod flag {
     pub(in super::super) const FIN: u8 = 4;
     /// DATA, RUN: messages were lost or conflated before this one.
     pub(in super::super) const SKIP: u8 = 8;
-    /// CREDIT: of the connection.
-    pub(in super::super) const CONN: u8 = 1;
+    /// CREDIT: the receiver asks for credit that is not used.
+    pub(in super::super) const NARROW: u8 = 1;
     /// CREDIT: from the sender, who is stuck at this limit.
     pub(in super::super) const BLOCKED: u8 = 2;
     /// CREDIT: an acknowledgement follows.
     pub(in super::super) const ACK: u8 = 4;
+    /// CREDIT: from the sender, who gives back credit that is not used.
+    pub(in super::super) const RETURN: u8 = 8;
     /// RESET: I stop sending.
     pub(in super::super) const ABORT: u8 = 1;
     /// RESET: you stop sending.
@@ -144,16 +146,29 @@ pub(crate) struct Run<'r> {
     pub(crate) bytes: &'r [u8],
 }
 
-/// CREDIT: a limit, counted from the beginning of the channel or of the connection.
+/// What a CREDIT says. GRANT and NARROW come from the receiver of data, the others from its sender.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CreditKind {
+    /// Data may be sent up to this total: a limit.
+    Grant,
+    /// Of the credit that is left, all but so much is asked back. The total is no cumulative one.
+    Narrow,
+    /// The sender has data, and is stuck at this limit.
+    Blocked,
+    /// Credit is given back unused: so much counts as charged.
+    Return,
+}
+
+/// CREDIT: a total, counted from the beginning of the channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Credit {
-    /// The channel, as the sender of this frame calls it; `None` is the connection.
-    pub(crate) alias: Option<u32>,
-    /// The limit is not granted: the sender of data tells that it is stuck at it.
-    pub(crate) blocked: bool,
-    /// The total, in the unit of the channel; bytes on the connection.
-    pub(crate) limit: u64,
-    /// Messages below this number need not be kept for a replay; never on the connection.
+    /// The channel, as the sender of this frame calls it.
+    pub(crate) alias: u32,
+    /// What the total says.
+    pub(crate) kind: CreditKind,
+    /// In the unit of the channel.
+    pub(crate) total: u64,
+    /// Messages below this number need not be kept for a replay.
     pub(crate) ack: Option<u64>,
 }
 
@@ -213,7 +228,7 @@ pub(crate) struct GoAway<'r> {
     pub(crate) reason: &'r str,
 }
 
-/// Which sides of a channel send messages (`tickwire.mux.v1`, design page `mux.md` section 1.2).
+/// Which sides of a channel send messages.
 ///
 /// A subscription is [`AcceptorSends`](Self::AcceptorSends): who opens it only reads.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

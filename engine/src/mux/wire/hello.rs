@@ -1,4 +1,4 @@
-//! HELLO: what its sender takes, said once and first (design page `mux.md`, section 1.8).
+//! HELLO: what its sender takes, said once and first.
 //!
 //! ```text
 //! b0 len:tv {id:tv len:tv value}*     value: little-endian, 1 to 8 bytes
@@ -17,9 +17,11 @@ use super::varint::{VARINT_MAX, put_varint, put_word, varint_len};
 
 /// The longest HELLO, in bytes after its length: ten times what all parameters need.
 pub(crate) const HELLO_BYTES_MAX: usize = 1024;
-/// The longest frame that [`put_hello`] appends, in bytes: type, length, ten parameters of at
-/// most 10 bytes, and the one that nobody knows.
-pub(crate) const HELLO_FRAME_BYTES_MAX: usize = 1 + 2 + 10 * 10 + 6;
+/// Parameters that are known: ids 1 to 10 without 6, which belongs to nobody.
+const PARAMETERS: usize = 9;
+/// The longest frame that [`put_hello`] appends, in bytes: type, length, parameters of at most 10
+/// bytes each, and the one that nobody knows.
+pub(crate) const HELLO_FRAME_BYTES_MAX: usize = 1 + 2 + PARAMETERS * 10 + 6;
 /// The smallest limit of a record, in bytes: an OPEN with a topic fits.
 pub(crate) const RECORD_BYTES_MIN: u64 = 1 << 10;
 /// The largest limit of a record, in bytes: more would only delay what waits behind it.
@@ -59,8 +61,6 @@ pub(crate) struct Hello {
     pub(crate) pending_opens_max: u64,
     /// Id 5. The peer's aliases are below this, 1 to 2^20.
     pub(crate) aliases_max: u64,
-    /// Id 6. What may be sent on the connection at first, in charged bytes.
-    pub(crate) connection_limit: u64,
     /// Id 7. What may be sent on a channel before its ACCEPT, in charged bytes.
     pub(crate) channel_limit: u64,
     /// Id 8. Bytes that every frame of data is charged beside its payload, 16 to 1,024.
@@ -79,7 +79,6 @@ impl Default for Hello {
             channels_max: 1024,
             pending_opens_max: 64,
             aliases_max: 4096,
-            connection_limit: 1 << 20,
             channel_limit: 64 << 10,
             overhead: 64,
             idle_timeout_ms: 30_000,
@@ -89,19 +88,18 @@ impl Default for Hello {
 }
 
 impl Hello {
-    /// The parameters, from id 1 on.
-    const fn values(&self) -> [u64; 10] {
+    /// The parameters by id.
+    const fn values(&self) -> [(u64, u64); PARAMETERS] {
         [
-            self.record_bytes_max,
-            self.message_bytes_max,
-            self.channels_max,
-            self.pending_opens_max,
-            self.aliases_max,
-            self.connection_limit,
-            self.channel_limit,
-            self.overhead,
-            self.idle_timeout_ms,
-            self.features,
+            (1, self.record_bytes_max),
+            (2, self.message_bytes_max),
+            (3, self.channels_max),
+            (4, self.pending_opens_max),
+            (5, self.aliases_max),
+            (7, self.channel_limit),
+            (8, self.overhead),
+            (9, self.idle_timeout_ms),
+            (10, self.features),
         ]
     }
 
@@ -118,7 +116,6 @@ impl Hello {
             3 => (&mut self.channels_max, 0..=ALIASES),
             4 => (&mut self.pending_opens_max, 0..=ALIASES),
             5 => (&mut self.aliases_max, 1..=ALIASES),
-            6 => (&mut self.connection_limit, 0..=VARINT_MAX),
             7 => (&mut self.channel_limit, 0..=VARINT_MAX),
             8 => (&mut self.overhead, OVERHEAD_BYTES_MIN..=OVERHEAD_BYTES_MAX),
             9 => (&mut self.idle_timeout_ms, 1..=VARINT_MAX),
@@ -130,7 +127,7 @@ impl Hello {
 
     /// Whether every parameter is within its bounds, so that a peer takes this HELLO.
     pub(crate) fn is_legal(mut self) -> bool {
-        (1..).zip(self.values()).all(|(id, value)| {
+        self.values().into_iter().all(|(id, value)| {
             self.parameter(id)
                 .is_some_and(|(_, bounds)| bounds.contains(&value))
         })
@@ -189,7 +186,7 @@ const fn number_len(value: u64) -> usize {
 /// A peer takes it if [`Hello::is_legal`].
 pub(crate) fn put_hello(out: &mut Vec<u8>, hello: &Hello) {
     debug_assert!(hello.is_legal(), "a parameter is outside of its bounds");
-    let known = (1..).zip(hello.values());
+    let known = hello.values().into_iter();
     let known = known.map(|(id, value)| (id, value, number_len(value)));
     let parameters = known.chain([GREASE]);
     let lengths = parameters

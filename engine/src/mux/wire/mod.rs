@@ -1,4 +1,4 @@
-//! The wire of `tickwire.mux.v1` (design page `mux.md`, sections 1.2 to 1.4 and 1.8): records in,
+//! The wire of `tickwire.mux.v1`: records in,
 //! frames out, and back. No channel, no credit, no clock: a frame is whole and legal, or it is a
 //! [`WireError`]; whether it is welcome now is for the layer above.
 //!
@@ -9,7 +9,7 @@
 //! 0 PAD    00
 //! 1 DATA   b0 alias:tv [len:tv if LEN] [skip:tv if SKIP] payload
 //! 2 RUN    b0 alias:tv elem:tv [count:tv if LEN] [skip:tv if SKIP] elem * count bytes
-//! 3 CREDIT b0 [alias:tv unless CONN] limit:tv [ack:tv if ACK]
+//! 3 CREDIT b0 alias:tv total:tv [ack:tv if ACK]      at most one of NARROW, BLOCKED, RETURN
 //! 4 OPEN   b0 alias:tv profile:u8 mode:u8 limit:tv max_msg:tv options_len:tv options
 //! 5 ACCEPT b0 peer_alias:tv alias:tv limit:tv max_msg:tv options_len:tv options
 //! 6 REJECT b0 peer_alias:tv code:tv [len:tv metadata if INFO]
@@ -55,7 +55,9 @@ pub(crate) use encode::{
 };
 pub use error::WireError;
 pub use frame::Direction;
-pub(crate) use frame::{ALIAS_MAX, Accept, Credit, Data, Frame, GoAway, Open, Profile, Reset, Run};
+pub(crate) use frame::{
+    ALIAS_MAX, Accept, Credit, CreditKind, Data, Frame, GoAway, Open, Profile, Reset, Run,
+};
 pub(crate) use hello::{
     FEATURE_CONFLATE, FEATURE_MSGS, FEATURE_RESUME, FEATURE_RUN, HELLO_FRAME_BYTES_MAX, Hello,
     put_hello,

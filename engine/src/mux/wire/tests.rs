@@ -130,7 +130,6 @@ fn hello(rng: &mut Rng) -> Hello {
         channels_max: within(rng, 0, 1 << 20),
         pending_opens_max: within(rng, 0, 1 << 20),
         aliases_max: within(rng, 1, 1 << 20),
-        connection_limit: within(rng, 0, VARINT_MAX),
         channel_limit: within(rng, 0, VARINT_MAX),
         overhead: within(rng, 16, 1024),
         idle_timeout_ms: within(rng, 1, VARINT_MAX),
@@ -170,15 +169,17 @@ fn frame<'p>(kind: usize, rng: &mut Rng, pool: &'p Pool) -> Frame<'p> {
 
 fn control<'p>(kind: usize, rng: &mut Rng, pool: &'p Pool) -> Frame<'p> {
     match kind {
-        2 => {
-            let alias = rng.maybe(Rng::alias);
-            Frame::Credit(Credit {
-                alias,
-                blocked: rng.flip(),
-                limit: rng.number(),
-                ack: rng.maybe(Rng::number).filter(|_| alias.is_some()),
-            })
-        }
+        2 => Frame::Credit(Credit {
+            alias: rng.alias(),
+            kind: [
+                CreditKind::Grant,
+                CreditKind::Narrow,
+                CreditKind::Blocked,
+                CreditKind::Return,
+            ][rng.below(4)],
+            total: rng.number(),
+            ack: rng.maybe(Rng::number),
+        }),
         3 => Frame::Open(Open {
             alias: rng.alias(),
             profile: profile(rng),

@@ -17,6 +17,8 @@ use crate::{BULK_MESSAGE_BYTES, TICK_BYTES};
 pub(super) struct Throughput {
     load: Load,
     channels: Vec<ChannelId>,
+    /// Channels beside them that nobody reads.
+    unread: usize,
     /// The messages of a turn, where they are sent as one run.
     run: Option<Vec<u8>>,
     /// The warm-up, then the run.
@@ -38,9 +40,15 @@ const TICK: u64 = 2;
 const AT_ONCE: Duration = Duration::from_nanos(1);
 
 impl Throughput {
-    pub(super) fn new(load: Load, runs: bool, times: [Duration; 2], server_pid: u32) -> Throughput {
+    pub(super) fn new(
+        load: Load,
+        (runs, unread): (bool, usize),
+        times: [Duration; 2],
+        server_pid: u32,
+    ) -> Throughput {
         Throughput {
             load,
+            unread,
             run: runs.then(Vec::new),
             channels: Vec::new(),
             times,
@@ -94,6 +102,12 @@ fn put_one(desk: &mut Desk<'_, '_, '_>, channel: ChannelId, load: &mut Load) -> 
     Ok(bytes)
 }
 
+/// Whatever a channel that nobody reads takes; it is told when to go on.
+fn fill(desk: &mut Desk<'_, '_, '_>, channel: ChannelId) -> Result<()> {
+    while desk.send(channel, &[0x55; BULK_MESSAGE_BYTES])? {}
+    Ok(())
+}
+
 /// The messages of a turn; gives their bytes, or 0 where they are refused for now.
 fn put_run(
     desk: &mut Desk<'_, '_, '_>,
@@ -120,6 +134,10 @@ impl Job for Throughput {
         for _ in 0..self.load.channels() {
             self.channels.push(desk.open(Role::Data)?);
         }
+        for _ in 0..self.unread {
+            let channel = desk.open(Role::BulkStalled)?;
+            fill(desk, channel)?;
+        }
         self.begin(desk)
     }
 
@@ -138,6 +156,8 @@ impl Job for Throughput {
     fn writable(&mut self, desk: &mut Desk<'_, '_, '_>, channel: ChannelId) -> Result<()> {
         if self.channels[self.load.lane()] == channel {
             self.send(desk)?;
+        } else if !self.channels.contains(&channel) {
+            fill(desk, channel)?;
         }
         Ok(())
     }
@@ -148,11 +168,13 @@ impl Job for Throughput {
     }
 }
 
-/// Sends ticks when they are due, beside a channel that always has something to send.
+/// Sends ticks when they are due, beside channels that always have something to send.
 pub(super) struct Latency {
     role: Option<Role>,
+    bulk_channels: usize,
     tick: Option<ChannelId>,
-    bulk: Option<ChannelId>,
+    /// Those that were not refused, and go on.
+    bulk: Vec<ChannelId>,
     /// Those of the warm-up, then all.
     parts: [u64; 2],
     part: usize,
@@ -165,19 +187,24 @@ pub(super) struct Latency {
 
 impl Latency {
     pub(super) fn new(work: Work, server_pid: u32) -> Latency {
-        let (role, rate, run_ms) = match work {
+        let (role, bulk_channels, rate, run_ms) = match work {
             Work::Latency {
                 bulk,
+                bulk_channels,
                 ticks_per_second,
                 run_ms,
-            } => (bulk, u64::from(ticks_per_second.max(1)), run_ms),
-            _ => (None, 1, 0),
+            } => {
+                let rate = u64::from(ticks_per_second.max(1));
+                (bulk, bulk_channels, rate, run_ms)
+            }
+            _ => (None, 0, 1, 0),
         };
         let ticks = rate * run_ms / 1000;
         Latency {
             role,
+            bulk_channels,
             tick: None,
-            bulk: None,
+            bulk: Vec::new(),
             parts: [ticks / 4, ticks / 4 + ticks],
             part: 0,
             sent: 0,
@@ -210,24 +237,32 @@ impl Latency {
     }
 
     fn saturate(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
-        let Some(channel) = self.bulk else {
-            return Ok(());
-        };
         let message = [0x55; BULK_MESSAGE_BYTES];
-        for _ in 0..TURN_BYTES / BULK_MESSAGE_BYTES {
-            if !desk.send(channel, &message)? {
-                return Ok(());
+        for channel in std::mem::take(&mut self.bulk) {
+            let mut taken = true;
+            for _ in 0..TURN_BYTES / BULK_MESSAGE_BYTES {
+                taken = taken && desk.send(channel, &message)?;
+            }
+            if taken {
+                self.bulk.push(channel); // else it is told when to go on
             }
         }
-        Ok(desk.cx.timer(AT_ONCE, GO_ON)?)
+        if !self.bulk.is_empty() {
+            desk.cx.timer(AT_ONCE, GO_ON)?;
+        }
+        Ok(())
     }
 }
 
 impl Job for Latency {
     fn ready(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
         self.tick = Some(desk.open(Role::Tick)?);
-        if let Some(role) = self.role {
-            self.bulk = Some(desk.open(role)?);
+        for role in self
+            .role
+            .into_iter()
+            .flat_map(|r| [r].repeat(self.bulk_channels))
+        {
+            self.bulk.push(desk.open(role)?);
         }
         self.started_ns = monotonic_ns();
         self.saturate(desk)?;
@@ -248,11 +283,11 @@ impl Job for Latency {
     }
 
     fn writable(&mut self, desk: &mut Desk<'_, '_, '_>, channel: ChannelId) -> Result<()> {
-        if Some(channel) == self.bulk {
-            self.saturate(desk)
-        } else {
-            self.ticks(desk)
+        if Some(channel) == self.tick {
+            return self.ticks(desk);
         }
+        self.bulk.push(channel);
+        self.saturate(desk)
     }
 
     fn timer(&mut self, desk: &mut Desk<'_, '_, '_>, token: u64) -> Result<Option<Found>> {

@@ -97,6 +97,7 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
                 burst,
                 warm_up_ms,
                 run_ms,
+                ..
             },
         ) => {
             let times = [warm_up_ms, run_ms].map(Duration::from_millis);
@@ -115,14 +116,15 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
                 channels,
                 bytes,
                 burst,
+                unread,
                 warm_up_ms,
                 run_ms,
             },
         ) => {
             let times = [warm_up_ms, run_ms].map(Duration::from_millis);
             let load = Load::new(bytes, channels, burst);
-            let runs = options.peer == Peer::TickwireRuns;
-            carry(options, jobs::Throughput::new(load, runs, times, pid), 1)?
+            let how = (options.peer == Peer::TickwireRuns, unread);
+            carry(options, jobs::Throughput::new(load, how, times, pid), 1)?
         }
         (_, Work::Latency { .. }) => carry(options, jobs::Latency::new(work, pid), 1)?,
         (_, Work::Opens { in_flight, run_ms }) => {

@@ -26,21 +26,30 @@ pub(super) fn run<W: Wire>(options: &Drive) -> Result<()> {
                 channels,
                 bytes,
                 burst,
+                unread,
                 warm_up_ms,
                 run_ms,
             } => {
+                for _ in 0..unread {
+                    let channel = connection.open(Role::BulkStalled).await?;
+                    tokio::spawn(saturate::<W>(channel));
+                }
                 let times = [warm_up_ms, run_ms].map(Duration::from_millis);
                 let load = Load::new(bytes, channels, burst);
                 throughput::<W>(&connection, control, load, times, pid).await
             }
             Work::Latency {
                 bulk,
+                bulk_channels,
                 ticks_per_second,
                 run_ms,
             } => {
                 let ticks = u64::from(ticks_per_second) * run_ms / 1000;
                 let every = 1_000_000_000 / u64::from(ticks_per_second.max(1));
-                latency::<W>(&connection, control, bulk, (ticks, every), pid).await
+                for role in bulk.into_iter().flat_map(|r| [r].repeat(bulk_channels)) {
+                    tokio::spawn(saturate::<W>(connection.open(role).await?));
+                }
+                latency::<W>(&connection, control, (ticks, every), pid).await
             }
             Work::Opens { in_flight, run_ms } => {
                 let duration = Duration::from_millis(run_ms);
@@ -126,15 +135,11 @@ async fn pass<W: Wire>(
 async fn latency<W: Wire>(
     connection: &W::Connection,
     mut control: Control<W>,
-    bulk: Option<Role>,
     (ticks, every_ns): (u64, u64),
     server_pid: u32,
 ) -> Result<Found> {
     let mut channel = connection.open(Role::Tick).await?;
     let mut tick = [0; TICK_BYTES];
-    if let Some(role) = bulk {
-        tokio::spawn(saturate::<W>(connection.open(role).await?));
-    }
     let mut meter = None;
     // The first part warms up.
     for part in [ticks / 4, ticks] {

@@ -19,9 +19,8 @@ pub enum ChannelError {
     },
     /// The peer gave up sending: what came before is incomplete.
     Aborted(Code),
-    /// We took no more, because the reader held up the whole connection
-    /// ([`Code::STALLED`]), or a message was not finished in time ([`Code::TIMEOUT`]). What
-    /// waited to be read is gone.
+    /// We took no more, because a message was not finished in time ([`Code::TIMEOUT`]). What waited
+    /// to be read is gone.
     Evicted(Code),
     /// This half was stopped here, or the channel's direction leaves it out.
     NotReceiving,
@@ -43,10 +42,7 @@ impl fmt::Display for ChannelError {
             }
             Self::Aborted(code) => write!(f, "the peer gave up sending: {code}"),
             Self::Evicted(code) => {
-                write!(
-                    f,
-                    "the channel was not read, and held up the others: {code}"
-                )
+                write!(f, "a message of the peer was not finished in time: {code}")
             }
             Self::NotReceiving => f.write_str("nothing is received on this channel"),
             Self::Failed(failure) => failure.fmt(f),

@@ -15,7 +15,7 @@ use crate::session::channels::Charge;
 /// Bytes of the front that must be used up before the rest is moved there.
 const COMPACT_BYTES_MIN: usize = 4096;
 
-/// Bytes of buffers that a channel keeps while nothing waits: what its reserve grants it anyway.
+/// Bytes of buffers that a channel keeps while nothing waits.
 const KEPT_BYTES_MAX: usize = 4096;
 
 /// Where the bytes of an entry are.

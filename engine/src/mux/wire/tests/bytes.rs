@@ -62,7 +62,8 @@ fn layouts_of_channels() -> Layouts {
         conflate: true,
         resumable: false,
     };
-    let credit = Credit { alias: Some(64), blocked: true, limit: 1, ack: Some(2) };
+    let credit = Credit { alias: 64, kind: CreditKind::Grant, total: 1, ack: Some(2) };
+    let narrow = Credit { kind: CreditKind::Narrow, ack: None, ..credit };
     vec![
         (
             Frame::Data(Data { alias: 64, more: true, fin: false, skip: 3, payload: b"xy" }),
@@ -76,10 +77,15 @@ fn layouts_of_channels() -> Layouts {
             Frame::Run(Run { alias: 1, elem: 2, count: 2, skip: 5, bytes: b"abcd" }),
             vec![0x92, 1 << 2, 2 << 2, 2 << 2, 5 << 2, b'a', b'b', b'c', b'd'],
         ),
-        (Frame::Credit(credit), vec![0x63, 0x01, 0x01, 4, 8]),
+        (Frame::Credit(credit), vec![0x43, 0x01, 0x01, 4, 8]),
+        (Frame::Credit(narrow), vec![0x13, 0x01, 0x01, 4]),
         (
-            Frame::Credit(Credit { alias: None, blocked: false, ack: None, ..credit }),
-            vec![0x13, 4],
+            Frame::Credit(Credit { kind: CreditKind::Blocked, ..credit }),
+            vec![0x63, 0x01, 0x01, 4, 8],
+        ),
+        (
+            Frame::Credit(Credit { alias: 1, kind: CreditKind::Return, ..narrow }),
+            vec![0x83, 4, 4],
         ),
         (
             Frame::Open(Open { alias: 2, profile, align: 6, limit: 9, max_msg: 10, options: OPTIONS }),
@@ -168,13 +174,12 @@ fn every_frame_has_its_bytes() {
 #[rustfmt::skip]
 fn hello_has_its_bytes() {
     let bytes = [
-        0x0B, 46 << 2,
+        0x0B, 41 << 2,
         1 << 2, 8, 0x00, 0x40, // record 16 KiB
         2 << 2, 12, 0x00, 0x00, 0x10, // message 1 MiB
         3 << 2, 8, 0x00, 0x04, // 1,024 channels
         4 << 2, 4, 64,
         5 << 2, 8, 0x00, 0x10, // 4,096 aliases
-        6 << 2, 12, 0x00, 0x00, 0x10, // 1 MiB on the connection
         7 << 2, 12, 0x00, 0x00, 0x01, // 64 KiB on a channel
         8 << 2, 4, 64,
         9 << 2, 8, 0x30, 0x75, // 30 s
@@ -185,7 +190,7 @@ fn hello_has_its_bytes() {
     record.extend(grease);
     let hello = Frame::Hello(Hello::default());
     let len = bytes.len() - 2 + grease.len();
-    assert_eq!(len, 46);
+    assert_eq!(len, 41);
     assert_eq!(encoded(&hello, true), record);
     assert_eq!(parse_one(&record), Ok(hello));
     // Nothing said, or only what nobody knows, is the default, too.
@@ -351,9 +356,9 @@ fn a_long_reason_is_cut_between_characters() {
 fn the_longest_of_each_are_as_long_as_they_say() {
     let (alias, code, max) = (ALIAS_MAX - 1, u32::MAX, VARINT_MAX);
     let credit = Credit {
-        alias: Some(alias),
-        blocked: true,
-        limit: max,
+        alias,
+        kind: CreditKind::Return,
+        total: max,
         ack: Some(max),
     };
     let reset = Reset {
@@ -374,7 +379,6 @@ fn the_longest_of_each_are_as_long_as_they_say() {
         channels_max: 1 << 20,
         pending_opens_max: 1 << 20,
         aliases_max: 1 << 20,
-        connection_limit: max,
         channel_limit: max,
         overhead: OVERHEAD_BYTES_MAX,
         idle_timeout_ms: max,

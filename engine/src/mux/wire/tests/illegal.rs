@@ -42,7 +42,7 @@ fn flags_that_a_type_does_not_have() {
         (0x0, 0b0000),
         (0x1, 0b1111),
         (0x2, 0b1001),
-        (0x3, 0b0111),
+        (0x3, 0b1111),
         (0x4, 0),
         (0x5, 0),
         (0x6, 0b0001),
@@ -193,8 +193,10 @@ fn runs() {
 #[test]
 fn control_frames() {
     let rows: &[(&str, &[u8], WireError)] = &[
-        ("CONN with ACK", &[0x53, 4, 4], ConnectionAck),
-        ("CONN with ACK and BLOCKED", &[0x73, 4, 4, 4], ConnectionAck),
+        ("NARROW and BLOCKED", &[0x33, 4, 4], CreditOfTwoKinds),
+        ("NARROW and RETURN", &[0x93, 4, 4], CreditOfTwoKinds),
+        ("BLOCKED and RETURN", &[0xA3, 4, 4], CreditOfTwoKinds),
+        ("all three, and ACK", &[0xF3, 4, 4, 4], CreditOfTwoKinds),
         ("neither ABORT nor STOP", &[0x07, 4, 4], ResetOfNothing),
         (
             "direction 3",
@@ -364,7 +366,6 @@ fn bounds_of_hello() {
         (3, 0, 1 << 20),
         (4, 0, 1 << 20),
         (5, 1, 1 << 20),
-        (6, 0, VARINT_MAX),
         (7, 0, VARINT_MAX),
         (8, 16, 1024),
         (9, 1, VARINT_MAX),
@@ -403,7 +404,7 @@ fn bounds_of_hello() {
             ..legal
         },
         Hello {
-            connection_limit: VARINT_MAX + 1,
+            channel_limit: VARINT_MAX + 1,
             ..legal
         },
     ];
@@ -426,7 +427,7 @@ fn rules_can_be_told() {
         RunEmpty,
         RunNotWhole,
         RunTooLarge,
-        ConnectionAck,
+        CreditOfTwoKinds,
         ResetOfNothing,
         ReservedDirection,
         ReservedMode,

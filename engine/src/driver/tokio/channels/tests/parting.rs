@@ -209,7 +209,6 @@ async fn large_records_both_ways() {
     let (client, server) = pair(|c| {
         c.record_bytes_max = 1 << 20;
         c.channel_window_bytes = 4 << 20;
-        c.connection_window_bytes = 8 << 20;
         c.connection_queue_bytes_max = 16 << 20;
         c.channel_queue_bytes_max = 4 << 20;
     });

@@ -1,0 +1,118 @@
+//! How a channel is opened and answered, at either end.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::super::error::Code;
+use super::super::open::{AcceptOptions, Resumption};
+use super::{Channel, Effects, Pending, RecvState, SendLimits, SendState, Stage, Window};
+
+impl Channel {
+    /// What opens or answers the channel waits to be encoded.
+    pub(in crate::mux) fn ask(&mut self) -> Effects {
+        self.pending.set(Pending::OPENING);
+        Effects::CONTROL
+    }
+
+    /// A channel that the peer took back before it was answered is rejected: an answer is owed.
+    pub(in crate::mux) fn reject_if_withdrawn(&mut self, code: Code) -> Effects {
+        let over = self.recv.state.is_terminal() && !self.send.state.is_active();
+        if !over || !matches!(self.stage, Stage::Offered) {
+            return Effects::NONE;
+        }
+        self.stage = Stage::Rejecting(code, Vec::new());
+        self.send.state = SendState::Aborted;
+        self.pending.clear();
+        self.ask()
+    }
+
+    /// Our OPEN, the nth, is encoded.
+    pub(in crate::mux) fn opened(&mut self, number: u64, alias: u32, limits: SendLimits) {
+        self.stage = Stage::Asked(number);
+        self.own_alias = Some(alias);
+        self.counted = true;
+        self.send.announce(limits);
+    }
+
+    /// The application takes a channel of the peer's, with this window: ACCEPT waits to be encoded.
+    pub(in crate::mux) fn accept(&mut self, options: AcceptOptions, window: Window) -> Effects {
+        if self.recv.state != RecvState::None {
+            self.recv.reopen(window);
+        }
+        match options.resumption {
+            Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
+                self.send.next_seq = seq;
+            }
+            Some(Resumption::Fresh { epoch, seq }) => {
+                (self.send.epoch, self.send.next_seq) = (epoch, seq);
+            }
+            None => {}
+        }
+        self.stage = Stage::Accepting(Box::new(options));
+        Effects::ASIDE | self.ask()
+    }
+
+    /// Our ACCEPT is encoded.
+    pub(in crate::mux) fn answered(&mut self, alias: u32) -> Effects {
+        self.stage = Stage::Open;
+        self.own_alias = Some(alias);
+        Effects::SCHEDULE | Effects::SETTLE
+    }
+
+    /// The peer takes the channel.
+    pub(in crate::mux) fn accepted(
+        &mut self,
+        alias: u32,
+        limits: SendLimits,
+        resumption: Option<Resumption>,
+    ) -> Effects {
+        self.stage = Stage::Open;
+        self.peer_alias = Some(alias);
+        self.send.credit.raise(limits.limit);
+        self.send.message_max = limits.message_max;
+        self.send.fragment_min = self.send.fragment_min.max(limits.fragment_min);
+        match resumption {
+            Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
+                self.recv.next_seq = seq;
+            }
+            Some(Resumption::Fresh { epoch, seq }) => {
+                (self.recv.epoch, self.recv.next_seq) = (epoch, seq);
+            }
+            None => {}
+        }
+        self.unblock();
+        Effects::SCHEDULE | Effects::ANSWERED | Effects::SETTLE
+    }
+
+    /// The channel is not wanted here: REJECT waits to be encoded.
+    pub(in crate::mux) fn reject(&mut self, code: Code, metadata: &[u8]) -> Effects {
+        self.stage = Stage::Rejecting(code, metadata.to_vec());
+        self.ask()
+    }
+
+    /// Our channel is not wanted: both halves are over.
+    pub(in crate::mux) fn rejected(&mut self) -> Effects {
+        let asked = matches!(self.stage, Stage::Asked(_));
+        self.stage = Stage::Rejected;
+        self.pending.clear();
+        self.send.state = SendState::Aborted;
+        self.recv.state = RecvState::Aborted;
+        let over = Effects::DISCARD | Effects::ASIDE | Effects::SETTLE;
+        over | Effects::ANSWERED.when(asked)
+    }
+
+    /// The channel cannot be accepted after all: it is rejected, and nothing is kept.
+    pub(in crate::mux) fn reject_accepted(&mut self, code: Code) -> Effects {
+        self.stage = Stage::Rejecting(code, Vec::new());
+        self.send.stopped = Some(code);
+        self.abort(code) | self.stop(code)
+    }
+
+    /// Our REJECT is encoded.
+    pub(in crate::mux) fn reject_sent(&mut self) -> Effects {
+        self.stage = Stage::Rejected;
+        self.send.state = SendState::Aborted;
+        self.recv.state = RecvState::Aborted;
+        Effects::ASIDE | Effects::SETTLE
+    }
+}
