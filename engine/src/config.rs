@@ -193,9 +193,10 @@ impl Default for Settings {
 pub struct ConfigError(&'static str);
 
 impl ConfigError {
-    /// For limits of other layers that this one must have room for.
-    #[cfg(feature = "tokio")]
-    pub(crate) const fn new(what: &'static str) -> Self {
+    /// An error of a layer above, whose limits do not go with these. `what` says which and what
+    /// they must be.
+    #[must_use]
+    pub const fn new(what: &'static str) -> Self {
         Self(what)
     }
 }

@@ -52,8 +52,9 @@ impl ClientOptions {
         Ok(self)
     }
 
-    #[cfg(feature = "tokio")]
-    pub(crate) fn offers(&self, subprotocol: &str) -> bool {
+    /// Whether this sub-protocol is offered.
+    #[must_use]
+    pub fn offers(&self, subprotocol: &str) -> bool {
         self.subprotocols.iter().any(|name| name == subprotocol)
     }
 
