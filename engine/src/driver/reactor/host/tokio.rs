@@ -4,34 +4,41 @@ use std::boxed::Box;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
+#[cfg(unix)]
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::vec::Vec;
 
-use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use ::tokio::net::{TcpListener, TcpStream};
-use ::tokio::task::{unconstrained, yield_now};
-use ::tokio::time::{Instant, Sleep, sleep_until};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::{unconstrained, yield_now};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::clock;
-use super::error::Error;
-use super::handler::{ConnId, Handler, Opened};
-use super::options::{ReactorOptions, Wait};
-use super::parts::Parts;
-use super::pump::{ACCEPT_REST, ACCEPTS_PER_TURN_MAX, COMMANDS_PER_TURN_MAX, Core, Habits, Wire};
-use super::remote::{Command, Commands, Outgoing, Remote, channel};
-use super::trouble::Trouble;
-use super::tune::TuneReport;
-use crate::buf::BufPool;
+use super::super::event_loop::EventLoop;
+use super::Host;
+use crate::driver::clock;
+use crate::driver::error::Error;
+use crate::driver::handler::{ConnId, Handler};
+use crate::driver::line::Readiness;
+use crate::driver::options::{ReactorOptions, Wait};
+use crate::driver::parts::Parts;
+use crate::driver::remote::{Outgoing, Remote, channel};
+use crate::driver::socket::{ListeningSocket, PeerAddr, Socket};
+use crate::driver::transport::{Read, Transport};
+use crate::driver::tune::{Tune, TuneReport};
 use crate::time::Timestamp;
 
 /// Turns in one poll of the task, after which other tasks of the runtime have theirs.
 const TURNS_PER_POLL_MAX: usize = 16;
 
 /// Sockets that are ready, and the task that serves them.
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Ready {
     list: Mutex<Vec<usize>>,
     task: Mutex<Option<Waker>>,
@@ -68,92 +75,146 @@ impl Ready {
 }
 
 /// Puts one socket on the list.
-struct Bell {
+#[derive(Debug)]
+struct SocketWaker {
     ready: Arc<Ready>,
-    index: usize,
-    rung: AtomicBool,
+    token: usize,
+    /// It is on the list.
+    listed: AtomicBool,
 }
 
-impl Wake for Bell {
+impl Wake for SocketWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
+        if !self.listed.swap(true, Ordering::AcqRel) {
             let mut list = self
                 .ready
                 .list
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            list.push(self.index);
+            list.push(self.token);
             drop(list);
             self.ready.wake();
         }
     }
 }
 
-/// A socket of the runtime that rings its own bell.
-struct Socket {
-    stream: TcpStream,
-    bell: Arc<Bell>,
+/// The same call on either kind of socket.
+macro_rules! either {
+    ($kind:ident, $of:expr, $socket:ident => $call:expr) => {
+        match $of {
+            $kind::Tcp($socket) => $call,
+            #[cfg(unix)]
+            $kind::Unix($socket) => $call,
+        }
+    };
+}
+
+/// A connection's socket.
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+/// A listening socket.
+enum Listener {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+impl Listener {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, PeerAddr)>> {
+        match self {
+            Self::Tcp(listener) => listener
+                .poll_accept(cx)
+                .map_ok(|(stream, peer)| (Stream::Tcp(stream), PeerAddr::Inet(peer))),
+            #[cfg(unix)]
+            Self::Unix(listener) => listener
+                .poll_accept(cx)
+                .map_ok(|(stream, _)| (Stream::Unix(stream), PeerAddr::Unix)),
+        }
+    }
+}
+
+/// A socket that puts itself on the list when it is ready.
+#[derive(Debug)]
+struct Listed<S> {
+    socket: S,
+    lister: Arc<SocketWaker>,
     waker: Waker,
 }
 
-impl Socket {
+impl<S> Listed<S> {
+    fn new(socket: S, ready: &Arc<Ready>, token: usize) -> Self {
+        let lister = Arc::new(SocketWaker {
+            ready: Arc::clone(ready),
+            token,
+            listed: AtomicBool::new(false),
+        });
+        Self {
+            socket,
+            waker: Waker::from(Arc::clone(&lister)),
+            lister,
+        }
+    }
+
+    /// Polls the socket once; pending is `WouldBlock`.
     fn poll<T>(
         &mut self,
-        call: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        call: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        // What rings from here on is new.
-        self.bell.rung.store(false, Ordering::Release);
-        match call(
-            Pin::new(&mut self.stream),
-            &mut Context::from_waker(&self.waker),
-        ) {
+        // What wakes from here on is new.
+        self.lister.listed.store(false, Ordering::Release);
+        match call(&mut self.socket, &mut Context::from_waker(&self.waker)) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }
 
-impl Wire for Socket {
-    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+impl Transport for Listed<Stream> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<Read> {
         self.poll(|stream, cx| {
             let mut buf = ReadBuf::new(space);
-            stream
-                .poll_read(cx, &mut buf)
-                .map_ok(|()| buf.filled().len())
+            either!(Stream, stream, stream => Pin::new(stream).poll_read(cx, &mut buf))
+                .map_ok(|()| Read::untimed(buf.filled().len()))
         })
     }
 
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.poll(|stream, cx| match slices {
-            [slice] => stream.poll_write(cx, slice),
-            slices => stream.poll_write_vectored(cx, slices),
+            [slice] => either!(Stream, stream, stream => Pin::new(stream).poll_write(cx, slice)),
+            slices => {
+                either!(Stream, stream, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+            }
         })
     }
 
     fn shut_down_write(&mut self) -> io::Result<()> {
-        match socket2::SockRef::from(&self.stream).shutdown(Shutdown::Write) {
+        let socket = either!(Stream, &self.socket, stream => SockRef::from(stream));
+        match socket.shutdown(Shutdown::Write) {
             Err(e) if e.kind() == io::ErrorKind::NotConnected => Ok(()),
             result => result,
         }
     }
 
     fn connected(&mut self) -> io::Result<bool> {
-        match self.poll(|stream, cx| stream.poll_write_ready(cx)) {
+        let ready =
+            self.poll(|stream, cx| either!(Stream, stream, stream => stream.poll_write_ready(cx)));
+        match ready {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             result => result?,
         }
-        match self.stream.take_error()? {
+        match either!(Stream, &self.socket, stream => stream.take_error())? {
             Some(error) => Err(error),
-            None => Ok(self.stream.peer_addr().is_ok()),
+            None => Ok(either!(Stream, &self.socket, stream => stream.peer_addr().is_ok())),
         }
-    }
-
-    fn into_std(self) -> io::Result<std::net::TcpStream> {
-        self.stream.into_std()
     }
 
     fn short_calls_arm(&self) -> bool {
@@ -161,11 +222,58 @@ impl Wire for Socket {
         // without a system call.
         false
     }
+
+    fn into_socket(self) -> io::Result<Socket> {
+        TokioHost::into_socket(self.socket)
+    }
 }
 
-struct Listening {
-    socket: TcpListener,
-    rests_until: Timestamp,
+/// The runtime that the task is polled by.
+struct TokioHost {
+    ready: Arc<Ready>,
+}
+
+impl Host for TokioHost {
+    type Transport = Listed<Stream>;
+    type Stream = Stream;
+    type Listener = Listed<Listener>;
+
+    fn stream(socket: Socket) -> io::Result<Stream> {
+        match socket {
+            Socket::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
+            #[cfg(unix)]
+            Socket::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
+        }
+    }
+
+    fn into_socket(stream: Stream) -> io::Result<Socket> {
+        either!(Stream, stream, stream => stream.into_std().map(Socket::from))
+    }
+
+    fn tune(stream: &Stream, tune: &Tune) -> io::Result<TuneReport> {
+        match stream {
+            Stream::Tcp(stream) => Ok(tune.apply_or_fail(stream)?),
+            #[cfg(unix)]
+            Stream::Unix(_) => Ok(TuneReport::default()),
+        }
+    }
+
+    fn register(&mut self, stream: Stream, token: usize) -> io::Result<Listed<Stream>> {
+        Ok(Listed::new(stream, &self.ready, token))
+    }
+
+    fn listen(&mut self, listener: ListeningSocket, token: usize) -> io::Result<Listed<Listener>> {
+        let listener = match listener {
+            ListeningSocket::Tcp(listener) => Listener::Tcp(TcpListener::from_std(listener)?),
+            #[cfg(unix)]
+            ListeningSocket::Unix(listener) => Listener::Unix(UnixListener::from_std(listener)?),
+        };
+        Ok(Listed::new(listener, &self.ready, token))
+    }
+
+    fn accept(&mut self, listener: &mut Listed<Listener>) -> io::Result<(Stream, PeerAddr)> {
+        listener.poll(|listener, cx| listener.poll_accept(cx))
+    }
 }
 
 /// A [`Handler`]'s connections, served by one task of a tokio runtime.
@@ -194,12 +302,7 @@ struct Listening {
 /// # }
 /// ```
 pub struct TokioReactor<H: Handler> {
-    core: Core<H, Socket>,
-    listeners: Vec<Listening>,
-    commands: Commands<H::Command>,
-    remote: Remote<H::Command>,
-    options: ReactorOptions,
-    ready: Arc<Ready>,
+    inner: EventLoop<H, TokioHost>,
     /// The list that is being served.
     serving: Vec<usize>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -225,18 +328,9 @@ impl<H: Handler> TokioReactor<H> {
         let ready = Arc::new(Ready::default());
         let waker = ready.clone();
         let (remote, commands) = channel(move || waker.wake());
-        let habits = Habits {
-            settings: options.settings.clone(),
-            limits: options.head_limits,
-        };
-        let pool = BufPool::new(options.recv_buffer_bytes, BufPool::SEND_BYTES);
+        let host = TokioHost { ready };
         Ok(Self {
-            core: Core::new(handler, habits, pool),
-            listeners: Vec::new(),
-            commands,
-            remote,
-            options,
-            ready,
+            inner: EventLoop::new(handler, host, options, (remote, commands)),
             serving: Vec::new(),
             timer: None,
             timer_at: None,
@@ -245,19 +339,33 @@ impl<H: Handler> TokioReactor<H> {
     }
 
     /// Accepts connections on `addr`; port 0 takes a free one. Gives the address, and what the
-    /// platform refused of the [`Tune`](crate::Tune). Must be called in the runtime.
+    /// platform refused of the [`Tune`]. Must be called in the runtime.
     ///
     /// # Errors
     /// An address that cannot be bound: the text says what to do.
     pub fn listen(&mut self, addr: SocketAddr) -> Result<(SocketAddr, TuneReport), Error> {
-        let (listener, report) = self.options.tune.listen(addr)?;
-        let socket = TcpListener::from_std(listener)?;
-        let addr = socket.local_addr()?;
-        self.listeners.push(Listening {
-            socket,
-            rests_until: Timestamp(0),
-        });
-        Ok((addr, report))
+        self.inner.listen(addr)
+    }
+
+    /// Accepts connections on a listener made elsewhere, which must be non-blocking. Must be
+    /// called in the runtime.
+    ///
+    /// # Errors
+    /// Where it cannot be polled.
+    pub fn listen_on(&mut self, listener: std::net::TcpListener) -> Result<SocketAddr, Error> {
+        self.inner.listen_on(listener)
+    }
+
+    /// Accepts connections on a Unix socket at `path`. [`Tune`] does not apply to it. The file
+    /// stays when the reactor has ended: remove it before the next one listens. Must be called in
+    /// the runtime.
+    ///
+    /// # Errors
+    /// A path that cannot be bound: the text says what to do.
+    #[cfg(unix)]
+    pub fn listen_unix(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.inner
+            .add_listener(ListeningSocket::bind_unix(path.as_ref())?)
     }
 
     /// Opens a connection. What becomes of it is told to the handler: `open` or
@@ -266,54 +374,26 @@ impl<H: Handler> TokioReactor<H> {
     /// # Errors
     /// Where it fails at once.
     pub fn connect(&mut self, outgoing: &Outgoing) -> Result<ConnId, Error> {
-        let now = clock::now();
-        let opening = self.core.opening(outgoing)?;
-        let stream = self.core.start_connect(&self.options.tune, outgoing.addr)?;
-        let (id, wire) = self.register(TcpStream::from_std(stream)?);
-        self.core
-            .insert_connecting(id, wire, outgoing.addr, outgoing.token, opening, now);
-        Ok(id)
+        self.inner.connect(outgoing)
     }
 
     /// Takes over a connection that is open already. Must be called in the runtime.
     ///
     /// # Errors
     /// Where the socket cannot be polled.
-    pub fn adopt(
-        &mut self,
-        parts: Parts<std::net::TcpStream>,
-        token: u64,
-    ) -> Result<ConnId, Error> {
-        let now = clock::now();
-        let session = self.core.session_of(&parts, now)?;
-        let Parts {
-            stream,
-            role,
-            subprotocol,
-            ..
-        } = parts;
-        stream.set_nonblocking(true)?;
-        let peer = stream.peer_addr().ok();
-        let (id, wire) = self.register(TcpStream::from_std(stream)?);
-        let opened = Opened {
-            role,
-            peer,
-            subprotocol: subprotocol.as_deref(),
-            token,
-        };
-        self.core.insert_open(id, wire, session, opened, now);
-        Ok(id)
+    pub fn adopt<S: Into<Socket>>(&mut self, parts: Parts<S>, token: u64) -> Result<ConnId, Error> {
+        self.inner.adopt(parts.map_stream(S::into), token)
     }
 
     /// A handle for other tasks and threads.
     #[must_use]
     pub fn remote(&self) -> Remote<H::Command> {
-        self.remote.clone()
+        self.inner.remote.clone()
     }
 
     /// The handler.
     pub fn handler(&mut self) -> &mut H {
-        &mut self.core.handler
+        &mut self.inner.core.handler
     }
 
     /// Serves until it is stopped, and gives the handler back. Dropping the future drops all
@@ -325,37 +405,28 @@ impl<H: Handler> TokioReactor<H> {
         // Fairness among connections and towards other tasks is our own affair, by the limits
         // per turn and per poll.
         unconstrained(poll_fn(|cx| self.poll(cx))).await;
-        for command in self.commands.close() {
-            self.core.answer(command, clock::now());
-        }
-        Ok(self.core.handler)
+        Ok(self.inner.end())
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.ready.register(cx.waker());
-        self.core.calls.waits += 1;
-        self.commands.signal.unpark();
+        self.inner.host.ready.register(cx.waker());
+        self.inner.core.count_wait();
+        self.inner.commands.signal.unpark();
         for _ in 0..TURNS_PER_POLL_MAX {
             let now = clock::now();
-            let busy = self.turn(cx, now);
-            if self.core.is_stopped() {
+            let busy = self.turn(now);
+            if self.inner.core.is_stopped() {
                 return Poll::Ready(());
             }
-            if self.core.next_timeout().is_some_and(|at| at <= now) {
+            if self.inner.core.next_timeout().is_some_and(|at| at <= now) {
                 self.looked = true;
                 // Woken when the runtime has polled its sockets.
                 return pin!(yield_now()).poll(cx);
             }
-            if busy {
+            if busy || self.inner.park(now) {
                 continue;
             }
-            self.commands.tell_connections(self.core.connections());
-            self.commands.signal.park();
-            if let Some(command) = self.commands.pop() {
-                self.carry_out(command, now);
-                continue;
-            }
-            if self.poll_timer(cx, now).is_pending() {
+            if self.poll_timer(cx).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -364,138 +435,26 @@ impl<H: Handler> TokioReactor<H> {
     }
 
     /// Handles what is there. Whether there was anything.
-    fn turn(&mut self, cx: &mut Context<'_>, now: Timestamp) -> bool {
-        self.ready.take(&mut self.serving);
-        let mut busy = !self.serving.is_empty();
+    fn turn(&mut self, now: Timestamp) -> bool {
+        self.inner.host.ready.take(&mut self.serving);
+        let told = !self.serving.is_empty();
+        let readiness = Readiness {
+            readable: true,
+            writable: true,
+            ending: false,
+        };
         let mut serving = core::mem::take(&mut self.serving);
-        for index in serving.drain(..) {
-            self.core.ready(index, (true, true, false), now);
+        for token in serving.drain(..) {
+            self.inner.ready(token, readiness, now);
         }
         self.serving = serving;
-        for index in 0..self.listeners.len() {
-            busy |= self.accept(index, cx, now);
-        }
-        for _ in 0..COMMANDS_PER_TURN_MAX {
-            let Some(command) = self.commands.pop() else {
-                break;
-            };
-            self.carry_out(command, now);
-            busy = true;
-        }
-        if self.core.has_more() {
-            self.core.more(now);
-            busy = true;
-        }
-        if core::mem::take(&mut self.looked) {
-            self.core.timeouts(now);
-        }
-        if self.core.is_stopping() {
-            self.listeners.clear(); // who comes now is refused by the operating system
-        }
-        busy || self.core.has_more()
+        let timeouts = core::mem::take(&mut self.looked);
+        self.inner.turn(timeouts, now) || told || self.inner.core.has_more()
     }
 
-    fn accept(&mut self, index: usize, cx: &mut Context<'_>, now: Timestamp) -> bool {
-        let (mut accepted, mut denied) = (0, 0);
-        while let Some(listening) = self.listeners.get_mut(index)
-            && listening.rests_until <= now
-            && accepted < ACCEPTS_PER_TURN_MAX
-            && !self.core.is_stopping()
-        {
-            match listening.socket.poll_accept(cx) {
-                Poll::Pending => break,
-                Poll::Ready(Ok((stream, peer))) => {
-                    accepted += 1;
-                    if let Err(e) = self.adopt_accepted(stream, peer, now) {
-                        self.core.handler.accept_failed(e);
-                    }
-                }
-                // A few are of their connections; of very many the next is like the last.
-                Poll::Ready(Err(e))
-                    if Trouble::of(&e) == Trouble::Peer && denied < ACCEPTS_PER_TURN_MAX =>
-                {
-                    denied += 1;
-                }
-                Poll::Ready(Err(e)) => {
-                    listening.rests_until = now.after(ACCEPT_REST);
-                    self.core.handler.accept_failed(e);
-                }
-            }
-        }
-        accepted > 0
-    }
-
-    fn adopt_accepted(
-        &mut self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        now: Timestamp,
-    ) -> io::Result<()> {
-        let report = self.options.tune.apply_or_fail(&stream)?;
-        if !report.is_complete() {
-            self.core.handler.untuned(Some(peer), &report);
-        }
-        let (id, wire) = self.register(stream);
-        self.core.insert_accepted(id, wire, Some(peer), now);
-        Ok(())
-    }
-
-    fn register(&mut self, stream: TcpStream) -> (ConnId, Socket) {
-        let id = self.core.reserve();
-        let index = id.index as usize;
-        let bell = Arc::new(Bell {
-            ready: self.ready.clone(),
-            index,
-            rung: AtomicBool::new(false),
-        });
-        (
-            id,
-            Socket {
-                stream,
-                waker: Waker::from(bell.clone()),
-                bell,
-            },
-        )
-    }
-
-    fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
-        let Some(command) = self.core.turn_away(command) else {
-            return;
-        };
-        match command {
-            Command::Connect(outgoing) => {
-                if let Err(error) = self.connect(&outgoing) {
-                    self.core.handler.connect_failed(outgoing.token, error);
-                }
-            }
-            Command::Accepted(stream, peer) => {
-                let stream = stream
-                    .set_nonblocking(true)
-                    .and_then(|()| TcpStream::from_std(stream));
-                let adopted = stream.and_then(|stream| self.adopt_accepted(stream, peer, now));
-                if let Err(e) = adopted {
-                    self.core.handler.accept_failed(e);
-                }
-            }
-            Command::Adopt(adopted) => {
-                let (parts, token) = *adopted;
-                if let Err(e) = self.adopt(parts, token) {
-                    self.core.handler.connect_failed(token, e);
-                }
-            }
-            other => self.core.carry_out(other, now),
-        }
-    }
-
-    /// Waits for the next deadline, if there is one. `now` is the time of the turn: what has
-    /// become due since then was not looked at.
-    fn poll_timer(&mut self, cx: &mut Context<'_>, now: Timestamp) -> Poll<()> {
-        let rests = self
-            .listeners
-            .iter()
-            .map(|l| l.rests_until)
-            .filter(|at| *at > now);
-        let Some(next) = self.core.next_timeout().into_iter().chain(rests).min() else {
+    /// Waits for the next deadline, if there is one.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(next) = self.inner.next_timeout() else {
             return Poll::Pending;
         };
         // The runtime counts in milliseconds, and would sleep for one.
@@ -520,9 +479,9 @@ impl<H: Handler> TokioReactor<H> {
 impl<H: Handler> std::fmt::Debug for TokioReactor<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TokioReactor")
-            .field("connections", &self.core.connections())
-            .field("listeners", &self.listeners.len())
-            .field("options", &self.options)
+            .field("connections", &self.inner.core.connections())
+            .field("listeners", &self.inner.listeners())
+            .field("options", &self.inner.options)
             .finish_non_exhaustive()
     }
 }

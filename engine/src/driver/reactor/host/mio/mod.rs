@@ -1,44 +1,81 @@
 //! The mio driver: a reactor that owns a thread.
 
 mod group;
-mod wire;
+mod transport;
 
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use std::vec::Vec;
 
-use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use super::clock;
-use super::error::Error;
-use super::handler::{ConnId, Handler, Opened};
-use super::options::{ReactorOptions, Wait};
-use super::parts::Parts;
-use super::pump::{ACCEPT_REST, ACCEPTS_PER_TURN_MAX, COMMANDS_PER_TURN_MAX, Core, Habits};
-use super::remote::{Command, Commands, Outgoing, Remote, RemoteError, channel};
-use super::trouble::Trouble;
-use super::tune::{TuneReport, pin_current_thread};
-use crate::buf::BufPool;
+use super::super::event_loop::EventLoop;
+use super::Host;
+use crate::driver::clock;
+use crate::driver::error::Error;
+use crate::driver::handler::{ConnId, Handler};
+use crate::driver::line::Readiness;
+use crate::driver::options::{ReactorOptions, Wait};
+use crate::driver::parts::Parts;
+use crate::driver::remote::{Commands, Outgoing, Remote, channel};
+use crate::driver::socket::{ListeningSocket, PeerAddr, Socket};
+use crate::driver::tune::{Tune, TuneReport, pin_current_thread};
 use crate::time::Timestamp;
 
 pub use group::{Reactors, ReactorsOptions, Share};
-use wire::Socket;
+use transport::{Listener, Registered, Stream};
 
+/// No connection and no listener has this one.
 const WAKER: Token = Token(usize::MAX);
-/// Listeners have the tokens below this one, downwards; connections count up from zero.
-const LISTENERS: usize = usize::MAX - 1;
 
-/// A listening socket of the reactor.
-struct Listening {
-    socket: TcpListener,
-    /// There may be more to accept.
-    ready: bool,
-    /// No accept before this.
-    rests_until: Timestamp,
+/// A poll.
+struct MioHost {
+    poll: Poll,
+    /// The poll's, for sockets that leave it.
+    registry: Rc<Registry>,
+}
+
+impl Host for MioHost {
+    type Transport = Registered;
+    type Stream = Stream;
+    type Listener = Listener;
+
+    fn stream(socket: Socket) -> io::Result<Stream> {
+        Ok(socket.into())
+    }
+
+    fn into_socket(stream: Stream) -> io::Result<Socket> {
+        Ok(stream.into())
+    }
+
+    fn tune(stream: &Stream, tune: &Tune) -> io::Result<TuneReport> {
+        stream.tune(tune)
+    }
+
+    fn register(&mut self, mut stream: Stream, token: usize) -> io::Result<Registered> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.registry
+            .register(stream.source(), Token(token), interest)?;
+        Ok(Registered {
+            stream,
+            registry: self.registry.clone(),
+        })
+    }
+
+    fn listen(&mut self, listener: ListeningSocket, token: usize) -> io::Result<Listener> {
+        let mut listener = Listener::from(listener);
+        self.registry
+            .register(listener.source(), Token(token), Interest::READABLE)?;
+        Ok(listener)
+    }
+
+    fn accept(&mut self, listener: &mut Listener) -> io::Result<(Stream, PeerAddr)> {
+        listener.accept()
+    }
 }
 
 /// A thread's worth of WebSocket connections: listeners, accepted and outgoing connections,
@@ -62,16 +99,7 @@ struct Listening {
 /// # Ok::<(), tickwire::Error>(())
 /// ```
 pub struct Reactor<H: Handler> {
-    poll: Poll,
-    /// The poll's, for sockets that leave it.
-    registry: Rc<Registry>,
-    core: Core<H, Socket>,
-    listeners: Vec<Listening>,
-    commands: Commands<H::Command>,
-    remote: Remote<H::Command>,
-    options: ReactorOptions,
-    /// Reactors that accepted sockets are dealt out to, this one among them.
-    dealt_to: Vec<Remote<H::Command>>,
+    inner: EventLoop<H, MioHost>,
 }
 
 /// What of a reactor can be made on another thread.
@@ -108,31 +136,22 @@ impl<H: Handler> Reactor<H> {
     }
 
     fn from_seed(seed: Seed<H::Command>, handler: H, options: ReactorOptions) -> Self {
-        let habits = Habits {
-            settings: options.settings.clone(),
-            limits: options.head_limits,
-        };
-        let pool = BufPool::new(options.recv_buffer_bytes, BufPool::SEND_BYTES);
-        Self {
+        let host = MioHost {
             poll: seed.poll,
             registry: Rc::new(seed.registry),
-            core: Core::new(handler, habits, pool),
-            listeners: Vec::new(),
-            commands: seed.commands,
-            remote: seed.remote,
-            options,
-            dealt_to: Vec::new(),
+        };
+        Self {
+            inner: EventLoop::new(handler, host, options, (seed.remote, seed.commands)),
         }
     }
 
     /// Accepts connections on `addr`; port 0 takes a free one. Gives the address, and what the
-    /// platform refused of the [`Tune`](crate::Tune).
+    /// platform refused of the [`Tune`].
     ///
     /// # Errors
     /// An address that cannot be bound: the text says what to do.
     pub fn listen(&mut self, addr: SocketAddr) -> Result<(SocketAddr, TuneReport), Error> {
-        let (listener, report) = self.options.tune.listen(addr)?;
-        Ok((self.listen_on(listener)?, report))
+        self.inner.listen(addr)
     }
 
     /// Accepts connections on a listener made elsewhere, which must be non-blocking.
@@ -140,18 +159,18 @@ impl<H: Handler> Reactor<H> {
     /// # Errors
     /// Where it cannot be polled.
     pub fn listen_on(&mut self, listener: std::net::TcpListener) -> Result<SocketAddr, Error> {
-        let mut socket = TcpListener::from_std(listener);
-        let addr = socket.local_addr()?;
-        let token = Token(LISTENERS - self.listeners.len());
-        self.poll
-            .registry()
-            .register(&mut socket, token, Interest::READABLE)?;
-        self.listeners.push(Listening {
-            socket,
-            ready: true,
-            rests_until: Timestamp(0),
-        });
-        Ok(addr)
+        self.inner.listen_on(listener)
+    }
+
+    /// Accepts connections on a Unix socket at `path`. [`Tune`] does not apply to it. The file
+    /// stays when the reactor has ended: remove it before the next one listens.
+    ///
+    /// # Errors
+    /// A path that cannot be bound: the text says what to do.
+    #[cfg(unix)]
+    pub fn listen_unix(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.inner
+            .add_listener(ListeningSocket::bind_unix(path.as_ref())?)
     }
 
     /// Opens a connection. What becomes of it is told to the handler: `open` or
@@ -159,26 +178,27 @@ impl<H: Handler> Reactor<H> {
     ///
     /// # Errors
     /// Where it fails at once.
-    pub fn connect(&mut self, outgoing: Outgoing) -> Result<ConnId, Error> {
-        let now = clock::now();
-        let opening = self.core.opening(&outgoing)?;
-        let stream = self.core.start_connect(&self.options.tune, outgoing.addr)?;
-        let stream = mio::net::TcpStream::from_std(stream);
-        let (id, wire) = self.register(stream)?;
-        self.core
-            .insert_connecting(id, wire, outgoing.addr, outgoing.token, opening, now);
-        Ok(id)
+    pub fn connect(&mut self, outgoing: &Outgoing) -> Result<ConnId, Error> {
+        self.inner.connect(outgoing)
+    }
+
+    /// Takes over a connection that is open already.
+    ///
+    /// # Errors
+    /// Where the socket cannot be polled.
+    pub fn adopt<S: Into<Socket>>(&mut self, parts: Parts<S>, token: u64) -> Result<ConnId, Error> {
+        self.inner.adopt(parts.map_stream(S::into), token)
     }
 
     /// A handle for other threads.
     #[must_use]
     pub fn remote(&self) -> Remote<H::Command> {
-        self.remote.clone()
+        self.inner.remote.clone()
     }
 
     /// The handler.
     pub fn handler(&mut self) -> &mut H {
-        &mut self.core.handler
+        &mut self.inner.core.handler
     }
 
     /// Serves until it is stopped, and gives the handler back.
@@ -186,12 +206,13 @@ impl<H: Handler> Reactor<H> {
     /// # Errors
     /// Where the poll itself fails, or the thread cannot be pinned to its core.
     pub fn run(mut self) -> Result<H, Error> {
-        if let Some(core) = self.options.core {
+        let options = &self.inner.options;
+        if let Some(core) = options.core {
             pin_current_thread(core)?;
         }
-        let mut events = Events::with_capacity(self.options.events_max.max(1));
+        let mut events = Events::with_capacity(options.events_max.max(1));
         let mut busy_at = clock::now();
-        while !self.core.is_stopped() {
+        while !self.inner.core.is_stopped() {
             let timeout = self.timeout(busy_at);
             self.wait(&mut events, timeout)?;
             let now = clock::now();
@@ -199,54 +220,36 @@ impl<H: Handler> Reactor<H> {
                 busy_at = now;
             }
         }
-        for command in self.commands.close() {
-            self.core.answer(command, clock::now());
-        }
-        Ok(self.core.handler)
+        Ok(self.inner.end())
     }
 
     /// How long the next wait may take; `None` for ever.
     fn timeout(&self, busy_at: Timestamp) -> Option<Duration> {
-        if self.core.has_more() || self.options.wait == Wait::Spin {
+        let wait = self.inner.options.wait;
+        if self.inner.core.has_more() || wait == Wait::Spin {
             return Some(Duration::ZERO);
         }
         let now = clock::now();
-        if self
-            .listeners
-            .iter()
-            .any(|l| l.ready && l.rests_until <= now)
-        {
-            return Some(Duration::ZERO);
-        }
-        if let Wait::SpinThenPark(spin) = self.options.wait
+        if let Wait::SpinThenPark(spin) = wait
             && now.since(busy_at) < spin
         {
             return Some(Duration::ZERO);
         }
-        let rests = self
-            .listeners
-            .iter()
-            .filter(|l| l.ready)
-            .map(|l| l.rests_until);
-        let next = self.core.next_timeout().into_iter().chain(rests).min();
-        next.map(|at| at.since(now))
+        self.inner.next_timeout().map(|at| at.since(now))
     }
 
     fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> Result<(), Error> {
         let parks = timeout != Some(Duration::ZERO);
         let mut timeout = timeout;
-        self.commands.tell_connections(self.core.connections());
-        if parks {
-            self.commands.signal.park();
-            if let Some(command) = self.commands.pop() {
-                self.carry_out(command, clock::now());
-                timeout = Some(Duration::ZERO);
-            }
+        if !parks {
+            self.inner.tell_connections();
+        } else if self.inner.park(clock::now()) {
+            timeout = Some(Duration::ZERO);
         }
-        self.core.calls.waits += 1;
-        let polled = self.poll.poll(events, timeout);
+        self.inner.core.count_wait();
+        let polled = self.inner.host.poll.poll(events, timeout);
         if parks {
-            self.commands.signal.unpark();
+            self.inner.commands.signal.unpark();
         }
         match polled {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(()),
@@ -257,211 +260,27 @@ impl<H: Handler> Reactor<H> {
     /// Handles what is there. Whether there was anything.
     fn turn(&mut self, events: &Events, now: Timestamp) -> bool {
         for event in events {
-            match event.token() {
-                WAKER => {}
-                Token(t) if t > LISTENERS - self.listeners.len() => {
-                    if let Some(listening) = self.listeners.get_mut(LISTENERS - t) {
-                        listening.ready = true;
-                    }
-                }
-                Token(index) => {
-                    let ending = event.is_read_closed() || event.is_error();
-                    let readable = event.is_readable() || ending;
-                    let writable = event.is_writable() || event.is_write_closed();
-                    self.core.ready(index, (readable, writable, ending), now);
-                }
+            if event.token() == WAKER {
+                continue;
             }
-        }
-        let mut busy = !events.is_empty();
-        for index in 0..self.listeners.len() {
-            busy |= self.accept(index, now);
-        }
-        for _ in 0..COMMANDS_PER_TURN_MAX {
-            let Some(command) = self.commands.pop() else {
-                break;
+            let ending = event.is_read_closed() || event.is_error();
+            let readiness = Readiness {
+                readable: event.is_readable() || ending,
+                writable: event.is_writable() || event.is_write_closed(),
+                ending,
             };
-            self.carry_out(command, now);
-            busy = true;
+            self.inner.ready(event.token().0, readiness, now);
         }
-        if self.core.has_more() {
-            self.core.more(now);
-            busy = true;
-        }
-        self.core.timeouts(now);
-        if self.core.is_stopping() {
-            self.listeners.clear(); // who comes now is refused by the operating system
-        }
-        busy
-    }
-
-    /// Accepts what waits on a listener.
-    fn accept(&mut self, index: usize, now: Timestamp) -> bool {
-        let (mut accepted, mut denied) = (0, 0);
-        while let Some(listening) = self.listeners.get_mut(index)
-            && listening.ready
-            && listening.rests_until <= now
-            && accepted < ACCEPTS_PER_TURN_MAX
-            && !self.core.is_stopping()
-        {
-            match listening.socket.accept() {
-                Ok((stream, peer)) => {
-                    accepted += 1;
-                    if let Some(stream) = self.deal(stream, peer)
-                        && let Err(e) = self.adopt_accepted(stream, peer, now)
-                    {
-                        self.core.handler.accept_failed(e);
-                    }
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => listening.ready = false,
-                // A few are of their connections; of very many the next is like the last.
-                Err(e) if Trouble::of(&e) == Trouble::Peer && denied < ACCEPTS_PER_TURN_MAX => {
-                    denied += 1;
-                }
-                Err(e) => {
-                    listening.rests_until = now.after(ACCEPT_REST);
-                    self.core.handler.accept_failed(e);
-                }
-            }
-        }
-        accepted > 0
-    }
-
-    /// Gives an accepted socket to the reactor with the fewest connections; `None` if that is
-    /// another one.
-    fn deal(
-        &mut self,
-        mut stream: mio::net::TcpStream,
-        peer: SocketAddr,
-    ) -> Option<mio::net::TcpStream> {
-        loop {
-            let fewest = self
-                .dealt_to
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, remote)| remote.connections());
-            match fewest {
-                None => return Some(stream),
-                Some((0, own)) => {
-                    own.count_own();
-                    self.commands.know_one_more();
-                    return Some(stream);
-                }
-                Some((index, other)) => match other.accepted(stream.into(), peer) {
-                    Ok(()) => return None,
-                    Err((e, back)) => {
-                        stream = mio::net::TcpStream::from_std(back);
-                        // One that has ended gets nothing any more, and one that is behind
-                        // nothing for now.
-                        match e {
-                            RemoteError::Stopped => drop(self.dealt_to.remove(index)),
-                            _ => return Some(stream),
-                        }
-                    }
-                },
-            }
-        }
-    }
-
-    fn adopt_accepted(
-        &mut self,
-        stream: mio::net::TcpStream,
-        peer: SocketAddr,
-        now: Timestamp,
-    ) -> io::Result<()> {
-        let report = self.options.tune.apply_or_fail(&stream)?;
-        if !report.is_complete() {
-            self.core.handler.untuned(Some(peer), &report);
-        }
-        let (id, wire) = self.register(stream)?;
-        self.core.insert_accepted(id, wire, Some(peer), now);
-        Ok(())
-    }
-
-    fn register(&mut self, mut stream: mio::net::TcpStream) -> io::Result<(ConnId, Socket)> {
-        let id = self.core.reserve();
-        let token = Token(id.index as usize);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(e) = self.poll.registry().register(&mut stream, token, interest) {
-            self.core.abandon(id);
-            return Err(e);
-        }
-        Ok((
-            id,
-            Socket {
-                stream,
-                registry: self.registry.clone(),
-            },
-        ))
-    }
-
-    fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
-        let Some(command) = self.core.turn_away(command) else {
-            return;
-        };
-        match command {
-            Command::Connect(outgoing) => {
-                let token = outgoing.token;
-                if let Err(error) = self.connect(*outgoing) {
-                    self.core.handler.connect_failed(token, error);
-                }
-            }
-            Command::Accepted(stream, peer) => {
-                // It may come from anywhere.
-                let adopted = stream.set_nonblocking(true).and_then(|()| {
-                    let stream = mio::net::TcpStream::from_std(stream);
-                    self.adopt_accepted(stream, peer, now)
-                });
-                if let Err(e) = adopted {
-                    self.core.handler.accept_failed(e);
-                }
-            }
-            Command::Adopt(adopted) => {
-                let (parts, token) = *adopted;
-                if let Err(e) = self.adopt(parts, token) {
-                    self.core.handler.connect_failed(token, e);
-                }
-            }
-            other => self.core.carry_out(other, now),
-        }
-    }
-
-    /// Takes over a connection that is open already.
-    ///
-    /// # Errors
-    /// Where the socket cannot be polled.
-    pub fn adopt(
-        &mut self,
-        parts: Parts<std::net::TcpStream>,
-        token: u64,
-    ) -> Result<ConnId, Error> {
-        let now = clock::now();
-        let session = self.core.session_of(&parts, now)?;
-        let Parts {
-            stream,
-            role,
-            subprotocol,
-            ..
-        } = parts;
-        stream.set_nonblocking(true)?;
-        let peer = stream.peer_addr().ok();
-        let (id, wire) = self.register(mio::net::TcpStream::from_std(stream))?;
-        let opened = Opened {
-            role,
-            peer,
-            subprotocol: subprotocol.as_deref(),
-            token,
-        };
-        self.core.insert_open(id, wire, session, opened, now);
-        Ok(id)
+        self.inner.turn(true, now) || !events.is_empty()
     }
 }
 
 impl<H: Handler> std::fmt::Debug for Reactor<H> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reactor")
-            .field("connections", &self.core.connections())
-            .field("listeners", &self.listeners.len())
-            .field("options", &self.options)
+            .field("connections", &self.inner.core.connections())
+            .field("listeners", &self.inner.listeners())
+            .field("options", &self.inner.options)
             .finish_non_exhaustive()
     }
 }
