@@ -45,8 +45,8 @@ pub use driver::AdoptError;
 pub use driver::TokioReactor;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use driver::{
-    ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
-    ReactorOptions, Remote, RemoteError, TIMERS_MAX, TimersFull, Verdict, Wait,
+    ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing, PeerAddr,
+    ReactorOptions, Remote, RemoteError, Socket, TIMERS_MAX, TimersFull, Verdict, Wait,
 };
 #[cfg(feature = "tokio")]
 pub use driver::{

@@ -86,7 +86,7 @@ fn allocations(on: On, left: u64, to: Option<SocketAddr>, started: &Started) -> 
             let mut reactor = Reactor::new(handler, options).expect("a reactor");
             measure(|| {
                 match outgoing {
-                    Some(outgoing) => drop(reactor.connect(outgoing).expect("a socket")),
+                    Some(outgoing) => drop(reactor.connect(&outgoing).expect("a socket")),
                     None => {
                         let (addr, _) = reactor.listen(local).expect("a port");
                         started.send((addr, reactor.remote())).expect("a test");

@@ -10,7 +10,7 @@ use tickwire::channels::{
     Code, Config as ChannelConfig, Connection, Event, Failure, Multiplexed, Opening, Received,
     Rejection, SUBPROTOCOL, SendError,
 };
-use tickwire::{ConnId, Ended, Error, HandshakeError, Opened, Outgoing, Role, Timestamp};
+use tickwire::{ConnId, Ended, Error, HandshakeError, Opened, Outgoing, PeerAddr, Role, Timestamp};
 
 use super::reactor_kit::{LONG, On, Running, calm, options};
 use super::reactor_peer::{Got, Peer, REQUEST};
@@ -276,7 +276,7 @@ impl ChannelHandler for App {
         command(hub);
     }
 
-    fn rejected(&mut self, _peer: Option<SocketAddr>, error: &HandshakeError) {
+    fn rejected(&mut self, _peer: Option<PeerAddr>, error: &HandshakeError) {
         self.tell(Seen::Rejected(error.clone()));
     }
 }

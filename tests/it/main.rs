@@ -54,6 +54,7 @@ mod reactor_lost;
 mod reactor_open;
 mod reactor_peer;
 mod reactor_remote;
+mod reactor_unix;
 mod security;
 mod seeds;
 mod splits;

@@ -7,7 +7,7 @@ use std::thread;
 
 use harness::frames::{Frame, op};
 use harness::rng::Rng;
-use tickwire::{Config, End, Ended, Message, OwnedMessage, Parts, Role, Tune, WebSocket};
+use tickwire::{Config, End, Ended, Message, OwnedMessage, Parts, Role, Socket, Tune, WebSocket};
 
 use super::reactor_kit::{
     App, Event, Events, On, Running, calm, echo, on_both, options, serve_with, settings,
@@ -52,7 +52,7 @@ fn giving(on: On, sends: usize) -> (Running<App>, Events) {
     })
 }
 
-fn detached(events: &Events) -> Parts<std::net::TcpStream> {
+fn detached(events: &Events) -> Parts<Socket> {
     events.find(|e| match e {
         Event::Detached(_, parts) => Some(parts),
         Event::Closed(_, Ended::Session(End::Closed { .. })) => None, // one that moved before
@@ -165,23 +165,12 @@ fn to_a_task(on: On) {
             check(&mut peer, &payloads, MORE);
             assert_eq!(peer.finish(), Got::Eof);
         });
-        let Parts {
-            stream,
-            unread,
-            unsent,
-            role,
-            subprotocol,
-            end,
-        } = detached(&events);
+        let parts = detached(&events);
         runtime.block_on(async {
-            let parts = Parts {
-                stream: ::tokio::net::TcpStream::from_std(stream).expect("a socket"),
-                unread,
-                unsent,
-                role,
-                subprotocol,
-                end,
-            };
+            let parts = parts.map_stream(|socket| {
+                let stream = std::net::TcpStream::try_from(socket).expect("TCP");
+                ::tokio::net::TcpStream::from_std(stream).expect("a socket")
+            });
             let mut ws = WebSocket::from_parts(parts, settings(roomy())).expect("a connection");
             while let Some(message) = ws.recv().await.expect("a peer that keeps the rules") {
                 if let OwnedMessage::Binary(data) = message {

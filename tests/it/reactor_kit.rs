@@ -2,7 +2,8 @@
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,8 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tickwire::{
     Accept, Config, ConnId, Cx, End, Ended, Error, Failure, Flush, Handler, HandshakeError, Hub,
-    Kind, Message, Opened, Outgoing, Parts, Reactor, ReactorOptions, Remote, RemoteError, Request,
-    Role, SendError, Settings, TokioReactor, Verdict,
+    Kind, Message, Opened, Outgoing, Parts, PeerAddr, Reactor, ReactorOptions, Remote, RemoteError,
+    Request, Role, SendError, Settings, Socket, TokioReactor, Verdict,
 };
 
 /// Longer than anything here takes, on a machine that has other things to do: reached only by a
@@ -47,7 +48,7 @@ pub(crate) enum Event {
     Timer(ConnId, u64),
     /// With the token of the connection.
     Closed(ConnId, Ended),
-    Detached(ConnId, Parts<TcpStream>),
+    Detached(ConnId, Parts<Socket>),
     ConnectFailed(u64, Error),
     Undelivered(ConnId, Bytes, Option<SendError>),
     AcceptFailed(io::Error),
@@ -138,7 +139,7 @@ impl Handler for App {
     type Conn = State;
     type Command = Job;
 
-    fn request(&mut self, request: &Request, _peer: Option<SocketAddr>) -> Verdict {
+    fn request(&mut self, request: &Request, _peer: Option<PeerAddr>) -> Verdict {
         (self.on_request)(request)
     }
 
@@ -176,7 +177,7 @@ impl Handler for App {
         self.tell(Event::Closed(id, ended));
     }
 
-    fn detached(&mut self, _conn: State, id: ConnId, parts: Parts<TcpStream>) {
+    fn detached(&mut self, _conn: State, id: ConnId, parts: Parts<Socket>) {
         self.tell(Event::Detached(id, parts));
     }
 
@@ -196,7 +197,7 @@ impl Handler for App {
         self.tell(Event::AcceptFailed(error));
     }
 
-    fn rejected(&mut self, _peer: Option<SocketAddr>, error: &HandshakeError) {
+    fn rejected(&mut self, _peer: Option<PeerAddr>, error: &HandshakeError) {
         self.tell(Event::Rejected(error.clone()));
     }
 }
@@ -268,12 +269,25 @@ pub(crate) struct Running<H: Handler> {
 
 impl<H: Handler + Send + 'static> Running<H> {
     pub(crate) fn start(on: On, handler: H, options: ReactorOptions) -> Self {
+        Self::start_at(on, handler, options, None)
+    }
+
+    /// Listens on a Unix socket, too.
+    pub(crate) fn start_at(
+        on: On,
+        handler: H,
+        options: ReactorOptions,
+        path: Option<PathBuf>,
+    ) -> Self {
         let (tell, told) = mpsc::channel();
         let local = SocketAddr::from(([127, 0, 0, 1], 0));
         let thread = thread::spawn(move || match on {
             On::Mio => {
                 let mut reactor = Reactor::new(handler, options).expect("a reactor");
                 let (addr, _) = reactor.listen(local).expect("a port");
+                if let Some(path) = path {
+                    reactor.listen_unix(path).expect("a path");
+                }
                 tell.send((addr, reactor.remote())).expect("a listener");
                 reactor.run().expect("a clean end")
             }
@@ -284,6 +298,9 @@ impl<H: Handler + Send + 'static> Running<H> {
                 .block_on(async move {
                     let mut reactor = TokioReactor::new(handler, options).expect("a reactor");
                     let (addr, _) = reactor.listen(local).expect("a port");
+                    if let Some(path) = path {
+                        reactor.listen_unix(path).expect("a path");
+                    }
                     tell.send((addr, reactor.remote())).expect("a listener");
                     reactor.run().await.expect("a clean end")
                 }),

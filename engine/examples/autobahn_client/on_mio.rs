@@ -19,7 +19,7 @@ pub(crate) fn run(urls: Urls) -> Result<u32> {
     let remote = reactor.remote();
     let first = Outgoing::to(&reactor.handler().urls.case_count())?;
     reactor.handler().remote = Some(remote);
-    reactor.connect(first.token(COUNT))?;
+    reactor.connect(&first.token(COUNT))?;
     let runner = reactor.run()?;
     match runner.failed {
         Some(e) => Err(e.into()),

@@ -1,7 +1,8 @@
 use std::io;
-use std::net::SocketAddr;
 
-use tickwire::{Cx, Handler, HandshakeError, Kind, Message, Opened, SendError, TuneReport};
+use tickwire::{
+    Cx, Handler, HandshakeError, Kind, Message, Opened, PeerAddr, SendError, TuneReport,
+};
 
 /// Sends every message back, on either driver.
 pub(crate) struct Echo;
@@ -50,11 +51,11 @@ impl Handler for Echo {
         cx.resume();
     }
 
-    fn rejected(&mut self, peer: Option<SocketAddr>, error: &HandshakeError) {
+    fn rejected(&mut self, peer: Option<PeerAddr>, error: &HandshakeError) {
         eprintln!("echo: {peer:?}: {error}");
     }
 
-    fn untuned(&mut self, _peer: Option<SocketAddr>, report: &TuneReport) {
+    fn untuned(&mut self, _peer: Option<PeerAddr>, report: &TuneReport) {
         eprintln!("echo: {report}");
     }
 

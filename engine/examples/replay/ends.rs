@@ -133,7 +133,7 @@ fn on_mio<H: ChannelHandler>(
         Begin::Listen => reactor.listen(ANY_PORT)?.0,
         Begin::Connect(all) => {
             for outgoing in all {
-                reactor.connect(outgoing)?;
+                reactor.connect(&outgoing)?;
             }
             ANY_PORT
         }

@@ -1,14 +1,15 @@
 //! What an application is to a reactor: a [`Handler`], called with what happens.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::error::Error;
+use super::line::Line;
 use super::parts::Parts;
-use super::pump::Wire;
+use super::socket::{PeerAddr, Socket};
+use super::transport::Transport;
 use super::tune::TuneReport;
 use crate::conn::{Message, Outbox};
 use crate::error::{CloseCode, SendError};
@@ -44,8 +45,8 @@ impl Default for Verdict {
 pub struct Opened<'a> {
     /// [`Role::Server`] for accepted connections, [`Role::Client`] for our own.
     pub role: Role,
-    /// The peer's address; `None` where the stream was adopted without one.
-    pub peer: Option<SocketAddr>,
+    /// Who is at the other end; `None` where an adopted socket does not tell.
+    pub peer: Option<PeerAddr>,
     /// The sub-protocol agreed on.
     pub subprotocol: Option<&'a str>,
     /// The token given to connect or adopt; 0 for accepted connections.
@@ -118,7 +119,7 @@ pub trait Handler: Sized {
     /// A client asks to open a connection. Accepts by default. A request that breaks a rule, and
     /// one that does not upgrade (HEAD among them), is answered without asking, and told with
     /// [`Self::rejected`].
-    fn request(&mut self, request: &Request, peer: Option<SocketAddr>) -> Verdict {
+    fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict {
         let _ = (request, peer);
         Verdict::default()
     }
@@ -158,7 +159,7 @@ pub trait Handler: Sized {
     }
 
     /// The connection was taken off the reactor by [`Cx::detach`]. Called in place of `close`.
-    fn detached(&mut self, conn: Self::Conn, id: ConnId, parts: Parts<TcpStream>) {
+    fn detached(&mut self, conn: Self::Conn, id: ConnId, parts: Parts<Socket>) {
         let _ = (conn, id, parts);
     }
 
@@ -182,13 +183,13 @@ pub trait Handler: Sized {
     /// [`Self::request`] accepted it with a sub-protocol that was not offered, or refused it
     /// without a header that the status must have ([`Refusal::check`]). The client has its HTTP
     /// answer.
-    fn rejected(&mut self, peer: Option<SocketAddr>, error: &HandshakeError) {
+    fn rejected(&mut self, peer: Option<PeerAddr>, error: &HandshakeError) {
         let _ = (peer, error);
     }
 
     /// The platform refused options of a connection's socket, which is used all the same. With
     /// [`Tune::strict`](crate::Tune::strict) it is not used, and that is an error instead.
-    fn untuned(&mut self, peer: Option<SocketAddr>, report: &TuneReport) {
+    fn untuned(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {
         let _ = (peer, report);
     }
 
@@ -224,7 +225,7 @@ pub(super) trait Links {
     fn resume(&mut self, id: ConnId);
     fn timer(&mut self, id: ConnId, at: Timestamp, token: u64) -> Result<(), TimersFull>;
     /// As [`Self::timer`], for what is between the reactor and the application: few for each
-    /// connection and at most [`DEADLINE_AHEAD_MAX`](super::pump::DEADLINE_AHEAD_MAX) ahead, so
+    /// connection and at most a minute ahead, so
     /// that they need not be counted.
     fn layer_timer(&mut self, id: ConnId, at: Timestamp, token: u64);
     fn open(&self) -> usize;
@@ -284,7 +285,7 @@ impl std::fmt::Debug for Hub<'_> {
 pub struct Cx<'a> {
     pub(super) id: ConnId,
     pub(super) write: &'a mut WriteSide,
-    pub(super) wire: &'a mut dyn Wire,
+    pub(super) line: &'a mut Line<dyn Transport>,
     pub(super) flow: &'a mut Flow,
     /// What the receiving half had counted and measured when this turn began.
     pub(super) received: (Stats, Option<Duration>),
@@ -315,15 +316,14 @@ impl<'a> Cx<'a> {
         if payload.len() < WRITE_THROUGH_BYTES_MIN {
             return self.write.outbox().send(payload);
         }
-        let (wire, flow, now) = (&mut self.wire, &mut self.flow, self.hub.now);
-        let calls = &mut *self.hub.calls;
-        self.write.send_through(payload, now, |slices| {
-            if flow.blocked {
+        let (line, calls) = (&mut *self.line, &mut *self.hub.calls);
+        self.write.send_through(payload, self.hub.now, |slices| {
+            if line.blocked {
                 return 0;
             }
             calls.writes += 1;
             // A socket that fails here fails again when the rest is flushed.
-            wire.write_slices(slices).unwrap_or(0)
+            line.write(slices).unwrap_or(0)
         })
     }
 
@@ -417,27 +417,17 @@ impl std::fmt::Display for TimersFull {
 
 impl std::error::Error for TimersFull {}
 
-/// What holds a connection back.
+/// What the application has asked for about the reading of a connection.
 #[derive(Default, Debug)]
 pub(super) struct Flow {
     /// The application takes no more for now.
     pub(super) paused: bool,
     /// Since when nothing is read because of that; looked at when it is over.
     pub(super) paused_at: Option<Timestamp>,
-    /// The socket took less than it was given: no write until it is writable again.
-    pub(super) blocked: bool,
-    /// The socket may have more to read.
-    pub(super) readable: bool,
-    /// The peer has ended its half of the stream, or the socket has failed: reads go on until
-    /// they say so, for no event will.
-    pub(super) ending: bool,
     /// To be looked at once more before the next wait.
     pub(super) again: bool,
     /// The application takes the connection away.
     pub(super) detach: bool,
-    /// What the socket failed with first, in either direction. What the peer had sent before is
-    /// still delivered.
-    pub(super) error: Option<io::Error>,
 }
 
 impl Flow {

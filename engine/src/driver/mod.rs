@@ -2,23 +2,27 @@
 //! `conn`, `buf` and `handshake`, as a third party would.
 
 #[cfg(any(feature = "mio", feature = "tokio"))]
+mod accept_fault;
+#[cfg(any(feature = "mio", feature = "tokio"))]
 mod channels;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 mod clock;
 mod error;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 mod handler;
-#[cfg(feature = "mio")]
-mod mio;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+mod line;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 mod options;
 mod parts;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-mod pump;
+mod reactor;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 mod remote;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-mod trouble;
+mod socket;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+mod transport;
 mod tune;
 
 #[cfg(feature = "hyper")]
@@ -41,17 +45,19 @@ pub use channels::{
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use handler::{Calls, ConnId, Cx, Ended, Handler, Hub, Opened, TimersFull, Verdict};
-#[cfg(feature = "mio")]
-pub use mio::{Reactor, Reactors, ReactorsOptions, Share};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use options::{ReactorOptions, Wait};
 pub use parts::Parts;
+#[cfg(feature = "tokio")]
+pub use reactor::TokioReactor;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub use pump::{ACCEPT_REST, TIMERS_MAX};
+pub use reactor::{ACCEPT_REST, TIMERS_MAX};
+#[cfg(feature = "mio")]
+pub use reactor::{Reactor, Reactors, ReactorsOptions, Share};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use remote::{COMMANDS_MAX, Outgoing, Remote, RemoteError};
-#[cfg(feature = "tokio")]
-pub use tokio_reactor::TokioReactor;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use socket::{PeerAddr, Socket};
 pub use tune::{
     KeepaliveTune, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
     pin_current_thread,
@@ -59,5 +65,3 @@ pub use tune::{
 
 #[cfg(feature = "tokio")]
 mod tokio;
-#[cfg(feature = "tokio")]
-mod tokio_reactor;

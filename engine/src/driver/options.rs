@@ -16,10 +16,10 @@ pub enum Wait {
     SpinThenPark(Duration),
 }
 
-/// Habits of a reactor, on mio or on tokio.
+/// Options of a reactor, on mio or on tokio.
 #[derive(Clone, Debug)]
 pub struct ReactorOptions {
-    /// Limits and habits of its connections.
+    /// Limits and deadlines of its connections.
     pub settings: Settings,
     /// Limits of opening handshakes.
     pub head_limits: HeadLimits,

@@ -38,4 +38,18 @@ impl<S> Parts<S> {
             end: None,
         }
     }
+
+    /// The same connection over the same stream as another type: a [`Socket`](crate::Socket) made
+    /// of a `TcpStream`, a runtime's stream made of a plain one.
+    #[must_use]
+    pub fn map_stream<T>(self, map: impl FnOnce(S) -> T) -> Parts<T> {
+        Parts {
+            stream: map(self.stream),
+            unread: self.unread,
+            unsent: self.unsent,
+            role: self.role,
+            subprotocol: self.subprotocol,
+            end: self.end,
+        }
+    }
 }

@@ -4,7 +4,9 @@ use std::boxed::Box;
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::string::String;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -15,6 +17,7 @@ use bytes::Bytes;
 use super::error::Error;
 use super::handler::ConnId;
 use super::parts::Parts;
+use super::socket::{PeerAddr, Socket};
 use crate::config::Settings;
 use crate::conn::CLOSE_REASON_BYTES_MAX;
 use crate::conn::PreparedMessage;
@@ -31,9 +34,9 @@ pub(crate) enum Command<C> {
     Send(ConnId, Payload),
     Close(ConnId, CloseCode, String),
     Connect(Box<Outgoing>),
-    Adopt(Box<(Parts<TcpStream>, u64)>),
+    Adopt(Box<(Parts<Socket>, u64)>),
     /// A socket that another reactor has accepted.
-    Accepted(TcpStream, SocketAddr),
+    Accepted(Socket, PeerAddr),
     Stop,
 }
 
@@ -42,10 +45,18 @@ pub(crate) enum Payload {
     Prepared(PreparedMessage),
 }
 
+/// Where a connection of a reactor goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Destination {
+    Inet(SocketAddr),
+    #[cfg(unix)]
+    Unix(PathBuf),
+}
+
 /// A connection to be opened by a reactor.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    pub(crate) addr: SocketAddr,
+    pub(crate) destination: Destination,
     pub(crate) url: Url,
     pub(crate) options: ClientOptions,
     pub(crate) token: u64,
@@ -73,12 +84,28 @@ impl Outgoing {
     /// # Errors
     /// As [`Self::to`].
     pub fn at(addr: SocketAddr, url: &str) -> Result<Self, Error> {
+        Self::through(Destination::Inet(addr), url)
+    }
+
+    /// To the Unix socket at `path`, asking for the host and the target of `url`.
+    ///
+    /// Such a socket is connected at once or not at all: where the listener's queue is full, the
+    /// connect fails with [`WouldBlock`](io::ErrorKind::WouldBlock). Try again later.
+    ///
+    /// # Errors
+    /// As [`Self::to`], but for the name.
+    #[cfg(unix)]
+    pub fn unix(path: impl Into<PathBuf>, url: &str) -> Result<Self, Error> {
+        Self::through(Destination::Unix(path.into()), url)
+    }
+
+    fn through(destination: Destination, url: &str) -> Result<Self, Error> {
         let url = Url::parse(url)?;
         if url.secure() {
             return Err(Error::Tls);
         }
         Ok(Self {
-            addr,
+            destination,
             url,
             options: ClientOptions::new(),
             token: 0,
@@ -322,11 +349,12 @@ impl<C> Remote<C> {
         clippy::result_large_err,
         reason = "the connection comes back whole; once for each, and not on a busy path"
     )]
-    pub fn adopt(
+    pub fn adopt<S: Into<Socket>>(
         &self,
-        parts: Parts<TcpStream>,
+        parts: Parts<S>,
         token: u64,
-    ) -> Result<(), (RemoteError, Parts<TcpStream>)> {
+    ) -> Result<(), (RemoteError, Parts<Socket>)> {
+        let parts = parts.map_stream(S::into);
         self.push(Command::Adopt(Box::new((parts, token))))
             .map_err(|(e, command)| match command {
                 Command::Adopt(adopted) => (e, adopted.0),
@@ -340,16 +368,16 @@ impl<C> Remote<C> {
     /// With the socket handed back.
     pub fn accepted(
         &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-    ) -> Result<(), (RemoteError, TcpStream)> {
+        socket: impl Into<Socket>,
+        peer: impl Into<PeerAddr>,
+    ) -> Result<(), (RemoteError, Socket)> {
         // Counted before it is seen, or the reactor would count it off first.
         self.signal.connections.fetch_add(1, Ordering::Relaxed);
-        self.push(Command::Accepted(stream, peer))
+        self.push(Command::Accepted(socket.into(), peer.into()))
             .map_err(|(e, command)| {
                 self.signal.connections.fetch_sub(1, Ordering::Relaxed);
                 match command {
-                    Command::Accepted(stream, _) => (e, stream),
+                    Command::Accepted(socket, _) => (e, socket),
                     _ => unreachable!("what was pushed comes back"),
                 }
             })
@@ -372,7 +400,6 @@ impl<C> Remote<C> {
     }
 
     /// The reactor has accepted a socket itself.
-    #[cfg(feature = "mio")]
     pub(crate) fn count_own(&self) {
         self.signal.connections.fetch_add(1, Ordering::Relaxed);
     }

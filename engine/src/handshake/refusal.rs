@@ -55,8 +55,9 @@ impl Refusal {
     }
 
     /// The answer to a client whose request was not complete in time (RFC 9110 section 15.5.9).
-    #[cfg(any(feature = "mio", feature = "tokio"))]
-    pub(crate) fn request_timeout() -> Self {
+    /// The drivers send it after `handshake_timeout`.
+    #[must_use]
+    pub fn request_timeout() -> Self {
         Self::bare(408)
     }
 

@@ -104,7 +104,7 @@ fn loopback() -> std::net::SocketAddr {
 fn mio(handler: Echo) -> Result<Echo, tickwire::Error> {
     let mut reactor = Reactor::new(handler, ReactorOptions::default())?;
     let (addr, _) = reactor.listen(loopback())?;
-    reactor.connect(Outgoing::at(addr, "ws://localhost/")?)?;
+    reactor.connect(&Outgoing::at(addr, "ws://localhost/")?)?;
     reactor.run()
 }
 

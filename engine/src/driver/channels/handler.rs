@@ -1,11 +1,11 @@
 //! What an application of channels is to a reactor.
 
 use std::io;
-use std::net::SocketAddr;
 use std::vec::Vec;
 
 use super::super::error::Error;
 use super::super::handler::{ConnId, Ended, Opened, Verdict};
+use super::super::socket::PeerAddr;
 use super::super::tune::TuneReport;
 use super::cx::{ChannelCx, ChannelHub};
 use crate::handshake::{HandshakeError, Request};
@@ -141,7 +141,7 @@ pub trait ChannelHandler: Sized {
     /// A client that offers the sub-protocol asks to open a connection. The answer need not name
     /// the sub-protocol. Accepts by default. Clients that do not offer it are refused with 400
     /// and told why, and [`Self::rejected`] is called.
-    fn request(&mut self, request: &Request, peer: Option<SocketAddr>) -> Verdict {
+    fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict {
         Verdict::default()
     }
 
@@ -334,10 +334,10 @@ pub trait ChannelHandler: Sized {
 
     /// As [`Handler::rejected`](crate::Handler::rejected); also for clients that do not offer the
     /// sub-protocol.
-    fn rejected(&mut self, peer: Option<SocketAddr>, error: &HandshakeError) {}
+    fn rejected(&mut self, peer: Option<PeerAddr>, error: &HandshakeError) {}
 
     /// As [`Handler::untuned`](crate::Handler::untuned).
-    fn untuned(&mut self, peer: Option<SocketAddr>, report: &TuneReport) {}
+    fn untuned(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {}
 
     /// As [`Handler::accept_failed`](crate::Handler::accept_failed).
     fn accept_failed(&mut self, error: io::Error) {}

@@ -3,10 +3,10 @@
 use std::boxed::Box;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 
 use super::super::error::Error;
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
+use super::super::socket::PeerAddr;
 use super::super::tune::TuneReport;
 use super::cx::{ChannelCx, ChannelHub};
 use super::dispatch::{dispatch, finish_call};
@@ -134,7 +134,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
     type Conn = MultiplexedConn<H::Conn>;
     type Command = H::Command;
 
-    fn request(&mut self, request: &Request, peer: Option<SocketAddr>) -> Verdict {
+    fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict {
         if !request.subprotocols().any(|name| name == SUBPROTOCOL) {
             let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
             self.handler.rejected(peer, &error);
@@ -247,11 +247,11 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
         table.serve_others(hub);
     }
 
-    fn rejected(&mut self, peer: Option<SocketAddr>, error: &HandshakeError) {
+    fn rejected(&mut self, peer: Option<PeerAddr>, error: &HandshakeError) {
         self.handler.rejected(peer, error);
     }
 
-    fn untuned(&mut self, peer: Option<SocketAddr>, report: &TuneReport) {
+    fn untuned(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {
         self.handler.untuned(peer, report);
     }
 

@@ -4,7 +4,7 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use super::super::handler::{ConnId, Hub};
-use super::super::pump::DEADLINE_AHEAD_MAX;
+use super::super::reactor::DEADLINE_AHEAD_MAX;
 use super::multiplexed::TIMER_TOKEN;
 use crate::session::channels::{ChannelSession, Channels};
 use crate::time::Timestamp;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::vec::Vec;
 
 use super::super::handler::{ConnId, Opened};
-use super::super::pump::{TIMERS_MAX, fake};
+use super::super::reactor::{TIMERS_MAX, fake};
 use super::super::remote::Command;
 use super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, Rejection};
 use crate::role::Role;

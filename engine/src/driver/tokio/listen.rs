@@ -9,9 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::time::sleep;
 
+use super::super::accept_fault::AcceptFault;
 use super::super::clock;
 use super::super::error::Error;
-use super::super::trouble::Trouble;
 use super::super::tune::{Tune, TuneError, TuneReport};
 use super::head::{part_with, read_head, within, write_head};
 use super::io::now;
@@ -170,13 +170,13 @@ impl Listener {
                 Ok((stream, peer)) => return Ok(self.incoming(stream, peer)),
                 Err(error) => error,
             };
-            match Trouble::of(&error) {
-                Trouble::Peer => {}
-                Trouble::System => {
+            match AcceptFault::of(&error) {
+                AcceptFault::Connection => {}
+                AcceptFault::System => {
                     sleep(rest).await;
                     rest = (rest * 2).min(REST_MAX);
                 }
-                Trouble::Listener => return Err(error.into()),
+                AcceptFault::Listener => return Err(error.into()),
             }
         }
     }

@@ -176,7 +176,7 @@ fn connect<H: Finds>(drive: &Drive, handler: H, connections: usize) -> Result<Fo
     } else {
         let mut reactor = Reactor::new(handler, options)?;
         for at in 0..connections {
-            reactor.connect(outgoing.clone().token(at as u64))?;
+            reactor.connect(&outgoing.clone().token(at as u64))?;
         }
         reactor.run()?
     };

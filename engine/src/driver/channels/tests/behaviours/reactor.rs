@@ -8,7 +8,7 @@ use std::vec::Vec;
 
 use super::super::super::super::error::Error;
 use super::super::super::super::handler::{ConnId, Ended, Opened};
-use super::super::super::super::pump::fake;
+use super::super::super::super::reactor::fake;
 use super::super::super::super::remote::Command;
 use super::super::super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed};
 use super::{Act, Outcome, Start, Subject};

@@ -12,8 +12,8 @@ use crate::time::Timestamp;
 
 /// Connections by index, the timers, and who is to be looked at before the next wait.
 #[derive(Debug)]
-pub(super) struct Slab<W> {
-    slots: Vec<Slot<W>>,
+pub(super) struct Slab<T> {
+    slots: Vec<Slot<T>>,
     free: Vec<u32>,
     open: usize,
     pub(super) timers: Timers,
@@ -27,13 +27,13 @@ pub(super) struct Slab<W> {
 }
 
 #[derive(Debug)]
-struct Slot<W> {
+struct Slot<T> {
     generation: u32,
     /// `None` while the slot is free and while the connection is being served.
-    link: Option<Box<Link<W>>>,
+    link: Option<Box<Link<T>>>,
 }
 
-impl<W> Slab<W> {
+impl<T> Slab<T> {
     pub(super) fn new(pool: BufPool) -> Self {
         Self {
             slots: Vec::new(),
@@ -47,7 +47,7 @@ impl<W> Slab<W> {
     }
 }
 
-impl<W> Slab<W> {
+impl<T> Slab<T> {
     /// A slot for a connection that is given to [`Self::put`] next.
     pub(super) fn reserve(&mut self) -> ConnId {
         self.open += 1;
@@ -73,7 +73,7 @@ impl<W> Slab<W> {
     }
 
     /// Takes a connection out, to serve it.
-    pub(super) fn take(&mut self, id: ConnId) -> Option<Box<Link<W>>> {
+    pub(super) fn take(&mut self, id: ConnId) -> Option<Box<Link<T>>> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation == id.generation {
             slot.link.take()
@@ -82,7 +82,7 @@ impl<W> Slab<W> {
         }
     }
 
-    pub(super) fn put(&mut self, id: ConnId, link: Box<Link<W>>) {
+    pub(super) fn put(&mut self, id: ConnId, link: Box<Link<T>>) {
         if let Some(slot) = self.slots.get_mut(id.index as usize) {
             slot.link = Some(link);
         }
@@ -110,7 +110,7 @@ impl<W> Slab<W> {
     }
 
     /// Has the connection served before the next wait.
-    fn queue(&mut self, id: ConnId) -> Option<&mut Link<W>> {
+    fn queue(&mut self, id: ConnId) -> Option<&mut Link<T>> {
         let Self { slots, again, .. } = self;
         let slot = slots.get_mut(id.index as usize)?;
         let link = slot
@@ -124,7 +124,7 @@ impl<W> Slab<W> {
     }
 }
 
-impl<W> Links for Slab<W> {
+impl<T> Links for Slab<T> {
     fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox> {
         self.queue(id)?;
         let Self { slots, pool, .. } = self;

@@ -2,17 +2,18 @@
 
 use std::io;
 
-/// Whose trouble a failed `accept` is.
+/// Whose fault a failed `accept` is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Trouble {
+pub(super) enum AcceptFault {
     /// Of the one connection.
-    Peer,
+    Connection,
     /// Of the whole machine, and it may pass.
     System,
+    /// Of the listening socket itself.
     Listener,
 }
 
-impl Trouble {
+impl AcceptFault {
     pub(super) fn of(error: &io::Error) -> Self {
         use io::ErrorKind::{
             ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
@@ -36,13 +37,13 @@ impl Trouble {
                 ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | NetworkDown
                 | NetworkUnreachable | TimedOut,
                 _,
-            ) => Self::Peer,
-            (_, Some(EPERM)) if cfg!(unix) => Self::Peer,
+            ) => Self::Connection,
+            (_, Some(EPERM)) if cfg!(unix) => Self::Connection,
             (_, Some(code))
                 if cfg!(any(target_os = "linux", target_os = "android"))
                     && OF_THE_CONNECTION.contains(&code) =>
             {
-                Self::Peer
+                Self::Connection
             }
             (OutOfMemory, _) => Self::System,
             (_, Some(ENFILE | EMFILE | ENOBUFS)) if cfg!(unix) => Self::System,
@@ -58,21 +59,21 @@ mod tests {
     #[test]
     fn what_ends_an_accept_loop() {
         for (code, expected) in [
-            (libc_code::ECONNABORTED, Trouble::Peer),
-            (libc_code::EPROTO, Trouble::Peer),
-            (libc_code::EHOSTDOWN, Trouble::Peer),
-            (libc_code::EPERM, Trouble::Peer),
-            (libc_code::EACCES, Trouble::Listener),
-            (libc_code::EMFILE, Trouble::System),
-            (libc_code::ENFILE, Trouble::System),
-            (libc_code::ENOBUFS, Trouble::System),
-            (libc_code::ENOMEM, Trouble::System),
-            (libc_code::EBADF, Trouble::Listener),
-            (libc_code::EINVAL, Trouble::Listener),
+            (libc_code::ECONNABORTED, AcceptFault::Connection),
+            (libc_code::EPROTO, AcceptFault::Connection),
+            (libc_code::EHOSTDOWN, AcceptFault::Connection),
+            (libc_code::EPERM, AcceptFault::Connection),
+            (libc_code::EACCES, AcceptFault::Listener),
+            (libc_code::EMFILE, AcceptFault::System),
+            (libc_code::ENFILE, AcceptFault::System),
+            (libc_code::ENOBUFS, AcceptFault::System),
+            (libc_code::ENOMEM, AcceptFault::System),
+            (libc_code::EBADF, AcceptFault::Listener),
+            (libc_code::EINVAL, AcceptFault::Listener),
         ] {
             if cfg!(target_os = "linux") {
                 let error = io::Error::from_raw_os_error(code);
-                assert_eq!(Trouble::of(&error), expected, "{error}");
+                assert_eq!(AcceptFault::of(&error), expected, "{error}");
             }
         }
     }

@@ -7,20 +7,19 @@ use bytes::Bytes;
 
 use super::super::clock;
 use super::super::error::Error;
-use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
+use super::super::handler::{ConnId, Ended, Handler, Opened, Verdict};
+use super::super::transport::{Read, Transport};
 use super::link::{Connecting, Link, Phase, Refusing};
-use super::turn::read;
-use super::wire::Wire;
-use super::{Core, READS_PER_TURN_MAX, io_ended};
+use super::{Core, READS_PER_TURN_MAX};
 use crate::error::Deadline;
 use crate::handshake::{Refusal, Request};
 use crate::role::Role;
 use crate::session::{LINGER_BYTES_MAX, Session};
 use crate::time::Timestamp;
 
-impl<H: Handler, W: Wire> Core<H, W> {
+impl<H: Handler, T: Transport> Core<H, T> {
     /// Moves a connection that is not open yet. `Some` when it is gone.
-    pub(super) fn open(&mut self, id: ConnId, link: &mut Link<W>, now: Timestamp) -> Option<Ended> {
+    pub(super) fn open(&mut self, id: ConnId, link: &mut Link<T>, now: Timestamp) -> Option<Ended> {
         let result = match &link.phase {
             Phase::Accepting(_) => self.accepting(id, link, now),
             Phase::Connecting(_) => self.connecting(id, link, now),
@@ -39,12 +38,12 @@ impl<H: Handler, W: Wire> Core<H, W> {
         None
     }
 
-    fn accepting(&mut self, id: ConnId, link: &mut Link<W>, now: Timestamp) -> Result<(), Error> {
-        while link.flow.readable {
+    fn accepting(&mut self, id: ConnId, link: &mut Link<T>, now: Timestamp) -> Result<(), Error> {
+        while link.line.readable {
             let Phase::Accepting(accepting) = &mut link.phase else {
                 break;
             };
-            let Some(n) = read(&mut link.wire, &mut link.flow, &mut self.scratch)? else {
+            let Some(Read { n, .. }) = link.line.read(&mut self.scratch)? else {
                 break;
             };
             if n == 0 {
@@ -70,12 +69,12 @@ impl<H: Handler, W: Wire> Core<H, W> {
     fn judge(
         &mut self,
         id: ConnId,
-        link: &mut Link<W>,
+        link: &mut Link<T>,
         request: &Request,
         glued: &[u8],
         now: Timestamp,
     ) -> Result<(), Error> {
-        let settings = self.habits.settings.clone();
+        let settings = self.options.settings.clone();
         let accept = match self.handler.request(request, link.peer) {
             Verdict::Accept(accept) => accept,
             Verdict::Refuse(refusal) => {
@@ -105,10 +104,9 @@ impl<H: Handler, W: Wire> Core<H, W> {
         Ok(())
     }
 
-    fn connecting(&mut self, id: ConnId, link: &mut Link<W>, now: Timestamp) -> Result<(), Error> {
+    fn connecting(&mut self, id: ConnId, link: &mut Link<T>, now: Timestamp) -> Result<(), Error> {
         let Link {
-            wire,
-            flow,
+            line,
             phase: Phase::Connecting(connecting),
             ..
         } = link
@@ -116,19 +114,19 @@ impl<H: Handler, W: Wire> Core<H, W> {
             return Ok(());
         };
         if !connecting.connected {
-            connecting.connected = wire.connected()?;
+            connecting.connected = line.connected()?;
             // What is not connected has nothing to read, and is not asked again before an event.
-            flow.readable = connecting.connected;
+            line.readable = connecting.connected;
         }
-        if !connecting.connected || flow.blocked {
+        if !connecting.connected || line.blocked {
             return Ok(());
         }
         let request = connecting.handshake.request();
-        if !Link::write_head(wire, flow, request, &mut connecting.sent)? {
+        if !line.write_all(request, &mut connecting.sent)? {
             return Ok(());
         }
-        while flow.readable {
-            let Some(n) = read(wire, flow, &mut self.scratch)? else {
+        while line.readable {
+            let Some(Read { n, .. }) = line.read(&mut self.scratch)? else {
                 break;
             };
             if n == 0 {
@@ -166,12 +164,12 @@ impl<H: Handler, W: Wire> Core<H, W> {
     pub(super) fn opened(
         &mut self,
         id: ConnId,
-        link: &mut Link<W>,
+        link: &mut Link<T>,
         opened: Opened<'_>,
         now: Timestamp,
     ) {
         let Link {
-            wire,
+            line,
             flow,
             phase: Phase::Open(session),
             ..
@@ -179,23 +177,8 @@ impl<H: Handler, W: Wire> Core<H, W> {
         else {
             return;
         };
-        session.attach(&mut self.slab.pool);
-        let received = (session.stats(), None);
-        let (_, write) = session.halves();
-        let hub = Hub {
-            links: &mut self.slab,
-            now,
-            stop: &mut self.stop,
-            calls: &mut self.calls,
-        };
-        let mut cx = Cx {
-            id,
-            write,
-            wire,
-            flow,
-            received,
-            hub,
-        };
+        session.attach(&mut self.common.slab.pool);
+        let (_, mut cx) = self.common.cx(id, session, line, flow, now);
         let conn = self.handler.open(&mut cx, opened);
         if let Some(slot) = self.conns.get_mut(id.index as usize) {
             *slot = Some(conn);
@@ -203,7 +186,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
     }
 
     /// From here on the connection only says no.
-    fn refuse(&mut self, link: &mut Link<W>, refusal: Refusal, now: Timestamp) {
+    fn refuse(&mut self, link: &mut Link<T>, refusal: Refusal, now: Timestamp) {
         let (answer, checked) = clock::dated(refusal);
         if let Err(error) = checked {
             self.handler.rejected(link.peer, &error);
@@ -212,52 +195,46 @@ impl<H: Handler, W: Wire> Core<H, W> {
             answer,
             sent: 0,
             drain_bytes: LINGER_BYTES_MAX as usize,
-            deadline: now.after(self.habits.settings.close_timeout),
+            deadline: now.after(self.options.settings.close_timeout),
         }));
     }
 
     /// Writes the refusal, then waits for the client to go: closing at once could destroy the
     /// answer at the client together with what it is still sending.
-    fn refusing(&mut self, link: &mut Link<W>) -> Option<Ended> {
+    fn refusing(&mut self, link: &mut Link<T>) -> Option<Ended> {
         let Link {
-            wire,
-            flow,
+            line,
             phase: Phase::Refusing(refusing),
-            half_closed,
             ..
         } = link
         else {
             return None;
         };
-        if !flow.blocked {
-            match Link::write_head(wire, flow, &refusing.answer, &mut refusing.sent) {
-                Ok(false) => {}
-                Ok(true) if *half_closed => {}
-                Ok(true) => {
-                    *half_closed = true;
-                    if let Err(error) = wire.shut_down_write() {
-                        return Some(io_ended(error));
-                    }
+        match line.write_all(&refusing.answer, &mut refusing.sent) {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Err(error) = line.shut_down_write() {
+                    return Some(Ended::Io(error));
                 }
-                Err(_) => return Some(Ended::Stopped),
             }
+            Err(_) => return Some(Ended::Stopped),
         }
         for _ in 0..READS_PER_TURN_MAX {
-            match read(wire, flow, &mut self.scratch) {
-                Ok(Some(0)) => return Some(Ended::Stopped),
-                Ok(Some(n)) => match refusing.drain_bytes.checked_sub(n) {
+            match line.read(&mut self.scratch) {
+                Ok(Some(Read { n: 0, .. })) => return Some(Ended::Stopped),
+                Ok(Some(Read { n, .. })) => match refusing.drain_bytes.checked_sub(n) {
                     Some(left) => refusing.drain_bytes = left,
                     None => return Some(Ended::Stopped), // it does not listen
                 },
                 Ok(None) => break,
-                Err(error) => return Some(io_ended(error)),
+                Err(error) => return Some(Ended::Io(error)),
             }
         }
         None
     }
 
     /// A deadline passed. `Some` when the connection is gone.
-    pub(super) fn deadline(&mut self, link: &mut Link<W>, now: Timestamp) -> Option<Ended> {
+    pub(super) fn deadline(&mut self, link: &mut Link<T>, now: Timestamp) -> Option<Ended> {
         // A pause has moved it out.
         if link.deadline().is_none_or(|at| now < at) {
             return None;

@@ -1,13 +1,11 @@
 //! One connection of a reactor: its socket and where it stands.
 
 use std::boxed::Box;
-use std::io;
-use std::net::SocketAddr;
 use std::vec::Vec;
 
-use super::super::error::Error;
 use super::super::handler::Flow;
-use super::wire::Wire;
+use super::super::line::Line;
+use super::super::socket::PeerAddr;
 use crate::config::Settings;
 use crate::handshake::{ClientHandshake, HeadLimits, ServerHandshake};
 use crate::session::Session;
@@ -15,16 +13,14 @@ use crate::time::Timestamp;
 
 /// A connection.
 #[derive(Debug)]
-pub(crate) struct Link<W> {
-    pub(super) wire: W,
-    pub(super) peer: Option<SocketAddr>,
+pub(crate) struct Link<T> {
+    pub(super) line: Line<T>,
+    pub(super) peer: Option<PeerAddr>,
     pub(super) token: u64,
     pub(super) subprotocol: Option<Box<str>>,
     pub(super) flow: Flow,
     /// Queued in [`Slab::again`] or [`Slab::dirty`](super::slab::Slab) already.
     pub(super) queued: bool,
-    /// The sending half of the socket is shut down.
-    pub(super) half_closed: bool,
     /// The handler was told of the end: what is left is to close the socket.
     pub(super) told: bool,
     /// The entry of this connection in the timers; later than any if there is none.
@@ -79,22 +75,16 @@ pub(super) struct Refusing {
     pub(super) deadline: Timestamp,
 }
 
-impl<W: Wire> Link<W> {
-    pub(super) fn new(wire: W, peer: Option<SocketAddr>, token: u64, phase: Phase) -> Self {
-        let flow = Flow {
-            readable: true,
-            ..Flow::default()
-        };
-        let (queued, half_closed, told) = (false, false, false);
+impl<T> Link<T> {
+    pub(super) fn new(transport: T, peer: Option<PeerAddr>, token: u64, phase: Phase) -> Self {
         Self {
-            wire,
+            line: Line::new(transport),
             peer,
             token,
             subprotocol: None,
-            flow,
-            queued,
-            half_closed,
-            told,
+            flow: Flow::default(),
+            queued: false,
+            told: false,
             armed: NEVER,
             phase,
         }
@@ -111,8 +101,8 @@ impl<W: Wire> Link<W> {
     /// Whether there may be something to read that is wanted now.
     pub(super) fn is_read(&self) -> bool {
         // What asks to be opened reads nothing before its request is written.
-        let asks = self.flow.blocked && matches!(self.phase, Phase::Connecting(_));
-        self.flow.readable && !self.flow.paused && !asks
+        let asks = self.line.blocked && matches!(self.phase, Phase::Connecting(_));
+        self.line.readable && !self.flow.paused && !asks
     }
 
     /// When this connection must be looked at without being asked.
@@ -127,27 +117,6 @@ impl<W: Wire> Link<W> {
             }
             phase => phase.deadline(),
         }
-    }
-
-    /// Writes what it can of `bytes[*sent..]`; `true` when all of it is written.
-    pub(super) fn write_head(
-        wire: &mut W,
-        flow: &mut Flow,
-        bytes: &[u8],
-        sent: &mut usize,
-    ) -> Result<bool, Error> {
-        while *sent < bytes.len() {
-            match wire.write_slices(&mut [&bytes[*sent..]].into_iter()) {
-                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-                Ok(n) => *sent += n,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    flow.blocked = true;
-                    return Ok(false);
-                }
-                Err(e) => return Err(e.into()),
-            }
-        }
-        Ok(true)
     }
 }
 

@@ -1,9 +1,15 @@
-//! One turn of any reactor: what is ready goes through the sessions to the handler and back.
+//! Reactors: a handler's connections, served by one thread or task.
 //!
-//! Knows neither epoll nor tokio: sockets are [`Wire`]s, readiness and time are told.
+//! `Core` is the connections; it knows neither epoll nor tokio: sockets are `Transport`s, readiness
+//! and time are told. `EventLoop` adds what every reactor does around it: listeners, connects,
+//! commands. A `Host` adds what mio and tokio do each in their own way: registering sockets,
+//! accepting, waiting.
 
+mod calls;
+mod event_loop;
 #[cfg(test)]
 pub(crate) mod fake;
+mod host;
 mod link;
 mod opening;
 mod slab;
@@ -11,22 +17,22 @@ mod slab;
 mod tests;
 mod timers;
 mod turn;
-mod wire;
 
 use std::boxed::Box;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::string::String;
-use std::time::Duration;
 use std::vec;
 use std::vec::Vec;
 
 use super::clock;
 use super::error::Error;
-use super::handler::{Calls, ConnId, Ended, Handler, Hub, Links};
+use super::handler::{ConnId, Ended, Handler, Links as _, Opened};
+use super::line::Readiness;
+use super::options::ReactorOptions;
 use super::parts::Parts;
 use super::remote::{Command, Outgoing, Payload};
-use super::tune::Tune;
+use super::socket::PeerAddr;
+use super::transport::Transport;
 use crate::buf::BufPool;
 use crate::config::Settings;
 use crate::error::CloseCode;
@@ -34,63 +40,62 @@ use crate::handshake::{ClientHandshake, HeadLimits, ServerHandshake};
 use crate::session::{Entropy, Session};
 use crate::time::Timestamp;
 
+use calls::Common;
+pub use event_loop::ACCEPT_REST;
+#[cfg(feature = "tokio")]
+pub use host::TokioReactor;
+#[cfg(feature = "mio")]
+pub use host::{Reactor, Reactors, ReactorsOptions, Share};
 use link::{Accepting, Connecting, Link, NEVER, Phase};
 use slab::Slab;
 use timers::Alarm;
 pub(crate) use timers::DEADLINE_AHEAD_MAX;
 pub use timers::TIMERS_MAX;
-pub(crate) use wire::Wire;
 
 /// Reads of one connection in one turn, so that a flood on one does not keep the others
 /// waiting. What is left is read in the next turn, before any wait.
 const READS_PER_TURN_MAX: usize = 4;
 
-/// How long a listener rests when the operating system refuses another connection: out of file
-/// descriptors, say. Trying again at once would only burn the core.
-pub const ACCEPT_REST: Duration = Duration::from_millis(100);
-
-/// Connections accepted in one turn, so that a storm of them does not keep the open ones
-/// waiting.
-pub(crate) const ACCEPTS_PER_TURN_MAX: usize = 64;
-
-/// Commands carried out in one turn, for the same reason.
-pub(crate) const COMMANDS_PER_TURN_MAX: usize = 1024;
-
 /// Bytes read at once of an opening handshake.
 const HEAD_READ_BYTES: usize = 4096;
 
-/// Habits of a reactor's connections.
+/// What the connections of a reactor have in common.
 #[derive(Clone, Debug)]
-pub(crate) struct Habits {
+pub(crate) struct ConnectionOptions {
     pub(crate) settings: Settings,
     pub(crate) limits: HeadLimits,
 }
 
+impl From<&ReactorOptions> for ConnectionOptions {
+    fn from(options: &ReactorOptions) -> Self {
+        Self {
+            settings: options.settings.clone(),
+            limits: options.head_limits,
+        }
+    }
+}
+
 /// The connections of one reactor and their handler.
-pub(crate) struct Core<H: Handler, W> {
+pub(crate) struct Core<H: Handler, T> {
     pub(crate) handler: H,
-    slab: Slab<W>,
     conns: Vec<Option<H::Conn>>,
+    common: Common<T>,
     scratch: Box<[u8]>,
-    pub(crate) habits: Habits,
-    pub(crate) calls: Calls,
-    stop: bool,
+    pub(crate) options: ConnectionOptions,
     /// The stop has been carried out: connections are being closed.
     stopping: bool,
     /// When the connections that are still closing are dropped.
     stop_at: Timestamp,
 }
 
-impl<H: Handler, W: Wire> Core<H, W> {
-    pub(crate) fn new(handler: H, habits: Habits, pool: BufPool) -> Self {
+impl<H: Handler, T: Transport> Core<H, T> {
+    pub(crate) fn new(handler: H, options: ConnectionOptions, pool: BufPool) -> Self {
         Self {
             handler,
-            slab: Slab::new(pool),
             conns: Vec::new(),
+            common: Common::new(Slab::new(pool)),
             scratch: vec![0; HEAD_READ_BYTES].into_boxed_slice(),
-            habits,
-            calls: Calls::default(),
-            stop: false,
+            options,
             stopping: false,
             stop_at: NEVER,
         }
@@ -98,7 +103,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
 
     /// An id for a connection that is inserted next, so that its socket can be registered.
     pub(crate) fn reserve(&mut self) -> ConnId {
-        let id = self.slab.reserve();
+        let id = self.common.slab.reserve();
         let index = id.index as usize;
         if self.conns.len() <= index {
             self.conns.resize_with(index + 1, || None);
@@ -107,33 +112,32 @@ impl<H: Handler, W: Wire> Core<H, W> {
     }
 
     /// The id was not used after all.
-    #[cfg(feature = "mio")]
     pub(crate) fn abandon(&mut self, id: ConnId) {
-        self.slab.release(id);
+        self.common.slab.release(id);
     }
 
     /// An accepted socket, before its opening handshake.
     pub(crate) fn insert_accepted(
         &mut self,
         id: ConnId,
-        wire: W,
-        peer: Option<SocketAddr>,
+        transport: T,
+        peer: Option<PeerAddr>,
         now: Timestamp,
     ) {
         let phase = Phase::Accepting(Box::new(Accepting {
-            handshake: ServerHandshake::new(self.habits.limits),
+            handshake: ServerHandshake::new(self.options.limits),
             received: Vec::new(),
-            deadline: now.after(self.habits.settings.handshake_timeout),
+            deadline: now.after(self.options.settings.handshake_timeout),
         }));
-        self.insert(id, Link::new(wire, peer, 0, phase), now);
+        self.insert(id, Link::new(transport, peer, 0, phase), now);
     }
 
     /// A socket on its way to be connected.
     pub(crate) fn insert_connecting(
         &mut self,
         id: ConnId,
-        wire: W,
-        peer: SocketAddr,
+        transport: T,
+        peer: PeerAddr,
         token: u64,
         opening: (ClientHandshake, Settings),
         now: Timestamp,
@@ -145,26 +149,26 @@ impl<H: Handler, W: Wire> Core<H, W> {
             sent: 0,
             received: Vec::new(),
             deadline: now.after(settings.handshake_timeout),
-            limits: self.habits.limits,
+            limits: self.options.limits,
             settings,
         }));
-        self.insert(id, Link::new(wire, Some(peer), token, phase), now);
+        self.insert(id, Link::new(transport, Some(peer), token, phase), now);
     }
 
     /// A stream whose opening handshake is done already.
     pub(crate) fn insert_open(
         &mut self,
         id: ConnId,
-        wire: W,
+        transport: T,
         session: Session,
-        opened: super::handler::Opened<'_>,
+        opened: Opened<'_>,
         now: Timestamp,
     ) {
-        let link = Link::new(wire, opened.peer, opened.token, Phase::Open(session));
+        let link = Link::new(transport, opened.peer, opened.token, Phase::Open(session));
         let mut link = Box::new(link);
         link.subprotocol = opened.subprotocol.map(Box::from);
         self.opened(id, &mut link, opened, now);
-        self.settle_fate(id, link, now);
+        self.serve(id, link, now);
     }
 
     /// The opening handshake of a connection of our own, and the settings it will have.
@@ -179,31 +183,13 @@ impl<H: Handler, W: Wire> Core<H, W> {
         let settings = outgoing
             .settings
             .clone()
-            .unwrap_or_else(|| self.habits.settings.clone());
+            .unwrap_or_else(|| self.options.settings.clone());
         Ok((handshake, settings))
-    }
-
-    /// A socket that is being connected, in the background.
-    pub(crate) fn start_connect(
-        &mut self,
-        tune: &Tune,
-        addr: SocketAddr,
-    ) -> Result<TcpStream, Error> {
-        let (socket, report) = tune.socket_for_connect(addr)?;
-        if !report.is_complete() {
-            self.handler.untuned(Some(addr), &report);
-        }
-        match socket.connect(&addr.into()) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
-            result => result?,
-        }
-        Ok(socket.into())
     }
 
     /// A session that goes on where another owner of the stream stopped.
     pub(crate) fn session_of<S>(&self, parts: &Parts<S>, now: Timestamp) -> Result<Session, Error> {
-        let settings = self.habits.settings.clone();
+        let settings = self.options.settings.clone();
         let session = Session::new(parts.role, settings, clock::entropy()?, &parts.unread, now)
             .with_unsent(parts.unsent.clone().into());
         Ok(match parts.end {
@@ -212,32 +198,24 @@ impl<H: Handler, W: Wire> Core<H, W> {
         })
     }
 
-    fn insert(&mut self, id: ConnId, link: Link<W>, now: Timestamp) {
-        self.settle_fate(id, Box::new(link), now);
+    fn insert(&mut self, id: ConnId, link: Link<T>, now: Timestamp) {
+        self.serve(id, Box::new(link), now);
     }
 
     /// The socket at `index` is ready. Spurious readiness is harmless.
-    /// `ending`: the peer has ended its half of the stream, or the socket has failed.
-    pub(crate) fn ready(
-        &mut self,
-        index: usize,
-        (readable, writable, ending): (bool, bool, bool),
-        now: Timestamp,
-    ) {
-        let Some(id) = self.slab.id(index) else {
+    pub(crate) fn ready(&mut self, index: usize, readiness: Readiness, now: Timestamp) {
+        let Some(id) = self.common.slab.id(index) else {
             return;
         };
-        let Some(mut link) = self.slab.take(id) else {
+        let Some(mut link) = self.common.slab.take(id) else {
             return;
         };
-        link.flow.readable |= readable;
-        link.flow.ending |= ending;
-        link.flow.blocked &= !writable;
-        self.settle_fate(id, link, now);
+        link.line.note(readiness);
+        self.serve(id, link, now);
     }
 
     /// Serves a connection that was taken out, then puts it back or ends it.
-    fn settle_fate(&mut self, id: ConnId, mut link: Box<Link<W>>, now: Timestamp) {
+    fn serve(&mut self, id: ConnId, mut link: Box<Link<T>>, now: Timestamp) {
         link.queued = false;
         match self.advance(id, &mut link, now) {
             Some(ended) => self.gone(id, link, ended),
@@ -253,51 +231,51 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 {
                     let at = at.min(now.after(DEADLINE_AHEAD_MAX));
                     link.armed = at;
-                    self.slab.timers.deadline(at, id);
+                    self.common.slab.timers.deadline(at, id);
                 }
                 let again = core::mem::take(&mut link.flow.again);
                 if (again || link.is_read()) && !link.queued {
                     link.queued = true;
-                    self.slab.again.push(id);
+                    self.common.slab.again.push(id);
                 }
-                self.slab.put(id, link);
+                self.common.slab.put(id, link);
             }
         }
     }
 
     /// The reactor stops before the connection has ended.
-    fn stopped(&mut self, id: ConnId, link: Box<Link<W>>) {
+    fn stopped(&mut self, id: ConnId, link: Box<Link<T>>) {
         if matches!(link.phase, Phase::Connecting(_)) {
             self.handler.connect_failed(link.token, stopping());
         }
         self.gone(id, link, Ended::Stopped);
     }
 
-    fn gone(&mut self, id: ConnId, mut link: Box<Link<W>>, ended: Ended) {
+    fn gone(&mut self, id: ConnId, mut link: Box<Link<T>>, ended: Ended) {
         if let Phase::Open(session) = &mut link.phase {
-            session.detach(&mut self.slab.pool);
+            session.detach(&mut self.common.slab.pool);
         }
         drop(link);
-        self.slab.release(id);
+        self.common.slab.release(id);
         self.tell(id, ended);
     }
 
     /// Gives the connection to the application.
-    fn detach(&mut self, id: ConnId, link: Link<W>) {
+    fn detach(&mut self, id: ConnId, link: Link<T>) {
         let Link {
-            wire,
+            line,
             phase,
             subprotocol,
             ..
         } = link;
         let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
-        self.slab.release(id);
+        self.common.slab.release(id);
         let (Some(conn), Phase::Open(session)) = (conn, phase) else {
             return;
         };
         let (role, end) = (session.role(), session.end());
         let (unread, unsent) = session.into_parts();
-        match wire.into_std() {
+        match line.into_socket() {
             Ok(stream) => {
                 let subprotocol = subprotocol.map(String::from);
                 let parts = Parts {
@@ -314,37 +292,45 @@ impl<H: Handler, W: Wire> Core<H, W> {
         }
     }
 
+    /// The host is about to wait, or was polled.
+    pub(crate) fn count_wait(&mut self) {
+        self.common.calls.waits += 1;
+    }
+
     /// Whether there is work that no event will announce.
     pub(crate) fn has_more(&self) -> bool {
-        !self.slab.again.is_empty() || self.stop && !self.stopping
+        !self.common.slab.again.is_empty() || self.common.stop && !self.stopping
     }
 
     /// Does what no event announces: queued output, reads left over, the stop.
     pub(crate) fn more(&mut self, now: Timestamp) {
-        if self.stop && !self.stopping {
+        if self.common.stop && !self.stopping {
             self.close_all(now);
         }
         // Two lists take turns: what is queued meanwhile is for the next call.
-        let spare = core::mem::take(&mut self.slab.spare);
-        let mut again = core::mem::replace(&mut self.slab.again, spare);
+        let spare = core::mem::take(&mut self.common.slab.spare);
+        let mut again = core::mem::replace(&mut self.common.slab.again, spare);
         for id in again.drain(..) {
-            if let Some(link) = self.slab.take(id) {
-                self.settle_fate(id, link, now);
+            if let Some(link) = self.common.slab.take(id) {
+                self.serve(id, link, now);
             }
         }
-        self.slab.spare = again;
+        self.common.slab.spare = again;
     }
 
     /// When [`Self::timeouts`] is due.
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
         let stop = (self.stop_at != NEVER).then_some(self.stop_at);
-        [self.slab.timers.next(), stop].into_iter().flatten().min()
+        [self.common.slab.timers.next(), stop]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Handles what is due.
     pub(crate) fn timeouts(&mut self, now: Timestamp) {
-        while let Some((at, id, alarm)) = self.slab.timers.pop_due(now) {
-            let Some(mut link) = self.slab.take(id) else {
+        while let Some((at, id, alarm)) = self.common.slab.timers.pop_due(now) {
+            let Some(mut link) = self.common.slab.take(id) else {
                 continue;
             };
             match alarm {
@@ -353,15 +339,18 @@ impl<H: Handler, W: Wire> Core<H, W> {
                 }
                 // An older entry: the one in force comes later.
                 Alarm::Deadline if link.armed != at => {
-                    self.slab.put(id, link);
+                    self.common.slab.put(id, link);
                     continue;
                 }
                 Alarm::Deadline => {
                     link.armed = NEVER;
                     // What has come by now counts, and what the socket takes: under load, the
                     // events that say so may be behind many others.
-                    link.flow.readable = true;
-                    link.flow.blocked = false;
+                    link.line.note(Readiness {
+                        readable: true,
+                        writable: true,
+                        ending: false,
+                    });
                     let ended = self.advance(id, &mut link, now);
                     if let Some(ended) = ended.or_else(|| self.deadline(&mut link, now)) {
                         self.gone(id, link, ended);
@@ -369,40 +358,35 @@ impl<H: Handler, W: Wire> Core<H, W> {
                     }
                 }
             }
-            self.settle_fate(id, link, now);
+            self.serve(id, link, now);
         }
         if now >= self.stop_at {
-            let ids: Vec<_> = self.slab.ids().collect();
+            let ids: Vec<_> = self.common.slab.ids().collect();
             for id in ids {
-                if let Some(link) = self.slab.take(id) {
+                if let Some(link) = self.common.slab.take(id) {
                     self.stopped(id, link);
                 }
             }
         }
     }
 
-    /// Does what another thread asked for, if that needs no socket of the driver's kind.
+    /// Does what another thread asked for, if that needs no new socket.
     pub(crate) fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
         match command {
             Command::User(command) => {
-                let mut hub = Hub {
-                    links: &mut self.slab,
-                    now,
-                    stop: &mut self.stop,
-                    calls: &mut self.calls,
-                };
+                let mut hub = self.common.hub(now);
                 self.handler.command(&mut hub, command);
             }
             Command::Send(id, payload) => self.send(id, payload),
             Command::Close(id, code, reason) => {
-                if let Some(outbox) = self.slab.outbox(id) {
+                if let Some(outbox) = self.common.slab.outbox(id) {
                     let closed = outbox.close(code, &reason);
                     debug_assert!(closed.is_ok(), "checked on the caller's thread");
                 }
             }
-            Command::Stop => self.stop = true,
+            Command::Stop => self.common.stop = true,
             Command::Connect(_) | Command::Adopt(_) | Command::Accepted(..) => {
-                debug_assert!(false, "the driver's own");
+                debug_assert!(false, "the event loop's own");
             }
         }
     }
@@ -413,7 +397,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
         command: Command<H::Command>,
     ) -> Option<Command<H::Command>> {
         match command {
-            command if !self.stop => return Some(command),
+            command if !self.common.stop => return Some(command),
             Command::Connect(outgoing) => {
                 self.handler.connect_failed(outgoing.token, stopping());
             }
@@ -433,7 +417,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
     }
 
     fn send(&mut self, id: ConnId, payload: Payload) {
-        let (bytes, refused) = match (self.slab.outbox(id), payload) {
+        let (bytes, refused) = match (self.common.slab.outbox(id), payload) {
             (None, Payload::Binary(bytes)) => (bytes, None),
             (None, Payload::Prepared(message)) => (message.to_bytes(), None),
             (Some(outbox), Payload::Binary(bytes)) => match outbox.send_bytes(bytes) {
@@ -450,25 +434,25 @@ impl<H: Handler, W: Wire> Core<H, W> {
 
     /// No more connections are taken.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stop
+        self.common.stop
     }
 
     /// The stop is over: every connection is gone.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stopping && self.slab.open() == 0
+        self.stopping && self.common.slab.open() == 0
     }
 
     pub(crate) fn connections(&self) -> usize {
-        self.slab.open()
+        self.common.slab.open()
     }
 
     /// Closes every connection with 1001, and drops those that are not open yet.
     fn close_all(&mut self, now: Timestamp) {
         self.stopping = true;
-        self.stop_at = now.after(self.habits.settings.close_timeout);
-        let ids: Vec<_> = self.slab.ids().collect();
+        self.stop_at = now.after(self.options.settings.close_timeout);
+        let ids: Vec<_> = self.common.slab.ids().collect();
         for id in ids {
-            let Some(mut link) = self.slab.take(id) else {
+            let Some(mut link) = self.common.slab.take(id) else {
                 continue;
             };
             let Phase::Open(session) = &mut link.phase else {
@@ -479,7 +463,7 @@ impl<H: Handler, W: Wire> Core<H, W> {
             debug_assert!(closed.is_ok(), "1001 without a reason can be sent");
             session.settle(now);
             link.flow.paused = false;
-            self.settle_fate(id, link, now);
+            self.serve(id, link, now);
         }
     }
 }
@@ -487,9 +471,4 @@ impl<H: Handler, W: Wire> Core<H, W> {
 /// Why a reactor opens nothing any more.
 pub(crate) fn stopping() -> Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "the reactor is stopping").into()
-}
-
-/// The socket failed, or the peer is gone before the connection was open.
-fn io_ended(error: io::Error) -> Ended {
-    Ended::Io(error)
 }

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::TcpStream;
 use std::rc::Rc;
 use std::vec::Vec;
 
 use super::super::handler::{ConnId, Handler, Opened};
-use super::{Core, Habits, Wire};
+use super::super::line::Readiness;
+use super::super::socket::Socket;
+use super::super::transport::{Read, Transport};
+use super::{ConnectionOptions, Core};
 use crate::buf::BufPool;
 use crate::config::Settings;
 use crate::handshake::HeadLimits;
@@ -29,19 +31,20 @@ pub(crate) struct Pipe {
 
 pub(crate) struct Fake(pub(crate) Rc<RefCell<Pipe>>);
 
-impl Wire for Fake {
-    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+impl Transport for Fake {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<Read> {
         let mut pipe = self.0.borrow_mut();
         if pipe.incoming.is_empty() {
             return pipe
                 .end
                 .unwrap_or(Err(ErrorKind::WouldBlock))
+                .map(Read::untimed)
                 .map_err(io::Error::from);
         }
         let n = space.len().min(pipe.incoming.len());
         space[..n].copy_from_slice(&pipe.incoming[..n]);
         pipe.incoming.drain(..n);
-        Ok(n)
+        Ok(Read::untimed(n))
     }
 
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -75,7 +78,7 @@ impl Wire for Fake {
         true
     }
 
-    fn into_std(self) -> io::Result<TcpStream> {
+    fn into_socket(self) -> io::Result<Socket> {
         Err(ErrorKind::Unsupported.into())
     }
 }
@@ -91,11 +94,11 @@ pub(crate) struct Rig<H: Handler> {
 impl<H: Handler> Rig<H> {
     /// There is no connection yet. Buffers are of `buf_bytes`.
     pub(crate) fn empty(handler: H, settings: Settings, buf_bytes: usize) -> Self {
-        let habits = Habits {
+        let options = ConnectionOptions {
             settings,
             limits: HeadLimits::default(),
         };
-        let mut core = Core::new(handler, habits, BufPool::new(buf_bytes, buf_bytes));
+        let mut core = Core::new(handler, options, BufPool::new(buf_bytes, buf_bytes));
         let id = core.reserve();
         Self {
             core,
@@ -108,7 +111,7 @@ impl<H: Handler> Rig<H> {
     /// An open connection at `id`.
     pub(crate) fn open(&mut self, role: Role, subprotocol: Option<&str>) {
         self.pipe = Rc::default();
-        let settings = self.core.habits.settings.clone();
+        let settings = self.core.options.settings.clone();
         let session = Session::new(role, settings, Entropy([7; 32]), &[], self.now);
         let opened = Opened {
             role,
@@ -116,9 +119,9 @@ impl<H: Handler> Rig<H> {
             subprotocol,
             token: 0,
         };
-        let wire = Fake(self.pipe.clone());
+        let transport = Fake(self.pipe.clone());
         self.core
-            .insert_open(self.id, wire, session, opened, self.now);
+            .insert_open(self.id, transport, session, opened, self.now);
         self.serve();
     }
 
@@ -134,8 +137,11 @@ impl<H: Handler> Rig<H> {
     }
 
     pub(crate) fn readable(&mut self) {
-        self.core
-            .ready(self.id.index as usize, (true, false, false), self.now);
+        let readiness = Readiness {
+            readable: true,
+            ..Readiness::default()
+        };
+        self.core.ready(self.id.index as usize, readiness, self.now);
         self.serve();
     }
 

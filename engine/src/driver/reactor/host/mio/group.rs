@@ -9,9 +9,11 @@ use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::vec::Vec;
 
-use super::super::remote::{Remote, RemoteError};
-use super::{Handler, Reactor, ReactorOptions, Seed};
-use crate::driver::Error;
+use super::{Reactor, Seed};
+use crate::driver::error::Error;
+use crate::driver::handler::Handler;
+use crate::driver::options::ReactorOptions;
+use crate::driver::remote::{Remote, RemoteError};
 use crate::driver::tune::{TuneReport, pin_current_thread};
 
 /// How connections come to the threads.
@@ -25,7 +27,7 @@ pub enum Share {
     HandOff,
 }
 
-/// Habits of [`Reactors`].
+/// Options of [`Reactors`].
 #[derive(Clone, Debug)]
 pub struct ReactorsOptions {
     /// Threads, at least one.
@@ -34,7 +36,7 @@ pub struct ReactorsOptions {
     pub first_core: Option<usize>,
     /// How connections come to the threads.
     pub share: Share,
-    /// Habits of each. `core` and `tune.reuse_port` are set from the above.
+    /// Options of each. `core` and `tune.reuse_port` are set from the above.
     pub each: ReactorOptions,
 }
 
@@ -112,7 +114,7 @@ impl<C: Send + 'static> Reactors<C> {
                 let begin = || -> Result<_, Error> {
                     core.map_or(Ok(()), pin_current_thread)?;
                     let mut reactor = Reactor::from_seed(seed, handler(index), each);
-                    reactor.dealt_to = dealt_to;
+                    reactor.inner.dealt_to = dealt_to;
                     if let Some(listener) = listener {
                         reactor.listen_on(listener)?;
                     }

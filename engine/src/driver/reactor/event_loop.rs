@@ -1,0 +1,366 @@
+//! What every reactor does around its connections: it listens, accepts, connects, takes
+//! connections over, and carries out commands.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use std::vec::Vec;
+
+use super::super::accept_fault::AcceptFault;
+use super::super::clock;
+use super::super::error::Error;
+use super::super::handler::{ConnId, Handler, Opened};
+use super::super::line::Readiness;
+use super::super::options::ReactorOptions;
+use super::super::parts::Parts;
+use super::super::remote::{Command, Commands, Destination, Outgoing, Remote, RemoteError};
+use super::super::socket::{ListeningSocket, PeerAddr, Socket};
+use super::super::tune::TuneReport;
+use super::host::Host;
+use super::{ConnectionOptions, Core};
+use crate::buf::BufPool;
+use crate::time::Timestamp;
+
+/// How long a listener rests when the operating system refuses another connection: out of file
+/// descriptors, say. Trying again at once would only burn the core.
+pub const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Connections accepted in one turn, so that a storm of them does not keep the open ones
+/// waiting.
+const ACCEPTS_PER_TURN_MAX: usize = 64;
+
+/// Commands carried out in one turn, for the same reason.
+const COMMANDS_PER_TURN_MAX: usize = 1024;
+
+/// Sockets are told apart by tokens: connections count up from zero, listeners down from here.
+const LISTENERS: usize = usize::MAX - 1;
+
+/// A listening socket of the reactor.
+struct Listening<L> {
+    socket: L,
+    /// There may be more to accept.
+    ready: bool,
+    /// No accept before this.
+    rests_until: Timestamp,
+}
+
+/// A reactor, but for what its [`Host`] does in a way of its own.
+pub(super) struct EventLoop<H: Handler, N: Host> {
+    pub(super) core: Core<H, N::Transport>,
+    pub(super) host: N,
+    pub(super) options: ReactorOptions,
+    pub(super) commands: Commands<H::Command>,
+    pub(super) remote: Remote<H::Command>,
+    /// Reactors that accepted sockets are dealt out to, this one first; none where this one keeps
+    /// all.
+    pub(super) dealt_to: Vec<Remote<H::Command>>,
+    listeners: Vec<Listening<N::Listener>>,
+}
+
+impl<H: Handler, N: Host> EventLoop<H, N> {
+    pub(super) fn new(
+        handler: H,
+        host: N,
+        options: ReactorOptions,
+        (remote, commands): (Remote<H::Command>, Commands<H::Command>),
+    ) -> Self {
+        let pool = BufPool::new(options.recv_buffer_bytes, BufPool::SEND_BYTES);
+        Self {
+            core: Core::new(handler, ConnectionOptions::from(&options), pool),
+            host,
+            options,
+            commands,
+            remote,
+            dealt_to: Vec::new(),
+            listeners: Vec::new(),
+        }
+    }
+
+    pub(super) fn listen(&mut self, addr: SocketAddr) -> Result<(SocketAddr, TuneReport), Error> {
+        let (listener, report) = self.options.tune.listen(addr)?;
+        Ok((self.listen_on(listener)?, report))
+    }
+
+    pub(super) fn listen_on(
+        &mut self,
+        listener: std::net::TcpListener,
+    ) -> Result<SocketAddr, Error> {
+        let addr = listener.local_addr()?;
+        self.add_listener(ListeningSocket::Tcp(listener))?;
+        Ok(addr)
+    }
+
+    pub(super) fn add_listener(&mut self, listener: ListeningSocket) -> Result<(), Error> {
+        let token = LISTENERS - self.listeners.len();
+        self.listeners.push(Listening {
+            socket: self.host.listen(listener, token)?,
+            ready: true,
+            rests_until: Timestamp(0),
+        });
+        Ok(())
+    }
+
+    pub(super) fn listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
+    pub(super) fn connect(&mut self, outgoing: &Outgoing) -> Result<ConnId, Error> {
+        let now = clock::now();
+        let opening = self.core.opening(outgoing)?;
+        let (socket, peer) = self.start_connect(&outgoing.destination)?;
+        let (id, transport) = self.register(N::stream(socket)?)?;
+        self.core
+            .insert_connecting(id, transport, peer, outgoing.token, opening, now);
+        Ok(id)
+    }
+
+    /// A socket that is being connected, in the background.
+    fn start_connect(&mut self, destination: &Destination) -> Result<(Socket, PeerAddr), Error> {
+        match destination {
+            Destination::Inet(addr) => {
+                let peer = PeerAddr::Inet(*addr);
+                let (socket, report) = self.options.tune.socket_for_connect(*addr)?;
+                if !report.is_complete() {
+                    self.core.handler.untuned(Some(peer), &report);
+                }
+                match socket.connect(&(*addr).into()) {
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
+                    result => result?,
+                }
+                Ok((Socket::Tcp(socket.into()), peer))
+            }
+            #[cfg(unix)]
+            Destination::Unix(path) => {
+                let socket =
+                    socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+                socket.set_nonblocking(true)?;
+                let addr = socket2::SockAddr::unix(path)?;
+                socket.connect(&addr).map_err(|e| {
+                    let text = std::format!("cannot connect to {}: {e}", path.display());
+                    io::Error::new(e.kind(), text)
+                })?;
+                let socket = std::os::fd::OwnedFd::from(socket);
+                Ok((Socket::Unix(socket.into()), PeerAddr::Unix))
+            }
+        }
+    }
+
+    pub(super) fn adopt(&mut self, parts: Parts<Socket>, token: u64) -> Result<ConnId, Error> {
+        let now = clock::now();
+        let session = self.core.session_of(&parts, now)?;
+        let Parts {
+            stream,
+            role,
+            subprotocol,
+            ..
+        } = parts;
+        stream.set_nonblocking()?;
+        let peer = stream.peer_addr().ok();
+        let (id, transport) = self.register(N::stream(stream)?)?;
+        let opened = Opened {
+            role,
+            peer,
+            subprotocol: subprotocol.as_deref(),
+            token,
+        };
+        self.core.insert_open(id, transport, session, opened, now);
+        Ok(id)
+    }
+
+    fn register(&mut self, stream: N::Stream) -> io::Result<(ConnId, N::Transport)> {
+        let id = self.core.reserve();
+        match self.host.register(stream, id.index as usize) {
+            Ok(transport) => Ok((id, transport)),
+            Err(e) => {
+                self.core.abandon(id);
+                Err(e)
+            }
+        }
+    }
+
+    /// The socket with this token is ready. Spurious readiness is harmless.
+    #[inline]
+    pub(super) fn ready(&mut self, token: usize, readiness: Readiness, now: Timestamp) {
+        if token > LISTENERS - self.listeners.len() {
+            if let Some(listening) = self.listeners.get_mut(LISTENERS - token) {
+                listening.ready = true;
+            }
+        } else {
+            self.core.ready(token, readiness, now);
+        }
+    }
+
+    /// Does what there is to do when all ready sockets were told. Whether there was anything.
+    /// `timeouts`: deadlines that have passed count; else that is left for a later turn.
+    pub(super) fn turn(&mut self, timeouts: bool, now: Timestamp) -> bool {
+        let mut busy = false;
+        for index in 0..self.listeners.len() {
+            busy |= self.accept(index, now);
+        }
+        for _ in 0..COMMANDS_PER_TURN_MAX {
+            let Some(command) = self.commands.pop() else {
+                break;
+            };
+            self.carry_out(command, now);
+            busy = true;
+        }
+        if self.core.has_more() {
+            self.core.more(now);
+            busy = true;
+        }
+        if timeouts {
+            self.core.timeouts(now);
+        }
+        if self.core.is_stopping() {
+            self.listeners.clear(); // who comes now is refused by the operating system
+        }
+        busy
+    }
+
+    /// Accepts what waits on a listener.
+    fn accept(&mut self, index: usize, now: Timestamp) -> bool {
+        let (mut accepted, mut denied) = (0, 0);
+        while let Some(listening) = self.listeners.get_mut(index)
+            && listening.ready
+            && listening.rests_until <= now
+            && accepted < ACCEPTS_PER_TURN_MAX
+            && !self.core.is_stopping()
+        {
+            match self.host.accept(&mut listening.socket) {
+                Ok((stream, peer)) => {
+                    accepted += 1;
+                    let dealt = self.deal(stream, peer);
+                    let adopted = dealt.and_then(|stream| match stream {
+                        Some(stream) => self.adopt_accepted(stream, peer, now),
+                        None => Ok(()),
+                    });
+                    if let Err(e) = adopted {
+                        self.core.handler.accept_failed(e);
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => listening.ready = false,
+                // A few are of their connections; of very many the next is like the last.
+                Err(e)
+                    if AcceptFault::of(&e) == AcceptFault::Connection
+                        && denied < ACCEPTS_PER_TURN_MAX =>
+                {
+                    denied += 1;
+                }
+                Err(e) => {
+                    listening.rests_until = now.after(ACCEPT_REST);
+                    self.core.handler.accept_failed(e);
+                }
+            }
+        }
+        accepted > 0
+    }
+
+    /// Gives an accepted socket to the reactor with the fewest connections; `None` if that is
+    /// another one.
+    fn deal(&mut self, mut stream: N::Stream, peer: PeerAddr) -> io::Result<Option<N::Stream>> {
+        loop {
+            let fewest = self
+                .dealt_to
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, remote)| remote.connections());
+            match fewest {
+                None => return Ok(Some(stream)),
+                Some((0, own)) => {
+                    own.count_own();
+                    self.commands.know_one_more();
+                    return Ok(Some(stream));
+                }
+                Some((index, other)) => match other.accepted(N::into_socket(stream)?, peer) {
+                    Ok(()) => return Ok(None),
+                    Err((e, back)) => {
+                        stream = N::stream(back)?;
+                        // One that has ended gets nothing any more, and one that is behind
+                        // nothing for now.
+                        match e {
+                            RemoteError::Stopped => drop(self.dealt_to.remove(index)),
+                            _ => return Ok(Some(stream)),
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    fn adopt_accepted(
+        &mut self,
+        stream: N::Stream,
+        peer: PeerAddr,
+        now: Timestamp,
+    ) -> io::Result<()> {
+        let report = N::tune(&stream, &self.options.tune)?;
+        if !report.is_complete() {
+            self.core.handler.untuned(Some(peer), &report);
+        }
+        let (id, transport) = self.register(stream)?;
+        self.core.insert_accepted(id, transport, Some(peer), now);
+        Ok(())
+    }
+
+    fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
+        let Some(command) = self.core.turn_away(command) else {
+            return;
+        };
+        match command {
+            Command::Connect(outgoing) => {
+                if let Err(error) = self.connect(&outgoing) {
+                    self.core.handler.connect_failed(outgoing.token, error);
+                }
+            }
+            Command::Accepted(socket, peer) => {
+                // It may come from anywhere.
+                let stream = socket.set_nonblocking().and_then(|()| N::stream(socket));
+                let adopted = stream.and_then(|stream| self.adopt_accepted(stream, peer, now));
+                if let Err(e) = adopted {
+                    self.core.handler.accept_failed(e);
+                }
+            }
+            Command::Adopt(adopted) => {
+                let (parts, token) = *adopted;
+                if let Err(e) = self.adopt(parts, token) {
+                    self.core.handler.connect_failed(token, e);
+                }
+            }
+            other => self.core.carry_out(other, now),
+        }
+    }
+
+    /// When something is due: a deadline of a connection, or the end of a listener's rest.
+    pub(super) fn next_timeout(&self) -> Option<Timestamp> {
+        let listeners = self.listeners.iter();
+        let rests = listeners.filter(|l| l.ready).map(|l| l.rests_until);
+        self.core.next_timeout().into_iter().chain(rests).min()
+    }
+
+    /// Tells other threads how many connections there are.
+    pub(super) fn tell_connections(&self) {
+        self.commands.tell_connections(self.core.connections());
+    }
+
+    /// Before a wait: commands wake from here on. `true` where one has come, and was carried out:
+    /// there may be work.
+    pub(super) fn park(&mut self, now: Timestamp) -> bool {
+        self.tell_connections();
+        self.commands.signal.park();
+        let command = self.commands.pop();
+        let came = command.is_some();
+        if let Some(command) = command {
+            self.carry_out(command, now);
+        }
+        came
+    }
+
+    /// Answers the commands that nobody carries out any more, and gives the handler back.
+    pub(super) fn end(mut self) -> H {
+        for command in self.commands.close() {
+            self.core.answer(command, clock::now());
+        }
+        self.core.handler
+    }
+}

@@ -1,0 +1,286 @@
+//! The mio driver: a reactor that owns a thread.
+
+mod group;
+mod transport;
+
+use std::io;
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
+
+use super::super::event_loop::EventLoop;
+use super::Host;
+use crate::driver::clock;
+use crate::driver::error::Error;
+use crate::driver::handler::{ConnId, Handler};
+use crate::driver::line::Readiness;
+use crate::driver::options::{ReactorOptions, Wait};
+use crate::driver::parts::Parts;
+use crate::driver::remote::{Commands, Outgoing, Remote, channel};
+use crate::driver::socket::{ListeningSocket, PeerAddr, Socket};
+use crate::driver::tune::{Tune, TuneReport, pin_current_thread};
+use crate::time::Timestamp;
+
+pub use group::{Reactors, ReactorsOptions, Share};
+use transport::{Listener, Registered, Stream};
+
+/// No connection and no listener has this one.
+const WAKER: Token = Token(usize::MAX);
+
+/// A poll.
+struct MioHost {
+    poll: Poll,
+    /// The poll's, for sockets that leave it.
+    registry: Rc<Registry>,
+}
+
+impl Host for MioHost {
+    type Transport = Registered;
+    type Stream = Stream;
+    type Listener = Listener;
+
+    fn stream(socket: Socket) -> io::Result<Stream> {
+        Ok(socket.into())
+    }
+
+    fn into_socket(stream: Stream) -> io::Result<Socket> {
+        Ok(stream.into())
+    }
+
+    fn tune(stream: &Stream, tune: &Tune) -> io::Result<TuneReport> {
+        stream.tune(tune)
+    }
+
+    fn register(&mut self, mut stream: Stream, token: usize) -> io::Result<Registered> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.registry
+            .register(stream.source(), Token(token), interest)?;
+        Ok(Registered {
+            stream,
+            registry: self.registry.clone(),
+        })
+    }
+
+    fn listen(&mut self, listener: ListeningSocket, token: usize) -> io::Result<Listener> {
+        let mut listener = Listener::from(listener);
+        self.registry
+            .register(listener.source(), Token(token), Interest::READABLE)?;
+        Ok(listener)
+    }
+
+    fn accept(&mut self, listener: &mut Listener) -> io::Result<(Stream, PeerAddr)> {
+        listener.accept()
+    }
+}
+
+/// A thread's worth of WebSocket connections: listeners, accepted and outgoing connections,
+/// timers and commands, all handed to one [`Handler`].
+///
+/// ```no_run
+/// # use tickwire::{Cx, Handler, Message, Opened};
+/// # struct Echo;
+/// # impl Handler for Echo {
+/// #     type Conn = ();
+/// #     type Command = ();
+/// #     fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
+/// #     fn message(&mut self, _: &mut (), _: &mut Cx<'_>, _: Message<'_>) {}
+/// # }
+/// use tickwire::{Reactor, ReactorOptions};
+///
+/// let mut reactor = Reactor::new(Echo, ReactorOptions::default())?;
+/// let (addr, _report) = reactor.listen("127.0.0.1:9001".parse().unwrap())?;
+/// println!("listening on {addr}");
+/// reactor.run()?; // until stopped through reactor.remote() or the handler's hub
+/// # Ok::<(), tickwire::Error>(())
+/// ```
+pub struct Reactor<H: Handler> {
+    inner: EventLoop<H, MioHost>,
+}
+
+/// What of a reactor can be made on another thread.
+struct Seed<C> {
+    poll: Poll,
+    registry: Registry,
+    commands: Commands<C>,
+    remote: Remote<C>,
+}
+
+impl<C> Seed<C> {
+    fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        // A waker whose poll is gone has nobody to wake.
+        let (remote, commands) = channel(move || drop(waker.wake()));
+        let registry = poll.registry().try_clone()?;
+        Ok(Self {
+            poll,
+            registry,
+            commands,
+            remote,
+        })
+    }
+}
+
+impl<H: Handler> Reactor<H> {
+    /// A reactor without connections, to be run on the thread that makes it.
+    ///
+    /// # Errors
+    /// Where the operating system has no poll to give.
+    pub fn new(handler: H, options: ReactorOptions) -> Result<Self, Error> {
+        Ok(Self::from_seed(Seed::new()?, handler, options))
+    }
+
+    fn from_seed(seed: Seed<H::Command>, handler: H, options: ReactorOptions) -> Self {
+        let host = MioHost {
+            poll: seed.poll,
+            registry: Rc::new(seed.registry),
+        };
+        Self {
+            inner: EventLoop::new(handler, host, options, (seed.remote, seed.commands)),
+        }
+    }
+
+    /// Accepts connections on `addr`; port 0 takes a free one. Gives the address, and what the
+    /// platform refused of the [`Tune`].
+    ///
+    /// # Errors
+    /// An address that cannot be bound: the text says what to do.
+    pub fn listen(&mut self, addr: SocketAddr) -> Result<(SocketAddr, TuneReport), Error> {
+        self.inner.listen(addr)
+    }
+
+    /// Accepts connections on a listener made elsewhere, which must be non-blocking.
+    ///
+    /// # Errors
+    /// Where it cannot be polled.
+    pub fn listen_on(&mut self, listener: std::net::TcpListener) -> Result<SocketAddr, Error> {
+        self.inner.listen_on(listener)
+    }
+
+    /// Accepts connections on a Unix socket at `path`. [`Tune`] does not apply to it. The file
+    /// stays when the reactor has ended: remove it before the next one listens.
+    ///
+    /// # Errors
+    /// A path that cannot be bound: the text says what to do.
+    #[cfg(unix)]
+    pub fn listen_unix(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.inner
+            .add_listener(ListeningSocket::bind_unix(path.as_ref())?)
+    }
+
+    /// Opens a connection. What becomes of it is told to the handler: `open` or
+    /// `connect_failed`.
+    ///
+    /// # Errors
+    /// Where it fails at once.
+    pub fn connect(&mut self, outgoing: &Outgoing) -> Result<ConnId, Error> {
+        self.inner.connect(outgoing)
+    }
+
+    /// Takes over a connection that is open already.
+    ///
+    /// # Errors
+    /// Where the socket cannot be polled.
+    pub fn adopt<S: Into<Socket>>(&mut self, parts: Parts<S>, token: u64) -> Result<ConnId, Error> {
+        self.inner.adopt(parts.map_stream(S::into), token)
+    }
+
+    /// A handle for other threads.
+    #[must_use]
+    pub fn remote(&self) -> Remote<H::Command> {
+        self.inner.remote.clone()
+    }
+
+    /// The handler.
+    pub fn handler(&mut self) -> &mut H {
+        &mut self.inner.core.handler
+    }
+
+    /// Serves until it is stopped, and gives the handler back.
+    ///
+    /// # Errors
+    /// Where the poll itself fails, or the thread cannot be pinned to its core.
+    pub fn run(mut self) -> Result<H, Error> {
+        let options = &self.inner.options;
+        if let Some(core) = options.core {
+            pin_current_thread(core)?;
+        }
+        let mut events = Events::with_capacity(options.events_max.max(1));
+        let mut busy_at = clock::now();
+        while !self.inner.core.is_stopped() {
+            let timeout = self.timeout(busy_at);
+            self.wait(&mut events, timeout)?;
+            let now = clock::now();
+            if self.turn(&events, now) {
+                busy_at = now;
+            }
+        }
+        Ok(self.inner.end())
+    }
+
+    /// How long the next wait may take; `None` for ever.
+    fn timeout(&self, busy_at: Timestamp) -> Option<Duration> {
+        let wait = self.inner.options.wait;
+        if self.inner.core.has_more() || wait == Wait::Spin {
+            return Some(Duration::ZERO);
+        }
+        let now = clock::now();
+        if let Wait::SpinThenPark(spin) = wait
+            && now.since(busy_at) < spin
+        {
+            return Some(Duration::ZERO);
+        }
+        self.inner.next_timeout().map(|at| at.since(now))
+    }
+
+    fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> Result<(), Error> {
+        let parks = timeout != Some(Duration::ZERO);
+        let mut timeout = timeout;
+        if !parks {
+            self.inner.tell_connections();
+        } else if self.inner.park(clock::now()) {
+            timeout = Some(Duration::ZERO);
+        }
+        self.inner.core.count_wait();
+        let polled = self.inner.host.poll.poll(events, timeout);
+        if parks {
+            self.inner.commands.signal.unpark();
+        }
+        match polled {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    /// Handles what is there. Whether there was anything.
+    fn turn(&mut self, events: &Events, now: Timestamp) -> bool {
+        for event in events {
+            if event.token() == WAKER {
+                continue;
+            }
+            let ending = event.is_read_closed() || event.is_error();
+            let readiness = Readiness {
+                readable: event.is_readable() || ending,
+                writable: event.is_writable() || event.is_write_closed(),
+                ending,
+            };
+            self.inner.ready(event.token().0, readiness, now);
+        }
+        self.inner.turn(true, now) || !events.is_empty()
+    }
+}
+
+impl<H: Handler> std::fmt::Debug for Reactor<H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactor")
+            .field("connections", &self.inner.core.connections())
+            .field("listeners", &self.inner.listeners())
+            .field("options", &self.inner.options)
+            .finish_non_exhaustive()
+    }
+}

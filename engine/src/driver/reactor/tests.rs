@@ -1,0 +1,201 @@
+//! The core of both reactors under a clock and over sockets of the tests' own.
+
+mod answers;
+mod ends;
+mod opening;
+mod pauses;
+
+use std::boxed::Box;
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::time::Duration;
+use std::vec;
+use std::vec::Vec;
+
+use super::super::error::Error;
+use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened};
+use super::super::line::Readiness;
+use super::super::parts::Parts;
+use super::super::remote::Command;
+use super::super::socket::{PeerAddr, Socket};
+use super::fake::{self, Fake};
+use crate::config::Config;
+use crate::conn::Message;
+use crate::error::{CloseCode, Deadline, Failure};
+use crate::handshake::{
+    Accept, ClientHandshake, ClientOptions, HandshakeError, HeadLimits, ServerHandshake,
+};
+use crate::role::Role;
+use crate::session::End;
+use crate::time::Timestamp;
+
+/// Bytes of a receive buffer.
+const RECV_BYTES: usize = 4096;
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp(seconds * 1_000_000_000)
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const PAUSE: u64 = 1;
+const RESUME: u64 = 2;
+const PAUSE_ONLY: u64 = 3;
+
+/// Answers every message, and does what it says.
+#[derive(Default)]
+struct App {
+    messages: Vec<Vec<u8>>,
+    ended: Option<Ended>,
+    not_connected: Vec<Error>,
+}
+
+impl Handler for App {
+    type Conn = ();
+    type Command = Box<dyn FnOnce(&mut Hub<'_>) + Send>;
+
+    fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
+
+    fn message(&mut self, _: &mut (), cx: &mut Cx<'_>, message: Message<'_>) {
+        let Some(data) = message.data() else {
+            return;
+        };
+        self.messages.push(data.to_vec());
+        match data {
+            b"pause" => cx.pause(),
+            b"pause at 24" => cx.timer(seconds(24), PAUSE_ONLY).unwrap(),
+            b"cycle" => cx.timer(seconds(1), PAUSE).unwrap(),
+            b"close, detach" => {
+                cx.close(CloseCode::NORMAL, "").unwrap();
+                cx.detach();
+            }
+            b"detach, close" => {
+                cx.detach();
+                cx.close(CloseCode::NORMAL, "").unwrap();
+            }
+            _ => {}
+        }
+        // Refused where the connection is closing.
+        let _ = cx.send(data);
+    }
+
+    fn timer(&mut self, _: &mut (), cx: &mut Cx<'_>, token: u64) {
+        match token {
+            PAUSE => {
+                cx.pause();
+                cx.timer(seconds(1), RESUME).unwrap();
+            }
+            RESUME => {
+                cx.resume();
+                cx.timer(seconds(1), PAUSE).unwrap();
+            }
+            _ => cx.pause(),
+        }
+    }
+
+    fn close(&mut self, (): (), _: ConnId, ended: Ended) {
+        self.ended = Some(ended);
+    }
+
+    fn connect_failed(&mut self, _: u64, error: Error) {
+        self.not_connected.push(error);
+    }
+
+    fn detached(&mut self, (): (), _: ConnId, _: Parts<Socket>) {
+        unreachable!("the socket cannot be taken off");
+    }
+
+    fn command(&mut self, hub: &mut Hub<'_>, command: Self::Command) {
+        command(hub);
+    }
+}
+
+/// A core with one client's connection.
+type Rig = fake::Rig<App>;
+
+impl Rig {
+    fn new(config: Config) -> Self {
+        let mut rig = Self::empty(App::default(), config.build().unwrap(), RECV_BYTES);
+        rig.open(Role::Client, None);
+        rig
+    }
+
+    /// The peer sends a frame; the core does not know yet.
+    fn frame(&self, opcode: u8, payload: &[u8]) {
+        let incoming = &mut self.pipe.borrow_mut().incoming;
+        incoming.extend_from_slice(&[0x80 | opcode, payload.len() as u8]);
+        incoming.extend_from_slice(payload);
+    }
+
+    fn end(&self, end: Result<usize, ErrorKind>) {
+        self.pipe.borrow_mut().end = Some(end);
+    }
+
+    fn writable(&mut self) {
+        let readiness = Readiness {
+            writable: true,
+            ..Readiness::default()
+        };
+        self.core.ready(self.id.index as usize, readiness, self.now);
+        self.serve();
+    }
+
+    fn resume(&mut self) {
+        let id = self.id;
+        let job: Box<dyn FnOnce(&mut Hub<'_>) + Send> = Box::new(move |hub| hub.resume(id));
+        self.core.carry_out(Command::User(job), self.now);
+        self.serve();
+    }
+
+    fn ended(&mut self) -> Ended {
+        self.core.handler.ended.take().expect("an end")
+    }
+
+    #[track_caller]
+    fn assert_alive(&self) {
+        assert!(
+            self.core.handler.ended.is_none(),
+            "{:?}",
+            self.core.handler.ended
+        );
+    }
+
+    #[track_caller]
+    fn assert_failed(&mut self, deadline: Deadline) {
+        let ended = self.ended();
+        assert!(
+            matches!(ended, Ended::Session(End::Failed(Failure::Deadline(d))) if d == deadline),
+            "{ended:?}"
+        );
+    }
+
+    #[track_caller]
+    fn assert_closed(&mut self, (code, began): (u16, bool)) {
+        let ended = self.ended();
+        assert!(
+            matches!(ended, Ended::Session(End::Closed { code: Some(c), by_peer })
+                if c == CloseCode(code) && by_peer == began),
+            "{ended:?}"
+        );
+    }
+
+    #[track_caller]
+    fn assert_broken(&mut self) {
+        let ended = self.ended();
+        assert!(
+            matches!(&ended, Ended::Io(e) if e.kind() == ErrorKind::BrokenPipe),
+            "{ended:?}"
+        );
+    }
+}
+
+/// Nothing by the clock but what a test asks for.
+fn calm() -> Config {
+    Config {
+        ping_interval: None,
+        close_timeout: seconds(5),
+        ..Config::default()
+    }
+}

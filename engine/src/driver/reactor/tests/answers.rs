@@ -1,0 +1,65 @@
+//! What is written before a message is handed over.
+
+use super::*;
+
+/// Writes down what the socket had been given when a message was handed over.
+#[derive(Default)]
+struct Looks {
+    pipe: Rc<std::cell::RefCell<fake::Pipe>>,
+    seen: Vec<(u8, Vec<u8>)>,
+    batches: usize,
+}
+
+impl Handler for Looks {
+    type Conn = ();
+    type Command = ();
+
+    fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
+
+    fn message(&mut self, _: &mut (), cx: &mut Cx<'_>, message: Message<'_>) {
+        let kind = match message {
+            Message::Ping(_) => 9,
+            Message::Close(_) => 8,
+            _ => 2,
+        };
+        self.seen.push((kind, self.pipe.borrow().written.clone()));
+        if kind == 2 {
+            cx.send(b"answer").unwrap();
+        }
+    }
+
+    fn batch_end(&mut self, _: &mut (), _: &mut Cx<'_>) {
+        self.batches += 1;
+    }
+}
+
+/// And what the messages before were answered with goes out first.
+#[test]
+fn pings_and_closes_are_answered_before_they_are_handed_over() {
+    let settings = calm().build().unwrap();
+    let mut rig = fake::Rig::empty(Looks::default(), settings, RECV_BYTES);
+    rig.open(Role::Server, None);
+    rig.core.handler.pipe = rig.pipe.clone();
+    let frame = |opcode: u8, payload: &[u8]| {
+        let mut bytes = vec![0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0];
+        bytes.extend_from_slice(payload);
+        bytes
+    };
+    let code = 1000_u16.to_be_bytes();
+    let sent = [
+        frame(2, b"x"),
+        frame(9, b"?"),
+        frame(2, b"y"),
+        frame(8, &code),
+    ]
+    .concat();
+    rig.pipe.borrow_mut().incoming = sent;
+    rig.readable();
+    let answer = [&[0x82, 6][..], b"answer"].concat();
+    let pong = [0x8a, 1, b'?'].to_vec();
+    let (first, close) = ([pong, answer.clone()].concat(), [0x88, 2, code[0], code[1]]);
+    let second = [&first[..], &answer, &close].concat();
+    let expected = [(2, vec![]), (9, first.clone()), (2, first), (8, second)];
+    assert_eq!(rig.core.handler.seen, expected);
+    assert_eq!(rig.core.handler.batches, 3);
+}

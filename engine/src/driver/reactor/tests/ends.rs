@@ -1,0 +1,203 @@
+//! How connections end, and what is told of it when.
+
+use super::*;
+
+/// Who goes on would send behind our Close.
+#[test]
+fn what_is_closing_is_not_detached() {
+    for how in [&b"close, detach"[..], b"detach, close"] {
+        let mut rig = Rig::new(calm());
+        rig.frame(2, how);
+        rig.frame(2, b"behind");
+        rig.readable();
+        rig.assert_alive();
+        assert_eq!(rig.core.handler.messages, [how, b"behind"]);
+        rig.frame(8, &1000_u16.to_be_bytes());
+        rig.readable();
+        rig.end(Ok(0));
+        rig.readable();
+        rig.assert_closed((1000, false));
+    }
+}
+
+/// Messages of several turns, of 100 bytes each, and a Close, from a peer that is gone.
+fn last_words(rig: &Rig, messages: usize) -> Vec<Vec<u8>> {
+    let sent = vec![vec![5; 100]; messages];
+    sent.iter().for_each(|message| rig.frame(2, message));
+    rig.frame(8, &1001_u16.to_be_bytes());
+    rig.end(Ok(0));
+    rig.pipe.borrow_mut().broken = true;
+    sent
+}
+
+#[test]
+fn a_failed_write_hides_neither_messages_nor_a_close() {
+    for flush in [
+        crate::Flush::EndOfBatch,
+        crate::Flush::Now,
+        crate::Flush::Bytes(1),
+    ] {
+        let mut rig = Rig::new(Config { flush, ..calm() });
+        let sent = last_words(&rig, 500);
+        rig.readable();
+        assert_eq!(rig.core.handler.messages, sent);
+        rig.assert_closed((1001, true));
+    }
+}
+
+#[test]
+fn a_failed_write_waits_for_the_end_of_a_pause() {
+    let mut rig = Rig::new(calm());
+    rig.frame(2, b"pause");
+    let sent = last_words(&rig, 500);
+    rig.readable();
+    rig.pass(at(4));
+    rig.assert_alive();
+    assert_eq!(rig.core.handler.messages.len(), 1);
+    rig.resume();
+    assert_eq!(rig.core.handler.messages[1..], sent);
+    rig.assert_closed((1001, true));
+}
+
+/// A pause that never ends; a socket that has no more to read.
+#[test]
+fn a_failed_write_does_not_wait_for_ever() {
+    for (first, paused) in [(&b"pause"[..], true), (b"go on", false)] {
+        let mut rig = Rig::new(calm());
+        rig.frame(2, first);
+        rig.frame(2, b"more");
+        rig.pipe.borrow_mut().broken = true;
+        rig.readable();
+        if paused {
+            rig.pass(at(4));
+            rig.assert_alive();
+            rig.pass(at(6));
+        }
+        rig.assert_broken();
+        assert_eq!(rig.core.connections(), 0);
+    }
+}
+
+/// The fault that came first is the cause.
+#[test]
+fn a_failed_write_is_told_where_nothing_else_is() {
+    for end in [Ok(0), Err(ErrorKind::ConnectionReset)] {
+        let mut rig = Rig::new(calm());
+        rig.frame(2, b"first");
+        rig.end(end);
+        rig.pipe.borrow_mut().broken = true;
+        rig.readable();
+        // The end is read once more after the write, if the first read left space.
+        rig.readable();
+        rig.assert_broken();
+    }
+}
+
+/// The handler does not wait for the closing of the socket, and nothing is told of it any more.
+#[test]
+fn a_failure_is_told_at_once() {
+    let mut rig = Rig::new(Config {
+        idle_timeout: Some(seconds(30)),
+        ..calm()
+    });
+    rig.pass(at(29));
+    rig.assert_alive();
+    rig.pass(at(30));
+    rig.assert_failed(Deadline::Idle);
+    assert_eq!(rig.pipe.borrow().written[0], 0x88, "the peer is told");
+    // It is gone for the handler, and sends to it are refused as to any that is.
+    let (id, gone) = (rig.id, std::sync::Arc::new(std::sync::Mutex::new(None)));
+    let told = gone.clone();
+    let ask = move |hub: &mut Hub<'_>| {
+        *told.lock().unwrap() = Some(hub.outbox(id).is_none());
+    };
+    rig.core.carry_out(Command::User(Box::new(ask)), rig.now);
+    assert_eq!(*gone.lock().unwrap(), Some(true));
+    rig.serve();
+    // The socket is closed when the peer has answered, or `close_timeout` is over.
+    rig.pass(at(34));
+    assert_eq!(rig.core.connections(), 1);
+    rig.pass(at(35));
+    assert_eq!(rig.core.connections(), 0);
+    rig.assert_alive();
+}
+
+#[test]
+fn a_violation_is_told_before_the_peer_has_answered() {
+    let mut rig = Rig::new(calm());
+    rig.frame(2, b"good");
+    rig.frame(3, b"bad");
+    rig.readable();
+    let ended = rig.ended();
+    assert!(
+        matches!(ended, Ended::Session(End::Failed(Failure::Violation(_)))),
+        "{ended:?}"
+    );
+    assert_eq!(rig.core.handler.messages, [b"good"]);
+    assert_eq!(rig.core.connections(), 1);
+    rig.end(Ok(0));
+    rig.readable();
+    assert_eq!(rig.core.connections(), 0);
+    rig.assert_alive();
+}
+
+/// Feeds bytes until the connection is gone: how many it took.
+fn flood(rig: &mut Rig) -> usize {
+    let mut fed = 0;
+    while rig.core.connections() > 0 {
+        assert!(fed < 100 << 20, "it is read for ever");
+        rig.pipe.borrow_mut().incoming.resize(64 << 10, 0);
+        rig.readable();
+        fed += (64 << 10) - rig.pipe.borrow().incoming.len();
+    }
+    fed
+}
+
+/// A peer that floods is left before the time is over: behind a failure, and behind a refusal.
+#[test]
+fn what_is_read_of_a_peer_that_does_not_listen_is_bounded() {
+    let limit = crate::session::LINGER_BYTES_MAX as usize;
+    let mut rig = Rig::new(calm());
+    rig.frame(3, b"bad");
+    rig.readable();
+    let fed = flood(&mut rig);
+    assert!((limit..=limit + (1 << 20)).contains(&fed), "{fed}");
+
+    rig.pipe = Rc::default();
+    rig.id = rig.core.reserve();
+    let transport = Fake(rig.pipe.clone());
+    rig.core.insert_accepted(rig.id, transport, None, rig.now);
+    let request = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n";
+    rig.pipe.borrow_mut().incoming.extend_from_slice(request);
+    rig.readable();
+    assert!(rig.pipe.borrow().written.starts_with(b"HTTP/1.1 4"));
+    assert_eq!(rig.core.connections(), 1);
+    let fed = flood(&mut rig);
+    assert!((limit..=limit + (1 << 20)).contains(&fed), "{fed}");
+    assert_eq!(rig.now, at(0), "long before the deadline");
+}
+
+#[test]
+fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
+    let mut rig = Rig::new(Config {
+        idle_timeout: Some(seconds(3600)),
+        ..calm()
+    });
+    for round in 1..200 {
+        rig.pass(at(11 * round));
+        rig.end(Ok(0));
+        rig.readable();
+        assert!(rig.core.handler.ended.take().is_some());
+        assert_eq!(rig.core.connections(), 0);
+        rig.id = rig.core.reserve();
+        rig.open(Role::Client, None);
+        let entries = rig.core.common.slab.timers.len();
+        assert!(entries <= 7, "{entries} entries for one connection");
+    }
+    // And the deadline itself is still kept.
+    let opened = 11 * 199;
+    rig.pass(at(opened + 3599));
+    rig.assert_alive();
+    rig.pass(at(opened + 3700));
+    rig.assert_failed(Deadline::Idle);
+}

@@ -1,0 +1,88 @@
+//! Opening handshakes over sockets that take and give a little at a time.
+
+use super::*;
+
+/// A client's connection on its way, in place of the one that the rig has: its handshake.
+fn connecting(rig: &mut Rig) -> ClientHandshake {
+    rig.pipe = Rc::default();
+    rig.id = rig.core.reserve();
+    let handshake = || {
+        let options = ClientOptions::new();
+        ClientHandshake::new("host", "/", &options, [3; 16]).unwrap()
+    };
+    let opening = (handshake(), rig.core.options.settings.clone());
+    rig.pipe.borrow_mut().room = Some(10);
+    let transport = Fake(rig.pipe.clone());
+    let peer = PeerAddr::Inet(([127, 0, 0, 1], 1).into());
+    rig.core
+        .insert_connecting(rig.id, transport, peer, 0, opening, rig.now);
+    handshake()
+}
+
+/// A request that the socket does not take whole waits for the socket, not by asking it again.
+#[test]
+fn a_request_that_does_not_fit_waits_for_room() {
+    let mut rig = Rig::new(calm());
+    let handshake = connecting(&mut rig);
+    rig.serve();
+    assert_eq!(rig.pipe.borrow().written, handshake.request()[..10]);
+    // Something to read changes nothing: the request goes first.
+    rig.readable();
+    rig.pipe.borrow_mut().room = None;
+    rig.writable();
+    let request = rig.pipe.borrow().written.clone();
+    assert_eq!(request, handshake.request());
+
+    let mut server = ServerHandshake::new(HeadLimits::default());
+    let (request, _) = server.parse(&request).unwrap().unwrap();
+    let answer = request.accept(&Accept::new()).unwrap();
+    rig.pipe.borrow_mut().incoming.extend_from_slice(&answer);
+    rig.frame(2, b"first");
+    rig.readable();
+    assert_eq!(rig.core.handler.messages, [b"first"]);
+    rig.assert_alive();
+}
+
+/// What has come before the request was out is read when it is, though no event says so again.
+#[test]
+fn an_early_end_is_read_when_the_request_is_out() {
+    let mut rig = Rig::new(calm());
+    connecting(&mut rig);
+    rig.end(Ok(0));
+    rig.readable();
+    assert_eq!(rig.core.connections(), 2);
+    rig.pipe.borrow_mut().room = None;
+    rig.writable();
+    assert_eq!(rig.core.connections(), 1);
+}
+
+/// An answer that refuses is told when its content does not come whole: the stream fails, or ends,
+/// or its time is over.
+#[test]
+fn a_refusal_whose_content_is_cut_short_is_told() {
+    for end in [Some(Ok(0)), Some(Err(ErrorKind::ConnectionReset)), None] {
+        let mut rig = Rig::new(calm());
+        connecting(&mut rig);
+        rig.pipe.borrow_mut().room = None;
+        rig.writable();
+        let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nno s";
+        rig.pipe.borrow_mut().incoming.extend_from_slice(answer);
+        rig.readable();
+        assert!(rig.core.handler.not_connected.is_empty());
+        if let Some(end) = end {
+            rig.end(end);
+            rig.readable();
+        } else {
+            rig.pass(at(9));
+            assert!(rig.core.handler.not_connected.is_empty());
+            rig.pass(at(11));
+        }
+        match &rig.core.handler.not_connected[..] {
+            [Error::Handshake(HandshakeError::Refused(response))] => {
+                assert_eq!((response.status(), response.content()), (403, &b"no s"[..]));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(rig.core.connections(), 1);
+    }
+}
