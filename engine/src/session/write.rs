@@ -2,6 +2,7 @@
 
 use super::{End, Stats};
 use crate::buf::BufPool;
+use crate::config::Settings;
 use crate::conn::{Outbox, Transmit};
 use crate::error::{Failure, SendError};
 use crate::time::Timestamp;
@@ -28,6 +29,13 @@ impl WriteSide {
     #[inline]
     pub fn detach(&mut self, pool: &mut BufPool) {
         self.outbox.detach(pool);
+    }
+
+    /// The limits and deadlines of the connection.
+    #[inline]
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        self.outbox.settings()
     }
 
     /// Where messages go.

@@ -150,7 +150,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
     }
 
     fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> Seat<H::Conn> {
-        if opened.subprotocol != Some(SUBPROTOCOL) {
+        if opened.subprotocol() != Some(SUBPROTOCOL) {
             let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
             // The code may be sent, and the rule is short.
             let _ = cx.close(CloseCode::PROTOCOL, error.rule());

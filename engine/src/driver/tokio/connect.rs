@@ -18,7 +18,6 @@ use super::websocket::{Origin, WebSocket};
 use crate::config::Settings;
 use crate::error::Deadline;
 use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits, Url};
-use crate::role::Role;
 use crate::session::Session;
 
 /// How long names are resolved and addresses tried unless told: three SYNs on a bad path
@@ -231,19 +230,12 @@ impl Connector {
             e => e,
         })?;
         let settings = self.settings.clone();
-        let session = Session::new(Role::Client, settings.clone(), entropy, &leftover, now());
+        let session = Session::new(response.agreed(), settings, entropy, &leftover, now());
         let origin = Origin {
-            subprotocol: response.subprotocol().map(Into::into),
             response: Some(response),
             tune: tune.filter(|report| !report.is_complete()),
         };
-        Ok(WebSocket::open(
-            stream,
-            session,
-            Role::Client,
-            settings,
-            origin,
-        ))
+        Ok(WebSocket::open(stream, session, origin))
     }
 }
 
