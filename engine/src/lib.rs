@@ -19,6 +19,7 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod agreed;
 mod buf;
 mod config;
 mod conn;
@@ -33,6 +34,7 @@ mod time;
 #[cfg(feature = "std")]
 mod driver;
 
+pub use agreed::{Agreed, Extensions};
 pub use buf::BufPool;
 pub use config::{Config, ConfigError, Delivery, Flush, Settings};
 pub use conn::{

@@ -7,6 +7,7 @@ mod write;
 
 use core::time::Duration;
 
+use crate::agreed::Agreed;
 use crate::buf::BufPool;
 use crate::config::Settings;
 use crate::conn::{Batch, Inbox, Keepalive, MaskKeys, Outbox, Transmit};
@@ -103,26 +104,27 @@ pub struct Session {
 }
 
 impl Session {
-    /// An endpoint whose opening handshake is done; `leftover` are the bytes that came glued to
-    /// it.
+    /// An endpoint whose opening handshake is done and has `agreed` on this (a [`Role`] alone,
+    /// where there is nothing else); `leftover` are the bytes that came glued to it.
     #[must_use]
     pub fn new(
-        role: Role,
+        agreed: impl Into<Agreed>,
         settings: Settings,
         entropy: Entropy,
         leftover: &[u8],
         now: Timestamp,
     ) -> Self {
+        let agreed = agreed.into();
         // Pings show the nonce to the peer: never a part of the seed itself.
         let mut keys = MaskKeys::new(entropy.0);
         let (high, low) = (keys.next(), keys.next());
         let nonce = u64::from(u32::from_be_bytes(high)) << 32 | u64::from(u32::from_be_bytes(low));
-        let keys = (role == Role::Client).then_some(keys);
+        let keys = (agreed.role() == Role::Client).then_some(keys);
         Self {
             read: ReadSide {
                 keepalive: Keepalive::new(&settings, nonce, now),
-                inbox: Inbox::new(role, settings.clone(), leftover),
-                role,
+                inbox: Inbox::new(&agreed, settings.clone(), leftover),
+                agreed,
                 eof: false,
                 broken: false,
                 end: None,
@@ -294,10 +296,16 @@ impl Session {
         self.read.has_failed()
     }
 
+    /// What the opening handshake agreed on.
+    #[must_use]
+    pub fn agreed(&self) -> &Agreed {
+        self.read.agreed()
+    }
+
     /// Which end this is.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.read.role()
+        self.agreed().role()
     }
 
     /// The last round trip measured by a Ping of the keepalive. Where that had to wait for other

@@ -143,7 +143,7 @@ impl ChannelHandler for App {
     type Command = Job;
 
     fn open(&mut self, cx: &mut ChannelCx<'_, '_>, opened: Opened<'_>) -> State {
-        self.tell(Seen::Open(opened.role));
+        self.tell(Seen::Open(opened.role()));
         let mut state = State::default();
         (self.on_open)(&mut state, cx);
         state

@@ -136,7 +136,7 @@ fn to_the_other_reactor_and_back(on: On) {
                     _ => (&second_events, &first),
                 };
                 let parts = detached(from);
-                assert_eq!(parts.role, Role::Server);
+                assert_eq!(parts.agreed.role(), Role::Server);
                 to.remote.adopt(parts, 0).expect("room");
             }
         });
@@ -167,10 +167,11 @@ fn to_a_task(on: On) {
         });
         let parts = detached(&events);
         runtime.block_on(async {
-            let parts = parts.map_stream(|socket| {
+            let parts = parts.try_map_stream(|socket| {
                 let stream = std::net::TcpStream::try_from(socket).expect("TCP");
-                ::tokio::net::TcpStream::from_std(stream).expect("a socket")
+                ::tokio::net::TcpStream::from_std(stream)
             });
+            let parts = parts.expect("a socket");
             let mut ws = WebSocket::from_parts(parts, settings(roomy())).expect("a connection");
             while let Some(message) = ws.recv().await.expect("a peer that keeps the rules") {
                 if let OwnedMessage::Binary(data) = message {
@@ -229,7 +230,7 @@ fn as_a_client(on: On) {
     });
     client.connect(server.addr, 1);
     let parts = detached(&events);
-    assert_eq!(parts.role, Role::Client);
+    assert_eq!(parts.agreed.role(), Role::Client);
     client.remote.adopt(parts, 2).expect("room");
     events.find(|e| match e {
         Event::Open(_, Role::Client, None, token) => {

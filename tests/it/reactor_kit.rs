@@ -144,8 +144,8 @@ impl Handler for App {
     }
 
     fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> State {
-        let name = opened.subprotocol.map(String::from);
-        self.tell(Event::Open(cx.id(), opened.role, name, opened.token));
+        let name = opened.subprotocol().map(String::from);
+        self.tell(Event::Open(cx.id(), opened.role(), name, opened.token));
         (self.on_open)(cx);
         State::default()
     }

@@ -56,11 +56,11 @@ impl Handler for App {
     }
 
     fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> Role {
-        self.tell(Told::Open(opened.role, opened.peer, opened.token));
-        if opened.role == Role::Client {
+        self.tell(Told::Open(opened.role(), opened.peer, opened.token));
+        if opened.role() == Role::Client {
             cx.send(b"hello").expect("room");
         }
-        opened.role
+        opened.role()
     }
 
     fn message(&mut self, role: &mut Role, cx: &mut Cx<'_>, message: Message<'_>) {

@@ -45,7 +45,7 @@ impl Claim<'_> {
             // A shorter length takes a shorter header: the payload moves down to it.
             room.copy_within(reserved..reserved + len, size);
         }
-        header::write(room, Opcode::Binary, true, len, key);
+        header::write(room, Opcode::Binary, true, header::Rsv::NONE, len, key);
         if let Some(key) = key {
             mask::apply(&mut room[size..size + len], key, 0);
         }

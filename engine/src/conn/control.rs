@@ -35,7 +35,14 @@ impl Control {
         let mut frame = |opcode, payload: &[u8]| {
             let key = key();
             let mut head = [0; header::HEADER_BYTES_MAX];
-            let size = header::write(&mut head, opcode, true, payload.len(), key);
+            let size = header::write(
+                &mut head,
+                opcode,
+                true,
+                header::Rsv::NONE,
+                payload.len(),
+                key,
+            );
             bytes.extend_from_slice(&head[..size]);
             let at = bytes.len();
             bytes.extend_from_slice(payload);

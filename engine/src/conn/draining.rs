@@ -38,7 +38,14 @@ impl Outbox {
         }
         self.admit_data(payload.len())?;
         let mut head = [0; header::HEADER_BYTES_MAX];
-        let size = header::write(&mut head, Opcode::Binary, true, payload.len(), None);
+        let size = header::write(
+            &mut head,
+            Opcode::Binary,
+            true,
+            header::Rsv::NONE,
+            payload.len(),
+            None,
+        );
         let head = &head[..size];
         self.arm();
         let queued = self.queued_bytes();

@@ -9,12 +9,13 @@ use super::batch::Batch;
 use super::message::{Kind, Message, OwnedMessage};
 use super::replies::{Closing, Replies};
 use super::text::Utf8Bytes;
+use crate::agreed::{Agreed, Extensions};
 use crate::buf::{BufPool, RecvBuf};
 use crate::config::Settings;
 use crate::error::Failure;
+use crate::frame::header::Rules;
 use crate::frame::utf8::Utf8;
 use crate::frame::{Opcode, header, mask};
-use crate::role::Role;
 
 /// An owned message takes the receive buffer with it when it fills this part of it; a smaller
 /// one is copied, so that a kept message of 32 bytes does not keep 64 KiB.
@@ -57,7 +58,8 @@ pub(super) struct InFrame {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) settings: Settings,
-    pub(super) role: Role,
+    /// What the peer's frames must be like.
+    pub(super) rules: Rules,
     pub(super) phase: Phase,
     /// The last batch ended because bytes were missing, so that it is time to read.
     pub(super) starved: bool,
@@ -97,15 +99,22 @@ pub(crate) struct Inbox {
     pub(super) state: State,
 }
 
+/// What the peer's frames must be like.
+fn rules(agreed: &Agreed) -> Rules {
+    // None of them uses a reserved bit.
+    let Extensions {} = agreed.extensions();
+    Rules::new(agreed.role(), header::Rsv::NONE)
+}
+
 impl Inbox {
     /// `leftover` came behind the opening handshake: the first frames.
-    pub(crate) fn new(role: Role, settings: Settings, leftover: &[u8]) -> Self {
+    pub(crate) fn new(agreed: &Agreed, settings: Settings, leftover: &[u8]) -> Self {
         Self {
             buf: RecvBuf::holding(leftover),
             assembly: Vec::new(),
             state: State {
                 settings,
-                role,
+                rules: rules(agreed),
                 phase: Phase::Open,
                 starved: leftover.is_empty(),
                 assembled: false,
@@ -124,6 +133,11 @@ impl Inbox {
                 bytes: 0,
             },
         }
+    }
+
+    #[inline]
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.state.settings
     }
 
     /// Takes a buffer to read into.
@@ -167,10 +181,6 @@ impl Inbox {
             self.state.dropped = self.state.dropped.saturating_add(dropped);
             self.buf.clear();
         }
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.state.settings
     }
 
     /// Bytes that came when no message could come any more.
@@ -285,7 +295,7 @@ impl Inbox {
         }
         let (rest, _) = buf.received_mut();
         if state.progress > 0
-            && let Ok(Some(h)) = header::parse(rest, state.role)
+            && let Ok(Some(h)) = header::parse(rest, state.rules)
             && let Some(payload) = rest.get_mut(h.size as usize..h.size as usize + state.progress)
         {
             mask::apply(payload, h.key, 0);
@@ -364,8 +374,8 @@ impl State {
     /// Appends a header as the peer writes them.
     fn reframe(&self, out: &mut Vec<u8>, opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) {
         let mut bytes = [0; header::HEADER_BYTES_MAX];
-        let key = (self.role == Role::Server).then_some(key);
-        let size = header::write(&mut bytes, opcode, fin, len, key);
+        let key = self.rules.masked().then_some(key);
+        let size = header::write(&mut bytes, opcode, fin, header::Rsv::NONE, len, key);
         out.extend_from_slice(&bytes[..size]);
     }
 }

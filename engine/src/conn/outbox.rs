@@ -187,7 +187,14 @@ impl Outbox {
         match owned {
             Ok(shared) => {
                 let size = header::size(len, key.is_some());
-                header::write(self.queue.room(size), kind.opcode(), true, len, key);
+                header::write(
+                    self.queue.room(size),
+                    kind.opcode(),
+                    true,
+                    header::Rsv::NONE,
+                    len,
+                    key,
+                );
                 self.queue.commit(size);
                 self.queue.push_shared(shared, false);
             }
@@ -504,7 +511,7 @@ impl Outbox {
     fn frame_with(&mut self, opcode: Opcode, fin: bool, payload: &[u8], key: Option<[u8; 4]>) {
         let size = header::size(payload.len(), key.is_some());
         let room = self.queue.room(size + payload.len());
-        header::write(room, opcode, fin, payload.len(), key);
+        header::write(room, opcode, fin, header::Rsv::NONE, payload.len(), key);
         let body = room.get_mut(size..).unwrap_or_default();
         match key {
             Some(key) => mask::copy(body, payload, key),

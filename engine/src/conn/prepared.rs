@@ -40,7 +40,14 @@ impl PreparedMessage {
     fn new(kind: Kind, payload: &[u8]) -> Self {
         let size = header::size(payload.len(), false);
         let mut frame = vec![0; size + payload.len()];
-        header::write(&mut frame, kind.opcode(), true, payload.len(), None);
+        header::write(
+            &mut frame,
+            kind.opcode(),
+            true,
+            header::Rsv::NONE,
+            payload.len(),
+            None,
+        );
         frame[size..].copy_from_slice(payload);
         Self {
             frame: frame.into(),

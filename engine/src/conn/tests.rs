@@ -155,7 +155,11 @@ fn waiting_payloads_are_bounded_and_the_newest_is_among_them() {
 fn a_message_that_is_begun_does_not_keep_the_memory_of_the_one_before() {
     const PART_BYTES: usize = 1000;
     let mut pool = BufPool::default();
-    let mut inbox = Inbox::new(Role::Client, Config::default().build().unwrap(), &[]);
+    let mut inbox = Inbox::new(
+        &Role::Client.into(),
+        Config::default().build().unwrap(),
+        &[],
+    );
     let mut read = |inbox: &mut Inbox, frames: &[(u8, usize)]| {
         inbox.attach(&mut pool);
         let mut bytes = Vec::new();

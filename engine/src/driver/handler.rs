@@ -11,6 +11,7 @@ use super::parts::Parts;
 use super::socket::{PeerAddr, Socket};
 use super::transport::Transport;
 use super::tune::TuneReport;
+use crate::agreed::Agreed;
 use crate::conn::{Message, Outbox};
 use crate::error::{CloseCode, SendError};
 use crate::handshake::{Accept, HandshakeError, Refusal, Request};
@@ -42,15 +43,28 @@ impl Default for Verdict {
 
 /// What is known of a connection when it opens.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Opened<'a> {
-    /// [`Role::Server`] for accepted connections, [`Role::Client`] for our own.
-    pub role: Role,
+    /// What the opening handshake agreed on.
+    pub agreed: &'a Agreed,
     /// Who is at the other end; `None` where an adopted socket does not tell.
     pub peer: Option<PeerAddr>,
-    /// The sub-protocol agreed on.
-    pub subprotocol: Option<&'a str>,
     /// The token given to connect or adopt; 0 for accepted connections.
     pub token: u64,
+}
+
+impl<'a> Opened<'a> {
+    /// [`Role::Server`] for accepted connections, [`Role::Client`] for our own.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.agreed.role()
+    }
+
+    /// The sub-protocol agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&'a str> {
+        self.agreed.subprotocol()
+    }
 }
 
 /// How a connection of a reactor ended.
@@ -417,7 +431,7 @@ impl std::fmt::Display for TimersFull {
 
 impl std::error::Error for TimersFull {}
 
-/// What the application has asked for about the reading of a connection.
+/// What the application has asked of a connection and was told of it, between two turns.
 #[derive(Default, Debug)]
 pub(super) struct Flow {
     /// The application takes no more for now.
@@ -428,6 +442,10 @@ pub(super) struct Flow {
     pub(super) again: bool,
     /// The application takes the connection away.
     pub(super) detach: bool,
+    /// Listed already among those that are to be looked at before the next wait.
+    pub(super) queued: bool,
+    /// The handler was told of the end: what is left is to close the socket.
+    pub(super) told: bool,
 }
 
 impl Flow {

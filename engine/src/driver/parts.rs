@@ -1,14 +1,25 @@
-use std::string::String;
+use std::convert::Infallible;
 use std::vec::Vec;
 
-use crate::role::Role;
-use crate::session::End;
+use crate::agreed::Agreed;
+use crate::config::Settings;
+use crate::session::{End, Entropy, Session};
+use crate::time::Timestamp;
 
 /// A connection taken apart without loss, to be handed to another driver, task, or library.
 ///
 /// Whoever continues reads `unread` before the stream, and writes `unsent` before anything of
 /// its own.
+///
+/// ```
+/// use tickwire::{Agreed, Parts, Role};
+///
+/// let agreed = Agreed::new(Role::Server).with_subprotocol("ticks.v1");
+/// let parts = Parts::new("a stream", agreed).with_unread(b"\x82\x80mask".to_vec());
+/// assert_eq!(parts.agreed.role(), Role::Server);
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Parts<S> {
     /// The stream.
     pub stream: S,
@@ -17,39 +28,95 @@ pub struct Parts<S> {
     pub unread: Vec<u8>,
     /// Bytes queued and not written. They may begin inside a frame.
     pub unsent: Vec<u8>,
-    /// Which end this is.
-    pub role: Role,
-    /// The sub-protocol agreed on.
-    pub subprotocol: Option<String>,
+    /// What the opening handshake agreed on, and which end this is.
+    pub agreed: Agreed,
     /// How the connection has ended, where it has: whoever continues tells the same end.
     pub end: Option<End>,
 }
 
 impl<S> Parts<S> {
-    /// A stream whose opening handshake somebody else has done, with nothing left over.
+    /// A stream whose opening handshake somebody else has done and has `agreed` on this (a
+    /// [`Role`](crate::Role) alone, where there is nothing else), with nothing left over.
     #[must_use]
-    pub fn new(stream: S, role: Role) -> Self {
+    pub fn new(stream: S, agreed: impl Into<Agreed>) -> Self {
         Self {
             stream,
             unread: Vec::new(),
             unsent: Vec::new(),
-            role,
-            subprotocol: None,
+            agreed: agreed.into(),
             end: None,
         }
     }
 
+    /// What is left of a session over `stream`.
+    pub(super) fn of_session(stream: S, session: Session) -> Self {
+        let (agreed, end) = (session.agreed().clone(), session.end());
+        let (unread, unsent) = session.into_parts();
+        Self {
+            stream,
+            unread,
+            unsent,
+            agreed,
+            end,
+        }
+    }
+
+    /// A session that goes on where another owner of the stream stopped.
+    pub(super) fn into_session(
+        self,
+        settings: Settings,
+        entropy: Entropy,
+        now: Timestamp,
+    ) -> (S, Session) {
+        let session = Session::new(self.agreed, settings, entropy, &self.unread, now)
+            .with_unsent(self.unsent.into());
+        let session = match self.end {
+            Some(end) => session.with_end(end),
+            None => session,
+        };
+        (self.stream, session)
+    }
+
+    /// With bytes that were received and not delivered.
+    #[must_use]
+    pub fn with_unread(mut self, unread: Vec<u8>) -> Self {
+        self.unread = unread;
+        self
+    }
+
+    /// With bytes that were queued and not written.
+    #[must_use]
+    pub fn with_unsent(mut self, unsent: Vec<u8>) -> Self {
+        self.unsent = unsent;
+        self
+    }
+
+    /// Of a connection that has ended so.
+    #[must_use]
+    pub fn with_end(mut self, end: End) -> Self {
+        self.end = Some(end);
+        self
+    }
+
     /// The same connection over the same stream as another type: a [`Socket`](crate::Socket) made
-    /// of a `TcpStream`, a runtime's stream made of a plain one.
+    /// of a `TcpStream`, say.
     #[must_use]
     pub fn map_stream<T>(self, map: impl FnOnce(S) -> T) -> Parts<T> {
-        Parts {
-            stream: map(self.stream),
+        let mapped = self.try_map_stream(|stream| Ok::<T, Infallible>(map(stream)));
+        mapped.unwrap_or_else(|never| match never {})
+    }
+
+    /// As [`Self::map_stream`], where that may fail: a runtime's stream made of a plain one.
+    ///
+    /// # Errors
+    /// What `map` fails with. The connection is lost, but for what the error has of it.
+    pub fn try_map_stream<T, E>(self, map: impl FnOnce(S) -> Result<T, E>) -> Result<Parts<T>, E> {
+        Ok(Parts {
+            stream: map(self.stream)?,
             unread: self.unread,
             unsent: self.unsent,
-            role: self.role,
-            subprotocol: self.subprotocol,
+            agreed: self.agreed,
             end: self.end,
-        }
+        })
     }
 }

@@ -18,6 +18,38 @@ const FIN: u8 = 0x80;
 const RSV: u8 = 0x70;
 const MASK: u8 = 0x80;
 
+/// The reserved bits of a header, which extensions give a meaning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Rsv(u8);
+
+impl Rsv {
+    pub(crate) const NONE: Self = Self(0);
+    /// Of permessage-deflate: the message is compressed (RFC 7692 section 6).
+    #[cfg_attr(not(test), expect(dead_code, reason = "no extension is agreed on yet"))]
+    pub(crate) const RSV1: Self = Self(0x40);
+}
+
+/// What the frames that come to an endpoint must be like, in the bits of a header: MASK as it must
+/// be in the second byte, and those reserved bits that may be set in the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Rules(u8);
+
+impl Rules {
+    /// Of an endpoint in `role` whose extensions use `rsv` on the first frame of a message.
+    pub(crate) const fn new(role: Role, rsv: Rsv) -> Self {
+        match role {
+            Role::Server => Self(MASK | rsv.0),
+            Role::Client => Self(rsv.0),
+        }
+    }
+
+    /// Whether the peer masks.
+    #[inline]
+    pub(crate) const fn masked(self) -> bool {
+        self.0 & MASK != 0
+    }
+}
+
 /// A header that passed every rule which can be told from a header alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Header {
@@ -29,6 +61,7 @@ pub(crate) struct Header {
     pub(crate) size: u8,
     pub(crate) opcode: Opcode,
     pub(crate) fin: bool,
+    pub(crate) rsv: Rsv,
 }
 
 impl Header {
@@ -40,19 +73,20 @@ impl Header {
     }
 }
 
-/// Reads the header at the front of `bytes` as it comes to the endpoint in `role`.
+/// Reads the header at the front of `bytes` as it comes to an endpoint with these `rules`.
 ///
 /// `None` when bytes are missing and those that are there break no rule.
 ///
 /// # Errors
 /// The rule that the first wrong byte breaks.
 #[inline]
-pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violation> {
+pub(crate) fn parse(bytes: &[u8], rules: Rules) -> Result<Option<Header>, Violation> {
     let Some((&first, rest)) = bytes.split_first() else {
         return Ok(None);
     };
-    if first & RSV != 0 {
-        return Err(Violation::ReservedBits);
+    let rsv = Rsv(first & RSV);
+    if rsv != Rsv::NONE {
+        check_rsv(first, rules)?;
     }
     let Some(opcode) = Opcode::from_bits(first & 0x0f) else {
         return Err(Violation::ReservedOpcode(first & 0x0f));
@@ -65,9 +99,9 @@ pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violatio
         return Ok(None);
     };
     let masked = second & MASK != 0;
-    match (role, masked) {
-        (Role::Server, false) => return Err(Violation::UnmaskedFromClient),
-        (Role::Client, true) => return Err(Violation::MaskedFromServer),
+    match (rules.masked(), masked) {
+        (true, false) => return Err(Violation::UnmaskedFromClient),
+        (false, true) => return Err(Violation::MaskedFromServer),
         _ => {}
     }
     let len7 = second & 0x7f;
@@ -84,6 +118,7 @@ pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violatio
             size,
             opcode,
             fin,
+            rsv,
         }));
     }
     let Some(&key) = bytes.get(size as usize..).and_then(<[u8]>::first_chunk) else {
@@ -95,7 +130,19 @@ pub(crate) fn parse(bytes: &[u8], role: Role) -> Result<Option<Header>, Violatio
         size: size + 4,
         opcode,
         fin,
+        rsv,
     }))
+}
+
+/// A reserved bit that is set must be agreed on, and stands only where a message begins.
+#[cold]
+fn check_rsv(first: u8, rules: Rules) -> Result<(), Violation> {
+    let begins = matches!(first & 0x0f, 1 | 2);
+    if begins && first & RSV & !rules.0 == 0 {
+        Ok(())
+    } else {
+        Err(Violation::ReservedBits)
+    }
 }
 
 /// The payload length, and the size of a header without a key. `None` when bytes are missing.
@@ -148,6 +195,7 @@ pub(crate) fn write(
     out: &mut [u8],
     opcode: Opcode,
     fin: bool,
+    rsv: Rsv,
     len: usize,
     key: Option<[u8; 4]>,
 ) -> usize {
@@ -155,7 +203,7 @@ pub(crate) fn write(
     let Some(out) = out.get_mut(..size) else {
         return 0;
     };
-    let first = opcode as u8 | if fin { FIN } else { 0 };
+    let first = opcode as u8 | rsv.0 | if fin { FIN } else { 0 };
     let mask = if key.is_some() { MASK } else { 0 };
     // The casts keep what the branch has just compared.
     if len < 126 {

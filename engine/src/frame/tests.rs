@@ -1,4 +1,4 @@
-use super::header::{self, Header};
+use super::header::{self, Header, Rsv, Rules};
 use super::utf8::Utf8;
 use super::{Opcode, close, mask};
 use crate::error::{CloseCode, SendError, Violation};
@@ -149,9 +149,15 @@ fn headers_written_are_read_back_at_every_length_where_the_form_changes() {
     ];
     for len in lens {
         for (role, key) in [(Role::Client, None), (Role::Server, Some(KEYS[0]))] {
-            for (opcode, fin) in [(Opcode::Text, true), (Opcode::Continuation, false)] {
+            let first = [
+                (Opcode::Text, true, Rsv::NONE),
+                (Opcode::Continuation, false, Rsv::NONE),
+                (Opcode::Binary, false, Rsv::RSV1),
+            ];
+            for (opcode, fin, rsv) in first {
+                let rules = Rules::new(role, rsv);
                 let mut out = [0xee; header::HEADER_BYTES_MAX + 1];
-                let size = header::write(&mut out, opcode, fin, len, key);
+                let size = header::write(&mut out, opcode, fin, rsv, len, key);
                 assert_eq!(size, header::size(len, key.is_some()));
                 assert_eq!(out[size], 0xee, "wrote past its size");
                 let expected = Header {
@@ -160,18 +166,19 @@ fn headers_written_are_read_back_at_every_length_where_the_form_changes() {
                     size: size as u8,
                     opcode,
                     fin,
+                    rsv,
                 };
-                assert_eq!(header::parse(&out, role), Ok(Some(expected)));
+                assert_eq!(header::parse(&out, rules), Ok(Some(expected)));
                 assert_eq!(expected.frame_len(), Some(size + len));
                 assert_eq!(header::measure(&out[..size]), (size, len));
                 for short in 0..size {
                     assert_eq!(
-                        header::parse(&out[..short], role),
+                        header::parse(&out[..short], rules),
                         Ok(None),
                         "{short} bytes"
                     );
                     assert_eq!(
-                        header::write(&mut out[..short].to_vec(), opcode, fin, len, key),
+                        header::write(&mut out[..short].to_vec(), opcode, fin, rsv, len, key),
                         0
                     );
                 }
@@ -182,13 +189,18 @@ fn headers_written_are_read_back_at_every_length_where_the_form_changes() {
 
 #[test]
 fn all_first_two_bytes() {
+    let both = [Role::Client, Role::Server];
+    let cases = both.map(|role| [Rsv::NONE, Rsv::RSV1].map(|rsv| (role, rsv)));
     for first in 0..=255_u8 {
         for second in 0..=255_u8 {
-            for role in [Role::Client, Role::Server] {
+            for &(role, rsv) in cases.as_flattened() {
+                let rules = Rules::new(role, rsv);
                 let bytes = [first, second, 0, 200, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
                 let (opcode, len7) = (first & 15, second & 0x7f);
                 let masked = second >= 0x80;
-                let expected = if first & 0x70 != 0 {
+                // RSV1 with an extension that uses it, where a message begins.
+                let agreed = rsv == Rsv::RSV1 && first & 0x70 == 0x40 && matches!(opcode, 1 | 2);
+                let expected = if first & 0x70 != 0 && !agreed {
                     Err(Violation::ReservedBits)
                 } else if matches!(opcode, 3..=7 | 11..=15) {
                     Err(Violation::ReservedOpcode(opcode))
@@ -207,9 +219,15 @@ fn all_first_two_bytes() {
                         len => u64::from(len),
                     })
                 };
-                let parsed = header::parse(&bytes, role);
+                let parsed = header::parse(&bytes, rules);
+                if expected == Err(Violation::ReservedBits) {
+                    assert_eq!(header::parse(&[first], rules), Err(Violation::ReservedBits));
+                }
+                if let Ok(Some(header)) = parsed {
+                    assert_eq!(header.rsv == Rsv::RSV1, agreed);
+                }
                 let len = parsed.map(|h| h.map_or(u64::MAX, |h| h.len));
-                assert_eq!(len, expected, "{first:08b} {second:08b} to the {role:?}");
+                assert_eq!(len, expected, "{first:08b} {second:08b} under {rules:?}");
             }
         }
     }

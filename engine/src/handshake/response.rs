@@ -8,6 +8,8 @@ use super::date::parse_date;
 use super::error::HandshakeError;
 use super::head::{Head, HeadLimits, Span, first_line, unfolded};
 use super::syntax::{decimal, http_version, is_plain_value, split_once};
+use crate::agreed::Agreed;
+use crate::role::Role;
 
 /// A server's answer.
 #[derive(Clone, PartialEq, Eq)]
@@ -194,6 +196,16 @@ impl Response {
     #[must_use]
     pub fn reason(&self) -> &str {
         self.head.text(self.reason)
+    }
+
+    /// What is agreed on with a 101, for the [`Session`](crate::Session).
+    #[must_use]
+    pub fn agreed(&self) -> Agreed {
+        let agreed = Agreed::new(Role::Client);
+        match self.subprotocol() {
+            Some(name) => agreed.with_subprotocol(name),
+            None => agreed,
+        }
     }
 
     /// The sub-protocol that the server chose.

@@ -10,6 +10,8 @@ use super::fields::write_line;
 use super::head::{Head, HeadLimits, HeadScan, Span, first_line};
 use super::syntax::{find, http_version, is_plain_value, is_token, split_once};
 use super::uri::{Authority, Resource, parse_hierarchy};
+use crate::agreed::Agreed;
+use crate::role::Role;
 
 /// Reads one request head from a buffer that grows, looking at every byte once.
 ///
@@ -142,7 +144,8 @@ impl Method {
 /// assert_eq!((request.path(), request.query()), ("/feed", Some("depth=5")));
 /// assert_eq!(consumed, received.len());
 ///
-/// let answer = request.accept(&Accept::new().subprotocol("ticks"))?;
+/// let (answer, agreed) = request.accept(&Accept::new().subprotocol("ticks"))?;
+/// assert_eq!(agreed.subprotocol(), Some("ticks"));
 /// assert!(answer.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
 /// # Ok::<(), tickwire::HandshakeError>(())
 /// ```
@@ -220,27 +223,30 @@ impl Request {
         })
     }
 
-    /// The answer that accepts: the head of a 101, ready to be sent.
+    /// The answer that accepts, which is the head of a 101, ready to be sent; and what is agreed
+    /// on with it, for the [`Session`](crate::Session).
     ///
     /// # Errors
     /// [`HandshakeUsage::SubprotocolNotOffered`] if `accept` names a sub-protocol that the client
     /// did not offer.
-    pub fn accept(&self, accept: &Accept) -> Result<Vec<u8>, HandshakeError> {
+    pub fn accept(&self, accept: &Accept) -> Result<(Vec<u8>, Agreed), HandshakeError> {
         let mut out = Vec::with_capacity(256);
         out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
         write_line(&mut out, "Upgrade", b"websocket");
         write_line(&mut out, "Connection", b"Upgrade");
         let proof = accept_key(self.head.bytes(self.key));
         write_line(&mut out, "Sec-WebSocket-Accept", proof.as_bytes());
+        let mut agreed = Agreed::new(Role::Server);
         if let Some(name) = &accept.subprotocol {
             if !self.subprotocols().any(|offered| offered == name) {
                 return Err(HandshakeUsage::SubprotocolNotOffered(name.clone()).into());
             }
             write_line(&mut out, "Sec-WebSocket-Protocol", name.as_bytes());
+            agreed = agreed.with_subprotocol(name.as_str());
         }
         accept.headers.write(&mut out);
         out.extend_from_slice(b"\r\n");
-        Ok(out)
+        Ok((out, agreed))
     }
 
     /// The path, from its `/` to before the `?`, percent-encoded as received: what stands in it is

@@ -203,7 +203,7 @@ fn both_roles_meet() {
         .subprotocol("b")
         .header("Set-Cookie", "c")
         .unwrap();
-    let answer = request.accept(&accept).unwrap();
+    let (answer, _) = request.accept(&accept).unwrap();
     let (response, consumed) = client.parse(&answer, &limits).unwrap().unwrap();
     assert_eq!(consumed, answer.len());
     assert_eq!(response.subprotocol(), Some("b"));

@@ -1,9 +1,11 @@
 //! The half that receives, and decides how the connection ends.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 use core::time::Duration;
 
 use super::{End, Shutdown, Stats, WriteSide};
+use crate::agreed::Agreed;
 use crate::buf::BufPool;
 use crate::conn::{Batch, Closing, Due, Inbox, Keepalive, Output, OwnedMessage};
 use crate::error::{Deadline, Failure};
@@ -26,14 +28,14 @@ pub const UNREAD_CONTROL_BYTES_MAX: usize = 4096;
 pub struct ReadSide {
     pub(super) inbox: Inbox,
     pub(super) keepalive: Keepalive,
-    pub(super) role: Role,
+    pub(super) agreed: Agreed,
     /// The peer will send nothing more.
     pub(super) eof: bool,
     /// That is so because reading has failed.
     pub(super) broken: bool,
     pub(super) end: Option<End>,
-    /// When the closing handshake must be over.
-    pub(super) close_at: Option<Timestamp>,
+    /// When the closing handshake must be over: a [`Timestamp`] in 8 bytes.
+    pub(super) close_at: Option<NonZeroU64>,
 }
 
 impl ReadSide {
@@ -174,7 +176,7 @@ impl ReadSide {
         }
         let over = write.outbox.is_dead() && self.end.is_some();
         if self.close_at.is_none() && write.outbox.is_closing() && !over {
-            self.close_at = Some(now.after(self.inbox.settings().close_timeout));
+            self.close_at = Some(self.close_deadline(now));
         }
     }
 
@@ -223,9 +225,15 @@ impl ReadSide {
             write.stalled = None;
             self.close_at = None;
         } else {
-            self.close_at
-                .get_or_insert(now.after(self.inbox.settings().close_timeout));
+            let at = self.close_deadline(now);
+            self.close_at.get_or_insert(at);
         }
+    }
+
+    /// When a closing handshake that begins now must be over.
+    fn close_deadline(&self, now: Timestamp) -> NonZeroU64 {
+        let at = now.after(self.inbox.settings().close_timeout);
+        NonZeroU64::new(at.0).unwrap_or(NonZeroU64::MIN)
     }
 
     /// As [`Session::poll_timeout`](super::Session::poll_timeout); `write` is [`WriteSide::deadline`].
@@ -234,7 +242,7 @@ impl ReadSide {
         let read = match self.close_at {
             None if self.end.is_some() => None,
             None => self.keepalive.poll_timeout(self.inbox.settings()),
-            close_at => close_at,
+            Some(at) => Some(Timestamp(at.get())),
         };
         [read, write].into_iter().flatten().min()
     }
@@ -250,7 +258,7 @@ impl ReadSide {
             return;
         }
         if let Some(at) = self.close_at {
-            if now >= at {
+            if now.0 >= at.get() {
                 self.fail(write, Failure::Deadline(Deadline::Close), now);
             }
             return;
@@ -262,8 +270,10 @@ impl ReadSide {
             busy: write.wants_write(),
             ping: write.outbox.ping_waits(),
         };
-        let settings = self.inbox.settings();
-        match self.keepalive.handle_timeout(settings, output, now) {
+        match self
+            .keepalive
+            .handle_timeout(self.inbox.settings(), output, now)
+        {
             Due::Nothing => {}
             // Refused only when the connection is closing already.
             Due::Ping(payload) => drop(write.outbox.ping(&payload)),
@@ -286,7 +296,7 @@ impl ReadSide {
         match (self.inbox.is_closed(), self.inbox.is_done()) {
             _ if self.eof => Shutdown::Full,
             // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
-            (true, _) if self.role == Role::Server => Shutdown::Full,
+            (true, _) if self.agreed.role() == Role::Server => Shutdown::Full,
             (false, true) => Shutdown::Half,
             _ => Shutdown::Not,
         }
@@ -305,8 +315,10 @@ impl ReadSide {
         matches!(self.end, Some(End::Failed(_))) && self.inbox.wants_read()
     }
 
-    pub(super) fn role(&self) -> Role {
-        self.role
+    /// As [`Session::agreed`](super::Session::agreed).
+    #[must_use]
+    pub fn agreed(&self) -> &Agreed {
+        &self.agreed
     }
 
     pub(super) fn into_unread(self) -> Vec<u8> {

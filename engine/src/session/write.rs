@@ -31,17 +31,17 @@ impl WriteSide {
         self.outbox.detach(pool);
     }
 
-    /// Where messages go.
-    #[inline]
-    pub fn outbox(&mut self) -> &mut Outbox {
-        &mut self.outbox
-    }
-
-    /// Limits and habits of the connection.
+    /// The limits and deadlines of the connection.
     #[inline]
     #[must_use]
     pub fn settings(&self) -> &Settings {
         self.outbox.settings()
+    }
+
+    /// Where messages go.
+    #[inline]
+    pub fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
     }
 
     /// As [`Session::wants_write`](super::Session::wants_write).

@@ -63,10 +63,10 @@ impl Handler for Echo {
     type Command = ();
 
     fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> Self::Conn {
-        if opened.role == Role::Client {
+        if opened.role() == Role::Client {
             self.send_batch(cx);
         }
-        (opened.role, 0)
+        (opened.role(), 0)
     }
 
     fn message(&mut self, (role, came): &mut Self::Conn, cx: &mut Cx<'_>, message: Message<'_>) {

@@ -128,7 +128,7 @@ fn in_whatever_steps_the_same_is_lent_and_answered_once() {
         let (bytes, messages, pings) = stream(&mut rng);
         let closes = matches!(messages.last(), Some(OwnedMessage::Close(_)));
         let mut pool = BufPool::new(4096, 4096);
-        let mut inbox = Inbox::new(Role::Client, settings.clone(), &[]);
+        let mut inbox = Inbox::new(&Role::Client.into(), settings.clone(), &[]);
         let mut seen = Seen::default();
         let mut rest = &bytes[..];
         while !rest.is_empty() || !inbox.wants_read() {
@@ -191,7 +191,7 @@ fn a_batch_ends_before_what_is_to_be_answered() {
         frame(0x88, &code),
     ]
     .concat();
-    let mut inbox = Inbox::new(Role::Client, settings, &bytes);
+    let mut inbox = Inbox::new(&Role::Client.into(), settings, &bytes);
     let mut batches = Vec::new();
     while !inbox.wants_read() {
         batches.push(inbox.batch().count());
@@ -218,7 +218,7 @@ fn nothing_is_answered_behind_what_breaks_a_rule() {
     ];
     for bad in bad {
         let bytes = [frame(0x89, b"before"), bad, frame(0x89, b"behind")].concat();
-        let mut inbox = Inbox::new(Role::Client, settings.clone(), &bytes);
+        let mut inbox = Inbox::new(&Role::Client.into(), settings.clone(), &bytes);
         assert!(inbox.answer_all());
         let mut pongs = Vec::new();
         inbox.replies().answer(|ping| pongs.push(ping.to_vec()));
@@ -237,7 +237,7 @@ fn what_is_dropped_unreceived() {
     }
     bytes.extend(frame(0x82, b"kept"));
     bytes.extend(frame(0x8a, &[2; 98]));
-    let mut unanswered = Inbox::new(Role::Client, settings.clone(), &bytes);
+    let mut unanswered = Inbox::new(&Role::Client.into(), settings.clone(), &bytes);
     unanswered.drop_control(0);
     assert_eq!(
         unanswered.batch().count(),
@@ -245,7 +245,7 @@ fn what_is_dropped_unreceived() {
         "a Ping that is not answered stays"
     );
 
-    let mut inbox = Inbox::new(Role::Client, settings, &bytes);
+    let mut inbox = Inbox::new(&Role::Client.into(), settings, &bytes);
     inbox.answer_all();
     inbox.drop_control(1050);
     let mut left = Vec::new();

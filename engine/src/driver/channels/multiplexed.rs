@@ -153,7 +153,8 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
             table,
         } = self;
         let (id, now) = (cx.id(), cx.now());
-        let started = ChannelSession::start(settings.clone(), opened.subprotocol, cx.outbox(), now);
+        let started =
+            ChannelSession::start(settings.clone(), opened.subprotocol(), cx.outbox(), now);
         let session = match started {
             Ok(session) => session,
             Err(error) => {

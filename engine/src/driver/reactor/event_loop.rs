@@ -9,7 +9,7 @@ use std::vec::Vec;
 use super::super::accept_fault::AcceptFault;
 use super::super::clock;
 use super::super::error::Error;
-use super::super::handler::{ConnId, Handler, Opened};
+use super::super::handler::{ConnId, Handler};
 use super::super::line::Readiness;
 use super::super::options::ReactorOptions;
 use super::super::parts::Parts;
@@ -148,23 +148,12 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
 
     pub(super) fn adopt(&mut self, parts: Parts<Socket>, token: u64) -> Result<ConnId, Error> {
         let now = clock::now();
-        let session = self.core.session_of(&parts, now)?;
-        let Parts {
-            stream,
-            role,
-            subprotocol,
-            ..
-        } = parts;
+        let (stream, session) = self.core.session_of(parts, now)?;
         stream.set_nonblocking()?;
         let peer = stream.peer_addr().ok();
         let (id, transport) = self.register(N::stream(stream)?)?;
-        let opened = Opened {
-            role,
-            peer,
-            subprotocol: subprotocol.as_deref(),
-            token,
-        };
-        self.core.insert_open(id, transport, session, opened, now);
+        self.core
+            .insert_open(id, transport, session, (peer, token), now);
         Ok(id)
     }
 

@@ -5,11 +5,12 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 use std::vec::Vec;
 
-use super::super::handler::{ConnId, Handler, Opened};
+use super::super::handler::{ConnId, Handler};
 use super::super::line::Readiness;
 use super::super::socket::Socket;
 use super::super::transport::{Read, Transport};
 use super::{ConnectionOptions, Core};
+use crate::agreed::Agreed;
 use crate::buf::BufPool;
 use crate::config::Settings;
 use crate::handshake::HeadLimits;
@@ -112,16 +113,14 @@ impl<H: Handler> Rig<H> {
     pub(crate) fn open(&mut self, role: Role, subprotocol: Option<&str>) {
         self.pipe = Rc::default();
         let settings = self.core.options.settings.clone();
-        let session = Session::new(role, settings, Entropy([7; 32]), &[], self.now);
-        let opened = Opened {
-            role,
-            peer: None,
-            subprotocol,
-            token: 0,
+        let agreed = match subprotocol {
+            Some(name) => Agreed::new(role).with_subprotocol(name),
+            None => Agreed::new(role),
         };
+        let session = Session::new(agreed, settings, Entropy([7; 32]), &[], self.now);
         let transport = Fake(self.pipe.clone());
         self.core
-            .insert_open(self.id, transport, session, opened, self.now);
+            .insert_open(self.id, transport, session, (None, 0), self.now);
         self.serve();
     }
 

@@ -17,12 +17,7 @@ pub(crate) struct Link<T> {
     pub(super) line: Line<T>,
     pub(super) peer: Option<PeerAddr>,
     pub(super) token: u64,
-    pub(super) subprotocol: Option<Box<str>>,
     pub(super) flow: Flow,
-    /// Queued in [`Slab::again`] or [`Slab::dirty`](super::slab::Slab) already.
-    pub(super) queued: bool,
-    /// The handler was told of the end: what is left is to close the socket.
-    pub(super) told: bool,
     /// The entry of this connection in the timers; later than any if there is none.
     pub(super) armed: Timestamp,
     pub(super) phase: Phase,
@@ -81,10 +76,7 @@ impl<T> Link<T> {
             line: Line::new(transport),
             peer,
             token,
-            subprotocol: None,
             flow: Flow::default(),
-            queued: false,
-            told: false,
             armed: NEVER,
             phase,
         }

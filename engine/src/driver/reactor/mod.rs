@@ -20,13 +20,12 @@ mod turn;
 
 use std::boxed::Box;
 use std::io;
-use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
 use super::clock;
 use super::error::Error;
-use super::handler::{ConnId, Ended, Handler, Links as _, Opened};
+use super::handler::{ConnId, Ended, Handler, Links as _};
 use super::line::Readiness;
 use super::options::ReactorOptions;
 use super::parts::Parts;
@@ -161,13 +160,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
         id: ConnId,
         transport: T,
         session: Session,
-        opened: Opened<'_>,
+        (peer, token): (Option<PeerAddr>, u64),
         now: Timestamp,
     ) {
-        let link = Link::new(transport, opened.peer, opened.token, Phase::Open(session));
+        let link = Link::new(transport, peer, token, Phase::Open(session));
         let mut link = Box::new(link);
-        link.subprotocol = opened.subprotocol.map(Box::from);
-        self.opened(id, &mut link, opened, now);
+        self.opened(id, &mut link, now);
         self.serve(id, link, now);
     }
 
@@ -188,14 +186,13 @@ impl<H: Handler, T: Transport> Core<H, T> {
     }
 
     /// A session that goes on where another owner of the stream stopped.
-    pub(crate) fn session_of<S>(&self, parts: &Parts<S>, now: Timestamp) -> Result<Session, Error> {
+    pub(crate) fn session_of<S>(
+        &self,
+        parts: Parts<S>,
+        now: Timestamp,
+    ) -> Result<(S, Session), Error> {
         let settings = self.options.settings.clone();
-        let session = Session::new(parts.role, settings, clock::entropy()?, &parts.unread, now)
-            .with_unsent(parts.unsent.clone().into());
-        Ok(match parts.end {
-            Some(end) => session.with_end(end),
-            None => session,
-        })
+        Ok(parts.into_session(settings, clock::entropy()?, now))
     }
 
     fn insert(&mut self, id: ConnId, link: Link<T>, now: Timestamp) {
@@ -216,7 +213,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
 
     /// Serves a connection that was taken out, then puts it back or ends it.
     fn serve(&mut self, id: ConnId, mut link: Box<Link<T>>, now: Timestamp) {
-        link.queued = false;
+        link.flow.queued = false;
         match self.advance(id, &mut link, now) {
             Some(ended) => self.gone(id, link, ended),
             None if link.flow.detach && !link.is_closing() => self.detach(id, *link),
@@ -234,8 +231,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
                     self.common.slab.timers.deadline(at, id);
                 }
                 let again = core::mem::take(&mut link.flow.again);
-                if (again || link.is_read()) && !link.queued {
-                    link.queued = true;
+                if (again || link.is_read()) && !link.flow.queued {
+                    link.flow.queued = true;
                     self.common.slab.again.push(id);
                 }
                 self.common.slab.put(id, link);
@@ -262,30 +259,15 @@ impl<H: Handler, T: Transport> Core<H, T> {
 
     /// Gives the connection to the application.
     fn detach(&mut self, id: ConnId, link: Link<T>) {
-        let Link {
-            line,
-            phase,
-            subprotocol,
-            ..
-        } = link;
+        let Link { line, phase, .. } = link;
         let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
         self.common.slab.release(id);
         let (Some(conn), Phase::Open(session)) = (conn, phase) else {
             return;
         };
-        let (role, end) = (session.role(), session.end());
-        let (unread, unsent) = session.into_parts();
         match line.into_socket() {
             Ok(stream) => {
-                let subprotocol = subprotocol.map(String::from);
-                let parts = Parts {
-                    stream,
-                    unread,
-                    unsent,
-                    role,
-                    subprotocol,
-                    end,
-                };
+                let parts = Parts::of_session(stream, session);
                 self.handler.detached(conn, id, parts);
             }
             Err(error) => self.handler.close(conn, id, Ended::Io(error)),

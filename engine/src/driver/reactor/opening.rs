@@ -13,7 +13,6 @@ use super::link::{Connecting, Link, Phase, Refusing};
 use super::{Core, READS_PER_TURN_MAX};
 use crate::error::Deadline;
 use crate::handshake::{Refusal, Request};
-use crate::role::Role;
 use crate::session::{LINGER_BYTES_MAX, Session};
 use crate::time::Timestamp;
 
@@ -82,25 +81,18 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 return Ok(());
             }
         };
-        let answer = match request.accept(&accept) {
-            Ok(answer) => answer,
+        let (answer, agreed) = match request.accept(&accept) {
+            Ok(accepted) => accepted,
             Err(error) => {
                 self.handler.rejected(link.peer, &error);
                 self.refuse(link, error.refusal(), now);
                 return Ok(());
             }
         };
-        let session = Session::new(Role::Server, settings, clock::entropy()?, glued, now)
+        let session = Session::new(agreed, settings, clock::entropy()?, glued, now)
             .with_unsent(Bytes::from(answer));
         link.phase = Phase::Open(session);
-        link.subprotocol = accept.chosen_subprotocol().map(Box::from);
-        let opened = Opened {
-            role: Role::Server,
-            peer: link.peer,
-            subprotocol: accept.chosen_subprotocol(),
-            token: link.token,
-        };
-        self.opened(id, link, opened, now);
+        self.opened(id, link, now);
         Ok(())
     }
 
@@ -145,40 +137,34 @@ impl<H: Handler, T: Transport> Core<H, T> {
             };
             let glued = received.get(used..).unwrap_or_default();
             let entropy = clock::entropy()?;
-            let session = Session::new(Role::Client, settings.clone(), entropy, glued, now);
+            let session = Session::new(response.agreed(), settings.clone(), entropy, glued, now);
             link.phase = Phase::Open(session);
-            link.subprotocol = response.subprotocol().map(Box::from);
-            let opened = Opened {
-                role: Role::Client,
-                peer: link.peer,
-                subprotocol: response.subprotocol(),
-                token: link.token,
-            };
-            self.opened(id, link, opened, now);
+            self.opened(id, link, now);
             break;
         }
         Ok(())
     }
 
     /// Tells the handler of an open connection, and what came glued to its handshake.
-    pub(super) fn opened(
-        &mut self,
-        id: ConnId,
-        link: &mut Link<T>,
-        opened: Opened<'_>,
-        now: Timestamp,
-    ) {
+    pub(super) fn opened(&mut self, id: ConnId, link: &mut Link<T>, now: Timestamp) {
         let Link {
             line,
             flow,
             phase: Phase::Open(session),
+            peer,
+            token,
             ..
         } = link
         else {
             return;
         };
         session.attach(&mut self.common.slab.pool);
-        let (_, mut cx) = self.common.cx(id, session, line, flow, now);
+        let (read, mut cx) = self.common.cx(id, session, line, flow, now);
+        let opened = Opened {
+            agreed: read.agreed(),
+            peer: *peer,
+            token: *token,
+        };
         let conn = self.handler.open(&mut cx, opened);
         if let Some(slot) = self.conns.get_mut(id.index as usize) {
             *slot = Some(conn);

@@ -199,3 +199,13 @@ fn calm() -> Config {
         ..Config::default()
     }
 }
+
+/// What the connections of a reactor take that have nothing in their buffers, over a socket that
+/// is told in two words as mio's is. What the opening handshake agreed on is in it.
+#[test]
+fn sizes() {
+    let size = size_of::<super::link::Link<[u64; 2]>>();
+    assert!(size <= 568, "{size}");
+    let size = size_of::<crate::Session>();
+    assert!(size <= 464, "{size}");
+}

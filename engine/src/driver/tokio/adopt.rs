@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::super::error::Error;
 use super::super::parts::Parts;
 use super::websocket::WebSocket;
+use crate::agreed::Agreed;
 use crate::config::Settings;
-use crate::role::Role;
 
 /// Why a connection could not be taken over.
 #[derive(Debug)]
@@ -62,6 +62,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     /// Takes over a connection that hyper or axum has upgraded, down to the stream itself:
     /// hyper is not in the way of a byte any more, and what it had read ahead comes first.
     ///
+    /// `agreed` is what the other library's opening handshake agreed on: a [`Role`](crate::Role)
+    /// alone, or one with a sub-protocol.
+    ///
     /// `S` is what the server was given inside [`TokioIo`]: [`TcpStream`](tokio::net::TcpStream)
     /// in most.
     ///
@@ -81,14 +84,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     /// [`AdoptError::OtherStream`] with the connection, if its stream is not an `S`.
     pub fn from_hyper(
         upgraded: Upgraded,
-        role: Role,
+        agreed: impl Into<Agreed>,
         settings: Settings,
     ) -> Result<Self, AdoptError> {
         let (io, read_ahead) = into_stream::<S>(upgraded).map_err(AdoptError::OtherStream)?;
-        let parts = Parts {
-            unread: read_ahead.into(),
-            ..Parts::new(io, role)
-        };
+        let parts = Parts::new(io, agreed).with_unread(read_ahead.into());
         Self::from_parts(parts, settings).map_err(AdoptError::Failed)
     }
 
@@ -100,10 +100,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     #[cfg(feature = "fastwebsockets")]
     pub fn from_fastwebsockets(
         upgraded: fastwebsockets::WebSocket<TokioIo<Upgraded>>,
-        role: Role,
+        agreed: impl Into<Agreed>,
         settings: Settings,
     ) -> Result<Self, AdoptError> {
-        Self::from_hyper(upgraded.into_inner().into_inner(), role, settings)
+        Self::from_hyper(upgraded.into_inner().into_inner(), agreed, settings)
     }
 }
 
@@ -113,8 +113,12 @@ impl WebSocket<TokioIo<Upgraded>> {
     ///
     /// # Errors
     /// [`Error::Io`] where the operating system has no randomness to give.
-    pub fn over_hyper(upgraded: Upgraded, role: Role, settings: Settings) -> Result<Self, Error> {
-        Self::from_parts(Parts::new(TokioIo::new(upgraded), role), settings)
+    pub fn over_hyper(
+        upgraded: Upgraded,
+        agreed: impl Into<Agreed>,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        Self::from_parts(Parts::new(TokioIo::new(upgraded), agreed), settings)
     }
 }
 

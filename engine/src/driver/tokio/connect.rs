@@ -18,7 +18,6 @@ use super::websocket::{Origin, WebSocket};
 use crate::config::Settings;
 use crate::error::Deadline;
 use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits, Url};
-use crate::role::Role;
 use crate::session::Session;
 
 /// How long names are resolved and addresses tried unless told: three SYNs on a bad path
@@ -231,9 +230,8 @@ impl Connector {
             e => e,
         })?;
         let settings = self.settings.clone();
-        let session = Session::new(Role::Client, settings, entropy, &leftover, now());
+        let session = Session::new(response.agreed(), settings, entropy, &leftover, now());
         let origin = Origin {
-            subprotocol: response.subprotocol().map(Into::into),
             response: Some(response),
             tune: tune.filter(|report| !report.is_complete()),
         };

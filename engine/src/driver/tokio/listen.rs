@@ -19,7 +19,6 @@ use super::websocket::{Origin, WebSocket};
 use crate::config::Settings;
 use crate::error::Deadline;
 use crate::handshake::{Accept, HeadLimits, Refusal, Request, ServerHandshake};
-use crate::role::Role;
 use crate::session::Session;
 
 /// The first rest after the system was out of files or memory; each further one is twice as
@@ -379,8 +378,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// [`Error::Timeout`], [`Error::Io`].
     pub async fn accept_with(mut self, accept: &Accept) -> Result<WebSocket<S>, Error> {
         let patience = self.settings.close_timeout;
-        let head = match self.request.accept(accept) {
-            Ok(head) => head,
+        let (head, agreed) = match self.request.accept(accept) {
+            Ok(accepted) => accepted,
             Err(e) => {
                 let _ = answer(&mut self.stream, e.refusal(), patience).await;
                 return Err(e.into());
@@ -394,9 +393,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
             write_head(&mut self.stream, &head),
         )
         .await?;
-        let session = Session::new(Role::Server, self.settings, entropy, &self.leftover, now());
+        let session = Session::new(agreed, self.settings, entropy, &self.leftover, now());
         let origin = Origin {
-            subprotocol: accept.chosen_subprotocol().map(Into::into),
             response: None,
             tune: (!self.tune.is_complete()).then_some(self.tune),
         };

@@ -15,8 +15,8 @@ use super::io::now;
 use super::messages::Messages;
 use super::receiving::{Came, Receiving};
 use super::websocket::Origin;
+use crate::agreed::Agreed;
 use crate::conn::OwnedMessage;
-use crate::role::Role;
 use crate::session::{End, Stats};
 use crate::time::Timestamp;
 
@@ -40,7 +40,6 @@ pub struct Reader<R, W> {
     /// Nothing can be written any more, as the reader has seen when it last looked.
     pub(super) write_failed: bool,
     pub(super) _deserting: Deserting,
-    pub(super) role: Role,
     pub(super) origin: Option<Box<Origin>>,
 }
 
@@ -54,10 +53,16 @@ impl Drop for Deserting {
 }
 
 impl<R, W> Reader<R, W> {
+    /// What the opening handshake agreed on.
+    #[must_use]
+    pub fn agreed(&self) -> &Agreed {
+        self.receiving.read.agreed()
+    }
+
     /// The sub-protocol agreed on.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.origin.as_ref()?.subprotocol.as_deref()
+        self.agreed().subprotocol()
     }
 
     /// How the connection ended, once that is known.
@@ -263,7 +268,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
 impl<R, W> fmt::Debug for Reader<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
-            .field("role", &self.role)
+            .field("role", &self.agreed().role())
             .field("end", &self.end())
             .finish_non_exhaustive()
     }

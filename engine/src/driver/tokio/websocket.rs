@@ -3,7 +3,6 @@
 use std::boxed::Box;
 use std::fmt;
 use std::future::poll_fn;
-use std::string::String;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use super::io::now;
 use super::messages::Messages;
 use super::receiving::{Came, Receiving, WATCH_INTERVAL};
 use super::sending::{Put, Sending, put_binary, put_bytes};
+use crate::agreed::Agreed;
 use crate::config::Settings;
 use crate::conn::{Kind, Outbox, OwnedMessage, PreparedMessage};
 use crate::error::CloseCode;
@@ -103,14 +103,12 @@ pub struct WebSocket<S> {
     pub(super) receiving: Receiving,
     pub(super) sending: Sending,
     pub(super) io: S,
-    pub(super) role: Role,
     pub(super) origin: Option<Box<Origin>>,
 }
 
 /// What is left of the opening, where anything is.
 #[derive(Debug, Default)]
 pub(super) struct Origin {
-    pub(super) subprotocol: Option<String>,
     pub(super) response: Option<Response>,
     pub(super) tune: Option<TuneReport>,
 }
@@ -122,36 +120,17 @@ impl<S> WebSocket<S> {
     /// # Errors
     /// [`Error::Io`] where the operating system has no randomness to give.
     pub fn from_parts(parts: Parts<S>, settings: Settings) -> Result<Self, Error> {
-        let Parts {
-            stream,
-            unread,
-            unsent,
-            role,
-            subprotocol,
-            end,
-        } = parts;
-        let origin = Origin {
-            subprotocol,
-            ..Origin::default()
-        };
-        let mut session = Session::new(role, settings, clock::entropy()?, &unread, now())
-            .with_unsent(unsent.into());
-        if let Some(end) = end {
-            session = session.with_end(end);
-        }
-        Ok(Self::open(stream, session, origin))
+        let (stream, session) = parts.into_session(settings, clock::entropy()?, now());
+        Ok(Self::open(stream, session, Origin::default()))
     }
 
     pub(super) fn open(io: S, session: Session, origin: Origin) -> Self {
-        let role = session.role();
         let (read, write) = session.split();
-        let empty =
-            origin.subprotocol.is_none() && origin.response.is_none() && origin.tune.is_none();
+        let empty = origin.response.is_none() && origin.tune.is_none();
         Self {
             receiving: Receiving::new(read),
             sending: Sending::new(write),
             io,
-            role,
             origin: (!empty).then(|| Box::new(origin)),
         }
     }
@@ -161,17 +140,8 @@ impl<S> WebSocket<S> {
     /// before, or a Close of ours that is not answered yet, is not.
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {
-        let subprotocol = self.origin.and_then(|o| o.subprotocol);
         let session = Session::join(self.receiving.read, self.sending.write);
-        let end = session.end();
-        let (unread, unsent) = session.into_parts();
-        Parts {
-            unread,
-            unsent,
-            subprotocol,
-            end,
-            ..Parts::new(self.io, self.role)
-        }
+        Parts::of_session(self.io, session)
     }
 
     /// Where to queue messages without waiting. They are written by the next receive that has no
@@ -185,10 +155,16 @@ impl<S> WebSocket<S> {
         &self.io
     }
 
+    /// What the opening handshake agreed on.
+    #[must_use]
+    pub fn agreed(&self) -> &Agreed {
+        self.receiving.read.agreed()
+    }
+
     /// The sub-protocol agreed on.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.origin.as_ref()?.subprotocol.as_deref()
+        self.agreed().subprotocol()
     }
 
     /// The server's answer to our opening handshake, once; it takes memory until then.
@@ -204,7 +180,7 @@ impl<S> WebSocket<S> {
     /// Which end this is.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.role
+        self.agreed().role()
     }
 
     /// Messages and payload bytes in both directions.
@@ -561,7 +537,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 impl<S> fmt::Debug for WebSocket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
-            .field("role", &self.role)
+            .field("role", &self.role())
             .field("subprotocol", &self.subprotocol())
             .field("end", &self.end())
             .finish_non_exhaustive()

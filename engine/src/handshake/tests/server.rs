@@ -83,7 +83,7 @@ fn the_request_of_the_rfc() {
     );
     let answer = request(&head).accept(&Accept::new().subprotocol("chat"));
     assert_eq!(
-        answer.unwrap(),
+        answer.unwrap().0,
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
           Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
           Sec-WebSocket-Protocol: chat\r\n\r\n"
@@ -429,7 +429,11 @@ fn offers_over_several_lines_keep_their_order() {
         ]
     );
     for name in ["a", "b", "c"] {
-        let answer = request.accept(&Accept::new().subprotocol(name)).unwrap();
+        let (answer, agreed) = request.accept(&Accept::new().subprotocol(name)).unwrap();
+        assert_eq!(
+            agreed,
+            crate::Agreed::new(crate::Role::Server).with_subprotocol(name)
+        );
         let (_, lines, _) = take_apart(&answer);
         assert!(lines.contains(&format!("Sec-WebSocket-Protocol: {name}")));
     }
@@ -446,7 +450,7 @@ fn an_answer_takes_only_what_was_offered() {
         assert_eq!(error, expected.into());
     }
     let accept = Accept::new().header("Set-Cookie", "a=b").unwrap();
-    let (first, lines, rest) = take_apart(&request.accept(&accept).unwrap());
+    let (first, lines, rest) = take_apart(&request.accept(&accept).unwrap().0);
     assert_eq!(first, "HTTP/1.1 101 Switching Protocols");
     assert_eq!(
         lines,

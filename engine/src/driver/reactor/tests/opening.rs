@@ -35,7 +35,7 @@ fn a_request_that_does_not_fit_waits_for_room() {
 
     let mut server = ServerHandshake::new(HeadLimits::default());
     let (request, _) = server.parse(&request).unwrap().unwrap();
-    let answer = request.accept(&Accept::new()).unwrap();
+    let (answer, _) = request.accept(&Accept::new()).unwrap();
     rig.pipe.borrow_mut().incoming.extend_from_slice(&answer);
     rig.frame(2, b"first");
     rig.readable();

@@ -157,7 +157,7 @@ impl Session {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let runtime = runtime::Handle::try_current().map_err(io::Error::other)?;
-        let subprotocol = ws.origin.as_ref().and_then(|o| o.subprotocol.as_deref());
+        let subprotocol = ws.receiving.read.agreed().subprotocol();
         let outbox = ws.sending.outbox();
         let started = ChannelSession::start(settings.clone(), subprotocol, outbox, now());
         let session = match started {

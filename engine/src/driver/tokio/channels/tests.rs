@@ -35,11 +35,11 @@ const PIPE_BYTES: usize = 4096;
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn socket<S>(stream: S, role: Role, subprotocol: Option<&str>) -> WebSocket<S> {
-    let parts = Parts {
-        subprotocol: subprotocol.map(Into::into),
-        ..Parts::new(stream, role)
+    let agreed = match subprotocol {
+        Some(name) => crate::Agreed::new(role).with_subprotocol(name),
+        None => crate::Agreed::new(role),
     };
-    WebSocket::from_parts(parts, crate::Settings::default()).unwrap()
+    WebSocket::from_parts(Parts::new(stream, agreed), crate::Settings::default()).unwrap()
 }
 
 fn session<S>(stream: S, role: Role, settings: &Settings) -> Session

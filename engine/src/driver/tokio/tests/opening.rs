@@ -216,7 +216,7 @@ async fn bytes_glued_to_a_head_are_the_first_frames() {
             }
             let limits = HeadLimits::default();
             let (request, _) = crate::Request::parse(&head, &limits).unwrap().unwrap();
-            let mut answer = request.accept(&Accept::new()).unwrap();
+            let (mut answer, _) = request.accept(&Accept::new()).unwrap();
             answer.extend_from_slice(&bare(2, b"first"));
             answer.extend_from_slice(&bare(2, b"second"));
             server.write_all(&answer).await.unwrap();

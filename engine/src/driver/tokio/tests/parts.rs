@@ -3,7 +3,7 @@
 use tokio::io::AsyncReadExt;
 
 use super::*;
-use crate::{CloseCode, Parts};
+use crate::CloseCode;
 
 /// The bytes of the messages are cut at every position: what came before goes through one
 /// owner, which takes itself apart, the rest through the next.
@@ -79,10 +79,8 @@ async fn a_client_hands_over_in_the_middle_of_a_frame() {
         let mut client = end(a, Role::Client, &settings);
         let mut server = end(b, Role::Server, &settings);
         client.send(&[7; 150]).await.unwrap();
-        let parts = Parts {
-            subprotocol: Some("p".into()),
-            ..client.into_parts()
-        };
+        let mut parts = client.into_parts();
+        parts.agreed = parts.agreed.with_subprotocol("p");
         let mut client = WebSocket::from_parts(parts, settings).unwrap();
         assert_eq!(
             (client.subprotocol(), client.role()),

@@ -11,6 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 
 use super::{Act, Outcome, Start, Subject};
+use crate::agreed::Agreed;
 use crate::channels::{AcceptOptions, Channel, OpenOptions, Session};
 use crate::{Parts, Role, WebSocket};
 
@@ -63,10 +64,11 @@ impl Task {
             .build()
             .unwrap();
         let (near, far) = duplex(PIPE_BYTES);
-        let parts = Parts {
-            subprotocol: start.subprotocol.map(Into::into),
-            ..Parts::new(near, Role::Server)
-        };
+        let mut agreed = Agreed::new(Role::Server);
+        if let Some(subprotocol) = start.subprotocol {
+            agreed = agreed.with_subprotocol(subprotocol);
+        }
+        let parts = Parts::new(near, agreed);
         let ws = WebSocket::from_parts(parts, start.below).unwrap();
         let told: Arc<Mutex<Told>> = Arc::default();
         let session = {

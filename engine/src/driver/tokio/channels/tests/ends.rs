@@ -364,10 +364,8 @@ async fn a_socket_that_cannot_carry_channels_is_refused() {
     for change in below {
         let mut config = crate::Config::default();
         change(&mut config);
-        let parts = Parts {
-            subprotocol: Some(SUBPROTOCOL.into()),
-            ..Parts::new(duplex(64).0, Role::Client)
-        };
+        let agreed = crate::Agreed::new(Role::Client).with_subprotocol(SUBPROTOCOL);
+        let parts = Parts::new(duplex(64).0, agreed);
         let ws = WebSocket::from_parts(parts, config.build().unwrap()).unwrap();
         let error = Session::start(ws, Settings::default()).unwrap_err();
         assert!(matches!(error, crate::Error::Config(_)), "{error}");
@@ -401,10 +399,8 @@ async fn a_failure_below_is_told_at_once() {
         ..crate::Config::default()
     };
     let (ours, _peer) = duplex(1 << 20);
-    let parts = Parts {
-        subprotocol: Some(SUBPROTOCOL.into()),
-        ..Parts::new(ours, Role::Client)
-    };
+    let agreed = crate::Agreed::new(Role::Client).with_subprotocol(SUBPROTOCOL);
+    let parts = Parts::new(ours, agreed);
     let ws = WebSocket::from_parts(parts, below.build().unwrap()).unwrap();
     let client = Session::start(ws, settings(|_| {})).unwrap();
     let (mut sender, mut receiver) = client.open(OpenOptions::new("x")).unwrap().split();
