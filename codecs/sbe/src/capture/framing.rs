@@ -400,8 +400,9 @@ impl<'s> Walker<'s> {
 
     /// Bytes of padding before a message of the schema.
     fn next_message(&self, behind: &[u8]) -> Option<usize> {
-        let padding = behind.iter().take_while(|byte| **byte == 0).count();
-        (0..=padding.min(PADDING_BYTES_MAX)).find(|at| {
+        let first = behind.iter().take(PADDING_BYTES_MAX);
+        let padding = first.take_while(|byte| **byte == 0).count();
+        (0..=padding).find(|at| {
             let header = behind.get(*at..).and_then(|b| self.schema.read_header(b));
             header.is_some_and(|h| {
                 h.schema_id == self.schema.id && self.schema.message(h.template_id).is_some()

@@ -88,6 +88,20 @@ fn messages_one_behind_the_other() {
     assert_eq!(seen(&[], "raw"), [""; 0]);
 }
 
+/// Where zeros are messages, were each looked through to the end of the file, this would take hours.
+#[test]
+fn a_file_of_zeros_is_read_in_one_pass() {
+    let text = r#"<messageSchema id="0"><types><composite name="messageHeader">
+<type name="blockLength" primitiveType="uint8"/><type name="templateId" primitiveType="uint8"/>
+<type name="schemaId" primitiveType="uint8"/><type name="version" primitiveType="uint8"/></composite></types>
+<message name="m" id="0"/></messageSchema>"#;
+    let schema = Schema::parse(text, Path::new("s.xml"), None).unwrap();
+    let mut messages = 0;
+    let mut walker = Walker::new(&schema, Framing::Raw);
+    walker.payload(Payload::Datagram(&vec![0; 4 << 20]), &mut |_| messages += 1);
+    assert_eq!(messages, 1 << 20);
+}
+
 /// The name, the packet header, and what stands before the first and the second message.
 type Envelope = (&'static str, &'static [u8], &'static [u8], &'static [u8]);
 
