@@ -18,7 +18,7 @@ impl Write for Fnv {
 
 impl Schema {
     /// Digest of everything that shapes bytes or names: ids, versions, byte order, types, offsets,
-    /// constants, null values, units of time. Descriptions, layout of the XML and foreign attributes do not count.
+    /// constants, null values, kinds and units of time. Descriptions, layout of the XML and foreign attributes do not count.
     /// The order of the types does, though no byte depends on it: a schema whose types were sorted
     /// anew has another fingerprint.
     pub fn fingerprint(&self) -> u64 {
@@ -82,10 +82,12 @@ impl Schema {
 
 /// What a number counts, where it is a time.
 fn time(field: &Field) -> String {
+    let kind = Some(&field.semantic_type).filter(|_| field.is_called_time());
+    let kind = kind.map(|kind| format!(" {kind}"));
     let unit = field.unit_word().map(|word| format!(" in {word}"));
     let epoch = Some(field.epoch_word()).filter(|word| word != "unix");
     let epoch = epoch.map(|word| format!(" since {word}"));
-    [unit, epoch].into_iter().flatten().collect()
+    [kind, unit, epoch].into_iter().flatten().collect()
 }
 
 fn body(body_: &Body, out: &mut impl Write) -> fmt::Result {

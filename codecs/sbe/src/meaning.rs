@@ -16,6 +16,9 @@ pub(crate) enum Meaning {
     Whole,
 }
 
+/// Semantic types of numbers that are counted from some beginning.
+const TIMES: [&str; 4] = ["UTCTimestamp", "UTCTimeOnly", "UTCDateOnly", "LocalMktDate"];
+
 /// `epoch` in one spelling: the default is Unix's.
 fn epoch(word: &str) -> String {
     let word = word.to_ascii_lowercase();
@@ -50,6 +53,11 @@ impl Field {
             None if !self.other_unit.is_empty() => Some(&self.other_unit),
             None => is_time.then(|| TimeUnit::Nanosecond.name()),
         }
+    }
+
+    /// Whether the schema calls it a time of some kind.
+    pub(crate) fn is_called_time(&self) -> bool {
+        TIMES.contains(&self.semantic_type.as_str())
     }
 
     /// What a number is counted from, in one spelling.
@@ -260,6 +268,17 @@ mod tests {
                 Some("ok     m.f: time unit was second, and is not said any more"),
             ),
             (time.to_owned(), format!(r#"{time} epoch="UNIX""#), None),
+            (
+                time.to_owned(),
+                r#"semanticType="UTCTimeOnly""#.to_owned(),
+                Some("BREAKS m.f: semanticType was UTCTimestamp, is UTCTimeOnly"),
+            ),
+            (
+                r#"semanticType="Qty""#.to_owned(),
+                r#"semanticType="SeqNum""#.to_owned(),
+                Some("ok     m.f: semanticType was Qty, is SeqNum"),
+            ),
+            (String::new(), r#"semanticType="Qty""#.to_owned(), None),
             (
                 time.to_owned(),
                 format!(r#"{time} epoch="gps""#),

@@ -185,6 +185,12 @@ impl Differ<'_> {
             }
             _ => {}
         }
+        let (a, b) = (&was.semantic_type, &now.semantic_type);
+        // To say it, or to say it no more, changes nothing.
+        if a != b && !a.is_empty() && !b.is_empty() {
+            let breaking = was.is_called_time() || now.is_called_time();
+            self.note(breaking, part, format!("semanticType was {a}, is {b}"));
+        }
         let (a, b) = (was.epoch_word(), now.epoch_word());
         if a != b {
             self.breaks(part, format!("epoch was {a}, is {b}"));
