@@ -78,6 +78,16 @@ fn messages_one_behind_the_other() {
     assert_eq!(seen(&[ONE, &[1, 8, 1, 0, 42]].concat(), "raw"), ["42", "?"]);
     // Parts of a newer sender are behind the known ones.
     assert_eq!(seen(&[1, 7, 1, 2, 42, 9, 9, 9, 9, 9], "raw"), ["42+5"]);
+    // A template that a newer sender has and the schema does not is no part of the message before it.
+    let newer: &[u8] = &[1, 7, 1, 2, 42];
+    assert_eq!(
+        seen(&[newer, &[1, 8, 1, 2, 9], newer].concat(), "raw"),
+        ["42", "?"]
+    );
+    assert_eq!(
+        seen(&[newer, &[0, 0], &[1, 8, 1, 2, 9]].concat(), "raw"),
+        ["42+2", "?"]
+    );
     let cut = seen(&[ONE, &TWO[..4]].concat(), "raw");
     assert_eq!(
         cut,
