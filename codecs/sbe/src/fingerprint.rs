@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::ir::{Body, Schema};
+use crate::ir::{Body, Field, Schema};
 
 /// FNV-1a, 64 bits: not for adversaries, only to tell schemas apart.
 struct Fnv(u64);
@@ -18,7 +18,7 @@ impl Write for Fnv {
 
 impl Schema {
     /// Digest of everything that shapes bytes or names: ids, versions, byte order, types, offsets,
-    /// constants, null values. Descriptions, layout of the XML and foreign attributes do not count.
+    /// constants, null values, kinds and units of time. Descriptions, layout of the XML and foreign attributes do not count.
     /// The order of the types does, though no byte depends on it: a schema whose types were sorted
     /// anew has another fingerprint.
     pub fn fingerprint(&self) -> u64 {
@@ -62,8 +62,13 @@ impl Schema {
             for m in &c.members {
                 writeln!(
                     out,
-                    "member {} {} {} {:?} {:?}",
-                    m.name, m.offset, m.size, m.kind, m.presence
+                    "member {} {} {} {:?} {:?}{}",
+                    m.name,
+                    m.offset,
+                    m.size,
+                    m.kind,
+                    m.presence,
+                    time(m)
                 )?;
             }
         }
@@ -75,13 +80,30 @@ impl Schema {
     }
 }
 
+/// What a number counts, where it is a time.
+fn time(field: &Field) -> String {
+    let kind = Some(&field.semantic_type).filter(|_| field.is_called_time());
+    let kind = kind.map(|kind| format!(" {kind}"));
+    let unit = field.unit_word().map(|word| format!(" in {word}"));
+    let epoch = Some(field.epoch_word()).filter(|word| word != "unix");
+    let epoch = epoch.map(|word| format!(" since {word}"));
+    [kind, unit, epoch].into_iter().flatten().collect()
+}
+
 fn body(body_: &Body, out: &mut impl Write) -> fmt::Result {
     writeln!(out, "block {}", body_.block_length)?;
     for f in &body_.fields {
         writeln!(
             out,
-            "field {} {:?} {} {} {} {:?} {:?}",
-            f.name, f.id, f.since, f.offset, f.size, f.kind, f.presence
+            "field {} {:?} {} {} {} {:?} {:?}{}",
+            f.name,
+            f.id,
+            f.since,
+            f.offset,
+            f.size,
+            f.kind,
+            f.presence,
+            time(f)
         )?;
     }
     for g in &body_.groups {

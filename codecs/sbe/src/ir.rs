@@ -129,6 +129,9 @@ pub struct Field {
     pub semantic_type: String,
     /// `timeUnit` of the field, else that of its type.
     pub time_unit: Option<TimeUnit>,
+    /// `timeUnit` where it is a word for none of these units, so that nothing is known of the number;
+    /// else empty.
+    pub other_unit: String,
     /// `epoch` of the field, else that of its type; empty, as by default, it is Unix's.
     pub epoch: String,
 }
@@ -210,6 +213,10 @@ pub struct Composite {
     pub size: usize,
     /// Members by ascending offset.
     pub members: Vec<Field>,
+    /// `semanticType`, empty where there is none.
+    pub semantic_type: String,
+    /// `epoch`; empty, as by default, it is Unix's.
+    pub epoch: String,
     /// How it is used.
     pub role: Role,
 }

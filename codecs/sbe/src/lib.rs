@@ -107,11 +107,13 @@
 //! |---|---|
 //! | composite of `mantissa` and `exponent` | `.decimal()`; back by `Price::from_decimal(..)?` |
 //! | composite of `time` and `unit` (a constant, an enum, a number) | `.timestamp()`; back by `from_timestamp` |
-//! | integer of `semanticType="UTCTimestamp"` or with a `timeUnit` | `.sent_timestamp()`; back by `set_sent_timestamp(..)?` |
+//! | integer of `semanticType="UTCTimestamp"`, or without one and with a `timeUnit` | `.sent_timestamp()`; back by `set_sent_timestamp(..)?` |
 //! | integer of `semanticType="Qty"` | `.size_decimal()`; back by `set_size_decimal(..)?` |
 //!
 //! Decimals are `tickwire_codecs::Decimal` and instants `tickwire_codecs::UnixTime`; nothing goes through
-//! a float. An instant without a unit is in nanoseconds (SBE 1.0, "Date and time encoding"). Where the
+//! a float. An instant without a unit is in nanoseconds (SBE 1.0, "Date and time encoding"). A time of the
+//! day, a time of another `epoch` than Unix's and one in a unit that is none of the standard's have the
+//! wire's own value alone; a unit that is misspelled behind its first four letters is still that unit. Where the
 //! wire can hold more than these types, 64-bit mantissas without a sign or units that are none, the
 //! accessor gives a `Result`. The way back refuses what the wire's form would lose
 //! (`EncodeError::Inexact`).
@@ -169,6 +171,7 @@ mod fingerprint;
 mod generate;
 mod generator;
 pub mod ir;
+mod meaning;
 mod read;
 mod render;
 mod xml;

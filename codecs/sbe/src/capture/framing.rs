@@ -357,7 +357,7 @@ impl<'s> Walker<'s> {
         let mut at = 0;
         if !is_whole {
             // Padding of the message before, which came with the bytes before.
-            at += self.next_message(bytes).unwrap_or(0);
+            at += self.next_message(bytes, None).unwrap_or(0);
         }
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let mut decoded = match dynamic::decode_first(self.schema, rest) {
@@ -372,11 +372,11 @@ impl<'s> Walker<'s> {
             let behind = rest
                 .get(rest.len() - decoded.trailing..)
                 .unwrap_or_default();
-            let next = self.next_message(behind);
+            let is_newer = decoded.version > self.schema.version;
+            let next = self.next_message(behind, is_newer.then_some(decoded.version));
             if next.is_none() && !is_whole && behind.len() < next_bytes && !behind.is_empty() {
                 return Stop::failed(at, self.short(at, &decoded));
             }
-            let is_newer = decoded.version > self.schema.version;
             decoded.trailing = match next {
                 Some(padding) => padding,
                 None if is_newer || is_padding(behind) => behind.len(),
@@ -398,13 +398,16 @@ impl<'s> Walker<'s> {
         }
     }
 
-    /// Bytes of padding before a message of the schema.
-    fn next_message(&self, behind: &[u8]) -> Option<usize> {
-        let padding = behind.iter().take_while(|byte| **byte == 0).count();
-        (0..=padding.min(PADDING_BYTES_MAX)).find(|at| {
+    /// Bytes of padding before a message of the schema. A sender of the version `newer` may have templates
+    /// that the schema does not.
+    fn next_message(&self, behind: &[u8], newer: Option<u32>) -> Option<usize> {
+        let first = behind.iter().take(PADDING_BYTES_MAX);
+        let padding = first.take_while(|byte| **byte == 0).count();
+        (0..=padding).find(|at| {
             let header = behind.get(*at..).and_then(|b| self.schema.read_header(b));
             header.is_some_and(|h| {
-                h.schema_id == self.schema.id && self.schema.message(h.template_id).is_some()
+                let is_known = self.schema.message(h.template_id).is_some();
+                h.schema_id == self.schema.id && (is_known || newer == Some(h.version))
             })
         })
     }

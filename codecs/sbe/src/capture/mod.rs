@@ -79,14 +79,16 @@ pub struct Packets {
     /// Places in streams where bytes are missing.
     pub gaps: u64,
     /// Packets that are not whole UDP or TCP over IP: another protocol, a fragment, cut short by the
-    /// capture; and segments of more streams at a time than are followed.
+    /// capture.
     pub skipped: u64,
+    /// TCP segments of more streams than are followed at a time: their payloads are not handed on.
+    pub unfollowed: u64,
 }
 
 impl Packets {
     /// All packets read.
     pub fn all(&self) -> u64 {
-        self.datagrams + self.segments + self.skipped
+        self.datagrams + self.segments + self.skipped + self.unfollowed
     }
 }
 

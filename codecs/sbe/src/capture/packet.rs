@@ -21,6 +21,8 @@ pub(super) struct Segment<'p> {
     pub(super) sequence: u32,
     /// SYN: the stream begins here.
     pub(super) is_first: bool,
+    /// FIN or RST: the stream ends behind the payload.
+    pub(super) is_last: bool,
     pub(super) payload: &'p [u8],
 }
 
@@ -104,6 +106,7 @@ fn transport(protocol: u8, from: IpAddr, to: IpAddr, packet: &[u8]) -> Option<Ca
                 },
                 sequence: u32::from_be_bytes(sequence),
                 is_first: packet.get(13)? & 0x02 != 0,
+                is_last: packet.get(13)? & 0x05 != 0,
                 payload: packet.get(header.max(20)..)?,
             }))
         }

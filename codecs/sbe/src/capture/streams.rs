@@ -14,7 +14,8 @@ use super::{Flow, Packets, Payload};
 const PENDING_BYTES_MAX: usize = 1 << 20;
 /// Segments of one stream that wait.
 const PENDING_SEGMENTS_MAX: usize = 1 << 12;
-/// Streams that are followed at a time; segments of more are skipped and counted.
+/// Streams that are followed at a time. One that was closed makes room for a new one; segments of more
+/// are counted.
 const STREAMS_MAX: usize = 1 << 12;
 /// Further from the expected byte, a segment is of another connection of the same ports: no window is
 /// larger (RFC 7323, section 2.3).
@@ -23,6 +24,8 @@ const WINDOW_BYTES_MAX: u32 = 1 << 30;
 #[derive(Default)]
 pub(super) struct Streams {
     all: HashMap<Flow, Stream>,
+    /// Those of them that are over.
+    over: usize,
 }
 
 /// Positions count from the first byte of the stream that was seen.
@@ -34,6 +37,10 @@ struct Stream {
     /// What came early, by position.
     pending: BTreeMap<u64, Vec<u8>>,
     pending_bytes: usize,
+    /// The sequence number behind its last byte.
+    end: Option<u32>,
+    /// Everything up to its end was handed on. It is kept for what is sent again.
+    is_over: bool,
 }
 
 impl Streams {
@@ -45,27 +52,48 @@ impl Streams {
         each: &mut dyn FnMut(Payload<'_>),
     ) {
         let flow = segment.flow;
-        let is_full = self.all.len() >= STREAMS_MAX;
         let first = segment.sequence.wrapping_add(segment.is_first.into());
+        if self.all.len() >= STREAMS_MAX && self.over > 0 && !self.all.contains_key(&flow) {
+            self.all.retain(|_, stream| !stream.is_over);
+            self.over = 0;
+        }
+        let is_full = self.all.len() >= STREAMS_MAX;
         let stream = match self.all.entry(flow) {
             Entry::Occupied(known) => known.into_mut(),
+            // The last acknowledgement of a closed stream, say: there is nothing to follow yet.
+            Entry::Vacant(_) if segment.payload.is_empty() && !segment.is_first => {
+                packets.segments += 1;
+                return;
+            }
             Entry::Vacant(new) if !is_full => new.insert(Stream::starting(first)),
             Entry::Vacant(_) => {
-                packets.skipped += 1;
+                packets.unfollowed += 1;
                 return;
             }
         };
         packets.segments += 1;
         let ahead = first.wrapping_sub(stream.next);
         let is_other = ahead > WINDOW_BYTES_MAX && ahead.wrapping_neg() > WINDOW_BYTES_MAX;
-        // A SYN that is sent again is the same beginning.
-        let is_anew = segment.is_first && first != stream.next;
+        // A SYN that is sent again is the same beginning, whatever has come behind it.
+        let is_anew = segment.is_first && first != stream.start();
         if is_other || is_anew {
-            stream.flush(flow, packets, each);
-            each(Payload::End { flow });
+            self.over -= usize::from(stream.is_over);
+            stream.close(flow, packets, each);
             *stream = Stream::starting(first);
         }
+        let (was_over, at) = (stream.is_over, stream.at);
         stream.take(flow, first, segment.payload, packets, each);
+        if stream.at != at || !stream.pending.is_empty() {
+            // What goes on has not ended.
+            (stream.is_over, stream.end) = (false, stream.end.filter(|_| !was_over));
+        }
+        if segment.is_last {
+            stream.end = Some(first.wrapping_add(segment.payload.len() as u32));
+        }
+        if stream.end == Some(stream.next) && stream.pending.is_empty() {
+            stream.close(flow, packets, each);
+        }
+        self.over = self.over + usize::from(stream.is_over) - usize::from(was_over);
     }
 
     /// The capture is over: what waits is handed on behind its gaps.
@@ -73,8 +101,7 @@ impl Streams {
         let mut all: Vec<_> = self.all.drain().collect();
         all.sort_by_key(|(flow, _)| *flow);
         for (flow, mut stream) in all {
-            stream.flush(flow, packets, each);
-            each(Payload::End { flow });
+            stream.close(flow, packets, each);
         }
     }
 }
@@ -85,6 +112,11 @@ impl Stream {
             next,
             ..Self::default()
         }
+    }
+
+    /// The sequence number of its first byte.
+    fn start(&self) -> u32 {
+        self.next.wrapping_sub(self.at as u32)
     }
 
     fn take(
@@ -158,9 +190,13 @@ impl Stream {
         }
     }
 
-    fn flush(&mut self, flow: Flow, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
+    /// Hands on what waits, behind its gaps, and the end, which comes once.
+    fn close(&mut self, flow: Flow, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
         while !self.pending.is_empty() {
             self.skip_gap(flow, packets, each);
+        }
+        if !std::mem::replace(&mut self.is_over, true) {
+            each(Payload::End { flow });
         }
     }
 }

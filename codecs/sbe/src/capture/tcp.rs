@@ -8,6 +8,8 @@ use super::*;
 
 const SYN: u8 = 2;
 const ACK: u8 = 16;
+const FIN: u8 = 1;
+const RST: u8 = 4;
 
 /// Ethernet, IPv4, TCP from port `port`, with options of four bytes.
 fn segment(port: u16, sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
@@ -143,9 +145,61 @@ fn streams_are_told_apart() {
     let many: Vec<_> = (1..=5000).map(|port| segment(port, 5, ACK, b"a")).collect();
     let (all, packets) = streams(&many);
     assert_eq!(
-        (all.len(), packets.segments, packets.skipped),
+        (all.len(), packets.segments, packets.unfollowed),
         (4096, 4096, 904)
     );
+    assert_eq!(packets.all(), 5000);
+}
+
+/// The SYN comes again behind what it begins, or late: it is the same stream.
+#[test]
+fn a_beginning_that_is_sent_again() {
+    let (syn, first, second) = (
+        segment(1, 9, SYN, b""),
+        segment(1, 10, ACK, b"abc"),
+        segment(1, 13, ACK, b"de"),
+    );
+    for file in [
+        [&syn, &first, &syn, &second],
+        [&first, &syn, &second, &syn],
+        [&syn, &second, &syn, &first],
+    ] {
+        let (all, packets) = streams(&file.map(Clone::clone));
+        assert_eq!((all[&1].as_str(), packets.gaps), ("abcde.", 0));
+    }
+}
+
+/// A capture of a day has more connections than are followed at a time.
+#[test]
+fn streams_that_are_closed_make_room() {
+    for last in [FIN | ACK, RST] {
+        let connection = |port| {
+            [
+                segment(port, 9, SYN, b""),
+                segment(port, 10, ACK, b"a"),
+                // The end comes before what it ends.
+                segment(port, 12, last, b""),
+                segment(port, 11, ACK, b"b"),
+                segment(port, 11, ACK, b"b"),
+            ]
+        };
+        let (all, packets) = streams(&(1..=5000).flat_map(connection).collect::<Vec<_>>());
+        assert_eq!((all.len(), packets.unfollowed), (5000, 0));
+        assert!(all.values().all(|bytes| bytes == "ab."));
+    }
+    // The ports again: another stream.
+    let file = [
+        segment(1, 9, SYN, b""),
+        segment(1, 10, FIN, b"a"),
+        segment(1, 700, SYN, b""),
+        segment(1, 701, ACK, b"b"),
+    ];
+    assert_eq!(one(&file), "a.b.");
+    // Bytes behind the end are bytes all the same, and have an end of their own.
+    let file = [segment(1, 10, FIN, b"a"), segment(1, 11, ACK, b"b")];
+    assert_eq!(one(&file), "a.b.");
+    let file = [segment(1, 10, FIN, b"a"), segment(1, 13, ACK, b"b")];
+    assert_eq!(one(&file), "a.<2>b.");
 }
 
 /// What a walker sees of one stream that is cut so.

@@ -78,6 +78,16 @@ fn messages_one_behind_the_other() {
     assert_eq!(seen(&[ONE, &[1, 8, 1, 0, 42]].concat(), "raw"), ["42", "?"]);
     // Parts of a newer sender are behind the known ones.
     assert_eq!(seen(&[1, 7, 1, 2, 42, 9, 9, 9, 9, 9], "raw"), ["42+5"]);
+    // A template that a newer sender has and the schema does not is no part of the message before it.
+    let newer: &[u8] = &[1, 7, 1, 2, 42];
+    assert_eq!(
+        seen(&[newer, &[1, 8, 1, 2, 9], newer].concat(), "raw"),
+        ["42", "?"]
+    );
+    assert_eq!(
+        seen(&[newer, &[0, 0], &[1, 8, 1, 2, 9]].concat(), "raw"),
+        ["42+2", "?"]
+    );
     let cut = seen(&[ONE, &TWO[..4]].concat(), "raw");
     assert_eq!(
         cut,
@@ -86,6 +96,20 @@ fn messages_one_behind_the_other() {
     let cut = seen(&ONE[..3], "raw");
     assert_eq!(cut, ["refused byte 0: header: needs 4 bytes, 3 are left"]);
     assert_eq!(seen(&[], "raw"), [""; 0]);
+}
+
+/// Where zeros are messages, were each looked through to the end of the file, this would take hours.
+#[test]
+fn a_file_of_zeros_is_read_in_one_pass() {
+    let text = r#"<messageSchema id="0"><types><composite name="messageHeader">
+<type name="blockLength" primitiveType="uint8"/><type name="templateId" primitiveType="uint8"/>
+<type name="schemaId" primitiveType="uint8"/><type name="version" primitiveType="uint8"/></composite></types>
+<message name="m" id="0"/></messageSchema>"#;
+    let schema = Schema::parse(text, Path::new("s.xml"), None).unwrap();
+    let mut messages = 0;
+    let mut walker = Walker::new(&schema, Framing::Raw);
+    walker.payload(Payload::Datagram(&vec![0; 4 << 20]), &mut |_| messages += 1);
+    assert_eq!(messages, 1 << 20);
 }
 
 /// The name, the packet header, and what stands before the first and the second message.

@@ -188,6 +188,13 @@ fn of_packets(packets: &Packets) -> String {
         );
     }
     let _ = write!(line, "{} other packets", packets.skipped);
+    if packets.unfollowed > 0 {
+        let _ = write!(
+            line,
+            "\n{} TCP segments were not read: more streams at a time than are followed; cut the capture",
+            packets.unfollowed
+        );
+    }
     line
 }
 

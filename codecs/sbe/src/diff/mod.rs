@@ -228,6 +228,7 @@ impl<'s> Differ<'s> {
             self.moved(&now.name, was.offset, now.offset);
         }
         self.kind(&now.name, was.kind, now.kind);
+        self.meaning(was, now);
         // The null value of a composite is its first member's, and compared there.
         let by_member = |p: &Presence| matches!(p, Presence::Optional(_));
         let is_composite = matches!(was.kind, Kind::Composite(_));

@@ -169,7 +169,32 @@ impl Differ<'_> {
             self.moved(&now.name, was.offset, now.offset);
         }
         self.kind(&now.name, was.kind, now.kind);
+        self.meaning(was, now);
         self.presence(&now.name, &was.presence, &now.presence);
+    }
+
+    /// Compares what a number counts: the bytes are the same, and a receiver takes them for another time.
+    pub(super) fn meaning(&mut self, was: &Field, now: &Field) {
+        let part = &now.name;
+        match (was.unit_word(), now.unit_word()) {
+            (Some(a), Some(b)) if a != b => self.breaks(part, format!("time unit was {a}, is {b}")),
+            (None, Some(b)) => self.note(false, part, format!("time unit is {b} now")),
+            (Some(a), None) => {
+                let what = format!("time unit was {a}, and is not said any more");
+                self.note(false, part, what);
+            }
+            _ => {}
+        }
+        let (a, b) = (&was.semantic_type, &now.semantic_type);
+        // To say it, or to say it no more, changes nothing.
+        if a != b && !a.is_empty() && !b.is_empty() {
+            let breaking = was.is_called_time() || now.is_called_time();
+            self.note(breaking, part, format!("semanticType was {a}, is {b}"));
+        }
+        let (a, b) = (was.epoch_word(), now.epoch_word());
+        if a != b {
+            self.breaks(part, format!("epoch was {a}, is {b}"));
+        }
     }
 
     /// Whether two members can be one under two names.

@@ -1,7 +1,8 @@
 //! Numbers in the form that people read: decimals, dates and times.
 
 use super::Value;
-use crate::ir::{Composite, Field, TimeUnit};
+use crate::ir::{Composite, Field, Kind, Schema};
+use crate::meaning::Meaning;
 
 /// Digits on either side of a decimal point; a larger exponent is shown as it is.
 const PLACES_MAX: u32 = 128;
@@ -10,46 +11,53 @@ const SECONDS: std::ops::Range<i128> = -62_167_219_200..253_402_300_800;
 const DAY: i128 = 86_400;
 
 /// A value with its readable form, where its field or composite says that it has one.
-pub(super) fn shown(field: &Field, composite: Option<&Composite>, value: Value) -> Value {
-    if let Some(composite) = composite {
-        return of_composite(composite, value);
+pub(super) fn shown(schema: &Schema, field: &Field, value: Value) -> Value {
+    if let Kind::Composite(index) = field.kind {
+        return of_composite(schema, field, &schema.composites[index], value);
     }
     let Value::Int(n) = value else { return value };
-    // Of another epoch nothing is known.
-    if !(field.epoch.is_empty() || field.epoch.eq_ignore_ascii_case("unix")) {
-        return value;
-    }
-    let unit = field.time_unit.unwrap_or(TimeUnit::Nanosecond);
-    let text = match field.semantic_type.as_str() {
-        "UTCTimestamp" => timestamp(n, unit),
-        "UTCTimeOnly" => time_of_day(n, unit),
-        "UTCDateOnly" | "LocalMktDate" => date(n),
-        _ => None,
+    let text = match field.meaning() {
+        // A unit alone may be that of a duration.
+        _ if field.semantic_type.is_empty() => None,
+        Some(Meaning::Instant(unit)) => timestamp(n, unit.places()),
+        Some(Meaning::TimeOfDay(unit)) => time_of_day(n, unit.places()),
+        Some(Meaning::Date) => date(n),
+        Some(Meaning::Whole) | None => None,
     };
     with_text(text, value, Value::Time)
 }
 
-fn of_composite(composite: &Composite, value: Value) -> Value {
-    let number = |name: &str| value.field(name).and_then(Value::int);
-    let on_wire = composite.members.iter().filter(|m| m.on_wire()).count();
-    if let (Some(mantissa), Some(exponent)) = (number("mantissa"), number("exponent"))
-        && composite.members.len() == 2
-    {
+fn of_composite(schema: &Schema, field: &Field, composite: &Composite, value: Value) -> Value {
+    let member = |name: &str| {
+        let member = composite
+            .members
+            .iter()
+            .find(|m| m.name.eq_ignore_ascii_case(name))?;
+        Some((member, value.field(&member.name).and_then(Value::int)?))
+    };
+    if composite.members.len() != 2 {
+        return value;
+    }
+    if let (Some((_, mantissa)), Some((_, exponent))) = (member("mantissa"), member("exponent")) {
         let text = decimal(mantissa, exponent);
         return with_text(text, value, Value::Decimal);
     }
     // SBE 1.0, "UTC date/time": a time and its unit, which may be a constant.
-    if let (Some(time), Some(unit)) = (number("time"), number("unit"))
-        && (1..=2).contains(&on_wire)
-        && composite.members.len() == 2
-    {
-        let unit = TimeUnit::ALL
-            .into_iter()
-            .find(|u| i128::from(u.places()) == unit);
-        let text = unit.and_then(|unit| timestamp(time, unit));
-        return with_text(text, value, Value::Time);
+    let (Some((time, n)), Some((unit, number))) = (member("time"), member("unit")) else {
+        return value;
+    };
+    if !time.on_wire() {
+        return value;
     }
-    value
+    let units = schema.units(unit.kind);
+    let places = units.iter().find(|(known, _)| *known == number);
+    let (of, since) = (&field.semantic_type, &field.epoch);
+    let text = places.and_then(|(_, places)| match () {
+        () if composite.is_instant(of, since) => timestamp(n, *places),
+        () if composite.is_time_of_day(of, since) => time_of_day(n, *places),
+        () => None,
+    });
+    with_text(text, value, Value::Time)
 }
 
 fn with_text(text: Option<String>, value: Value, shown: fn(String, Box<Value>) -> Value) -> Value {
@@ -78,34 +86,34 @@ fn decimal(mantissa: i128, exponent: i128) -> Option<String> {
 }
 
 /// `2024-02-29T12:34:56.789Z`, with the places of the unit.
-fn timestamp(n: i128, unit: TimeUnit) -> Option<String> {
-    let (seconds, part) = split(n, unit);
+fn timestamp(n: i128, places: u32) -> Option<String> {
+    let (seconds, part) = split(n, places);
     if !SECONDS.contains(&seconds) {
         return None;
     }
     let day = date(seconds.div_euclid(DAY))?;
-    let time = clock(seconds.rem_euclid(DAY), part, unit);
+    let time = clock(seconds.rem_euclid(DAY), part, places);
     Some(format!("{day}T{time}Z"))
 }
 
 /// `12:34:56.789Z`.
-fn time_of_day(n: i128, unit: TimeUnit) -> Option<String> {
-    let (seconds, part) = split(n, unit);
+fn time_of_day(n: i128, places: u32) -> Option<String> {
+    let (seconds, part) = split(n, places);
     let time = (0..DAY)
         .contains(&seconds)
-        .then(|| clock(seconds, part, unit))?;
+        .then(|| clock(seconds, part, places))?;
     Some(format!("{time}Z"))
 }
 
 /// Seconds and what is left of the unit.
-fn split(n: i128, unit: TimeUnit) -> (i128, i128) {
-    let per_second = 10i128.pow(unit.places());
+fn split(n: i128, places: u32) -> (i128, i128) {
+    let per_second = 10i128.pow(places);
     (n.div_euclid(per_second), n.rem_euclid(per_second))
 }
 
-fn clock(seconds: i128, part: i128, unit: TimeUnit) -> String {
+fn clock(seconds: i128, part: i128, places: u32) -> String {
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let places = unit.places() as usize;
+    let places = places as usize;
     let part = if places == 0 {
         String::new()
     } else {
@@ -175,32 +183,25 @@ mod tests {
             (SECONDS.end - 1, "9999-12-31T23:59:59Z"),
         ];
         for (n, text) in seconds {
-            assert_eq!(timestamp(n, TimeUnit::Second).unwrap(), text);
+            assert_eq!(timestamp(n, 0).unwrap(), text);
         }
-        assert_eq!(timestamp(SECONDS.start - 1, TimeUnit::Second), None);
-        assert_eq!(timestamp(SECONDS.end, TimeUnit::Second), None);
+        assert_eq!(timestamp(SECONDS.start - 1, 0), None);
+        assert_eq!(timestamp(SECONDS.end, 0), None);
         let units = [
-            (TimeUnit::Millisecond, "1970-01-01T00:00:01.234Z", 1_234),
-            (TimeUnit::Microsecond, "1970-01-01T00:00:00.001234Z", 1_234),
-            (
-                TimeUnit::Nanosecond,
-                "1970-01-01T00:00:00.000001234Z",
-                1_234,
-            ),
-            (TimeUnit::Nanosecond, "1969-12-31T23:59:59.999999999Z", -1),
+            (3, "1970-01-01T00:00:01.234Z", 1_234),
+            (6, "1970-01-01T00:00:00.001234Z", 1_234),
+            (9, "1970-01-01T00:00:00.000001234Z", 1_234),
+            (9, "1969-12-31T23:59:59.999999999Z", -1),
         ];
         for (unit, text, n) in units {
             assert_eq!(timestamp(n, unit).unwrap(), text);
         }
         // The largest 64-bit number of nanoseconds is in the year 2554.
-        let last = timestamp(u64::MAX.into(), TimeUnit::Nanosecond).unwrap();
+        let last = timestamp(u64::MAX.into(), 9).unwrap();
         assert_eq!(last, "2554-07-21T23:34:33.709551615Z");
         let noon = 43_200_000;
-        assert_eq!(
-            time_of_day(noon, TimeUnit::Millisecond).unwrap(),
-            "12:00:00.000Z"
-        );
-        assert_eq!(time_of_day(86_400, TimeUnit::Second), None);
+        assert_eq!(time_of_day(noon, 3).unwrap(), "12:00:00.000Z");
+        assert_eq!(time_of_day(86_400, 0), None);
         assert_eq!(date(19_782).unwrap(), "2024-02-29");
         // Every day of a cycle of the Gregorian calendar, one behind the other.
         let (mut before, mut leap_days) = (String::new(), 0);

@@ -63,14 +63,7 @@ impl Schema {
             _ => {}
         }
         let value = self.plain_value(field.kind, bytes);
-        shown::shown(field, self.composite_of(field), value)
-    }
-
-    fn composite_of(&self, field: &Field) -> Option<&Composite> {
-        match field.kind {
-            Kind::Composite(index) => Some(&self.composites[index]),
-            _ => None,
-        }
+        shown::shown(self, field, value)
     }
 
     fn plain_value(&self, kind: Kind, bytes: &[u8]) -> Value {

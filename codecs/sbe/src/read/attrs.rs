@@ -7,6 +7,9 @@ use crate::xml::{Attr, Elem, Pos};
 /// Elements of a fixed array; more is a mistake in the schema, and sizes stay far from overflow.
 pub(super) const ARRAY_LENGTH_MAX: usize = 1 << 16;
 
+/// Letters at the start of a unit of time that tell it from the others.
+const UNIT_LETTERS: usize = 4;
+
 pub(super) fn required<'e>(elem: &'e Elem, name: &str) -> Result<&'e Attr, Fault> {
     elem.attr(name)
         .filter(|a| !a.value.trim().is_empty())
@@ -121,9 +124,15 @@ pub(super) fn presence(elem: &Elem) -> Result<Option<&str>, Fault> {
     }
 }
 
-/// `timeUnit`. A word that is none of the standard's is as good as none: public schemas misspell it,
-/// and no byte depends on it.
-pub(super) fn time_unit(elem: &Elem) -> Option<TimeUnit> {
-    let word = elem.attr("timeUnit")?.value.trim();
-    TimeUnit::ALL.into_iter().find(|u| u.name() == word)
+/// `timeUnit`, or its word where that is for none of the standard's units. Public schemas misspell them
+/// behind their first letters, as in `nanossecond` and `milliseconds`.
+pub(super) fn time_unit(elem: &Elem) -> Option<(&Attr, Result<TimeUnit, &str>)> {
+    let attr = elem.attr("timeUnit")?;
+    let word = attr.value.trim();
+    let starts = |unit: &TimeUnit| {
+        let first = unit.name().get(..UNIT_LETTERS).unwrap_or_default();
+        let head = word.get(..UNIT_LETTERS).unwrap_or_default();
+        head.eq_ignore_ascii_case(first)
+    };
+    Some((attr, TimeUnit::ALL.into_iter().find(starts).ok_or(word)))
 }

@@ -104,6 +104,16 @@ fn an_include_of_a_device_is_refused() {
     assert_eq!(found("/dev/zero".as_ref()), ["is not a file"]);
 }
 
+/// Whatever encoding it declares.
+#[test]
+fn a_file_of_another_encoding_is_to_be_converted() {
+    let folder = Folder::new("encoding");
+    let path = folder.0.join("latin.xml");
+    let text = b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><messageSchema description=\"gr\xf6\xdfe\"/>";
+    std::fs::write(&path, text).unwrap();
+    assert_eq!(found(&path), ["is not in UTF-8, at byte 73: convert it"]);
+}
+
 /// A file of the system that says it has no bytes, and has thousands of millions.
 #[cfg(target_os = "linux")]
 #[test]

@@ -35,15 +35,26 @@ pub(super) struct Notes {
     description: String,
     semantic_type: String,
     time_unit: Option<TimeUnit>,
+    other_unit: String,
     epoch: String,
 }
 
 impl Notes {
-    fn of(elem: &Elem) -> Self {
+    fn of(elem: &Elem, faults: &mut Faults) -> Self {
+        let (time_unit, other_unit) = match attrs::time_unit(elem) {
+            None => (None, String::new()),
+            Some((_, Ok(unit))) => (Some(unit), String::new()),
+            Some((attr, Err(word))) => {
+                let what = format!("`timeUnit=\"{word}\"` of <{}>", elem.name);
+                faults.skip(&attr.pos, what);
+                (None, word.to_owned())
+            }
+        };
         Self {
             description: attrs::text(elem, "description"),
             semantic_type: attrs::text(elem, "semanticType"),
-            time_unit: attrs::time_unit(elem),
+            time_unit,
+            other_unit,
             epoch: attrs::text(elem, "epoch"),
         }
     }
@@ -65,7 +76,9 @@ impl Notes {
         if self.epoch.is_empty() {
             self.epoch = of_type.epoch;
         }
-        self.time_unit = self.time_unit.or(of_type.time_unit);
+        if self.time_unit.is_none() && self.other_unit.is_empty() {
+            (self.time_unit, self.other_unit) = (of_type.time_unit, of_type.other_unit);
+        }
         self
     }
 }
@@ -238,7 +251,7 @@ impl<'e> Types<'e> {
         };
         self.depth -= 1;
         done.map(|done| Resolved {
-            notes: Notes::of(elem),
+            notes: Notes::of(elem, &mut self.faults),
             ..done
         })
     }
@@ -319,6 +332,8 @@ impl<'e> Types<'e> {
             description,
             size: layout.end,
             members,
+            semantic_type: attrs::text(elem, "semanticType"),
+            epoch: attrs::text(elem, "epoch"),
             role: Role::Value,
         });
         self.counts.push(layout.values);
@@ -336,7 +351,7 @@ impl<'e> Types<'e> {
         let resolved = match child.name.as_str() {
             "ref" => {
                 values::refuse_null(child)?;
-                self.resolve(&attrs::required(child, "type")?.value, child, "type")?
+                self.resolve(attrs::required(child, "type")?.value.trim(), child, "type")?
             }
             "type" | "composite" | "enum" | "set" => self.declare(child)?,
             other => {
@@ -400,7 +415,7 @@ impl<'e> Types<'e> {
                 format!("at most {BLOCK_VALUES_MAX}"),
             ));
         }
-        let notes = Notes::of(elem).or(resolved.notes);
+        let notes = Notes::of(elem, &mut self.faults).or(resolved.notes);
         Ok(Field {
             name: attrs::required(elem, "name")?.value.clone(),
             id: attrs::id(elem, "id")?,
@@ -412,6 +427,7 @@ impl<'e> Types<'e> {
             presence: resolved.presence,
             semantic_type: notes.semantic_type,
             time_unit: notes.time_unit,
+            other_unit: notes.other_unit,
             epoch: notes.epoch,
         })
     }

@@ -204,7 +204,10 @@ fn read(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(format!("is longer than {FILE_BYTES_MAX} bytes"));
     }
-    String::from_utf8(bytes).map_err(|e| format!("cannot be read: {e}"))
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        format!("is not in UTF-8, at byte {at}: convert it")
+    })
 }
 
 struct Loader<'l> {

@@ -7,7 +7,7 @@ use super::super::setters::from_native;
 use super::super::text::string;
 use super::super::types::wire_ident;
 use super::{instant, integer, outcome, turned};
-use crate::ir::{Composite, Field, Kind, Literal, Presence, Prim, TimeUnit};
+use crate::ir::{Composite, Field, Kind, Literal, Presence, Prim};
 
 /// A composite of these two members and no other.
 struct Pair {
@@ -64,6 +64,7 @@ impl Generation<'_> {
             Some(pair) => self
                 .decimal_form(&pair, &composite.members[pair.second], &what)
                 .map(|form| (pair, form)),
+            None if !composite.is_instant(&composite.semantic_type, &composite.epoch) => None,
             None => Pair::of(composite, "time", "unit").and_then(|pair| {
                 let form = self.timestamp_form(&pair, &composite.members[pair.second], &what)?;
                 Some((pair, form))
@@ -113,7 +114,7 @@ impl Generation<'_> {
             } else {
                 "e"
             };
-            let units = format!("&{:?}", self.units(unit.kind));
+            let units = format!("&{:?}", self.schema.units(unit.kind));
             let write = format!("let (m, e) = rt::count_in(value, {units}, {what})?;");
             (format!("rt::timestamp_in(m, {raw}, {units})"), true, write)
         } else {
@@ -149,34 +150,9 @@ impl Generation<'_> {
             _ => member.kind,
         };
         let number = self.constant_number(member)?;
-        let units = self.units(kind);
+        let units = self.schema.units(kind);
         let found = units.iter().find(|(value, _)| *value == number);
         found.map(|(_, places)| *places)
-    }
-
-    /// The values of a unit with their decimal places of a second, the finest first: by the names of an
-    /// enum's values, else as the standard numbers them.
-    fn units(&self, kind: Kind) -> Vec<(i128, u32)> {
-        let mut units = TimeUnit::ALL
-            .map(|unit| (unit.places().into(), unit.places()))
-            .to_vec();
-        if let Kind::Enum(index) = kind {
-            let values = &self.schema.enums[index].values;
-            let named: Vec<_> = TimeUnit::ALL
-                .iter()
-                .filter_map(|unit| {
-                    let value = values
-                        .iter()
-                        .find(|v| v.name.eq_ignore_ascii_case(unit.name()))?;
-                    Some((value.value, unit.places()))
-                })
-                .collect();
-            if !named.is_empty() {
-                units = named;
-            }
-        }
-        units.reverse();
-        units
     }
 
     fn read_pair(

@@ -7,30 +7,27 @@ use super::Generation;
 use super::fields::{Host, places, wire_value};
 use super::names::Scope;
 use super::text::{code, string};
-use crate::ir::{Field, Kind, Prim, TimeUnit};
+use crate::ir::{Field, Kind, Prim};
+use crate::meaning::Meaning;
 
-/// What a single number stands for.
+/// What a single number is converted to.
 #[derive(Clone, Copy)]
-enum Meaning {
+enum Exact {
     /// A count of units since 1970: the decimal places of a second that a unit is.
     Instant(u32),
     /// A number of whole units.
     Whole,
 }
 
-impl Meaning {
-    /// Of a field, by its `semanticType` and `timeUnit`.
-    ///
-    /// A time without a unit is in nanoseconds (SBE 1.0, "Date and time encoding"). `timeUnit` alone makes
-    /// a time too, unless the schema calls it one of another kind, such as a time of the day.
+impl Exact {
+    /// Of a field, by what it means.
     fn of(field: &Field) -> Option<(Self, Prim)> {
-        let meaning = match (field.semantic_type.as_str(), field.time_unit) {
-            ("UTCTimestamp", unit) => Self::Instant(unit.unwrap_or(TimeUnit::Nanosecond).places()),
-            ("", Some(unit)) => Self::Instant(unit.places()),
-            ("Qty", _) => Self::Whole,
-            _ => return None,
+        let exact = match field.meaning()? {
+            Meaning::Instant(unit) => Self::Instant(unit.places()),
+            Meaning::Whole => Self::Whole,
+            Meaning::TimeOfDay(_) | Meaning::Date => return None,
         };
-        Some((meaning, integer(field)?))
+        Some((exact, integer(field)?))
     }
 
     /// Its word in the names of methods, and its type.
@@ -92,7 +89,7 @@ fn turned(is_fallible: bool) -> &'static str {
 
 impl Generation<'_> {
     pub(super) fn has_exact_setter(field: &Field) -> bool {
-        Meaning::of(field).is_some()
+        Exact::of(field).is_some()
     }
 
     /// Accessors and, in wire structs, setters of the fields that stand for instants and quantities.
@@ -105,7 +102,7 @@ impl Generation<'_> {
         base_end: usize,
     ) {
         for (field, ident) in fields.iter().zip(idents) {
-            let Some((meaning, prim)) = Meaning::of(field) else {
+            let Some((meaning, prim)) = Exact::of(field) else {
                 continue;
             };
             let ((one, is_fallible), (suffix, ty)) = (meaning.read(prim), meaning.words());
@@ -131,7 +128,7 @@ impl Generation<'_> {
     /// Setters of the fields that stand for instants and quantities.
     pub(super) fn exact_setters(&mut self, fields: &[Field], scope: &mut Scope) {
         for (field, place) in fields.iter().zip(places(fields)) {
-            let Some((meaning, prim)) = Meaning::of(field) else {
+            let Some((meaning, prim)) = Exact::of(field) else {
                 continue;
             };
             let what = string(&field.name);
