@@ -122,7 +122,6 @@ impl Session {
             read: ReadSide {
                 keepalive: Keepalive::new(&settings, nonce, now),
                 inbox: Inbox::new(role, settings.clone(), leftover),
-                role,
                 eof: false,
                 broken: false,
                 end: None,

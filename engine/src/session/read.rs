@@ -26,7 +26,6 @@ pub const UNREAD_CONTROL_BYTES_MAX: usize = 4096;
 pub struct ReadSide {
     pub(super) inbox: Inbox,
     pub(super) keepalive: Keepalive,
-    pub(super) role: Role,
     /// The peer will send nothing more.
     pub(super) eof: bool,
     /// That is so because reading has failed.
@@ -286,7 +285,7 @@ impl ReadSide {
         match (self.inbox.is_closed(), self.inbox.is_done()) {
             _ if self.eof => Shutdown::Full,
             // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
-            (true, _) if self.role == Role::Server => Shutdown::Full,
+            (true, _) if self.role() == Role::Server => Shutdown::Full,
             (false, true) => Shutdown::Half,
             _ => Shutdown::Not,
         }
@@ -305,8 +304,8 @@ impl ReadSide {
         matches!(self.end, Some(End::Failed(_))) && self.inbox.wants_read()
     }
 
-    pub(super) fn role(&self) -> Role {
-        self.role
+    pub(crate) fn role(&self) -> Role {
+        self.inbox.role()
     }
 
     pub(super) fn into_unread(self) -> Vec<u8> {

@@ -16,7 +16,6 @@ use super::messages::Messages;
 use super::receiving::{Came, Receiving};
 use super::websocket::Origin;
 use crate::conn::OwnedMessage;
-use crate::role::Role;
 use crate::session::{End, Stats};
 use crate::time::Timestamp;
 
@@ -40,7 +39,6 @@ pub struct Reader<R, W> {
     /// Nothing can be written any more, as the reader has seen when it last looked.
     pub(super) write_failed: bool,
     pub(super) _deserting: Deserting,
-    pub(super) role: Role,
     pub(super) origin: Option<Box<Origin>>,
 }
 
@@ -263,7 +261,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
 impl<R, W> fmt::Debug for Reader<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
-            .field("role", &self.role)
+            .field("role", &self.receiving.read.role())
             .field("end", &self.end())
             .finish_non_exhaustive()
     }

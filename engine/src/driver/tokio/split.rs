@@ -116,7 +116,6 @@ impl<S> WebSocket<S> {
             answers: false,
             write_failed: false,
             _deserting: Deserting(bell),
-            role: self.role,
             origin: self.origin,
         };
         (reader, writer)
@@ -141,7 +140,6 @@ impl<S> WebSocket<S> {
             receiving,
             io: read,
             shared,
-            role,
             origin,
             ..
         } = reader;
@@ -153,7 +151,6 @@ impl<S> WebSocket<S> {
                 receiving,
                 sending,
                 io,
-                role,
                 origin,
             })
         });

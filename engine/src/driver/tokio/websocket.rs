@@ -103,7 +103,6 @@ pub struct WebSocket<S> {
     pub(super) receiving: Receiving,
     pub(super) sending: Sending,
     pub(super) io: S,
-    pub(super) role: Role,
     pub(super) origin: Option<Box<Origin>>,
 }
 
@@ -143,7 +142,6 @@ impl<S> WebSocket<S> {
     }
 
     pub(super) fn open(io: S, session: Session, origin: Origin) -> Self {
-        let role = session.role();
         let (read, write) = session.split();
         let empty =
             origin.subprotocol.is_none() && origin.response.is_none() && origin.tune.is_none();
@@ -151,7 +149,6 @@ impl<S> WebSocket<S> {
             receiving: Receiving::new(read),
             sending: Sending::new(write),
             io,
-            role,
             origin: (!empty).then(|| Box::new(origin)),
         }
     }
@@ -161,6 +158,7 @@ impl<S> WebSocket<S> {
     /// before, or a Close of ours that is not answered yet, is not.
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {
+        let role = self.role();
         let subprotocol = self.origin.and_then(|o| o.subprotocol);
         let session = Session::join(self.receiving.read, self.sending.write);
         let end = session.end();
@@ -170,7 +168,7 @@ impl<S> WebSocket<S> {
             unsent,
             subprotocol,
             end,
-            ..Parts::new(self.io, self.role)
+            ..Parts::new(self.io, role)
         }
     }
 
@@ -204,7 +202,7 @@ impl<S> WebSocket<S> {
     /// Which end this is.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.role
+        self.receiving.read.role()
     }
 
     /// Messages and payload bytes in both directions.
@@ -561,7 +559,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 impl<S> fmt::Debug for WebSocket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
-            .field("role", &self.role)
+            .field("role", &self.role())
             .field("subprotocol", &self.subprotocol())
             .field("end", &self.end())
             .finish_non_exhaustive()
