@@ -8,6 +8,7 @@
 //! the application answers to those messages has to go out first.
 
 use alloc::boxed::Box;
+use core::ops::ControlFlow;
 
 use super::inbox::{Inbox, Phase, State};
 use super::replies::Closing;
@@ -49,32 +50,37 @@ impl Inbox {
         if state.phase != Phase::Open {
             return false;
         }
-        let mut rest = buf.received();
-        let mut found = Found {
-            open: state.open.is_some(),
-            ..Found::default()
-        };
-        if let Some(frame) = state.frame {
-            let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
-            let Some(behind) = rest.get(left..) else {
-                return false;
-            };
-            rest = behind;
-            found.data = true;
-            found.open = !frame.fin;
+        let mut looked = state.looked;
+        // All Pings that were looked at are answered.
+        let (mut pings, mut answers) = (state.answered, false);
+        if looked.bytes == 0 {
+            looked = Looked::anew(state);
+            pings = 0;
         }
+        let Some(mut rest) = buf.received().get(looked.bytes as usize..) else {
+            return false;
+        };
         // Every turn takes a frame, or leaves.
         while let Ok(Some(header)) = header::parse(rest, state.rules)
             && let Some(len) = header.frame_len()
             && let Some((frame, behind)) = rest.split_at_checked(len)
+            && let Some(bytes) = u32::try_from(len)
+                .ok()
+                .and_then(|len| looked.bytes.checked_add(len))
         {
             let payload = frame.get(usize::from(header.size)..).unwrap_or_default();
-            if !found.look_at(state, &header, payload) {
-                break;
+            match looked.look_at(state, &mut pings, &header, payload) {
+                ControlFlow::Continue(answered) => answers |= answered,
+                ControlFlow::Break(answered) => {
+                    answers |= answered;
+                    break;
+                }
             }
+            looked.bytes = bytes;
             rest = behind;
         }
-        found.answers
+        state.looked = looked;
+        answers
     }
 
     /// Drops Pings that are answered, and Pongs, that nobody has received while more than
@@ -95,28 +101,53 @@ impl Inbox {
                 Opcode::Pong => {}
                 _ => return,
             }
+            // Where it was not looked at, nothing was.
+            let bytes = u32::try_from(len).unwrap_or(u32::MAX);
+            state.looked.bytes = state.looked.bytes.saturating_sub(bytes);
             rest = core::mem::take(&mut rest).split_at_mut(len).1;
             *start += len;
         }
     }
 }
 
-/// What a look at frames that are not lent yet has found.
-#[derive(Default)]
-struct Found {
-    /// Pings so far.
-    pings: u32,
-    /// A message is open behind the last frame.
+/// What was found in the frames that are not lent yet. It is kept while nothing is lent: each frame
+/// is looked at once, in however many pieces a peer sends what nobody receives.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Looked {
+    /// Received bytes that were looked at: whole frames, and the rest of one that is partly taken.
+    /// 0: the look begins anew.
+    pub(super) bytes: u32,
+    /// A message is open behind them.
     open: bool,
     /// There is something that the application has to see before a Close is answered.
     data: bool,
-    /// An answer was registered.
-    answers: bool,
 }
 
-impl Found {
-    /// `false` where nothing behind the frame is looked at.
-    fn look_at(&mut self, state: &mut State, header: &Header, payload: &[u8]) -> bool {
+impl Looked {
+    /// Nothing was looked at.
+    fn anew(state: &State) -> Self {
+        match state.frame {
+            Some(frame) => Self {
+                bytes: u32::try_from(frame.left).unwrap_or(u32::MAX),
+                open: !frame.fin,
+                data: true,
+            },
+            None => Self {
+                open: state.open.is_some(),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// Whether an answer was registered that was not before; `pings` counts those so far. A frame that ends the look is looked
+    /// at again by the next.
+    fn look_at(
+        &mut self,
+        state: &mut State,
+        pings: &mut u32,
+        header: &Header,
+        payload: &[u8],
+    ) -> ControlFlow<bool, bool> {
         let mut bytes = [0; CONTROL_BYTES_MAX];
         let body: &[u8] = match bytes.get_mut(..payload.len()) {
             Some(body) if header.opcode.is_control() => {
@@ -128,11 +159,11 @@ impl Found {
         match header.opcode {
             Opcode::Ping if !state.settings.auto_pong => self.data = true,
             Opcode::Ping => {
-                self.pings += 1;
-                if self.pings > state.answered {
-                    state.answered = self.pings;
+                *pings += 1;
+                if *pings > state.answered {
+                    state.answered = *pings;
                     state.replies.ping(body);
-                    self.answers = true;
+                    return ControlFlow::Continue(true);
                 }
             }
             Opcode::Pong => {
@@ -141,22 +172,22 @@ impl Found {
                 }
             }
             Opcode::Close => {
-                if !self.data && !state.close_seen {
-                    state.close_seen = true;
-                    self.answers |= state.answer_close(body);
+                if self.data || state.close_seen {
+                    return ControlFlow::Break(false);
                 }
-                return false;
+                state.close_seen = true;
+                return ControlFlow::Break(state.answer_close(body));
             }
             opcode => {
                 let continues = opcode == Opcode::Continuation;
                 if continues != self.open || header.len > state.settings.frame_bytes_max {
-                    return false; // it breaks a rule
+                    return ControlFlow::Break(false); // it breaks a rule
                 }
                 self.data = true;
                 self.open = !header.fin;
             }
         }
-        true
+        ControlFlow::Continue(false)
     }
 }
 

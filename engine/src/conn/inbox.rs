@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::ahead::Looked;
 use super::batch::Batch;
 use super::message::{Kind, Message, OwnedMessage};
 use super::replies::{Closing, Replies};
@@ -81,6 +82,8 @@ pub(super) struct State {
     pub(super) replies: Replies,
     /// Pings that have not been lent and are answered all the same: the next ones.
     pub(super) answered: u32,
+    /// What was found in the frames that are not lent.
+    pub(super) looked: Looked,
     /// The peer's Close is the next frame but for control frames, and was looked at: it is
     /// answered, unless it breaks a rule.
     pub(super) close_seen: bool,
@@ -127,6 +130,7 @@ impl Inbox {
                 utf8: Utf8::default(),
                 replies: Replies::default(),
                 answered: 0,
+                looked: Looked::default(),
                 close_seen: false,
                 dropped: 0,
                 messages: 0,
@@ -214,6 +218,7 @@ impl Inbox {
     fn parse(&mut self) -> Batch<'_> {
         self.release_assembly();
         self.state.starved = false;
+        self.state.looked.bytes = 0;
         let capacity = self.buf.capacity();
         let (rest, start) = self.buf.received_mut();
         Batch::new(rest, start, capacity, &mut self.assembly, &mut self.state)

@@ -236,6 +236,19 @@ impl ReadSide {
         NonZeroU64::new(at.0).unwrap_or(NonZeroU64::MIN)
     }
 
+    /// Nothing was heard of the peer in time. What it had sent before is lent all the same, and the
+    /// end comes behind that; the sending half is told at once.
+    fn miss(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
+        if self.inbox.wants_read() {
+            self.inbox.stop();
+            self.fail(write, failure, now);
+        } else if write.end.is_none() {
+            write.end = Some(End::Failed(failure));
+            write.outbox.fail(failure);
+            self.settle(write, now);
+        }
+    }
+
     /// As [`Session::poll_timeout`](super::Session::poll_timeout); `write` is [`WriteSide::deadline`].
     #[must_use]
     pub fn poll_timeout(&self, write: Option<Timestamp>) -> Option<Timestamp> {
@@ -277,10 +290,7 @@ impl ReadSide {
             Due::Nothing => {}
             // Refused only when the connection is closing already.
             Due::Ping(payload) => drop(write.outbox.ping(&payload)),
-            Due::Fail(deadline) => {
-                self.inbox.stop();
-                self.fail(write, Failure::Deadline(deadline), now);
-            }
+            Due::Fail(deadline) => self.miss(write, Failure::Deadline(deadline), now),
         }
     }
 

@@ -256,3 +256,54 @@ fn what_is_dropped_unreceived() {
     assert_eq!(left.len(), 11, "{left:?}");
     assert!(matches!(left[left.len() - 2], OwnedMessage::Binary(_)));
 }
+
+/// A peer that sends byte by byte what nobody receives costs one look at each frame.
+#[test]
+fn frames_that_nobody_receives_are_looked_at_once() {
+    let settings = Config::default().build().unwrap();
+    let data = frame(0x82, b"?").repeat(100);
+    let mut inbox = Inbox::new(&Role::Client.into(), settings, &data);
+    assert!(!inbox.answer_all());
+    // Where they were looked at again, these would be answered.
+    let pings = frame(0x89, b"?").repeat(100);
+    inbox.buf.received_mut().0.copy_from_slice(&pings);
+    assert!(!inbox.answer_all());
+    // What is lent is looked at from where the next batch begins.
+    assert_eq!(inbox.batch().take(1).count(), 0);
+    assert!(inbox.answer_all());
+}
+
+/// Byte by byte, with nobody who receives: every Ping is answered once, whatever gives way.
+#[test]
+fn pings_are_answered_once_while_others_give_way() {
+    let settings = Config::default().build().unwrap();
+    let ping = |i: u8| frame(0x89, &[i; 50]);
+    let mut bytes: Vec<u8> = (0..200)
+        .flat_map(|i| [ping(i), frame(0x8a, b"-")].concat())
+        .collect();
+    bytes.extend(frame(0x82, b"kept"));
+    bytes.extend((200..=255).flat_map(ping));
+    for unread_max in [0, 1, 200] {
+        let mut pool = BufPool::new(1 << 16, 1 << 16);
+        let mut inbox = Inbox::new(&Role::Client.into(), settings.clone(), &[]);
+        let mut pongs = Vec::new();
+        for &byte in &bytes {
+            inbox.attach(&mut pool);
+            inbox.space()[0] = byte;
+            inbox.filled(1);
+            inbox.answer_all();
+            inbox.drop_control(unread_max);
+            inbox.replies().answer(|p| pongs.push(p.to_vec()));
+        }
+        let pinged: Vec<_> = (0..=255).map(|i| vec![i; 50]).collect();
+        assert_eq!(pongs, pinged, "{unread_max}");
+        let mut left = Vec::new();
+        while let Some(message) = inbox.next_owned() {
+            left.push(message.unwrap());
+        }
+        let kept = left
+            .iter()
+            .position(|m| matches!(m, OwnedMessage::Binary(_)));
+        assert_eq!(left.len() - kept.unwrap(), 57, "{unread_max}");
+    }
+}

@@ -126,11 +126,30 @@ impl ChannelEndpoint {
     }
 
     /// Takes everything that was received, tells all events in their order, and moves what there
-    /// is to send into the session's queue, as far as that takes it. The application may use the
+    /// is to send into the session's queue, as far as that takes it. What messages are answered
+    /// with is moved before the Close behind them is answered. The application may use the
     /// channels in `tell`.
     pub fn turn(&mut self, now: Timestamp, mut tell: impl FnMut(&mut Channels, Event<'_>)) {
+        self.channels.channels_mut().tell_time(now);
+        // Each round takes a message, or all that was received.
+        loop {
+            self.take_batch(now, &mut tell);
+            self.session.settle(now);
+            if self.session.end().is_some() && !core::mem::replace(&mut self.lost, true) {
+                self.channels.handle_lost();
+            }
+            self.tell_and_fill(now, &mut tell);
+            if self.session.wants_read() {
+                break;
+            }
+        }
+        // A Close that was queued begins its deadline.
+        self.session.settle(now);
+    }
+
+    /// The messages up to what is answered before it is lent.
+    fn take_batch(&mut self, now: Timestamp, tell: &mut impl FnMut(&mut Channels, Event<'_>)) {
         let channels = &mut self.channels;
-        channels.channels_mut().tell_time(now);
         let (mut batch, _) = self.session.receive();
         // A failure of the WebSocket is the last: what follows from it comes with `settle`.
         while let Some(Ok(message)) = batch.next() {
@@ -141,10 +160,11 @@ impl ChannelEndpoint {
                 tell(channels.channels_mut(), event);
             }
         }
-        self.session.settle(now);
-        if self.session.end().is_some() && !core::mem::replace(&mut self.lost, true) {
-            channels.handle_lost();
-        }
+    }
+
+    /// What happened without a record, and what there is to send.
+    fn tell_and_fill(&mut self, now: Timestamp, tell: &mut impl FnMut(&mut Channels, Event<'_>)) {
+        let channels = &mut self.channels;
         // Each round but the last has told an event, and what comes of it is bounded by the queues.
         let mut told = true;
         while core::mem::take(&mut told) {
@@ -154,8 +174,6 @@ impl ChannelEndpoint {
             }
             channels.fill(self.session.outbox(), now);
         }
-        // A Close that was queued begins its deadline.
-        self.session.settle(now);
     }
 
     /// When [`Self::handle_timeout`] is due: the earlier of both layers' deadlines.

@@ -1,11 +1,12 @@
-//! What only shows inside: lists that stay short.
+//! Lists that stay short, the end, and the turn of an endpoint.
 
 use alloc::vec::Vec;
 
 use super::*;
-use crate::mux::{Code, OpenOptions};
+use crate::buf::BufPool;
+use crate::mux::{AcceptOptions, Code, OpenOptions};
 use crate::role::Role;
-use crate::session::{Entropy, Session};
+use crate::session::{End, Entropy, Session};
 
 const NOW: Timestamp = Timestamp(1);
 
@@ -67,4 +68,99 @@ fn an_abort_is_told_by_the_next_poll() {
     );
     assert_eq!(session.handle_lost(), failure);
     assert!(session.poll_event().is_none(), "it is told once");
+}
+
+/// Both ends of a connection with a channel, opened by the client and accepted.
+fn ends() -> (ChannelEndpoint, ChannelEndpoint, ChannelId) {
+    let new = |role| {
+        let below = config::Settings::default();
+        let mut session = Session::new(role, below, Entropy([7; 32]), &[], NOW);
+        let agreed = Some(SUBPROTOCOL);
+        let channels = ChannelSession::start(Settings::default(), agreed, session.outbox(), NOW);
+        ChannelEndpoint::new(session, channels.unwrap())
+    };
+    let (mut client, mut server) = (new(Role::Client), new(Role::Server));
+    let channel = client.channels_mut().open(OpenOptions::new("x")).unwrap();
+    for _ in 0..3 {
+        client.turn(NOW, |_, _| {});
+        let bytes = written(&mut client);
+        read(&mut server, &bytes);
+        server.turn(NOW, |channels, event| {
+            if let Event::Open(opening) = event {
+                let options = AcceptOptions::new();
+                channels.accept(opening.channel, options).unwrap();
+            }
+        });
+        let bytes = written(&mut server);
+        read(&mut client, &bytes);
+    }
+    client.turn(NOW, |_, _| {});
+    (client, server, channel)
+}
+
+fn written(endpoint: &mut ChannelEndpoint) -> Vec<u8> {
+    let session = endpoint.session();
+    let mut bytes = Vec::new();
+    while session.wants_write() {
+        let before = bytes.len();
+        session.transmit().for_each(|s| bytes.extend_from_slice(s));
+        session.handle_written(bytes.len() - before, NOW);
+    }
+    bytes
+}
+
+fn read(endpoint: &mut ChannelEndpoint, bytes: &[u8]) {
+    let session = endpoint.session();
+    session.attach(&mut BufPool::default());
+    session.space()[..bytes.len()].copy_from_slice(bytes);
+    session.handle_read(bytes.len(), NOW);
+}
+
+/// One turn takes all that one read brought, also behind what is answered before it is lent; and
+/// what the application answers goes out before the answer to a Close.
+#[test]
+fn a_turn_takes_everything_that_was_received() {
+    let (mut client, mut server, channel) = ends();
+    let mut bytes = Vec::new();
+    for message in [b"one", b"two", b"end"] {
+        client.channels_mut().send(channel, message).unwrap();
+        client.turn(NOW, |_, _| {});
+        bytes.extend(written(&mut client));
+        client.session().outbox().ping(message).unwrap();
+        bytes.extend(written(&mut client));
+    }
+    let close = client.session().outbox().close(CloseCode::NORMAL, "");
+    close.unwrap();
+    bytes.extend(written(&mut client));
+    read(&mut server, &bytes);
+    let mut heard = Vec::new();
+    server.turn(NOW, |channels, event| {
+        if let Event::Message(message) = event {
+            heard.push(message.data.to_vec());
+            let answered = channels.send(message.channel, &message.data);
+            assert_eq!(answered, Ok(()), "{heard:?}");
+            channels.release(message.channel, message.charge);
+        }
+    });
+    assert_eq!(heard, [b"one", b"two", b"end"]);
+    assert!(server.session().wants_read() && server.session().end().is_some());
+
+    let bytes = written(&mut server);
+    read(&mut client, &bytes);
+    let mut answers = Vec::new();
+    client.turn(NOW, |_, event| {
+        if let Event::Message(message) = event {
+            answers.push(message.data.to_vec());
+        }
+    });
+    assert_eq!(answers, heard);
+    let code = Some(CloseCode::NORMAL);
+    let end = client.session().end();
+    assert_eq!(
+        end,
+        Some(End::Closed {
+            code,
+            by_peer: false
+        })
+    );
 }

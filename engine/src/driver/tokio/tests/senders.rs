@@ -112,6 +112,40 @@ async fn a_peer_that_vanished_is_found_within_the_deadlines() {
     }
 }
 
+/// What the peer had sent before it vanished is there after the failure of a send, and the peer is
+/// told.
+#[tokio::test(start_paused = true)]
+async fn what_a_vanished_peer_had_sent_is_received() {
+    for (idle, eof) in [(false, false), (true, false), (false, true)] {
+        let (mut server, mut peer) = against_bytes(
+            Role::Server,
+            &settings(|c| {
+                c.ping_interval = (!idle).then_some(20 * SECOND);
+                c.idle_timeout = idle.then_some(30 * SECOND);
+            }),
+        );
+        let sent = [frame(2, b"one"), frame(2, b"two")].concat();
+        peer.write_all(&sent).await.unwrap();
+        if eof {
+            peer.shutdown().await.unwrap();
+        }
+        let error = publish(&mut server, SECOND, false).await;
+        let missed = if idle { Deadline::Idle } else { Deadline::Pong };
+        let failure = Failure::Deadline(missed);
+        assert!(matches!(error, Error::Failed(f) if f == failure), "{error}");
+        for message in [b"one", b"two"] {
+            assert_eq!(server.recv().await.unwrap(), Some(binary(message)));
+        }
+        let error = server.recv().await.unwrap_err();
+        assert!(matches!(error, Error::Failed(f) if f == failure), "{error}");
+        assert_eq!(server.end(), Some(End::Failed(failure)));
+        let mut got = Vec::new();
+        drain(&mut peer, &mut got).await;
+        let last = control_frames(&got).pop().unwrap();
+        assert_eq!((last.0, &last.1[..2]), (8, &1001_u16.to_be_bytes()[..]));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream_ends_sends() {
     let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
