@@ -124,8 +124,6 @@ impl Session {
                 keepalive: Keepalive::new(&settings, nonce, now),
                 inbox: Inbox::new(&agreed, settings.clone(), leftover),
                 agreed,
-                eof: false,
-                broken: false,
                 end: None,
                 close_at: None,
             },
