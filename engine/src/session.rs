@@ -125,8 +125,6 @@ impl Session {
                 keepalive: Keepalive::new(&settings, nonce, now),
                 inbox: Inbox::new(&agreed, settings.clone(), leftover),
                 agreed,
-                eof: false,
-                broken: false,
                 end: None,
                 close_at: None,
             },

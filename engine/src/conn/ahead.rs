@@ -61,7 +61,7 @@ impl Inbox {
             return false;
         };
         // Every turn takes a frame, or leaves.
-        while let Ok(Some(header)) = header::parse(rest, state.rules)
+        while let Ok(Some(header)) = header::parse(rest, state.rules())
             && let Some(len) = header.frame_len()
             && let Some((frame, behind)) = rest.split_at_checked(len)
             && let Some(bytes) = u32::try_from(len)
@@ -93,7 +93,7 @@ impl Inbox {
         let (mut rest, start) = buf.received_mut();
         // Every turn takes a frame, or leaves.
         while rest.len() > unread_bytes_max
-            && let Ok(Some(header)) = header::parse(rest, state.rules)
+            && let Ok(Some(header)) = header::parse(rest, state.rules())
             && let Some(len) = header.frame_len().filter(|&len| len <= rest.len())
         {
             match header.opcode {

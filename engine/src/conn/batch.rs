@@ -11,6 +11,7 @@ use crate::frame::close;
 use crate::frame::header::{self, Header};
 use crate::frame::utf8::Invalid;
 use crate::frame::{Opcode, mask};
+use crate::role::Role;
 
 /// The messages that the last read brought, parsed one by one as they are asked for.
 ///
@@ -63,7 +64,7 @@ impl<'a> Batch<'a> {
     #[inline(always)]
     fn quick(&mut self) -> Option<Message<'a>> {
         let max = self.quick_max?;
-        let masked = self.state.rules.masked();
+        let masked = self.state.role == Role::Server;
         let (header, flag) = if masked { (6, 0x80) } else { (2, 0) };
         let &[BINARY_FIN, second, ..] = &*self.rest else {
             return None;
@@ -130,7 +131,7 @@ impl<'a> Batch<'a> {
                     None => return Ok(self.starve()),
                 }
             }
-            let Some(header) = header::parse(self.rest, self.state.rules)? else {
+            let Some(header) = header::parse(self.rest, self.state.rules())? else {
                 return Ok(self.starve());
             };
             if header.opcode.is_control() {

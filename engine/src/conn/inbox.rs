@@ -14,9 +14,10 @@ use crate::agreed::{Agreed, Extensions};
 use crate::buf::{BufPool, RecvBuf};
 use crate::config::Settings;
 use crate::error::Failure;
-use crate::frame::header::Rules;
+use crate::frame::header::{Rsv, Rules};
 use crate::frame::utf8::Utf8;
 use crate::frame::{Opcode, header, mask};
+use crate::role::Role;
 
 /// An owned message takes the receive buffer with it when it fills this part of it; a smaller
 /// one is copied, so that a kept message of 32 bytes does not keep 64 KiB.
@@ -59,8 +60,13 @@ pub(super) struct InFrame {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) settings: Settings,
-    /// What the peer's frames must be like.
-    pub(super) rules: Rules,
+    pub(super) role: Role,
+    /// The reserved bits that the agreed extensions use.
+    rsv: Rsv,
+    /// The peer will send nothing more.
+    eof: bool,
+    /// That is so because reading has failed.
+    broken: bool,
     pub(super) phase: Phase,
     /// The last batch ended because bytes were missing, so that it is time to read.
     pub(super) starved: bool,
@@ -102,11 +108,20 @@ pub(crate) struct Inbox {
     pub(super) state: State,
 }
 
-/// What the peer's frames must be like.
-fn rules(agreed: &Agreed) -> Rules {
-    // None of them uses a reserved bit.
-    let Extensions {} = agreed.extensions();
-    Rules::new(agreed.role(), header::Rsv::NONE)
+/// The reserved bits that extensions use: none of them does.
+const fn reserved_bits(Extensions {}: &Extensions) -> Rsv {
+    Rsv::NONE
+}
+
+impl State {
+    /// What the peer's frames must be like.
+    #[inline]
+    pub(super) fn rules(&self) -> Rules {
+        Rules {
+            role: self.role,
+            rsv: self.rsv,
+        }
+    }
 }
 
 impl Inbox {
@@ -117,7 +132,10 @@ impl Inbox {
             assembly: Vec::new(),
             state: State {
                 settings,
-                rules: rules(agreed),
+                role: agreed.role(),
+                rsv: reserved_bits(agreed.extensions()),
+                eof: false,
+                broken: false,
                 phase: Phase::Open,
                 starved: leftover.is_empty(),
                 assembled: false,
@@ -137,6 +155,21 @@ impl Inbox {
                 bytes: 0,
             },
         }
+    }
+
+    /// The peer will send nothing more; `broken`: because reading has failed.
+    pub(crate) fn handle_eof(&mut self, broken: bool) {
+        self.state.broken |= broken && !self.state.eof;
+        self.state.eof = true;
+    }
+
+    #[inline]
+    pub(crate) fn is_eof(&self) -> bool {
+        self.state.eof
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.state.broken
     }
 
     #[inline]
@@ -300,7 +333,7 @@ impl Inbox {
         }
         let (rest, _) = buf.received_mut();
         if state.progress > 0
-            && let Ok(Some(h)) = header::parse(rest, state.rules)
+            && let Ok(Some(h)) = header::parse(rest, state.rules())
             && let Some(payload) = rest.get_mut(h.size as usize..h.size as usize + state.progress)
         {
             mask::apply(payload, h.key, 0);
@@ -379,8 +412,8 @@ impl State {
     /// Appends a header as the peer writes them.
     fn reframe(&self, out: &mut Vec<u8>, opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) {
         let mut bytes = [0; header::HEADER_BYTES_MAX];
-        let key = self.rules.masked().then_some(key);
-        let size = header::write(&mut bytes, opcode, fin, header::Rsv::NONE, len, key);
+        let key = (self.role == Role::Server).then_some(key);
+        let size = header::write(&mut bytes, opcode, fin, Rsv::NONE, len, key);
         out.extend_from_slice(&bytes[..size]);
     }
 }

@@ -2,8 +2,12 @@ use std::convert::Infallible;
 use std::vec::Vec;
 
 use crate::agreed::Agreed;
+#[cfg(any(feature = "mio", feature = "tokio"))]
 use crate::config::Settings;
-use crate::session::{End, Entropy, Session};
+use crate::session::End;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+use crate::session::{Entropy, Session};
+#[cfg(any(feature = "mio", feature = "tokio"))]
 use crate::time::Timestamp;
 
 /// A connection taken apart without loss, to be handed to another driver, task, or library.
@@ -49,6 +53,7 @@ impl<S> Parts<S> {
     }
 
     /// What is left of a session over `stream`.
+    #[cfg(any(feature = "mio", feature = "tokio"))]
     pub(super) fn of_session(stream: S, session: Session) -> Self {
         let (agreed, end) = (session.agreed().clone(), session.end());
         let (unread, unsent) = session.into_parts();
@@ -62,6 +67,7 @@ impl<S> Parts<S> {
     }
 
     /// A session that goes on where another owner of the stream stopped.
+    #[cfg(any(feature = "mio", feature = "tokio"))]
     pub(super) fn into_session(
         self,
         settings: Settings,

@@ -29,25 +29,13 @@ impl Rsv {
     pub(crate) const RSV1: Self = Self(0x40);
 }
 
-/// What the frames that come to an endpoint must be like, in the bits of a header: MASK as it must
-/// be in the second byte, and those reserved bits that may be set in the first.
+/// What the frames that come to an endpoint must be like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Rules(u8);
-
-impl Rules {
-    /// Of an endpoint in `role` whose extensions use `rsv` on the first frame of a message.
-    pub(crate) const fn new(role: Role, rsv: Rsv) -> Self {
-        match role {
-            Role::Server => Self(MASK | rsv.0),
-            Role::Client => Self(rsv.0),
-        }
-    }
-
-    /// Whether the peer masks.
-    #[inline]
-    pub(crate) const fn masked(self) -> bool {
-        self.0 & MASK != 0
-    }
+pub(crate) struct Rules {
+    /// Which end the endpoint is: a server's peer masks.
+    pub(crate) role: Role,
+    /// The bits that the agreed extensions use, on the first frame of a message.
+    pub(crate) rsv: Rsv,
 }
 
 /// A header that passed every rule which can be told from a header alone.
@@ -86,7 +74,7 @@ pub(crate) fn parse(bytes: &[u8], rules: Rules) -> Result<Option<Header>, Violat
     };
     let rsv = Rsv(first & RSV);
     if rsv != Rsv::NONE {
-        check_rsv(first, rules)?;
+        check_rsv(first, rules.rsv)?;
     }
     let Some(opcode) = Opcode::from_bits(first & 0x0f) else {
         return Err(Violation::ReservedOpcode(first & 0x0f));
@@ -99,9 +87,9 @@ pub(crate) fn parse(bytes: &[u8], rules: Rules) -> Result<Option<Header>, Violat
         return Ok(None);
     };
     let masked = second & MASK != 0;
-    match (rules.masked(), masked) {
-        (true, false) => return Err(Violation::UnmaskedFromClient),
-        (false, true) => return Err(Violation::MaskedFromServer),
+    match (rules.role, masked) {
+        (Role::Server, false) => return Err(Violation::UnmaskedFromClient),
+        (Role::Client, true) => return Err(Violation::MaskedFromServer),
         _ => {}
     }
     let len7 = second & 0x7f;
@@ -136,9 +124,9 @@ pub(crate) fn parse(bytes: &[u8], rules: Rules) -> Result<Option<Header>, Violat
 
 /// A reserved bit that is set must be agreed on, and stands only where a message begins.
 #[cold]
-fn check_rsv(first: u8, rules: Rules) -> Result<(), Violation> {
+fn check_rsv(first: u8, agreed: Rsv) -> Result<(), Violation> {
     let begins = matches!(first & 0x0f, 1 | 2);
-    if begins && first & RSV & !rules.0 == 0 {
+    if begins && first & RSV & !agreed.0 == 0 {
         Ok(())
     } else {
         Err(Violation::ReservedBits)

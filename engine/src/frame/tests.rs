@@ -155,7 +155,7 @@ fn headers_written_are_read_back_at_every_length_where_the_form_changes() {
                 (Opcode::Binary, false, Rsv::RSV1),
             ];
             for (opcode, fin, rsv) in first {
-                let rules = Rules::new(role, rsv);
+                let rules = Rules { role, rsv };
                 let mut out = [0xee; header::HEADER_BYTES_MAX + 1];
                 let size = header::write(&mut out, opcode, fin, rsv, len, key);
                 assert_eq!(size, header::size(len, key.is_some()));
@@ -194,7 +194,7 @@ fn all_first_two_bytes() {
     for first in 0..=255_u8 {
         for second in 0..=255_u8 {
             for &(role, rsv) in cases.as_flattened() {
-                let rules = Rules::new(role, rsv);
+                let rules = Rules { role, rsv };
                 let bytes = [first, second, 0, 200, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
                 let (opcode, len7) = (first & 15, second & 0x7f);
                 let masked = second >= 0x80;

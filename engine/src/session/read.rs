@@ -29,10 +29,6 @@ pub struct ReadSide {
     pub(super) inbox: Inbox,
     pub(super) keepalive: Keepalive,
     pub(super) agreed: Agreed,
-    /// The peer will send nothing more.
-    pub(super) eof: bool,
-    /// That is so because reading has failed.
-    pub(super) broken: bool,
     pub(super) end: Option<End>,
     /// When the closing handshake must be over: a [`Timestamp`] in 8 bytes.
     pub(super) close_at: Option<NonZeroU64>,
@@ -73,21 +69,21 @@ impl ReadSide {
 
     /// As [`Session::handle_eof`](super::Session::handle_eof).
     pub fn handle_eof(&mut self) {
-        self.eof = true;
+        self.inbox.handle_eof(false);
         self.end_stream();
     }
 
     /// As [`Session::handle_broken`](super::Session::handle_broken), of this half; the other one is told by
     /// [`WriteSide::fail`].
     pub fn handle_broken(&mut self) {
-        self.broken |= !self.eof;
-        self.handle_eof();
+        self.inbox.handle_eof(true);
+        self.end_stream();
     }
 
     /// The stream's end is the connection's, when what came before has been lent.
     fn end_stream(&mut self) {
-        if self.eof && self.inbox.wants_read() {
-            let failure = if self.broken {
+        if self.inbox.is_eof() && self.inbox.wants_read() {
+            let failure = if self.inbox.is_broken() {
                 Failure::Io
             } else {
                 Failure::Eof
@@ -127,7 +123,7 @@ impl ReadSide {
     /// message stands before are dropped. Call [`Self::settle`] behind it.
     pub fn look_through(&mut self) {
         self.inbox.answer_all();
-        let max = if self.eof {
+        let max = if self.inbox.is_eof() {
             0 // nothing but a message keeps the end from being seen
         } else {
             UNREAD_CONTROL_BYTES_MAX
@@ -164,7 +160,7 @@ impl ReadSide {
     #[inline]
     #[must_use]
     pub fn wants_settle(&mut self) -> bool {
-        self.eof || !self.inbox.replies().is_empty()
+        self.inbox.is_eof() || !self.inbox.replies().is_empty()
     }
 
     /// As [`Session::settle`](super::Session::settle).
@@ -304,7 +300,7 @@ impl ReadSide {
             return Shutdown::Not;
         }
         match (self.inbox.is_closed(), self.inbox.is_done()) {
-            _ if self.eof => Shutdown::Full,
+            _ if self.inbox.is_eof() => Shutdown::Full,
             // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
             (true, _) if self.agreed.role() == Role::Server => Shutdown::Full,
             (false, true) => Shutdown::Half,
