@@ -126,12 +126,6 @@ impl RecvCredit {
         self.owe(1);
     }
 
-    /// Whether the peer may send what costs `n`.
-    #[inline]
-    pub(super) fn covers(&self, n: u64) -> bool {
-        self.charged + n <= self.limit
-    }
-
     /// The peer sent what costs `n`.
     #[inline]
     pub(super) fn charge(&mut self, n: u64) -> Result<(), Overrun> {
@@ -149,6 +143,18 @@ impl RecvCredit {
     pub(super) fn consume(&mut self, n: u64) {
         debug_assert!(n <= self.charged - self.consumed, "consumed twice");
         self.consumed = (self.consumed + n).min(self.charged);
+    }
+
+    /// As [`Self::consume`], unless a new limit is due then. `false`: nothing is done.
+    #[inline]
+    pub(super) fn consume_early(&mut self, n: u64) -> bool {
+        debug_assert!(n <= self.charged - self.consumed, "consumed twice");
+        let consumed = self.consumed + n;
+        let early = consumed < self.due_at && consumed <= self.charged;
+        if early {
+            self.consumed = consumed;
+        }
+        early
     }
 
     /// Received and not consumed.

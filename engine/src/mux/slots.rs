@@ -20,6 +20,9 @@ struct Slot {
 }
 
 /// The channels, each in a place that is used again.
+///
+/// Whoever gets hold of a channel to change it, but by [`Slots::plain`], makes it forget what is
+/// plain on it.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
@@ -73,7 +76,25 @@ impl Slots {
         if slot.generation != id.generation {
             return None;
         }
-        Some((Key(id.index), slot.channel.as_deref_mut()?))
+        let channel = slot.channel.as_deref_mut()?;
+        channel.forget_plain();
+        Some((Key(id.index), channel))
+    }
+
+    /// As [`Self::find`], for the plain path: the channel still knows what is plain.
+    #[inline]
+    pub(super) fn plain(&mut self, id: ChannelId) -> Option<&mut Channel> {
+        let slot = self.slots.get_mut(id.index as usize)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        slot.channel.as_deref_mut()
+    }
+
+    /// As [`Self::plain`], by the place.
+    #[inline]
+    pub(super) fn plain_at(&mut self, key: Key) -> Option<&mut Channel> {
+        self.slots.get_mut(key.0 as usize)?.channel.as_deref_mut()
     }
 
     /// Whether the application has not let go of the channel.
@@ -132,7 +153,10 @@ impl IndexMut<Key> for Slots {
     fn index_mut(&mut self, key: Key) -> &mut Channel {
         let slot = self.slots.get_mut(key.0 as usize);
         match slot.and_then(|slot| slot.channel.as_deref_mut()) {
-            Some(channel) => channel,
+            Some(channel) => {
+                channel.forget_plain();
+                channel
+            }
             None => removed(),
         }
     }
@@ -168,14 +192,14 @@ pub(super) enum PeerAlias {
 /// (rule R31).
 #[derive(Debug, Default)]
 pub(super) struct PeerAliases {
-    /// Index + [`FIRST_INDEX`], or one of the constants below.
+    /// The index of a channel, or one of the constants below.
     table: Vec<u32>,
 }
 
-const NEVER: u32 = 0;
-const CLOSED: u32 = 1;
-const REJECTED: u32 = 2;
-const FIRST_INDEX: u32 = 3;
+// Indices at which there is never a channel: their number is bounded by that of aliases.
+const NEVER: u32 = u32::MAX;
+const CLOSED: u32 = u32::MAX - 1;
+const REJECTED: u32 = u32::MAX - 2;
 
 impl PeerAliases {
     #[inline]
@@ -184,15 +208,14 @@ impl PeerAliases {
             NEVER => PeerAlias::Never,
             CLOSED => PeerAlias::Closed,
             REJECTED => PeerAlias::Rejected,
-            index => PeerAlias::Live(Key(index - FIRST_INDEX)),
+            index => PeerAlias::Live(Key(index)),
         }
     }
 
-    /// The channel at an alias, if there is one.
+    /// The channel at an alias, for [`Slots::plain_at`]: where there is none, it is none of those.
     #[inline]
-    pub(super) fn live(&self, alias: u32) -> Option<Key> {
-        let entry = *self.table.get(alias as usize)?;
-        entry.checked_sub(FIRST_INDEX).map(Key)
+    pub(super) fn plain_at(&self, alias: u32) -> Option<Key> {
+        self.table.get(alias as usize).copied().map(Key)
     }
 
     /// Nothing is taken under any alias from now on.
@@ -211,7 +234,7 @@ impl PeerAliases {
                 PeerAlias::Never => NEVER,
                 PeerAlias::Closed => CLOSED,
                 PeerAlias::Rejected => REJECTED,
-                PeerAlias::Live(key) => key.0.saturating_add(FIRST_INDEX),
+                PeerAlias::Live(key) => key.0,
             };
         }
     }

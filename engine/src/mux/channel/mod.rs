@@ -14,7 +14,9 @@
 //! closed when both halves are terminal; its slot is free when the application has let go too.
 
 mod effects;
+mod numbers;
 mod opening;
+mod plain;
 mod recv;
 mod send;
 mod stage;
@@ -75,6 +77,7 @@ pub(in crate::mux) struct Channel {
     pub(in crate::mux) used: bool,
     pub(in crate::mux) pending: Pending,
     pub(in crate::mux) in_control: bool,
+    plain: plain::Plain,
     pub(in crate::mux) send: SendHalf,
     pub(in crate::mux) recv: RecvHalf,
 }
@@ -122,6 +125,7 @@ impl Channel {
             wasted: false,
             pending: Pending::default(),
             in_control: false,
+            plain: plain::Plain::default(),
             send,
             recv,
         }
@@ -311,7 +315,7 @@ impl Channel {
         }
         let recv = &mut self.recv;
         recv.credit.consume(u64::from(charge.units));
-        recv.held = recv.held.saturating_sub(u64::from(charge.bytes));
+        recv.let_go(charge.bytes);
         if recv.state != RecvState::Receiving {
             return Effects::ASIDE;
         }
@@ -398,8 +402,7 @@ impl Channel {
         if next_seq >= VARINT_MAX {
             return Err(Violation::BadCounter);
         }
-        recv.epoch = epoch;
-        recv.next_seq = next_seq;
+        recv.numbers.begin(epoch, next_seq);
         Ok(true)
     }
 
@@ -457,7 +460,7 @@ impl Channel {
         self.recv.credit.consume(backlog);
         self.attached = false;
         self.grants_no_more();
-        self.recv.held = 0;
+        self.recv.let_go(u32::MAX);
         Effects::ASIDE
     }
 
@@ -506,4 +509,4 @@ impl Channel {
 }
 
 // A thousand idle channels are a third of a mebibyte.
-const _: () = assert!(size_of::<Channel>() <= 384, "channels are small");
+const _: () = assert!(size_of::<Channel>() <= 392, "channels are small");

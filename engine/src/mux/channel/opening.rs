@@ -41,10 +41,10 @@ impl Channel {
         }
         match options.resumption {
             Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
-                self.send.next_seq = seq;
+                self.send.numbers.go_on_at(seq);
             }
             Some(Resumption::Fresh { epoch, seq }) => {
-                (self.send.epoch, self.send.next_seq) = (epoch, seq);
+                self.send.numbers.begin(epoch, seq);
             }
             None => {}
         }
@@ -73,10 +73,10 @@ impl Channel {
         self.send.fragment_min = self.send.fragment_min.max(limits.fragment_min);
         match resumption {
             Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
-                self.recv.next_seq = seq;
+                self.recv.numbers.go_on_at(seq);
             }
             Some(Resumption::Fresh { epoch, seq }) => {
-                (self.recv.epoch, self.recv.next_seq) = (epoch, seq);
+                self.recv.numbers.begin(epoch, seq);
             }
             None => {}
         }

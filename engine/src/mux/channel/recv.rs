@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::super::credit::{Charge, RecvCredit};
 use super::super::error::{Code, Violation};
 use super::super::wire::VARINT_MAX;
+use super::numbers::Numbers;
 use crate::time::Timestamp;
 
 /// Where the receiving half stands.
@@ -47,6 +48,31 @@ pub(in crate::mux) struct Aside {
     pub(in crate::mux) receiving: bool,
 }
 
+/// [`Aside`] in four bytes, for a place that is used up to the byte.
+#[derive(Clone, Copy, Default, Debug)]
+struct PackedAside(u32);
+
+impl PackedAside {
+    /// Windows are at most 2^30 bytes: the highest bit is free.
+    const RECEIVING: u32 = 1 << 31;
+
+    fn new(aside: Aside) -> Self {
+        debug_assert!(
+            aside.bytes < Self::RECEIVING,
+            "windows are at most 2^30 bytes"
+        );
+        let receiving = if aside.receiving { Self::RECEIVING } else { 0 };
+        Self(aside.bytes | receiving)
+    }
+
+    fn get(self) -> Aside {
+        Aside {
+            bytes: self.0 & !Self::RECEIVING,
+            receiving: self.0 & Self::RECEIVING != 0,
+        }
+    }
+}
+
 /// The window of a half, as it begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::mux) struct Window {
@@ -66,24 +92,20 @@ pub(in crate::mux) struct RecvHalf {
     pub(in crate::mux) message_max: u32,
     /// Bytes that a unit of the window may bring: 1, or the cost of the largest message.
     unit_bytes: u32,
-    /// What is set aside for the half now: apart, for a place that is used up to the byte.
-    aside_bytes: u32,
-    /// See [`Aside::receiving`].
-    counts_as_receiving: bool,
+    /// What is set aside for the half now.
+    aside: PackedAside,
     /// When data came last.
     pub(in crate::mux) last_at: Timestamp,
-    /// Bytes charged and not released by the application.
-    pub(in crate::mux) held: u64,
-    /// The largest that `held` has been: windows are below 2^31 bytes.
-    pub(in crate::mux) held_max: u32,
-    pub(in crate::mux) epoch: u64,
-    /// Number of the next message to come.
-    pub(in crate::mux) next_seq: u64,
+    /// Bytes charged and not released by the application: windows are below 2^31 bytes.
+    pub(in crate::mux) held: u32,
+    /// The largest that `held` was when it became less.
+    held_max: u32,
+    /// Of the messages that came.
+    pub(in crate::mux) numbers: Numbers,
     pub(in crate::mux) skipped_total: u64,
     pub(in crate::mux) partial: Option<Box<Partial>>,
     /// The application's acknowledgement, to go with the next CREDIT.
     pub(in crate::mux) ack: Option<u64>,
-    pub(in crate::mux) messages: u64,
     pub(in crate::mux) bytes: u64,
     /// CREDIT(BLOCKED) of the peer's.
     pub(in crate::mux) blocked_told: u32,
@@ -100,17 +122,14 @@ impl RecvHalf {
             credit: RecvCredit::new(if receives { window.units } else { 0 }),
             message_max: window.message_max,
             unit_bytes: window.unit_bytes,
-            aside_bytes: 0,
-            counts_as_receiving: false,
+            aside: PackedAside::default(),
             last_at: Timestamp(0),
             held: 0,
             held_max: 0,
-            epoch: 0,
-            next_seq: 0,
+            numbers: Numbers::default(),
             skipped_total: 0,
             partial: None,
             ack: None,
-            messages: 0,
             bytes: 0,
             blocked_told: 0,
         }
@@ -133,7 +152,7 @@ impl RecvHalf {
         let bytes = match receiving {
             true if offered => counted.max(self.credit.outstanding_max() * unit),
             true => self.credit.outstanding_max() * unit,
-            false => self.held,
+            false => self.held.into(),
         };
         let granted = (self.credit.first() * unit).saturating_sub(counted);
         let now = Aside {
@@ -145,10 +164,7 @@ impl RecvHalf {
     }
 
     fn replace_aside(&mut self, now: Aside) -> Aside {
-        Aside {
-            bytes: core::mem::replace(&mut self.aside_bytes, now.bytes),
-            receiving: core::mem::replace(&mut self.counts_as_receiving, now.receiving),
-        }
+        core::mem::replace(&mut self.aside, PackedAside::new(now)).get()
     }
 
     /// What is set aside for a half that is forgotten.
@@ -182,7 +198,7 @@ impl RecvHalf {
 
     /// The number that the next message has behind `skip` lost ones.
     pub(in crate::mux) fn number_behind(&self, skip: u64) -> Result<u64, Violation> {
-        let seq = self.next_seq.saturating_add(skip);
+        let seq = self.numbers.next().saturating_add(skip);
         if seq >= VARINT_MAX {
             return Err(Violation::BadCounter);
         }
@@ -191,18 +207,32 @@ impl RecvHalf {
 
     /// Counts messages that came: `len` bytes, behind `skip` lost messages.
     #[inline]
-    pub(in crate::mux) fn count(&mut self, next_seq: u64, skip: u64, messages: u64, len: usize) {
-        self.next_seq = next_seq;
+    pub(in crate::mux) fn count(&mut self, skip: u64, messages: u64, len: usize) {
+        self.numbers.skip(skip);
         self.skipped_total = self.skipped_total.saturating_add(skip);
-        self.messages += messages;
+        self.numbers.count(messages);
         self.bytes += len as u64;
     }
 
     /// `bytes` more are held by the application.
     #[inline]
     pub(in crate::mux) fn hold(&mut self, bytes: u64) {
-        self.held += bytes;
-        self.held_max = self.held_max.max(self.held as u32);
+        self.held += bytes as u32;
+    }
+
+    /// `bytes` are held no more.
+    #[inline]
+    pub(in crate::mux) fn let_go(&mut self, bytes: u32) {
+        // The most is held before a part of it goes.
+        if self.held > self.held_max {
+            self.held_max = self.held;
+        }
+        self.held = self.held.saturating_sub(bytes);
+    }
+
+    /// The most that has been held at once.
+    pub(in crate::mux) fn held_max(&self) -> u32 {
+        self.held_max.max(self.held)
     }
 
     /// Adds a fragment to the message that is not whole yet; the message, its lost predecessors

@@ -7,6 +7,7 @@ use super::super::error::{Code, SendError};
 use super::super::open::Unit;
 use super::super::queue::Queue;
 use super::super::wire::Hello;
+use super::numbers::Numbers;
 use crate::time::Timestamp;
 
 /// Where the sending half stands.
@@ -83,9 +84,8 @@ pub(in crate::mux) struct SendHalf {
     pub(in crate::mux) message_max: u32,
     /// Payload of the smallest fragment but the last.
     pub(in crate::mux) fragment_min: u32,
-    pub(in crate::mux) epoch: u64,
-    /// Number of the next message to be encoded.
-    pub(in crate::mux) next_seq: u64,
+    /// Of the messages that are encoded.
+    pub(in crate::mux) numbers: Numbers,
     /// Messages replaced or dropped that the next frame tells.
     pub(in crate::mux) skip: u64,
     pub(in crate::mux) skipped_total: u64,
@@ -101,8 +101,7 @@ pub(in crate::mux) struct SendHalf {
     pub(in crate::mux) blocked_since: Option<Timestamp>,
     /// The peer was told so.
     pub(in crate::mux) blocked_told: bool,
-    /// Messages and bytes encoded.
-    pub(in crate::mux) messages: u64,
+    /// Bytes of the messages that are encoded.
     pub(in crate::mux) bytes: u64,
     /// Why the peer wants no more.
     pub(in crate::mux) stopped: Option<Code>,
@@ -119,8 +118,7 @@ impl SendHalf {
             credit: SendCredit::new(limits.limit),
             message_max: limits.message_max,
             fragment_min: limits.fragment_min,
-            epoch: 0,
-            next_seq: 0,
+            numbers: Numbers::default(),
             skip: 0,
             skipped_total: 0,
             queue: None,
@@ -130,7 +128,6 @@ impl SendHalf {
             waits_for_all: false,
             blocked_since: None,
             blocked_told: false,
-            messages: 0,
             bytes: 0,
             stopped: None,
         }
@@ -166,7 +163,7 @@ impl SendHalf {
     /// Messages that were replaced or dropped before the next frame: the frame tells them.
     pub(in crate::mux) fn take_skip(&mut self) -> u64 {
         let skip = core::mem::take(&mut self.skip);
-        self.next_seq += skip;
+        self.numbers.skip(skip);
         skip
     }
 
@@ -199,15 +196,13 @@ impl SendHalf {
     /// A message of `len` bytes that was encoded last, for `units` of credit, is not sent.
     pub(in crate::mux) fn take_back(&mut self, units: u64, len: usize) {
         self.credit.refund(units);
-        self.next_seq -= 1;
-        self.messages -= 1;
+        self.numbers.take_back();
         self.bytes -= len as u64;
     }
 
     /// Messages of the application count from here on.
     pub(in crate::mux) fn rebase(&mut self, epoch: u64, next_seq: u64) {
-        self.epoch = epoch;
-        self.next_seq = next_seq;
+        self.numbers.begin(epoch, next_seq);
         self.skip = 0;
     }
 

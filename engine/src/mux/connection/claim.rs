@@ -42,7 +42,8 @@ impl Connection {
             return Err(SendError::WrongMode);
         }
         if let Some((key, at, charge)) = self.begin_direct(id, len) {
-            self.outgoing.put_room(len);
+            // What an earlier record has left there is not shown.
+            self.outgoing.put_room(len).fill(0);
             let place = Place::Record(at, charge);
             return Ok(Reserved { key, len, place });
         }

@@ -93,7 +93,7 @@ impl Connection {
         channel.in_control = false;
         let pending = core::mem::take(&mut channel.pending);
         if pending.has(Pending::SEQ) {
-            let (epoch, next_seq) = (channel.send.epoch, channel.send.next_seq);
+            let (epoch, next_seq) = (channel.send.numbers.epoch(), channel.send.numbers.next());
             wire::put_seq(self.outgoing.frame(), alias, epoch, next_seq);
         }
         self.put_credits(key, alias, pending);

@@ -47,6 +47,8 @@ pub(super) struct Incoming {
     events: VecDeque<Event<'static>>,
     /// The end of the connection, which is told after all else.
     ended: Option<Failure>,
+    /// Bytes that a frame of the peer's costs beside its payload.
+    overhead: u64,
     /// Bytes that may be set aside.
     budget: u64,
     /// Bytes that a channel of the peer's takes of it, accepted with the defaults: one that counts
@@ -69,6 +71,7 @@ impl Incoming {
         Self {
             events: VecDeque::new(),
             ended: None,
+            overhead: settings.frame_overhead_bytes.into(),
             budget: settings.receive_budget_bytes(),
             bytes_window: settings.defaults(Unit::Bytes).window_bytes,
             messages_window: settings.defaults(Unit::Messages).window_bytes,
@@ -78,6 +81,11 @@ impl Incoming {
             receiving: 0,
             reclaimed_at: None,
         }
+    }
+
+    #[inline]
+    pub(super) fn overhead(&self) -> u64 {
+        self.overhead
     }
 
     // ---- the budget

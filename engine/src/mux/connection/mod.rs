@@ -12,6 +12,7 @@
 //! what they ask for outside of it is done by `Connection::apply`.
 
 mod bucket;
+mod buffer;
 mod claim;
 mod closing;
 mod control;
@@ -41,7 +42,7 @@ use super::config::Settings;
 use super::error::{Code, Failure, Violation};
 use super::event::Event;
 use super::slots::{Key, Slots};
-use super::wire::{self, Frames, Hello};
+use super::wire::{Frames, Hello};
 use crate::time::Timestamp;
 
 pub use claim::Claim;
@@ -187,31 +188,16 @@ impl Connection {
     #[inline]
     pub fn next<'r>(&mut self, records: &mut RecordReader<'r>) -> Option<Event<'r>> {
         if records.next.is_none()
-            && let Some(data) = records.frames.short()
+            && let Some((data, behind)) = records.frames.message()
+            && let Some(received) = self.plain_data(&data)
         {
-            if let Some(received) = self.plain_data(&data) {
-                return Some(Event::Message(received));
-            }
-            return self.next_after(records, data);
+            records.frames = behind;
+            return Some(Event::Message(received));
         }
         if records.next.is_none() && records.frames.is_empty() {
             return None;
         }
         self.next_any(records)
-    }
-
-    /// The event of `data`, or the next.
-    #[inline(never)]
-    fn next_after<'r>(
-        &mut self,
-        records: &mut RecordReader<'r>,
-        data: wire::Data<'r>,
-    ) -> Option<Event<'r>> {
-        match self.handle_data(data, &mut records.next) {
-            Ok(Some(event)) => Some(event),
-            Ok(None) => self.next_any(records),
-            Err(violation) => self.broken(records, violation),
-        }
     }
 
     #[inline(never)]

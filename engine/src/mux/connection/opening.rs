@@ -51,8 +51,7 @@ impl Connection {
         let send = SendHalf::new(sends, self.opens.first_limits(unit));
         let mut recv = RecvHalf::new(receives, window);
         if let Some(resume) = options.resume {
-            recv.epoch = resume.epoch;
-            recv.next_seq = resume.next_seq;
+            recv.numbers.begin(resume.epoch, resume.next_seq);
         }
         let character = Character {
             priority: options.priority,
@@ -361,7 +360,7 @@ impl Connection {
         let limits = peer.limits(unit, open.limit, open.max_msg);
         let mut send = SendHalf::new(sends, limits);
         if let Some((epoch, next_seq)) = open.options.resume {
-            (send.epoch, send.next_seq) = (epoch, next_seq);
+            send.numbers.begin(epoch, next_seq);
         }
         let ttl = open.options.ttl_ms.map(core::time::Duration::from_millis);
         let character = Character {

@@ -82,10 +82,10 @@ impl Opens {
         self.peer_aliases.at(alias)
     }
 
-    /// The channel at an alias of the peer's, if there is one.
+    /// As [`PeerAliases::plain_at`].
     #[inline]
-    pub(super) fn live(&self, alias: u32) -> Option<Key> {
-        self.peer_aliases.live(alias)
+    pub(super) fn plain_at(&self, alias: u32) -> Option<Key> {
+        self.peer_aliases.plain_at(alias)
     }
 
     /// The peer sends on the channel under this alias.

@@ -10,7 +10,8 @@ use super::super::error::Code;
 use super::super::queue::{Queue, Spare};
 use super::super::schedule::Schedule;
 use super::super::slots::Key;
-use super::super::wire::{self, Hello};
+use super::super::wire::{self, Hello, MessageHead};
+use super::buffer::Buffer;
 
 /// A record to send, as one message.
 #[derive(Debug)]
@@ -58,17 +59,18 @@ pub(super) struct Outgoing {
     hello_sent: bool,
     /// The peer's HELLO has come.
     ready: bool,
-    /// Messages may go straight into the open record: nothing waits before them.
-    direct: bool,
+    /// Bytes up to which messages may go straight into the open record: 0 where anything waits before
+    /// them.
+    direct_max: usize,
 
     /// The record that is being filled.
-    record: Vec<u8>,
-    /// Where the last frame of it begins, if it is DATA with a length, and the bytes of its head.
-    last_data: Option<(usize, u8)>,
-    /// Messages are in it, and not control frames alone.
+    record: Buffer,
+    /// Where the last frame of it begins, if it is DATA with a length and without a skip.
+    last_data: Option<usize>,
+    /// Messages are in it, and not control frames alone, beside the last frame.
     carries_data: bool,
     /// The record given out last.
-    out: Vec<u8>,
+    out: Buffer,
 
     schedule: Schedule,
     /// Channels with control frames to send.
@@ -98,6 +100,7 @@ impl Outgoing {
     pub(super) fn limit_records(&mut self, bytes: usize) {
         self.record_limit = Some(bytes);
         self.record_max = self.record_max.min(bytes);
+        self.direct_max = self.direct_max.min(bytes);
     }
 
     /// Bytes of the largest record that may be made now.
@@ -127,7 +130,7 @@ impl Outgoing {
     /// first that it could go into: then it is not cut for what is left here.
     #[inline]
     pub(super) fn next_room(&self) -> usize {
-        if self.carries_data {
+        if self.carries_data || self.last_data.is_some() {
             self.record_max()
         } else {
             0
@@ -148,14 +151,14 @@ impl Outgoing {
     /// Whether messages may go straight into the record.
     #[inline]
     pub(super) fn is_direct(&self) -> bool {
-        self.direct
+        self.direct_max != 0
     }
 
     /// The record, to append a control frame, or FIN alone, or a RUN.
     #[inline]
     pub(super) fn frame(&mut self) -> &mut Vec<u8> {
-        self.last_data = None;
-        &mut self.record
+        self.carries_data |= self.last_data.take().is_some();
+        self.record.as_vec()
     }
 
     /// As [`Self::frame`], for a frame with messages in it.
@@ -165,19 +168,54 @@ impl Outgoing {
         self.frame()
     }
 
+    /// Appends a message, with a head that was made before, if messages may go straight into the
+    /// record, it has room, and `pay` finds credit for it.
+    #[inline(always)]
+    pub(super) fn put_plain(
+        &mut self,
+        head: MessageHead,
+        payload: &[u8],
+        pay: impl FnOnce() -> Option<()>,
+    ) -> Option<()> {
+        let len = payload.len();
+        let (frame, at) = self.record.room(DATA_HEAD_MAX + len)?;
+        if at.wrapping_add(DATA_HEAD_MAX + len) > self.direct_max {
+            return None;
+        }
+        pay()?;
+        let (word, head_len) = head.with_len(len as u32);
+        if let Some(first) = frame.first_chunk_mut() {
+            *first = word.to_le_bytes();
+        }
+        if let Some(place) = frame.get_mut(head_len..).and_then(|f| f.get_mut(..len)) {
+            copy(place, payload);
+        }
+        self.record.fill_to(at + head_len + len);
+        self.last_data = Some(at);
+        Some(())
+    }
+
     /// Appends the head of a whole message, whose payload comes next. Where its frame begins.
     #[inline]
     pub(super) fn put_message_head(&mut self, alias: u32, len: usize) -> usize {
         let at = self.record.len();
-        self.carries_data = true;
-        wire::put_message_head(&mut self.record, alias, len);
-        self.last_data = Some((at, (self.record.len() - at) as u8));
+        if len >= wire::SHORT_BYTES as usize {
+            wire::put_data_head(self.record.as_vec(), alias, Some(len), false, false, 0);
+        } else {
+            let (word, head_len) = MessageHead::new(alias).with_len(len as u32);
+            let (room, at) = self.record.make_room(DATA_HEAD_MAX + len);
+            if let Some(first) = room.first_chunk_mut() {
+                *first = word.to_le_bytes();
+            }
+            self.record.fill_to(at + head_len);
+        }
+        self.last_data = Some(at);
         at
     }
 
     #[inline]
     pub(super) fn put_payload(&mut self, payload: &[u8]) {
-        self.record.extend_from_slice(payload);
+        self.record.append(payload);
     }
 
     /// Appends a message, or a fragment of one, behind `skip` lost messages.
@@ -189,38 +227,42 @@ impl Outgoing {
         skip: u64,
     ) {
         let at = self.record.len();
-        self.carries_data = true;
         let len = payload.len();
-        wire::put_data_head(&mut self.record, alias, Some(len), more, fin, skip);
+        let record = self.run_frame();
+        wire::put_data_head(record, alias, Some(len), more, fin, skip);
+        record.extend_from_slice(payload);
         // The length is the head's last part only where there is no skip.
         let strips = len > 0 && skip == 0;
-        self.last_data = strips.then_some((at, (self.record.len() - at) as u8));
-        self.record.extend_from_slice(payload);
+        self.last_data = strips.then_some(at);
     }
 
-    /// Room for a payload of `len` bytes, to be written in place.
+    /// Room for a payload of `len` bytes, to be written in place. What is in it is old.
     #[inline]
-    pub(super) fn put_room(&mut self, len: usize) {
-        self.record.resize(self.record.len() + len, 0);
+    pub(super) fn put_room(&mut self, len: usize) -> &mut [u8] {
+        let at = self.record.len();
+        self.record.make_room(len);
+        self.record.fill_to(at + len);
+        self.last_mut(len)
     }
 
     /// The last `len` bytes of the record.
     pub(super) fn last(&self, len: usize) -> &[u8] {
         let at = self.record.len().saturating_sub(len);
-        self.record.get(at..).unwrap_or_default()
+        self.record.as_slice().get(at..).unwrap_or_default()
     }
 
     /// As [`Self::last`], to write.
     #[inline]
     pub(super) fn last_mut(&mut self, len: usize) -> &mut [u8] {
         let at = self.record.len().saturating_sub(len);
-        self.record.get_mut(at..).unwrap_or_default()
+        let record = self.record.as_mut_slice();
+        record.get_mut(at..).unwrap_or_default()
     }
 
     /// The message whose frame begins at `at`, the last one, is not sent after all.
     pub(super) fn take_back(&mut self, at: usize) {
+        self.carries_data |= self.last_data.take().is_some();
         self.record.truncate(at);
-        self.last_data = None;
     }
 
     /// Marks HELLO as sent; `true` once.
@@ -240,39 +282,40 @@ impl Outgoing {
         }
         self.strip_last_length();
         core::mem::swap(&mut self.record, &mut self.out);
-        self.record.clear();
+        self.record.truncate(0);
         self.carries_data = false;
-        Some(Record::Inline(&self.out))
+        Some(Record::Inline(self.out.as_slice()))
     }
 
     /// The last message of a record needs no length: the record's end is its own.
     fn strip_last_length(&mut self) {
-        let Some((at, head)) = self.last_data.take() else {
+        let Some(at) = self.last_data.take() else {
             return;
         };
-        let payload = at + usize::from(head);
-        let len = self.record.len().saturating_sub(payload);
-        if len > STRIP_BYTES_MAX {
+        let frame = self.record.as_mut_slice().get_mut(at..).unwrap_or_default();
+        let whole = frame.len();
+        let Some(&[first, alias]) = frame.first_chunk() else {
+            return;
+        };
+        // Type, alias, length, then what stays: the payload.
+        let length = 1 + (1 << (alias & 3));
+        let width = frame.get(length).map_or(0, |len| 1 << (len & 3));
+        let payload = length + width;
+        if whole < payload || whole - payload > STRIP_BYTES_MAX {
             return;
         }
-        let width = wire::varint_len(len as u64);
-        let Some(&[first, alias]) = self.record.get(at..at + 2) else {
-            return;
-        };
-        if let Some(byte0) = self.record.get_mut(at) {
+        if let Some(byte0) = frame.first_mut() {
             *byte0 = first & !LENGTH_FLAG;
         }
-        // Type, alias, length, then what stays: the count of skipped messages, the payload.
-        let length = at + 1 + (1 << (alias & 3));
-        self.record.copy_within(length + width.., length);
-        self.record.truncate(self.record.len() - width);
+        frame.copy_within(payload.., length);
+        self.record.truncate(at + whole - width);
     }
 
     /// Lets go of the memory that records are made in.
     pub(super) fn rest(&mut self) {
         if self.record.is_empty() {
-            self.record = Vec::new();
-            self.out = Vec::new();
+            self.record = Buffer::default();
+            self.out = Buffer::default();
         }
         self.spare = Spare::default();
     }
@@ -281,12 +324,16 @@ impl Outgoing {
 
     /// The layer below takes nothing for now.
     pub(super) fn hold_back(&mut self) {
-        self.direct = false;
+        self.direct_max = 0;
     }
 
     /// A record is out: messages go straight into the next one where nobody waits for a turn.
     pub(super) fn open_record(&mut self) {
-        self.direct = self.schedule.is_empty();
+        self.direct_max = if self.schedule.is_empty() {
+            self.record_max
+        } else {
+            0
+        };
     }
 
     #[inline]
@@ -298,13 +345,13 @@ impl Outgoing {
     #[inline]
     pub(super) fn schedule(&mut self, class: u8, key: Key) {
         self.schedule.push(class, key.index());
-        self.direct = false;
+        self.direct_max = 0;
     }
 
     /// As [`Self::schedule`], before the others of its class.
     pub(super) fn schedule_first(&mut self, class: u8, key: Key) {
         self.schedule.put_back(class, key.index());
-        self.direct = false;
+        self.direct_max = 0;
     }
 
     pub(super) fn unschedule(&mut self, class: u8, key: Key) {
@@ -441,12 +488,12 @@ impl Outgoing {
 
     /// No more messages go: what comes is GOAWAY.
     pub(super) fn close(&mut self) {
-        self.direct = false;
+        self.direct_max = 0;
     }
 
     /// Nothing goes any more, but for a record that is made already.
     pub(super) fn clear(&mut self) {
-        self.direct = false;
+        self.direct_max = 0;
         self.goodbye = None;
         self.schedule = Schedule::default();
         self.control.clear();
@@ -455,7 +502,27 @@ impl Outgoing {
 
     /// Nothing goes any more.
     pub(super) fn clear_record(&mut self) {
-        self.record.clear();
+        self.record.truncate(0);
         self.last_data = None;
+    }
+}
+
+/// Copies `from` to `to`, which is as long: without a call where that is short, as many messages
+/// are.
+#[inline(always)]
+fn copy(to: &mut [u8], from: &[u8]) {
+    const HALF: usize = 16;
+    if from.len() <= 2 * HALF
+        && let (Some(head), Some(tail)) = (from.first_chunk::<HALF>(), from.last_chunk::<HALF>())
+    {
+        // The two may overlap.
+        if let Some(to) = to.first_chunk_mut() {
+            *to = *head;
+        }
+        if let Some(to) = to.last_chunk_mut() {
+            *to = *tail;
+        }
+    } else {
+        to.copy_from_slice(from);
     }
 }

@@ -5,7 +5,7 @@ use super::super::credit::Charge;
 use super::super::error::{Code, Violation};
 use super::super::event::{Data, Event, Received, Run};
 use super::super::slots::{Key, PeerAlias};
-use super::super::wire::{self, CreditKind, Frame, VARINT_MAX};
+use super::super::wire::{self, CreditKind, Frame};
 use super::{Connection, Effects, WASTE_AGE_MAX};
 
 /// What a frame led to.
@@ -63,57 +63,39 @@ impl Connection {
         }
     }
 
-    /// A whole message of a channel that is read, within all limits, as nearly all are. `None`
-    /// if it is anything else; nothing is done then.
+    /// A whole message on a channel of which nothing is out of the ordinary, as nearly all are.
+    /// `None` if it is anything else; nothing is done then.
     #[inline]
     pub(super) fn plain_data<'r>(&mut self, data: &wire::Data<'r>) -> Option<Received<'r>> {
-        let len = data.payload.len();
-        let bytes = len as u64 + u64::from(self.settings.frame_overhead_bytes);
-        let channel = &mut self.slots[self.opens.live(data.alias)?];
-        let recv = &mut channel.recv;
-        let seq = recv.next_seq + data.skip;
-        let units = channel.unit.cost(bytes, 1);
-        if data.more
-            || data.fin
-            || recv.partial.is_some()
-            || recv.state != RecvState::Receiving
-            || len > recv.message_max as usize
-            || seq >= VARINT_MAX
-            || !recv.credit.covers(units)
-        {
-            return None;
-        }
-        recv.credit.charge(units).ok()?; // covered
-        channel.used = true;
-        recv.last_at = self.now;
-        recv.count(seq + 1, data.skip, 1, len);
-        recv.hold(bytes);
-        let channel = channel.id;
+        let channel = self.slots.plain_at(self.opens.plain_at(data.alias)?)?;
+        let (overhead, len) = (self.incoming.overhead(), data.payload.len());
+        let (seq, charge) = channel.receive_plain(len, overhead, self.now)?;
         Some(Received {
-            channel,
+            channel: channel.id,
             data: Data::Lent(data.payload),
             seq,
-            skipped: data.skip,
-            charge: Charge::new(bytes, units),
+            skipped: 0,
+            charge,
         })
     }
 
     /// A message, or a fragment of one.
-    #[inline(never)]
-    pub(super) fn handle_data<'r>(
+    fn handle_data<'r>(
         &mut self,
         data: wire::Data<'r>,
         next: &mut Option<Event<'r>>,
     ) -> Handled<'r> {
-        if let Some(received) = self.plain_data(&data) {
+        let PeerAlias::Live(key) = self.opens.at(data.alias) else {
+            return self.stray(data.alias);
+        };
+        if data.is_plain()
+            && self.slots[key].learn_receiving()
+            && let Some(received) = self.plain_data(&data)
+        {
             return Ok(Some(Event::Message(received)));
         }
-        let overhead = u64::from(self.settings.frame_overhead_bytes);
-        let bytes = data.payload.len() as u64 + overhead;
-        match self.opens.at(data.alias) {
-            PeerAlias::Live(key) => self.handle_rare(key, data, bytes, next),
-            _ => self.stray(data.alias),
-        }
+        let bytes = data.payload.len() as u64 + self.incoming.overhead();
+        self.handle_rare(key, data, bytes, next)
     }
 
     /// A frame that is not a whole message, or that nobody reads.
@@ -127,14 +109,14 @@ impl Connection {
         let channel = &mut self.slots[key];
         let (id, seq) = (channel.id, channel.admit(&data, bytes)?);
         if data.fin && data.payload.is_empty() {
-            channel.recv.count(seq, data.skip, 0, 0);
+            channel.recv.count(data.skip, 0, 0);
             return self.finished(key);
         }
         let messages = u64::from(!data.more);
         // Of messages the last fragment pays.
         let charge = self.charge(key, data.alias, bytes, messages)?;
         let recv = &mut self.slots[key].recv;
-        recv.count(seq + messages, data.skip, messages, data.payload.len());
+        recv.count(data.skip, messages, data.payload.len());
         if recv.state != RecvState::Receiving {
             // Nobody reads it any more, and nothing is granted for it.
             return if data.fin {
@@ -206,8 +188,7 @@ impl Connection {
     }
 
     fn handle_run<'r>(&mut self, run: wire::Run<'r>) -> Handled<'r> {
-        let overhead = u64::from(self.settings.frame_overhead_bytes);
-        let bytes = run.bytes.len() as u64 + overhead;
+        let bytes = run.bytes.len() as u64 + self.incoming.overhead();
         let PeerAlias::Live(key) = self.opens.at(run.alias) else {
             return self.stray(run.alias);
         };
@@ -215,7 +196,7 @@ impl Connection {
         let count = u64::from(run.count);
         let charge = self.charge(key, run.alias, bytes, count)?;
         let recv = &mut self.slots[key].recv;
-        recv.count(seq + count, run.skip, count, run.bytes.len());
+        recv.count(run.skip, count, run.bytes.len());
         if recv.state != RecvState::Receiving {
             return Ok(None);
         }
@@ -254,7 +235,7 @@ impl Connection {
             PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
         };
         let channel = &mut self.slots[key];
-        let (id, attached, next_seq) = (channel.id, channel.attached, channel.send.next_seq);
+        let (id, attached, next_seq) = (channel.id, channel.attached, channel.send.numbers.next());
         let effects = match credit.kind {
             CreditKind::Grant => channel.raise(total),
             CreditKind::Narrow => channel.narrow(total),

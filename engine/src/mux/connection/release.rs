@@ -8,8 +8,19 @@ impl Connection {
     /// Gives back the credit of what the application has consumed.
     #[inline]
     pub fn release(&mut self, id: ChannelId, charge: Charge) {
+        if let Some(channel) = self.slots.plain(id)
+            && !channel.release_plain(&charge)
+        {
+            self.release_any(id, &charge);
+        }
+    }
+
+    /// As [`Self::release`], where something comes of it.
+    #[cold]
+    #[inline(never)]
+    fn release_any(&mut self, id: ChannelId, charge: &Charge) {
         if let Some((key, channel)) = self.slots.find(id) {
-            let effects = channel.release(&charge);
+            let effects = channel.release(charge);
             self.apply(key, effects);
         }
     }

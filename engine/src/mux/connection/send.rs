@@ -34,17 +34,40 @@ impl Connection {
     /// [`poll_writable`](Self::poll_writable) tells when to try again.
     #[inline]
     pub fn send(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), SendError> {
-        if self.send_direct(id, payload).is_some() {
+        if self.send_plain(id, payload).is_some() {
+            return Ok(());
+        }
+        self.send_any(id, payload)
+    }
+
+    /// As [`Self::send`], on the general way.
+    #[inline(never)]
+    fn send_any(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+        if self.outgoing.is_direct() && self.send_direct(id, payload).is_some() {
             return Ok(());
         }
         self.send_queued(id, payload)
     }
 
-    /// Straight into the open record, where nothing stands before it.
+    /// Straight into the open record, on a channel of which nothing is out of the ordinary.
     #[inline]
+    fn send_plain(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
+        if !self.outgoing.is_direct() {
+            return None;
+        }
+        let channel = self.slots.plain(id)?;
+        let (overhead, len) = (self.outgoing.overhead(), payload.len());
+        let head = channel.plain_head(len)?;
+        self.outgoing
+            .put_plain(head, payload, || channel.send_plain(len, overhead))
+    }
+
+    /// Straight into the open record, where nothing stands before it.
+    #[inline(never)]
     fn send_direct(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
-        self.begin_direct(id, payload.len())?;
+        let (key, ..) = self.begin_direct(id, payload.len())?;
         self.outgoing.put_payload(payload);
+        self.slots[key].learn_sending();
         Some(())
     }
 
@@ -72,10 +95,8 @@ impl Connection {
         let units = channel.unit.cost(charge, 1);
         send.credit.spend(units).ok()?;
         channel.used = true;
-        send.next_seq += 1;
-        send.messages += 1;
+        send.numbers.count(1);
         let at = self.outgoing.put_message_head(alias, len);
-        // Apart from the other count: side by side, the two are added as a vector, in more steps.
         send.bytes += len as u64;
         Some((key, at, charge))
     }

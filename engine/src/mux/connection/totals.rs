@@ -21,10 +21,10 @@ impl Totals {
     /// What a channel has counted.
     pub(in crate::mux) fn add(&mut self, channel: &Channel) {
         let (send, recv) = (&channel.send, &channel.recv);
-        self.messages_in += recv.messages;
+        self.messages_in += recv.numbers.messages();
         self.bytes_in += recv.bytes;
         self.skipped_in = self.skipped_in.saturating_add(recv.skipped_total);
-        self.messages_out += send.messages;
+        self.messages_out += send.numbers.messages();
         self.bytes_out += send.bytes;
         self.skipped_out += send.skipped_total;
     }

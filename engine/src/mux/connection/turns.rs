@@ -203,8 +203,7 @@ impl Connection {
         queue.drained();
         self.outgoing.take_spare(queue);
         let freed = queued - queue.bytes();
-        send.next_seq += messages;
-        send.messages += messages;
+        send.numbers.count(messages);
         send.bytes += bytes;
         channel.used = true;
         self.dequeued(key, freed);
@@ -322,8 +321,7 @@ impl Connection {
         channel.used = true;
         let send = &mut channel.send;
         send.deficit = after(send.deficit, charge);
-        send.next_seq += messages;
-        send.messages += messages;
+        send.numbers.count(messages);
         send.bytes += n as u64;
         let queue = send.queue();
         let before = queue.bytes();

@@ -27,15 +27,14 @@ impl<'r> Frames<'r> {
         Self { rest: record }
     }
 
-    /// The next frame if it is a DATA as nearly all are; else `None`, and [`next`](Self::next)
-    /// tells what it is. It spares the caller moving a whole [`Frame`] for each message.
+    /// The next frame if it is a whole message as nearly all are, and the frames behind it; else
+    /// `None`, and [`next`](Self::next) tells what it is. It spares the caller moving a whole
+    /// [`Frame`] for each message.
     // Always: handing `Data` back through memory costs as much as parsing it.
     #[inline(always)]
-    pub(crate) fn short(&mut self) -> Option<Data<'r>> {
-        // By value: a cursor that is lent out must live in memory, between any two frames.
-        let (data, rest) = short_data(self.rest)?;
-        self.rest = rest;
-        Some(data)
+    pub(crate) fn message(&self) -> Option<(Data<'r>, Self)> {
+        let (data, rest) = short_message(self.rest)?;
+        Some((data, Self { rest }))
     }
 
     /// Nothing is left.
@@ -71,11 +70,14 @@ impl<'r> Iterator for Frames<'r> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        match self.short() {
-            Some(data) => Some(Ok(Frame::Data(data))),
-            None if self.is_empty() => None,
-            None => self.any(),
+        if let Some((data, behind)) = self.message() {
+            *self = behind;
+            return Some(Ok(Frame::Data(data)));
         }
+        if self.is_empty() {
+            return None;
+        }
+        self.any()
     }
 }
 
@@ -83,17 +85,16 @@ impl FusedIterator for Frames<'_> {}
 
 const BOTH_ENDS: u8 = flag::FIN | flag::MORE;
 
-/// A DATA without SKIP, with its header in 8 bytes at hand and a length below 2^14, as nearly all
-/// are; and what comes after it.
+/// A DATA that is a whole message without SKIP and FIN, with its header in 8 bytes at hand and a
+/// length below 2^14, as nearly all are; and what comes after it.
 ///
 /// One load. No branch on the length of the alias: it is hard to predict where channels take
 /// turns. A branch on the length of the length: messages that follow each other are alike.
 #[inline(always)]
-fn short_data(bytes: &[u8]) -> Option<(Data<'_>, &[u8])> {
+fn short_message(bytes: &[u8]) -> Option<(Data<'_>, &[u8])> {
     let word = u64::from_le_bytes(*bytes.first_chunk()?);
-    let flags = (word as u8) >> 4;
-    // Below FIN with MORE there is neither that nor SKIP.
-    if (word as u8) & 0xF != kind::DATA || flags >= BOTH_ENDS {
+    let byte0 = word as u8;
+    if byte0 & !(flag::LEN << 4) != kind::DATA {
         return None;
     }
     let word = word >> 8;
@@ -102,7 +103,7 @@ fn short_data(bytes: &[u8]) -> Option<(Data<'_>, &[u8])> {
     if alias_len == 8 || alias >= ALIAS_MAX as u64 {
         return None;
     }
-    let (payload, rest) = if flags & flag::LEN == 0 {
+    let (payload, rest) = if byte0 & (flag::LEN << 4) == 0 {
         (bytes.get(alias_len.wrapping_add(1)..)?, [].as_slice())
     } else {
         let word = word.wrapping_shr((alias_len as u32).wrapping_mul(8));
@@ -116,8 +117,8 @@ fn short_data(bytes: &[u8]) -> Option<(Data<'_>, &[u8])> {
     };
     let data = Data {
         alias: alias as u32,
-        more: flags & flag::MORE != 0,
-        fin: flags & flag::FIN != 0,
+        more: false,
+        fin: false,
         skip: 0,
         payload,
     };

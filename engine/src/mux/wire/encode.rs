@@ -105,33 +105,38 @@ pub(crate) fn put_data_head(
 
 /// Numbers below this take one byte.
 const ONE_BYTE: u32 = 1 << 6;
-/// Numbers below this take two bytes at most.
-const TWO_BYTES: u32 = 1 << 14;
+/// Messages of fewer bytes have a length of one byte or two.
+pub(crate) const SHORT_BYTES: u32 = 1 << 14;
 
-/// As [`put_data_head`] of a whole message with its length. `out` may grow for 8 bytes.
-// Always: called, it saves and restores registers for as long as it works.
-#[inline(always)]
-pub(crate) fn put_message_head(out: &mut Vec<u8>, alias: u32, len: usize) {
-    if alias >= TWO_BYTES || len >= TWO_BYTES as usize {
-        return put_long_message_head(out, alias, len);
+/// The head that all whole messages of a channel have, but for their length.
+///
+/// Type and alias are in the low bytes of a word, and how many these are, 5 at most, in its highest,
+/// where no head reaches.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct MessageHead(u64);
+
+impl MessageHead {
+    #[inline]
+    pub(crate) fn new(alias: u32) -> Self {
+        debug_assert!(alias < ALIAS_MAX, "an alias is below 2^20");
+        let (alias_word, alias_len) = pack(u64::from(alias));
+        let len = alias_len.wrapping_add(1) as u64;
+        Self(u64::from(byte0(kind::DATA, flag::LEN)) | (alias_word << 8) | (len << 56))
     }
-    // No branch on the length of either: where channels take turns, that is hard to predict.
-    let two = |v: u32| u32::from(v >= ONE_BYTE);
-    let varint = |v: u32| u64::from((v << 2) | two(v));
-    let len = len as u32;
-    let first = u64::from(byte0(kind::DATA, flag::LEN));
-    let len_at = two(alias).wrapping_mul(8).wrapping_add(16);
-    let word = first | (varint(alias) << 8) | varint(len).wrapping_shl(len_at);
-    let head_len = two(alias).wrapping_add(two(len)).wrapping_add(3);
-    let end = out.len().saturating_add(head_len as usize);
-    // One store of fixed size; what is too much falls off again.
-    out.extend_from_slice(&word.to_le_bytes());
-    out.truncate(end);
-}
 
-#[inline(never)]
-fn put_long_message_head(out: &mut Vec<u8>, alias: u32, len: usize) {
-    put_data_head(out, alias, Some(len), false, false, 0);
+    /// The head of a message of `len` bytes, below [`SHORT_BYTES`]: in the low bytes of a word, and
+    /// how many these are.
+    // No branch on the length: where channels take turns, that is hard to predict.
+    #[inline(always)]
+    pub(crate) fn with_len(self, len: u32) -> (u64, usize) {
+        debug_assert!(len < SHORT_BYTES, "short");
+        let two = u32::from(len >= ONE_BYTE);
+        let len_word = u64::from((len << 2) | two);
+        // At most 5; said once more, for what is derived from it to be bounded.
+        let len_at = (self.0 >> 56) as u32 & 7;
+        let word = self.0 | len_word.wrapping_shl(len_at.wrapping_mul(8));
+        (word, len_at.wrapping_add(two).wrapping_add(1) as usize)
+    }
 }
 
 /// Bytes that [`put_data_head`] appends.

@@ -131,6 +131,14 @@ pub(crate) struct Data<'r> {
     pub(crate) payload: &'r [u8],
 }
 
+impl Data<'_> {
+    /// A whole message, and that alone.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.more && !self.fin && self.skip == 0
+    }
+}
+
 /// RUN: `count` messages of `elem` bytes each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Run<'r> {

@@ -48,10 +48,10 @@ mod tests;
 
 pub(crate) use decode::Frames;
 pub(crate) use encode::{
-    CREDIT_BYTES_MAX, GOAWAY_BYTES_MAX, OPENING_HEAD_BYTES_MAX, PING_BYTES, REJECT_BYTES_MAX,
-    RESET_BYTES_MAX, SEQ_BYTES_MAX, accept_len, data_head_len, open_len, put_accept, put_credit,
-    put_data_head, put_goaway, put_message_head, put_open, put_ping, put_reject, put_reset,
-    put_run_head, put_seq, reject_len,
+    CREDIT_BYTES_MAX, GOAWAY_BYTES_MAX, MessageHead, OPENING_HEAD_BYTES_MAX, PING_BYTES,
+    REJECT_BYTES_MAX, RESET_BYTES_MAX, SEQ_BYTES_MAX, SHORT_BYTES, accept_len, data_head_len,
+    open_len, put_accept, put_credit, put_data_head, put_goaway, put_open, put_ping, put_reject,
+    put_reset, put_run_head, put_seq, reject_len,
 };
 pub use error::WireError;
 pub use frame::Direction;
@@ -63,7 +63,7 @@ pub(crate) use hello::{
     put_hello,
 };
 pub(crate) use options::{Answer, Options};
-pub(crate) use varint::{VARINT_MAX, varint_len};
+pub(crate) use varint::VARINT_MAX;
 
 /// What only tests name.
 #[cfg(test)]
@@ -72,5 +72,5 @@ pub(crate) use {
     frame::{GOAWAY_REASON_BYTES_MAX, PAD_RUN_MAX},
     hello::{FEATURE_ALIGN, FEATURES, HELLO_BYTES_MAX, OVERHEAD_BYTES_MAX, RECORD_BYTES_MAX},
     options::OPTIONS_BYTES_MAX,
-    varint::{put_varint, varint},
+    varint::{put_varint, varint, varint_len},
 };

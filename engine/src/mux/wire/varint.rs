@@ -62,10 +62,16 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, v: u64) {
 #[inline]
 pub(super) const fn unpack(word: u64) -> (u64, usize) {
     // 1, 2, 4 or 8 bytes; the bits above them are cut off, then the prefix.
-    let tag = (word & 3) as u32;
-    let bits_above = 64_u32.wrapping_sub(8_u32.wrapping_shl(tag));
-    let value = (word & u64::MAX.wrapping_shr(bits_above)) >> 2;
-    (value, 1_usize.wrapping_shl(tag))
+    let tag = word & 3;
+    // A look-up, in fewer steps than shifts by what is computed.
+    let bits = match tag {
+        0 => 0xFF,
+        1 => 0xFFFF,
+        2 => 0xFFFF_FFFF,
+        _ => u64::MAX,
+    };
+    let value = (word & bits) >> 2;
+    (value, 1_usize.wrapping_shl(tag as u32))
 }
 
 /// The varint that `bytes` begin with, and its length in bytes; `None` if they end within it.

@@ -81,7 +81,8 @@ fn a_record_of_many_frames_comes_back() {
         let mut cursor = Frames::new(&record);
         let mut both = Vec::new();
         loop {
-            while let Some(data) = cursor.short() {
+            while let Some((data, behind)) = cursor.message() {
+                cursor = behind;
                 both.push(Frame::Data(data));
             }
             match cursor.next() {
@@ -258,7 +259,7 @@ fn short_and_thorough_agree() {
                 behind.extend(&record);
                 let thorough = data(&behind);
                 assert_eq!(data(&record), thorough, "{record:02x?}");
-                if let Some(short) = Frames::new(&record).short() {
+                if let Some((short, _)) = Frames::new(&record).message() {
                     assert_eq!(Some(short), thorough, "{record:02x?}");
                     short_ones += 1;
                 }
@@ -266,9 +267,9 @@ fn short_and_thorough_agree() {
             }
         }
     }
-    // The others are too near the end of the record, or have a SKIP.
+    // The others are too near the end of the record, or have FIN, MORE or a SKIP.
     assert!(
-        short_ones > 1000 && all > 2 * short_ones,
+        short_ones > 300 && all > 2 * short_ones,
         "{short_ones} {all}"
     );
 }

@@ -1,0 +1,84 @@
+//! How the messages of a half are numbered.
+
+/// The number of the next message of a half, and how many there were: one count for both, for a
+/// message adds one to either.
+#[derive(Clone, Copy, Default, Debug)]
+pub(in crate::mux) struct Numbers {
+    epoch: u64,
+    /// Number of the next message.
+    next: u64,
+    /// By how much that is more than there were messages, wrapping: numbers begin anywhere, and
+    /// lost messages have some.
+    ahead: u64,
+}
+
+impl Numbers {
+    #[inline]
+    pub(in crate::mux) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The number of the next message.
+    #[inline]
+    pub(in crate::mux) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Messages that were counted.
+    pub(in crate::mux) fn messages(&self) -> u64 {
+        self.next.wrapping_sub(self.ahead)
+    }
+
+    /// `messages` more, which have the next numbers.
+    #[inline]
+    pub(in crate::mux) fn count(&mut self, messages: u64) {
+        self.next += messages;
+    }
+
+    /// The last message is none.
+    pub(in crate::mux) fn take_back(&mut self) {
+        self.next -= 1;
+    }
+
+    /// `lost` numbers stand for no message.
+    #[inline]
+    pub(in crate::mux) fn skip(&mut self, lost: u64) {
+        self.next += lost;
+        self.ahead = self.ahead.wrapping_add(lost);
+    }
+
+    /// The next message has this number.
+    pub(in crate::mux) fn go_on_at(&mut self, next: u64) {
+        self.ahead = next.wrapping_sub(self.messages());
+        self.next = next;
+    }
+
+    /// The next message has this number of another epoch.
+    pub(in crate::mux) fn begin(&mut self, epoch: u64, next: u64) {
+        self.epoch = epoch;
+        self.go_on_at(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_counted_wherever_their_numbers_are() {
+        let mut numbers = Numbers::default();
+        numbers.count(3);
+        numbers.skip(2);
+        numbers.count(1);
+        assert_eq!((numbers.next(), numbers.messages()), (6, 4));
+        numbers.take_back();
+        assert_eq!((numbers.next(), numbers.messages()), (5, 3));
+        // Forwards, and back.
+        numbers.go_on_at(1_000);
+        assert_eq!((numbers.next(), numbers.messages()), (1_000, 3));
+        numbers.begin(7, 0);
+        numbers.count(2);
+        let all = (numbers.epoch(), numbers.next(), numbers.messages());
+        assert_eq!(all, (7, 2, 5));
+    }
+}

@@ -1,0 +1,230 @@
+//! The plain path: what nearly all messages take, found by one comparison.
+//!
+//! A message is plain where nothing of its half is out of the ordinary: the half is at work, nothing
+//! waits before the message, and the message is not too large. All of this is in one number, the
+//! size below which a message is plain. It is zero until a message has gone the general way, and
+//! whenever anybody takes hold of the channel to change it: see [`Slots`](super::super::slots::Slots).
+//! So nobody who changes a channel has to think of it.
+
+use super::super::credit::Charge;
+use super::super::wire::{MessageHead, SHORT_BYTES, VARINT_MAX};
+use super::{Channel, RecvState, SendState};
+use crate::time::Timestamp;
+
+/// What is known of the plain path of a channel.
+#[derive(Clone, Copy, Default, Debug)]
+pub(in crate::mux) struct Plain {
+    /// Messages of fewer bytes may go straight into the open record, with this head.
+    send_below: u32,
+    /// Messages of fewer bytes are taken.
+    recv_below: u32,
+    head: MessageHead,
+}
+
+impl Channel {
+    /// The channel is about to change.
+    #[inline]
+    pub(in crate::mux) fn forget_plain(&mut self) {
+        self.plain.send_below = 0;
+        self.plain.recv_below = 0;
+    }
+
+    /// After a message has gone straight into the open record: the next one may, as far as the
+    /// channel is concerned.
+    pub(in crate::mux) fn learn_sending(&mut self) {
+        let send = &self.send;
+        if let Some(alias) = self.own_alias
+            && self.used
+            && send.state == SendState::Sending
+            && send.is_idle()
+            && send.skip == 0
+            && self.pending.is_empty()
+        {
+            self.plain.head = MessageHead::new(alias);
+            self.plain.send_below = send.message_max.saturating_add(1).min(SHORT_BYTES);
+        }
+    }
+
+    /// Before a whole message is taken: whether plain ones are.
+    pub(in crate::mux) fn learn_receiving(&mut self) -> bool {
+        let recv = &self.recv;
+        // Each message costs something, so that no more come before the channel is looked at again.
+        let messages_max = recv.credit.limit() - recv.credit.charged();
+        let plain = self.attached
+            && recv.state == RecvState::Receiving
+            && recv.partial.is_none()
+            && recv.numbers.next().saturating_add(messages_max) < VARINT_MAX;
+        if plain {
+            self.used = true;
+            self.plain.recv_below = recv.message_max.saturating_add(1);
+        }
+        plain
+    }
+
+    /// The head of a message of `len` bytes, if it is plain.
+    #[inline]
+    pub(in crate::mux) fn plain_head(&self, len: usize) -> Option<MessageHead> {
+        (len < self.plain.send_below as usize).then_some(self.plain.head)
+    }
+
+    /// Takes the credit of a plain message of `len` bytes and counts it. `None` if there is not so
+    /// much; nothing is done then.
+    #[inline]
+    pub(in crate::mux) fn send_plain(&mut self, len: usize, overhead: u64) -> Option<()> {
+        let units = self.unit.cost(len as u64 + overhead, 1);
+        let send = &mut self.send;
+        send.credit.spend(units).ok()?;
+        send.numbers.count(1);
+        send.bytes += len as u64;
+        Some(())
+    }
+
+    /// Charges and counts a whole message of `len` bytes, without loss before it: its number, and
+    /// its charge. `None` if it is not plain, or not covered; nothing is done then.
+    #[inline]
+    pub(in crate::mux) fn receive_plain(
+        &mut self,
+        len: usize,
+        overhead: u64,
+        now: Timestamp,
+    ) -> Option<(u64, Charge)> {
+        if len >= self.plain.recv_below as usize {
+            return None;
+        }
+        let bytes = len as u64 + overhead;
+        let units = self.unit.cost(bytes, 1);
+        let recv = &mut self.recv;
+        recv.credit.charge(units).ok()?;
+        let seq = recv.numbers.next();
+        recv.numbers.count(1);
+        recv.last_at = now;
+        recv.hold(bytes);
+        recv.bytes += len as u64;
+        Some((seq, Charge::new(bytes, units)))
+    }
+
+    /// The application is done with what it was charged for, and nothing comes of it. `false`:
+    /// nothing is done, for something would.
+    #[inline]
+    pub(in crate::mux) fn release_plain(&mut self, charge: &Charge) -> bool {
+        if self.plain.recv_below == 0 {
+            return false;
+        }
+        let recv = &mut self.recv;
+        if !recv.credit.consume_early(u64::from(charge.units)) {
+            return false;
+        }
+        recv.let_go(charge.bytes);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::open::Unit;
+    use super::super::super::slots::Slots;
+    use super::super::{Character, RecvHalf, SendHalf, SendLimits, Stage, Window};
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1);
+
+    fn channel(id: super::super::ChannelId) -> Channel {
+        let character = Character {
+            priority: 0,
+            unit: Unit::Bytes,
+            conflate: false,
+            ttl: None,
+            resume_asked: false,
+        };
+        let limits = SendLimits {
+            limit: 10_000,
+            message_max: 99,
+            fragment_min: 1,
+        };
+        let window = Window {
+            units: 10_000,
+            message_max: 99,
+            unit_bytes: 1,
+        };
+        let halves = (SendHalf::new(true, limits), RecvHalf::new(true, window));
+        let mut channel = Channel::new((id, Stage::Open, Some(0)), character, halves, NOW);
+        channel.own_alias = Some(5);
+        channel
+    }
+
+    fn is_plain(channel: &mut Channel, len: usize) -> [bool; 2] {
+        let received = channel.receive_plain(len, 16, NOW);
+        [channel.plain_head(len).is_some(), received.is_some()]
+    }
+
+    #[test]
+    fn whoever_may_change_a_channel_makes_it_forget() {
+        let mut slots = Slots::default();
+        let (key, id) = slots.insert(channel);
+        let learn = |slots: &mut Slots| {
+            let channel = slots.plain(id).expect("there");
+            assert!(channel.learn_receiving());
+            channel.learn_sending();
+            assert_eq!(is_plain(channel, 99), [true; 2]);
+            assert_eq!(is_plain(channel, 100), [false; 2], "too large");
+        };
+        assert_eq!(is_plain(slots.plain_at(key).expect("there"), 0), [false; 2]);
+        learn(&mut slots);
+        let _ = &mut slots[key];
+        assert_eq!(is_plain(slots.plain(id).expect("there"), 0), [false; 2]);
+        learn(&mut slots);
+        let _ = slots.find(id);
+        assert_eq!(is_plain(slots.plain(id).expect("there"), 0), [false; 2]);
+    }
+
+    #[test]
+    fn nothing_is_plain_where_anything_is_out_of_the_ordinary() {
+        type Change = fn(&mut Channel);
+        let sends: [(&str, Change); 5] = [
+            ("no alias", |c| c.own_alias = None),
+            ("ending", |c| c.send.state = SendState::Finishing),
+            ("queued", |c| c.send.queue().push(b"waits", 0, NOW)),
+            ("lost", |c| c.send.skipped(1)),
+            ("control", |c| c.pending.set(super::super::Pending::SEQ)),
+        ];
+        let receives: [(&str, Change); 4] = [
+            ("let go", |c| c.attached = false),
+            ("ended", |c| c.recv.state = RecvState::Finished),
+            ("begun", |c| {
+                let begun = (b"begun".as_slice(), 0, true);
+                assert!(c.recv.assemble(begun, Charge::default(), 99, NOW).is_none());
+            }),
+            ("last number", |c| {
+                c.recv.numbers.go_on_at(VARINT_MAX - 10_000)
+            }),
+        ];
+        let changes = sends.map(|c| (c, [false, true])).into_iter();
+        for ((what, change), expected) in changes.chain(receives.map(|c| (c, [true, false]))) {
+            let mut slots = Slots::default();
+            let (key, _) = slots.insert(channel);
+            let channel = slots.plain_at(key).expect("there");
+            channel.used = true;
+            change(channel);
+            channel.learn_receiving();
+            channel.learn_sending();
+            assert_eq!(is_plain(channel, 1), expected, "{what}");
+        }
+    }
+
+    /// What is not covered, or would be due, changes nothing.
+    #[test]
+    fn what_is_not_plain_after_all_changes_nothing() {
+        let mut slots = Slots::default();
+        let (key, _) = slots.insert(channel);
+        let channel = slots.plain_at(key).expect("there");
+        assert!(channel.learn_receiving());
+        assert!(channel.receive_plain(1, 10_000, NOW).is_none());
+        assert_eq!((channel.recv.numbers.next(), channel.recv.held), (0, 0));
+        assert!(channel.send_plain(1, 10_000).is_none());
+        assert_eq!(channel.send.numbers.next(), 0);
+        let (_, charge) = channel.receive_plain(1, 9_000, NOW).expect("covered");
+        assert!(!channel.release_plain(&charge), "a limit is due then");
+        assert_eq!(channel.recv.credit.backlog(), 9_001);
+        assert_eq!(channel.recv.held, 9_001);
+    }
+}
