@@ -7,8 +7,6 @@
 //! A Ping may be answered before the messages that came before it are lent. A Close may not: what
 //! the application answers to those messages has to go out first.
 
-use alloc::boxed::Box;
-
 use super::inbox::{Inbox, Phase, State};
 use super::replies::Closing;
 use crate::frame::close::{self, Body};
@@ -37,7 +35,7 @@ impl Inbox {
     fn answer_next(&mut self, first: u8) -> bool {
         let opcode = Opcode::from_bits(first & OPCODE_BITS);
         opcode.is_some_and(|opcode| self.state.awaits_answer(opcode))
-            && self.state.frame.is_none()
+            && self.state.frame().is_none()
             && self.answer_all()
     }
 
@@ -51,10 +49,10 @@ impl Inbox {
         }
         let mut rest = buf.received();
         let mut found = Found {
-            open: state.open.is_some(),
+            open: state.open().is_some(),
             ..Found::default()
         };
-        if let Some(frame) = state.frame {
+        if let Some(frame) = state.frame() {
             let left = usize::try_from(frame.left).unwrap_or(usize::MAX);
             let Some(behind) = rest.get(left..) else {
                 return false;
@@ -81,7 +79,7 @@ impl Inbox {
     /// `unread_bytes_max` bytes wait.
     pub(crate) fn drop_control(&mut self, unread_bytes_max: usize) {
         let Self { buf, state, .. } = self;
-        if state.frame.is_some() || state.phase != Phase::Open {
+        if state.frame().is_some() || state.phase != Phase::Open {
             return;
         }
         let (mut rest, start) = buf.received_mut();
@@ -137,7 +135,7 @@ impl Found {
             }
             Opcode::Pong => {
                 if let Ok(nonce) = body.try_into() {
-                    state.replies.pong = Some(nonce);
+                    state.replies.pong(nonce);
                 }
             }
             Opcode::Close => {
@@ -178,7 +176,7 @@ impl State {
         };
         let echo = close.map_or(Ok(Body::EMPTY), |c| Body::new(c.code, c.reason));
         let echo = echo.unwrap_or(Body::EMPTY); // parse has checked both
-        self.replies.closing = Some(Box::new(Closing::Echo(echo)));
+        self.replies.close(Closing::Echo(echo));
         true
     }
 }

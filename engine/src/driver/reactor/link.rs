@@ -15,9 +15,8 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Link<T> {
     pub(super) line: Line<T>,
-    pub(super) peer: Option<PeerAddr>,
-    pub(super) token: u64,
-    pub(super) subprotocol: Option<Box<str>>,
+    /// What was agreed on, for the next owner of the stream.
+    pub(super) subprotocol: Option<Box<Subprotocol>>,
     pub(super) flow: Flow,
     /// Queued in [`Slab::again`] or [`Slab::dirty`](super::slab::Slab) already.
     pub(super) queued: bool,
@@ -26,6 +25,16 @@ pub(crate) struct Link<T> {
     /// The entry of this connection in the timers; later than any if there is none.
     pub(super) armed: Timestamp,
     pub(super) phase: Phase,
+}
+
+/// Boxed twice: few connections have one, and all have room for it.
+#[derive(Debug)]
+pub(super) struct Subprotocol(pub(super) Box<str>);
+
+impl Subprotocol {
+    pub(super) fn boxed(name: &str) -> Box<Self> {
+        Box::new(Self(name.into()))
+    }
 }
 
 /// Later than any deadline.
@@ -47,6 +56,7 @@ pub(super) enum Phase {
 /// The server's side of the opening handshake.
 #[derive(Debug)]
 pub(super) struct Accepting {
+    pub(super) peer: Option<PeerAddr>,
     pub(super) handshake: ServerHandshake,
     pub(super) received: Vec<u8>,
     pub(super) deadline: Timestamp,
@@ -55,6 +65,8 @@ pub(super) struct Accepting {
 /// Our own connection, until it is open.
 #[derive(Debug)]
 pub(super) struct Connecting {
+    pub(super) peer: PeerAddr,
+    pub(super) token: u64,
     pub(super) handshake: ClientHandshake,
     /// The socket is connected.
     pub(super) connected: bool,
@@ -76,11 +88,9 @@ pub(super) struct Refusing {
 }
 
 impl<T> Link<T> {
-    pub(super) fn new(transport: T, peer: Option<PeerAddr>, token: u64, phase: Phase) -> Self {
+    pub(super) fn new(transport: T, phase: Phase) -> Self {
         Self {
             line: Line::new(transport),
-            peer,
-            token,
             subprotocol: None,
             flow: Flow::default(),
             queued: false,

@@ -46,7 +46,7 @@ pub use event_loop::ACCEPT_REST;
 pub use host::TokioReactor;
 #[cfg(feature = "mio")]
 pub use host::{Reactor, Reactors, ReactorsOptions, Share};
-use link::{Accepting, Connecting, Link, NEVER, Phase};
+use link::{Accepting, Connecting, Link, NEVER, Phase, Subprotocol};
 use slab::Slab;
 use timers::Alarm;
 pub(crate) use timers::DEADLINE_AHEAD_MAX;
@@ -125,11 +125,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
         now: Timestamp,
     ) {
         let phase = Phase::Accepting(Box::new(Accepting {
+            peer,
             handshake: ServerHandshake::new(self.options.limits),
             received: Vec::new(),
             deadline: now.after(self.options.settings.handshake_timeout),
         }));
-        self.insert(id, Link::new(transport, peer, 0, phase), now);
+        self.insert(id, Link::new(transport, phase), now);
     }
 
     /// A socket on its way to be connected.
@@ -144,6 +145,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
     ) {
         let (handshake, settings) = opening;
         let phase = Phase::Connecting(Box::new(Connecting {
+            peer,
+            token,
             handshake,
             connected: false,
             sent: 0,
@@ -152,7 +155,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             limits: self.options.limits,
             settings,
         }));
-        self.insert(id, Link::new(transport, Some(peer), token, phase), now);
+        self.insert(id, Link::new(transport, phase), now);
     }
 
     /// A stream whose opening handshake is done already.
@@ -164,9 +167,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
         opened: Opened<'_>,
         now: Timestamp,
     ) {
-        let link = Link::new(transport, opened.peer, opened.token, Phase::Open(session));
-        let mut link = Box::new(link);
-        link.subprotocol = opened.subprotocol.map(Box::from);
+        let mut link = Box::new(Link::new(transport, Phase::Open(session)));
+        link.subprotocol = opened.subprotocol.map(Subprotocol::boxed);
         self.opened(id, &mut link, opened, now);
         self.serve(id, link, now);
     }
@@ -245,8 +247,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
 
     /// The reactor stops before the connection has ended.
     fn stopped(&mut self, id: ConnId, link: Box<Link<T>>) {
-        if matches!(link.phase, Phase::Connecting(_)) {
-            self.handler.connect_failed(link.token, stopping());
+        if let Phase::Connecting(connecting) = &link.phase {
+            self.handler.connect_failed(connecting.token, stopping());
         }
         self.gone(id, link, Ended::Stopped);
     }
@@ -277,7 +279,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         let (unread, unsent) = session.into_parts();
         match line.into_socket() {
             Ok(stream) => {
-                let subprotocol = subprotocol.map(String::from);
+                let subprotocol = subprotocol.map(|agreed| String::from(agreed.0));
                 let parts = Parts {
                     stream,
                     unread,

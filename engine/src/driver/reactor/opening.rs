@@ -8,8 +8,9 @@ use bytes::Bytes;
 use super::super::clock;
 use super::super::error::Error;
 use super::super::handler::{ConnId, Ended, Handler, Opened, Verdict};
+use super::super::socket::PeerAddr;
 use super::super::transport::{Read, Transport};
-use super::link::{Connecting, Link, Phase, Refusing};
+use super::link::{Connecting, Link, Phase, Refusing, Subprotocol};
 use super::{Core, READS_PER_TURN_MAX};
 use crate::error::Deadline;
 use crate::handshake::{Refusal, Request};
@@ -28,7 +29,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         if let Err(error) = result {
             if let Phase::Connecting(connecting) = &link.phase {
                 let error = connecting.failed(error);
-                self.handler.connect_failed(link.token, error);
+                self.handler.connect_failed(connecting.token, error);
             }
             return Some(Ended::Stopped);
         }
@@ -49,16 +50,17 @@ impl<H: Handler, T: Transport> Core<H, T> {
             if n == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
+            let peer = accepting.peer;
             accepting.received.extend_from_slice(&self.scratch[..n]);
             match accepting.handshake.parse(&accepting.received) {
                 Ok(None) => {}
                 Ok(Some((request, used))) => {
                     let received = core::mem::take(&mut accepting.received);
                     let glued = received.get(used..).unwrap_or_default();
-                    self.judge(id, link, &request, glued, now)?;
+                    self.judge(id, link, (&request, peer), glued, now)?;
                 }
                 Err(error) => {
-                    self.handler.rejected(link.peer, &error);
+                    self.handler.rejected(peer, &error);
                     self.refuse(link, error.refusal(), now);
                 }
             }
@@ -70,12 +72,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
         &mut self,
         id: ConnId,
         link: &mut Link<T>,
-        request: &Request,
+        (request, peer): (&Request, Option<PeerAddr>),
         glued: &[u8],
         now: Timestamp,
     ) -> Result<(), Error> {
         let settings = self.options.settings.clone();
-        let accept = match self.handler.request(request, link.peer) {
+        let accept = match self.handler.request(request, peer) {
             Verdict::Accept(accept) => accept,
             Verdict::Refuse(refusal) => {
                 self.refuse(link, refusal, now);
@@ -85,7 +87,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         let answer = match request.accept(&accept) {
             Ok(answer) => answer,
             Err(error) => {
-                self.handler.rejected(link.peer, &error);
+                self.handler.rejected(peer, &error);
                 self.refuse(link, error.refusal(), now);
                 return Ok(());
             }
@@ -93,12 +95,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
         let session = Session::new(Role::Server, settings, clock::entropy()?, glued, now)
             .with_unsent(Bytes::from(answer));
         link.phase = Phase::Open(session);
-        link.subprotocol = accept.chosen_subprotocol().map(Box::from);
+        link.subprotocol = accept.chosen_subprotocol().map(Subprotocol::boxed);
         let opened = Opened {
             role: Role::Server,
-            peer: link.peer,
+            peer,
             subprotocol: accept.chosen_subprotocol(),
-            token: link.token,
+            token: 0,
         };
         self.opened(id, link, opened, now);
         Ok(())
@@ -138,8 +140,11 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 received,
                 limits,
                 settings,
+                peer,
+                token,
                 ..
             } = &mut **connecting;
+            let (peer, token) = (Some(*peer), *token);
             let Some((response, used)) = handshake.parse(received, limits)? else {
                 continue;
             };
@@ -147,12 +152,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
             let entropy = clock::entropy()?;
             let session = Session::new(Role::Client, settings.clone(), entropy, glued, now);
             link.phase = Phase::Open(session);
-            link.subprotocol = response.subprotocol().map(Box::from);
+            link.subprotocol = response.subprotocol().map(Subprotocol::boxed);
             let opened = Opened {
                 role: Role::Client,
-                peer: link.peer,
+                peer,
                 subprotocol: response.subprotocol(),
-                token: link.token,
+                token,
             };
             self.opened(id, link, opened, now);
             break;
@@ -189,7 +194,11 @@ impl<H: Handler, T: Transport> Core<H, T> {
     fn refuse(&mut self, link: &mut Link<T>, refusal: Refusal, now: Timestamp) {
         let (answer, checked) = clock::dated(refusal);
         if let Err(error) = checked {
-            self.handler.rejected(link.peer, &error);
+            let peer = match &link.phase {
+                Phase::Accepting(accepting) => accepting.peer,
+                _ => None,
+            };
+            self.handler.rejected(peer, &error);
         }
         link.phase = Phase::Refusing(Box::new(Refusing {
             answer,
@@ -246,7 +255,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             }
             Phase::Connecting(connecting) => {
                 let error = connecting.failed(Error::Timeout(Deadline::Handshake));
-                self.handler.connect_failed(link.token, error);
+                self.handler.connect_failed(connecting.token, error);
                 return Some(Ended::Stopped);
             }
             // It was never open: nobody is told.
