@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::conn::{Batch, Inbox, Keepalive, MaskKeys, Outbox, Transmit};
 use crate::error::{CloseCode, Failure};
 use crate::role::Role;
-use crate::time::Timestamp;
+use crate::time::{OptionalTimestamp, Timestamp};
 
 pub use read::{LINGER_BYTES_MAX, ReadSide, UNREAD_CONTROL_BYTES_MAX};
 pub use write::WriteSide;
@@ -103,6 +103,11 @@ pub struct Session {
     write: WriteSide,
 }
 
+// What an idle connection costs, beside its driver's share: buffers, and what belongs to a message
+// that is half received or sent, are made when they are needed.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Session>() <= 272);
+
 impl Session {
     /// An endpoint whose opening handshake is done and has `agreed` on this (a [`Role`] alone,
     /// where there is nothing else); `leftover` are the bytes that came glued to it.
@@ -121,16 +126,13 @@ impl Session {
         let nonce = u64::from(u32::from_be_bytes(high)) << 32 | u64::from(u32::from_be_bytes(low));
         let keys = (agreed.role() == Role::Client).then_some(keys);
         Self {
-            read: ReadSide {
-                keepalive: Keepalive::new(&settings, nonce, now),
-                inbox: Inbox::new(&agreed, settings.clone(), leftover),
-                agreed,
-                end: None,
-                close_at: None,
+            read: {
+                let inbox = Inbox::new(&agreed, settings.clone(), leftover);
+                ReadSide::new(agreed, inbox, Keepalive::new(&settings, nonce, now))
             },
             write: WriteSide {
                 outbox: Outbox::new(settings, keys),
-                stalled: None,
+                stalled: OptionalTimestamp::NONE,
                 end: None,
             },
         }

@@ -23,6 +23,27 @@ impl Timestamp {
     }
 }
 
+/// An `Option<Timestamp>` in eight bytes: every connection holds some. The last nanosecond of all
+/// stands for `None`, and a timestamp of that value for the one before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct OptionalTimestamp(u64);
+
+impl OptionalTimestamp {
+    pub(crate) const NONE: Self = Self(u64::MAX);
+
+    #[inline]
+    pub(crate) fn get(self) -> Option<Timestamp> {
+        (self != Self::NONE).then_some(Timestamp(self.0))
+    }
+}
+
+impl From<Timestamp> for OptionalTimestamp {
+    #[inline]
+    fn from(at: Timestamp) -> Self {
+        Self(at.0.min(u64::MAX - 1))
+    }
+}
+
 fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::send::Shared;
+use super::recv::RecvMem;
+use super::send::Queue;
 
 /// Bytes of a small buffer: where the tail of a half-received frame waits between two reads.
 pub(crate) const SPILL_BYTES: usize = 4096;
@@ -22,16 +23,17 @@ const GROWN_BYTES_MAX: usize = 1 << 20;
 ///
 /// An idle connection holds none. A buffer is zeroed once, when it is made; it is not cleared
 /// between uses, and only bytes that were received into it are ever lent.
+///
+/// Cursors lie with the memory that they point into, so that a connection without a buffer has
+/// none of them either.
 #[derive(Debug)]
+#[expect(clippy::vec_box, reason = "the boxes go in and out as they are")]
 pub struct BufPool {
-    recv: Vec<Box<[u8]>>,
-    send: Vec<Box<[u8]>>,
+    recv: Vec<Box<RecvMem>>,
+    send: Vec<Box<Queue>>,
     /// Send buffers that have grown.
-    grown: Vec<Box<[u8]>>,
-    spill: Vec<Box<[u8]>>,
-    /// Lists for the shared payloads of a send queue.
-    #[expect(clippy::vec_box, reason = "the boxes go in and out as they are")]
-    shared: Vec<Box<Shared>>,
+    grown: Vec<Box<Queue>>,
+    spill: Vec<Box<RecvMem>>,
     recv_bytes: usize,
     send_bytes: usize,
 }
@@ -51,7 +53,6 @@ impl BufPool {
             send: Vec::new(),
             grown: Vec::new(),
             spill: Vec::new(),
-            shared: Vec::new(),
             recv_bytes: if recv_bytes > SPILL_BYTES {
                 recv_bytes
             } else {
@@ -69,52 +70,45 @@ impl BufPool {
         self.recv_bytes
     }
 
-    pub(crate) fn take_recv(&mut self) -> Box<[u8]> {
-        self.recv.pop().unwrap_or_else(|| zeroed(self.recv_bytes))
+    pub(super) fn take_recv(&mut self) -> Box<RecvMem> {
+        self.recv
+            .pop()
+            .unwrap_or_else(|| RecvMem::empty(zeroed(self.recv_bytes)))
     }
 
-    pub(crate) fn take_send(&mut self) -> Box<[u8]> {
+    pub(super) fn take_send(&mut self) -> Box<Queue> {
         let spare = self.grown.pop().or_else(|| self.send.pop());
-        spare.unwrap_or_else(|| zeroed(self.send_bytes))
+        spare.unwrap_or_else(|| Queue::empty(zeroed(self.send_bytes)))
     }
 
     /// A buffer of at least `len` bytes to spill into: a small one, or one of the exact size.
-    pub(crate) fn take_spill(&mut self, len: usize) -> Box<[u8]> {
+    pub(super) fn take_spill(&mut self, len: usize) -> Box<RecvMem> {
         if len > SPILL_BYTES {
-            return zeroed(len);
+            return RecvMem::empty(zeroed(len));
         }
-        self.spill.pop().unwrap_or_else(|| zeroed(SPILL_BYTES))
+        self.spill
+            .pop()
+            .unwrap_or_else(|| RecvMem::empty(zeroed(SPILL_BYTES)))
     }
 
     /// Takes a receive or spill buffer back; one of another size is freed.
-    pub(crate) fn give_recv(&mut self, mem: Box<[u8]>) {
-        if mem.len() == self.recv_bytes {
-            keep(&mut self.recv, mem);
-        } else if mem.len() == SPILL_BYTES {
-            keep(&mut self.spill, mem);
+    pub(super) fn give_recv(&mut self, mut held: Box<RecvMem>) {
+        held.clear();
+        if held.mem.len() == self.recv_bytes {
+            keep(&mut self.recv, held);
+        } else if held.mem.len() == SPILL_BYTES {
+            keep(&mut self.spill, held);
         }
     }
 
-    /// Takes a send buffer back; one that has grown is kept if it is one of few, so that
+    /// Takes an empty send buffer back; one that has grown is kept if it is one of few, so that
     /// batches of large messages do not grow it anew each time.
-    pub(crate) fn give_send(&mut self, mem: Box<[u8]>) {
-        if mem.len() == self.send_bytes {
-            keep(&mut self.send, mem);
-        } else if mem.len() <= GROWN_BYTES_MAX && self.grown.len() < GROWN_MAX {
-            self.grown.push(mem);
-        }
-    }
-
-    pub(super) fn take_shared(&mut self) -> Option<Box<Shared>> {
-        self.shared.pop()
-    }
-
-    /// Takes an empty list back.
-    pub(super) fn give_shared(&mut self, shared: Option<Box<Shared>>) {
-        if let Some(shared) = shared
-            && self.shared.len() < SPARE_MAX
-        {
-            self.shared.push(shared);
+    pub(super) fn give_send(&mut self, queue: Box<Queue>) {
+        let len = queue.mem.len();
+        if len == self.send_bytes {
+            keep(&mut self.send, queue);
+        } else if len > 0 && len <= GROWN_BYTES_MAX && self.grown.len() < GROWN_MAX {
+            self.grown.push(queue);
         }
     }
 }
@@ -129,8 +123,9 @@ fn zeroed(len: usize) -> Box<[u8]> {
     vec![0; len].into_boxed_slice()
 }
 
-fn keep(spare: &mut Vec<Box<[u8]>>, mem: Box<[u8]>) {
+#[expect(clippy::vec_box, reason = "the boxes go in and out as they are")]
+fn keep<T>(spare: &mut Vec<Box<T>>, one: Box<T>) {
     if spare.len() < SPARE_MAX {
-        spare.push(mem);
+        spare.push(one);
     }
 }

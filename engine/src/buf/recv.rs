@@ -16,124 +16,170 @@ const KEPT_RATIO_MAX: usize = 8;
 ///      0          start                    end                  mem.len()
 /// ```
 #[derive(Debug, Default)]
-pub(crate) struct RecvBuf {
-    mem: Box<[u8]>,
+pub(super) struct RecvMem {
+    pub(super) mem: Box<[u8]>,
     start: usize,
     end: usize,
 }
 
+impl RecvMem {
+    /// Memory with nothing in it.
+    pub(super) fn empty(mem: Box<[u8]>) -> Box<Self> {
+        Box::new(Self {
+            mem,
+            start: 0,
+            end: 0,
+        })
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
+
+    fn received(&self) -> &[u8] {
+        self.mem.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Takes over what the empty `self` has room for: all that `other` has received.
+    fn fill_from(&mut self, other: &Self) {
+        let rest = other.received();
+        if let Some(front) = self.mem.get_mut(..rest.len()) {
+            front.copy_from_slice(rest);
+            self.end = rest.len();
+        }
+    }
+}
+
+/// The receive buffer of a connection. One pointer where nothing is received: memory and cursors
+/// are the pool's.
+#[derive(Debug, Default)]
+pub(crate) struct RecvBuf {
+    held: Option<Box<RecvMem>>,
+}
+
 impl RecvBuf {
     pub(crate) fn len(&self) -> usize {
-        self.end - self.start
+        self.held.as_ref().map_or(0, |held| held.end - held.start)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.held.as_ref().is_none_or(|held| held.start == held.end)
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.mem.len()
+        self.held.as_ref().map_or(0, |held| held.mem.len())
     }
 
     pub(crate) fn received(&self) -> &[u8] {
-        self.mem.get(self.start..self.end).unwrap_or_default()
+        self.held.as_ref().map_or(&[], |held| held.received())
     }
 
     /// The received bytes and the cursor that releases them.
     pub(crate) fn received_mut(&mut self) -> (&mut [u8], &mut usize) {
-        let bytes = self.mem.get_mut(self.start..self.end).unwrap_or_default();
-        (bytes, &mut self.start)
+        let RecvMem { mem, start, end } = &mut **self.held.get_or_insert_default();
+        let bytes = mem.get_mut(*start..*end).unwrap_or_default();
+        (bytes, start)
     }
 
     /// Where the next read goes. Empty until [`Self::attach`] and when the buffer is full.
     pub(crate) fn space(&mut self) -> &mut [u8] {
-        self.mem.get_mut(self.end..).unwrap_or_default()
+        match &mut self.held {
+            Some(held) => held.mem.get_mut(held.end..).unwrap_or_default(),
+            None => &mut [],
+        }
     }
 
     /// The read brought `n` bytes; more than the space it was given is a bug of the driver and
     /// counts as all of it.
     pub(crate) fn filled(&mut self, n: usize) {
-        debug_assert!(
-            n <= self.mem.len() - self.end,
-            "read of {n} bytes past the space"
-        );
-        self.end = self.end.saturating_add(n).min(self.mem.len());
+        let space = self.space().len();
+        debug_assert!(n <= space, "read of {n} bytes past the space");
+        if let Some(held) = &mut self.held {
+            held.end += n.min(space);
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.start = 0;
-        self.end = 0;
+        if let Some(held) = &mut self.held {
+            held.clear();
+        }
     }
 
     /// Makes the buffer one that can be read into: takes a large one and moves the rest of the
     /// last read to its front, or slides that rest down when less than half is left behind it.
     pub(crate) fn attach(&mut self, pool: &mut BufPool) {
-        if self.mem.len() < pool.recv_bytes() {
-            let mut mem = pool.take_recv();
-            let rest = self.received();
-            let len = rest.len();
-            if let Some(front) = mem.get_mut(..len) {
-                front.copy_from_slice(rest);
-            }
-            pool.give_recv(core::mem::replace(&mut self.mem, mem));
-            self.start = 0;
-            self.end = len;
-        } else if self.is_empty() {
-            self.clear();
-        } else if self.start > 0 && self.mem.len() - self.end < self.mem.len() / 2 {
-            self.mem.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
+        let Some(held) = &mut self.held else {
+            self.held = Some(pool.take_recv());
+            return;
+        };
+        let len = held.end - held.start;
+        if held.mem.len() < pool.recv_bytes() {
+            let mut large = pool.take_recv();
+            large.fill_from(held);
+            pool.give_recv(core::mem::replace(held, large));
+        } else if len == 0 {
+            held.clear();
+        } else if held.start > 0 && held.mem.len() - held.end < held.mem.len() / 2 {
+            held.mem.copy_within(held.start..held.end, 0);
+            held.end = len;
+            held.start = 0;
         }
     }
 
     /// Makes space in a buffer that has none: twice the memory, which is less than twice what has
     /// been received.
     pub(crate) fn grow_if_full(&mut self) {
-        let len = self.len();
-        if len > 0 && len == self.mem.len() {
-            let mut mem = alloc::vec![0; len * 2].into_boxed_slice();
-            mem[..len].copy_from_slice(&self.mem);
-            self.mem = mem;
+        if let Some(held) = &mut self.held
+            && held.start == 0
+            && held.end > 0
+            && held.end == held.mem.len()
+        {
+            let mut mem = alloc::vec![0; held.end * 2].into_boxed_slice();
+            mem[..held.end].copy_from_slice(&held.mem);
+            held.mem = mem;
         }
     }
 
     /// Gives the memory back when nothing or little is in it.
     pub(crate) fn detach(&mut self, pool: &mut BufPool) {
-        let len = self.len();
-        if self.mem.is_empty() || len.saturating_mul(KEPT_RATIO_MAX) >= self.mem.len() {
+        let Some(held) = &mut self.held else {
             return;
-        }
-        let mut mem = if len == 0 {
-            Box::default()
-        } else {
-            pool.take_spill(len)
         };
-        if mem.len() >= self.mem.len() {
-            pool.give_recv(mem);
+        let len = held.end - held.start;
+        if len == 0 {
+            pool.give_recv(self.held.take().unwrap_or_default());
             return;
         }
-        if let Some(front) = mem.get_mut(..len) {
-            front.copy_from_slice(self.received());
+        if len.saturating_mul(KEPT_RATIO_MAX) >= held.mem.len() {
+            return;
         }
-        pool.give_recv(core::mem::replace(&mut self.mem, mem));
-        self.start = 0;
-        self.end = len;
+        let mut small = pool.take_spill(len);
+        if small.mem.len() >= held.mem.len() {
+            pool.give_recv(small);
+            return;
+        }
+        small.fill_from(held);
+        pool.give_recv(core::mem::replace(held, small));
     }
 
     /// Takes the whole memory out, with the received range, leaving an empty buffer.
     pub(crate) fn take(&mut self) -> (Box<[u8]>, core::ops::Range<usize>) {
-        let range = self.start..self.end;
-        self.clear();
-        (core::mem::take(&mut self.mem), range)
+        let held = self.held.get_or_insert_default();
+        let range = held.start..held.end;
+        held.clear();
+        (core::mem::take(&mut held.mem), range)
     }
 
     /// A buffer that holds `bytes` and no more: what came before the first read.
     pub(crate) fn holding(bytes: &[u8]) -> Self {
-        Self {
-            mem: bytes.into(),
-            start: 0,
-            end: bytes.len(),
-        }
+        let held = (!bytes.is_empty()).then(|| {
+            Box::new(RecvMem {
+                mem: bytes.into(),
+                start: 0,
+                end: bytes.len(),
+            })
+        });
+        Self { held }
     }
 }

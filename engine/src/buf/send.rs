@@ -34,28 +34,29 @@ struct Segment {
 /// `head <= mark <= tail <= mem.len()`; `ahead` bytes of the stream, inline or shared, lie
 /// between what is written and `mark`.
 #[derive(Debug, Default)]
-pub(crate) struct SendBuf {
-    mem: Box<[u8]>,
+pub(super) struct Queue {
+    pub(super) mem: Box<[u8]>,
     head: usize,
     tail: usize,
     mark: usize,
     ahead: usize,
-    /// There while shared payloads are; a queue of small messages never has one.
-    shared: Option<Box<Shared>>,
-    /// Empty, for the next shared payload.
-    spare: Option<Box<Shared>>,
-}
-
-/// The shared payloads of a queue.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
+    /// Shared payloads were queued since the queue was empty last.
+    mixed: bool,
+    /// The shared payloads. The list keeps its memory.
     segments: VecDeque<Segment>,
     /// Bytes of the first segment that are written.
     written: usize,
     /// Bytes of all segments that are not written.
-    bytes: usize,
+    shared_bytes: usize,
     /// Segments that lie before `mark`.
     before_mark: usize,
+}
+
+/// The send queue of a connection. One pointer where nothing waits: memory, cursors and list are
+/// the pool's.
+#[derive(Debug, Default)]
+pub(crate) struct SendBuf {
+    queue: Option<Box<Queue>>,
 }
 
 /// Size of the header and of the payload of the frame whose header is at the front.
@@ -63,10 +64,12 @@ pub(crate) type Measure = fn(&[u8]) -> (usize, usize);
 
 impl SendBuf {
     /// Bytes that wait.
+    #[inline]
     pub(crate) fn queued(&self) -> usize {
-        self.tail - self.head + self.shared.as_ref().map_or(0, |s| s.bytes)
+        self.queue.as_ref().map_or(0, |queue| queue.queued())
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.queued() == 0
     }
@@ -74,11 +77,17 @@ impl SendBuf {
     /// As [`Self::room`], if it takes no making: the memory is there, nothing is shared, and
     /// the queue stays below `max` bytes with a header of any size to spare.
     #[inline]
-    pub(crate) fn room_at_hand(&mut self, len: usize, max: usize) -> Option<&mut [u8]> {
-        if self.shared.is_some() || self.tail - self.head + len + HEADER_SPARE > max {
+    pub(crate) fn room_at_hand(
+        &mut self,
+        len: usize,
+        max: usize,
+    ) -> Option<(&mut [u8], &mut usize)> {
+        let queue = self.queue.as_deref_mut()?;
+        if queue.mixed || queue.tail - queue.head + len + HEADER_SPARE > max {
             return None;
         }
-        self.mem.get_mut(self.tail..self.tail + len)
+        let room = queue.mem.get_mut(queue.tail..queue.tail + len)?;
+        Some((room, &mut queue.tail))
     }
 
     /// `len` bytes behind the queue, to be written by the caller and then [`Self::commit`]ted.
@@ -90,18 +99,127 @@ impl SendBuf {
     /// The same, and the end of the queue, for the caller to move behind what it has written.
     #[inline]
     pub(crate) fn room_and_end(&mut self, len: usize) -> (&mut [u8], &mut usize) {
-        if self.mem.len() - self.tail < len {
-            self.make_room(len);
+        let queue = &mut **self.queue.get_or_insert_default();
+        if queue.mem.len() - queue.tail < len {
+            queue.make_room(len);
         }
-        let room = self.mem.get_mut(self.tail..self.tail + len);
-        (room.unwrap_or_default(), &mut self.tail)
+        let room = queue.mem.get_mut(queue.tail..queue.tail + len);
+        (room.unwrap_or_default(), &mut queue.tail)
     }
 
     /// The first `len` bytes of the room are now part of the queue.
     #[inline]
     pub(crate) fn commit(&mut self, len: usize) {
-        debug_assert!(len <= self.mem.len() - self.tail, "more than the room");
-        self.tail += len;
+        if let Some(queue) = &mut self.queue {
+            debug_assert!(len <= queue.mem.len() - queue.tail, "more than the room");
+            queue.tail += len;
+        }
+    }
+
+    /// Puts a shared payload behind the queue: the payload of the header just committed, or a
+    /// `whole` frame.
+    pub(crate) fn push_shared(&mut self, bytes: Bytes, whole: bool) {
+        self.queue.get_or_insert_default().push_shared(bytes, whole);
+    }
+
+    /// Puts bytes into the empty queue that no control frame may cut into: the rest of a frame
+    /// whose beginning is written.
+    pub(crate) fn push_begun(&mut self, bytes: Bytes) {
+        debug_assert!(self.is_empty(), "a begun frame is at the front");
+        let queue = self.queue.get_or_insert_default();
+        queue.ahead += bytes.len();
+        queue.push_shared(bytes, true);
+        queue.before_mark += 1;
+    }
+
+    /// Everything that waits, up to the next frame boundary or from it on.
+    pub(crate) fn chunks(&self, part: Part) -> Chunks<'_> {
+        let queue = self.queue.as_deref();
+        let (segment, at, written, left) = match (queue, part) {
+            (None, _) => (0, 0, 0, 0),
+            (Some(queue), Part::BeforeMark) => (0, queue.head, queue.written, queue.ahead),
+            // Nothing behind a frame boundary is half written.
+            (Some(queue), Part::FromMark) => (
+                queue.before_mark,
+                queue.mark,
+                0,
+                queue.queued() - queue.ahead,
+            ),
+        };
+        Chunks {
+            queue,
+            segment,
+            at,
+            written,
+            left,
+        }
+    }
+
+    /// Bytes up to the next frame boundary: zero when nothing is half written.
+    pub(crate) fn ahead(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.ahead)
+    }
+
+    /// The first `n` bytes are written.
+    #[inline]
+    pub(crate) fn consume(&mut self, n: usize, measure: Measure) {
+        let Some(queue) = &mut self.queue else {
+            return;
+        };
+        if n >= queue.queued() {
+            debug_assert!(n == queue.queued(), "written more than was queued");
+            queue.reset();
+            return;
+        }
+        queue.begin(n, measure);
+        queue.ahead -= n;
+        queue.drop_front(n);
+    }
+
+    /// The frames of which the first `n` bytes, no more than are queued, are parts go before any
+    /// control frame.
+    #[inline]
+    pub(crate) fn begin(&mut self, n: usize, measure: Measure) {
+        if let Some(queue) = &mut self.queue {
+            queue.begin(n, measure);
+        }
+    }
+
+    /// Takes a large buffer from the pool to write into, if it has none.
+    pub(crate) fn attach(&mut self, pool: &mut BufPool) {
+        match &mut self.queue {
+            None => self.queue = Some(pool.take_send()),
+            // Nothing but shared payloads was queued so far.
+            Some(queue) if queue.mem.is_empty() => {
+                queue.mem = core::mem::take(&mut pool.take_send().mem);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Gives the memory back when nothing waits in it.
+    pub(crate) fn detach(&mut self, pool: &mut BufPool) {
+        if self.is_empty()
+            && let Some(mut queue) = self.queue.take()
+        {
+            queue.reset();
+            pool.give_send(queue);
+        }
+    }
+}
+
+impl Queue {
+    /// Memory with nothing in it.
+    pub(super) fn empty(mem: Box<[u8]>) -> Box<Self> {
+        Box::new(Self {
+            mem,
+            ..Self::default()
+        })
+    }
+
+    #[inline]
+    fn queued(&self) -> usize {
+        self.tail - self.head + self.shared_bytes
     }
 
     #[cold]
@@ -117,7 +235,7 @@ impl SendBuf {
             mem[..used].copy_from_slice(&self.mem[self.head..self.tail]);
             self.mem = mem;
         }
-        for segment in self.shared.iter_mut().flat_map(|s| &mut s.segments) {
+        for segment in &mut self.segments {
             segment.at -= self.head;
         }
         self.mark -= self.head;
@@ -125,99 +243,38 @@ impl SendBuf {
         self.head = 0;
     }
 
-    /// Puts a shared payload behind the queue: the payload of the header just committed, or a
-    /// `whole` frame.
-    pub(crate) fn push_shared(&mut self, bytes: Bytes, whole: bool) {
-        let spare = &mut self.spare;
-        let shared = self
-            .shared
-            .get_or_insert_with(|| spare.take().unwrap_or_default());
-        shared.bytes += bytes.len();
-        shared.segments.push_back(Segment {
+    fn push_shared(&mut self, bytes: Bytes, whole: bool) {
+        self.mixed = true;
+        self.shared_bytes += bytes.len();
+        self.segments.push_back(Segment {
             at: self.tail,
             bytes,
             whole,
         });
     }
 
-    /// Puts bytes into the empty queue that no control frame may cut into: the rest of a frame
-    /// whose beginning is written.
-    pub(crate) fn push_begun(&mut self, bytes: Bytes) {
-        debug_assert!(self.is_empty(), "a begun frame is at the front");
-        self.ahead += bytes.len();
-        self.push_shared(bytes, true);
-        if let Some(shared) = &mut self.shared {
-            shared.before_mark += 1;
-        }
-    }
-
-    /// Everything that waits, up to the next frame boundary or from it on.
-    pub(crate) fn chunks(&self, part: Part) -> Chunks<'_> {
-        let shared = self.shared.as_ref();
-        let (segment, at, written, left) = match part {
-            Part::BeforeMark => (0, self.head, shared.map_or(0, |s| s.written), self.ahead),
-            // Nothing behind a frame boundary is half written.
-            Part::FromMark => (
-                shared.map_or(0, |s| s.before_mark),
-                self.mark,
-                0,
-                self.queued() - self.ahead,
-            ),
-        };
-        Chunks {
-            buf: self,
-            segment,
-            at,
-            written,
-            left,
-        }
-    }
-
-    /// Bytes up to the next frame boundary: zero when nothing is half written.
-    pub(crate) fn ahead(&self) -> usize {
-        self.ahead
-    }
-
-    /// The first `n` bytes are written.
     #[inline]
-    pub(crate) fn consume(&mut self, n: usize, measure: Measure) {
-        if n >= self.queued() {
-            debug_assert!(n == self.queued(), "written more than was queued");
-            self.reset();
-            return;
-        }
-        self.begin(n, measure);
-        self.ahead -= n;
-        self.drop_front(n);
-    }
-
-    /// The frames of which the first `n` bytes, no more than are queued, are parts go before any
-    /// control frame.
-    #[inline]
-    pub(crate) fn begin(&mut self, n: usize, measure: Measure) {
+    fn begin(&mut self, n: usize, measure: Measure) {
         while self.ahead < n {
             self.step_mark(measure);
         }
     }
 
+    #[inline]
     fn reset(&mut self) {
         self.head = 0;
         self.tail = 0;
         self.mark = 0;
         self.ahead = 0;
-        if let Some(mut shared) = self.shared.take() {
-            shared.segments.clear();
-            (shared.written, shared.bytes, shared.before_mark) = (0, 0, 0);
-            self.spare = Some(shared);
+        if core::mem::take(&mut self.mixed) {
+            self.segments.clear();
+            (self.written, self.shared_bytes, self.before_mark) = (0, 0, 0);
         }
     }
 
     /// Moves `mark` over one frame.
     fn step_mark(&mut self, measure: Measure) {
-        let next = self
-            .shared
-            .as_ref()
-            .and_then(|s| s.segments.get(s.before_mark));
+        let next = self.segments.get(self.before_mark);
         let (inline, shared) = match next {
             Some(s) if s.whole && s.at == self.mark => (0, Some(s.bytes.len())),
             next => {
@@ -232,54 +289,31 @@ impl SendBuf {
         };
         self.mark += inline;
         self.ahead += inline + shared.unwrap_or(0);
-        if let (Some(_), Some(s)) = (shared, &mut self.shared) {
-            s.before_mark += 1;
-        }
+        self.before_mark += usize::from(shared.is_some());
     }
 
     /// Drops `n` bytes, fewer than are queued, from the front.
     fn drop_front(&mut self, mut n: usize) {
-        while let Some(shared) = &mut self.shared
-            && let Some(first) = shared.segments.front()
-        {
+        while let Some(first) = self.segments.front() {
             let inline = (first.at - self.head).min(n);
             self.head += inline;
             n -= inline;
             if n == 0 {
                 return;
             }
-            let left = first.bytes.len() - shared.written;
+            let left = first.bytes.len() - self.written;
             if n < left {
-                shared.written += n;
-                shared.bytes -= n;
+                self.written += n;
+                self.shared_bytes -= n;
                 return;
             }
             n -= left;
-            shared.bytes -= left;
-            shared.written = 0;
-            shared.before_mark = shared.before_mark.saturating_sub(1);
-            shared.segments.pop_front();
+            self.shared_bytes -= left;
+            self.written = 0;
+            self.before_mark = self.before_mark.saturating_sub(1);
+            self.segments.pop_front();
         }
         self.head += n;
-    }
-
-    /// Takes a large buffer from the pool to write into, if it has none.
-    pub(crate) fn attach(&mut self, pool: &mut BufPool) {
-        if self.mem.is_empty() {
-            self.mem = pool.take_send();
-        }
-        if self.spare.is_none() {
-            self.spare = pool.take_shared();
-        }
-    }
-
-    /// Gives the memory back when nothing waits in it.
-    pub(crate) fn detach(&mut self, pool: &mut BufPool) {
-        if self.is_empty() && !self.mem.is_empty() {
-            self.reset();
-            pool.give_send(core::mem::take(&mut self.mem));
-            pool.give_shared(self.spare.take());
-        }
     }
 }
 
@@ -293,7 +327,8 @@ pub(crate) enum Part {
 /// Slices of the queue in stream order. See [`SendBuf::chunks`].
 #[derive(Clone, Debug)]
 pub(crate) struct Chunks<'a> {
-    buf: &'a SendBuf,
+    /// `None` where nothing is left.
+    queue: Option<&'a Queue>,
     /// The next segment.
     segment: usize,
     /// The next inline byte.
@@ -316,15 +351,12 @@ impl<'a> Iterator for Chunks<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         while self.left > 0 {
-            let buf = self.buf;
-            let segment = buf
-                .shared
-                .as_ref()
-                .and_then(|s| s.segments.get(self.segment));
-            let end = segment.map_or(buf.tail, |s| s.at);
+            let queue = self.queue?;
+            let segment = queue.segments.get(self.segment);
+            let end = segment.map_or(queue.tail, |s| s.at);
             let chunk = if self.at < end {
                 let end = end.min(self.at + self.left);
-                let inline = &buf.mem[self.at..end];
+                let inline = &queue.mem[self.at..end];
                 self.at = end;
                 inline
             } else {

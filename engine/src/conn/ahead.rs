@@ -7,7 +7,6 @@
 //! A Ping may be answered before the messages that came before it are lent. A Close may not: what
 //! the application answers to those messages has to go out first.
 
-use alloc::boxed::Box;
 use core::ops::ControlFlow;
 
 use super::inbox::{Inbox, Phase, State};
@@ -38,7 +37,7 @@ impl Inbox {
     fn answer_next(&mut self, first: u8) -> bool {
         let opcode = Opcode::from_bits(first & OPCODE_BITS);
         opcode.is_some_and(|opcode| self.state.awaits_answer(opcode))
-            && self.state.frame.is_none()
+            && self.state.frame().is_none()
             && self.answer_all()
     }
 
@@ -87,7 +86,7 @@ impl Inbox {
     /// `unread_bytes_max` bytes wait.
     pub(crate) fn drop_control(&mut self, unread_bytes_max: usize) {
         let Self { buf, state, .. } = self;
-        if state.frame.is_some() || state.phase != Phase::Open {
+        if state.frame().is_some() || state.phase != Phase::Open {
             return;
         }
         let (mut rest, start) = buf.received_mut();
@@ -126,14 +125,14 @@ pub(super) struct Looked {
 impl Looked {
     /// Nothing was looked at.
     fn anew(state: &State) -> Self {
-        match state.frame {
+        match state.frame() {
             Some(frame) => Self {
                 bytes: u32::try_from(frame.left).unwrap_or(u32::MAX),
                 open: !frame.fin,
                 data: true,
             },
             None => Self {
-                open: state.open.is_some(),
+                open: state.open().is_some(),
                 ..Self::default()
             },
         }
@@ -168,7 +167,7 @@ impl Looked {
             }
             Opcode::Pong => {
                 if let Ok(nonce) = body.try_into() {
-                    state.replies.pong = Some(nonce);
+                    state.replies.pong(nonce);
                 }
             }
             Opcode::Close => {
@@ -209,7 +208,7 @@ impl State {
         };
         let echo = close.map_or(Ok(Body::EMPTY), |c| Body::new(c.code, c.reason));
         let echo = echo.unwrap_or(Body::EMPTY); // parse has checked both
-        self.replies.closing = Some(Box::new(Closing::Echo(echo)));
+        self.replies.close(Closing::Echo(echo));
         true
     }
 }

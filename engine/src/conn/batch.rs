@@ -1,9 +1,9 @@
 //! The parser's loop: one call, one message.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 use core::str;
 
-use super::inbox::{InFrame, Phase, State};
+use super::inbox::{Assembly, InFrame, Phase, State};
 use super::message::{Kind, Message, Part};
 use crate::config::Delivery;
 use crate::error::{Failure, Limit, Violation};
@@ -31,7 +31,7 @@ pub struct Batch<'a> {
     /// whole, a longer one goes to the assembly.
     capacity: usize,
     /// `None` when this batch has lent it.
-    assembly: Option<&'a mut Vec<u8>>,
+    assembly: Option<&'a mut Option<Box<Assembly>>>,
     /// The longest payload of a frame that [`Self::quick`] takes; `None` while anything but the
     /// beginning of a message may be next.
     quick_max: Option<u8>,
@@ -107,7 +107,7 @@ impl<'a> Batch<'a> {
         rest: &'a mut [u8],
         start: &'a mut usize,
         capacity: usize,
-        assembly: &'a mut Vec<u8>,
+        assembly: &'a mut Option<Box<Assembly>>,
         state: &'a mut State,
     ) -> Self {
         let quick_max = state.quick_max();
@@ -124,7 +124,7 @@ impl<'a> Batch<'a> {
     #[inline]
     fn step(&mut self) -> Result<Option<Message<'a>>, Failure> {
         loop {
-            if let Some(frame) = self.state.frame {
+            if let Some(frame) = self.state.frame() {
                 match self.in_frame(frame)? {
                     Some(Some(message)) => return Ok(Some(message)),
                     Some(None) => continue,
@@ -147,7 +147,7 @@ impl<'a> Batch<'a> {
             }
             let kind = self.state.check(&header)?;
             let stays = header.fin
-                && self.state.open.is_none()
+                && self.state.open().is_none()
                 && self.state.settings.delivery == Delivery::Whole
                 && (self.state.progress > 0
                     || header.frame_len().is_some_and(|len| len <= self.capacity));
@@ -240,8 +240,16 @@ impl<'a> Batch<'a> {
         frame.key.rotate_left(n % 4);
         frame.left -= n as u64;
         let ends = frame.left == 0 && frame.fin;
-        let kind = self.state.open.unwrap_or(Kind::Binary);
-        self.state.frame = (frame.left > 0).then_some(frame);
+        let message = self.state.message.get_or_insert_default();
+        message.frame = (frame.left > 0).then_some(frame);
+        let kind = message.kind.unwrap_or(Kind::Binary);
+        let first = core::mem::replace(&mut message.first, ends);
+        let message_len = message.len;
+        if ends {
+            message.kind = None;
+            message.len = 0;
+            message.fragments = 0;
+        }
         if kind == Kind::Text {
             self.state.utf8.feed(data)?;
             if ends {
@@ -249,14 +257,10 @@ impl<'a> Batch<'a> {
             }
         }
         if ends {
-            let len = usize::try_from(self.state.message_len).unwrap_or(usize::MAX);
-            self.state.count(len);
-            self.state.open = None;
-            self.state.message_len = 0;
-            self.state.fragments = 0;
+            self.state
+                .count(usize::try_from(message_len).unwrap_or(usize::MAX));
         }
         if self.state.settings.delivery == Delivery::Parts {
-            let first = core::mem::replace(&mut self.state.first, ends);
             if data.is_empty() && !first && !ends {
                 return Ok(Some(None));
             }
@@ -268,13 +272,14 @@ impl<'a> Batch<'a> {
             }))));
         }
         if let Some(assembly) = &mut self.assembly {
-            assembly.extend_from_slice(data);
+            assembly.get_or_insert_default().0.extend_from_slice(data);
         }
         if !ends {
             return Ok(Some(None));
         }
         self.state.assembled = true;
-        let message = self.assembly.take().map_or(&[][..], |a| a.as_slice());
+        let message = self.assembly.take().and_then(|a| a.as_deref());
+        let message = message.map_or(&[][..], |a| a.0.as_slice());
         lend(kind, message).map(|m| Some(Some(m)))
     }
 
@@ -286,7 +291,7 @@ impl<'a> Batch<'a> {
             }
             Opcode::Pong => {
                 if let Ok(nonce) = payload.try_into() {
-                    self.state.replies.pong = Some(nonce);
+                    self.state.replies.pong(nonce);
                 }
                 Ok(Message::Pong(payload))
             }
@@ -319,8 +324,7 @@ impl State {
     /// See [`Batch::quick_max`].
     fn quick_max(&self) -> Option<u8> {
         let plain = self.phase == Phase::Open
-            && self.open.is_none()
-            && self.frame.is_none()
+            && self.open().is_none()
             && self.progress == 0
             && self.settings.delivery == Delivery::Whole;
         let max = self
@@ -333,7 +337,11 @@ impl State {
     /// The rules that a data frame's header can break, given what came before it.
     #[inline]
     fn check(&self, header: &Header) -> Result<Kind, Failure> {
-        let kind = match (header.opcode, self.open) {
+        let (open, announced, fragments) = match self.message.as_deref() {
+            Some(message) => (message.kind, message.len, message.fragments),
+            None => (None, 0, 0),
+        };
+        let kind = match (header.opcode, open) {
             (Opcode::Continuation, Some(kind)) => kind,
             (Opcode::Continuation, None) => return Err(Violation::OrphanContinuation.into()),
             (_, Some(_)) => return Err(Violation::DataInsideMessage.into()),
@@ -348,7 +356,7 @@ impl State {
             }
             .into());
         }
-        let len = self.message_len.saturating_add(header.len);
+        let len = announced.saturating_add(header.len);
         if len > max.message_bytes_max {
             return Err(Limit::Message {
                 len,
@@ -356,7 +364,7 @@ impl State {
             }
             .into());
         }
-        if self.fragments >= max.fragments_max {
+        if fragments >= max.fragments_max {
             return Err(Limit::Fragments {
                 max: max.fragments_max,
             }
@@ -367,10 +375,11 @@ impl State {
 
     /// The header is consumed: its payload is taken as it arrives.
     fn begin(&mut self, kind: Kind, header: &Header) {
-        self.open = Some(kind);
-        self.fragments += 1;
-        self.message_len = self.message_len.saturating_add(header.len);
-        self.frame = Some(InFrame {
+        let message = self.message.get_or_insert_default();
+        message.kind = Some(kind);
+        message.fragments += 1;
+        message.len = message.len.saturating_add(header.len);
+        message.frame = Some(InFrame {
             left: header.len,
             key: header.key,
             fin: header.fin,

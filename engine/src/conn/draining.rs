@@ -22,7 +22,6 @@ impl Outbox {
     /// An earlier owner of the stream has queued, or sent, our Close: nothing may follow it.
     pub(crate) fn resume_closing(&mut self) {
         self.phase = Phase::Closing;
-        self.close_queued = true;
     }
 
     /// Sends a binary message straight from the caller's slice: `write` gets what is queued and

@@ -56,6 +56,36 @@ pub(super) struct InFrame {
     pub(super) fin: bool,
 }
 
+/// A message whose frames are taken as they arrive.
+#[derive(Debug)]
+pub(super) struct OpenMessage {
+    /// `None` between two such messages.
+    pub(super) kind: Option<Kind>,
+    pub(super) frame: Option<InFrame>,
+    /// No part of it has been delivered.
+    pub(super) first: bool,
+    /// Frames so far.
+    pub(super) fragments: u32,
+    /// Payload bytes that the headers have announced.
+    pub(super) len: u64,
+}
+
+impl Default for OpenMessage {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            frame: None,
+            first: true,
+            fragments: 0,
+            len: 0,
+        }
+    }
+}
+
+/// The payload of a message that does not come as one frame in one buffer.
+#[derive(Default, Debug)]
+pub(super) struct Assembly(pub(super) Vec<u8>);
+
 /// Everything the parser remembers between two reads, but for the bytes.
 #[derive(Debug)]
 pub(super) struct State {
@@ -72,15 +102,9 @@ pub(super) struct State {
     pub(super) starved: bool,
     /// The assembly holds a message that was lent; it is cleared before the next batch.
     pub(super) assembled: bool,
-    /// No part of the open message has been delivered.
-    pub(super) first: bool,
-    /// The open message, if its frames are taken as they arrive.
-    pub(super) open: Option<Kind>,
-    pub(super) frame: Option<InFrame>,
-    /// Frames of the open message so far.
-    pub(super) fragments: u32,
-    /// Payload bytes that the headers of the open message have announced.
-    pub(super) message_len: u64,
+    /// Made with the first message whose frames are taken as they arrive; kept while the
+    /// connection is busy.
+    pub(super) message: Option<Box<OpenMessage>>,
     /// Payload bytes of the half-received frame at the front of the buffer that are unmasked,
     /// and checked if they are text.
     pub(super) progress: usize,
@@ -103,8 +127,8 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     pub(super) buf: RecvBuf,
-    /// The payload of a message that does not come as one frame in one buffer.
-    assembly: Vec<u8>,
+    /// Made as [`State::message`].
+    assembly: Option<Box<Assembly>>,
     pub(super) state: State,
 }
 
@@ -129,7 +153,7 @@ impl Inbox {
     pub(crate) fn new(agreed: &Agreed, settings: Settings, leftover: &[u8]) -> Self {
         Self {
             buf: RecvBuf::holding(leftover),
-            assembly: Vec::new(),
+            assembly: None,
             state: State {
                 settings,
                 role: agreed.role(),
@@ -139,11 +163,7 @@ impl Inbox {
                 phase: Phase::Open,
                 starved: leftover.is_empty(),
                 assembled: false,
-                first: true,
-                open: None,
-                frame: None,
-                fragments: 0,
-                message_len: 0,
+                message: None,
                 progress: 0,
                 utf8: Utf8::default(),
                 replies: Replies::default(),
@@ -190,20 +210,30 @@ impl Inbox {
     /// Gives back what memory it can: everything, on an idle connection.
     pub(crate) fn detach(&mut self, pool: &mut BufPool) {
         self.buf.detach(pool);
+        self.state.replies.release();
         self.release_assembly();
-        if self.state.open.is_none() {
-            self.assembly = Vec::new();
-        } else {
-            let kept = self.assembly.len().max(ASSEMBLY_KEPT_BYTES_MIN);
-            if self.assembly.capacity() > kept.saturating_mul(ASSEMBLY_KEPT_RATIO_MAX) {
-                self.assembly.shrink_to(kept);
+        if self.state.message.is_some() {
+            self.release_message();
+        }
+    }
+
+    /// Gives back what the open message, if there is one, does not need.
+    #[cold]
+    fn release_message(&mut self) {
+        if self.state.open().is_none() {
+            self.state.message = None;
+            self.assembly = None;
+        } else if let Some(Assembly(bytes)) = self.assembly.as_deref_mut() {
+            let kept = bytes.len().max(ASSEMBLY_KEPT_BYTES_MIN);
+            if bytes.capacity() > kept.saturating_mul(ASSEMBLY_KEPT_RATIO_MAX) {
+                bytes.shrink_to(kept);
             }
         }
     }
 
     #[cfg(test)]
     pub(super) fn assembly_capacity(&self) -> usize {
-        self.assembly.capacity()
+        self.assembly.as_ref().map_or(0, |a| a.0.capacity())
     }
 
     pub(crate) fn space(&mut self) -> &mut [u8] {
@@ -321,14 +351,15 @@ impl Inbox {
     pub(crate) fn into_unread(self) -> Vec<u8> {
         let Self {
             mut buf,
-            mut assembly,
+            assembly,
             state,
         } = self;
+        let mut assembly = assembly.map(|a| a.0).unwrap_or_default();
         if state.assembled {
             assembly.clear();
         }
         let mut unread = Vec::new();
-        if let Some(kind) = state.open {
+        if let Some(kind) = state.open() {
             state.reopen(&mut unread, kind, &assembly);
         }
         let (rest, _) = buf.received_mut();
@@ -343,8 +374,10 @@ impl Inbox {
     }
 
     fn release_assembly(&mut self) {
-        if core::mem::take(&mut self.state.assembled) {
-            self.assembly.clear();
+        if core::mem::take(&mut self.state.assembled)
+            && let Some(assembly) = &mut self.assembly
+        {
+            assembly.0.clear();
         }
     }
 
@@ -361,20 +394,35 @@ impl Inbox {
 
     fn take_assembly(&mut self) -> Bytes {
         self.state.assembled = false;
-        if self.assembly.len() < self.assembly.capacity() / ASSEMBLY_SHARE {
+        let Some(Assembly(bytes)) = self.assembly.as_deref_mut() else {
+            return Bytes::new();
+        };
+        if bytes.len() < bytes.capacity() / ASSEMBLY_SHARE {
             // Grown for a larger one, which was lent.
-            let owned = Bytes::copy_from_slice(&self.assembly);
-            self.assembly.clear();
+            let owned = Bytes::copy_from_slice(bytes);
+            bytes.clear();
             return owned;
         }
-        Bytes::from(core::mem::take(&mut self.assembly))
+        Bytes::from(core::mem::take(bytes))
     }
 }
 
 impl State {
+    /// The open message, if its frames are taken as they arrive.
+    #[inline]
+    pub(super) fn open(&self) -> Option<Kind> {
+        self.message.as_ref()?.kind
+    }
+
+    /// The frame of it that is half taken.
+    #[inline]
+    pub(super) fn frame(&self) -> Option<InFrame> {
+        self.message.as_ref()?.frame
+    }
+
     pub(super) fn fail(&mut self, failure: Failure) {
         self.phase = Phase::Failed;
-        self.replies.closing = Some(Box::new(Closing::Fail(failure)));
+        self.replies.close(Closing::Fail(failure));
     }
 
     /// Appends the open message as the peer could have sent it: what is assembled, and the
@@ -382,11 +430,10 @@ impl State {
     /// came, so that the limits that let it in still do.
     fn reopen(&self, out: &mut Vec<u8>, kind: Kind, assembly: &[u8]) {
         let frame_max = usize::try_from(self.settings.frame_bytes_max).unwrap_or(usize::MAX);
-        let left = self
-            .frame
-            .map_or(0, |f| usize::try_from(f.left).unwrap_or(usize::MAX));
+        let frame = self.frame();
+        let left = frame.map_or(0, |f| usize::try_from(f.left).unwrap_or(usize::MAX));
         // The half-taken frame gets as much as fits in it: never less than what it brought.
-        let own = match self.frame {
+        let own = match frame {
             Some(_) => assembly.len().min(frame_max.saturating_sub(left)),
             None => 0,
         };
@@ -397,7 +444,7 @@ impl State {
             out.extend_from_slice(chunk);
             opcode = Opcode::Continuation;
         }
-        if let Some(frame) = self.frame {
+        if let Some(frame) = frame {
             let mut key = frame.key;
             key.rotate_right(own.len() % 4);
             self.reframe(out, opcode, frame.fin, own.len().saturating_add(left), key);

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::config::Config;
 use crate::error::Deadline;
-use crate::time::Timestamp;
+use crate::time::{OptionalTimestamp, Timestamp};
 
 /// When we last heard of the peer, and the Ping that asks after it.
 #[derive(Debug)]
@@ -13,22 +13,18 @@ pub(crate) struct Keepalive {
     heard: Timestamp,
     /// When the next Ping goes out. Meaningless without `ping_interval`.
     ping_at: Timestamp,
-    /// The unanswered Ping.
-    pinged: Option<Pinged>,
+    /// When the unanswered Ping was queued, or was last seen to wait.
+    pinged: OptionalTimestamp,
+    /// That Ping was queued behind other output, and may have gone out later than `pinged`.
+    delayed: bool,
     /// The payload of the unanswered, or of the next, Ping.
     nonce: u64,
-    /// The last round trip.
-    rtt: Option<Duration>,
+    /// The nanoseconds of the last round trip; [`NO_RTT`] before the first.
+    rtt: u64,
 }
 
-/// A Ping on its way. One with its flag takes no more than without: every connection has one.
-#[derive(Clone, Copy, Debug)]
-struct Pinged {
-    /// When it was queued, or was last seen to wait.
-    at: Timestamp,
-    /// It was queued behind other output, and may have gone out later than `at`.
-    delayed: bool,
-}
+/// No round trip was measured. A measured one of 584 years counts as a nanosecond less.
+const NO_RTT: u64 = u64::MAX;
 
 /// What stands between a Ping and the peer.
 #[derive(Clone, Copy, Default, Debug)]
@@ -55,9 +51,10 @@ impl Keepalive {
         Self {
             heard: now,
             ping_at,
-            pinged: None,
+            pinged: OptionalTimestamp::NONE,
+            delayed: false,
             nonce,
-            rtt: None,
+            rtt: NO_RTT,
         }
     }
 
@@ -70,29 +67,29 @@ impl Keepalive {
     #[cold]
     pub(crate) fn pardon(&mut self, silence: Duration) {
         self.heard = self.heard.after(silence);
-        if let Some(pinged) = &mut self.pinged {
-            pinged.at = pinged.at.after(silence);
+        if let Some(at) = self.pinged.get() {
+            self.pinged = at.after(silence).into();
         }
     }
 
     /// A Pong came. One that answers our Ping gives a round trip.
     pub(crate) fn handle_pong(&mut self, payload: [u8; 8], now: Timestamp) {
-        if let Some(pinged) = self.pinged
+        if let Some(at) = self.pinged.get()
             && payload == self.nonce.to_be_bytes()
         {
-            self.rtt = Some(now.since(pinged.at));
-            self.pinged = None;
+            self.rtt = now.0.saturating_sub(at.0).min(NO_RTT - 1);
+            self.pinged = OptionalTimestamp::NONE;
             self.renew();
         }
     }
 
     pub(crate) fn rtt(&self) -> Option<Duration> {
-        self.rtt
+        (self.rtt != NO_RTT).then_some(Duration::from_nanos(self.rtt))
     }
 
     pub(crate) fn poll_timeout(&self, config: &Config) -> Option<Timestamp> {
-        let ping = config.ping_interval.map(|_| match self.pinged {
-            Some(pinged) => pinged.at.after(config.pong_timeout),
+        let ping = config.ping_interval.map(|_| match self.pinged.get() {
+            Some(at) => at.after(config.pong_timeout),
             None => self.ping_at,
         });
         let idle = config.idle_timeout.map(|t| self.heard.after(t));
@@ -114,8 +111,8 @@ impl Keepalive {
         let Some(interval) = config.ping_interval else {
             return Due::Nothing;
         };
-        match self.pinged {
-            Some(pinged) if now < pinged.at.after(config.pong_timeout) => Due::Nothing,
+        match self.pinged.get() {
+            Some(at) if now < at.after(config.pong_timeout) => Due::Nothing,
             // The peer has not been asked. `write_timeout` sees to it that it is.
             Some(_) if output.ping => {
                 self.asked(now, true);
@@ -123,12 +120,12 @@ impl Keepalive {
             }
             // The peer is there, but the Pong waits behind data or was left out for that of a
             // newer Ping (RFC 6455 section 5.5.3): ask again.
-            Some(pinged) if self.heard > pinged.at => {
+            Some(at) if self.heard > at => {
                 self.renew();
                 self.ping(interval, output, now)
             }
             // It may have been asked a moment ago: from here on it has all of its time.
-            Some(Pinged { delayed: true, .. }) => {
+            Some(_) if self.delayed => {
                 self.asked(now, false);
                 Due::Nothing
             }
@@ -145,7 +142,8 @@ impl Keepalive {
     }
 
     fn asked(&mut self, at: Timestamp, delayed: bool) {
-        self.pinged = Some(Pinged { at, delayed });
+        self.pinged = at.into();
+        self.delayed = delayed;
     }
 
     /// The next Ping gets another payload, so that it is not answered by a late Pong.

@@ -20,6 +20,9 @@ use crate::frame::{CONTROL_BYTES_MAX, Opcode, header, mask};
 /// another slice for the kernel to walk.
 const SHARED_BYTES_MIN: usize = 1024;
 
+/// No number of queued bytes is awaited.
+const NOBODY: usize = usize::MAX;
+
 /// Where the sending half stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
@@ -27,7 +30,10 @@ pub(super) enum Phase {
     /// Our Close is queued, behind what was queued before: nothing may follow it.
     Closing,
     /// Nothing will be written any more.
-    Dead,
+    Dead {
+        /// A Close of ours was queued before, whatever became of it.
+        closed: bool,
+    },
 }
 
 /// What the application sends goes here; what the socket takes comes from here.
@@ -46,12 +52,11 @@ pub struct Outbox {
     /// The socket did not take all that it was given last: the peer is behind, and gets the
     /// newest Pong only.
     pub(super) blocked: bool,
-    /// A Close of ours was queued, whatever became of it.
-    pub(super) close_queued: bool,
     /// A message sent in parts is open, and its text is cut here.
     pub(super) parts: Option<(Kind, Utf8)>,
     /// The application waits to be told that no more than so many bytes are queued.
-    pub(super) awaited: Option<usize>,
+    /// [`NOBODY`] where it does not.
+    pub(super) awaited: usize,
     pub(super) messages: u64,
     pub(super) bytes: u64,
 }
@@ -66,9 +71,8 @@ impl Outbox {
             keys: keys.map(Box::new),
             phase: Phase::Open,
             blocked: false,
-            close_queued: false,
             parts: None,
-            awaited: None,
+            awaited: NOBODY,
             messages: 0,
             bytes: 0,
         }
@@ -112,14 +116,14 @@ impl Outbox {
             return self.send_short_masked(kind, payload);
         }
         let max = self.settings.send_queue_bytes_max;
-        let room = self.queue.room_at_hand(2 + len, max)?;
+        let (room, end) = self.queue.room_at_hand(2 + len, max)?;
         let (head, body) = room.split_first_chunk_mut::<2>()?;
         *head = [0x80 | kind.opcode() as u8, len as u8];
         // Apart from the other count: side by side, the two are added as a vector, in more steps.
         self.messages += 1;
         body.copy_from_slice(payload);
+        *end += 2 + len;
         self.bytes += len as u64;
-        self.queue.commit(2 + len);
         Some(())
     }
 
@@ -128,15 +132,15 @@ impl Outbox {
     fn send_short_masked(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
         let len = payload.len();
         let max = self.settings.send_queue_bytes_max;
-        let room = self.queue.room_at_hand(6 + len, max)?;
+        let (room, end) = self.queue.room_at_hand(6 + len, max)?;
         let (head, body) = room.split_first_chunk_mut::<6>()?;
         let key = self.keys.as_mut()?.next();
         let first = 0x80 | kind.opcode() as u8;
         *head = [first, 0x80 | len as u8, key[0], key[1], key[2], key[3]];
         self.messages += 1;
         mask::copy(body, payload, key);
+        *end += 6 + len;
         self.bytes += len as u64;
-        self.queue.commit(6 + len);
         Some(())
     }
 
@@ -316,7 +320,6 @@ impl Outbox {
         if self.phase == Phase::Open {
             self.frame(Opcode::Close, true, body.as_slice());
             self.phase = Phase::Closing;
-            self.close_queued = true;
         }
     }
 
@@ -338,7 +341,9 @@ impl Outbox {
 
     /// Nothing will be written any more.
     pub(crate) fn kill(&mut self) {
-        self.phase = Phase::Dead;
+        self.phase = Phase::Dead {
+            closed: self.has_closed(),
+        };
         self.queue = SendBuf::default();
         self.control = None;
     }
@@ -359,15 +364,20 @@ impl Outbox {
     /// Asks to be told by [`Handler::drained`](crate::Handler::drained), once, when no more than
     /// `bytes` wait to be written: for senders that keep their messages until they can go.
     pub fn notify_below(&mut self, bytes: usize) {
-        self.awaited = Some(self.awaited.map_or(bytes, |most| most.max(bytes)));
+        let bytes = bytes.min(NOBODY - 1); // more than any queue has
+        self.awaited = match self.awaited {
+            NOBODY => bytes,
+            most => most.max(bytes),
+        };
     }
 
     /// Whether the queue has drained as far as somebody waits for. Tells so once.
     pub(crate) fn take_drained(&mut self) -> bool {
-        let drained = self.phase == Phase::Open
-            && self.awaited.is_some_and(|most| self.queue.queued() <= most);
+        let drained = self.awaited != NOBODY
+            && self.phase == Phase::Open
+            && self.queue.queued() <= self.awaited;
         if drained {
-            self.awaited = None;
+            self.awaited = NOBODY;
         }
         drained
     }
@@ -375,11 +385,11 @@ impl Outbox {
     /// Whether we have begun, or answered, the closing handshake. A fault of the socket is not
     /// that.
     pub(crate) fn has_closed(&self) -> bool {
-        self.close_queued
+        matches!(self.phase, Phase::Closing | Phase::Dead { closed: true })
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.phase == Phase::Dead
+        matches!(self.phase, Phase::Dead { .. })
     }
 
     pub(crate) fn write_timeout(&self) -> core::time::Duration {

@@ -15,11 +15,17 @@ const PONGS_WAITING_MAX: usize = 16;
 /// Left by the [`Inbox`](super::Inbox) for the [`Outbox`](super::Outbox).
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
-    /// Payloads of the Pings that are not answered. The box stays for the next one.
-    pings: Option<Box<Payloads>>,
+    /// Made with the first of them, and kept until [`Self::release`].
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Payloads of the Pings that are not answered.
+    pings: Payloads,
     /// The newest Pong that could be one of the keepalive's.
-    pub(crate) pong: Option<[u8; 8]>,
-    pub(crate) closing: Option<Box<Closing>>,
+    pong: Option<[u8; 8]>,
+    closing: Option<Closing>,
 }
 
 /// Why the closing handshake is to go on.
@@ -33,22 +39,53 @@ pub(crate) enum Closing {
 
 impl Replies {
     /// A Ping came.
+    #[cold]
     pub(crate) fn ping(&mut self, data: &[u8]) {
-        self.pings.get_or_insert_default().push(data);
+        self.waiting.get_or_insert_default().pings.push(data);
+    }
+
+    /// A Pong came that could be one of the keepalive's.
+    #[cold]
+    pub(crate) fn pong(&mut self, payload: [u8; 8]) {
+        self.waiting.get_or_insert_default().pong = Some(payload);
+    }
+
+    /// The closing handshake is to go on.
+    #[cold]
+    pub(crate) fn close(&mut self, closing: Closing) {
+        self.waiting.get_or_insert_default().closing = Some(closing);
+    }
+
+    /// The newest Pong, once.
+    pub(crate) fn take_pong(&mut self) -> Option<[u8; 8]> {
+        self.waiting.as_mut()?.pong.take()
+    }
+
+    /// Why the closing handshake is to go on, once.
+    pub(crate) fn take_closing(&mut self) -> Option<Closing> {
+        self.waiting.as_mut()?.closing.take()
+    }
+
+    /// Gives the memory back where nothing waits.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        if self.waiting.is_some() && self.is_empty() {
+            self.waiting = None;
+        }
     }
 
     /// The Pings to answer, once.
     pub(crate) fn answer(&mut self, mut answer: impl FnMut(&[u8])) {
-        if let Some(pings) = &mut self.pings {
-            pings.iter().for_each(&mut answer);
-            pings.clear();
+        if let Some(waiting) = &mut self.waiting {
+            waiting.pings.iter().for_each(&mut answer);
+            waiting.pings.clear();
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.pings.as_ref().is_none_or(|p| p.is_empty())
-            && self.pong.is_none()
-            && self.closing.is_none()
+        self.waiting
+            .as_ref()
+            .is_none_or(|w| w.pings.is_empty() && w.pong.is_none() && w.closing.is_none())
     }
 }
 

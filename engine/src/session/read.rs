@@ -1,7 +1,7 @@
 //! The half that receives, and decides how the connection ends.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::num::NonZeroU64;
 use core::time::Duration;
 
 use super::{End, Shutdown, Stats, WriteSide};
@@ -10,7 +10,7 @@ use crate::buf::BufPool;
 use crate::conn::{Batch, Closing, Due, Inbox, Keepalive, Output, OwnedMessage};
 use crate::error::{Deadline, Failure};
 use crate::role::Role;
-use crate::time::Timestamp;
+use crate::time::{OptionalTimestamp, Timestamp};
 
 /// Bytes of a peer that are read and dropped behind our last words to it: behind a Close or a
 /// failure, or behind an opening handshake that was refused. Unread, they would make a reset of
@@ -26,15 +26,44 @@ pub const UNREAD_CONTROL_BYTES_MAX: usize = 4096;
 /// The receiving half of a [`Session`](super::Session), with the clocks.
 #[derive(Debug)]
 pub struct ReadSide {
-    pub(super) inbox: Inbox,
-    pub(super) keepalive: Keepalive,
-    pub(super) agreed: Agreed,
-    pub(super) end: Option<End>,
-    /// When the closing handshake must be over: a [`Timestamp`] in 8 bytes.
-    pub(super) close_at: Option<NonZeroU64>,
+    inbox: Inbox,
+    keepalive: Keepalive,
+    agreed: Agreed,
+    /// Made when the connection begins to end: most are open and hold none.
+    ending: Option<Box<Ending>>,
+}
+
+/// How far the end of a connection is.
+#[derive(Default, Debug)]
+struct Ending {
+    end: Option<End>,
+    /// When the closing handshake must be over.
+    close_at: Option<Timestamp>,
 }
 
 impl ReadSide {
+    pub(super) fn new(agreed: Agreed, inbox: Inbox, keepalive: Keepalive) -> Self {
+        Self {
+            inbox,
+            keepalive,
+            agreed,
+            ending: None,
+        }
+    }
+
+    /// When the closing handshake must be over.
+    #[inline]
+    fn close_at(&self) -> Option<Timestamp> {
+        self.ending.as_ref()?.close_at
+    }
+
+    /// The closing handshake is over, or its time begins.
+    fn set_close_at(&mut self, at: Option<Timestamp>) {
+        if at.is_some() || self.ending.is_some() {
+            self.ending.get_or_insert_default().close_at = at;
+        }
+    }
+
     /// As [`Session::attach`](super::Session::attach).
     #[inline]
     pub fn attach(&mut self, pool: &mut BufPool) {
@@ -98,11 +127,11 @@ impl ReadSide {
         let Some(failure) = write.failure() else {
             return false;
         };
-        let ends = self.end.is_none() && self.inbox.wants_read();
+        let ends = self.end().is_none() && self.inbox.wants_read();
         if ends {
             self.inbox.stop();
             self.decide(write, End::Failed(failure));
-            self.close_at = None;
+            self.set_close_at(None);
         }
         ends
     }
@@ -170,9 +199,16 @@ impl ReadSide {
         if !self.inbox.replies().is_empty() {
             self.apply(write, now);
         }
-        let over = write.outbox.is_dead() && self.end.is_some();
-        if self.close_at.is_none() && write.outbox.is_closing() && !over {
-            self.close_at = Some(self.close_deadline(now));
+        if write.outbox.is_closing() {
+            self.settle_close(write, now);
+        }
+    }
+
+    /// The time of a closing handshake begins where it has not begun, unless all is over.
+    fn settle_close(&mut self, write: &WriteSide, now: Timestamp) {
+        let over = write.outbox.is_dead() && self.end().is_some();
+        if self.close_at().is_none() && !over {
+            self.set_close_at(Some(now.after(self.inbox.settings().close_timeout)));
         }
     }
 
@@ -180,10 +216,10 @@ impl ReadSide {
     fn apply(&mut self, write: &mut WriteSide, now: Timestamp) {
         let replies = self.inbox.replies();
         replies.answer(|ping| write.outbox.answer(ping));
-        if let Some(pong) = replies.pong.take() {
+        if let Some(pong) = replies.take_pong() {
             self.keepalive.handle_pong(pong, now);
         }
-        match replies.closing.take().map(|c| *c) {
+        match replies.take_closing() {
             Some(Closing::Echo(body)) => {
                 let by_peer = !write.outbox.has_closed();
                 let code = body.code();
@@ -197,7 +233,8 @@ impl ReadSide {
 
     /// The only place where the end is set: the first is kept, and the sending half knows it.
     fn decide(&mut self, write: &mut WriteSide, end: End) {
-        write.end = Some(*self.end.get_or_insert(end));
+        let ending = self.ending.get_or_insert_default();
+        write.end = Some(Box::new(*ending.end.get_or_insert(end)));
     }
 
     pub(super) fn resume_end(&mut self, write: &mut WriteSide, end: End) {
@@ -218,18 +255,11 @@ impl ReadSide {
         write.outbox.fail(failure);
         if write.outbox.is_dead() {
             // Nothing is left to wait for.
-            write.stalled = None;
-            self.close_at = None;
-        } else {
-            let at = self.close_deadline(now);
-            self.close_at.get_or_insert(at);
+            write.stalled = OptionalTimestamp::NONE;
+            self.set_close_at(None);
+        } else if self.close_at().is_none() {
+            self.set_close_at(Some(now.after(self.inbox.settings().close_timeout)));
         }
-    }
-
-    /// When a closing handshake that begins now must be over.
-    fn close_deadline(&self, now: Timestamp) -> NonZeroU64 {
-        let at = now.after(self.inbox.settings().close_timeout);
-        NonZeroU64::new(at.0).unwrap_or(NonZeroU64::MIN)
     }
 
     /// Nothing was heard of the peer in time. What it had sent before is lent all the same, and the
@@ -239,7 +269,7 @@ impl ReadSide {
             self.inbox.stop();
             self.fail(write, failure, now);
         } else if write.end.is_none() {
-            write.end = Some(End::Failed(failure));
+            write.end = Some(Box::new(End::Failed(failure)));
             write.outbox.fail(failure);
             self.settle(write, now);
         }
@@ -248,10 +278,10 @@ impl ReadSide {
     /// As [`Session::poll_timeout`](super::Session::poll_timeout); `write` is [`WriteSide::deadline`].
     #[must_use]
     pub fn poll_timeout(&self, write: Option<Timestamp>) -> Option<Timestamp> {
-        let read = match self.close_at {
-            None if self.end.is_some() => None,
+        let read = match self.close_at() {
+            None if self.end().is_some() => None,
             None => self.keepalive.poll_timeout(self.inbox.settings()),
-            Some(at) => Some(Timestamp(at.get())),
+            close_at => close_at,
         };
         [read, write].into_iter().flatten().min()
     }
@@ -261,18 +291,18 @@ impl ReadSide {
         if write.deadline().is_some_and(|at| now >= at) {
             write.fail(Failure::Deadline(Deadline::Write));
             self.handle_blocked(write);
-            if self.end.is_some() {
-                self.close_at = None; // nothing is left to wait for
+            if self.end().is_some() {
+                self.set_close_at(None); // nothing is left to wait for
             }
             return;
         }
-        if let Some(at) = self.close_at {
-            if now.0 >= at.get() {
+        if let Some(at) = self.close_at() {
+            if now >= at {
                 self.fail(write, Failure::Deadline(Deadline::Close), now);
             }
             return;
         }
-        if self.end.is_some() {
+        if self.end().is_some() {
             return;
         }
         let output = Output {
@@ -311,14 +341,14 @@ impl ReadSide {
     /// As [`Session::end`](super::Session::end).
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.end
+        self.ending.as_ref()?.end
     }
 
     /// Whether the connection has failed, and all messages that came before have been lent: the
     /// application is told now. [`Self::shutdown`] says what is still to be done with the socket.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        matches!(self.end, Some(End::Failed(_))) && self.inbox.wants_read()
+        matches!(self.end(), Some(End::Failed(_))) && self.inbox.wants_read()
     }
 
     /// As [`Session::agreed`](super::Session::agreed).

@@ -1,21 +1,23 @@
 //! The half that sends.
 
+use alloc::boxed::Box;
+
 use super::{End, Stats};
 use crate::buf::BufPool;
 use crate::config::Settings;
 use crate::conn::{Outbox, Transmit};
 use crate::error::{Failure, SendError};
-use crate::time::Timestamp;
+use crate::time::{OptionalTimestamp, Timestamp};
 
 /// The sending half of a [`Session`](super::Session).
 #[derive(Debug)]
 pub struct WriteSide {
     pub(super) outbox: Outbox,
     /// Since when the socket has taken none of what waits.
-    pub(super) stalled: Option<Timestamp>,
+    pub(super) stalled: OptionalTimestamp,
     /// The connection's end as far as this half knows it: its own failure, until the receiving
     /// half has decided.
-    pub(super) end: Option<End>,
+    pub(super) end: Option<Box<End>>,
 }
 
 impl WriteSide {
@@ -61,13 +63,7 @@ impl WriteSide {
     #[inline]
     pub fn handle_written(&mut self, n: usize, now: Timestamp) {
         self.outbox.handle_written(n);
-        self.stalled = if !self.outbox.wants_write() {
-            None
-        } else if n > 0 {
-            Some(now)
-        } else {
-            self.stalled.or(Some(now))
-        };
+        self.note_written(n, now);
     }
 
     /// As [`Session::handle_kept`](super::Session::handle_kept).
@@ -92,12 +88,18 @@ impl WriteSide {
             written = write(slices);
             written
         })?;
-        self.stalled = match (self.outbox.wants_write(), written) {
-            (false, _) => None,
-            (true, 0) => self.stalled.or(Some(now)),
-            (true, _) => Some(now),
-        };
+        self.note_written(written, now);
         Ok(())
+    }
+
+    /// The socket took `n` bytes: the peer has all of its time again, unless it took none.
+    #[inline]
+    fn note_written(&mut self, n: usize, now: Timestamp) {
+        if !self.outbox.wants_write() {
+            self.stalled = OptionalTimestamp::NONE;
+        } else if n > 0 || self.stalled == OptionalTimestamp::NONE {
+            self.stalled = now.into();
+        }
     }
 
     /// Whether a send was refused for a full queue, and half of the queue is free again with room
@@ -121,23 +123,25 @@ impl WriteSide {
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
         self.stalled
+            .get()
             .map(|since| since.after(self.outbox.write_timeout()))
     }
 
     /// Nothing can be written any more, because of `failure`, unless the connection has ended
     /// before. The connection ends by it when all that the peer had sent has been received.
     pub fn fail(&mut self, failure: Failure) {
-        self.end.get_or_insert(End::Failed(failure));
+        self.end
+            .get_or_insert_with(|| Box::new(End::Failed(failure)));
         self.outbox.kill();
-        self.stalled = None;
+        self.stalled = OptionalTimestamp::NONE;
     }
 
     /// Why nothing can be sent; `None` also where the connection was closed.
     #[inline]
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
-        match self.end {
-            Some(End::Failed(failure)) => Some(failure),
+        match self.end.as_deref() {
+            Some(End::Failed(failure)) => Some(*failure),
             _ => None,
         }
     }

@@ -55,8 +55,8 @@ impl Seen {
     fn settle(&mut self, inbox: &mut Inbox) {
         let replies = inbox.replies();
         replies.answer(|ping| self.pongs.push(ping.to_vec()));
-        replies.pong = None;
-        match replies.closing.take().map(|c| *c) {
+        replies.take_pong();
+        match replies.take_closing() {
             Some(Closing::Echo(_)) => {
                 self.closes += 1;
                 self.before_close = self.data();

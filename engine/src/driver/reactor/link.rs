@@ -15,8 +15,6 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(crate) struct Link<T> {
     pub(super) line: Line<T>,
-    pub(super) peer: Option<PeerAddr>,
-    pub(super) token: u64,
     pub(super) flow: Flow,
     /// The entry of this connection in the timers; later than any if there is none.
     pub(super) armed: Timestamp,
@@ -42,6 +40,7 @@ pub(super) enum Phase {
 /// The server's side of the opening handshake.
 #[derive(Debug)]
 pub(super) struct Accepting {
+    pub(super) peer: Option<PeerAddr>,
     pub(super) handshake: ServerHandshake,
     pub(super) received: Vec<u8>,
     pub(super) deadline: Timestamp,
@@ -50,6 +49,8 @@ pub(super) struct Accepting {
 /// Our own connection, until it is open.
 #[derive(Debug)]
 pub(super) struct Connecting {
+    pub(super) peer: PeerAddr,
+    pub(super) token: u64,
     pub(super) handshake: ClientHandshake,
     /// The socket is connected.
     pub(super) connected: bool,
@@ -71,11 +72,9 @@ pub(super) struct Refusing {
 }
 
 impl<T> Link<T> {
-    pub(super) fn new(transport: T, peer: Option<PeerAddr>, token: u64, phase: Phase) -> Self {
+    pub(super) fn new(transport: T, phase: Phase) -> Self {
         Self {
             line: Line::new(transport),
-            peer,
-            token,
             flow: Flow::default(),
             armed: NEVER,
             phase,

@@ -124,11 +124,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
         now: Timestamp,
     ) {
         let phase = Phase::Accepting(Box::new(Accepting {
+            peer,
             handshake: ServerHandshake::new(self.options.limits),
             received: Vec::new(),
             deadline: now.after(self.options.settings.handshake_timeout),
         }));
-        self.insert(id, Link::new(transport, peer, 0, phase), now);
+        self.insert(id, Link::new(transport, phase), now);
     }
 
     /// A socket on its way to be connected.
@@ -143,6 +144,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
     ) {
         let (handshake, settings) = opening;
         let phase = Phase::Connecting(Box::new(Connecting {
+            peer,
+            token,
             handshake,
             connected: false,
             sent: 0,
@@ -151,7 +154,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             limits: self.options.limits,
             settings,
         }));
-        self.insert(id, Link::new(transport, Some(peer), token, phase), now);
+        self.insert(id, Link::new(transport, phase), now);
     }
 
     /// A stream whose opening handshake is done already.
@@ -163,9 +166,9 @@ impl<H: Handler, T: Transport> Core<H, T> {
         (peer, token): (Option<PeerAddr>, u64),
         now: Timestamp,
     ) {
-        let link = Link::new(transport, peer, token, Phase::Open(session));
+        let link = Link::new(transport, Phase::Open(session));
         let mut link = Box::new(link);
-        self.opened(id, &mut link, now);
+        self.opened(id, &mut link, (peer, token), now);
         self.serve(id, link, now);
     }
 
@@ -242,8 +245,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
 
     /// The reactor stops before the connection has ended.
     fn stopped(&mut self, id: ConnId, link: Box<Link<T>>) {
-        if matches!(link.phase, Phase::Connecting(_)) {
-            self.handler.connect_failed(link.token, stopping());
+        if let Phase::Connecting(connecting) = &link.phase {
+            self.handler.connect_failed(connecting.token, stopping());
         }
         self.gone(id, link, Ended::Stopped);
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::super::clock;
 use super::super::error::Error;
 use super::super::handler::{ConnId, Ended, Handler, Opened, Verdict};
+use super::super::socket::PeerAddr;
 use super::super::transport::{Read, Transport};
 use super::link::{Connecting, Link, Phase, Refusing};
 use super::{Core, READS_PER_TURN_MAX};
@@ -27,7 +28,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         if let Err(error) = result {
             if let Phase::Connecting(connecting) = &link.phase {
                 let error = connecting.failed(error);
-                self.handler.connect_failed(link.token, error);
+                self.handler.connect_failed(connecting.token, error);
             }
             return Some(Ended::Stopped);
         }
@@ -48,16 +49,17 @@ impl<H: Handler, T: Transport> Core<H, T> {
             if n == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
+            let peer = accepting.peer;
             accepting.received.extend_from_slice(&self.scratch[..n]);
             match accepting.handshake.parse(&accepting.received) {
                 Ok(None) => {}
                 Ok(Some((request, used))) => {
                     let received = core::mem::take(&mut accepting.received);
                     let glued = received.get(used..).unwrap_or_default();
-                    self.judge(id, link, &request, glued, now)?;
+                    self.judge(id, link, (&request, peer), glued, now)?;
                 }
                 Err(error) => {
-                    self.handler.rejected(link.peer, &error);
+                    self.handler.rejected(peer, &error);
                     self.refuse(link, error.refusal(), now);
                 }
             }
@@ -69,12 +71,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
         &mut self,
         id: ConnId,
         link: &mut Link<T>,
-        request: &Request,
+        (request, peer): (&Request, Option<PeerAddr>),
         glued: &[u8],
         now: Timestamp,
     ) -> Result<(), Error> {
         let settings = self.options.settings.clone();
-        let accept = match self.handler.request(request, link.peer) {
+        let accept = match self.handler.request(request, peer) {
             Verdict::Accept(accept) => accept,
             Verdict::Refuse(refusal) => {
                 self.refuse(link, refusal, now);
@@ -84,7 +86,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         let (answer, agreed) = match request.accept(&accept) {
             Ok(accepted) => accepted,
             Err(error) => {
-                self.handler.rejected(link.peer, &error);
+                self.handler.rejected(peer, &error);
                 self.refuse(link, error.refusal(), now);
                 return Ok(());
             }
@@ -92,7 +94,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         let session = Session::new(agreed, settings, clock::entropy()?, glued, now)
             .with_unsent(Bytes::from(answer));
         link.phase = Phase::Open(session);
-        self.opened(id, link, now);
+        self.opened(id, link, (peer, 0), now);
         Ok(())
     }
 
@@ -130,8 +132,11 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 received,
                 limits,
                 settings,
+                peer,
+                token,
                 ..
             } = &mut **connecting;
+            let (peer, token) = (Some(*peer), *token);
             let Some((response, used)) = handshake.parse(received, limits)? else {
                 continue;
             };
@@ -139,20 +144,24 @@ impl<H: Handler, T: Transport> Core<H, T> {
             let entropy = clock::entropy()?;
             let session = Session::new(response.agreed(), settings.clone(), entropy, glued, now);
             link.phase = Phase::Open(session);
-            self.opened(id, link, now);
+            self.opened(id, link, (peer, token), now);
             break;
         }
         Ok(())
     }
 
     /// Tells the handler of an open connection, and what came glued to its handshake.
-    pub(super) fn opened(&mut self, id: ConnId, link: &mut Link<T>, now: Timestamp) {
+    pub(super) fn opened(
+        &mut self,
+        id: ConnId,
+        link: &mut Link<T>,
+        (peer, token): (Option<PeerAddr>, u64),
+        now: Timestamp,
+    ) {
         let Link {
             line,
             flow,
             phase: Phase::Open(session),
-            peer,
-            token,
             ..
         } = link
         else {
@@ -162,8 +171,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
         let (read, mut cx) = self.common.cx(id, session, line, flow, now);
         let opened = Opened {
             agreed: read.agreed(),
-            peer: *peer,
-            token: *token,
+            peer,
+            token,
         };
         let conn = self.handler.open(&mut cx, opened);
         if let Some(slot) = self.conns.get_mut(id.index as usize) {
@@ -175,7 +184,11 @@ impl<H: Handler, T: Transport> Core<H, T> {
     fn refuse(&mut self, link: &mut Link<T>, refusal: Refusal, now: Timestamp) {
         let (answer, checked) = clock::dated(refusal);
         if let Err(error) = checked {
-            self.handler.rejected(link.peer, &error);
+            let peer = match &link.phase {
+                Phase::Accepting(accepting) => accepting.peer,
+                _ => None,
+            };
+            self.handler.rejected(peer, &error);
         }
         link.phase = Phase::Refusing(Box::new(Refusing {
             answer,
@@ -232,7 +245,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             }
             Phase::Connecting(connecting) => {
                 let error = connecting.failed(Error::Timeout(Deadline::Handshake));
-                self.handler.connect_failed(link.token, error);
+                self.handler.connect_failed(connecting.token, error);
                 return Some(Ended::Stopped);
             }
             // It was never open: nobody is told.

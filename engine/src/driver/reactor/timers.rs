@@ -32,19 +32,22 @@ pub(crate) const DEADLINE_AHEAD_MAX: Duration = Duration::from_secs(60);
 /// application.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(Timestamp, ConnId, Alarm)>>,
+    /// Apart from the others, for every connection has one: half the size.
+    deadlines: BinaryHeap<Reverse<(Timestamp, ConnId)>>,
+    /// Of channels and of the application: never an [`Alarm::Deadline`].
+    tokens: BinaryHeap<Reverse<(Timestamp, ConnId, Alarm)>>,
     /// Entries of the application.
     user: usize,
 }
 
 impl Timers {
     pub(super) fn deadline(&mut self, at: Timestamp, id: ConnId) {
-        self.heap.push(Reverse((at, id, Alarm::Deadline)));
+        self.deadlines.push(Reverse((at, id)));
     }
 
     /// At most [`DEADLINE_AHEAD_MAX`] ahead.
     pub(super) fn layer(&mut self, at: Timestamp, id: ConnId, token: u64) {
-        self.heap.push(Reverse((at, id, Alarm::Layer(token))));
+        self.tokens.push(Reverse((at, id, Alarm::Layer(token))));
     }
 
     /// Adds a timer of the application, unless there are too many.
@@ -53,24 +56,37 @@ impl Timers {
             return Err(TimersFull);
         }
         self.user += 1;
-        self.heap.push(Reverse((at, id, Alarm::User(token))));
+        self.tokens.push(Reverse((at, id, Alarm::User(token))));
         Ok(())
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.heap.len()
+        self.deadlines.len() + self.tokens.len()
     }
 
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.heap.peek().map(|Reverse((at, ..))| *at)
+        [self.next_deadline(), self.next_token()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.peek().map(|Reverse((at, _))| *at)
+    }
+
+    fn next_token(&self) -> Option<Timestamp> {
+        self.tokens.peek().map(|Reverse((at, ..))| *at)
     }
 
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, ConnId, Alarm)> {
-        if self.next()? > now {
-            return None;
+        let due = self.next().filter(|&at| at <= now)?;
+        if self.next_deadline() == Some(due) {
+            let Reverse((at, id)) = self.deadlines.pop()?;
+            return Some((at, id, Alarm::Deadline));
         }
-        let Reverse(entry) = self.heap.pop()?;
+        let Reverse(entry) = self.tokens.pop()?;
         self.user -= usize::from(matches!(entry.2, Alarm::User(_)));
         Some(entry)
     }
