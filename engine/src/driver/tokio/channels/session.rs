@@ -162,7 +162,7 @@ impl Session {
         if ws.subprotocol() != Some(SUBPROTOCOL) {
             return Err(HandshakeError::SubprotocolNeeded(SUBPROTOCOL).into());
         }
-        check(ws.sending.write.settings(), &settings)?;
+        check(&ws.sending.settings, &settings)?;
         let runtime = runtime::Handle::try_current().map_err(io::Error::other)?;
         let core = Connection::new(settings.clone(), now());
         let shared = Arc::new(Shared {
