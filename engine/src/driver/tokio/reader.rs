@@ -13,7 +13,7 @@ use super::super::error::Error;
 use super::gate::{Bell, Cell, Shared, Side};
 use super::io::now;
 use super::messages::Messages;
-use super::receiving::{Came, Receiving};
+use super::receiving::{Came, NEVER, Receiving};
 use super::websocket::Origin;
 use crate::agreed::Agreed;
 use crate::conn::OwnedMessage;
@@ -32,7 +32,8 @@ pub struct Reader<R, W> {
     pub(super) shared: Arc<Shared<W>>,
     /// The sending half's deadline, as it was when the reader last looked. It may have moved
     /// on since; when it appears, the writer calls.
-    pub(super) write_deadline: Option<Timestamp>,
+    /// [`NEVER`] where there is none.
+    pub(super) write_deadline: Timestamp,
     /// There is something to do in the cell.
     pub(super) unattended: bool,
     /// Answers are registered that go out before the next message is lent.
@@ -41,6 +42,11 @@ pub struct Reader<R, W> {
     pub(super) write_failed: bool,
     pub(super) _deserting: Deserting,
     pub(super) origin: Option<Box<Origin>>,
+}
+
+/// A deadline that is [`NEVER`] where there is none.
+fn some(deadline: Timestamp) -> Option<Timestamp> {
+    (deadline != NEVER).then_some(deadline)
 }
 
 /// The writer has to know when nobody looks after the connection any more.
@@ -161,7 +167,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             }
             let reads = !receiving.eof;
             if reads && let Poll::Ready(came) = receiving.poll_read(&mut self.io, cx, &mut now) {
-                let due = receiving.is_due(self.write_deadline, now);
+                let due = receiving.is_due(some(self.write_deadline), now);
                 self.unattended |= due || matches!(came, Came::End) || receiving.read.is_done();
                 late = due && matches!(came, Came::Bytes);
                 if late {
@@ -196,7 +202,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
                 called = true;
                 continue;
             }
-            let deadline = receiving.read.poll_timeout(self.write_deadline);
+            let deadline = receiving.read.poll_timeout(some(self.write_deadline));
             match receiving.timer.poll(cx, deadline) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => (self.unattended, late) = (true, true),
@@ -251,7 +257,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             sending.detach_if_idle();
             *answers = false;
             *write_failed = sending.write.failure().is_some();
-            *write_deadline = sending.write.deadline();
+            *write_deadline = sending.write.deadline().unwrap_or(NEVER);
             let closing = sending.write.outbox().is_closing();
             // The peer's Close, and the closing of the stream, are waited for in here.
             *unattended = closing;

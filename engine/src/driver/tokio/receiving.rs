@@ -22,7 +22,7 @@ pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 const WATCH_READS_MAX: usize = 16;
 
 /// Later than any time.
-const NEVER: Timestamp = Timestamp(u64::MAX);
+pub(super) const NEVER: Timestamp = Timestamp(u64::MAX);
 
 /// [`ReadSide`], and what is known of the stream that it is read from. How the connection ended
 /// is known by the session alone.

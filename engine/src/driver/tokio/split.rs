@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::gate::{Cell, Shared};
 use super::reader::{Deserting, Reader};
+use super::receiving::NEVER;
 use super::websocket::WebSocket;
 use super::writer::Writer;
 
@@ -111,7 +112,7 @@ impl<S> WebSocket<S> {
             receiving: self.receiving,
             io: read,
             shared,
-            write_deadline: None,
+            write_deadline: NEVER,
             unattended: true,
             answers: false,
             write_failed: false,
