@@ -16,7 +16,7 @@ use crate::error::{CloseCode, SendError};
 use crate::handshake::{Accept, HandshakeError, Refusal, Request};
 use crate::role::Role;
 use crate::session::{End, Stats, WriteSide};
-use crate::time::Timestamp;
+use crate::time::{OptionalTimestamp, Timestamp};
 
 /// A connection of one reactor. Never given to another connection again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -344,7 +344,9 @@ impl<'a> Cx<'a> {
     /// sends before its own Close is delivered.
     pub fn pause(&mut self) {
         self.flow.paused = true;
-        self.flow.paused_at.get_or_insert(self.hub.now);
+        if self.flow.paused_at == OptionalTimestamp::NONE {
+            self.flow.paused_at = self.hub.now.into();
+        }
     }
 
     /// Goes on after [`Self::pause`].
@@ -417,17 +419,22 @@ impl std::fmt::Display for TimersFull {
 
 impl std::error::Error for TimersFull {}
 
-/// What the application has asked for about the reading of a connection.
+/// What the application has asked for about the reading of a connection, and what was done. One
+/// value: flags that lie together take the room of one.
 #[derive(Default, Debug)]
 pub(super) struct Flow {
     /// The application takes no more for now.
     pub(super) paused: bool,
     /// Since when nothing is read because of that; looked at when it is over.
-    pub(super) paused_at: Option<Timestamp>,
+    pub(super) paused_at: OptionalTimestamp,
     /// To be looked at once more before the next wait.
     pub(super) again: bool,
     /// The application takes the connection away.
     pub(super) detach: bool,
+    /// Queued among what is looked at before the next wait already.
+    pub(super) queued: bool,
+    /// The handler was told of the end: what is left is to close the socket.
+    pub(super) told: bool,
 }
 
 impl Flow {
@@ -437,7 +444,8 @@ impl Flow {
         if self.paused {
             return None;
         }
-        self.paused_at.take().map(|since| now.since(since))
+        let since = core::mem::take(&mut self.paused_at).get()?;
+        Some(now.since(since))
     }
 }
 

@@ -29,10 +29,6 @@ pub struct ReadSide {
     keepalive: Keepalive,
     /// Made when the connection begins to end: most are open and hold none.
     ending: Option<Box<Ending>>,
-    /// The peer will send nothing more.
-    eof: bool,
-    /// That is so because reading has failed.
-    broken: bool,
 }
 
 /// How far the end of a connection is.
@@ -49,8 +45,6 @@ impl ReadSide {
             inbox,
             keepalive,
             ending: None,
-            eof: false,
-            broken: false,
         }
     }
 
@@ -101,25 +95,22 @@ impl ReadSide {
 
     /// As [`Session::handle_eof`](super::Session::handle_eof).
     pub fn handle_eof(&mut self) {
-        self.eof = true;
+        self.inbox.end_stream(false);
         self.end_stream();
     }
 
     /// As [`Session::handle_broken`](super::Session::handle_broken), of this half; the other one is told by
     /// [`WriteSide::fail`].
     pub fn handle_broken(&mut self) {
-        self.broken |= !self.eof;
-        self.handle_eof();
+        self.inbox.end_stream(true);
+        self.end_stream();
     }
 
     /// The stream's end is the connection's, when what came before has been lent.
     fn end_stream(&mut self) {
-        if self.eof && self.inbox.wants_read() {
-            let failure = if self.broken {
-                Failure::Io
-            } else {
-                Failure::Eof
-            };
+        if let Some(failure) = self.inbox.stream_end()
+            && self.inbox.wants_read()
+        {
             self.inbox.handle_end(failure);
         }
     }
@@ -155,7 +146,7 @@ impl ReadSide {
     /// message stands before are dropped. Call [`Self::settle`] behind it.
     pub fn look_through(&mut self) {
         self.inbox.answer_all();
-        let max = if self.eof {
+        let max = if self.inbox.stream_end().is_some() {
             0 // nothing but a message keeps the end from being seen
         } else {
             UNREAD_CONTROL_BYTES_MAX
@@ -192,7 +183,7 @@ impl ReadSide {
     #[inline]
     #[must_use]
     pub fn wants_settle(&mut self) -> bool {
-        self.eof || !self.inbox.replies().is_empty()
+        self.inbox.stream_end().is_some() || !self.inbox.replies().is_empty()
     }
 
     /// As [`Session::settle`](super::Session::settle).
@@ -321,7 +312,7 @@ impl ReadSide {
             return Shutdown::Not;
         }
         match (self.inbox.is_closed(), self.inbox.is_done()) {
-            _ if self.eof => Shutdown::Full,
+            _ if self.inbox.stream_end().is_some() => Shutdown::Full,
             // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
             (true, _) if self.role() == Role::Server => Shutdown::Full,
             (false, true) => Shutdown::Half,

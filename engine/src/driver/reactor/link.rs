@@ -18,14 +18,14 @@ pub(crate) struct Link<T> {
     /// What was agreed on, for the next owner of the stream.
     pub(super) subprotocol: Option<Box<Subprotocol>>,
     pub(super) flow: Flow,
-    /// Queued in [`Slab::again`] or [`Slab::dirty`](super::slab::Slab) already.
-    pub(super) queued: bool,
-    /// The handler was told of the end: what is left is to close the socket.
-    pub(super) told: bool,
     /// The entry of this connection in the timers; later than any if there is none.
     pub(super) armed: Timestamp,
     pub(super) phase: Phase,
 }
+
+// What a connection is beside its session and its socket.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Link<()>>() <= size_of::<Session>() + 48);
 
 /// Boxed twice: few connections have one, and all have room for it.
 #[derive(Debug)]
@@ -93,8 +93,6 @@ impl<T> Link<T> {
             line: Line::new(transport),
             subprotocol: None,
             flow: Flow::default(),
-            queued: false,
-            told: false,
             armed: NEVER,
             phase,
         }

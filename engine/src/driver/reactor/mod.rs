@@ -218,7 +218,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
 
     /// Serves a connection that was taken out, then puts it back or ends it.
     fn serve(&mut self, id: ConnId, mut link: Box<Link<T>>, now: Timestamp) {
-        link.queued = false;
+        link.flow.queued = false;
         match self.advance(id, &mut link, now) {
             Some(ended) => self.gone(id, link, ended),
             None if link.flow.detach && !link.is_closing() => self.detach(id, *link),
@@ -236,8 +236,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
                     self.common.slab.timers.deadline(at, id);
                 }
                 let again = core::mem::take(&mut link.flow.again);
-                if (again || link.is_read()) && !link.queued {
-                    link.queued = true;
+                if (again || link.is_read()) && !link.flow.queued {
+                    link.flow.queued = true;
                     self.common.slab.again.push(id);
                 }
                 self.common.slab.put(id, link);

@@ -117,7 +117,7 @@ impl<T> Slab<T> {
             .link
             .as_deref_mut()
             .filter(|_| slot.generation == id.generation)?;
-        if !core::mem::replace(&mut link.queued, true) {
+        if !core::mem::replace(&mut link.flow.queued, true) {
             again.push(id);
         }
         Some(link)
@@ -129,7 +129,7 @@ impl<T> Links for Slab<T> {
         self.queue(id)?;
         let Self { slots, pool, .. } = self;
         let link = slots.get_mut(id.index as usize)?.link.as_deref_mut()?;
-        if link.told {
+        if link.flow.told {
             return None; // gone, as far as the application knows
         }
         let Phase::Open(session) = &mut link.phase else {

@@ -53,7 +53,6 @@ impl<H: Handler, T: Transport> Core<H, T> {
             line,
             flow,
             phase: Phase::Open(session),
-            told,
             ..
         } = link
         else {
@@ -87,7 +86,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             Shutdown::Full if session.end().is_none() => session.settle(now),
             Shutdown::Full => return Ok(Some(ended(session, line))),
         }
-        if session.has_failed() && !core::mem::replace(told, true) {
+        if session.has_failed() && !core::mem::replace(&mut flow.told, true) {
             // The handler need not wait while the peer is told, and the socket closed.
             self.tell(id, ended(session, line));
         }
