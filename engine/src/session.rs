@@ -106,7 +106,7 @@ pub struct Session {
 // What an idle connection costs, beside its driver's share: buffers, and what belongs to a message
 // that is half received or sent, are made when they are needed.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Session>() <= 256);
+const _: () = assert!(size_of::<Session>() <= 248);
 
 impl Session {
     /// An endpoint whose opening handshake is done and has `agreed` on this (a [`Role`] alone,

@@ -37,6 +37,12 @@ impl OptionalTimestamp {
     }
 }
 
+impl Default for OptionalTimestamp {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl From<Timestamp> for OptionalTimestamp {
     #[inline]
     fn from(at: Timestamp) -> Self {

@@ -7,9 +7,10 @@ use tickwire::{
 /// Sends every message back, on either driver.
 pub(crate) struct Echo;
 
-/// The message that the full queue refused; nothing is read until it is sent.
+/// The message that the full queue refused; nothing is read until it is sent. Boxed: every
+/// connection has the room for it, and few have one.
 #[derive(Default)]
-pub(crate) struct Refused(Option<(Kind, Vec<u8>)>);
+pub(crate) struct Refused(Option<Box<(Kind, Vec<u8>)>>);
 
 impl Handler for Echo {
     type Conn = Refused;
@@ -30,21 +31,22 @@ impl Handler for Echo {
             _ => cx.send(payload),
         };
         if let Err(SendError::QueueFull { .. }) = sent {
-            refused.0 = Some((kind, payload.to_vec()));
+            refused.0 = Some(Box::new((kind, payload.to_vec())));
             cx.pause();
         }
     }
 
     fn drained(&mut self, refused: &mut Refused, cx: &mut Cx<'_>) {
-        if let Some((kind, payload)) = refused.0.take() {
+        if let Some(unsent) = refused.0.take() {
+            let (kind, payload) = &*unsent;
             let sent = match kind {
-                Kind::Binary => cx.outbox().send(&payload),
+                Kind::Binary => cx.outbox().send(payload),
                 Kind::Text => cx
                     .outbox()
-                    .send_text(std::str::from_utf8(&payload).unwrap_or_default()),
+                    .send_text(std::str::from_utf8(payload).unwrap_or_default()),
             };
             if let Err(SendError::QueueFull { .. }) = sent {
-                refused.0 = Some((kind, payload));
+                refused.0 = Some(unsent);
                 return; // it is told again
             }
         }

@@ -37,6 +37,7 @@ impl RecvMem {
         self.end = 0;
     }
 
+    #[inline]
     fn received(&self) -> &[u8] {
         self.mem.get(self.start..self.end).unwrap_or_default()
     }
@@ -59,23 +60,28 @@ pub(crate) struct RecvBuf {
 }
 
 impl RecvBuf {
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.held.as_ref().map_or(0, |held| held.end - held.start)
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.held.as_ref().is_none_or(|held| held.start == held.end)
     }
 
+    #[inline]
     pub(crate) fn capacity(&self) -> usize {
         self.held.as_ref().map_or(0, |held| held.mem.len())
     }
 
+    #[inline]
     pub(crate) fn received(&self) -> &[u8] {
         self.held.as_ref().map_or(&[], |held| held.received())
     }
 
     /// The received bytes and the cursor that releases them.
+    #[inline]
     pub(crate) fn received_mut(&mut self) -> (&mut [u8], &mut usize) {
         let RecvMem { mem, start, end } = &mut **self.held.get_or_insert_default();
         let bytes = mem.get_mut(*start..*end).unwrap_or_default();
@@ -83,6 +89,7 @@ impl RecvBuf {
     }
 
     /// Where the next read goes. Empty until [`Self::attach`] and when the buffer is full.
+    #[inline]
     pub(crate) fn space(&mut self) -> &mut [u8] {
         match &mut self.held {
             Some(held) => held.mem.get_mut(held.end..).unwrap_or_default(),

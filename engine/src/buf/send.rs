@@ -40,6 +40,12 @@ pub(super) struct Queue {
     tail: usize,
     mark: usize,
     ahead: usize,
+    /// Bytes that the queue may hold, as [`SendBuf::attach`] was told.
+    max: usize,
+    /// How far `tail` may move with nothing else to ask: the memory is there, nothing is shared, and
+    /// the queue stays below `max` with a header of any size to spare. Never too far; less than it
+    /// could be where `head` has moved meanwhile.
+    at_hand: usize,
     /// Shared payloads were queued since the queue was empty last.
     mixed: bool,
     /// The shared payloads. The list keeps its memory.
@@ -74,19 +80,16 @@ impl SendBuf {
         self.queued() == 0
     }
 
-    /// As [`Self::room`], if it takes no making: the memory is there, nothing is shared, and
-    /// the queue stays below `max` bytes with a header of any size to spare.
+    /// As [`Self::room_and_end`], if it takes no making, and the queue stays below what it may
+    /// hold. `None` says nothing: it may be that nobody has looked.
     #[inline]
-    pub(crate) fn room_at_hand(
-        &mut self,
-        len: usize,
-        max: usize,
-    ) -> Option<(&mut [u8], &mut usize)> {
+    pub(crate) fn room_at_hand(&mut self, len: usize) -> Option<(&mut [u8], &mut usize)> {
         let queue = self.queue.as_deref_mut()?;
-        if queue.mixed || queue.tail - queue.head + len + HEADER_SPARE > max {
+        let end = queue.tail + len;
+        if end > queue.at_hand {
             return None;
         }
-        let room = queue.mem.get_mut(queue.tail..queue.tail + len)?;
+        let room = queue.mem.get_mut(queue.tail..end)?;
         Some((room, &mut queue.tail))
     }
 
@@ -185,13 +188,21 @@ impl SendBuf {
         }
     }
 
-    /// Takes a large buffer from the pool to write into, if it has none.
-    pub(crate) fn attach(&mut self, pool: &mut BufPool) {
+    /// Takes a large buffer from the pool to write into, if it has none. The queue may hold `max`
+    /// bytes; who takes [`Self::room`] without asking has compared.
+    pub(crate) fn attach(&mut self, pool: &mut BufPool, max: usize) {
         match &mut self.queue {
-            None => self.queue = Some(pool.take_send()),
+            None => {
+                let mut queue = pool.take_send();
+                queue.max = max;
+                queue.look_at_hand();
+                self.queue = Some(queue);
+            }
             // Nothing but shared payloads was queued so far.
             Some(queue) if queue.mem.is_empty() => {
                 queue.mem = core::mem::take(&mut pool.take_send().mem);
+                queue.max = max;
+                queue.look_at_hand();
             }
             Some(_) => {}
         }
@@ -222,6 +233,17 @@ impl Queue {
         self.tail - self.head + self.shared_bytes
     }
 
+    /// Finds [`Self::at_hand`].
+    #[inline]
+    fn look_at_hand(&mut self) {
+        let allowed = self.max.saturating_sub(HEADER_SPARE);
+        self.at_hand = if self.mixed {
+            0
+        } else {
+            self.mem.len().min(self.head.saturating_add(allowed))
+        };
+    }
+
     #[cold]
     fn make_room(&mut self, len: usize) {
         let used = self.tail - self.head;
@@ -241,10 +263,12 @@ impl Queue {
         self.mark -= self.head;
         self.tail = used;
         self.head = 0;
+        self.look_at_hand();
     }
 
     fn push_shared(&mut self, bytes: Bytes, whole: bool) {
         self.mixed = true;
+        self.at_hand = 0;
         self.shared_bytes += bytes.len();
         self.segments.push_back(Segment {
             at: self.tail,
@@ -270,6 +294,7 @@ impl Queue {
             self.segments.clear();
             (self.written, self.shared_bytes, self.before_mark) = (0, 0, 0);
         }
+        self.look_at_hand();
     }
 
     /// Moves `mark` over one frame.

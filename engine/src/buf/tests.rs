@@ -52,7 +52,7 @@ fn a_send_queue_is_a_flat_list_with_frame_boundaries() {
                     buf.push_shared(Bytes::from(frame), true);
                 }
                 3 => {
-                    buf.attach(&mut pool);
+                    buf.attach(&mut pool, usize::MAX);
                     continue;
                 }
                 4 => {
@@ -100,14 +100,14 @@ fn check(buf: &SendBuf, flat: &[u8], ends: &[usize], taken: usize) {
 fn send_buffers_go_back_to_the_pool_grown_ones_too() {
     let mut pool = BufPool::new(0, 5000);
     let mut buf = SendBuf::default();
-    buf.attach(&mut pool);
+    buf.attach(&mut pool, usize::MAX);
     let first = buf.room(10).as_ptr();
     buf.detach(&mut pool);
-    buf.attach(&mut pool);
+    buf.attach(&mut pool, usize::MAX);
     assert_eq!(buf.room(10).as_ptr(), first, "the same memory again");
     let grown = buf.room(6000).as_ptr();
     buf.detach(&mut pool);
-    buf.attach(&mut pool);
+    buf.attach(&mut pool, usize::MAX);
     assert_eq!(buf.room(6000).as_ptr(), grown, "it does not grow anew");
     assert_eq!(pool.take_send().mem.len(), 5000);
 }

@@ -150,7 +150,8 @@ impl<'a> Batch<'a> {
                 && self.state.open().is_none()
                 && self.state.settings.delivery == Delivery::Whole
                 && (self.state.progress > 0
-                    || header.frame_len().is_some_and(|len| len <= self.capacity));
+                    || header.frame_len().is_some_and(|len| len <= self.capacity)
+                        && header.len <= u64::from(u32::MAX));
             if stays {
                 return self.in_place(kind, &header);
             }
@@ -198,7 +199,7 @@ impl<'a> Batch<'a> {
             self.half(kind, header)?;
             return Ok(self.starve());
         };
-        let progress = core::mem::take(&mut self.state.progress);
+        let progress = core::mem::take(&mut self.state.progress) as usize;
         let fresh = payload.get_mut(progress..).unwrap_or_default();
         mask::apply(fresh, header.key, progress);
         if progress > 0 && kind == Kind::Text {
@@ -213,7 +214,7 @@ impl<'a> Batch<'a> {
     /// is found when it arrives.
     #[cold]
     fn half(&mut self, kind: Kind, header: &Header) -> Result<(), Failure> {
-        let progress = self.state.progress;
+        let progress = self.state.progress as usize;
         let fresh = self
             .rest
             .get_mut(header.size as usize + progress..)
@@ -222,7 +223,7 @@ impl<'a> Batch<'a> {
         if kind == Kind::Text {
             self.state.utf8.feed(fresh)?;
         }
-        self.state.progress += fresh.len();
+        self.state.progress += fresh.len() as u32; // frames in place are shorter
         Ok(())
     }
 

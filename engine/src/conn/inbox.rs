@@ -93,10 +93,6 @@ pub(super) struct State {
     pub(super) role: Role,
     /// The reserved bits that the agreed extensions use.
     rsv: Rsv,
-    /// The peer will send nothing more.
-    eof: bool,
-    /// That is so because reading has failed.
-    broken: bool,
     pub(super) phase: Phase,
     /// The last batch ended because bytes were missing, so that it is time to read.
     pub(super) starved: bool,
@@ -107,7 +103,7 @@ pub(super) struct State {
     pub(super) message: Option<Box<OpenMessage>>,
     /// Payload bytes of the half-received frame at the front of the buffer that are unmasked,
     /// and checked if they are text.
-    pub(super) progress: usize,
+    pub(super) progress: u32,
     pub(super) utf8: Utf8,
     pub(super) replies: Replies,
     /// Pings that have not been lent and are answered all the same: the next ones.
@@ -117,6 +113,10 @@ pub(super) struct State {
     /// The peer's Close is the next frame but for control frames, and was looked at: it is
     /// answered, unless it breaks a rule.
     pub(super) close_seen: bool,
+    /// The peer will send nothing more.
+    pub(super) eof: bool,
+    /// That is so because reading has failed.
+    pub(super) broken: bool,
     /// Bytes that came behind a Close or an error, and were dropped.
     pub(super) dropped: u32,
     pub(super) messages: u64,
@@ -158,8 +158,6 @@ impl Inbox {
                 settings,
                 role: agreed.role(),
                 rsv: reserved_bits(agreed.extensions()),
-                eof: false,
-                broken: false,
                 phase: Phase::Open,
                 starved: leftover.is_empty(),
                 assembled: false,
@@ -170,26 +168,13 @@ impl Inbox {
                 answered: 0,
                 looked: Looked::default(),
                 close_seen: false,
+                eof: false,
+                broken: false,
                 dropped: 0,
                 messages: 0,
                 bytes: 0,
             },
         }
-    }
-
-    /// The peer will send nothing more; `broken`: because reading has failed.
-    pub(crate) fn handle_eof(&mut self, broken: bool) {
-        self.state.broken |= broken && !self.state.eof;
-        self.state.eof = true;
-    }
-
-    #[inline]
-    pub(crate) fn is_eof(&self) -> bool {
-        self.state.eof
-    }
-
-    pub(crate) fn is_broken(&self) -> bool {
-        self.state.broken
     }
 
     #[inline]
@@ -324,6 +309,22 @@ impl Inbox {
         &mut self.state.replies
     }
 
+    /// The peer will send nothing more; `broken`: reading has failed. The first cause is kept.
+    pub(crate) fn end_stream(&mut self, broken: bool) {
+        self.state.broken |= broken && !self.state.eof;
+        self.state.eof = true;
+    }
+
+    /// How the stream has ended, if it has.
+    #[inline]
+    pub(crate) fn stream_end(&self) -> Option<Failure> {
+        self.state.eof.then_some(if self.state.broken {
+            Failure::Io
+        } else {
+            Failure::Eof
+        })
+    }
+
     /// The stream ended, or failed. Without a Close before, that is a failure.
     pub(crate) fn handle_end(&mut self, failure: Failure) {
         if self.state.phase == Phase::Open {
@@ -365,7 +366,9 @@ impl Inbox {
         let (rest, _) = buf.received_mut();
         if state.progress > 0
             && let Ok(Some(h)) = header::parse(rest, state.rules())
-            && let Some(payload) = rest.get_mut(h.size as usize..h.size as usize + state.progress)
+            && let Some(payload) = rest
+                .get_mut(h.size as usize..)
+                .and_then(|frame| frame.get_mut(..state.progress as usize))
         {
             mask::apply(payload, h.key, 0);
         }

@@ -15,16 +15,18 @@ pub(crate) struct Keepalive {
     ping_at: Timestamp,
     /// When the unanswered Ping was queued, or was last seen to wait.
     pinged: OptionalTimestamp,
-    /// That Ping was queued behind other output, and may have gone out later than `pinged`.
-    delayed: bool,
     /// The payload of the unanswered, or of the next, Ping.
     nonce: u64,
-    /// The nanoseconds of the last round trip; [`NO_RTT`] before the first.
+    /// Nanoseconds of the last round trip, [`NO_RTT`] before the first; with [`DELAYED`].
     rtt: u64,
 }
 
-/// No round trip was measured. A measured one of 584 years counts as a nanosecond less.
-const NO_RTT: u64 = u64::MAX;
+/// No round trip was measured. A measured one of 292 years counts as a nanosecond less.
+const NO_RTT: u64 = DELAYED - 1;
+
+/// The bit of [`Keepalive::rtt`] that tells that the unanswered Ping was queued behind other output,
+/// and may have gone out later than `pinged`. A flag of its own would take as much as a timestamp.
+const DELAYED: u64 = 1 << 63;
 
 /// What stands between a Ping and the peer.
 #[derive(Clone, Copy, Default, Debug)]
@@ -52,7 +54,6 @@ impl Keepalive {
             heard: now,
             ping_at,
             pinged: OptionalTimestamp::NONE,
-            delayed: false,
             nonce,
             rtt: NO_RTT,
         }
@@ -77,14 +78,15 @@ impl Keepalive {
         if let Some(at) = self.pinged.get()
             && payload == self.nonce.to_be_bytes()
         {
-            self.rtt = now.0.saturating_sub(at.0).min(NO_RTT - 1);
+            self.rtt = now.0.saturating_sub(at.0).min(NO_RTT - 1); // answered: no flag
             self.pinged = OptionalTimestamp::NONE;
             self.renew();
         }
     }
 
     pub(crate) fn rtt(&self) -> Option<Duration> {
-        (self.rtt != NO_RTT).then_some(Duration::from_nanos(self.rtt))
+        let rtt = self.rtt & !DELAYED;
+        (rtt != NO_RTT).then_some(Duration::from_nanos(rtt))
     }
 
     pub(crate) fn poll_timeout(&self, config: &Config) -> Option<Timestamp> {
@@ -125,7 +127,7 @@ impl Keepalive {
                 self.ping(interval, output, now)
             }
             // It may have been asked a moment ago: from here on it has all of its time.
-            Some(_) if self.delayed => {
+            Some(_) if self.rtt & DELAYED != 0 => {
                 self.asked(now, false);
                 Due::Nothing
             }
@@ -143,7 +145,11 @@ impl Keepalive {
 
     fn asked(&mut self, at: Timestamp, delayed: bool) {
         self.pinged = at.into();
-        self.delayed = delayed;
+        self.rtt = if delayed {
+            self.rtt | DELAYED
+        } else {
+            self.rtt & !DELAYED
+        };
     }
 
     /// The next Ping gets another payload, so that it is not answered by a late Pong.

@@ -115,8 +115,7 @@ impl Outbox {
         if self.keys.is_some() {
             return self.send_short_masked(kind, payload);
         }
-        let max = self.settings.send_queue_bytes_max;
-        let (room, end) = self.queue.room_at_hand(2 + len, max)?;
+        let (room, end) = self.queue.room_at_hand(2 + len)?;
         let (head, body) = room.split_first_chunk_mut::<2>()?;
         *head = [0x80 | kind.opcode() as u8, len as u8];
         // Apart from the other count: side by side, the two are added as a vector, in more steps.
@@ -131,8 +130,7 @@ impl Outbox {
     #[inline(never)]
     fn send_short_masked(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
         let len = payload.len();
-        let max = self.settings.send_queue_bytes_max;
-        let (room, end) = self.queue.room_at_hand(6 + len, max)?;
+        let (room, end) = self.queue.room_at_hand(6 + len)?;
         let (head, body) = room.split_first_chunk_mut::<6>()?;
         let key = self.keys.as_mut()?.next();
         let first = 0x80 | kind.opcode() as u8;

@@ -17,7 +17,7 @@ use crate::error::{CloseCode, SendError};
 use crate::handshake::{Accept, HandshakeError, Refusal, Request};
 use crate::role::Role;
 use crate::session::{End, Stats, WriteSide};
-use crate::time::Timestamp;
+use crate::time::{OptionalTimestamp, Timestamp};
 
 /// A connection of one reactor. Never given to another connection again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -358,7 +358,9 @@ impl<'a> Cx<'a> {
     /// sends before its own Close is delivered.
     pub fn pause(&mut self) {
         self.flow.paused = true;
-        self.flow.paused_at.get_or_insert(self.hub.now);
+        if self.flow.paused_at == OptionalTimestamp::NONE {
+            self.flow.paused_at = self.hub.now.into();
+        }
     }
 
     /// Goes on after [`Self::pause`].
@@ -437,7 +439,7 @@ pub(super) struct Flow {
     /// The application takes no more for now.
     pub(super) paused: bool,
     /// Since when nothing is read because of that; looked at when it is over.
-    pub(super) paused_at: Option<Timestamp>,
+    pub(super) paused_at: OptionalTimestamp,
     /// To be looked at once more before the next wait.
     pub(super) again: bool,
     /// The application takes the connection away.
@@ -455,7 +457,8 @@ impl Flow {
         if self.paused {
             return None;
         }
-        self.paused_at.take().map(|since| now.since(since))
+        let since = core::mem::take(&mut self.paused_at).get()?;
+        Some(now.since(since))
     }
 }
 

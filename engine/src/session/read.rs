@@ -98,25 +98,22 @@ impl ReadSide {
 
     /// As [`Session::handle_eof`](super::Session::handle_eof).
     pub fn handle_eof(&mut self) {
-        self.inbox.handle_eof(false);
+        self.inbox.end_stream(false);
         self.end_stream();
     }
 
     /// As [`Session::handle_broken`](super::Session::handle_broken), of this half; the other one is told by
     /// [`WriteSide::fail`].
     pub fn handle_broken(&mut self) {
-        self.inbox.handle_eof(true);
+        self.inbox.end_stream(true);
         self.end_stream();
     }
 
     /// The stream's end is the connection's, when what came before has been lent.
     fn end_stream(&mut self) {
-        if self.inbox.is_eof() && self.inbox.wants_read() {
-            let failure = if self.inbox.is_broken() {
-                Failure::Io
-            } else {
-                Failure::Eof
-            };
+        if let Some(failure) = self.inbox.stream_end()
+            && self.inbox.wants_read()
+        {
             self.inbox.handle_end(failure);
         }
     }
@@ -152,7 +149,7 @@ impl ReadSide {
     /// message stands before are dropped. Call [`Self::settle`] behind it.
     pub fn look_through(&mut self) {
         self.inbox.answer_all();
-        let max = if self.inbox.is_eof() {
+        let max = if self.inbox.stream_end().is_some() {
             0 // nothing but a message keeps the end from being seen
         } else {
             UNREAD_CONTROL_BYTES_MAX
@@ -189,7 +186,7 @@ impl ReadSide {
     #[inline]
     #[must_use]
     pub fn wants_settle(&mut self) -> bool {
-        self.inbox.is_eof() || !self.inbox.replies().is_empty()
+        self.inbox.stream_end().is_some() || !self.inbox.replies().is_empty()
     }
 
     /// As [`Session::settle`](super::Session::settle).
@@ -330,7 +327,7 @@ impl ReadSide {
             return Shutdown::Not;
         }
         match (self.inbox.is_closed(), self.inbox.is_done()) {
-            _ if self.inbox.is_eof() => Shutdown::Full,
+            _ if self.inbox.stream_end().is_some() => Shutdown::Full,
             // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
             (true, _) if self.agreed.role() == Role::Server => Shutdown::Full,
             (false, true) => Shutdown::Half,

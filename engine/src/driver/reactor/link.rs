@@ -21,6 +21,10 @@ pub(crate) struct Link<T> {
     pub(super) phase: Phase,
 }
 
+// What a connection is beside its session and its socket.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Link<()>>() <= size_of::<Session>() + 48);
+
 /// Later than any deadline.
 pub(super) const NEVER: Timestamp = Timestamp(u64::MAX);
 
