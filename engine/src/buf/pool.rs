@@ -123,7 +123,6 @@ fn zeroed(len: usize) -> Box<[u8]> {
     vec![0; len].into_boxed_slice()
 }
 
-#[expect(clippy::vec_box, reason = "the boxes go in and out as they are")]
 fn keep<T>(spare: &mut Vec<Box<T>>, one: Box<T>) {
     if spare.len() < SPARE_MAX {
         spare.push(one);
