@@ -30,6 +30,10 @@ pub(super) const NEVER: Timestamp = Timestamp(u64::MAX);
 
 /// Links are boxed, and open for nearly all of their lives: one allocation each.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "links are boxed, and open for nearly all of their lives: one allocation each"
+)]
 pub(super) enum Phase {
     Accepting(Box<Accepting>),
     Connecting(Box<Connecting>),
