@@ -29,6 +29,7 @@ const UNDER_WAY: usize = 64;
 impl ChannelHandler for Volley {
     type Conn = ();
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) {}
 

@@ -255,6 +255,7 @@ struct Opener(mpsc::Sender<(ChannelId, Told)>);
 impl ChannelHandler for Opener {
     type Conn = ();
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, cx: &mut ChannelCx<'_, '_>, _: Opened<'_>) {
         for (index, options) in openings().into_iter().enumerate() {

@@ -144,6 +144,7 @@ impl App {
 impl ChannelHandler for App {
     type Conn = State;
     type Command = Job;
+    type Admitted = ();
 
     fn open(&mut self, cx: &mut ChannelCx<'_, '_>, opened: Opened<'_>) -> State {
         self.tell(Seen::Open(opened.role()));

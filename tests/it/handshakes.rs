@@ -16,7 +16,6 @@ use tickwire::channels::{self, ChannelSocket, SUBPROTOCOL};
 use tickwire::handshake::{
     ClientHandshake, ClientOptions, HandshakeError, HandshakeUsage, HeadLimits, Refusal, Request,
 };
-use tickwire::reactor::Verdict;
 use tickwire::{Connector, Error, Listener};
 
 use super::channels_reactor_kit::{self as channels_kit, Seen};
@@ -250,7 +249,7 @@ fn a_refusal_without_what_it_must_tell_is_a_500() {
     thread.join().unwrap();
     for on in [On::Mio, On::Tokio] {
         let (server, events) = serve(on, calm(), |app| {
-            app.on_request = Box::new(move |_| Verdict::Refuse(refusal()));
+            app.on_request = Box::new(move |_| refusal().into());
         });
         assert_eq!(ask(server.addr, REQUEST), answer);
         match events.next() {

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use bytes::Bytes;
 use harness::frames::{Frame, op};
 use tickwire::handshake::Refusal;
-use tickwire::reactor::{Ended, Verdict};
+use tickwire::reactor::Ended;
 use tickwire::sans_io::LINGER_BYTES_MAX;
 use tickwire::{Deadline, Failure, Message, Role, Violation};
 
@@ -107,7 +107,7 @@ fn flood(peer: &mut Peer) -> usize {
 fn a_refused_peer_that_floods_is_left(on: On) {
     let (server, _events) = serve(on, calm(), |app| {
         let refusal = || Refusal::new(503).expect("a status");
-        app.on_request = Box::new(move |_| Verdict::Refuse(refusal()));
+        app.on_request = Box::new(move |_| refusal().into());
     });
     let mut peer = Peer::dial(server.addr);
     peer.write(REQUEST.as_bytes());

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tickwire::handshake::{Accept, HandshakeError, Request};
+use tickwire::handshake::{HandshakeError, Request};
 use tickwire::net::{PeerAddr, Socket};
 use tickwire::reactor::{
     ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing, Reactor, ReactorOptions, Remote,
@@ -126,7 +126,7 @@ impl App {
             on_message: Box::new(echo),
             on_drained: Box::new(drained),
             on_timer: Box::new(|_, _| {}),
-            on_request: Box::new(|_| Verdict::Accept(Accept::new())),
+            on_request: Box::new(|_| Verdict::default()),
         };
         (app, Events(events))
     }
@@ -140,6 +140,7 @@ impl App {
 impl Handler for App {
     type Conn = State;
     type Command = Job;
+    type Admitted = ();
 
     fn request(&mut self, request: &Request, _peer: Option<PeerAddr>) -> Verdict {
         (self.on_request)(request)

@@ -26,15 +26,12 @@ on_both!(
 fn the_application_answers(on: On) {
     let (server, events) = serve(on, calm(), |app| {
         app.on_request = Box::new(|request| match request.path() {
-            "/private" => Verdict::Refuse(
-                Refusal::new(401)
-                    .and_then(|r| r.header("WWW-Authenticate", "Bearer"))
-                    .expect("a refusal")
-                    .body("sign in first\n"),
-            ),
-            "/wrong" => Verdict::Accept(Accept::new().subprotocol("not.offered")),
+            "/private" => Refusal::unauthorized("Bearer")
+                .body("sign in first\n")
+                .into(),
+            "/wrong" => Accept::new().subprotocol("not.offered").into(),
             _ => match request.subprotocols().find(|name| *name == "ticks.v2") {
-                Some(name) => Verdict::Accept(Accept::new().subprotocol(name)),
+                Some(name) => Accept::new().subprotocol(name).into(),
                 None => Verdict::default(),
             },
         });
@@ -191,11 +188,8 @@ fn client_that_leaves_is_forgotten(on: On) {
 fn refused_clients_that_go_on_sending(on: On) {
     let (server, _events) = serve(on, calm(), |app| {
         app.on_request = Box::new(|_| {
-            Verdict::Refuse(
-                Refusal::new(503)
-                    .expect("a status")
-                    .body(vec![b'x'; 300_000]),
-            )
+            let refusal = Refusal::service_unavailable(Duration::from_secs(1));
+            refusal.body(vec![b'x'; 300_000]).into()
         });
     });
     let mut peer = Peer::dial(server.addr);
@@ -218,7 +212,7 @@ fn refused_clients_that_never_stop(on: On) {
     let config = calm().close_timeout(Duration::from_millis(200));
     let (server, _events) = serve(on, config, |app| {
         let refusal = || Refusal::new(503).expect("a status");
-        app.on_request = Box::new(move |_| Verdict::Refuse(refusal()));
+        app.on_request = Box::new(move |_| refusal().into());
     });
     let mut peer = Peer::dial(server.addr);
     peer.write(REQUEST.as_bytes());
@@ -282,10 +276,11 @@ fn subprotocol_of_a_client(on: On) {
     let (server, _) = serve(on, calm(), |app| {
         app.on_request = Box::new(|request| {
             let accept = Accept::new();
-            Verdict::Accept(match request.subprotocols().last() {
+            let accept = match request.subprotocols().last() {
                 Some(name) => accept.subprotocol(name),
                 None => accept,
-            })
+            };
+            accept.into()
         });
     });
     let (client, events) = serve(on, calm(), |_| {});

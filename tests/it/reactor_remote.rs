@@ -40,6 +40,7 @@ struct Counts {
 impl Handler for Counts {
     type Conn = ();
     type Command = (usize, u32);
+    type Admitted = ();
 
     fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) {}
 

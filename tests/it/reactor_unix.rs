@@ -51,6 +51,7 @@ impl App {
 impl Handler for App {
     type Conn = Role;
     type Command = ();
+    type Admitted = ();
 
     fn request(&mut self, _: &Request, peer: Option<PeerAddr>) -> Verdict {
         self.tell(Told::Asked(peer));

@@ -35,6 +35,7 @@ type Refused = Option<(Kind, Vec<u8>)>;
 impl Handler for Echo {
     type Conn = Refused;
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) -> Refused {
         self.planted.opened();
@@ -116,6 +117,7 @@ fn flush(waiting: &mut Channels, cx: &mut ChannelCx<'_, '_>, channel: ChannelId)
 impl ChannelHandler for ChannelEcho {
     type Conn = Channels;
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) -> Channels {
         self.planted.opened();

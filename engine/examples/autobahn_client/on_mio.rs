@@ -76,6 +76,7 @@ impl Handler for Runner {
     /// The token.
     type Conn = u64;
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, _cx: &mut Cx<'_>, opened: Opened<'_>) -> u64 {
         opened.token

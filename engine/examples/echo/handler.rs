@@ -16,6 +16,7 @@ pub(crate) struct Refused(Option<Box<(Kind, Vec<u8>)>>);
 impl Handler for Echo {
     type Conn = Refused;
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) -> Refused {
         Refused::default()

@@ -253,6 +253,7 @@ impl Client {
 impl ChannelHandler for Clients {
     type Conn = Client;
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, cx: &mut ChannelCx<'_, '_>, opened: Opened<'_>) -> Client {
         let mut client = Client::new(&self.play, opened.token as usize);

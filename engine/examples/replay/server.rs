@@ -203,6 +203,7 @@ impl ChannelHandler for Publisher {
     type Conn = usize;
     /// Something is due.
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) -> usize {
         self.subscribers.push(Subscriber {

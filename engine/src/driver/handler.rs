@@ -26,34 +26,85 @@ pub struct ConnId {
     pub(crate) generation: u32,
 }
 
-/// The application's answer to an opening handshake.
+/// The application's answer to an opening handshake, and a value of the application's type for
+/// [`Handler::open`].
+///
+/// ```
+/// use tickwire::handshake::{Accept, Refusal};
+/// use tickwire::reactor::Verdict;
+///
+/// struct User(u64);
+///
+/// // Accepts, and nothing more.
+/// let verdict: Verdict<User> = Verdict::default();
+/// // Accepts, and hands the user to `open`.
+/// let verdict = Verdict::admit(User(17));
+/// // The same with a sub-protocol.
+/// let verdict = Verdict::from(Accept::new().subprotocol("ticks.v1")).with(User(17));
+/// // Refuses.
+/// let verdict: Verdict<User> = Refusal::forbidden().into();
+/// ```
 #[derive(Clone, Debug)]
-pub enum Verdict {
-    /// Open the connection: 101, with a sub-protocol and headers if any.
-    Accept(Accept),
+pub enum Verdict<T = ()> {
+    /// Open the connection: 101, with a sub-protocol and headers if any. The value comes to
+    /// [`Handler::open`] as [`Opened::admitted`].
+    Accept(Accept, Option<T>),
     /// Answer with this status and close.
     Refuse(Refusal),
 }
 
-impl Default for Verdict {
+impl<T> Verdict<T> {
+    /// Accepts, without a sub-protocol, and hands `value` to [`Handler::open`].
+    #[must_use]
+    pub fn admit(value: T) -> Self {
+        Self::Accept(Accept::new(), Some(value))
+    }
+
+    /// The same verdict; where it accepts, it hands `value` to [`Handler::open`].
+    #[must_use]
+    pub fn with(self, value: T) -> Self {
+        match self {
+            Self::Accept(accept, _) => Self::Accept(accept, Some(value)),
+            refuse => refuse,
+        }
+    }
+}
+
+impl<T> Default for Verdict<T> {
     fn default() -> Self {
-        Self::Accept(Accept::new())
+        Accept::new().into()
+    }
+}
+
+impl<T> From<Accept> for Verdict<T> {
+    fn from(accept: Accept) -> Self {
+        Self::Accept(accept, None)
+    }
+}
+
+impl<T> From<Refusal> for Verdict<T> {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refuse(refusal)
     }
 }
 
 /// What is known of a connection when it opens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Opened<'a> {
+pub struct Opened<'a, T = ()> {
     /// What the opening handshake agreed on.
     pub agreed: &'a Agreed,
     /// Who is at the other end; `None` where an adopted socket does not tell.
     pub peer: Option<PeerAddr>,
-    /// The token given to connect or adopt; 0 for accepted connections.
+    /// What the [`Verdict`] of [`Handler::request`] had for this call, of an accepted connection;
+    /// `None` for connections of our own and for adopted ones.
+    pub admitted: Option<T>,
+    /// The token given to connect or adopt. An accepted connection was given none, and has 0: what
+    /// the application wants to know of it is [`Self::admitted`].
     pub token: u64,
 }
 
-impl<'a> Opened<'a> {
+impl<'a, T> Opened<'a, T> {
     /// [`Role::Server`] for accepted connections, [`Role::Client`] for our own.
     #[must_use]
     pub fn role(&self) -> Role {
@@ -100,6 +151,7 @@ pub enum Ended {
 ///     /// The message that a full queue has refused.
 ///     type Conn = Option<Vec<u8>>;
 ///     type Command = ();
+///     type Admitted = ();
 ///
 ///     fn open(&mut self, _cx: &mut Cx<'_>, _opened: Opened<'_>) -> Option<Vec<u8>> {
 ///         None
@@ -130,17 +182,21 @@ pub trait Handler: Sized {
     type Conn;
     /// What other threads tell the application through a [`Remote`](crate::reactor::Remote).
     type Command: Send + 'static;
+    /// What [`Self::request`] tells [`Self::open`] of a client that it accepts: a user, say, of
+    /// whom only the request tells. `()` for nothing. The reactor hands the value over at once, and
+    /// keeps nothing.
+    type Admitted;
 
     /// A client asks to open a connection. Accepts by default. A request that breaks a rule, and
     /// one that does not upgrade (HEAD among them), is answered without asking, and told with
     /// [`Self::rejected`].
-    fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict {
+    fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict<Self::Admitted> {
         let _ = (request, peer);
         Verdict::default()
     }
 
     /// A connection is open; it may send at once.
-    fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> Self::Conn;
+    fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_, Self::Admitted>) -> Self::Conn;
 
     /// A message came. It is lent until the call returns. A Ping or Close has been answered when
     /// it is handed over: the answer is written, as far as the socket takes it.

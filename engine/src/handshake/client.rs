@@ -196,7 +196,8 @@ impl ClientHandshake {
     ///
     /// # Errors
     /// [`HandshakeError::Refused`] for any answer other than 101, once its content is complete as
-    /// well (see [`Response::content`]); else the rule that the head breaks.
+    /// well (see [`Response::content`]; where the content ends with the connection, call
+    /// [`Self::cut_short`] then); else the rule that the head breaks.
     pub fn parse(
         &mut self,
         bytes: &[u8],

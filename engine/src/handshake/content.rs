@@ -25,7 +25,8 @@ pub(super) struct Content {
 
 #[derive(Clone, Copy, Debug)]
 enum Delimited {
-    /// By its length, or the first so many bytes of it.
+    /// By its length, or the first so many bytes of it. Content that ends with the connection is
+    /// read as content of [`CONTENT_BYTES_MAX`] bytes that may be cut short.
     Length(usize),
     Chunked(Chunked),
 }
@@ -41,15 +42,21 @@ struct Chunked {
 }
 
 impl Content {
-    /// How the content of an answer is delimited (RFC 9112 section 6.3). No content, one that ends
-    /// with the connection, and one that two fields or two values delimit differently are not
-    /// read: length 0.
+    /// How the content of an answer is delimited (RFC 9112 section 6.3). Content that two fields or
+    /// two values delimit differently, and content in another coding than chunked, is not read:
+    /// length 0.
     pub(super) fn of_head(head: &Head, status: u16, is_http_1_1: bool) -> Self {
         let encoded = head.values("Transfer-Encoding").next().is_some();
         let delimited = if matches!(status, 100..=199 | 204 | 304) {
             Delimited::Length(0)
         } else if !encoded {
-            let length = usize::try_from(length(head).unwrap_or(0)).unwrap_or(usize::MAX);
+            let told = head.values("Content-Length").next().is_some();
+            let length = if told {
+                length(head).unwrap_or(0)
+            } else {
+                u64::MAX
+            };
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
             Delimited::Length(length.min(CONTENT_BYTES_MAX))
         } else if is_http_1_1 && is_chunked(head) {
             Delimited::Chunked(Chunked::default())

@@ -15,6 +15,7 @@ mod content;
 mod date;
 mod error;
 mod fields;
+mod from_http;
 mod head;
 mod refusal;
 mod response;

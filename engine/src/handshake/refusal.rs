@@ -13,10 +13,11 @@ use super::fields::{Fields, HeadOf, write_line};
 /// ```
 /// use tickwire::handshake::Refusal;
 ///
-/// let refusal = Refusal::new(401)?
-///     .header("WWW-Authenticate", "Bearer")?
-///     .body("sign in first\n");
+/// let refusal = Refusal::unauthorized("Bearer").text("sign in first");
 /// assert!(refusal.encode().starts_with(b"HTTP/1.1 401 Unauthorized\r\n"));
+///
+/// // Any other status and header, checked.
+/// let refusal = Refusal::new(451)?.header("Link", "<https://example.com>; rel=\"blocked-by\"")?;
 /// # Ok::<(), tickwire::handshake::HandshakeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +25,8 @@ pub struct Refusal {
     status: u16,
     headers: Fields,
     body: Vec<u8>,
+    /// A header value that was given to a constructor and cannot stand in a head.
+    fault: Option<HandshakeUsage>,
     /// The request was HEAD: the answer has the length of the body and not the body.
     answers_head: bool,
 }
@@ -50,15 +53,90 @@ impl Refusal {
             status,
             headers: Fields::default(),
             body: Vec::new(),
+            fault: None,
             answers_head: false,
         }
     }
 
-    /// The answer to a client whose request was not complete in time (RFC 9110 section 15.5.9).
-    /// The drivers send it after `handshake_timeout`.
+    /// 400: the request is wrong in a way that the client can mend.
+    #[must_use]
+    pub fn bad_request() -> Self {
+        Self::bare(400)
+    }
+
+    /// 401: the client is not known; `challenge` is `WWW-Authenticate` (RFC 9110 section 11.6.1),
+    /// such as `Bearer`. A challenge with other bytes than visible ASCII, space and tab is an error
+    /// of [`Self::check`].
+    #[must_use]
+    pub fn unauthorized(challenge: impl Into<String>) -> Self {
+        Self::bare(401).with("WWW-Authenticate", challenge.into())
+    }
+
+    /// 403: the client is known, and may not connect.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        Self::bare(403)
+    }
+
+    /// 404: there is nothing at this path.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::bare(404)
+    }
+
+    /// 408: the request was not complete in time (RFC 9110 section 15.5.9). The drivers send it
+    /// after `handshake_timeout`.
     #[must_use]
     pub fn request_timeout() -> Self {
         Self::bare(408)
+    }
+
+    /// 409: the request conflicts with another one, such as a second connection of one account.
+    #[must_use]
+    pub fn conflict() -> Self {
+        Self::bare(409)
+    }
+
+    /// 429: the client asks too often, and may come again after `wait` (RFC 6585 section 4).
+    #[must_use]
+    pub fn too_many_requests(wait: Duration) -> Self {
+        Self::bare(429).retry_after(wait)
+    }
+
+    /// 500: this end is at fault.
+    #[must_use]
+    pub fn internal_error() -> Self {
+        Self::bare(500)
+    }
+
+    /// 503: this end is overloaded or in maintenance, and the client may come again after `wait`.
+    #[must_use]
+    pub fn service_unavailable(wait: Duration) -> Self {
+        Self::bare(503).retry_after(wait)
+    }
+
+    /// 307: what is asked for is elsewhere for now; `location` is a URL, or a path on this host
+    /// (RFC 9110 section 15.4.8). A location with other bytes than visible ASCII, space and tab is
+    /// an error of [`Self::check`].
+    #[must_use]
+    pub fn redirect(location: impl Into<String>) -> Self {
+        Self::bare(307).with("Location", location.into())
+    }
+
+    /// 308: as [`Self::redirect`], for good (RFC 9110 section 15.4.9).
+    #[must_use]
+    pub fn permanent_redirect(location: impl Into<String>) -> Self {
+        Self::bare(308).with("Location", location.into())
+    }
+
+    /// With a header whose name is known to be right.
+    fn with(mut self, name: &'static str, value: String) -> Self {
+        if let Err(HandshakeError::Usage(fault)) =
+            self.headers.add(HeadOf::Refusal, name.into(), value)
+        {
+            self.fault = Some(fault);
+        }
+        self
     }
 
     /// Adds a header line.
@@ -105,19 +183,46 @@ impl Refusal {
         self
     }
 
+    /// Text as the body, in UTF-8, with its `Content-Type`.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.headers
+            .set_own("Content-Type", "text/plain; charset=utf-8".into());
+        self.body(text.into())
+    }
+
     /// The status code.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status
     }
 
-    /// Whether nothing is missing that the status must have and that is not known here. The
-    /// drivers call it and answer 500 where it fails.
+    /// All header lines but `Connection` and `Content-Length`, for an HTTP server that writes the
+    /// answer itself: those that were added, then those that the status must have.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = told_with(self.status).iter();
+        self.headers
+            .iter()
+            .chain(own.copied().filter(|(name, _)| !self.headers.has(name)))
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether the answer can be sent: it has what its status must have, and no header of it was
+    /// left out. The drivers call it and answer 500 where it fails.
     ///
     /// # Errors
     /// [`HandshakeUsage::HeaderNeeded`] for a 401 without `WWW-Authenticate` (RFC 9110 section
-    /// 15.5.2) and a 407 without `Proxy-Authenticate` (section 15.5.8).
+    /// 15.5.2) and a 407 without `Proxy-Authenticate` (section 15.5.8);
+    /// [`HandshakeUsage::HeaderValue`] for a challenge or a location that cannot stand in a head.
     pub fn check(&self) -> Result<(), HandshakeError> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone().into());
+        }
         let name = match self.status {
             401 => "WWW-Authenticate",
             407 => "Proxy-Authenticate",
@@ -140,11 +245,8 @@ impl Refusal {
         out.push(b' ');
         out.extend_from_slice(reason(self.status).as_bytes());
         out.extend_from_slice(b"\r\n");
-        self.headers.write(&mut out);
-        for (name, value) in told_with(self.status) {
-            if !self.headers.has(name) {
-                write_line(&mut out, name, value.as_bytes());
-            }
+        for (name, value) in self.headers() {
+            write_line(&mut out, name, value.as_bytes());
         }
         // RFC 9110 section 7.8: who sends Upgrade names it in Connection too.
         let connection: &[u8] = if self.status == 426 || self.headers.has("Upgrade") {
@@ -171,17 +273,13 @@ impl Refusal {
             refusal.answers_head = true;
             return refusal;
         }
-        let mut refusal = Self::bare(error.status());
+        let refusal = Self::bare(error.status());
         let mut text = match error {
             HandshakeError::Usage(_) => reason(500).into(),
             _ => error.to_string(),
         };
         text.push('\n');
-        refusal.body = text.into_bytes();
-        refusal
-            .headers
-            .set_own("Content-Type", "text/plain; charset=utf-8".into());
-        refusal
+        refusal.text(text)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server's answer as the client sees it.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -10,6 +11,9 @@ use super::head::{Head, HeadLimits, Span, first_line, unfolded};
 use super::syntax::{decimal, http_version, is_plain_value, split_once};
 use crate::agreed::Agreed;
 use crate::role::Role;
+
+/// Most bytes of an answer's content that an error shows.
+const SHOWN_BYTES_MAX: usize = 512;
 
 /// A server's answer.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,7 +32,7 @@ pub struct Response {
 ///
 /// let nonce = *b"the sample nonce"; // from a CSPRNG, a fresh one for every connection
 /// let mut handshake = ClientHandshake::new("example.com", "/", &ClientOptions::new(), nonce)?;
-/// let received = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /feed\r\n\r\n";
+/// let received = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /feed\r\nContent-Length: 0\r\n\r\n";
 /// match handshake.parse(received, &HeadLimits::default()) {
 ///     Err(HandshakeError::Refused(response)) => match response.kind() {
 ///         ResponseKind::Redirect { location, .. } => assert_eq!(location, "/feed"),
@@ -175,12 +179,13 @@ impl Response {
         parse_date(self.head.unique("Date").ok()??)
     }
 
-    /// The content of a refusal, as far as it came, without the chunks that it was sent in: the
-    /// first [`Self::CONTENT_BYTES_MAX`] bytes.
+    /// The content of an answer that refuses, as far as it came, without the chunks that it was
+    /// sent in: the first [`Self::CONTENT_BYTES_MAX`] bytes. The content ends as RFC 9112 section
+    /// 6.3 says: by `Content-Length`, by the last chunk, or with the connection. The drivers wait
+    /// for that end within `handshake_timeout`.
     ///
-    /// Empty for a 101, and where the answer does not tell where its content ends: by one
-    /// `Content-Length`, or several of the same value, or by `Transfer-Encoding: chunked` and
-    /// nothing else. Content that ends with the connection is not waited for.
+    /// Empty for a 101, where `Content-Length` has two values, and for another transfer coding
+    /// than chunked.
     #[must_use]
     pub fn content(&self) -> &[u8] {
         &self.content
@@ -190,6 +195,37 @@ impl Response {
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status
+    }
+
+    /// The beginning of [`Self::content`] as one line of text: at most [`SHOWN_BYTES_MAX`] bytes,
+    /// what is not UTF-8 replaced and what cannot be printed escaped. `None` where there is nothing to
+    /// show, and for compressed content.
+    pub(super) fn shown_content(&self) -> Option<String> {
+        let content = self.content.trim_ascii();
+        if content.is_empty() || self.header("Content-Encoding").is_some() {
+            return None;
+        }
+        let (shown, rest) = content
+            .split_at_checked(SHOWN_BYTES_MAX)
+            .unwrap_or((content, &[]));
+        let mut line = String::new();
+        for chunk in shown.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    '"' | '\'' | '\\' => line.push(c),
+                    c => line.extend(c.escape_debug()),
+                }
+            }
+            // The cut at the end may lie inside a character.
+            let cut = !rest.is_empty() && shown.ends_with(chunk.invalid());
+            if !chunk.invalid().is_empty() && !cut {
+                line.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        if !rest.is_empty() {
+            line.push_str("...");
+        }
+        Some(line)
     }
 
     /// The reason phrase; empty if there is none or it is not UTF-8.

@@ -61,6 +61,7 @@ impl Handler for Echo {
     /// The role, and what has come of a batch.
     type Conn = (Role, usize);
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> Self::Conn {
         if opened.role() == Role::Client {

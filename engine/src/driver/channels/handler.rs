@@ -95,6 +95,7 @@ pub struct Rejection<'a> {
 /// impl ChannelHandler for Echo {
 ///     type Conn = Refused;
 ///     type Command = ();
+///     type Admitted = ();
 ///
 ///     fn open(&mut self, _cx: &mut ChannelCx<'_, '_>, _opened: Opened<'_>) -> Refused {
 ///         Refused::new()
@@ -137,17 +138,24 @@ pub trait ChannelHandler: Sized {
     type Conn;
     /// What other threads tell the application through a [`Remote`](crate::reactor::Remote).
     type Command: Send + 'static;
+    /// What [`Self::request`] tells [`Self::open`] of a client that it accepts; `()` for nothing.
+    /// As [`Handler::Admitted`](crate::reactor::Handler::Admitted).
+    type Admitted;
 
     /// A client that offers the sub-protocol asks to open a connection. The answer need not name
     /// the sub-protocol. Accepts by default. Clients that do not offer it are refused with 400
     /// and told why, and [`Self::rejected`] is called.
-    fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict {
+    fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict<Self::Admitted> {
         Verdict::default()
     }
 
     /// A connection is open, and both ends speak the sub-protocol. Channels may be opened at
     /// once; messages are refused with `WouldBlock` before [`Self::ready`].
-    fn open(&mut self, cx: &mut ChannelCx<'_, '_>, opened: Opened<'_>) -> Self::Conn;
+    fn open(
+        &mut self,
+        cx: &mut ChannelCx<'_, '_>,
+        opened: Opened<'_, Self::Admitted>,
+    ) -> Self::Conn;
 
     /// The peer's limits are known: what is sent from now on is sent or queued.
     fn ready(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>) {}
@@ -332,7 +340,9 @@ pub trait ChannelHandler: Sized {
     fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, failure: ChannelFailure) {}
 
     /// A connection of our own did not open; with [`HandshakeError::SubprotocolNeeded`] it did,
-    /// but without the sub-protocol, and is closed with 1002.
+    /// but without the sub-protocol, and is closed with 1002. So is an adopted connection that does
+    /// not name it in what was agreed on, told with
+    /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage).
     fn connect_failed(&mut self, token: u64, error: Error) {}
 
     /// Another thread has something to say.

@@ -41,6 +41,7 @@ struct App {
 impl ChannelHandler for App {
     type Conn = ();
     type Command = Box<dyn FnOnce(&mut ChannelHub<'_, '_>) + Send>;
+    type Admitted = ();
 
     fn open(&mut self, _: &mut ChannelCx<'_, '_>, _: Opened<'_>) {}
 

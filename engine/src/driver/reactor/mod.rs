@@ -169,7 +169,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
     ) {
         let link = Link::new(transport, Phase::Open(session));
         let mut link = Box::new(link);
-        self.opened(id, &mut link, (peer, token), now);
+        self.opened(id, &mut link, (peer, token, None), now);
         self.serve(id, link, now);
     }
 

@@ -76,8 +76,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
         now: Timestamp,
     ) -> Result<(), Error> {
         let config = self.options.config.clone();
-        let accept = match self.handler.request(request, peer) {
-            Verdict::Accept(accept) => accept,
+        let (accept, admitted) = match self.handler.request(request, peer) {
+            Verdict::Accept(accept, admitted) => (accept, admitted),
             Verdict::Refuse(refusal) => {
                 self.refuse(link, refusal, now);
                 return Ok(());
@@ -94,7 +94,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         let session = Session::new(agreed, config, clock::entropy()?, glued, now)?
             .with_unsent(Bytes::from(answer));
         link.phase = Phase::Open(session);
-        self.opened(id, link, (peer, 0), now);
+        self.opened(id, link, (peer, 0, admitted), now);
         Ok(())
     }
 
@@ -144,7 +144,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             let entropy = clock::entropy()?;
             let session = Session::new(response.agreed(), config.clone(), entropy, glued, now)?;
             link.phase = Phase::Open(session);
-            self.opened(id, link, (peer, token), now);
+            self.opened(id, link, (peer, token, None), now);
             break;
         }
         Ok(())
@@ -155,7 +155,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         &mut self,
         id: ConnId,
         link: &mut Link<T>,
-        (peer, token): (Option<PeerAddr>, u64),
+        (peer, token, admitted): (Option<PeerAddr>, u64, Option<H::Admitted>),
         now: Timestamp,
     ) {
         let Link {
@@ -172,6 +172,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         let opened = Opened {
             agreed: read.agreed(),
             peer,
+            admitted,
             token,
         };
         let conn = self.handler.open(&mut cx, opened);

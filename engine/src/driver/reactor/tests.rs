@@ -55,6 +55,7 @@ struct App {
 impl Handler for App {
     type Conn = ();
     type Command = Box<dyn FnOnce(&mut Hub<'_>) + Send>;
+    type Admitted = ();
 
     fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
 

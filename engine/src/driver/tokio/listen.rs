@@ -368,7 +368,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// let upgrade = incoming.request().await?;
     /// let request = upgrade.request();
     /// if request.path() != "/feed" {
-    ///     return upgrade.refuse(Refusal::new(404)?).await;
+    ///     return upgrade.refuse(Refusal::not_found()).await;
     /// }
     /// let ours = request.subprotocols().find(|&name| name == "tickwire.mux.v1");
     /// let accept = ours.map_or(Accept::new(), |name| Accept::new().subprotocol(name));

@@ -13,6 +13,7 @@ fn parse(bytes: &[u8]) -> Verdict<Response> {
     assert_one_verdict(bytes, handshake, step)
 }
 
+/// The response to an answer that is complete before the connection ends.
 #[track_caller]
 fn refused(bytes: &[u8]) -> Response {
     match parse(bytes) {
@@ -21,7 +22,7 @@ fn refused(bytes: &[u8]) -> Response {
     }
 }
 
-/// The response to an answer that is not complete, and ends.
+/// The response to an answer that is not complete before the connection ends.
 #[track_caller]
 fn cut_short(bytes: &[u8]) -> Response {
     let mut handshake = handshake();
@@ -38,25 +39,29 @@ fn other_answers_are_reported_with_their_head() {
         (
             "HTTP/1.1 401 Unauthorized",
             &["WWW-Authenticate: Basic", "Content-Length: 3"][..],
-            "refused: 401 Unauthorized",
+            "refused: 401 Unauthorized: \u{fffd}\\u{3}",
         ),
         (
             "HTTP/1.1 302 Found",
-            &["Location: /b"],
+            &["Location: /b", "Content-Length: 0"],
             "refused: 302 Found",
         ),
-        ("HTTP/1.0 403 Forbidden", &[], "refused: 403 Forbidden"),
+        (
+            "HTTP/1.0 403 Forbidden",
+            &["Content-Length: 0"],
+            "refused: 403 Forbidden",
+        ),
         (
             "HTTP/1.1 200 OK",
-            &["Upgrade: websocket"],
+            &["Upgrade: websocket", "Content-Length: 0"],
             "refused: 200 OK",
         ),
-        ("HTTP/1.1 999 ?", &[], "refused: 999 ?"),
-        ("HTTP/1.1 503", &[], "refused: 503"),
+        ("HTTP/1.1 999 ?", &["Content-Length: 0"], "refused: 999 ?"),
+        ("HTTP/1.1 503", &["Content-Length: 0"], "refused: 503"),
         // The same name on several lines, and names in any case.
         (
             "HTTP/1.1 403 x",
-            &["A: 1", "a: 2", "B: 3", "A: 4"],
+            &["A: 1", "a: 2", "B: 3", "A: 4", "Content-Length: 0"],
             "refused: 403 x",
         ),
     ] {
@@ -111,10 +116,7 @@ const CONTENTS: &[ContentRow] = &[
     (OK, &["Content-Length: +3"], b"abcde", b""),
     (OK, &["Content-Length: 0x3"], b"abcde", b""),
     (OK, &["Content-Length: 3 3"], b"abcde", b""),
-    // The end of the connection delimits it: not waited for.
-    (OK, &[], b"abcde", b""),
     ("HTTP/1.0 403 x", &["Content-Length: 3"], b"abcde", b"abc"),
-    ("HTTP/1.0 403 x", &[], b"abcde", b""),
     // Never content (RFC 9110 sections 15.3.5 and 15.4.5).
     ("HTTP/1.1 204 x", &["Content-Length: 3"], b"abcde", b""),
     ("HTTP/1.1 304 x", &["Content-Length: 3"], b"abcde", b""),
@@ -187,6 +189,7 @@ fn content_is_cut_at_its_limit() {
         assert_eq!(parse(&[&format!("Content-Length: {length}")], kept), kept);
         assert_eq!(parse(&[&format!("Content-Length: {length}")], &long), kept);
     }
+    assert_eq!(parse(&[], &long), kept);
     let chunked = &["Transfer-Encoding: chunked"];
     for size in ["9c40", "ffffffffffffffffffffffff"] {
         let sent = [size.as_bytes(), b"\r\n", &long].concat();
@@ -206,6 +209,8 @@ fn content_is_cut_at_its_limit() {
 fn content_that_is_cut_short() {
     let length = head("HTTP/1.1 403 x", &["Content-Length: 5"]);
     let chunked = head("HTTP/1.1 403 x", &["Transfer-Encoding: chunked"]);
+    let until_end = head("HTTP/1.1 403 x", &["Content-Type: text/plain"]);
+    let of_1_0 = head("HTTP/1.0 403 x", &[]);
     for (head, sent, content) in [
         (&length, &b""[..], &b""[..]),
         (&length, b"abcd", b"abcd"),
@@ -214,6 +219,10 @@ fn content_that_is_cut_short() {
         (&chunked, b"5\r\nab", b"ab"),
         (&chunked, b"2\r\nab\r", b"ab"),
         (&chunked, b"2\r\nab\r\n1\r\nc", b"abc"),
+        // The end of the connection delimits it.
+        (&until_end, b"", b""),
+        (&until_end, b"abcde", b"abcde"),
+        (&of_1_0, b"abcde", b"abcde"),
     ] {
         let response = cut_short(&[head, sent].concat());
         assert_eq!(response.status(), 403);
@@ -229,6 +238,49 @@ fn content_that_is_cut_short() {
     assert!(handshake.cut_short().is_some());
     assert_eq!(handshake.parse(part, &HeadLimits::default()), Ok(None));
     assert_eq!(handshake.cut_short(), None);
+}
+
+/// What an error shows of the content: one line, nothing that a terminal obeys, not too long.
+#[test]
+fn the_reason_is_shown() {
+    let shown = |lines: &[&str], content: &[u8]| {
+        let length = format!("Content-Length: {}", content.len());
+        let lines = [&[length.as_str()], lines].concat();
+        let error = parse(&[&head("HTTP/1.1 403 x", &lines), content].concat()).unwrap_err();
+        let HandshakeError::Refused(response) = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(response.content(), content);
+        error.to_string()["refused: 403 x".len()..].to_owned()
+    };
+    let long = [&[b'x'; 600][..], "\u{e9}".as_bytes()].concat();
+    let cut = [&[b'x'; 511][..], "\u{e9}\u{e9}".as_bytes()].concat();
+    for (lines, content, expected) in [
+        (&[][..], &b""[..], String::new()),
+        (&[], b" \r\n", String::new()),
+        (&[], b"key expired\n", ": key expired".to_owned()),
+        (
+            &[],
+            b"{\"code\": -1, 'a': \\}",
+            ": {\"code\": -1, 'a': \\}".to_owned(),
+        ),
+        (
+            &[],
+            "\u{e9}t\u{e9}\u{202e}".as_bytes(),
+            ": \u{e9}t\u{e9}\\u{202e}".to_owned(),
+        ),
+        (
+            &[],
+            b"a\r\nb\x1b[2J\0",
+            ": a\\r\\nb\\u{1b}[2J\\0".to_owned(),
+        ),
+        (&[], b"a\xff\xfeb", ": a\u{fffd}\u{fffd}b".to_owned()),
+        (&[], &long, format!(": {}...", "x".repeat(512))),
+        (&[], &cut, format!(": {}...", "x".repeat(511))),
+        (&["Content-Encoding: gzip"], b"\x1f\x8b", String::new()),
+    ] {
+        assert_eq!(shown(lines, content), expected, "{lines:?} {content:?}");
+    }
 }
 
 /// Interim answers before one that refuses (RFC 9110 section 15.2), with fields that would tell of
@@ -249,7 +301,7 @@ fn interim_answers_have_no_content() {
 #[test]
 fn folded_values_are_unfolded() {
     let lines = ["A: a", " b", "\t c", "B:", "  d", "C: e", " ", "D: f"];
-    let response = refused(&[&head("HTTP/1.1 403 x", &lines), GLUED].concat());
+    let response = cut_short(&[&head("HTTP/1.1 403 x", &lines), GLUED].concat());
     let found: Vec<_> = response
         .headers()
         .map(|(n, v)| format!("{n}:{}", String::from_utf8_lossy(v)))
@@ -333,7 +385,11 @@ fn what_an_answer_asks_for() {
         (403, &["Retry-After: 1"], ResponseKind::Other),
         (200, &["Location: /a"], ResponseKind::Other),
     ] {
-        let response = refused(&[&head(&format!("HTTP/1.1 {status} x"), lines), GLUED].concat());
+        let head = head(&format!("HTTP/1.1 {status} x"), lines);
+        let response = match status {
+            304 => refused(&head),
+            _ => cut_short(&head),
+        };
         assert_eq!(response.kind(), expected, "{status} {lines:?}");
     }
 }
@@ -344,9 +400,9 @@ fn the_time_that_an_answer_tells() {
         "Retry-After: 99999999999999999999",
         "Date: Sun Nov  6 08:49:37 1994",
     ];
-    let response = refused(&head("HTTP/1.1 403 x", &lines));
+    let response = cut_short(&head("HTTP/1.1 403 x", &lines));
     assert_eq!(response.retry_after(), Some(RetryAfter::Seconds(u64::MAX)));
     assert_eq!(response.date(), Some(784_111_777));
-    let response = refused(&head("HTTP/1.1 403 x", &["Date: now"]));
+    let response = cut_short(&head("HTTP/1.1 403 x", &["Date: now"]));
     assert_eq!((response.retry_after(), response.date()), (None, None));
 }

@@ -110,6 +110,7 @@ impl<J: Job> Finds for Multiplexed<Client<J>> {
 impl<J: Job> ChannelHandler for Client<J> {
     type Conn = Control;
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, _: &mut ChannelCx<'_, '_>, _: Opened<'_>) -> Control {
         Control::default()

@@ -50,6 +50,7 @@ const SLOW: Duration =
 impl ChannelHandler for Server {
     type Conn = Connection;
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, _: &mut ChannelCx<'_, '_>, _: Opened<'_>) -> Connection {
         Connection::default()

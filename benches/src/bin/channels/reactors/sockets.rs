@@ -33,6 +33,7 @@ impl Handler for Server {
     /// The digest of what has come.
     type Conn = u64;
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) -> u64 {
         0
@@ -173,6 +174,7 @@ impl Finds for Client {
 impl Handler for Client {
     type Conn = ();
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) {
         let id = Some(cx.id());

@@ -13,6 +13,7 @@ struct Looks {
 impl Handler for Looks {
     type Conn = ();
     type Command = ();
+    type Admitted = ();
 
     fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
 

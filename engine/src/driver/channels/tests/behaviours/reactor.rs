@@ -28,6 +28,7 @@ struct Echo {
 impl ChannelHandler for Echo {
     type Conn = ();
     type Command = Act;
+    type Admitted = ();
 
     fn open(&mut self, cx: &mut ChannelCx<'_, '_>, _: Opened<'_>) {
         self.id = Some(cx.id());

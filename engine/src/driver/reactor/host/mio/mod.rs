@@ -88,6 +88,7 @@ impl Host for MioHost {
 /// # impl Handler for Echo {
 /// #     type Conn = ();
 /// #     type Command = ();
+/// #     type Admitted = ();
 /// #     fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
 /// #     fn message(&mut self, _: &mut (), _: &mut Cx<'_>, _: Message<'_>) {}
 /// # }
