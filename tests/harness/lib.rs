@@ -20,6 +20,7 @@ pub mod fuzz_round_trip;
 pub mod fuzz_sbe;
 pub mod oracle;
 pub mod outbox;
+pub mod protocol;
 pub mod rng;
 pub mod streams;
 #[cfg(feature = "rivals")]

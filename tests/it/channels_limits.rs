@@ -1,5 +1,5 @@
 //! Every limit that a peer is told in HELLO, or is held to without being told: what just meets it
-//! is taken, and what passes it ends the connection with its code.
+//! is taken. What passes an announced limit ends the connection with its code.
 
 use std::time::Duration;
 
@@ -59,8 +59,16 @@ fn topic_and_metadata() {
     let told = scene.put(open(0, &described(100)));
     assert!(matches!(told[..], [Told::Open(_)]), "{told:?}");
     scene.said();
-    let told = scene.put(open(1, &described(101)));
-    assert_eq!(ended(&mut scene, &told), Some(Code::PROTOCOL));
+    // The limit is not announced: the channel is refused, and the connection goes on.
+    assert_eq!(scene.put(open(1, &described(101))), []);
+    let limit = u64::from(Code::LIMIT.0);
+    let said = scene.said();
+    assert!(
+        matches!(said[..], [Said::Reject { peer_alias: 1, code, .. }] if code == limit),
+        "{said:?}"
+    );
+    let told = scene.put(open(1, &described(100)));
+    assert!(matches!(told[..], [Told::Open(_)]), "{told:?}");
 }
 
 #[test]

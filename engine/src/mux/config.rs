@@ -65,7 +65,8 @@ pub struct Config {
     /// fewer than [`Self::receive_budget_bytes`] counts by itself: a channel for whose window nothing
     /// is left is refused with [`Code::LIMIT`](super::Code::LIMIT). Default none.
     pub receive_bytes_max: Option<u64>,
-    /// Bytes of topic and metadata together of a channel that the peer opens. Default 1 KiB.
+    /// Bytes of topic and metadata together of a channel that the peer opens: one with more is
+    /// refused with [`Code::LIMIT`](super::Code::LIMIT). Default 1 KiB.
     pub metadata_bytes_max: u32,
     /// Time from one fragment of a message to the next, which a sender's channels of higher
     /// priority may hold back for 256 KiB of theirs. Fragments that are shorter than a quarter of
