@@ -196,7 +196,7 @@ fn a_message_within_its_credit_waits_for_no_other_reader() {
 
 /// R18: every channel that may be open is, at default settings; nobody reads any but one.
 #[test]
-fn t18_all_channels_but_one_are_unread() {
+fn all_channels_but_one_are_unread() {
     let config = Config::default();
     let mut readers = Readers::new(&config, config.channels_max as usize - 1);
     readers.flood(8000);

@@ -228,10 +228,10 @@ fn session(feed: &Feed, at: Resume, records: usize, got: &mut Vec<u64>, gaps: &m
     }
 }
 
-/// T26: a connection may die after any record; what comes on the next ones, and the gaps that are
+/// R25: a connection may die after any record; what comes on the next ones, and the gaps that are
 /// told, are all that was published. No credit and no id survives: every connection is new.
 #[test]
-fn t26_killed_after_every_record_and_resumed() {
+fn killed_after_every_record_and_resumed() {
     for records in 0..12 {
         for lost in [0, 7] {
             let mut feed = Feed {
@@ -266,9 +266,9 @@ fn t26_killed_after_every_record_and_resumed() {
     }
 }
 
-/// T22: what is refused is not taken, and what is taken comes, in order, whatever the credit.
+/// R22: what is refused is not taken, and what is taken comes, in order, whatever the credit.
 #[test]
-fn t22_refused_is_refused_whole() {
+fn refused_is_refused_whole() {
     let (mut client, mut server) = pair(Config {
         channel_window_bytes: 2048,
         channel_window_bytes_max: 2048,
@@ -316,9 +316,9 @@ fn t22_refused_is_refused_whole() {
     );
 }
 
-/// T17: every byte before FIN comes, then the end, however large the message was.
+/// R17: every byte before FIN comes, then the end, however large the message was.
 #[test]
-fn t17_fin_comes_behind_the_data() {
+fn fin_comes_behind_the_data() {
     for len in [0, 1, 100, 4096, 20_000, 26_000] {
         let (mut client, mut server) = pair(Config {
             record_bytes_max: 1024,

@@ -1,5 +1,5 @@
-//! Peers that want our memory or our time: the tests T1 to T12 of the design page `mux.md`,
-//! section 2, against a peer made of bytes.
+//! Peers that want our memory or our time: the rules of `docs/protocol.md` against them, with a
+//! peer made of bytes.
 
 use allocation_counter::measure;
 use harness::frames_mux::{MAX62, Put, Said, flag, hello};
@@ -23,7 +23,7 @@ fn full_record(frame: &Put) -> (Vec<u8>, usize) {
 /// R1: a slot is free when both halves are over and the handle is dropped; opens that come to
 /// nothing are few.
 #[test]
-fn t01_rapid_reset() {
+fn rapid_reset() {
     let mut scene = Scene::new();
     let mut opens = 0;
     let mut end = None;
@@ -48,7 +48,7 @@ fn t01_rapid_reset() {
 
 /// R1: who opens and resets slowly enough goes on; who never lets go keeps only what it may.
 #[test]
-fn t01_slow_reset_and_handles_that_are_kept() {
+fn slow_reset_and_handles_that_are_kept() {
     let config = Config {
         channels_max: 16,
         ..Config::default()
@@ -69,7 +69,7 @@ fn t01_slow_reset_and_handles_that_are_kept() {
 
 /// R3: what is to be answered is a state, never a queue.
 #[test]
-fn t03_a_peer_that_never_reads() {
+fn a_peer_that_never_reads() {
     let mut scene = Scene::new();
     let channels: Vec<_> = (0..8).map(|alias| scene.opened(alias, 60_000)).collect();
     for &channel in &channels[6..] {
@@ -111,7 +111,7 @@ fn t03_a_peer_that_never_reads() {
 
 /// R4: the newest PING is answered, and of many none.
 #[test]
-fn t04_ping_flood() {
+fn ping_flood() {
     let mut scene = Scene::new();
     for value in 0..10 {
         assert_eq!(failed(&scene.put(Put::new().ping(value))), None);
@@ -133,7 +133,7 @@ fn t04_ping_flood() {
 
 /// R5: small frames cost credit, and nothing else.
 #[test]
-fn t05_small_frames_with_a_reader() {
+fn small_frames_with_a_reader() {
     for len in [0, 1, 40] {
         let mut scene = Scene::new();
         scene.opened_as(0, UPLINK, 0);
@@ -156,7 +156,7 @@ fn t05_small_frames_with_a_reader() {
 
 /// R5: with nobody who reads, what is held is what was granted, and one frame more is too many.
 #[test]
-fn t05_small_frames_without_a_reader() {
+fn small_frames_without_a_reader() {
     for len in [0, 1, 40] {
         let mut scene = Scene::new();
         scene.opened_as(0, UPLINK, 0);
@@ -179,7 +179,7 @@ fn t05_small_frames_without_a_reader() {
 
 /// R6: a control frame is whole in its record, or wrong.
 #[test]
-fn t06_control_frames_are_not_cut() {
+fn control_frames_are_not_cut() {
     let frames = [
         hello(&[(1, 5000), (7, 70_000)]),
         Put::new().credit(0, 70_000),
@@ -213,7 +213,7 @@ fn t06_control_frames_are_not_cut() {
 
 /// R7: the peer grants all there is, and the layer below takes nothing.
 #[test]
-fn t07_huge_credit_and_no_reads() {
+fn huge_credit_and_no_reads() {
     let mut scene = Scene::greeted(Config::default(), &[(7, MAX62)]);
     let mut scene_open = |alias, options| scene.open_ours(options, alias, MAX62).0;
     let channels: Vec<_> = (0..40)
@@ -250,7 +250,7 @@ fn t07_huge_credit_and_no_reads() {
 
 /// R7: what a queue once needed is not kept when it is empty.
 #[test]
-fn t07_queues_that_were_full_give_their_memory_back() {
+fn queues_that_were_full_give_their_memory_back() {
     let mut scene = Scene::greeted(Config::default(), &[(7, MAX62)]);
     let mut open = |alias| scene.open_ours(OpenOptions::new("bulk"), alias, MAX62).0;
     let channels: Vec<_> = (0..100).map(&mut open).collect();
@@ -275,7 +275,7 @@ fn t07_queues_that_were_full_give_their_memory_back() {
 
 /// R8: credit in drops is not sent in drops.
 #[test]
-fn t08_one_unit_at_a_time() {
+fn one_unit_at_a_time() {
     for run in [false, true] {
         let mut scene = Scene::new();
         let options = OpenOptions::new("bulk").direction(Direction::OpenerSends);
@@ -315,7 +315,7 @@ fn t08_one_unit_at_a_time() {
 
 /// R9: limits go up, or nowhere.
 #[test]
-fn t09_limits_at_the_edge() {
+fn limits_at_the_edge() {
     let mut scene = Scene::greeted(Config::default(), &[(7, MAX62)]);
     let (channel, _) = scene.open_ours(OpenOptions::new("x"), 3, MAX62);
     for limit in [0, 1, MAX62, (1 << 32) - 1, MAX62, 7] {

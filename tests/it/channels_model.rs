@@ -1,6 +1,6 @@
-//! The design of the channels, searched state by state: small models of credit, of aliases and of
+//! The rules of the channels, searched state by state: small models of credit, of aliases and of
 //! wake-ups, every state that they can reach, and from each of them the way on. The rules that
-//! come of it are then asked of the library itself. (Design page `mux.md`, M1 to M5.)
+//! come of it are then asked of the library itself.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -65,7 +65,7 @@ impl<S: Clone + Eq + Hash> Space<S> {
     }
 }
 
-/// M1: messages of 1 to `max` units through a window; the reader takes whole messages, and
+/// R20: messages of 1 to `max` units through a window; the reader takes whole messages, and
 /// credit is told when `threshold` is owed.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Mixed {
@@ -151,7 +151,7 @@ fn messages_do_not_hang_just_when_they_fit_what_is_sure_to_be_returned() {
     assert!(!mixed_is_live(6, 3, 5) && mixed_is_live(6, 3, 4) && hang > 20);
 }
 
-/// M2: a channel whose window grows from a budget and is given back. Counts are relative to what
+/// R19: a channel whose window grows from a budget and is given back. Counts are relative to what
 /// was consumed, so that a search ends. Each frame costs one.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Half {
@@ -303,7 +303,7 @@ fn windows_from_a_budget_let_others_get_on_and_bound_what_is_held() {
     assert!(unbacked.any(|(a, b)| a.unread + b.unread > 6));
 }
 
-/// M3: a receiver with two places. `cumulative`: it tells a total; else what is free now.
+/// R9: a receiver with two places. `cumulative`: it tells a total; else what is free now.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Places {
     credit: i32,
@@ -378,7 +378,7 @@ fn totals_cannot_be_misread_and_what_is_free_now_can() {
     assert!(!overflows(true), "a sender that is told a total");
 }
 
-/// M4: who waits for credit reads it and registers, while credit is added and who is registered
+/// Lost wake-ups: who waits for credit reads it and registers, while credit is added and who is registered
 /// is woken. `again`: it reads once more after it has registered.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Waiter {
@@ -433,7 +433,7 @@ fn a_wake_is_lost_unless_one_looks_again_after_registering() {
     assert!(!loses_a_wake(true));
 }
 
-/// M5: an alias that is opened, reset and opened again, while each OPEN is answered once.
+/// R24: an alias that is opened, reset and opened again, while each OPEN is answered once.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Reuse {
     life: u8,
@@ -493,7 +493,7 @@ fn an_alias_is_used_again_only_after_its_answer() {
     assert!(!answers_are_mistaken(true));
 }
 
-/// The rule of M1 with the library's costs: the largest message with any window, in whole bytes.
+/// R20 with the library's costs: the largest message with any window, in whole bytes.
 pub(crate) fn message_max(window: u64, overhead: u64, record: u64) -> u64 {
     let sure = |w: u64| {
         let threshold = if w >= 64 << 10 { w / 2 } else { w / 4 };

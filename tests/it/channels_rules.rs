@@ -1,5 +1,5 @@
-//! Rules that a peer made of bytes can put to the test: T15 to T32 of the design page `mux.md`,
-//! section 2. T11 (random operations of two ends) is `channels_hostile_random`.
+//! Rules of `docs/protocol.md` that a peer made of bytes can put to the test. Random operations of
+//! two ends are `channels_hostile_random`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::channels_hostile_kit::{DOWNLINK, Scene, Told, UPLINK, failed, ms};
 
 /// R15: who drops a reader says so at once, and a writer that waits for credit ends.
 #[test]
-fn t15_a_reader_is_dropped() {
+fn a_reader_is_dropped() {
     // Ours, with a closed window: STOP goes out, and what was held is credit again.
     let mut scene = Scene::new();
     let channel = scene.opened_as(0, UPLINK, 0);
@@ -50,7 +50,7 @@ fn t15_a_reader_is_dropped() {
 
 /// R16: control needs no credit and waits behind no data.
 #[test]
-fn t16_control_passes_data_that_is_stuck() {
+fn control_passes_data_that_is_stuck() {
     let mut scene = Scene::greeted(Config::default(), &[(7, 0)]);
     let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 0);
     let (other, _) = scene.open_ours(OpenOptions::new("y"), 4, MAX62);
@@ -96,7 +96,7 @@ fn t16_control_passes_data_that_is_stuck() {
 
 /// R18: what one channel's reader does not take holds up no other, and no more than its window.
 #[test]
-fn t18_a_stalled_channel_beside_a_busy_one() {
+fn a_stalled_channel_beside_a_busy_one() {
     let mut scene = Scene::new();
     let stalled = scene.opened_as(0, UPLINK, 0);
     scene.opened_as(1, UPLINK, 0);
@@ -135,7 +135,7 @@ fn t18_a_stalled_channel_beside_a_busy_one() {
 
 /// R23: HELLO is first, and it is once.
 #[test]
-fn t23_hello_and_data_in_any_order() {
+fn hello_and_data_in_any_order() {
     let frames = [
         Put::new().data(0, 0, b"x"),
         Put::new().run(0, 1, 1, b"x"),
@@ -178,7 +178,7 @@ fn t23_hello_and_data_in_any_order() {
 
 /// R24: an alias has one life at a time; what comes late from the last one does no harm.
 #[test]
-fn t24_aliases_are_used_again() {
+fn aliases_are_used_again() {
     let mut scene = Scene::new();
     let first = scene.opened_as(0, UPLINK, 0);
     scene.put(Put::new().data(0, 0, b"old").data(flag::FIN, 0, b""));
@@ -215,7 +215,7 @@ fn t24_aliases_are_used_again() {
 
 /// R24: our own aliases rest until the peer knows of both ends.
 #[test]
-fn t24_our_aliases_rest_until_both_halves_are_over() {
+fn our_aliases_rest_until_both_halves_are_over() {
     let mut scene = Scene::new();
     let (first, own) = scene.open_ours(OpenOptions::new("a"), 3, 60_000);
     scene.core.finish_sending(first).expect("open");
@@ -243,7 +243,7 @@ fn t24_our_aliases_rest_until_both_halves_are_over() {
 
 /// R26: an end needs no peer.
 #[test]
-fn t27_a_frozen_peer_and_the_end() {
+fn a_frozen_peer_and_the_end() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 0);
     let _ = scene.core.send(channel, b"never goes out");
@@ -275,7 +275,7 @@ fn t27_a_frozen_peer_and_the_end() {
 
 /// R28: a PING stands before all data, and before other control.
 #[test]
-fn t29_a_ping_does_not_wait_behind_data() {
+fn a_ping_does_not_wait_behind_data() {
     let mut scene = Scene::greeted(Config::default(), &[(7, MAX62)]);
     let (channel, _) = scene.open_ours(OpenOptions::new("bulk"), 3, MAX62);
     for turn in 0..20_u64 {
@@ -307,7 +307,7 @@ fn t29_a_ping_does_not_wait_behind_data() {
 
 /// R30: a message that is not finished in time is given up, with its memory.
 #[test]
-fn t31_fragments_that_dribble() {
+fn fragments_that_dribble() {
     let mut scene = Scene::new();
     let channel = scene.opened_as(0, UPLINK, 0);
     let mut told = Vec::new();
@@ -332,7 +332,7 @@ fn t31_fragments_that_dribble() {
 
 /// R31: a table by alias, as long as was announced and no longer.
 #[test]
-fn t32_the_highest_alias() {
+fn the_highest_alias() {
     let config = || Config {
         aliases_max: 1 << 20,
         ..Config::default()

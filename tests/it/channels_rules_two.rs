@@ -1,5 +1,4 @@
-//! Rules that take two ends of the core, and a wire that may lose a frame: T20 and T30 of
-//! the design page `mux.md`, section 2.
+//! Rules of `docs/protocol.md` that take two ends of the core, and a wire that may lose a frame.
 
 use harness::frames_mux::{Said, read};
 use harness::rng::Rng;
@@ -112,7 +111,7 @@ fn window(rng: &mut Rng) -> u32 {
 
 /// R20: whatever the windows, the largest message that is taken goes through without the clock.
 #[test]
-fn t20_no_message_that_is_taken_hangs() {
+fn no_message_that_is_taken_hangs() {
     let mut largest = 0;
     for seed in 0..600 {
         let mut rng = Rng::new(seed);
@@ -162,7 +161,7 @@ fn t20_no_message_that_is_taken_hangs() {
 
 /// R29: a CREDIT that is lost is said again within a second, and the stall is counted once.
 #[test]
-fn t30_a_lost_credit_is_said_again() {
+fn a_lost_credit_is_said_again() {
     let config = Config {
         auto_tune: false,
         ..Config::default()

@@ -1,4 +1,4 @@
-//! The wire as the page draws it: illegal frames in every state of a channel (T2), every
+//! The wire as `docs/protocol.md` draws it: illegal frames in every state of a channel, every
 //! truncation, and a session byte by byte.
 
 use harness::frames_mux::{MAX62, Put, Said, flag, hello, profile, tlv, topic, tv_long};
@@ -6,10 +6,10 @@ use tickwire::channels::{AcceptOptions, ChannelId, Code, Config, Direction, Mode
 
 use super::channels_hostile_kit::{DOWNLINK, Scene, Told, UPLINK, failed};
 
-/// Where a channel under the peer's alias 0, ours 0, can stand.
 /// Our own default: a message of 16 KiB with its header.
 const RECORD_BYTES_MAX: usize = (16 << 10) + 64;
 
+/// Where a channel under the peer's alias 0, ours 0, can stand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Never,
@@ -287,7 +287,7 @@ fn wrong_in(state: State) -> Vec<(Put, Code)> {
 
 /// R2, R10: what is wrong ends the connection, and is never answered with a RESET.
 #[test]
-fn t02_illegal_frames_in_every_state() {
+fn illegal_frames_in_every_state() {
     let config_record = RECORD_BYTES_MAX;
     let mut cases = 0;
     for state in STATES {
@@ -388,7 +388,7 @@ fn play(scene: &mut Scene, records: &[Put]) {
     }
 }
 
-/// I10: a record that is cut is an error of the protocol, or says something shorter.
+/// R6: a record that is cut is an error of the protocol, or says something shorter.
 #[test]
 fn every_truncation_of_every_record() {
     let records = session();
@@ -426,7 +426,7 @@ fn said(scene: &mut Scene) -> String {
     hex(record.expect("a record").as_slice())
 }
 
-/// All that the core says in a short session, as the page draws it, byte by byte.
+/// All that the core says in a short session, as `docs/protocol.md` draws it, byte by byte.
 #[test]
 fn a_session_in_bytes() {
     let mut scene = Scene::silent(Config::default());

@@ -46,7 +46,7 @@ fn push(sim: &mut Sim, left: &mut [Vec<usize>], links: &[usize], rng: &mut Rng) 
     }
 }
 
-/// I5, I6: no time passes, so that no timer can help.
+/// R18, R20: no time passes, so that no timer can help.
 #[test]
 fn any_mix_of_sizes_goes_through_any_windows() {
     for seed in 0..u64::from(number("TICKWIRE_SEEDS", 60)) {
@@ -97,7 +97,7 @@ fn any_mix_of_sizes_goes_through_any_windows() {
     }
 }
 
-/// I5: channels with small messages do not take all the credit before a large one gets some.
+/// R8: channels with small messages do not take all the credit before a large one gets some.
 #[test]
 fn a_large_message_is_not_starved_by_small_ones() {
     for (priority, others) in [(3, 3), (7, 3), (3, 0)] {
@@ -213,7 +213,7 @@ impl Crowd {
     }
 }
 
-/// T19 in counts: one channel is full and never read, 255 others run. Every one of them gets
+/// R18 in counts: one channel is full and never read, 255 others run. Every one of them gets
 /// its share, and none goes without for two turns. `TICKWIRE_MESSAGES` sets how many go.
 #[test]
 fn one_stalled_channel_beside_255_that_run() {
@@ -242,7 +242,7 @@ fn one_stalled_channel_beside_255_that_run() {
     assert_eq!((crowd.got[0], crowd.kept.len()), (0, 65_536 / 104));
 }
 
-/// T21: the window slides for ever.
+/// R21: the window slides for ever.
 #[test]
 fn a_thousand_windows_pass() {
     let mut sim = ready([settings(tiny(1024)), settings(tiny(1024))]);
@@ -265,7 +265,7 @@ fn a_thousand_windows_pass() {
     assert!(bytes(&sim) > 2 * 1000 * 1024);
 }
 
-/// T30: a CREDIT that is lost is told again, within a second, because the sender says that it is
+/// R29: a CREDIT that is lost is told again, within a second, because the sender says that it is
 /// stuck.
 #[test]
 fn a_credit_that_is_lost_is_told_again() {
@@ -297,7 +297,7 @@ fn a_credit_that_is_lost_is_told_again() {
     sim.quiesce();
 }
 
-/// I14: a CREDIT may come twice, and late.
+/// R9: a CREDIT may come twice, and late.
 #[test]
 fn credits_may_be_repeated() {
     let mut sim = ready([settings(tiny(1500)), settings(tiny(1500))]);

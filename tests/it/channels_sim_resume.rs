@@ -1,4 +1,4 @@
-//! Connections that are lost after any record, and channels that go on where they stopped (T26):
+//! Connections that are lost after any record, and channels that go on where they stopped (R25):
 //! what was published has come once, or its gap was told. A record that is cut anywhere never
 //! comes (`pair.rs` cuts at every byte), so every place of a cut is one between two records.
 

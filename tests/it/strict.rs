@@ -1,4 +1,4 @@
-//! The strictness table of the framing page: what a peer must not send, in both roles, whole
+//! The strictness table of RFC 6455: what a peer must not send, in both roles, whole
 //! and cut at every byte, with what was right before it and after it.
 
 use harness::drive::{Driven, Mode, Take, legal, rules, settings};

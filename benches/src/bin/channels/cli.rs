@@ -131,7 +131,7 @@ fn parse_core(text: &str) -> Result<Core, String> {
     }
 }
 
-/// The goals' own cases (design page "Measuring", section 3).
+/// The cases that the goals are about.
 const CHANNELS: [usize; 4] = [1, 16, 256, 4096];
 const SIZES: [usize; 6] = [32, 64, 256, 1024, 4096, 16384];
 const QUICK_SIZES: [usize; 1] = [64];

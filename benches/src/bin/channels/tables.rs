@@ -4,7 +4,8 @@ use crate::bench::{Case, Row};
 use crate::stats::{Spread, print_table, ratio};
 use crate::work::{Counted, Found, Peer, Work};
 
-/// The goals (design page "Measuring", section 3).
+/// The goals: how many times the messages of the best peer, how much of the rate is left with
+/// 4,096 channels, and how many times lower the 99th percentile of latency.
 const RATE_GOAL: f64 = 3.0;
 const FLAT_GOAL: f64 = 0.8;
 const P99_GOAL: f64 = 2.0;

@@ -145,7 +145,7 @@ pub(crate) struct Case {
     pub(crate) window: usize,
 }
 
-/// The goals' own cases, and how cost grows with connections (design page "Measuring", section 3).
+/// The cases that the goals are about, and how cost grows with connections.
 const STANDARD: [Case; 12] = [
     Case {
         payload_bytes: 20,
