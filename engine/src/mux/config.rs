@@ -33,7 +33,7 @@ pub struct Config {
     pub message_bytes_max: u32,
     /// Channels of the peer's that may be open at once. Default 1,024.
     pub channels_max: u32,
-    /// Channels of the peer's that may wait for our answer at once. Default 64.
+    /// Channels of the peer's that may wait for our answer at once. At most 2^20; default 64.
     pub pending_opens_max: u32,
     /// The peer's aliases are below this; four bytes of memory each, when used. At most 2^20;
     /// default 4,096.
@@ -198,8 +198,8 @@ impl Config {
                 "channels_max must be 1 to 2^20",
             ),
             (
-                self.pending_opens_max >= 1,
-                "pending_opens_max must be at least 1",
+                (1..=1 << 20).contains(&self.pending_opens_max),
+                "pending_opens_max must be 1 to 2^20",
             ),
             (
                 (1..=1 << 20).contains(&self.aliases_max),

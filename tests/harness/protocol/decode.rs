@@ -179,7 +179,7 @@ fn run(flags: u8, r: &mut Rest<'_>) -> Result<Frame, Rule> {
     };
     let skip = r.skip(flags)?;
     let rest = r.0.len() as u64;
-    if count.is_none() && rest % elem != 0 {
+    if count.is_none() && !rest.is_multiple_of(elem) {
         return Err(39);
     }
     let count = count.unwrap_or(rest / elem);
