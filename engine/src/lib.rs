@@ -15,6 +15,8 @@
 //! `alloc`.
 #![doc = include_str!("../ARCHITECTURE.md")]
 #![cfg_attr(not(test), no_std)]
+// docs.rs says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
@@ -96,5 +98,5 @@ pub mod channels {
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

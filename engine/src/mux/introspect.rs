@@ -265,6 +265,18 @@ impl fmt::Debug for Line<'_> {
     }
 }
 
+/// All channels of a connection.
+struct Lines<'c>(&'c Connection);
+
+impl fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let now = self.0.now();
+        f.debug_list()
+            .entries(self.0.slots.iter().map(|channel| Line(channel, now)))
+            .finish()
+    }
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stats = self.stats();
@@ -274,13 +286,6 @@ impl fmt::Debug for Connection {
             None if self.is_open() => &"open",
             None => &"draining",
         };
-        let lines = fmt::from_fn(|f| {
-            let mut list = f.debug_list();
-            for channel in self.slots.iter() {
-                list.entry(&Line(channel, self.now()));
-            }
-            list.finish()
-        });
         f.debug_struct("Connection")
             .field("state", state)
             .field("rtt_min", &stats.rtt_min)
@@ -288,7 +293,7 @@ impl fmt::Debug for Connection {
             .field("unread", &Size(stats.held_bytes))
             .field("set_aside", &Size(stats.receive_aside_bytes))
             .field("of", &Size(stats.receive_budget_bytes))
-            .field("channels", &lines)
+            .field("channels", &Lines(self))
             .finish_non_exhaustive()
     }
 }
