@@ -1,8 +1,10 @@
 //! The public surface of a crate as a list: one line per item, out of the JSON that rustdoc writes.
 //! The program `tickwire-api` holds the published crates to the lists in `docs/api`.
 
+pub mod foreign;
 pub mod lists;
 pub mod names;
+pub mod reasons;
 pub mod surface;
 
 /// Why there is no list to compare.

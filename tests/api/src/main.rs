@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use tickwire_api::surface::{self, Surface};
-use tickwire_api::{Failure, lists, names};
+use tickwire_api::{Failure, foreign, lists, names, reasons};
 
 /// The published crates with a library. The derive macro has one item, which `tickwire-codecs` exports.
 const CRATES: [&str; 3] = ["tickwire", "tickwire-codecs", "tickwire-sbe"];
@@ -87,22 +87,39 @@ fn run(update: bool) -> Result<bool, Failure> {
         );
     }
 
-    let all: Vec<_> = surfaces
+    let names: Vec<_> = surfaces
         .iter()
         .flat_map(|(_, surface)| &surface.names)
         .cloned()
         .collect();
-    let repeated = names::repeated(&all);
+    let repeated = names::repeated(&names);
     let (at_paths, of_meanings): (Vec<_>, Vec<_>) = repeated.iter().partition(|r| r.meanings == 1);
     println!(
         "names at several paths: {}; of several meanings: {}",
         at_paths.len(),
         of_meanings.len()
     );
-    let file = folder.join("repeated-names.txt");
-    for fault in names::faults(&repeated, &read(&file)?) {
-        same = false;
-        println!("docs/api/repeated-names.txt: {fault}");
+    let repeated: Vec<_> = repeated
+        .iter()
+        .map(|r| (r.last.clone(), r.place()))
+        .collect();
+
+    let mut foreign = Vec::new();
+    for (package, surface) in &surfaces {
+        for (name, line) in foreign::crates(&surface.lines, "tickwire") {
+            foreign.push((format!("{package}/{name}"), line.to_owned()));
+        }
+    }
+    println!("crates of others in public signatures: {}", foreign.len());
+
+    for (found, file) in [
+        (repeated, "repeated-names.txt"),
+        (foreign, "foreign-crates.txt"),
+    ] {
+        for fault in reasons::faults(&found, &read(&folder.join(file))?) {
+            same = false;
+            println!("docs/api/{file}: {fault}");
+        }
     }
     Ok(same)
 }

@@ -15,6 +15,19 @@ pub struct Repeated {
     pub meanings: usize,
 }
 
+impl Repeated {
+    /// Where the name is, in words.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let what = if self.meanings == 1 {
+            "one item"
+        } else {
+            "several items"
+        };
+        format!("{what} at {}", self.paths.join(", "))
+    }
+}
+
 /// The names that are there more than once, over all crates.
 pub fn repeated(names: &[Name]) -> Vec<Repeated> {
     let mut by_last: BTreeMap<&str, Vec<&Name>> = BTreeMap::new();
@@ -33,51 +46,4 @@ pub fn repeated(names: &[Name]) -> Vec<Repeated> {
             }
         })
         .collect()
-}
-
-/// What is wrong with the list of names that may be there more than once: lines of the form
-/// `NAME, NAME: REASON`; `#` begins a comment.
-pub fn faults(repeated: &[Repeated], list: &str) -> Vec<String> {
-    let mut listed = BTreeSet::new();
-    let mut faults = Vec::new();
-    for line in list
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
-        match line.split_once(':') {
-            Some((names, reason)) if !reason.trim().is_empty() => {
-                for name in names.split(',').map(str::trim) {
-                    if !listed.insert(name) {
-                        faults.push(format!("{name} is listed twice"));
-                    }
-                }
-            }
-            _ => faults.push(format!("{line:?} is not of the form `NAME, NAME: REASON`")),
-        }
-    }
-    for Repeated {
-        last,
-        paths,
-        meanings,
-    } in repeated
-    {
-        if !listed.remove(last.as_str()) {
-            let what = if *meanings == 1 {
-                "one item"
-            } else {
-                "several items"
-            };
-            faults.push(format!(
-                "{last} is not listed, and names {what} at {}",
-                paths.join(", ")
-            ));
-        }
-    }
-    faults.extend(
-        listed
-            .iter()
-            .map(|name| format!("{name} is listed, and is there at most once")),
-    );
-    faults
 }

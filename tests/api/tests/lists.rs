@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tickwire_api::Failure;
+use tickwire_api::foreign::crates;
 use tickwire_api::lists::difference;
-use tickwire_api::names::{faults, repeated};
+use tickwire_api::names::repeated;
+use tickwire_api::reasons::faults;
 use tickwire_api::surface::Surface;
 
 /// The surface of `source`, by the rustdoc that documents the published crates. `None`: its format
@@ -122,35 +124,52 @@ fn a_difference_shows_what_was_added_and_removed() {
 }
 
 #[test]
-fn a_name_that_is_there_twice_needs_a_reason() {
+fn names_that_are_there_twice() {
     let Some(surface) = surface("names", FIXTURE) else {
         return;
     };
-    let found = repeated(&surface.names);
-    let told: Vec<_> = found
+    let told: Vec<_> = repeated(&surface.names)
         .iter()
-        .map(|r| (r.last.as_str(), r.meanings))
+        .map(|r| (r.last.clone(), r.place()))
         .collect();
-    assert_eq!(told, [("Both", 1), ("Shared", 2)]);
+    let expected = [
+        ("Both", "one item at fixture::Both, fixture::inner::Both"),
+        (
+            "Shared",
+            "several items at fixture::Shared, fixture::inner::Shared",
+        ),
+    ];
     assert_eq!(
-        faults(&found, "# both\nBoth, Shared: for the test\n"),
-        [] as [String; 0]
+        told,
+        expected.map(|(name, place)| (name.to_owned(), place.to_owned()))
     );
+}
+
+#[test]
+fn crates_of_others_are_found_in_signatures() {
+    let lines = [
+        "pub fn tickwire::A<T>::of(&T, bytes::bytes::Bytes) -> <T as core::Trait>::Out",
+        "impl<T> futures_core::stream::Stream for tickwire::A<T>",
+        "pub tickwire::A::field: &'a [tickwire_codecs::B; Self::COUNT]",
+        "pub fn tickwire::bytes(&self, T::Item) -> bytes::bytes::Bytes",
+    ]
+    .map(str::to_owned);
+    let found: Vec<_> = crates(&lines, "tickwire").into_iter().collect();
+    let (bytes, futures) = (lines[0].as_str(), lines[1].as_str());
+    assert_eq!(found, [("bytes", bytes), ("futures_core", futures)]);
+}
+
+#[test]
+fn what_is_not_listed_or_not_there_is_a_fault() {
+    let found = ["a", "b"].map(|name| (name.to_owned(), format!("at {name}")));
+    let none: [&str; 0] = [];
+    assert_eq!(faults(&found, "# both\n\na, b: for the test\n"), none);
+    assert_eq!(faults(&found, "b: for the test"), ["a is not listed: at a"]);
     assert_eq!(
-        faults(&found, "Both: for the test"),
-        [
-            "Shared is not listed, and names several items at fixture::Shared, fixture::inner::Shared"
-        ]
+        faults(&found, "a, b, c, a: for the test"),
+        ["a is listed twice", "c is listed, and is not there"]
     );
-    assert_eq!(
-        faults(&found, "Both, Shared, Gone, Both: for the test"),
-        [
-            "Both is listed twice",
-            "Gone is listed, and is there at most once"
-        ]
-    );
-    assert_eq!(
-        faults(&[], "Both"),
-        ["\"Both\" is not of the form `NAME, NAME: REASON`"]
-    );
+    let malformed = "is not of the form `NAME, NAME: REASON`";
+    assert_eq!(faults(&[], "a"), [format!("\"a\" {malformed}")]);
+    assert_eq!(faults(&[], "a: "), [format!("\"a:\" {malformed}")]);
 }
