@@ -4,11 +4,11 @@
 //! |---|---|
 //! | a client or a server in async code | [`connect`], [`Listener`], [`WebSocket`] |
 //! | a connection used from two tasks | [`WebSocket::split`] |
-//! | many channels on one connection, with credit | [`channels::Session`] in tasks, [`channels::ChannelHandler`] on a reactor, [`channels::ChannelEndpoint`] on a stack of your own |
-//! | a thread per core, callbacks, the last microsecond | [`Handler`] on a [`Reactor`], or a [`TokioReactor`] |
-//! | the protocol alone, on a stack of your own | [`Session`] |
+//! | many channels on one connection, with credit | [`channels::ChannelSocket`] in tasks, [`channels::ChannelHandler`] on a reactor, [`channels::ChannelEndpoint`] on a stack of your own |
+//! | a thread per core, callbacks, the last microsecond | [`reactor::Handler`] on a [`reactor::Reactor`], or a [`reactor::TokioReactor`] |
+//! | the protocol alone, on a stack of your own | [`sans_io::Session`] |
 //!
-//! Limits and deadlines are one value, [`Config`]; socket options another, [`Tune`].
+//! Limits and deadlines are one value, [`Config`]; socket options another, [`net::Tune`].
 //!
 //! Features: `tokio` (default), `mio`, `hyper`, `fastwebsockets` (both: connections upgraded by
 //! these are taken over), and `std`, which all of them bring. Without it, the crate is `no_std` plus
@@ -21,13 +21,16 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[macro_use]
+mod setters;
+
 mod agreed;
 mod buf;
 mod config;
 mod conn;
 mod error;
 mod frame;
-mod handshake;
+pub mod handshake;
 mod mux;
 mod role;
 mod session;
@@ -36,46 +39,60 @@ mod time;
 #[cfg(feature = "std")]
 mod driver;
 
-pub use agreed::{Agreed, Extensions};
-pub use buf::BufPool;
-pub use config::{Config, ConfigError, Delivery, Flush, Settings};
+pub use config::{Config, ConfigError, Delivery, Flush};
 pub use conn::{
     Batch, CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX, Claim, Kind, Message, Outbox, OwnedMessage,
-    Part, PreparedMessage, Transmit, Utf8Bytes,
+    Part, PreparedMessage, Utf8Bytes,
 };
 #[cfg(feature = "hyper")]
 pub use driver::AdoptError;
 #[cfg(feature = "tokio")]
-pub use driver::TokioReactor;
-#[cfg(any(feature = "mio", feature = "tokio"))]
-pub use driver::{
-    ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing, PeerAddr,
-    ReactorOptions, Remote, RemoteError, Socket, TIMERS_MAX, TimersFull, Verdict, Wait,
-};
-#[cfg(feature = "tokio")]
 pub use driver::{
     Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream,
-    UniteError, Upgrade, WebSocket, Writer, accept, connect, handshake,
+    UniteError, Upgrade, WebSocket, Writer, accept, connect, connect_over,
 };
 #[cfg(feature = "std")]
-pub use driver::{
-    Error, KeepaliveTune, Parts, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
-    pin_current_thread,
-};
-#[cfg(feature = "mio")]
-pub use driver::{Reactor, Reactors, ReactorsOptions, Share};
+pub use driver::{Error, Parts};
 pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};
 pub use frame::close::CloseReason;
-pub use handshake::{
-    Accept, ClientHandshake, ClientOptions, HandshakeError, HandshakeUsage, HeadLimits, Refusal,
-    Request, Response, ResponseKind, RetryAfter, ServerHandshake, Url, UrlError, accept_key,
-};
 pub use role::Role;
-pub use session::{
-    End, Entropy, LINGER_BYTES_MAX, ReadSide, Session, Shutdown, Stats, UNREAD_CONTROL_BYTES_MAX,
-    WriteSide,
-};
+pub use session::{End, Stats};
 pub use time::Timestamp;
+
+/// The protocol without sockets, clocks and threads, for a stack of your own: bytes and the time go
+/// in, messages and bytes come out. [`Session`](sans_io::Session) says how to drive it.
+pub mod sans_io {
+    pub use crate::buf::BufPool;
+    pub use crate::conn::Transmit;
+    pub use crate::session::{
+        Entropy, LINGER_BYTES_MAX, ReadSide, Session, Shutdown, UNREAD_CONTROL_BYTES_MAX, WriteSide,
+    };
+}
+
+/// Many connections on one thread: an application is a [`Handler`](reactor::Handler), which a
+/// reactor calls with what happens. One handler runs on mio and on tokio.
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub mod reactor {
+    #[cfg(feature = "tokio")]
+    pub use crate::driver::TokioReactor;
+    pub use crate::driver::{
+        ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
+        ReactorOptions, Remote, RemoteError, TIMERS_MAX, TimersFull, Verdict, Wait,
+    };
+    #[cfg(feature = "mio")]
+    pub use crate::driver::{Reactor, Reactors, ReactorsOptions, Share};
+}
+
+/// Sockets: their options as one checked value, their addresses, and the cores that serve them.
+#[cfg(feature = "std")]
+pub mod net {
+    pub use crate::driver::{
+        KeepaliveTune, Refused, Tune, TuneError, TuneOption, TuneReport, Tuned, cores,
+        pin_current_thread,
+    };
+    #[cfg(any(feature = "mio", feature = "tokio"))]
+    pub use crate::driver::{PeerAddr, Socket};
+}
 
 /// Channels: many flow-controlled streams of messages on one connection (`tickwire.mux.v1`).
 ///
@@ -85,8 +102,8 @@ pub use time::Timestamp;
 pub mod channels {
     #[cfg(feature = "tokio")]
     pub use crate::driver::{
-        Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
-        IncomingChannel, Message, Receiver, Sender, Session,
+        Acceptance, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelBatch,
+        ChannelError, ChannelMessage, ChannelSocket, IncomingChannel, Receiver, Sender,
     };
     #[cfg(any(feature = "mio", feature = "tokio"))]
     pub use crate::driver::{
