@@ -10,9 +10,20 @@
 //!
 //! Limits and deadlines are one value, [`Config`]; socket options another, [`net::Tune`].
 //!
-//! Features: `tokio` (default), `mio`, `hyper`, `fastwebsockets` (both: connections upgraded by
-//! these are taken over), and `std`, which all of them bring. Without it, the crate is `no_std` plus
-//! `alloc`.
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `tokio` (default) | async code: [`connect`], [`Listener`], [`WebSocket`], [`channels::ChannelSocket`]; [`reactor::TokioReactor`] |
+//! | `mio` | [`reactor::Reactor`] and [`reactor::Reactors`]: threads of their own, without a runtime |
+//! | `hyper` | connections that hyper or axum upgraded are taken over; brings `tokio` |
+//! | `fastwebsockets` | connections that fastwebsockets upgraded are taken over; brings `hyper` |
+//! | `zerocopy` | runs of messages on a channel as slices of your types; brings `tokio` |
+//! | `std` | [`net`]; every feature above brings it |
+//!
+//! Without any, the crate is `no_std` plus `alloc`: [`sans_io`], [`handshake`],
+//! [`channels::ChannelEndpoint`] and [`channels::Mux`].
+//!
 #![doc = include_str!("../ARCHITECTURE.md")]
 #![cfg_attr(not(test), no_std)]
 // docs.rs says of each item which feature it needs.
