@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// Where a half of a channel stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum HalfState {
     /// The channel's direction leaves it out.
     None,
@@ -28,6 +29,7 @@ pub enum HalfState {
 
 /// A channel, seen from this end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ChannelStats {
     /// What we send.
     pub sending: HalfState,
@@ -69,6 +71,7 @@ pub struct ChannelStats {
 
 /// A connection, seen from this end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct MuxStats {
     /// Channels that have a place here, those that are over and still held included.
     pub channels: usize,

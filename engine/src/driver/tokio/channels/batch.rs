@@ -34,6 +34,7 @@ pub enum BatchItem<'b> {
 
 /// A message of a [`ChannelBatch`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct BatchMessage<'b> {
     /// The message.
     pub data: &'b [u8],
@@ -48,6 +49,7 @@ pub struct BatchMessage<'b> {
 
 /// A run of a [`ChannelBatch`]: messages of one size, back to back.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct BatchRun<'b> {
     /// All messages, one behind the other.
     pub bytes: &'b [u8],
