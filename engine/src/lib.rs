@@ -86,8 +86,11 @@
 //! | `mio` | [`reactor::Reactor`] and [`reactor::Reactors`], without a runtime; `std` | |
 //! | `hyper` | connections that hyper or axum have upgraded are taken over; `tokio` | |
 //! | `fastwebsockets` | connections that fastwebsockets has upgraded are taken over; `hyper` | |
+//! | `zerocopy` | runs of messages on a channel as slices of your types; `tokio` | |
 //! | `std` | clocks, entropy, socket options. Without it the crate is `no_std` plus `alloc`: [`sans_io`], [`handshake`], [`channels::Mux`] | |
 #![cfg_attr(not(test), no_std)]
+// docs.rs says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
@@ -190,5 +193,5 @@ pub mod architecture {}
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

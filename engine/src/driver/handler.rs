@@ -28,6 +28,7 @@ pub struct ConnId {
 
 /// The application's answer to an opening handshake.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Open the connection: 101, with a sub-protocol and headers if any.
     Accept(Accept),

@@ -23,7 +23,7 @@ use crate::{SEED, generator};
 
 /// The recording, where it is, with its snapshot in front.
 pub(crate) fn recording() -> Option<Tape> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let data = std::env::var_os("TICKWIRE_DATA").map_or_else(
         || root.join("../shared/data"),
         |dir| {

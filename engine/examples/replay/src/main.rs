@@ -2,7 +2,7 @@
 //! and checks and measures what arrives.
 //!
 //! ```text
-//! cargo run --release --example replay
+//! cargo run --release -p tickwire-replay
 //! ```
 //!
 //! A server plays the tape to clients in the same process: best bids and offers on `bbo`, where a

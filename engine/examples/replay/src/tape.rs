@@ -80,7 +80,7 @@ struct Tick {
 pub(crate) struct Tape {
     bytes: Vec<u8>,
     ticks: Vec<Tick>,
-    /// The [hash](hash) of every message up to and including this one.
+    /// The [hash] of every message up to and including this one.
     running: Vec<u64>,
 }
 
