@@ -135,7 +135,7 @@ type Session = Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
 /// A library: an echo over a wire.
 type Echo = fn(Wire) -> Session;
 
-const PEERS: [(&str, Echo); 6] = [
+const PEERS: [(&str, Echo); 8] = [
     ("tickwire", |wire| Box::pin(tickwire(wire))),
     ("sockudo-stream", |wire| {
         Box::pin(peers::sockudo_stream(wire))
@@ -147,6 +147,10 @@ const PEERS: [(&str, Echo); 6] = [
     }),
     ("fastwebsockets", |wire| {
         Box::pin(peers::fastwebsockets(wire))
+    }),
+    ("nexus-web", |wire| Box::pin(peers::nexus_web(wire))),
+    ("nexus-async-web", |wire| {
+        Box::pin(peers::nexus_async_web(wire))
     }),
 ];
 

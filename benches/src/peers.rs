@@ -3,6 +3,8 @@
 //!
 //! Each is a future that ends with its connection.
 
+mod nexus;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
@@ -12,6 +14,8 @@ use fastwebsockets::FragmentCollector;
 use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::protocol::Role as TungsteniteRole;
+
+pub use nexus::{NexusEcho, nexus_async_web, nexus_web};
 
 /// Messages a batching peer feeds before it must flush; what yawc's authors use in their own
 /// comparison, and enough that the flush no longer shows.

@@ -101,8 +101,10 @@ pub(crate) fn throughput(case: &Case) {
         "client ns/msg",
         "rate x yamux",
         "x h2 (goal >= 3)",
+        "x qmux",
         "CPU x yamux",
         "x h2",
+        "x qmux",
         "calls/msg s / c",
         "allocs/msg s / c",
     ]);
@@ -124,8 +126,10 @@ pub(crate) fn throughput(case: &Case) {
             number(spread(row, client_ns), 1.0, 0),
             rate(Peer::Yamux),
             rate(Peer::H2),
+            ratio(to(Peer::Qmux, per_second)),
             ratio(to(Peer::Yamux, server_ns)),
             ratio(to(Peer::H2, server_ns)),
+            ratio(to(Peer::Qmux, server_ns)),
             each(row, |f| {
                 [f.server_calls, f.client_calls].map(|calls| calls.map(Counted::all))
             }),
@@ -280,6 +284,7 @@ pub(crate) fn opens(case: &Case) {
         "client ns each",
         "rate x yamux",
         "x h2",
+        "x qmux",
         "allocs each s / c",
     ]);
     for row in &case.rows {
@@ -291,6 +296,7 @@ pub(crate) fn opens(case: &Case) {
             number(spread(row, client_ns), 1.0, 0),
             ratio(paired(row, case.row(Peer::Yamux), per_second)),
             ratio(paired(row, case.row(Peer::H2), per_second)),
+            ratio(paired(row, case.row(Peer::Qmux), per_second)),
             each(row, |f| [f.server_allocations, f.client_allocations]),
         ]);
     }
@@ -299,7 +305,9 @@ pub(crate) fn opens(case: &Case) {
 }
 
 pub(crate) fn idle(case: &Case, channels: usize) {
-    let mut table = header(["peer", "server", "client", "both", "x yamux", "x h2"]);
+    let mut table = header([
+        "peer", "server", "client", "both", "x yamux", "x h2", "x qmux",
+    ]);
     let both: Figure = |f| (f.server_bytes + f.client_bytes) as f64;
     for row in &case.rows {
         let bytes = |figure| number(spread(row, figure), channels as f64, 0);
@@ -310,6 +318,7 @@ pub(crate) fn idle(case: &Case, channels: usize) {
             bytes(both),
             ratio(paired(row, case.row(Peer::Yamux), both)),
             ratio(paired(row, case.row(Peer::H2), both)),
+            ratio(paired(row, case.row(Peer::Qmux), both)),
         ]);
     }
     print_table(&table);

@@ -23,6 +23,8 @@ pub(crate) enum Peer {
     YamuxDeferred,
     /// h2 0.4: a request per channel, one way of it the data.
     H2,
+    /// qmux 0.6: QMux over TCP, a bidirectional stream per channel.
+    Qmux,
     /// One WebSocket without channels on the mio reactor: what channels cost.
     Websocket,
     /// A WebSocket for each channel, on the mio reactor.
@@ -45,7 +47,10 @@ impl Peer {
 
     /// What the goals compare with.
     pub(crate) fn is_rival(self) -> bool {
-        matches!(self, Peer::Yamux | Peer::YamuxDeferred | Peer::H2)
+        matches!(
+            self,
+            Peer::Yamux | Peer::YamuxDeferred | Peer::H2 | Peer::Qmux
+        )
     }
 
     /// Sockets without channels are only a yardstick of throughput.

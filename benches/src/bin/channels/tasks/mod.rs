@@ -5,6 +5,7 @@
 mod client;
 mod frames;
 mod h2;
+mod qmux;
 mod server;
 mod tickwire;
 mod yamux;
@@ -82,6 +83,7 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
         Peer::Yamux => server::run::<yamux::Plain>(options),
         Peer::YamuxDeferred => server::run::<yamux::Deferred>(options),
         Peer::H2 => server::run::<h2::H2>(options),
+        Peer::Qmux => server::run::<qmux::Qmux>(options),
         _ => server::run::<tickwire::Tickwire>(options),
     }
 }
@@ -91,6 +93,7 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
         Peer::Yamux => client::run::<yamux::Plain>(options),
         Peer::YamuxDeferred => client::run::<yamux::Deferred>(options),
         Peer::H2 => client::run::<h2::H2>(options),
+        Peer::Qmux => client::run::<qmux::Qmux>(options),
         _ => client::run::<tickwire::Tickwire>(options),
     }
 }

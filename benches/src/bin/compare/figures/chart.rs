@@ -18,8 +18,8 @@ const LEGEND_LINE_HEIGHT: i32 = 26;
 const FONT: &str = "sans-serif";
 /// Free space at both ends of the x axis, as a share of it.
 const X_MARGIN: f64 = 0.04;
-/// Told apart by people who do not see all colours, and in print as far as twelve can be.
-const COLOURS: [RGBColor; 12] = [
+/// Told apart by people who do not see all colours, and in print as far as fourteen can be.
+const COLOURS: [RGBColor; 14] = [
     RGBColor(0, 0, 0),
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
@@ -32,6 +32,8 @@ const COLOURS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(160, 20, 60),
     RGBColor(110, 140, 30),
+    RGBColor(0, 0, 140),
+    RGBColor(255, 120, 150),
 ];
 
 /// A median of repeats, at a position on the x axis.

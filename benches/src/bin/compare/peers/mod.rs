@@ -5,6 +5,7 @@
 //! favours the rivals: it would cost them memory and a layer per read.
 
 mod accept;
+mod nexus;
 mod raw;
 mod reactor;
 mod runtime;
@@ -37,6 +38,12 @@ pub(crate) enum Peer {
     TokioWebsockets,
     /// yawc 0.5 with its authors' tuned buffers: feed what is ready, then flush.
     Yawc,
+    /// nexus-web 0.8, its frame codec over mio, one write per read.
+    NexusWeb,
+    /// nexus-web 0.8, its frame codec over tokio, one write per read.
+    NexusWebTokio,
+    /// nexus-async-web 0.10: receive a lent message, send it; it cannot batch.
+    NexusAsyncWeb,
     /// Ours on the mio driver: the engine's `echo` example, run from outside.
     TickwireMio,
     /// Ours on the tokio driver: the engine's `echo` example, run from outside.
@@ -90,6 +97,9 @@ pub(crate) fn serve(peer: Peer, options: ServeOptions) -> Result<()> {
         Peer::Tungstenite => runtime::run(options, peers::tungstenite),
         Peer::TokioWebsockets => runtime::run(options, peers::tokio_websockets),
         Peer::Yawc => runtime::run(options, peers::yawc),
+        Peer::NexusWeb => reactor::run(options, nexus::Session::new),
+        Peer::NexusWebTokio => runtime::run(options, peers::nexus_web),
+        Peer::NexusAsyncWeb => runtime::run(options, peers::nexus_async_web),
         Peer::TickwireMio | Peer::TickwireTokio => {
             anyhow::bail!(
                 "{} is the engine's own `echo` example: run that",
