@@ -1,6 +1,6 @@
-//! The protocol core in memory, beside the fastest Rust peer's: decoding what one read brought
-//! (large messages are unmasking and little else), checking text, encoding what one write takes.
-//! Every answer is checked before it is timed.
+//! The protocol core in memory, beside that of the fastest Rust peer: decoding of one read (for
+//! large messages that is mostly unmasking), UTF-8 checks, encoding for one write. Every answer is
+//! checked before it is timed.
 //!
 //! ```sh
 //! cargo bench -p tickwire-benches --bench core
@@ -19,9 +19,9 @@ use tickwire::{BufPool, Entropy, Message, Role, Session, Settings, Timestamp};
 const BATCH: usize = 64;
 /// Payload bytes.
 const SIZES: [usize; 3] = [20, 128, 1024];
-/// Payload bytes, where the mask is all the work that is left.
+/// Payload bytes of large messages, where unmasking is nearly all of the work.
 const DECODED_SIZES: [usize; 6] = [16, 20, 128, 1024, 16 * 1024, 64 * 1024];
-/// Of one read, with headers: they are to fit the receive buffer.
+/// Most bytes of one read, with headers: it must fit the receive buffer.
 const READ_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a text.
 const TEXT_BYTES: usize = 16 * 1024;
@@ -36,7 +36,7 @@ fn batch(size: usize) -> usize {
     BATCH.min(READ_BYTES_MAX / size - 1)
 }
 
-/// A batch of different masked messages, as a client sends it.
+/// A batch of distinct masked messages, as a client sends them.
 fn wire(size: usize) -> Vec<u8> {
     let mut client = session(Role::Client);
     for i in 0..batch(size) {
@@ -46,7 +46,7 @@ fn wire(size: usize) -> Vec<u8> {
     client.transmit().flatten().copied().collect()
 }
 
-/// Sum of lengths and first bytes: cheap, and wrong as soon as a message is.
+/// Sum of lengths and first bytes: cheap, and different as soon as a message is wrong.
 fn digest(sum: usize, payload: &[u8]) -> usize {
     sum + payload.len() + usize::from(payload[0])
 }
@@ -113,7 +113,7 @@ fn decode(c: &mut Criterion) {
     group.finish();
 }
 
-/// Texts with what people write in them: nothing but ASCII, and code points of all lengths.
+/// Texts: one of ASCII only, one with code points of all lengths.
 fn texts() -> [(&'static str, String); 2] {
     let mixed = "x\u{e9}\u{20ac}\u{1f4c8}ticker";
     [
@@ -142,7 +142,7 @@ fn tickwire_reads_text(client: &mut Session, pool: &mut BufPool, wire: &[u8]) ->
 fn sockudo_reads_text(client: &mut Protocol, input: &mut BytesMut, wire: &[u8]) -> usize {
     input.extend_from_slice(wire);
     let messages = client.process(input).expect("the text is valid");
-    // It has checked the bytes; its `as_text` would do so again.
+    // The peer has checked the bytes already; its `as_text` would check them again.
     let len = |message: &sockudo_ws::Message| match message {
         sockudo_ws::Message::Text(text) => black_box(text).len(),
         _ => 0,
@@ -150,7 +150,7 @@ fn sockudo_reads_text(client: &mut Protocol, input: &mut BytesMut, wire: &[u8]) 
     messages.iter().map(len).sum()
 }
 
-/// A whole text, unmasked, so that the check is what is left; beside the check alone.
+/// A whole text message, not masked, so that the check is most of the work; beside the check alone.
 fn text(c: &mut Criterion) {
     let mut group = c.benchmark_group("a text of 16 KiB");
     group.throughput(throughput(1, TEXT_BYTES));
@@ -182,8 +182,8 @@ fn text(c: &mut Criterion) {
     group.finish();
 }
 
-/// The masks that peers have as functions, on a buffer in cache, beside a copy of it. Ours is in
-/// the decoder: see the group above.
+/// The unmasking functions of the peers, on a buffer in cache, beside a copy of the buffer.
+/// tickwire unmasks in the decoder: see the group above.
 fn unmask(c: &mut Criterion) {
     let mut group = c.benchmark_group("unmask alone");
     for size in DECODED_SIZES {
@@ -239,7 +239,7 @@ fn encode(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new("tickwire", size), |b| {
                 b.iter(|| tickwire_encodes(&mut sender, &mut pool, black_box(&payload)));
             });
-            // Its mask key is the caller's: a constant here, which costs it nothing.
+            // The caller passes the mask key: a constant here, which costs this peer nothing.
             group.bench_function(BenchmarkId::new("sockudo-ws", size), |b| {
                 b.iter(|| sockudo_encodes(&mut output, black_box(&payload), key));
             });

@@ -23,11 +23,11 @@ const WRITE_BUFFER_BYTES: usize = 128 * 1024;
 /// Room for the longest header in front of a payload: RFC 6455 section 5.2.
 const HEADER_BYTES_MAX: usize = 14;
 
-/// nexus-async-web 0.10 as its documentation advises for speed: `WsReader::recv` lends a message out of
-/// the read buffer, `WsWriter` encodes and writes the answer.
+/// nexus-async-web 0.10 as its documentation advises for speed: `WsReader::recv` lends a message
+/// out of the read buffer, `WsWriter` encodes and writes the answer.
 ///
 /// # Errors
-/// The connection's, and a message that the write buffer cannot hold.
+/// The error of the connection, or a message that the write buffer cannot hold.
 pub async fn nexus_async_web<S: Wire>(stream: S) -> Result<()> {
     let mut stream = AsyncReadAdapter::new(stream);
     let mut reader = WsReader::from_raw_parts(frame_reader(), READ_BYTES_MAX);
@@ -51,11 +51,11 @@ pub async fn nexus_async_web<S: Wire>(stream: S) -> Result<()> {
     Ok(())
 }
 
-/// nexus-web 0.8: its codec over tokio, which reads straight into the codec's buffer; one write for all
-/// that a read brought.
+/// nexus-web 0.8: its codec over tokio, which reads straight into the codec's buffer; one write for
+/// all that a read brought.
 ///
 /// # Errors
-/// The connection's.
+/// The error of the connection.
 pub async fn nexus_web<S: Wire>(mut stream: S) -> Result<()> {
     let mut echo = NexusEcho::default();
     while !echo.is_closed() {

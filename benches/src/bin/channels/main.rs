@@ -1,5 +1,6 @@
-//! Channels side by side: ours on its three drivers, rust-yamux, h2, and WebSockets without
-//! channels. Client and server are processes of their own, each on one core, over loopback TCP.
+//! Side-by-side comparison of channels: tickwire on its three drivers, rust-yamux, h2, qmux, and
+//! WebSockets without channels. Client and server are separate processes, each on one core, over
+//! loopback TCP.
 //!
 //! ```text
 //! cargo run --release -p tickwire-benches --bin channels -- --quick
@@ -29,9 +30,9 @@ use clap::Parser as _;
 use crate::cli::{Cli, Command, Drive, Serve};
 use crate::work::{Found, Peer};
 
-/// Bytes of a tick.
+/// Payload bytes of a tick.
 pub(crate) const TICK_BYTES: usize = 40;
-/// Bytes of a message of bulk.
+/// Payload bytes of a bulk message.
 pub(crate) const BULK_MESSAGE_BYTES: usize = 4096;
 
 fn main() -> ExitCode {
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether it has a task for each channel, or a handler for all.
+/// Whether the peer has a task for each channel; otherwise one handler serves all.
 fn is_of_tasks(peer: Peer) -> bool {
     peer.is_rival() || peer == Peer::TickwireTokio
 }
@@ -81,12 +82,12 @@ fn drive(options: &Drive) -> Result<()> {
     }
 }
 
-/// Tells the parent where a server listens.
+/// Prints for the parent where the server listens.
 fn announce(addr: SocketAddr) -> Result<()> {
     say(&format!("listening {addr}"))
 }
 
-/// Tells the parent what a client has found.
+/// Prints a client's results for the parent.
 fn report(found: &Found) -> Result<()> {
     say(&serde_json::to_string(found)?)
 }

@@ -1,4 +1,4 @@
-//! What a stretch of a run has cost, at both ends.
+//! The cost of one part of a run, at both ends.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use crate::allocations::Allocations;
 use crate::process::Usage;
 use crate::work::{Ack, Counted, Found};
 
-/// Begun and ended while the server sleeps: between two answers of the control channel.
+/// Begins and ends at an answer of the control channel: the server sleeps then.
 #[derive(Debug)]
 pub(crate) struct Meter {
     server_pid: u32,
@@ -57,9 +57,10 @@ impl Meter {
     }
 }
 
-/// The answer of the server, which must have got what was sent.
+/// Parses the server's answer and checks that the server has received what was sent.
 pub(crate) fn checked(answer: &[u8], count: u64, digest: Option<u64>) -> Result<Ack> {
-    let ack: Ack = serde_json::from_slice(answer).context("not an answer of the server")?;
+    let ack: Ack =
+        serde_json::from_slice(answer).context("the answer of the server is not valid")?;
     ensure!(
         ack.count == count,
         "WRONG: {} messages arrived of {count}",

@@ -1,16 +1,16 @@
-//! Limits of ours, and of the rivals where they have such.
+//! Limits of tickwire, and of the rivals where they have the same limits.
 
 use anyhow::Result;
 use tickwire::channels::{Config, Settings};
 
-/// Channels of a connection, with some to spare.
+/// Channels of a connection, with a margin.
 pub(crate) const CHANNELS_MAX: u32 = 8192;
-/// What our windows may be widened to by default, one and all together, which is what the rivals get
-/// at once.
+/// Largest windows that tickwire grows to by default, for one channel and for all. The rivals have
+/// these windows from the start.
 pub(crate) const CHANNEL_WINDOW_BYTES: u32 = 4 << 20;
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
-/// The defaults, but for the number of channels.
+/// The defaults, except for the number of channels.
 pub(crate) fn channels() -> Result<Settings> {
     let config = Config {
         channels_max: CHANNELS_MAX,

@@ -1,14 +1,15 @@
-//! What was measured, in tables. Every goal stands beside its number, as a ratio of one run.
+//! The tables. A goal is printed in the heading of its column, as a ratio within one run.
 
 use crate::bench::{Case, Row};
 use crate::stats::{Spread, print_table, ratio};
 use crate::work::{Counted, Found, Peer, Work};
 
-/// The goals (design page "Measuring", section 3).
+/// The goals in docs/performance.md.
 const RATE_GOAL: f64 = 3.0;
 const FLAT_GOAL: f64 = 0.8;
 const P99_GOAL: f64 = 2.0;
-/// Above this share of the time without a core the machine is called noisy.
+/// The machine counts as noisy when a process waits for a core for more than this share of the
+/// time.
 const NOISE: f64 = 0.05;
 
 type Figure = fn(&Found) -> f64;
@@ -42,13 +43,13 @@ fn range(spread: Option<Spread>, unit: f64) -> String {
     })
 }
 
-/// The median of the ratios of the same repeats.
+/// The ratio of two rows, repeat by repeat.
 fn paired(one: &Row, other: Option<&Row>, figure: Figure) -> Option<Spread> {
     let pairs = one.samples.iter().zip(&other?.samples);
     Spread::of(pairs.map(|(a, b)| figure(a) / figure(b)))
 }
 
-/// A ratio, and whether it is what it should be.
+/// A ratio, and whether it meets its goal.
 fn judged(spread: Option<Spread>, holds: impl Fn(f64) -> bool) -> String {
     let verdict = match spread {
         Some(s) if holds(s.median) => " ok",
@@ -58,7 +59,7 @@ fn judged(spread: Option<Spread>, holds: impl Fn(f64) -> bool) -> String {
     format!("{}{verdict}", ratio(spread))
 }
 
-/// Server / client, for each message.
+/// A count per message: server / client.
 fn each(row: &Row, figure: fn(&Found) -> [Option<u64>; 2]) -> String {
     let side = |at: usize| {
         let shares = row.samples.iter().filter_map(|found| {
@@ -70,7 +71,7 @@ fn each(row: &Row, figure: fn(&Found) -> [Option<u64>; 2]) -> String {
     format!("{} / {}", side(0), side(1))
 }
 
-/// Share of the time that server and client had no core.
+/// Prints a warning when server or client often had no core.
 fn waited(case: &Case) {
     let share = |figure: fn(&Found) -> u64| {
         let samples = case.rows.iter().flat_map(|row| &row.samples);
@@ -80,8 +81,8 @@ fn waited(case: &Case) {
     let (server, client) = (share(|f| f.server_waited_ns), share(|f| f.client_waited_ns));
     if server > NOISE || client > NOISE {
         println!(
-            "  NOISY: others held the server's core {:.0} %, the client's {:.0} % of the time: trust \
-             CPU ratios, not messages a second",
+            "  NOISY: other processes held the server's core for {:.0} % and the client's core for {:.0} % of the \
+             time: trust CPU ratios, not messages a second",
             server * 100.0,
             client * 100.0
         );
@@ -140,7 +141,7 @@ pub(crate) fn throughput(case: &Case) {
     waited(case);
 }
 
-/// Cases that differ in the number of channels.
+/// Rates over the number of channels, relative to the first case.
 pub(crate) fn flat(cases: &[Case]) {
     let Some(first) = cases.first() else {
         return;
@@ -174,7 +175,7 @@ pub(crate) fn flat(cases: &[Case]) {
     print_table(&table);
 }
 
-/// Alone, then beside each kind of bulk.
+/// Delay of ticks: alone, then beside each kind of bulk channel.
 pub(crate) fn latency(cases: &[Case]) {
     let Some(alone) = cases.first() else {
         return;
@@ -228,7 +229,7 @@ pub(crate) fn latency(cases: &[Case]) {
     }
 }
 
-/// What one channel carries, and the delay of ticks, beside so many that nobody reads.
+/// Rate of one channel and delay of ticks, beside channels that nobody reads.
 pub(crate) fn unread(cases: &[(Case, Case)]) {
     let Some((alone, ticks_alone)) = cases.first() else {
         return;

@@ -1,4 +1,4 @@
-//! A client of channels: what its jobs have in common.
+//! The client of channels: the common part of its jobs.
 
 use anyhow::{Result, anyhow, bail};
 use tickwire::channels::{
@@ -10,12 +10,12 @@ use tickwire::{ConnId, Ended, Error, Opened};
 use super::Finds;
 use crate::work::{Found, Role};
 
-/// What a client is there for. Its calls are those of a `ChannelHandler`.
+/// The job of a client. Its methods are called like those of a `ChannelHandler`.
 pub(super) trait Job {
     /// A connection is ready to send.
     fn ready(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()>;
 
-    /// The server's counts have come.
+    /// The server's counts have arrived.
     fn answered(&mut self, desk: &mut Desk<'_, '_, '_>, answer: &[u8]) -> Result<Option<Found>>;
 
     fn writable(&mut self, desk: &mut Desk<'_, '_, '_>, channel: ChannelId) -> Result<()> {
@@ -34,13 +34,13 @@ pub(super) trait Job {
     }
 }
 
-/// A connection in a job's call.
+/// The connection that a job's method is called for.
 pub(super) struct Desk<'d, 'a, 'b> {
     pub(super) cx: &'d mut ChannelCx<'a, 'b>,
     control: &'d mut Control,
 }
 
-/// The control channel, and a question that found its queue full.
+/// The control channel, and a question that waits because the queue was full.
 #[derive(Default)]
 pub(super) struct Control {
     channel: Option<ChannelId>,
@@ -53,7 +53,7 @@ impl Desk<'_, '_, '_> {
         Ok(self.cx.open(options)?)
     }
 
-    /// `false`: not now, `writable` tells when.
+    /// Queues a message. `false` if the queue is full: `writable` is called later.
     pub(super) fn send(&mut self, channel: ChannelId, message: &[u8]) -> Result<bool> {
         match self.cx.send(channel, message) {
             Ok(()) => Ok(true),
@@ -62,7 +62,7 @@ impl Desk<'_, '_, '_> {
         }
     }
 
-    /// Asks for the counts when `count` messages have come.
+    /// Asks for the counts; the answer comes when `count` messages have arrived.
     pub(super) fn ask(&mut self, count: u64) -> Result<()> {
         if self.control.channel.is_none() {
             self.control.channel = Some(self.open(Role::Control)?);

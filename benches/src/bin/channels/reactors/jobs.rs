@@ -13,13 +13,13 @@ use crate::process::{anonymous_bytes, monotonic_ns};
 use crate::work::{Found, Role, Work};
 use crate::{BULK_MESSAGE_BYTES, TICK_BYTES};
 
-/// Sends whatever goes through.
+/// Sends as many messages as possible.
 pub(super) struct Throughput {
     load: Load,
     channels: Vec<ChannelId>,
-    /// Channels beside them that nobody reads.
+    /// Further channels that nobody reads.
     unread: usize,
-    /// The messages of a turn, where they are sent as one run.
+    /// Buffer for the messages of a turn that are sent as one RUN.
     run: Option<Vec<u8>>,
     /// The warm-up, then the run.
     times: [Duration; 2],
@@ -30,13 +30,13 @@ pub(super) struct Throughput {
     sends: bool,
 }
 
-/// Payload bytes sent in a call before what is there goes out: as many as the outbox takes.
+/// Payload bytes sent in one call: as many as the outbox holds.
 const TURN_BYTES: usize = 32 * 1024;
-/// Go on sending.
+/// Timer token: continue to send.
 const GO_ON: u64 = 1;
-/// A tick is due.
+/// Timer token: a tick is due.
 const TICK: u64 = 2;
-/// Sooner is not possible.
+/// The shortest timer.
 const AT_ONCE: Duration = Duration::from_nanos(1);
 
 impl Throughput {
@@ -75,7 +75,7 @@ impl Throughput {
                 None => put_one(desk, channel, &mut self.load)?,
             };
             if bytes == 0 {
-                return Ok(()); // it is told when to go on
+                return Ok(()); // `writable` is called later
             }
             sent += bytes;
             if self.load.looks_at_clock() && self.started.elapsed() >= self.times[self.pass] {
@@ -91,7 +91,7 @@ impl Throughput {
     }
 }
 
-/// The next message; gives its bytes, or 0 where it is refused for now.
+/// Sends the next message; returns its bytes, or 0 if the queue is full.
 fn put_one(desk: &mut Desk<'_, '_, '_>, channel: ChannelId, load: &mut Load) -> Result<usize> {
     let message = load.peek();
     let bytes = message.len();
@@ -102,13 +102,13 @@ fn put_one(desk: &mut Desk<'_, '_, '_>, channel: ChannelId, load: &mut Load) -> 
     Ok(bytes)
 }
 
-/// Whatever a channel that nobody reads takes; it is told when to go on.
+/// Fills a channel that nobody reads.
 fn fill(desk: &mut Desk<'_, '_, '_>, channel: ChannelId) -> Result<()> {
     while desk.send(channel, &[0x55; BULK_MESSAGE_BYTES])? {}
     Ok(())
 }
 
-/// The messages of a turn; gives their bytes, or 0 where they are refused for now.
+/// Sends the messages of a turn; returns their bytes, or 0 if the queue is full.
 fn put_run(
     desk: &mut Desk<'_, '_, '_>,
     channel: ChannelId,
@@ -168,14 +168,14 @@ impl Job for Throughput {
     }
 }
 
-/// Sends ticks when they are due, beside channels that always have something to send.
+/// Sends ticks when they are due, beside channels that send without end.
 pub(super) struct Latency {
     role: Option<Role>,
     bulk_channels: usize,
     tick: Option<ChannelId>,
-    /// Those that were not refused, and go on.
+    /// Bulk channels whose queues are not full.
     bulk: Vec<ChannelId>,
-    /// Those of the warm-up, then all.
+    /// Ticks of the warm-up, then of the run.
     parts: [u64; 2],
     part: usize,
     sent: u64,
@@ -229,7 +229,7 @@ impl Latency {
             }
             message[..8].copy_from_slice(&due.to_le_bytes());
             if !desk.send(channel, &message)? {
-                return Ok(()); // it is told when to go on, and this tick's delay counts
+                return Ok(()); // `writable` is called later; the wait counts as delay of this tick
             }
             self.sent += 1;
         }
@@ -244,7 +244,7 @@ impl Latency {
                 taken = taken && desk.send(channel, &message)?;
             }
             if taken {
-                self.bulk.push(channel); // else it is told when to go on
+                self.bulk.push(channel); // otherwise `writable` is called later
             }
         }
         if !self.bulk.is_empty() {
@@ -299,7 +299,7 @@ impl Job for Latency {
     }
 }
 
-/// Opens channels, uses each for one message, and ends it.
+/// Opens channels, sends one message on each, and finishes it.
 pub(super) struct Opens {
     in_flight: usize,
     run: Duration,
@@ -329,7 +329,7 @@ impl Opens {
     fn open(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
         let channel = desk.open(Role::Life)?;
         if !desk.send(channel, &[7; TICK_BYTES])? {
-            bail!("a new channel takes nothing");
+            bail!("a new channel refused its first message");
         }
         desk.cx.finish(channel)?;
         self.open += 1;
@@ -371,13 +371,13 @@ impl Job for Opens {
     }
 }
 
-/// Opens many channels, sends one message on each, and rests.
+/// Opens many channels, sends one message on each, and then stays idle.
 pub(super) struct Idle {
     connections: Vec<ConnId>,
     expected: usize,
     channels: usize,
     server_pid: u32,
-    /// Connections whose control channel was answered.
+    /// Connections whose control channel has been answered.
     answered: usize,
     sent: u64,
     before: Option<[u64; 2]>,
@@ -401,12 +401,12 @@ impl Idle {
         Ok([anonymous_bytes(self.server_pid)?, own])
     }
 
-    /// The channels of one connection, each with its message.
+    /// Opens the channels of one connection and sends one message on each.
     fn fill(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
         for _ in 0..self.channels {
             let channel = desk.open(Role::Data)?;
             if !desk.send(channel, &[7; TICK_BYTES])? {
-                bail!("a new channel takes nothing");
+                bail!("a new channel refused its first message");
             }
             self.sent += 1;
         }
@@ -414,7 +414,7 @@ impl Idle {
     }
 }
 
-/// Time for things to calm down before memory is looked at.
+/// Time to settle before memory is read.
 const CALM: Duration = Duration::from_millis(1000);
 const FILL: u64 = 3;
 const LOOK: u64 = 4;
@@ -432,7 +432,7 @@ impl Job for Idle {
             return Ok(None);
         }
         self.answered += 1;
-        // Every connection fills itself when all are there and calm.
+        // Channels are opened when all connections are open and have settled.
         desk.cx.timer(CALM, FILL)?;
         Ok(None)
     }
@@ -440,7 +440,7 @@ impl Job for Idle {
     fn timer(&mut self, desk: &mut Desk<'_, '_, '_>, token: u64) -> Result<Option<Found>> {
         if token == FILL {
             if self.answered != self.expected {
-                bail!("connections were slower than expected");
+                bail!("not all connections were open in time");
             }
             if self.before.is_none() {
                 self.before = Some(self.memory()?);

@@ -1,4 +1,4 @@
-//! Ours on the reactors: handlers that are called with what happens.
+//! tickwire on the reactors: handlers, which the reactor calls.
 
 mod client;
 mod jobs;
@@ -16,7 +16,7 @@ use crate::load::Load;
 use crate::work::{Found, Peer, SOCKETS_MAX, Work};
 use crate::{announce, report, settings};
 
-/// Which of the two.
+/// The reactor: on mio or on tokio.
 fn is_on_tokio(peer: Peer) -> bool {
     peer == Peer::TickwireReactor
 }
@@ -59,7 +59,7 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
     }
 }
 
-/// Serves until the parent ends it.
+/// Serves until the parent ends the process.
 fn listen<H: Handler>(serve: &Serve, handler: H) -> Result<()> {
     let on_tokio = is_on_tokio(serve.peer);
     let options = options(serve.spin, serve.spin, on_tokio);
@@ -80,7 +80,7 @@ fn listen<H: Handler>(serve: &Serve, handler: H) -> Result<()> {
     })
 }
 
-/// A client that finds something.
+/// A client with results.
 trait Finds: Handler {
     fn found(&mut self) -> Option<Result<Found>>;
 }
@@ -107,7 +107,7 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
             };
             let load = Load::new(bytes, sockets, burst);
             let client = sockets::Client::new(load, times, pid);
-            // The first one is for control.
+            // The first connection is the control connection.
             connect(options, client, 1 + sockets)?
         }
         (
@@ -180,5 +180,7 @@ fn connect<H: Finds>(drive: &Drive, handler: H, connections: usize) -> Result<Fo
         }
         reactor.run()?
     };
-    handler.found().context("the client has ended early")?
+    handler
+        .found()
+        .context("the client ended before it had results")?
 }

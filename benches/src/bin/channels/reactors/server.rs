@@ -15,7 +15,7 @@ use crate::work::{Role, SLOW_BYTES_PER_SECOND};
 
 pub(super) struct Server {
     sink: Sink,
-    /// Who has asked for the counts.
+    /// The connection and channel of the open question.
     control: Option<(ConnId, ChannelId)>,
 }
 
@@ -28,21 +28,21 @@ impl Server {
     }
 }
 
-/// What is known of a channel: what it is for, and its digest.
+/// A channel: its role and its digest.
 #[derive(Clone, Copy)]
 struct Seat(Role, u64);
 
 #[derive(Default)]
 pub(super) struct Connection {
-    /// By the channel's index.
+    /// Indexed by the channel's index.
     seats: Vec<Option<Seat>>,
-    /// What readers have not read.
+    /// Charges of the messages that the slow and the stalled reader have not read.
     kept: VecDeque<(ChannelId, Charge)>,
-    /// The slow reader is at work.
+    /// The timer of the slow reader is running.
     reads_slowly: bool,
 }
 
-/// From one message of the slow reader to the next.
+/// Time between two messages of the slow reader.
 const SLOW: Duration =
     Duration::from_nanos((BULK_MESSAGE_BYTES * 1_000_000_000 / SLOW_BYTES_PER_SECOND) as u64);
 

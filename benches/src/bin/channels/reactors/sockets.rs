@@ -11,7 +11,7 @@ use crate::meter::{Meter, checked};
 use crate::sink::Sink;
 use crate::work::Found;
 
-/// Bytes of a question, which no message of data has.
+/// Bytes of a question. No data message has this size.
 const QUESTION_BYTES: usize = 8;
 
 pub(super) struct Server {
@@ -29,7 +29,7 @@ impl Server {
 }
 
 impl Handler for Server {
-    /// The digest of what has come.
+    /// The digest of the received messages.
     type Conn = u64;
     type Command = ();
 
@@ -69,11 +69,11 @@ impl Handler for Server {
     }
 }
 
-/// The control connection is the one of token 0; data goes over the others.
+/// The client. The control connection has token 0; the others carry data.
 pub(super) struct Client {
     load: Load,
     control: Option<ConnId>,
-    /// By their tokens, which begin at 1.
+    /// Data connections, indexed by token - 1.
     sockets: Vec<Option<ConnId>>,
     times: [Duration; 2],
     pass: usize,
@@ -84,7 +84,7 @@ pub(super) struct Client {
     found: Option<Result<Found>>,
 }
 
-/// Payload bytes sent in a call before what is there goes out.
+/// Payload bytes sent in one call.
 const TURN_BYTES: usize = 64 * 1024;
 
 impl Client {
@@ -115,7 +115,7 @@ impl Client {
             let message = self.load.peek();
             let to = self.sockets[self.load.lane()].context("a socket that is not open")?;
             match put(cx, to, message)? {
-                Err(SendError::QueueFull { .. }) => return Ok(()), // it is told when to go on
+                Err(SendError::QueueFull { .. }) => return Ok(()), // `drained` is called later
                 done => done?,
             }
             sent += message.len();
@@ -154,12 +154,12 @@ impl Client {
     }
 }
 
-/// To this connection, or another.
+/// Sends to this connection or to another one.
 fn put(cx: &mut Cx<'_>, to: ConnId, message: &[u8]) -> Result<Result<(), SendError>> {
     if to == cx.id() {
         return Ok(cx.outbox().send(message));
     }
-    let outbox = cx.hub().outbox(to).context("a socket has gone")?;
+    let outbox = cx.hub().outbox(to).context("a connection has ended")?;
     Ok(outbox.send(message))
 }
 
@@ -187,7 +187,7 @@ impl Handler for Client {
 
     fn message(&mut self, (): &mut (), cx: &mut Cx<'_>, message: Message<'_>) {
         let done = match message {
-            Message::Text(text) => Err(anyhow!("an answer of text: {text}")),
+            Message::Text(text) => Err(anyhow!("the answer is text: {text}")),
             Message::Binary(answer) => self.answered(cx, answer),
             _ => Ok(()),
         };

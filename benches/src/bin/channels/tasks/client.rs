@@ -1,4 +1,4 @@
-//! The client of any peer.
+//! The client of every async peer.
 
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,7 @@ pub(super) fn run<W: Wire>(options: &Drive) -> Result<()> {
     report(&found)
 }
 
-/// Asks for the server's counts.
+/// The control channel, which asks for the server's counts.
 struct Control<W: Wire>(ChannelOf<W>);
 
 impl<W: Wire> Control<W> {
@@ -72,7 +72,7 @@ impl<W: Wire> Control<W> {
         Ok(Control(connection.open(Role::Control).await?))
     }
 
-    /// The counts when `count` messages have come.
+    /// The server's counts, as soon as `count` messages have arrived.
     async fn ask(&mut self, count: u64, digest: Option<u64>) -> Result<Ack> {
         self.0.put(&count.to_le_bytes()).await?;
         self.0.flush().await?;
@@ -95,7 +95,7 @@ async fn throughput<W: Wire>(
     let mut channels = Vec::new();
     for _ in 0..load.channels() {
         let mut channel = connection.open(Role::Data).await?;
-        channel.flush().await?; // a stream of yamux is not there before its first byte
+        channel.flush().await?; // a yamux stream does not exist at the peer before its first byte
         channels.push(channel);
     }
     pass::<W>(&mut channels, &mut load, warm_up).await?;
@@ -106,7 +106,7 @@ async fn throughput<W: Wire>(
     meter.end(ack, None)
 }
 
-/// Sends for so long.
+/// Sends for `duration`.
 async fn pass<W: Wire>(
     channels: &mut [ChannelOf<W>],
     load: &mut Load,
@@ -141,7 +141,7 @@ async fn latency<W: Wire>(
     let mut channel = connection.open(Role::Tick).await?;
     let mut tick = [0; TICK_BYTES];
     let mut meter = None;
-    // The first part warms up.
+    // The first part is the warm-up.
     for part in [ticks / 4, ticks] {
         let started = monotonic_ns();
         for due in (0..part).map(|i| started + i * every_ns) {
@@ -166,7 +166,7 @@ async fn latency<W: Wire>(
     anyhow::bail!("no ticks")
 }
 
-/// Always has something to send.
+/// Sends without end.
 async fn saturate<W: Wire>(mut channel: ChannelOf<W>) -> Result<()> {
     let message = [0x55; BULK_MESSAGE_BYTES];
     let mut unyielded = 0;
@@ -217,7 +217,7 @@ async fn opens<W: Wire>(
     anyhow::bail!("no time")
 }
 
-/// A message, our end, the server's end.
+/// Sends one message, finishes, and waits for the server to finish.
 async fn live(mut channel: impl Channel) -> Result<()> {
     channel.put(&[7; TICK_BYTES]).await?;
     channel.finish().await?;

@@ -1,6 +1,7 @@
-//! qmux: QMux (draft-ietf-quic-qmux-02) over TCP. A channel is a bidirectional stream, its first
-//! byte the role. Chunks are handed over and taken without a copy. Windows are as wide as ours may
-//! become, priorities are ours, and everything else is the default.
+//! qmux: QMux (draft-ietf-quic-qmux-02) over TCP. A channel is a bidirectional stream; its first
+//! byte is the role. Chunks are written and read without a copy, as its authors advise. Windows are
+//! as large as tickwire's may grow, and channels have the same priorities. All other settings are
+//! the defaults.
 
 use std::net::SocketAddr;
 
@@ -25,10 +26,10 @@ pub(super) struct Stream {
     sending: SendStream,
     receiving: RecvStream,
     role: Option<Role>,
-    /// What waits to be flushed; of one that we have opened, its role first.
+    /// What waits to be flushed. On a stream that this end has opened, the role comes first.
     out: BytesMut,
     deframer: Deframer,
-    /// Came behind the role, in the same chunk.
+    /// Bytes behind the role in the same chunk.
     early: Bytes,
 }
 
@@ -45,7 +46,7 @@ impl Stream {
     }
 
     fn set_role(&mut self, role: Role) {
-        // Its authors' highest number goes first.
+        // qmux sends the highest number first.
         self.sending.set_priority(-i32::from(role.priority()));
         self.role = Some(role);
     }
@@ -93,7 +94,7 @@ impl Connection for Link {
     }
 
     async fn next(&mut self) -> Option<Stream> {
-        // It ends with an error, whoever closes it.
+        // The end of a connection is always an error here.
         self.0.accept_bi().await.ok().map(Stream::new)
     }
 }

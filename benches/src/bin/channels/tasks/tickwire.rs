@@ -1,4 +1,4 @@
-//! Ours: `channels::Session`, a lock and a task for each connection.
+//! tickwire: `channels::Session`, with a lock and a task for each connection.
 
 use std::net::SocketAddr;
 
@@ -89,7 +89,7 @@ impl Channel for Pair {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        Ok(()) // the connection's task sends what is there
+        Ok(()) // the connection's task sends what is queued
     }
 
     async fn receive(&mut self, mut each: impl FnMut(&[u8]) + Send) -> Result<bool> {

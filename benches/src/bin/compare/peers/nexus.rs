@@ -1,5 +1,5 @@
-//! nexus-web 0.8: its frame codec over mio. The reactor's one receive buffer costs it a copy of
-//! what was read; over tokio it has none.
+//! nexus-web 0.8: its frame codec over mio. The shared receive buffer costs it a copy of what was
+//! read. The tokio variant does not have this copy.
 
 use std::io::Write as _;
 
