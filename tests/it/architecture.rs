@@ -411,7 +411,7 @@ fn the_checker_finds_what_it_must() {
         ("engine/src/driver/line.rs", "use super::handler::Cx;"),
         ("engine/src/driver/transport.rs", "use std::net::TcpStream;"),
         ("engine/src/time.rs", "use std::time::Duration;"),
-        ("codecs/src/lib.rs", "use tickwire::Session;"),
+        ("codecs/src/lib.rs", "use tickwire::sans_io::Session;"),
         ("engine/src/frame/mask.rs", "unsafe { x() }"),
         ("tests/it/main.rs", "let x = unsafe { y() };"),
     ];

@@ -3,7 +3,7 @@
 
 use harness::frames_mux::{Put, Said, flag, profile};
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Code, Config, HalfState, OpenOptions, Settings,
+    AcceptOptions, ChannelConfig, ChannelId, ErrorCode, HalfState, OpenOptions,
 };
 
 use super::channels_hostile_kit::{Scene, UPLINK, failed};
@@ -13,12 +13,10 @@ use super::channels_hostile_kit::{Scene, UPLINK, failed};
 #[test]
 fn all_windows_together_stay_within_the_budget() {
     for growth in [0, 100_000, 1 << 20] {
-        let config = Config {
-            channels_max: 10,
-            window_growth_bytes_max: growth,
-            channel_window_bytes_max: 512 << 10,
-            ..Config::default()
-        };
+        let config = ChannelConfig::default()
+            .channels_max(10)
+            .window_growth_bytes_max(growth)
+            .channel_window_bytes_max(512 << 10);
         let budget = config.receive_budget_bytes();
         let mut scene = Scene::greeted(config, &[]);
         // Time stands still: whatever is read is read within two round trips.
@@ -62,11 +60,9 @@ fn all_windows_together_stay_within_the_budget() {
 
 /// A channel with a window of 64 KiB that grew to 128 KiB, all of it told and none of it used since.
 fn grown() -> (Scene, ChannelId, u64, u64) {
-    let config = Config {
-        channels_max: 2,
-        window_growth_bytes_max: 128 << 10,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default()
+        .channels_max(2)
+        .window_growth_bytes_max(128 << 10);
     let mut scene = Scene::greeted(config, &[]);
     let channel = scene.opened_as(0, UPLINK, 0);
     let (mut limit, mut charged) = (64 << 10, 0);
@@ -122,7 +118,7 @@ fn what_is_given_back_may_cross_what_is_granted() {
 /// window, which the channel keeps; nor anything after the end, or by who does not send.
 #[test]
 fn credit_is_given_back_within_bounds() {
-    for (beyond, code) in [(0, None), (1, Some(Code::FLOW))] {
+    for (beyond, code) in [(0, None), (1, Some(ErrorCode::FLOW))] {
         let (mut scene, _, limit, _) = grown();
         let told = scene.put(Put::new().give_back(0, limit - (64 << 10) + beyond));
         assert_eq!(failed(&told), code);
@@ -132,7 +128,7 @@ fn credit_is_given_back_within_bounds() {
         assert_eq!(scene.end(), code);
         // To a reader that wants no more, all of it may be.
         let (mut scene, channel, limit, _) = grown();
-        scene.core.stop(channel, Code(9));
+        scene.core.stop(channel, ErrorCode(9));
         let told = scene.put(Put::new().give_back(0, limit + beyond));
         assert_eq!(failed(&told), code);
     }
@@ -143,8 +139,8 @@ fn credit_is_given_back_within_bounds() {
         let (mut scene, channel, limit, charged) = grown();
         scene.put(over.clone());
         let told = scene.put(Put::new().give_back(0, charged));
-        assert_eq!(failed(&told), Some(Code::PROTOCOL), "{over:?} {limit}");
-        assert_eq!(scene.end(), Some(Code::PROTOCOL));
+        assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL), "{over:?} {limit}");
+        assert_eq!(scene.end(), Some(ErrorCode::PROTOCOL));
         assert_eq!(
             scene.core.channel_stats(channel).map(|s| s.held_bytes),
             Some(0)
@@ -154,11 +150,11 @@ fn credit_is_given_back_within_bounds() {
     let record = Put::new()
         .data(flag::MORE, 0, b"half")
         .give_back(0, charged + 68);
-    assert_eq!(failed(&scene.put(record)), Some(Code::PROTOCOL));
+    assert_eq!(failed(&scene.put(record)), Some(ErrorCode::PROTOCOL));
     let mut scene = Scene::new();
     scene.opened_as(0, profile::ACCEPTOR_SENDS, 60_000);
     let told = scene.put(Put::new().give_back(0, 0));
-    assert_eq!(failed(&told), Some(Code::PROTOCOL));
+    assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL));
 }
 
 /// Who is asked gives back what is not used, if nothing waits to be sent; and sends no more than is
@@ -200,7 +196,7 @@ fn who_is_asked_gives_back_what_nothing_waits_for() {
     assert_eq!(scene.put(Put::new().narrow(3, 0)), []);
     assert_eq!(scene.said(), []);
     let told = scene.put(Put::new().narrow(9, 0));
-    assert_eq!(failed(&told), Some(Code::PROTOCOL));
+    assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL));
 }
 
 /// Where messages are counted, a message in ever so many fragments costs what the largest may cost,
@@ -210,12 +206,12 @@ fn fragments_cost_no_more_than_their_message_may() {
     // 8,000 bytes in three frames: 8,192.
     for (fragments, len, code) in [
         (128, 0, None), // the last one is the 128th
-        (128, 1, Some(Code::SIZE)),
-        (129, 0, Some(Code::SIZE)),
+        (128, 1, Some(ErrorCode::SIZE)),
+        (129, 0, Some(ErrorCode::SIZE)),
         (2, 4000, None),
-        (2, 4001, Some(Code::SIZE)), // more than 8,000
+        (2, 4001, Some(ErrorCode::SIZE)), // more than 8,000
         (100, 17, None),
-        (100, 18, Some(Code::SIZE)), // 100 * (18 + 64) is more than 8,192
+        (100, 18, Some(ErrorCode::SIZE)), // 100 * (18 + 64) is more than 8,192
     ] {
         let mut scene = Scene::new();
         scene.opened_as(0, UPLINK | profile::MESSAGES, 0);
@@ -240,11 +236,9 @@ fn fragments_cost_no_more_than_their_message_may() {
 #[test]
 fn what_is_left_unread_of_ended_channels_counts() {
     for let_go in [false, true] {
-        let config = Config {
-            channels_max: 2,
-            window_growth_bytes_max: 0,
-            ..Config::default()
-        };
+        let config = ChannelConfig::default()
+            .channels_max(2)
+            .window_growth_bytes_max(0);
         let mut scene = Scene::greeted(config, &[]);
         scene.reads = false;
         let mut left = Vec::new();
@@ -279,7 +273,7 @@ fn what_is_left_unread_of_ended_channels_counts() {
         // Nor does anybody care for what was sent meanwhile.
         assert_eq!(scene.put(Put::new().data(0, 2, &[0; 5000])), []);
         if let_go {
-            scene.core.let_go(left[0], Code(9));
+            scene.core.let_go(left[0], ErrorCode(9));
             scene.kept.retain(|(id, _)| *id != left[0]);
         } else {
             for (id, charge) in std::mem::take(&mut scene.kept) {
@@ -300,10 +294,7 @@ fn what_is_left_unread_of_ended_channels_counts() {
 /// A budget that was set lower refuses what finds no room, and says how much there is.
 #[test]
 fn a_lower_budget_refuses_channels_that_find_no_room() {
-    let config = Config {
-        receive_bytes_max: Some(3 * (64 << 10) + 5),
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().receive_bytes_max(Some(3 * (64 << 10) + 5));
     let mut scene = Scene::greeted(config, &[]);
     for alias in 0..3 {
         scene.opened_as(alias, UPLINK, 0);
@@ -314,7 +305,7 @@ fn a_lower_budget_refuses_channels_that_find_no_room() {
     let (own, _) = scene.open_ours(OpenOptions::new("ours").window(1 << 20), 9, 60_000);
     let stats = scene.core.stats();
     assert_eq!(stats.receive_aside_bytes, 3 * (64 << 10));
-    scene.core.let_go(own, Code(9));
+    scene.core.let_go(own, ErrorCode(9));
     scene.put(Put::new().reset(flag::ABORT, 0, 9));
     scene.said();
     scene.accepts = false;
@@ -323,11 +314,8 @@ fn a_lower_budget_refuses_channels_that_find_no_room() {
     assert_eq!(scene.core.accept(channel, wide), Ok(()));
     scene.said();
     assert_eq!(scene.core.stats().receive_aside_bytes, 3 * (64 << 10));
-    let none = Config {
-        receive_bytes_max: Some((64 << 10) - 1),
-        ..Config::default()
-    };
-    assert!(none.build().is_err());
+    let none = ChannelConfig::default().receive_bytes_max(Some((64 << 10) - 1));
+    assert!(none.check().is_err());
 }
 
 /// What comes after STOP is checked against the limit, dropped, and nothing is granted for it.
@@ -336,7 +324,7 @@ fn what_comes_after_stop_is_dropped_and_still_limited() {
     let mut scene = Scene::new();
     let channel = scene.opened_as(0, UPLINK, 0);
     scene.put(Put::new().data(0, 0, &[1; 1000]));
-    scene.core.stop(channel, Code(9));
+    scene.core.stop(channel, ErrorCode(9));
     assert!(matches!(scene.said()[..], [Said::Reset { .. }]));
     let mut used = 1064;
     while used + 10_064 <= 64 << 10 {
@@ -347,16 +335,15 @@ fn what_comes_after_stop_is_dropped_and_still_limited() {
     assert_eq!((stats.held_bytes, stats.receive_aside_bytes), (0, 0));
     assert_eq!(scene.said(), [], "nothing is granted");
     let told = scene.put(Put::new().data(0, 0, &[1; 10_000]));
-    assert_eq!(failed(&told), Some(Code::FLOW));
+    assert_eq!(failed(&told), Some(ErrorCode::FLOW));
 }
 
 /// The preset's bound holds: a peer that does what it likes makes us hold no more.
 #[test]
 fn an_unknown_peer_makes_us_hold_little() {
-    let config = Config::untrusted_internet();
+    let config = ChannelConfig::untrusted_internet();
     assert_eq!(config.receive_budget_bytes(), 1_310_720);
-    let settings: Settings = config.clone().build().expect("valid");
-    let mut scene = Scene::greeted(config, &[]);
+    let mut scene = Scene::greeted(config.clone(), &[]);
     scene.reads = false;
     for alias in 0..16 {
         // As many messages as a channel takes: it counts bytes, or messages.
@@ -374,8 +361,8 @@ fn an_unknown_peer_makes_us_hold_little() {
         assert!(stats.receive_window < 1064, "it is full: {stats:?}");
     }
     let stats = scene.core.stats();
-    assert!(stats.held_bytes <= settings.receive_budget_bytes());
+    assert!(stats.held_bytes <= config.receive_budget_bytes());
     assert_eq!(stats.receive_aside_bytes, 16 * (16 << 10));
     let told = scene.put(Put::new().open(16, UPLINK, 0, 9, &[]));
-    assert_eq!(failed(&told), Some(Code::LIMIT));
+    assert_eq!(failed(&told), Some(ErrorCode::LIMIT));
 }

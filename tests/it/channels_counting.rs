@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harness::frames_mux::{Put, Said, flag, hello, profile, read, tlv, tv};
 use tickwire::channels::{
-    AcceptOptions, Code, Config, Connection, Event, Failure, Mode, OpenOptions,
+    AcceptOptions, ChannelConfig, ChannelFailure, ErrorCode, Event, Mode, Mux, OpenOptions,
 };
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms, shared_aliases};
@@ -58,7 +58,7 @@ fn what_arrives_is_counted() {
     assert_eq!(scene.core.stats().records_in, before + 7);
     // It stays counted when the channel is gone.
     scene.put(Put::new().data(flag::FIN, 0, b"end"));
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     scene.said();
     let all = scene.core.stats();
     assert_eq!((all.channels, all.messages_in, all.bytes_in), (0, 8, 42));
@@ -100,13 +100,10 @@ fn a_whole_message_has_a_limit() {
     for unit in [0, profile::MESSAGES] {
         for (len, expected) in [
             (5000, None),
-            (5001, Some(Code::SIZE)),
-            (6000, Some(Code::SIZE)),
+            (5001, Some(ErrorCode::SIZE)),
+            (6000, Some(ErrorCode::SIZE)),
         ] {
-            let config = Config {
-                message_bytes_max: 5000,
-                ..Config::default()
-            };
+            let config = ChannelConfig::default().message_bytes_max(5000);
             let mut scene = Scene::greeted(config, &[]);
             scene.opened_as(0, UPLINK | unit, 0);
             let told = scene.put(Put::new().data(0, 0, &vec![1; len]));
@@ -135,7 +132,7 @@ fn a_window_of_messages_is_paid_by_the_last_fragment() {
         } else {
             scene.put(Put::new().data(flag::FIN, 0, b""))
         };
-        let expected = more.then_some(Code::FLOW);
+        let expected = more.then_some(ErrorCode::FLOW);
         assert_eq!(failed(&told), expected);
         assert_eq!(told == [Told::Finished(channel)], !more);
     }
@@ -149,7 +146,7 @@ fn fragments_have_their_time() {
     scene.put(Put::new().data(flag::MORE, 0, b"begun"));
     assert_eq!(scene.wait(ms(9900)), []);
     let told = scene.wait(ms(500));
-    assert_eq!(told, [Told::Evicted(channel, Code::TIMEOUT)]);
+    assert_eq!(told, [Told::Evicted(channel, ErrorCode::TIMEOUT)]);
     scene.said();
     scene.wait(ms(300));
     let next = scene.core.poll_timeout().expect("alive");
@@ -159,10 +156,10 @@ fn fragments_have_their_time() {
 /// Frames of every kind are cut to records of the peer's, and none is lost.
 #[test]
 fn control_frames_fit_small_records() {
-    let config = || Config {
-        metadata_bytes_max: 1000,
-        record_bytes_max: 2000,
-        ..Config::default()
+    let config = || {
+        ChannelConfig::default()
+            .metadata_bytes_max(1000)
+            .record_bytes_max(2000)
     };
     let count = |scene: &mut Scene, of: fn(&Said) -> bool| {
         let records = scene.records();
@@ -191,7 +188,7 @@ fn control_frames_fit_small_records() {
                     let options = AcceptOptions::new().metadata(metadata);
                     assert_eq!(scene.core.accept(channel, options), Ok(()));
                 } else {
-                    let refused = scene.core.reject_with(channel, Code(9), &metadata);
+                    let refused = scene.core.reject_with(channel, ErrorCode(9), &metadata);
                     assert_eq!(refused, Ok(()));
                 }
             }
@@ -208,8 +205,8 @@ fn control_frames_fit_small_records() {
     let channels: Vec<_> = (0..60).map(|alias| scene.opened(alias, 9000)).collect();
     for channel in channels {
         scene.core.acknowledge(channel, 1 << 40);
-        scene.core.stop(channel, Code(1 << 20));
-        scene.core.reset(channel, Code(1 << 21));
+        scene.core.stop(channel, ErrorCode(1 << 20));
+        scene.core.reset(channel, ErrorCode(1 << 21));
     }
     let resets = count(&mut scene, |said| matches!(said, Said::Reset { .. }));
     assert_eq!(resets, 120);
@@ -218,7 +215,7 @@ fn control_frames_fit_small_records() {
 /// How messages of a channel and another's share records: `first` bytes, then one of `second`,
 /// then a small one of a lower class. The payloads of each record.
 fn shared(peer: &[(u64, u64)], limit: u64, first: usize, second: usize) -> Vec<Vec<usize>> {
-    let mut scene = Scene::greeted(Config::default(), peer);
+    let mut scene = Scene::greeted(ChannelConfig::default(), peer);
     let [a, b, c] = [0, 1, 2].map(|n: u8| {
         let options = OpenOptions::new("c").priority(n);
         let limit = if n == 1 { limit } else { 60_000 };
@@ -271,12 +268,8 @@ fn a_fragment_is_worth_its_head() {
 /// The layer below may take less than the peer, but a record of the largest control frame.
 #[test]
 fn records_are_as_large_as_both_take() {
-    let fresh = || {
-        Connection::new(
-            Config::default().build().expect("valid"),
-            tickwire::Timestamp(0),
-        )
-    };
+    let fresh =
+        || Mux::new(ChannelConfig::default(), tickwire::Timestamp(0)).expect("limits that work");
     // A peer that has said nothing yet takes 1 KiB.
     assert!(fresh().record_max() <= 1024);
     for (peer_max, least) in [
@@ -286,7 +279,7 @@ fn records_are_as_large_as_both_take() {
         (16_500, 4157),
         (1 << 20, 262_176),
     ] {
-        let mut scene = Scene::greeted(Config::default(), &[(1, peer_max)]);
+        let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, peer_max)]);
         assert_eq!(scene.core.record_max(), peer_max as usize);
         assert_eq!(scene.core.record_least(), least);
         scene.core.limit_records(least);
@@ -308,13 +301,16 @@ fn a_lost_connection_is_told_once() {
         other => panic!("{other:?}"),
     };
     let mut scene = Scene::new();
-    assert_eq!(lost(&mut scene), Some(Failure::Lost));
+    assert_eq!(lost(&mut scene), Some(ChannelFailure::Lost));
     assert_eq!(lost(&mut scene), None);
     assert!(!scene.core.is_alive() && scene.said().is_empty());
     // What the peer has said before, says more.
     for (code, expected) in [
-        (Code::NO_ERROR, Failure::Lost),
-        (Code(0x2_0000), Failure::Peer(Code(0x2_0000))),
+        (ErrorCode::NO_ERROR, ChannelFailure::Lost),
+        (
+            ErrorCode(0x2_0000),
+            ChannelFailure::Peer(ErrorCode(0x2_0000)),
+        ),
     ] {
         let mut scene = Scene::new();
         scene.opened(0, 9000);
@@ -324,7 +320,7 @@ fn a_lost_connection_is_told_once() {
     let mut scene = Scene::new();
     let told = scene.core.receive_foreign();
     assert!(
-        matches!(told, Some(Event::Failed(Failure::Violation(_)))),
+        matches!(told, Some(Event::Failed(ChannelFailure::Violation(_)))),
         "{told:?}"
     );
     assert_eq!(lost(&mut scene), None, "it has ended before");
@@ -340,7 +336,7 @@ fn what_was_finished_is_sent_though_nobody_holds_the_channel() {
         .expect("opened");
     scene.core.send(channel, b"last").expect("room");
     scene.core.finish_sending(channel).expect("open");
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     let said = scene.said();
     let [Said::Open { options, .. }, rest @ ..] = &said[..] else {
         panic!("{said:?}")
@@ -367,7 +363,7 @@ fn a_chosen_alias_is_below_the_peers_limit() {
     let said = scene.said();
     let opens = said.iter().filter(|said| matches!(said, Said::Open { .. }));
     assert_eq!(opens.count(), 1, "{said:?}");
-    assert_eq!(scene.events(), [Told::Rejected(high, Code::REFUSED)]);
+    assert_eq!(scene.events(), [Told::Rejected(high, ErrorCode::REFUSED)]);
     assert_eq!(
         scene.put(Put::new().accept(2, 0, 9000, 9000, &[])),
         [Told::Accepted(low)]
@@ -388,7 +384,7 @@ fn a_message_that_the_answer_does_not_take_is_given_up() {
         let told = scene.put(Put::new().accept(0, 0, 200_000, max, &[]));
         assert_eq!(told, [Told::Accepted(channel)]);
         let said = scene.said();
-        let stopped = [Told::Stopped(channel, Code::SIZE)];
+        let stopped = [Told::Stopped(channel, ErrorCode::SIZE)];
         let expected: &[Told] = if goes { &[] } else { &stopped };
         assert_eq!(scene.events(), expected, "{said:?}");
         let reset = said.iter().any(|said| matches!(said, Said::Reset { .. }));
@@ -401,7 +397,7 @@ fn a_message_that_the_answer_does_not_take_is_given_up() {
 fn opens_behind_a_drain_are_not_counted() {
     let mut scene = Scene::new();
     scene.opened(0, 9000);
-    scene.core.drain(Code::NO_ERROR, "maintenance");
+    scene.core.drain(ErrorCode::NO_ERROR, "maintenance");
     for alias in 1..4 {
         assert_eq!(scene.put(Put::new().open(alias, 0, 9000, 9000, &[])), []);
     }
@@ -416,10 +412,7 @@ fn opens_behind_a_drain_are_not_counted() {
 #[test]
 fn windows_widen_with_the_round_trip() {
     for auto_tune in [true, false] {
-        let config = Config {
-            auto_tune,
-            ..Config::default()
-        };
+        let config = ChannelConfig::default().auto_tune(auto_tune);
         let mut scene = Scene::silent(config);
         scene.put(hello(&[]));
         scene.said();
@@ -445,7 +438,7 @@ fn windows_widen_with_the_round_trip() {
 fn a_run_is_single_messages_to_who_knows_no_runs() {
     let (conflate, run, resume, messages) = (1, 2, 4, 8);
     for features in [0, conflate | resume | messages, run] {
-        let mut scene = Scene::greeted(Config::default(), &[(10, features)]);
+        let mut scene = Scene::greeted(ChannelConfig::default(), &[(10, features)]);
         let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 60_000);
         let run_bytes = b"aaaabbbbcccc";
         scene.core.send_run(channel, 4, run_bytes).expect("room");

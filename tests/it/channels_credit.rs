@@ -6,16 +6,17 @@ use harness::channels::{Op, Sim};
 use harness::rng::Rng;
 use tickwire::Timestamp;
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Charge, Config, Connection, Direction, Event, OpenOptions, SendError,
+    AcceptOptions, ChannelConfig, ChannelId, ChannelSendError, Charge, Direction, Event, Mux,
+    OpenOptions,
 };
 
 use super::channels_sim::number;
-use super::channels_sim_found::{opened, ready, settings};
+use super::channels_sim_found::{config, opened, ready};
 
 /// A sender and a receiver whose application reads no channel but the one that was opened last.
 struct Readers {
-    sender: Connection,
-    receiver: Connection,
+    sender: Mux,
+    receiver: Mux,
     unread: Vec<ChannelId>,
     live: ChannelId,
     /// The live channel, at the receiver.
@@ -28,8 +29,8 @@ struct Readers {
 const NOW: Timestamp = Timestamp(1_000);
 
 impl Readers {
-    fn new(config: &Config, unread: usize) -> Self {
-        let new = || Connection::new(config.clone().build().expect("valid"), NOW);
+    fn new(config: &ChannelConfig, unread: usize) -> Self {
+        let new = || Mux::new(config.clone(), NOW).expect("limits that work");
         let (mut sender, receiver) = (new(), new());
         let uplink = |topic: &str| OpenOptions::new(topic).direction(Direction::OpenerSends);
         let mut open = |options| sender.open(options).expect("a place");
@@ -119,7 +120,7 @@ impl Readers {
 
     fn message_max(&mut self, id: ChannelId) -> usize {
         match self.sender.send(id, &vec![1; 1 << 20]) {
-            Err(SendError::TooLarge { max, .. }) => max,
+            Err(ChannelSendError::TooLarge { max, .. }) => max,
             other => panic!("{other:?}"),
         }
     }
@@ -160,19 +161,17 @@ fn a_message_within_its_credit_waits_for_no_other_reader() {
         let mut rng = Rng::new(seed ^ 0xC4ED17);
         let unread = [0, 1, 17, 100, rng.below(1000), 1000][rng.below(6)];
         let record_max = [1024, 4096, 16_448][rng.below(3)];
-        let config = Config {
-            channels_max: unread as u32 + 1,
-            pending_opens_max: 2000,
-            record_bytes_max: record_max,
-            metadata_bytes_max: 64,
-            channel_window_bytes: [2048, 5000, 16 << 10, 60_000, 64 << 10][rng.below(5)],
-            window_growth_bytes_max: [0, 10_000, 16 << 20][rng.below(3)],
-            frame_overhead_bytes: [16, 64][rng.below(2)],
-            channel_queue_bytes_max: [1024, 256 << 10][rng.below(2)],
-            connection_queue_bytes_max: [256 << 10, 4 << 20][rng.below(2)],
-            auto_tune: rng.one_in(2),
-            ..Config::default()
-        };
+        let config = ChannelConfig::default()
+            .channels_max(unread as u32 + 1)
+            .pending_opens_max(2000)
+            .record_bytes_max(record_max)
+            .metadata_bytes_max(64)
+            .channel_window_bytes([2048, 5000, 16 << 10, 60_000, 64 << 10][rng.below(5)])
+            .window_growth_bytes_max([0, 10_000, 16 << 20][rng.below(3)])
+            .frame_overhead_bytes([16, 64][rng.below(2)])
+            .channel_queue_bytes_max([1024, 256 << 10][rng.below(2)])
+            .connection_queue_bytes_max([256 << 10, 4 << 20][rng.below(2)])
+            .auto_tune(rng.one_in(2));
         let mut readers = Readers::new(&config, unread);
         let stats = |readers: &Readers| readers.sender.channel_stats(readers.live).expect("open");
         let max = readers.message_max(readers.live);
@@ -194,10 +193,10 @@ fn a_message_within_its_credit_waits_for_no_other_reader() {
     }
 }
 
-/// R18: every channel that may be open is, at default settings; nobody reads any but one.
+/// R18: every channel that may be open is, at default config; nobody reads any but one.
 #[test]
 fn t18_all_channels_but_one_are_unread() {
-    let config = Config::default();
+    let config = ChannelConfig::default();
     let mut readers = Readers::new(&config, config.channels_max as usize - 1);
     readers.flood(8000);
     readers.flood(100);
@@ -230,10 +229,7 @@ fn t18_all_channels_but_one_are_unread() {
 /// whose credit does is still taken, one at a time, and goes with the next record.
 #[test]
 fn a_full_queue_of_all_takes_a_message_of_each() {
-    let config = Config {
-        connection_queue_bytes_max: 256 << 10,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().connection_queue_bytes_max(256 << 10);
     let mut readers = Readers::new(&config, 50);
     readers.flood(1000);
     let stats = readers.sender.stats();
@@ -244,7 +240,7 @@ fn a_full_queue_of_all_takes_a_message_of_each() {
         readers.sender.hold_back();
         assert_eq!(readers.sender.send(readers.live, b"one"), Ok(()), "{round}");
         let second = readers.sender.send(readers.live, b"two");
-        assert_eq!(second, Err(SendError::WouldBlock), "{round}");
+        assert_eq!(second, Err(ChannelSendError::WouldBlock), "{round}");
         readers.carry();
         assert_eq!(readers.came.last(), Some(&3));
     }
@@ -255,7 +251,7 @@ fn a_full_queue_of_all_takes_a_message_of_each() {
 #[test]
 fn what_a_channel_does_not_use_is_anothers_to_grow_by() {
     let both = [(); 2].map(|()| {
-        settings(|c| {
+        config(|c| {
             c.auto_tune = true;
             c.channels_max = 2;
             c.window_growth_bytes_max = 256 << 10;
@@ -308,7 +304,7 @@ fn windows_that_come_and_go_leave_the_ends_in_agreement() {
         let mut rng = Rng::new(seed ^ 0x6209);
         let window = [2048, 4096, 9000, 64 << 10][rng.below(4)];
         let both = [(); 2].map(|()| {
-            settings(|c| {
+            config(|c| {
                 c.auto_tune = true;
                 c.channels_max = 4;
                 c.channel_window_bytes = window;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use harness::frames_mux::{Put, Said, flag, hello};
 use tickwire::channels::{
-    ChannelId, Code, Config, Failure, Mode, OpenError, OpenOptions, SendError, SharedFrame, Unit,
+    ChannelConfig, ChannelFailure, ChannelId, ChannelSendError, ErrorCode, Mode, OpenError,
+    OpenOptions, SharedFrame, Unit,
 };
 
 use super::channels_hostile_kit::{Scene, Told, failed, ms, shared_aliases};
@@ -29,7 +30,7 @@ fn what_was_queued_is_forgotten_with_its_channel() {
     scene.core.send(channel, &[0; 5000]).expect("queued");
     assert!(scene.core.stats().queued_bytes > 5000);
     scene.core.finish_sending(channel).expect("open");
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     scene.put(Put::new().reset(flag::STOP | flag::ABORT, 0, 0));
     scene.said();
     assert_eq!(scene.core.stats().queued_bytes, 0);
@@ -64,18 +65,18 @@ fn skipped_messages_are_numbered() {
 /// A second call of drain does not put off the end that the first one set.
 #[test]
 fn a_drain_is_not_put_off() {
-    let code = Code(Code::APPLICATION.0 + 5);
+    let code = ErrorCode(ErrorCode::APPLICATION.0 + 5);
     let mut scene = Scene::new();
     scene.opened(0, 60_000);
     scene.core.drain(code, "maintenance");
     scene.said();
     scene.wait(ms(1500));
-    scene.core.drain(Code::NO_ERROR, "again");
+    scene.core.drain(ErrorCode::NO_ERROR, "again");
     assert_eq!(scene.said(), []);
     let told = scene.wait(ms(600));
-    assert_eq!(told, [Told::Failed(Failure::Local(code))]);
+    assert_eq!(told, [Told::Failed(ChannelFailure::Local(code))]);
     // Nor does one say anything behind the end.
-    scene.core.drain(Code::NO_ERROR, "too late");
+    scene.core.drain(ErrorCode::NO_ERROR, "too late");
     assert_eq!(scene.end(), Some(code));
 }
 
@@ -84,9 +85,14 @@ fn a_drain_is_not_put_off() {
 fn an_abort_wants_to_be_written() {
     let mut scene = Scene::new();
     assert!(!scene.core.wants_write());
-    assert!(scene.core.abort(Code(Code::APPLICATION.0 + 1)).is_some());
+    assert!(
+        scene
+            .core
+            .abort(ErrorCode(ErrorCode::APPLICATION.0 + 1))
+            .is_some()
+    );
     assert!(scene.core.wants_write());
-    assert_eq!(scene.end(), Some(Code(Code::APPLICATION.0 + 1)));
+    assert_eq!(scene.end(), Some(ErrorCode(ErrorCode::APPLICATION.0 + 1)));
     assert!(!scene.core.wants_write());
 }
 
@@ -95,7 +101,7 @@ fn an_abort_wants_to_be_written() {
 fn pings_that_the_application_asks_for() {
     let mut scene = Scene::new();
     let first = scene.core.poll_timeout().expect("alive");
-    let third = Config::default().idle_timeout / 3;
+    let third = ChannelConfig::default().idle_timeout / 3;
     assert_eq!(first, scene.now.after(third), "the next PING");
     scene.now = scene.now.after(ms(1000));
     scene.core.tell_time(scene.now);
@@ -113,7 +119,7 @@ fn pings_that_the_application_asks_for() {
     scene.core.tell_time(scene.now);
     scene.core.ping();
     assert_eq!(scene.said(), [Said::Ping(value + 1)]);
-    let mut scene = Scene::silent(Config::default());
+    let mut scene = Scene::silent(ChannelConfig::default());
     scene.put(hello(&[]));
     let said = scene.said();
     let [Said::Hello(_), Said::Ping(value)] = said[..] else {
@@ -128,9 +134,12 @@ fn pings_that_the_application_asks_for() {
 /// What was opened before the peer had said anything has the peer's limits, not none.
 #[test]
 fn channels_from_before_the_greeting_have_its_limits() {
-    let mut scene = Scene::silent(Config::default());
+    let mut scene = Scene::silent(ChannelConfig::default());
     let channel = scene.core.open(OpenOptions::new("early")).expect("opened");
-    assert_eq!(scene.core.send(channel, b"x"), Err(SendError::WouldBlock));
+    assert_eq!(
+        scene.core.send(channel, b"x"),
+        Err(ChannelSendError::WouldBlock)
+    );
     scene.said();
     scene.put(hello(&[]));
     let said = scene.said();
@@ -146,10 +155,7 @@ fn channels_from_before_the_greeting_have_its_limits() {
 /// Twice as many channels as the peer may have may wait here to be opened.
 #[test]
 fn as_many_channels_as_may_wait() {
-    let config = Config {
-        channels_max: 16,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().channels_max(16);
     let mut scene = Scene::greeted(config, &[(3, 4)]);
     for _ in 0..32 {
         assert!(scene.core.open(OpenOptions::new("x")).is_ok());
@@ -161,7 +167,7 @@ fn as_many_channels_as_may_wait() {
 /// On a conflated channel every way to send replaces.
 #[test]
 fn all_that_is_sent_on_a_conflated_channel_is_conflated() {
-    type Send = fn(&mut Scene, ChannelId) -> Result<(), SendError>;
+    type Send = fn(&mut Scene, ChannelId) -> Result<(), ChannelSendError>;
     let ways: [Send; 3] = [
         |scene, channel| scene.core.send(channel, &[0; 2000]),
         |scene, channel| {
@@ -208,16 +214,16 @@ fn behind_the_end_nothing_is_replaced() {
     let (channel, _) = scene.open_ours(options, 0, 1 << 20);
     scene.core.hold_back();
     scene.core.send_keyed(channel, 1, b"waits").expect("queued");
-    let code = Code(Code::APPLICATION.0 + 2);
+    let code = ErrorCode(ErrorCode::APPLICATION.0 + 2);
     scene.core.abort(code);
     let sent = scene.core.send_keyed(channel, 1, b"newer");
-    assert_eq!(sent, Err(SendError::Closed(code)));
+    assert_eq!(sent, Err(ChannelSendError::Closed(code)));
 }
 
 /// Control frames of very many channels go in as many records as they need.
 #[test]
 fn control_frames_of_many_channels_are_cut_to_records() {
-    let mut scene = Scene::greeted(Config::default(), &[(1, 1024)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 1024)]);
     let channels: Vec<_> = (0..300).map(|alias| scene.opened(alias, 9000)).collect();
     for &channel in &channels {
         scene.core.acknowledge(channel, 1 << 40);
@@ -230,8 +236,8 @@ fn control_frames_of_many_channels_are_cut_to_records() {
     );
     assert!(records.len() > 7, "{}", records.len());
     for channel in channels {
-        scene.core.stop(channel, Code(1 << 20));
-        scene.core.reset(channel, Code(1 << 21));
+        scene.core.stop(channel, ErrorCode(1 << 20));
+        scene.core.reset(channel, ErrorCode(1 << 21));
     }
     let records = scene.records();
     assert!(
@@ -249,7 +255,7 @@ fn exact_credit_is_enough() {
     for mode in [Mode::Reliable, Mode::Ttl(ms(60_000)), Mode::Conflated] {
         for own in [COST, 1 << 30] {
             for queued in [false, true] {
-                let mut scene = Scene::greeted(Config::default(), &[(7, 1024)]);
+                let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 1024)]);
                 let options = OpenOptions::new("x").mode(mode).unit(Unit::Bytes);
                 let (channel, _) = scene.open_ours(options, 0, 1024);
                 if queued {
@@ -270,7 +276,7 @@ fn exact_credit_is_enough() {
 /// A peer that knows no runs gets messages.
 #[test]
 fn a_run_to_a_peer_that_knows_none_is_messages() {
-    let mut scene = Scene::greeted(Config::default(), &[(10, 0)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(10, 0)]);
     let (channel, _) = scene.open_ours(OpenOptions::new("x"), 0, 1 << 20);
     scene.core.send_run(channel, 4, &[1; 20]).expect("queued");
     assert_eq!(data(&scene.said()), [(0, 0, 4); 5]);
@@ -286,7 +292,7 @@ fn counts_outlive_their_channels() {
         scene.core.send(channel, &[0; 50]).expect("sent");
         scene.core.send(channel, &[0; 60]).expect("sent");
         scene.said();
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
         scene.put(Put::new().reset(flag::STOP | flag::ABORT, 0, 0));
         scene.said();
         let stats = scene.core.stats();
@@ -306,11 +312,11 @@ fn who_ends_what_we_have_stopped_is_calm() {
     let mut scene = Scene::new();
     for turn in 0..300 {
         let channel = scene.opened(0, 60_000);
-        scene.core.stop(channel, Code::NO_ERROR);
+        scene.core.stop(channel, ErrorCode::NO_ERROR);
         scene.said();
         let told = scene.put(Put::new().reset(flag::ABORT | flag::STOP, 0, 0));
         assert_eq!(failed(&told), None, "at {turn}");
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
         scene.said();
     }
 }
@@ -330,14 +336,14 @@ fn what_is_taken_back_is_rejected() {
 /// Bytes of a refusal that fit no record of the peer's are left out; the refusal is not.
 #[test]
 fn a_refusal_fits_the_peer_s_records() {
-    let mut scene = Scene::greeted(Config::default(), &[(1, 1024)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 1024)]);
     scene.accepts = false;
     for (alias, len) in [(0, 1024), (1, 1023), (2, 900)] {
         let told = scene.put(Put::new().open(alias, 0, 9000, 9000, &[]));
         let [Told::Open(channel)] = told[..] else {
             panic!("{told:?}")
         };
-        let refused = scene.core.reject_with(channel, Code(9), &vec![1; len]);
+        let refused = scene.core.reject_with(channel, ErrorCode(9), &vec![1; len]);
         assert_eq!(refused, Ok(()));
         let said = scene.said();
         let [Said::Reject { info, .. }] = &said[..] else {
@@ -351,7 +357,7 @@ fn a_refusal_fits_the_peer_s_records() {
 #[test]
 fn goaway_never_makes_a_record_too_long() {
     for left in [0, 1, 10, 20, 40, 160, 170] {
-        let mut scene = Scene::greeted(Config::default(), &[(1, 4096)]);
+        let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 4096)]);
         let (channel, _) = scene.open_ours(OpenOptions::new("x"), 0, 1 << 20);
         // Two messages fill the open record but for so many bytes, about.
         scene.core.send(channel, &[0; 2000]).expect("sent");
@@ -359,7 +365,7 @@ fn goaway_never_makes_a_record_too_long() {
             .core
             .send(channel, &vec![0; 2080 - left])
             .expect("sent");
-        scene.core.abort(Code(Code::APPLICATION.0 + 9));
+        scene.core.abort(ErrorCode(ErrorCode::APPLICATION.0 + 9));
         let records = scene.records();
         let lens: Vec<_> = records.iter().map(Vec::len).collect();
         assert!(lens.iter().all(|&len| len <= 4096), "{left}: {lens:?}");

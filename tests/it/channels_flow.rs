@@ -5,26 +5,22 @@ use std::collections::BTreeMap;
 
 use tickwire::Timestamp;
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Code, Config, Connection, Direction, Event, OpenOptions, Resume,
-    Resumption, Settings,
+    AcceptOptions, ChannelConfig, ChannelId, Direction, ErrorCode, Event, Mux, OpenOptions, Resume,
+    Resumption,
 };
 
 const NOW: Timestamp = Timestamp(1);
 
-fn pair(config: Config) -> (Connection, Connection) {
-    let settings: Settings = config.build().expect("the values fit");
+fn pair(config: ChannelConfig) -> (Mux, Mux) {
+    let config: ChannelConfig = config;
     (
-        Connection::new(settings.clone(), NOW),
-        Connection::new(settings, NOW),
+        Mux::new(config.clone(), NOW).expect("limits that work"),
+        Mux::new(config, NOW).expect("limits that work"),
     )
 }
 
 /// Everything that `from` has to say, to `to`; `each` is told of every event.
-fn carry(
-    from: &mut Connection,
-    to: &mut Connection,
-    mut each: impl FnMut(&mut Connection, Event<'_>),
-) {
+fn carry(from: &mut Mux, to: &mut Mux, mut each: impl FnMut(&mut Mux, Event<'_>)) {
     while from.wants_write()
         && let Some(record) = from.poll_record(NOW)
     {
@@ -36,7 +32,7 @@ fn carry(
 }
 
 /// Accepts what is opened.
-fn accept(to: &mut Connection, event: Event<'_>) {
+fn accept(to: &mut Mux, event: Event<'_>) {
     match event {
         Event::Open(opening) => to
             .accept(opening.channel, AcceptOptions::new())
@@ -47,7 +43,7 @@ fn accept(to: &mut Connection, event: Event<'_>) {
 }
 
 /// `count` channels, open at both ends.
-fn open(client: &mut Connection, server: &mut Connection, count: usize) -> Vec<ChannelId> {
+fn open(client: &mut Mux, server: &mut Mux, count: usize) -> Vec<ChannelId> {
     let ids = (0..count)
         .map(|_| client.open(OpenOptions::new("x")).expect("room"))
         .collect();
@@ -62,11 +58,11 @@ fn open(client: &mut Connection, server: &mut Connection, count: usize) -> Vec<C
 /// only when all of it is covered. Fragments of many messages take turns, and all become whole.
 #[test]
 fn fragments_of_many_messages_never_lock_each_other() {
-    let (mut client, mut server) = pair(Config {
-        record_bytes_max: 4096,
-        connection_queue_bytes_max: 16 << 20,
-        ..Config::default()
-    });
+    let (mut client, mut server) = pair(
+        ChannelConfig::default()
+            .record_bytes_max(4096)
+            .connection_queue_bytes_max(16 << 20),
+    );
     let ids = open(&mut client, &mut server, 64);
     let message = vec![7; 30_000];
     let mut came = 0;
@@ -101,7 +97,7 @@ fn one_stalled_channel_beside_255() {
     let total = std::env::var("TICKWIRE_MESSAGES").ok();
     let total: usize = total.and_then(|n| n.parse().ok()).unwrap_or(300_000);
     let each = total / 255;
-    let (mut client, mut server) = pair(Config::default());
+    let (mut client, mut server) = pair(ChannelConfig::default());
     let ids = open(&mut client, &mut server, 256);
     let mut sent = vec![0_usize; 256];
     let mut got: BTreeMap<ChannelId, usize> = BTreeMap::new();
@@ -158,7 +154,7 @@ struct Feed {
 
 /// A connection that is killed after `records` of the publisher's: the subscriber's next number.
 fn session(feed: &Feed, at: Resume, records: usize, got: &mut Vec<u64>, gaps: &mut u64) -> Resume {
-    let (mut subscriber, mut publisher) = pair(Config::default());
+    let (mut subscriber, mut publisher) = pair(ChannelConfig::default());
     let options = OpenOptions::new("trades")
         .direction(Direction::AcceptorSends)
         .resume(at);
@@ -269,19 +265,19 @@ fn t26_killed_after_every_record_and_resumed() {
 /// T22: what is refused is not taken, and what is taken comes, in order, whatever the credit.
 #[test]
 fn t22_refused_is_refused_whole() {
-    let (mut client, mut server) = pair(Config {
-        channel_window_bytes: 2048,
-        channel_window_bytes_max: 2048,
-        channel_queue_bytes_max: 1024,
-        ..Config::default()
-    });
+    let (mut client, mut server) = pair(
+        ChannelConfig::default()
+            .channel_window_bytes(2048)
+            .channel_window_bytes_max(2048)
+            .channel_queue_bytes_max(1024),
+    );
     let id = open(&mut client, &mut server, 1)[0];
     let (mut taken, mut refused, mut came) = (0_u32, 0, 0_u32);
     for turn in 0..20_000 {
         match client.send(id, &taken.to_le_bytes()) {
             Ok(()) => taken += 1,
             Err(error) => {
-                assert_eq!(error, tickwire::channels::SendError::WouldBlock);
+                assert_eq!(error, tickwire::channels::ChannelSendError::WouldBlock);
                 refused += 1;
             }
         }
@@ -320,11 +316,11 @@ fn t22_refused_is_refused_whole() {
 #[test]
 fn t17_fin_comes_behind_the_data() {
     for len in [0, 1, 100, 4096, 20_000, 26_000] {
-        let (mut client, mut server) = pair(Config {
-            record_bytes_max: 1024,
-            metadata_bytes_max: 64,
-            ..Config::default()
-        });
+        let (mut client, mut server) = pair(
+            ChannelConfig::default()
+                .record_bytes_max(1024)
+                .metadata_bytes_max(64),
+        );
         let id = open(&mut client, &mut server, 1)[0];
         client.send(id, &vec![9; len]).expect("room");
         client.finish_sending(id).expect("open");
@@ -342,6 +338,6 @@ fn t17_fin_comes_behind_the_data() {
             carry(&mut server, &mut client, accept);
         }
         assert_eq!(told, [len, usize::MAX]);
-        client.let_go(id, Code::NO_ERROR);
+        client.let_go(id, ErrorCode::NO_ERROR);
     }
 }

@@ -1,7 +1,9 @@
 //! Faults that readers of the core found, each as the shortest session that shows it.
 
 use harness::frames_mux::{Put, Said, flag, hello};
-use tickwire::channels::{AcceptOptions, Code, Config, Event, Mode, OpenError, OpenOptions, Unit};
+use tickwire::channels::{
+    AcceptOptions, ChannelConfig, ErrorCode, Event, Mode, OpenError, OpenOptions, Unit,
+};
 
 use super::channels_hostile_kit::{Scene, Told, failed, ms};
 
@@ -12,10 +14,10 @@ fn goaways_without_end_are_calmed() {
     scene.opened(0, 60_000);
     for _ in 0..10 {
         let told = scene.put(Put::new().goaway(0, 0, ""));
-        assert_eq!(told, [Told::Draining(Code::NO_ERROR)]);
+        assert_eq!(told, [Told::Draining(ErrorCode::NO_ERROR)]);
     }
     let told = scene.put(Put::new().goaway(0, 0, ""));
-    assert_eq!(failed(&told), Some(Code::CALM));
+    assert_eq!(failed(&told), Some(ErrorCode::CALM));
     // One a second is calm.
     let mut scene = Scene::new();
     scene.opened(0, 60_000);
@@ -30,7 +32,7 @@ fn goaways_without_end_are_calmed() {
 fn what_fits_no_record_of_the_peer_s_is_refused() {
     let metadata = vec![b'm'; 1019];
     let least = [(1, 1024)];
-    let mut scene = Scene::greeted(Config::default(), &least);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &least);
     let named = OpenOptions::new("topic").metadata(metadata.clone());
     let opened = scene.core.open(named);
     assert!(matches!(opened, Err(OpenError::Options(_))), "{opened:?}");
@@ -51,10 +53,10 @@ fn what_fits_no_record_of_the_peer_s_is_refused() {
     scene.core.limit_records(900);
     let said = scene.said();
     assert!(matches!(said[..], [Said::Reject { .. }]), "{said:?}");
-    assert_eq!(scene.events(), [Told::Rejected(channel, Code::LIMIT)]);
+    assert_eq!(scene.events(), [Told::Rejected(channel, ErrorCode::LIMIT)]);
 
     // Before the peer's limits are known it is found out later.
-    let mut scene = Scene::silent(Config::default());
+    let mut scene = Scene::silent(ChannelConfig::default());
     let wide = OpenOptions::new("topic").metadata(metadata);
     let channel = scene.core.open(wide).expect("nothing is known yet");
     let other = scene.core.open(OpenOptions::new("other")).expect("opened");
@@ -62,7 +64,7 @@ fn what_fits_no_record_of_the_peer_s_is_refused() {
     let said = scene.said();
     told.extend(scene.events());
     assert!(
-        told.contains(&Told::Rejected(channel, Code::REFUSED)),
+        told.contains(&Told::Rejected(channel, ErrorCode::REFUSED)),
         "{told:?}"
     );
     assert!(
@@ -120,7 +122,7 @@ fn nothing_is_told_of_a_channel_that_was_let_go_of() {
     let mut incoming = scene.core.receive(&record, scene.now);
     let told = scene.core.next(&mut incoming);
     assert!(matches!(told, Some(Event::Message(_))), "{told:?}");
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     assert!(scene.core.next(&mut incoming).is_none());
 
     // Nor that what it had queued, and finished, is more than the peer's answer takes.
@@ -133,7 +135,7 @@ fn nothing_is_told_of_a_channel_that_was_let_go_of() {
     scene.core.hold_back();
     scene.core.send(channel, &[0; 2000]).expect("queued");
     scene.core.finish_sending(channel).expect("open");
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     let own = own.expect("an OPEN");
     assert_eq!(scene.put(Put::new().accept(own, 9, 60_000, 1000, &[])), []);
     scene.said();
@@ -143,7 +145,7 @@ fn nothing_is_told_of_a_channel_that_was_let_go_of() {
 /// A channel that was rejected while it waited for credit is waited for no more.
 #[test]
 fn who_is_rejected_waits_for_nothing() {
-    let mut scene = Scene::greeted(Config::default(), &[(7, 20_000)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 20_000)]);
     let channel = scene.core.open(OpenOptions::new("a")).expect("opened");
     for _ in 0..5 {
         scene.core.send(channel, &[0; 9_000]).expect("queued");
@@ -154,7 +156,7 @@ fn who_is_rejected_waits_for_nothing() {
         _ => None,
     });
     let rejected = scene.put(Put::new().reject(own.expect("an OPEN"), 3));
-    assert_eq!(rejected, [Told::Rejected(channel, Code(3))]);
+    assert_eq!(rejected, [Told::Rejected(channel, ErrorCode(3))]);
     scene.said();
     for _ in 0..4 {
         scene.wait(ms(1000));
@@ -173,7 +175,7 @@ fn nothing_waits_to_be_told_of_a_channel_that_was_let_go_of() {
     for alias in [0, 1] {
         scene.put(Put::new().data(flag::MORE, alias, &[0; 9000]));
     }
-    let partial_timeout = Config::default().partial_timeout;
+    let partial_timeout = ChannelConfig::default().partial_timeout;
     scene.now = scene.now.after(partial_timeout * 2);
     scene.core.handle_timeout(scene.now);
     let first = scene.core.poll_event();
@@ -181,19 +183,16 @@ fn nothing_waits_to_be_told_of_a_channel_that_was_let_go_of() {
         matches!(first, Some(Event::Evicted { channel, .. }) if channel == channels[0]),
         "{first:?}"
     );
-    scene.core.let_go(channels[1], Code::NO_ERROR);
+    scene.core.let_go(channels[1], ErrorCode::NO_ERROR);
     assert!(scene.core.poll_event().is_none());
 
     // Nor that it may be sent on.
-    let config = Config {
-        channel_queue_bytes_max: 1024,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().channel_queue_bytes_max(1024);
     let mut scene = Scene::greeted(config, &[]);
     let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 1 << 20);
     scene.core.hold_back();
     while scene.core.send(channel, &[0; 500]) == Ok(()) {}
     while scene.core.poll_record(scene.now).is_some() {}
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     assert_eq!(scene.core.poll_writable(), None);
 }

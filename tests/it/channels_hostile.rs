@@ -3,7 +3,7 @@
 
 use allocation_counter::measure;
 use harness::frames_mux::{MAX62, Put, Said, flag, hello};
-use tickwire::channels::{Code, Config, Direction, Mode, OpenOptions};
+use tickwire::channels::{ChannelConfig, Direction, ErrorCode, Mode, OpenOptions};
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
 
@@ -34,7 +34,7 @@ fn t01_rapid_reset() {
             end = failed(&told);
             for t in told {
                 if let Told::Open(channel) = t {
-                    scene.core.let_go(channel, Code::NO_ERROR);
+                    scene.core.let_go(channel, ErrorCode::NO_ERROR);
                 }
             }
             opens += 1;
@@ -42,17 +42,14 @@ fn t01_rapid_reset() {
             scene.records();
         }
     });
-    assert_eq!((end, opens), (Some(Code::CALM), 101));
+    assert_eq!((end, opens), (Some(ErrorCode::CALM), 101));
     assert!(memory.bytes_max < 64 << 10, "{memory:?}");
 }
 
 /// R1: who opens and resets slowly enough goes on; who never lets go keeps only what it may.
 #[test]
 fn t01_slow_reset_and_handles_that_are_kept() {
-    let config = Config {
-        channels_max: 16,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().channels_max(16);
     let mut scene = Scene::greeted(config, &[(9, 1_000_000)]);
     let mut rejected = 0;
     for _ in 0..2000 {
@@ -74,7 +71,7 @@ fn t03_a_peer_that_never_reads() {
     let channels: Vec<_> = (0..8).map(|alias| scene.opened(alias, 60_000)).collect();
     for &channel in &channels[6..] {
         // STOP and ABORT wait from now on.
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
     }
     let flood = [
         Put::new().blocked(0, 0),
@@ -117,11 +114,14 @@ fn t04_ping_flood() {
         assert_eq!(failed(&scene.put(Put::new().ping(value))), None);
     }
     assert_eq!(scene.said(), [Said::Pong(9)], "the newest only");
-    assert_eq!(failed(&scene.put(Put::new().ping(10))), Some(Code::CALM));
+    assert_eq!(
+        failed(&scene.put(Put::new().ping(10))),
+        Some(ErrorCode::CALM)
+    );
     for value in 11..100_000 {
         scene.put(Put::new().ping(value));
     }
-    assert_eq!(scene.end(), Some(Code::CALM));
+    assert_eq!(scene.end(), Some(ErrorCode::CALM));
     // One a second is what a measurement needs.
     let mut scene = Scene::new();
     for value in 0..1000 {
@@ -172,8 +172,8 @@ fn t05_small_frames_without_a_reader() {
         assert!(held <= 64 << 10);
         assert_eq!(scene.said(), []);
         let told = scene.put(Put::new().data(0, 0, &vec![1; len]));
-        assert_eq!(failed(&told), Some(Code::FLOW));
-        assert_eq!(scene.end(), Some(Code::FLOW));
+        assert_eq!(failed(&told), Some(ErrorCode::FLOW));
+        assert_eq!(scene.end(), Some(ErrorCode::FLOW));
     }
 }
 
@@ -193,17 +193,21 @@ fn t06_control_frames_are_not_cut() {
     ];
     for frame in frames {
         for len in 1..frame.0.len() {
-            let mut scene = Scene::silent(Config::default());
+            let mut scene = Scene::silent(ChannelConfig::default());
             if frame.0[0] != 0x0B {
                 scene = Scene::new();
                 scene.opened(0, 9);
             }
             let told = scene.put_raw(&frame.0[..len]);
-            assert_eq!(failed(&told), Some(Code::PROTOCOL), "{len} of {frame:?}");
+            assert_eq!(
+                failed(&told),
+                Some(ErrorCode::PROTOCOL),
+                "{len} of {frame:?}"
+            );
         }
     }
     // Topic and metadata are a kilobyte, and no more.
-    for (len, code) in [(1024, None), (1025, Some(Code::PROTOCOL))] {
+    for (len, code) in [(1024, None), (1025, Some(ErrorCode::PROTOCOL))] {
         let options = harness::frames_mux::topic(&vec![b'x'; len]);
         let told = Scene::new().put(Put::new().open(0, 0, 9, 9, &options));
         assert_eq!(failed(&told), code);
@@ -213,7 +217,7 @@ fn t06_control_frames_are_not_cut() {
 /// R7: the peer grants all there is, and the layer below takes nothing.
 #[test]
 fn t07_huge_credit_and_no_reads() {
-    let mut scene = Scene::greeted(Config::default(), &[(7, MAX62)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, MAX62)]);
     let mut scene_open = |alias, options| scene.open_ours(options, alias, MAX62).0;
     let channels: Vec<_> = (0..40)
         .map(|alias| scene_open(alias, OpenOptions::new("bulk")))
@@ -250,7 +254,7 @@ fn t07_huge_credit_and_no_reads() {
 /// R7: what a queue once needed is not kept when it is empty.
 #[test]
 fn t07_queues_that_were_full_give_their_memory_back() {
-    let mut scene = Scene::greeted(Config::default(), &[(7, MAX62)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, MAX62)]);
     let mut open = |alias| scene.open_ours(OpenOptions::new("bulk"), alias, MAX62).0;
     let channels: Vec<_> = (0..100).map(&mut open).collect();
     let quotes = OpenOptions::new("quotes").mode(Mode::Conflated);
@@ -315,7 +319,7 @@ fn t08_one_unit_at_a_time() {
 /// R9: limits go up, or nowhere.
 #[test]
 fn t09_limits_at_the_edge() {
-    let mut scene = Scene::greeted(Config::default(), &[(7, MAX62)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, MAX62)]);
     let (channel, _) = scene.open_ours(OpenOptions::new("x"), 3, MAX62);
     for limit in [0, 1, MAX62, (1 << 32) - 1, MAX62, 7] {
         let told = scene.put(Put::new().credit(3, limit));
@@ -329,5 +333,5 @@ fn t09_limits_at_the_edge() {
     let told = scene.put(Put::new().seq(3, MAX62, MAX62 - 2).data(0, 3, b"x"));
     assert_eq!(failed(&told), None);
     let told = scene.put(Put::new().data(0, 3, b"x").data(0, 3, b"x"));
-    assert_eq!(failed(&told), Some(Code::PROTOCOL));
+    assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL));
 }

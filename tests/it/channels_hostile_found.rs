@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use harness::frames_mux::{MAX62, Put, Said, flag, read};
-use tickwire::channels::{Code, Config, Direction, Failure, Mode, OpenOptions, SendError, Unit};
+use tickwire::channels::{
+    ChannelConfig, ChannelFailure, ChannelSendError, Direction, ErrorCode, Mode, OpenOptions, Unit,
+};
 
 use super::channels_hostile_kit::{Scene, Told, failed, ms};
 
@@ -18,14 +20,14 @@ fn skips_after_seq_do_not_overflow() {
     }
     // And one that goes over.
     let record = Put::new().data_skip(0, 0, 9, b"x");
-    assert_eq!(failed(&scene.put(record)), Some(Code::PROTOCOL));
+    assert_eq!(failed(&scene.put(record)), Some(ErrorCode::PROTOCOL));
 }
 
 /// A HELLO that grants channels nothing before they are accepted made the core panic.
 #[test]
 fn a_hello_without_a_window_is_no_division_of_nothing() {
     for window in [0, 1] {
-        let mut scene = Scene::greeted(Config::default(), &[(7, window)]);
+        let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, window)]);
         let channel = scene.core.open(OpenOptions::new("x")).expect("opened");
         let before = scene.core.send(channel, b"x");
         assert!(before.is_err(), "{before:?}");
@@ -50,11 +52,11 @@ fn goaway_goes_out_behind_a_full_record() {
         scene.core.send(channel, &[7; 1000]).expect("sent");
         assert!(!matches!(
             scene.core.send(channel, &[7; 300]),
-            Err(SendError::Closed(_))
+            Err(ChannelSendError::Closed(_))
         ));
     }
     scene.put(Put::new().raw(&[0x0C]));
-    assert_eq!(scene.end(), Some(Code::PROTOCOL));
+    assert_eq!(scene.end(), Some(ErrorCode::PROTOCOL));
 }
 
 /// The last message of a record lost its count of skipped messages together with its length.
@@ -81,7 +83,7 @@ fn a_record_of_one_message_keeps_its_skip() {
 /// What is queued with a key passed every limit when it was replaced by something longer.
 #[test]
 fn replacements_keep_to_the_limits_of_the_queues() {
-    let mut scene = Scene::greeted(Config::default(), &[]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[]);
     let options = OpenOptions::new("quotes")
         .mode(Mode::Conflated)
         .unit(Unit::Bytes);
@@ -146,10 +148,7 @@ fn a_run_goes_in_parts_where_the_window_is_a_few_messages() {
 /// The largest element of a run did not fit behind a count of messages that were dropped.
 #[test]
 fn the_largest_element_of_a_run_fits_behind_a_skip() {
-    let config = || Config {
-        channel_window_bytes: 1 << 20,
-        ..Config::default()
-    };
+    let config = || ChannelConfig::default().channel_window_bytes(1 << 20);
     let mut scene = Scene::greeted(config(), &[(1, 1024), (7, 0)]);
     let options = OpenOptions::new("ticks")
         .direction(Direction::OpenerSends)
@@ -178,9 +177,9 @@ fn a_drain_after_the_peers_has_a_deadline_too() {
     scene.opened(0, 60_000);
     assert_eq!(
         scene.put(Put::new().goaway(0, 0, "bye")),
-        [Told::Draining(Code::NO_ERROR)]
+        [Told::Draining(ErrorCode::NO_ERROR)]
     );
-    scene.core.drain(Code::NO_ERROR, "");
+    scene.core.drain(ErrorCode::NO_ERROR, "");
     let told = scene.wait(ms(2001));
     assert!(failed(&told).is_some(), "{told:?}");
     assert!(scene.end().is_some());
@@ -189,7 +188,7 @@ fn a_drain_after_the_peers_has_a_deadline_too() {
 /// An OPEN that was next when its channel was let go of blocked those behind it.
 #[test]
 fn opens_behind_one_that_is_given_up_go_out() {
-    let mut scene = Scene::greeted(Config::default(), &[(3, 1)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(3, 1)]);
     let (first, _) = scene.open_ours(
         OpenOptions::new("a").direction(Direction::OpenerSends),
         3,
@@ -208,7 +207,7 @@ fn opens_behind_one_that_is_given_up_go_out() {
         "{fin:?}"
     );
     // Its turn has come; the application has gone.
-    scene.core.let_go(second, Code::NO_ERROR);
+    scene.core.let_go(second, ErrorCode::NO_ERROR);
     scene.said();
     let told = scene.put(Put::new().accept(0, 4, 60_000, 30_000, &[]));
     assert_eq!(told, [Told::Accepted(third)]);
@@ -217,7 +216,7 @@ fn opens_behind_one_that_is_given_up_go_out() {
 /// A channel that was accepted, but for which the peer has no alias left, ended unheard.
 #[test]
 fn a_channel_without_an_alias_ends_with_an_event() {
-    let mut scene = Scene::greeted(Config::default(), &[(5, 1)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(5, 1)]);
     scene.opened(0, 60_000);
     let told = scene.put(Put::new().open(1, 0, 60_000, 30_000, &[]));
     let [Told::Open(second)] = told[..] else {
@@ -232,22 +231,20 @@ fn a_channel_without_an_alias_ends_with_an_event() {
             ..
         }]
     ));
-    assert_eq!(scene.events(), [Told::Rejected(second, Code::LIMIT)]);
+    assert_eq!(scene.events(), [Told::Rejected(second, ErrorCode::LIMIT)]);
     assert_eq!(scene.core.stats().queued_bytes, 0);
     assert_eq!(
         scene.core.send(second, b"x"),
-        Err(SendError::Stopped(Code::LIMIT))
+        Err(ChannelSendError::Stopped(ErrorCode::LIMIT))
     );
 }
 
 /// Who waits for room in its own queue was not told when other queues were full at that moment.
 #[test]
 fn who_waits_for_its_own_queue_is_told_whatever_the_others_hold() {
-    let config = Config {
-        channel_queue_bytes_max: 4096,
-        connection_queue_bytes_max: 16_384,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default()
+        .channel_queue_bytes_max(4096)
+        .connection_queue_bytes_max(16_384);
     let mut scene = Scene::greeted(config, &[(7, 0)]);
     let mut open = |alias| scene.open_ours(OpenOptions::new("x"), alias, 0).0;
     // Four fill more than three quarters of what all may keep; the last one may send.
@@ -274,7 +271,7 @@ fn who_waits_for_its_own_queue_is_told_whatever_the_others_hold() {
 #[test]
 fn a_wider_window_in_the_answer_takes_its_largest_message() {
     for messages in [false, true] {
-        let mut scene = Scene::greeted(Config::default(), &[(7, 1024)]);
+        let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 1024)]);
         let mut options = OpenOptions::new("bulk").direction(Direction::OpenerSends);
         if messages {
             options = options.unit(Unit::Messages);
@@ -301,7 +298,7 @@ fn who_is_stopped_by_us_has_wasted_nothing() {
     let mut scene = Scene::new();
     for turn in 0..300 {
         let channel = scene.opened(0, 60_000);
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
         assert!(matches!(scene.said()[..], [Said::Reset { code: 0, .. }]));
         let told = scene.put(Put::new().reset(flag::ABORT, 0, 0));
         assert_eq!(failed(&told), None, "at {turn}");
@@ -315,7 +312,7 @@ fn the_end_is_told_once_and_last() {
     let mut scene = Scene::new();
     let told = scene.put(Put::new().goaway(0, 0, "bye").goaway(0, 1, "broken"));
     assert_eq!(told.len(), 2, "{told:?}");
-    assert_eq!(failed(&told[1..]), Some(Code::NO_ERROR));
+    assert_eq!(failed(&told[1..]), Some(ErrorCode::NO_ERROR));
     // The same where the second is the end, and in any order with other frames.
     let mut scene = Scene::new();
     let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 9);
@@ -328,21 +325,21 @@ fn the_end_is_told_once_and_last() {
         .data(0, 3, b"late")
         .reset(flag::ABORT, 3, 9);
     let told = scene.put(record);
-    let failure = Failure::Peer(Code::CALM);
+    let failure = ChannelFailure::Peer(ErrorCode::CALM);
     let expected = [
-        Told::Draining(Code::NO_ERROR),
-        Told::Rejected(asked, Code::REFUSED),
+        Told::Draining(ErrorCode::NO_ERROR),
+        Told::Rejected(asked, ErrorCode::REFUSED),
         Told::Failed(failure),
     ];
     assert_eq!(told, expected);
     assert!(scene.core.send(channel, b"x").is_err());
     let mut scene = Scene::new();
     let channels = [0; 3].map(|_| scene.core.open(OpenOptions::new("x")).expect("opened"));
-    scene.core.drain(Code::NO_ERROR, "");
+    scene.core.drain(ErrorCode::NO_ERROR, "");
     let told = scene.events();
     assert_eq!(told.len(), 4, "{told:?}");
     for (told, channel) in told.iter().zip(channels) {
-        assert_eq!(*told, Told::Rejected(channel, Code::NO_ERROR));
+        assert_eq!(*told, Told::Rejected(channel, ErrorCode::NO_ERROR));
     }
     assert!(failed(&told[3..]).is_some());
 }
@@ -388,14 +385,14 @@ fn channels_that_end_unused_without_a_reset_are_waste_too() {
         }
         for t in told {
             if let Told::Open(id) = t {
-                scene.core.let_go(id, Code::NO_ERROR);
+                scene.core.let_go(id, ErrorCode::NO_ERROR);
             }
         }
         scene.said();
         opens += 1;
         assert!(opens < 1000, "never ended");
     };
-    assert_eq!((code, opens), (Code::CALM, 100));
+    assert_eq!((code, opens), (ErrorCode::CALM, 100));
 }
 
 /// An acknowledgement of what was never sent went to the application as it came: what it keeps

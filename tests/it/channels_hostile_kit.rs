@@ -6,7 +6,8 @@ use std::time::Duration;
 use harness::frames_mux::{Put, Said, hello, profile, read};
 use tickwire::Timestamp;
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Charge, Code, Config, Connection, Event, Failure, OpenOptions,
+    AcceptOptions, ChannelConfig, ChannelFailure, ChannelId, Charge, ErrorCode, Event, Mux,
+    OpenOptions,
 };
 
 /// An event without what it lends.
@@ -15,7 +16,7 @@ pub(crate) enum Told {
     Ready,
     Open(ChannelId),
     Accepted(ChannelId),
-    Rejected(ChannelId, Code),
+    Rejected(ChannelId, ErrorCode),
     Message {
         channel: ChannelId,
         data: Vec<u8>,
@@ -31,16 +32,16 @@ pub(crate) enum Told {
     Rebased(ChannelId, u64, u64),
     Acked(ChannelId, u64),
     Finished(ChannelId),
-    Aborted(ChannelId, Code),
-    Stopped(ChannelId, Code),
-    Evicted(ChannelId, Code),
-    Draining(Code),
-    Failed(Failure),
+    Aborted(ChannelId, ErrorCode),
+    Stopped(ChannelId, ErrorCode),
+    Evicted(ChannelId, ErrorCode),
+    Draining(ErrorCode),
+    Failed(ChannelFailure),
 }
 
 /// The core, the application above it and the bytes below it.
 pub(crate) struct Scene {
-    pub(crate) core: Connection,
+    pub(crate) core: Mux,
     pub(crate) now: Timestamp,
     /// The application releases what it gets at once; else it is kept in `kept`.
     pub(crate) reads: bool,
@@ -51,10 +52,10 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// A core that has said nothing and heard nothing.
-    pub(crate) fn silent(config: Config) -> Self {
+    pub(crate) fn silent(config: ChannelConfig) -> Self {
         let now = Timestamp(1_000_000_000);
         Self {
-            core: Connection::new(config.build().expect("valid"), now),
+            core: Mux::new(config, now).expect("limits that work"),
             now,
             reads: true,
             kept: Vec::new(),
@@ -63,7 +64,7 @@ impl Scene {
     }
 
     /// Both HELLOs are through; the peer's is the default with these changes.
-    pub(crate) fn greeted(config: Config, peer: &[(u64, u64)]) -> Self {
+    pub(crate) fn greeted(config: ChannelConfig, peer: &[(u64, u64)]) -> Self {
         let mut scene = Self::silent(config);
         assert_eq!(scene.put(hello(peer)), [Told::Ready]);
         assert!(matches!(scene.said()[..], [Said::Hello(_), Said::Ping(1)]));
@@ -73,7 +74,7 @@ impl Scene {
 
     /// As [`Self::greeted`], with all defaults.
     pub(crate) fn new() -> Self {
-        Self::greeted(Config::default(), &[])
+        Self::greeted(ChannelConfig::default(), &[])
     }
 
     fn note(&mut self, event: Event<'_>) -> Told {
@@ -268,9 +269,9 @@ impl Scene {
 
     /// How it ended: what the application was told, and the code in GOAWAY, which is the close
     /// code below, too.
-    pub(crate) fn end(&mut self) -> Option<Code> {
+    pub(crate) fn end(&mut self) -> Option<ErrorCode> {
         let goaway = self.said().into_iter().find_map(|said| match said {
-            Said::GoAway { code, .. } => Some(Code(code as u32)),
+            Said::GoAway { code, .. } => Some(ErrorCode(code as u32)),
             _ => None,
         });
         assert_eq!(
@@ -283,11 +284,8 @@ impl Scene {
 }
 
 /// The application chooses a few aliases itself.
-pub(crate) fn shared_aliases() -> Config {
-    Config {
-        shared_aliases: 8,
-        ..Config::default()
-    }
+pub(crate) fn shared_aliases() -> ChannelConfig {
+    ChannelConfig::default().shared_aliases(8)
 }
 
 /// The profile of a channel on which only the peer, who opens it, sends.
@@ -296,7 +294,7 @@ pub(crate) const UPLINK: u8 = profile::OPENER_SENDS;
 pub(crate) const DOWNLINK: u8 = profile::ACCEPTOR_SENDS;
 
 /// The code of the failure among what was told.
-pub(crate) fn failed(told: &[Told]) -> Option<Code> {
+pub(crate) fn failed(told: &[Told]) -> Option<ErrorCode> {
     told.iter().find_map(|t| match t {
         Told::Failed(failure) => Some(failure.code()),
         _ => None,

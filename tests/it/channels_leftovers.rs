@@ -1,7 +1,9 @@
 //! What is left where halves, claims and offers have ended: credit, places, turns.
 
 use harness::frames_mux::{Put, Said, flag};
-use tickwire::channels::{AcceptOptions, Code, Config, Direction, Mode, OpenOptions, SendError};
+use tickwire::channels::{
+    AcceptOptions, ChannelConfig, ChannelSendError, Direction, ErrorCode, Mode, OpenOptions,
+};
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, ms};
 
@@ -17,7 +19,7 @@ fn payloads(said: &[Said]) -> Vec<&[u8]> {
 #[test]
 fn who_waits_at_an_old_limit_is_told_the_new_one() {
     let mut scene = Scene::new();
-    let window = u64::from(Config::default().channel_window_bytes);
+    let window = u64::from(ChannelConfig::default().channel_window_bytes);
     scene.opened_as(0, UPLINK, 0);
     let limit = |said: &[Said]| {
         said.iter().find_map(|s| match s {
@@ -47,7 +49,7 @@ fn data_under_a_rejected_alias_is_dropped() {
     let mut scene = Scene::new();
     scene.accepts = false;
     let channel = scene.offered(Put::new().open(0, 0, 50_000, 30_000, &[]));
-    scene.core.reject(channel, Code(7));
+    scene.core.reject(channel, ErrorCode(7));
     scene.said();
     for record in [
         Put::new().data(0, 0, &[0; 10_000]),
@@ -72,7 +74,7 @@ fn half_an_offer_is_an_offer() {
     scene.accepts = false;
     let channel = scene.offered(Put::new().open(0, 0, 50_000, 30_000, &[]));
     let told = scene.put(Put::new().reset(flag::ABORT, 0, 5));
-    assert_eq!(told, [Told::Aborted(channel, Code(5))]);
+    assert_eq!(told, [Told::Aborted(channel, ErrorCode(5))]);
     assert_eq!(scene.core.accept(channel, Default::default()), Ok(()));
     scene.core.send(channel, b"answer").expect("room");
     let said = scene.said();
@@ -92,7 +94,7 @@ fn a_channel_that_is_let_go_of_waits_for_its_answer() {
     let [Said::Open { alias, .. }] = said[..] else {
         panic!("{said:?}")
     };
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     let said = scene.said();
     assert!(matches!(said[..], [Said::Reset { .. }]), "{said:?}");
     scene.core.open(options()).expect("opened");
@@ -108,11 +110,9 @@ fn a_channel_that_is_let_go_of_waits_for_its_answer() {
 /// Two wait for room in all queues; one of them ends, and the other is told of room.
 #[test]
 fn who_waits_beside_one_that_ends_is_told() {
-    let config = Config {
-        connection_queue_bytes_max: 4096,
-        channel_queue_bytes_max: 4096,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default()
+        .connection_queue_bytes_max(4096)
+        .channel_queue_bytes_max(4096);
     let mut scene = Scene::greeted(config, &[(7, 50)]);
     let [full, one, two] = [0, 1, 2].map(|alias| {
         let options = OpenOptions::new("c");
@@ -122,12 +122,12 @@ fn who_waits_beside_one_that_ends_is_told() {
     for channel in [one, two] {
         scene.core.send(channel, &[0; 50]).expect("one is taken");
         let waits = scene.core.send(channel, &[0; 50]);
-        assert_eq!(waits, Err(SendError::WouldBlock));
+        assert_eq!(waits, Err(ChannelSendError::WouldBlock));
     }
-    scene.core.let_go(one, Code::NO_ERROR);
+    scene.core.let_go(one, ErrorCode::NO_ERROR);
     scene.put(Put::new().reset(flag::ABORT | flag::STOP, 1, 0));
     scene.said();
-    scene.core.reset(full, Code::NO_ERROR);
+    scene.core.reset(full, ErrorCode::NO_ERROR);
     let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
     assert!(writable.contains(&two), "{writable:?}");
 }
@@ -164,7 +164,7 @@ fn an_open_claim_that_was_leaked_is_forgotten_when_all_is_sent() {
 /// Of a connection that has failed nothing is counted as queued when its channels are let go of.
 #[test]
 fn nothing_is_queued_on_a_connection_that_has_failed() {
-    let mut scene = Scene::greeted(Config::default(), &[(7, 50)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 50)]);
     let channels = [0, 1].map(|alias| scene.open_ours(OpenOptions::new("c"), alias, 50).0);
     for channel in channels {
         scene.core.send(channel, &[0; 3000]).expect("queued");
@@ -172,7 +172,7 @@ fn nothing_is_queued_on_a_connection_that_has_failed() {
     scene.put(Put::new().data(0, 77, b"under no alias"));
     assert!(scene.core.failure().is_some());
     for channel in channels {
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
     }
     assert_eq!(scene.core.stats().queued_bytes, 0);
 }
@@ -180,11 +180,9 @@ fn nothing_is_queued_on_a_connection_that_has_failed() {
 /// An alias that was chosen for an ACCEPT which fits no record any more is free again.
 #[test]
 fn an_alias_of_an_answer_that_fits_no_record_is_free_again() {
-    let config = Config {
-        shared_aliases: 8,
-        metadata_bytes_max: 3000,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default()
+        .shared_aliases(8)
+        .metadata_bytes_max(3000);
     let mut scene = Scene::greeted(config, &[]);
     scene.accepts = false;
     let told = scene.put(Put::new().open(0, 0, 50_000, 30_000, &[]));
@@ -196,14 +194,14 @@ fn an_alias_of_an_answer_that_fits_no_record_is_free_again() {
     scene.core.limit_records(2000);
     let said = scene.said();
     assert!(matches!(said[..], [Said::Reject { .. }]), "{said:?}");
-    assert_eq!(scene.events(), [Told::Rejected(channel, Code::LIMIT)]);
+    assert_eq!(scene.events(), [Told::Rejected(channel, ErrorCode::LIMIT)]);
     assert!(scene.core.open(OpenOptions::new("a").alias(3)).is_ok());
 }
 
 /// What has died is not counted as queued any more, and what is younger is.
 #[test]
 fn of_a_queue_that_dies_in_part_the_rest_is_counted() {
-    let mut scene = Scene::greeted(Config::default(), &[(7, 70)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 70)]);
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(10)));
     let channel = scene.open_ours(options, 0, 70).0;
     scene.core.send(channel, &[0; 3000]).expect("queued");
@@ -221,7 +219,7 @@ fn of_a_queue_that_dies_in_part_the_rest_is_counted() {
     scene.said();
     let queued = scene.core.stats().queued_bytes;
     assert!((500..600).contains(&queued), "{queued} of {young}");
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     scene.put(Put::new().reset(flag::ABORT | flag::STOP, 0, 0));
     scene.said();
     assert_eq!(scene.core.stats().channels, 0);
@@ -231,7 +229,7 @@ fn of_a_queue_that_dies_in_part_the_rest_is_counted() {
 /// The last of a run needs no more credit than it takes.
 #[test]
 fn a_short_run_goes_with_little_credit() {
-    let mut scene = Scene::greeted(Config::default(), &[(7, 1000)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 1000)]);
     let channel = scene.open_ours(OpenOptions::new("r"), 0, 1000).0;
     for len in [800, 50] {
         scene.core.hold_back();

@@ -4,17 +4,15 @@
 use std::time::Duration;
 
 use harness::frames_mux::{MAX62, Put, Said, flag, tlv, topic};
-use tickwire::channels::{Code, Config, Mode, OpenError, OpenOptions};
+use tickwire::channels::{ChannelConfig, ErrorCode, Mode, OpenError, OpenOptions};
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
 
-fn config() -> Config {
-    Config {
-        channels_max: 4,
-        pending_opens_max: 3,
-        metadata_bytes_max: 100,
-        ..Config::default()
-    }
+fn config() -> ChannelConfig {
+    ChannelConfig::default()
+        .channels_max(4)
+        .pending_opens_max(3)
+        .metadata_bytes_max(100)
 }
 
 fn open(alias: u64, options: &[u8]) -> Put {
@@ -22,7 +20,7 @@ fn open(alias: u64, options: &[u8]) -> Put {
 }
 
 /// The code with which it ends, and that the peer is told.
-fn ended(scene: &mut Scene, told: &[Told]) -> Option<Code> {
+fn ended(scene: &mut Scene, told: &[Told]) -> Option<ErrorCode> {
     let code = failed(told);
     assert_eq!(scene.end(), code, "the peer is told");
     code
@@ -37,7 +35,7 @@ fn channels_open_at_once() {
         scene.said();
     }
     let told = scene.put(open(4, &[]));
-    assert_eq!(ended(&mut scene, &told), Some(Code::LIMIT));
+    assert_eq!(ended(&mut scene, &told), Some(ErrorCode::LIMIT));
 }
 
 #[test]
@@ -49,7 +47,7 @@ fn channels_that_wait_for_an_answer() {
         assert!(matches!(told[..], [Told::Open(_)]), "{told:?}");
     }
     let told = scene.put(open(3, &[]));
-    assert_eq!(ended(&mut scene, &told), Some(Code::LIMIT));
+    assert_eq!(ended(&mut scene, &told), Some(ErrorCode::LIMIT));
 }
 
 #[test]
@@ -60,7 +58,7 @@ fn topic_and_metadata() {
     assert!(matches!(told[..], [Told::Open(_)]), "{told:?}");
     scene.said();
     let told = scene.put(open(1, &described(101)));
-    assert_eq!(ended(&mut scene, &told), Some(Code::PROTOCOL));
+    assert_eq!(ended(&mut scene, &told), Some(ErrorCode::PROTOCOL));
 }
 
 #[test]
@@ -70,7 +68,7 @@ fn records() {
         put.0.resize(len, 0);
         put
     };
-    let max = Config::default().record_bytes_max as usize;
+    let max = ChannelConfig::default().record_bytes_max as usize;
     // Ends in bytes of PAD, of which 63 may stand together: a frame every so often.
     let padded = |len: usize| {
         let mut put = Put::new();
@@ -84,14 +82,14 @@ fn records() {
     assert_eq!(scene.put(padded(max)), []);
     assert_eq!(scene.end(), None);
     let told = scene.put(padded(max + 1));
-    assert_eq!(ended(&mut scene, &told), Some(Code::SIZE));
+    assert_eq!(ended(&mut scene, &told), Some(ErrorCode::SIZE));
     assert!(failed(&Scene::greeted(config(), &[]).put(record(64 << 10))).is_some());
 }
 
 #[test]
 fn what_one_channel_may_hold() {
-    let window = Config::default().channel_window_bytes as usize;
-    let overhead = Config::default().frame_overhead_bytes as usize;
+    let window = ChannelConfig::default().channel_window_bytes as usize;
+    let overhead = ChannelConfig::default().frame_overhead_bytes as usize;
     let piece = 8 << 10;
     let mut scene = Scene::greeted(config(), &[]);
     scene.reads = false;
@@ -107,17 +105,14 @@ fn what_one_channel_may_hold() {
     let told = scene.put(Put::new().data(0, 0, &vec![1; rest]));
     assert!(matches!(told[..], [Told::Message { .. }]), "the last byte");
     let told = scene.put(Put::new().data(0, 0, &[]));
-    assert_eq!(ended(&mut scene, &told), Some(Code::FLOW));
+    assert_eq!(ended(&mut scene, &told), Some(ErrorCode::FLOW));
 }
 
 #[test]
 fn a_message_in_fragments() {
     let max = 5000;
     let opened = || {
-        let config = Config {
-            message_bytes_max: max,
-            ..config()
-        };
+        let config = config().message_bytes_max(max);
         let mut scene = Scene::greeted(config, &[]);
         scene.put(open(0, &[]));
         scene.said();
@@ -129,7 +124,7 @@ fn a_message_in_fragments() {
     assert!(matches!(&told[..], [Told::Message { data, .. }] if data.len() == max as usize));
     let mut scene = opened();
     let told = scene.put(Put::new().data(0, 0, &[1; 2001]));
-    assert_eq!(ended(&mut scene, &told), Some(Code::SIZE));
+    assert_eq!(ended(&mut scene, &told), Some(ErrorCode::SIZE));
 }
 
 /// RUN is held to what DATA is held to.
@@ -146,14 +141,14 @@ fn runs_are_as_limited_as_data() {
     };
     for (record, expected) in [
         (Put::new().run(0, 1000, 2, &[7; 2000]), None),
-        (Put::new().run(0, 1001, 1, &[7; 1001]), Some(Code::SIZE)),
+        (
+            Put::new().run(0, 1001, 1, &[7; 1001]),
+            Some(ErrorCode::SIZE),
+        ),
         (counted(1 << 40), None),
-        (counted(MAX62 - 1), Some(Code::PROTOCOL)),
+        (counted(MAX62 - 1), Some(ErrorCode::PROTOCOL)),
     ] {
-        let config = Config {
-            message_bytes_max: 1000,
-            ..Config::default()
-        };
+        let config = ChannelConfig::default().message_bytes_max(1000);
         let mut scene = Scene::greeted(config, &[]);
         scene.opened_as(0, UPLINK, 0);
         let told = scene.put(record);
@@ -170,10 +165,7 @@ fn the_window_holds_whatever_comes() {
         Put::new().data(flag::MORE, 0, &payload),
         Put::new().run(0, 100, 100, &payload),
     ] {
-        let config = Config {
-            auto_tune: false,
-            ..Config::default()
-        };
+        let config = ChannelConfig::default().auto_tune(false);
         let mut scene = Scene::greeted(config, &[]);
         scene.opened_as(0, UPLINK, 0);
         scene.reads = false;
@@ -182,7 +174,11 @@ fn the_window_holds_whatever_comes() {
             assert_eq!(failed(&told), None, "60,384 of 65,536 are taken");
         }
         let told = scene.put(record.clone());
-        assert_eq!(ended(&mut scene, &told), Some(Code::FLOW), "{record:?}");
+        assert_eq!(
+            ended(&mut scene, &told),
+            Some(ErrorCode::FLOW),
+            "{record:?}"
+        );
     }
 }
 
@@ -196,7 +192,7 @@ fn an_answer_needs_a_question() {
         panic!("{said:?}")
     };
     let told = scene.put(Put::new().accept(own, 0, 9000, 9000, &tlv(5, &[0])));
-    assert_eq!(ended(&mut scene, &told), Some(Code::PROTOCOL));
+    assert_eq!(ended(&mut scene, &told), Some(ErrorCode::PROTOCOL));
 }
 
 /// Values that cannot be are refused where they are given, and the connection lives.

@@ -3,7 +3,7 @@
 
 use harness::frames_mux::{Put, Said, flag, profile, tlv, tv};
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Code, Config, Direction, Mode, OpenError, OpenOptions,
+    AcceptOptions, ChannelConfig, ChannelId, Direction, ErrorCode, Mode, OpenError, OpenOptions,
 };
 
 use super::channels_hostile_kit::{DOWNLINK, Scene, Told, UPLINK, failed, ms};
@@ -19,10 +19,7 @@ const WIDE: u32 = 64 << 10;
 /// begun to send.
 #[test]
 fn an_answer_takes_no_smaller_messages_than_were_promised() {
-    let config = Config {
-        channel_window_bytes: NARROW,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().channel_window_bytes(NARROW);
     let mut scene = Scene::greeted(config, &[]);
     scene.accepts = false;
     let part = [7; 16_000];
@@ -51,11 +48,9 @@ fn an_answer_takes_no_smaller_messages_than_were_promised() {
 /// left meanwhile was less than the largest message needs.
 #[test]
 fn a_window_is_not_widened_to_one_with_less_room() {
-    let config = Config {
-        channel_window_bytes: NARROW,
-        channel_window_bytes_max: WIDE,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default()
+        .channel_window_bytes(NARROW)
+        .channel_window_bytes_max(WIDE);
     let mut scene = Scene::greeted(config, &[]);
     scene.opened_as(0, UPLINK, 0);
     let (mut own, mut used) = (u64::from(NARROW), 0);
@@ -133,11 +128,11 @@ fn what_came_with_the_end_can_be_acknowledged() {
 fn an_acknowledgement_goes_before_what_follows_it() {
     type Then = fn(&mut Scene, ChannelId);
     let after: [(u8, Then); 5] = [
-        (0, |s, c| s.core.stop(c, Code(77))),
-        (0, |s, c| s.core.let_go(c, Code(77))),
-        (0, |s, c| s.core.reset(c, Code(77))),
-        (flag::FIN, |s, c| s.core.let_go(c, Code(77))),
-        (flag::FIN, |s, c| s.core.reset(c, Code(77))),
+        (0, |s, c| s.core.stop(c, ErrorCode(77))),
+        (0, |s, c| s.core.let_go(c, ErrorCode(77))),
+        (0, |s, c| s.core.reset(c, ErrorCode(77))),
+        (flag::FIN, |s, c| s.core.let_go(c, ErrorCode(77))),
+        (flag::FIN, |s, c| s.core.reset(c, ErrorCode(77))),
     ];
     for (which, (flags, then)) in after.into_iter().enumerate() {
         let mut scene = Scene::new();
@@ -158,7 +153,7 @@ fn an_acknowledgement_goes_before_what_follows_it() {
             scene.core.acknowledge(channel, 1);
             assert_eq!(acknowledged(&scene.said()), [(0, 1)]);
         }
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
         scene.core.acknowledge(channel, 1);
         assert_eq!(acknowledged(&scene.said()), []);
     }
@@ -196,7 +191,7 @@ fn a_full_record_does_not_lose_an_acknowledgement() {
 /// channel, which then had two turns for one of the others.
 #[test]
 fn a_place_in_the_line_is_not_left_to_another_channel() {
-    let mut scene = Scene::greeted(Config::default(), &[(1, 1024)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 1024)]);
     let busy = |scene: &mut Scene, channel| {
         scene.core.hold_back();
         while scene.core.send(channel, &[0; 900]) == Ok(()) {}
@@ -222,7 +217,7 @@ fn a_place_in_the_line_is_not_left_to_another_channel() {
         busy(&mut scene, channel);
         let told = scene.put(Put::new().reset(flag::ABORT | flag::STOP, 2, 0));
         assert!(matches!(told[..], [Told::Aborted(..)]), "{told:?}");
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
         scene.next_record();
         busy(&mut scene, high);
     }
@@ -254,12 +249,12 @@ fn lives(first: &Put, then: &Put, early: bool) -> Option<usize> {
             told.extend(scene.put(then.clone()));
         }
         if failed(&told).is_some() {
-            assert_eq!(failed(&told), Some(Code::CALM));
+            assert_eq!(failed(&told), Some(ErrorCode::CALM));
             return Some(count);
         }
         for t in told {
             if let Told::Open(channel) = t {
-                scene.core.let_go(channel, Code::NO_ERROR);
+                scene.core.let_go(channel, ErrorCode::NO_ERROR);
             }
         }
         scene.records();
@@ -318,7 +313,7 @@ fn quiet_channels_may_be_left_all_at_once() {
 #[test]
 fn runs_go_with_what_is_left_of_half_a_window() {
     let window = u64::from(WIDE);
-    let mut scene = Scene::greeted(Config::default(), &[(1, 256 << 10)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 256 << 10)]);
     let options = OpenOptions::new("run").direction(Direction::OpenerSends);
     let channel = scene.core.open(options).expect("opened");
     let said = scene.said();
@@ -356,8 +351,11 @@ fn a_channel_has_one_mode() {
     let ttl = tlv(1, &tv(50));
     for (profile, code) in [
         (0, None),
-        (profile::CONFLATE, Some(Code::PROTOCOL)),
-        (profile::CONFLATE | profile::MESSAGES, Some(Code::PROTOCOL)),
+        (profile::CONFLATE, Some(ErrorCode::PROTOCOL)),
+        (
+            profile::CONFLATE | profile::MESSAGES,
+            Some(ErrorCode::PROTOCOL),
+        ),
     ] {
         let open = Put::new().open(profile.into(), profile, 9, 9, &ttl);
         let told = scene.put(open);

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 
 use tickwire::Timestamp;
-use tickwire::channels::{Config, Connection, OpenError, OpenOptions};
+use tickwire::channels::{ChannelConfig, Mux, OpenError, OpenOptions};
 
 /// States that a model may have; more is a mistake in the model.
 const STATES_MAX: usize = 2_000_000;
@@ -513,15 +513,12 @@ pub(crate) fn message_max(window: u64, overhead: u64, record: u64) -> u64 {
 fn a_channel_takes_just_the_messages_that_cannot_hang() {
     for window in [1024_u32, 1500, 4096, 30_000, 65_535, 65_536, 100_000] {
         for (overhead, record) in [(16, 1024), (64, 16 << 10), (200, 4096)] {
-            let config = Config {
-                record_bytes_max: record,
-                channel_window_bytes: 8192,
-                frame_overhead_bytes: overhead,
-                metadata_bytes_max: 64,
-                ..Config::default()
-            };
-            let settings = config.build().expect("valid");
-            let mut core = Connection::new(settings, Timestamp(0));
+            let config = ChannelConfig::default()
+                .record_bytes_max(record)
+                .channel_window_bytes(8192)
+                .frame_overhead_bytes(overhead)
+                .metadata_bytes_max(64);
+            let mut core = Mux::new(config, Timestamp(0)).expect("limits that work");
             let max = message_max(window.into(), overhead.into(), record.into()) as u32;
             let mut open = |max| {
                 let options = OpenOptions::new("t").window(window);

@@ -10,12 +10,13 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
 
+use tickwire::Listener;
 use tickwire::channels::{
-    self, AcceptOptions, Accepted, Channel, ChannelCx, ChannelError, ChannelHandler, ChannelId,
-    Code, Config, Failure, Multiplexed, OpenError, OpenOptions, Received, Rejection, SendError,
-    Session, Settings,
+    self, AcceptOptions, Accepted, Channel, ChannelConfig, ChannelCx, ChannelError, ChannelFailure,
+    ChannelHandler, ChannelId, ChannelSendError, ChannelSocket, ErrorCode, Multiplexed, OpenError,
+    OpenOptions, Received, Rejection,
 };
-use tickwire::{ConnId, Ended, Listener, Opened};
+use tickwire::reactor::{ConnId, Ended, Opened};
 use tickwire_codecs::{
     Answer, Limits, NO_COMMON_CODEC, OFFERS_MAX, Offer, Reason, WireId, family, negotiate_bytes,
 };
@@ -75,17 +76,17 @@ fn cases() -> Vec<(Vec<u8>, Result<u16, Reason>)> {
 }
 
 /// What an opener was told: the metadata of ACCEPT, or code and metadata of REJECT.
-type Told = Result<Vec<u8>, (Code, Vec<u8>)>;
+type Told = Result<Vec<u8>, (ErrorCode, Vec<u8>)>;
 
 /// Rejected without a word.
 const PLAIN: &[u8] = b"plain";
-const PLAIN_CODE: Code = Code(99);
+const PLAIN_CODE: ErrorCode = ErrorCode(99);
 
 /// To be rejected with more bytes than may be, which is refused.
 const HUGE: &[u8] = b"huge";
 
 fn too_many() -> Vec<u8> {
-    vec![7; Config::default().metadata_bytes_max as usize + 1]
+    vec![7; ChannelConfig::default().metadata_bytes_max as usize + 1]
 }
 
 /// Topics of the channels that the opener opens, in order: the last two are [`HUGE`] and
@@ -97,7 +98,7 @@ fn openings() -> Vec<OpenOptions> {
     offers.chain(others).collect()
 }
 
-fn check(mut told: Vec<Told>, huge: Code, who: &str) {
+fn check(mut told: Vec<Told>, huge: ErrorCode, who: &str) {
     let plain = told.pop();
     assert_eq!(plain, Some(Err((PLAIN_CODE, Vec::new()))), "{who}");
     assert_eq!(told.pop(), Some(Err((huge, Vec::new()))), "{who}");
@@ -110,7 +111,7 @@ fn check(mut told: Vec<Told>, huge: Code, who: &str) {
                 assert_eq!((agreed.version, agreed.limits), (version, Limits::FEED));
             }
             (Err((code, metadata)), Err(expected)) => {
-                assert_eq!(code, Code(NO_COMMON_CODEC), "{who}: {expected:?}");
+                assert_eq!(code, ErrorCode(NO_COMMON_CODEC), "{who}: {expected:?}");
                 let Answer::Refused { reason, have: list } = Answer::read(&metadata).unwrap()
                 else {
                     panic!("{who}: a refusal that agrees");
@@ -131,7 +132,7 @@ fn acceptor(shell: Shell) -> (SocketAddr, Box<dyn Send>) {
         return (told.recv().unwrap(), Box::new(()));
     };
     let have = have();
-    let (node, log) = start(on, Config::default(), move |app| {
+    let (node, log) = start(on, ChannelConfig::default(), move |app| {
         let mut later = false;
         app.on_channel = Box::new(move |_, cx, opening| {
             if opening.topic == PLAIN {
@@ -152,11 +153,11 @@ fn acceptor(shell: Shell) -> (SocketAddr, Box<dyn Send>) {
             // Both ways that there are, in turn.
             later = !later;
             if later {
-                cx.reject_with(opening.channel, Code(NO_COMMON_CODEC), &refusal)
+                cx.reject_with(opening.channel, ErrorCode(NO_COMMON_CODEC), &refusal)
                     .unwrap();
                 return channels::Answer::Later;
             }
-            channels::Answer::RejectWith(Code(NO_COMMON_CODEC), refusal)
+            channels::Answer::RejectWith(ErrorCode(NO_COMMON_CODEC), refusal)
         });
     });
     (node.addr, Box::new((node, log)))
@@ -166,7 +167,7 @@ async fn serve(tell: mpsc::Sender<SocketAddr>) {
     let listener = Listener::bind("127.0.0.1:0").await.unwrap();
     tell.send(listener.local_addr().unwrap()).unwrap();
     let incoming = listener.accept().await.unwrap();
-    let session = Session::accept_from(incoming, Settings::default());
+    let session = ChannelSocket::accept_from(incoming, ChannelConfig::default());
     let session = session.await.unwrap();
     let (have, mut held) = (have(), Vec::new());
     while let Some(incoming) = session.accept().await {
@@ -185,7 +186,7 @@ async fn serve(tell: mpsc::Sender<SocketAddr>) {
                 held.push(incoming.accept(options).unwrap());
             }
             Err(refusal) => incoming
-                .reject_with(Code(NO_COMMON_CODEC), &refusal.to_vec())
+                .reject_with(ErrorCode(NO_COMMON_CODEC), &refusal.to_vec())
                 .unwrap(),
         }
     }
@@ -208,7 +209,9 @@ fn opener(shell: Shell, to: SocketAddr) -> Vec<Told> {
 }
 
 async fn open_from_a_task(to: SocketAddr) -> Vec<Told> {
-    let session = Session::connect(&format!("ws://{to}/")).await.unwrap();
+    let session = ChannelSocket::connect(&format!("ws://{to}/"))
+        .await
+        .unwrap();
     let open = |options| session.open(options).unwrap();
     let mut channels: Vec<Channel> = openings().into_iter().map(open).collect();
     let mut told = Vec::new();
@@ -231,12 +234,18 @@ async fn open_from_a_task(to: SocketAddr) -> Vec<Told> {
         else {
             panic!("{error}");
         };
-        assert_eq!(channel.send(b"x").await, Err(SendError::Stopped(code)));
+        assert_eq!(
+            channel.send(b"x").await,
+            Err(ChannelSendError::Stopped(code))
+        );
         told.push(Err((code, metadata.to_vec())));
     }
     drop(channels);
-    session.drain(Code::NO_ERROR);
-    assert_eq!(session.closed().await, Failure::Local(Code::NO_ERROR));
+    session.drain(ErrorCode::NO_ERROR);
+    assert_eq!(
+        session.closed().await,
+        ChannelFailure::Local(ErrorCode::NO_ERROR)
+    );
     told
 }
 
@@ -278,14 +287,15 @@ impl ChannelHandler for Opener {
 
     fn message(&mut self, (): &mut (), _: &mut ChannelCx<'_, '_>, _: Received<'_>) {}
 
-    fn close(&mut self, (): (), _: ConnId, _: Ended, _: Failure) {}
+    fn close(&mut self, (): (), _: ConnId, _: Ended, _: ChannelFailure) {}
 }
 
 fn open_on_a_reactor(on: On, to: SocketAddr) -> Vec<Told> {
     let (tell, told) = mpsc::channel();
-    let handler = Multiplexed::new(Opener(tell), Settings::default());
+    let handler =
+        Multiplexed::new(Opener(tell), ChannelConfig::default()).expect("limits that work");
     let node = Running::start(on, handler, options(calm()));
-    let outgoing = tickwire::Outgoing::at(to, &format!("ws://{to}/")).unwrap();
+    let outgoing = tickwire::reactor::Outgoing::at(to, &format!("ws://{to}/")).unwrap();
     node.remote.connect(outgoing.channels()).unwrap();
     let next = |_| told.recv_timeout(LONG).expect("an answer");
     let mut all: Vec<_> = openings().iter().map(next).collect();
@@ -299,8 +309,8 @@ fn offers_are_answered_in_type() {
         let (addr, serving) = acceptor(accepting);
         let told = opener(opening, addr);
         let huge = match accepting {
-            Shell::Tasks => Code::REFUSED,
-            Shell::Reactor(_) => Code::INTERNAL,
+            Shell::Tasks => ErrorCode::REFUSED,
+            Shell::Reactor(_) => ErrorCode::INTERNAL,
         };
         check(told, huge, &format!("{opening:?} to {accepting:?}"));
         drop(serving);

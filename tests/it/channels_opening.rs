@@ -3,8 +3,8 @@
 
 use harness::frames_mux::{MAX62, Put, Said, flag, hello, profile, tlv, tv};
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Code, Config, Direction, Mode, OpenError, OpenOptions, Resume,
-    Resumption, Unit,
+    AcceptOptions, ChannelConfig, ChannelId, Direction, ErrorCode, Mode, OpenError, OpenOptions,
+    Resume, Resumption, Unit,
 };
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
@@ -47,7 +47,7 @@ fn options_are_told_by_who_may_tell_them() {
         (0, &wants, false),
     ] {
         let told = Scene::new().put(Put::new().open(0, kind, 0, 9000, options));
-        let expected = (!right).then_some(Code::PROTOCOL);
+        let expected = (!right).then_some(ErrorCode::PROTOCOL);
         assert_eq!(failed(&told), expected, "OPEN {options:?}");
     }
     // Asked to resume, and not asked.
@@ -75,7 +75,7 @@ fn options_are_told_by_who_may_tell_them() {
         scene.core.open(ours).expect("opened");
         scene.said();
         let told = scene.put(Put::new().accept(0, 0, 9000, 9000, options));
-        let expected = (!right).then_some(Code::PROTOCOL);
+        let expected = (!right).then_some(ErrorCode::PROTOCOL);
         assert_eq!(failed(&told), expected, "ACCEPT {asks} {options:?}");
     }
 }
@@ -100,11 +100,11 @@ fn channels_need_what_the_peer_can_do() {
         (OpenOptions::new("m").unit(Unit::Messages), messages),
     ] {
         for features in 0..32 {
-            let mut scene = Scene::greeted(Config::default(), &[(10, features)]);
+            let mut scene = Scene::greeted(ChannelConfig::default(), &[(10, features)]);
             let channel = scene.core.open(options.clone()).expect("opened");
             let asked = matches!(scene.said()[..], [Said::Open { .. }]);
             assert_eq!(asked, features & needs == needs, "{features} {options:?}");
-            let refused = [Told::Rejected(channel, Code::REFUSED)];
+            let refused = [Told::Rejected(channel, ErrorCode::REFUSED)];
             let expected: &[Told] = if asked { &[] } else { &refused };
             assert_eq!(scene.events(), expected, "{features} {options:?}");
         }
@@ -114,11 +114,9 @@ fn channels_need_what_the_peer_can_do() {
 /// Who is refused, whichever way, makes room for the next: for ever.
 #[test]
 fn refused_channels_leave_no_trace() {
-    let config = Config {
-        pending_opens_max: 3,
-        channels_max: 4,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default()
+        .pending_opens_max(3)
+        .channels_max(4);
     let mut scene = Scene::greeted(config, &[(3, 2), (4, 2)]);
     for turn in 0..20 {
         // Ours.
@@ -130,17 +128,20 @@ fn refused_channels_leave_no_trace() {
         let told = scene.put(Put::new().reject(y, 7).reject(x, 8));
         assert_eq!(
             told,
-            [Told::Rejected(b, Code(7)), Told::Rejected(a, Code(8))]
+            [
+                Told::Rejected(b, ErrorCode(7)),
+                Told::Rejected(a, ErrorCode(8))
+            ]
         );
-        scene.core.let_go(a, Code::NO_ERROR);
-        scene.core.let_go(b, Code::NO_ERROR);
+        scene.core.let_go(a, ErrorCode::NO_ERROR);
+        scene.core.let_go(b, ErrorCode::NO_ERROR);
         // The peer's.
         for alias in 0..3 {
             let channel = offered(&mut scene, alias, 0, &[]);
             if alias == 0 {
-                scene.core.reject(channel, Code(9));
+                scene.core.reject(channel, ErrorCode(9));
             } else {
-                scene.core.let_go(channel, Code(9));
+                scene.core.let_go(channel, ErrorCode(9));
             }
         }
         let codes = scene.said().into_iter().map(|said| match said {
@@ -149,7 +150,7 @@ fn refused_channels_leave_no_trace() {
         });
         assert_eq!(
             codes.collect::<Vec<_>>(),
-            [9, Code::REFUSED.0, Code::REFUSED.0]
+            [9, ErrorCode::REFUSED.0, ErrorCode::REFUSED.0]
         );
         assert_eq!(scene.core.stats().channels, 0, "at {turn}");
     }
@@ -226,10 +227,7 @@ fn an_answer_grants_no_less_than_was_counted_on() {
 /// An OPEN grants what it likes, within what the connection takes.
 #[test]
 fn an_open_grants_what_there_is_room_for() {
-    let config = || Config {
-        message_bytes_max: 20_000,
-        ..Config::default()
-    };
+    let config = || ChannelConfig::default().message_bytes_max(20_000);
     let model = |window| super::channels_model::message_max(window, 64, (16 << 10) + 64);
     let small = model(1024) as u32;
     for (window, max, expected) in [
@@ -284,12 +282,12 @@ fn only_an_offer_is_answered() {
     assert_eq!(scene.said().len(), 2);
     assert_eq!(accept(&mut scene, channel), unknown, "when it is out");
     // What is accepted is not refused any more.
-    scene.core.reject(channel, Code::REFUSED);
+    scene.core.reject(channel, ErrorCode::REFUSED);
     assert_eq!(scene.said(), []);
     assert_eq!(scene.core.send(channel, b"open"), Ok(()));
     assert_eq!(scene.said().len(), 1);
     let gone = offered(&mut scene, 1, 0, &[]);
-    scene.core.let_go(gone, Code::REFUSED);
+    scene.core.let_go(gone, ErrorCode::REFUSED);
     assert_eq!(accept(&mut scene, gone), unknown);
     // A resumption needs a question.
     let plain = offered(&mut scene, 2, profile::RESUMABLE, &[]);
@@ -304,15 +302,12 @@ fn only_an_offer_is_answered() {
 /// What an answer says in bytes of the application's is as long as what an OPEN may say.
 #[test]
 fn answers_carry_metadata_up_to_its_limit() {
-    let config = || Config {
-        metadata_bytes_max: 100,
-        ..Config::default()
-    };
+    let config = || ChannelConfig::default().metadata_bytes_max(100);
     let mut scene = Scene::greeted(config(), &[]);
     for len in [100, 101] {
         let fits = len == 100;
         let channel = offered(&mut scene, 0, 0, &[]);
-        let refused = scene.core.reject_with(channel, Code(9), &vec![1; len]);
+        let refused = scene.core.reject_with(channel, ErrorCode(9), &vec![1; len]);
         assert_eq!(refused.is_ok(), fits);
         if fits {
             let said = scene.said();
@@ -329,10 +324,7 @@ fn answers_carry_metadata_up_to_its_limit() {
 /// Aliases that the application chooses: below its own bound and the peer's, each once at a time.
 #[test]
 fn an_alias_that_is_chosen_is_free_and_in_bounds() {
-    let config = Config {
-        shared_aliases: 4,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().shared_aliases(4);
     let mut scene = Scene::greeted(config, &[(5, 3)]);
     let open = |scene: &mut Scene, alias| scene.core.open(OpenOptions::new("a").alias(alias));
     for wrong in [3, 4, 1 << 20] {
@@ -346,19 +338,19 @@ fn an_alias_that_is_chosen_is_free_and_in_bounds() {
     assert!(open(&mut scene, 2).is_err(), "it is in use");
     assert!(matches!(scene.said()[..], [Said::Open { alias: 2, .. }]));
     scene.put(Put::new().reject(2, 1));
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     assert!(open(&mut scene, 2).is_ok(), "it is free again");
 }
 
 /// Who is let go of before the connection is up takes nobody with it.
 #[test]
 fn an_open_that_is_withdrawn_leaves_the_others() {
-    let mut scene = Scene::silent(Config::default());
+    let mut scene = Scene::silent(ChannelConfig::default());
     let channels = ["a", "b", "c"].map(|topic| {
         let opened = scene.core.open(OpenOptions::new(topic));
         opened.expect("opened")
     });
-    scene.core.let_go(channels[1], Code::NO_ERROR);
+    scene.core.let_go(channels[1], ErrorCode::NO_ERROR);
     scene.put(hello(&[(3, 1)]));
     let topics = |said: Vec<Said>| -> Vec<Vec<u8>> {
         let options = said.into_iter().filter_map(|said| match said {
@@ -371,7 +363,7 @@ fn an_open_that_is_withdrawn_leaves_the_others() {
     // Behind the peer's limit, too.
     let last = scene.core.open(OpenOptions::new("d")).expect("opened");
     assert!(topics(scene.said()).is_empty());
-    scene.core.let_go(channels[2], Code::NO_ERROR);
+    scene.core.let_go(channels[2], ErrorCode::NO_ERROR);
     scene.put(Put::new().reject(0, 1));
     assert_eq!(topics(scene.said()), [b"d"]);
     assert_eq!(
@@ -393,7 +385,7 @@ fn what_was_used_or_is_ours_is_no_waste() {
         let (channel, _) = scene.open_ours(options, 1, 0);
         let told = scene.put(Put::new().data(flag::FIN, 1, b""));
         assert_eq!(told, [Told::Finished(channel)], "at {turn}");
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
         scene.said();
     }
 }
@@ -497,7 +489,7 @@ fn the_end_of_a_stopped_half_is_not_told() {
     ] {
         let mut scene = Scene::new();
         let channel = scene.opened(0, 60_000);
-        scene.core.stop(channel, Code(5));
+        scene.core.stop(channel, ErrorCode(5));
         assert_eq!(scene.put(end.clone()), [], "{end:?}");
         assert_eq!(
             scene.core.channel_stats(channel).map(|s| s.held_bytes),

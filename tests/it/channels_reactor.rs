@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use tickwire::Role;
 use tickwire::channels::{
-    AcceptOptions, Answer, ChannelId, Code, Config, Direction, Failure, HalfState, OpenOptions,
-    SharedFrame,
+    AcceptOptions, Answer, ChannelConfig, ChannelFailure, ChannelId, Direction, ErrorCode,
+    HalfState, OpenOptions, SharedFrame,
 };
-use tickwire::{ConnId, Role};
+use tickwire::reactor::ConnId;
 
 use super::channels_reactor_kit::{Seen, ask, connect, run, start, take};
 use super::reactor_kit::{On, on_both, until};
@@ -35,8 +36,8 @@ fn script(seed: usize) -> Vec<Vec<u8>> {
 }
 
 fn echo_over_a_thousand_channels(on: On) {
-    let (server, server_log) = start(on, Config::default(), |_| {});
-    let (client, log) = start(on, Config::default(), |app| {
+    let (server, server_log) = start(on, ChannelConfig::default(), |_| {});
+    let (client, log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
             for seed in 0..CHANNELS {
                 let topic = seed.to_string();
@@ -95,10 +96,7 @@ const ALIAS: u32 = 7;
 fn a_message_encoded_once_for_fifty(on: On) {
     let subscribed: Arc<Mutex<Vec<(ConnId, ChannelId)>>> = Arc::default();
     let subscribers = subscribed.clone();
-    let config = Config {
-        shared_aliases: 16,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().shared_aliases(16);
     let (server, _log) = start(on, config, |app| {
         app.on_channel = Box::new(move |_, cx, opening| {
             assert_eq!(opening.direction, Direction::AcceptorSends);
@@ -107,7 +105,7 @@ fn a_message_encoded_once_for_fifty(on: On) {
             Answer::Accept(AcceptOptions::new().alias(ALIAS))
         });
     });
-    let (client, log) = start(on, Config::default(), |app| {
+    let (client, log) = start(on, ChannelConfig::default(), |app| {
         app.on_open = Box::new(|_, cx| {
             let options = OpenOptions::new("quotes").direction(Direction::AcceptorSends);
             cx.open(options).expect("room");
@@ -153,8 +151,8 @@ fn a_message_encoded_once_for_fifty(on: On) {
 }
 
 fn runs_come_as_messages(on: On) {
-    let (server, log) = start(on, Config::default(), |_| {});
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |_| {});
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|_, cx| {
             let channel = cx.open(OpenOptions::new("ticks")).expect("room");
             let ticks: Vec<u8> = (0..160).collect();
@@ -176,10 +174,10 @@ fn runs_come_as_messages(on: On) {
 }
 
 fn accepted_later_from_a_command(on: On) {
-    let (server, log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_channel = Box::new(|_, _, _| Answer::Later);
     });
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
             for topic in ["taken", "not"] {
                 let channel = cx.open(OpenOptions::new(topic)).expect("room");
@@ -202,7 +200,7 @@ fn accepted_later_from_a_command(on: On) {
     assert_eq!(waiting, Some((HalfState::Opening, 1)));
     run(&server, move |hub| {
         let channels = hub.channels(id).expect("open");
-        channels.reject(not, Code(77));
+        channels.reject(not, ErrorCode(77));
         channels
             .accept(taken, AcceptOptions::new())
             .expect("offered");
@@ -232,11 +230,11 @@ fn accepted_later_from_a_command(on: On) {
 }
 
 fn rejected_channels_are_let_go(on: On) {
-    let (server, _log) = start(on, Config::default(), |app| {
-        app.on_channel = Box::new(|_, _, _| Answer::Reject(Code(20)));
+    let (server, _log) = start(on, ChannelConfig::default(), |app| {
+        app.on_channel = Box::new(|_, _, _| Answer::Reject(ErrorCode(20)));
     });
     // More than may be open at once: each makes room for another.
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|_, cx| {
             for _ in 0..2000 {
                 cx.open(OpenOptions::new("no")).expect("room");
@@ -248,7 +246,7 @@ fn rejected_channels_are_let_go(on: On) {
     let mut ended = 0;
     while ended < 2000 {
         match client_log.next() {
-            Seen::Refused(_, code) => assert_eq!(code, Code(20)),
+            Seen::Refused(_, code) => assert_eq!(code, ErrorCode(20)),
             Seen::Ended(..) => ended += 1,
             Seen::Failed(failure) => panic!("{failure}"),
             _ => {}
@@ -266,13 +264,13 @@ fn rejected_channels_are_let_go(on: On) {
 
 /// The server opens channels as well; ABORT and STOP arrive, and both ends let go.
 fn both_ends_open_and_reset(on: On) {
-    let (server, log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_open = Box::new(|_, cx| {
             cx.open(OpenOptions::new("from the server")).expect("room");
         });
         app.on_message = Box::new(take);
     });
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(take);
         app.on_channel = Box::new(|state, cx, opening| {
             state.push(cx, opening.channel, b"hello");
@@ -284,10 +282,10 @@ fn both_ends_open_and_reset(on: On) {
     assert_eq!(log.message(), b"hello");
     run(&client, move |hub| {
         let channels = hub.channels(id).expect("open");
-        channels.reset(channel, Code(30));
-        channels.stop(channel, Code(31));
+        channels.reset(channel, ErrorCode(30));
+        channels.stop(channel, ErrorCode(31));
     });
-    log.find(|seen| matches!(seen, Seen::Aborted(Code(30))).then_some(()));
+    log.find(|seen| matches!(seen, Seen::Aborted(ErrorCode(30))).then_some(()));
     log.find(|seen| matches!(seen, Seen::Ended(..)).then_some(()));
     client_log.find(|seen| matches!(seen, Seen::Ended(..)).then_some(()));
     // The place is free when the server has answered our STOP.
@@ -302,8 +300,8 @@ fn both_ends_open_and_reset(on: On) {
 }
 
 fn a_drain_ends_when_its_channels_have(on: On) {
-    let (server, log) = start(on, Config::default(), |_| {});
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |_| {});
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
             let channel = cx.open(OpenOptions::new("last orders")).expect("room");
             state.push(cx, channel, b"order");
@@ -315,10 +313,10 @@ fn a_drain_ends_when_its_channels_have(on: On) {
     let id = log.ready();
     run(&server, move |hub| {
         let channels = hub.channels(id).expect("open");
-        channels.drain(Code::NO_ERROR, "closing time");
+        channels.drain(ErrorCode::NO_ERROR, "closing time");
     });
     let client_id = client_log.find(|seen| match seen {
-        Seen::Draining(id, Code::NO_ERROR) => Some(id),
+        Seen::Draining(id, ErrorCode::NO_ERROR) => Some(id),
         _ => None,
     });
     // What is open goes on, and ends the connection with its end.
@@ -333,16 +331,16 @@ fn a_drain_ends_when_its_channels_have(on: On) {
     });
     assert_eq!(client_log.message(), b"one more");
     let (_, failure) = client_log.closed();
-    assert_eq!(failure, Failure::Peer(Code::NO_ERROR));
+    assert_eq!(failure, ChannelFailure::Peer(ErrorCode::NO_ERROR));
     let (_, failure) = log.closed();
-    assert_eq!(failure, Failure::Local(Code::NO_ERROR));
+    assert_eq!(failure, ChannelFailure::Local(ErrorCode::NO_ERROR));
     client.stop();
     server.stop();
 }
 
 /// A publisher that subscribes to itself needs no case of its own.
 fn the_own_connection_is_in_the_hub(on: On) {
-    let (server, _log) = start(on, Config::default(), |app| {
+    let (server, _log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(|_, cx, received| {
             let id = cx.id();
             let sent = cx.hub().send(id, received.channel, &received.data);
@@ -350,7 +348,7 @@ fn the_own_connection_is_in_the_hub(on: On) {
             cx.release(received.channel, received.charge);
         });
     });
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
             let channel = cx.open(OpenOptions::new("me")).expect("room");
             state.push(cx, channel, b"myself");

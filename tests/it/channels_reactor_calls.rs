@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tickwire::Timestamp;
-use tickwire::channels::{Code, Config, Direction, Mode, OpenOptions, SendError};
+use tickwire::channels::{
+    ChannelConfig, ChannelSendError, Direction, ErrorCode, Mode, OpenOptions,
+};
 
 use super::channels_reactor_kit::{Raw, Seen, ask, connect, start, take};
 use super::reactor_kit::{On, on_both};
@@ -21,8 +23,10 @@ on_both!(
 );
 
 fn every_way_to_send_arrives(on: On) {
-    let (server, log) = start(on, Config::default(), |app| app.on_message = Box::new(take));
-    let (client, _log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |app| {
+        app.on_message = Box::new(take)
+    });
+    let (client, _log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|_, cx| {
             let channel = cx.open(OpenOptions::new("orders")).expect("room");
             cx.send(channel, b"sent").expect("room");
@@ -35,12 +39,18 @@ fn every_way_to_send_arrives(on: On) {
             room.commit();
             drop(cx.claim(channel, 7).expect("room"));
             cx.send_run(channel, 2, b"r1r2").expect("room");
-            assert_eq!(cx.send_keyed(channel, 1, b"k"), Err(SendError::WrongMode));
+            assert_eq!(
+                cx.send_keyed(channel, 1, b"k"),
+                Err(ChannelSendError::WrongMode)
+            );
             let large = Bytes::from(vec![0; 2 << 20]);
             let (error, back) = cx
                 .send_bytes(channel, large.clone())
                 .expect_err("too large");
-            assert!(matches!(error, SendError::TooLarge { .. }), "{error}");
+            assert!(
+                matches!(error, ChannelSendError::TooLarge { .. }),
+                "{error}"
+            );
             assert_eq!(back, large);
         });
     });
@@ -63,15 +73,20 @@ fn every_way_to_send_arrives(on: On) {
 
 /// Before its OPEN is out, what is sent on a channel waits, and is conflated.
 fn the_last_of_a_key_arrives(on: On) {
-    let (server, log) = start(on, Config::default(), |app| app.on_message = Box::new(take));
-    let (client, _log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |app| {
+        app.on_message = Box::new(take)
+    });
+    let (client, _log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|_, cx| {
             let options = OpenOptions::new("quotes").mode(Mode::Conflated);
             let channel = cx.open(options).expect("room");
             for (key, quote) in [(1, "a1"), (2, "b1"), (1, "a2"), (3, "c1"), (1, "a3")] {
                 cx.send_keyed(channel, key, quote.as_bytes()).expect("room");
             }
-            assert!(matches!(cx.claim(channel, 7), Err(SendError::WrongMode)));
+            assert!(matches!(
+                cx.claim(channel, 7),
+                Err(ChannelSendError::WrongMode)
+            ));
             let stats = cx.channel_stats(channel).expect("open");
             assert_eq!(stats.skipped_out, 2);
         });
@@ -86,11 +101,10 @@ fn the_last_of_a_key_arrives(on: On) {
 /// More than the outbox takes: part of it goes out during the call, the rest waits.
 fn what_fills_records_in_one_call_arrives_in_order(on: On) {
     const MESSAGES: u32 = 3000;
-    let (server, log) = start(on, Config::default(), |app| app.on_message = Box::new(take));
-    let config = Config {
-        channel_queue_bytes_max: 1 << 20,
-        ..Config::default()
-    };
+    let (server, log) = start(on, ChannelConfig::default(), |app| {
+        app.on_message = Box::new(take)
+    });
+    let config = ChannelConfig::default().channel_queue_bytes_max(1 << 20);
     let (client, _log) = start(on, config, |app| {
         app.on_ready = Box::new(|_, cx| {
             let channel = cx.open(OpenOptions::new("ticks")).expect("room");
@@ -124,7 +138,7 @@ fn what_fills_records_in_one_call_arrives_in_order(on: On) {
 }
 
 fn acknowledgements_and_new_counts_are_told(on: On) {
-    let (server, log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(|_, cx, received| {
             let (channel, seq) = (received.channel, received.seq);
             assert_eq!(received.data[0], seq as u8);
@@ -132,14 +146,17 @@ fn acknowledgements_and_new_counts_are_told(on: On) {
             cx.acknowledge(channel, seq + 1);
         });
     });
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|_, cx| {
             let options = OpenOptions::new("journal").direction(Direction::OpenerSends);
             let channel = cx.open(options).expect("room");
             for seq in 0..3 {
                 cx.send(channel, &[seq; 40]).expect("room");
             }
-            assert_eq!(cx.rebase(channel, 7, 200), Err(SendError::WouldBlock));
+            assert_eq!(
+                cx.rebase(channel, 7, 200),
+                Err(ChannelSendError::WouldBlock)
+            );
         });
     });
     connect(&client, server.addr, 0);
@@ -168,15 +185,12 @@ fn acknowledgements_and_new_counts_are_told(on: On) {
 
 /// A message that is not finished in time is given up at both ends.
 fn a_message_that_is_not_finished_is_evicted(on: On) {
-    let config = Config {
-        partial_timeout: Duration::from_millis(20),
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().partial_timeout(Duration::from_millis(20));
     let (server, log) = start(on, config, |_| {});
-    let mut raw = Raw::open(server.addr, Config::default());
+    let mut raw = Raw::open(server.addr, ChannelConfig::default());
     let channel = raw.core.open(OpenOptions::new("slow")).expect("room");
     raw.flush();
-    while raw.core.send(channel, &[1; 30_000]) == Err(SendError::WouldBlock) {
+    while raw.core.send(channel, &[1; 30_000]) == Err(ChannelSendError::WouldBlock) {
         raw.read().expect("a record");
     }
     // The first record of two, and no more.
@@ -189,20 +203,20 @@ fn a_message_that_is_not_finished_is_evicted(on: On) {
         Seen::Evicted(code) => Some(code),
         _ => None,
     });
-    assert_eq!(code, Code::TIMEOUT);
+    assert_eq!(code, ErrorCode::TIMEOUT);
     drop(raw); // nobody answers a Close there
     server.stop();
 }
 
 /// Who sends to a reader that wants no more is told so.
 fn a_stop_is_told_to_the_sender(on: On) {
-    let (server, _log) = start(on, Config::default(), |app| {
+    let (server, _log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(|_, cx, received| {
             cx.release(received.channel, received.charge);
-            cx.stop(received.channel, Code(17));
+            cx.stop(received.channel, ErrorCode(17));
         });
     });
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
             let channel = cx.open(OpenOptions::new("unwanted")).expect("room");
             state.push(cx, channel, b"message");
@@ -213,7 +227,7 @@ fn a_stop_is_told_to_the_sender(on: On) {
         Seen::Stopped(code) => Some(code),
         _ => None,
     });
-    assert_eq!(code, Code(17));
+    assert_eq!(code, ErrorCode(17));
     client.stop();
     server.stop();
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use harness::frames::{Frame, op};
 use tickwire::channels::{
-    AcceptOptions, Answer, Code, Config, Failure, Mode, OpenOptions, SEND_QUEUE_BYTES_MIN,
-    SUBPROTOCOL, SendError, TIMER_TOKEN, TimerError, Violation,
+    AcceptOptions, Answer, ChannelConfig, ChannelFailure, ChannelSendError, ChannelViolation,
+    ErrorCode, Mode, OpenOptions, SEND_QUEUE_BYTES_MIN, SUBPROTOCOL, TIMER_TOKEN, TimerError,
 };
-use tickwire::{End, Ended, Error, HandshakeError};
+use tickwire::handshake::HandshakeError;
+use tickwire::reactor::Ended;
+use tickwire::{End, Error};
 
 use super::channels_reactor_kit::{Raw, Seen, ask, connect, echo, run, start, start_on, take};
 use super::reactor_kit::{On, calm, listener, on_both, until};
@@ -32,7 +34,7 @@ fn a_stalled_channel_beside_running_ones(on: On) {
     const OTHERS: usize = 20;
     const EACH: usize = 200;
     const STALLED: usize = 400;
-    let (server, log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(|state, cx, received| match received.data.len() {
             1000 if !state.gate => state.kept.push((received.channel, received.charge)),
             500 => echo(state, cx, received),
@@ -45,7 +47,7 @@ fn a_stalled_channel_beside_running_ones(on: On) {
             }
         });
     });
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
             let stalled = cx.open(OpenOptions::new("stalled")).expect("room");
             for _ in 0..STALLED {
@@ -91,7 +93,7 @@ fn a_stalled_channel_beside_running_ones(on: On) {
 /// refused goes out when the socket moves.
 fn a_peer_that_does_not_read_is_waited_for(on: On) {
     const MESSAGES: u32 = 30_000;
-    let (server, log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_channel = Box::new(|state, _, opening| {
             let waiting = state.waiting.entry(opening.channel).or_default();
             let messages =
@@ -104,15 +106,13 @@ fn a_peer_that_does_not_read_is_waited_for(on: On) {
             state.flush(cx, received.channel);
         });
     });
-    let wide = Config {
-        channel_window_bytes: 64 << 20,
-        channel_window_bytes_max: 64 << 20,
-        ..Config::default()
-    };
+    let wide = ChannelConfig::default()
+        .channel_window_bytes(64 << 20)
+        .channel_window_bytes_max(64 << 20);
     let mut raw = Raw::open(server.addr, wide);
     let channel = raw.core.open(OpenOptions::new("everything")).expect("room");
     raw.flush();
-    while raw.core.send(channel, b"go") == Err(SendError::WouldBlock) {
+    while raw.core.send(channel, b"go") == Err(ChannelSendError::WouldBlock) {
         raw.read().expect("a record");
     }
     raw.flush();
@@ -143,7 +143,7 @@ fn a_peer_that_does_not_read_is_waited_for(on: On) {
 }
 
 fn clients_without_the_sub_protocol_are_refused(on: On) {
-    let (server, log) = start(on, Config::default(), |_| {});
+    let (server, log) = start(on, ChannelConfig::default(), |_| {});
     let other = REQUEST.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: chat\r\n\r\n");
     for request in [REQUEST, &other] {
         let mut peer = Peer::dial(server.addr);
@@ -162,7 +162,7 @@ fn clients_without_the_sub_protocol_are_refused(on: On) {
 }
 
 fn servers_without_the_sub_protocol_are_left(on: On) {
-    let (client, log) = start(on, Config::default(), |_| {});
+    let (client, log) = start(on, ChannelConfig::default(), |_| {});
     let (listener, addr) = listener();
     connect(&client, addr, 17);
     let mut peer = Peer::accept(&listener);
@@ -182,30 +182,30 @@ fn servers_without_the_sub_protocol_are_left(on: On) {
 }
 
 fn violations_close_with_their_code(on: On) {
-    let (server, log) = start(on, Config::default(), |_| {});
+    let (server, log) = start(on, ChannelConfig::default(), |_| {});
     let cases = [
         (Frame::new(op::BIN, b"\xc0"), None, 4001),
         (
             Frame::new(op::BIN, b"\x01\x04tick"),
-            Some(Violation::BeforeHello),
+            Some(ChannelViolation::BeforeHello),
             4001,
         ),
         (
             Frame::new(op::TEXT, b"hello"),
-            Some(Violation::NotBinary),
+            Some(ChannelViolation::NotBinary),
             1003,
         ),
     ];
     for (frame, rule, code) in cases {
-        let mut raw = Raw::open(server.addr, Config::default());
+        let mut raw = Raw::open(server.addr, ChannelConfig::default());
         raw.peer.send(frame);
         let failed = log.find(|seen| match seen {
             Seen::Failed(failure) => Some(failure),
             _ => None,
         });
         match (failed, rule) {
-            (Failure::Violation(_), None) => {}
-            (Failure::Violation(violation), Some(rule)) => assert_eq!(violation, rule),
+            (ChannelFailure::Violation(_), None) => {}
+            (ChannelFailure::Violation(violation), Some(rule)) => assert_eq!(violation, rule),
             other => panic!("{other:?}"),
         }
         // HELLO, GOAWAY, Close.
@@ -224,17 +224,17 @@ fn violations_close_with_their_code(on: On) {
 
 /// GOAWAY with an error: the connection is closed with the peer's code.
 fn the_peer_s_verdict_closes(on: On) {
-    let (server, log) = start(on, Config::default(), |_| {});
-    let mut raw = Raw::open(server.addr, Config::default());
+    let (server, log) = start(on, ChannelConfig::default(), |_| {});
+    let mut raw = Raw::open(server.addr, ChannelConfig::default());
     raw.flush();
     raw.read().expect("a record");
-    raw.core.abort(Code::FLOW);
+    raw.core.abort(ErrorCode::FLOW);
     raw.flush();
     let failed = log.find(|seen| match seen {
         Seen::Failed(failure) => Some(failure),
         _ => None,
     });
-    assert_eq!(failed, Failure::Peer(Code::FLOW));
+    assert_eq!(failed, ChannelFailure::Peer(ErrorCode::FLOW));
     let close = std::iter::from_fn(|| Some(raw.peer.next())).find_map(|got| got.close_code());
     assert_eq!(close, Some(4002));
     raw.peer.finish();
@@ -243,8 +243,8 @@ fn the_peer_s_verdict_closes(on: On) {
 }
 
 fn a_lost_connection_ends_its_channels(on: On) {
-    let (server, log) = start(on, Config::default(), |_| {});
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |_| {});
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
             let channel = cx.open(OpenOptions::new("echo")).expect("room");
             state.push(cx, channel, b"hello");
@@ -255,18 +255,15 @@ fn a_lost_connection_ends_its_channels(on: On) {
     assert_eq!(client_log.message(), b"hello");
     client.stop();
     let (_, failure) = client_log.closed();
-    assert_eq!(failure, Failure::Lost);
+    assert_eq!(failure, ChannelFailure::Lost);
     let (_, failure) = log.closed();
-    assert_eq!(failure, Failure::Lost);
+    assert_eq!(failure, ChannelFailure::Lost);
     server.stop();
 }
 
 /// The application's own, and those of the channels: a peer that is silent is given up.
 fn timers_of_both_kinds(on: On) {
-    let config = Config {
-        idle_timeout: Duration::from_secs(3),
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().idle_timeout(Duration::from_secs(3));
     let (server, log) = start(on, config, |app| {
         app.on_open = Box::new(|_, cx| {
             cx.timer(Duration::from_millis(1), 5).expect("room");
@@ -274,7 +271,7 @@ fn timers_of_both_kinds(on: On) {
             assert_eq!(refused, Err(TimerError::Token));
         });
     });
-    let mut raw = Raw::open(server.addr, Config::default());
+    let mut raw = Raw::open(server.addr, ChannelConfig::default());
     raw.flush();
     let token = log.find(|seen| match seen {
         Seen::Timer(token) => Some(token),
@@ -285,7 +282,7 @@ fn timers_of_both_kinds(on: On) {
         Seen::Failed(failure) => Some(failure),
         _ => None,
     });
-    assert_eq!(failed, Failure::Idle);
+    assert_eq!(failed, ChannelFailure::Idle);
     let close = std::iter::from_fn(|| Some(raw.peer.next())).find_map(|got| got.close_code());
     assert_eq!(close, Some(4008));
     raw.peer.finish();
@@ -294,12 +291,9 @@ fn timers_of_both_kinds(on: On) {
 
 /// Whatever the peer announces: who has no room for what it may announce is told at once.
 fn an_outbox_too_small_for_records(on: On) {
-    let below = tickwire::Config {
-        send_queue_bytes_max: SEND_QUEUE_BYTES_MIN - 1,
-        ..calm()
-    };
-    let (server, log) = start_on(on, Config::default(), below, |_| {});
-    let mut raw = Raw::open(server.addr, Config::default());
+    let below = calm().send_queue_bytes_max(SEND_QUEUE_BYTES_MIN - 1);
+    let (server, log) = start_on(on, ChannelConfig::default(), below, |_| {});
+    let mut raw = Raw::open(server.addr, ChannelConfig::default());
     let error = log.find(|seen| match seen {
         Seen::ConnectFailed(_, error) => Some(error),
         _ => None,
@@ -317,8 +311,8 @@ fn an_outbox_too_small_for_records(on: On) {
 /// On a connection that was quiet for longer than its messages live, none of them was sent.
 fn a_time_to_live_counts_from_the_send(on: On) {
     const TTL: Duration = Duration::from_millis(400);
-    let (server, log) = start(on, Config::default(), |_| {});
-    let (client, client_log) = start(on, Config::default(), |app| {
+    let (server, log) = start(on, ChannelConfig::default(), |_| {});
+    let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|_, cx| cx.timer(TTL * 2, 7).expect("room"));
         // More than a record, so that it is queued first.
         app.on_timer = Box::new(|_, cx| {

@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use tickwire::channels::{
-    AcceptOptions, Accepted, Answer, ChannelCx, ChannelHandler, ChannelHub, ChannelId, Charge,
-    Code, Config as ChannelConfig, Connection, Event, Failure, Multiplexed, Opening, Received,
-    Rejection, SUBPROTOCOL, SendError,
+    AcceptOptions, Accepted, Answer, ChannelConfig, ChannelCx, ChannelFailure, ChannelHandler,
+    ChannelHub, ChannelId, ChannelSendError, Charge, ErrorCode, Event, Multiplexed, Mux, Opening,
+    Received, Rejection, SUBPROTOCOL,
 };
-use tickwire::{ConnId, Ended, Error, HandshakeError, Opened, Outgoing, PeerAddr, Role, Timestamp};
+use tickwire::handshake::HandshakeError;
+use tickwire::net::PeerAddr;
+use tickwire::reactor::{ConnId, Ended, Opened, Outgoing};
+use tickwire::{Error, Role, Timestamp};
 
 use super::reactor_kit::{LONG, On, Running, calm, options};
 use super::reactor_peer::{Got, Peer, REQUEST};
@@ -22,20 +25,20 @@ pub(crate) enum Seen {
     Ready(ConnId),
     Channel(ConnId, ChannelId),
     Accepted(ChannelId),
-    Refused(ChannelId, Code),
+    Refused(ChannelId, ErrorCode),
     Message(ConnId, ChannelId, Vec<u8>),
     Writable,
-    Aborted(Code),
-    Stopped(Code),
-    Evicted(Code),
+    Aborted(ErrorCode),
+    Stopped(ErrorCode),
+    Evicted(ErrorCode),
     Acked(ChannelId, u64),
     /// Epoch, and the number of the next message.
     Rebased(u64, u64),
     Ended(ChannelId),
-    Draining(ConnId, Code),
+    Draining(ConnId, ErrorCode),
     Timer(u64),
-    Failed(Failure),
-    Close(Ended, Failure),
+    Failed(ChannelFailure),
+    Close(Ended, ChannelFailure),
     ConnectFailed(u64, Error),
     Rejected(HandshakeError),
 }
@@ -60,7 +63,7 @@ impl State {
         while let Some((payload, charge)) = waiting.front_mut() {
             match cx.send(channel, payload) {
                 Ok(()) => cx.release(channel, charge.take()),
-                Err(SendError::WouldBlock) => return,
+                Err(ChannelSendError::WouldBlock) => return,
                 Err(e) => panic!("send: {e}"),
             }
             waiting.pop_front();
@@ -68,7 +71,7 @@ impl State {
         if self.finishing.contains(&channel) {
             // At the end of a drain there is nothing left to finish.
             let finished = cx.finish(channel);
-            let over = matches!(finished, Err(SendError::Closed(Code::NO_ERROR)));
+            let over = matches!(finished, Err(ChannelSendError::Closed(ErrorCode::NO_ERROR)));
             assert!(finished.is_ok() || over, "{finished:?}");
         }
     }
@@ -199,13 +202,13 @@ impl ChannelHandler for App {
         _: &mut State,
         cx: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
-        code: Code,
+        code: ErrorCode,
     ) {
         self.tell(Seen::Aborted(code));
         cx.reset(channel, code);
     }
 
-    fn stopped(&mut self, _: &mut State, _: &mut ChannelCx<'_, '_>, _: ChannelId, code: Code) {
+    fn stopped(&mut self, _: &mut State, _: &mut ChannelCx<'_, '_>, _: ChannelId, code: ErrorCode) {
         self.tell(Seen::Stopped(code));
     }
 
@@ -214,7 +217,7 @@ impl ChannelHandler for App {
         state: &mut State,
         cx: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
-        code: Code,
+        code: ErrorCode,
     ) {
         for (_, charge) in state.kept.extract_if(.., |(id, _)| *id == channel) {
             cx.release(channel, charge);
@@ -251,7 +254,7 @@ impl ChannelHandler for App {
         );
     }
 
-    fn draining(&mut self, _: &mut State, cx: &mut ChannelCx<'_, '_>, code: Code, _: &str) {
+    fn draining(&mut self, _: &mut State, cx: &mut ChannelCx<'_, '_>, code: ErrorCode, _: &str) {
         self.tell(Seen::Draining(cx.id(), code));
     }
 
@@ -260,11 +263,11 @@ impl ChannelHandler for App {
         (self.on_timer)(state, cx);
     }
 
-    fn failed(&mut self, _: &mut State, _: &mut ChannelCx<'_, '_>, failure: Failure) {
+    fn failed(&mut self, _: &mut State, _: &mut ChannelCx<'_, '_>, failure: ChannelFailure) {
         self.tell(Seen::Failed(failure));
     }
 
-    fn close(&mut self, _: State, _: ConnId, ended: Ended, failure: Failure) {
+    fn close(&mut self, _: State, _: ConnId, ended: Ended, failure: ChannelFailure) {
         self.tell(Seen::Close(ended, failure));
     }
 
@@ -323,7 +326,7 @@ impl Log {
         })
     }
 
-    pub(crate) fn closed(&self) -> (Ended, Failure) {
+    pub(crate) fn closed(&self) -> (Ended, ChannelFailure) {
         self.find(|seen| match seen {
             Seen::Close(ended, failure) => Some((ended, failure)),
             _ => None,
@@ -347,8 +350,7 @@ pub(crate) fn start_on(
 ) -> (Node, Log) {
     let (mut app, log) = App::new();
     set(&mut app);
-    let settings = config.build().expect("limits that work");
-    let handler = Multiplexed::new(app, settings);
+    let handler = Multiplexed::new(app, config).expect("limits that work");
     (Running::start(on, handler, options(below)), log)
 }
 
@@ -379,7 +381,7 @@ pub(crate) fn connect(node: &Node, to: SocketAddr, token: u64) {
 /// A peer that speaks records, over a socket that it reads only when it is told to.
 pub(crate) struct Raw {
     pub(crate) peer: Peer,
-    pub(crate) core: Connection,
+    pub(crate) core: Mux,
 }
 
 /// Time stands still for the peer.
@@ -395,8 +397,7 @@ impl Raw {
         let head = peer.head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         assert!(head.contains(SUBPROTOCOL), "{head}");
-        let settings = config.build().expect("limits that work");
-        let core = Connection::new(settings, NOW);
+        let core = Mux::new(config, NOW).expect("limits that work");
         Self { peer, core }
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use harness::frames_mux::{MAX62, Put, Said, flag, hello, read};
-use tickwire::channels::{Code, Config, Direction, HalfState, OpenOptions, SendError};
+use tickwire::channels::{
+    ChannelConfig, ChannelSendError, Direction, ErrorCode, HalfState, OpenOptions,
+};
 
 use super::channels_hostile_kit::{DOWNLINK, Scene, Told, UPLINK, failed, ms};
 
@@ -20,7 +22,7 @@ fn t15_a_reader_is_dropped() {
         scene.put(Put::new().data(0, 0, &[1; 10_000]));
     }
     assert!(scene.core.stats().held_bytes > 50_000);
-    scene.core.let_go(channel, Code(77));
+    scene.core.let_go(channel, ErrorCode(77));
     let stop = Said::Reset {
         flags: flag::STOP,
         alias: 0,
@@ -31,12 +33,12 @@ fn t15_a_reader_is_dropped() {
     assert_eq!(scene.put(Put::new().reset(flag::ABORT, 0, 77)), []);
     assert_eq!(scene.core.stats().channels, 0);
     // The peer's, while our writer waits.
-    let mut scene = Scene::greeted(Config::default(), &[(7, 0)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 0)]);
     let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 0);
     scene.core.send(channel, b"waits").expect("queued");
     assert_eq!(scene.said(), []);
     let told = scene.put(Put::new().reset(flag::STOP, 3, 77));
-    assert_eq!(told, [Told::Stopped(channel, Code(77))]);
+    assert_eq!(told, [Told::Stopped(channel, ErrorCode(77))]);
     let abort = Said::Reset {
         flags: flag::ABORT,
         alias: own,
@@ -44,14 +46,14 @@ fn t15_a_reader_is_dropped() {
     };
     assert_eq!(scene.said(), [abort]);
     let sent = scene.core.send(channel, b"more");
-    assert_eq!(sent, Err(SendError::Stopped(Code(77))));
+    assert_eq!(sent, Err(ChannelSendError::Stopped(ErrorCode(77))));
     assert_eq!(scene.core.stats().queued_bytes, 0);
 }
 
 /// R16: control needs no credit and waits behind no data.
 #[test]
 fn t16_control_passes_data_that_is_stuck() {
-    let mut scene = Scene::greeted(Config::default(), &[(7, 0)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 0)]);
     let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 0);
     let (other, _) = scene.open_ours(OpenOptions::new("y"), 4, MAX62);
     scene.reads = false;
@@ -76,7 +78,7 @@ fn t16_control_passes_data_that_is_stuck() {
         said[0]
     );
     scene.core.hold_back();
-    scene.core.reset(channel, Code(99));
+    scene.core.reset(channel, ErrorCode(99));
     let next = scene
         .core
         .poll_record(scene.now)
@@ -130,7 +132,7 @@ fn t18_a_stalled_channel_beside_a_busy_one() {
     let stats = scene.core.channel_stats(stalled).expect("open");
     assert!(stats.held_bytes <= 64 << 10, "{stats:?}");
     let told = scene.put(Put::new().data(0, 0, &[1; 10_000]));
-    assert_eq!(failed(&told), Some(Code::FLOW));
+    assert_eq!(failed(&told), Some(ErrorCode::FLOW));
 }
 
 /// R23: HELLO is first, and it is once.
@@ -151,29 +153,32 @@ fn t23_hello_and_data_in_any_order() {
     ];
     for frame in frames {
         for ours_first in [false, true] {
-            let mut scene = Scene::silent(Config::default());
+            let mut scene = Scene::silent(ChannelConfig::default());
             let channel = scene.core.open(OpenOptions::new("x")).expect("waits");
-            assert_eq!(scene.core.send(channel, b"x"), Err(SendError::WouldBlock));
+            assert_eq!(
+                scene.core.send(channel, b"x"),
+                Err(ChannelSendError::WouldBlock)
+            );
             scene.core.ping();
             if ours_first {
                 // Nothing but HELLO, whatever the application wants.
                 assert!(matches!(scene.said()[..], [Said::Hello(_)]));
             }
             let told = scene.put(frame.clone().raw(&hello(&[]).0));
-            assert_eq!(failed(&told), Some(Code::PROTOCOL), "{frame:?}");
+            assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL), "{frame:?}");
             let said = scene.said();
             assert!(matches!(said.last(), Some(Said::GoAway { code: 1, .. })));
             assert_eq!(said.len(), 2 - usize::from(ours_first), "{said:?}");
         }
     }
     // PAD says nothing; a second HELLO says too much.
-    let mut scene = Scene::silent(Config::default());
+    let mut scene = Scene::silent(ChannelConfig::default());
     assert_eq!(scene.put(Put::new().raw(&[0; 63])), []);
     assert_eq!(
         scene.put(Put::new().raw(&[0; 5]).raw(&hello(&[]).0)),
         [Told::Ready]
     );
-    assert_eq!(failed(&scene.put(hello(&[]))), Some(Code::PROTOCOL));
+    assert_eq!(failed(&scene.put(hello(&[]))), Some(ErrorCode::PROTOCOL));
 }
 
 /// R24: an alias has one life at a time; what comes late from the last one does no harm.
@@ -187,7 +192,7 @@ fn t24_aliases_are_used_again() {
         .credit(0, 99)
         .reset(flag::ABORT | flag::STOP, 0, 9);
     assert_eq!(scene.put(late), []);
-    scene.core.let_go(first, Code::NO_ERROR);
+    scene.core.let_go(first, ErrorCode::NO_ERROR);
     assert_eq!(scene.said(), []);
     // The next life counts from the beginning, and has nothing of the last.
     let second = scene.opened_as(0, UPLINK, 0);
@@ -202,14 +207,14 @@ fn t24_aliases_are_used_again() {
     assert_eq!(told, [new]);
     // At once is too soon.
     let told = scene.put(Put::new().open(0, 0, 9, 9, b""));
-    assert_eq!(failed(&told), Some(Code::PROTOCOL));
+    assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL));
     // Data of a life that is over is not late, but wrong.
     let mut scene = Scene::new();
     scene.opened_as(0, UPLINK, 0);
     scene.put(Put::new().data(flag::FIN, 0, b"end"));
     assert_eq!(
         failed(&scene.put(Put::new().data(0, 0, b"x"))),
-        Some(Code::PROTOCOL)
+        Some(ErrorCode::PROTOCOL)
     );
 }
 
@@ -231,7 +236,7 @@ fn t24_our_aliases_rest_until_both_halves_are_over() {
     let [Said::Open { alias, .. }] = said[..] else {
         panic!("{said:?}")
     };
-    scene.core.let_go(fourth, Code::NO_ERROR);
+    scene.core.let_go(fourth, ErrorCode::NO_ERROR);
     scene.said();
     scene.put(Put::new().data(0, 4, b"x"));
     let (_, fifth) = scene.open_ours(OpenOptions::new("e"), 6, 60_000);
@@ -247,7 +252,7 @@ fn t27_a_frozen_peer_and_the_end() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 0);
     let _ = scene.core.send(channel, b"never goes out");
-    scene.core.drain(Code::NO_ERROR, "over");
+    scene.core.drain(ErrorCode::NO_ERROR, "over");
     assert!(matches!(
         scene.said()[..],
         [Said::GoAway {
@@ -257,26 +262,26 @@ fn t27_a_frozen_peer_and_the_end() {
         }]
     ));
     assert_eq!(failed(&scene.wait(ms(1999))), None);
-    assert_eq!(failed(&scene.wait(ms(2))), Some(Code::NO_ERROR));
+    assert_eq!(failed(&scene.wait(ms(2))), Some(ErrorCode::NO_ERROR));
     scene.said();
-    assert_eq!(scene.core.closing(), Some(Code::NO_ERROR));
+    assert_eq!(scene.core.closing(), Some(ErrorCode::NO_ERROR));
     assert_eq!(scene.core.poll_timeout(), None);
     // Without channels it is at once; without a word of the peer's, after the idle time.
     let mut scene = Scene::new();
-    scene.core.drain(Code(20), "over");
-    assert_eq!(failed(&scene.events()), Some(Code(20)));
-    assert_eq!(scene.end(), Some(Code(20)));
-    let mut scene = Scene::silent(Config::default());
+    scene.core.drain(ErrorCode(20), "over");
+    assert_eq!(failed(&scene.events()), Some(ErrorCode(20)));
+    assert_eq!(scene.end(), Some(ErrorCode(20)));
+    let mut scene = Scene::silent(ChannelConfig::default());
     scene.said();
     assert_eq!(failed(&scene.wait(ms(29_999))), None);
-    assert_eq!(failed(&scene.wait(ms(2))), Some(Code::TIMEOUT));
-    assert_eq!(scene.end(), Some(Code::TIMEOUT));
+    assert_eq!(failed(&scene.wait(ms(2))), Some(ErrorCode::TIMEOUT));
+    assert_eq!(scene.end(), Some(ErrorCode::TIMEOUT));
 }
 
 /// R28: a PING stands before all data, and before other control.
 #[test]
 fn t29_a_ping_does_not_wait_behind_data() {
-    let mut scene = Scene::greeted(Config::default(), &[(7, MAX62)]);
+    let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, MAX62)]);
     let (channel, _) = scene.open_ours(OpenOptions::new("bulk"), 3, MAX62);
     for turn in 0..20_u64 {
         scene.wait(ms(1100));
@@ -318,7 +323,7 @@ fn t31_fragments_that_dribble() {
         }
         told.extend(scene.wait(ms(1000)));
     }
-    assert_eq!(told, [Told::Evicted(channel, Code::TIMEOUT)]);
+    assert_eq!(told, [Told::Evicted(channel, ErrorCode::TIMEOUT)]);
     let stop = Said::Reset {
         flags: flag::STOP,
         alias: 0,
@@ -333,11 +338,8 @@ fn t31_fragments_that_dribble() {
 /// R31: a table by alias, as long as was announced and no longer.
 #[test]
 fn t32_the_highest_alias() {
-    let config = || Config {
-        aliases_max: 1 << 20,
-        ..Config::default()
-    };
-    for (config, alias) in [(Config::default(), 4095), (config(), (1 << 20) - 1)] {
+    let config = || ChannelConfig::default().aliases_max(1 << 20);
+    for (config, alias) in [(ChannelConfig::default(), 4095), (config(), (1 << 20) - 1)] {
         let mut scene = Scene::greeted(config, &[]);
         let memory = measure(|| {
             scene.opened_as(alias, DOWNLINK, 9);
@@ -346,7 +348,7 @@ fn t32_the_highest_alias() {
         assert!(memory.bytes_max <= table + 4096, "{memory:?}");
         let memory = measure(|| {
             let told = scene.put(Put::new().open(alias + 1, 0, 9, 9, b""));
-            assert_eq!(failed(&told), Some(Code::PROTOCOL));
+            assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL));
         });
         assert!(memory.bytes_max <= 4096, "{memory:?}");
     }
@@ -360,7 +362,7 @@ fn t32_the_highest_alias() {
         let options = OpenOptions::new("x").direction(Direction::OpenerSends);
         scene.core.open(options).expect("opened");
         scene.said();
-        assert_eq!(failed(&scene.put(frame)), Some(Code::PROTOCOL));
+        assert_eq!(failed(&scene.put(frame)), Some(ErrorCode::PROTOCOL));
     }
 }
 

@@ -5,13 +5,14 @@ use harness::frames_mux::{Said, read};
 use harness::rng::Rng;
 use tickwire::Timestamp;
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Config, Connection, Direction, Event, OpenOptions, SendError, Unit,
+    AcceptOptions, ChannelConfig, ChannelId, ChannelSendError, Direction, Event, Mux, OpenOptions,
+    Unit,
 };
 
 /// A sender, a receiver, and what the receiver's application does.
 struct Two {
-    sender: Connection,
-    receiver: Connection,
+    sender: Mux,
+    receiver: Mux,
     now: Timestamp,
     /// Messages that came, by the receiver's channel index.
     got: Vec<(ChannelId, usize)>,
@@ -21,9 +22,9 @@ struct Two {
 }
 
 impl Two {
-    fn new(config: &Config) -> Self {
+    fn new(config: &ChannelConfig) -> Self {
         let now = Timestamp(1);
-        let new = || Connection::new(config.clone().build().expect("valid"), now);
+        let new = || Mux::new(config.clone(), now).expect("limits that work");
         let mut two = Self {
             sender: new(),
             receiver: new(),
@@ -116,16 +117,14 @@ fn t20_no_message_that_is_taken_hangs() {
     let mut largest = 0;
     for seed in 0..600 {
         let mut rng = Rng::new(seed);
-        let config = Config {
-            record_bytes_max: 1200 << rng.below(9),
-            channel_window_bytes: window(&mut rng),
-            channel_window_bytes_max: 1 << 30,
-            frame_overhead_bytes: [16, 64, 300, 1024][rng.below(4)],
-            metadata_bytes_max: 100,
-            auto_tune: rng.one_in(2),
-            ..Config::default()
-        };
-        if config.clone().build().is_err() {
+        let config = ChannelConfig::default()
+            .record_bytes_max(1200 << rng.below(9))
+            .channel_window_bytes(window(&mut rng))
+            .channel_window_bytes_max(1 << 30)
+            .frame_overhead_bytes([16, 64, 300, 1024][rng.below(4)])
+            .metadata_bytes_max(100)
+            .auto_tune(rng.one_in(2));
+        if config.check().is_err() {
             continue; // not even a byte would fit
         }
         let mut two = Two::new(&config);
@@ -141,7 +140,7 @@ fn t20_no_message_that_is_taken_hangs() {
         let channel = two.sender.open(uplink("x").unit(unit)).expect("opened");
         two.turn();
         let max = match two.sender.send(channel, &vec![0; 1 << 22]) {
-            Err(SendError::TooLarge { max, .. }) => max,
+            Err(ChannelSendError::TooLarge { max, .. }) => max,
             other => panic!("{other:?}"),
         };
         largest = largest.max(max);
@@ -163,10 +162,7 @@ fn t20_no_message_that_is_taken_hangs() {
 /// R29: a CREDIT that is lost is said again within a second, and the stall is counted once.
 #[test]
 fn t30_a_lost_credit_is_said_again() {
-    let config = Config {
-        auto_tune: false,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().auto_tune(false);
     let mut two = Two::new(&config);
     let channel = two.sender.open(uplink("x")).expect("opened");
     two.turn();

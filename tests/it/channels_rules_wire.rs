@@ -2,7 +2,9 @@
 //! truncation, and a session byte by byte.
 
 use harness::frames_mux::{MAX62, Put, Said, flag, hello, profile, tlv, topic, tv_long};
-use tickwire::channels::{AcceptOptions, ChannelId, Code, Config, Direction, Mode, OpenOptions};
+use tickwire::channels::{
+    AcceptOptions, ChannelConfig, ChannelId, Direction, ErrorCode, Mode, OpenOptions,
+};
 
 use super::channels_hostile_kit::{DOWNLINK, Scene, Told, UPLINK, failed};
 
@@ -81,17 +83,17 @@ fn scene(state: State) -> Scene {
             drop(scene.put(Put::new().data(flag::FIN, 0, b"")))
         }
         State::AbortedByPeer => drop(scene.put(Put::new().reset(flag::ABORT, 0, 9))),
-        State::StoppedByUs => scene.core.stop(channel, Code(20)),
+        State::StoppedByUs => scene.core.stop(channel, ErrorCode(20)),
         State::StoppedByPeer => drop(scene.put(Put::new().reset(flag::STOP, 0, 9))),
-        State::Draining => scene.core.drain(Code::NO_ERROR, ""),
+        State::Draining => scene.core.drain(ErrorCode::NO_ERROR, ""),
         State::DrainingByPeer => drop(scene.put(Put::new().goaway(0, 0, ""))),
         State::Rejected => {
-            scene.core.let_go(channel, Code(20));
+            scene.core.let_go(channel, ErrorCode(20));
             scene.said();
             scene.put(Put::new().reset(flag::ABORT, 0, 20));
             scene.accepts = false;
             let channel = scene.offered(Put::new().open(0, 0, 9, 9, &[]));
-            scene.core.reject(channel, Code::REFUSED);
+            scene.core.reject(channel, ErrorCode::REFUSED);
         }
         _ => {}
     }
@@ -101,8 +103,8 @@ fn scene(state: State) -> Scene {
 }
 
 /// Data that is wrong wherever it stands.
-fn wrong_data() -> Vec<(Put, Code)> {
-    let raw = |bytes: &[u8]| (Put::new().raw(bytes), Code::PROTOCOL);
+fn wrong_data() -> Vec<(Put, ErrorCode)> {
+    let raw = |bytes: &[u8]| (Put::new().raw(bytes), ErrorCode::PROTOCOL);
     let long = |alias| Put::new().raw(&[1 | flag::LEN]).raw(&tv_long(alias, 2));
     vec![
         raw(&[0x0C]),
@@ -112,31 +114,34 @@ fn wrong_data() -> Vec<(Put, Code)> {
         raw(&[0x80, 0]),
         // DATA that goes past the record, of an alias that cannot be, with FIN and MORE.
         raw(&[0x11, 0, 8, 1]),
-        (long(1 << 20).tv(0), Code::PROTOCOL),
+        (long(1 << 20).tv(0), ErrorCode::PROTOCOL),
         (
             Put::new().data(flag::FIN | flag::MORE, 0, b"x"),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
-        (Put::new().data_skip(0, 0, 0, b"x"), Code::PROTOCOL),
+        (Put::new().data_skip(0, 0, 0, b"x"), ErrorCode::PROTOCOL),
         // RUN of nothing, of no bytes, of half an element, of more than there is.
-        (Put::new().run(0, 4, 0, b""), Code::PROTOCOL),
-        (Put::new().run(0, 0, 4, b""), Code::PROTOCOL),
+        (Put::new().run(0, 4, 0, b""), ErrorCode::PROTOCOL),
+        (Put::new().run(0, 0, 4, b""), ErrorCode::PROTOCOL),
         (
             Put::new().raw(&[2]).tv(0).tv(4).raw(b"12345"),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
-        (Put::new().run(0, 1 << 20, 1 << 20, b"x"), Code::PROTOCOL),
-        (Put::new().run(0, MAX62, 1, b"x"), Code::PROTOCOL),
+        (
+            Put::new().run(0, 1 << 20, 1 << 20, b"x"),
+            ErrorCode::PROTOCOL,
+        ),
+        (Put::new().run(0, MAX62, 1, b"x"), ErrorCode::PROTOCOL),
         (
             Put::new().raw(&[0x22]).tv(0).tv(1).raw(b"x"),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
     ]
 }
 
 /// Control frames that are wrong wherever they stand.
-fn wrong_control() -> Vec<(Put, Code)> {
-    let raw = |bytes: &[u8]| (Put::new().raw(bytes), Code::PROTOCOL);
+fn wrong_control() -> Vec<(Put, ErrorCode)> {
+    let raw = |bytes: &[u8]| (Put::new().raw(bytes), ErrorCode::PROTOCOL);
     let mut wrong = vec![
         // CREDIT of two kinds; RESET of nothing; flags that nobody has.
         (
@@ -144,71 +149,86 @@ fn wrong_control() -> Vec<(Put, Code)> {
                 .raw(&[3 | flag::NARROW | flag::BLOCKED])
                 .tv(1)
                 .tv(1),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
-        (Put::new().reset(0, 0, 1), Code::PROTOCOL),
-        (Put::new().reset(0x40 | flag::STOP, 0, 1), Code::PROTOCOL),
-        (Put::new().reset(flag::STOP, 0, 1 << 32), Code::PROTOCOL),
-        (Put::new().raw(&[0x14]).tv(1).raw(&[0; 5]), Code::PROTOCOL),
-        (Put::new().raw(&[0x29]).raw(&[0; 8]), Code::PROTOCOL),
+        (Put::new().reset(0, 0, 1), ErrorCode::PROTOCOL),
+        (
+            Put::new().reset(0x40 | flag::STOP, 0, 1),
+            ErrorCode::PROTOCOL,
+        ),
+        (
+            Put::new().reset(flag::STOP, 0, 1 << 32),
+            ErrorCode::PROTOCOL,
+        ),
+        (
+            Put::new().raw(&[0x14]).tv(1).raw(&[0; 5]),
+            ErrorCode::PROTOCOL,
+        ),
+        (Put::new().raw(&[0x29]).raw(&[0; 8]), ErrorCode::PROTOCOL),
         raw(&[9, 1, 2, 3]),
     ];
     let mut pings = Put::new();
     for value in 0..11 {
         pings = pings.ping(value);
     }
-    wrong.push((pings, Code::CALM));
+    wrong.push((pings, ErrorCode::CALM));
     wrong
 }
 
 /// Opening and answering what cannot be.
-fn wrong_opening() -> Vec<(Put, Code)> {
+fn wrong_opening() -> Vec<(Put, ErrorCode)> {
     vec![
         // OPEN: direction 3, mode, align, twice the same option, an answer, a foreign resume.
-        (Put::new().open(7, 3 << 3, 9, 9, &[]), Code::PROTOCOL),
+        (Put::new().open(7, 3 << 3, 9, 9, &[]), ErrorCode::PROTOCOL),
         (
             Put::new().raw(&[4]).tv(7).raw(&[0, 0x10]).tv(9).tv(9).tv(0),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
         (
             Put::new().raw(&[4]).tv(7).raw(&[0, 7]).tv(9).tv(9).tv(0),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
         (
             Put::new().open(7, 0, 9, 9, &[topic(b"x"), topic(b"x")].concat()),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
-        (Put::new().open(7, 0, 9, 9, &tlv(5, &[4])), Code::PROTOCOL),
-        (Put::new().open(7, 0, 9, 9, &tlv(8, &[4])), Code::PROTOCOL),
+        (
+            Put::new().open(7, 0, 9, 9, &tlv(5, &[4])),
+            ErrorCode::PROTOCOL,
+        ),
+        (
+            Put::new().open(7, 0, 9, 9, &tlv(8, &[4])),
+            ErrorCode::PROTOCOL,
+        ),
         (
             Put::new().open(7, 0, 9, 9, &tlv(2, &[4, 4])),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
-        (Put::new().open(4096, 0, 9, 9, &[]), Code::PROTOCOL),
+        (Put::new().open(4096, 0, 9, 9, &[]), ErrorCode::PROTOCOL),
         // Answers to what was not asked, and of aliases that cannot be.
-        (Put::new().accept(5, 7, 9, 9, &[]), Code::PROTOCOL),
-        (Put::new().accept(5, 4096, 9, 9, &[]), Code::PROTOCOL),
-        (Put::new().reject(5, 9), Code::PROTOCOL),
+        (Put::new().accept(5, 7, 9, 9, &[]), ErrorCode::PROTOCOL),
+        (Put::new().accept(5, 4096, 9, 9, &[]), ErrorCode::PROTOCOL),
+        (Put::new().reject(5, 9), ErrorCode::PROTOCOL),
     ]
 }
 
 /// What no state expects.
-fn out_of_place() -> Vec<(Put, Code)> {
+fn out_of_place() -> Vec<(Put, ErrorCode)> {
     vec![
         // Of an alias that nobody has opened.
-        (Put::new().data(0, 77, b"x"), Code::PROTOCOL),
-        (Put::new().data(flag::FIN, 77, b""), Code::PROTOCOL),
-        (Put::new().run(77, 1, 1, b"x"), Code::PROTOCOL),
-        (Put::new().credit(77, 9), Code::PROTOCOL),
-        (Put::new().blocked(77, 9), Code::PROTOCOL),
-        (Put::new().reset(flag::ABORT, 77, 9), Code::PROTOCOL),
-        (Put::new().seq(77, 1, 1), Code::PROTOCOL),
+        (Put::new().data(0, 77, b"x"), ErrorCode::PROTOCOL),
+        (Put::new().data(flag::FIN, 77, b""), ErrorCode::PROTOCOL),
+        (Put::new().run(77, 1, 1, b"x"), ErrorCode::PROTOCOL),
+        (Put::new().credit(77, 9), ErrorCode::PROTOCOL),
+        (Put::new().blocked(77, 9), ErrorCode::PROTOCOL),
+        (Put::new().reset(flag::ABORT, 77, 9), ErrorCode::PROTOCOL),
+        (Put::new().seq(77, 1, 1), ErrorCode::PROTOCOL),
         // Once is enough; what must be known; a reason that is no text.
-        (hello(&[]), Code::PROTOCOL),
-        (Put::new().ext(0, 9, b"x"), Code::PROTOCOL),
+        (hello(&[]), ErrorCode::PROTOCOL),
+        (Put::new().ext(0, 9, b"x"), ErrorCode::PROTOCOL),
         (
             Put::new().raw(&[0xA]).tv(0).tv(0).raw(&[2, 0xC3, 0x28]),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
         (
             Put::new()
@@ -217,14 +237,17 @@ fn out_of_place() -> Vec<(Put, Code)> {
                 .tv(0)
                 .raw(&[124])
                 .raw(&[b'x'; 124]),
-            Code::PROTOCOL,
+            ErrorCode::PROTOCOL,
         ),
-        (Put::new().raw(&vec![0; RECORD_BYTES_MAX + 1]), Code::SIZE),
+        (
+            Put::new().raw(&vec![0; RECORD_BYTES_MAX + 1]),
+            ErrorCode::SIZE,
+        ),
     ]
 }
 
 /// Wrong wherever they stand.
-fn always_wrong() -> impl Iterator<Item = (Put, Code)> {
+fn always_wrong() -> impl Iterator<Item = (Put, ErrorCode)> {
     let all = [
         wrong_data(),
         wrong_control(),
@@ -235,7 +258,7 @@ fn always_wrong() -> impl Iterator<Item = (Put, Code)> {
 }
 
 /// Wrong where a channel stands so.
-fn wrong_in(state: State) -> Vec<(Put, Code)> {
+fn wrong_in(state: State) -> Vec<(Put, ErrorCode)> {
     let data = Put::new().data(0, 0, b"x");
     let run = Put::new().run(0, 1, 1, b"x");
     let seq = Put::new().seq(0, 1, 1);
@@ -244,7 +267,7 @@ fn wrong_in(state: State) -> Vec<(Put, Code)> {
     let all = |frames: &[&Put]| {
         frames
             .iter()
-            .map(|&f| (f.clone(), Code::PROTOCOL))
+            .map(|&f| (f.clone(), ErrorCode::PROTOCOL))
             .collect()
     };
     match state {
@@ -274,11 +297,11 @@ fn wrong_in(state: State) -> Vec<(Put, Code)> {
             let late = Put::new().seq(0, 0, MAX62 - 1).data_skip(0, 0, 9, b"x");
             let mut wrong: Vec<_> = all(&[&open]);
             if state != State::StoppedByUs {
-                wrong.push((large, Code::SIZE));
-                wrong.push((late, Code::PROTOCOL));
+                wrong.push((large, ErrorCode::SIZE));
+                wrong.push((late, ErrorCode::PROTOCOL));
             }
             if state == State::Offered {
-                wrong.push((over, Code::FLOW));
+                wrong.push((over, ErrorCode::FLOW));
             }
             wrong
         }
@@ -293,12 +316,12 @@ fn t02_illegal_frames_in_every_state() {
     for state in STATES {
         for (frame, code) in always_wrong().chain(wrong_in(state)) {
             let mut scene = scene(state);
-            if matches!(code, Code::FLOW | Code::SIZE) {
+            if matches!(code, ErrorCode::FLOW | ErrorCode::SIZE) {
                 scene.reads = false;
             }
             let mut told = Vec::new();
             // More than a record takes comes as several, cut where frames end.
-            let chunk = if code == Code::SIZE && frame.0[0] == 0 {
+            let chunk = if code == ErrorCode::SIZE && frame.0[0] == 0 {
                 frame.0.len()
             } else {
                 10_004
@@ -395,7 +418,7 @@ fn every_truncation_of_every_record() {
     let (mut wrong, mut right) = (0, 0);
     for (turn, record) in records.iter().enumerate() {
         for len in 0..record.0.len() {
-            let mut scene = Scene::silent(Config::default());
+            let mut scene = Scene::silent(ChannelConfig::default());
             let prefix = &records[..turn];
             play(&mut scene, prefix);
             if turn == 2 {
@@ -405,7 +428,7 @@ fn every_truncation_of_every_record() {
             let told = scene.put_raw(&record.0[..len]);
             match failed(&told) {
                 None => right += 1,
-                Some(Code::PROTOCOL) => wrong += 1,
+                Some(ErrorCode::PROTOCOL) => wrong += 1,
                 Some(code) => panic!("{turn}, {len}: {code}"),
             }
             let end = scene.end();
@@ -413,7 +436,7 @@ fn every_truncation_of_every_record() {
         }
     }
     assert!(wrong > 150 && right > 40, "{wrong} {right}");
-    play(&mut Scene::silent(Config::default()), &records);
+    play(&mut Scene::silent(ChannelConfig::default()), &records);
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -429,7 +452,7 @@ fn said(scene: &mut Scene) -> String {
 /// All that the core says in a short session, as the page draws it, byte by byte.
 #[test]
 fn a_session_in_bytes() {
-    let mut scene = Scene::silent(Config::default());
+    let mut scene = Scene::silent(ChannelConfig::default());
     // HELLO: 16 KiB and 64 bytes, 1 MiB, 1024, 64, 4096, 64 KiB, 64, 30,000 ms, features, and grease.
     let own = hello(&[
         (1, RECORD_BYTES_MAX as u64),
@@ -524,15 +547,15 @@ fn end(scene: &mut Scene, channel: ChannelId) {
     // The end of a half, and of the connection.
     scene.core.finish_sending(channel).expect("open");
     assert_eq!(said(scene), hex(&Put::new().data(flag::FIN, 1, b"").0));
-    scene.core.stop(channel, Code(16));
+    scene.core.stop(channel, ErrorCode(16));
     assert_eq!(said(scene), hex(&Put::new().reset(flag::STOP, 1, 16).0));
     let told = scene.put(Put::new().open(6, 0, 9, 9, &[]));
     let Some(&Told::Open(channel)) = told.last() else {
         panic!("{told:?}")
     };
-    scene.core.reject(channel, Code::REFUSED);
+    scene.core.reject(channel, ErrorCode::REFUSED);
     assert_eq!(said(scene), hex(&Put::new().reject(6, 7).0));
-    scene.core.drain(Code::NO_ERROR, "bye");
+    scene.core.drain(ErrorCode::NO_ERROR, "bye");
     assert_eq!(said(scene), hex(&Put::new().goaway(2, 0, "bye").0));
     assert!(scene.core.poll_record(scene.now).is_none());
 }

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use harness::frames_mux::{Put, Said, flag};
 use tickwire::channels::{
-    ChannelId, Code, Config, Mode, OpenOptions, Record, SendError, SharedFrame, Unit,
+    ChannelConfig, ChannelId, ChannelSendError, ErrorCode, Mode, OpenOptions, Record, SharedFrame,
+    Unit,
 };
 
 use super::channels_hostile_kit::{Scene, Told, ms, shared_aliases};
@@ -16,13 +17,11 @@ const ENTRY: usize = 64;
 /// Bytes of the largest message that the peer takes.
 const MESSAGE_MAX: usize = 30_000;
 
-fn config() -> Config {
-    Config {
-        channel_queue_bytes_max: 10_000,
-        connection_queue_bytes_max: 18_000,
-        shared_aliases: 8,
-        ..Config::default()
-    }
+fn config() -> ChannelConfig {
+    ChannelConfig::default()
+        .channel_queue_bytes_max(10_000)
+        .connection_queue_bytes_max(18_000)
+        .shared_aliases(8)
 }
 
 /// A channel of ours under that alias, and the peer's under the same.
@@ -239,7 +238,7 @@ fn fin_goes_with_the_last_message() {
 }
 
 /// All ways to send, with a payload of so many bytes.
-type Send = fn(&mut Scene, ChannelId, usize) -> Result<(), SendError>;
+type Send = fn(&mut Scene, ChannelId, usize) -> Result<(), ChannelSendError>;
 
 const WAYS: [(&str, Send); 6] = [
     ("copy", |scene, channel, len| {
@@ -280,12 +279,20 @@ fn queues_are_filled_to_the_byte() {
         scene.core.hold_back();
         assert_eq!(send(&mut scene, a, 5000 - ENTRY), Ok(()), "{way}");
         let refused = send(&mut scene, a, 5001 - ENTRY);
-        assert_eq!(refused, Err(SendError::WouldBlock), "{way}: the channel's");
+        assert_eq!(
+            refused,
+            Err(ChannelSendError::WouldBlock),
+            "{way}: the channel's"
+        );
         assert_eq!(send(&mut scene, a, 5000 - ENTRY), Ok(()), "{way}");
         assert_eq!(queued(&scene), 10_000, "{way}");
         assert_eq!(send(&mut scene, b, 5000 - ENTRY), Ok(()), "{way}");
         let refused = send(&mut scene, b, 3001 - ENTRY);
-        assert_eq!(refused, Err(SendError::WouldBlock), "{way}: all queues");
+        assert_eq!(
+            refused,
+            Err(ChannelSendError::WouldBlock),
+            "{way}: all queues"
+        );
         assert_eq!(send(&mut scene, b, 3000 - ENTRY), Ok(()), "{way}");
         assert_eq!(queued(&scene), 18_000, "{way}");
         // One of each channel is always taken.
@@ -319,7 +326,7 @@ fn messages_are_as_large_as_the_peer_takes() {
             if held {
                 scene.core.hold_back();
             }
-            let too_large = SendError::TooLarge {
+            let too_large = ChannelSendError::TooLarge {
                 len: MESSAGE_MAX + 1,
                 max: MESSAGE_MAX,
             };
@@ -341,13 +348,13 @@ fn runs_keep_to_the_queue_and_to_the_record() {
     let channel = ours(&mut scene, OpenOptions::new("c"), 1, 60_000);
     let head = 1 + 4 + 4 + 4 + 8;
     for (elem, count, expected) in [
-        (0, 0, Err(SendError::BadRun)),
-        (0, 4, Err(SendError::BadRun)),
-        (4, 0, Err(SendError::BadRun)),
+        (0, 0, Err(ChannelSendError::BadRun)),
+        (0, 4, Err(ChannelSendError::BadRun)),
+        (4, 0, Err(ChannelSendError::BadRun)),
         (
             1,
             10_001,
-            Err(SendError::TooLarge {
+            Err(ChannelSendError::TooLarge {
                 len: 10_001,
                 max: 10_000,
             }),
@@ -355,7 +362,7 @@ fn runs_keep_to_the_queue_and_to_the_record() {
         (
             1025 - head,
             2,
-            Err(SendError::TooLarge {
+            Err(ChannelSendError::TooLarge {
                 len: 1025 - head,
                 max: 1024 - head,
             }),
@@ -377,7 +384,7 @@ fn runs_keep_to_the_queue_and_to_the_record() {
     }
     assert_eq!(
         scene.core.send_run(channel, 4, b"seven__"),
-        Err(SendError::BadRun)
+        Err(ChannelSendError::BadRun)
     );
     let conflated = ours(
         &mut scene,
@@ -387,15 +394,15 @@ fn runs_keep_to_the_queue_and_to_the_record() {
     );
     assert_eq!(
         scene.core.send_run(conflated, 1, b"run"),
-        Err(SendError::WrongMode)
+        Err(ChannelSendError::WrongMode)
     );
     assert_eq!(
         scene.core.claim(conflated, 1).err(),
-        Some(SendError::WrongMode)
+        Some(ChannelSendError::WrongMode)
     );
     assert_eq!(
         scene.core.send_keyed(channel, 1, b"key"),
-        Err(SendError::WrongMode)
+        Err(ChannelSendError::WrongMode)
     );
 }
 
@@ -407,7 +414,7 @@ fn replacements_are_counted_to_the_byte() {
     let quotes = ours(&mut scene, conflated(), 1, 100);
     let other = ours(&mut scene, OpenOptions::new("c"), 2, 60_000);
     scene.core.hold_back();
-    let full = Err(SendError::WouldBlock);
+    let full = Err(ChannelSendError::WouldBlock);
     // Key, bytes; what comes of it; bytes of the queue then.
     for (key, len, expected, bytes) in [
         (1, 5000, Ok(()), 5000),
@@ -463,7 +470,7 @@ fn a_lone_message_is_replaced_by_any_that_the_peer_takes() {
     );
     scene.core.hold_back();
     let max = MESSAGE_MAX;
-    let too_large = SendError::TooLarge { len: max + 1, max };
+    let too_large = ChannelSendError::TooLarge { len: max + 1, max };
     for (len, expected) in [
         (1, Ok(())),
         (max, Ok(())),
@@ -475,11 +482,11 @@ fn a_lone_message_is_replaced_by_any_that_the_peer_takes() {
     assert_eq!(queued(&scene), MESSAGE_MAX + ENTRY);
     scene.core.finish_sending(quotes).expect("open");
     let refused = scene.core.send_keyed(quotes, 1, b"late");
-    assert_eq!(refused, Err(SendError::Finished));
+    assert_eq!(refused, Err(ChannelSendError::Finished));
     let told = scene.put(Put::new().reset(flag::STOP, 1, 77));
-    assert_eq!(told, [Told::Stopped(quotes, Code(77))]);
+    assert_eq!(told, [Told::Stopped(quotes, ErrorCode(77))]);
     let refused = scene.core.send_keyed(quotes, 1, b"late");
-    assert_eq!(refused, Err(SendError::Stopped(Code(77))));
+    assert_eq!(refused, Err(ChannelSendError::Stopped(ErrorCode(77))));
 }
 
 /// Who was refused for its own queue is told when half of it is free.
@@ -496,7 +503,10 @@ fn a_channel_is_writable_when_half_of_its_queue_is_free() {
             .core
             .send(channel, &vec![1; 10_000 - first - ENTRY])
             .expect("room");
-        assert_eq!(scene.core.send(channel, b""), Err(SendError::WouldBlock));
+        assert_eq!(
+            scene.core.send(channel, b""),
+            Err(ChannelSendError::WouldBlock)
+        );
         scene.put(Put::new().credit(1, 5000));
         assert!(scene.core.poll_record(scene.now).is_some());
         assert_eq!(queued(&scene), 10_000 - first);
@@ -519,11 +529,11 @@ fn channels_are_writable_when_a_quarter_of_all_queues_is_free() {
             assert_eq!(sent, Ok(()));
         }
         assert_eq!(queued(&scene), 18_000);
-        assert_eq!(scene.core.send(b, b""), Err(SendError::WouldBlock));
-        scene.core.reset(c, Code::NO_ERROR);
+        assert_eq!(scene.core.send(b, b""), Err(ChannelSendError::WouldBlock));
+        scene.core.reset(c, ErrorCode::NO_ERROR);
         let expected: &[ChannelId] = if told { &[b] } else { &[] };
         assert_eq!(writable(&mut scene), expected, "{freed}");
-        scene.core.reset(a, Code::NO_ERROR);
+        scene.core.reset(a, ErrorCode::NO_ERROR);
         assert_eq!(writable(&mut scene).len(), usize::from(!told), "once");
         assert_eq!(queued(&scene), 8000 - freed);
     }

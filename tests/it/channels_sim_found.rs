@@ -2,21 +2,18 @@
 
 use harness::channels::open::Wanted;
 use harness::channels::{Op, Sim};
-use tickwire::channels::{AcceptOptions, Code, Config, Direction, Mode, Settings, Unit};
+use tickwire::channels::{AcceptOptions, ChannelConfig, Direction, ErrorCode, Mode, Unit};
 
-/// Settings that differ from the default, without tuning.
-pub(crate) fn settings(change: impl FnOnce(&mut Config)) -> Settings {
-    let mut config = Config {
-        auto_tune: false,
-        ..Config::default()
-    };
+/// ChannelConfig that differ from the default, without tuning.
+pub(crate) fn config(change: impl FnOnce(&mut ChannelConfig)) -> ChannelConfig {
+    let mut config = ChannelConfig::default().auto_tune(false);
     change(&mut config);
-    config.build().expect("valid")
+    config
 }
 
 /// Two ends that have said HELLO.
-pub(crate) fn ready(settings: [Settings; 2]) -> Sim {
-    let mut sim = Sim::new(settings);
+pub(crate) fn ready(config: [ChannelConfig; 2]) -> Sim {
+    let mut sim = Sim::new(config);
     sim.flush();
     sim
 }
@@ -33,7 +30,7 @@ pub(crate) fn opened(sim: &mut Sim, wanted: &Wanted) -> usize {
 
 #[test]
 fn an_empty_message_before_fin_is_a_message() {
-    let mut sim = ready([Settings::default(), Settings::default()]);
+    let mut sim = ready([ChannelConfig::default(), ChannelConfig::default()]);
     let link = opened(&mut sim, &Wanted::default());
     sim.apply(Op::Block(0));
     sim.send(0, link, 0, 20);
@@ -49,7 +46,7 @@ fn an_empty_message_before_fin_is_a_message() {
 
 #[test]
 fn a_run_longer_than_a_window_of_messages_goes_in_parts() {
-    let mut sim = ready([Settings::default(), Settings::default()]);
+    let mut sim = ready([ChannelConfig::default(), ChannelConfig::default()]);
     let wanted = Wanted {
         unit: Unit::Messages,
         ..Wanted::default()
@@ -63,12 +60,12 @@ fn a_run_longer_than_a_window_of_messages_goes_in_parts() {
 
 #[test]
 fn a_run_is_cut_to_what_the_window_is_sure_to_grant() {
-    let small = settings(|c| {
+    let small = config(|c| {
         c.channel_window_bytes = 1024;
         c.channel_window_bytes_max = 1024;
         c.frame_overhead_bytes = 16;
     });
-    let mut sim = ready([Settings::default(), small]);
+    let mut sim = ready([ChannelConfig::default(), small]);
     let link = opened(&mut sim, &Wanted::default());
     sim.send(0, link, 0, 43); // some of the window is owed, and not enough to be told
     sim.drain_readers();
@@ -79,7 +76,7 @@ fn a_run_is_cut_to_what_the_window_is_sure_to_grant() {
 
 #[test]
 fn who_rejects_what_the_opener_has_taken_back_frees_its_place() {
-    let mut sim = ready([Settings::default(), Settings::default()]);
+    let mut sim = ready([ChannelConfig::default(), ChannelConfig::default()]);
     let wanted = Wanted {
         direction: Direction::AcceptorSends,
         ..Wanted::default()
@@ -89,27 +86,27 @@ fn who_rejects_what_the_opener_has_taken_back_frees_its_place() {
     sim.apply(Op::Stop(0, 0));
     sim.flush();
     sim.apply(Op::Answer(1, 0, 0));
-    sim.let_go(0, link, Code(16));
+    sim.let_go(0, link, ErrorCode(16));
     sim.drain_readers();
     assert_eq!(sim.ends.each_ref().map(|c| c.stats().channels), [0, 0]);
 }
 
 #[test]
 fn an_acknowledgement_that_comes_late_is_told_to_nobody() {
-    let mut sim = ready([Settings::default(), Settings::default()]);
+    let mut sim = ready([ChannelConfig::default(), ChannelConfig::default()]);
     let link = opened(&mut sim, &Wanted::default());
     sim.send(0, link, 0, 10);
     sim.flush();
     sim.apply(Op::Acknowledge(1, 0));
     sim.poll(1);
-    sim.let_go(0, link, Code(16));
+    sim.let_go(0, link, ErrorCode(16));
     sim.flush(); // panics where an event tells of a channel that nobody has
     sim.end_all();
 }
 
 #[test]
 fn numbers_that_begin_anew_are_not_overtaken() {
-    let small = settings(|c| {
+    let small = config(|c| {
         c.record_bytes_max = 1024;
         c.metadata_bytes_max = 64;
     });
@@ -129,12 +126,12 @@ fn numbers_that_begin_anew_are_not_overtaken() {
 
 #[test]
 fn what_has_come_of_a_message_is_given_back_when_its_channel_finds_no_alias() {
-    let few = settings(|c| {
+    let few = config(|c| {
         (c.aliases_max, c.channels_max) = (3, 2);
         c.record_bytes_max = 1024;
         c.metadata_bytes_max = 64;
     });
-    let mut sim = ready([few, Settings::default()]);
+    let mut sim = ready([few, ChannelConfig::default()]);
     // End 0 takes three aliases of end 1's; two are of channels that end 1 opens.
     sim.eager = true;
     for _ in 0..2 {
@@ -164,7 +161,7 @@ fn what_has_come_of_a_message_is_given_back_when_its_channel_finds_no_alias() {
 #[test]
 fn the_newest_of_a_key_and_what_it_replaced_arrive_together() {
     // The length that a record's last message does not need is not its last number.
-    let mut sim = ready([Settings::default(), Settings::default()]);
+    let mut sim = ready([ChannelConfig::default(), ChannelConfig::default()]);
     let wanted = Wanted {
         mode: Mode::Conflated,
         unit: Unit::Messages,

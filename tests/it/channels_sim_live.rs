@@ -5,13 +5,13 @@ use harness::channels::open::Wanted;
 use harness::channels::{Sim, frames};
 use harness::rng::Rng;
 use tickwire::Timestamp;
-use tickwire::channels::{ChannelId, Charge, Config, Direction, Event, Unit};
+use tickwire::channels::{ChannelConfig, ChannelId, Charge, Direction, Event, Unit};
 
 use crate::channels_sim::number;
-use crate::channels_sim_found::{opened, ready, settings};
+use crate::channels_sim_found::{config, opened, ready};
 
 /// Window and record tiny.
-fn tiny(window: u32) -> impl Fn(&mut Config) {
+fn tiny(window: u32) -> impl Fn(&mut ChannelConfig) {
     move |c| {
         c.record_bytes_max = 1024;
         c.metadata_bytes_max = 64;
@@ -25,7 +25,7 @@ fn tiny(window: u32) -> impl Fn(&mut Config) {
 fn message_max(sim: &mut Sim, link: usize) -> usize {
     let id = sim.links[link].ids[0].expect("open");
     match sim.ends[0].send(id, &vec![0; 1 << 20]) {
-        Err(tickwire::channels::SendError::TooLarge { max, .. }) => max,
+        Err(tickwire::channels::ChannelSendError::TooLarge { max, .. }) => max,
         other => panic!("{other:?}"),
     }
 }
@@ -53,7 +53,7 @@ fn any_mix_of_sizes_goes_through_any_windows() {
         let mut rng = Rng::new(seed);
         let windows = [1024, 1500, 4096, 70_000];
         let window = windows[rng.below(4)];
-        let both = [(); 2].map(|()| settings(tiny(window)));
+        let both = [(); 2].map(|()| config(tiny(window)));
         let mut sim = ready(both);
         let links: Vec<usize> = (0..1 + rng.below(12))
             .map(|n| {
@@ -102,7 +102,7 @@ fn any_mix_of_sizes_goes_through_any_windows() {
 fn a_large_message_is_not_starved_by_small_ones() {
     for (priority, others) in [(3, 3), (7, 3), (3, 0)] {
         let wide = tiny(1 << 16);
-        let mut sim = ready([settings(&wide), settings(&wide)]);
+        let mut sim = ready([config(&wide), config(&wide)]);
         sim.reads = true;
         let wanted = |priority| Wanted {
             priority,
@@ -151,7 +151,7 @@ struct Crowd {
 
 impl Crowd {
     fn new() -> Self {
-        let mut sim = ready([settings(|_| {}), settings(|_| {})]);
+        let mut sim = ready([config(|_| {}), config(|_| {})]);
         sim.eager = true;
         let wanted = Wanted {
             direction: Direction::OpenerSends,
@@ -245,7 +245,7 @@ fn one_stalled_channel_beside_255_that_run() {
 /// T21: the window slides for ever.
 #[test]
 fn a_thousand_windows_pass() {
-    let mut sim = ready([settings(tiny(1024)), settings(tiny(1024))]);
+    let mut sim = ready([config(tiny(1024)), config(tiny(1024))]);
     sim.reads = true;
     let links = [(); 2].map(|()| opened(&mut sim, &Wanted::default()));
     let bytes = |sim: &Sim| sim.ends[1].stats().bytes_in;
@@ -269,7 +269,7 @@ fn a_thousand_windows_pass() {
 /// stuck.
 #[test]
 fn a_credit_that_is_lost_is_told_again() {
-    let mut sim = ready([settings(tiny(2048)), settings(tiny(2048))]);
+    let mut sim = ready([config(tiny(2048)), config(tiny(2048))]);
     let link = opened(&mut sim, &Wanted::default());
     for _ in 0..3 {
         sim.send(0, link, 0, 600);
@@ -300,7 +300,7 @@ fn a_credit_that_is_lost_is_told_again() {
 /// I14: a CREDIT may come twice, and late.
 #[test]
 fn credits_may_be_repeated() {
-    let mut sim = ready([settings(tiny(1500)), settings(tiny(1500))]);
+    let mut sim = ready([config(tiny(1500)), config(tiny(1500))]);
     let link = opened(&mut sim, &Wanted::default());
     let mut told: Vec<Vec<u8>> = Vec::new();
     for n in 0..2000 {

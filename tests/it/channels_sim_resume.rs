@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 use tickwire::Timestamp;
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Connection, Data, Direction, Event, OpenOptions, Opening, Resume,
-    Resumption, Settings,
+    AcceptOptions, ChannelConfig, ChannelId, Data, Direction, Event, Mux, OpenOptions, Opening,
+    Resume, Resumption,
 };
 
 const NOW: Timestamp = Timestamp(1000);
@@ -24,13 +24,13 @@ enum Told {
 
 /// Two ends of one connection, which is cut after so many records each way.
 struct Life {
-    cores: [Connection; 2],
+    cores: [Mux; 2],
     left: [usize; 2],
 }
 
 impl Life {
     fn new(left: [usize; 2]) -> Self {
-        let core = || Connection::new(Settings::default(), NOW);
+        let core = || Mux::new(ChannelConfig::default(), NOW).expect("limits that work");
         Self {
             cores: [core(), core()],
             left,
@@ -350,7 +350,7 @@ impl Uplink {
         }
     }
 
-    fn serve(&mut self, core: &mut Connection, told: Told) {
+    fn serve(&mut self, core: &mut Mux, told: Told) {
         match told {
             Told::Offered(id, Some(_)) => {
                 let options = AcceptOptions::new().wants(self.stored.len() as u64);

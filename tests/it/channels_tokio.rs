@@ -12,10 +12,11 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use tickwire::channels::{
-    AcceptOptions, Channel, Code, Config, Failure, Mode, OpenOptions, SUBPROTOCOL, Session,
-    Settings,
+    AcceptOptions, Channel, ChannelConfig, ChannelFailure, ChannelSocket, ErrorCode, Mode,
+    OpenOptions, SUBPROTOCOL,
 };
-use tickwire::{Accept, Connector, Error, HandshakeError, Listener};
+use tickwire::handshake::{Accept, HandshakeError};
+use tickwire::{Connector, Error, Listener};
 
 use super::channels_reactor_kit::start;
 use super::reactor_kit::{LONG, On};
@@ -59,9 +60,9 @@ async fn echo(mut channel: Channel) {
 }
 
 /// Accepts channels and sends back what comes, until the peer is done.
-async fn serve(listener: Listener) -> Failure {
+async fn serve(listener: Listener) -> ChannelFailure {
     let incoming = listener.accept().await.unwrap();
-    let session = Session::accept_from(incoming, Settings::default());
+    let session = ChannelSocket::accept_from(incoming, ChannelConfig::default());
     let session = session.await.unwrap();
     while let Some(offer) = session.accept().await {
         tokio::spawn(echo(offer.accept(AcceptOptions::new()).unwrap()));
@@ -76,7 +77,7 @@ fn payload(seed: usize, n: usize) -> Vec<u8> {
 }
 
 /// Sends from one task and receives in another, on each of many channels.
-async fn talk(session: &Session, channels: usize, messages: usize) {
+async fn talk(session: &ChannelSocket, channels: usize, messages: usize) {
     let mut tasks = Vec::new();
     for seed in 0..channels {
         let channel = session.open(OpenOptions::new(seed.to_string())).unwrap();
@@ -105,25 +106,34 @@ async fn talk(session: &Session, channels: usize, messages: usize) {
 fn a_hundred_channels_on_one_socket() {
     let (addr, served) = server(serve);
     run(async {
-        let session = Session::connect(&url(addr)).await.unwrap();
+        let session = ChannelSocket::connect(&url(addr)).await.unwrap();
         talk(&session, 100, 50).await;
         assert!(session.rtt().is_some());
-        session.drain(Code::NO_ERROR);
-        assert_eq!(session.closed().await, Failure::Local(Code::NO_ERROR));
+        session.drain(ErrorCode::NO_ERROR);
+        assert_eq!(
+            session.closed().await,
+            ChannelFailure::Local(ErrorCode::NO_ERROR)
+        );
     });
-    assert_eq!(served.join().unwrap(), Failure::Peer(Code::NO_ERROR));
+    assert_eq!(
+        served.join().unwrap(),
+        ChannelFailure::Peer(ErrorCode::NO_ERROR)
+    );
 }
 
 /// The other shell speaks the same protocol.
 #[test]
 fn tasks_here_and_a_reactor_there() {
     for on in [On::Mio, On::Tokio] {
-        let (there, _log) = start(on, Config::default(), |_| {});
+        let (there, _log) = start(on, ChannelConfig::default(), |_| {});
         run(async {
-            let session = Session::connect(&url(there.addr)).await.unwrap();
+            let session = ChannelSocket::connect(&url(there.addr)).await.unwrap();
             talk(&session, 20, 30).await;
-            session.drain(Code::NO_ERROR);
-            assert_eq!(session.closed().await, Failure::Local(Code::NO_ERROR));
+            session.drain(ErrorCode::NO_ERROR);
+            assert_eq!(
+                session.closed().await,
+                ChannelFailure::Local(ErrorCode::NO_ERROR)
+            );
         });
     }
 }
@@ -132,7 +142,7 @@ fn tasks_here_and_a_reactor_there() {
 fn conflated_state_over_a_socket_is_the_newest() {
     let (addr, served) = server(async |listener: Listener| {
         let incoming = listener.accept().await.unwrap();
-        let session = Session::accept_from(incoming, Settings::default());
+        let session = ChannelSocket::accept_from(incoming, ChannelConfig::default());
         let session = session.await.unwrap();
         let offer = session.accept().await.unwrap();
         let mut quotes = offer.accept(AcceptOptions::new()).unwrap();
@@ -145,7 +155,7 @@ fn conflated_state_over_a_socket_is_the_newest() {
         (last, counted)
     });
     run(async {
-        let session = Session::connect(&url(addr)).await.unwrap();
+        let session = ChannelSocket::connect(&url(addr)).await.unwrap();
         let options = OpenOptions::new("quotes").mode(Mode::Conflated);
         let mut quotes = session.open(options).unwrap();
         for n in 0..20_000_u64 {
@@ -154,7 +164,7 @@ fn conflated_state_over_a_socket_is_the_newest() {
             quotes.send_keyed(n % 8, &quote).await.unwrap();
         }
         quotes.finish().unwrap();
-        session.drain(Code::NO_ERROR);
+        session.drain(ErrorCode::NO_ERROR);
         session.closed().await;
     });
     let (last, counted) = served.join().unwrap();
@@ -173,7 +183,7 @@ fn a_server_without_the_subprotocol_is_refused() {
         ws.recv().await.is_ok()
     });
     run(async {
-        let error = Session::connect(&url(addr)).await.unwrap_err();
+        let error = ChannelSocket::connect(&url(addr)).await.unwrap_err();
         assert!(is_needed(&error), "{error}");
         assert!(error.to_string().contains(SUBPROTOCOL), "{error}");
     });
@@ -184,7 +194,7 @@ fn a_server_without_the_subprotocol_is_refused() {
 fn a_client_without_the_subprotocol_is_refused() {
     let (addr, served) = server(async |listener: Listener| {
         let incoming = listener.accept().await.unwrap();
-        Session::accept_from(incoming, Settings::default()).await
+        ChannelSocket::accept_from(incoming, ChannelConfig::default()).await
     });
     let mut client = TcpStream::connect(addr).unwrap();
     client
@@ -215,15 +225,17 @@ fn other_subprotocols_may_be_offered_beside() {
                 .map(str::to_owned)
                 .collect();
             let accept = Accept::new().header("X-Seat", "17").unwrap();
-            let session = Session::upgrade(upgrade, &accept, Settings::default());
+            let session = ChannelSocket::upgrade(upgrade, &accept, ChannelConfig::default());
             session.await.unwrap().closed().await;
             offered
         });
         run(async {
-            let options = tickwire::ClientOptions::new().subprotocol(own).unwrap();
+            let options = tickwire::handshake::ClientOptions::new()
+                .subprotocol(own)
+                .unwrap();
             let connector = Connector::new().options(options);
             let url = url(addr);
-            let session = Session::client(&connector, &url, Settings::default());
+            let session = ChannelSocket::client(&connector, &url, ChannelConfig::default());
             session.await.unwrap().ready().await.unwrap();
         });
         let offered = served.join().unwrap();
@@ -241,13 +253,13 @@ fn other_subprotocols_may_be_offered_beside() {
 fn a_socket_that_dies_ends_everything() {
     let (addr, served) = server(async |listener: Listener| {
         let incoming = listener.accept().await.unwrap();
-        let session = Session::accept_from(incoming, Settings::default());
+        let session = ChannelSocket::accept_from(incoming, ChannelConfig::default());
         let session = session.await.unwrap();
         session.ready().await.unwrap();
         // The runtime ends here, and with it the connection.
     });
     run(async {
-        let session = Session::connect(&url(addr)).await.unwrap();
+        let session = ChannelSocket::connect(&url(addr)).await.unwrap();
         let mut channel = session.open(OpenOptions::new("x")).unwrap();
         while channel.send(&[0; 1000]).await.is_ok() {}
         assert!(channel.recv().await.is_err());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use harness::frames_mux::{Put, Said, flag};
 use tickwire::channels::{
-    AcceptOptions, Code, Config, Event, Mode, OpenError, OpenOptions, SharedFrame,
+    AcceptOptions, ChannelConfig, ErrorCode, Event, Mode, OpenError, OpenOptions, SharedFrame,
 };
 
 use super::channels_hostile_kit::{Scene, Told, shared_aliases};
@@ -18,10 +18,10 @@ fn an_alias_that_was_never_announced_is_free_again() {
     let channel = scene.core.open(options()).expect("opened");
     let taken = scene.core.open(options());
     assert!(matches!(taken, Err(OpenError::Options(_))), "{taken:?}");
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     assert_eq!(scene.said(), []);
     let again = scene.core.open(options()).expect("free again");
-    scene.core.let_go(again, Code::NO_ERROR);
+    scene.core.let_go(again, ErrorCode::NO_ERROR);
 
     scene.accepts = false;
     let channel = scene.offered(Put::new().open(0, 0, 50_000, 30_000, &[]));
@@ -46,7 +46,7 @@ fn an_alias_that_was_never_announced_is_free_again() {
     let channel = scene.offered(Put::new().open(1, 0, 50_000, 30_000, &[]));
     let accepted = scene.core.accept(channel, AcceptOptions::new().alias(4));
     assert_eq!(accepted, Ok(()));
-    scene.core.let_go(channel, Code::NO_ERROR);
+    scene.core.let_go(channel, ErrorCode::NO_ERROR);
     scene.put(Put::new().reset(flag::STOP | flag::ABORT, 1, 0));
     scene.said();
     let opened = scene.core.open(OpenOptions::new("a").alias(4));
@@ -56,13 +56,13 @@ fn an_alias_that_was_never_announced_is_free_again() {
 #[test]
 fn codes_have_names_and_close_codes() {
     for (code, name, close) in [
-        (Code::NO_ERROR, "NO_ERROR", 4000),
-        (Code::FLOW, "FLOW", 4002),
-        (Code::INTERNAL, "INTERNAL", 4009),
-        (Code(10), "code 10", 4010),
-        (Code(999), "code 999", 4999),
-        (Code(1000), "code 1000", 4999),
-        (Code(u32::MAX), "code 4294967295", 4999),
+        (ErrorCode::NO_ERROR, "NO_ERROR", 4000),
+        (ErrorCode::FLOW, "FLOW", 4002),
+        (ErrorCode::INTERNAL, "INTERNAL", 4009),
+        (ErrorCode(10), "code 10", 4010),
+        (ErrorCode(999), "code 999", 4999),
+        (ErrorCode(1000), "code 1000", 4999),
+        (ErrorCode(u32::MAX), "code 4294967295", 4999),
     ] {
         assert_eq!(code.to_string(), name);
         assert_eq!(format!("{code:?}"), name);
@@ -72,12 +72,9 @@ fn codes_have_names_and_close_codes() {
 
 #[test]
 fn the_largest_values_are_taken_and_no_larger_ones() {
-    let config = |message_bytes_max| Config {
-        message_bytes_max,
-        ..Config::default()
-    };
-    assert!(config(1 << 30).build().is_ok());
-    assert!(config((1 << 30) + 1).build().is_err());
+    let config = |message_bytes_max| ChannelConfig::default().message_bytes_max(message_bytes_max);
+    assert!(config(1 << 30).check().is_ok());
+    assert!(config((1 << 30) + 1).check().is_err());
 
     let mut scene = Scene::new();
     let mut open = |ttl| {
@@ -138,12 +135,10 @@ fn what_was_left_out_before_the_fragments_of_a_message_is_told() {
 #[test]
 fn the_least_values_are_taken_and_no_smaller_ones() {
     for (bytes, taken) in [(1023, false), (1024, true), (1 << 20, true)] {
-        let config = Config {
-            record_bytes_max: bytes,
-            metadata_bytes_max: 16,
-            ..Config::default()
-        };
-        let built = config.build();
+        let config = ChannelConfig::default()
+            .record_bytes_max(bytes)
+            .metadata_bytes_max(16);
+        let built = config.check();
         assert_eq!(built.is_ok(), taken, "{bytes}: {built:?}");
     }
 }
@@ -162,7 +157,7 @@ fn totals_outlive_their_channels() {
         );
         scene.core.finish_sending(channel).expect("open");
         scene.said();
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
         scene.said();
         assert_eq!(scene.core.stats().channels, 0);
         let stats = scene.core.stats();

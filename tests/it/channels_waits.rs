@@ -3,7 +3,9 @@
 
 use allocation_counter::measure;
 use harness::frames_mux::{Put, Said, flag, profile, tlv, tv};
-use tickwire::channels::{ChannelId, Code, Config, Mode, OpenOptions, SendError};
+use tickwire::channels::{
+    ChannelConfig, ChannelId, ChannelSendError, ErrorCode, Mode, OpenOptions,
+};
 
 use super::channels_hostile_kit::{Scene, Told, UPLINK, failed, ms};
 
@@ -49,10 +51,7 @@ fn credit_that_is_given_back_after_blocked_is_told() {
 /// sender waiting once, not for every message.
 #[test]
 fn a_sender_is_not_asked_to_wait_for_each_message() {
-    let config = Config {
-        auto_tune: false,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().auto_tune(false);
     for (unit, len, count) in [(profile::MESSAGES, 4, 8), (0, 9936, 6)] {
         let mut scene = Scene::greeted(config.clone(), &[]);
         scene.reads = false;
@@ -93,10 +92,7 @@ fn stuck(scene: &mut Scene, alias: u64, mode: Mode) -> ChannelId {
 /// Messages whose time is over make room for new ones, also where the channel gets no turn.
 #[test]
 fn dead_messages_make_room() {
-    let config = Config {
-        channel_queue_bytes_max: 1024,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().channel_queue_bytes_max(1024);
     for run in [false, true] {
         let mut scene = Scene::greeted(config.clone(), &[(7, 70)]);
         let channel = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
@@ -108,7 +104,7 @@ fn dead_messages_make_room() {
             }
         };
         while send(&mut scene) == Ok(()) {}
-        assert_eq!(send(&mut scene), Err(SendError::WouldBlock));
+        assert_eq!(send(&mut scene), Err(ChannelSendError::WouldBlock));
         scene.core.tell_time(scene.now.after(ms(1000)));
         assert_eq!(send(&mut scene), Ok(()), "{run}");
         let stats = scene.core.channel_stats(channel).expect("open");
@@ -120,11 +116,9 @@ fn dead_messages_make_room() {
 /// And give back what they take of all queues together, to channels that wait for that.
 #[test]
 fn dead_messages_take_no_room_from_others() {
-    let config = Config {
-        connection_queue_bytes_max: 4096,
-        channel_queue_bytes_max: 4096,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default()
+        .connection_queue_bytes_max(4096)
+        .channel_queue_bytes_max(4096);
     let mut scene = Scene::greeted(config, &[(7, 70)]);
     let dying = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
     let other = stuck(&mut scene, 1, Mode::Reliable);
@@ -132,7 +126,7 @@ fn dead_messages_take_no_room_from_others() {
     while scene.core.send(dying, &[0; 100]) == Ok(()) {}
     assert_eq!(
         scene.core.send(other, &[0; 100]),
-        Err(SendError::WouldBlock)
+        Err(ChannelSendError::WouldBlock)
     );
     scene.said();
     assert_eq!(scene.core.poll_writable(), None);
@@ -147,7 +141,7 @@ fn dead_messages_take_no_room_from_others() {
     scene.said();
     assert_eq!(scene.core.stats().queued_bytes, 2 * 164);
     // When nothing of it is left, nothing is looked for.
-    scene.core.reset(other, Code::NO_ERROR);
+    scene.core.reset(other, ErrorCode::NO_ERROR);
     scene.said();
     scene.wait(ms(600));
     scene.said();
@@ -159,7 +153,7 @@ fn dead_messages_take_no_room_from_others() {
 #[test]
 fn what_stands_behind_dead_messages_goes() {
     for fin in [false, true] {
-        let mut scene = Scene::greeted(Config::default(), &[(7, 70)]);
+        let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 70)]);
         let channel = stuck(&mut scene, 0, Mode::Ttl(ms(2000)));
         scene.core.send(channel, &[0; 100]).expect("queued");
         scene.said();
@@ -183,11 +177,9 @@ fn what_stands_behind_dead_messages_goes() {
 /// Channels that wait for room in all queues and end are forgotten, however many there are.
 #[test]
 fn who_waits_for_room_and_ends_is_forgotten() {
-    let config = Config {
-        connection_queue_bytes_max: 4096,
-        channel_queue_bytes_max: 4096,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default()
+        .connection_queue_bytes_max(4096)
+        .channel_queue_bytes_max(4096);
     let mut scene = Scene::greeted(config, &[(7, 70)]);
     let full = stuck(&mut scene, 0, Mode::Reliable);
     scene.core.send(full, &[0; 3936]).expect("queued");
@@ -202,9 +194,9 @@ fn who_waits_for_room_and_ends_is_forgotten() {
         };
         assert_eq!(scene.core.send(channel, b"one"), Ok(()));
         let refused = scene.core.send(channel, b"two");
-        assert_eq!(refused, Err(SendError::WouldBlock));
+        assert_eq!(refused, Err(ChannelSendError::WouldBlock));
         scene.put(Put::new().reset(flag::ABORT | flag::STOP, 1, 8));
-        scene.core.let_go(channel, Code::NO_ERROR);
+        scene.core.let_go(channel, ErrorCode::NO_ERROR);
         let said = scene.said();
         assert!(matches!(said[..], [.., Said::Reject { .. }]), "{said:?}");
     };
@@ -243,16 +235,13 @@ fn each_fragment_has_its_time() {
     // Slivers win no time.
     assert_eq!(scene.put(Put::new().data(flag::MORE, 0, &[1; 1000])), []);
     let told = scene.wait(ms(1000));
-    assert_eq!(told, [Told::Evicted(channel, Code::TIMEOUT)]);
+    assert_eq!(told, [Told::Evicted(channel, ErrorCode::TIMEOUT)]);
 }
 
 /// The same with so much held that what is left is just too little for a message, each time.
 #[test]
 fn a_sender_is_not_asked_to_wait_for_every_second_message() {
-    let config = Config {
-        auto_tune: false,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().auto_tune(false);
     let mut scene = Scene::greeted(config, &[]);
     scene.reads = false;
     scene.opened_as(0, UPLINK, 0);
@@ -281,11 +270,9 @@ fn a_sender_is_not_asked_to_wait_for_every_second_message() {
 /// What dies on a channel that was not answered yet takes no room from others either.
 #[test]
 fn dead_messages_of_an_unanswered_channel_take_no_room() {
-    let config = Config {
-        connection_queue_bytes_max: 4096,
-        channel_queue_bytes_max: 4096,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default()
+        .connection_queue_bytes_max(4096)
+        .channel_queue_bytes_max(4096);
     let mut scene = Scene::greeted(config, &[]);
     let other = scene.opened(0, 60_000);
     scene.accepts = false;
@@ -301,7 +288,7 @@ fn dead_messages_of_an_unanswered_channel_take_no_room() {
         .expect("one is always taken");
     assert_eq!(
         scene.core.send(other, &[0; 100]),
-        Err(SendError::WouldBlock)
+        Err(ChannelSendError::WouldBlock)
     );
     scene.wait(ms(1000));
     let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();

@@ -1,15 +1,16 @@
 //! Close codes, the closing handshake, and who closes the socket first.
 
-use harness::drive::{Driven, Mode, settings};
+use harness::drive::{Driven, Mode, config};
 use harness::event::Event;
 use harness::frames::{Frame, op, peer};
 use harness::oracle::may_stand;
-use tickwire::{CloseCode, Delivery, End, Failure, Role, SendError, Shutdown, Violation};
+use tickwire::sans_io::Shutdown;
+use tickwire::{CloseCode, Delivery, End, Failure, Role, SendError, Violation};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 fn driven(role: Role) -> Driven {
-    Driven::new(role, &settings(Delivery::Whole), Mode::PLAIN)
+    Driven::new(role, &config(Delivery::Whole), Mode::PLAIN)
 }
 
 #[test]

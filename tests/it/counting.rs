@@ -1,10 +1,11 @@
 //! What a session has counted, by every way in which messages come and go.
 
 use bytes::Bytes;
-use harness::drive::{Driven, Mode, Take, settings};
+use harness::drive::{Driven, Mode, Take, config};
 use harness::event::Event;
 use harness::frames::{Frame, op, peer};
-use tickwire::{Delivery, Kind, PreparedMessage, Role, Session};
+use tickwire::sans_io::Session;
+use tickwire::{Delivery, Kind, PreparedMessage, Role};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -76,7 +77,7 @@ const WAYS: [Way; 8] = [
 #[test]
 fn what_is_sent_is_counted_in_messages_and_bytes() {
     for role in ROLES {
-        let mut d = Driven::new(role, &settings(Delivery::Whole), Mode::PLAIN);
+        let mut d = Driven::new(role, &config(Delivery::Whole), Mode::PLAIN);
         let (mut messages, mut bytes) = (0, 0);
         for (way, lens) in WAYS {
             way(d.session());
@@ -105,7 +106,7 @@ fn what_comes_is_counted_in_messages_and_bytes() {
                 take,
                 ..Mode::PLAIN
             };
-            let mut d = Driven::new(role, &settings(Delivery::Whole), mode);
+            let mut d = Driven::new(role, &config(Delivery::Whole), mode);
             let (mut messages, mut bytes) = (0, 0);
             for len in [0, 5, 20, 125, 126, 3000, 70_000] {
                 d.push(&Frame::new(op::BIN, vec![2; len]).by(peer(role)));

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use harness::event::Event;
 use harness::wire::{Faults, Pair};
-use tickwire::{
-    CloseCode, Config, Deadline, End, Entropy, Failure, Role, Session, Settings, Shutdown,
-    Timestamp,
-};
+use tickwire::sans_io::{Entropy, Session, Shutdown};
+use tickwire::{CloseCode, Config, Deadline, End, Failure, Role, Timestamp};
 
 const MS: u64 = 1_000_000;
 /// When a pair begins.
@@ -18,15 +16,12 @@ fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-fn build(config: Config) -> Settings {
-    config.build().expect("valid")
+fn build(config: Config) -> Config {
+    config
 }
 
 fn quiet() -> Config {
-    Config {
-        ping_interval: None,
-        ..Config::default()
-    }
+    Config::default().ping_interval(None)
 }
 
 fn pair(client: Config, server: Config) -> Pair {
@@ -40,10 +35,7 @@ fn failed(deadline: Deadline) -> End {
 
 #[test]
 fn the_round_trip_is_that_of_the_wire() {
-    let pings = Config {
-        ping_interval: Some(ms(100)),
-        ..Config::default()
-    };
+    let pings = Config::default().ping_interval(Some(ms(100)));
     let mut pair = pair(pings, quiet());
     pair.run_until(START + 100 * MS);
     assert_eq!(pair.ends[0].session.rtt(), None);
@@ -63,12 +55,10 @@ fn the_round_trip_is_that_of_the_wire() {
 
 #[test]
 fn a_vanished_peer_is_found_by_the_pong_deadline() {
-    let pings = Config {
-        ping_interval: Some(ms(100)),
-        pong_timeout: ms(40),
-        close_timeout: ms(30),
-        ..Config::default()
-    };
+    let pings = Config::default()
+        .ping_interval(Some(ms(100)))
+        .pong_timeout(ms(40))
+        .close_timeout(ms(30));
     let mut pair = pair(pings, quiet());
     pair.vanish(1);
     pair.run_until(START + 10_000 * MS);
@@ -86,11 +76,9 @@ fn a_vanished_peer_is_found_by_the_pong_deadline() {
 fn a_peer_that_talks_but_leaves_out_a_pong_is_not_vanished() {
     // It may answer only the newest of two Pings (RFC 6455 section 5.5.3), and ours that still
     // waits gives way to the application's: either way the keepalive gets no Pong.
-    let pings = Config {
-        ping_interval: Some(ms(100)),
-        pong_timeout: ms(40),
-        ..Config::default()
-    };
+    let pings = Config::default()
+        .ping_interval(Some(ms(100)))
+        .pong_timeout(ms(40));
     let mut pair = pair(pings, quiet());
     pair.run_until(START + 100 * MS - 1);
     pair.now += 1;
@@ -117,11 +105,9 @@ fn a_peer_that_talks_but_leaves_out_a_pong_is_not_vanished() {
 
 #[test]
 fn a_peer_that_goes_silent_after_some_bytes_is_found_one_pong_timeout_later() {
-    let pings = Config {
-        ping_interval: Some(ms(100)),
-        pong_timeout: ms(40),
-        ..Config::default()
-    };
+    let pings = Config::default()
+        .ping_interval(Some(ms(100)))
+        .pong_timeout(ms(40));
     let mut pair = pair(pings, quiet());
     // A message that is under way when the Ping goes out, and then nothing.
     pair.run_until(START + 95 * MS);
@@ -140,11 +126,7 @@ fn a_peer_that_goes_silent_after_some_bytes_is_found_one_pong_timeout_later() {
 
 #[test]
 fn silence_is_found_by_the_idle_deadline() {
-    let idle = Config {
-        idle_timeout: Some(ms(50)),
-        close_timeout: ms(30),
-        ..quiet()
-    };
+    let idle = quiet().idle_timeout(Some(ms(50))).close_timeout(ms(30));
     let mut pair = pair(quiet(), idle);
     pair.run_until(START + 20 * MS);
     pair.ends[0].session.outbox().send(b"tick").expect("open");
@@ -170,14 +152,8 @@ fn silence_is_found_by_the_idle_deadline() {
 
 #[test]
 fn keepalive_of_one_end_keeps_the_other_from_idling() {
-    let pings = Config {
-        ping_interval: Some(ms(30)),
-        ..Config::default()
-    };
-    let idle = Config {
-        idle_timeout: Some(ms(50)),
-        ..quiet()
-    };
+    let pings = Config::default().ping_interval(Some(ms(30)));
+    let idle = quiet().idle_timeout(Some(ms(50)));
     let mut pair = pair(pings, idle);
     pair.run_until(START + 5_000 * MS);
     assert!(pair.ends.iter().all(|e| e.ended.is_none()));
@@ -185,10 +161,7 @@ fn keepalive_of_one_end_keeps_the_other_from_idling() {
 
 #[test]
 fn a_peer_that_takes_no_output_is_found_by_the_write_deadline() {
-    let config = Config {
-        write_timeout: ms(60),
-        ..quiet()
-    };
+    let config = quiet().write_timeout(ms(60));
     let mut faults = [Faults::delay(DELAY); 2];
     faults[0].capacity = 1000;
     let mut pair = Pair::new(1, [&build(config), &build(quiet())], faults);
@@ -208,10 +181,7 @@ fn a_peer_that_takes_no_output_is_found_by_the_write_deadline() {
 
 #[test]
 fn progress_however_slow_keeps_the_write_deadline_away() {
-    let config = Config {
-        write_timeout: ms(60),
-        ..quiet()
-    };
+    let config = quiet().write_timeout(ms(60));
     // 100 bytes each 14 ms, or so.
     let mut faults = [Faults::delay(DELAY); 2];
     faults[0].capacity = 100;
@@ -229,12 +199,10 @@ fn progress_however_slow_keeps_the_write_deadline_away() {
 /// The Ping waits behind the rest of a message, ten times as long as a Pong may take.
 #[test]
 fn a_ping_that_waits_behind_output_is_not_held_against_the_peer() {
-    let config = Config {
-        write_timeout: ms(60),
-        ping_interval: Some(ms(100)),
-        pong_timeout: ms(40),
-        ..Config::default()
-    };
+    let config = Config::default()
+        .write_timeout(ms(60))
+        .ping_interval(Some(ms(100)))
+        .pong_timeout(ms(40));
     // 100 bytes each 14 ms, or so.
     let mut faults = [Faults::delay(DELAY); 2];
     faults[0].capacity = 100;
@@ -256,10 +224,7 @@ fn a_ping_that_waits_behind_output_is_not_held_against_the_peer() {
 
 #[test]
 fn an_unanswered_close_ends_by_its_deadline() {
-    let config = Config {
-        close_timeout: ms(80),
-        ..quiet()
-    };
+    let config = quiet().close_timeout(ms(80));
     for i in 0..2 {
         let mut pair = pair(config.clone(), config.clone());
         pair.run_until(START + 10 * MS);
@@ -279,10 +244,7 @@ fn an_unanswered_close_ends_by_its_deadline() {
 
 #[test]
 fn a_server_that_does_not_end_the_stream_is_left_after_the_close_deadline() {
-    let config = Config {
-        close_timeout: ms(80),
-        ..quiet()
-    };
+    let config = quiet().close_timeout(ms(80));
     let mut pair = pair(config, quiet());
     pair.ends[0]
         .session
@@ -308,10 +270,7 @@ fn a_server_that_does_not_end_the_stream_is_left_after_the_close_deadline() {
 
 #[test]
 fn timeouts_called_early_do_nothing() {
-    let config = Config {
-        idle_timeout: Some(ms(50)),
-        ..Config::default()
-    };
+    let config = Config::default().idle_timeout(Some(ms(50)));
     let mut pair = pair(config, quiet());
     let before = pair.ends[0].session.poll_timeout();
     for _ in 0..100 {
@@ -326,8 +285,9 @@ fn timeouts_called_early_do_nothing() {
 #[test]
 fn a_ping_shows_nothing_of_the_seed() {
     let seed = std::array::from_fn(|i| 100 + i as u8);
-    let settings = Settings::default();
-    let mut session = Session::new(Role::Server, settings, Entropy(seed), &[], Timestamp(0));
+    let config = Config::default();
+    let mut session = Session::new(Role::Server, config, Entropy(seed), &[], Timestamp(0))
+        .expect("limits that work");
     session.handle_timeout(session.poll_timeout().expect("a Ping"));
     let wire = session.transmit().flatten().copied().collect::<Vec<u8>>();
     assert_eq!(wire[..2], [0x89, 8]);

@@ -2,23 +2,18 @@
 
 use bytes::Bytes;
 use harness::corpus::{self, Stream};
-use harness::drive::{Driven, Mode, Take, legal, rules, settings};
+use harness::drive::{Driven, Mode, Take, config, legal, rules};
 use harness::event::Event;
 use harness::frames::{Frame, op, peer};
 use harness::oracle::Oracle;
-use tickwire::{BufPool, Config, Delivery, Entropy, Failure, Role, Session, Settings, Timestamp};
+use tickwire::sans_io::{BufPool, Entropy, Session};
+use tickwire::{Config, Delivery, Failure, Role, Timestamp};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 /// Reads up to `at`, hands over, reads on in pieces.
-fn handed_over(
-    role: Role,
-    settings: &Settings,
-    mode: Mode,
-    stream: &Stream,
-    at: usize,
-) -> Vec<Event> {
-    let mut first = Driven::new(role, settings, mode);
+fn handed_over(role: Role, config: &Config, mode: Mode, stream: &Stream, at: usize) -> Vec<Event> {
+    let mut first = Driven::new(role, config, mode);
     let (head, tail) = stream.bytes.split_at(at);
     for piece in head.chunks(700) {
         first.push(piece);
@@ -29,7 +24,7 @@ fn handed_over(
     }
     let (unread, unsent) = first.into_parts();
     assert!(unsent.is_empty());
-    let mut second = Driven::resume(role, settings, mode, &unread);
+    let mut second = Driven::resume(role, config, mode, &unread);
     for piece in tail.chunks(700) {
         second.push(piece);
     }
@@ -45,12 +40,12 @@ fn received_bytes_survive_at_every_byte() {
         recv_bytes: 4097,
     };
     for role in ROLES {
-        let settings = settings(Delivery::Whole);
+        let config = config(Delivery::Whole);
         for stream in corpus::short(peer(role)) {
-            let expected = Oracle::transcript(rules(role, &settings), &stream.bytes);
+            let expected = Oracle::transcript(rules(role, &config), &stream.bytes);
             for at in 0..=stream.bytes.len() {
                 for mode in [Mode::PLAIN, owned] {
-                    let told = handed_over(role, &settings, mode, &stream, at);
+                    let told = handed_over(role, &config, mode, &stream, at);
                     assert_eq!(told, expected, "{} handed over at {at}", stream.name);
                 }
             }
@@ -61,9 +56,9 @@ fn received_bytes_survive_at_every_byte() {
 #[test]
 fn large_messages_survive() {
     for role in ROLES {
-        let settings = settings(Delivery::Whole);
+        let config = config(Delivery::Whole);
         for stream in corpus::sizes(peer(role)) {
-            let expected = Oracle::transcript(rules(role, &settings), &stream.bytes);
+            let expected = Oracle::transcript(rules(role, &config), &stream.bytes);
             let step = stream.bytes.len() / 37 + 1;
             for at in (0..stream.bytes.len()).step_by(step) {
                 for recv_bytes in [4097, 65_536] {
@@ -71,7 +66,7 @@ fn large_messages_survive() {
                         recv_bytes,
                         ..Mode::PLAIN
                     };
-                    let told = handed_over(role, &settings, mode, &stream, at);
+                    let told = handed_over(role, &config, mode, &stream, at);
                     assert!(told == expected, "{} handed over at {at}", stream.name);
                 }
             }
@@ -88,8 +83,9 @@ fn a_frame_begun_in_a_larger_buffer_goes_on_in_a_smaller_one() {
     let frame = Frame::new(op::BIN, &payload).by(Role::Client);
     let stream = frame.repeat(3);
     let (unread, mut rest) = stream.split_at(2 * frame.len() + 5000);
-    let settings = Settings::default();
-    let mut session = Session::new(Role::Server, settings, Entropy([1; 32]), unread, now);
+    let config = Config::default();
+    let mut session = Session::new(Role::Server, config, Entropy([1; 32]), unread, now)
+        .expect("limits that work");
     let mut pool = BufPool::new(8192, 8192);
     let mut got = 0;
     loop {
@@ -118,13 +114,10 @@ fn a_frame_begun_in_a_larger_buffer_goes_on_in_a_smaller_one() {
 #[test]
 fn limits_that_a_message_just_meets_still_let_it_in() {
     for role in ROLES {
-        let settings = Config {
-            message_bytes_max: 3000,
-            frame_bytes_max: 1000,
-            fragments_max: 3,
-            ..Config::default()
-        };
-        let settings = settings.build().expect("valid");
+        let config = Config::default()
+            .message_bytes_max(3000)
+            .frame_bytes_max(1000)
+            .fragments_max(3);
         let by = peer(role);
         for lens in [
             [1000, 1000, 1000],
@@ -142,10 +135,10 @@ fn limits_that_a_message_just_meets_still_let_it_in() {
                 name: format!("{lens:?}"),
                 bytes: frames.into_iter().flat_map(|f| f.by(by)).collect(),
             };
-            let expected = Oracle::transcript(rules(role, &settings), &stream.bytes);
+            let expected = Oracle::transcript(rules(role, &config), &stream.bytes);
             assert!(matches!(expected[..], [Event::Data(..)]));
             for at in 0..=stream.bytes.len() {
-                let told = handed_over(role, &settings, Mode::PLAIN, &stream, at);
+                let told = handed_over(role, &config, Mode::PLAIN, &stream, at);
                 assert!(told == expected, "{} handed over at {at}", stream.name);
             }
         }
@@ -156,7 +149,7 @@ fn limits_that_a_message_just_meets_still_let_it_in() {
 #[test]
 fn hand_over_again_and_again() {
     for role in ROLES {
-        let settings = settings(Delivery::Whole);
+        let config = config(Delivery::Whole);
         let frames = [
             Frame::new(op::TEXT, corpus::POINTS).more(),
             Frame::new(op::PING, "p"),
@@ -165,9 +158,9 @@ fn hand_over_again_and_again() {
             Frame::new(op::TEXT, b"bad \xed\xa0\x80"),
         ];
         let bytes: Vec<u8> = frames.into_iter().flat_map(|f| f.by(peer(role))).collect();
-        let expected = Oracle::transcript(rules(role, &settings), &bytes);
+        let expected = Oracle::transcript(rules(role, &config), &bytes);
         let mut told = Vec::new();
-        let mut session = Driven::new(role, &settings, Mode::PLAIN);
+        let mut session = Driven::new(role, &config, Mode::PLAIN);
         for byte in &bytes {
             session.push(std::slice::from_ref(byte));
             told.append(&mut session.told.events);
@@ -175,7 +168,7 @@ fn hand_over_again_and_again() {
                 break;
             }
             let (unread, _) = session.into_parts();
-            session = Driven::resume(role, &settings, Mode::PLAIN, &unread);
+            session = Driven::resume(role, &config, Mode::PLAIN, &unread);
             told.append(&mut session.told.events);
         }
         assert_eq!(told, expected);
@@ -194,8 +187,8 @@ fn unsent_bytes_go_out_first() {
     for role in ROLES {
         for stop in 0..2500 {
             let new = |seed| {
-                let settings = settings(Delivery::Whole);
-                Session::new(role, settings, Entropy([seed; 32]), &[], now)
+                let config = config(Delivery::Whole);
+                Session::new(role, config, Entropy([seed; 32]), &[], now).expect("limits that work")
             };
             let mut first = new(1);
             let mut wire = Vec::new();

@@ -12,11 +12,12 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-use tickwire::channels::{self, SUBPROTOCOL, Session};
-use tickwire::{
-    ClientHandshake, ClientOptions, Connector, Error, HandshakeError, HandshakeUsage, HeadLimits,
-    Listener, Refusal, Request, Verdict,
+use tickwire::channels::{self, ChannelSocket, SUBPROTOCOL};
+use tickwire::handshake::{
+    ClientHandshake, ClientOptions, HandshakeError, HandshakeUsage, HeadLimits, Refusal, Request,
 };
+use tickwire::reactor::Verdict;
+use tickwire::{Connector, Error, Listener};
 
 use super::channels_reactor_kit::{self as channels_kit, Seen};
 use super::reactor_kit::{Event, LONG, On, calm, serve};
@@ -166,8 +167,10 @@ fn any_stream_is_answered_as_by_the_handshake_alone() {
 #[test]
 fn a_session_of_channels_answers_as_the_handshake_alone() {
     assert_tasks_answer(async |incoming| {
-        let settings = channels::Settings::default();
-        Session::accept_from(incoming, settings).await.unwrap_err()
+        let config = channels::ChannelConfig::default();
+        ChannelSocket::accept_from(incoming, config)
+            .await
+            .unwrap_err()
     });
 }
 
@@ -188,7 +191,7 @@ fn reactors_answer_as_the_handshake_alone() {
 #[test]
 fn reactors_with_channels_answer_as_the_handshake_alone() {
     for on in [On::Mio, On::Tokio] {
-        let (server, log) = channels_kit::start(on, channels::Config::default(), |_| {});
+        let (server, log) = channels_kit::start(on, channels::ChannelConfig::default(), |_| {});
         assert_answers(server.addr, || {
             log.find(|seen| match seen {
                 Seen::Rejected(error) => Some(error),
@@ -205,15 +208,17 @@ fn the_sub_protocol_of_channels_is_asked_for_alike() {
     let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
     let expected = String::from_utf8(error.refusal().encode()).unwrap();
     let open = async |incoming| {
-        let settings = channels::Settings::default();
-        Session::accept_from(incoming, settings).await.unwrap_err()
+        let config = channels::ChannelConfig::default();
+        ChannelSocket::accept_from(incoming, config)
+            .await
+            .unwrap_err()
     };
     let (addr, errors, thread) = listening(open, 1);
     assert_eq!(ask(addr, REQUEST), expected);
     assert_eq!(handshake_error(errors.recv_timeout(LONG).unwrap()), error);
     thread.join().unwrap();
     for on in [On::Mio, On::Tokio] {
-        let (server, _log) = channels_kit::start(on, channels::Config::default(), |_| {});
+        let (server, _log) = channels_kit::start(on, channels::ChannelConfig::default(), |_| {});
         assert_eq!(ask(server.addr, REQUEST), expected);
         server.stop();
     }
@@ -339,7 +344,9 @@ fn tasks_understand_as_the_handshake_alone() {
     assert_understands(|addr| {
         run(async {
             let stream = tokio::net::TcpStream::connect(addr).await.unwrap();
-            tickwire::handshake(stream, "wss://h/").await.unwrap_err()
+            tickwire::connect_over(stream, "wss://h/")
+                .await
+                .unwrap_err()
         })
     });
     assert_understands(|addr| {
@@ -348,7 +355,7 @@ fn tasks_understand_as_the_handshake_alone() {
     });
     assert_understands(|addr| {
         run(async {
-            Session::connect(&format!("ws://{addr}/"))
+            ChannelSocket::connect(&format!("ws://{addr}/"))
                 .await
                 .unwrap_err()
         })
@@ -367,7 +374,7 @@ fn reactors_understand_as_the_handshake_alone() {
             }
         });
         client.stop();
-        let (client, log) = channels_kit::start(on, channels::Config::default(), |_| {});
+        let (client, log) = channels_kit::start(on, channels::ChannelConfig::default(), |_| {});
         assert_understands(|addr| {
             channels_kit::connect(&client, addr, 1);
             match log.next() {
@@ -415,14 +422,14 @@ fn clients_write_a_url_alike() {
             run(async {
                 stream.set_nonblocking(true).unwrap();
                 let stream = tokio::net::TcpStream::from_std(stream).unwrap();
-                tickwire::handshake(stream, url).await.unwrap_err()
+                tickwire::connect_over(stream, url).await.unwrap_err()
             })
         });
         assert_eq!(next(), expected);
         shaking.join().unwrap();
         for on in [On::Mio, On::Tokio] {
             let (client, _events) = serve(on, calm(), |_| {});
-            client.connect_with(tickwire::Outgoing::at(addr, url).unwrap());
+            client.connect_with(tickwire::reactor::Outgoing::at(addr, url).unwrap());
             assert_eq!(next(), expected);
             client.stop();
         }

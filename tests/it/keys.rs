@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use harness::drive::{Driven, Mode, settings};
-use tickwire::{Delivery, Entropy, Role, Session, Settings, Timestamp};
+use harness::drive::{Driven, Mode, config};
+use tickwire::sans_io::{Entropy, Session};
+use tickwire::{Config, Delivery, Role, Timestamp};
 
 /// The keys of the frames that a client sends.
 fn keys(seed: u8) -> Vec<[u8; 4]> {
     let now = Timestamp(1);
-    let (entropy, settings) = (Entropy([seed; 32]), Settings::default());
-    let mut session = Session::new(Role::Client, settings, entropy, &[], now);
+    let (entropy, config) = (Entropy([seed; 32]), Config::default());
+    let mut session =
+        Session::new(Role::Client, config, entropy, &[], now).expect("limits that work");
     let mut wire = Vec::new();
     for _ in 0..300 {
         session.outbox().send(b"x").expect("room");
@@ -35,7 +37,7 @@ fn keys_are_drawn_for_every_frame() {
 
 #[test]
 fn a_server_does_not_mask() {
-    let mut driven = Driven::new(Role::Server, &settings(Delivery::Whole), Mode::PLAIN);
+    let mut driven = Driven::new(Role::Server, &config(Delivery::Whole), Mode::PLAIN);
     driven.session().outbox().send(b"x").expect("room");
     driven.flush();
     assert_eq!(driven.sent, [0x82, 1, b'x']);

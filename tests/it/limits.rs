@@ -4,7 +4,7 @@
 use harness::drive::{Driven, Mode, Take};
 use harness::event::Event;
 use harness::frames::{Frame, Length, op, peer};
-use tickwire::{Config, Delivery, End, Failure, Limit, Role, Settings};
+use tickwire::{Config, Delivery, End, Failure, Limit, Role};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -29,16 +29,12 @@ fn each(run: impl Fn(Role, Delivery, Mode)) {
     }
 }
 
-fn settings(delivery: Delivery, message: u64, frame: u64, fragments: u32) -> Settings {
-    Config {
-        delivery,
-        message_bytes_max: message,
-        frame_bytes_max: frame,
-        fragments_max: fragments,
-        ..Config::default()
-    }
-    .build()
-    .expect("valid")
+fn config(delivery: Delivery, message: u64, frame: u64, fragments: u32) -> Config {
+    Config::default()
+        .delivery(delivery)
+        .message_bytes_max(message)
+        .frame_bytes_max(frame)
+        .fragments_max(fragments)
 }
 
 fn refused(d: &mut Driven, limit: Limit, name: &str) {
@@ -54,9 +50,9 @@ fn refused(d: &mut Driven, limit: Limit, name: &str) {
 fn a_message_exactly_as_long_as_the_limit() {
     each(|role, delivery, mode| {
         for max in [1, 125, 126, 4096, 65_535, 65_536, 100_000] {
-            let settings = settings(delivery, max as u64, 1 << 30, 100);
+            let config = config(delivery, max as u64, 1 << 30, 100);
             let payload = vec![0x55; max];
-            let mut d = Driven::new(role, &settings, mode);
+            let mut d = Driven::new(role, &config, mode);
             d.push(&Frame::new(op::BIN, &payload).by(peer(role)));
             let (head, tail) = payload.split_at(max / 2);
             d.push(&Frame::new(op::BIN, head).more().by(peer(role)));
@@ -72,18 +68,18 @@ fn a_message_exactly_as_long_as_the_limit() {
 fn one_byte_more_is_refused_at_the_header() {
     each(|role, delivery, mode| {
         for max in [1, 125, 126, 4096, 65_535, 65_536, 100_000] {
-            let settings = settings(delivery, max, 1 << 30, 100);
+            let config = config(delivery, max, 1 << 30, 100);
             let len = max + 1;
             let head = Frame::new(op::BIN, "").length(announce(len));
             let head = header_of(head, len, peer(role));
             let limit = Limit::Message { len, max };
-            let mut d = Driven::new(role, &settings, mode);
+            let mut d = Driven::new(role, &config, mode);
             d.push(&head[..head.len() - 1]);
             assert_eq!(d.events(), [], "the header is not complete");
             d.push(&head[head.len() - 1..]);
             refused(&mut d, limit, "one frame");
 
-            let mut d = Driven::new(role, &settings, mode);
+            let mut d = Driven::new(role, &config, mode);
             let all = vec![0; max as usize];
             d.push(&Frame::new(op::BIN, all).more().by(peer(role)));
             d.push(&Frame::new(op::PING, "").by(peer(role)));
@@ -121,13 +117,13 @@ fn announce(len: u64) -> Length {
 fn lengths_that_no_memory_holds() {
     each(|role, delivery, mode| {
         for len in [60 << 20, 1 << 32, 1 << 62, i64::MAX as u64] {
-            let settings = settings(delivery, 1 << 20, u64::MAX, 100);
-            let mut d = Driven::new(role, &settings, mode);
+            let config = config(delivery, 1 << 20, u64::MAX, 100);
+            let mut d = Driven::new(role, &config, mode);
             d.push(&header_of(Frame::new(op::BIN, ""), len, peer(role)));
             refused(&mut d, Limit::Message { len, max: 1 << 20 }, "message");
 
             // Fragments whose sum would wrap round.
-            let mut d = Driven::new(role, &settings, mode);
+            let mut d = Driven::new(role, &config, mode);
             d.push(&Frame::new(op::BIN, "x").more().by(peer(role)));
             d.push(&header_of(
                 Frame::new(op::CONT, ""),
@@ -143,8 +139,8 @@ fn lengths_that_no_memory_holds() {
 #[test]
 fn a_frame_over_its_own_limit() {
     each(|role, delivery, mode| {
-        let settings = settings(delivery, 1 << 20, 1000, 100);
-        let mut d = Driven::new(role, &settings, mode);
+        let config = config(delivery, 1 << 20, 1000, 100);
+        let mut d = Driven::new(role, &config, mode);
         let full = vec![1; 1000];
         d.push(&Frame::new(op::BIN, &full).more().by(peer(role)));
         d.push(&Frame::new(op::CONT, &full).by(peer(role)));
@@ -164,8 +160,8 @@ fn a_frame_over_its_own_limit() {
 #[test]
 fn more_fragments_than_allowed() {
     each(|role, delivery, mode| {
-        let settings = settings(delivery, 1 << 20, 1 << 20, 3);
-        let mut d = Driven::new(role, &settings, mode);
+        let config = config(delivery, 1 << 20, 1 << 20, 3);
+        let mut d = Driven::new(role, &config, mode);
         let by = peer(role);
         for _ in 0..2 {
             d.push(&Frame::new(op::BIN, "a").more().by(by));
@@ -188,9 +184,9 @@ fn more_fragments_than_allowed() {
 #[test]
 fn one_fragment_allowed_is_one_frame_however_it_is_cut() {
     each(|role, delivery, mode| {
-        let settings = settings(delivery, 1 << 20, 1 << 20, 1);
+        let config = config(delivery, 1 << 20, 1 << 20, 1);
         let bytes = Frame::new(op::BIN, vec![9; 70_000]).by(peer(role));
-        let mut d = Driven::new(role, &settings, mode);
+        let mut d = Driven::new(role, &config, mode);
         for chunk in bytes.chunks(999) {
             d.push(chunk);
         }
@@ -205,15 +201,16 @@ fn one_fragment_allowed_is_one_frame_however_it_is_cut() {
 #[test]
 fn the_newest_of_many_pings_is_answered() {
     for role in ROLES {
-        let settings = settings(Delivery::Whole, 1 << 20, 1 << 20, 100);
-        let mut session = tickwire::Session::new(
+        let config = config(Delivery::Whole, 1 << 20, 1 << 20, 100);
+        let mut session = tickwire::sans_io::Session::new(
             role,
-            settings,
-            tickwire::Entropy([1; 32]),
+            config,
+            tickwire::sans_io::Entropy([1; 32]),
             &[],
             tickwire::Timestamp(0),
-        );
-        let mut pool = tickwire::BufPool::default();
+        )
+        .unwrap();
+        let mut pool = tickwire::sans_io::BufPool::default();
         let now = tickwire::Timestamp(1);
         for i in 0..10_000_u32 {
             let ping = Frame::new(op::PING, i.to_be_bytes()).by(peer(role));

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tickwire::{
-    Error, Reactor, ReactorOptions, Reactors, ReactorsOptions, RemoteError, Share, TokioReactor,
-    Wait,
+use tickwire::Error;
+use tickwire::reactor::{
+    Reactor, ReactorOptions, Reactors, ReactorsOptions, RemoteError, Share, TokioReactor, Wait,
 };
 
 use super::reactor_kit::{App, Event, Events, Job, LONG, calm, options, until};
@@ -35,15 +35,10 @@ fn group(options: &ReactorsOptions) -> (Reactors<Job>, Vec<Events>) {
 }
 
 fn shared(threads: usize, share: Share, wait: Wait) -> ReactorsOptions {
-    ReactorsOptions {
-        threads,
-        share,
-        each: ReactorOptions {
-            wait,
-            ..options(calm())
-        },
-        ..ReactorsOptions::default()
-    }
+    ReactorsOptions::default()
+        .threads(threads)
+        .share(share)
+        .each(options(calm()).wait(wait))
 }
 
 fn echoes(peer: &mut Peer, text: &str) {
@@ -99,7 +94,7 @@ fn hand_off_is_even() {
             group
                 .remotes()
                 .iter()
-                .map(tickwire::Remote::connections)
+                .map(tickwire::reactor::Remote::connections)
                 .sum()
         };
         let rest = peers.split_off(all / 2);
@@ -187,18 +182,12 @@ fn busy_port() {
 #[test]
 fn core_that_does_not_exist() {
     for threads in [1, 2] {
-        let options = ReactorsOptions {
-            first_core: Some(100_000),
-            ..shared(threads, Share::ReusePort, Wait::Park)
-        };
+        let options = shared(threads, Share::ReusePort, Wait::Park).first_core(Some(100_000));
         let started = Reactors::start(local(), &options, |_| App::new().0);
         let error = started.map(drop).expect_err("no such core");
         assert!(error.to_string().contains("100000"), "{error}");
     }
-    let options = ReactorOptions {
-        core: Some(100_000),
-        ..ReactorOptions::default()
-    };
+    let options = ReactorOptions::default().core(Some(100_000));
     let reactor = Reactor::new(App::new().0, options).expect("a reactor");
     assert!(reactor.run().is_err());
 }
@@ -207,18 +196,9 @@ fn core_that_does_not_exist() {
 #[test]
 fn thread_options_on_a_runtime() {
     for options in [
-        ReactorOptions {
-            wait: Wait::Spin,
-            ..ReactorOptions::default()
-        },
-        ReactorOptions {
-            wait: Wait::SpinThenPark(Duration::from_micros(1)),
-            ..ReactorOptions::default()
-        },
-        ReactorOptions {
-            core: Some(0),
-            ..ReactorOptions::default()
-        },
+        ReactorOptions::default().wait(Wait::Spin),
+        ReactorOptions::default().wait(Wait::SpinThenPark(Duration::from_micros(1))),
+        ReactorOptions::default().core(Some(0)),
     ] {
         let error = TokioReactor::new(App::new().0, options).expect_err("refused");
         assert!(error.to_string().contains("runtime"), "{error}");

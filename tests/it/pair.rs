@@ -4,23 +4,19 @@ use bytes::Bytes;
 use harness::event::Event;
 use harness::rng::Rng;
 use harness::wire::{Faults, Pair};
+use tickwire::sans_io::Shutdown;
 use tickwire::{
-    CloseCode, Config, Delivery, End, Failure, Kind, PreparedMessage, SendError, Settings,
-    Shutdown, Utf8Bytes,
+    CloseCode, Config, Delivery, End, Failure, Kind, PreparedMessage, SendError, Utf8Bytes,
 };
 
 /// Far beyond every deadline, in nanoseconds.
 const LATER: u64 = 1_000_000_000_000;
 
-fn settings(delivery: Delivery) -> Settings {
-    Config {
-        delivery,
-        send_queue_bytes_max: 20_000,
-        ping_interval: Some(std::time::Duration::from_millis(3)),
-        ..Config::default()
-    }
-    .build()
-    .expect("valid")
+fn config(delivery: Delivery) -> Config {
+    Config::default()
+        .delivery(delivery)
+        .send_queue_bytes_max(20_000)
+        .ping_interval(Some(std::time::Duration::from_millis(3)))
 }
 
 /// One thing an application sends, however often it is refused for want of room.
@@ -106,8 +102,8 @@ fn everything_accepted_arrives_once_and_in_order_and_the_close_ends_both() {
         let mut rng = Rng::new(seed);
         let faults = [Faults::random(&mut rng), Faults::random(&mut rng)];
         let delivery = [Delivery::Whole, Delivery::Parts][rng.below(2)];
-        let settings = settings(delivery);
-        let mut pair = Pair::new(seed, [&settings, &settings], faults);
+        let config = config(delivery);
+        let mut pair = Pair::new(seed, [&config, &config], faults);
         let accepted = chatter(&mut pair, &mut rng, 20);
         // Not every queue drains within the time that a Close allows on a slow wire.
         while pair.ends.iter().any(|e| e.session.wants_write()) {
@@ -148,12 +144,12 @@ fn everything_accepted_arrives_once_and_in_order_and_the_close_ends_both() {
 
 #[test]
 fn a_wire_cut_at_any_byte_loses_the_end_and_nothing_else() {
-    let settings = settings(Delivery::Whole);
+    let config = config(Delivery::Whole);
     for seed in 0..120 {
         let mut rng = Rng::new(seed);
         let mut faults = [Faults::random(&mut rng), Faults::random(&mut rng)];
         faults[0].cut_at = Some(rng.u64() % 30_000);
-        let mut pair = Pair::new(seed, [&settings, &settings], faults);
+        let mut pair = Pair::new(seed, [&config, &config], faults);
         let mut accepted = Vec::new();
         for n in 0..40_u8 {
             let payload = vec![n; rng.below(1200)];
@@ -179,16 +175,11 @@ fn a_wire_cut_at_any_byte_loses_the_end_and_nothing_else() {
 #[test]
 fn a_violation_reaches_the_peer_as_a_close_with_its_code() {
     // A server that takes 1000 bytes, and a client that sends more.
-    let small = Config {
-        message_bytes_max: 1000,
-        ..Config::default()
-    }
-    .build()
-    .expect("valid");
+    let small = Config::default().message_bytes_max(1000);
     for seed in 0..100 {
         let mut rng = Rng::new(seed);
         let faults = [Faults::random(&mut rng), Faults::random(&mut rng)];
-        let mut pair = Pair::new(seed, [&Settings::default(), &small], faults);
+        let mut pair = Pair::new(seed, [&Config::default(), &small], faults);
         let out = pair.ends[0].session.outbox();
         out.send(&[1; 1000]).expect("room");
         out.send(&[2; 1001]).expect("room");

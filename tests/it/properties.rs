@@ -2,7 +2,8 @@
 
 use harness::{outbox, streams};
 use proptest::prelude::*;
-use tickwire::{Role, Url};
+use tickwire::Role;
+use tickwire::handshake::Url;
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 

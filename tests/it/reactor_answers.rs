@@ -6,9 +6,10 @@ use std::sync::mpsc;
 
 use bytes::Bytes;
 use harness::frames::{Frame, op};
-use tickwire::{
-    Config, Deadline, Ended, Failure, LINGER_BYTES_MAX, Message, Refusal, Role, Verdict, Violation,
-};
+use tickwire::handshake::Refusal;
+use tickwire::reactor::{Ended, Verdict};
+use tickwire::sans_io::LINGER_BYTES_MAX;
+use tickwire::{Deadline, Failure, Message, Role, Violation};
 
 use super::reactor_kit::{Event, LONG, On, calm, on_both, serve, until};
 use super::reactor_peer::{Got, Peer, REQUEST};
@@ -56,10 +57,7 @@ fn a_failure_is_told_before_the_socket_is_closed(on: On) {
     until("it is gone", || server.ask(|hub| hub.connections()) == 0);
     server.stop();
 
-    let config = Config {
-        idle_timeout: Some(std::time::Duration::from_millis(20)),
-        ..calm()
-    };
+    let config = calm().idle_timeout(Some(std::time::Duration::from_millis(20)));
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
     assert_eq!(events.failure(), Failure::Deadline(Deadline::Idle));

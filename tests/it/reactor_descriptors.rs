@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tickwire::ACCEPT_REST;
+use tickwire::reactor::ACCEPT_REST;
 
 use super::reactor_kit::{Event, On, calm, on_both, serve};
 use super::reactor_peer::{Peer, REQUEST};

@@ -22,10 +22,7 @@ const SIZES: [usize; 14] = [
 ];
 
 fn roomy() -> Config {
-    Config {
-        send_queue_bytes_max: 4 << 20,
-        ..calm()
-    }
+    calm().send_queue_bytes_max(4 << 20)
 }
 
 fn every_size_comes_back(on: On) {

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use harness::frames::{Frame, Length, op};
-use tickwire::{CloseCode, Config, Deadline, End, Ended, Failure, Limit, Role, Tune, Violation};
+use tickwire::net::Tune;
+use tickwire::reactor::Ended;
+use tickwire::{CloseCode, Config, Deadline, End, Failure, Limit, Role, Violation};
 
 use super::reactor_kit::{Event, On, calm, listener, on_both, options, serve, serve_with};
 use super::reactor_peer::{Got, Peer};
@@ -30,10 +32,7 @@ on_both!(
 /// The peer goes on sending while it is told: the Close must reach it, and then an end that is
 /// no reset.
 fn violations_get_their_code_and_no_reset(on: On) {
-    let config = Config {
-        message_bytes_max: 1000,
-        ..calm()
-    };
+    let config = calm().message_bytes_max(1000);
     let (server, events) = serve(on, config, |_| {});
     let masked = |frame: Frame| frame.by(Role::Client);
     let cases = [
@@ -199,18 +198,13 @@ fn a_client_leaves_the_end_to_the_server(on: On) {
 }
 
 fn brisk() -> Config {
-    Config {
-        close_timeout: Duration::from_millis(20),
-        ..calm()
-    }
+    calm().close_timeout(Duration::from_millis(20))
 }
 
 fn silent_peer_by_pong(on: On) {
-    let config = Config {
-        ping_interval: Some(Duration::from_millis(20)),
-        pong_timeout: Duration::from_millis(20),
-        ..brisk()
-    };
+    let config = brisk()
+        .ping_interval(Some(Duration::from_millis(20)))
+        .pong_timeout(Duration::from_millis(20));
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
     assert!(matches!(
@@ -227,10 +221,7 @@ fn silent_peer_by_pong(on: On) {
 }
 
 fn silent_peer_by_idle(on: On) {
-    let config = Config {
-        idle_timeout: Some(Duration::from_millis(30)),
-        ..brisk()
-    };
+    let config = brisk().idle_timeout(Some(Duration::from_millis(30)));
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
     assert_eq!(peer.next().close_code(), Some(1001));
@@ -240,11 +231,9 @@ fn silent_peer_by_idle(on: On) {
 
 /// Longer than its deadlines, by its Pongs alone.
 fn peer_that_answers_pings_lives(on: On) {
-    let config = Config {
-        ping_interval: Some(Duration::from_millis(5)),
-        pong_timeout: Duration::from_secs(15),
-        ..calm()
-    };
+    let config = calm()
+        .ping_interval(Some(Duration::from_millis(5)))
+        .pong_timeout(Duration::from_secs(15));
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
     for _ in 0..10 {
@@ -269,12 +258,10 @@ fn peer_that_answers_pings_lives(on: On) {
 
 /// While we read nothing, nothing can be heard: no deadline holds that against the peer.
 fn pause_is_not_the_peers_silence(on: On) {
-    let config = Config {
-        ping_interval: Some(Duration::from_millis(10)),
-        pong_timeout: Duration::from_millis(10),
-        idle_timeout: Some(Duration::from_millis(50)),
-        ..brisk()
-    };
+    let config = brisk()
+        .ping_interval(Some(Duration::from_millis(10)))
+        .pong_timeout(Duration::from_millis(10))
+        .idle_timeout(Some(Duration::from_millis(50)));
     let (server, events) = serve(on, config, |app| {
         app.on_open = Box::new(|cx| {
             cx.pause();
@@ -295,11 +282,9 @@ fn pause_is_not_the_peers_silence(on: On) {
 }
 
 fn peer_that_does_not_read(on: On) {
-    let config = Config {
-        write_timeout: Duration::from_millis(50),
-        send_queue_bytes_max: 8 << 20,
-        ..brisk()
-    };
+    let config = brisk()
+        .write_timeout(Duration::from_millis(50))
+        .send_queue_bytes_max(8 << 20);
     let mut options = options(config);
     options.tune = Tune::new().send_buffer_bytes(8192);
     let (server, events) = serve_with(on, options, |app| {
@@ -374,10 +359,7 @@ fn timers_end_with_their_connection(on: On) {
 
 /// Peers that come and go in every way.
 fn close_is_told_once_for_every_open(on: On) {
-    let config = Config {
-        close_timeout: Duration::from_millis(50),
-        ..calm()
-    };
+    let config = calm().close_timeout(Duration::from_millis(50));
     let (server, events) = serve(on, config, |_| {});
     let addr = server.addr;
     let threads = (0..4).map(|thread| {

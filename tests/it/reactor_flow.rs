@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use harness::frames::{Frame, op};
-use tickwire::{Config, Flush, Hub, Message, Role, SendError, Tune};
+use tickwire::net::Tune;
+use tickwire::reactor::Hub;
+use tickwire::{Flush, Message, Role, SendError};
 
 use super::reactor_kit::{Event, On, calm, echo, on_both, options, serve, serve_with, until};
 use super::reactor_peer::{Got, Peer};
@@ -110,7 +112,7 @@ fn calls(hub: &mut Hub<'_>) -> (u64, u64) {
 /// Reads and writes of the server for 1,000 small messages that wait in its socket.
 fn cost_of_a_batch(on: On, flush: Flush) -> (u64, u64) {
     const MESSAGES: u32 = 1000;
-    let config = Config { flush, ..calm() };
+    let config = calm().flush(flush);
     let (server, events) = serve(on, config, |app| app.tells_messages = false);
     let mut peer = Peer::open(server.addr);
     events.opened();
@@ -233,10 +235,7 @@ fn paused_until_the_end(on: On) {
 /// A Pong comes between messages although megabytes wait before it.
 fn pongs_pass_large_messages(on: On) {
     const MESSAGES: usize = 40;
-    let config = Config {
-        send_queue_bytes_max: 16 << 20,
-        ..calm()
-    };
+    let config = calm().send_queue_bytes_max(16 << 20);
     let mut options = options(config);
     options.tune = Tune::new().send_buffer_bytes(64 * 1024);
     let (server, events) = serve_with(on, options, |app| {

@@ -7,10 +7,12 @@ use std::thread;
 
 use harness::frames::{Frame, op};
 use harness::rng::Rng;
-use tickwire::{Config, End, Ended, Message, OwnedMessage, Parts, Role, Socket, Tune, WebSocket};
+use tickwire::net::{Socket, Tune};
+use tickwire::reactor::Ended;
+use tickwire::{Config, End, Message, OwnedMessage, Parts, Role, WebSocket};
 
 use super::reactor_kit::{
-    App, Event, Events, On, Running, calm, echo, on_both, options, serve_with, settings,
+    App, Event, Events, On, Running, calm, echo, on_both, options, serve_with,
 };
 use super::reactor_peer::{Got, Peer};
 
@@ -24,10 +26,7 @@ on_both!(
 const MESSAGES: u32 = 400;
 
 fn roomy() -> Config {
-    Config {
-        send_queue_bytes_max: 16 << 20,
-        ..calm()
-    }
+    calm().send_queue_bytes_max(16 << 20)
 }
 
 /// An echo server that gives a connection away with every message that says so, in its second
@@ -172,7 +171,7 @@ fn to_a_task(on: On) {
                 ::tokio::net::TcpStream::from_std(stream)
             });
             let parts = parts.expect("a socket");
-            let mut ws = WebSocket::from_parts(parts, settings(roomy())).expect("a connection");
+            let mut ws = WebSocket::from_parts(parts, roomy()).expect("a connection");
             while let Some(message) = ws.recv().await.expect("a peer that keeps the rules") {
                 if let OwnedMessage::Binary(data) = message {
                     ws.send_bytes(data).await.expect("an open connection");

@@ -9,11 +9,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tickwire::{
-    Accept, Config, ConnId, Cx, End, Ended, Error, Failure, Flush, Handler, HandshakeError, Hub,
-    Kind, Message, Opened, Outgoing, Parts, PeerAddr, Reactor, ReactorOptions, Remote, RemoteError,
-    Request, Role, SendError, Settings, Socket, TokioReactor, Verdict,
+use tickwire::handshake::{Accept, HandshakeError, Request};
+use tickwire::net::{PeerAddr, Socket};
+use tickwire::reactor::{
+    ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing, Reactor, ReactorOptions, Remote,
+    RemoteError, TokioReactor, Verdict,
 };
+use tickwire::{Config, End, Error, Failure, Flush, Kind, Message, Parts, Role, SendError};
 
 /// Longer than anything here takes, on a machine that has other things to do: reached only by a
 /// test that fails.
@@ -369,7 +371,7 @@ impl Running<App> {
     }
 }
 
-/// An echo server with these settings, or another application made from it.
+/// An echo server with these config, or another application made from it.
 pub(crate) fn serve(on: On, config: Config, set: impl FnOnce(&mut App)) -> (Running<App>, Events) {
     serve_with(on, options(config), set)
 }
@@ -385,26 +387,17 @@ pub(crate) fn serve_with(
 }
 
 pub(crate) fn options(config: Config) -> ReactorOptions {
-    ReactorOptions {
-        settings: settings(config),
-        ..ReactorOptions::default()
-    }
+    ReactorOptions::default().config(config)
 }
 
-pub(crate) fn settings(config: Config) -> Settings {
-    config.build().expect("limits that work")
-}
-
-/// Settings under which nothing happens by the clock.
+/// Config under which nothing happens by the clock.
 pub(crate) fn calm() -> Config {
-    Config {
-        ping_interval: None,
-        close_timeout: LONG * 2,
-        write_timeout: LONG * 2,
-        handshake_timeout: LONG * 2,
-        flush: Flush::EndOfBatch,
-        ..Config::default()
-    }
+    Config::default()
+        .ping_interval(None)
+        .close_timeout(LONG * 2)
+        .write_timeout(LONG * 2)
+        .handshake_timeout(LONG * 2)
+        .flush(Flush::EndOfBatch)
 }
 
 /// Waits for `condition`.

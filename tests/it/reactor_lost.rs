@@ -11,10 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use harness::frames::{Frame, op};
-use tickwire::{
-    CloseCode, Config, Cx, Deadline, End, Ended, Error, Failure, Flush, Message, Outgoing, Parts,
-    Role, SendError,
-};
+use tickwire::reactor::{Cx, Ended, Outgoing};
+use tickwire::{CloseCode, Deadline, End, Error, Failure, Flush, Message, Parts, Role, SendError};
 
 use super::reactor_kit::{Event, LONG, On, calm, listener, on_both, options, serve, serve_with};
 use super::reactor_peer::{Got, Peer, REQUEST};
@@ -79,10 +77,7 @@ fn reset_behind_data_is_seen(on: On) {
 
 /// The first answer fails, for the peer is gone; the other messages have been read already.
 fn messages_that_cannot_be_answered_are_delivered(on: On) {
-    let config = Config {
-        flush: Flush::Now,
-        ..calm()
-    };
+    let config = calm().flush(Flush::Now);
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
     events.opened();
@@ -105,7 +100,7 @@ fn messages_that_cannot_be_answered_are_delivered(on: On) {
 fn close_behind_a_failed_write_is_seen(on: On) {
     const MESSAGES: usize = 300;
     for flush in [Flush::Now, Flush::EndOfBatch] {
-        let config = Config { flush, ..calm() };
+        let config = calm().flush(flush);
         let mut options = options(config);
         options.recv_buffer_bytes = 4096;
         let (server, events) = serve_with(on, options, |_| {});
@@ -135,10 +130,7 @@ fn close_behind_a_failed_write_is_seen(on: On) {
 /// of it, so that no event asks for more.
 fn drained_is_told_again(on: On) {
     const MESSAGES: u32 = 1000;
-    let config = Config {
-        send_queue_bytes_max: 16 * 1024,
-        ..calm()
-    };
+    let config = calm().send_queue_bytes_max(16 * 1024);
     let (server, _events) = serve(on, config, |app| {
         let mut sent = 0_u32;
         let fill = move |cx: &mut Cx<'_>| {
@@ -267,10 +259,7 @@ fn timers_at_the_end_of_time_wait(on: On) {
 
 /// Nothing is received and nothing more is sent: only the deadline ends it.
 fn close_from_elsewhere_has_a_deadline(on: On) {
-    let config = Config {
-        close_timeout: Duration::from_millis(30),
-        ..calm()
-    };
+    let config = calm().close_timeout(Duration::from_millis(30));
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
     let id = events.opened();
@@ -284,10 +273,7 @@ fn close_from_elsewhere_has_a_deadline(on: On) {
 }
 
 fn close_in_open_has_a_deadline(on: On) {
-    let config = Config {
-        close_timeout: Duration::from_millis(30),
-        ..calm()
-    };
+    let config = calm().close_timeout(Duration::from_millis(30));
     let (server, events) = serve(on, config, |app| {
         app.on_open = Box::new(|cx| cx.close(CloseCode(4002), "").expect("a good code"));
     });
@@ -298,10 +284,7 @@ fn close_in_open_has_a_deadline(on: On) {
 }
 
 fn stop_ends_while_peers_flood(on: On) {
-    let config = Config {
-        close_timeout: Duration::from_millis(200),
-        ..calm()
-    };
+    let config = calm().close_timeout(Duration::from_millis(200));
     let (server, events) = serve(on, config, |app| {
         app.tells_messages = false;
         app.on_message = Box::new(|_, _, _| {});
@@ -390,10 +373,7 @@ fn blocking_socket_from_elsewhere_blocks_nobody(on: On) {
 /// `drained` and `batch_end` resume as if nothing had happened: the connection is leaving all
 /// the same, and everything behind the message that said so goes with it.
 fn nothing_is_delivered_after_detach(on: On) {
-    let config = Config {
-        send_queue_bytes_max: 16 * 1024,
-        ..calm()
-    };
+    let config = calm().send_queue_bytes_max(16 * 1024);
     let (server, events) = serve(on, config, |app| {
         app.on_message = Box::new(|_, cx, message| {
             if message == Message::Binary(b"leave") {
@@ -445,10 +425,7 @@ fn answers_reach_a_peer_that_sends_no_more(on: On) {
 
 /// As the tokio driver's own connect tells it.
 fn connect_that_is_never_answered_is_a_timeout(on: On) {
-    let config = Config {
-        handshake_timeout: Duration::from_millis(30),
-        ..calm()
-    };
+    let config = calm().handshake_timeout(Duration::from_millis(30));
     let (client, events) = serve(on, config, |_| {});
     let (listener, addr) = listener();
     client.connect(addr, 9);
@@ -479,10 +456,7 @@ fn connect_under_way_costs_nothing(on: On) {
     while let Ok(stream) = TcpStream::connect_timeout(&addr, patience) {
         queued.push(stream);
     }
-    let config = Config {
-        handshake_timeout: Duration::from_millis(100),
-        ..calm()
-    };
+    let config = calm().handshake_timeout(Duration::from_millis(100));
     let (client, events) = serve(on, config, |_| {});
     let before = client.ask(|hub| hub.calls().waits);
     client.connect(addr, 9);

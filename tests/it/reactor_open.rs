@@ -4,10 +4,9 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use tickwire::{
-    Accept, ClientOptions, Config, Error, HandshakeError, Outgoing, ReactorOptions, Refusal, Role,
-    Verdict,
-};
+use tickwire::handshake::{Accept, ClientOptions, HandshakeError, Refusal};
+use tickwire::reactor::{Outgoing, Verdict};
+use tickwire::{Error, Role};
 
 use super::reactor_kit::{Event, On, calm, listener, on_both, options, serve, serve_with, until};
 use super::reactor_peer::{Got, Peer, REQUEST};
@@ -132,10 +131,7 @@ fn bad_requests_are_answered(on: On) {
 }
 
 fn slow_request_finds_its_deadline(on: On) {
-    let config = Config {
-        handshake_timeout: Duration::from_millis(30),
-        ..calm()
-    };
+    let config = calm().handshake_timeout(Duration::from_millis(30));
     let (server, events) = serve(on, config, |_| {});
     for part in ["", "G", "GET /feed HTTP/1.1\r\nHost: loc"] {
         let mut peer = Peer::dial(server.addr);
@@ -152,14 +148,8 @@ fn slow_request_finds_its_deadline(on: On) {
 /// its bytes may lie behind those of others.
 fn request_that_came_in_time_is_heard(on: On) {
     let patience = Duration::from_secs(2);
-    let config = Config {
-        handshake_timeout: patience,
-        ..calm()
-    };
-    let options = ReactorOptions {
-        events_max: 1,
-        ..options(config)
-    };
+    let config = calm().handshake_timeout(patience);
+    let options = options(config).events_max(1);
     let (server, _events) = serve_with(on, options, |_| {});
     let mut others: Vec<Peer> = (0..4).map(|_| Peer::open(server.addr)).collect();
     let (first, rest) = REQUEST.split_at(9);
@@ -225,10 +215,7 @@ fn refused_clients_that_go_on_sending(on: On) {
 
 /// What a refused client sends is read away, but not for ever.
 fn refused_clients_that_never_stop(on: On) {
-    let config = Config {
-        close_timeout: Duration::from_millis(200),
-        ..calm()
-    };
+    let config = calm().close_timeout(Duration::from_millis(200));
     let (server, _events) = serve(on, config, |app| {
         let refusal = || Refusal::new(503).expect("a status");
         app.on_request = Box::new(move |_| Verdict::Refuse(refusal()));

@@ -93,7 +93,7 @@ impl Peer {
             .lines()
             .find_map(|l| l.strip_prefix("Sec-WebSocket-Key: "))
             .expect("a key");
-        let accept = tickwire::accept_key(key.as_bytes());
+        let accept = tickwire::handshake::accept_key(key.as_bytes());
         peer.write(
             format!(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\

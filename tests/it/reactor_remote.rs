@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use harness::frames::op;
-use tickwire::{
-    COMMANDS_MAX, CloseCode, Config, ConnId, Cx, Handler, Hub, Message, Opened, PreparedMessage,
-    ReactorOptions, Remote, RemoteError, SendError, TokioReactor, Wait,
+use tickwire::reactor::{
+    COMMANDS_MAX, ConnId, Cx, Handler, Hub, Opened, Remote, RemoteError, TokioReactor, Wait,
 };
+use tickwire::{CloseCode, Message, PreparedMessage, SendError};
 
 use super::reactor_kit::{
     App, Event, Events, Job, LONG, On, Running, calm, on_both, options, serve, until,
@@ -61,10 +61,7 @@ fn storm(on: On, wait: Wait) {
         next: [0; 4],
         answers: None,
     };
-    let options = ReactorOptions {
-        wait,
-        ..options(calm())
-    };
+    let options = options(calm()).wait(wait);
     let reactor = Running::start(on, handler, options);
     let threads = [0, 1, 2, 3].map(|thread| {
         let remote = reactor.remote.clone();
@@ -125,10 +122,7 @@ fn every_single_command_wakes_from_spinning_and_parking() {
         next: [0; 4],
         answers: Some(answers),
     };
-    let options = ReactorOptions {
-        wait: Wait::SpinThenPark(Duration::from_micros(20)),
-        ..options(calm())
-    };
+    let options = options(calm()).wait(Wait::SpinThenPark(Duration::from_micros(20)));
     let reactor = Running::start(On::Mio, handler, options);
     for number in 0..5000 {
         reactor.remote.command((0, number)).expect("room");
@@ -166,10 +160,7 @@ fn a_full_queue_hands_back(on: On) {
 }
 
 fn messages_from_other_threads(on: On) {
-    let config = Config {
-        send_queue_bytes_max: 10_000,
-        ..calm()
-    };
+    let config = calm().send_queue_bytes_max(10_000);
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
     let id = events.opened();

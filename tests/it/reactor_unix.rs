@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use harness::frames::{Frame, op};
-use tickwire::{
-    ConnId, Cx, Error, Handler, HandshakeError, Message, Opened, Outgoing, Parts, PeerAddr,
-    Reactor, ReactorOptions, Request, Role, Socket, TokioReactor, TuneReport, Verdict,
+use tickwire::handshake::{HandshakeError, Request};
+use tickwire::net::{PeerAddr, Socket, TuneReport};
+use tickwire::reactor::{
+    ConnId, Cx, Handler, Opened, Outgoing, Reactor, ReactorOptions, TokioReactor, Verdict,
 };
+use tickwire::{Error, Message, Parts, Role};
 
 use super::reactor_kit::{LONG, On, Running, calm, on_both, options};
 use super::reactor_peer::REQUEST;

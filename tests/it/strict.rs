@@ -1,11 +1,12 @@
 //! The strictness table of the framing page: what a peer must not send, in both roles, whole
 //! and cut at every byte, with what was right before it and after it.
 
-use harness::drive::{Driven, Mode, Take, legal, rules, settings};
+use harness::drive::{Driven, Mode, Take, config, legal, rules};
 use harness::event::Event;
 use harness::frames::{Frame, Length, op, peer};
 use harness::oracle::Oracle;
-use tickwire::{Delivery, End, Failure, Role, Settings, Shutdown, Violation};
+use tickwire::sans_io::Shutdown;
+use tickwire::{Config, Delivery, End, Failure, Role, Violation};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
@@ -208,10 +209,10 @@ fn table() -> Vec<Row> {
 }
 
 /// Runs one row with these cuts: a good message, the row, and a good message that nobody hears.
-fn check(row: &Row, settings: &Settings, mode: Mode, cuts: impl Iterator<Item = usize>) {
+fn check(row: &Row, config: &Config, mode: Mode, cuts: impl Iterator<Item = usize>) {
     let name = &row.name;
     let failure = Failure::Violation(row.violation);
-    let mut d = Driven::new(row.role, settings, mode);
+    let mut d = Driven::new(row.role, config, mode);
     d.push(&f(op::BIN, "before").by(peer(row.role)));
     let mut rest = &row.bytes[..];
     for n in cuts {
@@ -256,7 +257,7 @@ fn check(row: &Row, settings: &Settings, mode: Mode, cuts: impl Iterator<Item = 
     );
 }
 
-fn modes() -> impl Iterator<Item = (Settings, Mode)> {
+fn modes() -> impl Iterator<Item = (Config, Mode)> {
     let owned = Mode {
         take: Take::Owned,
         recv_bytes: 4097,
@@ -264,25 +265,25 @@ fn modes() -> impl Iterator<Item = (Settings, Mode)> {
     };
     [Delivery::Whole, Delivery::Parts]
         .into_iter()
-        .flat_map(move |d| [(settings(d), Mode::PLAIN), (settings(d), owned)])
+        .flat_map(move |d| [(config(d), Mode::PLAIN), (config(d), owned)])
 }
 
 #[test]
 fn every_row_whole_and_byte_by_byte() {
-    for (settings, mode) in modes() {
+    for (config, mode) in modes() {
         for row in table() {
-            check(&row, &settings, mode, std::iter::empty());
-            check(&row, &settings, mode, std::iter::repeat(1));
+            check(&row, &config, mode, std::iter::empty());
+            check(&row, &config, mode, std::iter::repeat(1));
         }
     }
 }
 
 #[test]
 fn every_row_cut_in_two_at_every_byte() {
-    for (settings, mode) in modes() {
+    for (config, mode) in modes() {
         for row in table() {
             for at in 1..row.bytes.len() {
-                check(&row, &settings, mode, std::iter::once(at));
+                check(&row, &config, mode, std::iter::once(at));
             }
         }
     }
@@ -293,10 +294,10 @@ fn every_row_cut_in_two_at_every_byte() {
 #[test]
 fn the_model_gives_the_table() {
     for row in table() {
-        let settings = settings(Delivery::Whole);
+        let config = config(Delivery::Whole);
         let mut expected = row.told.clone();
         expected.push(Event::Fail(row.violation.into()));
-        let told = Oracle::transcript(rules(row.role, &settings), &row.bytes);
+        let told = Oracle::transcript(rules(row.role, &config), &row.bytes);
         assert_eq!(told, expected, "{}", row.name);
     }
 }
@@ -305,7 +306,7 @@ fn the_model_gives_the_table() {
 #[test]
 fn bad_text_is_found_at_its_first_bad_byte() {
     for role in ROLES {
-        for (settings, mode) in modes() {
+        for (config, mode) in modes() {
             let text = [
                 &b"\xce\xba"[..],
                 &[b'a'; 40],
@@ -317,7 +318,7 @@ fn bad_text_is_found_at_its_first_bad_byte() {
             let bytes = f(op::TEXT, text).by(peer(role));
             let header = bytes.len() - 1044;
             let bad = header + 43;
-            let mut d = Driven::new(role, &settings, mode);
+            let mut d = Driven::new(role, &config, mode);
             d.push(&bytes[..bad]);
             assert_eq!(d.events(), [], "all right so far");
             d.push(&bytes[bad..=bad]);

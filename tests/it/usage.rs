@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use harness::drive::{Driven, Mode, settings};
+use harness::drive::{Driven, Mode, config};
 use harness::event::Event;
+use tickwire::sans_io::{Entropy, Session};
 use tickwire::{
-    CloseCode, Config, Deadline, Delivery, End, Entropy, Failure, Kind, PreparedMessage, Role,
-    SendError, Session, Settings, Timestamp, Utf8Bytes,
+    CloseCode, Config, Deadline, Delivery, End, Failure, Kind, PreparedMessage, Role, SendError,
+    Timestamp, Utf8Bytes,
 };
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
 fn driven(role: Role) -> Driven {
-    Driven::new(role, &settings(Delivery::Whole), Mode::PLAIN)
+    Driven::new(role, &config(Delivery::Whole), Mode::PLAIN)
 }
 
 #[test]
@@ -108,14 +109,9 @@ fn a_message_inside_a_message() {
 
 #[test]
 fn a_full_queue_refuses_and_hands_back() {
-    let settings = Config {
-        send_queue_bytes_max: 2048,
-        ..Config::default()
-    }
-    .build()
-    .expect("valid");
+    let config = Config::default().send_queue_bytes_max(2048);
     for role in ROLES {
-        let mut d = Driven::new(role, &settings, Mode::PLAIN);
+        let mut d = Driven::new(role, &config, Mode::PLAIN);
         let room = d.session().outbox().room();
         assert_eq!(room, 2048 - 14);
         let over = vec![0; room + 1];
@@ -171,13 +167,8 @@ fn a_full_queue_refuses_and_hands_back() {
 /// Told too early, who tries again at once and is refused again would never stop.
 #[test]
 fn a_queue_has_drained_when_it_takes_what_it_refused() {
-    let settings = Config {
-        send_queue_bytes_max: 2048,
-        ..Config::default()
-    }
-    .build()
-    .expect("valid");
-    let mut d = Driven::new(Role::Server, &settings, Mode::PLAIN);
+    let config = Config::default().send_queue_bytes_max(2048);
+    let mut d = Driven::new(Role::Server, &config, Mode::PLAIN);
     let drained = |d: &mut Driven| d.session().halves().1.take_drained();
     assert_eq!(d.session().outbox().send(&[0; 900]), Ok(()));
     assert!(!drained(&mut d), "nothing was refused");
@@ -249,7 +240,7 @@ fn a_config_that_cannot_work_is_refused_by_name() {
     for (field, spoil) in bad.into_iter().chain(also) {
         let mut config = Config::default();
         spoil(&mut config);
-        let error = config.build().expect_err(field).to_string();
+        let error = config.check().expect_err(field).to_string();
         assert!(error.starts_with(field), "{error}");
     }
 }
@@ -258,13 +249,8 @@ fn a_config_that_cannot_work_is_refused_by_name() {
 #[test]
 fn what_a_stream_may_have_kept_goes_first() {
     let now = Timestamp(0);
-    let mut session = Session::new(
-        Role::Server,
-        Settings::default(),
-        Entropy([7; 32]),
-        &[],
-        now,
-    );
+    let mut session = Session::new(Role::Server, Config::default(), Entropy([7; 32]), &[], now)
+        .expect("limits that work");
     session.handle_kept(usize::MAX);
     session.outbox().ping(b"out").expect("room");
     session.handle_kept(usize::MAX);
@@ -295,9 +281,10 @@ fn what_a_stream_may_have_kept_goes_first() {
 fn of_pongs_that_wait_the_newest_is_sent() {
     let now = Timestamp(0);
     for begun in [false, true] {
-        let (role, settings) = (Role::Server, Settings::default());
+        let (role, config) = (Role::Server, Config::default());
         let pings = b"\x89\x81\0\0\0\x001\x89\x81\0\0\0\x002";
-        let mut session = Session::new(role, settings, Entropy([7; 32]), pings, now);
+        let mut session =
+            Session::new(role, config, Entropy([7; 32]), pings, now).expect("limits that work");
         assert_eq!(session.receive().0.count(), 2);
         session.settle(now);
         assert_eq!(session.transmit().flatten().count(), 6);
@@ -316,8 +303,9 @@ fn of_pongs_that_wait_the_newest_is_sent() {
 /// Whatever is queued is handed over, and in order, be it in two transmits.
 #[test]
 fn what_is_handed_over_is_all_that_was_queued() {
-    let (now, settings) = (Timestamp(0), Settings::default());
-    let mut session = Session::new(Role::Server, settings, Entropy([7; 32]), &[], now);
+    let (now, config) = (Timestamp(0), Config::default());
+    let mut session =
+        Session::new(Role::Server, config, Entropy([7; 32]), &[], now).expect("limits that work");
     session.outbox().ping(b"one").expect("room");
     assert_eq!(session.transmit().flatten().count(), 5);
     session.handle_written(2, now);
@@ -330,14 +318,12 @@ fn what_is_handed_over_is_all_that_was_queued() {
 /// A Ping that is out is waited for, also where its memory was not given back.
 #[test]
 fn a_ping_that_is_out_does_not_wait_to_be_sent() {
-    let config = Config {
-        ping_interval: Some(Duration::from_secs(20)),
-        pong_timeout: Duration::from_secs(10),
-        ..Config::default()
-    };
-    let settings = config.build().expect("a config");
+    let config = Config::default()
+        .ping_interval(Some(Duration::from_secs(20)))
+        .pong_timeout(Duration::from_secs(10));
     let at = |seconds: u64| Timestamp(seconds * 1_000_000_000);
-    let mut session = Session::new(Role::Server, settings, Entropy([7; 32]), &[], at(0));
+    let mut session =
+        Session::new(Role::Server, config, Entropy([7; 32]), &[], at(0)).expect("limits that work");
     session.handle_timeout(at(20));
     assert_eq!(session.transmit().flatten().count(), 10);
     session.handle_written(10, at(20));

@@ -15,7 +15,7 @@ pub(crate) enum Peer {
     TickwireRuns,
     /// The same handler on the tokio reactor.
     TickwireReactor,
-    /// tickwire's `channels::Session` on tokio: a task per channel.
+    /// tickwire's `channels::ChannelSocket` on tokio: a task per channel.
     TickwireTokio,
     /// rust-yamux 0.14 over a socket that is buffered both ways.
     Yamux,
@@ -192,8 +192,8 @@ impl Counted {
     }
 }
 
-impl From<tickwire::Calls> for Counted {
-    fn from(calls: tickwire::Calls) -> Counted {
+impl From<tickwire::reactor::Calls> for Counted {
+    fn from(calls: tickwire::reactor::Calls) -> Counted {
         Counted {
             waits: calls.waits,
             reads: calls.reads,

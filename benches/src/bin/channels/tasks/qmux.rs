@@ -14,7 +14,7 @@ use web_transport_trait::{RecvStream as _, SendStream as _, Session as _};
 
 use super::frames::{self, Deframer};
 use super::{Channel, Connection, Wire, tune};
-use crate::settings::{CHANNEL_WINDOW_BYTES, CHANNELS_MAX, CONNECTION_WINDOW_BYTES};
+use crate::config::{CHANNEL_WINDOW_BYTES, CHANNELS_MAX, CONNECTION_WINDOW_BYTES};
 use crate::work::Role;
 
 pub(super) struct Qmux;

@@ -1,7 +1,6 @@
 //! Limits of tickwire, and of the rivals where they have the same limits.
 
-use anyhow::Result;
-use tickwire::channels::{Config, Settings};
+use tickwire::channels::ChannelConfig;
 
 /// Channels of a connection, with a margin.
 pub(crate) const CHANNELS_MAX: u32 = 8192;
@@ -11,12 +10,9 @@ pub(crate) const CHANNEL_WINDOW_BYTES: u32 = 4 << 20;
 pub(crate) const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
 
 /// The defaults, except for the number of channels.
-pub(crate) fn channels() -> Result<Settings> {
-    let config = Config {
-        channels_max: CHANNELS_MAX,
-        aliases_max: CHANNELS_MAX,
-        pending_opens_max: CHANNELS_MAX,
-        ..Config::default()
-    };
-    Ok(config.build()?)
+pub(crate) fn channels() -> ChannelConfig {
+    ChannelConfig::default()
+        .channels_max(CHANNELS_MAX)
+        .aliases_max(CHANNELS_MAX)
+        .pending_opens_max(CHANNELS_MAX)
 }
