@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::cli::{Options, Table};
 use crate::process::{CPU_CLOCK, raise_open_files_limit};
 use crate::tables;
-use crate::work::{Found, Peer, Role, Work};
+use crate::work::{Peer, Role, Sample, Work};
 
 /// Time in which a server must print its address.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ pub(crate) struct Case {
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) peer: Peer,
-    pub(crate) samples: Vec<Found>,
+    pub(crate) samples: Vec<Sample>,
 }
 
 impl Case {
@@ -160,7 +160,7 @@ impl Bench<'_> {
                 ticks_per_second: self.options.rate,
                 run_ms: self.options.run_ms()? * 3,
             };
-            cases.push(self.measure(work, Peer::does_all)?);
+            cases.push(self.measure(work, Peer::in_all_tables)?);
         }
         println!(
             "\nlatency, one way, {} ticks a second; a delay starts when its tick is due; both ends spin",
@@ -177,7 +177,7 @@ impl Bench<'_> {
         }
         let run_ms = self.options.run_ms()?;
         // Only tickwire: a thousand full windows of the rivals are gigabytes.
-        let ours = |peer: Peer| peer.is_ours() && peer.does_all();
+        let ours = |peer: Peer| peer.is_ours() && peer.in_all_tables();
         let mut cases = Vec::new();
         for unread in UNREAD {
             let rate = Work::Throughput {
@@ -212,7 +212,7 @@ impl Bench<'_> {
         for in_flight in [1, 64] {
             let run_ms = self.options.run_ms()?;
             let work = Work::Opens { in_flight, run_ms };
-            let case = self.measure(work, Peer::does_all)?;
+            let case = self.measure(work, Peer::in_all_tables)?;
             println!(
                 "\nopens: a channel is opened, accepted, carries one message, and is finished at both ends; {in_flight} at once"
             );
@@ -231,7 +231,7 @@ impl Bench<'_> {
             connections,
             channels,
         };
-        let case = self.measure(work, Peer::does_all)?;
+        let case = self.measure(work, Peer::in_all_tables)?;
         println!(
             "\nidle: bytes per channel, {channels} channels on each of {connections} connections, after one message"
         );
@@ -256,9 +256,9 @@ impl Bench<'_> {
         };
         for _ in 0..repeats {
             case.rows.retain_mut(|row| {
-                let found = once(row.peer, work, self.options);
-                match found {
-                    Ok(found) => row.samples.push(found),
+                let sample = once(row.peer, work, self.options);
+                match sample {
+                    Ok(sample) => row.samples.push(sample),
                     Err(error) => {
                         let reason = format!("{}, {work:?}: {error:#}", row.peer.name());
                         eprintln!("LEFT OUT: {reason}");
@@ -307,7 +307,7 @@ fn start(arguments: &[String], timeout: Duration) -> Result<(Process, String)> {
 }
 
 /// One repeat: a new server and a new client.
-fn once(peer: Peer, work: Work, options: &Options) -> Result<Found> {
+fn once(peer: Peer, work: Work, options: &Options) -> Result<Sample> {
     let mut serve = vec!["serve".to_owned(), peer.name()];
     if let Some(core) = options.server_core.0 {
         serve.extend(["--core".to_owned(), core.to_string()]);

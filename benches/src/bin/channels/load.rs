@@ -10,7 +10,7 @@ const STEP: usize = 8;
 /// An odd factor: multiplication by it loses no state.
 const ORDER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Messages between two readings of the clock.
-const LOOK_EVERY: u64 = 1024;
+const CLOCK_EVERY: u64 = 1024;
 
 /// The digest of one message: the sum of every word times an odd number for its place.
 #[inline]
@@ -54,7 +54,7 @@ pub(crate) struct Load {
     /// The channel whose turn it is.
     lane: usize,
     /// The count at which the clock is read next.
-    look_at: u64,
+    clock_at: u64,
     pub(crate) count: u64,
     pub(crate) digest: u64,
 }
@@ -81,7 +81,7 @@ impl Load {
             share: (burst / channels).max(1),
             in_turn: 0,
             lane: 0,
-            look_at: 0,
+            clock_at: 0,
             count: 0,
             digest: 0,
         }
@@ -131,13 +131,13 @@ impl Load {
     }
 
     /// After a turn: whether to read the clock. That is so after a whole round over the channels,
-    /// and not more often than every [`LOOK_EVERY`] messages.
-    pub(crate) fn looks_at_clock(&mut self) -> bool {
-        let looks = self.lane == 0 && self.in_turn == 0 && self.count >= self.look_at;
-        if looks {
-            self.look_at = self.count + LOOK_EVERY;
+    /// and not more often than every [`CLOCK_EVERY`] messages.
+    pub(crate) fn reads_clock(&mut self) -> bool {
+        let is_due = self.lane == 0 && self.in_turn == 0 && self.count >= self.clock_at;
+        if is_due {
+            self.clock_at = self.count + CLOCK_EVERY;
         }
-        looks
+        is_due
     }
 }
 

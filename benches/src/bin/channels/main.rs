@@ -28,7 +28,7 @@ use anyhow::Result;
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command, Drive, Serve};
-use crate::work::{Found, Peer};
+use crate::work::{Peer, Sample};
 
 /// Payload bytes of a tick.
 pub(crate) const TICK_BYTES: usize = 40;
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 /// Whether the peer has a task for each channel; otherwise one handler serves all.
-fn is_of_tasks(peer: Peer) -> bool {
+fn has_tasks(peer: Peer) -> bool {
     peer.is_rival() || peer == Peer::TickwireTokio
 }
 
@@ -62,7 +62,7 @@ fn serve(options: &Serve) -> Result<()> {
     if let Some(core) = options.core {
         process::pin(core)?;
     }
-    if is_of_tasks(options.peer) {
+    if has_tasks(options.peer) {
         tasks::serve(options)
     } else {
         reactors::serve(options)
@@ -75,7 +75,7 @@ fn drive(options: &Drive) -> Result<()> {
     if let Some(core) = options.core {
         process::pin(core)?;
     }
-    if is_of_tasks(options.peer) {
+    if has_tasks(options.peer) {
         tasks::drive(options)
     } else {
         reactors::drive(options)
@@ -84,15 +84,15 @@ fn drive(options: &Drive) -> Result<()> {
 
 /// Prints for the parent where the server listens.
 fn announce(addr: SocketAddr) -> Result<()> {
-    say(&format!("listening {addr}"))
+    print_line(&format!("listening {addr}"))
 }
 
 /// Prints a client's results for the parent.
-fn report(found: &Found) -> Result<()> {
-    say(&serde_json::to_string(found)?)
+fn report(sample: &Sample) -> Result<()> {
+    print_line(&serde_json::to_string(sample)?)
 }
 
-fn say(line: &str) -> Result<()> {
+fn print_line(line: &str) -> Result<()> {
     use std::io::Write as _;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")?;

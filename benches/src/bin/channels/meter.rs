@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::allocations::Allocations;
 use crate::process::Usage;
-use crate::work::{Ack, Counted, Found};
+use crate::work::{Ack, Counted, Sample};
 
 /// Begins and ends at an answer of the control channel: the server sleeps then.
 #[derive(Debug)]
@@ -33,13 +33,13 @@ impl Meter {
         })
     }
 
-    pub(crate) fn end(&mut self, ack: Ack, calls: Option<Counted>) -> Result<Found> {
+    pub(crate) fn end(&mut self, ack: Ack, calls: Option<Counted>) -> Result<Sample> {
         let client_allocations = self.allocations.lap();
         let elapsed = self.started.elapsed();
         let server = Usage::of(self.server_pid)?.since(self.server);
         let client = Usage::of(std::process::id())?.since(self.client);
         let since = |now: Option<Counted>, then: Option<Counted>| Some(now?.since(then?));
-        Ok(Found {
+        Ok(Sample {
             messages: ack.count - self.ack.count,
             elapsed_ns: u64::try_from(elapsed.as_nanos())?,
             server_cpu_ns: server.cpu_ns,
@@ -52,7 +52,7 @@ impl Meter {
             client_allocations,
             ticks: ack.ticks,
             bulk_bytes: ack.bulk_bytes - self.ack.bulk_bytes,
-            ..Found::default()
+            ..Sample::default()
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::{Case, Row};
 use crate::stats::{Spread, print_table, ratio};
-use crate::work::{Counted, Found, Peer, Work};
+use crate::work::{Counted, Peer, Sample, Work};
 
 /// The goals in docs/performance.md.
 const RATE_GOAL: f64 = 3.0;
@@ -12,18 +12,18 @@ const P99_GOAL: f64 = 2.0;
 /// time.
 const NOISE: f64 = 0.05;
 
-type Figure = fn(&Found) -> f64;
+type Figure = fn(&Sample) -> f64;
 
-fn per_second(found: &Found) -> f64 {
-    found.messages as f64 / found.elapsed_ns as f64 * 1e9
+fn per_second(sample: &Sample) -> f64 {
+    sample.messages as f64 / sample.elapsed_ns as f64 * 1e9
 }
 
-fn server_ns(found: &Found) -> f64 {
-    found.server_cpu_ns as f64 / found.messages as f64
+fn server_ns(sample: &Sample) -> f64 {
+    sample.server_cpu_ns as f64 / sample.messages as f64
 }
 
-fn client_ns(found: &Found) -> f64 {
-    found.client_cpu_ns as f64 / found.messages as f64
+fn client_ns(sample: &Sample) -> f64 {
+    sample.client_cpu_ns as f64 / sample.messages as f64
 }
 
 fn spread(row: &Row, figure: Figure) -> Option<Spread> {
@@ -60,11 +60,11 @@ fn judged(spread: Option<Spread>, holds: impl Fn(f64) -> bool) -> String {
 }
 
 /// A count per message: server / client.
-fn each(row: &Row, figure: fn(&Found) -> [Option<u64>; 2]) -> String {
+fn each(row: &Row, figure: fn(&Sample) -> [Option<u64>; 2]) -> String {
     let side = |at: usize| {
-        let shares = row.samples.iter().filter_map(|found| {
-            let count = figure(found).get(at).copied().flatten()?;
-            Some(count as f64 / found.messages as f64)
+        let shares = row.samples.iter().filter_map(|sample| {
+            let count = figure(sample).get(at).copied().flatten()?;
+            Some(count as f64 / sample.messages as f64)
         });
         number(Spread::of(shares), 1.0, 3)
     };
@@ -73,9 +73,9 @@ fn each(row: &Row, figure: fn(&Found) -> [Option<u64>; 2]) -> String {
 
 /// Prints a warning when server or client often had no core.
 fn waited(case: &Case) {
-    let share = |figure: fn(&Found) -> u64| {
+    let share = |figure: fn(&Sample) -> u64| {
         let samples = case.rows.iter().flat_map(|row| &row.samples);
-        Spread::of(samples.map(|found| figure(found) as f64 / found.elapsed_ns as f64))
+        Spread::of(samples.map(|sample| figure(sample) as f64 / sample.elapsed_ns as f64))
             .map_or(0.0, |s| s.median)
     };
     let (server, client) = (share(|f| f.server_waited_ns), share(|f| f.client_waited_ns));

@@ -69,7 +69,7 @@ impl Peer {
     }
 
     /// Whether the peer takes part in the other tables.
-    pub(crate) fn does_all(self) -> bool {
+    pub(crate) fn in_all_tables(self) -> bool {
         self.has_channels() && self != Peer::TickwireRuns
     }
 }
@@ -229,7 +229,7 @@ pub(crate) struct Ack {
 
 /// Results of a client's run.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Found {
+pub(crate) struct Sample {
     /// Messages; in the table "opens", channels.
     pub(crate) messages: u64,
     pub(crate) elapsed_ns: u64,

@@ -14,7 +14,7 @@ use tickwire::reactor::{Handler, Outgoing, Reactor, ReactorOptions, TokioReactor
 
 use crate::cli::{Drive, Serve};
 use crate::load::Load;
-use crate::work::{Found, Peer, SOCKETS_MAX, Work};
+use crate::work::{Peer, SOCKETS_MAX, Sample, Work};
 use crate::{announce, config, report};
 
 /// The reactor: on mio or on tokio.
@@ -83,14 +83,14 @@ fn listen<H: Handler>(serve: &Serve, handler: H) -> Result<()> {
 }
 
 /// A client with results.
-trait Finds: Handler {
-    fn found(&mut self) -> Option<Result<Found>>;
+trait Measures: Handler {
+    fn sample(&mut self) -> Option<Result<Sample>>;
 }
 
 pub(crate) fn drive(options: &Drive) -> Result<()> {
     let work = options.work()?;
     let pid = options.server_pid;
-    let found = match (options.peer, work) {
+    let sample = match (options.peer, work) {
         (
             Peer::Websocket | Peer::Websockets,
             Work::Throughput {
@@ -145,16 +145,16 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
             connections,
         )?,
     };
-    report(&found)
+    report(&sample)
 }
 
-fn carry<J: client::Job>(options: &Drive, job: J, connections: usize) -> Result<Found> {
+fn carry<J: client::Job>(options: &Drive, job: J, connections: usize) -> Result<Sample> {
     let client =
         Multiplexed::new(client::Client::new(job), config::channels()).expect("limits that work");
     connect(options, client, connections)
 }
 
-fn connect<H: Finds>(drive: &Drive, handler: H, connections: usize) -> Result<Found> {
+fn connect<H: Measures>(drive: &Drive, handler: H, connections: usize) -> Result<Sample> {
     let on_tokio = is_on_tokio(drive.peer);
     let urgent = matches!(drive.work()?, Work::Latency { .. });
     let options = options(urgent, urgent, on_tokio);
@@ -184,6 +184,6 @@ fn connect<H: Finds>(drive: &Drive, handler: H, connections: usize) -> Result<Fo
         reactor.run()?
     };
     handler
-        .found()
+        .sample()
         .context("the client ended before it had results")?
 }

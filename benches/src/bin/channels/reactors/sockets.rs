@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result, anyhow};
 use tickwire::reactor::{ConnId, Cx, Ended, Handler, Opened};
 use tickwire::{Error, Message, SendError};
 
-use super::Finds;
+use super::Measures;
 use crate::load::Load;
 use crate::meter::{Meter, checked};
 use crate::sink::Sink;
-use crate::work::Found;
+use crate::work::Sample;
 
 /// Bytes of a question. No data message has this size.
 const QUESTION_BYTES: usize = 8;
@@ -82,7 +82,7 @@ pub(super) struct Client {
     server_pid: u32,
     meter: Option<Meter>,
     sends: bool,
-    found: Option<Result<Found>>,
+    sample: Option<Result<Sample>>,
 }
 
 /// Payload bytes sent in one call.
@@ -100,7 +100,7 @@ impl Client {
             server_pid,
             meter: None,
             sends: false,
-            found: None,
+            sample: None,
         }
     }
 
@@ -121,7 +121,7 @@ impl Client {
             }
             sent += message.len();
             self.load.sent();
-            if self.load.looks_at_clock() && self.started.elapsed() >= self.times[self.pass] {
+            if self.load.reads_clock() && self.started.elapsed() >= self.times[self.pass] {
                 self.sends = false;
                 let control = self.control.context("no control connection")?;
                 return Ok(put(cx, control, &self.load.count.to_le_bytes())??);
@@ -138,7 +138,7 @@ impl Client {
         let ack = checked(answer, self.load.count, Some(self.load.digest))?;
         let calls = Some(cx.hub().calls().into());
         if let Some(meter) = &mut self.meter {
-            self.found = Some(meter.end(ack, calls));
+            self.sample = Some(meter.end(ack, calls));
             cx.hub().stop();
             return Ok(());
         }
@@ -149,7 +149,7 @@ impl Client {
 
     fn check(&mut self, cx: &mut Cx<'_>, done: Result<()>) {
         if let Err(error) = done {
-            self.found.get_or_insert(Err(error));
+            self.sample.get_or_insert(Err(error));
             cx.hub().stop();
         }
     }
@@ -164,9 +164,9 @@ fn put(cx: &mut Cx<'_>, to: ConnId, message: &[u8]) -> Result<Result<(), SendErr
     Ok(outbox.send(message))
 }
 
-impl Finds for Client {
-    fn found(&mut self) -> Option<Result<Found>> {
-        self.found.take()
+impl Measures for Client {
+    fn sample(&mut self) -> Option<Result<Sample>> {
+        self.sample.take()
     }
 }
 
@@ -207,10 +207,10 @@ impl Handler for Client {
 
     fn close(&mut self, (): (), _: ConnId, ended: Ended) {
         let ended = anyhow!("a connection ended: {ended:?}");
-        self.found.get_or_insert(Err(ended));
+        self.sample.get_or_insert(Err(ended));
     }
 
     fn connect_failed(&mut self, _: u64, error: Error) {
-        self.found.get_or_insert(Err(error.into()));
+        self.sample.get_or_insert(Err(error.into()));
     }
 }

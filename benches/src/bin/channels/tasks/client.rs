@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use tokio::task::yield_now;
 
-use super::{CALM, Channel, Connection, Wire, runtime};
+use super::{Channel, Connection, SETTLE_TIME, Wire, runtime};
 use crate::cli::Drive;
 use crate::load::Load;
 use crate::meter::{Meter, checked};
 use crate::process::{anonymous_bytes, monotonic_ns};
-use crate::work::{Ack, Found, Role, Work};
+use crate::work::{Ack, Role, Sample, Work};
 use crate::{BULK_MESSAGE_BYTES, TICK_BYTES, report};
 
 type ChannelOf<W> = <<W as Wire>::Connection as Connection>::Channel;
 
 pub(super) fn run<W: Wire>(options: &Drive) -> Result<()> {
-    let found = runtime()?.block_on(async {
+    let sample = runtime()?.block_on(async {
         let pid = options.server_pid;
         let urgent = matches!(options.work()?, Work::Latency { .. });
         let connection = W::connect(options.server, urgent).await?;
@@ -61,7 +61,7 @@ pub(super) fn run<W: Wire>(options: &Drive) -> Result<()> {
             } => idle::<W>(options, connection, control, connections, channels).await,
         }
     })?;
-    report(&found)
+    report(&sample)
 }
 
 /// The control channel, which asks for the server's counts.
@@ -91,7 +91,7 @@ async fn throughput<W: Wire>(
     mut load: Load,
     [warm_up, run]: [Duration; 2],
     server_pid: u32,
-) -> Result<Found> {
+) -> Result<Sample> {
     let mut channels = Vec::new();
     for _ in 0..load.channels() {
         let mut channel = connection.open(Role::Data).await?;
@@ -126,7 +126,7 @@ async fn pass<W: Wire>(
             unyielded = 0;
             yield_now().await;
         }
-        if load.looks_at_clock() && started.elapsed() >= duration {
+        if load.reads_clock() && started.elapsed() >= duration {
             return Ok(());
         }
     }
@@ -137,7 +137,7 @@ async fn latency<W: Wire>(
     mut control: Control<W>,
     (ticks, every_ns): (u64, u64),
     server_pid: u32,
-) -> Result<Found> {
+) -> Result<Sample> {
     let mut channel = connection.open(Role::Tick).await?;
     let mut tick = [0; TICK_BYTES];
     let mut meter = None;
@@ -187,7 +187,7 @@ async fn opens<W: Wire>(
     in_flight: usize,
     duration: Duration,
     server_pid: u32,
-) -> Result<Found> {
+) -> Result<Sample> {
     let mut lives = 0;
     let mut meter = None;
     for part in [duration / 4, duration] {
@@ -231,7 +231,7 @@ async fn idle<W: Wire>(
     mut control: Control<W>,
     connections: usize,
     channels: usize,
-) -> Result<Found> {
+) -> Result<Sample> {
     let mut open = vec![first];
     let mut controls = Vec::new();
     while open.len() < connections {
@@ -242,7 +242,7 @@ async fn idle<W: Wire>(
         controls.push(control);
     }
     control.ask(0, None).await?;
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     let memory =
         || Ok::<_, anyhow::Error>([options.server_pid, std::process::id()].map(anonymous_bytes));
     let before = memory()?;
@@ -257,17 +257,17 @@ async fn idle<W: Wire>(
         let count = held.len() as u64;
         control.ask(count, None).await?;
     }
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     let after = memory()?;
     let ack = control.ask(held.len() as u64, None).await?;
     let mut grown = [0; 2];
     for ((grown, before), after) in grown.iter_mut().zip(before).zip(after) {
         *grown = i64::try_from(after?)? - i64::try_from(before?)?;
     }
-    Ok(Found {
+    Ok(Sample {
         messages: ack.count,
         server_bytes: grown[0],
         client_bytes: grown[1],
-        ..Found::default()
+        ..Sample::default()
     })
 }

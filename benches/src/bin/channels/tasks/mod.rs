@@ -24,7 +24,7 @@ use crate::work::{Peer, Role};
 pub(crate) trait Wire: 'static {
     type Connection: Connection;
     /// Payload bytes after which a sender that has not waited lets the connection's task run. The
-    /// value gives the most messages a second (found by trial).
+    /// value gives the most messages a second (from trials).
     const YIELD_BYTES: usize;
 
     fn connect(
@@ -110,4 +110,4 @@ fn tune(stream: &TcpStream, urgent: bool) -> Result<()> {
 }
 
 /// Time to settle before memory is read.
-const CALM: Duration = Duration::from_millis(1000);
+const SETTLE_TIME: Duration = Duration::from_millis(1000);
