@@ -1,6 +1,6 @@
-//! The protocol core in memory, beside that of the fastest Rust peer: decoding of one read (for
-//! large messages that is mostly unmasking), UTF-8 checks, encoding for one write. Every answer is
-//! checked before it is timed.
+//! The protocol core in memory, beside those of the two fastest Rust peers: decoding of one read
+//! (for large messages that is mostly unmasking), UTF-8 checks, encoding for one write. Every
+//! answer is checked before it is timed.
 //!
 //! ```sh
 //! cargo bench -p tickwire-benches --bench core
@@ -10,6 +10,7 @@ use std::hint::black_box;
 
 use bytes::BytesMut;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use nexus_web::ws::{FrameReader, FrameWriter, Message as NexusMessage, Role as NexusRole};
 use sockudo_ws::frame::encode_frame;
 use sockudo_ws::protocol::Protocol;
 use sockudo_ws::{OpCode, RawMessage};
@@ -83,6 +84,21 @@ fn sockudo_decodes(
     })
 }
 
+fn nexus_reader(role: NexusRole) -> FrameReader {
+    FrameReader::builder().role(role).build()
+}
+
+fn nexus_decodes(server: &mut FrameReader, wire: &[u8]) -> usize {
+    assert!(server.read(wire).is_ok(), "the batch fits the buffer");
+    let mut sum = 0;
+    while let Some(message) = server.next().expect("the batch is valid") {
+        if let NexusMessage::Binary(payload) = message {
+            sum = digest(sum, payload);
+        }
+    }
+    sum
+}
+
 fn throughput(messages: usize, payload_bytes: usize) -> Throughput {
     Throughput::ElementsAndBytes {
         elements: messages as u64,
@@ -109,6 +125,11 @@ fn decode(c: &mut Criterion) {
         );
         group.bench_function(BenchmarkId::new("sockudo-ws", size), |b| {
             b.iter(|| sockudo_decodes(&mut server, &mut input, &mut messages, black_box(&wire)));
+        });
+        let mut server = nexus_reader(NexusRole::Server);
+        assert_eq!(nexus_decodes(&mut server, &wire), expected);
+        group.bench_function(BenchmarkId::new("nexus-web", size), |b| {
+            b.iter(|| nexus_decodes(&mut server, black_box(&wire)));
         });
     }
     group.finish();
@@ -151,6 +172,14 @@ fn sockudo_reads_text(client: &mut Protocol, input: &mut BytesMut, wire: &[u8]) 
     messages.iter().map(len).sum()
 }
 
+fn nexus_reads_text(client: &mut FrameReader, wire: &[u8]) -> usize {
+    assert!(client.read(wire).is_ok(), "the text fits the buffer");
+    match client.next().expect("the text is valid") {
+        Some(NexusMessage::Text(text)) => black_box(text).len(),
+        _ => 0,
+    }
+}
+
 /// A whole text message, not masked, so that the check is most of the work; beside the check alone.
 fn text(c: &mut Criterion) {
     let mut group = c.benchmark_group("a text of 16 KiB");
@@ -176,6 +205,11 @@ fn text(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("sockudo-ws", name), |b| {
             b.iter(|| sockudo_reads_text(&mut client, &mut input, black_box(&wire)));
         });
+        let mut client = nexus_reader(NexusRole::Client);
+        assert_eq!(nexus_reads_text(&mut client, &wire), TEXT_BYTES);
+        group.bench_function(BenchmarkId::new("nexus-web", name), |b| {
+            b.iter(|| nexus_reads_text(&mut client, black_box(&wire)));
+        });
         group.bench_function(BenchmarkId::new("core::str::from_utf8 alone", name), |b| {
             b.iter(|| std::str::from_utf8(black_box(text.as_bytes())).is_ok());
         });
@@ -194,10 +228,16 @@ fn unmask(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("memcpy", size), |b| {
             b.iter(|| copy.copy_from_slice(black_box(&data)));
         });
-        sockudo_ws::simd::apply_mask(&mut data, key);
-        assert_eq!(data[..2], [0x5a ^ 0x37, 0x5a ^ 0xfa]);
+        for apply_mask in [sockudo_ws::simd::apply_mask, nexus_web::ws::apply_mask] {
+            data.fill(0x5a);
+            apply_mask(&mut data, key);
+            assert_eq!(data[..4], key.map(|byte| byte ^ 0x5a));
+        }
         group.bench_function(BenchmarkId::new("sockudo-ws", size), |b| {
             b.iter(|| sockudo_ws::simd::apply_mask(black_box(&mut data), key));
+        });
+        group.bench_function(BenchmarkId::new("nexus-web", size), |b| {
+            b.iter(|| nexus_web::ws::apply_mask(black_box(&mut data), key));
         });
     }
     group.finish();
@@ -223,6 +263,15 @@ fn sockudo_encodes(output: &mut BytesMut, payload: &[u8], mask: Option<[u8; 4]>)
     black_box(&output).len()
 }
 
+/// `output` has room for the batch.
+fn nexus_encodes(sender: &mut FrameWriter, output: &mut [u8], payload: &[u8]) -> usize {
+    let mut end = 0;
+    for _ in 0..BATCH {
+        end += sender.encode_binary(payload, &mut output[end..]);
+    }
+    black_box(&output[..end]).len()
+}
+
 fn encode(c: &mut Criterion) {
     for (role, key) in [(Role::Server, None), (Role::Client, Some([1, 2, 3, 4]))] {
         let mut group = c.benchmark_group(format!("encode, {role:?}, a batch of 64"));
@@ -240,9 +289,18 @@ fn encode(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new("tickwire", size), |b| {
                 b.iter(|| tickwire_encodes(&mut sender, &mut pool, black_box(&payload)));
             });
-            // The caller passes the mask key: a constant here, which costs this peer nothing.
+            // The caller passes the mask key: a constant here, which costs sockudo-ws nothing.
             group.bench_function(BenchmarkId::new("sockudo-ws", size), |b| {
                 b.iter(|| sockudo_encodes(&mut output, black_box(&payload), key));
+            });
+            let mut sender = FrameWriter::new(match role {
+                Role::Server => NexusRole::Server,
+                Role::Client => NexusRole::Client,
+            });
+            let mut output = vec![0; BATCH * sender.max_encoded_len(size)];
+            assert_eq!(ours, nexus_encodes(&mut sender, &mut output, &payload));
+            group.bench_function(BenchmarkId::new("nexus-web", size), |b| {
+                b.iter(|| nexus_encodes(&mut sender, &mut output, black_box(&payload)));
             });
         }
         group.finish();

@@ -322,8 +322,8 @@ fn print(outcome: &Outcome) {
     let client = share(Spread::of(samples().map(|sample| sample.client_waited)));
     if server > NOISE || client > NOISE {
         println!(
-            "  NOISY: others held the server's core {:.0} %, the client's {:.0} % of the time: trust \
-             CPU ratios, not messages a second",
+            "  NOISY: other processes held the server's core for {:.0} % and the client's core for {:.0} % \
+             of the time: trust CPU ratios, not messages a second",
             server * 100.0,
             client * 100.0
         );
