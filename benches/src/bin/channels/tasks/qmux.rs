@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use qmux::transport;
 use qmux::{Config, RecvStream, SendStream, Session, Version};
+use tokio::io::BufStream;
 use tokio::net::TcpStream;
 use web_transport_trait::{RecvStream as _, SendStream as _, Session as _};
 
@@ -16,6 +17,10 @@ use super::frames::{self, Deframer};
 use super::{Channel, Connection, Wire, tune};
 use crate::config::{CHANNEL_WINDOW_BYTES, CHANNELS_MAX, CONNECTION_WINDOW_BYTES};
 use crate::work::Role;
+
+/// Size of the socket's buffers, in each direction: as for yamux. qmux's own buffers of 8 KiB alone
+/// cost it 10 to 20 % more CPU per message.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 pub(super) struct Qmux;
 
@@ -61,7 +66,8 @@ fn config() -> Config {
     config
 }
 
-fn over(stream: TcpStream, config: &Config) -> transport::Stream<TcpStream> {
+fn over(stream: TcpStream, config: &Config) -> transport::Stream<BufStream<TcpStream>> {
+    let stream = BufStream::with_capacity(BUFFER_BYTES, BUFFER_BYTES, stream);
     transport::Stream::new(stream, config.version, config.max_record_size)
 }
 
