@@ -141,7 +141,7 @@ impl Difference {
     }
 }
 
-/// All known disagreements. `tests/it/votes.rs` holds each to a seed that shows it.
+/// All known disagreements. `tests/it/ws/differential.rs` holds each to a seed that shows it.
 pub const KNOWN: &[Disagreement] = &[
     Disagreement {
         who: Rival::Tungstenite,
