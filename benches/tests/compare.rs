@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const RIVALS: [&str; 8] = [
+const RIVALS: [&str; 11] = [
     "raw",
     "sockudo-protocol",
     "sockudo-protocol-tokio",
@@ -19,6 +19,9 @@ const RIVALS: [&str; 8] = [
     "tungstenite",
     "tokio-websockets",
     "yawc",
+    "nexus-web",
+    "nexus-web-tokio",
+    "nexus-async-web",
 ];
 
 /// An option with its value, unless `arguments` have it.

@@ -14,8 +14,8 @@ use crate::server::{Target, echo_example};
 /// Side-by-side comparison of WebSocket echo servers over loopback TCP.
 ///
 /// Without a mode it measures throughput and server CPU per message in a closed loop. Every
-/// echoed byte is checked, also in timed passes. Numbers of a noisy machine are only good as
-/// ratios of one run.
+/// echoed byte is checked, also in timed passes. On a noisy machine only ratios within one run are
+/// meaningful.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -27,7 +27,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run one server under test (what this program starts itself).
+    /// Runs one server under test. This program starts itself this way.
     Serve {
         peer: Peer,
         #[arg(long, default_value = "127.0.0.1:0")]
@@ -39,8 +39,7 @@ pub(crate) enum Command {
         #[arg(long)]
         spin: bool,
     },
-    /// Draw the figures of runs that were written with --json (`channels`' own, too); measures
-    /// nothing.
+    /// Draws figures from files that --json wrote, also those of `channels`. Measures nothing.
     Draw {
         #[arg(required = true)]
         runs: Vec<PathBuf>,
@@ -52,7 +51,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Compare {
-    /// Who is measured; all of them by default.
+    /// Peers to measure; all by default.
     #[arg(long, value_delimiter = ',')]
     pub(crate) peers: Vec<Peer>,
     /// Only the case of this name, or those whose names contain it (they look like `20B-c16-w64`).
@@ -76,23 +75,23 @@ pub(crate) struct Compare {
     /// Four cases, three short repeats: the whole run within 60 seconds.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Also measure an echo server that runs already.
+    /// Also measure an echo server that already runs.
     #[arg(long, value_name = "ADDR")]
     pub(crate) against: Option<SocketAddr>,
-    /// Its process, to count its CPU and memory.
+    /// Process of that server, to count its CPU time and memory.
     #[arg(long, value_name = "PID", requires = "against")]
     pub(crate) against_pid: Option<u32>,
     /// Mode: all modes one after the other, into one report: about half an hour.
     #[arg(long, conflicts_with_all = ["quick", "idle", "latency", "syscalls", "allocations"])]
     pub(crate) everything: bool,
-    /// Mode: resident bytes of each of this many idle connections (5,000 if no number is given).
+    /// Mode: resident bytes per idle connection, with this many connections (5,000 by default).
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "5000")]
     pub(crate) idle: Option<usize>,
     /// Mode: round-trip time, the client spinning; closed loop, window 1.
     #[arg(long, conflicts_with = "idle")]
     pub(crate) latency: bool,
-    /// With --latency: open loops at these many messages a second over all connections, each
-    /// message timed from the moment it was due.
+    /// With --latency: open loops at these rates, in messages a second over all connections. The
+    /// time of a message starts when the message is due.
     #[arg(
         long,
         requires = "latency",
@@ -145,7 +144,7 @@ pub(crate) struct Case {
     pub(crate) window: usize,
 }
 
-/// The cases that the goals are about, and how cost grows with connections.
+/// The cases of the goals in docs/performance.md, and how cost grows with connections.
 const STANDARD: [Case; 12] = [
     Case {
         payload_bytes: 20,
@@ -187,7 +186,7 @@ const STANDARD: [Case; 12] = [
         connections: 64,
         window: 1,
     },
-    // What a connection costs that has next to nothing to say, with 16 and 64 above.
+    // Cost over the number of connections, together with 16 and 64 above.
     Case {
         payload_bytes: 20,
         connections: 1,
@@ -209,18 +208,17 @@ const STANDARD: [Case; 12] = [
         window: 1,
     },
 ];
-/// Of those, what `--quick` keeps; and where calls and allocations are counted, which time does
-/// not blur.
+/// Indices of the cases that `--quick` keeps. System calls and allocations are counted in the same
+/// cases.
 const QUICK: [usize; 4] = [1, 2, 4, 6];
 
-/// Open loops of `--everything`, in messages a second: idle, busy, and a third of what one core
-/// does.
+/// Open loops of `--everything`, in messages a second: idle, busy, and a third of one core's limit.
 const EVERYTHING_RATES: [f64; 3] = [1_000.0, 10_000.0, 50_000.0];
 
-/// A window beyond this is no window: the sockets would hold it, and the tape would be huge.
+/// Largest window: socket buffers hold no more, and the tape has the whole window.
 const WINDOW_MAX: usize = 4096;
 const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// The tape holds the window: bounded in bytes, not only in frames.
+/// Most bytes in flight on one connection: the tape has the whole window.
 const IN_FLIGHT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 impl Case {
@@ -258,7 +256,7 @@ impl Case {
 }
 
 impl Compare {
-    /// The cases asked for. A size, window or connections given makes it one case.
+    /// The requested cases. A given size, window or number of connections selects one case.
     pub(crate) fn cases(&self) -> Result<Vec<Case>> {
         let mut cases: Vec<Case> = if self.size.or(self.window).or(self.connections).is_some() {
             vec![Case {
@@ -279,14 +277,14 @@ impl Compare {
             let names: Vec<String> = STANDARD.iter().map(|case| case.name()).collect();
             ensure!(
                 !cases.is_empty(),
-                "no case is named `{only}`; there are {}",
+                "no case is named `{only}`; the cases are {}",
                 names.join(", ")
             );
         }
         cases.into_iter().map(Case::check).collect()
     }
 
-    /// The cases in which calls and allocations are counted.
+    /// The cases in which system calls and allocations are counted.
     pub(crate) fn counted_cases(&self) -> Result<Vec<Case>> {
         let chosen = self.size.or(self.window).or(self.connections).is_some();
         if chosen || self.only.is_some() {
@@ -295,7 +293,7 @@ impl Compare {
         Ok(QUICK.iter().map(|&index| STANDARD[index]).collect())
     }
 
-    /// The loops of the latency mode: `None` is the closed one.
+    /// The loops of the latency mode: `None` is the closed loop.
     pub(crate) fn rates(&self) -> Vec<Option<f64>> {
         if self.everything {
             return std::iter::once(None)
@@ -308,7 +306,7 @@ impl Compare {
         }
     }
 
-    /// The one case of the latency mode.
+    /// The case of the latency mode.
     pub(crate) fn latency_case(&self) -> Result<Case> {
         Case {
             payload_bytes: self.size.unwrap_or(20),
@@ -318,7 +316,8 @@ impl Compare {
         .check()
     }
 
-    /// Who takes part. Ours is left out, loudly, while its example is not built.
+    /// The servers to measure. tickwire is left out, with a warning, while its example is not
+    /// built.
     pub(crate) fn targets(&self) -> Vec<Target> {
         let mut peers = if self.peers.is_empty() {
             Peer::value_variants().to_vec()

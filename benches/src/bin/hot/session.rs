@@ -8,7 +8,7 @@ use tickwire::{Config, Message, PreparedMessage, Role, Timestamp};
 use crate::{BATCH, PAYLOAD, Path};
 
 const NOW: Timestamp = Timestamp(0);
-/// A large message; 64 of them do not fit the receive buffer, so it comes alone.
+/// Size of a large message. 64 of them do not fit the receive buffer, so each arrives alone.
 const LARGE: usize = 16 << 10;
 
 pub(crate) const PATHS: &[Path] = &[
@@ -95,7 +95,7 @@ fn session(role: Role) -> Session {
     Session::new(role, Config::default(), Entropy([7; 32]), &[], NOW).expect("limits that work")
 }
 
-/// Takes what `from` has to send.
+/// Takes the output of `from`.
 fn drain(from: &mut Session) -> Vec<u8> {
     let mut wire = Vec::new();
     for slice in from.transmit() {
@@ -105,7 +105,7 @@ fn drain(from: &mut Session) -> Vec<u8> {
     wire
 }
 
-/// The other end.
+/// The role of the other end.
 fn other(role: Role) -> Role {
     match role {
         Role::Server => Role::Client,
@@ -113,7 +113,7 @@ fn other(role: Role) -> Role {
     }
 }
 
-/// Feeds `wire` in one read; how many messages came whole.
+/// Feeds `wire` in one read; returns the number of whole messages.
 fn feed(to: &mut Session, pool: &mut BufPool, wire: &[u8], payload_bytes: usize) -> Option<usize> {
     to.attach(pool);
     to.space().get_mut(..wire.len())?.copy_from_slice(wire);
@@ -168,7 +168,7 @@ fn large(batches: usize, role: Role, text: Text) -> Option<usize> {
     Some(done)
 }
 
-/// Queues a batch with `queue`, writes it in one go; the messages.
+/// Queues a batch with `queue` and writes it at once; returns the number of messages.
 fn write(
     batches: usize,
     role: Role,

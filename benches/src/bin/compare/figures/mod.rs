@@ -1,5 +1,5 @@
-//! Figures of runs, as SVG: always made from what the JSON file holds, so that one can be drawn
-//! again without a measurement.
+//! Figures of runs, as SVG. They are always made from the content of the JSON file, so that a run
+//! can be drawn again without a measurement.
 //!
 //! | file | what it shows |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `p99-by-rate-SIZE-cN` | the 99th percentile over the open loops' rates |
 //! | `channels-...` | of a run of `channels` |
 //!
-//! A point is a median of repeats, and its bar goes from the least to the largest of them.
+//! A point is the median of the repeats; its bar goes from the minimum to the maximum.
 
 mod channels;
 mod chart;
@@ -29,7 +29,7 @@ use crate::measure;
 use crate::stats::Spread;
 use crate::{Report, Results, latency};
 
-/// Draws the runs of these files; returns the files written.
+/// Draws the runs of these files; returns the paths of the written files.
 pub(crate) fn draw_files(runs: &[PathBuf], into: &Path) -> Result<Vec<PathBuf>> {
     let mut all: Vec<Figure> = Vec::new();
     for run in runs {
@@ -45,7 +45,7 @@ pub(crate) fn draw_files(runs: &[PathBuf], into: &Path) -> Result<Vec<PathBuf>> 
         for figure in figures {
             ensure!(
                 all.iter().all(|other| other.name != figure.name),
-                "two of these runs have a figure {}: draw them into directories of their own",
+                "two of these runs have a figure {}: draw them into separate directories",
                 figure.name
             );
             all.push(figure);
@@ -54,7 +54,7 @@ pub(crate) fn draw_files(runs: &[PathBuf], into: &Path) -> Result<Vec<PathBuf>> 
     write(&all, into)
 }
 
-/// Draws what a run has just found.
+/// Draws the results of a run.
 pub(crate) fn draw(results: &Results, into: &Path) -> Result<Vec<PathBuf>> {
     write(&figures(results), into)
 }
@@ -81,7 +81,7 @@ fn figures(results: &Results) -> Vec<Figure> {
     figures
 }
 
-/// The outcomes of which `key` says the same, in order of `x`.
+/// Groups the outcomes by `key`, each group sorted by `x`.
 fn grouped<T, K: Ord>(
     outcomes: &[T],
     key: impl Fn(&T) -> K,
@@ -97,7 +97,7 @@ fn grouped<T, K: Ord>(
     groups
 }
 
-/// Peers in the order of their first row, each with the point that every outcome has of it.
+/// One line per peer, in the order of their first rows, with one point per outcome.
 fn series<T, R>(
     group: &[&T],
     rows: impl Fn(&T) -> &[R],
@@ -123,13 +123,13 @@ fn at(x: f64, spread: Option<Spread>) -> Option<Point> {
     spread.map(|spread| Point { x, spread })
 }
 
-/// A size as the names of cases have it.
+/// A size as in the names of cases.
 fn size(case: Case) -> String {
     let name = case.name();
     name.split('-').next().unwrap_or_default().to_owned()
 }
 
-/// Doubling is one step of the axis.
+/// A doubling is one step of the axis.
 fn doublings(x: usize) -> f64 {
     (x as f64).log2()
 }
@@ -204,12 +204,12 @@ fn by_connections(outcomes: &[Throughput]) -> Vec<Figure> {
     groups.iter().map(figure).collect()
 }
 
-/// Doublings, labelled with what was doubled.
+/// Ticks of an axis of doublings, labelled with the values.
 fn ticks(values: impl Iterator<Item = usize>) -> Vec<(f64, String)> {
     values.map(|x| (doublings(x), x.to_string())).collect()
 }
 
-/// Every further nine is one step of the axis: 90 %, 99 %, 99.9 %.
+/// Each further nine is one step of the axis: 90 %, 99 %, 99.9 %.
 fn nines(quantile: f64) -> f64 {
     -(1.0 - quantile).log10()
 }

@@ -1,8 +1,8 @@
 //! sockudo-ws 3.1: its sans-IO `Protocol` over mio and over tokio.
 //!
-//! `Protocol` runs as its authors arrange it for speed: raw messages (no UTF-8 pass), a reused
-//! vector, one write per read, and payloads of 8 KiB and up (their own `ZERO_COPY_MIN`) queued by
-//! reference and sent with a vectored write instead of being copied.
+//! `Protocol` runs as its authors advise for speed: raw messages (without the UTF-8 check), a
+//! reused vector, one write per read. Payloads of 8 KiB and more (their `ZERO_COPY_MIN`) are queued
+//! by reference and sent with a vectored write instead of being copied.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Write as _};
@@ -22,7 +22,7 @@ use super::reactor;
 /// Segments given to one vectored write: two per large message, 32 messages.
 const SEGMENTS_PER_WRITE_MAX: usize = 64;
 
-/// `Protocol` over tokio: the socket is read straight into the buffer it parses.
+/// `Protocol` over tokio: reads go straight into the buffer that it parses.
 pub(super) async fn protocol(stream: TcpStream) -> Result<()> {
     let mut echo = Echo::new();
     loop {
@@ -47,8 +47,8 @@ pub(super) async fn protocol(stream: TcpStream) -> Result<()> {
     }
 }
 
-/// `Protocol` over mio. The reactor's one receive buffer costs it a copy of what was read (safe
-/// code cannot read into a `BytesMut` past its length); the tokio variant has none.
+/// `Protocol` over mio. The shared receive buffer costs it a copy of what was read (safe code
+/// cannot read into a `BytesMut` past its length). The tokio variant does not have this copy.
 pub(super) struct Session {
     /// The request head until it is whole, then `None`.
     head: Option<Vec<u8>>,
@@ -138,7 +138,7 @@ impl Echo {
     }
 }
 
-/// Output in order: the large payloads and what came before them, then the tail.
+/// Output in order: the large payloads with what comes before them, then the tail.
 #[derive(Default)]
 struct Output {
     segments: VecDeque<Bytes>,
@@ -160,7 +160,7 @@ impl Output {
         self.segments.is_empty() && self.tail.is_empty()
     }
 
-    /// One write: vectored where there are segments, plain where there is only the tail.
+    /// One write: vectored if there are segments, plain if there is only the tail.
     fn write_once(
         &mut self,
         vectored: impl FnOnce(&[IoSlice<'_>]) -> std::io::Result<usize>,

@@ -1,6 +1,6 @@
 use super::*;
 
-/// What an honest server answers to `sent`, in whatever pieces.
+/// A correct server's answer to `sent`.
 fn echo(sent: &[u8], payload_bytes: usize) -> Vec<u8> {
     let mut out = Vec::new();
     for frame in sent.chunks(payload_bytes + 6) {

@@ -5,10 +5,10 @@ use tokio_tungstenite::tungstenite::{self, Bytes, Message};
 use super::*;
 use crate::server::Target;
 
-/// What a server does with the payload of its n-th message: any number of answers.
+/// A server's answers to the payload of its n-th message: any number.
 type Answer = fn(usize, Bytes) -> Vec<Bytes>;
 
-/// Runs the proof against a server that answers as told.
+/// Runs the check against a server that answers as given.
 fn proof_of(answer: Answer) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -72,7 +72,7 @@ fn a_wrong_repeated_or_padded_echo_fails() {
     for (name, fault) in faults {
         let error = proof_of(fault).expect_err(name);
         assert!(
-            format!("{error:#}").contains("does not echo soundly"),
+            format!("{error:#}").contains("does not echo correctly"),
             "{name}: {error:#}"
         );
     }
