@@ -74,7 +74,7 @@ pub async fn tokio_websockets<S: Wire>(stream: S) -> Result<()> {
 }
 
 /// yawc 0.5 with the tuning of its authors' own comparison: a 128 KiB read buffer, a 64 KiB write
-/// boundary, batches of at most 32 ready messages.
+/// boundary, batches of at most 32 ready messages. Text is checked, as RFC 6455 section 8.1 asks.
 ///
 /// # Errors
 /// The connection's.
@@ -82,6 +82,7 @@ pub async fn yawc<S: Wire>(stream: S) -> Result<()> {
     use yawc::{Frame, OpCode, Options, Role, WebSocket};
     let options = Options::default()
         .without_compression()
+        .with_utf8()
         .with_read_buffer_capacity(READ_BUFFER_BYTES)
         .with_backpressure_boundary(WRITE_BOUNDARY_BYTES);
     let socket = WebSocket::from_stream(stream, Role::Server, options)?;

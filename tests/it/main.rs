@@ -59,6 +59,7 @@ mod security;
 mod seeds;
 mod splits;
 mod strict;
+mod texts;
 mod usage;
 #[cfg(feature = "rivals")]
 mod votes;
