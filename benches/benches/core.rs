@@ -13,7 +13,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use sockudo_ws::frame::encode_frame;
 use sockudo_ws::protocol::Protocol;
 use sockudo_ws::{OpCode, RawMessage};
-use tickwire::{BufPool, Entropy, Message, Role, Session, Settings, Timestamp};
+use tickwire::sans_io::{BufPool, Entropy, Session};
+use tickwire::{Config, Message, Role, Timestamp};
 
 /// Messages of one write.
 const BATCH: usize = 64;
@@ -28,7 +29,7 @@ const TEXT_BYTES: usize = 16 * 1024;
 const NOW: Timestamp = Timestamp(0);
 
 fn session(role: Role) -> Session {
-    Session::new(role, Settings::default(), Entropy([7; 32]), &[], NOW)
+    Session::new(role, Config::default(), Entropy([7; 32]), &[], NOW).expect("limits that work")
 }
 
 /// Messages of this size in one read.

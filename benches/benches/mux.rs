@@ -12,7 +12,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tickwire::Timestamp;
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Connection, Event, OpenOptions, Settings, SharedFrame,
+    AcceptOptions, ChannelConfig, ChannelId, Event, Mux, OpenOptions, SharedFrame,
 };
 
 /// Bytes of a tick.
@@ -23,14 +23,14 @@ const NOW: Timestamp = Timestamp(0);
 
 /// Two ends that are one call apart.
 struct Pair {
-    client: Connection,
-    server: Connection,
+    client: Mux,
+    server: Mux,
     /// The client's channels.
     channels: Vec<ChannelId>,
 }
 
 /// Everything that `from` has to say goes to `to`. Messages, and the sum of their first bytes.
-fn carry(from: &mut Connection, to: &mut Connection) -> (usize, usize) {
+fn carry(from: &mut Mux, to: &mut Mux) -> (usize, usize) {
     let (mut messages, mut sum) = (0, 0);
     while from.wants_write() {
         let Some(record) = from.poll_record(NOW) else {
@@ -63,18 +63,15 @@ fn carry(from: &mut Connection, to: &mut Connection) -> (usize, usize) {
 
 impl Pair {
     fn new(channels: usize) -> Self {
-        let settings = tickwire::channels::Config {
-            channels_max: 1 << 17,
-            aliases_max: 1 << 17,
-            pending_opens_max: 1 << 17,
-            shared_aliases: 16,
-            ..Default::default()
-        };
-        let settings = settings.build().expect("the values fit");
-        let new = |s: &Settings| Connection::new(s.clone(), NOW);
+        let config = ChannelConfig::default()
+            .channels_max(1 << 17)
+            .aliases_max(1 << 17)
+            .pending_opens_max(1 << 17)
+            .shared_aliases(16);
+        let new = |s: &ChannelConfig| Mux::new(s.clone(), NOW).expect("limits that work");
         let mut pair = Self {
-            client: new(&settings),
-            server: new(&settings),
+            client: new(&config),
+            server: new(&config),
             channels: Vec::new(),
         };
         for i in 0..channels {
@@ -247,9 +244,10 @@ fn life(c: &mut Criterion) {
         let theirs = theirs.expect("offered");
         assert_eq!(pair.server.finish_sending(theirs), Ok(()));
         carry(&mut pair.server, &mut pair.client);
-        pair.client.let_go(id, tickwire::channels::Code::NO_ERROR);
+        pair.client
+            .let_go(id, tickwire::channels::ErrorCode::NO_ERROR);
         pair.server
-            .let_go(theirs, tickwire::channels::Code::NO_ERROR);
+            .let_go(theirs, tickwire::channels::ErrorCode::NO_ERROR);
         carry(&mut pair.client, &mut pair.server);
         pair.client.stats().channels + pair.server.stats().channels
     };

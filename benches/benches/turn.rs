@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tickwire::{Message, Parts, Role, Settings, WebSocket};
+use tickwire::{Config, Message, Parts, Role, WebSocket};
 use tickwire_benches::peers;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -103,7 +103,7 @@ impl AsyncWrite for Wire {
 
 async fn tickwire(wire: Wire) -> anyhow::Result<()> {
     let parts = Parts::new(wire, Role::Server);
-    let mut socket = WebSocket::from_parts(parts, Settings::default())?;
+    let mut socket = WebSocket::from_parts(parts, Config::default())?;
     while let Some((messages, outbox)) = socket.recv_batch().await? {
         for message in messages {
             if let Message::Binary(payload) = message {

@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tickwire::Listener;
-use tickwire::channels::{AcceptOptions, IncomingChannel, OpenOptions, Session, Settings};
+use tickwire::channels::{
+    AcceptOptions, ChannelConfig, ChannelSocket, IncomingChannel, OpenOptions,
+};
 use tokio::sync::{broadcast, mpsc};
 
 type Fallible = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -56,7 +58,7 @@ async fn serve(listener: Listener) -> Fallible {
     loop {
         let (incoming, rooms) = (listener.accept().await?, Arc::clone(&rooms));
         tokio::spawn(async move {
-            let session = Session::accept_from(incoming, Settings::default()).await?;
+            let session = ChannelSocket::accept_from(incoming, ChannelConfig::default()).await?;
             while let Some(offer) = session.accept().await {
                 tokio::spawn(attend(Arc::clone(&rooms), offer));
             }
@@ -95,7 +97,7 @@ async fn attend(rooms: Rooms, offer: IncomingChannel) -> Fallible {
 }
 
 async fn join(address: &str, name: &str) -> Fallible {
-    let session = Session::connect(&format!("ws://{address}/")).await?;
+    let session = ChannelSocket::connect(&format!("ws://{address}/")).await?;
     let lobby = OpenOptions::new("lobby").metadata(name);
     let (mut sender, mut receiver) = session.open(lobby)?.split();
     // A thread that waits for the keyboard does not keep the program from ending.
@@ -124,7 +126,7 @@ async fn demo() -> Fallible {
     let names = ["alice", "bob", "carol"];
     let mut guests = Vec::new();
     for name in names {
-        let session = Session::connect(&url).await?;
+        let session = ChannelSocket::connect(&url).await?;
         let mut channel = session.open(OpenOptions::new("lobby").metadata(name))?;
         channel.recv().await?.ok_or("the room closed")?; // that this guest is here
         guests.push(channel);

@@ -26,11 +26,8 @@ async fn main() -> Result<(), Box<dyn StdError>> {
             other => return Err(other.unexpected().into()),
         }
     }
-    let config = Config {
-        send_queue_bytes_max: 64 << 20, // what comes in goes out: the largest message must fit
-        ..Config::default()
-    };
-    let builder = Listener::builder().settings(config.build()?);
+    let config = Config::default().send_queue_bytes_max(64 << 20);
+    let builder = Listener::builder().config(config);
     let listener = builder.bind(listen).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     println!("listening {}", listener.local_addr()?);

@@ -7,15 +7,16 @@ use crate::role::Role;
 /// What the two ends of a connection have agreed on before its first frame: which end this is,
 /// the sub-protocol, the extensions.
 ///
-/// Whoever ends an opening handshake makes one: [`Request::accept`](crate::Request::accept) for a
-/// server, [`Response::agreed`](crate::Response::agreed) for a client, and the application for a
-/// stream whose handshake another library has done. The [`Session`](crate::Session) keeps it for
+/// Whoever ends an opening handshake makes one: [`Request::accept`](crate::handshake::Request::accept) for a
+/// server, [`Response::agreed`](crate::handshake::Response::agreed) for a client, and the application for a
+/// stream whose handshake another library has done. The [`Session`](crate::sans_io::Session) keeps it for
 /// the life of the connection, and it goes with the [`Parts`](crate::Parts) to the next owner.
 ///
 /// Without a sub-protocol a [`Role`] says all of it, and is taken in its place.
 ///
 /// ```
-/// use tickwire::{Agreed, Role};
+/// use tickwire::handshake::Agreed;
+/// use tickwire::Role;
 ///
 /// let agreed = Agreed::new(Role::Server).with_subprotocol("ticks.v1");
 /// assert_eq!(agreed.subprotocol(), Some("ticks.v1"));

@@ -1,8 +1,6 @@
-//! One value that holds every limit and habit of a connection, checked as a whole.
+//! One value that holds every limit and deadline of a connection, checked as a whole.
 
-use alloc::sync::Arc;
 use core::fmt;
-use core::ops::Deref;
 use core::time::Duration;
 
 /// How messages reach the application.
@@ -32,21 +30,26 @@ pub enum Flush {
     Bytes(usize),
 }
 
-/// Limits and habits of a connection.
+/// Limits and deadlines of a connection.
+///
+/// Setters change one value each. Whoever takes a `Config` checks it as a whole, and fails with a
+/// [`ConfigError`] that names the field; [`Config::check`] does the same earlier. Connections share
+/// one value: whatever takes a `Config` takes an `Arc<Config>` too.
 ///
 /// ```
 /// use std::time::Duration;
 /// use tickwire::Config;
 ///
-/// let settings = Config {
-///     message_bytes_max: 64 * 1024,
-///     idle_timeout: Some(Duration::from_secs(90)),
-///     ..Config::default()
-/// }
-/// .build()?;
-/// # Ok::<(), tickwire::ConfigError>(())
+/// let config = Config::default()
+///     .message_bytes_max(64 * 1024)
+///     .idle_timeout(Some(Duration::from_secs(90)));
+/// assert_eq!(config.message_bytes_max, 65_536);
+///
+/// let error = config.close_timeout(Duration::ZERO).check().unwrap_err();
+/// assert_eq!(error.to_string(), "close_timeout must not be zero");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// Payload bytes of one received message. A longer one is refused with 1009 at the header
     /// that makes it too long. Default 16 MiB.
@@ -112,8 +115,8 @@ impl Config {
     /// Checks the values against each other.
     ///
     /// # Errors
-    /// [`ConfigError`] names the field and what it must be.
-    pub fn build(self) -> Result<Settings, ConfigError> {
+    /// [`ConfigError`] names the field and what the value must be.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let checks = [
             (
                 self.message_bytes_max > 0,
@@ -165,35 +168,34 @@ impl Config {
         ];
         match checks.iter().find(|(holds, _)| !holds) {
             Some((_, what)) => Err(ConfigError(what)),
-            None => Ok(Settings(Arc::new(self))),
+            None => Ok(()),
         }
     }
 }
 
-/// A [`Config`] that has been checked, shared by all connections that use it.
-#[derive(Clone, Debug)]
-pub struct Settings(Arc<Config>);
+setters!(Config {
+    message_bytes_max: u64,
+    frame_bytes_max: u64,
+    fragments_max: u32,
+    delivery: Delivery,
+    auto_pong: bool,
+    send_queue_bytes_max: usize,
+    flush: Flush,
+    ping_interval: Option<Duration>,
+    pong_timeout: Duration,
+    idle_timeout: Option<Duration>,
+    close_timeout: Duration,
+    write_timeout: Duration,
+    handshake_timeout: Duration,
+});
 
-impl Deref for Settings {
-    type Target = Config;
-
-    fn deref(&self) -> &Config {
-        &self.0
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self(Arc::new(Config::default()))
-    }
-}
-
-/// A field of [`Config`] has a value that cannot work. Says which and what it must be.
+/// A field of a configuration has a value that cannot work: of [`Config`], or of
+/// [`ChannelConfig`](crate::channels::ChannelConfig). Says which field, and what the value must be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConfigError(&'static str);
 
 impl ConfigError {
-    /// For limits of other layers that this one must have room for.
+    /// An error that says `what`: the field, and what its value must be.
     pub(crate) const fn new(what: &'static str) -> Self {
         Self(what)
     }

@@ -212,7 +212,7 @@ pub enum Failure {
     /// The stream ended without a Close frame (what RFC 6455 calls 1006).
     Eof,
     /// Reading or writing the stream failed. The driver has the error of the operating system,
-    /// and gives that: as [`Error::Io`](crate::Error), or [`Ended::Io`](crate::Ended).
+    /// and gives that: as [`Error::Io`](crate::Error), or [`Ended::Io`](crate::reactor::Ended).
     Io,
 }
 

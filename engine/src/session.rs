@@ -5,11 +5,12 @@ pub(crate) mod channels;
 mod read;
 mod write;
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::agreed::Agreed;
 use crate::buf::BufPool;
-use crate::config::Settings;
+use crate::config::{Config, ConfigError};
 use crate::conn::{Batch, Inbox, Keepalive, MaskKeys, Outbox, Transmit};
 use crate::error::{CloseCode, Failure};
 use crate::role::Role;
@@ -77,11 +78,12 @@ impl core::fmt::Debug for Entropy {
 ///    and go on with 4.
 ///
 /// ```
-/// use tickwire::{BufPool, Entropy, Message, Role, Session, Settings, Timestamp};
+/// use tickwire::sans_io::{BufPool, Entropy, Session};
+/// use tickwire::{Message, Role, Config, Timestamp};
 ///
 /// let (now, mut pool) = (Timestamp(0), BufPool::default());
-/// let new = |role| Session::new(role, Settings::default(), Entropy([7; 32]), &[], now);
-/// let (mut client, mut server) = (new(Role::Client), new(Role::Server));
+/// let new = |role| Session::new(role, Config::default(), Entropy([7; 32]), &[], now);
+/// let (mut client, mut server) = (new(Role::Client)?, new(Role::Server)?);
 ///
 /// client.outbox().send(b"tick")?;
 /// server.attach(&mut pool);
@@ -95,7 +97,7 @@ impl core::fmt::Debug for Entropy {
 ///
 /// let (mut batch, _outbox) = server.receive();
 /// assert_eq!(batch.next(), Some(Ok(Message::Binary(b"tick"))));
-/// # Ok::<(), tickwire::SendError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Session {
@@ -111,31 +113,34 @@ const _: () = assert!(size_of::<Session>() <= 248);
 impl Session {
     /// An endpoint whose opening handshake is done and has `agreed` on this (a [`Role`] alone,
     /// where there is nothing else); `leftover` are the bytes that came glued to it.
-    #[must_use]
+    ///
+    /// # Errors
+    /// [`ConfigError`], as [`Config::check`].
     pub fn new(
         agreed: impl Into<Agreed>,
-        settings: Settings,
+        config: impl Into<Arc<Config>>,
         entropy: Entropy,
         leftover: &[u8],
         now: Timestamp,
-    ) -> Self {
-        let agreed = agreed.into();
+    ) -> Result<Self, ConfigError> {
+        let (agreed, config) = (agreed.into(), config.into());
+        config.check()?;
         // Pings show the nonce to the peer: never a part of the seed itself.
         let mut keys = MaskKeys::new(entropy.0);
         let (high, low) = (keys.next(), keys.next());
         let nonce = u64::from(u32::from_be_bytes(high)) << 32 | u64::from(u32::from_be_bytes(low));
         let keys = (agreed.role() == Role::Client).then_some(keys);
-        Self {
+        Ok(Self {
             read: {
-                let inbox = Inbox::new(&agreed, settings.clone(), leftover);
-                ReadSide::new(agreed, inbox, Keepalive::new(&settings, nonce, now))
+                let inbox = Inbox::new(&agreed, config.clone(), leftover);
+                ReadSide::new(agreed, inbox, Keepalive::new(&config, nonce, now))
             },
             write: WriteSide {
-                outbox: Outbox::new(settings, keys),
+                outbox: Outbox::new(config, keys),
                 stalled: OptionalTimestamp::NONE,
                 end: None,
             },
-        }
+        })
     }
 
     /// The same endpoint, with bytes that must go out before anything else: an answer to the

@@ -7,10 +7,10 @@ use std::thread;
 
 use allocation_counter::measure;
 use tickwire::channels::{
-    AcceptOptions, Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, OpenOptions,
-    Opening, Received, Settings,
+    AcceptOptions, Answer, ChannelConfig, ChannelCx, ChannelHandler, ChannelHub, Multiplexed,
+    OpenOptions, Opening, Received,
 };
-use tickwire::{Opened, Outgoing, Reactor, ReactorOptions, Remote, TokioReactor};
+use tickwire::reactor::{Opened, Outgoing, Reactor, ReactorOptions, Remote, TokioReactor};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum On {
@@ -72,7 +72,8 @@ type Started = mpsc::Sender<(SocketAddr, Remote<()>)>;
 
 /// Runs one end on this thread: a server, or a client of `to`. Gives what it allocated.
 fn allocations(on: On, left: u64, to: Option<SocketAddr>, started: &Started) -> u64 {
-    let handler = Multiplexed::new(Volley { left }, Settings::default());
+    let handler =
+        Multiplexed::new(Volley { left }, ChannelConfig::default()).expect("limits that work");
     let options = ReactorOptions::default();
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let outgoing = to.map(|to| {

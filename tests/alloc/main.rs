@@ -7,28 +7,22 @@ use std::hint::black_box;
 
 use allocation_counter::{AllocationInfo, measure};
 use harness::frames::{Frame, Length, op, peer};
-use tickwire::{
-    BufPool, Config, Delivery, Entropy, Message, OwnedMessage, PreparedMessage, Role, Session,
-    Settings, Timestamp,
-};
+use tickwire::sans_io::{BufPool, Entropy, Session};
+use tickwire::{Config, Delivery, Message, OwnedMessage, PreparedMessage, Role, Timestamp};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 const NOW: Timestamp = Timestamp(1);
 
-fn settings(delivery: Delivery) -> Settings {
-    Config {
-        delivery,
-        message_bytes_max: 64 << 20,
-        frame_bytes_max: 64 << 20,
-        ..Config::default()
-    }
-    .build()
-    .expect("valid")
+fn config(delivery: Delivery) -> Config {
+    Config::default()
+        .delivery(delivery)
+        .message_bytes_max(64 << 20)
+        .frame_bytes_max(64 << 20)
 }
 
 fn session(role: Role, delivery: Delivery) -> Session {
     let entropy = Entropy([9; 32]);
-    Session::new(role, settings(delivery), entropy, &[], NOW)
+    Session::new(role, config(delivery), entropy, &[], NOW).expect("limits that work")
 }
 
 fn read(session: &mut Session, pool: &mut BufPool, bytes: &[u8]) {
@@ -321,13 +315,14 @@ fn an_idle_connection_holds_no_buffer() {
     for role in ROLES {
         let mut pool = BufPool::default();
         session(role, Delivery::Whole).attach(&mut pool);
-        let settings = settings(Delivery::Whole);
+        let config = config(Delivery::Whole);
         let bytes = hundred(peer(role));
         let mut idle = None;
         // Everything that one connection leaves behind when it has talked and is silent.
         let mut warm = BufPool::default();
         let make = |pool: &mut BufPool| {
-            let mut s = Session::new(role, settings.clone(), Entropy([1; 32]), &[], NOW);
+            let mut s = Session::new(role, config.clone(), Entropy([1; 32]), &[], NOW)
+                .expect("limits that work");
             read(&mut s, pool, &bytes);
             let (batch, out) = s.receive();
             assert_eq!(batch.count(), 100);

@@ -1,8 +1,7 @@
 //! A session driven by bytes, as a driver would, with everything written down.
 
-use tickwire::{
-    BufPool, Config, Delivery, End, Entropy, Message, Role, Session, Settings, Shutdown, Timestamp,
-};
+use tickwire::sans_io::{BufPool, Entropy, Session, Shutdown};
+use tickwire::{Config, Delivery, End, Message, Role, Timestamp};
 
 use crate::event::{Event, Transcript};
 use crate::frames::peer;
@@ -81,16 +80,17 @@ pub struct Driven {
 impl Driven {
     /// An open connection.
     #[must_use]
-    pub fn new(role: Role, settings: &Settings, mode: Mode) -> Self {
-        Self::resume(role, settings, mode, &[])
+    pub fn new(role: Role, config: &Config, mode: Mode) -> Self {
+        Self::resume(role, config, mode, &[])
     }
 
     /// An open connection that begins with bytes from before.
     #[must_use]
-    pub fn resume(role: Role, settings: &Settings, mode: Mode, leftover: &[u8]) -> Self {
+    pub fn resume(role: Role, config: &Config, mode: Mode, leftover: &[u8]) -> Self {
         let now = Timestamp(1);
         let entropy = Entropy([0x5a; 32]);
-        let session = Session::new(role, settings.clone(), entropy, leftover, now);
+        let session =
+            Session::new(role, config.clone(), entropy, leftover, now).expect("limits that work");
         let mut driven = Self {
             session: Some(session),
             pool: BufPool::new(mode.recv_bytes, BufPool::SEND_BYTES),
@@ -259,26 +259,20 @@ pub fn legal_on(oracle: &mut Oracle, sent: &[u8]) {
     assert_eq!(oracle.ignored, 0, "bytes after a Close");
 }
 
-/// Settings without timers, for tests of bytes alone.
+/// Config without timers, for tests of bytes alone.
 #[must_use]
-pub fn settings(delivery: Delivery) -> Settings {
-    Config {
-        delivery,
-        ping_interval: None,
-        ..Config::default()
-    }
-    .build()
-    .expect("valid")
+pub fn config(delivery: Delivery) -> Config {
+    Config::default().delivery(delivery).ping_interval(None)
 }
 
-/// The limits of `settings` as the model sees them.
+/// The limits of `config` as the model sees them.
 #[must_use]
-pub fn rules(role: Role, settings: &Settings) -> Rules {
+pub fn rules(role: Role, config: &Config) -> Rules {
     Rules {
         role,
-        message_max: settings.message_bytes_max,
-        frame_max: settings.frame_bytes_max,
-        fragments_max: settings.fragments_max,
+        message_max: config.message_bytes_max,
+        frame_max: config.frame_bytes_max,
+        fragments_max: config.fragments_max,
     }
 }
 
@@ -286,12 +280,12 @@ pub fn rules(role: Role, settings: &Settings) -> Rules {
 #[must_use]
 pub fn transcript(
     role: Role,
-    settings: &Settings,
+    config: &Config,
     mode: Mode,
     bytes: &[u8],
     cuts: impl IntoIterator<Item = usize>,
 ) -> Vec<Event> {
-    let mut driven = Driven::new(role, settings, mode);
+    let mut driven = Driven::new(role, config, mode);
     let mut rest = bytes;
     for len in cuts {
         let (now, later) = rest.split_at(len.min(rest.len()));

@@ -1,7 +1,8 @@
 //! The bodies of the fuzz targets. Each takes any bytes and panics where the engine is wrong.
 
-use tickwire::{
-    ClientHandshake, ClientOptions, HandshakeError, HeadLimits, Request, Role, ServerHandshake, Url,
+use tickwire::Role;
+use tickwire::handshake::{
+    ClientHandshake, ClientOptions, HandshakeError, HeadLimits, Request, ServerHandshake, Url,
 };
 
 use crate::{outbox, streams};

@@ -5,33 +5,29 @@ use std::time::Duration;
 
 use tickwire::Timestamp;
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Charge, Code, Config, Connection, Direction, Event, Mode,
-    OpenOptions, SendError, Settings, Unit,
+    AcceptOptions, ChannelConfig, ChannelId, ChannelSendError, Charge, Direction, ErrorCode, Event,
+    Mode, Mux, OpenOptions, Unit,
 };
 
 use crate::frames_mux::{Put, Said, flag, hello, profile, read, topic};
 
 const RECORD_MAX: usize = 4096;
 
-fn settings() -> Settings {
-    Config {
-        record_bytes_max: RECORD_MAX as u32,
-        channels_max: 8,
-        pending_opens_max: 4,
-        aliases_max: 16,
-        window_growth_bytes_max: 20_000,
-        channel_window_bytes: 16 << 10,
-        channel_queue_bytes_max: 8 << 10,
-        connection_queue_bytes_max: 32 << 10,
-        ..Config::default()
-    }
-    .build()
-    .expect("valid")
+fn config() -> ChannelConfig {
+    ChannelConfig::default()
+        .record_bytes_max(RECORD_MAX as u32)
+        .channels_max(8)
+        .pending_opens_max(4)
+        .aliases_max(16)
+        .window_growth_bytes_max(20_000)
+        .channel_window_bytes(16 << 10)
+        .channel_queue_bytes_max(8 << 10)
+        .connection_queue_bytes_max(32 << 10)
 }
 
 /// An end with an application that does a bit of everything, as the bytes say.
 struct End {
-    core: Connection,
+    core: Mux,
     now: Timestamp,
     channels: Vec<ChannelId>,
     kept: Vec<(ChannelId, Charge)>,
@@ -42,7 +38,7 @@ impl End {
     fn new() -> Self {
         let now = Timestamp(1);
         Self {
-            core: Connection::new(settings(), now),
+            core: Mux::new(config(), now).expect("limits that work"),
             now,
             channels: Vec::new(),
             kept: Vec::new(),
@@ -132,7 +128,7 @@ impl End {
 
     fn let_go_of_all(&mut self) {
         for channel in std::mem::take(&mut self.channels) {
-            self.core.let_go(channel, Code::NO_ERROR);
+            self.core.let_go(channel, ErrorCode::NO_ERROR);
         }
         self.kept.clear();
     }
@@ -207,7 +203,7 @@ pub fn records(data: &[u8]) {
         if head & 0x4000 != 0
             && let Some(channel) = end.pick(head as u8)
         {
-            end.core.let_go(channel, Code::APPLICATION);
+            end.core.let_go(channel, ErrorCode::APPLICATION);
         }
     }
     end.release();
@@ -355,17 +351,17 @@ fn operate(end: &mut End, kind: u8, value: u8, turn: usize) {
         }
         2 => end.core.finish_sending(channel),
         3 => {
-            end.core.reset(channel, Code(u32::from(value)));
+            end.core.reset(channel, ErrorCode(u32::from(value)));
             Ok(())
         }
         4 => {
-            end.core.stop(channel, Code(u32::from(value)));
+            end.core.stop(channel, ErrorCode(u32::from(value)));
             Ok(())
         }
         5 => {
             end.channels.retain(|&id| id != channel);
             end.kept.retain(|&(id, _)| id != channel);
-            end.core.let_go(channel, Code::NO_ERROR);
+            end.core.let_go(channel, ErrorCode::NO_ERROR);
             Ok(())
         }
         6 => end.core.rebase(channel, u64::from(value), u64::from(value)),
@@ -396,7 +392,10 @@ fn operate(end: &mut End, kind: u8, value: u8, turn: usize) {
         }),
         _ => end.core.send(channel, &payload),
     };
-    assert!(!matches!(sent, Err(SendError::Closed(_))), "{sent:?}");
+    assert!(
+        !matches!(sent, Err(ChannelSendError::Closed(_))),
+        "{sent:?}"
+    );
 }
 
 fn options(value: u8) -> OpenOptions {

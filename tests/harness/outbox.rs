@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use tickwire::sans_io::{BufPool, Entropy, Session};
 use tickwire::{
-    BufPool, CloseCode, Config, Entropy, Kind, Outbox, PreparedMessage, Role, SendError, Session,
-    Timestamp, Utf8Bytes,
+    CloseCode, Config, Kind, Outbox, PreparedMessage, Role, SendError, Timestamp, Utf8Bytes,
 };
 
 use crate::drive::legal_on;
@@ -53,14 +53,11 @@ struct Model {
 /// # Panics
 /// Where the outbox does otherwise than the model.
 pub fn run(role: Role, input: &[u8], payload_max: usize) {
-    let settings = Config {
-        send_queue_bytes_max: QUEUE_MAX,
-        ..Config::default()
-    };
-    let settings = settings.build().expect("valid");
+    let config = Config::default().send_queue_bytes_max(QUEUE_MAX);
     let mut model = Model {
         role,
-        session: Session::new(role, settings, Entropy([3; 32]), &[], Timestamp(0)),
+        session: Session::new(role, config, Entropy([3; 32]), &[], Timestamp(0))
+            .expect("limits that work"),
         pool: BufPool::new(4097, 4097),
         accepted: Vec::new(),
         open: None,

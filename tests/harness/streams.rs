@@ -1,6 +1,6 @@
 //! Byte streams against the model: one body for the properties and for the fuzzer.
 
-use tickwire::{Config, Delivery, Role, Settings};
+use tickwire::{Config, Delivery, Role};
 
 use crate::drive::{Mode, Take, rules, transcript};
 use crate::event::Event;
@@ -10,17 +10,13 @@ use crate::rng::Rng;
 
 /// Limits small enough to be met.
 #[must_use]
-pub fn settings(delivery: Delivery) -> Settings {
-    Config {
-        delivery,
-        message_bytes_max: 9000,
-        frame_bytes_max: 6000,
-        fragments_max: 9,
-        ping_interval: None,
-        ..Config::default()
-    }
-    .build()
-    .expect("valid")
+pub fn config(delivery: Delivery) -> Config {
+    Config::default()
+        .delivery(delivery)
+        .message_bytes_max(9000)
+        .frame_bytes_max(6000)
+        .fragments_max(9)
+        .ping_interval(None)
 }
 
 /// Gives `bytes` to an endpoint in `role`, cut and taken out as `seed` says, and to the model.
@@ -35,13 +31,13 @@ pub fn compare(role: Role, bytes: &[u8], seed: u64) {
         detach: rng.one_in(2),
         recv_bytes: [4097, 65_536][rng.below(2)],
     };
-    let settings = settings(delivery);
-    let expected = Oracle::transcript(rules(role, &settings), bytes);
+    let config = config(delivery);
+    let expected = Oracle::transcript(rules(role, &config), bytes);
     // Long streams come in larger pieces: a frame that is moved between buffers at every byte
     // takes the square of its length.
     let scale = [1, 3, 20, 1500, 100_000][rng.below(5)].max(bytes.len() / 1000);
     let cuts = std::iter::repeat_with(|| 1 + rng.below(scale));
-    let told = transcript(role, &settings, mode, bytes, cuts);
+    let told = transcript(role, &config, mode, bytes, cuts);
     assert!(
         told == expected,
         "{role:?} {delivery:?} {mode:?} cut by {scale}:\n told {}\n model {}",

@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use fastwebsockets::{FragmentCollector, OpCode};
-use tickwire::{Config, Delivery, Failure, Kind, Limit, Role, Settings, Violation};
+use tickwire::{Config, Delivery, Failure, Kind, Limit, Role, Violation};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tungstenite::protocol::WebSocketConfig;
 
@@ -141,7 +141,7 @@ impl Difference {
     }
 }
 
-/// All known disagreements. `tests/it/votes.rs` holds each to a seed that shows it.
+/// All known disagreements. `tests/it/ws/differential.rs` holds each to a seed that shows it.
 pub const KNOWN: &[Disagreement] = &[
     Disagreement {
         who: Rival::Tungstenite,
@@ -248,18 +248,14 @@ fn steps(events: Vec<Event>) -> Vec<Step> {
 
 /// Limits of ours that the others have too.
 #[must_use]
-pub fn settings(delivery: Delivery) -> Settings {
-    Config {
-        delivery,
-        message_bytes_max: BYTES_MAX as u64,
-        frame_bytes_max: BYTES_MAX as u64,
+pub fn config(delivery: Delivery) -> Config {
+    Config::default()
+        .delivery(delivery)
+        .message_bytes_max(BYTES_MAX as u64)
+        .frame_bytes_max(BYTES_MAX as u64)
         // As many as there are: the others have no such limit.
-        fragments_max: 1 << 20,
-        ping_interval: None,
-        ..Config::default()
-    }
-    .build()
-    .expect("valid")
+        .fragments_max(1 << 20)
+        .ping_interval(None)
 }
 
 /// The votes on a stream that an endpoint in `role` reads: where the two others differ from us.
@@ -274,11 +270,11 @@ pub fn vote(role: Role, bytes: &[u8], seed: u64) -> Vec<(Rival, Difference)> {
         take: [Take::Lent, Take::Held, Take::Owned, Take::Two][rng.below(4)],
         ..Mode::PLAIN
     };
-    let settings = settings(delivery);
-    let model = Oracle::transcript(rules(role, &settings), bytes);
+    let config = config(delivery);
+    let model = Oracle::transcript(rules(role, &config), bytes);
     let scale = [1, 3, 20, 1500][rng.below(4)];
     let cuts = std::iter::repeat_with(|| 1 + rng.below(scale));
-    let ours = transcript(role, &settings, mode, bytes, cuts);
+    let ours = transcript(role, &config, mode, bytes, cuts);
     assert_eq!(ours, model, "ours and the model");
     let failure = match model.last() {
         Some(Event::Fail(failure)) => Some(*failure),

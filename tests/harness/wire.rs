@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use tickwire::{BufPool, End, Entropy, Role, Session, Settings, Shutdown, Timestamp};
+use tickwire::sans_io::{BufPool, Entropy, Session, Shutdown};
+use tickwire::{Config, End, Role, Timestamp};
 
 use crate::drive::legal;
 use crate::event::Transcript;
@@ -227,16 +228,17 @@ const TURNS_MAX: usize = 2_000_000;
 impl Pair {
     /// Two open endpoints.
     #[must_use]
-    pub fn new(seed: u64, settings: [&Settings; 2], faults: [Faults; 2]) -> Self {
+    pub fn new(seed: u64, config: [&Config; 2], faults: [Faults; 2]) -> Self {
         let now = 1_000;
-        let end = |role, settings: &Settings, seed| Endpoint {
+        let end = |role, config: &Config, seed| Endpoint {
             session: Session::new(
                 role,
-                settings.clone(),
+                config.clone(),
                 Entropy([seed; 32]),
                 &[],
                 Timestamp(now),
-            ),
+            )
+            .expect("limits that work"),
             pool: BufPool::new(4097, 4097),
             told: Transcript::default(),
             sent: Vec::new(),
@@ -249,8 +251,8 @@ impl Pair {
         };
         Self {
             ends: [
-                end(Role::Client, settings[0], 1),
-                end(Role::Server, settings[1], 2),
+                end(Role::Client, config[0], 1),
+                end(Role::Server, config[1], 2),
             ],
             pipes: faults.map(Pipe::new),
             now,

@@ -411,7 +411,7 @@ fn the_checker_finds_what_it_must() {
         ("engine/src/driver/line.rs", "use super::handler::Cx;"),
         ("engine/src/driver/transport.rs", "use std::net::TcpStream;"),
         ("engine/src/time.rs", "use std::time::Duration;"),
-        ("codecs/src/lib.rs", "use tickwire::Session;"),
+        ("codecs/src/lib.rs", "use tickwire::sans_io::Session;"),
         ("engine/src/frame/mask.rs", "unsafe { x() }"),
         ("tests/it/main.rs", "let x = unsafe { y() };"),
     ];
@@ -422,7 +422,7 @@ fn the_checker_finds_what_it_must() {
     let long = |lines: usize| format!("fn long(a: &str) -> u8 {{\n{}}}\n", line.repeat(lines - 2));
     assert_eq!(offends("engine/src/conn/batch.rs", &long(70)), 0);
     assert_eq!(offends("engine/src/conn/batch.rs", &long(71)), 1);
-    assert_eq!(offends("tests/it/pair.rs", &long(71)), 1);
+    assert_eq!(offends("tests/it/ws/pair.rs", &long(71)), 1);
     let file = "// a\n".repeat(600);
     assert_eq!(offends("engine/src/conn/batch.rs", &file), 0);
     assert_eq!(offends("engine/src/conn/batch.rs", &(file + "// b\n")), 1);

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tickwire::{Config, HeadLimits, LINGER_BYTES_MAX, Response, Url, channels};
+use tickwire::handshake::{HeadLimits, Response, Url};
+use tickwire::sans_io::LINGER_BYTES_MAX;
+use tickwire::{Config, channels};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -104,7 +106,7 @@ fn the_defaults_are_what_the_tables_say() {
     assert_eq!(HeadLimits::HEAD_BYTES_CAP, 1 << 20);
     assert_eq!(Response::CONTENT_BYTES_MAX, 16 << 10);
     assert_eq!(Url::BYTES_MAX, 64 << 10);
-    let channels = channels::Config::default();
+    let channels = channels::ChannelConfig::default();
     assert_eq!(channels.partial_timeout, Duration::from_secs(10));
     assert_eq!(channels.channel_window_bytes, 64 << 10);
     assert_eq!(channels.window_growth_bytes_max, 16 << 20);

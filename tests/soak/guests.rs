@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness::rng::Rng;
-use tickwire::channels::{Code, OpenOptions, Session, Settings};
+use tickwire::channels::{ChannelConfig, ChannelSocket, ErrorCode, OpenOptions};
 use tickwire::{CloseCode, Config, Connector, OwnedMessage, WebSocket};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
@@ -61,17 +61,14 @@ fn pause(rng: &mut Rng, tally: &Tally) -> Duration {
 }
 
 fn connector() -> Fallible<Connector> {
-    let settings = Config {
+    let config = Config::default()
         // The machine may be busy: only a server that is gone is one.
-        handshake_timeout: Duration::from_secs(30),
-        pong_timeout: Duration::from_secs(30),
-        write_timeout: Duration::from_secs(30),
-        close_timeout: Duration::from_secs(30),
-        ..Config::default()
-    }
-    .build()?;
+        .handshake_timeout(Duration::from_secs(30))
+        .pong_timeout(Duration::from_secs(30))
+        .write_timeout(Duration::from_secs(30))
+        .close_timeout(Duration::from_secs(30));
     Ok(Connector::new()
-        .settings(settings)
+        .config(config)
         .connect_timeout(Duration::from_secs(30)))
 }
 
@@ -115,7 +112,7 @@ pub(crate) async fn plain(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fa
 pub(crate) async fn channels(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) -> Fallible<()> {
     let mut rng = Rng::new(seed);
     let url = format!("ws://{addr}/");
-    let session = Session::client(&connector()?, &url, Settings::default()).await?;
+    let session = ChannelSocket::client(&connector()?, &url, ChannelConfig::default()).await?;
     for round in 0..1 + rng.below(4) as u64 {
         let mut open = Vec::new();
         for n in 0..1 + rng.below(3) as u64 {
@@ -148,7 +145,7 @@ pub(crate) async fn channels(addr: SocketAddr, tally: &Arc<Tally>, seed: u64) ->
             }
         }
     }
-    session.drain(Code::NO_ERROR);
+    session.drain(ErrorCode::NO_ERROR);
     in_time("the end", async {
         session.closed().await;
         Ok::<_, crate::Error>(())

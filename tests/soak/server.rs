@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tickwire::channels::{
-    AcceptOptions, Answer, ChannelCx, ChannelHandler, ChannelId, Charge, Code,
-    Config as ChannelConfig, Multiplexed, Opening, Received, SendError,
+    AcceptOptions, Answer, ChannelConfig, ChannelCx, ChannelHandler, ChannelId, ChannelSendError,
+    Charge, ErrorCode, Multiplexed, Opening, Received,
 };
-use tickwire::{
-    Config, Cx, Handler, Kind, Message, Opened, Reactor, ReactorOptions, Remote, TokioReactor,
-};
+use tickwire::reactor::{Cx, Handler, Opened, Reactor, ReactorOptions, Remote, TokioReactor};
+use tickwire::{Config, Kind, Message};
 
 use crate::plant::{Plant, Planted};
 use crate::{Driver, Fallible};
@@ -99,9 +98,9 @@ fn flush(waiting: &mut Channels, cx: &mut ChannelCx<'_, '_>, channel: ChannelId)
     while let Some((payload, charge)) = on.messages.front_mut() {
         match cx.send(channel, payload) {
             Ok(()) => cx.release(channel, charge.take()),
-            Err(SendError::WouldBlock) => return,
+            Err(ChannelSendError::WouldBlock) => return,
             Err(_) => {
-                cx.let_go(channel, Code::REFUSED);
+                cx.let_go(channel, ErrorCode::REFUSED);
                 waiting.remove(&channel);
                 return;
             }
@@ -168,21 +167,15 @@ impl ChannelHandler for ChannelEcho {
 
 /// Deadlines short enough that every one is met in a minute, and long enough for a busy machine.
 fn options() -> Fallible<ReactorOptions> {
-    let settings = Config {
-        message_bytes_max: MESSAGE_BYTES_MAX,
-        frame_bytes_max: MESSAGE_BYTES_MAX,
-        send_queue_bytes_max: 2 << 20,
-        ping_interval: Some(Duration::from_secs(4)),
-        pong_timeout: Duration::from_secs(15),
-        write_timeout: Duration::from_secs(15),
-        handshake_timeout: Duration::from_secs(15),
-        ..Config::default()
-    }
-    .build()?;
-    Ok(ReactorOptions {
-        settings,
-        ..ReactorOptions::default()
-    })
+    let config = Config::default()
+        .message_bytes_max(MESSAGE_BYTES_MAX)
+        .frame_bytes_max(MESSAGE_BYTES_MAX)
+        .send_queue_bytes_max(2 << 20)
+        .ping_interval(Some(Duration::from_secs(4)))
+        .pong_timeout(Duration::from_secs(15))
+        .write_timeout(Duration::from_secs(15))
+        .handshake_timeout(Duration::from_secs(15));
+    Ok(ReactorOptions::default().config(config))
 }
 
 /// A reactor on a thread of its own: where it listens, and how it is stopped.
@@ -232,13 +225,12 @@ fn allocated() -> usize {
 pub(crate) fn serve(driver: Driver, plant: Plant) -> Fallible<()> {
     let planted = Planted::new(plant);
     let plain = start(driver, Echo { planted })?;
-    let limits = ChannelConfig {
-        idle_timeout: Duration::from_secs(20),
-        ..ChannelConfig::default()
-    }
-    .build()?;
+    let limits = ChannelConfig::default().idle_timeout(Duration::from_secs(20));
     let planted = Planted::new(plant);
-    let channels = start(driver, Multiplexed::new(ChannelEcho { planted }, limits))?;
+    let channels = start(
+        driver,
+        Multiplexed::new(ChannelEcho { planted }, limits).expect("limits that work"),
+    )?;
     println!("listening {} {}", plain.0.port(), channels.0.port());
     for line in std::io::stdin().lock().lines() {
         line?;

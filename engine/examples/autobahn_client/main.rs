@@ -14,7 +14,7 @@ mod on_tokio;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use tickwire::{Config, Settings};
+use tickwire::Config;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -102,10 +102,7 @@ fn case_count(text: &str) -> Result<u32> {
     }
 }
 
-fn settings() -> Result<Settings> {
-    let config = Config {
-        send_queue_bytes_max: SEND_QUEUE_BYTES_MAX,
-        ..Config::default()
-    };
-    Ok(config.build()?)
+fn config() -> Result<Config> {
+    let config = Config::default().send_queue_bytes_max(SEND_QUEUE_BYTES_MAX);
+    Ok(config)
 }

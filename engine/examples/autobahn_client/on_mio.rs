@@ -1,14 +1,12 @@
-use tickwire::{
-    ConnId, Cx, Ended, Error, Handler, Message, Opened, Outgoing, Reactor, ReactorOptions, Remote,
+use tickwire::reactor::{
+    ConnId, Cx, Ended, Handler, Opened, Outgoing, Reactor, ReactorOptions, Remote,
 };
+use tickwire::{Error, Message};
 
-use crate::{Result, Urls, case_count, settings};
+use crate::{Result, Urls, case_count, config};
 
 pub(crate) fn run(urls: Urls) -> Result<u32> {
-    let options = ReactorOptions {
-        settings: settings()?,
-        ..ReactorOptions::default()
-    };
+    let options = ReactorOptions::default().config(config()?);
     let runner = Runner {
         urls,
         remote: None,

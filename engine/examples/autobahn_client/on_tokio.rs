@@ -1,6 +1,6 @@
 use tickwire::{Connector, Error, Message};
 
-use crate::{Result, Urls, case_count, settings};
+use crate::{Result, Urls, case_count, config};
 
 pub(crate) fn run(urls: &Urls) -> Result<u32> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -10,7 +10,7 @@ pub(crate) fn run(urls: &Urls) -> Result<u32> {
 }
 
 async fn all(urls: &Urls) -> Result<u32> {
-    let connector = Connector::new().settings(settings()?);
+    let connector = Connector::new().config(config()?);
     let count = count(&connector, urls).await?;
     for case in 1..=count {
         match echo(&connector, &urls.case(case)).await {

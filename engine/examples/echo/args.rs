@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use lexopt::prelude::*;
-use tickwire::Tune;
+use tickwire::net::Tune;
 
 use crate::Result;
 

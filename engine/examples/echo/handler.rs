@@ -1,8 +1,9 @@
 use std::io;
 
-use tickwire::{
-    Cx, Handler, HandshakeError, Kind, Message, Opened, PeerAddr, SendError, TuneReport,
-};
+use tickwire::handshake::HandshakeError;
+use tickwire::net::{PeerAddr, TuneReport};
+use tickwire::reactor::{Cx, Handler, Opened};
+use tickwire::{Kind, Message, SendError};
 
 /// Sends every message back, on either driver.
 pub(crate) struct Echo;

@@ -19,10 +19,9 @@ use args::{Args, Driver};
 use handler::Echo;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tickwire::{
-    Config, ReactorOptions, Reactors, ReactorsOptions, Remote, TokioReactor, Wait,
-    pin_current_thread,
-};
+use tickwire::Config;
+use tickwire::net::pin_current_thread;
+use tickwire::reactor::{ReactorOptions, Reactors, ReactorsOptions, Remote, TokioReactor, Wait};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -39,23 +38,20 @@ fn main() -> ExitCode {
 fn serve(args: &Args) -> Result<()> {
     // Before any thread, so that a signal finds its handler.
     let signals = Signals::new([SIGTERM, SIGINT])?;
-    let settings = Config {
-        message_bytes_max: args.message_bytes_max,
-        frame_bytes_max: args.message_bytes_max,
+    let config = Config::default()
+        .message_bytes_max(args.message_bytes_max)
+        .frame_bytes_max(args.message_bytes_max)
         // What comes in goes out: one message must fit.
-        send_queue_bytes_max: usize::try_from(args.message_bytes_max)?
-            .saturating_mul(2)
-            .max(4 << 20),
+        .send_queue_bytes_max(
+            usize::try_from(args.message_bytes_max)?
+                .saturating_mul(2)
+                .max(4 << 20),
+        )
         // Load generators count frames, and a Ping of ours would be one too many.
-        ping_interval: None,
-        ..Config::default()
-    }
-    .build()?;
-    let options = ReactorOptions {
-        settings,
-        tune: args.tune.clone(),
-        ..ReactorOptions::default()
-    };
+        .ping_interval(None);
+    let options = ReactorOptions::default()
+        .config(config)
+        .tune(args.tune.clone());
     match args.driver {
         Driver::Mio => on_mio(args, options, signals),
         Driver::Tokio => on_tokio(args, &options, signals),
@@ -64,12 +60,10 @@ fn serve(args: &Args) -> Result<()> {
 
 fn on_mio(args: &Args, mut options: ReactorOptions, signals: Signals) -> Result<()> {
     options.wait = if args.spin { Wait::Spin } else { Wait::Park };
-    let options = ReactorsOptions {
-        threads: args.threads,
-        first_core: args.core,
-        each: options,
-        ..ReactorsOptions::default()
-    };
+    let options = ReactorsOptions::default()
+        .threads(args.threads)
+        .first_core(args.core)
+        .each(options);
     let reactors = Reactors::start(args.listen, &options, |_| Echo)?;
     for refused in &reactors.report().refused {
         eprintln!("echo: {refused}");

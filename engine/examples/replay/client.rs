@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use tickwire::Error;
 use tickwire::channels::{
-    ChannelCx, ChannelHandler, ChannelId, Charge, Code, Failure, Received, Rejection,
+    ChannelCx, ChannelFailure, ChannelHandler, ChannelId, Charge, ErrorCode, Received, Rejection,
 };
-use tickwire::{ConnId, Ended, Error, Opened};
+use tickwire::reactor::{ConnId, Ended, Opened};
 
 use crate::args::Speed;
 use crate::bulk::Receiving;
@@ -70,7 +71,7 @@ const SLOW_WITH: [Topic; 2] = [Topic::Bbo, Topic::Trades];
 const RESTED: u64 = 0;
 
 /// Why a client ends a connection on which something is wrong.
-const WRONG: Code = Code::APPLICATION;
+const WRONG: ErrorCode = ErrorCode::APPLICATION;
 
 impl Clients {
     pub(crate) fn new(play: &Arc<Play>) -> crate::Result<Self> {
@@ -236,7 +237,13 @@ impl Client {
     }
 
     /// The channel is over, and should not be.
-    fn lost(&mut self, cx: &mut ChannelCx<'_, '_>, channel: ChannelId, what: &str, code: Code) {
+    fn lost(
+        &mut self,
+        cx: &mut ChannelCx<'_, '_>,
+        channel: ChannelId,
+        what: &str,
+        code: ErrorCode,
+    ) {
         let name = self.topic(channel).map_or("unknown", Topic::name);
         let why = format!("channel {name} was {what}: {code}");
         self.fail(cx, Fault::Channel(why));
@@ -331,7 +338,7 @@ impl ChannelHandler for Clients {
         client: &mut Client,
         cx: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
-        code: Code,
+        code: ErrorCode,
     ) {
         client.lost(cx, channel, "aborted", code);
     }
@@ -341,7 +348,7 @@ impl ChannelHandler for Clients {
         client: &mut Client,
         cx: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
-        code: Code,
+        code: ErrorCode,
     ) {
         client.lost(cx, channel, "evicted", code);
     }
@@ -349,11 +356,11 @@ impl ChannelHandler for Clients {
     fn ended(&mut self, client: &mut Client, cx: &mut ChannelCx<'_, '_>, _: ChannelId) {
         client.open -= 1;
         if client.open == 0 {
-            cx.drain(Code::NO_ERROR, "the tape is over");
+            cx.drain(ErrorCode::NO_ERROR, "the tape is over");
         }
     }
 
-    fn close(&mut self, client: Client, _: ConnId, ended: Ended, failure: Failure) {
+    fn close(&mut self, client: Client, _: ConnId, ended: Ended, failure: ChannelFailure) {
         let index = client.index;
         self.play.progress(index, client.progress());
         if let Some(tallies) = self.tallies.get_mut(index) {

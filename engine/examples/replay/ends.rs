@@ -9,7 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tickwire::channels::{ChannelHandler, Multiplexed};
-use tickwire::{Outgoing, Reactor, ReactorOptions, Remote, TokioReactor, Tune, Wait};
+use tickwire::net::Tune;
+use tickwire::reactor::{Outgoing, Reactor, ReactorOptions, Remote, TokioReactor, Wait};
 use tokio::runtime::Builder;
 
 use crate::Result;
@@ -96,12 +97,10 @@ fn run<H: ChannelHandler + Send + 'static>(
     handler: H,
     begin: Begin,
 ) -> Result<(Running<H>, SocketAddr)> {
-    let handler = Multiplexed::new(handler, play.channels.clone());
-    let options = ReactorOptions {
-        settings: play.settings.clone(),
-        tune: Tune::new().notsent_lowat_bytes(NOTSENT_BYTES),
-        ..ReactorOptions::default()
-    };
+    let handler = Multiplexed::new(handler, play.channels.clone()).expect("limits that work");
+    let options = ReactorOptions::default()
+        .config(play.config.clone())
+        .tune(Tune::new().notsent_lowat_bytes(NOTSENT_BYTES));
     let spin = play.spin;
     let (ready, started) = mpsc::channel();
     let thread = thread::Builder::new()

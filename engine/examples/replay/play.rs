@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use tickwire::{Calls, Config, Settings, channels};
+use tickwire::reactor::Calls;
+use tickwire::{Config, channels};
 
 use crate::Result;
 use crate::args::{Args, Speed};
@@ -40,8 +41,8 @@ pub(crate) struct Play {
     pub(crate) rounds: u64,
     pub(crate) slow: Option<Duration>,
     pub(crate) spin: bool,
-    pub(crate) settings: Settings,
-    pub(crate) channels: channels::Settings,
+    pub(crate) config: Config,
+    pub(crate) channels: channels::ChannelConfig,
     start: OnceLock<Instant>,
     /// Messages of each feed that are due by now.
     due: [AtomicU64; FEEDS],
@@ -117,17 +118,13 @@ impl Calling {
 
 impl Play {
     pub(crate) fn new(args: &Args, material: &Arc<Material>, with_bulk: bool) -> Result<Self> {
-        let settings = Config {
+        let config = Config::default()
             // The channels have Pings of their own.
-            ping_interval: None,
-            ..Config::default()
-        };
-        let channels = channels::Config {
-            shared_aliases: SHARED_ALIASES,
+            .ping_interval(None);
+        let channels = channels::ChannelConfig::default()
+            .shared_aliases(SHARED_ALIASES)
             // A window that grows lets more of the file into the kernel, where nothing overtakes.
-            auto_tune: false,
-            ..channels::Config::default()
-        };
+            .auto_tune(false);
         let lane = |_| Lane {
             marks: Topic::FEEDS.map(|feed| {
                 let marked = args.speed == Speed::Max && feed != Topic::Bbo;
@@ -146,8 +143,8 @@ impl Play {
             rounds: args.rounds(),
             slow: args.slow,
             spin: args.spin,
-            settings: settings.build()?,
-            channels: channels.build()?,
+            config,
+            channels,
             start: OnceLock::new(),
             due: Default::default(),
             lanes: (0..args.connections).map(lane).collect(),

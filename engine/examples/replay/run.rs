@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use alloc_tracker::{Operation, ProcessSpan, Session};
-use tickwire::Calls;
+use tickwire::reactor::Calls;
 
 use crate::args::Args;
 use crate::check::Fault;

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use tickwire::channels::{
-    Answer, ChannelCx, ChannelHandler, ChannelHub, ChannelId, Channels, Code, Failure, Opening,
-    Received, SendError,
+    Answer, ChannelCx, ChannelFailure, ChannelHandler, ChannelHub, ChannelId, ChannelSendError,
+    Channels, ErrorCode, Opening, Received,
 };
-use tickwire::{ConnId, Ended, Opened};
+use tickwire::reactor::{ConnId, Ended, Opened};
 
 use crate::args::Speed;
 use crate::check::Fault;
@@ -106,7 +106,7 @@ impl Publisher {
             };
             match sent {
                 Ok(()) => outlet.next += 1,
-                Err(SendError::WouldBlock) => {
+                Err(ChannelSendError::WouldBlock) => {
                     self.refusals[feed.index()] += 1;
                     let queued = channels.stats().queued_bytes;
                     self.queued_bytes_most = self.queued_bytes_most.max(queued);
@@ -154,7 +154,7 @@ impl Publisher {
             }
             match channels.send_bytes(channel, file.chunk(outlet.next)) {
                 Ok(()) => outlet.next += 1,
-                Err((SendError::WouldBlock, _)) => {
+                Err((ChannelSendError::WouldBlock, _)) => {
                     self.refusals[Topic::Bulk.index()] += 1;
                     break;
                 }
@@ -225,11 +225,11 @@ impl ChannelHandler for Publisher {
         let topic = topic.filter(|topic| self.play.topics().any(|open| open == *topic));
         let known = client < self.play.lanes.len();
         let (Some(topic), Some(subscriber)) = (topic, self.subscribers.get_mut(*index)) else {
-            return Answer::Reject(Code::REFUSED);
+            return Answer::Reject(ErrorCode::REFUSED);
         };
         let outlet = &mut subscriber.outlets[topic.index()];
         if !known || outlet.channel.is_some() {
-            return Answer::Reject(Code::REFUSED);
+            return Answer::Reject(ErrorCode::REFUSED);
         }
         subscriber.client = Some(client);
         outlet.channel = Some(opening.channel);
@@ -286,14 +286,14 @@ impl ChannelHandler for Publisher {
         }
     }
 
-    fn close(&mut self, index: usize, _: ConnId, ended: Ended, failure: Failure) {
+    fn close(&mut self, index: usize, _: ConnId, ended: Ended, failure: ChannelFailure) {
         let client = self.subscribers.get(index).and_then(|s| s.client);
         let code = match failure {
-            Failure::Local(code) | Failure::Peer(code) => Some(code),
+            ChannelFailure::Local(code) | ChannelFailure::Peer(code) => Some(code),
             _ => None,
         };
         // Where the run has failed already, it is known why.
-        if code != Some(Code::NO_ERROR) && !self.play.is_stopped() {
+        if code != Some(ErrorCode::NO_ERROR) && !self.play.is_stopped() {
             eprintln!("replay: server: client {client:?}: {failure}, {ended:?}");
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hdrhistogram::errors::CreationError;
 
-use tickwire::Calls;
+use tickwire::reactor::Calls;
 
 use crate::args::Driver;
 use crate::client::Tally;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tickwire::Timestamp;
-use tickwire::channels::{ChannelId, Charge, Connection, Data, OpenOptions, Received, Settings};
+use tickwire::channels::{ChannelConfig, ChannelId, Charge, Data, Mux, OpenOptions, Received};
 
 use crate::args::{Args, Driver, Speed};
 use crate::book::BookFault;
@@ -241,7 +241,7 @@ fn client() -> (Play, Client, ChannelId) {
     let material = material_of(&args, of_five_symbols(&generated(SEED)));
     let play = Play::new(&args, &material, true).expect("a play");
     let client = Client::new(&play, 0);
-    let mut core = Connection::new(Settings::default(), Timestamp(0));
+    let mut core = Mux::new(ChannelConfig::default(), Timestamp(0)).unwrap();
     let channel = core.open(OpenOptions::new("any")).expect("room");
     (play, client, channel)
 }

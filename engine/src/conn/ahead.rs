@@ -159,7 +159,7 @@ impl Looked {
             _ => &[],
         };
         match header.opcode {
-            Opcode::Ping if !state.settings.auto_pong => self.data = true,
+            Opcode::Ping if !state.config.auto_pong => self.data = true,
             Opcode::Ping => {
                 *pings += 1;
                 if *pings > state.answered {
@@ -182,7 +182,7 @@ impl Looked {
             }
             opcode => {
                 let continues = opcode == Opcode::Continuation;
-                if continues != self.open || header.len > state.settings.frame_bytes_max {
+                if continues != self.open || header.len > state.config.frame_bytes_max {
                     return ControlFlow::Break(false); // it breaks a rule
                 }
                 self.data = true;
@@ -198,7 +198,7 @@ impl State {
     #[inline]
     pub(super) fn awaits_answer(&self, opcode: Opcode) -> bool {
         match opcode {
-            Opcode::Ping => self.answered == 0 && self.settings.auto_pong,
+            Opcode::Ping => self.answered == 0 && self.config.auto_pong,
             Opcode::Close => !self.close_seen,
             _ => false,
         }

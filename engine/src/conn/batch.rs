@@ -257,7 +257,7 @@ impl<'a> Batch<'a> {
             let kind = self.state.check(&header)?;
             let stays = header.fin
                 && self.state.open().is_none()
-                && self.state.settings.delivery == Delivery::Whole
+                && self.state.config.delivery == Delivery::Whole
                 && (self.state.progress > 0
                     || header.frame_len().is_some_and(|len| len <= self.capacity)
                         && header.len <= u64::from(u32::MAX));
@@ -370,7 +370,7 @@ impl<'a> Batch<'a> {
             self.state
                 .count(usize::try_from(message_len).unwrap_or(usize::MAX));
         }
-        if self.state.settings.delivery == Delivery::Parts {
+        if self.state.config.delivery == Delivery::Parts {
             if data.is_empty() && !first && !ends {
                 return Ok(Some(None));
             }
@@ -433,11 +433,11 @@ impl State {
         let plain = self.phase == Phase::Open
             && self.open().is_none()
             && self.progress == 0
-            && self.settings.delivery == Delivery::Whole;
+            && self.config.delivery == Delivery::Whole;
         let max = self
-            .settings
+            .config
             .message_bytes_max
-            .min(self.settings.frame_bytes_max);
+            .min(self.config.frame_bytes_max);
         plain.then_some(u8::try_from(max.min(125)).unwrap_or(125))
     }
 
@@ -455,7 +455,7 @@ impl State {
             (Opcode::Text, None) => Kind::Text,
             _ => Kind::Binary,
         };
-        let max = &self.settings;
+        let max = &self.config;
         if header.len > max.frame_bytes_max {
             return Err(Limit::Frame {
                 len: header.len,

@@ -122,7 +122,7 @@ impl Outbox {
     }
 
     pub(crate) fn attach(&mut self, pool: &mut BufPool) {
-        self.queue.attach(pool, self.settings.send_queue_bytes_max);
+        self.queue.attach(pool, self.config.send_queue_bytes_max);
     }
 
     pub(crate) fn detach(&mut self, pool: &mut BufPool) {

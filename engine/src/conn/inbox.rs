@@ -1,6 +1,7 @@
 //! The receiving half of an endpoint: bytes in, messages lent.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use super::text::Utf8Bytes;
 use super::texts::Checks;
 use crate::agreed::{Agreed, Extensions};
 use crate::buf::{BufPool, RecvBuf};
-use crate::config::Settings;
+use crate::config::Config;
 use crate::error::Failure;
 use crate::frame::header::{Rsv, Rules};
 use crate::frame::utf8::Utf8;
@@ -90,7 +91,7 @@ pub(super) struct Assembly(pub(super) Vec<u8>);
 /// Everything the parser remembers between two reads, but for the bytes.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) settings: Settings,
+    pub(super) config: Arc<Config>,
     pub(super) role: Role,
     /// The reserved bits that the agreed extensions use.
     rsv: Rsv,
@@ -156,12 +157,13 @@ impl State {
 
 impl Inbox {
     /// `leftover` came behind the opening handshake: the first frames.
-    pub(crate) fn new(agreed: &Agreed, settings: Settings, leftover: &[u8]) -> Self {
+    pub(crate) fn new(agreed: &Agreed, config: impl Into<Arc<Config>>, leftover: &[u8]) -> Self {
+        let config = config.into();
         Self {
             buf: RecvBuf::holding(leftover),
             assembly: None,
             state: State {
-                settings,
+                config,
                 role: agreed.role(),
                 rsv: reserved_bits(agreed.extensions()),
                 phase: Phase::Open,
@@ -186,8 +188,8 @@ impl Inbox {
     }
 
     #[inline]
-    pub(crate) fn settings(&self) -> &Settings {
-        &self.state.settings
+    pub(crate) fn config(&self) -> &Config {
+        &self.state.config
     }
 
     /// Takes a buffer to read into.
@@ -442,7 +444,7 @@ impl State {
     /// frame that is half taken. No frame is longer, and there are not more of them, than what
     /// came, so that the limits that let it in still do.
     fn reopen(&self, out: &mut Vec<u8>, kind: Kind, assembly: &[u8]) {
-        let frame_max = usize::try_from(self.settings.frame_bytes_max).unwrap_or(usize::MAX);
+        let frame_max = usize::try_from(self.config.frame_bytes_max).unwrap_or(usize::MAX);
         let frame = self.frame();
         let left = frame.map_or(0, |f| usize::try_from(f.left).unwrap_or(usize::MAX));
         // The half-taken frame gets as much as fits in it: never less than what it brought.

@@ -1,6 +1,7 @@
 //! The sending half of an endpoint: messages in, slices to write out.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -10,7 +11,7 @@ use super::keys::MaskKeys;
 use super::message::Kind;
 use super::prepared::PreparedMessage;
 use crate::buf::SendBuf;
-use crate::config::{Flush, Settings};
+use crate::config::{Config, Flush};
 use crate::error::{CloseCode, Failure, SendError};
 use crate::frame::close::Body;
 use crate::frame::utf8::Utf8;
@@ -44,7 +45,7 @@ pub(super) enum Phase {
 pub struct Outbox {
     /// Apart from [`Self::bytes`]: side by side, the two are counted as a vector, in more steps.
     pub(super) messages: u64,
-    pub(super) settings: Settings,
+    pub(super) config: Arc<Config>,
     pub(super) queue: SendBuf,
     /// Made with the first control frame.
     pub(super) control: Option<Box<Control>>,
@@ -64,9 +65,10 @@ pub struct Outbox {
 
 impl Outbox {
     /// `keys` make this the outbox of a client.
-    pub(crate) fn new(settings: Settings, keys: Option<MaskKeys>) -> Self {
+    pub(crate) fn new(config: impl Into<Arc<Config>>, keys: Option<MaskKeys>) -> Self {
+        let config = config.into();
         Self {
-            settings,
+            config,
             queue: SendBuf::default(),
             control: None,
             keys: keys.map(Box::new),
@@ -350,8 +352,8 @@ impl Outbox {
     /// The limits and deadlines of the connection.
     #[inline]
     #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
     }
 
     /// Whether the closing handshake has begun, or the connection is gone.
@@ -360,7 +362,7 @@ impl Outbox {
         self.phase != Phase::Open
     }
 
-    /// Asks to be told by [`Handler::drained`](crate::Handler::drained), once, when no more than
+    /// Asks to be told by [`Handler::drained`](crate::reactor::Handler::drained), once, when no more than
     /// `bytes` wait to be written: for senders that keep their messages until they can go.
     pub fn notify_below(&mut self, bytes: usize) {
         let bytes = bytes.min(NOBODY - 1); // more than any queue has
@@ -392,7 +394,7 @@ impl Outbox {
     }
 
     pub(crate) fn write_timeout(&self) -> core::time::Duration {
-        self.settings.write_timeout
+        self.config.write_timeout
     }
 
     /// Bytes that wait to be written, headers included.
@@ -404,7 +406,7 @@ impl Outbox {
 
     /// Payload bytes of the largest message that the queue takes when it is empty.
     pub(crate) fn room_max(&self) -> usize {
-        let max = self.settings.send_queue_bytes_max;
+        let max = self.config.send_queue_bytes_max;
         max.saturating_sub(header::HEADER_BYTES_MAX)
     }
 
@@ -412,7 +414,7 @@ impl Outbox {
     #[must_use]
     pub fn room(&self) -> usize {
         let free = self
-            .settings
+            .config
             .send_queue_bytes_max
             .saturating_sub(self.queue.queued());
         if self.phase == Phase::Open {
@@ -445,7 +447,7 @@ impl Outbox {
     #[must_use]
     #[inline]
     pub fn wants_flush(&self) -> bool {
-        match self.settings.flush {
+        match self.config.flush {
             Flush::EndOfBatch => false,
             Flush::Now => self.wants_write(),
             Flush::Bytes(n) => self.queue.queued() >= n,
@@ -482,7 +484,7 @@ impl Outbox {
         if self.phase != Phase::Open {
             return Err(SendError::Closed);
         }
-        let max = self.settings.send_queue_bytes_max;
+        let max = self.config.send_queue_bytes_max;
         let len = len.saturating_add(header::HEADER_BYTES_MAX);
         let queued = self.queue.queued();
         if len > max {

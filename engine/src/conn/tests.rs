@@ -26,11 +26,9 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn config() -> Config {
-    Config {
-        ping_interval: Some(Duration::from_secs(20)),
-        pong_timeout: Duration::from_secs(10),
-        ..Config::default()
-    }
+    Config::default()
+        .ping_interval(Some(Duration::from_secs(20)))
+        .pong_timeout(Duration::from_secs(10))
 }
 
 fn pinged(due: Due) -> [u8; 8] {
@@ -113,11 +111,7 @@ fn a_ping_that_waited_gets_all_of_its_time_once_it_is_out() {
 
 #[test]
 fn without_intervals_nothing_is_due() {
-    let config = Config {
-        ping_interval: None,
-        idle_timeout: None,
-        ..Config::default()
-    };
+    let config = Config::default().ping_interval(None).idle_timeout(None);
     let mut k = Keepalive::new(&config, 1, at(0));
     assert_eq!(k.poll_timeout(&config), None);
     assert_eq!(
@@ -155,11 +149,7 @@ fn waiting_payloads_are_bounded_and_the_newest_is_among_them() {
 fn a_message_that_is_begun_does_not_keep_the_memory_of_the_one_before() {
     const PART_BYTES: usize = 1000;
     let mut pool = BufPool::default();
-    let mut inbox = Inbox::new(
-        &Role::Client.into(),
-        Config::default().build().unwrap(),
-        &[],
-    );
+    let mut inbox = Inbox::new(&Role::Client.into(), Config::default(), &[]);
     let mut read = |inbox: &mut Inbox, frames: &[(u8, usize)]| {
         inbox.attach(&mut pool);
         let mut bytes = Vec::new();
@@ -193,11 +183,8 @@ fn a_message_that_is_begun_does_not_keep_the_memory_of_the_one_before() {
 #[test]
 fn the_queue_has_drained_at_half_or_at_room_for_the_message() {
     for (refused, told_at) in [(3000, 5000), (8000, 10_000 - 8000 - 14)] {
-        let settings = Config {
-            send_queue_bytes_max: 10_000,
-            ..Config::default()
-        };
-        let mut outbox = Outbox::new(settings.build().unwrap(), None);
+        let config = Config::default().send_queue_bytes_max(10_000);
+        let mut outbox = Outbox::new(config, None);
         outbox.send(&[0; 8996]).unwrap();
         assert_eq!(outbox.queued_bytes(), 9000);
         assert!(!outbox.take_drained(), "nobody waits");
@@ -216,7 +203,7 @@ fn the_queue_has_drained_at_half_or_at_room_for_the_message() {
 /// A control frame that is encoded, and not begun, makes room for a newer one of its kind.
 #[test]
 fn a_ping_that_was_not_begun_is_the_newest() {
-    let mut outbox = Outbox::new(Config::default().build().unwrap(), None);
+    let mut outbox = Outbox::new(Config::default(), None);
     outbox.ping(b"old").unwrap();
     let first: Vec<u8> = outbox.transmit().flatten().copied().collect();
     assert_eq!(first, b"\x89\x03old");

@@ -45,7 +45,7 @@ impl fmt::Display for Error {
             Self::Send(e) => write!(f, "send: {e}"),
             Self::Timeout(e) => write!(f, "deadline: {e}"),
             Self::Tls => f.write_str(
-                "wss:// needs TLS, which is not built in: connect and encrypt the stream yourself, then use handshake(stream, url)",
+                "wss:// needs TLS, which is not built in: connect and encrypt the stream yourself, then use connect_over(stream, url)",
             ),
             Self::NoReader => f.write_str(
                 "the reader of a split connection was dropped: keep it in a task that receives, or send on the whole connection",

@@ -90,7 +90,8 @@ pub enum Ended {
 /// The same handler runs on the mio reactor and on tokio.
 ///
 /// ```
-/// use tickwire::{Cx, Handler, Message, Opened, SendError};
+/// use tickwire::reactor::{Cx, Handler, Opened};
+/// use tickwire::{Message, SendError};
 ///
 /// /// Sends every binary message back.
 /// struct Echo;
@@ -127,7 +128,7 @@ pub enum Ended {
 pub trait Handler: Sized {
     /// What the application keeps for each connection.
     type Conn;
-    /// What other threads tell the application through a [`Remote`](crate::Remote).
+    /// What other threads tell the application through a [`Remote`](crate::reactor::Remote).
     type Command: Send + 'static;
 
     /// A client asks to open a connection. Accepts by default. A request that breaks a rule, and
@@ -187,7 +188,7 @@ pub trait Handler: Sized {
         let _ = (hub, command);
     }
 
-    /// A message that another thread sent through a [`Remote`](crate::Remote) could not be
+    /// A message that another thread sent through a [`Remote`](crate::reactor::Remote) could not be
     /// queued; `None` where the connection is gone.
     fn undelivered(&mut self, id: ConnId, message: Bytes, error: Option<SendError>) {
         let _ = (id, message, error);
@@ -202,13 +203,13 @@ pub trait Handler: Sized {
     }
 
     /// The platform refused options of a connection's socket, which is used all the same. With
-    /// [`Tune::strict`](crate::Tune::strict) it is not used, and that is an error instead.
+    /// [`Tune::strict`](crate::net::Tune::strict) it is not used, and that is an error instead.
     fn untuned(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {
         let _ = (peer, report);
     }
 
     /// A connection could not be accepted (too many open files, say). The listener rests for
-    /// [`ACCEPT_REST`](crate::ACCEPT_REST) and goes on.
+    /// [`ACCEPT_REST`](crate::reactor::ACCEPT_REST) and goes on.
     fn accept_failed(&mut self, error: io::Error) {
         let _ = error;
     }
@@ -426,7 +427,7 @@ impl<'a> Cx<'a> {
     }
 }
 
-/// The reactor holds [`TIMERS_MAX`](crate::TIMERS_MAX) timers of the application: wait until some
+/// The reactor holds [`TIMERS_MAX`](crate::reactor::TIMERS_MAX) timers of the application: wait until some
 /// are due, and keep one timer per purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimersFull;

@@ -29,13 +29,13 @@ mod tune;
 pub use self::tokio::AdoptError;
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
-    Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
-    IncomingChannel, Message, Receiver, Sender, Session,
+    Acceptance, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelBatch, ChannelError,
+    ChannelMessage, ChannelSocket, IncomingChannel, Receiver, Sender,
 };
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
     Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream,
-    UniteError, Upgrade, WebSocket, Writer, accept, connect, handshake,
+    UniteError, Upgrade, WebSocket, Writer, accept, connect, connect_over,
 };
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use channels::{

@@ -1,7 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::tune::Tune;
-use crate::config::Settings;
+use crate::config::Config;
 use crate::handshake::HeadLimits;
 
 /// What a reactor does when there is nothing to do.
@@ -16,11 +17,24 @@ pub enum Wait {
     SpinThenPark(Duration),
 }
 
-/// Options of a reactor, on mio or on tokio.
+/// Options of a reactor, on mio or on tokio. Setters change one each.
+///
+/// ```
+/// use tickwire::net::Tune;
+/// use tickwire::reactor::{ReactorOptions, Wait};
+/// use tickwire::Config;
+///
+/// let options = ReactorOptions::default()
+///     .config(Config::default().message_bytes_max(64 * 1024))
+///     .tune(Tune::low_latency())
+///     .wait(Wait::Spin);
+/// assert_eq!(options.config.message_bytes_max, 65_536);
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ReactorOptions {
     /// Limits and deadlines of its connections.
-    pub settings: Settings,
+    pub config: Arc<Config>,
     /// Limits of opening handshakes.
     pub head_limits: HeadLimits,
     /// Options of its sockets.
@@ -30,7 +44,7 @@ pub struct ReactorOptions {
     pub wait: Wait,
     /// The core that its thread is pinned to; `None` leaves that to the operating system. On
     /// tokio an error: pin the runtime's threads with
-    /// [`pin_current_thread`](crate::pin_current_thread).
+    /// [`pin_current_thread`](crate::net::pin_current_thread).
     pub core: Option<usize>,
     /// Bytes of the receive buffer that all connections of the thread share. Default 256 KiB:
     /// large enough that a burst on one socket takes few reads, small enough to stay in cache.
@@ -43,7 +57,7 @@ pub struct ReactorOptions {
 impl Default for ReactorOptions {
     fn default() -> Self {
         Self {
-            settings: Settings::default(),
+            config: Arc::default(),
             head_limits: HeadLimits::default(),
             tune: Tune::new(),
             wait: Wait::Park,
@@ -51,5 +65,23 @@ impl Default for ReactorOptions {
             recv_buffer_bytes: 256 * 1024,
             events_max: 1024,
         }
+    }
+}
+
+setters!(ReactorOptions {
+    head_limits: HeadLimits,
+    tune: Tune,
+    wait: Wait,
+    core: Option<usize>,
+    recv_buffer_bytes: usize,
+    events_max: usize,
+});
+
+impl ReactorOptions {
+    /// Sets the limits and deadlines of the connections. The reactor checks them when it is made.
+    #[must_use]
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config = config.into();
+        self
     }
 }

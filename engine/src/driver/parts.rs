@@ -1,9 +1,10 @@
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::vec::Vec;
 
 use crate::agreed::Agreed;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-use crate::config::Settings;
+use crate::config::{Config, ConfigError};
 use crate::session::End;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 use crate::session::{Entropy, Session};
@@ -16,7 +17,8 @@ use crate::time::Timestamp;
 /// its own.
 ///
 /// ```
-/// use tickwire::{Agreed, Parts, Role};
+/// use tickwire::handshake::Agreed;
+/// use tickwire::{Parts, Role};
 ///
 /// let agreed = Agreed::new(Role::Server).with_subprotocol("ticks.v1");
 /// let parts = Parts::new("a stream", agreed).with_unread(b"\x82\x80mask".to_vec());
@@ -70,17 +72,17 @@ impl<S> Parts<S> {
     #[cfg(any(feature = "mio", feature = "tokio"))]
     pub(super) fn into_session(
         self,
-        settings: Settings,
+        config: Arc<Config>,
         entropy: Entropy,
         now: Timestamp,
-    ) -> (S, Session) {
-        let session = Session::new(self.agreed, settings, entropy, &self.unread, now)
+    ) -> Result<(S, Session), ConfigError> {
+        let session = Session::new(self.agreed, config, entropy, &self.unread, now)?
             .with_unsent(self.unsent.into());
         let session = match self.end {
             Some(end) => session.with_end(end),
             None => session,
         };
-        (self.stream, session)
+        Ok((self.stream, session))
     }
 
     /// With bytes that were received and not delivered.
@@ -104,7 +106,7 @@ impl<S> Parts<S> {
         self
     }
 
-    /// The same connection over the same stream as another type: a [`Socket`](crate::Socket) made
+    /// The same connection over the same stream as another type: a [`Socket`](crate::net::Socket) made
     /// of a `TcpStream`, say.
     #[must_use]
     pub fn map_stream<T>(self, map: impl FnOnce(S) -> T) -> Parts<T> {

@@ -18,7 +18,7 @@ use super::error::Error;
 use super::handler::ConnId;
 use super::parts::Parts;
 use super::socket::{PeerAddr, Socket};
-use crate::config::Settings;
+use crate::config::Config;
 use crate::conn::CLOSE_REASON_BYTES_MAX;
 use crate::conn::PreparedMessage;
 use crate::error::{CloseCode, SendError};
@@ -60,7 +60,7 @@ pub struct Outgoing {
     pub(crate) url: Url,
     pub(crate) options: ClientOptions,
     pub(crate) token: u64,
-    pub(crate) settings: Option<Settings>,
+    pub(crate) config: Option<Arc<Config>>,
 }
 
 impl Outgoing {
@@ -109,7 +109,7 @@ impl Outgoing {
             url,
             options: ClientOptions::new(),
             token: 0,
-            settings: None,
+            config: None,
         })
     }
 
@@ -120,8 +120,8 @@ impl Outgoing {
         self
     }
 
-    /// What [`Opened::token`](crate::Opened) or
-    /// [`Handler::connect_failed`](crate::Handler::connect_failed) will say.
+    /// What [`Opened::token`](crate::reactor::Opened) or
+    /// [`Handler::connect_failed`](crate::reactor::Handler::connect_failed) will say.
     #[must_use]
     pub fn token(mut self, token: u64) -> Self {
         self.token = token;
@@ -130,8 +130,8 @@ impl Outgoing {
 
     /// Limits and habits other than those of the reactor.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = Some(settings);
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config = Some(config.into());
         self
     }
 }
@@ -283,7 +283,7 @@ pub(crate) fn channel<C>(wake: impl Fn() + Send + Sync + 'static) -> (Remote<C>,
 }
 
 impl<C> Remote<C> {
-    /// Hands `command` to [`Handler::command`](crate::Handler::command).
+    /// Hands `command` to [`Handler::command`](crate::reactor::Handler::command).
     ///
     /// # Errors
     /// With the command handed back.
@@ -296,7 +296,7 @@ impl<C> Remote<C> {
     }
 
     /// Sends a binary message on a connection of the reactor. One that cannot be queued there
-    /// is told to [`Handler::undelivered`](crate::Handler::undelivered).
+    /// is told to [`Handler::undelivered`](crate::reactor::Handler::undelivered).
     ///
     /// # Errors
     /// With the message handed back.

@@ -10,7 +10,8 @@ use std::os::unix::net::UnixStream;
 ///
 /// ```
 /// use std::net::{TcpListener, TcpStream};
-/// use tickwire::{Parts, Role, Socket};
+/// use tickwire::net::Socket;
+/// use tickwire::{Parts, Role};
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
 /// let stream = TcpStream::connect(listener.local_addr()?)?;

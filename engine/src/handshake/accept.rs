@@ -17,7 +17,7 @@ const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 ///
 /// ```
 /// assert_eq!(
-///     tickwire::accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="),
+///     tickwire::handshake::accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="),
 ///     "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" // RFC 6455 section 1.3
 /// );
 /// ```
@@ -43,12 +43,12 @@ pub(super) fn is_key(key: &[u8]) -> bool {
 /// What the application adds to the answer that accepts.
 ///
 /// ```
-/// use tickwire::Accept;
+/// use tickwire::handshake::Accept;
 ///
 /// let accept = Accept::new()
 ///     .subprotocol("ticks.v1")
 ///     .header("Set-Cookie", "seat=17")?;
-/// # Ok::<(), tickwire::HandshakeError>(())
+/// # Ok::<(), tickwire::handshake::HandshakeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Accept {

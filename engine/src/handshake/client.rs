@@ -17,12 +17,12 @@ use super::uri::{Authority, Resource};
 /// What a client adds to its request.
 ///
 /// ```
-/// use tickwire::ClientOptions;
+/// use tickwire::handshake::ClientOptions;
 ///
 /// let options = ClientOptions::new()
 ///     .subprotocol("ticks.v1")?
 ///     .header("Authorization", "Bearer 17")?;
-/// # Ok::<(), tickwire::HandshakeError>(())
+/// # Ok::<(), tickwire::handshake::HandshakeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct ClientOptions {
@@ -96,7 +96,7 @@ impl ClientOptions {
 /// response or an error.
 ///
 /// ```
-/// use tickwire::{ClientHandshake, ClientOptions, HeadLimits};
+/// use tickwire::handshake::{ClientHandshake, ClientOptions, HeadLimits};
 ///
 /// let nonce = *b"the sample nonce"; // from a CSPRNG, a fresh one for every connection
 /// let mut handshake = ClientHandshake::new("example.com", "/", &ClientOptions::new(), nonce)?;
@@ -107,7 +107,7 @@ impl ClientOptions {
 ///     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02hi";
 /// let (_, consumed) = handshake.parse(received, &HeadLimits::default())?.expect("whole");
 /// assert_eq!(received[consumed..], *b"\x81\x02hi");
-/// # Ok::<(), tickwire::HandshakeError>(())
+/// # Ok::<(), tickwire::handshake::HandshakeError>(())
 /// ```
 #[derive(Clone)]
 pub struct ClientHandshake {

@@ -9,7 +9,7 @@ use super::syntax::{elements, find};
 /// How large a head the peer may send.
 ///
 /// ```
-/// use tickwire::HeadLimits;
+/// use tickwire::handshake::HeadLimits;
 ///
 /// let limits = HeadLimits { head_bytes_max: 4096, ..HeadLimits::default() };
 /// assert_eq!(limits.headers_max, 64);

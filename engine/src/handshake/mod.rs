@@ -26,6 +26,7 @@ mod url;
 #[cfg(test)]
 mod tests;
 
+pub use crate::agreed::{Agreed, Extensions};
 pub use accept::{Accept, accept_key};
 pub use client::{ClientHandshake, ClientOptions};
 pub use error::{HandshakeError, HandshakeUsage};

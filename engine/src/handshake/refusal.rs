@@ -11,13 +11,13 @@ use super::fields::{Fields, HeadOf, write_line};
 /// An HTTP answer that refuses the upgrade; the connection is closed after it.
 ///
 /// ```
-/// use tickwire::Refusal;
+/// use tickwire::handshake::Refusal;
 ///
 /// let refusal = Refusal::new(401)?
 ///     .header("WWW-Authenticate", "Bearer")?
 ///     .body("sign in first\n");
 /// assert!(refusal.encode().starts_with(b"HTTP/1.1 401 Unauthorized\r\n"));
-/// # Ok::<(), tickwire::HandshakeError>(())
+/// # Ok::<(), tickwire::handshake::HandshakeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {

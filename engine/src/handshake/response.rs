@@ -24,7 +24,7 @@ pub struct Response {
 /// What an answer other than 101 asks of the client (RFC 9110 section 15).
 ///
 /// ```
-/// use tickwire::{ClientHandshake, ClientOptions, HandshakeError, HeadLimits, ResponseKind};
+/// use tickwire::handshake::{ClientHandshake, ClientOptions, HandshakeError, HeadLimits, ResponseKind};
 ///
 /// let nonce = *b"the sample nonce"; // from a CSPRNG, a fresh one for every connection
 /// let mut handshake = ClientHandshake::new("example.com", "/", &ClientOptions::new(), nonce)?;
@@ -198,7 +198,7 @@ impl Response {
         self.head.text(self.reason)
     }
 
-    /// What is agreed on with a 101, for the [`Session`](crate::Session).
+    /// What is agreed on with a 101, for the [`Session`](crate::sans_io::Session).
     #[must_use]
     pub fn agreed(&self) -> Agreed {
         let agreed = Agreed::new(Role::Client);

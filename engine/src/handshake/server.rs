@@ -134,7 +134,7 @@ impl Method {
 /// [`Refusal`](super::Refusal).
 ///
 /// ```
-/// use tickwire::{Accept, HeadLimits, Request};
+/// use tickwire::handshake::{Accept, HeadLimits, Request};
 ///
 /// let received = b"GET /feed?depth=5 HTTP/1.1\r\nHost: example.com\r\n\
 ///     Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
@@ -147,7 +147,7 @@ impl Method {
 /// let (answer, agreed) = request.accept(&Accept::new().subprotocol("ticks"))?;
 /// assert_eq!(agreed.subprotocol(), Some("ticks"));
 /// assert!(answer.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
-/// # Ok::<(), tickwire::HandshakeError>(())
+/// # Ok::<(), tickwire::handshake::HandshakeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
@@ -224,7 +224,7 @@ impl Request {
     }
 
     /// The answer that accepts, which is the head of a 101, ready to be sent; and what is agreed
-    /// on with it, for the [`Session`](crate::Session).
+    /// on with it, for the [`Session`](crate::sans_io::Session).
     ///
     /// # Errors
     /// [`HandshakeUsage::SubprotocolNotOffered`] if `accept` names a sub-protocol that the client

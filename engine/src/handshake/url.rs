@@ -10,7 +10,7 @@ use super::uri::{HostKind, UrlError, parse_hierarchy};
 /// A WebSocket URL, taken apart into what a client needs.
 ///
 /// ```
-/// use tickwire::Url;
+/// use tickwire::handshake::Url;
 ///
 /// let url = Url::parse("wss://[::1]:8443/feed?depth=5")?;
 /// assert!(url.secure());
@@ -18,7 +18,7 @@ use super::uri::{HostKind, UrlError, parse_hierarchy};
 /// assert_eq!(url.authority(), "[::1]:8443"); // goes into Host
 /// assert_eq!(url.target(), "/feed?depth=5"); // goes into the request line
 /// assert_eq!(url.to_string(), "wss://[::1]:8443/feed?depth=5");
-/// # Ok::<(), tickwire::UrlError>(())
+/// # Ok::<(), tickwire::handshake::UrlError>(())
 /// ```
 ///
 /// # What is taken

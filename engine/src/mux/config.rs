@@ -1,29 +1,30 @@
 //! Limits of a connection with channels, as one checked value.
 
-use alloc::sync::Arc;
-use core::fmt;
-use core::ops::Deref;
 use core::time::Duration;
 
 use super::credit::{Announced, MESSAGES_BEFORE_ACCEPT};
 use super::open::Unit;
+use crate::config::ConfigError;
 
 /// Limits and deadlines of a connection with channels. The first part is announced to the peer,
 /// which must keep to it; the second is our own.
 ///
-/// ```
-/// use tickwire::channels::Config;
+/// Setters change one value each. Whoever takes a `ChannelConfig` checks it as a whole, and fails
+/// with a [`ConfigError`] that names the field; [`ChannelConfig::check`] does the same earlier.
+/// Connections share one value: whatever takes a `ChannelConfig` takes an `Arc` of it too.
 ///
-/// let settings = Config {
-///     channel_window_bytes: 256 * 1024,
-///     message_bytes_max: 100_000,
-///     ..Config::default()
-/// }
-/// .build()?;
-/// # Ok::<(), tickwire::channels::ConfigError>(())
+/// ```
+/// use tickwire::channels::ChannelConfig;
+///
+/// let config = ChannelConfig::default()
+///     .channel_window_bytes(256 * 1024)
+///     .message_bytes_max(100_000);
+/// assert!(config.check().is_ok());
+/// assert!(config.aliases_max(0).check().is_err());
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Config {
+#[non_exhaustive]
+pub struct ChannelConfig {
     /// Bytes of the largest record that the peer may send. Bounds how long a message of high
     /// priority waits for one of low priority that is on its way. 1 KiB to 1 MiB; default 16,448, a
     /// message of 16 KiB with its header.
@@ -63,7 +64,7 @@ pub struct Config {
     pub window_growth_bytes_max: u32,
     /// Bytes that all channels of the peer's together may bring to be held here, if that shall be
     /// fewer than [`Self::receive_budget_bytes`] counts by itself: a channel for whose window nothing
-    /// is left is refused with [`Code::LIMIT`](super::Code::LIMIT). Default none.
+    /// is left is refused with [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT). Default none.
     pub receive_bytes_max: Option<u64>,
     /// Bytes of topic and metadata together of a channel that the peer opens. Default 1 KiB.
     pub metadata_bytes_max: u32,
@@ -88,7 +89,7 @@ pub struct Config {
 /// A message of 16 KiB with its header, whole.
 const RECORD_BYTES_MAX: u32 = (16 << 10) + 64;
 
-impl Default for Config {
+impl Default for ChannelConfig {
     fn default() -> Self {
         Self {
             record_bytes_max: RECORD_BYTES_MAX,
@@ -120,15 +121,15 @@ const WINDOW_BYTES_MAX: u32 = 1 << 30;
 /// Whether a rule holds, and what it says.
 type Check = (bool, &'static str);
 
-impl Config {
+impl ChannelConfig {
     /// Limits for peers that nobody knows: 16 channels of 16 KiB, and at most 1.25 MiB of the
     /// peer's messages that are not read, whatever it does. Messages are at most 12,033 bytes on a
     /// channel that does not say otherwise.
     ///
     /// ```
-    /// use tickwire::channels::Config;
+    /// use tickwire::channels::ChannelConfig;
     ///
-    /// let config = Config::untrusted_internet();
+    /// let config = ChannelConfig::untrusted_internet();
     /// assert_eq!(config.receive_budget_bytes(), (16 * 16 + 1024) * 1024);
     /// ```
     #[must_use]
@@ -169,15 +170,15 @@ impl Config {
     /// Checks the values against each other.
     ///
     /// # Errors
-    /// [`ConfigError`] names the field and what it must be.
-    pub fn build(self) -> Result<Settings, ConfigError> {
+    /// [`ConfigError`] names the field and what the value must be.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let mut checks = self
             .sizes()
             .chain(self.windows())
             .chain(self.times_and_queues());
         match checks.find(|(holds, _)| !holds) {
-            Some((_, what)) => Err(ConfigError(what)),
-            None => Ok(Settings::new(self)),
+            Some((_, what)) => Err(ConfigError::new(what)),
+            None => Ok(()),
         }
     }
 
@@ -327,8 +328,19 @@ impl Config {
         window * self.unit_bytes(unit, self.default_message_max(unit))
     }
 
+    /// What a channel has that does not say otherwise.
+    pub(super) fn defaults(&self, unit: Unit) -> Defaults {
+        let message_max = self.default_message_max(unit);
+        Defaults {
+            message_max,
+            // Eight of them are a window, which is at most 2^30 bytes.
+            unit_bytes: self.unit_bytes(unit, message_max) as u32,
+            window_bytes: self.default_window_bytes(unit),
+        }
+    }
+
     /// Bytes that the default window of any channel may bring.
-    fn channel_bytes(&self) -> u64 {
+    pub(super) fn channel_bytes(&self) -> u64 {
         let by_messages = self.default_window_bytes(Unit::Messages);
         by_messages.max(self.channel_window_bytes.into())
     }
@@ -345,76 +357,24 @@ pub(super) struct Defaults {
     pub(super) window_bytes: u64,
 }
 
-impl Defaults {
-    fn of(config: &Config, unit: Unit) -> Self {
-        let message_max = config.default_message_max(unit);
-        Self {
-            message_max,
-            // Eight of them are a window, which is at most 2^30 bytes.
-            unit_bytes: config.unit_bytes(unit, message_max) as u32,
-            window_bytes: config.default_window_bytes(unit),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Checked {
-    config: Config,
-    bytes: Defaults,
-    messages: Defaults,
-    channel_bytes: u64,
-}
-
-/// A [`Config`] that has been checked, shared by all connections that use it.
-#[derive(Clone, Debug)]
-pub struct Settings(Arc<Checked>);
-
-impl Settings {
-    fn new(config: Config) -> Self {
-        Self(Arc::new(Checked {
-            bytes: Defaults::of(&config, Unit::Bytes),
-            messages: Defaults::of(&config, Unit::Messages),
-            channel_bytes: config.channel_bytes(),
-            config,
-        }))
-    }
-
-    /// What a channel has that does not say otherwise.
-    pub(super) fn defaults(&self, unit: Unit) -> Defaults {
-        match unit {
-            Unit::Bytes => self.0.bytes,
-            Unit::Messages => self.0.messages,
-        }
-    }
-
-    /// Bytes that the default window of any channel may bring.
-    pub(super) fn window_bytes_max(&self) -> u64 {
-        self.0.channel_bytes
-    }
-}
-
-impl Deref for Settings {
-    type Target = Config;
-
-    fn deref(&self) -> &Config {
-        &self.0.config
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self::new(Config::default())
-    }
-}
-
-/// A field of [`Config`] has a value that cannot work. Says which and what it must be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ConfigError(&'static str);
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl core::error::Error for ConfigError {}
+setters!(ChannelConfig {
+    record_bytes_max: u32,
+    message_bytes_max: u32,
+    channels_max: u32,
+    pending_opens_max: u32,
+    aliases_max: u32,
+    channel_window_bytes: u32,
+    channel_window_bytes_max: u32,
+    channel_window_messages: u32,
+    frame_overhead_bytes: u32,
+    idle_timeout: Duration,
+    auto_tune: bool,
+    window_growth_bytes_max: u32,
+    receive_bytes_max: Option<u64>,
+    metadata_bytes_max: u32,
+    partial_timeout: Duration,
+    close_timeout: Duration,
+    channel_queue_bytes_max: u32,
+    connection_queue_bytes_max: u32,
+    shared_aliases: u32,
+});

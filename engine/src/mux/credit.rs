@@ -380,7 +380,7 @@ impl Announced {
 }
 
 /// Credit that a received message holds until it is given back with
-/// [`Connection::release`](super::Connection::release).
+/// [`Mux::release`](super::Mux::release).
 #[derive(PartialEq, Eq, Default, Debug)]
 #[must_use = "credit that is not released is missing to the peer until the channel ends"]
 pub struct Charge {

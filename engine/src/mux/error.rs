@@ -6,9 +6,9 @@ use super::wire::WireError;
 
 /// Why a channel or a connection ended. 16 and above are the application's own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(pub u32);
+pub struct ErrorCode(pub u32);
 
-impl Code {
+impl ErrorCode {
     /// Nothing is wrong.
     pub const NO_ERROR: Self = Self(0);
     /// A rule of the protocol was broken.
@@ -48,13 +48,13 @@ impl Code {
     }
 }
 
-impl fmt::Debug for Code {
+impl fmt::Debug for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.write_str(name),
@@ -66,7 +66,7 @@ impl fmt::Display for Code {
 /// A rule of `tickwire.mux.v1` that the peer broke. The connection ends with [`Self::code`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Violation {
+pub enum ChannelViolation {
     /// A frame that is no frame.
     Wire(WireError),
     /// A frame other than HELLO before the peer's HELLO.
@@ -113,16 +113,16 @@ pub enum Violation {
     NotBinary,
 }
 
-impl Violation {
+impl ChannelViolation {
     /// What the peer is told.
     #[must_use]
-    pub const fn code(self) -> Code {
+    pub const fn code(self) -> ErrorCode {
         match self {
-            Self::RecordTooLarge | Self::MessageTooLarge => Code::SIZE,
-            Self::ChannelCredit(_) => Code::FLOW,
-            Self::TooManyChannels | Self::TooManyOpens => Code::LIMIT,
-            Self::WastedOpens | Self::PingFlood | Self::GoAwayFlood => Code::CALM,
-            _ => Code::PROTOCOL,
+            Self::RecordTooLarge | Self::MessageTooLarge => ErrorCode::SIZE,
+            Self::ChannelCredit(_) => ErrorCode::FLOW,
+            Self::TooManyChannels | Self::TooManyOpens => ErrorCode::LIMIT,
+            Self::WastedOpens | Self::PingFlood | Self::GoAwayFlood => ErrorCode::CALM,
+            _ => ErrorCode::PROTOCOL,
         }
     }
 
@@ -155,7 +155,7 @@ impl Violation {
     }
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for ChannelViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.rule())?;
         match self {
@@ -171,39 +171,39 @@ impl fmt::Display for Violation {
     }
 }
 
-impl core::error::Error for Violation {}
+impl core::error::Error for ChannelViolation {}
 
 /// How a connection's channels ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Failure {
+pub enum ChannelFailure {
     /// The peer broke a rule.
-    Violation(Violation),
+    Violation(ChannelViolation),
     /// The peer ended the connection for a reason of its own: it says that we broke a rule, or
     /// gives a code of the application's.
-    Peer(Code),
+    Peer(ErrorCode),
     /// We ended it, with this code.
-    Local(Code),
+    Local(ErrorCode),
     /// Nothing was received for `idle_timeout`.
     Idle,
     /// The connection below is gone.
     Lost,
 }
 
-impl Failure {
+impl ChannelFailure {
     /// The code it ended with.
     #[must_use]
-    pub const fn code(self) -> Code {
+    pub const fn code(self) -> ErrorCode {
         match self {
             Self::Violation(v) => v.code(),
             Self::Peer(code) | Self::Local(code) => code,
-            Self::Idle => Code::TIMEOUT,
-            Self::Lost => Code::INTERNAL,
+            Self::Idle => ErrorCode::TIMEOUT,
+            Self::Lost => ErrorCode::INTERNAL,
         }
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for ChannelFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Violation(v) => write!(f, "protocol violation: {v}"),
@@ -215,10 +215,10 @@ impl fmt::Display for Failure {
     }
 }
 
-impl core::error::Error for Failure {}
+impl core::error::Error for ChannelFailure {}
 
-impl From<Violation> for Failure {
-    fn from(v: Violation) -> Self {
+impl From<ChannelViolation> for ChannelFailure {
+    fn from(v: ChannelViolation) -> Self {
         Self::Violation(v)
     }
 }
@@ -226,7 +226,7 @@ impl From<Violation> for Failure {
 /// Why a send was refused. Nothing of it was taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum SendError {
+pub enum ChannelSendError {
     /// The channel's queue, or all queues together, are full: wait until the channel is
     /// writable.
     WouldBlock,
@@ -240,9 +240,9 @@ pub enum SendError {
     /// This half is finished, or was reset, or never was ours to send on.
     Finished,
     /// The peer does not want more: it has stopped this half, or rejected the channel.
-    Stopped(Code),
+    Stopped(ErrorCode),
     /// The connection has ended.
-    Closed(Code),
+    Closed(ErrorCode),
     /// There is no such channel any more.
     UnknownChannel,
     /// The channel's mode does not have this operation: keys are for conflated channels, runs
@@ -252,7 +252,7 @@ pub enum SendError {
     BadRun,
 }
 
-impl fmt::Display for SendError {
+impl fmt::Display for ChannelSendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WouldBlock => f.write_str("the send queue is full: wait until it is writable"),
@@ -270,7 +270,7 @@ impl fmt::Display for SendError {
     }
 }
 
-impl core::error::Error for SendError {}
+impl core::error::Error for ChannelSendError {}
 
 /// Why a channel was not opened or answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -281,7 +281,7 @@ pub enum OpenError {
     /// A value of the options cannot work; says which and what it must be.
     Options(&'static str),
     /// The connection ends, or has ended: open the channel on another one.
-    Closed(Code),
+    Closed(ErrorCode),
     /// There is no such channel any more, or it is answered already.
     UnknownChannel,
 }

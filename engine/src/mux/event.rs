@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::channel::ChannelId;
 use super::credit::Charge;
-use super::error::{Code, Failure};
+use super::error::{ChannelFailure, ErrorCode};
 use super::open::{Mode, Resume, Unit};
 use super::wire::Direction;
 
@@ -18,8 +18,8 @@ pub use super::open::Resumption;
 pub enum Event<'r> {
     /// The peer's HELLO has come: its limits are known.
     Ready,
-    /// The peer opens a channel: [`accept`](super::Connection::accept) or
-    /// [`reject`](super::Connection::reject) it, now or later. Messages may come before.
+    /// The peer opens a channel: [`accept`](super::Mux::accept) or
+    /// [`reject`](super::Mux::reject) it, now or later. Messages may come before.
     Open(Opening<'r>),
     /// The peer takes a channel of ours.
     Accepted {
@@ -38,7 +38,7 @@ pub enum Event<'r> {
         /// The channel.
         channel: ChannelId,
         /// Why.
-        code: Code,
+        code: ErrorCode,
         /// The peer never looked at it: it is safe to open it on another connection.
         unprocessed: bool,
         /// Why, in bytes of the peer's application.
@@ -75,32 +75,32 @@ pub enum Event<'r> {
         /// The channel.
         channel: ChannelId,
         /// Why.
-        code: Code,
+        code: ErrorCode,
     },
     /// The peer takes no more of ours; what was queued is dropped.
     Stopped {
         /// The channel.
         channel: ChannelId,
         /// Why.
-        code: Code,
+        code: ErrorCode,
     },
     /// We take no more from a channel whose message was not finished in time. Drop what is kept of
     /// it, and release its credit.
     Evicted {
         /// The channel.
         channel: ChannelId,
-        /// [`Code::TIMEOUT`].
-        code: Code,
+        /// [`ErrorCode::TIMEOUT`].
+        code: ErrorCode,
     },
     /// The peer takes no new channels; the open ones go on.
     Draining {
         /// Why.
-        code: Code,
+        code: ErrorCode,
         /// Why, in words.
         reason: &'r str,
     },
     /// All channels are over. Nothing comes after it.
-    Failed(Failure),
+    Failed(ChannelFailure),
 }
 
 impl Event<'_> {

@@ -4,8 +4,8 @@ use core::fmt;
 use core::time::Duration;
 
 use super::channel::{Channel, ChannelId, RecvState, SendState, Stage};
-use super::connection::{Connection, Totals};
-use super::error::{Code, Failure};
+use super::connection::{Mux, Totals};
+use super::error::{ChannelFailure, ErrorCode};
 use super::open::Unit;
 use crate::time::Timestamp;
 
@@ -69,7 +69,7 @@ pub struct ChannelStats {
 
 /// A connection, seen from this end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ConnectionStats {
+pub struct MuxStats {
     /// Channels that have a place here, those that are over and still held included.
     pub channels: usize,
     /// Bytes that wait in all queues.
@@ -80,7 +80,7 @@ pub struct ConnectionStats {
     /// that have ended, and what windows have grown by. What the application has granted beyond the
     /// defaults is not among them.
     pub receive_aside_bytes: u64,
-    /// What that may be at most: [`Config::receive_budget_bytes`](super::Config).
+    /// What that may be at most: [`ChannelConfig::receive_budget_bytes`](super::ChannelConfig).
     pub receive_budget_bytes: u64,
     /// Messages sent, and their payload bytes.
     pub messages_out: u64,
@@ -155,7 +155,7 @@ impl Channel {
     }
 }
 
-impl Connection {
+impl Mux {
     /// A channel as it stands; `None` if there is no such channel any more.
     #[must_use]
     pub fn channel_stats(&self, id: ChannelId) -> Option<ChannelStats> {
@@ -171,11 +171,11 @@ impl Connection {
 
     /// The connection as it stands.
     #[must_use]
-    pub fn stats(&self) -> ConnectionStats {
+    pub fn stats(&self) -> MuxStats {
         let totals = self.all_totals();
         let [rtt_min, rtt_last] = self.round_trips();
         let (receive_aside_bytes, receive_budget_bytes) = self.receive_budget();
-        ConnectionStats {
+        MuxStats {
             channels: self.slots.live(),
             queued_bytes: self.queued(),
             held_bytes: self.slots.iter().map(|c| u64::from(c.recv.held)).sum(),
@@ -265,11 +265,11 @@ impl fmt::Debug for Line<'_> {
     }
 }
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for Mux {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stats = self.stats();
         let state: &dyn fmt::Debug = match self.failure() {
-            Some(Failure::Local(Code::NO_ERROR)) => &"drained",
+            Some(ChannelFailure::Local(ErrorCode::NO_ERROR)) => &"drained",
             Some(_) => &self.failure(),
             None if self.is_open() => &"open",
             None => &"draining",
@@ -281,7 +281,7 @@ impl fmt::Debug for Connection {
             }
             list.finish()
         });
-        f.debug_struct("Connection")
+        f.debug_struct("Mux")
             .field("state", state)
             .field("rtt_min", &stats.rtt_min)
             .field("queued", &Size(stats.queued_bytes as u64))

@@ -23,12 +23,12 @@ mod slots;
 mod wire;
 
 pub use channel::ChannelId;
-pub use config::{Config, ConfigError, Settings};
-pub use connection::{Claim, Connection, Record, RecordReader, SHARED_BYTES_MIN};
+pub use config::ChannelConfig;
+pub use connection::{ChannelClaim, Mux, Record, RecordReader, SHARED_BYTES_MIN};
 pub use credit::Charge;
-pub use error::{Code, Failure, OpenError, SendError, Violation};
+pub use error::{ChannelFailure, ChannelSendError, ChannelViolation, ErrorCode, OpenError};
 pub use event::{Data, Event, Opening, Received, Resumption, Run};
-pub use introspect::{ChannelStats, ConnectionStats, HalfState};
+pub use introspect::{ChannelStats, HalfState, MuxStats};
 pub use open::{AcceptOptions, Mode, OpenOptions, Resume, Unit};
 pub use queue::SharedFrame;
 pub use wire::{Direction, WireError};

@@ -49,7 +49,7 @@ pub struct Resume {
     pub next_seq: u64,
 }
 
-/// How [`Connection::open`](super::Connection::open) makes a channel.
+/// How [`Mux::open`](super::Mux::open) makes a channel.
 ///
 /// ```
 /// use tickwire::channels::{Direction, Mode, OpenOptions};
@@ -143,7 +143,7 @@ impl OpenOptions {
     /// Bytes of the largest message taken. A window of bytes must have room for it: half of one of
     /// 64 KiB or more, three quarters of a smaller one. Where messages are counted, as many as the
     /// window has may be held; the default is what lets eight of them cost no more than the
-    /// window of a channel of bytes: 8,000 with the default settings. A quote needs much less.
+    /// window of a channel of bytes: 8,000 with the default config. A quote needs much less.
     #[must_use]
     pub fn message_bytes_max(mut self, bytes: u32) -> Self {
         self.message_bytes_max = Some(bytes);
@@ -257,7 +257,7 @@ pub enum Resumption {
     },
 }
 
-/// How [`Connection::accept`](super::Connection::accept) answers a channel. The default takes
+/// How [`Mux::accept`](super::Mux::accept) answers a channel. The default takes
 /// it with the default windows.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct AcceptOptions {

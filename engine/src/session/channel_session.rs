@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!               ReadSide ── Message ──▶ receive, next ─┐
-//! socket ── driver                                     ├─ Connection (mux) ── Channels ── the
+//! socket ── driver                                     ├─ Mux (mux) ── Channels ── the
 //!               Outbox ◀── binary messages ── fill ────┘        │             application
 //!                                                           events
 //! ```
@@ -11,7 +11,7 @@
 //! |---|---|
 //! | this one | [`ChannelSession`]: what drives channels over the halves of a WebSocket |
 //! | `channels` | [`Channels`]: what the application does with them |
-//! | `endpoint` | [`ChannelEndpoint`]: a `ChannelSession` and the [`Session`](crate::Session) below it, as one value |
+//! | `endpoint` | [`ChannelEndpoint`]: a `ChannelSession` and the [`Session`](crate::sans_io::Session) below it, as one value |
 //! | `start` | whether a WebSocket can carry channels |
 //! | `ended` | which channels are over |
 
@@ -22,6 +22,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use self::channels::Drain;
@@ -31,7 +32,8 @@ use crate::config::{self, ConfigError};
 use crate::conn::{Message, Outbox};
 use crate::error::{self, CloseCode, Deadline};
 use crate::mux::{
-    ChannelId, Connection, Event, Failure, Record, RecordReader, SUBPROTOCOL, Settings, Violation,
+    ChannelConfig, ChannelFailure, ChannelId, ChannelViolation, Event, Mux, Record, RecordReader,
+    SUBPROTOCOL,
 };
 use crate::time::Timestamp;
 
@@ -45,7 +47,7 @@ pub const AHEAD_BYTES_MAX: usize = 32 << 10;
 
 /// The channels of one WebSocket connection, without a socket and without a clock.
 ///
-/// It owns the channels, and works on the halves of the WebSocket's [`Session`](crate::Session),
+/// It owns the channels, and works on the halves of the WebSocket's [`Session`](crate::sans_io::Session),
 /// which whoever drives it lends call by call: the [`Message`]s that were received, the [`Outbox`]
 /// that records go to, and for a deadline the [`WriteSide`]. So one body serves drivers that keep
 /// these halves in different places. Who has no such wish takes [`ChannelEndpoint`], which owns
@@ -123,22 +125,21 @@ impl ChannelSession {
     /// [`StartError`]. The Close that tells the peer is in the outbox then: drive the session on
     /// until it has ended.
     pub fn start(
-        settings: Settings,
+        config: impl Into<Arc<ChannelConfig>>,
         subprotocol: Option<&str>,
         outbox: &mut Outbox,
         now: Timestamp,
     ) -> Result<Self, StartError> {
-        let checked = if subprotocol == Some(SUBPROTOCOL) {
-            Self::check(&settings, outbox.settings()).map_err(StartError::Config)
+        let config = config.into();
+        let close_timeout = config.close_timeout;
+        let started = if subprotocol == Some(SUBPROTOCOL) {
+            check(&config, outbox.config())
+                .and_then(|()| Mux::new(config, now))
+                .map_err(StartError::Config)
         } else {
             Err(StartError::NotAgreed)
         };
-        if let Err(error) = checked {
-            error.close(outbox);
-            return Err(error);
-        }
-        let close_timeout = settings.close_timeout;
-        let mut core = Connection::new(settings, now);
+        let mut core = started.inspect_err(|error| error.close(outbox))?;
         core.limit_records(outbox.room_max());
         Ok(Self {
             channels: Channels::new(core),
@@ -148,16 +149,19 @@ impl ChannelSession {
         })
     }
 
-    /// Whether a WebSocket with the limits `below` can carry channels with `settings`:
+    /// Whether a WebSocket with the limits `below` can carry channels with `config`:
     /// [`start`](Self::start) checks the same. For programs that want to know before the first
     /// connection.
     ///
     /// # Errors
+    /// Both must hold by themselves ([`ChannelConfig::check`], [`Config::check`](crate::Config::check)).
     /// Messages must be [delivered whole](crate::Delivery::Whole); `message_bytes_max` and
     /// `frame_bytes_max` must have room for our `record_bytes_max`, and `send_queue_bytes_max` for
     /// [`SEND_QUEUE_BYTES_MIN`], whatever records the peer announces.
-    pub fn check(settings: &Settings, below: &config::Settings) -> Result<(), ConfigError> {
-        check(settings, below)
+    pub fn check(config: &ChannelConfig, below: &config::Config) -> Result<(), ConfigError> {
+        config.check()?;
+        below.check()?;
+        check(config, below)
     }
 
     /// The channels as they stand.
@@ -174,7 +178,7 @@ impl ChannelSession {
     }
 
     /// A message of the peer's came. `Some` if it is a record: take its events with
-    /// [`Self::next`]. Text ends the channels ([`Violation::NotBinary`]), and control frames are
+    /// [`Self::next`]. Text ends the channels ([`ChannelViolation::NotBinary`]), and control frames are
     /// nothing to them.
     #[inline]
     pub fn receive<'r>(
@@ -351,7 +355,9 @@ impl ChannelSession {
             && !outbox.is_closing()
         {
             let code = match self.channels.core.failure() {
-                Some(Failure::Violation(Violation::NotBinary)) => CloseCode::UNSUPPORTED,
+                Some(ChannelFailure::Violation(ChannelViolation::NotBinary)) => {
+                    CloseCode::UNSUPPORTED
+                }
                 _ => CloseCode(code.close_code()),
             };
             // 1003, and 4000 to 4999, may be sent, and there is no reason.
@@ -388,13 +394,13 @@ impl ChannelSession {
     }
 
     /// The WebSocket has ended, or the stream is gone: nothing is sent or received any more. How
-    /// the channels ended: [`Failure::Lost`] unless they were over before. [`Self::poll_event`]
+    /// the channels ended: [`ChannelFailure::Lost`] unless they were over before. [`Self::poll_event`]
     /// tells so, if it has not.
-    pub fn handle_lost(&mut self) -> Failure {
+    pub fn handle_lost(&mut self) -> ChannelFailure {
         let event = self.channels.core.handle_lost();
         self.keep_end(event);
         self.closing = Closing::Over;
-        self.channels.core.failure().unwrap_or(Failure::Lost)
+        self.channels.core.failure().unwrap_or(ChannelFailure::Lost)
     }
 }
 

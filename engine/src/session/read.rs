@@ -205,7 +205,7 @@ impl ReadSide {
     fn settle_close(&mut self, write: &WriteSide, now: Timestamp) {
         let over = write.outbox.is_dead() && self.end().is_some();
         if self.close_at().is_none() && !over {
-            self.set_close_at(Some(now.after(self.inbox.settings().close_timeout)));
+            self.set_close_at(Some(now.after(self.inbox.config().close_timeout)));
         }
     }
 
@@ -255,7 +255,7 @@ impl ReadSide {
             write.stalled = OptionalTimestamp::NONE;
             self.set_close_at(None);
         } else if self.close_at().is_none() {
-            self.set_close_at(Some(now.after(self.inbox.settings().close_timeout)));
+            self.set_close_at(Some(now.after(self.inbox.config().close_timeout)));
         }
     }
 
@@ -277,7 +277,7 @@ impl ReadSide {
     pub fn poll_timeout(&self, write: Option<Timestamp>) -> Option<Timestamp> {
         let read = match self.close_at() {
             None if self.end().is_some() => None,
-            None => self.keepalive.poll_timeout(self.inbox.settings()),
+            None => self.keepalive.poll_timeout(self.inbox.config()),
             close_at => close_at,
         };
         [read, write].into_iter().flatten().min()
@@ -308,7 +308,7 @@ impl ReadSide {
         };
         match self
             .keepalive
-            .handle_timeout(self.inbox.settings(), output, now)
+            .handle_timeout(self.inbox.config(), output, now)
         {
             Due::Nothing => {}
             // Refused only when the connection is closing already.

@@ -1,10 +1,11 @@
 //! The half that sends.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use super::{End, Stats};
 use crate::buf::BufPool;
-use crate::config::Settings;
+use crate::config::Config;
 use crate::conn::{Outbox, Transmit};
 use crate::error::{Failure, SendError};
 use crate::time::{OptionalTimestamp, Timestamp};
@@ -36,8 +37,8 @@ impl WriteSide {
     /// The limits and deadlines of the connection.
     #[inline]
     #[must_use]
-    pub fn settings(&self) -> &Settings {
-        self.outbox.settings()
+    pub fn config(&self) -> &Arc<Config> {
+        self.outbox.config()
     }
 
     /// Where messages go.

@@ -4,9 +4,10 @@
 use std::ops::{Deref, DerefMut};
 
 use tickwire::channels::{
-    AHEAD_BYTES_MAX, ChannelSession, Channels, Event, RecordReader, SUBPROTOCOL, Settings,
+    AHEAD_BYTES_MAX, ChannelConfig, ChannelSession, Channels, Event, RecordReader, SUBPROTOCOL,
 };
-use tickwire::{Entropy, Message, Role, Session, Timestamp, WriteSide};
+use tickwire::sans_io::{Entropy, Session, WriteSide};
+use tickwire::{Message, Role, Timestamp};
 
 use crate::frames::op;
 
@@ -43,12 +44,13 @@ impl End {
     /// # Panics
     /// Where the default limits of a WebSocket do not carry channels.
     #[must_use]
-    pub fn new(settings: &Settings, now: Timestamp) -> Self {
-        let below = tickwire::Settings::default();
-        let session = Session::new(Role::Server, below, Entropy([9; 32]), &[], now);
+    pub fn new(config: &ChannelConfig, now: Timestamp) -> Self {
+        let below = tickwire::Config::default();
+        let session = Session::new(Role::Server, below, Entropy([9; 32]), &[], now)
+            .expect("limits that work");
         let (_, mut write) = session.split();
         let agreed = Some(SUBPROTOCOL);
-        let session = ChannelSession::start(settings.clone(), agreed, write.outbox(), now);
+        let session = ChannelSession::start(config.clone(), agreed, write.outbox(), now);
         Self {
             session: session.expect("a WebSocket with the default limits"),
             write,

@@ -1,7 +1,9 @@
 //! What applications and the transport may do, in any order.
 
 use bytes::Bytes;
-use tickwire::channels::{AcceptOptions, ChannelId, Code, Mode, SendError, SharedFrame, Unit};
+use tickwire::channels::{
+    AcceptOptions, ChannelId, ChannelSendError, ErrorCode, Mode, SharedFrame, Unit,
+};
 
 use super::model::NAME_BYTES;
 use super::sim::Sim;
@@ -100,7 +102,7 @@ impl Sim {
             Op::Stop(e, which) => self.cut_half(end(e), which, false),
             Op::LetGo(e, which) => {
                 if let Some(link) = self.pick(end(e), which) {
-                    self.let_go(end(e), link, Code(17));
+                    self.let_go(end(e), link, ErrorCode(17));
                 }
             }
             Op::Release(e, which, how) => {
@@ -145,7 +147,7 @@ impl Sim {
             self.links[link].cut();
             self.links[link].dirs[1 - end].parked.clear();
             self.by_id.remove(&(end, id));
-            self.ends[end].reject(id, Code(18));
+            self.ends[end].reject(id, ErrorCode(18));
             return;
         }
         let mut options = AcceptOptions::new();
@@ -154,7 +156,7 @@ impl Sim {
         if how % 8 > 4 {
             let window = match self.links[link].unit {
                 Unit::Messages => 8 + u32::from(how),
-                Unit::Bytes => self.settings[end].channel_window_bytes + 300 * u32::from(how),
+                Unit::Bytes => self.config[end].channel_window_bytes + 300 * u32::from(how),
             };
             options = options.window(window);
             granted = match self.links[link].unit {
@@ -229,7 +231,7 @@ impl Sim {
         id: ChannelId,
         how: u8,
         bytes: &[u8],
-    ) -> Result<(), SendError> {
+    ) -> Result<(), ChannelSendError> {
         let core = &mut self.ends[end];
         match how % 8 {
             2 => core
@@ -258,7 +260,7 @@ impl Sim {
         end: usize,
         number: usize,
         key: u64,
-        sent: Result<(), SendError>,
+        sent: Result<(), ChannelSendError>,
         messages: Vec<Vec<u8>>,
     ) {
         let at = self.told[end];
@@ -271,13 +273,13 @@ impl Sim {
                     dir.publish(key, message, at);
                 }
             }
-            Err(SendError::WouldBlock) => {
+            Err(ChannelSendError::WouldBlock) => {
                 dir.waits = Some(messages.iter().map(Vec::len).sum());
                 self.counts.refused += 1;
             }
-            Err(SendError::TooLarge { len, max }) => assert!(len > max),
-            Err(SendError::Finished) => assert!(!sends || dir.finishing || dir.cut),
-            Err(SendError::Stopped(_)) => {
+            Err(ChannelSendError::TooLarge { len, max }) => assert!(len > max),
+            Err(ChannelSendError::Finished) => assert!(!sends || dir.finishing || dir.cut),
+            Err(ChannelSendError::Stopped(_)) => {
                 assert!(dir.cut || dir.finishing || !sends, "stopped by nobody");
             }
             Err(other) => panic!("end {end}, link {number}: {other}"),
@@ -305,9 +307,9 @@ impl Sim {
         dir.waits = None;
         if let Some(id) = self.links[link].ids[end] {
             if own {
-                self.ends[end].reset(id, Code(19));
+                self.ends[end].reset(id, ErrorCode(19));
             } else {
-                self.ends[end].stop(id, Code(20));
+                self.ends[end].stop(id, ErrorCode(20));
                 // Its end is not told any more.
                 self.links[link].dirs[sender].ended = true;
             }

@@ -1,6 +1,6 @@
 //! What must hold when nothing is on its way any more and all is read.
 
-use tickwire::channels::{Code, Unit};
+use tickwire::channels::{ErrorCode, Unit};
 
 use super::open::Wanted;
 use super::sim::Sim;
@@ -89,13 +89,13 @@ impl Sim {
             return;
         }
         let cores = (self.ends[sender].stats(), self.ends[1 - sender].stats());
-        let why = format_args!("{s:?} {r:?} {cores:?} {:?}", self.settings);
+        let why = format_args!("{s:?} {r:?} {cores:?} {:?}", self.config);
         assert_eq!(
             s.queued_bytes, 0,
             "link {number} waits, though all is read: {why}"
         );
         // Channels that wait for a place, or for an answer, may fill what all queues hold.
-        let cap = self.settings[sender].connection_queue_bytes_max as usize;
+        let cap = self.config[sender].connection_queue_bytes_max as usize;
         let queued = cores.0.queued_bytes;
         if let Some(len) = dir.waits {
             let full = queued > cap / 4 * 3 || queued + len + ENTRY_BYTES > cap;
@@ -125,7 +125,7 @@ impl Sim {
         while self.links.iter().any(|l| l.ids != [None; 2]) {
             for link in 0..self.links.len() {
                 for end in 0..2 {
-                    self.let_go(end, link, Code(21));
+                    self.let_go(end, link, ErrorCode(21));
                 }
             }
             self.drain_readers();
@@ -141,7 +141,7 @@ impl Sim {
         let before = self.counts.messages;
         let mut expected = 0;
         for end in 0..2 {
-            for _ in 0..self.settings[1 - end].channels_max {
+            for _ in 0..self.config[1 - end].channels_max {
                 if let Some(link) = self.open(end, &Wanted::default()) {
                     self.drain_readers();
                     if self.links[link].accepted {

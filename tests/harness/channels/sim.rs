@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tickwire::Timestamp;
-use tickwire::channels::{ChannelId, Charge, Code, Direction, HalfState, Mode, Settings, Unit};
+use tickwire::channels::{
+    ChannelConfig, ChannelId, Charge, Direction, ErrorCode, HalfState, Mode, Unit,
+};
 
 use super::end::End;
 use super::frames::{self, CREDIT, Frame, HELLO, RESET};
@@ -78,8 +80,8 @@ pub struct Counts {
 pub struct Sim {
     /// Both ends.
     pub ends: [End; 2],
-    /// Their settings.
-    pub settings: [Settings; 2],
+    /// Their config.
+    pub config: [ChannelConfig; 2],
     /// What end 0, and end 1, has sent and the other has not received.
     pub pipes: [VecDeque<Vec<u8>>; 2],
     /// The transport takes nothing of this end's.
@@ -107,12 +109,12 @@ pub struct Sim {
 impl Sim {
     /// Two ends that have not spoken yet.
     #[must_use]
-    pub fn new(settings: [Settings; 2]) -> Self {
+    pub fn new(config: [ChannelConfig; 2]) -> Self {
         let now = 1_000;
         let end = |s| End::new(s, Timestamp(now));
         Self {
-            ends: [end(&settings[0]), end(&settings[1])],
-            settings,
+            ends: [end(&config[0]), end(&config[1])],
+            config,
             pipes: [VecDeque::new(), VecDeque::new()],
             blocked: [false; 2],
             now,
@@ -161,7 +163,7 @@ impl Sim {
     }
 
     fn check_record(&mut self, end: usize, record: &[u8]) {
-        let max = self.settings[1 - end].record_bytes_max as usize;
+        let max = self.config[1 - end].record_bytes_max as usize;
         assert!(record.len() <= max, "I15: {} of {max}", record.len());
         let list = frames::frames(record);
         let first = list.first().expect("a record of PAD only");
@@ -299,7 +301,7 @@ impl Sim {
     }
 
     /// The end's application lets go of a channel.
-    pub fn let_go(&mut self, end: usize, link: usize, code: Code) {
+    pub fn let_go(&mut self, end: usize, link: usize, code: ErrorCode) {
         let Some(id) = self.links[link].ids[end].take() else {
             return;
         };
@@ -328,7 +330,7 @@ impl Sim {
 
     /// I4, of what the end receives and of what it has to send.
     fn check_memory(&self, end: usize) {
-        let (core, settings) = (&self.ends[end], &self.settings[end]);
+        let (core, config) = (&self.ends[end], &self.config[end]);
         let stats = core.stats();
         let (mut held, mut queued) = (0, 0);
         for id in core.ids() {
@@ -336,7 +338,7 @@ impl Sim {
             held += c.held_bytes;
             queued += c.queued_bytes;
             let one = c.queued_messages <= 1;
-            let cap = settings.channel_queue_bytes_max as usize;
+            let cap = config.channel_queue_bytes_max as usize;
             assert!(
                 one || c.queued_bytes <= cap,
                 "I4: {} queued",
@@ -346,7 +348,7 @@ impl Sim {
         assert_eq!(held, stats.held_bytes, "what all channels hold");
         self.check_aside(end);
         assert_eq!(queued, stats.queued_bytes, "what all queues hold");
-        let cap = settings.connection_queue_bytes_max as usize;
+        let cap = config.connection_queue_bytes_max as usize;
         // One message of each is always taken.
         let more: usize = core
             .ids()
@@ -360,10 +362,10 @@ impl Sim {
     /// I4: every grant is backed. What is set aside covers what the peer can make the end hold, and
     /// is never more than may be; what the application has granted itself comes on top.
     fn check_aside(&self, end: usize) {
-        let (core, settings) = (&self.ends[end], &self.settings[end]);
+        let (core, config) = (&self.ends[end], &self.config[end]);
         let stats = core.stats();
         let (aside, budget) = (stats.receive_aside_bytes, stats.receive_budget_bytes);
-        assert_eq!(budget, settings.receive_budget_bytes());
+        assert_eq!(budget, config.receive_budget_bytes());
         assert!(aside <= budget, "I4: {aside} set aside of {budget}");
         let mut least = 0;
         for link in self.links.iter().filter(|l| l.opener != end) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::settings::CHANNELS_MAX;
+use crate::config::CHANNELS_MAX;
 use crate::work::{Peer, Work};
 
 /// Channels side by side with rust-yamux and h2, over loopback TCP.

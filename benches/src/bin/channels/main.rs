@@ -8,11 +8,11 @@
 mod allocations;
 mod bench;
 mod cli;
+mod config;
 mod load;
 mod meter;
 mod process;
 mod reactors;
-mod settings;
 mod sink;
 #[path = "../compare/stats.rs"]
 mod stats;

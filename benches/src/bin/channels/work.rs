@@ -15,7 +15,7 @@ pub(crate) enum Peer {
     TickwireRuns,
     /// The same handler on the reactor that runs on tokio.
     TickwireReactor,
-    /// `channels::Session`: a task per channel.
+    /// `channels::ChannelSocket`: a task per channel.
     TickwireTokio,
     /// rust-yamux 0.14 over a socket buffered both ways.
     Yamux,
@@ -187,8 +187,8 @@ impl Counted {
     }
 }
 
-impl From<tickwire::Calls> for Counted {
-    fn from(calls: tickwire::Calls) -> Counted {
+impl From<tickwire::reactor::Calls> for Counted {
+    fn from(calls: tickwire::reactor::Calls) -> Counted {
         Counted {
             waits: calls.waits,
             reads: calls.reads,

@@ -5,10 +5,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tickwire::{
-    ConnId, Cx, Ended, Handler, Message, Opened, Outgoing, Parts, Reactor, ReactorOptions, Role,
-    Settings, TokioReactor, WebSocket,
+use tickwire::reactor::{
+    ConnId, Cx, Ended, Handler, Opened, Outgoing, Reactor, ReactorOptions, TokioReactor,
 };
+use tickwire::{Config, Message, Parts, Role, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{BATCH, PAYLOAD, Path};
@@ -188,7 +188,7 @@ fn websocket(batches: usize) -> Result<WebSocket<Wire>, tickwire::Error> {
         reads_left: batches,
         written_bytes: 0,
     };
-    WebSocket::from_parts(Parts::new(wire, Role::Server), Settings::default())
+    WebSocket::from_parts(Parts::new(wire, Role::Server), Config::default())
 }
 
 fn batch(batches: usize) -> Option<usize> {

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use tickwire::Timestamp;
 use tickwire::channels::{
-    AcceptOptions, ChannelId, Code, Config, Connection, Event, OpenOptions, SharedFrame,
+    AcceptOptions, ChannelConfig, ChannelId, ErrorCode, Event, Mux, OpenOptions, SharedFrame,
 };
 
 use crate::{BATCH, PAYLOAD, Path};
@@ -61,8 +61,8 @@ pub(crate) const PATHS: &[Path] = &[
 ];
 
 struct Pair {
-    client: Connection,
-    server: Connection,
+    client: Mux,
+    server: Mux,
     channels: Vec<ChannelId>,
     /// As the server calls it.
     unread: Option<ChannelId>,
@@ -70,7 +70,7 @@ struct Pair {
 
 /// Everything that `from` has to say goes to `to`, which gives back what it takes but on the
 /// channel that is `unread`; how many messages.
-fn carry(from: &mut Connection, to: &mut Connection, unread: Option<ChannelId>) -> usize {
+fn carry(from: &mut Mux, to: &mut Mux, unread: Option<ChannelId>) -> usize {
     let mut count = 0;
     while from.wants_write()
         && let Some(record) = from.poll_record(NOW)
@@ -102,15 +102,14 @@ fn carry(from: &mut Connection, to: &mut Connection, unread: Option<ChannelId>) 
 
 impl Pair {
     fn new(channels: usize) -> Option<Self> {
-        Self::with(&Config::default(), channels)
+        Self::with(&ChannelConfig::default(), channels)
     }
 
-    fn with(config: &Config, channels: usize) -> Option<Self> {
-        let settings = config.clone().build().ok()?;
-        let new = || Connection::new(settings.clone(), NOW);
+    fn with(config: &ChannelConfig, channels: usize) -> Option<Self> {
+        let new = || Mux::new(config.clone(), NOW).ok();
         let mut pair = Self {
-            client: new(),
-            server: new(),
+            client: new()?,
+            server: new()?,
             channels: Vec::new(),
             unread: None,
         };
@@ -212,10 +211,7 @@ fn queued(batches: usize) -> Option<usize> {
 
 fn shared(batches: usize) -> Option<usize> {
     let frame = SharedFrame::new(ALIAS, &[0x5a; SHARED]).ok()?;
-    let config = Config {
-        shared_aliases: 16,
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().shared_aliases(16);
     let mut pair = Pair::with(&config, 0)?;
     let options = OpenOptions::new("ticks").alias(ALIAS);
     let id = pair.client.open(options).ok()?;
@@ -274,8 +270,8 @@ fn life(batches: usize) -> Option<usize> {
         let theirs = theirs?;
         pair.server.finish_sending(theirs).ok()?;
         carry(&mut pair.server, &mut pair.client, None);
-        pair.client.let_go(id, Code::NO_ERROR);
-        pair.server.let_go(theirs, Code::NO_ERROR);
+        pair.client.let_go(id, ErrorCode::NO_ERROR);
+        pair.server.let_go(theirs, ErrorCode::NO_ERROR);
         carry(&mut pair.client, &mut pair.server, None);
     }
     Some(done)

@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 
-use tickwire::{BufPool, Entropy, Message, PreparedMessage, Role, Session, Settings, Timestamp};
+use tickwire::sans_io::{BufPool, Entropy, Session};
+use tickwire::{Config, Message, PreparedMessage, Role, Timestamp};
 
 use crate::{BATCH, PAYLOAD, Path};
 
@@ -166,7 +167,7 @@ enum Text {
 }
 
 fn session(role: Role) -> Session {
-    Session::new(role, Settings::default(), Entropy([7; 32]), &[], NOW)
+    Session::new(role, Config::default(), Entropy([7; 32]), &[], NOW).expect("limits that work")
 }
 
 /// Takes what `from` has to send.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tickwire::Calls;
+use tickwire::reactor::Calls;
 
 use crate::feeds::Topic;
 use crate::stats::{Group, Phase, Row, Summary, per_message};

@@ -1,4 +1,4 @@
-use tickwire::Calls;
+use tickwire::reactor::Calls;
 
 use super::*;
 use crate::client::Tally;

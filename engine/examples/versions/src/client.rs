@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tickwire::channels::{ChannelError, Code, OpenOptions, Session};
+use tickwire::channels::{ChannelError, ChannelSocket, ErrorCode, OpenOptions};
 use tickwire_codecs::{Answer, Codec, DecodeError, Limits, NO_COMMON_CODEC, Offer, Reason};
 
 use super::{Fallible, v1, v2};
@@ -30,12 +30,12 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) async fn ask(url: &str, offer: &Offer, read: Read) -> Fallible<Outcome> {
-    let session = Session::connect(url).await?;
+    let session = ChannelSocket::connect(url).await?;
     let mut channel = session.open(OpenOptions::new("quotes").metadata(offer.to_bytes()))?;
     let agreed = match channel.accepted().await {
         Ok(accepted) => offer.agreed(&accepted.metadata)?,
         Err(ChannelError::Rejected {
-            code: Code(NO_COMMON_CODEC),
+            code: ErrorCode(NO_COMMON_CODEC),
             metadata,
             ..
         }) => {

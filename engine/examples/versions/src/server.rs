@@ -1,7 +1,7 @@
 //! A server with one version of the schema.
 
 use tickwire::Listener;
-use tickwire::channels::{AcceptOptions, Code, IncomingChannel, Session, Settings};
+use tickwire::channels::{AcceptOptions, ChannelConfig, ChannelSocket, ErrorCode, IncomingChannel};
 use tickwire_codecs::{Encode, EncodeError, NO_COMMON_CODEC, Offer, negotiate_bytes};
 
 use super::{Fallible, Quote, v1, v2};
@@ -36,7 +36,8 @@ pub(crate) async fn start(write: Write, has: Offer) -> Fallible<Server> {
     tokio::spawn(async move {
         while let Ok(incoming) = listener.accept().await {
             tokio::spawn(async move {
-                let session = Session::accept_from(incoming, Settings::default()).await?;
+                let session =
+                    ChannelSocket::accept_from(incoming, ChannelConfig::default()).await?;
                 while let Some(incoming) = session.accept().await {
                     tokio::spawn(serve(incoming, write, has));
                 }
@@ -51,7 +52,7 @@ async fn serve(incoming: IncomingChannel, write: Write, has: Offer) -> Fallible<
     let agreed = match negotiate_bytes(&[has], incoming.metadata()) {
         Ok(agreed) => agreed,
         Err(refusal) => {
-            return Ok(incoming.reject_with(Code(NO_COMMON_CODEC), &refusal.to_vec())?);
+            return Ok(incoming.reject_with(ErrorCode(NO_COMMON_CODEC), &refusal.to_vec())?);
         }
     };
     let mut channel = incoming.accept(AcceptOptions::new().metadata(agreed.to_bytes()))?;

@@ -130,13 +130,13 @@ fn stream(rng: &mut Rng) -> (Vec<u8>, Vec<OwnedMessage>, Vec<Vec<u8>>) {
 
 #[test]
 fn in_whatever_steps_the_same_is_lent_and_answered_once() {
-    let settings = Config::default().build().unwrap();
+    let config = Config::default();
     for seed in 0..2000 {
         let mut rng = Rng(seed);
         let (bytes, messages, pings) = stream(&mut rng);
         let closes = matches!(messages.last(), Some(OwnedMessage::Close(_)));
         let mut pool = BufPool::new(4096, 4096);
-        let mut inbox = Inbox::new(&Role::Client.into(), settings.clone(), &[]);
+        let mut inbox = Inbox::new(&Role::Client.into(), config.clone(), &[]);
         let mut seen = Seen::default();
         let mut rest = &bytes[..];
         while !rest.is_empty() || !inbox.wants_read() {
@@ -188,7 +188,7 @@ fn in_whatever_steps_the_same_is_lent_and_answered_once() {
 /// A batch ends before what is to be answered, and the next one begins with it.
 #[test]
 fn a_batch_ends_before_what_is_to_be_answered() {
-    let settings = Config::default().build().unwrap();
+    let config = Config::default();
     let code = 1000_u16.to_be_bytes();
     let bytes = [
         frame(0x82, b"one"),
@@ -199,7 +199,7 @@ fn a_batch_ends_before_what_is_to_be_answered() {
         frame(0x88, &code),
     ]
     .concat();
-    let mut inbox = Inbox::new(&Role::Client.into(), settings, &bytes);
+    let mut inbox = Inbox::new(&Role::Client.into(), config, &bytes);
     let mut batches = Vec::new();
     while !inbox.wants_read() {
         batches.push(inbox.batch().count());
@@ -211,11 +211,7 @@ fn a_batch_ends_before_what_is_to_be_answered() {
 /// What breaks a rule ends the look: nothing behind it is answered.
 #[test]
 fn nothing_is_answered_behind_what_breaks_a_rule() {
-    let settings = Config {
-        frame_bytes_max: 100,
-        ..Config::default()
-    };
-    let settings = settings.build().unwrap();
+    let config = Config::default().frame_bytes_max(100);
     let bad = [
         frame(0x80, b"nothing to continue"),
         frame(0xc2, b"a reserved bit"),
@@ -226,7 +222,7 @@ fn nothing_is_answered_behind_what_breaks_a_rule() {
     ];
     for bad in bad {
         let bytes = [frame(0x89, b"before"), bad, frame(0x89, b"behind")].concat();
-        let mut inbox = Inbox::new(&Role::Client.into(), settings.clone(), &bytes);
+        let mut inbox = Inbox::new(&Role::Client.into(), config.clone(), &bytes);
         assert!(inbox.answer_all());
         let mut pongs = Vec::new();
         inbox.replies().answer(|ping| pongs.push(ping.to_vec()));
@@ -237,7 +233,7 @@ fn nothing_is_answered_behind_what_breaks_a_rule() {
 /// Pings that are answered, and Pongs, give way to what comes; messages do not.
 #[test]
 fn what_is_dropped_unreceived() {
-    let settings = Config::default().build().unwrap();
+    let config = Config::default();
     let mut bytes = Vec::new();
     for _ in 0..10 {
         bytes.extend(frame(0x89, &[1; 98]));
@@ -245,7 +241,7 @@ fn what_is_dropped_unreceived() {
     }
     bytes.extend(frame(0x82, b"kept"));
     bytes.extend(frame(0x8a, &[2; 98]));
-    let mut unanswered = Inbox::new(&Role::Client.into(), settings.clone(), &bytes);
+    let mut unanswered = Inbox::new(&Role::Client.into(), config.clone(), &bytes);
     unanswered.drop_control(0);
     assert_eq!(
         unanswered.batch().count(),
@@ -253,7 +249,7 @@ fn what_is_dropped_unreceived() {
         "a Ping that is not answered stays"
     );
 
-    let mut inbox = Inbox::new(&Role::Client.into(), settings, &bytes);
+    let mut inbox = Inbox::new(&Role::Client.into(), config, &bytes);
     inbox.answer_all();
     inbox.drop_control(1050);
     let mut left = Vec::new();
@@ -268,9 +264,9 @@ fn what_is_dropped_unreceived() {
 /// A peer that sends byte by byte what nobody receives costs one look at each frame.
 #[test]
 fn frames_that_nobody_receives_are_looked_at_once() {
-    let settings = Config::default().build().unwrap();
+    let config = Config::default();
     let data = frame(0x82, b"?").repeat(100);
-    let mut inbox = Inbox::new(&Role::Client.into(), settings, &data);
+    let mut inbox = Inbox::new(&Role::Client.into(), config, &data);
     assert!(!inbox.answer_all());
     // Where they were looked at again, these would be answered.
     let pings = frame(0x89, b"?").repeat(100);
@@ -284,7 +280,7 @@ fn frames_that_nobody_receives_are_looked_at_once() {
 /// Byte by byte, with nobody who receives: every Ping is answered once, whatever gives way.
 #[test]
 fn pings_are_answered_once_while_others_give_way() {
-    let settings = Config::default().build().unwrap();
+    let config = Config::default();
     let ping = |i: u8| frame(0x89, &[i; 50]);
     let mut bytes: Vec<u8> = (0..200)
         .flat_map(|i| [ping(i), frame(0x8a, b"-")].concat())
@@ -293,7 +289,7 @@ fn pings_are_answered_once_while_others_give_way() {
     bytes.extend((200..=255).flat_map(ping));
     for unread_max in [0, 1, 200] {
         let mut pool = BufPool::new(1 << 16, 1 << 16);
-        let mut inbox = Inbox::new(&Role::Client.into(), settings.clone(), &[]);
+        let mut inbox = Inbox::new(&Role::Client.into(), config.clone(), &[]);
         let mut pongs = Vec::new();
         for &byte in &bytes {
             inbox.attach(&mut pool);

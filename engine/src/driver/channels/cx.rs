@@ -8,7 +8,7 @@ use super::super::handler::{Calls, ConnId, Cx, Hub, TimersFull};
 use super::multiplexed::TIMER_TOKEN;
 use super::table::{Entry, Table, arm};
 use crate::session::Stats;
-use crate::session::channels::{ChannelId, Channels, Claim, SendError, SharedFrame};
+use crate::session::channels::{ChannelClaim, ChannelId, ChannelSendError, Channels, SharedFrame};
 use crate::time::Timestamp;
 
 /// One connection with its channels, as a handler's call sees it. Everything that can be done
@@ -67,7 +67,7 @@ impl<'b> ChannelCx<'_, 'b> {
     /// # Errors
     /// As there.
     #[inline]
-    pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+    pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
         self.fill_if_much();
         self.entry.session.channels_mut().send(channel, payload)
     }
@@ -77,7 +77,11 @@ impl<'b> ChannelCx<'_, 'b> {
     /// # Errors
     /// As there.
     #[inline]
-    pub fn claim(&mut self, channel: ChannelId, len: usize) -> Result<Claim<'_>, SendError> {
+    pub fn claim(
+        &mut self,
+        channel: ChannelId,
+        len: usize,
+    ) -> Result<ChannelClaim<'_>, ChannelSendError> {
         self.fill_if_much();
         self.entry.session.channels_mut().claim(channel, len)
     }
@@ -149,14 +153,14 @@ impl ChannelHub<'_, '_> {
     /// [`Channels::send`] on a channel of any connection.
     ///
     /// # Errors
-    /// As there; [`SendError::UnknownChannel`] if the connection is gone.
+    /// As there; [`ChannelSendError::UnknownChannel`] if the connection is gone.
     pub fn send(
         &mut self,
         id: ConnId,
         channel: ChannelId,
         payload: &[u8],
-    ) -> Result<(), SendError> {
-        let channels = self.channels(id).ok_or(SendError::UnknownChannel)?;
+    ) -> Result<(), ChannelSendError> {
+        let channels = self.channels(id).ok_or(ChannelSendError::UnknownChannel)?;
         channels.send(channel, payload)
     }
 
@@ -164,14 +168,14 @@ impl ChannelHub<'_, '_> {
     /// goes to all of its receivers.
     ///
     /// # Errors
-    /// As there; [`SendError::UnknownChannel`] if the connection is gone.
+    /// As there; [`ChannelSendError::UnknownChannel`] if the connection is gone.
     pub fn send_shared(
         &mut self,
         id: ConnId,
         channel: ChannelId,
         frame: &SharedFrame,
-    ) -> Result<(), SendError> {
-        let channels = self.channels(id).ok_or(SendError::UnknownChannel)?;
+    ) -> Result<(), ChannelSendError> {
+        let channels = self.channels(id).ok_or(ChannelSendError::UnknownChannel)?;
         channels.send_shared(channel, frame)
     }
 

@@ -2,7 +2,7 @@
 
 use super::cx::ChannelCx;
 use super::handler::{Accepted, Answer, ChannelHandler, Rejection};
-use crate::session::channels::{ChannelId, Code, Event, OpenError, Opening};
+use crate::session::channels::{ChannelId, ErrorCode, Event, OpenError, Opening};
 
 /// Rounds of telling the handler and sending what it answers, before the connection's turn is
 /// over: it gets another one when the socket was written to.
@@ -136,7 +136,7 @@ pub(super) fn finish_call<H: ChannelHandler>(
         cx.entry.session.begin_ended();
         while let Some(channel) = cx.entry.session.poll_ended() {
             handler.ended(conn, cx, channel);
-            cx.let_go(channel, Code::NO_ERROR);
+            cx.let_go(channel, ErrorCode::NO_ERROR);
         }
         let session = &mut cx.entry.session;
         done = !session.has_events() && (full || !session.wants_write());

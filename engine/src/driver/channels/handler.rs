@@ -10,8 +10,8 @@ use super::super::tune::TuneReport;
 use super::cx::{ChannelCx, ChannelHub};
 use crate::handshake::{HandshakeError, Request};
 use crate::session::channels::{
-    AcceptOptions, ChannelId, Charge, Code, Data, Failure, OpenError, Opening, Received,
-    Resumption, Run,
+    AcceptOptions, ChannelFailure, ChannelId, Charge, Data, ErrorCode, OpenError, Opening,
+    Received, Resumption, Run,
 };
 
 /// The answer to a channel that the peer opens.
@@ -20,14 +20,14 @@ pub enum Answer {
     /// It is taken.
     Accept(AcceptOptions),
     /// It is not, for this reason. The id is of no use any more.
-    Reject(Code),
+    Reject(ErrorCode),
     /// As [`Answer::Reject`], and says why in bytes of the application's: see
     /// [`Channels::reject_with`](crate::channels::Channels::reject_with).
-    RejectWith(Code, Vec<u8>),
+    RejectWith(ErrorCode, Vec<u8>),
     /// It is answered later, or was answered in the call, with
     /// [`Channels::accept`](crate::channels::Channels::accept) or
     /// [`Channels::reject`](crate::channels::Channels::reject). The peer may have
-    /// [`pending_opens_max`](crate::channels::Config::pending_opens_max) channels waiting.
+    /// [`pending_opens_max`](crate::channels::ChannelConfig::pending_opens_max) channels waiting.
     Later,
 }
 
@@ -46,14 +46,14 @@ pub struct Accepted<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Rejection<'a> {
     /// Why.
-    pub code: Code,
+    pub code: ErrorCode,
     /// The peer never looked at it: it is safe to open it on another connection.
     pub unprocessed: bool,
     /// Why, in bytes of the acceptor's application; often none.
     pub metadata: &'a [u8],
 }
 
-/// An application of channels on a reactor: the [`Handler`](crate::Handler) of connections that
+/// An application of channels on a reactor: the [`Handler`](crate::reactor::Handler) of connections that
 /// speak [`tickwire.mux.v1`](crate::channels::SUBPROTOCOL). One value per thread owns the state
 /// of all of its connections; [`Multiplexed`](super::Multiplexed) makes a `Handler` of it, for
 /// the mio reactor and for the one on tokio.
@@ -81,9 +81,9 @@ pub struct Rejection<'a> {
 /// ```
 /// use std::collections::{HashMap, VecDeque};
 ///
-/// use tickwire::{ConnId, Opened};
+/// use tickwire::reactor::{ConnId, Opened};
 /// use tickwire::channels::{
-///     AcceptOptions, Answer, ChannelCx, ChannelHandler, ChannelId, Opening, Received, SendError,
+///     AcceptOptions, Answer, ChannelCx, ChannelHandler, ChannelId, Opening, Received, ChannelSendError,
 /// };
 ///
 /// /// Sends every message back on the channel it came on.
@@ -118,14 +118,14 @@ pub struct Rejection<'a> {
 ///         // Where the peer does not take its echoes, it is not told to send more.
 ///         match cx.send(received.channel, &received.data) {
 ///             Ok(()) => cx.release(received.channel, received.charge),
-///             Err(SendError::WouldBlock) => {
+///             Err(ChannelSendError::WouldBlock) => {
 ///                 let waiting = refused.entry(received.channel).or_default();
 ///                 waiting.push_back(received.data.to_vec());
 ///             }
-///             Err(_) => cx.let_go(received.channel, tickwire::channels::Code::REFUSED),
+///             Err(_) => cx.let_go(received.channel, tickwire::channels::ErrorCode::REFUSED),
 ///         }
 ///     }
-/// #   fn close(&mut self, _: Refused, _: ConnId, _: tickwire::Ended, _: tickwire::channels::Failure) {}
+/// #   fn close(&mut self, _: Refused, _: ConnId, _: tickwire::reactor::Ended, _: tickwire::channels::ChannelFailure) {}
 /// }
 /// ```
 #[expect(
@@ -135,7 +135,7 @@ pub struct Rejection<'a> {
 pub trait ChannelHandler: Sized {
     /// What the application keeps for each connection.
     type Conn;
-    /// What other threads tell the application through a [`Remote`](crate::Remote).
+    /// What other threads tell the application through a [`Remote`](crate::reactor::Remote).
     type Command: Send + 'static;
 
     /// A client that offers the sub-protocol asks to open a connection. The answer need not name
@@ -153,18 +153,18 @@ pub trait ChannelHandler: Sized {
     fn ready(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>) {}
 
     /// The peer opens a channel. Messages may come before it is answered; sends on it wait for
-    /// the answer. Rejects with [`Code::REFUSED`] by default.
+    /// the answer. Rejects with [`ErrorCode::REFUSED`] by default.
     fn channel(
         &mut self,
         conn: &mut Self::Conn,
         cx: &mut ChannelCx<'_, '_>,
         opening: Opening<'_>,
     ) -> Answer {
-        Answer::Reject(Code::REFUSED)
+        Answer::Reject(ErrorCode::REFUSED)
     }
 
     /// The options of an [`Answer::Accept`], or the bytes of an [`Answer::RejectWith`], cannot
-    /// work; `error` says why. The channel still waits for an answer. By default it is rejected with [`Code::INTERNAL`].
+    /// work; `error` says why. The channel still waits for an answer. By default it is rejected with [`ErrorCode::INTERNAL`].
     fn unanswered(
         &mut self,
         conn: &mut Self::Conn,
@@ -172,7 +172,7 @@ pub trait ChannelHandler: Sized {
         channel: ChannelId,
         error: OpenError,
     ) {
-        cx.reject(channel, Code::INTERNAL);
+        cx.reject(channel, ErrorCode::INTERNAL);
     }
 
     /// The peer takes a channel of ours.
@@ -243,7 +243,7 @@ pub trait ChannelHandler: Sized {
         conn: &mut Self::Conn,
         cx: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
-        code: Code,
+        code: ErrorCode,
     ) {
         cx.reset(channel, code);
     }
@@ -254,18 +254,18 @@ pub trait ChannelHandler: Sized {
         conn: &mut Self::Conn,
         cx: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
-        code: Code,
+        code: ErrorCode,
     ) {
     }
 
-    /// We take no more from a channel whose message was not finished in time ([`Code::TIMEOUT`]).
+    /// We take no more from a channel whose message was not finished in time ([`ErrorCode::TIMEOUT`]).
     /// Drop what is kept of it, and release it.
     fn evicted(
         &mut self,
         conn: &mut Self::Conn,
         cx: &mut ChannelCx<'_, '_>,
         channel: ChannelId,
-        code: Code,
+        code: ErrorCode,
     ) {
     }
 
@@ -303,7 +303,7 @@ pub trait ChannelHandler: Sized {
         &mut self,
         conn: &mut Self::Conn,
         cx: &mut ChannelCx<'_, '_>,
-        code: Code,
+        code: ErrorCode,
         reason: &str,
     ) {
     }
@@ -317,13 +317,19 @@ pub trait ChannelHandler: Sized {
 
     /// All channels are over, and the connection is about to be closed with 4000 + code. Not
     /// called where the connection was lost first; [`Self::close`] is in every case.
-    fn failed(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, failure: Failure) {}
+    fn failed(
+        &mut self,
+        conn: &mut Self::Conn,
+        cx: &mut ChannelCx<'_, '_>,
+        failure: ChannelFailure,
+    ) {
+    }
 
     /// The connection has ended, in one way or the other, and with it all channels. Called once
-    /// for every `open`, as early as [`Handler::close`](crate::Handler::close). `failure` is how the channels ended: [`Failure::Local`] or
-    /// [`Failure::Peer`] with [`Code::NO_ERROR`] after a drain, [`Failure::Lost`] if the
+    /// for every `open`, as early as [`Handler::close`](crate::reactor::Handler::close). `failure` is how the channels ended: [`ChannelFailure::Local`] or
+    /// [`ChannelFailure::Peer`] with [`ErrorCode::NO_ERROR`] after a drain, [`ChannelFailure::Lost`] if the
     /// connection ended under them; `ended` is how the connection did.
-    fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, failure: Failure) {}
+    fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, failure: ChannelFailure) {}
 
     /// A connection of our own did not open; with [`HandshakeError::SubprotocolNeeded`] it did,
     /// but without the sub-protocol, and is closed with 1002.
@@ -332,13 +338,13 @@ pub trait ChannelHandler: Sized {
     /// Another thread has something to say.
     fn command(&mut self, hub: &mut ChannelHub<'_, '_>, command: Self::Command) {}
 
-    /// As [`Handler::rejected`](crate::Handler::rejected); also for clients that do not offer the
+    /// As [`Handler::rejected`](crate::reactor::Handler::rejected); also for clients that do not offer the
     /// sub-protocol.
     fn rejected(&mut self, peer: Option<PeerAddr>, error: &HandshakeError) {}
 
-    /// As [`Handler::untuned`](crate::Handler::untuned).
+    /// As [`Handler::untuned`](crate::reactor::Handler::untuned).
     fn untuned(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {}
 
-    /// As [`Handler::accept_failed`](crate::Handler::accept_failed).
+    /// As [`Handler::accept_failed`](crate::reactor::Handler::accept_failed).
     fn accept_failed(&mut self, error: io::Error) {}
 }

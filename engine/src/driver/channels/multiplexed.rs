@@ -3,6 +3,7 @@
 use std::boxed::Box;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use super::super::error::Error;
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened, Verdict};
@@ -12,9 +13,10 @@ use super::cx::{ChannelCx, ChannelHub};
 use super::dispatch::{dispatch, finish_call};
 use super::handler::ChannelHandler;
 use super::table::{Entry, Table};
+use crate::config::ConfigError;
 use crate::conn::Message;
 use crate::handshake::{HandshakeError, Request};
-use crate::session::channels::{ChannelSession, SUBPROTOCOL, Settings};
+use crate::session::channels::{ChannelConfig, ChannelSession, SUBPROTOCOL};
 
 /// The token of timers for the deadlines of channels: not for
 /// [`ChannelCx::timer`](super::ChannelCx::timer).
@@ -23,20 +25,20 @@ pub const TIMER_TOKEN: u64 = u64::MAX;
 /// Makes of a [`ChannelHandler`] a [`Handler`], for either reactor.
 ///
 /// Clients that do not offer [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL) are refused with 400.
-/// Connections of our own must offer it ([`Outgoing::channels`](crate::Outgoing::channels)); one
+/// Connections of our own must offer it ([`Outgoing::channels`](crate::reactor::Outgoing::channels)); one
 /// on which the server does not choose it, or that is adopted without it, is closed with 1002
 /// and told to [`ChannelHandler::connect_failed`].
 ///
-/// The connections' own [`Settings`](crate::Settings) must have room for records:
+/// The connections' own [`ChannelConfig`](crate::Config) must have room for records:
 /// [`ChannelSession::check`] tells before the first connection. One without is closed with 1011,
 /// and told to `connect_failed` with [`Error::Config`]. The channels have Pings of their own, so
 /// that `ping_interval` can be `None`. Messages sent through
-/// [`Remote::send`](crate::Remote::send) are no records, and end the connection: send a command
+/// [`Remote::send`](crate::reactor::Remote::send) are no records, and end the connection: send a command
 /// instead.
 ///
 /// ```no_run
-/// use tickwire::channels::{ChannelCx, ChannelHandler, Multiplexed, Received, Settings};
-/// use tickwire::{Opened, ReactorOptions, TokioReactor};
+/// use tickwire::channels::{ChannelCx, ChannelHandler, Multiplexed, Received, ChannelConfig};
+/// use tickwire::reactor::{Opened, ReactorOptions, TokioReactor};
 ///
 /// struct Sink;
 ///
@@ -53,7 +55,7 @@ pub const TIMER_TOKEN: u64 = u64::MAX;
 /// }
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let handler = Multiplexed::new(Sink, Settings::default());
+/// let handler = Multiplexed::new(Sink, ChannelConfig::default())?;
 /// let mut reactor = TokioReactor::new(handler, ReactorOptions::default())?;
 /// reactor.listen("127.0.0.1:9001".parse()?)?;
 /// reactor.run().await?;
@@ -62,19 +64,23 @@ pub const TIMER_TOKEN: u64 = u64::MAX;
 /// ```
 pub struct Multiplexed<H> {
     handler: H,
-    settings: Settings,
+    config: Arc<ChannelConfig>,
     table: Table,
 }
 
 impl<H: ChannelHandler> Multiplexed<H> {
     /// All connections have these limits.
-    #[must_use]
-    pub fn new(handler: H, settings: Settings) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`ConfigError`], as [`ChannelConfig::check`].
+    pub fn new(handler: H, config: impl Into<Arc<ChannelConfig>>) -> Result<Self, ConfigError> {
+        let config = config.into();
+        config.check()?;
+        Ok(Self {
             handler,
-            settings,
+            config,
             table: Table::default(),
-        }
+        })
     }
 
     /// The handler of the channels.
@@ -149,12 +155,11 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
     fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_>) -> MultiplexedConn<H::Conn> {
         let Self {
             handler,
-            settings,
+            config,
             table,
         } = self;
         let (id, now) = (cx.id(), cx.now());
-        let started =
-            ChannelSession::start(settings.clone(), opened.subprotocol(), cx.outbox(), now);
+        let started = ChannelSession::start(config.clone(), opened.subprotocol(), cx.outbox(), now);
         let session = match started {
             Ok(session) => session,
             Err(error) => {

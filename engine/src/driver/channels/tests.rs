@@ -13,8 +13,8 @@ use super::super::remote::Command;
 use super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, Rejection};
 use crate::role::Role;
 use crate::session::channels::{
-    AcceptOptions, ChannelId, Charge, Code, Config, Connection, Event, Failure, OpenOptions,
-    Opening, Received, SUBPROTOCOL,
+    AcceptOptions, ChannelConfig, ChannelFailure, ChannelId, Charge, ErrorCode, Event, Mux,
+    OpenOptions, Opening, Received, SUBPROTOCOL,
 };
 use crate::time::Timestamp;
 
@@ -27,7 +27,7 @@ enum Seen {
     Refused(ChannelId),
     Message(Vec<u8>),
     Ended(ChannelId),
-    Failed(ConnId, Failure),
+    Failed(ConnId, ChannelFailure),
 }
 
 /// Keeps what it is given, and does what a test says.
@@ -69,7 +69,7 @@ impl ChannelHandler for App {
         self.seen.push(Seen::Ended(channel));
     }
 
-    fn failed(&mut self, _: &mut (), cx: &mut ChannelCx<'_, '_>, failure: Failure) {
+    fn failed(&mut self, _: &mut (), cx: &mut ChannelCx<'_, '_>, failure: ChannelFailure) {
         self.seen.push(Seen::Failed(cx.id(), failure));
     }
 
@@ -81,10 +81,10 @@ impl ChannelHandler for App {
 /// A server with a connection, and its client.
 struct Rig {
     below: fake::Rig<Multiplexed<App>>,
-    peer: Connection,
+    peer: Mux,
     /// What the peer has not released.
     unread: Vec<(ChannelId, Charge)>,
-    config: Config,
+    config: ChannelConfig,
 }
 
 impl Deref for Rig {
@@ -102,22 +102,18 @@ impl DerefMut for Rig {
 }
 
 impl Rig {
-    fn new(config: Config, answer: Answer) -> Self {
-        let below = crate::Config {
-            ping_interval: None,
-            ..crate::Config::default()
-        };
+    fn new(config: ChannelConfig, answer: Answer) -> Self {
+        let below = crate::Config::default().ping_interval(None);
         let app = App {
             answer,
             on_message: Box::new(|_, _| {}),
             kept: Vec::new(),
             seen: Vec::new(),
         };
-        let settings = config.clone().build().unwrap();
-        let handler = Multiplexed::new(app, settings.clone());
-        let below = fake::Rig::empty(handler, below.build().unwrap(), 32 << 10);
+        let handler = Multiplexed::new(app, config.clone()).unwrap();
+        let below = fake::Rig::empty(handler, below, 32 << 10);
         let mut rig = Self {
-            peer: Connection::new(settings, below.now),
+            peer: Mux::new(config.clone(), below.now).unwrap(),
             below,
             unread: Vec::new(),
             config,
@@ -129,7 +125,7 @@ impl Rig {
     /// An open connection at `id`; the peer has said nothing yet.
     fn open(&mut self) {
         self.below.open(Role::Server, Some(SUBPROTOCOL));
-        self.peer = Connection::new(self.config.clone().build().unwrap(), self.now);
+        self.peer = Mux::new(self.config.clone(), self.now).unwrap();
     }
 
     fn app(&mut self) -> &mut App {
@@ -224,10 +220,7 @@ const HOUR: u64 = 3600;
 /// Neither by what is left of connections that are gone, nor by those that are there.
 #[test]
 fn deadlines_of_channels_take_no_timers_of_the_application() {
-    let config = Config {
-        idle_timeout: Duration::from_secs(HOUR),
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().idle_timeout(Duration::from_secs(HOUR));
     let mut rig = Rig::new(config, accepting());
     let mut rounds = 0;
     for round in 1..=20 {
@@ -261,17 +254,17 @@ fn deadlines_of_channels_take_no_timers_of_the_application() {
     rig.pass(at(61 * rounds + HOUR));
     let seen = rig.seen();
     for id in [talker, silent] {
-        assert!(seen.contains(&Seen::Failed(id, Failure::Idle)), "{seen:?}");
+        assert!(
+            seen.contains(&Seen::Failed(id, ChannelFailure::Idle)),
+            "{seen:?}"
+        );
     }
 }
 
 /// What is left of a connection's deadlines is gone within a minute.
 #[test]
 fn deadlines_of_channels_do_not_outlive_their_connections_for_long() {
-    let config = Config {
-        idle_timeout: Duration::from_secs(HOUR),
-        ..Config::default()
-    };
+    let config = ChannelConfig::default().idle_timeout(Duration::from_secs(HOUR));
     let mut rig = Rig::new(config, accepting());
     rig.pipe.borrow_mut().end = Some(Ok(0));
     rig.readable();
@@ -283,16 +276,16 @@ fn deadlines_of_channels_do_not_outlive_their_connections_for_long() {
 /// The handler is done with the channel, or with all of them, in the middle of a run.
 #[test]
 fn a_run_ends_with_its_channel() {
-    let let_go: OnMessage = Box::new(|cx, channel| cx.let_go(channel, Code(7)));
-    let reject: OnMessage = Box::new(|cx, channel| cx.reject(channel, Code(7)));
-    let abort: OnMessage = Box::new(|cx, _| cx.abort(Code::INTERNAL));
+    let let_go: OnMessage = Box::new(|cx, channel| cx.let_go(channel, ErrorCode(7)));
+    let reject: OnMessage = Box::new(|cx, channel| cx.reject(channel, ErrorCode(7)));
+    let abort: OnMessage = Box::new(|cx, _| cx.abort(ErrorCode::INTERNAL));
     let cases = [
         (accepting(), let_go),
         (Answer::Later, reject),
         (accepting(), abort),
     ];
     for (answer, on_message) in cases {
-        let mut rig = Rig::new(Config::default(), answer.clone());
+        let mut rig = Rig::new(ChannelConfig::default(), answer.clone());
         let (theirs, _) = rig.offered();
         rig.app().on_message = on_message;
         rig.peer.send_run(theirs, 2, b"aabbcc").unwrap();
@@ -316,21 +309,21 @@ fn a_run_ends_with_its_channel() {
 #[test]
 fn a_channel_that_was_rejected_is_not_told_again() {
     for with_reason in [false, true] {
-        let mut rig = Rig::new(Config::default(), Answer::Later);
+        let mut rig = Rig::new(ChannelConfig::default(), Answer::Later);
         let (theirs, ours) = rig.offered();
         rig.peer.send(theirs, b"early").unwrap();
         rig.talk();
-        rig.peer.reset(theirs, Code(5));
-        rig.peer.stop(theirs, Code(5));
+        rig.peer.reset(theirs, ErrorCode(5));
+        rig.peer.stop(theirs, ErrorCode(5));
         rig.talk();
         assert_eq!(rig.seen(), [Seen::Message(b"early".to_vec())]);
         let id = rig.id;
         rig.command([Box::new(move |hub| {
             let channels = hub.channels(id).unwrap();
             if with_reason {
-                channels.reject_with(ours, Code(6), b"no").unwrap();
+                channels.reject_with(ours, ErrorCode(6), b"no").unwrap();
             } else {
-                channels.reject(ours, Code(6));
+                channels.reject(ours, ErrorCode(6));
             }
         })]);
         rig.talk();
@@ -341,7 +334,7 @@ fn a_channel_that_was_rejected_is_not_told_again() {
 /// What is not to be rejected goes on, and is told to the end.
 #[test]
 fn a_channel_that_was_accepted_is_told_though_it_is_rejected() {
-    let mut rig = Rig::new(Config::default(), accepting());
+    let mut rig = Rig::new(ChannelConfig::default(), accepting());
     let (theirs, ours) = rig.offered();
     rig.peer.send(theirs, b"kept").unwrap();
     rig.peer.finish_sending(theirs).unwrap();
@@ -350,7 +343,7 @@ fn a_channel_that_was_accepted_is_told_though_it_is_rejected() {
     let id = rig.id;
     let kept = core::mem::take(&mut rig.app().kept);
     rig.command([
-        Box::new(move |hub| hub.channels(id).unwrap().reject(ours, Code(6))),
+        Box::new(move |hub| hub.channels(id).unwrap().reject(ours, ErrorCode(6))),
         Box::new(move |hub| {
             let channels = hub.channels(id).unwrap();
             kept.into_iter()
@@ -364,22 +357,22 @@ fn a_channel_that_was_accepted_is_told_though_it_is_rejected() {
 #[test]
 fn an_event_that_waits_goes_with_its_channel() {
     for reject in [false, true] {
-        let mut rig = Rig::new(Config::default(), accepting());
+        let mut rig = Rig::new(ChannelConfig::default(), accepting());
         let id = rig.id;
         // Before the peer has said a word, so that it is not announced.
         rig.command([
             Box::new(move |hub| {
                 let channels = hub.channels(id).unwrap();
                 channels.open(OpenOptions::new("ours")).unwrap();
-                channels.drain(Code::NO_ERROR, "");
+                channels.drain(ErrorCode::NO_ERROR, "");
             }),
             Box::new(move |hub| {
                 let channels = hub.channels(id).unwrap();
                 let ours = channels.ids().next().unwrap();
                 if reject {
-                    channels.reject(ours, Code(6));
+                    channels.reject(ours, ErrorCode(6));
                 } else {
-                    channels.let_go(ours, Code(6));
+                    channels.let_go(ours, ErrorCode(6));
                 }
             }),
         ]);
@@ -396,7 +389,7 @@ const CHANNELS: usize = 1000;
 
 /// A server with [`CHANNELS`] that are over, but for a message of each that it keeps.
 fn all_but_over() -> Rig {
-    let mut rig = Rig::new(Config::default(), accepting());
+    let mut rig = Rig::new(ChannelConfig::default(), accepting());
     for _ in 0..CHANNELS {
         let (theirs, _) = rig.offered();
         rig.peer.send(theirs, b"x").unwrap();

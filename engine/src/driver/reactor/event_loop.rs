@@ -63,9 +63,10 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         host: N,
         options: ReactorOptions,
         (remote, commands): (Remote<H::Command>, Commands<H::Command>),
-    ) -> Self {
+    ) -> Result<Self, Error> {
+        options.config.check()?;
         let pool = BufPool::new(options.recv_buffer_bytes, BufPool::SEND_BYTES);
-        Self {
+        Ok(Self {
             core: Core::new(handler, ConnectionOptions::from(&options), pool),
             host,
             options,
@@ -73,7 +74,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
             remote,
             dealt_to: Vec::new(),
             listeners: Vec::new(),
-        }
+        })
     }
 
     pub(super) fn listen(&mut self, addr: SocketAddr) -> Result<(SocketAddr, TuneReport), Error> {

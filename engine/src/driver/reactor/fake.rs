@@ -12,7 +12,7 @@ use super::super::transport::{Read, Transport};
 use super::{ConnectionOptions, Core};
 use crate::agreed::Agreed;
 use crate::buf::BufPool;
-use crate::config::Settings;
+use crate::config::Config;
 use crate::handshake::HeadLimits;
 use crate::role::Role;
 use crate::session::{Entropy, Session};
@@ -94,9 +94,13 @@ pub(crate) struct Rig<H: Handler> {
 
 impl<H: Handler> Rig<H> {
     /// There is no connection yet. Buffers are of `buf_bytes`.
-    pub(crate) fn empty(handler: H, settings: Settings, buf_bytes: usize) -> Self {
+    pub(crate) fn empty(
+        handler: H,
+        config: impl Into<std::sync::Arc<Config>>,
+        buf_bytes: usize,
+    ) -> Self {
         let options = ConnectionOptions {
-            settings,
+            config: config.into(),
             limits: HeadLimits::default(),
         };
         let mut core = Core::new(handler, options, BufPool::new(buf_bytes, buf_bytes));
@@ -112,12 +116,13 @@ impl<H: Handler> Rig<H> {
     /// An open connection at `id`.
     pub(crate) fn open(&mut self, role: Role, subprotocol: Option<&str>) {
         self.pipe = Rc::default();
-        let settings = self.core.options.settings.clone();
+        let config = self.core.options.config.clone();
         let agreed = match subprotocol {
             Some(name) => Agreed::new(role).with_subprotocol(name),
             None => Agreed::new(role),
         };
-        let session = Session::new(agreed, settings, Entropy([7; 32]), &[], self.now);
+        let session = Session::new(agreed, config, Entropy([7; 32]), &[], self.now)
+            .expect("limits that work");
         let transport = Fake(self.pipe.clone());
         self.core
             .insert_open(self.id, transport, session, (None, 0), self.now);

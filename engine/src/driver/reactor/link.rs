@@ -1,12 +1,13 @@
 //! One connection of a reactor: its socket and where it stands.
 
 use std::boxed::Box;
+use std::sync::Arc;
 use std::vec::Vec;
 
 use super::super::handler::Flow;
 use super::super::line::Line;
 use super::super::socket::PeerAddr;
-use crate::config::Settings;
+use crate::config::Config;
 use crate::handshake::{ClientHandshake, HeadLimits, ServerHandshake};
 use crate::session::Session;
 use crate::time::Timestamp;
@@ -64,7 +65,7 @@ pub(super) struct Connecting {
     pub(super) received: Vec<u8>,
     pub(super) deadline: Timestamp,
     pub(super) limits: HeadLimits,
-    pub(super) settings: Settings,
+    pub(super) config: Arc<Config>,
 }
 
 #[derive(Debug)]

@@ -20,6 +20,7 @@ mod turn;
 
 use std::boxed::Box;
 use std::io;
+use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
@@ -33,7 +34,7 @@ use super::remote::{Command, Outgoing, Payload};
 use super::socket::PeerAddr;
 use super::transport::Transport;
 use crate::buf::BufPool;
-use crate::config::Settings;
+use crate::config::Config;
 use crate::error::CloseCode;
 use crate::handshake::{ClientHandshake, HeadLimits, ServerHandshake};
 use crate::session::{Entropy, Session};
@@ -61,14 +62,14 @@ const HEAD_READ_BYTES: usize = 4096;
 /// What the connections of a reactor have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {
-    pub(crate) settings: Settings,
+    pub(crate) config: Arc<Config>,
     pub(crate) limits: HeadLimits,
 }
 
 impl From<&ReactorOptions> for ConnectionOptions {
     fn from(options: &ReactorOptions) -> Self {
         Self {
-            settings: options.settings.clone(),
+            config: options.config.clone(),
             limits: options.head_limits,
         }
     }
@@ -127,7 +128,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             peer,
             handshake: ServerHandshake::new(self.options.limits),
             received: Vec::new(),
-            deadline: now.after(self.options.settings.handshake_timeout),
+            deadline: now.after(self.options.config.handshake_timeout),
         }));
         self.insert(id, Link::new(transport, phase), now);
     }
@@ -139,10 +140,10 @@ impl<H: Handler, T: Transport> Core<H, T> {
         transport: T,
         peer: PeerAddr,
         token: u64,
-        opening: (ClientHandshake, Settings),
+        opening: (ClientHandshake, Arc<Config>),
         now: Timestamp,
     ) {
-        let (handshake, settings) = opening;
+        let (handshake, config) = opening;
         let phase = Phase::Connecting(Box::new(Connecting {
             peer,
             token,
@@ -150,9 +151,9 @@ impl<H: Handler, T: Transport> Core<H, T> {
             connected: false,
             sent: 0,
             received: Vec::new(),
-            deadline: now.after(settings.handshake_timeout),
+            deadline: now.after(config.handshake_timeout),
             limits: self.options.limits,
-            settings,
+            config,
         }));
         self.insert(id, Link::new(transport, phase), now);
     }
@@ -172,20 +173,21 @@ impl<H: Handler, T: Transport> Core<H, T> {
         self.serve(id, link, now);
     }
 
-    /// The opening handshake of a connection of our own, and the settings it will have.
+    /// The opening handshake of a connection of our own, and the config it will have.
     pub(crate) fn opening(
         &self,
         outgoing: &Outgoing,
-    ) -> Result<(ClientHandshake, Settings), Error> {
+    ) -> Result<(ClientHandshake, Arc<Config>), Error> {
         let Entropy(random) = clock::entropy()?;
         let nonce = random.first_chunk::<16>().copied().unwrap_or_default();
         let (host, target) = (outgoing.url.authority(), outgoing.url.target());
         let handshake = ClientHandshake::new(host, target, &outgoing.options, nonce)?;
-        let settings = outgoing
-            .settings
+        let config = outgoing
+            .config
             .clone()
-            .unwrap_or_else(|| self.options.settings.clone());
-        Ok((handshake, settings))
+            .unwrap_or_else(|| self.options.config.clone());
+        config.check()?;
+        Ok((handshake, config))
     }
 
     /// A session that goes on where another owner of the stream stopped.
@@ -194,8 +196,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
         parts: Parts<S>,
         now: Timestamp,
     ) -> Result<(S, Session), Error> {
-        let settings = self.options.settings.clone();
-        Ok(parts.into_session(settings, clock::entropy()?, now))
+        let config = self.options.config.clone();
+        Ok(parts.into_session(config, clock::entropy()?, now)?)
     }
 
     fn insert(&mut self, id: ConnId, link: Link<T>, now: Timestamp) {
@@ -434,7 +436,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
     /// Closes every connection with 1001, and drops those that are not open yet.
     fn close_all(&mut self, now: Timestamp) {
         self.stopping = true;
-        self.stop_at = now.after(self.options.settings.close_timeout);
+        self.stop_at = now.after(self.options.config.close_timeout);
         let ids: Vec<_> = self.common.slab.ids().collect();
         for id in ids {
             let Some(mut link) = self.common.slab.take(id) else {

@@ -75,7 +75,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         glued: &[u8],
         now: Timestamp,
     ) -> Result<(), Error> {
-        let settings = self.options.settings.clone();
+        let config = self.options.config.clone();
         let accept = match self.handler.request(request, peer) {
             Verdict::Accept(accept) => accept,
             Verdict::Refuse(refusal) => {
@@ -91,7 +91,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 return Ok(());
             }
         };
-        let session = Session::new(agreed, settings, clock::entropy()?, glued, now)
+        let session = Session::new(agreed, config, clock::entropy()?, glued, now)?
             .with_unsent(Bytes::from(answer));
         link.phase = Phase::Open(session);
         self.opened(id, link, (peer, 0), now);
@@ -131,7 +131,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 handshake,
                 received,
                 limits,
-                settings,
+                config,
                 peer,
                 token,
                 ..
@@ -142,7 +142,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             };
             let glued = received.get(used..).unwrap_or_default();
             let entropy = clock::entropy()?;
-            let session = Session::new(response.agreed(), settings.clone(), entropy, glued, now);
+            let session = Session::new(response.agreed(), config.clone(), entropy, glued, now)?;
             link.phase = Phase::Open(session);
             self.opened(id, link, (peer, token), now);
             break;
@@ -194,7 +194,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             answer,
             sent: 0,
             drain_bytes: LINGER_BYTES_MAX as usize,
-            deadline: now.after(self.options.settings.close_timeout),
+            deadline: now.after(self.options.config.close_timeout),
         }));
     }
 

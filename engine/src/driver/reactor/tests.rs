@@ -117,7 +117,7 @@ type Rig = fake::Rig<App>;
 
 impl Rig {
     fn new(config: Config) -> Self {
-        let mut rig = Self::empty(App::default(), config.build().unwrap(), RECV_BYTES);
+        let mut rig = Self::empty(App::default(), config, RECV_BYTES);
         rig.open(Role::Client, None);
         rig
     }
@@ -193,11 +193,9 @@ impl Rig {
 
 /// Nothing by the clock but what a test asks for.
 fn calm() -> Config {
-    Config {
-        ping_interval: None,
-        close_timeout: seconds(5),
-        ..Config::default()
-    }
+    Config::default()
+        .ping_interval(None)
+        .close_timeout(seconds(5))
 }
 
 /// What the connections of a reactor take that have nothing in their buffers, over a socket that
@@ -206,6 +204,6 @@ fn calm() -> Config {
 fn sizes() {
     let size = size_of::<super::link::Link<[u64; 2]>>();
     assert!(size <= 568, "{size}");
-    let size = size_of::<crate::Session>();
+    let size = size_of::<crate::sans_io::Session>();
     assert!(size <= 464, "{size}");
 }

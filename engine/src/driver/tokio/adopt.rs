@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
@@ -13,7 +14,7 @@ use super::super::error::Error;
 use super::super::parts::Parts;
 use super::websocket::WebSocket;
 use crate::agreed::Agreed;
-use crate::config::Settings;
+use crate::config::Config;
 
 /// Why a connection could not be taken over.
 #[derive(Debug)]
@@ -70,12 +71,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     ///
     /// ```no_run
     /// use hyper::upgrade::Upgraded;
-    /// use tickwire::{Error, Role, Settings, WebSocket};
+    /// use tickwire::{Error, Role, Config, WebSocket};
     /// use tokio::net::TcpStream;
     ///
     /// async fn serve(upgraded: Upgraded) -> Result<(), Error> {
-    ///     let settings = Settings::default();
-    ///     let mut ws = WebSocket::<TcpStream>::from_hyper(upgraded, Role::Server, settings)?;
+    ///     let config = Config::default();
+    ///     let mut ws = WebSocket::<TcpStream>::from_hyper(upgraded, Role::Server, config)?;
     ///     ws.send(b"tick").await
     /// }
     /// ```
@@ -85,11 +86,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     pub fn from_hyper(
         upgraded: Upgraded,
         agreed: impl Into<Agreed>,
-        settings: Settings,
+        config: impl Into<Arc<Config>>,
     ) -> Result<Self, AdoptError> {
         let (io, read_ahead) = into_stream::<S>(upgraded).map_err(AdoptError::OtherStream)?;
         let parts = Parts::new(io, agreed).with_unread(read_ahead.into());
-        Self::from_parts(parts, settings).map_err(AdoptError::Failed)
+        Self::from_parts(parts, config).map_err(AdoptError::Failed)
     }
 
     /// Takes over a connection that fastwebsockets has upgraded. It must not have read a frame
@@ -101,9 +102,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     pub fn from_fastwebsockets(
         upgraded: fastwebsockets::WebSocket<TokioIo<Upgraded>>,
         agreed: impl Into<Agreed>,
-        settings: Settings,
+        config: impl Into<Arc<Config>>,
     ) -> Result<Self, AdoptError> {
-        Self::from_hyper(upgraded.into_inner().into_inner(), agreed, settings)
+        Self::from_hyper(upgraded.into_inner().into_inner(), agreed, config)
     }
 }
 
@@ -116,9 +117,9 @@ impl WebSocket<TokioIo<Upgraded>> {
     pub fn over_hyper(
         upgraded: Upgraded,
         agreed: impl Into<Agreed>,
-        settings: Settings,
+        config: impl Into<Arc<Config>>,
     ) -> Result<Self, Error> {
-        Self::from_parts(Parts::new(TokioIo::new(upgraded), agreed), settings)
+        Self::from_parts(Parts::new(TokioIo::new(upgraded), agreed), config)
     }
 }
 

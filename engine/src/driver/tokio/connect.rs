@@ -3,6 +3,7 @@
 use std::format;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use std::vec::Vec;
 
@@ -15,7 +16,7 @@ use super::super::tune::{Tune, TuneReport};
 use super::head::{read_head, within, write_head};
 use super::io::now;
 use super::websocket::{Origin, WebSocket};
-use crate::config::Settings;
+use crate::config::Config;
 use crate::error::Deadline;
 use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits, Url};
 use crate::session::Session;
@@ -39,19 +40,21 @@ pub async fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
 /// [`Connector`].
 ///
 /// # Errors
-/// As [`Connector::handshake`].
-pub async fn handshake<S>(stream: S, url: &str) -> Result<WebSocket<S>, Error>
+/// As [`Connector::connect_over`].
+pub async fn connect_over<S>(stream: S, url: &str) -> Result<WebSocket<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    Connector::new().handshake(stream, url).await
+    Connector::new().connect_over(stream, url).await
 }
 
 /// How to connect. One value serves many connections.
 ///
 /// ```no_run
 /// use std::time::Duration;
-/// use tickwire::{ClientOptions, Connector, Error, Tune};
+/// use tickwire::handshake::ClientOptions;
+/// use tickwire::net::Tune;
+/// use tickwire::{Connector, Error};
 ///
 /// # async fn run() -> Result<(), Error> {
 /// let connector = Connector::new()
@@ -65,7 +68,7 @@ where
 /// ```
 #[derive(Clone, Debug)]
 pub struct Connector {
-    settings: Settings,
+    config: Arc<Config>,
     tune: Tune,
     options: ClientOptions,
     limits: HeadLimits,
@@ -75,7 +78,7 @@ pub struct Connector {
 impl Default for Connector {
     fn default() -> Self {
         Self {
-            settings: Settings::default(),
+            config: Arc::default(),
             tune: Tune::default(),
             options: ClientOptions::default(),
             limits: HeadLimits::default(),
@@ -93,8 +96,8 @@ impl Connector {
 
     /// Limits and habits of the connections.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config = config.into();
         self
     }
 
@@ -130,10 +133,11 @@ impl Connector {
     /// Connects to a `ws://` URL.
     ///
     /// # Errors
-    /// [`Error::Url`]; [`Error::Tls`] for `wss://`; [`Error::Io`] of the last address tried;
+    /// [`Error::Config`]; [`Error::Url`]; [`Error::Tls`] for `wss://`; [`Error::Io`] of the last address tried;
     /// [`Error::Handshake`], with status and head where the server refused;
     /// [`Error::Timeout`].
     pub async fn connect(&self, url: &str) -> Result<WebSocket<TcpStream>, Error> {
+        self.config.check()?;
         let url = plain(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial(&url)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
@@ -148,6 +152,7 @@ impl Connector {
         addr: SocketAddr,
         url: &str,
     ) -> Result<WebSocket<TcpStream>, Error> {
+        self.config.check()?;
         let url = plain(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial_one(addr)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
@@ -157,11 +162,12 @@ impl Connector {
     /// [`Tune`] does not apply.
     ///
     /// # Errors
-    /// [`Error::Url`], [`Error::Handshake`], [`Error::Timeout`], [`Error::Io`].
-    pub async fn handshake<S>(&self, stream: S, url: &str) -> Result<WebSocket<S>, Error>
+    /// [`Error::Config`], [`Error::Url`], [`Error::Handshake`], [`Error::Timeout`], [`Error::Io`].
+    pub async fn connect_over<S>(&self, stream: S, url: &str) -> Result<WebSocket<S>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        self.config.check()?;
         self.open(stream, &Url::parse(url)?, None).await
     }
 
@@ -222,15 +228,15 @@ impl Connector {
             write_head(&mut stream, handshake.request()).await?;
             read_head(&mut stream, |bytes| handshake.parse(bytes, &self.limits)).await
         };
-        let limit = self.settings.handshake_timeout;
+        let limit = self.config.handshake_timeout;
         let exchanged = within(limit, Deadline::Handshake, exchange).await;
         let (response, leftover) = exchanged.map_err(|e| match e {
             // An answer that refuses says more than how its content was cut short.
             Error::Io(_) | Error::Timeout(_) => handshake.cut_short().map_or(e, Error::Handshake),
             e => e,
         })?;
-        let settings = self.settings.clone();
-        let session = Session::new(response.agreed(), settings, entropy, &leftover, now());
+        let config = self.config.clone();
+        let session = Session::new(response.agreed(), config, entropy, &leftover, now())?;
         let origin = Origin {
             response: Some(response),
             tune: tune.filter(|report| !report.is_complete()),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use std::vec::Vec;
 
@@ -16,7 +17,7 @@ use super::super::tune::{Tune, TuneError, TuneReport};
 use super::head::{part_with, read_head, within, write_head};
 use super::io::now;
 use super::websocket::{Origin, WebSocket};
-use crate::config::Settings;
+use crate::config::Config;
 use crate::error::Deadline;
 use crate::handshake::{Accept, HeadLimits, Refusal, Request, ServerHandshake};
 use crate::session::Session;
@@ -63,7 +64,7 @@ pub struct Listener {
 /// How to listen. See [`Listener::builder`].
 #[derive(Clone, Debug, Default)]
 pub struct ListenerBuilder {
-    settings: Settings,
+    config: Arc<Config>,
     tune: Tune,
     limits: HeadLimits,
 }
@@ -71,8 +72,8 @@ pub struct ListenerBuilder {
 impl ListenerBuilder {
     /// Limits and habits of the connections.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config = config.into();
         self
     }
 
@@ -93,8 +94,9 @@ impl ListenerBuilder {
     /// Listens on the first of the addresses that can be had.
     ///
     /// # Errors
-    /// [`Error::Io`] of the last address tried.
+    /// [`Error::Config`]; [`Error::Io`] of the last address tried.
     pub async fn bind(self, addr: impl ToSocketAddrs) -> Result<Listener, Error> {
+        self.config.check()?;
         let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
         for addr in lookup_host(addr).await? {
             match self.tune.listen(addr) {
@@ -108,8 +110,9 @@ impl ListenerBuilder {
     /// Goes on with a socket that listens already: one inherited from another process, say.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be made non-blocking.
+    /// [`Error::Config`]; [`Error::Io`] where it cannot be made non-blocking.
     pub fn from_std(self, listener: std::net::TcpListener) -> Result<Listener, Error> {
+        self.config.check()?;
         listener.set_nonblocking(true)?;
         self.over(listener, TuneReport::default())
     }
@@ -124,7 +127,7 @@ impl ListenerBuilder {
 }
 
 impl Listener {
-    /// Listens with the default settings. Port 0 takes a free one: see [`Self::local_addr`].
+    /// Listens with the default config. Port 0 takes a free one: see [`Self::local_addr`].
     ///
     /// # Errors
     /// [`Error::Io`], which says what to do about a port in use.
@@ -132,7 +135,7 @@ impl Listener {
         Self::builder().bind(addr).await
     }
 
-    /// Listens with other settings.
+    /// Listens with other config.
     #[must_use]
     pub fn builder() -> ListenerBuilder {
         ListenerBuilder::default()
@@ -185,14 +188,14 @@ impl Listener {
         Incoming {
             stream,
             peer: Some(peer),
-            settings: self.with.settings.clone(),
+            config: self.with.config.clone(),
             limits: self.with.limits,
             tuned,
         }
     }
 }
 
-/// A server's opening handshake over any stream, with the default settings: accepts every valid
+/// A server's opening handshake over any stream, with the default config: accepts every valid
 /// request. See [`Incoming`] for the choice.
 ///
 /// # Errors
@@ -209,7 +212,7 @@ where
 pub struct Incoming<S> {
     stream: S,
     peer: Option<SocketAddr>,
-    settings: Settings,
+    config: Arc<Config>,
     limits: HeadLimits,
     tuned: Result<TuneReport, TuneError>,
 }
@@ -221,7 +224,7 @@ impl<S> Incoming<S> {
         Self {
             stream,
             peer: None,
-            settings: Settings::default(),
+            config: Arc::default(),
             limits: HeadLimits::default(),
             tuned: Ok(TuneReport::default()),
         }
@@ -229,8 +232,8 @@ impl<S> Incoming<S> {
 
     /// Limits and habits of this connection.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config = config.into();
         self
     }
 
@@ -261,19 +264,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
     /// Dropping the future closes the connection.
     ///
     /// # Errors
-    /// [`Error::Handshake`] with the rule that the request breaks, and [`Error::Timeout`], after
+    /// [`Error::Config`]; [`Error::Handshake`] with the rule that the request breaks, and [`Error::Timeout`], after
     /// the answer, which may take `close_timeout` more; [`Error::Io`], also where a strict
     /// [`Tune`] was refused.
     pub async fn request(mut self) -> Result<Upgrade<S>, Error> {
+        self.config.check()?;
         let tune = self.tuned.map_err(io::Error::from)?;
         let mut handshake = ServerHandshake::new(self.limits);
         let read = read_head(&mut self.stream, |bytes| handshake.parse(bytes));
-        let limit = self.settings.handshake_timeout;
+        let limit = self.config.handshake_timeout;
         match within(limit, Deadline::Handshake, read).await {
             Ok((request, leftover)) => Ok(Upgrade {
                 stream: self.stream,
                 peer: self.peer,
-                settings: self.settings,
+                config: self.config,
                 request,
                 leftover,
                 tune,
@@ -284,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
                     Error::Timeout(_) => Refusal::request_timeout(),
                     _ => return Err(e),
                 };
-                let patience = self.settings.close_timeout;
+                let patience = self.config.close_timeout;
                 // That it cannot be told is less than what is wrong.
                 let _ = answer(&mut self.stream, refusal, patience).await;
                 Err(e)
@@ -318,7 +322,7 @@ where
 pub struct Upgrade<S> {
     stream: S,
     peer: Option<SocketAddr>,
-    settings: Settings,
+    config: Arc<Config>,
     request: Request,
     /// Came behind the head: the first frames.
     leftover: Vec<u8>,
@@ -340,8 +344,8 @@ impl<S> Upgrade<S> {
 
     /// Other limits and habits than the listener's, now that the request is known.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = settings;
+    pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.config = config.into();
         self
     }
 }
@@ -359,7 +363,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     ///
     /// ```no_run
     /// # async fn run(incoming: tickwire::Incoming<tokio::net::TcpStream>) -> Result<(), tickwire::Error> {
-    /// use tickwire::{Accept, Refusal};
+    /// use tickwire::handshake::{Accept, Refusal};
     ///
     /// let upgrade = incoming.request().await?;
     /// let request = upgrade.request();
@@ -374,10 +378,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Handshake`] for a sub-protocol that was not offered, after a 500 was answered;
+    /// [`Error::Config`]; [`Error::Handshake`] for a sub-protocol that was not offered, after a 500 was answered;
     /// [`Error::Timeout`], [`Error::Io`].
     pub async fn accept_with(mut self, accept: &Accept) -> Result<WebSocket<S>, Error> {
-        let patience = self.settings.close_timeout;
+        self.config.check()?;
+        let patience = self.config.close_timeout;
         let (head, agreed) = match self.request.accept(accept) {
             Ok(accepted) => accepted,
             Err(e) => {
@@ -386,14 +391,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
             }
         };
         let entropy = clock::entropy()?;
-        let limit = self.settings.handshake_timeout;
+        let limit = self.config.handshake_timeout;
         within(
             limit,
             Deadline::Handshake,
             write_head(&mut self.stream, &head),
         )
         .await?;
-        let session = Session::new(agreed, self.settings, entropy, &self.leftover, now());
+        let session = Session::new(agreed, self.config, entropy, &self.leftover, now())?;
         let origin = Origin {
             response: None,
             tune: (!self.tune.is_complete()).then_some(self.tune),
@@ -407,7 +412,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// [`Error::Handshake`] for a refusal without a header that its status must have
     /// ([`Refusal::check`]), after a 500 was answered; [`Error::Timeout`], [`Error::Io`].
     pub async fn refuse(mut self, refusal: Refusal) -> Result<(), Error> {
-        let patience = self.settings.close_timeout;
+        let patience = self.config.close_timeout;
         answer(&mut self.stream, refusal, patience).await
     }
 }

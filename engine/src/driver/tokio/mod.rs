@@ -42,10 +42,10 @@ mod sync {
 #[cfg(feature = "hyper")]
 pub use adopt::AdoptError;
 pub use channels::{
-    Acceptance, Batch, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelError,
-    IncomingChannel, Message, Receiver, Sender, Session,
+    Acceptance, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelBatch, ChannelError,
+    ChannelMessage, ChannelSocket, IncomingChannel, Receiver, Sender,
 };
-pub use connect::{Connector, connect, handshake};
+pub use connect::{Connector, connect, connect_over};
 pub use listen::{Incoming, Listener, ListenerBuilder, Upgrade, accept};
 pub use messages::Messages;
 pub use reader::Reader;

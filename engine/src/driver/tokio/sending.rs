@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::string::ToString;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use tokio::io::AsyncWrite;
 
 use super::super::error::Error;
 use super::io::{attach_write, detach_write, now};
-use crate::config::{Flush, Settings};
+use crate::config::{Config, Flush};
 use crate::conn::{Outbox, Utf8Bytes};
 use crate::error::{Deadline, Failure, SendError};
 use crate::session::WriteSide;
@@ -48,7 +49,7 @@ pub(super) fn told(failure: Failure, io: Option<&io::Error>) -> Error {
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) write: WriteSide,
-    pub(super) settings: Settings,
+    pub(super) config: Arc<Config>,
     /// What the stream failed with, in either direction: the first.
     pub(super) error: Option<io::Error>,
     /// Reading goes on however much waits to be sent: who queues it has limits of its own.
@@ -63,9 +64,9 @@ pub(super) struct Sending {
 
 impl Sending {
     pub(super) fn new(write: WriteSide) -> Self {
-        let settings = write.settings().clone();
+        let config = write.config().clone();
         Self {
-            settings,
+            config,
             write,
             error: None,
             reads_on: false,
@@ -82,7 +83,7 @@ impl Sending {
 
     /// More than half of the queue is taken, and it is not the closing that has to get through.
     pub(super) fn is_clogged(&mut self) -> bool {
-        let max = self.settings.send_queue_bytes_max;
+        let max = self.config.send_queue_bytes_max;
         let outbox = self.write.outbox();
         outbox.queued_bytes() > max / 2 && !outbox.is_closing() && !self.reads_on
     }
@@ -183,7 +184,7 @@ impl Sending {
 
     /// Outside of a batch, a send is a batch of its own.
     fn is_flush_due(&mut self) -> bool {
-        self.settings.flush == Flush::EndOfBatch || self.write.outbox().wants_flush()
+        self.config.flush == Flush::EndOfBatch || self.write.outbox().wants_flush()
     }
 
     /// Writes and flushes everything. Taking note of `fresh`, that a caller begins to wait.
@@ -211,9 +212,7 @@ impl Sending {
     /// When the peer must have taken some of what the queue, or a stream that is being flushed,
     /// holds.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        let flushing = self
-            .flushing
-            .map(|at| at.after(self.settings.write_timeout));
+        let flushing = self.flushing.map(|at| at.after(self.config.write_timeout));
         self.write.deadline().or(flushing)
     }
 

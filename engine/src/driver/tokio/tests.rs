@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, BufWriter, DuplexStream, ReadBuf, duplex};
 
 use super::*;
-use crate::{Config, Message, OwnedMessage, Parts, Role, Settings};
+use crate::{Config, Message, OwnedMessage, Parts, Role};
 
 #[cfg(feature = "hyper")]
 mod adopt;
@@ -30,33 +30,33 @@ type Ends = (WebSocket<DuplexStream>, WebSocket<DuplexStream>);
 
 /// A client and a server, open, with `capacity` bytes of pipe each way.
 fn ends(capacity: usize, change: impl FnOnce(&mut Config)) -> Ends {
-    let settings = settings(change);
+    let config = config(change);
     let (a, b) = duplex(capacity);
-    let client = end(a, Role::Client, &settings);
-    (client, end(b, Role::Server, &settings))
+    let client = end(a, Role::Client, &config);
+    (client, end(b, Role::Server, &config))
 }
 
 /// One end, and the bytes of the other.
-fn against_bytes(role: Role, settings: &Settings) -> (WebSocket<DuplexStream>, DuplexStream) {
+fn against_bytes(role: Role, config: &Config) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (a, b) = duplex(1 << 20);
-    (end(a, role, settings), b)
+    (end(a, role, config), b)
 }
 
-fn end<S>(stream: S, role: Role, settings: &Settings) -> WebSocket<S> {
-    WebSocket::from_parts(Parts::new(stream, role), settings.clone()).unwrap()
+fn end<S>(stream: S, role: Role, config: &Config) -> WebSocket<S> {
+    WebSocket::from_parts(Parts::new(stream, role), config.clone()).unwrap()
 }
 
 /// A server over a stream that buffers, as TLS does, and the bytes of the other end.
-fn buffering(settings: &Settings) -> (WebSocket<BufWriter<DuplexStream>>, DuplexStream) {
+fn buffering(config: &Config) -> (WebSocket<BufWriter<DuplexStream>>, DuplexStream) {
     let (a, b) = duplex(64);
     let a = BufWriter::with_capacity(4096, a);
-    (end(a, Role::Server, settings), b)
+    (end(a, Role::Server, config), b)
 }
 
-fn settings(change: impl FnOnce(&mut Config)) -> Settings {
+fn config(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
     change(&mut config);
-    config.build().unwrap()
+    config
 }
 
 /// A frame as a client sends it, masked with zeros.

@@ -3,6 +3,7 @@
 use std::boxed::Box;
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::messages::Messages;
 use super::receiving::{Came, Receiving, WATCH_INTERVAL};
 use super::sending::{Put, Sending, put_binary, put_bytes};
 use crate::agreed::Agreed;
-use crate::config::Settings;
+use crate::config::Config;
 use crate::conn::{Kind, Outbox, OwnedMessage, PreparedMessage};
 use crate::error::CloseCode;
 use crate::handshake::Response;
@@ -51,7 +52,7 @@ use crate::time::Timestamp;
 /// what is behind is not seen, its Pings and its Close among it; the peer is not held to deadlines
 /// then but that of writing. Who sends to a peer that talks receives, or
 /// [splits](Self::split). Of Pings and Pongs that nobody receives,
-/// [`UNREAD_CONTROL_BYTES_MAX`](crate::UNREAD_CONTROL_BYTES_MAX) are kept, the newest.
+/// [`UNREAD_CONTROL_BYTES_MAX`](crate::sans_io::UNREAD_CONTROL_BYTES_MAX) are kept, the newest.
 ///
 /// # Cancel safety
 ///
@@ -118,9 +119,9 @@ impl<S> WebSocket<S> {
     /// `unsent` is written first.
     ///
     /// # Errors
-    /// [`Error::Io`] where the operating system has no randomness to give.
-    pub fn from_parts(parts: Parts<S>, settings: Settings) -> Result<Self, Error> {
-        let (stream, session) = parts.into_session(settings, clock::entropy()?, now());
+    /// [`Error::Config`]; [`Error::Io`] where the operating system has no randomness to give.
+    pub fn from_parts(parts: Parts<S>, config: impl Into<Arc<Config>>) -> Result<Self, Error> {
+        let (stream, session) = parts.into_session(config.into(), clock::entropy()?, now())?;
         Ok(Self::open(stream, session, Origin::default()))
     }
 
@@ -334,7 +335,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// On a connection that has failed it sees the closing through that the failure began: the
     /// Close that names the failure goes out, what the peer still sends is read away
-    /// ([`LINGER_BYTES_MAX`](crate::LINGER_BYTES_MAX) at most), and the end of the stream is waited
+    /// ([`LINGER_BYTES_MAX`](crate::sans_io::LINGER_BYTES_MAX) at most), and the end of the stream is waited
     /// for, until `close_timeout` after the failure. Code and reason are not used then.
     ///
     /// # Errors
@@ -357,7 +358,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         &mut self,
         flush: bool,
         mut put: impl FnMut(
-            &mut crate::WriteSide,
+            &mut crate::sans_io::WriteSide,
             &mut S,
             &mut Context<'_>,
             crate::Timestamp,

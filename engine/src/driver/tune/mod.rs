@@ -51,7 +51,7 @@ const MANY_CONNECTIONS_BACKLOG: u32 = 4096;
 /// `None` leaves an option as the operating system has it. Sizes are bytes.
 ///
 /// ```
-/// use tickwire::Tune;
+/// use tickwire::net::Tune;
 ///
 /// let tune = Tune::low_latency().recv_buffer_bytes(256 * 1024);
 /// let (listener, report) = tune.listen("127.0.0.1:0".parse().unwrap())?;

@@ -25,7 +25,7 @@ pub fn cores() -> usize {
 ///
 /// ```
 /// # if cfg!(target_os = "linux") {
-/// let error = tickwire::pin_current_thread(1_000_000).unwrap_err();
+/// let error = tickwire::net::pin_current_thread(1_000_000).unwrap_err();
 /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
 /// # }
 /// ```

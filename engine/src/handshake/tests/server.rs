@@ -432,7 +432,7 @@ fn offers_over_several_lines_keep_their_order() {
         let (answer, agreed) = request.accept(&Accept::new().subprotocol(name)).unwrap();
         assert_eq!(
             agreed,
-            crate::Agreed::new(crate::Role::Server).with_subprotocol(name)
+            crate::handshake::Agreed::new(crate::Role::Server).with_subprotocol(name)
         );
         let (_, lines, _) = take_apart(&answer);
         assert!(lines.contains(&format!("Sec-WebSocket-Protocol: {name}")));

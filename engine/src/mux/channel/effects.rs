@@ -3,7 +3,7 @@
 use core::ops::{BitOr, BitOrAssign};
 
 /// What a transition of a channel leaves to do outside of the channel, one bit each. The
-/// connection carries all of it out in one place: `Connection::apply`.
+/// connection carries all of it out in one place: `Mux::apply`.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[must_use = "a transition is complete when its effects are carried out"]
 pub(in crate::mux) struct Effects(u8);

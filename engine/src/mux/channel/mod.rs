@@ -25,7 +25,7 @@ use core::num::NonZeroU64;
 use core::time::Duration;
 
 use super::credit::Charge;
-use super::error::{Code, Violation};
+use super::error::{ChannelViolation, ErrorCode};
 use super::open::Unit;
 use super::wire::{self, VARINT_MAX};
 use crate::time::Timestamp;
@@ -186,7 +186,7 @@ impl Channel {
     }
 
     /// Our half is given up: what is queued is dropped, and the peer is told with `code`.
-    pub(in crate::mux) fn abort(&mut self, code: Code) -> Effects {
+    pub(in crate::mux) fn abort(&mut self, code: ErrorCode) -> Effects {
         if !self.send.state.is_active() {
             return Effects::NONE;
         }
@@ -204,7 +204,7 @@ impl Channel {
     }
 
     /// The peer takes no more of ours. Whether that is news.
-    pub(in crate::mux) fn stopped(&mut self, code: Code) -> (bool, Effects) {
+    pub(in crate::mux) fn stopped(&mut self, code: ErrorCode) -> (bool, Effects) {
         if !self.send.state.is_active() {
             return (false, Effects::NONE);
         }
@@ -214,7 +214,7 @@ impl Channel {
 
     /// No more is taken of the peer's, which is told so with `code`. What was received stays with
     /// the application until it is released.
-    pub(in crate::mux) fn stop(&mut self, code: Code) -> Effects {
+    pub(in crate::mux) fn stop(&mut self, code: ErrorCode) -> Effects {
         if self.recv.state != RecvState::Receiving {
             return Effects::NONE;
         }
@@ -342,11 +342,11 @@ impl Channel {
         &mut self,
         alias: u32,
         total: u64,
-    ) -> Result<Effects, Violation> {
+    ) -> Result<Effects, ChannelViolation> {
         let recv = &mut self.recv;
         recv.takes_data(alias)?;
         if recv.partial.is_some() {
-            return Err(Violation::InsideMessage(alias));
+            return Err(ChannelViolation::InsideMessage(alias));
         }
         let receiving = recv.state == RecvState::Receiving;
         let taken = if receiving {
@@ -354,7 +354,7 @@ impl Channel {
         } else {
             recv.credit.give_up(total)
         };
-        taken.map_err(|_| Violation::ChannelCredit(alias))?;
+        taken.map_err(|_| ChannelViolation::ChannelCredit(alias))?;
         let mut effects = Effects::ASIDE;
         if receiving && recv.credit.is_due() {
             effects |= self.credit_due();
@@ -390,17 +390,17 @@ impl Channel {
         alias: u32,
         epoch: u64,
         next_seq: u64,
-    ) -> Result<bool, Violation> {
+    ) -> Result<bool, ChannelViolation> {
         let recv = &mut self.recv;
         recv.takes_data(alias)?;
         if recv.state != RecvState::Receiving {
             return Ok(false);
         }
         if recv.partial.is_some() {
-            return Err(Violation::InsideMessage(alias));
+            return Err(ChannelViolation::InsideMessage(alias));
         }
         if next_seq >= VARINT_MAX {
-            return Err(Violation::BadCounter);
+            return Err(ChannelViolation::BadCounter);
         }
         recv.numbers.begin(epoch, next_seq);
         Ok(true)
@@ -412,44 +412,44 @@ impl Channel {
         &self,
         data: &wire::Data<'_>,
         bytes: u64,
-    ) -> Result<u64, Violation> {
+    ) -> Result<u64, ChannelViolation> {
         let (recv, alias) = (&self.recv, data.alias);
         recv.takes_data(alias)?;
         let begun = recv.partial.as_ref().map_or(0, |p| p.bytes.len());
         if data.payload.len() + begun > recv.message_max as usize {
-            return Err(Violation::MessageTooLarge);
+            return Err(ChannelViolation::MessageTooLarge);
         }
         let fin_alone = data.fin && data.payload.is_empty();
         if fin_alone && recv.partial.is_some() {
-            return Err(Violation::InsideMessage(alias));
+            return Err(ChannelViolation::InsideMessage(alias));
         }
         // The last fragment pays for a message, but the first must be able to.
         let spent = recv.credit.charged() >= recv.credit.limit();
         if self.unit == Unit::Messages && !fin_alone {
             if spent {
-                return Err(Violation::ChannelCredit(alias));
+                return Err(ChannelViolation::ChannelCredit(alias));
             }
             // In units of bytes the window bounds what fragments cost.
             if recv.costs_too_much(bytes) {
-                return Err(Violation::MessageTooLarge);
+                return Err(ChannelViolation::MessageTooLarge);
             }
         }
         recv.number_behind(data.skip)
     }
 
     /// Whether the channel takes the run now; the number of its first message, if so.
-    pub(in crate::mux) fn admit_run(&self, run: &wire::Run<'_>) -> Result<u64, Violation> {
+    pub(in crate::mux) fn admit_run(&self, run: &wire::Run<'_>) -> Result<u64, ChannelViolation> {
         let recv = &self.recv;
         recv.takes_data(run.alias)?;
         if recv.partial.is_some() {
-            return Err(Violation::InsideMessage(run.alias));
+            return Err(ChannelViolation::InsideMessage(run.alias));
         }
         if run.elem > recv.message_max {
-            return Err(Violation::MessageTooLarge);
+            return Err(ChannelViolation::MessageTooLarge);
         }
         let seq = recv.number_behind(run.skip)?;
         if seq.saturating_add(u64::from(run.count)) >= VARINT_MAX {
-            return Err(Violation::BadCounter);
+            return Err(ChannelViolation::BadCounter);
         }
         Ok(seq)
     }
@@ -466,7 +466,7 @@ impl Channel {
 
     /// What RESET says: the codes of ABORT and of STOP, as far as `pending` asks for either and
     /// the halves still stand there. ABORT ends our half.
-    pub(in crate::mux) fn reset_codes(&mut self, pending: Pending) -> [Option<Code>; 2] {
+    pub(in crate::mux) fn reset_codes(&mut self, pending: Pending) -> [Option<ErrorCode>; 2] {
         let abort = match self.send.state {
             SendState::Aborting(code) if pending.has(Pending::ABORT) => Some(code),
             _ => None,

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::super::error::Code;
+use super::super::error::ErrorCode;
 use super::super::open::{AcceptOptions, Resumption};
 use super::{Channel, Effects, Pending, RecvState, SendLimits, SendState, Stage, Window};
 
@@ -15,7 +15,7 @@ impl Channel {
     }
 
     /// A channel that the peer took back before it was answered is rejected: an answer is owed.
-    pub(in crate::mux) fn reject_if_withdrawn(&mut self, code: Code) -> Effects {
+    pub(in crate::mux) fn reject_if_withdrawn(&mut self, code: ErrorCode) -> Effects {
         let over = self.recv.state.is_terminal() && !self.send.state.is_active();
         if !over || !matches!(self.stage, Stage::Offered) {
             return Effects::NONE;
@@ -85,7 +85,7 @@ impl Channel {
     }
 
     /// The channel is not wanted here: REJECT waits to be encoded.
-    pub(in crate::mux) fn reject(&mut self, code: Code, metadata: &[u8]) -> Effects {
+    pub(in crate::mux) fn reject(&mut self, code: ErrorCode, metadata: &[u8]) -> Effects {
         self.stage = Stage::Rejecting(code, metadata.to_vec());
         self.ask()
     }
@@ -102,7 +102,7 @@ impl Channel {
     }
 
     /// The channel cannot be accepted after all: it is rejected, and nothing is kept.
-    pub(in crate::mux) fn reject_accepted(&mut self, code: Code) -> Effects {
+    pub(in crate::mux) fn reject_accepted(&mut self, code: ErrorCode) -> Effects {
         self.stage = Stage::Rejecting(code, Vec::new());
         self.send.stopped = Some(code);
         self.abort(code) | self.stop(code)

@@ -6,7 +6,7 @@ use core::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::super::credit::{Charge, RecvCredit};
-use super::super::error::{Code, Violation};
+use super::super::error::{ChannelViolation, ErrorCode};
 use super::super::wire::VARINT_MAX;
 use super::numbers::Numbers;
 use crate::time::Timestamp;
@@ -18,7 +18,7 @@ pub(in crate::mux) enum RecvState {
     None,
     Receiving,
     /// RESET(STOP) is sent, or waits to be: what still comes is charged and dropped.
-    Stopping(Code),
+    Stopping(ErrorCode),
     Finished,
     Aborted,
 }
@@ -188,19 +188,19 @@ impl RecvHalf {
     }
 
     /// Whether data may come in this state.
-    pub(in crate::mux) fn takes_data(&self, alias: u32) -> Result<(), Violation> {
+    pub(in crate::mux) fn takes_data(&self, alias: u32) -> Result<(), ChannelViolation> {
         match self.state {
             RecvState::Receiving | RecvState::Stopping(_) => Ok(()),
-            RecvState::None => Err(Violation::WrongDirection(alias)),
-            RecvState::Finished | RecvState::Aborted => Err(Violation::DataAfterEnd(alias)),
+            RecvState::None => Err(ChannelViolation::WrongDirection(alias)),
+            RecvState::Finished | RecvState::Aborted => Err(ChannelViolation::DataAfterEnd(alias)),
         }
     }
 
     /// The number that the next message has behind `skip` lost ones.
-    pub(in crate::mux) fn number_behind(&self, skip: u64) -> Result<u64, Violation> {
+    pub(in crate::mux) fn number_behind(&self, skip: u64) -> Result<u64, ChannelViolation> {
         let seq = self.numbers.next().saturating_add(skip);
         if seq >= VARINT_MAX {
-            return Err(Violation::BadCounter);
+            return Err(ChannelViolation::BadCounter);
         }
         Ok(seq)
     }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::super::credit::{Announced, MESSAGES_BEFORE_ACCEPT, SendCredit, fragment_min};
-use super::super::error::{Code, SendError};
+use super::super::error::{ChannelSendError, ErrorCode};
 use super::super::open::Unit;
 use super::super::queue::Queue;
 use super::super::wire::Hello;
@@ -20,7 +20,7 @@ pub(in crate::mux) enum SendState {
     Finishing,
     Finished,
     /// RESET(ABORT) waits to be encoded.
-    Aborting(Code),
+    Aborting(ErrorCode),
     Aborted,
 }
 
@@ -104,7 +104,7 @@ pub(in crate::mux) struct SendHalf {
     /// Bytes of the messages that are encoded.
     pub(in crate::mux) bytes: u64,
     /// Why the peer wants no more.
-    pub(in crate::mux) stopped: Option<Code>,
+    pub(in crate::mux) stopped: Option<ErrorCode>,
 }
 
 impl SendHalf {
@@ -175,20 +175,20 @@ impl SendHalf {
 
     /// Whether the application may still send.
     #[inline]
-    pub(in crate::mux) fn is_open(&self) -> Result<(), SendError> {
+    pub(in crate::mux) fn is_open(&self) -> Result<(), ChannelSendError> {
         match (self.stopped, self.state) {
-            (Some(code), _) => Err(SendError::Stopped(code)),
+            (Some(code), _) => Err(ChannelSendError::Stopped(code)),
             (None, SendState::Sending) => Ok(()),
-            (None, _) => Err(SendError::Finished),
+            (None, _) => Err(ChannelSendError::Finished),
         }
     }
 
     /// Whether the peer takes messages of `len` bytes.
     #[inline]
-    pub(in crate::mux) fn takes(&self, len: usize) -> Result<(), SendError> {
+    pub(in crate::mux) fn takes(&self, len: usize) -> Result<(), ChannelSendError> {
         let max = self.message_max as usize;
         if len > max {
-            return Err(SendError::TooLarge { len, max });
+            return Err(ChannelSendError::TooLarge { len, max });
         }
         Ok(())
     }

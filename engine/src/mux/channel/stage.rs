@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::super::error::Code;
+use super::super::error::ErrorCode;
 use super::super::open::{AcceptOptions, OpenOptions};
 use super::super::wire;
 
@@ -21,7 +21,7 @@ pub(in crate::mux) enum Stage {
     /// Both ends have aliases.
     Open,
     /// Our REJECT waits to be encoded.
-    Rejecting(Code, Vec<u8>),
+    Rejecting(ErrorCode, Vec<u8>),
     /// The peer, or we, did not want it.
     Rejected,
 }

@@ -1,10 +1,10 @@
 //! Messages that are written in their place.
 
 use super::super::channel::ChannelId;
-use super::super::error::SendError;
+use super::super::error::ChannelSendError;
 use super::super::queue::ENTRY_BYTES;
 use super::super::slots::Key;
-use super::{Connection, Effects};
+use super::{Effects, Mux};
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
@@ -21,14 +21,18 @@ struct Reserved {
     place: Place,
 }
 
-impl Connection {
+impl Mux {
     /// Room for a message of `len` bytes, to be written in place and then committed.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::WrongMode`] on a conflated channel.
-    pub fn claim(&mut self, id: ChannelId, len: usize) -> Result<Claim<'_>, SendError> {
+    /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel.
+    pub fn claim(
+        &mut self,
+        id: ChannelId,
+        len: usize,
+    ) -> Result<ChannelClaim<'_>, ChannelSendError> {
         let reserved = self.reserve(id, len)?;
-        Ok(Claim {
+        Ok(ChannelClaim {
             connection: self,
             reserved,
             committed: false,
@@ -37,9 +41,9 @@ impl Connection {
 
     /// Room for a message. It is committed or abandoned before anything else is done with the
     /// connection.
-    fn reserve(&mut self, id: ChannelId, len: usize) -> Result<Reserved, SendError> {
+    fn reserve(&mut self, id: ChannelId, len: usize) -> Result<Reserved, ChannelSendError> {
         if self.is_conflated(id) {
-            return Err(SendError::WrongMode);
+            return Err(ChannelSendError::WrongMode);
         }
         if let Some((key, at, charge)) = self.begin_direct(id, len) {
             // What an earlier record has left there is not shown.
@@ -101,13 +105,13 @@ impl Connection {
 
 /// Room for a message in its place: write it, then [`commit`](Self::commit). Dropped without
 /// that, nothing is sent.
-pub struct Claim<'a> {
-    connection: &'a mut Connection,
+pub struct ChannelClaim<'a> {
+    connection: &'a mut Mux,
     reserved: Reserved,
     committed: bool,
 }
 
-impl Claim<'_> {
+impl ChannelClaim<'_> {
     /// The message is written: it is sent, or queued.
     pub fn commit(mut self) {
         self.committed = true;
@@ -115,7 +119,7 @@ impl Claim<'_> {
     }
 }
 
-impl core::ops::Deref for Claim<'_> {
+impl core::ops::Deref for ChannelClaim<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -123,13 +127,13 @@ impl core::ops::Deref for Claim<'_> {
     }
 }
 
-impl core::ops::DerefMut for Claim<'_> {
+impl core::ops::DerefMut for ChannelClaim<'_> {
     fn deref_mut(&mut self) -> &mut [u8] {
         self.connection.reserved_mut(&self.reserved)
     }
 }
 
-impl Drop for Claim<'_> {
+impl Drop for ChannelClaim<'_> {
     fn drop(&mut self) {
         if !self.committed {
             self.connection.abandon(&self.reserved);
@@ -137,9 +141,9 @@ impl Drop for Claim<'_> {
     }
 }
 
-impl core::fmt::Debug for Claim<'_> {
+impl core::fmt::Debug for ChannelClaim<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Claim")
+        f.debug_struct("ChannelClaim")
             .field("channel", &self.connection.slots[self.reserved.key].id)
             .field("len", &self.reserved.len)
             .finish_non_exhaustive()

@@ -1,37 +1,37 @@
 //! How halves, channels and the connection end.
 
 use super::super::channel::{ChannelId, SendState, Stage};
-use super::super::error::{Code, Failure, SendError, Violation};
+use super::super::error::{ChannelFailure, ChannelSendError, ChannelViolation, ErrorCode};
 use super::super::event::Event;
 use super::super::slots::Key;
 use super::super::wire;
 use super::outgoing::Goodbye;
-use super::{Connection, Effects, Phase};
+use super::{Effects, Mux, Phase};
 
-impl Connection {
+impl Mux {
     /// The layer below is gone. `Some` once, if the channels do not know of their end yet.
     pub fn handle_lost(&mut self) -> Option<Event<'static>> {
         let told = self.failure().is_some();
         if !matches!(self.phase, Phase::Over(_)) {
             // A code of its own that the peer gave before says more than that it is gone.
-            let given = self
-                .drained_by
-                .filter(|by| matches!(by, Failure::Peer(code) if *code >= Code::APPLICATION));
-            let failure = self.failure().or(given).unwrap_or(Failure::Lost);
+            let given = self.drained_by.filter(
+                |by| matches!(by, ChannelFailure::Peer(code) if *code >= ErrorCode::APPLICATION),
+            );
+            let failure = self.failure().or(given).unwrap_or(ChannelFailure::Lost);
             self.finish(failure);
             self.outgoing.clear_record();
         }
-        let failure = self.failure().unwrap_or(Failure::Lost);
+        let failure = self.failure().unwrap_or(ChannelFailure::Lost);
         (!told).then_some(Event::Failed(failure))
     }
 
     /// Ends the connection at once: GOAWAY with the code, then nothing.
-    pub fn abort(&mut self, code: Code) -> Option<Event<'static>> {
-        self.fail(Failure::Local(code), "")
+    pub fn abort(&mut self, code: ErrorCode) -> Option<Event<'static>> {
+        self.fail(ChannelFailure::Local(code), "")
     }
 
-    pub(super) fn violated<'r>(&mut self, violation: Violation) -> Option<Event<'r>> {
-        let event = self.fail(Failure::Violation(violation), violation.rule());
+    pub(super) fn violated<'r>(&mut self, violation: ChannelViolation) -> Option<Event<'r>> {
+        let event = self.fail(ChannelFailure::Violation(violation), violation.rule());
         self.last(event)
     }
 
@@ -46,7 +46,11 @@ impl Connection {
         }
     }
 
-    pub(super) fn fail<'r>(&mut self, failure: Failure, reason: &'static str) -> Option<Event<'r>> {
+    pub(super) fn fail<'r>(
+        &mut self,
+        failure: ChannelFailure,
+        reason: &'static str,
+    ) -> Option<Event<'r>> {
         if !self.is_alive() {
             return None;
         }
@@ -62,7 +66,7 @@ impl Connection {
 
     /// Nothing more is sent or taken, but for a record that is made already; what the queues hold
     /// is of no use any more.
-    pub(super) fn finish(&mut self, failure: Failure) {
+    pub(super) fn finish(&mut self, failure: ChannelFailure) {
         self.phase = Phase::Over(failure);
         self.opens.close_all();
         self.outgoing.clear();
@@ -81,7 +85,9 @@ impl Connection {
     /// A drained connection without channels is over when its last record is out.
     pub(super) fn end_drain(&mut self) {
         if self.phase == Phase::Draining && self.opens.is_idle() {
-            let failure = self.drained_by.unwrap_or(Failure::Local(Code::NO_ERROR));
+            let failure = self
+                .drained_by
+                .unwrap_or(ChannelFailure::Local(ErrorCode::NO_ERROR));
             self.phase = Phase::Failing(failure);
             self.incoming.tell_end(failure);
             self.opens.close_all();
@@ -89,26 +95,29 @@ impl Connection {
     }
 
     /// The end that a drain came to, or a failure.
-    pub(super) fn ended_by(&self) -> Option<Failure> {
+    pub(super) fn ended_by(&self) -> Option<ChannelFailure> {
         self.failure().or(self.drained_by)
     }
 
     /// Ends our half: FIN follows what is queued. A second call does nothing.
     ///
     /// # Errors
-    /// [`SendError::UnknownChannel`], [`SendError::Closed`].
-    pub fn finish_sending(&mut self, id: ChannelId) -> Result<(), SendError> {
+    /// [`ChannelSendError::UnknownChannel`], [`ChannelSendError::Closed`].
+    pub fn finish_sending(&mut self, id: ChannelId) -> Result<(), ChannelSendError> {
         if let Some(failure) = self.failure() {
-            return Err(SendError::Closed(failure.code()));
+            return Err(ChannelSendError::Closed(failure.code()));
         }
-        let key = self.slots.resolve(id).ok_or(SendError::UnknownChannel)?;
+        let key = self
+            .slots
+            .resolve(id)
+            .ok_or(ChannelSendError::UnknownChannel)?;
         let effects = self.slots[key].finish();
         self.apply(key, effects);
         Ok(())
     }
 
     /// Gives up our half: what is queued is dropped, and the peer is told with `code`.
-    pub fn reset(&mut self, id: ChannelId, code: Code) {
+    pub fn reset(&mut self, id: ChannelId, code: ErrorCode) {
         if let Some(key) = self.slots.resolve(id) {
             let effects = self.slots[key].abort(code);
             self.apply(key, effects | Effects::SETTLE);
@@ -117,7 +126,7 @@ impl Connection {
 
     /// Takes no more from the peer on this channel, and tells it so with `code`. What was
     /// received stays with the application until it is released.
-    pub fn stop(&mut self, id: ChannelId, code: Code) {
+    pub fn stop(&mut self, id: ChannelId, code: ErrorCode) {
         if let Some(key) = self.slots.resolve(id) {
             let effects = self.slots[key].stop(code);
             self.apply(key, effects | Effects::SETTLE);
@@ -127,7 +136,7 @@ impl Connection {
     /// The application lets go of the channel: what it holds of it is consumed, a half that is
     /// not over is stopped or reset with `code`, and the id is of no use any more. A half that
     /// was finished goes on until all of it is sent.
-    pub fn let_go(&mut self, id: ChannelId, code: Code) {
+    pub fn let_go(&mut self, id: ChannelId, code: ErrorCode) {
         let Some(key) = self.slots.resolve(id) else {
             return;
         };
@@ -141,7 +150,7 @@ impl Connection {
             Stage::Opening(_) if !goes_on => return self.forget_unopened(key),
             Stage::Offered => {
                 goes_on = false;
-                effects = channel.reject(Code::REFUSED, &[]);
+                effects = channel.reject(ErrorCode::REFUSED, &[]);
             }
             Stage::Rejecting(..) => goes_on = false,
             _ => {}
@@ -180,12 +189,17 @@ impl Connection {
     /// gap, or in another epoch. Only while nothing is queued.
     ///
     /// # Errors
-    /// [`SendError::WouldBlock`] while messages are queued; [`SendError::TooLarge`] for an epoch
+    /// [`ChannelSendError::WouldBlock`] while messages are queued; [`ChannelSendError::TooLarge`] for an epoch
     /// above 2^62 - 1, or a number that is not below it; as [`Self::send`] else.
-    pub fn rebase(&mut self, id: ChannelId, epoch: u64, next_seq: u64) -> Result<(), SendError> {
+    pub fn rebase(
+        &mut self,
+        id: ChannelId,
+        epoch: u64,
+        next_seq: u64,
+    ) -> Result<(), ChannelSendError> {
         // A peer takes no message whose number is the largest.
         if epoch > wire::VARINT_MAX || next_seq >= wire::VARINT_MAX {
-            return Err(SendError::TooLarge {
+            return Err(ChannelSendError::TooLarge {
                 len: usize::MAX,
                 max: usize::MAX >> 2,
             });
@@ -193,7 +207,7 @@ impl Connection {
         let key = self.admit(id, 0)?;
         let channel = &mut self.slots[key];
         if !channel.send.is_idle() {
-            return Err(SendError::WouldBlock);
+            return Err(ChannelSendError::WouldBlock);
         }
         let effects = channel.rebase(epoch, next_seq);
         self.apply(key, effects);
@@ -215,7 +229,7 @@ impl Connection {
 
     /// Takes no new channels and lets the open ones end, within `close_timeout`; then the
     /// connection ends. Messages that are queued go out.
-    pub fn drain(&mut self, code: Code, reason: &'static str) {
+    pub fn drain(&mut self, code: ErrorCode, reason: &'static str) {
         // After the peer's GOAWAY it is ours that sets the deadline.
         if !self.is_alive() || self.liveness.is_draining() {
             return;
@@ -223,8 +237,8 @@ impl Connection {
         let reason = reason.get(..123).unwrap_or(reason);
         self.outgoing.say_goodbye(Goodbye { code, reason });
         self.phase = Phase::Draining;
-        self.drained_by.get_or_insert(Failure::Local(code));
-        let by = self.now.after(self.settings.close_timeout);
+        self.drained_by.get_or_insert(ChannelFailure::Local(code));
+        let by = self.now.after(self.config.close_timeout);
         self.liveness.drain_by(by);
         self.refuse_waiting(code);
         self.end_drain();
@@ -232,10 +246,10 @@ impl Connection {
 
     /// GOAWAY of the peer's.
     pub(super) fn handle_goaway<'r>(&mut self, goaway: &wire::GoAway<'r>) -> Option<Event<'r>> {
-        let code = Code(goaway.code);
-        let graceful = code == Code::NO_ERROR || code >= Code::APPLICATION;
+        let code = ErrorCode(goaway.code);
+        let graceful = code == ErrorCode::NO_ERROR || code >= ErrorCode::APPLICATION;
         if !graceful {
-            let failure = Failure::Peer(code);
+            let failure = ChannelFailure::Peer(code);
             self.finish(failure);
             self.outgoing.clear_record();
             return self.last(Some(Event::Failed(failure)));
@@ -243,12 +257,12 @@ impl Connection {
         // What the peer has not seen, it will not: looked for where it has seen less than it said.
         if self.opens.limit_seen(goaway.opens_seen) {
             let unseen = |stage: &Stage| matches!(stage, Stage::Asked(n) if *n > goaway.opens_seen);
-            self.refuse_own_where(unseen, Code::REFUSED);
+            self.refuse_own_where(unseen, ErrorCode::REFUSED);
         }
-        self.refuse_waiting(Code::REFUSED);
+        self.refuse_waiting(ErrorCode::REFUSED);
         if self.phase == Phase::Open {
             self.phase = Phase::Draining;
-            self.drained_by = Some(Failure::Peer(code));
+            self.drained_by = Some(ChannelFailure::Peer(code));
         }
         self.end_drain();
         Some(Event::Draining {
@@ -258,12 +272,12 @@ impl Connection {
     }
 
     /// Channels of ours that were never announced will not be.
-    fn refuse_waiting(&mut self, code: Code) {
+    fn refuse_waiting(&mut self, code: ErrorCode) {
         self.refuse_own_where(|stage| matches!(stage, Stage::Opening(_)), code);
         self.opens.clear_waiting();
     }
 
-    fn refuse_own_where(&mut self, is_meant: impl Fn(&Stage) -> bool, code: Code) {
+    fn refuse_own_where(&mut self, is_meant: impl Fn(&Stage) -> bool, code: ErrorCode) {
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
             at = next;
@@ -275,7 +289,7 @@ impl Connection {
 
     /// A channel of ours comes to nothing without having been looked at by the peer: the
     /// application is told so.
-    pub(super) fn refuse_own(&mut self, key: Key, code: Code) {
+    pub(super) fn refuse_own(&mut self, key: Key, code: ErrorCode) {
         let channel = &self.slots[key];
         if channel.attached {
             self.incoming.tell(Event::Rejected {

@@ -1,15 +1,15 @@
 //! The control lane: frames that need no credit and go before all data (rule R16).
 
 use super::super::channel::{Effects, Pending, RecvState, Stage};
-use super::super::error::Code;
+use super::super::error::ErrorCode;
 use super::super::event::Event;
 use super::super::open::{Mode, OpenOptions, Unit};
 use super::super::slots::Key;
 use super::super::wire::{self, CreditKind, Direction, Hello, Profile};
 use super::incoming::UNUSED_AFTER;
-use super::{Connection, Phase};
+use super::{Mux, Phase};
 
-impl Connection {
+impl Mux {
     pub(super) fn control_waits(&self) -> bool {
         self.liveness.ping_waits()
             || self.outgoing.goodbye_waits()
@@ -26,7 +26,7 @@ impl Connection {
         while self.outgoing.room() >= wire::REJECT_BYTES_MAX
             && let Some(alias) = self.opens.next_reject()
         {
-            wire::put_reject(self.outgoing.frame(), alias, Code::LIMIT.0, &[]);
+            wire::put_reject(self.outgoing.frame(), alias, ErrorCode::LIMIT.0, &[]);
         }
         // What joins meanwhile is an OPEN whose turn has come, which left those that wait, or a
         // NARROW, of which there is one for each channel in a second.
@@ -143,12 +143,12 @@ impl Connection {
     /// asked for it.
     fn widen(&mut self, key: Key) {
         let channel = &mut self.slots[key];
-        let tunes = self.settings.auto_tune && !channel.conflate && channel.unit == Unit::Bytes;
+        let tunes = self.config.auto_tune && !channel.conflate && channel.unit == Unit::Bytes;
         let Some(rtt) = self.liveness.rtt_min().filter(|_| tunes) else {
             return;
         };
         let credit = &mut channel.recv.credit;
-        let max = self.settings.channel_window_bytes_max.into();
+        let max = self.config.channel_window_bytes_max.into();
         let wanted = credit.growth(self.now, rtt, max);
         // Not all of what is spare, or the next channel that grows has nothing.
         let by = wanted.min(self.incoming.spare() / 2);
@@ -180,7 +180,7 @@ impl Connection {
 
     fn put_reset(&mut self, key: Key, alias: u32, pending: Pending) {
         let [aborted, stopped] = self.slots[key].reset_codes(pending);
-        let mut put = |code: Code, abort: bool, stop: bool| {
+        let mut put = |code: ErrorCode, abort: bool, stop: bool| {
             let reset = wire::Reset {
                 alias,
                 code: code.0,
@@ -229,7 +229,7 @@ impl Connection {
             None
         };
         let Some(alias) = alias else {
-            self.refuse_own(key, Code::REFUSED);
+            self.refuse_own(key, ErrorCode::REFUSED);
             return true;
         };
         let open = wire::Open {
@@ -258,7 +258,7 @@ impl Connection {
             let never = len > self.outgoing.record_max();
             if never {
                 // It fits no record of the peer's, whose limits came later.
-                self.refuse_own(key, Code::REFUSED);
+                self.refuse_own(key, ErrorCode::REFUSED);
             }
             return never;
         }
@@ -318,11 +318,11 @@ impl Connection {
         if let Some(alias) = channel.chosen_alias() {
             self.opens.give_back(alias);
         }
-        let effects = channel.reject_accepted(Code::LIMIT);
+        let effects = channel.reject_accepted(ErrorCode::LIMIT);
         if channel.attached {
             self.incoming.tell(Event::Rejected {
                 channel: channel.id,
-                code: Code::LIMIT,
+                code: ErrorCode::LIMIT,
                 unprocessed: true,
                 metadata: &[],
             });
@@ -336,7 +336,7 @@ impl Connection {
         let channel = &mut self.slots[key];
         let (code, mut metadata) = match &channel.stage {
             Stage::Rejecting(code, metadata) => (*code, metadata.as_slice()),
-            _ => (Code::REFUSED, [].as_slice()),
+            _ => (ErrorCode::REFUSED, [].as_slice()),
         };
         if wire::reject_len(metadata) > max {
             metadata = &[]; // it fits no record of the peer's

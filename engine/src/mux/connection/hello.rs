@@ -1,16 +1,16 @@
 //! How a connection begins: HELLO of both ends, with what each takes.
 
-use super::super::error::Violation;
+use super::super::error::ChannelViolation;
 use super::super::event::Event;
 use super::super::wire::{self, Hello};
-use super::Connection;
+use super::Mux;
 
 /// Bytes of the longest head of a message or run.
 const HEAD_BYTES_MAX: usize = 32;
 /// Bytes of the longest control frame: OPEN, with `metadata_bytes_max` of 4,000.
 const CONTROL_BYTES_MAX: usize = 4000 + 128;
 
-impl Connection {
+impl Mux {
     /// Bytes of the largest record that [`Self::poll_record`] may give.
     #[must_use]
     pub fn record_max(&self) -> usize {
@@ -43,16 +43,16 @@ impl Connection {
 
     /// HELLO of this end.
     pub(super) fn own_hello(&self) -> Hello {
-        let settings = &self.settings;
+        let config = &self.config;
         Hello {
-            record_bytes_max: settings.record_bytes_max.into(),
-            message_bytes_max: settings.message_bytes_max.into(),
-            channels_max: settings.channels_max.into(),
-            pending_opens_max: settings.pending_opens_max.into(),
-            aliases_max: settings.aliases_max.into(),
-            channel_limit: settings.channel_window_bytes.into(),
-            overhead: settings.frame_overhead_bytes.into(),
-            idle_timeout_ms: u64::try_from(settings.idle_timeout.as_millis()).unwrap_or(u64::MAX),
+            record_bytes_max: config.record_bytes_max.into(),
+            message_bytes_max: config.message_bytes_max.into(),
+            channels_max: config.channels_max.into(),
+            pending_opens_max: config.pending_opens_max.into(),
+            aliases_max: config.aliases_max.into(),
+            channel_limit: config.channel_window_bytes.into(),
+            overhead: config.frame_overhead_bytes.into(),
+            idle_timeout_ms: u64::try_from(config.idle_timeout.as_millis()).unwrap_or(u64::MAX),
             features: wire::FEATURE_CONFLATE
                 | wire::FEATURE_RUN
                 | wire::FEATURE_RESUME
@@ -63,9 +63,9 @@ impl Connection {
     pub(super) fn handle_hello<'r>(
         &mut self,
         hello: wire::Hello,
-    ) -> Result<Option<Event<'r>>, Violation> {
+    ) -> Result<Option<Event<'r>>, ChannelViolation> {
         if self.peer.is_some() {
-            return Err(Violation::HelloTwice);
+            return Err(ChannelViolation::HelloTwice);
         }
         self.peer = Some(hello);
         self.outgoing.start(&hello);

@@ -5,15 +5,15 @@ use alloc::collections::VecDeque;
 use core::time::Duration;
 
 use super::super::channel::{Aside, Channel, Stage};
-use super::super::config::Settings;
-use super::super::error::Failure;
+use super::super::config::ChannelConfig;
+use super::super::error::ChannelFailure;
 use super::super::event::Event;
 use super::super::open::Unit;
 use super::super::wire::Frames;
 use crate::time::Timestamp;
 
-/// A record of the peer's, being read: what [`Connection::receive`](super::Connection::receive)
-/// gives, for [`Connection::next`](super::Connection::next).
+/// A record of the peer's, being read: what [`Mux::receive`](super::Mux::receive)
+/// gives, for [`Mux::next`](super::Mux::next).
 #[derive(Debug)]
 pub struct RecordReader<'r> {
     pub(super) frames: Frames<'r>,
@@ -46,7 +46,7 @@ pub(super) struct Incoming {
     /// What happened without a record.
     events: VecDeque<Event<'static>>,
     /// The end of the connection, which is told after all else.
-    ended: Option<Failure>,
+    ended: Option<ChannelFailure>,
     /// Bytes that a frame of the peer's costs beside its payload.
     overhead: u64,
     /// Bytes that may be set aside.
@@ -67,16 +67,16 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(config: &ChannelConfig) -> Self {
         Self {
             events: VecDeque::new(),
             ended: None,
-            overhead: settings.frame_overhead_bytes.into(),
-            budget: settings.receive_budget_bytes(),
-            bytes_window: settings.defaults(Unit::Bytes).window_bytes,
-            messages_window: settings.defaults(Unit::Messages).window_bytes,
-            channel_bytes: settings.window_bytes_max(),
-            channels_max: settings.channels_max,
+            overhead: config.frame_overhead_bytes.into(),
+            budget: config.receive_budget_bytes(),
+            bytes_window: config.defaults(Unit::Bytes).window_bytes,
+            messages_window: config.defaults(Unit::Messages).window_bytes,
+            channel_bytes: config.channel_bytes(),
+            channels_max: config.channels_max,
             aside: 0,
             receiving: 0,
             reclaimed_at: None,
@@ -160,11 +160,11 @@ impl Incoming {
     }
 
     /// The end is told when all else is.
-    pub(super) fn tell_end(&mut self, failure: Failure) {
+    pub(super) fn tell_end(&mut self, failure: ChannelFailure) {
         self.ended = Some(failure);
     }
 
-    pub(super) fn take_end(&mut self) -> Option<Failure> {
+    pub(super) fn take_end(&mut self) -> Option<ChannelFailure> {
         self.ended.take()
     }
 }

@@ -9,7 +9,7 @@
 //! | [`Liveness`] | round trips, silence, deadlines |
 //!
 //! Each part is the only writer of its fields. A channel's transitions are methods of the channel;
-//! what they ask for outside of it is done by `Connection::apply`.
+//! what they ask for outside of it is done by `Mux::apply`.
 
 mod bucket;
 mod buffer;
@@ -31,6 +31,7 @@ mod totals;
 mod transmit;
 mod turns;
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use self::incoming::Incoming;
@@ -38,14 +39,15 @@ use self::liveness::Liveness;
 use self::opens::Opens;
 use self::outgoing::Outgoing;
 use super::channel::{ChannelId, Effects};
-use super::config::Settings;
-use super::error::{Code, Failure, Violation};
+use super::config::ChannelConfig;
+use super::error::{ChannelFailure, ChannelViolation, ErrorCode};
 use super::event::Event;
 use super::slots::{Key, Slots};
 use super::wire::{Frames, Hello};
+use crate::config::ConfigError;
 use crate::time::Timestamp;
 
-pub use claim::Claim;
+pub use claim::ChannelClaim;
 pub use incoming::RecordReader;
 pub use outgoing::Record;
 pub use send::SHARED_BYTES_MIN;
@@ -58,9 +60,9 @@ enum Phase {
     /// GOAWAY was sent or received: no new channels.
     Draining,
     /// The GOAWAY that tells why waits to be encoded.
-    Failing(Failure),
+    Failing(ChannelFailure),
     /// Nothing is sent or taken any more.
-    Over(Failure),
+    Over(ChannelFailure),
 }
 
 /// One end of a connection that carries channels: `tickwire.mux.v1` without a socket and
@@ -82,11 +84,11 @@ enum Phase {
 ///
 /// ```
 /// use tickwire::Timestamp;
-/// use tickwire::channels::{AcceptOptions, Connection, Event, OpenOptions, Settings};
+/// use tickwire::channels::{AcceptOptions, Mux, Event, OpenOptions, ChannelConfig};
 ///
 /// let now = Timestamp(0);
-/// let new = || Connection::new(Settings::default(), now);
-/// let (mut client, mut server) = (new(), new());
+/// let new = || Mux::new(ChannelConfig::default(), now);
+/// let (mut client, mut server) = (new()?, new()?);
 /// let channel = client.open(OpenOptions::new("trades"))?;
 ///
 /// let mut heard = Vec::new();
@@ -112,14 +114,14 @@ enum Phase {
 ///     }
 /// }
 /// assert_eq!(heard, [b"tick", b"tick"]);
-/// # Ok::<(), tickwire::channels::OpenError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Connection {
-    pub(super) settings: Settings,
+pub struct Mux {
+    pub(super) config: Arc<ChannelConfig>,
     now: Timestamp,
     phase: Phase,
     /// Why it drains, if that is so.
-    drained_by: Option<Failure>,
+    drained_by: Option<ChannelFailure>,
     /// The peer's HELLO.
     peer: Option<Hello>,
     pub(super) slots: Slots,
@@ -136,23 +138,27 @@ const WASTE_AGE_MAX: Duration = Duration::from_secs(1);
 /// For how long a sender waits for credit before it says so.
 const BLOCKED_AFTER: Duration = Duration::from_millis(500);
 
-impl Connection {
+impl Mux {
     /// An end of a connection on which nothing was sent yet.
-    #[must_use]
-    pub fn new(settings: Settings, now: Timestamp) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`ConfigError`], as [`ChannelConfig::check`].
+    pub fn new(config: impl Into<Arc<ChannelConfig>>, now: Timestamp) -> Result<Self, ConfigError> {
+        let config = config.into();
+        config.check()?;
+        Ok(Self {
             now,
             phase: Phase::Open,
             drained_by: None,
             peer: None,
             slots: Slots::default(),
             outgoing: Outgoing::default(),
-            incoming: Incoming::new(&settings),
-            opens: Opens::new(settings.shared_aliases),
-            liveness: Liveness::new(settings.idle_timeout, now),
+            incoming: Incoming::new(&config),
+            opens: Opens::new(config.shared_aliases),
+            liveness: Liveness::new(config.idle_timeout, now),
             totals: Totals::default(),
-            settings,
-        }
+            config,
+        })
     }
 
     /// A record came. Its events are taken with [`Self::next`].
@@ -164,9 +170,9 @@ impl Connection {
             frames: Frames::new(record),
             next: None,
         };
-        if record.len() > self.settings.record_bytes_max as usize {
+        if record.len() > self.config.record_bytes_max as usize {
             records.stop();
-            records.next = self.violated(Violation::RecordTooLarge);
+            records.next = self.violated(ChannelViolation::RecordTooLarge);
         } else if !self.is_alive() {
             records.stop();
         }
@@ -181,7 +187,7 @@ impl Connection {
 
     /// Something came that is not a record: text. That ends the connection.
     pub fn receive_foreign(&mut self) -> Option<Event<'static>> {
-        self.violated(Violation::NotBinary)
+        self.violated(ChannelViolation::NotBinary)
     }
 
     /// The next event of a record; `None` when there is no more in it.
@@ -210,7 +216,7 @@ impl Connection {
         loop {
             let event = match records.frames.next()? {
                 Ok(frame) => self.handle(frame, &mut records.next),
-                Err(error) => Err(Violation::Wire(error)),
+                Err(error) => Err(ChannelViolation::Wire(error)),
             };
             match event {
                 Ok(Some(event)) => return Some(event),
@@ -224,7 +230,7 @@ impl Connection {
     fn broken<'r>(
         &mut self,
         records: &mut RecordReader<'r>,
-        violation: Violation,
+        violation: ChannelViolation,
     ) -> Option<Event<'r>> {
         records.stop();
         self.violated(violation)
@@ -282,17 +288,17 @@ impl Connection {
 
     /// The code to close the layer below with, once nothing more is to be sent.
     #[must_use]
-    pub fn closing(&self) -> Option<Code> {
+    pub fn closing(&self) -> Option<ErrorCode> {
         match self.phase {
             Phase::Over(failure) => Some(failure.code()),
             _ => None,
         }
     }
 
-    /// How it ended, or is about to; [`Failure::Local`] or [`Failure::Peer`] with
-    /// [`Code::NO_ERROR`] when all went well.
+    /// How it ended, or is about to; [`ChannelFailure::Local`] or [`ChannelFailure::Peer`] with
+    /// [`ErrorCode::NO_ERROR`] when all went well.
     #[must_use]
-    pub fn failure(&self) -> Option<Failure> {
+    pub fn failure(&self) -> Option<ChannelFailure> {
         match self.phase {
             Phase::Failing(failure) | Phase::Over(failure) => Some(failure),
             _ => None,

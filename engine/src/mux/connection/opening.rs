@@ -6,12 +6,12 @@ use super::super::channel::{
     Channel, ChannelId, Character, Pending, RecvHalf, SendHalf, Stage, Window, ttl_nanos,
 };
 use super::super::credit::{Announced, MESSAGES_BEFORE_ACCEPT};
-use super::super::error::{Code, OpenError, Violation};
+use super::super::error::{ChannelViolation, ErrorCode, OpenError};
 use super::super::event::{Event, Opening};
 use super::super::open::{AcceptOptions, Mode, OpenOptions, Resume, Resumption, Unit};
 use super::super::slots::{Key, PeerAlias};
 use super::super::wire::{self, Answer, Direction};
-use super::{Connection, Effects};
+use super::{Effects, Mux};
 
 /// Windows that a channel may be given.
 const WINDOW_MAX: u32 = 1 << 30;
@@ -20,7 +20,7 @@ const METADATA_TOO_LONG: OpenError = OpenError::Options("metadata passes metadat
 const TOO_LONG_FOR_PEER: OpenError =
     OpenError::Options("topic and metadata do not fit the largest record that the peer takes");
 
-impl Connection {
+impl Mux {
     /// Opens a channel: OPEN goes out as soon as the peer's limits allow, and messages may
     /// follow it before it is answered, up to the window that the peer grants every channel.
     ///
@@ -28,16 +28,16 @@ impl Connection {
     /// [`OpenError`]; no channel is made then.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
         if !self.is_open() {
-            let code = self.failure().map_or(Code::REFUSED, |f| f.code());
+            let code = self.failure().map_or(ErrorCode::REFUSED, |f| f.code());
             return Err(OpenError::Closed(code));
         }
-        options.check(self.settings.metadata_bytes_max)?;
+        options.check(self.config.metadata_bytes_max)?;
         if self.peer.is_some() && !self.fits_record(&options.to_wire()) {
             return Err(TOO_LONG_FOR_PEER);
         }
-        let settings = &self.settings;
+        let config = &self.config;
         // The peer's limits are kept by waiting; this bounds how many wait.
-        if self.slots.live() >= 2 * settings.channels_max as usize {
+        if self.slots.live() >= 2 * config.channels_max as usize {
             return Err(OpenError::TooMany);
         }
         let unit = options.unit_or_default();
@@ -103,7 +103,7 @@ impl Connection {
     }
 
     fn check_alias(&self, alias: u32) -> Result<(), OpenError> {
-        if alias >= self.settings.shared_aliases {
+        if alias >= self.config.shared_aliases {
             return Err(OpenError::Options(
                 "an alias that is chosen must be below shared_aliases",
             ));
@@ -129,14 +129,14 @@ impl Connection {
         message_max: Option<u32>,
         accepts: bool,
     ) -> Result<Window, OpenError> {
-        let settings = &self.settings;
-        let default_max = settings.defaults(unit).message_max;
-        if message_max.is_some_and(|max| max == 0 || max > settings.message_bytes_max) {
+        let config = &self.config;
+        let default_max = config.defaults(unit).message_max;
+        if message_max.is_some_and(|max| max == 0 || max > config.message_bytes_max) {
             return Err(OpenError::Options(
                 "message_bytes_max must be at least 1 and not above the connection's",
             ));
         }
-        let least = unit.cost(settings.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT);
+        let least = unit.cost(config.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT);
         let less = window.is_some_and(|w| u64::from(w) < least)
             || message_max.is_some_and(|m| m < default_max);
         if accepts && less {
@@ -148,8 +148,8 @@ impl Connection {
             return Err(OpenError::Options("a window must be 1 to 2^30"));
         }
         let by_default = unit.cost(
-            settings.channel_window_bytes.into(),
-            settings.channel_window_messages.into(),
+            config.channel_window_bytes.into(),
+            config.channel_window_messages.into(),
         );
         let units = window.map_or(by_default, u64::from);
         let room = match unit {
@@ -157,10 +157,10 @@ impl Connection {
             Unit::Bytes if units == by_default => Some(default_max),
             Unit::Bytes => Announced {
                 window: units,
-                ..settings.announced()
+                ..config.announced()
             }
             .message_max(),
-            Unit::Messages => Some(settings.message_bytes_max),
+            Unit::Messages => Some(config.message_bytes_max),
         };
         let Some(room) = room else {
             return Err(OpenError::Options("the window has no room for a message"));
@@ -176,7 +176,7 @@ impl Connection {
                 "message_bytes_max needs a wider window of the channel, more than twice as much",
             ));
         }
-        let unit_bytes = settings.unit_bytes(unit, message_max);
+        let unit_bytes = config.unit_bytes(unit, message_max);
         let bytes = units.saturating_mul(unit_bytes);
         if bytes > WINDOW_MAX.into() {
             return Err(OpenError::Options(
@@ -192,10 +192,10 @@ impl Connection {
 
     /// The window of a channel of the peer's that is not answered yet.
     fn first_window(&self, unit: Unit) -> Window {
-        let settings = &self.settings;
-        let defaults = settings.defaults(unit);
+        let config = &self.config;
+        let defaults = config.defaults(unit);
         Window {
-            units: unit.cost(settings.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT),
+            units: unit.cost(config.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT),
             message_max: defaults.message_max,
             unit_bytes: defaults.unit_bytes,
         }
@@ -224,7 +224,7 @@ impl Connection {
                 "epochs and numbers of messages must be below 2^62 - 1",
             ));
         }
-        if options.metadata.len() > self.settings.metadata_bytes_max as usize {
+        if options.metadata.len() > self.config.metadata_bytes_max as usize {
             return Err(METADATA_TOO_LONG);
         }
         if !self.fits_record(&options.to_wire()) {
@@ -243,7 +243,7 @@ impl Connection {
 
     /// Does not take a channel of the peer's. What the peer sent on it already is dropped. The
     /// id is of no use any more.
-    pub fn reject(&mut self, id: ChannelId, code: Code) {
+    pub fn reject(&mut self, id: ChannelId, code: ErrorCode) {
         self.refuse(id, code, &[]);
     }
 
@@ -256,17 +256,17 @@ impl Connection {
     pub fn reject_with(
         &mut self,
         id: ChannelId,
-        code: Code,
+        code: ErrorCode,
         metadata: &[u8],
     ) -> Result<(), OpenError> {
-        if metadata.len() > self.settings.metadata_bytes_max as usize {
+        if metadata.len() > self.config.metadata_bytes_max as usize {
             return Err(METADATA_TOO_LONG);
         }
         self.refuse(id, code, metadata);
         Ok(())
     }
 
-    fn refuse(&mut self, id: ChannelId, code: Code, metadata: &[u8]) {
+    fn refuse(&mut self, id: ChannelId, code: ErrorCode, metadata: &[u8]) {
         let Some(key) = self.slots.resolve(id) else {
             return;
         };
@@ -288,22 +288,22 @@ impl Connection {
     pub(super) fn handle_open<'r>(
         &mut self,
         open: wire::Open<'r>,
-    ) -> Result<Option<Event<'r>>, Violation> {
-        if open.alias >= self.settings.aliases_max {
-            return Err(Violation::UnknownAlias(open.alias));
+    ) -> Result<Option<Event<'r>>, ChannelViolation> {
+        if open.alias >= self.config.aliases_max {
+            return Err(ChannelViolation::UnknownAlias(open.alias));
         }
         if let PeerAlias::Live(_) = self.opens.at(open.alias) {
-            return Err(Violation::AliasInUse(open.alias));
+            return Err(ChannelViolation::AliasInUse(open.alias));
         }
         let options = open.options;
         let foreign = options.answer.is_some() || options.wants.is_some();
         let two_modes = options.ttl_ms.is_some() && open.profile.conflate;
         if foreign || two_modes || options.resume.is_some() && !open.profile.resumable {
-            return Err(Violation::BadOption);
+            return Err(ChannelViolation::BadOption);
         }
         let described = options.topic.len() + options.metadata.len();
-        if described > self.settings.metadata_bytes_max as usize {
-            return Err(Violation::BadOption);
+        if described > self.config.metadata_bytes_max as usize {
+            return Err(ChannelViolation::BadOption);
         }
         if !self.is_open() {
             // Never looked at: our GOAWAY tells.
@@ -311,22 +311,24 @@ impl Connection {
             return Ok(None);
         }
         self.opens.see();
-        if self.opens.peer_open() >= self.settings.channels_max {
-            return Err(Violation::TooManyChannels);
+        if self.opens.peer_open() >= self.config.channels_max {
+            return Err(ChannelViolation::TooManyChannels);
         }
-        if self.opens.peer_unanswered() >= self.settings.pending_opens_max {
-            return Err(Violation::TooManyOpens);
+        if self.opens.peer_unanswered() >= self.config.pending_opens_max {
+            return Err(ChannelViolation::TooManyOpens);
         }
         let unit = open.profile.unit();
         let sends = open.profile.direction != Direction::AcceptorSends;
         // Channels that are over but that the application still holds take places, too, and what
         // they hold of the budget.
-        let places = 3 * self.settings.channels_max as usize;
-        let window = self.settings.defaults(unit).window_bytes;
+        let places = 3 * self.config.channels_max as usize;
+        let window = self.config.defaults(unit).window_bytes;
         if self.slots.live() >= places || sends && !self.incoming.has_room(window) {
-            let waiting_max = self.settings.pending_opens_max as usize;
+            let waiting_max = self.config.pending_opens_max as usize;
             let refused = self.opens.refuse(open.alias, waiting_max);
-            return refused.then_some(None).ok_or(Violation::TooManyOpens);
+            return refused
+                .then_some(None)
+                .ok_or(ChannelViolation::TooManyOpens);
         }
         let channel = self.offered(&open);
         let mode = match options.ttl_ms {
@@ -383,21 +385,21 @@ impl Connection {
     pub(super) fn handle_accept<'r>(
         &mut self,
         accept: wire::Accept<'r>,
-    ) -> Result<Option<Event<'r>>, Violation> {
-        if accept.alias >= self.settings.aliases_max {
-            return Err(Violation::UnknownAlias(accept.alias));
+    ) -> Result<Option<Event<'r>>, ChannelViolation> {
+        if accept.alias >= self.config.aliases_max {
+            return Err(ChannelViolation::UnknownAlias(accept.alias));
         }
         if let PeerAlias::Live(_) = self.opens.at(accept.alias) {
-            return Err(Violation::AliasInUse(accept.alias));
+            return Err(ChannelViolation::AliasInUse(accept.alias));
         }
         let options = accept.options;
         if options.ttl_ms.is_some() || options.resume.is_some() || !options.topic.is_empty() {
-            return Err(Violation::BadOption);
+            return Err(ChannelViolation::BadOption);
         }
         let key = self.asked(accept.peer_alias)?;
         let channel = &self.slots[key];
         if options.answer.is_some() && !channel.resume_asked {
-            return Err(Violation::BadOption);
+            return Err(ChannelViolation::BadOption);
         }
         let (id, attached) = (channel.id, channel.attached);
         let resumption = options.answer.map(|answer| match answer {
@@ -425,25 +427,25 @@ impl Connection {
         alias: u32,
         code: u32,
         metadata: &'r [u8],
-    ) -> Result<Option<Event<'r>>, Violation> {
+    ) -> Result<Option<Event<'r>>, ChannelViolation> {
         let key = self.asked(alias)?;
         let channel = &mut self.slots[key];
         let (id, attached) = (channel.id, channel.attached);
-        channel.send.stopped = Some(Code(code));
+        channel.send.stopped = Some(ErrorCode(code));
         self.reject_own(key);
         self.admit_waiting();
         Ok(attached.then_some(Event::Rejected {
             channel: id,
-            code: Code(code),
+            code: ErrorCode(code),
             unprocessed: false,
             metadata,
         }))
     }
 
     /// The channel of ours whose OPEN the peer answers.
-    fn asked(&self, alias: u32) -> Result<Key, Violation> {
+    fn asked(&self, alias: u32) -> Result<Key, ChannelViolation> {
         let asked = |&key: &Key| matches!(self.slots[key].stage, Stage::Asked(_));
         let key = self.opens.own(alias).filter(asked);
-        key.ok_or(Violation::UnaskedAnswer(alias))
+        key.ok_or(ChannelViolation::UnaskedAnswer(alias))
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::super::channel::ChannelId;
-use super::super::error::Code;
+use super::super::error::ErrorCode;
 use super::super::queue::{Queue, Spare};
 use super::super::schedule::Schedule;
 use super::super::slots::Key;
@@ -36,7 +36,7 @@ impl Record<'_> {
 /// GOAWAY, while it waits to be encoded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Goodbye {
-    pub(super) code: Code,
+    pub(super) code: ErrorCode,
     pub(super) reason: &'static str,
 }
 

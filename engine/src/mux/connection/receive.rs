@@ -2,16 +2,16 @@
 
 use super::super::channel::RecvState;
 use super::super::credit::Charge;
-use super::super::error::{Code, Violation};
+use super::super::error::{ChannelViolation, ErrorCode};
 use super::super::event::{Data, Event, Received, Run};
 use super::super::slots::{Key, PeerAlias};
 use super::super::wire::{self, CreditKind, Frame};
-use super::{Connection, Effects, WASTE_AGE_MAX};
+use super::{Effects, Mux, WASTE_AGE_MAX};
 
 /// What a frame led to.
-type Handled<'r> = Result<Option<Event<'r>>, Violation>;
+type Handled<'r> = Result<Option<Event<'r>>, ChannelViolation>;
 
-impl Connection {
+impl Mux {
     /// One frame, found good by itself. What follows the event goes to `next`.
     pub(super) fn handle<'r>(
         &mut self,
@@ -22,7 +22,7 @@ impl Connection {
             return Ok(None); // an earlier frame of the record was the end
         }
         if self.peer.is_none() && !matches!(frame, Frame::Hello(_)) {
-            return Err(Violation::BeforeHello);
+            return Err(ChannelViolation::BeforeHello);
         }
         match frame {
             Frame::Data(data) => self.handle_data(data, next),
@@ -47,18 +47,18 @@ impl Connection {
             }
             Frame::Ping { value, .. } => {
                 let calm = self.liveness.pinged(value, self.now);
-                calm.then_some(None).ok_or(Violation::PingFlood)
+                calm.then_some(None).ok_or(ChannelViolation::PingFlood)
             }
             Frame::GoAway(goaway) => {
                 if !self.liveness.told_goaway(self.now) {
-                    return Err(Violation::GoAwayFlood);
+                    return Err(ChannelViolation::GoAwayFlood);
                 }
                 Ok(self.handle_goaway(&goaway))
             }
             Frame::Hello(hello) => self.handle_hello(hello),
             Frame::Ext { ignorable, .. } => {
                 let skipped = ignorable.then_some(None);
-                skipped.ok_or(Violation::UnknownExtension)
+                skipped.ok_or(ChannelViolation::UnknownExtension)
             }
         }
     }
@@ -131,7 +131,7 @@ impl Connection {
             (Data::Lent(data.payload), data.skip, charge)
         } else {
             let fragment = (data.payload, data.skip, data.more);
-            let record_max = self.settings.record_bytes_max;
+            let record_max = self.config.record_bytes_max;
             let recv = &mut self.slots[key].recv;
             match recv.assemble(fragment, charge, record_max, self.now) {
                 Some((bytes, skipped, charge)) => (Data::Assembled(bytes), skipped, charge),
@@ -160,11 +160,11 @@ impl Connection {
         alias: u32,
         bytes: u64,
         messages: u64,
-    ) -> Result<Charge, Violation> {
+    ) -> Result<Charge, ChannelViolation> {
         let channel = &mut self.slots[key];
         let units = channel.unit.cost(bytes, messages);
         let charged = channel.recv.credit.charge(units);
-        charged.map_err(|_| Violation::ChannelCredit(alias))?;
+        charged.map_err(|_| ChannelViolation::ChannelCredit(alias))?;
         channel.used = true;
         channel.recv.last_at = self.now;
         Ok(Charge::new(bytes, units))
@@ -177,13 +177,13 @@ impl Connection {
             return Ok(None);
         }
         if self.peer.is_none() {
-            return Err(Violation::BeforeHello);
+            return Err(ChannelViolation::BeforeHello);
         }
         match self.opens.at(alias) {
-            PeerAlias::Closed => Err(Violation::DataAfterEnd(alias)),
+            PeerAlias::Closed => Err(ChannelViolation::DataAfterEnd(alias)),
             // Sent before the peer knew that the channel is not wanted.
             PeerAlias::Rejected => Ok(None),
-            _ => Err(Violation::UnknownAlias(alias)),
+            _ => Err(ChannelViolation::UnknownAlias(alias)),
         }
     }
 
@@ -227,10 +227,10 @@ impl Connection {
         let wire::Credit { alias, total, .. } = credit;
         let key = match self.opens.at(alias) {
             PeerAlias::Live(key) => key,
-            PeerAlias::Never => return Err(Violation::UnknownAlias(alias)),
+            PeerAlias::Never => return Err(ChannelViolation::UnknownAlias(alias)),
             // A RETURN is data's: its sender has ended before.
             PeerAlias::Closed if credit.kind == CreditKind::Return => {
-                return Err(Violation::DataAfterEnd(alias));
+                return Err(ChannelViolation::DataAfterEnd(alias));
             }
             PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
         };
@@ -250,10 +250,10 @@ impl Connection {
     fn handle_reset<'r>(&mut self, reset: wire::Reset) -> Handled<'r> {
         let key = match self.opens.at(reset.alias) {
             PeerAlias::Live(key) => key,
-            PeerAlias::Never => return Err(Violation::UnknownAlias(reset.alias)),
+            PeerAlias::Never => return Err(ChannelViolation::UnknownAlias(reset.alias)),
             PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
         };
-        let code = Code(reset.code);
+        let code = ErrorCode(reset.code);
         let channel = &mut self.slots[key];
         let (id, attached, asked_to) = (channel.id, channel.attached, channel.is_stopping());
         let (mut aborted, mut stopped) = (false, false);
@@ -281,10 +281,10 @@ impl Connection {
     }
 
     /// Counts a channel that the peer opened and ended for nothing.
-    fn count_waste(&mut self, key: Key) -> Result<(), Violation> {
+    fn count_waste(&mut self, key: Key) -> Result<(), ChannelViolation> {
         let wasted = self.slots[key].count_waste(WASTE_AGE_MAX, self.now);
         if wasted && !self.opens.wasted(self.now) {
-            return Err(Violation::WastedOpens);
+            return Err(ChannelViolation::WastedOpens);
         }
         Ok(())
     }

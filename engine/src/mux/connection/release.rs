@@ -2,9 +2,9 @@
 
 use super::super::channel::ChannelId;
 use super::super::credit::Charge;
-use super::Connection;
+use super::Mux;
 
-impl Connection {
+impl Mux {
     /// Gives back the credit of what the application has consumed.
     #[inline]
     pub fn release(&mut self, id: ChannelId, charge: Charge) {

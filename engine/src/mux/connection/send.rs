@@ -3,13 +3,13 @@
 use bytes::Bytes;
 
 use super::super::channel::{ChannelId, SendState};
-use super::super::error::SendError;
+use super::super::error::ChannelSendError;
 use super::super::open::Unit;
 use super::super::queue::{ENTRY_BYTES, SharedFrame};
 use super::super::slots::Key;
-use super::{Connection, Effects};
+use super::{Effects, Mux};
 
-/// Payload bytes from which [`Connection::send_bytes`] shares the payload: a shorter one is copied
+/// Payload bytes from which [`Mux::send_bytes`] shares the payload: a shorter one is copied
 /// into the record or the queue.
 pub const SHARED_BYTES_MIN: usize = 1024;
 
@@ -25,15 +25,15 @@ struct Full {
     connection: bool,
 }
 
-impl Connection {
+impl Mux {
     /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
     /// conflated channel it is the message with key 0.
     ///
     /// # Errors
-    /// [`SendError`]; nothing is taken then. After [`SendError::WouldBlock`],
+    /// [`ChannelSendError`]; nothing is taken then. After [`ChannelSendError::WouldBlock`],
     /// [`poll_writable`](Self::poll_writable) tells when to try again.
     #[inline]
-    pub fn send(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+    pub fn send(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
         if self.send_plain(id, payload).is_some() {
             return Ok(());
         }
@@ -42,7 +42,7 @@ impl Connection {
 
     /// As [`Self::send`], on the general way.
     #[inline(never)]
-    fn send_any(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+    fn send_any(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
         if self.outgoing.is_direct() && self.send_direct(id, payload).is_some() {
             return Ok(());
         }
@@ -103,10 +103,10 @@ impl Connection {
 
     /// Before `len` bytes are refused for want of room, what is expired in the channel's queue goes.
     fn make_room(&mut self, id: ChannelId, len: usize) {
-        let settings = &self.settings;
-        let least = settings
+        let config = &self.config;
+        let least = config
             .channel_queue_bytes_max
-            .min(settings.connection_queue_bytes_max);
+            .min(config.connection_queue_bytes_max);
         let short = self.outgoing.queued() + len + ENTRY_BYTES > least as usize;
         if short
             && let Some(key) = self.slots.resolve(id)
@@ -117,29 +117,32 @@ impl Connection {
     }
 
     /// The channel, if it takes a message of `len` bytes now.
-    pub(super) fn admit(&mut self, id: ChannelId, len: usize) -> Result<Key, SendError> {
+    pub(super) fn admit(&mut self, id: ChannelId, len: usize) -> Result<Key, ChannelSendError> {
         if let Some(failure) = self.failure() {
-            return Err(SendError::Closed(failure.code()));
+            return Err(ChannelSendError::Closed(failure.code()));
         }
         self.make_room(id, len);
         let ready = self.peer.is_some();
         let all = self.outgoing.queued() + len + ENTRY_BYTES;
-        let (key, channel) = self.slots.find(id).ok_or(SendError::UnknownChannel)?;
+        let (key, channel) = self
+            .slots
+            .find(id)
+            .ok_or(ChannelSendError::UnknownChannel)?;
         if !channel.attached {
-            return Err(SendError::UnknownChannel);
+            return Err(ChannelSendError::UnknownChannel);
         }
         let send = &mut channel.send;
         send.is_open()?;
         if !ready {
             // What it takes is known with its HELLO.
             send.wants_room = true;
-            return Err(SendError::WouldBlock);
+            return Err(ChannelSendError::WouldBlock);
         }
         send.takes(len)?;
         let queued = send.queued();
         let full = Full {
-            channel: queued + len + ENTRY_BYTES > self.settings.channel_queue_bytes_max as usize,
-            connection: all > self.settings.connection_queue_bytes_max as usize,
+            channel: queued + len + ENTRY_BYTES > self.config.channel_queue_bytes_max as usize,
+            connection: all > self.config.connection_queue_bytes_max as usize,
         };
         // One message of a channel is always taken: the largest, or one beside channels that do
         // not get on and fill what all may keep (I5).
@@ -152,7 +155,7 @@ impl Connection {
     /// Whether nothing is full. Else who waits is told when the channel's queue has room, or,
     /// where all queues together are full, when they have.
     #[inline]
-    fn has_room(&mut self, key: Key, full: Full) -> Result<(), SendError> {
+    fn has_room(&mut self, key: Key, full: Full) -> Result<(), ChannelSendError> {
         if !full.channel && !full.connection {
             return Ok(());
         }
@@ -160,14 +163,14 @@ impl Connection {
     }
 
     #[cold]
-    fn wait_for_room(&mut self, key: Key, full: Full) -> Result<(), SendError> {
+    fn wait_for_room(&mut self, key: Key, full: Full) -> Result<(), ChannelSendError> {
         let channel = &mut self.slots[key];
         channel.send.wants_room = true;
         // Once, however often it is told and refused again.
         if full.connection && !core::mem::replace(&mut channel.send.waits_for_all, true) {
             self.outgoing.wait_for_room(channel.id);
         }
-        Err(SendError::WouldBlock)
+        Err(ChannelSendError::WouldBlock)
     }
 
     /// A message of `len` bytes was put into the channel's queue.
@@ -178,7 +181,7 @@ impl Connection {
     }
 
     #[inline(never)]
-    fn send_queued(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+    fn send_queued(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
         if self.is_conflated(id) {
             return self.send_keyed(id, 0, payload);
         }
@@ -199,11 +202,19 @@ impl Connection {
     /// waits is replaced, in its place, and counted for the peer as skipped.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::WrongMode`] on other channels.
-    pub fn send_keyed(&mut self, id: ChannelId, key: u64, payload: &[u8]) -> Result<(), SendError> {
-        let at = self.slots.resolve(id).ok_or(SendError::UnknownChannel)?;
+    /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on other channels.
+    pub fn send_keyed(
+        &mut self,
+        id: ChannelId,
+        key: u64,
+        payload: &[u8],
+    ) -> Result<(), ChannelSendError> {
+        let at = self
+            .slots
+            .resolve(id)
+            .ok_or(ChannelSendError::UnknownChannel)?;
         if !self.slots[at].conflate {
-            return Err(SendError::WrongMode);
+            return Err(ChannelSendError::WrongMode);
         }
         if self.send_direct(id, payload).is_some() {
             return Ok(());
@@ -231,15 +242,20 @@ impl Connection {
         Ok(())
     }
 
-    fn admit_replacement(&mut self, key: Key, old: usize, len: usize) -> Result<(), SendError> {
+    fn admit_replacement(
+        &mut self,
+        key: Key,
+        old: usize,
+        len: usize,
+    ) -> Result<(), ChannelSendError> {
         let all = self.outgoing.queued().saturating_sub(old) + len;
         let send = &mut self.slots[key].send;
         send.is_open()?;
         send.takes(len)?;
         let others = send.queued().saturating_sub(old + ENTRY_BYTES);
         let full = Full {
-            channel: others + len + ENTRY_BYTES > self.settings.channel_queue_bytes_max as usize,
-            connection: all > self.settings.connection_queue_bytes_max as usize,
+            channel: others + len + ENTRY_BYTES > self.config.channel_queue_bytes_max as usize,
+            connection: all > self.config.connection_queue_bytes_max as usize,
         };
         if len > old && others != 0 {
             self.has_room(key, full)?;
@@ -251,7 +267,11 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Self::send`], with the payload handed back.
-    pub fn send_bytes(&mut self, id: ChannelId, payload: Bytes) -> Result<(), (SendError, Bytes)> {
+    pub fn send_bytes(
+        &mut self,
+        id: ChannelId,
+        payload: Bytes,
+    ) -> Result<(), (ChannelSendError, Bytes)> {
         if self.is_conflated(id) || payload.len() < SHARED_BYTES_MIN {
             return self.send(id, &payload).map_err(|e| (e, payload));
         }
@@ -273,7 +293,11 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub fn send_shared(&mut self, id: ChannelId, frame: &SharedFrame) -> Result<(), SendError> {
+    pub fn send_shared(
+        &mut self,
+        id: ChannelId,
+        frame: &SharedFrame,
+    ) -> Result<(), ChannelSendError> {
         let payload = frame.payload();
         let fits = self.slots.resolve(id).is_some_and(|key| {
             let channel = &self.slots[key];
@@ -294,17 +318,22 @@ impl Connection {
     /// RUNs as credit and records ask for.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::BadRun`], [`SendError::WrongMode`].
-    pub fn send_run(&mut self, id: ChannelId, elem: usize, bytes: &[u8]) -> Result<(), SendError> {
+    /// As [`Self::send`]; [`ChannelSendError::BadRun`], [`ChannelSendError::WrongMode`].
+    pub fn send_run(
+        &mut self,
+        id: ChannelId,
+        elem: usize,
+        bytes: &[u8],
+    ) -> Result<(), ChannelSendError> {
         if elem == 0 || bytes.is_empty() || !bytes.len().is_multiple_of(elem) {
-            return Err(SendError::BadRun);
+            return Err(ChannelSendError::BadRun);
         }
         if self.is_conflated(id) {
-            return Err(SendError::WrongMode);
+            return Err(ChannelSendError::WrongMode);
         }
         let record_max = self.peer.map_or(usize::MAX, |_| self.outgoing.record_max());
-        let (queue_max, len) = (self.settings.channel_queue_bytes_max as usize, bytes.len());
-        let too_large = |len, max| Err(SendError::TooLarge { len, max });
+        let (queue_max, len) = (self.config.channel_queue_bytes_max as usize, bytes.len());
+        let too_large = |len, max| Err(ChannelSendError::TooLarge { len, max });
         if elem > record_max.saturating_sub(RUN_HEAD_MAX) {
             return too_large(elem, record_max.saturating_sub(RUN_HEAD_MAX));
         }
@@ -319,7 +348,7 @@ impl Connection {
         let queued = send.queued();
         // A run that is no longer than a message is taken as one.
         let lone = queued == 0 && len <= send.message_max as usize;
-        let over = before != 0 && all > self.settings.connection_queue_bytes_max as usize;
+        let over = before != 0 && all > self.config.connection_queue_bytes_max as usize;
         let full = Full {
             channel: queued != 0 && queued + len + ENTRY_BYTES > queue_max,
             connection: over && !lone,
@@ -335,8 +364,8 @@ impl Connection {
     #[inline]
     pub(super) fn dequeued(&mut self, key: Key, bytes: usize) {
         self.outgoing.dequeued(bytes);
-        let channel_max = self.settings.channel_queue_bytes_max as usize;
-        let total_max = self.settings.connection_queue_bytes_max as usize;
+        let channel_max = self.config.channel_queue_bytes_max as usize;
+        let total_max = self.config.connection_queue_bytes_max as usize;
         let channel = &mut self.slots[key];
         if channel.send.wants_room && channel.send.queued() <= channel_max / 2 {
             channel.send.wants_room = false;

@@ -3,13 +3,13 @@
 use core::time::Duration;
 
 use super::super::channel::Effects;
-use super::super::error::{Code, Failure};
+use super::super::error::{ChannelFailure, ErrorCode};
 use super::super::event::Event;
 use super::super::slots::Key;
-use super::{BLOCKED_AFTER, Connection, Phase};
+use super::{BLOCKED_AFTER, Mux, Phase};
 use crate::time::Timestamp;
 
-impl Connection {
+impl Mux {
     /// When [`Self::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
@@ -27,10 +27,12 @@ impl Connection {
             return;
         }
         if self.liveness.is_idle(self.now) {
-            return self.fail_in_time(Failure::Idle, "nothing received in time");
+            return self.fail_in_time(ChannelFailure::Idle, "nothing received in time");
         }
         if self.liveness.is_drained(self.now) && self.phase == Phase::Draining {
-            let failure = self.ended_by().unwrap_or(Failure::Local(Code::NO_ERROR));
+            let failure = self
+                .ended_by()
+                .unwrap_or(ChannelFailure::Local(ErrorCode::NO_ERROR));
             return self.fail_in_time(failure, "the channels did not end in time");
         }
         if self.liveness.is_ping_due(self.now) {
@@ -41,7 +43,7 @@ impl Connection {
         }
     }
 
-    fn fail_in_time(&mut self, failure: Failure, reason: &'static str) {
+    fn fail_in_time(&mut self, failure: ChannelFailure, reason: &'static str) {
         if let Some(event) = self.fail(failure, reason) {
             self.incoming.tell(event);
         }
@@ -81,10 +83,10 @@ impl Connection {
         }
         let until = self.slots[key]
             .recv
-            .partial_until(self.settings.partial_timeout);
+            .partial_until(self.config.partial_timeout);
         if let Some(until) = until {
             if self.now >= until {
-                effects |= self.evict(key, Code::TIMEOUT);
+                effects |= self.evict(key, ErrorCode::TIMEOUT);
             } else {
                 again = true;
             }
@@ -94,7 +96,7 @@ impl Connection {
     }
 
     /// No more is taken of a channel, and the application is told to drop what it keeps.
-    fn evict(&mut self, key: Key, code: Code) -> Effects {
+    fn evict(&mut self, key: Key, code: ErrorCode) -> Effects {
         let channel = &mut self.slots[key];
         self.totals.count_evicted();
         if channel.attached {

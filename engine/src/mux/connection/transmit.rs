@@ -1,10 +1,10 @@
 //! Records out: control frames first, then data by turn, as late as can be.
 
 use super::super::wire;
-use super::{Connection, Phase, Record};
+use super::{Mux, Phase, Record};
 use crate::time::Timestamp;
 
-impl Connection {
+impl Mux {
     /// Whether [`Self::poll_record`] has anything to give.
     #[must_use]
     pub fn wants_write(&self) -> bool {

@@ -1,13 +1,13 @@
 //! Data out: frames of channels by turn, cut to the credit and the room at hand.
 
 use super::super::channel::{Effects, Pending, SendState};
-use super::super::error::Code;
+use super::super::error::ErrorCode;
 use super::super::event::Event;
 use super::super::queue::Front;
 use super::super::schedule::QUANTUM_BYTES;
 use super::super::slots::Key;
 use super::super::wire::{self, Hello};
-use super::Connection;
+use super::Mux;
 use super::fragment::{Part, Turn, own_frame, part_of_message, part_of_run};
 use crate::time::Timestamp;
 
@@ -18,7 +18,7 @@ const FRAME_ROOM_MIN: usize = 24;
 /// and sent as it is, is not paid for with more turns than that.
 const DEBT_BYTES_MAX: i32 = 1 << 20;
 
-impl Connection {
+impl Mux {
     /// Data, by turn, until the record is full. A large shared message is a record of its own.
     pub(super) fn put_turns(&mut self, peer: &Hello) -> Option<bytes::Bytes> {
         // Each turn sends, or takes a channel out, or pays for what it has sent, or ends the record.
@@ -221,14 +221,14 @@ impl Connection {
     /// The peer has lowered what it takes: what is queued can never be sent.
     fn give_up(&mut self, key: Key) -> Effects {
         let channel = &mut self.slots[key];
-        channel.send.stopped = Some(Code::SIZE);
+        channel.send.stopped = Some(ErrorCode::SIZE);
         if channel.attached {
             self.incoming.tell(Event::Stopped {
                 channel: channel.id,
-                code: Code::SIZE,
+                code: ErrorCode::SIZE,
             });
         }
-        channel.abort(Code::SIZE)
+        channel.abort(ErrorCode::SIZE)
     }
 
     /// Drops what has waited for too long on a channel that gets no turn. What stood behind it may

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::ended::{Ended, is_held};
 use crate::mux::{
-    AcceptOptions, ChannelId, ChannelStats, Charge, Claim, Code, Connection, ConnectionStats,
-    Event, Failure, OpenError, OpenOptions, SendError, SharedFrame,
+    AcceptOptions, ChannelClaim, ChannelFailure, ChannelId, ChannelSendError, ChannelStats, Charge,
+    ErrorCode, Event, Mux, MuxStats, OpenError, OpenOptions, SharedFrame,
 };
 use crate::time::Timestamp;
 
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 /// outbox: on a reactor, when the call, or the batch that it belongs to, is over. Channels of a
 /// connection that has ended refuse everything with `Closed`.
 pub struct Channels {
-    pub(super) core: Connection,
+    pub(super) core: Mux,
     /// Payload bytes sent since the last [`ChannelSession::fill`](super::ChannelSession::fill),
     /// with [`FRAME_BYTES`] for each message.
     pub(super) unfilled: usize,
@@ -30,7 +30,7 @@ pub struct Channels {
     /// As [`Self::event`].
     pub(super) writable: Option<ChannelId>,
     /// The end of all channels that was made outside of the core's own events, until it is told.
-    pub(super) end: Option<Failure>,
+    pub(super) end: Option<ChannelFailure>,
     pub(super) drain: Drain,
 }
 
@@ -40,7 +40,7 @@ pub(super) enum Drain {
     /// Nobody asked.
     None,
     /// It begins when what was sent before has been moved into the outbox.
-    Asked(Code, &'static str),
+    Asked(ErrorCode, &'static str),
     /// The core drains.
     Begun,
 }
@@ -49,7 +49,7 @@ pub(super) enum Drain {
 const FRAME_BYTES: usize = 4;
 
 impl Channels {
-    pub(super) fn new(core: Connection) -> Self {
+    pub(super) fn new(core: Mux) -> Self {
         Self {
             core,
             unfilled: 0,
@@ -82,7 +82,7 @@ impl Channels {
     }
 
     /// Does not take a channel of the peer's. The id is of no use any more.
-    pub fn reject(&mut self, channel: ChannelId, code: Code) {
+    pub fn reject(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.reject(channel, code);
         self.forget(channel);
     }
@@ -92,12 +92,12 @@ impl Channels {
     ///
     /// # Errors
     /// [`OpenError::Options`] if they are more than
-    /// [`metadata_bytes_max`](crate::channels::Config::metadata_bytes_max); the channel still
+    /// [`metadata_bytes_max`](crate::channels::ChannelConfig::metadata_bytes_max); the channel still
     /// waits for an answer then.
     pub fn reject_with(
         &mut self,
         channel: ChannelId,
-        code: Code,
+        code: ErrorCode,
         metadata: &[u8],
     ) -> Result<(), OpenError> {
         let rejected = self.core.reject_with(channel, code, metadata);
@@ -109,10 +109,10 @@ impl Channels {
     /// conflated channel it is the message with key 0.
     ///
     /// # Errors
-    /// [`SendError`]; nothing is taken then. After [`SendError::WouldBlock`] the channel is told
+    /// [`ChannelSendError`]; nothing is taken then. After [`ChannelSendError::WouldBlock`] the channel is told
     /// to be writable when it is worth another try.
     #[inline]
-    pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), SendError> {
+    pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
         self.unfilled += payload.len() + FRAME_BYTES;
         self.core.send(channel, payload)
     }
@@ -125,7 +125,7 @@ impl Channels {
         &mut self,
         channel: ChannelId,
         payload: Bytes,
-    ) -> Result<(), (SendError, Bytes)> {
+    ) -> Result<(), (ChannelSendError, Bytes)> {
         self.unfilled += payload.len() + FRAME_BYTES;
         self.core.send_bytes(channel, payload)
     }
@@ -134,13 +134,13 @@ impl Channels {
     /// waits is replaced, in its place.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::WrongMode`] on other channels.
+    /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on other channels.
     pub fn send_keyed(
         &mut self,
         channel: ChannelId,
         key: u64,
         payload: &[u8],
-    ) -> Result<(), SendError> {
+    ) -> Result<(), ChannelSendError> {
         self.unfilled += payload.len() + FRAME_BYTES;
         self.core.send_keyed(channel, key, payload)
     }
@@ -155,7 +155,7 @@ impl Channels {
         &mut self,
         channel: ChannelId,
         frame: &SharedFrame,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), ChannelSendError> {
         self.unfilled += frame.payload().len() + FRAME_BYTES;
         self.core.send_shared(channel, frame)
     }
@@ -163,13 +163,13 @@ impl Channels {
     /// Sends messages of `elem` bytes each, one behind the other, under one header.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::BadRun`], [`SendError::WrongMode`].
+    /// As [`Self::send`]; [`ChannelSendError::BadRun`], [`ChannelSendError::WrongMode`].
     pub fn send_run(
         &mut self,
         channel: ChannelId,
         elem: usize,
         bytes: &[u8],
-    ) -> Result<(), SendError> {
+    ) -> Result<(), ChannelSendError> {
         self.unfilled += bytes.len() + FRAME_BYTES;
         self.core.send_run(channel, elem, bytes)
     }
@@ -177,9 +177,13 @@ impl Channels {
     /// Room for a message of `len` bytes, to be written in place and then committed.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::WrongMode`] on a conflated channel.
+    /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel.
     #[inline]
-    pub fn claim(&mut self, channel: ChannelId, len: usize) -> Result<Claim<'_>, SendError> {
+    pub fn claim(
+        &mut self,
+        channel: ChannelId,
+        len: usize,
+    ) -> Result<ChannelClaim<'_>, ChannelSendError> {
         self.unfilled += len + FRAME_BYTES;
         self.core.claim(channel, len)
     }
@@ -197,29 +201,29 @@ impl Channels {
     /// Ends our half: FIN follows what is queued.
     ///
     /// # Errors
-    /// [`SendError::UnknownChannel`], [`SendError::Closed`].
-    pub fn finish(&mut self, channel: ChannelId) -> Result<(), SendError> {
+    /// [`ChannelSendError::UnknownChannel`], [`ChannelSendError::Closed`].
+    pub fn finish(&mut self, channel: ChannelId) -> Result<(), ChannelSendError> {
         let finished = self.core.finish_sending(channel);
         self.ended.note(&self.core, channel);
         finished
     }
 
     /// Gives up our half: what is queued is dropped, and the peer is told with `code`.
-    pub fn reset(&mut self, channel: ChannelId, code: Code) {
+    pub fn reset(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.reset(channel, code);
         self.ended.note(&self.core, channel);
     }
 
     /// Takes no more from the peer on this channel, and tells it so with `code`. What was
     /// received must still be released.
-    pub fn stop(&mut self, channel: ChannelId, code: Code) {
+    pub fn stop(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.stop(channel, code);
         self.ended.note(&self.core, channel);
     }
 
     /// Lets go of the channel: what is held of it is given back, a half that is not over is
     /// stopped or reset with `code`, and the id is of no use any more.
-    pub fn let_go(&mut self, channel: ChannelId, code: Code) {
+    pub fn let_go(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.let_go(channel, code);
         self.forget(channel);
     }
@@ -228,13 +232,13 @@ impl Channels {
     /// epoch. Only while nothing is queued.
     ///
     /// # Errors
-    /// [`SendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
+    /// [`ChannelSendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
     pub fn rebase(
         &mut self,
         channel: ChannelId,
         epoch: u64,
         next_seq: u64,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), ChannelSendError> {
         self.core.rebase(channel, epoch, next_seq)
     }
 
@@ -246,7 +250,7 @@ impl Channels {
     /// Opens and takes no more channels and lets the open ones end, within `close_timeout`; then
     /// the connection is closed. What is queued goes out; channels of ours that were not announced
     /// when all that was sent before is on its way are rejected. A second call does nothing.
-    pub fn drain(&mut self, code: Code, reason: &'static str) {
+    pub fn drain(&mut self, code: ErrorCode, reason: &'static str) {
         if self.drain == Drain::None {
             self.drain = Drain::Asked(code, reason);
         }
@@ -260,7 +264,7 @@ impl Channels {
 
     /// Ends all channels at once, tells the peer with `code`, and closes the connection. What is
     /// queued is not sent, and of the record that is being received nothing more is told.
-    pub fn abort(&mut self, code: Code) {
+    pub fn abort(&mut self, code: ErrorCode) {
         if let Some(Event::Failed(failure)) = self.core.abort(code) {
             self.end = Some(failure);
         }
@@ -273,7 +277,7 @@ impl Channels {
 
     /// The connection's channels as they stand.
     #[must_use]
-    pub fn stats(&self) -> ConnectionStats {
+    pub fn stats(&self) -> MuxStats {
         self.core.stats()
     }
 
@@ -296,7 +300,7 @@ impl Channels {
 
     /// How the channels ended; `None` while they can be used.
     #[must_use]
-    pub fn failure(&self) -> Option<Failure> {
+    pub fn failure(&self) -> Option<ChannelFailure> {
         self.core.failure()
     }
 
@@ -306,7 +310,7 @@ impl Channels {
         self.drain == Drain::None && self.core.is_open()
     }
 
-    /// Whether the application has the channel: see [`Connection::is_attached`].
+    /// Whether the application has the channel: see [`Mux::is_attached`].
     #[must_use]
     pub fn is_attached(&self, channel: ChannelId) -> bool {
         self.core.is_attached(channel)

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::mux::{ChannelId, Connection, HalfState};
+use crate::mux::{ChannelId, HalfState, Mux};
 
 /// Channels that have more to send and are looked at in one round, so that a thousand that wait
 /// for their peer do not cost every batch.
@@ -39,7 +39,7 @@ impl Ended {
     }
 
     /// Half of the channel was ended, by one end or the other.
-    pub(super) fn note(&mut self, core: &Connection, channel: ChannelId) {
+    pub(super) fn note(&mut self, core: &Mux, channel: ChannelId) {
         let over = |half| !matches!(half, HalfState::Open | HalfState::Opening);
         let stats = core.channel_stats(channel);
         let both = stats.is_some_and(|s| over(s.sending) && over(s.receiving));
@@ -91,7 +91,7 @@ impl Ended {
     }
 
     /// The next channel of which nothing is left to send, to wait for or to release.
-    pub(super) fn next(&mut self, core: &Connection) -> Option<ChannelId> {
+    pub(super) fn next(&mut self, core: &Mux) -> Option<ChannelId> {
         while let Some(left) = self.left.checked_sub(1) {
             self.left = left;
             let channel = self.list.pop_front()?;
@@ -116,13 +116,13 @@ impl Ended {
 }
 
 /// Whether something of the channel is to be released.
-pub(super) fn is_held(core: &Connection, channel: ChannelId) -> bool {
+pub(super) fn is_held(core: &Mux, channel: ChannelId) -> bool {
     let stats = core.channel_stats(channel);
     stats.is_some_and(|stats| stats.held_bytes > 0)
 }
 
 /// Whether nothing of the channel is left to send, to wait for or to release.
-fn has_ended(core: &Connection, channel: ChannelId) -> bool {
+fn has_ended(core: &Mux, channel: ChannelId) -> bool {
     core.channel_stats(channel).is_none_or(|s| {
         use HalfState::{Aborted, Ending, Finished, None};
         // A half that we have stopped ends without us.

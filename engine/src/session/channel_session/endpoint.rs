@@ -23,17 +23,18 @@ use crate::time::Timestamp;
 ///
 /// ```
 /// use tickwire::channels::{
-///     AcceptOptions, ChannelEndpoint, ChannelSession, Event, OpenOptions, SUBPROTOCOL, Settings,
+///     AcceptOptions, ChannelEndpoint, ChannelSession, Event, OpenOptions, SUBPROTOCOL, ChannelConfig,
 /// };
-/// use tickwire::{BufPool, Entropy, Role, Session, Timestamp};
+/// use tickwire::sans_io::{BufPool, Entropy, Session};
+/// use tickwire::{Role, Timestamp};
 ///
 /// let (now, mut pool) = (Timestamp(0), BufPool::default());
 /// let new = |role| {
-///     let below = tickwire::Settings::default();
-///     let mut session = Session::new(role, below, Entropy([7; 32]), &[], now);
+///     let below = tickwire::Config::default();
+///     let mut session = Session::new(role, below, Entropy([7; 32]), &[], now)?;
 ///     let agreed = Some(SUBPROTOCOL);
-///     let channels = ChannelSession::start(Settings::default(), agreed, session.outbox(), now)?;
-///     Ok::<_, tickwire::channels::StartError>(ChannelEndpoint::new(session, channels))
+///     let channels = ChannelSession::start(ChannelConfig::default(), agreed, session.outbox(), now)?;
+///     Ok::<_, Box<dyn std::error::Error>>(ChannelEndpoint::new(session, channels))
 /// };
 /// let (mut client, mut server) = (new(Role::Client)?, new(Role::Server)?);
 ///

@@ -5,7 +5,7 @@ use core::fmt;
 use crate::config::{self, ConfigError, Delivery};
 use crate::conn::Outbox;
 use crate::error::CloseCode;
-use crate::mux::{SUBPROTOCOL, Settings};
+use crate::mux::{ChannelConfig, SUBPROTOCOL};
 
 /// Bytes that `send_queue_bytes_max` of a WebSocket must have room for: 512 KiB.
 ///
@@ -76,10 +76,10 @@ impl core::error::Error for StartError {
     }
 }
 
-/// Whether the limits of a WebSocket, `below`, have room for what channels with `settings` send
+/// Whether the limits of a WebSocket, `below`, have room for what channels with `config` send
 /// and receive through it.
-pub(super) fn check(settings: &Settings, below: &config::Settings) -> Result<(), ConfigError> {
-    let record = u64::from(settings.record_bytes_max);
+pub(super) fn check(config: &ChannelConfig, below: &config::Config) -> Result<(), ConfigError> {
+    let record = u64::from(config.record_bytes_max);
     let what = if below.delivery != Delivery::Whole {
         "channels need messages delivered whole"
     } else if below.message_bytes_max < record || below.frame_bytes_max < record {

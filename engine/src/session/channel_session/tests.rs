@@ -4,17 +4,19 @@ use alloc::vec::Vec;
 
 use super::*;
 use crate::buf::BufPool;
-use crate::mux::{AcceptOptions, Code, OpenOptions};
+use crate::mux::{AcceptOptions, ErrorCode, OpenOptions};
 use crate::role::Role;
 use crate::session::{End, Entropy, Session};
 
 const NOW: Timestamp = Timestamp(1);
 
 fn start() -> (ChannelSession, WriteSide) {
-    let below = config::Settings::default();
-    let (_, mut write) = Session::new(Role::Client, below, Entropy([7; 32]), &[], NOW).split();
+    let below = config::Config::default();
+    let (_, mut write) = Session::new(Role::Client, below, Entropy([7; 32]), &[], NOW)
+        .unwrap()
+        .split();
     let agreed = Some(SUBPROTOCOL);
-    let session = ChannelSession::start(Settings::default(), agreed, write.outbox(), NOW);
+    let session = ChannelSession::start(ChannelConfig::default(), agreed, write.outbox(), NOW);
     (session.unwrap(), write)
 }
 
@@ -22,8 +24,8 @@ fn start() -> (ChannelSession, WriteSide) {
 fn over(session: &mut ChannelSession) -> ChannelId {
     let channels = session.channels_mut();
     let channel = channels.open(OpenOptions::new("x")).unwrap();
-    channels.reset(channel, Code(17));
-    channels.stop(channel, Code(17));
+    channels.reset(channel, ErrorCode(17));
+    channels.stop(channel, ErrorCode(17));
     channel
 }
 
@@ -36,7 +38,7 @@ fn channels_that_are_let_go_of_leave_nothing_behind() {
     for _ in 0..10_000 {
         let channel = over(&mut session);
         assert!(session.may_have_ended());
-        session.channels_mut().let_go(channel, Code(17));
+        session.channels_mut().let_go(channel, ErrorCode(17));
     }
     let listed = session.channels.ended.len();
     assert!(listed <= 2 * (kept.len() + 64), "{listed} listed");
@@ -44,7 +46,7 @@ fn channels_that_are_let_go_of_leave_nothing_behind() {
     session.begin_ended();
     assert_eq!(session.poll_ended(), None);
     for channel in kept {
-        session.channels_mut().let_go(channel, Code(17));
+        session.channels_mut().let_go(channel, ErrorCode(17));
     }
     session.begin_ended();
     assert_eq!(session.poll_ended(), None);
@@ -56,11 +58,11 @@ fn channels_that_are_let_go_of_leave_nothing_behind() {
 fn an_abort_is_told_by_the_next_poll() {
     let (mut session, mut write) = start();
     session.fill(write.outbox(), NOW);
-    session.channels_mut().abort(Code(17));
+    session.channels_mut().abort(ErrorCode(17));
     assert!(session.channels().was_aborted() && session.has_events());
     let mut record = session.receive(Message::Binary(&[]), NOW).unwrap();
     assert!(session.next(&mut record).is_none());
-    let failure = Failure::Local(Code(17));
+    let failure = ChannelFailure::Local(ErrorCode(17));
     let told = session.poll_event();
     assert!(
         matches!(told, Some(Event::Failed(f)) if f == failure),
@@ -73,10 +75,11 @@ fn an_abort_is_told_by_the_next_poll() {
 /// Both ends of a connection with a channel, opened by the client and accepted.
 fn ends() -> (ChannelEndpoint, ChannelEndpoint, ChannelId) {
     let new = |role| {
-        let below = config::Settings::default();
-        let mut session = Session::new(role, below, Entropy([7; 32]), &[], NOW);
+        let below = config::Config::default();
+        let mut session = Session::new(role, below, Entropy([7; 32]), &[], NOW).unwrap();
         let agreed = Some(SUBPROTOCOL);
-        let channels = ChannelSession::start(Settings::default(), agreed, session.outbox(), NOW);
+        let channels =
+            ChannelSession::start(ChannelConfig::default(), agreed, session.outbox(), NOW);
         ChannelEndpoint::new(session, channels.unwrap())
     };
     let (mut client, mut server) = (new(Role::Client), new(Role::Server));

@@ -1,11 +1,12 @@
 //! A client of channels: what its jobs have in common.
 
 use anyhow::{Result, anyhow, bail};
+use tickwire::Error;
 use tickwire::channels::{
-    ChannelCx, ChannelHandler, ChannelId, Code, Failure, Multiplexed, OpenOptions, Received,
-    Rejection, SendError,
+    ChannelCx, ChannelFailure, ChannelHandler, ChannelId, ChannelSendError, ErrorCode, Multiplexed,
+    OpenOptions, Received, Rejection,
 };
-use tickwire::{ConnId, Ended, Error, Opened};
+use tickwire::reactor::{ConnId, Ended, Opened};
 
 use super::Finds;
 use crate::work::{Found, Role};
@@ -57,7 +58,7 @@ impl Desk<'_, '_, '_> {
     pub(super) fn send(&mut self, channel: ChannelId, message: &[u8]) -> Result<bool> {
         match self.cx.send(channel, message) {
             Ok(()) => Ok(true),
-            Err(SendError::WouldBlock) => Ok(false),
+            Err(ChannelSendError::WouldBlock) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -167,12 +168,12 @@ impl<J: Job> ChannelHandler for Client<J> {
         control: &mut Control,
         cx: &mut ChannelCx<'_, '_>,
         _: ChannelId,
-        code: Code,
+        code: ErrorCode,
     ) {
         self.call(control, cx, |_, _| bail!("a channel was stopped: {code:?}"));
     }
 
-    fn close(&mut self, _: Control, _: ConnId, ended: Ended, failure: Failure) {
+    fn close(&mut self, _: Control, _: ConnId, ended: Ended, failure: ChannelFailure) {
         self.found
             .get_or_insert(Err(anyhow!("the connection ended: {failure}, {ended:?}")));
     }

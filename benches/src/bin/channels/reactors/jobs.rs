@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use tickwire::ConnId;
-use tickwire::channels::{ChannelId, SendError};
+use tickwire::channels::{ChannelId, ChannelSendError};
+use tickwire::reactor::ConnId;
 
 use super::client::{Desk, Job};
 use crate::load::Load;
@@ -120,7 +120,7 @@ fn put_run(
         run.extend_from_slice(load.upcoming(at));
     }
     match desk.cx.send_run(channel, load.peek().len(), run) {
-        Err(SendError::WouldBlock) => return Ok(0),
+        Err(ChannelSendError::WouldBlock) => return Ok(0),
         sent => sent?,
     }
     for _ in 0..load.share() {

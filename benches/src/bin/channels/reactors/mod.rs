@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use tickwire::channels::Multiplexed;
-use tickwire::{Handler, Outgoing, Reactor, ReactorOptions, TokioReactor, Tune, Wait};
+use tickwire::net::Tune;
+use tickwire::reactor::{Handler, Outgoing, Reactor, ReactorOptions, TokioReactor, Wait};
 
 use crate::cli::{Drive, Serve};
 use crate::load::Load;
 use crate::work::{Found, Peer, SOCKETS_MAX, Work};
-use crate::{announce, report, settings};
+use crate::{announce, config, report};
 
 /// Which of the two.
 fn is_on_tokio(peer: Peer) -> bool {
@@ -22,19 +23,17 @@ fn is_on_tokio(peer: Peer) -> bool {
 }
 
 fn options(spins: bool, urgent: bool, on_tokio: bool) -> ReactorOptions {
-    ReactorOptions {
-        wait: if spins && !on_tokio {
+    ReactorOptions::default()
+        .wait(if spins && !on_tokio {
             Wait::Spin
         } else {
             Wait::Park
-        },
-        tune: if urgent {
+        })
+        .tune(if urgent {
             Tune::low_latency()
         } else {
             Tune::new()
-        },
-        ..ReactorOptions::default()
-    }
+        })
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -54,7 +53,10 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
         Peer::Websocket | Peer::Websockets => listen(options, sockets::Server::new()?),
         _ => {
             let handler = server::Server::new()?;
-            listen(options, Multiplexed::new(handler, settings::channels()?))
+            listen(
+                options,
+                Multiplexed::new(handler, config::channels()?).expect("limits that work"),
+            )
         }
     }
 }
@@ -147,7 +149,8 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
 }
 
 fn carry<J: client::Job>(options: &Drive, job: J, connections: usize) -> Result<Found> {
-    let client = Multiplexed::new(client::Client::new(job), settings::channels()?);
+    let client =
+        Multiplexed::new(client::Client::new(job), config::channels()?).expect("limits that work");
     connect(options, client, connections)
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tickwire::channels::{
-    AcceptOptions, Answer, ChannelCx, ChannelHandler, ChannelId, Charge, Code, Opening, Received,
+    AcceptOptions, Answer, ChannelCx, ChannelHandler, ChannelId, Charge, ErrorCode, Opening,
+    Received,
 };
-use tickwire::{ConnId, Opened};
+use tickwire::reactor::{ConnId, Opened};
 
 use crate::BULK_MESSAGE_BYTES;
 use crate::sink::Sink;
@@ -61,7 +62,7 @@ impl ChannelHandler for Server {
         opening: Opening<'_>,
     ) -> Answer {
         let Some(role) = Role::of_topic(opening.topic) else {
-            return Answer::Reject(Code::REFUSED);
+            return Answer::Reject(ErrorCode::REFUSED);
         };
         let index = opening.channel.index();
         if connection.seats.len() <= index {

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
-use tickwire::{ConnId, Cx, Ended, Error, Handler, Message, Opened, SendError};
+use tickwire::reactor::{ConnId, Cx, Ended, Handler, Opened};
+use tickwire::{Error, Message, SendError};
 
 use super::Finds;
 use crate::load::Load;

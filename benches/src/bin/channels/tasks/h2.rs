@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::frames::{self, Deframer};
 use super::{Channel, Connection, Wire, tune};
-use crate::settings::{CHANNEL_WINDOW_BYTES, CHANNELS_MAX, CONNECTION_WINDOW_BYTES};
+use crate::config::{CHANNEL_WINDOW_BYTES, CHANNELS_MAX, CONNECTION_WINDOW_BYTES};
 use crate::work::Role;
 
 /// Large enough to be no limit.

@@ -1,22 +1,23 @@
-//! Ours: `channels::Session`, a lock and a task for each connection.
+//! Ours: `channels::ChannelSocket`, a lock and a task for each connection.
 
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
+use tickwire::Connector;
 use tickwire::channels::{
-    AcceptOptions, BatchItem, Channel as Ours, OpenOptions, Receiver, Sender, Session,
+    AcceptOptions, BatchItem, Channel as Ours, ChannelSocket, OpenOptions, Receiver, Sender,
 };
-use tickwire::{Connector, Tune};
+use tickwire::net::Tune;
 use tokio::net::TcpStream;
 
 use super::{Channel, Connection, Wire};
-use crate::settings;
+use crate::config;
 use crate::work::Role;
 
 pub(super) struct Tickwire;
 
 #[derive(Clone)]
-pub(super) struct Link(Session);
+pub(super) struct Link(ChannelSocket);
 
 pub(super) struct Pair {
     sender: Sender,
@@ -47,7 +48,7 @@ impl Wire for Tickwire {
         };
         let connector = Connector::new().tune(tune);
         let url = format!("ws://{addr}/");
-        let session = Session::client(&connector, &url, settings::channels()?).await?;
+        let session = ChannelSocket::client(&connector, &url, config::channels()?).await?;
         session.ready().await?;
         Ok(Link(session))
     }
@@ -55,7 +56,7 @@ impl Wire for Tickwire {
     async fn accept(stream: TcpStream) -> Result<Link> {
         stream.set_nodelay(true)?;
         let incoming = tickwire::Incoming::new(stream);
-        let session = Session::accept_from(incoming, settings::channels()?).await?;
+        let session = ChannelSocket::accept_from(incoming, config::channels()?).await?;
         Ok(Link(session))
     }
 }

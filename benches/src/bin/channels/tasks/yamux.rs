@@ -20,7 +20,7 @@ use tokio_util::compat::{Compat, TokioAsyncReadCompatExt as _};
 
 use super::frames::{self, Deframer};
 use super::{Channel, Connection, Wire, tune};
-use crate::settings::CHANNELS_MAX;
+use crate::config::CHANNELS_MAX;
 use crate::work::Role;
 
 /// Of the socket, each way.

@@ -12,8 +12,8 @@ use std::vec::Vec;
 
 use super::frame;
 use crate::session::channels::{
-    AcceptOptions, ChannelId, Code, Config, Connection, Event, Failure, OpenOptions, SUBPROTOCOL,
-    Settings, Violation,
+    AcceptOptions, ChannelConfig, ChannelFailure, ChannelId, ChannelViolation, ErrorCode, Event,
+    Mux, OpenOptions, SUBPROTOCOL,
 };
 use crate::time::Timestamp;
 
@@ -22,14 +22,14 @@ use crate::time::Timestamp;
 enum Outcome {
     /// It never carried channels; the error in words.
     Refused(String),
-    Ended(Failure),
+    Ended(ChannelFailure),
 }
 
 /// What an application does beside sending back what it gets on channels that it accepts.
 #[derive(Clone, Copy, Debug)]
 enum Act {
-    Abort(Code),
-    Drain(Code),
+    Abort(ErrorCode),
+    Drain(ErrorCode),
     Open,
     /// Sends so many messages of 1,000 bytes on the channel that it has accepted.
     Send(usize),
@@ -37,8 +37,8 @@ enum Act {
 
 /// How a connection begins.
 struct Start {
-    below: crate::Settings,
-    channels: Settings,
+    below: crate::Config,
+    channels: ChannelConfig,
     subprotocol: Option<&'static str>,
 }
 
@@ -57,7 +57,7 @@ trait Subject {
 /// The client's end, made by hand.
 struct Peer {
     subject: Box<dyn Subject>,
-    core: Connection,
+    core: Mux,
     now: Timestamp,
     /// Codes of the Close frames that came.
     closes: Vec<u16>,
@@ -139,7 +139,7 @@ impl Peer {
 struct Row {
     what: &'static str,
     below: fn(&mut crate::Config),
-    channels: fn(&mut Config),
+    channels: fn(&mut ChannelConfig),
     agreed: bool,
     /// What happens after both HELLOs.
     story: fn(&mut Peer),
@@ -162,7 +162,7 @@ fn refused(outcome: &Outcome, why: &str) -> bool {
     matches!(outcome, Outcome::Refused(error) if error.contains(why))
 }
 
-fn ended(outcome: &Outcome, failure: Failure) -> bool {
+fn ended(outcome: &Outcome, failure: ChannelFailure) -> bool {
     *outcome == Outcome::Ended(failure)
 }
 
@@ -210,7 +210,7 @@ const ENDS: &[Row] = &[
     Row {
         what: "text",
         story: |p| p.subject.deliver(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']),
-        outcome: |o| ended(o, Failure::Violation(Violation::NotBinary)),
+        outcome: |o| ended(o, ChannelFailure::Violation(ChannelViolation::NotBinary)),
         closes: &[1003],
         ..ROW
     },
@@ -222,14 +222,19 @@ const ENDS: &[Row] = &[
             frame(&mut bytes, &[0; 2049]);
             p.subject.deliver(&bytes);
         },
-        outcome: |o| ended(o, Failure::Violation(Violation::RecordTooLarge)),
+        outcome: |o| {
+            ended(
+                o,
+                ChannelFailure::Violation(ChannelViolation::RecordTooLarge),
+            )
+        },
         closes: &[4003],
         ..ROW
     },
     Row {
         what: "GOAWAY with an error",
-        story: |p| drop(p.core.abort(Code::INTERNAL)),
-        outcome: |o| ended(o, Failure::Peer(Code::INTERNAL)),
+        story: |p| drop(p.core.abort(ErrorCode::INTERNAL)),
+        outcome: |o| ended(o, ChannelFailure::Peer(ErrorCode::INTERNAL)),
         closes: &[4009],
         ..ROW
     },
@@ -238,20 +243,20 @@ const ENDS: &[Row] = &[
         story: |p| {
             let channel = p.open();
             p.core.send(channel, b"before").unwrap();
-            p.core.drain(Code::NO_ERROR, "");
+            p.core.drain(ErrorCode::NO_ERROR, "");
             p.core.send(channel, b"after").unwrap();
             p.core.finish_sending(channel).unwrap();
             p.talk();
             assert_eq!(p.echoes, [&b"before"[..], b"after"]);
         },
-        outcome: |o| ended(o, Failure::Peer(Code::NO_ERROR)),
+        outcome: |o| ended(o, ChannelFailure::Peer(ErrorCode::NO_ERROR)),
         closes: &[4000],
         ..ROW
     },
     Row {
         what: "an abort of ours",
-        story: |p| p.subject.act(Act::Abort(Code(17))),
-        outcome: |o| ended(o, Failure::Local(Code(17))),
+        story: |p| p.subject.act(Act::Abort(ErrorCode(17))),
+        outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(17))),
         closes: &[4017],
         ..ROW
     },
@@ -259,7 +264,7 @@ const ENDS: &[Row] = &[
         what: "a drain of ours: a channel that is open goes on to its end",
         story: |p| {
             let channel = p.open();
-            p.subject.act(Act::Drain(Code(18)));
+            p.subject.act(Act::Drain(ErrorCode(18)));
             p.talk();
             assert!(p.closes.is_empty(), "a channel is open");
             p.core.send(channel, b"goes on").unwrap();
@@ -267,7 +272,7 @@ const ENDS: &[Row] = &[
             p.talk();
             assert_eq!(p.echoes, [b"goes on"]);
         },
-        outcome: |o| ended(o, Failure::Local(Code(18))),
+        outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(18))),
         closes: &[4018],
         ..ROW
     },
@@ -275,13 +280,13 @@ const ENDS: &[Row] = &[
         what: "a drain of ours: what was opened before is announced",
         story: |p| {
             p.subject.act(Act::Open);
-            p.subject.act(Act::Drain(Code(18)));
+            p.subject.act(Act::Drain(ErrorCode(18)));
             p.subject.act(Act::Open);
             p.talk();
             assert_eq!(p.opened, 1, "what is opened afterwards is not");
-            p.subject.act(Act::Abort(Code(17)));
+            p.subject.act(Act::Abort(ErrorCode(17)));
         },
-        outcome: |o| ended(o, Failure::Local(Code(17))),
+        outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(17))),
         closes: &[4017],
         ..ROW
     },
@@ -289,28 +294,28 @@ const ENDS: &[Row] = &[
         what: "a drain of ours: channels that do not end",
         story: |p| {
             p.open();
-            p.subject.act(Act::Drain(Code(18)));
+            p.subject.act(Act::Drain(ErrorCode(18)));
             p.talk();
             p.subject.pass(Duration::from_millis(1900));
             p.talk();
             assert!(p.closes.is_empty(), "they have their time");
             p.subject.pass(Duration::from_millis(200));
         },
-        outcome: |o| ended(o, Failure::Local(Code(18))),
+        outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(18))),
         closes: &[4018],
         ..ROW
     },
     Row {
         what: "silence",
-        story: |p| p.subject.pass(Settings::default().idle_timeout * 2),
-        outcome: |o| ended(o, Failure::Idle),
+        story: |p| p.subject.pass(ChannelConfig::default().idle_timeout * 2),
+        outcome: |o| ended(o, ChannelFailure::Idle),
         closes: &[4008],
         ..ROW
     },
     Row {
         what: "the stream ends",
         story: |p| p.subject.eof(),
-        outcome: |o| ended(o, Failure::Lost),
+        outcome: |o| ended(o, ChannelFailure::Lost),
         ..ROW
     },
     Row {
@@ -323,13 +328,13 @@ const ENDS: &[Row] = &[
             p.talk();
             assert_eq!(p.echoes, [[7; 5000]; 3]);
             assert!(p.longest > 900 && p.longest <= 1024, "{}", p.longest);
-            p.subject.act(Act::Abort(Code(17)));
+            p.subject.act(Act::Abort(ErrorCode(17)));
         },
         channels: |c| {
             c.record_bytes_max = 1024;
             c.metadata_bytes_max = 64;
         },
-        outcome: |o| ended(o, Failure::Local(Code(17))),
+        outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(17))),
         closes: &[4017],
         ..ROW
     },
@@ -337,10 +342,10 @@ const ENDS: &[Row] = &[
         what: "an end that the stream does not take",
         story: |p| {
             p.subject.jam();
-            p.subject.act(Act::Abort(Code(17)));
+            p.subject.act(Act::Abort(ErrorCode(17)));
             p.subject.pass(Duration::from_millis(2100));
         },
-        outcome: |o| ended(o, Failure::Local(Code(17))),
+        outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(17))),
         ..ROW
     },
     Row {
@@ -350,28 +355,28 @@ const ENDS: &[Row] = &[
             p.open();
             p.subject.jam();
             p.subject.act(Act::Send(100));
-            p.subject.act(Act::Abort(Code(17)));
+            p.subject.act(Act::Abort(ErrorCode(17)));
             p.subject.pass(Duration::from_millis(2100));
         },
-        outcome: |o| ended(o, Failure::Local(Code(17))),
+        outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(17))),
         ..ROW
     },
 ];
 
 fn run(row: &Row, who: &str, start: fn(Start) -> Box<dyn Subject>) {
-    let (mut below, mut channels) = (crate::Config::default(), Config::default());
+    let (mut below, mut channels) = (crate::Config::default(), ChannelConfig::default());
     below.ping_interval = None;
     (row.below)(&mut below);
     (row.channels)(&mut channels);
-    let settings = channels.build().unwrap();
+    let config = channels;
     let subject = start(Start {
-        below: below.build().unwrap(),
-        channels: settings.clone(),
+        below,
+        channels: config.clone(),
         subprotocol: row.agreed.then_some(SUBPROTOCOL),
     });
     let mut peer = Peer {
         subject,
-        core: Connection::new(settings, Timestamp(1)),
+        core: Mux::new(config, Timestamp(1)).unwrap(),
         now: Timestamp(1),
         closes: Vec::new(),
         echoes: Vec::new(),

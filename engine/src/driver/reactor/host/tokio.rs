@@ -283,7 +283,8 @@ impl Host for TokioHost {
 /// connections' sake: they are served one after the other, as on the mio reactor.
 ///
 /// ```no_run
-/// # use tickwire::{Cx, Handler, Message, Opened};
+/// # use tickwire::reactor::{Cx, Handler, Opened};
+/// # use tickwire::Message;
 /// # struct Echo;
 /// # impl Handler for Echo {
 /// #     type Conn = ();
@@ -291,7 +292,7 @@ impl Host for TokioHost {
 /// #     fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
 /// #     fn message(&mut self, _: &mut (), _: &mut Cx<'_>, _: Message<'_>) {}
 /// # }
-/// use tickwire::{ReactorOptions, TokioReactor};
+/// use tickwire::reactor::{ReactorOptions, TokioReactor};
 ///
 /// # async fn serve() -> Result<(), tickwire::Error> {
 /// let mut reactor = TokioReactor::new(Echo, ReactorOptions::default())?;
@@ -316,7 +317,7 @@ impl<H: Handler> TokioReactor<H> {
     /// A reactor without connections.
     ///
     /// # Errors
-    /// Options that only a thread of one's own can have: `wait`, `core`.
+    /// [`Error::Config`]; options that only a thread of one's own can have: `wait`, `core`.
     pub fn new(handler: H, options: ReactorOptions) -> Result<Self, Error> {
         if options.wait != Wait::Park || options.core.is_some() {
             return Err(io::Error::new(
@@ -330,7 +331,7 @@ impl<H: Handler> TokioReactor<H> {
         let (remote, commands) = channel(move || waker.wake());
         let host = TokioHost { ready };
         Ok(Self {
-            inner: EventLoop::new(handler, host, options, (remote, commands)),
+            inner: EventLoop::new(handler, host, options, (remote, commands))?,
             serving: Vec::new(),
             timer: None,
             timer_at: None,

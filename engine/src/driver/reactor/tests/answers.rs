@@ -36,8 +36,8 @@ impl Handler for Looks {
 /// And what the messages before were answered with goes out first.
 #[test]
 fn pings_and_closes_are_answered_before_they_are_handed_over() {
-    let settings = calm().build().unwrap();
-    let mut rig = fake::Rig::empty(Looks::default(), settings, RECV_BYTES);
+    let config = calm();
+    let mut rig = fake::Rig::empty(Looks::default(), config, RECV_BYTES);
     rig.open(Role::Server, None);
     rig.core.handler.pipe = rig.pipe.clone();
     let frame = |opcode: u8, payload: &[u8]| {

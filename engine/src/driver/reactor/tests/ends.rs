@@ -37,7 +37,7 @@ fn a_failed_write_hides_neither_messages_nor_a_close() {
         crate::Flush::Now,
         crate::Flush::Bytes(1),
     ] {
-        let mut rig = Rig::new(Config { flush, ..calm() });
+        let mut rig = Rig::new(calm().flush(flush));
         let sent = last_words(&rig, 500);
         rig.readable();
         assert_eq!(rig.core.handler.messages, sent);
@@ -96,10 +96,7 @@ fn a_failed_write_is_told_where_nothing_else_is() {
 /// The handler does not wait for the closing of the socket, and nothing is told of it any more.
 #[test]
 fn a_failure_is_told_at_once() {
-    let mut rig = Rig::new(Config {
-        idle_timeout: Some(seconds(30)),
-        ..calm()
-    });
+    let mut rig = Rig::new(calm().idle_timeout(Some(seconds(30))));
     rig.pass(at(29));
     rig.assert_alive();
     rig.pass(at(30));
@@ -179,10 +176,7 @@ fn what_is_read_of_a_peer_that_does_not_listen_is_bounded() {
 
 #[test]
 fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
-    let mut rig = Rig::new(Config {
-        idle_timeout: Some(seconds(3600)),
-        ..calm()
-    });
+    let mut rig = Rig::new(calm().idle_timeout(Some(seconds(3600))));
     for round in 1..200 {
         rig.pass(at(11 * round));
         rig.end(Ok(0));

@@ -10,7 +10,7 @@ fn connecting(rig: &mut Rig) -> ClientHandshake {
         let options = ClientOptions::new();
         ClientHandshake::new("host", "/", &options, [3; 16]).unwrap()
     };
-    let opening = (handshake(), rig.core.options.settings.clone());
+    let opening = (handshake(), rig.core.options.config.clone());
     rig.pipe.borrow_mut().room = Some(10);
     let transport = Fake(rig.pipe.clone());
     let peer = PeerAddr::Inet(([127, 0, 0, 1], 1).into());

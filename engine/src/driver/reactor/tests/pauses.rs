@@ -5,12 +5,12 @@ use super::*;
 /// A subscriber that says nothing but its Pongs, and gets no Pings during the pause.
 #[test]
 fn a_pause_is_not_held_against_a_quiet_peer() {
-    let mut rig = Rig::new(Config {
-        ping_interval: Some(seconds(20)),
-        pong_timeout: seconds(10),
-        idle_timeout: Some(seconds(30)),
-        ..calm()
-    });
+    let mut rig = Rig::new(
+        calm()
+            .ping_interval(Some(seconds(20)))
+            .pong_timeout(seconds(10))
+            .idle_timeout(Some(seconds(30))),
+    );
     rig.pass(at(1));
     rig.frame(2, b"pause");
     rig.readable();
@@ -34,10 +34,7 @@ fn a_pause_is_not_held_against_a_quiet_peer() {
 /// The silence before the pause and that after it count.
 #[test]
 fn silence_around_pauses_counts() {
-    let mut rig = Rig::new(Config {
-        idle_timeout: Some(seconds(30)),
-        ..calm()
-    });
+    let mut rig = Rig::new(calm().idle_timeout(Some(seconds(30))));
     rig.frame(2, b"cycle");
     rig.readable();
     // Every other second is a pause.
@@ -50,11 +47,11 @@ fn silence_around_pauses_counts() {
 /// A Ping that was out when the pause began gets what was left of its time.
 #[test]
 fn a_ping_before_a_pause_is_not_held_against_the_peer() {
-    let mut rig = Rig::new(Config {
-        ping_interval: Some(seconds(20)),
-        pong_timeout: seconds(10),
-        ..calm()
-    });
+    let mut rig = Rig::new(
+        calm()
+            .ping_interval(Some(seconds(20)))
+            .pong_timeout(seconds(10)),
+    );
     rig.frame(2, b"pause at 24");
     rig.readable();
     rig.pass(at(100));

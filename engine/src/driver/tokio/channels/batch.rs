@@ -7,13 +7,13 @@ use super::state::Shared;
 use crate::session::channels::ChannelId;
 
 /// Everything that waited on a channel, lent. Dropped, its credit goes back to the peer.
-pub struct Batch<'a> {
+pub struct ChannelBatch<'a> {
     parked: Parked,
     id: ChannelId,
     shared: &'a Shared,
 }
 
-impl<'a> Batch<'a> {
+impl<'a> ChannelBatch<'a> {
     pub(super) fn new(parked: Parked, id: ChannelId, shared: &'a Shared) -> Self {
         Self { parked, id, shared }
     }
@@ -25,7 +25,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// What a [`Batch`] is made of.
+/// What a [`ChannelBatch`] is made of.
 #[derive(Clone, Copy, Debug)]
 pub enum BatchItem<'b> {
     /// One message.
@@ -34,7 +34,7 @@ pub enum BatchItem<'b> {
     Run(BatchRun<'b>),
 }
 
-/// A message of a [`Batch`].
+/// A message of a [`ChannelBatch`].
 #[derive(Clone, Copy, Debug)]
 pub struct BatchMessage<'b> {
     /// The message.
@@ -48,7 +48,7 @@ pub struct BatchMessage<'b> {
     pub skipped: u64,
 }
 
-/// A run of a [`Batch`]: messages of one size, back to back.
+/// A run of a [`ChannelBatch`]: messages of one size, back to back.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchRun<'b> {
     /// All messages, one behind the other.
@@ -96,7 +96,7 @@ impl<'b> BatchRun<'b> {
     }
 }
 
-/// See [`Batch::iter`].
+/// See [`ChannelBatch::iter`].
 #[derive(Clone, Debug)]
 pub struct BatchIter<'b>(parked::Iter<'b>);
 
@@ -129,7 +129,7 @@ impl<'b> Iterator for BatchIter<'b> {
     }
 }
 
-impl<'b> IntoIterator for &'b Batch<'_> {
+impl<'b> IntoIterator for &'b ChannelBatch<'_> {
     type Item = BatchItem<'b>;
     type IntoIter = BatchIter<'b>;
 
@@ -138,7 +138,7 @@ impl<'b> IntoIterator for &'b Batch<'_> {
     }
 }
 
-impl Drop for Batch<'_> {
+impl Drop for ChannelBatch<'_> {
     fn drop(&mut self) {
         let charge = self.parked.clear();
         let mut guard = self.shared.state.lock();
@@ -150,7 +150,7 @@ impl Drop for Batch<'_> {
     }
 }
 
-impl fmt::Debug for Batch<'_> {
+impl fmt::Debug for ChannelBatch<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }

@@ -9,22 +9,22 @@ use bytes::Bytes;
 use zerocopy::{Immutable, IntoBytes};
 
 use super::super::io::now;
-use super::batch::Batch;
+use super::batch::ChannelBatch;
 use super::error::ChannelError;
 use super::handle::Handle;
-use super::message::Message;
+use super::message::ChannelMessage;
 use super::receiver::Receiver;
 use super::sender::Sender;
 use super::state::{Acceptance, Answer, Offer};
 use crate::session::channels::{
-    AcceptOptions, ChannelId, ChannelStats, Claim, Code, Direction, Mode, OpenError, Resume,
-    SendError, SharedFrame, Unit,
+    AcceptOptions, ChannelClaim, ChannelId, ChannelSendError, ChannelStats, Direction, ErrorCode,
+    Mode, OpenError, Resume, SharedFrame, Unit,
 };
 
 /// A channel: both halves. [`split`](Self::split) gives them to two tasks.
 ///
 /// Of a channel that goes one way, the half that is not there refuses:
-/// [`SendError::Finished`] or [`ChannelError::NotReceiving`].
+/// [`ChannelSendError::Finished`] or [`ChannelError::NotReceiving`].
 #[derive(Debug)]
 pub struct Channel {
     sender: Sender,
@@ -78,7 +78,7 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub async fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+    pub async fn send(&mut self, payload: &[u8]) -> Result<(), ChannelSendError> {
         self.sender.send(payload).await
     }
 
@@ -86,7 +86,7 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub fn try_send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+    pub fn try_send(&mut self, payload: &[u8]) -> Result<(), ChannelSendError> {
         self.sender.try_send(payload)
     }
 
@@ -94,7 +94,7 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), SendError> {
+    pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), ChannelSendError> {
         self.sender.send_bytes(payload).await
     }
 
@@ -102,7 +102,7 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub async fn send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), SendError> {
+    pub async fn send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), ChannelSendError> {
         self.sender.send_keyed(key, payload).await
     }
 
@@ -110,7 +110,7 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub async fn send_shared(&mut self, frame: &SharedFrame) -> Result<(), SendError> {
+    pub async fn send_shared(&mut self, frame: &SharedFrame) -> Result<(), ChannelSendError> {
         self.sender.send_shared(frame).await
     }
 
@@ -121,7 +121,7 @@ impl Channel {
     pub async fn send_run<T: IntoBytes + Immutable>(
         &mut self,
         messages: &[T],
-    ) -> Result<(), SendError> {
+    ) -> Result<(), ChannelSendError> {
         self.sender.send_run(messages).await
     }
 
@@ -129,7 +129,11 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub async fn send_run_bytes(&mut self, elem: usize, messages: &[u8]) -> Result<(), SendError> {
+    pub async fn send_run_bytes(
+        &mut self,
+        elem: usize,
+        messages: &[u8],
+    ) -> Result<(), ChannelSendError> {
         self.sender.send_run_bytes(elem, messages).await
     }
 
@@ -140,8 +144,8 @@ impl Channel {
     pub async fn claim<T>(
         &mut self,
         len: usize,
-        write: impl FnOnce(Claim<'_>) -> T,
-    ) -> Result<T, SendError> {
+        write: impl FnOnce(ChannelClaim<'_>) -> T,
+    ) -> Result<T, ChannelSendError> {
         self.sender.claim(len, write).await
     }
 
@@ -149,17 +153,17 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub fn finish(&mut self) -> Result<(), SendError> {
+    pub fn finish(&mut self) -> Result<(), ChannelSendError> {
         self.sender.finish()
     }
 
     /// [`Sender::reset`].
-    pub fn reset(&mut self, code: Code) {
+    pub fn reset(&mut self, code: ErrorCode) {
         self.sender.reset(code);
     }
 
     /// [`Sender::stopped`].
-    pub fn stopped(&self) -> impl Future<Output = Code> + Send + use<> {
+    pub fn stopped(&self) -> impl Future<Output = ErrorCode> + Send + use<> {
         self.sender.stopped()
     }
 
@@ -167,7 +171,7 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub fn rebase(&mut self, epoch: u64, next_seq: u64) -> Result<(), SendError> {
+    pub fn rebase(&mut self, epoch: u64, next_seq: u64) -> Result<(), ChannelSendError> {
         self.sender.rebase(epoch, next_seq)
     }
 
@@ -175,7 +179,7 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub async fn recv(&mut self) -> Result<Option<Message>, ChannelError> {
+    pub async fn recv(&mut self) -> Result<Option<ChannelMessage>, ChannelError> {
         self.receiver.recv().await
     }
 
@@ -183,7 +187,7 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub fn try_recv(&mut self) -> Result<Option<Message>, ChannelError> {
+    pub fn try_recv(&mut self) -> Result<Option<ChannelMessage>, ChannelError> {
         self.receiver.try_recv()
     }
 
@@ -191,12 +195,12 @@ impl Channel {
     ///
     /// # Errors
     /// As there.
-    pub async fn recv_batch(&mut self) -> Result<Option<Batch<'_>>, ChannelError> {
+    pub async fn recv_batch(&mut self) -> Result<Option<ChannelBatch<'_>>, ChannelError> {
         self.receiver.recv_batch().await
     }
 
     /// [`Receiver::stop`].
-    pub fn stop(&mut self, code: Code) {
+    pub fn stop(&mut self, code: ErrorCode) {
         self.receiver.stop(code);
     }
 
@@ -227,7 +231,7 @@ impl Channel {
 }
 
 /// A channel that the peer opens: [`accept`](Self::accept) or [`reject`](Self::reject) it.
-/// Dropped, it is rejected with [`Code::REFUSED`].
+/// Dropped, it is rejected with [`ErrorCode::REFUSED`].
 pub struct IncomingChannel {
     offer: Offer,
     handle: Arc<Handle>,
@@ -308,7 +312,7 @@ impl IncomingChannel {
     }
 
     /// Does not take the channel.
-    pub fn reject(mut self, code: Code) {
+    pub fn reject(mut self, code: ErrorCode) {
         // Without bytes it cannot fail.
         let _ = self.refuse(code, &[]);
     }
@@ -318,13 +322,13 @@ impl IncomingChannel {
     ///
     /// # Errors
     /// [`OpenError::Options`] if they are more than
-    /// [`metadata_bytes_max`](crate::channels::Config::metadata_bytes_max). The channel is
-    /// rejected without them then, with [`Code::REFUSED`].
-    pub fn reject_with(mut self, code: Code, metadata: &[u8]) -> Result<(), OpenError> {
+    /// [`metadata_bytes_max`](crate::channels::ChannelConfig::metadata_bytes_max). The channel is
+    /// rejected without them then, with [`ErrorCode::REFUSED`].
+    pub fn reject_with(mut self, code: ErrorCode, metadata: &[u8]) -> Result<(), OpenError> {
         self.refuse(code, metadata)
     }
 
-    fn refuse(&mut self, code: Code, metadata: &[u8]) -> Result<(), OpenError> {
+    fn refuse(&mut self, code: ErrorCode, metadata: &[u8]) -> Result<(), OpenError> {
         if self.answered {
             return Ok(());
         }
@@ -342,7 +346,7 @@ impl IncomingChannel {
 
 impl Drop for IncomingChannel {
     fn drop(&mut self) {
-        let _ = self.refuse(Code::REFUSED, &[]); // without bytes it cannot fail
+        let _ = self.refuse(ErrorCode::REFUSED, &[]); // without bytes it cannot fail
     }
 }
 

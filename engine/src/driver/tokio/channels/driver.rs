@@ -22,7 +22,7 @@ use super::super::timer::Timer;
 use super::super::websocket::WebSocket;
 use super::monitor::After;
 use super::state::{Shared, State};
-use crate::session::channels::Code;
+use crate::session::channels::ErrorCode;
 use crate::time::Timestamp;
 
 pub(super) struct Driver<S> {
@@ -174,15 +174,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if !state.refuses_offers {
             state.refuse_offers(after);
         }
-        let patience = self.shared.0.settings.close_timeout;
+        let patience = self.shared.0.config.close_timeout;
         let until = *self.abandoned_until.get_or_insert(now.after(patience));
         if state.channels().ids().next().is_none() {
             self.abandoned_until = None;
-            state.channels_mut().drain(Code::NO_ERROR, "");
+            state.channels_mut().drain(ErrorCode::NO_ERROR, "");
         } else if now >= until {
             // A drain would give those that are left as much time again.
             self.abandoned_until = None;
-            state.channels_mut().abort(Code::NO_ERROR);
+            state.channels_mut().abort(ErrorCode::NO_ERROR);
             state.tell_events(after);
         }
     }

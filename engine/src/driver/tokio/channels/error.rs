@@ -2,7 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::session::channels::{Code, Failure};
+use crate::session::channels::{ChannelFailure, ErrorCode};
 
 /// Why nothing more is received on a channel, or why it was not opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -11,21 +11,21 @@ pub enum ChannelError {
     /// The peer did not take the channel.
     Rejected {
         /// Why.
-        code: Code,
+        code: ErrorCode,
         /// The peer never looked at it: it is safe to open it on another connection.
         unprocessed: bool,
         /// Why, in bytes of the peer's application; often none.
         metadata: Bytes,
     },
     /// The peer gave up sending: what came before is incomplete.
-    Aborted(Code),
-    /// We took no more, because a message was not finished in time ([`Code::TIMEOUT`]). What waited
+    Aborted(ErrorCode),
+    /// We took no more, because a message was not finished in time ([`ErrorCode::TIMEOUT`]). What waited
     /// to be read is gone.
-    Evicted(Code),
+    Evicted(ErrorCode),
     /// This half was stopped here, or the channel's direction leaves it out.
     NotReceiving,
     /// The connection has ended.
-    Failed(Failure),
+    Failed(ChannelFailure),
 }
 
 impl fmt::Display for ChannelError {

@@ -1,4 +1,4 @@
-//! Payloads that are somebody else's: `Bytes` whose owner may be any code, a [`Message`] of another
+//! Payloads that are somebody else's: `Bytes` whose owner may be any code, a [`ChannelMessage`] of another
 //! connection among it, which locks that connection when it is dropped. They go where no lock of
 //! ours is held, or two connections that relay to each other would wait for each other's for ever.
 //!
@@ -7,7 +7,7 @@
 //!       └─ a payload is dropped ─────┘
 //! ```
 //!
-//! [`Message`]: super::Message
+//! [`ChannelMessage`]: super::ChannelMessage
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;

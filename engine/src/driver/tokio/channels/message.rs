@@ -10,14 +10,14 @@ use crate::session::channels::{ChannelId, Charge};
 
 /// A message, owned, with the credit that it holds: the peer gets that back when this is
 /// dropped, on whatever task.
-pub struct Message {
+pub struct ChannelMessage {
     taken: Taken,
     id: ChannelId,
     /// Keeps what is shared, not the connection.
     shared: Arc<Shared>,
 }
 
-impl Message {
+impl ChannelMessage {
     pub(super) fn new(taken: Taken, id: ChannelId, shared: Arc<Shared>) -> Self {
         Self { taken, id, shared }
     }
@@ -49,7 +49,7 @@ impl Message {
     }
 }
 
-impl Deref for Message {
+impl Deref for ChannelMessage {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -57,13 +57,13 @@ impl Deref for Message {
     }
 }
 
-impl AsRef<[u8]> for Message {
+impl AsRef<[u8]> for ChannelMessage {
     fn as_ref(&self) -> &[u8] {
         self
     }
 }
 
-impl Drop for Message {
+impl Drop for ChannelMessage {
     fn drop(&mut self) {
         let charge = self.taken.charge.take();
         if charge == Charge::default() {
@@ -75,9 +75,9 @@ impl Drop for Message {
     }
 }
 
-impl fmt::Debug for Message {
+impl fmt::Debug for ChannelMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message")
+        f.debug_struct("ChannelMessage")
             .field("seq", &self.taken.seq)
             .field("skipped", &self.taken.skipped)
             .field("bytes", &self.taken.bytes)

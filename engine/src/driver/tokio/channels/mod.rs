@@ -35,11 +35,11 @@ mod sync {
     pub(super) use super::lent::Section;
 }
 
-pub use batch::{Batch, BatchItem, BatchIter, BatchMessage, BatchRun};
+pub use batch::{BatchItem, BatchIter, BatchMessage, BatchRun, ChannelBatch};
 pub use channel::{Channel, IncomingChannel};
 pub use error::ChannelError;
-pub use message::Message;
+pub use message::ChannelMessage;
 pub use receiver::Receiver;
 pub use sender::Sender;
-pub use session::Session;
+pub use session::ChannelSocket;
 pub use state::Acceptance;

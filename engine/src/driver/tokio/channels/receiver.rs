@@ -5,21 +5,21 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::batch::Batch;
+use super::batch::ChannelBatch;
 use super::error::ChannelError;
 use super::handle::Handle;
-use super::message::Message;
+use super::message::ChannelMessage;
 use super::monitor::After;
 use super::state::{Answer, End, Port, Shared, State};
-use crate::session::channels::{ChannelId, ChannelStats, Code, Failure};
+use crate::session::channels::{ChannelFailure, ChannelId, ChannelStats, ErrorCode};
 
 /// The receiving half of a channel: for one task, beside another that has the sending half.
 ///
 /// What comes waits here, up to the window that the peer was granted, and is the reader's own:
 /// a slow reader holds up its channel's sender and nobody else. The peer gets credit back when a
-/// [`Message`] or [`Batch`] is dropped: when it was consumed, not when it came.
+/// [`ChannelMessage`] or [`ChannelBatch`] is dropped: when it was consumed, not when it came.
 ///
-/// A receiver that is dropped tells the sender to stop, with [`Code::NO_ERROR`].
+/// A receiver that is dropped tells the sender to stop, with [`ErrorCode::NO_ERROR`].
 pub struct Receiver {
     pub(super) id: ChannelId,
     handle: Arc<Handle>,
@@ -49,7 +49,7 @@ impl Receiver {
     /// # Errors
     /// [`ChannelError`], after all messages that came before; the same every time. What was
     /// evicted is not delivered.
-    pub async fn recv(&mut self) -> Result<Option<Message>, ChannelError> {
+    pub async fn recv(&mut self) -> Result<Option<ChannelMessage>, ChannelError> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
@@ -57,14 +57,17 @@ impl Receiver {
     ///
     /// # Errors
     /// As [`Self::recv`]. `Ok(None)` says only that nothing waits now.
-    pub fn try_recv(&mut self) -> Result<Option<Message>, ChannelError> {
+    pub fn try_recv(&mut self) -> Result<Option<ChannelMessage>, ChannelError> {
         match self.poll_recv(&mut Context::from_waker(std::task::Waker::noop())) {
             Poll::Ready(received) => received,
             Poll::Pending => Ok(None),
         }
     }
 
-    fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, ChannelError>> {
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<ChannelMessage>, ChannelError>> {
         let shared = self.shared();
         let mut guard = shared.state.lock();
         let (state, after) = guard.parts();
@@ -74,7 +77,11 @@ impl Receiver {
         };
         port.owned = true;
         if let Some(taken) = port.parked.pop() {
-            return Poll::Ready(Ok(Some(Message::new(taken, self.id, Arc::clone(shared)))));
+            return Poll::Ready(Ok(Some(ChannelMessage::new(
+                taken,
+                self.id,
+                Arc::clone(shared),
+            ))));
         }
         let ended = ended(port, failure);
         if ended.is_pending() {
@@ -107,7 +114,7 @@ impl Receiver {
     ///
     /// # Errors
     /// As [`Self::recv`].
-    pub async fn recv_batch(&mut self) -> Result<Option<Batch<'_>>, ChannelError> {
+    pub async fn recv_batch(&mut self) -> Result<Option<ChannelBatch<'_>>, ChannelError> {
         let (shared, id) = (&**self.shared(), self.id);
         poll_fn(move |cx| {
             let mut guard = shared.state.lock();
@@ -120,7 +127,7 @@ impl Receiver {
             if !port.parked.is_empty() {
                 let spare = std::mem::take(&mut port.spare);
                 let parked = std::mem::replace(&mut port.parked, spare);
-                return Poll::Ready(Ok(Some(Batch::new(parked, id, shared))));
+                return Poll::Ready(Ok(Some(ChannelBatch::new(parked, id, shared))));
             }
             let ended = ended(port, failure);
             if ended.is_pending() {
@@ -132,7 +139,7 @@ impl Receiver {
     }
 
     /// Takes no more, and tells the peer's sender so with `code`. What waits is dropped.
-    pub fn stop(&mut self, code: Code) {
+    pub fn stop(&mut self, code: ErrorCode) {
         self.with(|state, after| {
             if let Some(port) = state.port(self.id) {
                 port.end = Some(End::None);
@@ -169,7 +176,7 @@ impl Receiver {
 }
 
 /// How a half ended; pending while it has not.
-fn ended(port: &Port, failure: Option<Failure>) -> Poll<Result<(), ChannelError>> {
+fn ended(port: &Port, failure: Option<ChannelFailure>) -> Poll<Result<(), ChannelError>> {
     let error = match (port.end, failure) {
         (Some(End::Finished), _) => return Poll::Ready(Ok(())),
         (Some(End::Aborted(code)), _) => ChannelError::Aborted(code),
@@ -186,7 +193,7 @@ fn ended(port: &Port, failure: Option<Failure>) -> Poll<Result<(), ChannelError>
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.stop(Code::NO_ERROR);
+        self.stop(ErrorCode::NO_ERROR);
         self.with(|state, after| state.leave(self.id, false, after));
     }
 }

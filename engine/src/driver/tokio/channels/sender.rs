@@ -13,7 +13,8 @@ use super::lent::lend;
 use super::state::{Shared, State};
 use super::wait::wait;
 use crate::session::channels::{
-    ChannelId, ChannelStats, Channels, Claim, Code, SHARED_BYTES_MIN, SendError, SharedFrame,
+    ChannelClaim, ChannelId, ChannelSendError, ChannelStats, Channels, ErrorCode, SHARED_BYTES_MIN,
+    SharedFrame,
 };
 
 /// The sending half of a channel: for one task, beside another that has the receiving half.
@@ -23,7 +24,7 @@ use crate::session::channels::{
 /// taken of what was not sent: every wait may be dropped at any time.
 ///
 /// Say [`finish`](Self::finish) when all is sent. A sender that is dropped without that resets
-/// the half with [`Code::NO_ERROR`], and what is queued is not sent: the peer's reader gets
+/// the half with [`ErrorCode::NO_ERROR`], and what is queued is not sent: the peer's reader gets
 /// [`ChannelError::Aborted`](super::ChannelError), so that nothing ends early unnoticed.
 pub struct Sender {
     pub(super) id: ChannelId,
@@ -47,19 +48,19 @@ impl Sender {
 
     fn try_put<T>(
         &self,
-        put: impl FnOnce(&mut Channels) -> Result<T, SendError>,
-    ) -> Result<T, SendError> {
+        put: impl FnOnce(&mut Channels) -> Result<T, ChannelSendError>,
+    ) -> Result<T, ChannelSendError> {
         self.with(|state, after| state.send(self.id, None, after, put))
     }
 
     fn poll_put(
         &self,
         cx: &mut Context<'_>,
-        put: impl FnOnce(&mut Channels) -> Result<(), SendError>,
-    ) -> Poll<Result<(), SendError>> {
+        put: impl FnOnce(&mut Channels) -> Result<(), ChannelSendError>,
+    ) -> Poll<Result<(), ChannelSendError>> {
         let sent = self.with(|state, after| state.send(self.id, Some(cx.waker()), after, put));
         match sent {
-            Err(SendError::WouldBlock) => Poll::Pending,
+            Err(ChannelSendError::WouldBlock) => Poll::Pending,
             sent => Poll::Ready(sent),
         }
     }
@@ -70,16 +71,16 @@ impl Sender {
     /// Cancel safe: it is sent when this is ready, and not before.
     ///
     /// # Errors
-    /// [`SendError`], but for `WouldBlock`.
-    pub async fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+    /// [`ChannelSendError`], but for `WouldBlock`.
+    pub async fn send(&mut self, payload: &[u8]) -> Result<(), ChannelSendError> {
         poll_fn(|cx| self.poll_put(cx, |channels| channels.send(self.id, payload))).await
     }
 
     /// Sends a message, or refuses: never waits.
     ///
     /// # Errors
-    /// [`SendError`]; [`SendError::WouldBlock`] where [`Self::send`] would wait.
-    pub fn try_send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+    /// [`ChannelSendError`]; [`ChannelSendError::WouldBlock`] where [`Self::send`] would wait.
+    pub fn try_send(&mut self, payload: &[u8]) -> Result<(), ChannelSendError> {
         self.try_put(|channels| channels.send(self.id, payload))
     }
 
@@ -88,7 +89,7 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), SendError> {
+    pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), ChannelSendError> {
         // A short one is copied, and stays with this call.
         let payload = match payload.len() {
             ..SHARED_BYTES_MIN => payload,
@@ -108,16 +109,16 @@ impl Sender {
     /// waits is replaced, and counted for the peer as skipped.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::WrongMode`] on other channels.
-    pub async fn send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), SendError> {
+    /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on other channels.
+    pub async fn send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), ChannelSendError> {
         poll_fn(|cx| self.poll_put(cx, |channels| channels.send_keyed(self.id, key, payload))).await
     }
 
     /// As [`Self::send_keyed`], never waits.
     ///
     /// # Errors
-    /// As [`Self::try_send`]; [`SendError::WrongMode`] on other channels.
-    pub fn try_send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), SendError> {
+    /// As [`Self::try_send`]; [`ChannelSendError::WrongMode`] on other channels.
+    pub fn try_send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), ChannelSendError> {
         self.try_put(|channels| channels.send_keyed(self.id, key, payload))
     }
 
@@ -125,7 +126,7 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub async fn send_shared(&mut self, frame: &SharedFrame) -> Result<(), SendError> {
+    pub async fn send_shared(&mut self, frame: &SharedFrame) -> Result<(), ChannelSendError> {
         poll_fn(|cx| self.poll_put(cx, |channels| channels.send_shared(self.id, frame))).await
     }
 
@@ -133,7 +134,7 @@ impl Sender {
     ///
     /// # Errors
     /// As [`Self::try_send`].
-    pub fn try_send_shared(&mut self, frame: &SharedFrame) -> Result<(), SendError> {
+    pub fn try_send_shared(&mut self, frame: &SharedFrame) -> Result<(), ChannelSendError> {
         self.try_put(|channels| channels.send_shared(self.id, frame))
     }
 
@@ -141,7 +142,7 @@ impl Sender {
     /// must not pass `channel_queue_bytes_max`.
     ///
     /// ```
-    /// use tickwire::channels::{SendError, Sender};
+    /// use tickwire::channels::{ChannelSendError, Sender};
     /// use zerocopy::{Immutable, IntoBytes, little_endian::U64};
     ///
     /// #[derive(IntoBytes, Immutable)]
@@ -151,18 +152,18 @@ impl Sender {
     ///     price: U64,
     /// }
     ///
-    /// # async fn run(sender: &mut Sender, ticks: &[Tick]) -> Result<(), SendError> {
+    /// # async fn run(sender: &mut Sender, ticks: &[Tick]) -> Result<(), ChannelSendError> {
     /// sender.send_run(ticks).await
     /// # }
     /// ```
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::BadRun`] for none, or of no size;
-    /// [`SendError::WrongMode`] on a conflated channel.
+    /// As [`Self::send`]; [`ChannelSendError::BadRun`] for none, or of no size;
+    /// [`ChannelSendError::WrongMode`] on a conflated channel.
     pub async fn send_run<T: IntoBytes + Immutable>(
         &mut self,
         messages: &[T],
-    ) -> Result<(), SendError> {
+    ) -> Result<(), ChannelSendError> {
         self.send_run_bytes(size_of::<T>(), messages.as_bytes())
             .await
     }
@@ -170,30 +171,38 @@ impl Sender {
     /// As [`Self::send_run`], of messages of `elem` bytes each, back to back.
     ///
     /// # Errors
-    /// As [`Self::send_run`]; [`SendError::BadRun`] unless `messages` is a whole number of them.
-    pub async fn send_run_bytes(&mut self, elem: usize, messages: &[u8]) -> Result<(), SendError> {
+    /// As [`Self::send_run`]; [`ChannelSendError::BadRun`] unless `messages` is a whole number of them.
+    pub async fn send_run_bytes(
+        &mut self,
+        elem: usize,
+        messages: &[u8],
+    ) -> Result<(), ChannelSendError> {
         poll_fn(|cx| self.poll_put(cx, |channels| channels.send_run(self.id, elem, messages))).await
     }
 
     /// As [`Self::send_run_bytes`], never waits.
     ///
     /// # Errors
-    /// As [`Self::send_run_bytes`]; [`SendError::WouldBlock`] where that would wait.
-    pub fn try_send_run_bytes(&mut self, elem: usize, messages: &[u8]) -> Result<(), SendError> {
+    /// As [`Self::send_run_bytes`]; [`ChannelSendError::WouldBlock`] where that would wait.
+    pub fn try_send_run_bytes(
+        &mut self,
+        elem: usize,
+        messages: &[u8],
+    ) -> Result<(), ChannelSendError> {
         self.try_put(|channels| channels.send_run(self.id, elem, messages))
     }
 
     /// Room for a message of `len` bytes, in its place in the record or the queue: waits for it
     /// as [`Self::send`] does, and lends it to `write`, which writes it and
-    /// [commits](Claim::commit), or drops it, and nothing is sent. Gives what `write` gives.
+    /// [commits](ChannelClaim::commit), or drops it, and nothing is sent. Gives what `write` gives.
     ///
     /// `write` runs under the lock of the connection: it does nothing else with the connection's
     /// channels, or it waits for itself.
     ///
     /// ```
-    /// use tickwire::channels::{SendError, Sender};
+    /// use tickwire::channels::{ChannelSendError, Sender};
     ///
-    /// # async fn run(sender: &mut Sender) -> Result<(), SendError> {
+    /// # async fn run(sender: &mut Sender) -> Result<(), ChannelSendError> {
     /// sender
     ///     .claim(8, |mut room| {
     ///         room.copy_from_slice(&17_u64.to_le_bytes());
@@ -206,17 +215,17 @@ impl Sender {
     /// Cancel safe: `write` is called when this is ready, and not before.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::WrongMode`] on a conflated channel. `write` is not called
+    /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel. `write` is not called
     /// then.
     pub async fn claim<T>(
         &mut self,
         len: usize,
-        write: impl FnOnce(Claim<'_>) -> T,
-    ) -> Result<T, SendError> {
+        write: impl FnOnce(ChannelClaim<'_>) -> T,
+    ) -> Result<T, ChannelSendError> {
         let mut write = Some(write);
         poll_fn(
             |cx| match self.put_claim(len, Some(cx.waker()), &mut write) {
-                Err(SendError::WouldBlock) => Poll::Pending,
+                Err(ChannelSendError::WouldBlock) => Poll::Pending,
                 claimed => Poll::Ready(claimed),
             },
         )
@@ -226,12 +235,12 @@ impl Sender {
     /// As [`Self::claim`], never waits.
     ///
     /// # Errors
-    /// As [`Self::claim`]; [`SendError::WouldBlock`] where that would wait.
+    /// As [`Self::claim`]; [`ChannelSendError::WouldBlock`] where that would wait.
     pub fn try_claim<T>(
         &mut self,
         len: usize,
-        write: impl FnOnce(Claim<'_>) -> T,
-    ) -> Result<T, SendError> {
+        write: impl FnOnce(ChannelClaim<'_>) -> T,
+    ) -> Result<T, ChannelSendError> {
         self.put_claim(len, None, &mut Some(write))
     }
 
@@ -240,12 +249,12 @@ impl Sender {
         &self,
         len: usize,
         waker: Option<&Waker>,
-        write: &mut Option<impl FnOnce(Claim<'_>) -> T>,
-    ) -> Result<T, SendError> {
+        write: &mut Option<impl FnOnce(ChannelClaim<'_>) -> T>,
+    ) -> Result<T, ChannelSendError> {
         self.with(|state, after| {
             state.send(self.id, waker, after, |channels| {
                 let claim = channels.claim(self.id, len)?;
-                let write = write.take().ok_or(SendError::WouldBlock)?;
+                let write = write.take().ok_or(ChannelSendError::WouldBlock)?;
                 Ok(write(claim))
             })
         })
@@ -255,8 +264,8 @@ impl Sender {
     /// out also after the sender is dropped. A second call does nothing.
     ///
     /// # Errors
-    /// [`SendError::Closed`].
-    pub fn finish(&mut self) -> Result<(), SendError> {
+    /// [`ChannelSendError::Closed`].
+    pub fn finish(&mut self) -> Result<(), ChannelSendError> {
         self.with(|state, after| {
             state.channels_mut().finish(self.id)?;
             state.sending_ended(self.id, after);
@@ -265,7 +274,7 @@ impl Sender {
     }
 
     /// Gives the half up: what is queued is not sent, and the peer is told with `code`.
-    pub fn reset(&mut self, code: Code) {
+    pub fn reset(&mut self, code: ErrorCode) {
         self.with(|state, after| {
             state.channels_mut().reset(self.id, code);
             state.sending_ended(self.id, after);
@@ -274,10 +283,10 @@ impl Sender {
     }
 
     /// Waits until the peer takes no more, and gives its code; that of the connection's end where
-    /// that comes first, and [`Code::NO_ERROR`] once this half was finished, reset or dropped.
+    /// that comes first, and [`ErrorCode::NO_ERROR`] once this half was finished, reset or dropped.
     ///
     /// The future is its own: it may be awaited beside sends.
-    pub fn stopped(&self) -> impl Future<Output = Code> + Send + use<> {
+    pub fn stopped(&self) -> impl Future<Output = ErrorCode> + Send + use<> {
         let id = self.id;
         wait(
             Arc::clone(self.shared()),
@@ -288,7 +297,7 @@ impl Sender {
                 match state.port(id) {
                     Some(port) if port.stopped.is_some() => port.stopped,
                     Some(port) if !port.ended => failure,
-                    _ => Some(failure.unwrap_or(Code::NO_ERROR)),
+                    _ => Some(failure.unwrap_or(ErrorCode::NO_ERROR)),
                 }
             },
         )
@@ -298,8 +307,8 @@ impl Sender {
     /// gap, or in another epoch. Only while nothing is queued.
     ///
     /// # Errors
-    /// [`SendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
-    pub fn rebase(&mut self, epoch: u64, next_seq: u64) -> Result<(), SendError> {
+    /// [`ChannelSendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
+    pub fn rebase(&mut self, epoch: u64, next_seq: u64) -> Result<(), ChannelSendError> {
         self.try_put(|channels| channels.rebase(self.id, epoch, next_seq))
     }
 
@@ -327,7 +336,7 @@ impl Drop for Sender {
     fn drop(&mut self) {
         self.with(|state, after| {
             if state.port(self.id).is_some_and(|p| !p.ended) {
-                state.channels_mut().reset(self.id, Code::NO_ERROR);
+                state.channels_mut().reset(self.id, ErrorCode::NO_ERROR);
                 state.tell_events(after);
                 state.sending_ended(self.id, after);
             }

@@ -22,7 +22,8 @@ use super::state::{Shared, State};
 use super::wait::wait;
 use crate::handshake::{Accept, HandshakeError};
 use crate::session::channels::{
-    ChannelSession, Code, ConnectionStats, Failure, OpenError, OpenOptions, SUBPROTOCOL, Settings,
+    ChannelConfig, ChannelFailure, ChannelSession, ErrorCode, MuxStats, OpenError, OpenOptions,
+    SUBPROTOCOL,
 };
 
 /// Many channels on one WebSocket connection: a handle that is cheap to clone.
@@ -34,17 +35,17 @@ use crate::session::channels::{
 /// [`closed`](Self::closed).
 ///
 /// ```no_run
-/// use tickwire::channels::{OpenOptions, Session};
+/// use tickwire::channels::{OpenOptions, ChannelSocket};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-/// let session = Session::connect("ws://127.0.0.1:9001/feed").await?;
+/// let session = ChannelSocket::connect("ws://127.0.0.1:9001/feed").await?;
 /// let mut orders = session.open(OpenOptions::new("orders").priority(0))?;
 /// orders.send(b"buy 10 EURUSD").await?;
 /// orders.finish()?;
 /// while let Some(answer) = orders.recv().await? {
 ///     println!("{} bytes", answer.len());
 /// }
-/// session.drain(tickwire::channels::Code::NO_ERROR);
+/// session.drain(tickwire::channels::ErrorCode::NO_ERROR);
 /// session.closed().await;
 /// # Ok(())
 /// # }
@@ -54,14 +55,14 @@ use crate::session::channels::{
 ///
 /// ```no_run
 /// use tickwire::Listener;
-/// use tickwire::channels::{AcceptOptions, Session, Settings};
+/// use tickwire::channels::{AcceptOptions, ChannelSocket, ChannelConfig};
 ///
 /// # async fn run() -> Result<(), tickwire::Error> {
 /// let listener = Listener::bind("127.0.0.1:9001").await?;
 /// loop {
 ///     let incoming = listener.accept().await?;
 ///     tokio::spawn(async move {
-///         let session = Session::accept_from(incoming, Settings::default()).await?;
+///         let session = ChannelSocket::accept_from(incoming, ChannelConfig::default()).await?;
 ///         while let Some(offer) = session.accept().await {
 ///             let Ok(mut channel) = offer.accept(AcceptOptions::new()) else {
 ///                 continue;
@@ -81,17 +82,17 @@ use crate::session::channels::{
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Session {
+pub struct ChannelSocket {
     accepts: Arc<AcceptGuard>,
 }
 
-impl Session {
-    /// Connects to a `ws://` URL with the default settings.
+impl ChannelSocket {
+    /// Connects to a `ws://` URL with the default config.
     ///
     /// # Errors
     /// As [`Self::client`].
     pub async fn connect(url: &str) -> Result<Self, Error> {
-        Self::client(&Connector::new(), url, Settings::default()).await
+        Self::client(&Connector::new(), url, ChannelConfig::default()).await
     }
 
     /// Connects to a `ws://` URL. The sub-protocol is offered beside those that the connector
@@ -103,21 +104,24 @@ impl Session {
     pub async fn client(
         connector: &Connector,
         url: &str,
-        settings: Settings,
+        config: impl Into<Arc<ChannelConfig>>,
     ) -> Result<Self, Error> {
         let connector = connector.offering(SUBPROTOCOL)?;
-        Self::start(connector.connect(url).await?, settings)
+        Self::start(connector.connect(url).await?, config)
     }
 
     /// A server's opening handshake, and channels.
     ///
     /// # Errors
     /// As [`Incoming::request`] and [`Self::upgrade`].
-    pub async fn accept_from<S>(incoming: Incoming<S>, settings: Settings) -> Result<Self, Error>
+    pub async fn accept_from<S>(
+        incoming: Incoming<S>,
+        config: impl Into<Arc<ChannelConfig>>,
+    ) -> Result<Self, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        Self::upgrade(incoming.request().await?, &Accept::new(), settings).await
+        Self::upgrade(incoming.request().await?, &Accept::new(), config).await
     }
 
     /// Opens a connection whose request was looked at. One that does not offer the sub-protocol
@@ -129,7 +133,7 @@ impl Session {
     pub async fn upgrade<S>(
         upgrade: Upgrade<S>,
         accept: &Accept,
-        settings: Settings,
+        config: impl Into<Arc<ChannelConfig>>,
     ) -> Result<Self, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -142,7 +146,7 @@ impl Session {
             return Err(error.into());
         }
         let accept = accept.clone().subprotocol(SUBPROTOCOL);
-        Self::start(upgrade.accept_with(&accept).await?, settings)
+        Self::start(upgrade.accept_with(&accept).await?, config)
     }
 
     /// Channels on an open WebSocket, over any stream. Spawns its task on the current runtime.
@@ -152,14 +156,18 @@ impl Session {
     /// was not agreed on; [`Error::Config`] where the WebSocket's limits are below what the
     /// channels need ([`ChannelSession::check`]). A task of the runtime tells the peer so, with
     /// 1002 or 1011, and closes the stream. [`Error::Io`] outside of a runtime.
-    pub fn start<S>(mut ws: WebSocket<S>, settings: Settings) -> Result<Self, Error>
+    pub fn start<S>(
+        mut ws: WebSocket<S>,
+        config: impl Into<Arc<ChannelConfig>>,
+    ) -> Result<Self, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let runtime = runtime::Handle::try_current().map_err(io::Error::other)?;
+        let config = config.into();
         let subprotocol = ws.receiving.read.agreed().subprotocol();
         let outbox = ws.sending.outbox();
-        let started = ChannelSession::start(settings.clone(), subprotocol, outbox, now());
+        let started = ChannelSession::start(config.clone(), subprotocol, outbox, now());
         let session = match started {
             Ok(session) => session,
             Err(error) => {
@@ -170,7 +178,7 @@ impl Session {
         };
         let shared = Arc::new(Shared {
             state: Monitor::new(State::new(session)),
-            settings,
+            config,
         });
         runtime.spawn(Driver::new(Arc::clone(&shared), ws));
         let handle = Arc::new(Handle { shared });
@@ -191,7 +199,7 @@ impl Session {
     ///
     /// # Errors
     /// How the connection ended.
-    pub async fn ready(&self) -> Result<(), Failure> {
+    pub async fn ready(&self) -> Result<(), ChannelFailure> {
         wait(
             Arc::clone(self.shared()),
             (),
@@ -242,7 +250,7 @@ impl Session {
     /// Opens and accepts no more channels, lets those that are open end, within `close_timeout`,
     /// and then closes the connection. The peer is told with `code`; channels of ours that were
     /// not announced yet are rejected.
-    pub fn drain(&self, code: Code) {
+    pub fn drain(&self, code: ErrorCode) {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
         state.channels_mut().drain(code, "");
@@ -251,7 +259,7 @@ impl Session {
     }
 
     /// Ends the connection at once; the peer is told with `code`. What is queued is not sent.
-    pub fn abort(&self, code: Code) {
+    pub fn abort(&self, code: ErrorCode) {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
         state.channels_mut().abort(code);
@@ -260,21 +268,25 @@ impl Session {
     }
 
     /// Waits until the connection is closed, and says how it ended: with
-    /// [`Code::NO_ERROR`] when all went well. All other calls know of an end at once; this one waits
+    /// [`ErrorCode::NO_ERROR`] when all went well. All other calls know of an end at once; this one waits
     /// for the stream, too, at most the `close_timeout` of the WebSocket below.
-    pub async fn closed(&self) -> Failure {
+    pub async fn closed(&self) -> ChannelFailure {
         wait(
             Arc::clone(self.shared()),
             (),
             |s, ()| Some(&mut s.closed_waiters),
-            |state| state.over.then(|| state.failure.unwrap_or(Failure::Lost)),
+            |state| {
+                state
+                    .over
+                    .then(|| state.failure.unwrap_or(ChannelFailure::Lost))
+            },
         )
         .await
     }
 
     /// The connection as it stands.
     #[must_use]
-    pub fn stats(&self) -> ConnectionStats {
+    pub fn stats(&self) -> MuxStats {
         self.shared().state.lock().channels().stats()
     }
 
@@ -286,7 +298,7 @@ impl Session {
 }
 
 /// All channels, and what waits where.
-impl fmt::Debug for Session {
+impl fmt::Debug for ChannelSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared().state.lock().channels().fmt(f)
     }

@@ -3,6 +3,7 @@
 
 use std::boxed::Box;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::Waker;
 use std::vec::Vec;
 
@@ -13,9 +14,9 @@ use super::error::ChannelError;
 use super::monitor::{After, DriverWaker, Monitor, Slot, Waiters};
 use super::parked::{Entry, Form, Parked};
 use crate::session::channels::{
-    ChannelId, ChannelSession, Channels, Charge, Code, Data, Direction, Event, Failure, HalfState,
-    Mode, OpenError, OpenOptions, Opening, Received, Resume, Resumption, Run, SendError, Settings,
-    Unit,
+    ChannelConfig, ChannelFailure, ChannelId, ChannelSendError, ChannelSession, Channels, Charge,
+    Data, Direction, ErrorCode, Event, HalfState, Mode, OpenError, OpenOptions, Opening, Received,
+    Resume, Resumption, Run, Unit,
 };
 
 /// Bytes from which a message for a reader of owned messages is not copied twice.
@@ -29,15 +30,15 @@ const SWEEP_BYTES: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) state: Monitor<State>,
-    pub(super) settings: Settings,
+    pub(super) config: Arc<ChannelConfig>,
 }
 
 /// How the receiving half of a channel has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
     Finished,
-    Aborted(Code),
-    Evicted(Code),
+    Aborted(ErrorCode),
+    Evicted(ErrorCode),
     /// As [`Port::answer`] says.
     Rejected,
     /// We have stopped it, or it never was.
@@ -76,7 +77,7 @@ pub(super) struct Port {
     pub(super) end: Option<End>,
     pub(super) answer: Answer,
     /// Why the peer takes no more.
-    pub(super) stopped: Option<Code>,
+    pub(super) stopped: Option<ErrorCode>,
     /// Everything below is safe with the peer.
     pub(super) acknowledged: u64,
     /// The sending half was finished or reset here.
@@ -164,7 +165,7 @@ pub(super) struct State {
     /// The peer opens no more channels.
     pub(super) draining: bool,
     /// How the channels ended.
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<ChannelFailure>,
     /// The driver is gone, and the stream with it.
     pub(super) over: bool,
     /// Nobody is left to accept channels.
@@ -248,20 +249,20 @@ impl State {
         id: ChannelId,
         waker: Option<&Waker>,
         after: &mut After,
-        put: impl FnOnce(&mut Channels) -> Result<T, SendError>,
-    ) -> Result<T, SendError> {
+        put: impl FnOnce(&mut Channels) -> Result<T, ChannelSendError>,
+    ) -> Result<T, ChannelSendError> {
         if self.port(id).is_some_and(|p| p.timed) {
             self.channels_mut().tell_time(now());
         }
         let mut sent = put(self.channels_mut());
         self.wake_driver(after);
-        if let Err(SendError::Finished) = sent
+        if let Err(ChannelSendError::Finished) = sent
             && let Some(port) = self.port(id).filter(|p| !p.ended)
             && let Some(code) = port.stopped
         {
-            sent = Err(SendError::Stopped(code)); // rejected before it was announced
+            sent = Err(ChannelSendError::Stopped(code)); // rejected before it was announced
         }
-        if let (Err(SendError::WouldBlock), Some(waker)) = (&sent, waker)
+        if let (Err(ChannelSendError::WouldBlock), Some(waker)) = (&sent, waker)
             && let Some(port) = self.port(id)
         {
             port.room.park(waker, after);
@@ -385,7 +386,7 @@ impl State {
         }
     }
 
-    fn evicted(&mut self, id: ChannelId, code: Code, after: &mut After) {
+    fn evicted(&mut self, id: ChannelId, code: ErrorCode, after: &mut After) {
         if let Some(port) = self.port(id) {
             let charge = port.parked.clear();
             if charge.bytes() > 0 {
@@ -403,7 +404,7 @@ impl State {
         }
     }
 
-    fn stopped(&mut self, id: ChannelId, code: Code, after: &mut After) {
+    fn stopped(&mut self, id: ChannelId, code: ErrorCode, after: &mut After) {
         if let Some(port) = self.port(id)
             && !port.ended
         {
@@ -466,7 +467,7 @@ impl State {
     fn offer(&mut self, opening: &Opening<'_>, after: &mut After) {
         let id = opening.channel;
         if self.refuses_offers {
-            return self.channels_mut().reject(id, Code::REFUSED);
+            return self.channels_mut().reject(id, ErrorCode::REFUSED);
         }
         let receives = opening.direction != Direction::AcceptorSends;
         let mut port = Port::new(id, receives, opening.mode);
@@ -487,7 +488,7 @@ impl State {
     }
 
     /// All channels are over: everybody is told.
-    fn fail(&mut self, failure: Failure, after: &mut After) {
+    fn fail(&mut self, failure: ChannelFailure, after: &mut After) {
         self.failure.get_or_insert(failure);
         for port in self.ports.iter_mut().flatten() {
             port.wake_all(after);
@@ -523,13 +524,13 @@ impl State {
             port.has_receiver = false;
         }
         if !port.has_sender && !port.has_receiver {
-            self.remove(id, Code::NO_ERROR, after);
+            self.remove(id, ErrorCode::NO_ERROR, after);
         }
         self.wake_driver(after);
     }
 
     /// Nobody here knows the channel any more.
-    pub(super) fn remove(&mut self, id: ChannelId, code: Code, after: &mut After) {
+    pub(super) fn remove(&mut self, id: ChannelId, code: ErrorCode, after: &mut After) {
         if let Some(port) = self.port(id) {
             port.room.clear(after);
             port.arrival.clear(after);
@@ -547,8 +548,8 @@ impl State {
     pub(super) fn refuse_offers(&mut self, after: &mut After) {
         self.refuses_offers = true;
         while let Some(offer) = self.offers.pop_front() {
-            self.channels_mut().reject(offer.id, Code::REFUSED);
-            self.remove(offer.id, Code::REFUSED, after);
+            self.channels_mut().reject(offer.id, ErrorCode::REFUSED);
+            self.remove(offer.id, ErrorCode::REFUSED, after);
         }
         self.wake_driver(after);
     }

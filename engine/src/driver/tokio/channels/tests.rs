@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::channels::{
-    AcceptOptions, Claim, Code, Config, Direction, Failure, Mode, OpenError, OpenOptions, Resume,
-    Resumption, SUBPROTOCOL, SendError, Settings, SharedFrame,
+    AcceptOptions, ChannelClaim, ChannelConfig, ChannelFailure, ChannelSendError, Direction,
+    ErrorCode, Mode, OpenError, OpenOptions, Resume, Resumption, SUBPROTOCOL, SharedFrame,
 };
 use crate::{Parts, Role, WebSocket};
 
@@ -36,35 +36,39 @@ const NEVER: Duration = Duration::from_secs(3600);
 
 fn socket<S>(stream: S, role: Role, subprotocol: Option<&str>) -> WebSocket<S> {
     let agreed = match subprotocol {
-        Some(name) => crate::Agreed::new(role).with_subprotocol(name),
-        None => crate::Agreed::new(role),
+        Some(name) => crate::handshake::Agreed::new(role).with_subprotocol(name),
+        None => crate::handshake::Agreed::new(role),
     };
-    WebSocket::from_parts(Parts::new(stream, agreed), crate::Settings::default()).unwrap()
+    WebSocket::from_parts(Parts::new(stream, agreed), crate::Config::default()).unwrap()
 }
 
-fn session<S>(stream: S, role: Role, settings: &Settings) -> Session
+fn session<S>(stream: S, role: Role, config: &ChannelConfig) -> ChannelSocket
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    Session::start(socket(stream, role, Some(SUBPROTOCOL)), settings.clone()).unwrap()
+    ChannelSocket::start(socket(stream, role, Some(SUBPROTOCOL)), config.clone()).unwrap()
 }
 
-fn settings(change: impl FnOnce(&mut Config)) -> Settings {
-    let mut config = Config::default();
+fn config(change: impl FnOnce(&mut ChannelConfig)) -> ChannelConfig {
+    let mut config = ChannelConfig::default();
     change(&mut config);
-    config.build().unwrap()
+    config
 }
 
 /// A client and a server.
-fn pair(change: impl FnOnce(&mut Config)) -> (Session, Session) {
-    let settings = settings(change);
+fn pair(change: impl FnOnce(&mut ChannelConfig)) -> (ChannelSocket, ChannelSocket) {
+    let config = config(change);
     let (a, b) = duplex(PIPE_BYTES);
-    let client = session(a, Role::Client, &settings);
-    (client, session(b, Role::Server, &settings))
+    let client = session(a, Role::Client, &config);
+    (client, session(b, Role::Server, &config))
 }
 
 /// A channel of the client's, accepted: the client's end and the server's.
-async fn open(client: &Session, server: &Session, options: OpenOptions) -> (Channel, Channel) {
+async fn open(
+    client: &ChannelSocket,
+    server: &ChannelSocket,
+    options: OpenOptions,
+) -> (Channel, Channel) {
     let mut ours = client.open(options).unwrap();
     let offer = within(server.accept()).await.unwrap();
     let theirs = offer.accept(AcceptOptions::new()).unwrap();

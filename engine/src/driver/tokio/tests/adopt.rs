@@ -93,18 +93,17 @@ async fn from_hyper_and_its_kin() {
                 async move { response }
             }));
             let upgraded = upgraded.recv().await.unwrap();
-            let settings = settings(|_| {});
+            let config = config(|_| {});
             // Another type of stream: told, and nothing lost.
-            let wrong =
-                WebSocket::<UnixStream>::from_hyper(upgraded, Role::Server, settings.clone());
+            let wrong = WebSocket::<UnixStream>::from_hyper(upgraded, Role::Server, config.clone());
             let Err(AdoptError::OtherStream(upgraded)) = wrong else {
                 panic!("{wrong:?}");
             };
             let served: Result<(), Error> = if down_to_the_stream {
-                let ws = WebSocket::<TcpStream>::from_hyper(upgraded, Role::Server, settings);
+                let ws = WebSocket::<TcpStream>::from_hyper(upgraded, Role::Server, config);
                 echo(&mut ws.unwrap()).await
             } else {
-                let ws = WebSocket::over_hyper(upgraded, Role::Server, settings);
+                let ws = WebSocket::over_hyper(upgraded, Role::Server, config);
                 echo(&mut ws.unwrap()).await
             };
             served.unwrap();
@@ -128,7 +127,7 @@ async fn from_fastwebsockets() {
         async move { head.map(|_| String::new()) }
     }));
     let upgraded = upgraded.recv().await.unwrap();
-    let ws = WebSocket::<TcpStream>::from_fastwebsockets(upgraded, Role::Server, settings(|_| {}));
+    let ws = WebSocket::<TcpStream>::from_fastwebsockets(upgraded, Role::Server, config(|_| {}));
     echo(&mut ws.unwrap()).await.unwrap();
     asking.await.unwrap();
     serving.await.unwrap();

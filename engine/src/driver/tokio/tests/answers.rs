@@ -88,7 +88,7 @@ async fn a_close_is_answered_before_it_is_lent() {
     let code = 1001_u16.to_be_bytes();
     for way in WAYS {
         for before in [None, Some(frame(2, b"last")), Some(frame(9, b"?"))] {
-            let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+            let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
             let pong = match &before {
                 Some(bytes) if bytes[0] == 0x89 => bare(10, b"?"),
                 _ => vec![],
@@ -108,7 +108,7 @@ async fn a_close_is_answered_before_it_is_lent() {
 async fn a_ping_is_answered_before_it_is_lent() {
     for way in WAYS {
         for before in [vec![], frame(2, b"data")] {
-            let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+            let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
             peer.write_all(&[before, frame(9, b"?")].concat())
                 .await
                 .unwrap();
@@ -132,7 +132,7 @@ async fn a_ping_is_answered_before_it_is_lent() {
 /// What the application answers to the messages before a Close is not refused, and goes first.
 #[tokio::test]
 async fn answers_to_what_came_before_a_close_go_out_before_it() {
-    let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let code = 1000_u16.to_be_bytes();
     let sent = [frame(2, b"one"), frame(2, b"two"), frame(8, &code)].concat();
     peer.write_all(&sent).await.unwrap();
@@ -148,7 +148,7 @@ async fn answers_to_what_came_before_a_close_go_out_before_it() {
 async fn pings_between_messages_are_answered_together() {
     let (a, mut peer) = duplex(1 << 20);
     let (a, writes) = Counted::new(a);
-    let mut server = end(a, Role::Server, &settings(|_| {}));
+    let mut server = end(a, Role::Server, &config(|_| {}));
     let mut sent = Vec::new();
     for i in 0..1000_u16 {
         sent.extend(frame(2, b"data"));
@@ -186,7 +186,7 @@ async fn pings_between_messages_are_answered_together() {
 /// Where the application answers Pings itself, nothing is answered for it.
 #[tokio::test]
 async fn without_auto_pong_a_ping_is_the_applications() {
-    let (mut server, mut peer) = against_bytes(Role::Server, &settings(|c| c.auto_pong = false));
+    let (mut server, mut peer) = against_bytes(Role::Server, &config(|c| c.auto_pong = false));
     let code = 1000_u16.to_be_bytes();
     peer.write_all(&[frame(9, b"?"), frame(8, &code)].concat())
         .await
@@ -210,7 +210,7 @@ async fn without_auto_pong_a_ping_is_the_applications() {
 #[tokio::test]
 async fn a_close_that_breaks_a_rule_is_not_echoed() {
     for way in [Way::Recv, Way::Batch] {
-        let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         peer.write_all(&[frame(2, b"good"), frame(8, &999_u16.to_be_bytes())].concat())
             .await
             .unwrap();

@@ -147,11 +147,7 @@ async fn bytes_on_the_wire() {
     }
     for polls in PATIENCE {
         let (a, mut peer) = duplex(5);
-        let mut server = end(
-            a,
-            Role::Server,
-            &settings(|c| c.send_queue_bytes_max = 1024),
-        );
+        let mut server = end(a, Role::Server, &config(|c| c.send_queue_bytes_max = 1024));
         let sending = async {
             for i in 0..30_u8 {
                 let data = vec![i; 2 * i as usize];

@@ -24,12 +24,12 @@ fn assert_about(began: Instant, expected: Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn a_ping_goes_out_and_its_pong_is_waited_for() {
-    let settings = settings(|c| {
+    let config = config(|c| {
         c.ping_interval = Some(20 * SECOND);
         c.pong_timeout = 10 * SECOND;
         c.close_timeout = 2 * SECOND;
     });
-    let (mut server, mut peer) = against_bytes(Role::Server, &settings);
+    let (mut server, mut peer) = against_bytes(Role::Server, &config);
     let began = Instant::now();
     let serve = tokio::spawn(async move { (server.recv().await, server) });
     let mut ping = [0; 10];
@@ -67,12 +67,12 @@ async fn pongs_keep_a_quiet_connection_and_measure_it() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_ends_a_connection_and_bytes_keep_it() {
-    let settings = settings(|c| {
+    let config = config(|c| {
         c.ping_interval = None;
         c.idle_timeout = Some(30 * SECOND);
     });
     for role in [Role::Server, Role::Client] {
-        let (mut ws, mut peer) = against_bytes(role, &settings);
+        let (mut ws, mut peer) = against_bytes(role, &config);
         let began = Instant::now();
         let serve = tokio::spawn(async move {
             loop {
@@ -101,8 +101,8 @@ async fn silence_ends_a_connection_and_bytes_keep_it() {
 /// An application that does not receive for a while: what came meanwhile counts.
 #[tokio::test(start_paused = true)]
 async fn our_own_pause_is_not_the_peers_silence() {
-    let settings = settings(|c| c.idle_timeout = Some(10 * SECOND));
-    let (mut server, mut peer) = against_bytes(Role::Server, &settings);
+    let config = config(|c| c.idle_timeout = Some(10 * SECOND));
+    let (mut server, mut peer) = against_bytes(Role::Server, &config);
     peer.write_all(&frame(2, b"one")).await.unwrap();
     assert_eq!(server.recv().await.unwrap(), Some(binary("one")));
     peer.write_all(&frame(2, b"two")).await.unwrap();
@@ -114,13 +114,13 @@ async fn our_own_pause_is_not_the_peers_silence() {
 /// heard meanwhile is not its silence.
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_is_not_the_peers_silence() {
-    let settings = settings(|c| {
+    let config = config(|c| {
         c.ping_interval = None;
         c.idle_timeout = Some(10 * SECOND);
         c.send_queue_bytes_max = 2048;
     });
     let (a, mut peer) = duplex(64);
-    let mut server = end(a, Role::Server, &settings);
+    let mut server = end(a, Role::Server, &config);
     server.outbox().send(&[0; 1500]).unwrap();
     let slow = tokio::spawn(async move {
         let mut got = 0;
@@ -141,10 +141,10 @@ async fn a_full_queue_is_not_the_peers_silence() {
 
 #[tokio::test(start_paused = true)]
 async fn closing_takes_no_longer_than_agreed() {
-    let settings = settings(|c| c.close_timeout = 2 * SECOND);
+    let config = config(|c| c.close_timeout = 2 * SECOND);
     // A peer that is silent; one that goes on sending.
     for chatty in [false, true] {
-        let (mut server, mut peer) = against_bytes(Role::Server, &settings);
+        let (mut server, mut peer) = against_bytes(Role::Server, &config);
         let began = Instant::now();
         let chat = tokio::spawn(async move {
             while chatty && peer.write_all(&frame(2, b"more")).await.is_ok() {
@@ -247,21 +247,21 @@ async fn a_slow_peer_is_not_a_stalled_one() {
 /// waits for its flush, or for its end, longer than for the peer.
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_buffers_for_a_peer_that_takes_nothing() {
-    let settings = settings(|c| {
+    let config = config(|c| {
         c.ping_interval = None;
         c.write_timeout = 10 * SECOND;
         c.close_timeout = 2 * SECOND;
     });
     let patience = 100 * SECOND;
 
-    let (mut ws, _peer) = buffering(&settings);
+    let (mut ws, _peer) = buffering(&config);
     let began = Instant::now();
     ws.feed(&[0; 1000]).await.unwrap();
     let flushed = tokio::time::timeout(patience, ws.flush()).await;
     assert_missed(&flushed.expect("an end").unwrap_err(), Deadline::Write);
     assert_about(began, 10 * SECOND);
 
-    let (ws, _peer) = buffering(&settings);
+    let (ws, _peer) = buffering(&config);
     let (_reader, mut writer) = ws.split_any();
     let began = Instant::now();
     writer.feed(&[0; 1000]).await.unwrap();
@@ -269,7 +269,7 @@ async fn a_stream_that_buffers_for_a_peer_that_takes_nothing() {
     assert_missed(&flushed.expect("an end").unwrap_err(), Deadline::Write);
     assert_about(began, 10 * SECOND);
 
-    let (mut ws, _peer) = buffering(&settings);
+    let (mut ws, _peer) = buffering(&config);
     let began = Instant::now();
     ws.feed(&[0; 1000]).await.unwrap();
     let closed = tokio::time::timeout(patience, ws.close(CloseCode::NORMAL, "")).await;

@@ -53,14 +53,14 @@ impl Wrong {
     /// A connection to which it has happened, and the peer, where it is not gone.
     async fn happen(self) -> (WebSocket<DuplexStream>, Option<DuplexStream>) {
         let (ours, mut peer) = duplex(64);
-        let settings = settings(|c| {
+        let config = config(|c| {
             c.ping_interval = None;
             c.idle_timeout = Some(60 * SECOND);
             c.write_timeout = 5 * SECOND;
             c.close_timeout = 3 * SECOND;
             c.send_queue_bytes_max = 1024;
         });
-        let ws = end(ours, Role::Server, &settings);
+        let ws = end(ours, Role::Server, &config);
         match self {
             Self::Broken | Self::Ended => return (ws, None),
             Self::Violated => peer.write_all(&[0x82, 0]).await.unwrap(),
@@ -180,7 +180,7 @@ async fn halves_name_one_cause() {
 /// A clean end is one for both directions, also where the stream fails behind it.
 #[tokio::test]
 async fn a_clean_end_stays_one() {
-    let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     peer.write_all(&frame(8, &1000_u16.to_be_bytes()))
         .await
         .unwrap();
@@ -259,7 +259,7 @@ async fn the_closing_behind_a_failure_is_seen_through_by_close() {
 #[tokio::test(start_paused = true)]
 async fn what_is_read_behind_a_failure_is_bounded() {
     let (a, mut peer) = duplex(64 << 10);
-    let mut ws = end(a, Role::Server, &settings(|_| {}));
+    let mut ws = end(a, Role::Server, &config(|_| {}));
     peer.write_all(&[0x82, 0]).await.unwrap();
     let flood = tokio::spawn(async move {
         let mut sent = 0;
@@ -273,7 +273,10 @@ async fn what_is_read_behind_a_failure_is_bounded() {
     ws.close(CloseCode::NORMAL, "").await.unwrap_err();
     assert_eq!(began.elapsed(), Duration::ZERO);
     drop(ws);
-    let (sent, limit) = (flood.await.unwrap(), crate::LINGER_BYTES_MAX as usize);
+    let (sent, limit) = (
+        flood.await.unwrap(),
+        crate::sans_io::LINGER_BYTES_MAX as usize,
+    );
     assert!((limit..limit + (256 << 10)).contains(&sent), "{sent}");
 }
 

@@ -7,13 +7,13 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::{CloseCode, Error, Failure, SendError};
 
-async fn tcp_ends(settings: &Settings) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
+async fn tcp_ends(config: &Config) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let (client, server) = tokio::join!(TcpStream::connect(addr), listener.accept());
     (
-        end(client.unwrap(), Role::Client, settings),
-        end(server.unwrap().0, Role::Server, settings),
+        end(client.unwrap(), Role::Client, config),
+        end(server.unwrap().0, Role::Server, config),
     )
 }
 
@@ -22,11 +22,11 @@ async fn tcp_ends(settings: &Settings) -> (WebSocket<TcpStream>, WebSocket<TcpSt
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn all_four_halves_busy() {
     const COUNT: u32 = 100_000;
-    let settings = settings(|c| {
+    let config = config(|c| {
         c.send_queue_bytes_max = 16 * 1024;
         c.ping_interval = Some(Duration::from_millis(1));
     });
-    let (client, server) = tcp_ends(&settings).await;
+    let (client, server) = tcp_ends(&config).await;
     let mut tasks = Vec::new();
     let mut readers = Vec::new();
     for ws in [client, server] {
@@ -86,7 +86,7 @@ async fn all_four_halves_busy() {
 #[tokio::test]
 async fn a_reader_answers_by_itself() {
     for drop_writer in [false, true] {
-        let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         let (mut reader, writer) = server.split();
         let mut writer = Some(writer);
         if drop_writer {
@@ -141,11 +141,7 @@ async fn a_reader_writes_what_the_writer_leaves() {
 #[tokio::test]
 async fn a_pong_overtakes_a_parked_writer() {
     let (a, mut peer) = duplex(64);
-    let server = end(
-        a,
-        Role::Server,
-        &settings(|c| c.send_queue_bytes_max = 8192),
-    );
+    let server = end(a, Role::Server, &config(|c| c.send_queue_bytes_max = 8192));
     let (mut reader, mut writer) = server.split();
     let reading = tokio::spawn(async move { (reader.recv().await, reader) });
     let writing = tokio::spawn(async move {
@@ -169,7 +165,7 @@ async fn a_pong_overtakes_a_parked_writer() {
 
 #[tokio::test]
 async fn the_writer_learns_how_the_connection_ended() {
-    let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let (mut reader, mut writer) = server.split();
     peer.write_all(&[0x82, 0]).await.unwrap();
     let reading = tokio::spawn(async move { reader.recv().await.unwrap_err() });

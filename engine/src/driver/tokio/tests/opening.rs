@@ -9,10 +9,8 @@ use tokio::net::TcpStream;
 
 use super::super::head::part_with;
 use super::*;
-use crate::{
-    Accept, ClientOptions, CloseCode, Deadline, Error, HandshakeError, HeadLimits, Refusal,
-    UrlError,
-};
+use crate::handshake::{Accept, ClientOptions, HandshakeError, HeadLimits, Refusal, UrlError};
+use crate::{CloseCode, Deadline, Error};
 
 const REQUEST: &str = "GET /feed?depth=5 HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -101,7 +99,7 @@ async fn a_refused_peer_that_never_stops_is_left() {
     };
     let ((), sent) = join!(part, send);
     // What was read, and what the pipe held.
-    let limit = crate::LINGER_BYTES_MAX as usize;
+    let limit = crate::sans_io::LINGER_BYTES_MAX as usize;
     assert!((limit..=limit + (2 << 10)).contains(&sent), "{sent}");
 }
 
@@ -215,7 +213,9 @@ async fn bytes_glued_to_a_head_are_the_first_frames() {
                 head.push(server.read_u8().await.unwrap());
             }
             let limits = HeadLimits::default();
-            let (request, _) = crate::Request::parse(&head, &limits).unwrap().unwrap();
+            let (request, _) = crate::handshake::Request::parse(&head, &limits)
+                .unwrap()
+                .unwrap();
             let (mut answer, _) = request.accept(&Accept::new()).unwrap();
             answer.extend_from_slice(&bare(2, b"first"));
             answer.extend_from_slice(&bare(2, b"second"));
@@ -223,7 +223,7 @@ async fn bytes_glued_to_a_head_are_the_first_frames() {
             server
         };
         let talk = async {
-            let mut ws = handshake(client, "wss://h/").await.unwrap();
+            let mut ws = connect_over(client, "wss://h/").await.unwrap();
             assert_eq!(ws.recv().await.unwrap(), Some(binary("first")));
             assert_eq!(ws.recv().await.unwrap(), Some(binary("second")));
         };
@@ -234,7 +234,10 @@ async fn bytes_glued_to_a_head_are_the_first_frames() {
 #[tokio::test]
 async fn connecting_in_vain() {
     let tls = connect("wss://example.com/").await.unwrap_err();
-    assert!(tls.to_string().contains("handshake(stream, url)"), "{tls}");
+    assert!(
+        tls.to_string().contains("connect_over(stream, url)"),
+        "{tls}"
+    );
     let url = connect("http://example.com/").await.unwrap_err();
     assert!(matches!(url, Error::Url(UrlError::Scheme)), "{url}");
     // A port that was free a moment ago.
@@ -278,7 +281,7 @@ async fn a_silent_peer_does_not_keep_the_next_one_waiting() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_heads_are_given_up() {
-    let defaults = settings(|_| {});
+    let defaults = config(|_| {});
     let limit = defaults.handshake_timeout;
     // A peer that sends a byte each second, and goes on when it is told that it was too slow.
     let (stream, mut peer) = duplex(1 << 10);
@@ -315,7 +318,7 @@ async fn slow_heads_are_given_up() {
     for capacity in [1 << 10, 1] {
         let (stream, _peer) = duplex(capacity);
         let began = tokio::time::Instant::now();
-        let error = handshake(stream, "ws://h/").await.unwrap_err();
+        let error = connect_over(stream, "ws://h/").await.unwrap_err();
         assert!(
             matches!(error, Error::Timeout(Deadline::Handshake)),
             "{error}"
@@ -331,10 +334,10 @@ async fn a_refusal_whose_content_stays_out_is_told_at_the_deadline() {
     let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nno s";
     peer.write_all(answer).await.unwrap();
     let began = tokio::time::Instant::now();
-    let error = handshake(stream, "ws://h/").await.unwrap_err();
+    let error = connect_over(stream, "ws://h/").await.unwrap_err();
     let Error::Handshake(HandshakeError::Refused(response)) = error else {
         panic!("{error}");
     };
     assert_eq!((response.status(), response.content()), (403, &b"no s"[..]));
-    assert!(began.elapsed() >= settings(|_| {}).handshake_timeout);
+    assert!(began.elapsed() >= config(|_| {}).handshake_timeout);
 }

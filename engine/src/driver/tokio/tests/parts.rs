@@ -20,9 +20,9 @@ async fn what_was_received_survives_at_every_byte() {
         OwnedMessage::Text("text".into()),
         binary([9; 100]),
     ];
-    let settings = settings(|_| {});
+    let config = config(|_| {});
     for cut in 0..=bytes.len() {
-        let (mut first, mut peer) = against_bytes(Role::Server, &settings);
+        let (mut first, mut peer) = against_bytes(Role::Server, &config);
         use tokio::io::AsyncWriteExt as _;
         peer.write_all(&bytes[..cut]).await.unwrap();
         let mut got = Vec::new();
@@ -30,7 +30,7 @@ async fn what_was_received_survives_at_every_byte() {
         while let Some(message) = once(first.recv()).await {
             got.push(message.unwrap().unwrap());
         }
-        let mut second = WebSocket::from_parts(first.into_parts(), settings.clone()).unwrap();
+        let mut second = WebSocket::from_parts(first.into_parts(), config.clone()).unwrap();
         peer.write_all(&bytes[cut..]).await.unwrap();
         while got.len() < expected.len() {
             got.push(second.recv().await.unwrap().unwrap());
@@ -42,7 +42,7 @@ async fn what_was_received_survives_at_every_byte() {
 /// The pipe takes `cut` bytes of what the first owner sends; the next one goes on.
 #[tokio::test]
 async fn what_was_not_sent_survives_at_every_byte() {
-    let settings = settings(|_| {});
+    let config = config(|_| {});
     let mut expected = bare(2, b"one");
     expected.extend_from_slice(&bare(1, b"two"));
     expected.extend_from_slice(&[0x82, 126, 7, 208]);
@@ -52,14 +52,14 @@ async fn what_was_not_sent_survives_at_every_byte() {
     expected.extend_from_slice(&bare(2, b"next"));
     for cut in (1..40).chain([500, first_bytes - 1, first_bytes, first_bytes + 1]) {
         let (a, mut peer) = duplex(cut);
-        let mut first = end(a, Role::Server, &settings);
+        let mut first = end(a, Role::Server, &config);
         first.send(b"one").await.unwrap();
         first.send_text("two").await.unwrap();
         first.send_bytes(vec![3; 2000].into()).await.unwrap();
         let parts = first.into_parts();
         // It has written all that fits.
         assert_eq!(parts.unsent.len(), first_bytes.saturating_sub(cut));
-        let mut second = WebSocket::from_parts(parts, settings.clone()).unwrap();
+        let mut second = WebSocket::from_parts(parts, config.clone()).unwrap();
         second.outbox().send(b"next").unwrap();
         // A control frame overtakes messages, but not what was begun by another.
         second.outbox().ping(b"ping").unwrap();
@@ -74,14 +74,14 @@ async fn what_was_not_sent_survives_at_every_byte() {
 #[tokio::test]
 async fn a_client_hands_over_in_the_middle_of_a_frame() {
     for cut in 1..200 {
-        let settings = settings(|_| {});
+        let config = config(|_| {});
         let (a, b) = duplex(cut);
-        let mut client = end(a, Role::Client, &settings);
-        let mut server = end(b, Role::Server, &settings);
+        let mut client = end(a, Role::Client, &config);
+        let mut server = end(b, Role::Server, &config);
         client.send(&[7; 150]).await.unwrap();
         let mut parts = client.into_parts();
         parts.agreed = parts.agreed.with_subprotocol("p");
-        let mut client = WebSocket::from_parts(parts, settings).unwrap();
+        let mut client = WebSocket::from_parts(parts, config).unwrap();
         assert_eq!(
             (client.subprotocol(), client.role()),
             (Some("p"), Role::Client)
@@ -104,11 +104,11 @@ async fn a_client_hands_over_in_the_middle_of_a_frame() {
 #[tokio::test(start_paused = true)]
 async fn an_end_goes_with_the_parts() {
     use tokio::io::AsyncWriteExt as _;
-    let settings = settings(|c| c.ping_interval = None);
+    let config = config(|c| c.ping_interval = None);
     for clean in [false, true] {
         // A pipe that does not take the whole Close.
         let (a, mut peer) = duplex(if clean { 64 } else { 9 });
-        let mut first = end(a, Role::Server, &settings);
+        let mut first = end(a, Role::Server, &config);
         if clean {
             let code = 1000_u16.to_be_bytes();
             peer.write_all(&frame(8, &code)).await.unwrap();
@@ -121,7 +121,7 @@ async fn an_end_goes_with_the_parts() {
         assert!(ended.is_some());
         assert_eq!(parts.end, ended);
         assert_eq!(parts.unsent.is_empty(), clean);
-        let mut second = WebSocket::from_parts(parts, settings.clone()).unwrap();
+        let mut second = WebSocket::from_parts(parts, config.clone()).unwrap();
         assert_eq!(second.end(), ended);
         let (received, sent) = (second.recv().await, second.send(b"x").await);
         assert_eq!(received.is_ok_and(|m| m.is_none()), clean);

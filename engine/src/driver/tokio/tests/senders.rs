@@ -53,7 +53,7 @@ async fn drain(peer: &mut DuplexStream, got: &mut Vec<u8>) {
 #[tokio::test(start_paused = true)]
 async fn a_close_of_the_peer_ends_sends_and_is_answered() {
     for sink in [false, true] {
-        let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         let began = Instant::now();
         let closing = tokio::spawn(async move {
             sleep(SECOND).await;
@@ -88,7 +88,7 @@ async fn a_peer_that_vanished_is_found_within_the_deadlines() {
     for idle in [false, true] {
         let (mut server, peer) = against_bytes(
             Role::Server,
-            &settings(|c| {
+            &config(|c| {
                 c.ping_interval = (!idle).then_some(20 * SECOND);
                 c.pong_timeout = 10 * SECOND;
                 c.idle_timeout = idle.then_some(30 * SECOND);
@@ -119,7 +119,7 @@ async fn what_a_vanished_peer_had_sent_is_received() {
     for (idle, eof) in [(false, false), (true, false), (false, true)] {
         let (mut server, mut peer) = against_bytes(
             Role::Server,
-            &settings(|c| {
+            &config(|c| {
                 c.ping_interval = (!idle).then_some(20 * SECOND);
                 c.idle_timeout = idle.then_some(30 * SECOND);
             }),
@@ -148,7 +148,7 @@ async fn what_a_vanished_peer_had_sent_is_received() {
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream_ends_sends() {
-    let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     peer.write_all(&frame(9, b"?")).await.unwrap();
     peer.shutdown().await.unwrap();
     let began = Instant::now();
@@ -162,7 +162,7 @@ async fn the_end_of_the_stream_ends_sends() {
 async fn pings_are_answered_and_cost_a_constant() {
     let (mut server, mut peer) = against_bytes(
         Role::Server,
-        &settings(|c| c.ping_interval = Some(20 * SECOND)),
+        &config(|c| c.ping_interval = Some(20 * SECOND)),
     );
     let mut got = Vec::new();
     let (mut sent, mut ponged, mut pinged) = (0_u32, 0_u32, 0);
@@ -211,7 +211,7 @@ async fn pings_are_answered_and_cost_a_constant() {
 #[tokio::test(start_paused = true)]
 async fn what_nobody_receives_is_kept_and_holds_the_peer_back() {
     let (a, peer) = duplex(1 << 10);
-    let mut server = end(a, Role::Server, &settings(|_| {}));
+    let mut server = end(a, Role::Server, &config(|_| {}));
     let (mut their_read, mut their_write) = tokio::io::split(peer);
     let count = 5000_u32;
     let flood = tokio::spawn(async move {
@@ -251,7 +251,7 @@ async fn a_send_that_waits_notices_a_close_and_answers_pings() {
     let mut server = end(
         a,
         Role::Server,
-        &settings(|c| {
+        &config(|c| {
             c.send_queue_bytes_max = 1024;
             c.write_timeout = 60 * SECOND;
         }),
@@ -286,7 +286,7 @@ async fn a_send_that_waits_finds_a_vanished_peer() {
     let mut server = end(
         a,
         Role::Server,
-        &settings(|c| {
+        &config(|c| {
             c.ping_interval = None;
             c.idle_timeout = Some(30 * SECOND);
             c.send_queue_bytes_max = 1024;
@@ -317,7 +317,7 @@ async fn a_sink_in_another_task_does_not_take_the_streams_wake_ups() {
         let ws = end(
             a,
             Role::Server,
-            &settings(|c| {
+            &config(|c| {
                 c.ping_interval = None;
                 c.send_queue_bytes_max = 1024;
                 c.write_timeout = 60 * SECOND;
@@ -357,7 +357,7 @@ async fn a_sink_in_another_task_does_not_take_the_streams_wake_ups() {
 /// Nobody looks after a split connection whose reader is gone.
 #[tokio::test]
 async fn a_writer_without_its_reader_is_told_so() {
-    let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let (reader, mut writer) = server.split();
     writer.send(b"with it").await.unwrap();
     drop(reader);
@@ -376,7 +376,7 @@ async fn a_writer_without_its_reader_is_told_so() {
     assert_eq!(got, [bare(2, b"with it"), close].concat());
 
     // One that has seen the end may go: its cause is told.
-    let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let (mut reader, mut writer) = server.split();
     peer.write_all(&[0x82, 0]).await.unwrap();
     reader.recv().await.unwrap_err();

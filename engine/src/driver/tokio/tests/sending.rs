@@ -79,9 +79,9 @@ async fn one_of_each(
 async fn a_sink_takes_every_kind_of_message() {
     let normal = Some((CloseCode::NORMAL, "".into()));
     for close in [None, normal].map(OwnedMessage::Close) {
-        let (server, peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (server, peer) = against_bytes(Role::Server, &config(|_| {}));
         one_of_each(server, peer, close.clone()).await;
-        let (server, peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (server, peer) = against_bytes(Role::Server, &config(|_| {}));
         let (_reader, writer) = server.split();
         one_of_each(writer, peer, close).await;
     }
@@ -90,7 +90,7 @@ async fn a_sink_takes_every_kind_of_message() {
 /// What a caller does wrong loses nothing of what was right.
 #[tokio::test]
 async fn a_sink_says_that_it_was_not_asked_for_room() {
-    let (server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let (_reader, mut writer) = server.split();
     let mut sink = Pin::new(&mut writer);
     sink.as_mut().start_send(binary("one")).unwrap();
@@ -141,7 +141,7 @@ impl AsyncWrite for Stopped {
 /// It would be asked again for ever.
 #[tokio::test]
 async fn a_stream_that_takes_no_byte_is_an_error() {
-    let mut server = end(Stopped, Role::Server, &settings(|_| {}));
+    let mut server = end(Stopped, Role::Server, &config(|_| {}));
     let sent = server.send(b"x").await;
     let zero = std::io::ErrorKind::WriteZero;
     assert!(

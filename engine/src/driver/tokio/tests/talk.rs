@@ -80,10 +80,10 @@ async fn a_batch_dropped_early_goes_on() {
 #[tokio::test]
 async fn one_write_for_a_batch() {
     let (a, b) = duplex(1 << 20);
-    let settings = settings(|_| {});
-    let mut client = end(a, Role::Client, &settings);
+    let config = config(|_| {});
+    let mut client = end(a, Role::Client, &config);
     let (b, writes) = Counted::new(b);
-    let mut server = end(b, Role::Server, &settings);
+    let mut server = end(b, Role::Server, &config);
 
     for _ in 0..1000 {
         client.feed(b"small").await.unwrap();
@@ -106,7 +106,7 @@ async fn sends_write_as_the_policy_says() {
     ] {
         let (a, _b) = duplex(1 << 20);
         let (a, writes) = Counted::new(a);
-        let mut server = end(a, Role::Server, &settings(|c| c.flush = flush));
+        let mut server = end(a, Role::Server, &config(|c| c.flush = flush));
         for expected in expected {
             server.send(b"8 bytes.").await.unwrap();
             assert_eq!(writes.load(Ordering::SeqCst), expected, "{flush:?}");
@@ -147,7 +147,7 @@ async fn a_full_queue_holds_the_peer_back() {
 async fn a_violation_is_answered_before_it_is_told() {
     let bad = [0x82, 0x00]; // not masked
     for batches in [false, true] {
-        let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         let mut sent = frame(2, b"good");
         sent.extend_from_slice(&bad);
         sent.extend_from_slice(&frame(2, b"never"));
@@ -195,7 +195,7 @@ async fn a_violation_is_answered_before_it_is_told() {
 #[tokio::test]
 async fn a_stream_that_ends_is_a_failure() {
     for sent in [&[][..], &[0x82], &frame(2, b"whole")] {
-        let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         peer.write_all(sent).await.unwrap();
         drop(peer);
         if sent.len() > 2 {
@@ -216,7 +216,7 @@ async fn a_stream_that_ends_is_a_failure() {
 /// The peer's Close is in the buffer when our own write fails: the end is a clean one.
 #[tokio::test]
 async fn a_failed_write_does_not_hide_a_close() {
-    let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let mut sent = frame(2, b"last words");
     sent.extend_from_slice(&frame(8, &1001_u16.to_be_bytes()));
     peer.write_all(&sent).await.unwrap();
@@ -238,7 +238,7 @@ async fn a_failed_write_does_not_hide_a_close() {
 #[tokio::test]
 async fn messages_before_the_end_are_delivered() {
     for batches in [false, true] {
-        let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+        let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         for i in 0..9 {
             peer.write_all(&frame(2, &[i])).await.unwrap();
         }
@@ -304,7 +304,7 @@ async fn stream_and_sink() {
     join!(talk, async { echo(&mut server).await.unwrap() });
 
     // A failure is the last item.
-    let (mut server, mut peer) = against_bytes(Role::Server, &settings(|_| {}));
+    let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     peer.write_all(&[0x82, 0]).await.unwrap();
     let mut peer = Box::pin(async move {
         let mut rest = Vec::new();
@@ -343,13 +343,10 @@ async fn wrong_calls_are_refused_and_nothing_is_sent() {
 /// What a stream that buffers has taken straight from the caller is flushed as well.
 #[tokio::test]
 async fn a_large_message_does_not_stay_in_a_stream_that_buffers() {
-    let settings = settings(|_| {});
+    let config = config(|_| {});
     let (a, b) = duplex(1 << 20);
     let a = tokio::io::BufWriter::with_capacity(1 << 18, a);
-    let (mut server, mut client) = (
-        end(a, Role::Server, &settings),
-        end(b, Role::Client, &settings),
-    );
+    let (mut server, mut client) = (end(a, Role::Server, &config), end(b, Role::Client, &config));
     let large = vec![7; 100_000];
     server.send(&large).await.unwrap();
     let got = tokio::time::timeout(Duration::from_secs(10), client.recv()).await;

@@ -70,8 +70,8 @@ impl AsyncWrite for Keeps {
 }
 
 /// Nothing by the clock but 10 s for writes.
-fn patient() -> Settings {
-    settings(|c| {
+fn patient() -> Config {
+    config(|c| {
         c.ping_interval = None;
         c.write_timeout = 10 * SECOND;
     })
@@ -85,14 +85,14 @@ fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
 #[tokio::test]
 async fn a_stream_that_keeps_what_it_would_not_write_sends_it_once_and_in_order() {
     let big: &[u8] = &[7; 40_000];
-    let settings = settings(|c| c.ping_interval = None);
+    let config = config(|c| c.ping_interval = None);
     for first in [Some(&b"data"[..]), Some(big), None] {
         for second in [None, Some(&b"more"[..]), Some(big)] {
             let stream = Keeps {
                 blocked: true,
                 ..Keeps::default()
             };
-            let mut server = end(stream, Role::Server, &settings);
+            let mut server = end(stream, Role::Server, &config);
             let ping = |server: &mut WebSocket<Keeps>, payload: &[u8]| {
                 server.io.incoming.extend(frame(9, payload));
                 let batch = poll_once(server.recv_batch());
@@ -119,7 +119,7 @@ async fn a_stream_that_keeps_what_it_would_not_write_sends_it_once_and_in_order(
             server.io.blocked = false;
             server.flush().await.unwrap();
 
-            let (mut client, mut raw) = against_bytes(Role::Client, &settings);
+            let (mut client, mut raw) = against_bytes(Role::Client, &config);
             raw.write_all(&server.io.sent).await.unwrap();
             drop(raw);
             let (mut data, mut newest) = (Vec::new(), None);
@@ -145,7 +145,7 @@ async fn a_stream_that_would_block_holds_up_no_pong_for_long() {
         blocked: true,
         ..Keeps::default()
     };
-    let mut server = end(stream, Role::Server, &settings(|_| {}));
+    let mut server = end(stream, Role::Server, &config(|_| {}));
     for _ in 0..40 {
         server.send(&[7; 1000]).await.unwrap();
     }
@@ -167,7 +167,7 @@ fn a_stream_that_wakes_whom_it_sends_away_is_asked_again_in_another_poll() {
         incoming: frame(9, b"?"),
         ..Keeps::default()
     };
-    let (mut reader, _writer) = end(stream, Role::Server, &settings(|_| {})).split_any();
+    let (mut reader, _writer) = end(stream, Role::Server, &config(|_| {})).split_any();
     // No runtime, and no timer: the deadlines are far.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -183,11 +183,11 @@ fn a_stream_that_wakes_whom_it_sends_away_is_asked_again_in_another_poll() {
 /// The peer spoke in time, and nobody read.
 #[tokio::test(start_paused = true)]
 async fn a_reader_reads_before_it_finds_the_peer_silent() {
-    let settings = settings(|c| {
+    let config = config(|c| {
         c.ping_interval = None;
         c.idle_timeout = Some(10 * SECOND);
     });
-    let (server, mut peer) = against_bytes(Role::Server, &settings);
+    let (server, mut peer) = against_bytes(Role::Server, &config);
     let (mut reader, _writer) = server.split_any();
     let glued = [frame(2, b"one"), frame(9, b"?"), frame(2, b"two")].concat();
     peer.write_all(&glued).await.unwrap();
@@ -267,11 +267,11 @@ async fn a_flush_that_was_given_up_is_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_on_a_connection_that_failed_is_told_so() {
-    let settings = settings(|c| {
+    let config = config(|c| {
         c.ping_interval = None;
         c.idle_timeout = Some(10 * SECOND);
     });
-    let (server, _peer) = against_bytes(Role::Server, &settings);
+    let (server, _peer) = against_bytes(Role::Server, &config);
     let (mut reader, mut writer) = server.split_any();
     reader.recv().await.unwrap_err();
     let told = writer.with_outbox(|_| ()).await;
@@ -285,13 +285,13 @@ async fn a_batch_on_a_connection_that_failed_is_told_so() {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_bytes_come_with_ends_the_connection() {
     for closing in [false, true] {
-        let settings = settings(|c| {
+        let config = config(|c| {
             c.ping_interval = None;
             c.close_timeout = 5 * SECOND;
             c.write_timeout = 10 * SECOND;
         });
         let (a, mut peer) = duplex(64);
-        let (mut reader, mut writer) = end(a, Role::Server, &settings).split_any();
+        let (mut reader, mut writer) = end(a, Role::Server, &config).split_any();
         let deadline = if closing {
             writer.close(CloseCode::NORMAL, "").await.unwrap();
             Deadline::Close
@@ -317,12 +317,12 @@ async fn a_ping_that_is_kept_is_not_out() {
         blocked: true,
         ..Keeps::default()
     };
-    let settings = settings(|c| {
+    let config = config(|c| {
         c.ping_interval = Some(20 * SECOND);
         c.pong_timeout = 2 * SECOND;
         c.write_timeout = 10 * SECOND;
     });
-    let mut server = end(stream, Role::Server, &settings);
+    let mut server = end(stream, Role::Server, &config);
     let began = Instant::now();
     let ended = server.recv().await.unwrap_err();
     let late = Error::Failed(Failure::Deadline(Deadline::Write));

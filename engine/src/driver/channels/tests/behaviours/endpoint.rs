@@ -9,7 +9,8 @@ use super::{Act, Outcome, Start, Subject};
 use crate::buf::BufPool;
 use crate::role::Role;
 use crate::session::channels::{
-    AcceptOptions, ChannelEndpoint, ChannelId, ChannelSession, Channels, Code, Event, OpenOptions,
+    AcceptOptions, ChannelEndpoint, ChannelId, ChannelSession, Channels, ErrorCode, Event,
+    OpenOptions,
 };
 use crate::session::{Entropy, Session, Shutdown};
 use crate::time::Timestamp;
@@ -45,7 +46,8 @@ pub(super) struct Bare {
 impl Bare {
     pub(super) fn new(start: Start) -> Self {
         let now = Timestamp(1);
-        let mut session = Session::new(Role::Server, start.below, Entropy([7; 32]), &[], now);
+        let mut session =
+            Session::new(Role::Server, start.below, Entropy([7; 32]), &[], now).unwrap();
         let outbox = session.outbox();
         let started = ChannelSession::start(start.channels, start.subprotocol, outbox, now);
         let (left, told) = match started {
@@ -87,7 +89,7 @@ impl Bare {
                 });
                 endpoint.begin_ended();
                 while let Some(channel) = endpoint.poll_ended() {
-                    endpoint.channels_mut().let_go(channel, Code::NO_ERROR);
+                    endpoint.channels_mut().let_go(channel, ErrorCode::NO_ERROR);
                 }
                 // What that leads to.
                 endpoint.turn(*now, |channels, event| {

@@ -13,7 +13,9 @@ use super::super::super::super::remote::Command;
 use super::super::super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed};
 use super::{Act, Outcome, Start, Subject};
 use crate::role::Role;
-use crate::session::channels::{AcceptOptions, ChannelId, Failure, OpenOptions, Opening, Received};
+use crate::session::channels::{
+    AcceptOptions, ChannelFailure, ChannelId, OpenOptions, Opening, Received,
+};
 use crate::time::Timestamp;
 
 /// Sends back what it gets.
@@ -56,7 +58,7 @@ impl ChannelHandler for Echo {
         }
     }
 
-    fn close(&mut self, (): (), _: ConnId, _: Ended, failure: Failure) {
+    fn close(&mut self, (): (), _: ConnId, _: Ended, failure: ChannelFailure) {
         *self.outcome.borrow_mut() = Some(Outcome::Ended(failure));
     }
 
@@ -78,7 +80,7 @@ impl Reactor {
             accepted: None,
             id: None,
         };
-        let handler = Multiplexed::new(echo, start.channels.clone());
+        let handler = Multiplexed::new(echo, start.channels.clone()).unwrap();
         let mut rig = fake::Rig::empty(handler, start.below.clone(), 32 << 10);
         rig.open(Role::Server, start.subprotocol);
         Self { rig, outcome }

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 
 use super::{Act, Outcome, Start, Subject};
 use crate::agreed::Agreed;
-use crate::channels::{AcceptOptions, Channel, OpenOptions, Session};
+use crate::channels::{AcceptOptions, Channel, ChannelSocket, OpenOptions};
 use crate::{Parts, Role, WebSocket};
 
 /// Bytes of the pipe each way: less than an outbox may hold.
@@ -28,7 +28,7 @@ struct Told {
 pub(super) struct Task {
     runtime: Runtime,
     /// Kept open.
-    session: Option<Session>,
+    session: Option<ChannelSocket>,
     stream: DuplexStream,
     told: Arc<Mutex<Told>>,
     ours: Vec<Channel>,
@@ -73,7 +73,7 @@ impl Task {
         let told: Arc<Mutex<Told>> = Arc::default();
         let session = {
             let _inside = runtime.enter();
-            Session::start(ws, start.channels)
+            ChannelSocket::start(ws, start.channels)
         };
         let session = match session {
             Ok(session) => Some(session),

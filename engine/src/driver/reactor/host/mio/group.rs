@@ -29,6 +29,7 @@ pub enum Share {
 
 /// Options of [`Reactors`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ReactorsOptions {
     /// Threads, at least one.
     pub threads: usize,
@@ -39,6 +40,13 @@ pub struct ReactorsOptions {
     /// Options of each. `core` and `tune.reuse_port` are set from the above.
     pub each: ReactorOptions,
 }
+
+setters!(ReactorsOptions {
+    threads: usize,
+    first_core: Option<usize>,
+    share: Share,
+    each: ReactorOptions,
+});
 
 impl Default for ReactorsOptions {
     fn default() -> Self {
@@ -66,7 +74,7 @@ impl<C: Send + 'static> Reactors<C> {
     /// `handler(index)`, which therefore need not be `Send`.
     ///
     /// # Errors
-    /// An address that cannot be bound, no threads to be had, a core that a thread cannot be
+    /// [`Error::Config`], an address that cannot be bound, no threads to be had, a core that a thread cannot be
     /// pinned to. Nothing is left running then.
     pub fn start<H, F>(
         addr: SocketAddr,
@@ -77,6 +85,7 @@ impl<C: Send + 'static> Reactors<C> {
         H: Handler<Command = C>,
         F: Fn(usize) -> H + Send + Sync + 'static,
     {
+        options.each.config.check()?;
         let threads = options.threads.max(1);
         let reuse = options.share == Share::ReusePort && threads > 1;
         let tune = options.each.tune.clone().reuse_port(reuse);
@@ -113,7 +122,7 @@ impl<C: Send + 'static> Reactors<C> {
             let thread = thread::Builder::new().name(name).spawn(move || {
                 let begin = || -> Result<_, Error> {
                     core.map_or(Ok(()), pin_current_thread)?;
-                    let mut reactor = Reactor::from_seed(seed, handler(index), each);
+                    let mut reactor = Reactor::from_seed(seed, handler(index), each)?;
                     reactor.inner.dealt_to = dealt_to;
                     if let Some(listener) = listener {
                         reactor.listen_on(listener)?;

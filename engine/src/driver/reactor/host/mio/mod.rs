@@ -82,7 +82,8 @@ impl Host for MioHost {
 /// timers and commands, all handed to one [`Handler`].
 ///
 /// ```no_run
-/// # use tickwire::{Cx, Handler, Message, Opened};
+/// # use tickwire::reactor::{Cx, Handler, Opened};
+/// # use tickwire::Message;
 /// # struct Echo;
 /// # impl Handler for Echo {
 /// #     type Conn = ();
@@ -90,7 +91,7 @@ impl Host for MioHost {
 /// #     fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
 /// #     fn message(&mut self, _: &mut (), _: &mut Cx<'_>, _: Message<'_>) {}
 /// # }
-/// use tickwire::{Reactor, ReactorOptions};
+/// use tickwire::reactor::{Reactor, ReactorOptions};
 ///
 /// let mut reactor = Reactor::new(Echo, ReactorOptions::default())?;
 /// let (addr, _report) = reactor.listen("127.0.0.1:9001".parse().unwrap())?;
@@ -130,19 +131,23 @@ impl<H: Handler> Reactor<H> {
     /// A reactor without connections, to be run on the thread that makes it.
     ///
     /// # Errors
-    /// Where the operating system has no poll to give.
+    /// [`Error::Config`]; [`Error::Io`] where the operating system has no poll to give.
     pub fn new(handler: H, options: ReactorOptions) -> Result<Self, Error> {
-        Ok(Self::from_seed(Seed::new()?, handler, options))
+        Self::from_seed(Seed::new()?, handler, options)
     }
 
-    fn from_seed(seed: Seed<H::Command>, handler: H, options: ReactorOptions) -> Self {
+    fn from_seed(
+        seed: Seed<H::Command>,
+        handler: H,
+        options: ReactorOptions,
+    ) -> Result<Self, Error> {
         let host = MioHost {
             poll: seed.poll,
             registry: Rc::new(seed.registry),
         };
-        Self {
-            inner: EventLoop::new(handler, host, options, (seed.remote, seed.commands)),
-        }
+        Ok(Self {
+            inner: EventLoop::new(handler, host, options, (seed.remote, seed.commands))?,
+        })
     }
 
     /// Accepts connections on `addr`; port 0 takes a free one. Gives the address, and what the

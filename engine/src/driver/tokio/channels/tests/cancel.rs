@@ -27,13 +27,13 @@ async fn impatiently<T>(turn: &mut usize, mut make: impl AsyncFnMut() -> T) -> T
 }
 
 /// Sends in one of four ways.
-async fn put(sender: &mut Sender, n: u32, bytes: &[u8]) -> Result<(), SendError> {
+async fn put(sender: &mut Sender, n: u32, bytes: &[u8]) -> Result<(), ChannelSendError> {
     match n % 4 {
         0 => sender.send(bytes).await,
         1 => sender.send_bytes(bytes.to_vec().into()).await,
         2 => sender.send_run_bytes(bytes.len(), bytes).await,
         _ => {
-            let write = |mut room: Claim<'_>| {
+            let write = |mut room: ChannelClaim<'_>| {
                 room.copy_from_slice(bytes);
                 room.commit();
             };
@@ -64,7 +64,7 @@ async fn waits_that_are_dropped_lose_nothing() {
             let sent = impatiently(&mut turn, async || put(&mut sender, n, &bytes).await);
             // A run's message must fit one record.
             match sent.await {
-                Err(SendError::TooLarge { .. }) if n % 4 == 2 && bytes.len() > 16_000 => {
+                Err(ChannelSendError::TooLarge { .. }) if n % 4 == 2 && bytes.len() > 16_000 => {
                     impatiently(&mut turn, async || sender.send(&bytes).await)
                         .await
                         .unwrap();
@@ -74,7 +74,7 @@ async fn waits_that_are_dropped_lose_nothing() {
         }
         sender.finish().unwrap();
         let stopped = impatiently(&mut turn, async || sender.stopped().await);
-        assert_eq!(stopped.await, Code::NO_ERROR);
+        assert_eq!(stopped.await, ErrorCode::NO_ERROR);
     };
     let reading = async {
         let mut turn = 2;
@@ -108,7 +108,7 @@ async fn waits_that_are_dropped_lose_nothing() {
     theirs.finish().unwrap();
     let end = impatiently(&mut turn, async || receiver.recv().await).await;
     assert!(end.unwrap().is_none());
-    client.drain(Code::NO_ERROR);
+    client.drain(ErrorCode::NO_ERROR);
     let end = impatiently(&mut turn, async || client.closed().await).await;
-    assert_eq!(end, Failure::Local(Code::NO_ERROR));
+    assert_eq!(end, ChannelFailure::Local(ErrorCode::NO_ERROR));
 }

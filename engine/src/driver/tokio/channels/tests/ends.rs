@@ -11,7 +11,7 @@ async fn what_was_received_comes_before_the_end() {
         ours.send(b"last words").await.unwrap();
         settle().await;
         if reset {
-            ours.reset(Code(20));
+            ours.reset(ErrorCode(20));
         } else {
             ours.finish().unwrap();
         }
@@ -20,14 +20,14 @@ async fn what_was_received_comes_before_the_end() {
         for _ in 0..2 {
             let end = theirs.recv().await.map(|m| m.is_none());
             let expected = if reset {
-                Err(ChannelError::Aborted(Code(20)))
+                Err(ChannelError::Aborted(ErrorCode(20)))
             } else {
                 Ok(true)
             };
             assert_eq!(end, expected, "the same every time");
             assert_eq!(theirs.recv_batch().await.map(|b| b.is_none()), expected);
         }
-        assert_eq!(ours.send(b"more").await, Err(SendError::Finished));
+        assert_eq!(ours.send(b"more").await, Err(ChannelSendError::Finished));
     }
 }
 
@@ -45,7 +45,7 @@ async fn a_sender_that_is_dropped_unfinished_is_noticed() {
             Err(e) => break Err(e),
         }
     };
-    assert_eq!(end, Err(ChannelError::Aborted(Code::NO_ERROR)));
+    assert_eq!(end, Err(ChannelError::Aborted(ErrorCode::NO_ERROR)));
 }
 
 /// T15: the writer waits, the reader goes, the writer knows at once.
@@ -66,9 +66,12 @@ async fn a_writer_that_waits_hears_that_nobody_reads() {
     assert!(!writer.is_finished(), "it waits for credit");
     let before = tokio::time::Instant::now();
     let (_sender, mut receiver) = theirs.split();
-    receiver.stop(Code(17));
-    assert_eq!(within(writer).await.unwrap(), SendError::Stopped(Code(17)));
-    assert_eq!(within(stopped).await, Code(17));
+    receiver.stop(ErrorCode(17));
+    assert_eq!(
+        within(writer).await.unwrap(),
+        ChannelSendError::Stopped(ErrorCode(17))
+    );
+    assert_eq!(within(stopped).await, ErrorCode(17));
     assert_eq!(before.elapsed(), Duration::ZERO);
     assert_eq!(
         receiver.recv().await.unwrap_err(),
@@ -94,14 +97,14 @@ async fn a_channel_that_is_dropped_ends_both_ways() {
     drop(theirs);
     assert_eq!(
         within(writer).await.unwrap(),
-        SendError::Stopped(Code::NO_ERROR)
+        ChannelSendError::Stopped(ErrorCode::NO_ERROR)
     );
-    assert_eq!(within(stopped).await, Code::NO_ERROR);
+    assert_eq!(within(stopped).await, ErrorCode::NO_ERROR);
     let end = within(receiver.recv()).await;
-    assert_eq!(end.unwrap_err(), ChannelError::Aborted(Code::NO_ERROR));
+    assert_eq!(end.unwrap_err(), ChannelError::Aborted(ErrorCode::NO_ERROR));
 }
 
-fn rejected(code: Code) -> ChannelError {
+fn rejected(code: ErrorCode) -> ChannelError {
     ChannelError::Rejected {
         code,
         unprocessed: false,
@@ -112,7 +115,7 @@ fn rejected(code: Code) -> ChannelError {
 #[tokio::test(start_paused = true)]
 async fn an_offer_may_be_rejected_or_dropped() {
     let (client, server) = pair(|_| {});
-    for (code, reject) in [(Code(30), true), (Code::REFUSED, false)] {
+    for (code, reject) in [(ErrorCode(30), true), (ErrorCode::REFUSED, false)] {
         let mut ours = client.open(OpenOptions::new("x")).unwrap();
         let stopped = ours.stopped();
         client.ready().await.unwrap();
@@ -126,7 +129,10 @@ async fn an_offer_may_be_rejected_or_dropped() {
         let expected = rejected(code);
         assert_eq!(within(ours.accepted()).await.unwrap_err(), expected);
         assert_eq!(ours.recv().await.unwrap_err(), expected);
-        assert_eq!(ours.send(b"late").await, Err(SendError::Stopped(code)));
+        assert_eq!(
+            ours.send(b"late").await,
+            Err(ChannelSendError::Stopped(code))
+        );
         assert_eq!(stopped.await, code);
         drop(ours);
         settle().await;
@@ -141,15 +147,15 @@ async fn options_that_cannot_work_reject_the_offer() {
     let offer = within(server.accept()).await.unwrap();
     let error = offer.accept(AcceptOptions::new().window(1)).unwrap_err();
     assert!(matches!(error, OpenError::Options(_)), "{error}");
-    let expected = rejected(Code::REFUSED);
+    let expected = rejected(ErrorCode::REFUSED);
     assert_eq!(within(ours.accepted()).await.unwrap_err(), expected);
 }
 
 /// What waits at a session, when it ends.
 async fn everybody_waits(
-    client: Session,
-    server: Session,
-) -> Vec<tokio::task::JoinHandle<Failure>> {
+    client: ChannelSocket,
+    server: ChannelSocket,
+) -> Vec<tokio::task::JoinHandle<ChannelFailure>> {
     let (ours, _theirs) = open(&client, &server, OpenOptions::new("x")).await;
     let (mut sender, mut receiver) = ours.split();
     let mut unanswered = client.open(OpenOptions::new("unanswered")).unwrap();
@@ -198,16 +204,22 @@ async fn everybody_waits(
 async fn an_abort_wakes_everybody_at_both_ends() {
     let (client, server) = pair(|_| {});
     let tasks = everybody_waits(client.clone(), server.clone()).await;
-    client.abort(Code(40));
+    client.abort(ErrorCode(40));
     for task in tasks {
-        assert_eq!(within(task).await.unwrap(), Failure::Local(Code(40)));
+        assert_eq!(
+            within(task).await.unwrap(),
+            ChannelFailure::Local(ErrorCode(40))
+        );
     }
-    assert_eq!(within(server.closed()).await.code(), Code(40));
+    assert_eq!(within(server.closed()).await.code(), ErrorCode(40));
     let (client, server) = pair(|_| {});
     let tasks = everybody_waits(client, server.clone()).await;
-    server.abort(Code::INTERNAL);
+    server.abort(ErrorCode::INTERNAL);
     for task in tasks {
-        assert_eq!(within(task).await.unwrap(), Failure::Peer(Code::INTERNAL));
+        assert_eq!(
+            within(task).await.unwrap(),
+            ChannelFailure::Peer(ErrorCode::INTERNAL)
+        );
     }
 }
 
@@ -215,21 +227,21 @@ async fn an_abort_wakes_everybody_at_both_ends() {
 async fn a_lost_stream_wakes_everybody() {
     let (a, mut relay_a) = duplex(PIPE_BYTES);
     let (mut relay_b, b) = duplex(PIPE_BYTES);
-    let client = session(a, Role::Client, &Settings::default());
-    let server = session(b, Role::Server, &Settings::default());
+    let client = session(a, Role::Client, &ChannelConfig::default());
+    let server = session(b, Role::Server, &ChannelConfig::default());
     let wire = tokio::spawn(async move {
         let _ = tokio::io::copy_bidirectional(&mut relay_a, &mut relay_b).await;
     });
     let tasks = everybody_waits(client.clone(), server).await;
     wire.abort();
     for task in tasks {
-        assert_eq!(within(task).await.unwrap(), Failure::Lost);
+        assert_eq!(within(task).await.unwrap(), ChannelFailure::Lost);
     }
     assert_eq!(
         client.open(OpenOptions::new("x")).unwrap_err(),
-        OpenError::Closed(Code::INTERNAL)
+        OpenError::Closed(ErrorCode::INTERNAL)
     );
-    assert_eq!(client.ready().await, Err(Failure::Lost));
+    assert_eq!(client.ready().await, Err(ChannelFailure::Lost));
 }
 
 /// A runtime that is shut down takes the driver with it, and leaves nobody waiting.
@@ -247,7 +259,7 @@ fn a_runtime_that_goes_down_leaves_nobody_waiting() {
     first.block_on(client.ready()).unwrap();
     let waits = second.spawn(async move { client.closed().await });
     first.shutdown_background();
-    assert_eq!(second.block_on(waits).unwrap(), Failure::Lost);
+    assert_eq!(second.block_on(waits).unwrap(), ChannelFailure::Lost);
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,7 +281,10 @@ async fn the_last_handle_ends_the_connection_and_nothing_is_lost() {
     assert!(within(theirs.recv()).await.unwrap().is_none());
     assert!(within(server.accept()).await.is_none());
     drop(theirs);
-    assert_eq!(within(server.closed()).await, Failure::Peer(Code::NO_ERROR));
+    assert_eq!(
+        within(server.closed()).await,
+        ChannelFailure::Peer(ErrorCode::NO_ERROR)
+    );
 }
 
 /// A session that is gone accepts nothing; its channels go on.
@@ -281,7 +296,7 @@ async fn channels_outlive_their_session() {
     settle().await;
     drop(server);
     let mut late = client.open(OpenOptions::new("late")).unwrap();
-    let refused = rejected(Code::REFUSED);
+    let refused = rejected(ErrorCode::REFUSED);
     assert_eq!(within(waiting.accepted()).await.unwrap_err(), refused);
     assert_eq!(within(late.accepted()).await.unwrap_err(), refused);
     ours.send(b"still here").await.unwrap();
@@ -290,26 +305,32 @@ async fn channels_outlive_their_session() {
         b"still here"
     );
     drop(theirs);
-    assert_eq!(within(client.closed()).await, Failure::Peer(Code::NO_ERROR));
+    assert_eq!(
+        within(client.closed()).await,
+        ChannelFailure::Peer(ErrorCode::NO_ERROR)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_lets_channels_end() {
     let (client, server) = pair(|_| {});
     let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    server.drain(Code::NO_ERROR);
+    server.drain(ErrorCode::NO_ERROR);
     assert!(within(server.accept()).await.is_none());
     assert!(within(client.accept()).await.is_none());
-    let refused = OpenError::Closed(Code::REFUSED);
+    let refused = OpenError::Closed(ErrorCode::REFUSED);
     assert_eq!(client.open(OpenOptions::new("y")).unwrap_err(), refused);
     ours.send(b"goes on").await.unwrap();
     assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"goes on");
     ours.finish().unwrap();
     theirs.finish().unwrap();
-    assert_eq!(within(client.closed()).await, Failure::Peer(Code::NO_ERROR));
+    assert_eq!(
+        within(client.closed()).await,
+        ChannelFailure::Peer(ErrorCode::NO_ERROR)
+    );
     assert_eq!(
         within(server.closed()).await,
-        Failure::Local(Code::NO_ERROR)
+        ChannelFailure::Local(ErrorCode::NO_ERROR)
     );
 }
 
@@ -318,15 +339,18 @@ async fn a_drain_lets_channels_end() {
 async fn a_drain_of_a_quiet_connection_lets_channels_end() {
     let (client, server) = pair(|_| {});
     let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    tokio::time::sleep(Settings::default().close_timeout * 2).await;
-    server.drain(Code::NO_ERROR);
+    tokio::time::sleep(ChannelConfig::default().close_timeout * 2).await;
+    server.drain(ErrorCode::NO_ERROR);
     assert!(within(client.accept()).await.is_none());
-    tokio::time::sleep(Settings::default().close_timeout / 2).await;
+    tokio::time::sleep(ChannelConfig::default().close_timeout / 2).await;
     ours.send(b"goes on").await.unwrap();
     assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"goes on");
     ours.finish().unwrap();
     theirs.finish().unwrap();
-    assert_eq!(within(client.closed()).await, Failure::Peer(Code::NO_ERROR));
+    assert_eq!(
+        within(client.closed()).await,
+        ChannelFailure::Peer(ErrorCode::NO_ERROR)
+    );
 }
 
 /// T27: nothing waits for a peer that is frozen.
@@ -334,18 +358,18 @@ async fn a_drain_of_a_quiet_connection_lets_channels_end() {
 async fn a_frozen_peer_does_not_hold_up_the_end() {
     for abort in [true, false] {
         let (a, _frozen) = duplex(64);
-        let client = session(a, Role::Client, &Settings::default());
+        let client = session(a, Role::Client, &ChannelConfig::default());
         settle().await;
         let before = tokio::time::Instant::now();
         if abort {
-            client.abort(Code(16));
+            client.abort(ErrorCode(16));
         } else {
-            client.drain(Code::NO_ERROR);
+            client.drain(ErrorCode::NO_ERROR);
         }
         let watch = client.clone();
         drop(client);
         within(watch.closed()).await;
-        assert!(before.elapsed() <= 2 * Settings::default().close_timeout);
+        assert!(before.elapsed() <= 2 * ChannelConfig::default().close_timeout);
     }
 }
 
@@ -353,7 +377,7 @@ async fn a_frozen_peer_does_not_hold_up_the_end() {
 async fn a_socket_that_cannot_carry_channels_is_refused() {
     let (a, _b) = duplex(64);
     let plain = socket(a, Role::Client, None);
-    let error = Session::start(plain, Settings::default()).unwrap_err();
+    let error = ChannelSocket::start(plain, ChannelConfig::default()).unwrap_err();
     assert!(error.to_string().contains(SUBPROTOCOL), "{error}");
     let below: [fn(&mut crate::Config); 4] = [
         |c| c.message_bytes_max = 16_000,
@@ -364,10 +388,10 @@ async fn a_socket_that_cannot_carry_channels_is_refused() {
     for change in below {
         let mut config = crate::Config::default();
         change(&mut config);
-        let agreed = crate::Agreed::new(Role::Client).with_subprotocol(SUBPROTOCOL);
+        let agreed = crate::handshake::Agreed::new(Role::Client).with_subprotocol(SUBPROTOCOL);
         let parts = Parts::new(duplex(64).0, agreed);
-        let ws = WebSocket::from_parts(parts, config.build().unwrap()).unwrap();
-        let error = Session::start(ws, Settings::default()).unwrap_err();
+        let ws = WebSocket::from_parts(parts, config).unwrap();
+        let error = ChannelSocket::start(ws, ChannelConfig::default()).unwrap_err();
         assert!(matches!(error, crate::Error::Config(_)), "{error}");
     }
 }
@@ -376,7 +400,7 @@ async fn a_socket_that_cannot_carry_channels_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn text_ends_the_connection() {
     let (a, b) = duplex(PIPE_BYTES);
-    let server = session(b, Role::Server, &Settings::default());
+    let server = session(b, Role::Server, &ChannelConfig::default());
     let mut rogue = socket(a, Role::Client, Some(SUBPROTOCOL));
     rogue.send_text("hello").await.unwrap();
     while let Ok(Some(_)) = within(rogue.recv()).await {}
@@ -385,24 +409,22 @@ async fn text_ends_the_connection() {
         matches!(end, Some(crate::End::Closed { code: Some(code), .. }) if code == CloseCode::UNSUPPORTED),
         "{end:?}"
     );
-    assert_eq!(within(server.closed()).await.code(), Code::PROTOCOL);
+    assert_eq!(within(server.closed()).await.code(), ErrorCode::PROTOCOL);
 }
 
 /// The WebSocket below finds that the peer is gone: everybody is told then, though the stream is
 /// closed later.
 #[tokio::test(start_paused = true)]
 async fn a_failure_below_is_told_at_once() {
-    let below = crate::Config {
-        ping_interval: Some(Duration::from_secs(7)),
-        pong_timeout: Duration::from_secs(3),
-        close_timeout: Duration::from_secs(60),
-        ..crate::Config::default()
-    };
+    let below = crate::Config::default()
+        .ping_interval(Some(Duration::from_secs(7)))
+        .pong_timeout(Duration::from_secs(3))
+        .close_timeout(Duration::from_secs(60));
     let (ours, _peer) = duplex(1 << 20);
-    let agreed = crate::Agreed::new(Role::Client).with_subprotocol(SUBPROTOCOL);
+    let agreed = crate::handshake::Agreed::new(Role::Client).with_subprotocol(SUBPROTOCOL);
     let parts = Parts::new(ours, agreed);
-    let ws = WebSocket::from_parts(parts, below.build().unwrap()).unwrap();
-    let client = Session::start(ws, settings(|_| {})).unwrap();
+    let ws = WebSocket::from_parts(parts, below).unwrap();
+    let client = ChannelSocket::start(ws, config(|_| {})).unwrap();
     let (mut sender, mut receiver) = client.open(OpenOptions::new("x")).unwrap().split();
     let began = tokio::time::Instant::now();
     let (ready, sent, received, accepted) = tokio::join!(
@@ -412,10 +434,13 @@ async fn a_failure_below_is_told_at_once() {
         within(client.accept()),
     );
     assert_eq!(began.elapsed().as_secs(), 10);
-    assert_eq!(ready, Err(Failure::Lost));
-    assert!(matches!(sent, Err(SendError::Closed(_))), "{sent:?}");
-    assert_eq!(received.unwrap_err(), ChannelError::Failed(Failure::Lost));
+    assert_eq!(ready, Err(ChannelFailure::Lost));
+    assert!(matches!(sent, Err(ChannelSendError::Closed(_))), "{sent:?}");
+    assert_eq!(
+        received.unwrap_err(),
+        ChannelError::Failed(ChannelFailure::Lost)
+    );
     assert!(accepted.is_none());
-    assert_eq!(within(client.closed()).await, Failure::Lost);
+    assert_eq!(within(client.closed()).await, ChannelFailure::Lost);
     assert_eq!(began.elapsed().as_secs(), 70, "the stream is closed");
 }

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::Timestamp;
-use crate::channels::Connection;
+use crate::channels::Mux;
 
 /// Runs `f` on a thread of its own: what waits for a lock that it holds cannot be timed out.
 fn on_a_thread<F: Future<Output = ()>>(f: impl FnOnce() -> F + Send + 'static) {
@@ -60,7 +60,7 @@ fn messages_are_relayed_without_a_copy() {
             .is_ok()
         {}
         drop(shared);
-        back.reset(Code(9));
+        back.reset(ErrorCode(9));
     });
 }
 
@@ -94,7 +94,7 @@ async fn what_was_not_sent_is_dropped_by_who_gave_it() {
 /// A peer made of records by hand: it says HELLO, hears what there is, leaves, and stays: it sends
 /// nothing but PINGs.
 async fn leaving(mut peer: WebSocket<DuplexStream>, goaway: Vec<u8>) {
-    let mut core = Connection::new(Settings::default(), Timestamp(0));
+    let mut core = Mux::new(ChannelConfig::default(), Timestamp(0)).unwrap();
     let hello = core.poll_record(Timestamp(0)).unwrap().as_slice().to_vec();
     peer.send(&hello).await.unwrap();
     while let Ok(came) = timeout(Duration::from_secs(1), peer.recv()).await {
@@ -117,7 +117,7 @@ async fn leaving(mut peer: WebSocket<DuplexStream>, goaway: Vec<u8>) {
 async fn a_peer_that_leaves_and_stays_is_left() {
     for dropped in [false, true] {
         let (a, b) = duplex(PIPE_BYTES);
-        let client = session(a, Role::Client, &Settings::default());
+        let client = session(a, Role::Client, &ChannelConfig::default());
         let ours = client.open(OpenOptions::new("x")).unwrap();
         let goaway = vec![0xA, 1 << 2, 0, 0];
         let peer = socket(b, Role::Server, Some(SUBPROTOCOL));
@@ -127,13 +127,13 @@ async fn a_peer_that_leaves_and_stays_is_left() {
         if dropped {
             drop((ours, client));
         } else {
-            client.drain(Code::NO_ERROR);
+            client.drain(ErrorCode::NO_ERROR);
             within(client.closed()).await;
             drop(ours);
         }
         within(peer).await.unwrap();
         // One for the channels, one for the closing handshake.
-        let most = 2 * Settings::default().close_timeout;
+        let most = 2 * ChannelConfig::default().close_timeout;
         let took = before.elapsed();
         assert!(took <= most + Duration::from_millis(10), "{took:?}");
     }
@@ -180,13 +180,13 @@ impl AsyncWrite for Watched {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_that_was_overtaken_is_not_waited_for() {
     let (a, b) = duplex(1 << 20);
-    let config = Settings::default();
+    let config = ChannelConfig::default();
     let looks = Arc::new(AtomicUsize::new(0));
     let watched = Watched(a, Arc::clone(&looks));
     let client = session(watched, Role::Client, &config);
     let ours = client.open(OpenOptions::new("x")).unwrap();
     let mut peer = socket(b, Role::Server, Some(SUBPROTOCOL));
-    let mut core = Connection::new(Settings::default(), Timestamp(0));
+    let mut core = Mux::new(ChannelConfig::default(), Timestamp(0)).unwrap();
     let hello = core.poll_record(Timestamp(0)).unwrap().as_slice().to_vec();
     peer.send(&hello).await.unwrap();
     within(client.ready()).await.unwrap();
@@ -237,11 +237,11 @@ async fn large_records_both_ways() {
 #[tokio::test(start_paused = true)]
 async fn what_is_finished_and_not_taken_is_waited_for_once() {
     let (a, b) = duplex(1 << 20);
-    let config = Settings::default();
+    let config = ChannelConfig::default();
     let client = session(a, Role::Client, &config);
     let ours = client.open(OpenOptions::new("x")).unwrap();
     let mut peer = socket(b, Role::Server, Some(SUBPROTOCOL));
-    let mut core = Connection::new(Settings::default(), Timestamp(0));
+    let mut core = Mux::new(ChannelConfig::default(), Timestamp(0)).unwrap();
     let hello = core.poll_record(Timestamp(0)).unwrap().as_slice().to_vec();
     peer.send(&hello).await.unwrap();
     within(client.ready()).await.unwrap();

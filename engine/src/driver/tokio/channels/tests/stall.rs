@@ -39,7 +39,7 @@ async fn a_stalled_channel_leaves_fifty_others_running() {
     );
     assert!(!hog.is_finished());
     let held = server.stats().held_bytes;
-    let window = u64::from(Settings::default().channel_window_bytes);
+    let window = u64::from(ChannelConfig::default().channel_window_bytes);
     assert!(held <= window, "{held} of the stalled channel");
 }
 
@@ -108,11 +108,11 @@ async fn many_stalled_senders_leave_another_running() {
 #[tokio::test(start_paused = true)]
 async fn records_are_cut_to_the_queue_below() {
     let (a, b) = duplex(PIPE_BYTES);
-    let client = session(a, Role::Client, &Settings::default());
+    let client = session(a, Role::Client, &ChannelConfig::default());
     let server = session(
         b,
         Role::Server,
-        &settings(|c| {
+        &config(|c| {
             c.record_bytes_max = 1 << 20;
             c.channel_window_bytes = 4 << 20;
         }),

@@ -31,7 +31,7 @@ pub(super) async fn send_all(mut sender: Sender, count: u32) {
             0 => sender.send(&bytes).await.unwrap(),
             1 => sender.send_bytes(bytes.into()).await.unwrap(),
             _ => {
-                let write = |mut room: Claim<'_>| {
+                let write = |mut room: ChannelClaim<'_>| {
                     room.copy_from_slice(&bytes);
                     room.commit();
                 };
@@ -108,7 +108,10 @@ async fn many_channels_on_two_threads() {
         task.await.unwrap();
     }
     drop(client);
-    assert_eq!(server.closed().await, Failure::Peer(Code::NO_ERROR));
+    assert_eq!(
+        server.closed().await,
+        ChannelFailure::Peer(ErrorCode::NO_ERROR)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,9 +177,12 @@ async fn runs_come_as_slices_or_one_by_one() {
     }
     assert_eq!(
         ours.send_run_bytes(4, b"abcdef").await,
-        Err(SendError::BadRun)
+        Err(ChannelSendError::BadRun)
     );
-    assert_eq!(ours.send_run::<u8>(&[]).await, Err(SendError::BadRun));
+    assert_eq!(
+        ours.send_run::<u8>(&[]).await,
+        Err(ChannelSendError::BadRun)
+    );
     settle().await;
     assert_eq!(server.stats().held_bytes, 0);
 }
@@ -303,7 +309,7 @@ async fn a_half_that_the_direction_leaves_out_refuses() {
     let options = OpenOptions::new("up").direction(Direction::OpenerSends);
     let (mut ours, mut theirs) = open(&client, &server, options).await;
     assert_eq!(ours.recv().await.unwrap_err(), ChannelError::NotReceiving);
-    assert_eq!(theirs.send(b"no").await, Err(SendError::Finished));
+    assert_eq!(theirs.send(b"no").await, Err(ChannelSendError::Finished));
     ours.send(b"yes").await.unwrap();
     assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"yes");
 }

@@ -19,7 +19,10 @@ async fn every_way_that_never_waits_comes_over_in_order() {
         .unwrap();
     sender.try_send_run_bytes(1, b"34").unwrap();
     let keyed = sender.try_send_keyed(1, b"keyed");
-    assert!(matches!(keyed, Err(SendError::WrongMode)), "{keyed:?}");
+    assert!(
+        matches!(keyed, Err(ChannelSendError::WrongMode)),
+        "{keyed:?}"
+    );
     sender.finish().unwrap();
     for expected in [&b"one"[..], b"two", b"shared", b"3", b"4"] {
         settle().await;
@@ -48,7 +51,10 @@ async fn what_never_waits_says_that_it_would() {
         again.try_send_shared(&SharedFrame::new(0, &[5; 500]).unwrap()),
     ];
     for refused in refused {
-        assert!(matches!(refused, Err(SendError::WouldBlock)), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ChannelSendError::WouldBlock)),
+            "{refused:?}"
+        );
     }
     for _ in 0..sent {
         assert_eq!(within(theirs.recv()).await.unwrap().unwrap().len(), 500);
@@ -68,7 +74,10 @@ async fn a_key_is_replaced_without_waiting() {
         sender.try_send_keyed(7, &[n]).unwrap();
     }
     let claim = sender.try_claim(1, |room| drop(room));
-    assert!(matches!(claim, Err(SendError::WrongMode)), "{claim:?}");
+    assert!(
+        matches!(claim, Err(ChannelSendError::WrongMode)),
+        "{claim:?}"
+    );
     sender.finish().unwrap();
     let mut last = None;
     while let Some(message) = within(theirs.recv()).await.unwrap() {

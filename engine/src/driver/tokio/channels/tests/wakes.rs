@@ -84,7 +84,7 @@ async fn halves_have_places_of_their_own() {
     drop(theirs.recv_batch().await.unwrap());
     settle().await;
     assert_eq!(counts(), [1, 1, 0]);
-    theirs.stop(Code(16));
+    theirs.stop(ErrorCode(16));
     settle().await;
     assert_eq!(counts(), [1, 1, 1]);
     assert!(poll(stopped.as_mut(), &stop_waker).is_ready());
@@ -123,7 +123,7 @@ async fn many_may_wait_for_the_end() {
     }
     let ((gone, _), future) = watchers.swap_remove(2);
     drop(future);
-    client.abort(Code(16));
+    client.abort(ErrorCode(16));
     within(client.closed()).await;
     assert_eq!(gone.count(), 0);
     for ((wakes, waker), closed) in &mut watchers {
@@ -199,15 +199,15 @@ impl AsyncWrite for Counted {
 }
 
 /// A client whose stream is watched, and a server.
-fn watched() -> (Session, Session, Arc<Gate>) {
+fn watched() -> (ChannelSocket, ChannelSocket, Arc<Gate>) {
     let (a, b) = duplex(1 << 20);
     let gate = Arc::new(Gate::default());
     let client = session(
         Counted(a, Arc::clone(&gate)),
         Role::Client,
-        &Settings::default(),
+        &ChannelConfig::default(),
     );
-    let server = session(b, Role::Server, &Settings::default());
+    let server = session(b, Role::Server, &ChannelConfig::default());
     (client, server, gate)
 }
 

@@ -1,0 +1,186 @@
+//! Messages in fragments: where they are cut, what they cost, and how long they may take.
+
+use harness::frames_mux::{Put, Said, flag, profile, read};
+use tickwire::channels::{ChannelConfig, ErrorCode, HalfState, OpenOptions};
+
+use super::scripted_peer::{Scene, Told, UPLINK, failed, ms};
+
+/// R30: a message that is not finished in time is given up, with its memory.
+#[test]
+fn t31_fragments_that_dribble() {
+    let mut scene = Scene::new();
+    let channel = scene.opened_as(0, UPLINK, 0);
+    let mut told = Vec::new();
+    for second in 0..12 {
+        told.extend(scene.put(Put::new().data(flag::MORE, 0, b".")));
+        if second < 9 {
+            assert_eq!(told, []);
+        }
+        told.extend(scene.wait(ms(1000)));
+    }
+    assert_eq!(told, [Told::Evicted(channel, ErrorCode::TIMEOUT)]);
+    let stop = Said::Reset {
+        flags: flag::STOP,
+        alias: 0,
+        code: 8,
+    };
+    assert!(scene.said().contains(&stop));
+    assert_eq!(scene.core.stats().held_bytes, 0);
+    let state = scene.core.channel_stats(channel).map(|s| s.receiving);
+    assert_eq!(state, Some(HalfState::Ending));
+}
+
+/// Receivers lend messages that come whole: one that fits a record is not cut for the room that
+/// another record has left, however much that is, and one that fits none fills them.
+#[test]
+fn what_fits_a_record_is_not_cut() {
+    let cuts = |len: usize, first_direct: bool| -> Vec<Vec<usize>> {
+        let mut scene = Scene::new();
+        let channel = scene.opened(0, 1 << 20);
+        if !first_direct {
+            scene.core.hold_back();
+        }
+        scene.core.send(channel, &[1; 100]).expect("sent");
+        scene.core.send(channel, &vec![2; len]).expect("sent");
+        let payloads = |record: &Vec<u8>| {
+            let said = read(record).into_iter().map(|said| match said {
+                Said::Data { payload, .. } => payload.len(),
+                other => panic!("{other:?}"),
+            });
+            said.collect()
+        };
+        scene.records().iter().map(payloads).collect()
+    };
+    // Records of 16 KiB; alone, the head is four bytes, and its length may be left out.
+    for direct in [true, false] {
+        assert_eq!(cuts(16_000, direct), [vec![100, 16_000]]);
+        assert_eq!(cuts(16_300, direct), [vec![100], vec![16_300]]);
+        assert_eq!(cuts(16_378, direct), [vec![100], vec![16_378]]);
+        let parts = cuts(20_000, direct);
+        assert_eq!(parts.len(), 2, "{parts:?}");
+        assert_eq!(parts[0].len() + parts[1].len(), 3, "{parts:?}");
+    }
+}
+
+/// A sender that gives a large message few turns is no dribbler: each fragment that is worth it has
+/// its time. None of them makes up for those that are not.
+#[test]
+fn each_fragment_has_its_time() {
+    let fragment = [1; 8000];
+    let mut scene = Scene::new();
+    let channel = scene.opened_as(0, UPLINK, 0);
+    for _ in 0..3 {
+        let told = scene.put(Put::new().data(flag::MORE, 0, &fragment));
+        assert_eq!(told, []);
+        assert_eq!(scene.wait(ms(9000)), []);
+        scene.said();
+    }
+    let told = scene.put(Put::new().data(0, 0, b"end"));
+    assert!(
+        matches!(&told[..], [Told::Message { data, .. }] if data.len() == 24_003),
+        "{told:?}"
+    );
+    // The one that never comes is missed.
+    scene.put(Put::new().data(flag::MORE, 0, &fragment));
+    scene.wait(ms(5000));
+    scene.put(Put::new().data(flag::MORE, 0, &fragment));
+    assert_eq!(scene.wait(ms(9500)), []);
+    // Slivers win no time.
+    assert_eq!(scene.put(Put::new().data(flag::MORE, 0, &[1; 1000])), []);
+    let told = scene.wait(ms(1000));
+    assert_eq!(told, [Told::Evicted(channel, ErrorCode::TIMEOUT)]);
+}
+
+/// A message in fragments has its time; when nothing waits, no timer but the next PING's is left.
+#[test]
+fn fragments_have_their_time() {
+    let mut scene = Scene::new();
+    let channel = scene.opened_as(0, UPLINK, 0);
+    scene.put(Put::new().data(flag::MORE, 0, b"begun"));
+    assert_eq!(scene.wait(ms(9900)), []);
+    let told = scene.wait(ms(500));
+    assert_eq!(told, [Told::Evicted(channel, ErrorCode::TIMEOUT)]);
+    scene.said();
+    scene.wait(ms(300));
+    let next = scene.core.poll_timeout().expect("alive");
+    assert!(next.0 > scene.now.0 + 1_000_000_000, "nothing is swept for");
+}
+
+/// How messages of a channel and another's share records: `first` bytes, then one of `second`,
+/// then a small one of a lower class. The payloads of each record.
+fn shared(peer: &[(u64, u64)], limit: u64, first: usize, second: usize) -> Vec<Vec<usize>> {
+    let mut scene = Scene::greeted(ChannelConfig::default(), peer);
+    let [a, b, c] = [0, 1, 2].map(|n: u8| {
+        let options = OpenOptions::new("c").priority(n);
+        let limit = if n == 1 { limit } else { 60_000 };
+        scene.open_ours(options, n.into(), limit).0
+    });
+    scene.core.hold_back();
+    for (channel, len) in [(a, first), (b, second), (c, 1)] {
+        scene.core.send(channel, &vec![1; len]).expect("room");
+    }
+    let records = scene.records();
+    let lengths = |record: &Vec<u8>| {
+        let said = read(record).into_iter().map(|said| match said {
+            Said::Data { payload, .. } => payload.len(),
+            other => panic!("{other:?}"),
+        });
+        said.collect()
+    };
+    records.iter().map(lengths).collect()
+}
+
+/// A message that credit covers in one frame, and not in fragments, waits for a record of its own;
+/// nothing of a lower class passes it.
+#[test]
+fn a_message_goes_whole_where_credit_has_no_fragments() {
+    let own = vec![vec![900], vec![900, 1]];
+    // Just enough for it.
+    assert_eq!(shared(&[(1, 1024), (7, 964)], 964, 900, 900), own);
+    // Not enough: it waits for credit, and the others go.
+    assert_eq!(
+        shared(&[(1, 1024), (7, 963)], 963, 900, 900),
+        [vec![900, 1]]
+    );
+}
+
+/// A fragment is a quarter of a record at least.
+#[test]
+fn a_fragment_is_worth_its_head() {
+    let peer = [(1, 1024)];
+    // Heads of four bytes: 1,024 - 4 - 760 - 4 are 256.
+    let cut = shared(&peer, 60_000, 760, 5000);
+    assert_eq!(cut[0], [760, 256]);
+    let whole = shared(&peer, 60_000, 761, 5000);
+    assert_eq!(whole[0], [761]);
+    for records in [cut, whole] {
+        let bytes: usize = records.iter().flatten().sum();
+        assert!(bytes == 5761 || bytes == 5762, "{records:?}");
+    }
+}
+
+/// A channel that counts messages pays with the last fragment; the end is free.
+#[test]
+fn a_window_of_messages_is_paid_by_the_last_fragment() {
+    for more in [false, true] {
+        let mut scene = Scene::new();
+        scene.reads = false;
+        let channel = scene.opened_as(0, UPLINK | profile::MESSAGES, 0);
+        for _ in 0..8 {
+            for part in [&b"in "[..], b"many "] {
+                let told = scene.put(Put::new().data(flag::MORE, 0, part));
+                assert_eq!(told, []);
+            }
+            let told = scene.put(Put::new().data(0, 0, b"parts"));
+            assert!(matches!(&told[..], [Told::Message { data, .. }] if data == b"in many parts"));
+        }
+        let told = if more {
+            scene.put(Put::new().data(flag::MORE, 0, b"ninth"))
+        } else {
+            scene.put(Put::new().data(flag::FIN, 0, b""))
+        };
+        let expected = more.then_some(ErrorCode::FLOW);
+        assert_eq!(failed(&told), expected);
+        assert_eq!(told == [Told::Finished(channel)], !more);
+    }
+}
