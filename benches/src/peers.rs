@@ -78,7 +78,7 @@ pub async fn tokio_websockets<S: Wire>(stream: S) -> Result<()> {
 }
 
 /// yawc 0.5, tuned as in its authors' own comparison: a read buffer of 128 KiB, a write boundary of
-/// 64 KiB, batches of at most 32 ready messages.
+/// 64 KiB, batches of at most 32 ready messages. Text is checked, as RFC 6455 section 8.1 asks.
 ///
 /// # Errors
 /// The error of the connection.
@@ -86,6 +86,7 @@ pub async fn yawc<S: Wire>(stream: S) -> Result<()> {
     use yawc::{Frame, OpCode, Options, Role, WebSocket};
     let options = Options::default()
         .without_compression()
+        .with_utf8()
         .with_read_buffer_capacity(READ_BUFFER_BYTES)
         .with_backpressure_boundary(WRITE_BOUNDARY_BYTES);
     let socket = WebSocket::from_stream(stream, Role::Server, options)?;

@@ -91,6 +91,29 @@ fn every_rival_echoes_small_and_large_messages() {
     }
 }
 
+/// Their opcodes and bytes are proved before they are timed.
+#[test]
+fn every_rival_echoes_text() {
+    for (name, kind, size) in [("ascii", "ascii", "5"), ("mixed", "mixed", "16384")] {
+        let arguments = [
+            "--text",
+            kind,
+            "--size",
+            size,
+            "--connections",
+            "2",
+            "--window",
+            "4",
+        ];
+        for row in rows(name, &arguments, "/results/throughput/0/rows") {
+            assert!(
+                row["samples"][0]["messages"].as_u64().unwrap() >= 8,
+                "{row}"
+            );
+        }
+    }
+}
+
 #[test]
 fn every_rival_answers_in_closed_and_open_loops() {
     let loops: [(&str, &[&str]); 2] = [

@@ -267,7 +267,7 @@ pub fn vote(role: Role, bytes: &[u8], seed: u64) -> Vec<(Rival, Difference)> {
     let mut rng = Rng::new(seed);
     let delivery = [Delivery::Whole, Delivery::Parts][rng.below(2)];
     let mode = Mode {
-        take: [Take::Lent, Take::Held, Take::Owned][rng.below(3)],
+        take: [Take::Lent, Take::Held, Take::Owned, Take::Two][rng.below(4)],
         ..Mode::PLAIN
     };
     let config = config(delivery);

@@ -15,4 +15,5 @@ mod properties;
 mod splits;
 mod statistics;
 mod strictness;
+mod texts;
 mod usage;

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::Compare;
+use crate::cli::{Compare, Content};
 use crate::left_out::LeftOut;
 use crate::load::connect;
 use crate::server::{Server, Target};
@@ -114,7 +114,7 @@ fn echo_once(server: &Server, streams: &mut [TcpStream]) -> Result<()> {
     let (mut sent, mut payload) = (Vec::new(), vec![0; PAYLOAD_BYTES]);
     for (index, stream) in streams.iter_mut().enumerate() {
         let sequence = index as u64;
-        wire::fill(&mut payload, sequence);
+        wire::fill(&mut payload, Content::Binary, sequence);
         sent.clear();
         wire::masked_frame(&mut sent, wire::BINARY, &payload, wire::mask_key(sequence));
         stream.write_all(&sent)?;

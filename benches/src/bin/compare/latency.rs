@@ -131,7 +131,7 @@ fn sample(
     let server = Server::start(target, options.server_core.0, !options.blocking)
         .context("the server must accept --spin; or pass --blocking")?;
     if is_first {
-        verify::prove(&server, case.payload_bytes)?;
+        verify::prove(&server, case)?;
     }
     let mut client = Client::connect(&server, case)?;
     let mut once = |duration| match rate {
@@ -165,7 +165,7 @@ struct Client {
 impl Client {
     fn connect(server: &Server, case: Case) -> Result<Client> {
         let burst = case.window.max(BURST_FRAMES_MAX);
-        let tape = Tape::new(case.payload_bytes, burst, !server.target.speaks_websocket());
+        let tape = Tape::new(case, burst, !server.target.speaks_websocket());
         let links = (0..case.connections)
             .map(|index| Link::new(connect(server)?, &tape, first_frame(index)))
             .collect::<Result<_>>()?;
@@ -311,6 +311,7 @@ fn summarise(measured: &[(Target, Vec<Sample>)]) -> Vec<Row> {
 fn print(outcome: &Outcome) {
     let Case {
         payload_bytes,
+        content,
         connections,
         window,
     } = outcome.case;
@@ -326,7 +327,8 @@ fn print(outcome: &Outcome) {
         "servers sleep in their poller"
     };
     println!(
-        "\nround trip: {payload_bytes} bytes, {connections} connections, {mode}; client spins, {servers}"
+        "\nround trip: {payload_bytes} bytes of {}, {connections} connections, {mode}; client spins, {servers}",
+        content.told()
     );
     let header = [
         "peer",

@@ -70,11 +70,7 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) fn connect(server: &Server, case: Case) -> Result<Load> {
         let poll = Poll::new()?;
-        let tape = Tape::new(
-            case.payload_bytes,
-            case.window,
-            !server.target.speaks_websocket(),
-        );
+        let tape = Tape::new(case, case.window, !server.target.speaks_websocket());
         let mut links = Vec::with_capacity(case.connections);
         for index in 0..case.connections {
             let mut link = Link::new(connect(server)?, &tape, first_frame(index))?;

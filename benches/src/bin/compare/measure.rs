@@ -92,7 +92,7 @@ struct Run {
 impl Run {
     fn prepare(target: Target, case: Case, options: &Compare) -> Result<Run> {
         let server = Server::start(target, options.server_core.0, false)?;
-        verify::prove(&server, case.payload_bytes)?;
+        verify::prove(&server, case)?;
         let mut load = Load::connect(&server, case)?;
         load.pass(WARM_UP)?;
         Ok(Run {
@@ -245,12 +245,14 @@ fn summarise(case: Case, measured: &[(Target, Vec<Sample>)]) -> Outcome {
 fn print(outcome: &Outcome) {
     let Case {
         payload_bytes,
+        content,
         connections,
         window,
     } = outcome.case;
     println!(
-        "\n{}: {payload_bytes} bytes, {connections} connections, window {window}",
-        outcome.name
+        "\n{}: {payload_bytes} bytes of {}, {connections} connections, window {window}",
+        outcome.name,
+        content.told()
     );
     let header = [
         "peer",

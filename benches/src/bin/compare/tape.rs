@@ -12,6 +12,7 @@
 
 use anyhow::{Result, bail};
 
+use crate::cli::Case;
 use crate::wire;
 
 /// Frames in one period; each has its own payload, mask key and sequence number.
@@ -32,9 +33,15 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// A tape of frames of `payload_bytes`, sent at most `burst_frames` at a time. A raw TCP echo
-    /// returns the sent bytes; a WebSocket server returns unmasked frames.
-    pub(crate) fn new(payload_bytes: usize, burst_frames: usize, echo_is_raw: bool) -> Tape {
+    /// Messages of `case` to be sent at most `burst_frames` at a time. A raw TCP echo returns the
+    /// sent bytes; a WebSocket server returns unmasked frames.
+    pub(crate) fn new(case: Case, burst_frames: usize, echo_is_raw: bool) -> Tape {
+        let Case {
+            payload_bytes,
+            content,
+            ..
+        } = case;
+        let first = wire::first_byte(content);
         let period_frames = if payload_bytes > LARGE_PAYLOAD_BYTES {
             PERIOD_FRAMES_LARGE
         } else {
@@ -44,10 +51,10 @@ impl Tape {
         for index in 0..period_frames + burst_frames {
             let sequence = (index % period_frames) as u64;
             let mut payload = vec![0; payload_bytes];
-            wire::fill(&mut payload, sequence);
-            wire::masked_frame(&mut sent, wire::BINARY, &payload, wire::mask_key(sequence));
+            wire::fill(&mut payload, content, sequence);
+            wire::masked_frame(&mut sent, first, &payload, wire::mask_key(sequence));
             if !echo_is_raw {
-                wire::unmasked_frame(&mut echoed, wire::BINARY, &payload);
+                wire::unmasked_frame(&mut echoed, first, &payload);
             }
         }
         if echo_is_raw {

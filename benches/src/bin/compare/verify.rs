@@ -6,6 +6,7 @@ use std::net::TcpStream;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::cli::Case;
 use crate::load::connect;
 use crate::server::Server;
 use crate::wire;
@@ -19,19 +20,19 @@ const PIPELINED_BYTES_MAX: usize = 4096;
 /// Sizes of writes in bytes, in turn: they cut headers, mask keys and payloads.
 const PIECES: [usize; 5] = [1, 7, 64, 1000, 30_000];
 
-/// Fails when an echoed byte is wrong, for the standard lengths and for `payload_bytes`.
-pub(crate) fn prove(server: &Server, payload_bytes: usize) -> Result<()> {
+/// Fails when an echoed byte is wrong, for the standard lengths and for the case's own.
+pub(crate) fn prove(server: &Server, case: Case) -> Result<()> {
     let name = server.target.name();
-    prove_target(server, payload_bytes)
+    prove_target(server, case)
         .with_context(|| format!("{name} does not echo correctly and is not timed"))
 }
 
-fn prove_target(server: &Server, payload_bytes: usize) -> Result<()> {
+fn prove_target(server: &Server, case: Case) -> Result<()> {
     let mut streams = (0..CONNECTIONS)
         .map(|_| connect(server))
         .collect::<Result<Vec<_>>>()?;
     let mut sequence = 0;
-    for length in LENGTHS.into_iter().chain([payload_bytes]) {
+    for length in LENGTHS.into_iter().chain([case.payload_bytes]) {
         for (turn, stream) in streams.iter_mut().enumerate() {
             let messages = if length > PIPELINED_BYTES_MAX {
                 1
@@ -42,13 +43,14 @@ fn prove_target(server: &Server, payload_bytes: usize) -> Result<()> {
                 .map(|_| {
                     sequence += 1;
                     let mut payload = vec![0; length];
-                    wire::fill(&mut payload, sequence);
+                    wire::fill(&mut payload, case.content, sequence);
                     payload
                 })
                 .collect();
             let raw = !server.target.speaks_websocket();
             exchange(
                 stream,
+                wire::first_byte(case.content),
                 &payloads,
                 sequence,
                 PIECES[turn % PIECES.len()],
@@ -66,6 +68,7 @@ fn prove_target(server: &Server, payload_bytes: usize) -> Result<()> {
 /// Sends all payloads, `piece` bytes first and the rest in pieces, then reads all echoes.
 fn exchange(
     stream: &mut TcpStream,
+    first_byte: u8,
     payloads: &[Vec<u8>],
     sequence: u64,
     piece: usize,
@@ -75,7 +78,7 @@ fn exchange(
     for (index, payload) in payloads.iter().enumerate() {
         wire::masked_frame(
             &mut sent,
-            wire::BINARY,
+            first_byte,
             payload,
             wire::mask_key(sequence + index as u64),
         );
@@ -105,8 +108,8 @@ fn exchange(
     for (index, payload) in payloads.iter().enumerate() {
         let first = wire::read_frame(stream, &mut echoed, payload.len())?;
         ensure!(
-            first == wire::BINARY,
-            "message {index}: first byte {first:#04x}, expected a whole binary message"
+            first == first_byte,
+            "message {index}: first byte {first:#04x}, expected {first_byte:#04x}, a whole message as sent"
         );
         ensure!(
             &echoed == payload,

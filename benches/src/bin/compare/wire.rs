@@ -5,8 +5,12 @@ use std::io::{Read, Write};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::cli::Content;
+
 /// First byte of a whole binary message: FIN, opcode 2.
 pub(crate) const BINARY: u8 = 0x82;
+/// First byte of a whole text message: FIN, opcode 1.
+pub(crate) const TEXT: u8 = 0x81;
 /// First byte of a Ping: FIN, opcode 9.
 pub(crate) const PING: u8 = 0x89;
 /// First byte of a Pong: FIN, opcode 10.
@@ -26,8 +30,51 @@ fn word(state: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// First byte of a whole message of this kind.
+pub(crate) fn first_byte(content: Content) -> u8 {
+    match content {
+        Content::Binary => BINARY,
+        Content::Ascii | Content::Mixed => TEXT,
+    }
+}
+
 /// Fills a payload from its sequence number: the number, then pseudo-random bytes that it seeds.
-pub(crate) fn fill(payload: &mut [u8], sequence: u64) {
+pub(crate) fn fill(payload: &mut [u8], content: Content, sequence: u64) {
+    match content {
+        Content::Binary => fill_binary(payload, sequence),
+        Content::Ascii => fill_text(payload, sequence, &["0123456789ABCDEF"]),
+        Content::Mixed => fill_text(
+            payload,
+            sequence,
+            &["ticker 42", "\u{e9}", "\u{20ac}", "\u{1f4c8}"],
+        ),
+    }
+}
+
+/// Fills a payload with the last four hexadecimal digits of the number, lowest first, then with
+/// pseudo-random characters of `noise`. Full stops fill what is too short for the next character.
+fn fill_text(payload: &mut [u8], sequence: u64, noise: &[&str]) {
+    let mut text = String::with_capacity(payload.len());
+    for digit in 0..4 {
+        text.extend(char::from_digit((sequence >> (4 * digit)) as u32 & 15, 16));
+    }
+    for index in 1.. {
+        let drawn = word(sequence ^ (index << 32)) as usize;
+        let kind = noise[drawn % noise.len()];
+        let Some(next) = kind.chars().cycle().nth((drawn >> 8) % kind.len()) else {
+            break;
+        };
+        if text.len() + next.len_utf8() > payload.len() {
+            break;
+        }
+        text.push(next);
+    }
+    let filled = text.len().min(payload.len());
+    payload.fill(b'.');
+    payload[..filled].copy_from_slice(&text.as_bytes()[..filled]);
+}
+
+fn fill_binary(payload: &mut [u8], sequence: u64) {
     for (index, chunk) in payload.chunks_mut(8).enumerate() {
         let value = if index == 0 {
             sequence

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 
 use self::chart::{Figure, Point, Series};
-use crate::cli::Case;
+use crate::cli::{Case, Content};
 use crate::measure;
 use crate::stats::Spread;
 use crate::{Report, Results, latency};
@@ -123,6 +123,11 @@ fn at(x: f64, spread: Option<Spread>) -> Option<Point> {
     spread.map(|spread| Point { x, spread })
 }
 
+/// What tells the messages of one figure from those of another.
+fn message(case: Case) -> (usize, Content) {
+    (case.payload_bytes, case.content)
+}
+
 /// A size as in the names of cases.
 fn size(case: Case) -> String {
     let name = case.name();
@@ -154,7 +159,7 @@ fn by_window(outcomes: &[Throughput]) -> Vec<Figure> {
     ];
     let groups = grouped(
         outcomes,
-        |o| (o.case.payload_bytes, o.case.connections),
+        |o| (message(o.case), o.case.connections),
         |o| o.case.window as f64,
     );
     let mut figures = Vec::new();
@@ -182,10 +187,10 @@ fn by_window(outcomes: &[Throughput]) -> Vec<Figure> {
 fn by_connections(outcomes: &[Throughput]) -> Vec<Figure> {
     let groups = grouped(
         outcomes,
-        |o| (o.case.payload_bytes, o.case.window),
+        |o| (message(o.case), o.case.window),
         |o| o.case.connections as f64,
     );
-    let figure = |((_, window), group): (&(usize, usize), &Vec<&Throughput>)| {
+    let figure = |((_, window), group): (&((usize, Content), usize), &Vec<&Throughput>)| {
         let size = size(group[0].case);
         Figure {
             name: format!("cpu-by-connections-{size}-w{window}"),
@@ -266,7 +271,7 @@ fn percentiles(outcome: &latency::Outcome) -> Figure {
 }
 
 fn by_rate(outcomes: &[latency::Outcome]) -> Vec<Figure> {
-    let key = |o: &latency::Outcome| (o.case.payload_bytes, o.case.connections);
+    let key = |o: &latency::Outcome| (message(o.case), o.case.connections);
     let mut figures = Vec::new();
     for group in grouped(outcomes, key, |o| o.rate.unwrap_or(0.0)).values() {
         let open: Vec<_> = group.iter().copied().filter(|o| o.rate.is_some()).collect();

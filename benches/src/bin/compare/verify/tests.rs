@@ -3,6 +3,7 @@ use std::net::TcpListener;
 use tokio_tungstenite::tungstenite::{self, Bytes, Message};
 
 use super::*;
+use crate::cli::Content;
 use crate::server::Target;
 
 /// A server's answers to the payload of its n-th message: any number.
@@ -29,10 +30,14 @@ fn proof_of(answer: Answer) -> Result<()> {
             });
         }
     });
-    prove(
-        &Server::start(Target::Outside { addr, pid: None }, None, false)?,
-        300,
-    )
+    let server = Server::start(Target::Outside { addr, pid: None }, None, false)?;
+    let case = Case {
+        payload_bytes: 300,
+        content: Content::Binary,
+        connections: 1,
+        window: 1,
+    };
+    prove(&server, case)
 }
 
 fn flipped(payload: &Bytes) -> Bytes {
