@@ -25,3 +25,16 @@ pub mod streams;
 #[cfg(feature = "rivals")]
 pub mod votes;
 pub mod wire;
+
+/// The programs of the guides compile.
+#[cfg(all(doctest, feature = "tokio", feature = "mio"))]
+mod guides {
+    #[doc = include_str!("../../docs/guides/channels.md")]
+    struct Channels;
+    #[doc = include_str!("../../docs/guides/device-gateway.md")]
+    struct DeviceGateway;
+    #[doc = include_str!("../../docs/guides/fan-out.md")]
+    struct FanOut;
+    #[doc = include_str!("../../docs/guides/venue-client.md")]
+    struct VenueClient;
+}
