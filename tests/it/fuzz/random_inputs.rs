@@ -1,5 +1,5 @@
-//! The bodies of the fuzz targets of channels, with bytes of a generator: what a fuzzer would find
-//! in its first minute is found by `cargo test`.
+//! The bodies of the fuzz targets of channels, with random bytes: `cargo test` finds what a fuzzer
+//! would find in its first minute.
 
 use harness::frames_mux::{MAX62, Put, flag, topic};
 use harness::fuzz_mux;
@@ -20,14 +20,14 @@ fn each_seed(run: fn(&[u8]), bytes: fn(&mut Rng) -> Vec<u8>) {
 }
 
 #[test]
-fn two_ends_never_accuse_each_other() {
+fn two_ends_never_report_a_violation() {
     each_seed(fuzz_mux::ops, |rng| {
         let len = 2 * rng.below(300);
         rng.bytes(len)
     });
 }
 
-/// A frame that is right by itself.
+/// A frame that is valid by itself.
 fn frame(rng: &mut Rng, put: Put) -> Put {
     let alias = rng.below(5) as u64;
     let few = rng.below(9) as u64;
@@ -61,9 +61,9 @@ fn frame(rng: &mut Rng, put: Put) -> Put {
     }
 }
 
-/// Frames that are right by themselves, in any order and in any state.
+/// Frames that are valid by themselves, in any order and in any state.
 #[test]
-fn frames_in_any_order() {
+fn valid_frames_in_any_order_do_no_harm() {
     each_seed(fuzz_mux::records, |rng| {
         let mut data = vec![rng.u64() as u8 | 2];
         for _ in 0..rng.below(40) {
@@ -81,7 +81,7 @@ fn frames_in_any_order() {
 }
 
 #[test]
-fn any_hello_and_any_option() {
+fn any_hello_and_any_option_do_no_harm() {
     each_seed(fuzz_mux::hello_open, |rng| {
         let mut hello = Vec::new();
         for _ in 0..rng.below(5) {

@@ -1,4 +1,4 @@
-//! The committed seeds of the fuzz targets, replayed.
+//! Replays the committed seeds of the fuzz targets. Each test has the name of its target.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn replay(target: &str, run: fn(&[u8])) {
     for entry in fs::read_dir(&dir).expect("seeds are committed") {
         let path = entry.expect("readable").path();
         let data = fs::read(&path).expect("readable");
-        // Names the seed where it panics.
+        // Names the seed of a panic.
         println!("{}", path.display());
         run(&data);
         seeds += 1;

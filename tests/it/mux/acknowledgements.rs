@@ -1,4 +1,4 @@
-//! Acknowledgements: what may be acknowledged, and in which order it goes out.
+//! Acknowledgements: which messages can be acknowledged, and when the acknowledgement is sent.
 
 use harness::channels::Op;
 use harness::channels::open::Wanted;
@@ -8,7 +8,7 @@ use tickwire::channels::{ChannelConfig, ChannelId, ErrorCode, OpenOptions};
 use super::scripted_peer::{Scene, Told, UPLINK};
 use super::simulation::{opened, ready};
 
-/// What is acknowledged in these frames, and of which channels.
+/// The alias and the acknowledged number of each acknowledgement in these frames.
 fn acknowledged(said: &[Said]) -> Vec<(u64, u64)> {
     let ack = |s: &Said| match s {
         Said::Credit {
@@ -19,10 +19,10 @@ fn acknowledged(said: &[Said]) -> Vec<(u64, u64)> {
     said.iter().filter_map(ack).collect()
 }
 
-/// FIN, which the core knows of before the application has its last message, made an
-/// acknowledgement of it come to nothing.
+/// The core sees FIN before the application gets the last message. The application can still
+/// acknowledge that message.
 #[test]
-fn what_came_with_the_end_can_be_acknowledged() {
+fn a_message_that_arrives_with_fin_can_be_acknowledged() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 60_000);
     let own = scene.core.open(OpenOptions::new("x")).map(ChannelId::index);
@@ -32,7 +32,7 @@ fn what_came_with_the_end_can_be_acknowledged() {
     assert!(told.contains(&Told::Finished(channel)), "{told:?}");
     scene.core.acknowledge(channel, 2);
     assert_eq!(acknowledged(&scene.said()), [(0, 2)]);
-    // Still, later, for as long as our half goes on.
+    // The application can acknowledge later, too, until its own half ends.
     scene.core.acknowledge(channel, 1);
     scene.core.finish_sending(channel).expect("open");
     let said = scene.said();
@@ -50,22 +50,22 @@ fn what_came_with_the_end_can_be_acknowledged() {
     assert!(fin, "and before our end: {said:?}");
     scene.core.acknowledge(channel, 2);
     assert_eq!(scene.said(), [], "the channel is over");
-    // One that waits when FIN comes.
+    // FIN arrives while an acknowledgement waits to be sent.
     let channel = scene.opened(0, 60_000);
     scene.put(Put::new().data(0, 0, b"a"));
     scene.core.acknowledge(channel, 1);
     scene.put(Put::new().data(flag::FIN, 0, b""));
     assert_eq!(acknowledged(&scene.said()).len(), 1);
-    // In one direction the end of that is the end of all.
+    // On a channel of one direction, FIN ends the whole channel.
     let channel = scene.opened_as(1, UPLINK, 0);
     scene.put(Put::new().data(flag::FIN, 1, b"z"));
     scene.core.acknowledge(channel, 1);
     assert_eq!(scene.said(), []);
 }
 
-/// Nor did an acknowledgement outlive what the application did next: stop, or let go.
+/// An acknowledgement is sent even if the application stops, resets or lets go of the channel next.
 #[test]
-fn an_acknowledgement_goes_before_what_follows_it() {
+fn an_acknowledgement_is_sent_before_a_later_reset() {
     type Then = fn(&mut Scene, ChannelId);
     let after: [(u8, Then); 5] = [
         (0, |s, c| s.core.stop(c, ErrorCode(77))),
@@ -85,7 +85,7 @@ fn an_acknowledgement_goes_before_what_follows_it() {
             panic!("{which}: {said:?}")
         };
         assert_eq!(acknowledged(&said), [(0, 1)]);
-        // And when it is stopped, or the peer has given up, what came is still acknowledged.
+        // After STOP, or after an ABORT of the peer, received messages can still be acknowledged.
         if which == 0 {
             scene.core.acknowledge(channel, 1);
             assert_eq!(acknowledged(&scene.said()), [(0, 1)]);
@@ -99,7 +99,7 @@ fn an_acknowledgement_goes_before_what_follows_it() {
     }
 }
 
-/// A record that has room for our FIN, but not for an acknowledgement before it.
+/// A record has room for FIN, but not for the acknowledgement before it. Both are sent.
 #[test]
 fn a_full_record_does_not_lose_an_acknowledgement() {
     for message in [&b""[..], b"m"] {
@@ -127,10 +127,11 @@ fn a_full_record_does_not_lose_an_acknowledgement() {
     }
 }
 
-/// An acknowledgement of what was never sent went to the application as it came: what it keeps
-/// for a resumption would have been dropped before it was sent.
+/// An acknowledgement of more messages than were sent reaches the application as an acknowledgement
+/// of those that were sent. A larger number would make it discard messages that it still needs for
+/// a resumption.
 #[test]
-fn nothing_is_acknowledged_that_was_not_sent() {
+fn an_acknowledgement_is_capped_at_what_was_sent() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 60_000);
     scene.core.send(channel, b"tick").expect("sent");
@@ -141,8 +142,9 @@ fn nothing_is_acknowledged_that_was_not_sent() {
     }
 }
 
+/// An acknowledgement that arrives after the application has let go of the channel causes no event.
 #[test]
-fn an_acknowledgement_that_comes_late_is_told_to_nobody() {
+fn an_acknowledgement_of_a_closed_channel_is_ignored() {
     let mut sim = ready([ChannelConfig::default(), ChannelConfig::default()]);
     let link = opened(&mut sim, &Wanted::default());
     sim.send(0, link, 0, 10);

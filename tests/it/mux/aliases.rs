@@ -1,4 +1,4 @@
-//! Aliases: who chooses them, how long each is in use, and when it is free again.
+//! Aliases: who chooses an alias, how long it is in use, and when it is free again.
 
 use allocation_counter::measure;
 use harness::channels::open::Wanted;
@@ -10,20 +10,21 @@ use tickwire::channels::{
 use super::scripted_peer::{DOWNLINK, Scene, Told, UPLINK, failed, shared_aliases};
 use super::simulation::{config, ready};
 
-/// R24: an alias has one life at a time; what comes late from the last one does no harm.
+/// The peer reuses an alias when its channel has ended. Late frames of the ended channel do no harm
+/// to the new one.
 #[test]
-fn aliases_are_used_again() {
+fn an_alias_of_the_peer_is_reused_after_its_channel_ends() {
     let mut scene = Scene::new();
     let first = scene.opened_as(0, UPLINK, 0);
     scene.put(Put::new().data(0, 0, b"old").data(flag::FIN, 0, b""));
-    // Late words about the last life.
+    // Late frames of the ended channel.
     let late = Put::new()
         .credit(0, 99)
         .reset(flag::ABORT | flag::STOP, 0, 9);
     assert_eq!(scene.put(late), []);
     scene.core.let_go(first, ErrorCode::NO_ERROR);
     assert_eq!(scene.said(), []);
-    // The next life counts from the beginning, and has nothing of the last.
+    // The new channel numbers its messages from 0.
     let second = scene.opened_as(0, UPLINK, 0);
     assert_ne!(first, second);
     let told = scene.put(Put::new().data(0, 0, b"new"));
@@ -34,10 +35,10 @@ fn aliases_are_used_again() {
         skipped: 0,
     };
     assert_eq!(told, [new]);
-    // At once is too soon.
+    // An OPEN of an alias in use is a violation.
     let told = scene.put(Put::new().open(0, 0, 9, 9, b""));
     assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL));
-    // Data of a life that is over is not late, but wrong.
+    // Data of an ended channel is a violation: the sender knew of the end.
     let mut scene = Scene::new();
     scene.opened_as(0, UPLINK, 0);
     scene.put(Put::new().data(flag::FIN, 0, b"end"));
@@ -47,9 +48,9 @@ fn aliases_are_used_again() {
     );
 }
 
-/// R24: our own aliases rest until the peer knows of both ends.
+/// The core reuses its own alias only when both halves have ended and the peer knows it.
 #[test]
-fn our_aliases_rest_until_both_halves_are_over() {
+fn a_local_alias_is_reused_only_after_both_halves_end() {
     let mut scene = Scene::new();
     let (first, own) = scene.open_ours(OpenOptions::new("a"), 3, 60_000);
     scene.core.finish_sending(first).expect("open");
@@ -59,7 +60,7 @@ fn our_aliases_rest_until_both_halves_are_over() {
     scene.put(Put::new().data(flag::FIN, 3, b""));
     let (_, third) = scene.open_ours(OpenOptions::new("c"), 5, 60_000);
     assert_eq!(own, third);
-    // Given up before the answer: it is the peer's answer that frees the alias.
+    // The channel is let go of before the answer. The answer frees the alias.
     let fourth = scene.core.open(OpenOptions::new("d")).expect("opened");
     let said = scene.said();
     let [Said::Open { alias, .. }] = said[..] else {
@@ -75,9 +76,9 @@ fn our_aliases_rest_until_both_halves_are_over() {
     assert_eq!(alias, sixth);
 }
 
-/// R31: a table by alias, as long as was announced and no longer.
+/// The table of aliases grows up to the announced number of aliases, and no further.
 #[test]
-fn the_highest_alias() {
+fn the_alias_table_is_as_large_as_announced() {
     let config = || ChannelConfig::default().aliases_max(1 << 20);
     for (config, alias) in [(ChannelConfig::default(), 4095), (config(), (1 << 20) - 1)] {
         let mut scene = Scene::greeted(config, &[]);
@@ -106,9 +107,10 @@ fn the_highest_alias() {
     }
 }
 
-/// An alias that was chosen is free again, also where its channel ends before the peer was told.
+/// An alias that the application chose is free again if its channel ends before the peer hears of
+/// it.
 #[test]
-fn an_alias_that_was_never_announced_is_free_again() {
+fn a_chosen_alias_is_free_when_its_channel_ends_unannounced() {
     let mut scene = Scene::greeted(shared_aliases(), &[]);
     let options = || OpenOptions::new("a").alias(3);
     let channel = scene.core.open(options()).expect("opened");
@@ -138,7 +140,7 @@ fn an_alias_that_was_never_announced_is_free_again() {
         "{said:?}"
     );
 
-    // Accepted, and the connection's end comes first.
+    // The channel is accepted, and both ends give it up before ACCEPT is sent.
     let channel = scene.offered(Put::new().open(1, 0, 50_000, 30_000, &[]));
     let accepted = scene.core.accept(channel, AcceptOptions::new().alias(4));
     assert_eq!(accepted, Ok(()));
@@ -149,9 +151,9 @@ fn an_alias_that_was_never_announced_is_free_again() {
     assert!(opened.is_ok(), "{opened:?}");
 }
 
-/// An alias that was chosen for an ACCEPT which fits no record any more is free again.
+/// An alias that was chosen for an ACCEPT is free again if that ACCEPT no longer fits a record.
 #[test]
-fn an_alias_of_an_answer_that_fits_no_record_is_free_again() {
+fn an_alias_is_free_when_its_accept_fits_no_record() {
     let config = ChannelConfig::default()
         .shared_aliases(8)
         .metadata_bytes_max(3000);
@@ -170,8 +172,8 @@ fn an_alias_of_an_answer_that_fits_no_record_is_free_again() {
     assert!(scene.core.open(OpenOptions::new("a").alias(3)).is_ok());
 }
 
-/// Data under an alias that was rejected was sent before the peer knew: it is dropped, however much
-/// it is, and nothing is granted for it.
+/// Data under a rejected alias was sent before the peer knew of the REJECT. The core drops all of
+/// it and grants no credit for it.
 #[test]
 fn data_under_a_rejected_alias_is_dropped() {
     let mut scene = Scene::new();
@@ -195,9 +197,10 @@ fn data_under_a_rejected_alias_is_dropped() {
     assert_eq!((stats.held_bytes, stats.receive_aside_bytes), (0, 0));
 }
 
-/// Aliases that the application chooses: below its own bound and the peer's, each once at a time.
+/// An alias that the application chooses must be below its own limit and below the limit of the
+/// peer, and must not be in use.
 #[test]
-fn an_alias_that_is_chosen_is_free_and_in_bounds() {
+fn a_chosen_alias_is_unused_and_below_both_limits() {
     let config = ChannelConfig::default().shared_aliases(4);
     let mut scene = Scene::greeted(config, &[(5, 3)]);
     let open = |scene: &mut Scene, alias| scene.core.open(OpenOptions::new("a").alias(alias));
@@ -216,9 +219,9 @@ fn an_alias_that_is_chosen_is_free_and_in_bounds() {
     assert!(open(&mut scene, 2).is_ok(), "it is free again");
 }
 
-/// An alias that was chosen before the peer's limit was known is refused when it is.
+/// An alias that was chosen before HELLO is refused if it is above the limit in HELLO.
 #[test]
-fn a_chosen_alias_is_below_the_peers_limit() {
+fn an_alias_chosen_before_hello_is_checked_when_hello_arrives() {
     let config = shared_aliases();
     let mut scene = Scene::silent(config);
     let [low, high] = [2, 3].map(|alias| {
@@ -236,9 +239,10 @@ fn a_chosen_alias_is_below_the_peers_limit() {
     );
 }
 
-/// A channel that was accepted, but for which the peer has no alias left, ended unheard.
+/// The application accepts a channel, but the peer has no alias left for it. The channel is
+/// rejected, and the application gets an event.
 #[test]
-fn a_channel_without_an_alias_ends_with_an_event() {
+fn a_channel_is_rejected_when_the_peer_has_no_alias_left() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(5, 1)]);
     scene.opened(0, 60_000);
     let told = scene.put(Put::new().open(1, 0, 60_000, 30_000, &[]));
@@ -262,15 +266,16 @@ fn a_channel_without_an_alias_ends_with_an_event() {
     );
 }
 
+/// Fragments of a message have arrived when its channel gets no alias. Their memory is released.
 #[test]
-fn what_has_come_of_a_message_is_given_back_when_its_channel_finds_no_alias() {
+fn fragments_are_released_when_a_channel_gets_no_alias() {
     let few = config(|c| {
         (c.aliases_max, c.channels_max) = (3, 2);
         c.record_bytes_max = 1024;
         c.metadata_bytes_max = 64;
     });
     let mut sim = ready([few, ChannelConfig::default()]);
-    // End 0 takes three aliases of end 1's; two are of channels that end 1 opens.
+    // End 0 takes three aliases of end 1. Two of them belong to channels that end 1 opens.
     sim.eager = true;
     for _ in 0..2 {
         assert!(sim.open(1, &Wanted::default()).is_some());
@@ -279,7 +284,7 @@ fn what_has_come_of_a_message_is_given_back_when_its_channel_finds_no_alias() {
     sim.eager = false;
     let last = [(); 2].map(|()| sim.open(0, &Wanted::default()).expect("a place"));
     sim.flush();
-    // The records of end 0 are large, those of end 1 small: a part of a message is under way.
+    // Records of end 0 are large and those of end 1 are small: a part of a message is on its way.
     sim.send(0, last[1], 0, 30_000);
     sim.poll(0);
     sim.deliver(0);

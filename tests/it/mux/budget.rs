@@ -1,14 +1,14 @@
-//! The receive budget: what all windows add up to.
+//! The receive budget: the bound on the sum of all receive windows.
 
 use harness::frames_mux::{Put, Said, flag, profile};
 use tickwire::channels::{AcceptOptions, ChannelConfig, ErrorCode, HalfState, OpenOptions};
 
 use super::scripted_peer::{Scene, UPLINK, failed};
 
-/// Windows grow from one budget. Whatever grows, in whatever order, what all peers' channels may
-/// bring is never more; and every channel that may still be opened has its window.
+/// Windows grow from one budget. In whatever order they grow, their sum stays within the budget,
+/// and every channel that may still be opened gets its initial window.
 #[test]
-fn all_windows_together_stay_within_the_budget() {
+fn the_sum_of_all_windows_stays_within_the_budget() {
     for growth in [0, 100_000, 1 << 20] {
         let config = ChannelConfig::default()
             .channels_max(10)
@@ -16,7 +16,7 @@ fn all_windows_together_stay_within_the_budget() {
             .channel_window_bytes_max(512 << 10);
         let budget = config.receive_budget_bytes();
         let mut scene = Scene::greeted(config, &[]);
-        // Time stands still: whatever is read is read within two round trips.
+        // The clock stands still: every read is within two round trips.
         let channels: Vec<_> = (0..8).map(|n| scene.opened_as(n, UPLINK, 0)).collect();
         for turn in 0..2000 {
             let alias = turn % 8;
@@ -36,7 +36,7 @@ fn all_windows_together_stay_within_the_budget() {
         for n in 8..10 {
             scene.opened_as(n, UPLINK, 0);
         }
-        // Nobody reads any more: what comes is what was told, and no more is taken.
+        // The application stops reading: the peer can send what was granted, and no more.
         scene.reads = false;
         let mut held = 0;
         for (alias, &id) in channels.iter().enumerate() {
@@ -55,11 +55,11 @@ fn all_windows_together_stay_within_the_budget() {
     }
 }
 
-/// Where messages are counted, a message in ever so many fragments costs what the largest may cost,
-/// or is refused: each is a frame that is charged for what it takes to hold it.
+/// On a channel that counts messages, each fragment is charged for its bytes and its overhead. A
+/// message whose fragments cost more than the largest message may cost is refused.
 #[test]
-fn fragments_cost_no_more_than_their_message_may() {
-    // 8,000 bytes in three frames: 8,192.
+fn fragments_are_charged_within_the_cost_of_their_message() {
+    // The largest message: 8,000 bytes in three frames, which cost 8,192.
     for (fragments, len, code) in [
         (128, 0, None), // the last one is the 128th
         (128, 1, Some(ErrorCode::SIZE)),
@@ -87,10 +87,10 @@ fn fragments_cost_no_more_than_their_message_may() {
     }
 }
 
-/// Channels that have ended unread count for what is held of them: there is no room for another one
-/// until that is read. Those that are let go of hold nothing.
+/// Unread messages of ended channels count against the budget: a new channel finds no room until
+/// they are read. A channel that was let go of holds nothing.
 #[test]
-fn what_is_left_unread_of_ended_channels_counts() {
+fn unread_messages_of_ended_channels_count_against_the_budget() {
     for let_go in [false, true] {
         let config = ChannelConfig::default()
             .channels_max(2)
@@ -110,7 +110,7 @@ fn what_is_left_unread_of_ended_channels_counts() {
         let stats = scene.core.stats();
         assert_eq!(stats.receive_aside_bytes, 2 * 6 * 10_064);
         assert_eq!(stats.receive_budget_bytes, 2 * (64 << 10));
-        // Nothing that the peer sends on a subscription: it needs no room.
+        // The peer sends nothing on a subscription: it needs no room.
         assert!(
             !scene
                 .put(Put::new().open(5, profile::ACCEPTOR_SENDS, 9, 9, &[]))
@@ -126,7 +126,7 @@ fn what_is_left_unread_of_ended_channels_counts() {
                 info: Vec::new()
             }]
         );
-        // Nor does anybody care for what was sent meanwhile.
+        // Data that was sent meanwhile is dropped.
         assert_eq!(scene.put(Put::new().data(0, 2, &[0; 5000])), []);
         if let_go {
             scene.core.let_go(left[0], ErrorCode(9));
@@ -147,9 +147,9 @@ fn what_is_left_unread_of_ended_channels_counts() {
     }
 }
 
-/// A budget that was set lower refuses what finds no room, and says how much there is.
+/// A channel that finds no room in the budget is rejected with LIMIT.
 #[test]
-fn a_lower_budget_refuses_channels_that_find_no_room() {
+fn a_channel_is_rejected_when_the_budget_has_no_room() {
     let config = ChannelConfig::default().receive_bytes_max(Some(3 * (64 << 10) + 5));
     let mut scene = Scene::greeted(config, &[]);
     for alias in 0..3 {
@@ -157,7 +157,8 @@ fn a_lower_budget_refuses_channels_that_find_no_room() {
     }
     assert_eq!(scene.put(Put::new().open(3, UPLINK, 0, 30_000, &[])), []);
     assert!(matches!(scene.said()[..], [Said::Reject { code: 4, .. }]));
-    // A channel of ours has its own window, and what an answer grants beyond is the application's.
+    // The window of a local channel, and a wider window in an answer, do not count: the application
+    // chose them.
     let (own, _) = scene.open_ours(OpenOptions::new("ours").window(1 << 20), 9, 60_000);
     let stats = scene.core.stats();
     assert_eq!(stats.receive_aside_bytes, 3 * (64 << 10));
@@ -174,15 +175,15 @@ fn a_lower_budget_refuses_channels_that_find_no_room() {
     assert!(none.check().is_err());
 }
 
-/// The preset's bound holds: a peer that does what it likes makes us hold no more.
+/// With the preset for the public internet, a peer makes the core hold no more than its budget.
 #[test]
-fn an_unknown_peer_makes_us_hold_little() {
+fn the_untrusted_internet_preset_bounds_memory() {
     let config = ChannelConfig::untrusted_internet();
     assert_eq!(config.receive_budget_bytes(), 1_310_720);
     let mut scene = Scene::greeted(config.clone(), &[]);
     scene.reads = false;
     for alias in 0..16 {
-        // As many messages as a channel takes: it counts bytes, or messages.
+        // As many messages as the window takes, in bytes or in messages.
         let (unit, count, len) = match alias % 2 {
             0 => (0, 15, 1000),
             _ => (profile::MESSAGES, 8, 1900),

@@ -1,4 +1,4 @@
-//! Messages that are written in place: claims that are committed, dropped or leaked.
+//! Claims: messages that the application writes in place, then commits, drops or leaks.
 
 use harness::frames_mux::{Put, Said, flag};
 use tickwire::channels::{Mode, OpenOptions, Unit};
@@ -6,10 +6,10 @@ use tickwire::channels::{Mode, OpenOptions, Unit};
 use super::scripted_peer::{AMPLE, Scene, Told, payloads};
 use super::small_queues::{OVERHEAD, accounts, config, ours};
 
-/// A message that is written in place goes when it is committed, and leaves nothing behind when it
-/// is not: in the record, in the queue, in credit, in counts.
+/// A committed claim is sent. A dropped claim leaves nothing behind: no bytes in the record or the
+/// queue, no used credit, no count.
 #[test]
-fn claims_are_sent_when_committed_and_else_never_were() {
+fn a_claim_is_sent_only_when_committed() {
     for (waits, unit) in [
         (false, Unit::Bytes),
         (false, Unit::Messages),
@@ -41,7 +41,7 @@ fn claims_are_sent_when_committed_and_else_never_were() {
         let of_channel = if unit == Unit::Bytes { cost } else { sent };
         let after = (sent, bytes, 70_000 - of_channel, 0);
         assert_eq!(accounts(&scene, channel), after, "{waits} {unit:?}");
-        // What the peer may acknowledge is what was numbered.
+        // The peer can acknowledge as many messages as were numbered.
         let told = scene.put(
             Put::new()
                 .raw(&[flag::ACK | 3])
@@ -53,9 +53,9 @@ fn claims_are_sent_when_committed_and_else_never_were() {
     }
 }
 
-/// A claim that nobody commits leaves the message before it as the record's last, with its length.
+/// A dropped claim leaves the message before it as the last of the record, with its length.
 #[test]
-fn an_abandoned_claim_leaves_the_record_as_it_was() {
+fn a_dropped_claim_leaves_the_record_unchanged() {
     let mut scene = Scene::greeted(config(), &[]);
     let channel = ours(&mut scene, OpenOptions::new("c"), 0, 60_000);
     for text in [&b"one"[..], b"two"] {
@@ -69,11 +69,11 @@ fn an_abandoned_claim_leaves_the_record_as_it_was() {
     assert_eq!(payloads(&read), [&b"one"[..], b"two"]);
 }
 
-/// A claim that is leaked, and neither dropped nor committed, left its bytes in the queue: each
-/// message behind it was sent with bytes of the one before.
+/// A claim that is leaked (neither dropped nor committed) leaves no bytes in front of the next
+/// message.
 #[test]
 #[expect(clippy::mem_forget, reason = "what is leaked is what is looked at")]
-fn a_leaked_claim_leaves_nothing_behind() {
+fn a_leaked_claim_leaves_no_bytes_in_the_queue() {
     for (leaks, len) in [(1, 5), (3, 700), (1, 60_000)] {
         let mut scene = Scene::new();
         let options = OpenOptions::new("c").mode(Mode::Reliable);
@@ -115,9 +115,9 @@ fn a_leaked_claim_leaves_nothing_behind() {
     }
 }
 
-/// Bytes of a claim that was leaked do not stay behind what was sent.
+/// The bytes of a leaked claim are discarded when the messages before it are sent.
 #[test]
-fn an_open_claim_that_was_leaked_is_forgotten_when_all_is_sent() {
+fn a_leaked_claim_is_discarded_when_the_queue_is_sent() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 1 << 20);
     scene.core.hold_back();

@@ -1,4 +1,4 @@
-//! Conflated channels: a newer message of a key takes the place of the one that waits.
+//! Conflated channels: a newer message of a key replaces the one that waits in the queue.
 
 use bytes::Bytes;
 use harness::channels::Op;
@@ -12,16 +12,17 @@ use super::scripted_peer::{Scene, Told, data, shared_aliases};
 use super::simulation::{opened, ready};
 use super::small_queues::{ENTRY, MESSAGE_MAX, config, ours, queued};
 
-/// What replaces a message takes its place and its bytes, and no more than there is room for.
+/// A replacement takes the place and the bytes of the message before it. It is refused if the queue
+/// has no room for the difference.
 #[test]
-fn replacements_are_counted_to_the_byte() {
+fn a_replacement_is_charged_to_the_byte() {
     let mut scene = Scene::greeted(config(), &[]);
     let conflated = || OpenOptions::new("q").mode(Mode::Conflated);
     let quotes = ours(&mut scene, conflated(), 1, 100);
     let other = ours(&mut scene, OpenOptions::new("c"), 2, 60_000);
     scene.core.hold_back();
     let full = Err(ChannelSendError::WouldBlock);
-    // Key, bytes; what comes of it; bytes of the queue then.
+    // Key, bytes; the result; the bytes in the queue afterwards.
     for (key, len, expected, bytes) in [
         (1, 5000, Ok(()), 5000),
         (2, 5000, Ok(()), 10_000),
@@ -37,7 +38,7 @@ fn replacements_are_counted_to_the_byte() {
         assert_eq!(sent, expected, "{key} {len}");
         assert_eq!(queued(&scene), bytes, "{key} {len}");
     }
-    // All queues together.
+    // The limit of all queues together.
     for _ in 0..2 {
         scene.core.send(other, &[1; 5000 - ENTRY]).expect("room");
     }
@@ -64,9 +65,10 @@ fn replacements_are_counted_to_the_byte() {
     assert_eq!(queued(&scene), 0);
 }
 
-/// A message that waits alone is replaced by any that the peer takes, until the half is over.
+/// A message that is alone in its queue can be replaced by any message up to the largest that the
+/// peer takes, until the half ends.
 #[test]
-fn a_lone_message_is_replaced_by_any_that_the_peer_takes() {
+fn a_single_queued_message_can_be_replaced_by_a_larger_one() {
     let mut scene = Scene::greeted(config(), &[]);
     let quotes = ours(
         &mut scene,
@@ -95,10 +97,10 @@ fn a_lone_message_is_replaced_by_any_that_the_peer_takes() {
     assert_eq!(refused, Err(ChannelSendError::Stopped(ErrorCode(77))));
 }
 
-/// A message that waits for credit of its channel goes as soon as a shorter one of its key, for
-/// which there is enough, has taken its place.
+/// A message waits because the credit of its channel is too small. A shorter replacement that fits
+/// the credit is sent at once.
 #[test]
-fn a_shorter_message_of_a_key_goes_where_the_longer_one_waited() {
+fn a_replacement_that_fits_the_credit_is_sent() {
     let mut scene = Scene::new();
     let options = OpenOptions::new("quotes")
         .mode(Mode::Conflated)
@@ -133,9 +135,9 @@ fn a_shorter_message_of_a_key_goes_where_the_longer_one_waited() {
     );
 }
 
-/// What is queued with a key passed every limit when it was replaced by something longer.
+/// Longer replacements do not exceed the limits of the queues.
 #[test]
-fn replacements_keep_to_the_limits_of_the_queues() {
+fn replacements_respect_the_queue_limits() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[]);
     let options = OpenOptions::new("quotes")
         .mode(Mode::Conflated)
@@ -155,7 +157,7 @@ fn replacements_keep_to_the_limits_of_the_queues() {
         assert!(queued <= 256 << 10, "{queued} bytes after {key} keys");
     }
     assert!(refused > 0);
-    // What is no longer than before is always taken.
+    // A replacement that is no longer than the message before it is always taken.
     for key in 0..keys {
         assert_eq!(scene.core.send_keyed(channel, key, b"y"), Ok(()));
     }
@@ -167,9 +169,9 @@ fn replacements_keep_to_the_limits_of_the_queues() {
     assert_eq!(scene.core.stats().queued_bytes, 0);
 }
 
-/// On a conflated channel every way to send replaces.
+/// On a conflated channel, every way to send replaces the queued message.
 #[test]
-fn all_that_is_sent_on_a_conflated_channel_is_conflated() {
+fn every_way_to_send_conflates() {
     type Send = fn(&mut Scene, ChannelId) -> Result<(), ChannelSendError>;
     let ways: [Send; 3] = [
         |scene, channel| scene.core.send(channel, &[0; 2000]),
@@ -194,9 +196,9 @@ fn all_that_is_sent_on_a_conflated_channel_is_conflated() {
     }
 }
 
-/// Behind the end nothing is replaced: the refusal says why.
+/// After an abort, a replacement is refused with the code of the abort.
 #[test]
-fn behind_the_end_nothing_is_replaced() {
+fn a_replacement_after_abort_is_refused() {
     let mut scene = Scene::new();
     let options = OpenOptions::new("q")
         .mode(Mode::Conflated)
@@ -210,9 +212,11 @@ fn behind_the_end_nothing_is_replaced() {
     assert_eq!(sent, Err(ChannelSendError::Closed(code)));
 }
 
+/// The newest message of a key arrives together with the number of messages that it replaced.
 #[test]
-fn the_newest_of_a_key_and_what_it_replaced_arrive_together() {
-    // The length that a record's last message does not need is not its last number.
+fn the_newest_message_arrives_with_the_count_of_replaced_ones() {
+    // The length of the last message of a record is left out. It is not the last number of its
+    // header.
     let mut sim = ready([ChannelConfig::default(), ChannelConfig::default()]);
     let wanted = Wanted {
         mode: Mode::Conflated,

@@ -1,13 +1,13 @@
-//! Credit: when a limit is told, and what a sender does with it.
+//! Credit: when the receiver sends a new limit, and what the sender does with it.
 
 use harness::frames_mux::{MAX62, Put, Said, flag, profile};
 use tickwire::channels::{ChannelConfig, Direction, ErrorCode, Mode, OpenOptions, Unit};
 
 use super::scripted_peer::{Scene, Told, UPLINK, data, failed, ms};
 
-/// R8: credit in drops is not sent in drops.
+/// The peer grants credit byte by byte. The core does not answer with tiny frames.
 #[test]
-fn one_unit_at_a_time() {
+fn credit_of_single_bytes_is_not_sent_in_tiny_frames() {
     for run in [false, true] {
         let mut scene = Scene::new();
         let options = OpenOptions::new("bulk").direction(Direction::OpenerSends);
@@ -22,7 +22,7 @@ fn one_unit_at_a_time() {
                 scene.core.send(channel, &[1; 10_000]).expect("queued");
             }
         }
-        // What HELLO grants before ACCEPT is gone.
+        // The credit that HELLO grants before ACCEPT is used up.
         let (mut frames, mut bytes) = (0, 0);
         let count = |said: Vec<Said>, frames: &mut u32, bytes: &mut usize| {
             for s in said {
@@ -45,9 +45,10 @@ fn one_unit_at_a_time() {
     }
 }
 
-/// R9: limits go up, or nowhere.
+/// A limit increases or stays. Message numbers at the end of their range cause an error, and no
+/// overflow.
 #[test]
-fn limits_at_the_edge() {
+fn a_limit_never_decreases_and_numbers_do_not_overflow() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, MAX62)]);
     let (channel, _) = scene.open_ours(OpenOptions::new("x"), 3, MAX62);
     for limit in [0, 1, MAX62, (1 << 32) - 1, MAX62, 7] {
@@ -58,16 +59,16 @@ fn limits_at_the_edge() {
     }
     let window = scene.core.channel_stats(channel).map(|s| s.send_window);
     assert!(window > Some(MAX62 - 1000));
-    // The peer's own counters, at their end.
+    // The message numbers of the peer, at the end of their range.
     let told = scene.put(Put::new().seq(3, MAX62, MAX62 - 2).data(0, 3, b"x"));
     assert_eq!(failed(&told), None);
     let told = scene.put(Put::new().data(0, 3, b"x").data(0, 3, b"x"));
     assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL));
 }
 
-/// Credit for a message and no more is credit for it, whichever way it is sent.
+/// Credit for exactly one message is enough to send it, in every mode.
 #[test]
-fn exact_credit_is_enough() {
+fn credit_for_exactly_one_message_sends_it() {
     const COST: u64 = 10_064;
     for mode in [Mode::Reliable, Mode::Ttl(ms(60_000)), Mode::Conflated] {
         for own in [COST, 1 << 30] {
@@ -90,7 +91,7 @@ fn exact_credit_is_enough() {
     }
 }
 
-/// The limit of a channel that is told.
+/// The limit in the CREDIT frame, if there is one.
 fn told_limit(said: &[Said]) -> Option<u64> {
     said.iter().find_map(|said| match said {
         Said::Credit {
@@ -100,16 +101,16 @@ fn told_limit(said: &[Said]) -> Option<u64> {
     })
 }
 
-/// The application gives back a message, the oldest.
+/// The application releases the oldest message.
 fn release_one(scene: &mut Scene) {
     let (channel, charge) = scene.kept.remove(0);
     scene.core.release(channel, charge);
 }
 
-/// A sender that waits, and has said so, is told what is given back later, be it less than what is
-/// told unasked: it says so once.
+/// A sender has sent BLOCKED. The next released message is granted at once, even if it is below the
+/// usual threshold.
 #[test]
-fn credit_that_is_given_back_after_blocked_is_told() {
+fn released_credit_is_granted_after_blocked() {
     for (unit, len, count, told) in [
         (profile::MESSAGES, 4, 8, 9),
         (0, 16_000, 4, 65_536 + 16_064),
@@ -128,10 +129,10 @@ fn credit_that_is_given_back_after_blocked_is_told() {
     }
 }
 
-/// An application that keeps nearly all of a window for good, and gives back the rest, keeps its
-/// sender waiting once, not for every message.
+/// The application keeps nearly a whole window for good, and releases the rest. The sender waits
+/// once, and not for every message.
 #[test]
-fn a_sender_is_not_asked_to_wait_for_each_message() {
+fn a_nearly_full_window_stalls_its_sender_only_once() {
     let config = ChannelConfig::default().auto_tune(false);
     for (unit, len, count) in [(profile::MESSAGES, 4, 8), (0, 9936, 6)] {
         let mut scene = Scene::greeted(config.clone(), &[]);
@@ -150,7 +151,7 @@ fn a_sender_is_not_asked_to_wait_for_each_message() {
             let told = scene.put(Put::new().data(0, 0, &vec![1; len]));
             assert_eq!(failed(&told), None);
         }
-        // Who reads all of it again is told by halves and quarters, as before.
+        // When the application reads everything again, CREDIT is sent by the usual threshold.
         scene.catch_up();
         scene.said();
         scene.reads = true;
@@ -163,9 +164,9 @@ fn a_sender_is_not_asked_to_wait_for_each_message() {
     }
 }
 
-/// The same with so much held that what is left is just too little for a message, each time.
+/// The same, with so much kept that the rest is just too small for a second message.
 #[test]
-fn a_sender_is_not_asked_to_wait_for_every_second_message() {
+fn a_window_with_room_for_one_message_stalls_its_sender_only_once() {
     let config = ChannelConfig::default().auto_tune(false);
     let mut scene = Scene::greeted(config, &[]);
     scene.reads = false;
@@ -192,9 +193,9 @@ fn a_sender_is_not_asked_to_wait_for_every_second_message() {
     drop(held);
 }
 
-/// A sender that says BLOCKED with a limit that is no longer the last is told the last again.
+/// A BLOCKED that names an old limit is answered with the current limit.
 #[test]
-fn who_waits_at_an_old_limit_is_told_the_new_one() {
+fn blocked_at_an_old_limit_gets_the_current_limit() {
     let mut scene = Scene::new();
     let window = u64::from(ChannelConfig::default().channel_window_bytes);
     scene.opened_as(0, UPLINK, 0);
@@ -212,18 +213,18 @@ fn who_waits_at_an_old_limit_is_told_the_new_one() {
     assert!(told > Some(window));
     scene.put(Put::new().blocked(0, window));
     assert_eq!(limit(&scene.said()), told);
-    // And one that waits at the last limit is told what is owed, if it is little.
+    // A BLOCKED that names the current limit is answered with all released credit, however little.
     scene.put(Put::new().data(0, 0, &[0; 936]));
     assert_eq!(limit(&scene.said()), None);
     scene.put(Put::new().blocked(0, told.expect("a limit")));
     assert_eq!(limit(&scene.said()), told.map(|limit| limit + 1000));
 }
 
-/// The end of a channel's data is no occasion to tell credit for it.
+/// After FIN of the peer, the core grants no credit for the messages before it.
 #[test]
-fn no_credit_is_told_for_what_came_with_the_end() {
+fn no_credit_is_granted_after_fin() {
     let mut scene = Scene::new();
-    // Our half goes on.
+    // Both directions are open; the local half stays open.
     scene.opened(0, 50_000);
     for _ in 0..4 {
         scene.put(Put::new().data(0, 0, &[0; 15_000]));
@@ -232,9 +233,10 @@ fn no_credit_is_told_for_what_came_with_the_end() {
     assert_eq!(scene.said(), []);
 }
 
-/// BLOCKED is answered where there is something to say: a limit that is not known, credit owed.
+/// BLOCKED is answered only if the sender does not know the current limit, or if credit has been
+/// released.
 #[test]
-fn who_is_told_all_is_not_told_again() {
+fn blocked_is_answered_only_when_there_is_news() {
     let mut scene = Scene::new();
     scene.opened_as(0, UPLINK, 0);
     for news in [false, true] {
@@ -249,9 +251,9 @@ fn who_is_told_all_is_not_told_again() {
     assert_eq!(scene.said().len(), 1);
 }
 
-/// A channel that was rejected while it waited for credit is waited for no more.
+/// A channel that is rejected while it waits for credit leaves no timer behind.
 #[test]
-fn who_is_rejected_waits_for_nothing() {
+fn a_rejected_channel_does_not_wait_for_credit() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 20_000)]);
     let channel = scene.core.open(OpenOptions::new("a")).expect("opened");
     for _ in 0..5 {

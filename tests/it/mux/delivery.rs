@@ -1,4 +1,4 @@
-//! What is taken is delivered: whole, in order, and before the end.
+//! Delivery: an accepted message arrives whole, in order, and before the end of its channel.
 
 use tickwire::Timestamp;
 use tickwire::channels::{
@@ -15,7 +15,7 @@ fn pair(config: ChannelConfig) -> (Mux, Mux) {
     )
 }
 
-/// Everything that `from` has to say, to `to`; `each` is told of every event.
+/// Carries all records of `from` to `to`; `each` gets every event.
 fn carry(from: &mut Mux, to: &mut Mux, mut each: impl FnMut(&mut Mux, Event<'_>)) {
     while from.wants_write()
         && let Some(record) = from.poll_record(NOW)
@@ -27,7 +27,7 @@ fn carry(from: &mut Mux, to: &mut Mux, mut each: impl FnMut(&mut Mux, Event<'_>)
     }
 }
 
-/// Accepts what is opened.
+/// Accepts every opened channel.
 fn accept(to: &mut Mux, event: Event<'_>) {
     match event {
         Event::Open(opening) => to
@@ -50,10 +50,10 @@ fn open(client: &mut Mux, server: &mut Mux, count: usize) -> Vec<ChannelId> {
     ids
 }
 
-/// A reader of whole messages gives no credit back before the last fragment, so a message is begun
-/// only when all of it is covered. Fragments of many messages take turns, and all become whole.
+/// A receiver grants no credit before the last fragment of a message, so a message is begun only if
+/// credit covers all of it. Fragments of many messages take turns, and all messages arrive.
 #[test]
-fn fragments_of_many_messages_never_lock_each_other() {
+fn fragments_of_many_messages_do_not_deadlock() {
     let (mut client, mut server) = pair(
         ChannelConfig::default()
             .record_bytes_max(4096)
@@ -67,7 +67,7 @@ fn fragments_of_many_messages_never_lock_each_other() {
             client.send(id, &message).expect("the queue has room");
         }
     }
-    // A record at a time, so that the channels take turns inside their messages.
+    // One record at a time, so that the channels take turns inside their messages.
     let mut idle = 0;
     while came < 64 * 5 && idle < 10 {
         idle += 1;
@@ -85,9 +85,9 @@ fn fragments_of_many_messages_never_lock_each_other() {
     assert_eq!(server.stats().held_bytes, 0);
 }
 
-/// R22: what is refused is not taken, and what is taken comes, in order, whatever the credit.
+/// A refused message is not sent. An accepted message arrives in order, whatever the credit.
 #[test]
-fn refused_is_refused_whole() {
+fn a_refused_message_is_not_sent_and_an_accepted_one_arrives() {
     let (mut client, mut server) = pair(
         ChannelConfig::default()
             .channel_window_bytes(2048)
@@ -135,9 +135,9 @@ fn refused_is_refused_whole() {
     );
 }
 
-/// R17: every byte before FIN comes, then the end, however large the message was.
+/// All data arrives before FIN, whatever the length of the message.
 #[test]
-fn fin_comes_behind_the_data() {
+fn fin_arrives_after_the_last_message() {
     for len in [0, 1, 100, 4096, 20_000, 26_000] {
         let (mut client, mut server) = pair(
             ChannelConfig::default()

@@ -1,4 +1,4 @@
-//! How a channel ends: finished, reset, stopped, let go of.
+//! The end of a channel: finished, reset, stopped, or let go of.
 
 use harness::channels::Op;
 use harness::channels::open::Wanted;
@@ -11,10 +11,11 @@ use super::scripted_peer::{AMPLE, Scene, Told, UPLINK, failed, ms, shared_aliase
 use super::simulation::{opened, ready};
 use super::small_queues::{config, ours};
 
-/// R15: who drops a reader says so at once, and a writer that waits for credit ends.
+/// A dropped reader sends STOP at once. A sender that waits for credit ends.
 #[test]
-fn a_reader_is_dropped() {
-    // Ours, with a closed window: STOP goes out, and what was held is credit again.
+fn a_dropped_reader_stops_its_sender() {
+    // The local reader is dropped while its window is full: STOP is sent, and its memory is
+    // released.
     let mut scene = Scene::new();
     let channel = scene.opened_as(0, UPLINK, 0);
     scene.reads = false;
@@ -32,7 +33,7 @@ fn a_reader_is_dropped() {
     assert_eq!(scene.core.stats().held_bytes, 0);
     assert_eq!(scene.put(Put::new().reset(flag::ABORT, 0, 77)), []);
     assert_eq!(scene.core.stats().channels, 0);
-    // The peer's, while our writer waits.
+    // The reader of the peer is dropped while the local sender waits.
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 0)]);
     let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 0);
     scene.core.send(channel, b"waits").expect("queued");
@@ -50,7 +51,7 @@ fn a_reader_is_dropped() {
     assert_eq!(scene.core.stats().queued_bytes, 0);
 }
 
-/// The end rides on the last message, if there is one.
+/// FIN is sent in the frame of the last message, if there is one.
 #[test]
 fn fin_goes_with_the_last_message() {
     let mut scene = Scene::greeted(config(), &[]);
@@ -68,10 +69,10 @@ fn fin_goes_with_the_last_message() {
     assert_eq!(flags.collect::<Vec<_>>(), [0, flag::FIN]);
 }
 
-/// FIN with the last message was told of a channel that the application had let go of in the
-/// message's call.
+/// The application lets go of a channel while it handles the last message. It gets no event for the
+/// FIN of that message.
 #[test]
-fn nothing_is_told_of_a_channel_that_was_let_go_of() {
+fn a_channel_that_was_let_go_of_causes_no_event() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 60_000);
     let record = Put::new().data(flag::FIN, 0, b"last").0;
@@ -81,7 +82,8 @@ fn nothing_is_told_of_a_channel_that_was_let_go_of() {
     scene.core.let_go(channel, ErrorCode::NO_ERROR);
     assert!(scene.core.next(&mut incoming).is_none());
 
-    // Nor that what it had queued, and finished, is more than the peer's answer takes.
+    // It gets no event, either, if its queued messages are larger than the answer of the peer
+    // allows.
     let channel = scene.core.open(OpenOptions::new("c")).expect("opened");
     let said = scene.said();
     let own = said.iter().find_map(|said| match said {
@@ -98,9 +100,10 @@ fn nothing_is_told_of_a_channel_that_was_let_go_of() {
     assert_eq!(scene.events(), []);
 }
 
-/// An eviction was told of a channel that the application had let go of when it heard of another.
+/// Two channels are evicted. The application lets go of the second when it hears of the first: the
+/// second event is dropped.
 #[test]
-fn nothing_waits_to_be_told_of_a_channel_that_was_let_go_of() {
+fn waiting_events_are_dropped_when_a_channel_is_let_go_of() {
     let mut scene = Scene::new();
     let channels = [scene.opened(0, 60_000), scene.opened(1, 60_000)];
     for alias in [0, 1] {
@@ -117,7 +120,7 @@ fn nothing_waits_to_be_told_of_a_channel_that_was_let_go_of() {
     scene.core.let_go(channels[1], ErrorCode::NO_ERROR);
     assert!(scene.core.poll_event().is_none());
 
-    // Nor that it may be sent on.
+    // The same for the event that a channel is writable.
     let config = ChannelConfig::default().channel_queue_bytes_max(1024);
     let mut scene = Scene::greeted(config, &[]);
     let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 1 << 20);
@@ -128,9 +131,9 @@ fn nothing_waits_to_be_told_of_a_channel_that_was_let_go_of() {
     assert_eq!(scene.core.poll_writable(), None);
 }
 
-/// A half that we have stopped is over for the application: its end is nobody's.
+/// The application has stopped a half. The end of that half causes no event.
 #[test]
-fn the_end_of_a_stopped_half_is_not_told() {
+fn the_end_of_a_stopped_half_causes_no_event() {
     for end in [
         Put::new().reset(flag::ABORT, 0, 9),
         Put::new().data(flag::FIN, 0, b""),
@@ -147,9 +150,9 @@ fn the_end_of_a_stopped_half_is_not_told() {
     }
 }
 
-/// What comes after STOP is checked against the limit, dropped, and nothing is granted for it.
+/// Data after STOP is checked against the limit and dropped. No credit is granted for it.
 #[test]
-fn what_comes_after_stop_is_dropped_and_still_limited() {
+fn data_after_stop_is_dropped_within_its_limit() {
     let mut scene = Scene::new();
     let channel = scene.opened_as(0, UPLINK, 0);
     scene.put(Put::new().data(0, 0, &[1; 1000]));
@@ -167,9 +170,10 @@ fn what_comes_after_stop_is_dropped_and_still_limited() {
     assert_eq!(failed(&told), Some(ErrorCode::FLOW));
 }
 
-/// A half that was finished goes out though its channel is let go of before it is asked for.
+/// The application finishes a half and lets go of its channel before OPEN is sent. Its messages and
+/// FIN are still sent.
 #[test]
-fn what_was_finished_is_sent_though_nobody_holds_the_channel() {
+fn a_finished_half_is_sent_after_its_channel_is_let_go_of() {
     let mut scene = Scene::new();
     let channel = scene
         .core
@@ -191,9 +195,10 @@ fn what_was_finished_is_sent_though_nobody_holds_the_channel() {
     );
 }
 
-/// The peer's answer takes smaller messages than one that waits: it can never go.
+/// ACCEPT allows smaller messages than one that is queued. The channel is stopped, because that
+/// message can never be sent.
 #[test]
-fn a_message_that_the_answer_does_not_take_is_given_up() {
+fn a_queued_message_above_the_limit_of_accept_stops_the_channel() {
     for (max, goes) in [(6000, true), (5999, false)] {
         let mut scene = Scene::new();
         let channel = scene.core.open(OpenOptions::new("c")).expect("opened");
@@ -213,10 +218,9 @@ fn a_message_that_the_answer_does_not_take_is_given_up() {
     }
 }
 
-/// The peer's answer takes less than was queued on its HELLO's word, be it a shared frame or the
-/// elements of a run: nothing more of that is sent.
+/// The same for a shared frame and for the elements of a run: nothing of them is sent.
 #[test]
-fn what_is_above_what_the_answer_takes_is_given_up() {
+fn queued_shared_frames_and_runs_above_the_limit_of_accept_are_dropped() {
     for run in [false, true] {
         let mut scene = Scene::greeted(shared_aliases(), &[]);
         let options = OpenOptions::new("c").alias(3);
@@ -241,8 +245,9 @@ fn what_is_above_what_the_answer_takes_is_given_up() {
     }
 }
 
+/// An empty message before FIN is delivered as a message.
 #[test]
-fn an_empty_message_before_fin_is_a_message() {
+fn an_empty_message_before_fin_is_delivered() {
     let mut sim = ready([ChannelConfig::default(), ChannelConfig::default()]);
     let link = opened(&mut sim, &Wanted::default());
     sim.apply(Op::Block(0));

@@ -1,4 +1,4 @@
-//! Peers that want memory or time of us: floods of opens, resets and small frames.
+//! Floods: peers that make the core spend memory or time with opens, resets and small frames.
 
 use allocation_counter::measure;
 use harness::frames_mux::{Put, Said, flag};
@@ -6,23 +6,23 @@ use tickwire::channels::{ChannelConfig, Direction, ErrorCode, OpenOptions};
 
 use super::scripted_peer::{DOWNLINK, Scene, Told, UPLINK, failed, ms};
 
-/// Frames of the floods: more where that takes no longer.
+/// Frames of a flood: more in a release build.
 const FLOOD: usize = if cfg!(debug_assertions) {
     1_000_000
 } else {
     10_000_000
 };
 
-/// The frames that `put` makes, as many as a record holds.
+/// As many copies of `frame` as a record holds, and their number.
 fn full_record(frame: &Put) -> (Vec<u8>, usize) {
     let count = (16 << 10) / frame.0.len();
     (frame.0.repeat(count), count)
 }
 
-/// R1: a slot is free when both halves are over and the handle is dropped; opens that come to
-/// nothing are few.
+/// A peer opens and resets channels in a loop (Rapid Reset). The connection ends with CALM after a
+/// fixed number, and memory stays bounded.
 #[test]
-fn rapid_reset() {
+fn rapid_reset_ends_the_connection() {
     let mut scene = Scene::new();
     let mut opens = 0;
     let mut end = None;
@@ -45,9 +45,10 @@ fn rapid_reset() {
     assert!(memory.bytes_max < 64 << 10, "{memory:?}");
 }
 
-/// R1: who opens and resets slowly enough goes on; who never lets go keeps only what it may.
+/// A peer that opens and resets slowly goes on. If the application never lets go of the channels,
+/// further opens are rejected.
 #[test]
-fn slow_reset_and_handles_that_are_kept() {
+fn slow_resets_continue_and_kept_handles_are_bounded() {
     let config = ChannelConfig::default().channels_max(16);
     let mut scene = Scene::greeted(config, &[(9, 1_000_000)]);
     let mut rejected = 0;
@@ -63,13 +64,14 @@ fn slow_reset_and_handles_that_are_kept() {
     assert_eq!(rejected, 2000 - 3 * 16);
 }
 
-/// R3: what is to be answered is a state, never a queue.
+/// A peer that never reads makes the core answer. Pending answers are kept as state of their
+/// channel, not in a queue.
 #[test]
-fn a_peer_that_never_reads() {
+fn pending_answers_to_a_peer_that_does_not_read_are_bounded() {
     let mut scene = Scene::new();
     let channels: Vec<_> = (0..8).map(|alias| scene.opened(alias, 60_000)).collect();
     for &channel in &channels[6..] {
-        // STOP and ABORT wait from now on.
+        // From now on, STOP and ABORT wait to be sent.
         scene.core.let_go(channel, ErrorCode::NO_ERROR);
     }
     let flood = [
@@ -94,7 +96,7 @@ fn a_peer_that_never_reads() {
                 frames += count;
             }
         }
-        // As much data as may be, read at once and never told.
+        // As much data as the windows allow. It is released at once, and CREDIT is never read.
         for _ in 0..500 {
             assert_eq!(failed(&scene.put(flood[10].clone())), None);
         }
@@ -105,9 +107,9 @@ fn a_peer_that_never_reads() {
     assert!(said.len() <= 3 * 8 + 4, "{said:?}");
 }
 
-/// R5: small frames cost credit, and nothing else.
+/// Small frames cost their credit, and nothing else.
 #[test]
-fn small_frames_with_a_reader() {
+fn small_frames_with_a_reader_cost_only_credit() {
     for len in [0, 1, 40] {
         let mut scene = Scene::new();
         scene.opened_as(0, UPLINK, 0);
@@ -128,9 +130,9 @@ fn small_frames_with_a_reader() {
     }
 }
 
-/// R5: with nobody who reads, what is held is what was granted, and one frame more is too many.
+/// Without a reader, the core holds what it granted. One frame more ends the connection with FLOW.
 #[test]
-fn small_frames_without_a_reader() {
+fn small_frames_without_a_reader_are_bounded_by_the_window() {
     for len in [0, 1, 40] {
         let mut scene = Scene::new();
         scene.opened_as(0, UPLINK, 0);
@@ -151,9 +153,9 @@ fn small_frames_without_a_reader() {
     }
 }
 
-/// Every GOAWAY was looked at against all channels, thousands to a record.
+/// Each GOAWAY makes the core look at all channels, so many of them end the connection with CALM.
 #[test]
-fn goaways_without_end_are_calmed() {
+fn a_flood_of_goaway_ends_with_calm() {
     let mut scene = Scene::new();
     scene.opened(0, 60_000);
     for _ in 0..10 {
@@ -162,7 +164,7 @@ fn goaways_without_end_are_calmed() {
     }
     let told = scene.put(Put::new().goaway(0, 0, ""));
     assert_eq!(failed(&told), Some(ErrorCode::CALM));
-    // One a second is calm.
+    // One GOAWAY a second is allowed.
     let mut scene = Scene::new();
     scene.opened(0, 60_000);
     for _ in 0..100 {
@@ -171,8 +173,9 @@ fn goaways_without_end_are_calmed() {
     }
 }
 
-/// Lives of a channel of the peer's, one after another: how many until the connection ends, if that
-/// is not more than 300. `early`: it is reset before our answer is out.
+/// Opens and ends a channel of the peer again and again. Returns after how many channels the
+/// connection ends, if that is not more than 300. `early`: the reset comes before the answer is
+/// sent.
 fn lives(first: &Put, then: &Put, early: bool) -> Option<usize> {
     let mut scene = Scene::new();
     for count in 1..=300 {
@@ -197,27 +200,27 @@ fn lives(first: &Put, then: &Put, early: bool) -> Option<usize> {
     None
 }
 
-/// A byte of data made an open that is reset at once one that was of use.
+/// A byte of data does not turn an open that is reset at once into a used channel.
 #[test]
-fn rapid_reset_with_data_is_rapid_reset() {
+fn rapid_reset_with_data_counts_as_rapid_reset() {
     let open = |profile| Put::new().open(0, profile, 60_000, 9, &[]).data(0, 0, b"x");
     for (profile, flags) in [(0, flag::ABORT | flag::STOP), (UPLINK, flag::ABORT)] {
         let reset = Put::new().reset(flags, 0, 8);
         let at_once = open(profile).reset(flags, 0, 8);
         assert_eq!(lives(&at_once, &Put::new(), true), Some(101));
         assert_eq!(lives(&open(profile), &reset, true), Some(101));
-        // What was answered and used may be cancelled as often as one likes; what was not used,
-        // not.
+        // A channel that was answered and used can be reset any number of times; an unused one
+        // cannot.
         assert_eq!(lives(&open(profile), &reset, false), None);
         let unused = Put::new().open(0, profile, 60_000, 9, &[]);
         assert_eq!(lives(&unused, &reset, false), Some(101));
     }
-    // Data with its end is no reset.
+    // Data with FIN is no reset.
     let whole = Put::new()
         .open(0, UPLINK, 0, 9, &[])
         .data(flag::FIN, 0, b"x");
     assert_eq!(lives(&whole, &Put::new(), true), None);
-    // But a request that is taken back before its answer is one, in either order.
+    // A request that is withdrawn before its answer is one, in either order of frames.
     let open = || Put::new().open(0, 0, 60_000, 9, &[]);
     let taken_back = open().data(flag::FIN, 0, b"x").reset(flag::STOP, 0, 8);
     assert_eq!(lives(&taken_back, &Put::new(), true), Some(101));
@@ -225,9 +228,10 @@ fn rapid_reset_with_data_is_rapid_reset() {
     assert_eq!(lives(&taken_back, &Put::new(), true), Some(101));
 }
 
-/// A feed may have been quiet for as long as it was wanted: who leaves many of them is no flood.
+/// A subscription can be quiet for as long as it is wanted. A peer that leaves many of them after a
+/// second is no flood.
 #[test]
-fn quiet_channels_may_be_left_all_at_once() {
+fn many_channels_open_for_a_second_can_be_left_at_once() {
     for after in [900, 1000] {
         let mut scene = Scene::new();
         for alias in 0..150 {
@@ -243,9 +247,10 @@ fn quiet_channels_may_be_left_all_at_once() {
     }
 }
 
-/// Open and end without a reset, and with nothing sent, in a loop: as costly as with one.
+/// A channel that is opened and ended in a loop, with no reset and no data, costs as much as one
+/// with a reset.
 #[test]
-fn channels_that_end_unused_without_a_reset_are_waste_too() {
+fn unused_channels_that_end_without_a_reset_count_as_waste() {
     let mut scene = Scene::new();
     let mut opens = 0;
     let code = loop {
@@ -269,9 +274,9 @@ fn channels_that_end_unused_without_a_reset_are_waste_too() {
     assert_eq!((code, opens), (ErrorCode::CALM, 100));
 }
 
-/// Channels that we let go of, and whose peer answers as it must, were counted as its waste.
+/// Channels that the application lets go of do not count as waste of the peer.
 #[test]
-fn who_is_stopped_by_us_has_wasted_nothing() {
+fn a_channel_that_the_application_lets_go_of_is_not_waste_of_the_peer() {
     let mut scene = Scene::new();
     for turn in 0..300 {
         let channel = scene.opened(0, 60_000);
@@ -282,9 +287,9 @@ fn who_is_stopped_by_us_has_wasted_nothing() {
     }
 }
 
-/// A peer that answers our STOP by ending both halves has wasted nothing.
+/// A peer that answers STOP by ending both halves has wasted nothing.
 #[test]
-fn who_ends_what_we_have_stopped_is_calm() {
+fn a_peer_that_ends_stopped_channels_is_not_a_flood() {
     let mut scene = Scene::new();
     for turn in 0..300 {
         let channel = scene.opened(0, 60_000);
@@ -297,9 +302,9 @@ fn who_ends_what_we_have_stopped_is_calm() {
     }
 }
 
-/// Only what the peer opened, used for nothing and ended is its waste.
+/// Only a channel that the peer opened, did not use and ended counts as waste.
 #[test]
-fn what_was_used_or_is_ours_is_no_waste() {
+fn used_channels_and_local_channels_are_not_waste() {
     let mut scene = Scene::new();
     for turn in 0..300 {
         scene.opened_as(0, UPLINK, 0);
@@ -315,9 +320,9 @@ fn what_was_used_or_is_ours_is_no_waste() {
     }
 }
 
-/// A channel of which one half goes on is not over, and wasted nothing yet.
+/// A channel with one open half has not ended, and does not count as waste.
 #[test]
-fn half_an_end_is_no_waste() {
+fn a_half_open_channel_is_not_waste() {
     for end in [
         |alias| Put::new().data(flag::FIN, alias, b""),
         |alias| Put::new().reset(flag::STOP, alias, 1),

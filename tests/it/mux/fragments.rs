@@ -1,13 +1,13 @@
-//! Messages in fragments: where they are cut, what they cost, and how long they may take.
+//! Messages in fragments: where the core cuts them, what they cost, and how long they may take.
 
 use harness::frames_mux::{Put, Said, flag, profile, read};
 use tickwire::channels::{ChannelConfig, ErrorCode, HalfState, OpenOptions};
 
 use super::scripted_peer::{Scene, Told, UPLINK, failed, ms};
 
-/// R30: a message that is not finished in time is given up, with its memory.
+/// A message in tiny fragments that is not finished in time is evicted, and its memory is released.
 #[test]
-fn fragments_that_dribble() {
+fn tiny_fragments_do_not_extend_the_timeout() {
     let mut scene = Scene::new();
     let channel = scene.opened_as(0, UPLINK, 0);
     let mut told = Vec::new();
@@ -30,10 +30,10 @@ fn fragments_that_dribble() {
     assert_eq!(state, Some(HalfState::Ending));
 }
 
-/// Receivers lend messages that come whole: one that fits a record is not cut for the room that
-/// another record has left, however much that is, and one that fits none fills them.
+/// A receiver can lend a message that arrives whole. A message that fits a record is therefore not
+/// cut for the room that is left in another record. A longer message fills its records.
 #[test]
-fn what_fits_a_record_is_not_cut() {
+fn a_message_that_fits_a_record_is_not_cut() {
     let cuts = |len: usize, first_direct: bool| -> Vec<Vec<usize>> {
         let mut scene = Scene::new();
         let channel = scene.opened(0, 1 << 20);
@@ -51,7 +51,8 @@ fn what_fits_a_record_is_not_cut() {
         };
         scene.records().iter().map(payloads).collect()
     };
-    // Records of 16 KiB; alone, the head is four bytes, and its length may be left out.
+    // Records of 16 KiB. The header takes four bytes; the length of the last message can be left
+    // out.
     for direct in [true, false] {
         assert_eq!(cuts(16_000, direct), [vec![100, 16_000]]);
         assert_eq!(cuts(16_300, direct), [vec![100], vec![16_300]]);
@@ -62,10 +63,10 @@ fn what_fits_a_record_is_not_cut() {
     }
 }
 
-/// A sender that gives a large message few turns is no dribbler: each fragment that is worth it has
-/// its time. None of them makes up for those that are not.
+/// Each fragment of a useful size gets the full timeout, so a sender may give a large message few
+/// turns. A fragment that is too small gets none.
 #[test]
-fn each_fragment_has_its_time() {
+fn each_large_fragment_extends_the_timeout() {
     let fragment = [1; 8000];
     let mut scene = Scene::new();
     let channel = scene.opened_as(0, UPLINK, 0);
@@ -80,20 +81,21 @@ fn each_fragment_has_its_time() {
         matches!(&told[..], [Told::Message { data, .. }] if data.len() == 24_003),
         "{told:?}"
     );
-    // The one that never comes is missed.
+    // The timeout of a fragment that never comes expires.
     scene.put(Put::new().data(flag::MORE, 0, &fragment));
     scene.wait(ms(5000));
     scene.put(Put::new().data(flag::MORE, 0, &fragment));
     assert_eq!(scene.wait(ms(9500)), []);
-    // Slivers win no time.
+    // A small fragment does not extend the timeout.
     assert_eq!(scene.put(Put::new().data(flag::MORE, 0, &[1; 1000])), []);
     let told = scene.wait(ms(1000));
     assert_eq!(told, [Told::Evicted(channel, ErrorCode::TIMEOUT)]);
 }
 
-/// A message in fragments has its time; when nothing waits, no timer but the next PING's is left.
+/// A message in fragments is evicted at its timeout. Afterwards only the timer of the next PING is
+/// left.
 #[test]
-fn fragments_have_their_time() {
+fn an_evicted_message_leaves_no_timer() {
     let mut scene = Scene::new();
     let channel = scene.opened_as(0, UPLINK, 0);
     scene.put(Put::new().data(flag::MORE, 0, b"begun"));
@@ -106,8 +108,8 @@ fn fragments_have_their_time() {
     assert!(next.0 > scene.now.0 + 1_000_000_000, "nothing is swept for");
 }
 
-/// How messages of a channel and another's share records: `first` bytes, then one of `second`,
-/// then a small one of a lower class. The payloads of each record.
+/// The payload lengths in each record, if one channel sends `first` bytes, a second channel sends
+/// `second` bytes, and a third channel of lower priority sends one byte.
 fn shared(peer: &[(u64, u64)], limit: u64, first: usize, second: usize) -> Vec<Vec<usize>> {
     let mut scene = Scene::greeted(ChannelConfig::default(), peer);
     let [a, b, c] = [0, 1, 2].map(|n: u8| {
@@ -130,25 +132,25 @@ fn shared(peer: &[(u64, u64)], limit: u64, first: usize, second: usize) -> Vec<V
     records.iter().map(lengths).collect()
 }
 
-/// A message that credit covers in one frame, and not in fragments, waits for a record of its own;
-/// nothing of a lower class passes it.
+/// Credit covers a message in one frame, but not in fragments. The message waits for a record of
+/// its own, and no message of a lower priority passes it.
 #[test]
-fn a_message_goes_whole_where_credit_has_no_fragments() {
+fn a_message_is_not_cut_if_credit_covers_only_one_frame() {
     let own = vec![vec![900], vec![900, 1]];
-    // Just enough for it.
+    // Just enough credit.
     assert_eq!(shared(&[(1, 1024), (7, 964)], 964, 900, 900), own);
-    // Not enough: it waits for credit, and the others go.
+    // Not enough credit: the message waits, and the others are sent.
     assert_eq!(
         shared(&[(1, 1024), (7, 963)], 963, 900, 900),
         [vec![900, 1]]
     );
 }
 
-/// A fragment is a quarter of a record at least.
+/// A fragment is at least a quarter of a record.
 #[test]
-fn a_fragment_is_worth_its_head() {
+fn a_fragment_is_at_least_a_quarter_of_a_record() {
     let peer = [(1, 1024)];
-    // Heads of four bytes: 1,024 - 4 - 760 - 4 are 256.
+    // Headers of four bytes: 1,024 - 4 - 760 - 4 are 256.
     let cut = shared(&peer, 60_000, 760, 5000);
     assert_eq!(cut[0], [760, 256]);
     let whole = shared(&peer, 60_000, 761, 5000);
@@ -159,9 +161,9 @@ fn a_fragment_is_worth_its_head() {
     }
 }
 
-/// A channel that counts messages pays with the last fragment; the end is free.
+/// On a channel that counts messages, the last fragment is charged. FIN is free.
 #[test]
-fn a_window_of_messages_is_paid_by_the_last_fragment() {
+fn a_message_window_is_charged_by_the_last_fragment() {
     for more in [false, true] {
         let mut scene = Scene::new();
         scene.reads = false;

@@ -1,4 +1,4 @@
-//! The end of a connection of channels: drains, GOAWAY, failures and their codes.
+//! The end of the connection: drain, GOAWAY, failures and their codes.
 
 use harness::frames_mux::{Put, Said, flag};
 use tickwire::channels::{
@@ -7,9 +7,9 @@ use tickwire::channels::{
 
 use super::scripted_peer::{Scene, Told, failed, ms};
 
-/// R26: an end needs no peer.
+/// A drain ends at its deadline, even if the peer is silent.
 #[test]
-fn a_frozen_peer_and_the_end() {
+fn a_drain_ends_although_the_peer_is_silent() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 0);
     let _ = scene.core.send(channel, b"never goes out");
@@ -27,7 +27,8 @@ fn a_frozen_peer_and_the_end() {
     scene.said();
     assert_eq!(scene.core.closing(), Some(ErrorCode::NO_ERROR));
     assert_eq!(scene.core.poll_timeout(), None);
-    // Without channels it is at once; without a word of the peer's, after the idle time.
+    // Without channels it ends at once. A peer that says nothing at all ends it after the idle
+    // timeout.
     let mut scene = Scene::new();
     scene.core.drain(ErrorCode(20), "over");
     assert_eq!(failed(&scene.events()), Some(ErrorCode(20)));
@@ -39,9 +40,9 @@ fn a_frozen_peer_and_the_end() {
     assert_eq!(scene.end(), Some(ErrorCode::TIMEOUT));
 }
 
-/// A second call of drain does not put off the end that the first one set.
+/// A second call of `drain` does not extend the deadline of the first.
 #[test]
-fn a_drain_is_not_put_off() {
+fn a_second_drain_does_not_extend_the_deadline() {
     let code = ErrorCode(ErrorCode::APPLICATION.0 + 5);
     let mut scene = Scene::new();
     scene.opened(0, 60_000);
@@ -52,14 +53,14 @@ fn a_drain_is_not_put_off() {
     assert_eq!(scene.said(), []);
     let told = scene.wait(ms(600));
     assert_eq!(told, [Told::Failed(ChannelFailure::Local(code))]);
-    // Nor does one say anything behind the end.
+    // A drain after the end sends nothing.
     scene.core.drain(ErrorCode::NO_ERROR, "too late");
     assert_eq!(scene.end(), Some(code));
 }
 
-/// An end that is wanted at once is something to write.
+/// An abort has something to write.
 #[test]
-fn an_abort_wants_to_be_written() {
+fn an_abort_asks_to_be_written() {
     let mut scene = Scene::new();
     assert!(!scene.core.wants_write());
     assert!(
@@ -73,13 +74,13 @@ fn an_abort_wants_to_be_written() {
     assert!(!scene.core.wants_write());
 }
 
-/// GOAWAY is no reason for a record that is longer than the peer takes, however full it was.
+/// A record with GOAWAY is no longer than the peer allows, however full it was.
 #[test]
 fn goaway_never_makes_a_record_too_long() {
     for left in [0, 1, 10, 20, 40, 160, 170] {
         let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 4096)]);
         let (channel, _) = scene.open_ours(OpenOptions::new("x"), 0, 1 << 20);
-        // Two messages fill the open record but for so many bytes, about.
+        // Two messages fill the open record, except for about `left` bytes.
         scene.core.send(channel, &[0; 2000]).expect("sent");
         scene
             .core
@@ -93,9 +94,9 @@ fn goaway_never_makes_a_record_too_long() {
     }
 }
 
-/// An application that closes after the peer said goodbye had no deadline.
+/// An application that drains after GOAWAY of the peer has a deadline, too.
 #[test]
-fn a_drain_after_the_peers_has_a_deadline_too() {
+fn a_drain_after_goaway_of_the_peer_has_a_deadline() {
     let mut scene = Scene::new();
     scene.opened(0, 60_000);
     assert_eq!(
@@ -108,15 +109,15 @@ fn a_drain_after_the_peers_has_a_deadline_too() {
     assert!(scene.end().is_some());
 }
 
-/// A second GOAWAY in the record that ended a drain was told as a second end; and what a drain
-/// refuses was told after its end.
+/// A record has two GOAWAY frames, or a drain refuses channels. The failure is reported once, and
+/// as the last event.
 #[test]
-fn the_end_is_told_once_and_last() {
+fn the_failure_is_the_last_event_and_comes_once() {
     let mut scene = Scene::new();
     let told = scene.put(Put::new().goaway(0, 0, "bye").goaway(0, 1, "broken"));
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(failed(&told[1..]), Some(ErrorCode::NO_ERROR));
-    // The same where the second is the end, and in any order with other frames.
+    // The same if the second GOAWAY ends the connection, among other frames.
     let mut scene = Scene::new();
     let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 9);
     let asked = scene.core.open(OpenOptions::new("y")).expect("opened");
@@ -147,9 +148,9 @@ fn the_end_is_told_once_and_last() {
     assert!(failed(&told[3..]).is_some());
 }
 
-/// GOAWAY was left out when the open record was nearly full of messages.
+/// GOAWAY is sent even if the open record is nearly full of messages.
 #[test]
-fn goaway_goes_out_behind_a_full_record() {
+fn goaway_is_sent_after_a_full_record() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 60_000);
     for _ in 0..15 {
@@ -163,9 +164,9 @@ fn goaway_goes_out_behind_a_full_record() {
     assert_eq!(scene.end(), Some(ErrorCode::PROTOCOL));
 }
 
-/// The layer below is lost: told once, as what it was.
+/// The layer below loses the connection. The loss is reported once, with its reason.
 #[test]
-fn a_lost_connection_is_told_once() {
+fn a_lost_connection_is_reported_once() {
     let lost = |scene: &mut Scene| match scene.core.handle_lost() {
         Some(Event::Failed(failure)) => Some(failure),
         None => None,
@@ -175,7 +176,7 @@ fn a_lost_connection_is_told_once() {
     assert_eq!(lost(&mut scene), Some(ChannelFailure::Lost));
     assert_eq!(lost(&mut scene), None);
     assert!(!scene.core.is_alive() && scene.said().is_empty());
-    // What the peer has said before, says more.
+    // An error code that the peer sent before is the better reason.
     for (code, expected) in [
         (ErrorCode::NO_ERROR, ChannelFailure::Lost),
         (
@@ -197,9 +198,9 @@ fn a_lost_connection_is_told_once() {
     assert_eq!(lost(&mut scene), None, "it has ended before");
 }
 
-/// What came behind our GOAWAY was not looked at, and the GOAWAY says so.
+/// Opens after the local GOAWAY are not looked at, and GOAWAY says so.
 #[test]
-fn opens_behind_a_drain_are_not_counted() {
+fn goaway_does_not_count_opens_after_it() {
     let mut scene = Scene::new();
     scene.opened(0, 9000);
     scene.core.drain(ErrorCode::NO_ERROR, "maintenance");
@@ -214,7 +215,7 @@ fn opens_behind_a_drain_are_not_counted() {
 }
 
 #[test]
-fn codes_have_names_and_close_codes() {
+fn error_codes_have_names_and_close_codes() {
     for (code, name, close) in [
         (ErrorCode::NO_ERROR, "NO_ERROR", 4000),
         (ErrorCode::FLOW, "FLOW", 4002),

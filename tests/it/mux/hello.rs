@@ -1,13 +1,13 @@
-//! HELLO: it comes first, once, and its limits hold for what waited for it.
+//! HELLO: it comes first and once, and its limits hold for channels that were opened before it.
 
 use harness::frames_mux::{Put, Said, flag, hello};
 use tickwire::channels::{ChannelConfig, ChannelSendError, ErrorCode, OpenOptions};
 
 use super::scripted_peer::{Scene, Told, data, failed};
 
-/// R23: HELLO is first, and it is once.
+/// HELLO is the first frame, and there is one.
 #[test]
-fn hello_and_data_in_any_order() {
+fn hello_comes_first_and_once() {
     let frames = [
         Put::new().data(0, 0, b"x"),
         Put::new().run(0, 1, 1, b"x"),
@@ -31,7 +31,7 @@ fn hello_and_data_in_any_order() {
             );
             scene.core.ping();
             if ours_first {
-                // Nothing but HELLO, whatever the application wants.
+                // The core sends nothing but HELLO, whatever the application asks for.
                 assert!(matches!(scene.said()[..], [Said::Hello(_)]));
             }
             let told = scene.put(frame.clone().raw(&hello(&[]).0));
@@ -41,7 +41,7 @@ fn hello_and_data_in_any_order() {
             assert_eq!(said.len(), 2 - usize::from(ours_first), "{said:?}");
         }
     }
-    // PAD says nothing; a second HELLO says too much.
+    // PAD is allowed before HELLO; a second HELLO is not.
     let mut scene = Scene::silent(ChannelConfig::default());
     assert_eq!(scene.put(Put::new().raw(&[0; 63])), []);
     assert_eq!(
@@ -51,9 +51,9 @@ fn hello_and_data_in_any_order() {
     assert_eq!(failed(&scene.put(hello(&[]))), Some(ErrorCode::PROTOCOL));
 }
 
-/// What was opened before the peer had said anything has the peer's limits, not none.
+/// A channel that was opened before HELLO of the peer gets the limits in HELLO.
 #[test]
-fn channels_from_before_the_greeting_have_its_limits() {
+fn channels_opened_before_hello_get_its_limits() {
     let mut scene = Scene::silent(ChannelConfig::default());
     let channel = scene.core.open(OpenOptions::new("early")).expect("opened");
     assert_eq!(
@@ -72,9 +72,9 @@ fn channels_from_before_the_greeting_have_its_limits() {
     assert_eq!(sent, 20_000);
 }
 
-/// A HELLO that grants channels nothing before they are accepted made the core panic.
+/// HELLO can grant no credit before ACCEPT. A channel can send after ACCEPT.
 #[test]
-fn a_hello_without_a_window_is_no_division_of_nothing() {
+fn a_hello_without_an_initial_window_is_accepted() {
     for window in [0, 1] {
         let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, window)]);
         let channel = scene.core.open(OpenOptions::new("x")).expect("opened");

@@ -1,5 +1,5 @@
-//! Channels between two ends over records that are delayed and held back: random histories
-//! against a dumb model, and what must never hang.
+//! Random histories of operations at two ends, over records that are delayed and held back. The
+//! simulation compares every event with a simple model.
 
 use harness::channels::{Op, Sim, setup};
 use harness::rng::Rng;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::simulation::number;
 
-/// An operation; sends, reads and deliveries are more frequent than ends.
+/// An operation. Sends, reads and deliveries are more frequent than ends.
 fn op() -> impl Strategy<Value = Op> {
     let end = 0..2_u8;
     let which = any::<u8>();
@@ -32,7 +32,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// On one line where a failure prints them.
+/// Prints the operations of a failure on one line.
 #[derive(Clone)]
 struct Ops(Vec<Op>);
 
@@ -58,7 +58,7 @@ fn size() -> impl Strategy<Value = u16> {
 fn run(seed: u64, ops: &[Op]) {
     let mut rng = Rng::new(seed);
     let mut sim = Sim::new([setup::random(&mut rng), setup::random(&mut rng)]);
-    // Mostly with channels from the beginning.
+    // Most histories begin with some channels.
     for n in 0..rng.below(4) {
         sim.apply(Op::Open(n as u8, seed as u32 ^ n as u32));
     }
@@ -105,7 +105,7 @@ fn random_op(rng: &mut Rng) -> Op {
     }
 }
 
-/// Long histories, that a shrinking strategy is too slow for. `TICKWIRE_SEEDS` sets how many.
+/// Histories that are too long for shrinking. `TICKWIRE_SEEDS` sets how many.
 #[test]
 fn long_histories() {
     for seed in 0..u64::from(number("TICKWIRE_SEEDS", 60)) {

@@ -1,5 +1,5 @@
-//! Every limit that a peer is told in HELLO, or is held to without being told: what just meets it
-//! is taken. What passes an announced limit ends the connection with its code.
+//! Every limit on the peer, announced in HELLO or not: a frame that just meets the limit is taken,
+//! and a frame that exceeds it ends the connection with the code of the limit.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn open(alias: u64, options: &[u8]) -> Put {
     Put::new().open(alias, UPLINK, 0, 0, options)
 }
 
-/// The code with which it ends, and that the peer is told.
+/// The code with which the connection ends, which the peer gets in GOAWAY.
 fn ended(scene: &mut Scene, told: &[Told]) -> Option<ErrorCode> {
     let code = failed(told);
     assert_eq!(scene.end(), code, "the peer is told");
@@ -27,7 +27,7 @@ fn ended(scene: &mut Scene, told: &[Told]) -> Option<ErrorCode> {
 }
 
 #[test]
-fn channels_open_at_once() {
+fn open_channels_are_limited() {
     let mut scene = Scene::greeted(config(), &[]);
     for alias in 0..4 {
         let told = scene.put(open(alias, &[]));
@@ -39,7 +39,7 @@ fn channels_open_at_once() {
 }
 
 #[test]
-fn channels_that_wait_for_an_answer() {
+fn unanswered_channels_are_limited() {
     let mut scene = Scene::greeted(config(), &[]);
     scene.accepts = false;
     for alias in 0..3 {
@@ -51,7 +51,7 @@ fn channels_that_wait_for_an_answer() {
 }
 
 #[test]
-fn topic_and_metadata() {
+fn topic_and_metadata_are_limited() {
     let described = |len: usize| [topic(&[b't'; 40]), tlv(4, &vec![b'm'; len - 40])].concat();
     let mut scene = Scene::greeted(config(), &[]);
     let told = scene.put(open(0, &described(100)));
@@ -70,14 +70,15 @@ fn topic_and_metadata() {
 }
 
 #[test]
-fn records() {
+fn record_length_is_limited() {
     let record = |len: usize| {
         let mut put = Put::new().pong(1);
         put.0.resize(len, 0);
         put
     };
     let max = ChannelConfig::default().record_bytes_max as usize;
-    // Ends in bytes of PAD, of which 63 may stand together: a frame every so often.
+    // Filled with PAD. At most 63 PAD bytes may follow each other, so there is a frame between
+    // them.
     let padded = |len: usize| {
         let mut put = Put::new();
         while put.0.len() + 64 < len {
@@ -95,7 +96,7 @@ fn records() {
 }
 
 #[test]
-fn what_one_channel_may_hold() {
+fn unread_data_of_a_channel_is_limited() {
     let window = ChannelConfig::default().channel_window_bytes as usize;
     let overhead = ChannelConfig::default().frame_overhead_bytes as usize;
     let piece = 8 << 10;
@@ -117,7 +118,7 @@ fn what_one_channel_may_hold() {
 }
 
 #[test]
-fn a_message_in_fragments() {
+fn a_message_in_fragments_is_limited() {
     let max = 5000;
     let opened = || {
         let config = config().message_bytes_max(max);
@@ -135,9 +136,9 @@ fn a_message_in_fragments() {
     assert_eq!(ended(&mut scene, &told), Some(ErrorCode::SIZE));
 }
 
-/// RUN is held to what DATA is held to.
+/// The limits of DATA hold for RUN.
 #[test]
-fn runs_are_as_limited_as_data() {
+fn a_run_has_the_limits_of_data() {
     let counted = |skip| {
         Put::new()
             .raw(&[flag::LEN | flag::SKIP | 2])
@@ -164,9 +165,9 @@ fn runs_are_as_limited_as_data() {
     }
 }
 
-/// The window holds whatever comes: whole messages, fragments, runs.
+/// The window limits whole messages, fragments and runs.
 #[test]
-fn the_window_holds_whatever_comes() {
+fn the_window_limits_messages_fragments_and_runs() {
     let payload = [7; 10_000];
     for record in [
         Put::new().data(0, 0, &payload),
@@ -190,9 +191,9 @@ fn the_window_holds_whatever_comes() {
     }
 }
 
-/// A resumption that nobody asked for.
+/// ACCEPT must not answer a resumption that OPEN did not ask for.
 #[test]
-fn an_answer_needs_a_question() {
+fn a_resumption_answer_without_a_question_is_a_violation() {
     let mut scene = Scene::greeted(config(), &[]);
     scene.core.open(OpenOptions::new("ours")).expect("opened");
     let said = scene.said();
@@ -203,9 +204,9 @@ fn an_answer_needs_a_question() {
     assert_eq!(ended(&mut scene, &told), Some(ErrorCode::PROTOCOL));
 }
 
-/// Values that cannot be are refused where they are given, and the connection lives.
+/// `open` refuses invalid options, and the connection goes on.
 #[test]
-fn options_that_cannot_be_are_refused() {
+fn invalid_open_options_are_refused() {
     let mut scene = Scene::greeted(config(), &[]);
     for options in [
         OpenOptions::new("p").priority(8),
@@ -221,9 +222,9 @@ fn options_that_cannot_be_are_refused() {
     assert!(scene.core.open(most).is_ok());
 }
 
-/// A whole message is held to the limit that was told, like one in fragments.
+/// The limit of a message holds for a message in one frame, too.
 #[test]
-fn a_whole_message_has_a_limit() {
+fn an_unfragmented_message_is_limited() {
     for unit in [0, profile::MESSAGES] {
         for (len, expected) in [
             (5000, None),
@@ -240,7 +241,7 @@ fn a_whole_message_has_a_limit() {
 }
 
 #[test]
-fn the_largest_values_are_taken_and_no_larger_ones() {
+fn the_largest_settings_are_taken_and_no_larger_ones() {
     let config = |message_bytes_max| ChannelConfig::default().message_bytes_max(message_bytes_max);
     assert!(config(1 << 30).check().is_ok());
     assert!(config((1 << 30) + 1).check().is_err());
@@ -262,7 +263,7 @@ fn the_largest_values_are_taken_and_no_larger_ones() {
 }
 
 #[test]
-fn the_least_values_are_taken_and_no_smaller_ones() {
+fn the_smallest_record_limit_is_taken_and_no_smaller_one() {
     for (bytes, taken) in [(1023, false), (1024, true), (1 << 20, true)] {
         let config = ChannelConfig::default()
             .record_bytes_max(bytes)

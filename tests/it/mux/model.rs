@@ -1,6 +1,6 @@
-//! The rules of the channels, searched state by state: small models of credit, of aliases and of
-//! wake-ups, every state that they can reach, and from each of them the way on. The rules that
-//! come of it are then asked of the library itself.
+//! The design of the protocol, checked by exhaustive search: small models of credit, aliases and
+//! wake-ups, with every state that they can reach, and the way on from each. The last test asks the
+//! library for the rule that follows from the first model.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
@@ -8,13 +8,13 @@ use std::hash::Hash;
 use tickwire::Timestamp;
 use tickwire::channels::{ChannelConfig, Mux, OpenError, OpenOptions};
 
-/// States that a model may have; more is a mistake in the model.
+/// The largest number of states of a model. More is a mistake in the model.
 const STATES_MAX: usize = 2_000_000;
 
-/// What can happen in a state: whether it is progress, and what follows.
+/// The steps from a state: whether the step is progress, and the next state.
 type Steps<S> = Vec<(bool, S)>;
 
-/// All that is reached from a state.
+/// All states that are reachable from one state.
 struct Space<S> {
     steps: HashMap<S, Steps<S>>,
 }
@@ -65,14 +65,14 @@ impl<S: Clone + Eq + Hash> Space<S> {
     }
 }
 
-/// R20: messages of 1 to `max` units through a window; the reader takes whole messages, and
-/// credit is told when `threshold` is owed.
+/// Messages of 1 to `max` units through a window. The reader takes whole messages, and grants
+/// credit when it has released `threshold` units.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Mixed {
     credit: u32,
     /// Units left of the message that is being sent.
     left: u32,
-    /// On the way: whether each unit is the last of its message.
+    /// Units on their way: whether each is the last of its message.
     way: VecDeque<bool>,
     part: u32,
     whole: u32,
@@ -132,7 +132,7 @@ fn mixed_is_live(window: u32, threshold: u32, max: u32) -> bool {
 }
 
 #[test]
-fn messages_do_not_hang_just_when_they_fit_what_is_sure_to_be_returned() {
+fn messages_never_hang_if_and_only_if_they_fit_the_window_less_the_threshold() {
     let mut hang = 0;
     for window in 2..7 {
         for threshold in 1..=window {
@@ -147,28 +147,28 @@ fn messages_do_not_hang_just_when_they_fit_what_is_sure_to_be_returned() {
             }
         }
     }
-    // linkerd's (issue 1013), and the nearest that does not.
+    // The values of linkerd's issue 1013, which hang, and the nearest that do not.
     assert!(!mixed_is_live(6, 3, 5) && mixed_is_live(6, 3, 4) && hang > 20);
 }
 
-/// R19: a channel whose window grows from a budget and is given back. Counts are relative to what
-/// was consumed, so that a search ends. Each frame costs one.
+/// A channel whose window grows from a budget and is given back. Counts are relative to the
+/// consumed units, so that the search ends. Each frame costs one unit.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Half {
-    /// The sender's: what it may send up to, and what it has sent.
+    /// At the sender: its limit, and what it has sent.
     limit: u32,
     charged: u32,
-    /// On the way: data, or a RETURN with its total.
+    /// On the way to the receiver: data, or a RETURN with its total.
     way: VecDeque<Option<u32>>,
-    /// The receiver's: what it has told, and what has come and is unread.
+    /// At the receiver: the limit that it granted, and what has arrived and is unread.
     told: u32,
     unread: u32,
     window: u32,
-    /// On the way back: a limit, or NARROW.
+    /// On the way to the sender: a limit, or NARROW.
     back: VecDeque<Option<u32>>,
 }
 
-/// The first window of either channel.
+/// The initial window of each channel.
 const FIRST: u32 = 2;
 
 impl Half {
@@ -184,7 +184,7 @@ impl Half {
         }
     }
 
-    /// So many more are consumed.
+    /// Consumes so many units more.
     fn consume(&mut self, n: u32) {
         self.limit -= n;
         self.charged -= n;
@@ -194,7 +194,7 @@ impl Half {
         self.back.iter_mut().flatten().for_each(|limit| *limit -= n);
     }
 
-    /// A frame arrives. Whether that was data.
+    /// A frame arrives. Returns whether it was data.
     fn arrive(&mut self) -> bool {
         let Some(frame) = self.way.pop_front() else {
             return false;
@@ -224,7 +224,7 @@ impl Half {
     }
 }
 
-/// What may follow on one of two channels, of which the other has this window.
+/// The steps of one of two channels. `others` is the window of the other.
 fn half_steps(half: &Half, others: u32, budget: Option<u32>, reads: bool) -> Steps<Half> {
     let mut out = Vec::new();
     let mut step = |change: &dyn Fn(&mut Half) -> bool| {
@@ -286,7 +286,7 @@ fn two_windows(budget: Option<u32>) -> Space<(Half, Half)> {
 }
 
 #[test]
-fn windows_from_a_budget_let_others_get_on_and_bound_what_is_held() {
+fn windows_from_a_budget_bound_memory_and_do_not_block_other_channels() {
     for budget in [4, 5, 6] {
         let space = two_windows(Some(budget));
         assert!(space.is_live(), "B waits for A's reader: {budget}");
@@ -298,12 +298,13 @@ fn windows_from_a_budget_let_others_get_on_and_bound_what_is_held() {
         let back = |(_, b): &(Half, Half)| b.way.iter().flatten().next().is_some();
         assert_eq!(space.any(back), budget > 4, "what has grown is given back");
     }
-    // Growth that nothing backs is more than the budget.
+    // Growth without a budget exceeds the bound.
     let unbacked = two_windows(None);
     assert!(unbacked.any(|(a, b)| a.unread + b.unread > 6));
 }
 
-/// R9: a receiver with two places. `cumulative`: it tells a total; else what is free now.
+/// A receiver with two places. `cumulative`: it announces a total; else the places that are free
+/// now.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Places {
     credit: i32,
@@ -373,13 +374,13 @@ fn overflows(cumulative: bool) -> bool {
 }
 
 #[test]
-fn totals_cannot_be_misread_and_what_is_free_now_can() {
+fn cumulative_limits_do_not_overflow_and_free_counts_do() {
     assert!(overflows(false), "a sender that is told what is free now");
     assert!(!overflows(true), "a sender that is told a total");
 }
 
-/// Lost wake-ups: who waits for credit reads it and registers, while credit is added and who is registered
-/// is woken. `again`: it reads once more after it has registered.
+/// A task reads its credit and registers to be woken, while another one adds credit and wakes the
+/// registered task. `again`: the task reads the credit once more after it has registered.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Waiter {
     at: usize,
@@ -387,7 +388,7 @@ struct Waiter {
     credit: bool,
     registered: bool,
     woken: bool,
-    /// It has found credit, and does not wait.
+    /// The task has found credit, and does not wait.
     served: bool,
 }
 
@@ -428,12 +429,12 @@ fn loses_a_wake(again: bool) -> bool {
 }
 
 #[test]
-fn a_wake_is_lost_unless_one_looks_again_after_registering() {
+fn a_wake_up_is_lost_unless_credit_is_read_again_after_registering() {
     assert!(loses_a_wake(false));
     assert!(!loses_a_wake(true));
 }
 
-/// R24: an alias that is opened, reset and opened again, while each OPEN is answered once.
+/// An alias is opened, reset and opened again, while each OPEN is answered once.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Reuse {
     life: u8,
@@ -488,12 +489,13 @@ fn answers_are_mistaken(waits: bool) -> bool {
 }
 
 #[test]
-fn an_alias_is_used_again_only_after_its_answer() {
+fn an_alias_is_reused_only_after_its_answer() {
     assert!(answers_are_mistaken(false));
     assert!(!answers_are_mistaken(true));
 }
 
-/// R20 with the library's costs: the largest message with any window, in whole bytes.
+/// The rule of the first model with the costs of the library: the largest message for a window, in
+/// bytes.
 pub(crate) fn message_max(window: u64, overhead: u64, record: u64) -> u64 {
     let sure = |w: u64| {
         let threshold = if w >= 64 << 10 { w / 2 } else { w / 4 };
@@ -508,9 +510,9 @@ pub(crate) fn message_max(window: u64, overhead: u64, record: u64) -> u64 {
         .unwrap_or(0)
 }
 
-/// Rule R20 at the library's door: an OPEN may ask for just as large a message as can never hang.
+/// OPEN can ask for the largest message that can never hang, and for no larger one.
 #[test]
-fn a_channel_takes_just_the_messages_that_cannot_hang() {
+fn open_allows_exactly_the_message_sizes_that_cannot_hang() {
     for window in [1024_u32, 1500, 4096, 30_000, 65_535, 65_536, 100_000] {
         for (overhead, record) in [(16, 1024), (64, 16 << 10), (200, 4096)] {
             let config = ChannelConfig::default()

@@ -1,4 +1,4 @@
-//! Numbers of messages: what is skipped, and what begins anew.
+//! Message numbers: skipped messages, and numbers that begin anew (SEQ).
 
 use harness::channels::Op;
 use harness::channels::open::Wanted;
@@ -8,9 +8,9 @@ use tickwire::channels::{Direction, ErrorCode, Mode, OpenOptions};
 use super::scripted_peer::{Scene, Told, data, failed, ms};
 use super::simulation::{config, opened, ready};
 
-/// Messages that were left out are numbers, too: what is acknowledged may lie behind them.
+/// Skipped messages have numbers, too: the peer can acknowledge them.
 #[test]
-fn skipped_messages_are_numbered() {
+fn skipped_messages_have_numbers() {
     let mut scene = Scene::new();
     let options = OpenOptions::new("q").mode(Mode::Conflated);
     let (channel, _) = scene.open_ours(options, 0, 1 << 20);
@@ -21,7 +21,7 @@ fn skipped_messages_are_numbered() {
     assert_eq!(data(&scene.said()), [(0, 3, 4)]);
     let ack = Put::new().raw(&[flag::ACK | 3]).tv(0).tv(1 << 20).tv(100);
     assert_eq!(scene.put(ack), [Told::Acked(channel, 4)]);
-    // So are those that a run and the end of a channel come behind.
+    // The same for skipped messages before a run.
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5)));
     let (channel, _) = scene.open_ours(options, 1, 1 << 20);
     scene.core.hold_back();
@@ -34,10 +34,9 @@ fn skipped_messages_are_numbered() {
     assert_eq!(scene.put(ack), [Told::Acked(channel, 5)]);
 }
 
-/// Numbers end below 2^62 - 1, which no frame after it could pass: a channel is not counted anew
-/// from there.
+/// Message numbers end below 2^62 - 1. A rebase to a larger number is refused.
 #[test]
-fn messages_are_counted_anew_below_the_largest_number() {
+fn a_rebase_stays_below_the_largest_number() {
     for (epoch, next_seq, right) in [
         (MAX62, MAX62 - 1, true),
         (MAX62 + 1, 0, false),
@@ -60,7 +59,7 @@ fn messages_are_counted_anew_below_the_largest_number() {
                 next_seq
             }]
         );
-        // A peer of our own kind takes it.
+        // The core as the peer takes it.
         let mut peer = Scene::new();
         let theirs = peer.opened(0, 60_000);
         let told = peer.put(Put::new().seq(0, epoch, next_seq));
@@ -68,9 +67,9 @@ fn messages_are_counted_anew_below_the_largest_number() {
     }
 }
 
-/// A message that is dropped before the end is counted with the end.
+/// A message whose time to live is over before FIN is counted in the FIN frame.
 #[test]
-fn what_is_dropped_before_the_end_is_counted() {
+fn messages_dropped_before_fin_are_counted_with_fin() {
     let mut scene = Scene::new();
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5)));
     let (channel, alias) = scene.open_ours(options, 0, 60_000);
@@ -93,13 +92,14 @@ fn what_is_dropped_before_the_end_is_counted() {
     );
 }
 
+/// SEQ is sent before the next message, even if the record has room for the message only.
 #[test]
-fn numbers_that_begin_anew_are_not_overtaken() {
+fn seq_is_sent_before_the_next_message() {
     let small = config(|c| {
         c.record_bytes_max = 1024;
         c.metadata_bytes_max = 64;
     });
-    // What stands in the record before it leaves no room for SEQ, but for a message.
+    // The open record has room for a message, but not for SEQ.
     for filled in 850..1020 {
         let mut sim = ready([small.clone(), small.clone()]);
         let filler = opened(&mut sim, &Wanted::default());
@@ -113,7 +113,7 @@ fn numbers_that_begin_anew_are_not_overtaken() {
     }
 }
 
-/// Counts of skipped messages that were added up without end overflowed.
+/// SEQ and large skips again and again do not overflow a counter.
 #[test]
 fn skips_after_seq_do_not_overflow() {
     let mut scene = Scene::new();
@@ -122,14 +122,14 @@ fn skips_after_seq_do_not_overflow() {
         let record = Put::new().seq(0, 0, 0).data_skip(0, 0, MAX62 - 5, b"x");
         assert_eq!(failed(&scene.put(record)), None);
     }
-    // And one that goes over.
+    // A skip past the largest number is a violation.
     let record = Put::new().data_skip(0, 0, 9, b"x");
     assert_eq!(failed(&scene.put(record)), Some(ErrorCode::PROTOCOL));
 }
 
-/// The last message of a record lost its count of skipped messages together with its length.
+/// The last message of a record has no length. It keeps its count of skipped messages.
 #[test]
-fn a_record_of_one_message_keeps_its_skip() {
+fn a_record_of_one_message_keeps_its_skip_count() {
     let mut scene = Scene::new();
     let options = OpenOptions::new("quotes")
         .direction(Direction::OpenerSends)
@@ -148,9 +148,9 @@ fn a_record_of_one_message_keeps_its_skip() {
     assert_eq!(scene.said(), [data]);
 }
 
-/// What was left out before each fragment of a message is told with the whole.
+/// The count of skipped messages before a fragmented message is reported with the whole message.
 #[test]
-fn what_was_left_out_before_the_fragments_of_a_message_is_told() {
+fn skips_before_a_fragmented_message_are_reported_with_it() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 50_000);
     let told = scene.put(

@@ -1,4 +1,4 @@
-//! How channels are asked for and answered: every option by itself, and every limit to the unit.
+//! OPEN, ACCEPT and REJECT: every option by itself, and every limit to the unit.
 
 use harness::frames_mux::{MAX62, Put, Said, profile, tlv, tv};
 use tickwire::channels::{
@@ -8,7 +8,7 @@ use tickwire::channels::{
 
 use super::scripted_peer::{Scene, Told, failed};
 
-/// The peer opens a channel, and nobody has answered yet.
+/// The peer opens a channel, and the application has not answered yet.
 fn offered(scene: &mut Scene, alias: u64, kind: u8, options: &[u8]) -> ChannelId {
     scene.accepts = false;
     let told = scene.put(Put::new().open(alias, kind, 60_000, 30_000, options));
@@ -22,9 +22,9 @@ fn numbers(values: &[u64]) -> Vec<u8> {
     values.iter().flat_map(|&v| tv(v)).collect()
 }
 
-/// Options that stand in the other frame, each by itself.
+/// Each option belongs to OPEN or to ACCEPT, and is a violation in the other.
 #[test]
-fn options_are_told_by_who_may_tell_them() {
+fn options_are_accepted_only_in_their_frame() {
     let ttl = tlv(1, &numbers(&[5]));
     let resume = tlv(2, &numbers(&[1, 2]));
     let topic = tlv(3, b"topic");
@@ -49,7 +49,7 @@ fn options_are_told_by_who_may_tell_them() {
         let expected = (!right).then_some(ErrorCode::PROTOCOL);
         assert_eq!(failed(&told), expected, "OPEN {options:?}");
     }
-    // Asked to resume, and not asked.
+    // With and without a resumption in OPEN.
     for (asks, options, right) in [
         (false, &ttl, false),
         (false, &resume, false),
@@ -79,9 +79,9 @@ fn options_are_told_by_who_may_tell_them() {
     }
 }
 
-/// A channel that the peer knows nothing of is not asked for.
+/// A channel that needs a feature which the peer does not have is rejected locally.
 #[test]
-fn channels_need_what_the_peer_can_do() {
+fn a_channel_is_opened_only_if_the_peer_has_its_features() {
     let (conflate, resume, messages) = (1, 4, 8);
     for (options, needs) in [
         (OpenOptions::new("plain"), 0),
@@ -110,15 +110,15 @@ fn channels_need_what_the_peer_can_do() {
     }
 }
 
-/// Who is refused, whichever way, makes room for the next: for ever.
+/// A rejected channel makes room for the next, any number of times.
 #[test]
-fn refused_channels_leave_no_trace() {
+fn rejected_channels_free_their_places() {
     let config = ChannelConfig::default()
         .pending_opens_max(3)
         .channels_max(4);
     let mut scene = Scene::greeted(config, &[(3, 2), (4, 2)]);
     for turn in 0..20 {
-        // Ours.
+        // Local channels.
         let [a, b] = [0, 1].map(|_| scene.core.open(OpenOptions::new("ours")).expect("opened"));
         let said = scene.said();
         let [Said::Open { alias: x, .. }, Said::Open { alias: y, .. }] = said[..] else {
@@ -134,7 +134,7 @@ fn refused_channels_leave_no_trace() {
         );
         scene.core.let_go(a, ErrorCode::NO_ERROR);
         scene.core.let_go(b, ErrorCode::NO_ERROR);
-        // The peer's.
+        // Channels of the peer.
         for alias in 0..3 {
             let channel = offered(&mut scene, alias, 0, &[]);
             if alias == 0 {
@@ -155,16 +155,16 @@ fn refused_channels_leave_no_trace() {
     }
 }
 
-/// Windows and largest messages that an answer may grant, and what is told of them.
+/// The windows and the largest messages that ACCEPT can grant, and the values that are sent.
 #[test]
-fn an_answer_grants_no_less_than_was_counted_on() {
+fn an_accept_grants_no_less_than_hello() {
     let model = |window| super::model::message_max(window, 64, (16 << 10) + 64);
     let default_max = model(64 << 10) as u32;
     let wide_max = model(256 << 10) as u32;
     let (bytes, messages) = (0, profile::MESSAGES);
-    // Eight of them cost 65,536 bytes.
+    // Eight messages of this size cost 65,536 bytes.
     let counted_max = 8000;
-    // The unit; what is asked for; the window and the largest message that the peer is told.
+    // The unit; the options; the window and the largest message in ACCEPT.
     for (kind, window, max, expected) in [
         (bytes, None, None, Some((64 << 10, default_max))),
         (bytes, Some(64 << 10), None, Some((64 << 10, default_max))),
@@ -223,9 +223,9 @@ fn an_answer_grants_no_less_than_was_counted_on() {
     }
 }
 
-/// An OPEN grants what it likes, within what the connection takes.
+/// OPEN can grant any window and any largest message within the limits of the connection.
 #[test]
-fn an_open_grants_what_there_is_room_for() {
+fn an_open_grants_up_to_the_limits_of_the_connection() {
     let config = || ChannelConfig::default().message_bytes_max(20_000);
     let model = |window| super::model::message_max(window, 64, (16 << 10) + 64);
     let small = model(1024) as u32;
@@ -267,9 +267,9 @@ fn an_open_grants_what_there_is_room_for() {
     }
 }
 
-/// A channel is answered once, by who was asked.
+/// A channel is answered once, and only by the end that did not open it.
 #[test]
-fn only_an_offer_is_answered() {
+fn only_a_pending_channel_of_the_peer_can_be_accepted() {
     let mut scene = Scene::new();
     let unknown = Err(OpenError::UnknownChannel);
     let accept = |scene: &mut Scene, channel| scene.core.accept(channel, AcceptOptions::new());
@@ -280,7 +280,7 @@ fn only_an_offer_is_answered() {
     assert_eq!(accept(&mut scene, channel), unknown, "before it is out");
     assert_eq!(scene.said().len(), 2);
     assert_eq!(accept(&mut scene, channel), unknown, "when it is out");
-    // What is accepted is not refused any more.
+    // An accepted channel cannot be rejected.
     scene.core.reject(channel, ErrorCode::REFUSED);
     assert_eq!(scene.said(), []);
     assert_eq!(scene.core.send(channel, b"open"), Ok(()));
@@ -288,7 +288,7 @@ fn only_an_offer_is_answered() {
     let gone = offered(&mut scene, 1, 0, &[]);
     scene.core.let_go(gone, ErrorCode::REFUSED);
     assert_eq!(accept(&mut scene, gone), unknown);
-    // A resumption needs a question.
+    // A resumption in ACCEPT needs one in OPEN.
     let plain = offered(&mut scene, 2, profile::RESUMABLE, &[]);
     let replay = AcceptOptions::new().resumption(Resumption::Replay { from: 1 });
     let refused = scene.core.accept(plain, replay.clone());
@@ -298,7 +298,7 @@ fn only_an_offer_is_answered() {
     assert_eq!(scene.core.accept(asking, replay), Ok(()));
 }
 
-/// What an answer says in bytes of the application's is as long as what an OPEN may say.
+/// ACCEPT and REJECT carry metadata up to the limit of OPEN.
 #[test]
 fn answers_carry_metadata_up_to_its_limit() {
     let config = || ChannelConfig::default().metadata_bytes_max(100);
@@ -320,9 +320,9 @@ fn answers_carry_metadata_up_to_its_limit() {
     assert!(scene.core.accept(channel, answer(100)).is_ok());
 }
 
-/// Numbers that no frame can carry, or that no message may have, are refused where they are given.
+/// Epochs and message numbers that no frame can carry are refused at the call.
 #[test]
-fn numbers_of_a_resumption_fit_the_wire() {
+fn resumption_numbers_must_fit_the_wire() {
     for (epoch, next_seq, right) in [
         (MAX62, MAX62 - 1, true),
         (MAX62 + 1, 0, false),
@@ -345,7 +345,7 @@ fn numbers_of_a_resumption_fit_the_wire() {
         ]
     };
     let asks = tlv(2, &numbers(&[1, 2]));
-    // What is no number of a message may be the largest.
+    // An epoch can be the largest number; a message number cannot.
     let most = answers((MAX62, MAX62 - 1)).map(|answer| (answer, true));
     let [fresh, replay, snapshot, _] = answers((0, MAX62));
     let [epoch, .., wants] = answers((MAX62 + 1, 0));
@@ -359,9 +359,9 @@ fn numbers_of_a_resumption_fit_the_wire() {
     }
 }
 
-/// Twice as many channels as the peer may have may wait here to be opened.
+/// Twice as many channels as the peer allows can wait to be opened.
 #[test]
-fn as_many_channels_as_may_wait() {
+fn waiting_opens_are_limited() {
     let config = ChannelConfig::default().channels_max(16);
     let mut scene = Scene::greeted(config, &[(3, 4)]);
     for _ in 0..32 {
@@ -371,9 +371,9 @@ fn as_many_channels_as_may_wait() {
     assert_eq!(more, Err(OpenError::TooMany));
 }
 
-/// The application was told that messages have a time to live, and only the newest was kept.
+/// A conflated channel with a time to live is a violation.
 #[test]
-fn a_channel_has_one_mode() {
+fn a_channel_cannot_be_conflated_and_have_a_time_to_live() {
     let mut scene = Scene::new();
     let ttl = tlv(1, &tv(50));
     for (profile, code) in [
@@ -392,7 +392,7 @@ fn a_channel_has_one_mode() {
             scene = Scene::new();
         }
     }
-    // Each by itself is taken.
+    // Each of them alone is allowed.
     let conflated = Put::new().open(0, profile::CONFLATE, 9, 9, &[]);
     assert!(matches!(scene.put(conflated)[..], [Told::Open(_)]));
 }

@@ -1,4 +1,4 @@
-//! PING and PONG: who asks, how often, and what the round trip is.
+//! PING and PONG: how often they are sent, and how the round trip is measured.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use tickwire::channels::{ChannelConfig, ErrorCode, OpenOptions};
 
 use super::scripted_peer::{Scene, failed, ms};
 
-/// R4: the newest PING is answered, and of many none.
+/// Of many PINGs the newest is answered. A flood ends the connection with CALM.
 #[test]
-fn ping_flood() {
+fn a_ping_flood_ends_with_calm() {
     let mut scene = Scene::new();
     for value in 0..10 {
         assert_eq!(failed(&scene.put(Put::new().ping(value))), None);
@@ -23,7 +23,7 @@ fn ping_flood() {
         scene.put(Put::new().ping(value));
     }
     assert_eq!(scene.end(), Some(ErrorCode::CALM));
-    // One a second is what a measurement needs.
+    // One PING a second is allowed.
     let mut scene = Scene::new();
     for value in 0..1000 {
         scene.wait(ms(1000));
@@ -32,9 +32,9 @@ fn ping_flood() {
     }
 }
 
-/// R28: a PING stands before all data, and before other control.
+/// PING is sent before all data and before other control frames.
 #[test]
-fn a_ping_does_not_wait_behind_data() {
+fn a_ping_is_sent_before_data() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, MAX62)]);
     let (channel, _) = scene.open_ours(OpenOptions::new("bulk"), 3, MAX62);
     for turn in 0..20_u64 {
@@ -59,14 +59,14 @@ fn a_ping_does_not_wait_behind_data() {
         assert_eq!(stats.rtt_last, Some(ms(10 + turn)));
         assert_eq!(stats.rtt_min, Some(Duration::ZERO), "of the greeting");
     }
-    // An answer to what was not asked measures nothing.
+    // A PONG without a PING measures nothing.
     scene.put(Put::new().pong(7).pong(1 << 40));
     assert_eq!(scene.core.stats().rtt_last, Some(ms(29)));
 }
 
-/// One PING a second, not one in a little more; what its answer took is the round trip.
+/// The application can ping once a second. The answer gives the round trip.
 #[test]
-fn pings_that_the_application_asks_for() {
+fn an_application_can_ping_once_a_second() {
     let mut scene = Scene::new();
     let first = scene.core.poll_timeout().expect("alive");
     let third = ChannelConfig::default().idle_timeout / 3;
@@ -99,9 +99,9 @@ fn pings_that_the_application_asks_for() {
     assert_eq!(scene.core.rtt(), Some(ms(7)));
 }
 
-/// Asking for round trips all the time broke the peer's limit on PINGs.
+/// An application that asks for a PING all the time does not exceed the limit of the peer.
 #[test]
-fn pings_asked_for_all_the_time_are_not_a_flood() {
+fn frequent_ping_calls_stay_within_the_limit_of_the_peer() {
     let mut scene = Scene::new();
     let mut pings = 0;
     for _ in 0..1000 {

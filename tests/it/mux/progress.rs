@@ -1,4 +1,4 @@
-//! What must never hang, whatever the sizes and the windows.
+//! Progress: no accepted message hangs, whatever the sizes and the windows.
 
 use harness::channels::frames::{CREDIT, FLAG_BLOCKED};
 use harness::channels::open::Wanted;
@@ -13,7 +13,7 @@ use tickwire::channels::{
 
 use super::simulation::{config, number, opened, ready};
 
-/// Window and record tiny.
+/// A tiny window and a tiny record.
 fn tiny(window: u32) -> impl Fn(&mut ChannelConfig) {
     move |c| {
         c.record_bytes_max = 1024;
@@ -24,7 +24,7 @@ fn tiny(window: u32) -> impl Fn(&mut ChannelConfig) {
     }
 }
 
-/// The largest message that end 0 may send now: what `send` says.
+/// The largest message that end 0 may send now, by the error of `send`.
 fn message_max(sim: &mut Sim, link: usize) -> usize {
     let id = sim.links[link].ids[0].expect("open");
     match sim.ends[0].send(id, &vec![0; 1 << 20]) {
@@ -33,12 +33,12 @@ fn message_max(sim: &mut Sim, link: usize) -> usize {
     }
 }
 
-/// Sends what is left, as far as it is taken.
+/// Sends the remaining messages until one is refused.
 fn push(sim: &mut Sim, left: &mut [Vec<usize>], links: &[usize], rng: &mut Rng) {
     for (left, &link) in left.iter_mut().zip(links) {
         while let Some(&size) = left.last() {
             let before = sim.links[link].dirs[0].published.len();
-            // Not as a run, and not given up.
+            // Not as a run, and without a dropped claim.
             let how = [0, 1, 2, 3, 4][rng.below(5)];
             sim.send(0, link, how, size);
             if sim.links[link].dirs[0].published.len() == before {
@@ -49,9 +49,9 @@ fn push(sim: &mut Sim, left: &mut [Vec<usize>], links: &[usize], rng: &mut Rng) 
     }
 }
 
-/// R18, R20: no time passes, so that no timer can help.
+/// The clock stands still, so that no timer can help.
 #[test]
-fn any_mix_of_sizes_goes_through_any_windows() {
+fn messages_of_any_size_pass_any_window() {
     for seed in 0..u64::from(number("TICKWIRE_SEEDS", 60)) {
         let mut rng = Rng::new(seed);
         let windows = [1024, 1500, 4096, 70_000];
@@ -100,7 +100,7 @@ fn any_mix_of_sizes_goes_through_any_windows() {
     }
 }
 
-/// R8: channels with small messages do not take all the credit before a large one gets some.
+/// Channels with small messages do not use all credit before a large message gets some.
 #[test]
 fn a_large_message_is_not_starved_by_small_ones() {
     for (priority, others) in [(3, 3), (7, 3), (3, 0)] {
@@ -124,7 +124,7 @@ fn a_large_message_is_not_starved_by_small_ones() {
         fill(&mut sim);
         sim.send(0, large, 0, max);
         for _ in 0..400 {
-            // All credit is used at once, and what is sent comes a record at a time.
+            // All credit is used at once, and records arrive one at a time.
             fill(&mut sim);
             while sim.poll(0) {}
             sim.deliver(0);
@@ -140,9 +140,9 @@ fn a_large_message_is_not_starved_by_small_ones() {
     }
 }
 
-/// R21: the window slides for ever.
+/// The window slides any number of times.
 #[test]
-fn a_thousand_windows_pass() {
+fn a_window_slides_a_thousand_times() {
     let mut sim = ready([config(tiny(1024)), config(tiny(1024))]);
     sim.reads = true;
     let links = [(); 2].map(|()| opened(&mut sim, &Wanted::default()));
@@ -154,7 +154,7 @@ fn a_thousand_windows_pass() {
         if n % 4 == 0 {
             sim.flush();
         }
-        // The model need not remember for ever.
+        // Bounds the memory of the model.
         if bytes(&sim) > 2 * 1000 * 1024 {
             break;
         }
@@ -163,9 +163,9 @@ fn a_thousand_windows_pass() {
     assert!(bytes(&sim) > 2 * 1000 * 1024);
 }
 
-/// R9: a CREDIT may come twice, and late.
+/// CREDIT can arrive twice, and late.
 #[test]
-fn credits_may_be_repeated() {
+fn repeated_and_late_credit_does_no_harm() {
     let mut sim = ready([config(tiny(1500)), config(tiny(1500))]);
     let link = opened(&mut sim, &Wanted::default());
     let mut told: Vec<Vec<u8>> = Vec::new();
@@ -192,12 +192,12 @@ fn credits_may_be_repeated() {
     assert!(told.iter().filter(|r| !r.is_empty()).count() > 100);
 }
 
-/// A sender, a receiver, and what the receiver's application does.
+/// A sender, a receiver, and the application of the receiver.
 struct Two {
     sender: Mux,
     receiver: Mux,
     now: Timestamp,
-    /// Messages that came, by the receiver's channel index.
+    /// Messages that arrived, by channel of the receiver.
     got: Vec<(ChannelId, usize)>,
     accept: AcceptOptions,
     /// The next CREDIT is lost.
@@ -235,7 +235,7 @@ impl Two {
         }
     }
 
-    /// Everything that can be said without the clock is said.
+    /// Carries records until both ends have nothing to send.
     fn turn(&mut self) {
         loop {
             let mut quiet = true;
@@ -265,7 +265,7 @@ impl Two {
         }
     }
 
-    /// Whether the record is the CREDIT that is to be lost; nothing else is in it then.
+    /// Whether the record is the CREDIT to lose, which is alone in its record.
     fn is_lost(&mut self, record: &[u8]) -> bool {
         let lost = self.loses && matches!(read(record)[..], [Said::Credit { .. }]);
         self.loses &= !lost;
@@ -288,15 +288,15 @@ fn uplink(topic: &str) -> OpenOptions {
     OpenOptions::new(topic).direction(Direction::OpenerSends)
 }
 
-/// 1 KiB to 512 KiB, small ones as often as large ones.
+/// 1 KiB to 512 KiB, with equal shares of small and large ones.
 fn window(rng: &mut Rng) -> u32 {
     let most = 1 << (10 + rng.below(10));
     1024 + rng.below(most) as u32
 }
 
-/// R20: whatever the windows, the largest message that is taken goes through without the clock.
+/// The largest message that `send` accepts arrives without help of the clock, whatever the windows.
 #[test]
-fn no_message_that_is_taken_hangs() {
+fn the_largest_accepted_message_never_hangs() {
     let mut largest = 0;
     for seed in 0..600 {
         let mut rng = Rng::new(seed);
@@ -313,7 +313,7 @@ fn no_message_that_is_taken_hangs() {
         let mut two = Two::new(&config);
         let unit = [Unit::Bytes, Unit::Messages][rng.below(2)];
         if rng.one_in(2) {
-            // A wider window in the answer.
+            // ACCEPT grants a wider window.
             let window = match unit {
                 Unit::Bytes => config.channel_window_bytes * (1 + rng.below(5) as u32),
                 Unit::Messages => 8 + rng.below(100) as u32,
@@ -342,14 +342,14 @@ fn no_message_that_is_taken_hangs() {
     assert!(largest > 100_000, "{largest}");
 }
 
-/// R29: a CREDIT that is lost is said again within a second, and the stall is counted once.
+/// A lost CREDIT is repeated within a second. The stall is counted once.
 #[test]
-fn a_lost_credit_is_said_again() {
+fn a_lost_credit_is_repeated_within_a_second() {
     let config = ChannelConfig::default().auto_tune(false);
     let mut two = Two::new(&config);
     let channel = two.sender.open(uplink("x")).expect("opened");
     two.turn();
-    // Nobody pings for now, so that CREDIT stands alone.
+    // No PING is due, so that CREDIT is alone in its record.
     two.loses = true;
     let mut sent = 0;
     loop {

@@ -1,4 +1,4 @@
-//! Queues of messages to send: what they take, and what they hold.
+//! Send queues: what they accept, and the memory that they hold.
 
 use allocation_counter::measure;
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use tickwire::channels::{
 use super::scripted_peer::Scene;
 use super::small_queues::{ENTRY, MESSAGE_MAX, config, ours, payloads_or_runs, queued};
 
-/// All ways to send, with a payload of so many bytes.
+/// A way to send a payload of `len` bytes.
 type Send = fn(&mut Scene, ChannelId, usize) -> Result<(), ChannelSendError>;
 
 const WAYS: [(&str, Send); 6] = [
@@ -40,9 +40,9 @@ const WAYS: [(&str, Send); 6] = [
     }),
 ];
 
-/// Each way fills a channel's queue, and all queues together, to the byte.
+/// Every way to send fills the queue of a channel, and all queues together, to the byte.
 #[test]
-fn queues_are_filled_to_the_byte() {
+fn queue_limits_are_exact_to_the_byte() {
     for (way, send) in WAYS {
         let mut scene = Scene::greeted(config(), &[]);
         let [a, b, c] = [1, 2, 3].map(|alias| {
@@ -68,7 +68,7 @@ fn queues_are_filled_to_the_byte() {
         );
         assert_eq!(send(&mut scene, b, 3000 - ENTRY), Ok(()), "{way}");
         assert_eq!(queued(&scene), 18_000, "{way}");
-        // One of each channel is always taken.
+        // One message of each channel is always accepted.
         assert_eq!(send(&mut scene, c, 9000), Ok(()), "{way}");
         assert_eq!(queued(&scene), 27_000 + ENTRY, "{way}");
         let bytes = payloads_or_runs(&scene.said());
@@ -77,9 +77,9 @@ fn queues_are_filled_to_the_byte() {
     }
 }
 
-/// The largest message that the peer takes is taken, one byte more never.
+/// The largest message that the peer allows is accepted; a message with one byte more never is.
 #[test]
-fn messages_are_as_large_as_the_peer_takes() {
+fn the_message_limit_of_the_peer_is_exact() {
     for (way, send) in WAYS {
         if way == "run" {
             continue; // its elements are as large as a record takes
@@ -105,9 +105,10 @@ fn messages_are_as_large_as_the_peer_takes() {
     }
 }
 
-/// R7: the peer grants all there is, and the layer below takes nothing.
+/// The peer grants all the credit there is, and the layer below takes no record. The queues stay
+/// within their limits.
 #[test]
-fn huge_credit_and_no_reads() {
+fn queues_are_bounded_whatever_the_credit() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, MAX62)]);
     let mut scene_open = |alias, options| scene.open_ours(options, alias, MAX62).0;
     let channels: Vec<_> = (0..40)
@@ -132,19 +133,20 @@ fn huge_credit_and_no_reads() {
         }
     });
     let stats = scene.core.stats();
-    // One message of each channel is taken whatever the others hold; its place costs 64 bytes.
+    // One message of each channel is accepted whatever the other queues hold; its entry costs 64
+    // bytes.
     let max = (4 << 20) + channels.len() * (100 + 64);
     assert!(stats.queued_bytes <= max, "{stats:?}");
     assert!(stats.queued_bytes > (4 << 20) - 1000, "{stats:?}");
-    // Rings and lists grow by doubling.
+    // Ring buffers and lists grow by doubling.
     assert!(memory.bytes_max <= 9 << 20, "{memory:?}");
     let stats = scene.core.channel_stats(quotes).expect("open");
     assert_eq!((stats.queued_messages, stats.skipped_out), (100, 100_000));
 }
 
-/// R7: what a queue once needed is not kept when it is empty.
+/// A queue that was full releases its memory when it is empty.
 #[test]
-fn queues_that_were_full_give_their_memory_back() {
+fn empty_queues_release_their_memory() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, MAX62)]);
     let mut open = |alias| scene.open_ours(OpenOptions::new("bulk"), alias, MAX62).0;
     let channels: Vec<_> = (0..100).map(&mut open).collect();
@@ -156,7 +158,7 @@ fn queues_that_were_full_give_their_memory_back() {
             while scene.core.send(channel, &[1; 100]) == Ok(()) {}
             while scene.core.poll_record(scene.now).is_some() {}
         }
-        // Each key was long once.
+        // The message of each key was long once.
         scene.core.hold_back();
         for key in 0..1000 {
             let long = scene.core.send_keyed(quotes, key, &[1; 20_000]);
@@ -167,9 +169,10 @@ fn queues_that_were_full_give_their_memory_back() {
     assert!(memory.bytes_current <= 4 << 20, "{memory:?}");
 }
 
-/// Of a connection that has failed nothing is counted as queued when its channels are let go of.
+/// The application lets go of the channels of a failed connection. No byte of them counts as
+/// queued.
 #[test]
-fn nothing_is_queued_on_a_connection_that_has_failed() {
+fn channels_of_a_failed_connection_count_no_queued_bytes() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 50)]);
     let channels = [0, 1].map(|alias| scene.open_ours(OpenOptions::new("c"), alias, 50).0);
     for channel in channels {
@@ -183,9 +186,9 @@ fn nothing_is_queued_on_a_connection_that_has_failed() {
     assert_eq!(scene.core.stats().queued_bytes, 0);
 }
 
-/// Of a channel that is let go of with messages queued nothing is counted as queued.
+/// The application lets go of a channel with queued messages. No byte of it counts as queued.
 #[test]
-fn what_was_queued_is_forgotten_with_its_channel() {
+fn queued_bytes_end_with_their_channel() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 0);
     scene.core.send(channel, &[0; 5000]).expect("queued");

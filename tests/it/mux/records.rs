@@ -1,11 +1,11 @@
-//! Records: how large they are, and how control frames fill them.
+//! Records: their length, and how control frames are spread over them.
 
 use harness::frames_mux::{MAX62, Put, Said, flag, hello, read};
 use tickwire::channels::{AcceptOptions, ChannelConfig, ErrorCode, Mux, OpenError, OpenOptions};
 
 use super::scripted_peer::{Scene, Told, failed};
 
-/// Frames of every kind are cut to records of the peer's, and none is lost.
+/// Control frames are spread over records within the limit of the peer, and none is lost.
 #[test]
 fn control_frames_fit_small_records() {
     let config = || {
@@ -52,7 +52,7 @@ fn control_frames_fit_small_records() {
             assert_eq!(count(&mut scene, is), 20, "{len} {accepts}");
         }
     }
-    // Limits and ends of many channels.
+    // CREDIT and RESET of many channels.
     let mut scene = Scene::greeted(config(), &[(1, 1024)]);
     let channels: Vec<_> = (0..60).map(|alias| scene.opened(alias, 9000)).collect();
     for channel in channels {
@@ -64,12 +64,13 @@ fn control_frames_fit_small_records() {
     assert_eq!(resets, 120);
 }
 
-/// The layer below may take less than the peer, but a record of the largest control frame.
+/// The layer below may allow less than the peer, but must allow a record of the largest control
+/// frame.
 #[test]
-fn records_are_as_large_as_both_take() {
+fn the_record_limit_is_the_smaller_of_both() {
     let fresh =
         || Mux::new(ChannelConfig::default(), tickwire::Timestamp(0)).expect("limits that work");
-    // A peer that has said nothing yet takes 1 KiB.
+    // Before HELLO of the peer, the limit is 1 KiB.
     assert!(fresh().record_max() <= 1024);
     for (peer_max, least) in [
         (1024, 1024),
@@ -91,9 +92,9 @@ fn records_are_as_large_as_both_take() {
     }
 }
 
-/// Control frames of very many channels go in as many records as they need.
+/// Control frames of very many channels are sent in as many records as they need.
 #[test]
-fn control_frames_of_many_channels_are_cut_to_records() {
+fn control_frames_of_many_channels_need_several_records() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 1024)]);
     let channels: Vec<_> = (0..300).map(|alias| scene.opened(alias, 9000)).collect();
     for &channel in &channels {
@@ -119,9 +120,9 @@ fn control_frames_of_many_channels_are_cut_to_records() {
     assert_eq!(failed(&scene.events()), None);
 }
 
-/// Bytes of a refusal that fit no record of the peer's are left out; the refusal is not.
+/// If the metadata of a REJECT fits no record of the peer, REJECT is sent without it.
 #[test]
-fn a_refusal_fits_the_peer_s_records() {
+fn a_reject_without_room_for_its_metadata_is_sent_without() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 1024)]);
     scene.accepts = false;
     for (alias, len) in [(0, 1024), (1, 1023), (2, 900)] {
@@ -139,9 +140,10 @@ fn a_refusal_fits_the_peer_s_records() {
     }
 }
 
-/// An OPEN or ACCEPT that fits no record of the peer's stood before all other control frames.
+/// An OPEN or ACCEPT that fits no record of the peer is refused. It does not block the control
+/// frames behind it.
 #[test]
-fn what_fits_no_record_of_the_peer_s_is_refused() {
+fn an_open_or_accept_that_fits_no_record_is_refused() {
     let metadata = vec![b'm'; 1019];
     let least = [(1, 1024)];
     let mut scene = Scene::greeted(ChannelConfig::default(), &least);
@@ -161,13 +163,14 @@ fn what_fits_no_record_of_the_peer_s_is_refused() {
     );
     let most = AcceptOptions::new().metadata(vec![b'm'; 980]);
     assert_eq!(scene.core.accept(channel, most), Ok(()));
-    // Nor does it fit what the layer below takes from now on: the peer is refused instead.
+    // It does not fit the new limit of the layer below: the channel is rejected instead.
     scene.core.limit_records(900);
     let said = scene.said();
     assert!(matches!(said[..], [Said::Reject { .. }]), "{said:?}");
     assert_eq!(scene.events(), [Told::Rejected(channel, ErrorCode::LIMIT)]);
 
-    // Before the peer's limits are known it is found out later.
+    // Before HELLO the limits of the peer are not known: the channel is rejected when HELLO
+    // arrives.
     let mut scene = Scene::silent(ChannelConfig::default());
     let wide = OpenOptions::new("topic").metadata(metadata);
     let channel = scene.core.open(wide).expect("nothing is known yet");
@@ -186,9 +189,9 @@ fn what_fits_no_record_of_the_peer_s_is_refused() {
     assert!(scene.core.channel_stats(other).is_some());
 }
 
-/// R6: a control frame is whole in its record, or wrong.
+/// A control frame is whole in its record. A truncated one is a violation.
 #[test]
-fn control_frames_are_not_cut() {
+fn a_truncated_control_frame_is_a_violation() {
     let frames = [
         hello(&[(1, 5000), (7, 70_000)]),
         Put::new().credit(0, 70_000),
@@ -215,8 +218,8 @@ fn control_frames_are_not_cut() {
             );
         }
     }
-    // Topic and metadata are a kilobyte, and no more is kept.
-    for len in [1024, 1025] {
+    // Topic and metadata are limited to 1 KiB.
+    for (len, code) in [(1024, None), (1025, Some(ErrorCode::PROTOCOL))] {
         let options = harness::frames_mux::topic(&vec![b'x'; len]);
         let told = Scene::new().put(Put::new().open(0, 0, 9, 9, &options));
         assert_eq!(failed(&told), None);
@@ -224,20 +227,20 @@ fn control_frames_are_not_cut() {
     }
 }
 
-/// R16: control needs no credit and waits behind no data.
+/// Control frames need no credit, and do not wait behind data.
 #[test]
-fn control_passes_data_that_is_stuck() {
+fn control_frames_pass_blocked_data() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 0)]);
     let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 0);
     let (other, _) = scene.open_ours(OpenOptions::new("y"), 4, MAX62);
     scene.reads = false;
-    // Both ends have sent all they may.
+    // Both ends have used all their credit.
     while scene.core.send(channel, &[1; 1000]) == Ok(()) {}
     for _ in 0..6 {
         scene.put(Put::new().data(0, 3, &[1; 10_000]));
     }
     assert_eq!(scene.said(), []);
-    // Plenty of other data is in line, too.
+    // Much data of another channel is queued, too.
     scene.core.hold_back();
     while scene.core.send(other, &[2; 1000]) == Ok(()) {}
     scene.catch_up();

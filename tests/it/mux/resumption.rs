@@ -1,6 +1,6 @@
-//! Connections that are lost after any record, and channels that go on where they stopped (R25):
-//! what was published has come once, or its gap was told. A record that is cut anywhere never
-//! comes (`ws/pair.rs` cuts at every byte), so every place of a cut is one between two records.
+//! Resumption: a connection is cut after any record, and its channels continue on the next one.
+//! Every published message arrives once, or the gap is reported. A record that is cut inside never
+//! arrives (`ws/pair.rs` cuts at every byte), so a cut is always between two records.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use tickwire::channels::{
 
 const NOW: Timestamp = Timestamp(1000);
 
-/// What a channel tells, owned.
+/// An event of a channel, owned.
 #[derive(Debug)]
 enum Told {
     Offered(ChannelId, Option<Resume>),
@@ -22,7 +22,7 @@ enum Told {
     Acked(u64),
 }
 
-/// Two ends of one connection, which is cut after so many records each way.
+/// Two ends of one connection, which is cut after `left` records in each direction.
 struct Life {
     cores: [Mux; 2],
     left: [usize; 2],
@@ -37,7 +37,7 @@ impl Life {
         }
     }
 
-    /// One record of this end's, if it has one. `None` when the connection is cut.
+    /// Carries one record of this end, if it has one. `None` if the connection is cut.
     fn carry(&mut self, from: usize) -> Option<Vec<Told>> {
         let Some(record) = self.cores[from].poll_record(NOW) else {
             return Some(Vec::new());
@@ -79,10 +79,10 @@ fn name(epoch: u64, seq: u64) -> Vec<u8> {
     [epoch.to_le_bytes(), seq.to_le_bytes()].concat()
 }
 
-/// Messages that the publisher keeps.
+/// How many messages the publisher keeps.
 const RING: usize = 12;
 
-/// Publishes one message in every turn, whether anybody hears it or not.
+/// Publishes one message in every turn, connected or not.
 #[derive(Default)]
 struct Publisher {
     epoch: u64,
@@ -104,13 +104,13 @@ impl Publisher {
         seq
     }
 
-    /// It has lost its numbers, and begins others.
+    /// The publisher has lost its numbers, and begins a new epoch.
     fn restart(&mut self) {
         (self.epoch, self.next_seq) = (self.epoch + 1, 100);
         self.ring.clear();
     }
 
-    /// Where a subscriber goes on, and the messages that it gets again.
+    /// Where a subscriber continues, and the messages that it gets again.
     fn answer(&mut self, resume: Resume) -> (Resumption, Vec<u64>) {
         let first = self.ring.front().copied().unwrap_or(self.next_seq);
         let answer = if resume.epoch != self.epoch {
@@ -135,12 +135,12 @@ impl Publisher {
     }
 }
 
-/// Hears, and knows what it has missed.
+/// Receives messages, and records the gaps.
 #[derive(Default)]
 struct Subscriber {
     at: Option<Resume>,
     got: Vec<(u64, u64)>,
-    /// In this epoch, from the first to before the second.
+    /// Epoch, first missing number, first number after the gap.
     gaps: Vec<(u64, u64, u64)>,
 }
 
@@ -190,7 +190,7 @@ impl Subscriber {
     }
 }
 
-/// One connection, cut after some records. Whether it was.
+/// One connection, cut after some records. Returns whether it was cut.
 fn subscribe(
     publisher: &mut Publisher,
     subscriber: &mut Subscriber,
@@ -228,7 +228,7 @@ fn subscribe(
                 assert_eq!(core.send(id, &name(publisher.epoch, seq)), Ok(()));
             }
         }
-        // The last turns only carry what is on its way.
+        // The last turns only carry the records on their way.
         if turn + 5 < turns {
             let seq = publisher.publish();
             if let Some(id) = channel {
@@ -245,14 +245,14 @@ fn subscribe(
 }
 
 #[test]
-fn what_was_published_has_come_once_or_its_gap_was_told() {
+fn every_message_arrives_once_or_its_gap_is_reported() {
     let mut answers = [0; 3];
     let mut cuts = 0;
     for down in 0..25 {
         for up in [1, 2, 3, 5, 100] {
             for (away, restarts) in [(0, false), (3, false), (20, false), (2, true)] {
                 let (mut publisher, mut subscriber) = <(Publisher, Subscriber)>::default();
-                // Before anybody hears.
+                // Before anybody subscribes.
                 let _ = [(); 3].map(|()| publisher.publish());
                 for left in [[up, down], [100, down % 7], [100, 100]] {
                     let cut = subscribe(&mut publisher, &mut subscriber, left, 30);
@@ -280,7 +280,7 @@ fn what_was_published_has_come_once_or_its_gap_was_told() {
                         .count();
                     let gap =
                         |&&(e, from, to): &&(u64, u64, u64)| e == epoch && from <= seq && seq < to;
-                    // Of an epoch of which it never heard nothing can be told.
+                    // An epoch that the subscriber never heard of cannot be reported.
                     let heard = subscriber.gaps.iter().any(|g| g.0 == epoch)
                         || subscriber.got.iter().any(|g| g.0 == epoch);
                     let gaps = subscriber.gaps.iter().filter(gap).count();
@@ -297,11 +297,11 @@ fn what_was_published_has_come_once_or_its_gap_was_told() {
     assert!(cuts > 500, "{cuts}");
 }
 
-/// A device that keeps what is not acknowledged, and a server that stores what comes.
+/// A device that keeps unacknowledged messages, and a server that stores all messages.
 #[derive(Default)]
 struct Uplink {
     published: u64,
-    /// The first that the device still has.
+    /// The number of the first message that the device still has.
     kept: u64,
     stored: Vec<u64>,
 }
@@ -371,7 +371,7 @@ impl Uplink {
 }
 
 #[test]
-fn what_was_stored_is_not_sent_again_and_what_was_not_is() {
+fn only_messages_that_were_not_stored_are_sent_again() {
     let mut kept = 0;
     for up in 0..30 {
         for down in [1, 2, 3, 6, 10, 100] {
@@ -384,6 +384,6 @@ fn what_was_stored_is_not_sent_again_and_what_was_not_is() {
             kept += u64::from(uplink.kept + 3 > uplink.published);
         }
     }
-    // The last acknowledgement comes through.
+    // The last acknowledgement always arrives.
     assert_eq!(kept, 180);
 }

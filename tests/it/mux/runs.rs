@@ -14,9 +14,9 @@ use super::simulation;
 use super::simulation::{opened, ready};
 use super::small_queues::{config, ours, payloads_or_runs};
 
-/// A run is as long as a queue at most, and its elements fit a record of the peer's.
+/// A run is at most as long as the queue, and each element must fit a record of the peer.
 #[test]
-fn runs_keep_to_the_queue_and_to_the_record() {
+fn runs_respect_the_limits_of_queue_and_record() {
     let mut scene = Scene::greeted(config(), &[(1, 1024)]);
     let channel = ours(&mut scene, OpenOptions::new("c"), 1, 60_000);
     let head = 1 + 4 + 4 + 4 + 8;
@@ -79,9 +79,9 @@ fn runs_keep_to_the_queue_and_to_the_record() {
     );
 }
 
-/// Runs of a channel that counts messages waited for more credit than its window ever has.
+/// On a channel that counts messages, a run that is longer than the window is sent in parts.
 #[test]
-fn a_run_goes_in_parts_where_the_window_is_a_few_messages() {
+fn a_run_longer_than_a_message_window_is_split() {
     let mut scene = Scene::new();
     let options = OpenOptions::new("ticks")
         .direction(Direction::OpenerSends)
@@ -110,9 +110,9 @@ fn a_run_goes_in_parts_where_the_window_is_a_few_messages() {
     }
 }
 
-/// The largest element of a run did not fit behind a count of messages that were dropped.
+/// The largest element of a run fits its record, even with a count of skipped messages before it.
 #[test]
-fn the_largest_element_of_a_run_fits_behind_a_skip() {
+fn the_largest_run_element_fits_after_a_skip() {
     let config = || ChannelConfig::default().channel_window_bytes(1 << 20);
     let mut scene = Scene::greeted(config(), &[(1, 1024), (7, 0)]);
     let options = OpenOptions::new("ticks")
@@ -127,7 +127,7 @@ fn the_largest_element_of_a_run_fits_behind_a_skip() {
         .find(|&elem| scene.core.send_run(channel, elem, &vec![3; elem]).is_ok());
     let elem = elem.expect("one is taken");
     scene.put(Put::new().credit(3, 60_000));
-    // Not another moment: it is fresh.
+    // The clock stands still: the run has not expired.
     let said = scene.said();
     assert!(
         matches!(&said[..], [Said::Run { skip: 3, bytes, .. }] if bytes.len() == elem),
@@ -135,9 +135,9 @@ fn the_largest_element_of_a_run_fits_behind_a_skip() {
     );
 }
 
-/// The last of a run needs no more credit than it takes.
+/// The last part of a run needs no more credit than its own cost.
 #[test]
-fn a_short_run_goes_with_little_credit() {
+fn a_short_run_needs_only_its_own_credit() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 1000)]);
     let channel = scene.open_ours(OpenOptions::new("r"), 0, 1000).0;
     for len in [800, 50] {
@@ -151,9 +151,9 @@ fn a_short_run_goes_with_little_credit() {
     }
 }
 
-/// A run that is longer than the window goes in pieces of a fragment or more.
+/// A run that is longer than the window is sent in parts of at least a fragment.
 #[test]
-fn a_run_longer_than_the_window_goes_in_pieces() {
+fn a_run_longer_than_a_byte_window_is_split() {
     let mut scene = Scene::new();
     let channel = scene.open_ours(OpenOptions::new("r"), 0, 65_536).0;
     let queued = scene.core.send_run(channel, 100, &[0; 200_000]);
@@ -177,10 +177,11 @@ fn a_run_longer_than_the_window_goes_in_pieces() {
     assert_eq!(sent, 2000);
 }
 
-/// What was consumed before an ACCEPT is in the limit that it tells: taken for the window, a run went
-/// in pieces that the peer's window has no room for until more is owed.
+/// The limit in ACCEPT includes the credit that was used before it. The core must not take the
+/// limit for the window: parts of a run would exceed the credit that the receiver grants before
+/// half a window is released.
 #[test]
-fn runs_go_with_what_is_left_of_half_a_window() {
+fn a_run_is_split_to_the_credit_that_half_a_window_leaves() {
     let window = 64 << 10;
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 256 << 10)]);
     let options = OpenOptions::new("run").direction(Direction::OpenerSends);
@@ -197,9 +198,10 @@ fn runs_go_with_what_is_left_of_half_a_window() {
         assert!(!scene.said().is_empty());
     };
     send(&mut scene, &[30_000, 30_000, 5_536]);
-    // All of it was read.
+    // The receiver has read all of it.
     scene.put(Put::new().accept(own, 0, 2 * window, 30_000, &[]));
-    // So is this; the peer owes less than half of its window, and tells nothing.
+    // The receiver has read this, too. It has released less than half of its window, and grants
+    // nothing.
     send(&mut scene, &[30_000, 2_710]);
     assert_eq!(scene.core.send_run(channel, 8, &[1; 32_800]), Ok(()));
     let run: usize = scene
@@ -213,9 +215,9 @@ fn runs_go_with_what_is_left_of_half_a_window() {
     assert!(run >= 16_384, "{run} bytes of 32,800 went");
 }
 
-/// Who knows no runs gets each element as a message of its own.
+/// A peer without the feature gets each element as a message.
 #[test]
-fn a_run_is_single_messages_to_who_knows_no_runs() {
+fn a_run_becomes_single_messages_for_a_peer_without_runs() {
     let (conflate, run, resume, messages) = (1, 2, 4, 8);
     for features in [0, conflate | resume | messages, run] {
         let mut scene = Scene::greeted(ChannelConfig::default(), &[(10, features)]);
@@ -237,8 +239,9 @@ fn a_run_is_single_messages_to_who_knows_no_runs() {
     }
 }
 
+/// A part of a run is no larger than the credit that the receiver grants for certain.
 #[test]
-fn a_run_is_cut_to_what_the_window_is_sure_to_grant() {
+fn a_run_is_split_to_the_credit_that_is_certain() {
     let small = simulation::config(|c| {
         c.channel_window_bytes = 1024;
         c.channel_window_bytes_max = 1024;
@@ -254,7 +257,7 @@ fn a_run_is_cut_to_what_the_window_is_sure_to_grant() {
 }
 
 #[test]
-fn a_run_and_a_message_give_what_they_hold() {
+fn accessors_of_runs_and_messages_return_their_contents() {
     let mut scene = Scene::new();
     scene.opened(0, 50_000);
     let record = Put::new().run(0, 2, 3, b"aabbcc").data(0, 0, b"whole");

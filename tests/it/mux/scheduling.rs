@@ -1,12 +1,11 @@
-//! Who sends next: floors and shares of channels that are busy for long, by whichever way their
-//! messages were given.
+//! Scheduling: the minimum and the share of each channel, for every way to send.
 
 use harness::frames_mux::{Put, flag};
 use tickwire::channels::{ChannelConfig, ChannelId, ErrorCode, OpenOptions, SharedFrame};
 
 use super::scripted_peer::{AMPLE, Scene, Told, shared_aliases};
 
-/// A core whose peer has given credit for everything.
+/// A core whose peer has granted credit for everything.
 fn scene() -> Scene {
     let config = shared_aliases();
     Scene::greeted(config, &[])
@@ -17,8 +16,8 @@ fn ours(scene: &mut Scene, alias: u32, priority: u8) -> ChannelId {
     scene.open_ours(options, alias.into(), AMPLE).0
 }
 
-/// What is below a class that is always busy gets a turn after each 64 KiB, also where the record
-/// that the turn falls into has no room for its message, which fits the next one.
+/// A channel below a priority that is always busy gets a turn after each 64 KiB. The turn is not
+/// lost if the record has no room for its message and the next record has.
 #[test]
 fn a_turn_that_a_full_record_ends_is_not_lost() {
     for len in [100, 3_900, 5_000, 8_000, 12_000, 16_000] {
@@ -39,9 +38,10 @@ fn a_turn_that_a_full_record_ends_is_not_lost() {
     }
 }
 
-/// The same beside frames that are shared, which are records of their own, above it and below.
+/// The same with shared frames, which are records of their own, at the higher and at the lower
+/// priority.
 #[test]
-fn shared_frames_leave_a_floor_and_get_one() {
+fn shared_frames_leave_and_get_a_minimum_share() {
     for (above, below) in [(true, false), (false, true), (true, true)] {
         let mut scene = scene();
         let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));
@@ -72,9 +72,10 @@ fn shared_frames_leave_a_floor_and_get_one() {
     }
 }
 
-/// Frames of 16 KiB of one channel, and messages of 1 KiB of another of its class: each has half.
+/// One channel sends frames of 16 KiB, and another one of the same priority sends messages of 1
+/// KiB. Each gets half.
 #[test]
-fn shared_frames_keep_to_their_share() {
+fn shared_frames_get_no_more_than_their_share() {
     let mut scene = scene();
     let (large, small) = (ours(&mut scene, 0, 4), ours(&mut scene, 1, 4));
     let frame = SharedFrame::new(0, &[0; 16_000]).expect("a frame");
@@ -91,10 +92,10 @@ fn shared_frames_keep_to_their_share() {
     assert!((45..=55).contains(&part), "{sent:?}");
 }
 
-/// What is below gets its turns, and no more than that: a message that is longer than a turn is paid
-/// for with the next ones.
+/// A channel of lower priority gets its turns, and no more. A message that is longer than a turn is
+/// charged to the next turns.
 #[test]
-fn a_floor_is_a_share_however_long_the_messages() {
+fn the_minimum_share_holds_for_long_messages() {
     for shared in [false, true] {
         let mut scene = scene();
         let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));
@@ -112,7 +113,7 @@ fn a_floor_is_a_share_however_long_the_messages() {
             sent[0] += of_high;
             sent[1] += of_low;
         }
-        // 4 KiB after each 64 KiB, or a little more of what is over.
+        // 4 KiB after each 64 KiB, or a little more.
         let part = sent[1] * 1000 / sent[0];
         assert!(
             (40..=80).contains(&part),
@@ -121,10 +122,10 @@ fn a_floor_is_a_share_however_long_the_messages() {
     }
 }
 
-/// A channel that was reset while it waited for its turn left its place in the line to the next
-/// channel, which then had two turns for one of the others.
+/// A channel is reset while it waits for its turn. The channel that reuses its slot does not get an
+/// additional turn.
 #[test]
-fn a_place_in_the_line_is_not_left_to_another_channel() {
+fn a_reset_channel_leaves_no_turn_to_its_successor() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 1024)]);
     let busy = |scene: &mut Scene, channel| {
         scene.core.hold_back();

@@ -1,5 +1,5 @@
-//! A peer that is nothing but bytes: what it says is written by hand, and what the core answers is
-//! read by hand.
+//! A scripted peer: the test writes the frames of the peer by hand, and reads the frames of the
+//! core.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tickwire::channels::{
     OpenOptions,
 };
 
-/// An event without what it lends.
+/// An event with owned contents.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Told {
     Ready,
@@ -39,19 +39,19 @@ pub(crate) enum Told {
     Failed(ChannelFailure),
 }
 
-/// The core, the application above it and the bytes below it.
+/// The core under test, with the application above it and the records below it.
 pub(crate) struct Scene {
     pub(crate) core: Mux,
     pub(crate) now: Timestamp,
-    /// The application releases what it gets at once; else it is kept in `kept`.
+    /// The application releases messages at once; otherwise their charges stay in `kept`.
     pub(crate) reads: bool,
     pub(crate) kept: Vec<(ChannelId, Charge)>,
-    /// The application accepts every channel, or lets it wait.
+    /// The application accepts every channel; otherwise channels wait for an answer.
     pub(crate) accepts: bool,
 }
 
 impl Scene {
-    /// A core that has said nothing and heard nothing.
+    /// A core before both HELLOs.
     pub(crate) fn silent(config: ChannelConfig) -> Self {
         let now = Timestamp(1_000_000_000);
         Self {
@@ -63,7 +63,7 @@ impl Scene {
         }
     }
 
-    /// Both HELLOs are through; the peer's is the default with these changes.
+    /// A core after both HELLOs. The HELLO of the peer is the default with these changes.
     pub(crate) fn greeted(config: ChannelConfig, peer: &[(u64, u64)]) -> Self {
         let mut scene = Self::silent(config);
         assert_eq!(scene.put(hello(peer)), [Told::Ready]);
@@ -72,7 +72,7 @@ impl Scene {
         scene
     }
 
-    /// As [`Self::greeted`], with all defaults.
+    /// As [`Self::greeted`], with defaults only.
     pub(crate) fn new() -> Self {
         Self::greeted(ChannelConfig::default(), &[])
     }
@@ -133,14 +133,14 @@ impl Scene {
         }
     }
 
-    /// The application reads all that it has kept.
+    /// The application releases everything in `kept`.
     pub(crate) fn catch_up(&mut self) {
         for (channel, charge) in self.kept.drain(..) {
             self.core.release(channel, charge);
         }
     }
 
-    /// A record of the peer's, and what the application is told.
+    /// Receives a record of the peer, and returns the events.
     pub(crate) fn put(&mut self, record: Put) -> Vec<Told> {
         self.put_raw(&record.0)
     }
@@ -155,7 +155,7 @@ impl Scene {
         told
     }
 
-    /// What happened without a record.
+    /// Events without a record.
     pub(crate) fn events(&mut self) -> Vec<Told> {
         let mut told = Vec::new();
         while let Some(event) = self.core.poll_event() {
@@ -164,7 +164,7 @@ impl Scene {
         told
     }
 
-    /// The records that the core has to send, as bytes.
+    /// All records that the core has to send.
     pub(crate) fn records(&mut self) -> Vec<Vec<u8>> {
         let mut records = Vec::new();
         while let Some(record) = self.core.poll_record(self.now) {
@@ -176,12 +176,12 @@ impl Scene {
         records
     }
 
-    /// The frames of all of them.
+    /// The frames of all records that the core has to send.
     pub(crate) fn said(&mut self) -> Vec<Said> {
         self.records().iter().flat_map(|r| read(r)).collect()
     }
 
-    /// Bytes of messages in the next record, by alias.
+    /// The message bytes in the next record, by alias.
     pub(crate) fn next_record(&mut self) -> [usize; 8] {
         let mut bytes = [0; 8];
         let record = self.core.poll_record(self.now).expect("there is more");
@@ -194,7 +194,7 @@ impl Scene {
         bytes
     }
 
-    /// Takes the limits that are told of a channel. Nothing else is said.
+    /// Reads the CREDIT of a channel into `own`. The core must send nothing else.
     pub(crate) fn take_limits(&mut self, own: &mut u64) {
         for said in self.said() {
             match said {
@@ -206,7 +206,7 @@ impl Scene {
         }
     }
 
-    /// Time passes, with every timeout on the way.
+    /// Advances the clock, and handles every timeout on the way.
     pub(crate) fn wait(&mut self, time: Duration) -> Vec<Told> {
         let end = self.now.after(time);
         let mut told = Vec::new();
@@ -216,7 +216,7 @@ impl Scene {
             let Some(at) = at.filter(|&at| at <= end) else {
                 break;
             };
-            // The next moment, so that no timeout that stands still goes unseen.
+            // One nanosecond later, so that a timeout that does not move is found.
             self.now = Timestamp(at.0 + 1);
             self.core.handle_timeout(self.now);
             told.extend(self.events());
@@ -227,7 +227,7 @@ impl Scene {
         told
     }
 
-    /// The peer opens a channel with this record, and nothing else happens.
+    /// The peer opens a channel with this record, which causes no other event.
     #[track_caller]
     pub(crate) fn offered(&mut self, open: Put) -> ChannelId {
         let told = self.put(open);
@@ -237,7 +237,7 @@ impl Scene {
         channel
     }
 
-    /// The peer opens a channel in both directions on `alias`; it is accepted.
+    /// The peer opens a channel of both directions with `alias`, and the application accepts it.
     pub(crate) fn opened(&mut self, alias: u64, limit: u64) -> ChannelId {
         self.opened_as(alias, 0, limit)
     }
@@ -250,7 +250,7 @@ impl Scene {
         channel
     }
 
-    /// We open a channel, and the peer accepts it under `alias`.
+    /// The application opens a channel, and the peer accepts it with `alias`.
     pub(crate) fn open_ours(
         &mut self,
         options: OpenOptions,
@@ -267,8 +267,7 @@ impl Scene {
         (channel, own)
     }
 
-    /// How it ended: what the application was told, and the code in GOAWAY, which is the close
-    /// code below, too.
+    /// The code with which the connection ended: in GOAWAY, and as the close code.
     pub(crate) fn end(&mut self) -> Option<ErrorCode> {
         let goaway = self.said().into_iter().find_map(|said| match said {
             Said::GoAway { code, .. } => Some(ErrorCode(code as u32)),
@@ -283,17 +282,17 @@ impl Scene {
     }
 }
 
-/// The application chooses a few aliases itself.
+/// A configuration in which the application can choose eight aliases.
 pub(crate) fn shared_aliases() -> ChannelConfig {
     ChannelConfig::default().shared_aliases(8)
 }
 
-/// The profile of a channel on which only the peer, who opens it, sends.
+/// The profile of a channel of the peer on which only the peer sends.
 pub(crate) const UPLINK: u8 = profile::OPENER_SENDS;
-/// Only we send.
+/// The profile of a channel of the peer on which only the core sends.
 pub(crate) const DOWNLINK: u8 = profile::ACCEPTOR_SENDS;
 
-/// The code of the failure among what was told.
+/// The code of the failure among these events.
 pub(crate) fn failed(told: &[Told]) -> Option<ErrorCode> {
     told.iter().find_map(|t| match t {
         Told::Failed(failure) => Some(failure.code()),
@@ -309,7 +308,7 @@ pub(crate) fn ms(n: u64) -> Duration {
 /// Much more credit than any test uses.
 pub(crate) const AMPLE: u64 = 1 << 40;
 
-/// A channel of ours whose peer grants it 70 bytes, and no more.
+/// A local channel to which the peer grants 70 bytes, and no more.
 pub(crate) fn stuck(scene: &mut Scene, alias: u64, mode: Mode) -> ChannelId {
     scene
         .open_ours(OpenOptions::new("c").mode(mode), alias, 70)

@@ -1,4 +1,4 @@
-//! Frames that many connections share: lent as records, or copied.
+//! Shared frames: one encoded frame for many connections, lent as a record or copied.
 
 use harness::frames_mux::{Put, Said, flag};
 use tickwire::channels::{Mode, OpenOptions, Record, SharedFrame, Unit};
@@ -6,13 +6,13 @@ use tickwire::channels::{Mode, OpenOptions, Record, SharedFrame, Unit};
 use super::scripted_peer::{Scene, data, ms, payloads, shared_aliases};
 use super::small_queues::{OVERHEAD, accounts, config, ours};
 
-/// One frame for all connections: lent as a record where it can be one, and credit covers it.
+/// A shared frame is lent as a record if credit covers it.
 #[test]
-fn a_shared_frame_goes_as_it_is_just_where_credit_covers_it() {
+fn a_shared_frame_is_lent_when_credit_covers_it() {
     let cost = 2000 + OVERHEAD;
     let frame = SharedFrame::new(5, &[7; 2000]).expect("a frame");
     for unit in [Unit::Bytes, Unit::Messages] {
-        // A window, and what makes up for it.
+        // The limit, and the CREDIT that is missing.
         for (own, missing) in [
             (60_000, None),
             (cost, None),
@@ -46,10 +46,11 @@ fn a_shared_frame_goes_as_it_is_just_where_credit_covers_it() {
     }
 }
 
-/// Where a shared frame cannot be a record, its message goes like any other.
+/// A shared frame that cannot be a record is sent as a copy.
 #[test]
 fn a_shared_frame_that_cannot_be_a_record_is_copied() {
-    // The frame's alias, its payload, the peer's record, and whether it goes as it is.
+    // The alias of the frame, its payload, the record limit of the peer, and whether the frame is
+    // lent.
     for (alias, len, record_max, lent) in [
         (5, 1024, 16_384, true),
         (5, 1023, 16_384, false),
@@ -72,9 +73,9 @@ fn a_shared_frame_that_cannot_be_a_record_is_copied() {
     }
 }
 
-/// The end of a half, and messages that were dropped, are told in the frame: it is not lent then.
+/// FIN and a count of skipped messages change the header of the frame, so it is not lent.
 #[test]
-fn a_shared_frame_is_not_lent_where_its_head_must_say_more() {
+fn a_shared_frame_with_fin_or_a_skip_is_copied() {
     let frame = SharedFrame::new(5, &[7; 9000]).expect("a frame");
     let mut scene = Scene::greeted(config(), &[]);
     let channel = ours(&mut scene, OpenOptions::new("c"), 5, 60_000);
@@ -93,7 +94,7 @@ fn a_shared_frame_is_not_lent_where_its_head_must_say_more() {
     scene.core.hold_back();
     scene.core.send(channel, b"old").expect("queued");
     scene.wait(ms(10));
-    // The record has no room for the frame behind this one, when the old message is dropped.
+    // The record has no room for the shared frame when the old message is dropped.
     scene.core.hold_back();
     scene.core.send(first, &[1; 9900]).expect("queued");
     let queued = scene.core.send_shared(channel, &frame);
@@ -106,9 +107,9 @@ fn a_shared_frame_is_not_lent_where_its_head_must_say_more() {
     assert_eq!(skips.collect::<Vec<_>>(), [(0, 9900), (1, 9000)]);
 }
 
-/// A frame that was encoded for another alias goes out under the channel's own.
+/// A frame that was encoded for another alias is sent with the alias of the channel.
 #[test]
-fn a_frame_for_another_alias_is_sent_anew() {
+fn a_shared_frame_for_another_alias_is_encoded_again() {
     for len in [10, 2000] {
         let mut scene = Scene::greeted(shared_aliases(), &[]);
         let (channel, own) = scene.open_ours(OpenOptions::new("x").alias(2), 2, 1 << 20);

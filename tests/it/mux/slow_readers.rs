@@ -1,4 +1,4 @@
-//! Channels that nobody reads, beside others: no channel waits for the reader of another.
+//! Slow readers: a channel that nobody reads stalls no other channel.
 
 use harness::channels::Sim;
 use harness::channels::open::Wanted;
@@ -13,13 +13,13 @@ use tickwire::channels::{
 use super::scripted_peer::{Scene, Told, UPLINK, failed};
 use super::simulation::{config, number, ready};
 
-/// A sender and a receiver whose application reads no channel but the one that was opened last.
+/// A sender, and a receiver whose application reads only the channel that was opened last.
 struct Readers {
     sender: Mux,
     receiver: Mux,
     unread: Vec<ChannelId>,
     live: ChannelId,
-    /// The live channel, at the receiver.
+    /// The channel that is read, at the receiver.
     read: Option<ChannelId>,
     kept: Vec<(ChannelId, Charge)>,
     came: Vec<usize>,
@@ -68,7 +68,7 @@ impl Readers {
         }
     }
 
-    /// What the receiver has to say.
+    /// Carries the records of the receiver. Returns whether there were any.
     fn answer(&mut self) -> bool {
         let mut said = false;
         while let Some(record) = self.receiver.poll_record(NOW) {
@@ -83,7 +83,7 @@ impl Readers {
         said
     }
 
-    /// Everything that can be said is said.
+    /// Carries records until both ends have nothing to send.
     fn carry(&mut self) {
         loop {
             let mut quiet = true;
@@ -98,7 +98,7 @@ impl Readers {
         }
     }
 
-    /// The unread channels are sent on until nothing more goes, and nothing more is taken.
+    /// Sends on the unread channels until nothing more is sent or accepted.
     fn flood(&mut self, len: usize) {
         for turn in 0.. {
             assert!(turn < 1000, "it goes on for ever");
@@ -122,8 +122,8 @@ impl Readers {
         }
     }
 
-    /// A message on the live channel, which is in the very next records: there are no more of them
-    /// than its bytes fill.
+    /// Sends a message on the channel that is read. It must arrive in the next records, in no more
+    /// of them than its bytes need.
     fn send_live(&mut self, len: usize, record_max: usize) {
         self.came.clear();
         assert_eq!(self.sender.send(self.live, &vec![7; len]), Ok(()));
@@ -150,13 +150,13 @@ impl Readers {
     }
 }
 
-/// No time passes, so that no timer can help.
+/// The clock stands still, so that no timer can help.
 const NOW: Timestamp = Timestamp(1_000);
 
-/// Whatever the windows, the sizes of messages, and the number of channels that nobody reads.
-/// `TICKWIRE_SEEDS` sets how many are tried.
+/// A message that its credit covers is sent at once, whatever the windows, the message sizes and
+/// the number of unread channels. `TICKWIRE_SEEDS` sets the number of cases.
 #[test]
-fn a_message_within_its_credit_waits_for_no_other_reader() {
+fn a_message_within_its_credit_does_not_wait_for_other_readers() {
     for seed in 0..u64::from(number("TICKWIRE_SEEDS", 40)) {
         let mut rng = Rng::new(seed ^ 0xC4ED17);
         let unread = [0, 1, 17, 100, rng.below(1000), 1000][rng.below(6)];
@@ -193,9 +193,10 @@ fn a_message_within_its_credit_waits_for_no_other_reader() {
     }
 }
 
-/// R18: every channel that may be open is, at default config; nobody reads any but one.
+/// With the default configuration, all channels that may be open are open, and nobody reads any but
+/// one.
 #[test]
-fn all_channels_but_one_are_unread() {
+fn one_channel_is_read_while_all_others_are_unread() {
     let config = ChannelConfig::default();
     let mut readers = Readers::new(&config, config.channels_max as usize - 1);
     readers.flood(8000);
@@ -207,7 +208,7 @@ fn all_channels_but_one_are_unread() {
         readers.send_live(len, config.record_bytes_max as usize);
     }
     readers.check_memory();
-    // What waited comes when its own reader reads.
+    // A waiting message arrives when its own reader reads.
     let (channel, first) = (readers.unread[0], readers.kept[0].0);
     let window = |readers: &Readers| {
         readers
@@ -225,10 +226,10 @@ fn all_channels_but_one_are_unread() {
     assert!(window(&readers) > before);
 }
 
-/// Messages that nobody's credit covers fill the queue that all channels share for sending: one
-/// whose credit does is still taken, one at a time, and goes with the next record.
+/// Messages without credit fill the queue limit of the connection. A message with credit is still
+/// accepted, one at a time, and is in the next record.
 #[test]
-fn a_full_queue_of_all_takes_a_message_of_each() {
+fn a_full_connection_queue_takes_one_message_of_each_channel() {
     let config = ChannelConfig::default().connection_queue_bytes_max(256 << 10);
     let mut readers = Readers::new(&config, 50);
     readers.flood(1000);
@@ -246,9 +247,9 @@ fn a_full_queue_of_all_takes_a_message_of_each() {
     }
 }
 
-/// R18: what one channel's reader does not take holds up no other, and no more than its window.
+/// An unread channel delays no other channel, and holds no more than its window.
 #[test]
-fn a_stalled_channel_beside_a_busy_one() {
+fn a_stalled_channel_does_not_delay_a_busy_one() {
     let mut scene = Scene::new();
     let stalled = scene.opened_as(0, UPLINK, 0);
     scene.opened_as(1, UPLINK, 0);
@@ -276,7 +277,7 @@ fn a_stalled_channel_beside_a_busy_one() {
                 other => panic!("{other:?}"),
             }
         }
-        // Always half a window at least, never a wait for the clock.
+        // The sender always has at least half a window, and never waits for the clock.
         assert!(own >= used + (32 << 10) - 1064);
     }
     let stats = scene.core.channel_stats(stalled).expect("open");
@@ -291,9 +292,9 @@ struct Crowd {
     senders: Vec<ChannelId>,
     /// The same channels at end 1, by index.
     readers: Vec<Option<usize>>,
-    /// Messages that each has got.
+    /// Received messages by channel.
     got: Vec<u64>,
-    /// What holds the window of the first.
+    /// The charges of the first channel.
     kept: Vec<Charge>,
 }
 
@@ -322,7 +323,7 @@ impl Crowd {
         }
     }
 
-    /// More than a turn's share of 4,096 bytes waits on each.
+    /// Queues more than the 4,096 bytes of a turn on each channel.
     fn fill(&mut self) {
         let core = &mut self.sim.ends[0];
         while core.send(self.senders[0], &[7; 40]).is_ok() {}
@@ -334,7 +335,7 @@ impl Crowd {
         }
     }
 
-    /// All that may go goes, and all but the first read it.
+    /// Carries all records. Every reader but the first releases its messages.
     fn turn(&mut self) {
         let now = Timestamp(self.sim.now);
         let [sender, reader] = &mut self.sim.ends;
@@ -361,10 +362,10 @@ impl Crowd {
     }
 }
 
-/// R18 in counts: one channel is full and never read, 255 others run. Every one of them gets
-/// its share, and none goes without for two turns. `TICKWIRE_MESSAGES` sets how many go.
+/// One channel is full and never read, and 255 others are. Each of them gets its share, and none
+/// goes without for two turns. `TICKWIRE_MESSAGES` sets the number of messages.
 #[test]
-fn one_stalled_channel_beside_255_that_run() {
+fn one_stalled_channel_does_not_delay_255_others() {
     let total = u64::from(number("TICKWIRE_MESSAGES", 300_000));
     let mut crowd = Crowd::new();
     let mut turns = vec![0; 256];
@@ -381,12 +382,13 @@ fn one_stalled_channel_beside_255_that_run() {
     let others = &crowd.got[1..];
     let (least, most) = (others.iter().min(), others.iter().max());
     let (least, most) = (*least.expect("255"), *most.expect("255"));
-    // A turn's share, 4,096 bytes, is 40 messages; who has to wait for credit in one loses some.
+    // A turn of 4,096 bytes is 40 messages. A channel that waits for credit loses a part of its
+    // turn.
     assert!(
         most - least <= 80 + least / 100,
         "from {least} to {most} messages"
     );
     assert_eq!(crowd.sim.ends[1].stats().evicted, 0);
-    // 65,536 bytes of window, each message for 40 + 64.
+    // A window of 65,536 bytes; each message costs 40 + 64.
     assert_eq!((crowd.got[0], crowd.kept.len()), (0, 65_536 / 104));
 }

@@ -1,17 +1,17 @@
-//! Channels of ours with small queues, and what is counted for what is sent on them.
+//! Local channels with small queues, and the costs of their messages.
 
 use harness::frames_mux::Said;
 use tickwire::channels::{ChannelConfig, ChannelId, OpenOptions};
 
 use super::scripted_peer::Scene;
 
-/// What is charged for a frame beside its payload, by the peer's HELLO.
+/// The cost of a frame beside its payload, by HELLO of the peer.
 pub(super) const OVERHEAD: u64 = 64;
 
-/// What is counted for a message in a queue beside its payload.
+/// The cost of a queued message beside its payload.
 pub(super) const ENTRY: usize = 64;
 
-/// Bytes of the largest message that the peer takes.
+/// The length of the largest message that the peer allows, in bytes.
 pub(super) const MESSAGE_MAX: usize = 30_000;
 
 pub(super) fn config() -> ChannelConfig {
@@ -21,7 +21,7 @@ pub(super) fn config() -> ChannelConfig {
         .shared_aliases(8)
 }
 
-/// A channel of ours under that alias, and the peer's under the same.
+/// A local channel that uses the same alias in both directions.
 pub(super) fn ours(scene: &mut Scene, options: OpenOptions, alias: u32, limit: u64) -> ChannelId {
     let (channel, own) = scene.open_ours(options.alias(alias), alias.into(), limit);
     assert_eq!(own, u64::from(alias));

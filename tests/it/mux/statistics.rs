@@ -1,13 +1,13 @@
-//! What the core has counted, of each channel and of all.
+//! Statistics of the core, for each channel and for the connection.
 
 use harness::frames_mux::{Put, flag};
 use tickwire::channels::{ErrorCode, OpenOptions};
 
 use super::scripted_peer::{Scene, Told};
 
-/// Messages, fragments, runs and what is missing, each counted where it arrives.
+/// Messages, fragments, runs and skipped messages are counted when they arrive.
 #[test]
-fn what_arrives_is_counted() {
+fn received_messages_and_skips_are_counted() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 60_000);
     let before = scene.core.stats().records_in;
@@ -52,7 +52,7 @@ fn what_arrives_is_counted() {
         );
     }
     assert_eq!(scene.core.stats().records_in, before + 7);
-    // It stays counted when the channel is gone.
+    // They stay counted when the channel is gone.
     scene.put(Put::new().data(flag::FIN, 0, b"end"));
     scene.core.let_go(channel, ErrorCode::NO_ERROR);
     scene.said();
@@ -60,9 +60,9 @@ fn what_arrives_is_counted() {
     assert_eq!((all.channels, all.messages_in, all.bytes_in), (0, 8, 42));
 }
 
-/// Messages and runs, cut or not, each counted where it goes.
+/// Messages and runs, in one frame or several, are counted when they are sent.
 #[test]
-fn what_goes_is_counted() {
+fn sent_messages_are_counted() {
     let mut scene = Scene::new();
     let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 60_000);
     let before = scene.core.stats().records_out;
@@ -90,9 +90,9 @@ fn what_goes_is_counted() {
     }
 }
 
-/// What channels have counted stays in the connection's counts when they are gone.
+/// The counts of ended channels stay in the counts of the connection.
 #[test]
-fn counts_outlive_their_channels() {
+fn counts_of_ended_channels_stay_in_the_totals() {
     let mut scene = Scene::new();
     for round in 1..=3 {
         let channel = scene.opened(0, 1 << 20);

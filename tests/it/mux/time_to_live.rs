@@ -1,4 +1,4 @@
-//! Messages whose time to live is over before they are sent.
+//! Time to live: messages that expire before they are sent.
 
 use harness::frames_mux::{Put, Said, flag, tlv, tv};
 use tickwire::channels::{
@@ -7,9 +7,9 @@ use tickwire::channels::{
 
 use super::scripted_peer::{AMPLE, Scene, Told, ms, shared_aliases, stuck};
 
-/// Messages whose time is over make room for new ones, also where the channel gets no turn.
+/// Expired messages make room for new ones, even if their channel gets no turn.
 #[test]
-fn dead_messages_make_room() {
+fn expired_messages_make_room_in_their_queue() {
     let config = ChannelConfig::default().channel_queue_bytes_max(1024);
     for run in [false, true] {
         let mut scene = Scene::greeted(config.clone(), &[(7, 70)]);
@@ -31,9 +31,10 @@ fn dead_messages_make_room() {
     }
 }
 
-/// And give back what they take of all queues together, to channels that wait for that.
+/// Expired messages make room in the queue limit of the connection, and waiting channels become
+/// writable.
 #[test]
-fn dead_messages_take_no_room_from_others() {
+fn expired_messages_make_room_for_other_channels() {
     let config = ChannelConfig::default()
         .connection_queue_bytes_max(4096)
         .channel_queue_bytes_max(4096);
@@ -52,13 +53,13 @@ fn dead_messages_take_no_room_from_others() {
     let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
     assert!(writable.contains(&other), "{writable:?}");
     assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
-    // A queue that died later is looked at as well.
+    // A message that expires later is removed, too.
     scene.core.send(dying, &[0; 100]).expect("room");
     scene.said();
     scene.wait(ms(1000));
     scene.said();
     assert_eq!(scene.core.stats().queued_bytes, 2 * 164);
-    // When nothing of it is left, nothing is looked for.
+    // An empty queue leaves no timer.
     scene.core.reset(other, ErrorCode::NO_ERROR);
     scene.said();
     scene.wait(ms(600));
@@ -67,9 +68,9 @@ fn dead_messages_take_no_room_from_others() {
     assert!(next.0 > scene.now.0 + 500_000_000, "nothing is swept for");
 }
 
-/// What stood behind a message that has died goes, if credit covers it: a smaller one, or the end.
+/// The message or FIN behind an expired message is sent if credit covers it.
 #[test]
-fn what_stands_behind_dead_messages_goes() {
+fn messages_behind_expired_ones_are_sent() {
     for fin in [false, true] {
         let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 70)]);
         let channel = stuck(&mut scene, 0, Mode::Ttl(ms(2000)));
@@ -92,9 +93,9 @@ fn what_stands_behind_dead_messages_goes() {
     }
 }
 
-/// What dies on a channel that was not answered yet takes no room from others either.
+/// Expired messages on an unanswered channel make room for other channels, too.
 #[test]
-fn dead_messages_of_an_unanswered_channel_take_no_room() {
+fn expired_messages_of_an_unanswered_channel_make_room() {
     let config = ChannelConfig::default()
         .connection_queue_bytes_max(4096)
         .channel_queue_bytes_max(4096);
@@ -121,9 +122,9 @@ fn dead_messages_of_an_unanswered_channel_take_no_room() {
     assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
 }
 
-/// What has died is not counted as queued any more, and what is younger is.
+/// Expired messages no longer count as queued; younger messages do.
 #[test]
-fn of_a_queue_that_dies_in_part_the_rest_is_counted() {
+fn unexpired_messages_stay_counted() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 70)]);
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(10)));
     let channel = scene.open_ours(options, 0, 70).0;
@@ -149,9 +150,9 @@ fn of_a_queue_that_dies_in_part_the_rest_is_counted() {
     assert_eq!(scene.core.stats().skipped_out, 1);
 }
 
-/// A shared frame that has waited for too long is dropped as any message is.
+/// A shared frame expires like any message.
 #[test]
-fn a_shared_frame_has_a_time_to_live() {
+fn a_shared_frame_expires_like_any_message() {
     let mut scene = Scene::greeted(shared_aliases(), &[]);
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5))).alias(2);
     let (channel, _) = scene.open_ours(options, 2, AMPLE);

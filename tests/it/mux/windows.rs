@@ -13,16 +13,15 @@ use tickwire::channels::{
 use super::scripted_peer::{Scene, Told, UPLINK, failed, ms};
 use super::simulation::{config, number, opened, ready};
 
-/// Just below the window from which half of it must be owed before more is told.
+/// Just below the smallest window for which CREDIT waits until half of it is released.
 const NARROW: u32 = 61_440;
 
-/// The least such window.
+/// The smallest such window.
 const WIDE: u32 = 64 << 10;
 
-/// An answer with a wider window took smaller messages than the opener had been promised, and had
-/// begun to send.
+/// A wider window in ACCEPT must not reduce the largest message: the peer may have begun one.
 #[test]
-fn an_answer_takes_no_smaller_messages_than_were_promised() {
+fn an_accept_with_a_wider_window_keeps_the_message_limit() {
     let config = ChannelConfig::default().channel_window_bytes(NARROW);
     let mut scene = Scene::greeted(config, &[]);
     scene.accepts = false;
@@ -48,10 +47,10 @@ fn an_answer_takes_no_smaller_messages_than_were_promised() {
     );
 }
 
-/// A window was widened to one of which half must be owed before more is told: what the peer had
-/// left meanwhile was less than the largest message needs.
+/// For a wide window, CREDIT waits until half of it is released. A window is not widened to one
+/// that leaves the sender less credit than the largest message needs.
 #[test]
-fn a_window_is_not_widened_to_one_with_less_room() {
+fn a_window_is_widened_only_if_the_sender_gains_credit() {
     let config = ChannelConfig::default()
         .channel_window_bytes(NARROW)
         .channel_window_bytes_max(WIDE);
@@ -63,7 +62,7 @@ fn a_window_is_not_widened_to_one_with_less_room() {
         scene.put(Put::new().data(0, 0, &vec![0; len]));
         used += len as u64 + 64;
         scene.take_limits(&mut own);
-        // All is read, and all but a quarter of the window was told.
+        // Everything is read, and all but a quarter of the window is granted.
         let left = own - used;
         assert!(
             left > u64::from(NARROW / 4 * 3),
@@ -72,7 +71,7 @@ fn a_window_is_not_widened_to_one_with_less_room() {
     }
 }
 
-/// A channel with a window of 64 KiB that grew to 128 KiB, all of it told and none of it used since.
+/// A channel whose window grew from 64 KiB to 128 KiB. All of it is granted and unused.
 fn grown() -> (Scene, ChannelId, u64, u64) {
     let config = ChannelConfig::default()
         .channels_max(2)
@@ -93,14 +92,14 @@ fn grown() -> (Scene, ChannelId, u64, u64) {
     (scene, channel, limit, charged)
 }
 
-/// A CREDIT that is on its way while credit is given back, and the other way round: limits never
-/// go back, so that no order does harm.
+/// CREDIT and the return of credit can cross. A limit never decreases, so that no order does harm.
 #[test]
-fn what_is_given_back_may_cross_what_is_granted() {
+fn returned_credit_can_cross_granted_credit() {
     let (mut scene, channel, limit, charged) = grown();
     let stats = |scene: &Scene| scene.core.channel_stats(channel).expect("open");
     assert_eq!(stats(&scene).receive_window, limit - charged);
-    // The sender has not seen the last limit: it gives back up to one window less than the one before.
+    // The sender has not seen the last limit. It returns credit of the limit before, except for one
+    // window.
     let seen = limit - 50_000;
     let total = seen - (64 << 10);
     assert!(total >= charged, "{total} {charged}");
@@ -109,7 +108,7 @@ fn what_is_given_back_may_cross_what_is_granted() {
     assert_eq!(after.receive_window, limit - total, "the limit stays");
     assert_eq!(after.receive_window_max, (128 << 10) - (total - charged));
     assert_eq!(after.held_bytes, 0);
-    // What it may send is what it was told, to the byte; and the window slides on.
+    // It may send what was granted, to the byte. The window continues to slide.
     let mut left = limit - total;
     let mut told = limit;
     scene.reads = false;
@@ -128,10 +127,10 @@ fn what_is_given_back_may_cross_what_is_granted() {
     assert_eq!(failed(&more), None);
 }
 
-/// More than was granted cannot be given back, nor less than was used; nor a part of the first
-/// window, which the channel keeps; nor anything after the end, or by who does not send.
+/// A sender cannot return more than was granted, less than it used, a part of the initial window,
+/// anything after the end, or anything on a channel on which it does not send.
 #[test]
-fn credit_is_given_back_within_bounds() {
+fn returned_credit_is_checked() {
     for (beyond, code) in [(0, None), (1, Some(ErrorCode::FLOW))] {
         let (mut scene, _, limit, _) = grown();
         let told = scene.put(Put::new().give_back(0, limit - (64 << 10) + beyond));
@@ -140,7 +139,7 @@ fn credit_is_given_back_within_bounds() {
         let told = scene.put(Put::new().give_back(0, charged - beyond));
         assert_eq!(failed(&told), code);
         assert_eq!(scene.end(), code);
-        // To a reader that wants no more, all of it may be.
+        // After STOP, the sender can return all of it.
         let (mut scene, channel, limit, _) = grown();
         scene.core.stop(channel, ErrorCode(9));
         let told = scene.put(Put::new().give_back(0, limit + beyond));
@@ -171,10 +170,10 @@ fn credit_is_given_back_within_bounds() {
     assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL));
 }
 
-/// Who is asked gives back what is not used, if nothing waits to be sent; and sends no more than is
-/// left then.
+/// A sender that is asked returns its unused credit if no message waits, and then sends no more
+/// than the rest.
 #[test]
-fn who_is_asked_gives_back_what_nothing_waits_for() {
+fn a_sender_returns_unused_credit_when_asked() {
     let mut scene = Scene::new();
     let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 200_000);
     let window = |scene: &Scene| scene.core.channel_stats(channel).map(|s| s.send_window);
@@ -182,13 +181,13 @@ fn who_is_asked_gives_back_what_nothing_waits_for() {
     scene.said();
     scene.put(Put::new().narrow(3, 199_000));
     assert_eq!(scene.said(), [], "there is not more than that");
-    // Something waits: nothing is given back.
+    // A message waits: nothing is returned.
     scene.core.hold_back();
     scene.core.send(channel, &[0; 936]).expect("queued");
     scene.put(Put::new().narrow(3, 64 << 10));
     assert!(matches!(scene.said()[..], [Said::Data { .. }]));
     assert_eq!(window(&scene), Some(198_000));
-    // Asked, and then there is something to send: it does not overtake.
+    // A message is sent after the request: it does not overtake the return.
     scene.put(Put::new().narrow(3, 64 << 10));
     assert_eq!(window(&scene), Some(64 << 10));
     scene.core.send(channel, b"next").expect("queued");
@@ -201,10 +200,10 @@ fn who_is_asked_gives_back_what_nothing_waits_for() {
     };
     assert_eq!(said[0], back);
     assert!(matches!(&said[1], Said::Data { payload, .. } if payload == b"next"));
-    // A limit that is told later is one as before.
+    // A later limit holds as usual.
     scene.put(Put::new().credit(3, 300_000));
     assert_eq!(window(&scene), Some(100_000 + (64 << 10) - 68));
-    // Neither who has ended nor who does not exist is asked.
+    // A channel that has ended ignores the request. A channel that does not exist is a violation.
     scene.core.finish_sending(channel).expect("open");
     scene.said();
     assert_eq!(scene.put(Put::new().narrow(3, 0)), []);
@@ -213,9 +212,9 @@ fn who_is_asked_gives_back_what_nothing_waits_for() {
     assert_eq!(failed(&told), Some(ErrorCode::PROTOCOL));
 }
 
-/// Windows widen where round trips hold the sender back, and nowhere else.
+/// A window widens if the round trip holds the sender back, and not otherwise.
 #[test]
-fn windows_widen_with_the_round_trip() {
+fn a_window_widens_with_the_round_trip() {
     for auto_tune in [true, false] {
         let config = ChannelConfig::default().auto_tune(auto_tune);
         let mut scene = Scene::silent(config);
@@ -238,10 +237,9 @@ fn windows_widen_with_the_round_trip() {
     }
 }
 
-/// The peer's answer widened the window, and messages that need it were begun never: they were
-/// reckoned in the fragments of the smaller one.
+/// ACCEPT widens the window. A message that needs the wider window is sent.
 #[test]
-fn a_wider_window_in_the_answer_takes_its_largest_message() {
+fn a_wider_window_in_accept_allows_larger_messages() {
     for messages in [false, true] {
         let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 1024)]);
         let mut options = OpenOptions::new("bulk").direction(Direction::OpenerSends);
@@ -250,11 +248,12 @@ fn a_wider_window_in_the_answer_takes_its_largest_message() {
         }
         let channel = scene.core.open(options).expect("opened");
         scene.said();
-        // What R20 allows for a window of 256 KiB: half of it and one, with 64 for each 4 KiB.
+        // The largest message for a window of 256 KiB: half of it and one byte, less 64 bytes for
+        // each 4 KiB.
         let limit = if messages { 8 } else { 256 << 10 };
         scene.put(Put::new().accept(0, 3, limit, 128_000, &[]));
         if !messages {
-            // All but a threshold's worth is back.
+            // All credit but less than a threshold is granted again.
             scene.core.send(channel, &[0; 120_000]).expect("queued");
             scene.records();
         }
@@ -271,10 +270,10 @@ fn data_len(said: &Said) -> usize {
     }
 }
 
-/// What a channel has grown by and does not use is asked for when another one wants to grow, and
-/// that one grows by it. The first does not notice but by the width of its window.
+/// A channel has grown and does not use its growth. The receiver asks for it when another channel
+/// needs it. The first channel only gets a smaller window.
 #[test]
-fn what_a_channel_does_not_use_is_anothers_to_grow_by() {
+fn unused_growth_of_one_window_moves_to_another() {
     let both = [(); 2].map(|()| {
         config(|c| {
             c.auto_tune = true;
@@ -313,16 +312,17 @@ fn what_a_channel_does_not_use_is_anothers_to_grow_by() {
     assert!(sim.counts.narrowed >= 1 && sim.counts.returned >= 1);
     assert_eq!(window(&sim, 0), 64 << 10);
     assert!(window(&sim, 1) > little);
-    // Both go on, and the first grows again when it is its turn.
+    // Both continue, and the first grows again when it is busy.
     sim.pass(1_500_000_000);
     busy(&mut sim, 0);
     sim.quiesce();
     sim.end_all();
 }
 
-/// Random histories in which windows grow, and are given back: the ends agree whatever crosses what.
+/// Random histories in which windows grow and are given back. Both ends agree, whatever frames
+/// cross.
 #[test]
-fn windows_that_come_and_go_leave_the_ends_in_agreement() {
+fn both_ends_agree_after_windows_grow_and_shrink() {
     let (mut narrowed, mut returned) = (0, 0);
     let seeds = u64::from(number("TICKWIRE_SEEDS", 60));
     for seed in 0..seeds {
@@ -345,7 +345,7 @@ fn windows_that_come_and_go_leave_the_ends_in_agreement() {
         sim.flush();
         for step in 0..600 {
             let end = rng.below(2);
-            // One is busy for a while, then another.
+            // The channels are busy one after another.
             let link = links[(step / 100 + rng.below(10) / 9) % 4];
             match rng.below(12) {
                 0..5 => {
@@ -358,7 +358,7 @@ fn windows_that_come_and_go_leave_the_ends_in_agreement() {
                 8 => sim.apply(Op::Deliver(end as u8, rng.below(8) as u8)),
                 9 => sim.apply(Op::Poll(end as u8)),
                 10 => sim.flush(),
-                // Time stands still otherwise: what is read is read within two round trips.
+                // The clock stands still otherwise: every read is within two round trips.
                 _ if rng.one_in(3) => {
                     sim.pass(1_100_000_000);
                     sim.flush();
@@ -377,7 +377,7 @@ fn windows_that_come_and_go_leave_the_ends_in_agreement() {
         sim.quiesce();
         sim.end_all();
     }
-    // Enough of them to say something.
+    // Enough cases were tested.
     assert!(
         narrowed >= seeds / 6 && returned >= seeds / 6,
         "{narrowed} {returned}"

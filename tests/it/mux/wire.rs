@@ -1,5 +1,5 @@
-//! The wire as `docs/protocol.md` draws it: illegal frames in every state of a channel, every
-//! truncation, and a session byte by byte.
+//! The wire format: illegal frames in every state of a channel, every truncation, and a session
+//! byte by byte.
 
 use harness::frames_mux::{MAX62, Put, Said, flag, hello, profile, tlv, topic, tv_long};
 use tickwire::channels::{
@@ -8,17 +8,17 @@ use tickwire::channels::{
 
 use super::scripted_peer::{DOWNLINK, Scene, Told, UPLINK, failed};
 
-/// Our own default: a message of 16 KiB with its header.
+/// The default record limit of the core: a message of 16 KiB with its header.
 const RECORD_BYTES_MAX: usize = (16 << 10) + 64;
 
-/// Where a channel under the peer's alias 0, ours 0, can stand.
+/// The state of a channel whose aliases are 0 in both directions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     Never,
     Offered,
     Open,
     InsideMessage,
-    /// Only we send.
+    /// Only the core sends.
     Downlink,
     FinishedByPeer,
     AbortedByPeer,
@@ -102,7 +102,7 @@ fn scene(state: State) -> Scene {
     scene
 }
 
-/// Data that is wrong wherever it stands.
+/// DATA and RUN that are illegal in every state.
 fn wrong_data() -> Vec<(Put, ErrorCode)> {
     let raw = |bytes: &[u8]| (Put::new().raw(bytes), ErrorCode::PROTOCOL);
     let long = |alias| Put::new().raw(&[1 | flag::LEN]).raw(&tv_long(alias, 2));
@@ -112,7 +112,7 @@ fn wrong_data() -> Vec<(Put, ErrorCode)> {
         raw(&[0xFE]),
         raw(&[0; 64]),
         raw(&[0x80, 0]),
-        // DATA that goes past the record, of an alias that cannot be, with FIN and MORE.
+        // DATA past the end of the record, with an impossible alias, with FIN and MORE.
         raw(&[0x11, 0, 8, 1]),
         (long(1 << 20).tv(0), ErrorCode::PROTOCOL),
         (
@@ -120,7 +120,7 @@ fn wrong_data() -> Vec<(Put, ErrorCode)> {
             ErrorCode::PROTOCOL,
         ),
         (Put::new().data_skip(0, 0, 0, b"x"), ErrorCode::PROTOCOL),
-        // RUN of nothing, of no bytes, of half an element, of more than there is.
+        // RUN without elements, with elements of no bytes, with half an element, past the end.
         (Put::new().run(0, 4, 0, b""), ErrorCode::PROTOCOL),
         (Put::new().run(0, 0, 4, b""), ErrorCode::PROTOCOL),
         (
@@ -139,11 +139,11 @@ fn wrong_data() -> Vec<(Put, ErrorCode)> {
     ]
 }
 
-/// Control frames that are wrong wherever they stand.
+/// Control frames that are illegal in every state.
 fn wrong_control() -> Vec<(Put, ErrorCode)> {
     let raw = |bytes: &[u8]| (Put::new().raw(bytes), ErrorCode::PROTOCOL);
     let mut wrong = vec![
-        // CREDIT of two kinds; RESET of nothing; flags that nobody has.
+        // CREDIT of two kinds; RESET without a flag; unknown flags.
         (
             Put::new()
                 .raw(&[3 | flag::NARROW | flag::BLOCKED])
@@ -175,10 +175,11 @@ fn wrong_control() -> Vec<(Put, ErrorCode)> {
     wrong
 }
 
-/// Opening and answering what cannot be.
+/// OPEN, ACCEPT and REJECT that are illegal in every state.
 fn wrong_opening() -> Vec<(Put, ErrorCode)> {
     vec![
-        // OPEN: direction 3, mode, align, twice the same option, an answer, a foreign resume.
+        // OPEN: direction 3, mode, align, an option twice, an option of ACCEPT, a resume without
+        // the flag.
         (Put::new().open(7, 3 << 3, 9, 9, &[]), ErrorCode::PROTOCOL),
         (
             Put::new().raw(&[4]).tv(7).raw(&[0, 0x10]).tv(9).tv(9).tv(0),
@@ -205,17 +206,17 @@ fn wrong_opening() -> Vec<(Put, ErrorCode)> {
             ErrorCode::PROTOCOL,
         ),
         (Put::new().open(4096, 0, 9, 9, &[]), ErrorCode::PROTOCOL),
-        // Answers to what was not asked, and of aliases that cannot be.
+        // Answers without an OPEN, and with impossible aliases.
         (Put::new().accept(5, 7, 9, 9, &[]), ErrorCode::PROTOCOL),
         (Put::new().accept(5, 4096, 9, 9, &[]), ErrorCode::PROTOCOL),
         (Put::new().reject(5, 9), ErrorCode::PROTOCOL),
     ]
 }
 
-/// What no state expects.
+/// Frames that no state expects.
 fn out_of_place() -> Vec<(Put, ErrorCode)> {
     vec![
-        // Of an alias that nobody has opened.
+        // With an alias that was never opened.
         (Put::new().data(0, 77, b"x"), ErrorCode::PROTOCOL),
         (Put::new().data(flag::FIN, 77, b""), ErrorCode::PROTOCOL),
         (Put::new().run(77, 1, 1, b"x"), ErrorCode::PROTOCOL),
@@ -223,7 +224,7 @@ fn out_of_place() -> Vec<(Put, ErrorCode)> {
         (Put::new().blocked(77, 9), ErrorCode::PROTOCOL),
         (Put::new().reset(flag::ABORT, 77, 9), ErrorCode::PROTOCOL),
         (Put::new().seq(77, 1, 1), ErrorCode::PROTOCOL),
-        // Once is enough; what must be known; a reason that is no text.
+        // A second HELLO; an extension that must be known; a reason that is not UTF-8.
         (hello(&[]), ErrorCode::PROTOCOL),
         (Put::new().ext(0, 9, b"x"), ErrorCode::PROTOCOL),
         (
@@ -246,7 +247,7 @@ fn out_of_place() -> Vec<(Put, ErrorCode)> {
     ]
 }
 
-/// Wrong wherever they stand.
+/// All records that are illegal in every state.
 fn always_wrong() -> impl Iterator<Item = (Put, ErrorCode)> {
     let all = [
         wrong_data(),
@@ -257,7 +258,7 @@ fn always_wrong() -> impl Iterator<Item = (Put, ErrorCode)> {
     all.into_iter().flatten()
 }
 
-/// Wrong where a channel stands so.
+/// Records that are illegal in this state.
 fn wrong_in(state: State) -> Vec<(Put, ErrorCode)> {
     let data = Put::new().data(0, 0, b"x");
     let run = Put::new().run(0, 1, 1, b"x");
@@ -289,7 +290,7 @@ fn wrong_in(state: State) -> Vec<(Put, ErrorCode)> {
             for _ in 0..7 {
                 over = over.data(0, 0, &many);
             }
-            // A record each, of what no window has; a message that no window takes.
+            // More data than any window allows; a message that is larger than any window allows.
             let mut large = Put::new();
             for _ in 0..4 {
                 large = large.data(flag::MORE, 0, &many);
@@ -308,9 +309,9 @@ fn wrong_in(state: State) -> Vec<(Put, ErrorCode)> {
     }
 }
 
-/// R2, R10: what is wrong ends the connection, and is never answered with a RESET.
+/// An illegal frame ends the connection. It is never answered with a RESET.
 #[test]
-fn illegal_frames_in_every_state() {
+fn an_illegal_frame_ends_the_connection_in_every_state() {
     let config_record = RECORD_BYTES_MAX;
     let mut cases = 0;
     for state in STATES {
@@ -320,7 +321,7 @@ fn illegal_frames_in_every_state() {
                 scene.reads = false;
             }
             let mut told = Vec::new();
-            // More than a record takes comes as several, cut where frames end.
+            // More than one record, split between frames.
             let chunk = if code == ErrorCode::SIZE && frame.0[0] == 0 {
                 frame.0.len()
             } else {
@@ -344,7 +345,7 @@ fn illegal_frames_in_every_state() {
     assert!(cases > 600, "{cases}");
 }
 
-/// A session in which everything is said that a peer says.
+/// A session with every frame that a peer sends.
 fn session() -> Vec<Put> {
     vec![
         hello(&[(1, 20_000), (6, 1 << 20), (0x2A3B, 9)]),
@@ -411,9 +412,9 @@ fn play(scene: &mut Scene, records: &[Put]) {
     }
 }
 
-/// R6: a record that is cut is an error of the protocol, or says something shorter.
+/// A truncated record is a protocol error, or a valid shorter record.
 #[test]
-fn every_truncation_of_every_record() {
+fn a_truncated_record_is_a_violation_or_a_shorter_record() {
     let records = session();
     let (mut wrong, mut right) = (0, 0);
     for (turn, record) in records.iter().enumerate() {
@@ -443,15 +444,15 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// The record that the core gives next, in hexadecimal.
+/// The next record of the core, in hexadecimal.
 fn said(scene: &mut Scene) -> String {
     let record = scene.core.poll_record(scene.now);
     hex(record.expect("a record").as_slice())
 }
 
-/// All that the core says in a short session, as `docs/protocol.md` draws it, byte by byte.
+/// All frames that the core sends in a short session, byte by byte.
 #[test]
-fn a_session_in_bytes() {
+fn a_session_is_encoded_byte_by_byte() {
     let mut scene = Scene::silent(ChannelConfig::default());
     // HELLO: 16 KiB and 64 bytes, 1 MiB, 1024, 64, 4096, 64 KiB, 64, 30,000 ms, features, and grease.
     let own = hello(&[
@@ -507,7 +508,7 @@ fn a_session_in_bytes() {
 }
 
 fn answer_and_send(scene: &mut Scene) {
-    // ACCEPT of the peer's, with our alias 1.
+    // ACCEPT to the peer, with the local alias 1.
     scene.accepts = false;
     let told = scene.put(
         Put::new()
@@ -521,7 +522,7 @@ fn answer_and_send(scene: &mut Scene) {
     scene.core.accept(channel, metadata).expect("offered");
     let accept = Put::new().accept(5, 1, 64 << 10, 32_193, &tlv(4, b"yes"));
     assert_eq!(said(scene), hex(&accept.0));
-    // Messages: the last of a record without its length; 40 bytes alone cost two.
+    // Messages: the last of a record has no length; 40 bytes alone have a header of two bytes.
     scene.core.send(channel, b"tick").expect("sent");
     scene.core.send(channel, &[7; 40]).expect("sent");
     let data = Put::new().data(0, 1, b"tick").data_last(0, 1, &[7; 40]);

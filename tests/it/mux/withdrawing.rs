@@ -1,4 +1,4 @@
-//! Channels that one end gives up while the other has not answered.
+//! Channels that are given up before they are answered.
 
 use harness::channels::Op;
 use harness::channels::open::Wanted;
@@ -8,9 +8,9 @@ use tickwire::channels::{ChannelConfig, Direction, ErrorCode, OpenOptions};
 use super::scripted_peer::{Scene, Told};
 use super::simulation::ready;
 
-/// Who is let go of before the connection is up takes nobody with it.
+/// The application lets go of a channel before HELLO. The other channels are opened.
 #[test]
-fn an_open_that_is_withdrawn_leaves_the_others() {
+fn a_withdrawn_open_does_not_affect_others() {
     let mut scene = Scene::silent(ChannelConfig::default());
     let channels = ["a", "b", "c"].map(|topic| {
         let opened = scene.core.open(OpenOptions::new(topic));
@@ -26,7 +26,7 @@ fn an_open_that_is_withdrawn_leaves_the_others() {
         options.collect()
     };
     assert_eq!(topics(scene.said()), [b"a"]);
-    // Behind the peer's limit, too.
+    // The same for channels that wait for the limit of the peer.
     let last = scene.core.open(OpenOptions::new("d")).expect("opened");
     assert!(topics(scene.said()).is_empty());
     scene.core.let_go(channels[2], ErrorCode::NO_ERROR);
@@ -38,9 +38,10 @@ fn an_open_that_is_withdrawn_leaves_the_others() {
     );
 }
 
-/// A peer that sends no more on its half before it is answered still gets ours.
+/// The peer ends its half before the answer. The application can still accept the channel and send
+/// on its own half.
 #[test]
-fn half_an_offer_is_an_offer() {
+fn a_half_ended_open_can_still_be_accepted() {
     let mut scene = Scene::new();
     scene.accepts = false;
     let channel = scene.offered(Put::new().open(0, 0, 50_000, 30_000, &[]));
@@ -55,9 +56,9 @@ fn half_an_offer_is_an_offer() {
     );
 }
 
-/// Ours that was over before the peer answered keeps its place until it does.
+/// A local channel that ends before the answer keeps its alias until the answer arrives.
 #[test]
-fn a_channel_that_is_let_go_of_waits_for_its_answer() {
+fn a_withdrawn_channel_keeps_its_alias_until_the_answer() {
     let mut scene = Scene::new();
     let options = || OpenOptions::new("a").direction(Direction::OpenerSends);
     let channel = scene.core.open(options()).expect("opened");
@@ -78,9 +79,9 @@ fn a_channel_that_is_let_go_of_waits_for_its_answer() {
     assert_eq!(scene.core.failure(), None);
 }
 
-/// An OPEN that was next when its channel was let go of blocked those behind it.
+/// The application lets go of the channel whose OPEN is next. The OPENs behind it are sent.
 #[test]
-fn opens_behind_one_that_is_given_up_go_out() {
+fn opens_behind_a_withdrawn_one_are_sent() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(3, 1)]);
     let (first, _) = scene.open_ours(
         OpenOptions::new("a").direction(Direction::OpenerSends),
@@ -99,16 +100,16 @@ fn opens_behind_one_that_is_given_up_go_out() {
         matches!(fin.as_deref(), Some([Said::Data { .. }])),
         "{fin:?}"
     );
-    // Its turn has come; the application has gone.
+    // Its turn has come when the application lets go of it.
     scene.core.let_go(second, ErrorCode::NO_ERROR);
     scene.said();
     let told = scene.put(Put::new().accept(0, 4, 60_000, 30_000, &[]));
     assert_eq!(told, [Told::Accepted(third)]);
 }
 
-/// A channel that the peer takes back before it is answered is answered all the same.
+/// A channel that the peer withdraws before the answer is answered with REJECT.
 #[test]
-fn what_is_taken_back_is_rejected() {
+fn an_open_that_the_peer_withdraws_is_rejected() {
     let mut scene = Scene::new();
     scene.accepts = false;
     let told = scene.put(Put::new().open(0, 0, 60_000, 9000, &[]));
@@ -118,8 +119,9 @@ fn what_is_taken_back_is_rejected() {
     assert!(matches!(said[..], [Said::Reject { .. }]), "{said:?}");
 }
 
+/// The opener has withdrawn a channel. A REJECT of the other end frees its place at both ends.
 #[test]
-fn who_rejects_what_the_opener_has_taken_back_frees_its_place() {
+fn rejecting_a_withdrawn_channel_frees_its_place() {
     let mut sim = ready([ChannelConfig::default(), ChannelConfig::default()]);
     let wanted = Wanted {
         direction: Direction::AcceptorSends,

@@ -1,4 +1,4 @@
-//! Channels that wait for room in a queue, and when they are told of it.
+//! Writable events: when a channel that was refused hears of room.
 
 use allocation_counter::measure;
 use harness::frames_mux::{Put, Said, flag};
@@ -13,7 +13,7 @@ fn writable(scene: &mut Scene) -> Vec<ChannelId> {
     std::iter::from_fn(|| scene.core.poll_writable()).collect()
 }
 
-/// Who was refused for its own queue is told when half of it is free.
+/// A channel that was refused by its own queue becomes writable when half of the queue is free.
 #[test]
 fn a_channel_is_writable_when_half_of_its_queue_is_free() {
     for (first, told) in [(5000, true), (4999, false)] {
@@ -42,9 +42,10 @@ fn a_channel_is_writable_when_half_of_its_queue_is_free() {
     }
 }
 
-/// Who was refused for all queues together is told when a quarter of them is free.
+/// A channel that was refused by the limit of all queues becomes writable when a quarter of it is
+/// free.
 #[test]
-fn channels_are_writable_when_a_quarter_of_all_queues_is_free() {
+fn channels_are_writable_when_a_quarter_of_the_connection_queue_is_free() {
     for (freed, told) in [(4500, true), (4499, false)] {
         let mut scene = Scene::greeted(config(), &[(7, 0)]);
         let [a, b, c] = [1, 2, 3].map(|alias| ours(&mut scene, OpenOptions::new("c"), alias, 0));
@@ -63,15 +64,16 @@ fn channels_are_writable_when_a_quarter_of_all_queues_is_free() {
     }
 }
 
-/// Who waits for room in its own queue was not told when other queues were full at that moment.
+/// A channel waits for room in its own queue. It becomes writable although other queues are full.
 #[test]
-fn who_waits_for_its_own_queue_is_told_whatever_the_others_hold() {
+fn a_channel_is_writable_although_other_queues_are_full() {
     let config = ChannelConfig::default()
         .channel_queue_bytes_max(4096)
         .connection_queue_bytes_max(16_384);
     let mut scene = Scene::greeted(config, &[(7, 0)]);
     let mut open = |alias| scene.open_ours(OpenOptions::new("x"), alias, 0).0;
-    // Four fill more than three quarters of what all may keep; the last one may send.
+    // Four channels fill more than three quarters of the limit of all queues. The last one has
+    // credit.
     let stuck: Vec<_> = (1..=4).map(&mut open).collect();
     let runs = open(9);
     scene.core.hold_back();
@@ -90,9 +92,9 @@ fn who_waits_for_its_own_queue_is_told_whatever_the_others_hold() {
     assert!(told.any(|id| id == runs));
 }
 
-/// Two wait for room in all queues; one of them ends, and the other is told of room.
+/// Two channels wait for room in all queues, and one of them ends. The other becomes writable.
 #[test]
-fn who_waits_beside_one_that_ends_is_told() {
+fn a_waiting_channel_is_writable_after_another_one_ends() {
     let config = ChannelConfig::default()
         .connection_queue_bytes_max(4096)
         .channel_queue_bytes_max(4096);
@@ -115,9 +117,9 @@ fn who_waits_beside_one_that_ends_is_told() {
     assert!(writable.contains(&two), "{writable:?}");
 }
 
-/// Channels that wait for room in all queues and end are forgotten, however many there are.
+/// Channels that wait for room and end leave no memory, however many there are.
 #[test]
-fn who_waits_for_room_and_ends_is_forgotten() {
+fn waiting_channels_that_end_leave_no_memory() {
     let config = ChannelConfig::default()
         .connection_queue_bytes_max(4096)
         .channel_queue_bytes_max(4096);
@@ -127,7 +129,7 @@ fn who_waits_for_room_and_ends_is_forgotten() {
     scene.said();
     scene.accepts = false;
     let life = |scene: &mut Scene| {
-        // As many as are no flood.
+        // Slow enough to be no flood.
         scene.now = scene.now.after(ms(100));
         let told = scene.put(Put::new().open(1, 0, 60_000, 30_000, &[]).data(0, 1, b"x"));
         let [Told::Open(channel), Told::Message { .. }] = told[..] else {

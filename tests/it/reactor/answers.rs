@@ -1,5 +1,5 @@
-//! What both reactors do before and behind the application's back, over sockets: answers to Pings
-//! and Closes, and the closing of a connection that has failed.
+//! What a reactor does without the application: answers to Ping and Close, and the end of a failed
+//! connection.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::sync::mpsc;
@@ -15,15 +15,15 @@ use super::fixture::{Event, LONG, On, calm, on_both, serve, until};
 use super::raw_peer::{Got, Peer, REQUEST};
 
 on_both!(
-    pings_and_closes_are_answered_before_they_are_handed_over,
-    a_failure_is_told_before_the_socket_is_closed,
-    a_failed_connection_is_gone_for_remotes,
-    a_refused_peer_that_floods_is_left,
-    a_failed_peer_that_floods_is_left,
+    pings_and_closes_are_answered_before_the_handler_returns,
+    a_failure_is_reported_before_the_socket_is_closed,
+    a_remote_cannot_send_on_a_failed_connection,
+    a_refused_peer_that_floods_is_disconnected,
+    a_failed_peer_that_floods_is_disconnected,
 );
 
 /// The handler does not return before the peer has the answer.
-fn pings_and_closes_are_answered_before_they_are_handed_over(on: On) {
+fn pings_and_closes_are_answered_before_the_handler_returns(on: On) {
     let (tell, told) = mpsc::channel();
     let (server, events) = serve(on, calm(), |app| {
         app.on_message = Box::new(move |_, _, message| {
@@ -44,8 +44,8 @@ fn pings_and_closes_are_answered_before_they_are_handed_over(on: On) {
     server.stop();
 }
 
-/// The peer neither answers nor goes, and has longer than the test for it.
-fn a_failure_is_told_before_the_socket_is_closed(on: On) {
+/// The peer neither answers nor closes, and its deadline is longer than the test.
+fn a_failure_is_reported_before_the_socket_is_closed(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     peer.write(&Frame::new(op::BIN, b"bare").bytes());
@@ -72,7 +72,7 @@ fn a_failure_is_told_before_the_socket_is_closed(on: On) {
     );
 }
 
-fn a_failed_connection_is_gone_for_remotes(on: On) {
+fn a_remote_cannot_send_on_a_failed_connection(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     let id = events.opened();
@@ -91,7 +91,7 @@ fn a_failed_connection_is_gone_for_remotes(on: On) {
     server.stop();
 }
 
-/// Writes until that fails: how much was taken.
+/// Writes until the write fails. Returns the number of bytes that were taken.
 fn flood(peer: &mut Peer) -> usize {
     use std::io::Write;
     let chunk = vec![0; 64 << 10];
@@ -103,8 +103,8 @@ fn flood(peer: &mut Peer) -> usize {
     taken
 }
 
-/// The time is longer than the test.
-fn a_refused_peer_that_floods_is_left(on: On) {
+/// The deadline is longer than the test.
+fn a_refused_peer_that_floods_is_disconnected(on: On) {
     let (server, _events) = serve(on, calm(), |app| {
         let refusal = || Refusal::new(503).expect("a status");
         app.on_request = Box::new(move |_| Verdict::Refuse(refusal()));
@@ -116,7 +116,7 @@ fn a_refused_peer_that_floods_is_left(on: On) {
     server.stop();
 }
 
-fn a_failed_peer_that_floods_is_left(on: On) {
+fn a_failed_peer_that_floods_is_disconnected(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     peer.write(&Frame::new(3, b"bad").by(Role::Client));

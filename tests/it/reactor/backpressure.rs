@@ -1,4 +1,4 @@
-//! Back-pressure, flush policies and the budget of system calls, on both reactors.
+//! Backpressure, flush policies and the number of system calls.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::io::Write;
@@ -15,16 +15,16 @@ use super::fixture::{Event, On, calm, echo, on_both, options, serve, serve_with,
 use super::raw_peer::{Got, Peer};
 
 on_both!(
-    fifty_megabytes_to_a_peer_that_reads_late,
-    one_read_and_one_write_for_a_batch,
-    flush_policies,
-    paused_after_every_message,
-    resumed_in_the_same_call,
-    paused_until_the_end,
+    fifty_megabytes_reach_a_peer_that_reads_late,
+    a_batch_takes_one_read_and_one_write,
+    flush_policies_set_the_number_of_writes,
+    a_pause_after_every_message_delays_the_next,
+    a_resume_in_the_same_call_undoes_the_pause,
+    messages_before_the_end_are_delivered_after_a_pause,
     pongs_pass_large_messages,
 );
 
-/// Small, at the write-through threshold, large; every payload says its number.
+/// Payloads below, at and above the write-through threshold. Every payload contains its number.
 fn messages(chunk: usize) -> Vec<Vec<u8>> {
     let sizes = [
         40, 16_384, 1000, 200_000, 70_000, 0, 500, 16_383, 262_000, 130_000,
@@ -41,12 +41,12 @@ fn messages(chunk: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn fifty_megabytes_to_a_peer_that_reads_late(on: On) {
+fn fifty_megabytes_reach_a_peer_that_reads_late(on: On) {
     const ROUNDS: usize = 36; // of 1.4 MB
     let refused = Arc::new(AtomicBool::new(false));
     let seen = refused.clone();
     let mut options = options(calm());
-    // The kernel's buffers would take all of it otherwise.
+    // The default kernel buffers would take all of it.
     options.tune = Tune::new().send_buffer_bytes(64 * 1024);
     let (server, events) = serve_with(on, options, |app| {
         app.tells_messages = false;
@@ -109,7 +109,7 @@ fn calls(hub: &mut Hub<'_>) -> (u64, u64) {
     (hub.calls().reads, hub.calls().writes)
 }
 
-/// Reads and writes of the server for 1,000 small messages that wait in its socket.
+/// The numbers of reads and writes of the server for 1,000 small messages that wait in its socket.
 fn cost_of_a_batch(on: On, flush: Flush) -> (u64, u64) {
     const MESSAGES: u32 = 1000;
     let config = calm().flush(flush);
@@ -134,24 +134,24 @@ fn cost_of_a_batch(on: On, flush: Flush) -> (u64, u64) {
     (after.0 - before.0, after.1 - before.1)
 }
 
-fn one_read_and_one_write_for_a_batch(on: On) {
+fn a_batch_takes_one_read_and_one_write(on: On) {
     let (reads, writes) = cost_of_a_batch(on, Flush::EndOfBatch);
-    // On tokio a second call notes who is to be woken; the runtime makes no system call for it.
+    // On tokio a second call registers the waker. The runtime makes no system call for it.
     let most = if on == On::Mio { 1 } else { 2 };
     assert!((1..=most).contains(&reads), "{reads} reads");
     assert_eq!(writes, 1);
 }
 
-fn flush_policies(on: On) {
+fn flush_policies_set_the_number_of_writes(on: On) {
     let (_, writes) = cost_of_a_batch(on, Flush::Now);
     assert_eq!(writes, 1000);
-    // 22 bytes each: 46 reach 1,000 bytes.
+    // 22 bytes each: 46 messages reach 1,000 bytes.
     let (_, writes) = cost_of_a_batch(on, Flush::Bytes(1000));
     assert_eq!(writes, 1000_u64.div_ceil(46));
 }
 
-/// Every message pauses; another thread resumes.
-fn paused_after_every_message(on: On) {
+/// Every message pauses the connection, and another thread resumes it.
+fn a_pause_after_every_message_delays_the_next(on: On) {
     let (server, events) = serve(on, calm(), |app| {
         app.on_message = Box::new(|_, cx, message| {
             if message.data().is_some() {
@@ -174,7 +174,7 @@ fn paused_after_every_message(on: On) {
         if i == 50 {
             peer.write(second);
         }
-        // Nothing comes while it is paused: the next event is the next message, after this.
+        // No event comes while the connection is paused.
         let quiet = server.ask(|hub| hub.connections());
         assert_eq!(quiet, 1);
         assert!(events.seen().is_empty(), "paused");
@@ -185,7 +185,7 @@ fn paused_after_every_message(on: On) {
     server.stop();
 }
 
-fn resumed_in_the_same_call(on: On) {
+fn a_resume_in_the_same_call_undoes_the_pause(on: On) {
     let (server, _events) = serve(on, calm(), |app| {
         app.on_message = Box::new(|state, cx, message| {
             cx.pause();
@@ -207,8 +207,9 @@ fn resumed_in_the_same_call(on: On) {
     server.stop();
 }
 
-/// What came before the end is delivered after a pause that outlasts the peer.
-fn paused_until_the_end(on: On) {
+/// Messages that arrived before the end of the stream are delivered after a pause that is longer
+/// than the connection.
+fn messages_before_the_end_are_delivered_after_a_pause(on: On) {
     let (server, events) = serve(on, calm(), |app| {
         app.on_open = Box::new(|cx| cx.pause());
         app.on_message = Box::new(|_, cx, message| {
@@ -232,7 +233,7 @@ fn paused_until_the_end(on: On) {
     server.stop();
 }
 
-/// A Pong comes between messages although megabytes wait before it.
+/// A Pong is sent between messages, although megabytes wait before it.
 fn pongs_pass_large_messages(on: On) {
     const MESSAGES: usize = 40;
     let config = calm().send_queue_bytes_max(16 << 20);

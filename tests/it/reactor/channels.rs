@@ -1,4 +1,4 @@
-//! Channels on both reactors, over real sockets.
+//! Channels on a reactor.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::collections::HashMap;
@@ -15,27 +15,27 @@ use super::channels_fixture::{Seen, ask, connect, run, start, take};
 use super::fixture::{On, on_both, until};
 
 on_both!(
-    echo_over_a_thousand_channels,
-    a_message_encoded_once_for_fifty,
-    runs_come_as_messages,
-    accepted_later_from_a_command,
-    rejected_channels_are_let_go,
-    both_ends_open_and_reset,
-    a_drain_ends_when_its_channels_have,
-    the_own_connection_is_in_the_hub,
+    a_thousand_channels_echo,
+    one_encoded_message_reaches_fifty_channels,
+    a_run_arrives_as_messages,
+    a_channel_can_be_accepted_later_by_a_command,
+    rejected_channels_free_their_places,
+    both_ends_can_open_and_reset,
+    a_drain_ends_with_its_last_channel,
+    the_hub_contains_the_current_connection,
 );
 
 const CONNECTIONS: usize = 10;
 const CHANNELS: usize = 100;
 
-/// What a channel sends: small messages, and one that takes several records.
+/// The messages of a channel: small ones, and one that needs several records.
 fn script(seed: usize) -> Vec<Vec<u8>> {
     let sizes = [0, 1, 40, 63, 64, 1000, 30_000, 40, 2000, 40];
     let bytes = |size| (0..size).map(|i| (seed * 31 + i) as u8).collect();
     sizes.map(bytes).to_vec()
 }
 
-fn echo_over_a_thousand_channels(on: On) {
+fn a_thousand_channels_echo(on: On) {
     let (server, server_log) = start(on, ChannelConfig::default(), |_| {});
     let (client, log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
@@ -93,7 +93,7 @@ fn echo_over_a_thousand_channels(on: On) {
 const SUBSCRIBERS: usize = 50;
 const ALIAS: u32 = 7;
 
-fn a_message_encoded_once_for_fifty(on: On) {
+fn one_encoded_message_reaches_fifty_channels(on: On) {
     let subscribed: Arc<Mutex<Vec<(ConnId, ChannelId)>>> = Arc::default();
     let subscribers = subscribed.clone();
     let config = ChannelConfig::default().shared_aliases(16);
@@ -150,7 +150,7 @@ fn a_message_encoded_once_for_fifty(on: On) {
     server.stop();
 }
 
-fn runs_come_as_messages(on: On) {
+fn a_run_arrives_as_messages(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |_| {});
     let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|_, cx| {
@@ -166,14 +166,14 @@ fn runs_come_as_messages(on: On) {
         let expected: Vec<u8> = (i * 16..i * 16 + 16).collect();
         assert_eq!(client_log.message(), expected);
     }
-    // With all credit back, or it would be held.
+    // All credit is back; otherwise the run would be queued.
     log.find(|seen| matches!(seen, Seen::Ended(..)).then_some(()));
     client_log.find(|seen| matches!(seen, Seen::Ended(..)).then_some(()));
     client.stop();
     server.stop();
 }
 
-fn accepted_later_from_a_command(on: On) {
+fn a_channel_can_be_accepted_later_by_a_command(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_channel = Box::new(|_, _, _| Answer::Later);
     });
@@ -188,7 +188,7 @@ fn accepted_later_from_a_command(on: On) {
     });
     connect(&client, server.addr, 0);
     let ((id, taken), (_, not)) = (log.channel(), log.channel());
-    // Messages come before the answer, and their echoes wait for it.
+    // Messages arrive before the answer, and their echoes wait for it.
     assert_eq!(log.message(), b"taken");
     assert_eq!(log.message(), b"not");
     let waiting = ask(&server, move |hub| {
@@ -229,11 +229,11 @@ fn accepted_later_from_a_command(on: On) {
     server.stop();
 }
 
-fn rejected_channels_are_let_go(on: On) {
+fn rejected_channels_free_their_places(on: On) {
     let (server, _log) = start(on, ChannelConfig::default(), |app| {
         app.on_channel = Box::new(|_, _, _| Answer::Reject(ErrorCode(20)));
     });
-    // More than may be open at once: each makes room for another.
+    // More channels than may be open at once: each makes room for the next.
     let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|_, cx| {
             for _ in 0..2000 {
@@ -262,8 +262,8 @@ fn rejected_channels_are_let_go(on: On) {
     server.stop();
 }
 
-/// The server opens channels as well; ABORT and STOP arrive, and both ends let go.
-fn both_ends_open_and_reset(on: On) {
+/// The server opens channels as well. ABORT and STOP arrive, and both ends let go.
+fn both_ends_can_open_and_reset(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_open = Box::new(|_, cx| {
             cx.open(OpenOptions::new("from the server")).expect("room");
@@ -288,7 +288,7 @@ fn both_ends_open_and_reset(on: On) {
     log.find(|seen| matches!(seen, Seen::Aborted(ErrorCode(30))).then_some(()));
     log.find(|seen| matches!(seen, Seen::Ended(..)).then_some(()));
     client_log.find(|seen| matches!(seen, Seen::Ended(..)).then_some(()));
-    // The place is free when the server has answered our STOP.
+    // The place is free when the server has answered STOP.
     while ask(&client, move |hub| {
         hub.channels(id).map(|c| c.stats().channels)
     }) != Some(0)
@@ -299,7 +299,7 @@ fn both_ends_open_and_reset(on: On) {
     server.stop();
 }
 
-fn a_drain_ends_when_its_channels_have(on: On) {
+fn a_drain_ends_with_its_last_channel(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |_| {});
     let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
@@ -319,7 +319,7 @@ fn a_drain_ends_when_its_channels_have(on: On) {
         Seen::Draining(id, ErrorCode::NO_ERROR) => Some(id),
         _ => None,
     });
-    // What is open goes on, and ends the connection with its end.
+    // Open channels continue. The connection ends with the last of them.
     run(&client, move |hub| {
         let channels = hub.channels(client_id).expect("open");
         channels
@@ -338,8 +338,8 @@ fn a_drain_ends_when_its_channels_have(on: On) {
     server.stop();
 }
 
-/// A publisher that subscribes to itself needs no case of its own.
-fn the_own_connection_is_in_the_hub(on: On) {
+/// A publisher can subscribe to itself without a special case.
+fn the_hub_contains_the_current_connection(on: On) {
     let (server, _log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(|_, cx, received| {
             let id = cx.id();

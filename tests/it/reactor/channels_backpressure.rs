@@ -1,4 +1,5 @@
-//! Channels on both reactors where something does not move: readers, sockets, peers.
+//! Channels on a reactor with slow or wrong peers: slow readers, full sockets, violations,
+//! deadlines.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::time::Duration;
@@ -17,20 +18,20 @@ use super::fixture::{On, calm, listener, on_both, until};
 use super::raw_peer::{Got, Peer, REQUEST};
 
 on_both!(
-    a_stalled_channel_beside_running_ones,
-    a_peer_that_does_not_read_is_waited_for,
-    clients_without_the_sub_protocol_are_refused,
-    servers_without_the_sub_protocol_are_left,
-    violations_close_with_their_code,
-    the_peer_s_verdict_closes,
+    a_stalled_channel_does_not_delay_others,
+    a_queue_to_a_peer_that_does_not_read_is_bounded,
+    clients_without_the_subprotocol_are_refused,
+    servers_without_the_subprotocol_are_disconnected,
+    a_violation_closes_with_its_code,
+    goaway_with_an_error_closes_with_its_code,
     a_lost_connection_ends_its_channels,
-    timers_of_both_kinds,
-    an_outbox_too_small_for_records,
+    timers_of_application_and_channels_both_fire,
+    an_outbox_too_small_for_records_is_refused,
     a_time_to_live_counts_from_the_send,
 );
 
-/// The server keeps what comes on one channel; everything else runs on.
-fn a_stalled_channel_beside_running_ones(on: On) {
+/// The server keeps the messages of one channel. All other channels continue.
+fn a_stalled_channel_does_not_delay_others(on: On) {
     const OTHERS: usize = 20;
     const EACH: usize = 200;
     const STALLED: usize = 400;
@@ -72,10 +73,10 @@ fn a_stalled_channel_beside_running_ones(on: On) {
         let channels = hub.channels(id).expect("open");
         channels.channel_stats(stalled).expect("a channel")
     });
-    // No more than its window, each message charged with its overhead.
+    // No more than its window. Each message is charged with its overhead.
     assert!(stats.held_bytes <= 64 << 10, "{stats:?}");
     assert_eq!(stats.messages_in * 1064, stats.held_bytes, "{stats:?}");
-    // Released, it moves again, to the end.
+    // After a release it continues to its end.
     run(&client, move |hub| {
         let channels = hub.channels(client_id).expect("open");
         let control = channels.open(OpenOptions::new("control")).expect("room");
@@ -89,9 +90,9 @@ fn a_stalled_channel_beside_running_ones(on: On) {
     server.stop();
 }
 
-/// Credit for everything, and a socket that nobody reads: the queue is bounded, and what was
-/// refused goes out when the socket moves.
-fn a_peer_that_does_not_read_is_waited_for(on: On) {
+/// The peer grants all credit, and does not read its socket. The queue is bounded, and refused
+/// messages are sent when the socket is writable.
+fn a_queue_to_a_peer_that_does_not_read_is_bounded(on: On) {
     const MESSAGES: u32 = 30_000;
     let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_channel = Box::new(|state, _, opening| {
@@ -117,7 +118,7 @@ fn a_peer_that_does_not_read_is_waited_for(on: On) {
     }
     raw.flush();
     let (id, theirs) = log.channel();
-    // Who was refused is told when half of the queue is free: it rests anywhere above that.
+    // A refused sender hears of room when half of the queue is free. The queue is fuller than that.
     let mut before = 0;
     until("the socket is full", || {
         let stats = ask(&server, move |hub| {
@@ -142,7 +143,7 @@ fn a_peer_that_does_not_read_is_waited_for(on: On) {
     server.stop();
 }
 
-fn clients_without_the_sub_protocol_are_refused(on: On) {
+fn clients_without_the_subprotocol_are_refused(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |_| {});
     let other = REQUEST.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: chat\r\n\r\n");
     for request in [REQUEST, &other] {
@@ -161,7 +162,7 @@ fn clients_without_the_sub_protocol_are_refused(on: On) {
     server.stop();
 }
 
-fn servers_without_the_sub_protocol_are_left(on: On) {
+fn servers_without_the_subprotocol_are_disconnected(on: On) {
     let (client, log) = start(on, ChannelConfig::default(), |_| {});
     let (listener, addr) = listener();
     connect(&client, addr, 17);
@@ -173,7 +174,7 @@ fn servers_without_the_sub_protocol_are_left(on: On) {
         other => panic!("{other:?}"),
     }
     assert_eq!(peer.next().close_code(), Some(1002));
-    // Nothing that it says is of interest any more.
+    // Everything else that the server sends is ignored.
     peer.binary(b"\x0b");
     peer.send(Frame::close(1002, b""));
     drop(peer);
@@ -181,7 +182,7 @@ fn servers_without_the_sub_protocol_are_left(on: On) {
     assert!(log.seen().is_empty(), "it was told once");
 }
 
-fn violations_close_with_their_code(on: On) {
+fn a_violation_closes_with_its_code(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |_| {});
     let cases = [
         (Frame::new(op::BIN, b"\xc0"), None, 4001),
@@ -222,8 +223,8 @@ fn violations_close_with_their_code(on: On) {
     server.stop();
 }
 
-/// GOAWAY with an error: the connection is closed with the peer's code.
-fn the_peer_s_verdict_closes(on: On) {
+/// GOAWAY with an error closes the connection with the code of the peer.
+fn goaway_with_an_error_closes_with_its_code(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |_| {});
     let mut raw = Raw::open(server.addr, ChannelConfig::default());
     raw.flush();
@@ -261,8 +262,8 @@ fn a_lost_connection_ends_its_channels(on: On) {
     server.stop();
 }
 
-/// The application's own, and those of the channels: a peer that is silent is given up.
-fn timers_of_both_kinds(on: On) {
+/// Timers of the application and timers of the channels fire: a silent peer is detected.
+fn timers_of_application_and_channels_both_fire(on: On) {
     let config = ChannelConfig::default().idle_timeout(Duration::from_secs(3));
     let (server, log) = start(on, config, |app| {
         app.on_open = Box::new(|_, cx| {
@@ -289,8 +290,9 @@ fn timers_of_both_kinds(on: On) {
     server.stop();
 }
 
-/// Whatever the peer announces: who has no room for what it may announce is told at once.
-fn an_outbox_too_small_for_records(on: On) {
+/// Whatever the peer announces: a send queue without room for the largest record that the peer may
+/// announce is refused at once.
+fn an_outbox_too_small_for_records_is_refused(on: On) {
     let below = calm().send_queue_bytes_max(SEND_QUEUE_BYTES_MIN - 1);
     let (server, log) = start_on(on, ChannelConfig::default(), below, |_| {});
     let mut raw = Raw::open(server.addr, ChannelConfig::default());
@@ -308,13 +310,14 @@ fn an_outbox_too_small_for_records(on: On) {
     server.stop();
 }
 
-/// On a connection that was quiet for longer than its messages live, none of them was sent.
+/// A connection was quiet for longer than the time to live of its messages. A new message is still
+/// sent.
 fn a_time_to_live_counts_from_the_send(on: On) {
     const TTL: Duration = Duration::from_millis(400);
     let (server, log) = start(on, ChannelConfig::default(), |_| {});
     let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|_, cx| cx.timer(TTL * 2, 7).expect("room"));
-        // More than a record, so that it is queued first.
+        // More than a record, so that the message is queued first.
         app.on_timer = Box::new(|_, cx| {
             let mode = Mode::Ttl(TTL);
             let channel = cx.open(OpenOptions::new("late").mode(mode)).expect("room");
@@ -325,7 +328,7 @@ fn a_time_to_live_counts_from_the_send(on: On) {
     connect(&client, server.addr, 0);
     let id = client_log.ready();
     assert_eq!(log.message().len(), 20_000);
-    // And from another thread's command.
+    // The same for a command of another thread.
     let since = ask(&client, |hub| hub.now());
     until("the core has not been told the time for long", || {
         ask(&client, |hub| hub.now()) >= since.after(TTL * 2)

@@ -1,5 +1,4 @@
-//! What a handler of channels may do beside `send`, and what it is told beside messages, on both
-//! reactors.
+//! Calls of a channel handler beside `send`, and events beside messages.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::time::Duration;
@@ -15,11 +14,11 @@ use super::fixture::{On, on_both};
 
 on_both!(
     every_way_to_send_arrives,
-    the_last_of_a_key_arrives,
-    what_fills_records_in_one_call_arrives_in_order,
-    acknowledgements_and_new_counts_are_told,
-    a_message_that_is_not_finished_is_evicted,
-    a_stop_is_told_to_the_sender,
+    the_newest_message_of_a_key_arrives,
+    messages_of_one_call_arrive_in_order,
+    acknowledgements_and_rebases_are_reported,
+    an_unfinished_message_is_evicted,
+    a_stop_is_reported_to_the_sender,
 );
 
 fn every_way_to_send_arrives(on: On) {
@@ -71,8 +70,8 @@ fn every_way_to_send_arrives(on: On) {
     server.stop();
 }
 
-/// Before its OPEN is out, what is sent on a channel waits, and is conflated.
-fn the_last_of_a_key_arrives(on: On) {
+/// Messages on a channel wait, and are conflated, until its OPEN is sent.
+fn the_newest_message_of_a_key_arrives(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(take)
     });
@@ -98,8 +97,9 @@ fn the_last_of_a_key_arrives(on: On) {
     server.stop();
 }
 
-/// More than the outbox takes: part of it goes out during the call, the rest waits.
-fn what_fills_records_in_one_call_arrives_in_order(on: On) {
+/// One call sends more than the send queue takes: a part is sent during the call, and the rest
+/// waits.
+fn messages_of_one_call_arrive_in_order(on: On) {
     const MESSAGES: u32 = 3000;
     let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(take)
@@ -123,7 +123,7 @@ fn what_fills_records_in_one_call_arrives_in_order(on: On) {
                     room.commit();
                 }
             }
-            // A record takes 241; what has no credit yet is queued.
+            // A record takes 241 messages. Messages without credit are queued.
             let sent = cx.channel_stats(channel).expect("open").messages_out;
             assert!((400..600).contains(&sent), "{sent}");
         });
@@ -137,7 +137,7 @@ fn what_fills_records_in_one_call_arrives_in_order(on: On) {
     server.stop();
 }
 
-fn acknowledgements_and_new_counts_are_told(on: On) {
+fn acknowledgements_and_rebases_are_reported(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(|_, cx, received| {
             let (channel, seq) = (received.channel, received.seq);
@@ -184,7 +184,7 @@ fn acknowledgements_and_new_counts_are_told(on: On) {
 }
 
 /// A message that is not finished in time is given up at both ends.
-fn a_message_that_is_not_finished_is_evicted(on: On) {
+fn an_unfinished_message_is_evicted(on: On) {
     let config = ChannelConfig::default().partial_timeout(Duration::from_millis(20));
     let (server, log) = start(on, config, |_| {});
     let mut raw = Raw::open(server.addr, ChannelConfig::default());
@@ -193,7 +193,7 @@ fn a_message_that_is_not_finished_is_evicted(on: On) {
     while raw.core.send(channel, &[1; 30_000]) == Err(ChannelSendError::WouldBlock) {
         raw.read().expect("a record");
     }
-    // The first record of two, and no more.
+    // The first of two records, and no more.
     let record = raw
         .core
         .poll_record(Timestamp(1))
@@ -208,8 +208,8 @@ fn a_message_that_is_not_finished_is_evicted(on: On) {
     server.stop();
 }
 
-/// Who sends to a reader that wants no more is told so.
-fn a_stop_is_told_to_the_sender(on: On) {
+/// A sender hears that the reader wants no more.
+fn a_stop_is_reported_to_the_sender(on: On) {
     let (server, _log) = start(on, ChannelConfig::default(), |app| {
         app.on_message = Box::new(|_, cx, received| {
             cx.release(received.channel, received.charge);

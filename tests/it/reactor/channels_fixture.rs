@@ -1,4 +1,4 @@
-//! An application of channels on both reactors, put together by a test.
+//! A channel application for either reactor, composed by the test.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::collections::{HashMap, VecDeque};
@@ -18,7 +18,7 @@ use tickwire::{Error, Role, Timestamp};
 use super::fixture::{LONG, On, Running, calm, options};
 use super::raw_peer::{Got, Peer, REQUEST};
 
-/// What the handler was told.
+/// The events of the handler.
 #[derive(Debug)]
 pub(crate) enum Seen {
     Open(Role),
@@ -43,21 +43,21 @@ pub(crate) enum Seen {
     Rejected(HandshakeError),
 }
 
-/// What the test application keeps for a connection.
+/// The state of the test application for a connection.
 #[derive(Default)]
 pub(crate) struct State {
-    /// Messages to send, by channel, with the charge that is released when they are sent.
+    /// Messages to send, by channel, with the charge to release when they are sent.
     pub(crate) waiting: HashMap<ChannelId, VecDeque<(Vec<u8>, Charge)>>,
     /// Messages that are kept unread.
     pub(crate) kept: Vec<(ChannelId, Charge)>,
-    /// Nothing is kept any more.
+    /// No more messages are kept.
     pub(crate) gate: bool,
-    /// Channels to be finished when nothing waits on them.
+    /// Channels to finish when no message waits on them.
     finishing: Vec<ChannelId>,
 }
 
 impl State {
-    /// Sends what waits on a channel, as far as it is taken.
+    /// Sends the waiting messages of a channel until one is refused.
     pub(crate) fn flush(&mut self, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
         let waiting = self.waiting.entry(channel).or_default();
         while let Some((payload, charge)) = waiting.front_mut() {
@@ -69,7 +69,7 @@ impl State {
             waiting.pop_front();
         }
         if self.finishing.contains(&channel) {
-            // At the end of a drain there is nothing left to finish.
+            // At the end of a drain no channel is left to finish.
             let finished = cx.finish(channel);
             let over = matches!(finished, Err(ChannelSendError::Closed(ErrorCode::NO_ERROR)));
             assert!(finished.is_ok() || over, "{finished:?}");
@@ -92,11 +92,11 @@ type OnCx = Box<dyn FnMut(&mut State, &mut ChannelCx<'_, '_>) + Send>;
 type OnChannel = Box<dyn FnMut(&mut State, &mut ChannelCx<'_, '_>, Opening<'_>) -> Answer + Send>;
 type OnMessage = Box<dyn FnMut(&mut State, &mut ChannelCx<'_, '_>, Received<'_>) + Send>;
 type OnWritable = Box<dyn FnMut(&mut State, &mut ChannelCx<'_, '_>, ChannelId) + Send>;
-/// What is to be done on the reactor's thread.
+/// A job for the thread of the reactor.
 pub(crate) type Job = Box<dyn FnOnce(&mut ChannelHub<'_, '_>) + Send>;
 
-/// A handler put together by a test. Tells everything to `log`. Without changes it sends
-/// messages back, and gives their credit when that has succeeded.
+/// A handler that is composed by the test and logs every event. By default it echoes each message,
+/// and releases the message when its echo is sent.
 pub(crate) struct App {
     log: Sender<Seen>,
     pub(crate) on_open: OnCx,
@@ -136,7 +136,7 @@ impl App {
     }
 
     fn tell(&self, seen: Seen) {
-        // A test that is done does not listen.
+        // A test that has ended does not listen.
         let _ = self.log.send(seen);
     }
 }
@@ -284,7 +284,7 @@ impl ChannelHandler for App {
     }
 }
 
-/// What the handler tells, in order.
+/// The events of the handler, in order.
 pub(crate) struct Log(Receiver<Seen>);
 
 impl Log {
@@ -296,7 +296,7 @@ impl Log {
         self.0.try_iter().collect()
     }
 
-    /// The first thing seen that `pick` wants; others are skipped.
+    /// The first event that `pick` selects. The events before it are skipped.
     pub(crate) fn find<T>(&self, mut pick: impl FnMut(Seen) -> Option<T>) -> T {
         loop {
             if let Some(found) = pick(self.next()) {
@@ -341,7 +341,7 @@ pub(crate) fn start(on: On, config: ChannelConfig, set: impl FnOnce(&mut App)) -
     start_on(on, config, calm(), set)
 }
 
-/// With limits of the WebSockets' own.
+/// The same with a configuration of the WebSocket layer.
 pub(crate) fn start_on(
     on: On,
     config: ChannelConfig,
@@ -354,13 +354,13 @@ pub(crate) fn start_on(
     (Running::start(on, handler, options(below)), log)
 }
 
-/// Does `job` on the reactor's thread.
+/// Runs `job` on the thread of the reactor.
 pub(crate) fn run(node: &Node, job: impl FnOnce(&mut ChannelHub<'_, '_>) + Send + 'static) {
     let pushed = node.remote.command(Box::new(job));
     assert!(pushed.is_ok(), "a reactor that listens");
 }
 
-/// Does `job` on the reactor's thread and gives its result.
+/// Runs `job` on the thread of the reactor and returns its result.
 pub(crate) fn ask<T: Send + 'static>(
     node: &Node,
     job: impl FnOnce(&mut ChannelHub<'_, '_>) -> T + Send + 'static,
@@ -378,17 +378,17 @@ pub(crate) fn connect(node: &Node, to: SocketAddr, token: u64) {
     node.remote.connect(outgoing).expect("room for a command");
 }
 
-/// A peer that speaks records, over a socket that it reads only when it is told to.
+/// A peer that exchanges records over a socket, and reads only when the test says so.
 pub(crate) struct Raw {
     pub(crate) peer: Peer,
     pub(crate) core: Mux,
 }
 
-/// Time stands still for the peer.
+/// The clock of the peer stands still.
 const NOW: Timestamp = Timestamp(1);
 
 impl Raw {
-    /// An open connection to a server; nothing is said yet.
+    /// An open connection to a server, before any record.
     pub(crate) fn open(addr: SocketAddr, config: ChannelConfig) -> Self {
         let mut peer = Peer::dial(addr);
         let offer = format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n");
@@ -401,7 +401,7 @@ impl Raw {
         Self { peer, core }
     }
 
-    /// Writes what there is to send.
+    /// Writes all records that are ready.
     pub(crate) fn flush(&mut self) {
         while let Some(record) = self.core.poll_record(NOW) {
             let bytes = record.as_slice().to_vec();
@@ -409,7 +409,7 @@ impl Raw {
         }
     }
 
-    /// Takes the next record; the messages in it are released and given.
+    /// Receives the next record. Releases and returns its messages.
     pub(crate) fn read(&mut self) -> Result<Vec<Vec<u8>>, Got> {
         let record = match self.peer.next() {
             Got::Frame {

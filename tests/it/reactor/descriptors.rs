@@ -1,4 +1,4 @@
-//! A reactor that may open no more files, in a process of its own.
+//! A reactor without free file descriptors, in its own process.
 #![cfg(all(feature = "tokio", feature = "mio", target_os = "linux"))]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,12 +12,12 @@ use tickwire::reactor::ACCEPT_REST;
 use super::fixture::{Event, On, calm, on_both, serve};
 use super::raw_peer::{Peer, REQUEST};
 
-on_both!(who_comes_too_many_waits);
+on_both!(a_connection_waits_for_a_free_descriptor);
 
-/// Which reactor the child serves with.
+/// The variable that selects the reactor of the child.
 const DRIVER: &str = "TICKWIRE_TEST_DRIVER";
 
-/// More than the child can have open.
+/// More connections than the child can have open.
 const PEERS: usize = 60;
 
 /// Ends the child when the test fails.
@@ -30,7 +30,7 @@ impl Drop for Reaped {
     }
 }
 
-fn who_comes_too_many_waits(on: On) {
+fn a_connection_waits_for_a_free_descriptor(on: On) {
     let child = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "reactor::descriptors::child", "--ignored"])
         .args(["--nocapture", "--test-threads=1"])
@@ -57,11 +57,11 @@ fn who_comes_too_many_waits(on: On) {
         peer.write(REQUEST.as_bytes());
     }
     said("out of descriptors");
-    // Those who are in are served.
+    // Accepted peers are served.
     assert!(peers[0].head().starts_with("HTTP/1.1 101 "));
     peers[0].binary(b"still there?");
     assert_eq!(peers[0].message(), b"still there?");
-    // As some leave, the others come in.
+    // As some leave, others are accepted.
     for (i, mut peer) in peers.into_iter().enumerate() {
         if i > 0 {
             assert!(peer.head().starts_with("HTTP/1.1 101 "), "{i}");
@@ -74,15 +74,15 @@ fn who_comes_too_many_waits(on: On) {
     drop(stdin);
     let refusals: u128 = said("refused").parse().expect("a number");
     assert!(refusals > 0);
-    // It rests after each: the core does not burn.
+    // The reactor pauses after each failure, so the failures are few.
     let rests = since.elapsed().as_millis() / ACCEPT_REST.as_millis() + 1;
     assert!(refusals <= rests, "{refusals} refusals in {rests} rests");
     assert!(child.0.wait().expect("a child").success());
 }
 
-/// The server: few descriptors, and what the handler is told.
+/// The server: it has few descriptors, and prints the events of the handler.
 #[test]
-#[ignore = "the child process of who_comes_too_many_waits"]
+#[ignore = "the child process of a_connection_waits_for_a_free_descriptor"]
 fn child() {
     let on = match std::env::var(DRIVER).as_deref() {
         Ok("Mio") => On::Mio,

@@ -1,4 +1,4 @@
-//! Messages there and back, on both reactors and between them.
+//! Echoed messages, on each reactor and between both.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::sync::mpsc;
@@ -10,13 +10,13 @@ use super::fixture::{Event, On, calm, on_both, serve};
 use super::raw_peer::{Got, Peer, REQUEST};
 
 on_both!(
-    every_size_comes_back,
-    byte_by_byte,
-    frames_glued_to_the_request,
-    the_reactor_as_client,
+    messages_of_every_size_are_echoed,
+    messages_that_arrive_byte_by_byte_are_echoed,
+    frames_in_the_same_read_as_the_request_are_echoed,
+    a_reactor_can_be_the_client,
 );
 
-/// Around every form of the length, the copy threshold, and the receive buffer of 256 KiB.
+/// Sizes around every length encoding, the copy threshold, and the receive buffer of 256 KiB.
 const SIZES: [usize; 14] = [
     0, 1, 125, 126, 127, 4096, 16_383, 16_384, 65_535, 65_536, 262_130, 262_144, 300_001, 1_500_000,
 ];
@@ -25,7 +25,7 @@ fn roomy() -> Config {
     calm().send_queue_bytes_max(4 << 20)
 }
 
-fn every_size_comes_back(on: On) {
+fn messages_of_every_size_are_echoed(on: On) {
     let (server, events) = serve(on, roomy(), |_| {});
     let mut peer = Peer::open(server.addr);
     for opcode in [op::BIN, op::TEXT] {
@@ -40,7 +40,7 @@ fn every_size_comes_back(on: On) {
     server.stop();
 }
 
-/// Everything that a connection may carry, in one script.
+/// Every kind of frame in one script.
 fn script() -> Vec<u8> {
     let close = Frame::close(3000, b"done");
     [
@@ -63,7 +63,7 @@ fn script() -> Vec<u8> {
     .concat()
 }
 
-/// What the peer and the application see, whatever the timing.
+/// What the peer and the application see, independent of the timing.
 fn transcript(on: On, chunk: usize) -> (Vec<Got>, Vec<String>) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::dial(server.addr);
@@ -82,7 +82,7 @@ fn transcript(on: On, chunk: usize) -> (Vec<Got>, Vec<String>) {
     }
     server.stop();
     let told = events.seen().iter().map(|e| format!("{e:?}")).collect();
-    // Control frames may overtake messages, so the order is looked at by kind.
+    // Control frames may overtake messages, so the order is checked by kind.
     got.sort_by_key(|g| {
         matches!(
             g,
@@ -96,7 +96,7 @@ fn transcript(on: On, chunk: usize) -> (Vec<Got>, Vec<String>) {
 }
 
 #[test]
-fn both_reactors_give_equal_transcripts() {
+fn both_reactors_have_equal_transcripts() {
     let whole = transcript(On::Mio, usize::MAX);
     assert_eq!(whole.0.len(), 5 + 2 + 2, "{:?}", whole.0);
     for on in [On::Mio, On::Tokio] {
@@ -107,7 +107,7 @@ fn both_reactors_give_equal_transcripts() {
     }
 }
 
-fn byte_by_byte(on: On) {
+fn messages_that_arrive_byte_by_byte_are_echoed(on: On) {
     let (server, _events) = serve(on, calm(), |_| {});
     let mut peer = Peer::dial(server.addr);
     for byte in REQUEST.bytes() {
@@ -122,14 +122,14 @@ fn byte_by_byte(on: On) {
     server.stop();
 }
 
-fn frames_glued_to_the_request(on: On) {
+fn frames_in_the_same_read_as_the_request_are_echoed(on: On) {
     let (server, _events) = serve(on, calm(), |_| {});
     let frames = |n| -> Vec<u8> {
         (0..n)
             .flat_map(|i: u32| Frame::new(op::BIN, i.to_be_bytes()).by(Role::Client))
             .collect()
     };
-    // Few, many, more than one read of a head takes, and the last one in part.
+    // Few frames, many, more than one read of a request head takes, and the last one cut.
     for (count, missing) in [(1, 0), (100, 0), (1000, 0), (1, 1), (1000, 3)] {
         let mut peer = Peer::dial(server.addr);
         let bytes = [REQUEST.as_bytes(), &frames(count)].concat();
@@ -147,8 +147,8 @@ fn frames_glued_to_the_request(on: On) {
     server.stop();
 }
 
-/// A reactor that connects, to the other one and to itself.
-fn the_reactor_as_client(on: On) {
+/// The client reactor connects to the other reactor and to one of its own kind.
+fn a_reactor_can_be_the_client(on: On) {
     for to in [On::Mio, On::Tokio] {
         let (server, _) = serve(to, roomy(), |_| {});
         let (done, finished) = mpsc::channel();

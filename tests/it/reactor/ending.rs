@@ -1,4 +1,4 @@
-//! How connections of both reactors end: by rules broken, by deadlines, by a Close, by a stop.
+//! The end of a connection: by a violation, a deadline, a Close, or a stop of the reactor.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::net::Shutdown;
@@ -14,24 +14,24 @@ use super::fixture::{Event, On, calm, listener, on_both, options, serve, serve_w
 use super::raw_peer::{Got, Peer};
 
 on_both!(
-    violations_get_their_code_and_no_reset,
-    close_of_the_peer_is_answered,
-    close_of_our_own,
-    peer_that_vanishes_while_closing,
-    silent_peer_by_pong,
-    silent_peer_by_idle,
-    peer_that_does_not_read,
-    peer_that_answers_pings_lives,
-    pause_is_not_the_peers_silence,
-    stop_closes_everybody,
+    a_violation_is_closed_with_its_code_and_without_a_reset,
+    a_close_of_the_peer_is_answered,
+    a_local_close_waits_for_the_answer,
+    a_peer_that_vanishes_during_the_close_is_detected,
+    a_silent_peer_is_detected_by_the_pong_timeout,
+    a_silent_peer_is_detected_by_the_idle_timeout,
+    a_peer_that_does_not_read_is_detected_by_the_write_timeout,
+    a_peer_that_answers_pings_stays_connected,
+    a_local_pause_does_not_count_as_silence_of_the_peer,
+    a_stop_closes_every_connection,
     timers_end_with_their_connection,
-    close_is_told_once_for_every_open,
-    a_client_leaves_the_end_to_the_server,
+    closed_is_called_once_for_every_open,
+    a_client_waits_for_the_server_to_close_tcp,
 );
 
-/// The peer goes on sending while it is told: the Close must reach it, and then an end that is
-/// no reset.
-fn violations_get_their_code_and_no_reset(on: On) {
+/// The peer continues to send during the close. It must receive the Close and then the end of the
+/// stream, and no reset.
+fn a_violation_is_closed_with_its_code_and_without_a_reset(on: On) {
     let config = calm().message_bytes_max(1000);
     let (server, events) = serve(on, config, |_| {});
     let masked = |frame: Frame| frame.by(Role::Client);
@@ -94,7 +94,7 @@ fn violations_get_their_code_and_no_reset(on: On) {
     server.stop();
 }
 
-fn close_of_the_peer_is_answered(on: On) {
+fn a_close_of_the_peer_is_answered(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     peer.binary(b"first");
@@ -119,7 +119,7 @@ fn close_of_the_peer_is_answered(on: On) {
     server.stop();
 }
 
-fn close_of_our_own(on: On) {
+fn a_local_close_waits_for_the_answer(on: On) {
     let (server, events) = serve(on, calm(), |app| {
         app.on_message = Box::new(|_, cx, message| {
             if message.data().is_some() {
@@ -130,7 +130,7 @@ fn close_of_our_own(on: On) {
     let mut peer = Peer::open(server.addr);
     peer.binary(b"x");
     assert_eq!(peer.next().close_code(), Some(4000));
-    // What comes before the answer still arrives.
+    // Messages before the answer are still delivered.
     peer.binary(b"y");
     peer.send(Frame::close(4000, b""));
     assert_eq!(peer.next(), Got::Eof);
@@ -141,7 +141,7 @@ fn close_of_our_own(on: On) {
     server.stop();
 }
 
-fn peer_that_vanishes_while_closing(on: On) {
+fn a_peer_that_vanishes_during_the_close_is_detected(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     for reset in [false, true] {
         let mut peer = Peer::open(server.addr);
@@ -165,8 +165,8 @@ fn peer_that_vanishes_while_closing(on: On) {
     server.stop();
 }
 
-/// RFC 6455 section 7.1.1: the server closes TCP first, also after the client's verdict.
-fn a_client_leaves_the_end_to_the_server(on: On) {
+/// RFC 6455 section 7.1.1: the server closes TCP first, even if the client detected the violation.
+fn a_client_waits_for_the_server_to_close_tcp(on: On) {
     let (client, events) = serve(on, calm(), |_| {});
     let (listener, addr) = listener();
     client.connect(addr, 1);
@@ -201,7 +201,7 @@ fn brisk() -> Config {
     calm().close_timeout(Duration::from_millis(20))
 }
 
-fn silent_peer_by_pong(on: On) {
+fn a_silent_peer_is_detected_by_the_pong_timeout(on: On) {
     let config = brisk()
         .ping_interval(Some(Duration::from_millis(20)))
         .pong_timeout(Duration::from_millis(20));
@@ -220,7 +220,7 @@ fn silent_peer_by_pong(on: On) {
     server.stop();
 }
 
-fn silent_peer_by_idle(on: On) {
+fn a_silent_peer_is_detected_by_the_idle_timeout(on: On) {
     let config = brisk().idle_timeout(Some(Duration::from_millis(30)));
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
@@ -229,8 +229,8 @@ fn silent_peer_by_idle(on: On) {
     server.stop();
 }
 
-/// Longer than its deadlines, by its Pongs alone.
-fn peer_that_answers_pings_lives(on: On) {
+/// The peer stays connected for longer than its deadlines, by its Pongs alone.
+fn a_peer_that_answers_pings_stays_connected(on: On) {
     let config = calm()
         .ping_interval(Some(Duration::from_millis(5)))
         .pong_timeout(Duration::from_secs(15));
@@ -256,8 +256,8 @@ fn peer_that_answers_pings_lives(on: On) {
     server.stop();
 }
 
-/// While we read nothing, nothing can be heard: no deadline holds that against the peer.
-fn pause_is_not_the_peers_silence(on: On) {
+/// While the application has paused reading, no deadline counts against the peer.
+fn a_local_pause_does_not_count_as_silence_of_the_peer(on: On) {
     let config = brisk()
         .ping_interval(Some(Duration::from_millis(10)))
         .pong_timeout(Duration::from_millis(10))
@@ -274,14 +274,14 @@ fn pause_is_not_the_peers_silence(on: On) {
     events.opened();
     assert!(matches!(events.next(), Event::Timer(_, 0)));
     assert!(matches!(events.next(), Event::Message(..)));
-    // And now it counts again.
+    // After the pause it counts again.
     let failure = events.failure();
     assert!(matches!(failure, Failure::Deadline(_)), "{failure:?}");
     drop(peer);
     server.stop();
 }
 
-fn peer_that_does_not_read(on: On) {
+fn a_peer_that_does_not_read_is_detected_by_the_write_timeout(on: On) {
     let config = brisk()
         .write_timeout(Duration::from_millis(50))
         .send_queue_bytes_max(8 << 20);
@@ -296,7 +296,7 @@ fn peer_that_does_not_read(on: On) {
     server.stop();
 }
 
-fn stop_closes_everybody(on: On) {
+fn a_stop_closes_every_connection(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peers: Vec<_> = (0..20).map(|_| Peer::open(server.addr)).collect();
     let waiting = Peer::dial(server.addr);
@@ -305,7 +305,7 @@ fn stop_closes_everybody(on: On) {
     for peer in &mut peers {
         assert_eq!(peer.next().close_code(), Some(1001));
     }
-    // Nobody else comes in.
+    // No new connection is accepted.
     let late = std::net::TcpStream::connect(addr);
     for peer in &mut peers {
         assert_eq!(peer.finish(), Got::Eof);
@@ -329,7 +329,8 @@ fn stop_closes_everybody(on: On) {
     drop((waiting, late));
 }
 
-/// A timer of a connection that is gone is not told, not even to the one in its place.
+/// The timer of a closed connection does not fire, not even for the connection that reuses its
+/// slot.
 fn timers_end_with_their_connection(on: On) {
     let (server, events) = serve(on, calm(), |app| {
         app.on_message = Box::new(|_, cx, message| match message.data() {
@@ -357,8 +358,8 @@ fn timers_end_with_their_connection(on: On) {
     server.stop();
 }
 
-/// Peers that come and go in every way.
-fn close_is_told_once_for_every_open(on: On) {
+/// Peers connect and disconnect in every way.
+fn closed_is_called_once_for_every_open(on: On) {
     let config = calm().close_timeout(Duration::from_millis(50));
     let (server, events) = serve(on, config, |_| {});
     let addr = server.addr;

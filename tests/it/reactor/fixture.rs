@@ -1,4 +1,4 @@
-//! Real sockets, both reactors, one body for each test.
+//! A server under test on real sockets, and a macro that runs a test once on each reactor.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::io;
@@ -17,8 +17,7 @@ use tickwire::reactor::{
 };
 use tickwire::{Config, End, Error, Failure, Flush, Kind, Message, Parts, Role, SendError};
 
-/// Longer than anything here takes, on a machine that has other things to do: reached only by a
-/// test that fails.
+/// Longer than any step takes, even on a busy machine. Only a failing test waits this long.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// The reactor under test.
@@ -28,7 +27,7 @@ pub(crate) enum On {
     Tokio,
 }
 
-/// The same test once on each reactor.
+/// Runs each test once on each reactor.
 macro_rules! on_both {
     ($($name:ident),* $(,)?) => {
         mod mio {
@@ -41,7 +40,7 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// What the handler saw.
+/// An event of the handler.
 #[derive(Debug)]
 pub(crate) enum Event {
     Open(ConnId, Role, Option<String>, u64),
@@ -62,20 +61,20 @@ type OnDrained = Box<dyn FnMut(&mut State, &mut Cx<'_>) + Send>;
 type OnTimer = Box<dyn FnMut(&mut Cx<'_>, u64) + Send>;
 type OnOpen = Box<dyn FnMut(&mut Cx<'_>) + Send>;
 type OnRequest = Box<dyn FnMut(&Request) -> Verdict + Send>;
-/// A command of these tests: what is to be done on the reactor's thread.
+/// A command: a job for the thread of the reactor.
 pub(crate) type Job = Box<dyn FnOnce(&mut Hub<'_>) + Send>;
 
-/// What the test application keeps for a connection.
+/// The state of the test application for a connection.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// What a full queue has refused.
+    /// Messages that a full queue has refused.
     pub(crate) refused: Option<Vec<u8>>,
 }
 
-/// A handler put together by a test. Tells everything to `log`.
+/// A handler that is composed by the test and logs every event.
 pub(crate) struct App {
     log: Sender<Event>,
-    /// Whether messages are told; not for those that count bytes by the million.
+    /// Whether messages are logged. Tests with millions of bytes do not log them.
     pub(crate) tells_messages: bool,
     pub(crate) on_open: OnOpen,
     pub(crate) on_message: OnMessage,
@@ -84,7 +83,7 @@ pub(crate) struct App {
     pub(crate) on_request: OnRequest,
 }
 
-/// Sends a message back, and holds the connection while the queue is full.
+/// Echoes a message, and pauses the connection while the queue is full.
 pub(crate) fn echo(state: &mut State, cx: &mut Cx<'_>, message: Message<'_>) {
     let sent = match message {
         Message::Binary(data) => cx.send(data),
@@ -116,7 +115,7 @@ fn drained(state: &mut State, cx: &mut Cx<'_>) {
 }
 
 impl App {
-    /// Echoes.
+    /// A handler that echoes.
     pub(crate) fn new() -> (Self, Events) {
         let (log, events) = mpsc::channel();
         let app = Self {
@@ -132,7 +131,7 @@ impl App {
     }
 
     fn tell(&self, event: Event) {
-        // A test that is done does not listen.
+        // A test that has ended does not listen.
         let _ = self.log.send(event);
     }
 }
@@ -204,7 +203,7 @@ impl Handler for App {
     }
 }
 
-/// What the handler tells, in order.
+/// The events of the handler, in order.
 pub(crate) struct Events(Receiver<Event>);
 
 impl Events {
@@ -212,12 +211,12 @@ impl Events {
         self.0.recv_timeout(LONG).expect("nothing happened")
     }
 
-    /// What was told until now.
+    /// The events until now.
     pub(crate) fn seen(&self) -> Vec<Event> {
         self.0.try_iter().collect()
     }
 
-    /// The first event that `pick` wants; others are skipped.
+    /// The first event that `pick` selects. The events before it are skipped.
     pub(crate) fn find<T>(&self, mut pick: impl FnMut(Event) -> Option<T>) -> T {
         loop {
             if let Some(found) = pick(self.next()) {
@@ -240,7 +239,7 @@ impl Events {
         })
     }
 
-    /// How many messages came before the end, and the end.
+    /// The number of messages before the end of a connection, and the end.
     pub(crate) fn to_the_end(&self) -> (usize, Ended) {
         let mut messages = 0;
         let ended = self.find(|e| match e {
@@ -262,7 +261,7 @@ impl Events {
     }
 }
 
-/// A reactor on a thread of its own.
+/// A reactor on its own thread.
 pub(crate) struct Running<H: Handler> {
     pub(crate) addr: SocketAddr,
     pub(crate) remote: Remote<H::Command>,
@@ -274,7 +273,7 @@ impl<H: Handler + Send + 'static> Running<H> {
         Self::start_at(on, handler, options, None)
     }
 
-    /// Listens on a Unix socket, too.
+    /// The same with a Unix socket to listen on.
     pub(crate) fn start_at(
         on: On,
         handler: H,
@@ -315,7 +314,7 @@ impl<H: Handler + Send + 'static> Running<H> {
         }
     }
 
-    /// Stops it and waits for its end.
+    /// Stops the reactor and waits for its end.
     pub(crate) fn stop(self) -> H {
         let _ = self.remote.stop();
         self.join()
@@ -328,7 +327,7 @@ impl<H: Handler + Send + 'static> Running<H> {
 }
 
 impl Running<App> {
-    /// Does `job` on the reactor's thread.
+    /// Runs `job` on the thread of the reactor.
     pub(crate) fn run(&self, job: impl FnOnce(&mut Hub<'_>) + Send + 'static) {
         self.remote
             .command(Box::new(job))
@@ -336,7 +335,7 @@ impl Running<App> {
             .expect("a reactor that listens");
     }
 
-    /// Does `job` on the reactor's thread and gives its result.
+    /// Runs `job` on the thread of the reactor and returns its result.
     pub(crate) fn ask<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Hub<'_>) -> T + Send + 'static,
@@ -346,7 +345,7 @@ impl Running<App> {
         told.recv_timeout(LONG).expect("an answer")
     }
 
-    /// Keeps the reactor's thread from doing anything until the guard is dropped.
+    /// Blocks the thread of the reactor until the guard is dropped.
     pub(crate) fn hold(&self) -> Sender<()> {
         let (held, holds) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
@@ -371,7 +370,7 @@ impl Running<App> {
     }
 }
 
-/// An echo server with these config, or another application made from it.
+/// An echo server with this configuration; `set` changes its handler.
 pub(crate) fn serve(on: On, config: Config, set: impl FnOnce(&mut App)) -> (Running<App>, Events) {
     serve_with(on, options(config), set)
 }
@@ -390,7 +389,7 @@ pub(crate) fn options(config: Config) -> ReactorOptions {
     ReactorOptions::default().config(config)
 }
 
-/// Config under which nothing happens by the clock.
+/// A configuration in which no deadline expires during a test.
 pub(crate) fn calm() -> Config {
     Config::default()
         .ping_interval(None)
@@ -409,7 +408,7 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// A listener of the test's own.
+/// A plain TCP listener of the test.
 pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let addr = listener.local_addr().expect("an address");

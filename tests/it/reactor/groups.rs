@@ -1,4 +1,4 @@
-//! Groups of reactor threads behind one port, and what a reactor says when it cannot begin.
+//! Groups of reactor threads behind one port, and errors at the start of a reactor.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ fn local() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// `threads` echo servers behind one port, and what each of them tells.
+/// `threads` echo servers behind one port, and the events of each.
 fn group(options: &ReactorsOptions) -> (Reactors<Job>, Vec<Events>) {
     let (apps, events): (Vec<_>, Vec<_>) = (0..options.threads)
         .map(|_| {
@@ -56,14 +56,15 @@ fn end(group: Reactors<Job>, mut peers: Vec<Peer>) {
 }
 
 #[test]
-fn reuse_port_serves_all() {
+fn with_reuse_port_every_thread_serves() {
     let (group, events) = group(&shared(3, Share::ReusePort, Wait::Park));
     assert_eq!(group.remotes().len(), 3);
     let mut peers: Vec<_> = (0..60).map(|_| Peer::open(group.addr())).collect();
     peers.iter_mut().for_each(|peer| echoes(peer, "here"));
     let shares: Vec<_> = events.iter().map(opened).collect();
     assert_eq!(shares.iter().sum::<usize>(), 60);
-    // A hash decides: of 60, one of three gets nothing once in 10^10 runs.
+    // A hash assigns connections. That one of three threads gets none of 60 happens once in 10^10
+    // runs.
     assert!(shares.iter().all(|n| *n > 0), "{shares:?}");
     end(group, peers);
 }
@@ -74,11 +75,11 @@ fn opened(events: &Events) -> usize {
 }
 
 #[test]
-fn hand_off_is_even() {
+fn hand_off_distributes_connections_evenly() {
     for (threads, wait) in [(3, Wait::Park), (2, Wait::Spin)] {
         let all = 20 * threads;
         let (group, events) = group(&shared(threads, Share::HandOff, wait));
-        // All at once, so that some are on their way while others are dealt.
+        // All at once, so that some are on their way while others are assigned.
         let mut peers: Vec<_> = (0..all).map(|_| Peer::dial(group.addr())).collect();
         for peer in &mut peers {
             peer.write(super::raw_peer::REQUEST.as_bytes());
@@ -89,7 +90,7 @@ fn hand_off_is_even() {
         }
         let shares: Vec<_> = events.iter().map(opened).collect();
         assert_eq!(shares, vec![20; threads], "{wait:?}");
-        // Half of them leave; who comes fills the gaps.
+        // Half of them leave. New connections fill the gaps.
         let counted = || {
             group
                 .remotes()
@@ -113,9 +114,9 @@ fn hand_off_is_even() {
     }
 }
 
-/// A sibling that has ended gets nothing, and the others still share.
+/// A thread that has ended gets no connection, and the others share.
 #[test]
-fn hand_off_goes_on_without_a_sibling() {
+fn hand_off_continues_without_an_ended_thread() {
     let (group, events) = group(&shared(3, Share::HandOff, Wait::Park));
     group.remotes()[1].stop().expect("room");
     until("it has ended", || {
@@ -129,7 +130,7 @@ fn hand_off_goes_on_without_a_sibling() {
 }
 
 #[test]
-fn remotes_reach_their_own_thread() {
+fn a_remote_reaches_its_own_thread() {
     let (group, _events) = group(&shared(2, Share::ReusePort, Wait::Park));
     let names: Vec<_> = group
         .remotes()
@@ -151,9 +152,9 @@ fn remotes_reach_their_own_thread() {
     end(group, Vec::new());
 }
 
-/// A port in use is one clear line that names the address and what to do.
+/// The error is one line that names the address and the remedy.
 #[test]
-fn busy_port() {
+fn a_port_in_use_is_a_clear_error() {
     let (listener, addr) = super::fixture::listener();
     let said = |error: Error| {
         let text = error.to_string();
@@ -178,9 +179,9 @@ fn busy_port() {
     drop(listener);
 }
 
-/// A core that there is not: said at the start, and nothing is left running.
+/// The error comes at the start, and no thread is left running.
 #[test]
-fn core_that_does_not_exist() {
+fn a_missing_cpu_core_is_an_error_at_the_start() {
     for threads in [1, 2] {
         let options = shared(threads, Share::ReusePort, Wait::Park).first_core(Some(100_000));
         let started = Reactors::start(local(), &options, |_| App::new().0);
@@ -192,9 +193,9 @@ fn core_that_does_not_exist() {
     assert!(reactor.run().is_err());
 }
 
-/// What only a thread of its own can do is refused on a runtime.
+/// Options that need a thread of their own are refused on a tokio runtime.
 #[test]
-fn thread_options_on_a_runtime() {
+fn thread_options_are_refused_on_a_runtime() {
     for options in [
         ReactorOptions::default().wait(Wait::Spin),
         ReactorOptions::default().wait(Wait::SpinThenPark(Duration::from_micros(1))),
@@ -206,7 +207,7 @@ fn thread_options_on_a_runtime() {
 }
 
 #[test]
-fn a_panic_is_told_by_join() {
+fn join_reports_a_panic() {
     let (app, _events) = App::new();
     let app = Mutex::new(Some(app));
     let group = Reactors::start(local(), &ReactorsOptions::default(), move |_| {

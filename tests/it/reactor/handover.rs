@@ -1,5 +1,5 @@
-//! Connections that move while messages are under way: from either reactor to the other, and
-//! to a task of their own. Nothing is lost, nothing comes twice.
+//! Connections that move while messages are on their way: from each reactor to the other, and to a
+//! task. No message is lost or repeated.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::io::Write;
@@ -15,10 +15,10 @@ use super::fixture::{App, Event, Events, On, Running, calm, echo, on_both, optio
 use super::raw_peer::{Got, Peer};
 
 on_both!(
-    to_the_other_reactor_and_back,
-    to_a_task,
-    out_of_the_opening_handshake,
-    as_a_client,
+    a_connection_moves_to_the_other_reactor_and_back,
+    a_connection_moves_to_a_task,
+    a_connection_can_be_detached_in_open,
+    a_client_connection_moves,
 );
 
 const MESSAGES: u32 = 400;
@@ -27,8 +27,7 @@ fn roomy() -> Config {
     calm().send_queue_bytes_max(16 << 20)
 }
 
-/// An echo server that gives a connection away with every message that says so, in its second
-/// half of the bytes that were written at once.
+/// An echo server that detaches a connection when a message asks for it, with sends before it.
 fn giving(on: On, sends: usize) -> (Running<App>, Events) {
     let mut options = options(roomy());
     options.tune = Tune::new().send_buffer_bytes(16 * 1024);
@@ -39,7 +38,7 @@ fn giving(on: On, sends: usize) -> (Running<App>, Events) {
             if let Message::Binary(data) = message
                 && data.get(4) == Some(&1)
             {
-                // The socket does not take all of this: some goes over unsent.
+                // The socket does not take all of this: a part moves unsent.
                 for _ in 0..sends {
                     cx.outbox().send(b"more").expect("room");
                 }
@@ -58,7 +57,7 @@ fn detached(events: &Events) -> Parts<Socket> {
     })
 }
 
-/// Numbered messages of every size, in fragments and not, some of which move the connection.
+/// Numbered messages of every size, with and without fragments. Some of them move the connection.
 fn stream(rng: &mut Rng, moves: u32) -> (Vec<u8>, Vec<Vec<u8>>) {
     let (mut bytes, mut payloads) = (Vec::new(), Vec::new());
     let every = MESSAGES / (moves + 1);
@@ -85,7 +84,7 @@ fn stream(rng: &mut Rng, moves: u32) -> (Vec<u8>, Vec<Vec<u8>>) {
     (bytes, payloads)
 }
 
-/// Writes `bytes` in chunks that end anywhere.
+/// Writes `bytes` in random chunks.
 fn writing(peer: &Peer, bytes: Vec<u8>, mut rng: Rng) -> thread::JoinHandle<()> {
     let mut writer = peer.stream.try_clone().expect("a second handle");
     thread::spawn(move || {
@@ -99,7 +98,7 @@ fn writing(peer: &Peer, bytes: Vec<u8>, mut rng: Rng) -> thread::JoinHandle<()> 
     })
 }
 
-/// Reads the echoes, and the messages sent at each move.
+/// Reads the echoes, and the messages that are sent at each move.
 fn check(peer: &mut Peer, payloads: &[Vec<u8>], more: usize) {
     for (i, payload) in payloads.iter().enumerate() {
         assert!(peer.message() == *payload, "message {i}");
@@ -111,7 +110,7 @@ fn check(peer: &mut Peer, payloads: &[Vec<u8>], more: usize) {
     }
 }
 
-fn to_the_other_reactor_and_back(on: On) {
+fn a_connection_moves_to_the_other_reactor_and_back(on: On) {
     const MOVES: u32 = 9;
     const MORE: usize = 20_000;
     let other = match on {
@@ -146,7 +145,7 @@ fn to_the_other_reactor_and_back(on: On) {
     second.stop();
 }
 
-fn to_a_task(on: On) {
+fn a_connection_moves_to_a_task(on: On) {
     const MORE: usize = 20_000;
     let (server, events) = giving(on, MORE);
     let runtime = ::tokio::runtime::Builder::new_current_thread()
@@ -182,8 +181,9 @@ fn to_a_task(on: On) {
     server.stop();
 }
 
-/// The answer to the handshake and glued frames go with a connection that leaves in `open`.
-fn out_of_the_opening_handshake(on: On) {
+/// The response and frames that arrived with the request move with a connection that is detached in
+/// `open`.
+fn a_connection_can_be_detached_in_open(on: On) {
     let (server, events) = serve_with(on, options(roomy()), |app| {
         app.on_open = Box::new(|cx| {
             cx.outbox().send(b"welcome").expect("room");
@@ -205,8 +205,8 @@ fn out_of_the_opening_handshake(on: On) {
     other.stop();
 }
 
-/// The client's end moves: what it sends is masked before and after.
-fn as_a_client(on: On) {
+/// The client end moves. Its frames are masked before and after.
+fn a_client_connection_moves(on: On) {
     let (server, _events) = super::fixture::serve(on, roomy(), |_| {});
     let (client, events) = serve_with(on, options(roomy()), |app| {
         let mut opened = 0;

@@ -1,4 +1,4 @@
-//! Opening handshakes of both reactors, right and wrong.
+//! Opening handshakes: valid, invalid, slow and refused ones.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::io::Write;
@@ -12,18 +12,18 @@ use super::fixture::{Event, On, calm, listener, on_both, options, serve, serve_w
 use super::raw_peer::{Got, Peer, REQUEST};
 
 on_both!(
-    the_application_answers,
-    bad_requests_are_answered,
-    slow_request_finds_its_deadline,
-    request_that_came_in_time_is_heard,
-    client_that_leaves_is_forgotten,
-    refused_clients_that_go_on_sending,
-    refused_clients_that_never_stop,
-    failed_connects_are_told_once,
-    subprotocol_of_a_client,
+    the_application_chooses_the_response,
+    an_invalid_request_gets_a_response,
+    a_slow_request_meets_its_deadline,
+    a_request_that_arrived_in_time_is_accepted_by_a_busy_reactor,
+    a_client_that_leaves_during_the_handshake_is_forgotten,
+    a_refused_client_that_continues_to_send_gets_the_response,
+    a_refused_client_that_sends_forever_is_disconnected,
+    a_failed_connect_is_reported_once,
+    a_client_gets_its_subprotocol,
 );
 
-fn the_application_answers(on: On) {
+fn the_application_chooses_the_response(on: On) {
     let (server, events) = serve(on, calm(), |app| {
         app.on_request = Box::new(|request| match request.path() {
             "/private" => Verdict::Refuse(
@@ -77,7 +77,7 @@ fn the_application_answers(on: On) {
     server.stop();
 }
 
-fn bad_requests_are_answered(on: On) {
+fn an_invalid_request_gets_a_response(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let without = |line: &str| REQUEST.replace(line, "");
     let huge = format!(
@@ -130,7 +130,7 @@ fn bad_requests_are_answered(on: On) {
     assert!(events.seen().is_empty(), "nothing was opened");
 }
 
-fn slow_request_finds_its_deadline(on: On) {
+fn a_slow_request_meets_its_deadline(on: On) {
     let config = calm().handshake_timeout(Duration::from_millis(30));
     let (server, events) = serve(on, config, |_| {});
     for part in ["", "G", "GET /feed HTTP/1.1\r\nHost: loc"] {
@@ -144,9 +144,9 @@ fn slow_request_finds_its_deadline(on: On) {
     assert!(events.seen().is_empty(), "nothing was opened");
 }
 
-/// A reactor that was busy looks at a connection before it judges it: the event that tells of
-/// its bytes may lie behind those of others.
-fn request_that_came_in_time_is_heard(on: On) {
+/// A reactor that was busy reads a connection before it applies the deadline: the event of the
+/// arrived bytes can be behind other events.
+fn a_request_that_arrived_in_time_is_accepted_by_a_busy_reactor(on: On) {
     let patience = Duration::from_secs(2);
     let config = calm().handshake_timeout(patience);
     let options = options(config).events_max(1);
@@ -173,7 +173,7 @@ fn request_that_came_in_time_is_heard(on: On) {
     server.stop();
 }
 
-fn client_that_leaves_is_forgotten(on: On) {
+fn a_client_that_leaves_during_the_handshake_is_forgotten(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     for part in ["", "GET /fe"] {
         let mut peer = Peer::dial(server.addr);
@@ -187,8 +187,8 @@ fn client_that_leaves_is_forgotten(on: On) {
     assert!(events.seen().is_empty(), "nothing was opened");
 }
 
-/// The answer must not be destroyed by a reset for what the client still sends.
-fn refused_clients_that_go_on_sending(on: On) {
+/// A reset for bytes that the client still sends must not destroy the response.
+fn a_refused_client_that_continues_to_send_gets_the_response(on: On) {
     let (server, _events) = serve(on, calm(), |app| {
         app.on_request = Box::new(|_| {
             Verdict::Refuse(
@@ -213,8 +213,8 @@ fn refused_clients_that_go_on_sending(on: On) {
     server.stop();
 }
 
-/// What a refused client sends is read away, but not for ever.
-fn refused_clients_that_never_stop(on: On) {
+/// The reactor discards the bytes of a refused client for a bounded time.
+fn a_refused_client_that_sends_forever_is_disconnected(on: On) {
     let config = calm().close_timeout(Duration::from_millis(200));
     let (server, _events) = serve(on, config, |app| {
         let refusal = || Refusal::new(503).expect("a status");
@@ -228,7 +228,7 @@ fn refused_clients_that_never_stop(on: On) {
     server.stop();
 }
 
-fn failed_connects_are_told_once(on: On) {
+fn a_failed_connect_is_reported_once(on: On) {
     let (client, events) = serve(on, calm(), |_| {});
     let (closed_port, refusing) = listener();
     drop(closed_port);
@@ -278,7 +278,7 @@ fn failed_connects_are_told_once(on: On) {
     assert!(events.seen().is_empty(), "told once");
 }
 
-fn subprotocol_of_a_client(on: On) {
+fn a_client_gets_its_subprotocol(on: On) {
     let (server, _) = serve(on, calm(), |app| {
         app.on_request = Box::new(|request| {
             let accept = Accept::new();

@@ -1,4 +1,4 @@
-//! The other end of a reactor's connection, without a library.
+//! The other end of a connection, without this library.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::io::{self, Read, Write};
@@ -9,11 +9,11 @@ use tickwire::Role;
 
 use super::fixture::LONG;
 
-/// A peer without a library: writes and reads bytes.
+/// A peer that writes and reads bytes.
 pub(crate) struct Peer {
     pub(crate) stream: TcpStream,
     role: Role,
-    /// Received and not looked at.
+    /// Received bytes that are not parsed yet.
     buffer: Vec<u8>,
     at: usize,
 }
@@ -39,7 +39,7 @@ impl Got {
         }
     }
 
-    /// The code of a Close.
+    /// The code of a Close frame.
     pub(crate) fn close_code(&self) -> Option<u16> {
         match self {
             Self::Frame {
@@ -52,7 +52,7 @@ impl Got {
     }
 }
 
-/// A request that is answered with 101.
+/// A request that gets a 101.
 pub(crate) const REQUEST: &str = "GET /feed HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
@@ -70,7 +70,7 @@ impl Peer {
         }
     }
 
-    /// A TCP connection, nothing said.
+    /// A TCP connection before any byte.
     pub(crate) fn dial(addr: SocketAddr) -> Self {
         Self::over(TcpStream::connect(addr).expect("a server"), Role::Client)
     }
@@ -84,7 +84,7 @@ impl Peer {
         peer
     }
 
-    /// The server's end of a connection that the reactor opens.
+    /// The server end of a connection that the reactor opens.
     pub(crate) fn accept(listener: &TcpListener) -> Self {
         let (stream, _) = listener.accept().expect("a client");
         let mut peer = Self::over(stream, Role::Server);
@@ -117,7 +117,7 @@ impl Peer {
         self.send(Frame::new(op::BIN, payload));
     }
 
-    /// Nothing more will be sent.
+    /// Ends the sending direction.
     pub(crate) fn shut(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("an open end");
     }
@@ -149,7 +149,7 @@ impl Peer {
         }
     }
 
-    /// Everything up to the end of the stream.
+    /// All frames up to the end of the stream.
     pub(crate) fn rest(&mut self) -> (Vec<u8>, Got) {
         loop {
             if let Err(end) = self.fill() {
@@ -170,7 +170,7 @@ impl Peer {
         }
     }
 
-    /// The next message; control frames are not looked for.
+    /// The next message. A control frame before it fails the test.
     pub(crate) fn message(&mut self) -> Vec<u8> {
         match self.next() {
             Got::Frame {
@@ -182,7 +182,7 @@ impl Peer {
         }
     }
 
-    /// Answers a Close and waits for the end, as a client does.
+    /// Answers a Close and waits for the end of the stream, as a client does.
     pub(crate) fn finish(&mut self) -> Got {
         self.send(Frame::close(1000, b""));
         loop {
@@ -194,7 +194,7 @@ impl Peer {
     }
 }
 
-/// The frame at the front and its length, unmasked.
+/// The first frame, unmasked, and its encoded length.
 fn parse(bytes: &[u8]) -> Option<(Got, usize)> {
     let (&first, rest) = bytes.split_first()?;
     let (&second, rest) = rest.split_first()?;

@@ -1,4 +1,4 @@
-//! Reactors reached from other threads.
+//! Commands and messages from other threads.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::pin::pin;
@@ -21,17 +21,17 @@ use super::raw_peer::{Got, Peer};
 
 on_both!(
     no_command_is_lost,
-    every_single_command_wakes,
-    a_full_queue_hands_back,
-    messages_from_other_threads,
-    messages_to_connections_that_are_gone,
-    fan_out,
-    after_the_end,
-    what_is_sent_while_it_ends_is_answered,
-    what_is_taken_while_it_ends_is_done,
+    every_single_command_wakes_the_reactor,
+    a_full_queue_returns_the_command,
+    other_threads_can_send_messages,
+    messages_to_closed_connections_come_back,
+    one_message_reaches_many_connections,
+    a_remote_of_an_ended_reactor_returns_errors,
+    a_command_sent_during_the_end_is_run_or_returned,
+    a_command_accepted_during_the_end_is_run,
 );
 
-/// Counts commands by the thread they come from; each must come in order.
+/// Counts commands by thread. The commands of each thread must arrive in order.
 struct Counts {
     next: [u32; 4],
     answers: Option<mpsc::Sender<u32>>,
@@ -76,7 +76,7 @@ fn storm(on: On, wait: Wait) {
                     thread::yield_now();
                 }
                 if number % 1000 == 0 {
-                    // Let it fall asleep now and then.
+                    // The reactor falls asleep now and then.
                     thread::sleep(Duration::from_micros(200));
                 }
             }
@@ -86,7 +86,7 @@ fn storm(on: On, wait: Wait) {
     for thread in threads {
         thread.join().expect("no panic");
     }
-    // Behind all of them, for the queue is one.
+    // Behind all of them: there is one queue.
     assert_eq!(reactor.stop().next, [EACH; 4]);
 }
 
@@ -100,8 +100,8 @@ fn no_command_is_lost_while_spinning() {
     storm(On::Mio, Wait::SpinThenPark(Duration::from_micros(100)));
 }
 
-/// A wake-up that is lost between the last look at the queue and the wait shows here.
-fn every_single_command_wakes(on: On) {
+/// A wake-up that is lost between the last look at the queue and the wait is found here.
+fn every_single_command_wakes_the_reactor(on: On) {
     let (answers, answered) = mpsc::channel();
     let handler = Counts {
         next: [0; 4],
@@ -131,7 +131,7 @@ fn every_single_command_wakes_from_spinning_and_parking() {
     reactor.stop();
 }
 
-fn a_full_queue_hands_back(on: On) {
+fn a_full_queue_returns_the_command(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     let id = events.opened();
@@ -159,7 +159,7 @@ fn a_full_queue_hands_back(on: On) {
     server.stop();
 }
 
-fn messages_from_other_threads(on: On) {
+fn other_threads_can_send_messages(on: On) {
     let config = calm().send_queue_bytes_max(10_000);
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
@@ -173,7 +173,7 @@ fn messages_from_other_threads(on: On) {
     assert_eq!(peer.next(), Got::new(op::TEXT, "prepared"));
     assert_eq!(peer.message(), [7; 5000]);
 
-    // What the connection's queue refuses comes back, with the reason.
+    // Messages that the queue of the connection refuses come back with the reason.
     let held = server.hold();
     for i in 0..3 {
         let message = Bytes::from(vec![i; 4900]);
@@ -210,7 +210,7 @@ fn undelivered(events: &Events) -> (ConnId, Bytes, Option<SendError>) {
     })
 }
 
-fn messages_to_connections_that_are_gone(on: On) {
+fn messages_to_closed_connections_come_back(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     let id = events.opened();
@@ -229,7 +229,7 @@ fn messages_to_connections_that_are_gone(on: On) {
     assert_eq!(peer.finish(), Got::Eof);
     events.closed();
 
-    // The next connection has the slot, and not the id.
+    // The next connection has the same slot, and another id.
     let mut next = Peer::open(server.addr);
     assert_ne!(events.opened(), id);
     server
@@ -256,12 +256,12 @@ fn messages_to_connections_that_are_gone(on: On) {
     server.stop();
 }
 
-fn fan_out(on: On) {
+fn one_message_reaches_many_connections(on: On) {
     const PEERS: usize = 200;
     let (server, events) = serve(on, calm(), |_| {});
     let mut peers: Vec<_> = (0..PEERS).map(|_| Peer::open(server.addr)).collect();
     let ids: Vec<ConnId> = peers.iter().map(|_| events.opened()).collect();
-    // Copied, shared, and more than one of each at a time.
+    // Copied and shared messages, and several of each at a time.
     let ticks: Vec<_> = [20, 1023, 1024, 40_000]
         .map(|size| PreparedMessage::binary(&vec![size as u8; size]))
         .into();
@@ -282,7 +282,7 @@ fn fan_out(on: On) {
     }
     let writes = server.ask(|hub| hub.calls().writes) - before;
     assert_eq!(writes, PEERS as u64, "one write for each connection");
-    // From a message of one of them, to all others.
+    // A message of one connection goes to all others.
     drop(peers);
     until("all are gone", || {
         server.ask(|hub| hub.connections()) == 0 && server.remote.connections() == 0
@@ -290,7 +290,7 @@ fn fan_out(on: On) {
     server.stop();
 }
 
-fn after_the_end(on: On) {
+fn a_remote_of_an_ended_reactor_returns_errors(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let peer = Peer::open(server.addr);
     let id = events.opened();
@@ -312,8 +312,8 @@ fn after_the_end(on: On) {
     assert_eq!(e, RemoteError::Stopped);
 }
 
-/// A command that is carried out when the reactor has ended sends another one.
-fn what_is_sent_while_it_ends_is_answered(on: On) {
+/// A command that is run when the reactor has ended sends another one.
+fn a_command_sent_during_the_end_is_run_or_returned(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let peer = Peer::open(server.addr);
     let id = events.opened();
@@ -321,7 +321,7 @@ fn what_is_sent_while_it_ends_is_answered(on: On) {
     events.closed();
     let held = server.hold();
     server.remote.stop().expect("room");
-    // More than it carries out in the turn that ends it.
+    // More commands than the reactor runs in its last turn.
     for _ in 0..COMMANDS_MAX - 2 {
         server.run(|_| {});
     }
@@ -341,7 +341,7 @@ fn what_is_sent_while_it_ends_is_answered(on: On) {
 }
 
 /// Either the sender has its command back, or the handler has it.
-fn what_is_taken_while_it_ends_is_done(on: On) {
+fn a_command_accepted_during_the_end_is_run(on: On) {
     for _ in 0..50 {
         let handler = Counts {
             next: [0; 4],
@@ -373,7 +373,7 @@ fn what_is_taken_while_it_ends_is_done(on: On) {
     }
 }
 
-/// Stops the reactor when the last waker is dropped that owns it.
+/// Stops the reactor when the last waker that owns it is dropped.
 struct Stops(Remote<Job>);
 
 impl Wake for Stops {
@@ -386,7 +386,7 @@ impl Drop for Stops {
     }
 }
 
-/// The reactor has the last waker of a task, and is polled by another one.
+/// The reactor holds the last waker of a task, and is polled by another task.
 #[test]
 fn a_waker_may_own_what_wakes_the_reactor() {
     let (tell, told) = mpsc::channel();

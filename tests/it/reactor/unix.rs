@@ -1,4 +1,4 @@
-//! Unix sockets on both reactors: accepted, connected, taken over, given away.
+//! Unix sockets: accepted, connected, adopted and detached.
 #![cfg(all(feature = "tokio", feature = "mio", unix))]
 
 use std::fs;
@@ -19,14 +19,14 @@ use super::fixture::{LONG, On, Running, calm, on_both, options};
 use super::raw_peer::REQUEST;
 
 on_both!(
-    a_path_is_served_and_connected_to,
-    a_stream_is_taken_over_and_given_back,
-    a_bad_request_is_told_with_its_peer,
-    a_path_without_a_listener_is_told,
-    a_path_in_use_is_told,
+    a_reactor_serves_and_connects_to_a_path,
+    a_stream_is_adopted_and_detached,
+    an_invalid_request_is_reported_with_its_peer,
+    a_connect_to_a_path_without_a_listener_fails,
+    listening_on_a_path_in_use_fails,
 );
 
-/// What the handler was told.
+/// An event of the handler.
 #[derive(Debug)]
 enum Told {
     Asked(Option<PeerAddr>),
@@ -37,13 +37,12 @@ enum Told {
     NotConnected(u64, Error),
 }
 
-/// Sends every message back, but for `go`, with which the connection is given away. As a client
-/// says `hello`.
+/// Echoes every message except `go`, which detaches the connection. A client sends `hello`.
 struct App(Sender<Told>);
 
 impl App {
     fn tell(&self, told: Told) {
-        // A test that is done does not listen.
+        // A test that has ended does not listen.
         let _ = self.0.send(told);
     }
 }
@@ -101,7 +100,7 @@ fn start(on: On, path: Option<&Path>) -> (Running<App>, Receiver<Told>) {
     (running, told)
 }
 
-/// A path that nothing is at.
+/// A path that does not exist.
 fn path(name: &str, on: On) -> PathBuf {
     let path = PathBuf::from(format!("{}/{name}-{on:?}", env!("CARGO_TARGET_TMPDIR")));
     let _ = fs::remove_file(&path); // of a run before
@@ -131,7 +130,7 @@ impl Raw {
         bytes
     }
 
-    /// Sends a client's message.
+    /// Sends a message of a client.
     fn send(&mut self, payload: &[u8]) {
         self.write(&Frame::new(op::BIN, payload).by(Role::Client));
     }
@@ -143,7 +142,7 @@ impl Raw {
     }
 }
 
-fn a_path_is_served_and_connected_to(on: On) {
+fn a_reactor_serves_and_connects_to_a_path(on: On) {
     let path = path("served", on);
     let (server, told) = start(on, Some(&path));
     let mut raw = Raw::over(UnixStream::connect(&path).expect("a listener"));
@@ -154,7 +153,7 @@ fn a_path_is_served_and_connected_to(on: On) {
     }
     assert!(head.starts_with(b"HTTP/1.1 101 "));
     raw.echo(b"tick");
-    // More than the socket takes at once, both ways.
+    // More than the socket takes at once, in both directions.
     let large = vec![7; 700 << 10];
     let mut writer = Raw(raw.0.try_clone().expect("a second handle"));
     let frame = Frame::new(op::BIN, &large);
@@ -183,7 +182,7 @@ fn a_path_is_served_and_connected_to(on: On) {
     server.stop();
 }
 
-fn a_stream_is_taken_over_and_given_back(on: On) {
+fn a_stream_is_adopted_and_detached(on: On) {
     let (server, told) = start(on, None);
     let (ours, theirs) = UnixStream::pair().expect("a pair");
     let mut raw = Raw::over(theirs);
@@ -212,8 +211,8 @@ fn a_stream_is_taken_over_and_given_back(on: On) {
     server.stop();
 }
 
-/// A refusal goes out over the same way.
-fn a_bad_request_is_told_with_its_peer(on: On) {
+/// The refusal is sent over the same socket.
+fn an_invalid_request_is_reported_with_its_peer(on: On) {
     let path = path("refused", on);
     let (server, told) = start(on, Some(&path));
     let mut raw = Raw::over(UnixStream::connect(&path).expect("a listener"));
@@ -228,7 +227,7 @@ fn a_bad_request_is_told_with_its_peer(on: On) {
     server.stop();
 }
 
-fn a_path_without_a_listener_is_told(on: On) {
+fn a_connect_to_a_path_without_a_listener_fails(on: On) {
     let path = path("nobody", on);
     let (client, told) = start(on, None);
     let outgoing = Outgoing::unix(&path, "ws://localhost/").expect("a URL");
@@ -242,7 +241,7 @@ fn a_path_without_a_listener_is_told(on: On) {
     client.stop();
 }
 
-fn a_path_in_use_is_told(on: On) {
+fn listening_on_a_path_in_use_fails(on: On) {
     let path = path("used", on);
     let (server, _) = start(on, Some(&path));
     let (log, _told) = mpsc::channel();

@@ -1,5 +1,4 @@
-//! Work that no event of a socket will announce, on both reactors: nothing of it may be lost,
-//! and nothing may go on for ever.
+//! Work that no socket event announces: a reactor must not lose it, and must not spin on it.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::io::Write;
@@ -18,31 +17,31 @@ use super::fixture::{Event, LONG, On, calm, listener, on_both, options, serve, s
 use super::raw_peer::{Got, Peer, REQUEST};
 
 on_both!(
-    end_of_stream_behind_data_is_seen,
-    reset_behind_data_is_seen,
+    an_end_of_stream_behind_data_is_detected,
+    a_reset_behind_data_is_detected,
     messages_that_cannot_be_answered_are_delivered,
-    close_behind_a_failed_write_is_seen,
-    drained_is_told_again,
-    timer_sends_to_another,
-    timer_stops_the_reactor,
-    timers_of_no_length_leave_room_for_others,
-    timers_that_are_due_are_not_slept_for,
-    timers_at_the_end_of_time_wait,
-    close_from_elsewhere_has_a_deadline,
-    close_in_open_has_a_deadline,
-    stop_ends_while_peers_flood,
-    stop_tells_of_connects_under_way,
-    commands_after_stop_are_answered,
-    blocking_socket_from_elsewhere_blocks_nobody,
+    a_close_behind_a_failed_write_is_detected,
+    drained_is_called_again_after_each_refill,
+    a_timer_can_send_on_another_connection,
+    a_timer_can_stop_the_reactor,
+    timers_of_zero_length_do_not_starve_others,
+    due_timers_fire_without_a_wait,
+    timers_far_in_the_future_do_not_fire,
+    a_close_by_a_command_has_a_deadline,
+    a_close_in_open_has_a_deadline,
+    a_stop_ends_although_peers_flood,
+    a_stop_reports_pending_connects,
+    commands_after_a_stop_are_answered,
+    an_adopted_blocking_socket_blocks_no_other_connection,
     nothing_is_delivered_after_detach,
-    answers_reach_a_peer_that_sends_no_more,
-    connect_that_is_never_answered_is_a_timeout,
-    connect_under_way_costs_nothing,
+    answers_reach_a_half_closed_peer,
+    an_unanswered_connect_times_out,
+    a_pending_connect_uses_no_cpu,
 );
 
-/// Data and FIN in one event: the read that takes the data leaves space, and no other event
-/// will come.
-fn end_of_stream_behind_data_is_seen(on: On) {
+/// Data and FIN arrive in one event. The read that takes the data leaves space in the buffer, and
+/// no further event comes.
+fn an_end_of_stream_behind_data_is_detected(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     events.opened();
@@ -54,8 +53,8 @@ fn end_of_stream_behind_data_is_seen(on: On) {
     server.stop();
 }
 
-/// The same with RST, which an endpoint gets that was sent something its owner did not read.
-fn reset_behind_data_is_seen(on: On) {
+/// The same with RST: an endpoint gets it if its peer did not read everything.
+fn a_reset_behind_data_is_detected(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     let id = events.opened();
@@ -75,7 +74,8 @@ fn reset_behind_data_is_seen(on: On) {
     server.stop();
 }
 
-/// The first answer fails, for the peer is gone; the other messages have been read already.
+/// The first answer fails because the peer is gone. The other messages have already been read, and
+/// are delivered.
 fn messages_that_cannot_be_answered_are_delivered(on: On) {
     let config = calm().flush(Flush::Now);
     let (server, events) = serve(on, config, |_| {});
@@ -96,8 +96,8 @@ fn messages_that_cannot_be_answered_are_delivered(on: On) {
     server.stop();
 }
 
-/// The peer has said everything and is gone: answers fail while most of it is still to be read.
-fn close_behind_a_failed_write_is_seen(on: On) {
+/// The peer has sent everything and is gone: answers fail while most of its data is unread.
+fn a_close_behind_a_failed_write_is_detected(on: On) {
     const MESSAGES: usize = 300;
     for flush in [Flush::Now, Flush::EndOfBatch] {
         let config = calm().flush(flush);
@@ -126,9 +126,9 @@ fn close_behind_a_failed_write_is_seen(on: On) {
     }
 }
 
-/// A handler that fills its queue whenever it is told that there is room: the socket takes all
-/// of it, so that no event asks for more.
-fn drained_is_told_again(on: On) {
+/// A handler fills its queue whenever it hears of room. The socket takes all of it, so that no
+/// event asks for more.
+fn drained_is_called_again_after_each_refill(on: On) {
     const MESSAGES: u32 = 1000;
     let config = calm().send_queue_bytes_max(16 * 1024);
     let (server, _events) = serve(on, config, |app| {
@@ -158,7 +158,7 @@ fn drained_is_told_again(on: On) {
     server.stop();
 }
 
-fn timer_sends_to_another(on: On) {
+fn a_timer_can_send_on_another_connection(on: On) {
     let target = Arc::new(Mutex::new(None));
     let aimed = target.clone();
     let (server, events) = serve(on, calm(), |app| {
@@ -179,7 +179,7 @@ fn timer_sends_to_another(on: On) {
     server.stop();
 }
 
-fn timer_stops_the_reactor(on: On) {
+fn a_timer_can_stop_the_reactor(on: On) {
     let (server, _events) = serve(on, calm(), |app| {
         app.on_message = Box::new(|_, cx, message| {
             if message.data().is_some() {
@@ -195,7 +195,7 @@ fn timer_stops_the_reactor(on: On) {
     server.join();
 }
 
-fn timers_of_no_length_leave_room_for_others(on: On) {
+fn timers_of_zero_length_do_not_starve_others(on: On) {
     let (server, _events) = serve(on, calm(), |app| {
         app.on_open = Box::new(|cx| cx.timer(Duration::ZERO, 0).expect("room"));
         app.on_timer = Box::new(|cx, _| cx.timer(Duration::ZERO, 0).expect("room"));
@@ -207,7 +207,7 @@ fn timers_of_no_length_leave_room_for_others(on: On) {
     server.stop();
 }
 
-fn timers_that_are_due_are_not_slept_for(on: On) {
+fn due_timers_fire_without_a_wait(on: On) {
     const SLEPT: u64 = 50;
     let (counted, counts) = mpsc::channel();
     let mut chains = [0_u64; 2];
@@ -228,13 +228,13 @@ fn timers_that_are_due_are_not_slept_for(on: On) {
     });
     let peer = Peer::open(server.addr);
     let at_once = counts.recv_timeout(LONG).expect("fifty milliseconds");
-    // About as many, if a millisecond is slept for each of them.
+    // About this many if the reactor slept a millisecond for each of them.
     assert!(at_once > 4 * SLEPT, "{at_once}");
     drop(peer);
     server.stop();
 }
 
-fn timers_at_the_end_of_time_wait(on: On) {
+fn timers_far_in_the_future_do_not_fire(on: On) {
     let (server, events) = serve(on, calm(), |app| {
         app.on_open = Box::new(|cx| {
             cx.timer(Duration::MAX, 0).expect("room");
@@ -257,8 +257,8 @@ fn timers_at_the_end_of_time_wait(on: On) {
     server.stop();
 }
 
-/// Nothing is received and nothing more is sent: only the deadline ends it.
-fn close_from_elsewhere_has_a_deadline(on: On) {
+/// Nothing is received and nothing more is sent: only the deadline ends the connection.
+fn a_close_by_a_command_has_a_deadline(on: On) {
     let config = calm().close_timeout(Duration::from_millis(30));
     let (server, events) = serve(on, config, |_| {});
     let mut peer = Peer::open(server.addr);
@@ -272,7 +272,7 @@ fn close_from_elsewhere_has_a_deadline(on: On) {
     server.stop();
 }
 
-fn close_in_open_has_a_deadline(on: On) {
+fn a_close_in_open_has_a_deadline(on: On) {
     let config = calm().close_timeout(Duration::from_millis(30));
     let (server, events) = serve(on, config, |app| {
         app.on_open = Box::new(|cx| cx.close(CloseCode(4002), "").expect("a good code"));
@@ -283,7 +283,7 @@ fn close_in_open_has_a_deadline(on: On) {
     server.stop();
 }
 
-fn stop_ends_while_peers_flood(on: On) {
+fn a_stop_ends_although_peers_flood(on: On) {
     let config = calm().close_timeout(Duration::from_millis(200));
     let (server, events) = serve(on, config, |app| {
         app.tells_messages = false;
@@ -298,7 +298,7 @@ fn stop_ends_while_peers_flood(on: On) {
     thread.join().expect("no panic");
 }
 
-fn stop_tells_of_connects_under_way(on: On) {
+fn a_stop_reports_pending_connects(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let (listener, addr) = listener();
     server.connect(addr, 42);
@@ -312,8 +312,8 @@ fn stop_tells_of_connects_under_way(on: On) {
     drop(silent);
 }
 
-/// Commands that were taken and come too late are answered, not dropped.
-fn commands_after_stop_are_answered(on: On) {
+/// Accepted commands that come too late are answered, and not dropped.
+fn commands_after_a_stop_are_answered(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     let id = events.opened();
@@ -350,7 +350,7 @@ fn commands_after_stop_are_answered(on: On) {
     drop(listener);
 }
 
-fn blocking_socket_from_elsewhere_blocks_nobody(on: On) {
+fn an_adopted_blocking_socket_blocks_no_other_connection(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let (listener, addr) = listener();
     let silent = TcpStream::connect(addr).expect("a listener");
@@ -359,7 +359,7 @@ fn blocking_socket_from_elsewhere_blocks_nobody(on: On) {
     let mut other = Peer::open(server.addr);
     other.binary(b"and me?");
     assert_eq!(other.message(), b"and me?");
-    // The one that was silent is served as well.
+    // The silent connection is served as well.
     let mut silent = Peer::over(silent, Role::Client);
     silent.write(REQUEST.as_bytes());
     silent.head();
@@ -370,8 +370,8 @@ fn blocking_socket_from_elsewhere_blocks_nobody(on: On) {
     server.stop();
 }
 
-/// `drained` and `batch_end` resume as if nothing had happened: the connection is leaving all
-/// the same, and everything behind the message that said so goes with it.
+/// `drained` and `batch_end` resume the connection as usual. It is detached all the same, and takes
+/// all messages behind the one that detached it.
 fn nothing_is_delivered_after_detach(on: On) {
     let config = calm().send_queue_bytes_max(16 * 1024);
     let (server, events) = serve(on, config, |app| {
@@ -409,7 +409,7 @@ fn nothing_is_delivered_after_detach(on: On) {
     server.stop();
 }
 
-fn answers_reach_a_peer_that_sends_no_more(on: On) {
+fn answers_reach_a_half_closed_peer(on: On) {
     let (server, events) = serve(on, calm(), |_| {});
     let mut peer = Peer::open(server.addr);
     events.opened();
@@ -423,8 +423,8 @@ fn answers_reach_a_peer_that_sends_no_more(on: On) {
     server.stop();
 }
 
-/// As the tokio driver's own connect tells it.
-fn connect_that_is_never_answered_is_a_timeout(on: On) {
+/// The error is the same as that of the tokio driver.
+fn an_unanswered_connect_times_out(on: On) {
     let config = calm().handshake_timeout(Duration::from_millis(30));
     let (client, events) = serve(on, config, |_| {});
     let (listener, addr) = listener();
@@ -442,8 +442,8 @@ fn connect_that_is_never_answered_is_a_timeout(on: On) {
     client.stop();
 }
 
-/// A listener whose queue is full: TCP does not answer, and the reactor has nothing to do.
-fn connect_under_way_costs_nothing(on: On) {
+/// The queue of the listener is full: TCP does not answer, and the reactor has nothing to do.
+fn a_pending_connect_uses_no_cpu(on: On) {
     let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
     let full = full.expect("a socket");
     let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));

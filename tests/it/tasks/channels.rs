@@ -1,4 +1,4 @@
-//! Channels for async code, over real sockets.
+//! Channels for async tasks.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that stops there says where and why"
@@ -29,7 +29,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(LONG, future).await.expect("in time") })
 }
 
-/// A server on a thread of its own: what it does with one connection.
+/// A server on its own thread. `serve` handles one listener.
 fn server<T, F>(serve: impl FnOnce(Listener) -> F + Send + 'static) -> (SocketAddr, JoinHandle<T>)
 where
     F: Future<Output = T>,
@@ -59,7 +59,7 @@ async fn echo(mut channel: Channel) {
     let _ = channel.finish();
 }
 
-/// Accepts channels and sends back what comes, until the peer is done.
+/// Accepts channels and echoes messages until the peer ends.
 async fn serve(listener: Listener) -> ChannelFailure {
     let incoming = listener.accept().await.unwrap();
     let session = ChannelSocket::accept_from(incoming, ChannelConfig::default());
@@ -70,13 +70,13 @@ async fn serve(listener: Listener) -> ChannelFailure {
     session.closed().await
 }
 
-/// Bytes of message `n` of a channel: all ways in which messages travel.
+/// The payload of message `n` of a channel. Sizes cover every way in which a message is sent.
 fn payload(seed: usize, n: usize) -> Vec<u8> {
     let len = [0, 40, 125, 4000, 30_000][(seed + n) % 5];
     (0..len).map(|i| (seed * 7 + n + i) as u8).collect()
 }
 
-/// Sends from one task and receives in another, on each of many channels.
+/// Sends in one task and receives in another, on each of many channels.
 async fn talk(session: &ChannelSocket, channels: usize, messages: usize) {
     let mut tasks = Vec::new();
     for seed in 0..channels {
@@ -103,7 +103,7 @@ async fn talk(session: &ChannelSocket, channels: usize, messages: usize) {
 }
 
 #[test]
-fn a_hundred_channels_on_one_socket() {
+fn a_hundred_channels_share_one_socket() {
     let (addr, served) = server(serve);
     run(async {
         let session = ChannelSocket::connect(&url(addr)).await.unwrap();
@@ -121,9 +121,9 @@ fn a_hundred_channels_on_one_socket() {
     );
 }
 
-/// The other shell speaks the same protocol.
+/// The reactor at the other end uses the same protocol.
 #[test]
-fn tasks_here_and_a_reactor_there() {
+fn tasks_and_a_reactor_interoperate() {
     for on in [On::Mio, On::Tokio] {
         let (there, _log) = start(on, ChannelConfig::default(), |_| {});
         run(async {
@@ -139,7 +139,7 @@ fn tasks_here_and_a_reactor_there() {
 }
 
 #[test]
-fn conflated_state_over_a_socket_is_the_newest() {
+fn a_conflated_channel_delivers_the_newest_message() {
     let (addr, served) = server(async |listener: Listener| {
         let incoming = listener.accept().await.unwrap();
         let session = ChannelSocket::accept_from(incoming, ChannelConfig::default());
@@ -212,10 +212,10 @@ fn a_client_without_the_subprotocol_is_refused() {
     assert!(is_needed(&served.join().unwrap().unwrap_err()));
 }
 
-/// A connector that offers other sub-protocols, or this one already, and a server that looks at
-/// the request first.
+/// A connector offers other sub-protocols, or already offers this one. A server looks at the
+/// request first.
 #[test]
-fn other_subprotocols_may_be_offered_beside() {
+fn other_subprotocols_can_be_offered_too() {
     for own in ["ticks.v1", SUBPROTOCOL] {
         let (addr, served) = server(async |listener: Listener| {
             let upgrade = listener.accept().await.unwrap().request().await.unwrap();
@@ -248,15 +248,15 @@ fn other_subprotocols_may_be_offered_beside() {
     }
 }
 
-/// The process behind the socket dies.
+/// The process at the other end of the socket dies.
 #[test]
-fn a_socket_that_dies_ends_everything() {
+fn a_lost_socket_ends_the_connection_and_its_channels() {
     let (addr, served) = server(async |listener: Listener| {
         let incoming = listener.accept().await.unwrap();
         let session = ChannelSocket::accept_from(incoming, ChannelConfig::default());
         let session = session.await.unwrap();
         session.ready().await.unwrap();
-        // The runtime ends here, and with it the connection.
+        // The runtime ends here, and the connection with it.
     });
     run(async {
         let session = ChannelSocket::connect(&url(addr)).await.unwrap();

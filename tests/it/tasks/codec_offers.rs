@@ -1,5 +1,5 @@
 //! Codecs on channels: an offer in OPEN, an agreement in ACCEPT, a typed refusal in REJECT, with
-//! every shell at either end.
+//! every driver at either end.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that stops there says where and why"
@@ -24,7 +24,7 @@ use tickwire_codecs::{
 use crate::reactor::channels_fixture::start;
 use crate::reactor::fixture::{LONG, On, Running, calm, options};
 
-/// Which shell an end has.
+/// The driver of an end.
 #[derive(Clone, Copy, Debug)]
 enum Shell {
     Tasks,
@@ -46,14 +46,14 @@ fn rigid() -> Offer {
     Offer::new(WireId::new(family::BINCODE, 1), Limits::FEED).fingerprint(0xb)
 }
 
-/// What the acceptor has: more than a refusal lists.
+/// The codecs of the acceptor: more than a refusal lists.
 fn have() -> Vec<Offer> {
     let other = |n| Offer::new(WireId::new(family::PRIVATE, n), Limits::BULK);
     let more = (0..40).map(other);
     [sbe(), rigid()].into_iter().chain(more).collect()
 }
 
-/// Metadata of OPEN, and what comes of it.
+/// Metadata of OPEN, and the result.
 fn cases() -> Vec<(Vec<u8>, Result<u16, Reason>)> {
     let foreign = Offer::new(WireId::new(family::MSGPACK, 1), Limits::FEED);
     let offers = [
@@ -75,22 +75,21 @@ fn cases() -> Vec<(Vec<u8>, Result<u16, Reason>)> {
     offers.into_iter().map(bytes).chain(unreadable).collect()
 }
 
-/// What an opener was told: the metadata of ACCEPT, or code and metadata of REJECT.
+/// The result of an open: the metadata of ACCEPT, or the code and the metadata of REJECT.
 type Told = Result<Vec<u8>, (ErrorCode, Vec<u8>)>;
 
-/// Rejected without a word.
+/// Rejected without metadata.
 const PLAIN: &[u8] = b"plain";
 const PLAIN_CODE: ErrorCode = ErrorCode(99);
 
-/// To be rejected with more bytes than may be, which is refused.
+/// To be rejected with too much metadata, which is refused.
 const HUGE: &[u8] = b"huge";
 
 fn too_many() -> Vec<u8> {
     vec![7; ChannelConfig::default().metadata_bytes_max as usize + 1]
 }
 
-/// Topics of the channels that the opener opens, in order: the last two are [`HUGE`] and
-/// [`PLAIN`].
+/// The channels that the opener opens, in order. The last two are [`HUGE`] and [`PLAIN`].
 fn openings() -> Vec<OpenOptions> {
     let cases = cases().into_iter();
     let offers = cases.map(|(metadata, _)| OpenOptions::new("quotes").metadata(metadata));
@@ -124,7 +123,7 @@ fn check(mut told: Vec<Told>, huge: ErrorCode, who: &str) {
     }
 }
 
-/// An acceptor that serves for as long as the value lives, or one connection.
+/// An acceptor that serves as long as the returned value lives, or one connection.
 fn acceptor(shell: Shell) -> (SocketAddr, Box<dyn Send>) {
     let Shell::Reactor(on) = shell else {
         let (tell, told) = mpsc::channel();
@@ -150,7 +149,7 @@ fn acceptor(shell: Shell) -> (SocketAddr, Box<dyn Send>) {
                 }
                 Err(refusal) => refusal.to_vec(),
             };
-            // Both ways that there are, in turn.
+            // Both ways to reject, in turn.
             later = !later;
             if later {
                 cx.reject_with(opening.channel, ErrorCode(NO_COMMON_CODEC), &refusal)
@@ -200,7 +199,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(LONG, future).await.expect("in time") })
 }
 
-/// Opens all channels on one connection, and gives what was told of them, in order.
+/// Opens all channels on one connection, and returns their results in order.
 fn opener(shell: Shell, to: SocketAddr) -> Vec<Told> {
     match shell {
         Shell::Tasks => run(open_from_a_task(to)),
@@ -223,7 +222,7 @@ async fn open_from_a_task(to: SocketAddr) -> Vec<Told> {
             }
             Err(error) => error,
         };
-        // Whoever asks is told the same, as often as they ask.
+        // The result is the same however often it is read.
         assert_eq!(channel.accepted().await, Err(error.clone()));
         assert_eq!(channel.recv().await.unwrap_err(), error);
         let ChannelError::Rejected {
@@ -249,7 +248,7 @@ async fn open_from_a_task(to: SocketAddr) -> Vec<Told> {
     told
 }
 
-/// Opens all channels when it connects, and tells what comes of them.
+/// Opens all channels when it connects, and reports their results.
 struct Opener(mpsc::Sender<(ChannelId, Told)>);
 
 impl ChannelHandler for Opener {
@@ -304,7 +303,7 @@ fn open_on_a_reactor(on: On, to: SocketAddr) -> Vec<Told> {
 }
 
 #[test]
-fn offers_are_answered_in_type() {
+fn every_driver_negotiates_codecs() {
     for (accepting, opening) in SHELLS.iter().flat_map(|a| SHELLS.map(|o| (*a, o))) {
         let (addr, serving) = acceptor(accepting);
         let told = opener(opening, addr);

@@ -1,4 +1,4 @@
-//! Close codes, the closing handshake, and who closes the socket first.
+//! Close codes, the closing handshake, and which end closes the socket first.
 
 use harness::drive::{Driven, Mode, config};
 use harness::event::Event;
@@ -14,7 +14,7 @@ fn driven(role: Role) -> Driven {
 }
 
 #[test]
-fn every_close_code_received() {
+fn received_close_codes_are_checked() {
     for role in ROLES {
         for code in (0..=5000).chain([9999, u16::MAX]) {
             let mut d = driven(role);
@@ -40,7 +40,7 @@ fn every_close_code_received() {
 }
 
 #[test]
-fn every_close_code_sent() {
+fn sent_close_codes_are_checked() {
     for code in (0..=5000).chain([9999, u16::MAX]) {
         let mut d = driven(Role::Client);
         let result = d.session().outbox().close(CloseCode(code), "bye");
@@ -87,7 +87,7 @@ fn the_server_ends_the_stream_first() {
 }
 
 #[test]
-fn our_own_close_waits_for_the_answer_and_takes_data_meanwhile() {
+fn a_local_close_delivers_data_until_the_answer() {
     for role in ROLES {
         let mut d = driven(role);
         d.session().outbox().send(b"last").expect("open");
@@ -120,7 +120,7 @@ fn our_own_close_waits_for_the_answer_and_takes_data_meanwhile() {
 }
 
 #[test]
-fn what_follows_a_close_is_ignored_whole_and_cut() {
+fn bytes_after_a_close_are_ignored() {
     for role in ROLES {
         let close = Frame::close(1000, b"").by(peer(role));
         let late = Frame::new(op::BIN, "late").by(peer(role));
@@ -139,7 +139,7 @@ fn what_follows_a_close_is_ignored_whole_and_cut() {
 }
 
 #[test]
-fn a_stream_that_ends_without_a_close() {
+fn a_stream_that_ends_without_a_close_is_an_error() {
     let frame = |by| Frame::new(op::BIN, [5; 300]).by(by);
     for role in ROLES {
         let bytes = frame(peer(role));
@@ -161,7 +161,7 @@ fn a_stream_that_ends_without_a_close() {
 }
 
 #[test]
-fn a_close_from_the_peer_waits_for_nothing_but_what_is_queued() {
+fn a_close_of_the_peer_waits_only_for_the_send_queue() {
     for role in ROLES {
         let mut d = driven(role);
         d.session().outbox().send(b"queued").expect("open");

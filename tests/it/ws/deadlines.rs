@@ -1,4 +1,5 @@
-//! A slow, silent or vanished peer is found by its deadline, to the nanosecond of a fake clock.
+//! Deadlines: a slow, silent or vanished peer is detected at the nanosecond of its deadline, on a
+//! fake clock.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tickwire::sans_io::{Entropy, Session, Shutdown};
 use tickwire::{CloseCode, Config, Deadline, End, Failure, Role, Timestamp};
 
 const MS: u64 = 1_000_000;
-/// When a pair begins.
+/// The time at which a pair begins.
 const START: u64 = 1_000;
 const DELAY: u64 = 7 * MS;
 
@@ -34,7 +35,7 @@ fn failed(deadline: Deadline) -> End {
 }
 
 #[test]
-fn the_round_trip_is_that_of_the_wire() {
+fn the_round_trip_time_is_measured() {
     let pings = Config::default().ping_interval(Some(ms(100)));
     let mut pair = pair(pings, quiet());
     pair.run_until(START + 100 * MS);
@@ -54,7 +55,7 @@ fn the_round_trip_is_that_of_the_wire() {
 }
 
 #[test]
-fn a_vanished_peer_is_found_by_the_pong_deadline() {
+fn a_vanished_peer_is_detected_by_the_pong_deadline() {
     let pings = Config::default()
         .ping_interval(Some(ms(100)))
         .pong_timeout(ms(40))
@@ -73,9 +74,9 @@ fn a_vanished_peer_is_found_by_the_pong_deadline() {
 }
 
 #[test]
-fn a_peer_that_talks_but_leaves_out_a_pong_is_not_vanished() {
-    // It may answer only the newest of two Pings (RFC 6455 section 5.5.3), and ours that still
-    // waits gives way to the application's: either way the keepalive gets no Pong.
+fn a_peer_that_sends_data_but_no_pong_is_alive() {
+    // The peer may answer only the newest of two Pings (RFC 6455 section 5.5.3), and a Ping of the
+    // application replaces the queued Ping of the keepalive. Either way the keepalive gets no Pong.
     let pings = Config::default()
         .ping_interval(Some(ms(100)))
         .pong_timeout(ms(40));
@@ -104,12 +105,12 @@ fn a_peer_that_talks_but_leaves_out_a_pong_is_not_vanished() {
 }
 
 #[test]
-fn a_peer_that_goes_silent_after_some_bytes_is_found_one_pong_timeout_later() {
+fn a_peer_that_goes_silent_is_detected_one_pong_timeout_after_its_last_byte() {
     let pings = Config::default()
         .ping_interval(Some(ms(100)))
         .pong_timeout(ms(40));
     let mut pair = pair(pings, quiet());
-    // A message that is under way when the Ping goes out, and then nothing.
+    // A message is on its way when the Ping is sent. Nothing follows it.
     pair.run_until(START + 95 * MS);
     pair.ends[1]
         .session
@@ -125,7 +126,7 @@ fn a_peer_that_goes_silent_after_some_bytes_is_found_one_pong_timeout_later() {
 }
 
 #[test]
-fn silence_is_found_by_the_idle_deadline() {
+fn silence_is_detected_by_the_idle_deadline() {
     let idle = quiet().idle_timeout(Some(ms(50))).close_timeout(ms(30));
     let mut pair = pair(quiet(), idle);
     pair.run_until(START + 20 * MS);
@@ -160,7 +161,7 @@ fn keepalive_of_one_end_keeps_the_other_from_idling() {
 }
 
 #[test]
-fn a_peer_that_takes_no_output_is_found_by_the_write_deadline() {
+fn a_peer_that_does_not_read_is_detected_by_the_write_deadline() {
     let config = quiet().write_timeout(ms(60));
     let mut faults = [Faults::delay(DELAY); 2];
     faults[0].capacity = 1000;
@@ -180,7 +181,7 @@ fn a_peer_that_takes_no_output_is_found_by_the_write_deadline() {
 }
 
 #[test]
-fn progress_however_slow_keeps_the_write_deadline_away() {
+fn slow_progress_extends_the_write_deadline() {
     let config = quiet().write_timeout(ms(60));
     // 100 bytes each 14 ms, or so.
     let mut faults = [Faults::delay(DELAY); 2];
@@ -196,9 +197,9 @@ fn progress_however_slow_keeps_the_write_deadline_away() {
     assert_eq!(pair.ends[1].told.events, [Event::binary(&[1; 5000])]);
 }
 
-/// The Ping waits behind the rest of a message, ten times as long as a Pong may take.
+/// The Ping waits behind the rest of a message for ten times the Pong timeout.
 #[test]
-fn a_ping_that_waits_behind_output_is_not_held_against_the_peer() {
+fn the_pong_timeout_starts_when_the_ping_is_sent() {
     let config = Config::default()
         .write_timeout(ms(60))
         .ping_interval(Some(ms(100)))
@@ -215,7 +216,7 @@ fn a_ping_that_waits_behind_output_is_not_held_against_the_peer() {
     let rtt = Some(Duration::from_nanos(2 * DELAY));
     assert_eq!(pair.ends[0].session.rtt(), rtt, "of the Pings behind it");
 
-    // Nobody answers, and this is found as ever.
+    // The peer does not answer, and is detected as usual.
     pair.vanish(1);
     pair.run_until(START + 10_250 * MS);
     let (_, how) = pair.ends[0].ended.expect("found");
@@ -243,7 +244,7 @@ fn an_unanswered_close_ends_by_its_deadline() {
 }
 
 #[test]
-fn a_server_that_does_not_end_the_stream_is_left_after_the_close_deadline() {
+fn a_client_closes_the_stream_after_the_close_deadline() {
     let config = quiet().close_timeout(ms(80));
     let mut pair = pair(config, quiet());
     pair.ends[0]
@@ -269,7 +270,7 @@ fn a_server_that_does_not_end_the_stream_is_left_after_the_close_deadline() {
 }
 
 #[test]
-fn timeouts_called_early_do_nothing() {
+fn an_early_handle_timeout_does_nothing() {
     let config = Config::default().idle_timeout(Some(ms(50)));
     let mut pair = pair(config, quiet());
     let before = pair.ends[0].session.poll_timeout();
@@ -281,9 +282,9 @@ fn timeouts_called_early_do_nothing() {
     assert!(!pair.ends[0].session.wants_write());
 }
 
-/// The payload of a Ping is on the wire for all to see; the mask keys come from the same seed.
+/// The payload of a Ping is visible on the wire, and the mask keys come from the same seed.
 #[test]
-fn a_ping_shows_nothing_of_the_seed() {
+fn a_ping_payload_reveals_nothing_of_the_seed() {
     let seed = std::array::from_fn(|i| 100 + i as u8);
     let config = Config::default();
     let mut session = Session::new(Role::Server, config, Entropy(seed), &[], Timestamp(0))

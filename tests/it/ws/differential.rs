@@ -1,5 +1,6 @@
-//! Ours, the model from the RFC, tungstenite and fastwebsockets on the same streams: they agree,
-//! or the list of known disagreements says why, and no row of that list is out of date.
+//! Differential tests: this library, the model of the RFC, tungstenite and fastwebsockets read the
+//! same streams. They agree, or the list of known disagreements gives the reason. No row of that
+//! list is out of date.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +13,7 @@ use tickwire::Role;
 
 const ROLES: [(Role, &str); 2] = [(Role::Server, "server"), (Role::Client, "client")];
 
-/// The streams of a target's seeds, without the eight bytes before each, by name.
+/// The streams of the seeds of a target, by name, without the eight bytes that precede each stream.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../fuzz/seeds")
@@ -33,7 +34,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn every_known_disagreement_is_shown_by_a_seed() {
+fn every_known_disagreement_has_a_seed() {
     let mut shown = BTreeSet::new();
     let row = |who: Rival, name: &str| format!("{who:?}: {name}");
     for (role, end) in ROLES {
@@ -60,7 +61,7 @@ fn every_known_disagreement_is_shown_by_a_seed() {
 }
 
 #[test]
-fn votes_on_the_seeds_of_frames() {
+fn decoders_agree_on_the_frame_seeds() {
     for (role, end) in ROLES {
         for (seed, stream) in seeds(&format!("frames_{end}")) {
             println!("{seed}");
@@ -73,7 +74,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn votes_on_right_streams(seed: u64, cut: u64) {
+    fn decoders_agree_on_valid_streams(seed: u64, cut: u64) {
         for (role, _) in ROLES {
             let sender = harness::frames::peer(role);
             compare(role, &streams::random(sender, seed, 0), cut);
@@ -81,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn votes_on_wrong_streams(seed: u64, cut: u64, wrong in 1..20_usize) {
+    fn decoders_agree_on_invalid_streams(seed: u64, cut: u64, wrong in 1..20_usize) {
         for (role, _) in ROLES {
             let sender = harness::frames::peer(role);
             compare(role, &streams::random(sender, seed, wrong), cut);
@@ -89,7 +90,7 @@ proptest! {
     }
 
     #[test]
-    fn votes_on_garbage(bytes: Vec<u8>, cut: u64) {
+    fn decoders_agree_on_random_bytes(bytes: Vec<u8>, cut: u64) {
         for (role, _) in ROLES {
             compare(role, &bytes, cut);
         }

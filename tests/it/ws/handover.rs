@@ -1,4 +1,4 @@
-//! `into_parts` in the middle of anything: a new session goes on where the old one stopped.
+//! `into_parts` at any point: a new session continues where the old one stopped.
 
 use bytes::Bytes;
 use harness::corpus::{self, Stream};
@@ -11,7 +11,7 @@ use tickwire::{Config, Delivery, Failure, Role, Timestamp};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
-/// Reads up to `at`, hands over, reads on in pieces.
+/// Reads up to `at`, hands over, and reads the rest in pieces.
 fn handed_over(role: Role, config: &Config, mode: Mode, stream: &Stream, at: usize) -> Vec<Event> {
     let mut first = Driven::new(role, config, mode);
     let (head, tail) = stream.bytes.split_at(at);
@@ -33,7 +33,7 @@ fn handed_over(role: Role, config: &Config, mode: Mode, stream: &Stream, at: usi
 }
 
 #[test]
-fn received_bytes_survive_at_every_byte() {
+fn a_handover_at_any_byte_keeps_received_bytes() {
     let owned = Mode {
         take: Take::Owned,
         detach: false,
@@ -54,7 +54,7 @@ fn received_bytes_survive_at_every_byte() {
 }
 
 #[test]
-fn large_messages_survive() {
+fn a_handover_keeps_large_messages() {
     for role in ROLES {
         let config = config(Delivery::Whole);
         for stream in corpus::sizes(peer(role)) {
@@ -74,10 +74,9 @@ fn large_messages_survive() {
     }
 }
 
-/// The frames handed over pass the limits that let the peer's own frames in.
-/// A frame that fitted what was handed over, and does not fit a buffer of the new owner.
+/// A frame fits the buffer that was handed over, and does not fit a buffer of the new session.
 #[test]
-fn a_frame_begun_in_a_larger_buffer_goes_on_in_a_smaller_one() {
+fn a_frame_in_a_larger_buffer_continues_in_a_smaller_one() {
     let now = Timestamp(0);
     let payload = vec![7; 90_000];
     let frame = Frame::new(op::BIN, &payload).by(Role::Client);
@@ -111,8 +110,9 @@ fn a_frame_begun_in_a_larger_buffer_goes_on_in_a_smaller_one() {
     assert_eq!(got, 3);
 }
 
+/// A message that just meets the limits still meets them after the handover.
 #[test]
-fn limits_that_a_message_just_meets_still_let_it_in() {
+fn a_message_at_its_limit_survives_a_handover() {
     for role in ROLES {
         let config = Config::default()
             .message_bytes_max(3000)
@@ -145,9 +145,9 @@ fn limits_that_a_message_just_meets_still_let_it_in() {
     }
 }
 
-/// Twice over, and a violation is still one.
+/// Two handovers keep everything, and a violation is still detected.
 #[test]
-fn hand_over_again_and_again() {
+fn repeated_handovers_keep_everything() {
     for role in ROLES {
         let config = config(Delivery::Whole);
         let frames = [
@@ -179,10 +179,10 @@ fn hand_over_again_and_again() {
     }
 }
 
-/// What was accepted and not written goes out of the next session first, whole, whatever comes
-/// after it, and wherever the first one stopped.
+/// Bytes that were accepted and not written are sent first by the next session, whole, whatever is
+/// sent after them and wherever the first session stopped.
 #[test]
-fn unsent_bytes_go_out_first() {
+fn unsent_bytes_are_sent_first() {
     let now = Timestamp(1);
     for role in ROLES {
         for stop in 0..2500 {

@@ -1,5 +1,4 @@
-//! Every way to open a connection makes of a request, and of an answer, what the handshake makes
-//! of it that is used alone.
+//! Every driver treats requests and responses exactly like the `handshake` module alone.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that stops there says where and why"
@@ -31,7 +30,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(LONG, future).await.expect("in time") })
 }
 
-/// Requests that are refused: each rule of a head once, for GET and for HEAD.
+/// Requests that are refused: each rule of a request head once, for GET and for HEAD.
 fn requests() -> Vec<String> {
     let fields = REQUEST.split_once("\r\n").unwrap().1;
     let but = |from: &str, to: &str| {
@@ -82,14 +81,14 @@ fn requests() -> Vec<String> {
     requests
 }
 
-/// What a server answers that is made of the handshake alone.
+/// The response of a server that uses the `handshake` module alone.
 fn alone(request: &str) -> (HandshakeError, String) {
     let error = Request::parse(request.as_bytes(), &HeadLimits::default()).unwrap_err();
     let answer = String::from_utf8(error.refusal().encode()).unwrap();
     (error, answer)
 }
 
-/// The whole answer without its date, which must be there.
+/// The whole response without its date, which must be there.
 fn ask(addr: SocketAddr, request: &str) -> String {
     let mut peer = Peer::dial(addr);
     peer.write(request.as_bytes());
@@ -99,7 +98,7 @@ fn ask(addr: SocketAddr, request: &str) -> String {
     let none = ClientOptions::new();
     let mut client = ClientHandshake::new("h", "/", &none, [0; 16]).unwrap();
     match client.parse(answer.as_bytes(), &HeadLimits::default()) {
-        // HEAD: the client did not ask that.
+        // The client did not send HEAD.
         Ok(None) => assert!(request.starts_with("HEAD"), "{answer}"),
         Err(HandshakeError::Refused(response)) => assert!(response.date().is_some(), "{answer}"),
         other => panic!("{other:?} of {answer}"),
@@ -117,7 +116,7 @@ fn assert_answers(addr: SocketAddr, mut told: impl FnMut() -> HandshakeError) {
     }
 }
 
-/// A listener for tasks on a thread of its own, and what became of its connections.
+/// A listener for tasks on its own thread, and the results of its connections.
 fn listening<F: Future<Output = Error>>(
     open: impl Fn(tickwire::Incoming<tokio::net::TcpStream>) -> F + Send + 'static,
     connections: usize,
@@ -153,19 +152,19 @@ fn assert_tasks_answer<F: Future<Output = Error>>(
 }
 
 #[test]
-fn a_listener_answers_as_the_handshake_alone() {
+fn a_listener_responds_like_the_handshake() {
     assert_tasks_answer(async |incoming| incoming.accept().await.unwrap_err());
 }
 
 #[test]
-fn any_stream_is_answered_as_by_the_handshake_alone() {
+fn accept_on_any_stream_responds_like_the_handshake() {
     assert_tasks_answer(async |incoming| {
         tickwire::accept(incoming.into_stream()).await.unwrap_err()
     });
 }
 
 #[test]
-fn a_session_of_channels_answers_as_the_handshake_alone() {
+fn a_channel_socket_responds_like_the_handshake() {
     assert_tasks_answer(async |incoming| {
         let config = channels::ChannelConfig::default();
         ChannelSocket::accept_from(incoming, config)
@@ -175,7 +174,7 @@ fn a_session_of_channels_answers_as_the_handshake_alone() {
 }
 
 #[test]
-fn reactors_answer_as_the_handshake_alone() {
+fn reactors_respond_like_the_handshake() {
     for on in [On::Mio, On::Tokio] {
         let (server, events) = serve(on, calm(), |_| {});
         assert_answers(server.addr, || {
@@ -189,7 +188,7 @@ fn reactors_answer_as_the_handshake_alone() {
 }
 
 #[test]
-fn reactors_with_channels_answer_as_the_handshake_alone() {
+fn reactors_with_channels_respond_like_the_handshake() {
     for on in [On::Mio, On::Tokio] {
         let (server, log) = channels_fixture::start(on, channels::ChannelConfig::default(), |_| {});
         assert_answers(server.addr, || {
@@ -204,7 +203,7 @@ fn reactors_with_channels_answer_as_the_handshake_alone() {
 
 /// A request without the sub-protocol of channels is refused alike by tasks and by reactors.
 #[test]
-fn the_sub_protocol_of_channels_is_asked_for_alike() {
+fn tasks_and_reactors_require_the_channel_subprotocol_alike() {
     let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
     let expected = String::from_utf8(error.refusal().encode()).unwrap();
     let open = async |incoming| {
@@ -225,9 +224,9 @@ fn the_sub_protocol_of_channels_is_asked_for_alike() {
     }
 }
 
-/// A 401 without a challenge is the application's mistake, and a 500 for the client.
+/// A 401 without a challenge is a mistake of the application, and a 500 for the client.
 #[test]
-fn a_refusal_without_what_it_must_tell_is_a_500() {
+fn a_refusal_without_a_required_header_is_a_500() {
     let expected: HandshakeError = HandshakeUsage::HeaderNeeded {
         status: 401,
         name: "WWW-Authenticate",
@@ -262,7 +261,7 @@ fn a_refusal_without_what_it_must_tell_is_a_500() {
     }
 }
 
-/// What servers answer that do not open the connection, each up to the end of the stream.
+/// Responses of servers that do not open the connection, each up to the end of the stream.
 const ANSWERS: &[&str] = &[
     "HTTP/1.1 302 Found\r\nLocation: /b\r\n\r\n",
     "HTTP/1.1 401 x\r\nWWW-Authenticate: Basic\r\nContent-Length: 3\r\n\r\nwhy",
@@ -283,7 +282,7 @@ const ANSWERS: &[&str] = &[
     "",
 ];
 
-/// What a client makes of an answer that is made of the handshake alone; `None` where the stream
+/// How a client that uses the `handshake` module alone understands a response. `None` if the stream
 /// ends too early.
 fn understood(answer: &str) -> Option<HandshakeError> {
     let none = ClientOptions::new();
@@ -295,7 +294,7 @@ fn understood(answer: &str) -> Option<HandshakeError> {
     }
 }
 
-/// A server that gives the answers, one to each connection.
+/// A server that sends the responses, one to each connection.
 fn answering() -> (SocketAddr, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -334,7 +333,7 @@ fn assert_understands(mut connect: impl FnMut(SocketAddr) -> Error) {
 }
 
 #[test]
-fn tasks_understand_as_the_handshake_alone() {
+fn task_clients_read_responses_like_the_handshake() {
     assert_understands(|addr| {
         run(async {
             tickwire::connect(&format!("ws://{addr}/"))
@@ -364,7 +363,7 @@ fn tasks_understand_as_the_handshake_alone() {
 }
 
 #[test]
-fn reactors_understand_as_the_handshake_alone() {
+fn reactor_clients_read_responses_like_the_handshake() {
     for on in [On::Mio, On::Tokio] {
         let (client, events) = serve(on, calm(), |_| {});
         assert_understands(|addr| {
@@ -387,9 +386,9 @@ fn reactors_understand_as_the_handshake_alone() {
     }
 }
 
-/// The host and the target of a URL, as each client writes them.
+/// Every client writes the same host and target of a URL.
 #[test]
-fn clients_write_a_url_alike() {
+fn all_clients_write_a_url_alike() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let next = || {

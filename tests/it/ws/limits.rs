@@ -1,5 +1,5 @@
-//! Limits: exactly at the limit is delivered, one more is refused at the header that makes it
-//! so, before its payload comes.
+//! Limits: a message at the limit is delivered. A message above the limit is refused at the header
+//! that exceeds it, before its payload arrives.
 
 use harness::drive::{Driven, Mode, Take};
 use harness::event::Event;
@@ -47,7 +47,7 @@ fn refused(d: &mut Driven, limit: Limit, name: &str) {
 }
 
 #[test]
-fn a_message_exactly_as_long_as_the_limit() {
+fn a_message_at_the_limit_is_delivered() {
     each(|role, delivery, mode| {
         for max in [1, 125, 126, 4096, 65_535, 65_536, 100_000] {
             let config = config(delivery, max as u64, 1 << 30, 100);
@@ -65,7 +65,7 @@ fn a_message_exactly_as_long_as_the_limit() {
 }
 
 #[test]
-fn one_byte_more_is_refused_at_the_header() {
+fn a_message_above_the_limit_is_refused_at_its_header() {
     each(|role, delivery, mode| {
         for max in [1, 125, 126, 4096, 65_535, 65_536, 100_000] {
             let config = config(delivery, max, 1 << 30, 100);
@@ -90,7 +90,7 @@ fn one_byte_more_is_refused_at_the_header() {
     });
 }
 
-/// Only the header of a frame of `len` bytes.
+/// The header of a frame of `len` bytes, without payload.
 fn header_of(frame: Frame, len: u64, by: Role) -> Vec<u8> {
     let payload = vec![0; if len > 65_535 { 0 } else { len as usize }];
     let length = announce(len);
@@ -114,7 +114,7 @@ fn announce(len: u64) -> Length {
 }
 
 #[test]
-fn lengths_that_no_memory_holds() {
+fn huge_lengths_are_refused() {
     each(|role, delivery, mode| {
         for len in [60 << 20, 1 << 32, 1 << 62, i64::MAX as u64] {
             let config = config(delivery, 1 << 20, u64::MAX, 100);
@@ -122,7 +122,7 @@ fn lengths_that_no_memory_holds() {
             d.push(&header_of(Frame::new(op::BIN, ""), len, peer(role)));
             refused(&mut d, Limit::Message { len, max: 1 << 20 }, "message");
 
-            // Fragments whose sum would wrap round.
+            // Fragments whose sum would overflow.
             let mut d = Driven::new(role, &config, mode);
             d.push(&Frame::new(op::BIN, "x").more().by(peer(role)));
             d.push(&header_of(
@@ -137,7 +137,7 @@ fn lengths_that_no_memory_holds() {
 }
 
 #[test]
-fn a_frame_over_its_own_limit() {
+fn a_frame_above_the_frame_limit_is_refused() {
     each(|role, delivery, mode| {
         let config = config(delivery, 1 << 20, 1000, 100);
         let mut d = Driven::new(role, &config, mode);
@@ -158,7 +158,7 @@ fn a_frame_over_its_own_limit() {
 }
 
 #[test]
-fn more_fragments_than_allowed() {
+fn too_many_fragments_are_refused() {
     each(|role, delivery, mode| {
         let config = config(delivery, 1 << 20, 1 << 20, 3);
         let mut d = Driven::new(role, &config, mode);
@@ -182,7 +182,7 @@ fn more_fragments_than_allowed() {
 }
 
 #[test]
-fn one_fragment_allowed_is_one_frame_however_it_is_cut() {
+fn a_limit_of_one_fragment_allows_a_frame_in_any_pieces() {
     each(|role, delivery, mode| {
         let config = config(delivery, 1 << 20, 1 << 20, 1);
         let bytes = Frame::new(op::BIN, vec![9; 70_000]).by(peer(role));
@@ -197,7 +197,7 @@ fn one_fragment_allowed_is_one_frame_however_it_is_cut() {
     });
 }
 
-/// A flood of Pings while the socket takes nothing: one Pong, the newest, when it does.
+/// A flood of Pings while the socket accepts nothing: one Pong is sent, for the newest Ping.
 #[test]
 fn the_newest_of_many_pings_is_answered() {
     for role in ROLES {
@@ -220,7 +220,7 @@ fn the_newest_of_many_pings_is_answered() {
             let (batch, _) = session.receive();
             assert_eq!(batch.count(), 1);
             session.settle(now);
-            // The socket would block; what it is offered is not begun.
+            // The socket would block: no byte of the output is sent.
             let offered: usize = session.transmit().map(<[u8]>::len).sum();
             assert!(offered <= 4 + 2 + 4, "{offered} bytes wait");
             session.handle_written(0, now);

@@ -1,4 +1,4 @@
-//! Mask keys of a client (RFC 6455 sections 5.3 and 10.3).
+//! Masking keys of a client (RFC 6455 sections 5.3 and 10.3).
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use harness::drive::{Driven, Mode, config};
 use tickwire::sans_io::{Entropy, Session};
 use tickwire::{Config, Delivery, Role, Timestamp};
 
-/// The keys of the frames that a client sends.
+/// The masking keys of the frames that a client sends.
 fn keys(seed: u8) -> Vec<[u8; 4]> {
     let now = Timestamp(1);
     let (entropy, config) = (Entropy([seed; 32]), Config::default());
@@ -26,11 +26,11 @@ fn keys(seed: u8) -> Vec<[u8; 4]> {
 }
 
 #[test]
-fn keys_are_drawn_for_every_frame() {
+fn a_client_uses_a_new_key_for_every_frame() {
     let (one, other) = (keys(1), keys(2));
     assert_eq!(one.len(), 300);
     let all: BTreeSet<_> = one.iter().chain(&other).collect();
-    // Two of 600 keys are the same once in 24,000 such tests; these seeds are fixed.
+    // Two of 600 random keys are equal in one of 24,000 such tests. The seeds are fixed.
     assert_eq!(all.len(), 600, "a key was used twice");
     assert!(!all.contains(&[0; 4]));
 }

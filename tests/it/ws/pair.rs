@@ -1,4 +1,4 @@
-//! Two endpoints over a wire that splits, delays, stalls and cuts, on a fake clock.
+//! Two sessions over a simulated wire that splits, delays, stalls and cuts, on a fake clock.
 
 use bytes::Bytes;
 use harness::event::Event;
@@ -9,7 +9,7 @@ use tickwire::{
     CloseCode, Config, Delivery, End, Failure, Kind, PreparedMessage, SendError, Utf8Bytes,
 };
 
-/// Far beyond every deadline, in nanoseconds.
+/// A time after every deadline, in nanoseconds.
 const LATER: u64 = 1_000_000_000_000;
 
 fn config(delivery: Delivery) -> Config {
@@ -19,7 +19,7 @@ fn config(delivery: Delivery) -> Config {
         .ping_interval(Some(std::time::Duration::from_millis(3)))
 }
 
-/// One thing an application sends, however often it is refused for want of room.
+/// Sends one message, in a way that depends on `how`.
 fn send(pair: &mut Pair, i: usize, how: usize, data: &[u8]) -> Result<Kind, SendError> {
     let out = pair.ends[i].session.outbox();
     let text = || str::from_utf8(data).expect("ASCII");
@@ -47,7 +47,7 @@ fn send(pair: &mut Pair, i: usize, how: usize, data: &[u8]) -> Result<Kind, Send
         }),
         _ => {
             let (head, tail) = data.split_at(data.len() / 2);
-            // Room for both halves, so that the message does not stay open.
+            // Room for both halves, so that the message is not left unfinished.
             if out.room() < data.len() + 100 {
                 return Err(SendError::QueueFull { queued: 0, max: 0 });
             }
@@ -64,7 +64,8 @@ fn data(events: &[Event]) -> Vec<&Event> {
         .collect()
 }
 
-/// Sends a random script both ways, lets time pass between, and returns what was accepted.
+/// Sends random messages in both directions with pauses between them, and returns the accepted
+/// ones.
 fn chatter(pair: &mut Pair, rng: &mut Rng, per_side: usize) -> [Vec<Event>; 2] {
     let mut accepted = [Vec::new(), Vec::new()];
     let mut left = [per_side; 2];
@@ -97,7 +98,7 @@ fn chatter(pair: &mut Pair, rng: &mut Rng, per_side: usize) -> [Vec<Event>; 2] {
 }
 
 #[test]
-fn everything_accepted_arrives_once_and_in_order_and_the_close_ends_both() {
+fn accepted_messages_arrive_once_and_in_order_before_the_close() {
     for seed in 0..120 {
         let mut rng = Rng::new(seed);
         let faults = [Faults::random(&mut rng), Faults::random(&mut rng)];
@@ -105,7 +106,7 @@ fn everything_accepted_arrives_once_and_in_order_and_the_close_ends_both() {
         let config = config(delivery);
         let mut pair = Pair::new(seed, [&config, &config], faults);
         let accepted = chatter(&mut pair, &mut rng, 20);
-        // Not every queue drains within the time that a Close allows on a slow wire.
+        // On a slow wire not every queue drains within the close timeout.
         while pair.ends.iter().any(|e| e.session.wants_write()) {
             let until = pair.now + 1_000_000;
             pair.run_until(until);
@@ -129,7 +130,7 @@ fn everything_accepted_arrives_once_and_in_order_and_the_close_ends_both() {
             let (at, how) = end.ended.expect("ended");
             let code = Some(close);
             if both {
-                // Who saw the other's Close before its own went out was closed by the peer.
+                // An end that received a Close before it sent its own was closed by the peer.
                 let closed = matches!(how, End::Closed { code: Some(c), .. } if c.0 / 1000 == 3);
                 assert!(closed, "seed {seed}: {how:?}");
             } else {
@@ -143,7 +144,7 @@ fn everything_accepted_arrives_once_and_in_order_and_the_close_ends_both() {
 }
 
 #[test]
-fn a_wire_cut_at_any_byte_loses_the_end_and_nothing_else() {
+fn a_wire_cut_at_any_byte_loses_only_what_follows() {
     let config = config(Delivery::Whole);
     for seed in 0..120 {
         let mut rng = Rng::new(seed);
@@ -174,7 +175,7 @@ fn a_wire_cut_at_any_byte_loses_the_end_and_nothing_else() {
 
 #[test]
 fn a_violation_reaches_the_peer_as_a_close_with_its_code() {
-    // A server that takes 1000 bytes, and a client that sends more.
+    // The server allows 1,000 bytes, and the client sends more.
     let small = Config::default().message_bytes_max(1000);
     for seed in 0..100 {
         let mut rng = Rng::new(seed);

@@ -1,4 +1,4 @@
-//! Random streams and random operations against the models.
+//! Random streams and random operations, compared with the models.
 
 use harness::{outbox, streams};
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn right_streams_tell_what_the_model_tells(seed: u64, cut: u64) {
+    fn valid_streams_match_the_model(seed: u64, cut: u64) {
         for role in ROLES {
             let sender = harness::frames::peer(role);
             streams::compare(role, &streams::random(sender, seed, 0), cut);
@@ -19,7 +19,7 @@ proptest! {
     }
 
     #[test]
-    fn wrong_streams_tell_what_the_model_tells(seed: u64, cut: u64, wrong in 1..20_usize) {
+    fn invalid_streams_match_the_model(seed: u64, cut: u64, wrong in 1..20_usize) {
         for role in ROLES {
             let sender = harness::frames::peer(role);
             streams::compare(role, &streams::random(sender, seed, wrong), cut);
@@ -27,7 +27,7 @@ proptest! {
     }
 
     #[test]
-    fn garbage_tells_what_the_model_tells(bytes: Vec<u8>, cut: u64) {
+    fn random_bytes_match_the_model(bytes: Vec<u8>, cut: u64) {
         for role in ROLES {
             streams::compare(role, &bytes, cut);
         }
@@ -40,18 +40,18 @@ proptest! {
         }
     }
 
-    /// URLs by the grammar.
+    /// URLs that match the grammar.
     #[test]
-    fn what_is_a_url_is_taken_at_both_ends(
+    fn valid_urls_are_accepted_at_both_ends(
         url in "(ws|wss|WS|wSs)://([a-zA-Z0-9._~!$&'()*+,;=-]|%[0-9a-fA-F]{2}){1,20}(:(0{0,9}[1-9][0-9]{0,3})?)?(/([a-zA-Z0-9._~!$&'()*+,;=:@-]|%[0-9a-fA-F]{2}){0,8}){0,4}([?]([a-zA-Z0-9._~!$&'()*+,;=:@/?-]|%[0-9a-fA-F]{2}){0,8})?"
     ) {
         prop_assert!(Url::parse(&url).is_ok(), "{url}");
         harness::fuzz::handshake_url(url.as_bytes());
     }
 
-    /// And what is nearly one.
+    /// Strings that nearly match the grammar.
     #[test]
-    fn what_is_no_url_is_refused_at_both_ends(
+    fn nearly_valid_urls_are_treated_alike_at_both_ends(
         url in "ws://[a-z0-9.:@%\\[\\]vF!|^~-]{0,12}[/?#%]{0,2}[ -~]{0,12}"
     ) {
         harness::fuzz::handshake_url(url.as_bytes());

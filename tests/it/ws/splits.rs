@@ -1,4 +1,5 @@
-//! However a stream is cut into reads, and however it is taken out, it tells the same.
+//! A stream gives the same events, however it is cut into reads, and however the application takes
+//! the messages.
 
 use harness::corpus::{self, Stream};
 use harness::drive::{Mode, config, rules, transcript};
@@ -29,7 +30,7 @@ fn expected(role: Role, config: &Config, stream: &Stream) -> Vec<Event> {
 }
 
 #[test]
-fn short_streams_whole_and_cut_in_two_at_every_byte() {
+fn short_streams_in_one_and_in_two_reads() {
     each(|role, config, mode| {
         for stream in corpus::short(peer(role)) {
             let expected = expected(role, config, &stream);
@@ -42,7 +43,7 @@ fn short_streams_whole_and_cut_in_two_at_every_byte() {
 }
 
 #[test]
-fn short_streams_cut_in_three_at_every_pair_of_bytes() {
+fn short_streams_in_three_reads() {
     let mode = Mode::PLAIN;
     for role in ROLES {
         for delivery in [Delivery::Whole, Delivery::Parts] {
@@ -74,7 +75,7 @@ fn short_streams_byte_by_byte() {
 }
 
 #[test]
-fn long_streams_at_random_cuts() {
+fn long_streams_in_random_reads() {
     each(|role, config, mode| {
         for (seed, stream) in corpus::sizes(peer(role)).iter().enumerate() {
             let expected = expected(role, config, stream);
@@ -89,7 +90,7 @@ fn long_streams_at_random_cuts() {
 }
 
 #[test]
-fn long_streams_cut_round_every_header() {
+fn long_streams_cut_around_every_header() {
     for role in ROLES {
         let config = config(Delivery::Whole);
         for stream in corpus::sizes(peer(role)).iter().take(10) {

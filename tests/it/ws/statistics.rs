@@ -1,4 +1,4 @@
-//! What a session has counted, by every way in which messages come and go.
+//! Statistics of a session, for every way to send and to receive.
 
 use bytes::Bytes;
 use harness::drive::{Driven, Mode, Take, config};
@@ -75,7 +75,7 @@ const WAYS: [Way; 8] = [
 ];
 
 #[test]
-fn what_is_sent_is_counted_in_messages_and_bytes() {
+fn sent_messages_and_bytes_are_counted() {
     for role in ROLES {
         let mut d = Driven::new(role, &config(Delivery::Whole), Mode::PLAIN);
         let (mut messages, mut bytes) = (0, 0);
@@ -99,7 +99,7 @@ fn what_is_sent_is_counted_in_messages_and_bytes() {
 }
 
 #[test]
-fn what_comes_is_counted_in_messages_and_bytes() {
+fn received_messages_and_bytes_are_counted() {
     for role in ROLES {
         for take in [Take::Lent, Take::Owned] {
             let mode = Mode {

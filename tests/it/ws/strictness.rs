@@ -1,5 +1,5 @@
-//! The strictness table of RFC 6455: what a peer must not send, in both roles, whole
-//! and cut at every byte, with what was right before it and after it.
+//! Every violation that a peer can send, in both roles, whole and cut at every byte, with a valid
+//! message before and after it.
 
 use harness::drive::{Driven, Mode, Take, config, legal, rules};
 use harness::event::Event;
@@ -10,13 +10,13 @@ use tickwire::{Config, Delivery, End, Failure, Role, Violation};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
-/// What one endpoint must refuse, and why.
+/// A violation that an endpoint must refuse, with the reason.
 struct Row {
     name: String,
-    /// The endpoint that reads.
+    /// The role of the endpoint that reads.
     role: Role,
     bytes: Vec<u8>,
-    /// Told before the violation.
+    /// The events before the violation.
     told: Vec<Event>,
     violation: Violation,
 }
@@ -24,7 +24,7 @@ struct Row {
 struct Table(Vec<Row>);
 
 impl Table {
-    /// In both roles, written as the peer writes.
+    /// Adds the frames for both roles, as the peer writes them.
     fn both(&mut self, name: &str, violation: Violation, frames: &[Frame]) {
         self.after(name, violation, &[], frames);
     }
@@ -208,7 +208,8 @@ fn table() -> Vec<Row> {
     table.0
 }
 
-/// Runs one row with these cuts: a good message, the row, and a good message that nobody hears.
+/// Runs one row with these cuts: a valid message, the row, and a valid message that is not
+/// delivered.
 fn check(row: &Row, config: &Config, mode: Mode, cuts: impl Iterator<Item = usize>) {
     let name = &row.name;
     let failure = Failure::Violation(row.violation);
@@ -241,7 +242,7 @@ fn check(row: &Row, config: &Config, mode: Mode, cuts: impl Iterator<Item = usiz
     );
     assert_eq!(d.shutdown(), Shutdown::Half, "{name}: after the Close");
 
-    // Poisoned: nothing that follows is told or answered.
+    // The session has failed: nothing that follows is delivered or answered.
     let bytes = d.sent.len();
     d.push(&f(op::PING, "late").by(peer(row.role)));
     d.push(&f(op::BIN, "late").by(peer(row.role)));
@@ -269,7 +270,7 @@ fn modes() -> impl Iterator<Item = (Config, Mode)> {
 }
 
 #[test]
-fn every_row_whole_and_byte_by_byte() {
+fn every_violation_is_refused_whole_and_byte_by_byte() {
     for (config, mode) in modes() {
         for row in table() {
             check(&row, &config, mode, std::iter::empty());
@@ -279,7 +280,7 @@ fn every_row_whole_and_byte_by_byte() {
 }
 
 #[test]
-fn every_row_cut_in_two_at_every_byte() {
+fn every_violation_is_refused_cut_at_every_byte() {
     for (config, mode) in modes() {
         for row in table() {
             for at in 1..row.bytes.len() {
@@ -289,10 +290,10 @@ fn every_row_cut_in_two_at_every_byte() {
     }
 }
 
-/// The model agrees with the table, so that what the properties compare against is itself
-/// compared against something written by hand.
+/// The model agrees with the table: the model that the property tests use is checked against a
+/// table that was written by hand.
 #[test]
-fn the_model_gives_the_table() {
+fn the_model_agrees_with_the_table() {
     for row in table() {
         let config = config(Delivery::Whole);
         let mut expected = row.told.clone();
@@ -302,9 +303,9 @@ fn the_model_gives_the_table() {
     }
 }
 
-/// A byte that breaks UTF-8 is found when it comes, in a frame that is far from complete.
+/// A byte that breaks UTF-8 is detected when it arrives, in a frame that is far from complete.
 #[test]
-fn bad_text_is_found_at_its_first_bad_byte() {
+fn invalid_utf8_is_detected_at_its_first_byte() {
     for role in ROLES {
         for (config, mode) in modes() {
             let text = [

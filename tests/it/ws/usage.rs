@@ -1,4 +1,4 @@
-//! Wrong calls of our own caller: an error that says what to do, and nothing on the wire.
+//! Calls of the application: a wrong call gets an error that says what to do, and sends nothing.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn driven(role: Role) -> Driven {
 }
 
 #[test]
-fn control_frames_that_are_too_long() {
+fn a_control_frame_that_is_too_long_is_refused() {
     for role in ROLES {
         let mut d = driven(role);
         let too_long = |len, max| Err(SendError::ControlTooLong { len, max });
@@ -45,7 +45,7 @@ fn control_frames_that_are_too_long() {
 }
 
 #[test]
-fn text_in_parts_that_is_not_utf8() {
+fn text_in_parts_must_be_utf8() {
     let cases: [(&[&[u8]], usize); 5] = [
         (&[b"a\xff"], 1),
         (&[b"ab\xe2\x82", b"\x28"], 0),
@@ -72,7 +72,7 @@ fn text_in_parts_that_is_not_utf8() {
 }
 
 #[test]
-fn a_message_inside_a_message() {
+fn a_message_inside_a_message_is_refused() {
     for role in ROLES {
         let mut d = driven(role);
         let out = d.session().outbox();
@@ -108,7 +108,7 @@ fn a_message_inside_a_message() {
 }
 
 #[test]
-fn a_full_queue_refuses_and_hands_back() {
+fn a_full_queue_refuses_a_message_and_returns_it() {
     let config = Config::default().send_queue_bytes_max(2048);
     for role in ROLES {
         let mut d = Driven::new(role, &config, Mode::PLAIN);
@@ -164,9 +164,9 @@ fn a_full_queue_refuses_and_hands_back() {
     }
 }
 
-/// Told too early, who tries again at once and is refused again would never stop.
+/// An event that comes too early would make the application try again, and be refused, without end.
 #[test]
-fn a_queue_has_drained_when_it_takes_what_it_refused() {
+fn drained_is_reported_when_the_refused_message_fits() {
     let config = Config::default().send_queue_bytes_max(2048);
     let mut d = Driven::new(Role::Server, &config, Mode::PLAIN);
     let drained = |d: &mut Driven| d.session().halves().1.take_drained();
@@ -185,7 +185,7 @@ fn a_queue_has_drained_when_it_takes_what_it_refused() {
 }
 
 #[test]
-fn claims_dropped_shortened_and_overstated() {
+fn a_claim_can_be_dropped_or_shortened_but_not_extended() {
     for role in ROLES {
         for (claimed, used) in [
             (10, 10),
@@ -215,7 +215,7 @@ fn claims_dropped_shortened_and_overstated() {
 }
 
 #[test]
-fn a_config_that_cannot_work_is_refused_by_name() {
+fn an_invalid_config_is_refused_with_its_field() {
     type Spoil = fn(&mut Config);
     let bad: [(&str, Spoil); 7] = [
         ("message_bytes_max", |c| c.message_bytes_max = 0),
@@ -245,9 +245,9 @@ fn a_config_that_cannot_work_is_refused_by_name() {
     }
 }
 
-/// More than was offered cannot have been kept, and what was goes first.
+/// A stream cannot have kept more bytes than it was offered. The bytes that it kept are sent first.
 #[test]
-fn what_a_stream_may_have_kept_goes_first() {
+fn bytes_that_a_stream_kept_are_sent_first() {
     let now = Timestamp(0);
     let mut session = Session::new(Role::Server, Config::default(), Entropy([7; 32]), &[], now)
         .expect("limits that work");
@@ -276,9 +276,9 @@ fn what_a_stream_may_have_kept_goes_first() {
     assert_eq!(rest, b"\x89\x01!\x82\x04more");
 }
 
-/// A peer that is behind gets the newest Pong only, of those that it was not sent a byte of.
+/// A slow peer gets only the newest of the Pongs of which no byte was sent.
 #[test]
-fn of_pongs_that_wait_the_newest_is_sent() {
+fn only_the_newest_waiting_pong_is_sent() {
     let now = Timestamp(0);
     for begun in [false, true] {
         let (role, config) = (Role::Server, Config::default());
@@ -300,9 +300,9 @@ fn of_pongs_that_wait_the_newest_is_sent() {
     }
 }
 
-/// Whatever is queued is handed over, and in order, be it in two transmits.
+/// The queue is handed over whole and in order, even in two transmits.
 #[test]
-fn what_is_handed_over_is_all_that_was_queued() {
+fn a_handover_transfers_the_whole_queue() {
     let (now, config) = (Timestamp(0), Config::default());
     let mut session =
         Session::new(Role::Server, config, Entropy([7; 32]), &[], now).expect("limits that work");
@@ -315,9 +315,9 @@ fn what_is_handed_over_is_all_that_was_queued() {
     assert_eq!(unsent, b"one\x89\x03two\x82\x04data");
 }
 
-/// A Ping that is out is waited for, also where its memory was not given back.
+/// A written Ping starts the Pong timeout, even if `transmit` is not called again.
 #[test]
-fn a_ping_that_is_out_does_not_wait_to_be_sent() {
+fn a_written_ping_starts_the_pong_timeout() {
     let config = Config::default()
         .ping_interval(Some(Duration::from_secs(20)))
         .pong_timeout(Duration::from_secs(10));
