@@ -82,8 +82,7 @@ impl<'a> Batch<'a> {
     /// the same as [`Self::step`] would do, in fewer steps.
     #[inline(always)]
     fn quick(&mut self, max: u8) -> Option<Message<'a>> {
-        self.short(BINARY_FIN, max)
-            .map(|payload| Message::Binary(payload))
+        self.short(BINARY_FIN, max).map(Message::Binary)
     }
 
     /// The payload of the frame that comes next, if its first byte is `first` and it is not longer

@@ -5,7 +5,8 @@ use std::str;
 use harness::drive::{Driven, Mode, Take, config, transcript};
 use harness::event::{Event, Transcript};
 use harness::frames::{Frame, op, peer};
-use tickwire::{Delivery, Entropy, Failure, Kind, Role, Session, Timestamp, Violation};
+use tickwire::sans_io::{Entropy, Session};
+use tickwire::{Delivery, Failure, Kind, Role, Timestamp, Violation};
 
 const ROLES: [Role; 2] = [Role::Client, Role::Server];
 
