@@ -52,7 +52,7 @@ SKIPPED = 77
 ROUNDS_MAX = 20
 # A mutant meets tests in groups, by seconds that a test of the group takes at most. Those of drivers
 # are apart, for they wait for ever for what a mutant does not send.
-DRIVERS = ("driver::", "reactor_", "channels_reactor", "channels_tokio", "mio_group")
+DRIVERS = ("driver::", "reactor::", "tasks::", "ws::handshakes::")
 ANY = float("inf")
 GROUPS = [(False, 0.06), (True, 0.06), (False, 0.4), (True, ANY), (False, ANY)]
 # Tests of a group may take so many times what they take unchanged, and so much more, in seconds of

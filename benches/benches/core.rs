@@ -1,6 +1,6 @@
-//! The protocol core in memory, beside the fastest Rust peer's: decoding what one read brought
-//! (large messages are unmasking and little else), checking text, encoding what one write takes.
-//! Every answer is checked before it is timed.
+//! The protocol core in memory, beside those of the two fastest Rust peers: decoding of one read
+//! (for large messages that is mostly unmasking), UTF-8 checks, encoding for one write. Every
+//! answer is checked before it is timed.
 //!
 //! ```sh
 //! cargo bench -p tickwire-benches --bench core
@@ -10,6 +10,7 @@ use std::hint::black_box;
 
 use bytes::BytesMut;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use nexus_web::ws::{FrameReader, FrameWriter, Message as NexusMessage, Role as NexusRole};
 use sockudo_ws::frame::encode_frame;
 use sockudo_ws::protocol::Protocol;
 use sockudo_ws::{OpCode, RawMessage};
@@ -20,9 +21,9 @@ use tickwire::{Config, Message, Role, Timestamp};
 const BATCH: usize = 64;
 /// Payload bytes.
 const SIZES: [usize; 3] = [20, 128, 1024];
-/// Payload bytes, where the mask is all the work that is left.
+/// Payload bytes of large messages, where unmasking is nearly all of the work.
 const DECODED_SIZES: [usize; 6] = [16, 20, 128, 1024, 16 * 1024, 64 * 1024];
-/// Of one read, with headers: they are to fit the receive buffer.
+/// Most bytes of one read, with headers: it must fit the receive buffer.
 const READ_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of a text.
 const TEXT_BYTES: usize = 16 * 1024;
@@ -37,7 +38,7 @@ fn batch(size: usize) -> usize {
     BATCH.min(READ_BYTES_MAX / size - 1)
 }
 
-/// A batch of different masked messages, as a client sends it.
+/// A batch of distinct masked messages, as a client sends them.
 fn wire(size: usize) -> Vec<u8> {
     let mut client = session(Role::Client);
     for i in 0..batch(size) {
@@ -47,7 +48,7 @@ fn wire(size: usize) -> Vec<u8> {
     client.transmit().flatten().copied().collect()
 }
 
-/// Sum of lengths and first bytes: cheap, and wrong as soon as a message is.
+/// Sum of lengths and first bytes: cheap, and different as soon as a message is wrong.
 fn digest(sum: usize, payload: &[u8]) -> usize {
     sum + payload.len() + usize::from(payload[0])
 }
@@ -83,6 +84,21 @@ fn sockudo_decodes(
     })
 }
 
+fn nexus_reader(role: NexusRole) -> FrameReader {
+    FrameReader::builder().role(role).build()
+}
+
+fn nexus_decodes(server: &mut FrameReader, wire: &[u8]) -> usize {
+    assert!(server.read(wire).is_ok(), "the batch fits the buffer");
+    let mut sum = 0;
+    while let Some(message) = server.next().expect("the batch is valid") {
+        if let NexusMessage::Binary(payload) = message {
+            sum = digest(sum, payload);
+        }
+    }
+    sum
+}
+
 fn throughput(messages: usize, payload_bytes: usize) -> Throughput {
     Throughput::ElementsAndBytes {
         elements: messages as u64,
@@ -110,11 +126,16 @@ fn decode(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("sockudo-ws", size), |b| {
             b.iter(|| sockudo_decodes(&mut server, &mut input, &mut messages, black_box(&wire)));
         });
+        let mut server = nexus_reader(NexusRole::Server);
+        assert_eq!(nexus_decodes(&mut server, &wire), expected);
+        group.bench_function(BenchmarkId::new("nexus-web", size), |b| {
+            b.iter(|| nexus_decodes(&mut server, black_box(&wire)));
+        });
     }
     group.finish();
 }
 
-/// Texts with what people write in them: nothing but ASCII, and code points of all lengths.
+/// Texts: one of ASCII only, one with code points of all lengths.
 fn texts() -> [(&'static str, String); 2] {
     let mixed = "x\u{e9}\u{20ac}\u{1f4c8}ticker";
     [
@@ -143,7 +164,7 @@ fn tickwire_reads_text(client: &mut Session, pool: &mut BufPool, wire: &[u8]) ->
 fn sockudo_reads_text(client: &mut Protocol, input: &mut BytesMut, wire: &[u8]) -> usize {
     input.extend_from_slice(wire);
     let messages = client.process(input).expect("the text is valid");
-    // It has checked the bytes; its `as_text` would do so again.
+    // The peer has checked the bytes already; its `as_text` would check them again.
     let len = |message: &sockudo_ws::Message| match message {
         sockudo_ws::Message::Text(text) => black_box(text).len(),
         _ => 0,
@@ -151,7 +172,15 @@ fn sockudo_reads_text(client: &mut Protocol, input: &mut BytesMut, wire: &[u8]) 
     messages.iter().map(len).sum()
 }
 
-/// A whole text, unmasked, so that the check is what is left; beside the check alone.
+fn nexus_reads_text(client: &mut FrameReader, wire: &[u8]) -> usize {
+    assert!(client.read(wire).is_ok(), "the text fits the buffer");
+    match client.next().expect("the text is valid") {
+        Some(NexusMessage::Text(text)) => black_box(text).len(),
+        _ => 0,
+    }
+}
+
+/// A whole text message, not masked, so that the check is most of the work; beside the check alone.
 fn text(c: &mut Criterion) {
     let mut group = c.benchmark_group("a text of 16 KiB");
     group.throughput(throughput(1, TEXT_BYTES));
@@ -176,6 +205,11 @@ fn text(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("sockudo-ws", name), |b| {
             b.iter(|| sockudo_reads_text(&mut client, &mut input, black_box(&wire)));
         });
+        let mut client = nexus_reader(NexusRole::Client);
+        assert_eq!(nexus_reads_text(&mut client, &wire), TEXT_BYTES);
+        group.bench_function(BenchmarkId::new("nexus-web", name), |b| {
+            b.iter(|| nexus_reads_text(&mut client, black_box(&wire)));
+        });
         group.bench_function(BenchmarkId::new("core::str::from_utf8 alone", name), |b| {
             b.iter(|| std::str::from_utf8(black_box(text.as_bytes())).is_ok());
         });
@@ -183,8 +217,8 @@ fn text(c: &mut Criterion) {
     group.finish();
 }
 
-/// The masks that peers have as functions, on a buffer in cache, beside a copy of it. Ours is in
-/// the decoder: see the group above.
+/// The unmasking functions of the peers, on a buffer in cache, beside a copy of the buffer.
+/// tickwire unmasks in the decoder: see the group above.
 fn unmask(c: &mut Criterion) {
     let mut group = c.benchmark_group("unmask alone");
     for size in DECODED_SIZES {
@@ -194,10 +228,16 @@ fn unmask(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("memcpy", size), |b| {
             b.iter(|| copy.copy_from_slice(black_box(&data)));
         });
-        sockudo_ws::simd::apply_mask(&mut data, key);
-        assert_eq!(data[..2], [0x5a ^ 0x37, 0x5a ^ 0xfa]);
+        for apply_mask in [sockudo_ws::simd::apply_mask, nexus_web::ws::apply_mask] {
+            data.fill(0x5a);
+            apply_mask(&mut data, key);
+            assert_eq!(data[..4], key.map(|byte| byte ^ 0x5a));
+        }
         group.bench_function(BenchmarkId::new("sockudo-ws", size), |b| {
             b.iter(|| sockudo_ws::simd::apply_mask(black_box(&mut data), key));
+        });
+        group.bench_function(BenchmarkId::new("nexus-web", size), |b| {
+            b.iter(|| nexus_web::ws::apply_mask(black_box(&mut data), key));
         });
     }
     group.finish();
@@ -223,6 +263,15 @@ fn sockudo_encodes(output: &mut BytesMut, payload: &[u8], mask: Option<[u8; 4]>)
     black_box(&output).len()
 }
 
+/// `output` has room for the batch.
+fn nexus_encodes(sender: &mut FrameWriter, output: &mut [u8], payload: &[u8]) -> usize {
+    let mut end = 0;
+    for _ in 0..BATCH {
+        end += sender.encode_binary(payload, &mut output[end..]);
+    }
+    black_box(&output[..end]).len()
+}
+
 fn encode(c: &mut Criterion) {
     for (role, key) in [(Role::Server, None), (Role::Client, Some([1, 2, 3, 4]))] {
         let mut group = c.benchmark_group(format!("encode, {role:?}, a batch of 64"));
@@ -240,9 +289,18 @@ fn encode(c: &mut Criterion) {
             group.bench_function(BenchmarkId::new("tickwire", size), |b| {
                 b.iter(|| tickwire_encodes(&mut sender, &mut pool, black_box(&payload)));
             });
-            // Its mask key is the caller's: a constant here, which costs it nothing.
+            // The caller passes the mask key: a constant here, which costs sockudo-ws nothing.
             group.bench_function(BenchmarkId::new("sockudo-ws", size), |b| {
                 b.iter(|| sockudo_encodes(&mut output, black_box(&payload), key));
+            });
+            let mut sender = FrameWriter::new(match role {
+                Role::Server => NexusRole::Server,
+                Role::Client => NexusRole::Client,
+            });
+            let mut output = vec![0; BATCH * sender.max_encoded_len(size)];
+            assert_eq!(ours, nexus_encodes(&mut sender, &mut output, &payload));
+            group.bench_function(BenchmarkId::new("nexus-web", size), |b| {
+                b.iter(|| nexus_encodes(&mut sender, &mut output, black_box(&payload)));
             });
         }
         group.finish();

@@ -1,11 +1,11 @@
-//! Channels in memory: a tick into a record, out of it again at the other end, and its credit
-//! back. Both ends are counted, and every answer is checked before it is timed.
+//! Channels in memory: a tick goes into a record, comes out at the other end, and its credit comes
+//! back. Both ends are timed. Every answer is checked before it is timed.
 //!
 //! ```sh
 //! cargo bench -p tickwire-benches --bench mux
 //! ```
 //!
-//! It begins with the bytes of overhead per message, which are counted, not timed.
+//! The bench first prints the bytes of overhead per message.
 
 use std::hint::black_box;
 
@@ -15,13 +15,13 @@ use tickwire::channels::{
     AcceptOptions, ChannelConfig, ChannelId, Event, Mux, OpenOptions, SharedFrame,
 };
 
-/// Bytes of a tick.
+/// Payload bytes of a tick.
 const TICK: usize = 40;
 /// Ticks sent before a record is made.
 const BATCH: usize = 64;
 const NOW: Timestamp = Timestamp(0);
 
-/// Two ends that are one call apart.
+/// The two ends of a connection in memory.
 struct Pair {
     client: Mux,
     server: Mux,
@@ -29,7 +29,8 @@ struct Pair {
     channels: Vec<ChannelId>,
 }
 
-/// Everything that `from` has to say goes to `to`. Messages, and the sum of their first bytes.
+/// Moves all output of `from` to `to`. Returns the number of messages and the sum of their first
+/// bytes.
 fn carry(from: &mut Mux, to: &mut Mux) -> (usize, usize) {
     let (mut messages, mut sum) = (0, 0);
     while from.wants_write() {
@@ -93,7 +94,7 @@ impl Pair {
     }
 }
 
-/// Ticks, each with a first byte of its own.
+/// Ticks with different first bytes.
 fn ticks() -> Vec<[u8; TICK]> {
     (0..BATCH).map(|i| [i as u8; TICK]).collect()
 }

@@ -1,6 +1,6 @@
-//! One turn of a connection over a wire in memory: a read that brings 64 masked messages, all of
-//! them echoed. Ours beside the Rust peers, each tuned as in `compare`; no kernel in between, so
-//! that only the libraries are timed. The bytes written are compared before anything is timed.
+//! One turn of a connection in memory: one read brings 64 masked messages, and all are echoed.
+//! tickwire beside the Rust peers, each tuned as in `compare`. No kernel is involved, so that only
+//! the libraries are timed. The written bytes are compared before anything is timed.
 //!
 //! ```sh
 //! cargo bench -p tickwire-benches --bench turn
@@ -24,7 +24,7 @@ const BATCH: usize = 64;
 const SIZES: [usize; 3] = [20, 128, 1024];
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// What went out on a wire.
+/// The bytes written to a wire.
 #[derive(Default)]
 struct Written {
     bytes: AtomicUsize,
@@ -32,8 +32,8 @@ struct Written {
     keeps: AtomicBool,
 }
 
-/// A socket that brings the same bytes in every turn, then has nothing for the rest of it, and
-/// takes every write.
+/// A socket in memory. In every turn it returns the same bytes once and is then pending. It accepts
+/// every write.
 struct Wire {
     bytes: Arc<[u8]>,
     at: usize,
@@ -114,7 +114,7 @@ async fn tickwire(wire: Wire) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Header of a binary frame, RFC 6455 section 5.2, and the payload.
+/// A binary frame (RFC 6455 section 5.2): header and payload.
 fn frame(payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
     let mask_bit = if key.is_some() { 0x80 } else { 0 };
     let mut frame = vec![0x82];
@@ -132,10 +132,10 @@ fn frame(payload: &[u8], key: Option<[u8; 4]>) -> Vec<u8> {
 }
 
 type Session = Pin<Box<dyn Future<Output = anyhow::Result<()>>>>;
-/// A library: an echo over a wire.
+/// The echo of one library over a wire.
 type Echo = fn(Wire) -> Session;
 
-const PEERS: [(&str, Echo); 6] = [
+const PEERS: [(&str, Echo); 8] = [
     ("tickwire", |wire| Box::pin(tickwire(wire))),
     ("sockudo-stream", |wire| {
         Box::pin(peers::sockudo_stream(wire))
@@ -148,14 +148,18 @@ const PEERS: [(&str, Echo); 6] = [
     ("fastwebsockets", |wire| {
         Box::pin(peers::fastwebsockets(wire))
     }),
+    ("nexus-web", |wire| Box::pin(peers::nexus_web(wire))),
+    ("nexus-async-web", |wire| {
+        Box::pin(peers::nexus_async_web(wire))
+    }),
 ];
 
-/// Polls until a batch of answers has gone out. Nobody wakes anybody here: the wire always has
-/// more in the next turn.
+/// Polls once: all answers of a batch must be written. No waker is needed, because the wire has new
+/// bytes in the next turn.
 fn turn(session: &mut Session, written: &Written, bytes: usize) -> usize {
     let before = written.bytes.load(Ordering::Relaxed);
     let mut cx = Context::from_waker(Waker::noop());
-    // A turn that takes several polls would be found by the check before it is timed.
+    // The check below also finds a peer that needs several polls.
     if let Poll::Ready(ended) = session.as_mut().poll(&mut cx) {
         panic!("the connection ended: {ended:?}");
     }
@@ -169,7 +173,7 @@ fn turns(c: &mut Criterion) {
         .enable_all()
         .build()
         .expect("a runtime");
-    // Timers of some need one; nothing runs on it.
+    // Some peers create timers, which need a runtime; nothing runs on it.
     let _inside = runtime.enter();
     let mut group = c.benchmark_group("a turn: 64 messages read, echoed and written");
     for size in SIZES {

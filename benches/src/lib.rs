@@ -1,4 +1,4 @@
-//! What the benchmarks share.
+//! Code that several benchmarks share.
 
 #[cfg(feature = "rivals")]
 pub mod peers;

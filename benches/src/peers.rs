@@ -1,7 +1,9 @@
 //! Echo over one connection with each of the other libraries, as its authors advise: over a socket
-//! in `compare`, over a wire in memory in the bench `turn`.
+//! in `compare`, over memory in the bench `turn`.
 //!
-//! Each is a future that ends with its connection.
+//! Each echo is a future that ends with its connection.
+
+mod nexus;
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,26 +15,28 @@ use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::protocol::Role as TungsteniteRole;
 
-/// Messages a batching peer feeds before it must flush; what yawc's authors use in their own
-/// comparison, and enough that the flush no longer shows.
+pub use nexus::{NexusEcho, nexus_async_web, nexus_web};
+
+/// Messages that a batching peer feeds before it flushes. yawc's authors use this number in their
+/// own comparison, and it is large enough that the flush does not show.
 const FEED_BATCH_MESSAGES_MAX: usize = 32;
-/// tokio-websockets' sink flushes by itself at so many bytes: above a batch of 32 x 1 KiB, so that
-/// a batch leaves in one go (the default of 8 KiB would cut it).
+/// tokio-websockets flushes by itself at this many bytes. It is more than a batch of 32 x 1 KiB, so
+/// that a batch is one write (the default of 8 KiB would cut it).
 const FLUSH_THRESHOLD_BYTES: usize = 64 * 1024;
-/// yawc: of its authors' own comparison.
+/// yawc: as in its authors' own comparison.
 const READ_BUFFER_BYTES: usize = 128 * 1024;
 /// yawc: the same.
 const WRITE_BOUNDARY_BYTES: usize = 64 * 1024;
 
-/// A connection, of any kind.
+/// A connection's byte stream.
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Wire for S {}
 
-/// sockudo-ws 3.1 `WebSocketStream`: feeds what is ready, one flush.
+/// sockudo-ws 3.1 `WebSocketStream`: feeds what is ready, then flushes once.
 ///
 /// # Errors
-/// The connection's.
+/// The error of the connection.
 pub async fn sockudo_stream<S: Wire>(stream: S) -> Result<()> {
     let socket = sockudo_ws::WebSocketStream::server(stream, sockudo_ws::Config::default());
     echo_batched(socket, |item| {
@@ -42,10 +46,10 @@ pub async fn sockudo_stream<S: Wire>(stream: S) -> Result<()> {
     .await
 }
 
-/// tokio-tungstenite 0.30: feeds what is ready, one flush, its default 128 KiB buffers.
+/// tokio-tungstenite 0.30: feeds what is ready, then flushes once; its default buffers of 128 KiB.
 ///
 /// # Errors
-/// The connection's.
+/// The error of the connection.
 pub async fn tungstenite<S: Wire>(stream: S) -> Result<()> {
     let role = TungsteniteRole::Server;
     let socket = tokio_tungstenite::WebSocketStream::from_raw_socket(stream, role, None).await;
@@ -56,11 +60,11 @@ pub async fn tungstenite<S: Wire>(stream: S) -> Result<()> {
     .await
 }
 
-/// tokio-websockets 0.13: collects what is ready, feeds it, one flush (its reads flush what is
-/// fed).
+/// tokio-websockets 0.13: collects what is ready, feeds it, then flushes once (its reads flush what
+/// is fed).
 ///
 /// # Errors
-/// The connection's.
+/// The error of the connection.
 pub async fn tokio_websockets<S: Wire>(stream: S) -> Result<()> {
     let config = tokio_websockets::Config::default().flush_threshold(FLUSH_THRESHOLD_BYTES);
     let socket = tokio_websockets::ServerBuilder::new()
@@ -73,15 +77,16 @@ pub async fn tokio_websockets<S: Wire>(stream: S) -> Result<()> {
     .await
 }
 
-/// yawc 0.5 with the tuning of its authors' own comparison: a 128 KiB read buffer, a 64 KiB write
-/// boundary, batches of at most 32 ready messages.
+/// yawc 0.5, tuned as in its authors' own comparison: a read buffer of 128 KiB, a write boundary of
+/// 64 KiB, batches of at most 32 ready messages. Text is checked, as RFC 6455 section 8.1 asks.
 ///
 /// # Errors
-/// The connection's.
+/// The error of the connection.
 pub async fn yawc<S: Wire>(stream: S) -> Result<()> {
     use yawc::{Frame, OpCode, Options, Role, WebSocket};
     let options = Options::default()
         .without_compression()
+        .with_utf8()
         .with_read_buffer_capacity(READ_BUFFER_BYTES)
         .with_backpressure_boundary(WRITE_BOUNDARY_BYTES);
     let socket = WebSocket::from_stream(stream, Role::Server, options)?;
@@ -91,11 +96,11 @@ pub async fn yawc<S: Wire>(stream: S) -> Result<()> {
     .await
 }
 
-/// fastwebsockets 0.10: its own echo example (collector, `unconstrained` task), with writev on; it
-/// cannot batch.
+/// fastwebsockets 0.10 as in its own echo example (collector, `unconstrained` task), with writev.
+/// It cannot batch.
 ///
 /// # Errors
-/// The connection's.
+/// The error of the connection.
 pub async fn fastwebsockets<S: Wire>(stream: S) -> Result<()> {
     tokio::task::unconstrained(echo_each(stream)).await
 }
@@ -115,8 +120,8 @@ async fn echo_each<S: Wire>(stream: S) -> Result<()> {
     }
 }
 
-/// Echoes over a stream and sink: takes what is ready, at most `FEED_BATCH_MESSAGES_MAX`, feeds
-/// it back, flushes once. `reply` maps a received item to what is sent back, if anything.
+/// Echoes over a stream and sink: takes the ready messages, at most `FEED_BATCH_MESSAGES_MAX`,
+/// feeds them back, and flushes once. `reply` maps a received item to the answer, if there is one.
 async fn echo_batched<W, M, F>(mut socket: W, mut reply: F) -> Result<()>
 where
     W: Stream + Sink<M> + Unpin,
@@ -148,8 +153,8 @@ where
     Ok(())
 }
 
-/// The same for a library whose reading flushes what is fed, so that feeding between reads would
-/// cost a write per message: takes all that is ready first, then feeds it all, then flushes once.
+/// The same for a library whose reads flush what is fed: to feed between reads would cost a write
+/// per message. Takes all ready messages first, then feeds them all, then flushes once.
 async fn echo_collected<W, M, F>(mut socket: W, mut reply: F) -> Result<()>
 where
     W: Stream + Sink<M> + Unpin,

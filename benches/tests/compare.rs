@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const RIVALS: [&str; 8] = [
+const RIVALS: [&str; 11] = [
     "raw",
     "sockudo-protocol",
     "sockudo-protocol-tokio",
@@ -19,6 +19,9 @@ const RIVALS: [&str; 8] = [
     "tungstenite",
     "tokio-websockets",
     "yawc",
+    "nexus-web",
+    "nexus-web-tokio",
+    "nexus-async-web",
 ];
 
 /// An option with its value, unless `arguments` have it.
@@ -82,6 +85,29 @@ fn every_rival_echoes_small_and_large_messages() {
             );
             assert!(
                 row["server_cpu_ns"]["median"].as_f64().unwrap() > 0.0,
+                "{row}"
+            );
+        }
+    }
+}
+
+/// Their opcodes and bytes are proved before they are timed.
+#[test]
+fn every_rival_echoes_text() {
+    for (name, kind, size) in [("ascii", "ascii", "5"), ("mixed", "mixed", "16384")] {
+        let arguments = [
+            "--text",
+            kind,
+            "--size",
+            size,
+            "--connections",
+            "2",
+            "--window",
+            "4",
+        ];
+        for row in rows(name, &arguments, "/results/throughput/0/rows") {
+            assert!(
+                row["samples"][0]["messages"].as_u64().unwrap() >= 8,
                 "{row}"
             );
         }

@@ -30,6 +30,7 @@ pub trait DynCodec {
 
 /// Why a tool could not show a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum ToolError {
     /// The bytes are not a message.
     Decode(DecodeError),

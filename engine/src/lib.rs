@@ -1,4 +1,63 @@
-//! The WebSocket engine for trading and IoT: binary messages at the speed of the socket.
+//! The WebSocket engine for trading and IoT: binary and text messages at the speed of the socket.
+//!
+//! ```toml
+//! [dependencies]
+//! tickwire = "0.1"
+//! tokio = { version = "1", features = ["rt", "macros"] }
+//! ```
+//!
+//! A client:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # mod example {
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), tickwire::Error> {
+//!     let mut feed = tickwire::connect("ws://127.0.0.1:9001/feed").await?;
+//!     feed.send_text(r#"{"op":"subscribe","args":["EURUSD"]}"#).await?;
+//!     // Everything that one read brought, lent from the receive buffer, while sending is possible.
+//!     while let Some((messages, outbox)) = feed.recv_batch().await? {
+//!         for message in messages {
+//!             if let tickwire::Message::Binary(tick) = message {
+//!                 println!("{} bytes", tick.len());
+//!                 outbox.send(b"ack")?; // queued; one write for the whole batch
+//!             }
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! # }
+//! ```
+//!
+//! A server:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")]
+//! # mod example {
+//! use tickwire::{Error, Listener};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Error> {
+//!     let listener = Listener::bind("127.0.0.1:9001").await?;
+//!     loop {
+//!         let incoming = listener.accept().await?; // a slow handshake holds nobody else up
+//!         tokio::spawn(async move {
+//!             let mut client = incoming.accept().await?;
+//!             while let Some((messages, outbox)) = client.recv_batch().await? {
+//!                 for message in messages {
+//!                     if let tickwire::Message::Binary(payload) = message {
+//!                         outbox.send(payload)?;
+//!                     }
+//!                 }
+//!             }
+//!             Ok::<_, Error>(())
+//!         });
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # Where to begin
 //!
 //! | you want | take |
 //! |---|---|
@@ -6,15 +65,32 @@
 //! | a connection used from two tasks | [`WebSocket::split`] |
 //! | many channels on one connection, with credit | [`channels::ChannelSocket`] in tasks, [`channels::ChannelHandler`] on a reactor, [`channels::ChannelEndpoint`] on a stack of your own |
 //! | a thread per core, callbacks, the last microsecond | [`reactor::Handler`] on a [`reactor::Reactor`], or a [`reactor::TokioReactor`] |
+//! | a WebSocket route in an axum, hyper or fastwebsockets server | [`WebSocket::from_hyper`] |
 //! | the protocol alone, on a stack of your own | [`sans_io::Session`] |
+//! | limits and deadlines | [`Config`], [`channels::ChannelConfig`] |
+//! | options of sockets, cores for threads | [`net::Tune`], [`net::pin_current_thread`] |
 //!
-//! Limits and deadlines are one value, [`Config`]; socket options another, [`net::Tune`].
+//! Guides for [clients of venues], [device gateways], [several streams on one connection] and
+//! [fan-out] are in the repository. How the crate is built: [`architecture`].
 //!
-//! Features: `tokio` (default), `mio`, `hyper`, `fastwebsockets` (both: connections upgraded by
-//! these are taken over), and `std`, which all of them bring. Without it, the crate is `no_std` plus
-//! `alloc`.
-#![doc = include_str!("../ARCHITECTURE.md")]
+//! [clients of venues]: https://github.com/tickwire/tickwire/blob/main/docs/guides/venue-client.md
+//! [device gateways]: https://github.com/tickwire/tickwire/blob/main/docs/guides/device-gateway.md
+//! [several streams on one connection]: https://github.com/tickwire/tickwire/blob/main/docs/guides/channels.md
+//! [fan-out]: https://github.com/tickwire/tickwire/blob/main/docs/guides/fan-out.md
+//!
+//! # Features
+//!
+//! | feature | brings | default |
+//! |---|---|---|
+//! | `tokio` | [`WebSocket`] and [`channels::ChannelSocket`] for tasks, [`reactor::TokioReactor`]; `std` | yes |
+//! | `mio` | [`reactor::Reactor`] and [`reactor::Reactors`], without a runtime; `std` | |
+//! | `hyper` | connections that hyper or axum have upgraded are taken over; `tokio` | |
+//! | `fastwebsockets` | connections that fastwebsockets has upgraded are taken over; `hyper` | |
+//! | `zerocopy` | runs of messages on a channel as slices of your types; `tokio` | |
+//! | `std` | clocks, entropy, socket options. Without it the crate is `no_std` plus `alloc`: [`sans_io`], [`handshake`], [`channels::Mux`] | |
 #![cfg_attr(not(test), no_std)]
+// docs.rs says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
@@ -111,7 +187,11 @@ pub mod channels {
     pub use crate::session::channels::*;
 }
 
+#[cfg(doc)]
+#[doc = include_str!("../ARCHITECTURE.md")]
+pub mod architecture {}
+
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

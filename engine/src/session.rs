@@ -367,6 +367,7 @@ impl Session {
 
 /// Data messages, and their payload bytes, since the connection opened.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
 pub struct Stats {
     /// Messages received.
     pub messages_in: u64,

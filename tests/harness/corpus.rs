@@ -106,6 +106,22 @@ pub fn short(sender: Role) -> Vec<Stream> {
         s("code points", &[f(op::TEXT, POINTS), f(op::TEXT, POINTS)]),
         s("code points cut", &cut_text(POINTS)),
         s(
+            "small texts in a row",
+            &[
+                f(op::TEXT, "one"),
+                f(op::TEXT, ""),
+                f(op::TEXT, POINTS),
+                f(op::TEXT, "κ"),
+                f(op::BIN, "two"),
+                f(op::TEXT, "three"),
+                f(op::PING, "?"),
+                f(op::TEXT, "four"),
+                f(op::TEXT, [b'5'; 125]),
+                f(op::TEXT, "six").more(),
+                f(op::CONT, "é"),
+            ],
+        ),
+        s(
             "empty fragments",
             &[
                 f(op::TEXT, "").more(),
@@ -212,5 +228,9 @@ pub fn sizes(sender: Role) -> Vec<Stream> {
         .map(|i| Frame::new(op::BIN, &i.to_be_bytes()[..(i % 5) as usize]))
         .collect();
     streams.push(stream("many small messages", sender, &small));
+    let texts: Vec<Frame> = (0..3000_usize)
+        .map(|i| Frame::new(op::TEXT, &POINTS[..POINTS.floor_char_boundary(i % 23)]))
+        .collect();
+    streams.push(stream("many small texts", sender, &texts));
     streams
 }

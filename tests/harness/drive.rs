@@ -16,6 +16,8 @@ pub enum Take {
     Held,
     /// `next_owned`, all kept to the end of the batch.
     Owned,
+    /// Two of a batch, which is then dropped.
+    Two,
 }
 
 /// One way to drive a session. All must tell the same story.
@@ -41,7 +43,7 @@ impl Mode {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mut all = Vec::new();
-        for take in [Take::Lent, Take::Held, Take::Owned] {
+        for take in [Take::Lent, Take::Held, Take::Owned, Take::Two] {
             for detach in [false, true] {
                 for recv_bytes in [4097, BufPool::RECV_BYTES] {
                     all.push(Self {
@@ -181,6 +183,11 @@ impl Driven {
                     held.into_iter().for_each(|m| self.told.lent(m));
                 }
                 Take::Owned => self.drain_owned(),
+                Take::Two => {
+                    let session = self.session.as_mut().expect("taken only inside a call");
+                    let (batch, _outbox) = session.receive();
+                    batch.take(2).for_each(|m| self.told.lent(m));
+                }
             }
         }
         panic!("drains without end");

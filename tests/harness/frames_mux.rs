@@ -1,5 +1,5 @@
-//! Frames of `tickwire.mux.v1`, written and read from section 1.2 of the design page and not from
-//! the engine: the two must agree byte for byte.
+//! Frames of `tickwire.mux.v1`, written and read from `docs/protocol.md` and not from the engine:
+//! the two must agree byte for byte.
 
 /// The largest number of the wire.
 pub const MAX62: u64 = (1 << 62) - 1;
@@ -396,7 +396,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// The frames of a record of the engine's. Panics where it is not as the page says: the engine
+/// The frames of a record of the engine's. Panics where it is not as the document says: the engine
 /// must not send such a thing.
 #[must_use]
 pub fn read(record: &[u8]) -> Vec<Said> {

@@ -20,8 +20,22 @@ pub mod fuzz_round_trip;
 pub mod fuzz_sbe;
 pub mod oracle;
 pub mod outbox;
+pub mod protocol;
 pub mod rng;
 pub mod streams;
 #[cfg(feature = "rivals")]
 pub mod votes;
 pub mod wire;
+
+/// The programs of the guides compile.
+#[cfg(all(doctest, feature = "tokio", feature = "mio"))]
+mod guides {
+    #[doc = include_str!("../../docs/guides/channels.md")]
+    struct Channels;
+    #[doc = include_str!("../../docs/guides/device-gateway.md")]
+    struct DeviceGateway;
+    #[doc = include_str!("../../docs/guides/fan-out.md")]
+    struct FanOut;
+    #[doc = include_str!("../../docs/guides/venue-client.md")]
+    struct VenueClient;
+}

@@ -27,7 +27,7 @@ pub fn compare(role: Role, bytes: &[u8], seed: u64) {
     let mut rng = Rng::new(seed);
     let delivery = [Delivery::Whole, Delivery::Parts][rng.below(2)];
     let mode = Mode {
-        take: [Take::Lent, Take::Held, Take::Owned][rng.below(3)],
+        take: [Take::Lent, Take::Held, Take::Owned, Take::Two][rng.below(4)],
         detach: rng.one_in(2),
         recv_bytes: [4097, 65_536][rng.below(2)],
     };

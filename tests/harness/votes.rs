@@ -141,7 +141,7 @@ impl Difference {
     }
 }
 
-/// All known disagreements. `tests/it/votes.rs` holds each to a seed that shows it.
+/// All known disagreements. `tests/it/ws/differential.rs` holds each to a seed that shows it.
 pub const KNOWN: &[Disagreement] = &[
     Disagreement {
         who: Rival::Tungstenite,
@@ -267,7 +267,7 @@ pub fn vote(role: Role, bytes: &[u8], seed: u64) -> Vec<(Rival, Difference)> {
     let mut rng = Rng::new(seed);
     let delivery = [Delivery::Whole, Delivery::Parts][rng.below(2)];
     let mode = Mode {
-        take: [Take::Lent, Take::Held, Take::Owned][rng.below(3)],
+        take: [Take::Lent, Take::Held, Take::Owned, Take::Two][rng.below(4)],
         ..Mode::PLAIN
     };
     let config = config(delivery);

@@ -422,7 +422,7 @@ fn the_checker_finds_what_it_must() {
     let long = |lines: usize| format!("fn long(a: &str) -> u8 {{\n{}}}\n", line.repeat(lines - 2));
     assert_eq!(offends("engine/src/conn/batch.rs", &long(70)), 0);
     assert_eq!(offends("engine/src/conn/batch.rs", &long(71)), 1);
-    assert_eq!(offends("tests/it/pair.rs", &long(71)), 1);
+    assert_eq!(offends("tests/it/ws/pair.rs", &long(71)), 1);
     let file = "// a\n".repeat(600);
     assert_eq!(offends("engine/src/conn/batch.rs", &file), 0);
     assert_eq!(offends("engine/src/conn/batch.rs", &(file + "// b\n")), 1);

@@ -1,64 +1,12 @@
-//! Tests of tickwire through its public surface, in one binary.
+//! Tests of tickwire through its public surface, in one binary, filed by subject: `ws`, `mux`,
+//! `reactor` and `tasks` test the layers, `protocol` tests `docs/protocol.md` and its vectors, `fuzz` replays what the fuzz targets know, `architecture`
+//! and `security` check the repository itself.
 
 mod architecture;
-mod channels_budget;
-mod channels_counting;
-mod channels_credit;
-mod channels_edges;
-mod channels_flow;
-mod channels_found;
-mod channels_hostile;
-mod channels_hostile_found;
-mod channels_hostile_kit;
-mod channels_hostile_random;
-mod channels_leftovers;
-mod channels_limits;
-mod channels_limits_kept;
-mod channels_model;
-mod channels_offer;
-mod channels_opening;
-mod channels_reactor;
-mod channels_reactor_calls;
-mod channels_reactor_flow;
-mod channels_reactor_kit;
-mod channels_rules;
-mod channels_rules_two;
-mod channels_rules_wire;
-mod channels_sending;
-mod channels_shares;
-mod channels_sim;
-mod channels_sim_found;
-mod channels_sim_live;
-mod channels_sim_resume;
-mod channels_tokio;
-mod channels_values;
-mod channels_waits;
-mod closing;
-mod counting;
-mod deadlines;
-mod handover;
-mod handshakes;
-mod keys;
-mod limits;
-mod mio_group;
-mod pair;
-mod properties;
-mod reactor_answers;
-mod reactor_descriptors;
-mod reactor_echo;
-mod reactor_end;
-mod reactor_flow;
-mod reactor_handover;
-mod reactor_kit;
-mod reactor_lost;
-mod reactor_open;
-mod reactor_peer;
-mod reactor_remote;
-mod reactor_unix;
+mod fuzz;
+mod mux;
+mod protocol;
+mod reactor;
 mod security;
-mod seeds;
-mod splits;
-mod strict;
-mod usage;
-#[cfg(feature = "rivals")]
-mod votes;
+mod tasks;
+mod ws;

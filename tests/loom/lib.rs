@@ -1,6 +1,6 @@
 //! How tasks wait at a connection of channels, and the halves of a split one for each other,
 //! under every order in which they can come: a wake-up that is lost in any of them ends the test
-//! as a deadlock (I12, M4, T14).
+//! as a deadlock.
 //!
 //! `cargo test -p tickwire-loom --release`, some seconds; a part of `cargo test --workspace`.
 #![cfg(test)]

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 /// Where something stands in a schema file; lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Position {
     /// The file as it was named by the caller or by an XInclude.
     pub file: PathBuf,
@@ -22,6 +23,7 @@ impl fmt::Display for Position {
 ///
 /// Prints as `file:line:column: found; expected expectation`, the form editors jump to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SchemaError {
     /// Where the fault is.
     pub at: Position,
@@ -51,6 +53,7 @@ impl std::error::Error for SchemaError {}
 
 /// Something in a schema that was skipped, and that may have been meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SchemaWarning {
     /// Where it stands first.
     pub at: Position,

@@ -28,6 +28,7 @@ pub struct Generator {
 
 /// What was generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Generated {
     /// The file written.
     pub path: PathBuf,
@@ -43,6 +44,7 @@ pub struct Generated {
 
 /// Why nothing was generated.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum GenerateError {
     /// A call is missing; the text says which.
     Usage(&'static str),

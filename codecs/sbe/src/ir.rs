@@ -7,6 +7,7 @@ use crate::error::SchemaWarning;
 
 /// A resolved schema.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Schema {
     /// `package`.
     pub package: String,
@@ -67,6 +68,7 @@ pub enum Prim {
 
 /// What a field or a composite's member is made of; indices are into the [`Schema`]'s lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Kind {
     /// One number or character.
     Prim(Prim),
@@ -82,6 +84,7 @@ pub enum Kind {
 
 /// A number or text of the schema: a constant or a null value.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Literal {
     /// Integers, and characters as their code.
     Int(i128),
@@ -108,6 +111,7 @@ pub enum Presence {
 
 /// A fixed field of a message or group, or a member of a composite.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Field {
     /// Name as in the schema.
     pub name: String,
@@ -148,6 +152,7 @@ pub enum TimeUnit {
 
 /// An enumeration.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Enum {
     /// Name as in the schema.
     pub name: String,
@@ -165,6 +170,7 @@ pub struct Enum {
 
 /// One valid value of an enumeration.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct EnumValue {
     /// Name as in the schema.
     pub name: String,
@@ -178,6 +184,7 @@ pub struct EnumValue {
 
 /// A set of flags.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Set {
     /// Name as in the schema.
     pub name: String,
@@ -191,6 +198,7 @@ pub struct Set {
 
 /// One flag of a set.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Choice {
     /// Name as in the schema.
     pub name: String,
@@ -204,6 +212,7 @@ pub struct Choice {
 
 /// Members at fixed offsets.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Composite {
     /// Name as in the schema.
     pub name: String,
@@ -237,6 +246,7 @@ pub enum Role {
 /// The composite may have any other members, in any order: they are values of the sender that the
 /// layout of a message does not depend on; see [`Header::is_layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Header {
     /// Index into [`Schema::composites`].
     pub composite: usize,
@@ -254,6 +264,7 @@ pub struct Header {
 
 /// The size of a repeating group, by member index into its composite. Other members as in [`Header`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Dimension {
     /// Index into [`Schema::composites`].
     pub composite: usize,
@@ -274,6 +285,7 @@ pub struct Dimension {
 /// nothing that the version does not, and are not relied on: the encoders of the reference
 /// implementation leave them to their callers. The null value of the type stands for no number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Member `numGroups`.
     pub groups: Option<usize>,
@@ -283,6 +295,7 @@ pub struct Counts {
 
 /// A message.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Message {
     /// Name as in the schema.
     pub name: String,
@@ -298,6 +311,7 @@ pub struct Message {
 
 /// What messages and group entries consist of, in wire order: block, groups, data.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Body {
     /// Bytes of the block of fixed fields, padding included.
     pub block_length: usize,
@@ -311,6 +325,7 @@ pub struct Body {
 
 /// A repeating group.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Group {
     /// Name as in the schema.
     pub name: String,
@@ -328,6 +343,7 @@ pub struct Group {
 
 /// Variable-length data.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Data {
     /// Name as in the schema.
     pub name: String,

@@ -160,6 +160,7 @@
 //! expected; what fails only because another part does is not among them.
 //!
 //! Source of the rules: FIX Simple Binary Encoding, technical standard 1.0.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "cli")]
 pub mod capture;

@@ -158,6 +158,7 @@ impl ToJson for Decimal {
 
 /// Text that is no decimal number, or one whose digits do not fit 64 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ParseDecimalError {
     /// Offset of the byte that is wrong; the length where text is missing or digits overflow.
     pub at: usize,

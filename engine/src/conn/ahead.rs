@@ -26,6 +26,7 @@ impl Inbox {
     /// `true` if there are answers to send before that frame is lent.
     #[inline]
     pub(crate) fn look_ahead(&mut self) -> bool {
+        self.restore_texts();
         // Where the frame is one of data, nothing more is asked.
         match self.buf.received().first() {
             Some(&first) if first & CONTROL_BIT != 0 => self.answer_next(first),
@@ -45,6 +46,7 @@ impl Inbox {
     /// before it. One look for all of them: a peer that puts a Ping between any two messages gets
     /// its Pongs in one write. `true` if there is an answer that was not registered before.
     pub(crate) fn answer_all(&mut self) -> bool {
+        self.restore_texts();
         let Self { buf, state, .. } = self;
         if state.phase != Phase::Open {
             return false;
@@ -85,6 +87,7 @@ impl Inbox {
     /// Drops Pings that are answered, and Pongs, that nobody has received while more than
     /// `unread_bytes_max` bytes wait.
     pub(crate) fn drop_control(&mut self, unread_bytes_max: usize) {
+        self.restore_texts();
         let Self { buf, state, .. } = self;
         if state.frame().is_some() || state.phase != Phase::Open {
             return;

@@ -11,6 +11,7 @@ use super::batch::Batch;
 use super::message::{Kind, Message, OwnedMessage};
 use super::replies::{Closing, Replies};
 use super::text::Utf8Bytes;
+use super::texts::Checks;
 use crate::agreed::{Agreed, Extensions};
 use crate::buf::{BufPool, RecvBuf};
 use crate::config::Config;
@@ -105,6 +106,11 @@ pub(super) struct State {
     /// Payload bytes of the half-received frame at the front of the buffer that are unmasked,
     /// and checked if they are text.
     pub(super) progress: u32,
+    /// Bytes at the front of the buffer that hold whole text frames, prepared and checked: see
+    /// [`texts`](super::texts). All of them are lent next, or made frames again.
+    pub(super) texts: u32,
+    /// How the next batch checks small texts.
+    pub(super) checks: Checks,
     pub(super) utf8: Utf8,
     pub(super) replies: Replies,
     /// Pings that have not been lent and are answered all the same: the next ones.
@@ -165,6 +171,8 @@ impl Inbox {
                 assembled: false,
                 message: None,
                 progress: 0,
+                texts: 0,
+                checks: Checks::Together,
                 utf8: Utf8::default(),
                 replies: Replies::default(),
                 answered: 0,
@@ -234,6 +242,7 @@ impl Inbox {
             let dropped = u32::try_from(self.buf.len()).unwrap_or(u32::MAX);
             self.state.dropped = self.state.dropped.saturating_add(dropped);
             self.buf.clear();
+            self.state.texts = 0;
         }
     }
 
@@ -282,7 +291,7 @@ impl Inbox {
         }
         let received = self.buf.received().as_ptr_range();
         let share = self.buf.capacity() / OWNED_SHARE;
-        let message = match self.parse().next()? {
+        let message = match self.parse().first()? {
             Ok(message) => message,
             Err(failure) => return Some(Err(failure)),
         };
@@ -351,7 +360,8 @@ impl Inbox {
 
     /// The bytes that have been received and not delivered, as the peer could have sent them:
     /// frames that are partly taken are put together again, masks included.
-    pub(crate) fn into_unread(self) -> Vec<u8> {
+    pub(crate) fn into_unread(mut self) -> Vec<u8> {
+        self.restore_texts();
         let Self {
             mut buf,
             assembly,

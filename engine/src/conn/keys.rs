@@ -1,21 +1,55 @@
 //! Mask keys (RFC 6455 sections 5.3 and 10.3): unpredictable, and drawn in blocks.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use core::fmt;
 
-/// The source of a client's mask keys. The generator makes 64 keys at a time, so that a key
-/// costs a load.
-#[derive(Debug)]
-pub(crate) struct MaskKeys(ChaCha8Rng);
+use rand_chacha::ChaCha8Core;
+use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::block::Generator;
+
+/// Keys of a block: what the generator makes at a time.
+const BLOCK_KEYS: usize = 64;
+
+/// The source of a client's mask keys. All but one key of a block cost a load.
+pub(crate) struct MaskKeys {
+    generator: ChaCha8Core,
+    block: [u32; BLOCK_KEYS],
+    /// Keys of the block that are used.
+    used: usize,
+}
 
 impl MaskKeys {
     /// `seed` comes from the operating system's generator, or from a test.
     pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self(ChaCha8Rng::from_seed(seed))
+        Self {
+            generator: ChaCha8Core::from_seed(seed),
+            block: [0; BLOCK_KEYS],
+            used: BLOCK_KEYS,
+        }
     }
 
     #[inline]
     pub(crate) fn next(&mut self) -> [u8; 4] {
-        self.0.next_u32().to_ne_bytes()
+        let key = match self.block.get(self.used) {
+            Some(&key) => key,
+            None => self.refill(),
+        };
+        self.used += 1;
+        key.to_ne_bytes()
+    }
+
+    /// The first key of a new block.
+    #[cold]
+    #[inline(never)]
+    fn refill(&mut self) -> u32 {
+        self.generator.generate(&mut self.block);
+        self.used = 0;
+        self.block[0]
+    }
+}
+
+/// Keys that were not sent are secret.
+impl fmt::Debug for MaskKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MaskKeys").finish_non_exhaustive()
     }
 }

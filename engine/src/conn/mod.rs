@@ -14,6 +14,7 @@ mod outbox;
 mod prepared;
 mod replies;
 mod text;
+mod texts;
 mod transmit;
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ pub(super) enum Phase {
 /// full, so that back-pressure is seen where it can be acted on.
 #[derive(Debug)]
 pub struct Outbox {
+    /// Apart from [`Self::bytes`]: side by side, the two are counted as a vector, in more steps.
+    pub(super) messages: u64,
     pub(super) config: Arc<Config>,
     pub(super) queue: SendBuf,
     /// Made with the first control frame.
@@ -58,7 +60,6 @@ pub struct Outbox {
     /// The application waits to be told that no more than so many bytes are queued.
     /// [`NOBODY`] where it does not.
     pub(super) awaited: usize,
-    pub(super) messages: u64,
     pub(super) bytes: u64,
 }
 
@@ -94,6 +95,7 @@ impl Outbox {
     ///
     /// # Errors
     /// As [`Self::send`].
+    #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
         self.send_kind(Kind::Text, text.as_bytes())
     }
@@ -120,7 +122,6 @@ impl Outbox {
         let (room, end) = self.queue.room_at_hand(2 + len)?;
         let (head, body) = room.split_first_chunk_mut::<2>()?;
         *head = [0x80 | kind.opcode() as u8, len as u8];
-        // Apart from the other count: side by side, the two are added as a vector, in more steps.
         self.messages += 1;
         body.copy_from_slice(payload);
         *end += 2 + len;

@@ -45,6 +45,7 @@ pub struct ConnId {
 /// let verdict: Verdict<User> = Refusal::forbidden().into();
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Verdict<T = ()> {
     /// Open the connection: 101, with a sub-protocol and headers if any. The value comes to
     /// [`Handler::open`] as [`Opened::admitted`].
@@ -387,6 +388,12 @@ impl<'a> Cx<'a> {
         if payload.len() < WRITE_THROUGH_BYTES_MIN {
             return self.write.outbox().send(payload);
         }
+        self.send_through(payload)
+    }
+
+    // Not inline: its registers would be saved for small messages, too.
+    #[inline(never)]
+    fn send_through(&mut self, payload: &[u8]) -> Result<(), SendError> {
         let (line, calls) = (&mut *self.line, &mut *self.hub.calls);
         self.write.send_through(payload, self.hub.now, |slices| {
             if line.blocked {

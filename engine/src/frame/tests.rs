@@ -1,5 +1,5 @@
 use super::header::{self, Header, Rsv, Rules};
-use super::utf8::Utf8;
+use super::utf8::{self, Utf8};
 use super::{Opcode, close, mask};
 use crate::error::{CloseCode, SendError, Violation};
 use crate::role::Role;
@@ -128,6 +128,50 @@ fn utf8_is_refused_at_the_first_byte_that_breaks_it() {
         let mut utf8 = Utf8::default();
         let byte_by_byte = bytes.iter().position(|b| utf8.feed(&[*b]).is_err());
         assert_eq!(byte_by_byte.unwrap_or(bytes.len()), prefix, "{bytes:x?}");
+    }
+}
+
+/// Long enough for vectors: a wrong sequence anywhere, cut anywhere, is what the standard library
+/// says of it.
+#[test]
+fn utf8_of_long_texts_is_that_of_the_standard_library() {
+    let (ats, cuts) = if cfg!(miri) { (41, 37) } else { (1, 1) };
+    let wrong: [&[u8]; 10] = [
+        b"x",
+        b"\x80",
+        b"\xc3",
+        b"\xc0\x80",
+        b"\xe2\x82",
+        b"\xed\xa0\x80",
+        b"\xf0\x9f\x93",
+        b"\xf0\x80\x80\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xff",
+    ];
+    for text in ["a".repeat(150), "x\u{e9}\u{20ac}\u{1f4c8}".repeat(15)] {
+        for sequence in wrong {
+            for at in (0..=text.len()).step_by(ats) {
+                let (before, behind) = text.as_bytes().split_at(at);
+                let bytes = [before, sequence, behind].concat();
+                let expected = str::from_utf8(&bytes);
+                assert_eq!(
+                    utf8::check(&bytes).ok(),
+                    expected.ok(),
+                    "{sequence:x?} at {at}"
+                );
+                for cut in (0..=bytes.len()).step_by(cuts) {
+                    let (first, rest) = bytes.split_at(cut);
+                    let is_wrong = |e: core::str::Utf8Error| e.error_len().is_some();
+                    let mut utf8 = Utf8::default();
+                    let begun = utf8.feed(first);
+                    assert_eq!(begun.is_err(), str::from_utf8(first).is_err_and(is_wrong));
+                    if begun.is_ok() {
+                        let ended = utf8.feed(rest).and_then(|()| utf8.finish());
+                        assert_eq!(ended.is_ok(), expected.is_ok(), "cut at {cut}");
+                    }
+                }
+            }
+        }
     }
 }
 

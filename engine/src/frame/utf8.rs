@@ -17,6 +17,18 @@ pub(crate) struct Utf8 {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Invalid;
 
+impl From<simdutf8::basic::Utf8Error> for Invalid {
+    fn from(_: simdutf8::basic::Utf8Error) -> Self {
+        Self
+    }
+}
+
+/// Bytes that are all there, as text.
+#[inline]
+pub(crate) fn check(bytes: &[u8]) -> Result<&str, Invalid> {
+    Ok(simdutf8::basic::from_utf8(bytes)?)
+}
+
 impl Utf8 {
     pub(crate) fn feed(&mut self, mut piece: &[u8]) -> Result<(), Invalid> {
         while self.len > 0 {
@@ -33,7 +45,7 @@ impl Utf8 {
                 Err(_) => return Err(Invalid),
             }
         }
-        let Err(e) = str::from_utf8(piece) else {
+        let Err(e) = simdutf8::compat::from_utf8(piece) else {
             return Ok(());
         };
         if e.error_len().is_some() {

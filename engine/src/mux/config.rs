@@ -34,7 +34,7 @@ pub struct ChannelConfig {
     pub message_bytes_max: u32,
     /// Channels of the peer's that may be open at once. Default 1,024.
     pub channels_max: u32,
-    /// Channels of the peer's that may wait for our answer at once. Default 64.
+    /// Channels of the peer's that may wait for our answer at once. At most 2^20; default 64.
     pub pending_opens_max: u32,
     /// The peer's aliases are below this; four bytes of memory each, when used. At most 2^20;
     /// default 4,096.
@@ -66,7 +66,8 @@ pub struct ChannelConfig {
     /// fewer than [`Self::receive_budget_bytes`] counts by itself: a channel for whose window nothing
     /// is left is refused with [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT). Default none.
     pub receive_bytes_max: Option<u64>,
-    /// Bytes of topic and metadata together of a channel that the peer opens. Default 1 KiB.
+    /// Bytes of topic and metadata together of a channel that the peer opens: one with more is
+    /// refused with [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT). Default 1 KiB.
     pub metadata_bytes_max: u32,
     /// Time from one fragment of a message to the next, which a sender's channels of higher
     /// priority may hold back for 256 KiB of theirs. Fragments that are shorter than a quarter of
@@ -198,8 +199,8 @@ impl ChannelConfig {
                 "channels_max must be 1 to 2^20",
             ),
             (
-                self.pending_opens_max >= 1,
-                "pending_opens_max must be at least 1",
+                (1..=1 << 20).contains(&self.pending_opens_max),
+                "pending_opens_max must be 1 to 2^20",
             ),
             (
                 (1..=1 << 20).contains(&self.aliases_max),

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Both count from the beginning of the channel, so that a limit may be told twice, late, or merged
-//! with a later one without harm (rules R9, R21; invariants I2, I14). A window never shrinks by a
+//! with a later one without harm (rules R9 and R21 of `docs/protocol.md`). A window never shrinks by a
 //! lower limit: a sender that is asked to gives back what it does not use, by charging it.
 
 use core::time::Duration;

@@ -91,7 +91,7 @@ pub enum ChannelViolation {
     /// ACCEPT or REJECT of what was not asked.
     UnaskedAnswer(u32),
     /// A resumption of a channel that did not ask for it, or one with what was not announced; a time
-    /// to live on a channel that is conflated; topic and metadata that are too long.
+    /// to live on a channel that is conflated.
     BadOption,
     /// The channel's limit was passed, or more credit was given back than was left.
     ChannelCredit(u32),

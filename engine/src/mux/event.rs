@@ -126,6 +126,7 @@ impl Event<'_> {
 
 /// A channel that the peer opens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Opening<'r> {
     /// To answer, and to send on.
     pub channel: ChannelId,

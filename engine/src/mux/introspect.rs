@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// Where a half of a channel stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum HalfState {
     /// The channel's direction leaves it out.
     None,
@@ -28,6 +29,7 @@ pub enum HalfState {
 
 /// A channel, seen from this end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ChannelStats {
     /// What we send.
     pub sending: HalfState,
@@ -69,6 +71,7 @@ pub struct ChannelStats {
 
 /// A connection, seen from this end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct MuxStats {
     /// Channels that have a place here, those that are over and still held included.
     pub channels: usize,
@@ -265,6 +268,18 @@ impl fmt::Debug for Line<'_> {
     }
 }
 
+/// All channels of a connection.
+struct Lines<'c>(&'c Mux);
+
+impl fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let now = self.0.now();
+        f.debug_list()
+            .entries(self.0.slots.iter().map(|channel| Line(channel, now)))
+            .finish()
+    }
+}
+
 impl fmt::Debug for Mux {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stats = self.stats();
@@ -274,13 +289,6 @@ impl fmt::Debug for Mux {
             None if self.is_open() => &"open",
             None => &"draining",
         };
-        let lines = fmt::from_fn(|f| {
-            let mut list = f.debug_list();
-            for channel in self.slots.iter() {
-                list.entry(&Line(channel, self.now()));
-            }
-            list.finish()
-        });
         f.debug_struct("Mux")
             .field("state", state)
             .field("rtt_min", &stats.rtt_min)
@@ -288,7 +296,7 @@ impl fmt::Debug for Mux {
             .field("unread", &Size(stats.held_bytes))
             .field("set_aside", &Size(stats.receive_aside_bytes))
             .field("of", &Size(stats.receive_budget_bytes))
-            .field("channels", &lines)
+            .field("channels", &Lines(self))
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,5 @@
-//! `tickwire.mux.v1`: many flow-controlled channels on one connection.
+//! `tickwire.mux.v1`: many flow-controlled channels on one connection. `docs/protocol.md` specifies
+//! it; rules in comments (R20) are its rules.
 //!
 //! Sans-IO: records (whole messages of the layer below) in, [`Event`]s out; commands in, records
 //! out. Knows no sockets, no clock and nothing of how records travel.

@@ -183,8 +183,7 @@ pub(super) enum PeerAlias {
     Live(Key),
     /// A tombstone: late CREDIT and RESET are ignored, data is a violation.
     Closed,
-    /// We did not take the channel: what was sent before the peer knew is charged and given
-    /// back.
+    /// We did not take the channel: what was sent before the peer knew is dropped (rule R64).
     Rejected,
 }
 

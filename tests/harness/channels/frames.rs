@@ -1,9 +1,9 @@
-//! The frames of a record, as the design page lays them out: read naively, for tests that lose,
+//! The frames of a record, as `docs/protocol.md` lays them out: read naively, for tests that lose,
 //! repeat or count them.
 
 use std::ops::Range;
 
-/// DATA, see the design page `mux.md`, section 1.2.
+/// DATA, see `docs/protocol.md`, section 3.2.
 pub const DATA: u8 = 1;
 /// RUN.
 pub const RUN: u8 = 2;

@@ -57,7 +57,7 @@ impl Sim {
         self.drain_readers();
         assert_eq!(
             self.counts.messages, before,
-            "I6: a message that waited for a timer"
+            "R20: a message that waited for a timer"
         );
         self.check_quiet();
     }
@@ -67,7 +67,7 @@ impl Sim {
             let r = self.ends[1 - sender].stats();
             assert_eq!(
                 r.held_bytes, 0,
-                "I3: held, though all is read: {:#?}",
+                "R11: held, though all is read: {:#?}",
                 self.ends
             );
             for number in 0..self.links.len() {
@@ -82,7 +82,7 @@ impl Sim {
         let stats = |end: usize| link.ids[end].and_then(|id| self.ends[end].channel_stats(id));
         let (s, r) = (stats(sender), stats(1 - sender));
         if let Some(r) = &r {
-            assert_eq!(r.held_bytes, 0, "I3: link {number}");
+            assert_eq!(r.held_bytes, 0, "R11: link {number}");
         }
         let (Some(s), Some(r)) = (s, r) else { return };
         if !link.accepted || !link.sends(sender) || dir.cut {
@@ -112,7 +112,7 @@ impl Sim {
                 w => (w, 4),
             };
             let slack = (window / part).max(1);
-            assert!(r.receive_window + slack > window, "I2: link {number}");
+            assert!(r.receive_window + slack > window, "R21: link {number}");
             if link.unit == Unit::Bytes {
                 assert!(r.receive_window <= window);
             }

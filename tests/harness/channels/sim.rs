@@ -164,7 +164,7 @@ impl Sim {
 
     fn check_record(&mut self, end: usize, record: &[u8]) {
         let max = self.config[1 - end].record_bytes_max as usize;
-        assert!(record.len() <= max, "I15: {} of {max}", record.len());
+        assert!(record.len() <= max, "R13: {} of {max}", record.len());
         let list = frames::frames(record);
         let first = list.first().expect("a record of PAD only");
         assert_eq!(first.kind == HELLO, !self.spoke[end], "HELLO is the first");
@@ -181,7 +181,7 @@ impl Sim {
         };
         self.counts.narrowed += credits(frames::FLAG_NARROW);
         self.counts.returned += credits(frames::FLAG_RETURN);
-        // I8: nothing is said twice in a record.
+        // R3: nothing is said twice in a record.
         let mut said: Vec<(u8, u8, u64)> = Vec::new();
         for frame in list.iter().filter(|f| f.is_control()) {
             let what = (frame.kind, frame.flags, frame.alias);
@@ -328,7 +328,7 @@ impl Sim {
         }
     }
 
-    /// I4, of what the end receives and of what it has to send.
+    /// R7 and R19: what the end has to send, and what it receives.
     fn check_memory(&self, end: usize) {
         let (core, config) = (&self.ends[end], &self.config[end]);
         let stats = core.stats();
@@ -341,7 +341,7 @@ impl Sim {
             let cap = config.channel_queue_bytes_max as usize;
             assert!(
                 one || c.queued_bytes <= cap,
-                "I4: {} queued",
+                "R7: {} queued",
                 c.queued_bytes
             );
         }
@@ -356,17 +356,17 @@ impl Sim {
             .filter(|c| c.queued_messages > 1)
             .map(|c| c.queued_bytes)
             .sum();
-        assert!(more <= cap, "I4: {more} of {queued} queued in all");
+        assert!(more <= cap, "R7: {more} of {queued} queued in all");
     }
 
-    /// I4: every grant is backed. What is set aside covers what the peer can make the end hold, and
+    /// R19: every grant is backed. What is set aside covers what the peer can make the end hold, and
     /// is never more than may be; what the application has granted itself comes on top.
     fn check_aside(&self, end: usize) {
         let (core, config) = (&self.ends[end], &self.config[end]);
         let stats = core.stats();
         let (aside, budget) = (stats.receive_aside_bytes, stats.receive_budget_bytes);
         assert_eq!(budget, config.receive_budget_bytes());
-        assert!(aside <= budget, "I4: {aside} set aside of {budget}");
+        assert!(aside <= budget, "R19: {aside} set aside of {budget}");
         let mut least = 0;
         for link in self.links.iter().filter(|l| l.opener != end) {
             let Some(c) = link.ids[end].and_then(|id| core.channel_stats(id)) else {
@@ -389,7 +389,7 @@ impl Sim {
         assert!(least <= aside + granted, "{least} of {aside} and {granted}");
     }
 
-    /// I1 and I2 of one direction.
+    /// R56 and R21 of one direction.
     fn check_link(&self, link: &Link, sender: usize) {
         let receiver = 1 - sender;
         let Some(r) = link.ids[receiver].and_then(|id| self.ends[receiver].channel_stats(id))
@@ -410,7 +410,7 @@ impl Sim {
             let all = r.receive_window + r.held_bytes;
             assert!(
                 all <= r.receive_window_max,
-                "I2: {all} of {}",
+                "R21: {all} of {}",
                 r.receive_window_max
             );
         }
@@ -420,7 +420,7 @@ impl Sim {
         if link.sends(sender) && s.sending != HalfState::None {
             assert!(
                 s.send_window <= r.receive_window,
-                "I1: {} may be sent, {} are taken",
+                "R56: {} may be sent, {} are taken",
                 s.send_window,
                 r.receive_window
             );

@@ -1,4 +1,4 @@
-//! Allocations of this process, where the feature `count-allocations` counts them.
+//! Allocations of this process, counted with the feature `count-allocations`.
 
 #[cfg(feature = "count-allocations")]
 mod counted {
@@ -47,7 +47,7 @@ mod counted {
     }
 }
 
-/// Counts from one lap to the next.
+/// Counts allocations from one lap to the next.
 pub(crate) struct Allocations(counted::Lap);
 
 impl Allocations {
@@ -55,7 +55,7 @@ impl Allocations {
         Allocations(counted::Lap::start())
     }
 
-    /// Those since the last lap; `None` where they are not counted.
+    /// Allocations since the last lap; `None` without the feature.
     pub(crate) fn lap(&mut self) -> Option<u64> {
         std::mem::replace(&mut self.0, counted::Lap::start()).end()
     }

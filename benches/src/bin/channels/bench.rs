@@ -1,4 +1,4 @@
-//! Starts servers and clients, and collects what they find.
+//! Starts servers and clients, and collects their results.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
@@ -12,16 +12,16 @@ use serde::Serialize;
 use crate::cli::{Options, Table};
 use crate::process::{CPU_CLOCK, raise_open_files_limit};
 use crate::tables;
-use crate::work::{Found, Peer, Role, Work};
+use crate::work::{Peer, Role, Sample, Work};
 
-/// A server that has not said where it listens by then will not.
+/// Time in which a server must print its address.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// Channels that nobody reads.
+/// Numbers of channels that nobody reads, for the table "unread".
 const UNREAD: [usize; 5] = [0, 1, 17, 100, 1000];
-/// Beyond the time of its work, what a client may take before it is called stuck.
+/// Time in which a client must print its results.
 const WORK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One kind of work, done by all.
+/// One work, with the samples of all peers.
 #[derive(Debug, Serialize)]
 pub(crate) struct Case {
     pub(crate) work: Work,
@@ -32,7 +32,7 @@ pub(crate) struct Case {
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) peer: Peer,
-    pub(crate) samples: Vec<Found>,
+    pub(crate) samples: Vec<Sample>,
 }
 
 impl Case {
@@ -138,7 +138,7 @@ impl Bench<'_> {
                 tables::throughput(&case);
                 cases.push(case);
             }
-            println!("\nflat: messages a second at {bytes} bytes, to those of the first column");
+            println!("\nflat: messages a second at {bytes} bytes, relative to the first column");
             tables::flat(&cases[first..]);
         }
         Ok(cases)
@@ -160,24 +160,24 @@ impl Bench<'_> {
                 ticks_per_second: self.options.rate,
                 run_ms: self.options.run_ms()? * 3,
             };
-            cases.push(self.measure(work, Peer::does_all)?);
+            cases.push(self.measure(work, Peer::in_all_tables)?);
         }
         println!(
-            "\nlatency, one way, of {} ticks a second, from the moment each was due; both ends spin",
+            "\nlatency, one way, {} ticks a second; a delay starts when its tick is due; both ends spin",
             self.options.rate
         );
         tables::latency(&cases);
         Ok(cases)
     }
 
-    /// A channel beside others that nobody reads: what gets through, and the delay of ticks.
+    /// One channel beside others that nobody reads: its rate, and the delay of ticks.
     fn unread(&mut self) -> Result<Vec<(Case, Case)>> {
         if !self.options.has(Table::Unread) {
             return Ok(Vec::new());
         }
         let run_ms = self.options.run_ms()?;
-        // Windows of the others are theirs to choose, and a thousand of them are gigabytes.
-        let ours = |peer: Peer| peer.is_ours() && peer.does_all();
+        // Only tickwire: a thousand full windows of the rivals are gigabytes.
+        let ours = |peer: Peer| peer.is_ours() && peer.in_all_tables();
         let mut cases = Vec::new();
         for unread in UNREAD {
             let rate = Work::Throughput {
@@ -197,7 +197,7 @@ impl Bench<'_> {
             cases.push((self.measure(rate, ours)?, self.measure(delay, ours)?));
         }
         println!(
-            "\nunread: 64 bytes on one channel, then {} ticks a second at priority 0, beside channels that are full and never read",
+            "\nunread: messages of 64 bytes on one channel, then {} ticks a second at priority 0, beside full channels that nobody reads",
             self.options.rate
         );
         tables::unread(&cases);
@@ -212,8 +212,10 @@ impl Bench<'_> {
         for in_flight in [1, 64] {
             let run_ms = self.options.run_ms()?;
             let work = Work::Opens { in_flight, run_ms };
-            let case = self.measure(work, Peer::does_all)?;
-            println!("\nopened, accepted, one message, ended at both ends; {in_flight} in flight");
+            let case = self.measure(work, Peer::in_all_tables)?;
+            println!(
+                "\nopens: a channel is opened, accepted, carries one message, and is finished at both ends; {in_flight} at once"
+            );
             tables::opens(&case);
             cases.push(case);
         }
@@ -229,9 +231,9 @@ impl Bench<'_> {
             connections,
             channels,
         };
-        let case = self.measure(work, Peer::does_all)?;
+        let case = self.measure(work, Peer::in_all_tables)?;
         println!(
-            "\nidle: bytes for each of {channels} channels on each of {connections} connections, after one message"
+            "\nidle: bytes per channel, {channels} channels on each of {connections} connections, after one message"
         );
         tables::idle(&case, connections * channels);
         Ok(vec![case])
@@ -248,15 +250,15 @@ impl Bench<'_> {
             })
             .collect();
         let repeats = match work {
-            // Does not differ from one time to the next.
+            // Memory does not differ between repeats.
             Work::Idle { .. } => 1,
             _ => self.options.repeats(),
         };
         for _ in 0..repeats {
             case.rows.retain_mut(|row| {
-                let found = once(row.peer, work, self.options);
-                match found {
-                    Ok(found) => row.samples.push(found),
+                let sample = once(row.peer, work, self.options);
+                match sample {
+                    Ok(sample) => row.samples.push(sample),
                     Err(error) => {
                         let reason = format!("{}, {work:?}: {error:#}", row.peer.name());
                         eprintln!("LEFT OUT: {reason}");
@@ -271,12 +273,12 @@ impl Bench<'_> {
     }
 }
 
-/// A process that ends with this.
+/// A process that ends when this value is dropped.
 struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself; waiting collects it either way.
+        // It may have ended by itself; `wait` collects it in both cases.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -291,7 +293,7 @@ fn start(arguments: &[String], timeout: Duration) -> Result<(Process, String)> {
         .spawn()?;
     let stdout = child.stdout.take();
     let process = Process(child);
-    let stdout = stdout.context("its output is not piped")?;
+    let stdout = stdout.context("its output is not a pipe")?;
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -304,8 +306,8 @@ fn start(arguments: &[String], timeout: Duration) -> Result<(Process, String)> {
     Ok((process, line))
 }
 
-/// One repeat: a server and a client of their own.
-fn once(peer: Peer, work: Work, options: &Options) -> Result<Found> {
+/// One repeat: a new server and a new client.
+fn once(peer: Peer, work: Work, options: &Options) -> Result<Sample> {
     let mut serve = vec!["serve".to_owned(), peer.name()];
     if let Some(core) = options.server_core.0 {
         serve.extend(["--core".to_owned(), core.to_string()]);
@@ -326,10 +328,10 @@ fn once(peer: Peer, work: Work, options: &Options) -> Result<Found> {
         drive.extend(["--core".to_owned(), core.to_string()]);
     }
     let (_client, line) = start(&drive, WORK_TIMEOUT).context("the client")?;
-    serde_json::from_str(&line).with_context(|| format!("the client has found `{line}`"))
+    serde_json::from_str(&line).with_context(|| format!("the client printed `{line}`"))
 }
 
-/// Where it ran, and how busy that was before: foreign load spoils absolute numbers.
+/// The machine, and its load before the run: other processes spoil absolute numbers.
 fn machine() -> (String, String) {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let cpus = read("/proc/cpuinfo");

@@ -9,10 +9,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::config::CHANNELS_MAX;
 use crate::work::{Peer, Work};
 
-/// Channels side by side with rust-yamux and h2, over loopback TCP.
+/// Channels side by side with rust-yamux, h2 and qmux, over loopback TCP.
 ///
-/// Every byte that arrives is checked. Numbers of a noisy machine are only good as ratios of one
-/// run.
+/// Every byte that arrives is checked. On a noisy machine only ratios within one run are
+/// meaningful.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -24,10 +24,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs a server (what this program starts itself).
+    /// Runs a server. This program starts itself this way.
     #[command(hide = true)]
     Serve(Serve),
-    /// Runs a client (what this program starts itself).
+    /// Runs a client. This program starts itself this way.
     #[command(hide = true)]
     Drive(Drive),
 }
@@ -40,7 +40,7 @@ pub(crate) struct Serve {
     /// Pin the process to this core.
     #[arg(long)]
     pub(crate) core: Option<usize>,
-    /// Never sleep, and have sockets tuned for latency.
+    /// Never sleep, and tune sockets for latency.
     #[arg(long)]
     pub(crate) spin: bool,
 }
@@ -55,14 +55,15 @@ pub(crate) struct Drive {
     /// Pin the process to this core.
     #[arg(long)]
     pub(crate) core: Option<usize>,
-    /// JSON.
+    /// The work, as JSON.
     #[arg(long)]
     pub(crate) work: String,
 }
 
 impl Drive {
     pub(crate) fn work(&self) -> Result<Work> {
-        serde_json::from_str(&self.work).context("--work is not what this program writes")
+        serde_json::from_str(&self.work)
+            .context("--work is not valid: it is the JSON that this program writes")
     }
 }
 
@@ -78,32 +79,32 @@ pub(crate) enum Table {
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Only these; all by default.
+    /// Tables to measure; all by default.
     #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<Table>,
-    /// Who is measured; all by default.
+    /// Peers to measure; all by default.
     #[arg(long, value_delimiter = ',')]
     pub(crate) peers: Vec<Peer>,
-    /// Throughput: numbers of channels. The first is what "flat" compares with.
+    /// Throughput: numbers of channels. The table "flat" compares with the first.
     #[arg(long, value_delimiter = ',')]
     pub(crate) channels: Vec<usize>,
     /// Throughput: payload bytes.
     #[arg(long, value_delimiter = ',')]
     pub(crate) sizes: Vec<usize>,
-    /// Throughput: messages that there are at once, in turn over the channels. A stream of bytes
-    /// is flushed once for all of them that are its own.
+    /// Throughput: messages that are ready at once, in turn over the channels. A byte stream is
+    /// flushed once for all of its messages.
     #[arg(long = "burst", default_value = "64", value_parser = clap::value_parser!(u16).range(1..))]
     burst_messages: u16,
     /// Interleaved repeats: A B C, A B C, ...
     #[arg(long)]
     pub(crate) repeats: Option<usize>,
-    /// Seconds of one repeat; a latency run takes three times as long.
+    /// Seconds of one repeat. A repeat of the latency table takes three times as long.
     #[arg(long)]
     pub(crate) seconds: Option<f64>,
     /// Latency: ticks a second.
     #[arg(long, default_value = "2000")]
     pub(crate) rate: u32,
-    /// Few cases, few short repeats: the whole run within 60 seconds.
+    /// Few cases, few short repeats: the whole run takes about a minute.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Core of the servers; `none` leaves them to the scheduler.
@@ -131,12 +132,12 @@ fn parse_core(text: &str) -> Result<Core, String> {
     }
 }
 
-/// The goals' own cases (design page "Measuring", section 3).
+/// The cases of the goals in docs/performance.md.
 const CHANNELS: [usize; 4] = [1, 16, 256, 4096];
 const SIZES: [usize; 6] = [32, 64, 256, 1024, 4096, 16384];
 const QUICK_SIZES: [usize; 1] = [64];
 const QUICK_CHANNELS: [usize; 3] = [1, 256, 4096];
-/// Questions of the control channel are shorter, and a message must fit our default limit.
+/// Questions of the control channel are shorter, and a message must fit tickwire's default limit.
 const SIZE_MIN: usize = 16;
 const SIZE_MAX: usize = 30_000;
 
@@ -165,7 +166,7 @@ impl Options {
             CHANNELS.to_vec()
         };
         let chosen = chosen(&self.channels, standard);
-        // The control channel is one of them.
+        // The control channel takes one of `CHANNELS_MAX`.
         let most = CHANNELS_MAX as usize - 1;
         ensure!(
             chosen.iter().all(|c| (1..=most).contains(c)),
@@ -198,7 +199,7 @@ impl Options {
             .max(1)
     }
 
-    /// Of one repeat.
+    /// Time of one repeat, in milliseconds.
     pub(crate) fn run_ms(&self) -> Result<u64> {
         let seconds = self.seconds.unwrap_or(if self.quick { 0.2 } else { 1.0 });
         ensure!(

@@ -1,18 +1,18 @@
-//! The messages, and the digest that both ends make of them.
+//! The messages, and the digest that both ends compute.
 //!
-//! The digest of a channel takes every byte and the order of its messages; that of a run is the
-//! sum over the channels, so that their order among each other does not count.
+//! The digest of a channel covers every byte and the order of its messages. The digest of a run is
+//! the sum over the channels, so that the order between channels does not count.
 
-/// Messages begin at this many places of the tape.
+/// Number of places on the tape at which messages begin.
 const PLACES: usize = 64;
-/// Bytes from one place to the next.
+/// Bytes between two places.
 const STEP: usize = 8;
-/// Odd, so that no state is lost by multiplying.
+/// An odd factor: multiplication by it loses no state.
 const ORDER: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Messages between two looks at the clock.
-const LOOK_EVERY: u64 = 1024;
+/// Messages between two readings of the clock.
+const CLOCK_EVERY: u64 = 1024;
 
-/// One number of a message: every word times an odd number of its place.
+/// The digest of one message: the sum of every word times an odd number for its place.
 #[inline]
 pub(crate) fn digest(message: &[u8]) -> u64 {
     let (words, rest) = message.as_chunks::<8>();
@@ -29,7 +29,8 @@ pub(crate) fn digest(message: &[u8]) -> u64 {
     sum.wrapping_add(u64::from_le_bytes(last).wrapping_mul(place))
 }
 
-/// The digest of a channel so far, and how much a message adds to that of the run.
+/// Adds a message's digest to the digest of its channel; returns what it adds to the digest of the
+/// run.
 #[inline]
 pub(crate) fn follow(lane: &mut u64, message: u64) -> u64 {
     let before = *lane;
@@ -37,7 +38,7 @@ pub(crate) fn follow(lane: &mut u64, message: u64) -> u64 {
     lane.wrapping_sub(before)
 }
 
-/// Messages of one size, without end.
+/// An endless sequence of messages of one size.
 #[derive(Debug)]
 pub(crate) struct Load {
     tape: Vec<u8>,
@@ -46,21 +47,21 @@ pub(crate) struct Load {
     next: usize,
     /// The digest of each channel.
     lanes: Vec<u64>,
-    /// Messages of a turn.
+    /// Messages of one turn of a channel.
     share: usize,
-    /// Of these, how many are sent.
+    /// Messages of the current turn that are sent.
     in_turn: usize,
     /// The channel whose turn it is.
     lane: usize,
-    /// The count from which the clock is looked at next.
-    look_at: u64,
+    /// The count at which the clock is read next.
+    clock_at: u64,
     pub(crate) count: u64,
     pub(crate) digest: u64,
 }
 
 impl Load {
-    /// An application has `burst` messages at once, in turn over its channels: so many of a
-    /// channel can be sent in one go.
+    /// `burst` messages are ready at once, in turn over the channels: a turn of a channel has
+    /// `burst / channels` messages, at least one.
     pub(crate) fn new(bytes: usize, channels: usize, burst: usize) -> Load {
         let mut state = 0x0123_4567_89ab_cdef_u64;
         let mut byte = || {
@@ -80,7 +81,7 @@ impl Load {
             share: (burst / channels).max(1),
             in_turn: 0,
             lane: 0,
-            look_at: 0,
+            clock_at: 0,
             count: 0,
             digest: 0,
         }
@@ -92,13 +93,13 @@ impl Load {
         self.upcoming(0)
     }
 
-    /// The message that is sent after `messages` others.
+    /// The message behind the next `messages` ones.
     #[inline]
     pub(crate) fn upcoming(&self, messages: usize) -> &[u8] {
         &self.tape[(self.next + messages) % PLACES * STEP..][..self.bytes]
     }
 
-    /// The message is sent: after the last one of a turn it is the next channel's.
+    /// Counts the message as sent. After the last message of a turn, the next channel has its turn.
     #[inline]
     pub(crate) fn sent(&mut self) {
         let added = follow(&mut self.lanes[self.lane], self.digests[self.next]);
@@ -124,19 +125,19 @@ impl Load {
         self.lanes.len()
     }
 
-    /// Messages of a channel's turn.
+    /// Messages of one turn of a channel.
     pub(crate) fn share(&self) -> usize {
         self.share
     }
 
-    /// After a turn, whether to look at the clock: a round is over, so that all have sent, and it
-    /// is not after every message.
-    pub(crate) fn looks_at_clock(&mut self) -> bool {
-        let looks = self.lane == 0 && self.in_turn == 0 && self.count >= self.look_at;
-        if looks {
-            self.look_at = self.count + LOOK_EVERY;
+    /// After a turn: whether to read the clock. That is so after a whole round over the channels,
+    /// and not more often than every [`CLOCK_EVERY`] messages.
+    pub(crate) fn reads_clock(&mut self) -> bool {
+        let is_due = self.lane == 0 && self.in_turn == 0 && self.count >= self.clock_at;
+        if is_due {
+            self.clock_at = self.count + CLOCK_EVERY;
         }
-        looks
+        is_due
     }
 }
 

@@ -1,5 +1,6 @@
-//! Channels side by side: ours on its three drivers, rust-yamux, h2, and WebSockets without
-//! channels. Client and server are processes of their own, each on one core, over loopback TCP.
+//! Side-by-side comparison of channels: tickwire on its three drivers, rust-yamux, h2, qmux, and
+//! WebSockets without channels. Client and server are separate processes, each on one core, over
+//! loopback TCP.
 //!
 //! ```text
 //! cargo run --release -p tickwire-benches --bin channels -- --quick
@@ -27,11 +28,11 @@ use anyhow::Result;
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command, Drive, Serve};
-use crate::work::{Found, Peer};
+use crate::work::{Peer, Sample};
 
-/// Bytes of a tick.
+/// Payload bytes of a tick.
 pub(crate) const TICK_BYTES: usize = 40;
-/// Bytes of a message of bulk.
+/// Payload bytes of a bulk message.
 pub(crate) const BULK_MESSAGE_BYTES: usize = 4096;
 
 fn main() -> ExitCode {
@@ -50,8 +51,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether it has a task for each channel, or a handler for all.
-fn is_of_tasks(peer: Peer) -> bool {
+/// Whether the peer has a task for each channel; otherwise one handler serves all.
+fn has_tasks(peer: Peer) -> bool {
     peer.is_rival() || peer == Peer::TickwireTokio
 }
 
@@ -61,7 +62,7 @@ fn serve(options: &Serve) -> Result<()> {
     if let Some(core) = options.core {
         process::pin(core)?;
     }
-    if is_of_tasks(options.peer) {
+    if has_tasks(options.peer) {
         tasks::serve(options)
     } else {
         reactors::serve(options)
@@ -74,24 +75,24 @@ fn drive(options: &Drive) -> Result<()> {
     if let Some(core) = options.core {
         process::pin(core)?;
     }
-    if is_of_tasks(options.peer) {
+    if has_tasks(options.peer) {
         tasks::drive(options)
     } else {
         reactors::drive(options)
     }
 }
 
-/// Tells the parent where a server listens.
+/// Prints for the parent where the server listens.
 fn announce(addr: SocketAddr) -> Result<()> {
-    say(&format!("listening {addr}"))
+    print_line(&format!("listening {addr}"))
 }
 
-/// Tells the parent what a client has found.
-fn report(found: &Found) -> Result<()> {
-    say(&serde_json::to_string(found)?)
+/// Prints a client's results for the parent.
+fn report(sample: &Sample) -> Result<()> {
+    print_line(&serde_json::to_string(sample)?)
 }
 
-fn say(line: &str) -> Result<()> {
+fn print_line(line: &str) -> Result<()> {
     use std::io::Write as _;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")?;

@@ -1,4 +1,4 @@
-//! What a stretch of a run has cost, at both ends.
+//! The cost of one part of a run, at both ends.
 
 use std::time::Instant;
 
@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::allocations::Allocations;
 use crate::process::Usage;
-use crate::work::{Ack, Counted, Found};
+use crate::work::{Ack, Counted, Sample};
 
-/// Begun and ended while the server sleeps: between two answers of the control channel.
+/// Begins and ends at an answer of the control channel: the server sleeps then.
 #[derive(Debug)]
 pub(crate) struct Meter {
     server_pid: u32,
@@ -33,13 +33,13 @@ impl Meter {
         })
     }
 
-    pub(crate) fn end(&mut self, ack: Ack, calls: Option<Counted>) -> Result<Found> {
+    pub(crate) fn end(&mut self, ack: Ack, calls: Option<Counted>) -> Result<Sample> {
         let client_allocations = self.allocations.lap();
         let elapsed = self.started.elapsed();
         let server = Usage::of(self.server_pid)?.since(self.server);
         let client = Usage::of(std::process::id())?.since(self.client);
         let since = |now: Option<Counted>, then: Option<Counted>| Some(now?.since(then?));
-        Ok(Found {
+        Ok(Sample {
             messages: ack.count - self.ack.count,
             elapsed_ns: u64::try_from(elapsed.as_nanos())?,
             server_cpu_ns: server.cpu_ns,
@@ -52,14 +52,15 @@ impl Meter {
             client_allocations,
             ticks: ack.ticks,
             bulk_bytes: ack.bulk_bytes - self.ack.bulk_bytes,
-            ..Found::default()
+            ..Sample::default()
         })
     }
 }
 
-/// The answer of the server, which must have got what was sent.
+/// Parses the server's answer and checks that the server has received what was sent.
 pub(crate) fn checked(answer: &[u8], count: u64, digest: Option<u64>) -> Result<Ack> {
-    let ack: Ack = serde_json::from_slice(answer).context("not an answer of the server")?;
+    let ack: Ack =
+        serde_json::from_slice(answer).context("the answer of the server is not valid")?;
     ensure!(
         ack.count == count,
         "WRONG: {} messages arrived of {count}",

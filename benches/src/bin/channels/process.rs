@@ -1,4 +1,4 @@
-//! What the operating system knows about a process.
+//! A process as the operating system sees it.
 
 #[path = "../compare/process.rs"]
 #[expect(dead_code, reason = "`compare` uses more of it")]
@@ -10,7 +10,7 @@ pub(crate) use shared::{
 
 use nix::time::{ClockId, clock_gettime};
 
-/// A clock that two processes of a machine share, in nanoseconds.
+/// A clock that all processes of a machine share, in nanoseconds.
 pub(crate) fn monotonic_ns() -> u64 {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| {
         let (seconds, rest) = (time.tv_sec(), time.tv_nsec());

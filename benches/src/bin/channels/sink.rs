@@ -1,4 +1,4 @@
-//! What a server counts.
+//! The counts of a server.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,25 +12,25 @@ use crate::load::{digest, follow};
 use crate::process::monotonic_ns;
 use crate::work::{Ack, Counted, Ticks};
 
-/// Longest latency kept, in nanoseconds; 3 digits.
+/// Longest recorded delay, in nanoseconds, with 3 significant digits.
 const LATENCY_NS_MAX: u64 = 60_000_000_000;
 const DIGITS: u8 = 3;
 
-/// Counts of all connections of a server's process, which has one thread: what looks like a race
-/// between a load and a store is none.
+/// Counts of all connections of a server. The process has one thread, so that a load and a later
+/// store do not race.
 #[derive(Debug)]
 pub(crate) struct Sink {
     count: AtomicU64,
     digest: AtomicU64,
     bulk_bytes: AtomicU64,
-    /// The control channel waits for this count.
+    /// The control channel is answered at this count.
     target: AtomicU64,
     reached: Notify,
     ticks: Mutex<Histogram<u64>>,
     allocations: Mutex<Allocations>,
 }
 
-/// Nobody waits.
+/// The target when no question is open.
 const NOBODY: u64 = u64::MAX;
 
 impl Sink {
@@ -46,7 +46,7 @@ impl Sink {
         })
     }
 
-    /// A message of a channel whose digest so far is `lane`.
+    /// Counts a message of a channel; `lane` is the channel's digest so far.
     #[inline]
     pub(crate) fn data(&self, lane: &mut u64, message: &[u8]) {
         let added = follow(lane, digest(message));
@@ -55,7 +55,7 @@ impl Sink {
         self.add_one();
     }
 
-    /// A tick: it begins with the moment at which it was due.
+    /// Counts a tick, which begins with the time at which it was due.
     pub(crate) fn tick(&self, message: &[u8]) {
         let now = monotonic_ns();
         if let (Some(due), Ok(mut ticks)) = (message.first_chunk(), self.ticks.lock()) {
@@ -74,13 +74,13 @@ impl Sink {
         self.count.store(self.count.load(Relaxed) + 1, Relaxed);
     }
 
-    /// What the control channel asks for.
+    /// Takes a question of the control channel.
     pub(crate) fn ask(&self, message: &[u8]) {
         let target = message.first_chunk().map_or(0, |t| u64::from_le_bytes(*t));
         self.target.store(target, Relaxed);
     }
 
-    /// Whether the answer is due: `true` once for each question.
+    /// Whether the answer is due: `true` once per question.
     #[inline]
     pub(crate) fn is_due(&self) -> bool {
         let due = self.count.load(Relaxed) >= self.target.load(Relaxed);
@@ -90,7 +90,7 @@ impl Sink {
         due
     }
 
-    /// For servers of tasks: wakes the one of the control channel when its answer is due.
+    /// For servers with tasks: wakes the task of the control channel when its answer is due.
     #[inline]
     pub(crate) fn notify(&self) {
         if self.is_due() {

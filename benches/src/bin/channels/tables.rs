@@ -1,28 +1,29 @@
-//! What was measured, in tables. Every goal stands beside its number, as a ratio of one run.
+//! The tables. A goal is printed in the heading of its column, as a ratio within one run.
 
 use crate::bench::{Case, Row};
 use crate::stats::{Spread, print_table, ratio};
-use crate::work::{Counted, Found, Peer, Work};
+use crate::work::{Counted, Peer, Sample, Work};
 
-/// The goals (design page "Measuring", section 3).
+/// The goals in docs/performance.md.
 const RATE_GOAL: f64 = 3.0;
 const FLAT_GOAL: f64 = 0.8;
 const P99_GOAL: f64 = 2.0;
-/// Above this share of the time without a core the machine is called noisy.
+/// The machine counts as noisy when a process waits for a core for more than this share of the
+/// time.
 const NOISE: f64 = 0.05;
 
-type Figure = fn(&Found) -> f64;
+type Figure = fn(&Sample) -> f64;
 
-fn per_second(found: &Found) -> f64 {
-    found.messages as f64 / found.elapsed_ns as f64 * 1e9
+fn per_second(sample: &Sample) -> f64 {
+    sample.messages as f64 / sample.elapsed_ns as f64 * 1e9
 }
 
-fn server_ns(found: &Found) -> f64 {
-    found.server_cpu_ns as f64 / found.messages as f64
+fn server_ns(sample: &Sample) -> f64 {
+    sample.server_cpu_ns as f64 / sample.messages as f64
 }
 
-fn client_ns(found: &Found) -> f64 {
-    found.client_cpu_ns as f64 / found.messages as f64
+fn client_ns(sample: &Sample) -> f64 {
+    sample.client_cpu_ns as f64 / sample.messages as f64
 }
 
 fn spread(row: &Row, figure: Figure) -> Option<Spread> {
@@ -42,13 +43,13 @@ fn range(spread: Option<Spread>, unit: f64) -> String {
     })
 }
 
-/// The median of the ratios of the same repeats.
+/// The ratio of two rows, repeat by repeat.
 fn paired(one: &Row, other: Option<&Row>, figure: Figure) -> Option<Spread> {
     let pairs = one.samples.iter().zip(&other?.samples);
     Spread::of(pairs.map(|(a, b)| figure(a) / figure(b)))
 }
 
-/// A ratio, and whether it is what it should be.
+/// A ratio, and whether it meets its goal.
 fn judged(spread: Option<Spread>, holds: impl Fn(f64) -> bool) -> String {
     let verdict = match spread {
         Some(s) if holds(s.median) => " ok",
@@ -58,30 +59,30 @@ fn judged(spread: Option<Spread>, holds: impl Fn(f64) -> bool) -> String {
     format!("{}{verdict}", ratio(spread))
 }
 
-/// Server / client, for each message.
-fn each(row: &Row, figure: fn(&Found) -> [Option<u64>; 2]) -> String {
+/// A count per message: server / client.
+fn each(row: &Row, figure: fn(&Sample) -> [Option<u64>; 2]) -> String {
     let side = |at: usize| {
-        let shares = row.samples.iter().filter_map(|found| {
-            let count = figure(found).get(at).copied().flatten()?;
-            Some(count as f64 / found.messages as f64)
+        let shares = row.samples.iter().filter_map(|sample| {
+            let count = figure(sample).get(at).copied().flatten()?;
+            Some(count as f64 / sample.messages as f64)
         });
         number(Spread::of(shares), 1.0, 3)
     };
     format!("{} / {}", side(0), side(1))
 }
 
-/// Share of the time that server and client had no core.
+/// Prints a warning when server or client often had no core.
 fn waited(case: &Case) {
-    let share = |figure: fn(&Found) -> u64| {
+    let share = |figure: fn(&Sample) -> u64| {
         let samples = case.rows.iter().flat_map(|row| &row.samples);
-        Spread::of(samples.map(|found| figure(found) as f64 / found.elapsed_ns as f64))
+        Spread::of(samples.map(|sample| figure(sample) as f64 / sample.elapsed_ns as f64))
             .map_or(0.0, |s| s.median)
     };
     let (server, client) = (share(|f| f.server_waited_ns), share(|f| f.client_waited_ns));
     if server > NOISE || client > NOISE {
         println!(
-            "  NOISY: others held the server's core {:.0} %, the client's {:.0} % of the time: trust \
-             CPU ratios, not messages a second",
+            "  NOISY: other processes held the server's core for {:.0} % and the client's core for {:.0} % of the \
+             time: trust CPU ratios, not messages a second",
             server * 100.0,
             client * 100.0
         );
@@ -101,8 +102,10 @@ pub(crate) fn throughput(case: &Case) {
         "client ns/msg",
         "rate x yamux",
         "x h2 (goal >= 3)",
+        "x qmux",
         "CPU x yamux",
         "x h2",
+        "x qmux",
         "calls/msg s / c",
         "allocs/msg s / c",
     ]);
@@ -124,8 +127,10 @@ pub(crate) fn throughput(case: &Case) {
             number(spread(row, client_ns), 1.0, 0),
             rate(Peer::Yamux),
             rate(Peer::H2),
+            ratio(to(Peer::Qmux, per_second)),
             ratio(to(Peer::Yamux, server_ns)),
             ratio(to(Peer::H2, server_ns)),
+            ratio(to(Peer::Qmux, server_ns)),
             each(row, |f| {
                 [f.server_calls, f.client_calls].map(|calls| calls.map(Counted::all))
             }),
@@ -136,7 +141,7 @@ pub(crate) fn throughput(case: &Case) {
     waited(case);
 }
 
-/// Cases that differ in the number of channels.
+/// Rates over the number of channels, relative to the first case.
 pub(crate) fn flat(cases: &[Case]) {
     let Some(first) = cases.first() else {
         return;
@@ -170,7 +175,7 @@ pub(crate) fn flat(cases: &[Case]) {
     print_table(&table);
 }
 
-/// Alone, then beside each kind of bulk.
+/// Delay of ticks: alone, then beside each kind of bulk channel.
 pub(crate) fn latency(cases: &[Case]) {
     let Some(alone) = cases.first() else {
         return;
@@ -224,7 +229,7 @@ pub(crate) fn latency(cases: &[Case]) {
     }
 }
 
-/// What one channel carries, and the delay of ticks, beside so many that nobody reads.
+/// Rate of one channel and delay of ticks, beside channels that nobody reads.
 pub(crate) fn unread(cases: &[(Case, Case)]) {
     let Some((alone, ticks_alone)) = cases.first() else {
         return;
@@ -280,6 +285,7 @@ pub(crate) fn opens(case: &Case) {
         "client ns each",
         "rate x yamux",
         "x h2",
+        "x qmux",
         "allocs each s / c",
     ]);
     for row in &case.rows {
@@ -291,6 +297,7 @@ pub(crate) fn opens(case: &Case) {
             number(spread(row, client_ns), 1.0, 0),
             ratio(paired(row, case.row(Peer::Yamux), per_second)),
             ratio(paired(row, case.row(Peer::H2), per_second)),
+            ratio(paired(row, case.row(Peer::Qmux), per_second)),
             each(row, |f| [f.server_allocations, f.client_allocations]),
         ]);
     }
@@ -299,7 +306,9 @@ pub(crate) fn opens(case: &Case) {
 }
 
 pub(crate) fn idle(case: &Case, channels: usize) {
-    let mut table = header(["peer", "server", "client", "both", "x yamux", "x h2"]);
+    let mut table = header([
+        "peer", "server", "client", "both", "x yamux", "x h2", "x qmux",
+    ]);
     let both: Figure = |f| (f.server_bytes + f.client_bytes) as f64;
     for row in &case.rows {
         let bytes = |figure| number(spread(row, figure), channels as f64, 0);
@@ -310,6 +319,7 @@ pub(crate) fn idle(case: &Case, channels: usize) {
             bytes(both),
             ratio(paired(row, case.row(Peer::Yamux), both)),
             ratio(paired(row, case.row(Peer::H2), both)),
+            ratio(paired(row, case.row(Peer::Qmux), both)),
         ]);
     }
     print_table(&table);

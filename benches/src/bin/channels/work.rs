@@ -1,29 +1,31 @@
-//! What is measured: who, which work, and what comes back.
+//! What is measured: peers, work and results.
 
 use std::fmt;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// Who is measured: both ends are of the same kind.
+/// A peer: what is measured. Both ends are of the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Peer {
-    /// Channels on the mio reactor: a `ChannelHandler` called with what happens.
+    /// tickwire's channels on the mio reactor: one `ChannelHandler`.
     TickwireMio,
-    /// The same, with the messages of a channel's turn as one RUN: they are of one size.
+    /// The same, with the messages of a channel's turn sent as one RUN.
     TickwireRuns,
-    /// The same handler on the reactor that runs on tokio.
+    /// The same handler on the tokio reactor.
     TickwireReactor,
-    /// `channels::ChannelSocket`: a task per channel.
+    /// tickwire's `channels::ChannelSocket` on tokio: a task per channel.
     TickwireTokio,
-    /// rust-yamux 0.14 over a socket buffered both ways.
+    /// rust-yamux 0.14 over a socket that is buffered both ways.
     Yamux,
-    /// The same, with flushes put off to the end of the connection's turn: what it could be.
+    /// The same, with flushes deferred to the end of the connection's turn: what yamux could reach.
     YamuxDeferred,
-    /// h2 0.4: a request per channel, one way of it the data.
+    /// h2 0.4: a request per channel; messages go in the body.
     H2,
-    /// One WebSocket without channels on the mio reactor: what channels cost.
+    /// qmux 0.6: QMux over TCP, a bidirectional stream per channel.
+    Qmux,
+    /// One WebSocket without channels on the mio reactor: shows the cost of channels.
     Websocket,
     /// A WebSocket for each channel, on the mio reactor.
     Websockets,
@@ -35,7 +37,7 @@ impl Peer {
             .map_or_else(|| format!("{self:?}"), |value| value.get_name().to_owned())
     }
 
-    /// Ours, with channels: what the goals are about.
+    /// Whether it is tickwire with channels: the goals are about these.
     pub(crate) fn is_ours(self) -> bool {
         matches!(
             self,
@@ -43,18 +45,21 @@ impl Peer {
         )
     }
 
-    /// What the goals compare with.
+    /// Whether it is another library with channels.
     pub(crate) fn is_rival(self) -> bool {
-        matches!(self, Peer::Yamux | Peer::YamuxDeferred | Peer::H2)
+        matches!(
+            self,
+            Peer::Yamux | Peer::YamuxDeferred | Peer::H2 | Peer::Qmux
+        )
     }
 
-    /// Sockets without channels are only a yardstick of throughput.
+    /// Whether it has channels. Sockets without channels take part only in the throughput table.
     pub(crate) fn has_channels(self) -> bool {
         self.is_ours() || self.is_rival()
     }
 
-    /// Whether this throughput is for it: a socket per channel is not for thousands, and a run
-    /// is of more than one message.
+    /// Whether the peer takes part in this throughput case: a socket per channel does not go to
+    /// thousands, and a RUN has more than one message.
     pub(crate) fn takes(self, channels: usize, burst: usize) -> bool {
         match self {
             Peer::Websockets => channels <= SOCKETS_MAX,
@@ -63,39 +68,39 @@ impl Peer {
         }
     }
 
-    /// Whether it is for work other than throughput.
-    pub(crate) fn does_all(self) -> bool {
+    /// Whether the peer takes part in the other tables.
+    pub(crate) fn in_all_tables(self) -> bool {
         self.has_channels() && self != Peer::TickwireRuns
     }
 }
 
-/// Sockets of a client that has one for each channel.
+/// Most sockets of a client that has one for each channel.
 pub(crate) const SOCKETS_MAX: usize = 256;
 
-/// What a channel is for: its topic, its path, or its first byte.
+/// What a channel is for. The topic, the path or the first byte of a channel names its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub(crate) enum Role {
-    /// Asks for the counts, and is answered when they have reached what it says.
+    /// Asks for the counts. The answer comes when the count has reached the number in the question.
     Control,
-    /// Messages that are counted and checked.
+    /// Carries messages that are counted and checked.
     Data,
-    /// Messages that begin with the moment at which they were due.
+    /// Carries messages that begin with the time at which they were due.
     Tick,
-    /// Whatever fits; its reader keeps up.
+    /// Always has something to send; its reader keeps up.
     BulkFast,
-    /// Its reader takes [`SLOW_BYTES_PER_SECOND`].
+    /// The same; its reader takes [`SLOW_BYTES_PER_SECOND`].
     BulkSlow,
-    /// Its reader never reads.
+    /// The same; its reader never reads.
     BulkStalled,
-    /// One message, counted; then both ends are finished.
+    /// Carries one counted message; then both ends finish.
     Life,
 }
 
-/// What the slow reader takes.
+/// Rate of the slow reader.
 pub(crate) const SLOW_BYTES_PER_SECOND: usize = 1 << 20;
 
-/// Roles by their topics.
+/// Roles and their topics.
 const ROLES: [(Role, &str); 7] = [
     (Role::Control, "control"),
     (Role::Data, "data"),
@@ -120,7 +125,7 @@ impl Role {
         ROLES.get(usize::from(byte)).map(|r| r.0)
     }
 
-    /// 0 goes first.
+    /// Priority of the channel; 0 is sent first.
     pub(crate) fn priority(self) -> u8 {
         match self {
             Role::Control | Role::Tick => 0,
@@ -140,13 +145,13 @@ impl fmt::Display for Role {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Work {
-    /// As many messages as go through, in turn over all channels.
+    /// As many messages as possible, in turn over all channels.
     Throughput {
         channels: usize,
         bytes: usize,
-        /// Messages that there are at once, in turn over the channels.
+        /// Messages that are ready at once, in turn over the channels.
         burst: usize,
-        /// Channels beside them that nobody reads, full.
+        /// Further channels, full, that nobody reads.
         unread: usize,
         warm_up_ms: u64,
         run_ms: u64,
@@ -154,18 +159,18 @@ pub(crate) enum Work {
     /// Ticks at a fixed rate, beside bulk channels that always have something to send.
     Latency {
         bulk: Option<Role>,
-        /// How many, if there are any.
+        /// Number of bulk channels, if `bulk` names a kind.
         bulk_channels: usize,
         ticks_per_second: u32,
         run_ms: u64,
     },
     /// Channels opened, used for one message, and ended.
     Opens { in_flight: usize, run_ms: u64 },
-    /// Channels that have sent one message and rest.
+    /// Channels that send one message and then stay idle.
     Idle { connections: usize, channels: usize },
 }
 
-/// Calls of a reactor; `None` where it does not count them.
+/// System calls of a reactor.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Counted {
     pub(crate) waits: u64,
@@ -197,7 +202,7 @@ impl From<tickwire::reactor::Calls> for Counted {
     }
 }
 
-/// Percentiles of ticks, in nanoseconds from the moment each was due.
+/// Delays of ticks, in nanoseconds from the time at which each was due.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ticks {
     pub(crate) count: u64,
@@ -210,27 +215,27 @@ pub(crate) struct Ticks {
 /// The server's answer on the control channel.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ack {
-    /// Messages of data, ticks and lives since the server began.
+    /// Messages on data, tick and life channels since the server started.
     pub(crate) count: u64,
-    /// Their digest: see `load`.
+    /// Digest of the data and life messages: see `load`.
     pub(crate) digest: u64,
     pub(crate) bulk_bytes: u64,
-    /// Since the last answer.
+    /// Ticks since the last answer.
     pub(crate) ticks: Ticks,
     pub(crate) calls: Option<Counted>,
-    /// Since the last answer; `None` unless they are counted.
+    /// Allocations since the last answer; `None` unless they are counted.
     pub(crate) allocations: Option<u64>,
 }
 
-/// What a client's run has found.
+/// Results of a client's run.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Found {
-    /// Messages; lives, where channels are opened.
+pub(crate) struct Sample {
+    /// Messages; in the table "opens", channels.
     pub(crate) messages: u64,
     pub(crate) elapsed_ns: u64,
     pub(crate) server_cpu_ns: u64,
     pub(crate) client_cpu_ns: u64,
-    /// Runnable without a core: foreign load.
+    /// Time in which the server was runnable but had no core: load of other processes.
     pub(crate) server_waited_ns: u64,
     pub(crate) client_waited_ns: u64,
     pub(crate) server_calls: Option<Counted>,
@@ -239,7 +244,7 @@ pub(crate) struct Found {
     pub(crate) client_allocations: Option<u64>,
     pub(crate) ticks: Ticks,
     pub(crate) bulk_bytes: u64,
-    /// For all idle channels together.
+    /// Memory of all idle channels together.
     pub(crate) server_bytes: i64,
     pub(crate) client_bytes: i64,
 }

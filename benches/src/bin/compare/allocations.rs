@@ -1,8 +1,8 @@
 //! Heap allocations per message, counted by valgrind while the closed loop runs.
 //!
-//! Each server is loaded twice, for different times; the difference in allocations over the
-//! difference in messages is what a message takes, so that start and connections cancel. A server
-//! under valgrind is slower than its client, so its batches are as full as the window allows.
+//! Each server is loaded twice, for different times. The cost of a message is the difference in
+//! allocations over the difference in messages, so that start-up and connections cancel. A server
+//! under valgrind is slower than its client, so that its batches are as full as the window allows.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ use crate::load::Load;
 use crate::server::{Server, Target};
 use crate::stats::print_table;
 
-/// The longer of the two loads, in shorter ones.
+/// Length of the longer load, in units of the shorter one.
 const LONGER: u32 = 4;
 
 /// One peer's counts in one case.
@@ -24,7 +24,7 @@ const LONGER: u32 = 4;
 pub(crate) struct Row {
     peer: String,
     case: String,
-    /// Between the two runs.
+    /// Messages by which the two runs differ.
     messages: u64,
     allocations_per_message: f64,
 }
@@ -79,16 +79,16 @@ fn count(target: Target, case: Case, options: &Compare) -> Result<Row> {
     })
 }
 
-/// Messages and allocations of a server's whole life under a load of so many shares.
+/// Messages and allocations of a server from start to end, under a load of `shares` units.
 fn loaded(target: Target, case: Case, options: &Compare, shares: u32) -> Result<(u64, u64)> {
     ensure!(
         matches!(target, Target::Peer(_)),
-        "a server that runs already cannot be put under valgrind"
+        "valgrind cannot attach to a server that already runs"
     );
     let report = Report::new();
     let tool = [
         "valgrind",
-        // The cheapest tool that counts the heap; its checks are not wanted.
+        // The cheapest valgrind tool that counts allocations; its own checks are not needed.
         "--tool=memcheck",
         "--leak-check=no",
         "--undef-value-errors=no",
@@ -105,7 +105,7 @@ fn loaded(target: Target, case: Case, options: &Compare, shares: u32) -> Result<
     Ok((pass.messages, allocations))
 }
 
-/// Where valgrind writes; removed when this is dropped.
+/// The file that valgrind writes; removed when this value is dropped.
 struct Report(PathBuf);
 
 impl Report {
@@ -117,12 +117,12 @@ impl Report {
 
 impl Drop for Report {
     fn drop(&mut self) {
-        // It may never have been written.
+        // valgrind may not have written it.
         let _ = std::fs::remove_file(&self.0);
     }
 }
 
-/// Allocations out of `==1==   total heap usage: 1,234 allocs, 1,000 frees, ...`.
+/// The number of allocations in `==1==   total heap usage: 1,234 allocs, 1,000 frees, ...`.
 fn parse(text: &str) -> Option<u64> {
     let (_, usage) = text.split_once("total heap usage:")?;
     let number = usage.trim_start().split_once(" allocs")?.0;

@@ -6,27 +6,28 @@ use std::net::TcpStream;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::Compare;
+use crate::cli::{Compare, Content};
 use crate::left_out::LeftOut;
 use crate::load::connect;
 use crate::server::{Server, Target};
 use crate::stats::print_table;
 use crate::{process, wire};
 
-/// Descriptors kept back for everything that is not a connection.
+/// File descriptors reserved for everything that is not a connection.
 const SPARE_FILES: u64 = 100;
-/// Connections opened first, so that one-time memory (the poller, the runtime) is not counted.
+/// Connections opened before the first reading, so that one-time memory (poller, runtime) is not
+/// counted.
 const WARM_CONNECTIONS: usize = 16;
 const PAYLOAD_BYTES: usize = 20;
 
-/// One peer's memory, anonymous pages of its process (heap and stacks; not the kernel's sockets).
+/// One peer's memory: anonymous pages of its process (heap and stacks, not the kernel's sockets).
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     peer: String,
     connections: usize,
-    /// Upgraded, nothing said yet.
+    /// After the upgrade, before any message.
     bytes_after_upgrade: f64,
-    /// After one message of 20 bytes was echoed on each.
+    /// After one echoed message of 20 bytes on each connection.
     bytes_after_message: f64,
 }
 
@@ -76,7 +77,7 @@ fn measure(target: Target, connections: usize, options: &Compare) -> Result<Row>
     let server = &Server::start(target, options.server_core.0, false)?;
     let pid = server
         .pid
-        .context("its memory is not known without --against-pid")?;
+        .context("the server's memory is not known: pass --against-pid")?;
     let mut warm = open(server, WARM_CONNECTIONS)?;
     echo_once(server, &mut warm)?;
     let before = process::anonymous_bytes(pid)?;
@@ -84,7 +85,7 @@ fn measure(target: Target, connections: usize, options: &Compare) -> Result<Row>
     let upgraded = process::anonymous_bytes(pid)?;
     echo_once(server, &mut streams)?;
     let after = process::anonymous_bytes(pid)?;
-    // Reset instead of closing in good order, or thousands of ports stay in TIME_WAIT.
+    // A reset: an orderly close would leave thousands of ports in TIME_WAIT.
     for stream in warm.into_iter().chain(streams) {
         socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO))?;
     }
@@ -102,24 +103,24 @@ fn open(server: &Server, connections: usize) -> Result<Vec<TcpStream>> {
         .map(|_| connect(server))
         .collect::<Result<Vec<_>>>()?;
     if !server.target.speaks_websocket() {
-        // Without a handshake only an echo proves that the server has accepted.
+        // Raw TCP has no handshake: only an echo shows that the server has accepted the connection.
         echo_once(server, &mut streams)?;
     }
     Ok(streams)
 }
 
-/// One message each, checked.
+/// Echoes and checks one message on each connection.
 fn echo_once(server: &Server, streams: &mut [TcpStream]) -> Result<()> {
     let (mut sent, mut payload) = (Vec::new(), vec![0; PAYLOAD_BYTES]);
     for (index, stream) in streams.iter_mut().enumerate() {
         let sequence = index as u64;
-        wire::fill(&mut payload, sequence);
+        wire::fill(&mut payload, Content::Binary, sequence);
         sent.clear();
         wire::masked_frame(&mut sent, wire::BINARY, &payload, wire::mask_key(sequence));
         stream.write_all(&sent)?;
         if server.target.speaks_websocket() {
             let mut echoed = Vec::new();
-            // A keepalive may come first on a connection that has been idle for a while.
+            // A keepalive Ping may come first on a connection that has been idle.
             while wire::read_frame(stream, &mut echoed, 125)? == wire::PING {}
             ensure!(echoed == payload, "connection {index}: wrong echo");
         } else {

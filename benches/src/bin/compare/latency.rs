@@ -14,22 +14,23 @@ use crate::stats::{Spread, print_table, ratio};
 use crate::tape::Tape;
 use crate::{process, verify};
 
-/// Before each repeat, in the same mode.
+/// Warm-up before each repeat, in the same mode.
 const WARM_UP: Duration = Duration::from_millis(100);
-/// Above this share of the time without a core, the tails are the machine's.
+/// Above this share of the time without a core, the high percentiles show the machine, not the
+/// server.
 const NOISE: f64 = 0.01;
 const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
-/// Frames sent in one write when an open loop has fallen behind.
+/// Most frames of one write when an open loop has fallen behind.
 const BURST_FRAMES_MAX: usize = 64;
-/// An open loop that has this many messages unanswered has found a server that cannot keep up.
+/// An open loop fails at this many unanswered messages: the server cannot keep up.
 const BACKLOG_MESSAGES_MAX: u64 = 1_000_000;
-/// What a figure of the tail is drawn from.
+/// The percentiles that a figure shows, as shares.
 pub(crate) const QUANTILES: [f64; 9] = [0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999];
-/// Longest time recorded; 3 digits kept. Above it lies the stall timeout.
+/// Longest recorded time, with 3 significant digits. The stall timeout is longer.
 const HISTOGRAM_NS_MAX: u64 = 60_000_000_000;
 const HISTOGRAM_DIGITS: u8 = 3;
 
-/// One repeat of one peer, in nanoseconds.
+/// One repeat of one peer; times in nanoseconds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Sample {
     messages: u64,
@@ -37,7 +38,7 @@ pub(crate) struct Sample {
     p99_ns: u64,
     p999_ns: u64,
     max_ns: u64,
-    /// Of each of [`QUANTILES`].
+    /// The time at each of [`QUANTILES`].
     pub(crate) quantiles_ns: Vec<u64>,
 }
 
@@ -54,7 +55,7 @@ pub(crate) struct Row {
     pub(crate) samples: Vec<Sample>,
 }
 
-/// The mode and what it found.
+/// One loop and the results of all peers in it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     pub(crate) case: Case,
@@ -66,7 +67,7 @@ pub(crate) struct Outcome {
     pub(crate) rows: Vec<Row>,
 }
 
-/// One loop after the other.
+/// Measures every loop, one after the other.
 pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Vec<Outcome>> {
     let rates = options.rates();
     for rate in rates.iter().flatten() {
@@ -81,8 +82,8 @@ pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Vec<Outco
         .collect()
 }
 
-/// Measures every peer and prints the table. A server lives only while it is measured: spinning
-/// servers would fight for their core.
+/// Measures every peer and prints the table. A server runs only while it is measured: several
+/// spinning servers would compete for their core.
 fn measure(options: &Compare, rate: Option<f64>, left_out: &mut LeftOut) -> Result<Outcome> {
     let case = options.latency_case()?;
     options.duration()?;
@@ -119,7 +120,7 @@ fn measure(options: &Compare, rate: Option<f64>, left_out: &mut LeftOut) -> Resu
     Ok(outcome)
 }
 
-/// One repeat with a server of its own, which proves its echo first where `is_first`.
+/// One repeat with a new server. With `is_first`, its answers are checked before the measurement.
 fn sample(
     target: Target,
     case: Case,
@@ -128,9 +129,9 @@ fn sample(
     is_first: bool,
 ) -> Result<Sample> {
     let server = Server::start(target, options.server_core.0, !options.blocking)
-        .context("it must know --spin; or pass --blocking")?;
+        .context("the server must accept --spin; or pass --blocking")?;
     if is_first {
-        verify::prove(&server, case.payload_bytes)?;
+        verify::prove(&server, case)?;
     }
     let mut client = Client::connect(&server, case)?;
     let mut once = |duration| match rate {
@@ -164,7 +165,7 @@ struct Client {
 impl Client {
     fn connect(server: &Server, case: Case) -> Result<Client> {
         let burst = case.window.max(BURST_FRAMES_MAX);
-        let tape = Tape::new(case.payload_bytes, burst, !server.target.speaks_websocket());
+        let tape = Tape::new(case, burst, !server.target.speaks_websocket());
         let links = (0..case.connections)
             .map(|index| Link::new(connect(server)?, &tape, first_frame(index)))
             .collect::<Result<_>>()?;
@@ -176,12 +177,12 @@ impl Client {
         })
     }
 
-    /// Each connection keeps `window` messages in flight; a message is timed from the moment of
-    /// its own write.
+    /// Each connection keeps `window` messages in flight. The time of a message starts when the
+    /// message is written.
     fn closed_loop(&mut self, duration: Duration) -> Result<Histogram<u64>> {
         let mut histogram = histogram()?;
         let started = Instant::now();
-        // The moments of the messages in flight on each connection, oldest first.
+        // When each message in flight was written, for each connection, oldest first.
         let mut sent_at =
             vec![std::collections::VecDeque::with_capacity(self.window); self.links.len()];
         for (link, sent_at) in self.links.iter_mut().zip(&mut sent_at) {
@@ -199,7 +200,7 @@ impl Client {
                     "no echo for {STALL_TIMEOUT:?}"
                 );
                 if echoed == 0 {
-                    // Finishes a write that the socket did not take whole.
+                    // Finishes a write that the socket accepted only in part.
                     link.send(&self.tape, 0)?;
                     continue;
                 }
@@ -219,8 +220,8 @@ impl Client {
         Ok(histogram)
     }
 
-    /// Message `i` is due at `i / rate` on connection `i % connections`, whatever became of the
-    /// ones before it, and is timed from then: no coordinated omission.
+    /// Message `i` is due at `i / rate` on connection `i % connections`, even when earlier messages
+    /// are late. Its time starts when it is due, so that there is no coordinated omission.
     fn open_loop(&mut self, rate: f64, duration: Duration) -> Result<Histogram<u64>> {
         let mut histogram = histogram()?;
         let total = (rate * duration.as_secs_f64()).ceil() as u64;
@@ -310,12 +311,13 @@ fn summarise(measured: &[(Target, Vec<Sample>)]) -> Vec<Row> {
 fn print(outcome: &Outcome) {
     let Case {
         payload_bytes,
+        content,
         connections,
         window,
     } = outcome.case;
     let mode = match outcome.rate {
         Some(rate) => {
-            format!("open loop at {rate} messages a second, timed from when each was due")
+            format!("open loop at {rate} messages a second; a time starts when the message is due")
         }
         None => format!("closed loop, window {window}"),
     };
@@ -325,7 +327,8 @@ fn print(outcome: &Outcome) {
         "servers sleep in their poller"
     };
     println!(
-        "\nround trip: {payload_bytes} bytes, {connections} connections, {mode}; client spins, {servers}"
+        "\nround trip: {payload_bytes} bytes of {}, {connections} connections, {mode}; client spins, {servers}",
+        content.told()
     );
     let header = [
         "peer",

@@ -1,5 +1,5 @@
-//! Who failed while being measured: said at once, kept for the report, and the run fails at its
-//! end, so that a missing row is never taken for a choice.
+//! Peers that failed. A failure is printed at once and kept for the report, and the run ends with
+//! an error, so that a missing row is never mistaken for a choice.
 
 use anyhow::{Error, Result, bail};
 
@@ -10,7 +10,7 @@ use crate::server::Target;
 pub(crate) struct LeftOut(Vec<String>);
 
 impl LeftOut {
-    /// Says loudly that `target` is out, and remembers it.
+    /// Prints that `target` is left out, and records the reason.
     pub(crate) fn note(&mut self, target: Target, error: &Error) {
         let reason = format!("{}: {error:#}", target.name());
         eprintln!("\n!!! LEFT OUT: {reason}\n");
@@ -22,7 +22,7 @@ impl LeftOut {
         self.0.clone()
     }
 
-    /// An error where anybody was left out.
+    /// An error if any peer was left out.
     pub(crate) fn into_result(self) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());

@@ -12,13 +12,14 @@ use crate::server::{Server, Target};
 use crate::tape::{Reader, Tape};
 use crate::{process, wire};
 
-/// No echo for this long means that the server has lost a message or hangs.
+/// When no echo arrives for this long, the server has lost a message or hangs.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// One read takes a whole window of the largest case (4 x 64 KiB).
+/// Size of one read: a whole window of the largest case (4 x 64 KiB).
 const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
-/// Events taken from one poll; more are taken from the next.
+/// Events taken from one poll; the next poll returns the others.
 const EVENTS_MAX: usize = 1024;
-/// How far apart on the tape connections start; prime, so that few share a place.
+/// Frames between the starting places of two connections on the tape; prime, so that few
+/// connections share a place.
 const START_STRIDE_FRAMES: u64 = 17;
 
 /// A connected, upgraded, blocking stream.
@@ -44,7 +45,7 @@ pub(crate) fn first_frame(index: usize) -> u64 {
     index as u64 * START_STRIDE_FRAMES
 }
 
-/// What one timed pass did. Every message counted was compared byte for byte.
+/// Result of one timed pass. Every counted message was compared byte for byte.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass {
     pub(crate) messages: u64,
@@ -54,7 +55,8 @@ pub(crate) struct Pass {
     pub(crate) client_cpu_ns: u64,
 }
 
-/// The connections of one case to one server. Idle (and drained) between passes.
+/// The connections of one case to one server. Between passes they are idle and have nothing in
+/// flight.
 pub(crate) struct Load {
     target: Target,
     poll: Poll,
@@ -68,11 +70,7 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) fn connect(server: &Server, case: Case) -> Result<Load> {
         let poll = Poll::new()?;
-        let tape = Tape::new(
-            case.payload_bytes,
-            case.window,
-            !server.target.speaks_websocket(),
-        );
+        let tape = Tape::new(case, case.window, !server.target.speaks_websocket());
         let mut links = Vec::with_capacity(case.connections);
         for index in 0..case.connections {
             let mut link = Link::new(connect(server)?, &tape, first_frame(index))?;
@@ -92,8 +90,7 @@ impl Load {
         })
     }
 
-    /// Ends all connections by a reset: thousands that are closed in good order would keep their
-    /// ports in TIME_WAIT.
+    /// Resets all connections: an orderly close of thousands would leave their ports in TIME_WAIT.
     pub(crate) fn reset(self) -> Result<()> {
         for link in &self.links {
             socket2::SockRef::from(&link.stream).set_linger(Some(Duration::ZERO))?;
@@ -154,20 +151,20 @@ pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// One connection: how far it has sent along the tape, and how far the echo has come.
+/// One connection: its place on the sent tape and on the echoed tape.
 pub(crate) struct Link {
     pub(crate) stream: TcpStream,
     reader: Reader,
-    /// The first frame that is not sent whole.
+    /// Index of the first frame that is not completely sent.
     next_frame: u64,
-    /// Bytes of it that are sent.
+    /// Bytes of that frame which are sent.
     sent_bytes: usize,
-    /// Frames asked for and not sent whole.
+    /// Frames that are queued and not completely sent.
     queued_frames: usize,
 }
 
 impl Link {
-    /// Takes a connected stream over, without blocking from here on.
+    /// Takes over a connected stream and makes it non-blocking.
     pub(crate) fn new(stream: std::net::TcpStream, tape: &Tape, first: u64) -> Result<Link> {
         stream.set_nonblocking(true)?;
         let stream = TcpStream::from_std(stream);
@@ -180,7 +177,7 @@ impl Link {
         })
     }
 
-    /// Queues `frames` more and writes what the socket takes.
+    /// Queues `frames` more frames and writes what the socket accepts.
     pub(crate) fn send(&mut self, tape: &Tape, frames: usize) -> Result<()> {
         self.queued_frames += frames;
         while self.queued_frames > 0 {
@@ -188,7 +185,7 @@ impl Link {
             let bytes = &tape.burst(self.next_frame, burst)[self.sent_bytes..];
             match self.stream.write(bytes) {
                 Ok(n) => {
-                    ensure!(n > 0, "the socket takes no more bytes");
+                    ensure!(n > 0, "the socket accepts no more bytes");
                     let sent = self.sent_bytes + n;
                     let whole = sent / tape.sent_frame_bytes();
                     self.sent_bytes = sent % tape.sent_frame_bytes();
@@ -203,7 +200,7 @@ impl Link {
         Ok(())
     }
 
-    /// Reads and checks what is there; returns the messages completed.
+    /// Reads and checks what has arrived; returns the number of completed messages.
     pub(crate) fn receive(&mut self, tape: &Tape, buffer: &mut [u8]) -> Result<usize> {
         let mut messages = 0;
         loop {

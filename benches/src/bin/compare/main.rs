@@ -1,5 +1,5 @@
-//! Side-by-side comparison of WebSocket echo servers: each in a process and on a core of its own,
-//! loaded over loopback TCP from this process.
+//! Side-by-side comparison of WebSocket echo servers. Each server is a process of its own on one
+//! core; this process loads it over loopback TCP from another core.
 //!
 //! ```text
 //! cargo build --release -p tickwire --example echo --features mio
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Modes: throughput and CPU per message (the default), `--latency`, `--idle`, `--syscalls`,
-//! `--allocations`, and `--everything`. `draw` makes figures of runs that were written.
+//! `--allocations`, and `--everything`. `draw` makes figures from JSON files of earlier runs.
 
 mod allocations;
 mod cli;
@@ -41,9 +41,9 @@ use crate::peers::ServeOptions;
 /// Connections whose memory `--everything` measures.
 const IDLE_CONNECTIONS: usize = 5000;
 
-fn say_drawn(written: &[PathBuf]) {
+fn print_drawn(written: &[PathBuf]) {
     if written.is_empty() {
-        println!("no figure: each needs a line of two points");
+        println!("nothing is drawn: a figure needs a line of at least two points");
     }
     for path in written {
         println!("drawn: {}", path.display());
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
             spin,
         }) => peers::serve(peer, ServeOptions { listen, core, spin }),
         Some(Command::Draw { runs, into }) => {
-            figures::draw_files(&runs, &into).map(|written| say_drawn(&written))
+            figures::draw_files(&runs, &into).map(|written| print_drawn(&written))
         }
         None => compare(&cli.compare),
     };
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the run found; empty what was not its mode.
+/// Results of the run. A mode that was not asked for has none.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Results {
@@ -85,7 +85,7 @@ struct Results {
 }
 
 impl Results {
-    /// Measures in the modes asked for, one after the other.
+    /// Measures in the requested modes, one after the other.
     fn measured(options: &Compare, left_out: &mut LeftOut) -> Result<Results> {
         let all = options.everything;
         let mode = options.latency || options.syscalls || options.allocations;
@@ -118,12 +118,12 @@ struct Report {
     client_core: Option<usize>,
     repeats: usize,
     seconds_per_repeat: f64,
-    /// Who could not be measured, and why.
+    /// Peers that could not be measured, and why.
     left_out: Vec<String>,
     results: Results,
 }
 
-/// Where it ran, and how busy the machine was before: foreign load spoils absolute numbers.
+/// The machine, and its load before the run: other processes spoil absolute numbers.
 #[derive(Debug, Serialize, Deserialize)]
 struct Machine {
     cpu: String,
@@ -150,7 +150,7 @@ impl Machine {
 }
 
 fn compare(options: &Compare) -> Result<()> {
-    // Counted before pinning, which would hide the other cores.
+    // Before pinning, which hides the other cores.
     let machine = Machine::here();
     if let Some(core) = options.client_core.0 {
         process::pin(core)?;
@@ -171,7 +171,7 @@ fn compare(options: &Compare) -> Result<()> {
     let mut left_out = LeftOut::default();
     let results = Results::measured(options, &mut left_out)?;
     if let Some(into) = &options.figures {
-        say_drawn(&figures::draw(&results, into)?);
+        print_drawn(&figures::draw(&results, into)?);
     }
     if let Some(path) = &options.json {
         let report = Report {

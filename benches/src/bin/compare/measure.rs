@@ -12,14 +12,16 @@ use crate::server::{Server, Target};
 use crate::stats::{Spread, print_table, ratio};
 use crate::{process, verify};
 
-/// Above this share of its core the client was the limit, not the server.
+/// Above this share of its core, the client is the limit, not the server.
 const CLIENT_LIMIT: f64 = 0.95;
-/// Above this share of the time without a core the machine is called noisy.
+/// The machine counts as noisy when a process waits for a core for more than this share of the
+/// time.
 const NOISE: f64 = 0.05;
-/// With more connections than this, a peer lives only while it is measured: all of them at once
-/// would not fit the limits of open files and ports.
+/// With more connections than this, a server runs only while it is measured: the connections of all
+/// servers together would exceed the limits of open files and ports.
 const CONNECTIONS_HELD_MAX: usize = 64;
-/// Before the first repeat: caches, branch predictors, TCP windows, grown buffers.
+/// Load before the first repeat: it warms caches and branch predictors, and grows TCP windows and
+/// buffers.
 const WARM_UP: Duration = Duration::from_millis(150);
 
 /// One repeat of one peer.
@@ -29,13 +31,13 @@ pub(crate) struct Sample {
     pub(crate) messages_per_second: f64,
     /// Server CPU, user and system, per message; `None` where the process is not known.
     pub(crate) server_cpu_ns: Option<f64>,
-    /// How often the server went to sleep, per thousand messages.
+    /// How often the server slept, per thousand messages.
     pub(crate) sleeps_per_thousand: Option<f64>,
-    /// Share of the time the server was runnable but had no core: the noise of the machine.
+    /// Share of the time in which the server was runnable but had no core: load of other processes.
     pub(crate) server_waited: Option<f64>,
-    /// Share of the time the client's thread ran.
+    /// Share of the time in which the client's thread ran.
     pub(crate) client_busy: f64,
-    /// Share of the time it was runnable but had no core.
+    /// Share of the time in which the client's thread was runnable but had no core.
     pub(crate) client_waited: f64,
 }
 
@@ -46,10 +48,10 @@ pub(crate) struct Row {
     speaks_websocket: bool,
     pub(crate) messages_per_second: Option<Spread>,
     pub(crate) server_cpu_ns: Option<Spread>,
-    /// Medians of the ratios of each repeat with the same repeat of raw TCP.
+    /// Ratio to raw TCP, computed for each repeat.
     pub(crate) cpu_to_raw: Option<Spread>,
     pub(crate) rate_to_raw: Option<Spread>,
-    /// The same with the rival that takes the least CPU.
+    /// Ratio to the rival that uses the least CPU, computed for each repeat.
     pub(crate) cpu_to_best: Option<Spread>,
     pub(crate) client_was_the_limit: bool,
     pub(crate) samples: Vec<Sample>,
@@ -68,7 +70,7 @@ pub(crate) struct Outcome {
 /// Measures every case and prints its table as soon as it is done.
 pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Vec<Outcome>> {
     let targets = options.targets();
-    ensure!(!targets.is_empty(), "nobody is left to measure");
+    ensure!(!targets.is_empty(), "no peer is left to measure");
     let mut outcomes = Vec::new();
     for case in options.cases()? {
         let measured = measure(&targets, case, options, left_out)?;
@@ -79,7 +81,7 @@ pub(crate) fn run(options: &Compare, left_out: &mut LeftOut) -> Result<Vec<Outco
     Ok(outcomes)
 }
 
-/// One peer in one case: its server, the load on it, what was measured so far.
+/// One peer in one case: its server, the load on it, and the samples so far.
 struct Run {
     // Dropped before its server.
     load: Load,
@@ -90,7 +92,7 @@ struct Run {
 impl Run {
     fn prepare(target: Target, case: Case, options: &Compare) -> Result<Run> {
         let server = Server::start(target, options.server_core.0, false)?;
-        verify::prove(&server, case.payload_bytes)?;
+        verify::prove(&server, case)?;
         let mut load = Load::connect(&server, case)?;
         load.pass(WARM_UP)?;
         Ok(Run {
@@ -155,7 +157,7 @@ fn measure(
         .collect())
 }
 
-/// The same with a server and connections of its own for each repeat.
+/// The same, with a new server and new connections for each repeat.
 fn measure_anew(
     targets: &[Target],
     case: Case,
@@ -187,7 +189,7 @@ fn measure_anew(
     Ok(measured)
 }
 
-/// Ratios of the same repeats of two peers.
+/// Ratios of two peers, repeat by repeat.
 fn paired(
     samples: &[Sample],
     base: Option<&Vec<Sample>>,
@@ -243,12 +245,14 @@ fn summarise(case: Case, measured: &[(Target, Vec<Sample>)]) -> Outcome {
 fn print(outcome: &Outcome) {
     let Case {
         payload_bytes,
+        content,
         connections,
         window,
     } = outcome.case;
     println!(
-        "\n{}: {payload_bytes} bytes, {connections} connections, window {window}",
-        outcome.name
+        "\n{}: {payload_bytes} bytes of {}, {connections} connections, window {window}",
+        outcome.name,
+        content.told()
     );
     let header = [
         "peer",
@@ -320,8 +324,8 @@ fn print(outcome: &Outcome) {
     let client = share(Spread::of(samples().map(|sample| sample.client_waited)));
     if server > NOISE || client > NOISE {
         println!(
-            "  NOISY: others held the server's core {:.0} %, the client's {:.0} % of the time: trust \
-             CPU ratios, not messages a second",
+            "  NOISY: other processes held the server's core for {:.0} % and the client's core for {:.0} % \
+             of the time: trust CPU ratios, not messages a second",
             server * 100.0,
             client * 100.0
         );

@@ -1,4 +1,4 @@
-//! What the operating system knows about a process: cores, limits, CPU time, memory.
+//! A process as the operating system sees it: cores, limits, CPU time, memory.
 
 use std::fs;
 use std::path::Path;
@@ -11,21 +11,21 @@ use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
-/// The clocks used, for the report: both count nanoseconds in the scheduler, not ticks.
+/// The clocks, for the report. Both count nanoseconds in the scheduler, not timer ticks.
 pub(crate) const CPU_CLOCK: &str = "server: clock_getcpuclockid(pid), user + system of all threads, ns; client: CLOCK_THREAD_CPUTIME_ID, ns";
 
-/// Pins the calling thread (and what it starts later) to one core.
+/// Pins the calling thread, and every thread that it starts later, to one core.
 pub(crate) fn pin(core: usize) -> Result<()> {
     let mut cores = CpuSet::new();
     cores
         .set(core)
-        .with_context(|| format!("core {core} is beyond what an affinity mask holds"))?;
+        .with_context(|| format!("an affinity mask cannot hold core {core}"))?;
     sched_setaffinity(Pid::from_raw(0), &cores).with_context(|| {
         format!("cannot run on core {core}; pass --server-core and --client-core that exist")
     })
 }
 
-/// Ends this process when its parent ends, however it ends.
+/// Ends this process when its parent ends, for whatever reason.
 pub(crate) fn die_with_parent() -> Result<()> {
     set_pdeathsig(Signal::SIGKILL).context("cannot ask for the parent's death signal")
 }
@@ -42,12 +42,12 @@ pub(crate) fn thread_cpu_ns() -> Result<u64> {
     clock_ns(ClockId::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// Time the calling thread was runnable but had no core, in nanoseconds.
+/// Time in which the calling thread was runnable but had no core, in nanoseconds.
 pub(crate) fn thread_wait_ns() -> u64 {
     wait_ns(Path::new("/proc/thread-self/schedstat"))
 }
 
-/// The second field of a `schedstat`; 0 of a kernel without scheduler statistics.
+/// The second field of a `schedstat` file; 0 on a kernel without scheduler statistics.
 fn wait_ns(schedstat: &Path) -> u64 {
     let text = fs::read_to_string(schedstat).unwrap_or_default();
     text.split_whitespace()
@@ -61,19 +61,19 @@ fn clock_ns(clock: ClockId) -> Result<u64> {
     Ok(u64::try_from(time.tv_sec())? * 1_000_000_000 + u64::try_from(time.tv_nsec())?)
 }
 
-/// What a process has used since it started. Differences of two are what a pass cost.
+/// What a process has used since it started. The difference of two readings is the cost of a pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
     /// User and system CPU time of all threads, in nanoseconds.
     pub(crate) cpu_ns: u64,
-    /// Time spent runnable but waiting for a core, in nanoseconds: a noisy machine shows here.
+    /// Time spent runnable but without a core, in nanoseconds: load of other processes.
     pub(crate) wait_ns: u64,
-    /// Voluntary context switches: how often it went to sleep.
+    /// Voluntary context switches: how often the process slept.
     pub(crate) voluntary_switches: u64,
 }
 
 impl Usage {
-    /// Usage of process `pid` until now; exact while it sleeps.
+    /// Usage of process `pid` so far; exact while the process sleeps.
     pub(crate) fn of(pid: u32) -> Result<Usage> {
         let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid)?))
             .with_context(|| format!("process {pid} has no CPU clock: has the server ended?"))?;
@@ -83,7 +83,7 @@ impl Usage {
         };
         for task in fs::read_dir(format!("/proc/{pid}/task"))? {
             let task = task?.path();
-            // A thread may end between the listing and the reading: it is then no longer counted.
+            // A thread that ends between the listing and the reading is not counted.
             let Ok(status) = fs::read_to_string(task.join("status")) else {
                 continue;
             };
@@ -93,7 +93,7 @@ impl Usage {
         Ok(usage)
     }
 
-    /// What was used between `earlier` and this.
+    /// What the process used between `earlier` and this reading.
     pub(crate) fn since(self, earlier: Usage) -> Usage {
         Usage {
             cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
@@ -112,7 +112,7 @@ pub(crate) fn anonymous_bytes(pid: u32) -> Result<u64> {
     Ok(field(&text, "Anonymous:") * 1024)
 }
 
-/// The number after `name` at the start of a line, 0 where there is none.
+/// The number behind `name` at the start of a line; 0 if there is none.
 fn field(text: &str, name: &str) -> u64 {
     text.lines()
         .find_map(|line| line.strip_prefix(name))

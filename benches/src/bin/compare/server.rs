@@ -14,17 +14,17 @@ use nix::unistd::Pid;
 use crate::peers::Peer;
 use crate::process::Usage;
 
-/// A server that has not said where it listens by then will not.
+/// Time in which a server must print its address.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// A server that was asked to end has by then; ours closes its connections first.
+/// Time in which a server must end after it was asked to; tickwire closes its connections first.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
-/// How often it is looked whether it has.
+/// Time between two checks whether it has ended.
 const STOP_POLL: Duration = Duration::from_millis(5);
 
-/// Where our echo example is looked for first.
+/// Names the echo example of tickwire; it is looked up first.
 const ECHO_VARIABLE: &str = "TICKWIRE_ECHO";
 
-/// What is measured: a peer we start, or a server that runs already.
+/// What is measured: a peer that this program starts, or a server that already runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     Peer(Peer),
@@ -43,28 +43,28 @@ impl Target {
         !matches!(self, Target::Peer(peer) if !peer.speaks_websocket())
     }
 
-    /// Whether it is somebody else's WebSocket library: what "the best peer" is chosen from.
+    /// Whether it is another WebSocket library: `x best` compares with the best of these.
     pub(crate) fn is_rival(self) -> bool {
         matches!(self, Target::Peer(peer) if peer.speaks_websocket() && peer.tickwire_driver().is_none())
     }
 }
 
-/// A running server; a started one ends when this is dropped.
+/// A running server. One that this program has started ends when this value is dropped.
 pub(crate) struct Server {
     pub(crate) target: Target,
     pub(crate) addr: SocketAddr,
-    /// `None` for an outside server whose process is not known: its CPU cannot be told.
+    /// `None` for an outside server whose process is not known: its CPU time is then unknown.
     pub(crate) pid: Option<u32>,
     child: Option<Child>,
 }
 
 impl Server {
-    /// Starts `target` pinned to `core`; with `spin` it never sleeps in its poller.
+    /// Starts `target` pinned to `core`. With `spin` it never sleeps in its poller.
     pub(crate) fn start(target: Target, core: Option<usize>, spin: bool) -> Result<Server> {
         Server::start_under(&[], target, core, spin)
     }
 
-    /// The same as the last arguments of `tool`: a program that runs programs.
+    /// The same under `tool`, a command that runs the command in its last arguments.
     pub(crate) fn start_under(
         tool: &[String],
         target: Target,
@@ -119,9 +119,12 @@ impl Server {
         Ok(server)
     }
 
-    /// Asks a started server to end, and waits until it has.
+    /// Asks a started server to end, and waits until it has ended.
     pub(crate) fn terminate(mut self) -> Result<()> {
-        let mut child = self.child.take().context("it is not ours to end")?;
+        let mut child = self
+            .child
+            .take()
+            .context("this program has not started the server and cannot end it")?;
         let pid = Pid::from_raw(i32::try_from(child.id())?);
         let asked = kill(pid, Signal::SIGTERM);
         let deadline = Instant::now() + STOP_TIMEOUT;
@@ -136,7 +139,7 @@ impl Server {
         bail!("{} did not end in {STOP_TIMEOUT:?}", self.target.name())
     }
 
-    /// What the server's process has used so far, where it is known.
+    /// What the server's process has used so far, if the process is known.
     pub(crate) fn usage(&self) -> Result<Option<Usage>> {
         self.pid.map(Usage::of).transpose()
     }
@@ -145,7 +148,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // It may have ended by itself; waiting collects it either way.
+            // It may have ended by itself; `wait` collects it in both cases.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -153,12 +156,12 @@ impl Drop for Server {
 }
 
 /// The address in the child's first line, `listening ADDR`. Later lines are read and dropped, so
-/// that a talkative server never blocks on a full pipe.
+/// that the server never blocks on a full pipe.
 fn listening(child: &mut Child) -> Result<SocketAddr> {
     let stdout = child
         .stdout
         .take()
-        .context("the server's output is not piped")?;
+        .context("the server's output is not a pipe")?;
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -176,7 +179,7 @@ fn listening(child: &mut Child) -> Result<SocketAddr> {
         .with_context(|| format!("`{addr}` is not an address"))
 }
 
-/// Our echo example: `$TICKWIRE_ECHO`, or `examples/echo` beside this binary.
+/// The echo example of tickwire: `$TICKWIRE_ECHO`, or `examples/echo` beside this binary.
 pub(crate) fn echo_example() -> Result<PathBuf> {
     let path = match std::env::var_os(ECHO_VARIABLE) {
         Some(path) => PathBuf::from(path),
@@ -186,8 +189,8 @@ pub(crate) fn echo_example() -> Result<PathBuf> {
     };
     if !path.is_file() {
         bail!(
-            "TICKWIRE IS LEFT OUT: no echo example at {}.\n  Build it: cargo build --release -p tickwire --example \
-             echo --features mio\n  or name it: {ECHO_VARIABLE}=/path/to/echo",
+            "TICKWIRE IS LEFT OUT: there is no echo example at {}.\n  Build it: cargo build --release -p tickwire \
+             --example echo --features mio\n  or name it: {ECHO_VARIABLE}=/path/to/echo",
             path.display()
         );
     }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Under this much apart, as a share, two figures are a tie.
+/// Two figures are a tie when their ratio differs from 1 by less than this.
 const TIE: f64 = 0.05;
 
-/// The middle and the ends of a few repeats.
+/// Median, minimum and maximum of the repeats.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -14,7 +14,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// `None` of no values.
+    /// `None` when there are no values.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -38,7 +38,7 @@ pub(crate) fn ratio(ratio: Option<Spread>) -> String {
     }
 }
 
-/// A table on standard output: the first column to the left, the others to the right.
+/// Prints a table: the first column left-aligned, the others right-aligned.
 pub(crate) fn print_table(rows: &[Vec<String>]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

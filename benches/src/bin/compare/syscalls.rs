@@ -1,7 +1,7 @@
 //! System calls per message, counted exactly by strace while the closed loop runs.
 //!
-//! A traced server is slower than its client, so its batches are as full as the window allows:
-//! read these counts as those of a server under full load.
+//! A traced server is slower than its client, so that its batches are as full as the window allows.
+//! The counts are those of a server under full load.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::load::Load;
 use crate::server::{Server, Target};
 use crate::stats::print_table;
 
-/// Kinds of call named in the table, the most frequent first; the JSON file has all.
+/// Number of system calls named in the table, the most frequent first. The JSON file has all.
 const KINDS_SHOWN: usize = 4;
 
 /// One peer's counts in one case.
@@ -28,7 +28,7 @@ pub(crate) struct Row {
     case: String,
     messages: u64,
     calls_per_message: f64,
-    /// By name, the most frequent first.
+    /// Calls by name, the most frequent first.
     calls: Vec<(String, u64)>,
 }
 
@@ -85,7 +85,7 @@ fn count(target: Target, case: Case, options: &Compare) -> Result<Row> {
     let server = &Server::start(target, options.server_core.0, false)?;
     let pid = server
         .pid
-        .context("its process is not known without --against-pid")?;
+        .context("the server's process is not known: pass --against-pid")?;
     let mut load = Load::connect(server, case)?;
     let trace = Trace::attach(pid)?;
     let pass = load.pass(options.duration()?)?;
@@ -100,14 +100,14 @@ fn count(target: Target, case: Case, options: &Compare) -> Result<Row> {
     })
 }
 
-/// A strace that counts; it is ended when this is dropped.
+/// A running strace, which counts; it ends when this value is dropped.
 struct Trace {
     child: Child,
     report: PathBuf,
 }
 
 impl Trace {
-    /// Attaches to all threads of `pid`; returns once it counts.
+    /// Attaches to all threads of `pid`; returns when strace counts.
     fn attach(pid: u32) -> Result<Trace> {
         let report =
             std::env::temp_dir().join(format!("compare-strace-{pid}-{}", std::process::id()));
@@ -145,7 +145,7 @@ impl Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        // Already ended after `finish`; the report is ours to remove either way.
+        // After `finish` strace has ended already. The report is removed in both cases.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_file(&self.report);

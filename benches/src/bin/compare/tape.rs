@@ -5,21 +5,21 @@
 //! echoed  [frame 0       ][frame 1       ] ... [frame PERIOD-1       ][frame 0] ... [frame BURST-1]
 //! ```
 //!
-//! A connection goes round the period for ever. The repeated head lets any burst be sent as one
-//! slice, and every byte that comes back is compared with one memcmp, so that the proof of the
-//! answer stays on in timed passes and the client is still not the bottleneck. Connections start
-//! at different frames: an answer sent to the wrong connection, a lost, repeated or reordered
-//! one fails the comparison.
+//! A connection repeats the period without end. The head of the tape is repeated at its end, so
+//! that any burst is one slice. One memcmp compares every byte that comes back: the check is cheap
+//! enough to run in timed passes. Connections start at different frames, so that the comparison
+//! finds an answer that is lost, repeated, reordered or sent to the wrong connection.
 
 use anyhow::{Result, bail};
 
+use crate::cli::Case;
 use crate::wire;
 
-/// Frames in one round; each has its own payload, mask key and sequence number.
+/// Frames in one period; each has its own payload, mask key and sequence number.
 const PERIOD_FRAMES_SMALL: usize = 256;
-/// The same for large payloads, so that the tape stays in cache and memory.
+/// The same for large payloads, so that the tape stays small.
 const PERIOD_FRAMES_LARGE: usize = 12;
-/// Payloads above this many bytes count as large.
+/// A payload above this many bytes counts as large.
 const LARGE_PAYLOAD_BYTES: usize = 16 * 1024;
 
 /// One size of message, encoded once and shared by all connections of a case.
@@ -33,9 +33,15 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// Frames of `payload_bytes` to be sent at most `burst_frames` at a time. A raw TCP echo
-    /// returns the sent bytes; a WebSocket server returns unmasked frames.
-    pub(crate) fn new(payload_bytes: usize, burst_frames: usize, echo_is_raw: bool) -> Tape {
+    /// Messages of `case` to be sent at most `burst_frames` at a time. A raw TCP echo returns the
+    /// sent bytes; a WebSocket server returns unmasked frames.
+    pub(crate) fn new(case: Case, burst_frames: usize, echo_is_raw: bool) -> Tape {
+        let Case {
+            payload_bytes,
+            content,
+            ..
+        } = case;
+        let first = wire::first_byte(content);
         let period_frames = if payload_bytes > LARGE_PAYLOAD_BYTES {
             PERIOD_FRAMES_LARGE
         } else {
@@ -45,10 +51,10 @@ impl Tape {
         for index in 0..period_frames + burst_frames {
             let sequence = (index % period_frames) as u64;
             let mut payload = vec![0; payload_bytes];
-            wire::fill(&mut payload, sequence);
-            wire::masked_frame(&mut sent, wire::BINARY, &payload, wire::mask_key(sequence));
+            wire::fill(&mut payload, content, sequence);
+            wire::masked_frame(&mut sent, first, &payload, wire::mask_key(sequence));
             if !echo_is_raw {
-                wire::unmasked_frame(&mut echoed, wire::BINARY, &payload);
+                wire::unmasked_frame(&mut echoed, first, &payload);
             }
         }
         if echo_is_raw {
@@ -65,7 +71,7 @@ impl Tape {
         }
     }
 
-    /// Most frames one `burst` may hold.
+    /// Most frames of one `burst`.
     pub(crate) fn burst_frames(&self) -> usize {
         self.burst_frames
     }
@@ -75,13 +81,14 @@ impl Tape {
         self.sent_frame_bytes
     }
 
-    /// The bytes of frames `first .. first + frames` of the endless tape, `frames` at most a burst.
+    /// The bytes of frames `first .. first + frames` of the endless tape. `frames` is at most
+    /// `burst_frames`.
     pub(crate) fn burst(&self, first: u64, frames: usize) -> &[u8] {
         let start = self.frame_in_period(first) * self.sent_frame_bytes;
         &self.sent[start..start + frames * self.sent_frame_bytes]
     }
 
-    /// A reader of the echo of a connection that began to send at frame `first`.
+    /// A reader for the echo of a connection that starts to send at frame `first`.
     pub(crate) fn reader(&self, first: u64) -> Reader {
         Reader {
             at: self.frame_in_period(first) * self.echoed_frame_bytes,
@@ -93,7 +100,7 @@ impl Tape {
     }
 }
 
-/// Where on the echoed tape a connection is.
+/// A connection's place on the echoed tape.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader {
     /// Offset of the next expected byte on the echoed tape, inside the period.
@@ -101,7 +108,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Compares received bytes with the tape; returns how many messages they complete.
+    /// Compares received bytes with the tape; returns the number of messages that they complete.
     pub(crate) fn read(&mut self, tape: &Tape, mut received: &[u8]) -> Result<usize> {
         let unfinished_bytes = self.at % tape.echoed_frame_bytes + received.len();
         let period_bytes = tape.period_frames * tape.echoed_frame_bytes;

@@ -1,37 +1,38 @@
-//! The proof of the answer, before anything is timed: distinct payloads of every length form,
-//! several connections at once, sent in pieces that cut frames anywhere.
+//! Checks every answer before anything is timed: distinct payloads in every length form, on several
+//! connections at once, sent in pieces that cut frames anywhere.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::cli::Case;
 use crate::load::connect;
 use crate::server::Server;
 use crate::wire;
 
-/// Payload lengths around every change of the header's form, in bytes.
+/// Payload lengths around every change of the header's length form, in bytes.
 const LENGTHS: [usize; 9] = [0, 1, 20, 125, 126, 127, 1024, 65_535, 65_536];
 const CONNECTIONS: usize = 3;
-/// Messages sent before any is read; of those above `PIPELINED_BYTES_MAX` only one.
+/// Messages sent before any is read; one message where payloads exceed `PIPELINED_BYTES_MAX`.
 const MESSAGES_PER_BATCH: usize = 16;
 const PIPELINED_BYTES_MAX: usize = 4096;
-/// Writes of these many bytes, in turn: they cut headers, masks and payloads.
+/// Sizes of writes in bytes, in turn: they cut headers, mask keys and payloads.
 const PIECES: [usize; 5] = [1, 7, 64, 1000, 30_000];
 
-/// Fails where any echoed byte is wrong, of the standard lengths and of `payload_bytes`.
-pub(crate) fn prove(server: &Server, payload_bytes: usize) -> Result<()> {
+/// Fails when an echoed byte is wrong, for the standard lengths and for the case's own.
+pub(crate) fn prove(server: &Server, case: Case) -> Result<()> {
     let name = server.target.name();
-    prove_target(server, payload_bytes)
-        .with_context(|| format!("{name} does not echo soundly: it is not timed"))
+    prove_target(server, case)
+        .with_context(|| format!("{name} does not echo correctly and is not timed"))
 }
 
-fn prove_target(server: &Server, payload_bytes: usize) -> Result<()> {
+fn prove_target(server: &Server, case: Case) -> Result<()> {
     let mut streams = (0..CONNECTIONS)
         .map(|_| connect(server))
         .collect::<Result<Vec<_>>>()?;
     let mut sequence = 0;
-    for length in LENGTHS.into_iter().chain([payload_bytes]) {
+    for length in LENGTHS.into_iter().chain([case.payload_bytes]) {
         for (turn, stream) in streams.iter_mut().enumerate() {
             let messages = if length > PIPELINED_BYTES_MAX {
                 1
@@ -42,13 +43,14 @@ fn prove_target(server: &Server, payload_bytes: usize) -> Result<()> {
                 .map(|_| {
                     sequence += 1;
                     let mut payload = vec![0; length];
-                    wire::fill(&mut payload, sequence);
+                    wire::fill(&mut payload, case.content, sequence);
                     payload
                 })
                 .collect();
             let raw = !server.target.speaks_websocket();
             exchange(
                 stream,
+                wire::first_byte(case.content),
                 &payloads,
                 sequence,
                 PIECES[turn % PIECES.len()],
@@ -63,9 +65,10 @@ fn prove_target(server: &Server, payload_bytes: usize) -> Result<()> {
     Ok(())
 }
 
-/// Sends all payloads, `piece` bytes first and the rest in growing pieces, and reads all echoes.
+/// Sends all payloads, `piece` bytes first and the rest in pieces, then reads all echoes.
 fn exchange(
     stream: &mut TcpStream,
+    first_byte: u8,
     payloads: &[Vec<u8>],
     sequence: u64,
     piece: usize,
@@ -75,7 +78,7 @@ fn exchange(
     for (index, payload) in payloads.iter().enumerate() {
         wire::masked_frame(
             &mut sent,
-            wire::BINARY,
+            first_byte,
             payload,
             wire::mask_key(sequence + index as u64),
         );
@@ -95,25 +98,29 @@ fn exchange(
     if raw {
         let mut echoed = vec![0; sent.len()];
         stream.read_exact(&mut echoed)?;
-        ensure!(echoed == sent, "the echoed bytes are not the sent ones");
+        ensure!(
+            echoed == sent,
+            "the echoed bytes differ from the sent bytes"
+        );
         return Ok(());
     }
     let mut echoed = Vec::new();
     for (index, payload) in payloads.iter().enumerate() {
         let first = wire::read_frame(stream, &mut echoed, payload.len())?;
         ensure!(
-            first == wire::BINARY,
-            "message {index}: first byte {first:#04x}, expected a whole binary message"
+            first == first_byte,
+            "message {index}: first byte {first:#04x}, expected {first_byte:#04x}, a whole message as sent"
         );
         ensure!(
             &echoed == payload,
-            "message {index}: the payload is not the sent one"
+            "message {index}: the payload differs from the sent one"
         );
     }
     Ok(())
 }
 
-/// A Ping comes back as a Pong with its payload (RFC 6455 section 5.5.3), and data after it too.
+/// A Ping is answered with a Pong of the same payload (RFC 6455 section 5.5.3), and the message
+/// behind it is echoed.
 fn ping(stream: &mut TcpStream) -> Result<()> {
     let (nonce, data) = (b"are you there", b"after the ping");
     let mut sent = Vec::new();
@@ -131,7 +138,7 @@ fn ping(stream: &mut TcpStream) -> Result<()> {
     }
     ensure!(
         seen == [true, true],
-        "a Ping and a message were not answered by their Pong and echo"
+        "the Pong or the echo behind a Ping has a wrong payload"
     );
     Ok(())
 }

@@ -1,19 +1,23 @@
-//! The client's own, minimal RFC 6455: enough to load and check a server, shared with none of
-//! the libraries under test.
+//! The client's own minimal RFC 6455: enough to load and check a server. It shares no code with the
+//! libraries under test.
 
 use std::io::{Read, Write};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::cli::Content;
+
 /// First byte of a whole binary message: FIN, opcode 2.
 pub(crate) const BINARY: u8 = 0x82;
+/// First byte of a whole text message: FIN, opcode 1.
+pub(crate) const TEXT: u8 = 0x81;
 /// First byte of a Ping: FIN, opcode 9.
 pub(crate) const PING: u8 = 0x89;
 /// First byte of a Pong: FIN, opcode 10.
 pub(crate) const PONG: u8 = 0x8A;
 
 const MASK_BIT: u8 = 0x80;
-/// Longest response head taken, in bytes.
+/// Longest accepted response head, in bytes.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Pseudo-random words (splitmix64): the same payloads in every run.
@@ -26,8 +30,51 @@ fn word(state: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Fills a payload from its sequence number: the number itself, then noise drawn from it.
-pub(crate) fn fill(payload: &mut [u8], sequence: u64) {
+/// First byte of a whole message of this kind.
+pub(crate) fn first_byte(content: Content) -> u8 {
+    match content {
+        Content::Binary => BINARY,
+        Content::Ascii | Content::Mixed => TEXT,
+    }
+}
+
+/// Fills a payload from its sequence number: the number, then pseudo-random bytes that it seeds.
+pub(crate) fn fill(payload: &mut [u8], content: Content, sequence: u64) {
+    match content {
+        Content::Binary => fill_binary(payload, sequence),
+        Content::Ascii => fill_text(payload, sequence, &["0123456789ABCDEF"]),
+        Content::Mixed => fill_text(
+            payload,
+            sequence,
+            &["ticker 42", "\u{e9}", "\u{20ac}", "\u{1f4c8}"],
+        ),
+    }
+}
+
+/// Fills a payload with the last four hexadecimal digits of the number, lowest first, then with
+/// pseudo-random characters of `noise`. Full stops fill what is too short for the next character.
+fn fill_text(payload: &mut [u8], sequence: u64, noise: &[&str]) {
+    let mut text = String::with_capacity(payload.len());
+    for digit in 0..4 {
+        text.extend(char::from_digit((sequence >> (4 * digit)) as u32 & 15, 16));
+    }
+    for index in 1.. {
+        let drawn = word(sequence ^ (index << 32)) as usize;
+        let kind = noise[drawn % noise.len()];
+        let Some(next) = kind.chars().cycle().nth((drawn >> 8) % kind.len()) else {
+            break;
+        };
+        if text.len() + next.len_utf8() > payload.len() {
+            break;
+        }
+        text.push(next);
+    }
+    let filled = text.len().min(payload.len());
+    payload.fill(b'.');
+    payload[..filled].copy_from_slice(&text.as_bytes()[..filled]);
+}
+
+fn fill_binary(payload: &mut [u8], sequence: u64) {
     for (index, chunk) in payload.chunks_mut(8).enumerate() {
         let value = if index == 0 {
             sequence
@@ -38,7 +85,7 @@ pub(crate) fn fill(payload: &mut [u8], sequence: u64) {
     }
 }
 
-/// A mask key with no zero byte in it: a zero key would spare the server its work.
+/// A mask key without a zero byte: a zero key would make unmasking free.
 pub(crate) fn mask_key(sequence: u64) -> [u8; 4] {
     let value = word(!sequence) | 0x0101_0101;
     [
@@ -64,7 +111,7 @@ fn header(out: &mut Vec<u8>, first: u8, mask_bit: u8, payload_bytes: usize) {
     }
 }
 
-/// Appends a client's frame.
+/// Appends a client's frame (masked).
 pub(crate) fn masked_frame(out: &mut Vec<u8>, first: u8, payload: &[u8], key: [u8; 4]) {
     header(out, first, MASK_BIT, payload.len());
     out.extend_from_slice(&key);
@@ -76,7 +123,7 @@ pub(crate) fn masked_frame(out: &mut Vec<u8>, first: u8, payload: &[u8], key: [u
     );
 }
 
-/// Appends a server's frame.
+/// Appends a server's frame (not masked).
 pub(crate) fn unmasked_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
     header(out, first, 0, payload.len());
     out.extend_from_slice(payload);
@@ -91,7 +138,7 @@ pub(crate) fn read_frame(
     let mut head = [0; 2];
     stream
         .read_exact(&mut head)
-        .context("no frame header came")?;
+        .context("no frame header arrived")?;
     ensure!(
         head[1] & MASK_BIT == 0,
         "the server sent a masked frame (RFC 6455 section 5.1)"
@@ -111,24 +158,24 @@ pub(crate) fn read_frame(
     };
     ensure!(
         length <= payload_bytes_max as u64,
-        "the server sent a frame of {length} bytes, more than was asked"
+        "the server sent a frame of {length} bytes, more than expected"
     );
     payload.resize(length as usize, 0);
     stream
         .read_exact(payload)
-        .context("a frame stopped short")?;
+        .context("the connection ended inside a frame")?;
     Ok(head[0])
 }
 
 /// The client's half of the opening handshake. Blocking; leaves no byte unread.
 pub(crate) fn upgrade(stream: &mut (impl Read + Write), host: &str) -> Result<()> {
-    // The sample key and answer of RFC 6455 section 1.3.
+    // The example key and answer of RFC 6455 section 1.3.
     write!(
         stream,
         "GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )?;
-    // Byte by byte: nothing of what follows the head may be swallowed.
+    // Byte by byte, so that nothing behind the head is read.
     let mut head = Vec::with_capacity(256);
     while !head.ends_with(b"\r\n\r\n") {
         ensure!(
@@ -138,7 +185,7 @@ pub(crate) fn upgrade(stream: &mut (impl Read + Write), host: &str) -> Result<()
         let mut byte = [0];
         stream
             .read_exact(&mut byte)
-            .context("the server closed during the opening handshake")?;
+            .context("the server closed the connection during the opening handshake")?;
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head);

@@ -1,4 +1,4 @@
-//! Views of wire formats: every message checked whole, every field read, the sum compared.
+//! Views of wire formats: every message is checked, every field is read, and the sum is compared.
 
 use std::hint::black_box;
 
@@ -14,7 +14,7 @@ use crate::{BATCH, Path};
 
 const LIMITS: &Limits = &Limits::FEED;
 const SYMBOL: &str = "BTCUSDT";
-/// Levels of each side of a depth message: the mean of recorded ones.
+/// Levels on each side of a depth message: the mean of recorded messages.
 const LEVELS: usize = 18;
 const READINGS: u16 = 100;
 
@@ -46,7 +46,7 @@ pub(crate) const PATHS: &[Path] = &[
     },
 ];
 
-/// Reads `wire` again and again; the readings that gave what the first did.
+/// Reads `wire` once per unit; returns how many readings gave the same sum as the first.
 fn walk(batches: usize, wire: &[u8], total: fn(&[u8]) -> Option<u64>) -> Option<usize> {
     let expected = total(wire)?;
     let mut done = 0;

@@ -36,8 +36,8 @@ pub(crate) const PATHS: &[Path] = &[
     },
 ];
 
-/// Both ends of one connection: the server echoes; the client sends a batch when the last one
-/// has come back, and stops the reactor after the last.
+/// Both ends of one connection. The server echoes. The client sends a batch when the previous one
+/// has come back, and stops the reactor after the last batch.
 struct Echo {
     batches_left: usize,
     came: usize,
@@ -51,14 +51,14 @@ impl Echo {
         }
         self.batches_left -= 1;
         for _ in 0..BATCH {
-            // A batch fits an empty queue; one that is refused is missed in the count.
+            // A batch fits the empty queue. A refused message would be missing in the count.
             let _ = cx.send(black_box(&[0x5a; PAYLOAD]));
         }
     }
 }
 
 impl Handler for Echo {
-    /// The role, and what has come of a batch.
+    /// The role, and the number of messages of the batch that have arrived.
     type Conn = (Role, usize);
     type Command = ();
     type Admitted = ();
@@ -124,7 +124,7 @@ fn tokio(handler: Echo) -> Result<Echo, tickwire::Error> {
     })
 }
 
-/// A socket that has the same bytes for every read, so many times, and takes every write.
+/// A socket that returns the same bytes for a given number of reads, and accepts every write.
 struct Wire {
     bytes: Vec<u8>,
     reads_left: usize,
@@ -137,7 +137,7 @@ impl AsyncRead for Wire {
         _: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Nothing put is the end of the stream.
+        // No bytes: the end of the stream.
         if self.reads_left > 0 {
             self.reads_left -= 1;
             buf.put_slice(&self.bytes);
@@ -179,7 +179,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// A server whose client sends so many batches.
+/// A server whose client sends this many batches.
 fn websocket(batches: usize) -> Result<WebSocket<Wire>, tickwire::Error> {
     // A masked frame of RFC 6455 section 5.2: FIN and binary, mask bit and length, key, payload.
     let mut frame = vec![0x82, 0x80 | PAYLOAD as u8, 1, 2, 3, 4];
@@ -196,7 +196,7 @@ fn batch(batches: usize) -> Option<usize> {
     runtime().ok()?.block_on(async {
         let mut websocket = websocket(batches).ok()?;
         let mut done = 0;
-        // The wire ends without a closing handshake, which is an error; the count tells.
+        // The stream ends without a closing handshake, which is an error. The count shows success.
         while let Ok(Some((messages, outbox))) = websocket.recv_batch().await {
             for message in messages {
                 if let Message::Binary(payload) = message {

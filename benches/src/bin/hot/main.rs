@@ -1,13 +1,13 @@
-//! The hot paths, each alone, for an instruction counter.
+//! Runs one hot path alone, for an instruction counter.
 //!
 //! ```text
-//! hot list                 what is counted, and in what unit
-//! hot PATH COUNT           walks PATH for COUNT units (rounded down to whole batches)
+//! hot list                 prints the paths and their units
+//! hot PATH COUNT           runs PATH for COUNT units (rounded down to whole batches)
 //! ```
 //!
-//! Two runs with different counts give the cost of a unit: their difference in instructions over
-//! their difference in units, so that start-up cancels. `tests/instructions.py` does that for every
-//! path and compares with `benches/instructions.toml`.
+//! The cost of a unit comes from two runs with different counts: the difference in instructions
+//! over the difference in units, so that start-up cancels. `tests/instructions.py` does this for
+//! every path and compares with `benches/instructions.toml`.
 
 mod codecs;
 mod drivers;
@@ -18,16 +18,16 @@ use std::process::ExitCode;
 
 /// Messages of one read, write or record.
 const BATCH: usize = 64;
-/// Payload bytes of a message, where the path does not say another size.
+/// Payload bytes of a message, unless the path has another size.
 const PAYLOAD: usize = 32;
 
 /// One path.
 struct Path {
     name: &'static str,
-    /// What one unit is.
+    /// The unit that is counted.
     what: &'static str,
-    /// Walks so many batches of [`BATCH`] units; the units that arrived with the right content,
-    /// or `None` if something was refused.
+    /// Runs this many batches of [`BATCH`] units. Returns the units that arrived with the right
+    /// content, or `None` if something was refused.
     walk: fn(usize) -> Option<usize>,
 }
 
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
     match (path.walk)(batches) {
         Some(done) if done == batches * BATCH => ExitCode::SUCCESS,
         done => {
-            eprintln!("hot {name}: {done:?} of {} came", batches * BATCH);
+            eprintln!("hot {name}: {done:?} of {} units arrived", batches * BATCH);
             ExitCode::FAILURE
         }
     }

@@ -1,4 +1,4 @@
-//! Channels: two ends, one call apart.
+//! Channels: two ends in memory, without a socket between them.
 
 use std::hint::black_box;
 
@@ -10,11 +10,11 @@ use tickwire::channels::{
 use crate::{BATCH, PAYLOAD, Path};
 
 const NOW: Timestamp = Timestamp(0);
-/// The alias that the shared frames are made for.
+/// The alias that the shared frames are encoded for.
 const ALIAS: u32 = 5;
 /// Smaller messages are copied, not shared.
 const SHARED: usize = 1024;
-/// Rounds in which opened channels are accepted and settle.
+/// Rounds in which the opened channels are accepted and settle.
 const SETTLING_ROUNDS: usize = 4;
 
 pub(crate) const PATHS: &[Path] = &[
@@ -64,12 +64,12 @@ struct Pair {
     client: Mux,
     server: Mux,
     channels: Vec<ChannelId>,
-    /// As the server calls it.
+    /// The server's identifier of the channel that is not read.
     unread: Option<ChannelId>,
 }
 
-/// Everything that `from` has to say goes to `to`, which gives back what it takes but on the
-/// channel that is `unread`; how many messages.
+/// Moves all output of `from` to `to`. `to` gives credit back, except on the channel `unread`.
+/// Returns the number of messages.
 fn carry(from: &mut Mux, to: &mut Mux, unread: Option<ChannelId>) -> usize {
     let mut count = 0;
     while from.wants_write()
@@ -127,7 +127,7 @@ impl Pair {
         }
     }
 
-    /// What the client has to say, and what the server answers; messages that came.
+    /// Moves the client's output, then the server's. Returns the messages that the server received.
     fn turn(&mut self) -> usize {
         let came = carry(&mut self.client, &mut self.server, self.unread);
         carry(&mut self.server, &mut self.client, None);
@@ -154,10 +154,10 @@ fn ticks(batches: usize, channels: usize) -> Option<usize> {
 fn stalled(batches: usize) -> Option<usize> {
     let payload = [0x5a; PAYLOAD];
     let mut pair = Pair::new(256)?;
-    // Both ends number their channels alike, for one of them opens all.
+    // Both ends have the same channel numbers, because one end opens all.
     let unread = pair.channels.first().copied()?;
     pair.unread = Some(unread);
-    // Its window first, then its queue.
+    // Fills its window first, then its queue.
     loop {
         while pair.client.send(unread, &payload).is_ok() {}
         if pair.turn() == 0 {

@@ -8,29 +8,62 @@ use tickwire::{Config, Message, PreparedMessage, Role, Timestamp};
 use crate::{BATCH, PAYLOAD, Path};
 
 const NOW: Timestamp = Timestamp(0);
-/// A large message; 64 of them do not fit the receive buffer, so it comes alone.
+/// Size of a large message. 64 of them do not fit the receive buffer, so each arrives alone.
 const LARGE: usize = 16 << 10;
+/// Small texts: of ASCII, and of code points of one to four bytes.
+const ASCII_20: Sent<'_> = Sent::Text("SELL 100 EURUSD @ 17");
+const MIXED_20: Sent<'_> = Sent::Text("x\u{e9}\u{20ac}\u{1f4c8}ticker \u{20ac}");
 
 pub(crate) const PATHS: &[Path] = &[
     Path {
         name: "receive",
         what: "32 B message received by a server: unmasked, lent",
-        walk: |batches| receive(batches, Role::Server, PAYLOAD),
+        walk: |batches| receive(batches, Role::Server, &[0x5a; PAYLOAD], BATCH),
     },
     Path {
         name: "receive-client",
         what: "32 B message received by a client: lent",
-        walk: |batches| receive(batches, Role::Client, PAYLOAD),
+        walk: |batches| receive(batches, Role::Client, &[0x5a; PAYLOAD], BATCH),
     },
     Path {
         name: "decode-20",
         what: "20 B masked frame decoded out of a full buffer",
-        walk: |batches| receive(batches, Role::Server, 20),
+        walk: |batches| receive(batches, Role::Server, &[0x5a; 20], BATCH),
+    },
+    Path {
+        name: "decode-20-client",
+        what: "20 B frame without a mask decoded by a client",
+        walk: |batches| receive(batches, Role::Client, &[0x5a; 20], BATCH),
+    },
+    Path {
+        name: "decode-20-alone",
+        what: "20 B masked message, one a read",
+        walk: |batches| receive(batches, Role::Server, &[0x5a; 20], 1),
+    },
+    Path {
+        name: "text-20",
+        what: "20 B masked text message received, all ASCII: 64 a read",
+        walk: |batches| receive(batches, Role::Server, ASCII_20, BATCH),
+    },
+    Path {
+        name: "text-20-client",
+        what: "the same by a client: no mask",
+        walk: |batches| receive(batches, Role::Client, ASCII_20, BATCH),
+    },
+    Path {
+        name: "text-20-alone",
+        what: "20 B masked text message, all ASCII: one a read",
+        walk: |batches| receive(batches, Role::Server, ASCII_20, 1),
+    },
+    Path {
+        name: "text-20-mixed",
+        what: "20 B masked text message, code points of one to four bytes: 64 a read",
+        walk: |batches| receive(batches, Role::Server, MIXED_20, BATCH),
     },
     Path {
         name: "unmask-16",
         what: "16 B masked message received",
-        walk: |batches| receive(batches, Role::Server, 16),
+        walk: |batches| receive(batches, Role::Server, &[0x5a; 16], BATCH),
     },
     Path {
         name: "unmask-16k",
@@ -53,6 +86,16 @@ pub(crate) const PATHS: &[Path] = &[
         walk: |batches| large(batches, Role::Client, Text::Mixed),
     },
     Path {
+        name: "text-ascii-16k-server",
+        what: "16 KiB text message received by a server, all ASCII: unmasked, checked",
+        walk: |batches| large(batches, Role::Server, Text::Ascii),
+    },
+    Path {
+        name: "text-mixed-16k-server",
+        what: "the same, code points of one to four bytes",
+        walk: |batches| large(batches, Role::Server, Text::Mixed),
+    },
+    Path {
         name: "send-server",
         what: "32 B message queued and taken by one write, server",
         walk: |batches| send(batches, Role::Server, PAYLOAD),
@@ -73,6 +116,16 @@ pub(crate) const PATHS: &[Path] = &[
         walk: |batches| send(batches, Role::Client, 20),
     },
     Path {
+        name: "encode-text-20-server",
+        what: "20 B text message encoded, server",
+        walk: |batches| send_text(batches, Role::Server),
+    },
+    Path {
+        name: "encode-text-20-client",
+        what: "20 B text message encoded, client",
+        walk: |batches| send_text(batches, Role::Client),
+    },
+    Path {
         name: "claim-server",
         what: "32 B message written straight into the queue",
         walk: claim,
@@ -83,6 +136,28 @@ pub(crate) const PATHS: &[Path] = &[
         walk: prepared,
     },
 ];
+
+/// What a path sends.
+#[derive(Clone, Copy)]
+enum Sent<'a> {
+    Binary(&'a [u8]),
+    Text(&'a str),
+}
+
+impl Sent<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::Binary(payload) => payload.len(),
+            Self::Text(text) => text.len(),
+        }
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Sent<'a> {
+    fn from(payload: &'a [u8; N]) -> Self {
+        Self::Binary(payload)
+    }
+}
 
 #[derive(Clone, Copy)]
 enum Text {
@@ -95,7 +170,7 @@ fn session(role: Role) -> Session {
     Session::new(role, Config::default(), Entropy([7; 32]), &[], NOW).expect("limits that work")
 }
 
-/// Takes what `from` has to send.
+/// Takes the output of `from`.
 fn drain(from: &mut Session) -> Vec<u8> {
     let mut wire = Vec::new();
     for slice in from.transmit() {
@@ -105,7 +180,7 @@ fn drain(from: &mut Session) -> Vec<u8> {
     wire
 }
 
-/// The other end.
+/// The role of the other end.
 fn other(role: Role) -> Role {
     match role {
         Role::Server => Role::Client,
@@ -113,7 +188,7 @@ fn other(role: Role) -> Role {
     }
 }
 
-/// Feeds `wire` in one read; how many messages came whole.
+/// Feeds `wire` in one read; returns the number of whole messages.
 fn feed(to: &mut Session, pool: &mut BufPool, wire: &[u8], payload_bytes: usize) -> Option<usize> {
     to.attach(pool);
     to.space().get_mut(..wire.len())?.copy_from_slice(wire);
@@ -133,17 +208,26 @@ fn feed(to: &mut Session, pool: &mut BufPool, wire: &[u8], payload_bytes: usize)
     Some(count)
 }
 
-fn receive(batches: usize, role: Role, payload_bytes: usize) -> Option<usize> {
-    let payload = vec![0x5a; payload_bytes];
+/// `a_read` messages in each read.
+fn receive<'a>(
+    batches: usize,
+    role: Role,
+    sent: impl Into<Sent<'a>>,
+    a_read: usize,
+) -> Option<usize> {
+    let sent = sent.into();
     let mut sender = session(other(role));
-    for _ in 0..BATCH {
-        sender.outbox().send(&payload).ok()?;
+    for _ in 0..a_read {
+        match sent {
+            Sent::Binary(payload) => sender.outbox().send(payload).ok()?,
+            Sent::Text(text) => sender.outbox().send_text(text).ok()?,
+        }
     }
     let wire = drain(&mut sender);
     let (mut receiver, mut pool) = (session(role), BufPool::default());
     let mut done = 0;
-    for _ in 0..batches {
-        done += feed(&mut receiver, &mut pool, black_box(&wire), payload_bytes)?;
+    for _ in 0..batches * BATCH / a_read {
+        done += feed(&mut receiver, &mut pool, black_box(&wire), sent.len())?;
     }
     Some(done)
 }
@@ -168,7 +252,7 @@ fn large(batches: usize, role: Role, text: Text) -> Option<usize> {
     Some(done)
 }
 
-/// Queues a batch with `queue`, writes it in one go; the messages.
+/// Queues a batch with `queue` and writes it at once; returns the number of messages.
 fn write(
     batches: usize,
     role: Role,
@@ -193,6 +277,15 @@ fn send(batches: usize, role: Role, payload_bytes: usize) -> Option<usize> {
     let payload = vec![0x5a; payload_bytes];
     write(batches, role, |sender| {
         sender.outbox().send(black_box(&payload)).ok()
+    })
+}
+
+fn send_text(batches: usize, role: Role) -> Option<usize> {
+    let Sent::Text(text) = ASCII_20 else {
+        return None;
+    };
+    write(batches, role, |sender| {
+        sender.outbox().send_text(black_box(text)).ok()
     })
 }
 

@@ -27,6 +27,7 @@ const LIMITS: Limits = Limits {
 
 /// How messages lie in a payload; [`tickwire_codecs::framing`] has the layouts and their sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Framing {
     /// Messages with their headers, one behind the other; each is as long as its schema says, and may
     /// have up to 7 bytes of zeros behind it.

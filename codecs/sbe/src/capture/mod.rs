@@ -69,6 +69,7 @@ pub enum Payload<'p> {
 
 /// What went through a capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Packets {
     /// UDP payloads handed on.
     pub datagrams: u64,

@@ -19,6 +19,7 @@ use pairs::{Key, Pairs, pair};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Change {
     /// Whether receivers of the old schema misread what senders of the new one write, or the reverse.
     pub breaking: bool,

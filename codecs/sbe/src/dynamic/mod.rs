@@ -55,6 +55,7 @@ pub enum Value {
 
 /// A message decoded by a schema.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Decoded {
     /// Name of the message; `None` for a template or schema that is not known.
     pub name: Option<String>,
@@ -75,6 +76,7 @@ pub struct Decoded {
 
 /// Bytes that are no message of the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DynamicError {
     /// Offset of the part that failed.
     pub at: usize,
@@ -96,6 +98,7 @@ impl DynamicError {
 
 /// A message header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RawHeader {
     /// Bytes of the block behind the header.
     pub block_length: usize,

@@ -32,6 +32,7 @@ impl fmt::Display for UnixTime {
 
 /// Text that is no instant of RFC 3339, or none that [`UnixTime`] holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct ParseUnixTimeError {
     /// Offset of the first byte, or of the field, that is wrong; the length where text is missing.
     pub at: usize,

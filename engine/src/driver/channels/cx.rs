@@ -214,6 +214,7 @@ impl fmt::Debug for ChannelHub<'_, '_> {
 
 /// Why a timer was not set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum TimerError {
     /// The reactor holds as many as it may.
     Full(TimersFull),

@@ -16,6 +16,7 @@ use crate::session::channels::{
 
 /// The answer to a channel that the peer opens.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Answer {
     /// It is taken.
     Accept(AcceptOptions),
@@ -33,6 +34,7 @@ pub enum Answer {
 
 /// The peer's answer to a channel of ours that it takes.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Accepted<'a> {
     /// Bytes of the acceptor's application.
     pub metadata: &'a [u8],
@@ -44,6 +46,7 @@ pub struct Accepted<'a> {
 
 /// The peer's answer to a channel of ours that it does not take.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Rejection<'a> {
     /// Why.
     pub code: ErrorCode,

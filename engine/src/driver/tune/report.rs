@@ -89,6 +89,7 @@ impl fmt::Display for Refused {
 /// `Display` writes one line for each refusal, and nothing where there is none.
 #[derive(Debug, Default)]
 #[must_use = "an option that was refused is told only here"]
+#[non_exhaustive]
 pub struct TuneReport {
     /// In the order in which they were tried; each option at most once.
     pub refused: Vec<Refused>,

@@ -301,10 +301,6 @@ impl Mux {
         if foreign || two_modes || options.resume.is_some() && !open.profile.resumable {
             return Err(ChannelViolation::BadOption);
         }
-        let described = options.topic.len() + options.metadata.len();
-        if described > self.config.metadata_bytes_max as usize {
-            return Err(ChannelViolation::BadOption);
-        }
         if !self.is_open() {
             // Never looked at: our GOAWAY tells.
             self.opens.close_peer(open.alias, true);
@@ -323,7 +319,12 @@ impl Mux {
         // they hold of the budget.
         let places = 3 * self.config.channels_max as usize;
         let window = self.config.defaults(unit).window_bytes;
-        if self.slots.live() >= places || sends && !self.incoming.has_room(window) {
+        // What is kept of a description is not announced: one that is longer breaks no rule.
+        let described = options.topic.len() + options.metadata.len();
+        if described > self.config.metadata_bytes_max as usize
+            || self.slots.live() >= places
+            || sends && !self.incoming.has_room(window)
+        {
             let waiting_max = self.config.pending_opens_max as usize;
             let refused = self.opens.refuse(open.alias, waiting_max);
             return refused

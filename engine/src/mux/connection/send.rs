@@ -145,7 +145,7 @@ impl Mux {
             connection: all > self.config.connection_queue_bytes_max as usize,
         };
         // One message of a channel is always taken: the largest, or one beside channels that do
-        // not get on and fill what all may keep (I5).
+        // not get on and fill what all may keep.
         if queued != 0 {
             self.has_room(key, full)?;
         }

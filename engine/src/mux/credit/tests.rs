@@ -51,7 +51,7 @@ fn limits_never_go_back_or_over() {
 }
 
 #[test]
-fn the_default_window_takes_the_message_of_the_design() {
+fn the_largest_message_follows_from_the_window() {
     assert_eq!(message_charge(30_000, 64, 4096), 30_576);
     let announced = |window, overhead, record| Announced {
         window,

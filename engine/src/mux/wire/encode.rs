@@ -311,7 +311,12 @@ pub(crate) fn put_ping(out: &mut Vec<u8>, value: u64, pong: bool) {
 
 /// Appends GOAWAY. Of a reason that is too long the beginning is sent, in whole characters.
 pub(crate) fn put_goaway(out: &mut Vec<u8>, go_away: &GoAway<'_>) {
-    let len = go_away.reason.floor_char_boundary(GOAWAY_REASON_BYTES_MAX);
+    // A character has four bytes at most. `str::floor_char_boundary` needs Rust 1.91.
+    let most = go_away.reason.len().min(GOAWAY_REASON_BYTES_MAX);
+    let len = (most.saturating_sub(3)..=most)
+        .rev()
+        .find(|&at| go_away.reason.is_char_boundary(at))
+        .unwrap_or(0);
     let reason = go_away.reason.as_bytes();
     out.push(byte0(kind::GOAWAY, 0));
     put_varint(out, go_away.opens_seen);

@@ -89,7 +89,7 @@ impl Default for Hello {
 
 impl Hello {
     /// The parameters by id.
-    const fn values(&self) -> [(u64, u64); PARAMETERS] {
+    pub(super) const fn values(&self) -> [(u64, u64); PARAMETERS] {
         [
             (1, self.record_bytes_max),
             (2, self.message_bytes_max),
@@ -104,7 +104,7 @@ impl Hello {
     }
 
     /// The parameter of a known id, and its bounds.
-    const fn parameter(&mut self, id: u64) -> Option<(&mut u64, RangeInclusive<u64>)> {
+    pub(super) const fn parameter(&mut self, id: u64) -> Option<(&mut u64, RangeInclusive<u64>)> {
         const ALIASES: u64 = ALIAS_MAX as u64;
         Some(match id {
             1 => (

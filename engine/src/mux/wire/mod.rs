@@ -1,5 +1,5 @@
-//! The wire of `tickwire.mux.v1`: records in,
-//! frames out, and back. No channel, no credit, no clock: a frame is whole and legal, or it is a
+//! The wire of `tickwire.mux.v1`, as `docs/protocol.md` specifies it: records in, frames out, and
+//! back. No channel, no credit, no clock: a frame is whole and legal, or it is a
 //! [`WireError`]; whether it is welcome now is for the layer above.
 //!
 //! A record is 1..n whole frames. Numbers are little-endian; `tv` is a prefix varint.

@@ -1,6 +1,7 @@
 //! What all tests of the wire share: a generator, frames as values, and the way there and back.
 
 mod bytes;
+mod document;
 mod illegal;
 mod random;
 mod varint;

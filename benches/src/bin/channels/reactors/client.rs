@@ -1,4 +1,4 @@
-//! A client of channels: what its jobs have in common.
+//! The client of channels: the common part of its jobs.
 
 use anyhow::{Result, anyhow, bail};
 use tickwire::Error;
@@ -8,53 +8,54 @@ use tickwire::channels::{
 };
 use tickwire::reactor::{ConnId, Ended, Opened};
 
-use super::Finds;
-use crate::work::{Found, Role};
+use super::Measures;
+use crate::work::{Role, Sample};
 
-/// What a client is there for. Its calls are those of a `ChannelHandler`.
+/// The job of a client. Its methods are called like those of a `ChannelHandler`.
 pub(super) trait Job {
     /// A connection is ready to send.
-    fn ready(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()>;
+    fn ready(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()>;
 
-    /// The server's counts have come.
-    fn answered(&mut self, desk: &mut Desk<'_, '_, '_>, answer: &[u8]) -> Result<Option<Found>>;
+    /// The server's counts have arrived.
+    fn answered(&mut self, ctx: &mut ClientCx<'_, '_, '_>, answer: &[u8])
+    -> Result<Option<Sample>>;
 
-    fn writable(&mut self, desk: &mut Desk<'_, '_, '_>, channel: ChannelId) -> Result<()> {
-        let _ = (desk, channel);
+    fn writable(&mut self, ctx: &mut ClientCx<'_, '_, '_>, channel: ChannelId) -> Result<()> {
+        let _ = (ctx, channel);
         Ok(())
     }
 
-    fn timer(&mut self, desk: &mut Desk<'_, '_, '_>, token: u64) -> Result<Option<Found>> {
-        let _ = (desk, token);
+    fn timer(&mut self, ctx: &mut ClientCx<'_, '_, '_>, token: u64) -> Result<Option<Sample>> {
+        let _ = (ctx, token);
         Ok(None)
     }
 
-    fn ended(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
-        let _ = desk;
+    fn ended(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
+        let _ = ctx;
         Ok(())
     }
 }
 
-/// A connection in a job's call.
-pub(super) struct Desk<'d, 'a, 'b> {
+/// The connection that a job's method is called for.
+pub(super) struct ClientCx<'d, 'a, 'b> {
     pub(super) cx: &'d mut ChannelCx<'a, 'b>,
     control: &'d mut Control,
 }
 
-/// The control channel, and a question that found its queue full.
+/// The control channel, and a question that waits because the queue was full.
 #[derive(Default)]
 pub(super) struct Control {
     channel: Option<ChannelId>,
     asking: Option<u64>,
 }
 
-impl Desk<'_, '_, '_> {
+impl ClientCx<'_, '_, '_> {
     pub(super) fn open(&mut self, role: Role) -> Result<ChannelId> {
         let options = OpenOptions::new(role.topic()).priority(role.priority());
         Ok(self.cx.open(options)?)
     }
 
-    /// `false`: not now, `writable` tells when.
+    /// Queues a message. `false` if the queue is full: `writable` is called later.
     pub(super) fn send(&mut self, channel: ChannelId, message: &[u8]) -> Result<bool> {
         match self.cx.send(channel, message) {
             Ok(()) => Ok(true),
@@ -63,7 +64,7 @@ impl Desk<'_, '_, '_> {
         }
     }
 
-    /// Asks for the counts when `count` messages have come.
+    /// Asks for the counts; the answer comes when `count` messages have arrived.
     pub(super) fn ask(&mut self, count: u64) -> Result<()> {
         if self.control.channel.is_none() {
             self.control.channel = Some(self.open(Role::Control)?);
@@ -79,31 +80,31 @@ impl Desk<'_, '_, '_> {
 
 pub(super) struct Client<J> {
     job: J,
-    found: Option<Result<Found>>,
+    sample: Option<Result<Sample>>,
 }
 
 impl<J: Job> Client<J> {
     pub(super) fn new(job: J) -> Client<J> {
-        Client { job, found: None }
+        Client { job, sample: None }
     }
 
     fn call(
         &mut self,
         control: &mut Control,
         cx: &mut ChannelCx<'_, '_>,
-        call: impl FnOnce(&mut J, &mut Desk<'_, '_, '_>) -> Result<Option<Found>>,
+        call: impl FnOnce(&mut J, &mut ClientCx<'_, '_, '_>) -> Result<Option<Sample>>,
     ) {
-        let found = call(&mut self.job, &mut Desk { cx, control });
-        if let Some(found) = found.transpose() {
-            self.found.get_or_insert(found);
+        let sample = call(&mut self.job, &mut ClientCx { cx, control });
+        if let Some(sample) = sample.transpose() {
+            self.sample.get_or_insert(sample);
             cx.hub().stop();
         }
     }
 }
 
-impl<J: Job> Finds for Multiplexed<Client<J>> {
-    fn found(&mut self) -> Option<Result<Found>> {
-        self.handler().found.take()
+impl<J: Job> Measures for Multiplexed<Client<J>> {
+    fn sample(&mut self) -> Option<Result<Sample>> {
+        self.handler().sample.take()
     }
 }
 
@@ -117,7 +118,7 @@ impl<J: Job> ChannelHandler for Client<J> {
     }
 
     fn ready(&mut self, control: &mut Control, cx: &mut ChannelCx<'_, '_>) {
-        self.call(control, cx, |job, desk| job.ready(desk).map(|()| None));
+        self.call(control, cx, |job, ctx| job.ready(ctx).map(|()| None));
     }
 
     fn message(
@@ -128,29 +129,29 @@ impl<J: Job> ChannelHandler for Client<J> {
     ) {
         if Some(received.channel) == control.channel {
             let answer = &received.data;
-            self.call(control, cx, |job, desk| job.answered(desk, answer));
+            self.call(control, cx, |job, ctx| job.answered(ctx, answer));
         }
         cx.release(received.channel, received.charge);
     }
 
     fn writable(&mut self, control: &mut Control, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
-        self.call(control, cx, |job, desk| {
-            if Some(channel) == desk.control.channel {
-                if let Some(count) = desk.control.asking {
-                    desk.ask(count)?;
+        self.call(control, cx, |job, ctx| {
+            if Some(channel) == ctx.control.channel {
+                if let Some(count) = ctx.control.asking {
+                    ctx.ask(count)?;
                 }
                 return Ok(None);
             }
-            job.writable(desk, channel).map(|()| None)
+            job.writable(ctx, channel).map(|()| None)
         });
     }
 
     fn timer(&mut self, control: &mut Control, cx: &mut ChannelCx<'_, '_>, token: u64) {
-        self.call(control, cx, |job, desk| job.timer(desk, token));
+        self.call(control, cx, |job, ctx| job.timer(ctx, token));
     }
 
     fn ended(&mut self, control: &mut Control, cx: &mut ChannelCx<'_, '_>, _: ChannelId) {
-        self.call(control, cx, |job, desk| job.ended(desk).map(|()| None));
+        self.call(control, cx, |job, ctx| job.ended(ctx).map(|()| None));
     }
 
     fn refused(
@@ -175,11 +176,11 @@ impl<J: Job> ChannelHandler for Client<J> {
     }
 
     fn close(&mut self, _: Control, _: ConnId, ended: Ended, failure: ChannelFailure) {
-        self.found
+        self.sample
             .get_or_insert(Err(anyhow!("the connection ended: {failure}, {ended:?}")));
     }
 
     fn connect_failed(&mut self, _: u64, error: Error) {
-        self.found.get_or_insert(Err(error.into()));
+        self.sample.get_or_insert(Err(error.into()));
     }
 }

@@ -6,20 +6,20 @@ use anyhow::{Result, bail};
 use tickwire::channels::{ChannelId, ChannelSendError};
 use tickwire::reactor::ConnId;
 
-use super::client::{Desk, Job};
+use super::client::{ClientCx, Job};
 use crate::load::Load;
 use crate::meter::{Meter, checked};
 use crate::process::{anonymous_bytes, monotonic_ns};
-use crate::work::{Found, Role, Work};
+use crate::work::{Role, Sample, Work};
 use crate::{BULK_MESSAGE_BYTES, TICK_BYTES};
 
-/// Sends whatever goes through.
+/// Sends as many messages as possible.
 pub(super) struct Throughput {
     load: Load,
     channels: Vec<ChannelId>,
-    /// Channels beside them that nobody reads.
+    /// Further channels that nobody reads.
     unread: usize,
-    /// The messages of a turn, where they are sent as one run.
+    /// Buffer for the messages of a turn that are sent as one RUN.
     run: Option<Vec<u8>>,
     /// The warm-up, then the run.
     times: [Duration; 2],
@@ -30,13 +30,13 @@ pub(super) struct Throughput {
     sends: bool,
 }
 
-/// Payload bytes sent in a call before what is there goes out: as many as the outbox takes.
+/// Payload bytes sent in one call: as many as the outbox holds.
 const TURN_BYTES: usize = 32 * 1024;
-/// Go on sending.
+/// Timer token: continue to send.
 const GO_ON: u64 = 1;
-/// A tick is due.
+/// Timer token: a tick is due.
 const TICK: u64 = 2;
-/// Sooner is not possible.
+/// The shortest timer.
 const AT_ONCE: Duration = Duration::from_nanos(1);
 
 impl Throughput {
@@ -60,30 +60,30 @@ impl Throughput {
         }
     }
 
-    fn begin(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
+    fn begin(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
         self.sends = true;
         self.started = Instant::now();
-        self.send(desk)
+        self.send(ctx)
     }
 
-    fn send(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
+    fn send(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
         let mut sent = 0;
         while self.sends {
             let channel = self.channels[self.load.lane()];
             let bytes = match &mut self.run {
-                Some(run) => put_run(desk, channel, &mut self.load, run)?,
-                None => put_one(desk, channel, &mut self.load)?,
+                Some(run) => put_run(ctx, channel, &mut self.load, run)?,
+                None => put_one(ctx, channel, &mut self.load)?,
             };
             if bytes == 0 {
-                return Ok(()); // it is told when to go on
+                return Ok(()); // `writable` is called later
             }
             sent += bytes;
-            if self.load.looks_at_clock() && self.started.elapsed() >= self.times[self.pass] {
+            if self.load.reads_clock() && self.started.elapsed() >= self.times[self.pass] {
                 self.sends = false;
-                return desk.ask(self.load.count);
+                return ctx.ask(self.load.count);
             }
             if sent >= TURN_BYTES {
-                desk.cx.timer(AT_ONCE, GO_ON)?;
+                ctx.cx.timer(AT_ONCE, GO_ON)?;
                 return Ok(());
             }
         }
@@ -91,26 +91,26 @@ impl Throughput {
     }
 }
 
-/// The next message; gives its bytes, or 0 where it is refused for now.
-fn put_one(desk: &mut Desk<'_, '_, '_>, channel: ChannelId, load: &mut Load) -> Result<usize> {
+/// Sends the next message; returns its bytes, or 0 if the queue is full.
+fn put_one(ctx: &mut ClientCx<'_, '_, '_>, channel: ChannelId, load: &mut Load) -> Result<usize> {
     let message = load.peek();
     let bytes = message.len();
-    if !desk.send(channel, message)? {
+    if !ctx.send(channel, message)? {
         return Ok(0);
     }
     load.sent();
     Ok(bytes)
 }
 
-/// Whatever a channel that nobody reads takes; it is told when to go on.
-fn fill(desk: &mut Desk<'_, '_, '_>, channel: ChannelId) -> Result<()> {
-    while desk.send(channel, &[0x55; BULK_MESSAGE_BYTES])? {}
+/// Fills a channel that nobody reads.
+fn fill(ctx: &mut ClientCx<'_, '_, '_>, channel: ChannelId) -> Result<()> {
+    while ctx.send(channel, &[0x55; BULK_MESSAGE_BYTES])? {}
     Ok(())
 }
 
-/// The messages of a turn; gives their bytes, or 0 where they are refused for now.
+/// Sends the messages of a turn; returns their bytes, or 0 if the queue is full.
 fn put_run(
-    desk: &mut Desk<'_, '_, '_>,
+    ctx: &mut ClientCx<'_, '_, '_>,
     channel: ChannelId,
     load: &mut Load,
     run: &mut Vec<u8>,
@@ -119,7 +119,7 @@ fn put_run(
     for at in 0..load.share() {
         run.extend_from_slice(load.upcoming(at));
     }
-    match desk.cx.send_run(channel, load.peek().len(), run) {
+    match ctx.cx.send_run(channel, load.peek().len(), run) {
         Err(ChannelSendError::WouldBlock) => return Ok(0),
         sent => sent?,
     }
@@ -130,52 +130,56 @@ fn put_run(
 }
 
 impl Job for Throughput {
-    fn ready(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
+    fn ready(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
         for _ in 0..self.load.channels() {
-            self.channels.push(desk.open(Role::Data)?);
+            self.channels.push(ctx.open(Role::Data)?);
         }
         for _ in 0..self.unread {
-            let channel = desk.open(Role::BulkStalled)?;
-            fill(desk, channel)?;
+            let channel = ctx.open(Role::BulkStalled)?;
+            fill(ctx, channel)?;
         }
-        self.begin(desk)
+        self.begin(ctx)
     }
 
-    fn answered(&mut self, desk: &mut Desk<'_, '_, '_>, answer: &[u8]) -> Result<Option<Found>> {
+    fn answered(
+        &mut self,
+        ctx: &mut ClientCx<'_, '_, '_>,
+        answer: &[u8],
+    ) -> Result<Option<Sample>> {
         let ack = checked(answer, self.load.count, Some(self.load.digest))?;
-        let calls = Some(desk.cx.hub().calls().into());
+        let calls = Some(ctx.cx.hub().calls().into());
         if let Some(meter) = &mut self.meter {
             return meter.end(ack, calls).map(Some);
         }
         self.meter = Some(Meter::begin(self.server_pid, ack, calls)?);
         self.pass = 1;
-        self.begin(desk)?;
+        self.begin(ctx)?;
         Ok(None)
     }
 
-    fn writable(&mut self, desk: &mut Desk<'_, '_, '_>, channel: ChannelId) -> Result<()> {
+    fn writable(&mut self, ctx: &mut ClientCx<'_, '_, '_>, channel: ChannelId) -> Result<()> {
         if self.channels[self.load.lane()] == channel {
-            self.send(desk)?;
+            self.send(ctx)?;
         } else if !self.channels.contains(&channel) {
-            fill(desk, channel)?;
+            fill(ctx, channel)?;
         }
         Ok(())
     }
 
-    fn timer(&mut self, desk: &mut Desk<'_, '_, '_>, _: u64) -> Result<Option<Found>> {
-        self.send(desk)?;
+    fn timer(&mut self, ctx: &mut ClientCx<'_, '_, '_>, _: u64) -> Result<Option<Sample>> {
+        self.send(ctx)?;
         Ok(None)
     }
 }
 
-/// Sends ticks when they are due, beside channels that always have something to send.
+/// Sends ticks when they are due, beside channels that send without end.
 pub(super) struct Latency {
     role: Option<Role>,
     bulk_channels: usize,
     tick: Option<ChannelId>,
-    /// Those that were not refused, and go on.
+    /// Bulk channels whose queues are not full.
     bulk: Vec<ChannelId>,
-    /// Those of the warm-up, then all.
+    /// Ticks of the warm-up, then of the run.
     parts: [u64; 2],
     part: usize,
     sent: u64,
@@ -215,7 +219,7 @@ impl Latency {
         }
     }
 
-    fn ticks(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
+    fn ticks(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
         let Some(channel) = self.tick else {
             return Ok(());
         };
@@ -224,82 +228,86 @@ impl Latency {
             let due = self.started_ns + self.sent * self.every_ns;
             let now = monotonic_ns();
             if now < due {
-                desk.cx.timer(Duration::from_nanos(due - now), TICK)?;
+                ctx.cx.timer(Duration::from_nanos(due - now), TICK)?;
                 return Ok(());
             }
             message[..8].copy_from_slice(&due.to_le_bytes());
-            if !desk.send(channel, &message)? {
-                return Ok(()); // it is told when to go on, and this tick's delay counts
+            if !ctx.send(channel, &message)? {
+                return Ok(()); // `writable` is called later; the wait counts as delay of this tick
             }
             self.sent += 1;
         }
-        desk.ask(self.sent)
+        ctx.ask(self.sent)
     }
 
-    fn saturate(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
+    fn saturate(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
         let message = [0x55; BULK_MESSAGE_BYTES];
         for channel in std::mem::take(&mut self.bulk) {
             let mut taken = true;
             for _ in 0..TURN_BYTES / BULK_MESSAGE_BYTES {
-                taken = taken && desk.send(channel, &message)?;
+                taken = taken && ctx.send(channel, &message)?;
             }
             if taken {
-                self.bulk.push(channel); // else it is told when to go on
+                self.bulk.push(channel); // otherwise `writable` is called later
             }
         }
         if !self.bulk.is_empty() {
-            desk.cx.timer(AT_ONCE, GO_ON)?;
+            ctx.cx.timer(AT_ONCE, GO_ON)?;
         }
         Ok(())
     }
 }
 
 impl Job for Latency {
-    fn ready(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
-        self.tick = Some(desk.open(Role::Tick)?);
+    fn ready(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
+        self.tick = Some(ctx.open(Role::Tick)?);
         for role in self
             .role
             .into_iter()
             .flat_map(|r| [r].repeat(self.bulk_channels))
         {
-            self.bulk.push(desk.open(role)?);
+            self.bulk.push(ctx.open(role)?);
         }
         self.started_ns = monotonic_ns();
-        self.saturate(desk)?;
-        self.ticks(desk)
+        self.saturate(ctx)?;
+        self.ticks(ctx)
     }
 
-    fn answered(&mut self, desk: &mut Desk<'_, '_, '_>, answer: &[u8]) -> Result<Option<Found>> {
+    fn answered(
+        &mut self,
+        ctx: &mut ClientCx<'_, '_, '_>,
+        answer: &[u8],
+    ) -> Result<Option<Sample>> {
         let ack = checked(answer, self.sent, None)?;
-        let calls = Some(desk.cx.hub().calls().into());
+        let calls = Some(ctx.cx.hub().calls().into());
         if let Some(meter) = &mut self.meter {
             return meter.end(ack, calls).map(Some);
         }
         self.meter = Some(Meter::begin(self.server_pid, ack, calls)?);
         self.part = 1;
         self.started_ns = monotonic_ns() - self.sent * self.every_ns;
-        self.ticks(desk)?;
+        self.ticks(ctx)?;
         Ok(None)
     }
 
-    fn writable(&mut self, desk: &mut Desk<'_, '_, '_>, channel: ChannelId) -> Result<()> {
+    fn writable(&mut self, ctx: &mut ClientCx<'_, '_, '_>, channel: ChannelId) -> Result<()> {
         if Some(channel) == self.tick {
-            return self.ticks(desk);
+            return self.ticks(ctx);
         }
         self.bulk.push(channel);
-        self.saturate(desk)
+        self.saturate(ctx)
     }
 
-    fn timer(&mut self, desk: &mut Desk<'_, '_, '_>, token: u64) -> Result<Option<Found>> {
+    fn timer(&mut self, ctx: &mut ClientCx<'_, '_, '_>, token: u64) -> Result<Option<Sample>> {
         match token {
-            TICK => self.ticks(desk)?,
-            _ => self.saturate(desk)?,
+            TICK => self.ticks(ctx)?,
+            _ => self.saturate(ctx)?,
         }
         Ok(None)
     }
 }
 
-/// Opens channels, uses each for one message, and ends it.
+/// Opens channels, sends one message on each, and finishes it.
 pub(super) struct Opens {
     in_flight: usize,
     run: Duration,
@@ -326,58 +334,62 @@ impl Opens {
         }
     }
 
-    fn open(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
-        let channel = desk.open(Role::Life)?;
-        if !desk.send(channel, &[7; TICK_BYTES])? {
-            bail!("a new channel takes nothing");
+    fn open(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
+        let channel = ctx.open(Role::Life)?;
+        if !ctx.send(channel, &[7; TICK_BYTES])? {
+            bail!("a new channel refused its first message");
         }
-        desk.cx.finish(channel)?;
+        ctx.cx.finish(channel)?;
         self.open += 1;
         Ok(())
     }
 
-    fn begin(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
+    fn begin(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
         self.started = Instant::now();
-        (0..self.in_flight).try_for_each(|_| self.open(desk))
+        (0..self.in_flight).try_for_each(|_| self.open(ctx))
     }
 }
 
 impl Job for Opens {
-    fn ready(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
-        self.begin(desk)
+    fn ready(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
+        self.begin(ctx)
     }
 
-    fn ended(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
+    fn ended(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
         self.open -= 1;
         self.lives += 1;
         if self.started.elapsed() < self.run / self.parts {
-            self.open(desk)?;
+            self.open(ctx)?;
         } else if self.open == 0 {
-            desk.ask(self.lives)?;
+            ctx.ask(self.lives)?;
         }
         Ok(())
     }
 
-    fn answered(&mut self, desk: &mut Desk<'_, '_, '_>, answer: &[u8]) -> Result<Option<Found>> {
+    fn answered(
+        &mut self,
+        ctx: &mut ClientCx<'_, '_, '_>,
+        answer: &[u8],
+    ) -> Result<Option<Sample>> {
         let ack = checked(answer, self.lives, None)?;
-        let calls = Some(desk.cx.hub().calls().into());
+        let calls = Some(ctx.cx.hub().calls().into());
         if let Some(meter) = &mut self.meter {
             return meter.end(ack, calls).map(Some);
         }
         self.meter = Some(Meter::begin(self.server_pid, ack, calls)?);
         self.parts = 1;
-        self.begin(desk)?;
+        self.begin(ctx)?;
         Ok(None)
     }
 }
 
-/// Opens many channels, sends one message on each, and rests.
+/// Opens many channels, sends one message on each, and then stays idle.
 pub(super) struct Idle {
     connections: Vec<ConnId>,
     expected: usize,
     channels: usize,
     server_pid: u32,
-    /// Connections whose control channel was answered.
+    /// Connections whose control channel has been answered.
     answered: usize,
     sent: u64,
     before: Option<[u64; 2]>,
@@ -401,12 +413,12 @@ impl Idle {
         Ok([anonymous_bytes(self.server_pid)?, own])
     }
 
-    /// The channels of one connection, each with its message.
-    fn fill(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
+    /// Opens the channels of one connection and sends one message on each.
+    fn fill(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
         for _ in 0..self.channels {
-            let channel = desk.open(Role::Data)?;
-            if !desk.send(channel, &[7; TICK_BYTES])? {
-                bail!("a new channel takes nothing");
+            let channel = ctx.open(Role::Data)?;
+            if !ctx.send(channel, &[7; TICK_BYTES])? {
+                bail!("a new channel refused its first message");
             }
             self.sent += 1;
         }
@@ -414,40 +426,44 @@ impl Idle {
     }
 }
 
-/// Time for things to calm down before memory is looked at.
-const CALM: Duration = Duration::from_millis(1000);
+/// Time to settle before memory is read.
+const SETTLE_TIME: Duration = Duration::from_millis(1000);
 const FILL: u64 = 3;
-const LOOK: u64 = 4;
+const READ_MEMORY: u64 = 4;
 
 impl Job for Idle {
-    fn ready(&mut self, desk: &mut Desk<'_, '_, '_>) -> Result<()> {
-        self.connections.push(desk.cx.id());
-        desk.ask(0)
+    fn ready(&mut self, ctx: &mut ClientCx<'_, '_, '_>) -> Result<()> {
+        self.connections.push(ctx.cx.id());
+        ctx.ask(0)
     }
 
-    fn answered(&mut self, desk: &mut Desk<'_, '_, '_>, answer: &[u8]) -> Result<Option<Found>> {
+    fn answered(
+        &mut self,
+        ctx: &mut ClientCx<'_, '_, '_>,
+        answer: &[u8],
+    ) -> Result<Option<Sample>> {
         if self.before.is_some() {
             checked(answer, self.sent, None)?;
-            desk.cx.timer(CALM, LOOK)?;
+            ctx.cx.timer(SETTLE_TIME, READ_MEMORY)?;
             return Ok(None);
         }
         self.answered += 1;
-        // Every connection fills itself when all are there and calm.
-        desk.cx.timer(CALM, FILL)?;
+        // Channels are opened when all connections are open and have settled.
+        ctx.cx.timer(SETTLE_TIME, FILL)?;
         Ok(None)
     }
 
-    fn timer(&mut self, desk: &mut Desk<'_, '_, '_>, token: u64) -> Result<Option<Found>> {
+    fn timer(&mut self, ctx: &mut ClientCx<'_, '_, '_>, token: u64) -> Result<Option<Sample>> {
         if token == FILL {
             if self.answered != self.expected {
-                bail!("connections were slower than expected");
+                bail!("not all connections were open in time");
             }
             if self.before.is_none() {
                 self.before = Some(self.memory()?);
             }
-            self.fill(desk)?;
+            self.fill(ctx)?;
             if self.sent == (self.expected * self.channels) as u64 {
-                desk.ask(self.sent)?;
+                ctx.ask(self.sent)?;
             }
             return Ok(None);
         }
@@ -456,11 +472,11 @@ impl Job for Idle {
         let grown = |at: usize| {
             Ok::<_, anyhow::Error>(i64::try_from(after[at])? - i64::try_from(before[at])?)
         };
-        Ok(Some(Found {
+        Ok(Some(Sample {
             messages: self.sent,
             server_bytes: grown(0)?,
             client_bytes: grown(1)?,
-            ..Found::default()
+            ..Sample::default()
         }))
     }
 }

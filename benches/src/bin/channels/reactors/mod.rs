@@ -1,4 +1,4 @@
-//! Ours on the reactors: handlers that are called with what happens.
+//! tickwire on the reactors: handlers, which the reactor calls.
 
 mod client;
 mod jobs;
@@ -14,10 +14,10 @@ use tickwire::reactor::{Handler, Outgoing, Reactor, ReactorOptions, TokioReactor
 
 use crate::cli::{Drive, Serve};
 use crate::load::Load;
-use crate::work::{Found, Peer, SOCKETS_MAX, Work};
+use crate::work::{Peer, SOCKETS_MAX, Sample, Work};
 use crate::{announce, config, report};
 
-/// Which of the two.
+/// The reactor: on mio or on tokio.
 fn is_on_tokio(peer: Peer) -> bool {
     peer == Peer::TickwireReactor
 }
@@ -55,13 +55,13 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
             let handler = server::Server::new()?;
             listen(
                 options,
-                Multiplexed::new(handler, config::channels()?).expect("limits that work"),
+                Multiplexed::new(handler, config::channels()).expect("limits that work"),
             )
         }
     }
 }
 
-/// Serves until the parent ends it.
+/// Serves until the parent ends the process.
 fn listen<H: Handler>(serve: &Serve, handler: H) -> Result<()> {
     let on_tokio = is_on_tokio(serve.peer);
     let options = options(serve.spin, serve.spin, on_tokio);
@@ -82,15 +82,15 @@ fn listen<H: Handler>(serve: &Serve, handler: H) -> Result<()> {
     })
 }
 
-/// A client that finds something.
-trait Finds: Handler {
-    fn found(&mut self) -> Option<Result<Found>>;
+/// A client with results.
+trait Measures: Handler {
+    fn sample(&mut self) -> Option<Result<Sample>>;
 }
 
 pub(crate) fn drive(options: &Drive) -> Result<()> {
     let work = options.work()?;
     let pid = options.server_pid;
-    let found = match (options.peer, work) {
+    let sample = match (options.peer, work) {
         (
             Peer::Websocket | Peer::Websockets,
             Work::Throughput {
@@ -109,7 +109,7 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
             };
             let load = Load::new(bytes, sockets, burst);
             let client = sockets::Client::new(load, times, pid);
-            // The first one is for control.
+            // The first connection is the control connection.
             connect(options, client, 1 + sockets)?
         }
         (
@@ -145,16 +145,16 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
             connections,
         )?,
     };
-    report(&found)
+    report(&sample)
 }
 
-fn carry<J: client::Job>(options: &Drive, job: J, connections: usize) -> Result<Found> {
+fn carry<J: client::Job>(options: &Drive, job: J, connections: usize) -> Result<Sample> {
     let client =
-        Multiplexed::new(client::Client::new(job), config::channels()?).expect("limits that work");
+        Multiplexed::new(client::Client::new(job), config::channels()).expect("limits that work");
     connect(options, client, connections)
 }
 
-fn connect<H: Finds>(drive: &Drive, handler: H, connections: usize) -> Result<Found> {
+fn connect<H: Measures>(drive: &Drive, handler: H, connections: usize) -> Result<Sample> {
     let on_tokio = is_on_tokio(drive.peer);
     let urgent = matches!(drive.work()?, Work::Latency { .. });
     let options = options(urgent, urgent, on_tokio);
@@ -183,5 +183,7 @@ fn connect<H: Finds>(drive: &Drive, handler: H, connections: usize) -> Result<Fo
         }
         reactor.run()?
     };
-    handler.found().context("the client has ended early")?
+    handler
+        .sample()
+        .context("the client ended before it had results")?
 }

@@ -16,7 +16,7 @@ use crate::work::{Role, SLOW_BYTES_PER_SECOND};
 
 pub(super) struct Server {
     sink: Sink,
-    /// Who has asked for the counts.
+    /// The connection and channel of the open question.
     control: Option<(ConnId, ChannelId)>,
 }
 
@@ -29,21 +29,21 @@ impl Server {
     }
 }
 
-/// What is known of a channel: what it is for, and its digest.
+/// A channel: its role and its digest.
 #[derive(Clone, Copy)]
-struct Seat(Role, u64);
+struct ChannelState(Role, u64);
 
 #[derive(Default)]
 pub(super) struct Connection {
-    /// By the channel's index.
-    seats: Vec<Option<Seat>>,
-    /// What readers have not read.
+    /// Indexed by the channel's index.
+    channels: Vec<Option<ChannelState>>,
+    /// Charges of the messages that the slow and the stalled reader have not read.
     kept: VecDeque<(ChannelId, Charge)>,
-    /// The slow reader is at work.
+    /// The timer of the slow reader is running.
     reads_slowly: bool,
 }
 
-/// From one message of the slow reader to the next.
+/// Time between two messages of the slow reader.
 const SLOW: Duration =
     Duration::from_nanos((BULK_MESSAGE_BYTES * 1_000_000_000 / SLOW_BYTES_PER_SECOND) as u64);
 
@@ -66,10 +66,10 @@ impl ChannelHandler for Server {
             return Answer::Reject(ErrorCode::REFUSED);
         };
         let index = opening.channel.index();
-        if connection.seats.len() <= index {
-            connection.seats.resize(index + 1, None);
+        if connection.channels.len() <= index {
+            connection.channels.resize(index + 1, None);
         }
-        connection.seats[index] = Some(Seat(role, 0));
+        connection.channels[index] = Some(ChannelState(role, 0));
         Answer::Accept(AcceptOptions::new())
     }
 
@@ -80,8 +80,8 @@ impl ChannelHandler for Server {
         received: Received<'_>,
     ) {
         let Received { channel, data, .. } = &received;
-        let seat = connection.seats.get_mut(channel.index());
-        let Some(Seat(role, lane)) = seat.and_then(Option::as_mut) else {
+        let state = connection.channels.get_mut(channel.index());
+        let Some(ChannelState(role, lane)) = state.and_then(Option::as_mut) else {
             return;
         };
         match role {

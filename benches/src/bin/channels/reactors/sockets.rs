@@ -6,13 +6,13 @@ use anyhow::{Context as _, Result, anyhow};
 use tickwire::reactor::{ConnId, Cx, Ended, Handler, Opened};
 use tickwire::{Error, Message, SendError};
 
-use super::Finds;
+use super::Measures;
 use crate::load::Load;
 use crate::meter::{Meter, checked};
 use crate::sink::Sink;
-use crate::work::Found;
+use crate::work::Sample;
 
-/// Bytes of a question, which no message of data has.
+/// Bytes of a question. No data message has this size.
 const QUESTION_BYTES: usize = 8;
 
 pub(super) struct Server {
@@ -30,7 +30,7 @@ impl Server {
 }
 
 impl Handler for Server {
-    /// The digest of what has come.
+    /// The digest of the received messages.
     type Conn = u64;
     type Command = ();
     type Admitted = ();
@@ -71,11 +71,11 @@ impl Handler for Server {
     }
 }
 
-/// The control connection is the one of token 0; data goes over the others.
+/// The client. The control connection has token 0; the others carry data.
 pub(super) struct Client {
     load: Load,
     control: Option<ConnId>,
-    /// By their tokens, which begin at 1.
+    /// Data connections, indexed by token - 1.
     sockets: Vec<Option<ConnId>>,
     times: [Duration; 2],
     pass: usize,
@@ -83,10 +83,10 @@ pub(super) struct Client {
     server_pid: u32,
     meter: Option<Meter>,
     sends: bool,
-    found: Option<Result<Found>>,
+    sample: Option<Result<Sample>>,
 }
 
-/// Payload bytes sent in a call before what is there goes out.
+/// Payload bytes sent in one call.
 const TURN_BYTES: usize = 64 * 1024;
 
 impl Client {
@@ -101,7 +101,7 @@ impl Client {
             server_pid,
             meter: None,
             sends: false,
-            found: None,
+            sample: None,
         }
     }
 
@@ -117,12 +117,12 @@ impl Client {
             let message = self.load.peek();
             let to = self.sockets[self.load.lane()].context("a socket that is not open")?;
             match put(cx, to, message)? {
-                Err(SendError::QueueFull { .. }) => return Ok(()), // it is told when to go on
+                Err(SendError::QueueFull { .. }) => return Ok(()), // `drained` is called later
                 done => done?,
             }
             sent += message.len();
             self.load.sent();
-            if self.load.looks_at_clock() && self.started.elapsed() >= self.times[self.pass] {
+            if self.load.reads_clock() && self.started.elapsed() >= self.times[self.pass] {
                 self.sends = false;
                 let control = self.control.context("no control connection")?;
                 return Ok(put(cx, control, &self.load.count.to_le_bytes())??);
@@ -139,7 +139,7 @@ impl Client {
         let ack = checked(answer, self.load.count, Some(self.load.digest))?;
         let calls = Some(cx.hub().calls().into());
         if let Some(meter) = &mut self.meter {
-            self.found = Some(meter.end(ack, calls));
+            self.sample = Some(meter.end(ack, calls));
             cx.hub().stop();
             return Ok(());
         }
@@ -150,24 +150,24 @@ impl Client {
 
     fn check(&mut self, cx: &mut Cx<'_>, done: Result<()>) {
         if let Err(error) = done {
-            self.found.get_or_insert(Err(error));
+            self.sample.get_or_insert(Err(error));
             cx.hub().stop();
         }
     }
 }
 
-/// To this connection, or another.
+/// Sends to this connection or to another one.
 fn put(cx: &mut Cx<'_>, to: ConnId, message: &[u8]) -> Result<Result<(), SendError>> {
     if to == cx.id() {
         return Ok(cx.outbox().send(message));
     }
-    let outbox = cx.hub().outbox(to).context("a socket has gone")?;
+    let outbox = cx.hub().outbox(to).context("a connection has ended")?;
     Ok(outbox.send(message))
 }
 
-impl Finds for Client {
-    fn found(&mut self) -> Option<Result<Found>> {
-        self.found.take()
+impl Measures for Client {
+    fn sample(&mut self) -> Option<Result<Sample>> {
+        self.sample.take()
     }
 }
 
@@ -190,7 +190,7 @@ impl Handler for Client {
 
     fn message(&mut self, (): &mut (), cx: &mut Cx<'_>, message: Message<'_>) {
         let done = match message {
-            Message::Text(text) => Err(anyhow!("an answer of text: {text}")),
+            Message::Text(text) => Err(anyhow!("the answer is text: {text}")),
             Message::Binary(answer) => self.answered(cx, answer),
             _ => Ok(()),
         };
@@ -209,10 +209,10 @@ impl Handler for Client {
 
     fn close(&mut self, (): (), _: ConnId, ended: Ended) {
         let ended = anyhow!("a connection ended: {ended:?}");
-        self.found.get_or_insert(Err(ended));
+        self.sample.get_or_insert(Err(ended));
     }
 
     fn connect_failed(&mut self, _: u64, error: Error) {
-        self.found.get_or_insert(Err(error.into()));
+        self.sample.get_or_insert(Err(error.into()));
     }
 }

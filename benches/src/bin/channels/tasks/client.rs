@@ -1,22 +1,22 @@
-//! The client of any peer.
+//! The client of every async peer.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::task::yield_now;
 
-use super::{CALM, Channel, Connection, Wire, runtime};
+use super::{Channel, Connection, SETTLE_TIME, Wire, runtime};
 use crate::cli::Drive;
 use crate::load::Load;
 use crate::meter::{Meter, checked};
 use crate::process::{anonymous_bytes, monotonic_ns};
-use crate::work::{Ack, Found, Role, Work};
+use crate::work::{Ack, Role, Sample, Work};
 use crate::{BULK_MESSAGE_BYTES, TICK_BYTES, report};
 
 type ChannelOf<W> = <<W as Wire>::Connection as Connection>::Channel;
 
 pub(super) fn run<W: Wire>(options: &Drive) -> Result<()> {
-    let found = runtime()?.block_on(async {
+    let sample = runtime()?.block_on(async {
         let pid = options.server_pid;
         let urgent = matches!(options.work()?, Work::Latency { .. });
         let connection = W::connect(options.server, urgent).await?;
@@ -61,10 +61,10 @@ pub(super) fn run<W: Wire>(options: &Drive) -> Result<()> {
             } => idle::<W>(options, connection, control, connections, channels).await,
         }
     })?;
-    report(&found)
+    report(&sample)
 }
 
-/// Asks for the server's counts.
+/// The control channel, which asks for the server's counts.
 struct Control<W: Wire>(ChannelOf<W>);
 
 impl<W: Wire> Control<W> {
@@ -72,7 +72,7 @@ impl<W: Wire> Control<W> {
         Ok(Control(connection.open(Role::Control).await?))
     }
 
-    /// The counts when `count` messages have come.
+    /// The server's counts, as soon as `count` messages have arrived.
     async fn ask(&mut self, count: u64, digest: Option<u64>) -> Result<Ack> {
         self.0.put(&count.to_le_bytes()).await?;
         self.0.flush().await?;
@@ -91,11 +91,11 @@ async fn throughput<W: Wire>(
     mut load: Load,
     [warm_up, run]: [Duration; 2],
     server_pid: u32,
-) -> Result<Found> {
+) -> Result<Sample> {
     let mut channels = Vec::new();
     for _ in 0..load.channels() {
         let mut channel = connection.open(Role::Data).await?;
-        channel.flush().await?; // a stream of yamux is not there before its first byte
+        channel.flush().await?; // a yamux stream does not exist at the peer before its first byte
         channels.push(channel);
     }
     pass::<W>(&mut channels, &mut load, warm_up).await?;
@@ -106,7 +106,7 @@ async fn throughput<W: Wire>(
     meter.end(ack, None)
 }
 
-/// Sends for so long.
+/// Sends for `duration`.
 async fn pass<W: Wire>(
     channels: &mut [ChannelOf<W>],
     load: &mut Load,
@@ -126,7 +126,7 @@ async fn pass<W: Wire>(
             unyielded = 0;
             yield_now().await;
         }
-        if load.looks_at_clock() && started.elapsed() >= duration {
+        if load.reads_clock() && started.elapsed() >= duration {
             return Ok(());
         }
     }
@@ -137,11 +137,11 @@ async fn latency<W: Wire>(
     mut control: Control<W>,
     (ticks, every_ns): (u64, u64),
     server_pid: u32,
-) -> Result<Found> {
+) -> Result<Sample> {
     let mut channel = connection.open(Role::Tick).await?;
     let mut tick = [0; TICK_BYTES];
     let mut meter = None;
-    // The first part warms up.
+    // The first part is the warm-up.
     for part in [ticks / 4, ticks] {
         let started = monotonic_ns();
         for due in (0..part).map(|i| started + i * every_ns) {
@@ -166,7 +166,7 @@ async fn latency<W: Wire>(
     anyhow::bail!("no ticks")
 }
 
-/// Always has something to send.
+/// Sends without end.
 async fn saturate<W: Wire>(mut channel: ChannelOf<W>) -> Result<()> {
     let message = [0x55; BULK_MESSAGE_BYTES];
     let mut unyielded = 0;
@@ -187,7 +187,7 @@ async fn opens<W: Wire>(
     in_flight: usize,
     duration: Duration,
     server_pid: u32,
-) -> Result<Found> {
+) -> Result<Sample> {
     let mut lives = 0;
     let mut meter = None;
     for part in [duration / 4, duration] {
@@ -217,7 +217,7 @@ async fn opens<W: Wire>(
     anyhow::bail!("no time")
 }
 
-/// A message, our end, the server's end.
+/// Sends one message, finishes, and waits for the server to finish.
 async fn live(mut channel: impl Channel) -> Result<()> {
     channel.put(&[7; TICK_BYTES]).await?;
     channel.finish().await?;
@@ -231,7 +231,7 @@ async fn idle<W: Wire>(
     mut control: Control<W>,
     connections: usize,
     channels: usize,
-) -> Result<Found> {
+) -> Result<Sample> {
     let mut open = vec![first];
     let mut controls = Vec::new();
     while open.len() < connections {
@@ -242,7 +242,7 @@ async fn idle<W: Wire>(
         controls.push(control);
     }
     control.ask(0, None).await?;
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     let memory =
         || Ok::<_, anyhow::Error>([options.server_pid, std::process::id()].map(anonymous_bytes));
     let before = memory()?;
@@ -257,17 +257,17 @@ async fn idle<W: Wire>(
         let count = held.len() as u64;
         control.ask(count, None).await?;
     }
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(SETTLE_TIME).await;
     let after = memory()?;
     let ack = control.ask(held.len() as u64, None).await?;
     let mut grown = [0; 2];
     for ((grown, before), after) in grown.iter_mut().zip(before).zip(after) {
         *grown = i64::try_from(after?)? - i64::try_from(before?)?;
     }
-    Ok(Found {
+    Ok(Sample {
         messages: ack.count,
         server_bytes: grown[0],
         client_bytes: grown[1],
-        ..Found::default()
+        ..Sample::default()
     })
 }

@@ -1,4 +1,4 @@
-//! Messages in a stream of bytes: a length of two bytes, then the message.
+//! Messages in a byte stream: a length of two bytes, then the message.
 
 use anyhow::{Context as _, Result};
 use bytes::BufMut;
@@ -14,14 +14,15 @@ pub(super) fn put(out: &mut impl BufMut, message: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Takes messages out of chunks that may be cut anywhere. Whole ones are lent from the chunk.
+/// Takes messages out of chunks that may be cut anywhere. A message that is whole in one chunk is
+/// lent from it.
 #[derive(Debug, Default)]
 pub(super) struct Deframer {
-    /// The beginning of a message, with its length.
+    /// The start of an incomplete message, with its length.
     partial: Vec<u8>,
 }
 
-/// The first message, and what follows it.
+/// The first message, and the rest behind it.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = bytes.split_first_chunk::<LENGTH>()?;
     rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))

@@ -1,6 +1,6 @@
-//! h2 as its authors advise: capacity is asked for before data is sent, and released when it was
-//! read. Windows are as wide as ours may become, frames as large, and the budget for small frames,
-//! which ends connections that carry small messages, is out of the way.
+//! h2 as its authors advise: capacity is requested before data is sent, and released after data is
+//! read. Windows are as large as tickwire's may grow. `data_frame_budget` is raised out of the way:
+//! the default ends connections that carry many small frames.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use super::{Channel, Connection, Wire, tune};
 use crate::config::{CHANNEL_WINDOW_BYTES, CHANNELS_MAX, CONNECTION_WINDOW_BYTES};
 use crate::work::Role;
 
-/// Large enough to be no limit.
+/// Larger than any run needs.
 const DATA_FRAME_BUDGET: usize = 1 << 40;
-/// As our queue for a channel.
+/// As tickwire's queue of a channel.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
 
 pub(super) struct H2;
@@ -114,7 +114,7 @@ impl Wire for H2 {
                 let role = Role::of_topic(topic.as_bytes());
                 if let Ok(sending) = respond.send_response(Response::new(()), false) {
                     let reading = Reading::Body(request.into_body());
-                    // The client has left where nobody takes them.
+                    // It fails only when the server no longer takes channels.
                     let _ = offers.send(Stream::new(sending, reading, role));
                 }
             }

@@ -1,10 +1,11 @@
-//! Peers for async code: what they have in common, and the server and the client written once.
+//! The async peers, behind one interface for which server and client are written once.
 //!
-//! All of them run on tokio's runtime of one thread, with a task for each channel.
+//! All run on tokio's current-thread runtime, with a task for each channel.
 
 mod client;
 mod frames;
 mod h2;
+mod qmux;
 mod server;
 mod tickwire;
 mod yamux;
@@ -22,8 +23,8 @@ use crate::work::{Peer, Role};
 /// A kind of peer.
 pub(crate) trait Wire: 'static {
     type Connection: Connection;
-    /// Payload bytes after which a sender that was never made to wait lets the connection's task
-    /// run: found by trying, for the most messages a second.
+    /// Payload bytes after which a sender that has not waited lets the connection's task run. The
+    /// value gives the most messages a second (from trials).
     const YIELD_BYTES: usize;
 
     fn connect(
@@ -34,7 +35,7 @@ pub(crate) trait Wire: 'static {
     fn accept(stream: TcpStream) -> impl Future<Output = Result<Self::Connection>> + Send;
 }
 
-/// Driven by a task of its own.
+/// A connection, which a task of its own drives.
 pub(crate) trait Connection: Clone + Send + Sync + 'static {
     type Channel: Channel;
 
@@ -44,28 +45,29 @@ pub(crate) trait Connection: Clone + Send + Sync + 'static {
     fn next(&mut self) -> impl Future<Output = Option<Self::Channel>> + Send;
 }
 
-/// Both halves.
+/// A channel, both halves.
 pub(crate) trait Channel: Send + 'static {
-    /// What the peer has opened it for.
+    /// The role that the peer has opened the channel for.
     fn role(&mut self) -> impl Future<Output = Result<Role>> + Send;
 
-    /// Puts a message behind those that wait to be sent.
+    /// Queues a message.
     fn put(&mut self, message: &[u8]) -> impl Future<Output = Result<()>> + Send;
 
-    /// Sends what waits, and waits for credit where there is none.
+    /// Sends the queued messages, and waits for credit if needed.
     fn flush(&mut self) -> impl Future<Output = Result<()>> + Send;
 
-    /// Waits for bytes, and calls with each message that is whole; `false` at the end.
+    /// Waits for bytes, then calls `each` with every whole message. `false` at the end of the
+    /// channel.
     fn receive(
         &mut self,
         each: impl FnMut(&[u8]) + Send,
     ) -> impl Future<Output = Result<bool>> + Send;
 
-    /// All is sent.
+    /// Sends the queued messages and ends this direction.
     fn finish(&mut self) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// How long a spinning server rests: not at all, but it lets all others run.
+/// Keeps the runtime from sleeping, and lets all other tasks run.
 async fn spin() {
     loop {
         tokio::task::yield_now().await;
@@ -82,6 +84,7 @@ pub(crate) fn serve(options: &Serve) -> Result<()> {
         Peer::Yamux => server::run::<yamux::Plain>(options),
         Peer::YamuxDeferred => server::run::<yamux::Deferred>(options),
         Peer::H2 => server::run::<h2::H2>(options),
+        Peer::Qmux => server::run::<qmux::Qmux>(options),
         _ => server::run::<tickwire::Tickwire>(options),
     }
 }
@@ -91,19 +94,20 @@ pub(crate) fn drive(options: &Drive) -> Result<()> {
         Peer::Yamux => client::run::<yamux::Plain>(options),
         Peer::YamuxDeferred => client::run::<yamux::Deferred>(options),
         Peer::H2 => client::run::<h2::H2>(options),
+        Peer::Qmux => client::run::<qmux::Qmux>(options),
         _ => client::run::<tickwire::Tickwire>(options),
     }
 }
 
-/// Options of a rival's socket, as ours has them.
+/// Sets the options of a rival's socket that tickwire's sockets have.
 fn tune(stream: &TcpStream, urgent: bool) -> Result<()> {
     stream.set_nodelay(true)?;
     if urgent {
-        // What `Tune::low_latency` sets.
+        // As `Tune::low_latency`.
         socket2::SockRef::from(stream).set_tcp_notsent_lowat(16 * 1024)?;
     }
     Ok(())
 }
 
-/// Time for things to calm down before memory is looked at.
-const CALM: Duration = Duration::from_millis(1000);
+/// Time to settle before memory is read.
+const SETTLE_TIME: Duration = Duration::from_millis(1000);

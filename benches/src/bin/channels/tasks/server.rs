@@ -1,4 +1,4 @@
-//! The server of any peer: a task for each channel, doing what the channel's role says.
+//! The server of every async peer: a task for each channel does what the channel's role says.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) fn run<W: Wire>(options: &Serve) -> Result<()> {
                 while let Some(channel) = connection.next().await {
                     let sink = Arc::clone(&sink);
                     tokio::spawn(async move {
-                        // A client that is done drops everything: that is no error.
+                        // A finished client drops everything, which is not an error.
                         let _ = serve(channel, &sink).await;
                     });
                 }

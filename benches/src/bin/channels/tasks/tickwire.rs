@@ -1,4 +1,4 @@
-//! Ours: `channels::ChannelSocket`, a lock and a task for each connection.
+//! tickwire: `channels::ChannelSocket`, with a lock and a task for each connection.
 
 use std::net::SocketAddr;
 
@@ -48,7 +48,7 @@ impl Wire for Tickwire {
         };
         let connector = Connector::new().tune(tune);
         let url = format!("ws://{addr}/");
-        let session = ChannelSocket::client(&connector, &url, config::channels()?).await?;
+        let session = ChannelSocket::client(&connector, &url, config::channels()).await?;
         session.ready().await?;
         Ok(Link(session))
     }
@@ -56,7 +56,7 @@ impl Wire for Tickwire {
     async fn accept(stream: TcpStream) -> Result<Link> {
         stream.set_nodelay(true)?;
         let incoming = tickwire::Incoming::new(stream);
-        let session = ChannelSocket::accept_from(incoming, config::channels()?).await?;
+        let session = ChannelSocket::accept_from(incoming, config::channels()).await?;
         Ok(Link(session))
     }
 }
@@ -90,7 +90,7 @@ impl Channel for Pair {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        Ok(()) // the connection's task sends what is there
+        Ok(()) // the connection's task sends what is queued
     }
 
     async fn receive(&mut self, mut each: impl FnMut(&[u8]) + Send) -> Result<bool> {

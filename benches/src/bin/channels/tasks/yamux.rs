@@ -1,9 +1,9 @@
-//! rust-yamux: its connection writes the header and the body of a frame one after the other and
-//! flushes after each frame, and reads them one after the other, so that it is given a socket that
-//! is buffered both ways. Streams are read as packets, without a copy.
+//! rust-yamux. Its connection writes and reads the header and the body of a frame separately, and
+//! flushes after each frame. The socket is therefore buffered both ways. Streams are read as
+//! packets, without a copy.
 //!
-//! A stream counts as opened when its acceptor says something, and 256 may be unanswered: ours
-//! says one byte, as h2 sends the head of a response and we an ACCEPT.
+//! A stream counts as open when its acceptor has sent something, and at most 256 may be unanswered.
+//! The acceptor here sends one byte, as h2 sends a response head and tickwire sends an ACCEPT.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,12 +23,12 @@ use super::{Channel, Connection, Wire, tune};
 use crate::config::CHANNELS_MAX;
 use crate::work::Role;
 
-/// Of the socket, each way.
+/// Size of the socket's buffers, in each direction.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 type Socket = BufReader<BufWriter<Compat<TcpStream>>>;
 
-/// A socket whose flushes may wait.
+/// A socket whose flushes may be deferred.
 struct Wait {
     socket: Socket,
     defers: bool,
@@ -42,7 +42,7 @@ impl AsyncRead for Wait {
     ) -> Poll<io::Result<usize>> {
         let read = Pin::new(&mut self.socket).poll_read(cx, buf);
         if self.defers && read.is_pending() {
-            // The last that a turn of the connection does, before it rests.
+            // A pending read is the last step of the connection's turn.
             let _ = Pin::new(&mut self.socket).poll_flush(cx)?;
         }
         read
@@ -70,9 +70,9 @@ impl AsyncWrite for Wait {
     }
 }
 
-/// As its authors have it.
+/// As its authors wrote it: a flush after each frame.
 pub(super) struct Plain;
-/// Flushed when the connection's turn is over.
+/// One flush at the end of the connection's turn.
 pub(super) struct Deferred;
 
 type Asked = oneshot::Sender<yamux::Stream>;
@@ -86,16 +86,16 @@ pub(super) struct Link {
 pub(super) struct Stream {
     stream: yamux::Stream,
     role: Option<Role>,
-    /// What waits to be flushed; of one that we have opened, its role first.
+    /// What waits to be flushed. On a stream that this end has opened, the role comes first.
     out: Vec<u8>,
     deframer: Deframer,
-    /// Came behind the role, in the same packet.
+    /// Bytes behind the role in the same packet.
     early: Vec<u8>,
-    /// The acceptor's byte is still to come.
+    /// The acceptor's byte has not arrived yet.
     unanswered: bool,
 }
 
-/// What the acceptor of a stream says.
+/// The acceptor's byte.
 const ACCEPTED: u8 = 0xac;
 
 impl Stream {
@@ -132,11 +132,11 @@ fn start(stream: TcpStream, mode: yamux::Mode, defers: bool) -> Link {
     }
 }
 
-/// The task of a connection.
+/// The state of a connection's task.
 struct Driver {
     connection: yamux::Connection<Wait>,
     asked: mpsc::UnboundedReceiver<Asked>,
-    /// Waits for a stream: not too many may be unanswered.
+    /// Waits for a stream: the number of unanswered ones is limited.
     asking: Option<Asked>,
     offers: mpsc::UnboundedSender<yamux::Stream>,
 }
@@ -152,7 +152,7 @@ impl Driver {
             if self.asking.is_some()
                 && let Poll::Ready(opened) = self.connection.poll_new_outbound(cx)
             {
-                // Whoever asked may have gone.
+                // The task that asked may have ended.
                 if let (Some(asked), Ok(stream)) = (self.asking.take(), opened) {
                     let _ = asked.send(stream);
                 }

@@ -1,4 +1,4 @@
-//! Figures of what `channels --json` wrote.
+//! Figures from the files that `channels --json` writes.
 
 use serde::Deserialize;
 
@@ -6,7 +6,7 @@ use super::chart::{Figure, Series};
 use super::{at, doublings, grouped, nines, percent, series, ticks};
 use crate::stats::Spread;
 
-/// As far as it is drawn.
+/// The part of the report that is drawn.
 #[derive(Debug, Deserialize)]
 pub(super) struct Run {
     throughput: Vec<Case>,
@@ -124,12 +124,12 @@ fn percentiles(case: &Case) -> Option<Figure> {
         ),
         title: match beside.strip_prefix("Bulk") {
             Some(reader) => format!(
-                "Ticks, {ticks_per_second} a second, beside bulk whose reader is {}",
+                "{ticks_per_second} ticks a second, beside bulk whose reader is {}",
                 reader.to_lowercase()
             ),
-            None => format!("Ticks, {ticks_per_second} a second, alone"),
+            None => format!("{ticks_per_second} ticks a second, alone"),
         },
-        x_title: "share of ticks there within",
+        x_title: "share of ticks that arrived within",
         y_title: "one way, us",
         x_ticks: quantiles.map(|(q, _)| (nines(q), percent(q))).to_vec(),
         series: case

@@ -1,5 +1,5 @@
-//! One figure: lines of medians with bars of their spread, on a logarithmic y axis, the names of
-//! the lines beside it.
+//! One figure: lines of medians with bars from minimum to maximum, on a logarithmic y axis, with a
+//! legend.
 
 use std::ops::Range;
 
@@ -12,14 +12,14 @@ use crate::stats::Spread;
 
 const WIDTH: u32 = 1000;
 const HEIGHT: u32 = 560;
-/// To the right of the plot, in pixels.
+/// Width of the legend, to the right of the plot, in pixels.
 const LEGEND_WIDTH: u32 = 230;
 const LEGEND_LINE_HEIGHT: i32 = 26;
 const FONT: &str = "sans-serif";
 /// Free space at both ends of the x axis, as a share of it.
 const X_MARGIN: f64 = 0.04;
-/// Told apart by people who do not see all colours, and in print as far as twelve can be.
-const COLOURS: [RGBColor; 12] = [
+/// Colours of the lines: as distinct as fourteen can be, also for colour-blind readers.
+const COLOURS: [RGBColor; 14] = [
     RGBColor(0, 0, 0),
     RGBColor(230, 159, 0),
     RGBColor(86, 180, 233),
@@ -32,6 +32,8 @@ const COLOURS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(160, 20, 60),
     RGBColor(110, 140, 30),
+    RGBColor(0, 0, 140),
+    RGBColor(255, 120, 150),
 ];
 
 /// A median of repeats, at a position on the x axis.
@@ -41,11 +43,11 @@ pub(super) struct Point {
     pub(super) spread: Spread,
 }
 
-/// One line.
+/// One line of a figure.
 #[derive(Clone, Debug)]
 pub(super) struct Series {
     pub(super) name: String,
-    /// In order of x.
+    /// Sorted by x.
     pub(super) points: Vec<Point>,
 }
 
@@ -57,22 +59,22 @@ impl Series {
         }
     }
 
-    /// What can stand on a logarithmic axis.
+    /// The points that a logarithmic axis can show.
     fn drawable(&self) -> impl Iterator<Item = Point> {
         let above = |point: &Point| point.spread.min > 0.0 && point.spread.max.is_finite();
         self.points.iter().copied().filter(above)
     }
 }
 
-/// What is drawn into one file.
+/// The content of one file.
 #[derive(Clone, Debug)]
 pub(super) struct Figure {
-    /// Of the file, without `.svg`.
+    /// Name of the file, without `.svg`.
     pub(super) name: String,
     pub(super) title: String,
     pub(super) x_title: &'static str,
     pub(super) y_title: &'static str,
-    /// Positions on the x axis and what is written below them.
+    /// Positions on the x axis and their labels.
     pub(super) x_ticks: Vec<(f64, String)>,
     pub(super) series: Vec<Series>,
 }
@@ -157,7 +159,7 @@ impl Figure {
     }
 }
 
-/// Positions with a label each, and a line of the mesh.
+/// An axis with a label and a mesh line at each tick.
 struct Axis {
     range: Range<f64>,
     ticks: Vec<(f64, String)>,
@@ -193,14 +195,14 @@ fn styles() -> impl Iterator<Item = ShapeStyle> {
     COLOURS.iter().map(style).cycle()
 }
 
-/// The least and the largest; 1 and 2 of nothing.
+/// Minimum and maximum; 1 and 2 if there are no values.
 fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let ends = |(min, max): (f64, f64), value: f64| (min.min(value), max.max(value));
     let (min, max) = values.fold((f64::INFINITY, f64::NEG_INFINITY), ends);
     if min <= max { (min, max) } else { (1.0, 2.0) }
 }
 
-/// 1, 2 and 5 of every decade, from below `min` to above `max`.
+/// The values 1, 2 and 5 of every decade, from below `min` to above `max`.
 fn one_two_five(min: f64, max: f64) -> Vec<f64> {
     let decades = min.log10().floor() as i32..=max.log10().ceil() as i32;
     let all: Vec<f64> = decades
@@ -212,7 +214,7 @@ fn one_two_five(min: f64, max: f64) -> Vec<f64> {
     all[from..=to.min(all.len() - 1)].to_vec()
 }
 
-/// A number as an axis has it: 200, 5k, 10M.
+/// A number as an axis shows it: 200, 5k, 10M.
 fn short(value: f64) -> String {
     let (value, unit) = match value {
         v if v >= 0.999e6 => (v / 1e6, "M"),
@@ -223,7 +225,7 @@ fn short(value: f64) -> String {
     format!("{}{unit}", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Of the line with this place, as SVG has it.
+/// Colour of the line at this index, as SVG writes it.
 #[cfg(test)]
 pub(super) fn colour(index: usize) -> String {
     let RGBColor(red, green, blue) = COLOURS[index];

@@ -1,5 +1,5 @@
-//! Figures of runs, as SVG: always made from what the JSON file holds, so that one can be drawn
-//! again without a measurement.
+//! Figures of runs, as SVG. They are always made from the content of the JSON file, so that a run
+//! can be drawn again without a measurement.
 //!
 //! | file | what it shows |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `p99-by-rate-SIZE-cN` | the 99th percentile over the open loops' rates |
 //! | `channels-...` | of a run of `channels` |
 //!
-//! A point is a median of repeats, and its bar goes from the least to the largest of them.
+//! A point is the median of the repeats; its bar goes from the minimum to the maximum.
 
 mod channels;
 mod chart;
@@ -24,12 +24,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 
 use self::chart::{Figure, Point, Series};
-use crate::cli::Case;
+use crate::cli::{Case, Content};
 use crate::measure;
 use crate::stats::Spread;
 use crate::{Report, Results, latency};
 
-/// Draws the runs of these files; returns the files written.
+/// Draws the runs of these files; returns the paths of the written files.
 pub(crate) fn draw_files(runs: &[PathBuf], into: &Path) -> Result<Vec<PathBuf>> {
     let mut all: Vec<Figure> = Vec::new();
     for run in runs {
@@ -45,7 +45,7 @@ pub(crate) fn draw_files(runs: &[PathBuf], into: &Path) -> Result<Vec<PathBuf>> 
         for figure in figures {
             ensure!(
                 all.iter().all(|other| other.name != figure.name),
-                "two of these runs have a figure {}: draw them into directories of their own",
+                "two of these runs have a figure {}: draw them into separate directories",
                 figure.name
             );
             all.push(figure);
@@ -54,7 +54,7 @@ pub(crate) fn draw_files(runs: &[PathBuf], into: &Path) -> Result<Vec<PathBuf>> 
     write(&all, into)
 }
 
-/// Draws what a run has just found.
+/// Draws the results of a run.
 pub(crate) fn draw(results: &Results, into: &Path) -> Result<Vec<PathBuf>> {
     write(&figures(results), into)
 }
@@ -81,7 +81,7 @@ fn figures(results: &Results) -> Vec<Figure> {
     figures
 }
 
-/// The outcomes of which `key` says the same, in order of `x`.
+/// Groups the outcomes by `key`, each group sorted by `x`.
 fn grouped<T, K: Ord>(
     outcomes: &[T],
     key: impl Fn(&T) -> K,
@@ -97,7 +97,7 @@ fn grouped<T, K: Ord>(
     groups
 }
 
-/// Peers in the order of their first row, each with the point that every outcome has of it.
+/// One line per peer, in the order of their first rows, with one point per outcome.
 fn series<T, R>(
     group: &[&T],
     rows: impl Fn(&T) -> &[R],
@@ -123,13 +123,18 @@ fn at(x: f64, spread: Option<Spread>) -> Option<Point> {
     spread.map(|spread| Point { x, spread })
 }
 
-/// A size as the names of cases have it.
+/// What tells the messages of one figure from those of another.
+fn message(case: Case) -> (usize, Content) {
+    (case.payload_bytes, case.content)
+}
+
+/// A size as in the names of cases.
 fn size(case: Case) -> String {
     let name = case.name();
     name.split('-').next().unwrap_or_default().to_owned()
 }
 
-/// Doubling is one step of the axis.
+/// A doubling is one step of the axis.
 fn doublings(x: usize) -> f64 {
     (x as f64).log2()
 }
@@ -154,7 +159,7 @@ fn by_window(outcomes: &[Throughput]) -> Vec<Figure> {
     ];
     let groups = grouped(
         outcomes,
-        |o| (o.case.payload_bytes, o.case.connections),
+        |o| (message(o.case), o.case.connections),
         |o| o.case.window as f64,
     );
     let mut figures = Vec::new();
@@ -182,10 +187,10 @@ fn by_window(outcomes: &[Throughput]) -> Vec<Figure> {
 fn by_connections(outcomes: &[Throughput]) -> Vec<Figure> {
     let groups = grouped(
         outcomes,
-        |o| (o.case.payload_bytes, o.case.window),
+        |o| (message(o.case), o.case.window),
         |o| o.case.connections as f64,
     );
-    let figure = |((_, window), group): (&(usize, usize), &Vec<&Throughput>)| {
+    let figure = |((_, window), group): (&((usize, Content), usize), &Vec<&Throughput>)| {
         let size = size(group[0].case);
         Figure {
             name: format!("cpu-by-connections-{size}-w{window}"),
@@ -204,12 +209,12 @@ fn by_connections(outcomes: &[Throughput]) -> Vec<Figure> {
     groups.iter().map(figure).collect()
 }
 
-/// Doublings, labelled with what was doubled.
+/// Ticks of an axis of doublings, labelled with the values.
 fn ticks(values: impl Iterator<Item = usize>) -> Vec<(f64, String)> {
     values.map(|x| (doublings(x), x.to_string())).collect()
 }
 
-/// Every further nine is one step of the axis: 90 %, 99 %, 99.9 %.
+/// Each further nine is one step of the axis: 90 %, 99 %, 99.9 %.
 fn nines(quantile: f64) -> f64 {
     -(1.0 - quantile).log10()
 }
@@ -266,7 +271,7 @@ fn percentiles(outcome: &latency::Outcome) -> Figure {
 }
 
 fn by_rate(outcomes: &[latency::Outcome]) -> Vec<Figure> {
-    let key = |o: &latency::Outcome| (o.case.payload_bytes, o.case.connections);
+    let key = |o: &latency::Outcome| (message(o.case), o.case.connections);
     let mut figures = Vec::new();
     for group in grouped(outcomes, key, |o| o.rate.unwrap_or(0.0)).values() {
         let open: Vec<_> = group.iter().copied().filter(|o| o.rate.is_some()).collect();

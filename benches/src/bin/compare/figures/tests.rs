@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Peers of the made-up runs; every figure must have a line of each.
+/// Peers of the invented runs; every figure must have a line for each.
 const PEERS: [&str; 3] = ["raw", "sockudo-stream", "tickwire-mio"];
 
 fn spread(median: f64) -> Value {
     json!({ "median": median, "min": median * 0.9, "max": median * 1.2 })
 }
 
-/// An outcome of throughput: the later a peer is in the list, the slower.
+/// A throughput outcome: a peer is slower the later it is in the list.
 fn outcome(payload_bytes: usize, connections: usize, window: usize) -> Value {
     let rows: Vec<Value> = PEERS
         .iter()
@@ -63,7 +63,7 @@ fn report(results: Value) -> Value {
     })
 }
 
-/// Writes `run` as a file, draws it and gives the names and texts of the figures.
+/// Writes `run` to a file and draws it; returns the names and texts of the figures.
 fn drawn(name: &str, run: &Value) -> Vec<(String, String)> {
     let id = std::process::id();
     let folder = std::env::temp_dir().join(format!("compare-figures-{name}-{id}"));
@@ -80,7 +80,7 @@ fn drawn(name: &str, run: &Value) -> Vec<(String, String)> {
     figures
 }
 
-/// Heights of the points of every peer's line, from the top.
+/// Y coordinates (from the top) of the points of each peer's line.
 fn lines(svg: &str) -> Vec<Vec<f64>> {
     let document = roxmltree::Document::parse(svg).unwrap();
     let root = document.root_element();
@@ -123,7 +123,7 @@ fn names(figures: &[(String, String)]) -> Vec<&str> {
     figures.iter().map(|figure| figure.0.as_str()).collect()
 }
 
-/// Checks that `points` are on every line, and that peers stand in this order from the top.
+/// Checks that every line has `points` points and that the lines are in this order from the top.
 fn check(figure: &(String, String), points: usize, first_is_highest: bool) {
     let lines = lines(&figure.1);
     for (line, next) in lines.iter().zip(&lines[1..]) {
@@ -137,13 +137,13 @@ fn check(figure: &(String, String), points: usize, first_is_highest: bool) {
 #[test]
 fn throughput_and_cpu_are_lines_over_windows_and_connections() {
     let outcomes = [
-        // Not in order of their windows.
+        // Not sorted by window.
         outcome(20, 16, 64),
         outcome(20, 16, 1),
         outcome(20, 16, 16),
         outcome(20, 1, 1),
         outcome(20, 5000, 1),
-        // One point is no line.
+        // One point makes no line.
         outcome(65_536, 4, 4),
     ];
     let figures = drawn("throughput", &report(json!({ "throughput": outcomes })));
@@ -252,7 +252,7 @@ fn a_figure_of_two_runs_is_not_drawn_over() {
         twice.to_string().contains("channels-latency-alone-2000"),
         "{twice}"
     );
-    assert!(!into.exists(), "nothing is written");
+    assert!(!into.exists(), "nothing must be written");
     assert_eq!(draw_files(&[file], &into).unwrap().len(), 1);
     fs::remove_dir_all(folder).unwrap();
 }

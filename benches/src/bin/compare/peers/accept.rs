@@ -1,19 +1,18 @@
 //! The server's half of the opening handshake (RFC 6455 section 4.2), the same for every peer.
 //!
-//! It trusts the load generator of this very program to send a sound request: a benchmark's
-//! server, not one for the open network.
+//! It checks almost nothing: the only client is the load generator of this program.
 
 use anyhow::{Context as _, Result, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// Longest request head taken, in bytes; ours is under 200.
+/// Longest accepted request head, in bytes; the load generator sends less than 200.
 const HEAD_BYTES_MAX: usize = 4096;
 
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
-/// The 101 response once `head` holds the whole request, `None` while more is to come.
+/// The 101 response when `head` is complete; `None` before.
 pub(super) fn respond(head: &[u8]) -> Result<Option<String>> {
     ensure!(
         head.len() <= HEAD_BYTES_MAX,
@@ -36,7 +35,7 @@ pub(super) fn respond(head: &[u8]) -> Result<Option<String>> {
     )))
 }
 
-/// Reads the request and answers it; the stream is a WebSocket from here on.
+/// Reads the request and answers it. Then the stream is a WebSocket.
 pub(super) async fn upgrade(stream: &mut TcpStream) -> Result<()> {
     let mut head = Vec::with_capacity(512);
     loop {

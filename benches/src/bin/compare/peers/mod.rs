@@ -1,10 +1,11 @@
 //! The echo servers under test, each the fastest arrangement its authors advise.
 //!
-//! Every one runs in a process of its own, on one core, with `TCP_NODELAY`, and after one and the
-//! same handshake of ours (`accept`), so that only framing and I/O differ. Skipping hyper's upgrade
-//! favours the rivals: it would cost them memory and a layer per read.
+//! Each server is a process of its own on one core, with `TCP_NODELAY`. All use the same opening
+//! handshake (`accept`), so that only framing and I/O differ. The rivals do without hyper's
+//! upgrade, which would cost them memory and a layer per read.
 
 mod accept;
+mod nexus;
 mod raw;
 mod reactor;
 mod runtime;
@@ -18,10 +19,10 @@ use tickwire_benches::peers;
 
 use crate::process;
 
-/// Who is measured.
+/// A peer: what is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Peer {
-    /// TCP echo over mio that knows no framing: the limit.
+    /// TCP echo over mio without framing: the limit.
     Raw,
     /// sockudo-ws 3.1 `Protocol` over mio, one write per read.
     SockudoProtocol,
@@ -37,9 +38,15 @@ pub(crate) enum Peer {
     TokioWebsockets,
     /// yawc 0.5 with its authors' tuned buffers: feed what is ready, then flush.
     Yawc,
-    /// Ours on the mio driver: the engine's `echo` example, run from outside.
+    /// nexus-web 0.8, its frame codec over mio, one write per read.
+    NexusWeb,
+    /// nexus-web 0.8, its frame codec over tokio, one write per read.
+    NexusWebTokio,
+    /// nexus-async-web 0.10: receive a lent message, send it; it cannot batch.
+    NexusAsyncWeb,
+    /// tickwire on the mio driver: the engine's `echo` example as a separate program.
     TickwireMio,
-    /// Ours on the tokio driver: the engine's `echo` example, run from outside.
+    /// tickwire on the tokio driver: the engine's `echo` example as a separate program.
     TickwireTokio,
 }
 
@@ -50,7 +57,7 @@ impl Peer {
             .map_or_else(|| format!("{self:?}"), |value| value.get_name().to_owned())
     }
 
-    /// The `--driver` of our echo example, where the peer is ours.
+    /// The `--driver` of the echo example, for tickwire's own peers.
     pub(crate) fn tickwire_driver(self) -> Option<&'static str> {
         match self {
             Peer::TickwireMio => Some("mio"),
@@ -59,7 +66,7 @@ impl Peer {
         }
     }
 
-    /// Whether the server is a WebSocket server at all.
+    /// Whether the server is a WebSocket server.
     pub(crate) fn speaks_websocket(self) -> bool {
         self != Peer::Raw
     }
@@ -75,7 +82,7 @@ pub(crate) struct ServeOptions {
     pub(crate) spin: bool,
 }
 
-/// Runs one server until its parent ends it. Prints `listening ADDR` first.
+/// Runs one server until its parent ends it. The server first prints `listening ADDR`.
 pub(crate) fn serve(peer: Peer, options: ServeOptions) -> Result<()> {
     process::die_with_parent()?;
     if let Some(core) = options.core {
@@ -90,6 +97,9 @@ pub(crate) fn serve(peer: Peer, options: ServeOptions) -> Result<()> {
         Peer::Tungstenite => runtime::run(options, peers::tungstenite),
         Peer::TokioWebsockets => runtime::run(options, peers::tokio_websockets),
         Peer::Yawc => runtime::run(options, peers::yawc),
+        Peer::NexusWeb => reactor::run(options, nexus::Session::new),
+        Peer::NexusWebTokio => runtime::run(options, peers::nexus_web),
+        Peer::NexusAsyncWeb => runtime::run(options, peers::nexus_async_web),
         Peer::TickwireMio | Peer::TickwireTokio => {
             anyhow::bail!(
                 "{} is the engine's own `echo` example: run that",
@@ -99,7 +109,7 @@ pub(crate) fn serve(peer: Peer, options: ServeOptions) -> Result<()> {
     }
 }
 
-/// Tells the parent where to connect.
+/// Prints the address for the parent.
 fn announce(addr: SocketAddr) -> Result<()> {
     use std::io::Write as _;
     let mut stdout = std::io::stdout().lock();

@@ -1,4 +1,4 @@
-//! Raw TCP echo: one read, one write, no framing. No server that answers each read can do less.
+//! Raw TCP echo: one read, one write, no framing. A server that answers each read cannot do less.
 
 use std::io::{ErrorKind, Write as _};
 
@@ -7,7 +7,7 @@ use mio::net::TcpStream;
 
 use super::reactor::Session;
 
-/// What the socket would not take yet; empty nearly always.
+/// What the socket has not accepted yet; nearly always empty.
 #[derive(Default)]
 pub(super) struct Echo {
     unsent: Vec<u8>,
@@ -31,13 +31,13 @@ impl Session for Echo {
     }
 }
 
-/// Writes until all is taken or the socket is full; returns the bytes taken.
+/// Writes until everything is written or the socket is full; returns the number of written bytes.
 pub(super) fn write_ready(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize> {
     let mut written = 0;
     while written < bytes.len() {
         match stream.write(&bytes[written..]) {
             Ok(n) => {
-                ensure!(n > 0, "the socket takes no more bytes");
+                ensure!(n > 0, "the socket accepts no more bytes");
                 written += n;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => break,

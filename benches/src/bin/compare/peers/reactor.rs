@@ -1,4 +1,4 @@
-//! What the mio peers share: one thread, one poller, one receive buffer.
+//! The event loop of the mio peers: one thread, one poller, one receive buffer.
 
 use std::io::{ErrorKind, Read as _};
 use std::time::Duration;
@@ -10,32 +10,33 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 use super::{ServeOptions, announce, runtime};
 
-/// The one receive buffer: a whole window of the largest case (4 x 64 KiB) in one read.
+/// Size of the receive buffer: one read takes a whole window of the largest case (4 x 64 KiB).
 const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
-/// Events taken from one poll; more are taken from the next.
+/// Events taken from one poll; the next poll returns the others.
 const EVENTS_MAX: usize = 1024;
 const LISTENER: Token = Token(usize::MAX);
 
 /// One connection's protocol.
 pub(super) trait Session {
-    /// Handles what one read brought and writes the answers at once.
+    /// Handles the bytes of one read and writes the answers.
     fn input(&mut self, stream: &mut TcpStream, bytes: &[u8]) -> Result<()>;
-    /// Writes what an earlier write could not.
+    /// Writes what is left of an earlier write.
     fn flush(&mut self, stream: &mut TcpStream) -> Result<()>;
-    /// Whether output waits for the socket; no more is read meanwhile.
+    /// Whether output waits for the socket. Nothing is read in the meantime.
     fn is_blocked(&self) -> bool;
 }
 
 struct Connection<S> {
     stream: TcpStream,
     session: S,
-    /// The poller is edge-triggered: set by an event, cleared by a read that did not fill the buffer.
+    /// The poller is edge-triggered: an event sets this, a read that does not fill the buffer
+    /// clears it.
     is_readable: bool,
-    /// The peer has closed: read on to the end even after a short read.
+    /// The peer has closed: reads go on to the end even after a short read.
     is_closing: bool,
 }
 
-/// Accepts for ever and runs `session()` on each connection.
+/// Accepts without end and runs a `session()` on each connection.
 pub(super) fn run<S: Session>(options: ServeOptions, session: impl Fn() -> S) -> Result<()> {
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(EVENTS_MAX);
@@ -63,7 +64,7 @@ pub(super) fn run<S: Session>(options: ServeOptions, session: impl Fn() -> S) ->
             let Some(connection) = slot else { continue };
             match connection.turn(event, &mut buffer) {
                 Ok(true) => {}
-                // Dropping the stream closes it and takes it out of the poller.
+                // Dropping the stream closes it and removes it from the poller.
                 Ok(false) => *slot = None,
                 Err(error) => {
                     runtime::report(&error);
@@ -74,7 +75,7 @@ pub(super) fn run<S: Session>(options: ServeOptions, session: impl Fn() -> S) ->
     }
 }
 
-/// Takes every waiting connection into the first free slot; the slot's index is its token.
+/// Accepts every waiting connection into the first free slot. The index of the slot is the token.
 fn accept_all<S>(
     listener: &TcpListener,
     registry: &Registry,
@@ -113,7 +114,8 @@ fn accept_all<S>(
 }
 
 impl<S: Session> Connection<S> {
-    /// Does all an event allows: finish the blocked write, then read and answer. False at the end.
+    /// Does what an event allows: finishes the blocked write, then reads and answers. `false` at
+    /// the end of the connection.
     fn turn(&mut self, event: &Event, buffer: &mut [u8]) -> Result<bool> {
         self.is_readable |= event.is_readable();
         self.is_closing |= event.is_read_closed();

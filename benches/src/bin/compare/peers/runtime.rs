@@ -1,4 +1,4 @@
-//! What the tokio peers share: a current-thread runtime on the pinned core, one task a connection.
+//! The runtime of the tokio peers: current-thread, on the pinned core, one task per connection.
 
 use std::future::Future;
 
@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{ServeOptions, accept, announce};
 
-/// Accepts for ever; each connection is upgraded and handed to `session`.
+/// Accepts without end. Each connection is upgraded and given to `session`.
 pub(super) fn run<F, T>(options: ServeOptions, session: F) -> Result<()>
 where
     F: Fn(TcpStream) -> T + Copy + Send + 'static,
@@ -16,7 +16,7 @@ where
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all();
     if options.spin {
-        // Look at the sockets on every turn instead of every 61st.
+        // Polls the sockets after every task instead of every 61.
         builder.event_interval(1);
     }
     builder.build()?.block_on(async move {
@@ -45,7 +45,7 @@ where
     })
 }
 
-/// Says why a connection ended, unless the client just left: it drops what it is done with.
+/// Prints why a connection ended, unless the client has only left: it drops finished connections.
 pub(super) fn report(error: &anyhow::Error) {
     let text = format!("{error:#}").to_lowercase();
     if !text.contains("reset") && !text.contains("eof") {

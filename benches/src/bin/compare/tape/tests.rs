@@ -1,6 +1,16 @@
 use super::*;
+use crate::cli::Content;
 
-/// What an honest server answers to `sent`, in whatever pieces.
+fn case(payload_bytes: usize) -> Case {
+    Case {
+        payload_bytes,
+        content: Content::Binary,
+        connections: 1,
+        window: 1,
+    }
+}
+
+/// A correct server's answer to `sent`.
 fn echo(sent: &[u8], payload_bytes: usize) -> Vec<u8> {
     let mut out = Vec::new();
     for frame in sent.chunks(payload_bytes + 6) {
@@ -16,7 +26,7 @@ fn echo(sent: &[u8], payload_bytes: usize) -> Vec<u8> {
 
 #[test]
 fn an_honest_echo_is_counted_across_the_period_and_every_split() {
-    let tape = Tape::new(20, 64, false);
+    let tape = Tape::new(case(20), 64, false);
     let (mut reader, mut first, mut count) = (tape.reader(200), 200, 0);
     for step in 1..2000 {
         let frames = 1 + step % 64;
@@ -31,7 +41,7 @@ fn an_honest_echo_is_counted_across_the_period_and_every_split() {
 
 #[test]
 fn a_changed_lost_or_repeated_echo_is_refused() {
-    let tape = Tape::new(20, 64, false);
+    let tape = Tape::new(case(20), 64, false);
     let good = echo(tape.burst(0, 4), 20);
     let mut changed = good.clone();
     changed[30] ^= 1;
@@ -48,6 +58,6 @@ fn a_changed_lost_or_repeated_echo_is_refused() {
 
 #[test]
 fn a_raw_echo_is_the_sent_bytes() {
-    let tape = Tape::new(1024, 16, true);
+    let tape = Tape::new(case(1024), 16, true);
     assert_eq!(tape.reader(5).read(&tape, tape.burst(5, 16)).unwrap(), 16);
 }

@@ -3,12 +3,13 @@ use std::net::TcpListener;
 use tokio_tungstenite::tungstenite::{self, Bytes, Message};
 
 use super::*;
+use crate::cli::Content;
 use crate::server::Target;
 
-/// What a server does with the payload of its n-th message: any number of answers.
+/// A server's answers to the payload of its n-th message: any number.
 type Answer = fn(usize, Bytes) -> Vec<Bytes>;
 
-/// Runs the proof against a server that answers as told.
+/// Runs the check against a server that answers as given.
 fn proof_of(answer: Answer) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -29,10 +30,14 @@ fn proof_of(answer: Answer) -> Result<()> {
             });
         }
     });
-    prove(
-        &Server::start(Target::Outside { addr, pid: None }, None, false)?,
-        300,
-    )
+    let server = Server::start(Target::Outside { addr, pid: None }, None, false)?;
+    let case = Case {
+        payload_bytes: 300,
+        content: Content::Binary,
+        connections: 1,
+        window: 1,
+    };
+    prove(&server, case)
 }
 
 fn flipped(payload: &Bytes) -> Bytes {
@@ -72,7 +77,7 @@ fn a_wrong_repeated_or_padded_echo_fails() {
     for (name, fault) in faults {
         let error = proof_of(fault).expect_err(name);
         assert!(
-            format!("{error:#}").contains("does not echo soundly"),
+            format!("{error:#}").contains("does not echo correctly"),
             "{name}: {error:#}"
         );
     }

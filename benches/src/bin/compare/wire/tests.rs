@@ -16,7 +16,7 @@ fn a_masked_frame_is_the_one_of_rfc_6455_section_5_7() {
 fn every_length_form_is_read_back() {
     for length in [0, 1, 125, 126, 127, 0xFFFF, 0x1_0000] {
         let mut sent = vec![0; length];
-        fill(&mut sent, 7);
+        fill(&mut sent, Content::Binary, 7);
         let mut out = Vec::new();
         unmasked_frame(&mut out, BINARY, &sent);
         let mut got = Vec::new();

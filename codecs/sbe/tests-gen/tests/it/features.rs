@@ -495,15 +495,8 @@ fn unknown_templates_are_skipped_and_counted() {
             Err(error) => tally.refused(&error),
         }
     }
-    assert_eq!(
-        tally,
-        Tally {
-            known: 11,
-            unknown_templates: 1,
-            other_schemas: 1,
-            refused: 1
-        }
-    );
+    assert_eq!((tally.known, tally.unknown_templates), (11, 1));
+    assert_eq!((tally.other_schemas, tally.refused), (1, 1));
 }
 
 #[test]

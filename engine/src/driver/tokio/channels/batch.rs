@@ -1,7 +1,5 @@
 use std::fmt;
 
-use zerocopy::{FromBytes, Immutable, Unaligned};
-
 use super::parked::{self, Form, Parked};
 use super::state::Shared;
 use crate::session::channels::ChannelId;
@@ -36,6 +34,7 @@ pub enum BatchItem<'b> {
 
 /// A message of a [`ChannelBatch`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct BatchMessage<'b> {
     /// The message.
     pub data: &'b [u8],
@@ -50,6 +49,7 @@ pub struct BatchMessage<'b> {
 
 /// A run of a [`ChannelBatch`]: messages of one size, back to back.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct BatchRun<'b> {
     /// All messages, one behind the other.
     pub bytes: &'b [u8],
@@ -67,32 +67,6 @@ impl<'b> BatchRun<'b> {
     /// The messages.
     pub fn messages(&self) -> impl ExactSizeIterator<Item = &'b [u8]> + use<'b> {
         self.bytes.chunks_exact(self.elem.max(1))
-    }
-
-    /// The messages as values, without a copy; `None` if they have another size. There is no
-    /// promise of alignment: fields of types like `zerocopy::little_endian::U64` need none.
-    ///
-    /// ```
-    /// # use tickwire::channels::BatchRun;
-    /// use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U64};
-    ///
-    /// #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
-    /// #[repr(C)]
-    /// struct Tick {
-    ///     at: U64,
-    ///     price: U64,
-    /// }
-    ///
-    /// fn last(run: &BatchRun<'_>) -> Option<u64> {
-    ///     Some(run.as_slice::<Tick>()?.last()?.price.get())
-    /// }
-    /// ```
-    #[must_use]
-    pub fn as_slice<T: FromBytes + Immutable + Unaligned>(&self) -> Option<&'b [T]> {
-        if self.elem != size_of::<T>() {
-            return None;
-        }
-        <[T]>::ref_from_bytes(self.bytes).ok()
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use zerocopy::{Immutable, IntoBytes};
 
 use super::super::io::now;
 use super::batch::ChannelBatch;
@@ -27,7 +26,7 @@ use crate::session::channels::{
 /// [`ChannelSendError::Finished`] or [`ChannelError::NotReceiving`].
 #[derive(Debug)]
 pub struct Channel {
-    sender: Sender,
+    pub(super) sender: Sender,
     receiver: Receiver,
 }
 
@@ -112,17 +111,6 @@ impl Channel {
     /// As there.
     pub async fn send_shared(&mut self, frame: &SharedFrame) -> Result<(), ChannelSendError> {
         self.sender.send_shared(frame).await
-    }
-
-    /// [`Sender::send_run`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn send_run<T: IntoBytes + Immutable>(
-        &mut self,
-        messages: &[T],
-    ) -> Result<(), ChannelSendError> {
-        self.sender.send_run(messages).await
     }
 
     /// [`Sender::send_run_bytes`].

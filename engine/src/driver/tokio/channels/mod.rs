@@ -6,6 +6,7 @@
 //! | `session` | the connection: opening, accepting, ending |
 //! | `channel`, `sender`, `receiver` | a channel and its halves |
 //! | `message`, `batch` | what is received, with its credit |
+//! | `runs` | runs of messages as slices of the application's types |
 //! | `driver` | the task |
 //! | `state`, `parked` | what all of them share, and the messages that wait for a reader |
 //! | `monitor`, `wait`, `handle` | the lock, who waits, who keeps it alive |
@@ -21,6 +22,8 @@ mod message;
 mod monitor;
 mod parked;
 mod receiver;
+#[cfg(feature = "zerocopy")]
+mod runs;
 mod sender;
 mod session;
 mod state;

@@ -1,7 +1,7 @@
 //! Messages of one channel that wait for their reader.
 //!
 //! Small ones are copied out of the receive buffer into one run of bytes, so that a message that
-//! waits keeps nobody else's memory (T34); a large one that was put together is kept as it is.
+//! waits keeps nobody else's memory; a large one that was put together is kept as it is.
 //! Credit bounds all of it: a place here costs less than the `frame_overhead_bytes` that each
 //! message was charged.
 

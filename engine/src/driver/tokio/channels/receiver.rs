@@ -181,10 +181,11 @@ fn ended(port: &Port, failure: Option<ChannelFailure>) -> Poll<Result<(), Channe
         (Some(End::Finished), _) => return Poll::Ready(Ok(())),
         (Some(End::Aborted(code)), _) => ChannelError::Aborted(code),
         (Some(End::Evicted(code)), _) => ChannelError::Evicted(code),
-        (Some(End::Rejected), _) if let Answer::Rejected(rejected) = &port.answer => {
-            rejected.clone()
-        }
-        (Some(End::Rejected | End::None), _) => ChannelError::NotReceiving,
+        (Some(End::Rejected), _) => match &port.answer {
+            Answer::Rejected(rejected) => rejected.clone(),
+            _ => ChannelError::NotReceiving,
+        },
+        (Some(End::None), _) => ChannelError::NotReceiving,
         (None, Some(failure)) => ChannelError::Failed(failure),
         (None, None) => return Poll::Pending,
     };

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use zerocopy::{Immutable, IntoBytes};
 
 use super::handle::Handle;
 use super::lent::lend;
@@ -138,40 +137,14 @@ impl Sender {
         self.try_put(|channels| channels.send_shared(self.id, frame))
     }
 
-    /// Sends each element as a message, all under one header. All of them or none: together they
-    /// must not pass `channel_queue_bytes_max`.
+    /// Sends messages of `elem` bytes each, back to back in `messages`, all under one header. All of
+    /// them or none: together they must not pass `channel_queue_bytes_max`.
     ///
-    /// ```
-    /// use tickwire::channels::{ChannelSendError, Sender};
-    /// use zerocopy::{Immutable, IntoBytes, little_endian::U64};
-    ///
-    /// #[derive(IntoBytes, Immutable)]
-    /// #[repr(C)]
-    /// struct Tick {
-    ///     at: U64,
-    ///     price: U64,
-    /// }
-    ///
-    /// # async fn run(sender: &mut Sender, ticks: &[Tick]) -> Result<(), ChannelSendError> {
-    /// sender.send_run(ticks).await
-    /// # }
-    /// ```
+    /// `send_run`, of the feature `zerocopy`, takes a slice of values.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`ChannelSendError::BadRun`] for none, or of no size;
-    /// [`ChannelSendError::WrongMode`] on a conflated channel.
-    pub async fn send_run<T: IntoBytes + Immutable>(
-        &mut self,
-        messages: &[T],
-    ) -> Result<(), ChannelSendError> {
-        self.send_run_bytes(size_of::<T>(), messages.as_bytes())
-            .await
-    }
-
-    /// As [`Self::send_run`], of messages of `elem` bytes each, back to back.
-    ///
-    /// # Errors
-    /// As [`Self::send_run`]; [`ChannelSendError::BadRun`] unless `messages` is a whole number of them.
+    /// As [`Self::send`]; [`ChannelSendError::BadRun`] unless `messages` is a whole number of them,
+    /// and at least one; [`ChannelSendError::WrongMode`] on a conflated channel.
     pub async fn send_run_bytes(
         &mut self,
         elem: usize,

@@ -47,6 +47,7 @@ pub(super) enum End {
 
 /// What the peer's application said when it accepted a channel of ours.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[non_exhaustive]
 pub struct Acceptance {
     /// Bytes of its own.
     pub metadata: Vec<u8>,

@@ -12,9 +12,9 @@ fn data(alias: u32, payload: &[u8]) -> Frame<'_> {
     })
 }
 
-/// The three examples of the page: a tick alone, in a batch, and in a RUN of twenty.
+/// Three examples: a tick alone, in a batch, and in a RUN of twenty.
 #[test]
-fn examples_of_the_page() {
+fn heads_of_a_tick() {
     let ticks: Vec<u8> = (0..800).map(|i| i as u8).collect();
     let tick = data(5, &ticks[..40]);
     let run = Frame::Run(Run {

@@ -48,7 +48,7 @@ async fn a_sender_that_is_dropped_unfinished_is_noticed() {
     assert_eq!(end, Err(ChannelError::Aborted(ErrorCode::NO_ERROR)));
 }
 
-/// T15: the writer waits, the reader goes, the writer knows at once.
+/// R15: the writer waits, the reader goes, the writer knows at once.
 #[tokio::test(start_paused = true)]
 async fn a_writer_that_waits_hears_that_nobody_reads() {
     let (client, server) = pair(|_| {});
@@ -353,7 +353,7 @@ async fn a_drain_of_a_quiet_connection_lets_channels_end() {
     );
 }
 
-/// T27: nothing waits for a peer that is frozen.
+/// R26: nothing waits for a peer that is frozen.
 #[tokio::test(start_paused = true)]
 async fn a_frozen_peer_does_not_hold_up_the_end() {
     for abort in [true, false] {

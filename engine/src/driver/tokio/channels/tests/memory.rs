@@ -1,4 +1,4 @@
-//! What waits for a reader takes no more memory than it was charged for (T34).
+//! What waits for a reader takes no more memory than it was charged for.
 
 use super::super::parked::{Entry, Form, Parked};
 use super::*;

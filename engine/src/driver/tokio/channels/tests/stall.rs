@@ -1,4 +1,4 @@
-//! A reader that does not read holds up its own channel (R18, R19, T18).
+//! A reader that does not read holds up its own channel (R18 of `docs/protocol.md`).
 
 use super::talk::send_all;
 use super::*;

@@ -1,7 +1,5 @@
 //! What goes right.
 
-use zerocopy::little_endian::U64;
-
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -143,12 +141,12 @@ async fn what_is_sent_before_the_answer_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn runs_come_as_slices_or_one_by_one() {
+async fn runs_come_whole_or_one_by_one() {
     let (client, server) = pair(|_| {});
     let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("ticks")).await;
-    let ticks: Vec<U64> = (0..100).map(U64::new).collect();
+    let ticks: Vec<u8> = (0..100).flat_map(u64::to_le_bytes).collect();
     ours.send(b"before").await.unwrap();
-    ours.send_run(&ticks).await.unwrap();
+    ours.send_run_bytes(8, &ticks).await.unwrap();
     ours.send(b"after").await.unwrap();
     settle().await;
     {
@@ -167,8 +165,7 @@ async fn runs_come_as_slices_or_one_by_one() {
             (&b"before"[..], 0, &b"after"[..], 101)
         );
         assert_eq!((run.seq, run.elem, run.messages().len()), (1, 8, 100));
-        assert_eq!(run.as_slice::<U64>().unwrap(), ticks);
-        assert!(run.as_slice::<[u8; 4]>().is_none(), "of another size");
+        assert_eq!(run.bytes, ticks);
     }
     ours.send_run_bytes(3, b"abcdef").await.unwrap();
     for (seq, expected) in [(102, b"abc"), (103, b"def")] {
@@ -180,11 +177,35 @@ async fn runs_come_as_slices_or_one_by_one() {
         Err(ChannelSendError::BadRun)
     );
     assert_eq!(
-        ours.send_run::<u8>(&[]).await,
+        ours.send_run_bytes(1, &[]).await,
         Err(ChannelSendError::BadRun)
     );
     settle().await;
     assert_eq!(server.stats().held_bytes, 0);
+}
+
+#[cfg(feature = "zerocopy")]
+#[tokio::test(start_paused = true)]
+async fn runs_of_values_come_as_slices() {
+    use zerocopy::little_endian::U64;
+
+    let (client, server) = pair(|_| {});
+    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("ticks")).await;
+    let ticks: Vec<U64> = (0..100).map(U64::new).collect();
+    ours.send_run(&ticks).await.unwrap();
+    settle().await;
+    let batch = theirs.recv_batch().await.unwrap().unwrap();
+    let Some(BatchItem::Run(run)) = batch.iter().next() else {
+        panic!("{batch:?}");
+    };
+    assert_eq!((run.elem, run.messages().len()), (8, 100));
+    assert_eq!(run.as_slice::<U64>().unwrap(), ticks);
+    assert!(run.as_slice::<[u8; 4]>().is_none(), "of another size");
+    let refused = ours.send_run::<u8>(&[]).await;
+    assert_eq!(refused, Err(ChannelSendError::BadRun));
+    let (mut sender, _) = ours.split();
+    let refused = sender.send_run(&[(); 3]).await;
+    assert_eq!(refused, Err(ChannelSendError::BadRun), "of no size");
 }
 
 /// A run that was read in part comes as a shorter one in the next batch.

@@ -1,4 +1,4 @@
-//! A task is woken when what it waits for comes, and once (R13, R14, I12).
+//! A task is woken when what it waits for comes, and once.
 
 use std::sync::Mutex;
 

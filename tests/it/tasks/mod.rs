@@ -1,0 +1,4 @@
+//! The API for async tasks, over real sockets. A test belongs here if it awaits.
+
+mod channels;
+mod codec_offers;
