@@ -39,7 +39,7 @@ fn other_answers_are_reported_with_their_head() {
         (
             "HTTP/1.1 401 Unauthorized",
             &["WWW-Authenticate: Basic", "Content-Length: 3"][..],
-            "refused: 401 Unauthorized: \u{fffd}\\u{3}",
+            "refused: 401 Unauthorized: \u{fffd}\u{fffd}\\0",
         ),
         (
             "HTTP/1.1 302 Found",
