@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use super::head::Head;
 use super::syntax::{decimal, find};
 
-/// Most bytes of content that are kept; what is longer is cut.
+/// Most bytes of content that are kept; what is longer is cut. Why a server refuses is said in an
+/// error page at most, and the server is not trusted with more memory of ours than its head takes.
 pub(super) const CONTENT_BYTES_MAX: usize = 16 * 1024;
 
 /// Most bytes of a chunked content that are read for that: chunks of one byte take six.

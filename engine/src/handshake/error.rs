@@ -76,8 +76,8 @@ pub enum HandshakeError {
     /// A `Sec-WebSocket-Protocol` that offers something other than tokens (RFC 6455 section 4.1).
     Subprotocol,
     /// The server answered something other than 101. [`Response::kind`] says what the answer asks
-    /// for, and [`Response::content`] has its content, the first 512 bytes of which are shown with
-    /// the error. Redirects and authentication are the caller's business: nothing is followed
+    /// for, and [`Response::content`] has its content. Of content that is text, the error shows the
+    /// first 512 bytes on one line, with control characters escaped. Redirects and authentication are the caller's business: nothing is followed
     /// silently.
     Refused(Box<Response>),
     /// A `Sec-WebSocket-Accept` that does not belong to our key (RFC 6455 section 4.1).

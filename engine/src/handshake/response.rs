@@ -12,7 +12,8 @@ use super::syntax::{decimal, http_version, is_plain_value, split_once};
 use crate::agreed::Agreed;
 use crate::role::Role;
 
-/// Most bytes of an answer's content that an error shows.
+/// Most bytes of an answer's content that an error shows: a sentence or a small JSON object whole,
+/// and of an error page what a line of a log has room for.
 const SHOWN_BYTES_MAX: usize = 512;
 
 /// A server's answer.
@@ -197,12 +198,13 @@ impl Response {
         self.status
     }
 
-    /// The beginning of [`Self::content`] as one line of text: at most [`SHOWN_BYTES_MAX`] bytes,
-    /// what is not UTF-8 replaced and what cannot be printed escaped. `None` where there is nothing to
-    /// show, and for compressed content.
+    /// The beginning of [`Self::content`] as one line of text: at most [`SHOWN_BYTES_MAX`] bytes of
+    /// it, what is not UTF-8 replaced and what cannot be printed escaped. `None` where there is
+    /// nothing to show, for compressed content, and for a media type that is no text.
     pub(super) fn shown_content(&self) -> Option<String> {
         let content = self.content.trim_ascii();
-        if content.is_empty() || self.header("Content-Encoding").is_some() {
+        let is_compressed = self.header("Content-Encoding").is_some();
+        if content.is_empty() || is_compressed || !self.header("Content-Type").is_none_or(is_text) {
             return None;
         }
         let (shown, rest) = content
@@ -276,6 +278,21 @@ impl fmt::Debug for Response {
             .field("content_bytes", &self.content.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether people can read content of this `Content-Type`: `text/plain`, `application/problem+json`.
+fn is_text(content_type: &[u8]) -> bool {
+    let media_type = content_type.split(|&b| b == b';').next();
+    let media_type = media_type.unwrap_or_default().trim_ascii();
+    let begins = |with: &[u8]| {
+        let start = media_type.get(..with.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(with))
+    };
+    let ends = |with: &[u8]| {
+        let end = media_type.len().checked_sub(with.len());
+        end.is_some_and(|at| media_type[at..].eq_ignore_ascii_case(with))
+    };
+    begins(b"text/") || ends(b"json") || ends(b"xml") || ends(b"/x-www-form-urlencoded")
 }
 
 /// Three digits, the first not zero (RFC 9112 section 4).

@@ -4,6 +4,7 @@
 //! Helpers: `fixture` (a server under test), `channels_fixture` (the same with channels), `raw_peer`
 //! (the other end, without this library).
 
+mod admitted;
 mod answers;
 mod backpressure;
 mod channels;
@@ -18,6 +19,7 @@ mod groups;
 mod handover;
 mod opening;
 pub(crate) mod raw_peer;
+mod refusals;
 mod remote;
 mod unix;
 mod wakeups;

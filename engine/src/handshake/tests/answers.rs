@@ -293,6 +293,75 @@ fn what_a_status_must_tell() {
     assert_eq!(refusal(403).check(), Ok(()));
 }
 
+/// The refusals that have a name, as encoded.
+#[test]
+fn refusals_that_cannot_fail() {
+    let wait = Duration::from_millis(1500);
+    for (refusal, first, told) in [
+        (Refusal::bad_request(), "400 Bad Request", &[][..]),
+        (
+            Refusal::unauthorized("Bearer"),
+            "401 Unauthorized",
+            &["WWW-Authenticate: Bearer"],
+        ),
+        (Refusal::forbidden(), "403 Forbidden", &[]),
+        (Refusal::not_found(), "404 Not Found", &[]),
+        (Refusal::request_timeout(), "408 Request Timeout", &[]),
+        (Refusal::conflict(), "409 Conflict", &[]),
+        (
+            Refusal::too_many_requests(wait),
+            "429 Too Many Requests",
+            &["Retry-After: 2"],
+        ),
+        (Refusal::internal_error(), "500 Internal Server Error", &[]),
+        (
+            Refusal::service_unavailable(wait),
+            "503 Service Unavailable",
+            &["Retry-After: 2"],
+        ),
+        (
+            Refusal::redirect("/b"),
+            "307 Temporary Redirect",
+            &["Location: /b"],
+        ),
+        (
+            Refusal::permanent_redirect("ws://b/"),
+            "308 Permanent Redirect",
+            &["Location: ws://b/"],
+        ),
+    ] {
+        assert_eq!(refusal.check(), Ok(()));
+        let (line, headers, body) = checked(&refusal);
+        assert_eq!(line, format!("HTTP/1.1 {first}"));
+        let ours = ["Connection: close", "Content-Length: 0"];
+        assert_eq!(headers, [told, &ours].concat());
+        assert!(body.is_empty());
+
+        let refusal = refusal.text("why: \u{e9}");
+        let (_, headers, body) = checked(&refusal);
+        let expected = ["text/plain; charset=utf-8"];
+        assert_eq!(values(&headers, "Content-Type"), expected);
+        assert_eq!(body, "why: \u{e9}".as_bytes());
+        assert_eq!(refusal.content(), body);
+        // For a server that writes the answer itself: all but what says where it ends.
+        let lines: Vec<_> = refusal
+            .headers()
+            .map(|(n, v)| format!("{n}: {v}"))
+            .collect();
+        assert_eq!(lines, headers[..headers.len() - 2]);
+    }
+    for (refusal, name) in [
+        (Refusal::unauthorized("a\r\nB: c"), "WWW-Authenticate"),
+        (Refusal::redirect("/\u{e9}"), "Location"),
+        (Refusal::permanent_redirect("/\n"), "Location"),
+    ] {
+        let expected = HandshakeUsage::HeaderValue(name.into());
+        assert_eq!(refusal.check(), Err(expected.into()));
+        let answer = refusal.encode();
+        assert!(!String::from_utf8(answer).unwrap().contains(name));
+    }
+}
+
 #[test]
 fn when_to_come_again_and_the_date() {
     let refusal = |wait| Refusal::new(503).unwrap().retry_after(wait);

@@ -278,6 +278,18 @@ fn the_reason_is_shown() {
         (&[], &long, format!(": {}...", "x".repeat(512))),
         (&[], &cut, format!(": {}...", "x".repeat(511))),
         (&["Content-Encoding: gzip"], b"\x1f\x8b", String::new()),
+        (&["Content-Type: image/png"], b"png", String::new()),
+        (&["Content-Type: "], b"png", String::new()),
+        (
+            &["Content-Type: TEXT/html; charset=utf-8"],
+            b"<h1>\tno</h1>",
+            ": <h1>\\tno</h1>".to_owned(),
+        ),
+        (
+            &["Content-Type: application/problem+JSON"],
+            b"{}",
+            ": {}".to_owned(),
+        ),
     ] {
         assert_eq!(shown(lines, content), expected, "{lines:?} {content:?}");
     }
