@@ -241,7 +241,16 @@ impl fmt::Display for Failure {
     }
 }
 
-impl core::error::Error for Failure {}
+impl core::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Violation(v) => Some(v),
+            Self::Limit(l) => Some(l),
+            Self::Deadline(d) => Some(d),
+            Self::Eof | Self::Io => None,
+        }
+    }
+}
 
 impl From<Violation> for Failure {
     fn from(v: Violation) -> Self {

@@ -263,7 +263,16 @@ impl fmt::Display for HandshakeUsage {
     }
 }
 
-impl core::error::Error for HandshakeError {}
+impl core::error::Error for HandshakeError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::HeadMethod(error) => Some(error),
+            Self::Usage(usage) => Some(usage),
+            _ => None,
+        }
+    }
+}
+
 impl core::error::Error for HandshakeUsage {}
 
 impl From<HandshakeUsage> for HandshakeError {

@@ -171,7 +171,14 @@ impl fmt::Display for ChannelViolation {
     }
 }
 
-impl core::error::Error for ChannelViolation {}
+impl core::error::Error for ChannelViolation {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Wire(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// How a connection's channels ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -215,7 +222,14 @@ impl fmt::Display for ChannelFailure {
     }
 }
 
-impl core::error::Error for ChannelFailure {}
+impl core::error::Error for ChannelFailure {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Violation(v) => Some(v),
+            _ => None,
+        }
+    }
+}
 
 impl From<ChannelViolation> for ChannelFailure {
     fn from(v: ChannelViolation) -> Self {

@@ -233,4 +233,11 @@ impl fmt::Display for TimerError {
     }
 }
 
-impl std::error::Error for TimerError {}
+impl std::error::Error for TimerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Full(full) => Some(full),
+            Self::Token => None,
+        }
+    }
+}

@@ -18,19 +18,8 @@ pub use cx::{ChannelCx, ChannelHub, TimerError};
 pub use handler::{Accepted, Answer, ChannelHandler, Rejection};
 pub use multiplexed::{Multiplexed, MultiplexedConn, TIMER_TOKEN};
 
-use super::error::Error;
 use super::remote::Outgoing;
-use crate::handshake::HandshakeError;
-use crate::session::channels::{SUBPROTOCOL, StartError};
-
-impl From<StartError> for Error {
-    fn from(error: StartError) -> Self {
-        match error {
-            StartError::Config(error) => Self::Config(error),
-            StartError::NotAgreed => HandshakeError::SubprotocolNeeded(SUBPROTOCOL).into(),
-        }
-    }
-}
+use crate::session::channels::SUBPROTOCOL;
 
 impl Outgoing {
     /// Offers [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL), which a connection needs that

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::super::accept_fault::AcceptFault;
 use super::super::clock;
-use super::super::error::Error;
+use super::super::error::{Error, about};
 use super::super::tune::{Tune, TuneError, TuneReport};
 use super::head::{part_with, read_head, within, write_head};
 use super::io::now;
@@ -98,7 +98,9 @@ impl ListenerBuilder {
     pub async fn bind(self, addr: impl ToSocketAddrs) -> Result<Listener, Error> {
         self.config.check()?;
         let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
-        for addr in lookup_host(addr).await? {
+        let found = lookup_host(addr).await;
+        let found = found.map_err(|e| about("cannot resolve the address to listen on", e))?;
+        for addr in found {
             match self.tune.listen(addr) {
                 Ok((listener, report)) => return self.over(listener, report),
                 Err(e) => failed = e,
