@@ -155,9 +155,12 @@ pub enum RemoteError {
 impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("the reactor has too many commands waiting: try again later"),
-            Self::Stopped => f.write_str("the reactor has ended"),
-            Self::Close(e) => e.fmt(f),
+            Self::Full => write!(
+                f,
+                "the reactor did not take the command: {COMMANDS_MAX} wait already; try again later"
+            ),
+            Self::Stopped => f.write_str("the reactor did not take the command: it has ended"),
+            Self::Close(e) => write!(f, "the reactor was not told to close: {e}"),
         }
     }
 }

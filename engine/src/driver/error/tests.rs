@@ -291,3 +291,92 @@ fn the_wait_that_a_server_asks_for() {
     assert_eq!(Error::from(Failure::Eof).retry_after(), None);
     assert_eq!(refused(429, "Retry-After: 1\r\n").retry_after(), seconds(1));
 }
+
+/// Every error as a line of a log: one line, a sentence without a full stop, long enough to say what
+/// happened. `cargo test ... texts -- --nocapture` prints the table.
+#[test]
+fn the_texts_are_lines_of_a_log() {
+    let (yes, no) = table();
+    for error in yes.into_iter().chain(no) {
+        let text = error.to_string();
+        let next = if error.is_transient() {
+            "again"
+        } else {
+            "final"
+        };
+        std::println!("| {next} | {text} |");
+        assert!(!text.contains('\n') && !text.ends_with('.'), "{text}");
+        assert!(text.split(' ').count() >= 4, "{text}");
+    }
+}
+
+/// What happened, at which end, and what to do.
+#[test]
+fn texts_say_what_to_do() {
+    for (error, said) in [
+        (
+            Error::no_address("venue.example"),
+            "cannot resolve the host venue.example: the name has no address; check the URL, and the name service of this machine",
+        ),
+        (
+            Error::Tls {
+                host: "venue.example".into(),
+            },
+            "the URL of venue.example is wss://, and TLS is not built in: connect and encrypt the stream yourself, then use connect_over(stream, url)",
+        ),
+        (
+            Deadline::Pong.into(),
+            "the peer answered no Ping within Config::pong_timeout: it hangs, or the network is down; connect again",
+        ),
+        (
+            Failure::Eof.into(),
+            "the stream ended without a Close frame: the peer or a middlebox cut the connection; connect again",
+        ),
+        (
+            Violation::ReservedOpcode(3).into(),
+            "the peer broke a rule of WebSocket: opcodes 3-7 and 11-15 are reserved (0x3); look for the fault at the peer",
+        ),
+        (
+            Limit::Message { len: 9, max: 8 }.into(),
+            "the peer sent a message of 9 bytes or more, where Config::message_bytes_max is 8: raise the limit if that is legitimate",
+        ),
+        (
+            SendError::Closed.into(),
+            "not sent: the connection is closing or closed: open another one to send more",
+        ),
+        (
+            ChannelFailure::Peer(ErrorCode::REFUSED).into(),
+            "the peer ended the channels of the connection with REFUSED",
+        ),
+        (
+            ChannelFailure::Local(ErrorCode::INTERNAL).into(),
+            "this end ended the channels of the connection with INTERNAL",
+        ),
+        (
+            ChannelViolation::BadCounter.into(),
+            "the peer broke a rule of tickwire.mux.v1: a limit, epoch or sequence number must not go back or past its maximum; look for the fault at the peer",
+        ),
+        (
+            ChannelSendError::Finished.into(),
+            "not sent on the channel: this end has finished or reset its half of the channel, or may not send on it: open another channel",
+        ),
+        (
+            ChannelError::NotReceiving.into(),
+            "this end stopped its receiving half of the channel, or the channel's direction leaves it out",
+        ),
+        (
+            rejected(ErrorCode::REFUSED, true),
+            "the peer rejected the channel with REFUSED and never looked at it: open it on another connection",
+        ),
+        (
+            RemoteError::Full.into(),
+            "the reactor did not take the command: 8192 wait already; try again later",
+        ),
+        (
+            refused(503, ""),
+            "opening handshake failed: the server refused: 503 No",
+        ),
+    ] {
+        assert_eq!(error.to_string(), said);
+    }
+}

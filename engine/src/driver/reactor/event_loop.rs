@@ -64,7 +64,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         options: ReactorOptions,
         (remote, commands): (Remote<H::Command>, Commands<H::Command>),
     ) -> Result<Self, Error> {
-        options.config.check()?;
+        options.check()?;
         let pool = BufPool::new(options.recv_buffer_bytes, BufPool::SEND_BYTES);
         Ok(Self {
             core: Core::new(handler, ConnectionOptions::from(&options), pool),

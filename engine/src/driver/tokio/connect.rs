@@ -15,10 +15,11 @@ use super::super::tune::{Tune, TuneReport};
 use super::head::{read_head, within, write_head};
 use super::io::now;
 use super::websocket::{Origin, WebSocket};
-use crate::config::Config;
+use crate::config::{Config, ConfigError, MORE_THAN_ZERO, require};
 use crate::error::Deadline;
 use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits, Url};
 use crate::session::Session;
+use crate::session::channels::{ChannelConfig, ChannelSession};
 
 /// How long names are resolved and addresses tried unless told: three SYNs on a bad path
 /// (1 + 2 + 4 s), and some.
@@ -136,7 +137,7 @@ impl Connector {
     /// [`Error::Io`] of the last address tried; [`Error::Handshake`], with status and head where
     /// the server refused; [`Error::Timeout`].
     pub async fn connect(&self, url: &str) -> Result<WebSocket<TcpStream>, Error> {
-        self.config.check()?;
+        self.check()?;
         let url = plain(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial(&url)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
@@ -151,7 +152,7 @@ impl Connector {
         addr: SocketAddr,
         url: &str,
     ) -> Result<WebSocket<TcpStream>, Error> {
-        self.config.check()?;
+        self.check()?;
         let url = plain(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial_one(addr)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
@@ -166,8 +167,25 @@ impl Connector {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        self.config.check()?;
+        self.check()?;
         self.open(stream, &Url::parse(url)?, None).await
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.config.check()?;
+        self.limits.check()?;
+        let limit = self.connect_timeout;
+        require(
+            !limit.is_zero(),
+            "Connector::connect_timeout",
+            limit,
+            MORE_THAN_ZERO,
+        )
+    }
+
+    /// Whether channels with `channels` can be opened on its connections.
+    pub(super) fn check_channels(&self, channels: &ChannelConfig) -> Result<(), ConfigError> {
+        ChannelSession::check(channels, &self.config)
     }
 
     /// The same, offering one more sub-protocol.

@@ -97,6 +97,8 @@ impl ListenerBuilder {
     /// [`Error::Config`]; [`Error::Io`] of the last address tried.
     pub async fn bind(self, addr: impl ToSocketAddrs) -> Result<Listener, Error> {
         self.config.check()?;
+        self.limits.check()?;
+        self.tune.check()?;
         let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
         let found = lookup_host(addr).await;
         let found = found.map_err(|e| about("cannot resolve the address to listen on", e))?;
@@ -115,6 +117,8 @@ impl ListenerBuilder {
     /// [`Error::Config`]; [`Error::Io`] where it cannot be made non-blocking.
     pub fn from_std(self, listener: std::net::TcpListener) -> Result<Listener, Error> {
         self.config.check()?;
+        self.limits.check()?;
+        self.tune.check()?;
         listener.set_nonblocking(true)?;
         self.over(listener, TuneReport::default())
     }
@@ -271,6 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
     /// [`Tune`] was refused.
     pub async fn request(mut self) -> Result<Upgrade<S>, Error> {
         self.config.check()?;
+        self.limits.check()?;
         let tune = self.tuned.map_err(io::Error::from)?;
         let mut handshake = ServerHandshake::new(self.limits);
         let read = read_head(&mut self.stream, |bytes| handshake.parse(bytes));

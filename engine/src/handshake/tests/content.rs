@@ -38,26 +38,30 @@ fn other_answers_are_reported_with_their_head() {
         (
             "HTTP/1.1 401 Unauthorized",
             &["WWW-Authenticate: Basic", "Content-Length: 3"][..],
-            "refused: 401 Unauthorized",
+            "the server refused: 401 Unauthorized",
         ),
         (
             "HTTP/1.1 302 Found",
             &["Location: /b"],
-            "refused: 302 Found",
+            "the server refused: 302 Found",
         ),
-        ("HTTP/1.0 403 Forbidden", &[], "refused: 403 Forbidden"),
+        (
+            "HTTP/1.0 403 Forbidden",
+            &[],
+            "the server refused: 403 Forbidden",
+        ),
         (
             "HTTP/1.1 200 OK",
             &["Upgrade: websocket"],
-            "refused: 200 OK",
+            "the server refused: 200 OK",
         ),
-        ("HTTP/1.1 999 ?", &[], "refused: 999 ?"),
-        ("HTTP/1.1 503", &[], "refused: 503"),
+        ("HTTP/1.1 999 ?", &[], "the server refused: 999 ?"),
+        ("HTTP/1.1 503", &[], "the server refused: 503"),
         // The same name on several lines, and names in any case.
         (
             "HTTP/1.1 403 x",
             &["A: 1", "a: 2", "B: 3", "A: 4"],
-            "refused: 403 x",
+            "the server refused: 403 x",
         ),
     ] {
         let error = parse(&[&head(first, lines), GLUED].concat()).unwrap_err();

@@ -99,13 +99,16 @@ impl ChannelSocket {
     /// offers.
     ///
     /// # Errors
-    /// As [`Connector::connect`]; [`Error::Handshake`] with
+    /// [`Error::Config`], also where the connector's limits are below what the channels need
+    /// ([`ChannelSession::check`]); as [`Connector::connect`]; [`Error::Handshake`] with
     /// [`HandshakeError::SubprotocolNeeded`] where the server does not choose it.
     pub async fn client(
         connector: &Connector,
         url: &str,
         config: impl Into<Arc<ChannelConfig>>,
     ) -> Result<Self, Error> {
+        let config = config.into();
+        connector.check_channels(&config)?;
         let connector = connector.offering(SUBPROTOCOL)?;
         Self::start(connector.connect(url).await?, config)
     }
