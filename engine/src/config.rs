@@ -33,7 +33,8 @@ pub enum Flush {
 /// Limits and deadlines of a connection.
 ///
 /// Setters change one value each. Whoever takes a `Config` checks it as a whole, and fails with a
-/// [`ConfigError`] that names the field; [`Config::check`] does the same earlier. Connections share
+/// [`ConfigError`] that names the field, its value and what it must be; [`Config::check`] does the
+/// same earlier. Connections share
 /// one value: whatever takes a `Config` takes an `Arc<Config>` too.
 ///
 /// ```
@@ -46,7 +47,7 @@ pub enum Flush {
 /// assert_eq!(config.message_bytes_max, 65_536);
 ///
 /// let error = config.close_timeout(Duration::ZERO).check().unwrap_err();
-/// assert_eq!(error.to_string(), "close_timeout must not be zero");
+/// assert_eq!(error.to_string(), "Config::close_timeout is 0ns: it must be more than zero");
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -111,65 +112,75 @@ impl Default for Config {
 /// Bytes below which a send queue could not hold the largest control frames.
 const SEND_QUEUE_BYTES_MIN: usize = 1024;
 
+/// Bytes from which nothing fits in memory.
+const MEMORY_BYTES_MAX: usize = isize::MAX as usize / 2;
+
 impl Config {
     /// Checks the values against each other.
     ///
     /// # Errors
-    /// [`ConfigError`] names the field and what the value must be.
+    /// [`ConfigError`] names the field, its value, and what the value must be.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let checks = [
-            (
-                self.message_bytes_max > 0,
-                "message_bytes_max must be at least 1",
-            ),
-            (
-                self.frame_bytes_max > 0,
-                "frame_bytes_max must be at least 1",
-            ),
-            (self.fragments_max > 0, "fragments_max must be at least 1"),
-            (
-                self.delivery == Delivery::Parts
-                    || usize::try_from(self.message_bytes_max)
-                        .is_ok_and(|max| max < isize::MAX as usize / 2),
-                "message_bytes_max must fit in memory where messages are delivered whole",
-            ),
-            (
-                self.send_queue_bytes_max >= SEND_QUEUE_BYTES_MIN,
-                "send_queue_bytes_max must be at least 1024",
-            ),
-            (
-                self.send_queue_bytes_max < isize::MAX as usize / 2,
-                "send_queue_bytes_max must fit in memory",
-            ),
-            (
-                self.ping_interval != Some(Duration::ZERO),
-                "ping_interval must not be zero: use None",
-            ),
-            (
-                self.idle_timeout != Some(Duration::ZERO),
-                "idle_timeout must not be zero: use None",
-            ),
-            (
-                !self.pong_timeout.is_zero(),
-                "pong_timeout must not be zero",
-            ),
-            (
-                !self.close_timeout.is_zero(),
-                "close_timeout must not be zero",
-            ),
-            (
-                !self.write_timeout.is_zero(),
-                "write_timeout must not be zero",
-            ),
-            (
-                !self.handshake_timeout.is_zero(),
-                "handshake_timeout must not be zero",
-            ),
-        ];
-        match checks.iter().find(|(holds, _)| !holds) {
-            Some((_, what)) => Err(ConfigError(what)),
-            None => Ok(()),
+        let max = self.message_bytes_max;
+        require(max > 0, "Config::message_bytes_max", max, "1 or more")?;
+        require(
+            self.delivery == Delivery::Parts
+                || usize::try_from(max).is_ok_and(|max| max < MEMORY_BYTES_MAX),
+            "Config::message_bytes_max",
+            max,
+            "so small that a message fits in memory, unless Config::delivery is Parts",
+        )?;
+        require(
+            self.frame_bytes_max > 0,
+            "Config::frame_bytes_max",
+            self.frame_bytes_max,
+            "1 or more",
+        )?;
+        require(
+            self.fragments_max > 0,
+            "Config::fragments_max",
+            self.fragments_max,
+            "1 or more",
+        )?;
+        require(
+            self.send_queue_bytes_max >= SEND_QUEUE_BYTES_MIN,
+            "Config::send_queue_bytes_max",
+            self.send_queue_bytes_max,
+            "1,024 or more",
+        )?;
+        require(
+            self.send_queue_bytes_max < MEMORY_BYTES_MAX,
+            "Config::send_queue_bytes_max",
+            self.send_queue_bytes_max,
+            "so small that the queue fits in memory",
+        )?;
+        require(
+            self.flush != Flush::Bytes(0),
+            "Config::flush",
+            "Bytes(0)",
+            "Bytes(1) or more, or Now to write after every send",
+        )?;
+        require(
+            self.ping_interval != Some(Duration::ZERO),
+            "Config::ping_interval",
+            Duration::ZERO,
+            "more than zero, or None to send no Pings",
+        )?;
+        require(
+            self.idle_timeout != Some(Duration::ZERO),
+            "Config::idle_timeout",
+            Duration::ZERO,
+            "more than zero, or None to wait for ever",
+        )?;
+        for (field, time) in [
+            ("Config::pong_timeout", self.pong_timeout),
+            ("Config::close_timeout", self.close_timeout),
+            ("Config::write_timeout", self.write_timeout),
+            ("Config::handshake_timeout", self.handshake_timeout),
+        ] {
+            require(!time.is_zero(), field, time, MORE_THAN_ZERO)?;
         }
+        Ok(())
     }
 }
 
@@ -189,22 +200,127 @@ setters!(Config {
     handshake_timeout: Duration,
 });
 
-/// A field of a configuration has a value that cannot work: of [`Config`], or of
-/// [`ChannelConfig`](crate::channels::ChannelConfig). Says which field, and what the value must be.
+/// A field of a configuration has a value that cannot work: of [`Config`],
+/// [`ChannelConfig`](crate::channels::ChannelConfig) or the options of a reactor. The text says
+/// which field of which type, what its value is, and what the value must be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ConfigError(&'static str);
+pub struct ConfigError {
+    field: &'static str,
+    value: Value,
+    must_be: &'static str,
+    /// The value of the other field that `must_be` names last.
+    other: Option<Value>,
+}
 
 impl ConfigError {
-    /// An error that says `what`: the field, and what its value must be.
-    pub(crate) const fn new(what: &'static str) -> Self {
-        Self(what)
+    /// The field, with its type: `Config::close_timeout`, say.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        self.field
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        let Self {
+            field,
+            value,
+            must_be,
+            other,
+        } = self;
+        write!(f, "{field} is {value}: it must be {must_be}")?;
+        match other {
+            Some(other) => write!(f, " ({other})"),
+            None => Ok(()),
+        }
     }
 }
 
 impl core::error::Error for ConfigError {}
+
+/// What most deadlines must be.
+pub(crate) const MORE_THAN_ZERO: &str = "more than zero";
+
+/// The value of a field.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Value {
+    Number(u64),
+    Time(Duration),
+    Text(&'static str),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Time(time) => write!(f, "{time:?}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Self {
+        Self::Number(number as u64)
+    }
+}
+
+impl From<Duration> for Value {
+    fn from(time: Duration) -> Self {
+        Self::Time(time)
+    }
+}
+
+impl From<&'static str> for Value {
+    fn from(text: &'static str) -> Self {
+        Self::Text(text)
+    }
+}
+
+/// An error of `field`, unless the rule `holds` that its value is `must_be`.
+pub(crate) fn require(
+    holds: bool,
+    field: &'static str,
+    value: impl Into<Value>,
+    must_be: &'static str,
+) -> Result<(), ConfigError> {
+    if holds {
+        return Ok(());
+    }
+    Err(ConfigError {
+        field,
+        value: value.into(),
+        must_be,
+        other: None,
+    })
+}
+
+/// As [`require`], for a rule that compares with the value of another field, which `must_be` names
+/// last.
+pub(crate) fn require_beside(
+    holds: bool,
+    field: &'static str,
+    value: impl Into<Value>,
+    must_be: &'static str,
+    other: impl Into<Value>,
+) -> Result<(), ConfigError> {
+    require(holds, field, value, must_be).map_err(|error| ConfigError {
+        other: Some(other.into()),
+        ..error
+    })
+}
+
+#[cfg(test)]
+mod tests;

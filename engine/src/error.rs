@@ -96,15 +96,17 @@ impl Violation {
             Self::MaskedFromServer => "a server must not mask its frames",
             Self::LengthNotMinimal => "a frame length must take its shortest form",
             Self::LengthTopBit => "the top bit of a 64-bit length must be zero",
-            Self::ReservedBits => "reserved bits need an extension",
-            Self::ReservedOpcode(_) => "reserved opcode",
+            Self::ReservedBits => "reserved bits must be zero: no extension was agreed on",
+            Self::ReservedOpcode(_) => "opcodes 3-7 and 11-15 are reserved",
             Self::ControlTooLong => "a control frame carries at most 125 bytes",
             Self::ControlFragmented => "a control frame must not be fragmented",
-            Self::DataInsideMessage => "a message began inside another one",
-            Self::OrphanContinuation => "a continuation without a message",
+            Self::DataInsideMessage => "a message must not begin inside another one",
+            Self::OrphanContinuation => "a continuation frame must continue a message",
             Self::InvalidUtf8 => "text must be UTF-8",
-            Self::CloseBodyOfOneByte => "a close body has no byte or at least two",
-            Self::InvalidCloseCode(_) => "close code not allowed on the wire",
+            Self::CloseBodyOfOneByte => {
+                "the body of a Close must be empty, or begin with a code of two bytes"
+            }
+            Self::InvalidCloseCode(_) => "the code of a Close must be one that may be sent",
         }
     }
 }
@@ -153,13 +155,21 @@ impl fmt::Display for Limit {
             Self::Message { len, max } => {
                 write!(
                     f,
-                    "message of {len} bytes or more passes the limit of {max}"
+                    "a message of {len} bytes or more, where Config::message_bytes_max is {max}"
                 )
             }
             Self::Frame { len, max } => {
-                write!(f, "frame of {len} bytes passes the limit of {max}")
+                write!(
+                    f,
+                    "a frame of {len} bytes, where Config::frame_bytes_max is {max}"
+                )
             }
-            Self::Fragments { max } => write!(f, "message of more than {max} fragments"),
+            Self::Fragments { max } => {
+                write!(
+                    f,
+                    "a message of more fragments than Config::fragments_max ({max})"
+                )
+            }
         }
     }
 }
@@ -187,12 +197,24 @@ pub enum Deadline {
 impl fmt::Display for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Connect => "no connection was made in time",
-            Self::Handshake => "the opening handshake took too long",
-            Self::Pong => "no pong in time",
-            Self::Idle => "nothing received in time",
-            Self::Close => "the closing handshake took too long",
-            Self::Write => "the peer took no output in time",
+            Self::Connect => {
+                "the peer did not accept the connection within Connector::connect_timeout: check its address, and firewalls on the way"
+            }
+            Self::Handshake => {
+                "the peer did not complete the opening handshake within Config::handshake_timeout: check that it is a WebSocket endpoint, and its load"
+            }
+            Self::Pong => {
+                "the peer answered no Ping within Config::pong_timeout: it hangs, or the network is down; connect again"
+            }
+            Self::Idle => {
+                "the peer sent nothing for Config::idle_timeout: it hangs, or the network is down; connect again"
+            }
+            Self::Close => {
+                "the peer did not complete the closing handshake within Config::close_timeout"
+            }
+            Self::Write => {
+                "the peer took none of the waiting output for Config::write_timeout: it reads too slowly, or the network is down"
+            }
         })
     }
 }
@@ -232,16 +254,29 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Violation(v) => write!(f, "protocol violation: {v}"),
-            Self::Limit(l) => write!(f, "limit: {l}"),
-            Self::Deadline(d) => write!(f, "deadline: {d}"),
-            Self::Eof => f.write_str("the stream ended without a close frame"),
-            Self::Io => f.write_str("reading or writing the stream failed"),
+            Self::Violation(v) => write!(f, "the peer broke a rule of WebSocket: {v}; look for the fault at the peer"),
+            Self::Limit(l) => write!(f, "the peer sent {l}: raise the limit if that is legitimate"),
+            Self::Deadline(d) => d.fmt(f),
+            Self::Eof => f.write_str(
+                "the stream ended without a Close frame: the peer or a middlebox cut the connection; connect again",
+            ),
+            Self::Io => f.write_str(
+                "reading or writing the stream failed: the connection is lost; connect again",
+            ),
         }
     }
 }
 
-impl core::error::Error for Failure {}
+impl core::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Violation(v) => Some(v),
+            Self::Limit(l) => Some(l),
+            Self::Deadline(d) => Some(d),
+            Self::Eof | Self::Io => None,
+        }
+    }
+}
 
 impl From<Violation> for Failure {
     fn from(v: Violation) -> Self {
@@ -300,23 +335,33 @@ impl fmt::Display for SendError {
             Self::QueueFull { queued, max } => {
                 write!(
                     f,
-                    "send queue full: {queued} of {max} bytes wait; try again when it drains"
+                    "the send queue is full: {queued} of {max} bytes wait; send again when it has drained, or raise Config::send_queue_bytes_max"
                 )
             }
             Self::TooLarge { len, max } => write!(
                 f,
-                "a frame of {len} bytes can never fit the send queue of {max}: raise send_queue_bytes_max or send in parts"
+                "a frame of {len} bytes can never fit the send queue of {max}: raise Config::send_queue_bytes_max, or send in parts"
             ),
-            Self::Closed => f.write_str("the connection is closing or closed"),
+            Self::Closed => f.write_str(
+                "the connection is closing or closed: open another one to send more",
+            ),
             Self::ControlTooLong { len, max } => {
-                write!(f, "control payload of {len} bytes, at most {max} allowed")
+                write!(
+                    f,
+                    "a Ping, Pong or close reason of {len} bytes: shorten it to {max}"
+                )
             }
             Self::InvalidCloseCode(code) => write!(
                 f,
-                "close code {code} must not stand on the wire: use 1000-1003, 1007-1014 or 3000-4999"
+                "close code {code} must not be sent: use 1000-1003, 1007-1014 or 3000-4999"
             ),
-            Self::MessageOpen => f.write_str("a message sent in parts is open: finish it first"),
-            Self::InvalidUtf8 { at } => write!(f, "text is not UTF-8 at byte {at}"),
+            Self::MessageOpen => f.write_str(
+                "a message sent in parts is not finished: send its last part before another message",
+            ),
+            Self::InvalidUtf8 { at } => write!(
+                f,
+                "the text to send is not UTF-8 at byte {at}: send it as binary, or correct it"
+            ),
         }
     }
 }

@@ -70,7 +70,8 @@ fn on_mio(args: &Args, mut options: ReactorOptions, signals: Signals) -> Result<
     }
     println!("listening {}", reactors.addr());
     stop_on_signal(signals, reactors.remotes().to_vec());
-    Ok(reactors.join()?)
+    reactors.join()?;
+    Ok(())
 }
 
 /// One current-thread runtime per thread, each with a reactor of its own.

@@ -1,25 +1,30 @@
 //! The one place that reads the time and the operating system's randomness.
 
-use std::io;
-use std::sync::OnceLock;
-use std::time::{Instant, SystemTime};
-use std::vec::Vec;
+use std::time::SystemTime;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+use std::{io, sync::OnceLock, time::Instant, vec::Vec};
 
-use crate::handshake::{HandshakeError, Refusal};
-use crate::session::Entropy;
-use crate::time::Timestamp;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+use crate::{
+    handshake::{HandshakeError, Refusal},
+    session::Entropy,
+    time::Timestamp,
+};
 
+#[cfg(any(feature = "mio", feature = "tokio"))]
 fn origin() -> Instant {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     *ORIGIN.get_or_init(Instant::now)
 }
 
 /// Now, in nanoseconds since the first call of this process.
+#[cfg(any(feature = "mio", feature = "tokio"))]
 pub(crate) fn now() -> Timestamp {
     timestamp(Instant::now())
 }
 
 /// `at` on the same clock as [`now`].
+#[cfg(any(feature = "mio", feature = "tokio"))]
 pub(crate) fn timestamp(at: Instant) -> Timestamp {
     let nanos = at.saturating_duration_since(origin()).as_nanos();
     Timestamp(u64::try_from(nanos).unwrap_or(u64::MAX))
@@ -32,13 +37,14 @@ pub(crate) fn instant(at: Timestamp) -> Instant {
 }
 
 /// The time of day, in seconds since 1970-01-01T00:00:00Z.
-fn unix_seconds() -> u64 {
+pub(crate) fn unix_seconds() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default().as_secs()
 }
 
 /// A refusal as it goes on the wire, with its date (RFC 9110 section 6.6.1). One without a header
 /// that its status must have is a 500 instead, and an error of the application's.
+#[cfg(any(feature = "mio", feature = "tokio"))]
 pub(crate) fn dated(refusal: Refusal) -> (Vec<u8>, Result<(), HandshakeError>) {
     let checked = refusal.check();
     let refusal = match &checked {
@@ -52,6 +58,7 @@ pub(crate) fn dated(refusal: Refusal) -> (Vec<u8>, Result<(), HandshakeError>) {
 ///
 /// # Errors
 /// Where the operating system has none to give.
+#[cfg(any(feature = "mio", feature = "tokio"))]
 pub(crate) fn entropy() -> io::Result<Entropy> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(io::Error::from)?;

@@ -301,6 +301,8 @@ pub(super) trait Links {
     /// that they need not be counted.
     fn layer_timer(&mut self, id: ConnId, at: Timestamp, token: u64);
     fn open(&self) -> usize;
+    /// The first connection of those that [`Self::outbox`] knows, at this index or above.
+    fn next_open(&self, index: u32) -> Option<ConnId>;
 }
 
 impl Hub<'_> {
@@ -323,6 +325,15 @@ impl Hub<'_> {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.links.open()
+    }
+
+    /// The connections that [`Self::outbox`] knows, in no order that means anything: all that are
+    /// open, but for the one whose call this is. Connections come and go between calls of the handler
+    /// only, so that the list is exact while the hub is borrowed, and may be out of date in a later
+    /// call. Takes a step for each connection that the reactor has held at once, and no memory.
+    pub fn ids(&self) -> impl Iterator<Item = ConnId> {
+        let next = |index| self.links.next_open(index);
+        std::iter::successors(next(0), move |id| next(id.index + 1))
     }
 
     /// When this turn began.
@@ -491,7 +502,11 @@ pub struct TimersFull;
 
 impl std::fmt::Display for TimersFull {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the reactor holds as many timers as it may: wait until some are due")
+        let max = super::reactor::TIMERS_MAX;
+        write!(
+            f,
+            "the reactor holds {max} timers already: wait until some are due, and keep one for each purpose"
+        )
     }
 }
 

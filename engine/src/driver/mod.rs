@@ -1,11 +1,9 @@
 //! Drivers: sockets, runtimes, clocks, wakers. They use only the public surface of `session`,
 //! `conn`, `buf` and `handshake`, as a third party would.
 
-#[cfg(any(feature = "mio", feature = "tokio"))]
 mod accept_fault;
 #[cfg(any(feature = "mio", feature = "tokio"))]
 mod channels;
-#[cfg(any(feature = "mio", feature = "tokio"))]
 mod clock;
 mod error;
 #[cfg(any(feature = "mio", feature = "tokio"))]

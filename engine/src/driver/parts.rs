@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+#[cfg(any(feature = "mio", feature = "tokio"))]
 use std::sync::Arc;
 use std::vec::Vec;
 

@@ -3,7 +3,6 @@
 use std::boxed::Box;
 use std::cell::Cell;
 use std::fmt;
-use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
 use std::path::PathBuf;
@@ -68,15 +67,14 @@ impl Outgoing {
     /// which may block: not for a handler.
     ///
     /// # Errors
-    /// A URL that cannot be used, `wss://` among them (there is no TLS on a reactor), or a name
-    /// that is not found.
+    /// [`Error::Url`]; [`Error::Tls`] for `wss://`, before anything is looked up: there is no TLS
+    /// on a reactor; [`Error::Resolve`], which names the host.
     pub fn to(url: &str) -> Result<Self, Error> {
-        let parsed = Url::parse(url)?;
-        let addr = (parsed.host(), parsed.port())
-            .to_socket_addrs()?
-            .next()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))?;
-        Self::at(addr, url)
+        let url = plain(url)?;
+        let found = (url.host(), url.port()).to_socket_addrs();
+        let mut found = found.map_err(|e| Error::resolve(url.host(), e))?;
+        let addr = found.next().ok_or_else(|| Error::no_address(url.host()))?;
+        Ok(Self::through(Destination::Inet(addr), url))
     }
 
     /// To `addr`, asking for the host and the target of `url`. Does not look anything up.
@@ -84,7 +82,7 @@ impl Outgoing {
     /// # Errors
     /// As [`Self::to`].
     pub fn at(addr: SocketAddr, url: &str) -> Result<Self, Error> {
-        Self::through(Destination::Inet(addr), url)
+        Ok(Self::through(Destination::Inet(addr), plain(url)?))
     }
 
     /// To the Unix socket at `path`, asking for the host and the target of `url`.
@@ -96,21 +94,17 @@ impl Outgoing {
     /// As [`Self::to`], but for the name.
     #[cfg(unix)]
     pub fn unix(path: impl Into<PathBuf>, url: &str) -> Result<Self, Error> {
-        Self::through(Destination::Unix(path.into()), url)
+        Ok(Self::through(Destination::Unix(path.into()), plain(url)?))
     }
 
-    fn through(destination: Destination, url: &str) -> Result<Self, Error> {
-        let url = Url::parse(url)?;
-        if url.secure() {
-            return Err(Error::Tls);
-        }
-        Ok(Self {
+    fn through(destination: Destination, url: Url) -> Self {
+        Self {
             destination,
             url,
             options: ClientOptions::new(),
             token: 0,
             config: None,
-        })
+        }
     }
 
     /// Sub-protocols, headers and origin of the request.
@@ -136,6 +130,16 @@ impl Outgoing {
     }
 }
 
+/// A URL that needs no TLS, which no driver brings.
+pub(super) fn plain(url: &str) -> Result<Url, Error> {
+    let url = Url::parse(url)?;
+    if url.secure() {
+        let host = url.host().into();
+        return Err(Error::Tls { host });
+    }
+    Ok(url)
+}
+
 /// Why a reactor does not take a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -151,14 +155,24 @@ pub enum RemoteError {
 impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("the reactor has too many commands waiting: try again later"),
-            Self::Stopped => f.write_str("the reactor has ended"),
-            Self::Close(e) => e.fmt(f),
+            Self::Full => write!(
+                f,
+                "the reactor did not take the command: {COMMANDS_MAX} wait already; try again later"
+            ),
+            Self::Stopped => f.write_str("the reactor did not take the command: it has ended"),
+            Self::Close(e) => write!(f, "the reactor was not told to close: {e}"),
         }
     }
 }
 
-impl std::error::Error for RemoteError {}
+impl std::error::Error for RemoteError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Full | Self::Stopped => None,
+            Self::Close(e) => Some(e),
+        }
+    }
+}
 
 /// Wakes a reactor that waits.
 pub(crate) struct Signal {

@@ -165,7 +165,7 @@ impl HandshakeError {
             Self::ObsoleteFolding => "a header value must not continue on the next line",
             Self::HeaderName => "a header line must begin with a name and a colon",
             Self::HeaderValue => "a header value must not hold control bytes",
-            Self::StartLine => "the first line is not HTTP/1",
+            Self::StartLine => "the first line must be one of HTTP/1",
             Self::TargetTooLong { .. } => "the request line is too long",
             Self::Method => "the method must be GET",
             Self::MethodUnknown => "the method is not known, and must be GET",
@@ -175,7 +175,7 @@ impl HandshakeError {
             Self::Target => "the request target must be a path, percent-encoded",
             Self::MissingHeader(_) => "a header is missing",
             Self::DuplicateHeader(_) => "a header stands more than once",
-            Self::Host => "Host must be a host and perhaps a port",
+            Self::Host => "Host must be a host, or a host and a port",
             Self::Body => "an upgrade request must have no content",
             Self::Upgrade => "Upgrade must be websocket",
             Self::Connection => "Connection must list Upgrade",
@@ -183,14 +183,16 @@ impl HandshakeError {
             Self::Key => "Sec-WebSocket-Key must be the base64 of 16 bytes",
             Self::Origin => "Origin must be visible ASCII",
             Self::Subprotocol => "Sec-WebSocket-Protocol must list tokens",
-            Self::Refused(_) => "refused",
-            Self::AcceptMismatch => "Sec-WebSocket-Accept does not belong to the key",
-            Self::SubprotocolNotRequested => "the server chose a sub-protocol not offered",
-            Self::SubprotocolNeeded(_) => {
-                "the sub-protocol that is needed was not agreed on: the client offers it, and the server chooses it"
+            Self::Refused(_) => "the server refused",
+            Self::AcceptMismatch => {
+                "the server's Sec-WebSocket-Accept must belong to the key that was sent"
             }
-            Self::ExtensionNotRequested => "the server chose an extension not offered",
-            Self::Usage(_) => "wrong use of the handshake",
+            Self::SubprotocolNotRequested => "the server chose a sub-protocol that was not offered",
+            Self::SubprotocolNeeded(_) => {
+                "the other end did not offer or choose the sub-protocol that is needed here"
+            }
+            Self::ExtensionNotRequested => "the server chose an extension, and none was offered",
+            Self::Usage(_) => "a wrong call of this end",
         }
     }
 }
@@ -252,13 +254,13 @@ impl fmt::Display for HandshakeUsage {
                 f,
                 "header {name:?} is written by the handshake itself: leave it out, or use the option made for it"
             ),
-            Self::Origin => f.write_str("an origin is visible ASCII, like https://example.com"),
+            Self::Origin => f.write_str("the origin must be visible ASCII: give one like https://example.com"),
             Self::Host(host) => write!(
                 f,
                 "{host:?} is not a host: give host or host:port, an IPv6 address in brackets"
             ),
             Self::Target => f.write_str(
-                "a target is a path and perhaps a query: begin with '/', percent-encode, no '#'",
+                "the target must be a path, or a path and a query: begin with '/', percent-encode, leave out '#'",
             ),
             Self::SubprotocolNotAgreed(name) => write!(
                 f,
@@ -270,13 +272,22 @@ impl fmt::Display for HandshakeUsage {
             ),
             Self::HeaderNeeded { status, name } => write!(
                 f,
-                "a refusal with status {status} must tell {name}: add it with Refusal::header"
+                "a refusal with status {status} must have the header {name}: add it with Refusal::header"
             ),
         }
     }
 }
 
-impl core::error::Error for HandshakeError {}
+impl core::error::Error for HandshakeError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::HeadMethod(error) => Some(error),
+            Self::Usage(usage) => Some(usage),
+            _ => None,
+        }
+    }
+}
+
 impl core::error::Error for HandshakeUsage {}
 
 impl From<HandshakeUsage> for HandshakeError {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::error::HandshakeError;
 use super::syntax::{elements, find};
+use crate::config::{ConfigError, require};
 
 /// How large a head the peer may send.
 ///
@@ -32,6 +33,20 @@ impl HeadLimits {
 
     /// The most that `headers_max` can ask for: the table of a parse lives on the stack, 4 KiB.
     pub const HEADERS_CAP: usize = 128;
+
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a limit of zero, which no head keeps to.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for (field, value) in [
+            ("HeadLimits::head_bytes_max", self.head_bytes_max),
+            ("HeadLimits::headers_max", self.headers_max),
+        ] {
+            require(value > 0, field, value, "1 or more")?;
+        }
+        Ok(())
+    }
 
     pub(super) fn head_bytes(&self) -> usize {
         self.head_bytes_max.min(Self::HEAD_BYTES_CAP)

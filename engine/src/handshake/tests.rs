@@ -212,7 +212,7 @@ fn both_roles_meet() {
     let refusal = Refusal::new(403).unwrap().body("no").encode();
     let mut client = ClientHandshake::new("h", "/", &options, RFC_NONCE).unwrap();
     let error = client.parse(&refusal, &limits).unwrap_err();
-    assert_eq!(error.to_string(), "refused: 403 Forbidden: no");
+    assert_eq!(error.to_string(), "the server refused: 403 Forbidden: no");
     let HandshakeError::Refused(response) = error else {
         panic!("{error:?}");
     };

@@ -4,13 +4,14 @@ use core::time::Duration;
 
 use super::credit::{Announced, MESSAGES_BEFORE_ACCEPT};
 use super::open::Unit;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, MORE_THAN_ZERO, require, require_beside};
 
 /// Limits and deadlines of a connection with channels. The first part is announced to the peer,
 /// which must keep to it; the second is our own.
 ///
 /// Setters change one value each. Whoever takes a `ChannelConfig` checks it as a whole, and fails
-/// with a [`ConfigError`] that names the field; [`ChannelConfig::check`] does the same earlier.
+/// with a [`ConfigError`] that names the field, its value and what it must be;
+/// [`ChannelConfig::check`] does the same earlier.
 /// Connections share one value: whatever takes a `ChannelConfig` takes an `Arc` of it too.
 ///
 /// ```
@@ -119,9 +120,6 @@ impl Default for ChannelConfig {
 /// Bytes up to which a window may be set: windows of two ends add up without overflow.
 const WINDOW_BYTES_MAX: u32 = 1 << 30;
 
-/// Whether a rule holds, and what it says.
-type Check = (bool, &'static str);
-
 impl ChannelConfig {
     /// Limits for peers that nobody knows: 16 channels of 16 KiB, and at most 1.25 MiB of the
     /// peer's messages that are not read, whatever it does. Messages are at most 12,033 bytes on a
@@ -171,130 +169,165 @@ impl ChannelConfig {
     /// Checks the values against each other.
     ///
     /// # Errors
-    /// [`ConfigError`] names the field and what the value must be.
+    /// [`ConfigError`] names the field, its value, and what the value must be.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let mut checks = self
-            .sizes()
-            .chain(self.windows())
-            .chain(self.times_and_queues());
-        match checks.find(|(holds, _)| !holds) {
-            Some((_, what)) => Err(ConfigError::new(what)),
-            None => Ok(()),
-        }
+        self.check_sizes()?;
+        self.check_windows()?;
+        self.check_times()?;
+        self.check_queues()
     }
 
     /// Records, messages, channels.
-    fn sizes(&self) -> impl Iterator<Item = Check> + use<> {
-        [
+    fn check_sizes(&self) -> Result<(), ConfigError> {
+        for (field, value, bounds, must_be) in [
             (
-                (1 << 10..=1 << 20).contains(&self.record_bytes_max),
-                "record_bytes_max must be 1,024 to 1,048,576",
+                "ChannelConfig::record_bytes_max",
+                self.record_bytes_max,
+                1 << 10..=1 << 20,
+                "1,024 to 1,048,576",
             ),
             (
-                (1..=1 << 30).contains(&self.message_bytes_max),
-                "message_bytes_max must be 1 to 2^30",
+                "ChannelConfig::message_bytes_max",
+                self.message_bytes_max,
+                1..=1 << 30,
+                "1 to 2^30",
             ),
             (
-                (1..=1 << 20).contains(&self.channels_max),
-                "channels_max must be 1 to 2^20",
+                "ChannelConfig::channels_max",
+                self.channels_max,
+                1..=1 << 20,
+                "1 to 2^20",
             ),
             (
-                (1..=1 << 20).contains(&self.pending_opens_max),
-                "pending_opens_max must be 1 to 2^20",
+                "ChannelConfig::pending_opens_max",
+                self.pending_opens_max,
+                1..=1 << 20,
+                "1 to 2^20",
             ),
             (
-                (1..=1 << 20).contains(&self.aliases_max),
-                "aliases_max must be 1 to 2^20",
+                "ChannelConfig::aliases_max",
+                self.aliases_max,
+                1..=1 << 20,
+                "1 to 2^20",
             ),
             (
-                self.aliases_max >= self.channels_max,
-                "aliases_max must not be below channels_max: each channel of the peer's takes one",
+                "ChannelConfig::shared_aliases",
+                self.shared_aliases,
+                0..=1 << 20,
+                "at most 2^20",
             ),
             (
-                (16..=1024).contains(&self.frame_overhead_bytes),
-                "frame_overhead_bytes must be 16 to 1,024",
+                "ChannelConfig::frame_overhead_bytes",
+                self.frame_overhead_bytes,
+                16..=1024,
+                "16 to 1,024",
             ),
             (
-                self.idle_timeout >= Duration::from_secs(3),
-                "idle_timeout must be at least 3 s: a third of it is the interval of PINGs, of which a peer takes one a second",
+                "ChannelConfig::metadata_bytes_max",
+                self.metadata_bytes_max,
+                1..=4000,
+                "1 to 4,000",
             ),
-        ]
-        .into_iter()
+        ] {
+            require(bounds.contains(&value), field, value, must_be)?;
+        }
+        require_beside(
+            self.aliases_max >= self.channels_max,
+            "ChannelConfig::aliases_max",
+            self.aliases_max,
+            "one or more for each channel of the peer's: at least channels_max",
+            self.channels_max,
+        )?;
+        require_beside(
+            self.metadata_bytes_max + 128 <= self.record_bytes_max,
+            "ChannelConfig::metadata_bytes_max",
+            self.metadata_bytes_max,
+            "so small that an OPEN fits one record: at least 128 below record_bytes_max",
+            self.record_bytes_max,
+        )
     }
 
     /// Windows.
-    fn windows(&self) -> impl Iterator<Item = Check> + use<> {
+    fn check_windows(&self) -> Result<(), ConfigError> {
+        require(
+            (1024..=WINDOW_BYTES_MAX).contains(&self.channel_window_bytes),
+            "ChannelConfig::channel_window_bytes",
+            self.channel_window_bytes,
+            "1,024 to 2^30",
+        )?;
+        require_beside(
+            (self.channel_window_bytes..=WINDOW_BYTES_MAX).contains(&self.channel_window_bytes_max),
+            "ChannelConfig::channel_window_bytes_max",
+            self.channel_window_bytes_max,
+            "at most 2^30, and at least channel_window_bytes",
+            self.channel_window_bytes,
+        )?;
         let announced = self.announced();
         let largest = announced.message_max().and(announced.counted_message_max());
-        [
-            (
-                (1024..=WINDOW_BYTES_MAX).contains(&self.channel_window_bytes),
-                "channel_window_bytes must be 1,024 to 2^30",
-            ),
-            (
-                (self.channel_window_bytes..=WINDOW_BYTES_MAX)
-                    .contains(&self.channel_window_bytes_max),
-                "channel_window_bytes_max must be from channel_window_bytes to 2^30",
-            ),
-            (
-                largest.is_some(),
-                "channel_window_bytes must have room for eight messages of a byte: widen it, or lower frame_overhead_bytes",
-            ),
-            (
-                (1..=1 << 20).contains(&self.channel_window_messages),
-                "channel_window_messages must be 1 to 2^20",
-            ),
-            (
-                self.window_growth_bytes_max <= WINDOW_BYTES_MAX,
-                "window_growth_bytes_max must be at most 2^30",
-            ),
-            (
-                self.receive_bytes_max
-                    .is_none_or(|max| max >= self.channel_bytes()),
-                "receive_bytes_max must have room for the window of a channel",
-            ),
-        ]
-        .into_iter()
+        require_beside(
+            largest.is_some(),
+            "ChannelConfig::channel_window_bytes",
+            self.channel_window_bytes,
+            "wide enough for eight messages of a byte: widen it, or lower frame_overhead_bytes",
+            self.frame_overhead_bytes,
+        )?;
+        require(
+            (1..=1 << 20).contains(&self.channel_window_messages),
+            "ChannelConfig::channel_window_messages",
+            self.channel_window_messages,
+            "1 to 2^20",
+        )?;
+        require(
+            self.window_growth_bytes_max <= WINDOW_BYTES_MAX,
+            "ChannelConfig::window_growth_bytes_max",
+            self.window_growth_bytes_max,
+            "at most 2^30",
+        )?;
+        let window = self.channel_bytes();
+        let max = self.receive_bytes_max.unwrap_or(window);
+        require_beside(
+            max >= window,
+            "ChannelConfig::receive_bytes_max",
+            max,
+            "None, or at least what the window of one channel may bring",
+            window,
+        )
     }
 
-    /// Deadlines and queues.
-    fn times_and_queues(&self) -> impl Iterator<Item = Check> + use<> {
-        [
-            (
-                self.idle_timeout <= Duration::from_secs(1 << 30),
-                "idle_timeout must be at most 2^30 s",
-            ),
-            (
-                (1..=4000).contains(&self.metadata_bytes_max),
-                "metadata_bytes_max must be 1 to 4,000",
-            ),
-            (
-                self.metadata_bytes_max + 128 <= self.record_bytes_max,
-                "metadata_bytes_max must leave 128 bytes of record_bytes_max: an OPEN fits one record",
-            ),
-            (
-                !self.partial_timeout.is_zero(),
-                "partial_timeout must not be zero",
-            ),
-            (
-                !self.close_timeout.is_zero(),
-                "close_timeout must not be zero",
-            ),
-            (
-                (1024..=WINDOW_BYTES_MAX).contains(&self.channel_queue_bytes_max),
-                "channel_queue_bytes_max must be 1,024 to 2^30",
-            ),
-            (
-                (self.channel_queue_bytes_max..=WINDOW_BYTES_MAX)
-                    .contains(&self.connection_queue_bytes_max),
-                "connection_queue_bytes_max must be from channel_queue_bytes_max to 2^30",
-            ),
-            (
-                self.shared_aliases <= 1 << 20,
-                "shared_aliases must be at most 2^20",
-            ),
-        ]
-        .into_iter()
+    /// Deadlines.
+    fn check_times(&self) -> Result<(), ConfigError> {
+        let bounds = Duration::from_secs(3)..=Duration::from_secs(1 << 30);
+        require(
+            bounds.contains(&self.idle_timeout),
+            "ChannelConfig::idle_timeout",
+            self.idle_timeout,
+            "3 s to 2^30 s: a third of it is the interval of PINGs, of which a peer takes one a second",
+        )?;
+        for (field, time) in [
+            ("ChannelConfig::partial_timeout", self.partial_timeout),
+            ("ChannelConfig::close_timeout", self.close_timeout),
+        ] {
+            require(!time.is_zero(), field, time, MORE_THAN_ZERO)?;
+        }
+        Ok(())
+    }
+
+    /// Queues.
+    fn check_queues(&self) -> Result<(), ConfigError> {
+        require(
+            (1024..=WINDOW_BYTES_MAX).contains(&self.channel_queue_bytes_max),
+            "ChannelConfig::channel_queue_bytes_max",
+            self.channel_queue_bytes_max,
+            "1,024 to 2^30",
+        )?;
+        require_beside(
+            (self.channel_queue_bytes_max..=WINDOW_BYTES_MAX)
+                .contains(&self.connection_queue_bytes_max),
+            "ChannelConfig::connection_queue_bytes_max",
+            self.connection_queue_bytes_max,
+            "at most 2^30, and at least channel_queue_bytes_max",
+            self.channel_queue_bytes_max,
+        )
     }
 
     /// What the peer is told, of which sizes of messages follow.
@@ -379,3 +412,6 @@ setters!(ChannelConfig {
     connection_queue_bytes_max: u32,
     shared_aliases: u32,
 });
+
+#[cfg(test)]
+mod tests;

@@ -140,16 +140,18 @@ impl ChannelViolation {
             Self::WrongDirection(_) => "data of the end that does not send on this channel",
             Self::InsideMessage(_) => "a message must be finished before the next or the end",
             Self::AliasInUse(_) => "an alias is opened again before its channel has ended",
-            Self::UnaskedAnswer(_) => "an answer to what was not asked",
-            Self::BadOption => "an option that does not belong here",
-            Self::ChannelCredit(_) => "a channel's limit was passed",
+            Self::UnaskedAnswer(_) => "ACCEPT or REJECT must answer an OPEN that waits",
+            Self::BadOption => "an option must fit its frame, and what was asked for",
+            Self::ChannelCredit(_) => "data or returned credit must not pass the channel's credit",
             Self::TooManyChannels => "more channels than announced",
             Self::TooManyOpens => "more unanswered channels than announced",
             Self::WastedOpens => "channels are opened and reset in a loop",
-            Self::PingFlood => "too many PINGs",
-            Self::GoAwayFlood => "too many GOAWAYs",
-            Self::BadCounter => "a counter went back or over",
-            Self::UnknownExtension => "an extension that is unknown and not to be ignored",
+            Self::PingFlood => "PINGs must not come faster than one a second",
+            Self::GoAwayFlood => "GOAWAYs must not come faster than one a second for long",
+            Self::BadCounter => {
+                "a limit, epoch or sequence number must not go back or past its maximum"
+            }
+            Self::UnknownExtension => "an extension frame that must not be ignored is unknown here",
             Self::NotBinary => "only binary messages carry channels",
         }
     }
@@ -171,7 +173,14 @@ impl fmt::Display for ChannelViolation {
     }
 }
 
-impl core::error::Error for ChannelViolation {}
+impl core::error::Error for ChannelViolation {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Wire(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// How a connection's channels ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -206,16 +215,27 @@ impl ChannelFailure {
 impl fmt::Display for ChannelFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Violation(v) => write!(f, "protocol violation: {v}"),
-            Self::Peer(code) => write!(f, "the peer ended the connection: {code}"),
-            Self::Local(code) => write!(f, "we ended the connection: {code}"),
-            Self::Idle => f.write_str("nothing received in time"),
-            Self::Lost => f.write_str("the connection below is gone"),
+            Self::Violation(v) => write!(f, "the peer broke a rule of tickwire.mux.v1: {v}; look for the fault at the peer"),
+            Self::Peer(code) => write!(f, "the peer ended the channels of the connection with {code}"),
+            Self::Local(code) => write!(f, "this end ended the channels of the connection with {code}"),
+            Self::Idle => f.write_str(
+                "the peer sent nothing for ChannelConfig::idle_timeout: it hangs, or the network is down; connect again",
+            ),
+            Self::Lost => f.write_str(
+                "the WebSocket below the channels has ended: connect again",
+            ),
         }
     }
 }
 
-impl core::error::Error for ChannelFailure {}
+impl core::error::Error for ChannelFailure {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Violation(v) => Some(v),
+            _ => None,
+        }
+    }
+}
 
 impl From<ChannelViolation> for ChannelFailure {
     fn from(v: ChannelViolation) -> Self {
@@ -255,17 +275,30 @@ pub enum ChannelSendError {
 impl fmt::Display for ChannelSendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WouldBlock => f.write_str("the send queue is full: wait until it is writable"),
+            Self::WouldBlock => f.write_str(
+                "the send queue is full: send again when the channel is writable",
+            ),
             Self::TooLarge { len, max } => write!(
                 f,
                 "a message of {len} bytes passes the {max} that the peer takes on this channel: split it, or let the peer open a wider window"
             ),
-            Self::Finished => f.write_str("this half of the channel has ended"),
-            Self::Stopped(code) => write!(f, "the peer takes no more on this channel: {code}"),
-            Self::Closed(code) => write!(f, "the connection has ended: {code}"),
-            Self::UnknownChannel => f.write_str("there is no such channel any more"),
-            Self::WrongMode => f.write_str("the channel's mode does not have this operation"),
-            Self::BadRun => f.write_str("a run is a whole number of elements of a byte or more"),
+            Self::Finished => f.write_str(
+                "this end has finished or reset its half of the channel, or may not send on it: open another channel",
+            ),
+            Self::Stopped(code) => write!(f, "the peer stopped or rejected the channel with {code}"),
+            Self::Closed(code) => write!(
+                f,
+                "the channels of the connection ended with {code}: open the channel on another connection"
+            ),
+            Self::UnknownChannel => f.write_str(
+                "this connection has no such channel: it has ended, or belongs to another connection",
+            ),
+            Self::WrongMode => f.write_str(
+                "the channel's mode does not have this operation: keys are for conflated channels, runs for the others",
+            ),
+            Self::BadRun => f.write_str(
+                "a run must be a whole number of elements, of at least one byte each: correct its length or the element size",
+            ),
         }
     }
 }
@@ -290,12 +323,17 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooMany => {
-                f.write_str("as many channels as there may be are open: end some first")
+                f.write_str(
+                    "as many channels as the limits of both ends allow are open or wait to be: end some first",
+                )
             }
             Self::Options(what) => f.write_str(what),
-            Self::Closed(code) => write!(f, "the connection has ended: {code}"),
+            Self::Closed(code) => write!(
+                f,
+                "the channels of the connection ended with {code}: open the channel on another connection"
+            ),
             Self::UnknownChannel => {
-                f.write_str("there is no such channel any more, or it is answered already")
+                f.write_str("this connection has no such channel to answer: it has ended, or was answered")
             }
         }
     }

@@ -1,18 +1,19 @@
 //! Channels on a reactor.
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, HashSet};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, mpsc};
 
 use tickwire::Role;
 use tickwire::channels::{
-    AcceptOptions, Answer, ChannelConfig, ChannelFailure, ChannelId, Direction, ErrorCode,
-    HalfState, OpenOptions, SharedFrame,
+    AcceptOptions, Answer, ChannelConfig, ChannelFailure, ChannelHub, ChannelId, Direction,
+    ErrorCode, HalfState, OpenOptions, SharedFrame,
 };
 use tickwire::reactor::ConnId;
 
 use super::channels_fixture::{Seen, ask, connect, run, start, take};
-use super::fixture::{On, on_both, until};
+use super::fixture::{LONG, On, on_both, until};
 
 on_both!(
     a_thousand_channels_echo,
@@ -23,6 +24,7 @@ on_both!(
     both_ends_can_open_and_reset,
     a_drain_ends_with_its_last_channel,
     the_hub_contains_the_current_connection,
+    the_hub_lists_the_connections_with_channels,
 );
 
 const CONNECTIONS: usize = 10;
@@ -362,6 +364,58 @@ fn the_hub_contains_the_current_connection(on: On) {
     });
     assert_eq!(roles, Role::Client);
     assert_eq!(client_log.message(), b"myself");
+    client.stop();
+    server.stop();
+}
+
+/// Each connection from its `open` to its `close`, and none that is still in its handshake.
+fn the_hub_lists_the_connections_with_channels(on: On) {
+    let listed = |hub: &ChannelHub<'_, '_>| {
+        let ids: HashSet<ConnId> = hub.ids().collect();
+        assert_eq!(ids.len(), hub.ids().count(), "each once");
+        assert_eq!(ids.len(), hub.multiplexed());
+        ids
+    };
+    let (open, opened) = mpsc::channel();
+    let (server, log) = start(on, ChannelConfig::default(), |app| {
+        app.on_open = Box::new(move |_, cx| {
+            let id = cx.id();
+            let hub = cx.hub();
+            let ids = listed(&hub);
+            open.send((ids.contains(&id), ids.len())).expect("a test");
+        });
+    });
+    assert_eq!(ask(&server, move |hub| listed(hub)), HashSet::new());
+    let handshaking = TcpStream::connect(server.addr).expect("a listener");
+    let (client, client_log) = start(on, ChannelConfig::default(), |_| {});
+    let mut ids = HashSet::new();
+    for token in 0..3 {
+        connect(&client, server.addr, token);
+        ids.insert(log.ready());
+        client_log.ready();
+        let nth = token as usize + 1;
+        assert_eq!(
+            opened.recv_timeout(LONG),
+            Ok((true, nth)),
+            "its own included"
+        );
+    }
+    assert_eq!(ask(&server, move |hub| listed(hub)), ids);
+    // All of them can be used while the list is gone through.
+    let gone = *ids.iter().next().expect("three");
+    run(&server, move |hub| {
+        let ids: Vec<_> = hub.ids().collect();
+        for id in ids {
+            assert!(hub.channels(id).is_some());
+        }
+        hub.channels(gone)
+            .expect("it is listed")
+            .abort(ErrorCode::INTERNAL);
+    });
+    log.closed();
+    ids.remove(&gone);
+    assert_eq!(ask(&server, move |hub| listed(hub)), ids);
+    drop(handshaking);
     client.stop();
     server.stop();
 }

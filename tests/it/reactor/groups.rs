@@ -2,14 +2,16 @@
 #![cfg(all(feature = "tokio", feature = "mio"))]
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tickwire::Error;
 use tickwire::reactor::{
-    Reactor, ReactorOptions, Reactors, ReactorsOptions, RemoteError, Share, TokioReactor, Wait,
+    Cx, Handler, Opened, Reactor, ReactorOptions, Reactors, ReactorsOptions, RemoteError, Share,
+    TokioReactor, Wait,
 };
+use tickwire::{Error, Message};
 
 use super::fixture::{App, Event, Events, Job, LONG, calm, options, until};
 use super::raw_peer::{Got, Peer};
@@ -19,7 +21,7 @@ fn local() -> SocketAddr {
 }
 
 /// `threads` echo servers behind one port, and the events of each.
-fn group(options: &ReactorsOptions) -> (Reactors<Job>, Vec<Events>) {
+fn group(options: &ReactorsOptions) -> (Reactors<Job, App>, Vec<Events>) {
     let (apps, events): (Vec<_>, Vec<_>) = (0..options.threads)
         .map(|_| {
             let (app, events) = App::new();
@@ -46,13 +48,15 @@ fn echoes(peer: &mut Peer, text: &str) {
     assert_eq!(peer.message(), text.as_bytes());
 }
 
-fn end(group: Reactors<Job>, mut peers: Vec<Peer>) {
+fn end(group: Reactors<Job, App>, mut peers: Vec<Peer>) {
     group.stop().expect("room");
     for peer in &mut peers {
         assert_eq!(peer.next().close_code(), Some(1001));
         assert_eq!(peer.finish(), Got::Eof);
     }
-    group.join().expect("a clean end");
+    let threads = group.remotes().len();
+    let handlers = group.join().expect("a clean end");
+    assert_eq!(handlers.len(), threads);
 }
 
 #[test]
@@ -202,7 +206,7 @@ fn thread_options_are_refused_on_a_runtime() {
         ReactorOptions::default().core(Some(0)),
     ] {
         let error = TokioReactor::new(App::new().0, options).expect_err("refused");
-        assert!(error.to_string().contains("runtime"), "{error}");
+        assert!(error.to_string().contains("on tokio"), "{error}");
     }
 }
 
@@ -219,6 +223,28 @@ fn join_reports_a_panic() {
         .command(job)
         .map_err(|(e, _)| e)
         .expect("room");
-    let error = group.join().expect_err("a panic");
+    let error = group.join().map(drop).expect_err("a panic");
     assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+/// Handlers that cannot leave their thread, and what is made of each at its end.
+#[test]
+fn join_gives_what_became_of_each_handler() {
+    struct Local(Rc<usize>);
+
+    impl Handler for Local {
+        type Conn = ();
+        type Command = ();
+
+        fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
+
+        fn message(&mut self, (): &mut (), _: &mut Cx<'_>, _: Message<'_>) {}
+    }
+
+    let options = ReactorsOptions::default().threads(3);
+    let make = |index| Local(Rc::new(index));
+    let group =
+        Reactors::start_with(local(), &options, make, |Local(index)| *index * 10).expect("a group");
+    group.stop().expect("room");
+    assert_eq!(group.join().expect("a clean end"), [0, 10, 20]);
 }

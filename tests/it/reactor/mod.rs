@@ -11,6 +11,7 @@ mod channels;
 mod channels_backpressure;
 mod channels_calls;
 pub(crate) mod channels_fixture;
+mod configs;
 mod descriptors;
 mod echo;
 mod ending;

@@ -29,6 +29,7 @@ on_both!(
     a_remote_of_an_ended_reactor_returns_errors,
     a_command_sent_during_the_end_is_run_or_returned,
     a_command_accepted_during_the_end_is_run,
+    the_hub_lists_the_open_connections,
 );
 
 /// Counts commands by thread. The commands of each thread must arrive in order.
@@ -404,4 +405,33 @@ fn a_waker_may_own_what_wakes_the_reactor() {
     });
     let stopped = told.recv_timeout(LONG).expect("it does not hang");
     assert!(stopped, "it was told to");
+}
+
+/// Those that are open, without the one whose call it is, and without those in their handshake.
+fn the_hub_lists_the_open_connections(on: On) {
+    let (open, opened) = mpsc::channel();
+    let (server, events) = serve(on, calm(), |app| {
+        app.on_open = Box::new(move |cx| {
+            let ids: Vec<ConnId> = cx.hub().ids().collect();
+            assert!(!ids.contains(&cx.id()));
+            open.send(ids).expect("a test");
+        });
+    });
+    let handshaking = Peer::dial(server.addr);
+    let mut peers = Vec::new();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        peers.push(Peer::open(server.addr));
+        let id = events.opened();
+        let others = opened.recv_timeout(LONG).expect("an open connection");
+        assert_eq!(others, ids);
+        ids.push(id);
+    }
+    assert_eq!(server.ask(|hub| hub.ids().collect::<Vec<_>>()), ids);
+    drop(peers.remove(1));
+    events.closed();
+    ids.remove(1);
+    assert_eq!(server.ask(|hub| hub.ids().collect::<Vec<_>>()), ids);
+    drop((handshaking, peers));
+    server.stop();
 }

@@ -179,6 +179,39 @@ impl ChannelHub<'_, '_> {
         channels.send_shared(channel, frame)
     }
 
+    /// The connections whose channels [`Self::channels`] gives, in no order that means anything, the
+    /// one whose call this is included. A connection is listed from the call of
+    /// [`ChannelHandler::open`](super::ChannelHandler::open) until
+    /// [`ChannelHandler::close`](super::ChannelHandler::close) is called for it, also while it
+    /// drains or has failed.
+    ///
+    /// Connections come and go between calls of the handler only: the list is exact while the hub is
+    /// borrowed, and may be out of date in a later call. Takes a step for each connection that the
+    /// reactor has held at once, and no memory.
+    ///
+    /// ```
+    /// use tickwire::channels::{ChannelHub, ErrorCode};
+    ///
+    /// fn drain_all(hub: &mut ChannelHub<'_, '_>) {
+    ///     let ids: Vec<_> = hub.ids().collect();
+    ///     for id in ids {
+    ///         if let Some(channels) = hub.channels(id) {
+    ///             channels.drain(ErrorCode::NO_ERROR, "");
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn ids(&self) -> impl Iterator<Item = ConnId> {
+        let own = self.own.as_ref().map(|own| own.id);
+        own.into_iter().chain(self.table.ids())
+    }
+
+    /// How many connections [`Self::ids`] lists. Takes one step.
+    #[must_use]
+    pub fn multiplexed(&self) -> usize {
+        self.table.open
+    }
+
     /// Connections that this reactor holds, those in their opening handshake included.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -227,10 +260,17 @@ impl fmt::Display for TimerError {
         match self {
             Self::Full(full) => full.fmt(f),
             Self::Token => f.write_str(
-                "the token u64::MAX is for the deadlines of the channels: take another one",
+                "the token u64::MAX is that of the channels' own deadlines: take another one",
             ),
         }
     }
 }
 
-impl std::error::Error for TimerError {}
+impl std::error::Error for TimerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Full(full) => Some(full),
+            Self::Token => None,
+        }
+    }
+}

@@ -18,21 +18,10 @@ pub use cx::{ChannelCx, ChannelHub, TimerError};
 pub use handler::{Accepted, Answer, ChannelHandler, Rejection};
 pub use multiplexed::{Multiplexed, MultiplexedConn, TIMER_TOKEN};
 
-use super::error::Error;
 use super::remote::Outgoing;
-use crate::handshake::{HandshakeError, HandshakeUsage};
+use super::error::Error;
+use crate::handshake::HandshakeError;
 use crate::session::channels::{SUBPROTOCOL, StartError};
-
-impl From<StartError> for Error {
-    fn from(error: StartError) -> Self {
-        match error {
-            StartError::Config(error) => Self::Config(error),
-            StartError::NotAgreed => {
-                HandshakeError::from(HandshakeUsage::SubprotocolNotAgreed(SUBPROTOCOL)).into()
-            }
-        }
-    }
-}
 
 /// Why a connection of our own cannot carry channels: that the sub-protocol was not agreed on is
 /// what the server answered, and not a wrong call.

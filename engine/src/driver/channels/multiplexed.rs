@@ -183,6 +183,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
             }
         };
         let mut entry = Box::new(Entry::new(id, session));
+        table.open += 1;
         let mut channel_cx = ChannelCx {
             entry: &mut entry,
             table,
@@ -247,6 +248,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
 
     fn close(&mut self, slot: MultiplexedConn<H::Conn>, id: ConnId, ended: Ended) {
         let entry = self.table.take(id);
+        self.table.open -= usize::from(entry.is_some());
         if let (Some(conn), Some(mut entry)) = (slot.0, entry) {
             let failure = entry.session.handle_lost();
             self.handler.close(conn, id, ended, failure);

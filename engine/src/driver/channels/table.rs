@@ -42,6 +42,8 @@ pub(super) struct Table {
     slots: Vec<Option<Box<Entry>>>,
     /// Connections that another one's call, or a command, has used.
     dirty: Vec<ConnId>,
+    /// Connections with channels, those included that are taken out.
+    pub(super) open: usize,
     /// Bytes received since these were looked after.
     pub(super) received: usize,
 }
@@ -74,6 +76,11 @@ impl Table {
         if let Some(slot) = self.slots.get_mut(entry.id.index as usize) {
             *slot = Some(entry);
         }
+    }
+
+    /// The connections that are not taken out.
+    pub(super) fn ids(&self) -> impl Iterator<Item = ConnId> {
+        self.slots.iter().flatten().map(|entry| entry.id)
     }
 
     /// Those of another connection, which is looked after when the call is over.

@@ -64,7 +64,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         options: ReactorOptions,
         (remote, commands): (Remote<H::Command>, Commands<H::Command>),
     ) -> Result<Self, Error> {
-        options.config.check()?;
+        options.check()?;
         let pool = BufPool::new(options.recv_buffer_bytes, BufPool::SEND_BYTES);
         Ok(Self {
             core: Core::new(handler, ConnectionOptions::from(&options), pool),
@@ -127,7 +127,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
                 match socket.connect(&(*addr).into()) {
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                     Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
-                    result => result?,
+                    result => result.map_err(|e| Error::connect(addr, e))?,
                 }
                 Ok((Socket::Tcp(socket.into()), peer))
             }
@@ -137,10 +137,8 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
                     socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
                 socket.set_nonblocking(true)?;
                 let addr = socket2::SockAddr::unix(path)?;
-                socket.connect(&addr).map_err(|e| {
-                    let text = std::format!("cannot connect to {}: {e}", path.display());
-                    io::Error::new(e.kind(), text)
-                })?;
+                let connected = socket.connect(&addr);
+                connected.map_err(|e| Error::connect(path.display(), e))?;
                 let socket = std::os::fd::OwnedFd::from(socket);
                 Ok((Socket::Unix(socket.into()), PeerAddr::Unix))
             }

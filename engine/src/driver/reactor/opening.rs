@@ -108,7 +108,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
             return Ok(());
         };
         if !connecting.connected {
-            connecting.connected = line.connected()?;
+            let connected = line.connected();
+            connecting.connected = connected.map_err(|e| Error::connect(connecting.peer, e))?;
             // What is not connected has nothing to read, and is not asked again before an event.
             line.readable = connecting.connected;
         }

@@ -140,6 +140,18 @@ impl<T> Links for Slab<T> {
         Some(write.outbox())
     }
 
+    fn next_open(&self, index: u32) -> Option<ConnId> {
+        let slots = self.slots.iter().enumerate().skip(index as usize);
+        let mut open = slots.filter(|(_, slot)| {
+            let link = slot.link.as_deref();
+            link.is_some_and(|link| !link.flow.told && matches!(link.phase, Phase::Open(_)))
+        });
+        open.next().map(|(index, slot)| ConnId {
+            index: index as u32,
+            generation: slot.generation,
+        })
+    }
+
     fn resume(&mut self, id: ConnId) {
         match self.queue(id) {
             Some(link) => link.flow.paused = false,

@@ -1,7 +1,6 @@
 //! Connections whose opening handshake was hyper's, axum's or fastwebsockets'.
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,12 +22,11 @@ pub enum AdoptError {
     /// The stream is of another type than asked for. Ask for that type, or go on over
     /// [`WebSocket::over_hyper`], which takes any.
     OtherStream(Upgraded),
-    /// The operating system has no randomness to give.
+    /// The config cannot work, or the operating system has no randomness to give.
     Failed(Error),
 }
 
-const OTHER_STREAM: &str =
-    "the upgraded stream is of another type: name that one, or use over_hyper";
+pub(in crate::driver) const OTHER_STREAM: &str = "the upgraded connection has another type of stream than from_hyper was asked for: name the type that the server was given, or use over_hyper";
 
 impl fmt::Display for AdoptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,12 +46,11 @@ impl std::error::Error for AdoptError {
     }
 }
 
+/// The connection of [`AdoptError::OtherStream`] is dropped.
 impl From<AdoptError> for Error {
     fn from(e: AdoptError) -> Self {
         match e {
-            AdoptError::OtherStream(_) => {
-                Self::Io(io::Error::new(io::ErrorKind::InvalidInput, OTHER_STREAM))
-            }
+            AdoptError::OtherStream(_) => Self::OtherStream,
             AdoptError::Failed(e) => e,
         }
     }

@@ -1,7 +1,5 @@
 //! Connections of our own.
 
-use std::format;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +10,16 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use super::super::clock;
 use super::super::error::Error;
+use super::super::remote::plain;
 use super::super::tune::{Tune, TuneReport};
 use super::head::{read_head, within, write_head};
 use super::io::now;
 use super::websocket::{Origin, WebSocket};
-use crate::config::Config;
+use crate::config::{Config, ConfigError, MORE_THAN_ZERO, require};
 use crate::error::Deadline;
 use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits, Url};
 use crate::session::Session;
+use crate::session::channels::{ChannelConfig, ChannelSession};
 
 /// How long names are resolved and addresses tried unless told: three SYNs on a bad path
 /// (1 + 2 + 4 s), and some.
@@ -133,11 +133,11 @@ impl Connector {
     /// Connects to a `ws://` URL.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::Url`]; [`Error::Tls`] for `wss://`; [`Error::Io`] of the last address tried;
-    /// [`Error::Handshake`], with status and head where the server refused;
-    /// [`Error::Timeout`].
+    /// [`Error::Config`]; [`Error::Url`]; [`Error::Tls`] for `wss://`; [`Error::Resolve`];
+    /// [`Error::Io`] of the last address tried; [`Error::Handshake`], with status and head where
+    /// the server refused; [`Error::Timeout`].
     pub async fn connect(&self, url: &str) -> Result<WebSocket<TcpStream>, Error> {
-        self.config.check()?;
+        self.check()?;
         let url = plain(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial(&url)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
@@ -152,7 +152,7 @@ impl Connector {
         addr: SocketAddr,
         url: &str,
     ) -> Result<WebSocket<TcpStream>, Error> {
-        self.config.check()?;
+        self.check()?;
         let url = plain(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial_one(addr)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
@@ -167,8 +167,25 @@ impl Connector {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        self.config.check()?;
+        self.check()?;
         self.open(stream, &Url::parse(url)?, None).await
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.config.check()?;
+        self.limits.check()?;
+        let limit = self.connect_timeout;
+        require(
+            !limit.is_zero(),
+            "Connector::connect_timeout",
+            limit,
+            MORE_THAN_ZERO,
+        )
+    }
+
+    /// Whether channels with `channels` can be opened on its connections.
+    pub(super) fn check_channels(&self, channels: &ChannelConfig) -> Result<(), ConfigError> {
+        ChannelSession::check(channels, &self.config)
     }
 
     /// The same, offering one more sub-protocol.
@@ -182,14 +199,11 @@ impl Connector {
 
     async fn dial(&self, url: &Url) -> Result<(TcpStream, TuneReport), Error> {
         let found = lookup_host((url.host(), url.port())).await;
-        let found = found.map_err(|e| told(format!("cannot resolve {}: {e}", url.host()), &e))?;
+        let found = found.map_err(|e| Error::resolve(url.host(), e))?;
         let addrs: Vec<_> = found.take(ADDRESSES_MAX).collect();
         let count = u32::try_from(addrs.len()).unwrap_or(u32::MAX).max(1);
         let share = self.connect_timeout / count;
-        let mut failed = told(
-            format!("{} has no address", url.host()),
-            &io::ErrorKind::NotFound.into(),
-        );
+        let mut failed = Error::no_address(url.host());
         for addr in addrs {
             match within(share, Deadline::Connect, self.dial_one(addr)).await {
                 Ok(dialled) => return Ok(dialled),
@@ -206,7 +220,7 @@ impl Connector {
             .await;
         match connected {
             Ok(stream) => Ok((stream, report)),
-            Err(e) => Err(told(format!("cannot connect to {addr}: {e}"), &e)),
+            Err(e) => Err(Error::connect(addr, e)),
         }
     }
 
@@ -243,17 +257,4 @@ impl Connector {
         };
         Ok(WebSocket::open(stream, session, origin))
     }
-}
-
-fn plain(url: &str) -> Result<Url, Error> {
-    let url = Url::parse(url)?;
-    if url.secure() {
-        return Err(Error::Tls);
-    }
-    Ok(url)
-}
-
-/// An I/O error that says what it was about.
-fn told(what: std::string::String, e: &io::Error) -> Error {
-    Error::Io(io::Error::new(e.kind(), what))
 }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::super::accept_fault::AcceptFault;
 use super::super::clock;
-use super::super::error::Error;
+use super::super::error::{Error, about};
 use super::super::tune::{Tune, TuneError, TuneReport};
 use super::head::{part_with, read_head, within, write_head};
 use super::io::now;
@@ -97,8 +97,12 @@ impl ListenerBuilder {
     /// [`Error::Config`]; [`Error::Io`] of the last address tried.
     pub async fn bind(self, addr: impl ToSocketAddrs) -> Result<Listener, Error> {
         self.config.check()?;
+        self.limits.check()?;
+        self.tune.check()?;
         let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
-        for addr in lookup_host(addr).await? {
+        let found = lookup_host(addr).await;
+        let found = found.map_err(|e| about("cannot resolve the address to listen on", e))?;
+        for addr in found {
             match self.tune.listen(addr) {
                 Ok((listener, report)) => return self.over(listener, report),
                 Err(e) => failed = e,
@@ -113,6 +117,8 @@ impl ListenerBuilder {
     /// [`Error::Config`]; [`Error::Io`] where it cannot be made non-blocking.
     pub fn from_std(self, listener: std::net::TcpListener) -> Result<Listener, Error> {
         self.config.check()?;
+        self.limits.check()?;
+        self.tune.check()?;
         listener.set_nonblocking(true)?;
         self.over(listener, TuneReport::default())
     }
@@ -269,6 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
     /// [`Tune`] was refused.
     pub async fn request(mut self) -> Result<Upgrade<S>, Error> {
         self.config.check()?;
+        self.limits.check()?;
         let tune = self.tuned.map_err(io::Error::from)?;
         let mut handshake = ServerHandshake::new(self.limits);
         let read = read_head(&mut self.stream, |bytes| handshake.parse(bytes));

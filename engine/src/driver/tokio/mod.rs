@@ -41,6 +41,8 @@ mod sync {
 
 #[cfg(feature = "hyper")]
 pub use adopt::AdoptError;
+#[cfg(feature = "hyper")]
+pub(super) use adopt::OTHER_STREAM;
 pub use channels::{
     Acceptance, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelBatch, ChannelError,
     ChannelMessage, ChannelSocket, IncomingChannel, Receiver, Sender,
@@ -49,6 +51,7 @@ pub use connect::{Connector, connect, connect_over};
 pub use listen::{Incoming, Listener, ListenerBuilder, Upgrade, accept};
 pub use messages::Messages;
 pub use reader::Reader;
+pub(super) use split::NOT_UNITED;
 pub use split::{Halves, SplitStream, UniteError};
 pub use websocket::WebSocket;
 pub use writer::Writer;

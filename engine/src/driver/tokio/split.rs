@@ -159,6 +159,8 @@ impl<S> WebSocket<S> {
     }
 }
 
+pub(in crate::driver) const NOT_UNITED: &str = "the halves were not united: they are of two connections, or the writer holds a message that is not sent; flush it first";
+
 /// Two halves that are not of one connection.
 pub struct UniteError<R, W>(Option<Box<Halves<R, W>>>);
 
@@ -179,7 +181,7 @@ impl<R, W> fmt::Debug for UniteError<R, W> {
 
 impl<R, W> fmt::Display for UniteError<R, W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the halves are of two connections, or the writer holds an unsent message: flush it first")
+        f.write_str(NOT_UNITED)
     }
 }
 

@@ -8,8 +8,19 @@ use std::{
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::{Tune, TuneOption, TuneReport};
+use crate::config::{ConfigError, require};
 
 impl Tune {
+    /// Checks what no platform takes.
+    pub(in crate::driver) fn check(&self) -> Result<(), ConfigError> {
+        require(
+            (1..=i32::MAX as u32).contains(&self.backlog),
+            "Tune::backlog",
+            self.backlog,
+            "1 to 2,147,483,647",
+        )
+    }
+
     /// A listener, non-blocking, with everything set that must be set before `bind`.
     ///
     /// Port 0 takes a free one: see `local_addr`. Accepted streams inherit the buffer sizes; the
@@ -20,19 +31,9 @@ impl Tune {
     /// what to do, the kind is that of the system call. Where this is [`strict`](Self::strict),
     /// also any refusal, with the [`TuneError`](super::TuneError) inside.
     pub fn listen(&self, addr: SocketAddr) -> io::Result<(TcpListener, TuneReport)> {
-        let backlog = i32::try_from(self.backlog)
-            .ok()
-            .filter(|&backlog| backlog > 0)
-            .ok_or_else(|| {
-                io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    format!(
-                        "a backlog of {} cannot be: set 1 to {}",
-                        self.backlog,
-                        i32::MAX
-                    ),
-                )
-            })?;
+        let checked = self.check();
+        checked.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let backlog = self.backlog as i32; // as checked
         let socket = stream_socket(addr)?;
         let mut report = TuneReport::default();
         self.apply_to_listener(&SockRef::from(&socket), &mut report);

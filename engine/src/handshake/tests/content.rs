@@ -39,30 +39,30 @@ fn other_answers_are_reported_with_their_head() {
         (
             "HTTP/1.1 401 Unauthorized",
             &["WWW-Authenticate: Basic", "Content-Length: 3"][..],
-            "refused: 401 Unauthorized: \u{fffd}\u{fffd}\\0",
+            "the server refused: 401 Unauthorized: \u{fffd}\u{fffd}\\0",
         ),
         (
             "HTTP/1.1 302 Found",
             &["Location: /b", "Content-Length: 0"],
-            "refused: 302 Found",
+            "the server refused: 302 Found",
         ),
         (
             "HTTP/1.0 403 Forbidden",
             &["Content-Length: 0"],
-            "refused: 403 Forbidden",
+            "the server refused: 403 Forbidden",
         ),
         (
             "HTTP/1.1 200 OK",
             &["Upgrade: websocket", "Content-Length: 0"],
-            "refused: 200 OK",
+            "the server refused: 200 OK",
         ),
-        ("HTTP/1.1 999 ?", &["Content-Length: 0"], "refused: 999 ?"),
-        ("HTTP/1.1 503", &["Content-Length: 0"], "refused: 503"),
+        ("HTTP/1.1 999 ?", &["Content-Length: 0"], "the server refused: 999 ?"),
+        ("HTTP/1.1 503", &["Content-Length: 0"], "the server refused: 503"),
         // The same name on several lines, and names in any case.
         (
             "HTTP/1.1 403 x",
             &["A: 1", "a: 2", "B: 3", "A: 4", "Content-Length: 0"],
-            "refused: 403 x",
+            "the server refused: 403 x",
         ),
     ] {
         let error = parse(&[&head(first, lines), GLUED].concat()).unwrap_err();
@@ -251,7 +251,7 @@ fn the_reason_is_shown() {
             panic!("{error:?}");
         };
         assert_eq!(response.content(), content);
-        error.to_string()["refused: 403 x".len()..].to_owned()
+        error.to_string()["the server refused: 403 x".len()..].to_owned()
     };
     let long = [&[b'x'; 600][..], "\u{e9}".as_bytes()].concat();
     let cut = [&[b'x'; 511][..], "\u{e9}\u{e9}".as_bytes()].concat();

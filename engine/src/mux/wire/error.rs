@@ -104,7 +104,7 @@ impl WireError {
             Self::ParameterTruncated => "a parameter must end within its HELLO",
             Self::ParameterMalformed => "the value of a parameter of HELLO must be 1 to 8 bytes",
             Self::ParameterTwice => "a parameter of HELLO must not be repeated",
-            Self::ParameterOutOfBounds => "a parameter of HELLO is outside of its bounds",
+            Self::ParameterOutOfBounds => "a parameter of HELLO must be within its bounds",
         }
     }
 }

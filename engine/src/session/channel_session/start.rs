@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::config::{self, ConfigError, Delivery};
+use crate::config::{self, ConfigError, Delivery, require, require_beside};
 use crate::conn::Outbox;
 use crate::error::CloseCode;
 use crate::mux::{ChannelConfig, SUBPROTOCOL};
@@ -60,7 +60,7 @@ impl fmt::Display for StartError {
         match self {
             Self::NotAgreed => write!(
                 f,
-                "the opening handshake did not agree on the sub-protocol {SUBPROTOCOL}: offer it"
+                "the opening handshake did not agree on the sub-protocol {SUBPROTOCOL}, which channels need: the client must offer it, and the server choose it"
             ),
             Self::Config(error) => error.fmt(f),
         }
@@ -79,15 +79,29 @@ impl core::error::Error for StartError {
 /// Whether the limits of a WebSocket, `below`, have room for what channels with `config` send
 /// and receive through it.
 pub(super) fn check(config: &ChannelConfig, below: &config::Config) -> Result<(), ConfigError> {
+    require(
+        below.delivery == Delivery::Whole,
+        "Config::delivery",
+        "Parts",
+        "Whole on a connection with channels",
+    )?;
     let record = u64::from(config.record_bytes_max);
-    let what = if below.delivery != Delivery::Whole {
-        "channels need messages delivered whole"
-    } else if below.message_bytes_max < record || below.frame_bytes_max < record {
-        "message_bytes_max and frame_bytes_max must not be below record_bytes_max of the channels"
-    } else if below.send_queue_bytes_max < SEND_QUEUE_BYTES_MIN {
-        "send_queue_bytes_max must be at least 524,288 for channels"
-    } else {
-        return Ok(());
-    };
-    Err(ConfigError::new(what))
+    for (field, max) in [
+        ("Config::message_bytes_max", below.message_bytes_max),
+        ("Config::frame_bytes_max", below.frame_bytes_max),
+    ] {
+        require_beside(
+            max >= record,
+            field,
+            max,
+            "large enough for the records of channels: at least ChannelConfig::record_bytes_max",
+            record,
+        )?;
+    }
+    require(
+        below.send_queue_bytes_max >= SEND_QUEUE_BYTES_MIN,
+        "Config::send_queue_bytes_max",
+        below.send_queue_bytes_max,
+        "524,288 or more on a connection with channels",
+    )
 }

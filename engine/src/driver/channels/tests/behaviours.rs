@@ -199,7 +199,7 @@ const REFUSALS: &[Row] = &[
     Row {
         what: "messages in parts",
         below: |c| c.delivery = crate::Delivery::Parts,
-        outcome: |o| refused(o, "whole"),
+        outcome: |o| refused(o, "Config::delivery"),
         closes: &[1011],
         ..ROW
     },

@@ -26,7 +26,7 @@ use crate::driver::clock;
 use crate::driver::error::Error;
 use crate::driver::handler::{ConnId, Handler};
 use crate::driver::line::Readiness;
-use crate::driver::options::{ReactorOptions, Wait};
+use crate::driver::options::ReactorOptions;
 use crate::driver::parts::Parts;
 use crate::driver::remote::{Outgoing, Remote, channel};
 use crate::driver::socket::{ListeningSocket, PeerAddr, Socket};
@@ -318,15 +318,9 @@ impl<H: Handler> TokioReactor<H> {
     /// A reactor without connections.
     ///
     /// # Errors
-    /// [`Error::Config`]; options that only a thread of one's own can have: `wait`, `core`.
+    /// [`Error::Config`], also for options that only a thread of one's own can have: `wait`, `core`.
     pub fn new(handler: H, options: ReactorOptions) -> Result<Self, Error> {
-        if options.wait != Wait::Park || options.core.is_some() {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "wait and core are the runtime's affair: leave them, and pin its threads yourself",
-            )
-            .into());
-        }
+        options.check_for_runtime()?;
         let ready = Arc::new(Ready::default());
         let waker = ready.clone();
         let (remote, commands) = channel(move || waker.wake());

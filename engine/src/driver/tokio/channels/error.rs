@@ -34,17 +34,19 @@ impl fmt::Display for ChannelError {
             Self::Rejected {
                 code, unprocessed, ..
             } => {
-                write!(f, "the peer did not take the channel: {code}")?;
+                write!(f, "the peer rejected the channel with {code}")?;
                 if *unprocessed {
-                    f.write_str("; it never looked at it: open it on another connection")?;
+                    f.write_str(" and never looked at it: open it on another connection")?;
                 }
                 Ok(())
             }
-            Self::Aborted(code) => write!(f, "the peer gave up sending: {code}"),
+            Self::Aborted(code) => write!(f, "the peer gave up sending on the channel with {code}: what was received before is incomplete"),
             Self::Evicted(code) => {
-                write!(f, "a message of the peer was not finished in time: {code}")
+                write!(f, "the peer did not finish a message within ChannelConfig::partial_timeout, and the channel was stopped with {code}")
             }
-            Self::NotReceiving => f.write_str("nothing is received on this channel"),
+            Self::NotReceiving => f.write_str(
+                "this end stopped its receiving half of the channel, or the channel's direction leaves it out",
+            ),
             Self::Failed(failure) => failure.fmt(f),
         }
     }

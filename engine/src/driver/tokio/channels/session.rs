@@ -100,16 +100,20 @@ impl ChannelSocket {
     /// offers.
     ///
     /// # Errors
-    /// As [`Connector::connect`]; [`Error::Handshake`] with
-    /// [`HandshakeError::SubprotocolNeeded`](crate::handshake::HandshakeError) where the server does not choose it.
+    /// [`Error::Config`], also where the connector's limits are below what the channels need
+    /// ([`ChannelSession::check`]); as [`Connector::connect`]; [`Error::Handshake`] with
+    /// [`HandshakeError::SubprotocolNeeded`](crate::handshake::HandshakeError) where the server does
+    /// not choose it.
     pub async fn client(
         connector: &Connector,
         url: &str,
         config: impl Into<Arc<ChannelConfig>>,
     ) -> Result<Self, Error> {
+        let config = config.into();
+        connector.check_channels(&config)?;
         let connector = connector.offering(SUBPROTOCOL)?;
         let ws = connector.connect(url).await?;
-        Self::spawn(ws, config.into())?.map_err(not_started)
+        Self::spawn(ws, config)?.map_err(not_started)
     }
 
     /// A server's opening handshake, and channels.

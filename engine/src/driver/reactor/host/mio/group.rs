@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::vec::Vec;
 
 use super::{Reactor, Seed};
+use crate::config::{ConfigError, require, require_beside};
 use crate::driver::error::Error;
 use crate::driver::handler::Handler;
 use crate::driver::options::ReactorOptions;
@@ -27,11 +28,14 @@ pub enum Share {
     HandOff,
 }
 
+/// Threads of a group: more than one for each core are of no use.
+const THREADS_MAX: usize = 1024;
+
 /// Options of [`Reactors`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReactorsOptions {
-    /// Threads, at least one.
+    /// Threads: 1 to 1,024. [`cores`](crate::net::cores) counts the cores of this machine.
     pub threads: usize,
     /// Pin thread `i` to core `first + i`; `None` leaves that to the operating system.
     pub first_core: Option<usize>,
@@ -48,6 +52,30 @@ setters!(ReactorsOptions {
     each: ReactorOptions,
 });
 
+impl ReactorsOptions {
+    /// Checks the values, those of [`each`](Self::each) included.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the field, its value, and what the value must be.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        require(
+            (1..=THREADS_MAX).contains(&self.threads),
+            "ReactorsOptions::threads",
+            self.threads,
+            "1 to 1,024: set as many as cores shall serve, of which net::cores() has the number",
+        )?;
+        let first = self.first_core.unwrap_or_default();
+        require_beside(
+            first.checked_add(self.threads).is_some(),
+            "ReactorsOptions::first_core",
+            first,
+            "the number of a core, with as many after it as threads",
+            self.threads,
+        )?;
+        self.each.check()
+    }
+}
+
 impl Default for ReactorsOptions {
     fn default() -> Self {
         Self {
@@ -61,32 +89,79 @@ impl Default for ReactorsOptions {
 
 /// Reactors on threads of their own, behind one port.
 ///
-/// They serve until [`Self::stop`], also when this is dropped.
-pub struct Reactors<C> {
+/// They serve until [`Self::stop`], also when this is dropped. `C` is the command of their handlers,
+/// `T` what [`Self::join`] gives of each: the handler itself, or what [`Self::start_with`] makes of it.
+///
+/// ```no_run
+/// # use tickwire::reactor::{Cx, Handler, Opened};
+/// # use tickwire::Message;
+/// use tickwire::reactor::{Reactors, ReactorsOptions};
+///
+/// #[derive(Default)]
+/// struct Counter {
+///     messages: u64,
+/// }
+///
+/// impl Handler for Counter {
+///     type Conn = ();
+///     type Command = ();
+///
+///     fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
+///
+///     fn message(&mut self, _: &mut (), _: &mut Cx<'_>, _: Message<'_>) {
+///         self.messages += 1;
+///     }
+/// }
+///
+/// let options = ReactorsOptions::default().threads(tickwire::net::cores());
+/// let addr = "127.0.0.1:9001".parse().unwrap();
+/// let reactors = Reactors::start(addr, &options, |_thread| Counter::default())?;
+/// // Until something calls reactors.stop(), or the hub of each.
+/// let counters = reactors.join()?;
+/// println!("{} messages", counters.iter().map(|c| c.messages).sum::<u64>());
+/// # Ok::<(), tickwire::Error>(())
+/// ```
+pub struct Reactors<C, T> {
     addr: SocketAddr,
     report: TuneReport,
     remotes: Vec<Remote<C>>,
-    threads: Vec<JoinHandle<Result<(), Error>>>,
+    threads: Vec<JoinHandle<Result<T, Error>>>,
 }
 
-impl<C: Send + 'static> Reactors<C> {
+impl<C: Send + 'static, H: Handler<Command = C> + Send + 'static> Reactors<C, H> {
     /// Starts the threads, and returns when all of them serve. Each makes its own handler with
-    /// `handler(index)`, which therefore need not be `Send`.
+    /// `handler(index)`; [`Self::join`] gives the handlers back.
     ///
     /// # Errors
     /// [`Error::Config`], an address that cannot be bound, no threads to be had, a core that a thread cannot be
     /// pinned to. Nothing is left running then.
-    pub fn start<H, F>(
+    pub fn start<F>(addr: SocketAddr, options: &ReactorsOptions, handler: F) -> Result<Self, Error>
+    where
+        F: Fn(usize) -> H + Send + Sync + 'static,
+    {
+        Self::start_with(addr, options, handler, |handler| handler)
+    }
+}
+
+impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
+    /// As [`Reactors::start`], for handlers that need not be `Send`: when a reactor has ended, its
+    /// thread makes of the handler what [`Self::join`] gives, with `end(handler)`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_with<H, F, E>(
         addr: SocketAddr,
         options: &ReactorsOptions,
         handler: F,
+        end: E,
     ) -> Result<Self, Error>
     where
         H: Handler<Command = C>,
         F: Fn(usize) -> H + Send + Sync + 'static,
+        E: Fn(H) -> T + Send + Sync + 'static,
     {
-        options.each.config.check()?;
-        let threads = options.threads.max(1);
+        options.check()?;
+        let threads = options.threads;
         let reuse = options.share == Share::ReusePort && threads > 1;
         let tune = options.each.tune.clone().reuse_port(reuse);
         let (first, report) = tune.listen(addr)?;
@@ -99,7 +174,7 @@ impl<C: Send + 'static> Reactors<C> {
             .map(|_| Seed::new())
             .collect::<io::Result<Vec<_>>>()?;
         let remotes: Vec<Remote<C>> = seeds.iter().map(|seed| seed.remote.clone()).collect();
-        let handler = Arc::new(handler);
+        let (handler, end) = (Arc::new(handler), Arc::new(end));
         let mut group = Self {
             addr,
             report,
@@ -117,7 +192,7 @@ impl<C: Send + 'static> Reactors<C> {
             } else {
                 Vec::new()
             };
-            let (handler, tell) = (handler.clone(), tell.clone());
+            let (handler, end, tell) = (handler.clone(), end.clone(), tell.clone());
             let name: String = std::format!("tickwire-{index}");
             let thread = thread::Builder::new().name(name).spawn(move || {
                 let begin = || -> Result<_, Error> {
@@ -132,7 +207,7 @@ impl<C: Send + 'static> Reactors<C> {
                 let reactor = begin()?;
                 let _ = tell.send(()); // somebody waits for it
                 drop(tell);
-                reactor.run().map(drop)
+                reactor.run().map(|handler| end(handler))
             });
             match thread {
                 Ok(thread) => group.threads.push(thread),
@@ -151,8 +226,8 @@ impl<C: Send + 'static> Reactors<C> {
     fn given_up(self, error: Result<(), Error>) -> Error {
         let _ = self.stop(); // queues of threads that have just begun have room
         let ended = self.join();
-        let nothing = || io::Error::other("a thread ended at once").into();
-        error.and(ended).err().unwrap_or_else(nothing)
+        let nothing = || io::Error::other("the thread of a reactor ended before it served").into();
+        error.and(ended.map(drop)).err().unwrap_or_else(nothing)
     }
 
     /// The address that all of them serve.
@@ -189,23 +264,27 @@ impl<C: Send + 'static> Reactors<C> {
         }
     }
 
-    /// Waits until all of them have ended.
+    /// Waits until all of them have ended, and gives what became of their handlers, in the order of
+    /// the threads.
     ///
     /// # Errors
-    /// The first failure among them; a handler that panicked counts as one.
-    pub fn join(self) -> Result<(), Error> {
-        let mut result = Ok(());
-        for thread in self.threads {
-            let ended = thread
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("a handler panicked").into()));
-            result = result.and(ended);
-        }
-        result
+    /// The first failure among them; a handler that panicked counts as one. The handlers of the
+    /// others are dropped then.
+    pub fn join(self) -> Result<Vec<T>, Error> {
+        let threads = self.threads.into_iter();
+        let ended: Vec<_> = threads
+            .map(|thread| {
+                let panicked = |_| Err(io::Error::other(PANICKED).into());
+                thread.join().unwrap_or_else(panicked)
+            })
+            .collect();
+        ended.into_iter().collect()
     }
 }
 
-impl<C> std::fmt::Debug for Reactors<C> {
+const PANICKED: &str = "a handler panicked on the thread of its reactor: the panic's message is on the standard error of this process";
+
+impl<C, T> std::fmt::Debug for Reactors<C, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reactors")
             .field("addr", &self.addr)

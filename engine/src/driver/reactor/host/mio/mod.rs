@@ -216,7 +216,7 @@ impl<H: Handler> Reactor<H> {
         if let Some(core) = options.core {
             pin_current_thread(core)?;
         }
-        let mut events = Events::with_capacity(options.events_max.max(1));
+        let mut events = Events::with_capacity(options.events_max);
         let mut busy_at = clock::now();
         while !self.inner.core.is_stopped() {
             let timeout = self.timeout(busy_at);

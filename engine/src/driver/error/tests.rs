@@ -1,0 +1,381 @@
+use std::error::Error as _;
+use std::string::ToString;
+use std::vec;
+use std::vec::Vec;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits};
+
+/// A server's answer with this status and these header lines.
+fn refused(status: u16, headers: &str) -> Error {
+    let nonce = *b"the sample nonce";
+    let mut handshake =
+        ClientHandshake::new("venue.example", "/", &ClientOptions::new(), nonce).unwrap();
+    let answer = format!("HTTP/1.1 {status} No\r\n{headers}Content-Length: 0\r\n\r\n");
+    let parsed = handshake.parse(answer.as_bytes(), &HeadLimits::default());
+    parsed.expect_err("a refusal").into()
+}
+
+fn resolve() -> Error {
+    Error::resolve("venue.example", io::Error::other("no such name"))
+}
+
+fn rejected(code: ErrorCode, unprocessed: bool) -> Error {
+    let metadata = Bytes::new();
+    let error = ChannelError::Rejected {
+        code,
+        unprocessed,
+        metadata,
+    };
+    error.into()
+}
+
+/// Errors of every variant that deserves another try, and of every one that does not.
+fn table() -> (Vec<Error>, Vec<Error>) {
+    let app = ErrorCode::APPLICATION;
+    let mut yes: Vec<Error> = vec![
+        resolve(),
+        Error::no_address("venue.example"),
+        Error::connect("127.0.0.1:1", io::ErrorKind::ConnectionRefused.into()),
+        Error::Timeout(Deadline::Connect),
+        Deadline::Handshake.into(),
+        Deadline::Pong.into(),
+        Deadline::Idle.into(),
+        Deadline::Close.into(),
+        Deadline::Write.into(),
+        Failure::Eof.into(),
+        Failure::Io.into(),
+        SendError::QueueFull { queued: 9, max: 9 }.into(),
+        SendError::Closed.into(),
+        ChannelFailure::Peer(ErrorCode::NO_ERROR).into(),
+        ChannelFailure::Idle.into(),
+        ChannelFailure::Lost.into(),
+        ChannelSendError::WouldBlock.into(),
+        ChannelSendError::Stopped(ErrorCode::CALM).into(),
+        ChannelSendError::Closed(ErrorCode::NO_ERROR).into(),
+        OpenError::TooMany.into(),
+        OpenError::Closed(ErrorCode::NO_ERROR).into(),
+        rejected(ErrorCode::LIMIT, false),
+        rejected(app, true),
+        ChannelError::Aborted(ErrorCode::INTERNAL).into(),
+        ChannelError::Evicted(ErrorCode::TIMEOUT).into(),
+        ChannelError::Failed(ChannelFailure::Lost).into(),
+        RemoteError::Full.into(),
+        TimersFull.into(),
+    ];
+    use io::ErrorKind as K;
+    for kind in [
+        K::ConnectionRefused,
+        K::ConnectionReset,
+        K::ConnectionAborted,
+        K::NotConnected,
+        K::BrokenPipe,
+        K::UnexpectedEof,
+        K::TimedOut,
+        K::HostUnreachable,
+        K::NetworkUnreachable,
+        K::NetworkDown,
+        K::Interrupted,
+        K::WouldBlock,
+        K::OutOfMemory,
+        K::ResourceBusy,
+        K::NotFound,
+    ] {
+        yes.push(io::Error::from(kind).into());
+    }
+    if cfg!(unix) {
+        const EMFILE: i32 = 24;
+        let full = || io::Error::from_raw_os_error(EMFILE);
+        yes.push(full().into());
+        yes.push(Error::connect("127.0.0.1:1", full()));
+    }
+    for status in [408, 425, 429, 500, 502, 503, 504] {
+        yes.push(refused(status, ""));
+    }
+    for code in [
+        ErrorCode::LIMIT,
+        ErrorCode::CALM,
+        ErrorCode::STALLED,
+        ErrorCode::REFUSED,
+        ErrorCode::TIMEOUT,
+        ErrorCode::INTERNAL,
+    ] {
+        yes.push(ChannelFailure::Peer(code).into());
+    }
+
+    let mut no: Vec<Error> = vec![
+        UrlError::Scheme.into(),
+        Error::Tls {
+            host: "venue.example".into(),
+        },
+        Error::NoReader,
+        crate::Config::default()
+            .fragments_max(0)
+            .check()
+            .unwrap_err()
+            .into(),
+        Violation::ReservedBits.into(),
+        Limit::Fragments { max: 1 }.into(),
+        SendError::TooLarge { len: 2, max: 1 }.into(),
+        SendError::ControlTooLong { len: 126, max: 125 }.into(),
+        SendError::InvalidCloseCode(1005).into(),
+        SendError::MessageOpen.into(),
+        SendError::InvalidUtf8 { at: 0 }.into(),
+        ChannelViolation::BeforeHello.into(),
+        WireError::Truncated.into(),
+        ChannelFailure::Local(ErrorCode::INTERNAL).into(),
+        ChannelSendError::TooLarge { len: 2, max: 1 }.into(),
+        ChannelSendError::Finished.into(),
+        ChannelSendError::Stopped(app).into(),
+        ChannelSendError::Closed(ErrorCode::PROTOCOL).into(),
+        ChannelSendError::UnknownChannel.into(),
+        ChannelSendError::WrongMode.into(),
+        ChannelSendError::BadRun.into(),
+        OpenError::Options("an option").into(),
+        OpenError::Closed(app).into(),
+        OpenError::UnknownChannel.into(),
+        rejected(app, false),
+        ChannelError::Aborted(app).into(),
+        ChannelError::Evicted(ErrorCode::PROTOCOL).into(),
+        ChannelError::NotReceiving.into(),
+        RemoteError::Stopped.into(),
+        RemoteError::Close(SendError::InvalidCloseCode(1005)).into(),
+        TimerError::Token.into(),
+        StartError::NotAgreed.into(),
+        Error::NotUnited,
+        #[cfg(feature = "hyper")]
+        Error::OtherStream,
+    ];
+    for kind in [
+        K::PermissionDenied,
+        K::AddrInUse,
+        K::AddrNotAvailable,
+        K::InvalidInput,
+        K::InvalidData,
+        K::Unsupported,
+        K::Other,
+    ] {
+        no.push(io::Error::from(kind).into());
+    }
+    for status in [300, 301, 400, 401, 403, 404, 407, 426, 501, 505] {
+        no.push(refused(status, ""));
+    }
+    for code in [
+        ErrorCode::PROTOCOL,
+        ErrorCode::FLOW,
+        ErrorCode::SIZE,
+        ErrorCode(16),
+        ErrorCode(u32::MAX),
+    ] {
+        no.push(ChannelFailure::Peer(code).into());
+    }
+    no.extend(handshake_errors().into_iter().map(Error::from));
+    (yes, no)
+}
+
+/// Every error of a handshake but a refusal.
+fn handshake_errors() -> Vec<HandshakeError> {
+    use HandshakeError as E;
+    vec![
+        E::HeadTooLarge { max: 1 },
+        E::TargetTooLong { max: 1 },
+        E::TooManyHeaders { max: 1 },
+        E::BareLf,
+        E::ObsoleteFolding,
+        E::HeaderName,
+        E::HeaderValue,
+        E::StartLine,
+        E::Method,
+        E::MethodUnknown,
+        E::HeadMethod(E::Upgrade.into()),
+        E::Http2,
+        E::HttpVersion,
+        E::Target,
+        E::MissingHeader("Host"),
+        E::DuplicateHeader("Host"),
+        E::Host,
+        E::Body,
+        E::Upgrade,
+        E::Connection,
+        E::Version,
+        E::Key,
+        E::Origin,
+        E::Subprotocol,
+        E::AcceptMismatch,
+        E::SubprotocolNotRequested,
+        E::SubprotocolNeeded("a"),
+        E::ExtensionNotRequested,
+        HandshakeUsage::Target.into(),
+    ]
+}
+
+#[test]
+fn each_error_says_whether_another_try_can_help() {
+    let (yes, no) = table();
+    for error in yes {
+        assert!(error.is_transient(), "{error:?}");
+    }
+    for error in no {
+        assert!(!error.is_transient(), "{error:?}");
+    }
+}
+
+#[test]
+fn converted_errors_are_sources() {
+    let (yes, no) = table();
+    let mut without = Vec::new();
+    for error in yes.into_iter().chain(no) {
+        match error.source() {
+            Some(source) => assert!(error.to_string().contains(&source.to_string()), "{error:?}"),
+            None => without.push(error),
+        }
+    }
+    assert!(without.iter().all(|error| match error {
+        Error::Tls { .. } | Error::NoReader | Error::NotUnited => true,
+        #[cfg(feature = "hyper")]
+        Error::OtherStream => true,
+        _ => false,
+    }));
+    // The error of the operating system is below the one that says what it was about.
+    let error = Error::connect("127.0.0.1:1", io::Error::from_raw_os_error(104));
+    let said = error.source().and_then(|e| e.source()).unwrap();
+    let error = said.downcast_ref::<io::Error>().unwrap();
+    assert_eq!(error.raw_os_error(), Some(104));
+}
+
+#[test]
+fn what_comes_back_with_an_error_does_not_hinder_its_conversion() {
+    fn convert<E: Into<Error>>(error: E) -> Error {
+        error.into()
+    }
+    let message = Bytes::from_static(b"tick");
+    let error = convert((SendError::Closed, message.clone()));
+    assert!(matches!(error, Error::Send(SendError::Closed)));
+    let error = convert((ChannelSendError::BadRun, message.clone()));
+    assert!(matches!(
+        error,
+        Error::ChannelSend(ChannelSendError::BadRun)
+    ));
+    let error = convert((RemoteError::Full, message));
+    assert!(matches!(error, Error::Remote(RemoteError::Full)));
+    // What the channels of a connection failed with is the same from every call.
+    let error = convert(ChannelError::Failed(ChannelFailure::Lost));
+    assert!(matches!(error, Error::ChannelsFailed(ChannelFailure::Lost)));
+}
+
+#[test]
+fn the_wait_that_a_server_asks_for() {
+    const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let after = |headers: &str| refused(503, headers).retry_after();
+    let seconds = |n| Some(Duration::from_secs(n));
+    assert_eq!(after(""), None);
+    assert_eq!(after("Retry-After: soon\r\n"), None);
+    assert_eq!(after("Retry-After: 0\r\n"), seconds(0));
+    assert_eq!(after("Retry-After: 120\r\n"), seconds(120));
+    // Never longer than a day.
+    let longest = seconds(24 * 60 * 60);
+    assert_eq!(after("Retry-After: 86401\r\n"), longest);
+    assert_eq!(after("Retry-After: 99999999999999999999999\r\n"), longest);
+    // A date counts from that of the answer.
+    let at = |at| after(&format!("{DATE}Retry-After: {at}\r\n"));
+    assert_eq!(at("Sun, 06 Nov 1994 08:50:00 GMT"), seconds(23));
+    assert_eq!(at("Sun, 06 Nov 1994 08:00:00 GMT"), seconds(0));
+    assert_eq!(at("Fri, 31 Dec 1999 23:59:59 GMT"), longest);
+    // Without one it counts from now.
+    let from_now = |at| after(&format!("Retry-After: {at}\r\n"));
+    assert_eq!(from_now("Sun, 06 Nov 1994 08:50:00 GMT"), seconds(0));
+    assert_eq!(from_now("Fri, 31 Dec 9999 23:59:59 GMT"), longest);
+    // Other errors know no wait.
+    assert_eq!(Error::from(Failure::Eof).retry_after(), None);
+    assert_eq!(refused(429, "Retry-After: 1\r\n").retry_after(), seconds(1));
+}
+
+/// Every error as a line of a log: one line, without a full stop, of more than a word or two. `cargo test ... texts -- --nocapture` prints the table.
+#[test]
+fn the_texts_are_lines_of_a_log() {
+    let (yes, no) = table();
+    for error in yes.into_iter().chain(no) {
+        let text = error.to_string();
+        let next = if error.is_transient() {
+            "again"
+        } else {
+            "final"
+        };
+        std::println!("| {next} | {text} |");
+        assert!(!text.contains('\n') && !text.ends_with('.'), "{text}");
+        assert!(text.split(' ').count() >= 3, "{text}");
+    }
+}
+
+/// What happened, at which end, and what to do.
+#[test]
+fn texts_say_what_to_do() {
+    for (error, said) in [
+        (
+            Error::no_address("venue.example"),
+            "cannot resolve the host venue.example: the name has no address; check the URL, and the name service of this machine",
+        ),
+        (
+            Error::Tls {
+                host: "venue.example".into(),
+            },
+            "the URL of venue.example is wss://, and TLS is not built in: connect and encrypt the stream yourself, then use connect_over(stream, url)",
+        ),
+        (
+            Deadline::Pong.into(),
+            "the peer answered no Ping within Config::pong_timeout: it hangs, or the network is down; connect again",
+        ),
+        (
+            Failure::Eof.into(),
+            "the stream ended without a Close frame: the peer or a middlebox cut the connection; connect again",
+        ),
+        (
+            Violation::ReservedOpcode(3).into(),
+            "the peer broke a rule of WebSocket: opcodes 3-7 and 11-15 are reserved (0x3); look for the fault at the peer",
+        ),
+        (
+            Limit::Message { len: 9, max: 8 }.into(),
+            "the peer sent a message of 9 bytes or more, where Config::message_bytes_max is 8: raise the limit if that is legitimate",
+        ),
+        (
+            SendError::Closed.into(),
+            "not sent: the connection is closing or closed: open another one to send more",
+        ),
+        (
+            ChannelFailure::Peer(ErrorCode::REFUSED).into(),
+            "the peer ended the channels of the connection with REFUSED",
+        ),
+        (
+            ChannelFailure::Local(ErrorCode::INTERNAL).into(),
+            "this end ended the channels of the connection with INTERNAL",
+        ),
+        (
+            ChannelViolation::BadCounter.into(),
+            "the peer broke a rule of tickwire.mux.v1: a limit, epoch or sequence number must not go back or past its maximum; look for the fault at the peer",
+        ),
+        (
+            ChannelSendError::Finished.into(),
+            "not sent on the channel: this end has finished or reset its half of the channel, or may not send on it: open another channel",
+        ),
+        (
+            ChannelError::NotReceiving.into(),
+            "this end stopped its receiving half of the channel, or the channel's direction leaves it out",
+        ),
+        (
+            rejected(ErrorCode::REFUSED, true),
+            "the peer rejected the channel with REFUSED and never looked at it: open it on another connection",
+        ),
+        (
+            RemoteError::Full.into(),
+            "the reactor did not take the command: 8192 wait already; try again later",
+        ),
+        (
+            refused(503, ""),
+            "opening handshake failed: the server refused: 503 No",
+        ),
+    ] {
+        assert_eq!(error.to_string(), said);
+    }
+}
