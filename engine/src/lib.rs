@@ -106,6 +106,7 @@ mod error;
 mod frame;
 pub mod handshake;
 mod mux;
+mod payload;
 mod role;
 mod session;
 mod time;
@@ -129,6 +130,7 @@ pub use driver::{
 pub use driver::{Error, Parts};
 pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};
 pub use frame::close::CloseReason;
+pub use payload::BinaryPayload;
 pub use role::Role;
 pub use session::{End, Stats};
 pub use time::Timestamp;
