@@ -123,8 +123,8 @@ pub use conn::{
 pub use driver::AdoptError;
 #[cfg(feature = "tokio")]
 pub use driver::{
-    Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream,
-    UniteError, Upgrade, WebSocket, Writer, accept, connect, connect_over,
+    Connector, Incoming, Listener, ListenerBuilder, Messages, Reader, UniteError, Upgrade,
+    WebSocket, Writer, accept, connect, connect_over,
 };
 #[cfg(feature = "std")]
 pub use driver::{Error, Parts};
