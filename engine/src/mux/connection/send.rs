@@ -334,7 +334,7 @@ impl Mux {
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::BadRun`], [`ChannelSendError::WrongMode`].
-    pub fn send_run(
+    pub fn send_run_bytes(
         &mut self,
         id: ChannelId,
         elem: usize,

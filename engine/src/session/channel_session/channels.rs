@@ -171,14 +171,14 @@ impl Channels {
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::BadRun`], [`ChannelSendError::WrongMode`].
-    pub fn send_run(
+    pub fn send_run_bytes(
         &mut self,
         channel: ChannelId,
         elem: usize,
         bytes: &[u8],
     ) -> Result<(), ChannelSendError> {
         self.unfilled += bytes.len() + FRAME_BYTES;
-        self.core.send_run(channel, elem, bytes)
+        self.core.send_run_bytes(channel, elem, bytes)
     }
 
     /// Room for a message of `len` bytes, to be written in place and then committed.
