@@ -27,8 +27,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<S> {
     /// [`AsyncWrite`], they exclude each other for the length of a read or write, as in tokio's own
     /// [`split`](tokio::io::split), and never while one of them waits for the peer.
     ///
-    /// It is meant instead of `StreamExt::split` of the futures crates, which it shadows: halves of
-    /// that share one waker, and lend no messages.
+    /// It stands before `StreamExt::split` of the futures crates, whose halves share one lock and lend
+    /// no messages.
     ///
     /// ```
     /// use tickwire::{Error, WebSocket};

@@ -82,6 +82,33 @@ use crate::time::Timestamp;
 /// # }
 /// ```
 ///
+/// # `Stream` and `Sink`
+///
+/// A `WebSocket` is a `Stream` and a `Sink` of [`OwnedMessage`]s. Its own [`send`](Self::send),
+/// [`feed`](Self::feed), [`flush`](Self::flush), [`close`](Self::close) and [`split`](Self::split)
+/// stand before those that `SinkExt` and `StreamExt` of the futures crates add: `ws.send(...)` takes
+/// bytes. A method of the sink is called by its path; [`send_owned`](Self::send_owned) sends the same
+/// message without it:
+///
+/// ```
+/// use futures_util::SinkExt;
+/// use tickwire::{Config, Error, OwnedMessage, Parts, Role, WebSocket};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let (a, b) = tokio::io::duplex(1024);
+/// let mut ws = WebSocket::from_parts(Parts::new(a, Role::Client), Config::default())?;
+/// let mut peer = WebSocket::from_parts(Parts::new(b, Role::Server), Config::default())?;
+///
+/// SinkExt::send(&mut ws, OwnedMessage::from("hello")).await?;
+/// assert_eq!(peer.recv().await?, Some("hello".into()));
+///
+/// ws.send_owned("hello").await?;
+/// assert_eq!(peer.recv().await?, Some("hello".into()));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Example
 ///
 /// ```no_run

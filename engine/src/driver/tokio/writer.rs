@@ -30,6 +30,10 @@ use crate::time::Timestamp;
 /// is cancel safe as those of [`WebSocket`](crate::WebSocket). What the socket does not take at once goes out
 /// when it can, driven by either half.
 ///
+/// It is a `Sink` of [`OwnedMessage`]s, too. Its own methods stand before those of `SinkExt`, whose
+/// sends are `SinkExt::send(&mut writer, message)`: see
+/// [`WebSocket`](crate::WebSocket#stream-and-sink).
+///
 /// Dropped, what is queued is written by the reader, and nothing is closed: call
 /// [`close`](Self::close) for that.
 pub struct Writer<S> {

@@ -22,6 +22,9 @@ use crate::session::channels::{
 
 /// A channel: both halves. [`split`](Self::split) gives them to two tasks.
 ///
+/// It sends as a [`Sender`] and receives as a [`Receiver`], by the same methods. It is no `Sink` and no
+/// `Stream` of the futures crates.
+///
 /// Of a channel that goes one way, the half that is not there refuses:
 /// [`ChannelSendError::Finished`] or [`ChannelError::NotReceiving`].
 #[derive(Debug)]

@@ -21,6 +21,9 @@ use crate::session::channels::{
 /// credit; `send` waits while the queue is full, and before the peer's first answer. Nothing is
 /// taken of what was not sent: every wait may be dropped at any time.
 ///
+/// It is no `Sink` of the futures crates: [`send`](Self::send) is its own, and takes bytes. A channel
+/// has no text messages; text is sent as its bytes, `text.as_bytes()`.
+///
 /// Say [`finish`](Self::finish) when all is sent. A sender that is dropped without that resets
 /// the half with [`ErrorCode::NO_ERROR`], and what is queued is not sent: the peer's reader gets
 /// [`ChannelError::Aborted`](super::ChannelError), so that nothing ends early unnoticed.
