@@ -117,7 +117,7 @@ fn overhead() {
         let id = pair.channels[channel];
         if run {
             let ticks = [7_u8; TICK * 20];
-            assert_eq!(pair.client.send_run(id, TICK, &ticks), Ok(()));
+            assert_eq!(pair.client.send_run_bytes(id, TICK, &ticks), Ok(()));
         } else {
             for _ in 0..batch {
                 assert_eq!(pair.client.send(id, &[7; TICK]), Ok(()));
@@ -199,7 +199,7 @@ fn tick(c: &mut Criterion) {
     let mut pair = Pair::new(8);
     let run: Vec<u8> = ticks.concat();
     let mut runs = || {
-        assert_eq!(pair.client.send_run(id, TICK, &run), Ok(()));
+        assert_eq!(pair.client.send_run_bytes(id, TICK, &run), Ok(()));
         pair.turn()
     };
     assert_eq!(runs(), expected());

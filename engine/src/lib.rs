@@ -106,6 +106,7 @@ mod error;
 mod frame;
 pub mod handshake;
 mod mux;
+mod payload;
 mod role;
 mod session;
 mod time;
@@ -122,13 +123,14 @@ pub use conn::{
 pub use driver::AdoptError;
 #[cfg(feature = "tokio")]
 pub use driver::{
-    Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream,
-    UniteError, Upgrade, WebSocket, Writer, accept, connect, connect_over,
+    Connector, Incoming, Listener, ListenerBuilder, Messages, Reader, UniteError, Upgrade,
+    WebSocket, Writer, accept, connect, connect_over,
 };
 #[cfg(feature = "std")]
 pub use driver::{Error, Parts};
 pub use error::{CloseCode, Deadline, Failure, Limit, SendError, Violation};
 pub use frame::close::CloseReason;
+pub use payload::BinaryPayload;
 pub use role::Role;
 pub use session::{End, Stats};
 pub use time::Timestamp;

@@ -254,7 +254,7 @@ pub fn hello_open(data: &[u8]) {
     }
     for channel in end.channels.clone() {
         let _ = end.core.send(channel, b"tick");
-        let _ = end.core.send_run(channel, 4, &[5; 400]);
+        let _ = end.core.send_run_bytes(channel, 4, &[5; 400]);
     }
     end.say(max);
     let (&[limit, profile, mode], options) = rest.split_first_chunk().unwrap_or((&[0; 3], &[]));
@@ -381,7 +381,7 @@ fn operate(end: &mut End, kind: u8, value: u8, turn: usize) {
         13..=16 => {
             let elem = 1 + usize::from(value & 63);
             let run = vec![value; elem * (1 + turn % 40)];
-            end.core.send_run(channel, elem, &run)
+            end.core.send_run_bytes(channel, elem, &run)
         }
         17..=20 => end.core.send_keyed(channel, u64::from(value & 3), &payload),
         21 | 22 => end.core.claim(channel, payload.len()).map(|mut claim| {

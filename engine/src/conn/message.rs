@@ -1,6 +1,7 @@
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::text::Utf8Bytes;
 
@@ -57,6 +58,15 @@ impl<'a> Message<'a> {
             _ => None,
         }
     }
+
+    /// The text of a whole text message; `None` for all others.
+    #[must_use]
+    pub const fn as_text(&self) -> Option<&'a str> {
+        match *self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// A piece of a message, as it arrived.
@@ -77,6 +87,21 @@ pub struct Part<'a> {
 ///
 /// A small message costs its own size and one allocation; a message that fills most of a
 /// buffer takes the buffer with it and is not copied.
+///
+/// It is what the [`Sink`](futures_sink::Sink) of a connection and `send_owned` take, too. Text
+/// becomes a text message, bytes a binary one; what is owned is taken over without a copy:
+///
+/// ```
+/// use bytes::Bytes;
+/// use tickwire::OwnedMessage;
+///
+/// let text = OwnedMessage::from("hello");
+/// assert_eq!(text.as_text(), Some("hello"));
+///
+/// let binary = OwnedMessage::from(vec![1, 2, 3]);
+/// assert_eq!(binary.as_text(), None);
+/// assert_eq!(binary.into_bytes(), Ok(Bytes::from_static(&[1, 2, 3])));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OwnedMessage {
     /// A whole binary message.
@@ -100,6 +125,86 @@ pub enum OwnedMessage {
     Pong(Bytes),
     /// The peer began, or answered, the closing handshake; answered, too: see [`Message::Close`].
     Close(Option<(CloseCode, String)>),
+}
+
+impl OwnedMessage {
+    /// The payload of a binary or text message or a part; `None` for control frames.
+    #[must_use]
+    pub fn data(&self) -> Option<&[u8]> {
+        match self {
+            Self::Binary(data) | Self::Part { data, .. } => Some(data),
+            Self::Text(text) => Some(text.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// The text of a whole text message; `None` for all others.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text of a whole text message, without a copy.
+    ///
+    /// # Errors
+    /// Any other message, handed back: a binary one, too, though its bytes be UTF-8
+    /// ([`Utf8Bytes::new`] checks that).
+    pub fn into_text(self) -> Result<Utf8Bytes, Self> {
+        match self {
+            Self::Text(text) => Ok(text),
+            other => Err(other),
+        }
+    }
+
+    /// The payload of a binary or text message or a part, without a copy.
+    ///
+    /// # Errors
+    /// A control frame, handed back.
+    pub fn into_bytes(self) -> Result<Bytes, Self> {
+        match self {
+            Self::Binary(data) | Self::Part { data, .. } => Ok(data),
+            Self::Text(text) => Ok(text.into_bytes()),
+            control => Err(control),
+        }
+    }
+}
+
+/// Text as a text message, bytes as a binary one.
+macro_rules! from_payload {
+    ($($from:ty => $kind:ident, $copied:literal;)*) => {$(
+        #[doc = concat!("A message of this payload, ", $copied, ".")]
+        impl From<$from> for OwnedMessage {
+            fn from(payload: $from) -> Self {
+                Self::$kind(payload.into())
+            }
+        }
+    )*};
+}
+
+from_payload! {
+    &str => Text, "which is copied";
+    String => Text, "taken over without a copy";
+    Utf8Bytes => Text, "shared";
+    Vec<u8> => Binary, "taken over without a copy";
+    Bytes => Binary, "shared";
+    BytesMut => Binary, "taken over without a copy";
+}
+
+/// A binary message; the bytes are copied.
+impl From<&[u8]> for OwnedMessage {
+    fn from(payload: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(payload))
+    }
+}
+
+/// A binary message; the bytes are copied.
+impl<const N: usize> From<&[u8; N]> for OwnedMessage {
+    fn from(payload: &[u8; N]) -> Self {
+        payload.as_slice().into()
+    }
 }
 
 impl From<Message<'_>> for OwnedMessage {

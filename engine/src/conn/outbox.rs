@@ -16,6 +16,7 @@ use crate::error::{CloseCode, Failure, SendError};
 use crate::frame::close::Body;
 use crate::frame::utf8::Utf8;
 use crate::frame::{CONTROL_BYTES_MAX, Opcode, header, mask};
+use crate::payload::BinaryPayload;
 
 /// Payload bytes from which a shared payload is not copied: below it a copy costs less than
 /// another slice for the kernel to walk.
@@ -87,8 +88,8 @@ impl Outbox {
     /// [`SendError::QueueFull`], [`SendError::TooLarge`], [`SendError::Closed`],
     /// [`SendError::MessageOpen`]; nothing is queued then.
     #[inline]
-    pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.send_kind(Kind::Binary, payload)
+    pub fn send(&mut self, payload: impl BinaryPayload) -> Result<(), SendError> {
+        self.send_kind(Kind::Binary, payload.as_ref())
     }
 
     /// Queues a text message.

@@ -1,3 +1,4 @@
+use alloc::string::String;
 use core::fmt;
 use core::ops::Deref;
 use core::str;
@@ -18,6 +19,12 @@ impl Utf8Bytes {
         Ok(Self(bytes))
     }
 
+    /// A constant text, which is neither copied nor counted.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Bytes::from_static(text.as_bytes()))
+    }
+
     /// For bytes that came out of a `Utf8Bytes`.
     pub(super) fn from_checked(bytes: Bytes) -> Self {
         Self(bytes)
@@ -27,6 +34,11 @@ impl Utf8Bytes {
     #[must_use]
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The bytes, without the check of [`Self::as_str`].
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// The bytes, shared.
@@ -44,9 +56,50 @@ impl Deref for Utf8Bytes {
     }
 }
 
+impl AsRef<str> for Utf8Bytes {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// Copies the text.
 impl From<&str> for Utf8Bytes {
     fn from(text: &str) -> Self {
         Self(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+/// Takes the text over without a copy.
+impl From<String> for Utf8Bytes {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl TryFrom<Bytes> for Utf8Bytes {
+    type Error = str::Utf8Error;
+
+    /// As [`Utf8Bytes::new`].
+    fn try_from(bytes: Bytes) -> Result<Self, str::Utf8Error> {
+        Self::new(bytes)
+    }
+}
+
+impl From<Utf8Bytes> for Bytes {
+    fn from(text: Utf8Bytes) -> Self {
+        text.into_bytes()
+    }
+}
+
+impl PartialEq<str> for Utf8Bytes {
+    fn eq(&self, text: &str) -> bool {
+        self.0 == text.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Utf8Bytes {
+    fn eq(&self, text: &&str) -> bool {
+        self == *text
     }
 }
 

@@ -15,6 +15,7 @@ use crate::agreed::Agreed;
 use crate::conn::{Message, Outbox};
 use crate::error::{CloseCode, SendError};
 use crate::handshake::{Accept, HandshakeError, Refusal, Request};
+use crate::payload::BinaryPayload;
 use crate::role::Role;
 use crate::session::{End, Stats, WriteSide};
 use crate::time::{OptionalTimestamp, Timestamp};
@@ -395,7 +396,8 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// As [`Outbox::send`].
     #[inline]
-    pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
+    pub fn send(&mut self, payload: impl BinaryPayload) -> Result<(), SendError> {
+        let payload = payload.as_ref();
         if payload.len() < WRITE_THROUGH_BYTES_MIN {
             return self.write.outbox().send(payload);
         }

@@ -32,8 +32,8 @@ pub use self::tokio::{
 };
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
-    Connector, Halves, Incoming, Listener, ListenerBuilder, Messages, Reader, SplitStream,
-    UniteError, Upgrade, WebSocket, Writer, accept, connect, connect_over,
+    Connector, Incoming, Listener, ListenerBuilder, Messages, Reader, UniteError, Upgrade,
+    WebSocket, Writer, accept, connect, connect_over,
 };
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use channels::{

@@ -310,7 +310,8 @@ impl<C> Remote<C> {
     }
 
     /// Sends a binary message on a connection of the reactor. One that cannot be queued there
-    /// is told to [`Handler::undelivered`](crate::reactor::Handler::undelivered).
+    /// is told to [`Handler::undelivered`](crate::reactor::Handler::undelivered). Text goes out by
+    /// [`Self::send_prepared`], as a [`PreparedMessage::text`].
     ///
     /// # Errors
     /// With the message handed back.

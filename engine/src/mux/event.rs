@@ -9,6 +9,7 @@ use super::credit::Charge;
 use super::error::{ChannelFailure, ErrorCode};
 use super::open::{Mode, Resume, Unit};
 use super::wire::Direction;
+use crate::payload::BinaryPayload;
 
 pub use super::open::Resumption;
 
@@ -179,6 +180,15 @@ impl Deref for Data<'_> {
         }
     }
 }
+
+impl AsRef<[u8]> for Data<'_> {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl BinaryPayload for Data<'_> {}
 
 /// A message that came on a channel.
 #[derive(Debug)]

@@ -213,7 +213,7 @@ impl Sim {
             let (elem, count) = (1 + size % 100, 1 + size / 100);
             let each = |i| payload(link, 0, n + i, elem);
             let messages: Vec<Vec<u8>> = (0..count.min(50)).map(each).collect();
-            let sent = self.ends[end].send_run(id, elem, &messages.concat());
+            let sent = self.ends[end].send_run_bytes(id, elem, &messages.concat());
             self.sent(end, link, 0, sent, messages);
             return;
         }

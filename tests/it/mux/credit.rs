@@ -15,7 +15,7 @@ fn credit_of_single_bytes_is_not_sent_in_tiny_frames() {
         if run {
             scene
                 .core
-                .send_run(channel, 40, &[2; 80_000])
+                .send_run_bytes(channel, 40, &[2; 80_000])
                 .expect("queued");
         } else {
             for _ in 0..8 {

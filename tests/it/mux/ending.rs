@@ -228,7 +228,7 @@ fn queued_shared_frames_and_runs_above_the_limit_of_accept_are_dropped() {
         scene.said();
         scene.core.hold_back();
         if run {
-            let queued = scene.core.send_run(channel, 2000, &[0; 200_000]);
+            let queued = scene.core.send_run_bytes(channel, 2000, &[0; 200_000]);
             assert_eq!(queued, Ok(()));
             assert!(!scene.said().is_empty(), "as much as the window takes");
         } else {

@@ -28,7 +28,10 @@ fn skipped_messages_have_numbers() {
     scene.core.send(channel, b"old").expect("queued");
     scene.wait(ms(10));
     scene.core.hold_back();
-    scene.core.send_run(channel, 2, &[0; 8]).expect("queued");
+    scene
+        .core
+        .send_run_bytes(channel, 2, &[0; 8])
+        .expect("queued");
     scene.said();
     let ack = Put::new().raw(&[flag::ACK | 3]).tv(1).tv(1 << 20).tv(100);
     assert_eq!(scene.put(ack), [Told::Acked(channel, 5)]);

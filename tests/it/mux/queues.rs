@@ -33,7 +33,7 @@ const WAYS: [(&str, Send); 6] = [
         scene.core.send_shared(channel, &frame)
     }),
     ("run", |scene, channel, len| {
-        scene.core.send_run(channel, 1, &vec![1; len])
+        scene.core.send_run_bytes(channel, 1, &vec![1; len])
     }),
     ("claim", |scene, channel, len| {
         scene.core.claim(channel, len).map(|claim| claim.commit())

@@ -46,7 +46,7 @@ fn runs_respect_the_limits_of_queue_and_record() {
         scene.core.hold_back();
         let bytes = vec![1; elem.max(1) * count];
         assert_eq!(
-            scene.core.send_run(channel, elem, &bytes),
+            scene.core.send_run_bytes(channel, elem, &bytes),
             expected,
             "{elem} {count}"
         );
@@ -56,7 +56,7 @@ fn runs_respect_the_limits_of_queue_and_record() {
         }
     }
     assert_eq!(
-        scene.core.send_run(channel, 4, b"seven__"),
+        scene.core.send_run_bytes(channel, 4, b"seven__"),
         Err(ChannelSendError::BadRun)
     );
     let conflated = ours(
@@ -66,7 +66,7 @@ fn runs_respect_the_limits_of_queue_and_record() {
         8,
     );
     assert_eq!(
-        scene.core.send_run(conflated, 1, b"run"),
+        scene.core.send_run_bytes(conflated, 1, b"run"),
         Err(ChannelSendError::WrongMode)
     );
     assert_eq!(
@@ -89,7 +89,7 @@ fn a_run_longer_than_a_message_window_is_split() {
     let (channel, _) = scene.open_ours(options, 3, 8);
     scene
         .core
-        .send_run(channel, 40, &[9; 4000])
+        .send_run_bytes(channel, 40, &[9; 4000])
         .expect("queued");
     let mut got = 0;
     for limit in (8..).step_by(2) {
@@ -119,12 +119,18 @@ fn the_largest_run_element_fits_after_a_skip() {
         .direction(Direction::OpenerSends)
         .mode(Mode::Ttl(Duration::from_millis(10)));
     let (channel, _) = scene.open_ours(options, 3, 1);
-    scene.core.send_run(channel, 1, b"old").expect("queued");
+    scene
+        .core
+        .send_run_bytes(channel, 1, b"old")
+        .expect("queued");
     scene.records();
     scene.wait(ms(100));
-    let elem = (900..1024)
-        .rev()
-        .find(|&elem| scene.core.send_run(channel, elem, &vec![3; elem]).is_ok());
+    let elem = (900..1024).rev().find(|&elem| {
+        scene
+            .core
+            .send_run_bytes(channel, elem, &vec![3; elem])
+            .is_ok()
+    });
     let elem = elem.expect("one is taken");
     scene.put(Put::new().credit(3, 60_000));
     // The clock stands still: the run has not expired.
@@ -142,7 +148,10 @@ fn a_short_run_needs_only_its_own_credit() {
     let channel = scene.open_ours(OpenOptions::new("r"), 0, 1000).0;
     for len in [800, 50] {
         scene.core.hold_back();
-        assert_eq!(scene.core.send_run(channel, 10, &vec![0; len]), Ok(()));
+        assert_eq!(
+            scene.core.send_run_bytes(channel, 10, &vec![0; len]),
+            Ok(())
+        );
         let said = scene.said();
         assert!(
             matches!(&said[..], [Said::Run { bytes, .. }] if bytes.len() == len),
@@ -156,7 +165,7 @@ fn a_short_run_needs_only_its_own_credit() {
 fn a_run_longer_than_a_byte_window_is_split() {
     let mut scene = Scene::new();
     let channel = scene.open_ours(OpenOptions::new("r"), 0, 65_536).0;
-    let queued = scene.core.send_run(channel, 100, &[0; 200_000]);
+    let queued = scene.core.send_run_bytes(channel, 100, &[0; 200_000]);
     assert_eq!(queued, Ok(()));
     let (mut sent, mut limit) = (0, 65_536);
     while sent < 2000 {
@@ -203,7 +212,7 @@ fn a_run_is_split_to_the_credit_that_half_a_window_leaves() {
     // The receiver has read this, too. It has released less than half of its window, and grants
     // nothing.
     send(&mut scene, &[30_000, 2_710]);
-    assert_eq!(scene.core.send_run(channel, 8, &[1; 32_800]), Ok(()));
+    assert_eq!(scene.core.send_run_bytes(channel, 8, &[1; 32_800]), Ok(()));
     let run: usize = scene
         .said()
         .iter()
@@ -223,7 +232,10 @@ fn a_run_becomes_single_messages_for_a_peer_without_runs() {
         let mut scene = Scene::greeted(ChannelConfig::default(), &[(10, features)]);
         let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 60_000);
         let run_bytes = b"aaaabbbbcccc";
-        scene.core.send_run(channel, 4, run_bytes).expect("room");
+        scene
+            .core
+            .send_run_bytes(channel, 4, run_bytes)
+            .expect("room");
         let parts = scene.said().into_iter().map(|said| match said {
             Said::Data { payload, .. } => payload,
             Said::Run { bytes, .. } => bytes,

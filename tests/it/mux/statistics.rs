@@ -80,7 +80,7 @@ fn sent_messages_are_counted() {
         } else {
             scene
                 .core
-                .send_run(channel, elem, &vec![1; len])
+                .send_run_bytes(channel, elem, &vec![1; len])
                 .expect("room");
         }
         records += scene.records().len() as u64;

@@ -16,7 +16,7 @@ fn expired_messages_make_room_in_their_queue() {
         let channel = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
         let send = |scene: &mut Scene| {
             if run {
-                scene.core.send_run(channel, 100, &[0; 100])
+                scene.core.send_run_bytes(channel, 100, &[0; 100])
             } else {
                 scene.core.send(channel, &[0; 100])
             }

@@ -528,7 +528,10 @@ fn answer_and_send(scene: &mut Scene) {
     let data = Put::new().data(0, 1, b"tick").data_last(0, 1, &[7; 40]);
     assert_eq!(said(scene), hex(&data.0));
     assert!(hex(&data.0).starts_with("110410"));
-    scene.core.send_run(channel, 4, b"aaaabbbb").expect("sent");
+    scene
+        .core
+        .send_run_bytes(channel, 4, b"aaaabbbb")
+        .expect("sent");
     assert_eq!(said(scene), hex(&Put::new().run(1, 4, 2, b"aaaabbbb").0));
     scene.core.rebase(channel, 3, 70).expect("idle");
     scene.core.acknowledge(channel, 2);

@@ -347,7 +347,7 @@ impl Runner {
                 .send(id(*channel), payload)
                 .map_err(|e| e.to_string()),
             Does::SendRun(channel, elem, payload) => {
-                let sent = self.core.send_run(id(*channel), *elem, payload);
+                let sent = self.core.send_run_bytes(id(*channel), *elem, payload);
                 sent.map_err(|e| e.to_string())
             }
             Does::Finish(channel) => self

@@ -158,7 +158,7 @@ fn a_run_arrives_as_messages(on: On) {
         app.on_ready = Box::new(|_, cx| {
             let channel = cx.open(OpenOptions::new("ticks")).expect("room");
             let ticks: Vec<u8> = (0..160).collect();
-            cx.send_run(channel, 16, &ticks).expect("room");
+            cx.send_run_bytes(channel, 16, &ticks).expect("room");
             cx.finish(channel).expect("a channel");
         });
         app.on_message = Box::new(take);

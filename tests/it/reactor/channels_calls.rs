@@ -37,7 +37,7 @@ fn every_way_to_send_arrives(on: On) {
             room.copy_from_slice(b"claimed");
             room.commit();
             drop(cx.claim(channel, 7).expect("room"));
-            cx.send_run(channel, 2, b"r1r2").expect("room");
+            cx.send_run_bytes(channel, 2, b"r1r2").expect("room");
             assert_eq!(
                 cx.send_keyed(channel, 1, b"k"),
                 Err(ChannelSendError::WrongMode)

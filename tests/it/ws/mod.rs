@@ -10,6 +10,7 @@ mod handover;
 mod handshakes;
 mod limits;
 mod masking;
+mod messages;
 mod pair;
 mod properties;
 mod splits;

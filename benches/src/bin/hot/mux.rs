@@ -235,7 +235,7 @@ fn run(batches: usize) -> Option<usize> {
     let mut done = 0;
     for _ in 0..batches {
         pair.client
-            .send_run(pair.channels[0], PAYLOAD, black_box(&payload))
+            .send_run_bytes(pair.channels[0], PAYLOAD, black_box(&payload))
             .ok()?;
         done += pair.turn();
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::super::handler::{Calls, ConnId, Cx, Hub, TimersFull};
 use super::multiplexed::TIMER_TOKEN;
 use super::table::{Entry, Table, arm};
+use crate::payload::BinaryPayload;
 use crate::session::Stats;
 use crate::session::channels::{ChannelClaim, ChannelId, ChannelSendError, Channels, SharedFrame};
 use crate::time::Timestamp;
@@ -67,7 +68,11 @@ impl<'b> ChannelCx<'_, 'b> {
     /// # Errors
     /// As there.
     #[inline]
-    pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
+    pub fn send(
+        &mut self,
+        channel: ChannelId,
+        payload: impl BinaryPayload,
+    ) -> Result<(), ChannelSendError> {
         self.fill_if_much();
         self.entry.session.channels_mut().send(channel, payload)
     }
@@ -158,7 +163,7 @@ impl ChannelHub<'_, '_> {
         &mut self,
         id: ConnId,
         channel: ChannelId,
-        payload: &[u8],
+        payload: impl BinaryPayload,
     ) -> Result<(), ChannelSendError> {
         let channels = self.channels(id).ok_or(ChannelSendError::UnknownChannel)?;
         channels.send(channel, payload)

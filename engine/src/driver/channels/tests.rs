@@ -289,7 +289,7 @@ fn a_run_ends_with_its_channel() {
         let mut rig = Rig::new(ChannelConfig::default(), answer.clone());
         let (theirs, _) = rig.offered();
         rig.app().on_message = on_message;
-        rig.peer.send_run(theirs, 2, b"aabbcc").unwrap();
+        rig.peer.send_run_bytes(theirs, 2, b"aabbcc").unwrap();
         while let Some(record) = rig.peer.poll_record(rig.below.now) {
             frame(&mut rig.below.pipe.borrow_mut().incoming, record.as_slice());
         }

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `websocket`, `messages` | a whole connection, owned by one task; what it lends |
 //! | `split`, `reader`, `writer`, `gate` | its halves, for two tasks; how they share the writing |
+//! | `halves` | the two directions of a stream |
+//! | `send_methods` | the sends of a connection and of its writer, written once |
 //! | `receiving`, `sending` | one turn of either, under both of the above |
 //! | `sink` | `Stream` and `Sink` |
 //! | `connect`, `listen`, `head` | opening handshakes |
@@ -16,12 +18,14 @@ mod adopt;
 mod channels;
 mod connect;
 mod gate;
+mod halves;
 mod head;
 mod io;
 mod listen;
 mod messages;
 mod reader;
 mod receiving;
+mod send_methods;
 mod sending;
 mod sink;
 mod split;
@@ -52,6 +56,6 @@ pub use listen::{Incoming, Listener, ListenerBuilder, Upgrade, accept};
 pub use messages::Messages;
 pub use reader::Reader;
 pub(super) use split::NOT_UNITED;
-pub use split::{Halves, SplitStream, UniteError};
+pub use split::UniteError;
 pub use websocket::WebSocket;
 pub use writer::Writer;

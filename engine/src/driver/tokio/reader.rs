@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::error::Error;
 use super::gate::{Bell, Cell, Shared, Side};
+use super::halves::{ReadHalf, WriteHalf};
 use super::io::now;
 use super::messages::Messages;
 use super::receiving::{Came, NEVER, Receiving};
@@ -26,10 +27,10 @@ use crate::time::Timestamp;
 /// connection has ended, nobody does it any more, and the writer's sends fail with
 /// [`Error::NoReader`]. A task that only sends needs no halves: the whole
 /// [`WebSocket`](crate::WebSocket) sees to its peer while it [sends](crate::WebSocket::send).
-pub struct Reader<R, W> {
+pub struct Reader<S> {
     pub(super) receiving: Receiving,
-    pub(super) io: R,
-    pub(super) shared: Arc<Shared<W>>,
+    pub(super) io: ReadHalf<S>,
+    pub(super) shared: Arc<Shared<WriteHalf<S>>>,
     /// The sending half's deadline, as it was when the reader last looked. It may have moved
     /// on since; when it appears, the writer calls.
     /// [`NEVER`] where there is none.
@@ -58,7 +59,7 @@ impl Drop for Deserting {
     }
 }
 
-impl<R, W> Reader<R, W> {
+impl<S> Reader<S> {
     /// What the opening handshake agreed on.
     #[must_use]
     pub fn agreed(&self) -> &Agreed {
@@ -88,14 +89,9 @@ impl<R, W> Reader<R, W> {
     pub fn stats(&self) -> Stats {
         self.receiving.read.stats()
     }
-
-    /// The half of the stream.
-    pub fn stream(&self) -> &R {
-        &self.io
-    }
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     /// As [`WebSocket::recv_batch`](crate::WebSocket::recv_batch), without the outbox: answers go through the [`Writer`](crate::Writer).
     ///
     /// # Errors
@@ -271,7 +267,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
     }
 }
 
-impl<R, W> fmt::Debug for Reader<R, W> {
+impl<S> fmt::Debug for Reader<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
             .field("role", &self.agreed().role())

@@ -12,8 +12,8 @@ use tokio::io::AsyncWrite;
 use super::super::error::Error;
 use super::io::{attach_write, detach_write, now};
 use crate::config::{Config, Flush};
-use crate::conn::{Outbox, Utf8Bytes};
-use crate::error::{Deadline, Failure, SendError};
+use crate::conn::{Outbox, OwnedMessage, Utf8Bytes};
+use crate::error::{CloseCode, Deadline, Failure, SendError};
 use crate::session::WriteSide;
 use crate::time::Timestamp;
 
@@ -329,11 +329,26 @@ pub(super) fn put_bytes(outbox: &mut Outbox, waiting: &mut Bytes) -> Result<(), 
 }
 
 /// Queues `waiting`, or leaves it there.
-pub(super) fn put_text(outbox: &mut Outbox, waiting: &mut Utf8Bytes) -> Result<(), SendError> {
+fn put_text(outbox: &mut Outbox, waiting: &mut Utf8Bytes) -> Result<(), SendError> {
     outbox
         .send_text_bytes(core::mem::take(waiting))
         .map_err(|(e, back)| {
             *waiting = back;
             e
         })
+}
+
+/// Queues `message`, or leaves it there.
+pub(super) fn put_owned(outbox: &mut Outbox, message: &mut OwnedMessage) -> Result<(), SendError> {
+    match message {
+        OwnedMessage::Binary(data) => put_bytes(outbox, data),
+        OwnedMessage::Text(text) => put_text(outbox, text),
+        OwnedMessage::Part {
+            kind, data, last, ..
+        } => outbox.send_part(*kind, data, *last),
+        OwnedMessage::Ping(data) => outbox.ping(data),
+        OwnedMessage::Pong(data) => outbox.pong(data),
+        OwnedMessage::Close(None) => outbox.close(CloseCode::NORMAL, ""),
+        OwnedMessage::Close(Some((code, reason))) => outbox.close(*code, reason),
+    }
 }

@@ -11,8 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::super::error::Error;
 use super::reader::Reader;
 use super::receiving::Receiving;
+use super::sending::put_owned;
 use super::websocket::WebSocket;
-use super::writer::{Writer, put_owned};
+use super::writer::Writer;
 use crate::conn::OwnedMessage;
 use crate::error::CloseCode;
 
@@ -30,7 +31,7 @@ fn item(receiving: &mut Receiving, received: Received) -> Option<Result<OwnedMes
 
 /// [`WebSocket::recv`] as a stream. A failure is its last item. Stream and sink of one `WebSocket` are
 /// for one task, whose waker the last poll leaves: for two tasks there is
-/// [`WebSocket::split_any`].
+/// [`WebSocket::split`].
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<OwnedMessage, Error>;
 
@@ -42,7 +43,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
 }
 
 /// [`Reader::recv`] as a stream. A failure is its last item.
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Stream for Reader<R, W> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Reader<S> {
     type Item = Result<OwnedMessage, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -88,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<OwnedMessage> for WebSocket<S> {
 
 /// Messages as they come from a `Stream`; holds one that waits for room. A Close without a code
 /// goes out as 1000. Closing the sink is [`Writer::close`] with 1000.
-impl<W: AsyncWrite + Unpin> Sink<OwnedMessage> for Writer<W> {
+impl<S: AsyncWrite + Unpin> Sink<OwnedMessage> for Writer<S> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -187,7 +187,7 @@ fn sizes() {
     // And in halves: the reader, and what it shares with the writer.
     let whole = size_of::<WebSocket<u64>>();
     assert!(whole <= 568, "{whole}");
-    let halves = size_of::<crate::Reader<u64, u64>>() + size_of::<super::sending::Sending>();
+    let halves = size_of::<crate::Reader<u64>>() + size_of::<super::sending::Sending>();
     assert!(halves <= 600, "{halves}");
     let future = |ws: &'static mut WebSocket<tokio::net::TcpStream>| async move {
         let _ = ws.recv_batch().await;

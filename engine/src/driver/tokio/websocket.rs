@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::clock;
@@ -17,10 +16,11 @@ use super::super::tune::TuneReport;
 use super::io::now;
 use super::messages::Messages;
 use super::receiving::{Came, Receiving, WATCH_INTERVAL};
-use super::sending::{Put, Sending, put_binary, put_bytes};
+use super::send_methods::send_methods;
+use super::sending::{Put, Sending};
 use crate::agreed::Agreed;
 use crate::config::Config;
-use crate::conn::{Kind, Outbox, OwnedMessage, PreparedMessage};
+use crate::conn::{Outbox, OwnedMessage};
 use crate::error::CloseCode;
 use crate::handshake::Response;
 use crate::role::Role;
@@ -79,6 +79,33 @@ use crate::time::Timestamp;
 ///     tokio::spawn(async move { ws.close(CloseCode::NORMAL, "").await });
 /// }
 /// # received.map(drop)
+/// # }
+/// ```
+///
+/// # `Stream` and `Sink`
+///
+/// A `WebSocket` is a `Stream` and a `Sink` of [`OwnedMessage`]s. Its own [`send`](Self::send),
+/// [`feed`](Self::feed), [`flush`](Self::flush), [`close`](Self::close) and [`split`](Self::split)
+/// stand before those that `SinkExt` and `StreamExt` of the futures crates add: `ws.send(...)` takes
+/// bytes. A method of the sink is called by its path; [`send_owned`](Self::send_owned) sends the same
+/// message without it:
+///
+/// ```
+/// use futures_util::SinkExt;
+/// use tickwire::{Config, Error, OwnedMessage, Parts, Role, WebSocket};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let (a, b) = tokio::io::duplex(1024);
+/// let mut ws = WebSocket::from_parts(Parts::new(a, Role::Client), Config::default())?;
+/// let mut peer = WebSocket::from_parts(Parts::new(b, Role::Server), Config::default())?;
+///
+/// SinkExt::send(&mut ws, OwnedMessage::from("hello")).await?;
+/// assert_eq!(peer.recv().await?, Some("hello".into()));
+///
+/// ws.send_owned("hello").await?;
+/// assert_eq!(peer.recv().await?, Some("hello".into()));
+/// # Ok(())
 /// # }
 /// ```
 ///
@@ -246,87 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
-    /// Sends a binary message: waits while the queue is full, queues, and writes as
-    /// [`Config::flush`](crate::Config) says, where `EndOfBatch` means now.
-    ///
-    /// It does not wait for a slow peer beyond that: what the socket has not taken goes out with
-    /// the next call on this connection, so keep receiving, or [`flush`](Self::flush). While it
-    /// waits it sees to the peer, as [above](Self#tasks-that-only-send), but gives no message; a
-    /// peer that does the same is ended by `write_timeout`.
-    ///
-    /// # Errors
-    /// [`Error::Send`] where the message can never be sent, or the connection is closed, by the
-    /// peer too; [`Error::Failed`], [`Error::Io`] where it has failed.
-    pub async fn send(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.put(true, |write, io, cx, now| {
-            put_binary(payload, write, io, cx, now)
-        })
-        .await
-    }
-
-    /// Sends a text message. See [`Self::send`].
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.send_text(text)).await
-    }
-
-    /// Sends a binary message, sharing `payload` instead of copying it if it is large. See
-    /// [`Self::send`].
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), Error> {
-        let mut waiting = payload;
-        self.queue(true, |outbox| put_bytes(outbox, &mut waiting))
-            .await
-    }
-
-    /// Sends a message encoded before, for many connections. See [`Self::send`].
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.send_prepared(message))
-            .await
-    }
-
-    /// Sends the next part of a message; `last` ends it. See [`Outbox::send_part`].
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn send_part(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.send_part(kind, data, last))
-            .await
-    }
-
-    /// Queues a binary message as [`Self::send`] does, and leaves writing it to a later call:
-    /// many small messages, one system call.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn feed(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(false, |outbox| outbox.send(payload)).await
-    }
-
-    /// Sends a Ping of the application's own, ahead of messages; its Pong comes as a message.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
-    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.ping(payload)).await
-    }
-
-    /// Waits until everything queued is written. At most `write_timeout` without progress, and
-    /// as long for a stream that buffers to get rid of what it holds.
-    ///
-    /// # Errors
-    /// [`Error::Failed`], [`Error::Io`] where the connection has failed.
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        let mut fresh = true;
-        poll_fn(|cx| self.poll_flush(cx, &mut fresh)).await
-    }
+    send_methods!();
 
     /// The closing handshake, to its end: what is queued goes out, then the Close; waits, at
     /// most `close_timeout`, for the peer's Close and the end of the stream. Messages that still
@@ -344,14 +291,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.outbox().close(code, reason)?;
         poll_fn(|cx| self.poll_close(cx)).await
-    }
-
-    async fn queue(
-        &mut self,
-        flush: bool,
-        mut put: impl FnMut(&mut Outbox) -> Result<(), crate::SendError>,
-    ) -> Result<(), Error> {
-        self.put(flush, |write, _, _, _| put(write.outbox())).await
     }
 
     async fn put(

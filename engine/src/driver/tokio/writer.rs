@@ -6,15 +6,16 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
 use super::super::error::Error;
 use super::gate::{Bell, Cell, Shared, Side};
+use super::halves::WriteHalf;
 use super::io::now;
-use super::sending::{Put, Sending, put_binary, put_bytes, put_text};
+use super::send_methods::send_methods;
+use super::sending::{Put, Sending, put_owned};
 use super::timer::Timer;
-use crate::conn::{Kind, Outbox, OwnedMessage, PreparedMessage};
+use crate::conn::{Outbox, OwnedMessage};
 use crate::error::{CloseCode, SendError};
 use crate::session::WriteSide;
 use crate::time::Timestamp;
@@ -29,10 +30,14 @@ use crate::time::Timestamp;
 /// is cancel safe as those of [`WebSocket`](crate::WebSocket). What the socket does not take at once goes out
 /// when it can, driven by either half.
 ///
+/// It is a `Sink` of [`OwnedMessage`]s, too. Its own methods stand before those of `SinkExt`, whose
+/// sends are `SinkExt::send(&mut writer, message)`: see
+/// [`WebSocket`](crate::WebSocket#stream-and-sink).
+///
 /// Dropped, what is queued is written by the reader, and nothing is closed: call
 /// [`close`](Self::close) for that.
-pub struct Writer<W> {
-    pub(super) shared: Arc<Shared<W>>,
+pub struct Writer<S> {
+    pub(super) shared: Arc<Shared<WriteHalf<S>>>,
     timer: Timer,
     /// Taken by the `Sink`, and not queued yet.
     pub(super) waiting: Option<OwnedMessage>,
@@ -48,8 +53,8 @@ impl Drop for Leaving {
     }
 }
 
-impl<W> Writer<W> {
-    pub(super) fn new(shared: Arc<Shared<W>>) -> Self {
+impl<S> Writer<S> {
+    pub(super) fn new(shared: Arc<Shared<WriteHalf<S>>>) -> Self {
         Self {
             timer: Timer::default(),
             waiting: None,
@@ -59,61 +64,8 @@ impl<W> Writer<W> {
     }
 }
 
-impl<W: AsyncWrite + Unpin> Writer<W> {
-    /// As [`WebSocket::send`](crate::WebSocket::send).
-    ///
-    /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
-    pub async fn send(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.put(true, |write, io, cx, now| {
-            put_binary(payload, write, io, cx, now)
-        })
-        .await
-    }
-
-    /// As [`WebSocket::send_text`](crate::WebSocket::send_text).
-    ///
-    /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
-    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.send_text(text)).await
-    }
-
-    /// As [`WebSocket::send_bytes`](crate::WebSocket::send_bytes).
-    ///
-    /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
-    pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), Error> {
-        let mut waiting = payload;
-        self.queue(true, |outbox| put_bytes(outbox, &mut waiting))
-            .await
-    }
-
-    /// As [`WebSocket::send_prepared`](crate::WebSocket::send_prepared).
-    ///
-    /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
-    pub async fn send_prepared(&mut self, message: &PreparedMessage) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.send_prepared(message))
-            .await
-    }
-
-    /// As [`WebSocket::send_part`](crate::WebSocket::send_part).
-    ///
-    /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
-    pub async fn send_part(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.send_part(kind, data, last))
-            .await
-    }
-
-    /// As [`WebSocket::feed`](crate::WebSocket::feed).
-    ///
-    /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
-    pub async fn feed(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(false, |outbox| outbox.send(payload)).await
-    }
+impl<S: AsyncWrite + Unpin> Writer<S> {
+    send_methods!();
 
     /// Queues whatever `f` sends, then writes it: a batch in one system call. `f` runs once,
     /// and sees [`SendError::QueueFull`] itself.
@@ -133,23 +85,6 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         given.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
     }
 
-    /// As [`WebSocket::ping`](crate::WebSocket::ping); the Pong comes to the reader.
-    ///
-    /// # Errors
-    /// As [`WebSocket::send`](crate::WebSocket::send).
-    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(true, |outbox| outbox.ping(payload)).await
-    }
-
-    /// As [`WebSocket::flush`](crate::WebSocket::flush).
-    ///
-    /// # Errors
-    /// As [`WebSocket::flush`](crate::WebSocket::flush).
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        let mut fresh = true;
-        poll_fn(|cx| self.poll_flush(cx, &mut fresh)).await
-    }
-
     /// Begins the closing handshake and waits until the Close is written. The reader sees it
     /// through: it goes on to give messages, and then how the connection ended.
     ///
@@ -160,20 +95,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         poll_fn(|cx| self.poll_close(cx, code, reason)).await
     }
 
-    async fn queue(
-        &mut self,
-        flush: bool,
-        mut put: impl FnMut(&mut Outbox) -> Result<(), SendError>,
-    ) -> Result<(), Error> {
-        self.put(flush, |write, _, _, _| put(write.outbox())).await
-    }
-
     async fn put(
         &mut self,
         flush: bool,
         mut put: impl FnMut(
             &mut WriteSide,
-            &mut W,
+            &mut WriteHalf<S>,
             &mut Context<'_>,
             Timestamp,
         ) -> Result<(), SendError>,
@@ -185,7 +112,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         &mut self,
         cx: &mut Context<'_>,
         flush: bool,
-        put: &mut Put<'_, W>,
+        put: &mut Put<'_, WriteHalf<S>>,
     ) -> Poll<Result<(), Error>> {
         if self.waiting.is_some() {
             match self.poll_waiting(cx) {
@@ -201,7 +128,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         &mut self,
         cx: &mut Context<'_>,
         flush: bool,
-        put: &mut Put<'_, W>,
+        put: &mut Put<'_, WriteHalf<S>>,
     ) -> Poll<Result<(), Error>> {
         self.poll_cell(cx, |sending, io, cx, deserted| {
             if deserted && !sending.write.outbox().is_closing() {
@@ -259,7 +186,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     fn poll_cell(
         &mut self,
         cx: &mut Context<'_>,
-        mut op: impl FnMut(&mut Sending, &mut W, &mut Context<'_>, bool) -> Poll<Result<(), Error>>,
+        mut op: impl FnMut(
+            &mut Sending,
+            &mut WriteHalf<S>,
+            &mut Context<'_>,
+            bool,
+        ) -> Poll<Result<(), Error>>,
     ) -> Poll<Result<(), Error>> {
         let mut registered = false;
         // Tries, tries again once registered, and then once for each deadline that passes.
@@ -305,22 +237,7 @@ fn is_over(sending: &mut Sending) -> bool {
     sending.write.outbox().is_closing()
 }
 
-/// Queues `message`, or leaves it there.
-pub(super) fn put_owned(outbox: &mut Outbox, message: &mut OwnedMessage) -> Result<(), SendError> {
-    match message {
-        OwnedMessage::Binary(data) => put_bytes(outbox, data),
-        OwnedMessage::Text(text) => put_text(outbox, text),
-        OwnedMessage::Part {
-            kind, data, last, ..
-        } => outbox.send_part(*kind, data, *last),
-        OwnedMessage::Ping(data) => outbox.ping(data),
-        OwnedMessage::Pong(data) => outbox.pong(data),
-        OwnedMessage::Close(None) => outbox.close(CloseCode::NORMAL, ""),
-        OwnedMessage::Close(Some((code, reason))) => outbox.close(*code, reason),
-    }
-}
-
-impl<W> fmt::Debug for Writer<W> {
+impl<S> fmt::Debug for Writer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").finish_non_exhaustive()
     }

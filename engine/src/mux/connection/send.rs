@@ -8,6 +8,7 @@ use super::super::open::Unit;
 use super::super::queue::{ENTRY_BYTES, SharedFrame};
 use super::super::slots::Key;
 use super::{Effects, Mux};
+use crate::payload::BinaryPayload;
 
 /// Payload bytes from which [`Mux::send_bytes`] shares the payload: a shorter one is copied
 /// into the record or the queue.
@@ -33,7 +34,12 @@ impl Mux {
     /// [`ChannelSendError`]; nothing is taken then. After [`ChannelSendError::WouldBlock`],
     /// [`poll_writable`](Self::poll_writable) tells when to try again.
     #[inline]
-    pub fn send(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
+    pub fn send(
+        &mut self,
+        id: ChannelId,
+        payload: impl BinaryPayload,
+    ) -> Result<(), ChannelSendError> {
+        let payload = payload.as_ref();
         if self.send_plain(id, payload).is_some() {
             return Ok(());
         }
@@ -207,6 +213,15 @@ impl Mux {
         &mut self,
         id: ChannelId,
         key: u64,
+        payload: impl BinaryPayload,
+    ) -> Result<(), ChannelSendError> {
+        self.send_newest(id, key, payload.as_ref())
+    }
+
+    fn send_newest(
+        &mut self,
+        id: ChannelId,
+        key: u64,
         payload: &[u8],
     ) -> Result<(), ChannelSendError> {
         let at = self
@@ -319,7 +334,7 @@ impl Mux {
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::BadRun`], [`ChannelSendError::WrongMode`].
-    pub fn send_run(
+    pub fn send_run_bytes(
         &mut self,
         id: ChannelId,
         elem: usize,

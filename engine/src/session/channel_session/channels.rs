@@ -10,6 +10,7 @@ use crate::mux::{
     AcceptOptions, ChannelClaim, ChannelFailure, ChannelId, ChannelSendError, ChannelStats, Charge,
     ErrorCode, Event, Mux, MuxStats, OpenError, OpenOptions, SharedFrame,
 };
+use crate::payload::BinaryPayload;
 use crate::time::Timestamp;
 
 /// The channels of one connection, as the application uses them: what
@@ -112,7 +113,12 @@ impl Channels {
     /// [`ChannelSendError`]; nothing is taken then. After [`ChannelSendError::WouldBlock`] the channel is told
     /// to be writable when it is worth another try.
     #[inline]
-    pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
+    pub fn send(
+        &mut self,
+        channel: ChannelId,
+        payload: impl BinaryPayload,
+    ) -> Result<(), ChannelSendError> {
+        let payload = payload.as_ref();
         self.unfilled += payload.len() + FRAME_BYTES;
         self.core.send(channel, payload)
     }
@@ -139,8 +145,9 @@ impl Channels {
         &mut self,
         channel: ChannelId,
         key: u64,
-        payload: &[u8],
+        payload: impl BinaryPayload,
     ) -> Result<(), ChannelSendError> {
+        let payload = payload.as_ref();
         self.unfilled += payload.len() + FRAME_BYTES;
         self.core.send_keyed(channel, key, payload)
     }
@@ -164,14 +171,14 @@ impl Channels {
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::BadRun`], [`ChannelSendError::WrongMode`].
-    pub fn send_run(
+    pub fn send_run_bytes(
         &mut self,
         channel: ChannelId,
         elem: usize,
         bytes: &[u8],
     ) -> Result<(), ChannelSendError> {
         self.unfilled += bytes.len() + FRAME_BYTES;
-        self.core.send_run(channel, elem, bytes)
+        self.core.send_run_bytes(channel, elem, bytes)
     }
 
     /// Room for a message of `len` bytes, to be written in place and then committed.

@@ -119,7 +119,7 @@ fn put_run(
     for at in 0..load.share() {
         run.extend_from_slice(load.upcoming(at));
     }
-    match ctx.cx.send_run(channel, load.peek().len(), run) {
+    match ctx.cx.send_run_bytes(channel, load.peek().len(), run) {
         Err(ChannelSendError::WouldBlock) => return Ok(0),
         sent => sent?,
     }

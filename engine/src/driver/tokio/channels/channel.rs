@@ -1,26 +1,29 @@
 //! A channel before it is split, and one of the peer's before it is accepted.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 
 use super::super::io::now;
-use super::batch::ChannelBatch;
 use super::error::ChannelError;
 use super::handle::Handle;
-use super::message::ChannelMessage;
+use super::receive_methods::receive_methods;
 use super::receiver::Receiver;
+use super::send_methods::send_methods;
 use super::sender::Sender;
 use super::state::{Acceptance, Answer, Offer};
 use crate::session::channels::{
-    AcceptOptions, ChannelClaim, ChannelId, ChannelSendError, ChannelStats, Direction, ErrorCode,
-    Mode, OpenError, Resume, SharedFrame, Unit,
+    AcceptOptions, ChannelId, ChannelSendError, ChannelStats, Direction, ErrorCode, Mode,
+    OpenError, Resume, Unit,
 };
 
 /// A channel: both halves. [`split`](Self::split) gives them to two tasks.
+///
+/// It sends as a [`Sender`] and receives as a [`Receiver`], by the same methods. It is no `Sink` and no
+/// `Stream` of the futures crates.
 ///
 /// Of a channel that goes one way, the half that is not there refuses:
 /// [`ChannelSendError::Finished`] or [`ChannelError::NotReceiving`].
@@ -73,141 +76,17 @@ impl Channel {
         .await
     }
 
-    /// [`Sender::send`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn send(&mut self, payload: &[u8]) -> Result<(), ChannelSendError> {
-        self.sender.send(payload).await
+    fn sending(&self) -> &Sender {
+        &self.sender
     }
 
-    /// [`Sender::try_send`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn try_send(&mut self, payload: &[u8]) -> Result<(), ChannelSendError> {
-        self.sender.try_send(payload)
+    fn receiving(&self) -> &Receiver {
+        &self.receiver
     }
 
-    /// [`Sender::send_bytes`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn send_bytes(&mut self, payload: Bytes) -> Result<(), ChannelSendError> {
-        self.sender.send_bytes(payload).await
-    }
+    send_methods!();
 
-    /// [`Sender::send_keyed`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn send_keyed(&mut self, key: u64, payload: &[u8]) -> Result<(), ChannelSendError> {
-        self.sender.send_keyed(key, payload).await
-    }
-
-    /// [`Sender::send_shared`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn send_shared(&mut self, frame: &SharedFrame) -> Result<(), ChannelSendError> {
-        self.sender.send_shared(frame).await
-    }
-
-    /// [`Sender::send_run_bytes`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn send_run_bytes(
-        &mut self,
-        elem: usize,
-        messages: &[u8],
-    ) -> Result<(), ChannelSendError> {
-        self.sender.send_run_bytes(elem, messages).await
-    }
-
-    /// [`Sender::claim`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn claim<T>(
-        &mut self,
-        len: usize,
-        write: impl FnOnce(ChannelClaim<'_>) -> T,
-    ) -> Result<T, ChannelSendError> {
-        self.sender.claim(len, write).await
-    }
-
-    /// [`Sender::finish`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn finish(&mut self) -> Result<(), ChannelSendError> {
-        self.sender.finish()
-    }
-
-    /// [`Sender::reset`].
-    pub fn reset(&mut self, code: ErrorCode) {
-        self.sender.reset(code);
-    }
-
-    /// [`Sender::stopped`].
-    pub fn stopped(&self) -> impl Future<Output = ErrorCode> + Send + use<> {
-        self.sender.stopped()
-    }
-
-    /// [`Sender::rebase`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn rebase(&mut self, epoch: u64, next_seq: u64) -> Result<(), ChannelSendError> {
-        self.sender.rebase(epoch, next_seq)
-    }
-
-    /// [`Receiver::recv`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn recv(&mut self) -> Result<Option<ChannelMessage>, ChannelError> {
-        self.receiver.recv().await
-    }
-
-    /// [`Receiver::try_recv`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn try_recv(&mut self) -> Result<Option<ChannelMessage>, ChannelError> {
-        self.receiver.try_recv()
-    }
-
-    /// [`Receiver::recv_batch`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn recv_batch(&mut self) -> Result<Option<ChannelBatch<'_>>, ChannelError> {
-        self.receiver.recv_batch().await
-    }
-
-    /// [`Receiver::stop`].
-    pub fn stop(&mut self, code: ErrorCode) {
-        self.receiver.stop(code);
-    }
-
-    /// [`Receiver::acknowledge`].
-    pub fn acknowledge(&mut self, seq: u64) {
-        self.receiver.acknowledge(seq);
-    }
-
-    /// Both halves as they stand.
-    #[must_use]
-    pub fn stats(&self) -> Option<ChannelStats> {
-        self.sender.stats()
-    }
-
-    /// A number that is unique among the open channels of the connection.
-    #[must_use]
-    pub fn id(&self) -> ChannelId {
-        self.sender.id
-    }
+    receive_methods!();
 
     /// Bytes of memory that what waits here takes.
     #[cfg(test)]

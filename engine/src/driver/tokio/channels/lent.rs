@@ -16,6 +16,8 @@ use std::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::session::channels::SHARED_BYTES_MIN;
+
 std::thread_local! {
     /// How many sections this thread is in.
     static SECTIONS: Cell<u32> = const { Cell::new(0) };
@@ -64,6 +66,14 @@ impl Drop for Leave {
 /// The same bytes, the owner of which is not dropped in a [`Section`].
 pub(super) fn lend(payload: Bytes) -> Bytes {
     Bytes::from_owner(Lent(payload))
+}
+
+/// [`lend`], for a payload that is kept: a short one is copied, and stays with its call.
+pub(super) fn lend_if_shared(payload: Bytes) -> Bytes {
+    match payload.len() {
+        ..SHARED_BYTES_MIN => payload,
+        _ => lend(payload),
+    }
 }
 
 struct Lent(Bytes);

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::parked::Taken;
 use super::state::Shared;
+use crate::payload::BinaryPayload;
 use crate::session::channels::{ChannelId, Charge};
 
 /// A message, owned, with the credit that it holds: the peer gets that back when this is
@@ -60,6 +61,15 @@ impl Deref for ChannelMessage {
 impl AsRef<[u8]> for ChannelMessage {
     fn as_ref(&self) -> &[u8] {
         self
+    }
+}
+
+impl BinaryPayload for ChannelMessage {}
+
+impl From<ChannelMessage> for Bytes {
+    /// As [`ChannelMessage::into_bytes`].
+    fn from(message: ChannelMessage) -> Self {
+        message.into_bytes()
     }
 }
 

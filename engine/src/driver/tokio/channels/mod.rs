@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `session` | the connection: opening, accepting, ending |
 //! | `channel`, `sender`, `receiver` | a channel and its halves |
+//! | `send_methods`, `receive_methods` | what a channel and its halves do, written once |
 //! | `message`, `batch` | what is received, with its credit |
 //! | `runs` | runs of messages as slices of the application's types |
 //! | `driver` | the task |
@@ -21,9 +22,11 @@ mod lent;
 mod message;
 mod monitor;
 mod parked;
+mod receive_methods;
 mod receiver;
 #[cfg(feature = "zerocopy")]
 mod runs;
+mod send_methods;
 mod sender;
 mod session;
 mod state;

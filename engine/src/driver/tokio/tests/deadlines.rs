@@ -262,7 +262,7 @@ async fn a_stream_that_buffers_for_a_peer_that_takes_nothing() {
     assert_about(began, 10 * SECOND);
 
     let (ws, _peer) = buffering(&config);
-    let (_reader, mut writer) = ws.split_any();
+    let (_reader, mut writer) = ws.split();
     let began = Instant::now();
     writer.feed(&[0; 1000]).await.unwrap();
     let flushed = tokio::time::timeout(patience, writer.flush()).await;

@@ -4,6 +4,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::super::halves::ReadHalf;
 use super::*;
 use crate::{CloseCode, Error, Failure, SendError};
 
@@ -214,7 +215,7 @@ async fn halves_of_two_connections_do_not_unite() {
     let ((ar, aw), (br, bw)) = (a.split(), b.split());
     let error = WebSocket::<DuplexStream>::unite(ar, bw).unwrap_err();
     assert!(!error.to_string().is_empty());
-    let (ar, bw) = error.into_halves().unwrap();
+    let (ar, bw) = error.into_halves();
     let a = WebSocket::<DuplexStream>::unite(ar, aw).unwrap();
     let b = WebSocket::<DuplexStream>::unite(br, bw).unwrap();
     assert_eq!((a.role(), b.role()), (Role::Client, Role::Server));
@@ -238,13 +239,91 @@ async fn stream_and_sink_of_halves() {
     assert_eq!(got[499], binary(499_u32.to_be_bytes()));
 }
 
-/// Sent to other tasks, and any stream splits.
+/// A stream that is `AsyncRead` and `AsyncWrite` and nothing else: not even vectored.
+struct Plain(DuplexStream);
+
+impl AsyncRead for Plain {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// Talks in halves, in two tasks, and then as a whole again. `own`: the stream has halves of its
+/// own, without a lock.
+async fn splits_and_unites<S>(client: S, server: S, own: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let config = config(|_| {});
+    let client = end(client, Role::Client, &config);
+    let mut server = end(server, Role::Server, &config);
+    let serving = tokio::spawn(async move { echo(&mut server).await });
+    let (mut reader, mut writer) = client.split();
+    assert_eq!(!matches!(reader.io, ReadHalf::Any(_)), own);
+    let receiving = tokio::spawn(async move {
+        let mut got = Vec::new();
+        while got.len() < 100 {
+            got.push(reader.recv().await.unwrap().unwrap());
+        }
+        (reader, got)
+    });
+    for i in 0..100_u32 {
+        writer.send(vec![7; 1000 * i as usize]).await.unwrap();
+    }
+    let (reader, got) = receiving.await.unwrap();
+    assert_eq!(got[99], binary([7; 99_000]));
+    let mut ws = WebSocket::unite(reader, writer).unwrap();
+    ws.send_text("whole").await.unwrap();
+    assert_eq!(ws.recv().await.unwrap(), Some("whole".into()));
+    ws.close(CloseCode::NORMAL, "").await.unwrap();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn every_stream_splits_and_unites() {
+    let (a, b) = duplex(4096);
+    splits_and_unites(a, b, false).await;
+    let (a, b) = duplex(4096);
+    splits_and_unites(Plain(a), Plain(b), false).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (a, b) = tokio::join!(TcpStream::connect(addr), listener.accept());
+    splits_and_unites(a.unwrap(), b.unwrap().0, true).await;
+    #[cfg(unix)]
+    {
+        let (a, b) = tokio::net::UnixStream::pair().unwrap();
+        splits_and_unites(a, b, true).await;
+    }
+}
+
 #[test]
 fn halves_are_send() {
     fn is_send<T: Send + 'static>() {}
-    is_send::<Reader<tokio::net::tcp::OwnedReadHalf, tokio::net::tcp::OwnedWriteHalf>>();
-    is_send::<Writer<tokio::net::tcp::OwnedWriteHalf>>();
+    is_send::<Reader<TcpStream>>();
+    is_send::<Writer<TcpStream>>();
     is_send::<WebSocket<TcpStream>>();
-    let (client, _server) = ends(10, |_| {});
-    let _ = client.split_any();
+    is_send::<Reader<Plain>>();
+    is_send::<Writer<Plain>>();
 }

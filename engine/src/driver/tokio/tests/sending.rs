@@ -18,6 +18,8 @@ async fn every_way_of_a_writer_comes_back() {
     writer.send_prepared(&prepared).await.unwrap();
     writer.send_part(Kind::Binary, b"pa", false).await.unwrap();
     writer.send_part(Kind::Binary, b"rts", true).await.unwrap();
+    writer.send_owned("owned").await.unwrap();
+    writer.send_owned(vec![9; 300_000]).await.unwrap();
     let both = |out: &mut crate::Outbox| out.send(b"1").is_ok() && out.send(b"2").is_ok();
     assert!(writer.with_outbox(both).await.unwrap());
     writer.close(CloseCode::NORMAL, "").await.unwrap();
@@ -29,9 +31,51 @@ async fn every_way_of_a_writer_comes_back() {
         binary(&large),
         text,
         binary("parts"),
+        "owned".into(),
+        vec![9; 300_000].into(),
         binary("1"),
         binary("2"),
     ];
+    assert_eq!(got, expected);
+}
+
+/// The same calls of a connection and of its writer, and what the peer gets.
+#[tokio::test]
+async fn a_connection_and_its_writer_send_the_same() {
+    macro_rules! send_all {
+        ($to:expr) => {{
+            $to.feed(b"fed").await.unwrap();
+            $to.send_text("text").await.unwrap();
+            $to.send_owned(OwnedMessage::Ping("ping".into()))
+                .await
+                .unwrap();
+            $to.pong(b"pong").await.unwrap();
+            $to.send_owned(OwnedMessage::Close(None)).await.unwrap();
+            let refused = $to.send_owned("after").await;
+            assert!(
+                matches!(refused, Err(Error::Send(crate::SendError::Closed))),
+                "{refused:?}"
+            );
+            $to.flush().await.unwrap();
+        }};
+    }
+    let expected = [
+        bare(2, b"fed"),
+        bare(1, b"text"),
+        bare(9, b"ping"),
+        bare(10, b"pong"),
+        bare(8, &1000_u16.to_be_bytes()),
+    ]
+    .concat();
+    let (mut ws, mut peer) = against_bytes(Role::Server, &config(|_| {}));
+    send_all!(ws);
+    let mut got = vec![0; expected.len()];
+    peer.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, expected);
+    let (ws, mut peer) = against_bytes(Role::Server, &config(|_| {}));
+    let (_reader, mut writer) = ws.split();
+    send_all!(writer);
+    peer.read_exact(&mut got).await.unwrap();
     assert_eq!(got, expected);
 }
 

@@ -167,7 +167,7 @@ fn a_stream_that_wakes_whom_it_sends_away_is_asked_again_in_another_poll() {
         incoming: frame(9, b"?"),
         ..Keeps::default()
     };
-    let (mut reader, _writer) = end(stream, Role::Server, &config(|_| {})).split_any();
+    let (mut reader, _writer) = end(stream, Role::Server, &config(|_| {})).split();
     // No runtime, and no timer: the deadlines are far.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -188,7 +188,7 @@ async fn a_reader_reads_before_it_finds_the_peer_silent() {
         c.idle_timeout = Some(10 * SECOND);
     });
     let (server, mut peer) = against_bytes(Role::Server, &config);
-    let (mut reader, _writer) = server.split_any();
+    let (mut reader, _writer) = server.split();
     let glued = [frame(2, b"one"), frame(9, b"?"), frame(2, b"two")].concat();
     peer.write_all(&glued).await.unwrap();
     tokio::time::sleep(60 * SECOND).await;
@@ -216,7 +216,7 @@ async fn a_reader_reads_before_it_finds_the_peer_silent() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_writes_before_it_finds_the_peer_stuck() {
     let (a, mut peer) = duplex(64);
-    let (mut reader, mut writer) = end(a, Role::Server, &patient()).split_any();
+    let (mut reader, mut writer) = end(a, Role::Server, &patient()).split();
     writer.send(&[0; 100]).await.unwrap();
     peer.read_exact(&mut [0; 64]).await.unwrap();
     tokio::time::sleep(60 * SECOND).await;
@@ -272,7 +272,7 @@ async fn a_batch_on_a_connection_that_failed_is_told_so() {
         c.idle_timeout = Some(10 * SECOND);
     });
     let (server, _peer) = against_bytes(Role::Server, &config);
-    let (mut reader, mut writer) = server.split_any();
+    let (mut reader, mut writer) = server.split();
     reader.recv().await.unwrap_err();
     let told = writer.with_outbox(|_| ()).await;
     let idle = Error::Failed(Failure::Deadline(Deadline::Idle));
@@ -291,7 +291,7 @@ async fn a_deadline_that_bytes_come_with_ends_the_connection() {
             c.write_timeout = 10 * SECOND;
         });
         let (a, mut peer) = duplex(64);
-        let (mut reader, mut writer) = end(a, Role::Server, &config).split_any();
+        let (mut reader, mut writer) = end(a, Role::Server, &config).split();
         let deadline = if closing {
             writer.close(CloseCode::NORMAL, "").await.unwrap();
             Deadline::Close

@@ -33,6 +33,36 @@ async fn every_way_that_never_waits_comes_over_in_order() {
     assert!(within(receiver.recv()).await.unwrap().is_none());
 }
 
+/// A whole channel has what its sending half has.
+#[tokio::test(start_paused = true)]
+async fn a_whole_channel_never_waits_either() {
+    let (client, server) = pair(|_| {});
+    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("t")).await;
+    ours.try_send(b"one").unwrap();
+    ours.try_send_bytes(Bytes::from_static(b"two")).unwrap();
+    ours.try_send_bytes(vec![3; 5000].into()).unwrap();
+    let claimed = ours.try_claim(4, |mut room| {
+        room.copy_from_slice(b"four");
+        room.commit();
+    });
+    claimed.unwrap();
+    let frame = SharedFrame::new(0, b"five").unwrap();
+    ours.try_send_shared(&frame).unwrap();
+    ours.try_send_run_bytes(3, b"six").unwrap();
+    #[cfg(feature = "zerocopy")]
+    ours.try_send_run(&[*b"7"]).unwrap();
+    ours.finish().unwrap();
+    let large = [3; 5000];
+    let mut expected = vec![&b"one"[..], b"two", &large, b"four", b"five", b"six"];
+    expected.extend(cfg!(feature = "zerocopy").then_some(&b"7"[..]));
+    for expected in expected {
+        let got = within(theirs.recv()).await.unwrap().expect("it has come");
+        assert_eq!(Bytes::from(got), expected);
+    }
+    assert!(within(theirs.recv()).await.unwrap().is_none());
+    assert_eq!(ours.acknowledged(), 0);
+}
+
 /// All of them refuse where nobody reads, and take again where somebody does.
 #[tokio::test(start_paused = true)]
 async fn what_never_waits_says_that_it_would() {
