@@ -61,7 +61,7 @@ impl SendCredit {
     }
 
     /// All that is left but `keep` counts as used. Whether that is any.
-    pub(super) fn give_back(&mut self, keep: u64) -> bool {
+    pub(super) fn return_unused(&mut self, keep: u64) -> bool {
         let gives = self.available() > keep;
         if gives {
             self.charged = self.limit - keep;
@@ -87,7 +87,7 @@ pub(super) struct RecvCredit {
     consumed: u64,
     window: u64,
     /// The window that was agreed on when the channel was opened: a wider one goes back to it.
-    first: u64,
+    initial: u64,
     /// What must be consumed for a new limit to be told: half (a quarter, of a small window) of
     /// it is owed then. What the peer lacks until then is less than a message (rule R20).
     due_at: u64,
@@ -101,29 +101,29 @@ impl RecvCredit {
         let mut credit = Self {
             limit: window,
             window,
-            first: window,
+            initial: window,
             ..Self::default()
         };
-        credit.owe(threshold(window));
+        credit.set_due(threshold(window));
         credit
     }
 
     /// Another first window, which is told next.
-    pub(super) fn reopen(&mut self, window: u64) {
+    pub(super) fn set_initial_window(&mut self, window: u64) {
         self.window = window;
-        self.first = window;
-        self.owe(threshold(window));
+        self.initial = window;
+        self.set_due(threshold(window));
     }
 
     /// A new limit is due when so much is owed: `consumed + window - limit`.
-    fn owe(&mut self, least: u64) {
+    fn set_due(&mut self, least: u64) {
         self.due_at = self.limit.saturating_add(least).saturating_sub(self.window);
     }
 
     /// The peer waits with this limit: whatever is owed is told at once; and as long as anything
     /// of the window is held, in smaller batches from then on, for it need not wait each time.
-    pub(super) fn hurry(&mut self) {
-        self.owe(1);
+    pub(super) fn peer_blocked(&mut self) {
+        self.set_due(1);
     }
 
     /// The peer sent what costs `n`.
@@ -147,7 +147,7 @@ impl RecvCredit {
 
     /// As [`Self::consume`], unless a new limit is due then. `false`: nothing is done.
     #[inline]
-    pub(super) fn consume_early(&mut self, n: u64) -> bool {
+    pub(super) fn consume_below_due(&mut self, n: u64) -> bool {
         debug_assert!(n <= self.charged - self.consumed, "consumed twice");
         let consumed = self.consumed + n;
         let early = consumed < self.due_at && consumed <= self.charged;
@@ -171,7 +171,7 @@ impl RecvCredit {
 
     /// By how much a limit told now would be news.
     #[cfg(test)]
-    fn owed(&self) -> u64 {
+    fn unannounced(&self) -> u64 {
         self.next_limit().saturating_sub(self.limit)
     }
 
@@ -182,12 +182,16 @@ impl RecvCredit {
     /// The limit to tell; it counts as told.
     pub(super) fn announce(&mut self) -> u64 {
         let batch = threshold(self.window);
-        let hurried = self.due_at + self.window < self.limit + batch;
+        let early = self.due_at + self.window < self.limit + batch;
         // A window that was narrowed is reached by consumption: limits never go back.
         self.limit = self.limit.max(self.next_limit());
         // As long as something is held, so much may never be owed.
-        let rest = hurried && self.backlog() > 0;
-        self.owe(if rest { slivers(self.window) } else { batch });
+        let rest = early && self.backlog() > 0;
+        self.set_due(if rest {
+            small_batch(self.window)
+        } else {
+            batch
+        });
         self.limit
     }
 
@@ -210,7 +214,7 @@ impl RecvCredit {
     /// was promised (rule R20). Whether it is wider.
     pub(super) fn grow(&mut self, by: u64, now: Timestamp) -> bool {
         let wider = self.window.saturating_add(by);
-        let grows = by > 0 && room(wider) >= room(self.window);
+        let grows = by > 0 && guaranteed(wider) >= guaranteed(self.window);
         if grows {
             self.window = wider;
             self.mark = (now, self.consumed);
@@ -221,34 +225,34 @@ impl RecvCredit {
     /// The sender gives back what it does not use: so much counts as charged, and as consumed at
     /// once, so that what the limit reaches stays. The window is narrower by that, but not where
     /// the largest message would not fit any more (rule R20).
-    pub(super) fn give_back(&mut self, total: u64) -> Result<(), Overrun> {
-        if total < self.charged || total > self.limit.saturating_sub(self.first) {
+    pub(super) fn accept_return(&mut self, total: u64) -> Result<(), Overrun> {
+        if total < self.charged || total > self.limit.saturating_sub(self.initial) {
             return Err(Overrun);
         }
         let unused = total - self.charged;
         self.charged = total;
         self.consumed += unused;
         self.mark.1 += unused; // nobody has read that
-        let narrower = self.window.saturating_sub(unused).max(self.first);
-        if room(narrower) >= room(self.first) {
+        let narrower = self.window.saturating_sub(unused).max(self.initial);
+        if guaranteed(narrower) >= guaranteed(self.initial) {
             self.window = narrower;
         }
-        self.owe(threshold(self.window));
+        self.set_due(threshold(self.window));
         Ok(())
     }
 
     /// What is owed and was not told is not granted any more, as far as the window is wider than at
     /// first: that costs nobody anything.
-    pub(super) fn withhold(&mut self) {
-        let told = (self.limit - self.consumed).max(self.first);
-        if told < self.window && room(told) >= room(self.first) {
+    pub(super) fn withdraw_unannounced(&mut self) {
+        let told = (self.limit - self.consumed).max(self.initial);
+        if told < self.window && guaranteed(told) >= guaranteed(self.initial) {
             self.window = told;
-            self.owe(threshold(told));
+            self.set_due(threshold(told));
         }
     }
 
     /// As [`Self::give_back`], where nothing is granted any more.
-    pub(super) fn give_up(&mut self, total: u64) -> Result<(), Overrun> {
+    pub(super) fn accept_final_return(&mut self, total: u64) -> Result<(), Overrun> {
         if total < self.charged || total > self.limit {
             return Err(Overrun);
         }
@@ -258,11 +262,11 @@ impl RecvCredit {
 
     /// The window is wider than it was at first.
     pub(super) fn has_grown(&self) -> bool {
-        self.window > self.first
+        self.window > self.initial
     }
 
-    pub(super) fn first(&self) -> u64 {
-        self.first
+    pub(super) fn initial(&self) -> u64 {
+        self.initial
     }
 
     #[inline]
@@ -292,7 +296,7 @@ impl RecvCredit {
 
 /// What is not worth telling of a window.
 #[inline]
-fn slivers(window: u64) -> u64 {
+fn small_batch(window: u64) -> u64 {
     (window / 16).max(1)
 }
 
@@ -306,7 +310,7 @@ pub(super) fn threshold(window: u64) -> u64 {
 }
 
 /// What a sender has left at least while nothing is due, once all else is consumed.
-fn room(window: u64) -> u64 {
+fn guaranteed(window: u64) -> u64 {
     (window + 1).saturating_sub(threshold(window))
 }
 
@@ -314,7 +318,7 @@ fn room(window: u64) -> u64 {
 pub(super) const MESSAGES_BEFORE_ACCEPT: u64 = 8;
 
 /// Payload of the smallest fragment but for a message's last: records and windows are not
-/// dribbled away in slivers, of which each costs `overhead`.
+/// dribbled away in small_batch, of which each costs `overhead`.
 pub(super) fn fragment_min(window: u64, record: u64) -> u64 {
     (record / 4).min(window / 4).max(1)
 }
@@ -360,7 +364,7 @@ impl Announced {
     /// Bytes of the largest message that can never hang (rule R20): with all but a threshold's
     /// worth of the window returned, it fits.
     pub(super) fn message_max(self) -> Option<u32> {
-        self.largest(room(self.window))
+        self.largest(guaranteed(self.window))
     }
 
     /// Bytes of the largest message where messages are counted, unless the channel says otherwise:

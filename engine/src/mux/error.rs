@@ -89,7 +89,7 @@ pub enum ChannelViolation {
     /// OPEN on an alias that is in use.
     AliasInUse(u32),
     /// ACCEPT or REJECT of what was not asked.
-    UnaskedAnswer(u32),
+    UnexpectedAnswer(u32),
     /// A resumption of a channel that did not ask for it, or one with what was not announced; a time
     /// to live on a channel that is conflated.
     BadOption,
@@ -140,7 +140,7 @@ impl ChannelViolation {
             Self::WrongDirection(_) => "data of the end that does not send on this channel",
             Self::InsideMessage(_) => "a message must be finished before the next or the end",
             Self::AliasInUse(_) => "an alias is opened again before its channel has ended",
-            Self::UnaskedAnswer(_) => "an answer to what was not asked",
+            Self::UnexpectedAnswer(_) => "an answer to what was not asked",
             Self::BadOption => "an option that does not belong here",
             Self::ChannelCredit(_) => "a channel's limit was passed",
             Self::TooManyChannels => "more channels than announced",
@@ -164,7 +164,7 @@ impl fmt::Display for ChannelViolation {
             | Self::WrongDirection(alias)
             | Self::InsideMessage(alias)
             | Self::AliasInUse(alias)
-            | Self::UnaskedAnswer(alias)
+            | Self::UnexpectedAnswer(alias)
             | Self::ChannelCredit(alias) => write!(f, " (alias {alias})"),
             _ => Ok(()),
         }

@@ -44,7 +44,7 @@ pub struct ChannelStats {
     /// See [`Self::queued_bytes`].
     pub queued_messages: usize,
     /// Since when a message waits for the peer's credit.
-    pub stalled_since: Option<Timestamp>,
+    pub blocked_since: Option<Timestamp>,
     /// Messages sent, and their payload bytes.
     pub messages_out: u64,
     /// See [`Self::messages_out`].
@@ -66,7 +66,7 @@ pub struct ChannelStats {
     /// Messages that the peer has replaced or dropped.
     pub skipped_in: u64,
     /// How often the peer said that it waits for our credit.
-    pub peer_stalls: u32,
+    pub peer_blocked: u32,
 }
 
 /// A connection, seen from this end.
@@ -82,7 +82,7 @@ pub struct MuxStats {
     /// Bytes that the peer can bring to be held: the windows of its channels, what is held of those
     /// that have ended, and what windows have grown by. What the application has granted beyond the
     /// defaults is not among them.
-    pub receive_aside_bytes: u64,
+    pub receive_reserved_bytes: u64,
     /// What that may be at most: [`ChannelConfig::receive_budget_bytes`](super::ChannelConfig).
     pub receive_budget_bytes: u64,
     /// Messages sent, and their payload bytes.
@@ -104,7 +104,7 @@ pub struct MuxStats {
     /// Channels whose message did not end in time.
     pub evicted: u64,
     /// How often a sender here waited for credit for longer than half a second.
-    pub stalls: u64,
+    pub blocked: u64,
     /// The shortest round trip measured, and the last.
     pub rtt_min: Option<Duration>,
     /// See [`Self::rtt_min`].
@@ -115,7 +115,10 @@ impl Channel {
     fn stats(&self) -> ChannelStats {
         let opening = matches!(
             self.stage,
-            Stage::Opening(_) | Stage::Asked(_) | Stage::Offered | Stage::Accepting(_)
+            Stage::OpenPending(_)
+                | Stage::OpenSent(_)
+                | Stage::OpenReceived
+                | Stage::AcceptPending(_)
         );
         let open = if opening {
             HalfState::Opening
@@ -142,7 +145,7 @@ impl Channel {
             send_window: send.credit.available(),
             queued_bytes: send.queued(),
             queued_messages: send.queue.as_ref().map_or(0, |q| q.len()),
-            stalled_since: send.blocked_since,
+            blocked_since: send.blocked_since,
             messages_out: send.numbers.messages(),
             bytes_out: send.bytes,
             skipped_out: send.skipped_total,
@@ -153,7 +156,7 @@ impl Channel {
             messages_in: recv.numbers.messages(),
             bytes_in: recv.bytes,
             skipped_in: recv.skipped_total,
-            peer_stalls: recv.blocked_told,
+            peer_blocked: recv.blocked_received,
         }
     }
 }
@@ -177,12 +180,12 @@ impl Mux {
     pub fn stats(&self) -> MuxStats {
         let totals = self.all_totals();
         let [rtt_min, rtt_last] = self.round_trips();
-        let (receive_aside_bytes, receive_budget_bytes) = self.receive_budget();
+        let (receive_reserved_bytes, receive_budget_bytes) = self.receive_budget();
         MuxStats {
             channels: self.slots.live(),
             queued_bytes: self.queued(),
             held_bytes: self.slots.iter().map(|c| u64::from(c.recv.held)).sum(),
-            receive_aside_bytes,
+            receive_reserved_bytes,
             receive_budget_bytes,
             messages_out: totals.messages_out,
             bytes_out: totals.bytes_out,
@@ -193,7 +196,7 @@ impl Mux {
             records_out: totals.records_out,
             records_in: totals.records_in,
             evicted: totals.evicted,
-            stalls: totals.blocked,
+            blocked: totals.blocked,
             rtt_min,
             rtt_last,
         }
@@ -237,7 +240,7 @@ impl fmt::Debug for Line<'_> {
             f,
             "#{} ({}, prio {}) out {:?}: {} messages, {:?} queued",
             self.0.id.index,
-            if self.0.ours { "ours" } else { "theirs" },
+            if self.0.is_local { "local" } else { "peer" },
             self.0.priority,
             stats.sending,
             stats.messages_out,
@@ -246,7 +249,7 @@ impl fmt::Debug for Line<'_> {
         if stats.skipped_out > 0 {
             write!(f, ", {} skipped", stats.skipped_out)?;
         }
-        if let Some(since) = stats.stalled_since {
+        if let Some(since) = stats.blocked_since {
             let ms = self.1.0.saturating_sub(since.0) / 1_000_000;
             write!(f, ", WAITS FOR THE PEER'S CREDIT SINCE {ms} ms")?;
         }
@@ -294,8 +297,8 @@ impl fmt::Debug for Mux {
             .field("rtt_min", &stats.rtt_min)
             .field("queued", &Size(stats.queued_bytes as u64))
             .field("unread", &Size(stats.held_bytes))
-            .field("set_aside", &Size(stats.receive_aside_bytes))
-            .field("of", &Size(stats.receive_budget_bytes))
+            .field("update_reservation", &Size(stats.receive_reserved_bytes))
+            .field("budget", &Size(stats.receive_budget_bytes))
             .field("channels", &Lines(self))
             .finish_non_exhaustive()
     }

@@ -153,7 +153,7 @@ pub(super) struct Queue {
     /// Payload, and [`ENTRY_BYTES`] for each message.
     bytes: usize,
     /// Bytes of the front message that are sent already. It is not replaced or dropped then.
-    begun: usize,
+    sent: usize,
 }
 
 /// The message at the front.
@@ -164,7 +164,7 @@ pub(super) struct Front {
     /// Bytes of each message of a run; 0: not a run.
     pub(super) elem: u32,
     /// Nothing of it is sent.
-    pub(super) fresh: bool,
+    pub(super) at_start: bool,
 }
 
 impl Queue {
@@ -289,16 +289,16 @@ impl Queue {
     pub(super) fn front(&self) -> Option<Front> {
         let entry = self.entries.front()?;
         Some(Front {
-            rest: (entry.len as usize).saturating_sub(self.begun),
+            rest: (entry.len as usize).saturating_sub(self.sent),
             elem: entry.elem,
-            fresh: self.begun == 0,
+            at_start: self.sent == 0,
         })
     }
 
     /// The front message as a frame of its own, if nothing of it is sent.
     pub(super) fn front_frame(&self) -> Option<&SharedFrame> {
         match &self.entries.front()?.body {
-            Body::Frame(frame) if self.begun == 0 => Some(frame),
+            Body::Frame(frame) if self.sent == 0 => Some(frame),
             _ => None,
         }
     }
@@ -312,9 +312,9 @@ impl Queue {
         let (bytes, from): (&[u8], usize) = match &entry.body {
             // What is sent of it has left the ring already.
             Body::Ring => (&self.ring, self.head),
-            Body::Shared(bytes) => (bytes, self.begun),
-            Body::Frame(frame) => (frame.payload(), self.begun),
-            Body::Keyed(buf) => (buf, self.begun),
+            Body::Shared(bytes) => (bytes, self.sent),
+            Body::Frame(frame) => (frame.payload(), self.sent),
+            Body::Keyed(buf) => (buf, self.sent),
         };
         bytes.get(from..from + n).unwrap_or_default()
     }
@@ -328,7 +328,7 @@ impl Queue {
         if matches!(entry.body, Body::Ring) {
             self.head += n;
         }
-        if self.begun == 0
+        if self.sent == 0
             && let Some(keys) = &mut self.keys
             && let Some(key) = keys.order.front()
             && keys.index.get(key) == Some(&keys.first)
@@ -336,25 +336,25 @@ impl Queue {
             // From here on it is not replaced.
             keys.index.remove(key);
         }
-        self.begun += n;
-        if self.begun >= entry.len as usize {
+        self.sent += n;
+        if self.sent >= entry.len as usize {
             self.drop_front();
         }
     }
 
     /// The front message, if it is one that was copied in, and nothing of it is sent.
     #[inline]
-    pub(super) fn front_plain(&self) -> Option<&[u8]> {
+    pub(super) fn front_copied(&self) -> Option<&[u8]> {
         let entry = self.entries.front()?;
-        let plain = matches!(entry.body, Body::Ring) && entry.elem == 0 && self.begun == 0;
+        let plain = matches!(entry.body, Body::Ring) && entry.elem == 0 && self.sent == 0;
         let end = self.head + entry.len as usize;
         self.ring.get(self.head..end).filter(|_| plain)
     }
 
-    /// What [`Self::front_plain`] gave is sent. After the last such call comes
-    /// [`Self::drained`].
+    /// What [`Self::front_copied`] gave is sent. After the last such call comes
+    /// [`Self::reset_if_drained`].
     #[inline]
-    pub(super) fn drop_plain(&mut self) {
+    pub(super) fn pop_copied(&mut self) {
         if let Some(entry) = self.entries.pop_front() {
             self.head += entry.len as usize;
             self.bytes = self.bytes.saturating_sub(entry.len as usize + ENTRY_BYTES);
@@ -362,7 +362,7 @@ impl Queue {
     }
 
     fn drop_front(&mut self) {
-        self.begun = 0;
+        self.sent = 0;
         let Some(entry) = self.entries.pop_front() else {
             return;
         };
@@ -383,11 +383,11 @@ impl Queue {
                 keys.spare.push(buf);
             }
         }
-        self.drained();
+        self.reset_if_drained();
     }
 
     /// Messages have left.
-    pub(super) fn drained(&mut self) {
+    pub(super) fn reset_if_drained(&mut self) {
         if self.head + self.open == self.ring.len() {
             self.ring.clear();
             self.head = 0;
@@ -398,7 +398,7 @@ impl Queue {
     /// Where it is empty, only a little memory stays; what it has beyond that is for the next
     /// that grows.
     #[inline]
-    pub(super) fn give_back(&mut self, spare: &mut Spare) {
+    pub(super) fn recycle(&mut self, spare: &mut Spare) {
         if !self.entries.is_empty() {
             return;
         }
@@ -428,7 +428,7 @@ impl Queue {
     /// A queue that has grown to a quarter of what another has left behind goes on in that. A
     /// shorter one does not: a few bytes that wait for long must not keep much.
     #[inline]
-    pub(super) fn take_spare(&mut self, spare: &mut Spare) {
+    pub(super) fn reuse(&mut self, spare: &mut Spare) {
         let (has, there) = (self.ring.capacity(), spare.ring.capacity());
         if has < there && self.ring.len() - self.head >= there / 4 {
             let waiting = self.ring.get(self.head..).unwrap_or_default();
@@ -449,7 +449,7 @@ impl Queue {
     /// Drops messages that were queued before `before`, but not one that is begun. How many.
     pub(super) fn expire(&mut self, before: Timestamp) -> u64 {
         let mut dropped = 0;
-        while self.begun == 0
+        while self.sent == 0
             && let Some(entry) = self.entries.front()
             && entry.at < before
         {
@@ -543,7 +543,7 @@ mod tests {
                 for i in 0..count {
                     queue.push(&[i as u8; 64], 0, Timestamp(0));
                     let had = spare.ring.capacity();
-                    queue.take_spare(&mut spare);
+                    queue.reuse(&mut spare);
                     taken += u32::from(spare.ring.capacity() < had);
                 }
                 assert_eq!(taken, u32::from(![0, 2].contains(&round)), "round {round}");
@@ -551,7 +551,7 @@ mod tests {
                 for i in 0..count {
                     assert_eq!(queue.front_bytes(64), [i as u8; 64], "round {round}");
                     queue.advance(64);
-                    queue.give_back(&mut spare);
+                    queue.recycle(&mut spare);
                 }
                 assert!(queue.ring.is_empty() && queue.ring.capacity() <= KEPT_BYTES_MAX);
                 assert!(queue.entries.capacity() <= KEPT_ENTRIES_MAX);

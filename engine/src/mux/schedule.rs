@@ -18,9 +18,9 @@ pub(super) struct Schedule {
     /// A bit for each class that is not empty.
     waiting: u8,
     /// Bytes sent over the heads of a lower class.
-    over: i64,
+    passed_over: i64,
     /// The class that had the last turn by the floor: the next one below it has the next.
-    floored: u8,
+    last_floor_class: u8,
     /// The class whose turn this is by the floor, until it has sent something: a turn that a full
     /// record ends is none.
     turn_by_floor: Option<u8>,
@@ -41,7 +41,7 @@ impl Schedule {
     }
 
     /// A channel that was not done goes back to the front of its class: a record was full.
-    pub(super) fn put_back(&mut self, class: u8, slot: u32) {
+    pub(super) fn push_front(&mut self, class: u8, slot: u32) {
         let class = class & 7;
         if let Some(queue) = self.classes.get_mut(usize::from(class)) {
             queue.push_front(slot);
@@ -68,8 +68,9 @@ impl Schedule {
         let top = self.waiting.trailing_zeros() as u8;
         let lower = self.waiting & !(1 << top);
         self.turn_by_floor = None;
-        let class = if lower != 0 && self.over >= FLOOR_BYTES {
-            let below = lower & (u8::MAX.checked_shl(u32::from(self.floored) + 1)).unwrap_or(0);
+        let class = if lower != 0 && self.passed_over >= FLOOR_BYTES {
+            let below =
+                lower & (u8::MAX.checked_shl(u32::from(self.last_floor_class) + 1)).unwrap_or(0);
             let class = if below == 0 { lower } else { below }.trailing_zeros() as u8;
             self.turn_by_floor = Some(class);
             class
@@ -85,21 +86,21 @@ impl Schedule {
     }
 
     /// A channel of this class has sent what cost `charge`.
-    pub(super) fn sent(&mut self, class: u8, charge: u64) {
+    pub(super) fn charge(&mut self, class: u8, charge: u64) {
         if self
             .turn_by_floor
             .take_if(|floor| *floor == class)
             .is_some()
         {
-            self.floored = class;
-            self.over = 0;
+            self.last_floor_class = class;
+            self.passed_over = 0;
             return;
         }
         let below = self.waiting & u8::MAX.checked_shl(u32::from(class & 7) + 1).unwrap_or(0);
         if below == 0 {
-            self.over = 0;
+            self.passed_over = 0;
         } else {
-            self.over = self.over.saturating_add(charge as i64);
+            self.passed_over = self.passed_over.saturating_add(charge as i64);
         }
     }
 }

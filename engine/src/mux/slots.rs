@@ -77,13 +77,13 @@ impl Slots {
             return None;
         }
         let channel = slot.channel.as_deref_mut()?;
-        channel.forget_plain();
+        channel.disable_fast_path();
         Some((Key(id.index), channel))
     }
 
     /// As [`Self::find`], for the plain path: the channel still knows what is plain.
     #[inline]
-    pub(super) fn plain(&mut self, id: ChannelId) -> Option<&mut Channel> {
+    pub(super) fn fast(&mut self, id: ChannelId) -> Option<&mut Channel> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation != id.generation {
             return None;
@@ -93,7 +93,7 @@ impl Slots {
 
     /// As [`Self::plain`], by the place.
     #[inline]
-    pub(super) fn plain_at(&mut self, key: Key) -> Option<&mut Channel> {
+    pub(super) fn fast_at(&mut self, key: Key) -> Option<&mut Channel> {
         self.slots.get_mut(key.0 as usize)?.channel.as_deref_mut()
     }
 
@@ -154,7 +154,7 @@ impl IndexMut<Key> for Slots {
         let slot = self.slots.get_mut(key.0 as usize);
         match slot.and_then(|slot| slot.channel.as_deref_mut()) {
             Some(channel) => {
-                channel.forget_plain();
+                channel.disable_fast_path();
                 channel
             }
             None => removed(),
@@ -178,9 +178,9 @@ impl Key {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum PeerAlias {
     /// It was never opened.
-    Never,
+    Unused,
     /// This channel.
-    Live(Key),
+    Bound(Key),
     /// A tombstone: late CREDIT and RESET are ignored, data is a violation.
     Closed,
     /// We did not take the channel: what was sent before the peer knew is dropped (rule R64).
@@ -196,24 +196,24 @@ pub(super) struct PeerAliases {
 }
 
 // Indices at which there is never a channel: their number is bounded by that of aliases.
-const NEVER: u32 = u32::MAX;
+const UNUSED: u32 = u32::MAX;
 const CLOSED: u32 = u32::MAX - 1;
 const REJECTED: u32 = u32::MAX - 2;
 
 impl PeerAliases {
     #[inline]
     pub(super) fn at(&self, alias: u32) -> PeerAlias {
-        match self.table.get(alias as usize).copied().unwrap_or(NEVER) {
-            NEVER => PeerAlias::Never,
+        match self.table.get(alias as usize).copied().unwrap_or(UNUSED) {
+            UNUSED => PeerAlias::Unused,
             CLOSED => PeerAlias::Closed,
             REJECTED => PeerAlias::Rejected,
-            index => PeerAlias::Live(Key(index)),
+            index => PeerAlias::Bound(Key(index)),
         }
     }
 
-    /// The channel at an alias, for [`Slots::plain_at`]: where there is none, it is none of those.
+    /// The channel at an alias, for [`Slots::fast_at`]: where there is none, it is none of those.
     #[inline]
-    pub(super) fn plain_at(&self, alias: u32) -> Option<Key> {
+    pub(super) fn fast_at(&self, alias: u32) -> Option<Key> {
         self.table.get(alias as usize).copied().map(Key)
     }
 
@@ -226,14 +226,14 @@ impl PeerAliases {
     pub(super) fn set(&mut self, alias: u32, to: PeerAlias) {
         let place = alias as usize;
         if self.table.len() <= place {
-            self.table.resize(place + 1, NEVER);
+            self.table.resize(place + 1, UNUSED);
         }
         if let Some(entry) = self.table.get_mut(place) {
             *entry = match to {
-                PeerAlias::Never => NEVER,
+                PeerAlias::Unused => UNUSED,
                 PeerAlias::Closed => CLOSED,
                 PeerAlias::Rejected => REJECTED,
-                PeerAlias::Live(key) => key.0,
+                PeerAlias::Bound(key) => key.0,
             };
         }
     }
@@ -241,7 +241,7 @@ impl PeerAliases {
 
 /// Our own aliases: the lowest free one is taken, for short ones are one byte on the wire.
 #[derive(Debug)]
-pub(super) struct OwnAliases {
+pub(super) struct LocalAliases {
     /// Below it the application chooses.
     shared: u32,
     next: u32,
@@ -252,7 +252,7 @@ pub(super) struct OwnAliases {
     table: Vec<u32>,
 }
 
-impl OwnAliases {
+impl LocalAliases {
     pub(super) fn new(shared: u32) -> Self {
         Self {
             shared,
@@ -304,7 +304,7 @@ impl OwnAliases {
         self.table.get(alias as usize)?.checked_sub(1).map(Key)
     }
 
-    pub(super) fn give_back(&mut self, alias: u32) {
+    pub(super) fn free_alias(&mut self, alias: u32) {
         if let Some(entry) = self.table.get_mut(alias as usize) {
             *entry = 0;
         }

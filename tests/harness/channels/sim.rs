@@ -301,14 +301,14 @@ impl Sim {
     }
 
     /// The end's application lets go of a channel.
-    pub fn let_go(&mut self, end: usize, link: usize, code: ErrorCode) {
+    pub fn close_channel(&mut self, end: usize, link: usize, code: ErrorCode) {
         let Some(id) = self.links[link].ids[end].take() else {
             return;
         };
         self.links[link].cut();
         let parked = std::mem::take(&mut self.links[link].dirs[1 - end].parked);
         self.by_id.remove(&(end, id));
-        self.ends[end].let_go(id, code);
+        self.ends[end].close_channel(id, code);
         let before = self.ends[end].stats();
         for charge in parked {
             self.ends[end].release(id, charge);
@@ -364,7 +364,7 @@ impl Sim {
     fn check_aside(&self, end: usize) {
         let (core, config) = (&self.ends[end], &self.config[end]);
         let stats = core.stats();
-        let (aside, budget) = (stats.receive_aside_bytes, stats.receive_budget_bytes);
+        let (aside, budget) = (stats.receive_reserved_bytes, stats.receive_budget_bytes);
         assert_eq!(budget, config.receive_budget_bytes());
         assert!(aside <= budget, "R19: {aside} set aside of {budget}");
         let mut least = 0;

@@ -19,11 +19,11 @@ impl Effects {
     /// A message that is not whole will not be: its fragments go, and their credit is given back.
     pub(in crate::mux) const DROP_PARTIAL: Self = Self(1 << 3);
     /// What is set aside for the receiving half is counted anew.
-    pub(in crate::mux) const ASIDE: Self = Self(1 << 4);
+    pub(in crate::mux) const RESERVE: Self = Self(1 << 4);
     /// Something waits for a deadline: the channels are looked through before long.
     pub(in crate::mux) const SWEEP: Self = Self(1 << 5);
     /// A half is over: the channel may be closed, and its place free.
-    pub(in crate::mux) const SETTLE: Self = Self(1 << 6);
+    pub(in crate::mux) const CHECK_CLOSED: Self = Self(1 << 6);
     /// Our OPEN is answered: another one may go.
     pub(in crate::mux) const ANSWERED: Self = Self(1 << 7);
 

@@ -14,9 +14,9 @@
 //! closed when both halves are terminal; its slot is free when the application has let go too.
 
 mod effects;
+mod fast_path;
 mod numbers;
 mod opening;
-mod plain;
 mod recv;
 mod send;
 mod stage;
@@ -31,7 +31,7 @@ use super::wire::{self, VARINT_MAX};
 use crate::time::Timestamp;
 
 pub(super) use effects::Effects;
-pub(super) use recv::{Aside, RecvHalf, RecvState, Window};
+pub(super) use recv::{RecvHalf, RecvState, Reservation, Window};
 pub(super) use send::{SendHalf, SendLimits, SendState};
 pub(super) use stage::{Pending, Stage};
 
@@ -55,9 +55,9 @@ impl ChannelId {
 pub(in crate::mux) struct Channel {
     pub(in crate::mux) id: ChannelId,
     pub(in crate::mux) stage: Stage,
-    pub(in crate::mux) ours: bool,
+    pub(in crate::mux) is_local: bool,
     /// The alias we send under.
-    pub(in crate::mux) own_alias: Option<u32>,
+    pub(in crate::mux) local_alias: Option<u32>,
     /// The alias the peer sends under.
     pub(in crate::mux) peer_alias: Option<u32>,
     pub(in crate::mux) priority: u8,
@@ -76,8 +76,8 @@ pub(in crate::mux) struct Channel {
     /// A message went either way.
     pub(in crate::mux) used: bool,
     pub(in crate::mux) pending: Pending,
-    pub(in crate::mux) in_control: bool,
-    plain: plain::Plain,
+    pub(in crate::mux) in_control_queue: bool,
+    fast: fast_path::FastPath,
     pub(in crate::mux) send: SendHalf,
     pub(in crate::mux) recv: RecvHalf,
 }
@@ -90,7 +90,7 @@ pub(in crate::mux) fn ttl_nanos(ttl: Duration) -> NonZeroU64 {
 
 /// How a channel is asked to be: what its opener's options or its OPEN say.
 #[derive(Debug)]
-pub(in crate::mux) struct Character {
+pub(in crate::mux) struct ChannelSettings {
     pub(in crate::mux) priority: u8,
     pub(in crate::mux) unit: Unit,
     pub(in crate::mux) conflate: bool,
@@ -102,30 +102,30 @@ impl Channel {
     /// A channel at its beginning, of ours or of the peer's as `peer_alias` says.
     pub(in crate::mux) fn new(
         (id, stage, peer_alias): (ChannelId, Stage, Option<u32>),
-        character: Character,
+        settings: ChannelSettings,
         (send, recv): (SendHalf, RecvHalf),
         now: Timestamp,
     ) -> Self {
-        let ours = peer_alias.is_none();
+        let is_local = peer_alias.is_none();
         Self {
             id,
             stage,
-            ours,
-            own_alias: None,
+            is_local,
+            local_alias: None,
             peer_alias,
-            priority: character.priority,
-            unit: character.unit,
-            conflate: character.conflate,
-            ttl: character.ttl,
+            priority: settings.priority,
+            unit: settings.unit,
+            conflate: settings.conflate,
+            ttl: settings.ttl,
             opened_at: now,
-            resume_asked: character.resume_asked,
+            resume_asked: settings.resume_asked,
             attached: true,
-            counted: !ours,
+            counted: !is_local,
             used: false,
             wasted: false,
             pending: Pending::default(),
-            in_control: false,
-            plain: plain::Plain::default(),
+            in_control_queue: false,
+            fast: fast_path::FastPath::default(),
             send,
             recv,
         }
@@ -134,7 +134,7 @@ impl Channel {
     /// No frame of either end will be sent on it any more, and what opens or answers it is out.
     pub(in crate::mux) fn is_closed(&self) -> bool {
         match self.stage {
-            Stage::Asked(_) | Stage::Open => {
+            Stage::OpenSent(_) | Stage::Open => {
                 self.send.state.is_terminal() && self.recv.state.is_terminal()
             }
             Stage::Rejected => true,
@@ -144,19 +144,19 @@ impl Channel {
 
     /// Our OPEN is answered, or it was not ours.
     pub(in crate::mux) fn is_answered(&self) -> bool {
-        !matches!(self.stage, Stage::Opening(_) | Stage::Asked(_))
+        !matches!(self.stage, Stage::OpenPending(_) | Stage::OpenSent(_))
     }
 
     /// The answer of this end says that the channel is not wanted.
     fn is_rejected(&self) -> bool {
-        matches!(self.stage, Stage::Rejecting(..) | Stage::Rejected)
+        matches!(self.stage, Stage::RejectPending(..) | Stage::Rejected)
     }
 
     /// The alias that the application chose, while that is not announced.
     pub(in crate::mux) fn chosen_alias(&self) -> Option<u32> {
         match &self.stage {
-            Stage::Opening(options) => options.alias,
-            Stage::Accepting(options) => options.alias,
+            Stage::OpenPending(options) => options.alias,
+            Stage::AcceptPending(options) => options.alias,
             _ => None,
         }
     }
@@ -182,7 +182,7 @@ impl Channel {
     pub(in crate::mux) fn fin_sent(&mut self) -> Effects {
         self.send.state = SendState::Finished;
         self.pending.unset(Pending::BLOCKED);
-        Effects::SETTLE
+        Effects::CHECK_CLOSED
     }
 
     /// Our half is given up: what is queued is dropped, and the peer is told with `code`.
@@ -223,7 +223,7 @@ impl Channel {
         if !self.is_rejected() {
             self.pending.set(Pending::STOP);
         }
-        Effects::DROP_PARTIAL | Effects::ASIDE | Effects::CONTROL
+        Effects::DROP_PARTIAL | Effects::RESERVE | Effects::CONTROL
     }
 
     /// The peer's half has ended with FIN. Whether the application is to be told.
@@ -232,7 +232,7 @@ impl Channel {
         self.recv.state = RecvState::Finished;
         self.pending.unset(Pending::STOP);
         self.grants_no_more();
-        (told, Effects::ASIDE | Effects::SETTLE)
+        (told, Effects::RESERVE | Effects::CHECK_CLOSED)
     }
 
     /// The peer has given up its half. Whether the application is to be told.
@@ -244,7 +244,7 @@ impl Channel {
         self.recv.state = RecvState::Aborted;
         self.pending.unset(Pending::STOP);
         self.grants_no_more();
-        (told, Effects::DROP_PARTIAL | Effects::ASIDE)
+        (told, Effects::DROP_PARTIAL | Effects::RESERVE)
     }
 
     /// The peer's half ends because we want no more of it.
@@ -257,7 +257,7 @@ impl Channel {
     pub(in crate::mux) fn count_waste(&mut self, age_max: Duration, now: Timestamp) -> bool {
         let (send, recv) = (&self.send, &self.recv);
         let by_peer = send.state == SendState::None || send.stopped.is_some();
-        if self.ours || self.wasted || !by_peer || !recv.state.is_terminal() {
+        if self.is_local || self.wasted || !by_peer || !recv.state.is_terminal() {
             return false;
         }
         let reset = recv.state == RecvState::Aborted || send.stopped.is_some();
@@ -285,14 +285,14 @@ impl Channel {
     /// The peer waits for credit at this limit.
     pub(in crate::mux) fn peer_blocked(&mut self, limit: u64) -> Effects {
         let recv = &mut self.recv;
-        recv.blocked_told = recv.blocked_told.saturating_add(1);
+        recv.blocked_received = recv.blocked_received.saturating_add(1);
         if recv.state != RecvState::Receiving {
             return Effects::NONE;
         }
         // The peer may never have seen what it was told: told again, with what is owed.
         let unseen = recv.credit.limit() > limit;
         if !unseen {
-            recv.credit.hurry();
+            recv.credit.peer_blocked();
         }
         if !unseen && !recv.credit.is_due() {
             return Effects::NONE;
@@ -315,9 +315,9 @@ impl Channel {
         }
         let recv = &mut self.recv;
         recv.credit.consume(u64::from(charge.units));
-        recv.let_go(charge.bytes);
+        recv.sub_held(charge.bytes);
         if recv.state != RecvState::Receiving {
-            return Effects::ASIDE;
+            return Effects::RESERVE;
         }
         if recv.credit.is_due() {
             return self.credit_due();
@@ -330,7 +330,7 @@ impl Channel {
     pub(in crate::mux) fn narrow(&mut self, keep: u64) -> Effects {
         let send = &mut self.send;
         let unused = send.state == SendState::Sending && send.is_idle();
-        if !unused || !send.credit.give_back(keep) {
+        if !unused || !send.credit.return_unused(keep) {
             return Effects::NONE;
         }
         self.pending.set(Pending::RETURN);
@@ -350,12 +350,12 @@ impl Channel {
         }
         let receiving = recv.state == RecvState::Receiving;
         let taken = if receiving {
-            recv.credit.give_back(total)
+            recv.credit.accept_return(total)
         } else {
-            recv.credit.give_up(total)
+            recv.credit.accept_final_return(total)
         };
         taken.map_err(|_| ChannelViolation::ChannelCredit(alias))?;
-        let mut effects = Effects::ASIDE;
+        let mut effects = Effects::RESERVE;
         if receiving && recv.credit.is_due() {
             effects |= self.credit_due();
         }
@@ -363,7 +363,7 @@ impl Channel {
     }
 
     /// The window has grown and is not used: what it has grown by is asked for.
-    pub(in crate::mux) fn ask_back(&mut self) -> Effects {
+    pub(in crate::mux) fn queue_narrow(&mut self) -> Effects {
         self.pending.set(Pending::NARROW);
         Effects::CONTROL
     }
@@ -402,7 +402,7 @@ impl Channel {
         if next_seq >= VARINT_MAX {
             return Err(ChannelViolation::BadCounter);
         }
-        recv.numbers.begin(epoch, next_seq);
+        recv.numbers.start_epoch(epoch, next_seq);
         Ok(true)
     }
 
@@ -460,8 +460,8 @@ impl Channel {
         self.recv.credit.consume(backlog);
         self.attached = false;
         self.grants_no_more();
-        self.recv.let_go(u32::MAX);
-        Effects::ASIDE
+        self.recv.sub_held(u32::MAX);
+        Effects::RESERVE
     }
 
     /// What RESET says: the codes of ABORT and of STOP, as far as `pending` asks for either and
@@ -481,11 +481,11 @@ impl Channel {
         [abort, stop]
     }
 
-    /// Looks at what waits for the peer's credit: after `patience` the peer is told. Whether it
+    /// Looks at what waits for the peer's credit: after `blocked_after` the peer is told. Whether it
     /// is to be looked at again.
     pub(in crate::mux) fn sweep_blocked(
         &mut self,
-        patience: Duration,
+        blocked_after: Duration,
         now: Timestamp,
     ) -> (bool, Effects) {
         let send = &mut self.send;
@@ -496,13 +496,13 @@ impl Channel {
         let Some(since) = send.blocked_since.filter(|_| send.state.is_active()) else {
             return (again, Effects::NONE);
         };
-        if now < since.after(patience) {
+        if now < since.after(blocked_after) {
             return (true, Effects::NONE);
         }
-        if send.blocked_told {
+        if send.blocked_sent {
             return (again, Effects::NONE);
         }
-        send.blocked_told = true;
+        send.blocked_sent = true;
         self.pending.set(Pending::BLOCKED);
         (again, Effects::CONTROL)
     }

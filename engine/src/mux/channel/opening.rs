@@ -9,7 +9,7 @@ use super::{Channel, Effects, Pending, RecvState, SendLimits, SendState, Stage, 
 
 impl Channel {
     /// What opens or answers the channel waits to be encoded.
-    pub(in crate::mux) fn ask(&mut self) -> Effects {
+    pub(in crate::mux) fn queue_opening(&mut self) -> Effects {
         self.pending.set(Pending::OPENING);
         Effects::CONTROL
     }
@@ -17,19 +17,19 @@ impl Channel {
     /// A channel that the peer took back before it was answered is rejected: an answer is owed.
     pub(in crate::mux) fn reject_if_withdrawn(&mut self, code: ErrorCode) -> Effects {
         let over = self.recv.state.is_terminal() && !self.send.state.is_active();
-        if !over || !matches!(self.stage, Stage::Offered) {
+        if !over || !matches!(self.stage, Stage::OpenReceived) {
             return Effects::NONE;
         }
-        self.stage = Stage::Rejecting(code, Vec::new());
+        self.stage = Stage::RejectPending(code, Vec::new());
         self.send.state = SendState::Aborted;
         self.pending.clear();
-        self.ask()
+        self.queue_opening()
     }
 
     /// Our OPEN, the nth, is encoded.
     pub(in crate::mux) fn opened(&mut self, number: u64, alias: u32, limits: SendLimits) {
-        self.stage = Stage::Asked(number);
-        self.own_alias = Some(alias);
+        self.stage = Stage::OpenSent(number);
+        self.local_alias = Some(alias);
         self.counted = true;
         self.send.announce(limits);
     }
@@ -37,26 +37,26 @@ impl Channel {
     /// The application takes a channel of the peer's, with this window: ACCEPT waits to be encoded.
     pub(in crate::mux) fn accept(&mut self, options: AcceptOptions, window: Window) -> Effects {
         if self.recv.state != RecvState::None {
-            self.recv.reopen(window);
+            self.recv.set_initial_window(window);
         }
         match options.resumption {
             Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
-                self.send.numbers.go_on_at(seq);
+                self.send.numbers.continue_at(seq);
             }
             Some(Resumption::Fresh { epoch, seq }) => {
-                self.send.numbers.begin(epoch, seq);
+                self.send.numbers.start_epoch(epoch, seq);
             }
             None => {}
         }
-        self.stage = Stage::Accepting(Box::new(options));
-        Effects::ASIDE | self.ask()
+        self.stage = Stage::AcceptPending(Box::new(options));
+        Effects::RESERVE | self.queue_opening()
     }
 
     /// Our ACCEPT is encoded.
     pub(in crate::mux) fn answered(&mut self, alias: u32) -> Effects {
         self.stage = Stage::Open;
-        self.own_alias = Some(alias);
-        Effects::SCHEDULE | Effects::SETTLE
+        self.local_alias = Some(alias);
+        Effects::SCHEDULE | Effects::CHECK_CLOSED
     }
 
     /// The peer takes the channel.
@@ -73,37 +73,37 @@ impl Channel {
         self.send.fragment_min = self.send.fragment_min.max(limits.fragment_min);
         match resumption {
             Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
-                self.recv.numbers.go_on_at(seq);
+                self.recv.numbers.continue_at(seq);
             }
             Some(Resumption::Fresh { epoch, seq }) => {
-                self.recv.numbers.begin(epoch, seq);
+                self.recv.numbers.start_epoch(epoch, seq);
             }
             None => {}
         }
         self.unblock();
-        Effects::SCHEDULE | Effects::ANSWERED | Effects::SETTLE
+        Effects::SCHEDULE | Effects::ANSWERED | Effects::CHECK_CLOSED
     }
 
     /// The channel is not wanted here: REJECT waits to be encoded.
     pub(in crate::mux) fn reject(&mut self, code: ErrorCode, metadata: &[u8]) -> Effects {
-        self.stage = Stage::Rejecting(code, metadata.to_vec());
-        self.ask()
+        self.stage = Stage::RejectPending(code, metadata.to_vec());
+        self.queue_opening()
     }
 
     /// Our channel is not wanted: both halves are over.
     pub(in crate::mux) fn rejected(&mut self) -> Effects {
-        let asked = matches!(self.stage, Stage::Asked(_));
+        let asked = matches!(self.stage, Stage::OpenSent(_));
         self.stage = Stage::Rejected;
         self.pending.clear();
         self.send.state = SendState::Aborted;
         self.recv.state = RecvState::Aborted;
-        let over = Effects::DISCARD | Effects::ASIDE | Effects::SETTLE;
+        let over = Effects::DISCARD | Effects::RESERVE | Effects::CHECK_CLOSED;
         over | Effects::ANSWERED.when(asked)
     }
 
     /// The channel cannot be accepted after all: it is rejected, and nothing is kept.
     pub(in crate::mux) fn reject_accepted(&mut self, code: ErrorCode) -> Effects {
-        self.stage = Stage::Rejecting(code, Vec::new());
+        self.stage = Stage::RejectPending(code, Vec::new());
         self.send.stopped = Some(code);
         self.abort(code) | self.stop(code)
     }
@@ -113,6 +113,6 @@ impl Channel {
         self.stage = Stage::Rejected;
         self.send.state = SendState::Aborted;
         self.recv.state = RecvState::Aborted;
-        Effects::ASIDE | Effects::SETTLE
+        Effects::RESERVE | Effects::CHECK_CLOSED
     }
 }

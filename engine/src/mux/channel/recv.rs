@@ -41,32 +41,36 @@ pub(in crate::mux) struct Partial {
 
 /// What of the connection's receive budget is set aside for a half.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(in crate::mux) struct Aside {
+pub(in crate::mux) struct Reservation {
     /// Bytes that the peer can still make us hold, those held included.
     pub(in crate::mux) bytes: u32,
     /// The half may receive.
     pub(in crate::mux) receiving: bool,
 }
 
-/// [`Aside`] in four bytes, for a place that is used up to the byte.
+/// [`Reservation`] in four bytes, for a place that is used up to the byte.
 #[derive(Clone, Copy, Default, Debug)]
-struct PackedAside(u32);
+struct PackedReservation(u32);
 
-impl PackedAside {
+impl PackedReservation {
     /// Windows are at most 2^30 bytes: the highest bit is free.
     const RECEIVING: u32 = 1 << 31;
 
-    fn new(aside: Aside) -> Self {
+    fn new(reservation: Reservation) -> Self {
         debug_assert!(
-            aside.bytes < Self::RECEIVING,
+            reservation.bytes < Self::RECEIVING,
             "windows are at most 2^30 bytes"
         );
-        let receiving = if aside.receiving { Self::RECEIVING } else { 0 };
-        Self(aside.bytes | receiving)
+        let receiving = if reservation.receiving {
+            Self::RECEIVING
+        } else {
+            0
+        };
+        Self(reservation.bytes | receiving)
     }
 
-    fn get(self) -> Aside {
-        Aside {
+    fn get(self) -> Reservation {
+        Reservation {
             bytes: self.0 & !Self::RECEIVING,
             receiving: self.0 & Self::RECEIVING != 0,
         }
@@ -93,9 +97,9 @@ pub(in crate::mux) struct RecvHalf {
     /// Bytes that a unit of the window may bring: 1, or the cost of the largest message.
     unit_bytes: u32,
     /// What is set aside for the half now.
-    aside: PackedAside,
+    reservation: PackedReservation,
     /// When data came last.
-    pub(in crate::mux) last_at: Timestamp,
+    pub(in crate::mux) last_received: Timestamp,
     /// Bytes charged and not released by the application: windows are below 2^31 bytes.
     pub(in crate::mux) held: u32,
     /// The largest that `held` was when it became less.
@@ -108,7 +112,7 @@ pub(in crate::mux) struct RecvHalf {
     pub(in crate::mux) ack: Option<u64>,
     pub(in crate::mux) bytes: u64,
     /// CREDIT(BLOCKED) of the peer's.
-    pub(in crate::mux) blocked_told: u32,
+    pub(in crate::mux) blocked_received: u32,
 }
 
 impl RecvHalf {
@@ -122,8 +126,8 @@ impl RecvHalf {
             credit: RecvCredit::new(if receives { window.units } else { 0 }),
             message_max: window.message_max,
             unit_bytes: window.unit_bytes,
-            aside: PackedAside::default(),
-            last_at: Timestamp(0),
+            reservation: PackedReservation::default(),
+            last_received: Timestamp(0),
             held: 0,
             held_max: 0,
             numbers: Numbers::default(),
@@ -131,22 +135,26 @@ impl RecvHalf {
             partial: None,
             ack: None,
             bytes: 0,
-            blocked_told: 0,
+            blocked_received: 0,
         }
     }
 
     /// The application grants another window than the one that the channel began with.
-    pub(in crate::mux) fn reopen(&mut self, window: Window) {
-        self.credit.reopen(window.units);
+    pub(in crate::mux) fn set_initial_window(&mut self, window: Window) {
+        self.credit.set_initial_window(window.units);
         self.message_max = window.message_max;
         self.unit_bytes = window.unit_bytes;
     }
 
-    /// Counts anew what is to be set aside: the window while data may come, then what the
+    /// Counts anew what is to be set reservation: the window while data may come, then what the
     /// application holds still. Of the first window only `counted` bytes: what the application has
     /// granted beyond them is its own affair. At least as much while the half receives as the
     /// answer that is yet to come grants, if `offered`. What was set aside, and what is.
-    pub(in crate::mux) fn set_aside(&mut self, counted: u64, offered: bool) -> (Aside, Aside) {
+    pub(in crate::mux) fn update_reservation(
+        &mut self,
+        counted: u64,
+        offered: bool,
+    ) -> (Reservation, Reservation) {
         let receiving = self.state == RecvState::Receiving;
         let unit = u64::from(self.unit_bytes);
         let bytes = match receiving {
@@ -154,22 +162,22 @@ impl RecvHalf {
             true => self.credit.outstanding_max() * unit,
             false => self.held.into(),
         };
-        let granted = (self.credit.first() * unit).saturating_sub(counted);
-        let now = Aside {
+        let granted = (self.credit.initial() * unit).saturating_sub(counted);
+        let now = Reservation {
             // Windows are at most 2^30 bytes, and grow to that.
             bytes: bytes.saturating_sub(granted) as u32,
             receiving,
         };
-        (self.replace_aside(now), now)
+        (self.replace_reservation(now), now)
     }
 
-    fn replace_aside(&mut self, now: Aside) -> Aside {
-        core::mem::replace(&mut self.aside, PackedAside::new(now)).get()
+    fn replace_reservation(&mut self, now: Reservation) -> Reservation {
+        core::mem::replace(&mut self.reservation, PackedReservation::new(now)).get()
     }
 
     /// What is set aside for a half that is forgotten.
-    pub(in crate::mux) fn forget_aside(&mut self) -> Aside {
-        self.replace_aside(Aside::default())
+    pub(in crate::mux) fn clear_reservation(&mut self) -> Reservation {
+        self.replace_reservation(Reservation::default())
     }
 
     /// The window has grown, and is not used: the peer has sent nothing for `idle`, and all is read.
@@ -177,7 +185,7 @@ impl RecvHalf {
         self.state == RecvState::Receiving
             && self.credit.has_grown()
             && self.credit.backlog() == 0
-            && now >= self.last_at.after(idle)
+            && now >= self.last_received.after(idle)
     }
 
     /// Whether a fragment that costs `bytes` makes its message cost more than a message may, where
@@ -216,13 +224,13 @@ impl RecvHalf {
 
     /// `bytes` more are held by the application.
     #[inline]
-    pub(in crate::mux) fn hold(&mut self, bytes: u64) {
+    pub(in crate::mux) fn add_held(&mut self, bytes: u64) {
         self.held += bytes as u32;
     }
 
     /// `bytes` are held no more.
     #[inline]
-    pub(in crate::mux) fn let_go(&mut self, bytes: u32) {
+    pub(in crate::mux) fn sub_held(&mut self, bytes: u32) {
         // The most is held before a part of it goes.
         if self.held > self.held_max {
             self.held_max = self.held;

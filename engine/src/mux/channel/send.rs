@@ -63,7 +63,7 @@ impl Hello {
     }
 
     /// What the peer takes on a channel before it says more.
-    pub(in crate::mux) fn first_limits(&self, unit: Unit) -> SendLimits {
+    pub(in crate::mux) fn initial_limits(&self, unit: Unit) -> SendLimits {
         let announced = Announced {
             window: self.channel_limit,
             overhead: self.overhead,
@@ -96,11 +96,11 @@ pub(in crate::mux) struct SendHalf {
     /// A send was refused for want of room.
     pub(in crate::mux) wants_room: bool,
     /// It is among those that wait for room in all queues together.
-    pub(in crate::mux) waits_for_all: bool,
+    pub(in crate::mux) waits_for_connection: bool,
     /// Since when the front message waits for the channel's credit.
     pub(in crate::mux) blocked_since: Option<Timestamp>,
     /// The peer was told so.
-    pub(in crate::mux) blocked_told: bool,
+    pub(in crate::mux) blocked_sent: bool,
     /// Bytes of the messages that are encoded.
     pub(in crate::mux) bytes: u64,
     /// Why the peer wants no more.
@@ -125,9 +125,9 @@ impl SendHalf {
             deficit: 0,
             in_schedule: false,
             wants_room: false,
-            waits_for_all: false,
+            waits_for_connection: false,
             blocked_since: None,
-            blocked_told: false,
+            blocked_sent: false,
             bytes: 0,
             stopped: None,
         }
@@ -194,15 +194,15 @@ impl SendHalf {
     }
 
     /// A message of `len` bytes that was encoded last, for `units` of credit, is not sent.
-    pub(in crate::mux) fn take_back(&mut self, units: u64, len: usize) {
+    pub(in crate::mux) fn undo_last(&mut self, units: u64, len: usize) {
         self.credit.refund(units);
-        self.numbers.take_back();
+        self.numbers.undo_last();
         self.bytes -= len as u64;
     }
 
     /// Messages of the application count from here on.
     pub(in crate::mux) fn rebase(&mut self, epoch: u64, next_seq: u64) {
-        self.numbers.begin(epoch, next_seq);
+        self.numbers.start_epoch(epoch, next_seq);
         self.skip = 0;
     }
 
@@ -214,7 +214,7 @@ impl SendHalf {
     /// The channel waits for its credit no more.
     pub(in crate::mux) fn unblock(&mut self) {
         self.blocked_since = None;
-        self.blocked_told = false;
+        self.blocked_sent = false;
     }
 
     /// What the peer takes at first, from its HELLO on.

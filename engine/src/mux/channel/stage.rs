@@ -11,17 +11,17 @@ use super::super::wire;
 #[derive(Clone, Debug)]
 pub(in crate::mux) enum Stage {
     /// Our OPEN waits to be encoded.
-    Opening(Box<OpenOptions>),
+    OpenPending(Box<OpenOptions>),
     /// Our OPEN, the nth, is out.
-    Asked(u64),
+    OpenSent(u64),
     /// The peer's OPEN waits for the application's answer.
-    Offered,
+    OpenReceived,
     /// Our ACCEPT waits to be encoded.
-    Accepting(Box<AcceptOptions>),
+    AcceptPending(Box<AcceptOptions>),
     /// Both ends have aliases.
     Open,
     /// Our REJECT waits to be encoded.
-    Rejecting(ErrorCode, Vec<u8>),
+    RejectPending(ErrorCode, Vec<u8>),
     /// The peer, or we, did not want it.
     Rejected,
 }

@@ -15,7 +15,7 @@ enum Place {
 
 /// Room for a message that is being written.
 #[derive(Clone, Copy, Debug)]
-struct Reserved {
+struct ClaimedRoom {
     key: Key,
     len: usize,
     place: Place,
@@ -31,17 +31,17 @@ impl Mux {
         id: ChannelId,
         len: usize,
     ) -> Result<ChannelClaim<'_>, ChannelSendError> {
-        let reserved = self.reserve(id, len)?;
+        let claimed = self.claim_room(id, len)?;
         Ok(ChannelClaim {
             connection: self,
-            reserved,
+            claimed,
             committed: false,
         })
     }
 
     /// Room for a message. It is committed or abandoned before anything else is done with the
     /// connection.
-    fn reserve(&mut self, id: ChannelId, len: usize) -> Result<Reserved, ChannelSendError> {
+    fn claim_room(&mut self, id: ChannelId, len: usize) -> Result<ClaimedRoom, ChannelSendError> {
         if self.is_conflated(id) {
             return Err(ChannelSendError::WrongMode);
         }
@@ -49,16 +49,16 @@ impl Mux {
             // What an earlier record has left there is not shown.
             self.outgoing.put_room(len).fill(0);
             let place = Place::Record(at, charge);
-            return Ok(Reserved { key, len, place });
+            return Ok(ClaimedRoom { key, len, place });
         }
         let key = self.admit(id, len)?;
         self.slots[key].send.queue().room(len);
         let place = Place::Queue;
-        Ok(Reserved { key, len, place })
+        Ok(ClaimedRoom { key, len, place })
     }
 
     /// The bytes of a reservation.
-    fn reserved(&self, room: &Reserved) -> &[u8] {
+    fn claimed(&self, room: &ClaimedRoom) -> &[u8] {
         match room.place {
             Place::Record(..) => self.outgoing.last(room.len),
             Place::Queue => {
@@ -68,8 +68,8 @@ impl Mux {
         }
     }
 
-    /// As [`Self::reserved`], to write.
-    fn reserved_mut(&mut self, room: &Reserved) -> &mut [u8] {
+    /// As [`Self::claimed`], to write.
+    fn claimed_mut(&mut self, room: &ClaimedRoom) -> &mut [u8] {
         match room.place {
             Place::Record(..) => self.outgoing.last_mut(room.len),
             Place::Queue => self.slots[room.key].send.queue().last_room_mut(room.len),
@@ -77,7 +77,7 @@ impl Mux {
     }
 
     /// The message is written: it is sent, or queued.
-    fn commit(&mut self, room: &Reserved) {
+    fn commit(&mut self, room: &ClaimedRoom) {
         match room.place {
             Place::Record(..) => {} // counted already
             Place::Queue => {
@@ -90,13 +90,13 @@ impl Mux {
     }
 
     /// The message is not sent.
-    fn abandon(&mut self, room: &Reserved) {
+    fn abandon(&mut self, room: &ClaimedRoom) {
         let channel = &mut self.slots[room.key];
         match room.place {
             Place::Record(at, charge) => {
-                self.outgoing.take_back(at);
+                self.outgoing.undo_message(at);
                 let units = channel.unit.cost(charge, 1);
-                channel.send.take_back(units, room.len);
+                channel.send.undo_last(units, room.len);
             }
             Place::Queue => channel.send.queue().abandon(),
         }
@@ -107,7 +107,7 @@ impl Mux {
 /// that, nothing is sent.
 pub struct ChannelClaim<'a> {
     connection: &'a mut Mux,
-    reserved: Reserved,
+    claimed: ClaimedRoom,
     committed: bool,
 }
 
@@ -115,7 +115,7 @@ impl ChannelClaim<'_> {
     /// The message is written: it is sent, or queued.
     pub fn commit(mut self) {
         self.committed = true;
-        self.connection.commit(&self.reserved);
+        self.connection.commit(&self.claimed);
     }
 }
 
@@ -123,20 +123,20 @@ impl core::ops::Deref for ChannelClaim<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.connection.reserved(&self.reserved)
+        self.connection.claimed(&self.claimed)
     }
 }
 
 impl core::ops::DerefMut for ChannelClaim<'_> {
     fn deref_mut(&mut self) -> &mut [u8] {
-        self.connection.reserved_mut(&self.reserved)
+        self.connection.claimed_mut(&self.claimed)
     }
 }
 
 impl Drop for ChannelClaim<'_> {
     fn drop(&mut self) {
         if !self.committed {
-            self.connection.abandon(&self.reserved);
+            self.connection.abandon(&self.claimed);
         }
     }
 }
@@ -144,8 +144,8 @@ impl Drop for ChannelClaim<'_> {
 impl core::fmt::Debug for ChannelClaim<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("ChannelClaim")
-            .field("channel", &self.connection.slots[self.reserved.key].id)
-            .field("len", &self.reserved.len)
+            .field("channel", &self.connection.slots[self.claimed.key].id)
+            .field("len", &self.claimed.len)
             .finish_non_exhaustive()
     }
 }

@@ -5,16 +5,16 @@ use super::super::error::{ChannelFailure, ChannelSendError, ChannelViolation, Er
 use super::super::event::Event;
 use super::super::slots::Key;
 use super::super::wire;
-use super::outgoing::Goodbye;
-use super::{Effects, Mux, Phase};
+use super::outgoing::PendingGoAway;
+use super::{Effects, Mux, MuxState};
 
 impl Mux {
     /// The layer below is gone. `Some` once, if the channels do not know of their end yet.
     pub fn handle_lost(&mut self) -> Option<Event<'static>> {
         let told = self.failure().is_some();
-        if !matches!(self.phase, Phase::Over(_)) {
+        if !matches!(self.state, MuxState::Closed(_)) {
             // A code of its own that the peer gave before says more than that it is gone.
-            let given = self.drained_by.filter(
+            let given = self.drain_cause.filter(
                 |by| matches!(by, ChannelFailure::Peer(code) if *code >= ErrorCode::APPLICATION),
             );
             let failure = self.failure().or(given).unwrap_or(ChannelFailure::Lost);
@@ -39,7 +39,7 @@ impl Mux {
     fn last<'r>(&mut self, event: Option<Event<'r>>) -> Option<Event<'r>> {
         match event {
             Some(Event::Failed(failure)) if self.incoming.has_events() => {
-                self.incoming.tell_end(failure);
+                self.incoming.set_end(failure);
                 None
             }
             event => event,
@@ -54,11 +54,11 @@ impl Mux {
         if !self.is_alive() {
             return None;
         }
-        self.outgoing.say_goodbye(Goodbye {
+        self.outgoing.queue_goaway(PendingGoAway {
             code: failure.code(),
             reason,
         });
-        self.phase = Phase::Failing(failure);
+        self.state = MuxState::Failing(failure);
         self.outgoing.close();
         self.opens.close_all();
         Some(Event::Failed(failure))
@@ -67,10 +67,10 @@ impl Mux {
     /// Nothing more is sent or taken, but for a record that is made already; what the queues hold
     /// is of no use any more.
     pub(super) fn finish(&mut self, failure: ChannelFailure) {
-        self.phase = Phase::Over(failure);
+        self.state = MuxState::Closed(failure);
         self.opens.close_all();
         self.outgoing.clear();
-        self.liveness.stop();
+        self.liveness.clear_deadlines();
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
             at = next;
@@ -83,20 +83,20 @@ impl Mux {
     }
 
     /// A drained connection without channels is over when its last record is out.
-    pub(super) fn end_drain(&mut self) {
-        if self.phase == Phase::Draining && self.opens.is_idle() {
+    pub(super) fn finish_drain(&mut self) {
+        if self.state == MuxState::Draining && self.opens.is_idle() {
             let failure = self
-                .drained_by
+                .drain_cause
                 .unwrap_or(ChannelFailure::Local(ErrorCode::NO_ERROR));
-            self.phase = Phase::Failing(failure);
-            self.incoming.tell_end(failure);
+            self.state = MuxState::Failing(failure);
+            self.incoming.set_end(failure);
             self.opens.close_all();
         }
     }
 
     /// The end that a drain came to, or a failure.
-    pub(super) fn ended_by(&self) -> Option<ChannelFailure> {
-        self.failure().or(self.drained_by)
+    pub(super) fn end_cause(&self) -> Option<ChannelFailure> {
+        self.failure().or(self.drain_cause)
     }
 
     /// Ends our half: FIN follows what is queued. A second call does nothing.
@@ -120,7 +120,7 @@ impl Mux {
     pub fn reset(&mut self, id: ChannelId, code: ErrorCode) {
         if let Some(key) = self.slots.resolve(id) {
             let effects = self.slots[key].abort(code);
-            self.apply(key, effects | Effects::SETTLE);
+            self.apply(key, effects | Effects::CHECK_CLOSED);
         }
     }
 
@@ -129,14 +129,14 @@ impl Mux {
     pub fn stop(&mut self, id: ChannelId, code: ErrorCode) {
         if let Some(key) = self.slots.resolve(id) {
             let effects = self.slots[key].stop(code);
-            self.apply(key, effects | Effects::SETTLE);
+            self.apply(key, effects | Effects::CHECK_CLOSED);
         }
     }
 
     /// The application lets go of the channel: what it holds of it is consumed, a half that is
     /// not over is stopped or reset with `code`, and the id is of no use any more. A half that
     /// was finished goes on until all of it is sent.
-    pub fn let_go(&mut self, id: ChannelId, code: ErrorCode) {
+    pub fn close_channel(&mut self, id: ChannelId, code: ErrorCode) {
         let Some(key) = self.slots.resolve(id) else {
             return;
         };
@@ -147,12 +147,12 @@ impl Mux {
         let mut goes_on = channel.send.state == SendState::Finishing;
         let mut effects = Effects::NONE;
         match channel.stage {
-            Stage::Opening(_) if !goes_on => return self.forget_unopened(key),
-            Stage::Offered => {
+            Stage::OpenPending(_) if !goes_on => return self.forget_unopened(key),
+            Stage::OpenReceived => {
                 goes_on = false;
                 effects = channel.reject(ErrorCode::REFUSED, &[]);
             }
-            Stage::Rejecting(..) => goes_on = false,
+            Stage::RejectPending(..) => goes_on = false,
             _ => {}
         }
         effects |= channel.stop(code);
@@ -172,17 +172,17 @@ impl Mux {
     /// Ends a half that was never announced.
     fn forget_unopened(&mut self, key: Key) {
         self.opens.leave_waiting(key);
-        self.outgoing.leave_control(key);
+        self.outgoing.unqueue_control(key);
         let channel = &mut self.slots[key];
         let dropped = channel.send.queued();
-        if let Some(alias) = channel.own_alias.take().or(channel.chosen_alias()) {
-            self.opens.give_back(alias);
+        if let Some(alias) = channel.local_alias.take().or(channel.chosen_alias()) {
+            self.opens.free_alias(alias);
         }
         self.dequeued(key, dropped);
         self.retire(key);
         // Its turn to be opened, if it had come, is the next one's.
         self.admit_waiting();
-        self.end_drain();
+        self.finish_drain();
     }
 
     /// Our messages count anew from here: tells the peer. For a publisher that goes on after a
@@ -235,13 +235,13 @@ impl Mux {
             return;
         }
         let reason = reason.get(..123).unwrap_or(reason);
-        self.outgoing.say_goodbye(Goodbye { code, reason });
-        self.phase = Phase::Draining;
-        self.drained_by.get_or_insert(ChannelFailure::Local(code));
+        self.outgoing.queue_goaway(PendingGoAway { code, reason });
+        self.state = MuxState::Draining;
+        self.drain_cause.get_or_insert(ChannelFailure::Local(code));
         let by = self.now.after(self.config.close_timeout);
-        self.liveness.drain_by(by);
+        self.liveness.set_drain_deadline(by);
         self.refuse_waiting(code);
-        self.end_drain();
+        self.finish_drain();
     }
 
     /// GOAWAY of the peer's.
@@ -256,15 +256,16 @@ impl Mux {
         }
         // What the peer has not seen, it will not: looked for where it has seen less than it said.
         if self.opens.limit_seen(goaway.opens_seen) {
-            let unseen = |stage: &Stage| matches!(stage, Stage::Asked(n) if *n > goaway.opens_seen);
-            self.refuse_own_where(unseen, ErrorCode::REFUSED);
+            let unseen =
+                |stage: &Stage| matches!(stage, Stage::OpenSent(n) if *n > goaway.opens_seen);
+            self.refuse_local_where(unseen, ErrorCode::REFUSED);
         }
         self.refuse_waiting(ErrorCode::REFUSED);
-        if self.phase == Phase::Open {
-            self.phase = Phase::Draining;
-            self.drained_by = Some(ChannelFailure::Peer(code));
+        if self.state == MuxState::Open {
+            self.state = MuxState::Draining;
+            self.drain_cause = Some(ChannelFailure::Peer(code));
         }
-        self.end_drain();
+        self.finish_drain();
         Some(Event::Draining {
             code,
             reason: goaway.reason,
@@ -273,41 +274,41 @@ impl Mux {
 
     /// Channels of ours that were never announced will not be.
     fn refuse_waiting(&mut self, code: ErrorCode) {
-        self.refuse_own_where(|stage| matches!(stage, Stage::Opening(_)), code);
+        self.refuse_local_where(|stage| matches!(stage, Stage::OpenPending(_)), code);
         self.opens.clear_waiting();
     }
 
-    fn refuse_own_where(&mut self, is_meant: impl Fn(&Stage) -> bool, code: ErrorCode) {
+    fn refuse_local_where(&mut self, is_meant: impl Fn(&Stage) -> bool, code: ErrorCode) {
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
             at = next;
             if is_meant(&self.slots[key].stage) {
-                self.refuse_own(key, code);
+                self.refuse_local(key, code);
             }
         }
     }
 
     /// A channel of ours comes to nothing without having been looked at by the peer: the
     /// application is told so.
-    pub(super) fn refuse_own(&mut self, key: Key, code: ErrorCode) {
+    pub(super) fn refuse_local(&mut self, key: Key, code: ErrorCode) {
         let channel = &self.slots[key];
         if channel.attached {
-            self.incoming.tell(Event::Rejected {
+            self.incoming.push_event(Event::Rejected {
                 channel: channel.id,
                 code,
                 unprocessed: true,
                 metadata: &[],
             });
         }
-        self.reject_own(key);
+        self.reject_local(key);
     }
 
     /// Our channel is not wanted: both halves are over.
-    pub(super) fn reject_own(&mut self, key: Key) {
+    pub(super) fn reject_local(&mut self, key: Key) {
         let channel = &mut self.slots[key];
-        let asked = matches!(channel.stage, Stage::Asked(_));
-        if !asked && let Some(alias) = channel.own_alias.take().or(channel.chosen_alias()) {
-            self.opens.give_back(alias);
+        let asked = matches!(channel.stage, Stage::OpenSent(_));
+        if !asked && let Some(alias) = channel.local_alias.take().or(channel.chosen_alias()) {
+            self.opens.free_alias(alias);
         }
         let effects = channel.rejected();
         self.apply(key, effects);

@@ -7,19 +7,19 @@ use super::super::open::{Mode, OpenOptions, Unit};
 use super::super::slots::Key;
 use super::super::wire::{self, CreditKind, Direction, Hello, Profile};
 use super::incoming::UNUSED_AFTER;
-use super::{Mux, Phase};
+use super::{Mux, MuxState};
 
 impl Mux {
-    pub(super) fn control_waits(&self) -> bool {
-        self.liveness.ping_waits()
-            || self.outgoing.goodbye_waits()
-            || self.opens.rejects_wait()
-            || self.outgoing.control_waits()
+    pub(super) fn control_pending(&self) -> bool {
+        self.liveness.ping_pending()
+            || self.outgoing.goaway_pending()
+            || self.opens.rejects_pending()
+            || self.outgoing.control_pending()
     }
 
     /// Control frames, as far as the record has room.
     pub(super) fn put_control(&mut self, peer: &Hello) {
-        if !self.control_waits() {
+        if !self.control_pending() {
             return;
         }
         self.put_pings();
@@ -35,12 +35,12 @@ impl Mux {
                 continue; // it has ended since
             };
             if !self.put_channel_control(key, peer) {
-                self.outgoing.control_first(key);
+                self.outgoing.requeue_control(key);
                 break;
             }
         }
-        if self.phase == Phase::Draining && !self.outgoing.control_waits() {
-            self.outgoing.put_goodbye(self.opens.seen());
+        if self.state == MuxState::Draining && !self.outgoing.control_pending() {
+            self.outgoing.put_pending_goaway(self.opens.seen());
         }
     }
 
@@ -82,15 +82,15 @@ impl Mux {
         }
         let room = self.outgoing.room();
         let channel = &mut self.slots[key];
-        let Some(alias) = channel.own_alias else {
+        let Some(alias) = channel.local_alias else {
             // Nothing can be said of it yet; what waits goes when it has an alias.
-            channel.in_control = false;
+            channel.in_control_queue = false;
             return true;
         };
         if room < channel.pending.bytes_max() {
             return false;
         }
-        channel.in_control = false;
+        channel.in_control_queue = false;
         let pending = core::mem::take(&mut channel.pending);
         if pending.has(Pending::SEQ) {
             let (epoch, next_seq) = (channel.send.numbers.epoch(), channel.send.numbers.next());
@@ -130,9 +130,9 @@ impl Mux {
         if !recv.is_wide_and_idle(UNUSED_AFTER, self.now) {
             return;
         }
-        recv.credit.withhold();
-        let (keep, asks) = (recv.credit.first(), recv.credit.has_grown());
-        self.apply(key, Effects::ASIDE);
+        recv.credit.withdraw_unannounced();
+        let (keep, asks) = (recv.credit.initial(), recv.credit.has_grown());
+        self.apply(key, Effects::RESERVE);
         if asks {
             self.put_credit(alias, CreditKind::Narrow, keep, None);
         }
@@ -152,11 +152,11 @@ impl Mux {
         let wanted = credit.growth(self.now, rtt, max);
         // Not all of what is spare, or the next channel that grows has nothing.
         let by = wanted.min(self.incoming.spare() / 2);
-        // Not in slivers, which are soon too little.
-        if by < wanted.min(credit.first() / 4) {
+        // Not in small_batch, which are soon too little.
+        if by < wanted.min(credit.initial() / 4) {
             self.reclaim();
         } else if credit.grow(by, self.now) {
-            self.apply(key, Effects::ASIDE);
+            self.apply(key, Effects::RESERVE);
         }
     }
 
@@ -172,7 +172,7 @@ impl Mux {
                 .recv
                 .is_wide_and_idle(UNUSED_AFTER, self.now)
             {
-                let effects = self.slots[key].ask_back();
+                let effects = self.slots[key].queue_narrow();
                 self.apply(key, effects);
             }
         }
@@ -200,15 +200,15 @@ impl Mux {
                 }
             }
         }
-        self.apply(key, Effects::SETTLE);
+        self.apply(key, Effects::CHECK_CLOSED);
     }
 
     /// OPEN, ACCEPT or REJECT. `false`: the record is full.
     fn put_opening(&mut self, key: Key, peer: &Hello) -> bool {
         match &self.slots[key].stage {
-            Stage::Opening(_) => self.put_open(key, peer),
-            Stage::Accepting(_) => self.put_accept(key, peer),
-            Stage::Rejecting(..) => self.put_reject(key),
+            Stage::OpenPending(_) => self.put_open(key, peer),
+            Stage::AcceptPending(_) => self.put_accept(key, peer),
+            Stage::RejectPending(..) => self.put_reject(key),
             _ => true,
         }
     }
@@ -219,7 +219,7 @@ impl Mux {
             return true;
         }
         let channel = &mut self.slots[key];
-        let Stage::Opening(options) = channel.stage.clone() else {
+        let Stage::OpenPending(options) = channel.stage.clone() else {
             return true;
         };
         let needs = needed_features(&options);
@@ -229,7 +229,7 @@ impl Mux {
             None
         };
         let Some(alias) = alias else {
-            self.refuse_own(key, ErrorCode::REFUSED);
+            self.refuse_local(key, ErrorCode::REFUSED);
             return true;
         };
         let open = wire::Open {
@@ -253,18 +253,18 @@ impl Mux {
         let len = wire::open_len(&open);
         if len > self.outgoing.room() {
             if options.alias.is_none() {
-                self.opens.give_back(alias);
+                self.opens.free_alias(alias);
             }
             let never = len > self.outgoing.record_max();
             if never {
                 // It fits no record of the peer's, whose limits came later.
-                self.refuse_own(key, ErrorCode::REFUSED);
+                self.refuse_local(key, ErrorCode::REFUSED);
             }
             return never;
         }
         wire::put_open(self.outgoing.frame(), &open);
         let number = self.opens.opened(alias, key);
-        let limits = self.opens.first_limits(self.slots[key].unit);
+        let limits = self.opens.initial_limits(self.slots[key].unit);
         self.slots[key].opened(number, alias, limits);
         self.apply(key, Effects::SCHEDULE);
         self.admit_waiting();
@@ -273,7 +273,7 @@ impl Mux {
 
     fn put_accept(&mut self, key: Key, peer: &Hello) -> bool {
         let channel = &mut self.slots[key];
-        let (Stage::Accepting(options), Some(peer_alias)) =
+        let (Stage::AcceptPending(options), Some(peer_alias)) =
             (channel.stage.clone(), channel.peer_alias)
         else {
             return true;
@@ -296,7 +296,7 @@ impl Mux {
         let len = wire::accept_len(&accept);
         if len > self.outgoing.room() {
             if options.alias.is_none() {
-                self.opens.give_back(alias);
+                self.opens.free_alias(alias);
             }
             if len <= self.outgoing.record_max() {
                 return false;
@@ -306,7 +306,7 @@ impl Mux {
         }
         wire::put_accept(self.outgoing.frame(), &accept);
         self.opens.answered_peer();
-        self.opens.bind_own(alias, key);
+        self.opens.bind_local(alias, key);
         let effects = self.slots[key].answered(alias);
         self.apply(key, effects);
         true
@@ -316,11 +316,11 @@ impl Mux {
     fn put_reject_accepted(&mut self, key: Key) -> bool {
         let channel = &mut self.slots[key];
         if let Some(alias) = channel.chosen_alias() {
-            self.opens.give_back(alias);
+            self.opens.free_alias(alias);
         }
         let effects = channel.reject_accepted(ErrorCode::LIMIT);
         if channel.attached {
-            self.incoming.tell(Event::Rejected {
+            self.incoming.push_event(Event::Rejected {
                 channel: channel.id,
                 code: ErrorCode::LIMIT,
                 unprocessed: true,
@@ -335,7 +335,7 @@ impl Mux {
         let (room, max) = (self.outgoing.room(), self.outgoing.record_max());
         let channel = &mut self.slots[key];
         let (code, mut metadata) = match &channel.stage {
-            Stage::Rejecting(code, metadata) => (*code, metadata.as_slice()),
+            Stage::RejectPending(code, metadata) => (*code, metadata.as_slice()),
             _ => (ErrorCode::REFUSED, [].as_slice()),
         };
         if wire::reject_len(metadata) > max {

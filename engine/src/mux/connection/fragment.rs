@@ -9,20 +9,20 @@ use super::send::{RUN_HEAD_MAX, SHARED_BYTES_MIN};
 
 /// What became of a channel's turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Turn {
+pub(super) enum TurnEnd {
     /// Nothing more to send, or no credit of the channel's own.
     Done,
     /// It has had its share.
-    Spent,
+    QuantumSpent,
     /// The record is full.
-    Full,
+    RecordFull,
 }
 
 /// What the next frame of a channel can be.
-pub(super) enum Part {
+pub(super) enum NextFrame {
     /// Payload bytes.
-    Take(usize),
-    Not(Turn),
+    Payload(usize),
+    End(TurnEnd),
 }
 
 /// What a message may cost at most: it is begun only when the channel's credit covers that, so that
@@ -33,20 +33,20 @@ fn whole_charge(len: usize, peer: &Hello, fragment_min: u32) -> u64 {
 
 /// What a message costs that fits a record of its own, in one frame.
 fn single_charge(channel: &Channel, front: &Front, peer: &Hello) -> Option<u64> {
-    let alias = channel.own_alias.unwrap_or(0);
+    let alias = channel.local_alias.unwrap_or(0);
     let head = wire::data_head_len(alias, Some(front.rest), channel.send.skip) as u64;
     let fits = head + front.rest as u64 <= peer.record_bytes_max;
     fits.then_some(front.rest as u64 + peer.overhead)
 }
 
 /// The shared frame at the front of the queue, if it can be a record as it is.
-pub(super) fn own_frame(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
+pub(super) fn shared_record(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
     let queue = channel.send.queue.as_ref()?;
     let frame = queue.front_frame()?;
     let fits = frame.frame().len() <= max
         && frame.payload().len() >= SHARED_BYTES_MIN
         && frame.payload().len() <= channel.send.message_max as usize
-        && channel.own_alias == Some(frame.alias())
+        && channel.local_alias == Some(frame.alias())
         && channel.send.skip == 0
         && channel.send.state == SendState::Sending;
     fits.then(|| frame.frame().clone())
@@ -59,12 +59,16 @@ pub(super) fn part_of_message(
     front: &Front,
     peer: &Hello,
     (room, next): (usize, usize),
-) -> Part {
+) -> NextFrame {
     let send = &channel.send;
-    let head = wire::data_head_len(channel.own_alias.unwrap_or(0), Some(front.rest), send.skip);
+    let head = wire::data_head_len(
+        channel.local_alias.unwrap_or(0),
+        Some(front.rest),
+        send.skip,
+    );
     let fits = head + front.rest <= room;
     let fragment = (send.fragment_min as usize).max(1);
-    if front.fresh {
+    if front.at_start {
         let cost = if fits {
             front.rest as u64 + peer.overhead
         } else {
@@ -75,24 +79,28 @@ pub(super) fn part_of_message(
             let whole_next = single
                 .is_some_and(|cost| send.credit.available() >= channel.unit.cost(cost, 1))
                 && !fits;
-            return Part::Not(if whole_next { Turn::Full } else { Turn::Done });
+            return NextFrame::End(if whole_next {
+                TurnEnd::RecordFull
+            } else {
+                TurnEnd::Done
+            });
         }
     }
     if fits {
-        return Part::Take(front.rest);
+        return NextFrame::Payload(front.rest);
     }
-    if front.fresh && head + front.rest <= next {
-        return Part::Not(Turn::Full);
+    if front.at_start && head + front.rest <= next {
+        return NextFrame::End(TurnEnd::RecordFull);
     }
     let room = room.saturating_sub(head);
     if room < fragment || front.rest <= fragment {
-        return Part::Not(Turn::Full);
+        return NextFrame::End(TurnEnd::RecordFull);
     }
     // The last fragment may be short, but not for want of a byte of room here.
-    Part::Take(room.min(front.rest))
+    NextFrame::Payload(room.min(front.rest))
 }
 
-/// Elements of a run that go together at least, so that it does not go in slivers: all that
+/// Elements of a run that go together at least, so that it does not go in small_batch: all that
 /// wait, or a fragment's worth, or one.
 fn run_least(front: &Front, fragment_min: u32, peer: &Hello) -> usize {
     let elem = (front.elem as usize).max(1);
@@ -104,7 +112,12 @@ fn run_least(front: &Front, fragment_min: u32, peer: &Hello) -> usize {
 }
 
 /// How many bytes of a run, in whole elements, go into the record now.
-pub(super) fn part_of_run(channel: &Channel, front: &Front, peer: &Hello, room: usize) -> Part {
+pub(super) fn part_of_run(
+    channel: &Channel,
+    front: &Front,
+    peer: &Hello,
+    room: usize,
+) -> NextFrame {
     let send = &channel.send;
     let elem = front.elem as usize;
     let waiting = front.rest / elem.max(1);
@@ -121,10 +134,10 @@ pub(super) fn part_of_run(channel: &Channel, front: &Front, peer: &Hello, room: 
     };
     let by_credit = usize::try_from(by_credit).unwrap_or(usize::MAX);
     if by_credit < least_of_credit {
-        return Part::Not(Turn::Done);
+        return NextFrame::End(TurnEnd::Done);
     }
     if by_room < least {
-        return Part::Not(Turn::Full);
+        return NextFrame::End(TurnEnd::RecordFull);
     }
     let most = if peer.features & wire::FEATURE_RUN == 0 {
         1
@@ -133,5 +146,5 @@ pub(super) fn part_of_run(channel: &Channel, front: &Front, peer: &Hello, room: 
     };
     let share = (send.deficit.max(0) as usize / elem.max(1)).max(least);
     let count = waiting.min(by_room).min(by_credit).min(share).min(most);
-    Part::Take(count * elem)
+    NextFrame::Payload(count * elem)
 }

@@ -20,14 +20,14 @@ impl Mux {
     /// Bytes that the layer below must take in one record: a fragment of the size that windows
     /// count on, or the longest control frame.
     #[must_use]
-    pub fn record_least(&self) -> usize {
+    pub fn record_min(&self) -> usize {
         let max = self.peer.map_or(0, |peer| peer.record_bytes_max);
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         (max / 4 + HEAD_BYTES_MAX).max(CONTROL_BYTES_MAX).min(max)
     }
 
     /// The layer below takes records of at most so many bytes, whatever the peer takes: at least
-    /// [`Self::record_least`], or nothing may go out.
+    /// [`Self::record_min`], or nothing may go out.
     pub fn limit_records(&mut self, bytes: usize) {
         self.outgoing.limit_records(bytes);
     }
@@ -42,7 +42,7 @@ impl Mux {
     }
 
     /// HELLO of this end.
-    pub(super) fn own_hello(&self) -> Hello {
+    pub(super) fn local_hello(&self) -> Hello {
         let config = &self.config;
         Hello {
             record_bytes_max: config.record_bytes_max.into(),
@@ -76,7 +76,7 @@ impl Mux {
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
             at = next;
-            let limits = self.opens.first_limits(self.slots[key].unit);
+            let limits = self.opens.initial_limits(self.slots[key].unit);
             let channel = &mut self.slots[key];
             channel.send.announce(limits);
             if core::mem::take(&mut channel.send.wants_room) {

@@ -4,7 +4,7 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use super::super::channel::{Aside, Channel, Stage};
+use super::super::channel::{Channel, Reservation, Stage};
 use super::super::config::ChannelConfig;
 use super::super::error::ChannelFailure;
 use super::super::event::Event;
@@ -59,7 +59,7 @@ pub(super) struct Incoming {
     /// Channels that the peer may have open.
     channels_max: u32,
     /// Bytes that are set aside for all channels together.
-    aside: u64,
+    reserved: u64,
     /// Channels of the peer's for whose windows it is.
     receiving: u32,
     /// When channels were looked through for windows that are not used.
@@ -77,7 +77,7 @@ impl Incoming {
             messages_window: config.defaults(Unit::Messages).window_bytes,
             channel_bytes: config.channel_bytes(),
             channels_max: config.channels_max,
-            aside: 0,
+            reserved: 0,
             receiving: 0,
             reclaimed_at: None,
         }
@@ -92,39 +92,39 @@ impl Incoming {
 
     /// Whether the window of another channel has room.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
-        self.aside + bytes <= self.budget
+        self.reserved + bytes <= self.budget
     }
 
     /// Bytes by which windows may grow, and any channel that the peer may open has its window
     /// still.
     pub(super) fn spare(&self) -> u64 {
         let unopened = u64::from(self.channels_max.saturating_sub(self.receiving));
-        let kept = self.aside + unopened * self.channel_bytes;
+        let kept = self.reserved + unopened * self.channel_bytes;
         self.budget.saturating_sub(kept)
     }
 
     /// Counts anew what is set aside for a channel.
-    pub(super) fn set_aside(&mut self, channel: &mut Channel) {
+    pub(super) fn update_reservation(&mut self, channel: &mut Channel) {
         // All of a channel of ours is what the application has granted.
-        let counted = if channel.ours {
+        let counted = if channel.is_local {
             0
         } else {
             channel.unit.cost(self.bytes_window, self.messages_window)
         };
-        let offered = matches!(channel.stage, Stage::Offered);
-        let (before, now) = channel.recv.set_aside(counted, offered);
-        self.count(channel.ours, before, now);
+        let offered = matches!(channel.stage, Stage::OpenReceived);
+        let (before, now) = channel.recv.update_reservation(counted, offered);
+        self.count(channel.is_local, before, now);
     }
 
     /// Nothing is set aside for a channel any more.
     pub(super) fn forget(&mut self, channel: &mut Channel) {
-        let before = channel.recv.forget_aside();
-        self.count(channel.ours, before, Aside::default());
+        let before = channel.recv.clear_reservation();
+        self.count(channel.is_local, before, Reservation::default());
     }
 
-    fn count(&mut self, ours: bool, before: Aside, now: Aside) {
-        self.aside = self.aside - u64::from(before.bytes) + u64::from(now.bytes);
-        if !ours {
+    fn count(&mut self, is_local: bool, before: Reservation, now: Reservation) {
+        self.reserved = self.reserved - u64::from(before.bytes) + u64::from(now.bytes);
+        if !is_local {
             self.receiving =
                 self.receiving - u32::from(before.receiving) + u32::from(now.receiving);
         }
@@ -132,7 +132,7 @@ impl Incoming {
 
     /// Bytes that are set aside, and those that may be.
     pub(super) fn budget(&self) -> (u64, u64) {
-        (self.aside, self.budget)
+        (self.reserved, self.budget)
     }
 
     /// Whether channels are to be looked through for windows that are not used: growth was refused.
@@ -147,7 +147,7 @@ impl Incoming {
 
     // ---- what the application is told
 
-    pub(super) fn tell(&mut self, event: Event<'static>) {
+    pub(super) fn push_event(&mut self, event: Event<'static>) {
         self.events.push_back(event);
     }
 
@@ -160,7 +160,7 @@ impl Incoming {
     }
 
     /// The end is told when all else is.
-    pub(super) fn tell_end(&mut self, failure: ChannelFailure) {
+    pub(super) fn set_end(&mut self, failure: ChannelFailure) {
         self.ended = Some(failure);
     }
 

@@ -75,7 +75,7 @@ impl Liveness {
     }
 
     /// Nothing was received for so long that the connection is given up.
-    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+    pub(super) fn idle_expired(&self, now: Timestamp) -> bool {
         now >= self.last_received.after(self.idle_timeout)
     }
 
@@ -93,7 +93,7 @@ impl Liveness {
     // ---- round trips
 
     /// A PING is sent, unless one was within a second: a peer takes no more.
-    pub(super) fn ask(&mut self, now: Timestamp) {
+    pub(super) fn request_ping(&mut self, now: Timestamp) {
         let last = self.ping.last_sent;
         let early = last.is_some_and(|at| now < at.after(PING_INTERVAL));
         if self.ping.sent.is_none() && !early {
@@ -113,7 +113,7 @@ impl Liveness {
 
     /// PING or PONG waits to be encoded.
     #[inline]
-    pub(super) fn ping_waits(&self) -> bool {
+    pub(super) fn ping_pending(&self) -> bool {
         self.ping.due || self.pong.is_some()
     }
 
@@ -134,16 +134,16 @@ impl Liveness {
     }
 
     /// PING of the peer's: the newest is answered. `false` if there are too many.
-    pub(super) fn pinged(&mut self, value: u64, now: Timestamp) -> bool {
-        let calm = self.pings.take(now, PING_INTERVAL, PING_BURST);
-        if calm {
+    pub(super) fn ping_received(&mut self, value: u64, now: Timestamp) -> bool {
+        let allowed = self.pings.take(now, PING_INTERVAL, PING_BURST);
+        if allowed {
             self.pong = Some(value);
         }
-        calm
+        allowed
     }
 
     /// PONG of the peer's. One of an earlier PING, or of nobody's, says nothing.
-    pub(super) fn ponged(&mut self, value: u64, now: Timestamp) {
+    pub(super) fn pong_received(&mut self, value: u64, now: Timestamp) {
         if value != self.ping.value {
             return;
         }
@@ -166,14 +166,14 @@ impl Liveness {
     }
 
     /// GOAWAY of the peer's. `false` if there are too many.
-    pub(super) fn told_goaway(&mut self, now: Timestamp) -> bool {
+    pub(super) fn goaway_received(&mut self, now: Timestamp) -> bool {
         self.goaways.take(now, PING_INTERVAL, PING_BURST)
     }
 
     // ---- deadlines
 
     /// The channels are looked through before long.
-    pub(super) fn sweep_soon(&mut self, now: Timestamp) {
+    pub(super) fn schedule_sweep(&mut self, now: Timestamp) {
         self.sweep_at.get_or_insert(now.after(SWEEP_INTERVAL));
     }
 
@@ -183,7 +183,7 @@ impl Liveness {
     }
 
     /// The channels end by then.
-    pub(super) fn drain_by(&mut self, at: Timestamp) {
+    pub(super) fn set_drain_deadline(&mut self, at: Timestamp) {
         self.drain_at = Some(at);
     }
 
@@ -192,12 +192,12 @@ impl Liveness {
     }
 
     /// The channels had to end by now.
-    pub(super) fn is_drained(&self, now: Timestamp) -> bool {
+    pub(super) fn drain_expired(&self, now: Timestamp) -> bool {
         self.drain_at.is_some_and(|at| now >= at)
     }
 
     /// Nothing but the end of the connection is due.
-    pub(super) fn stop(&mut self) {
+    pub(super) fn clear_deadlines(&mut self) {
         self.sweep_at = None;
         self.drain_at = None;
     }

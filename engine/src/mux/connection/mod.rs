@@ -55,14 +55,14 @@ pub(super) use totals::Totals;
 
 /// Where the connection stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
+enum MuxState {
     Open,
     /// GOAWAY was sent or received: no new channels.
     Draining,
     /// The GOAWAY that tells why waits to be encoded.
     Failing(ChannelFailure),
     /// Nothing is sent or taken any more.
-    Over(ChannelFailure),
+    Closed(ChannelFailure),
 }
 
 /// One end of a connection that carries channels: `tickwire.mux.v1` without a socket and
@@ -75,7 +75,7 @@ enum Phase {
 /// 2. [`release`](Self::release) what the application has consumed: nothing else gives the
 ///    peer credit.
 /// 3. While the layer below has room: send what [`poll_record`](Self::poll_record) gives.
-///    Else tell [`hold_back`](Self::hold_back), so that messages wait where they can still be
+///    Else tell [`handle_backpressure`](Self::handle_backpressure), so that messages wait where they can still be
 ///    conflated and overtaken.
 /// 4. [`poll_writable`](Self::poll_writable): channels whose refused send may now succeed.
 /// 5. At [`poll_timeout`](Self::poll_timeout), call [`handle_timeout`](Self::handle_timeout),
@@ -119,9 +119,9 @@ enum Phase {
 pub struct Mux {
     pub(super) config: Arc<ChannelConfig>,
     now: Timestamp,
-    phase: Phase,
+    state: MuxState,
     /// Why it drains, if that is so.
-    drained_by: Option<ChannelFailure>,
+    drain_cause: Option<ChannelFailure>,
     /// The peer's HELLO.
     peer: Option<Hello>,
     pub(super) slots: Slots,
@@ -148,8 +148,8 @@ impl Mux {
         config.check()?;
         Ok(Self {
             now,
-            phase: Phase::Open,
-            drained_by: None,
+            state: MuxState::Open,
+            drain_cause: None,
             peer: None,
             slots: Slots::default(),
             outgoing: Outgoing::default(),
@@ -181,12 +181,12 @@ impl Mux {
 
     /// It is `now`: for a driver that calls what sends without having received anything before.
     /// Messages with a time to live count theirs from then.
-    pub fn tell_time(&mut self, now: Timestamp) {
+    pub fn set_time(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
     }
 
     /// Something came that is not a record: text. That ends the connection.
-    pub fn receive_foreign(&mut self) -> Option<Event<'static>> {
+    pub fn receive_text(&mut self) -> Option<Event<'static>> {
         self.violated(ChannelViolation::NotBinary)
     }
 
@@ -195,7 +195,7 @@ impl Mux {
     pub fn next<'r>(&mut self, records: &mut RecordReader<'r>) -> Option<Event<'r>> {
         if records.next.is_none()
             && let Some((data, behind)) = records.frames.message()
-            && let Some(received) = self.plain_data(&data)
+            && let Some(received) = self.data_fast(&data)
         {
             records.frames = behind;
             return Some(Event::Message(received));
@@ -203,13 +203,13 @@ impl Mux {
         if records.next.is_none() && records.frames.is_empty() {
             return None;
         }
-        self.next_any(records)
+        self.next_slow(records)
     }
 
     #[inline(never)]
-    fn next_any<'r>(&mut self, records: &mut RecordReader<'r>) -> Option<Event<'r>> {
+    fn next_slow<'r>(&mut self, records: &mut RecordReader<'r>) -> Option<Event<'r>> {
         if let Some(event) = records.next.take()
-            && self.is_told(&event)
+            && self.is_deliverable(&event)
         {
             return Some(event);
         }
@@ -266,14 +266,14 @@ impl Mux {
     }
 
     /// Nothing is told of a channel that was let go of meanwhile.
-    fn is_told(&self, event: &Event<'_>) -> bool {
+    fn is_deliverable(&self, event: &Event<'_>) -> bool {
         event.channel().is_none_or(|id| self.slots.is_attached(id))
     }
 
     /// What happened without a record.
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
         while let Some(event) = self.incoming.next_event() {
-            if self.is_told(&event) {
+            if self.is_deliverable(&event) {
                 return Some(event);
             }
         }
@@ -282,15 +282,15 @@ impl Mux {
 
     /// The layer below takes no record for now: messages wait in their channels' queues, where
     /// they can be conflated and overtaken, until [`Self::poll_record`] is called.
-    pub fn hold_back(&mut self) {
-        self.outgoing.hold_back();
+    pub fn handle_backpressure(&mut self) {
+        self.outgoing.handle_backpressure();
     }
 
     /// The code to close the layer below with, once nothing more is to be sent.
     #[must_use]
     pub fn closing(&self) -> Option<ErrorCode> {
-        match self.phase {
-            Phase::Over(failure) => Some(failure.code()),
+        match self.state {
+            MuxState::Closed(failure) => Some(failure.code()),
             _ => None,
         }
     }
@@ -299,8 +299,8 @@ impl Mux {
     /// [`ErrorCode::NO_ERROR`] when all went well.
     #[must_use]
     pub fn failure(&self) -> Option<ChannelFailure> {
-        match self.phase {
-            Phase::Failing(failure) | Phase::Over(failure) => Some(failure),
+        match self.state {
+            MuxState::Failing(failure) | MuxState::Closed(failure) => Some(failure),
             _ => None,
         }
     }
@@ -308,28 +308,28 @@ impl Mux {
     /// Whether channels can still be used.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        matches!(self.phase, Phase::Open | Phase::Draining)
+        matches!(self.state, MuxState::Open | MuxState::Draining)
     }
 
     /// Whether new channels can be opened.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.phase == Phase::Open
+        self.state == MuxState::Open
     }
 
     /// Carries out what a transition of a channel asks for. The only place that does. The channel
-    /// may be gone after it, with what asks to [`settle`](Effects::SETTLE).
+    /// may be gone after it, with what asks to [`close_if_ended`](Effects::CHECK_CLOSED).
     #[inline]
     fn apply(&mut self, key: Key, effects: Effects) {
         if effects == Effects::SCHEDULE {
             self.schedule(key); // a message was queued
         } else if !effects.is_none() {
-            self.apply_any(key, effects);
+            self.apply_slow(key, effects);
         }
     }
 
     #[inline(never)]
-    fn apply_any(&mut self, key: Key, effects: Effects) {
+    fn apply_slow(&mut self, key: Key, effects: Effects) {
         if effects.has(Effects::DISCARD) {
             let dropped = self.slots[key].send.queue.take();
             self.dequeued(key, dropped.map_or(0, |queue| queue.bytes()));
@@ -340,32 +340,32 @@ impl Mux {
             let id = self.slots[key].id;
             self.release(id, partial.charge.take());
         }
-        if effects.has(Effects::ASIDE) {
-            self.incoming.set_aside(&mut self.slots[key]);
+        if effects.has(Effects::RESERVE) {
+            self.incoming.update_reservation(&mut self.slots[key]);
         }
         if effects.has(Effects::CONTROL) {
-            self.join_control(key);
+            self.queue_control(key);
         }
         if effects.has(Effects::SCHEDULE) {
             self.schedule(key);
         }
         if effects.has(Effects::SWEEP) {
-            self.liveness.sweep_soon(self.now);
+            self.liveness.schedule_sweep(self.now);
         }
         if effects.has(Effects::ANSWERED) {
-            self.opens.answered_own();
+            self.opens.answered_local();
         }
-        if effects.has(Effects::SETTLE) {
-            self.settle(key);
+        if effects.has(Effects::CHECK_CLOSED) {
+            self.close_if_ended(key);
         }
     }
 
     /// The channel has control frames to send.
-    fn join_control(&mut self, key: Key) {
+    fn queue_control(&mut self, key: Key) {
         let channel = &mut self.slots[key];
-        if !channel.in_control && !channel.pending.is_empty() {
-            channel.in_control = true;
-            self.outgoing.join_control(key);
+        if !channel.in_control_queue && !channel.pending.is_empty() {
+            channel.in_control_queue = true;
+            self.outgoing.queue_control(key);
         }
     }
 
@@ -375,12 +375,12 @@ impl Mux {
         let channel = &mut self.slots[key];
         let send = &mut channel.send;
         if let Some(queue) = &mut send.queue {
-            self.outgoing.lend_spare(queue);
+            self.outgoing.reuse_spare(queue);
         }
-        if channel.own_alias.is_none() {
+        if channel.local_alias.is_none() {
             // No turn ends what dies in its queue.
             if channel.ttl.is_some() {
-                self.liveness.sweep_soon(self.now);
+                self.liveness.schedule_sweep(self.now);
             }
         } else if send.wants_turn() && !send.in_schedule {
             send.in_schedule = true;
@@ -389,7 +389,7 @@ impl Mux {
     }
 
     /// After either half has moved: frees what a closed channel need not keep.
-    fn settle(&mut self, key: Key) {
+    fn close_if_ended(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         if !channel.is_closed() {
             return;
@@ -402,17 +402,17 @@ impl Mux {
         if !channel.is_answered() {
             return; // its alias belongs to it until the peer has answered
         }
-        if let Some(alias) = channel.own_alias.take() {
-            self.opens.give_back(alias);
+        if let Some(alias) = channel.local_alias.take() {
+            self.opens.free_alias(alias);
         }
         if core::mem::take(&mut channel.counted) {
-            self.opens.closed(channel.ours);
+            self.opens.count_closed(channel.is_local);
         }
         if !channel.attached {
             self.retire(key);
         }
         self.admit_waiting();
-        self.end_drain();
+        self.finish_drain();
     }
 
     /// Frees the place of a channel; what it has counted stays.
@@ -420,7 +420,7 @@ impl Mux {
         let channel = &mut self.slots[key];
         self.totals.add(channel);
         self.incoming.forget(channel);
-        if channel.send.waits_for_all {
+        if channel.send.waits_for_connection {
             self.outgoing.leave_room_waiters(channel.id);
         }
         if channel.send.in_schedule {

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::super::channel::{
-    Channel, ChannelId, Character, Pending, RecvHalf, SendHalf, Stage, Window, ttl_nanos,
+    Channel, ChannelId, ChannelSettings, Pending, RecvHalf, SendHalf, Stage, Window, ttl_nanos,
 };
 use super::super::credit::{Announced, MESSAGES_BEFORE_ACCEPT};
 use super::super::error::{ChannelViolation, ErrorCode, OpenError};
@@ -48,12 +48,12 @@ impl Mux {
         }
         let sends = options.direction != Direction::AcceptorSends;
         let receives = options.direction != Direction::OpenerSends;
-        let send = SendHalf::new(sends, self.opens.first_limits(unit));
+        let send = SendHalf::new(sends, self.opens.initial_limits(unit));
         let mut recv = RecvHalf::new(receives, window);
         if let Some(resume) = options.resume {
-            recv.numbers.begin(resume.epoch, resume.next_seq);
+            recv.numbers.start_epoch(resume.epoch, resume.next_seq);
         }
-        let character = Character {
+        let settings = ChannelSettings {
             priority: options.priority,
             unit,
             conflate: options.mode == Mode::Conflated,
@@ -63,12 +63,12 @@ impl Mux {
             },
             resume_asked: options.resume.is_some(),
         };
-        let stage = Stage::Opening(Box::new(options));
+        let stage = Stage::OpenPending(Box::new(options));
         let (key, id) = self
             .slots
-            .insert(|id| Channel::new((id, stage, None), character, (send, recv), self.now));
-        let effects = self.slots[key].ask();
-        self.apply(key, effects | Effects::ASIDE);
+            .insert(|id| Channel::new((id, stage, None), settings, (send, recv), self.now));
+        let effects = self.slots[key].queue_opening();
+        self.apply(key, effects | Effects::RESERVE);
         Ok(id)
     }
 
@@ -87,9 +87,9 @@ impl Mux {
                 continue; // it has ended since
             };
             let channel = &mut self.slots[key];
-            let waits = matches!(channel.stage, Stage::Opening(_));
+            let waits = matches!(channel.stage, Stage::OpenPending(_));
             if waits && !channel.pending.has(Pending::OPENING) {
-                let effects = channel.ask();
+                let effects = channel.queue_opening();
                 self.apply(key, effects);
                 return; // the rest follows when this one is out
             }
@@ -191,7 +191,7 @@ impl Mux {
     }
 
     /// The window of a channel of the peer's that is not answered yet.
-    fn first_window(&self, unit: Unit) -> Window {
+    fn initial_window(&self, unit: Unit) -> Window {
         let config = &self.config;
         let defaults = config.defaults(unit);
         Window {
@@ -211,7 +211,7 @@ impl Mux {
         }
         let key = self.slots.resolve(id).ok_or(OpenError::UnknownChannel)?;
         let channel = &self.slots[key];
-        if !channel.attached || !matches!(channel.stage, Stage::Offered) {
+        if !channel.attached || !matches!(channel.stage, Stage::OpenReceived) {
             return Err(OpenError::UnknownChannel);
         }
         if options.resumption.is_some() && !channel.resume_asked {
@@ -273,15 +273,15 @@ impl Mux {
         let channel = &mut self.slots[key];
         match channel.stage {
             _ if !channel.attached => return,
-            Stage::Offered => {
+            Stage::OpenReceived => {
                 let effects = channel.reject(code, metadata);
                 self.apply(key, effects);
             }
             // The opener has taken it back meanwhile.
-            Stage::Rejecting(..) | Stage::Rejected => {}
+            Stage::RejectPending(..) | Stage::Rejected => {}
             _ => return,
         }
-        self.let_go(id, code);
+        self.close_channel(id, code);
     }
 
     /// OPEN of the peer's.
@@ -292,7 +292,7 @@ impl Mux {
         if open.alias >= self.config.aliases_max {
             return Err(ChannelViolation::UnknownAlias(open.alias));
         }
-        if let PeerAlias::Live(_) = self.opens.at(open.alias) {
+        if let PeerAlias::Bound(_) = self.opens.at(open.alias) {
             return Err(ChannelViolation::AliasInUse(open.alias));
         }
         let options = open.options;
@@ -306,7 +306,7 @@ impl Mux {
             self.opens.close_peer(open.alias, true);
             return Ok(None);
         }
-        self.opens.see();
+        self.opens.count_seen();
         if self.opens.peer_open() >= self.config.channels_max {
             return Err(ChannelViolation::TooManyChannels);
         }
@@ -326,12 +326,12 @@ impl Mux {
             || sends && !self.incoming.has_room(window)
         {
             let waiting_max = self.config.pending_opens_max as usize;
-            let refused = self.opens.refuse(open.alias, waiting_max);
+            let refused = self.opens.queue_reject(open.alias, waiting_max);
             return refused
                 .then_some(None)
                 .ok_or(ChannelViolation::TooManyOpens);
         }
-        let channel = self.offered(&open);
+        let channel = self.insert_received(&open);
         let mode = match options.ttl_ms {
             Some(ms) => Mode::Ttl(core::time::Duration::from_millis(ms)),
             None if open.profile.conflate => Mode::Conflated,
@@ -353,20 +353,20 @@ impl Mux {
     }
 
     /// Makes the channel of an OPEN that was found good.
-    fn offered(&mut self, open: &wire::Open<'_>) -> ChannelId {
+    fn insert_received(&mut self, open: &wire::Open<'_>) -> ChannelId {
         let profile = open.profile;
         let unit = profile.unit();
         let sends = profile.direction != Direction::OpenerSends;
         let receives = profile.direction != Direction::AcceptorSends;
-        let recv = RecvHalf::new(receives, self.first_window(unit));
+        let recv = RecvHalf::new(receives, self.initial_window(unit));
         let peer = self.peer.unwrap_or_default();
         let limits = peer.limits(unit, open.limit, open.max_msg);
         let mut send = SendHalf::new(sends, limits);
         if let Some((epoch, next_seq)) = open.options.resume {
-            send.numbers.begin(epoch, next_seq);
+            send.numbers.start_epoch(epoch, next_seq);
         }
         let ttl = open.options.ttl_ms.map(core::time::Duration::from_millis);
-        let character = Character {
+        let settings = ChannelSettings {
             priority: profile.priority,
             unit,
             conflate: profile.conflate,
@@ -374,11 +374,11 @@ impl Mux {
             resume_asked: open.options.resume.is_some(),
         };
         let (key, id) = self.slots.insert(|id| {
-            let beginning = (id, Stage::Offered, Some(open.alias));
-            Channel::new(beginning, character, (send, recv), self.now)
+            let beginning = (id, Stage::OpenReceived, Some(open.alias));
+            Channel::new(beginning, settings, (send, recv), self.now)
         });
-        self.opens.offered(open.alias, key);
-        self.apply(key, Effects::ASIDE);
+        self.opens.open_received(open.alias, key);
+        self.apply(key, Effects::RESERVE);
         id
     }
 
@@ -390,14 +390,14 @@ impl Mux {
         if accept.alias >= self.config.aliases_max {
             return Err(ChannelViolation::UnknownAlias(accept.alias));
         }
-        if let PeerAlias::Live(_) = self.opens.at(accept.alias) {
+        if let PeerAlias::Bound(_) = self.opens.at(accept.alias) {
             return Err(ChannelViolation::AliasInUse(accept.alias));
         }
         let options = accept.options;
         if options.ttl_ms.is_some() || options.resume.is_some() || !options.topic.is_empty() {
             return Err(ChannelViolation::BadOption);
         }
-        let key = self.asked(accept.peer_alias)?;
+        let key = self.open_sent(accept.peer_alias)?;
         let channel = &self.slots[key];
         if options.answer.is_some() && !channel.resume_asked {
             return Err(ChannelViolation::BadOption);
@@ -429,11 +429,11 @@ impl Mux {
         code: u32,
         metadata: &'r [u8],
     ) -> Result<Option<Event<'r>>, ChannelViolation> {
-        let key = self.asked(alias)?;
+        let key = self.open_sent(alias)?;
         let channel = &mut self.slots[key];
         let (id, attached) = (channel.id, channel.attached);
         channel.send.stopped = Some(ErrorCode(code));
-        self.reject_own(key);
+        self.reject_local(key);
         self.admit_waiting();
         Ok(attached.then_some(Event::Rejected {
             channel: id,
@@ -444,9 +444,9 @@ impl Mux {
     }
 
     /// The channel of ours whose OPEN the peer answers.
-    fn asked(&self, alias: u32) -> Result<Key, ChannelViolation> {
-        let asked = |&key: &Key| matches!(self.slots[key].stage, Stage::Asked(_));
-        let key = self.opens.own(alias).filter(asked);
-        key.ok_or(ChannelViolation::UnaskedAnswer(alias))
+    fn open_sent(&self, alias: u32) -> Result<Key, ChannelViolation> {
+        let asked = |&key: &Key| matches!(self.slots[key].stage, Stage::OpenSent(_));
+        let key = self.opens.local(alias).filter(asked);
+        key.ok_or(ChannelViolation::UnexpectedAnswer(alias))
     }
 }

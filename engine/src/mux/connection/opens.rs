@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::super::channel::SendLimits;
 use super::super::open::Unit;
-use super::super::slots::{Key, OwnAliases, PeerAlias, PeerAliases};
+use super::super::slots::{Key, LocalAliases, PeerAlias, PeerAliases};
 use super::super::wire::Hello;
 use super::bucket::Bucket;
 use crate::time::Timestamp;
@@ -18,12 +18,12 @@ const WASTE_BURST: u32 = 100;
 /// OPENs of both ends and their aliases. Nothing else writes these fields.
 pub(super) struct Opens {
     peer_aliases: PeerAliases,
-    own_aliases: OwnAliases,
+    local_aliases: LocalAliases,
     /// Channels of the peer's, and of ours, that are not closed; those not answered.
     peer_open: u32,
     peer_unanswered: u32,
-    own_open: u32,
-    own_unanswered: u32,
+    local_open: u32,
+    local_unanswered: u32,
     /// OPENs of the peer's that were looked at.
     seen: u64,
     sent: u64,
@@ -44,11 +44,11 @@ impl Opens {
     pub(super) fn new(shared_aliases: u32) -> Self {
         Self {
             peer_aliases: PeerAliases::default(),
-            own_aliases: OwnAliases::new(shared_aliases),
+            local_aliases: LocalAliases::new(shared_aliases),
             peer_open: 0,
             peer_unanswered: 0,
-            own_open: 0,
-            own_unanswered: 0,
+            local_open: 0,
+            local_unanswered: 0,
             seen: 0,
             sent: 0,
             seen_by_peer: u64::MAX,
@@ -62,12 +62,12 @@ impl Opens {
 
     /// The peer's HELLO has come.
     pub(super) fn start(&mut self, peer: &Hello) {
-        self.bytes_limits = peer.first_limits(Unit::Bytes);
-        self.messages_limits = peer.first_limits(Unit::Messages);
+        self.bytes_limits = peer.initial_limits(Unit::Bytes);
+        self.messages_limits = peer.initial_limits(Unit::Messages);
     }
 
     /// What the peer takes on a channel before it says more.
-    pub(super) fn first_limits(&self, unit: Unit) -> SendLimits {
+    pub(super) fn initial_limits(&self, unit: Unit) -> SendLimits {
         match unit {
             Unit::Bytes => self.bytes_limits,
             Unit::Messages => self.messages_limits,
@@ -82,15 +82,15 @@ impl Opens {
         self.peer_aliases.at(alias)
     }
 
-    /// As [`PeerAliases::plain_at`].
+    /// As [`PeerAliases::fast_at`].
     #[inline]
-    pub(super) fn plain_at(&self, alias: u32) -> Option<Key> {
-        self.peer_aliases.plain_at(alias)
+    pub(super) fn fast_at(&self, alias: u32) -> Option<Key> {
+        self.peer_aliases.fast_at(alias)
     }
 
     /// The peer sends on the channel under this alias.
     pub(super) fn bind_peer(&mut self, alias: u32, key: Key) {
-        self.peer_aliases.set(alias, PeerAlias::Live(key));
+        self.peer_aliases.set(alias, PeerAlias::Bound(key));
     }
 
     /// The peer's alias stands for no channel any more.
@@ -122,12 +122,12 @@ impl Opens {
     }
 
     /// An OPEN of the peer's is looked at.
-    pub(super) fn see(&mut self) {
+    pub(super) fn count_seen(&mut self) {
         self.seen += 1;
     }
 
     /// An OPEN of the peer's has made a channel.
-    pub(super) fn offered(&mut self, alias: u32, key: Key) {
+    pub(super) fn open_received(&mut self, alias: u32, key: Key) {
         self.bind_peer(alias, key);
         self.peer_open += 1;
         self.peer_unanswered += 1;
@@ -140,7 +140,7 @@ impl Opens {
 
     /// There is no place for the channel of an OPEN: REJECT goes out. `false` if as many as may
     /// be wait already.
-    pub(super) fn refuse(&mut self, alias: u32, waiting_max: usize) -> bool {
+    pub(super) fn queue_reject(&mut self, alias: u32, waiting_max: usize) -> bool {
         if self.rejects.len() >= waiting_max {
             return false;
         }
@@ -154,7 +154,7 @@ impl Opens {
     }
 
     #[inline]
-    pub(super) fn rejects_wait(&self) -> bool {
+    pub(super) fn rejects_pending(&self) -> bool {
         !self.rejects.is_empty()
     }
 
@@ -166,17 +166,17 @@ impl Opens {
     // ---- channels of ours
 
     /// The channel that an alias of ours stands for.
-    pub(super) fn own(&self, alias: u32) -> Option<Key> {
-        self.own_aliases.at(alias)
+    pub(super) fn local(&self, alias: u32) -> Option<Key> {
+        self.local_aliases.at(alias)
     }
 
     /// Whether an alias that the application chooses is in use.
     pub(super) fn is_chosen(&self, alias: u32) -> bool {
-        self.own_aliases.is_chosen(alias)
+        self.local_aliases.is_chosen(alias)
     }
 
     pub(super) fn choose(&mut self, alias: u32) {
-        self.own_aliases.choose(alias);
+        self.local_aliases.choose(alias);
     }
 
     /// An alias of ours: the one that was chosen, or the lowest free one.
@@ -184,37 +184,37 @@ impl Opens {
         let max = u32::try_from(peer.aliases_max).unwrap_or(u32::MAX);
         match chosen {
             Some(alias) => (alias < max).then_some(alias),
-            None => self.own_aliases.take(max),
+            None => self.local_aliases.take(max),
         }
     }
 
-    pub(super) fn give_back(&mut self, alias: u32) {
-        self.own_aliases.give_back(alias);
+    pub(super) fn free_alias(&mut self, alias: u32) {
+        self.local_aliases.free_alias(alias);
     }
 
     /// Our ACCEPT names this alias for the channel.
-    pub(super) fn bind_own(&mut self, alias: u32, key: Key) {
-        self.own_aliases.bind(alias, key);
+    pub(super) fn bind_local(&mut self, alias: u32, key: Key) {
+        self.local_aliases.bind(alias, key);
     }
 
     /// Our OPEN is encoded: its number.
     pub(super) fn opened(&mut self, alias: u32, key: Key) -> u64 {
-        self.bind_own(alias, key);
+        self.bind_local(alias, key);
         self.sent += 1;
-        self.own_open += 1;
-        self.own_unanswered += 1;
+        self.local_open += 1;
+        self.local_unanswered += 1;
         self.sent
     }
 
     /// The peer has answered an OPEN of ours.
-    pub(super) fn answered_own(&mut self) {
-        self.own_unanswered -= 1;
+    pub(super) fn answered_local(&mut self) {
+        self.local_unanswered -= 1;
     }
 
     /// Whether the peer's limits allow another OPEN.
     pub(super) fn may_open(&self, peer: &Hello) -> bool {
-        u64::from(self.own_open) < peer.channels_max
-            && u64::from(self.own_unanswered) < peer.pending_opens_max
+        u64::from(self.local_open) < peer.channels_max
+            && u64::from(self.local_unanswered) < peer.pending_opens_max
     }
 
     /// The peer's limits keep an OPEN waiting.
@@ -246,9 +246,9 @@ impl Opens {
     // ---- both
 
     /// A channel that was counted is closed.
-    pub(super) fn closed(&mut self, ours: bool) {
-        if ours {
-            self.own_open -= 1;
+    pub(super) fn count_closed(&mut self, is_local: bool) {
+        if is_local {
+            self.local_open -= 1;
         } else {
             self.peer_open -= 1;
         }
@@ -256,6 +256,6 @@ impl Opens {
 
     /// No channel is open, and none waits to be.
     pub(super) fn is_idle(&self) -> bool {
-        self.own_open == 0 && self.peer_open == 0 && self.waiting.is_empty()
+        self.local_open == 0 && self.peer_open == 0 && self.waiting.is_empty()
     }
 }

@@ -35,7 +35,7 @@ impl Record<'_> {
 
 /// GOAWAY, while it waits to be encoded.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Goodbye {
+pub(super) struct PendingGoAway {
     pub(super) code: ErrorCode,
     pub(super) reason: &'static str,
 }
@@ -75,7 +75,7 @@ pub(super) struct Outgoing {
     schedule: Schedule,
     /// Channels with control frames to send.
     control: VecDeque<u32>,
-    goodbye: Option<Goodbye>,
+    goaway: Option<PendingGoAway>,
 
     /// Bytes that wait in all queues.
     queued: usize,
@@ -171,7 +171,7 @@ impl Outgoing {
     /// Appends a message, with a head that was made before, if messages may go straight into the
     /// record, it has room, and `pay` finds credit for it.
     #[inline(always)]
-    pub(super) fn put_plain(
+    pub(super) fn put_fast(
         &mut self,
         head: MessageHead,
         payload: &[u8],
@@ -260,18 +260,18 @@ impl Outgoing {
     }
 
     /// The message whose frame begins at `at`, the last one, is not sent after all.
-    pub(super) fn take_back(&mut self, at: usize) {
+    pub(super) fn undo_message(&mut self, at: usize) {
         self.carries_data |= self.last_data.take().is_some();
         self.record.truncate(at);
     }
 
     /// Marks HELLO as sent; `true` once.
-    pub(super) fn say_hello(&mut self) -> bool {
+    pub(super) fn take_hello(&mut self) -> bool {
         !core::mem::replace(&mut self.hello_sent, true)
     }
 
     /// Whether HELLO waits.
-    pub(super) fn hello_waits(&self) -> bool {
+    pub(super) fn hello_pending(&self) -> bool {
         !self.hello_sent
     }
 
@@ -323,7 +323,7 @@ impl Outgoing {
     // ---- turns
 
     /// The layer below takes nothing for now.
-    pub(super) fn hold_back(&mut self) {
+    pub(super) fn handle_backpressure(&mut self) {
         self.direct_max = 0;
     }
 
@@ -350,7 +350,7 @@ impl Outgoing {
 
     /// As [`Self::schedule`], before the others of its class.
     pub(super) fn schedule_first(&mut self, class: u8, key: Key) {
-        self.schedule.put_back(class, key.index());
+        self.schedule.push_front(class, key.index());
         self.direct_max = 0;
     }
 
@@ -366,13 +366,13 @@ impl Outgoing {
 
     /// A channel of this class has sent what cost `charge`.
     #[inline]
-    pub(super) fn paid(&mut self, class: u8, charge: u64) {
-        self.schedule.sent(class, charge);
+    pub(super) fn charge_class(&mut self, class: u8, charge: u64) {
+        self.schedule.charge(class, charge);
     }
 
     // ---- the control lane
 
-    pub(super) fn join_control(&mut self, key: Key) {
+    pub(super) fn queue_control(&mut self, key: Key) {
         self.control.push_back(key.index());
     }
 
@@ -382,39 +382,39 @@ impl Outgoing {
     }
 
     /// The record is full: the channel's control frames begin the next one.
-    pub(super) fn control_first(&mut self, key: Key) {
+    pub(super) fn requeue_control(&mut self, key: Key) {
         self.control.push_front(key.index());
     }
 
-    pub(super) fn leave_control(&mut self, key: Key) {
+    pub(super) fn unqueue_control(&mut self, key: Key) {
         self.control.retain(|&index| index != key.index());
     }
 
     #[inline]
-    pub(super) fn control_waits(&self) -> bool {
+    pub(super) fn control_pending(&self) -> bool {
         !self.control.is_empty()
     }
 
     /// GOAWAY goes out when its turn comes.
-    pub(super) fn say_goodbye(&mut self, goodbye: Goodbye) {
-        self.goodbye = Some(goodbye);
+    pub(super) fn queue_goaway(&mut self, goaway: PendingGoAway) {
+        self.goaway = Some(goaway);
     }
 
     #[inline]
-    pub(super) fn goodbye_waits(&self) -> bool {
-        self.goodbye.is_some()
+    pub(super) fn goaway_pending(&self) -> bool {
+        self.goaway.is_some()
     }
 
     /// Appends the GOAWAY that waits, if the record has room for it.
-    pub(super) fn put_goodbye(&mut self, opens_seen: u64) {
+    pub(super) fn put_pending_goaway(&mut self, opens_seen: u64) {
         if self.room() < wire::GOAWAY_BYTES_MAX {
             return;
         }
-        if let Some(goodbye) = self.goodbye.take() {
+        if let Some(pending) = self.goaway.take() {
             let goaway = wire::GoAway {
                 opens_seen,
-                code: goodbye.code.0,
-                reason: goodbye.reason,
+                code: pending.code.0,
+                reason: pending.reason,
             };
             wire::put_goaway(self.frame(), &goaway);
         }
@@ -447,14 +447,14 @@ impl Outgoing {
 
     /// Memory that another queue has left behind, for a queue that grows.
     #[inline]
-    pub(super) fn lend_spare(&mut self, queue: &mut Queue) {
-        queue.take_spare(&mut self.spare);
+    pub(super) fn reuse_spare(&mut self, queue: &mut Queue) {
+        queue.reuse(&mut self.spare);
     }
 
     /// What a queue that is empty does not keep.
     #[inline]
-    pub(super) fn take_spare(&mut self, queue: &mut Queue) {
-        queue.give_back(&mut self.spare);
+    pub(super) fn recycle_spare(&mut self, queue: &mut Queue) {
+        queue.recycle(&mut self.spare);
     }
 
     /// A send on the channel was refused because of all queues together.
@@ -463,7 +463,7 @@ impl Outgoing {
     }
 
     #[inline]
-    pub(super) fn room_is_waited_for(&self) -> bool {
+    pub(super) fn has_room_waiters(&self) -> bool {
         !self.room_waiters.is_empty()
     }
 
@@ -494,7 +494,7 @@ impl Outgoing {
     /// Nothing goes any more, but for a record that is made already.
     pub(super) fn clear(&mut self) {
         self.direct_max = 0;
-        self.goodbye = None;
+        self.goaway = None;
         self.schedule = Schedule::default();
         self.control.clear();
         self.queued = 0;

@@ -42,15 +42,15 @@ impl Mux {
                 next_seq,
             } => self.handle_seq(alias, epoch, next_seq),
             Frame::Ping { value, pong: true } => {
-                self.liveness.ponged(value, self.now);
+                self.liveness.pong_received(value, self.now);
                 Ok(None)
             }
             Frame::Ping { value, .. } => {
-                let calm = self.liveness.pinged(value, self.now);
-                calm.then_some(None).ok_or(ChannelViolation::PingFlood)
+                let allowed = self.liveness.ping_received(value, self.now);
+                allowed.then_some(None).ok_or(ChannelViolation::PingFlood)
             }
             Frame::GoAway(goaway) => {
-                if !self.liveness.told_goaway(self.now) {
+                if !self.liveness.goaway_received(self.now) {
                     return Err(ChannelViolation::GoAwayFlood);
                 }
                 Ok(self.handle_goaway(&goaway))
@@ -66,10 +66,10 @@ impl Mux {
     /// A whole message on a channel of which nothing is out of the ordinary, as nearly all are.
     /// `None` if it is anything else; nothing is done then.
     #[inline]
-    pub(super) fn plain_data<'r>(&mut self, data: &wire::Data<'r>) -> Option<Received<'r>> {
-        let channel = self.slots.plain_at(self.opens.plain_at(data.alias)?)?;
+    pub(super) fn data_fast<'r>(&mut self, data: &wire::Data<'r>) -> Option<Received<'r>> {
+        let channel = self.slots.fast_at(self.opens.fast_at(data.alias)?)?;
         let (overhead, len) = (self.incoming.overhead(), data.payload.len());
-        let (seq, charge) = channel.receive_plain(len, overhead, self.now)?;
+        let (seq, charge) = channel.receive_fast(len, overhead, self.now)?;
         Some(Received {
             channel: channel.id,
             data: Data::Lent(data.payload),
@@ -85,21 +85,21 @@ impl Mux {
         data: wire::Data<'r>,
         next: &mut Option<Event<'r>>,
     ) -> Handled<'r> {
-        let PeerAlias::Live(key) = self.opens.at(data.alias) else {
-            return self.stray(data.alias);
+        let PeerAlias::Bound(key) = self.opens.at(data.alias) else {
+            return self.unbound_data(data.alias);
         };
-        if data.is_plain()
-            && self.slots[key].learn_receiving()
-            && let Some(received) = self.plain_data(&data)
+        if data.is_whole_message()
+            && self.slots[key].enable_fast_receive()
+            && let Some(received) = self.data_fast(&data)
         {
             return Ok(Some(Event::Message(received)));
         }
         let bytes = data.payload.len() as u64 + self.incoming.overhead();
-        self.handle_rare(key, data, bytes, next)
+        self.data_slow(key, data, bytes, next)
     }
 
     /// A frame that is not a whole message, or that nobody reads.
-    fn handle_rare<'r>(
+    fn data_slow<'r>(
         &mut self,
         key: Key,
         data: wire::Data<'r>,
@@ -125,7 +125,7 @@ impl Mux {
                 Ok(None)
             };
         }
-        recv.hold(bytes);
+        recv.add_held(bytes);
         let whole = !data.more && recv.partial.is_none();
         let (message, skipped, charge) = if whole {
             (Data::Lent(data.payload), data.skip, charge)
@@ -166,13 +166,13 @@ impl Mux {
         let charged = channel.recv.credit.charge(units);
         charged.map_err(|_| ChannelViolation::ChannelCredit(alias))?;
         channel.used = true;
-        channel.recv.last_at = self.now;
+        channel.recv.last_received = self.now;
         Ok(Charge::new(bytes, units))
     }
 
     /// Data under an alias that stands for no channel.
     #[cold]
-    fn stray<'r>(&mut self, alias: u32) -> Handled<'r> {
+    fn unbound_data<'r>(&mut self, alias: u32) -> Handled<'r> {
         if !self.is_alive() {
             return Ok(None);
         }
@@ -189,8 +189,8 @@ impl Mux {
 
     fn handle_run<'r>(&mut self, run: wire::Run<'r>) -> Handled<'r> {
         let bytes = run.bytes.len() as u64 + self.incoming.overhead();
-        let PeerAlias::Live(key) = self.opens.at(run.alias) else {
-            return self.stray(run.alias);
+        let PeerAlias::Bound(key) = self.opens.at(run.alias) else {
+            return self.unbound_data(run.alias);
         };
         let (id, seq) = (self.slots[key].id, self.slots[key].admit_run(&run)?);
         let count = u64::from(run.count);
@@ -200,7 +200,7 @@ impl Mux {
         if recv.state != RecvState::Receiving {
             return Ok(None);
         }
-        recv.hold(bytes);
+        recv.add_held(bytes);
         Ok(Some(Event::Run(Run {
             channel: id,
             elem: run.elem as usize,
@@ -214,9 +214,9 @@ impl Mux {
     /// The peer's half has ended with FIN.
     fn finished<'r>(&mut self, key: Key) -> Handled<'r> {
         let channel = &mut self.slots[key];
-        let (id, asked_to) = (channel.id, channel.is_stopping());
+        let (id, was_stopping) = (channel.id, channel.is_stopping());
         let (told, effects) = channel.finished();
-        if !asked_to {
+        if !was_stopping {
             self.count_waste(key)?;
         }
         self.apply(key, effects);
@@ -226,8 +226,8 @@ impl Mux {
     fn handle_credit<'r>(&mut self, credit: wire::Credit) -> Handled<'r> {
         let wire::Credit { alias, total, .. } = credit;
         let key = match self.opens.at(alias) {
-            PeerAlias::Live(key) => key,
-            PeerAlias::Never => return Err(ChannelViolation::UnknownAlias(alias)),
+            PeerAlias::Bound(key) => key,
+            PeerAlias::Unused => return Err(ChannelViolation::UnknownAlias(alias)),
             // A RETURN is data's: its sender has ended before.
             PeerAlias::Closed if credit.kind == CreditKind::Return => {
                 return Err(ChannelViolation::DataAfterEnd(alias));
@@ -249,13 +249,13 @@ impl Mux {
 
     fn handle_reset<'r>(&mut self, reset: wire::Reset) -> Handled<'r> {
         let key = match self.opens.at(reset.alias) {
-            PeerAlias::Live(key) => key,
-            PeerAlias::Never => return Err(ChannelViolation::UnknownAlias(reset.alias)),
+            PeerAlias::Bound(key) => key,
+            PeerAlias::Unused => return Err(ChannelViolation::UnknownAlias(reset.alias)),
             PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
         };
         let code = ErrorCode(reset.code);
         let channel = &mut self.slots[key];
-        let (id, attached, asked_to) = (channel.id, channel.attached, channel.is_stopping());
+        let (id, attached, was_stopping) = (channel.id, channel.attached, channel.is_stopping());
         let (mut aborted, mut stopped) = (false, false);
         if reset.abort {
             let (told, effects) = channel.aborted();
@@ -267,11 +267,11 @@ impl Mux {
             stopped = news && attached;
             self.apply(key, effects);
         }
-        if !asked_to {
+        if !was_stopping {
             self.count_waste(key)?;
         }
         let effects = self.slots[key].reject_if_withdrawn(code);
-        self.apply(key, effects | Effects::SETTLE);
+        self.apply(key, effects | Effects::CHECK_CLOSED);
         // One event for both: the end of the peer's data says more.
         Ok(match (aborted, stopped) {
             (true, _) => Some(Event::Aborted { channel: id, code }),
@@ -290,8 +290,8 @@ impl Mux {
     }
 
     fn handle_seq<'r>(&mut self, alias: u32, epoch: u64, next_seq: u64) -> Handled<'r> {
-        let PeerAlias::Live(key) = self.opens.at(alias) else {
-            return self.stray(alias);
+        let PeerAlias::Bound(key) = self.opens.at(alias) else {
+            return self.unbound_data(alias);
         };
         let channel = &mut self.slots[key];
         let told = channel.peer_rebased(alias, epoch, next_seq)?;

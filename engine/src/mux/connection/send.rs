@@ -18,7 +18,7 @@ pub(super) const RUN_HEAD_MAX: usize = 1 + 4 + 4 + 4 + 8;
 
 /// What a message finds full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Full {
+struct QueuesFull {
     /// The channel's queue.
     channel: bool,
     /// All queues together.
@@ -34,15 +34,15 @@ impl Mux {
     /// [`poll_writable`](Self::poll_writable) tells when to try again.
     #[inline]
     pub fn send(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
-        if self.send_plain(id, payload).is_some() {
+        if self.send_fast(id, payload).is_some() {
             return Ok(());
         }
-        self.send_any(id, payload)
+        self.send_slow(id, payload)
     }
 
     /// As [`Self::send`], on the general way.
     #[inline(never)]
-    fn send_any(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
+    fn send_slow(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
         if self.outgoing.is_direct() && self.send_direct(id, payload).is_some() {
             return Ok(());
         }
@@ -51,15 +51,15 @@ impl Mux {
 
     /// Straight into the open record, on a channel of which nothing is out of the ordinary.
     #[inline]
-    fn send_plain(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
+    fn send_fast(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
         if !self.outgoing.is_direct() {
             return None;
         }
-        let channel = self.slots.plain(id)?;
+        let channel = self.slots.fast(id)?;
         let (overhead, len) = (self.outgoing.overhead(), payload.len());
-        let head = channel.plain_head(len)?;
+        let head = channel.fast_head(len)?;
         self.outgoing
-            .put_plain(head, payload, || channel.send_plain(len, overhead))
+            .put_fast(head, payload, || channel.send_fast(len, overhead))
     }
 
     /// Straight into the open record, where nothing stands before it.
@@ -67,7 +67,7 @@ impl Mux {
     fn send_direct(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
         let (key, ..) = self.begin_direct(id, payload.len())?;
         self.outgoing.put_payload(payload);
-        self.slots[key].learn_sending();
+        self.slots[key].enable_fast_send();
         Some(())
     }
 
@@ -81,7 +81,7 @@ impl Mux {
         }
         let (key, channel) = self.slots.find(id)?;
         let send = &mut channel.send;
-        let alias = channel.own_alias?;
+        let alias = channel.local_alias?;
         if send.state != SendState::Sending
             || len > send.message_max as usize
             || send.queued() != 0
@@ -140,7 +140,7 @@ impl Mux {
         }
         send.takes(len)?;
         let queued = send.queued();
-        let full = Full {
+        let full = QueuesFull {
             channel: queued + len + ENTRY_BYTES > self.config.channel_queue_bytes_max as usize,
             connection: all > self.config.connection_queue_bytes_max as usize,
         };
@@ -155,7 +155,7 @@ impl Mux {
     /// Whether nothing is full. Else who waits is told when the channel's queue has room, or,
     /// where all queues together are full, when they have.
     #[inline]
-    fn has_room(&mut self, key: Key, full: Full) -> Result<(), ChannelSendError> {
+    fn has_room(&mut self, key: Key, full: QueuesFull) -> Result<(), ChannelSendError> {
         if !full.channel && !full.connection {
             return Ok(());
         }
@@ -163,11 +163,11 @@ impl Mux {
     }
 
     #[cold]
-    fn wait_for_room(&mut self, key: Key, full: Full) -> Result<(), ChannelSendError> {
+    fn wait_for_room(&mut self, key: Key, full: QueuesFull) -> Result<(), ChannelSendError> {
         let channel = &mut self.slots[key];
         channel.send.wants_room = true;
         // Once, however often it is told and refused again.
-        if full.connection && !core::mem::replace(&mut channel.send.waits_for_all, true) {
+        if full.connection && !core::mem::replace(&mut channel.send.waits_for_connection, true) {
             self.outgoing.wait_for_room(channel.id);
         }
         Err(ChannelSendError::WouldBlock)
@@ -253,7 +253,7 @@ impl Mux {
         send.is_open()?;
         send.takes(len)?;
         let others = send.queued().saturating_sub(old + ENTRY_BYTES);
-        let full = Full {
+        let full = QueuesFull {
             channel: others + len + ENTRY_BYTES > self.config.channel_queue_bytes_max as usize,
             connection: all > self.config.connection_queue_bytes_max as usize,
         };
@@ -301,7 +301,7 @@ impl Mux {
         let payload = frame.payload();
         let fits = self.slots.resolve(id).is_some_and(|key| {
             let channel = &self.slots[key];
-            let alias = channel.own_alias.or(channel.chosen_alias());
+            let alias = channel.local_alias.or(channel.chosen_alias());
             alias == Some(frame.alias()) && !channel.conflate
         });
         if !fits || payload.len() < SHARED_BYTES_MIN {
@@ -349,7 +349,7 @@ impl Mux {
         // A run that is no longer than a message is taken as one.
         let lone = queued == 0 && len <= send.message_max as usize;
         let over = before != 0 && all > self.config.connection_queue_bytes_max as usize;
-        let full = Full {
+        let full = QueuesFull {
             channel: queued != 0 && queued + len + ENTRY_BYTES > queue_max,
             connection: over && !lone,
         };
@@ -371,18 +371,18 @@ impl Mux {
             channel.send.wants_room = false;
             self.outgoing.now_writable(channel.id);
         }
-        if self.outgoing.room_is_waited_for() && self.outgoing.queued() <= total_max / 4 * 3 {
-            self.tell_room_waiters();
+        if self.outgoing.has_room_waiters() && self.outgoing.queued() <= total_max / 4 * 3 {
+            self.wake_room_waiters();
         }
     }
 
     #[cold]
-    fn tell_room_waiters(&mut self) {
+    fn wake_room_waiters(&mut self) {
         while let Some(id) = self.outgoing.next_room_waiter() {
             let Some((_, channel)) = self.slots.find(id) else {
                 continue;
             };
-            channel.send.waits_for_all = false;
+            channel.send.waits_for_connection = false;
             if core::mem::take(&mut channel.send.wants_room) {
                 self.outgoing.now_writable(id);
             }

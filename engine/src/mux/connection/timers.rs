@@ -6,7 +6,7 @@ use super::super::channel::Effects;
 use super::super::error::{ChannelFailure, ErrorCode};
 use super::super::event::Event;
 use super::super::slots::Key;
-use super::{BLOCKED_AFTER, Mux, Phase};
+use super::{BLOCKED_AFTER, Mux, MuxState};
 use crate::time::Timestamp;
 
 impl Mux {
@@ -26,12 +26,12 @@ impl Mux {
         if !self.is_alive() {
             return;
         }
-        if self.liveness.is_idle(self.now) {
+        if self.liveness.idle_expired(self.now) {
             return self.fail_in_time(ChannelFailure::Idle, "nothing received in time");
         }
-        if self.liveness.is_drained(self.now) && self.phase == Phase::Draining {
+        if self.liveness.drain_expired(self.now) && self.state == MuxState::Draining {
             let failure = self
-                .ended_by()
+                .end_cause()
                 .unwrap_or(ChannelFailure::Local(ErrorCode::NO_ERROR));
             return self.fail_in_time(failure, "the channels did not end in time");
         }
@@ -45,13 +45,13 @@ impl Mux {
 
     fn fail_in_time(&mut self, failure: ChannelFailure, reason: &'static str) {
         if let Some(event) = self.fail(failure, reason) {
-            self.incoming.tell(event);
+            self.incoming.push_event(event);
         }
     }
 
     /// Measures a round trip, unless one was measured within a second: a peer takes no more.
     pub fn ping(&mut self) {
-        self.liveness.ask(self.now);
+        self.liveness.request_ping(self.now);
     }
 
     /// The shortest round trip measured, which waited behind nothing.
@@ -69,7 +69,7 @@ impl Mux {
             again |= self.sweep_channel(key);
         }
         if again {
-            self.liveness.sweep_soon(self.now);
+            self.liveness.schedule_sweep(self.now);
         }
     }
 
@@ -100,7 +100,7 @@ impl Mux {
         let channel = &mut self.slots[key];
         self.totals.count_evicted();
         if channel.attached {
-            self.incoming.tell(Event::Evicted {
+            self.incoming.push_event(Event::Evicted {
                 channel: channel.id,
                 code,
             });

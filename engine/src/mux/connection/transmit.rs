@@ -1,19 +1,19 @@
 //! Records out: control frames first, then data by turn, as late as can be.
 
 use super::super::wire;
-use super::{Mux, Phase, Record};
+use super::{Mux, MuxState, Record};
 use crate::time::Timestamp;
 
 impl Mux {
     /// Whether [`Self::poll_record`] has anything to give.
     #[must_use]
     pub fn wants_write(&self) -> bool {
-        match self.phase {
-            Phase::Over(_) => false,
-            Phase::Failing(_) => true,
-            _ if self.outgoing.hello_waits() => true,
+        match self.state {
+            MuxState::Closed(_) => false,
+            MuxState::Failing(_) => true,
+            _ if self.outgoing.hello_pending() => true,
             _ if self.peer.is_none() => false,
-            _ => !self.outgoing.is_empty() || self.outgoing.has_turns() || self.control_waits(),
+            _ => !self.outgoing.is_empty() || self.outgoing.has_turns() || self.control_pending(),
         }
     }
 
@@ -21,18 +21,18 @@ impl Mux {
     /// while the layer below has room.
     pub fn poll_record(&mut self, now: Timestamp) -> Option<Record<'_>> {
         self.now = self.now.max(now);
-        if matches!(self.phase, Phase::Over(_)) {
+        if matches!(self.state, MuxState::Closed(_)) {
             return None;
         }
-        if self.outgoing.say_hello() {
-            let hello = self.own_hello();
+        if self.outgoing.take_hello() {
+            let hello = self.local_hello();
             wire::put_hello(self.outgoing.frame(), &hello);
         }
         let mut shared = None;
-        if let Phase::Failing(failure) = self.phase {
-            self.outgoing.put_goodbye(self.opens.seen());
+        if let MuxState::Failing(failure) = self.state {
+            self.outgoing.put_pending_goaway(self.opens.seen());
             // Behind a record that is full of messages it has one of its own.
-            if !self.outgoing.goodbye_waits() {
+            if !self.outgoing.goaway_pending() {
                 self.finish(failure);
             }
         } else if let Some(peer) = self.takes() {

@@ -8,7 +8,7 @@ use super::super::schedule::QUANTUM_BYTES;
 use super::super::slots::Key;
 use super::super::wire::{self, Hello};
 use super::Mux;
-use super::fragment::{Part, Turn, own_frame, part_of_message, part_of_run};
+use super::fragment::{NextFrame, TurnEnd, part_of_message, part_of_run, shared_record};
 use crate::time::Timestamp;
 
 /// Bytes of a record that must be left for another frame to be begun: a head and something.
@@ -34,14 +34,15 @@ impl Mux {
             {
                 // The record had no room for it. Nothing may overtake a SEQ or a RETURN, nor FIN
                 // an acknowledgement.
-                self.put_back(key);
+                self.reschedule(key);
                 break;
             }
             channel.send.deficit += QUANTUM_BYTES;
             if channel.ttl.is_some() {
                 self.expire(key);
             }
-            let (turn, effects) = match own_frame(&self.slots[key], self.outgoing.record_max()) {
+            let (turn, effects) = match shared_record(&self.slots[key], self.outgoing.record_max())
+            {
                 None => self.take_turn(key, peer, priority),
                 Some(frame) => match self.put_shared(key, peer, frame) {
                     Ok(sent) => return Some(sent),
@@ -50,16 +51,16 @@ impl Mux {
             };
             let send = &mut self.slots[key].send;
             match turn {
-                Turn::Done => send.deficit = 0,
-                Turn::Spent => {
+                TurnEnd::Done => send.deficit = 0,
+                TurnEnd::QuantumSpent => {
                     send.in_schedule = true;
                     self.outgoing.schedule(priority, key);
                     // Paying for what was sent before is a turn, too.
-                    self.outgoing.paid(priority, 0);
+                    self.outgoing.charge_class(priority, 0);
                 }
-                Turn::Full => {
+                TurnEnd::RecordFull => {
                     send.deficit -= QUANTUM_BYTES;
-                    self.put_back(key);
+                    self.reschedule(key);
                     break;
                 }
             }
@@ -68,7 +69,7 @@ impl Mux {
         None
     }
 
-    fn put_back(&mut self, key: Key) {
+    fn reschedule(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         channel.send.in_schedule = true;
         self.outgoing.schedule_first(channel.priority, key);
@@ -81,7 +82,7 @@ impl Mux {
         key: Key,
         peer: &Hello,
         frame: bytes::Bytes,
-    ) -> Result<bytes::Bytes, Turn> {
+    ) -> Result<bytes::Bytes, TurnEnd> {
         let channel = &mut self.slots[key];
         let class = channel.priority;
         let front = channel.send.queue.as_ref().and_then(|q| q.front());
@@ -89,17 +90,17 @@ impl Mux {
         let charge = len as u64 + peer.overhead;
         let units = channel.unit.cost(charge, 1);
         if channel.send.deficit <= 0 {
-            return Err(Turn::Spent);
+            return Err(TurnEnd::QuantumSpent);
         }
         if channel.send.credit.available() < units {
-            return Err(self.not_now(key, Turn::Done));
+            return Err(self.end_turn(key, TurnEnd::Done));
         }
         if !self.outgoing.is_empty() {
-            return Err(Turn::Full);
+            return Err(TurnEnd::RecordFull);
         }
         self.spend(key, units);
         self.sent(key, len, 1, charge);
-        self.outgoing.paid(class, charge);
+        self.outgoing.charge_class(class, charge);
         self.apply(key, Effects::SCHEDULE);
         let send = &mut self.slots[key].send;
         if !send.in_schedule {
@@ -115,11 +116,11 @@ impl Mux {
     }
 
     /// Frames of one channel, until it has had its share.
-    fn take_turn(&mut self, key: Key, peer: &Hello, class: u8) -> (Turn, Effects) {
+    fn take_turn(&mut self, key: Key, peer: &Hello, class: u8) -> (TurnEnd, Effects) {
         loop {
-            let plain = self.put_plain(key, peer);
+            let plain = self.put_copied(key, peer);
             if plain > 0 {
-                self.outgoing.paid(class, plain);
+                self.outgoing.charge_class(class, plain);
             }
             self.expire(key);
             let room = self.outgoing.room();
@@ -129,15 +130,15 @@ impl Mux {
                 return self.put_fin(key);
             };
             if channel.send.deficit <= 0 {
-                return (Turn::Spent, Effects::NONE);
+                return (TurnEnd::QuantumSpent, Effects::NONE);
             }
-            let message = match (front.elem, front.fresh) {
+            let message = match (front.elem, front.at_start) {
                 (0, true) => front.rest,
                 (0, false) => 0, // it was found to be welcome when it was begun
                 (elem, _) => elem as usize,
             };
             if message > channel.send.message_max as usize {
-                return (Turn::Done, self.give_up(key));
+                return (TurnEnd::Done, self.abort_oversized(key));
             }
             let part = if front.elem > 0 {
                 part_of_run(channel, &front, peer, room)
@@ -148,17 +149,17 @@ impl Mux {
                 part_of_message(channel, &front, peer, (room, next))
             };
             let n = match part {
-                Part::Take(n) => n,
-                Part::Not(turn) => return (self.not_now(key, turn), Effects::NONE),
+                NextFrame::Payload(n) => n,
+                NextFrame::End(turn) => return (self.end_turn(key, turn), Effects::NONE),
             };
             let (charge, effects) = if front.elem > 0 {
                 (self.put_run(key, &front, n, peer), Effects::NONE)
             } else {
                 self.put_message(key, &front, n, peer)
             };
-            self.outgoing.paid(class, charge);
-            if effects.has(Effects::SETTLE) {
-                return (Turn::Done, effects); // FIN went with the message
+            self.outgoing.charge_class(class, charge);
+            if effects.has(Effects::CHECK_CLOSED) {
+                return (TurnEnd::Done, effects); // FIN went with the message
             }
         }
     }
@@ -166,10 +167,10 @@ impl Mux {
     /// Whole messages that were copied into the channel's queue, as nearly all are, as far as its
     /// share, credit and the record go; what they cost. What comes next, and what stops it, is
     /// for the general way.
-    fn put_plain(&mut self, key: Key, peer: &Hello) -> u64 {
+    fn put_copied(&mut self, key: Key, peer: &Hello) -> u64 {
         let channel = &mut self.slots[key];
         let send = &mut channel.send;
-        let (Some(alias), Some(queue)) = (channel.own_alias, &mut send.queue) else {
+        let (Some(alias), Some(queue)) = (channel.local_alias, &mut send.queue) else {
             return 0;
         };
         if send.skip != 0 || send.state != SendState::Sending || channel.ttl.is_some() {
@@ -178,7 +179,7 @@ impl Mux {
         let queued = queue.bytes();
         let (mut messages, mut bytes, mut cost) = (0, 0, 0);
         while send.deficit > 0
-            && let Some(payload) = queue.front_plain()
+            && let Some(payload) = queue.front_copied()
         {
             let len = payload.len();
             let charge = len as u64 + peer.overhead;
@@ -191,8 +192,8 @@ impl Mux {
             }
             self.outgoing.put_message_head(alias, len);
             self.outgoing.put_payload(payload);
-            queue.drop_plain();
-            send.deficit = after(send.deficit, charge);
+            queue.pop_copied();
+            send.deficit = deduct(send.deficit, charge);
             messages += 1;
             bytes += len as u64;
             cost += charge;
@@ -200,8 +201,8 @@ impl Mux {
         if messages == 0 {
             return 0;
         }
-        queue.drained();
-        self.outgoing.take_spare(queue);
+        queue.reset_if_drained();
+        self.outgoing.recycle_spare(queue);
         let freed = queued - queue.bytes();
         send.numbers.count(messages);
         send.bytes += bytes;
@@ -210,20 +211,20 @@ impl Mux {
         cost
     }
 
-    fn not_now(&mut self, key: Key, turn: Turn) -> Turn {
-        if turn == Turn::Done {
+    fn end_turn(&mut self, key: Key, turn: TurnEnd) -> TurnEnd {
+        if turn == TurnEnd::Done {
             self.slots[key].send.block(self.now);
-            self.liveness.sweep_soon(self.now);
+            self.liveness.schedule_sweep(self.now);
         }
         turn
     }
 
     /// The peer has lowered what it takes: what is queued can never be sent.
-    fn give_up(&mut self, key: Key) -> Effects {
+    fn abort_oversized(&mut self, key: Key) -> Effects {
         let channel = &mut self.slots[key];
         channel.send.stopped = Some(ErrorCode::SIZE);
         if channel.attached {
-            self.incoming.tell(Event::Stopped {
+            self.incoming.push_event(Event::Stopped {
                 channel: channel.id,
                 code: ErrorCode::SIZE,
             });
@@ -247,7 +248,7 @@ impl Mux {
         };
         let before = queue.bytes();
         let dropped = queue.expire(Timestamp(self.now.0.saturating_sub(ttl.get())));
-        self.outgoing.take_spare(queue);
+        self.outgoing.recycle_spare(queue);
         let freed = before - queue.bytes();
         if dropped > 0 {
             channel.send.skipped(dropped);
@@ -257,24 +258,24 @@ impl Mux {
     }
 
     /// FIN alone, when all is sent before it was asked for.
-    fn put_fin(&mut self, key: Key) -> (Turn, Effects) {
+    fn put_fin(&mut self, key: Key) -> (TurnEnd, Effects) {
         let channel = &mut self.slots[key];
-        let (SendState::Finishing, Some(alias)) = (channel.send.state, channel.own_alias) else {
-            return (Turn::Done, Effects::NONE);
+        let (SendState::Finishing, Some(alias)) = (channel.send.state, channel.local_alias) else {
+            return (TurnEnd::Done, Effects::NONE);
         };
         if self.outgoing.room() < FRAME_ROOM_MIN {
-            return (Turn::Full, Effects::NONE);
+            return (TurnEnd::RecordFull, Effects::NONE);
         }
         let skip = channel.send.take_skip();
         wire::put_data_head(self.outgoing.frame(), alias, Some(0), false, true, skip);
-        (Turn::Done, channel.fin_sent())
+        (TurnEnd::Done, channel.fin_sent())
     }
 
     fn put_message(&mut self, key: Key, front: &Front, n: usize, peer: &Hello) -> (u64, Effects) {
         let charge = n as u64 + peer.overhead;
         let last = n == front.rest;
         let channel = &mut self.slots[key];
-        let alias = channel.own_alias.unwrap_or_default(); // who has a turn has an alias
+        let alias = channel.local_alias.unwrap_or_default(); // who has a turn has an alias
         let send = &mut channel.send;
         let skip = send.take_skip();
         let finishing = send.state == SendState::Finishing;
@@ -299,7 +300,7 @@ impl Mux {
         let count = n as u32 / elem.max(1);
         let charge = n as u64 + peer.overhead;
         let channel = &mut self.slots[key];
-        let alias = channel.own_alias.unwrap_or_default(); // who has a turn has an alias
+        let alias = channel.local_alias.unwrap_or_default(); // who has a turn has an alias
         let skip = channel.send.take_skip();
         let payload = channel.send.queue().front_bytes(n);
         if peer.features & wire::FEATURE_RUN != 0 {
@@ -320,13 +321,13 @@ impl Mux {
         let channel = &mut self.slots[key];
         channel.used = true;
         let send = &mut channel.send;
-        send.deficit = after(send.deficit, charge);
+        send.deficit = deduct(send.deficit, charge);
         send.numbers.count(messages);
         send.bytes += n as u64;
         let queue = send.queue();
         let before = queue.bytes();
         queue.advance(n);
-        self.outgoing.take_spare(queue);
+        self.outgoing.recycle_spare(queue);
         let freed = before - queue.bytes();
         if freed > 0 {
             self.dequeued(key, freed);
@@ -336,7 +337,7 @@ impl Mux {
 
 /// What a channel may still send in its turn after what cost `charge`.
 #[inline]
-fn after(deficit: i32, charge: u64) -> i32 {
+fn deduct(deficit: i32, charge: u64) -> i32 {
     let charge = i32::try_from(charge).unwrap_or(i32::MAX);
     deficit.saturating_sub(charge).max(-DEBT_BYTES_MAX)
 }

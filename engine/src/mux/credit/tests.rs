@@ -12,7 +12,7 @@ fn a_window_slides_for_ever() {
             recv.charged = start;
             recv.consumed = start;
             recv.limit = start + 1000;
-            recv.owe(threshold(1000));
+            recv.set_due(threshold(1000));
             let mut send = SendCredit {
                 limit: start + 1000,
                 charged: start,
@@ -44,7 +44,7 @@ fn limits_never_go_back_or_over() {
     assert_eq!(recv.charged(), 0);
     recv.charge(100).expect("credit");
     recv.consume(40);
-    recv.reopen(50); // narrower
+    recv.set_initial_window(50); // narrower
     assert_eq!(recv.announce(), 100);
     recv.consume(60);
     assert_eq!(recv.announce(), 150);
@@ -88,26 +88,26 @@ fn what_is_given_back_is_charged_and_consumed() {
     assert!(recv.grow(700, Timestamp(1)) && recv.has_grown());
     assert_eq!((recv.announce(), recv.window()), (2300, 1700));
     for wrong in [0, 599, 1301, 2300, 5000] {
-        assert_eq!(recv.give_back(wrong), Err(Overrun), "{wrong}");
+        assert_eq!(recv.accept_return(wrong), Err(Overrun), "{wrong}");
     }
     assert_eq!(
         (recv.charged(), recv.window()),
         (600, 1700),
         "nothing is done"
     );
-    recv.give_back(1000).expect("a part");
+    recv.accept_return(1000).expect("a part");
     assert_eq!(
         (recv.charged(), recv.consumed(), recv.window()),
         (1000, 1000, 1300)
     );
-    assert_eq!((recv.limit(), recv.owed()), (2300, 0));
+    assert_eq!((recv.limit(), recv.unannounced()), (2300, 0));
     recv.charge(100).expect("credit");
-    recv.give_back(1300).expect("all");
+    recv.accept_return(1300).expect("all");
     assert_eq!(
         (recv.charged(), recv.consumed(), recv.window()),
         (1300, 1200, 1100)
     );
-    assert_eq!(recv.give_back(1301), Err(Overrun), "less than at first");
+    assert_eq!(recv.accept_return(1301), Err(Overrun), "less than at first");
     // What was given back was not read: it is no reason to grow.
     assert_eq!(recv.growth(Timestamp(2), rtt, 4000), 0);
     recv.consume(100);
@@ -117,20 +117,20 @@ fn what_is_given_back_is_charged_and_consumed() {
 
     // The sender's side: all but what is kept.
     let mut send = SendCredit::new(1000);
-    assert!(!send.give_back(1000) && !send.give_back(2000));
+    assert!(!send.return_unused(1000) && !send.return_unused(2000));
     send.spend(100).expect("credit");
-    assert!(send.give_back(300));
+    assert!(send.return_unused(300));
     assert_eq!((send.charged(), send.available()), (700, 300));
-    assert!(!send.give_back(300));
-    assert!(send.give_back(0));
+    assert!(!send.return_unused(300));
+    assert!(send.return_unused(0));
     assert_eq!((send.charged(), send.available()), (1000, 0));
 
     // A half that grants no more takes what it is told, up to the limit.
     let mut over = RecvCredit::new(1000);
     over.charge(100).expect("credit");
-    assert_eq!(over.give_up(99), Err(Overrun));
-    assert_eq!(over.give_up(1001), Err(Overrun));
-    over.give_up(1000).expect("the limit");
+    assert_eq!(over.accept_final_return(99), Err(Overrun));
+    assert_eq!(over.accept_final_return(1001), Err(Overrun));
+    over.accept_final_return(1000).expect("the limit");
     assert_eq!((over.charged(), over.consumed()), (1000, 0));
 }
 
@@ -146,9 +146,9 @@ fn a_window_never_has_less_room_than_at_first() {
     assert!(recv.grow(60_000, Timestamp(0)));
     recv.announce();
     // To 70,000: the window stays, and what was given back is owed.
-    recv.give_back(90_000).expect("legal");
+    recv.accept_return(90_000).expect("legal");
     assert_eq!(recv.window(), 120_000);
-    assert_eq!(recv.owed(), 50_000);
+    assert_eq!(recv.unannounced(), 50_000);
 }
 
 /// What was not told can be kept back at no cost: the sender has not less than it knows of.
@@ -159,16 +159,19 @@ fn what_is_owed_and_not_told_is_withheld() {
     assert_eq!(recv.announce(), 2000);
     recv.charge(300).expect("credit");
     recv.consume(300);
-    assert_eq!((recv.owed(), recv.is_due()), (300, false));
-    recv.withhold();
-    assert_eq!((recv.window(), recv.owed(), recv.limit()), (1700, 0, 2000));
-    recv.withhold();
+    assert_eq!((recv.unannounced(), recv.is_due()), (300, false));
+    recv.withdraw_unannounced();
+    assert_eq!(
+        (recv.window(), recv.unannounced(), recv.limit()),
+        (1700, 0, 2000)
+    );
+    recv.withdraw_unannounced();
     assert_eq!(recv.window(), 1700);
     // Not below the first window, which is owed as before.
     recv.charge(1200).expect("credit");
     recv.consume(1200);
-    recv.withhold();
-    assert_eq!((recv.window(), recv.owed()), (1000, 500));
+    recv.withdraw_unannounced();
+    assert_eq!((recv.window(), recv.unannounced()), (1000, 500));
     assert!(recv.is_due() && !recv.has_grown());
     // Nor to one that has less room than that.
     let mut odd = RecvCredit::new(60_000);
@@ -176,7 +179,7 @@ fn what_is_owed_and_not_told_is_withheld() {
     odd.announce();
     odd.charge(50_000).expect("credit");
     odd.consume(50_000);
-    odd.withhold();
+    odd.withdraw_unannounced();
     assert_eq!(odd.window(), 120_000, "of 70,000 half is less");
 }
 
@@ -184,9 +187,9 @@ fn what_is_owed_and_not_told_is_withheld() {
 #[test]
 fn what_was_told_of_a_narrower_window_counts() {
     let mut recv = RecvCredit::new(8);
-    recv.reopen(1);
+    recv.set_initial_window(1);
     assert_eq!((recv.outstanding_max(), recv.window()), (8, 1));
-    recv.give_back(4).expect("at least one stays");
+    recv.accept_return(4).expect("at least one stays");
     assert_eq!((recv.outstanding_max(), recv.window()), (4, 1));
     recv.charge(4).expect("what is left");
     recv.consume(4);
@@ -251,9 +254,9 @@ fn a_limit_is_told_when_a_quarter_or_a_half_is_owed() {
         assert!(!recv.is_due(), "{window}");
         recv.consume(1);
         assert!(recv.is_due(), "{window}");
-        assert_eq!(recv.owed(), due);
+        assert_eq!(recv.unannounced(), due);
         assert_eq!(recv.announce(), window + due);
-        assert!(!recv.is_due() && recv.owed() == 0, "{window}");
+        assert!(!recv.is_due() && recv.unannounced() == 0, "{window}");
     }
 }
 

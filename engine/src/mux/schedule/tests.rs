@@ -11,7 +11,7 @@ fn a_lower_class_gets_its_floor_and_no_more() {
         let slot = schedule.pop().expect("all wait");
         turns[slot as usize] += 1;
         schedule.push(slot as u8, slot);
-        schedule.sent(slot as u8, QUANTUM_BYTES as u64);
+        schedule.charge(slot as u8, QUANTUM_BYTES as u64);
     }
     // 16 quanta of the top, then one of the others in turn.
     assert_eq!((turns[0], turns[5], turns[7]), (160, 5, 5));
@@ -58,12 +58,12 @@ fn who_is_put_back_is_the_next() {
         schedule.push(4, slot);
     }
     assert_eq!(schedule.pop(), Some(0));
-    schedule.put_back(4, 0);
+    schedule.push_front(4, 0);
     assert_eq!(schedule.pop(), Some(0));
     // Alone in its class, it waits again.
     let mut alone = waiting(&[6]);
     assert_eq!(alone.pop(), Some(6));
-    alone.put_back(6, 6);
+    alone.push_front(6, 6);
     assert!(!alone.is_empty());
     alone.push(5, 5);
     assert_eq!(
@@ -91,15 +91,15 @@ fn who_is_no_more_has_no_turn() {
 #[test]
 fn the_floor_is_reached_at_its_last_byte() {
     let mut schedule = waiting(&[0, 5]);
-    schedule.sent(0, FLOOR - 1);
+    schedule.charge(0, FLOOR - 1);
     assert_eq!(schedule.pop(), Some(0));
-    schedule.put_back(0, 0);
-    schedule.sent(0, 1);
+    schedule.push_front(0, 0);
+    schedule.charge(0, 1);
     assert_eq!(schedule.pop(), Some(5));
     // From nothing again.
-    schedule.sent(5, 1);
+    schedule.charge(5, 1);
     schedule.push(5, 5);
-    schedule.sent(0, FLOOR - 1);
+    schedule.charge(0, FLOOR - 1);
     assert_eq!(schedule.pop(), Some(0));
 }
 
@@ -107,21 +107,21 @@ fn the_floor_is_reached_at_its_last_byte() {
 fn only_what_goes_over_heads_is_counted() {
     // Nobody below.
     let mut schedule = waiting(&[3]);
-    schedule.sent(3, FLOOR);
+    schedule.charge(3, FLOOR);
     schedule.push(4, 4);
     assert_eq!(schedule.pop(), Some(3));
     // Bytes of the lowest class go over nobody's, and what was counted is made good.
     let mut schedule = waiting(&[0, 5]);
-    schedule.sent(0, FLOOR);
-    schedule.sent(5, 1);
+    schedule.charge(0, FLOOR);
+    schedule.charge(5, 1);
     assert_eq!(schedule.pop(), Some(0));
     // Nor does the lowest of all.
     let mut schedule = waiting(&[0, 7]);
-    schedule.sent(7, FLOOR);
+    schedule.charge(7, FLOOR);
     assert_eq!(schedule.pop(), Some(0));
     // There is no lower class to give a turn to, whatever was counted.
     let mut schedule = waiting(&[0, 5]);
-    schedule.sent(0, FLOOR);
+    schedule.charge(0, FLOOR);
     assert_eq!((schedule.pop(), schedule.pop()), (Some(5), Some(0)));
 }
 
@@ -130,9 +130,9 @@ fn lower_classes_have_the_floor_in_turn() {
     for top in [0, 2] {
         let mut schedule = waiting(&[top, 3, 5, 7]);
         for class in [3, 5, 7, 3, 5, 7] {
-            schedule.sent(top, FLOOR);
+            schedule.charge(top, FLOOR);
             assert_eq!(schedule.pop(), Some(class));
-            schedule.sent(class as u8, 1);
+            schedule.charge(class as u8, 1);
             schedule.push(class as u8, class);
         }
     }
@@ -141,21 +141,21 @@ fn lower_classes_have_the_floor_in_turn() {
 #[test]
 fn a_turn_by_the_floor_that_sends_nothing_is_given_again() {
     let mut schedule = waiting(&[0, 5, 7]);
-    schedule.sent(0, FLOOR);
+    schedule.charge(0, FLOOR);
     for _ in 0..3 {
         assert_eq!(schedule.pop(), Some(5));
-        schedule.put_back(5, 5);
+        schedule.push_front(5, 5);
     }
     assert_eq!(schedule.pop(), Some(5));
     // Another class's bytes are none of it.
-    schedule.sent(0, 1);
-    schedule.put_back(5, 5);
+    schedule.charge(0, 1);
+    schedule.push_front(5, 5);
     assert_eq!(schedule.pop(), Some(5));
-    schedule.sent(5, 1);
-    schedule.put_back(5, 5);
+    schedule.charge(5, 1);
+    schedule.push_front(5, 5);
     assert_eq!(schedule.pop(), Some(0));
-    schedule.put_back(0, 0);
+    schedule.push_front(0, 0);
     // The next one is of the next class.
-    schedule.sent(0, FLOOR);
+    schedule.charge(0, FLOOR);
     assert_eq!(schedule.pop(), Some(7));
 }

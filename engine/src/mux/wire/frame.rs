@@ -134,7 +134,7 @@ pub(crate) struct Data<'r> {
 impl Data<'_> {
     /// A whole message, and that alone.
     #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
+    pub(crate) fn is_whole_message(&self) -> bool {
         !self.more && !self.fin && self.skip == 0
     }
 }

@@ -211,7 +211,7 @@ fn control_frames() {
         ("align 2^7", &[0x04, 4, 0, 7, 4, 4, 0], AlignTooLarge),
         ("align 2^15", &[0x04, 4, 0, 15, 4, 4, 0], AlignTooLarge),
         ("reason of 2 bytes", &[0x0A, 4, 4, 2, b'x'], Truncated),
-        ("half a character", &[0x0A, 4, 4, 1, 0xC3], ReasonNotUtf8),
+        ("half a settings", &[0x0A, 4, 4, 1, 0xC3], ReasonNotUtf8),
         ("EXT longer than its record", &[0x0F, 4, 8, 1], Truncated),
         ("PING of 7 bytes", &[0x09, 1, 2, 3, 4, 5, 6, 7], Truncated),
     ];

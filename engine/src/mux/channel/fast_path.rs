@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 
 /// What is known of the plain path of a channel.
 #[derive(Clone, Copy, Default, Debug)]
-pub(in crate::mux) struct Plain {
+pub(in crate::mux) struct FastPath {
     /// Messages of fewer bytes may go straight into the open record, with this head.
     send_below: u32,
     /// Messages of fewer bytes are taken.
@@ -24,29 +24,29 @@ pub(in crate::mux) struct Plain {
 impl Channel {
     /// The channel is about to change.
     #[inline]
-    pub(in crate::mux) fn forget_plain(&mut self) {
-        self.plain.send_below = 0;
-        self.plain.recv_below = 0;
+    pub(in crate::mux) fn disable_fast_path(&mut self) {
+        self.fast.send_below = 0;
+        self.fast.recv_below = 0;
     }
 
     /// After a message has gone straight into the open record: the next one may, as far as the
     /// channel is concerned.
-    pub(in crate::mux) fn learn_sending(&mut self) {
+    pub(in crate::mux) fn enable_fast_send(&mut self) {
         let send = &self.send;
-        if let Some(alias) = self.own_alias
+        if let Some(alias) = self.local_alias
             && self.used
             && send.state == SendState::Sending
             && send.is_idle()
             && send.skip == 0
             && self.pending.is_empty()
         {
-            self.plain.head = MessageHead::new(alias);
-            self.plain.send_below = send.message_max.saturating_add(1).min(SHORT_BYTES);
+            self.fast.head = MessageHead::new(alias);
+            self.fast.send_below = send.message_max.saturating_add(1).min(SHORT_BYTES);
         }
     }
 
     /// Before a whole message is taken: whether plain ones are.
-    pub(in crate::mux) fn learn_receiving(&mut self) -> bool {
+    pub(in crate::mux) fn enable_fast_receive(&mut self) -> bool {
         let recv = &self.recv;
         // Each message costs something, so that no more come before the channel is looked at again.
         let messages_max = recv.credit.limit() - recv.credit.charged();
@@ -56,21 +56,21 @@ impl Channel {
             && recv.numbers.next().saturating_add(messages_max) < VARINT_MAX;
         if plain {
             self.used = true;
-            self.plain.recv_below = recv.message_max.saturating_add(1);
+            self.fast.recv_below = recv.message_max.saturating_add(1);
         }
         plain
     }
 
     /// The head of a message of `len` bytes, if it is plain.
     #[inline]
-    pub(in crate::mux) fn plain_head(&self, len: usize) -> Option<MessageHead> {
-        (len < self.plain.send_below as usize).then_some(self.plain.head)
+    pub(in crate::mux) fn fast_head(&self, len: usize) -> Option<MessageHead> {
+        (len < self.fast.send_below as usize).then_some(self.fast.head)
     }
 
     /// Takes the credit of a plain message of `len` bytes and counts it. `None` if there is not so
     /// much; nothing is done then.
     #[inline]
-    pub(in crate::mux) fn send_plain(&mut self, len: usize, overhead: u64) -> Option<()> {
+    pub(in crate::mux) fn send_fast(&mut self, len: usize, overhead: u64) -> Option<()> {
         let units = self.unit.cost(len as u64 + overhead, 1);
         let send = &mut self.send;
         send.credit.spend(units).ok()?;
@@ -82,13 +82,13 @@ impl Channel {
     /// Charges and counts a whole message of `len` bytes, without loss before it: its number, and
     /// its charge. `None` if it is not plain, or not covered; nothing is done then.
     #[inline]
-    pub(in crate::mux) fn receive_plain(
+    pub(in crate::mux) fn receive_fast(
         &mut self,
         len: usize,
         overhead: u64,
         now: Timestamp,
     ) -> Option<(u64, Charge)> {
-        if len >= self.plain.recv_below as usize {
+        if len >= self.fast.recv_below as usize {
             return None;
         }
         let bytes = len as u64 + overhead;
@@ -97,8 +97,8 @@ impl Channel {
         recv.credit.charge(units).ok()?;
         let seq = recv.numbers.next();
         recv.numbers.count(1);
-        recv.last_at = now;
-        recv.hold(bytes);
+        recv.last_received = now;
+        recv.add_held(bytes);
         recv.bytes += len as u64;
         Some((seq, Charge::new(bytes, units)))
     }
@@ -106,15 +106,15 @@ impl Channel {
     /// The application is done with what it was charged for, and nothing comes of it. `false`:
     /// nothing is done, for something would.
     #[inline]
-    pub(in crate::mux) fn release_plain(&mut self, charge: &Charge) -> bool {
-        if self.plain.recv_below == 0 {
+    pub(in crate::mux) fn release_fast(&mut self, charge: &Charge) -> bool {
+        if self.fast.recv_below == 0 {
             return false;
         }
         let recv = &mut self.recv;
-        if !recv.credit.consume_early(u64::from(charge.units)) {
+        if !recv.credit.consume_below_due(u64::from(charge.units)) {
             return false;
         }
-        recv.let_go(charge.bytes);
+        recv.sub_held(charge.bytes);
         true
     }
 }
@@ -123,13 +123,13 @@ impl Channel {
 mod tests {
     use super::super::super::open::Unit;
     use super::super::super::slots::Slots;
-    use super::super::{Character, RecvHalf, SendHalf, SendLimits, Stage, Window};
+    use super::super::{ChannelSettings, RecvHalf, SendHalf, SendLimits, Stage, Window};
     use super::*;
 
     const NOW: Timestamp = Timestamp(1);
 
     fn channel(id: super::super::ChannelId) -> Channel {
-        let character = Character {
+        let settings = ChannelSettings {
             priority: 0,
             unit: Unit::Bytes,
             conflate: false,
@@ -147,14 +147,14 @@ mod tests {
             unit_bytes: 1,
         };
         let halves = (SendHalf::new(true, limits), RecvHalf::new(true, window));
-        let mut channel = Channel::new((id, Stage::Open, Some(0)), character, halves, NOW);
-        channel.own_alias = Some(5);
+        let mut channel = Channel::new((id, Stage::Open, Some(0)), settings, halves, NOW);
+        channel.local_alias = Some(5);
         channel
     }
 
     fn is_plain(channel: &mut Channel, len: usize) -> [bool; 2] {
-        let received = channel.receive_plain(len, 16, NOW);
-        [channel.plain_head(len).is_some(), received.is_some()]
+        let received = channel.receive_fast(len, 16, NOW);
+        [channel.fast_head(len).is_some(), received.is_some()]
     }
 
     #[test]
@@ -162,26 +162,26 @@ mod tests {
         let mut slots = Slots::default();
         let (key, id) = slots.insert(channel);
         let learn = |slots: &mut Slots| {
-            let channel = slots.plain(id).expect("there");
-            assert!(channel.learn_receiving());
-            channel.learn_sending();
+            let channel = slots.fast(id).expect("there");
+            assert!(channel.enable_fast_receive());
+            channel.enable_fast_send();
             assert_eq!(is_plain(channel, 99), [true; 2]);
             assert_eq!(is_plain(channel, 100), [false; 2], "too large");
         };
-        assert_eq!(is_plain(slots.plain_at(key).expect("there"), 0), [false; 2]);
+        assert_eq!(is_plain(slots.fast_at(key).expect("there"), 0), [false; 2]);
         learn(&mut slots);
         let _ = &mut slots[key];
-        assert_eq!(is_plain(slots.plain(id).expect("there"), 0), [false; 2]);
+        assert_eq!(is_plain(slots.fast(id).expect("there"), 0), [false; 2]);
         learn(&mut slots);
         let _ = slots.find(id);
-        assert_eq!(is_plain(slots.plain(id).expect("there"), 0), [false; 2]);
+        assert_eq!(is_plain(slots.fast(id).expect("there"), 0), [false; 2]);
     }
 
     #[test]
     fn nothing_is_plain_where_anything_is_out_of_the_ordinary() {
         type Change = fn(&mut Channel);
         let sends: [(&str, Change); 5] = [
-            ("no alias", |c| c.own_alias = None),
+            ("no alias", |c| c.local_alias = None),
             ("ending", |c| c.send.state = SendState::Finishing),
             ("queued", |c| c.send.queue().push(b"waits", 0, NOW)),
             ("lost", |c| c.send.skipped(1)),
@@ -190,23 +190,27 @@ mod tests {
         let receives: [(&str, Change); 4] = [
             ("let go", |c| c.attached = false),
             ("ended", |c| c.recv.state = RecvState::Finished),
-            ("begun", |c| {
-                let begun = (b"begun".as_slice(), 0, true);
-                assert!(c.recv.assemble(begun, Charge::default(), 99, NOW).is_none());
+            ("partial", |c| {
+                let partial = (b"partial".as_slice(), 0, true);
+                assert!(
+                    c.recv
+                        .assemble(partial, Charge::default(), 99, NOW)
+                        .is_none()
+                );
             }),
             ("last number", |c| {
-                c.recv.numbers.go_on_at(VARINT_MAX - 10_000)
+                c.recv.numbers.continue_at(VARINT_MAX - 10_000)
             }),
         ];
         let changes = sends.map(|c| (c, [false, true])).into_iter();
         for ((what, change), expected) in changes.chain(receives.map(|c| (c, [true, false]))) {
             let mut slots = Slots::default();
             let (key, _) = slots.insert(channel);
-            let channel = slots.plain_at(key).expect("there");
+            let channel = slots.fast_at(key).expect("there");
             channel.used = true;
             change(channel);
-            channel.learn_receiving();
-            channel.learn_sending();
+            channel.enable_fast_receive();
+            channel.enable_fast_send();
             assert_eq!(is_plain(channel, 1), expected, "{what}");
         }
     }
@@ -216,14 +220,14 @@ mod tests {
     fn what_is_not_plain_after_all_changes_nothing() {
         let mut slots = Slots::default();
         let (key, _) = slots.insert(channel);
-        let channel = slots.plain_at(key).expect("there");
-        assert!(channel.learn_receiving());
-        assert!(channel.receive_plain(1, 10_000, NOW).is_none());
+        let channel = slots.fast_at(key).expect("there");
+        assert!(channel.enable_fast_receive());
+        assert!(channel.receive_fast(1, 10_000, NOW).is_none());
         assert_eq!((channel.recv.numbers.next(), channel.recv.held), (0, 0));
-        assert!(channel.send_plain(1, 10_000).is_none());
+        assert!(channel.send_fast(1, 10_000).is_none());
         assert_eq!(channel.send.numbers.next(), 0);
-        let (_, charge) = channel.receive_plain(1, 9_000, NOW).expect("covered");
-        assert!(!channel.release_plain(&charge), "a limit is due then");
+        let (_, charge) = channel.receive_fast(1, 9_000, NOW).expect("covered");
+        assert!(!channel.release_fast(&charge), "a limit is due then");
         assert_eq!(channel.recv.credit.backlog(), 9_001);
         assert_eq!(channel.recv.held, 9_001);
     }
