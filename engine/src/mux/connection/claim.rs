@@ -1,4 +1,4 @@
-//! Messages that are written in their place.
+//! Messages written in place.
 
 use super::super::channel::ChannelId;
 use super::super::error::ChannelSendError;
@@ -8,7 +8,7 @@ use super::{Effects, Mux};
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// In the open record: where its frame begins, and its cost.
+    /// In the open record: the offset of its frame, and its cost.
     Record(usize, u64),
     Queue,
 }
@@ -22,7 +22,7 @@ struct ClaimedRoom {
 }
 
 impl Mux {
-    /// Room for a message of `len` bytes, to be written in place and then committed.
+    /// Reserves room for a message of `len` bytes, to be written in place and then committed.
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel.
@@ -39,14 +39,13 @@ impl Mux {
         })
     }
 
-    /// Room for a message. It is committed or abandoned before anything else is done with the
-    /// connection.
+    /// Reserves room for a message, which is committed or abandoned before any other call.
     fn claim_room(&mut self, id: ChannelId, len: usize) -> Result<ClaimedRoom, ChannelSendError> {
         if self.is_conflated(id) {
             return Err(ChannelSendError::WrongMode);
         }
         if let Some((key, at, charge)) = self.begin_direct(id, len) {
-            // What an earlier record has left there is not shown.
+            // Hides the bytes of an earlier record.
             self.outgoing.put_room(len).fill(0);
             let place = Place::Record(at, charge);
             return Ok(ClaimedRoom { key, len, place });
@@ -57,7 +56,7 @@ impl Mux {
         Ok(ClaimedRoom { key, len, place })
     }
 
-    /// The bytes of a reservation.
+    /// The bytes of the claimed room.
     fn claimed(&self, room: &ClaimedRoom) -> &[u8] {
         match room.place {
             Place::Record(..) => self.outgoing.last(room.len),
@@ -68,7 +67,7 @@ impl Mux {
         }
     }
 
-    /// As [`Self::claimed`], to write.
+    /// As [`Self::claimed`], mutable.
     fn claimed_mut(&mut self, room: &ClaimedRoom) -> &mut [u8] {
         match room.place {
             Place::Record(..) => self.outgoing.last_mut(room.len),
@@ -76,7 +75,7 @@ impl Mux {
         }
     }
 
-    /// The message is written: it is sent, or queued.
+    /// Sends or queues the written message.
     fn commit(&mut self, room: &ClaimedRoom) {
         match room.place {
             Place::Record(..) => {} // counted already
@@ -89,7 +88,7 @@ impl Mux {
         }
     }
 
-    /// The message is not sent.
+    /// Removes the message.
     fn abandon(&mut self, room: &ClaimedRoom) {
         let channel = &mut self.slots[room.key];
         match room.place {
@@ -103,8 +102,8 @@ impl Mux {
     }
 }
 
-/// Room for a message in its place: write it, then [`commit`](Self::commit). Dropped without
-/// that, nothing is sent.
+/// Room for a message: write it, then [`commit`](Self::commit). Dropped without that, nothing is
+/// sent.
 pub struct ChannelClaim<'a> {
     connection: &'a mut Mux,
     claimed: ClaimedRoom,
@@ -112,7 +111,7 @@ pub struct ChannelClaim<'a> {
 }
 
 impl ChannelClaim<'_> {
-    /// The message is written: it is sent, or queued.
+    /// Sends or queues the written message.
     pub fn commit(mut self) {
         self.committed = true;
         self.connection.commit(&self.claimed);

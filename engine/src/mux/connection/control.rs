@@ -1,4 +1,4 @@
-//! The control lane: frames that need no credit and go before all data (rule R16).
+//! The control queue: frames that need no credit and go before all data (rule R16).
 
 use super::super::channel::{Effects, Pending, RecvState, Stage};
 use super::super::error::ErrorCode;
@@ -17,7 +17,7 @@ impl Mux {
             || self.outgoing.control_pending()
     }
 
-    /// Control frames, as far as the record has room.
+    /// Appends pending control frames, as far as the record has room.
     pub(super) fn put_control(&mut self, peer: &Hello) {
         if !self.control_pending() {
             return;
@@ -28,8 +28,8 @@ impl Mux {
         {
             wire::put_reject(self.outgoing.frame(), alias, ErrorCode::LIMIT.0, &[]);
         }
-        // What joins meanwhile is an OPEN whose turn has come, which left those that wait, or a
-        // NARROW, of which there is one for each channel in a second.
+        // The loop ends: it only adds waiting OPENs, which leave the waiting list, and NARROW
+        // frames, at most one per channel and second.
         while let Some(index) = self.outgoing.next_control() {
             let Some(key) = self.slots.key_at(index) else {
                 continue; // it has ended since
@@ -67,15 +67,16 @@ impl Mux {
         wire::put_credit(self.outgoing.frame(), &credit);
     }
 
-    /// What the channel has to say. `false`: the record is full, and it has not said all.
+    /// Appends the channel's pending control frames. `false`: the record is full, and some are
+    /// still pending.
     fn put_channel_control(&mut self, key: Key, peer: &Hello) -> bool {
         if self.slots[key].pending.has(Pending::OPENING) {
             self.slots[key].pending.unset(Pending::OPENING);
-            let said = self.put_opening(key, peer);
+            let done = self.put_opening(key, peer);
             if self.slots.key_at(key.index()).is_none() {
-                return true; // that was all there was of the channel
+                return true; // the channel was removed
             }
-            if !said {
+            if !done {
                 self.slots[key].pending.set(Pending::OPENING);
                 return false;
             }
@@ -83,7 +84,8 @@ impl Mux {
         let room = self.outgoing.room();
         let channel = &mut self.slots[key];
         let Some(alias) = channel.local_alias else {
-            // Nothing can be said of it yet; what waits goes when it has an alias.
+            // Without an alias, no frame can name the channel; its frames stay pending until it has
+            // one.
             channel.in_control_queue = false;
             return true;
         };
@@ -103,7 +105,7 @@ impl Mux {
         true
     }
 
-    /// CREDIT of all kinds: what we send of, and what we receive.
+    /// Appends CREDIT of all kinds, for the sending and the receiving half.
     fn put_credits(&mut self, key: Key, alias: u32, pending: Pending) {
         if pending.has(Pending::RETURN) {
             let total = self.slots[key].send.credit.charged();
@@ -124,23 +126,22 @@ impl Mux {
         }
     }
 
-    /// NARROW, if the window is still wide and not used.
+    /// Appends NARROW, if the window is still enlarged and unused.
     fn put_narrow(&mut self, key: Key, alias: u32) {
         let recv = &mut self.slots[key].recv;
         if !recv.is_wide_and_idle(UNUSED_AFTER, self.now) {
             return;
         }
         recv.credit.withdraw_unannounced();
-        let (keep, asks) = (recv.credit.initial(), recv.credit.has_grown());
+        let (keep, is_enlarged) = (recv.credit.initial(), recv.credit.has_grown());
         self.apply(key, Effects::RESERVE);
-        if asks {
+        if is_enlarged {
             self.put_credit(alias, CreditKind::Narrow, keep, None);
         }
     }
 
-    /// Widens the window of a channel that it holds back, before a limit is told, by what others
-    /// can do without; where that is little, channels that do not use what they have grown by are
-    /// asked for it.
+    /// Enlarges the window that limits a channel, before a new limit is announced, by bytes that no
+    /// other channel needs. If few are left, asks channels with unused growth to return it.
     fn widen(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         let tunes = self.config.auto_tune && !channel.conflate && channel.unit == Unit::Bytes;
@@ -150,7 +151,7 @@ impl Mux {
         let credit = &mut channel.recv.credit;
         let max = self.config.channel_window_bytes_max.into();
         let wanted = credit.growth(self.now, rtt, max);
-        // Not all of what is spare, or the next channel that grows has nothing.
+        // Half of what is spare: the rest is for the next channel that grows.
         let by = wanted.min(self.incoming.spare() / 2);
         // Not in small_batch, which are soon too little.
         if by < wanted.min(credit.initial() / 4) {
@@ -160,7 +161,7 @@ impl Mux {
         }
     }
 
-    /// Asks channels whose windows have grown and are not used to give that back.
+    /// Asks channels with unused window growth to return it.
     fn reclaim(&mut self) {
         if !self.incoming.may_reclaim(self.now) {
             return;
@@ -203,7 +204,7 @@ impl Mux {
         self.apply(key, Effects::CHECK_CLOSED);
     }
 
-    /// OPEN, ACCEPT or REJECT. `false`: the record is full.
+    /// Appends OPEN, ACCEPT or REJECT. `false`: the record is full.
     fn put_opening(&mut self, key: Key, peer: &Hello) -> bool {
         match &self.slots[key].stage {
             Stage::OpenPending(_) => self.put_open(key, peer),
@@ -257,7 +258,7 @@ impl Mux {
             }
             let never = len > self.outgoing.record_max();
             if never {
-                // It fits no record of the peer's, whose limits came later.
+                // It fits no record that the peer accepts: its HELLO came after the call.
                 self.refuse_local(key, ErrorCode::REFUSED);
             }
             return never;
@@ -279,7 +280,7 @@ impl Mux {
             return true;
         };
         let Some(alias) = self.opens.take_alias(options.alias, peer) else {
-            // More channels than the peer has aliases for.
+            // The peer's `aliases_max` is reached.
             return self.put_reject_accepted(key);
         };
         let accept = wire::Accept {
@@ -301,7 +302,7 @@ impl Mux {
             if len <= self.outgoing.record_max() {
                 return false;
             }
-            // No record is so long any more: `limit_records`.
+            // `limit_records` was called meanwhile.
             return self.put_reject_accepted(key);
         }
         wire::put_accept(self.outgoing.frame(), &accept);
@@ -312,7 +313,7 @@ impl Mux {
         true
     }
 
-    /// A channel that the application has accepted must be rejected after all: it is told.
+    /// Rejects a channel that the application has accepted, and reports it.
     fn put_reject_accepted(&mut self, key: Key) -> bool {
         let channel = &mut self.slots[key];
         if let Some(alias) = channel.chosen_alias() {
@@ -339,7 +340,7 @@ impl Mux {
             _ => (ErrorCode::REFUSED, [].as_slice()),
         };
         if wire::reject_len(metadata) > max {
-            metadata = &[]; // it fits no record of the peer's
+            metadata = &[]; // it fits no record that the peer accepts
         }
         if wire::reject_len(metadata) > room {
             return false;

@@ -1,5 +1,4 @@
-//! What comes in: records of the peer's, being read; the budget of all windows; what the application
-//! is yet to be told.
+//! The receiving side: the record reader, the budget of all windows, and pending events.
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -12,57 +11,57 @@ use super::super::open::Unit;
 use super::super::wire::Frames;
 use crate::time::Timestamp;
 
-/// A record of the peer's, being read: what [`Mux::receive`](super::Mux::receive)
-/// gives, for [`Mux::next`](super::Mux::next).
+/// Reads a record of the peer: returned by [`Mux::receive`](super::Mux::receive), for
+/// [`Mux::next`](super::Mux::next).
 #[derive(Debug)]
 pub struct RecordReader<'r> {
     pub(super) frames: Frames<'r>,
-    /// What follows the event that was given last.
+    /// The event after the one returned last, if the same frame caused both.
     pub(super) next: Option<Event<'r>>,
 }
 
 impl RecordReader<'_> {
-    /// Nothing more of the record is read.
+    /// Skips the rest of the record.
     pub(super) fn stop(&mut self) {
         self.frames = Frames::new(&[]);
         self.next = None;
     }
 }
 
-/// How long a channel that has grown must not be used for before it is asked to give that back;
-/// and how often channels are looked through for such.
+/// Time without data after which an enlarged window counts as unused; also the interval of the
+/// search for such windows.
 pub(super) const UNUSED_AFTER: Duration = Duration::from_secs(1);
 
 /// The receiving side of a connection. Nothing else writes these fields.
 ///
-/// Every grant is backed: the windows of all channels of the peer's, and what is left of those
-/// that have ended, never add up to more than the budget.
+/// Every grant is backed: the windows of all channels that the peer opened, and the unreleased
+/// bytes of those that have ended, never exceed the budget.
 ///
 /// ```text
-/// aside   = sum of the windows of halves that receive, and of what is held of the others
-/// spare   = budget - aside - the windows of channels that the peer may still open
+/// reserved = sum of the windows of receiving halves, and of the held bytes of the others
+/// spare    = budget - reserved - the windows of channels that the peer may still open
 /// ```
 pub(super) struct Incoming {
-    /// What happened without a record.
+    /// Events that no record caused.
     events: VecDeque<Event<'static>>,
-    /// The end of the connection, which is told after all else.
+    /// The end of the connection, reported after all other events.
     ended: Option<ChannelFailure>,
-    /// Bytes that a frame of the peer's costs beside its payload.
+    /// Bytes charged for each frame in addition to its payload.
     overhead: u64,
-    /// Bytes that may be set aside.
+    /// The receive budget in bytes.
     budget: u64,
-    /// Bytes that a channel of the peer's takes of it, accepted with the defaults: one that counts
-    /// bytes, one that counts messages, any.
+    /// Bytes that a channel of the peer, accepted with the defaults, takes of the budget: one that
+    /// counts bytes, one that counts messages, and the larger of the two.
     bytes_window: u64,
     messages_window: u64,
     channel_bytes: u64,
     /// Channels that the peer may have open.
     channels_max: u32,
-    /// Bytes that are set aside for all channels together.
+    /// Bytes reserved for all channels together.
     reserved: u64,
-    /// Channels of the peer's for whose windows it is.
+    /// Channels of the peer that can receive here and have a reserved window.
     receiving: u32,
-    /// When channels were looked through for windows that are not used.
+    /// Time of the last search for unused windows.
     reclaimed_at: Option<Timestamp>,
 }
 
@@ -90,22 +89,22 @@ impl Incoming {
 
     // ---- the budget
 
-    /// Whether the window of another channel has room.
+    /// Whether the budget has room for another window of `bytes`.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
         self.reserved + bytes <= self.budget
     }
 
-    /// Bytes by which windows may grow, and any channel that the peer may open has its window
-    /// still.
+    /// Bytes by which windows may grow while every channel that the peer may still open keeps its
+    /// window.
     pub(super) fn spare(&self) -> u64 {
         let unopened = u64::from(self.channels_max.saturating_sub(self.receiving));
         let kept = self.reserved + unopened * self.channel_bytes;
         self.budget.saturating_sub(kept)
     }
 
-    /// Counts anew what is set aside for a channel.
+    /// Recomputes the reservation of a channel.
     pub(super) fn update_reservation(&mut self, channel: &mut Channel) {
-        // All of a channel of ours is what the application has granted.
+        // The window of a channel opened by this end is granted by the application and not counted.
         let counted = if channel.is_local {
             0
         } else {
@@ -116,7 +115,7 @@ impl Incoming {
         self.count(channel.is_local, before, now);
     }
 
-    /// Nothing is set aside for a channel any more.
+    /// Clears the reservation of a channel.
     pub(super) fn forget(&mut self, channel: &mut Channel) {
         let before = channel.recv.clear_reservation();
         self.count(channel.is_local, before, Reservation::default());
@@ -130,22 +129,22 @@ impl Incoming {
         }
     }
 
-    /// Bytes that are set aside, and those that may be.
+    /// Reserved bytes, and the budget.
     pub(super) fn budget(&self) -> (u64, u64) {
         (self.reserved, self.budget)
     }
 
-    /// Whether channels are to be looked through for windows that are not used: growth was refused.
+    /// Whether to search for unused windows now, because growth was refused.
     pub(super) fn may_reclaim(&mut self, now: Timestamp) -> bool {
-        let early = |at: Timestamp| now < at.after(UNUSED_AFTER);
-        if self.reclaimed_at.is_some_and(early) {
+        let recent = |at: Timestamp| now < at.after(UNUSED_AFTER);
+        if self.reclaimed_at.is_some_and(recent) {
             return false;
         }
         self.reclaimed_at = Some(now);
         true
     }
 
-    // ---- what the application is told
+    // ---- events
 
     pub(super) fn push_event(&mut self, event: Event<'static>) {
         self.events.push_back(event);
@@ -159,7 +158,7 @@ impl Incoming {
         self.events.pop_front()
     }
 
-    /// The end is told when all else is.
+    /// Sets the end, which follows all other events.
     pub(super) fn set_end(&mut self, failure: ChannelFailure) {
         self.ended = Some(failure);
     }

@@ -1,4 +1,4 @@
-//! Opening channels, and answering the peer's.
+//! Opens channels, and answers the peer's OPENs.
 
 use alloc::boxed::Box;
 
@@ -13,19 +13,19 @@ use super::super::slots::{Key, PeerAlias};
 use super::super::wire::{self, Answer, Direction};
 use super::{Effects, Mux};
 
-/// Windows that a channel may be given.
+/// The largest window, in units.
 const WINDOW_MAX: u32 = 1 << 30;
 
-const METADATA_TOO_LONG: OpenError = OpenError::Options("metadata passes metadata_bytes_max");
+const METADATA_TOO_LONG: OpenError = OpenError::Options("metadata must be at most metadata_bytes_max");
 const TOO_LONG_FOR_PEER: OpenError =
-    OpenError::Options("topic and metadata do not fit the largest record that the peer takes");
+    OpenError::Options("topic and metadata must fit the largest record that the peer accepts");
 
 impl Mux {
-    /// Opens a channel: OPEN goes out as soon as the peer's limits allow, and messages may
-    /// follow it before it is answered, up to the window that the peer grants every channel.
+    /// Opens a channel. OPEN is sent as soon as the peer's limits allow. Messages may follow before
+    /// the answer, up to the default window of the peer.
     ///
     /// # Errors
-    /// [`OpenError`]; no channel is made then.
+    /// [`OpenError`]; no channel is created then.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
         if !self.is_open() {
             let code = self.failure().map_or(ErrorCode::REFUSED, |f| f.code());
@@ -36,7 +36,7 @@ impl Mux {
             return Err(TOO_LONG_FOR_PEER);
         }
         let config = &self.config;
-        // The peer's limits are kept by waiting; this bounds how many wait.
+        // An OPEN beyond the peer's limits waits. This bounds how many wait.
         if self.slots.live() >= 2 * config.channels_max as usize {
             return Err(OpenError::TooMany);
         }
@@ -72,26 +72,26 @@ impl Mux {
         Ok(id)
     }
 
-    /// Whether an OPEN or an ACCEPT with these options fits a record of the peer's.
+    /// Whether an OPEN or ACCEPT with these options fits the largest record that the peer accepts.
     fn fits_record(&self, options: &wire::Options<'_>) -> bool {
         wire::OPENING_HEAD_BYTES_MAX + options.encoded_len() <= self.outgoing.record_max()
     }
 
-    /// OPENs that the peer's limits held back may go when one of its channels has ended, or is
+    /// Queues the next waiting OPEN, if the peer's limits allow it: after a channel is closed or
     /// answered.
     pub(super) fn admit_waiting(&mut self) {
         while self.may_open()
             && let Some(index) = self.opens.next_waiting()
         {
             let Some(key) = self.slots.key_at(index) else {
-                continue; // it has ended since
+                continue; // the channel was removed meanwhile
             };
             let channel = &mut self.slots[key];
             let waits = matches!(channel.stage, Stage::OpenPending(_));
             if waits && !channel.pending.has(Pending::OPENING) {
                 let effects = channel.queue_opening();
                 self.apply(key, effects);
-                return; // the rest follows when this one is out
+                return; // the others follow once this one is encoded
             }
         }
     }
@@ -105,14 +105,14 @@ impl Mux {
     fn check_alias(&self, alias: u32) -> Result<(), OpenError> {
         if alias >= self.config.shared_aliases {
             return Err(OpenError::Options(
-                "an alias that is chosen must be below shared_aliases",
+                "a chosen alias must be below shared_aliases",
             ));
         }
         if let Some(peer) = &self.peer
             && u64::from(alias) >= peer.aliases_max
         {
             return Err(OpenError::Options(
-                "the peer does not take so high an alias",
+                "the alias must be below the peer's aliases_max",
             ));
         }
         if self.opens.is_chosen(alias) {
@@ -121,7 +121,7 @@ impl Mux {
         Ok(())
     }
 
-    /// The window that a channel of ours announces, or an answer of ours.
+    /// Checks and completes the window that this end announces in OPEN, or in ACCEPT (`accepts`).
     fn granted(
         &self,
         unit: Unit,
@@ -153,7 +153,7 @@ impl Mux {
         );
         let units = window.map_or(by_default, u64::from);
         let room = match unit {
-            // As both ends have reckoned it already.
+            // Both ends have computed this value already.
             Unit::Bytes if units == by_default => Some(default_max),
             Unit::Bytes => Announced {
                 window: units,
@@ -190,7 +190,7 @@ impl Mux {
         })
     }
 
-    /// The window of a channel of the peer's that is not answered yet.
+    /// The window of a channel that the peer opened, before the answer.
     fn initial_window(&self, unit: Unit) -> Window {
         let config = &self.config;
         let defaults = config.defaults(unit);
@@ -201,10 +201,10 @@ impl Mux {
         }
     }
 
-    /// Takes a channel of the peer's.
+    /// Accepts a channel that the peer opened.
     ///
     /// # Errors
-    /// [`OpenError`]; the channel still waits for an answer then, unless it is unknown.
+    /// [`OpenError`]; the channel stays unanswered then, unless it is unknown.
     pub fn accept(&mut self, id: ChannelId, options: AcceptOptions) -> Result<(), OpenError> {
         if let Some(failure) = self.failure() {
             return Err(OpenError::Closed(failure.code()));
@@ -216,7 +216,7 @@ impl Mux {
         }
         if options.resumption.is_some() && !channel.resume_asked {
             return Err(OpenError::Options(
-                "a resumption answers an opener that asks to resume",
+                "a resumption is only valid for an opener that asks to resume",
             ));
         }
         if !options.numbers_fit() {
@@ -241,18 +241,18 @@ impl Mux {
         Ok(())
     }
 
-    /// Does not take a channel of the peer's. What the peer sent on it already is dropped. The
-    /// id is of no use any more.
+    /// Rejects a channel that the peer opened. Messages that the peer sent on it are dropped, and
+    /// the id becomes invalid.
     pub fn reject(&mut self, id: ChannelId, code: ErrorCode) {
         self.refuse(id, code, &[]);
     }
 
-    /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
-    /// codecs, say.
+    /// As [`Self::reject`], with the reason as metadata of the application: an encoded refusal of
+    /// codecs, for example.
     ///
     /// # Errors
-    /// [`OpenError::Options`] if they are more than `metadata_bytes_max`; the channel still waits
-    /// for an answer then.
+    /// [`OpenError::Options`] if the metadata is longer than `metadata_bytes_max`; the channel
+    /// stays unanswered then.
     pub fn reject_with(
         &mut self,
         id: ChannelId,
@@ -296,13 +296,13 @@ impl Mux {
             return Err(ChannelViolation::AliasInUse(open.alias));
         }
         let options = open.options;
-        let foreign = options.answer.is_some() || options.wants.is_some();
+        let misplaced = options.answer.is_some() || options.wants.is_some();
         let two_modes = options.ttl_ms.is_some() && open.profile.conflate;
-        if foreign || two_modes || options.resume.is_some() && !open.profile.resumable {
+        if misplaced || two_modes || options.resume.is_some() && !open.profile.resumable {
             return Err(ChannelViolation::BadOption);
         }
         if !self.is_open() {
-            // Never looked at: our GOAWAY tells.
+            // Not processed: `opens_seen` of the local GOAWAY excludes it.
             self.opens.close_peer(open.alias, true);
             return Ok(None);
         }
@@ -315,11 +315,11 @@ impl Mux {
         }
         let unit = open.profile.unit();
         let sends = open.profile.direction != Direction::AcceptorSends;
-        // Channels that are over but that the application still holds take places, too, and what
-        // they hold of the budget.
+        // Ended channels that the application still holds also take slots, and keep their share of
+        // the budget.
         let places = 3 * self.config.channels_max as usize;
         let window = self.config.defaults(unit).window_bytes;
-        // What is kept of a description is not announced: one that is longer breaks no rule.
+        // `metadata_bytes_max` is not announced, so longer metadata is not a violation.
         let described = options.topic.len() + options.metadata.len();
         if described > self.config.metadata_bytes_max as usize
             || self.slots.live() >= places
@@ -352,7 +352,7 @@ impl Mux {
         })))
     }
 
-    /// Makes the channel of an OPEN that was found good.
+    /// Creates the channel of a valid OPEN.
     fn insert_received(&mut self, open: &wire::Open<'_>) -> ChannelId {
         let profile = open.profile;
         let unit = profile.unit();
@@ -382,7 +382,7 @@ impl Mux {
         id
     }
 
-    /// ACCEPT of a channel of ours.
+    /// Handles ACCEPT.
     pub(super) fn handle_accept<'r>(
         &mut self,
         accept: wire::Accept<'r>,
@@ -422,7 +422,7 @@ impl Mux {
         }))
     }
 
-    /// REJECT of a channel of ours.
+    /// Handles REJECT.
     pub(super) fn handle_reject<'r>(
         &mut self,
         alias: u32,
@@ -443,7 +443,7 @@ impl Mux {
         }))
     }
 
-    /// The channel of ours whose OPEN the peer answers.
+    /// The channel whose pending OPEN has this alias.
     fn open_sent(&self, alias: u32) -> Result<Key, ChannelViolation> {
         let asked = |&key: &Key| matches!(self.slots[key].stage, Stage::OpenSent(_));
         let key = self.opens.local(alias).filter(asked);

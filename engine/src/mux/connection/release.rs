@@ -1,11 +1,11 @@
-//! What the application holds of the peer's messages, and gives back.
+//! Returns credit for consumed messages.
 
 use super::super::channel::ChannelId;
 use super::super::credit::Charge;
 use super::Mux;
 
 impl Mux {
-    /// Gives back the credit of what the application has consumed.
+    /// Returns the credit of messages that the application has consumed.
     #[inline]
     pub fn release(&mut self, id: ChannelId, charge: Charge) {
         if let Some(channel) = self.slots.fast(id)
@@ -15,7 +15,7 @@ impl Mux {
         }
     }
 
-    /// As [`Self::release`], where something comes of it.
+    /// As [`Self::release`], on the slow path.
     #[cold]
     #[inline(never)]
     fn release_slow(&mut self, id: ChannelId, charge: &Charge) {

@@ -1,4 +1,4 @@
-//! Data out: frames of channels by turn, cut to the credit and the room at hand.
+//! Builds data frames in scheduling order, cut to the credit and the room at hand.
 
 use super::super::channel::{Effects, Pending, SendState};
 use super::super::error::ErrorCode;
@@ -11,17 +11,19 @@ use super::Mux;
 use super::fragment::{NextFrame, TurnEnd, part_of_message, part_of_run, shared_record};
 use crate::time::Timestamp;
 
-/// Bytes of a record that must be left for another frame to be begun: a head and something.
+/// Free bytes of a record that another frame needs: a head and some payload.
 const FRAME_ROOM_MIN: usize = 24;
 
-/// Bytes by which a channel may pass its share: the largest record. A larger message, shared
-/// and sent as it is, is not paid for with more turns than that.
+/// Bytes by which a channel may exceed its quantum: the largest record. A larger message, shared
+/// and sent as it is, does not cost more turns than that.
 const DEBT_BYTES_MAX: i32 = 1 << 20;
 
 impl Mux {
-    /// Data, by turn, until the record is full. A large shared message is a record of its own.
+    /// Appends data in scheduling order until the record is full. A large shared message is
+    /// returned as a record of its own.
     pub(super) fn put_turns(&mut self, peer: &Hello) -> Option<bytes::Bytes> {
-        // Each turn sends, or takes a channel out, or pays for what it has sent, or ends the record.
+        // The loop ends: each turn sends, removes a channel from the schedule, reduces a deficit,
+        // or ends the record.
         while self.outgoing.room() >= FRAME_ROOM_MIN {
             let index = self.outgoing.next_turn()?;
             let key = self.slots.key_at(index)?;
@@ -32,8 +34,8 @@ impl Mux {
                 .pending
                 .has(Pending::SEQ | Pending::CREDIT | Pending::RETURN)
             {
-                // The record had no room for it. Nothing may overtake a SEQ or a RETURN, nor FIN
-                // an acknowledgement.
+                // The record had no room for these frames. Data must not overtake SEQ or RETURN,
+                // nor FIN an acknowledgement.
                 self.reschedule(key);
                 break;
             }
@@ -55,7 +57,7 @@ impl Mux {
                 TurnEnd::QuantumSpent => {
                     send.in_schedule = true;
                     self.outgoing.schedule(priority, key);
-                    // Paying for what was sent before is a turn, too.
+                    // A turn that only reduces the deficit counts as a turn.
                     self.outgoing.charge_class(priority, 0);
                 }
                 TurnEnd::RecordFull => {
@@ -75,8 +77,8 @@ impl Mux {
         self.outgoing.schedule_first(channel.priority, key);
     }
 
-    /// A whole shared message by reference, in a record of its own, if credit covers it; or what
-    /// becomes of the channel's turn.
+    /// Sends a whole shared message as a record of its own, if credit covers it; else returns why
+    /// the turn ended.
     fn put_shared(
         &mut self,
         key: Key,
@@ -104,18 +106,18 @@ impl Mux {
         self.apply(key, Effects::SCHEDULE);
         let send = &mut self.slots[key].send;
         if !send.in_schedule {
-            send.deficit = 0; // as behind any turn that leaves nothing
+            send.deficit = 0; // as after every turn that empties the queue
         }
         Ok(frame)
     }
 
-    /// Takes credit that was found to be there.
+    /// Spends credit that was checked before.
     fn spend(&mut self, key: Key, units: u64) {
         let spent = self.slots[key].send.credit.spend(units);
         debug_assert!(spent.is_ok(), "cut to the credit at hand");
     }
 
-    /// Frames of one channel, until it has had its share.
+    /// Appends frames of one channel until its quantum is spent.
     fn take_turn(&mut self, key: Key, peer: &Hello, class: u8) -> (TurnEnd, Effects) {
         loop {
             let plain = self.put_copied(key, peer);
@@ -134,7 +136,7 @@ impl Mux {
             }
             let message = match (front.elem, front.at_start) {
                 (0, true) => front.rest,
-                (0, false) => 0, // it was found to be welcome when it was begun
+                (0, false) => 0, // checked at its first fragment
                 (elem, _) => elem as usize,
             };
             if message > channel.send.message_max as usize {
@@ -164,9 +166,8 @@ impl Mux {
         }
     }
 
-    /// Whole messages that were copied into the channel's queue, as nearly all are, as far as its
-    /// share, credit and the record go; what they cost. What comes next, and what stops it, is
-    /// for the general way.
+    /// Appends whole messages that were copied into the channel's queue, the usual case, as far as
+    /// quantum, credit and record allow; returns their cost. Everything else takes the slow path.
     fn put_copied(&mut self, key: Key, peer: &Hello) -> u64 {
         let channel = &mut self.slots[key];
         let send = &mut channel.send;
@@ -219,7 +220,7 @@ impl Mux {
         turn
     }
 
-    /// The peer has lowered what it takes: what is queued can never be sent.
+    /// The peer has lowered its largest message: the queued one can never be sent.
     fn abort_oversized(&mut self, key: Key) -> Effects {
         let channel = &mut self.slots[key];
         channel.send.stopped = Some(ErrorCode::SIZE);
@@ -232,15 +233,14 @@ impl Mux {
         channel.abort(ErrorCode::SIZE)
     }
 
-    /// Drops what has waited for too long on a channel that gets no turn. What stood behind it may
-    /// go now.
+    /// Drops expired messages of a channel that gets no turn, and schedules the rest.
     pub(super) fn drop_expired(&mut self, key: Key) {
         if self.expire(key) {
             self.apply(key, Effects::SCHEDULE);
         }
     }
 
-    /// Drops what has waited for too long: whether anything has.
+    /// Drops expired messages. Returns whether there were any.
     fn expire(&mut self, key: Key) -> bool {
         let channel = &mut self.slots[key];
         let (Some(ttl), Some(queue)) = (channel.ttl, &mut channel.send.queue) else {
@@ -257,7 +257,7 @@ impl Mux {
         dropped > 0
     }
 
-    /// FIN alone, when all is sent before it was asked for.
+    /// Appends FIN without payload, when all messages are already sent.
     fn put_fin(&mut self, key: Key) -> (TurnEnd, Effects) {
         let channel = &mut self.slots[key];
         let (SendState::Finishing, Some(alias)) = (channel.send.state, channel.local_alias) else {
@@ -275,12 +275,12 @@ impl Mux {
         let charge = n as u64 + peer.overhead;
         let last = n == front.rest;
         let channel = &mut self.slots[key];
-        let alias = channel.local_alias.unwrap_or_default(); // who has a turn has an alias
+        let alias = channel.local_alias.unwrap_or_default(); // a scheduled channel has an alias
         let send = &mut channel.send;
         let skip = send.take_skip();
         let finishing = send.state == SendState::Finishing;
         let queue = send.queue();
-        // FIN without a payload is no message: an empty one goes before it.
+        // FIN without payload is not a message: an empty last message is sent in a frame before it.
         let fin = last && n > 0 && finishing && queue.len() == 1;
         let payload = queue.front_bytes(n);
         self.outgoing.put_data(alias, payload, (!last, fin), skip);
@@ -300,7 +300,7 @@ impl Mux {
         let count = n as u32 / elem.max(1);
         let charge = n as u64 + peer.overhead;
         let channel = &mut self.slots[key];
-        let alias = channel.local_alias.unwrap_or_default(); // who has a turn has an alias
+        let alias = channel.local_alias.unwrap_or_default(); // a scheduled channel has an alias
         let skip = channel.send.take_skip();
         let payload = channel.send.queue().front_bytes(n);
         if peer.features & wire::FEATURE_RUN != 0 {
@@ -316,7 +316,7 @@ impl Mux {
         charge
     }
 
-    /// `n` bytes of the message at the front, and `messages` whole ones, are encoded.
+    /// `n` bytes of the front message, which complete `messages` messages, are encoded.
     fn sent(&mut self, key: Key, n: usize, messages: u64, charge: u64) {
         let channel = &mut self.slots[key];
         channel.used = true;
@@ -335,7 +335,7 @@ impl Mux {
     }
 }
 
-/// What a channel may still send in its turn after what cost `charge`.
+/// The deficit after a frame that cost `charge`.
 #[inline]
 fn deduct(deficit: i32, charge: u64) -> i32 {
     let charge = i32::try_from(charge).unwrap_or(i32::MAX);
