@@ -265,7 +265,9 @@ impl fmt::Display for ChannelSendError {
             Self::Closed(code) => write!(f, "the connection has ended: {code}"),
             Self::UnknownChannel => f.write_str("the channel does not exist, or was closed"),
             Self::WrongMode => f.write_str("the operation does not fit the channel's mode"),
-            Self::BadRun => f.write_str("a run must be a whole number of elements of at least one byte each"),
+            Self::BadRun => {
+                f.write_str("a run must be a whole number of elements of at least one byte each")
+            }
         }
     }
 }
@@ -289,9 +291,7 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooMany => {
-                f.write_str("the limit of open channels is reached: close some first")
-            }
+            Self::TooMany => f.write_str("the limit of open channels is reached: close some first"),
             Self::Options(what) => f.write_str(what),
             Self::Closed(code) => write!(f, "the connection has ended: {code}"),
             Self::UnknownChannel => {

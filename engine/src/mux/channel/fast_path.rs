@@ -1,36 +1,36 @@
-//! The plain path: what nearly all messages take, found by one comparison.
+//! The fast path of most messages, chosen by one comparison.
 //!
-//! A message is plain where nothing of its half is out of the ordinary: the half is at work, nothing
-//! waits before the message, and the message is not too large. All of this is in one number, the
-//! size below which a message is plain. It is zero until a message has gone the general way, and
-//! whenever anybody takes hold of the channel to change it: see [`Slots`](super::super::slots::Slots).
-//! So nobody who changes a channel has to think of it.
+//! A message takes the fast path if its half is active, nothing is queued before it, and it is not
+//! too large. One number per half holds all of this: the size below which a message takes the fast
+//! path. It is zero until a message has taken the slow path, and becomes zero at every mutable
+//! access to the channel (see [`Slots`](super::super::slots::Slots)). So code that changes a
+//! channel needs no care for the fast path.
 
 use super::super::credit::Charge;
 use super::super::wire::{MessageHead, SHORT_BYTES, VARINT_MAX};
 use super::{Channel, RecvState, SendState};
 use crate::time::Timestamp;
 
-/// What is known of the plain path of a channel.
+/// The state of a channel's fast path.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::mux) struct FastPath {
-    /// Messages of fewer bytes may go straight into the open record, with this head.
+    /// Messages shorter than this may be written directly into the open record, with `head`.
     send_below: u32,
-    /// Messages of fewer bytes are taken.
+    /// Messages shorter than this are received on the fast path.
     recv_below: u32,
     head: MessageHead,
 }
 
 impl Channel {
-    /// The channel is about to change.
+    /// Disables the fast path: the channel is about to change.
     #[inline]
     pub(in crate::mux) fn disable_fast_path(&mut self) {
         self.fast.send_below = 0;
         self.fast.recv_below = 0;
     }
 
-    /// After a message has gone straight into the open record: the next one may, as far as the
-    /// channel is concerned.
+    /// Enables the fast path for sending, if the channel allows it, after a message was written
+    /// directly into the open record.
     pub(in crate::mux) fn enable_fast_send(&mut self) {
         let send = &self.send;
         if let Some(alias) = self.local_alias
@@ -45,30 +45,32 @@ impl Channel {
         }
     }
 
-    /// Before a whole message is taken: whether plain ones are.
+    /// Enables the fast path for receiving, before a whole message is received; whether the channel
+    /// allows it.
     pub(in crate::mux) fn enable_fast_receive(&mut self) -> bool {
         let recv = &self.recv;
-        // Each message costs something, so that no more come before the channel is looked at again.
+        // Each message costs at least one unit, so no more than this arrive before the next slow
+        // path.
         let messages_max = recv.credit.limit() - recv.credit.charged();
-        let plain = self.attached
+        let allowed = self.attached
             && recv.state == RecvState::Receiving
             && recv.partial.is_none()
             && recv.numbers.next().saturating_add(messages_max) < VARINT_MAX;
-        if plain {
+        if allowed {
             self.used = true;
             self.fast.recv_below = recv.message_max.saturating_add(1);
         }
-        plain
+        allowed
     }
 
-    /// The head of a message of `len` bytes, if it is plain.
+    /// The head of a message of `len` bytes, if it takes the fast path.
     #[inline]
     pub(in crate::mux) fn fast_head(&self, len: usize) -> Option<MessageHead> {
         (len < self.fast.send_below as usize).then_some(self.fast.head)
     }
 
-    /// Takes the credit of a plain message of `len` bytes and counts it. `None` if there is not so
-    /// much; nothing is done then.
+    /// Spends the credit of a message of `len` bytes and counts it. `None`, with nothing changed,
+    /// if the credit does not suffice.
     #[inline]
     pub(in crate::mux) fn send_fast(&mut self, len: usize, overhead: u64) -> Option<()> {
         let units = self.unit.cost(len as u64 + overhead, 1);
@@ -79,8 +81,8 @@ impl Channel {
         Some(())
     }
 
-    /// Charges and counts a whole message of `len` bytes, without loss before it: its number, and
-    /// its charge. `None` if it is not plain, or not covered; nothing is done then.
+    /// Charges and counts a whole message of `len` bytes without a skip; returns its number and
+    /// charge. `None`, with nothing changed, if it needs the slow path or exceeds the credit.
     #[inline]
     pub(in crate::mux) fn receive_fast(
         &mut self,
@@ -103,8 +105,7 @@ impl Channel {
         Some((seq, Charge::new(bytes, units)))
     }
 
-    /// The application is done with what it was charged for, and nothing comes of it. `false`:
-    /// nothing is done, for something would.
+    /// Releases a message, if no new limit is due then. `false`: nothing changed.
     #[inline]
     pub(in crate::mux) fn release_fast(&mut self, charge: &Charge) -> bool {
         if self.fast.recv_below == 0 {
@@ -152,33 +153,42 @@ mod tests {
         channel
     }
 
-    fn is_plain(channel: &mut Channel, len: usize) -> [bool; 2] {
+    fn takes_fast_path(channel: &mut Channel, len: usize) -> [bool; 2] {
         let received = channel.receive_fast(len, 16, NOW);
         [channel.fast_head(len).is_some(), received.is_some()]
     }
 
     #[test]
-    fn whoever_may_change_a_channel_makes_it_forget() {
+    fn mutable_access_disables_the_fast_path() {
         let mut slots = Slots::default();
         let (key, id) = slots.insert(channel);
-        let learn = |slots: &mut Slots| {
+        let enable = |slots: &mut Slots| {
             let channel = slots.fast(id).expect("there");
             assert!(channel.enable_fast_receive());
             channel.enable_fast_send();
-            assert_eq!(is_plain(channel, 99), [true; 2]);
-            assert_eq!(is_plain(channel, 100), [false; 2], "too large");
+            assert_eq!(takes_fast_path(channel, 99), [true; 2]);
+            assert_eq!(takes_fast_path(channel, 100), [false; 2], "too large");
         };
-        assert_eq!(is_plain(slots.fast_at(key).expect("there"), 0), [false; 2]);
-        learn(&mut slots);
+        assert_eq!(
+            takes_fast_path(slots.fast_at(key).expect("there"), 0),
+            [false; 2]
+        );
+        enable(&mut slots);
         let _ = &mut slots[key];
-        assert_eq!(is_plain(slots.fast(id).expect("there"), 0), [false; 2]);
-        learn(&mut slots);
+        assert_eq!(
+            takes_fast_path(slots.fast(id).expect("there"), 0),
+            [false; 2]
+        );
+        enable(&mut slots);
         let _ = slots.find(id);
-        assert_eq!(is_plain(slots.fast(id).expect("there"), 0), [false; 2]);
+        assert_eq!(
+            takes_fast_path(slots.fast(id).expect("there"), 0),
+            [false; 2]
+        );
     }
 
     #[test]
-    fn nothing_is_plain_where_anything_is_out_of_the_ordinary() {
+    fn any_unusual_state_disables_the_fast_path() {
         type Change = fn(&mut Channel);
         let sends: [(&str, Change); 5] = [
             ("no alias", |c| c.local_alias = None),
@@ -188,15 +198,11 @@ mod tests {
             ("control", |c| c.pending.set(super::super::Pending::SEQ)),
         ];
         let receives: [(&str, Change); 4] = [
-            ("let go", |c| c.attached = false),
+            ("closed", |c| c.attached = false),
             ("ended", |c| c.recv.state = RecvState::Finished),
-            ("partial", |c| {
-                let partial = (b"partial".as_slice(), 0, true);
-                assert!(
-                    c.recv
-                        .assemble(partial, Charge::default(), 99, NOW)
-                        .is_none()
-                );
+            ("partial message", |c| {
+                let first = (b"first".as_slice(), 0, true);
+                assert!(c.recv.assemble(first, Charge::default(), 99, NOW).is_none());
             }),
             ("last number", |c| {
                 c.recv.numbers.continue_at(VARINT_MAX - 10_000)
@@ -211,13 +217,13 @@ mod tests {
             change(channel);
             channel.enable_fast_receive();
             channel.enable_fast_send();
-            assert_eq!(is_plain(channel, 1), expected, "{what}");
+            assert_eq!(takes_fast_path(channel, 1), expected, "{what}");
         }
     }
 
-    /// What is not covered, or would be due, changes nothing.
+    /// Messages without credit, and releases that make a limit due, change nothing.
     #[test]
-    fn what_is_not_plain_after_all_changes_nothing() {
+    fn a_refused_fast_path_changes_nothing() {
         let mut slots = Slots::default();
         let (key, _) = slots.insert(channel);
         let channel = slots.fast_at(key).expect("there");

@@ -1,14 +1,14 @@
-//! How the messages of a half are numbered.
+//! Message numbers of a half.
 
-/// The number of the next message of a half, and how many there were: one count for both, for a
-/// message adds one to either.
+/// The number of the next message of a half, and how many messages there were, in one counter that
+/// a message increments.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::mux) struct Numbers {
     epoch: u64,
     /// Number of the next message.
     next: u64,
-    /// By how much that is more than there were messages, wrapping: numbers begin anywhere, and
-    /// lost messages have some.
+    /// `next` minus the count of messages, wrapping: numbers begin anywhere, and lost messages take
+    /// some.
     offset: u64,
 }
 
@@ -24,36 +24,36 @@ impl Numbers {
         self.next
     }
 
-    /// Messages that were counted.
+    /// The number of messages counted.
     pub(in crate::mux) fn messages(&self) -> u64 {
         self.next.wrapping_sub(self.offset)
     }
 
-    /// `messages` more, which have the next numbers.
+    /// Counts `messages`, which take the next numbers.
     #[inline]
     pub(in crate::mux) fn count(&mut self, messages: u64) {
         self.next += messages;
     }
 
-    /// The last message is none.
+    /// Uncounts the last message.
     pub(in crate::mux) fn undo_last(&mut self) {
         self.next -= 1;
     }
 
-    /// `lost` numbers stand for no message.
+    /// Skips `lost` numbers.
     #[inline]
     pub(in crate::mux) fn skip(&mut self, lost: u64) {
         self.next += lost;
         self.offset = self.offset.wrapping_add(lost);
     }
 
-    /// The next message has this number.
+    /// Continues at this number.
     pub(in crate::mux) fn continue_at(&mut self, next: u64) {
         self.offset = next.wrapping_sub(self.messages());
         self.next = next;
     }
 
-    /// The next message has this number of another epoch.
+    /// Continues at this number of another epoch.
     pub(in crate::mux) fn start_epoch(&mut self, epoch: u64, next: u64) {
         self.epoch = epoch;
         self.continue_at(next);

@@ -127,10 +127,7 @@ mod tests {
             }
             buffer.truncate(0);
             assert!(buffer.is_empty());
-            assert!(
-                buffer.as_vec().is_empty(),
-                "old content does not reappear"
-            );
+            assert!(buffer.as_vec().is_empty(), "old content does not reappear");
             assert!(
                 buffer.room(1).is_none(),
                 "no room behind the end of the vector"

@@ -153,7 +153,7 @@ impl Mux {
         let wanted = credit.growth(self.now, rtt, max);
         // Half of what is spare: the rest is for the next channel that grows.
         let by = wanted.min(self.incoming.spare() / 2);
-        // Not in small_batch, which are soon too little.
+        // Not in small steps, which would soon be too small.
         if by < wanted.min(credit.initial() / 4) {
             self.reclaim();
         } else if credit.grow(by, self.now) {

@@ -16,7 +16,8 @@ use super::{Effects, Mux};
 /// The largest window, in units.
 const WINDOW_MAX: u32 = 1 << 30;
 
-const METADATA_TOO_LONG: OpenError = OpenError::Options("metadata must be at most metadata_bytes_max");
+const METADATA_TOO_LONG: OpenError =
+    OpenError::Options("metadata must be at most metadata_bytes_max");
 const TOO_LONG_FOR_PEER: OpenError =
     OpenError::Options("topic and metadata must fit the largest record that the peer accepts");
 

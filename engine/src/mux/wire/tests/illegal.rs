@@ -38,7 +38,7 @@ fn types_that_are_reserved() {
     }
 }
 
-/// All 16 flags of all types, by a table that was typed in a second time.
+/// All 16 flags of all types, compared with a second table.
 #[test]
 fn flags_that_a_type_does_not_have() {
     let known = [
@@ -414,9 +414,9 @@ fn bounds_of_hello() {
     assert!(!illegal.iter().any(|hello| hello.is_legal()));
 }
 
-/// Rules fit a GOAWAY and are told apart.
+/// The texts of the rules fit a GOAWAY and differ.
 #[test]
-fn rules_can_be_told() {
+fn rules_have_distinct_short_texts() {
     let all = [
         Truncated,
         ReservedType,
