@@ -181,7 +181,7 @@ pub enum ChannelFailure {
     /// The peer broke a rule.
     Violation(ChannelViolation),
     /// The peer ended the connection with this code. A code other than `NO_ERROR` and below
-    /// `APPLICATION` says that this end broke a rule, or that something took too long.
+    /// `APPLICATION` reports that this end broke a rule or missed a deadline.
     Peer(ErrorCode),
     /// This end ended the connection with this code.
     Local(ErrorCode),

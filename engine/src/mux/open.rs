@@ -65,8 +65,10 @@ pub struct OpenOptions {
     pub(super) topic: Vec<u8>,
     pub(super) metadata: Vec<u8>,
     pub(super) priority: u8,
-    pub(super) direction: Direction,
-    pub(super) mode: Mode,
+    /// Which ends send. Default both.
+    pub direction: Direction,
+    /// How each sender treats messages that cannot be sent yet. Default reliable.
+    pub mode: Mode,
     pub(super) unit: Option<Unit>,
     pub(super) window: Option<u32>,
     pub(super) message_bytes_max: Option<u32>,
@@ -177,21 +179,9 @@ impl OpenOptions {
         self
     }
 
-    /// Who sends: what [`Self::direction`] has set.
+    /// Where the channel resumes, if [`Self::resume`] was called.
     #[must_use]
-    pub fn get_direction(&self) -> Direction {
-        self.direction
-    }
-
-    /// What is done with messages that cannot be taken yet: what [`Self::mode`] has set.
-    #[must_use]
-    pub fn get_mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// Where the channel goes on: what [`Self::resume`] has set.
-    #[must_use]
-    pub fn get_resume(&self) -> Option<Resume> {
+    pub fn resume_point(&self) -> Option<Resume> {
         self.resume
     }
 
@@ -252,7 +242,7 @@ pub enum Resumption {
         /// The number of the first message after the snapshot, in the same epoch.
         seq: u64,
     },
-    /// The missed messages are lost; a new epoch begins.
+    /// The missed messages are lost; a new epoch starts.
     Fresh {
         /// The epoch.
         epoch: u64,

@@ -174,7 +174,7 @@ impl Mux {
         let message_max = message_max.unwrap_or(default_max.min(room));
         if message_max > room {
             return Err(OpenError::Options(
-                "message_bytes_max needs a wider window of the channel, more than twice as much",
+                "message_bytes_max needs a larger window: more than twice as many bytes",
             ));
         }
         let unit_bytes = config.unit_bytes(unit, message_max);

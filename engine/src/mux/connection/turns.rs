@@ -120,9 +120,9 @@ impl Mux {
     /// Appends frames of one channel until its quantum is spent.
     fn take_turn(&mut self, key: Key, peer: &Hello, class: u8) -> (TurnEnd, Effects) {
         loop {
-            let plain = self.put_copied(key, peer);
-            if plain > 0 {
-                self.outgoing.charge_class(class, plain);
+            let charged = self.put_copied(key, peer);
+            if charged > 0 {
+                self.outgoing.charge_class(class, charged);
             }
             self.expire(key);
             let room = self.outgoing.room();

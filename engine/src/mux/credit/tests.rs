@@ -44,7 +44,7 @@ fn limits_never_decrease_or_overflow() {
     assert_eq!(recv.charged(), 0);
     recv.charge(100).expect("credit");
     recv.consume(40);
-    recv.set_initial_window(50); // narrower
+    recv.set_initial_window(50); // smaller
     assert_eq!(recv.announce(), 100);
     recv.consume(60);
     assert_eq!(recv.announce(), 150);

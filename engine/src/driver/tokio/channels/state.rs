@@ -232,8 +232,8 @@ impl State {
         options: OpenOptions,
         after: &mut After,
     ) -> Result<ChannelId, OpenError> {
-        let (direction, mode) = (options.get_direction(), options.get_mode());
-        let resume = options.get_resume();
+        let (direction, mode) = (options.direction, options.mode);
+        let resume = options.resume_point();
         self.channels_mut().set_time(now());
         let id = self.channels_mut().open(options)?;
         let mut port = Port::new(id, direction != Direction::OpenerSends, mode);
