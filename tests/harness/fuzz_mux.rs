@@ -335,7 +335,7 @@ pub fn ops(data: &[u8]) {
         );
         assert_eq!(
             stats.receive_reserved_bytes, 0,
-            "nothing is set aside at rest"
+            "nothing is reserved at rest"
         );
     }
 }

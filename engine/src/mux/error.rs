@@ -106,7 +106,7 @@ pub enum ChannelViolation {
     PingFlood,
     /// More than one GOAWAY a second, for long.
     GoAwayFlood,
-    /// A counter that passes 2^62 - 1.
+    /// A message number of 2^62 - 1 or more.
     BadCounter,
     /// An unknown extension frame that must not be ignored.
     UnknownExtension,
@@ -149,7 +149,7 @@ impl ChannelViolation {
             Self::WastedOpens => "channels are opened and reset in a loop",
             Self::PingFlood => "too many PINGs",
             Self::GoAwayFlood => "too many GOAWAYs",
-            Self::BadCounter => "a counter passes 2^62 - 1",
+            Self::BadCounter => "message numbers must be below 2^62 - 1",
             Self::UnknownExtension => "an unknown extension that must not be ignored",
             Self::NotBinary => "only binary messages carry channels",
         }

@@ -151,7 +151,7 @@ impl Sim {
             return;
         }
         let mut options = AcceptOptions::new();
-        // Beyond the default, which itself is what is set aside.
+        // Beyond the default, which alone is reserved.
         let mut granted = 0;
         if how % 8 > 4 {
             let window = match self.links[link].unit {

@@ -31,7 +31,7 @@ pub(in crate::mux) enum Stage {
 pub(in crate::mux) struct Pending(u8);
 
 impl Pending {
-    /// OPEN, ACCEPT or REJECT, as the stage says.
+    /// OPEN, ACCEPT or REJECT, depending on the stage.
     pub(in crate::mux) const OPENING: u8 = 1;
     pub(in crate::mux) const CREDIT: u8 = 2;
     /// CREDIT with BLOCKED.

@@ -1,4 +1,4 @@
-//! Bytes of a record that is being filled.
+//! The buffer of the open record.
 
 use alloc::vec::Vec;
 

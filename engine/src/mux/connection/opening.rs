@@ -278,7 +278,7 @@ impl Mux {
                 let effects = channel.reject(code, metadata);
                 self.apply(key, effects);
             }
-            // The opener has taken it back meanwhile.
+            // The opener reset the channel meanwhile.
             Stage::RejectPending(..) | Stage::Rejected => {}
             _ => return,
         }

@@ -145,8 +145,8 @@ impl Mux {
             let part = if front.elem > 0 {
                 part_of_run(channel, &front, peer, room)
             } else {
-                // A message that fits a record is not cut for what is left of another one: the
-                // receiver lends it then, and need not put it together.
+                // A message that fits a record of its own is not cut to fill this one: the receiver
+                // can lend it then, and need not assemble it.
                 let next = self.outgoing.next_room();
                 part_of_message(channel, &front, peer, (room, next))
             };
