@@ -207,7 +207,7 @@ fn tick(c: &mut Criterion) {
 
     let mut pair = Pair::new(8);
     let mut queued = || {
-        pair.client.hold_back();
+        pair.client.handle_backpressure();
         for tick in &ticks {
             assert_eq!(pair.client.send(id, tick), Ok(()));
         }
@@ -246,9 +246,9 @@ fn life(c: &mut Criterion) {
         assert_eq!(pair.server.finish_sending(theirs), Ok(()));
         carry(&mut pair.server, &mut pair.client);
         pair.client
-            .let_go(id, tickwire::channels::ErrorCode::NO_ERROR);
+            .close_channel(id, tickwire::channels::ErrorCode::NO_ERROR);
         pair.server
-            .let_go(theirs, tickwire::channels::ErrorCode::NO_ERROR);
+            .close_channel(theirs, tickwire::channels::ErrorCode::NO_ERROR);
         carry(&mut pair.client, &mut pair.server);
         pair.client.stats().channels + pair.server.stats().channels
     };

@@ -75,7 +75,7 @@ impl End {
         }
         self.poll(accepts);
         let stats = self.core.stats();
-        assert!(stats.receive_aside_bytes <= stats.receive_budget_bytes);
+        assert!(stats.receive_reserved_bytes <= stats.receive_budget_bytes);
         assert!(stats.channels <= 24, "{} channels", stats.channels);
     }
 
@@ -128,7 +128,7 @@ impl End {
 
     fn let_go_of_all(&mut self) {
         for channel in std::mem::take(&mut self.channels) {
-            self.core.let_go(channel, ErrorCode::NO_ERROR);
+            self.core.close_channel(channel, ErrorCode::NO_ERROR);
         }
         self.kept.clear();
     }
@@ -203,7 +203,7 @@ pub fn records(data: &[u8]) {
         if head & 0x4000 != 0
             && let Some(channel) = end.pick(head as u8)
         {
-            end.core.let_go(channel, ErrorCode::APPLICATION);
+            end.core.close_channel(channel, ErrorCode::APPLICATION);
         }
     }
     end.release();
@@ -333,7 +333,10 @@ pub fn ops(data: &[u8]) {
             (stats.channels, stats.held_bytes, stats.queued_bytes),
             (0, 0, 0)
         );
-        assert_eq!(stats.receive_aside_bytes, 0, "nothing is set aside at rest");
+        assert_eq!(
+            stats.receive_reserved_bytes, 0,
+            "nothing is reserved at rest"
+        );
     }
 }
 
@@ -361,7 +364,7 @@ fn operate(end: &mut End, kind: u8, value: u8, turn: usize) {
         5 => {
             end.channels.retain(|&id| id != channel);
             end.kept.retain(|&(id, _)| id != channel);
-            end.core.let_go(channel, ErrorCode::NO_ERROR);
+            end.core.close_channel(channel, ErrorCode::NO_ERROR);
             Ok(())
         }
         6 => end.core.rebase(channel, u64::from(value), u64::from(value)),
@@ -371,7 +374,7 @@ fn operate(end: &mut End, kind: u8, value: u8, turn: usize) {
             Ok(())
         }
         8 => {
-            end.core.hold_back();
+            end.core.handle_backpressure();
             Ok(())
         }
         9..=12 => {

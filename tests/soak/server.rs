@@ -101,7 +101,7 @@ fn flush(waiting: &mut Channels, cx: &mut ChannelCx<'_, '_>, channel: ChannelId)
             Ok(()) => cx.release(channel, charge.take()),
             Err(ChannelSendError::WouldBlock) => return,
             Err(_) => {
-                cx.let_go(channel, ErrorCode::REFUSED);
+                cx.close_channel(channel, ErrorCode::REFUSED);
                 waiting.remove(&channel);
                 return;
             }

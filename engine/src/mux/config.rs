@@ -1,4 +1,4 @@
-//! Limits of a connection with channels, as one checked value.
+//! The configuration of a connection with channels.
 
 use core::time::Duration;
 
@@ -6,13 +6,13 @@ use super::credit::{Announced, MESSAGES_BEFORE_ACCEPT};
 use super::open::Unit;
 use crate::config::{ConfigError, MORE_THAN_ZERO, require, require_beside};
 
-/// Limits and deadlines of a connection with channels. The first part is announced to the peer,
-/// which must keep to it; the second is our own.
+/// Limits and deadlines of a connection with channels. The first group is announced to the peer,
+/// which must keep to it; the second is local.
 ///
-/// Setters change one value each. Whoever takes a `ChannelConfig` checks it as a whole, and fails
-/// with a [`ConfigError`] that names the field, its value and what it must be;
-/// [`ChannelConfig::check`] does the same earlier.
-/// Connections share one value: whatever takes a `ChannelConfig` takes an `Arc` of it too.
+/// Each setter sets one field. Functions that take a `ChannelConfig` check it as a whole and fail
+/// with a [`ConfigError`] that names the field, its value and its bounds; [`ChannelConfig::check`]
+/// does the same earlier. They also take an `Arc<ChannelConfig>`, so that connections can share one
+/// value.
 ///
 /// ```
 /// use tickwire::channels::ChannelConfig;
@@ -26,69 +26,66 @@ use crate::config::{ConfigError, MORE_THAN_ZERO, require, require_beside};
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ChannelConfig {
-    /// Bytes of the largest record that the peer may send. Bounds how long a message of high
-    /// priority waits for one of low priority that is on its way. 1 KiB to 1 MiB; default 16,448, a
-    /// message of 16 KiB with its header.
+    /// Bytes of the largest record that the peer may send. It bounds how long a message of high
+    /// priority waits for a record of low priority that is being sent. 1 KiB to 1 MiB; default
+    /// 16,448: a message of 16 KiB with its header.
     pub record_bytes_max: u32,
-    /// Bytes of the largest message of any channel; each channel has a limit of its own below.
-    /// Default 1 MiB.
+    /// Bytes of the largest message on any channel; a channel can have a lower limit. Default 1
+    /// MiB.
     pub message_bytes_max: u32,
-    /// Channels of the peer's that may be open at once. Default 1,024.
+    /// Channels opened by the peer that may be open at once. Default 1,024.
     pub channels_max: u32,
-    /// Channels of the peer's that may wait for our answer at once. At most 2^20; default 64.
+    /// Channels opened by the peer that may wait for an answer at once. At most 2^20; default 64.
     pub pending_opens_max: u32,
-    /// The peer's aliases are below this; four bytes of memory each, when used. At most 2^20;
-    /// default 4,096.
+    /// The peer's aliases must be below this. Each used alias takes four bytes of memory. At most
+    /// 2^20; default 4,096.
     pub aliases_max: u32,
-    /// Bytes that the peer may have in flight and unread on a channel that does not say otherwise.
-    /// The window is the channel's own: no other channel takes any of it. Default 64 KiB.
+    /// Default receive window of a channel: bytes that the peer may have in flight and unread.
+    /// Windows are not shared between channels. Default 64 KiB.
     pub channel_window_bytes: u32,
-    /// What auto-tuning may widen the window of a channel to, as far as
-    /// [`Self::window_growth_bytes_max`] allows. Default 4 MiB.
+    /// Bytes up to which auto-tuning may enlarge a channel's window, within
+    /// [`Self::window_growth_bytes_max`]. Default 4 MiB.
     pub channel_window_bytes_max: u32,
-    /// Messages that the peer may have in flight and unread on a channel that counts messages
-    /// and does not say otherwise. Few, so that what is stale stays with the sender, who can
-    /// still conflate it. Default 8.
+    /// Default receive window of a channel whose credit counts messages. A small value keeps
+    /// outdated messages at the sender, which can still conflate them. Default 8.
     pub channel_window_messages: u32,
-    /// Bytes charged for each frame beside its payload: what a queued frame costs the receiver,
-    /// so that empty messages are not free. 16 to 1,024; default 64.
+    /// Bytes charged for each frame in addition to its payload: what a queued frame costs the
+    /// receiver, so that empty messages are not free. 16 to 1,024; default 64.
     pub frame_overhead_bytes: u32,
-    /// Silence after which the connection is given up; the smaller of both ends' counts. A PING
-    /// goes out after a third of it. Default 30 s.
+    /// Time without a received record after which the connection fails; the smaller value of both
+    /// ends applies. A PING is sent after a third of it. Default 30 s.
     pub idle_timeout: Duration,
 
-    /// Windows are widened where the round trip, not the reader, is what holds a sender back.
-    /// Default on.
+    /// Enlarge windows where the round trip, not the reader, limits the sender. Default on.
     pub auto_tune: bool,
-    /// Bytes by which auto-tuning may widen the windows of all channels together. A channel that
-    /// has grown and is not used any more gives it back to others. Default 16 MiB.
+    /// Bytes by which auto-tuning may enlarge the windows of all channels together. A channel that
+    /// no longer uses its growth returns it for other channels. Default 16 MiB.
     pub window_growth_bytes_max: u32,
-    /// Bytes that all channels of the peer's together may bring to be held here, if that shall be
-    /// fewer than [`Self::receive_budget_bytes`] counts by itself: a channel for whose window nothing
-    /// is left is refused with [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT). Default none.
+    /// Upper limit, in bytes, of what all channels opened by the peer may make this end hold, if
+    /// lower than what [`Self::receive_budget_bytes`] computes. A channel whose window does not fit
+    /// is refused with [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT). Default none.
     pub receive_bytes_max: Option<u64>,
-    /// Bytes of topic and metadata together of a channel that the peer opens: one with more is
-    /// refused with [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT). Default 1 KiB.
+    /// Bytes of topic and metadata together of a channel that the peer opens; a channel with more
+    /// is refused with [`ErrorCode::LIMIT`](super::ErrorCode::LIMIT). Default 1 KiB.
     pub metadata_bytes_max: u32,
-    /// Time from one fragment of a message to the next, which a sender's channels of higher
-    /// priority may hold back for 256 KiB of theirs. Fragments that are shorter than a quarter of
-    /// a record, or of the channel's largest message where that is less, win no time: no sender
-    /// makes such but the last. Default 10 s.
+    /// Time limit from one fragment of a message to the next. At the sender, 256 KiB of channels
+    /// with higher priority may go first. A fragment shorter than a quarter of a record (or of the
+    /// channel's largest message, if that is less) does not restart the time: senders make such
+    /// fragments only as the last. Default 10 s.
     pub partial_timeout: Duration,
-    /// Time for the connection's channels to end after GOAWAY, and for the last record to leave.
-    /// Default 2 s.
+    /// Time for the channels to end after GOAWAY, and for the last record to be sent. Default 2 s.
     pub close_timeout: Duration,
-    /// Bytes that a channel keeps for sending, beyond one message. Default 256 KiB.
+    /// Bytes of a channel's send queue; one message is always accepted. Default 256 KiB.
     pub channel_queue_bytes_max: u32,
-    /// Bytes that all channels together keep for sending, beyond one message of each.
-    /// Default 4 MiB.
+    /// Bytes of all send queues together; one message per channel is always accepted. Default 4
+    /// MiB.
     pub connection_queue_bytes_max: u32,
-    /// Aliases below this are given to channels by the application, the same for a topic on
-    /// every connection, so that a message encoded once goes out on all of them. Default none.
+    /// Aliases below this are assigned by the application, the same alias for a topic on every
+    /// connection, so that a message encoded once can be sent on all of them. Default 0.
     pub shared_aliases: u32,
 }
 
-/// A message of 16 KiB with its header, whole.
+/// A message of 16 KiB with its header.
 const RECORD_BYTES_MAX: u32 = (16 << 10) + 64;
 
 impl Default for ChannelConfig {
@@ -117,13 +114,13 @@ impl Default for ChannelConfig {
     }
 }
 
-/// Bytes up to which a window may be set: windows of two ends add up without overflow.
+/// Largest window in bytes: the sum of two windows does not overflow.
 const WINDOW_BYTES_MAX: u32 = 1 << 30;
 
 impl ChannelConfig {
-    /// Limits for peers that nobody knows: 16 channels of 16 KiB, and at most 1.25 MiB of the
-    /// peer's messages that are not read, whatever it does. Messages are at most 12,033 bytes on a
-    /// channel that does not say otherwise.
+    /// Limits for unknown peers: 16 channels of 16 KiB, and at most 1.25 MiB of unread messages,
+    /// whatever the peer does. Messages are at most 12,033 bytes on a channel with the default
+    /// window.
     ///
     /// ```
     /// use tickwire::channels::ChannelConfig;
@@ -146,19 +143,19 @@ impl ChannelConfig {
         }
     }
 
-    /// Bytes of the peer's messages that can be held here and not read, overhead of their frames
-    /// included, on all channels that the peer opens, and by which windows grow: what the windows
-    /// that are granted add up to at most.
+    /// Upper bound, in bytes, of the peer's unread messages that this end can hold on all channels
+    /// opened by the peer, frame overhead included: the sum of all granted windows and of their
+    /// growth.
     ///
     /// ```text
     /// channels_max * channel_window_bytes + window_growth_bytes_max      80 MiB by default
     /// ```
     ///
-    /// Where more than eight messages are granted by default
-    /// ([`Self::channel_window_messages`]), their largest size counts if it is more than the
-    /// window. [`Self::receive_bytes_max`] lowers the sum. Windows that the application grants
+    /// Where the default window grants more than eight messages
+    /// ([`Self::channel_window_messages`]), their largest size counts if it is more than the window
+    /// in bytes. [`Self::receive_bytes_max`] lowers the sum. Windows that the application grants
     /// beyond the defaults, in [`OpenOptions`](super::OpenOptions) and
-    /// [`AcceptOptions`](super::AcceptOptions), come on top.
+    /// [`AcceptOptions`](super::AcceptOptions), are not included.
     #[must_use]
     pub fn receive_budget_bytes(&self) -> u64 {
         let channels = u64::from(self.channels_max) * self.channel_bytes();
@@ -235,7 +232,7 @@ impl ChannelConfig {
             self.aliases_max >= self.channels_max,
             "ChannelConfig::aliases_max",
             self.aliases_max,
-            "one or more for each channel of the peer's: at least channels_max",
+            "at least channels_max: each channel that the peer opens needs one",
             self.channels_max,
         )?;
         require_beside(
@@ -330,7 +327,7 @@ impl ChannelConfig {
         )
     }
 
-    /// What the peer is told, of which sizes of messages follow.
+    /// The announced values, from which both ends compute message sizes.
     pub(super) fn announced(&self) -> Announced {
         Announced {
             window: self.channel_window_bytes.into(),
@@ -339,14 +336,14 @@ impl ChannelConfig {
         }
     }
 
-    /// Bytes of the largest message that a channel with the default window takes.
+    /// Bytes of the largest message on a channel with the default window.
     fn default_message_max(&self, unit: Unit) -> u32 {
         let max = self.announced().default_message_max(unit);
         max.min(self.message_bytes_max)
     }
 
-    /// What a unit of a channel's window may cost, in bytes: a message of `message_max`, cut as
-    /// unluckily as can be, where messages are counted.
+    /// The largest cost in bytes of one unit of a channel's window: 1, or, where messages are
+    /// counted, a message of `message_max` cut into the most fragments.
     pub(super) fn unit_bytes(&self, unit: Unit, message_max: u32) -> u64 {
         match unit {
             Unit::Bytes => 1,
@@ -354,26 +351,26 @@ impl ChannelConfig {
         }
     }
 
-    /// Bytes that the window of a channel that is accepted with the defaults may bring. Where it
-    /// counts messages, the opener may use eight before that.
+    /// The largest number of bytes that the window of a channel accepted with the defaults can
+    /// bring. Where it counts messages, the opener may send eight before the answer.
     fn default_window_bytes(&self, unit: Unit) -> u64 {
         let messages = u64::from(self.channel_window_messages).max(MESSAGES_BEFORE_ACCEPT);
         let window = unit.cost(self.channel_window_bytes.into(), messages);
         window * self.unit_bytes(unit, self.default_message_max(unit))
     }
 
-    /// What a channel has that does not say otherwise.
+    /// The defaults of a channel of this unit.
     pub(super) fn defaults(&self, unit: Unit) -> Defaults {
         let message_max = self.default_message_max(unit);
         Defaults {
             message_max,
-            // Eight of them are a window, which is at most 2^30 bytes.
+            // Eight of them make a window, which is at most 2^30 bytes.
             unit_bytes: self.unit_bytes(unit, message_max) as u32,
             window_bytes: self.default_window_bytes(unit),
         }
     }
 
-    /// Bytes that the default window of any channel may bring.
+    /// The largest number of bytes that the default window of any channel can bring.
     pub(super) fn channel_bytes(&self) -> u64 {
         let by_messages = self.default_window_bytes(Unit::Messages);
         by_messages.max(self.channel_window_bytes.into())
@@ -385,9 +382,9 @@ impl ChannelConfig {
 pub(super) struct Defaults {
     /// Bytes of the largest message.
     pub(super) message_max: u32,
-    /// Bytes that a unit of the window may bring.
+    /// The largest cost in bytes of a unit of the window.
     pub(super) unit_bytes: u32,
-    /// Bytes that the window may bring, as it is when the channel is accepted.
+    /// The largest number of bytes that the window can bring when the channel is accepted.
     pub(super) window_bytes: u64,
 }
 

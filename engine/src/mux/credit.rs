@@ -1,13 +1,13 @@
-//! Credit as types: cumulative limits that never go back and never overflow.
+//! Credit as types: cumulative limits that never decrease and never overflow.
 //!
 //! ```text
 //! sender     charged <= limit                    may send: limit - charged
 //! receiver   consumed <= charged <= limit        limit - consumed <= window, equal after a return
 //! ```
 //!
-//! Both count from the beginning of the channel, so that a limit may be told twice, late, or merged
-//! with a later one without harm (rules R9 and R21 of `docs/protocol.md`). A window never shrinks by a
-//! lower limit: a sender that is asked to gives back what it does not use, by charging it.
+//! Both ends count from the beginning of the channel, so a limit may be sent twice, late, or merged
+//! with a later one (rules R9 and R21 of `docs/protocol.md`). A window is never reduced by a lower
+//! limit: the sender, when asked, returns unused credit by charging it.
 
 use core::time::Duration;
 
@@ -15,11 +15,11 @@ use super::open::Unit;
 use super::wire::VARINT_MAX;
 use crate::time::Timestamp;
 
-/// The peer used more credit than it was given.
+/// More credit was used than granted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Overrun;
 
-/// What the peer lets us send.
+/// The credit for sending, granted by the peer.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct SendCredit {
     limit: u64,
@@ -36,10 +36,10 @@ impl SendCredit {
         self.limit.saturating_sub(self.charged)
     }
 
-    /// Takes `n`; nothing if there is not so much.
+    /// Spends `n`, or nothing if less is available.
     #[inline]
     pub(super) fn spend(&mut self, n: u64) -> Result<(), Overrun> {
-        // Neither wraps: a limit is below 2^62, a cost below 2^33.
+        // No overflow: a limit is below 2^62, a cost below 2^33.
         let charged = self.charged + n;
         if charged > self.limit {
             return Err(Overrun);
@@ -48,25 +48,25 @@ impl SendCredit {
         Ok(())
     }
 
-    /// What was taken was not used after all.
+    /// Undoes a spend.
     pub(super) fn refund(&mut self, n: u64) {
         self.charged = self.charged.saturating_sub(n);
     }
 
-    /// The peer has told a limit. `true` if that is news.
+    /// Applies a limit of the peer. `true` if it is higher.
     pub(super) fn raise(&mut self, limit: u64) -> bool {
-        let news = limit > self.limit;
+        let is_higher = limit > self.limit;
         self.limit = self.limit.max(limit);
-        news
+        is_higher
     }
 
-    /// All that is left but `keep` counts as used. Whether that is any.
-    pub(super) fn give_back(&mut self, keep: u64) -> bool {
-        let gives = self.available() > keep;
-        if gives {
+    /// Charges all available credit but `keep`, to return it. Whether there was any.
+    pub(super) fn return_unused(&mut self, keep: u64) -> bool {
+        let has_unused = self.available() > keep;
+        if has_unused {
             self.charged = self.limit - keep;
         }
-        gives
+        has_unused
     }
 
     pub(super) fn limit(&self) -> u64 {
@@ -78,58 +78,59 @@ impl SendCredit {
     }
 }
 
-/// What we let the peer send.
+/// The credit granted to the peer, for receiving.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct RecvCredit {
-    /// The last limit told.
+    /// The last announced limit.
     limit: u64,
     charged: u64,
     consumed: u64,
     window: u64,
-    /// The window that was agreed on when the channel was opened: a wider one goes back to it.
-    first: u64,
-    /// What must be consumed for a new limit to be told: half (a quarter, of a small window) of
-    /// it is owed then. What the peer lacks until then is less than a message (rule R20).
+    /// The window from the opening of the channel: an enlarged one returns to it.
+    initial: u64,
+    /// The consumed amount from which a new limit is announced: half (of a small window, a quarter)
+    /// of the window is unannounced then. The peer lacks less than a message until then (rule R20).
     due_at: u64,
-    /// When the measure of [`Self::growth`] began, and what was consumed then.
+    /// When the measurement of [`Self::growth`] started, and `consumed` at that time.
     mark: (Timestamp, u64),
 }
 
 impl RecvCredit {
-    /// The window is told to the peer when this is made.
+    /// The window is announced to the peer by the frame that opens the channel.
     pub(super) fn new(window: u64) -> Self {
         let mut credit = Self {
             limit: window,
             window,
-            first: window,
+            initial: window,
             ..Self::default()
         };
-        credit.owe(threshold(window));
+        credit.set_due(threshold(window));
         credit
     }
 
-    /// Another first window, which is told next.
-    pub(super) fn reopen(&mut self, window: u64) {
+    /// Replaces the initial window; the next announcement includes it.
+    pub(super) fn set_initial_window(&mut self, window: u64) {
         self.window = window;
-        self.first = window;
-        self.owe(threshold(window));
+        self.initial = window;
+        self.set_due(threshold(window));
     }
 
-    /// A new limit is due when so much is owed: `consumed + window - limit`.
-    fn owe(&mut self, least: u64) {
+    /// Makes a new limit due once `least` is unannounced: `consumed + window - limit`.
+    fn set_due(&mut self, least: u64) {
         self.due_at = self.limit.saturating_add(least).saturating_sub(self.window);
     }
 
-    /// The peer waits with this limit: whatever is owed is told at once; and as long as anything
-    /// of the window is held, in smaller batches from then on, for it need not wait each time.
-    pub(super) fn hurry(&mut self) {
-        self.owe(1);
+    /// The peer is blocked at this limit: any unannounced credit is due at once. While bytes of the
+    /// window are held, later limits are announced in smaller steps, so that the peer does not
+    /// block each time.
+    pub(super) fn peer_blocked(&mut self) {
+        self.set_due(1);
     }
 
-    /// The peer sent what costs `n`.
+    /// Charges `n` for received data.
     #[inline]
     pub(super) fn charge(&mut self, n: u64) -> Result<(), Overrun> {
-        // Neither wraps: a limit is below 2^62, a cost below 2^33.
+        // No overflow: a limit is below 2^62, a cost below 2^33.
         let charged = self.charged + n;
         if charged > self.limit {
             return Err(Overrun);
@@ -138,16 +139,16 @@ impl RecvCredit {
         Ok(())
     }
 
-    /// The application is done with what cost `n`.
+    /// The application released data that cost `n`.
     #[inline]
     pub(super) fn consume(&mut self, n: u64) {
         debug_assert!(n <= self.charged - self.consumed, "consumed twice");
         self.consumed = (self.consumed + n).min(self.charged);
     }
 
-    /// As [`Self::consume`], unless a new limit is due then. `false`: nothing is done.
+    /// As [`Self::consume`], unless a new limit is due then. `false`: nothing changed.
     #[inline]
-    pub(super) fn consume_early(&mut self, n: u64) -> bool {
+    pub(super) fn consume_below_due(&mut self, n: u64) -> bool {
         debug_assert!(n <= self.charged - self.consumed, "consumed twice");
         let consumed = self.consumed + n;
         let early = consumed < self.due_at && consumed <= self.charged;
@@ -163,15 +164,15 @@ impl RecvCredit {
         self.charged - self.consumed
     }
 
-    /// Whether the peer is to be told a new limit now.
+    /// Whether a new limit is due.
     #[inline]
     pub(super) fn is_due(&self) -> bool {
         self.consumed >= self.due_at
     }
 
-    /// By how much a limit told now would be news.
+    /// Credit that a limit announced now would add.
     #[cfg(test)]
-    fn owed(&self) -> u64 {
+    fn unannounced(&self) -> u64 {
         self.next_limit().saturating_sub(self.limit)
     }
 
@@ -179,21 +180,25 @@ impl RecvCredit {
         self.consumed.saturating_add(self.window).min(VARINT_MAX)
     }
 
-    /// The limit to tell; it counts as told.
+    /// The limit to announce; it counts as announced.
     pub(super) fn announce(&mut self) -> u64 {
         let batch = threshold(self.window);
-        let hurried = self.due_at + self.window < self.limit + batch;
-        // A window that was narrowed is reached by consumption: limits never go back.
+        let early = self.due_at + self.window < self.limit + batch;
+        // A reduced window takes effect by consumption: limits never decrease.
         self.limit = self.limit.max(self.next_limit());
-        // As long as something is held, so much may never be owed.
-        let rest = hurried && self.backlog() > 0;
-        self.owe(if rest { slivers(self.window) } else { batch });
+        // While data is held, a full step may never become unannounced.
+        let rest = early && self.backlog() > 0;
+        self.set_due(if rest {
+            small_batch(self.window)
+        } else {
+            batch
+        });
         self.limit
     }
 
-    /// Before a limit is told: by how much the window is to be widened, up to `max`. That is as much
-    /// again if half of it was consumed within two round trips, for then it is the window that
-    /// holds the sender back; else nothing.
+    /// Before a limit is announced: by how much to enlarge the window, up to `max`. The window
+    /// doubles if half of it was consumed within two round trips, because then the window limits
+    /// the sender; else it stays.
     pub(super) fn growth(&mut self, now: Timestamp, rtt: Duration, max: u64) -> u64 {
         let (at, before) = self.mark;
         if now > at.after(rtt.saturating_mul(2)) {
@@ -206,11 +211,11 @@ impl RecvCredit {
         self.window.min(max.saturating_sub(self.window))
     }
 
-    /// Widens the window, unless the sender had less then while nothing is due: the largest message
-    /// was promised (rule R20). Whether it is wider.
+    /// Enlarges the window, unless the credit guaranteed while no limit is due would decrease: the
+    /// largest message depends on it (rule R20). Whether it was enlarged.
     pub(super) fn grow(&mut self, by: u64, now: Timestamp) -> bool {
         let wider = self.window.saturating_add(by);
-        let grows = by > 0 && room(wider) >= room(self.window);
+        let grows = by > 0 && guaranteed(wider) >= guaranteed(self.window);
         if grows {
             self.window = wider;
             self.mark = (now, self.consumed);
@@ -218,37 +223,37 @@ impl RecvCredit {
         grows
     }
 
-    /// The sender gives back what it does not use: so much counts as charged, and as consumed at
-    /// once, so that what the limit reaches stays. The window is narrower by that, but not where
-    /// the largest message would not fit any more (rule R20).
-    pub(super) fn give_back(&mut self, total: u64) -> Result<(), Overrun> {
-        if total < self.charged || total > self.limit.saturating_sub(self.first) {
+    /// The sender returned unused credit: it counts as charged and as consumed at once, so the
+    /// limit stays. The window decreases by as much, but not so far that the largest message would
+    /// not fit (rule R20).
+    pub(super) fn accept_return(&mut self, total: u64) -> Result<(), Overrun> {
+        if total < self.charged || total > self.limit.saturating_sub(self.initial) {
             return Err(Overrun);
         }
         let unused = total - self.charged;
         self.charged = total;
         self.consumed += unused;
-        self.mark.1 += unused; // nobody has read that
-        let narrower = self.window.saturating_sub(unused).max(self.first);
-        if room(narrower) >= room(self.first) {
+        self.mark.1 += unused; // not consumed by the application
+        let narrower = self.window.saturating_sub(unused).max(self.initial);
+        if guaranteed(narrower) >= guaranteed(self.initial) {
             self.window = narrower;
         }
-        self.owe(threshold(self.window));
+        self.set_due(threshold(self.window));
         Ok(())
     }
 
-    /// What is owed and was not told is not granted any more, as far as the window is wider than at
-    /// first: that costs nobody anything.
-    pub(super) fn withhold(&mut self) {
-        let told = (self.limit - self.consumed).max(self.first);
-        if told < self.window && room(told) >= room(self.first) {
-            self.window = told;
-            self.owe(threshold(told));
+    /// Drops unannounced credit, as far as the window is larger than the initial one: that needs no
+    /// frame.
+    pub(super) fn withdraw_unannounced(&mut self) {
+        let announced = (self.limit - self.consumed).max(self.initial);
+        if announced < self.window && guaranteed(announced) >= guaranteed(self.initial) {
+            self.window = announced;
+            self.set_due(threshold(announced));
         }
     }
 
-    /// As [`Self::give_back`], where nothing is granted any more.
-    pub(super) fn give_up(&mut self, total: u64) -> Result<(), Overrun> {
+    /// As [`Self::accept_return`], for a half that grants no more credit.
+    pub(super) fn accept_final_return(&mut self, total: u64) -> Result<(), Overrun> {
         if total < self.charged || total > self.limit {
             return Err(Overrun);
         }
@@ -256,13 +261,13 @@ impl RecvCredit {
         Ok(())
     }
 
-    /// The window is wider than it was at first.
+    /// Whether the window is larger than the initial one.
     pub(super) fn has_grown(&self) -> bool {
-        self.window > self.first
+        self.window > self.initial
     }
 
-    pub(super) fn first(&self) -> u64 {
-        self.first
+    pub(super) fn initial(&self) -> u64 {
+        self.initial
     }
 
     #[inline]
@@ -275,7 +280,7 @@ impl RecvCredit {
         self.charged
     }
 
-    /// What the peer may make us hold: the window, or what is left of one that was wider.
+    /// The most that the peer can make this end hold: the window, or what is left of a larger one.
     pub(super) fn outstanding_max(&self) -> u64 {
         self.window.max(self.limit - self.consumed)
     }
@@ -290,60 +295,61 @@ impl RecvCredit {
     }
 }
 
-/// What is not worth telling of a window.
+/// The smallest credit worth announcing.
 #[inline]
-fn slivers(window: u64) -> u64 {
+fn small_batch(window: u64) -> u64 {
     (window / 16).max(1)
 }
 
-/// Window from which the threshold is a half of it.
+/// Window from which the threshold is half of the window.
 const WIDE_WINDOW: u64 = 64 << 10;
 
-/// What must be owed before a new limit is told: batches, so that credit costs little.
+/// Credit that must be unannounced before a new limit is due: announced in batches, so that CREDIT
+/// costs little.
 pub(super) fn threshold(window: u64) -> u64 {
     let part = if window >= WIDE_WINDOW { 2 } else { 4 };
     (window / part).max(1)
 }
 
-/// What a sender has left at least while nothing is due, once all else is consumed.
-fn room(window: u64) -> u64 {
+/// The credit that a sender has at least while no limit is due, once all its data is consumed.
+fn guaranteed(window: u64) -> u64 {
     (window + 1).saturating_sub(threshold(window))
 }
 
-/// Messages that may be sent on a channel that counts messages before it is accepted.
+/// Messages that may be sent before ACCEPT, on a channel that counts messages.
 pub(super) const MESSAGES_BEFORE_ACCEPT: u64 = 8;
 
-/// Payload of the smallest fragment but for a message's last: records and windows are not
-/// dribbled away in slivers, of which each costs `overhead`.
+/// Smallest payload of a fragment that is not the last: small fragments would waste records and
+/// windows, because each costs the overhead.
 pub(super) fn fragment_min(window: u64, record: u64) -> u64 {
     (record / 4).min(window / 4).max(1)
 }
 
-/// What a message costs at most, however it is cut.
+/// The largest cost of a message, however it is fragmented.
 pub(super) fn message_charge(len: u64, overhead: u64, fragment: u64) -> u64 {
     let fragments = len.div_ceil(fragment.max(1)).saturating_add(1);
     len.saturating_add(overhead.saturating_mul(fragments))
 }
 
-/// What the receiver of data announces, of which sizes of messages follow: both ends count them.
+/// Values announced by the receiver of data, from which both ends compute message sizes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Announced {
-    /// Bytes of the first window of a channel.
+    /// Bytes of a channel's initial window.
     pub(super) window: u64,
-    /// Bytes that a frame costs beside its payload.
+    /// Bytes that a frame costs in addition to its payload.
     pub(super) overhead: u64,
     /// Bytes of the largest record.
     pub(super) record: u64,
 }
 
 impl Announced {
-    /// What a message of `len` bytes costs at most on a channel with this window.
+    /// The largest cost of a message of `len` bytes on a channel with this window.
     pub(super) fn cost(self, len: u64) -> u64 {
         let fragment = fragment_min(self.window, self.record);
         message_charge(len, self.overhead, fragment)
     }
 
-    /// Bytes of the largest message that costs at most `room`. `None` if not even one byte does.
+    /// Bytes of the largest message that costs at most `room`. `None` if one byte costs more.
     fn largest(self, room: u64) -> Option<u32> {
         let (mut low, mut high) = (0, room);
         while low < high {
@@ -357,19 +363,19 @@ impl Announced {
         u32::try_from(low).ok().filter(|&max| max > 0)
     }
 
-    /// Bytes of the largest message that can never hang (rule R20): with all but a threshold's
-    /// worth of the window returned, it fits.
+    /// Bytes of the largest message that never gets stuck (rule R20): it fits the credit that a
+    /// sender has while no limit is due.
     pub(super) fn message_max(self) -> Option<u32> {
-        self.largest(room(self.window))
+        self.largest(guaranteed(self.window))
     }
 
-    /// Bytes of the largest message where messages are counted, unless the channel says otherwise:
-    /// those that may come before the channel is accepted cost no more than its window in bytes.
+    /// Default largest message, in bytes, where messages are counted: the messages that may be sent
+    /// before ACCEPT cost no more than the window in bytes.
     pub(super) fn counted_message_max(self) -> Option<u32> {
         self.largest(self.window / MESSAGES_BEFORE_ACCEPT)
     }
 
-    /// Bytes of the largest message of a channel before its window is told.
+    /// Bytes of the largest message of a channel with the default window.
     pub(super) fn default_message_max(self, unit: Unit) -> u32 {
         let max = match unit {
             Unit::Bytes => self.message_max(),
@@ -379,19 +385,19 @@ impl Announced {
     }
 }
 
-/// Credit that a received message holds until it is given back with
+/// Credit that a received message holds until it is released with
 /// [`Mux::release`](super::Mux::release).
 #[derive(PartialEq, Eq, Default, Debug)]
-#[must_use = "credit that is not released is missing to the peer until the channel ends"]
+#[must_use = "the peer lacks credit that is not released until the channel ends"]
 pub struct Charge {
     /// Payload and overhead.
     pub(super) bytes: u32,
-    /// Of the channel: bytes, or messages.
+    /// In the channel's unit: bytes or messages.
     pub(super) units: u32,
 }
 
 impl Charge {
-    /// What a frame of `bytes` holds, overhead included: it fits a record, of 1 MiB at most.
+    /// The charge of a frame of `bytes`, overhead included: it fits a record, of 1 MiB at most.
     #[inline]
     pub(super) fn new(bytes: u64, units: u64) -> Self {
         Self {
@@ -400,19 +406,19 @@ impl Charge {
         }
     }
 
-    /// Adds another message's of the same channel: one release for many.
+    /// Adds the charge of another message of the same channel, to release both at once.
     pub fn merge(&mut self, other: Charge) {
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.units = self.units.saturating_add(other.units);
     }
 
-    /// Bytes that are held: payload, and the overhead of each frame.
+    /// Bytes held: payload, and the overhead of each frame.
     #[must_use]
     pub fn bytes(&self) -> u32 {
         self.bytes
     }
 
-    /// What is held, given to somebody else; nothing is left.
+    /// Takes the charge, and leaves an empty one.
     pub fn take(&mut self) -> Charge {
         core::mem::take(self)
     }

@@ -1,39 +1,40 @@
-//! What can go wrong, by who is at fault.
+//! Error codes, violations of the peer, failures of the connection, and errors of calls.
 
 use core::fmt;
 
 use super::wire::WireError;
 
-/// Why a channel or a connection ended. 16 and above are the application's own.
+/// The reason why a channel or a connection ended. Codes from 16 on belong to the application.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ErrorCode(pub u32);
 
 impl ErrorCode {
-    /// Nothing is wrong.
+    /// No error.
     pub const NO_ERROR: Self = Self(0);
-    /// A rule of the protocol was broken.
+    /// The peer broke a rule of the protocol.
     pub const PROTOCOL: Self = Self(1);
-    /// More was sent than credit allowed.
+    /// The peer sent more than its credit allows.
     pub const FLOW: Self = Self(2);
-    /// A record or message was larger than announced.
+    /// A record or message is larger than the announced limit.
     pub const SIZE: Self = Self(3);
-    /// More channels than announced, or than there is room for.
+    /// More channels than the announced limit, or than there is memory for.
     pub const LIMIT: Self = Self(4);
-    /// Too much of what costs us and serves nobody.
+    /// The peer sends too many frames that cost work and carry nothing (as `ENHANCE_YOUR_CALM` of
+    /// HTTP/2).
     pub const CALM: Self = Self(5);
-    /// The reader takes nothing: for applications that stop such a channel. A connection does not;
-    /// an unread channel is in nobody's way.
+    /// The reader does not read. Applications use it to stop such a channel; the connection itself
+    /// never does, because an unread channel does not block other channels.
     pub const STALLED: Self = Self(6);
-    /// The channel is not wanted here, or not now.
+    /// The channel is refused.
     pub const REFUSED: Self = Self(7);
-    /// Something took too long.
+    /// A deadline passed.
     pub const TIMEOUT: Self = Self(8);
-    /// A fault of our own.
+    /// An internal error of the sender of this code.
     pub const INTERNAL: Self = Self(9);
-    /// The first code that is the application's own.
+    /// The first code of the application.
     pub const APPLICATION: Self = Self(16);
 
-    /// The close code of the connection below: 4000 + code, at most 4999.
+    /// The WebSocket close code: 4000 + code, at most 4999.
     #[must_use]
     pub fn close_code(self) -> u16 {
         4000 + u16::try_from(self.0).unwrap_or(999).min(999)
@@ -67,7 +68,7 @@ impl fmt::Display for ErrorCode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ChannelViolation {
-    /// A frame that is no frame.
+    /// A malformed frame.
     Wire(WireError),
     /// A frame other than HELLO before the peer's HELLO.
     BeforeHello,
@@ -75,46 +76,46 @@ pub enum ChannelViolation {
     HelloTwice,
     /// A record larger than `record_bytes_max`.
     RecordTooLarge,
-    /// A message larger than the channel takes, or one that its fragments make cost more than
-    /// that.
+    /// A message larger than the channel's limit, or whose fragments cost more than the largest
+    /// message may.
     MessageTooLarge,
     /// An alias that was never opened, or not below `aliases_max`.
     UnknownAlias(u32),
-    /// Data on a channel that is closed, or after FIN or ABORT.
+    /// Data on a closed channel, or after FIN or ABORT.
     DataAfterEnd(u32),
-    /// Data of the end that does not send on this channel.
+    /// Data from the end that does not send on this channel.
     WrongDirection(u32),
-    /// A message began, or the half ended, inside a message.
+    /// A new message or the end of the half before the last fragment of the previous message.
     InsideMessage(u32),
     /// OPEN on an alias that is in use.
     AliasInUse(u32),
-    /// ACCEPT or REJECT of what was not asked.
-    UnaskedAnswer(u32),
-    /// A resumption of a channel that did not ask for it, or one with what was not announced; a time
-    /// to live on a channel that is conflated.
+    /// ACCEPT or REJECT without a pending OPEN.
+    UnexpectedAnswer(u32),
+    /// An option that is not valid here: a resumption that was not asked for or names a number that
+    /// was not announced, or a time to live on a conflated channel.
     BadOption,
-    /// The channel's limit was passed, or more credit was given back than was left.
+    /// More data than the channel's credit, or a return of more credit than was left.
     ChannelCredit(u32),
-    /// More channels than `channels_max`.
+    /// More open channels than `channels_max`.
     TooManyChannels,
     /// More unanswered channels than `pending_opens_max`.
     TooManyOpens,
     /// Channels were opened and reset in a loop.
     WastedOpens,
-    /// More PINGs than any measurement needs.
+    /// More than one PING a second, for long.
     PingFlood,
-    /// More GOAWAYs than one a second, for long.
+    /// More than one GOAWAY a second, for long.
     GoAwayFlood,
-    /// A limit, epoch or sequence that went back or over.
+    /// A message number of 2^62 - 1 or more.
     BadCounter,
-    /// An extension that nobody here knows, and that must not be skipped.
+    /// An unknown extension frame that must not be ignored.
     UnknownExtension,
-    /// Something that is not a record: text.
+    /// A text message: records are binary.
     NotBinary,
 }
 
 impl ChannelViolation {
-    /// What the peer is told.
+    /// The error code that is sent to the peer.
     #[must_use]
     pub const fn code(self) -> ErrorCode {
         match self {
@@ -126,21 +127,21 @@ impl ChannelViolation {
         }
     }
 
-    /// The rule, as it is told to the application and to the peer (at most 123 bytes).
+    /// The rule as text, for the application and for GOAWAY (at most 123 bytes).
     #[must_use]
     pub const fn rule(self) -> &'static str {
         match self {
             Self::Wire(error) => error.rule(),
             Self::BeforeHello => "HELLO must be the first frame",
             Self::HelloTwice => "HELLO is sent once",
-            Self::RecordTooLarge => "a record is larger than announced",
-            Self::MessageTooLarge => "a message is larger than the channel takes",
+            Self::RecordTooLarge => "a record is larger than the announced limit",
+            Self::MessageTooLarge => "a message is larger than the channel's limit",
             Self::UnknownAlias(_) => "an alias that was never opened",
             Self::DataAfterEnd(_) => "data on a channel that has ended",
-            Self::WrongDirection(_) => "data of the end that does not send on this channel",
-            Self::InsideMessage(_) => "a message must be finished before the next or the end",
+            Self::WrongDirection(_) => "data from the end that does not send on this channel",
+            Self::InsideMessage(_) => "a message must be complete before the next one or the end",
             Self::AliasInUse(_) => "an alias is opened again before its channel has ended",
-            Self::UnaskedAnswer(_) => "ACCEPT or REJECT must answer an OPEN that waits",
+            Self::UnexpectedAnswer(_) => "ACCEPT or REJECT must answer an OPEN that waits",
             Self::BadOption => "an option must fit its frame, and what was asked for",
             Self::ChannelCredit(_) => "data or returned credit must not pass the channel's credit",
             Self::TooManyChannels => "more channels than announced",
@@ -166,7 +167,7 @@ impl fmt::Display for ChannelViolation {
             | Self::WrongDirection(alias)
             | Self::InsideMessage(alias)
             | Self::AliasInUse(alias)
-            | Self::UnaskedAnswer(alias)
+            | Self::UnexpectedAnswer(alias)
             | Self::ChannelCredit(alias) => write!(f, " (alias {alias})"),
             _ => Ok(()),
         }
@@ -182,25 +183,25 @@ impl core::error::Error for ChannelViolation {
     }
 }
 
-/// How a connection's channels ended.
+/// How a connection with channels ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ChannelFailure {
     /// The peer broke a rule.
     Violation(ChannelViolation),
-    /// The peer ended the connection for a reason of its own: it says that we broke a rule, or
-    /// gives a code of the application's.
+    /// The peer ended the connection with this code. A code other than `NO_ERROR` and below
+    /// `APPLICATION` reports that this end broke a rule or missed a deadline.
     Peer(ErrorCode),
-    /// We ended it, with this code.
+    /// This end ended the connection with this code.
     Local(ErrorCode),
-    /// Nothing was received for `idle_timeout`.
+    /// No record was received for `idle_timeout`.
     Idle,
-    /// The connection below is gone.
+    /// The transport was lost.
     Lost,
 }
 
 impl ChannelFailure {
-    /// The code it ended with.
+    /// The error code of the end.
     #[must_use]
     pub const fn code(self) -> ErrorCode {
         match self {
@@ -243,32 +244,31 @@ impl From<ChannelViolation> for ChannelFailure {
     }
 }
 
-/// Why a send was refused. Nothing of it was taken.
+/// Why a send was refused. Nothing was queued or sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ChannelSendError {
-    /// The channel's queue, or all queues together, are full: wait until the channel is
-    /// writable.
+    /// The channel's queue, or all queues together, are full: wait until the channel is writable.
     WouldBlock,
-    /// The message can never be sent: the peer takes smaller ones only.
+    /// The message is larger than the peer accepts on this channel. It can never be sent.
     TooLarge {
         /// Bytes of the message.
         len: usize,
-        /// Bytes that the peer takes on this channel.
+        /// Bytes that the peer accepts on this channel.
         max: usize,
     },
-    /// This half is finished, or was reset, or never was ours to send on.
+    /// The sending half is finished or reset, or this end does not send on the channel.
     Finished,
-    /// The peer does not want more: it has stopped this half, or rejected the channel.
+    /// The peer stopped the sending half, or rejected the channel.
     Stopped(ErrorCode),
     /// The connection has ended.
     Closed(ErrorCode),
-    /// There is no such channel any more.
+    /// The channel does not exist, or the application has closed it.
     UnknownChannel,
-    /// The channel's mode does not have this operation: keys are for conflated channels, runs
-    /// for the others.
+    /// The operation does not fit the channel's mode: keys are for conflated channels, runs for the
+    /// others.
     WrongMode,
-    /// A run must be a whole number of elements, of at least one byte each.
+    /// A run must be a whole number of elements of at least one byte each.
     BadRun,
 }
 
@@ -280,7 +280,7 @@ impl fmt::Display for ChannelSendError {
             ),
             Self::TooLarge { len, max } => write!(
                 f,
-                "a message of {len} bytes passes the {max} that the peer takes on this channel: split it, or let the peer open a wider window"
+                "a message of {len} bytes is larger than the {max} that the peer accepts on this channel: split it, or let the peer grant a larger window"
             ),
             Self::Finished => f.write_str(
                 "this end has finished or reset its half of the channel, or may not send on it: open another channel",
@@ -305,17 +305,17 @@ impl fmt::Display for ChannelSendError {
 
 impl core::error::Error for ChannelSendError {}
 
-/// Why a channel was not opened or answered.
+/// Why a channel could not be opened or answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// As many channels as there may be are open, or wait to be.
+    /// The limit of open and waiting channels is reached.
     TooMany,
-    /// A value of the options cannot work; says which and what it must be.
+    /// An option is invalid; the text names it and its valid values.
     Options(&'static str),
-    /// The connection ends, or has ended: open the channel on another one.
+    /// The connection is draining or has ended: open the channel on another one.
     Closed(ErrorCode),
-    /// There is no such channel any more, or it is answered already.
+    /// The channel does not exist, or is already answered.
     UnknownChannel,
 }
 

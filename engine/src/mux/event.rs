@@ -1,4 +1,4 @@
-//! What the peer did, as the application is told.
+//! The events that the application receives.
 
 use core::ops::Deref;
 
@@ -13,99 +13,101 @@ use crate::payload::BinaryPayload;
 
 pub use super::open::Resumption;
 
-/// What happened. Payloads are lent from the record for as long as it lives.
+/// An event of the connection or of one channel. Payloads are borrowed from the record.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'r> {
-    /// The peer's HELLO has come: its limits are known.
+    /// The peer's HELLO was received: its limits are known.
     Ready,
-    /// The peer opens a channel: [`accept`](super::Mux::accept) or
-    /// [`reject`](super::Mux::reject) it, now or later. Messages may come before.
+    /// The peer opens a channel: answer with [`accept`](super::Mux::accept) or
+    /// [`reject`](super::Mux::reject), now or later. Messages may arrive before the answer.
     Open(Opening<'r>),
-    /// The peer takes a channel of ours.
+    /// The peer accepts a channel that this end opened.
     Accepted {
         /// The channel.
         channel: ChannelId,
-        /// Bytes of the acceptor's application.
+        /// Metadata of the accepting application.
         metadata: &'r [u8],
-        /// Where the peer's messages go on, if the channel asked for that.
+        /// Where the peer's messages continue, if the channel asked to resume.
         resumption: Option<Resumption>,
-        /// The first message that the peer wants of ours, if it says so.
+        /// The number of the first message that the peer wants from this end, if the peer named
+        /// one.
         wants: Option<u64>,
     },
-    /// The peer does not take a channel of ours, or has no alias left for one that we have
-    /// accepted. Nothing more comes of it.
+    /// The peer rejects a channel that this end opened, or has no alias left for one that this end
+    /// accepted. No further event of this channel follows.
     Rejected {
         /// The channel.
         channel: ChannelId,
         /// Why.
         code: ErrorCode,
-        /// The peer never looked at it: it is safe to open it on another connection.
+        /// The peer did not process the OPEN: it is safe to open the channel on another connection.
         unprocessed: bool,
-        /// Why, in bytes of the peer's application.
+        /// The reason, as metadata of the peer's application.
         metadata: &'r [u8],
     },
     /// A message.
     Message(Received<'r>),
-    /// Messages of one size.
+    /// Several messages of one size.
     Run(Run<'r>),
-    /// The peer counts its messages anew from here.
+    /// The peer restarts the numbering of its messages.
     Rebased {
         /// The channel.
         channel: ChannelId,
-        /// The epoch of what follows.
+        /// The epoch of the following messages.
         epoch: u64,
         /// The number of the next message.
         next_seq: u64,
     },
-    /// The peer has what we sent, up to but without this number: it need not be kept for a
+    /// The peer acknowledges all messages below this number: they need not be kept for a
     /// resumption.
     Acked {
         /// The channel.
         channel: ChannelId,
-        /// The first message that is not acknowledged: never more than the next to be sent.
+        /// The number of the first message that is not acknowledged; at most the number of the next
+        /// message to be sent.
         seq: u64,
     },
-    /// The peer has sent all it wanted to.
+    /// The peer finished its half: all its messages were received.
     Finished {
         /// The channel.
         channel: ChannelId,
     },
-    /// The peer gives up sending: what came before is incomplete.
+    /// The peer aborted its half: messages may be missing.
     Aborted {
         /// The channel.
         channel: ChannelId,
         /// Why.
         code: ErrorCode,
     },
-    /// The peer takes no more of ours; what was queued is dropped.
+    /// The peer asked this end to stop sending. Queued messages are dropped.
     Stopped {
         /// The channel.
         channel: ChannelId,
         /// Why.
         code: ErrorCode,
     },
-    /// We take no more from a channel whose message was not finished in time. Drop what is kept of
-    /// it, and release its credit.
+    /// This end stopped receiving on the channel, because a message was not complete within
+    /// `partial_timeout`. Drop what is kept of that message, and release its credit.
     Evicted {
         /// The channel.
         channel: ChannelId,
         /// [`ErrorCode::TIMEOUT`].
         code: ErrorCode,
     },
-    /// The peer takes no new channels; the open ones go on.
+    /// The peer accepts no new channels. Open channels continue.
     Draining {
         /// Why.
         code: ErrorCode,
-        /// Why, in words.
+        /// The reason as text, for a log.
         reason: &'r str,
     },
-    /// All channels are over. Nothing comes after it.
+    /// The connection and all its channels have ended. This is the last event.
     Failed(ChannelFailure),
 }
 
 impl Event<'_> {
-    /// The channel that it is about; none of those that are about all.
+    /// The channel of the event; `None` for events of the connection.
     #[must_use]
     pub fn channel(&self) -> Option<ChannelId> {
         match *self {
@@ -125,41 +127,41 @@ impl Event<'_> {
     }
 }
 
-/// A channel that the peer opens.
+/// A request of the peer to open a channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Opening<'r> {
-    /// To answer, and to send on.
+    /// The id to answer and to send with.
     pub channel: ChannelId,
-    /// What it is for.
+    /// The topic: what the channel is for.
     pub topic: &'r [u8],
-    /// Bytes of the opener's application.
+    /// Metadata of the opening application.
     pub metadata: &'r [u8],
     /// 0, the highest, to 7.
     pub priority: u8,
-    /// Who sends.
+    /// Which ends send.
     pub direction: Direction,
-    /// What a sender does with what cannot be sent.
+    /// How a sender treats messages that cannot be sent yet.
     pub mode: Mode,
-    /// What credit counts.
+    /// The unit of the channel's credit.
     pub unit: Unit,
-    /// The opener keeps, and can go on from, a number.
+    /// The opener records message numbers and can resume from one.
     pub resumable: bool,
-    /// Where the opener wants to go on.
+    /// Where the opener wants to resume.
     pub resume: Option<Resume>,
 }
 
-/// The bytes of a message.
+/// The payload of a message.
 #[derive(Clone, Debug)]
 pub enum Data<'r> {
-    /// Where they were received.
+    /// A slice of the receive buffer.
     Lent(&'r [u8]),
-    /// Put together of several fragments.
+    /// Assembled from several fragments.
     Assembled(Bytes),
 }
 
 impl Data<'_> {
-    /// Owned: a copy, where they are lent.
+    /// Converts to owned bytes; copies a lent payload.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
@@ -190,46 +192,46 @@ impl AsRef<[u8]> for Data<'_> {
 
 impl BinaryPayload for Data<'_> {}
 
-/// A message that came on a channel.
+/// A received message.
 #[derive(Debug)]
 pub struct Received<'r> {
     /// The channel.
     pub channel: ChannelId,
-    /// The bytes.
+    /// The payload.
     pub data: Data<'r>,
-    /// Its number in the sender's epoch.
+    /// The message's number in the sender's epoch.
     pub seq: u64,
-    /// Messages before this one, and after the last one received, that the sender has replaced
-    /// or dropped.
+    /// Messages that the sender replaced or dropped between the previous received message and this
+    /// one.
     pub skipped: u64,
-    /// What it holds of the windows, until it is released.
+    /// The credit that the message holds until it is released.
     pub charge: Charge,
 }
 
-/// Messages of one size that came together.
+/// Several received messages of one size.
 #[derive(Debug)]
 pub struct Run<'r> {
     /// The channel.
     pub channel: ChannelId,
     /// Bytes of each message.
     pub elem: usize,
-    /// All of them, one behind the other.
+    /// All payloads, one after another.
     pub bytes: &'r [u8],
-    /// The number of the first.
+    /// The number of the first message.
     pub seq: u64,
     /// As [`Received::skipped`].
     pub skipped: u64,
-    /// What they hold of the windows, until they are released.
+    /// The credit that the messages hold until it is released.
     pub charge: Charge,
 }
 
 impl<'r> Run<'r> {
-    /// The messages.
+    /// Iterates over the payloads.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'r [u8]> + use<'r> {
         self.bytes.chunks_exact(self.elem.max(1))
     }
 
-    /// How many messages there are.
+    /// The number of messages.
     #[must_use]
     pub fn count(&self) -> usize {
         self.bytes.len() / self.elem.max(1)

@@ -1,4 +1,4 @@
-//! What an engineer sees at three in the morning.
+//! Statistics and `Debug` output of channels and connections.
 
 use core::fmt;
 use core::time::Duration;
@@ -9,105 +9,106 @@ use super::error::{ChannelFailure, ErrorCode};
 use super::open::Unit;
 use crate::time::Timestamp;
 
-/// Where a half of a channel stands.
+/// The state of one half of a channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum HalfState {
-    /// The channel's direction leaves it out.
+    /// The channel's direction excludes this half.
     None,
     /// The channel is not accepted yet.
     Opening,
-    /// Messages may come or go.
+    /// Messages can be sent or received.
     Open,
-    /// It ends when what is queued, or on its way, is through.
+    /// The half ends when the queued or in-flight messages are through.
     Ending,
-    /// It has ended with FIN: nothing is missing.
+    /// The half ended with FIN: all messages were transferred.
     Finished,
-    /// It has ended before its time.
+    /// The half was aborted: messages may be missing.
     Aborted,
 }
 
-/// A channel, seen from this end.
+/// Statistics of a channel at this end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ChannelStats {
-    /// What we send.
+    /// The sending half.
     pub sending: HalfState,
-    /// What we receive.
+    /// The receiving half.
     pub receiving: HalfState,
-    /// What the windows count.
+    /// The unit of the windows.
     pub unit: Unit,
-    /// What the peer lets us send now, in units.
+    /// Credit left for sending, in units.
     pub send_window: u64,
-    /// Bytes, and messages, that wait here to be sent.
+    /// Bytes in the send queue.
     pub queued_bytes: usize,
-    /// See [`Self::queued_bytes`].
+    /// Messages in the send queue.
     pub queued_messages: usize,
-    /// Since when a message waits for the peer's credit.
-    pub stalled_since: Option<Timestamp>,
-    /// Messages sent, and their payload bytes.
+    /// The time since which a message is blocked by missing credit of the peer.
+    pub blocked_since: Option<Timestamp>,
+    /// Messages sent.
     pub messages_out: u64,
-    /// See [`Self::messages_out`].
+    /// Payload bytes sent.
     pub bytes_out: u64,
-    /// Messages that were replaced or dropped here.
+    /// Messages replaced (conflated) or dropped (expired) at this end instead of being sent.
     pub skipped_out: u64,
-    /// What we let the peer send beyond what it has sent, in units, as it was told last.
+    /// Credit that the peer has left, in units, by the last announced limit.
     pub receive_window: u64,
-    /// The whole window that we grant, in units.
+    /// The receive window, in units.
     pub receive_window_max: u64,
     /// Bytes received and not released.
     pub held_bytes: u64,
-    /// The most that were held at once.
+    /// The maximum of [`Self::held_bytes`] so far.
     pub held_bytes_max: u64,
-    /// Messages received, and their payload bytes.
+    /// Messages received.
     pub messages_in: u64,
-    /// See [`Self::messages_in`].
+    /// Payload bytes received.
     pub bytes_in: u64,
-    /// Messages that the peer has replaced or dropped.
+    /// Messages that the peer replaced or dropped instead of sending.
     pub skipped_in: u64,
-    /// How often the peer said that it waits for our credit.
-    pub peer_stalls: u32,
+    /// CREDIT(BLOCKED) frames received: how often the peer was blocked by missing credit.
+    pub peer_blocked: u32,
 }
 
-/// A connection, seen from this end.
+/// Statistics of a connection at this end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MuxStats {
-    /// Channels that have a place here, those that are over and still held included.
+    /// Channels in the table, including ended channels that the application still holds.
     pub channels: usize,
-    /// Bytes that wait in all queues.
+    /// Bytes in all send queues.
     pub queued_bytes: usize,
     /// Bytes received and not released, on all channels together.
     pub held_bytes: u64,
-    /// Bytes that the peer can bring to be held: the windows of its channels, what is held of those
-    /// that have ended, and what windows have grown by. What the application has granted beyond the
-    /// defaults is not among them.
-    pub receive_aside_bytes: u64,
-    /// What that may be at most: [`ChannelConfig::receive_budget_bytes`](super::ChannelConfig).
+    /// Bytes reserved for what the peer can make this end hold: the windows of its channels,
+    /// unreleased messages of ended channels, and window growth. Windows beyond the defaults are
+    /// not included.
+    pub receive_reserved_bytes: u64,
+    /// The limit of [`Self::receive_reserved_bytes`]:
+    /// [`ChannelConfig::receive_budget_bytes`](super::ChannelConfig).
     pub receive_budget_bytes: u64,
-    /// Messages sent, and their payload bytes.
+    /// Messages sent.
     pub messages_out: u64,
-    /// See [`Self::messages_out`].
+    /// Payload bytes sent.
     pub bytes_out: u64,
-    /// Messages replaced or dropped here.
+    /// Messages replaced or dropped at this end instead of being sent.
     pub skipped_out: u64,
-    /// Messages received, and their payload bytes.
+    /// Messages received.
     pub messages_in: u64,
-    /// See [`Self::messages_in`].
+    /// Payload bytes received.
     pub bytes_in: u64,
-    /// Messages that the peer has replaced or dropped.
+    /// Messages that the peer replaced or dropped instead of sending.
     pub skipped_in: u64,
-    /// Records sent and received.
+    /// Records sent.
     pub records_out: u64,
-    /// See [`Self::records_out`].
+    /// Records received.
     pub records_in: u64,
-    /// Channels whose message did not end in time.
+    /// Channels stopped because a message was not complete within `partial_timeout`.
     pub evicted: u64,
-    /// How often a sender here waited for credit for longer than half a second.
-    pub stalls: u64,
-    /// The shortest round trip measured, and the last.
+    /// How often a channel of this end was blocked by missing credit for longer than half a second.
+    pub blocked: u64,
+    /// The shortest measured round trip.
     pub rtt_min: Option<Duration>,
-    /// See [`Self::rtt_min`].
+    /// The last measured round trip.
     pub rtt_last: Option<Duration>,
 }
 
@@ -115,7 +116,10 @@ impl Channel {
     fn stats(&self) -> ChannelStats {
         let opening = matches!(
             self.stage,
-            Stage::Opening(_) | Stage::Asked(_) | Stage::Offered | Stage::Accepting(_)
+            Stage::OpenPending(_)
+                | Stage::OpenSent(_)
+                | Stage::OpenReceived
+                | Stage::AcceptPending(_)
         );
         let open = if opening {
             HalfState::Opening
@@ -142,7 +146,7 @@ impl Channel {
             send_window: send.credit.available(),
             queued_bytes: send.queued(),
             queued_messages: send.queue.as_ref().map_or(0, |q| q.len()),
-            stalled_since: send.blocked_since,
+            blocked_since: send.blocked_since,
             messages_out: send.numbers.messages(),
             bytes_out: send.bytes,
             skipped_out: send.skipped_total,
@@ -153,36 +157,37 @@ impl Channel {
             messages_in: recv.numbers.messages(),
             bytes_in: recv.bytes,
             skipped_in: recv.skipped_total,
-            peer_stalls: recv.blocked_told,
+            peer_blocked: recv.blocked_received,
         }
     }
 }
 
 impl Mux {
-    /// A channel as it stands; `None` if there is no such channel any more.
+    /// Statistics of a channel; `None` if it does not exist any more.
     #[must_use]
     pub fn channel_stats(&self, id: ChannelId) -> Option<ChannelStats> {
         self.slots.by_id(id).map(Channel::stats)
     }
 
-    /// Whether the application has the channel: it is known here, and was neither let go of nor
-    /// rejected. One that was may keep its place, and its [`ChannelStats`], until the peer knows.
+    /// Whether the application holds the channel: it exists, and the application has neither closed
+    /// nor rejected it. A closed or rejected channel may keep its slot and its [`ChannelStats`]
+    /// until the peer has ended it.
     #[must_use]
     pub fn is_attached(&self, id: ChannelId) -> bool {
         self.slots.by_id(id).is_some_and(|channel| channel.attached)
     }
 
-    /// The connection as it stands.
+    /// Statistics of the connection.
     #[must_use]
     pub fn stats(&self) -> MuxStats {
         let totals = self.all_totals();
         let [rtt_min, rtt_last] = self.round_trips();
-        let (receive_aside_bytes, receive_budget_bytes) = self.receive_budget();
+        let (receive_reserved_bytes, receive_budget_bytes) = self.receive_budget();
         MuxStats {
             channels: self.slots.live(),
             queued_bytes: self.queued(),
             held_bytes: self.slots.iter().map(|c| u64::from(c.recv.held)).sum(),
-            receive_aside_bytes,
+            receive_reserved_bytes,
             receive_budget_bytes,
             messages_out: totals.messages_out,
             bytes_out: totals.bytes_out,
@@ -193,13 +198,13 @@ impl Mux {
             records_out: totals.records_out,
             records_in: totals.records_in,
             evicted: totals.evicted,
-            stalls: totals.blocked,
+            blocked: totals.blocked,
             rtt_min,
             rtt_last,
         }
     }
 
-    /// Of the channels that are gone, and of those that are not.
+    /// The sums over freed and existing channels.
     fn all_totals(&self) -> Totals {
         let mut totals = *self.totals();
         for channel in self.slots.iter() {
@@ -208,13 +213,13 @@ impl Mux {
         totals
     }
 
-    /// The channels that have a place here.
+    /// The ids of all channels in the table.
     pub fn channels(&self) -> impl Iterator<Item = ChannelId> {
         self.slots.iter().map(|c| c.id)
     }
 }
 
-/// Bytes with a unit that fits.
+/// Bytes, formatted with a fitting unit.
 struct Size(u64);
 
 impl fmt::Debug for Size {
@@ -227,7 +232,7 @@ impl fmt::Debug for Size {
     }
 }
 
-/// A channel on a line: what waits where, and who is to blame.
+/// One channel, formatted on one line: what is queued, and which end blocks.
 struct Line<'a>(&'a Channel, Timestamp);
 
 impl fmt::Debug for Line<'_> {
@@ -237,7 +242,7 @@ impl fmt::Debug for Line<'_> {
             f,
             "#{} ({}, prio {}) out {:?}: {} messages, {:?} queued",
             self.0.id.index,
-            if self.0.ours { "ours" } else { "theirs" },
+            if self.0.is_local { "local" } else { "peer" },
             self.0.priority,
             stats.sending,
             stats.messages_out,
@@ -246,9 +251,9 @@ impl fmt::Debug for Line<'_> {
         if stats.skipped_out > 0 {
             write!(f, ", {} skipped", stats.skipped_out)?;
         }
-        if let Some(since) = stats.stalled_since {
+        if let Some(since) = stats.blocked_since {
             let ms = self.1.0.saturating_sub(since.0) / 1_000_000;
-            write!(f, ", WAITS FOR THE PEER'S CREDIT SINCE {ms} ms")?;
+            write!(f, ", BLOCKED BY MISSING CREDIT OF THE PEER FOR {ms} ms")?;
         }
         write!(
             f,
@@ -262,7 +267,7 @@ impl fmt::Debug for Line<'_> {
             write!(f, ", {} skipped", stats.skipped_in)?;
         }
         if stats.receive_window == 0 && stats.receiving == HalfState::Open {
-            f.write_str(", WINDOW CLOSED: WE DO NOT READ")?;
+            f.write_str(", WINDOW CLOSED: THE APPLICATION DOES NOT RELEASE")?;
         }
         Ok(())
     }
@@ -294,8 +299,8 @@ impl fmt::Debug for Mux {
             .field("rtt_min", &stats.rtt_min)
             .field("queued", &Size(stats.queued_bytes as u64))
             .field("unread", &Size(stats.held_bytes))
-            .field("set_aside", &Size(stats.receive_aside_bytes))
-            .field("of", &Size(stats.receive_budget_bytes))
+            .field("update_reservation", &Size(stats.receive_reserved_bytes))
+            .field("budget", &Size(stats.receive_budget_bytes))
             .field("channels", &Lines(self))
             .finish_non_exhaustive()
     }

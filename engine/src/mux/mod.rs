@@ -1,13 +1,13 @@
 //! `tickwire.mux.v1`: many flow-controlled channels on one connection. `docs/protocol.md` specifies
 //! it; rules in comments (R20) are its rules.
 //!
-//! Sans-IO: records (whole messages of the layer below) in, [`Event`]s out; commands in, records
-//! out. Knows no sockets, no clock and nothing of how records travel.
+//! Sans-IO: records (whole messages of the layer below) and commands go in, [`Event`]s and records
+//! come out. The module knows no sockets, no clock and no WebSocket.
 //!
 //! ```text
 //! record in ── Frames ── alias table ── Channel ── Event (lent) ── the application
 //!                             │   credit charged before dispatch
-//! record out ── control lane ─┴─ classes 0..7 (DRR) ── send queues ── the application
+//! record out ── control queue ─┴─ classes 0..7 (DRR) ── send queues ── the application
 //! ```
 
 mod channel;

@@ -1,4 +1,4 @@
-//! What a channel is asked to be, and how it is answered.
+//! Options to open and to accept a channel.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -6,21 +6,21 @@ use core::time::Duration;
 use super::error::OpenError;
 use super::wire::{self, Direction, VARINT_MAX};
 
-/// What a channel does with messages that the peer cannot take yet.
+/// How a channel treats messages that cannot be sent yet.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Mode {
-    /// All of them are kept, up to the queue's limit, and sent in order.
+    /// All messages are queued, up to the queue's limit, and sent in order.
     #[default]
     Reliable,
-    /// A message replaces the one of the same key that still waits, in its place: the peer gets
-    /// the newest state of every key, and is told how many it did not get.
+    /// A message replaces the queued message of the same key, in its position. The peer receives
+    /// the newest state of every key, and the number of replaced messages.
     Conflated,
-    /// A message that has waited for longer is dropped, and counted for the peer. Whole
-    /// milliseconds, at least one.
+    /// A message queued for longer than this is dropped, and the peer receives the number of
+    /// dropped messages. Whole milliseconds, at least one.
     Ttl(Duration),
 }
 
-/// What a channel's credit counts.
+/// The unit of a channel's credit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unit {
     /// Payload bytes, and `frame_overhead_bytes` for each frame.
@@ -30,7 +30,7 @@ pub enum Unit {
 }
 
 impl wire::Profile {
-    /// What the credit of a channel with this profile counts.
+    /// The unit of the channel's credit.
     pub(super) fn unit(self) -> Unit {
         if self.messages {
             Unit::Messages
@@ -40,16 +40,17 @@ impl wire::Profile {
     }
 }
 
-/// Where a channel that was lost with its connection shall go on.
+/// Where a channel of an earlier connection resumes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub struct Resume {
-    /// Of the sequence: another one begins when the publisher cannot go on counting.
+    /// The epoch of the sequence. A publisher that cannot continue the numbering starts another
+    /// epoch.
     pub epoch: u64,
-    /// The first message that was not received.
+    /// The number of the first message that was not received.
     pub next_seq: u64,
 }
 
-/// How [`Mux::open`](super::Mux::open) makes a channel.
+/// Options of [`Mux::open`](super::Mux::open).
 ///
 /// ```
 /// use tickwire::channels::{Direction, Mode, OpenOptions};
@@ -64,8 +65,10 @@ pub struct OpenOptions {
     pub(super) topic: Vec<u8>,
     pub(super) metadata: Vec<u8>,
     pub(super) priority: u8,
-    pub(super) direction: Direction,
-    pub(super) mode: Mode,
+    /// Which ends send. Default both.
+    pub direction: Direction,
+    /// How each sender treats messages that cannot be sent yet. Default reliable.
+    pub mode: Mode,
     pub(super) unit: Option<Unit>,
     pub(super) window: Option<u32>,
     pub(super) message_bytes_max: Option<u32>,
@@ -74,12 +77,12 @@ pub struct OpenOptions {
     pub(super) alias: Option<u32>,
 }
 
-/// Priorities are 0, the highest, to this.
+/// The lowest priority; 0 is the highest.
 pub(super) const PRIORITY_MAX: u8 = 7;
 
 impl OpenOptions {
-    /// A reliable channel in both directions, at priority 3, with the default windows. The
-    /// topic is the application's: whatever tells the other end what the channel is for.
+    /// A reliable channel in both directions, at priority 3, with the default windows. The topic
+    /// belongs to the application: it tells the other end what the channel is for.
     #[must_use]
     pub fn new(topic: impl AsRef<[u8]>) -> Self {
         Self {
@@ -97,67 +100,70 @@ impl OpenOptions {
         }
     }
 
-    /// Bytes for the other end beside the topic: an encoded offer of codecs, say.
+    /// Metadata for the other end, in addition to the topic: an encoded offer of codecs, for
+    /// example.
     #[must_use]
     pub fn metadata(mut self, metadata: impl AsRef<[u8]>) -> Self {
         self.metadata = metadata.as_ref().to_vec();
         self
     }
 
-    /// 0 goes first, 7 last. A lower class gets 4 KiB after every 64 KiB of higher ones.
+    /// Sets the priority: 0 is the highest, 7 the lowest. A lower class gets 4 KiB after every 64
+    /// KiB of higher classes.
     #[must_use]
     pub fn priority(mut self, priority: u8) -> Self {
         self.priority = priority;
         self
     }
 
-    /// Who sends.
+    /// Sets which ends send.
     #[must_use]
     pub fn direction(mut self, direction: Direction) -> Self {
         self.direction = direction;
         self
     }
 
-    /// What is done with messages that the receiver cannot take yet, at whichever end sends.
+    /// Sets how each sender treats messages that cannot be sent yet.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// What the credit of both directions counts. Messages where the mode is conflated, else
-    /// bytes, if not set.
+    /// Sets the unit of the credit, for both directions. Without it: messages if the mode is
+    /// conflated, else bytes.
     #[must_use]
     pub fn unit(mut self, unit: Unit) -> Self {
         self.unit = Some(unit);
         self
     }
 
-    /// What the peer may have in flight and unread: bytes or messages, as the unit says.
+    /// Sets the receive window: what the peer may have in flight and unread, in bytes or messages
+    /// as the unit says.
     #[must_use]
     pub fn window(mut self, window: u32) -> Self {
         self.window = Some(window);
         self
     }
 
-    /// Bytes of the largest message taken. A window of bytes must have room for it: half of one of
-    /// 64 KiB or more, three quarters of a smaller one. Where messages are counted, as many as the
-    /// window has may be held; the default is what lets eight of them cost no more than the
-    /// window of a channel of bytes: 8,000 with the default config. A quote needs much less.
+    /// Sets the size of the largest accepted message, in bytes. A window of bytes must have room
+    /// for it: half of a window of 64 KiB or more, three quarters of a smaller one. Where messages
+    /// are counted, a whole window of such messages may be held; by default eight of them cost no
+    /// more than the default window in bytes, which makes 8,000 bytes with the default config.
     #[must_use]
     pub fn message_bytes_max(mut self, bytes: u32) -> Self {
         self.message_bytes_max = Some(bytes);
         self
     }
 
-    /// The channel is meant to go on after its connection: the publisher keeps what it sent.
+    /// Makes the channel resumable on a later connection: the publisher keeps what it sent.
     #[must_use]
     pub fn resumable(mut self) -> Self {
         self.resumable = true;
         self
     }
 
-    /// Goes on where a channel of an earlier connection stopped.
+    /// Resumes a channel of an earlier connection. The channel is resumable, too.
     #[must_use]
     pub fn resume(mut self, resume: Resume) -> Self {
         self.resumable = true;
@@ -165,29 +171,17 @@ impl OpenOptions {
         self
     }
 
-    /// Our alias of the channel, below `shared_aliases`: the same for a topic on all
-    /// connections, for [`SharedFrame`](super::SharedFrame)s.
+    /// Sets this end's alias of the channel, below `shared_aliases`: the same alias for a topic on
+    /// all connections, for [`SharedFrame`](super::SharedFrame)s.
     #[must_use]
     pub fn alias(mut self, alias: u32) -> Self {
         self.alias = Some(alias);
         self
     }
 
-    /// Who sends: what [`Self::direction`] has set.
+    /// Where the channel resumes, if [`Self::resume`] was called.
     #[must_use]
-    pub fn get_direction(&self) -> Direction {
-        self.direction
-    }
-
-    /// What is done with messages that cannot be taken yet: what [`Self::mode`] has set.
-    #[must_use]
-    pub fn get_mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// Where the channel goes on: what [`Self::resume`] has set.
-    #[must_use]
-    pub fn get_resume(&self) -> Option<Resume> {
+    pub fn resume_point(&self) -> Option<Resume> {
         self.resume
     }
 
@@ -198,7 +192,7 @@ impl OpenOptions {
         })
     }
 
-    /// As OPEN says them.
+    /// The options as OPEN encodes them.
     pub(super) fn to_wire(&self) -> wire::Options<'_> {
         wire::Options {
             ttl_ms: match self.mode {
@@ -212,7 +206,7 @@ impl OpenOptions {
         }
     }
 
-    /// The values that do not depend on the connection.
+    /// Checks the values that do not depend on the connection.
     pub(super) fn check(&self, metadata_bytes_max: u32) -> Result<(), OpenError> {
         let refuse = |what| Err(OpenError::Options(what));
         if self.priority > PRIORITY_MAX {
@@ -221,7 +215,7 @@ impl OpenOptions {
         if let Mode::Ttl(ttl) = self.mode
             && (ttl.as_millis() == 0 || ttl.as_millis() > u128::from(u32::MAX))
         {
-            return refuse("a ttl must be 1 ms to 2^32-1 ms");
+            return refuse("a time to live must be 1 ms to 2^32 - 1 ms");
         }
         if let Some(Resume { epoch, next_seq }) = self.resume
             && (epoch > VARINT_MAX || next_seq >= VARINT_MAX)
@@ -229,7 +223,7 @@ impl OpenOptions {
             return refuse("epochs and numbers of messages must be below 2^62 - 1");
         }
         if self.topic.len() + self.metadata.len() > metadata_bytes_max as usize {
-            return refuse("topic and metadata together pass metadata_bytes_max");
+            return refuse("topic and metadata together must be at most metadata_bytes_max");
         }
         Ok(())
     }
@@ -238,27 +232,26 @@ impl OpenOptions {
 /// The publisher's answer to a [`Resume`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Resumption {
-    /// Everything from here on comes again, in the same epoch.
+    /// All messages from this number on follow, in the same epoch.
     Replay {
-        /// The first message; at most the `next_seq` that was asked for.
+        /// The number of the first message; at most the requested `next_seq`.
         from: u64,
     },
-    /// A state comes first, as the application knows it, then what follows it.
+    /// A snapshot of the application's state follows, then the messages after it.
     Snapshot {
-        /// The first message after the state, in the same epoch.
+        /// The number of the first message after the snapshot, in the same epoch.
         seq: u64,
     },
-    /// What was missed is gone; another epoch begins.
+    /// The missed messages are lost; a new epoch starts.
     Fresh {
         /// The epoch.
         epoch: u64,
-        /// Its first message from here on.
+        /// The number of the next message in it.
         seq: u64,
     },
 }
 
-/// How [`Mux::accept`](super::Mux::accept) answers a channel. The default takes
-/// it with the default windows.
+/// Options of [`Mux::accept`](super::Mux::accept). The default grants the default windows.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct AcceptOptions {
     pub(super) window: Option<u32>,
@@ -270,15 +263,15 @@ pub struct AcceptOptions {
 }
 
 impl AcceptOptions {
-    /// The default.
+    /// The default options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// As [`OpenOptions::window`]. Not below the default, of which the opener may have made use
-    /// already; nor one of 64 KiB or little more where the default is little less, for it would
-    /// take smaller messages.
+    /// As [`OpenOptions::window`]. It must not be below the default, which the opener may already
+    /// use. If the default is a little below 64 KiB, a window of 64 KiB or a little more is
+    /// refused: it would allow only smaller messages.
     #[must_use]
     pub fn window(mut self, window: u32) -> Self {
         self.window = Some(window);
@@ -292,21 +285,21 @@ impl AcceptOptions {
         self
     }
 
-    /// Bytes for the opener.
+    /// Metadata for the opener.
     #[must_use]
     pub fn metadata(mut self, metadata: impl AsRef<[u8]>) -> Self {
         self.metadata = metadata.as_ref().to_vec();
         self
     }
 
-    /// Where our messages go on; for a channel that asks to be resumed.
+    /// Sets where this end's messages continue, for a channel that asks to resume.
     #[must_use]
     pub fn resumption(mut self, resumption: Resumption) -> Self {
         self.resumption = Some(resumption);
         self
     }
 
-    /// The first message that we want of the opener's: it sends again from there.
+    /// Sets the number of the first message wanted from the opener, which sends again from there.
     #[must_use]
     pub fn wants(mut self, next_seq: u64) -> Self {
         self.wants = Some(next_seq);
@@ -320,7 +313,7 @@ impl AcceptOptions {
         self
     }
 
-    /// As ACCEPT says them.
+    /// The options as ACCEPT encodes them.
     pub(super) fn to_wire(&self) -> wire::Options<'_> {
         wire::Options {
             metadata: &self.metadata,
@@ -334,7 +327,7 @@ impl AcceptOptions {
         }
     }
 
-    /// Whether the peer can be told, and takes, the numbers: the next message of ours has one
+    /// Whether the numbers can be encoded and are valid: the number of the next message must be
     /// below the largest.
     pub(super) fn numbers_fit(&self) -> bool {
         let (epoch, seq) = match self.resumption {
@@ -342,7 +335,7 @@ impl AcceptOptions {
             Some(Resumption::Fresh { epoch, seq }) => (epoch, seq),
             None => (0, 0),
         };
-        let told = epoch.max(self.wants.unwrap_or(0));
-        told <= VARINT_MAX && seq < VARINT_MAX
+        let largest = epoch.max(self.wants.unwrap_or(0));
+        largest <= VARINT_MAX && seq < VARINT_MAX
     }
 }

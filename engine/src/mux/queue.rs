@@ -1,4 +1,4 @@
-//! What a channel keeps until it can be sent.
+//! The send queue of a channel.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -8,14 +8,14 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::wire;
 use crate::time::Timestamp;
 
-/// Bytes counted for a queued message beside its payload: what its place in the queue takes.
+/// Bytes counted for a queued message in addition to its payload: the size of its entry.
 pub(super) const ENTRY_BYTES: usize = 64;
 
-/// Bytes of the ring below which what is used up is not worth moving the rest for.
+/// Below this many consumed bytes, the ring is not compacted.
 const COMPACT_BYTES_MIN: usize = 4096;
 
-/// A message as one frame that is the same on every connection: for channels that were given
-/// the same alias on all of them (`shared_aliases`).
+/// A message encoded as one frame that is the same on every connection, for channels that have the
+/// same alias on all of them (`shared_aliases`).
 ///
 /// ```
 /// use tickwire::channels::SharedFrame;
@@ -58,19 +58,19 @@ impl SharedFrame {
         })
     }
 
-    /// The message.
+    /// The payload.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
         self.frame.get(usize::from(self.head)..).unwrap_or_default()
     }
 
-    /// The message, shared.
+    /// The payload, without a copy.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         self.frame.slice(usize::from(self.head)..)
     }
 
-    /// The alias that a channel must have for the frame to be sent as it is.
+    /// The alias that a channel must have to send the frame as it is.
     #[must_use]
     pub fn alias(&self) -> u32 {
         self.alias
@@ -82,15 +82,15 @@ impl SharedFrame {
     }
 }
 
-/// Where the bytes of a queued message are.
+/// The payload of a queued message.
 #[derive(Debug)]
 enum Body {
     /// The next bytes of the ring.
     Ring,
     Shared(Bytes),
-    /// With its header, for the channel's own alias.
+    /// Encoded, with its header, for the channel's alias.
     Frame(SharedFrame),
-    /// Replaced by the next of its key.
+    /// Replaced by the next message of its key.
     Keyed(Vec<u8>),
 }
 
@@ -98,77 +98,78 @@ enum Body {
 struct Entry {
     body: Body,
     len: u32,
-    /// Bytes of each message of a run; 0: not a run.
+    /// Bytes of each message of a run; 0 if not a run.
     elem: u32,
     at: Timestamp,
 }
 
-/// The place in a conflated queue of what still waits: by key, absolute positions.
+/// Positions of the replaceable messages of a conflated queue, by key.
 #[derive(Debug, Default)]
 struct Keys {
     index: BTreeMap<u64, u64>,
     /// Position of the front entry.
     first: u64,
-    /// Keys of the entries, front first.
+    /// Keys of the entries, in queue order.
     order: VecDeque<u64>,
-    /// Buffers of messages that were sent.
+    /// Buffers of sent messages, for reuse.
     spare: Vec<Vec<u8>>,
 }
 
-/// Buffers that a conflated queue keeps for reuse.
+/// The most buffers that a conflated queue keeps for reuse.
 const SPARE_BUFFERS_MAX: usize = 64;
 
-/// Bytes of the largest of them.
+/// The largest buffer that is kept, in bytes.
 const SPARE_BYTES_MAX: usize = 1024;
 
-/// Bytes of the ring, and messages, that an empty queue keeps room for: about a record, for each
-/// of very many channels.
+/// Ring capacity, in bytes, that an empty queue keeps: about a record, because there may be many
+/// channels.
 const KEPT_BYTES_MAX: usize = 16 << 10;
-/// See [`KEPT_BYTES_MAX`].
+/// Entry capacity that an empty queue keeps.
 const KEPT_ENTRIES_MAX: usize = 512;
 
-/// Bytes of the ring, and messages, for which a connection keeps room that a queue had and needs no
-/// more: what a handler sends in a few calls.
+/// Ring capacity, in bytes, that a connection keeps as spare: what a handler queues in a few calls.
 const SPARE_RING_BYTES_MAX: usize = 256 << 10;
-/// See [`SPARE_RING_BYTES_MAX`].
+/// Entry capacity that a connection keeps as spare.
 const SPARE_ENTRIES_MAX: usize = 4096;
 
-/// Memory of a queue that was long, for the next that will be: one for all of a connection.
+/// Memory of a queue that was long, for the next long one: one for each connection.
 #[derive(Debug, Default)]
 pub(super) struct Spare {
     ring: Vec<u8>,
     entries: VecDeque<Entry>,
 }
 
-/// Messages of one channel, in the order in which they go out.
+/// Messages of one channel, in sending order.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     ring: Vec<u8>,
-    /// Bytes at the front of the ring that are used up.
+    /// Consumed bytes at the front of the ring.
     head: usize,
-    /// Bytes at its end that are no message: room that is being written to, or was leaked.
+    /// Bytes at the end of the ring that belong to no message: room that is being written, or whose
+    /// claim was leaked.
     open: usize,
     entries: VecDeque<Entry>,
     keys: Option<Keys>,
-    /// Payload, and [`ENTRY_BYTES`] for each message.
+    /// Payload bytes, and [`ENTRY_BYTES`] for each message.
     bytes: usize,
-    /// Bytes of the front message that are sent already. It is not replaced or dropped then.
-    begun: usize,
+    /// Sent bytes of the front message. Once it is not zero, that message is not replaced or
+    /// dropped.
+    sent: usize,
 }
 
 /// The message at the front.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Front {
-    /// Bytes that are left of it.
+    /// Bytes that are not sent yet.
     pub(super) rest: usize,
-    /// Bytes of each message of a run; 0: not a run.
+    /// Bytes of each message of a run; 0 if not a run.
     pub(super) elem: u32,
-    /// Nothing of it is sent.
-    pub(super) fresh: bool,
+    /// No byte is sent yet.
+    pub(super) at_start: bool,
 }
 
 impl Queue {
-    /// Payload and overhead of all that waits.
+    /// Bytes of all queued messages, entry overhead included.
     #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -196,7 +197,7 @@ impl Queue {
         }
     }
 
-    /// Room for a message of `len` bytes, which is part of the queue with [`Self::commit`].
+    /// Appends room for a message of `len` bytes, which [`Self::commit`] turns into a message.
     #[inline]
     pub(super) fn room(&mut self, len: usize) -> &mut [u8] {
         self.compact();
@@ -206,19 +207,19 @@ impl Queue {
         self.ring.get_mut(at..).unwrap_or_default()
     }
 
-    /// The room that [`Self::room`] made last.
+    /// The last room that [`Self::room`] made.
     pub(super) fn last_room(&self, len: usize) -> &[u8] {
         let at = self.ring.len().saturating_sub(len);
         self.ring.get(at..).unwrap_or_default()
     }
 
-    /// The same, to write to.
+    /// As [`Self::last_room`], mutable.
     pub(super) fn last_room_mut(&mut self, len: usize) -> &mut [u8] {
         let at = self.ring.len().saturating_sub(len);
         self.ring.get_mut(at..).unwrap_or_default()
     }
 
-    /// The last room is not used.
+    /// Removes the last room.
     pub(super) fn abandon(&mut self) {
         let open = core::mem::take(&mut self.open);
         self.ring.truncate(self.ring.len().saturating_sub(open));
@@ -229,7 +230,7 @@ impl Queue {
         self.push_entry(Body::Ring, len, elem, at);
     }
 
-    /// A message, or a run of messages of `elem` bytes, copied.
+    /// Queues a copy of a message, or of a run of messages of `elem` bytes.
     #[inline]
     pub(super) fn push(&mut self, payload: &[u8], elem: u32, at: Timestamp) {
         self.compact();
@@ -247,8 +248,8 @@ impl Queue {
         self.push_entry(Body::Frame(frame), len, 0, at);
     }
 
-    /// Puts a message into the place of the one with the same key that waits, or at the end.
-    /// The size of the one that was replaced, if there was one.
+    /// Replaces the queued message of the same key, or appends the message. Returns the size of the
+    /// replaced message, if any.
     pub(super) fn put_keyed(&mut self, key: u64, payload: &[u8], at: Timestamp) -> Option<usize> {
         let keys = self.keys.get_or_insert_with(Keys::default);
         let place = keys.index.get(&key).map(|p| p.wrapping_sub(keys.first));
@@ -258,7 +259,7 @@ impl Queue {
             let old = entry.len as usize;
             self.bytes = self.bytes - old + payload.len();
             if buf.capacity() > SPARE_BYTES_MAX.max(4 * payload.len()) {
-                // What it once held is not counted any more, so it is not kept either.
+                // The capacity of the earlier, larger message is not counted, so it is freed.
                 *buf = Vec::new();
             }
             buf.clear();
@@ -278,7 +279,7 @@ impl Queue {
         None
     }
 
-    /// Whether a message with this key waits, to be replaced, and its size.
+    /// The size of the replaceable message with this key, if one is queued.
     pub(super) fn waiting(&self, key: u64) -> Option<usize> {
         let keys = self.keys.as_ref()?;
         let place = keys.index.get(&key)?.wrapping_sub(keys.first);
@@ -289,16 +290,16 @@ impl Queue {
     pub(super) fn front(&self) -> Option<Front> {
         let entry = self.entries.front()?;
         Some(Front {
-            rest: (entry.len as usize).saturating_sub(self.begun),
+            rest: (entry.len as usize).saturating_sub(self.sent),
             elem: entry.elem,
-            fresh: self.begun == 0,
+            at_start: self.sent == 0,
         })
     }
 
-    /// The front message as a frame of its own, if nothing of it is sent.
+    /// The front message, if it is a shared frame and no byte of it is sent.
     pub(super) fn front_frame(&self) -> Option<&SharedFrame> {
         match &self.entries.front()?.body {
-            Body::Frame(frame) if self.begun == 0 => Some(frame),
+            Body::Frame(frame) if self.sent == 0 => Some(frame),
             _ => None,
         }
     }
@@ -310,16 +311,16 @@ impl Queue {
             return &[];
         };
         let (bytes, from): (&[u8], usize) = match &entry.body {
-            // What is sent of it has left the ring already.
+            // Its sent bytes have already left the ring.
             Body::Ring => (&self.ring, self.head),
-            Body::Shared(bytes) => (bytes, self.begun),
-            Body::Frame(frame) => (frame.payload(), self.begun),
-            Body::Keyed(buf) => (buf, self.begun),
+            Body::Shared(bytes) => (bytes, self.sent),
+            Body::Frame(frame) => (frame.payload(), self.sent),
+            Body::Keyed(buf) => (buf, self.sent),
         };
         bytes.get(from..from + n).unwrap_or_default()
     }
 
-    /// The next `n` bytes of the front message are sent. A message of which all is sent leaves.
+    /// Marks the next `n` bytes of the front message as sent, and removes the message once all are.
     #[inline]
     pub(super) fn advance(&mut self, n: usize) {
         let Some(entry) = self.entries.front() else {
@@ -328,33 +329,33 @@ impl Queue {
         if matches!(entry.body, Body::Ring) {
             self.head += n;
         }
-        if self.begun == 0
+        if self.sent == 0
             && let Some(keys) = &mut self.keys
             && let Some(key) = keys.order.front()
             && keys.index.get(key) == Some(&keys.first)
         {
-            // From here on it is not replaced.
+            // A partly sent message is not replaced.
             keys.index.remove(key);
         }
-        self.begun += n;
-        if self.begun >= entry.len as usize {
+        self.sent += n;
+        if self.sent >= entry.len as usize {
             self.drop_front();
         }
     }
 
-    /// The front message, if it is one that was copied in, and nothing of it is sent.
+    /// The front message, if it is a copied one, not a run, and no byte of it is sent.
     #[inline]
-    pub(super) fn front_plain(&self) -> Option<&[u8]> {
+    pub(super) fn front_copied(&self) -> Option<&[u8]> {
         let entry = self.entries.front()?;
-        let plain = matches!(entry.body, Body::Ring) && entry.elem == 0 && self.begun == 0;
+        let plain = matches!(entry.body, Body::Ring) && entry.elem == 0 && self.sent == 0;
         let end = self.head + entry.len as usize;
         self.ring.get(self.head..end).filter(|_| plain)
     }
 
-    /// What [`Self::front_plain`] gave is sent. After the last such call comes
-    /// [`Self::drained`].
+    /// Removes the message that [`Self::front_copied`] returned. After the last such call,
+    /// [`Self::reset_if_drained`] must follow.
     #[inline]
-    pub(super) fn drop_plain(&mut self) {
+    pub(super) fn pop_copied(&mut self) {
         if let Some(entry) = self.entries.pop_front() {
             self.head += entry.len as usize;
             self.bytes = self.bytes.saturating_sub(entry.len as usize + ENTRY_BYTES);
@@ -362,7 +363,7 @@ impl Queue {
     }
 
     fn drop_front(&mut self) {
-        self.begun = 0;
+        self.sent = 0;
         let Some(entry) = self.entries.pop_front() else {
             return;
         };
@@ -383,11 +384,11 @@ impl Queue {
                 keys.spare.push(buf);
             }
         }
-        self.drained();
+        self.reset_if_drained();
     }
 
-    /// Messages have left.
-    pub(super) fn drained(&mut self) {
+    /// Resets the ring if all its messages were removed.
+    pub(super) fn reset_if_drained(&mut self) {
         if self.head + self.open == self.ring.len() {
             self.ring.clear();
             self.head = 0;
@@ -395,10 +396,9 @@ impl Queue {
         }
     }
 
-    /// Where it is empty, only a little memory stays; what it has beyond that is for the next
-    /// that grows.
+    /// Frees the memory of an empty queue, except for a little; the rest becomes spare.
     #[inline]
-    pub(super) fn give_back(&mut self, spare: &mut Spare) {
+    pub(super) fn recycle(&mut self, spare: &mut Spare) {
         if !self.entries.is_empty() {
             return;
         }
@@ -425,10 +425,10 @@ impl Queue {
         }
     }
 
-    /// A queue that has grown to a quarter of what another has left behind goes on in that. A
-    /// shorter one does not: a few bytes that wait for long must not keep much.
+    /// Moves a queue that fills a quarter of the spare memory into it. A shorter queue does not
+    /// move: a few bytes that stay queued for long must not occupy much memory.
     #[inline]
-    pub(super) fn take_spare(&mut self, spare: &mut Spare) {
+    pub(super) fn reuse(&mut self, spare: &mut Spare) {
         let (has, there) = (self.ring.capacity(), spare.ring.capacity());
         if has < there && self.ring.len() - self.head >= there / 4 {
             let waiting = self.ring.get(self.head..).unwrap_or_default();
@@ -446,10 +446,10 @@ impl Queue {
         }
     }
 
-    /// Drops messages that were queued before `before`, but not one that is begun. How many.
+    /// Drops messages that were queued before `before`, except a partly sent one. Returns how many.
     pub(super) fn expire(&mut self, before: Timestamp) -> u64 {
         let mut dropped = 0;
-        while self.begun == 0
+        while self.sent == 0
             && let Some(entry) = self.entries.front()
             && entry.at < before
         {
@@ -465,7 +465,7 @@ impl Queue {
         dropped
     }
 
-    /// Moves the rest of the ring to its front, when that pays, without room that was leaked.
+    /// Moves the rest of the ring to its front, when that pays, and removes leaked room.
     #[inline]
     fn compact(&mut self) {
         if self.open > 0 {
@@ -481,7 +481,7 @@ impl Queue {
 
 const _: () = assert!(
     size_of::<Entry>() <= ENTRY_BYTES,
-    "what is counted for a place in the queue covers it"
+    "ENTRY_BYTES covers an entry"
 );
 
 #[cfg(test)]
@@ -498,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_replaced_in_place_and_only_while_they_wait() {
+    fn messages_are_replaced_in_place_until_sending_starts() {
         let mut queue = Queue::default();
         let at = Timestamp(0);
         assert_eq!(queue.put_keyed(1, b"a1", at), None);
@@ -506,7 +506,7 @@ mod tests {
         assert_eq!(queue.put_keyed(1, b"a2 longer", at), Some(2));
         assert_eq!(queue.waiting(1), Some(9));
         assert_eq!(queue.bytes(), 11 + 2 * ENTRY_BYTES);
-        queue.advance(1); // begun: the next of its key waits behind
+        queue.advance(1); // partly sent: the next of its key is appended
         assert_eq!(queue.put_keyed(1, b"a3", at), None);
         assert_eq!(queue.put_keyed(2, b"b2", at), Some(2));
         assert_eq!(queue.put_keyed(1, b"a4", at), Some(2));
@@ -517,22 +517,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_old_is_dropped_unless_it_is_begun() {
+    fn expired_messages_are_dropped_unless_partly_sent() {
         let mut queue = Queue::default();
         for i in 0..10_u8 {
             queue.push(&[i; 3], 0, Timestamp(u64::from(i)));
         }
         assert_eq!(queue.expire(Timestamp(4)), 4);
         queue.advance(1);
-        assert_eq!(queue.expire(Timestamp(8)), 0, "4 is begun");
+        assert_eq!(queue.expire(Timestamp(8)), 0, "message 4 is partly sent");
         queue.advance(2);
         assert_eq!(queue.expire(Timestamp(8)), 3);
         assert_eq!(drain(&mut queue), [[8; 3], [9; 3]]);
     }
 
     #[test]
-    fn a_long_queue_goes_on_in_what_another_left_behind() {
-        // Of 64 bytes each: what they grow to is four times the least that is given back, or more.
+    fn a_long_queue_reuses_the_spare_memory_of_another() {
+        // Messages of 64 bytes: the queues grow to at least four times the capacity that is
+        // recycled.
         for long in [600_u32, 2000] {
             let (mut queue, mut spare) = (Queue::default(), Spare::default());
             let mut left = Vec::new();
@@ -543,7 +544,7 @@ mod tests {
                 for i in 0..count {
                     queue.push(&[i as u8; 64], 0, Timestamp(0));
                     let had = spare.ring.capacity();
-                    queue.take_spare(&mut spare);
+                    queue.reuse(&mut spare);
                     taken += u32::from(spare.ring.capacity() < had);
                 }
                 assert_eq!(taken, u32::from(![0, 2].contains(&round)), "round {round}");
@@ -551,7 +552,7 @@ mod tests {
                 for i in 0..count {
                     assert_eq!(queue.front_bytes(64), [i as u8; 64], "round {round}");
                     queue.advance(64);
-                    queue.give_back(&mut spare);
+                    queue.recycle(&mut spare);
                 }
                 assert!(queue.ring.is_empty() && queue.ring.capacity() <= KEPT_BYTES_MAX);
                 assert!(queue.entries.capacity() <= KEPT_ENTRIES_MAX);
@@ -561,16 +562,16 @@ mod tests {
             assert_eq!(
                 left[1..4],
                 [left[0]; 3],
-                "used and given back, but not by two"
+                "used and recycled, but not by the short queue"
             );
-            assert_eq!(left[4], (0, 0), "more than is kept");
+            assert_eq!(left[4], (0, 0), "more than the spare limit");
         }
     }
 
     #[test]
-    fn the_ring_does_not_grow_with_what_passed() {
+    fn the_ring_does_not_grow_with_sent_messages() {
         let mut queue = Queue::default();
-        // Fewer under an interpreter, and still some rounds of what waits.
+        // Fewer under Miri, but still several times the queue's length.
         for i in 0..if cfg!(miri) { 4000 } else { 100_000_u32 } {
             queue.push(&i.to_le_bytes(), 0, Timestamp(0));
             if i >= 2000 {

@@ -1,28 +1,29 @@
-//! Who sends next: strict classes with a floor, deficit round robin inside a class.
+//! The schedule of sending: strict priority classes with a floor, deficit round robin within a
+//! class.
 
 use alloc::collections::VecDeque;
 
-/// Priorities.
+/// The number of priorities.
 pub(super) const CLASSES: usize = 8;
 
-/// Bytes charged that a channel may send in its turn.
+/// Charged bytes that a channel may send in a turn.
 pub(super) const QUANTUM_BYTES: i32 = 4 << 10;
 
-/// Bytes charged of higher classes after which a lower class that waits gets one turn.
+/// Charged bytes of higher classes after which a waiting lower class gets one turn.
 const FLOOR_BYTES: i64 = 64 << 10;
 
-/// The channels that have something to send and the credit for it, by class, in turn.
+/// The channels with something to send, by class, in order of their turns.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     classes: [VecDeque<u32>; CLASSES],
-    /// A bit for each class that is not empty.
+    /// One bit for each class that is not empty.
     waiting: u8,
-    /// Bytes sent over the heads of a lower class.
-    over: i64,
-    /// The class that had the last turn by the floor: the next one below it has the next.
-    floored: u8,
-    /// The class whose turn this is by the floor, until it has sent something: a turn that a full
-    /// record ends is none.
+    /// Charged bytes sent while a lower class waited.
+    passed_over: i64,
+    /// The class that had the last floor turn: the next lower waiting class has the next.
+    last_floor_class: u8,
+    /// The class of the current floor turn, until it has sent something: a turn that a full record
+    /// ends does not count.
     turn_by_floor: Option<u8>,
 }
 
@@ -31,7 +32,7 @@ impl Schedule {
         self.waiting == 0
     }
 
-    /// A channel joins the end of its class.
+    /// Adds a channel to the end of its class.
     pub(super) fn push(&mut self, class: u8, slot: u32) {
         let class = class & 7;
         if let Some(queue) = self.classes.get_mut(usize::from(class)) {
@@ -40,8 +41,8 @@ impl Schedule {
         }
     }
 
-    /// A channel that was not done goes back to the front of its class: a record was full.
-    pub(super) fn put_back(&mut self, class: u8, slot: u32) {
+    /// Puts a channel back to the front of its class: the record was full.
+    pub(super) fn push_front(&mut self, class: u8, slot: u32) {
         let class = class & 7;
         if let Some(queue) = self.classes.get_mut(usize::from(class)) {
             queue.push_front(slot);
@@ -49,11 +50,11 @@ impl Schedule {
         }
     }
 
-    /// A channel that waits is no more: its place may be another's soon.
+    /// Removes a waiting channel: its slot may be reused.
     pub(super) fn remove(&mut self, class: u8, slot: u32) {
         let class = class & 7;
         if let Some(queue) = self.classes.get_mut(usize::from(class)) {
-            queue.retain(|&waits| waits != slot);
+            queue.retain(|&waiting| waiting != slot);
             if queue.is_empty() {
                 self.waiting &= !(1 << class);
             }
@@ -68,8 +69,9 @@ impl Schedule {
         let top = self.waiting.trailing_zeros() as u8;
         let lower = self.waiting & !(1 << top);
         self.turn_by_floor = None;
-        let class = if lower != 0 && self.over >= FLOOR_BYTES {
-            let below = lower & (u8::MAX.checked_shl(u32::from(self.floored) + 1)).unwrap_or(0);
+        let class = if lower != 0 && self.passed_over >= FLOOR_BYTES {
+            let below =
+                lower & (u8::MAX.checked_shl(u32::from(self.last_floor_class) + 1)).unwrap_or(0);
             let class = if below == 0 { lower } else { below }.trailing_zeros() as u8;
             self.turn_by_floor = Some(class);
             class
@@ -84,22 +86,22 @@ impl Schedule {
         slot
     }
 
-    /// A channel of this class has sent what cost `charge`.
-    pub(super) fn sent(&mut self, class: u8, charge: u64) {
+    /// Charges a class for what one of its channels sent.
+    pub(super) fn charge(&mut self, class: u8, charge: u64) {
         if self
             .turn_by_floor
             .take_if(|floor| *floor == class)
             .is_some()
         {
-            self.floored = class;
-            self.over = 0;
+            self.last_floor_class = class;
+            self.passed_over = 0;
             return;
         }
         let below = self.waiting & u8::MAX.checked_shl(u32::from(class & 7) + 1).unwrap_or(0);
         if below == 0 {
-            self.over = 0;
+            self.passed_over = 0;
         } else {
-            self.over = self.over.saturating_add(charge as i64);
+            self.passed_over = self.passed_over.saturating_add(charge as i64);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Channels by index, and the aliases of both ends.
+//! The channel table, and the alias tables of both ends.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, BinaryHeap};
@@ -8,8 +8,8 @@ use core::ops::{Index, IndexMut};
 
 use super::channel::{Channel, ChannelId};
 
-/// A channel that has a place: [`Slots`] gives it out for channels that are there, and it is of
-/// use until the channel is removed. A frame, or a call, looks its channel up once.
+/// The index of an occupied slot, valid until the channel is removed. A frame or a call looks its
+/// channel up once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Key(u32);
 
@@ -19,10 +19,10 @@ struct Slot {
     channel: Option<Box<Channel>>,
 }
 
-/// The channels, each in a place that is used again.
+/// The channels, each in a slot that is reused after removal.
 ///
-/// Whoever gets hold of a channel to change it, but by [`Slots::plain`], makes it forget what is
-/// plain on it.
+/// Every mutable access except [`Slots::fast`] and [`Slots::fast_at`] disables the channel's fast
+/// path.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
@@ -31,7 +31,7 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// Makes a channel in a free place.
+    /// Creates a channel in a free slot.
     pub(super) fn insert(&mut self, make: impl FnOnce(ChannelId) -> Channel) -> (Key, ChannelId) {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot {
@@ -52,7 +52,7 @@ impl Slots {
         (Key(index), id)
     }
 
-    /// Frees the place; ids that were given out for it are of no use any more.
+    /// Frees the slot and invalidates its ids.
     pub(super) fn remove(&mut self, key: Key) {
         if let Some(slot) = self.slots.get_mut(key.0 as usize)
             && slot.channel.take().is_some()
@@ -63,13 +63,13 @@ impl Slots {
         }
     }
 
-    /// The channel with this id, if the application was given it and it has a place still.
+    /// The slot of the channel with this id, if the id is valid.
     #[inline]
     pub(super) fn resolve(&self, id: ChannelId) -> Option<Key> {
         self.by_id(id).map(|_| Key(id.index))
     }
 
-    /// As [`Self::resolve`], with the channel: one look instead of two, where messages pass.
+    /// As [`Self::resolve`], with the channel: one lookup instead of two, on the message path.
     #[inline]
     pub(super) fn find(&mut self, id: ChannelId) -> Option<(Key, &mut Channel)> {
         let slot = self.slots.get_mut(id.index as usize)?;
@@ -77,13 +77,13 @@ impl Slots {
             return None;
         }
         let channel = slot.channel.as_deref_mut()?;
-        channel.forget_plain();
+        channel.disable_fast_path();
         Some((Key(id.index), channel))
     }
 
-    /// As [`Self::find`], for the plain path: the channel still knows what is plain.
+    /// As [`Self::find`], for the fast path, which stays enabled.
     #[inline]
-    pub(super) fn plain(&mut self, id: ChannelId) -> Option<&mut Channel> {
+    pub(super) fn fast(&mut self, id: ChannelId) -> Option<&mut Channel> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation != id.generation {
             return None;
@@ -91,26 +91,26 @@ impl Slots {
         slot.channel.as_deref_mut()
     }
 
-    /// As [`Self::plain`], by the place.
+    /// As [`Self::fast`], by slot.
     #[inline]
-    pub(super) fn plain_at(&mut self, key: Key) -> Option<&mut Channel> {
+    pub(super) fn fast_at(&mut self, key: Key) -> Option<&mut Channel> {
         self.slots.get_mut(key.0 as usize)?.channel.as_deref_mut()
     }
 
-    /// Whether the application has not let go of the channel.
+    /// Whether the application still holds the channel.
     pub(super) fn is_attached(&self, id: ChannelId) -> bool {
         self.by_id(id).is_some_and(|channel| channel.attached)
     }
 
-    /// The channel at a place, if there is one: for lists whose channels may have gone.
+    /// The channel at an index, if there is one: for queues whose channels may have been removed.
     #[inline]
     pub(super) fn key_at(&self, index: u32) -> Option<Key> {
         let slot = self.slots.get(index as usize)?;
         slot.channel.as_ref().map(|_| Key(index))
     }
 
-    /// The first channel at `index` or behind it, and the index behind that: to go through all
-    /// of them while they change.
+    /// The first channel at or after `index`, and the index after it: to visit all channels while
+    /// they change.
     pub(super) fn next_from(&self, index: u32) -> Option<(Key, u32)> {
         let key = (index..self.slots.len() as u32).find_map(|i| self.key_at(i))?;
         Some((key, key.0 + 1))
@@ -129,7 +129,7 @@ impl Slots {
         self.slots.iter().filter_map(|s| s.channel.as_deref())
     }
 
-    /// Channels that have a place.
+    /// The number of channels.
     pub(super) fn live(&self) -> usize {
         self.live
     }
@@ -154,7 +154,7 @@ impl IndexMut<Key> for Slots {
         let slot = self.slots.get_mut(key.0 as usize);
         match slot.and_then(|slot| slot.channel.as_deref_mut()) {
             Some(channel) => {
-                channel.forget_plain();
+                channel.disable_fast_path();
                 channel
             }
             None => removed(),
@@ -164,7 +164,7 @@ impl IndexMut<Key> for Slots {
 
 #[cold]
 fn removed() -> ! {
-    unreachable!("a key is used no longer than its channel has a place")
+    unreachable!("a key is not used after its channel is removed")
 }
 
 impl Key {
@@ -174,85 +174,86 @@ impl Key {
     }
 }
 
-/// What an alias of the peer's stands for.
+/// The state of one of the peer's aliases.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum PeerAlias {
-    /// It was never opened.
-    Never,
-    /// This channel.
-    Live(Key),
+    /// Never opened.
+    Unused,
+    /// Bound to this channel.
+    Bound(Key),
     /// A tombstone: late CREDIT and RESET are ignored, data is a violation.
     Closed,
-    /// We did not take the channel: what was sent before the peer knew is dropped (rule R64).
+    /// The channel was rejected: data that the peer sent before it received the REJECT is dropped
+    /// (rule R64).
     Rejected,
 }
 
-/// The peer's aliases: an array, for they are dense, and no key that a peer chooses is hashed
-/// (rule R31).
+/// The peer's aliases: an array, because aliases are dense, so that no key chosen by the peer is
+/// hashed (rule R31).
 #[derive(Debug, Default)]
 pub(super) struct PeerAliases {
-    /// The index of a channel, or one of the constants below.
+    /// By alias: the index of a channel, or one of the constants below.
     table: Vec<u32>,
 }
 
-// Indices at which there is never a channel: their number is bounded by that of aliases.
-const NEVER: u32 = u32::MAX;
+// Values that are never the index of a channel: the number of aliases bounds that of channels.
+const UNUSED: u32 = u32::MAX;
 const CLOSED: u32 = u32::MAX - 1;
 const REJECTED: u32 = u32::MAX - 2;
 
 impl PeerAliases {
     #[inline]
     pub(super) fn at(&self, alias: u32) -> PeerAlias {
-        match self.table.get(alias as usize).copied().unwrap_or(NEVER) {
-            NEVER => PeerAlias::Never,
+        match self.table.get(alias as usize).copied().unwrap_or(UNUSED) {
+            UNUSED => PeerAlias::Unused,
             CLOSED => PeerAlias::Closed,
             REJECTED => PeerAlias::Rejected,
-            index => PeerAlias::Live(Key(index)),
+            index => PeerAlias::Bound(Key(index)),
         }
     }
 
-    /// The channel at an alias, for [`Slots::plain_at`]: where there is none, it is none of those.
+    /// The channel at an alias, for [`Slots::fast_at`], which finds no channel at the constants.
     #[inline]
-    pub(super) fn plain_at(&self, alias: u32) -> Option<Key> {
+    pub(super) fn fast_at(&self, alias: u32) -> Option<Key> {
         self.table.get(alias as usize).copied().map(Key)
     }
 
-    /// Nothing is taken under any alias from now on.
+    /// Unbinds all aliases: nothing more is received.
     pub(super) fn clear(&mut self) {
         self.table = Vec::new();
     }
 
-    /// `alias` is below the limit that we announced.
+    /// Sets the state of `alias`, which is below the announced limit.
     pub(super) fn set(&mut self, alias: u32, to: PeerAlias) {
         let place = alias as usize;
         if self.table.len() <= place {
-            self.table.resize(place + 1, NEVER);
+            self.table.resize(place + 1, UNUSED);
         }
         if let Some(entry) = self.table.get_mut(place) {
             *entry = match to {
-                PeerAlias::Never => NEVER,
+                PeerAlias::Unused => UNUSED,
                 PeerAlias::Closed => CLOSED,
                 PeerAlias::Rejected => REJECTED,
-                PeerAlias::Live(key) => key.0,
+                PeerAlias::Bound(key) => key.0,
             };
         }
     }
 }
 
-/// Our own aliases: the lowest free one is taken, for short ones are one byte on the wire.
+/// The local aliases. The lowest free one is taken, because short aliases need one byte.
 #[derive(Debug)]
-pub(super) struct OwnAliases {
-    /// Below it the application chooses.
+pub(super) struct LocalAliases {
+    /// Aliases below this are chosen by the application.
     shared: u32,
     next: u32,
     free: BinaryHeap<Reverse<u32>>,
-    /// Those that the application chose and that are in use.
+    /// Chosen aliases that are in use.
     chosen: BTreeSet<u32>,
     /// By alias, the index of its channel + 1.
     table: Vec<u32>,
 }
 
-impl OwnAliases {
+impl LocalAliases {
     pub(super) fn new(shared: u32) -> Self {
         Self {
             shared,
@@ -263,7 +264,7 @@ impl OwnAliases {
         }
     }
 
-    /// One below `max`, if there is any.
+    /// Takes a free alias below `max`, if there is one.
     pub(super) fn take(&mut self, max: u32) -> Option<u32> {
         if let Some(&Reverse(alias)) = self.free.peek() {
             if alias >= max {
@@ -279,7 +280,7 @@ impl OwnAliases {
         Some(self.next - 1)
     }
 
-    /// Whether `alias`, which is the application's to choose, is in use.
+    /// Whether the chosen `alias` is in use.
     pub(super) fn is_chosen(&self, alias: u32) -> bool {
         self.chosen.contains(&alias)
     }
@@ -288,7 +289,7 @@ impl OwnAliases {
         self.chosen.insert(alias);
     }
 
-    /// The alias is the channel's from now on.
+    /// Binds the alias to the channel.
     pub(super) fn bind(&mut self, alias: u32, key: Key) {
         let place = alias as usize;
         if self.table.len() <= place {
@@ -304,7 +305,7 @@ impl OwnAliases {
         self.table.get(alias as usize)?.checked_sub(1).map(Key)
     }
 
-    pub(super) fn give_back(&mut self, alias: u32) {
+    pub(super) fn free_alias(&mut self, alias: u32) {
         if let Some(entry) = self.table.get_mut(alias as usize) {
             *entry = 0;
         }

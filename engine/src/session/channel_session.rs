@@ -71,7 +71,7 @@ pub const AHEAD_BYTES_MAX: usize = 32 << 10;
 ///    a last time 2.
 ///
 /// Calls of the application that come from elsewhere, from another thread or a call about
-/// another connection, first [tell the time](Channels::tell_time), and are followed by 2 and 3.
+/// another connection, first [tell the time](Channels::set_time), and are followed by 2 and 3.
 ///
 /// # States
 ///
@@ -189,7 +189,7 @@ impl ChannelSession {
         match message {
             Message::Binary(record) => Some(self.channels.core.receive(record, now)),
             Message::Text(_) | Message::Part(_) => {
-                self.receive_foreign();
+                self.receive_text();
                 None
             }
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => None,
@@ -197,8 +197,8 @@ impl ChannelSession {
     }
 
     #[cold]
-    fn receive_foreign(&mut self) {
-        let event = self.channels.core.receive_foreign();
+    fn receive_text(&mut self) {
+        let event = self.channels.core.receive_text();
         self.keep_end(event);
     }
 
@@ -268,7 +268,7 @@ impl ChannelSession {
     }
 
     /// Channels of which both halves are over, and nothing is left to send or to release: told
-    /// once, for the application to [let go](Channels::let_go) of what it has not let go of by
+    /// once, for the application to [close](Channels::close_channel) the channels that it has not closed by
     /// itself. A round gives all of them, but for those behind 64 that have more to send.
     pub fn poll_ended(&mut self) -> Option<ChannelId> {
         self.channels.ended.next(&self.channels.core)
@@ -330,7 +330,7 @@ impl ChannelSession {
             let full =
                 outbox.queued_bytes() >= AHEAD_BYTES_MAX || outbox.room() < core.record_max();
             if full {
-                core.hold_back();
+                core.handle_backpressure();
                 outbox.notify_below(AHEAD_BYTES_MAX / 2);
                 return !outbox.is_closing();
             }

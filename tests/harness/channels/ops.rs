@@ -102,7 +102,7 @@ impl Sim {
             Op::Stop(e, which) => self.cut_half(end(e), which, false),
             Op::LetGo(e, which) => {
                 if let Some(link) = self.pick(end(e), which) {
-                    self.let_go(end(e), link, ErrorCode(17));
+                    self.close_channel(end(e), link, ErrorCode(17));
                 }
             }
             Op::Release(e, which, how) => {
@@ -151,7 +151,7 @@ impl Sim {
             return;
         }
         let mut options = AcceptOptions::new();
-        // Beyond the default, which itself is what is set aside.
+        // Beyond the default, which alone is reserved.
         let mut granted = 0;
         if how % 8 > 4 {
             let window = match self.links[link].unit {

@@ -125,7 +125,7 @@ impl Sim {
         while self.links.iter().any(|l| l.ids != [None; 2]) {
             for link in 0..self.links.len() {
                 for end in 0..2 {
-                    self.let_go(end, link, ErrorCode(21));
+                    self.close_channel(end, link, ErrorCode(21));
                 }
             }
             self.drain_readers();
@@ -133,7 +133,7 @@ impl Sim {
         for end in 0..2 {
             let stats = self.ends[end].stats();
             assert_eq!(stats.channels, 0, "a channel that stays");
-            assert_eq!(stats.receive_aside_bytes, 0, "set aside for nobody");
+            assert_eq!(stats.receive_reserved_bytes, 0, "nothing is reserved");
         }
         self.check_quiet();
         // Aliases and places are free again. What is opened is used, or it would be an attack.

@@ -301,14 +301,14 @@ impl Sim {
     }
 
     /// The end's application lets go of a channel.
-    pub fn let_go(&mut self, end: usize, link: usize, code: ErrorCode) {
+    pub fn close_channel(&mut self, end: usize, link: usize, code: ErrorCode) {
         let Some(id) = self.links[link].ids[end].take() else {
             return;
         };
         self.links[link].cut();
         let parked = std::mem::take(&mut self.links[link].dirs[1 - end].parked);
         self.by_id.remove(&(end, id));
-        self.ends[end].let_go(id, code);
+        self.ends[end].close_channel(id, code);
         let before = self.ends[end].stats();
         for charge in parked {
             self.ends[end].release(id, charge);
@@ -346,7 +346,7 @@ impl Sim {
             );
         }
         assert_eq!(held, stats.held_bytes, "what all channels hold");
-        self.check_aside(end);
+        self.check_reserved(end);
         assert_eq!(queued, stats.queued_bytes, "what all queues hold");
         let cap = config.connection_queue_bytes_max as usize;
         // One message of each is always taken.
@@ -359,14 +359,14 @@ impl Sim {
         assert!(more <= cap, "R7: {more} of {queued} queued in all");
     }
 
-    /// R19: every grant is backed. What is set aside covers what the peer can make the end hold, and
-    /// is never more than may be; what the application has granted itself comes on top.
-    fn check_aside(&self, end: usize) {
+    /// R19: every grant is backed. What is reserved covers what the peer can make the end hold, and
+    /// never exceeds the budget; what the application granted beyond the defaults comes on top.
+    fn check_reserved(&self, end: usize) {
         let (core, config) = (&self.ends[end], &self.config[end]);
         let stats = core.stats();
-        let (aside, budget) = (stats.receive_aside_bytes, stats.receive_budget_bytes);
+        let (reserved, budget) = (stats.receive_reserved_bytes, stats.receive_budget_bytes);
         assert_eq!(budget, config.receive_budget_bytes());
-        assert!(aside <= budget, "R19: {aside} set aside of {budget}");
+        assert!(reserved <= budget, "R19: {reserved} reserved of {budget}");
         let mut least = 0;
         for link in self.links.iter().filter(|l| l.opener != end) {
             let Some(c) = link.ids[end].and_then(|id| core.channel_stats(id)) else {
@@ -386,7 +386,10 @@ impl Sim {
             }
         }
         let granted: u64 = self.links.iter().map(|l| l.granted[end]).sum();
-        assert!(least <= aside + granted, "{least} of {aside} and {granted}");
+        assert!(
+            least <= reserved + granted,
+            "{least} of {reserved} and {granted}"
+        );
     }
 
     /// R56 and R21 of one direction.

@@ -69,9 +69,9 @@ fn an_acknowledgement_is_sent_before_a_later_reset() {
     type Then = fn(&mut Scene, ChannelId);
     let after: [(u8, Then); 5] = [
         (0, |s, c| s.core.stop(c, ErrorCode(77))),
-        (0, |s, c| s.core.let_go(c, ErrorCode(77))),
+        (0, |s, c| s.core.close_channel(c, ErrorCode(77))),
         (0, |s, c| s.core.reset(c, ErrorCode(77))),
-        (flag::FIN, |s, c| s.core.let_go(c, ErrorCode(77))),
+        (flag::FIN, |s, c| s.core.close_channel(c, ErrorCode(77))),
         (flag::FIN, |s, c| s.core.reset(c, ErrorCode(77))),
     ];
     for (which, (flags, then)) in after.into_iter().enumerate() {
@@ -93,7 +93,7 @@ fn an_acknowledgement_is_sent_before_a_later_reset() {
             scene.core.acknowledge(channel, 1);
             assert_eq!(acknowledged(&scene.said()), [(0, 1)]);
         }
-        scene.core.let_go(channel, ErrorCode::NO_ERROR);
+        scene.core.close_channel(channel, ErrorCode::NO_ERROR);
         scene.core.acknowledge(channel, 1);
         assert_eq!(acknowledged(&scene.said()), []);
     }
@@ -109,7 +109,7 @@ fn a_full_record_does_not_lose_an_acknowledgement() {
         scene.put(Put::new().data(flag::FIN, 0, b"z").ping(5));
         scene.core.acknowledge(channel, 1);
         if !message.is_empty() {
-            scene.core.hold_back();
+            scene.core.handle_backpressure();
             scene.core.send(channel, message).expect("queued");
         }
         scene.core.finish_sending(channel).expect("open");
@@ -151,7 +151,7 @@ fn an_acknowledgement_of_a_closed_channel_is_ignored() {
     sim.flush();
     sim.apply(Op::Acknowledge(1, 0));
     sim.poll(1);
-    sim.let_go(0, link, ErrorCode(16));
+    sim.close_channel(0, link, ErrorCode(16));
     sim.flush(); // panics where an event tells of a channel that nobody has
     sim.end_all();
 }

@@ -22,7 +22,7 @@ fn an_alias_of_the_peer_is_reused_after_its_channel_ends() {
         .credit(0, 99)
         .reset(flag::ABORT | flag::STOP, 0, 9);
     assert_eq!(scene.put(late), []);
-    scene.core.let_go(first, ErrorCode::NO_ERROR);
+    scene.core.close_channel(first, ErrorCode::NO_ERROR);
     assert_eq!(scene.said(), []);
     // The new channel numbers its messages from 0.
     let second = scene.opened_as(0, UPLINK, 0);
@@ -66,7 +66,7 @@ fn a_local_alias_is_reused_only_after_both_halves_end() {
     let [Said::Open { alias, .. }] = said[..] else {
         panic!("{said:?}")
     };
-    scene.core.let_go(fourth, ErrorCode::NO_ERROR);
+    scene.core.close_channel(fourth, ErrorCode::NO_ERROR);
     scene.said();
     scene.put(Put::new().data(0, 4, b"x"));
     let (_, fifth) = scene.open_ours(OpenOptions::new("e"), 6, 60_000);
@@ -116,10 +116,10 @@ fn a_chosen_alias_is_free_when_its_channel_ends_unannounced() {
     let channel = scene.core.open(options()).expect("opened");
     let taken = scene.core.open(options());
     assert!(matches!(taken, Err(OpenError::Options(_))), "{taken:?}");
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     assert_eq!(scene.said(), []);
     let again = scene.core.open(options()).expect("free again");
-    scene.core.let_go(again, ErrorCode::NO_ERROR);
+    scene.core.close_channel(again, ErrorCode::NO_ERROR);
 
     scene.accepts = false;
     let channel = scene.offered(Put::new().open(0, 0, 50_000, 30_000, &[]));
@@ -144,7 +144,7 @@ fn a_chosen_alias_is_free_when_its_channel_ends_unannounced() {
     let channel = scene.offered(Put::new().open(1, 0, 50_000, 30_000, &[]));
     let accepted = scene.core.accept(channel, AcceptOptions::new().alias(4));
     assert_eq!(accepted, Ok(()));
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     scene.put(Put::new().reset(flag::STOP | flag::ABORT, 1, 0));
     scene.said();
     let opened = scene.core.open(OpenOptions::new("a").alias(4));
@@ -194,7 +194,7 @@ fn data_under_a_rejected_alias_is_dropped() {
         }
     }
     let stats = scene.core.stats();
-    assert_eq!((stats.held_bytes, stats.receive_aside_bytes), (0, 0));
+    assert_eq!((stats.held_bytes, stats.receive_reserved_bytes), (0, 0));
 }
 
 /// An alias that the application chooses must be below its own limit and below the limit of the
@@ -215,7 +215,7 @@ fn a_chosen_alias_is_unused_and_below_both_limits() {
     assert!(open(&mut scene, 2).is_err(), "it is in use");
     assert!(matches!(scene.said()[..], [Said::Open { alias: 2, .. }]));
     scene.put(Put::new().reject(2, 1));
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     assert!(open(&mut scene, 2).is_ok(), "it is free again");
 }
 

@@ -24,13 +24,13 @@ fn the_sum_of_all_windows_stays_within_the_budget() {
             assert_eq!(failed(&told), None);
             scene.said();
             let stats = scene.core.stats();
-            assert!(stats.receive_aside_bytes <= budget, "{stats:?}");
+            assert!(stats.receive_reserved_bytes <= budget, "{stats:?}");
         }
         let windows = channels
             .iter()
             .filter_map(|&id| scene.core.channel_stats(id));
         let all: u64 = windows.map(|s| s.receive_window_max).sum();
-        assert_eq!(all, scene.core.stats().receive_aside_bytes);
+        assert_eq!(all, scene.core.stats().receive_reserved_bytes);
         assert!(all <= budget - 2 * (64 << 10), "two may still be opened");
         assert_eq!(all > 8 * (64 << 10), growth > 0, "{all}");
         for n in 8..10 {
@@ -81,8 +81,8 @@ fn fragments_are_charged_within_the_cost_of_their_message() {
         if code.is_none() {
             let stats = scene.core.stats();
             assert_eq!(stats.held_bytes, fragments * (len as u64 + 64));
-            assert!(stats.receive_aside_bytes >= stats.held_bytes);
-            assert_eq!(stats.receive_aside_bytes, 64 << 10);
+            assert!(stats.receive_reserved_bytes >= stats.held_bytes);
+            assert_eq!(stats.receive_reserved_bytes, 64 << 10);
         }
     }
 }
@@ -91,7 +91,7 @@ fn fragments_are_charged_within_the_cost_of_their_message() {
 /// they are read. A channel that was let go of holds nothing.
 #[test]
 fn unread_messages_of_ended_channels_count_against_the_budget() {
-    for let_go in [false, true] {
+    for close in [false, true] {
         let config = ChannelConfig::default()
             .channels_max(2)
             .window_growth_bytes_max(0);
@@ -108,7 +108,7 @@ fn unread_messages_of_ended_channels_count_against_the_budget() {
         }
         scene.said();
         let stats = scene.core.stats();
-        assert_eq!(stats.receive_aside_bytes, 2 * 6 * 10_064);
+        assert_eq!(stats.receive_reserved_bytes, 2 * 6 * 10_064);
         assert_eq!(stats.receive_budget_bytes, 2 * (64 << 10));
         // The peer sends nothing on a subscription: it needs no room.
         assert!(
@@ -128,8 +128,8 @@ fn unread_messages_of_ended_channels_count_against_the_budget() {
         );
         // Data that was sent meanwhile is dropped.
         assert_eq!(scene.put(Put::new().data(0, 2, &[0; 5000])), []);
-        if let_go {
-            scene.core.let_go(left[0], ErrorCode(9));
+        if close {
+            scene.core.close_channel(left[0], ErrorCode(9));
             scene.kept.retain(|(id, _)| *id != left[0]);
         } else {
             for (id, charge) in std::mem::take(&mut scene.kept) {
@@ -138,10 +138,10 @@ fn unread_messages_of_ended_channels_count_against_the_budget() {
                 }
             }
         }
-        assert_eq!(scene.core.stats().receive_aside_bytes, 6 * 10_064);
+        assert_eq!(scene.core.stats().receive_reserved_bytes, 6 * 10_064);
         scene.opened_as(2, UPLINK, 0);
         assert_eq!(
-            scene.core.stats().receive_aside_bytes,
+            scene.core.stats().receive_reserved_bytes,
             6 * 10_064 + (64 << 10)
         );
     }
@@ -161,8 +161,8 @@ fn a_channel_is_rejected_when_the_budget_has_no_room() {
     // chose them.
     let (own, _) = scene.open_ours(OpenOptions::new("ours").window(1 << 20), 9, 60_000);
     let stats = scene.core.stats();
-    assert_eq!(stats.receive_aside_bytes, 3 * (64 << 10));
-    scene.core.let_go(own, ErrorCode(9));
+    assert_eq!(stats.receive_reserved_bytes, 3 * (64 << 10));
+    scene.core.close_channel(own, ErrorCode(9));
     scene.put(Put::new().reset(flag::ABORT, 0, 9));
     scene.said();
     scene.accepts = false;
@@ -170,7 +170,7 @@ fn a_channel_is_rejected_when_the_budget_has_no_room() {
     let wide = AcceptOptions::new().window(1 << 20);
     assert_eq!(scene.core.accept(channel, wide), Ok(()));
     scene.said();
-    assert_eq!(scene.core.stats().receive_aside_bytes, 3 * (64 << 10));
+    assert_eq!(scene.core.stats().receive_reserved_bytes, 3 * (64 << 10));
     let none = ChannelConfig::default().receive_bytes_max(Some((64 << 10) - 1));
     assert!(none.check().is_err());
 }
@@ -199,7 +199,7 @@ fn the_untrusted_internet_preset_bounds_memory() {
     }
     let stats = scene.core.stats();
     assert!(stats.held_bytes <= config.receive_budget_bytes());
-    assert_eq!(stats.receive_aside_bytes, 16 * (16 << 10));
+    assert_eq!(stats.receive_reserved_bytes, 16 * (16 << 10));
     let told = scene.put(Put::new().open(16, UPLINK, 0, 9, &[]));
     assert_eq!(failed(&told), Some(ErrorCode::LIMIT));
 }

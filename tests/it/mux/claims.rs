@@ -21,7 +21,7 @@ fn a_claim_is_sent_only_when_committed() {
         let mut expected: Vec<&[u8]> = vec![b"before", b"committed"];
         scene.core.send(channel, b"before").expect("sent");
         if waits {
-            scene.core.hold_back();
+            scene.core.handle_backpressure();
             scene.core.send(channel, b"waits").expect("queued");
             expected.insert(1, b"waits");
         }
@@ -79,7 +79,7 @@ fn a_leaked_claim_leaves_no_bytes_in_the_queue() {
         let options = OpenOptions::new("c").mode(Mode::Reliable);
         let (channel, own) = scene.open_ours(options, 0, AMPLE);
         for round in 0..20_u8 {
-            scene.core.hold_back();
+            scene.core.handle_backpressure();
             let mut sent = Vec::new();
             for part in 0..4 {
                 let payload = vec![16 * part + round; 2000 + 50 * usize::from(round)];
@@ -120,13 +120,13 @@ fn a_leaked_claim_leaves_no_bytes_in_the_queue() {
 fn a_leaked_claim_is_discarded_when_the_queue_is_sent() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 1 << 20);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send(channel, b"first").expect("queued");
     let claim = scene.core.claim(channel, 100).expect("room");
     #[expect(clippy::mem_forget, reason = "what is leaked is what is looked at")]
     std::mem::forget(claim);
     assert_eq!(payloads(&scene.said()), [b"first"]);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send(channel, b"second").expect("queued");
     assert_eq!(payloads(&scene.said()), [b"second"]);
 }

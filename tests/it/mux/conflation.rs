@@ -20,7 +20,7 @@ fn a_replacement_is_charged_to_the_byte() {
     let conflated = || OpenOptions::new("q").mode(Mode::Conflated);
     let quotes = ours(&mut scene, conflated(), 1, 100);
     let other = ours(&mut scene, OpenOptions::new("c"), 2, 60_000);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     let full = Err(ChannelSendError::WouldBlock);
     // Key, bytes; the result; the bytes in the queue afterwards.
     for (key, len, expected, bytes) in [
@@ -76,7 +76,7 @@ fn a_single_queued_message_can_be_replaced_by_a_larger_one() {
         1,
         100,
     );
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     let max = MESSAGE_MAX;
     let too_large = ChannelSendError::TooLarge { len: max + 1, max };
     for (len, expected) in [
@@ -143,7 +143,7 @@ fn replacements_respect_the_queue_limits() {
         .mode(Mode::Conflated)
         .unit(Unit::Bytes);
     let (channel, _) = scene.open_ours(options, 3, MAX62);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     let mut keys = 0;
     while scene.core.send_keyed(channel, keys, b"x").is_ok() {
         keys += 1;
@@ -151,7 +151,7 @@ fn replacements_respect_the_queue_limits() {
     assert!(keys > 1000);
     let mut refused = 0;
     for key in 0..keys {
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         refused += u32::from(scene.core.send_keyed(channel, key, &[1; 20_000]).is_err());
         let queued = scene.core.stats().queued_bytes;
         assert!(queued <= 256 << 10, "{queued} bytes after {key} keys");
@@ -188,7 +188,7 @@ fn every_way_to_send_conflates() {
         let mut scene = Scene::greeted(shared_aliases(), &[]);
         let options = OpenOptions::new("q").mode(Mode::Conflated).alias(3);
         let (channel, _) = scene.open_ours(options, 3, 1 << 20);
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         for _ in 0..3 {
             assert_eq!(send(&mut scene, channel), Ok(()));
         }
@@ -204,7 +204,7 @@ fn a_replacement_after_abort_is_refused() {
         .mode(Mode::Conflated)
         .unit(Unit::Bytes);
     let (channel, _) = scene.open_ours(options, 0, 1 << 20);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send_keyed(channel, 1, b"waits").expect("queued");
     let code = ErrorCode(ErrorCode::APPLICATION.0 + 2);
     scene.core.abort(code);

@@ -161,6 +161,6 @@ fn fin_arrives_after_the_last_message() {
             carry(&mut server, &mut client, accept);
         }
         assert_eq!(told, [len, usize::MAX]);
-        client.let_go(id, ErrorCode::NO_ERROR);
+        client.close_channel(id, ErrorCode::NO_ERROR);
     }
 }

@@ -23,7 +23,7 @@ fn a_dropped_reader_stops_its_sender() {
         scene.put(Put::new().data(0, 0, &[1; 10_000]));
     }
     assert!(scene.core.stats().held_bytes > 50_000);
-    scene.core.let_go(channel, ErrorCode(77));
+    scene.core.close_channel(channel, ErrorCode(77));
     let stop = Said::Reset {
         flags: flag::STOP,
         alias: 0,
@@ -56,7 +56,7 @@ fn a_dropped_reader_stops_its_sender() {
 fn fin_goes_with_the_last_message() {
     let mut scene = Scene::greeted(config(), &[]);
     let channel = ours(&mut scene, OpenOptions::new("c"), 0, 60_000);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     for text in [b"one", b"two"] {
         scene.core.send(channel, text).expect("queued");
     }
@@ -79,7 +79,7 @@ fn a_channel_that_was_let_go_of_causes_no_event() {
     let mut incoming = scene.core.receive(&record, scene.now);
     let told = scene.core.next(&mut incoming);
     assert!(matches!(told, Some(Event::Message(_))), "{told:?}");
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     assert!(scene.core.next(&mut incoming).is_none());
 
     // It gets no event, either, if its queued messages are larger than the answer of the peer
@@ -90,10 +90,10 @@ fn a_channel_that_was_let_go_of_causes_no_event() {
         Said::Open { alias, .. } => Some(*alias),
         _ => None,
     });
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send(channel, &[0; 2000]).expect("queued");
     scene.core.finish_sending(channel).expect("open");
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     let own = own.expect("an OPEN");
     assert_eq!(scene.put(Put::new().accept(own, 9, 60_000, 1000, &[])), []);
     scene.said();
@@ -117,17 +117,17 @@ fn waiting_events_are_dropped_when_a_channel_is_let_go_of() {
         matches!(first, Some(Event::Evicted { channel, .. }) if channel == channels[0]),
         "{first:?}"
     );
-    scene.core.let_go(channels[1], ErrorCode::NO_ERROR);
+    scene.core.close_channel(channels[1], ErrorCode::NO_ERROR);
     assert!(scene.core.poll_event().is_none());
 
     // The same for the event that a channel is writable.
     let config = ChannelConfig::default().channel_queue_bytes_max(1024);
     let mut scene = Scene::greeted(config, &[]);
     let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 1 << 20);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     while scene.core.send(channel, &[0; 500]) == Ok(()) {}
     while scene.core.poll_record(scene.now).is_some() {}
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     assert_eq!(scene.core.poll_writable(), None);
 }
 
@@ -164,7 +164,7 @@ fn data_after_stop_is_dropped_within_its_limit() {
         used += 10_064;
     }
     let stats = scene.core.stats();
-    assert_eq!((stats.held_bytes, stats.receive_aside_bytes), (0, 0));
+    assert_eq!((stats.held_bytes, stats.receive_reserved_bytes), (0, 0));
     assert_eq!(scene.said(), [], "nothing is granted");
     let told = scene.put(Put::new().data(0, 0, &[1; 10_000]));
     assert_eq!(failed(&told), Some(ErrorCode::FLOW));
@@ -181,7 +181,7 @@ fn a_finished_half_is_sent_after_its_channel_is_let_go_of() {
         .expect("opened");
     scene.core.send(channel, b"last").expect("room");
     scene.core.finish_sending(channel).expect("open");
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     let said = scene.said();
     let [Said::Open { options, .. }, rest @ ..] = &said[..] else {
         panic!("{said:?}")
@@ -226,7 +226,7 @@ fn queued_shared_frames_and_runs_above_the_limit_of_accept_are_dropped() {
         let options = OpenOptions::new("c").alias(3);
         let channel = scene.core.open(options).expect("opened");
         scene.said();
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         if run {
             let queued = scene.core.send_run_bytes(channel, 2000, &[0; 200_000]);
             assert_eq!(queued, Ok(()));

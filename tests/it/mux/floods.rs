@@ -33,7 +33,7 @@ fn rapid_reset_ends_the_connection() {
             end = failed(&told);
             for t in told {
                 if let Told::Open(channel) = t {
-                    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+                    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
                 }
             }
             opens += 1;
@@ -72,7 +72,7 @@ fn pending_answers_to_a_peer_that_does_not_read_are_bounded() {
     let channels: Vec<_> = (0..8).map(|alias| scene.opened(alias, 60_000)).collect();
     for &channel in &channels[6..] {
         // From now on, STOP and ABORT wait to be sent.
-        scene.core.let_go(channel, ErrorCode::NO_ERROR);
+        scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     }
     let flood = [
         Put::new().blocked(0, 0),
@@ -192,7 +192,7 @@ fn lives(first: &Put, then: &Put, early: bool) -> Option<usize> {
         }
         for t in told {
             if let Told::Open(channel) = t {
-                scene.core.let_go(channel, ErrorCode::NO_ERROR);
+                scene.core.close_channel(channel, ErrorCode::NO_ERROR);
             }
         }
         scene.records();
@@ -264,7 +264,7 @@ fn unused_channels_that_end_without_a_reset_count_as_waste() {
         }
         for t in told {
             if let Told::Open(id) = t {
-                scene.core.let_go(id, ErrorCode::NO_ERROR);
+                scene.core.close_channel(id, ErrorCode::NO_ERROR);
             }
         }
         scene.said();
@@ -280,7 +280,7 @@ fn a_channel_that_the_application_lets_go_of_is_not_waste_of_the_peer() {
     let mut scene = Scene::new();
     for turn in 0..300 {
         let channel = scene.opened(0, 60_000);
-        scene.core.let_go(channel, ErrorCode::NO_ERROR);
+        scene.core.close_channel(channel, ErrorCode::NO_ERROR);
         assert!(matches!(scene.said()[..], [Said::Reset { code: 0, .. }]));
         let told = scene.put(Put::new().reset(flag::ABORT, 0, 0));
         assert_eq!(failed(&told), None, "at {turn}");
@@ -297,7 +297,7 @@ fn a_peer_that_ends_stopped_channels_is_not_a_flood() {
         scene.said();
         let told = scene.put(Put::new().reset(flag::ABORT | flag::STOP, 0, 0));
         assert_eq!(failed(&told), None, "at {turn}");
-        scene.core.let_go(channel, ErrorCode::NO_ERROR);
+        scene.core.close_channel(channel, ErrorCode::NO_ERROR);
         scene.said();
     }
 }
@@ -315,7 +315,7 @@ fn used_channels_and_local_channels_are_not_waste() {
         let (channel, _) = scene.open_ours(options, 1, 0);
         let told = scene.put(Put::new().data(flag::FIN, 1, b""));
         assert_eq!(told, [Told::Finished(channel)], "at {turn}");
-        scene.core.let_go(channel, ErrorCode::NO_ERROR);
+        scene.core.close_channel(channel, ErrorCode::NO_ERROR);
         scene.said();
     }
 }

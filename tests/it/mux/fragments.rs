@@ -38,7 +38,7 @@ fn a_message_that_fits_a_record_is_not_cut() {
         let mut scene = Scene::new();
         let channel = scene.opened(0, 1 << 20);
         if !first_direct {
-            scene.core.hold_back();
+            scene.core.handle_backpressure();
         }
         scene.core.send(channel, &[1; 100]).expect("sent");
         scene.core.send(channel, &vec![2; len]).expect("sent");
@@ -117,7 +117,7 @@ fn shared(peer: &[(u64, u64)], limit: u64, first: usize, second: usize) -> Vec<V
         let limit = if n == 1 { limit } else { 60_000 };
         scene.open_ours(options, n.into(), limit).0
     });
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     for (channel, len) in [(a, first), (b, second), (c, 1)] {
         scene.core.send(channel, &vec![1; len]).expect("room");
     }

@@ -190,7 +190,7 @@ fn a_lost_connection_is_reported_once() {
         assert_eq!(lost(&mut scene), Some(expected));
     }
     let mut scene = Scene::new();
-    let told = scene.core.receive_foreign();
+    let told = scene.core.receive_text();
     assert!(
         matches!(told, Some(Event::Failed(ChannelFailure::Violation(_)))),
         "{told:?}"

@@ -14,7 +14,7 @@ fn skipped_messages_have_numbers() {
     let mut scene = Scene::new();
     let options = OpenOptions::new("q").mode(Mode::Conflated);
     let (channel, _) = scene.open_ours(options, 0, 1 << 20);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     for n in 0..4 {
         scene.core.send_keyed(channel, 1, &[n; 4]).expect("queued");
     }
@@ -24,10 +24,10 @@ fn skipped_messages_have_numbers() {
     // The same for skipped messages before a run.
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5)));
     let (channel, _) = scene.open_ours(options, 1, 1 << 20);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send(channel, b"old").expect("queued");
     scene.wait(ms(10));
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene
         .core
         .send_run_bytes(channel, 2, &[0; 8])
@@ -76,7 +76,7 @@ fn messages_dropped_before_fin_are_counted_with_fin() {
     let mut scene = Scene::new();
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5)));
     let (channel, alias) = scene.open_ours(options, 0, 60_000);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send(channel, b"late").expect("queued");
     scene.core.finish_sending(channel).expect("open");
     scene.wait(ms(10));
@@ -138,7 +138,7 @@ fn a_record_of_one_message_keeps_its_skip_count() {
         .direction(Direction::OpenerSends)
         .mode(Mode::Conflated);
     let (channel, own) = scene.open_ours(options, 3, 8);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     for bid in [b"one__", b"two__", b"three"] {
         scene.core.send_keyed(channel, 7, bid).expect("queued");
     }

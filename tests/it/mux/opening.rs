@@ -132,15 +132,15 @@ fn rejected_channels_free_their_places() {
                 Told::Rejected(a, ErrorCode(8))
             ]
         );
-        scene.core.let_go(a, ErrorCode::NO_ERROR);
-        scene.core.let_go(b, ErrorCode::NO_ERROR);
+        scene.core.close_channel(a, ErrorCode::NO_ERROR);
+        scene.core.close_channel(b, ErrorCode::NO_ERROR);
         // Channels of the peer.
         for alias in 0..3 {
             let channel = offered(&mut scene, alias, 0, &[]);
             if alias == 0 {
                 scene.core.reject(channel, ErrorCode(9));
             } else {
-                scene.core.let_go(channel, ErrorCode(9));
+                scene.core.close_channel(channel, ErrorCode(9));
             }
         }
         let codes = scene.said().into_iter().map(|said| match said {
@@ -286,7 +286,7 @@ fn only_a_pending_channel_of_the_peer_can_be_accepted() {
     assert_eq!(scene.core.send(channel, b"open"), Ok(()));
     assert_eq!(scene.said().len(), 1);
     let gone = offered(&mut scene, 1, 0, &[]);
-    scene.core.let_go(gone, ErrorCode::REFUSED);
+    scene.core.close_channel(gone, ErrorCode::REFUSED);
     assert_eq!(accept(&mut scene, gone), unknown);
     // A resumption in ACCEPT needs one in OPEN.
     let plain = offered(&mut scene, 2, profile::RESUMABLE, &[]);

@@ -40,7 +40,7 @@ fn a_ping_is_sent_before_data() {
     for turn in 0..20_u64 {
         scene.wait(ms(1100));
         scene.records();
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         while scene.core.send(channel, &[1; 1000]) == Ok(()) {}
         scene.put(Put::new().ping(turn));
         scene.core.ping();
@@ -72,7 +72,7 @@ fn an_application_can_ping_once_a_second() {
     let third = ChannelConfig::default().idle_timeout / 3;
     assert_eq!(first, scene.now.after(third), "the next PING");
     scene.now = scene.now.after(ms(1000));
-    scene.core.tell_time(scene.now);
+    scene.core.set_time(scene.now);
     scene.core.ping();
     let said = scene.said();
     let [Said::Ping(value)] = said[..] else {
@@ -84,7 +84,7 @@ fn an_application_can_ping_once_a_second() {
     scene.core.ping();
     assert_eq!(scene.said(), []);
     scene.now = scene.now.after(ms(1));
-    scene.core.tell_time(scene.now);
+    scene.core.set_time(scene.now);
     scene.core.ping();
     assert_eq!(scene.said(), [Said::Ping(value + 1)]);
     let mut scene = Scene::silent(ChannelConfig::default());

@@ -369,19 +369,19 @@ fn a_lost_credit_is_repeated_within_a_second() {
         assert!(waited <= 1000, "{:?}", two.sender);
     }
     assert!(waited >= 500, "it is not said at once");
-    assert_eq!(two.sender.stats().stalls, 1);
+    assert_eq!(two.sender.stats().blocked, 1);
     let stats = two.sender.channel_stats(channel).expect("open");
-    assert_eq!(stats.stalled_since, None);
-    let peer_stalls = two
+    assert_eq!(stats.blocked_since, None);
+    let peer_blocked = two
         .receiver
         .channels()
         .filter_map(|id| two.receiver.channel_stats(id));
-    let peer_stalls: u32 = peer_stalls.map(|s| s.peer_stalls).sum();
-    assert_eq!(peer_stalls, 1);
+    let peer_blocked: u32 = peer_stalls.map(|s| s.peer_blocked).sum();
+    assert_eq!(peer_blocked, 1);
     for _ in 0..500 {
         two.sender.send(channel, &[7; 1000]).expect("queued");
         two.turn();
     }
     assert_eq!(two.got.len(), sent + 501);
-    assert_eq!(two.sender.stats().stalls, 1);
+    assert_eq!(two.sender.stats().blocked, 1);
 }

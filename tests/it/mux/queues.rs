@@ -49,7 +49,7 @@ fn queue_limits_are_exact_to_the_byte() {
             let topic = OpenOptions::new("c");
             ours(&mut scene, topic, alias, 60_000)
         });
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         assert_eq!(send(&mut scene, a, 5000 - ENTRY), Ok(()), "{way}");
         let refused = send(&mut scene, a, 5001 - ENTRY);
         assert_eq!(
@@ -88,7 +88,7 @@ fn the_message_limit_of_the_peer_is_exact() {
             let mut scene = Scene::greeted(config(), &[(1, 1 << 20)]);
             let channel = ours(&mut scene, OpenOptions::new("c"), 1, 60_000);
             if held {
-                scene.core.hold_back();
+                scene.core.handle_backpressure();
             }
             let too_large = ChannelSendError::TooLarge {
                 len: MESSAGE_MAX + 1,
@@ -116,7 +116,7 @@ fn queues_are_bounded_whatever_the_credit() {
         .collect();
     let quotes = OpenOptions::new("quotes").mode(Mode::Conflated);
     let quotes = scene.open_ours(quotes, 50, MAX62).0;
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     for key in 0..100 {
         scene
             .core
@@ -154,12 +154,12 @@ fn empty_queues_release_their_memory() {
     let quotes = scene.open_ours(quotes, 200, MAX62).0;
     let memory = measure(|| {
         for &channel in &channels {
-            scene.core.hold_back();
+            scene.core.handle_backpressure();
             while scene.core.send(channel, &[1; 100]) == Ok(()) {}
             while scene.core.poll_record(scene.now).is_some() {}
         }
         // The message of each key was long once.
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         for key in 0..1000 {
             let long = scene.core.send_keyed(quotes, key, &[1; 20_000]);
             assert_eq!(long, Ok(()));
@@ -181,7 +181,7 @@ fn channels_of_a_failed_connection_count_no_queued_bytes() {
     scene.put(Put::new().data(0, 77, b"under no alias"));
     assert!(scene.core.failure().is_some());
     for channel in channels {
-        scene.core.let_go(channel, ErrorCode::NO_ERROR);
+        scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     }
     assert_eq!(scene.core.stats().queued_bytes, 0);
 }
@@ -194,7 +194,7 @@ fn queued_bytes_end_with_their_channel() {
     scene.core.send(channel, &[0; 5000]).expect("queued");
     assert!(scene.core.stats().queued_bytes > 5000);
     scene.core.finish_sending(channel).expect("open");
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     scene.put(Put::new().reset(flag::STOP | flag::ABORT, 0, 0));
     scene.said();
     assert_eq!(scene.core.stats().queued_bytes, 0);

@@ -81,7 +81,7 @@ fn the_record_limit_is_the_smaller_of_both() {
     ] {
         let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, peer_max)]);
         assert_eq!(scene.core.record_max(), peer_max as usize);
-        assert_eq!(scene.core.record_least(), least);
+        assert_eq!(scene.core.record_min(), least);
         scene.core.limit_records(least);
         assert_eq!(scene.core.record_max(), least);
         let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 60_000);
@@ -241,7 +241,7 @@ fn control_frames_pass_blocked_data() {
     }
     assert_eq!(scene.said(), []);
     // Much data of another channel is queued, too.
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     while scene.core.send(other, &[2; 1000]) == Ok(()) {}
     scene.catch_up();
     let first = scene
@@ -254,7 +254,7 @@ fn control_frames_pass_blocked_data() {
         "{:?}",
         said[0]
     );
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.reset(channel, ErrorCode(99));
     let next = scene
         .core

@@ -43,7 +43,7 @@ fn runs_respect_the_limits_of_queue_and_record() {
         (1, 10_000, Ok(())),
         (1024 - head, 9, Ok(())),
     ] {
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         let bytes = vec![1; elem.max(1) * count];
         assert_eq!(
             scene.core.send_run_bytes(channel, elem, &bytes),
@@ -147,7 +147,7 @@ fn a_short_run_needs_only_its_own_credit() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 1000)]);
     let channel = scene.open_ours(OpenOptions::new("r"), 0, 1000).0;
     for len in [800, 50] {
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         assert_eq!(
             scene.core.send_run_bytes(channel, 10, &vec![0; len]),
             Ok(())

@@ -24,7 +24,7 @@ fn a_turn_that_a_full_record_ends_is_not_lost() {
         let mut scene = scene();
         let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));
         let busy = |scene: &mut Scene| {
-            scene.core.hold_back();
+            scene.core.handle_backpressure();
             while scene.core.send(high, &[0; 960]) == Ok(()) {}
         };
         busy(&mut scene);
@@ -53,7 +53,7 @@ fn shared_frames_leave_and_get_a_minimum_share() {
                 scene.core.send(channel, &[0; 3000])
             }
         };
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         send(&mut scene, low, 1, below).expect("queued");
         let mut before = 0;
         loop {
@@ -63,7 +63,7 @@ fn shared_frames_leave_and_get_a_minimum_share() {
                 break;
             }
             before += of_high;
-            scene.core.hold_back();
+            scene.core.handle_backpressure();
             assert!(
                 before < 100_000,
                 "{above} {below}: {before} bytes went before"
@@ -81,7 +81,7 @@ fn shared_frames_get_no_more_than_their_share() {
     let frame = SharedFrame::new(0, &[0; 16_000]).expect("a frame");
     let mut sent = [0; 2];
     for _ in 0..200 {
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         while scene.core.send_shared(large, &frame) == Ok(()) {}
         while scene.core.send(small, &[0; 1000]) == Ok(()) {}
         let [of_large, of_small, ..] = scene.next_record();
@@ -102,7 +102,7 @@ fn the_minimum_share_holds_for_long_messages() {
         let frame = SharedFrame::new(1, &[0; 16_000]).expect("a frame");
         let mut sent = [0; 2];
         for _ in 0..1000 {
-            scene.core.hold_back();
+            scene.core.handle_backpressure();
             while scene.core.send(high, &[0; 1000]) == Ok(()) {}
             let below = |scene: &mut Scene| match shared {
                 true => scene.core.send_shared(low, &frame),
@@ -128,7 +128,7 @@ fn the_minimum_share_holds_for_long_messages() {
 fn a_reset_channel_leaves_no_turn_to_its_successor() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 1024)]);
     let busy = |scene: &mut Scene, channel| {
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         while scene.core.send(channel, &[0; 900]) == Ok(()) {}
     };
     let high = scene.opened(0, AMPLE);
@@ -152,7 +152,7 @@ fn a_reset_channel_leaves_no_turn_to_its_successor() {
         busy(&mut scene, channel);
         let told = scene.put(Put::new().reset(flag::ABORT | flag::STOP, 2, 0));
         assert!(matches!(told[..], [Told::Aborted(..)]), "{told:?}");
-        scene.core.let_go(channel, ErrorCode::NO_ERROR);
+        scene.core.close_channel(channel, ErrorCode::NO_ERROR);
         scene.next_record();
         busy(&mut scene, high);
     }

@@ -91,11 +91,11 @@ fn a_shared_frame_with_fin_or_a_skip_is_copied() {
     let first = ours(&mut scene, OpenOptions::new("f").priority(0), 4, 60_000);
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5)));
     let channel = ours(&mut scene, options, 5, 60_000);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send(channel, b"old").expect("queued");
     scene.wait(ms(10));
     // The record has no room for the shared frame when the old message is dropped.
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send(first, &[1; 9900]).expect("queued");
     let queued = scene.core.send_shared(channel, &frame);
     assert_eq!(queued, Ok(()));
@@ -114,7 +114,7 @@ fn a_shared_frame_for_another_alias_is_encoded_again() {
         let mut scene = Scene::greeted(shared_aliases(), &[]);
         let (channel, own) = scene.open_ours(OpenOptions::new("x").alias(2), 2, 1 << 20);
         let frame = SharedFrame::new(3, &vec![0; len]).expect("a frame");
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         assert_eq!(scene.core.send_shared(channel, &frame), Ok(()));
         assert_eq!(data(&scene.said()), [(own, 0, len)]);
     }

@@ -141,9 +141,12 @@ impl Readers {
 
     fn check_memory(&self) {
         let stats = self.receiver.stats();
-        assert!(stats.held_bytes <= stats.receive_aside_bytes, "{stats:?}");
         assert!(
-            stats.receive_aside_bytes <= stats.receive_budget_bytes,
+            stats.held_bytes <= stats.receive_reserved_bytes,
+            "{stats:?}"
+        );
+        assert!(
+            stats.receive_reserved_bytes <= stats.receive_budget_bytes,
             "{stats:?}"
         );
         assert_eq!(stats.evicted, 0);
@@ -236,9 +239,9 @@ fn a_full_connection_queue_takes_one_message_of_each_channel() {
     let stats = readers.sender.stats();
     assert!(stats.queued_bytes > 250 << 10, "it is full: {stats:?}");
     for round in 0..200 {
-        readers.sender.hold_back(); // so that it must wait in its queue
+        readers.sender.handle_backpressure(); // so that it must wait in its queue
         readers.send_live(1000, 16 << 10);
-        readers.sender.hold_back();
+        readers.sender.handle_backpressure();
         assert_eq!(readers.sender.send(readers.live, b"one"), Ok(()), "{round}");
         let second = readers.sender.send(readers.live, b"two");
         assert_eq!(second, Err(ChannelSendError::WouldBlock), "{round}");

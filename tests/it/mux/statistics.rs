@@ -54,7 +54,7 @@ fn received_messages_and_skips_are_counted() {
     assert_eq!(scene.core.stats().records_in, before + 7);
     // They stay counted when the channel is gone.
     scene.put(Put::new().data(flag::FIN, 0, b"end"));
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     scene.said();
     let all = scene.core.stats();
     assert_eq!((all.channels, all.messages_in, all.bytes_in), (0, 8, 42));
@@ -74,7 +74,7 @@ fn sent_messages_are_counted() {
         (4, 12, 6, 20_017),
         (0, 7, 7, 20_024),
     ] {
-        scene.core.hold_back();
+        scene.core.handle_backpressure();
         if elem == 0 {
             scene.core.send(channel, &vec![1; len]).expect("room");
         } else {
@@ -100,7 +100,7 @@ fn counts_of_ended_channels_stay_in_the_totals() {
         scene.core.send(channel, &[0; 50]).expect("sent");
         scene.core.send(channel, &[0; 60]).expect("sent");
         scene.said();
-        scene.core.let_go(channel, ErrorCode::NO_ERROR);
+        scene.core.close_channel(channel, ErrorCode::NO_ERROR);
         scene.put(Put::new().reset(flag::STOP | flag::ABORT, 0, 0));
         scene.said();
         let stats = scene.core.stats();

@@ -23,7 +23,7 @@ fn expired_messages_make_room_in_their_queue() {
         };
         while send(&mut scene) == Ok(()) {}
         assert_eq!(send(&mut scene), Err(ChannelSendError::WouldBlock));
-        scene.core.tell_time(scene.now.after(ms(1000)));
+        scene.core.set_time(scene.now.after(ms(1000)));
         assert_eq!(send(&mut scene), Ok(()), "{run}");
         let stats = scene.core.channel_stats(channel).expect("open");
         assert!(stats.skipped_out >= 5, "{stats:?}");
@@ -106,7 +106,7 @@ fn expired_messages_of_an_unanswered_channel_make_room() {
     let [Told::Open(dying)] = told[..] else {
         panic!("{told:?}")
     };
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     while scene.core.send(dying, &[0; 100]) == Ok(()) {}
     scene
         .core
@@ -130,7 +130,7 @@ fn unexpired_messages_stay_counted() {
     let channel = scene.open_ours(options, 0, 70).0;
     scene.core.send(channel, &[0; 3000]).expect("queued");
     scene.now = scene.now.after(ms(6));
-    scene.core.tell_time(scene.now);
+    scene.core.set_time(scene.now);
     scene.core.send(channel, &[0; 500]).expect("queued");
     let young = scene
         .core
@@ -139,11 +139,11 @@ fn unexpired_messages_stay_counted() {
         .queued_bytes
         - 3000;
     scene.now = scene.now.after(ms(6));
-    scene.core.tell_time(scene.now);
+    scene.core.set_time(scene.now);
     scene.said();
     let queued = scene.core.stats().queued_bytes;
     assert!((500..600).contains(&queued), "{queued} of {young}");
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     scene.put(Put::new().reset(flag::ABORT | flag::STOP, 0, 0));
     scene.said();
     assert_eq!(scene.core.stats().channels, 0);
@@ -157,7 +157,7 @@ fn a_shared_frame_expires_like_any_message() {
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(5))).alias(2);
     let (channel, _) = scene.open_ours(options, 2, AMPLE);
     let frame = SharedFrame::new(2, &[0; 2000]).expect("a frame");
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send_shared(channel, &frame).expect("queued");
     scene.wait(ms(10));
     assert_eq!(scene.said(), []);

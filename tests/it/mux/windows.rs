@@ -182,7 +182,7 @@ fn a_sender_returns_unused_credit_when_asked() {
     scene.put(Put::new().narrow(3, 199_000));
     assert_eq!(scene.said(), [], "there is not more than that");
     // A message waits: nothing is returned.
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     scene.core.send(channel, &[0; 936]).expect("queued");
     scene.put(Put::new().narrow(3, 64 << 10));
     assert!(matches!(scene.said()[..], [Said::Data { .. }]));

@@ -88,7 +88,7 @@ fn scene(state: State) -> Scene {
         State::Draining => scene.core.drain(ErrorCode::NO_ERROR, ""),
         State::DrainingByPeer => drop(scene.put(Put::new().goaway(0, 0, ""))),
         State::Rejected => {
-            scene.core.let_go(channel, ErrorCode(20));
+            scene.core.close_channel(channel, ErrorCode(20));
             scene.said();
             scene.put(Put::new().reset(flag::ABORT, 0, 20));
             scene.accepts = false;

@@ -16,7 +16,7 @@ fn a_withdrawn_open_does_not_affect_others() {
         let opened = scene.core.open(OpenOptions::new(topic));
         opened.expect("opened")
     });
-    scene.core.let_go(channels[1], ErrorCode::NO_ERROR);
+    scene.core.close_channel(channels[1], ErrorCode::NO_ERROR);
     scene.put(hello(&[(3, 1)]));
     let topics = |said: Vec<Said>| -> Vec<Vec<u8>> {
         let options = said.into_iter().filter_map(|said| match said {
@@ -29,7 +29,7 @@ fn a_withdrawn_open_does_not_affect_others() {
     // The same for channels that wait for the limit of the peer.
     let last = scene.core.open(OpenOptions::new("d")).expect("opened");
     assert!(topics(scene.said()).is_empty());
-    scene.core.let_go(channels[2], ErrorCode::NO_ERROR);
+    scene.core.close_channel(channels[2], ErrorCode::NO_ERROR);
     scene.put(Put::new().reject(0, 1));
     assert_eq!(topics(scene.said()), [b"d"]);
     assert_eq!(
@@ -66,7 +66,7 @@ fn a_withdrawn_channel_keeps_its_alias_until_the_answer() {
     let [Said::Open { alias, .. }] = said[..] else {
         panic!("{said:?}")
     };
-    scene.core.let_go(channel, ErrorCode::NO_ERROR);
+    scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     let said = scene.said();
     assert!(matches!(said[..], [Said::Reset { .. }]), "{said:?}");
     scene.core.open(options()).expect("opened");
@@ -101,7 +101,7 @@ fn opens_behind_a_withdrawn_one_are_sent() {
         "{fin:?}"
     );
     // Its turn has come when the application lets go of it.
-    scene.core.let_go(second, ErrorCode::NO_ERROR);
+    scene.core.close_channel(second, ErrorCode::NO_ERROR);
     scene.said();
     let told = scene.put(Put::new().accept(0, 4, 60_000, 30_000, &[]));
     assert_eq!(told, [Told::Accepted(third)]);
@@ -132,7 +132,7 @@ fn rejecting_a_withdrawn_channel_frees_its_place() {
     sim.apply(Op::Stop(0, 0));
     sim.flush();
     sim.apply(Op::Answer(1, 0, 0));
-    sim.let_go(0, link, ErrorCode(16));
+    sim.close_channel(0, link, ErrorCode(16));
     sim.drain_readers();
     assert_eq!(sim.ends.each_ref().map(|c| c.stats().channels), [0, 0]);
 }

@@ -76,7 +76,7 @@ fn a_channel_is_writable_although_other_queues_are_full() {
     // credit.
     let stuck: Vec<_> = (1..=4).map(&mut open).collect();
     let runs = open(9);
-    scene.core.hold_back();
+    scene.core.handle_backpressure();
     for &channel in &stuck {
         while scene.core.send(channel, &[0; 1000]) == Ok(()) {}
     }
@@ -109,7 +109,7 @@ fn a_waiting_channel_is_writable_after_another_one_ends() {
         let waits = scene.core.send(channel, &[0; 50]);
         assert_eq!(waits, Err(ChannelSendError::WouldBlock));
     }
-    scene.core.let_go(one, ErrorCode::NO_ERROR);
+    scene.core.close_channel(one, ErrorCode::NO_ERROR);
     scene.put(Put::new().reset(flag::ABORT | flag::STOP, 1, 0));
     scene.said();
     scene.core.reset(full, ErrorCode::NO_ERROR);
@@ -139,7 +139,7 @@ fn waiting_channels_that_end_leave_no_memory() {
         let refused = scene.core.send(channel, b"two");
         assert_eq!(refused, Err(ChannelSendError::WouldBlock));
         scene.put(Put::new().reset(flag::ABORT | flag::STOP, 1, 8));
-        scene.core.let_go(channel, ErrorCode::NO_ERROR);
+        scene.core.close_channel(channel, ErrorCode::NO_ERROR);
         let said = scene.said();
         assert!(matches!(said[..], [.., Said::Reject { .. }]), "{said:?}");
     };

@@ -22,7 +22,7 @@ pub(crate) fn rules(violation: ChannelViolation) -> &'static [u32] {
         ChannelViolation::WrongDirection(_) => &[50],
         ChannelViolation::InsideMessage(_) => &[52],
         ChannelViolation::AliasInUse(_) => &[24],
-        ChannelViolation::UnaskedAnswer(_) => &[53],
+        ChannelViolation::UnexpectedAnswer(_) => &[53],
         ChannelViolation::BadOption => &[44],
         ChannelViolation::ChannelCredit(_) => &[56, 57],
         ChannelViolation::TooManyChannels | ChannelViolation::TooManyOpens => &[54],
@@ -126,7 +126,7 @@ impl Runner {
                 }
             }
             Step::ReceivesText => {
-                let event = self.core.receive_foreign();
+                let event = self.core.receive_text();
                 self.violation = match event {
                     Some(Event::Failed(ChannelFailure::Violation(violation))) => Some(violation),
                     _ => None,

@@ -198,7 +198,7 @@ fn queued(batches: usize) -> Option<usize> {
     let mut pair = Pair::new(1)?;
     let mut done = 0;
     for _ in 0..batches {
-        pair.client.hold_back();
+        pair.client.handle_backpressure();
         for _ in 0..BATCH {
             pair.client
                 .send(pair.channels[0], black_box(&payload))
@@ -270,8 +270,8 @@ fn life(batches: usize) -> Option<usize> {
         let theirs = theirs?;
         pair.server.finish_sending(theirs).ok()?;
         carry(&mut pair.server, &mut pair.client, None);
-        pair.client.let_go(id, ErrorCode::NO_ERROR);
-        pair.server.let_go(theirs, ErrorCode::NO_ERROR);
+        pair.client.close_channel(id, ErrorCode::NO_ERROR);
+        pair.server.close_channel(theirs, ErrorCode::NO_ERROR);
         carry(&mut pair.client, &mut pair.server, None);
     }
     Some(done)

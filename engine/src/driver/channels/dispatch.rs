@@ -136,7 +136,7 @@ pub(super) fn finish_call<H: ChannelHandler>(
         cx.entry.session.begin_ended();
         while let Some(channel) = cx.entry.session.poll_ended() {
             handler.ended(conn, cx, channel);
-            cx.let_go(channel, ErrorCode::NO_ERROR);
+            cx.close_channel(channel, ErrorCode::NO_ERROR);
         }
         let session = &mut cx.entry.session;
         done = !session.has_events() && (full || !session.wants_write());

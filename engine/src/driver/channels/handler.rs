@@ -79,7 +79,7 @@ pub struct Rejection<'a> {
 /// [`ended`](Self::ended) is called and the id is of no use any more: nothing needs to be let go
 /// of by hand. The defaults of [`finished`](Self::finished) and [`aborted`](Self::aborted) end
 /// our half too, so that a handler that does not know of them leaks nothing.
-/// [`let_go`](crate::channels::Channels::let_go) ends a channel at any time.
+/// [`close_channel`](crate::channels::Channels::close_channel) ends a channel at any time.
 ///
 /// ```
 /// use std::collections::{HashMap, VecDeque};
@@ -126,7 +126,7 @@ pub struct Rejection<'a> {
 ///                 let waiting = refused.entry(received.channel).or_default();
 ///                 waiting.push_back(received.data.to_vec());
 ///             }
-///             Err(_) => cx.let_go(received.channel, tickwire::channels::ErrorCode::REFUSED),
+///             Err(_) => cx.close_channel(received.channel, tickwire::channels::ErrorCode::REFUSED),
 ///         }
 ///     }
 /// #   fn close(&mut self, _: Refused, _: ConnId, _: tickwire::reactor::Ended, _: tickwire::channels::ChannelFailure) {}

@@ -109,7 +109,7 @@ impl<H: ChannelHandler> Multiplexed<H> {
         let (Some(conn), Some(mut entry)) = (&mut slot.0, table.take(cx.id())) else {
             return;
         };
-        entry.session.channels_mut().tell_time(cx.now());
+        entry.session.channels_mut().set_time(cx.now());
         let mut channel_cx = ChannelCx {
             entry: &mut entry,
             table,

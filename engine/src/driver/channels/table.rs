@@ -90,7 +90,7 @@ impl Table {
         let channels = entry.session.channels_mut();
         if !core::mem::replace(&mut entry.dirty, true) {
             self.dirty.push(id);
-            channels.tell_time(now);
+            channels.set_time(now);
         }
         Some(channels)
     }

@@ -277,11 +277,11 @@ fn deadlines_of_channels_do_not_outlive_their_connections_for_long() {
 /// The handler is done with the channel, or with all of them, in the middle of a run.
 #[test]
 fn a_run_ends_with_its_channel() {
-    let let_go: OnMessage = Box::new(|cx, channel| cx.let_go(channel, ErrorCode(7)));
+    let close_channel: OnMessage = Box::new(|cx, channel| cx.close_channel(channel, ErrorCode(7)));
     let reject: OnMessage = Box::new(|cx, channel| cx.reject(channel, ErrorCode(7)));
     let abort: OnMessage = Box::new(|cx, _| cx.abort(ErrorCode::INTERNAL));
     let cases = [
-        (accepting(), let_go),
+        (accepting(), close_channel),
         (Answer::Later, reject),
         (accepting(), abort),
     ];
@@ -373,7 +373,7 @@ fn an_event_that_waits_goes_with_its_channel() {
                 if reject {
                     channels.reject(ours, ErrorCode(6));
                 } else {
-                    channels.let_go(ours, ErrorCode(6));
+                    channels.close_channel(ours, ErrorCode(6));
                 }
             }),
         ]);

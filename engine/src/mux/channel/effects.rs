@@ -1,30 +1,30 @@
-//! What a transition of a channel asks of its connection.
+//! Effects of a channel's transition outside of the channel.
 
 use core::ops::{BitOr, BitOrAssign};
 
-/// What a transition of a channel leaves to do outside of the channel, one bit each. The
-/// connection carries all of it out in one place: `Mux::apply`.
+/// What a transition of a channel leaves to its connection, one bit each. `Mux::apply` carries all
+/// of it out.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[must_use = "a transition is complete when its effects are carried out"]
 pub(in crate::mux) struct Effects(u8);
 
 impl Effects {
     pub(in crate::mux) const NONE: Self = Self(0);
-    /// Control frames wait: the channel joins the control lane.
+    /// Control frames are pending: add the channel to the control queue.
     pub(in crate::mux) const CONTROL: Self = Self(1);
-    /// Messages or a FIN may go: the channel joins the schedule.
+    /// Messages or FIN can be sent: add the channel to the schedule.
     pub(in crate::mux) const SCHEDULE: Self = Self(1 << 1);
-    /// Nothing that is queued will be sent: the queue goes, and its bytes are not counted.
+    /// Drop the queue and subtract its bytes from the total.
     pub(in crate::mux) const DISCARD: Self = Self(1 << 2);
-    /// A message that is not whole will not be: its fragments go, and their credit is given back.
+    /// Drop the partial message and return its credit.
     pub(in crate::mux) const DROP_PARTIAL: Self = Self(1 << 3);
-    /// What is set aside for the receiving half is counted anew.
-    pub(in crate::mux) const ASIDE: Self = Self(1 << 4);
-    /// Something waits for a deadline: the channels are looked through before long.
+    /// Recompute the reservation of the receiving half.
+    pub(in crate::mux) const RESERVE: Self = Self(1 << 4);
+    /// The channel has a deadline: schedule a sweep.
     pub(in crate::mux) const SWEEP: Self = Self(1 << 5);
-    /// A half is over: the channel may be closed, and its place free.
-    pub(in crate::mux) const SETTLE: Self = Self(1 << 6);
-    /// Our OPEN is answered: another one may go.
+    /// A half may have ended: check whether the channel is closed and its slot free.
+    pub(in crate::mux) const CHECK_CLOSED: Self = Self(1 << 6);
+    /// The peer answered an OPEN: another one may be sent.
     pub(in crate::mux) const ANSWERED: Self = Self(1 << 7);
 
     #[inline]
@@ -37,7 +37,7 @@ impl Effects {
         self.0 == 0
     }
 
-    /// These effects where `condition` holds, else none.
+    /// These effects if `condition` holds, else none.
     #[inline]
     pub(in crate::mux) fn when(self, condition: bool) -> Self {
         if condition { self } else { Self::NONE }

@@ -6,17 +6,17 @@
 //!                             | reset, or the peer's STOP
 //!                             +--> Aborting --RESET encoded--> Aborted
 //!
-//!  Receiving --FIN--> Finished        reader dropped: RESET STOP, then
+//!  Receiving --FIN--> Finished        stop: RESET(STOP), then
 //!     +--ABORT------> Aborted         Stopping --FIN or ABORT--> Finished | Aborted
 //! ```
 //!
-//! A half that the direction leaves out is `None`, which is terminal as well. The channel is
-//! closed when both halves are terminal; its slot is free when the application has let go too.
+//! A half that the direction excludes is `None`, which is terminal as well. The channel is closed
+//! when both halves are terminal. Its slot is freed when the application has closed it, too.
 
 mod effects;
+mod fast_path;
 mod numbers;
 mod opening;
-mod plain;
 mod recv;
 mod send;
 mod stage;
@@ -31,11 +31,11 @@ use super::wire::{self, VARINT_MAX};
 use crate::time::Timestamp;
 
 pub(super) use effects::Effects;
-pub(super) use recv::{Aside, RecvHalf, RecvState, Window};
+pub(super) use recv::{RecvHalf, RecvState, Reservation, Window};
 pub(super) use send::{SendHalf, SendLimits, SendState};
 pub(super) use stage::{Pending, Stage};
 
-/// A channel of one connection. Never given to another channel of it again.
+/// The id of a channel. Unique on its connection, and never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ChannelId {
     pub(in crate::mux) index: u32,
@@ -43,7 +43,7 @@ pub struct ChannelId {
 }
 
 impl ChannelId {
-    /// A small number, unique among the channels that are open: to index tables of one's own.
+    /// A small number, unique among the open channels: to index tables of the application.
     #[must_use]
     pub fn index(self) -> usize {
         self.index as usize
@@ -55,42 +55,43 @@ impl ChannelId {
 pub(in crate::mux) struct Channel {
     pub(in crate::mux) id: ChannelId,
     pub(in crate::mux) stage: Stage,
-    pub(in crate::mux) ours: bool,
-    /// The alias we send under.
-    pub(in crate::mux) own_alias: Option<u32>,
-    /// The alias the peer sends under.
+    /// This end opened the channel.
+    pub(in crate::mux) is_local: bool,
+    /// The alias in frames that this end sends.
+    pub(in crate::mux) local_alias: Option<u32>,
+    /// The alias in frames that the peer sends.
     pub(in crate::mux) peer_alias: Option<u32>,
     pub(in crate::mux) priority: u8,
     pub(in crate::mux) unit: Unit,
     pub(in crate::mux) conflate: bool,
-    /// Nanoseconds for which a message may wait.
+    /// Time to live of a queued message, in nanoseconds.
     pub(in crate::mux) ttl: Option<NonZeroU64>,
     pub(in crate::mux) opened_at: Timestamp,
     pub(in crate::mux) resume_asked: bool,
-    /// The application has not let go of it.
+    /// The application holds the channel: it has neither closed nor rejected it.
     pub(in crate::mux) attached: bool,
-    /// It was counted as opened for nothing.
+    /// The channel was counted as wasted.
     pub(in crate::mux) wasted: bool,
-    /// It counts among the open channels of its opener's.
+    /// The channel counts as an open channel of its opener.
     pub(in crate::mux) counted: bool,
-    /// A message went either way.
+    /// A message was sent or received.
     pub(in crate::mux) used: bool,
     pub(in crate::mux) pending: Pending,
-    pub(in crate::mux) in_control: bool,
-    plain: plain::Plain,
+    pub(in crate::mux) in_control_queue: bool,
+    fast: fast_path::FastPath,
     pub(in crate::mux) send: SendHalf,
     pub(in crate::mux) recv: RecvHalf,
 }
 
-/// A time to live, as a channel has it: at least one, up to 584 years.
+/// A time to live in nanoseconds: at least one, at most 584 years.
 pub(in crate::mux) fn ttl_nanos(ttl: Duration) -> NonZeroU64 {
     let nanos = u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
     NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN)
 }
 
-/// How a channel is asked to be: what its opener's options or its OPEN say.
+/// The settings of a channel, from the options or the OPEN.
 #[derive(Debug)]
-pub(in crate::mux) struct Character {
+pub(in crate::mux) struct ChannelSettings {
     pub(in crate::mux) priority: u8,
     pub(in crate::mux) unit: Unit,
     pub(in crate::mux) conflate: bool,
@@ -99,42 +100,43 @@ pub(in crate::mux) struct Character {
 }
 
 impl Channel {
-    /// A channel at its beginning, of ours or of the peer's as `peer_alias` says.
+    /// Creates a channel; the peer opened it if it has a `peer_alias`.
     pub(in crate::mux) fn new(
         (id, stage, peer_alias): (ChannelId, Stage, Option<u32>),
-        character: Character,
+        settings: ChannelSettings,
         (send, recv): (SendHalf, RecvHalf),
         now: Timestamp,
     ) -> Self {
-        let ours = peer_alias.is_none();
+        let is_local = peer_alias.is_none();
         Self {
             id,
             stage,
-            ours,
-            own_alias: None,
+            is_local,
+            local_alias: None,
             peer_alias,
-            priority: character.priority,
-            unit: character.unit,
-            conflate: character.conflate,
-            ttl: character.ttl,
+            priority: settings.priority,
+            unit: settings.unit,
+            conflate: settings.conflate,
+            ttl: settings.ttl,
             opened_at: now,
-            resume_asked: character.resume_asked,
+            resume_asked: settings.resume_asked,
             attached: true,
-            counted: !ours,
+            counted: !is_local,
             used: false,
             wasted: false,
             pending: Pending::default(),
-            in_control: false,
-            plain: plain::Plain::default(),
+            in_control_queue: false,
+            fast: fast_path::FastPath::default(),
             send,
             recv,
         }
     }
 
-    /// No frame of either end will be sent on it any more, and what opens or answers it is out.
+    /// Whether both halves have ended and the opening frames are sent: no further frame of the
+    /// channel follows.
     pub(in crate::mux) fn is_closed(&self) -> bool {
         match self.stage {
-            Stage::Asked(_) | Stage::Open => {
+            Stage::OpenSent(_) | Stage::Open => {
                 self.send.state.is_terminal() && self.recv.state.is_terminal()
             }
             Stage::Rejected => true,
@@ -142,26 +144,26 @@ impl Channel {
         }
     }
 
-    /// Our OPEN is answered, or it was not ours.
+    /// Whether the peer has answered this end's OPEN, or opened the channel itself.
     pub(in crate::mux) fn is_answered(&self) -> bool {
-        !matches!(self.stage, Stage::Opening(_) | Stage::Asked(_))
+        !matches!(self.stage, Stage::OpenPending(_) | Stage::OpenSent(_))
     }
 
-    /// The answer of this end says that the channel is not wanted.
+    /// Whether the answer of this end is REJECT.
     fn is_rejected(&self) -> bool {
-        matches!(self.stage, Stage::Rejecting(..) | Stage::Rejected)
+        matches!(self.stage, Stage::RejectPending(..) | Stage::Rejected)
     }
 
-    /// The alias that the application chose, while that is not announced.
+    /// The alias that the application chose, while it is not announced.
     pub(in crate::mux) fn chosen_alias(&self) -> Option<u32> {
         match &self.stage {
-            Stage::Opening(options) => options.alias,
-            Stage::Accepting(options) => options.alias,
+            Stage::OpenPending(options) => options.alias,
+            Stage::AcceptPending(options) => options.alias,
             _ => None,
         }
     }
 
-    /// No more credit is told, but for what waits to be acknowledged by it.
+    /// Drops pending credit frames, except for one that carries an acknowledgement.
     pub(in crate::mux) fn grants_no_more(&mut self) {
         self.pending.unset(Pending::NARROW);
         if self.recv.ack.is_none() {
@@ -169,7 +171,7 @@ impl Channel {
         }
     }
 
-    /// Our half ends: FIN follows what is queued.
+    /// Finishes the sending half: FIN follows the queued messages.
     pub(in crate::mux) fn finish(&mut self) -> Effects {
         if self.send.state != SendState::Sending {
             return Effects::NONE;
@@ -182,10 +184,10 @@ impl Channel {
     pub(in crate::mux) fn fin_sent(&mut self) -> Effects {
         self.send.state = SendState::Finished;
         self.pending.unset(Pending::BLOCKED);
-        Effects::SETTLE
+        Effects::CHECK_CLOSED
     }
 
-    /// Our half is given up: what is queued is dropped, and the peer is told with `code`.
+    /// Aborts the sending half: drops the queue and sends RESET(ABORT) with `code`.
     pub(in crate::mux) fn abort(&mut self, code: ErrorCode) -> Effects {
         if !self.send.state.is_active() {
             return Effects::NONE;
@@ -193,7 +195,7 @@ impl Channel {
         self.send.blocked_since = None;
         self.pending.unset(Pending::BLOCKED | Pending::RETURN);
         if self.is_rejected() {
-            // The answer says it all.
+            // REJECT ends both halves; no RESET is needed.
             self.pending.unset(Pending::ABORT);
             self.send.state = SendState::Aborted;
         } else {
@@ -203,7 +205,7 @@ impl Channel {
         Effects::DISCARD | Effects::CONTROL
     }
 
-    /// The peer takes no more of ours. Whether that is news.
+    /// The peer stopped the sending half. Returns whether it was active before.
     pub(in crate::mux) fn stopped(&mut self, code: ErrorCode) -> (bool, Effects) {
         if !self.send.state.is_active() {
             return (false, Effects::NONE);
@@ -212,8 +214,8 @@ impl Channel {
         (true, self.abort(code))
     }
 
-    /// No more is taken of the peer's, which is told so with `code`. What was received stays with
-    /// the application until it is released.
+    /// Stops the receiving half: sends RESET(STOP) with `code`. Received messages stay charged
+    /// until they are released.
     pub(in crate::mux) fn stop(&mut self, code: ErrorCode) -> Effects {
         if self.recv.state != RecvState::Receiving {
             return Effects::NONE;
@@ -223,41 +225,41 @@ impl Channel {
         if !self.is_rejected() {
             self.pending.set(Pending::STOP);
         }
-        Effects::DROP_PARTIAL | Effects::ASIDE | Effects::CONTROL
+        Effects::DROP_PARTIAL | Effects::RESERVE | Effects::CONTROL
     }
 
-    /// The peer's half has ended with FIN. Whether the application is to be told.
+    /// The peer's half ended with FIN. Returns whether to report it.
     pub(in crate::mux) fn finished(&mut self) -> (bool, Effects) {
-        let told = self.attached && self.recv.state == RecvState::Receiving;
+        let report = self.attached && self.recv.state == RecvState::Receiving;
         self.recv.state = RecvState::Finished;
         self.pending.unset(Pending::STOP);
         self.grants_no_more();
-        (told, Effects::ASIDE | Effects::SETTLE)
+        (report, Effects::RESERVE | Effects::CHECK_CLOSED)
     }
 
-    /// The peer has given up its half. Whether the application is to be told.
+    /// The peer aborted its half. Returns whether to report it.
     pub(in crate::mux) fn aborted(&mut self) -> (bool, Effects) {
         if self.recv.state.is_terminal() {
             return (false, Effects::NONE);
         }
-        let told = self.attached && self.recv.state == RecvState::Receiving;
+        let report = self.attached && self.recv.state == RecvState::Receiving;
         self.recv.state = RecvState::Aborted;
         self.pending.unset(Pending::STOP);
         self.grants_no_more();
-        (told, Effects::DROP_PARTIAL | Effects::ASIDE)
+        (report, Effects::DROP_PARTIAL | Effects::RESERVE)
     }
 
-    /// The peer's half ends because we want no more of it.
+    /// Whether this end asked the peer to stop sending.
     pub(in crate::mux) fn is_stopping(&self) -> bool {
         matches!(self.recv.state, RecvState::Stopping(_))
     }
 
-    /// Whether the peer has opened the channel and ended both halves for nothing: soon, and used
-    /// for nothing, or by a reset before our answer was out. Counted once.
+    /// Whether the channel is wasted: the peer opened it and ended both halves within `age_max`
+    /// without a message, or reset it before this end's answer was sent. Counted once.
     pub(in crate::mux) fn count_waste(&mut self, age_max: Duration, now: Timestamp) -> bool {
         let (send, recv) = (&self.send, &self.recv);
         let by_peer = send.state == SendState::None || send.stopped.is_some();
-        if self.ours || self.wasted || !by_peer || !recv.state.is_terminal() {
+        if self.is_local || self.wasted || !by_peer || !recv.state.is_terminal() {
             return false;
         }
         let reset = recv.state == RecvState::Aborted || send.stopped.is_some();
@@ -267,7 +269,7 @@ impl Channel {
         self.wasted
     }
 
-    /// The peer has told a limit of what we may send.
+    /// The peer announced a limit.
     pub(in crate::mux) fn raise(&mut self, limit: u64) -> Effects {
         if !self.send.credit.raise(limit) {
             return Effects::NONE;
@@ -276,38 +278,38 @@ impl Channel {
         Effects::SCHEDULE
     }
 
-    /// The channel's credit has grown.
+    /// The credit has grown: the channel is not blocked any more.
     pub(in crate::mux) fn unblock(&mut self) {
         self.send.unblock();
         self.pending.unset(Pending::BLOCKED);
     }
 
-    /// The peer waits for credit at this limit.
+    /// The peer is blocked at this limit.
     pub(in crate::mux) fn peer_blocked(&mut self, limit: u64) -> Effects {
         let recv = &mut self.recv;
-        recv.blocked_told = recv.blocked_told.saturating_add(1);
+        recv.blocked_received = recv.blocked_received.saturating_add(1);
         if recv.state != RecvState::Receiving {
             return Effects::NONE;
         }
-        // The peer may never have seen what it was told: told again, with what is owed.
-        let unseen = recv.credit.limit() > limit;
-        if !unseen {
-            recv.credit.hurry();
+        // The peer has not received the last limit yet: announce it again, with new credit.
+        let in_flight = recv.credit.limit() > limit;
+        if !in_flight {
+            recv.credit.peer_blocked();
         }
-        if !unseen && !recv.credit.is_due() {
+        if !in_flight && !recv.credit.is_due() {
             return Effects::NONE;
         }
         self.pending.set(Pending::CREDIT);
         Effects::CONTROL
     }
 
-    /// A limit is due, or an acknowledgement: CREDIT tells either.
+    /// Queues CREDIT, for a new limit or an acknowledgement.
     pub(in crate::mux) fn credit_due(&mut self) -> Effects {
         self.pending.set(Pending::CREDIT);
         Effects::CONTROL
     }
 
-    /// The application is done with what it was charged for. Letting go has given back all.
+    /// The application released a message. Closing the channel has already released all.
     #[inline]
     pub(in crate::mux) fn release(&mut self, charge: &Charge) -> Effects {
         if !self.attached {
@@ -315,9 +317,9 @@ impl Channel {
         }
         let recv = &mut self.recv;
         recv.credit.consume(u64::from(charge.units));
-        recv.let_go(charge.bytes);
+        recv.sub_held(charge.bytes);
         if recv.state != RecvState::Receiving {
-            return Effects::ASIDE;
+            return Effects::RESERVE;
         }
         if recv.credit.is_due() {
             return self.credit_due();
@@ -325,19 +327,19 @@ impl Channel {
         Effects::NONE
     }
 
-    /// The receiver asks for credit that we do not use, all but `keep`: RETURN gives it back, if
-    /// nothing waits to be sent.
+    /// The receiver asks for unused credit: returns all but `keep` with RETURN, if nothing is
+    /// queued.
     pub(in crate::mux) fn narrow(&mut self, keep: u64) -> Effects {
         let send = &mut self.send;
         let unused = send.state == SendState::Sending && send.is_idle();
-        if !unused || !send.credit.give_back(keep) {
+        if !unused || !send.credit.return_unused(keep) {
             return Effects::NONE;
         }
         self.pending.set(Pending::RETURN);
         Effects::CONTROL
     }
 
-    /// The peer gives back credit that it does not use: so much counts as charged.
+    /// The peer returned unused credit: all up to `total` counts as charged.
     pub(in crate::mux) fn returned(
         &mut self,
         alias: u32,
@@ -350,25 +352,25 @@ impl Channel {
         }
         let receiving = recv.state == RecvState::Receiving;
         let taken = if receiving {
-            recv.credit.give_back(total)
+            recv.credit.accept_return(total)
         } else {
-            recv.credit.give_up(total)
+            recv.credit.accept_final_return(total)
         };
         taken.map_err(|_| ChannelViolation::ChannelCredit(alias))?;
-        let mut effects = Effects::ASIDE;
+        let mut effects = Effects::RESERVE;
         if receiving && recv.credit.is_due() {
             effects |= self.credit_due();
         }
         Ok(effects)
     }
 
-    /// The window has grown and is not used: what it has grown by is asked for.
-    pub(in crate::mux) fn ask_back(&mut self) -> Effects {
+    /// Queues NARROW, to ask the peer for unused window growth.
+    pub(in crate::mux) fn queue_narrow(&mut self) -> Effects {
         self.pending.set(Pending::NARROW);
         Effects::CONTROL
     }
 
-    /// Everything below `seq` of the peer's is safe here.
+    /// Acknowledges the peer's messages below `seq`.
     pub(in crate::mux) fn acknowledge(&mut self, seq: u64) -> Effects {
         if self.is_closed() || self.recv.state == RecvState::None {
             return Effects::NONE;
@@ -377,14 +379,14 @@ impl Channel {
         self.credit_due()
     }
 
-    /// Our messages count anew from here: SEQ tells the peer.
+    /// Restarts the numbering of sent messages, and queues SEQ.
     pub(in crate::mux) fn rebase(&mut self, epoch: u64, next_seq: u64) -> Effects {
         self.send.rebase(epoch, next_seq);
         self.pending.set(Pending::SEQ);
         Effects::CONTROL
     }
 
-    /// The peer's messages count anew from here. `false`: nobody reads them any more.
+    /// The peer restarted its numbering. `false`: the half is stopped, nothing to report.
     pub(in crate::mux) fn peer_rebased(
         &mut self,
         alias: u32,
@@ -402,12 +404,11 @@ impl Channel {
         if next_seq >= VARINT_MAX {
             return Err(ChannelViolation::BadCounter);
         }
-        recv.numbers.begin(epoch, next_seq);
+        recv.numbers.start_epoch(epoch, next_seq);
         Ok(true)
     }
 
-    /// Whether the channel takes the frame, which costs `bytes`, now; the number of its message, if
-    /// so.
+    /// Checks a received frame that costs `bytes`. Returns the number of its message.
     pub(in crate::mux) fn admit(
         &self,
         data: &wire::Data<'_>,
@@ -415,21 +416,21 @@ impl Channel {
     ) -> Result<u64, ChannelViolation> {
         let (recv, alias) = (&self.recv, data.alias);
         recv.takes_data(alias)?;
-        let begun = recv.partial.as_ref().map_or(0, |p| p.bytes.len());
-        if data.payload.len() + begun > recv.message_max as usize {
+        let received = recv.partial.as_ref().map_or(0, |p| p.bytes.len());
+        if data.payload.len() + received > recv.message_max as usize {
             return Err(ChannelViolation::MessageTooLarge);
         }
         let fin_alone = data.fin && data.payload.is_empty();
         if fin_alone && recv.partial.is_some() {
             return Err(ChannelViolation::InsideMessage(alias));
         }
-        // The last fragment pays for a message, but the first must be able to.
+        // The last fragment is charged for the message, but credit must be left at the first.
         let spent = recv.credit.charged() >= recv.credit.limit();
         if self.unit == Unit::Messages && !fin_alone {
             if spent {
                 return Err(ChannelViolation::ChannelCredit(alias));
             }
-            // In units of bytes the window bounds what fragments cost.
+            // Where bytes are counted, the window bounds the cost of fragments.
             if recv.costs_too_much(bytes) {
                 return Err(ChannelViolation::MessageTooLarge);
             }
@@ -437,7 +438,7 @@ impl Channel {
         recv.number_behind(data.skip)
     }
 
-    /// Whether the channel takes the run now; the number of its first message, if so.
+    /// Checks a received run. Returns the number of its first message.
     pub(in crate::mux) fn admit_run(&self, run: &wire::Run<'_>) -> Result<u64, ChannelViolation> {
         let recv = &self.recv;
         recv.takes_data(run.alias)?;
@@ -454,18 +455,18 @@ impl Channel {
         Ok(seq)
     }
 
-    /// The application lets go: what it holds is consumed.
+    /// The application closed the channel: all received messages count as released.
     pub(in crate::mux) fn detach(&mut self) -> Effects {
         let backlog = self.recv.credit.backlog();
         self.recv.credit.consume(backlog);
         self.attached = false;
         self.grants_no_more();
-        self.recv.let_go(u32::MAX);
-        Effects::ASIDE
+        self.recv.sub_held(u32::MAX);
+        Effects::RESERVE
     }
 
-    /// What RESET says: the codes of ABORT and of STOP, as far as `pending` asks for either and
-    /// the halves still stand there. ABORT ends our half.
+    /// The codes of the pending ABORT and STOP, if the halves are still in those states. ABORT ends
+    /// the sending half.
     pub(in crate::mux) fn reset_codes(&mut self, pending: Pending) -> [Option<ErrorCode>; 2] {
         let abort = match self.send.state {
             SendState::Aborting(code) if pending.has(Pending::ABORT) => Some(code),
@@ -481,11 +482,11 @@ impl Channel {
         [abort, stop]
     }
 
-    /// Looks at what waits for the peer's credit: after `patience` the peer is told. Whether it
-    /// is to be looked at again.
+    /// Checks how long the channel is blocked: after `blocked_after`, queues CREDIT(BLOCKED).
+    /// Returns whether another sweep is needed.
     pub(in crate::mux) fn sweep_blocked(
         &mut self,
-        patience: Duration,
+        blocked_after: Duration,
         now: Timestamp,
     ) -> (bool, Effects) {
         let send = &mut self.send;
@@ -496,17 +497,17 @@ impl Channel {
         let Some(since) = send.blocked_since.filter(|_| send.state.is_active()) else {
             return (again, Effects::NONE);
         };
-        if now < since.after(patience) {
+        if now < since.after(blocked_after) {
             return (true, Effects::NONE);
         }
-        if send.blocked_told {
+        if send.blocked_sent {
             return (again, Effects::NONE);
         }
-        send.blocked_told = true;
+        send.blocked_sent = true;
         self.pending.set(Pending::BLOCKED);
         (again, Effects::CONTROL)
     }
 }
 
-// A thousand idle channels are a third of a mebibyte.
+// A thousand idle channels take about 390 KB.
 const _: () = assert!(size_of::<Channel>() <= 392, "channels are small");

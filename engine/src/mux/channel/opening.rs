@@ -1,4 +1,4 @@
-//! How a channel is opened and answered, at either end.
+//! Transitions that open and answer a channel, at both ends.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,58 +8,58 @@ use super::super::open::{AcceptOptions, Resumption};
 use super::{Channel, Effects, Pending, RecvState, SendLimits, SendState, Stage, Window};
 
 impl Channel {
-    /// What opens or answers the channel waits to be encoded.
-    pub(in crate::mux) fn ask(&mut self) -> Effects {
+    /// Queues the OPEN, ACCEPT or REJECT of the channel.
+    pub(in crate::mux) fn queue_opening(&mut self) -> Effects {
         self.pending.set(Pending::OPENING);
         Effects::CONTROL
     }
 
-    /// A channel that the peer took back before it was answered is rejected: an answer is owed.
+    /// Rejects a channel that the peer reset before it was answered: every OPEN gets an answer.
     pub(in crate::mux) fn reject_if_withdrawn(&mut self, code: ErrorCode) -> Effects {
-        let over = self.recv.state.is_terminal() && !self.send.state.is_active();
-        if !over || !matches!(self.stage, Stage::Offered) {
+        let ended = self.recv.state.is_terminal() && !self.send.state.is_active();
+        if !ended || !matches!(self.stage, Stage::OpenReceived) {
             return Effects::NONE;
         }
-        self.stage = Stage::Rejecting(code, Vec::new());
+        self.stage = Stage::RejectPending(code, Vec::new());
         self.send.state = SendState::Aborted;
         self.pending.clear();
-        self.ask()
+        self.queue_opening()
     }
 
-    /// Our OPEN, the nth, is encoded.
+    /// This end's OPEN was encoded, the `number`th.
     pub(in crate::mux) fn opened(&mut self, number: u64, alias: u32, limits: SendLimits) {
-        self.stage = Stage::Asked(number);
-        self.own_alias = Some(alias);
+        self.stage = Stage::OpenSent(number);
+        self.local_alias = Some(alias);
         self.counted = true;
         self.send.announce(limits);
     }
 
-    /// The application takes a channel of the peer's, with this window: ACCEPT waits to be encoded.
+    /// The application accepts the channel with this window: ACCEPT becomes pending.
     pub(in crate::mux) fn accept(&mut self, options: AcceptOptions, window: Window) -> Effects {
         if self.recv.state != RecvState::None {
-            self.recv.reopen(window);
+            self.recv.set_initial_window(window);
         }
         match options.resumption {
             Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
-                self.send.numbers.go_on_at(seq);
+                self.send.numbers.continue_at(seq);
             }
             Some(Resumption::Fresh { epoch, seq }) => {
-                self.send.numbers.begin(epoch, seq);
+                self.send.numbers.start_epoch(epoch, seq);
             }
             None => {}
         }
-        self.stage = Stage::Accepting(Box::new(options));
-        Effects::ASIDE | self.ask()
+        self.stage = Stage::AcceptPending(Box::new(options));
+        Effects::RESERVE | self.queue_opening()
     }
 
-    /// Our ACCEPT is encoded.
+    /// ACCEPT was encoded.
     pub(in crate::mux) fn answered(&mut self, alias: u32) -> Effects {
         self.stage = Stage::Open;
-        self.own_alias = Some(alias);
-        Effects::SCHEDULE | Effects::SETTLE
+        self.local_alias = Some(alias);
+        Effects::SCHEDULE | Effects::CHECK_CLOSED
     }
 
-    /// The peer takes the channel.
+    /// The peer accepted the channel.
     pub(in crate::mux) fn accepted(
         &mut self,
         alias: u32,
@@ -73,46 +73,47 @@ impl Channel {
         self.send.fragment_min = self.send.fragment_min.max(limits.fragment_min);
         match resumption {
             Some(Resumption::Replay { from: seq } | Resumption::Snapshot { seq }) => {
-                self.recv.numbers.go_on_at(seq);
+                self.recv.numbers.continue_at(seq);
             }
             Some(Resumption::Fresh { epoch, seq }) => {
-                self.recv.numbers.begin(epoch, seq);
+                self.recv.numbers.start_epoch(epoch, seq);
             }
             None => {}
         }
         self.unblock();
-        Effects::SCHEDULE | Effects::ANSWERED | Effects::SETTLE
+        Effects::SCHEDULE | Effects::ANSWERED | Effects::CHECK_CLOSED
     }
 
-    /// The channel is not wanted here: REJECT waits to be encoded.
+    /// The application rejects the channel: REJECT becomes pending.
     pub(in crate::mux) fn reject(&mut self, code: ErrorCode, metadata: &[u8]) -> Effects {
-        self.stage = Stage::Rejecting(code, metadata.to_vec());
-        self.ask()
+        self.stage = Stage::RejectPending(code, metadata.to_vec());
+        self.queue_opening()
     }
 
-    /// Our channel is not wanted: both halves are over.
+    /// The channel of this end was rejected: ends both halves.
     pub(in crate::mux) fn rejected(&mut self) -> Effects {
-        let asked = matches!(self.stage, Stage::Asked(_));
+        let sent = matches!(self.stage, Stage::OpenSent(_));
         self.stage = Stage::Rejected;
         self.pending.clear();
         self.send.state = SendState::Aborted;
         self.recv.state = RecvState::Aborted;
-        let over = Effects::DISCARD | Effects::ASIDE | Effects::SETTLE;
-        over | Effects::ANSWERED.when(asked)
+        let ended = Effects::DISCARD | Effects::RESERVE | Effects::CHECK_CLOSED;
+        ended | Effects::ANSWERED.when(sent)
     }
 
-    /// The channel cannot be accepted after all: it is rejected, and nothing is kept.
+    /// Rejects a channel that the application has accepted, and drops its queue and partial
+    /// message.
     pub(in crate::mux) fn reject_accepted(&mut self, code: ErrorCode) -> Effects {
-        self.stage = Stage::Rejecting(code, Vec::new());
+        self.stage = Stage::RejectPending(code, Vec::new());
         self.send.stopped = Some(code);
         self.abort(code) | self.stop(code)
     }
 
-    /// Our REJECT is encoded.
+    /// REJECT was encoded.
     pub(in crate::mux) fn reject_sent(&mut self) -> Effects {
         self.stage = Stage::Rejected;
         self.send.state = SendState::Aborted;
         self.recv.state = RecvState::Aborted;
-        Effects::ASIDE | Effects::SETTLE
+        Effects::RESERVE | Effects::CHECK_CLOSED
     }
 }

@@ -1,4 +1,4 @@
-//! The half that the peer sends on.
+//! The receiving half.
 
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -11,13 +11,13 @@ use super::super::wire::VARINT_MAX;
 use super::numbers::Numbers;
 use crate::time::Timestamp;
 
-/// Where the receiving half stands.
+/// The state of the receiving half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::mux) enum RecvState {
-    /// The direction leaves this half out.
+    /// The direction excludes this half.
     None,
     Receiving,
-    /// RESET(STOP) is sent, or waits to be: what still comes is charged and dropped.
+    /// RESET(STOP) is sent or pending: received data is charged and dropped.
     Stopping(ErrorCode),
     Finished,
     Aborted,
@@ -29,86 +29,90 @@ impl RecvState {
     }
 }
 
-/// A message of which more fragments are to come.
+/// A message with missing fragments.
 #[derive(Debug)]
 pub(in crate::mux) struct Partial {
     pub(in crate::mux) bytes: BytesMut,
     pub(in crate::mux) charge: Charge,
     skipped: u64,
-    /// When the last fragment came that was not too short to count, or the first.
+    /// When the last fragment of at least the minimum size was received, or the first fragment.
     since: Timestamp,
 }
 
-/// What of the connection's receive budget is set aside for a half.
+/// The part of the connection's receive budget that is reserved for a half.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(in crate::mux) struct Aside {
-    /// Bytes that the peer can still make us hold, those held included.
+pub(in crate::mux) struct Reservation {
+    /// Bytes that the peer can make this end hold, held bytes included.
     pub(in crate::mux) bytes: u32,
-    /// The half may receive.
+    /// The half is receiving.
     pub(in crate::mux) receiving: bool,
 }
 
-/// [`Aside`] in four bytes, for a place that is used up to the byte.
+/// [`Reservation`] in four bytes, to keep channels small.
 #[derive(Clone, Copy, Default, Debug)]
-struct PackedAside(u32);
+struct PackedReservation(u32);
 
-impl PackedAside {
+impl PackedReservation {
     /// Windows are at most 2^30 bytes: the highest bit is free.
     const RECEIVING: u32 = 1 << 31;
 
-    fn new(aside: Aside) -> Self {
+    fn new(reservation: Reservation) -> Self {
         debug_assert!(
-            aside.bytes < Self::RECEIVING,
+            reservation.bytes < Self::RECEIVING,
             "windows are at most 2^30 bytes"
         );
-        let receiving = if aside.receiving { Self::RECEIVING } else { 0 };
-        Self(aside.bytes | receiving)
+        let receiving = if reservation.receiving {
+            Self::RECEIVING
+        } else {
+            0
+        };
+        Self(reservation.bytes | receiving)
     }
 
-    fn get(self) -> Aside {
-        Aside {
+    fn get(self) -> Reservation {
+        Reservation {
             bytes: self.0 & !Self::RECEIVING,
             receiving: self.0 & Self::RECEIVING != 0,
         }
     }
 }
 
-/// The window of a half, as it begins.
+/// The initial window of a half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::mux) struct Window {
     /// In the channel's unit.
     pub(in crate::mux) units: u64,
     /// Bytes of the largest message.
     pub(in crate::mux) message_max: u32,
-    /// Bytes that a unit may bring; all of them at most 2^30.
+    /// The largest cost in bytes of a unit; at most 2^30 for the whole window.
     pub(in crate::mux) unit_bytes: u32,
 }
 
-/// What we receive.
+/// The receiving half of a channel.
 #[derive(Debug)]
 pub(in crate::mux) struct RecvHalf {
     pub(in crate::mux) state: RecvState,
     pub(in crate::mux) credit: RecvCredit,
     pub(in crate::mux) message_max: u32,
-    /// Bytes that a unit of the window may bring: 1, or the cost of the largest message.
+    /// The largest cost in bytes of a unit of the window: 1, or the cost of the largest message.
     unit_bytes: u32,
-    /// What is set aside for the half now.
-    aside: PackedAside,
-    /// When data came last.
-    pub(in crate::mux) last_at: Timestamp,
-    /// Bytes charged and not released by the application: windows are below 2^31 bytes.
+    /// The reserved part of the receive budget.
+    reservation: PackedReservation,
+    /// When data was last received.
+    pub(in crate::mux) last_received: Timestamp,
+    /// Bytes charged and not released by the application; windows are below 2^31 bytes.
     pub(in crate::mux) held: u32,
-    /// The largest that `held` was when it became less.
+    /// The maximum of `held`, updated when `held` decreases.
     held_max: u32,
-    /// Of the messages that came.
+    /// Numbers of the received messages.
     pub(in crate::mux) numbers: Numbers,
     pub(in crate::mux) skipped_total: u64,
     pub(in crate::mux) partial: Option<Box<Partial>>,
     /// The application's acknowledgement, to go with the next CREDIT.
     pub(in crate::mux) ack: Option<u64>,
     pub(in crate::mux) bytes: u64,
-    /// CREDIT(BLOCKED) of the peer's.
-    pub(in crate::mux) blocked_told: u32,
+    /// CREDIT(BLOCKED) frames received.
+    pub(in crate::mux) blocked_received: u32,
 }
 
 impl RecvHalf {
@@ -122,8 +126,8 @@ impl RecvHalf {
             credit: RecvCredit::new(if receives { window.units } else { 0 }),
             message_max: window.message_max,
             unit_bytes: window.unit_bytes,
-            aside: PackedAside::default(),
-            last_at: Timestamp(0),
+            reservation: PackedReservation::default(),
+            last_received: Timestamp(0),
             held: 0,
             held_max: 0,
             numbers: Numbers::default(),
@@ -131,22 +135,26 @@ impl RecvHalf {
             partial: None,
             ack: None,
             bytes: 0,
-            blocked_told: 0,
+            blocked_received: 0,
         }
     }
 
-    /// The application grants another window than the one that the channel began with.
-    pub(in crate::mux) fn reopen(&mut self, window: Window) {
-        self.credit.reopen(window.units);
+    /// Replaces the initial window by the one that the application grants.
+    pub(in crate::mux) fn set_initial_window(&mut self, window: Window) {
+        self.credit.set_initial_window(window.units);
         self.message_max = window.message_max;
         self.unit_bytes = window.unit_bytes;
     }
 
-    /// Counts anew what is to be set aside: the window while data may come, then what the
-    /// application holds still. Of the first window only `counted` bytes: what the application has
-    /// granted beyond them is its own affair. At least as much while the half receives as the
-    /// answer that is yet to come grants, if `offered`. What was set aside, and what is.
-    pub(in crate::mux) fn set_aside(&mut self, counted: u64, offered: bool) -> (Aside, Aside) {
+    /// Recomputes the reservation: the window while the half receives, then the held bytes. Of the
+    /// initial window only `counted` bytes are reserved; the application granted the rest beyond
+    /// the defaults. If the channel is `offered` and not answered, at least `counted` bytes are
+    /// reserved. Returns the old and the new reservation.
+    pub(in crate::mux) fn update_reservation(
+        &mut self,
+        counted: u64,
+        offered: bool,
+    ) -> (Reservation, Reservation) {
         let receiving = self.state == RecvState::Receiving;
         let unit = u64::from(self.unit_bytes);
         let bytes = match receiving {
@@ -154,40 +162,40 @@ impl RecvHalf {
             true => self.credit.outstanding_max() * unit,
             false => self.held.into(),
         };
-        let granted = (self.credit.first() * unit).saturating_sub(counted);
-        let now = Aside {
-            // Windows are at most 2^30 bytes, and grow to that.
+        let granted = (self.credit.initial() * unit).saturating_sub(counted);
+        let now = Reservation {
+            // Windows are, and grow to, at most 2^30 bytes.
             bytes: bytes.saturating_sub(granted) as u32,
             receiving,
         };
-        (self.replace_aside(now), now)
+        (self.replace_reservation(now), now)
     }
 
-    fn replace_aside(&mut self, now: Aside) -> Aside {
-        core::mem::replace(&mut self.aside, PackedAside::new(now)).get()
+    fn replace_reservation(&mut self, now: Reservation) -> Reservation {
+        core::mem::replace(&mut self.reservation, PackedReservation::new(now)).get()
     }
 
-    /// What is set aside for a half that is forgotten.
-    pub(in crate::mux) fn forget_aside(&mut self) -> Aside {
-        self.replace_aside(Aside::default())
+    /// Clears the reservation and returns it.
+    pub(in crate::mux) fn clear_reservation(&mut self) -> Reservation {
+        self.replace_reservation(Reservation::default())
     }
 
-    /// The window has grown, and is not used: the peer has sent nothing for `idle`, and all is read.
+    /// Whether the window has grown and is unused: no data for `idle`, and everything is released.
     pub(in crate::mux) fn is_wide_and_idle(&self, idle: Duration, now: Timestamp) -> bool {
         self.state == RecvState::Receiving
             && self.credit.has_grown()
             && self.credit.backlog() == 0
-            && now >= self.last_at.after(idle)
+            && now >= self.last_received.after(idle)
     }
 
-    /// Whether a fragment that costs `bytes` makes its message cost more than a message may, where
-    /// messages are counted and any fragment would do.
+    /// Whether a fragment that costs `bytes` raises the cost of its message above the largest,
+    /// where messages are counted and do not bound it.
     pub(in crate::mux) fn costs_too_much(&self, bytes: u64) -> bool {
-        let begun = self.partial.as_ref().map_or(0, |p| p.charge.bytes());
-        u64::from(begun) + bytes > u64::from(self.unit_bytes)
+        let received = self.partial.as_ref().map_or(0, |p| p.charge.bytes());
+        u64::from(received) + bytes > u64::from(self.unit_bytes)
     }
 
-    /// Whether data may come in this state.
+    /// Checks that data may be received in this state.
     pub(in crate::mux) fn takes_data(&self, alias: u32) -> Result<(), ChannelViolation> {
         match self.state {
             RecvState::Receiving | RecvState::Stopping(_) => Ok(()),
@@ -196,7 +204,7 @@ impl RecvHalf {
         }
     }
 
-    /// The number that the next message has behind `skip` lost ones.
+    /// The number of the next message after `skip` lost ones.
     pub(in crate::mux) fn number_behind(&self, skip: u64) -> Result<u64, ChannelViolation> {
         let seq = self.numbers.next().saturating_add(skip);
         if seq >= VARINT_MAX {
@@ -205,7 +213,7 @@ impl RecvHalf {
         Ok(seq)
     }
 
-    /// Counts messages that came: `len` bytes, behind `skip` lost messages.
+    /// Counts received messages of `len` bytes, after `skip` lost ones.
     #[inline]
     pub(in crate::mux) fn count(&mut self, skip: u64, messages: u64, len: usize) {
         self.numbers.skip(skip);
@@ -214,30 +222,30 @@ impl RecvHalf {
         self.bytes += len as u64;
     }
 
-    /// `bytes` more are held by the application.
+    /// Adds to the bytes that the application holds.
     #[inline]
-    pub(in crate::mux) fn hold(&mut self, bytes: u64) {
+    pub(in crate::mux) fn add_held(&mut self, bytes: u64) {
         self.held += bytes as u32;
     }
 
-    /// `bytes` are held no more.
+    /// Subtracts from the bytes that the application holds.
     #[inline]
-    pub(in crate::mux) fn let_go(&mut self, bytes: u32) {
-        // The most is held before a part of it goes.
+    pub(in crate::mux) fn sub_held(&mut self, bytes: u32) {
+        // `held` is at a maximum when it decreases.
         if self.held > self.held_max {
             self.held_max = self.held;
         }
         self.held = self.held.saturating_sub(bytes);
     }
 
-    /// The most that has been held at once.
+    /// The maximum of `held`.
     pub(in crate::mux) fn held_max(&self) -> u32 {
         self.held_max.max(self.held)
     }
 
-    /// Adds a fragment to the message that is not whole yet; the message, its lost predecessors
-    /// and its charge, if `more` says that this fragment is the last one. `record_max` is what a
-    /// sender may put into one record.
+    /// Adds a fragment to the partial message. Unless `more` fragments follow, returns the message,
+    /// the messages lost before it, and its charge. `record_max` is the largest record that the
+    /// sender may use.
     pub(in crate::mux) fn assemble(
         &mut self,
         (payload, skip, more): (&[u8], u64, bool),
@@ -245,8 +253,8 @@ impl RecvHalf {
         record_max: u32,
         now: Timestamp,
     ) -> Option<(Bytes, u64, Charge)> {
-        // No sender makes a shorter one but the last: a quarter of a record, or of a window, in
-        // either of which a message fits.
+        // Only the last fragment may be shorter: a quarter of a record, or of the largest message,
+        // whichever is less.
         let fragment_min = record_max.min(self.message_max) / 4;
         let partial = self.partial.get_or_insert_with(|| {
             Box::new(Partial {
@@ -260,7 +268,7 @@ impl RecvHalf {
         partial.charge.merge(charge);
         partial.skipped += skip;
         if payload.len() >= fragment_min as usize {
-            partial.since = now; // the sender's other channels may be what the next one waits for
+            partial.since = now; // other channels of the sender may go before the next fragment
         }
         if more {
             return None;
@@ -270,7 +278,7 @@ impl RecvHalf {
         Some((bytes, partial.skipped, partial.charge.take()))
     }
 
-    /// When the message that is not whole is given up, if there is one.
+    /// The deadline of the partial message, if there is one.
     pub(in crate::mux) fn partial_until(&self, timeout: Duration) -> Option<Timestamp> {
         self.partial.as_ref().map(|p| p.since.after(timeout))
     }

@@ -1,4 +1,4 @@
-//! The half that we send on.
+//! The sending half.
 
 use alloc::boxed::Box;
 
@@ -10,16 +10,16 @@ use super::super::wire::Hello;
 use super::numbers::Numbers;
 use crate::time::Timestamp;
 
-/// Where the sending half stands.
+/// The state of the sending half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::mux) enum SendState {
-    /// The direction leaves this half out.
+    /// The direction excludes this half.
     None,
     Sending,
-    /// FIN follows what is queued.
+    /// FIN follows the queued messages.
     Finishing,
     Finished,
-    /// RESET(ABORT) waits to be encoded.
+    /// RESET(ABORT) is pending.
     Aborting(ErrorCode),
     Aborted,
 }
@@ -29,26 +29,26 @@ impl SendState {
         matches!(self, Self::None | Self::Finished | Self::Aborted)
     }
 
-    /// Messages, or a FIN, may still go.
+    /// Whether messages or FIN can still be sent.
     pub(in crate::mux) fn is_active(self) -> bool {
         matches!(self, Self::Sending | Self::Finishing)
     }
 }
 
-/// What the peer takes on a channel: told by its HELLO, then by its OPEN or ACCEPT.
+/// The peer's limits for a channel: from its HELLO, then from its OPEN or ACCEPT.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(in crate::mux) struct SendLimits {
-    /// In units of the channel, from its beginning.
+    /// The cumulative limit, in units of the channel.
     pub(in crate::mux) limit: u64,
     /// Bytes of the largest message.
     pub(in crate::mux) message_max: u32,
-    /// Payload of the smallest fragment but the last.
+    /// Smallest payload of a fragment that is not the last, in bytes.
     pub(in crate::mux) fragment_min: u32,
 }
 
 impl Hello {
-    /// What the peer takes on a channel, as its OPEN or ACCEPT says: fragments as the peer reckons
-    /// what its window has room for (rule R20), and where messages are counted, what they may cost.
+    /// The limits from an OPEN or ACCEPT. The minimum fragment is the one that the peer computes
+    /// for its window (rule R20); where messages are counted, it also bounds their cost.
     pub(in crate::mux) fn limits(&self, unit: Unit, limit: u64, message_max: u64) -> SendLimits {
         let narrow = |v: u64| u32::try_from(v).unwrap_or(u32::MAX);
         let window = match unit {
@@ -62,8 +62,8 @@ impl Hello {
         }
     }
 
-    /// What the peer takes on a channel before it says more.
-    pub(in crate::mux) fn first_limits(&self, unit: Unit) -> SendLimits {
+    /// The initial limits, before an OPEN or ACCEPT of the peer.
+    pub(in crate::mux) fn initial_limits(&self, unit: Unit) -> SendLimits {
         let announced = Announced {
             window: self.channel_limit,
             overhead: self.overhead,
@@ -75,35 +75,35 @@ impl Hello {
     }
 }
 
-/// What we send.
+/// The sending half of a channel.
 #[derive(Debug)]
 pub(in crate::mux) struct SendHalf {
     pub(in crate::mux) state: SendState,
     pub(in crate::mux) credit: SendCredit,
-    /// Bytes of the largest message that the peer takes.
+    /// Bytes of the largest message that the peer accepts.
     pub(in crate::mux) message_max: u32,
-    /// Payload of the smallest fragment but the last.
+    /// Smallest payload of a fragment that is not the last, in bytes.
     pub(in crate::mux) fragment_min: u32,
-    /// Of the messages that are encoded.
+    /// Numbers of the encoded messages.
     pub(in crate::mux) numbers: Numbers,
-    /// Messages replaced or dropped that the next frame tells.
+    /// Replaced or dropped messages to report in the next frame.
     pub(in crate::mux) skip: u64,
     pub(in crate::mux) skipped_total: u64,
     pub(in crate::mux) queue: Option<Box<Queue>>,
-    /// What it may still send in its turn.
+    /// Bytes left in the channel's turn (deficit round robin); negative after an overrun.
     pub(in crate::mux) deficit: i32,
     pub(in crate::mux) in_schedule: bool,
-    /// A send was refused for want of room.
+    /// A send was refused for lack of room.
     pub(in crate::mux) wants_room: bool,
-    /// It is among those that wait for room in all queues together.
-    pub(in crate::mux) waits_for_all: bool,
-    /// Since when the front message waits for the channel's credit.
+    /// The channel waits for room in all queues together.
+    pub(in crate::mux) waits_for_connection: bool,
+    /// When the front message became blocked by missing credit.
     pub(in crate::mux) blocked_since: Option<Timestamp>,
-    /// The peer was told so.
-    pub(in crate::mux) blocked_told: bool,
-    /// Bytes of the messages that are encoded.
+    /// CREDIT(BLOCKED) was queued for this blocked time.
+    pub(in crate::mux) blocked_sent: bool,
+    /// Payload bytes of the encoded messages.
     pub(in crate::mux) bytes: u64,
-    /// Why the peer wants no more.
+    /// The code with which the peer stopped the half.
     pub(in crate::mux) stopped: Option<ErrorCode>,
 }
 
@@ -125,15 +125,15 @@ impl SendHalf {
             deficit: 0,
             in_schedule: false,
             wants_room: false,
-            waits_for_all: false,
+            waits_for_connection: false,
             blocked_since: None,
-            blocked_told: false,
+            blocked_sent: false,
             bytes: 0,
             stopped: None,
         }
     }
 
-    /// Bytes that wait, with what their places take.
+    /// Bytes in the queue, entry overhead included.
     #[inline]
     pub(in crate::mux) fn queued(&self) -> usize {
         self.queue.as_ref().map_or(0, |q| q.bytes())
@@ -144,13 +144,13 @@ impl SendHalf {
         self.queue.as_ref().is_none_or(|q| q.is_empty())
     }
 
-    /// The queue, made when it is needed first.
+    /// The queue, created at first use.
     #[inline]
     pub(in crate::mux) fn queue(&mut self) -> &mut Queue {
         self.queue.get_or_insert_default()
     }
 
-    /// Whether a turn has anything to do.
+    /// Whether the channel needs a turn.
     #[inline]
     pub(in crate::mux) fn wants_turn(&self) -> bool {
         match self.state {
@@ -160,20 +160,20 @@ impl SendHalf {
         }
     }
 
-    /// Messages that were replaced or dropped before the next frame: the frame tells them.
+    /// Takes the number of messages replaced or dropped before the next frame, which reports them.
     pub(in crate::mux) fn take_skip(&mut self) -> u64 {
         let skip = core::mem::take(&mut self.skip);
         self.numbers.skip(skip);
         skip
     }
 
-    /// `count` messages were replaced or dropped here.
+    /// Counts messages that were replaced or dropped.
     pub(in crate::mux) fn skipped(&mut self, count: u64) {
         self.skip += count;
         self.skipped_total += count;
     }
 
-    /// Whether the application may still send.
+    /// Checks that the application may still send.
     #[inline]
     pub(in crate::mux) fn is_open(&self) -> Result<(), ChannelSendError> {
         match (self.stopped, self.state) {
@@ -183,7 +183,7 @@ impl SendHalf {
         }
     }
 
-    /// Whether the peer takes messages of `len` bytes.
+    /// Checks that the peer accepts messages of `len` bytes.
     #[inline]
     pub(in crate::mux) fn takes(&self, len: usize) -> Result<(), ChannelSendError> {
         let max = self.message_max as usize;
@@ -193,31 +193,31 @@ impl SendHalf {
         Ok(())
     }
 
-    /// A message of `len` bytes that was encoded last, for `units` of credit, is not sent.
-    pub(in crate::mux) fn take_back(&mut self, units: u64, len: usize) {
+    /// Undoes the last encoded message, of `len` bytes and `units` of credit.
+    pub(in crate::mux) fn undo_last(&mut self, units: u64, len: usize) {
         self.credit.refund(units);
-        self.numbers.take_back();
+        self.numbers.undo_last();
         self.bytes -= len as u64;
     }
 
-    /// Messages of the application count from here on.
+    /// Restarts the numbering.
     pub(in crate::mux) fn rebase(&mut self, epoch: u64, next_seq: u64) {
-        self.numbers.begin(epoch, next_seq);
+        self.numbers.start_epoch(epoch, next_seq);
         self.skip = 0;
     }
 
-    /// The front message waits for the channel's credit.
+    /// The front message is blocked by missing credit.
     pub(in crate::mux) fn block(&mut self, now: Timestamp) {
         self.blocked_since.get_or_insert(now);
     }
 
-    /// The channel waits for its credit no more.
+    /// The channel is not blocked any more.
     pub(in crate::mux) fn unblock(&mut self) {
         self.blocked_since = None;
-        self.blocked_told = false;
+        self.blocked_sent = false;
     }
 
-    /// What the peer takes at first, from its HELLO on.
+    /// Applies the initial limits of the peer's HELLO.
     pub(in crate::mux) fn announce(&mut self, limits: SendLimits) {
         if self.state != SendState::None {
             self.credit.raise(limits.limit);
@@ -228,7 +228,7 @@ impl SendHalf {
 }
 
 impl Unit {
-    /// What `messages` whole messages that cost `bytes` cost on a channel of this unit.
+    /// The cost in this unit of `messages` whole messages that cost `bytes` bytes.
     #[inline]
     pub(in crate::mux) fn cost(self, bytes: u64, messages: u64) -> u64 {
         match self {

@@ -1,4 +1,4 @@
-//! How far a channel is, and what it has to say.
+//! The opening stage of a channel, and its pending control frames.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -7,31 +7,31 @@ use super::super::error::ErrorCode;
 use super::super::open::{AcceptOptions, OpenOptions};
 use super::super::wire;
 
-/// How far the opening of a channel is.
+/// The opening stage of a channel.
 #[derive(Clone, Debug)]
 pub(in crate::mux) enum Stage {
-    /// Our OPEN waits to be encoded.
-    Opening(Box<OpenOptions>),
-    /// Our OPEN, the nth, is out.
-    Asked(u64),
-    /// The peer's OPEN waits for the application's answer.
-    Offered,
-    /// Our ACCEPT waits to be encoded.
-    Accepting(Box<AcceptOptions>),
-    /// Both ends have aliases.
+    /// This end's OPEN is pending.
+    OpenPending(Box<OpenOptions>),
+    /// This end's OPEN, with this number, is sent.
+    OpenSent(u64),
+    /// The peer's OPEN is received; the application has not answered.
+    OpenReceived,
+    /// This end's ACCEPT is pending.
+    AcceptPending(Box<AcceptOptions>),
+    /// The channel is accepted.
     Open,
-    /// Our REJECT waits to be encoded.
-    Rejecting(ErrorCode, Vec<u8>),
-    /// The peer, or we, did not want it.
+    /// This end's REJECT is pending.
+    RejectPending(ErrorCode, Vec<u8>),
+    /// One end rejected the channel.
     Rejected,
 }
 
-/// Control frames that wait to be encoded: one bit each, so that none queues twice (rule R3).
+/// Pending control frames: one bit each, so that none is queued twice (rule R3).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(in crate::mux) struct Pending(u8);
 
 impl Pending {
-    /// OPEN, ACCEPT or REJECT, as the stage says.
+    /// OPEN, ACCEPT or REJECT, depending on the stage.
     pub(in crate::mux) const OPENING: u8 = 1;
     pub(in crate::mux) const CREDIT: u8 = 2;
     /// CREDIT with BLOCKED.
@@ -61,7 +61,7 @@ impl Pending {
         self.0 == 0
     }
 
-    /// Bytes of the frames that wait, at most, without what opens or answers.
+    /// Largest number of bytes of the pending frames, without OPEN, ACCEPT and REJECT.
     pub(in crate::mux) fn bytes_max(self) -> usize {
         let of = |bit: u8, bytes: usize| if self.has(bit) { bytes } else { 0 };
         of(Self::SEQ, wire::SEQ_BYTES_MAX)

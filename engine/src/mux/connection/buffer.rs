@@ -1,14 +1,14 @@
-//! Bytes of a record that is being filled.
+//! The buffer of the open record.
 
 use alloc::vec::Vec;
 
-/// By how much a buffer is made longer at least.
+/// Smallest step by which a buffer grows.
 const STEP_BYTES: usize = 256;
-/// In place of where the content ends: where the vector does.
+/// Value of `end` that means the end of the vector.
 const AT_ITS_END: usize = usize::MAX;
 
-/// The bytes of a record, and room behind them that has been written before: a message is put there
-/// with one check for its head and its payload, and without a call where it is short.
+/// The bytes of a record, and initialized room behind them: a message is appended with one bounds
+/// check for head and payload, and, if it is short, without a call.
 #[derive(Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
@@ -38,7 +38,7 @@ impl Buffer {
         self.bytes.get_mut(..len).unwrap_or_default()
     }
 
-    /// The content, to append to.
+    /// The content as a vector, to append to.
     #[inline]
     pub(super) fn as_vec(&mut self) -> &mut Vec<u8> {
         self.bytes.truncate(self.end);
@@ -50,15 +50,15 @@ impl Buffer {
         self.end = self.len().min(len);
     }
 
-    /// Room for `len` bytes behind the content, which ends where the second says, if it is there.
+    /// Existing room for `len` bytes behind the content, and the offset where the content ends.
     #[inline(always)]
     pub(super) fn room(&mut self, len: usize) -> Option<(&mut [u8], usize)> {
-        // Behind the end of the vector there is none: that is larger than the sum, which wraps.
+        // With `AT_ITS_END` the range wraps and is invalid: there is no room.
         let place = self.bytes.get_mut(self.end..self.end.wrapping_add(len))?;
         Some((place, self.end))
     }
 
-    /// The first `len` bytes of the room behind the content belong to it.
+    /// Extends the content to `end`.
     #[inline(always)]
     pub(super) fn fill_to(&mut self, end: usize) {
         self.end = end;
@@ -76,7 +76,7 @@ impl Buffer {
         }
     }
 
-    /// Makes room for `len` bytes behind the content.
+    /// Grows the vector to have room for `len` bytes behind the content.
     #[cold]
     #[inline(never)]
     fn widen(&mut self, len: usize) {
@@ -84,7 +84,8 @@ impl Buffer {
         self.bytes.resize(self.end + len.max(STEP_BYTES), 0);
     }
 
-    /// Room for `len` bytes behind the content, made if it is not there. What is in it is old.
+    /// Room for `len` bytes behind the content; grows the vector if needed. The room holds old
+    /// bytes.
     #[inline]
     pub(super) fn make_room(&mut self, len: usize) -> (&mut [u8], usize) {
         if self.end > self.bytes.len() || self.bytes.len() - self.end < len {
@@ -98,8 +99,7 @@ impl Buffer {
 mod tests {
     use super::*;
 
-    /// Whichever way bytes are put in, and however the ways follow each other, the content is what
-    /// was put.
+    /// The content is what was appended, by any mix of the ways to append.
     #[test]
     fn all_ways_to_append_agree() {
         for order in 0..3_usize.pow(7) {
@@ -127,13 +127,10 @@ mod tests {
             }
             buffer.truncate(0);
             assert!(buffer.is_empty());
-            assert!(
-                buffer.as_vec().is_empty(),
-                "what was there is not there again"
-            );
+            assert!(buffer.as_vec().is_empty(), "old content does not reappear");
             assert!(
                 buffer.room(1).is_none(),
-                "a vector has no room behind its end"
+                "no room behind the end of the vector"
             );
         }
     }

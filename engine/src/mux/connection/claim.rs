@@ -1,4 +1,4 @@
-//! Messages that are written in their place.
+//! Messages written in place.
 
 use super::super::channel::ChannelId;
 use super::super::error::ChannelSendError;
@@ -8,21 +8,21 @@ use super::{Effects, Mux};
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    /// In the open record: where its frame begins, and its cost.
+    /// In the open record: the offset of its frame, and its cost.
     Record(usize, u64),
     Queue,
 }
 
 /// Room for a message that is being written.
 #[derive(Clone, Copy, Debug)]
-struct Reserved {
+struct ClaimedRoom {
     key: Key,
     len: usize,
     place: Place,
 }
 
 impl Mux {
-    /// Room for a message of `len` bytes, to be written in place and then committed.
+    /// Reserves room for a message of `len` bytes, to be written in place and then committed.
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel.
@@ -31,34 +31,33 @@ impl Mux {
         id: ChannelId,
         len: usize,
     ) -> Result<ChannelClaim<'_>, ChannelSendError> {
-        let reserved = self.reserve(id, len)?;
+        let claimed = self.claim_room(id, len)?;
         Ok(ChannelClaim {
             connection: self,
-            reserved,
+            claimed,
             committed: false,
         })
     }
 
-    /// Room for a message. It is committed or abandoned before anything else is done with the
-    /// connection.
-    fn reserve(&mut self, id: ChannelId, len: usize) -> Result<Reserved, ChannelSendError> {
+    /// Reserves room for a message, which is committed or abandoned before any other call.
+    fn claim_room(&mut self, id: ChannelId, len: usize) -> Result<ClaimedRoom, ChannelSendError> {
         if self.is_conflated(id) {
             return Err(ChannelSendError::WrongMode);
         }
         if let Some((key, at, charge)) = self.begin_direct(id, len) {
-            // What an earlier record has left there is not shown.
+            // Hides the bytes of an earlier record.
             self.outgoing.put_room(len).fill(0);
             let place = Place::Record(at, charge);
-            return Ok(Reserved { key, len, place });
+            return Ok(ClaimedRoom { key, len, place });
         }
         let key = self.admit(id, len)?;
         self.slots[key].send.queue().room(len);
         let place = Place::Queue;
-        Ok(Reserved { key, len, place })
+        Ok(ClaimedRoom { key, len, place })
     }
 
-    /// The bytes of a reservation.
-    fn reserved(&self, room: &Reserved) -> &[u8] {
+    /// The bytes of the claimed room.
+    fn claimed(&self, room: &ClaimedRoom) -> &[u8] {
         match room.place {
             Place::Record(..) => self.outgoing.last(room.len),
             Place::Queue => {
@@ -68,16 +67,16 @@ impl Mux {
         }
     }
 
-    /// As [`Self::reserved`], to write.
-    fn reserved_mut(&mut self, room: &Reserved) -> &mut [u8] {
+    /// As [`Self::claimed`], mutable.
+    fn claimed_mut(&mut self, room: &ClaimedRoom) -> &mut [u8] {
         match room.place {
             Place::Record(..) => self.outgoing.last_mut(room.len),
             Place::Queue => self.slots[room.key].send.queue().last_room_mut(room.len),
         }
     }
 
-    /// The message is written: it is sent, or queued.
-    fn commit(&mut self, room: &Reserved) {
+    /// Sends or queues the written message.
+    fn commit(&mut self, room: &ClaimedRoom) {
         match room.place {
             Place::Record(..) => {} // counted already
             Place::Queue => {
@@ -89,33 +88,33 @@ impl Mux {
         }
     }
 
-    /// The message is not sent.
-    fn abandon(&mut self, room: &Reserved) {
+    /// Removes the message.
+    fn abandon(&mut self, room: &ClaimedRoom) {
         let channel = &mut self.slots[room.key];
         match room.place {
             Place::Record(at, charge) => {
-                self.outgoing.take_back(at);
+                self.outgoing.undo_message(at);
                 let units = channel.unit.cost(charge, 1);
-                channel.send.take_back(units, room.len);
+                channel.send.undo_last(units, room.len);
             }
             Place::Queue => channel.send.queue().abandon(),
         }
     }
 }
 
-/// Room for a message in its place: write it, then [`commit`](Self::commit). Dropped without
-/// that, nothing is sent.
+/// Room for a message: write it, then [`commit`](Self::commit). Dropped without that, nothing is
+/// sent.
 pub struct ChannelClaim<'a> {
     connection: &'a mut Mux,
-    reserved: Reserved,
+    claimed: ClaimedRoom,
     committed: bool,
 }
 
 impl ChannelClaim<'_> {
-    /// The message is written: it is sent, or queued.
+    /// Sends or queues the written message.
     pub fn commit(mut self) {
         self.committed = true;
-        self.connection.commit(&self.reserved);
+        self.connection.commit(&self.claimed);
     }
 }
 
@@ -123,20 +122,20 @@ impl core::ops::Deref for ChannelClaim<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.connection.reserved(&self.reserved)
+        self.connection.claimed(&self.claimed)
     }
 }
 
 impl core::ops::DerefMut for ChannelClaim<'_> {
     fn deref_mut(&mut self) -> &mut [u8] {
-        self.connection.reserved_mut(&self.reserved)
+        self.connection.claimed_mut(&self.claimed)
     }
 }
 
 impl Drop for ChannelClaim<'_> {
     fn drop(&mut self) {
         if !self.committed {
-            self.connection.abandon(&self.reserved);
+            self.connection.abandon(&self.claimed);
         }
     }
 }
@@ -144,8 +143,8 @@ impl Drop for ChannelClaim<'_> {
 impl core::fmt::Debug for ChannelClaim<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("ChannelClaim")
-            .field("channel", &self.connection.slots[self.reserved.key].id)
-            .field("len", &self.reserved.len)
+            .field("channel", &self.connection.slots[self.claimed.key].id)
+            .field("len", &self.claimed.len)
             .finish_non_exhaustive()
     }
 }

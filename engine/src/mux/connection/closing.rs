@@ -1,31 +1,31 @@
-//! How halves, channels and the connection end.
+//! Ends halves, channels and the connection.
 
 use super::super::channel::{ChannelId, SendState, Stage};
 use super::super::error::{ChannelFailure, ChannelSendError, ChannelViolation, ErrorCode};
 use super::super::event::Event;
 use super::super::slots::Key;
 use super::super::wire;
-use super::outgoing::Goodbye;
-use super::{Effects, Mux, Phase};
+use super::outgoing::PendingGoAway;
+use super::{Effects, Mux, MuxState};
 
 impl Mux {
-    /// The layer below is gone. `Some` once, if the channels do not know of their end yet.
+    /// The transport was lost. Returns the end of the connection, unless it was reported before.
     pub fn handle_lost(&mut self) -> Option<Event<'static>> {
-        let told = self.failure().is_some();
-        if !matches!(self.phase, Phase::Over(_)) {
-            // A code of its own that the peer gave before says more than that it is gone.
-            let given = self.drained_by.filter(
+        let reported = self.failure().is_some();
+        if !matches!(self.state, MuxState::Closed(_)) {
+            // An application code that the peer sent before matters more than the loss.
+            let by_peer = self.drain_cause.filter(
                 |by| matches!(by, ChannelFailure::Peer(code) if *code >= ErrorCode::APPLICATION),
             );
-            let failure = self.failure().or(given).unwrap_or(ChannelFailure::Lost);
+            let failure = self.failure().or(by_peer).unwrap_or(ChannelFailure::Lost);
             self.finish(failure);
             self.outgoing.clear_record();
         }
         let failure = self.failure().unwrap_or(ChannelFailure::Lost);
-        (!told).then_some(Event::Failed(failure))
+        (!reported).then_some(Event::Failed(failure))
     }
 
-    /// Ends the connection at once: GOAWAY with the code, then nothing.
+    /// Ends the connection at once, with GOAWAY and the code.
     pub fn abort(&mut self, code: ErrorCode) -> Option<Event<'static>> {
         self.fail(ChannelFailure::Local(code), "")
     }
@@ -35,11 +35,11 @@ impl Mux {
         self.last(event)
     }
 
-    /// The end is told after what already waits to be told.
+    /// Returns the end, or defers it until the pending events are taken.
     fn last<'r>(&mut self, event: Option<Event<'r>>) -> Option<Event<'r>> {
         match event {
             Some(Event::Failed(failure)) if self.incoming.has_events() => {
-                self.incoming.tell_end(failure);
+                self.incoming.set_end(failure);
                 None
             }
             event => event,
@@ -54,52 +54,52 @@ impl Mux {
         if !self.is_alive() {
             return None;
         }
-        self.outgoing.say_goodbye(Goodbye {
+        self.outgoing.queue_goaway(PendingGoAway {
             code: failure.code(),
             reason,
         });
-        self.phase = Phase::Failing(failure);
+        self.state = MuxState::Failing(failure);
         self.outgoing.close();
         self.opens.close_all();
         Some(Event::Failed(failure))
     }
 
-    /// Nothing more is sent or taken, but for a record that is made already; what the queues hold
-    /// is of no use any more.
+    /// Ends all sending and receiving, except for a record that is already built, and frees the
+    /// queues.
     pub(super) fn finish(&mut self, failure: ChannelFailure) {
-        self.phase = Phase::Over(failure);
+        self.state = MuxState::Closed(failure);
         self.opens.close_all();
         self.outgoing.clear();
-        self.liveness.stop();
+        self.liveness.clear_deadlines();
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
             at = next;
             let channel = &mut self.slots[key];
             channel.send.queue = None;
             channel.recv.partial = None;
-            // What was cleared does not know of it any more.
+            // The schedule was cleared.
             channel.send.in_schedule = false;
         }
     }
 
-    /// A drained connection without channels is over when its last record is out.
-    pub(super) fn end_drain(&mut self) {
-        if self.phase == Phase::Draining && self.opens.is_idle() {
+    /// Ends a draining connection that has no channels left, once its last record is taken.
+    pub(super) fn finish_drain(&mut self) {
+        if self.state == MuxState::Draining && self.opens.is_idle() {
             let failure = self
-                .drained_by
+                .drain_cause
                 .unwrap_or(ChannelFailure::Local(ErrorCode::NO_ERROR));
-            self.phase = Phase::Failing(failure);
-            self.incoming.tell_end(failure);
+            self.state = MuxState::Failing(failure);
+            self.incoming.set_end(failure);
             self.opens.close_all();
         }
     }
 
-    /// The end that a drain came to, or a failure.
-    pub(super) fn ended_by(&self) -> Option<ChannelFailure> {
-        self.failure().or(self.drained_by)
+    /// The failure, or the cause of the drain.
+    pub(super) fn end_cause(&self) -> Option<ChannelFailure> {
+        self.failure().or(self.drain_cause)
     }
 
-    /// Ends our half: FIN follows what is queued. A second call does nothing.
+    /// Ends the sending half: FIN follows the queued messages. A second call does nothing.
     ///
     /// # Errors
     /// [`ChannelSendError::UnknownChannel`], [`ChannelSendError::Closed`].
@@ -116,27 +116,27 @@ impl Mux {
         Ok(())
     }
 
-    /// Gives up our half: what is queued is dropped, and the peer is told with `code`.
+    /// Aborts the sending half: drops queued messages and sends RESET with `code`.
     pub fn reset(&mut self, id: ChannelId, code: ErrorCode) {
         if let Some(key) = self.slots.resolve(id) {
             let effects = self.slots[key].abort(code);
-            self.apply(key, effects | Effects::SETTLE);
+            self.apply(key, effects | Effects::CHECK_CLOSED);
         }
     }
 
-    /// Takes no more from the peer on this channel, and tells it so with `code`. What was
-    /// received stays with the application until it is released.
+    /// Stops the receiving half: asks the peer to stop sending, with `code`. Received messages stay
+    /// charged until they are released.
     pub fn stop(&mut self, id: ChannelId, code: ErrorCode) {
         if let Some(key) = self.slots.resolve(id) {
             let effects = self.slots[key].stop(code);
-            self.apply(key, effects | Effects::SETTLE);
+            self.apply(key, effects | Effects::CHECK_CLOSED);
         }
     }
 
-    /// The application lets go of the channel: what it holds of it is consumed, a half that is
-    /// not over is stopped or reset with `code`, and the id is of no use any more. A half that
-    /// was finished goes on until all of it is sent.
-    pub fn let_go(&mut self, id: ChannelId, code: ErrorCode) {
+    /// Closes the channel for the application: releases all its received messages, stops or resets
+    /// each half that has not ended, with `code`, and makes the id invalid. A half that was
+    /// finished still sends its queue and FIN.
+    pub fn close_channel(&mut self, id: ChannelId, code: ErrorCode) {
         let Some(key) = self.slots.resolve(id) else {
             return;
         };
@@ -144,49 +144,49 @@ impl Mux {
         if !channel.attached {
             return;
         }
-        let mut goes_on = channel.send.state == SendState::Finishing;
+        let mut finishing = channel.send.state == SendState::Finishing;
         let mut effects = Effects::NONE;
         match channel.stage {
-            Stage::Opening(_) if !goes_on => return self.forget_unopened(key),
-            Stage::Offered => {
-                goes_on = false;
+            Stage::OpenPending(_) if !finishing => return self.forget_unopened(key),
+            Stage::OpenReceived => {
+                finishing = false;
                 effects = channel.reject(ErrorCode::REFUSED, &[]);
             }
-            Stage::Rejecting(..) => goes_on = false,
+            Stage::RejectPending(..) => finishing = false,
             _ => {}
         }
         effects |= channel.stop(code);
-        if !goes_on {
+        if !finishing {
             effects |= channel.abort(code);
         }
         self.apply(key, effects);
         let effects = self.slots[key].detach();
         self.apply(key, effects);
         let channel = &self.slots[key];
-        let over = channel.is_closed() && channel.is_answered();
-        if over || !self.is_alive() {
+        let ended = channel.is_closed() && channel.is_answered();
+        if ended || !self.is_alive() {
             self.retire(key);
         }
     }
 
-    /// Ends a half that was never announced.
+    /// Removes a channel whose OPEN was not encoded yet.
     fn forget_unopened(&mut self, key: Key) {
         self.opens.leave_waiting(key);
-        self.outgoing.leave_control(key);
+        self.outgoing.unqueue_control(key);
         let channel = &mut self.slots[key];
         let dropped = channel.send.queued();
-        if let Some(alias) = channel.own_alias.take().or(channel.chosen_alias()) {
-            self.opens.give_back(alias);
+        if let Some(alias) = channel.local_alias.take().or(channel.chosen_alias()) {
+            self.opens.free_alias(alias);
         }
         self.dequeued(key, dropped);
         self.retire(key);
-        // Its turn to be opened, if it had come, is the next one's.
+        // If the channel was next to be opened, another one is now.
         self.admit_waiting();
-        self.end_drain();
+        self.finish_drain();
     }
 
-    /// Our messages count anew from here: tells the peer. For a publisher that goes on after a
-    /// gap, or in another epoch. Only while nothing is queued.
+    /// Restarts the numbering of this end's messages, and announces it with SEQ: for a publisher
+    /// that continues after a gap, or in another epoch. Only while nothing is queued.
     ///
     /// # Errors
     /// [`ChannelSendError::WouldBlock`] while messages are queued; [`ChannelSendError::TooLarge`] for an epoch
@@ -197,7 +197,7 @@ impl Mux {
         epoch: u64,
         next_seq: u64,
     ) -> Result<(), ChannelSendError> {
-        // A peer takes no message whose number is the largest.
+        // The largest number is not valid for a message.
         if epoch > wire::VARINT_MAX || next_seq >= wire::VARINT_MAX {
             return Err(ChannelSendError::TooLarge {
                 len: usize::MAX,
@@ -214,9 +214,9 @@ impl Mux {
         Ok(())
     }
 
-    /// Tells the sender that everything below `seq` is safe here: it need not keep it for a
-    /// resumption. Also of a half that has ended, while ours goes on; where both are over, as is a
-    /// channel in one direction when that one ends, nothing more is told.
+    /// Acknowledges all messages below `seq`: the sender need not keep them for a resumption. Works
+    /// after the peer's half has ended, while this end's half is open. Once both halves have ended
+    /// (for a channel in one direction: its only half), nothing is sent.
     pub fn acknowledge(&mut self, id: ChannelId, seq: u64) {
         if let Some(key) = self.slots.resolve(id)
             && self.slots[key].attached
@@ -227,24 +227,24 @@ impl Mux {
         }
     }
 
-    /// Takes no new channels and lets the open ones end, within `close_timeout`; then the
-    /// connection ends. Messages that are queued go out.
+    /// Starts a graceful end: sends GOAWAY, opens no new channels and lets the open ones end within
+    /// `close_timeout`; then the connection ends. Queued messages are sent.
     pub fn drain(&mut self, code: ErrorCode, reason: &'static str) {
-        // After the peer's GOAWAY it is ours that sets the deadline.
+        // After the peer's GOAWAY, the local GOAWAY sets the deadline.
         if !self.is_alive() || self.liveness.is_draining() {
             return;
         }
         let reason = reason.get(..123).unwrap_or(reason);
-        self.outgoing.say_goodbye(Goodbye { code, reason });
-        self.phase = Phase::Draining;
-        self.drained_by.get_or_insert(ChannelFailure::Local(code));
+        self.outgoing.queue_goaway(PendingGoAway { code, reason });
+        self.state = MuxState::Draining;
+        self.drain_cause.get_or_insert(ChannelFailure::Local(code));
         let by = self.now.after(self.config.close_timeout);
-        self.liveness.drain_by(by);
+        self.liveness.set_drain_deadline(by);
         self.refuse_waiting(code);
-        self.end_drain();
+        self.finish_drain();
     }
 
-    /// GOAWAY of the peer's.
+    /// Handles GOAWAY.
     pub(super) fn handle_goaway<'r>(&mut self, goaway: &wire::GoAway<'r>) -> Option<Event<'r>> {
         let code = ErrorCode(goaway.code);
         let graceful = code == ErrorCode::NO_ERROR || code >= ErrorCode::APPLICATION;
@@ -254,60 +254,60 @@ impl Mux {
             self.outgoing.clear_record();
             return self.last(Some(Event::Failed(failure)));
         }
-        // What the peer has not seen, it will not: looked for where it has seen less than it said.
+        // OPENs above `opens_seen` were not processed. A repeated GOAWAY can only lower the number.
         if self.opens.limit_seen(goaway.opens_seen) {
-            let unseen = |stage: &Stage| matches!(stage, Stage::Asked(n) if *n > goaway.opens_seen);
-            self.refuse_own_where(unseen, ErrorCode::REFUSED);
+            let unseen =
+                |stage: &Stage| matches!(stage, Stage::OpenSent(n) if *n > goaway.opens_seen);
+            self.refuse_local_where(unseen, ErrorCode::REFUSED);
         }
         self.refuse_waiting(ErrorCode::REFUSED);
-        if self.phase == Phase::Open {
-            self.phase = Phase::Draining;
-            self.drained_by = Some(ChannelFailure::Peer(code));
+        if self.state == MuxState::Open {
+            self.state = MuxState::Draining;
+            self.drain_cause = Some(ChannelFailure::Peer(code));
         }
-        self.end_drain();
+        self.finish_drain();
         Some(Event::Draining {
             code,
             reason: goaway.reason,
         })
     }
 
-    /// Channels of ours that were never announced will not be.
+    /// Refuses all channels whose OPEN is not encoded yet.
     fn refuse_waiting(&mut self, code: ErrorCode) {
-        self.refuse_own_where(|stage| matches!(stage, Stage::Opening(_)), code);
+        self.refuse_local_where(|stage| matches!(stage, Stage::OpenPending(_)), code);
         self.opens.clear_waiting();
     }
 
-    fn refuse_own_where(&mut self, is_meant: impl Fn(&Stage) -> bool, code: ErrorCode) {
+    fn refuse_local_where(&mut self, matches_stage: impl Fn(&Stage) -> bool, code: ErrorCode) {
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
             at = next;
-            if is_meant(&self.slots[key].stage) {
-                self.refuse_own(key, code);
+            if matches_stage(&self.slots[key].stage) {
+                self.refuse_local(key, code);
             }
         }
     }
 
-    /// A channel of ours comes to nothing without having been looked at by the peer: the
-    /// application is told so.
-    pub(super) fn refuse_own(&mut self, key: Key, code: ErrorCode) {
+    /// Refuses a channel of this end that the peer did not process, and reports it.
+    pub(super) fn refuse_local(&mut self, key: Key, code: ErrorCode) {
         let channel = &self.slots[key];
         if channel.attached {
-            self.incoming.tell(Event::Rejected {
+            self.incoming.push_event(Event::Rejected {
                 channel: channel.id,
                 code,
                 unprocessed: true,
                 metadata: &[],
             });
         }
-        self.reject_own(key);
+        self.reject_local(key);
     }
 
-    /// Our channel is not wanted: both halves are over.
-    pub(super) fn reject_own(&mut self, key: Key) {
+    /// Ends both halves of a channel of this end that was rejected.
+    pub(super) fn reject_local(&mut self, key: Key) {
         let channel = &mut self.slots[key];
-        let asked = matches!(channel.stage, Stage::Asked(_));
-        if !asked && let Some(alias) = channel.own_alias.take().or(channel.chosen_alias()) {
-            self.opens.give_back(alias);
+        let asked = matches!(channel.stage, Stage::OpenSent(_));
+        if !asked && let Some(alias) = channel.local_alias.take().or(channel.chosen_alias()) {
+            self.opens.free_alias(alias);
         }
         let effects = channel.rejected();
         self.apply(key, effects);

@@ -1,4 +1,4 @@
-//! The control lane: frames that need no credit and go before all data (rule R16).
+//! The control queue: frames that need no credit and go before all data (rule R16).
 
 use super::super::channel::{Effects, Pending, RecvState, Stage};
 use super::super::error::ErrorCode;
@@ -7,19 +7,19 @@ use super::super::open::{Mode, OpenOptions, Unit};
 use super::super::slots::Key;
 use super::super::wire::{self, CreditKind, Direction, Hello, Profile};
 use super::incoming::UNUSED_AFTER;
-use super::{Mux, Phase};
+use super::{Mux, MuxState};
 
 impl Mux {
-    pub(super) fn control_waits(&self) -> bool {
-        self.liveness.ping_waits()
-            || self.outgoing.goodbye_waits()
-            || self.opens.rejects_wait()
-            || self.outgoing.control_waits()
+    pub(super) fn control_pending(&self) -> bool {
+        self.liveness.ping_pending()
+            || self.outgoing.goaway_pending()
+            || self.opens.rejects_pending()
+            || self.outgoing.control_pending()
     }
 
-    /// Control frames, as far as the record has room.
+    /// Appends pending control frames, as far as the record has room.
     pub(super) fn put_control(&mut self, peer: &Hello) {
-        if !self.control_waits() {
+        if !self.control_pending() {
             return;
         }
         self.put_pings();
@@ -28,19 +28,19 @@ impl Mux {
         {
             wire::put_reject(self.outgoing.frame(), alias, ErrorCode::LIMIT.0, &[]);
         }
-        // What joins meanwhile is an OPEN whose turn has come, which left those that wait, or a
-        // NARROW, of which there is one for each channel in a second.
+        // The loop ends: it only adds waiting OPENs, which leave the waiting list, and NARROW
+        // frames, at most one per channel and second.
         while let Some(index) = self.outgoing.next_control() {
             let Some(key) = self.slots.key_at(index) else {
                 continue; // it has ended since
             };
             if !self.put_channel_control(key, peer) {
-                self.outgoing.control_first(key);
+                self.outgoing.requeue_control(key);
                 break;
             }
         }
-        if self.phase == Phase::Draining && !self.outgoing.control_waits() {
-            self.outgoing.put_goodbye(self.opens.seen());
+        if self.state == MuxState::Draining && !self.outgoing.control_pending() {
+            self.outgoing.put_pending_goaway(self.opens.seen());
         }
     }
 
@@ -67,30 +67,32 @@ impl Mux {
         wire::put_credit(self.outgoing.frame(), &credit);
     }
 
-    /// What the channel has to say. `false`: the record is full, and it has not said all.
+    /// Appends the channel's pending control frames. `false`: the record is full, and some are
+    /// still pending.
     fn put_channel_control(&mut self, key: Key, peer: &Hello) -> bool {
         if self.slots[key].pending.has(Pending::OPENING) {
             self.slots[key].pending.unset(Pending::OPENING);
-            let said = self.put_opening(key, peer);
+            let done = self.put_opening(key, peer);
             if self.slots.key_at(key.index()).is_none() {
-                return true; // that was all there was of the channel
+                return true; // the channel was removed
             }
-            if !said {
+            if !done {
                 self.slots[key].pending.set(Pending::OPENING);
                 return false;
             }
         }
         let room = self.outgoing.room();
         let channel = &mut self.slots[key];
-        let Some(alias) = channel.own_alias else {
-            // Nothing can be said of it yet; what waits goes when it has an alias.
-            channel.in_control = false;
+        let Some(alias) = channel.local_alias else {
+            // Without an alias, no frame can name the channel; its frames stay pending until it has
+            // one.
+            channel.in_control_queue = false;
             return true;
         };
         if room < channel.pending.bytes_max() {
             return false;
         }
-        channel.in_control = false;
+        channel.in_control_queue = false;
         let pending = core::mem::take(&mut channel.pending);
         if pending.has(Pending::SEQ) {
             let (epoch, next_seq) = (channel.send.numbers.epoch(), channel.send.numbers.next());
@@ -103,7 +105,7 @@ impl Mux {
         true
     }
 
-    /// CREDIT of all kinds: what we send of, and what we receive.
+    /// Appends CREDIT of all kinds, for the sending and the receiving half.
     fn put_credits(&mut self, key: Key, alias: u32, pending: Pending) {
         if pending.has(Pending::RETURN) {
             let total = self.slots[key].send.credit.charged();
@@ -124,23 +126,22 @@ impl Mux {
         }
     }
 
-    /// NARROW, if the window is still wide and not used.
+    /// Appends NARROW, if the window is still enlarged and unused.
     fn put_narrow(&mut self, key: Key, alias: u32) {
         let recv = &mut self.slots[key].recv;
         if !recv.is_wide_and_idle(UNUSED_AFTER, self.now) {
             return;
         }
-        recv.credit.withhold();
-        let (keep, asks) = (recv.credit.first(), recv.credit.has_grown());
-        self.apply(key, Effects::ASIDE);
-        if asks {
+        recv.credit.withdraw_unannounced();
+        let (keep, is_enlarged) = (recv.credit.initial(), recv.credit.has_grown());
+        self.apply(key, Effects::RESERVE);
+        if is_enlarged {
             self.put_credit(alias, CreditKind::Narrow, keep, None);
         }
     }
 
-    /// Widens the window of a channel that it holds back, before a limit is told, by what others
-    /// can do without; where that is little, channels that do not use what they have grown by are
-    /// asked for it.
+    /// Enlarges the window that limits a channel, before a new limit is announced, by bytes that no
+    /// other channel needs. If few are left, asks channels with unused growth to return it.
     fn widen(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         let tunes = self.config.auto_tune && !channel.conflate && channel.unit == Unit::Bytes;
@@ -150,17 +151,17 @@ impl Mux {
         let credit = &mut channel.recv.credit;
         let max = self.config.channel_window_bytes_max.into();
         let wanted = credit.growth(self.now, rtt, max);
-        // Not all of what is spare, or the next channel that grows has nothing.
+        // Half of what is spare: the rest is for the next channel that grows.
         let by = wanted.min(self.incoming.spare() / 2);
-        // Not in slivers, which are soon too little.
-        if by < wanted.min(credit.first() / 4) {
+        // Not in small steps, which would soon be too small.
+        if by < wanted.min(credit.initial() / 4) {
             self.reclaim();
         } else if credit.grow(by, self.now) {
-            self.apply(key, Effects::ASIDE);
+            self.apply(key, Effects::RESERVE);
         }
     }
 
-    /// Asks channels whose windows have grown and are not used to give that back.
+    /// Asks channels with unused window growth to return it.
     fn reclaim(&mut self) {
         if !self.incoming.may_reclaim(self.now) {
             return;
@@ -172,7 +173,7 @@ impl Mux {
                 .recv
                 .is_wide_and_idle(UNUSED_AFTER, self.now)
             {
-                let effects = self.slots[key].ask_back();
+                let effects = self.slots[key].queue_narrow();
                 self.apply(key, effects);
             }
         }
@@ -200,15 +201,15 @@ impl Mux {
                 }
             }
         }
-        self.apply(key, Effects::SETTLE);
+        self.apply(key, Effects::CHECK_CLOSED);
     }
 
-    /// OPEN, ACCEPT or REJECT. `false`: the record is full.
+    /// Appends OPEN, ACCEPT or REJECT. `false`: the record is full.
     fn put_opening(&mut self, key: Key, peer: &Hello) -> bool {
         match &self.slots[key].stage {
-            Stage::Opening(_) => self.put_open(key, peer),
-            Stage::Accepting(_) => self.put_accept(key, peer),
-            Stage::Rejecting(..) => self.put_reject(key),
+            Stage::OpenPending(_) => self.put_open(key, peer),
+            Stage::AcceptPending(_) => self.put_accept(key, peer),
+            Stage::RejectPending(..) => self.put_reject(key),
             _ => true,
         }
     }
@@ -219,7 +220,7 @@ impl Mux {
             return true;
         }
         let channel = &mut self.slots[key];
-        let Stage::Opening(options) = channel.stage.clone() else {
+        let Stage::OpenPending(options) = channel.stage.clone() else {
             return true;
         };
         let needs = needed_features(&options);
@@ -229,7 +230,7 @@ impl Mux {
             None
         };
         let Some(alias) = alias else {
-            self.refuse_own(key, ErrorCode::REFUSED);
+            self.refuse_local(key, ErrorCode::REFUSED);
             return true;
         };
         let open = wire::Open {
@@ -253,18 +254,18 @@ impl Mux {
         let len = wire::open_len(&open);
         if len > self.outgoing.room() {
             if options.alias.is_none() {
-                self.opens.give_back(alias);
+                self.opens.free_alias(alias);
             }
             let never = len > self.outgoing.record_max();
             if never {
-                // It fits no record of the peer's, whose limits came later.
-                self.refuse_own(key, ErrorCode::REFUSED);
+                // It fits no record that the peer accepts: its HELLO came after the call.
+                self.refuse_local(key, ErrorCode::REFUSED);
             }
             return never;
         }
         wire::put_open(self.outgoing.frame(), &open);
         let number = self.opens.opened(alias, key);
-        let limits = self.opens.first_limits(self.slots[key].unit);
+        let limits = self.opens.initial_limits(self.slots[key].unit);
         self.slots[key].opened(number, alias, limits);
         self.apply(key, Effects::SCHEDULE);
         self.admit_waiting();
@@ -273,13 +274,13 @@ impl Mux {
 
     fn put_accept(&mut self, key: Key, peer: &Hello) -> bool {
         let channel = &mut self.slots[key];
-        let (Stage::Accepting(options), Some(peer_alias)) =
+        let (Stage::AcceptPending(options), Some(peer_alias)) =
             (channel.stage.clone(), channel.peer_alias)
         else {
             return true;
         };
         let Some(alias) = self.opens.take_alias(options.alias, peer) else {
-            // More channels than the peer has aliases for.
+            // The peer's `aliases_max` is reached.
             return self.put_reject_accepted(key);
         };
         let accept = wire::Accept {
@@ -296,31 +297,31 @@ impl Mux {
         let len = wire::accept_len(&accept);
         if len > self.outgoing.room() {
             if options.alias.is_none() {
-                self.opens.give_back(alias);
+                self.opens.free_alias(alias);
             }
             if len <= self.outgoing.record_max() {
                 return false;
             }
-            // No record is so long any more: `limit_records`.
+            // `limit_records` was called meanwhile.
             return self.put_reject_accepted(key);
         }
         wire::put_accept(self.outgoing.frame(), &accept);
         self.opens.answered_peer();
-        self.opens.bind_own(alias, key);
+        self.opens.bind_local(alias, key);
         let effects = self.slots[key].answered(alias);
         self.apply(key, effects);
         true
     }
 
-    /// A channel that the application has accepted must be rejected after all: it is told.
+    /// Rejects a channel that the application has accepted, and reports it.
     fn put_reject_accepted(&mut self, key: Key) -> bool {
         let channel = &mut self.slots[key];
         if let Some(alias) = channel.chosen_alias() {
-            self.opens.give_back(alias);
+            self.opens.free_alias(alias);
         }
         let effects = channel.reject_accepted(ErrorCode::LIMIT);
         if channel.attached {
-            self.incoming.tell(Event::Rejected {
+            self.incoming.push_event(Event::Rejected {
                 channel: channel.id,
                 code: ErrorCode::LIMIT,
                 unprocessed: true,
@@ -335,11 +336,11 @@ impl Mux {
         let (room, max) = (self.outgoing.room(), self.outgoing.record_max());
         let channel = &mut self.slots[key];
         let (code, mut metadata) = match &channel.stage {
-            Stage::Rejecting(code, metadata) => (*code, metadata.as_slice()),
+            Stage::RejectPending(code, metadata) => (*code, metadata.as_slice()),
             _ => (ErrorCode::REFUSED, [].as_slice()),
         };
         if wire::reject_len(metadata) > max {
-            metadata = &[]; // it fits no record of the peer's
+            metadata = &[]; // it fits no record that the peer accepts
         }
         if wire::reject_len(metadata) > room {
             return false;

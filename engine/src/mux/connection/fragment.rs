@@ -1,4 +1,4 @@
-//! How much of a queued message the next frame takes: what the record's room and the credit allow.
+//! How much of a queued message the next frame takes, limited by the record's room and the credit.
 
 use super::super::channel::{Channel, SendState};
 use super::super::credit;
@@ -7,64 +7,68 @@ use super::super::queue::Front;
 use super::super::wire::{self, Hello};
 use super::send::{RUN_HEAD_MAX, SHARED_BYTES_MIN};
 
-/// What became of a channel's turn.
+/// Why a channel's turn ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Turn {
-    /// Nothing more to send, or no credit of the channel's own.
+pub(super) enum TurnEnd {
+    /// Nothing more to send, or no credit.
     Done,
-    /// It has had its share.
-    Spent,
+    /// The quantum is spent.
+    QuantumSpent,
     /// The record is full.
-    Full,
+    RecordFull,
 }
 
-/// What the next frame of a channel can be.
-pub(super) enum Part {
-    /// Payload bytes.
-    Take(usize),
-    Not(Turn),
+/// The next frame of a channel.
+pub(super) enum NextFrame {
+    /// This many payload bytes.
+    Payload(usize),
+    End(TurnEnd),
 }
 
-/// What a message may cost at most: it is begun only when the channel's credit covers that, so that
-/// a receiver of whole messages, who gives nothing back before the last fragment, gets that.
+/// The largest cost of a message. Its first fragment is sent only when the credit covers this cost:
+/// a receiver that releases whole messages returns no credit before the last fragment.
 fn whole_charge(len: usize, peer: &Hello, fragment_min: u32) -> u64 {
     credit::message_charge(len as u64, peer.overhead, fragment_min.into())
 }
 
-/// What a message costs that fits a record of its own, in one frame.
+/// The cost of a message in one frame, if it fits a record of its own.
 fn single_charge(channel: &Channel, front: &Front, peer: &Hello) -> Option<u64> {
-    let alias = channel.own_alias.unwrap_or(0);
+    let alias = channel.local_alias.unwrap_or(0);
     let head = wire::data_head_len(alias, Some(front.rest), channel.send.skip) as u64;
     let fits = head + front.rest as u64 <= peer.record_bytes_max;
     fits.then_some(front.rest as u64 + peer.overhead)
 }
 
-/// The shared frame at the front of the queue, if it can be a record as it is.
-pub(super) fn own_frame(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
+/// The shared frame at the front of the queue, if it can be sent as a record.
+pub(super) fn shared_record(channel: &Channel, max: usize) -> Option<bytes::Bytes> {
     let queue = channel.send.queue.as_ref()?;
     let frame = queue.front_frame()?;
     let fits = frame.frame().len() <= max
         && frame.payload().len() >= SHARED_BYTES_MIN
         && frame.payload().len() <= channel.send.message_max as usize
-        && channel.own_alias == Some(frame.alias())
+        && channel.local_alias == Some(frame.alias())
         && channel.send.skip == 0
         && channel.send.state == SendState::Sending;
     fits.then(|| frame.frame().clone())
 }
 
-/// How much of a message goes into the record now, of which there is so much `room`, or whether
-/// it waits for the `next`.
+/// How much of a message fits the record now: `room` bytes are free here, `next` in the next
+/// record.
 pub(super) fn part_of_message(
     channel: &Channel,
     front: &Front,
     peer: &Hello,
     (room, next): (usize, usize),
-) -> Part {
+) -> NextFrame {
     let send = &channel.send;
-    let head = wire::data_head_len(channel.own_alias.unwrap_or(0), Some(front.rest), send.skip);
+    let head = wire::data_head_len(
+        channel.local_alias.unwrap_or(0),
+        Some(front.rest),
+        send.skip,
+    );
     let fits = head + front.rest <= room;
     let fragment = (send.fragment_min as usize).max(1);
-    if front.fresh {
+    if front.at_start {
         let cost = if fits {
             front.rest as u64 + peer.overhead
         } else {
@@ -75,36 +79,45 @@ pub(super) fn part_of_message(
             let whole_next = single
                 .is_some_and(|cost| send.credit.available() >= channel.unit.cost(cost, 1))
                 && !fits;
-            return Part::Not(if whole_next { Turn::Full } else { Turn::Done });
+            return NextFrame::End(if whole_next {
+                TurnEnd::RecordFull
+            } else {
+                TurnEnd::Done
+            });
         }
     }
     if fits {
-        return Part::Take(front.rest);
+        return NextFrame::Payload(front.rest);
     }
-    if front.fresh && head + front.rest <= next {
-        return Part::Not(Turn::Full);
+    if front.at_start && head + front.rest <= next {
+        return NextFrame::End(TurnEnd::RecordFull);
     }
     let room = room.saturating_sub(head);
     if room < fragment || front.rest <= fragment {
-        return Part::Not(Turn::Full);
+        return NextFrame::End(TurnEnd::RecordFull);
     }
-    // The last fragment may be short, but not for want of a byte of room here.
-    Part::Take(room.min(front.rest))
+    // A remainder of at most the minimum fragment is not cut further.
+    NextFrame::Payload(room.min(front.rest))
 }
 
-/// Elements of a run that go together at least, so that it does not go in slivers: all that
-/// wait, or a fragment's worth, or one.
+/// The fewest elements of a run that are sent together: all queued ones, or a minimum fragment's
+/// worth, or one.
 fn run_least(front: &Front, fragment_min: u32, peer: &Hello) -> usize {
     let elem = (front.elem as usize).max(1);
-    // What was consumed before an ACCEPT is in the limit that it tells: taken for the window, it
-    // makes a fragment for which half a window may have no room. That is well for messages, which
-    // were agreed on; of a run only so much as the default window's.
+    // The limit of an ACCEPT includes what was consumed before. A minimum fragment computed from it
+    // may exceed half of the window. For messages both ends agreed on that; for runs the default
+    // window bounds it.
     let fragment = u64::from(fragment_min).min(peer.channel_limit / 4) as usize;
     (front.rest / elem).min((fragment / elem).max(1))
 }
 
-/// How many bytes of a run, in whole elements, go into the record now.
-pub(super) fn part_of_run(channel: &Channel, front: &Front, peer: &Hello, room: usize) -> Part {
+/// How many bytes of a run, in whole elements, fit the record now.
+pub(super) fn part_of_run(
+    channel: &Channel,
+    front: &Front,
+    peer: &Hello,
+    room: usize,
+) -> NextFrame {
     let send = &channel.send;
     let elem = front.elem as usize;
     let waiting = front.rest / elem.max(1);
@@ -116,15 +129,15 @@ pub(super) fn part_of_run(channel: &Channel, front: &Front, peer: &Hello, room: 
             let bytes = available.saturating_sub(peer.overhead);
             (bytes / (elem as u64).max(1), least)
         }
-        // A window of messages may be smaller than that.
+        // A window of messages can be smaller than the minimum.
         Unit::Messages => (available, 1),
     };
     let by_credit = usize::try_from(by_credit).unwrap_or(usize::MAX);
     if by_credit < least_of_credit {
-        return Part::Not(Turn::Done);
+        return NextFrame::End(TurnEnd::Done);
     }
     if by_room < least {
-        return Part::Not(Turn::Full);
+        return NextFrame::End(TurnEnd::RecordFull);
     }
     let most = if peer.features & wire::FEATURE_RUN == 0 {
         1
@@ -133,5 +146,5 @@ pub(super) fn part_of_run(channel: &Channel, front: &Front, peer: &Hello, room: 
     };
     let share = (send.deficit.max(0) as usize / elem.max(1)).max(least);
     let count = waiting.min(by_room).min(by_credit).min(share).min(most);
-    Part::Take(count * elem)
+    NextFrame::Payload(count * elem)
 }

@@ -1,4 +1,4 @@
-//! How a connection begins: HELLO of both ends, with what each takes.
+//! HELLO of both ends: the limits that each announces.
 
 use super::super::error::ChannelViolation;
 use super::super::event::Event;
@@ -11,29 +11,29 @@ const HEAD_BYTES_MAX: usize = 32;
 const CONTROL_BYTES_MAX: usize = 4000 + 128;
 
 impl Mux {
-    /// Bytes of the largest record that [`Self::poll_record`] may give.
+    /// Bytes of the largest record that [`Self::poll_record`] can return.
     #[must_use]
     pub fn record_max(&self) -> usize {
         self.outgoing.record_max()
     }
 
-    /// Bytes that the layer below must take in one record: a fragment of the size that windows
-    /// count on, or the longest control frame.
+    /// Record size, in bytes, that the layer below must accept: a minimum fragment, or the longest
+    /// control frame.
     #[must_use]
-    pub fn record_least(&self) -> usize {
+    pub fn record_min(&self) -> usize {
         let max = self.peer.map_or(0, |peer| peer.record_bytes_max);
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         (max / 4 + HEAD_BYTES_MAX).max(CONTROL_BYTES_MAX).min(max)
     }
 
-    /// The layer below takes records of at most so many bytes, whatever the peer takes: at least
-    /// [`Self::record_least`], or nothing may go out.
+    /// Limits records to `bytes`, for a layer below that accepts less than the peer: at least
+    /// [`Self::record_min`], or sending may get stuck.
     pub fn limit_records(&mut self, bytes: usize) {
         self.outgoing.limit_records(bytes);
     }
 
-    /// The peer's limits, records cut to what the layer below takes.
-    pub(super) fn takes(&self) -> Option<Hello> {
+    /// The peer's limits, with the record size that the layer below accepts, too.
+    pub(super) fn peer_limits(&self) -> Option<Hello> {
         let record_bytes_max = self.outgoing.record_max() as u64;
         self.peer.map(|peer| Hello {
             record_bytes_max,
@@ -41,8 +41,8 @@ impl Mux {
         })
     }
 
-    /// HELLO of this end.
-    pub(super) fn own_hello(&self) -> Hello {
+    /// The HELLO of this end.
+    pub(super) fn local_hello(&self) -> Hello {
         let config = &self.config;
         Hello {
             record_bytes_max: config.record_bytes_max.into(),
@@ -71,12 +71,12 @@ impl Mux {
         self.outgoing.start(&hello);
         self.liveness.start(&hello, self.now);
         self.opens.start(&hello);
-        // What the peer takes is known: of channels that wait to be opened, and for sends that
-        // were refused for want of that.
+        // The peer's limits are known now: applies them to channels that wait for OPEN, and wakes
+        // senders that were refused before.
         let mut at = 0;
         while let Some((key, next)) = self.slots.next_from(at) {
             at = next;
-            let limits = self.opens.first_limits(self.slots[key].unit);
+            let limits = self.opens.initial_limits(self.slots[key].unit);
             let channel = &mut self.slots[key];
             channel.send.announce(limits);
             if core::mem::take(&mut channel.send.wants_room) {

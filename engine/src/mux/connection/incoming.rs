@@ -1,10 +1,9 @@
-//! What comes in: records of the peer's, being read; the budget of all windows; what the application
-//! is yet to be told.
+//! The receiving side: the record reader, the budget of all windows, and pending events.
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use super::super::channel::{Aside, Channel, Stage};
+use super::super::channel::{Channel, Reservation, Stage};
 use super::super::config::ChannelConfig;
 use super::super::error::ChannelFailure;
 use super::super::event::Event;
@@ -12,57 +11,57 @@ use super::super::open::Unit;
 use super::super::wire::Frames;
 use crate::time::Timestamp;
 
-/// A record of the peer's, being read: what [`Mux::receive`](super::Mux::receive)
-/// gives, for [`Mux::next`](super::Mux::next).
+/// Reads a record of the peer: returned by [`Mux::receive`](super::Mux::receive), for
+/// [`Mux::next`](super::Mux::next).
 #[derive(Debug)]
 pub struct RecordReader<'r> {
     pub(super) frames: Frames<'r>,
-    /// What follows the event that was given last.
+    /// The event after the one returned last, if the same frame caused both.
     pub(super) next: Option<Event<'r>>,
 }
 
 impl RecordReader<'_> {
-    /// Nothing more of the record is read.
+    /// Skips the rest of the record.
     pub(super) fn stop(&mut self) {
         self.frames = Frames::new(&[]);
         self.next = None;
     }
 }
 
-/// How long a channel that has grown must not be used for before it is asked to give that back;
-/// and how often channels are looked through for such.
+/// Time without data after which an enlarged window counts as unused; also the interval of the
+/// search for such windows.
 pub(super) const UNUSED_AFTER: Duration = Duration::from_secs(1);
 
 /// The receiving side of a connection. Nothing else writes these fields.
 ///
-/// Every grant is backed: the windows of all channels of the peer's, and what is left of those
-/// that have ended, never add up to more than the budget.
+/// Every grant is backed: the windows of all channels that the peer opened, and the unreleased
+/// bytes of those that have ended, never exceed the budget.
 ///
 /// ```text
-/// aside   = sum of the windows of halves that receive, and of what is held of the others
-/// spare   = budget - aside - the windows of channels that the peer may still open
+/// reserved = sum of the windows of receiving halves, and of the held bytes of the others
+/// spare    = budget - reserved - the windows of channels that the peer may still open
 /// ```
 pub(super) struct Incoming {
-    /// What happened without a record.
+    /// Events that no record caused.
     events: VecDeque<Event<'static>>,
-    /// The end of the connection, which is told after all else.
+    /// The end of the connection, reported after all other events.
     ended: Option<ChannelFailure>,
-    /// Bytes that a frame of the peer's costs beside its payload.
+    /// Bytes charged for each frame in addition to its payload.
     overhead: u64,
-    /// Bytes that may be set aside.
+    /// The receive budget in bytes.
     budget: u64,
-    /// Bytes that a channel of the peer's takes of it, accepted with the defaults: one that counts
-    /// bytes, one that counts messages, any.
+    /// Bytes that a channel of the peer, accepted with the defaults, takes of the budget: one that
+    /// counts bytes, one that counts messages, and the larger of the two.
     bytes_window: u64,
     messages_window: u64,
     channel_bytes: u64,
     /// Channels that the peer may have open.
     channels_max: u32,
-    /// Bytes that are set aside for all channels together.
-    aside: u64,
-    /// Channels of the peer's for whose windows it is.
+    /// Bytes reserved for all channels together.
+    reserved: u64,
+    /// Channels of the peer that can receive here and have a reserved window.
     receiving: u32,
-    /// When channels were looked through for windows that are not used.
+    /// Time of the last search for unused windows.
     reclaimed_at: Option<Timestamp>,
 }
 
@@ -77,7 +76,7 @@ impl Incoming {
             messages_window: config.defaults(Unit::Messages).window_bytes,
             channel_bytes: config.channel_bytes(),
             channels_max: config.channels_max,
-            aside: 0,
+            reserved: 0,
             receiving: 0,
             reclaimed_at: None,
         }
@@ -90,64 +89,64 @@ impl Incoming {
 
     // ---- the budget
 
-    /// Whether the window of another channel has room.
+    /// Whether the budget has room for another window of `bytes`.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
-        self.aside + bytes <= self.budget
+        self.reserved + bytes <= self.budget
     }
 
-    /// Bytes by which windows may grow, and any channel that the peer may open has its window
-    /// still.
+    /// Bytes by which windows may grow while every channel that the peer may still open keeps its
+    /// window.
     pub(super) fn spare(&self) -> u64 {
         let unopened = u64::from(self.channels_max.saturating_sub(self.receiving));
-        let kept = self.aside + unopened * self.channel_bytes;
+        let kept = self.reserved + unopened * self.channel_bytes;
         self.budget.saturating_sub(kept)
     }
 
-    /// Counts anew what is set aside for a channel.
-    pub(super) fn set_aside(&mut self, channel: &mut Channel) {
-        // All of a channel of ours is what the application has granted.
-        let counted = if channel.ours {
+    /// Recomputes the reservation of a channel.
+    pub(super) fn update_reservation(&mut self, channel: &mut Channel) {
+        // The window of a channel opened by this end is granted by the application and not counted.
+        let counted = if channel.is_local {
             0
         } else {
             channel.unit.cost(self.bytes_window, self.messages_window)
         };
-        let offered = matches!(channel.stage, Stage::Offered);
-        let (before, now) = channel.recv.set_aside(counted, offered);
-        self.count(channel.ours, before, now);
+        let offered = matches!(channel.stage, Stage::OpenReceived);
+        let (before, now) = channel.recv.update_reservation(counted, offered);
+        self.count(channel.is_local, before, now);
     }
 
-    /// Nothing is set aside for a channel any more.
+    /// Clears the reservation of a channel.
     pub(super) fn forget(&mut self, channel: &mut Channel) {
-        let before = channel.recv.forget_aside();
-        self.count(channel.ours, before, Aside::default());
+        let before = channel.recv.clear_reservation();
+        self.count(channel.is_local, before, Reservation::default());
     }
 
-    fn count(&mut self, ours: bool, before: Aside, now: Aside) {
-        self.aside = self.aside - u64::from(before.bytes) + u64::from(now.bytes);
-        if !ours {
+    fn count(&mut self, is_local: bool, before: Reservation, now: Reservation) {
+        self.reserved = self.reserved - u64::from(before.bytes) + u64::from(now.bytes);
+        if !is_local {
             self.receiving =
                 self.receiving - u32::from(before.receiving) + u32::from(now.receiving);
         }
     }
 
-    /// Bytes that are set aside, and those that may be.
+    /// Reserved bytes, and the budget.
     pub(super) fn budget(&self) -> (u64, u64) {
-        (self.aside, self.budget)
+        (self.reserved, self.budget)
     }
 
-    /// Whether channels are to be looked through for windows that are not used: growth was refused.
+    /// Whether to search for unused windows now, because growth was refused.
     pub(super) fn may_reclaim(&mut self, now: Timestamp) -> bool {
-        let early = |at: Timestamp| now < at.after(UNUSED_AFTER);
-        if self.reclaimed_at.is_some_and(early) {
+        let recent = |at: Timestamp| now < at.after(UNUSED_AFTER);
+        if self.reclaimed_at.is_some_and(recent) {
             return false;
         }
         self.reclaimed_at = Some(now);
         true
     }
 
-    // ---- what the application is told
+    // ---- events
 
-    pub(super) fn tell(&mut self, event: Event<'static>) {
+    pub(super) fn push_event(&mut self, event: Event<'static>) {
         self.events.push_back(event);
     }
 
@@ -159,8 +158,8 @@ impl Incoming {
         self.events.pop_front()
     }
 
-    /// The end is told when all else is.
-    pub(super) fn tell_end(&mut self, failure: ChannelFailure) {
+    /// Sets the end, which follows all other events.
+    pub(super) fn set_end(&mut self, failure: ChannelFailure) {
         self.ended = Some(failure);
     }
 

@@ -1,4 +1,4 @@
-//! Time: round trips, silence, and when something is due.
+//! Round trips, idle timeout, and deadlines.
 
 use core::time::Duration;
 
@@ -6,36 +6,37 @@ use super::super::wire::Hello;
 use super::bucket::Bucket;
 use crate::time::Timestamp;
 
-/// PINGs of the peer's, and GOAWAYs: one a second, ten at once.
+/// Rate limit of the peer's PINGs, and of its GOAWAYs: one a second, a burst of ten.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 const PING_BURST: u32 = 10;
-/// How often channels are looked through for what takes too long, while anything might.
+/// Interval of the sweep over all channels, while any has a deadline.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 
-/// A measured round trip.
+/// The state of round-trip measurement.
 #[derive(Clone, Copy, Default, Debug)]
 struct Ping {
-    /// The value of the last PING; the next one is another.
+    /// The value of the last PING; each PING has another.
     value: u64,
-    /// A PING is to be sent.
+    /// A PING is pending.
     due: bool,
-    /// When the PING that is not answered yet was encoded.
+    /// When the unanswered PING was encoded.
     sent: Option<Timestamp>,
-    /// When the last one was.
+    /// When the last PING was encoded.
     last_sent: Option<Timestamp>,
-    /// When the next one is due; from the peer's HELLO on.
+    /// When the next PING is due; set from the peer's HELLO on.
     next_at: Option<Timestamp>,
     last: Option<Duration>,
-    least: Option<Duration>,
+    min: Option<Duration>,
 }
 
-/// What is measured and awaited. Nothing else writes these fields.
+/// Round trips and deadlines. Nothing else writes these fields.
 pub(super) struct Liveness {
-    /// Silence after which the connection is given up: the smaller of both ends'.
+    /// Time without a received record after which the connection fails: the smaller value of both
+    /// ends.
     idle_timeout: Duration,
     last_received: Timestamp,
     ping: Ping,
-    /// The peer's PING that is not answered yet.
+    /// The value of the peer's PING to answer.
     pong: Option<u64>,
     pings: Bucket,
     goaways: Bucket,
@@ -57,7 +58,7 @@ impl Liveness {
         }
     }
 
-    /// The peer's HELLO has come.
+    /// Applies the peer's HELLO.
     pub(super) fn start(&mut self, peer: &Hello, now: Timestamp) {
         let peers = Duration::from_millis(peer.idle_timeout_ms);
         self.idle_timeout = self.idle_timeout.min(peers);
@@ -65,7 +66,7 @@ impl Liveness {
         self.ping.next_at = Some(now.after(self.ping_interval()));
     }
 
-    /// How often a PING goes out; no peer takes more than one a second for long.
+    /// Interval between PINGs; a peer accepts at most one a second for long.
     fn ping_interval(&self) -> Duration {
         (self.idle_timeout / 3).max(PING_INTERVAL)
     }
@@ -74,12 +75,12 @@ impl Liveness {
         self.last_received = now;
     }
 
-    /// Nothing was received for so long that the connection is given up.
-    pub(super) fn is_idle(&self, now: Timestamp) -> bool {
+    /// Whether the idle timeout has passed.
+    pub(super) fn idle_expired(&self, now: Timestamp) -> bool {
         now >= self.last_received.after(self.idle_timeout)
     }
 
-    /// When something is due.
+    /// The earliest deadline.
     pub(super) fn timeout(&self) -> Option<Timestamp> {
         let idle = self.last_received.after(self.idle_timeout);
         let waits = self.ping.sent.is_none() && !self.ping.due;
@@ -92,8 +93,8 @@ impl Liveness {
 
     // ---- round trips
 
-    /// A PING is sent, unless one was within a second: a peer takes no more.
-    pub(super) fn ask(&mut self, now: Timestamp) {
+    /// Requests a PING, unless one was sent within a second: a peer accepts no more.
+    pub(super) fn request_ping(&mut self, now: Timestamp) {
         let last = self.ping.last_sent;
         let early = last.is_some_and(|at| now < at.after(PING_INTERVAL));
         if self.ping.sent.is_none() && !early {
@@ -101,7 +102,7 @@ impl Liveness {
         }
     }
 
-    /// Whether the time for the next PING has come; it is to be sent then.
+    /// Whether the next PING is due; it becomes pending then.
     pub(super) fn is_ping_due(&mut self, now: Timestamp) -> bool {
         let due = self.ping.next_at.is_some_and(|at| now >= at) && self.ping.sent.is_none();
         if due {
@@ -111,13 +112,13 @@ impl Liveness {
         due
     }
 
-    /// PING or PONG waits to be encoded.
+    /// Whether a PING or PONG is pending.
     #[inline]
-    pub(super) fn ping_waits(&self) -> bool {
+    pub(super) fn ping_pending(&self) -> bool {
         self.ping.due || self.pong.is_some()
     }
 
-    /// The value of the PING that is to be encoded.
+    /// Takes the value of the pending PING.
     pub(super) fn take_ping(&mut self, now: Timestamp) -> Option<u64> {
         if !core::mem::take(&mut self.ping.due) {
             return None;
@@ -128,62 +129,62 @@ impl Liveness {
         Some(self.ping.value)
     }
 
-    /// The value of the PONG that is to be encoded.
+    /// Takes the value of the pending PONG.
     pub(super) fn take_pong(&mut self) -> Option<u64> {
         self.pong.take()
     }
 
-    /// PING of the peer's: the newest is answered. `false` if there are too many.
-    pub(super) fn pinged(&mut self, value: u64, now: Timestamp) -> bool {
-        let calm = self.pings.take(now, PING_INTERVAL, PING_BURST);
-        if calm {
+    /// PING received: only the newest is answered. `false` if the peer exceeds the rate limit.
+    pub(super) fn ping_received(&mut self, value: u64, now: Timestamp) -> bool {
+        let allowed = self.pings.take(now, PING_INTERVAL, PING_BURST);
+        if allowed {
             self.pong = Some(value);
         }
-        calm
+        allowed
     }
 
-    /// PONG of the peer's. One of an earlier PING, or of nobody's, says nothing.
-    pub(super) fn ponged(&mut self, value: u64, now: Timestamp) {
+    /// PONG received. Other values than that of the last PING are ignored.
+    pub(super) fn pong_received(&mut self, value: u64, now: Timestamp) {
         if value != self.ping.value {
             return;
         }
         if let Some(sent) = self.ping.sent.take() {
             let rtt = Duration::from_nanos(now.0.saturating_sub(sent.0));
             self.ping.last = Some(rtt);
-            self.ping.least = Some(self.ping.least.map_or(rtt, |least| least.min(rtt)));
+            self.ping.min = Some(self.ping.min.map_or(rtt, |min| min.min(rtt)));
             self.ping.next_at = Some(now.after(self.ping_interval()));
         }
     }
 
-    /// The shortest round trip measured.
+    /// The shortest measured round trip.
     pub(super) fn rtt_min(&self) -> Option<Duration> {
-        self.ping.least
+        self.ping.min
     }
 
-    /// The last round trip measured.
+    /// The last measured round trip.
     pub(super) fn rtt_last(&self) -> Option<Duration> {
         self.ping.last
     }
 
-    /// GOAWAY of the peer's. `false` if there are too many.
-    pub(super) fn told_goaway(&mut self, now: Timestamp) -> bool {
+    /// GOAWAY received. `false` if the peer exceeds the rate limit.
+    pub(super) fn goaway_received(&mut self, now: Timestamp) -> bool {
         self.goaways.take(now, PING_INTERVAL, PING_BURST)
     }
 
     // ---- deadlines
 
-    /// The channels are looked through before long.
-    pub(super) fn sweep_soon(&mut self, now: Timestamp) {
+    /// Schedules a sweep over all channels.
+    pub(super) fn schedule_sweep(&mut self, now: Timestamp) {
         self.sweep_at.get_or_insert(now.after(SWEEP_INTERVAL));
     }
 
-    /// Whether the channels are to be looked through now.
+    /// Whether a sweep is due; clears it.
     pub(super) fn take_sweep(&mut self, now: Timestamp) -> bool {
         self.sweep_at.take_if(|at| now >= *at).is_some()
     }
 
-    /// The channels end by then.
-    pub(super) fn drain_by(&mut self, at: Timestamp) {
+    /// Sets the deadline of the drain.
+    pub(super) fn set_drain_deadline(&mut self, at: Timestamp) {
         self.drain_at = Some(at);
     }
 
@@ -191,13 +192,13 @@ impl Liveness {
         self.drain_at.is_some()
     }
 
-    /// The channels had to end by now.
-    pub(super) fn is_drained(&self, now: Timestamp) -> bool {
+    /// Whether the drain's deadline has passed.
+    pub(super) fn drain_expired(&self, now: Timestamp) -> bool {
         self.drain_at.is_some_and(|at| now >= at)
     }
 
-    /// Nothing but the end of the connection is due.
-    pub(super) fn stop(&mut self) {
+    /// Clears the deadlines of channels and of the drain.
+    pub(super) fn clear_deadlines(&mut self) {
         self.sweep_at = None;
         self.drain_at = None;
     }

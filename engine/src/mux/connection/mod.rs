@@ -1,15 +1,15 @@
-//! The connection: all channels, and what they share.
+//! The connection: all channels and their shared state.
 //!
 //! | part | what it owns |
 //! |---|---|
 //! | [`Slots`] | the channels, each with its two halves |
-//! | [`Outgoing`] | the record that is being filled, turns, the control lane, the total of all queues |
-//! | [`Incoming`] | the budget of all windows; what the application is yet to be told |
-//! | [`Opens`] | aliases and counts of both ends' channels |
-//! | [`Liveness`] | round trips, silence, deadlines |
+//! | [`Outgoing`] | the open record, the schedule, the control queue, the total of all queues |
+//! | [`Incoming`] | the budget of all windows; pending events |
+//! | [`Opens`] | aliases and counts of the channels that both ends opened |
+//! | [`Liveness`] | round trips, idle timeout, deadlines |
 //!
-//! Each part is the only writer of its fields. A channel's transitions are methods of the channel;
-//! what they ask for outside of it is done by `Mux::apply`.
+//! Each part is the only writer of its fields. A transition of a channel is a method of the
+//! channel; `Mux::apply` carries out its effects outside of the channel.
 
 mod bucket;
 mod buffer;
@@ -53,34 +53,35 @@ pub use outgoing::Record;
 pub use send::SHARED_BYTES_MIN;
 pub(super) use totals::Totals;
 
-/// Where the connection stands.
+/// The state of the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
+enum MuxState {
     Open,
     /// GOAWAY was sent or received: no new channels.
     Draining,
-    /// The GOAWAY that tells why waits to be encoded.
+    /// The last GOAWAY is pending.
     Failing(ChannelFailure),
-    /// Nothing is sent or taken any more.
-    Over(ChannelFailure),
+    /// Nothing is sent or received any more.
+    Closed(ChannelFailure),
 }
 
-/// One end of a connection that carries channels: `tickwire.mux.v1` without a socket and
-/// without a clock. Both ends are alike.
+/// One end of a connection with channels: `tickwire.mux.v1` without socket and clock. Both ends are
+/// alike.
 ///
-/// Whoever drives it gives it records and the time, and does what it asks:
+/// The caller passes in records and the time, and carries out what the `poll_` methods return:
 ///
-/// 1. A record came: [`receive`](Self::receive) it, and take its [`Event`]s with
-///    [`next`](Self::next); in between, send, accept, release.
-/// 2. [`release`](Self::release) what the application has consumed: nothing else gives the
-///    peer credit.
-/// 3. While the layer below has room: send what [`poll_record`](Self::poll_record) gives.
-///    Else tell [`hold_back`](Self::hold_back), so that messages wait where they can still be
-///    conflated and overtaken.
-/// 4. [`poll_writable`](Self::poll_writable): channels whose refused send may now succeed.
-/// 5. At [`poll_timeout`](Self::poll_timeout), call [`handle_timeout`](Self::handle_timeout),
-///    then [`poll_event`](Self::poll_event), and go on with 3.
-/// 6. When [`closing`](Self::closing) gives a code, close the layer below with it.
+/// 1. Pass a received record to [`receive`](Self::receive), and take its [`Event`]s with
+///    [`next`](Self::next). Between two events the caller may send, accept and release.
+/// 2. [`release`](Self::release) the charge of each consumed message: only this returns credit to
+///    the peer.
+/// 3. While the layer below has room, send the records of [`poll_record`](Self::poll_record). Else
+///    call [`handle_backpressure`](Self::handle_backpressure), so that messages stay in their
+///    queues, where newer messages can replace them and higher priorities can pass them.
+/// 4. [`poll_writable`](Self::poll_writable) returns channels on which a refused send may now
+///    succeed.
+/// 5. At [`poll_timeout`](Self::poll_timeout), call [`handle_timeout`](Self::handle_timeout), then
+///    [`poll_event`](Self::poll_event), then continue with 3.
+/// 6. When [`closing`](Self::closing) returns a code, close the layer below with it.
 ///
 /// ```
 /// use tickwire::Timestamp;
@@ -91,9 +92,9 @@ enum Phase {
 /// let (mut client, mut server) = (new()?, new()?);
 /// let channel = client.open(OpenOptions::new("trades"))?;
 ///
-/// let mut heard = Vec::new();
+/// let mut received = Vec::new();
 /// for _ in 0..3 {
-///     // Refused until the server's HELLO has come; then it need not wait for the answer.
+///     // Refused until the server's HELLO is received. Then it need not wait for ACCEPT.
 ///     let _ = client.send(channel, b"tick");
 ///     while let Some(record) = client.poll_record(now) {
 ///         let mut records = server.receive(record.as_slice(), now);
@@ -101,7 +102,7 @@ enum Phase {
 ///             match event {
 ///                 Event::Open(opening) => server.accept(opening.channel, AcceptOptions::new())?,
 ///                 Event::Message(message) => {
-///                     heard.push(message.data.to_vec());
+///                     received.push(message.data.to_vec());
 ///                     server.release(message.channel, message.charge);
 ///                 }
 ///                 _ => {}
@@ -113,16 +114,16 @@ enum Phase {
 ///         while let Some(_event) = client.next(&mut records) {}
 ///     }
 /// }
-/// assert_eq!(heard, [b"tick", b"tick"]);
+/// assert_eq!(received, [b"tick", b"tick"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Mux {
     pub(super) config: Arc<ChannelConfig>,
     now: Timestamp,
-    phase: Phase,
-    /// Why it drains, if that is so.
-    drained_by: Option<ChannelFailure>,
-    /// The peer's HELLO.
+    state: MuxState,
+    /// Why the connection drains, if it does.
+    drain_cause: Option<ChannelFailure>,
+    /// The peer's HELLO, once received.
     peer: Option<Hello>,
     pub(super) slots: Slots,
     outgoing: Outgoing,
@@ -132,14 +133,14 @@ pub struct Mux {
     totals: Totals,
 }
 
-/// A channel that was open for longer was of use, though nothing was to be said on it. What this
-/// lets through is bounded by `channels_max`.
+/// A channel that was open for longer does not count as wasted, even without messages.
+/// `channels_max` bounds how many such channels a peer can cycle through.
 const WASTE_AGE_MAX: Duration = Duration::from_secs(1);
-/// For how long a sender waits for credit before it says so.
+/// Time that a channel is blocked by missing credit before CREDIT(BLOCKED) is sent.
 const BLOCKED_AFTER: Duration = Duration::from_millis(500);
 
 impl Mux {
-    /// An end of a connection on which nothing was sent yet.
+    /// Creates one end of a new connection.
     ///
     /// # Errors
     /// [`ConfigError`], as [`ChannelConfig::check`].
@@ -148,8 +149,8 @@ impl Mux {
         config.check()?;
         Ok(Self {
             now,
-            phase: Phase::Open,
-            drained_by: None,
+            state: MuxState::Open,
+            drain_cause: None,
             peer: None,
             slots: Slots::default(),
             outgoing: Outgoing::default(),
@@ -161,7 +162,7 @@ impl Mux {
         })
     }
 
-    /// A record came. Its events are taken with [`Self::next`].
+    /// Starts reading a received record. [`Self::next`] returns its events.
     pub fn receive<'r>(&mut self, record: &'r [u8], now: Timestamp) -> RecordReader<'r> {
         self.now = self.now.max(now);
         self.liveness.received(self.now);
@@ -179,23 +180,23 @@ impl Mux {
         records
     }
 
-    /// It is `now`: for a driver that calls what sends without having received anything before.
-    /// Messages with a time to live count theirs from then.
-    pub fn tell_time(&mut self, now: Timestamp) {
+    /// Sets the time. For a caller that sends without having received anything before: the time to
+    /// live of a message starts at this time.
+    pub fn set_time(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
     }
 
-    /// Something came that is not a record: text. That ends the connection.
-    pub fn receive_foreign(&mut self) -> Option<Event<'static>> {
+    /// A text message was received. Records are binary, so the connection ends.
+    pub fn receive_text(&mut self) -> Option<Event<'static>> {
         self.violated(ChannelViolation::NotBinary)
     }
 
-    /// The next event of a record; `None` when there is no more in it.
+    /// The next event of a record; `None` after the last one.
     #[inline]
     pub fn next<'r>(&mut self, records: &mut RecordReader<'r>) -> Option<Event<'r>> {
         if records.next.is_none()
             && let Some((data, behind)) = records.frames.message()
-            && let Some(received) = self.plain_data(&data)
+            && let Some(received) = self.data_fast(&data)
         {
             records.frames = behind;
             return Some(Event::Message(received));
@@ -203,13 +204,13 @@ impl Mux {
         if records.next.is_none() && records.frames.is_empty() {
             return None;
         }
-        self.next_any(records)
+        self.next_slow(records)
     }
 
     #[inline(never)]
-    fn next_any<'r>(&mut self, records: &mut RecordReader<'r>) -> Option<Event<'r>> {
+    fn next_slow<'r>(&mut self, records: &mut RecordReader<'r>) -> Option<Event<'r>> {
         if let Some(event) = records.next.take()
-            && self.is_told(&event)
+            && self.is_deliverable(&event)
         {
             return Some(event);
         }
@@ -240,17 +241,17 @@ impl Mux {
         &self.totals
     }
 
-    /// The shortest round trip measured, and the last.
+    /// The shortest and the last measured round trip.
     pub(super) fn round_trips(&self) -> [Option<Duration>; 2] {
         [self.liveness.rtt_min(), self.liveness.rtt_last()]
     }
 
-    /// Bytes that wait in all queues.
+    /// Bytes in all send queues.
     pub(super) fn queued(&self) -> usize {
         self.outgoing.queued()
     }
 
-    /// Bytes that are set aside for what the peer may send, and those that may be.
+    /// Reserved bytes of the receive budget, and the budget.
     pub(super) fn receive_budget(&self) -> (u64, u64) {
         self.incoming.budget()
     }
@@ -259,48 +260,49 @@ impl Mux {
         self.now
     }
 
-    /// Channels whose send was refused, and may now succeed. Each is told once.
+    /// The next channel on which a refused send may now succeed. Each refusal is reported once.
     pub fn poll_writable(&mut self) -> Option<ChannelId> {
-        // Nothing is told of a channel that was let go of meanwhile.
+        // Events of a channel that the application has closed are dropped.
         core::iter::from_fn(|| self.outgoing.next_writable()).find(|&id| self.slots.is_attached(id))
     }
 
-    /// Nothing is told of a channel that was let go of meanwhile.
-    fn is_told(&self, event: &Event<'_>) -> bool {
+    /// Events of a channel that the application has closed are dropped.
+    fn is_deliverable(&self, event: &Event<'_>) -> bool {
         event.channel().is_none_or(|id| self.slots.is_attached(id))
     }
 
-    /// What happened without a record.
+    /// The next event that no record caused.
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
         while let Some(event) = self.incoming.next_event() {
-            if self.is_told(&event) {
+            if self.is_deliverable(&event) {
                 return Some(event);
             }
         }
         self.incoming.take_end().map(Event::Failed)
     }
 
-    /// The layer below takes no record for now: messages wait in their channels' queues, where
-    /// they can be conflated and overtaken, until [`Self::poll_record`] is called.
-    pub fn hold_back(&mut self) {
-        self.outgoing.hold_back();
+    /// The layer below accepts no record for now: messages stay in their channels' queues, where
+    /// newer messages can replace them and higher priorities can pass them, until
+    /// [`Self::poll_record`] is called.
+    pub fn handle_backpressure(&mut self) {
+        self.outgoing.handle_backpressure();
     }
 
-    /// The code to close the layer below with, once nothing more is to be sent.
+    /// The code to close the layer below with, once nothing more has to be sent.
     #[must_use]
     pub fn closing(&self) -> Option<ErrorCode> {
-        match self.phase {
-            Phase::Over(failure) => Some(failure.code()),
+        match self.state {
+            MuxState::Closed(failure) => Some(failure.code()),
             _ => None,
         }
     }
 
-    /// How it ended, or is about to; [`ChannelFailure::Local`] or [`ChannelFailure::Peer`] with
-    /// [`ErrorCode::NO_ERROR`] when all went well.
+    /// How the connection ended, or is about to end; [`ChannelFailure::Local`] or
+    /// [`ChannelFailure::Peer`] with [`ErrorCode::NO_ERROR`] after a graceful drain.
     #[must_use]
     pub fn failure(&self) -> Option<ChannelFailure> {
-        match self.phase {
-            Phase::Failing(failure) | Phase::Over(failure) => Some(failure),
+        match self.state {
+            MuxState::Failing(failure) | MuxState::Closed(failure) => Some(failure),
             _ => None,
         }
     }
@@ -308,28 +310,28 @@ impl Mux {
     /// Whether channels can still be used.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        matches!(self.phase, Phase::Open | Phase::Draining)
+        matches!(self.state, MuxState::Open | MuxState::Draining)
     }
 
     /// Whether new channels can be opened.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.phase == Phase::Open
+        self.state == MuxState::Open
     }
 
-    /// Carries out what a transition of a channel asks for. The only place that does. The channel
-    /// may be gone after it, with what asks to [`settle`](Effects::SETTLE).
+    /// Carries out the effects of a channel's transition: the only place that does. With
+    /// [`CHECK_CLOSED`](Effects::CHECK_CLOSED) the channel may be removed.
     #[inline]
     fn apply(&mut self, key: Key, effects: Effects) {
         if effects == Effects::SCHEDULE {
             self.schedule(key); // a message was queued
         } else if !effects.is_none() {
-            self.apply_any(key, effects);
+            self.apply_slow(key, effects);
         }
     }
 
     #[inline(never)]
-    fn apply_any(&mut self, key: Key, effects: Effects) {
+    fn apply_slow(&mut self, key: Key, effects: Effects) {
         if effects.has(Effects::DISCARD) {
             let dropped = self.slots[key].send.queue.take();
             self.dequeued(key, dropped.map_or(0, |queue| queue.bytes()));
@@ -340,47 +342,47 @@ impl Mux {
             let id = self.slots[key].id;
             self.release(id, partial.charge.take());
         }
-        if effects.has(Effects::ASIDE) {
-            self.incoming.set_aside(&mut self.slots[key]);
+        if effects.has(Effects::RESERVE) {
+            self.incoming.update_reservation(&mut self.slots[key]);
         }
         if effects.has(Effects::CONTROL) {
-            self.join_control(key);
+            self.queue_control(key);
         }
         if effects.has(Effects::SCHEDULE) {
             self.schedule(key);
         }
         if effects.has(Effects::SWEEP) {
-            self.liveness.sweep_soon(self.now);
+            self.liveness.schedule_sweep(self.now);
         }
         if effects.has(Effects::ANSWERED) {
-            self.opens.answered_own();
+            self.opens.answered_local();
         }
-        if effects.has(Effects::SETTLE) {
-            self.settle(key);
+        if effects.has(Effects::CHECK_CLOSED) {
+            self.close_if_ended(key);
         }
     }
 
-    /// The channel has control frames to send.
-    fn join_control(&mut self, key: Key) {
+    /// Queues the channel's pending control frames.
+    fn queue_control(&mut self, key: Key) {
         let channel = &mut self.slots[key];
-        if !channel.in_control && !channel.pending.is_empty() {
-            channel.in_control = true;
-            self.outgoing.join_control(key);
+        if !channel.in_control_queue && !channel.pending.is_empty() {
+            channel.in_control_queue = true;
+            self.outgoing.queue_control(key);
         }
     }
 
-    /// Puts a channel that has something to send, and may, where its turn comes.
+    /// Adds a channel with something to send to the schedule.
     #[inline]
     fn schedule(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         let send = &mut channel.send;
         if let Some(queue) = &mut send.queue {
-            self.outgoing.lend_spare(queue);
+            self.outgoing.reuse_spare(queue);
         }
-        if channel.own_alias.is_none() {
-            // No turn ends what dies in its queue.
+        if channel.local_alias.is_none() {
+            // Without turns, only the sweep drops expired messages.
             if channel.ttl.is_some() {
-                self.liveness.sweep_soon(self.now);
+                self.liveness.schedule_sweep(self.now);
             }
         } else if send.wants_turn() && !send.in_schedule {
             send.in_schedule = true;
@@ -388,8 +390,8 @@ impl Mux {
         }
     }
 
-    /// After either half has moved: frees what a closed channel need not keep.
-    fn settle(&mut self, key: Key) {
+    /// Frees what a closed channel does not need, once both halves have ended.
+    fn close_if_ended(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         if !channel.is_closed() {
             return;
@@ -400,27 +402,27 @@ impl Mux {
             self.opens.close_peer(alias, rejected);
         }
         if !channel.is_answered() {
-            return; // its alias belongs to it until the peer has answered
+            return; // the channel keeps its alias until the peer has answered
         }
-        if let Some(alias) = channel.own_alias.take() {
-            self.opens.give_back(alias);
+        if let Some(alias) = channel.local_alias.take() {
+            self.opens.free_alias(alias);
         }
         if core::mem::take(&mut channel.counted) {
-            self.opens.closed(channel.ours);
+            self.opens.count_closed(channel.is_local);
         }
         if !channel.attached {
             self.retire(key);
         }
         self.admit_waiting();
-        self.end_drain();
+        self.finish_drain();
     }
 
-    /// Frees the place of a channel; what it has counted stays.
+    /// Frees the slot of a channel. Its counts stay in the totals.
     fn retire(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         self.totals.add(channel);
         self.incoming.forget(channel);
-        if channel.send.waits_for_all {
+        if channel.send.waits_for_connection {
             self.outgoing.leave_room_waiters(channel.id);
         }
         if channel.send.in_schedule {

@@ -1,9 +1,9 @@
-//! Opening channels, and answering the peer's.
+//! Opens channels, and answers the peer's OPENs.
 
 use alloc::boxed::Box;
 
 use super::super::channel::{
-    Channel, ChannelId, Character, Pending, RecvHalf, SendHalf, Stage, Window, ttl_nanos,
+    Channel, ChannelId, ChannelSettings, Pending, RecvHalf, SendHalf, Stage, Window, ttl_nanos,
 };
 use super::super::credit::{Announced, MESSAGES_BEFORE_ACCEPT};
 use super::super::error::{ChannelViolation, ErrorCode, OpenError};
@@ -13,19 +13,20 @@ use super::super::slots::{Key, PeerAlias};
 use super::super::wire::{self, Answer, Direction};
 use super::{Effects, Mux};
 
-/// Windows that a channel may be given.
+/// The largest window, in units.
 const WINDOW_MAX: u32 = 1 << 30;
 
-const METADATA_TOO_LONG: OpenError = OpenError::Options("metadata passes metadata_bytes_max");
+const METADATA_TOO_LONG: OpenError =
+    OpenError::Options("metadata must be at most metadata_bytes_max");
 const TOO_LONG_FOR_PEER: OpenError =
-    OpenError::Options("topic and metadata do not fit the largest record that the peer takes");
+    OpenError::Options("topic and metadata must fit the largest record that the peer accepts");
 
 impl Mux {
-    /// Opens a channel: OPEN goes out as soon as the peer's limits allow, and messages may
-    /// follow it before it is answered, up to the window that the peer grants every channel.
+    /// Opens a channel. OPEN is sent as soon as the peer's limits allow. Messages may follow before
+    /// the answer, up to the default window of the peer.
     ///
     /// # Errors
-    /// [`OpenError`]; no channel is made then.
+    /// [`OpenError`]; no channel is created then.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
         if !self.is_open() {
             let code = self.failure().map_or(ErrorCode::REFUSED, |f| f.code());
@@ -36,7 +37,7 @@ impl Mux {
             return Err(TOO_LONG_FOR_PEER);
         }
         let config = &self.config;
-        // The peer's limits are kept by waiting; this bounds how many wait.
+        // An OPEN beyond the peer's limits waits. This bounds how many wait.
         if self.slots.live() >= 2 * config.channels_max as usize {
             return Err(OpenError::TooMany);
         }
@@ -48,12 +49,12 @@ impl Mux {
         }
         let sends = options.direction != Direction::AcceptorSends;
         let receives = options.direction != Direction::OpenerSends;
-        let send = SendHalf::new(sends, self.opens.first_limits(unit));
+        let send = SendHalf::new(sends, self.opens.initial_limits(unit));
         let mut recv = RecvHalf::new(receives, window);
         if let Some(resume) = options.resume {
-            recv.numbers.begin(resume.epoch, resume.next_seq);
+            recv.numbers.start_epoch(resume.epoch, resume.next_seq);
         }
-        let character = Character {
+        let settings = ChannelSettings {
             priority: options.priority,
             unit,
             conflate: options.mode == Mode::Conflated,
@@ -63,35 +64,35 @@ impl Mux {
             },
             resume_asked: options.resume.is_some(),
         };
-        let stage = Stage::Opening(Box::new(options));
+        let stage = Stage::OpenPending(Box::new(options));
         let (key, id) = self
             .slots
-            .insert(|id| Channel::new((id, stage, None), character, (send, recv), self.now));
-        let effects = self.slots[key].ask();
-        self.apply(key, effects | Effects::ASIDE);
+            .insert(|id| Channel::new((id, stage, None), settings, (send, recv), self.now));
+        let effects = self.slots[key].queue_opening();
+        self.apply(key, effects | Effects::RESERVE);
         Ok(id)
     }
 
-    /// Whether an OPEN or an ACCEPT with these options fits a record of the peer's.
+    /// Whether an OPEN or ACCEPT with these options fits the largest record that the peer accepts.
     fn fits_record(&self, options: &wire::Options<'_>) -> bool {
         wire::OPENING_HEAD_BYTES_MAX + options.encoded_len() <= self.outgoing.record_max()
     }
 
-    /// OPENs that the peer's limits held back may go when one of its channels has ended, or is
+    /// Queues the next waiting OPEN, if the peer's limits allow it: after a channel is closed or
     /// answered.
     pub(super) fn admit_waiting(&mut self) {
         while self.may_open()
             && let Some(index) = self.opens.next_waiting()
         {
             let Some(key) = self.slots.key_at(index) else {
-                continue; // it has ended since
+                continue; // the channel was removed meanwhile
             };
             let channel = &mut self.slots[key];
-            let waits = matches!(channel.stage, Stage::Opening(_));
+            let waits = matches!(channel.stage, Stage::OpenPending(_));
             if waits && !channel.pending.has(Pending::OPENING) {
-                let effects = channel.ask();
+                let effects = channel.queue_opening();
                 self.apply(key, effects);
-                return; // the rest follows when this one is out
+                return; // the others follow once this one is encoded
             }
         }
     }
@@ -105,14 +106,14 @@ impl Mux {
     fn check_alias(&self, alias: u32) -> Result<(), OpenError> {
         if alias >= self.config.shared_aliases {
             return Err(OpenError::Options(
-                "an alias that is chosen must be below shared_aliases",
+                "a chosen alias must be below shared_aliases",
             ));
         }
         if let Some(peer) = &self.peer
             && u64::from(alias) >= peer.aliases_max
         {
             return Err(OpenError::Options(
-                "the peer does not take so high an alias",
+                "the alias must be below the peer's aliases_max",
             ));
         }
         if self.opens.is_chosen(alias) {
@@ -121,7 +122,7 @@ impl Mux {
         Ok(())
     }
 
-    /// The window that a channel of ours announces, or an answer of ours.
+    /// Checks and completes the window that this end announces in OPEN, or in ACCEPT (`accepts`).
     fn granted(
         &self,
         unit: Unit,
@@ -153,7 +154,7 @@ impl Mux {
         );
         let units = window.map_or(by_default, u64::from);
         let room = match unit {
-            // As both ends have reckoned it already.
+            // Both ends have computed this value already.
             Unit::Bytes if units == by_default => Some(default_max),
             Unit::Bytes => Announced {
                 window: units,
@@ -173,7 +174,7 @@ impl Mux {
         let message_max = message_max.unwrap_or(default_max.min(room));
         if message_max > room {
             return Err(OpenError::Options(
-                "message_bytes_max needs a wider window of the channel, more than twice as much",
+                "message_bytes_max needs a larger window: more than twice as many bytes",
             ));
         }
         let unit_bytes = config.unit_bytes(unit, message_max);
@@ -190,8 +191,8 @@ impl Mux {
         })
     }
 
-    /// The window of a channel of the peer's that is not answered yet.
-    fn first_window(&self, unit: Unit) -> Window {
+    /// The window of a channel that the peer opened, before the answer.
+    fn initial_window(&self, unit: Unit) -> Window {
         let config = &self.config;
         let defaults = config.defaults(unit);
         Window {
@@ -201,22 +202,22 @@ impl Mux {
         }
     }
 
-    /// Takes a channel of the peer's.
+    /// Accepts a channel that the peer opened.
     ///
     /// # Errors
-    /// [`OpenError`]; the channel still waits for an answer then, unless it is unknown.
+    /// [`OpenError`]; the channel stays unanswered then, unless it is unknown.
     pub fn accept(&mut self, id: ChannelId, options: AcceptOptions) -> Result<(), OpenError> {
         if let Some(failure) = self.failure() {
             return Err(OpenError::Closed(failure.code()));
         }
         let key = self.slots.resolve(id).ok_or(OpenError::UnknownChannel)?;
         let channel = &self.slots[key];
-        if !channel.attached || !matches!(channel.stage, Stage::Offered) {
+        if !channel.attached || !matches!(channel.stage, Stage::OpenReceived) {
             return Err(OpenError::UnknownChannel);
         }
         if options.resumption.is_some() && !channel.resume_asked {
             return Err(OpenError::Options(
-                "a resumption answers an opener that asks to resume",
+                "a resumption is only valid for an opener that asks to resume",
             ));
         }
         if !options.numbers_fit() {
@@ -241,18 +242,18 @@ impl Mux {
         Ok(())
     }
 
-    /// Does not take a channel of the peer's. What the peer sent on it already is dropped. The
-    /// id is of no use any more.
+    /// Rejects a channel that the peer opened. Messages that the peer sent on it are dropped, and
+    /// the id becomes invalid.
     pub fn reject(&mut self, id: ChannelId, code: ErrorCode) {
         self.refuse(id, code, &[]);
     }
 
-    /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
-    /// codecs, say.
+    /// As [`Self::reject`], with the reason as metadata of the application: an encoded refusal of
+    /// codecs, for example.
     ///
     /// # Errors
-    /// [`OpenError::Options`] if they are more than `metadata_bytes_max`; the channel still waits
-    /// for an answer then.
+    /// [`OpenError::Options`] if the metadata is longer than `metadata_bytes_max`; the channel
+    /// stays unanswered then.
     pub fn reject_with(
         &mut self,
         id: ChannelId,
@@ -273,15 +274,15 @@ impl Mux {
         let channel = &mut self.slots[key];
         match channel.stage {
             _ if !channel.attached => return,
-            Stage::Offered => {
+            Stage::OpenReceived => {
                 let effects = channel.reject(code, metadata);
                 self.apply(key, effects);
             }
-            // The opener has taken it back meanwhile.
-            Stage::Rejecting(..) | Stage::Rejected => {}
+            // The opener reset the channel meanwhile.
+            Stage::RejectPending(..) | Stage::Rejected => {}
             _ => return,
         }
-        self.let_go(id, code);
+        self.close_channel(id, code);
     }
 
     /// OPEN of the peer's.
@@ -292,21 +293,21 @@ impl Mux {
         if open.alias >= self.config.aliases_max {
             return Err(ChannelViolation::UnknownAlias(open.alias));
         }
-        if let PeerAlias::Live(_) = self.opens.at(open.alias) {
+        if let PeerAlias::Bound(_) = self.opens.at(open.alias) {
             return Err(ChannelViolation::AliasInUse(open.alias));
         }
         let options = open.options;
-        let foreign = options.answer.is_some() || options.wants.is_some();
+        let misplaced = options.answer.is_some() || options.wants.is_some();
         let two_modes = options.ttl_ms.is_some() && open.profile.conflate;
-        if foreign || two_modes || options.resume.is_some() && !open.profile.resumable {
+        if misplaced || two_modes || options.resume.is_some() && !open.profile.resumable {
             return Err(ChannelViolation::BadOption);
         }
         if !self.is_open() {
-            // Never looked at: our GOAWAY tells.
+            // Not processed: `opens_seen` of the local GOAWAY excludes it.
             self.opens.close_peer(open.alias, true);
             return Ok(None);
         }
-        self.opens.see();
+        self.opens.count_seen();
         if self.opens.peer_open() >= self.config.channels_max {
             return Err(ChannelViolation::TooManyChannels);
         }
@@ -315,23 +316,23 @@ impl Mux {
         }
         let unit = open.profile.unit();
         let sends = open.profile.direction != Direction::AcceptorSends;
-        // Channels that are over but that the application still holds take places, too, and what
-        // they hold of the budget.
+        // Ended channels that the application still holds also take slots, and keep their share of
+        // the budget.
         let places = 3 * self.config.channels_max as usize;
         let window = self.config.defaults(unit).window_bytes;
-        // What is kept of a description is not announced: one that is longer breaks no rule.
+        // `metadata_bytes_max` is not announced, so longer metadata is not a violation.
         let described = options.topic.len() + options.metadata.len();
         if described > self.config.metadata_bytes_max as usize
             || self.slots.live() >= places
             || sends && !self.incoming.has_room(window)
         {
             let waiting_max = self.config.pending_opens_max as usize;
-            let refused = self.opens.refuse(open.alias, waiting_max);
+            let refused = self.opens.queue_reject(open.alias, waiting_max);
             return refused
                 .then_some(None)
                 .ok_or(ChannelViolation::TooManyOpens);
         }
-        let channel = self.offered(&open);
+        let channel = self.insert_received(&open);
         let mode = match options.ttl_ms {
             Some(ms) => Mode::Ttl(core::time::Duration::from_millis(ms)),
             None if open.profile.conflate => Mode::Conflated,
@@ -352,21 +353,21 @@ impl Mux {
         })))
     }
 
-    /// Makes the channel of an OPEN that was found good.
-    fn offered(&mut self, open: &wire::Open<'_>) -> ChannelId {
+    /// Creates the channel of a valid OPEN.
+    fn insert_received(&mut self, open: &wire::Open<'_>) -> ChannelId {
         let profile = open.profile;
         let unit = profile.unit();
         let sends = profile.direction != Direction::OpenerSends;
         let receives = profile.direction != Direction::AcceptorSends;
-        let recv = RecvHalf::new(receives, self.first_window(unit));
+        let recv = RecvHalf::new(receives, self.initial_window(unit));
         let peer = self.peer.unwrap_or_default();
         let limits = peer.limits(unit, open.limit, open.max_msg);
         let mut send = SendHalf::new(sends, limits);
         if let Some((epoch, next_seq)) = open.options.resume {
-            send.numbers.begin(epoch, next_seq);
+            send.numbers.start_epoch(epoch, next_seq);
         }
         let ttl = open.options.ttl_ms.map(core::time::Duration::from_millis);
-        let character = Character {
+        let settings = ChannelSettings {
             priority: profile.priority,
             unit,
             conflate: profile.conflate,
@@ -374,15 +375,15 @@ impl Mux {
             resume_asked: open.options.resume.is_some(),
         };
         let (key, id) = self.slots.insert(|id| {
-            let beginning = (id, Stage::Offered, Some(open.alias));
-            Channel::new(beginning, character, (send, recv), self.now)
+            let beginning = (id, Stage::OpenReceived, Some(open.alias));
+            Channel::new(beginning, settings, (send, recv), self.now)
         });
-        self.opens.offered(open.alias, key);
-        self.apply(key, Effects::ASIDE);
+        self.opens.open_received(open.alias, key);
+        self.apply(key, Effects::RESERVE);
         id
     }
 
-    /// ACCEPT of a channel of ours.
+    /// Handles ACCEPT.
     pub(super) fn handle_accept<'r>(
         &mut self,
         accept: wire::Accept<'r>,
@@ -390,14 +391,14 @@ impl Mux {
         if accept.alias >= self.config.aliases_max {
             return Err(ChannelViolation::UnknownAlias(accept.alias));
         }
-        if let PeerAlias::Live(_) = self.opens.at(accept.alias) {
+        if let PeerAlias::Bound(_) = self.opens.at(accept.alias) {
             return Err(ChannelViolation::AliasInUse(accept.alias));
         }
         let options = accept.options;
         if options.ttl_ms.is_some() || options.resume.is_some() || !options.topic.is_empty() {
             return Err(ChannelViolation::BadOption);
         }
-        let key = self.asked(accept.peer_alias)?;
+        let key = self.open_sent(accept.peer_alias)?;
         let channel = &self.slots[key];
         if options.answer.is_some() && !channel.resume_asked {
             return Err(ChannelViolation::BadOption);
@@ -422,18 +423,18 @@ impl Mux {
         }))
     }
 
-    /// REJECT of a channel of ours.
+    /// Handles REJECT.
     pub(super) fn handle_reject<'r>(
         &mut self,
         alias: u32,
         code: u32,
         metadata: &'r [u8],
     ) -> Result<Option<Event<'r>>, ChannelViolation> {
-        let key = self.asked(alias)?;
+        let key = self.open_sent(alias)?;
         let channel = &mut self.slots[key];
         let (id, attached) = (channel.id, channel.attached);
         channel.send.stopped = Some(ErrorCode(code));
-        self.reject_own(key);
+        self.reject_local(key);
         self.admit_waiting();
         Ok(attached.then_some(Event::Rejected {
             channel: id,
@@ -443,10 +444,10 @@ impl Mux {
         }))
     }
 
-    /// The channel of ours whose OPEN the peer answers.
-    fn asked(&self, alias: u32) -> Result<Key, ChannelViolation> {
-        let asked = |&key: &Key| matches!(self.slots[key].stage, Stage::Asked(_));
-        let key = self.opens.own(alias).filter(asked);
-        key.ok_or(ChannelViolation::UnaskedAnswer(alias))
+    /// The channel whose pending OPEN has this alias.
+    fn open_sent(&self, alias: u32) -> Result<Key, ChannelViolation> {
+        let asked = |&key: &Key| matches!(self.slots[key].stage, Stage::OpenSent(_));
+        let key = self.opens.local(alias).filter(asked);
+        key.ok_or(ChannelViolation::UnexpectedAnswer(alias))
     }
 }

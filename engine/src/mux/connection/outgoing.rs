@@ -1,4 +1,5 @@
-//! What goes out: the record that is being filled, who has a turn in it, and what all queues hold.
+//! The sending side: the open record, the schedule, the control queue, and the total of all send
+//! queues.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -13,12 +14,12 @@ use super::super::slots::Key;
 use super::super::wire::{self, Hello, MessageHead};
 use super::buffer::Buffer;
 
-/// A record to send, as one message.
+/// A record to send, as one message of the layer below.
 #[derive(Debug)]
 pub enum Record<'a> {
-    /// To be copied before the connection is used again.
+    /// Borrowed from the connection: copy or send it before the next call.
     Inline(&'a [u8]),
-    /// One large message, shared with its other receivers.
+    /// One large message, shared with other connections.
     Shared(Bytes),
 }
 
@@ -33,16 +34,17 @@ impl Record<'_> {
     }
 }
 
-/// GOAWAY, while it waits to be encoded.
+/// A GOAWAY that is not encoded yet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Goodbye {
+pub(super) struct PendingGoAway {
     pub(super) code: ErrorCode,
     pub(super) reason: &'static str,
 }
 
 /// Bytes of the longest DATA head without a skip: type, alias, length.
 pub(super) const DATA_HEAD_MAX: usize = 1 + 4 + 4;
-/// Payloads from which the length of a record's last message is not worth moving them for.
+/// Above this payload size, removing the length of a record's last message is not worth moving the
+/// payload.
 const STRIP_BYTES_MAX: usize = 256;
 /// DATA: a length follows.
 const LENGTH_FLAG: u8 = 0x10;
@@ -50,46 +52,46 @@ const LENGTH_FLAG: u8 = 0x10;
 /// The sending side of a connection. Nothing else writes these fields.
 #[derive(Default)]
 pub(super) struct Outgoing {
-    /// The peer's largest record, cut to what the layer below takes.
+    /// The largest record that both the peer and the layer below accept.
     record_max: usize,
-    /// What the layer below takes; `None` until it says so.
+    /// The largest record that the layer below accepts, if limited.
     record_limit: Option<usize>,
-    /// Bytes that the peer charges for a frame; from its HELLO on.
+    /// Overhead in bytes that the peer charges for each frame; known from its HELLO on.
     overhead: u64,
     hello_sent: bool,
-    /// The peer's HELLO has come.
+    /// The peer's HELLO was received.
     ready: bool,
-    /// Bytes up to which messages may go straight into the open record: 0 where anything waits before
-    /// them.
+    /// Record length up to which messages are written directly into the open record; 0 where queued
+    /// messages or backpressure forbid it.
     direct_max: usize,
 
-    /// The record that is being filled.
+    /// The open record, to which frames are appended.
     record: Buffer,
-    /// Where the last frame of it begins, if it is DATA with a length and without a skip.
+    /// Offset of the last frame, if it is DATA with a length and without a skip.
     last_data: Option<usize>,
-    /// Messages are in it, and not control frames alone, beside the last frame.
+    /// The record holds messages before its last frame, not only control frames.
     carries_data: bool,
-    /// The record given out last.
+    /// The record that was returned last.
     out: Buffer,
 
     schedule: Schedule,
-    /// Channels with control frames to send.
+    /// Slots of channels with pending control frames.
     control: VecDeque<u32>,
-    goodbye: Option<Goodbye>,
+    goaway: Option<PendingGoAway>,
 
-    /// Bytes that wait in all queues.
+    /// Bytes in all send queues.
     queued: usize,
     spare: Spare,
-    /// Channels whose send was refused because of all queues together.
+    /// Channels whose send was refused because all queues together were full.
     room_waiters: VecDeque<ChannelId>,
-    /// Channels whose refused send may now succeed.
+    /// Channels on which a refused send may now succeed.
     writable: VecDeque<ChannelId>,
 }
 
 impl Outgoing {
     // ---- limits
 
-    /// The peer's HELLO has come.
+    /// The peer's HELLO was received.
     pub(super) fn start(&mut self, peer: &Hello) {
         let record_max = usize::try_from(peer.record_bytes_max).unwrap_or(0);
         self.record_max = record_max.min(self.record_limit.unwrap_or(usize::MAX));
@@ -103,7 +105,7 @@ impl Outgoing {
         self.direct_max = self.direct_max.min(bytes);
     }
 
-    /// Bytes of the largest record that may be made now.
+    /// Bytes of the largest record that can be built now.
     #[inline]
     pub(super) fn record_max(&self) -> usize {
         if self.ready {
@@ -120,14 +122,14 @@ impl Outgoing {
 
     // ---- the open record
 
-    /// Bytes that the open record still takes.
+    /// Free bytes in the open record.
     #[inline]
     pub(super) fn room(&self) -> usize {
         self.record_max().saturating_sub(self.record.len())
     }
 
-    /// Bytes that a message may have to go whole into the next record, if this one is not the
-    /// first that it could go into: then it is not cut for what is left here.
+    /// Free bytes in the next record, if this one already holds messages: a message that fits there
+    /// is not cut to fit here. Else 0.
     #[inline]
     pub(super) fn next_room(&self) -> usize {
         if self.carries_data || self.last_data.is_some() {
@@ -142,36 +144,36 @@ impl Outgoing {
         self.record.is_empty()
     }
 
-    /// Whether a message of `len` bytes fits, however long its head is.
+    /// Whether a message of `len` bytes with the longest head fits.
     #[inline]
     pub(super) fn fits(&self, len: usize) -> bool {
         self.record.len() + DATA_HEAD_MAX + len <= self.record_max
     }
 
-    /// Whether messages may go straight into the record.
+    /// Whether messages may be written directly into the record.
     #[inline]
     pub(super) fn is_direct(&self) -> bool {
         self.direct_max != 0
     }
 
-    /// The record, to append a control frame, or FIN alone, or a RUN.
+    /// The record, to append a control frame or a FIN without payload.
     #[inline]
     pub(super) fn frame(&mut self) -> &mut Vec<u8> {
         self.carries_data |= self.last_data.take().is_some();
         self.record.as_vec()
     }
 
-    /// As [`Self::frame`], for a frame with messages in it.
+    /// As [`Self::frame`], for a frame that holds messages.
     #[inline]
     pub(super) fn run_frame(&mut self) -> &mut Vec<u8> {
         self.carries_data = true;
         self.frame()
     }
 
-    /// Appends a message, with a head that was made before, if messages may go straight into the
-    /// record, it has room, and `pay` finds credit for it.
+    /// Appends a message with a prepared head, if direct writes are allowed, the record has room,
+    /// and `pay` finds credit.
     #[inline(always)]
-    pub(super) fn put_plain(
+    pub(super) fn put_fast(
         &mut self,
         head: MessageHead,
         payload: &[u8],
@@ -195,7 +197,8 @@ impl Outgoing {
         Some(())
     }
 
-    /// Appends the head of a whole message, whose payload comes next. Where its frame begins.
+    /// Appends the head of a whole message; the payload must follow. Returns the offset of the
+    /// frame.
     #[inline]
     pub(super) fn put_message_head(&mut self, alias: u32, len: usize) -> usize {
         let at = self.record.len();
@@ -218,7 +221,7 @@ impl Outgoing {
         self.record.append(payload);
     }
 
-    /// Appends a message, or a fragment of one, behind `skip` lost messages.
+    /// Appends a message or a fragment, after `skip` lost messages.
     pub(super) fn put_data(
         &mut self,
         alias: u32,
@@ -231,12 +234,12 @@ impl Outgoing {
         let record = self.run_frame();
         wire::put_data_head(record, alias, Some(len), more, fin, skip);
         record.extend_from_slice(payload);
-        // The length is the head's last part only where there is no skip.
+        // With a skip, the length is not the last part of the head and cannot be removed.
         let strips = len > 0 && skip == 0;
         self.last_data = strips.then_some(at);
     }
 
-    /// Room for a payload of `len` bytes, to be written in place. What is in it is old.
+    /// Appends room for a payload of `len` bytes, to be written in place. It holds old bytes.
     #[inline]
     pub(super) fn put_room(&mut self, len: usize) -> &mut [u8] {
         let at = self.record.len();
@@ -259,23 +262,23 @@ impl Outgoing {
         record.get_mut(at..).unwrap_or_default()
     }
 
-    /// The message whose frame begins at `at`, the last one, is not sent after all.
-    pub(super) fn take_back(&mut self, at: usize) {
+    /// Removes the last message, whose frame begins at `at`.
+    pub(super) fn undo_message(&mut self, at: usize) {
         self.carries_data |= self.last_data.take().is_some();
         self.record.truncate(at);
     }
 
     /// Marks HELLO as sent; `true` once.
-    pub(super) fn say_hello(&mut self) -> bool {
+    pub(super) fn take_hello(&mut self) -> bool {
         !core::mem::replace(&mut self.hello_sent, true)
     }
 
-    /// Whether HELLO waits.
-    pub(super) fn hello_waits(&self) -> bool {
+    /// Whether HELLO is pending.
+    pub(super) fn hello_pending(&self) -> bool {
         !self.hello_sent
     }
 
-    /// The record, full or with all that there is. Nothing if it is empty.
+    /// Takes the open record; `None` if it is empty.
     pub(super) fn take_record(&mut self) -> Option<Record<'_>> {
         if self.record.is_empty() {
             return None;
@@ -287,7 +290,7 @@ impl Outgoing {
         Some(Record::Inline(self.out.as_slice()))
     }
 
-    /// The last message of a record needs no length: the record's end is its own.
+    /// Removes the length of the last message, which ends with the record.
     fn strip_last_length(&mut self) {
         let Some(at) = self.last_data.take() else {
             return;
@@ -297,7 +300,7 @@ impl Outgoing {
         let Some(&[first, alias]) = frame.first_chunk() else {
             return;
         };
-        // Type, alias, length, then what stays: the payload.
+        // The frame is type, alias, length, payload.
         let length = 1 + (1 << (alias & 3));
         let width = frame.get(length).map_or(0, |len| 1 << (len & 3));
         let payload = length + width;
@@ -311,7 +314,7 @@ impl Outgoing {
         self.record.truncate(at + whole - width);
     }
 
-    /// Lets go of the memory that records are made in.
+    /// Frees the memory of the record buffers.
     pub(super) fn rest(&mut self) {
         if self.record.is_empty() {
             self.record = Buffer::default();
@@ -322,12 +325,12 @@ impl Outgoing {
 
     // ---- turns
 
-    /// The layer below takes nothing for now.
-    pub(super) fn hold_back(&mut self) {
+    /// Stops direct writes: the layer below accepts nothing for now.
+    pub(super) fn handle_backpressure(&mut self) {
         self.direct_max = 0;
     }
 
-    /// A record is out: messages go straight into the next one where nobody waits for a turn.
+    /// A record was taken: allows direct writes into the next one if no channel waits for a turn.
     pub(super) fn open_record(&mut self) {
         self.direct_max = if self.schedule.is_empty() {
             self.record_max
@@ -341,16 +344,16 @@ impl Outgoing {
         !self.schedule.is_empty()
     }
 
-    /// The channel has a turn, behind the others of its class.
+    /// Adds the channel to the end of its class.
     #[inline]
     pub(super) fn schedule(&mut self, class: u8, key: Key) {
         self.schedule.push(class, key.index());
         self.direct_max = 0;
     }
 
-    /// As [`Self::schedule`], before the others of its class.
+    /// Adds the channel to the front of its class.
     pub(super) fn schedule_first(&mut self, class: u8, key: Key) {
-        self.schedule.put_back(class, key.index());
+        self.schedule.push_front(class, key.index());
         self.direct_max = 0;
     }
 
@@ -358,63 +361,63 @@ impl Outgoing {
         self.schedule.remove(class, key.index());
     }
 
-    /// The place of the channel whose turn it is.
+    /// The slot of the channel whose turn it is.
     #[inline]
     pub(super) fn next_turn(&mut self) -> Option<u32> {
         self.schedule.pop()
     }
 
-    /// A channel of this class has sent what cost `charge`.
+    /// Charges a class for what one of its channels sent.
     #[inline]
-    pub(super) fn paid(&mut self, class: u8, charge: u64) {
-        self.schedule.sent(class, charge);
+    pub(super) fn charge_class(&mut self, class: u8, charge: u64) {
+        self.schedule.charge(class, charge);
     }
 
-    // ---- the control lane
+    // ---- the control queue
 
-    pub(super) fn join_control(&mut self, key: Key) {
+    pub(super) fn queue_control(&mut self, key: Key) {
         self.control.push_back(key.index());
     }
 
-    /// The place of the channel whose control frames are next.
+    /// The slot of the channel whose control frames are next.
     pub(super) fn next_control(&mut self) -> Option<u32> {
         self.control.pop_front()
     }
 
-    /// The record is full: the channel's control frames begin the next one.
-    pub(super) fn control_first(&mut self, key: Key) {
+    /// Puts a channel back to the front: the record is full.
+    pub(super) fn requeue_control(&mut self, key: Key) {
         self.control.push_front(key.index());
     }
 
-    pub(super) fn leave_control(&mut self, key: Key) {
+    pub(super) fn unqueue_control(&mut self, key: Key) {
         self.control.retain(|&index| index != key.index());
     }
 
     #[inline]
-    pub(super) fn control_waits(&self) -> bool {
+    pub(super) fn control_pending(&self) -> bool {
         !self.control.is_empty()
     }
 
-    /// GOAWAY goes out when its turn comes.
-    pub(super) fn say_goodbye(&mut self, goodbye: Goodbye) {
-        self.goodbye = Some(goodbye);
+    /// Queues GOAWAY, in place of one that is pending.
+    pub(super) fn queue_goaway(&mut self, goaway: PendingGoAway) {
+        self.goaway = Some(goaway);
     }
 
     #[inline]
-    pub(super) fn goodbye_waits(&self) -> bool {
-        self.goodbye.is_some()
+    pub(super) fn goaway_pending(&self) -> bool {
+        self.goaway.is_some()
     }
 
-    /// Appends the GOAWAY that waits, if the record has room for it.
-    pub(super) fn put_goodbye(&mut self, opens_seen: u64) {
+    /// Appends the pending GOAWAY, if the record has room for it.
+    pub(super) fn put_pending_goaway(&mut self, opens_seen: u64) {
         if self.room() < wire::GOAWAY_BYTES_MAX {
             return;
         }
-        if let Some(goodbye) = self.goodbye.take() {
+        if let Some(pending) = self.goaway.take() {
             let goaway = wire::GoAway {
                 opens_seen,
-                code: goodbye.code.0,
-                reason: goodbye.reason,
+                code: pending.code.0,
+                reason: pending.reason,
             };
             wire::put_goaway(self.frame(), &goaway);
         }
@@ -422,48 +425,48 @@ impl Outgoing {
 
     // ---- queues
 
-    /// Bytes that wait in all queues.
+    /// Bytes in all send queues.
     #[inline]
     pub(super) fn queued(&self) -> usize {
         self.queued
     }
 
-    /// `bytes` more wait.
+    /// Adds to the total.
     #[inline]
     pub(super) fn enqueued(&mut self, bytes: usize) {
         self.queued += bytes;
     }
 
-    /// A message of `old` bytes that waits is one of `new` bytes now.
+    /// A queued message of `old` bytes was replaced by one of `new` bytes.
     pub(super) fn replaced(&mut self, old: usize, new: usize) {
         self.queued = self.queued + new - old;
     }
 
-    /// `bytes` wait no more.
+    /// Subtracts from the total.
     #[inline]
     pub(super) fn dequeued(&mut self, bytes: usize) {
         self.queued -= bytes.min(self.queued);
     }
 
-    /// Memory that another queue has left behind, for a queue that grows.
+    /// Gives spare memory to a growing queue.
     #[inline]
-    pub(super) fn lend_spare(&mut self, queue: &mut Queue) {
-        queue.take_spare(&mut self.spare);
+    pub(super) fn reuse_spare(&mut self, queue: &mut Queue) {
+        queue.reuse(&mut self.spare);
     }
 
-    /// What a queue that is empty does not keep.
+    /// Keeps excess memory of an empty queue as spare.
     #[inline]
-    pub(super) fn take_spare(&mut self, queue: &mut Queue) {
-        queue.give_back(&mut self.spare);
+    pub(super) fn recycle_spare(&mut self, queue: &mut Queue) {
+        queue.recycle(&mut self.spare);
     }
 
-    /// A send on the channel was refused because of all queues together.
+    /// Registers a channel whose send was refused because all queues together are full.
     pub(super) fn wait_for_room(&mut self, id: ChannelId) {
         self.room_waiters.push_back(id);
     }
 
     #[inline]
-    pub(super) fn room_is_waited_for(&self) -> bool {
+    pub(super) fn has_room_waiters(&self) -> bool {
         !self.room_waiters.is_empty()
     }
 
@@ -475,7 +478,7 @@ impl Outgoing {
         self.room_waiters.retain(|&waits| waits != id);
     }
 
-    /// A refused send on the channel may now succeed.
+    /// Reports that a refused send on the channel may now succeed.
     pub(super) fn now_writable(&mut self, id: ChannelId) {
         self.writable.push_back(id);
     }
@@ -486,36 +489,35 @@ impl Outgoing {
 
     // ---- the end
 
-    /// No more messages go: what comes is GOAWAY.
+    /// Stops direct writes: only GOAWAY follows.
     pub(super) fn close(&mut self) {
         self.direct_max = 0;
     }
 
-    /// Nothing goes any more, but for a record that is made already.
+    /// Drops all that is pending, but not the open record.
     pub(super) fn clear(&mut self) {
         self.direct_max = 0;
-        self.goodbye = None;
+        self.goaway = None;
         self.schedule = Schedule::default();
         self.control.clear();
         self.queued = 0;
     }
 
-    /// Nothing goes any more.
+    /// Drops the open record.
     pub(super) fn clear_record(&mut self) {
         self.record.truncate(0);
         self.last_data = None;
     }
 }
 
-/// Copies `from` to `to`, which is as long: without a call where that is short, as many messages
-/// are.
+/// Copies `from` to `to` of the same length; short messages, the usual case, without a call.
 #[inline(always)]
 fn copy(to: &mut [u8], from: &[u8]) {
     const HALF: usize = 16;
     if from.len() <= 2 * HALF
         && let (Some(head), Some(tail)) = (from.first_chunk::<HALF>(), from.last_chunk::<HALF>())
     {
-        // The two may overlap.
+        // The two chunks may overlap.
         if let Some(to) = to.first_chunk_mut() {
             *to = *head;
         }

@@ -1,4 +1,4 @@
-//! Frames of the peer's.
+//! Handles the peer's frames.
 
 use super::super::channel::RecvState;
 use super::super::credit::Charge;
@@ -8,18 +8,18 @@ use super::super::slots::{Key, PeerAlias};
 use super::super::wire::{self, CreditKind, Frame};
 use super::{Effects, Mux, WASTE_AGE_MAX};
 
-/// What a frame led to.
+/// The event that a frame causes, or the violation.
 type Handled<'r> = Result<Option<Event<'r>>, ChannelViolation>;
 
 impl Mux {
-    /// One frame, found good by itself. What follows the event goes to `next`.
+    /// Handles one valid frame. A second event of the frame goes to `next`.
     pub(super) fn handle<'r>(
         &mut self,
         frame: Frame<'r>,
         next: &mut Option<Event<'r>>,
     ) -> Handled<'r> {
         if !self.is_alive() {
-            return Ok(None); // an earlier frame of the record was the end
+            return Ok(None); // an earlier frame of the record ended the connection
         }
         if self.peer.is_none() && !matches!(frame, Frame::Hello(_)) {
             return Err(ChannelViolation::BeforeHello);
@@ -42,15 +42,15 @@ impl Mux {
                 next_seq,
             } => self.handle_seq(alias, epoch, next_seq),
             Frame::Ping { value, pong: true } => {
-                self.liveness.ponged(value, self.now);
+                self.liveness.pong_received(value, self.now);
                 Ok(None)
             }
             Frame::Ping { value, .. } => {
-                let calm = self.liveness.pinged(value, self.now);
-                calm.then_some(None).ok_or(ChannelViolation::PingFlood)
+                let allowed = self.liveness.ping_received(value, self.now);
+                allowed.then_some(None).ok_or(ChannelViolation::PingFlood)
             }
             Frame::GoAway(goaway) => {
-                if !self.liveness.told_goaway(self.now) {
+                if !self.liveness.goaway_received(self.now) {
                     return Err(ChannelViolation::GoAwayFlood);
                 }
                 Ok(self.handle_goaway(&goaway))
@@ -63,13 +63,13 @@ impl Mux {
         }
     }
 
-    /// A whole message on a channel of which nothing is out of the ordinary, as nearly all are.
-    /// `None` if it is anything else; nothing is done then.
+    /// Receives a whole message on the fast path. `None`, with nothing changed, if the message or
+    /// its channel needs the slow path.
     #[inline]
-    pub(super) fn plain_data<'r>(&mut self, data: &wire::Data<'r>) -> Option<Received<'r>> {
-        let channel = self.slots.plain_at(self.opens.plain_at(data.alias)?)?;
+    pub(super) fn data_fast<'r>(&mut self, data: &wire::Data<'r>) -> Option<Received<'r>> {
+        let channel = self.slots.fast_at(self.opens.fast_at(data.alias)?)?;
         let (overhead, len) = (self.incoming.overhead(), data.payload.len());
-        let (seq, charge) = channel.receive_plain(len, overhead, self.now)?;
+        let (seq, charge) = channel.receive_fast(len, overhead, self.now)?;
         Some(Received {
             channel: channel.id,
             data: Data::Lent(data.payload),
@@ -79,27 +79,27 @@ impl Mux {
         })
     }
 
-    /// A message, or a fragment of one.
+    /// Handles DATA: a message or a fragment.
     fn handle_data<'r>(
         &mut self,
         data: wire::Data<'r>,
         next: &mut Option<Event<'r>>,
     ) -> Handled<'r> {
-        let PeerAlias::Live(key) = self.opens.at(data.alias) else {
-            return self.stray(data.alias);
+        let PeerAlias::Bound(key) = self.opens.at(data.alias) else {
+            return self.unbound_data(data.alias);
         };
-        if data.is_plain()
-            && self.slots[key].learn_receiving()
-            && let Some(received) = self.plain_data(&data)
+        if data.is_whole_message()
+            && self.slots[key].enable_fast_receive()
+            && let Some(received) = self.data_fast(&data)
         {
             return Ok(Some(Event::Message(received)));
         }
         let bytes = data.payload.len() as u64 + self.incoming.overhead();
-        self.handle_rare(key, data, bytes, next)
+        self.data_slow(key, data, bytes, next)
     }
 
-    /// A frame that is not a whole message, or that nobody reads.
-    fn handle_rare<'r>(
+    /// Receives what the fast path does not: fragments, FIN, skips, and data on a stopped half.
+    fn data_slow<'r>(
         &mut self,
         key: Key,
         data: wire::Data<'r>,
@@ -113,19 +113,19 @@ impl Mux {
             return self.finished(key);
         }
         let messages = u64::from(!data.more);
-        // Of messages the last fragment pays.
+        // Where messages are counted, the last fragment is charged.
         let charge = self.charge(key, data.alias, bytes, messages)?;
         let recv = &mut self.slots[key].recv;
         recv.count(data.skip, messages, data.payload.len());
         if recv.state != RecvState::Receiving {
-            // Nobody reads it any more, and nothing is granted for it.
+            // The half is stopped: the data is dropped and no credit is granted for it.
             return if data.fin {
                 self.finished(key)
             } else {
                 Ok(None)
             };
         }
-        recv.hold(bytes);
+        recv.add_held(bytes);
         let whole = !data.more && recv.partial.is_none();
         let (message, skipped, charge) = if whole {
             (Data::Lent(data.payload), data.skip, charge)
@@ -153,7 +153,7 @@ impl Mux {
         })))
     }
 
-    /// Takes credit of the peer's for `messages` whole messages that cost `bytes`.
+    /// Charges the peer's credit for `messages` whole messages that cost `bytes`.
     fn charge(
         &mut self,
         key: Key,
@@ -166,13 +166,13 @@ impl Mux {
         let charged = channel.recv.credit.charge(units);
         charged.map_err(|_| ChannelViolation::ChannelCredit(alias))?;
         channel.used = true;
-        channel.recv.last_at = self.now;
+        channel.recv.last_received = self.now;
         Ok(Charge::new(bytes, units))
     }
 
-    /// Data under an alias that stands for no channel.
+    /// Handles data of an alias without a channel.
     #[cold]
-    fn stray<'r>(&mut self, alias: u32) -> Handled<'r> {
+    fn unbound_data<'r>(&mut self, alias: u32) -> Handled<'r> {
         if !self.is_alive() {
             return Ok(None);
         }
@@ -181,7 +181,7 @@ impl Mux {
         }
         match self.opens.at(alias) {
             PeerAlias::Closed => Err(ChannelViolation::DataAfterEnd(alias)),
-            // Sent before the peer knew that the channel is not wanted.
+            // Sent before the peer received the REJECT.
             PeerAlias::Rejected => Ok(None),
             _ => Err(ChannelViolation::UnknownAlias(alias)),
         }
@@ -189,8 +189,8 @@ impl Mux {
 
     fn handle_run<'r>(&mut self, run: wire::Run<'r>) -> Handled<'r> {
         let bytes = run.bytes.len() as u64 + self.incoming.overhead();
-        let PeerAlias::Live(key) = self.opens.at(run.alias) else {
-            return self.stray(run.alias);
+        let PeerAlias::Bound(key) = self.opens.at(run.alias) else {
+            return self.unbound_data(run.alias);
         };
         let (id, seq) = (self.slots[key].id, self.slots[key].admit_run(&run)?);
         let count = u64::from(run.count);
@@ -200,7 +200,7 @@ impl Mux {
         if recv.state != RecvState::Receiving {
             return Ok(None);
         }
-        recv.hold(bytes);
+        recv.add_held(bytes);
         Ok(Some(Event::Run(Run {
             channel: id,
             elem: run.elem as usize,
@@ -211,24 +211,24 @@ impl Mux {
         })))
     }
 
-    /// The peer's half has ended with FIN.
+    /// The peer's half ended with FIN.
     fn finished<'r>(&mut self, key: Key) -> Handled<'r> {
         let channel = &mut self.slots[key];
-        let (id, asked_to) = (channel.id, channel.is_stopping());
-        let (told, effects) = channel.finished();
-        if !asked_to {
+        let (id, was_stopping) = (channel.id, channel.is_stopping());
+        let (report, effects) = channel.finished();
+        if !was_stopping {
             self.count_waste(key)?;
         }
         self.apply(key, effects);
-        Ok(told.then_some(Event::Finished { channel: id }))
+        Ok(report.then_some(Event::Finished { channel: id }))
     }
 
     fn handle_credit<'r>(&mut self, credit: wire::Credit) -> Handled<'r> {
         let wire::Credit { alias, total, .. } = credit;
         let key = match self.opens.at(alias) {
-            PeerAlias::Live(key) => key,
-            PeerAlias::Never => return Err(ChannelViolation::UnknownAlias(alias)),
-            // A RETURN is data's: its sender has ended before.
+            PeerAlias::Bound(key) => key,
+            PeerAlias::Unused => return Err(ChannelViolation::UnknownAlias(alias)),
+            // RETURN belongs to the sending half, which has ended.
             PeerAlias::Closed if credit.kind == CreditKind::Return => {
                 return Err(ChannelViolation::DataAfterEnd(alias));
             }
@@ -249,30 +249,30 @@ impl Mux {
 
     fn handle_reset<'r>(&mut self, reset: wire::Reset) -> Handled<'r> {
         let key = match self.opens.at(reset.alias) {
-            PeerAlias::Live(key) => key,
-            PeerAlias::Never => return Err(ChannelViolation::UnknownAlias(reset.alias)),
+            PeerAlias::Bound(key) => key,
+            PeerAlias::Unused => return Err(ChannelViolation::UnknownAlias(reset.alias)),
             PeerAlias::Closed | PeerAlias::Rejected => return Ok(None),
         };
         let code = ErrorCode(reset.code);
         let channel = &mut self.slots[key];
-        let (id, attached, asked_to) = (channel.id, channel.attached, channel.is_stopping());
+        let (id, attached, was_stopping) = (channel.id, channel.attached, channel.is_stopping());
         let (mut aborted, mut stopped) = (false, false);
         if reset.abort {
-            let (told, effects) = channel.aborted();
-            aborted = told;
+            let (report, effects) = channel.aborted();
+            aborted = report;
             self.apply(key, effects);
         }
         if reset.stop {
-            let (news, effects) = self.slots[key].stopped(code);
-            stopped = news && attached;
+            let (changed, effects) = self.slots[key].stopped(code);
+            stopped = changed && attached;
             self.apply(key, effects);
         }
-        if !asked_to {
+        if !was_stopping {
             self.count_waste(key)?;
         }
         let effects = self.slots[key].reject_if_withdrawn(code);
-        self.apply(key, effects | Effects::SETTLE);
-        // One event for both: the end of the peer's data says more.
+        self.apply(key, effects | Effects::CHECK_CLOSED);
+        // One event for both. The end of the peer's data matters more.
         Ok(match (aborted, stopped) {
             (true, _) => Some(Event::Aborted { channel: id, code }),
             (false, true) => Some(Event::Stopped { channel: id, code }),
@@ -280,7 +280,7 @@ impl Mux {
         })
     }
 
-    /// Counts a channel that the peer opened and ended for nothing.
+    /// Counts the channel as wasted, if the peer opened and ended it unused.
     fn count_waste(&mut self, key: Key) -> Result<(), ChannelViolation> {
         let wasted = self.slots[key].count_waste(WASTE_AGE_MAX, self.now);
         if wasted && !self.opens.wasted(self.now) {
@@ -290,12 +290,12 @@ impl Mux {
     }
 
     fn handle_seq<'r>(&mut self, alias: u32, epoch: u64, next_seq: u64) -> Handled<'r> {
-        let PeerAlias::Live(key) = self.opens.at(alias) else {
-            return self.stray(alias);
+        let PeerAlias::Bound(key) = self.opens.at(alias) else {
+            return self.unbound_data(alias);
         };
         let channel = &mut self.slots[key];
-        let told = channel.peer_rebased(alias, epoch, next_seq)?;
-        Ok(told.then_some(Event::Rebased {
+        let report = channel.peer_rebased(alias, epoch, next_seq)?;
+        Ok(report.then_some(Event::Rebased {
             channel: channel.id,
             epoch,
             next_seq,

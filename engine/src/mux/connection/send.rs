@@ -1,4 +1,4 @@
-//! Messages of the application: straight into the open record, or into their channel's queue.
+//! Sends messages: directly into the open record, or into the channel's queue.
 
 use bytes::Bytes;
 
@@ -10,16 +10,15 @@ use super::super::slots::Key;
 use super::{Effects, Mux};
 use crate::payload::BinaryPayload;
 
-/// Payload bytes from which [`Mux::send_bytes`] shares the payload: a shorter one is copied
-/// into the record or the queue.
+/// Payload size from which [`Mux::send_bytes`] shares the payload; a shorter one is copied.
 pub const SHARED_BYTES_MIN: usize = 1024;
 
 /// Bytes of the longest RUN head: type, alias, element, count, skip.
 pub(super) const RUN_HEAD_MAX: usize = 1 + 4 + 4 + 4 + 8;
 
-/// What a message finds full.
+/// Which limits a message exceeds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Full {
+struct QueuesFull {
     /// The channel's queue.
     channel: bool,
     /// All queues together.
@@ -27,12 +26,12 @@ struct Full {
 }
 
 impl Mux {
-    /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
+    /// Sends a message, or queues it until the channel has a turn, credit and an alias. On a
     /// conflated channel it is the message with key 0.
     ///
     /// # Errors
-    /// [`ChannelSendError`]; nothing is taken then. After [`ChannelSendError::WouldBlock`],
-    /// [`poll_writable`](Self::poll_writable) tells when to try again.
+    /// [`ChannelSendError`]; nothing is queued then. After [`ChannelSendError::WouldBlock`],
+    /// [`poll_writable`](Self::poll_writable) returns the channel when a retry may succeed.
     #[inline]
     pub fn send(
         &mut self,
@@ -40,45 +39,45 @@ impl Mux {
         payload: impl BinaryPayload,
     ) -> Result<(), ChannelSendError> {
         let payload = payload.as_ref();
-        if self.send_plain(id, payload).is_some() {
+        if self.send_fast(id, payload).is_some() {
             return Ok(());
         }
-        self.send_any(id, payload)
+        self.send_slow(id, payload)
     }
 
-    /// As [`Self::send`], on the general way.
+    /// As [`Self::send`], on the slow path.
     #[inline(never)]
-    fn send_any(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
+    fn send_slow(&mut self, id: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
         if self.outgoing.is_direct() && self.send_direct(id, payload).is_some() {
             return Ok(());
         }
         self.send_queued(id, payload)
     }
 
-    /// Straight into the open record, on a channel of which nothing is out of the ordinary.
+    /// Sends directly into the open record, on the fast path.
     #[inline]
-    fn send_plain(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
+    fn send_fast(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
         if !self.outgoing.is_direct() {
             return None;
         }
-        let channel = self.slots.plain(id)?;
+        let channel = self.slots.fast(id)?;
         let (overhead, len) = (self.outgoing.overhead(), payload.len());
-        let head = channel.plain_head(len)?;
+        let head = channel.fast_head(len)?;
         self.outgoing
-            .put_plain(head, payload, || channel.send_plain(len, overhead))
+            .put_fast(head, payload, || channel.send_fast(len, overhead))
     }
 
-    /// Straight into the open record, where nothing stands before it.
+    /// Sends directly into the open record, if nothing is queued before the message.
     #[inline(never)]
     fn send_direct(&mut self, id: ChannelId, payload: &[u8]) -> Option<()> {
         let (key, ..) = self.begin_direct(id, payload.len())?;
         self.outgoing.put_payload(payload);
-        self.slots[key].learn_sending();
+        self.slots[key].enable_fast_send();
         Some(())
     }
 
-    /// Writes the head of a message of `len` bytes into the open record, takes its credit and
-    /// counts it, if it can go there at once. Gives its channel, where its frame begins, and its
+    /// Writes the head of a message of `len` bytes into the open record, spends its credit and
+    /// counts it, if it can be sent at once. Returns the channel, the offset of the frame, and the
     /// cost.
     #[inline]
     pub(super) fn begin_direct(&mut self, id: ChannelId, len: usize) -> Option<(Key, usize, u64)> {
@@ -87,7 +86,7 @@ impl Mux {
         }
         let (key, channel) = self.slots.find(id)?;
         let send = &mut channel.send;
-        let alias = channel.own_alias?;
+        let alias = channel.local_alias?;
         if send.state != SendState::Sending
             || len > send.message_max as usize
             || send.queued() != 0
@@ -107,13 +106,14 @@ impl Mux {
         Some((key, at, charge))
     }
 
-    /// Before `len` bytes are refused for want of room, what is expired in the channel's queue goes.
+    /// Drops expired messages of the channel's queue, if `len` bytes could be refused for lack of
+    /// room.
     fn make_room(&mut self, id: ChannelId, len: usize) {
         let config = &self.config;
-        let least = config
+        let limit = config
             .channel_queue_bytes_max
             .min(config.connection_queue_bytes_max);
-        let short = self.outgoing.queued() + len + ENTRY_BYTES > least as usize;
+        let short = self.outgoing.queued() + len + ENTRY_BYTES > limit as usize;
         if short
             && let Some(key) = self.slots.resolve(id)
             && self.slots[key].ttl.is_some()
@@ -122,7 +122,7 @@ impl Mux {
         }
     }
 
-    /// The channel, if it takes a message of `len` bytes now.
+    /// The channel, if it accepts a message of `len` bytes now.
     pub(super) fn admit(&mut self, id: ChannelId, len: usize) -> Result<Key, ChannelSendError> {
         if let Some(failure) = self.failure() {
             return Err(ChannelSendError::Closed(failure.code()));
@@ -140,28 +140,27 @@ impl Mux {
         let send = &mut channel.send;
         send.is_open()?;
         if !ready {
-            // What it takes is known with its HELLO.
+            // The peer's limits are known from its HELLO on.
             send.wants_room = true;
             return Err(ChannelSendError::WouldBlock);
         }
         send.takes(len)?;
         let queued = send.queued();
-        let full = Full {
+        let full = QueuesFull {
             channel: queued + len + ENTRY_BYTES > self.config.channel_queue_bytes_max as usize,
             connection: all > self.config.connection_queue_bytes_max as usize,
         };
-        // One message of a channel is always taken: the largest, or one beside channels that do
-        // not get on and fill what all may keep.
+        // One message per channel is always accepted: the largest one, and one beside blocked
+        // channels that fill the connection's limit.
         if queued != 0 {
             self.has_room(key, full)?;
         }
         Ok(key)
     }
 
-    /// Whether nothing is full. Else who waits is told when the channel's queue has room, or,
-    /// where all queues together are full, when they have.
+    /// Checks that nothing is full. Else registers the channel for [`Mux::poll_writable`].
     #[inline]
-    fn has_room(&mut self, key: Key, full: Full) -> Result<(), ChannelSendError> {
+    fn has_room(&mut self, key: Key, full: QueuesFull) -> Result<(), ChannelSendError> {
         if !full.channel && !full.connection {
             return Ok(());
         }
@@ -169,17 +168,17 @@ impl Mux {
     }
 
     #[cold]
-    fn wait_for_room(&mut self, key: Key, full: Full) -> Result<(), ChannelSendError> {
+    fn wait_for_room(&mut self, key: Key, full: QueuesFull) -> Result<(), ChannelSendError> {
         let channel = &mut self.slots[key];
         channel.send.wants_room = true;
-        // Once, however often it is told and refused again.
-        if full.connection && !core::mem::replace(&mut channel.send.waits_for_all, true) {
+        // Registered once, however often it is woken and refused again.
+        if full.connection && !core::mem::replace(&mut channel.send.waits_for_connection, true) {
             self.outgoing.wait_for_room(channel.id);
         }
         Err(ChannelSendError::WouldBlock)
     }
 
-    /// A message of `len` bytes was put into the channel's queue.
+    /// A message of `len` bytes was queued.
     #[inline]
     fn enqueued(&mut self, key: Key, len: usize) {
         self.outgoing.enqueued(len + ENTRY_BYTES);
@@ -204,8 +203,8 @@ impl Mux {
             .is_some_and(|key| self.slots[key].conflate)
     }
 
-    /// Sends the newest message of a key on a conflated channel. One of the same key that still
-    /// waits is replaced, in its place, and counted for the peer as skipped.
+    /// Sends the newest message of a key on a conflated channel. It replaces a queued message of
+    /// the same key, in its position; the peer receives the number of replaced messages as skipped.
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on other channels.
@@ -237,7 +236,7 @@ impl Mux {
         let len = payload.len();
         let queue = self.slots[at].send.queue.as_ref();
         match queue.and_then(|queue| queue.waiting(key)) {
-            // What replaces a message needs no room but for what it is longer.
+            // A replacement needs room only for the bytes that it is longer.
             Some(old) if self.failure().is_none() => self.admit_replacement(at, old, len)?,
             _ => {
                 self.admit(id, len)?;
@@ -250,7 +249,7 @@ impl Mux {
         };
         channel.send.skipped(1);
         self.outgoing.replaced(old, len);
-        // Of a shorter one as much credit as there is may do.
+        // The credit at hand may suffice for the shorter message.
         if len < old && channel.unit == Unit::Bytes {
             self.apply(at, Effects::SCHEDULE);
         }
@@ -268,7 +267,7 @@ impl Mux {
         send.is_open()?;
         send.takes(len)?;
         let others = send.queued().saturating_sub(old + ENTRY_BYTES);
-        let full = Full {
+        let full = QueuesFull {
             channel: others + len + ENTRY_BYTES > self.config.channel_queue_bytes_max as usize,
             connection: all > self.config.connection_queue_bytes_max as usize,
         };
@@ -278,10 +277,10 @@ impl Mux {
         Ok(())
     }
 
-    /// As [`Self::send`], sharing the payload while it waits.
+    /// As [`Self::send`], without a copy of the payload while it is queued.
     ///
     /// # Errors
-    /// As [`Self::send`], with the payload handed back.
+    /// As [`Self::send`], with the payload returned.
     pub fn send_bytes(
         &mut self,
         id: ChannelId,
@@ -303,8 +302,8 @@ impl Mux {
         Ok(())
     }
 
-    /// Sends a message that was encoded before: as it is, where the channel has the alias it
-    /// was encoded for, a large one without a copy; else as [`Self::send`].
+    /// Sends a message that is already encoded. If the channel has the alias of the frame, the
+    /// frame is sent as it is, a large one without a copy; else as [`Self::send`].
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -316,7 +315,7 @@ impl Mux {
         let payload = frame.payload();
         let fits = self.slots.resolve(id).is_some_and(|key| {
             let channel = &self.slots[key];
-            let alias = channel.own_alias.or(channel.chosen_alias());
+            let alias = channel.local_alias.or(channel.chosen_alias());
             alias == Some(frame.alias()) && !channel.conflate
         });
         if !fits || payload.len() < SHARED_BYTES_MIN {
@@ -329,8 +328,8 @@ impl Mux {
         Ok(())
     }
 
-    /// Sends messages of `elem` bytes each, one behind the other, under one header: as many
-    /// RUNs as credit and records ask for.
+    /// Sends messages of `elem` bytes each, given one after another, under common headers: in as
+    /// many RUNs as credit and records require.
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::BadRun`], [`ChannelSendError::WrongMode`].
@@ -361,10 +360,10 @@ impl Mux {
         let key = self.admit(id, elem)?;
         let send = &self.slots[key].send;
         let queued = send.queued();
-        // A run that is no longer than a message is taken as one.
+        // A run that is no longer than the largest message is accepted like one message.
         let lone = queued == 0 && len <= send.message_max as usize;
         let over = before != 0 && all > self.config.connection_queue_bytes_max as usize;
-        let full = Full {
+        let full = QueuesFull {
             channel: queued != 0 && queued + len + ENTRY_BYTES > queue_max,
             connection: over && !lone,
         };
@@ -375,7 +374,7 @@ impl Mux {
         Ok(())
     }
 
-    /// Bytes have left the queue of the channel: who waited for room is told.
+    /// Bytes have left the channel's queue: wakes channels that wait for room.
     #[inline]
     pub(super) fn dequeued(&mut self, key: Key, bytes: usize) {
         self.outgoing.dequeued(bytes);
@@ -386,18 +385,18 @@ impl Mux {
             channel.send.wants_room = false;
             self.outgoing.now_writable(channel.id);
         }
-        if self.outgoing.room_is_waited_for() && self.outgoing.queued() <= total_max / 4 * 3 {
-            self.tell_room_waiters();
+        if self.outgoing.has_room_waiters() && self.outgoing.queued() <= total_max / 4 * 3 {
+            self.wake_room_waiters();
         }
     }
 
     #[cold]
-    fn tell_room_waiters(&mut self) {
+    fn wake_room_waiters(&mut self) {
         while let Some(id) = self.outgoing.next_room_waiter() {
             let Some((_, channel)) = self.slots.find(id) else {
                 continue;
             };
-            channel.send.waits_for_all = false;
+            channel.send.waits_for_connection = false;
             if core::mem::take(&mut channel.send.wants_room) {
                 self.outgoing.now_writable(id);
             }

@@ -1,4 +1,4 @@
-//! Deadlines: silence, drains, and what takes too long on channels.
+//! Deadlines of the connection, of its drain, and of its channels.
 
 use core::time::Duration;
 
@@ -6,11 +6,11 @@ use super::super::channel::Effects;
 use super::super::error::{ChannelFailure, ErrorCode};
 use super::super::event::Event;
 use super::super::slots::Key;
-use super::{BLOCKED_AFTER, Mux, Phase};
+use super::{BLOCKED_AFTER, Mux, MuxState};
 use crate::time::Timestamp;
 
 impl Mux {
-    /// When [`Self::handle_timeout`] is due.
+    /// When to call [`Self::handle_timeout`] next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if !self.is_alive() {
@@ -19,19 +19,19 @@ impl Mux {
         self.liveness.timeout()
     }
 
-    /// Does what is due; what came of it is told by [`Self::poll_event`]. Calling early is
-    /// harmless.
+    /// Handles expired deadlines; [`Self::poll_event`] returns the events. An early call does
+    /// nothing.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         if !self.is_alive() {
             return;
         }
-        if self.liveness.is_idle(self.now) {
+        if self.liveness.idle_expired(self.now) {
             return self.fail_in_time(ChannelFailure::Idle, "nothing received in time");
         }
-        if self.liveness.is_drained(self.now) && self.phase == Phase::Draining {
+        if self.liveness.drain_expired(self.now) && self.state == MuxState::Draining {
             let failure = self
-                .ended_by()
+                .end_cause()
                 .unwrap_or(ChannelFailure::Local(ErrorCode::NO_ERROR));
             return self.fail_in_time(failure, "the channels did not end in time");
         }
@@ -45,22 +45,22 @@ impl Mux {
 
     fn fail_in_time(&mut self, failure: ChannelFailure, reason: &'static str) {
         if let Some(event) = self.fail(failure, reason) {
-            self.incoming.tell(event);
+            self.incoming.push_event(event);
         }
     }
 
-    /// Measures a round trip, unless one was measured within a second: a peer takes no more.
+    /// Measures a round trip, unless a PING was sent within a second: a peer accepts no more.
     pub fn ping(&mut self) {
-        self.liveness.ask(self.now);
+        self.liveness.request_ping(self.now);
     }
 
-    /// The shortest round trip measured, which waited behind nothing.
+    /// The shortest measured round trip: the one with the least queueing.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.liveness.rtt_min()
     }
 
-    /// Looks through the channels for what takes too long.
+    /// Checks the deadlines of all channels.
     fn sweep(&mut self) {
         let mut again = false;
         let mut at = 0;
@@ -69,12 +69,12 @@ impl Mux {
             again |= self.sweep_channel(key);
         }
         if again {
-            self.liveness.sweep_soon(self.now);
+            self.liveness.schedule_sweep(self.now);
         }
     }
 
-    /// Looks at what a channel has queued, and at what has come of a message. `true` if it is to
-    /// be looked at again.
+    /// Checks the deadlines of a channel's queue and of its partial message. `true` if the channel
+    /// needs another sweep.
     fn sweep_channel(&mut self, key: Key) -> bool {
         self.drop_expired(key);
         let (mut again, mut effects) = self.slots[key].sweep_blocked(BLOCKED_AFTER, self.now);
@@ -95,12 +95,12 @@ impl Mux {
         again
     }
 
-    /// No more is taken of a channel, and the application is told to drop what it keeps.
+    /// Stops receiving on a channel, and tells the application to drop the partial message.
     fn evict(&mut self, key: Key, code: ErrorCode) -> Effects {
         let channel = &mut self.slots[key];
         self.totals.count_evicted();
         if channel.attached {
-            self.incoming.tell(Event::Evicted {
+            self.incoming.push_event(Event::Evicted {
                 channel: channel.id,
                 code,
             });

@@ -1,8 +1,8 @@
-//! Totals of a connection, for people.
+//! Totals of a connection, for statistics.
 
 use super::super::channel::Channel;
 
-/// What was counted, of channels that are gone and of the connection.
+/// Counts of freed channels, and of the connection.
 #[derive(Clone, Copy, Default, Debug)]
 pub(in crate::mux) struct Totals {
     pub(in crate::mux) records_in: u64,
@@ -18,7 +18,7 @@ pub(in crate::mux) struct Totals {
 }
 
 impl Totals {
-    /// What a channel has counted.
+    /// Adds a channel's counts.
     pub(in crate::mux) fn add(&mut self, channel: &Channel) {
         let (send, recv) = (&channel.send, &channel.recv);
         self.messages_in += recv.numbers.messages();
@@ -38,7 +38,7 @@ impl Totals {
         self.records_out += 1;
     }
 
-    /// A sender waited for the peer's credit for long.
+    /// A channel was blocked by missing credit for long.
     pub(super) fn count_blocked(&mut self) {
         self.blocked += 1;
     }

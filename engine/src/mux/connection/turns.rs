@@ -1,4 +1,4 @@
-//! Data out: frames of channels by turn, cut to the credit and the room at hand.
+//! Builds data frames in scheduling order, cut to the credit and the room at hand.
 
 use super::super::channel::{Effects, Pending, SendState};
 use super::super::error::ErrorCode;
@@ -8,20 +8,22 @@ use super::super::schedule::QUANTUM_BYTES;
 use super::super::slots::Key;
 use super::super::wire::{self, Hello};
 use super::Mux;
-use super::fragment::{Part, Turn, own_frame, part_of_message, part_of_run};
+use super::fragment::{NextFrame, TurnEnd, part_of_message, part_of_run, shared_record};
 use crate::time::Timestamp;
 
-/// Bytes of a record that must be left for another frame to be begun: a head and something.
+/// Free bytes of a record that another frame needs: a head and some payload.
 const FRAME_ROOM_MIN: usize = 24;
 
-/// Bytes by which a channel may pass its share: the largest record. A larger message, shared
-/// and sent as it is, is not paid for with more turns than that.
+/// Bytes by which a channel may exceed its quantum: the largest record. A larger message, shared
+/// and sent as it is, does not cost more turns than that.
 const DEBT_BYTES_MAX: i32 = 1 << 20;
 
 impl Mux {
-    /// Data, by turn, until the record is full. A large shared message is a record of its own.
+    /// Appends data in scheduling order until the record is full. A large shared message is
+    /// returned as a record of its own.
     pub(super) fn put_turns(&mut self, peer: &Hello) -> Option<bytes::Bytes> {
-        // Each turn sends, or takes a channel out, or pays for what it has sent, or ends the record.
+        // The loop ends: each turn sends, removes a channel from the schedule, reduces a deficit,
+        // or ends the record.
         while self.outgoing.room() >= FRAME_ROOM_MIN {
             let index = self.outgoing.next_turn()?;
             let key = self.slots.key_at(index)?;
@@ -32,16 +34,17 @@ impl Mux {
                 .pending
                 .has(Pending::SEQ | Pending::CREDIT | Pending::RETURN)
             {
-                // The record had no room for it. Nothing may overtake a SEQ or a RETURN, nor FIN
-                // an acknowledgement.
-                self.put_back(key);
+                // The record had no room for these frames. Data must not overtake SEQ or RETURN,
+                // nor FIN an acknowledgement.
+                self.reschedule(key);
                 break;
             }
             channel.send.deficit += QUANTUM_BYTES;
             if channel.ttl.is_some() {
                 self.expire(key);
             }
-            let (turn, effects) = match own_frame(&self.slots[key], self.outgoing.record_max()) {
+            let (turn, effects) = match shared_record(&self.slots[key], self.outgoing.record_max())
+            {
                 None => self.take_turn(key, peer, priority),
                 Some(frame) => match self.put_shared(key, peer, frame) {
                     Ok(sent) => return Some(sent),
@@ -50,16 +53,16 @@ impl Mux {
             };
             let send = &mut self.slots[key].send;
             match turn {
-                Turn::Done => send.deficit = 0,
-                Turn::Spent => {
+                TurnEnd::Done => send.deficit = 0,
+                TurnEnd::QuantumSpent => {
                     send.in_schedule = true;
                     self.outgoing.schedule(priority, key);
-                    // Paying for what was sent before is a turn, too.
-                    self.outgoing.paid(priority, 0);
+                    // A turn that only reduces the deficit counts as a turn.
+                    self.outgoing.charge_class(priority, 0);
                 }
-                Turn::Full => {
+                TurnEnd::RecordFull => {
                     send.deficit -= QUANTUM_BYTES;
-                    self.put_back(key);
+                    self.reschedule(key);
                     break;
                 }
             }
@@ -68,20 +71,20 @@ impl Mux {
         None
     }
 
-    fn put_back(&mut self, key: Key) {
+    fn reschedule(&mut self, key: Key) {
         let channel = &mut self.slots[key];
         channel.send.in_schedule = true;
         self.outgoing.schedule_first(channel.priority, key);
     }
 
-    /// A whole shared message by reference, in a record of its own, if credit covers it; or what
-    /// becomes of the channel's turn.
+    /// Sends a whole shared message as a record of its own, if credit covers it; else returns why
+    /// the turn ended.
     fn put_shared(
         &mut self,
         key: Key,
         peer: &Hello,
         frame: bytes::Bytes,
-    ) -> Result<bytes::Bytes, Turn> {
+    ) -> Result<bytes::Bytes, TurnEnd> {
         let channel = &mut self.slots[key];
         let class = channel.priority;
         let front = channel.send.queue.as_ref().and_then(|q| q.front());
@@ -89,37 +92,37 @@ impl Mux {
         let charge = len as u64 + peer.overhead;
         let units = channel.unit.cost(charge, 1);
         if channel.send.deficit <= 0 {
-            return Err(Turn::Spent);
+            return Err(TurnEnd::QuantumSpent);
         }
         if channel.send.credit.available() < units {
-            return Err(self.not_now(key, Turn::Done));
+            return Err(self.end_turn(key, TurnEnd::Done));
         }
         if !self.outgoing.is_empty() {
-            return Err(Turn::Full);
+            return Err(TurnEnd::RecordFull);
         }
         self.spend(key, units);
         self.sent(key, len, 1, charge);
-        self.outgoing.paid(class, charge);
+        self.outgoing.charge_class(class, charge);
         self.apply(key, Effects::SCHEDULE);
         let send = &mut self.slots[key].send;
         if !send.in_schedule {
-            send.deficit = 0; // as behind any turn that leaves nothing
+            send.deficit = 0; // as after every turn that empties the queue
         }
         Ok(frame)
     }
 
-    /// Takes credit that was found to be there.
+    /// Spends credit that was checked before.
     fn spend(&mut self, key: Key, units: u64) {
         let spent = self.slots[key].send.credit.spend(units);
         debug_assert!(spent.is_ok(), "cut to the credit at hand");
     }
 
-    /// Frames of one channel, until it has had its share.
-    fn take_turn(&mut self, key: Key, peer: &Hello, class: u8) -> (Turn, Effects) {
+    /// Appends frames of one channel until its quantum is spent.
+    fn take_turn(&mut self, key: Key, peer: &Hello, class: u8) -> (TurnEnd, Effects) {
         loop {
-            let plain = self.put_plain(key, peer);
-            if plain > 0 {
-                self.outgoing.paid(class, plain);
+            let charged = self.put_copied(key, peer);
+            if charged > 0 {
+                self.outgoing.charge_class(class, charged);
             }
             self.expire(key);
             let room = self.outgoing.room();
@@ -129,47 +132,46 @@ impl Mux {
                 return self.put_fin(key);
             };
             if channel.send.deficit <= 0 {
-                return (Turn::Spent, Effects::NONE);
+                return (TurnEnd::QuantumSpent, Effects::NONE);
             }
-            let message = match (front.elem, front.fresh) {
+            let message = match (front.elem, front.at_start) {
                 (0, true) => front.rest,
-                (0, false) => 0, // it was found to be welcome when it was begun
+                (0, false) => 0, // checked at its first fragment
                 (elem, _) => elem as usize,
             };
             if message > channel.send.message_max as usize {
-                return (Turn::Done, self.give_up(key));
+                return (TurnEnd::Done, self.abort_oversized(key));
             }
             let part = if front.elem > 0 {
                 part_of_run(channel, &front, peer, room)
             } else {
-                // A message that fits a record is not cut for what is left of another one: the
-                // receiver lends it then, and need not put it together.
+                // A message that fits a record of its own is not cut to fill this one: the receiver
+                // can lend it then, and need not assemble it.
                 let next = self.outgoing.next_room();
                 part_of_message(channel, &front, peer, (room, next))
             };
             let n = match part {
-                Part::Take(n) => n,
-                Part::Not(turn) => return (self.not_now(key, turn), Effects::NONE),
+                NextFrame::Payload(n) => n,
+                NextFrame::End(turn) => return (self.end_turn(key, turn), Effects::NONE),
             };
             let (charge, effects) = if front.elem > 0 {
                 (self.put_run(key, &front, n, peer), Effects::NONE)
             } else {
                 self.put_message(key, &front, n, peer)
             };
-            self.outgoing.paid(class, charge);
-            if effects.has(Effects::SETTLE) {
-                return (Turn::Done, effects); // FIN went with the message
+            self.outgoing.charge_class(class, charge);
+            if effects.has(Effects::CHECK_CLOSED) {
+                return (TurnEnd::Done, effects); // FIN went with the message
             }
         }
     }
 
-    /// Whole messages that were copied into the channel's queue, as nearly all are, as far as its
-    /// share, credit and the record go; what they cost. What comes next, and what stops it, is
-    /// for the general way.
-    fn put_plain(&mut self, key: Key, peer: &Hello) -> u64 {
+    /// Appends whole messages that were copied into the channel's queue, the usual case, as far as
+    /// quantum, credit and record allow; returns their cost. Everything else takes the slow path.
+    fn put_copied(&mut self, key: Key, peer: &Hello) -> u64 {
         let channel = &mut self.slots[key];
         let send = &mut channel.send;
-        let (Some(alias), Some(queue)) = (channel.own_alias, &mut send.queue) else {
+        let (Some(alias), Some(queue)) = (channel.local_alias, &mut send.queue) else {
             return 0;
         };
         if send.skip != 0 || send.state != SendState::Sending || channel.ttl.is_some() {
@@ -178,7 +180,7 @@ impl Mux {
         let queued = queue.bytes();
         let (mut messages, mut bytes, mut cost) = (0, 0, 0);
         while send.deficit > 0
-            && let Some(payload) = queue.front_plain()
+            && let Some(payload) = queue.front_copied()
         {
             let len = payload.len();
             let charge = len as u64 + peer.overhead;
@@ -191,8 +193,8 @@ impl Mux {
             }
             self.outgoing.put_message_head(alias, len);
             self.outgoing.put_payload(payload);
-            queue.drop_plain();
-            send.deficit = after(send.deficit, charge);
+            queue.pop_copied();
+            send.deficit = deduct(send.deficit, charge);
             messages += 1;
             bytes += len as u64;
             cost += charge;
@@ -200,8 +202,8 @@ impl Mux {
         if messages == 0 {
             return 0;
         }
-        queue.drained();
-        self.outgoing.take_spare(queue);
+        queue.reset_if_drained();
+        self.outgoing.recycle_spare(queue);
         let freed = queued - queue.bytes();
         send.numbers.count(messages);
         send.bytes += bytes;
@@ -210,20 +212,20 @@ impl Mux {
         cost
     }
 
-    fn not_now(&mut self, key: Key, turn: Turn) -> Turn {
-        if turn == Turn::Done {
+    fn end_turn(&mut self, key: Key, turn: TurnEnd) -> TurnEnd {
+        if turn == TurnEnd::Done {
             self.slots[key].send.block(self.now);
-            self.liveness.sweep_soon(self.now);
+            self.liveness.schedule_sweep(self.now);
         }
         turn
     }
 
-    /// The peer has lowered what it takes: what is queued can never be sent.
-    fn give_up(&mut self, key: Key) -> Effects {
+    /// The peer has lowered its largest message: the queued one can never be sent.
+    fn abort_oversized(&mut self, key: Key) -> Effects {
         let channel = &mut self.slots[key];
         channel.send.stopped = Some(ErrorCode::SIZE);
         if channel.attached {
-            self.incoming.tell(Event::Stopped {
+            self.incoming.push_event(Event::Stopped {
                 channel: channel.id,
                 code: ErrorCode::SIZE,
             });
@@ -231,15 +233,14 @@ impl Mux {
         channel.abort(ErrorCode::SIZE)
     }
 
-    /// Drops what has waited for too long on a channel that gets no turn. What stood behind it may
-    /// go now.
+    /// Drops expired messages of a channel that gets no turn, and schedules the rest.
     pub(super) fn drop_expired(&mut self, key: Key) {
         if self.expire(key) {
             self.apply(key, Effects::SCHEDULE);
         }
     }
 
-    /// Drops what has waited for too long: whether anything has.
+    /// Drops expired messages. Returns whether there were any.
     fn expire(&mut self, key: Key) -> bool {
         let channel = &mut self.slots[key];
         let (Some(ttl), Some(queue)) = (channel.ttl, &mut channel.send.queue) else {
@@ -247,7 +248,7 @@ impl Mux {
         };
         let before = queue.bytes();
         let dropped = queue.expire(Timestamp(self.now.0.saturating_sub(ttl.get())));
-        self.outgoing.take_spare(queue);
+        self.outgoing.recycle_spare(queue);
         let freed = before - queue.bytes();
         if dropped > 0 {
             channel.send.skipped(dropped);
@@ -256,30 +257,30 @@ impl Mux {
         dropped > 0
     }
 
-    /// FIN alone, when all is sent before it was asked for.
-    fn put_fin(&mut self, key: Key) -> (Turn, Effects) {
+    /// Appends FIN without payload, when all messages are already sent.
+    fn put_fin(&mut self, key: Key) -> (TurnEnd, Effects) {
         let channel = &mut self.slots[key];
-        let (SendState::Finishing, Some(alias)) = (channel.send.state, channel.own_alias) else {
-            return (Turn::Done, Effects::NONE);
+        let (SendState::Finishing, Some(alias)) = (channel.send.state, channel.local_alias) else {
+            return (TurnEnd::Done, Effects::NONE);
         };
         if self.outgoing.room() < FRAME_ROOM_MIN {
-            return (Turn::Full, Effects::NONE);
+            return (TurnEnd::RecordFull, Effects::NONE);
         }
         let skip = channel.send.take_skip();
         wire::put_data_head(self.outgoing.frame(), alias, Some(0), false, true, skip);
-        (Turn::Done, channel.fin_sent())
+        (TurnEnd::Done, channel.fin_sent())
     }
 
     fn put_message(&mut self, key: Key, front: &Front, n: usize, peer: &Hello) -> (u64, Effects) {
         let charge = n as u64 + peer.overhead;
         let last = n == front.rest;
         let channel = &mut self.slots[key];
-        let alias = channel.own_alias.unwrap_or_default(); // who has a turn has an alias
+        let alias = channel.local_alias.unwrap_or_default(); // a scheduled channel has an alias
         let send = &mut channel.send;
         let skip = send.take_skip();
         let finishing = send.state == SendState::Finishing;
         let queue = send.queue();
-        // FIN without a payload is no message: an empty one goes before it.
+        // FIN without payload is not a message: an empty last message is sent in a frame before it.
         let fin = last && n > 0 && finishing && queue.len() == 1;
         let payload = queue.front_bytes(n);
         self.outgoing.put_data(alias, payload, (!last, fin), skip);
@@ -299,7 +300,7 @@ impl Mux {
         let count = n as u32 / elem.max(1);
         let charge = n as u64 + peer.overhead;
         let channel = &mut self.slots[key];
-        let alias = channel.own_alias.unwrap_or_default(); // who has a turn has an alias
+        let alias = channel.local_alias.unwrap_or_default(); // a scheduled channel has an alias
         let skip = channel.send.take_skip();
         let payload = channel.send.queue().front_bytes(n);
         if peer.features & wire::FEATURE_RUN != 0 {
@@ -315,18 +316,18 @@ impl Mux {
         charge
     }
 
-    /// `n` bytes of the message at the front, and `messages` whole ones, are encoded.
+    /// `n` bytes of the front message, which complete `messages` messages, are encoded.
     fn sent(&mut self, key: Key, n: usize, messages: u64, charge: u64) {
         let channel = &mut self.slots[key];
         channel.used = true;
         let send = &mut channel.send;
-        send.deficit = after(send.deficit, charge);
+        send.deficit = deduct(send.deficit, charge);
         send.numbers.count(messages);
         send.bytes += n as u64;
         let queue = send.queue();
         let before = queue.bytes();
         queue.advance(n);
-        self.outgoing.take_spare(queue);
+        self.outgoing.recycle_spare(queue);
         let freed = before - queue.bytes();
         if freed > 0 {
             self.dequeued(key, freed);
@@ -334,9 +335,9 @@ impl Mux {
     }
 }
 
-/// What a channel may still send in its turn after what cost `charge`.
+/// The deficit after a frame that cost `charge`.
 #[inline]
-fn after(deficit: i32, charge: u64) -> i32 {
+fn deduct(deficit: i32, charge: u64) -> i32 {
     let charge = i32::try_from(charge).unwrap_or(i32::MAX);
     deficit.saturating_sub(charge).max(-DEBT_BYTES_MAX)
 }

@@ -2,9 +2,9 @@ use std::format;
 
 use super::*;
 
-/// The limit slides for ever (rule R21), from counters near every power of two.
+/// The limit advances without end (rule R21), tested from counters near every power of two.
 #[test]
-fn a_window_slides_for_ever() {
+fn a_window_advances_without_end() {
     for bits in [0, 8, 16, 31, 32, 33, 48, 61] {
         let start = 1_u64 << bits;
         for start in [start - 1, start] {
@@ -12,7 +12,7 @@ fn a_window_slides_for_ever() {
             recv.charged = start;
             recv.consumed = start;
             recv.limit = start + 1000;
-            recv.owe(threshold(1000));
+            recv.set_due(threshold(1000));
             let mut send = SendCredit {
                 limit: start + 1000,
                 charged: start,
@@ -32,7 +32,7 @@ fn a_window_slides_for_ever() {
 }
 
 #[test]
-fn limits_never_go_back_or_over() {
+fn limits_never_decrease_or_overflow() {
     let mut send = SendCredit::new(10);
     assert!(!send.raise(3));
     assert_eq!(send.available(), 10);
@@ -44,7 +44,7 @@ fn limits_never_go_back_or_over() {
     assert_eq!(recv.charged(), 0);
     recv.charge(100).expect("credit");
     recv.consume(40);
-    recv.reopen(50); // narrower
+    recv.set_initial_window(50); // smaller
     assert_eq!(recv.announce(), 100);
     recv.consume(60);
     assert_eq!(recv.announce(), 150);
@@ -67,7 +67,7 @@ fn the_largest_message_follows_from_the_window() {
     assert!(announced(2 << 20, 64, 16 << 10).message_max() < Some(1 << 20));
     assert!(announced(2_131_000, 64, 16 << 10).message_max() >= Some(1 << 20));
     assert_eq!(announced(1024, 1024, 1024).message_max(), None);
-    // Eight that are counted cost no more than the window.
+    // Eight counted messages cost no more than the window.
     let counted = announced(64 << 10, 64, 16_448);
     assert_eq!(counted.counted_message_max(), Some(8000));
     assert!(8 * counted.cost(8000) <= 64 << 10 && 8 * counted.cost(8001) > 64 << 10);
@@ -76,10 +76,10 @@ fn the_largest_message_follows_from_the_window() {
     assert_eq!(announced(1024, 64, 1024).counted_message_max(), None);
 }
 
-/// What RETURN does: the limit stays, the window is narrower, and what it was wider than at first
-/// is all that can be given back.
+/// RETURN keeps the limit and reduces the window; at most the growth beyond the initial window can
+/// be returned.
 #[test]
-fn what_is_given_back_is_charged_and_consumed() {
+fn returned_credit_is_charged_and_consumed() {
     let rtt = Duration::from_millis(10);
     let mut recv = RecvCredit::new(1000);
     recv.charge(600).expect("credit");
@@ -88,105 +88,113 @@ fn what_is_given_back_is_charged_and_consumed() {
     assert!(recv.grow(700, Timestamp(1)) && recv.has_grown());
     assert_eq!((recv.announce(), recv.window()), (2300, 1700));
     for wrong in [0, 599, 1301, 2300, 5000] {
-        assert_eq!(recv.give_back(wrong), Err(Overrun), "{wrong}");
+        assert_eq!(recv.accept_return(wrong), Err(Overrun), "{wrong}");
     }
     assert_eq!(
         (recv.charged(), recv.window()),
         (600, 1700),
-        "nothing is done"
+        "nothing changed"
     );
-    recv.give_back(1000).expect("a part");
+    recv.accept_return(1000).expect("a part");
     assert_eq!(
         (recv.charged(), recv.consumed(), recv.window()),
         (1000, 1000, 1300)
     );
-    assert_eq!((recv.limit(), recv.owed()), (2300, 0));
+    assert_eq!((recv.limit(), recv.unannounced()), (2300, 0));
     recv.charge(100).expect("credit");
-    recv.give_back(1300).expect("all");
+    recv.accept_return(1300).expect("all");
     assert_eq!(
         (recv.charged(), recv.consumed(), recv.window()),
         (1300, 1200, 1100)
     );
-    assert_eq!(recv.give_back(1301), Err(Overrun), "less than at first");
-    // What was given back was not read: it is no reason to grow.
+    assert_eq!(
+        recv.accept_return(1301),
+        Err(Overrun),
+        "below the initial window"
+    );
+    // Returned credit was not consumed by the application: it does not make the window grow.
     assert_eq!(recv.growth(Timestamp(2), rtt, 4000), 0);
     recv.consume(100);
     assert_eq!(recv.outstanding_max(), 1100);
-    recv.charge(1000).expect("what was left");
+    recv.charge(1000).expect("what is left");
     assert_eq!(recv.charge(1), Err(Overrun));
 
-    // The sender's side: all but what is kept.
+    // The sender returns all but what it keeps.
     let mut send = SendCredit::new(1000);
-    assert!(!send.give_back(1000) && !send.give_back(2000));
+    assert!(!send.return_unused(1000) && !send.return_unused(2000));
     send.spend(100).expect("credit");
-    assert!(send.give_back(300));
+    assert!(send.return_unused(300));
     assert_eq!((send.charged(), send.available()), (700, 300));
-    assert!(!send.give_back(300));
-    assert!(send.give_back(0));
+    assert!(!send.return_unused(300));
+    assert!(send.return_unused(0));
     assert_eq!((send.charged(), send.available()), (1000, 0));
 
-    // A half that grants no more takes what it is told, up to the limit.
-    let mut over = RecvCredit::new(1000);
-    over.charge(100).expect("credit");
-    assert_eq!(over.give_up(99), Err(Overrun));
-    assert_eq!(over.give_up(1001), Err(Overrun));
-    over.give_up(1000).expect("the limit");
-    assert_eq!((over.charged(), over.consumed()), (1000, 0));
+    // A half that grants no more credit accepts any return up to the limit.
+    let mut stopped = RecvCredit::new(1000);
+    stopped.charge(100).expect("credit");
+    assert_eq!(stopped.accept_final_return(99), Err(Overrun));
+    assert_eq!(stopped.accept_final_return(1001), Err(Overrun));
+    stopped.accept_final_return(1000).expect("the limit");
+    assert_eq!((stopped.charged(), stopped.consumed()), (1000, 0));
 }
 
-/// A window from 64 KiB on has its threshold at a half, a smaller one at a quarter: between them
-/// a wider window may leave a blocked sender with less. It is neither grown to nor gone back to.
+/// From 64 KiB on the threshold is a half of the window, below it a quarter. So a larger window can
+/// guarantee less credit to a blocked sender. The window neither grows nor shrinks to such a size.
 #[test]
-fn a_window_never_has_less_room_than_at_first() {
+fn a_window_never_guarantees_less_than_the_initial_one() {
     let mut recv = RecvCredit::new(60_000);
     recv.charge(40_000).expect("credit");
     recv.consume(40_000);
-    assert!(!recv.grow(10_000, Timestamp(0)), "70,000: half is less");
+    assert!(!recv.grow(10_000, Timestamp(0)), "half of 70,000 is less");
     assert_eq!(recv.window(), 60_000);
     assert!(recv.grow(60_000, Timestamp(0)));
     recv.announce();
-    // To 70,000: the window stays, and what was given back is owed.
-    recv.give_back(90_000).expect("legal");
+    // To 70,000: the window stays, and the returned credit becomes unannounced.
+    recv.accept_return(90_000).expect("legal");
     assert_eq!(recv.window(), 120_000);
-    assert_eq!(recv.owed(), 50_000);
+    assert_eq!(recv.unannounced(), 50_000);
 }
 
-/// What was not told can be kept back at no cost: the sender has not less than it knows of.
+/// Unannounced credit can be withdrawn without a frame: the sender does not know of it.
 #[test]
-fn what_is_owed_and_not_told_is_withheld() {
+fn unannounced_growth_is_withdrawn() {
     let mut recv = RecvCredit::new(1000);
     assert!(recv.grow(1000, Timestamp(0)));
     assert_eq!(recv.announce(), 2000);
     recv.charge(300).expect("credit");
     recv.consume(300);
-    assert_eq!((recv.owed(), recv.is_due()), (300, false));
-    recv.withhold();
-    assert_eq!((recv.window(), recv.owed(), recv.limit()), (1700, 0, 2000));
-    recv.withhold();
+    assert_eq!((recv.unannounced(), recv.is_due()), (300, false));
+    recv.withdraw_unannounced();
+    assert_eq!(
+        (recv.window(), recv.unannounced(), recv.limit()),
+        (1700, 0, 2000)
+    );
+    recv.withdraw_unannounced();
     assert_eq!(recv.window(), 1700);
-    // Not below the first window, which is owed as before.
+    // Not below the initial window.
     recv.charge(1200).expect("credit");
     recv.consume(1200);
-    recv.withhold();
-    assert_eq!((recv.window(), recv.owed()), (1000, 500));
+    recv.withdraw_unannounced();
+    assert_eq!((recv.window(), recv.unannounced()), (1000, 500));
     assert!(recv.is_due() && !recv.has_grown());
-    // Nor to one that has less room than that.
+    // Not to a window that guarantees less.
     let mut odd = RecvCredit::new(60_000);
     assert!(odd.grow(60_000, Timestamp(0)));
     odd.announce();
     odd.charge(50_000).expect("credit");
     odd.consume(50_000);
-    odd.withhold();
-    assert_eq!(odd.window(), 120_000, "of 70,000 half is less");
+    odd.withdraw_unannounced();
+    assert_eq!(odd.window(), 120_000, "half of 70,000 is less");
 }
 
-/// A window that the answer made narrower is still wide until it is consumed.
+/// A window that ACCEPT made smaller still counts as large until it is consumed.
 #[test]
-fn what_was_told_of_a_narrower_window_counts() {
+fn an_announced_limit_counts_after_the_window_is_reduced() {
     let mut recv = RecvCredit::new(8);
-    recv.reopen(1);
+    recv.set_initial_window(1);
     assert_eq!((recv.outstanding_max(), recv.window()), (8, 1));
-    recv.give_back(4).expect("at least one stays");
+    recv.accept_return(4)
+        .expect("at least the initial window stays");
     assert_eq!((recv.outstanding_max(), recv.window()), (4, 1));
     recv.charge(4).expect("what is left");
     recv.consume(4);
@@ -194,7 +202,7 @@ fn what_was_told_of_a_narrower_window_counts() {
 }
 
 #[test]
-fn a_window_widens_only_when_it_is_what_holds_back() {
+fn a_window_grows_only_when_it_limits_the_sender() {
     let rtt = Duration::from_millis(10);
     let at = |ms: u64| Timestamp(ms * 1_000_000);
     let mut slow = RecvCredit::new(1000);
@@ -214,7 +222,7 @@ fn a_window_widens_only_when_it_is_what_holds_back() {
 }
 
 #[test]
-fn what_is_spent_is_counted_to_the_last_unit() {
+fn credit_is_counted_to_the_last_unit() {
     let mut send = SendCredit::new(10);
     assert_eq!((send.limit(), send.available()), (10, 10));
     send.spend(4).expect("credit");
@@ -224,7 +232,7 @@ fn what_is_spent_is_counted_to_the_last_unit() {
     assert_eq!((send.charged(), send.available()), (10, 0));
     send.refund(3);
     assert_eq!((send.charged(), send.available()), (7, 3));
-    assert!(!send.raise(10), "told twice is no news");
+    assert!(!send.raise(10), "the same limit again changes nothing");
     assert!(send.raise(11));
     assert_eq!((send.limit(), send.available()), (11, 4));
 
@@ -242,7 +250,7 @@ fn what_is_spent_is_counted_to_the_last_unit() {
 }
 
 #[test]
-fn a_limit_is_told_when_a_quarter_or_a_half_is_owed() {
+fn a_limit_is_due_when_a_quarter_or_a_half_is_unannounced() {
     for (window, due) in [(1, 1), (3, 1), (8, 2), (65_535, 16_383), (65_536, 32_768)] {
         assert_eq!(threshold(window), due);
         let mut recv = RecvCredit::new(window);
@@ -251,14 +259,14 @@ fn a_limit_is_told_when_a_quarter_or_a_half_is_owed() {
         assert!(!recv.is_due(), "{window}");
         recv.consume(1);
         assert!(recv.is_due(), "{window}");
-        assert_eq!(recv.owed(), due);
+        assert_eq!(recv.unannounced(), due);
         assert_eq!(recv.announce(), window + due);
-        assert!(!recv.is_due() && recv.owed() == 0, "{window}");
+        assert!(!recv.is_due() && recv.unannounced() == 0, "{window}");
     }
 }
 
 #[test]
-fn a_limit_ends_where_numbers_on_the_wire_do() {
+fn a_limit_is_at_most_the_largest_number_on_the_wire() {
     let mut recv = RecvCredit::new(VARINT_MAX - 1);
     recv.charge(100).expect("credit");
     recv.consume(100);
@@ -266,7 +274,7 @@ fn a_limit_ends_where_numbers_on_the_wire_do() {
 }
 
 #[test]
-fn a_window_widens_within_two_round_trips_to_the_nanosecond() {
+fn a_window_grows_within_two_round_trips_to_the_nanosecond() {
     let rtt = Duration::from_nanos(10);
     let window = |ns: u64, consumed: u64, max: u64| {
         let mut recv = RecvCredit::new(1000);
@@ -284,10 +292,10 @@ fn a_window_widens_within_two_round_trips_to_the_nanosecond() {
     assert_eq!(
         window(20, 500, 900),
         1000,
-        "a cap that was lowered narrows nothing"
+        "a lowered maximum does not reduce the window"
     );
 
-    // Both ways, the next measure begins here.
+    // After growth, and after too long a time, the measurement restarts.
     let mut recv = RecvCredit::new(1000);
     for (ns, consumed, window) in [
         (30, 600, 1000), // too late: from here
@@ -307,7 +315,7 @@ fn a_window_widens_within_two_round_trips_to_the_nanosecond() {
 }
 
 #[test]
-fn fragments_and_charges_in_numbers() {
+fn fragment_sizes_and_charges() {
     assert_eq!(fragment_min(4000, 16_000), 1000);
     assert_eq!(fragment_min(8000, 800), 200);
     assert_eq!(fragment_min(3, 3), 1);
@@ -317,7 +325,7 @@ fn fragments_and_charges_in_numbers() {
     assert_eq!(message_charge(5, 1, 0), 5 + 6, "no fragment is of no bytes");
 }
 
-/// Against counting up, byte by byte.
+/// Compared with a search byte by byte.
 #[test]
 fn the_largest_message_is_the_last_that_fits() {
     for window in [1, 2, 3, 64, 100, 1000, 1500] {

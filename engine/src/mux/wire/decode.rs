@@ -1,4 +1,4 @@
-//! From a record to its frames.
+//! Decodes a record into frames.
 
 use core::iter::FusedIterator;
 use core::str;
@@ -13,44 +13,44 @@ use super::options::{OPTIONS_BYTES_MAX, Options};
 use super::reader::Reader;
 use super::varint::unpack;
 
-/// The frames of one record, in order, PAD left out. After an error there are no more.
+/// The frames of one record, in order, without PAD. After an error, no frame follows.
 #[derive(Clone, Debug)]
 pub(crate) struct Frames<'r> {
-    /// From a frame boundary to the end of the record.
+    /// The unread bytes, from a frame boundary on.
     rest: &'r [u8],
 }
 
 impl<'r> Frames<'r> {
-    /// The frames of `record`, of which the bytes are all there.
+    /// The frames of a complete `record`.
     #[inline]
     pub(crate) const fn new(record: &'r [u8]) -> Self {
         Self { rest: record }
     }
 
-    /// The next frame if it is a whole message as nearly all are, and the frames behind it; else
-    /// `None`, and [`next`](Self::next) tells what it is. It spares the caller moving a whole
-    /// [`Frame`] for each message.
-    // Always: handing `Data` back through memory costs as much as parsing it.
+    /// The next frame, if it is a short whole message, the usual case, and the frames after it;
+    /// else `None`: [`next`](Self::next) reads any frame. It avoids moving a whole [`Frame`] for
+    /// each message.
+    // Always inline: returning `Data` through memory costs as much as parsing it.
     #[inline(always)]
     pub(crate) fn message(&self) -> Option<(Data<'r>, Self)> {
         let (data, rest) = short_message(self.rest)?;
         Some((data, Self { rest }))
     }
 
-    /// Nothing is left.
+    /// Whether no bytes are left.
     #[inline]
     pub(crate) const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
-    /// The next frame, PAD left out.
+    /// The next frame, without PAD.
     #[inline(never)]
     fn any(&mut self) -> Option<Result<Frame<'r>, WireError>> {
         let pad = self.rest.iter().take_while(|&&b| b == kind::PAD);
-        // One more than is allowed is enough to know.
+        // Counting one more than allowed is enough.
         let pad_len = pad.take(PAD_RUN_MAX.saturating_add(1)).count();
         let mut reader = Reader::new(self.rest, WireError::Truncated);
-        // Until the frame is found to be legal: nothing comes after an error.
+        // Empty until the frame is found legal: no frame follows an error.
         self.rest = &[];
         if pad_len > PAD_RUN_MAX {
             return Some(Err(WireError::TooMuchPad));
@@ -85,11 +85,11 @@ impl FusedIterator for Frames<'_> {}
 
 const BOTH_ENDS: u8 = flag::FIN | flag::MORE;
 
-/// A DATA that is a whole message without SKIP and FIN, with its header in 8 bytes at hand and a
-/// length below 2^14, as nearly all are; and what comes after it.
+/// Reads DATA that is a whole message without SKIP and FIN, shorter than 2^14 bytes, with a header
+/// within 8 readable bytes: the usual case. Also returns the bytes after it.
 ///
-/// One load. No branch on the length of the alias: it is hard to predict where channels take
-/// turns. A branch on the length of the length: messages that follow each other are alike.
+/// One load. No branch on the length of the alias, which is hard to predict where channels take
+/// turns. A branch on the length of the length, because consecutive messages are alike.
 #[inline(always)]
 fn short_message(bytes: &[u8]) -> Option<(Data<'_>, &[u8])> {
     let word = u64::from_le_bytes(*bytes.first_chunk()?);
@@ -99,7 +99,7 @@ fn short_message(bytes: &[u8]) -> Option<(Data<'_>, &[u8])> {
     }
     let word = word >> 8;
     let (alias, alias_len) = unpack(word);
-    // Of an alias of 8 bytes the last is not in the word.
+    // The last byte of an 8-byte alias is not in the word.
     if alias_len == 8 || alias >= ALIAS_MAX as u64 {
         return None;
     }
@@ -125,7 +125,7 @@ fn short_message(bytes: &[u8]) -> Option<(Data<'_>, &[u8])> {
     Some((data, rest))
 }
 
-/// The flags that a type has.
+/// The flags that a type defines.
 const fn flags_of(kind: u8) -> Result<u8, WireError> {
     Ok(match kind {
         kind::DATA => flag::LEN | flag::MORE | flag::FIN | flag::SKIP,
@@ -140,7 +140,7 @@ const fn flags_of(kind: u8) -> Result<u8, WireError> {
     })
 }
 
-/// What follows the first byte of a frame.
+/// Reads a frame after its first byte.
 fn frame<'r>(kind: u8, flags: u8, r: &mut Reader<'r>) -> Result<Frame<'r>, WireError> {
     if flags & !flags_of(kind)? != 0 {
         return Err(WireError::UnknownFlags);
@@ -251,7 +251,7 @@ fn run<'r>(flags: u8, r: &mut Reader<'r>) -> Result<Run<'r>, WireError> {
     })
 }
 
-/// How many elements of `elem` bytes the last `len` bytes of a record are.
+/// The number of elements of `elem` bytes in the last `len` bytes of a record.
 fn count_to_end(len: u64, elem: u32) -> Result<u32, WireError> {
     let elem = u64::from(elem);
     if len.checked_rem(elem) != Some(0) {
@@ -334,7 +334,7 @@ fn go_away<'r>(r: &mut Reader<'r>) -> Result<GoAway<'r>, WireError> {
     })
 }
 
-/// Bytes behind their length, at most `max` of them; `long` if there are more.
+/// Reads a length and as many bytes, at most `max`; else the error `long`.
 fn counted<'r>(r: &mut Reader<'r>, max: usize, long: WireError) -> Result<&'r [u8], WireError> {
     let len = r.varint()?;
     if len > max as u64 {

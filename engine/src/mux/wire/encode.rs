@@ -1,4 +1,4 @@
-//! From frames to a record. What goes in is legal: the layer above made it. Numbers are at most
+//! Encodes frames. The input is legal, because the layer above made it. Numbers are at most
 //! [`VARINT_MAX`](super::VARINT_MAX), aliases below [`ALIAS_MAX`], checked in debug builds.
 
 use alloc::vec::Vec;
@@ -43,7 +43,7 @@ const fn when(set: bool, flag: u8) -> u8 {
     if set { flag } else { 0 }
 }
 
-/// All lengths together; the largest `usize` if that is not enough.
+/// The saturating sum of the lengths.
 #[inline]
 pub(super) fn sum(lengths: impl IntoIterator<Item = usize>) -> usize {
     lengths.into_iter().fold(0, usize::saturating_add)
@@ -65,8 +65,8 @@ pub(crate) fn put_pad(out: &mut Vec<u8>, count: usize) {
     out.resize(sum([out.len(), count]), kind::PAD);
 }
 
-/// Appends all of a DATA but its payload, which comes next: `len` bytes of it, or, with `None`,
-/// all that is to come in this record.
+/// Appends DATA without its payload, which must follow: `len` bytes, or, with `None`, the rest of
+/// the record.
 ///
 /// `skip` messages were lost or conflated before this one.
 #[inline]
@@ -89,7 +89,7 @@ pub(crate) fn put_data_head(
     let (len_word, len_len) = len.map_or((0, 0), |len| pack(len as u64));
     let head_len = alias_len.wrapping_add(len_len).wrapping_add(1);
     if skip == 0 && head_len <= 8 {
-        // Nearly all: one word, one store.
+        // The usual case: one word, one store.
         let len_bits = (alias_len as u32).wrapping_add(1).wrapping_mul(8);
         let word = u64::from(first) | (alias_word << 8) | len_word.wrapping_shl(len_bits);
         put_word(out, word, head_len);
@@ -108,10 +108,10 @@ const ONE_BYTE: u32 = 1 << 6;
 /// Messages of fewer bytes have a length of one byte or two.
 pub(crate) const SHORT_BYTES: u32 = 1 << 14;
 
-/// The head that all whole messages of a channel have, but for their length.
+/// The head of all whole messages of a channel, without the length.
 ///
-/// Type and alias are in the low bytes of a word, and how many these are, 5 at most, in its highest,
-/// where no head reaches.
+/// Type and alias are in the low bytes of a word, and their length, at most 5 bytes, in its highest
+/// byte, which no head reaches.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct MessageHead(u64);
 
@@ -125,14 +125,14 @@ impl MessageHead {
     }
 
     /// The head of a message of `len` bytes, below [`SHORT_BYTES`]: in the low bytes of a word, and
-    /// how many these are.
-    // No branch on the length: where channels take turns, that is hard to predict.
+    /// its length in bytes.
+    // No branch on the length, which is hard to predict where channels take turns.
     #[inline(always)]
     pub(crate) fn with_len(self, len: u32) -> (u64, usize) {
         debug_assert!(len < SHORT_BYTES, "short");
         let two = u32::from(len >= ONE_BYTE);
         let len_word = u64::from((len << 2) | two);
-        // At most 5; said once more, for what is derived from it to be bounded.
+        // At most 5; the mask lets the compiler bound what is derived from it.
         let len_at = (self.0 >> 56) as u32 & 7;
         let word = self.0 | len_word.wrapping_shl(len_at.wrapping_mul(8));
         (word, len_at.wrapping_add(two).wrapping_add(1) as usize)
@@ -150,8 +150,8 @@ pub(crate) fn data_head_len(alias: u32, len: Option<usize>, skip: u64) -> usize 
     ])
 }
 
-/// Appends all of a RUN but its bytes, which come next: `elem * count` of them, or, with `None`,
-/// all that is to come in this record, which must be whole elements.
+/// Appends RUN without its bytes, which must follow: `elem * count` bytes, or, with `None`, the
+/// rest of the record, in whole elements.
 ///
 /// `skip` messages were lost or conflated before the first.
 #[inline]
@@ -277,7 +277,7 @@ pub(crate) fn put_reject(out: &mut Vec<u8>, peer_alias: u32, code: u32, metadata
     }
 }
 
-/// Bytes that [`put_reject`] appends at most.
+/// The most bytes that [`put_reject`] appends.
 pub(crate) fn reject_len(metadata: &[u8]) -> usize {
     sum([
         REJECT_BYTES_MAX,
@@ -309,9 +309,9 @@ pub(crate) fn put_ping(out: &mut Vec<u8>, value: u64, pong: bool) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-/// Appends GOAWAY. Of a reason that is too long the beginning is sent, in whole characters.
+/// Appends GOAWAY. A reason that is too long is cut between characters.
 pub(crate) fn put_goaway(out: &mut Vec<u8>, go_away: &GoAway<'_>) {
-    // A character has four bytes at most. `str::floor_char_boundary` needs Rust 1.91.
+    // A settings has four bytes at most. `str::floor_char_boundary` needs Rust 1.91.
     let most = go_away.reason.len().min(GOAWAY_REASON_BYTES_MAX);
     let len = (most.saturating_sub(3)..=most)
         .rev()

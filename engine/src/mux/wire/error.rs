@@ -1,18 +1,18 @@
-//! The rules of the wire, as the peer can break them.
+//! Violations of the wire format.
 
 use core::{error, fmt};
 
-/// A rule of the `tickwire.mux.v1` wire that a record breaks.
+/// A rule of the `tickwire.mux.v1` wire format that a record breaks.
 ///
-/// Each ends the connection (rule R2); [`rule`](Self::rule) says why, to a log and to the peer.
+/// Each ends the connection (rule R2); [`rule`](Self::rule) is the text for logs and for the peer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum WireError {
     /// A frame reaches past the end of its record.
     Truncated,
-    /// Types 0xC to 0xE belong to nobody yet.
+    /// Types 0xC to 0xE are reserved.
     ReservedType,
-    /// A flag that this type of frame does not have.
+    /// A flag that the frame type does not define.
     UnknownFlags,
     /// More than 63 bytes of PAD in a row.
     TooMuchPad,
@@ -20,23 +20,23 @@ pub enum WireError {
     AliasTooLarge,
     /// An error code of 2^32 or more.
     CodeTooLarge,
-    /// DATA with FIN and MORE: the last frame cannot be continued.
+    /// DATA with both FIN and MORE.
     FinWithMore,
-    /// SKIP of no message.
+    /// SKIP of zero messages.
     SkipZero,
-    /// RUN of elements without bytes.
+    /// RUN with elements of zero bytes.
     RunElementEmpty,
-    /// RUN of no element.
+    /// RUN of zero elements.
     RunEmpty,
-    /// RUN without LEN, and the rest of the record is no whole number of elements.
+    /// RUN without LEN, where the rest of the record is not a whole number of elements.
     RunNotWhole,
     /// RUN with an element size or a count of 2^32 or more.
     RunTooLarge,
     /// CREDIT with more than one of NARROW, BLOCKED and RETURN.
     CreditOfTwoKinds,
-    /// RESET that resets neither half.
+    /// RESET with neither ABORT nor STOP.
     ResetOfNothing,
-    /// Direction 3 of OPEN belongs to nobody yet.
+    /// Direction 3 of OPEN is reserved.
     ReservedDirection,
     /// The high nibble of the mode of OPEN must be zero.
     ReservedMode,
@@ -46,7 +46,7 @@ pub enum WireError {
     OptionsTooLong,
     /// An option reaches past the end of the options.
     OptionTruncated,
-    /// An option whose value is shorter or longer than its id says.
+    /// An option whose value does not have the length of its id.
     OptionMalformed,
     /// The same option twice.
     OptionTwice,
@@ -62,16 +62,16 @@ pub enum WireError {
     HelloTooLong,
     /// A parameter reaches past the end of its HELLO.
     ParameterTruncated,
-    /// A parameter whose value has no byte, or more than 8.
+    /// A parameter whose value has zero or more than 8 bytes.
     ParameterMalformed,
     /// The same parameter twice.
     ParameterTwice,
-    /// A parameter outside of its bounds.
+    /// A parameter outside its bounds.
     ParameterOutOfBounds,
 }
 
 impl WireError {
-    /// The rule in plain words, at most 123 bytes: short enough for a GOAWAY and a close frame.
+    /// The rule as text, at most 123 bytes: it fits GOAWAY and a close frame.
     #[must_use]
     pub const fn rule(self) -> &'static str {
         match self {

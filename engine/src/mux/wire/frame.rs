@@ -1,14 +1,14 @@
-//! The frames: what each says. Payloads and options are slices of the record they came in.
+//! The frames as values. Payloads and options are slices of the record.
 
 use super::error::WireError;
 use super::hello::Hello;
 use super::options::Options;
 
-/// Aliases are below this, 2^20: a table of them that a peer fills stays within some MiB.
+/// Aliases are below this: a full table of a peer's aliases takes 4 MiB.
 pub(crate) const ALIAS_MAX: u32 = 1 << 20;
 /// The longest reason of a GOAWAY, in bytes: it fits a close frame, too.
 pub(crate) const GOAWAY_REASON_BYTES_MAX: usize = 123;
-/// PAD bytes in a row: enough to reach any alignment up to 64 bytes, and no more.
+/// The most PAD bytes in a row: enough to reach any alignment up to 64 bytes.
 pub(crate) const PAD_RUN_MAX: usize = 63;
 /// The largest alignment exponent: 2^6 = 64 bytes, a cache line and the widest vector.
 pub(crate) const ALIGN_MAX: u8 = 6;
@@ -40,78 +40,78 @@ pub(super) mod flag {
     pub(in super::super) const FIN: u8 = 4;
     /// DATA, RUN: messages were lost or conflated before this one.
     pub(in super::super) const SKIP: u8 = 8;
-    /// CREDIT: the receiver asks for credit that is not used.
+    /// CREDIT, from the receiver of data: asks for the return of unused credit.
     pub(in super::super) const NARROW: u8 = 1;
-    /// CREDIT: from the sender, who is stuck at this limit.
+    /// CREDIT, from the sender of data: it is blocked at this limit.
     pub(in super::super) const BLOCKED: u8 = 2;
     /// CREDIT: an acknowledgement follows.
     pub(in super::super) const ACK: u8 = 4;
-    /// CREDIT: from the sender, who gives back credit that is not used.
+    /// CREDIT, from the sender of data: returns unused credit.
     pub(in super::super) const RETURN: u8 = 8;
-    /// RESET: I stop sending.
+    /// RESET: the sender of the frame aborts its half.
     pub(in super::super) const ABORT: u8 = 1;
-    /// RESET: you stop sending.
+    /// RESET: the sender of the frame asks the peer to stop sending.
     pub(in super::super) const STOP: u8 = 2;
     /// PING: an answer.
     pub(in super::super) const PONG: u8 = 1;
-    /// REJECT: bytes of the application follow.
+    /// REJECT: metadata follows.
     pub(in super::super) const INFO: u8 = 1;
-    /// EXT: who does not know it skips it.
+    /// EXT: a receiver that does not know the extension skips it.
     pub(in super::super) const IGNORE: u8 = 1;
 }
 
-/// One whole, legal frame. PAD is not among them: it says nothing.
+/// One complete, legal frame. PAD carries nothing and is left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Frame<'r> {
     /// A message, or a fragment of one.
     Data(Data<'r>),
     /// Messages of one size under one header.
     Run(Run<'r>),
-    /// A new limit, or the word that an old one is reached.
+    /// A new limit, or one of the other kinds of CREDIT.
     Credit(Credit),
-    /// A channel is wanted.
+    /// Opens a channel.
     Open(Open<'r>),
-    /// The peer's OPEN is granted.
+    /// Accepts an OPEN.
     Accept(Accept<'r>),
-    /// The peer's OPEN is refused.
+    /// Rejects an OPEN.
     Reject {
         /// The alias in that OPEN.
         peer_alias: u32,
         /// Why.
         code: u32,
-        /// Why, in bytes of the refusing application, at most
-        /// [`OPTIONS_BYTES_MAX`](super::OPTIONS_BYTES_MAX).
+        /// The reason, as metadata of the application, at most
+        /// [`OPTIONS_BYTES_MAX`](super::OPTIONS_BYTES_MAX) bytes.
         metadata: &'r [u8],
     },
-    /// A half, or both, end without FIN.
+    /// One half or both end without FIN.
     Reset(Reset),
-    /// Sequence numbers go on elsewhere.
+    /// Restarts the sequence numbers.
     Seq {
-        /// The channel, as its sender calls it.
+        /// The sender's alias of the channel.
         alias: u32,
-        /// The life of the topic that the numbers belong to.
+        /// The epoch of the numbers.
         epoch: u64,
         /// The number of the next message.
         next_seq: u64,
     },
-    /// Are you there, or the answer.
+    /// PING, or the answer.
     Ping {
-        /// Comes back unchanged in the answer.
+        /// Returned unchanged in the answer.
         value: u64,
         /// Whether this is the answer.
         pong: bool,
     },
-    /// No channel is opened from now on.
+    /// No further channels are accepted.
     GoAway(GoAway<'r>),
-    /// What the peer takes.
+    /// The limits of the sender.
     Hello(Hello),
     /// An extension.
     Ext {
-        /// Which.
+        /// The kind of the extension.
         kind: u64,
-        /// Whether who does not know it skips it; else it ends the connection.
+        /// Whether a receiver that does not know the extension skips it; else the connection ends.
         ignorable: bool,
-        /// What it says.
+        /// The content.
         body: &'r [u8],
     },
 }
@@ -119,22 +119,22 @@ pub(crate) enum Frame<'r> {
 /// DATA: a message, or a fragment of one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Data<'r> {
-    /// The channel, as its sender calls it.
+    /// The sender's alias of the channel.
     pub(crate) alias: u32,
     /// The message continues.
     pub(crate) more: bool,
-    /// The last of this half.
+    /// The last message of this half.
     pub(crate) fin: bool,
     /// Messages lost or conflated before this one; 0 is sent as no SKIP.
     pub(crate) skip: u64,
-    /// The bytes.
+    /// The payload.
     pub(crate) payload: &'r [u8],
 }
 
 impl Data<'_> {
-    /// A whole message, and that alone.
+    /// Whether the frame is a whole message, without MORE, FIN and SKIP.
     #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
+    pub(crate) fn is_whole_message(&self) -> bool {
         !self.more && !self.fin && self.skip == 0
     }
 }
@@ -142,7 +142,7 @@ impl Data<'_> {
 /// RUN: `count` messages of `elem` bytes each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Run<'r> {
-    /// The channel, as its sender calls it.
+    /// The sender's alias of the channel.
     pub(crate) alias: u32,
     /// Bytes of one message, at least 1.
     pub(crate) elem: u32,
@@ -154,25 +154,27 @@ pub(crate) struct Run<'r> {
     pub(crate) bytes: &'r [u8],
 }
 
-/// What a CREDIT says. GRANT and NARROW come from the receiver of data, the others from its sender.
+/// The kinds of CREDIT. GRANT and NARROW come from the receiver of data, the others from its
+/// sender.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum CreditKind {
     /// Data may be sent up to this total: a limit.
     Grant,
-    /// Of the credit that is left, all but so much is asked back. The total is no cumulative one.
+    /// The receiver asks for the return of the available credit, except for this amount, which is
+    /// not cumulative.
     Narrow,
-    /// The sender has data, and is stuck at this limit.
+    /// The sender has data, and is blocked at this limit.
     Blocked,
-    /// Credit is given back unused: so much counts as charged.
+    /// Unused credit is returned: all up to this total counts as charged.
     Return,
 }
 
 /// CREDIT: a total, counted from the beginning of the channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Credit {
-    /// The channel, as the sender of this frame calls it.
+    /// The sender's alias of the channel.
     pub(crate) alias: u32,
-    /// What the total says.
+    /// The meaning of the total.
     pub(crate) kind: CreditKind,
     /// In the unit of the channel.
     pub(crate) total: u64,
@@ -180,20 +182,20 @@ pub(crate) struct Credit {
     pub(crate) ack: Option<u64>,
 }
 
-/// OPEN: the sender wants a channel.
+/// OPEN: opens a channel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Open<'r> {
-    /// What the sender will call it.
+    /// The sender's alias of the channel.
     pub(crate) alias: u32,
-    /// How it behaves.
+    /// The channel's profile.
     pub(crate) profile: Profile,
     /// Payloads start at multiples of `2^align` bytes, 0 to [`ALIGN_MAX`]: a hint.
     pub(crate) align: u8,
-    /// What the acceptor may send at first, in the unit of the channel.
+    /// The initial limit of the acceptor, in the unit of the channel.
     pub(crate) limit: u64,
-    /// The longest message that the opener takes, in bytes.
+    /// The longest message that the opener accepts, in bytes.
     pub(crate) max_msg: u64,
-    /// The rest.
+    /// The options.
     pub(crate) options: Options<'r>,
 }
 
@@ -202,33 +204,33 @@ pub(crate) struct Open<'r> {
 pub(crate) struct Accept<'r> {
     /// The alias in that OPEN.
     pub(crate) peer_alias: u32,
-    /// What the sender of this frame will call the channel.
+    /// The sender's alias of the channel.
     pub(crate) alias: u32,
-    /// What the opener may send, in the unit of the channel.
+    /// The limit of the opener, in the unit of the channel.
     pub(crate) limit: u64,
-    /// The longest message that the acceptor takes, in bytes.
+    /// The longest message that the acceptor accepts, in bytes.
     pub(crate) max_msg: u64,
-    /// The rest.
+    /// The options.
     pub(crate) options: Options<'r>,
 }
 
-/// RESET: a half, or both, end without FIN. One of the flags stands at least.
+/// RESET: one half or both end without FIN. At least one of the flags is set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Reset {
-    /// The channel, as the sender of this frame calls it.
+    /// The sender's alias of the channel.
     pub(crate) alias: u32,
     /// Why.
     pub(crate) code: u32,
-    /// I stop sending.
+    /// The sender of the frame aborts its half.
     pub(crate) abort: bool,
-    /// You stop sending.
+    /// The receiver of the frame must stop sending.
     pub(crate) stop: bool,
 }
 
-/// GOAWAY: no channel is opened from now on.
+/// GOAWAY: no further channels are accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct GoAway<'r> {
-    /// OPENs processed so far; later ones never were.
+    /// OPENs processed so far. Later ones are not processed.
     pub(crate) opens_seen: u64,
     /// Why.
     pub(crate) code: u32,
@@ -236,21 +238,21 @@ pub(crate) struct GoAway<'r> {
     pub(crate) reason: &'r str,
 }
 
-/// Which sides of a channel send messages.
+/// Which ends of a channel send messages.
 ///
-/// A subscription is [`AcceptorSends`](Self::AcceptorSends): who opens it only reads.
+/// A subscription is [`AcceptorSends`](Self::AcceptorSends): the opener only receives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Direction {
-    /// Both sides.
+    /// Both ends.
     #[default]
     Both,
-    /// Only the side that opened the channel.
+    /// Only the end that opened the channel.
     OpenerSends,
-    /// Only the side that accepted it.
+    /// Only the end that accepted the channel.
     AcceptorSends,
 }
 
-/// How a channel behaves: the profile byte of OPEN.
+/// The profile byte of OPEN.
 ///
 /// ```text
 /// bit 7          6         5         4 3        2 1 0
@@ -260,18 +262,18 @@ pub enum Direction {
 pub(crate) struct Profile {
     /// 0, the most urgent, to 7.
     pub(crate) priority: u8,
-    /// Who sends.
+    /// Which ends send.
     pub(crate) direction: Direction,
     /// Credit counts messages, not bytes.
     pub(crate) messages: bool,
-    /// A newer message takes the place of an older one of the same key.
+    /// A newer message replaces a queued one of the same key.
     pub(crate) conflate: bool,
     /// Messages are numbered across connections.
     pub(crate) resumable: bool,
 }
 
 impl Profile {
-    /// The byte; of a priority above 7 the low three bits count.
+    /// Encodes the byte, with the low three bits of the priority.
     pub(crate) const fn to_byte(self) -> u8 {
         let direction = match self.direction {
             Direction::Both => 0,
@@ -285,7 +287,7 @@ impl Profile {
             | ((self.resumable as u8) << 7)
     }
 
-    /// What a byte says.
+    /// Decodes the byte.
     pub(crate) const fn from_byte(byte: u8) -> Result<Self, WireError> {
         let direction = match (byte >> 3) & 3 {
             0 => Direction::Both,

@@ -1,10 +1,10 @@
-//! HELLO: what its sender takes, said once and first.
+//! HELLO: the limits of its sender, sent once, as the first frame.
 //!
 //! ```text
 //! b0 len:tv {id:tv len:tv value}*     value: little-endian, 1 to 8 bytes
 //! ```
 //!
-//! A parameter that is not there has its default; unknown ids are ignored.
+//! A missing parameter has its default; unknown ids are ignored.
 
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
@@ -17,18 +17,19 @@ use super::varint::{VARINT_MAX, put_varint, put_word, varint_len};
 
 /// The longest HELLO, in bytes after its length: ten times what all parameters need.
 pub(crate) const HELLO_BYTES_MAX: usize = 1024;
-/// Parameters that are known: ids 1 to 10 without 6, which belongs to nobody.
+/// The number of known parameters: ids 1 to 10 without 6, which is unassigned.
 const PARAMETERS: usize = 9;
 /// The longest frame that [`put_hello`] appends, in bytes: type, length, parameters of at most 10
-/// bytes each, and the one that nobody knows.
+/// bytes each, and the unknown one.
 pub(crate) const HELLO_FRAME_BYTES_MAX: usize = 1 + 2 + PARAMETERS * 10 + 6;
 /// The smallest limit of a record, in bytes: an OPEN with a topic fits.
 pub(crate) const RECORD_BYTES_MIN: u64 = 1 << 10;
-/// The largest limit of a record, in bytes: more would only delay what waits behind it.
+/// The largest limit of a record, in bytes: larger records would delay other channels.
 pub(crate) const RECORD_BYTES_MAX: u64 = 1 << 20;
-/// The smallest charge of a frame, in bytes: less does not pay for holding it.
+/// The smallest overhead of a frame, in bytes: less does not cover the memory to hold it.
 pub(crate) const OVERHEAD_BYTES_MIN: u64 = 16;
-/// The largest charge of a frame, in bytes: more would starve small messages.
+/// The largest overhead of a frame, in bytes: more would leave too little credit for small
+/// messages.
 pub(crate) const OVERHEAD_BYTES_MAX: u64 = 1024;
 
 /// Conflated channels.
@@ -45,10 +46,10 @@ pub(crate) const FEATURE_ALIGN: u64 = 16;
 pub(crate) const FEATURES: u64 =
     FEATURE_CONFLATE | FEATURE_RUN | FEATURE_RESUME | FEATURE_MSGS | FEATURE_ALIGN;
 
-/// An id that nobody knows, and its value: peers that do not ignore it are found at once.
+/// An unassigned id and its value and length: it finds peers that do not ignore unknown ids.
 const GREASE: (u64, u64, usize) = (0x2A3B, 0x17_1C_3E, 3);
 
-/// What the sender of a HELLO takes; the default is what a peer takes that says nothing.
+/// The limits of the sender of a HELLO. The default applies to missing parameters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hello {
     /// Id 1. The longest record, 1 KiB to 1 MiB.
@@ -57,17 +58,17 @@ pub(crate) struct Hello {
     pub(crate) message_bytes_max: u64,
     /// Id 3. Channels that the peer may have open at once, at most 2^20.
     pub(crate) channels_max: u64,
-    /// Id 4. OPENs of the peer that may wait for an answer, at most 2^20.
+    /// Id 4. OPENs of the peer that may be unanswered at once, at most 2^20.
     pub(crate) pending_opens_max: u64,
     /// Id 5. The peer's aliases are below this, 1 to 2^20.
     pub(crate) aliases_max: u64,
-    /// Id 7. What may be sent on a channel before its ACCEPT, in charged bytes.
+    /// Id 7. Charged bytes that may be sent on a channel before its ACCEPT.
     pub(crate) channel_limit: u64,
-    /// Id 8. Bytes that every frame of data is charged beside its payload, 16 to 1,024.
+    /// Id 8. Bytes charged for each data frame in addition to its payload, 16 to 1,024.
     pub(crate) overhead: u64,
     /// Id 9. The connection ends after this long without a record, in milliseconds, at least 1.
     pub(crate) idle_timeout_ms: u64,
-    /// Id 10. The `FEATURE_` bits that it knows.
+    /// Id 10. The `FEATURE_` bits that the sender knows.
     pub(crate) features: u64,
 }
 
@@ -112,20 +113,20 @@ impl Hello {
                 RECORD_BYTES_MIN..=RECORD_BYTES_MAX,
             ),
             2 => (&mut self.message_bytes_max, 1..=VARINT_MAX),
-            // More channels than aliases there cannot be.
+            // There cannot be more channels than aliases.
             3 => (&mut self.channels_max, 0..=ALIASES),
             4 => (&mut self.pending_opens_max, 0..=ALIASES),
             5 => (&mut self.aliases_max, 1..=ALIASES),
             7 => (&mut self.channel_limit, 0..=VARINT_MAX),
             8 => (&mut self.overhead, OVERHEAD_BYTES_MIN..=OVERHEAD_BYTES_MAX),
             9 => (&mut self.idle_timeout_ms, 1..=VARINT_MAX),
-            // Bits that are not known yet are no fault.
+            // Unknown bits are legal.
             10 => (&mut self.features, 0..=u64::MAX),
             _ => return None,
         })
     }
 
-    /// Whether every parameter is within its bounds, so that a peer takes this HELLO.
+    /// Whether every parameter is within its bounds.
     pub(crate) fn is_legal(mut self) -> bool {
         self.values().into_iter().all(|(id, value)| {
             self.parameter(id)
@@ -137,7 +138,7 @@ impl Hello {
     pub(super) fn parse(body: &[u8]) -> Result<Self, WireError> {
         let mut hello = Self::default();
         let mut reader = Reader::new(body, WireError::ParameterTruncated);
-        // Known ids so far, one bit each.
+        // Known ids that were read, one bit each.
         let mut seen = 0_u16;
         while !reader.rest.is_empty() {
             let id = reader.varint()?;
@@ -181,11 +182,11 @@ const fn number_len(value: u64) -> usize {
         .saturating_add((value == 0) as usize)
 }
 
-/// Appends HELLO: every parameter, and one that nobody knows.
+/// Appends HELLO: every parameter, and an unknown one.
 ///
-/// A peer takes it if [`Hello::is_legal`].
+/// The parameters must be legal: [`Hello::is_legal`].
 pub(crate) fn put_hello(out: &mut Vec<u8>, hello: &Hello) {
-    debug_assert!(hello.is_legal(), "a parameter is outside of its bounds");
+    debug_assert!(hello.is_legal(), "a parameter is outside its bounds");
     let known = hello.values().into_iter();
     let known = known.map(|(id, value)| (id, value, number_len(value)));
     let parameters = known.chain([GREASE]);

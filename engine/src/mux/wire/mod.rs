@@ -1,6 +1,7 @@
-//! The wire of `tickwire.mux.v1`, as `docs/protocol.md` specifies it: records in, frames out, and
-//! back. No channel, no credit, no clock: a frame is whole and legal, or it is a
-//! [`WireError`]; whether it is welcome now is for the layer above.
+//! The wire format of `tickwire.mux.v1`, as `docs/protocol.md` specifies it: decodes records into
+//! frames, and encodes frames. This layer knows no channel, no credit and no clock: a frame is
+//! complete and legal, or it is a [`WireError`]; whether it is allowed in the current state is
+//! checked above.
 //!
 //! A record is 1..n whole frames. Numbers are little-endian; `tv` is a prefix varint.
 //!
@@ -21,8 +22,8 @@
 //! F EXT    b0 kind:tv len:tv body
 //! ```
 //!
-//! Rule R10: a frame is validated whole before any of it is returned. What a peer announces is
-//! never allocated: payloads and options are slices of the record.
+//! Rule R10: a whole frame is validated before any of it is returned. Announced lengths are never
+//! allocated: payloads and options are slices of the record.
 #![cfg_attr(
     not(test),
     deny(
@@ -65,7 +66,7 @@ pub(crate) use hello::{
 pub(crate) use options::{Answer, Options};
 pub(crate) use varint::VARINT_MAX;
 
-/// What only tests name.
+/// Used by tests only.
 #[cfg(test)]
 pub(crate) use {
     encode::{ext_len, put_ext, put_pad, run_head_len},

@@ -17,7 +17,7 @@ use super::error::WireError;
 use super::reader::Reader;
 use super::varint::{put_varint, varint_len};
 
-/// The longest options of one frame, in bytes: topic and metadata, not a message.
+/// The longest options of one frame, in bytes.
 pub(crate) const OPTIONS_BYTES_MAX: usize = 4096;
 
 mod id {
@@ -34,36 +34,36 @@ mod id {
 /// Options of OPEN and ACCEPT; the default has none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Options<'r> {
-    /// Messages older than this many milliseconds are not sent any more.
+    /// Time to live of messages, in milliseconds.
     pub(crate) ttl_ms: Option<u64>,
-    /// Epoch and number of the first message that is still wanted.
+    /// Epoch and number of the first wanted message.
     pub(crate) resume: Option<(u64, u64)>,
-    /// What the channel is about; empty is sent as no option.
+    /// The topic; an empty one is not encoded.
     pub(crate) topic: &'r [u8],
-    /// Whatever the application says; empty is sent as no option.
+    /// Metadata of the application; an empty one is not encoded.
     pub(crate) metadata: &'r [u8],
-    /// What became of a RESUME.
+    /// The answer to RESUME.
     pub(crate) answer: Option<Answer>,
-    /// The number that the acceptor wants first from the opener; never in an OPEN.
+    /// The number of the first message that the acceptor wants from the opener; never in an OPEN.
     pub(crate) wants: Option<u64>,
 }
 
-/// What became of a RESUME.
+/// The answer to RESUME.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Answer {
-    /// Messages follow from where they are wanted.
+    /// Messages are sent again from a number on.
     Replay {
-        /// The number of the first.
+        /// The number of the first message.
         from: u64,
     },
-    /// The state as of a message follows, then what came after it.
+    /// A snapshot as of a message follows, then the messages after it.
     Snapshot {
         /// The number of that message.
         seq: u64,
     },
-    /// Nothing is known of the past.
+    /// Earlier messages are not available.
     Fresh {
-        /// The life that begins.
+        /// The new epoch.
         epoch: u64,
         /// The number of the next message.
         seq: u64,
@@ -71,7 +71,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// Its id and its one or two numbers.
+    /// The option's id and its one or two numbers.
     const fn parts(self) -> (u64, u64, Option<u64>) {
         match self {
             Self::Replay { from } => (id::REPLAY, from, None),
@@ -138,7 +138,7 @@ impl<'r> Options<'r> {
     pub(super) fn parse(bytes: &'r [u8]) -> Result<Self, WireError> {
         let mut options = Self::default();
         let mut reader = Reader::new(bytes, WireError::OptionTruncated);
-        // Known ids so far, one bit each.
+        // Known ids that were read, one bit each.
         let mut seen = 0_u16;
         while !reader.rest.is_empty() {
             let id = reader.varint()?;

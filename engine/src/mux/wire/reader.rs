@@ -1,20 +1,20 @@
-//! A cursor over bytes of the peer: every step gives what is there, or an error.
+//! A cursor over received bytes: each step returns a value or an error.
 
 use super::error::WireError;
 use super::frame::ALIAS_MAX;
 use super::varint::varint;
 
-/// What is left of a frame, of options, or of a HELLO.
+/// The unread bytes of a frame, of options, or of a HELLO.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
-    /// Not read yet.
+    /// Unread bytes.
     pub(super) rest: &'a [u8],
-    /// What it means that the bytes end too early.
+    /// The error if the bytes end too early.
     short: WireError,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads `bytes`; if they end too early, that is the error `short`.
+    /// Reads `bytes`; `short` is the error if they end too early.
     #[inline]
     pub(super) const fn new(bytes: &'a [u8], short: WireError) -> Self {
         Self { rest: bytes, short }
@@ -39,7 +39,7 @@ impl<'a> Reader<'a> {
     /// The next `len` bytes.
     #[inline]
     pub(super) fn bytes(&mut self, len: u64) -> Result<&'a [u8], WireError> {
-        // A length beyond the address space is beyond every record, too.
+        // A length above the address space is longer than any record.
         let len = usize::try_from(len).map_err(|_| self.short)?;
         let (bytes, rest) = self.rest.split_at_checked(len).ok_or(self.short)?;
         self.rest = rest;
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// A number below 2^32; `large` if it is not.
+    /// A number below 2^32; else the error `large`.
     #[inline]
     pub(super) fn u32(&mut self, large: WireError) -> Result<u32, WireError> {
         u32::try_from(self.varint()?).map_err(|_| large)
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Everything that is left.
+    /// Takes all unread bytes.
     #[inline]
     pub(super) const fn take_rest(&mut self) -> &'a [u8] {
         let rest = self.rest;
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         rest
     }
 
-    /// Nothing must be left.
+    /// Checks that nothing is unread.
     pub(super) const fn end(self) -> Result<(), WireError> {
         if self.rest.is_empty() {
             Ok(())

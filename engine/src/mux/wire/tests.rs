@@ -1,4 +1,4 @@
-//! What all tests of the wire share: a generator, frames as values, and the way there and back.
+//! Shared by all tests of the wire format: a generator, frames as values, encoding and decoding.
 
 mod bytes;
 mod document;
@@ -56,7 +56,7 @@ impl Rng {
     }
 }
 
-/// What random frames point into.
+/// The bytes that random frames borrow.
 struct Pool {
     bytes: Vec<u8>,
     text: String,
@@ -281,7 +281,7 @@ fn parse(record: &[u8]) -> Result<Vec<Frame<'_>>, WireError> {
     Frames::new(record).collect()
 }
 
-/// What a record says first: a frame or an error; and nothing after it.
+/// The only frame or error of a record.
 fn parse_one(record: &[u8]) -> Result<Frame<'_>, WireError> {
     let mut frames = Frames::new(record);
     let first = frames.next().expect("a frame or an error");

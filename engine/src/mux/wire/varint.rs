@@ -20,7 +20,7 @@ pub(crate) const fn varint_len(v: u64) -> usize {
     pack(v).1
 }
 
-/// The shortest form of `v` in the low bytes of a word, and how many these are.
+/// The shortest form of `v` in the low bytes of a word, and its length in bytes.
 #[inline]
 pub(super) const fn pack(v: u64) -> (u64, usize) {
     debug_assert!(v <= VARINT_MAX, "a number of the wire is below 2^62");
@@ -42,11 +42,11 @@ pub(super) fn put_word(out: &mut Vec<u8>, word: u64, len: usize) {
     let bytes = word.to_le_bytes();
     let end = out.len().saturating_add(len);
     if out.capacity().saturating_sub(out.len()) >= bytes.len() {
-        // One store of fixed size; what is too much falls off again.
+        // One store of fixed size; the excess bytes are truncated.
         out.extend_from_slice(&bytes);
         out.truncate(end);
     } else {
-        // A buffer of exactly the right size must not grow for bytes that do not stay.
+        // A buffer of exactly the right size must not grow for excess bytes.
         out.extend(bytes.iter().take(len));
     }
 }
@@ -63,7 +63,7 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, v: u64) {
 pub(super) const fn unpack(word: u64) -> (u64, usize) {
     // 1, 2, 4 or 8 bytes; the bits above them are cut off, then the prefix.
     let tag = word & 3;
-    // A look-up, in fewer steps than shifts by what is computed.
+    // A table look-up takes fewer steps than computed shifts.
     let bits = match tag {
         0 => 0xFF,
         1 => 0xFFFF,
@@ -90,6 +90,6 @@ fn varint_near_end(bytes: &[u8]) -> Option<(u64, usize)> {
         *to = *from;
     }
     let (value, len) = unpack(u64::from_le_bytes(word));
-    // Of no byte at all the prefix reads as zero, and the length as one.
+    // Without any byte the prefix reads as zero, and the length as one.
     (len <= bytes.len()).then_some((value, len))
 }

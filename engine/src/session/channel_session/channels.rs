@@ -230,8 +230,8 @@ impl Channels {
 
     /// Lets go of the channel: what is held of it is given back, a half that is not over is
     /// stopped or reset with `code`, and the id is of no use any more.
-    pub fn let_go(&mut self, channel: ChannelId, code: ErrorCode) {
-        self.core.let_go(channel, code);
+    pub fn close_channel(&mut self, channel: ChannelId, code: ErrorCode) {
+        self.core.close_channel(channel, code);
         self.forget(channel);
     }
 
@@ -332,8 +332,8 @@ impl Channels {
 
     /// It is `now`: for a driver that calls what sends without having received anything before.
     /// Messages with a time to live count theirs from then.
-    pub fn tell_time(&mut self, now: Timestamp) {
-        self.core.tell_time(now);
+    pub fn set_time(&mut self, now: Timestamp) {
+        self.core.set_time(now);
     }
 
     /// As [`Self::release`], of a channel that may end by it.

@@ -131,7 +131,7 @@ impl ChannelEndpoint {
     /// with is moved before the Close behind them is answered. The application may use the
     /// channels in `tell`.
     pub fn turn(&mut self, now: Timestamp, mut tell: impl FnMut(&mut Channels, Event<'_>)) {
-        self.channels.channels_mut().tell_time(now);
+        self.channels.channels_mut().set_time(now);
         // Each round takes a message, or all that was received.
         loop {
             self.take_batch(now, &mut tell);

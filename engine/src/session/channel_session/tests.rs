@@ -38,7 +38,7 @@ fn channels_that_are_let_go_of_leave_nothing_behind() {
     for _ in 0..10_000 {
         let channel = over(&mut session);
         assert!(session.may_have_ended());
-        session.channels_mut().let_go(channel, ErrorCode(17));
+        session.channels_mut().close_channel(channel, ErrorCode(17));
     }
     let listed = session.channels.ended.len();
     assert!(listed <= 2 * (kept.len() + 64), "{listed} listed");
@@ -46,7 +46,7 @@ fn channels_that_are_let_go_of_leave_nothing_behind() {
     session.begin_ended();
     assert_eq!(session.poll_ended(), None);
     for channel in kept {
-        session.channels_mut().let_go(channel, ErrorCode(17));
+        session.channels_mut().close_channel(channel, ErrorCode(17));
     }
     session.begin_ended();
     assert_eq!(session.poll_ended(), None);

@@ -170,7 +170,7 @@ impl IncomingChannel {
     pub fn accept(mut self, options: AcceptOptions) -> Result<Channel, OpenError> {
         let mut guard = self.handle.shared.state.lock();
         let (state, after) = guard.parts();
-        state.channels_mut().tell_time(now());
+        state.channels_mut().set_time(now());
         state.channels_mut().accept(self.offer.id, options)?;
         state.wake_driver(after);
         drop(guard);

@@ -100,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let (state, after) = guard.parts();
         state.driver.start_turn();
         let now = now();
-        state.channels_mut().tell_time(now);
+        state.channels_mut().set_time(now);
         self.feed(state, after, now);
         if state.session.poll_timeout().is_some_and(|at| now >= at) {
             let write = &mut self.ws.sending.write;

@@ -232,9 +232,9 @@ impl State {
         options: OpenOptions,
         after: &mut After,
     ) -> Result<ChannelId, OpenError> {
-        let (direction, mode) = (options.get_direction(), options.get_mode());
-        let resume = options.get_resume();
-        self.channels_mut().tell_time(now());
+        let (direction, mode) = (options.direction, options.mode);
+        let resume = options.resume_point();
+        self.channels_mut().set_time(now());
         let id = self.channels_mut().open(options)?;
         let mut port = Port::new(id, direction != Direction::OpenerSends, mode);
         port.epoch = resume.map_or(0, |r| r.epoch);
@@ -253,7 +253,7 @@ impl State {
         put: impl FnOnce(&mut Channels) -> Result<T, ChannelSendError>,
     ) -> Result<T, ChannelSendError> {
         if self.port(id).is_some_and(|p| p.timed) {
-            self.channels_mut().tell_time(now());
+            self.channels_mut().set_time(now());
         }
         let mut sent = put(self.channels_mut());
         self.wake_driver(after);
@@ -541,7 +541,7 @@ impl State {
                 *place = None;
             }
         }
-        self.channels_mut().let_go(id, code);
+        self.channels_mut().close_channel(id, code);
         self.tell_events(after);
     }
 

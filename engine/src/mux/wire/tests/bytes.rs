@@ -193,7 +193,7 @@ fn hello_has_its_bytes() {
     assert_eq!(len, 41);
     assert_eq!(encoded(&hello, true), record);
     assert_eq!(parse_one(&record), Ok(hello));
-    // Nothing said, or only what nobody knows, is the default, too.
+    // An empty HELLO, or one with unknown parameters only, has the defaults.
     assert_eq!(parse_one(&[0x0B, 0]), Ok(hello));
     assert_eq!(parse_one(&[0x0B, 24, 0xED, 0xA8, 12, 1, 2, 3]), Ok(hello));
     // An unknown id may be repeated, and its value as long or short as it likes.
@@ -207,7 +207,7 @@ fn hello_has_its_bytes() {
 }
 
 #[test]
-fn features_that_nobody_knows_are_ignored() {
+fn unknown_features_are_ignored() {
     let mut record = vec![0x0B, 10 << 2, 10 << 2, 8 << 2];
     record.extend([0xF1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
     let Ok(Frame::Hello(hello)) = parse_one(&record) else {
@@ -217,7 +217,7 @@ fn features_that_nobody_knows_are_ignored() {
 }
 
 #[test]
-fn options_that_nobody_knows_are_ignored_as_often_as_they_come() {
+fn unknown_options_are_ignored_even_repeated() {
     let mut record = vec![0x05, 4, 4, 0, 0, 9 << 2];
     record.extend([9 << 2, 0, 8 << 2, 4, 12, 9 << 2, 4, 0xee, 0]);
     record[5] = ((record.len() - 6) as u8) << 2;
@@ -266,7 +266,7 @@ fn long_forms_are_legal() {
             for payload in [&b"ab"[..], b"abcdefghijklmnop"] {
                 let mut batch = [&[0x11], &alias[..], &len, &payload[..2]].concat();
                 assert_eq!(parse_one(&batch), Ok(data(5, &payload[..2])));
-                // Something behind it: now the whole header can be loaded as one word.
+                // With bytes after it, the whole header can be loaded as one word.
                 batch.extend([0x01, 0x14]);
                 batch.extend(payload);
                 assert_eq!(
@@ -306,7 +306,7 @@ fn every_length_of_a_header() {
 }
 
 #[test]
-fn pad_says_nothing() {
+fn pad_is_skipped() {
     assert_eq!(parse(&[]), Ok(vec![]));
     for count in [1, 2, PAD_RUN_MAX] {
         let mut record = Vec::new();
@@ -353,7 +353,7 @@ fn a_long_reason_is_cut_between_characters() {
 }
 
 #[test]
-fn the_longest_of_each_are_as_long_as_they_say() {
+fn the_longest_frames_have_the_length_of_their_constants() {
     let (alias, code, max) = (ALIAS_MAX - 1, u32::MAX, VARINT_MAX);
     let credit = Credit {
         alias,

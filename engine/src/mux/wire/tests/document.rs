@@ -1,5 +1,4 @@
-//! `docs/protocol.md` of the repository: its tables of parameters and of limits say what the
-//! constants say.
+//! The tables of parameters and limits in `docs/protocol.md` agree with the constants.
 
 use std::fs;
 use std::path::Path;
@@ -43,8 +42,12 @@ fn parameters_of_hello() {
         let row = row(header, &id.to_string());
         let mut any = Hello::default();
         let (_, bounds) = any.parameter(id).expect("a known id");
-        let said = [1, 2, 3].map(|at| number(&row[at]));
-        assert_eq!(said, [value, *bounds.start(), *bounds.end()], "id {id}");
+        let documented = [1, 2, 3].map(|at| number(&row[at]));
+        assert_eq!(
+            documented,
+            [value, *bounds.start(), *bounds.end()],
+            "id {id}"
+        );
     }
     let known = (0..100).filter(|&id| Hello::default().parameter(id).is_some());
     assert_eq!(known.count(), default.values().len());
@@ -52,21 +55,21 @@ fn parameters_of_hello() {
 
 #[test]
 fn limits_of_form() {
-    let said = |name| number(&row("| limit | value | beyond it |\n", name)[0]);
-    assert_eq!(said("bytes of PAD in a row"), PAD_RUN_MAX as u64);
-    assert_eq!(said("largest number"), VARINT_MAX);
-    assert_eq!(said("largest alias"), u64::from(ALIAS_MAX) - 1);
-    assert_eq!(said("largest error code"), u64::from(u32::MAX));
+    let documented = |name| number(&row("| limit | value | beyond it |\n", name)[0]);
+    assert_eq!(documented("bytes of PAD in a row"), PAD_RUN_MAX as u64);
+    assert_eq!(documented("largest number"), VARINT_MAX);
+    assert_eq!(documented("largest alias"), u64::from(ALIAS_MAX) - 1);
+    assert_eq!(documented("largest error code"), u64::from(u32::MAX));
     let elements = "bytes of an element of RUN, elements of a RUN";
-    assert_eq!(said(elements), u64::from(u32::MAX));
-    assert_eq!(said("alignment exponent"), u64::from(ALIGN_MAX));
+    assert_eq!(documented(elements), u64::from(u32::MAX));
+    assert_eq!(documented("alignment exponent"), u64::from(ALIGN_MAX));
     let options = "bytes of options, or of the metadata of REJECT";
-    assert_eq!(said(options), OPTIONS_BYTES_MAX as u64);
+    assert_eq!(documented(options), OPTIONS_BYTES_MAX as u64);
     assert_eq!(
-        said("bytes of the parameters of HELLO"),
+        documented("bytes of the parameters of HELLO"),
         HELLO_BYTES_MAX as u64
     );
-    assert_eq!(said("bytes of a value in HELLO"), 8);
+    assert_eq!(documented("bytes of a value in HELLO"), 8);
     let reason = "bytes of the reason of GOAWAY";
-    assert_eq!(said(reason), GOAWAY_REASON_BYTES_MAX as u64);
+    assert_eq!(documented(reason), GOAWAY_REASON_BYTES_MAX as u64);
 }

@@ -38,7 +38,7 @@ fn types_that_are_reserved() {
     }
 }
 
-/// All 16 flags of all types, by a table that was typed in a second time.
+/// All 16 flags of all types, compared with a second table.
 #[test]
 fn flags_that_a_type_does_not_have() {
     let known = [
@@ -211,7 +211,7 @@ fn control_frames() {
         ("align 2^7", &[0x04, 4, 0, 7, 4, 4, 0], AlignTooLarge),
         ("align 2^15", &[0x04, 4, 0, 15, 4, 4, 0], AlignTooLarge),
         ("reason of 2 bytes", &[0x0A, 4, 4, 2, b'x'], Truncated),
-        ("half a character", &[0x0A, 4, 4, 1, 0xC3], ReasonNotUtf8),
+        ("half a settings", &[0x0A, 4, 4, 1, 0xC3], ReasonNotUtf8),
         ("EXT longer than its record", &[0x0F, 4, 8, 1], Truncated),
         ("PING of 7 bytes", &[0x09, 1, 2, 3, 4, 5, 6, 7], Truncated),
     ];
@@ -414,9 +414,9 @@ fn bounds_of_hello() {
     assert!(!illegal.iter().any(|hello| hello.is_legal()));
 }
 
-/// Rules fit a GOAWAY and are told apart.
+/// The texts of the rules fit a GOAWAY and differ.
 #[test]
-fn rules_can_be_told() {
+fn rules_have_distinct_short_texts() {
     let all = [
         Truncated,
         ReservedType,

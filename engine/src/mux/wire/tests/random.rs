@@ -1,4 +1,4 @@
-//! Random frames there and back, cut anywhere, flipped anywhere; random bytes.
+//! Random frames encoded and decoded, cut and changed anywhere; random bytes.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn promised(frame: &Frame<'_>, len: bool) -> core::ops::RangeInclusive<usize> {
 }
 
 #[test]
-fn a_frame_comes_back() {
+fn a_frame_survives_encoding_and_decoding() {
     let mut rng = Rng(2);
     let pool = Pool::new(&mut rng);
     for round in 0..24_000 {
@@ -62,7 +62,7 @@ fn encoding_appends_the_same_bytes_anywhere() {
 }
 
 #[test]
-fn a_record_of_many_frames_comes_back() {
+fn a_record_of_many_frames_survives_encoding_and_decoding() {
     let mut rng = Rng(4);
     let pool = Pool::new(&mut rng);
     for round in 0..600 {
@@ -77,7 +77,7 @@ fn a_record_of_many_frames_comes_back() {
             put(&mut record, frame, i + 1 < count || rng.flip());
         }
         assert_eq!(parse(&record), Ok(frames.clone()), "round {round}");
-        // The quick way gives the same.
+        // The fast path reads the same frames.
         let mut cursor = Frames::new(&record);
         let mut both = Vec::new();
         loop {
@@ -97,7 +97,7 @@ fn a_record_of_many_frames_comes_back() {
 /// Cut short, a frame is an error; a DATA without LEN is a shorter DATA once its header is whole,
 /// and a RUN without LEN a shorter RUN where an element ends.
 #[test]
-fn every_truncation_is_found() {
+fn every_truncation_is_an_error() {
     let mut rng = Rng(5);
     let pool = Pool::new(&mut rng);
     for round in 0..1_200 {
@@ -135,7 +135,7 @@ fn every_truncation_is_found() {
 
 /// Options and HELLO whose length was made to fit what is left of them.
 #[test]
-fn every_truncation_inside_is_legal_or_found() {
+fn truncated_options_are_legal_or_an_error() {
     let mut rng = Rng(6);
     let pool = Pool::new(&mut rng);
     let mut legal = 0;
@@ -173,7 +173,7 @@ fn every_truncation_inside_is_legal_or_found() {
 }
 
 /// Reads a record to its end: it ends, and every frame of it can be sent again as itself.
-fn digest(record: &[u8]) -> bool {
+fn decode_and_encode_again(record: &[u8]) -> bool {
     let mut out = Vec::new();
     let mut frames = Frames::new(record);
     let mut count = 0;
@@ -185,7 +185,7 @@ fn digest(record: &[u8]) -> bool {
                 out.clear();
                 put(&mut out, &frame, true);
                 assert_eq!(parse_one(&out), Ok(frame), "{record:02x?}");
-                // What was read and written once does not change any more.
+                // A second round trip changes nothing.
                 let mut again = Vec::new();
                 put(&mut again, &parse_one(&out).expect("legal"), true);
                 assert_eq!(again, out, "{record:02x?}");
@@ -209,7 +209,7 @@ fn random_bytes_do_no_harm() {
         if rng.flip() {
             record.iter_mut().for_each(|b| *b &= 0x3F);
         }
-        if digest(&record) {
+        if decode_and_encode_again(&record) {
             legal += 1;
         } else {
             illegal += 1;
@@ -226,21 +226,21 @@ fn flipped_bytes_do_no_harm() {
         let mut record = Vec::new();
         put(&mut record, &frame(round % KINDS, &mut rng, &pool), true);
         put(&mut record, &frame(0, &mut rng, &pool), true);
-        assert!(digest(&record));
+        assert!(decode_and_encode_again(&record));
         for at in 0..record.len().min(200) {
             let was = record[at];
             for with in [1 << rng.below(8), 0xff, rng.u64() as u8] {
                 record[at] ^= with;
-                digest(&record);
+                decode_and_encode_again(&record);
                 record[at] = was;
             }
         }
     }
 }
 
-/// The short way and the thorough way agree on every two bytes and any tail.
+/// The fast path and the full decoder agree on every two bytes and any tail.
 #[test]
-fn short_and_thorough_agree() {
+fn the_fast_path_and_the_full_decoder_agree() {
     let mut rng = Rng(9);
     let (mut short_ones, mut all) = (0, 0);
     // Not 0, which is PAD.

@@ -18,7 +18,7 @@ const BOUNDARIES: &[(u64, usize)] = &[
     (VARINT_MAX, 8),
 ];
 
-/// `v` in 1, 2, 4 or 8 bytes, by the words of `docs/protocol.md`, section 3.1.
+/// `v` in 1, 2, 4 or 8 bytes, as `docs/protocol.md`, section 3.1, describes it.
 fn in_form(v: u64, tag: u32) -> Vec<u8> {
     let word = u128::from(v) << 2 | u128::from(tag);
     word.to_le_bytes()[..1 << tag].to_vec()

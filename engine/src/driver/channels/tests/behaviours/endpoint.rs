@@ -89,7 +89,9 @@ impl Bare {
                 });
                 endpoint.begin_ended();
                 while let Some(channel) = endpoint.poll_ended() {
-                    endpoint.channels_mut().let_go(channel, ErrorCode::NO_ERROR);
+                    endpoint
+                        .channels_mut()
+                        .close_channel(channel, ErrorCode::NO_ERROR);
                 }
                 // What that leads to.
                 endpoint.turn(*now, |channels, event| {
@@ -163,7 +165,7 @@ impl Subject for Bare {
             panic!("it carries no channels");
         };
         let channels = endpoint.channels_mut();
-        channels.tell_time(self.now);
+        channels.set_time(self.now);
         match act {
             Act::Abort(code) => channels.abort(code),
             Act::Drain(code) => channels.drain(code, ""),
