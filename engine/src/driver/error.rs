@@ -498,8 +498,8 @@ impl From<ChannelError> for Error {
 
 /// The halves are dropped; [`UniteError::into_halves`] gives them back.
 #[cfg(feature = "tokio")]
-impl<R, W> From<UniteError<R, W>> for Error {
-    fn from(_: UniteError<R, W>) -> Self {
+impl<S> From<UniteError<S>> for Error {
+    fn from(_: UniteError<S>) -> Self {
         Self::NotUnited
     }
 }
