@@ -25,7 +25,7 @@ on_both!(
 /// The user, whom only the request tells, and proof that the value is alive.
 struct User {
     token: String,
-    alive: Arc<()>,
+    _alive: Arc<()>,
 }
 
 #[derive(PartialEq, Eq, Debug)]
@@ -56,7 +56,7 @@ impl App {
         let (what, token) = (parts.next(), parts.next());
         let user = User {
             token: token.unwrap_or_default().to_owned(),
-            alive: Arc::clone(&self.alive),
+            _alive: Arc::clone(&self.alive),
         };
         match what {
             Some("open") => Verdict::admit(user),

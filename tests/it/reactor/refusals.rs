@@ -19,11 +19,14 @@ struct Answer {
     shown: String,
 }
 
+/// The same, with what the error shows after `refused: `.
+type Row<'a> = (&'a [&'a [u8]], bool, &'a [u8], &'a str);
+
 fn answers() -> Vec<Answer> {
     let bound = Response::CONTENT_BYTES_MAX;
     let long = vec![b'x'; bound + 5000];
     let chunked = b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let rows: [(&[&[u8]], bool, &[u8], &str); 9] = [
+    let rows: [Row<'_>; 9] = [
         (
             &[b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"],
             false,
@@ -96,7 +99,7 @@ fn answers() -> Vec<Answer> {
             "403 No",
         ),
     ];
-    let row = |(pieces, ends, content, shown): (&[&[u8]], bool, &[u8], &str)| Answer {
+    let row = |(pieces, ends, content, shown): Row<'_>| Answer {
         pieces: pieces.iter().map(|piece| piece.to_vec()).collect(),
         ends,
         content: content.to_vec(),
