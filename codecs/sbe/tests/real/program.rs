@@ -7,7 +7,6 @@ mod sample;
 mod tape;
 
 /// The modules under test, as a user includes them.
-#[allow(dead_code, reason = "a schema has more than these tests use")]
 pub mod generated {
     pub mod car {
         include!("car.rs");
