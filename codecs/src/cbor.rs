@@ -164,7 +164,7 @@ impl Format for Cbor {
             | Head::BinChunks
             | Head::Break => {
                 return Err(EncodeError::Order {
-                    what: "containers and strings with a length",
+                    what: "a container or string with a length",
                 });
             }
         };

@@ -138,7 +138,7 @@ impl Format for Msgpack {
             Head::Uint(value) => encode::write_uint(w, value).is_ok(),
             Head::Nint(value) => {
                 let value = i64::try_from(value).map_err(|_| EncodeError::Range {
-                    what: "-1 -",
+                    what: "negative integer below -2^63 (-1 - value)",
                     got: value,
                 })?;
                 encode::write_sint(w, !value).is_ok()
@@ -181,7 +181,7 @@ impl Format for Msgpack {
             | Head::BinChunks
             | Head::Break => {
                 return Err(EncodeError::Order {
-                    what: "containers and strings with a length",
+                    what: "a container or string with a length",
                 });
             }
         };

@@ -78,7 +78,7 @@ pub struct SchemaErrors {
 }
 
 impl SchemaErrors {
-    /// `None` where there are none.
+    /// `None` if there are none.
     pub(crate) fn new(mut list: Vec<SchemaError>, has_more: bool) -> Option<Self> {
         list.sort_by(|a, b| a.at.cmp(&b.at));
         (!list.is_empty()).then_some(Self { list, has_more })

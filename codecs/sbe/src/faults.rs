@@ -89,7 +89,7 @@ impl Faults {
         self.list.is_empty()
     }
 
-    /// The faults in the order of the files; `None` where there are none.
+    /// The faults in the order of the files; `None` if there are none.
     pub(crate) fn into_errors(self) -> Option<SchemaErrors> {
         let said = self.list.into_iter().filter_map(|fault| match fault {
             Fault::At(at, found, expected) => {

@@ -102,7 +102,7 @@ pub enum Presence {
     /// Always a value.
     Required,
     /// The null value stands for absence; that of a composite is its first member's, see
-    /// [`Composite::first`]. `None` where the kind has no null value: sets, arrays of numbers, and
+    /// [`Composite::first`]. `None` if the kind has no null value: sets, arrays of numbers, and
     /// composites that begin with one.
     Optional(Option<Literal>),
     /// Not on the wire at all.
@@ -117,7 +117,7 @@ pub struct Field {
     pub name: String,
     /// Field id; composite members have none.
     pub id: Option<u32>,
-    /// The schema version that added it; 0 where it is as old as what contains it.
+    /// The schema version that added it; 0 if it is as old as what contains it.
     pub since: u32,
     /// Free text.
     pub description: String,
@@ -129,7 +129,7 @@ pub struct Field {
     pub kind: Kind,
     /// Required, optional or constant.
     pub presence: Presence,
-    /// `semanticType` of the field, else that of its type; empty where neither has one.
+    /// `semanticType` of the field, else that of its type; empty if neither has one.
     pub semantic_type: String,
     /// `timeUnit` of the field, else that of its type.
     pub time_unit: Option<TimeUnit>,
@@ -331,7 +331,7 @@ pub struct Group {
     pub name: String,
     /// Field id.
     pub id: u32,
-    /// The schema version that added it; 0 where it is as old as what contains it.
+    /// The schema version that added it; 0 if it is as old as what contains it.
     pub since: u32,
     /// Free text.
     pub description: String,
@@ -349,7 +349,7 @@ pub struct Data {
     pub name: String,
     /// Field id.
     pub id: u32,
-    /// The schema version that added it; 0 where it is as old as what contains it.
+    /// The schema version that added it; 0 if it is as old as what contains it.
     pub since: u32,
     /// Free text.
     pub description: String,
@@ -493,7 +493,7 @@ impl Schema {
         self.messages.iter().flat_map(|m| of(&m.body))
     }
 
-    /// The members of the dimension composite of that index; `None` where it is no dimension.
+    /// The members of the dimension composite of that index; `None` if it is no dimension.
     pub fn dimension(&self, composite: usize) -> Option<&Dimension> {
         self.dimensions.iter().find(|d| d.composite == composite)
     }

@@ -78,7 +78,7 @@
 //! | the same, for whatever takes a codec (`Batch`, `Held`, `Dyn`) | the codec `sbe::Padded<AnyMessage>` |
 //! | messages one behind the other | `AnyMessage::views(bytes, &limits)`: an iterator |
 //! | messages that begin at multiples of 8 bytes | `AnyMessage::views(bytes, &limits).aligned_to(8)` |
-//! | messages with a length in front of each | `Batch` with `sbe::SizePrefix` or a `framing::LengthField`, and `.views::<Padded<AnyMessage>>()` |
+//! | messages with a length in front of each | `Batch` with a `framing::LengthField`, and `.views::<Padded<AnyMessage>>()` |
 //! | messages whose header has their length | `Batch` with `sbe::HeaderLength`, and the same |
 //!
 //! Where several messages stand one behind the other without lengths, each is needed to find the next one:

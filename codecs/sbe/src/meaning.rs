@@ -26,7 +26,7 @@ fn epoch(word: &str) -> String {
 }
 
 impl Field {
-    /// The meaning of a single number; `None` where the schema says none, and where it says one that is
+    /// The meaning of a single number; `None` if the schema says none, and where it says one that is
     /// not known here: a time of another epoch, or in another unit.
     ///
     /// A time without a unit is in nanoseconds (SBE 1.0, "Date and time encoding"). `timeUnit` alone makes
@@ -45,7 +45,7 @@ impl Field {
         }
     }
 
-    /// The unit that a number is in, in the schema's word; `None` where nothing says that it is a time.
+    /// The unit that a number is in, in the schema's word; `None` if nothing says that it is a time.
     pub(crate) fn unit_word(&self) -> Option<&str> {
         let is_time = ["UTCTimestamp", "UTCTimeOnly"].contains(&self.semantic_type.as_str());
         match self.time_unit {

@@ -94,7 +94,7 @@ pub trait Engine: sealed::Format {
     /// Reads one value that owns its data.
     ///
     /// # Errors
-    /// [`DecodeError`] at the offset the engine had reached; [`DecodeError::Trailing`] where bytes
+    /// [`DecodeError`] at the offset the engine had reached; [`DecodeError::Trailing`] if bytes
     /// are left.
     fn decode<T: Decode<()>>(bytes: &[u8], limits: &Limits) -> Result<T, DecodeError> {
         limits.check_msg(bytes.len())?;
@@ -126,7 +126,7 @@ pub trait Engine: sealed::Format {
     /// Exact length of the value's message in bytes.
     ///
     /// # Errors
-    /// [`EncodeError::Order`] where the type's own encoding fails.
+    /// [`EncodeError::Order`] if the type's own encoding fails.
     fn encoded_len<T: enc::Encode>(value: &T) -> Result<usize, EncodeError> {
         let mut size = SizeWriter::default();
         ::bincode::encode_into_writer(value, &mut size, Self::Open::default())
@@ -137,7 +137,7 @@ pub trait Engine: sealed::Format {
     /// Writes the value at the start of `out` and gives its length.
     ///
     /// # Errors
-    /// [`EncodeError::Room`], with the length needed; [`EncodeError::Order`] where the type's own
+    /// [`EncodeError::Room`], with the length needed; [`EncodeError::Order`] if the type's own
     /// encoding fails.
     fn encode<T: enc::Encode>(value: &T, out: &mut [u8]) -> Result<usize, EncodeError> {
         let have = out.len();

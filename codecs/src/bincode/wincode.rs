@@ -98,7 +98,7 @@ macro_rules! engine {
             /// Exact length of the value's message in bytes.
             ///
             /// # Errors
-            /// [`EncodeError::Order`] where the type's own encoding fails.
+            /// [`EncodeError::Order`] if the type's own encoding fails.
             pub fn encoded_len<T: Write + ?Sized>(value: &T) -> Result<usize, EncodeError> {
                 config::serialized_size(value, Open::new())
                     .map(|len| len as usize)
@@ -108,7 +108,7 @@ macro_rules! engine {
             /// Writes the value at the start of `out` and gives its length.
             ///
             /// # Errors
-            /// [`EncodeError::Room`], with the length needed; [`EncodeError::Order`] where the
+            /// [`EncodeError::Room`], with the length needed; [`EncodeError::Order`] if the
             /// type's own encoding fails.
             pub fn encode<T: Write + ?Sized>(
                 value: &T,

@@ -113,7 +113,7 @@ pub struct Publish<'a> {
     pub qos: Qos,
     /// Whether it is to be retained.
     pub retain: bool,
-    /// Topic; empty where a topic alias stands for it.
+    /// Topic; empty if a topic alias stands for it.
     pub topic: &'a str,
     /// Packet identifier; present exactly where `qos` is above at-most-once.
     pub packet_id: Option<u16>,

@@ -25,7 +25,7 @@ pub(super) const fn packet_id(id: u16) -> Result<(), Fault> {
 /// What is not acknowledged is not sent twice (section 3.3.1.1 of both versions).
 pub(super) const fn dup(dup: bool, qos: Qos) -> Result<(), Fault> {
     if dup && matches!(qos, Qos::AtMostOnce) {
-        return Err(Fault::new("DUP without an acknowledgement", 1));
+        return Err(Fault::new("DUP flag at QoS 0", 1));
     }
     Ok(())
 }
@@ -174,27 +174,27 @@ impl Packet<'_> {
             _ => None,
         };
         if alone.is_some_and(|alone| alone != sender) {
-            return Err(Fault::new("packet of the other end, of type", kind.into()).read_at(0));
+            return Err(Fault::new("packet type from this sender", kind.into()).read_at(0));
         }
         let has = |properties: Properties<'_>, id| properties.iter().any(|it| it.id == id);
         let fault = match (*self, sender) {
             (Packet::Disconnect { reason, .. }, Sender::Client) if is_server_disconnect(reason) => {
-                Fault::new("reason code of the other end", reason.into())
+                Fault::new("reason code from this sender", reason.into())
             }
             (Packet::Disconnect { reason: 0x04, .. }, Sender::Server) => {
-                Fault::new("reason code of the other end", 0x04)
+                Fault::new("reason code from this sender", 0x04)
             }
             (Packet::Auth { reason: 0, .. }, Sender::Client) => {
-                Fault::new("reason code of the other end", 0)
+                Fault::new("reason code from this sender", 0)
             }
             (Packet::Auth { reason: 0x19, .. }, Sender::Server) => {
-                Fault::new("reason code of the other end", 0x19)
+                Fault::new("reason code from this sender", 0x19)
             }
             (Packet::Disconnect { properties, .. }, Sender::Server)
                 if has(properties, id::SESSION_EXPIRY_INTERVAL) =>
             {
                 Fault::new(
-                    "property of the other end",
+                    "property from this sender",
                     id::SESSION_EXPIRY_INTERVAL.into(),
                 )
             }
@@ -202,7 +202,7 @@ impl Packet<'_> {
                 if has(publish.properties, id::SUBSCRIPTION_IDENTIFIER) =>
             {
                 Fault::new(
-                    "property of the other end",
+                    "property from this sender",
                     id::SUBSCRIPTION_IDENTIFIER.into(),
                 )
             }

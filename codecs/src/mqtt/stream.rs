@@ -150,12 +150,12 @@ impl Stage {
         let wrong = |what| Err(DecodeError::wrong(0, what, packet.kind().into()));
         let opens = matches!(packet, Packet::Connect(_) | Packet::ConnAck { .. });
         match (self, packet) {
-            (Self::Over, _) => wrong("packet behind the last, of type"),
-            (Self::Open, _) if opens => wrong("second packet of type"),
+            (Self::Over, _) => wrong("packet type after the last packet"),
+            (Self::Open, _) if opens => wrong("packet type after the first packet"),
             (Self::Before, Packet::ConnAck { reason, .. }) if *reason != 0 => Ok(Self::Over),
             // Success is a CONNACK here, and authentication begins anew only later (section 4.12).
             (Self::Before, Packet::Auth { reason: 0x18, .. }) => Ok(Self::Before),
-            (Self::Before, _) if !opens => wrong("first packet, of type"),
+            (Self::Before, _) if !opens => wrong("type of the first packet"),
             (Self::Open, Packet::Disconnect { .. }) => Ok(Self::Over),
             _ => Ok(Self::Open),
         }

@@ -37,7 +37,7 @@ impl Version {
     /// ```
     ///
     /// # Errors
-    /// [`DecodeError::Short`] where the bytes end before the level, so more may help;
+    /// [`DecodeError::Short`] if the bytes end before the level, so more may help;
     /// [`DecodeError::Version`] for a version that is not of these (a server answers it with a CONNACK
     /// of return code 0x01, MQTT 3.1.1, or reason code 0x84, MQTT 5); [`DecodeError::Wrong`] and
     /// [`DecodeError::Utf8`] for what is no CONNECT of any version.

@@ -61,7 +61,7 @@ impl<'o> Put<'o> {
     fn binary(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let got = bytes.len() as u64;
         let len = u16::try_from(bytes.len()).map_err(|_| EncodeError::Range {
-            what: "bytes of a string",
+            what: "length of a string",
             got,
         })?;
         self.bytes(&len.to_be_bytes())?;
@@ -340,7 +340,7 @@ pub fn write_properties<'o>(
     let written = Properties(out.get(..len).unwrap_or_default());
     if !written.iter().eq(properties.iter().copied()) {
         return Err(EncodeError::Order {
-            what: "values of their identifiers' types",
+            what: "a value of the type of its property identifier",
         });
     }
     Ok(written)

@@ -80,7 +80,7 @@ pub fn parts<M: TryFrom<i64>, E: TryFrom<i16>>(
 /// A count of units since 1970; `places` are the decimal places of a second that one unit is.
 ///
 /// # Errors
-/// [`ValueError`] where the instant is out of the range of [`UnixTime`]: 64-bit seconds without a sign.
+/// [`ValueError`] if the instant is out of the range of [`UnixTime`]: 64-bit seconds without a sign.
 #[inline]
 pub fn timestamp(count: impl Into<i128>, places: u32) -> Result<UnixTime, ValueError> {
     let count = count.into();

@@ -74,7 +74,7 @@ pub fn first<'a, C: Template, V: Parts<'a>>(
 ///
 /// ```text
 /// Padded::<AnyMessage>::view(datagram, &limits)
-/// Batch::new(bytes, SizePrefix::Little, &limits).views::<Padded<AnyMessage>>()
+/// Batch::new(bytes, LengthField::u16(ByteOrder::Little), &limits).views::<Padded<AnyMessage>>()
 /// ```
 #[derive(Debug)]
 pub struct Padded<C>(PhantomData<fn() -> C>);
@@ -99,7 +99,7 @@ impl<C: ViewFirst> Codec for Padded<C> {
 /// end is not known, and it has all bytes that are left. Groups and data that a newer version added stand
 /// between a message and the next one, which is then not found where it is looked for, unless the header
 /// says how many there are.
-/// Frames with a length have none of these limits: see [`Framing`], [`SizePrefix`](super::SizePrefix)
+/// Frames with a length have none of these limits: see [`Framing`], [`LengthField`](crate::framing::LengthField)
 /// and [`HeaderLength`].
 ///
 /// `max_msg` bounds each message, `max_items` the number of messages. Offsets of errors count from the

@@ -36,7 +36,7 @@ impl<'a, E: Wire, D> Rows<'a, E, D> {
         dimension: None,
     };
 
-    /// `None` where entries of `block_length` bytes are too short for `E`.
+    /// `None` if entries of `block_length` bytes are too short for `E`.
     #[inline]
     pub(super) fn new(
         dimension: &'a D,
@@ -60,7 +60,7 @@ impl<'a, E: Wire, D> Rows<'a, E, D> {
     }
 
     /// What stands before the entries, with members of its own where the schema gives it some. `None`
-    /// where the sender's version is older than the group.
+    /// if the sender's version is older than the group.
     #[inline]
     #[must_use]
     pub const fn dimension(&self) -> Option<&'a D> {
@@ -84,7 +84,7 @@ impl<'a, E: Wire, D> Rows<'a, E, D> {
         self.len() == 0
     }
 
-    /// All entries as one slice; `None` where the sender's entries are longer than ours.
+    /// All entries as one slice; `None` if the sender's entries are longer than ours.
     #[inline]
     #[must_use]
     pub const fn as_slice(&self) -> Option<&'a [E]> {

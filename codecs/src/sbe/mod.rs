@@ -55,7 +55,7 @@ pub use group::{Entry, Group, GroupIter, Rows, RowsIter};
 #[doc(hidden)]
 pub use show::{Show, Visit, Visitor, debug, known_to_json, message_to_json, to_json};
 pub use skip::{Counts, SkipData, skip_one_data, untold_data};
-pub use tally::{SizePrefix, Tally, Unknown};
+pub use tally::{Tally, Unknown};
 pub use text::Text;
 pub use wire::{
     Dimension, Header, Length, View, Wire, added, added_ref, at, bytes, chars, range, some,

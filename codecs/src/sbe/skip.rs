@@ -20,7 +20,7 @@ impl Counts {
     /// The sender does not say.
     pub const NONE: Self = Self::new(None, None);
 
-    /// `None` where the sender does not say. More than 65,534 are as many, which no message holds.
+    /// `None` if the sender does not say. More than 65,534 are as many, which no message holds.
     #[must_use]
     pub const fn new(groups: Option<u32>, data: Option<u32>) -> Self {
         const fn narrow(count: Option<u32>) -> u16 {

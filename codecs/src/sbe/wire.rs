@@ -22,7 +22,7 @@ impl<T: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy + 'st
 /// the four members below, and the numbers of groups and data where the header has them. All other
 /// members are the sender's own values, [`Own`](Self::Own): a frame's length, a sequence number.
 pub trait Header: Wire {
-    /// The members that a caller gives; `()` where there are none.
+    /// The members that a caller gives; `()` if there are none.
     type Own: Copy + Default + fmt::Debug;
     /// Bytes of the root block.
     fn block_length(&self) -> u32;
@@ -47,7 +47,7 @@ pub trait Header: Wire {
 
 /// What stands before the entries of a repeating group. Members as in [`Header`].
 pub trait Dimension: Wire {
-    /// The members that a caller gives; `()` where there are none.
+    /// The members that a caller gives; `()` if there are none.
     type Own: Copy + Default + fmt::Debug;
     /// Bytes of the block of one entry.
     fn block_length(&self) -> u32;
@@ -61,7 +61,7 @@ pub trait Dimension: Wire {
     /// A dimension for `count` entries; the generator has checked that the numbers of `shape` fit.
     ///
     /// # Errors
-    /// [`EncodeError::Range`] where `count` does not fit the wire's width, and those of [`Header::new`].
+    /// [`EncodeError::Range`] if `count` does not fit the wire's width, and those of [`Header::new`].
     fn new(shape: &Shape, count: usize, own: &Self::Own) -> Result<Self, EncodeError>;
 }
 
@@ -160,27 +160,27 @@ pub fn chars<const L: usize, const AT: usize, const N: usize>(block: &[u8; N]) -
     zerocopy::transmute_ref!(bytes::<L, AT, N>(block))
 }
 
-/// A value, or `None` where it is the schema's null value.
+/// A value, or `None` if it is the schema's null value.
 #[inline]
 pub fn some<T: PartialEq>(value: T, null: T) -> Option<T> {
     if value == null { None } else { Some(value) }
 }
 
-/// A value, or `None` where it is NaN, the null value of `float`.
+/// A value, or `None` if it is NaN, the null value of `float`.
 #[inline]
 #[must_use]
 pub fn some_f32(value: f32) -> Option<f32> {
     if value.is_nan() { None } else { Some(value) }
 }
 
-/// A value, or `None` where it is NaN, the null value of `double`.
+/// A value, or `None` if it is NaN, the null value of `double`.
 #[inline]
 #[must_use]
 pub fn some_f64(value: f64) -> Option<f64> {
     if value.is_nan() { None } else { Some(value) }
 }
 
-/// Text, or `None` where all of it is NUL, the null value of `char[N]`.
+/// Text, or `None` if all of it is NUL, the null value of `char[N]`.
 #[inline]
 #[must_use]
 pub fn some_chars<const N: usize>(value: &Chars<N>) -> Option<&Chars<N>> {
@@ -191,14 +191,14 @@ pub fn some_chars<const N: usize>(value: &Chars<N>) -> Option<&Chars<N>> {
     }
 }
 
-/// A composite, or `None` where its first member is null.
+/// A composite, or `None` if its first member is null.
 #[inline]
 pub fn some_composite<T>(value: T, has_first: impl FnOnce(&T) -> bool) -> Option<T> {
     if has_first(&value) { Some(value) } else { None }
 }
 
 /// A field added in version `since`: `at` bytes into the part of the block behind the fields that
-/// every version has. `None` where the sender's version or its block does not reach that far.
+/// every version has. `None` if the sender's version or its block does not reach that far.
 #[inline]
 #[must_use]
 pub fn added<T: Wire>(tail: &[u8], at: usize, version: u32, since: u32) -> Option<T> {

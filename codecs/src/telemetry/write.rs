@@ -17,7 +17,7 @@ impl<'o> Writer<'o> {
     /// Starts a batch at the beginning of `out`, which holds `(out.len() - 16) / 8` readings.
     ///
     /// # Errors
-    /// [`EncodeError::Room`] below 16 bytes; [`EncodeError::Range`] where `tick_us` is 0 or the span
+    /// [`EncodeError::Room`] below 16 bytes; [`EncodeError::Range`] if `tick_us` is 0 or the span
     /// of a batch passes the end of time at 2^64 microseconds.
     pub fn begin(
         out: &'o mut [u8],
@@ -73,10 +73,10 @@ impl<'o> Writer<'o> {
     /// Appends one reading.
     ///
     /// # Errors
-    /// [`EncodeError::Room`] where the buffer is full: send this batch and begin another.
-    /// [`EncodeError::Range`] where the time is before the base, between ticks, or beyond the 65,535
+    /// [`EncodeError::Room`] if the buffer is full: send this batch and begin another.
+    /// [`EncodeError::Range`] if the time is before the base, between ticks, or beyond the 65,535
     /// ticks of a batch; where a decimal has no exact form with the batch's exponent; or after 65,535
-    /// readings. [`EncodeError::Order`] where the value is not of the batch's kind.
+    /// readings. [`EncodeError::Order`] if the value is not of the batch's kind.
     pub fn push(&mut self, sensor: u16, time_us: u64, value: Value) -> Result<(), EncodeError> {
         let count = self.header.count.get();
         let next = count.checked_add(1).ok_or(EncodeError::Range {
@@ -130,14 +130,14 @@ impl<'o> Writer<'o> {
                 .and_then(|value| i32::try_from(value.mantissa).ok())
                 .map(i32::cast_unsigned)
                 .ok_or(EncodeError::Range {
-                    what: "decimal of this mantissa, at the batch's exponent,",
+                    what: "decimal at the exponent of the batch (mantissa)",
                     got: value.mantissa.cast_unsigned(),
                 }),
             (Values::Float, Value::Decimal(_)) => Err(EncodeError::Order {
-                what: "a Float, as this batch was begun",
+                what: "a Float: the batch began with Values::Float",
             }),
             (Values::Decimal { .. }, Value::Float(_)) => Err(EncodeError::Order {
-                what: "a Decimal, as this batch was begun",
+                what: "a Decimal: the batch began with Values::Decimal",
             }),
         }
     }

@@ -30,7 +30,7 @@ impl Decimal {
         Self { mantissa, exponent }
     }
 
-    /// The same number with another exponent; `None` where digits would be lost or not fit.
+    /// The same number with another exponent; `None` if digits would be lost or not fit.
     #[must_use]
     pub fn rescaled(self, exponent: i8) -> Option<Self> {
         let mut mantissa = self.mantissa;
@@ -256,7 +256,7 @@ impl<const E: i8> FixedLe<E> {
         }
     }
 
-    /// The number with exponent `E`; `None` where digits would be lost or not fit.
+    /// The number with exponent `E`; `None` if digits would be lost or not fit.
     #[must_use]
     pub fn exact(value: Decimal) -> Option<Self> {
         value.rescaled(E).map(|value| Self::new(value.mantissa))

@@ -16,7 +16,7 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
 }
 
 /// RFC 8949 appendix A: encoded form, and the value in JSON (floats of half and single precision with
-/// the fewest digits that single precision needs; the RFC prints more; dates as text). `true` where the
+/// the fewest digits that single precision needs; the RFC prints more; dates as text). `true` if the
 /// form is the preferred one, so that our writer must give it back. All 81 rows.
 pub(crate) const RFC8949: &[(&str, &str, bool)] = &[
     ("00", "0", true),

@@ -3,8 +3,9 @@
 
 use crate::common::{WIDE, encode, json, refuses_other_lengths, torture};
 use proptest::prelude::*;
+use tickwire_codecs::framing::{ByteOrder, LengthField};
 use tickwire_codecs::{
-    Batch, Chars, Code, Codec, DecodeError, Encode, EncodeError, LenPrefix16, Limits,
+    Batch, Chars, Code, Codec, DecodeError, Encode, EncodeError, Limits,
     itch::{
         Digits, HeartbeatTimeout, LoginAccepted, LoginRequest, MoldHeader, MoldRequest, MoldUdp64,
         MoldWriter, RejectReason, SoupBinTcp, SoupPacket,
@@ -368,14 +369,15 @@ fn every_packet_type_reads_and_writes() {
         assert!(json(packet).starts_with(&format!(r#"{{"type":"{kind}""#)));
         let mut framed = vec![0; len + 2];
         assert_eq!(
-            LenPrefix16::Big.encode::<SoupBinTcp>(packet, &mut framed),
+            LengthField::u16(ByteOrder::Big).encode::<SoupBinTcp>(packet, &mut framed),
             Ok(len + 2)
         );
         stream.extend(framed);
     }
-    let read: Result<Vec<_>, _> = Batch::new(&stream, LenPrefix16::Big, &Limits::FEED)
-        .views::<SoupBinTcp>()
-        .collect();
+    let read: Result<Vec<_>, _> =
+        Batch::new(&stream, LengthField::u16(ByteOrder::Big), &Limits::FEED)
+            .views::<SoupBinTcp>()
+            .collect();
     assert!(
         read.unwrap()
             .iter()

@@ -127,7 +127,7 @@ fn a_timestamp_that_breaks_its_rules_is_none() {
     }
 }
 
-/// Encoded form, instant; `true` where [`Writer::time`] writes it so.
+/// Encoded form, instant; `true` if [`Writer::time`] writes it so.
 const DATES: &[(&str, &str, bool)] = &[
     // RFC 8949 appendix A.
     (

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use tickwire_codecs::framing::{
-    B3Packet, CmePacket, CoinbasePacket, DeribitPacket, LengthField, MemxPacket, Order, Packet,
+    B3Packet, ByteOrder, CmePacket, CoinbasePacket, DeribitPacket, LengthField, MemxPacket, Packet,
     sofh,
 };
 use tickwire_codecs::{DecodeError, Framing as _, Limits};
@@ -52,25 +52,25 @@ impl Framing {
     /// All of them, by the names that [`FromStr`] takes.
     pub const ALL: [(&str, Self); 19] = [
         ("raw", Self::Raw),
-        ("u16-le", Self::Frames(LengthField::u16(Order::Little))),
-        ("u16-be", Self::Frames(LengthField::u16(Order::Big))),
-        ("u32-le", Self::Frames(LengthField::u32(Order::Little))),
-        ("u32-be", Self::Frames(LengthField::u32(Order::Big))),
+        ("u16-le", Self::Frames(LengthField::u16(ByteOrder::Little))),
+        ("u16-be", Self::Frames(LengthField::u16(ByteOrder::Big))),
+        ("u32-le", Self::Frames(LengthField::u32(ByteOrder::Little))),
+        ("u32-be", Self::Frames(LengthField::u32(ByteOrder::Big))),
         (
             "u16-le-self",
-            Self::Frames(LengthField::u16(Order::Little).counting_itself()),
+            Self::Frames(LengthField::u16(ByteOrder::Little).counting_itself()),
         ),
         (
             "u16-be-self",
-            Self::Frames(LengthField::u16(Order::Big).counting_itself()),
+            Self::Frames(LengthField::u16(ByteOrder::Big).counting_itself()),
         ),
         (
             "u32-le-self",
-            Self::Frames(LengthField::u32(Order::Little).counting_itself()),
+            Self::Frames(LengthField::u32(ByteOrder::Little).counting_itself()),
         ),
         (
             "u32-be-self",
-            Self::Frames(LengthField::u32(Order::Big).counting_itself()),
+            Self::Frames(LengthField::u32(ByteOrder::Big).counting_itself()),
         ),
         ("sofh", Self::Frames(LengthField::SOFH)),
         ("sofh-le", Self::Frames(LengthField::SOFH_LITTLE)),
@@ -94,7 +94,7 @@ impl Framing {
         named.map_or("frames", |(name, _)| name)
     }
 
-    /// What the messages stand in; `None` where the schema alone says how long they are.
+    /// What the messages stand in; `None` if the schema alone says how long they are.
     fn frames(self) -> Option<LengthField> {
         match self {
             Self::Raw => None,

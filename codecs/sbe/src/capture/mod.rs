@@ -150,7 +150,7 @@ impl<R: Read> Read for Filling<R> {
 /// Late segments wait for those before them, within bounds; segments that are sent again are dropped.
 ///
 /// # Errors
-/// [`CaptureError`] where the file ends inside a block or is no capture; `each` was called for what
+/// [`CaptureError`] if the file ends inside a block or is no capture; `each` was called for what
 /// comes before that.
 pub fn payloads(
     input: impl Read + Send,

@@ -174,7 +174,7 @@ fn counts_of_a_newer_sender_tell_what_to_step_over() {
     let cut = counted(COUNTED, 2, [2, 1], group);
     assert_eq!(
         cut,
-        "byte 16: M.a group that the schema does not know: needs 4 bytes, 0 are left"
+        "byte 16: M.a group that the schema does not know: 4 bytes needed, 0 available"
     );
     // Of two dimensions it cannot be told which a new group has.
     let two = format!(

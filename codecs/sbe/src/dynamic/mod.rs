@@ -68,7 +68,7 @@ pub struct Decoded {
     /// The members of the header beside those four and the block length, as a record; most headers have
     /// none.
     pub header: Value,
-    /// Its fields; empty where it is not known.
+    /// Its fields; empty if it is not known.
     pub fields: Value,
     /// Bytes behind the last known part: padding, or parts of a newer sender.
     pub trailing: usize,
@@ -121,7 +121,7 @@ impl std::error::Error for DynamicError {}
 /// Decodes one message with its header.
 ///
 /// # Errors
-/// [`DynamicError`] where a length or count goes beyond the bytes, where there are more than
+/// [`DynamicError`] if a length or count goes beyond the bytes, where there are more than
 /// [`VALUES_MAX`] values, and where bytes follow a message of a version that the schema knows.
 pub fn decode(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicError> {
     let message = decode_first(schema, bytes)?;
@@ -185,7 +185,7 @@ pub fn decode_first(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicErr
     Ok(decoded)
 }
 
-/// How many groups and data a sender says are behind a block; `None` where it says nothing.
+/// How many groups and data a sender says are behind a block; `None` if it says nothing.
 #[derive(Clone, Copy, Default)]
 struct Counted {
     groups: Option<u32>,

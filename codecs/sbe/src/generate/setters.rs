@@ -43,7 +43,7 @@ impl Generation<'_> {
     }
 
     /// The call that sets an optional field at `place`: what stands before and behind the value. `None`
-    /// where the field has no null value.
+    /// if the field has no null value.
     pub(super) fn set_call(
         &self,
         field: &Field,

@@ -23,7 +23,7 @@ pub(super) struct Resolved {
     pub(super) kind: Kind,
     pub(super) presence: Presence,
     /// What stands for no value where the field is optional, whatever the type's own presence;
-    /// `None` where the kind has no null value.
+    /// `None` if the kind has no null value.
     pub(super) null: Option<Literal>,
     /// What its declaration says about it.
     pub(super) notes: Notes,
@@ -96,7 +96,7 @@ pub(super) struct Layout {
 pub(super) struct Types<'e> {
     declared: HashMap<&'e str, &'e Elem>,
     order: Vec<&'e Elem>,
-    /// What a name stands for; `None` where its declaration is at fault.
+    /// What a name stands for; `None` if its declaration is at fault.
     resolved: HashMap<&'e str, Option<Resolved>>,
     /// Names being resolved, outermost first: a name seen twice contains itself.
     open: Vec<&'e str>,
@@ -179,7 +179,7 @@ impl<'e> Types<'e> {
         }
     }
 
-    /// The fault of something that is not declared; none where its declaration may be what is missing.
+    /// The fault of something that is not declared; none if its declaration may be what is missing.
     pub(super) fn missing(&self, name: &str, fault: Fault) -> Fault {
         let is_at_fault = matches!(self.resolved.get(name), Some(None));
         if self.faults.is_incomplete || is_at_fault {

@@ -68,7 +68,7 @@ fn markup(text: &str) -> Option<usize> {
     Some(open + length + close.len())
 }
 
-/// The offset behind the declaration that starts at `start`; `None` where it does not end.
+/// The offset behind the declaration that starts at `start`; `None` if it does not end.
 fn end(text: &str, start: usize) -> Result<Option<usize>, Refused> {
     let mut at = start;
     // Inside `[...]`, and inside a declaration there.

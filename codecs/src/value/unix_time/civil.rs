@@ -46,7 +46,7 @@ pub(super) const fn days((year, month, day): Date) -> i64 {
     cycle * DAYS_PER_CYCLE + day - EPOCH_DAY
 }
 
-/// Days of the month; 0 where there is no such month.
+/// Days of the month; 0 if there is no such month.
 pub(super) const fn days_of_month(year: i64, month: u8) -> u8 {
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,

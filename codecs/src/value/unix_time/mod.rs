@@ -51,7 +51,7 @@ impl UnixTime {
         nanos: NANOS_PER_SECOND - 1,
     };
 
-    /// From seconds since 1970 and nanoseconds that count forward from there; `None` where the
+    /// From seconds since 1970 and nanoseconds that count forward from there; `None` if the
     /// nanoseconds are a second or more.
     #[must_use]
     pub const fn from_parts(seconds: i64, nanos: u32) -> Option<Self> {
@@ -121,19 +121,19 @@ impl UnixTime {
         self.seconds as i128 * NANOS_PER_SECOND as i128 + self.nanos as i128
     }
 
-    /// Microseconds since 1970; `None` where nanoseconds would be lost or 64 bits do not hold them.
+    /// Microseconds since 1970; `None` if nanoseconds would be lost or 64 bits do not hold them.
     #[must_use]
     pub const fn to_micros(self) -> Option<i64> {
         self.to_units(1_000_000)
     }
 
-    /// Milliseconds since 1970; `None` where digits would be lost or 64 bits do not hold them.
+    /// Milliseconds since 1970; `None` if digits would be lost or 64 bits do not hold them.
     #[must_use]
     pub const fn to_millis(self) -> Option<i64> {
         self.to_units(1_000)
     }
 
-    /// Seconds since 1970; `None` where the instant has a fraction of a second.
+    /// Seconds since 1970; `None` if the instant has a fraction of a second.
     #[must_use]
     pub const fn to_seconds(self) -> Option<i64> {
         self.to_units(1)
@@ -163,7 +163,7 @@ impl UnixTime {
         Self::from_nanos(self.to_nanos() - duration.as_nanos() as i128)
     }
 
-    /// The time from `earlier` to here; `None` where `earlier` is later.
+    /// The time from `earlier` to here; `None` if `earlier` is later.
     #[must_use]
     pub const fn duration_since(self, earlier: Self) -> Option<Duration> {
         let nanos = self.to_nanos() - earlier.to_nanos();

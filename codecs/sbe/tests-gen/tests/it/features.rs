@@ -1,6 +1,7 @@
+use tickwire_codecs::framing::{ByteOrder, LengthField};
 use tickwire_codecs::sbe::{Tally, Text, View};
 use tickwire_codecs::{
-    Batch, Codec, DecodeError, Dyn, DynCodec, Encode, EncodeError, Held, LenPrefix16, Limits,
+    Batch, Codec, DecodeError, Dyn, DynCodec, Encode, EncodeError, Held, Limits,
 };
 use tickwire_sbe_tests::features::*;
 
@@ -506,7 +507,8 @@ fn views_work_with_held_messages_and_batches() {
         stream.extend((bytes.len() as u16).to_le_bytes());
         stream.extend(bytes);
     }
-    let batch = Batch::new(&stream, LenPrefix16::Little, &Limits::FEED).views::<AnyMessage>();
+    let batch = Batch::new(&stream, LengthField::u16(ByteOrder::Little), &Limits::FEED)
+        .views::<AnyMessage>();
     let ids: Vec<_> = batch
         .map(|m| m.map(|m| m.template_id()))
         .collect::<Result<_, _>>()

@@ -1,9 +1,8 @@
 //! Padding behind a message, and several messages in one buffer.
 
+use tickwire_codecs::framing::{ByteOrder, LengthField};
 use tickwire_codecs::sbe::{HeaderLength, Messages, Padded, Tally, View, ViewFirst};
-use tickwire_codecs::{
-    Batch, Codec, DecodeError, Dyn, DynCodec, Encode, Held, LenPrefix16, Limits,
-};
+use tickwire_codecs::{Batch, Codec, DecodeError, Dyn, DynCodec, Encode, Held, Limits};
 use tickwire_sbe::dynamic;
 use tickwire_sbe_tests::{features, headers, names, padded};
 
@@ -55,7 +54,7 @@ fn frames_with_a_length_may_be_padded() {
         stream.extend((frame.len() as u16).to_le_bytes());
         stream.extend(frame);
     }
-    let batch = Batch::new(&stream, LenPrefix16::Little, &Limits::FEED);
+    let batch = Batch::new(&stream, LengthField::u16(ByteOrder::Little), &Limits::FEED);
     let strict: Vec<_> = batch
         .clone()
         .views::<padded::M>()
