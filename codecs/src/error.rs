@@ -59,7 +59,7 @@ pub enum DecodeError {
         /// The version of the message.
         got: u16,
     },
-    /// Nesting exceeds [`Limits::max_depth`](crate::Limits::max_depth).
+    /// The nesting exceeds [`Limits::max_depth`](crate::Limits::max_depth).
     Depth {
         /// Offset of the item that opens one level too many.
         at: u32,

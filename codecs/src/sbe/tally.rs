@@ -1,21 +1,21 @@
-//! What a reader of a whole schema does with messages it has no code for.
+//! Unknown messages, and counts of known and unknown messages.
 
 use crate::DecodeError;
 
-/// A message whose template or schema the code does not know: skipped, not an error.
+/// A message of an unknown template or another schema. It is not an error: a program may skip it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unknown<'a> {
-    /// Template id by the header.
+    /// Template id of the header.
     pub template_id: u32,
-    /// Schema id by the header.
+    /// Schema id of the header.
     pub schema_id: u32,
-    /// Schema version by the header.
+    /// Schema version of the header.
     pub version: u32,
     /// The whole message with its header.
     pub bytes: &'a [u8],
 }
 
-/// Counts what was decoded and what was skipped.
+/// Counts of decoded, skipped and refused messages.
 ///
 /// ```
 /// use tickwire_codecs::sbe::{Tally, Unknown};
@@ -31,7 +31,7 @@ pub struct Unknown<'a> {
 pub struct Tally {
     /// Messages decoded.
     pub known: u64,
-    /// Messages of our schema with a template that is not in it.
+    /// Messages of the schema with an unknown template.
     pub unknown_templates: u64,
     /// Messages of other schemas.
     pub other_schemas: u64,
@@ -40,7 +40,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// All messages seen.
+    /// The number of all messages.
     #[must_use]
     pub const fn messages(&self) -> u64 {
         self.known + self.unknown_templates + self.other_schemas + self.refused

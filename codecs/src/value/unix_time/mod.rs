@@ -18,9 +18,9 @@ const NANOS_PER_SECOND: u32 = 1_000_000_000;
 /// it with negative seconds. Days have 86,400 seconds: leap seconds are not counted (POSIX.1-2017,
 /// volume XBD, section 4.16).
 ///
-/// The range is that of 64-bit seconds, about 292 billion years to both sides. Nanoseconds count
-/// forward from the second also before 1970: one nanosecond before the epoch is the second -1 and
-/// 999,999,999 nanoseconds. Nothing here rounds: a conversion that would lose digits gives `None`.
+/// The range is that of 64-bit seconds: about 292 billion years before and after 1970. Nanoseconds count
+/// forward from the second, also before 1970: one nanosecond before the epoch is the second -1 and
+/// 999,999,999 nanoseconds. No conversion rounds: a conversion that would lose digits returns `None`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -80,7 +80,7 @@ impl UnixTime {
         Self::from_units(micros, 1_000_000)
     }
 
-    /// From a count of units of which `per_second` (a power of ten up to 10^9) are a second.
+    /// From a count of units; a second has `per_second` units (a power of ten up to 10^9).
     const fn from_units(count: i64, per_second: i64) -> Self {
         Self {
             seconds: count.div_euclid(per_second),
@@ -150,14 +150,14 @@ impl UnixTime {
         Some(count as i64)
     }
 
-    /// The instant so much later; `None` after [`MAX`](Self::MAX).
+    /// The instant later by this duration; `None` after [`MAX`](Self::MAX).
     #[must_use]
     pub const fn checked_add(self, duration: Duration) -> Option<Self> {
         // Both are below 2^94, far from the ends of i128.
         Self::from_nanos(self.to_nanos() + duration.as_nanos() as i128)
     }
 
-    /// The instant so much earlier; `None` before [`MIN`](Self::MIN).
+    /// The instant earlier by this duration; `None` before [`MIN`](Self::MIN).
     #[must_use]
     pub const fn checked_sub(self, duration: Duration) -> Option<Self> {
         Self::from_nanos(self.to_nanos() - duration.as_nanos() as i128)
@@ -189,8 +189,8 @@ impl UnixTime {
         }
     }
 
-    /// The instant as the standard library has it; `None` outside of the system's range. A system
-    /// whose clock counts coarser steps rounds.
+    /// The instant as a time of the standard library; `None` outside the range of the system. A system with a
+    /// coarser clock rounds.
     #[must_use]
     pub fn to_system_time(self) -> Option<std::time::SystemTime> {
         let epoch = std::time::SystemTime::UNIX_EPOCH;

@@ -162,7 +162,7 @@ fn an_answer_of_the_other_version_is_named() {
         );
         assert_eq!(
             error.to_string(),
-            "byte 1: version 4 of the format, this reader is of 5"
+            "byte 1: the message has version 4, this reader reads version 5"
         );
         assert_eq!(
             from(Version::V311, &[0x20, 2, 0, code]),
