@@ -253,7 +253,7 @@ fn wrong_use_is_explained() {
         (&["dump", TICK], "tickwire-sbe diff OLD NEW"),
         (
             &["dump", TICK, TICK, "--framing", "tcp"],
-            "no framing `tcp`: one of raw, u16-le, ",
+            "no framing `tcp`: use one of raw, u16-le, ",
         ),
         (
             &["dump", TICK, TICK, "--format", "xml"],

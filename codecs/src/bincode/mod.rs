@@ -174,8 +174,8 @@ where
 /// A type of bincode messages. Its view borrows from the message; for types that own their data use
 /// [`Engine::decode`].
 pub trait Message: 'static {
-    /// The [`fingerprint`](crate::fingerprint) of the definition of the type. If the definition changes, change
-    /// the fingerprint too: bincode cannot detect a difference.
+    /// The [`fingerprint`](crate::fingerprint) of the definition of the type. If the definition changes,
+    /// change the fingerprint too: bincode cannot detect a difference.
     const FINGERPRINT: u64;
     /// The message; text and bytes borrow the frame.
     type Value<'a>: BorrowDecode<'a, ()> + enc::Encode + Copy;

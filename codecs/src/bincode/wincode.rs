@@ -1,5 +1,5 @@
-//! The two formats with the `wincode` crate. It is faster, and requires types that derive its `SchemaRead` and
-//! `SchemaWrite`.
+//! The two formats with the `wincode` crate. It is faster, and requires types that derive its `SchemaRead`
+//! and `SchemaWrite`.
 //!
 //! The rules of the [parent module](super) apply.
 //!

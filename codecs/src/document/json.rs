@@ -5,7 +5,8 @@ use crate::{ToJson, json};
 use core::fmt;
 
 impl<F: Format> ToJson for Node<'_, F> {
-    /// The depth is at most [`DEPTH_LEVELS_MAX`](crate::DEPTH_LEVELS_MAX): the reader has checked the document.
+    /// The depth is at most [`DEPTH_LEVELS_MAX`](crate::DEPTH_LEVELS_MAX): the reader has checked the
+    /// document.
     ///
     /// Items without a JSON equivalent:
     ///

@@ -179,8 +179,8 @@ impl ToJson for Packet311<'_> {
     }
 }
 
-/// The framing of both versions, by the fixed header (MQTT 5, section 2.1; MQTT 3.1.1, section 2.2). A message
-/// is one whole packet.
+/// The framing of both versions, by the fixed header (MQTT 5, section 2.1; MQTT 3.1.1, section 2.2). A
+/// message is one whole packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MqttFraming;
 

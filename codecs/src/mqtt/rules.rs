@@ -45,8 +45,8 @@ pub(super) const fn client_id(client_id: &str, clean: bool, version: Version) ->
     Ok(())
 }
 
-/// Authentication data require a method (MQTT 5, section 3.1.2.11.10). A CONNACK of success repeats the method
-/// of the CONNECT (section 4.12), so the rule holds there too.
+/// Authentication data require a method (MQTT 5, section 3.1.2.11.10). A CONNACK of success repeats the
+/// method of the CONNECT (section 4.12), so the rule holds there too.
 pub(super) const fn authentication(seen: &Rules) -> Result<(), Fault> {
     if seen.has(id::AUTHENTICATION_DATA) && !seen.has(id::AUTHENTICATION_METHOD) {
         let got = id::AUTHENTICATION_DATA as u64;
@@ -144,8 +144,8 @@ const fn is_server_disconnect(reason: u8) -> bool {
 }
 
 impl Packet<'_> {
-    /// Checks that `sender` may send this packet. The codecs do not know the sender and accept packets of both
-    /// ends. [`MqttStream`](super::MqttStream) makes this check.
+    /// Checks that `sender` may send this packet. The codecs do not know the sender and accept packets of
+    /// both ends. [`MqttStream`](super::MqttStream) makes this check.
     ///
     /// Rules: only a client sends CONNECT, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, the DISCONNECT of MQTT 3.1.1, and
     /// a session expiry interval in DISCONNECT. Only a server sends CONNACK, SUBACK, UNSUBACK, PINGRESP, and

@@ -25,8 +25,8 @@ impl Version {
     /// Reads the version of a CONNECT from its first 9 to 12 bytes: the fixed header, the protocol name and
     /// the protocol level. Ignores the bytes behind them.
     ///
-    /// A server chooses its codec with this function. [`MqttStream::from_client`](super::MqttStream::from_client)
-    /// chooses by itself.
+    /// A server chooses its codec with this function.
+    /// [`MqttStream::from_client`](super::MqttStream::from_client) chooses by itself.
     ///
     /// ```
     /// use tickwire_codecs::{DecodeError, mqtt::Version};
@@ -37,9 +37,9 @@ impl Version {
     /// ```
     ///
     /// # Errors
-    /// [`DecodeError::Short`] if the bytes end before the level. [`DecodeError::Version`] for another version:
-    /// a server answers it with a CONNACK of return code 0x01 (MQTT 3.1.1) or reason code 0x84 (MQTT 5).
-    /// [`DecodeError::Wrong`] and [`DecodeError::Utf8`] if the bytes are not a CONNECT.
+    /// [`DecodeError::Short`] if the bytes end before the level. [`DecodeError::Version`] for another
+    /// version: a server answers it with a CONNACK of return code 0x01 (MQTT 3.1.1) or reason code 0x84
+    /// (MQTT 5). [`DecodeError::Wrong`] and [`DecodeError::Utf8`] if the bytes are not a CONNECT.
     pub fn of_connect(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut take = Take::new(bytes, 0);
         let first = take.u8()?;

@@ -350,8 +350,9 @@ impl Version {
     /// Writes the payload of a SUBSCRIBE of this version at the start of `out`.
     ///
     /// # Errors
-    /// [`EncodeError::Room`] if `out` is too short. [`EncodeError::Range`] for invalid text, a topic filter that
-    /// violates section 4.7 (in MQTT 5 also 4.8.2), options that the version does not have (MQTT 5, section
+    /// [`EncodeError::Room`] if `out` is too short. [`EncodeError::Range`] for invalid text, a topic filter
+    /// that violates section 4.7 (in MQTT 5 also 4.8.2), options that the version does not have (MQTT 5,
+    /// section
     /// 3.8.3.1; MQTT 3.1.1, section 3.8.3), and No Local on a shared subscription. [`EncodeError::Order`]
     /// without subscriptions.
     pub fn write_subscriptions<'o>(

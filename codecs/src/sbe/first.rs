@@ -70,8 +70,8 @@ pub fn first<'a, C: Template, V: Parts<'a>>(
 /// A codec that allows padding behind each message: `view` is [`ViewFirst::view_first`] without the bytes
 /// behind the message.
 ///
-/// Some venues pad frames to a multiple of some bytes. If a length field or a datagram gives the length of the
-/// frame, use this codec for the message in it:
+/// Some venues pad frames to a multiple of some bytes. If a length field or a datagram gives the length of
+/// the frame, use this codec for the message in it:
 ///
 /// ```text
 /// Padded::<AnyMessage>::view(datagram, &limits)
@@ -99,8 +99,8 @@ impl<C: ViewFirst> Codec for Padded<C> {
 /// message of another schema or of an unknown template is the last item too: its end is unknown, and it
 /// takes all remaining bytes. If a newer sender adds groups or data, the next message is found only if the
 /// header has their number.
-/// Frames with a length do not have these restrictions: see [`Framing`], [`LengthField`](crate::framing::LengthField)
-/// and [`HeaderLength`].
+/// Frames with a length do not have these restrictions: see [`Framing`],
+/// [`LengthField`](crate::framing::LengthField) and [`HeaderLength`].
 ///
 /// `max_msg` bounds each message, `max_items` the number of messages. Offsets of errors count from the
 /// start of the buffer.

@@ -14,8 +14,8 @@
 //! version of the sender are absent. A reader skips the additional groups and data of a newer sender if the
 //! header has their number ([`Counts`]).
 //!
-//! Bytes behind the last known part: [`Codec::view`](crate::Codec::view) refuses them unless the version of the
-//! sender is newer than the schema; [`ViewFirst::view_first`] returns them; [`Padded`] ignores them; and
+//! Bytes behind the last known part: [`Codec::view`](crate::Codec::view) refuses them unless the version of
+//! the sender is newer than the schema; [`ViewFirst::view_first`] returns them; [`Padded`] ignores them; and
 //! [`Messages`] reads the next message from them.
 //!
 //! Text is unchecked bytes; [`Text::text`] checks them.

@@ -4,7 +4,8 @@ use super::cursor::{Cursor, Scope};
 use super::wire::{Dimension, Length};
 use crate::DecodeError;
 
-/// The numbers of groups and data behind a block: `numGroups` and `numVarDataFields` of a header or dimension.
+/// The numbers of groups and data behind a block: `numGroups` and `numVarDataFields` of a header or
+/// dimension.
 ///
 /// A view uses the counts only if the version of the sender is newer than the schema. The additional groups
 /// stand before the data, and the view skips them. For older senders the version determines the groups and

@@ -18,8 +18,8 @@ impl<T: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy + 'st
 
 /// A message header.
 ///
-/// The schema defines its layout. The writer sets the block length, the template id, the schema id, the version
-/// and, if the header has them, the numbers of groups and data. The caller sets all other members
+/// The schema defines its layout. The writer sets the block length, the template id, the schema id, the
+/// version and, if the header has them, the numbers of groups and data. The caller sets all other members
 /// ([`Own`](Self::Own)), such as a frame length or a sequence number.
 pub trait Header: Wire {
     /// The members that the caller sets; `()` if there are none.
@@ -110,8 +110,8 @@ impl<O: ByteOrder + 'static> Length for U32<O> {
     }
 }
 
-/// The functions of every generated view of a message, beside its fields. They are in a trait, so that no field
-/// of a schema collides with them.
+/// The functions of every generated view of a message, beside its fields. They are in a trait, so that no
+/// field of a schema collides with them.
 pub trait View<'a>: Copy {
     /// The message header.
     type Header: Header;

@@ -17,8 +17,8 @@ impl<'o> Writer<'o> {
     /// Begins a batch at the start of `out`. `out` has room for `(out.len() - 16) / 8` readings.
     ///
     /// # Errors
-    /// [`EncodeError::Room`] if `out` is shorter than 16 bytes. [`EncodeError::Range`] if `tick_us` is 0, or if
-    /// the last time of the batch exceeds 2^64 microseconds.
+    /// [`EncodeError::Room`] if `out` is shorter than 16 bytes. [`EncodeError::Range`] if `tick_us` is 0, or
+    /// if the last time of the batch exceeds 2^64 microseconds.
     pub fn begin(
         out: &'o mut [u8],
         base_us: u64,

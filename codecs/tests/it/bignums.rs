@@ -118,7 +118,7 @@ fn a_reader_takes_plain_integers_and_bignums() {
 }
 
 #[test]
-fn a_tag_on_something_else_is_no_number() {
+fn a_bignum_tag_on_another_item_is_not_a_number() {
     for wire in [
         "c26101",
         "c201",
@@ -186,7 +186,7 @@ fn numbers_of_any_size_keep_their_bytes() {
 }
 
 #[test]
-fn messagepack_has_64_bits_and_says_so() {
+fn messagepack_refuses_integers_above_64_bits() {
     assert_eq!(
         encode::<Msgpack>(&Int(u64::MAX.into())),
         hex("cfffffffffffffffff")

@@ -1,4 +1,4 @@
-//! TCP streams: in order whatever the capture's order, and messages across segments.
+//! Tests of TCP streams: the order of segments, and messages across segments.
 
 use std::collections::BTreeMap;
 
@@ -202,7 +202,7 @@ fn streams_that_are_closed_make_room() {
     assert_eq!(one(&file), "a.<2>b.");
 }
 
-/// What a walker sees of one stream that is cut so.
+/// The events of one stream with these segments.
 fn walked(framing: &str, parts: &[Payload<'_>]) -> Vec<String> {
     let schema = schema_with("");
     let mut seen = Vec::new();

@@ -56,7 +56,7 @@ const TWO: &[u8] = &[1, 7, 1, 0, 43];
 
 /// Without any length, messages are as long as the schema says.
 #[test]
-fn messages_one_behind_the_other() {
+fn adjacent_messages() {
     assert_eq!(seen(ONE, "raw"), ["42"]);
     assert_eq!(seen(&[ONE, TWO, ONE].concat(), "raw"), ["42", "43", "42"]);
     // With data and without, and where the header is all there is.
@@ -182,13 +182,13 @@ fn envelopes_by_hand() {
     assert_eq!(Framing::ALL.len(), cases.len());
     let error = "tcp".parse::<Framing>().unwrap_err();
     assert!(
-        error.starts_with("no framing `tcp`: one of raw, u16-le, "),
+        error.starts_with("no framing `tcp`: use one of raw, u16-le, "),
         "{error}"
     );
 }
 
 #[test]
-fn frames_that_are_no_messages() {
+fn frames_that_are_not_messages() {
     // A heartbeat, and the login of a session.
     let heartbeat = [&[0, 18][..], &[0; 16]].concat();
     assert_eq!(seen(&heartbeat, "memx-udp"), [""; 0]);
@@ -204,7 +204,7 @@ fn frames_that_are_no_messages() {
     );
     let refused =
         |at: usize, part: &str, what: &str| vec![format!("refused byte {at}: {part}: {what}")];
-    let needs = |need, have| format!("needs {need} bytes, {have} are left");
+    let needs = |need, have| format!("{need} bytes needed, {have} available");
     assert_eq!(
         seen(&[0; 11], "cme"),
         refused(0, "packet header", &needs(12, 11))

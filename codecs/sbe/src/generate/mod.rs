@@ -25,15 +25,15 @@ struct Generation<'s> {
     schema: &'s Schema,
     names: Names,
     codecs_path: String,
-    /// How data that came later is stepped over.
+    /// The function that skips the data of newer versions.
     skip_data: String,
     out: Source,
 }
 
-/// The module of a schema, to be included in a `mod` of the user's choosing.
+/// The source of the module of a schema. Include it in a `mod` with a name of your choice.
 ///
-/// `codecs_path` is the path of the crate `tickwire-codecs`, usually `::tickwire_codecs`. It is used in a
-/// module inside the one that includes the file: it begins with `::` or `crate::`.
+/// `codecs_path` is the path of the crate `tickwire-codecs`, usually `::tickwire_codecs`. The
+/// generated code uses the path in an inner module: begin it with `::` or `crate::`.
 pub fn rust_source(schema: &Schema, codecs_path: &str) -> String {
     let mut generation = Generation {
         schema,
@@ -46,8 +46,8 @@ pub fn rust_source(schema: &Schema, codecs_path: &str) -> String {
     generation.out.finish()
 }
 
-/// The runtime's function that steps over data that came later: the type of its length is known where all
-/// data of the schema have one.
+/// The function of the runtime that skips the data of newer versions. The type of their length is known if
+/// all data of the schema have the same type of length.
 fn skip_data(schema: &Schema) -> String {
     let mut lengths = schema.messages.iter().flat_map(|m| lengths(&m.body));
     match lengths.next() {

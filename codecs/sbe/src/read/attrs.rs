@@ -1,4 +1,4 @@
-//! Attributes with their errors: every failure says where, what stands there and what was expected.
+//! Attributes and their errors: position, fault and expectation.
 
 use crate::faults::Fault;
 use crate::ir::{Literal, Prim, TimeUnit};

@@ -221,7 +221,7 @@ fn values_outside_the_schema_stay_raw() {
 
 /// The root as a builder wrote it, byte by byte at the places the schema gives.
 #[test]
-fn bytes_are_where_the_schema_says() {
+fn fields_are_at_their_schema_offsets() {
     let padded = PaddedRoot {
         early: 0x0403_0201.into(),
         late: 0x0807_0605_0403_0201.into(),

@@ -96,11 +96,11 @@ fn numbers<'a>(messages: Messages<'a, padded::AnyMessage>) -> Vec<Result<u32, De
 }
 
 #[test]
-fn messages_one_behind_the_other() {
+fn adjacent_messages() {
     let datagram = [m(5), n(6), m(7)].concat();
     let all = || padded::AnyMessage::views(&datagram, &Limits::FEED);
     assert_eq!(numbers(all()), [Ok(5), Ok(6), Ok(7)]);
-    // What is left is what has not been given out.
+    // The rest is the bytes that were not returned.
     let mut walk = all();
     assert_eq!(walk.rest(), datagram);
     walk.next();
@@ -239,7 +239,7 @@ fn zeros_are_messages_where_the_schema_id_is_zero() {
     assert_eq!((all(&[0; 9]), all(&[0; 10]), all(&[0; 30])), (0, 1, 1));
 }
 
-/// A header with a frame's length: known and unknown messages, padded or not, are told apart by it.
+/// A header with the length of the frame: it delimits known and unknown messages, with and without padding.
 #[test]
 fn frames_whose_header_has_their_length() {
     let frame = |sequence: u64, padding: usize| {
