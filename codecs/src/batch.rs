@@ -1,27 +1,27 @@
 //! Many messages in one buffer.
 
-use crate::{Codec, DecodeError, Encode, EncodeError, Limits};
+use crate::{Codec, DecodeError, Limits};
 use core::marker::PhantomData;
 
-/// How messages are told apart in a buffer that holds several.
+/// A rule that splits a buffer or a stream into messages.
 pub trait Framing {
-    /// Finds the first message of `bytes`, which is never empty.
+    /// Finds the first message of `bytes`. `bytes` is never empty.
     ///
     /// # Errors
-    /// [`DecodeError::Short`] where more bytes would help (`at + need` is how many the frame needs
-    /// from the start of `bytes`, as far as is known yet), any other error where they would not.
+    /// [`DecodeError::Short`] if the frame is incomplete: `at + need` is the length of the frame from the
+    /// start of `bytes`, or a lower bound of it. Any other error is final: more bytes do not change it.
     fn split(&self, bytes: &[u8], limits: &Limits) -> Result<Cut, DecodeError>;
 
-    /// Whether the bytes that are left, all of them, are no message but the format's mark of the end.
-    /// A format without such a mark leaves this as it is.
+    /// Whether `rest`, all bytes behind the last message, is the end mark of the format. The default is for
+    /// formats without an end mark.
     fn is_end(&self, rest: &[u8]) -> bool {
         let _ = rest;
         false
     }
 }
 
-/// Where a message lies: `bytes[start..end]` is the message and `bytes[next..]` what follows.
-/// `start <= end <= next <= bytes.len()` and `next > 0`.
+/// The position of a message: `bytes[start..end]` is the message, and the next frame begins at
+/// `bytes[next]`. `start <= end <= next <= bytes.len()` and `next > 0`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cut {
     /// First byte of the message.
@@ -41,10 +41,21 @@ pub struct Framed<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Iterates over the messages of one buffer. Offsets of errors count from the start of the buffer;
-/// after an error nothing more comes.
+/// An iterator over the messages of one buffer.
 ///
-/// `max_msg` bounds each message, `max_items` the number of messages.
+/// [`Limits::max_msg`] bounds each message and [`Limits::max_items`] the number of messages. Offsets of
+/// errors count from the start of the buffer. An error is the last item.
+///
+/// ```
+/// use tickwire_codecs::framing::{ByteOrder, LengthField};
+/// use tickwire_codecs::{Batch, Limits};
+/// let framing = LengthField::u16(ByteOrder::Little);
+/// let mut batch = Batch::new(b"\x02\0hi\x01\0!", framing, &Limits::FEED);
+/// assert_eq!(batch.next().unwrap()?.bytes, b"hi");
+/// assert_eq!(batch.next().unwrap()?.bytes, b"!");
+/// assert!(batch.next().is_none());
+/// # Ok::<(), tickwire_codecs::DecodeError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Batch<'a, F> {
     bytes: &'a [u8],
@@ -56,7 +67,7 @@ pub struct Batch<'a, F> {
 }
 
 impl<'a, F: Framing> Batch<'a, F> {
-    /// Walks `bytes` by `framing`.
+    /// Splits `bytes` by `framing`.
     #[must_use]
     pub const fn new(bytes: &'a [u8], framing: F, limits: &Limits) -> Self {
         Self {
@@ -69,7 +80,7 @@ impl<'a, F: Framing> Batch<'a, F> {
         }
     }
 
-    /// Offset of the first byte not yet given out.
+    /// Offset of the first byte behind the messages returned so far.
     #[must_use]
     pub const fn at(&self) -> usize {
         self.at
@@ -100,7 +111,7 @@ impl<'a, F: Framing> Batch<'a, F> {
                 self.seen += 1;
                 Ok(framed)
             }
-            // Only a Framing that breaks its contract comes here.
+            // Only a `Framing` that breaks its contract reaches this line.
             _ => Err(DecodeError::wrong(0, "frame end", cut.next as u64)),
         }
     }
@@ -125,8 +136,9 @@ impl<'a, F: Framing> Iterator for Batch<'a, F> {
 
 impl<F: Framing> core::iter::FusedIterator for Batch<'_, F> {}
 
-/// The views of a [`Batch`]; see [`Batch::views`]. A message that its codec refuses gives an error
-/// and the walk goes on behind it; an error of the framing ends the walk.
+/// An iterator over the views of a [`Batch`]; see [`Batch::views`]. If the codec refuses a message, the
+/// item is an error and the iterator continues with the next message. An error of the framing is the last
+/// item.
 #[derive(Clone, Debug)]
 pub struct Views<'a, F, C> {
     batch: Batch<'a, F>,
@@ -147,77 +159,3 @@ impl<'a, F: Framing, C: Codec> Iterator for Views<'a, F, C> {
 }
 
 impl<F: Framing, C: Codec> core::iter::FusedIterator for Views<'_, F, C> {}
-
-/// A u16 length, then that many bytes.
-///
-/// ```text
-/// | len: u16 | message: len bytes | len: u16 | ...
-/// ```
-///
-/// ```
-/// use tickwire_codecs::{Batch, LenPrefix16, Limits};
-/// let mut batch = Batch::new(b"\x02\x00hi\x01\x00!", LenPrefix16::Little, &Limits::FEED);
-/// assert_eq!(batch.next().unwrap().unwrap().bytes, b"hi");
-/// assert_eq!(batch.next().unwrap().unwrap().bytes, b"!");
-/// assert!(batch.next().is_none());
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LenPrefix16 {
-    /// Length in network order.
-    Big,
-    /// Length in little-endian order.
-    Little,
-}
-
-impl LenPrefix16 {
-    /// Writes one message with its length in front and gives the bytes written.
-    ///
-    /// # Errors
-    /// [`EncodeError::Range`] where the message is longer than 65,535 bytes, else what the message's
-    /// [`Encode`] says.
-    pub fn encode<C: Codec>(
-        self,
-        message: &impl Encode<C>,
-        out: &mut [u8],
-    ) -> Result<usize, EncodeError> {
-        let (len, have) = (message.encoded_len(), out.len());
-        let prefix = u16::try_from(len).map_err(|_| EncodeError::Range {
-            what: "message bytes",
-            got: len as u64,
-        })?;
-        let room = EncodeError::Room {
-            need: len + 2,
-            have,
-        };
-        let (head, rest) = out.split_first_chunk_mut::<2>().ok_or(room)?;
-        *head = match self {
-            Self::Big => prefix.to_be_bytes(),
-            Self::Little => prefix.to_le_bytes(),
-        };
-        // Exactly `len` bytes: a message cannot write past what its prefix says.
-        let place = rest.get_mut(..len).ok_or(room)?;
-        match message.encode(place)? {
-            written if written == len => Ok(len + 2),
-            _ => Err(EncodeError::Order {
-                what: "encode() wrote less than encoded_len()",
-            }),
-        }
-    }
-}
-
-impl Framing for LenPrefix16 {
-    #[inline]
-    fn split(&self, bytes: &[u8], _: &Limits) -> Result<Cut, DecodeError> {
-        let &[first, second] = crate::slice::part::<[u8; 2]>(bytes, 0)?;
-        let len = usize::from(match self {
-            Self::Big => u16::from_be_bytes([first, second]),
-            Self::Little => u16::from_le_bytes([first, second]),
-        });
-        crate::slice::span(bytes, 2, len)?;
-        Ok(Cut {
-            start: 2,
-            end: 2 + len,
-            next: 2 + len,
-        })
-    }
-}

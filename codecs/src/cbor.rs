@@ -1,9 +1,9 @@
 //! CBOR: borrowing reader and shortest-form writer.
 //!
-//! Source: RFC 8949. Heads are written with `minicbor`, which also widens 16-bit floats; reading,
-//! limits and the rules for text are ours. On reading any well-formed item is taken, also arrays, maps
-//! and strings without a length; a string without a length is lent in its chunks. On writing every item
-//! has its preferred form (section 4.1), floats and bignums included.
+//! Source: RFC 8949. The reader accepts every well-formed item, including arrays, maps and strings without a
+//! length; it returns a string without a length in its chunks. The writer uses the preferred form of every
+//! item (section 4.1), including floats and bignums. Heads are written with `minicbor`, which also widens
+//! 16-bit floats.
 //!
 //! ```
 //! use tickwire_codecs::{Codec, Limits, cbor::Cbor, document::Writer};
@@ -47,7 +47,7 @@ impl Codec for Cbor {
     }
 }
 
-/// What follows an initial byte.
+/// The argument of an initial byte.
 enum Argument {
     /// A number, and the offset behind it.
     Number(u64, usize),
@@ -73,15 +73,15 @@ fn argument(bytes: &[u8], at: usize, first: u8) -> Result<Argument, DecodeError>
 /// A 16-bit float widened.
 fn half(bits: u64) -> f32 {
     let [.., high, low] = bits.to_be_bytes();
-    // Three bytes that are a whole float cannot be refused.
+    // Cannot fail: the three bytes are a whole float.
     Decoder::new(&[0xf9, high, low]).f16().unwrap_or(f32::NAN)
 }
 
 impl Format for Cbor {
     const TAGS: bool = true;
 
-    // By hand, because minicbor's errors allocate as soon as any crate of a build switches its
-    // `alloc` on: hostile bytes must not cost an allocation.
+    // Without minicbor: its errors allocate if any crate of the build enables its feature `alloc`, and
+    // invalid input must not allocate.
     #[inline]
     fn head(bytes: &[u8], at: usize) -> Result<(Head<'_>, usize), DecodeError> {
         let first = *slice::part::<u8>(bytes, at)?;
@@ -95,7 +95,7 @@ impl Format for Cbor {
             }
             (3, Argument::Number(len, from)) => {
                 let len = length(len);
-                // The text is there, so `len` reaches no further than the bytes do.
+                // The text is complete, so `len` is within the bytes.
                 (Head::text(bytes, from, len)?, from + len)
             }
             (4, Argument::Number(count, next)) => (Head::Array(Some(count)), next),
@@ -114,7 +114,7 @@ impl Format for Cbor {
 
     fn put_head(head: &Head<'_>, out: &mut [u8; HEAD_BYTES_MAX]) -> Result<usize, EncodeError> {
         let mut e = Encoder::new(Cursor::new(out.as_mut_slice()));
-        // `out` has room for every head, so a writer's error cannot happen; it is still reported.
+        // `out` has room for every head, so the writer cannot fail. An error would still be returned.
         let written = match *head {
             Head::Nil => e.null().is_ok(),
             Head::Undefined => e.undefined().is_ok(),
@@ -164,7 +164,7 @@ impl Format for Cbor {
             | Head::BinChunks
             | Head::Break => {
                 return Err(EncodeError::Order {
-                    what: "containers and strings with a length",
+                    what: "a container or string with a length",
                 });
             }
         };
@@ -222,7 +222,7 @@ fn special(first: u8, value: u64, at: usize) -> Result<Head<'static>, DecodeErro
 
 type HeadEncoder<'o> = Encoder<Cursor<&'o mut [u8]>>;
 
-/// Writes half precision where it is exact; a NaN becomes the one of RFC 8949 section 4.2.2.
+/// Writes half precision if it is exact; every NaN becomes the NaN of RFC 8949 section 4.2.2.
 fn float32(e: &mut HeadEncoder<'_>, value: f32) -> bool {
     if value.is_nan() {
         return e.f16(f32::NAN).is_ok();

@@ -1,4 +1,4 @@
-//! The two traits every format implements, and the identifier of a format.
+//! The two traits that every format implements, and the identifier of a format.
 
 use crate::{DecodeError, EncodeError, Limits};
 use core::fmt;
@@ -28,11 +28,11 @@ pub mod family {
     pub const ENVELOPE: u16 = 10;
     /// Offers and answers of this crate.
     pub const NEGOTIATION: u16 = 11;
-    /// From here on families belong to the application.
+    /// The first of the families that are free for applications.
     pub const PRIVATE: u16 = 0x8000;
 }
 
-/// Which format a channel speaks: [`family`] in the upper 16 bits, format in the lower 16.
+/// The identifier of a format: the [`family`] in the upper 16 bits, the format in the lower 16 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WireId(pub u32);
 
@@ -55,8 +55,8 @@ impl WireId {
         self.0 as u16
     }
 
-    /// Whether bytes of this format say nothing about their own layout and cannot grow, so both
-    /// ends must hold the very same schema: bincode and [`family::WIRE`].
+    /// Whether the format cannot evolve: messages do not describe their layout, so both ends need the same
+    /// schema. This holds for bincode and [`family::WIRE`].
     #[must_use]
     pub const fn is_rigid(self) -> bool {
         matches!(self.family(), family::BINCODE | family::WIRE)
@@ -69,45 +69,44 @@ impl fmt::Debug for WireId {
     }
 }
 
-/// A wire format whose messages are read as borrowed views.
+/// A wire format with messages that a program reads as borrowed views.
 ///
-/// `view` is a pure function of the bytes and the limits, allocates nothing, and panics on no input.
-/// All checks happen in it: accessors of the view cannot fail on a field that the message must have.
+/// `view` is a pure function of the bytes and the limits. It does not allocate and does not panic. It makes
+/// all checks, so the accessors of a view cannot fail on a required field.
 pub trait Codec: 'static {
     /// The format, as an [`Offer`](crate::Offer) names it.
     const ID: WireId;
-    /// The newest schema version this code knows; 0 where the format has none.
+    /// The newest schema version that this codec supports; 0 if the format has no versions.
     const VERSION: u16;
-    /// The checked message; borrows the frame.
+    /// The checked message. It borrows the bytes.
     type View<'a>: Copy;
 
-    /// Checks one whole message and gives its view.
+    /// Checks one whole message and returns its view.
     ///
     /// # Errors
     /// [`DecodeError`] with the offset of the first byte that breaks the format or the limits,
-    /// [`DecodeError::Trailing`] where the message is shorter than the slice.
+    /// or [`DecodeError::Trailing`] if the message is shorter than `bytes`.
     fn view<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Self::View<'a>, DecodeError>;
 }
 
-/// A value that can be written as a message of `C`: views and builders.
+/// A value that can be written as a message of `C`: a view or a builder.
 pub trait Encode<C: Codec> {
-    /// Exact length of the message in bytes, known before any byte is written; this is what to claim
-    /// in the send buffer.
+    /// The exact length of the message in bytes. Claim this many bytes in the send buffer.
     fn encoded_len(&self) -> usize;
 
-    /// Writes the message at the start of `out` and gives its length.
+    /// Writes the message at the start of `out` and returns its length.
     ///
     /// # Errors
-    /// [`EncodeError::Room`] where `out` is shorter than [`encoded_len`](Self::encoded_len), another
-    /// [`EncodeError`] where the value has no form on this wire.
+    /// [`EncodeError::Room`] if `out` is shorter than [`encoded_len`](Self::encoded_len). Another
+    /// [`EncodeError`] if the format cannot represent the value.
     fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError>;
 }
 
-/// Copies finished bytes to the start of `out`: what [`Encode::encode`] does for views that still
-/// hold their wire form.
+/// Copies `bytes` to the start of `out` and returns their number. Views that hold the encoded message
+/// implement [`Encode::encode`] with it.
 ///
 /// # Errors
-/// [`EncodeError::Room`].
+/// [`EncodeError::Room`] if `out` is shorter than `bytes`.
 #[inline]
 pub fn encode_bytes(bytes: &[u8], out: &mut [u8]) -> Result<usize, EncodeError> {
     let have = out.len();

@@ -1,25 +1,26 @@
-//! Codecs behind one object-safe face, for tools that pick the format at run time.
+//! Codecs as trait objects, for tools that choose the format at run time.
 
 use crate::{Codec, DecodeError, Limits, ToJson, WireId};
 use core::{fmt, marker::PhantomData};
 
-/// A codec chosen at run time. For tools; the hot path names its codec as a type.
+/// A codec as a trait object, for tools that choose the format at run time. On the hot path use
+/// [`Codec`], which has no dynamic dispatch.
 pub trait DynCodec {
     /// Short name of the format.
     fn name(&self) -> &'static str;
     /// The format.
     fn id(&self) -> WireId;
-    /// The newest schema version known.
+    /// [`Codec::VERSION`].
     fn version(&self) -> u16;
     /// Checks one message.
     ///
     /// # Errors
-    /// What [`Codec::view`] says.
+    /// The errors of [`Codec::view`].
     fn check(&self, bytes: &[u8], limits: &Limits) -> Result<(), DecodeError>;
     /// Checks one message and writes it as one JSON value.
     ///
     /// # Errors
-    /// [`ToolError`].
+    /// [`ToolError::Decode`] if `bytes` are not a message; [`ToolError::Write`] if `out` fails.
     fn to_json(
         &self,
         bytes: &[u8],
@@ -28,13 +29,13 @@ pub trait DynCodec {
     ) -> Result<(), ToolError>;
 }
 
-/// Why a tool could not show a message.
+/// The error of [`DynCodec::to_json`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ToolError {
     /// The bytes are not a message.
     Decode(DecodeError),
-    /// The writer failed.
+    /// The output failed.
     Write,
 }
 
@@ -42,7 +43,7 @@ impl fmt::Display for ToolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Decode(error) => error.fmt(f),
-            Self::Write => f.write_str("the output could not be written"),
+            Self::Write => f.write_str("writing the output failed: check its destination"),
         }
     }
 }
@@ -69,7 +70,7 @@ pub struct Dyn<C> {
 }
 
 impl<C: Codec> Dyn<C> {
-    /// Gives the codec a name to be shown and chosen by.
+    /// The codec `C` under `name`, which tools show to their users.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self {

@@ -1,13 +1,14 @@
-//! Errors of decoding and encoding: plain values without text of their own.
+//! Errors of decoding and encoding: small values that allocate nothing.
 
 use core::fmt;
 
-/// Why bytes were refused. `at` is the byte offset in the message (or batch) handed in; it stays at
-/// `u32::MAX` beyond 4 GiB.
+/// The reason why a decoder refused bytes.
+///
+/// `at` is a byte offset from the start of the message or batch. An offset beyond 4 GiB is `u32::MAX`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// A field at `at` needs `need` bytes from there; the input has only `have`.
+    /// The input is too short: the field at `at` needs `need` bytes, and the input has `have`.
     Short {
         /// Offset of the field.
         at: u32,
@@ -16,61 +17,61 @@ pub enum DecodeError {
         /// Bytes present, counted from `at`.
         have: u64,
     },
-    /// A field holds a value the format does not allow here.
+    /// A field has a value that the format does not allow.
     Wrong {
         /// Offset of the field.
         at: u32,
         /// The field.
         what: &'static str,
-        /// Its value; sign-extended where the field is signed.
+        /// The value; sign-extended if the field is signed.
         got: u64,
     },
-    /// A count or length is above what [`Limits`](crate::Limits) allows.
+    /// A count or length exceeds [`Limits`](crate::Limits).
     Limit {
         /// Offset of the count or length.
         at: u32,
-        /// What is counted.
+        /// The things counted.
         what: &'static str,
-        /// The value found.
+        /// The count or length in the input.
         got: u64,
-        /// The bound it broke.
+        /// The limit.
         max: u64,
     },
-    /// The message ended at `at`, and `extra` bytes follow it.
+    /// The message ends at `at`, and `extra` bytes follow.
     Trailing {
         /// Offset of the first extra byte.
         at: u32,
-        /// How many follow.
+        /// The number of extra bytes.
         extra: u64,
     },
-    /// Text is not UTF-8; `at` is the first bad byte.
+    /// A text is not UTF-8.
     Utf8 {
-        /// Offset of the first bad byte.
+        /// Offset of the first invalid byte.
         at: u32,
     },
-    /// The message is of another version of its format, and the bytes say which. Read it with the
-    /// reader of that version, or tell the peer.
+    /// The message has another version of its format. Read it with the codec of version `got`, or refuse
+    /// the peer.
     Version {
-        /// Offset of the field that says so.
+        /// Offset of the version field.
         at: u32,
-        /// The version this reader reads, as [`Codec::VERSION`](crate::Codec::VERSION) counts.
+        /// The version of this reader: [`Codec::VERSION`](crate::Codec::VERSION).
         want: u16,
         /// The version of the message.
         got: u16,
     },
-    /// Nesting is deeper than `max` levels.
+    /// The nesting exceeds [`Limits::max_depth`](crate::Limits::max_depth).
     Depth {
-        /// Offset of the item that would go deeper.
+        /// Offset of the item that opens one level too many.
         at: u32,
-        /// The bound, in levels.
+        /// The limit, in levels.
         max: u16,
     },
 }
 
-// A Result of a view carries this by value on the hot path.
+// The hot path returns this type by value.
 const _: () = assert!(size_of::<DecodeError>() <= 40);
 
-/// An offset as [`DecodeError`] carries it.
+/// Converts an offset to the type of [`DecodeError::at`].
 pub(crate) const fn offset(at: usize) -> u32 {
     if at > u32::MAX as usize {
         u32::MAX
@@ -135,7 +136,7 @@ impl DecodeError {
         }
     }
 
-    /// The byte offset the error speaks of.
+    /// The byte offset of the error.
     #[must_use]
     pub const fn at(&self) -> u32 {
         match *self {
@@ -149,7 +150,8 @@ impl DecodeError {
         }
     }
 
-    /// The same error seen from an enclosing buffer, in which this message starts at `base`.
+    /// This error with `base` added to its offset: the error of a message that starts at byte `base` of a
+    /// larger buffer.
     #[must_use]
     pub const fn shifted(mut self, base: usize) -> Self {
         match &mut self {
@@ -169,63 +171,72 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Short { at, need, have } => {
-                write!(f, "byte {at}: needs {need} bytes, {have} are left")
+                write!(f, "byte {at}: {need} bytes needed, {have} available")
             }
-            Self::Wrong { at, what, got } => write!(f, "byte {at}: {what} is {got} ({got:#x})"),
+            Self::Wrong { at, what, got } => {
+                write!(f, "byte {at}: invalid {what}: {got} ({got:#x})")
+            }
             Self::Limit { at, what, got, max } => {
-                write!(f, "byte {at}: {got} {what}, the limit is {max}")
+                write!(f, "byte {at}: {got} {what} exceed the limit of {max}")
             }
             Self::Trailing { at, extra } => {
-                write!(f, "byte {at}: the message ends here, {extra} bytes follow")
+                write!(
+                    f,
+                    "byte {at}: the message ends here, but {extra} bytes follow"
+                )
             }
-            Self::Utf8 { at } => write!(f, "byte {at}: not UTF-8"),
+            Self::Utf8 { at } => write!(f, "byte {at}: text is not UTF-8"),
             Self::Version { at, want, got } => {
                 write!(
                     f,
-                    "byte {at}: version {got} of the format, this reader is of {want}"
+                    "byte {at}: the message has version {got}, this reader reads version {want}"
                 )
             }
-            Self::Depth { at, max } => write!(f, "byte {at}: nested deeper than {max} levels"),
+            Self::Depth { at, max } => {
+                write!(f, "byte {at}: nesting exceeds the limit of {max} levels")
+            }
         }
     }
 }
 
 impl core::error::Error for DecodeError {}
 
-/// Why a value was not written. Nothing past the buffer's start is promised about its content.
+/// The reason why an encoder did not write a value. The content of the buffer is then unspecified.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The buffer is too small: claim `need` bytes, or ask `encoded_len` first.
+    /// The buffer is too small. Pass a buffer of
+    /// [`Encode::encoded_len`](crate::Encode::encoded_len) bytes.
     Room {
-        /// Bytes the value needs; a lower bound where a writer stopped half-way.
+        /// Bytes that the value needs; a lower bound if the writer stopped before the end.
         need: usize,
-        /// Bytes the buffer has.
+        /// Bytes of the buffer.
         have: usize,
     },
-    /// A value has no form on this wire.
+    /// The format cannot represent a value.
     Range {
         /// The field.
         what: &'static str,
-        /// Its value; sign-extended where the field is signed.
+        /// The value; sign-extended if the field is signed.
         got: u64,
     },
-    /// Calls came in an order the format has no bytes for (an array promised more items, say).
+    /// The calls of a writer came in an order that the format does not allow, such as fewer items than an
+    /// array declares.
     Order {
-        /// What was expected.
+        /// The call or state that the writer expected.
         what: &'static str,
     },
-    /// A value that only the caller knows, and that has no default, is not set.
+    /// A required value is not set and has no default.
     Missing {
         /// The field or member.
         what: &'static str,
     },
-    /// The value given is the one that stands for no value on this wire: it would be read back as none.
+    /// A value equals the null value of its field. A reader would read it as `None`.
     Null {
         /// The field.
         what: &'static str,
     },
-    /// The wire's form of the field cannot hold the value without a loss.
+    /// The field cannot hold the value exactly. Round the value first.
     Inexact {
         /// The field.
         what: &'static str,
@@ -238,22 +249,22 @@ impl fmt::Display for EncodeError {
             Self::Room { need, have } => {
                 write!(
                     f,
-                    "needs {need} bytes, the buffer has {have}: claim encoded_len() bytes"
+                    "{need} bytes needed, the buffer has {have}: pass a buffer of encoded_len() bytes"
                 )
             }
-            Self::Range { what, got } => write!(f, "{what} {got} does not fit this format"),
-            Self::Order { what } => write!(f, "written out of order: {what}"),
-            Self::Missing { what } => write!(f, "{what} is not set and has no default"),
+            Self::Range { what, got } => write!(f, "{what} is out of range for this format: {got}"),
+            Self::Order { what } => write!(f, "calls out of order: expected {what}"),
+            Self::Missing { what } => write!(f, "{what} is not set and has no default: set it"),
             Self::Null { what } => {
                 write!(
                     f,
-                    "{what} is given the value that stands for no value: give none"
+                    "{what} has the null value of the schema: set None instead"
                 )
             }
             Self::Inexact { what } => {
                 write!(
                     f,
-                    "{what} cannot hold this value without a loss: round it first"
+                    "{what} cannot hold this value exactly: round the value first"
                 )
             }
         }

@@ -1,13 +1,24 @@
-//! A message kept beyond the life of the receive buffer.
+//! A message that outlives the receive buffer.
 
 use crate::{Codec, DecodeError, Limits};
 use bytes::Bytes;
 use core::{fmt, marker::PhantomData};
 
-/// A message that owns its bytes: checked once, `'static + Send`, for handing to another task.
+/// A checked message that owns its bytes. It is `'static + Send`, so another task can take it.
 ///
-/// It costs a reference count, and [`view`](Self::view) walks the message again: use the borrowed
-/// view on the hot path and this where the message must outlive the buffer.
+/// A `Held` costs a reference count, and [`view`](Self::view) checks the message again. Use it if a message
+/// must outlive the receive buffer, and the borrowed view otherwise.
+///
+/// ```
+/// # #[cfg(feature = "itch")] {
+/// use tickwire_codecs::itch::{SoupBinTcp, SoupPacket};
+/// use tickwire_codecs::{Held, Limits};
+/// let held = Held::<SoupBinTcp>::new(b"Uhi".as_slice().into(), &Limits::FEED)?;
+/// let text = std::thread::spawn(move || format!("{:?}", held.view())).join().unwrap();
+/// assert!(text.contains("Unsequenced"));
+/// # }
+/// # Ok::<(), tickwire_codecs::DecodeError>(())
+/// ```
 pub struct Held<C: Codec> {
     bytes: Bytes,
     limits: Limits,
@@ -18,7 +29,7 @@ impl<C: Codec> Held<C> {
     /// Checks `bytes` and keeps them.
     ///
     /// # Errors
-    /// What [`Codec::view`] says of the bytes.
+    /// The errors of [`Codec::view`].
     pub fn new(bytes: Bytes, limits: &Limits) -> Result<Self, DecodeError> {
         C::view(&bytes, limits)?;
         Ok(Self {
@@ -28,22 +39,22 @@ impl<C: Codec> Held<C> {
         })
     }
 
-    /// Derives the view again.
+    /// Checks the message again and returns its view.
     ///
     /// # Errors
-    /// None in practice: the same bytes passed the same checks in [`new`](Self::new). The type says
-    /// `Result` because a [`Codec`] outside this crate could break its promise to be a pure function.
+    /// None for the codecs of this crate: the same bytes passed the same checks in [`new`](Self::new). A
+    /// [`Codec`] of another crate that is not a pure function may return an error here.
     pub fn view(&self) -> Result<C::View<'_>, DecodeError> {
         C::view(&self.bytes, &self.limits)
     }
 
-    /// The message's bytes.
+    /// The bytes of the message.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// Gives the bytes back.
+    /// Returns the bytes of the message.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.bytes

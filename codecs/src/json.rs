@@ -1,16 +1,16 @@
-//! Views as JSON text, for tools: dumps, logs, comparisons. Not a wire format of this crate.
+//! Views as JSON text, for dumps, logs and comparisons. JSON is not a wire format of this crate.
 
 use core::fmt::{self, Write};
 
-/// A view or field that can be shown as JSON.
+/// A view or field that can be written as JSON.
 ///
-/// 64-bit integers are written as numbers with all their digits; readers that keep numbers as
-/// doubles lose the low ones. Decimals are written as strings.
+/// 64-bit integers are numbers with all digits; a reader that stores numbers as doubles loses the low
+/// digits. Decimals are strings.
 pub trait ToJson {
     /// Writes one JSON value.
     ///
     /// # Errors
-    /// Only what `out` reports.
+    /// The errors of `out`.
     fn to_json(&self, out: &mut dyn Write) -> fmt::Result;
 }
 
@@ -106,7 +106,7 @@ impl<T: ToJson, const N: usize> ToJson for [T; N] {
 /// Writes an array of the items.
 ///
 /// # Errors
-/// Only what `out` reports.
+/// The errors of `out`.
 pub fn array<T: ToJson>(out: &mut dyn Write, items: impl Iterator<Item = T>) -> fmt::Result {
     out.write_char('[')?;
     for (index, item) in items.enumerate() {
@@ -121,7 +121,7 @@ pub fn array<T: ToJson>(out: &mut dyn Write, items: impl Iterator<Item = T>) -> 
 /// Writes bytes as a string of lower-case hexadecimal digits.
 ///
 /// # Errors
-/// Only what `out` reports.
+/// The errors of `out`.
 pub fn hex(out: &mut dyn Write, bytes: &[u8]) -> fmt::Result {
     out.write_char('"')?;
     for byte in bytes {
@@ -130,7 +130,7 @@ pub fn hex(out: &mut dyn Write, bytes: &[u8]) -> fmt::Result {
     out.write_char('"')
 }
 
-/// Bytes shown by [`hex`].
+/// Bytes that [`hex`] writes.
 #[derive(Clone, Copy, Debug)]
 pub struct Hex<'a>(pub &'a [u8]);
 
@@ -160,7 +160,7 @@ impl<'o> Object<'o> {
     /// Opens the object.
     ///
     /// # Errors
-    /// Only what `out` reports.
+    /// The errors of `out`.
     pub fn begin(out: &'o mut dyn Write) -> Result<Self, fmt::Error> {
         out.write_char('{')?;
         Ok(Self { out, first: true })
@@ -169,7 +169,7 @@ impl<'o> Object<'o> {
     /// Writes one member.
     ///
     /// # Errors
-    /// Only what the writer reports.
+    /// The errors of the output.
     pub fn field<T: ToJson + ?Sized>(
         &mut self,
         name: &str,
@@ -179,10 +179,10 @@ impl<'o> Object<'o> {
         Ok(self)
     }
 
-    /// Writes a member's name and gives the writer, to be used for exactly one value.
+    /// Writes the name of a member and returns the output. Write exactly one value to it.
     ///
     /// # Errors
-    /// Only what the writer reports.
+    /// The errors of the output.
     pub fn member(&mut self, name: &str) -> Result<&mut dyn Write, fmt::Error> {
         if !self.first {
             self.out.write_char(',')?;
@@ -196,7 +196,7 @@ impl<'o> Object<'o> {
     /// Closes the object.
     ///
     /// # Errors
-    /// Only what the writer reports.
+    /// The errors of the output.
     pub fn end(self) -> fmt::Result {
         self.out.write_char('}')
     }

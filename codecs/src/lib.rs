@@ -18,7 +18,6 @@ mod codec;
 pub mod document;
 mod dynamic;
 mod error;
-#[cfg(feature = "sbe")]
 pub mod framing;
 #[cfg(feature = "alloc")]
 mod held;
@@ -46,7 +45,7 @@ mod wire;
 pub use tickwire_codecs_derive::Wire;
 pub use wire::{Wire, layout_fingerprint};
 
-pub use batch::{Batch, Cut, Framed, Framing, LenPrefix16, Views};
+pub use batch::{Batch, Cut, Framed, Framing, Views};
 pub use codec::{Codec, Encode, WireId, encode_bytes, family};
 pub use dynamic::{Dyn, DynCodec, ToolError};
 pub use error::{DecodeError, EncodeError};
@@ -66,8 +65,8 @@ pub use value::{
     U48Le, UnixTime,
 };
 
-/// The crate that turns checked bytes into wire structs; re-exported so that a user's derives and
-/// this crate agree on its version.
+/// The crate that turns checked bytes into wire structs. The derives of a program must use the same version
+/// as this crate, so use this re-export.
 pub use zerocopy;
 /// Big-endian integers of alignment 1.
 pub use zerocopy::big_endian as be;

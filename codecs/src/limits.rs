@@ -1,13 +1,13 @@
-//! What a decoder may be asked to accept.
+//! Limits of decoders.
 
 use crate::DecodeError;
 
-/// The largest nesting any reader of this crate follows, in levels. Readers of nested formats keep
-/// one counter per level on the stack; 64 levels are 512 bytes.
+/// The deepest nesting that a reader of this crate supports, in levels. A reader of a nested format keeps
+/// one counter per level on the stack: 512 bytes for 64 levels.
 pub const DEPTH_LEVELS_MAX: u16 = 64;
 
-/// Bounds a decoder holds its input to. Every decoding call takes one; there is no default, so a
-/// limit cannot be left out by accident.
+/// Limits of a decoder. Every decoding call takes a `Limits`. There is no default, so that a program
+/// chooses its limits.
 ///
 /// ```
 /// use tickwire_codecs::{DecodeError, Limits};
@@ -17,29 +17,29 @@ pub const DEPTH_LEVELS_MAX: u16 = 64;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Longest message, in bytes on the wire.
+    /// The longest message, in bytes on the wire.
     pub max_msg: u32,
-    /// Most entries: of one group or array, of all groups of one message where they take no byte, of
-    /// all items in one nested document, and of messages in one [`Batch`](crate::Batch).
+    /// The largest number of entries in one group or array, of messages in one [`Batch`](crate::Batch), of
+    /// items in one nested document, and of entries without bytes in all groups of one message.
     pub max_items: u32,
-    /// Deepest nesting, in levels; never above [`DEPTH_LEVELS_MAX`].
+    /// The deepest nesting, in levels. A value above [`DEPTH_LEVELS_MAX`] acts as [`DEPTH_LEVELS_MAX`].
     pub max_depth: u16,
 }
 
 impl Limits {
-    /// Market data: one book snapshot of some thousand levels fits, a runaway message does not.
+    /// Market data: 64 KiB hold a book snapshot of some thousand levels.
     pub const FEED: Self = Self {
         max_msg: 64 * 1024,
         max_items: 4096,
         max_depth: 8,
     };
-    /// Small devices and their gateways.
+    /// Small devices and their gateways: messages of 4 KiB.
     pub const DEVICE: Self = Self {
         max_msg: 4 * 1024,
         max_items: 512,
         max_depth: 4,
     };
-    /// Files, snapshots and replies of a trusted service.
+    /// Files, snapshots and replies of a trusted service: messages of 16 MiB.
     pub const BULK: Self = Self {
         max_msg: 16 * 1024 * 1024,
         max_items: 1 << 20,
@@ -80,9 +80,9 @@ impl Limits {
         Ok(())
     }
 
-    /// Checks a repeating group before anything in it is touched: the count against `max_items`,
-    /// then `count * entry_len` against what is left. `at` is the offset of the first entry and
-    /// `have` the bytes from there to the end of the message. Gives the group's length in bytes.
+    /// Checks a repeating group before a reader touches its entries: `count` against `max_items`, then
+    /// `count * entry_len` against `have`. `at` is the offset of the first entry, and `have` is the number
+    /// of bytes from there to the end of the message. Returns the length of the group in bytes.
     ///
     /// # Errors
     /// [`DecodeError::Limit`] or [`DecodeError::Short`].
@@ -109,7 +109,7 @@ impl Limits {
         Ok(need as usize)
     }
 
-    /// Refuses nesting deeper than `max_depth`; `depth` counts the level being entered.
+    /// Refuses nesting deeper than `max_depth`; `depth` includes the level that begins at `at`.
     ///
     /// # Errors
     /// [`DecodeError::Depth`].

@@ -1,9 +1,8 @@
 //! MessagePack: borrowing reader and shortest-form writer.
 //!
 //! Source: MessagePack specification (msgpack.org, version of 2017 with `bin`, `ext` and the
-//! timestamp). Heads are read and written with `rmp`; walking, limits and UTF-8 are ours. On reading
-//! any legal form of a number, length or timestamp is taken; on writing always the shortest, except
-//! that a float keeps its width.
+//! timestamp). The reader accepts every valid form of a number, length or timestamp. The writer uses the
+//! shortest form, except that a float keeps its width. Heads are read and written with `rmp`.
 //!
 //! ```
 //! use tickwire_codecs::{Codec, Limits, document::Writer, msgpack::Msgpack};
@@ -54,7 +53,7 @@ fn sint(value: i64) -> Head<'static> {
     }
 }
 
-/// Where the content of text, bytes and extensions lies.
+/// The position of the content of text, bytes and extensions.
 #[derive(Clone, Copy)]
 enum Content {
     Str,
@@ -76,7 +75,7 @@ impl Format for Msgpack {
             let head = match kind {
                 Content::Str => Head::text(bytes, from, len)?,
                 Content::Bin => Head::Bin(slice::span(bytes, from, len)?),
-                // The extension's type stands last in its head.
+                // The type of the extension is the last byte of its head.
                 Content::Ext => {
                     let kind = *slice::part::<i8>(bytes, from - 1)?;
                     Head::Ext(kind, slice::span(bytes, from, len)?)
@@ -131,14 +130,14 @@ impl Format for Msgpack {
         let len_of = |content: &[u8]| u32_of("content bytes", content.len() as u64);
         let mut rest = out.as_mut_slice();
         let w = &mut rest;
-        // `out` has room for every head, so a writer's error cannot happen; it is still reported.
+        // `out` has room for every head, so the writer cannot fail. An error would still be returned.
         let written = match *head {
             Head::Nil => encode::write_nil(w).is_ok(),
             Head::Bool(value) => encode::write_bool(w, value).is_ok(),
             Head::Uint(value) => encode::write_uint(w, value).is_ok(),
             Head::Nint(value) => {
                 let value = i64::try_from(value).map_err(|_| EncodeError::Range {
-                    what: "-1 -",
+                    what: "negative integer below -2^63 (-1 - value)",
                     got: value,
                 })?;
                 encode::write_sint(w, !value).is_ok()
@@ -181,7 +180,7 @@ impl Format for Msgpack {
             | Head::BinChunks
             | Head::Break => {
                 return Err(EncodeError::Order {
-                    what: "containers and strings with a length",
+                    what: "a container or string with a length",
                 });
             }
         };

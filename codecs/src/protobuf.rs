@@ -1,12 +1,11 @@
-//! Protocol Buffers with `prost`, held to limits.
+//! Protocol Buffers with `prost`, under limits.
 //!
-//! Source: the encoding chapter of the Protocol Buffers documentation. The view is the message's own
-//! fields, borrowed and checked; [`Fields::decode`] makes the owned value of a type that derives
-//! `prost::Message`. Groups, which the format has given up, are refused.
+//! Source: the encoding chapter of the Protocol Buffers documentation. The view is the
+//! checked fields of a message, borrowed. [`Fields::decode`] returns an owned value of a type that derives
+//! `prost::Message`. Groups, which are deprecated, are refused.
 //!
-//! prost allocates and has no bound of its own but a nesting of 100: a value takes at most one of its
-//! largest repeated messages for every two bytes. Choose `max_msg` with that in mind, and keep
-//! protobuf off the hot path.
+//! prost allocates, and its only limit is a nesting of 100: a value has at most one of its largest repeated
+//! messages for every two bytes. Choose `max_msg` accordingly, and do not use protobuf on the hot path.
 //!
 //! ```
 //! use tickwire_codecs::{Codec, Encode, Limits, protobuf::{FieldValue, Message, Payload, Protobuf}};
@@ -30,9 +29,9 @@ use crate::{
 };
 use core::{fmt, marker::PhantomData};
 
-/// A message that travels on a channel.
+/// A message type with a number for [`WireId`].
 pub trait Message: prost::Message + Default + 'static {
-    /// The application's number of this message, for [`WireId`].
+    /// The number of this message type in the application, for [`WireId`].
     const FORMAT: u16;
 }
 
@@ -43,9 +42,9 @@ pub struct Protobuf<T>(PhantomData<fn() -> T>);
 /// A field of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Field<'a> {
-    /// Its number, 1 to 2^29 - 1.
+    /// The field number, 1 to 2^29 - 1.
     pub number: u32,
-    /// Its value as it is on the wire; the schema says what it means.
+    /// The value on the wire. The schema defines its meaning.
     pub value: FieldValue<'a>,
 }
 
@@ -62,7 +61,7 @@ pub enum FieldValue<'a> {
     I32(u32),
 }
 
-/// The fields of a message, checked; those inside of its messages are not.
+/// The checked fields of a message. The fields of nested messages are unchecked.
 pub struct Fields<'a, T> {
     bytes: &'a [u8],
     message: PhantomData<fn() -> T>,
@@ -83,10 +82,10 @@ impl<T> fmt::Debug for Fields<'_, T> {
 }
 
 impl<'a, T> Fields<'a, T> {
-    /// The fields in the order of the wire.
+    /// The fields, in the order of the wire.
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a, T> {
         let (bytes, mut at) = (self.bytes, 0);
-        // Checked in `view`, so an error does not come here.
+        // `view` has checked the fields, so there is no error.
         core::iter::from_fn(move || {
             if at >= bytes.len() {
                 return None;
@@ -108,7 +107,7 @@ impl<T: Message> Fields<'_, T> {
     /// The owned value.
     ///
     /// # Errors
-    /// [`DecodeError::Wrong`] at offset 0: prost does not say where it stopped.
+    /// [`DecodeError::Wrong`] at offset 0: prost does not report the offset.
     pub fn decode(&self) -> Result<T, DecodeError> {
         T::decode(self.bytes).map_err(|_| DecodeError::wrong(0, "protobuf message", 0))
     }

@@ -1,7 +1,7 @@
-//! Typed pieces of a slice: the only places where bytes become a wire struct.
+//! Typed parts of a slice. Only this module turns bytes into wire structs.
 //!
-//! Wire structs are `#[repr(C)]` with alignment 1 and no invalid bit patterns, so the one thing to
-//! check is the length.
+//! A wire struct is `#[repr(C)]` with alignment 1 and no invalid bit patterns, so the length is the only
+//! check.
 
 use crate::DecodeError;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
@@ -25,7 +25,7 @@ where
 /// Reads `bytes` as exactly one `T`.
 ///
 /// # Errors
-/// [`DecodeError::Short`] or [`DecodeError::Trailing`].
+/// [`DecodeError::Short`] if `bytes` are shorter than `T`, or [`DecodeError::Trailing`] if they are longer.
 #[inline]
 pub fn whole<T>(bytes: &[u8]) -> Result<&T, DecodeError>
 where
@@ -43,8 +43,7 @@ where
     }
 }
 
-/// Reads `count` entries of `T` that begin at offset `at` and lie next to each other. The length is
-/// checked once; check the count against the limits first.
+/// Reads `count` adjacent entries of `T` from offset `at`. Check `count` against the limits first.
 ///
 /// # Errors
 /// [`DecodeError::Short`] at `at`.
@@ -78,7 +77,7 @@ pub fn span(bytes: &[u8], at: usize, len: usize) -> Result<&[u8], DecodeError> {
 /// The `len` bytes at offset `at` as text.
 ///
 /// # Errors
-/// [`DecodeError::Short`] at `at`, [`DecodeError::Utf8`] at the first bad byte.
+/// [`DecodeError::Short`] at `at`, or [`DecodeError::Utf8`] at the first invalid byte.
 #[inline]
 pub fn text(bytes: &[u8], at: usize, len: usize) -> Result<&str, DecodeError> {
     let span = span(bytes, at, len)?;

@@ -1,4 +1,4 @@
-//! Messages that straddle frames: the bytes of a stream come in pieces of any size.
+//! Messages of a byte stream that arrives in pieces of any size.
 
 use crate::DecodeError;
 #[cfg(feature = "alloc")]
@@ -6,46 +6,47 @@ use crate::{Framing, Limits};
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-/// A decoder that is fed a byte stream piece by piece.
+/// A decoder of a byte stream that arrives piece by piece.
 ///
-/// Call [`next`](Self::next) with the bytes not yet consumed until it says [`Progress::More`]; then
-/// feed the next piece.
+/// Call [`next`](Self::next) with the unconsumed bytes of a piece until it returns [`Progress::More`]. Then
+/// continue with the next piece.
 pub trait StreamCodec {
-    /// One message; borrows the piece, or the codec where it had to be joined.
+    /// One message. It borrows the piece, or the decoder if the message spans several pieces.
     type Item<'a>: Copy
     where
         Self: 'a;
 
-    /// Takes bytes in stream order and gives the next message.
+    /// Takes the next bytes of the stream and returns the next message.
     fn next<'a>(&'a mut self, input: &'a [u8]) -> Progress<Self::Item<'a>>;
 }
 
-/// What one [`StreamCodec::next`] did.
+/// The result of [`StreamCodec::next`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Progress<T> {
-    /// A message ended `consumed` bytes into the input; call again with the rest.
+    /// A message ends `consumed` bytes into the input. Call again with the rest of the input.
     Item {
-        /// Bytes of the input used up.
+        /// Consumed bytes of the input.
         consumed: usize,
         /// The message.
         item: T,
     },
     /// The whole input is consumed and the message is not complete.
     More {
-        /// Bytes that are missing at least; more may turn out to be.
+        /// The number of missing bytes, or a lower bound of it.
         need: usize,
     },
-    /// The stream is broken. Offsets count from the start of the message; the codec stays in this
-    /// state, because the next boundary is unknown.
+    /// The stream is invalid. Offsets count from the start of the message. Every later call returns the same
+    /// error, because the start of the next message is unknown.
     Failed(DecodeError),
 }
 
-/// Joins the messages of any [`Framing`] out of a stream. A message inside one piece is lent from
-/// it; one that straddles is copied once, into a buffer that never grows past one message.
+/// A [`StreamCodec`] for any [`Framing`]. A message inside one piece borrows that piece. A message that
+/// spans several pieces is copied once, into a buffer that holds at most one frame.
 ///
 /// ```
-/// use tickwire_codecs::{LenPrefix16, Limits, Progress, Reassembler, StreamCodec};
-/// let mut stream = Reassembler::new(LenPrefix16::Big, Limits::FEED);
+/// use tickwire_codecs::framing::{ByteOrder, LengthField};
+/// use tickwire_codecs::{Limits, Progress, Reassembler, StreamCodec};
+/// let mut stream = Reassembler::new(LengthField::u16(ByteOrder::Big), Limits::FEED);
 /// assert_eq!(stream.next(b"\x00\x03ab"), Progress::More { need: 1 });
 /// assert_eq!(stream.next(b"c\x00"), Progress::Item { consumed: 1, item: &b"abc"[..] });
 /// ```
@@ -56,26 +57,26 @@ pub struct Reassembler<F> {
     limits: Limits,
     /// The beginning of an unfinished frame; empty between frames.
     partial: Vec<u8>,
-    /// `partial` was lent out as a finished frame and is cleared on the next call.
+    /// `partial` holds a whole frame that the last call returned; the next call clears it.
     lent: bool,
     failed: Option<DecodeError>,
 }
 
-/// What one look at the bytes gathered so far says.
+/// The state of the bytes received so far.
 #[cfg(feature = "alloc")]
 enum Look {
-    /// The frame is whole: message from, message to, next frame.
+    /// The frame is complete: start and end of the message, start of the next frame.
     Whole(usize, usize, usize),
-    /// The frame has at least this many bytes in all.
+    /// The frame is incomplete: it has at least this many bytes.
     Total(usize),
 }
 
 #[cfg(feature = "alloc")]
 impl<F: Framing> Reassembler<F> {
-    /// Bytes a frame may have beyond its message: headers and length fields.
+    /// Most bytes of a frame beside its message: headers and length fields.
     const ENVELOPE_BYTES_MAX: u64 = 64;
 
-    /// A stream at a frame boundary. `limits.max_msg` bounds the buffer.
+    /// A stream that begins at a frame boundary. `limits.max_msg` bounds the buffer.
     #[must_use]
     pub const fn new(framing: F, limits: Limits) -> Self {
         Self {
@@ -87,7 +88,7 @@ impl<F: Framing> Reassembler<F> {
         }
     }
 
-    /// Whether the stream stands inside a message: a connection that ends now cuts it off.
+    /// Whether the stream is inside a message. If the connection ends now, the message is truncated.
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
         !self.lent && !self.partial.is_empty() && !self.framing.is_end(&self.partial)
@@ -110,7 +111,7 @@ impl<F: Framing> Reassembler<F> {
                 Ok(Look::Whole(cut.start, cut.end, cut.next))
             }
             Err(DecodeError::Short { at, need, .. }) => {
-                // At least one more byte, or a Framing that breaks its contract would stall us.
+                // At least one more byte: a `Framing` that breaks its contract must not stop the stream.
                 let total = u64::from(at)
                     .saturating_add(need)
                     .max(bytes.len() as u64 + 1);
@@ -164,7 +165,7 @@ impl<F: Framing> StreamCodec for Reassembler<F> {
             }
         }
         let mut consumed = 0;
-        // Ends: each turn takes at least one byte of the input or returns.
+        // The loop ends: each turn takes at least one byte of the input or returns.
         loop {
             match self.look(&self.partial) {
                 Ok(Look::Whole(start, end, _)) => {

@@ -1,4 +1,4 @@
-//! Fixed layouts of the user's own: what `#[derive(Wire)]` stands on.
+//! Fixed layouts of the application: the trait behind `#[derive(Wire)]`.
 
 use crate::{
     Chars, Code, DecimalLe, FixedLe, Known, ToJson, U48Be, U48Le,
@@ -10,8 +10,9 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// A type of fixed layout and alignment 1 that can be a field of a message, or a message.
 ///
-/// Implemented by `#[derive(Wire)]`; the fields' own types are the integers and floats of
-/// [`le`](crate::le) and [`be`](crate::be), `u8`, `i8`, arrays, and the types of this crate.
+/// `#[derive(Wire)]` implements the trait for a struct. The fields are integers and floats of
+/// [`le`](crate::le) and [`be`](crate::be), `u8`, `i8`, arrays, types of this crate, and other structs
+/// that derive `Wire`.
 ///
 /// ```
 /// use tickwire_codecs::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -39,8 +40,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub trait Wire:
     FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + ToJson + Sized + 'static
 {
-    /// Hash of the layout: names, order and types of all fields down to the integers. Two ends with
-    /// the same fingerprint read the same bytes the same way.
+    /// A hash of the layout: names, order and types of all fields, including the fields of nested structs.
+    /// Two ends with the same fingerprint have the same layout.
     const FINGERPRINT: u64;
 
     /// Writes the value as a member of a JSON object. For `#[derive(Wire)]`.
@@ -51,7 +52,7 @@ pub trait Wire:
     }
 }
 
-/// The fingerprint of a struct from its fields' names and fingerprints, in order. For
+/// The fingerprint of a struct, from the names and fingerprints of its fields in order. For
 /// `#[derive(Wire)]`.
 #[must_use]
 pub const fn layout_fingerprint(fields: &[(&str, u64)]) -> u64 {

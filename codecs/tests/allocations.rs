@@ -3,8 +3,9 @@
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
+use tickwire_codecs::framing::{ByteOrder, LengthField};
 use tickwire_codecs::{
-    Batch, Codec, DecodeError, LenPrefix16, Limits,
+    Batch, Codec, DecodeError, Limits,
     bincode::{
         Engine, Fix, Var,
         wincode::{fix, var},
@@ -182,7 +183,8 @@ fn views() {
         Batch::new(bytes, ItchFile, &Limits::BULK)
             .views::<Itch50>()
             .any(|view| view.is_ok())
-            | Batch::new(bytes, LenPrefix16::Little, &Limits::BULK).any(|frame| frame.is_ok())
+            | Batch::new(bytes, LengthField::u16(ByteOrder::Little), &Limits::BULK)
+                .any(|frame| frame.is_ok())
     });
     assert_eq!(most, 0, "a batch allocated");
 }

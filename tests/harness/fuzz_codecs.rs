@@ -5,6 +5,7 @@ use std::fmt::{Debug, Write as _};
 
 use tickwire_codecs::cbor::Cbor;
 use tickwire_codecs::document::{Format, Node, Reader, StringKind, Value};
+use tickwire_codecs::framing::{ByteOrder, LengthField};
 use tickwire_codecs::itch::{Itch50, ItchFile, MoldRequest, MoldUdp64, SoupBinTcp};
 use tickwire_codecs::mqtt::{
     Mqtt5, Mqtt5Stream, Mqtt311, Mqtt311Stream, MqttFraming, MqttStream, Packet, Packet311, Version,
@@ -13,8 +14,8 @@ use tickwire_codecs::msgpack::Msgpack;
 use tickwire_codecs::protobuf::{self, Protobuf};
 use tickwire_codecs::telemetry::Telemetry;
 use tickwire_codecs::{
-    Answer, Batch, Codec, DecodeError, Encode, EncodeError, Framing, LenPrefix16, Limits,
-    OFFERS_MAX, Offer, Progress, Reassembler, StreamCodec, ToJson, WireId, family, negotiate_bytes,
+    Answer, Batch, Codec, DecodeError, Encode, EncodeError, Framing, Limits, OFFERS_MAX, Offer,
+    Progress, Reassembler, StreamCodec, ToJson, WireId, family, negotiate_bytes,
 };
 
 /// Longer inputs only take time: every limit that is met here is met below it.
@@ -202,8 +203,8 @@ pub fn itch(data: &[u8]) {
         3 => delimited::<MoldRequest>(bytes),
         4 => drop(again::<SoupBinTcp>(bytes)),
         5 => framed(ItchFile, bytes, step),
-        6 => framed(LenPrefix16::Big, bytes, step),
-        _ => framed(LenPrefix16::Little, bytes, step),
+        6 => framed(LengthField::u16(ByteOrder::Big), bytes, step),
+        _ => framed(LengthField::u16(ByteOrder::Little), bytes, step),
     }
 }
 

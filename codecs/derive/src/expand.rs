@@ -8,7 +8,7 @@ use syn::{
     ext::IdentExt, punctuated::Punctuated, spanned::Spanned,
 };
 
-/// What `#[wire(..)]` says.
+/// The arguments of `#[wire(..)]`.
 #[derive(Default)]
 struct Options {
     id: Option<u16>,
@@ -35,14 +35,14 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
         .flat_map(|field| &field.ident)
         .map(|ident| ident.unraw().to_string())
         .collect();
-    // A type without `Wire` is marked where it stands; names are those of this expansion, also where
+    // The error for a type without `Wire` is at the type; names are those of this expansion, also if
     // the type's tokens came into a macro from outside.
     let place = |ty: &Type| Span::call_site().located_at(ty.span());
     let hashes = named.iter().map(|field| {
         let ty = &field.ty;
         quote_spanned!(place(ty)=> <#ty as ::tickwire_codecs::Wire>::FINGERPRINT)
     });
-    // Through `Wire`, so that such a type is named once and not again for its missing JSON.
+    // With `Wire`, so that the compiler reports such a type once and not again for its missing JSON.
     let members = named.iter().zip(&names).map(|(field, name)| {
         let (ident, ty) = (&field.ident, &field.ty);
         quote_spanned!(place(ty)=>
@@ -70,7 +70,7 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     })
 }
 
-/// The fields of a struct that has names for them.
+/// The named fields of a struct.
 fn named_fields<'a>(data: &'a Data, name: &Ident) -> Result<&'a Punctuated<Field, Token![,]>> {
     let refused = match data {
         Data::Struct(data) => match &data.fields {

@@ -1,9 +1,9 @@
-//! Which field types are refused by name, with the type to write instead.
+//! Field types with their own error, which suggests a type.
 
 use syn::{Error, Result, Type, spanned::Spanned};
 
-/// Refuses types that can be no part of a fixed layout and are often tried. Any other wrong type is
-/// refused by the compiler, because it does not implement `Wire`.
+/// Refuses common types that cannot be part of a fixed layout. The compiler refuses all other types, because
+/// they do not implement `Wire`.
 pub(crate) fn check(ty: &Type) -> Result<()> {
     let path = match ty {
         Type::Path(path) => &path.path,

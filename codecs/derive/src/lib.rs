@@ -1,9 +1,9 @@
-//! `#[derive(Wire)]`: a fixed wire layout from a struct. Used through `tickwire-codecs`, which
+//! `#[derive(Wire)]`: a fixed wire layout from a struct. The crate `tickwire-codecs` re-exports the macro and
 //! documents the trait.
 //!
 //! The struct is `#[repr(C)]`, has named fields of alignment 1, and also derives zerocopy's
 //! `FromBytes`, `IntoBytes`, `KnownLayout`, `Immutable` and `Unaligned`. With
-//! `#[wire(id = 7, version = 1)]` it is a message, with a `Codec` and an `Encode`; without, it is a
+//! `#[wire(id = 7, version = 1)]` it is a message with a `Codec` and an `Encode`; without, it is a
 //! part of messages.
 #![forbid(unsafe_code)]
 
@@ -11,8 +11,8 @@ mod expand;
 mod fields;
 
 /// Implements `tickwire_codecs::Wire` and `ToJson`, and with `#[wire(id = .., version = ..)]` also
-/// `Codec` and `Encode`. `id` is the number of the message among the application's own (u16);
-/// `version` (u16, 0 if left out) is the version of its layout.
+/// `Codec` and `Encode`. `id` (u16) is the number of the message in the application. `version` (u16,
+/// by default 0) is the version of its layout.
 #[proc_macro_derive(Wire, attributes(wire))]
 pub fn derive_wire(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     match expand::expand(input.into()) {

@@ -1,11 +1,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where something stands in a schema file; lines and columns count from 1.
+/// A position in a schema file. Lines and columns count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Position {
-    /// The file as it was named by the caller or by an XInclude.
+    /// The file, as the caller or an XInclude names it.
     pub file: PathBuf,
     /// Line, from 1.
     pub line: u32,
@@ -19,17 +19,17 @@ impl fmt::Display for Position {
     }
 }
 
-/// A schema that cannot be used: where, what was found, what was expected.
+/// A fault of a schema: its position, its text, and the expectation.
 ///
-/// Prints as `file:line:column: found; expected expectation`, the form editors jump to.
+/// The `Display` form is `file:line:column: found; expected expectation`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SchemaError {
-    /// Where the fault is.
+    /// The position of the fault.
     pub at: Position,
-    /// What stands there.
+    /// The fault.
     pub found: String,
-    /// What would have been right.
+    /// The expectation.
     pub expected: String,
 }
 
@@ -51,13 +51,13 @@ impl fmt::Display for SchemaError {
 
 impl std::error::Error for SchemaError {}
 
-/// Something in a schema that was skipped, and that may have been meant.
+/// A part of a schema that the reader skips although it may be significant, such as a misspelled attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SchemaWarning {
-    /// Where it stands first.
+    /// The position of its first occurrence.
     pub at: Position,
-    /// What it is.
+    /// The skipped part.
     pub what: String,
 }
 
@@ -67,10 +67,10 @@ impl fmt::Display for SchemaWarning {
     }
 }
 
-/// All faults of a schema: at least one, in the order of file, line and column, one for each element at
-/// most. What is at fault only because of another fault is not among them.
+/// All faults of a schema: at least one, in the order of file, line and column, and at most one for each
+/// element. The list does not contain faults that are a consequence of another fault.
 ///
-/// Prints one fault a line. At most 100 are kept.
+/// The `Display` form has one fault per line. The list has at most 100 faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaErrors {
     list: Vec<SchemaError>,
@@ -78,7 +78,7 @@ pub struct SchemaErrors {
 }
 
 impl SchemaErrors {
-    /// `None` where there are none.
+    /// `None` if there are none.
     pub(crate) fn new(mut list: Vec<SchemaError>, has_more: bool) -> Option<Self> {
         list.sort_by(|a, b| a.at.cmp(&b.at));
         (!list.is_empty()).then_some(Self { list, has_more })
@@ -101,7 +101,7 @@ impl SchemaErrors {
         self.list.iter()
     }
 
-    /// Whether there are more faults than are kept.
+    /// Whether the schema has more faults than the list.
     pub fn has_more(&self) -> bool {
         self.has_more
     }
@@ -123,7 +123,11 @@ impl fmt::Display for SchemaErrors {
             write!(f, "{line}{error}")?;
         }
         if self.has_more {
-            write!(f, "\nand more than these {} faults", self.list.len())?;
+            write!(
+                f,
+                "\nmore than {} faults; correct these first",
+                self.list.len()
+            )?;
         }
         Ok(())
     }

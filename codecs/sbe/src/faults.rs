@@ -1,17 +1,17 @@
-//! The faults of a schema, collected while it is read.
+//! The faults of a schema, collected while reading.
 
 use std::collections::BTreeMap;
 
 use crate::error::{SchemaError, SchemaErrors, SchemaWarning};
 use crate::xml::Pos;
 
-/// Faults that are kept; a schema with more of them is no schema.
+/// The largest number of faults in a list.
 const FAULTS_MAX: usize = 100;
 
 /// Warnings that are kept, each of another kind.
 const WARNINGS_MAX: usize = 100;
 
-/// Why a part of a schema was not read.
+/// The reason why the reader omits a part of a schema.
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// Found here. Line and column are counted for what is kept alone.
@@ -33,7 +33,7 @@ impl From<SchemaError> for Fault {
 pub(crate) struct Faults {
     list: Vec<Fault>,
     has_more: bool,
-    /// What was skipped, once for each kind.
+    /// The skipped parts, once for each kind.
     skipped: BTreeMap<String, Pos>,
     /// Whether a part of the schema is missing, so that what refers to it is not at fault.
     pub(crate) is_incomplete: bool,
@@ -59,14 +59,14 @@ impl Faults {
         }
     }
 
-    /// Keeps the first place of what is skipped.
+    /// Adds a skipped part, if its kind is new.
     pub(crate) fn skip(&mut self, at: &Pos, what: String) {
         if self.skipped.len() < WARNINGS_MAX {
             self.skipped.entry(what).or_insert_with(|| at.clone());
         }
     }
 
-    /// What was skipped, in the order of the files.
+    /// The skipped parts, in the order of the files.
     pub(crate) fn warnings(&mut self) -> Vec<SchemaWarning> {
         let skipped = std::mem::take(&mut self.skipped).into_iter();
         let mut warnings: Vec<_> = skipped
@@ -79,17 +79,17 @@ impl Faults {
         warnings
     }
 
-    /// What was read, or nothing and its fault is kept.
+    /// The value; or `None` after adding its fault.
     pub(crate) fn keep<T>(&mut self, read: Result<T, Fault>) -> Option<T> {
         read.map_err(|fault| self.add(fault)).ok()
     }
 
-    /// Whether nothing was at fault.
+    /// Whether there are no faults.
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// The faults in the order of the files; `None` where there are none.
+    /// The faults in the order of the files; `None` if there are none.
     pub(crate) fn into_errors(self) -> Option<SchemaErrors> {
         let said = self.list.into_iter().filter_map(|fault| match fault {
             Fault::At(at, found, expected) => {

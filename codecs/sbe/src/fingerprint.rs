@@ -1,4 +1,4 @@
-//! A 64-bit digest of what two ends must agree on.
+//! The fingerprint of a schema.
 
 use std::fmt::{self, Write};
 
@@ -17,10 +17,10 @@ impl Write for Fnv {
 }
 
 impl Schema {
-    /// Digest of everything that shapes bytes or names: ids, versions, byte order, types, offsets,
-    /// constants, null values, kinds and units of time. Descriptions, layout of the XML and foreign attributes do not count.
-    /// The order of the types does, though no byte depends on it: a schema whose types were sorted
-    /// anew has another fingerprint.
+    /// A digest of ids, versions, byte order, names, types, offsets, constants, null values, and kinds and
+    /// units of time. Descriptions, the layout of the XML and foreign attributes do not count.
+    /// The order of the types counts, although no message depends on it: the fingerprint changes if the types
+    /// are sorted.
     pub fn fingerprint(&self) -> u64 {
         let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
         // Writing into a hash cannot fail.
@@ -31,7 +31,7 @@ impl Schema {
     /// The canonical text behind [`Schema::fingerprint`]: one line per part.
     ///
     /// # Errors
-    /// Only what `out` reports.
+    /// The errors of `out`.
     pub fn canonical(&self, out: &mut impl Write) -> fmt::Result {
         writeln!(
             out,

@@ -1,4 +1,4 @@
-//! The build script's side: schema file in, module file out.
+//! The generator for build scripts: from a schema file to a module file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{SchemaErrors, SchemaWarning};
 use crate::ir::Schema;
 
-/// Generates one Rust module from one schema; see the crate's example of a build script.
+/// Generates one Rust module from one schema. The documentation of the crate has an example of a build
+/// script.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), tickwire_sbe::GenerateError> {
@@ -26,15 +27,15 @@ pub struct Generator {
     codecs_path: String,
 }
 
-/// What was generated.
+/// The result of [`Generator::generate`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Generated {
-    /// The file written.
+    /// The generated file.
     pub path: PathBuf,
-    /// Lines in it.
+    /// The number of its lines.
     pub lines: usize,
-    /// Messages in the schema.
+    /// The number of messages in the schema.
     pub messages: usize,
     /// [`Schema::fingerprint`].
     pub fingerprint: u64,
@@ -42,13 +43,13 @@ pub struct Generated {
     pub warnings: Vec<SchemaWarning>,
 }
 
-/// Why nothing was generated.
+/// The error of [`Generator::generate`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GenerateError {
-    /// A call is missing; the text says which.
+    /// A setter was not called; the text names it.
     Usage(&'static str),
-    /// The schema is at fault.
+    /// The schema is invalid.
     Schema(SchemaErrors),
     /// The module could not be written.
     Write(PathBuf, std::io::Error),
@@ -87,7 +88,7 @@ impl Default for Generator {
 }
 
 impl Generator {
-    /// Nothing set yet.
+    /// A generator without settings.
     pub fn new() -> Self {
         Self {
             schema: None,
@@ -97,35 +98,36 @@ impl Generator {
         }
     }
 
-    /// The schema file.
+    /// Sets the schema file.
     pub fn schema(mut self, path: impl Into<PathBuf>) -> Self {
         self.schema = Some(path.into());
         self
     }
 
-    /// A second place to look for XIncludes, after the folder of the including file.
+    /// Sets a second folder for XIncludes, after the folder of the including file.
     pub fn include_base(mut self, folder: impl Into<PathBuf>) -> Self {
         self.include_base = Some(folder.into());
         self
     }
 
-    /// The module to write; a relative path is taken inside cargo's `OUT_DIR` where there is one.
+    /// Sets the module file. A relative path is inside cargo's `OUT_DIR` if that variable is set.
     pub fn out(mut self, path: impl Into<PathBuf>) -> Self {
         self.out = Some(path.into());
         self
     }
 
-    /// The path of the crate `tickwire-codecs` where it is not `::tickwire_codecs`. It is used in a module
-    /// inside the one that includes the file: begin it with `::` or `crate::`.
+    /// Sets the path of the crate `tickwire-codecs`, by default `::tickwire_codecs`. The generated code uses
+    /// the path in an inner module: begin it with `::` or `crate::`.
     pub fn codecs_path(mut self, path: impl Into<String>) -> Self {
         self.codecs_path = path.into();
         self
     }
 
-    /// Reads, checks and writes. Inside a build script it also tells cargo which files to watch.
+    /// Reads and checks the schema and writes the module. In a build script it also prints the files that
+    /// cargo must watch.
     ///
     /// # Errors
-    /// [`GenerateError`]; every fault in the schema carries file, line and column.
+    /// [`GenerateError`]. Every fault of the schema has a file, a line and a column.
     pub fn generate(&self) -> Result<Generated, GenerateError> {
         let Some(schema_path) = &self.schema else {
             return Err(GenerateError::Usage(

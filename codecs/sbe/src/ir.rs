@@ -1,5 +1,5 @@
-//! The schema as the generator, the dynamic decoder and the differ see it: every type resolved,
-//! every offset computed, names as the schema spells them.
+//! The intermediate representation of a schema, for the generator, the dynamic decoder and the differ: all
+//! types are resolved, all offsets are computed, and names are as in the schema.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub struct Schema {
     pub package: String,
     /// `id`, as message headers carry it.
     pub id: u32,
-    /// `version`: the newest `sinceVersion` this schema knows of.
+    /// `version`: the largest `sinceVersion` in the schema.
     pub version: u32,
     /// `semanticVersion`, free text.
     pub semantic_version: String,
@@ -33,8 +33,8 @@ pub struct Schema {
     pub composites: Vec<Composite>,
     /// Messages in the order of the schema.
     pub messages: Vec<Message>,
-    /// What was skipped and may have been meant: attributes that SBE does not have, notes of other
-    /// vocabularies; each kind once, 100 at most. Attributes of other namespaces are none of them.
+    /// Skipped parts that may be significant: attributes that SBE does not have, and elements of other
+    /// vocabularies; each kind once, at most 100. Attributes of other namespaces are not included.
     pub warnings: Vec<SchemaWarning>,
     /// Every file read: the schema, then what it includes.
     pub files: Vec<PathBuf>,
@@ -43,9 +43,9 @@ pub struct Schema {
 /// Order of bytes in a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteOrder {
-    /// Lowest byte first.
+    /// The least significant byte first.
     Little,
-    /// Highest byte first.
+    /// The most significant byte first.
     Big,
 }
 
@@ -66,13 +66,13 @@ pub enum Prim {
     Double,
 }
 
-/// What a field or a composite's member is made of; indices are into the [`Schema`]'s lists.
+/// The type of a field or of a member of a composite. Indices refer to the lists of the [`Schema`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
     /// One number or character.
     Prim(Prim),
-    /// A fixed number of them.
+    /// An array of fixed length.
     Array(Prim, usize),
     /// [`Schema::enums`].
     Enum(usize),
@@ -96,14 +96,14 @@ pub enum Literal {
     EnumValue(usize, usize),
 }
 
-/// Whether and how a field is on the wire.
+/// The presence of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Presence {
     /// Always a value.
     Required,
-    /// The null value stands for absence; that of a composite is its first member's, see
-    /// [`Composite::first`]. `None` where the kind has no null value: sets, arrays of numbers, and
-    /// composites that begin with one.
+    /// Optional, with its null value. The null value of a composite is that of its first member: see
+    /// [`Composite::first`]. `None` if the kind has no null value: sets, arrays of numbers, and composites
+    /// that begin with one.
     Optional(Option<Literal>),
     /// Not on the wire at all.
     Constant(Literal),
@@ -117,7 +117,7 @@ pub struct Field {
     pub name: String,
     /// Field id; composite members have none.
     pub id: Option<u32>,
-    /// The schema version that added it; 0 where it is as old as what contains it.
+    /// The schema version that added it; 0 if it is as old as its container.
     pub since: u32,
     /// Free text.
     pub description: String,
@@ -129,18 +129,17 @@ pub struct Field {
     pub kind: Kind,
     /// Required, optional or constant.
     pub presence: Presence,
-    /// `semanticType` of the field, else that of its type; empty where neither has one.
+    /// `semanticType` of the field, else that of its type; empty if neither has one.
     pub semantic_type: String,
     /// `timeUnit` of the field, else that of its type.
     pub time_unit: Option<TimeUnit>,
-    /// `timeUnit` where it is a word for none of these units, so that nothing is known of the number;
-    /// else empty.
+    /// `timeUnit` if it is not the name of a [`TimeUnit`]; otherwise empty.
     pub other_unit: String,
-    /// `epoch` of the field, else that of its type; empty, as by default, it is Unix's.
+    /// `epoch` of the field, else that of its type; empty for the default, the Unix epoch.
     pub epoch: String,
 }
 
-/// What a number of a time counts (SBE 1.0, "Date and time encoding").
+/// The unit of a time (SBE 1.0, "Date and time encoding").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the definition")]
 pub enum TimeUnit {
@@ -160,7 +159,7 @@ pub struct Enum {
     pub description: String,
     /// Wire type: an integer or `char`.
     pub prim: Prim,
-    /// The wire value that stands for no value, where the field is optional.
+    /// The null value of optional fields.
     pub null: i128,
     /// Whether the encoding type is optional, which makes every field of this type optional.
     pub optional: bool,
@@ -224,27 +223,27 @@ pub struct Composite {
     pub members: Vec<Field>,
     /// `semanticType`, empty where there is none.
     pub semantic_type: String,
-    /// `epoch`; empty, as by default, it is Unix's.
+    /// `epoch`; empty for the default, the Unix epoch.
     pub epoch: String,
-    /// How it is used.
+    /// The use of the composite.
     pub role: Role,
 }
 
-/// What a composite is for.
+/// The use of a composite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A value of fields.
+    /// The type of fields.
     Value,
-    /// The header before a message.
+    /// The message header.
     Header,
-    /// The size of a repeating group: members `blockLength` and `numInGroup`.
+    /// The dimension of a repeating group: members `blockLength` and `numInGroup`.
     Dimension,
 }
 
 /// The message header, by member index into its composite.
 ///
-/// The composite may have any other members, in any order: they are values of the sender that the
-/// layout of a message does not depend on; see [`Header::is_layout`].
+/// The composite may have additional members, in any order. They are values of the sender, and the layout of
+/// a message does not depend on them: see [`Header::is_layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
@@ -258,11 +257,11 @@ pub struct Header {
     pub schema_id: usize,
     /// Member `version`.
     pub version: usize,
-    /// How many groups and data the message has.
+    /// The members with the numbers of groups and data of the message.
     pub counts: Counts,
 }
 
-/// The size of a repeating group, by member index into its composite. Other members as in [`Header`].
+/// The dimension of a repeating group, by member index into its composite. Other members as in [`Header`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dimension {
@@ -272,18 +271,17 @@ pub struct Dimension {
     pub block_length: usize,
     /// Member `numInGroup`.
     pub num_in_group: usize,
-    /// How many groups and data each entry has.
+    /// The members with the numbers of groups and data of each entry.
     pub counts: Counts,
 }
 
 /// The members of a header or dimension that count what follows a block at its own level (SBE 1.0,
 /// "Message header schema"); unsigned and on the wire, as the lengths are.
 ///
-/// A writer fills in the number of groups and data of the schema. A reader needs them only where the
-/// sender's version is newer than the schema: the groups beyond those that the schema knows stand
-/// before the data, and are stepped over. In messages of a version that the schema knows they say
-/// nothing that the version does not, and are not relied on: the encoders of the reference
-/// implementation leave them to their callers. The null value of the type stands for no number.
+/// A writer writes the numbers of groups and data of the schema. A reader uses the members only if the
+/// version of the sender is newer than the schema: the additional groups stand before the data, and the
+/// reader skips them. For known versions a reader ignores the members, because the encoders of the reference
+/// implementation leave them to their callers. The null value of the type means an unknown number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -331,7 +329,7 @@ pub struct Group {
     pub name: String,
     /// Field id.
     pub id: u32,
-    /// The schema version that added it; 0 where it is as old as what contains it.
+    /// The schema version that added it; 0 if it is as old as its container.
     pub since: u32,
     /// Free text.
     pub description: String,
@@ -349,13 +347,13 @@ pub struct Data {
     pub name: String,
     /// Field id.
     pub id: u32,
-    /// The schema version that added it; 0 where it is as old as what contains it.
+    /// The schema version that added it; 0 if it is as old as its container.
     pub since: u32,
     /// Free text.
     pub description: String,
     /// Wire type of the length prefix.
     pub length: Prim,
-    /// Whether it holds UTF-8 (or its subset ASCII) by the schema's word.
+    /// Whether its character encoding is UTF-8 or ASCII.
     pub text: bool,
 }
 
@@ -370,7 +368,7 @@ impl Prim {
         }
     }
 
-    /// The schema's word for it.
+    /// The name in a schema.
     pub fn name(self) -> &'static str {
         match self {
             Self::Char => "char",
@@ -426,8 +424,8 @@ impl Prim {
         }
     }
 
-    /// The null value where the schema names none (SBE 1.0, section 2.4.3): the smallest signed
-    /// integer, the largest unsigned one, 0 for characters, NaN for floating point.
+    /// The default null value (SBE 1.0, section 2.4.3): the smallest signed integer, the largest unsigned
+    /// integer, 0 for characters, NaN for floating point.
     pub fn null(self) -> Literal {
         match (self, self.range()) {
             (Self::Char, _) => Literal::Int(0),
@@ -439,7 +437,7 @@ impl Prim {
 }
 
 impl TimeUnit {
-    /// The schema's word for it.
+    /// The name in a schema.
     pub fn name(self) -> &'static str {
         match self {
             Self::Second => "second",
@@ -449,7 +447,7 @@ impl TimeUnit {
         }
     }
 
-    /// Decimal places of a second: also the number that stands for the unit on the wire.
+    /// The decimal places of a second: also the number of the unit on the wire.
     pub fn places(self) -> u32 {
         match self {
             Self::Second => 0,
@@ -493,7 +491,7 @@ impl Schema {
         self.messages.iter().flat_map(|m| of(&m.body))
     }
 
-    /// The members of the dimension composite of that index; `None` where it is no dimension.
+    /// The dimension of the composite at `index`; `None` if it is not a dimension.
     pub fn dimension(&self, composite: usize) -> Option<&Dimension> {
         self.dimensions.iter().find(|d| d.composite == composite)
     }
@@ -516,15 +514,15 @@ impl Header {
         .contains(&member)
     }
 
-    /// Whether the member of that index is given by the message and its schema, so that a writer fills
-    /// it in; every other member that is on the wire is a value that the sender chooses.
+    /// Whether the message and its schema determine the member of that index, so that a writer sets it. The
+    /// sender chooses the values of all other members on the wire.
     pub fn is_layout(&self, member: usize) -> bool {
         self.is_length_or_id(member) || self.counts.contain(member)
     }
 }
 
 impl Dimension {
-    /// As [`Header::is_layout`].
+    /// See [`Header::is_layout`].
     pub fn is_layout(&self, member: usize) -> bool {
         [self.block_length, self.num_in_group].contains(&member) || self.counts.contain(member)
     }
@@ -537,9 +535,8 @@ impl Counts {
 }
 
 impl Composite {
-    /// The first member that takes bytes, and its place among [`Composite::members`]: where an
-    /// optional field is of this type, its null value tells that the whole is null (SBE 1.0, "Null
-    /// value of a composite type").
+    /// The first member with bytes, and its index in [`Composite::members`]. In an optional field of this
+    /// type its null value means that the composite is null (SBE 1.0, "Null value of a composite type").
     pub fn first(&self) -> Option<(usize, &Field)> {
         self.members.iter().enumerate().find(|(_, m)| m.size > 0)
     }

@@ -1,15 +1,15 @@
-//! Simple Binary Encoding: XML schema to Rust views.
+//! A generator for Simple Binary Encoding (SBE): from an XML schema to Rust views and builders.
 //!
-//! A venue publishes a schema; this crate turns it into a module whose views read messages straight
-//! out of the receive buffer and whose builders write them straight into the send buffer. It runs in
-//! a build script ([`Generator`]) or as the command `tickwire-sbe` (`gen`, `dump`, `diff`). The
-//! generated module needs `tickwire-codecs` with its feature `sbe`, and nothing of this crate.
+//! A venue publishes a schema. This crate generates a Rust module from the schema: its views read messages
+//! in the receive buffer, and its builders write messages into the send buffer. The generator runs in a
+//! build script ([`Generator`]) or as the command `tickwire-sbe` (`gen`, `dump`, `diff`). The generated
+//! module depends on `tickwire-codecs` with its feature `sbe`, and not on this crate.
 //!
 //! ```text
 //! schema.xml --xml--> elements --read--> ir::Schema --generate--> module.rs
 //!                                            |-- dynamic: bytes to values, for tools
-//!                                            |-- diff: is the new version append-only?
-//!                                            `-- fingerprint: the same schema at both ends?
+//!                                            |-- diff: the changes between two versions
+//!                                            `-- fingerprint: a hash to compare the schemas of two ends
 //! ```
 //!
 //! # In a build script
@@ -47,117 +47,115 @@
 //! }
 //! ```
 //!
-//! # What a module holds
+//! # Content of a module
 //!
 //! | schema | Rust |
 //! |---|---|
 //! | message `Car` | `Car` (a `Codec`), `CarView`, `CarRoot` (the fixed fields as `#[repr(C)]`), `CarBuilder` |
-//! | group `fuelFigures` of `Car` | `CarFuelFiguresEntry`, and `..View` and `..Builder` where entries vary in size |
-//! | enum `Side` | `Side`, any wire value, and `KnownSide` from `Side::known()` |
-//! | set, composite | a struct of their name |
-//! | header or dimension `frameHeader` with members of its own | `FrameHeader`, and `FrameHeaderMembers`, what a builder is given of it |
-//! | the whole | `AnyMessage` (a `Codec`) with views `Message`, `SCHEMA_ID`, `SCHEMA_VERSION`, `FINGERPRINT` |
+//! | group `fuelFigures` of `Car` | `CarFuelFiguresEntry`, and `..View` and `..Builder` if entries vary in size |
+//! | enum `Side` | `Side`, which holds any wire value, and `KnownSide`, the result of `Side::known()` |
+//! | set, composite | a struct of the same name |
+//! | header or dimension `frameHeader` with additional members | `FrameHeader`, and `FrameHeaderMembers`: the members that a builder takes |
+//! | the whole schema | `AnyMessage` (a `Codec`) with the enum of views `Message`, `SCHEMA_ID`, `SCHEMA_VERSION`, `FINGERPRINT` |
 //!
-//! A view has found and checked everything when `view` returns: accessors do not fail, and their order
-//! does not matter. `Option` stands for fields that are `presence="optional"` or came with a version
-//! above 0: `None` is null, or a sender older than the field. A composite is null where its first
-//! member on the wire is; sets and arrays of numbers are never null, though their field be optional.
-//! Constants are accessors that read no bytes. Groups and data that an older sender does not know are
-//! empty or `None`. Where the schema has a name that generated code has too, the schema's comes first, and
-//! the other gets a number.
+//! `view` checks the whole message, so accessors cannot fail and a program may call them in any order. An
+//! accessor returns an `Option` if its field is `presence="optional"` or newer than version 0: `None` means
+//! null, or a sender whose version is older than the field. A composite is null if its first member on the
+//! wire is null. Sets and arrays of numbers are never null, even in an optional field. Accessors of constants
+//! read no bytes. Groups and data that are newer than the version of the sender are empty or `None`. If a
+//! name of the schema collides with a name of the generator, the name of the generator gets a number.
 //!
-//! Everything is in one inner module whose lints are off, so that a crate of any strictness includes it
-//! without a warning, whatever part of it the crate uses.
+//! The generated code is in an inner module that allows all lints: a library or program that denies
+//! warnings compiles with the module, even if it uses only a part of it.
 //!
 //! # Padding, and several messages
 //!
-//! | a buffer is | is read by |
+//! | content of a buffer | function |
 //! |---|---|
-//! | one message and nothing else | `Car::view`, `AnyMessage::view`: bytes behind it are `DecodeError::Trailing` |
-//! | one message with padding behind it | `Car::view_first(bytes, &limits)`: the view, and the bytes behind it |
-//! | the same, for whatever takes a codec (`Batch`, `Held`, `Dyn`) | the codec `sbe::Padded<AnyMessage>` |
-//! | messages one behind the other | `AnyMessage::views(bytes, &limits)`: an iterator |
-//! | messages that begin at multiples of 8 bytes | `AnyMessage::views(bytes, &limits).aligned_to(8)` |
-//! | messages with a length in front of each | `Batch` with `sbe::SizePrefix` or a `framing::LengthField`, and `.views::<Padded<AnyMessage>>()` |
-//! | messages whose header has their length | `Batch` with `sbe::HeaderLength`, and the same |
+//! | one message | `Car::view`, `AnyMessage::view`: bytes behind the message are `DecodeError::Trailing` |
+//! | one message and padding | `Car::view_first(bytes, &limits)`: returns the view and the bytes behind the message |
+//! | one message and padding, for types that take a codec (`Batch`, `Held`, `Dyn`) | the codec `sbe::Padded<AnyMessage>` |
+//! | adjacent messages | `AnyMessage::views(bytes, &limits)`: an iterator |
+//! | messages at multiples of 8 bytes | `AnyMessage::views(bytes, &limits).aligned_to(8)` |
+//! | messages behind length fields | `Batch` with a `framing::LengthField`, and `.views::<Padded<AnyMessage>>()` |
+//! | messages with their length in the message header | `Batch` with `sbe::HeaderLength`, and `.views::<Padded<AnyMessage>>()` |
 //!
-//! Where several messages stand one behind the other without lengths, each is needed to find the next one:
-//! an unknown template or another schema is the last, with all bytes that are left, and so is an error.
-//! Zeros up to the end of the buffer are padding.
+//! Without lengths, the end of a message is the start of the next message. So a message of an unknown
+//! template or of another schema is the last item, with all remaining bytes, and an error is the last item
+//! too. Zeros up to the end of the buffer are padding.
 //!
 //! # Headers and dimensions
 //!
-//! The composites before messages and groups may have members beside those of the layout: frame lengths,
-//! sequence numbers, flags. `view.header()` (of the trait `sbe::View`) and `group.dimension()` give them.
-//! A builder fills in the layout: `blockLength`, `templateId`, `schemaId`, `version`, `numInGroup`, and
-//! `numGroups` and `numVarDataFields` where there are such. All other members are given in a field of the
-//! builder, `header`, and in the `dimension` of a group (`sbe::GroupOf`). One that is required and not
-//! set is refused by name (`EncodeError::Missing`) and never written as 0; one that is optional and not
-//! set is null. `FrameHeaderMembers::from(view.header())` takes over those of a message that was read.
+//! Message headers and dimensions of groups may have additional members, such as frame lengths, sequence
+//! numbers and flags. `view.header()` (of the trait `sbe::View`) and `group.dimension()` return them. A
+//! builder writes `blockLength`, `templateId`, `schemaId`, `version`, `numInGroup`, and, if they exist,
+//! `numGroups` and `numVarDataFields`. A program sets all other members: in the field `header` of the
+//! builder, and in the `dimension` of a group (`sbe::GroupOf`). A builder refuses a required member that is
+//! not set (`EncodeError::Missing`, with its name). An optional member that is not set is null.
+//! `FrameHeaderMembers::from(view.header())` copies the members of a received message.
 //!
-//! A view goes by `numGroups` and `numVarDataFields` only where the sender's version is newer than the
-//! schema: the groups that came later stand before the data, and are stepped over. That takes one
-//! dimension for all groups of the schema and one type of length for all data; where a schema has several
-//! the message is refused, since it cannot be told which of them the part has. So is a group of fixed
-//! entries that got groups or data.
+//! A view uses `numGroups` and `numVarDataFields` only if the version of the sender is newer than the
+//! schema: the additional groups stand before the data, and the view skips them. This requires that all
+//! groups of the schema have the same dimension and all data the same type of length. Otherwise the view
+//! refuses the message, because the layout of the additional parts is unknown. It also refuses additional
+//! groups or data in a group of fixed entries.
 //!
 //! # Values
 //!
-//! | schema | accessor beside the wire's own value |
+//! | schema | accessor, beside the accessor of the raw value |
 //! |---|---|
-//! | composite of `mantissa` and `exponent` | `.decimal()`; back by `Price::from_decimal(..)?` |
-//! | composite of `time` and `unit` (a constant, an enum, a number) | `.timestamp()`; back by `from_timestamp` |
-//! | integer of `semanticType="UTCTimestamp"`, or without one and with a `timeUnit` | `.sent_timestamp()`; back by `set_sent_timestamp(..)?` |
-//! | integer of `semanticType="Qty"` | `.size_decimal()`; back by `set_size_decimal(..)?` |
+//! | composite of `mantissa` and `exponent` | `.decimal()`; reverse: `Price::from_decimal(..)?` |
+//! | composite of `time` and `unit` (a constant, an enum, a number) | `.timestamp()`; reverse: `from_timestamp` |
+//! | integer of `semanticType="UTCTimestamp"`, or without `semanticType` and with a `timeUnit` | `.sent_timestamp()`; reverse: `set_sent_timestamp(..)?` |
+//! | integer of `semanticType="Qty"` | `.size_decimal()`; reverse: `set_size_decimal(..)?` |
 //!
-//! Decimals are `tickwire_codecs::Decimal` and instants `tickwire_codecs::UnixTime`; nothing goes through
-//! a float. An instant without a unit is in nanoseconds (SBE 1.0, "Date and time encoding"). A time of the
-//! day, a time of another `epoch` than Unix's and one in a unit that is none of the standard's have the
-//! wire's own value alone; a unit that is misspelled behind its first four letters is still that unit. Where the
-//! wire can hold more than these types, 64-bit mantissas without a sign or units that are none, the
-//! accessor gives a `Result`. The way back refuses what the wire's form would lose
+//! Decimals are `tickwire_codecs::Decimal` and instants are `tickwire_codecs::UnixTime`; no conversion uses
+//! floats. The default unit of an instant is the nanosecond (SBE 1.0, "Date and time encoding"). Times of
+//! day, times of another `epoch` than Unix, and times of a unit outside the standard have only the accessor
+//! of the raw value. The generator accepts a misspelled unit if its first four letters are correct. If the
+//! wire can hold more than these types, such as unsigned 64-bit mantissas or unknown units, the accessor
+//! returns a `Result`. The reverse conversion refuses a value that the field cannot hold exactly
 //! (`EncodeError::Inexact`).
 //!
-//! Text, data with a character encoding of ASCII or UTF-8, is `sbe::Text`: bytes, with a checked
-//! `text()`. A byte that is no text does not refuse the message, and `Debug` and JSON show it escaped.
-//! Data of other encodings is bytes.
+//! Text (data with the character encoding ASCII or UTF-8) is `sbe::Text`: bytes, with a checked `text()`. An
+//! invalid byte does not make the message unreadable; `Debug` and JSON escape it. Data of other encodings is
+//! bytes.
 //!
 //! # Writing
 //!
-//! Messages that consist of their fixed fields alone are written from their `Root`, all others from their
-//! `Builder`. Everything is written in the schema's own version.
+//! A message that consists of its fixed fields is encoded from its `Root`. All other messages are encoded
+//! from their `Builder`. The version of a written message is the version of the schema.
 //!
-//! The fields of a `Root` are the wire's own: a null value in an optional one is none, which is also its
-//! default. `set_price(Some(value))?` takes values and refuses the null value (`EncodeError::Null`), which
-//! would be read back as none. A required field has no null value: every number in it is a value, and is
-//! read back as it was written. `minValue` and `maxValue` are enforced neither in reading nor in writing:
-//! a venue's value outside of them is still its value.
+//! The fields of a `Root` are raw wire values. The null value in an optional field means no value, and is the
+//! default. `set_price(Some(value))?` refuses the null value (`EncodeError::Null`), because a reader would
+//! read it as `None`. A required field has no null value. Neither views nor builders enforce `minValue` and
+//! `maxValue`.
 //!
-//! # What it takes
+//! # Supported schemas
 //!
-//! The namespace of the root element, whatever it is, FIX's own and none, under any prefix; XInclude of
-//! whole files, each with a root and a namespace of its own; attributes of other vocabularies anywhere and
-//! their elements where none of the schema's could stand, which are skipped; a DOCTYPE, which is not
-//! acted upon; missing `blockLength` and `dimensionType`; headers, dimensions and lengths of 8, 16 and 32
-//! bits at any offset; constants by text and by `valueRef`; null values by default and by `nullValue` of
-//! the field or of its type; composites with offsets, nested types and `ref`; `sinceVersion` of messages,
-//! fields, groups, data, values and choices; both byte orders.
+//! The generator supports: every namespace of the root element, and none, with any prefix; XInclude of whole
+//! files, each with its own root and namespace; attributes of other vocabularies anywhere, and elements of
+//! other vocabularies where SBE defines no element (it skips both); a DOCTYPE (it ignores it); missing
+//! `blockLength` and `dimensionType`; headers, dimensions and lengths of 8, 16 and 32 bits at any offset;
+//! constants by text and by `valueRef`; default null values, and the `nullValue` of a field or of its type;
+//! composites with offsets, nested types and `ref`; `sinceVersion` of messages, fields, groups, data, values
+//! and choices; both byte orders.
 //!
-//! Message headers and dimensions of groups may have members of any kind and in any order beside those
-//! that the layout needs: numbers, arrays, constants, enums, sets and composites. `blockLength`,
-//! `templateId`, `schemaId`, `version` and `numInGroup`, and where they are declared `numGroups` and
-//! `numVarDataFields`, are `uint8`, `uint16` or `uint32` on the wire; of any other type they are refused by
-//! name. They are numbers even where their type is optional and the number its null value, but for
-//! the two counts, whose null value stands for no number: see [`ir::Counts`].
+//! Message headers and dimensions may have additional members of any kind, in any order: numbers, arrays,
+//! constants, enums, sets and composites. `blockLength`, `templateId`, `schemaId`, `version`, `numInGroup`,
+//! `numGroups` and `numVarDataFields` must be `uint8`, `uint16` or `uint32`. Their null values are ordinary
+//! numbers, except for the two counts, where the null value means an unknown number: see [`ir::Counts`].
 //!
-//! It does not take: entities and attributes that a DOCTYPE declares; elements of another vocabulary where
-//! one of the schema's is expected; a schema without messages; numbers of 64 bits in headers, dimensions
-//! and lengths, a message header that is the dimension of a group too, constants that are arrays of
-//! numbers, `nullValue` of anything but a single number, character or enum, XInclude of parts
-//! (`xpointer`). `deprecated` is not enforced; `sinceVersion` of a type or of a composite's member must be
-//! a version of the schema, and says nothing more: a composite is read whole.
-//! [`SchemaErrors`] has all faults, each with file, line and column, what stands there and what was
-//! expected; what fails only because another part does is not among them.
+//! The generator refuses: entities and attributes that a DOCTYPE declares; elements of another vocabulary
+//! where SBE defines an element; a schema without messages; numbers of 64 bits in headers, dimensions and
+//! lengths; a composite that is both the message header and a dimension; constants that are arrays of
+//! numbers; a `nullValue` of other types than a single number, character or enum; XInclude of parts
+//! (`xpointer`).
+//!
+//! `deprecated` has no effect. `sinceVersion` of a type or of a member of a composite must not exceed the
+//! version of the schema, and has no other effect: a composite is read whole. [`SchemaErrors`] lists all
+//! faults of a schema, each with file, line, column and expectation. Faults that are a consequence of
+//! another fault are not listed.
 //!
 //! Source of the rules: FIX Simple Binary Encoding, technical standard 1.0.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -1,9 +1,9 @@
-//! What numbers of a schema stand for, by `semanticType`, `timeUnit` and `epoch`: what `dump` shows, what
-//! generated code converts and what `diff` compares.
+//! The meaning of numbers of a schema, from `semanticType`, `timeUnit` and `epoch`: for `dump`, for
+//! generated code and for `diff`.
 
 use crate::ir::{Composite, Field, Kind, Schema, TimeUnit};
 
-/// What one number stands for.
+/// The meaning of one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// Units since 1970.
@@ -26,8 +26,8 @@ fn epoch(word: &str) -> String {
 }
 
 impl Field {
-    /// The meaning of a single number; `None` where the schema says none, and where it says one that is
-    /// not known here: a time of another epoch, or in another unit.
+    /// The meaning of a single number. `None` if the schema has none, or an unknown one: a time of another
+    /// epoch or in another unit.
     ///
     /// A time without a unit is in nanoseconds (SBE 1.0, "Date and time encoding"). `timeUnit` alone makes
     /// a time too, unless the schema calls it one of another kind.
@@ -45,7 +45,7 @@ impl Field {
         }
     }
 
-    /// The unit that a number is in, in the schema's word; `None` where nothing says that it is a time.
+    /// The unit of a time, with its name in the schema; `None` if the number is not a time.
     pub(crate) fn unit_word(&self) -> Option<&str> {
         let is_time = ["UTCTimestamp", "UTCTimeOnly"].contains(&self.semantic_type.as_str());
         match self.time_unit {
@@ -55,12 +55,12 @@ impl Field {
         }
     }
 
-    /// Whether the schema calls it a time of some kind.
+    /// Whether the schema declares the number as a time.
     pub(crate) fn is_called_time(&self) -> bool {
         TIMES.contains(&self.semantic_type.as_str())
     }
 
-    /// What a number is counted from, in one spelling.
+    /// The epoch of a number, in one spelling.
     pub(crate) fn epoch_word(&self) -> String {
         epoch(&self.epoch)
     }
@@ -265,7 +265,7 @@ mod tests {
             (
                 r#"timeUnit="second""#.to_owned(),
                 String::new(),
-                Some("ok     m.f: time unit was second, and is not said any more"),
+                Some("ok     m.f: time unit was second, and is absent now"),
             ),
             (time.to_owned(), format!(r#"{time} epoch="UNIX""#), None),
             (

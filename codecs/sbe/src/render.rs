@@ -5,17 +5,17 @@ use std::fmt::{self, Write};
 use crate::dynamic::{Decoded, Value};
 
 impl Decoded {
-    /// One JSON object on one line: `{"template":12,"schema":1,"version":9,"name":"...","fields":{...}}`;
-    /// with `"header":{...}` where the header has other members, and with `"trailing":N` where N bytes
-    /// follow.
+    /// Writes one JSON object on one line:
+    /// `{"template":12,"schema":1,"version":9,"name":"...","fields":{...}}`, with `"header":{...}` if the
+    /// header has additional members, and with `"trailing":N` if N bytes follow.
     ///
-    /// Enums are their names, or numbers where the schema has none; sets are lists of names; decimals and
-    /// times are text, so that no reader takes digits off them; data without a character encoding is
-    /// hexadecimal text; bytes of text that are not UTF-8 are `\\xff`, and the backslashes beside them
-    /// `\\\\`; a group whose dimension has other members is `{"dimension":{...},"entries":[...]}`.
+    /// An enum is its name, or its number if the schema has no name. A set is a list of names. Decimals and
+    /// times are strings, so that a reader does not lose digits. Data without a character encoding is a
+    /// hexadecimal string. In text that is not UTF-8 an invalid byte is `\\xff` and a backslash is `\\\\`.
+    /// A group with additional members in its dimension is `{"dimension":{...},"entries":[...]}`.
     ///
     /// # Errors
-    /// Only what `out` reports.
+    /// The errors of `out`.
     pub fn write_json(&self, out: &mut impl Write) -> fmt::Result {
         write!(
             out,
@@ -38,10 +38,10 @@ impl Decoded {
         out.write_str("}")
     }
 
-    /// A line for the message, then one for every field, indented by depth.
+    /// Writes one line for the message, then one line for each field, indented by depth.
     ///
     /// # Errors
-    /// Only what `out` reports.
+    /// The errors of `out`.
     pub fn write_text(&self, out: &mut impl Write) -> fmt::Result {
         let name = self.name.as_deref().unwrap_or("unknown message");
         writeln!(

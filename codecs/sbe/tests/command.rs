@@ -215,7 +215,7 @@ fn refused_bytes_are_said_and_counted() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
-        stderr.contains("refused: byte 56: Trades.symbol: needs 7 bytes, 4 are left"),
+        stderr.contains("refused: byte 56: Trades.symbol: 7 bytes needed, 4 available"),
         "{stderr}"
     );
     assert!(stderr.contains("1          refused"), "{stderr}");
@@ -253,7 +253,7 @@ fn wrong_use_is_explained() {
         (&["dump", TICK], "tickwire-sbe diff OLD NEW"),
         (
             &["dump", TICK, TICK, "--framing", "tcp"],
-            "no framing `tcp`: one of raw, u16-le, ",
+            "no framing `tcp`: use one of raw, u16-le, ",
         ),
         (
             &["dump", TICK, TICK, "--format", "xml"],

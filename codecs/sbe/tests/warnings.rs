@@ -1,12 +1,13 @@
-//! A user's crate that is strict with itself includes generated modules without a warning, although it
-//! uses one message of one of them.
+//! A library and a program that deny all warnings include generated modules and compile without a
+//! warning, although each of them uses one message of one schema.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
 use tickwire_sbe::Generator;
 
-/// Every schema of this repository, in a private module of the crate.
+/// The schemas of this repository. Each becomes one module of the crate.
 const SCHEMAS: [&str; 7] = [
     "tests/schemas/features.xml",
     "tests/schemas/big.xml",
@@ -29,31 +30,49 @@ publish = false
 tickwire-codecs = { path = "@ROOT@/codecs", features = ["sbe"] }
 "#;
 
-/// What comes before the modules: as much as a crate can ask of itself.
-const STRICT: &str = r#"//! A crate that is strict with itself.
-#![deny(warnings, missing_docs, unreachable_pub, unused, rust_2018_idioms)]
+/// The lints of both crates.
+const LINTS: &str = r"#![deny(warnings, missing_docs, unreachable_pub, unused, rust_2018_idioms)]
 #![deny(unused_qualifications, unused_results, unused_lifetimes, single_use_lifetimes)]
 #![deny(missing_debug_implementations, missing_copy_implementations, trivial_numeric_casts)]
 #![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::unwrap_used, clippy::indexing_slicing)]
 #![forbid(unsafe_code)]
+";
 
-/// The price of a best bid.
+const LIBRARY: &str = r"
+/// Reads the price of a best bid.
 ///
 /// # Errors
-/// Where the bytes are no quote.
+/// [`tickwire_codecs::DecodeError`] if `bytes` are not a best bid and offer.
 pub fn bid(bytes: &[u8]) -> Result<i64, tickwire_codecs::DecodeError> {
     use tickwire_codecs::{Codec, Limits};
     tick::BestBidOffer::view(bytes, &Limits::FEED).map(|quote| quote.bid_price())
 }
+";
+
+/// A program has no public surface: the compiler reports every generated item that the program does not
+/// use, unless the generated module allows it. The module `tick` is at the root of this crate.
+const PROGRAM: &str = r#"
+use tickwire_codecs::{Codec, Encode, Limits};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let sent = BestBidOfferBuilder { root: BestBidOfferRoot::default(), symbol: "BTCUSDT".into() };
+    let mut bytes = vec![0; Encode::<BestBidOffer>::encoded_len(&sent)];
+    let _ = sent.encode(&mut bytes)?;
+    println!("{}", BestBidOffer::view(&bytes, &Limits::FEED)?.bid_price());
+    Ok(())
+}
+
+include!("../tick.in");
 "#;
 
 #[test]
-fn a_strict_crate_has_no_warning() {
+fn a_library_and_a_program_that_deny_warnings_compile() {
     let sbe = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = std::path::absolute(sbe.join("../..")).unwrap();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("strict");
-    std::fs::create_dir_all(folder.join("src")).unwrap();
-    let mut source = STRICT.to_owned();
+    std::fs::create_dir_all(folder.join("src/bin")).unwrap();
+    let mut library = format!("//! A library that denies all warnings.\n{LINTS}{LIBRARY}");
+    let mut program = format!("//! A program that denies all warnings.\n{LINTS}{PROGRAM}");
     for schema in SCHEMAS {
         let module = Path::new(schema).file_stem().unwrap().to_str().unwrap();
         Generator::new()
@@ -62,15 +81,21 @@ fn a_strict_crate_has_no_warning() {
             .out(folder.join("src").join(format!("{module}.in")))
             .generate()
             .unwrap();
-        // One is seen from outside, with its documentation; the others are dead code.
-        let (doc, public) = match module {
-            "values" => ("/// Its documentation is checked.\n", "pub "),
-            _ => ("", ""),
+        // One module is public: its documentation is checked. The library does not use the others.
+        let visibility = match module {
+            "values" => "/// Its documentation is checked.\npub ",
+            _ => "",
         };
-        source += &format!("\n{doc}{public}mod {module} {{\n    include!(\"{module}.in\");\n}}\n");
+        let include = format!("include!(\"{module}.in\");");
+        writeln!(library, "\n{visibility}mod {module} {{\n    {include}\n}}").unwrap();
+        if module != "tick" {
+            let include = format!("include!(\"../{module}.in\");");
+            writeln!(program, "\nmod {module} {{\n    {include}\n}}").unwrap();
+        }
     }
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
-    write("src/lib.rs", &source);
+    write("src/lib.rs", &library);
+    write("src/bin/program.rs", &program);
     write(
         "Cargo.toml",
         &MANIFEST.replace("@ROOT@", &root.display().to_string()),

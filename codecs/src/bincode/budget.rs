@@ -1,8 +1,8 @@
-//! How much memory the elements of a decoded collection may take.
+//! The memory limit of the elements of a decoded collection.
 
 use crate::Limits;
 
-/// The engines take their bound as a type parameter, so there is a handful of steps.
+/// The limit is a type parameter of the engines, so there are four steps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Budget {
     /// 64 KiB.

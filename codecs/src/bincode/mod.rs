@@ -1,25 +1,25 @@
-//! The two bincode wire formats, by name, and never without a limit.
+//! The two bincode wire formats, under limits.
 //!
 //! | type | format | known as | integers |
 //! |---|---|---|---|
 //! | [`Fix`] | `bincode-fix` | bincode 1; bincode 2 `legacy()` | fixed width |
 //! | [`Var`] | `bincode-var` | bincode 2 `standard()` | 1 to 9 bytes |
 //!
-//! Bytes of these formats do not describe themselves and cannot evolve: both ends must hold the same
-//! type, so a type that travels on a channel gives a fingerprint of it ([`Message`]). Use another
-//! format for market data and control.
+//! Messages of these formats do not describe their layout, and types cannot evolve: both ends need the same
+//! type. So a type of a channel has a fingerprint ([`Message`]). Use another format for market data and
+//! control messages.
 //!
-//! Every decoding call takes [`Limits`]; bytes behind the message are refused. Besides the wire's
-//! `max_msg`, the elements of each collection are bounded in memory: four times `max_msg`, rounded up
-//! to 64 KiB, 1 MiB, 16 MiB or 64 MiB (the bound is a type parameter of the engine, hence the steps).
-//! A collection that announces more is refused before anything is allocated for it, so no length is
-//! believed beyond that. The value in all is bounded by its type: an element takes a byte on the wire
-//! at least, so about the message's length times the size of the largest element. With
-//! `Option<[u64; 513]>`, whose `None` is that one byte, 64 KiB on the wire are 256 MiB in memory: for
-//! bytes of strangers choose elements that are hardly wider in memory than on the wire.
-//! `max_items` and `max_depth` do not act here: bincode has no hook for them. So do not decode types
-//! that contain themselves (their depth is bounded by `max_msg` only, and may overflow the stack),
-//! nor collections of zero-sized types (their length is bounded by nothing).
+//! Every decoding call takes [`Limits`] and refuses bytes behind the message. Beside `max_msg`, there is a
+//! memory limit for the elements of each collection: four times `max_msg`, rounded up to 64 KiB, 1 MiB,
+//! 16 MiB or 64 MiB. The decoder refuses a larger collection before it allocates memory for it. The memory of
+//! a whole value depends on its type: an element has at least one byte on the wire, so the value takes about
+//! the length of the message times the size of the largest element. With `Option<[u64; 513]>`, whose `None`
+//! is one byte, 64 KiB on the wire become 256 MiB in memory. For untrusted input, use elements of about the
+//! same size in memory and on the wire.
+//!
+//! `max_items` and `max_depth` have no effect, because bincode does not support such limits. So do not decode
+//! recursive types (only `max_msg` bounds their depth, and the stack may overflow) or collections of
+//! zero-sized types (their length has no limit).
 //!
 //! ```
 //! use bincode::{Decode, Encode}; // version =2.0.1
@@ -89,13 +89,12 @@ macro_rules! format {
 format!(Fix, Fixint, 1);
 format!(Var, Varint, 2);
 
-/// Reading and writing values of one of the two formats, with the `bincode` crate.
+/// Decodes and encodes values of one of the two formats with the `bincode` crate.
 pub trait Engine: sealed::Format {
     /// Reads one value that owns its data.
     ///
     /// # Errors
-    /// [`DecodeError`] at the offset the engine had reached; [`DecodeError::Trailing`] where bytes
-    /// are left.
+    /// [`DecodeError`] at the offset that the engine reached; [`DecodeError::Trailing`] if bytes remain.
     fn decode<T: Decode<()>>(bytes: &[u8], limits: &Limits) -> Result<T, DecodeError> {
         limits.check_msg(bytes.len())?;
         match Budget::of(limits) {
@@ -123,10 +122,10 @@ pub trait Engine: sealed::Format {
         }
     }
 
-    /// Exact length of the value's message in bytes.
+    /// The exact length of the encoded value, in bytes.
     ///
     /// # Errors
-    /// [`EncodeError::Order`] where the type's own encoding fails.
+    /// [`EncodeError::Order`] if the type's own encoding fails.
     fn encoded_len<T: enc::Encode>(value: &T) -> Result<usize, EncodeError> {
         let mut size = SizeWriter::default();
         ::bincode::encode_into_writer(value, &mut size, Self::Open::default())
@@ -134,10 +133,10 @@ pub trait Engine: sealed::Format {
         Ok(size.bytes_written)
     }
 
-    /// Writes the value at the start of `out` and gives its length.
+    /// Writes the value at the start of `out` and returns its length.
     ///
     /// # Errors
-    /// [`EncodeError::Room`], with the length needed; [`EncodeError::Order`] where the type's own
+    /// [`EncodeError::Room`], with the length needed; [`EncodeError::Order`] if the type's own
     /// encoding fails.
     fn encode<T: enc::Encode>(value: &T, out: &mut [u8]) -> Result<usize, EncodeError> {
         let have = out.len();
@@ -172,11 +171,11 @@ where
     }
 }
 
-/// A type that travels on a channel as bincode. Its view borrows; types that own their data use
+/// A type of bincode messages. Its view borrows from the message; for types that own their data use
 /// [`Engine::decode`].
 pub trait Message: 'static {
-    /// [`fingerprint`](crate::fingerprint) of the type's definition. Change the definition and this
-    /// must change: bincode cannot tell.
+    /// The [`fingerprint`](crate::fingerprint) of the definition of the type. If the definition changes,
+    /// change the fingerprint too: bincode cannot detect a difference.
     const FINGERPRINT: u64;
     /// The message; text and bytes borrow the frame.
     type Value<'a>: BorrowDecode<'a, ()> + enc::Encode + Copy;
@@ -201,7 +200,7 @@ impl<W: Engine, T: Message> Codec for Bincode<W, T> {
 pub struct Payload<V>(pub V);
 
 impl<W: Engine, T: Message, V: enc::Encode> Encode<Bincode<W, T>> for Payload<V> {
-    /// 0 where the type's own encoding fails; `encode` says so.
+    /// 0 if the encoding of the type fails; `encode` returns the error.
     fn encoded_len(&self) -> usize {
         W::encoded_len(&self.0).unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! Feeding the engine from a slice, with an offset, and its errors as ours.
+//! A slice as the input of the engine, and the conversion of its errors.
 
 use crate::DecodeError;
 use ::bincode::{
@@ -6,7 +6,7 @@ use ::bincode::{
     error::DecodeError as Refusal,
 };
 
-/// A slice and how far it is read.
+/// A slice and the number of bytes read.
 pub(super) struct Cursor<'a> {
     rest: &'a [u8],
     len: usize,
@@ -59,7 +59,7 @@ impl<'a> BorrowReader<'a> for Cursor<'a> {
     }
 }
 
-/// The engine's refusal at offset `at` of a message of `len` bytes.
+/// Converts an error of the engine at offset `at` of a message of `len` bytes.
 #[cold]
 pub(super) fn map_decode(refusal: &Refusal, at: usize, len: usize, budget: u64) -> DecodeError {
     let wrong = |what, got| DecodeError::wrong(at, what, got);
@@ -76,8 +76,8 @@ pub(super) fn map_decode(refusal: &Refusal, at: usize, len: usize, budget: u64) 
             budget,
         ),
         Refusal::Utf8 { inner } => {
-            // The engine has already read the text when it finds it wrong, and does not say how long
-            // it was; the offset is that of its end.
+            // The engine checks a text after it has read it, and does not report its length. The
+            // offset is the end of the text.
             let _ = inner;
             DecodeError::Utf8 {
                 at: crate::error::offset(at),

@@ -1,7 +1,7 @@
-//! The same two formats with the `wincode` crate: faster, for types that derive its `SchemaRead` and
-//! `SchemaWrite`.
+//! The two formats with the `wincode` crate. It is faster, and requires types that derive its `SchemaRead`
+//! and `SchemaWrite`.
 //!
-//! The rules are those of the [parent module](super).
+//! The rules of the [parent module](super) apply.
 //!
 //! ```
 //! use tickwire_codecs::{Limits, bincode::wincode::{fix, var}};
@@ -44,7 +44,7 @@ macro_rules! engine {
                 pub trait Sealed {}
             }
 
-            /// A type that can be read: every one that derives `SchemaRead`.
+            /// A type that can be decoded: every type that derives `SchemaRead`.
             pub trait Read<'a>: sealed::Sealed + Sized {
                 #[doc(hidden)]
                 fn read(bytes: &mut &'a [u8], budget: Budget) -> Result<Self, ReadError>;
@@ -70,7 +70,7 @@ macro_rules! engine {
                 }
             }
 
-            /// A type that can be written: every one that derives `SchemaWrite`.
+            /// A type that can be encoded: every type that derives `SchemaWrite`.
             pub trait Write: SchemaWrite<Open, Src = Self> {}
 
             impl<T: SchemaWrite<Open, Src = T> + ?Sized> Write for T {}
@@ -78,8 +78,8 @@ macro_rules! engine {
             /// Reads one value, which may borrow text and bytes from the message.
             ///
             /// # Errors
-            /// [`DecodeError`] at the offset the engine had reached; [`DecodeError::Trailing`] where
-            /// bytes are left.
+            /// [`DecodeError`] at the offset that the engine reached; [`DecodeError::Trailing`] if bytes
+            /// remain.
             #[inline]
             pub fn decode<'a, T: Read<'a>>(
                 bytes: &'a [u8],
@@ -95,20 +95,20 @@ macro_rules! engine {
                 }
             }
 
-            /// Exact length of the value's message in bytes.
+            /// The exact length of the encoded value, in bytes.
             ///
             /// # Errors
-            /// [`EncodeError::Order`] where the type's own encoding fails.
+            /// [`EncodeError::Order`] if the type's own encoding fails.
             pub fn encoded_len<T: Write + ?Sized>(value: &T) -> Result<usize, EncodeError> {
                 config::serialized_size(value, Open::new())
                     .map(|len| len as usize)
                     .map_err(|_| EncodeError::Order { what: super::super::OWN_ENCODING })
             }
 
-            /// Writes the value at the start of `out` and gives its length.
+            /// Writes the value at the start of `out` and returns its length.
             ///
             /// # Errors
-            /// [`EncodeError::Room`], with the length needed; [`EncodeError::Order`] where the
+            /// [`EncodeError::Room`], with the length needed; [`EncodeError::Order`] if the
             /// type's own encoding fails.
             pub fn encode<T: Write + ?Sized>(
                 value: &T,

@@ -20,8 +20,8 @@ pub struct Bignum<'a> {
 }
 
 impl<'a> Bignum<'a> {
-    /// The number `n`, or `-1 - n` where it is negative. The bytes of `n` are most significant first;
-    /// zeros at their start are left out, so equal numbers are equal.
+    /// The number `n`, or `-1 - n` if `negative`. The bytes of `n` are most significant first. Leading zeros
+    /// do not count, so equal numbers compare equal.
     #[must_use]
     pub fn new(negative: bool, n: &'a [u8]) -> Self {
         let zeros = n.iter().take_while(|&&byte| byte == 0).count();
@@ -37,20 +37,20 @@ impl<'a> Bignum<'a> {
         self.negative
     }
 
-    /// The bytes of `n`, most significant first and without zeros at the start: the number is `n`, or
-    /// `-1 - n` where it is negative. Empty for 0.
+    /// The bytes of `n`, most significant first and without leading zeros: the number is `n`, or `-1 - n`
+    /// if it is negative. Empty for `n` = 0.
     #[must_use]
     pub const fn magnitude(self) -> &'a [u8] {
         self.magnitude
     }
 
-    /// The number, where it fits.
+    /// The number; `None` if the type cannot hold it.
     #[must_use]
     pub fn to_i128(self) -> Option<i128> {
         to_i128(self.negative, self.magnitude)
     }
 
-    /// The number, where it fits.
+    /// The number; `None` if the type cannot hold it.
     #[must_use]
     pub fn to_u128(self) -> Option<u128> {
         match self.negative {

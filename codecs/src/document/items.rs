@@ -1,4 +1,4 @@
-//! Iterators over what an item holds.
+//! Iterators over the content of an item.
 
 use super::{Format, Node, StringKind};
 use crate::EncodeError;
@@ -6,7 +6,7 @@ use core::{fmt, marker::PhantomData};
 
 /// The items of an array.
 pub struct Items<'a, F> {
-    /// The items left, and a break where there is no count.
+    /// The bytes of the remaining items, with the break of an array without a length.
     bytes: &'a [u8],
     left: Option<u64>,
     format: PhantomData<fn() -> F>,
@@ -21,7 +21,7 @@ impl<'a, F: Format> Items<'a, F> {
         }
     }
 
-    /// Items left, where the array says how many.
+    /// Remaining items; `None` in an array without a length.
     #[must_use]
     pub const fn left(&self) -> Option<u64> {
         self.left
@@ -54,7 +54,7 @@ impl<'a, F: Format> Iterator for Items<'a, F> {
             Some(left) => *left -= 1,
             None => {}
         }
-        // Without a count a break ends the items, and is no node.
+        // A break ends the items of an array without a length. It is not a node.
         let (node, rest) = Node::first(self.bytes)?;
         self.bytes = rest;
         Some(node)
@@ -79,7 +79,7 @@ impl<F> fmt::Debug for Entries<'_, F> {
 }
 
 impl<'a, F: Format> Entries<'a, F> {
-    /// Pairs left, where the map says how many.
+    /// Remaining pairs; `None` in a map without a length.
     #[must_use]
     pub fn left(&self) -> Option<u64> {
         self.0.left.map(|items| items / 2)
@@ -97,8 +97,8 @@ impl<'a, F: Format> Iterator for Entries<'a, F> {
 /// The pieces of a string, in order: text or bytes of one item. A string with a length is one piece;
 /// CBOR also has strings in chunks (RFC 8949 section 3.2.3).
 ///
-/// Each piece is a node of the string's kind, so that [`Node::as_str`] checks each chunk of text on its
-/// own, as the standard wants it: a character cut in two between chunks is not UTF-8.
+/// Each piece is a node of the kind of the string, so [`Node::as_str`] checks each chunk of text by itself:
+/// RFC 8949 does not allow a character that spans two chunks.
 ///
 /// ```
 /// # #[cfg(feature = "cbor")]
@@ -133,23 +133,23 @@ impl<'a, F: Format> Chunks<'a, F> {
         self.filter_map(|piece| piece.str_bytes().or(piece.as_bin()))
     }
 
-    /// Bytes of all pieces left.
+    /// The length of all remaining pieces, in bytes.
     #[must_use]
     pub fn len_bytes(self) -> usize {
-        // Pieces of one document: the sum is below its length.
+        // The pieces belong to one document, so the sum is below its length.
         self.contents().map(<[u8]>::len).sum()
     }
 
-    /// Whether the string is text and every piece UTF-8.
+    /// Whether the string is text and every piece is UTF-8.
     #[must_use]
     pub fn is_utf8(mut self) -> bool {
         self.kind == StringKind::Text && self.all(|piece| piece.as_str().is_some())
     }
 
-    /// Copies the pieces left to the start of `out`, one behind the other, and gives them.
+    /// Copies the remaining pieces to the start of `out`, one behind the other, and returns the copy.
     ///
     /// # Errors
-    /// [`EncodeError::Room`] where `out` is shorter than [`len_bytes`](Self::len_bytes).
+    /// [`EncodeError::Room`] if `out` is shorter than [`len_bytes`](Self::len_bytes).
     pub fn copy_to(self, out: &mut [u8]) -> Result<&[u8], EncodeError> {
         let (need, have) = (self.len_bytes(), out.len());
         let room = EncodeError::Room { need, have };
@@ -162,25 +162,26 @@ impl<'a, F: Format> Chunks<'a, F> {
         Ok(out.get(..need).unwrap_or_default())
     }
 
-    /// The same as text.
+    /// Copies the remaining pieces to the start of `out` and returns the copy as text.
     ///
     /// # Errors
-    /// [`EncodeError::Room`]; [`EncodeError::Range`] with the index of a piece that is no text in UTF-8.
+    /// [`EncodeError::Room`] if `out` is too short. [`EncodeError::Range`] with the index of the first piece
+    /// that is not UTF-8.
     pub fn copy_str(self, out: &mut [u8]) -> Result<&str, EncodeError> {
         if !self.is_utf8() {
-            // Bytes may have no piece at all, and are no text either.
+            // A byte string may have no pieces; it is not text either.
             let index = self.clone().position(|piece| piece.as_str().is_none());
             return Err(EncodeError::Range {
-                what: "a piece that is no text in UTF-8, number",
+                what: "piece that is not UTF-8 (index)",
                 got: index.unwrap_or_default() as u64,
             });
         }
-        // UTF-8 behind UTF-8 is UTF-8.
+        // The concatenation of UTF-8 pieces is UTF-8.
         self.copy_to(out)
             .map(|bytes| core::str::from_utf8(bytes).unwrap_or_default())
     }
 
-    /// Whether the pieces are this text.
+    /// Whether the pieces together are `text`.
     pub(super) fn is(self, text: &str) -> bool {
         let mut rest = text.as_bytes();
         for piece in self {

@@ -5,20 +5,21 @@ use crate::{ToJson, json};
 use core::fmt;
 
 impl<F: Format> ToJson for Node<'_, F> {
-    /// Depth is bounded: the document was checked against [`DEPTH_LEVELS_MAX`](crate::DEPTH_LEVELS_MAX).
+    /// The depth is at most [`DEPTH_LEVELS_MAX`](crate::DEPTH_LEVELS_MAX): the reader has checked the
+    /// document.
     ///
-    /// What JSON does not have:
+    /// Items without a JSON equivalent:
     ///
     /// * Bytes, extensions and text that is not UTF-8 become strings of hexadecimal digits. A string in
-    ///   chunks is shown as one.
-    /// * An instant becomes a string as [`UnixTime`](crate::UnixTime) shows it.
-    /// * A bignum becomes a number with all its digits; one beyond 128 bits the string `"0x..."`, or
-    ///   `"-1-0x..."` where it is negative.
-    /// * Other tags are left out and their items shown; undefined, infinities and NaN are `null`; a
-    ///   simple value is its number.
-    /// * A key that is no text is shown by its encoding in hexadecimal digits: the key 1 of CBOR is
-    ///   `"01"`. (As JSON in a string, a key in a key in a key would double at each level.) Two keys of
-    ///   a map may so have one name.
+    ///   chunks becomes one string.
+    /// * An instant becomes a string in the form of [`UnixTime`](crate::UnixTime).
+    /// * A bignum becomes a number with all its digits. A bignum beyond 128 bits becomes the string
+    ///   `"0x..."`, or `"-1-0x..."` if it is negative.
+    /// * Other tags are omitted and their items remain. Undefined, infinities and NaN become `null`. A
+    ///   simple value becomes its number.
+    /// * A key that is not text becomes the hexadecimal digits of its encoding: the key 1 of CBOR is `"01"`.
+    ///   (JSON inside a string would double in length at each level of nested keys.) Two keys of a map may
+    ///   get the same name.
     fn to_json(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         match self.value() {
             Value::Nil | Value::Undefined => out.write_str("null"),

@@ -1,21 +1,21 @@
-//! Self-describing documents: what MessagePack and CBOR have in common.
+//! Self-describing documents: the readers and the writer of MessagePack and CBOR.
 //!
-//! Two ways to read. `view` checks a document whole (lengths, nesting, item count) and gives its root
-//! [`Node`], to be looked around in without allocating. A [`Reader`] takes a document whose shape is
-//! known, item by item, and checks as it goes: one pass, for the hot path. A type that implements
-//! [`Build`] can be written in either format.
+//! There are two readers. `view` checks a whole document (lengths, nesting, number of items) and returns its
+//! root [`Node`]; a program then reads members in any order. A [`Reader`] reads a document of known shape
+//! item by item and checks each item: one pass, for the hot path. Neither allocates. A type that implements
+//! [`Build`] can be written in both formats.
 //!
 //! # What is refused, and what is only not valid
 //!
-//! `view` refuses bytes that are not well-formed: nobody can tell where the next item begins. An item
-//! that is well-formed and means nothing stays an item of the document, whose other items can be read:
+//! `view` refuses bytes that are not well-formed, because the start of the next item is unknown. An item
+//! that is well-formed but not valid does not make the rest of the document unreadable:
 //!
-//! * Text that is not UTF-8 is [`Value::RawStr`], in both formats. MessagePack lets text hold such
-//!   bytes and wants them to be readable ("Notes on string"); in CBOR it is well-formed and not valid
-//!   (RFC 8949 sections 1.2 and 5.3.1). [`Node::as_str`] and [`Reader::str`] take valid text only,
-//!   [`Node::str_bytes`] and [`Reader::str_bytes`] any; [`Writer::str_bytes`] writes it.
-//! * A timestamp, date or bignum with a content that its rules do not allow stays an extension or a
-//!   tag; [`Node::as_time`] and [`Node::as_i128`] give `None`.
+//! * Text that is not UTF-8 is [`Value::RawStr`], in both formats. MessagePack allows such bytes
+//!   and requires readers to return them ("Notes on string"); in CBOR such text is well-formed and not
+//!   valid (RFC 8949 sections 1.2 and 5.3.1). [`Node::as_str`] and [`Reader::str`] accept valid text only.
+//!   [`Node::str_bytes`] and [`Reader::str_bytes`] accept any text, and [`Writer::str_bytes`] writes it.
+//! * A timestamp, date or bignum with an invalid content is a plain extension or tag: [`Node::as_time`] and
+//!   [`Node::as_i128`] return `None`.
 //!
 //! # Instants
 //!
@@ -24,8 +24,8 @@
 //! | MessagePack | extension -1 of 4, 8 or 12 bytes | the shortest of the three |
 //! | CBOR | tag 0 with the text of RFC 3339, tag 1 with an integer or a float | tag 1 with an integer; with a fraction of a second, tag 0 |
 //!
-//! Neither direction rounds. A float of tag 1 is read where it is a whole number of nanoseconds, which
-//! few are: [`Node::as_time_lossy`] gives the nearest.
+//! Neither direction rounds. [`Node::as_time`] reads a float of tag 1 only if the float is a whole number
+//! of nanoseconds, which is rare. [`Node::as_time_lossy`] returns the nearest instant.
 //!
 //! ```
 //! use tickwire_codecs::{Encode, EncodeError, document::{Build, Format, Writer}};
@@ -93,16 +93,16 @@ pub enum Head<'a> {
     Bin(&'a [u8]),
     /// Bytes in chunks, each a [`Bin`](Self::Bin), up to a break.
     BinChunks,
-    /// An array of so many items, or up to a break.
+    /// An array of `Some` number of items, or of items up to a break.
     Array(Option<u64>),
-    /// A map of so many pairs, or up to a break.
+    /// A map of `Some` number of pairs, or of pairs up to a break.
     Map(Option<u64>),
     /// MessagePack's extension: type and content. Types below 0 belong to the specification: -1 is a
     /// timestamp.
     Ext(i8, &'a [u8]),
     /// CBOR's tag of the item that follows.
     Tag(u64),
-    /// CBOR's simple value without a name here.
+    /// A simple value of CBOR, except false, true, null and undefined.
     Simple(u8),
     /// The end of an array, map or string without a length.
     Break,
@@ -129,32 +129,30 @@ pub enum StringKind {
     Bytes,
 }
 
-/// Room for the head of an item without its content; no format here needs more than 9 bytes.
+/// The longest head of an item without its content, in bytes.
 pub const HEAD_BYTES_MAX: usize = 16;
 
-/// A self-describing format: how heads are read and written. Formats of this crate implement it.
+/// A self-describing format. [`Msgpack`](crate::msgpack) and [`Cbor`](crate::cbor) implement the trait.
 pub trait Format: Codec + Copy + core::fmt::Debug {
-    /// Whether the format marks special values with tags, as CBOR does; otherwise it has extensions,
-    /// as MessagePack does.
+    /// Whether the format has tags (CBOR) or extensions (MessagePack).
     const TAGS: bool;
 
-    /// Reads the head at offset `at` and gives the offset behind it and its content.
+    /// Reads the head at offset `at`. Returns the head and the offset behind it and its content.
     ///
     /// # Errors
     /// [`DecodeError`] with offsets in `bytes`.
     fn head(bytes: &[u8], at: usize) -> Result<(Head<'_>, usize), DecodeError>;
 
-    /// Writes a head in its shortest form, without the content of text and bytes, and gives its
-    /// length.
+    /// Writes a head in its shortest form, without the content of text and bytes. Returns its length.
     ///
     /// # Errors
-    /// [`EncodeError::Range`] where the format has no such item.
+    /// [`EncodeError::Range`] if the format does not have the item.
     fn put_head(head: &Head<'_>, out: &mut [u8; HEAD_BYTES_MAX]) -> Result<usize, EncodeError>;
 
-    /// Writes the head of a string of `len` bytes in its shortest form and gives its length.
+    /// Writes the head of a string of `len` bytes in its shortest form. Returns the length of the head.
     ///
     /// # Errors
-    /// [`EncodeError::Range`] where the format has no string of this length.
+    /// [`EncodeError::Range`] if the format has no string of this length.
     fn put_string_head(
         kind: StringKind,
         len: u64,

@@ -4,17 +4,17 @@ use super::{Bignum, Chunks, Entries, Format, Head, Items, StringKind, bignum, ti
 use crate::UnixTime;
 use core::{fmt, marker::PhantomData};
 
-/// One item of a checked document, with everything in it.
+/// One item of a checked document, with all nested items.
 pub struct Node<'a, F> {
-    /// Exactly this item.
+    /// The bytes of this item.
     bytes: &'a [u8],
-    /// Its head, and what lies behind it.
+    /// The head of the item, and the bytes behind the head.
     head: Head<'a>,
     inside: &'a [u8],
     format: PhantomData<fn() -> F>,
 }
 
-/// What an item holds.
+/// The content of an item.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Value<'a, F> {
@@ -48,10 +48,10 @@ pub enum Value<'a, F> {
     Map(Entries<'a, F>),
     /// MessagePack's extension: type and content. [`Node::as_time`] reads a timestamp.
     Ext(i8, &'a [u8]),
-    /// CBOR's tag and the item it is put on. [`Node::as_time`] reads dates, [`Node::as_i128`] and
+    /// A tag of CBOR and the tagged item. [`Node::as_time`] reads dates, [`Node::as_i128`] and
     /// [`Node::as_bignum`] read bignums.
     Tag(u64, Node<'a, F>),
-    /// CBOR's simple value without a name here.
+    /// A simple value of CBOR, except false, true, null and undefined.
     Simple(u8),
 }
 
@@ -94,7 +94,7 @@ impl<'a, F: Format> Node<'a, F> {
         &self.head
     }
 
-    /// What the item holds.
+    /// The content of the item.
     #[must_use]
     pub fn value(self) -> Value<'a, F> {
         let inside = self.inside;
@@ -123,14 +123,14 @@ impl<'a, F: Format> Node<'a, F> {
             Head::Ext(kind, value) => Value::Ext(kind, value),
             Head::Tag(tag) => match Self::first(inside) {
                 Some((node, _)) => Value::Tag(tag, node),
-                // The bytes were checked: cannot come here.
+                // Unreachable: `walk` has checked the bytes.
                 None => Value::Nil,
             },
             Head::Simple(value) => Value::Simple(value),
         }
     }
 
-    /// An integer that fits u64; of CBOR also a bignum.
+    /// An integer that fits u64, including bignums of CBOR.
     #[must_use]
     pub fn as_u64(self) -> Option<u64> {
         match self.head {
@@ -140,7 +140,7 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// An integer that fits i64; of CBOR also a bignum.
+    /// An integer that fits i64, including bignums of CBOR.
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
         match self.head {
@@ -151,8 +151,8 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// An integer that fits i128: CBOR's bignums of tags 2 and 3 (RFC 8949 section 3.4.3), whose bytes
-    /// may come in chunks, and every plain integer.
+    /// An integer that fits i128: every plain integer, and CBOR's bignums of tags 2 and 3 (RFC 8949 section
+    /// 3.4.3), also in chunks.
     #[must_use]
     pub fn as_i128(self) -> Option<i128> {
         match self.head {
@@ -177,8 +177,8 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// CBOR's bignum of any size (tags 2 and 3), as bytes with a sign. `None` where the bytes come in
-    /// chunks, which cannot be lent as one slice, and for a plain integer.
+    /// CBOR's bignum of any size (tags 2 and 3), as bytes with a sign. `None` for a plain integer, and for a
+    /// bignum in chunks, which is not one slice.
     #[must_use]
     pub fn as_bignum(self) -> Option<Bignum<'a>> {
         match self.value() {
@@ -203,9 +203,9 @@ impl<'a, F: Format> Node<'a, F> {
     /// An instant: MessagePack's timestamp (extension -1, all three forms), and CBOR's tag 0 (the text
     /// of RFC 3339) and tag 1 (seconds since 1970, an integer or a float).
     ///
-    /// `None` for everything else, for an instant that breaks its rules (10^9 nanoseconds or more, a
-    /// date that does not exist), for one that [`UnixTime`] does not hold, and for a float that is not a
-    /// whole number of nanoseconds.
+    /// `None` for all other items, for an invalid instant (10^9 nanoseconds or more, a date that does not
+    /// exist), for an instant outside the range of [`UnixTime`], and for a float that is not a whole number
+    /// of nanoseconds.
     ///
     /// ```
     /// # #[cfg(feature = "msgpack")]
@@ -221,8 +221,8 @@ impl<'a, F: Format> Node<'a, F> {
         self.time(time::of_float)
     }
 
-    /// As [`as_time`](Self::as_time), but a float of CBOR's tag 1 is rounded to the nearest nanosecond,
-    /// away from 1970 where it lies in the middle.
+    /// As [`as_time`](Self::as_time), but rounds a float of CBOR's tag 1 to the nearest nanosecond, and away
+    /// from 1970 between two of them.
     #[must_use]
     pub fn as_time_lossy(self) -> Option<UnixTime> {
         self.time(time::of_float_lossy)
@@ -263,7 +263,7 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// Text in one piece and in UTF-8.
+    /// Text in one piece, if it is UTF-8.
     #[must_use]
     pub fn as_str(self) -> Option<&'a str> {
         match self.head {
@@ -291,8 +291,7 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// The pieces of text or bytes: one where the string has a length, any number where it comes in
-    /// chunks.
+    /// The pieces of text or bytes: one if the string has a length, any number if it is in chunks.
     #[must_use]
     pub fn chunks(self) -> Option<Chunks<'a, F>> {
         let whole = || Items::new(self.bytes, Some(1));
@@ -326,8 +325,8 @@ impl<'a, F: Format> Node<'a, F> {
         }
     }
 
-    /// The value of the first pair of a map whose key is this text, in one piece or in chunks. Walks the
-    /// map from its start: read many members with one pass over [`entries`](Self::entries).
+    /// The value of the first pair of a map with the key `name`, in one piece or in chunks. The search begins
+    /// at the start of the map: to read many members, iterate once over [`entries`](Self::entries).
     #[must_use]
     pub fn member(self, key: &str) -> Option<Self> {
         self.entries()?
@@ -356,7 +355,7 @@ impl<F> fmt::Debug for Node<'_, F> {
     }
 }
 
-/// Same bytes; two encodings of one number differ.
+/// Compares the bytes: two encodings of one number differ.
 impl<F> PartialEq for Node<'_, F> {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes

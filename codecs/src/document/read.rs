@@ -4,12 +4,12 @@ use super::{Bignum, Format, Head, Node, bignum, time, walk};
 use crate::{DecodeError, Limits, UnixTime, error::offset};
 use core::{fmt, marker::PhantomData};
 
-/// Takes a document item by item, checking as it goes. Nothing is read twice and nothing is
-/// allocated, so this is the reader for the hot path; use `view` and a [`Node`](super::Node) where
-/// the order of members is not known.
+/// A reader of a document, item by item, with a check of each item. It reads no byte twice and does not
+/// allocate: use it on the hot path. If the order of the members is unknown, use `view` and a
+/// [`Node`](super::Node).
 ///
-/// Containers and strings without a length are refused by the methods that want one;
-/// [`node`](Self::node) and `view` read them.
+/// [`array`](Self::array), [`map`](Self::map), [`str`](Self::str) and [`bin`](Self::bin) refuse containers
+/// and strings without a length; [`node`](Self::node) and `view` read them.
 ///
 /// ```
 /// # #[cfg(feature = "msgpack")]
@@ -32,13 +32,13 @@ pub struct Reader<'a, F> {
     format: PhantomData<fn() -> F>,
 }
 
-/// What a head that is not the wanted one is reported as.
+/// The name of an unexpected item in errors.
 #[cold]
 fn unexpected(at: usize, what: &'static str, bytes: &[u8]) -> DecodeError {
     DecodeError::wrong(at, what, bytes.get(at).copied().unwrap_or_default().into())
 }
 
-/// The error of text that is not UTF-8, where the item at `at` is such.
+/// The error for the item at `at`, if it is text that is not UTF-8.
 #[cold]
 fn not_utf8<F: Format>(bytes: &[u8], at: usize) -> Option<DecodeError> {
     let (Head::RawStr(text), next) = F::head(bytes, at).ok()? else {
@@ -78,7 +78,7 @@ impl<'a, F: Format> Reader<'a, F> {
     /// A reader at the start of a document.
     ///
     /// # Errors
-    /// [`DecodeError::Limit`] where the document is longer than `max_msg`.
+    /// [`DecodeError::Limit`] if the document is longer than `max_msg`.
     pub const fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, DecodeError> {
         if let Err(error) = limits.check_msg(bytes.len()) {
             return Err(error);
@@ -101,7 +101,7 @@ impl<'a, F: Format> Reader<'a, F> {
     /// Ends the document.
     ///
     /// # Errors
-    /// [`DecodeError::Trailing`] where bytes are left.
+    /// [`DecodeError::Trailing`] if bytes are left.
     pub const fn finish(self) -> Result<(), DecodeError> {
         if self.at < self.bytes.len() {
             return Err(DecodeError::trailing(self.at, self.bytes.len() - self.at));
@@ -109,11 +109,11 @@ impl<'a, F: Format> Reader<'a, F> {
         Ok(())
     }
 
-    /// The next head, whatever it is, with the content of text and bytes. What is inside an item, and
-    /// whether it belongs there, is then the caller's to read: chunks up to their break, say.
+    /// The next head of any kind, with the content of text and bytes. The caller then reads the nested items
+    /// and checks them, such as chunks up to their break.
     ///
     /// # Errors
-    /// What [`Format::head`] says; [`DecodeError::Limit`] after `max_items` items.
+    /// The errors of [`Format::head`], and [`DecodeError::Limit`] after `max_items` items.
     #[inline]
     pub fn head(&mut self) -> Result<Head<'a>, DecodeError> {
         self.items += 1;
@@ -123,7 +123,7 @@ impl<'a, F: Format> Reader<'a, F> {
         Ok(head)
     }
 
-    /// Takes the next item if `take` wants its head; stays before it otherwise.
+    /// Takes the next item if `take` accepts its head. Otherwise the reader stays before the item.
     #[inline]
     fn expect<T>(
         &mut self,
@@ -142,8 +142,8 @@ impl<'a, F: Format> Reader<'a, F> {
     /// An integer that fits u64.
     ///
     /// # Errors
-    /// [`DecodeError::Wrong`] with the first byte of an item that is none; the reader stays before
-    /// it. Otherwise see [`head`](Self::head). The same for every method here.
+    /// [`DecodeError::Wrong`] with the first byte of an item of another kind; the reader stays before the
+    /// item. The errors of [`head`](Self::head). The other methods have the same errors.
     #[inline]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
         self.expect("head, not an unsigned integer,", |head| match head {
@@ -190,7 +190,7 @@ impl<'a, F: Format> Reader<'a, F> {
         })
     }
 
-    /// A bignum of CBOR in one piece, of any size; plain integers are none.
+    /// A bignum of CBOR in one piece, of any size. Refuses plain integers.
     ///
     /// # Errors
     /// See [`uint`](Self::uint).
@@ -198,7 +198,7 @@ impl<'a, F: Format> Reader<'a, F> {
         self.maybe_tagged("head, not a bignum in one piece,", bignum_of)
     }
 
-    /// An instant, as [`Node::as_time`] takes it, but text in one piece only.
+    /// An instant, as [`Node::as_time`] reads it, but with text in one piece only.
     ///
     /// # Errors
     /// See [`uint`](Self::uint).
@@ -208,7 +208,7 @@ impl<'a, F: Format> Reader<'a, F> {
         })
     }
 
-    /// An instant, as [`Node::as_time_lossy`] takes it: a float is rounded to the nearest nanosecond.
+    /// An instant, as [`Node::as_time_lossy`] reads it: rounds a float to the nearest nanosecond.
     ///
     /// # Errors
     /// See [`uint`](Self::uint).
@@ -218,8 +218,8 @@ impl<'a, F: Format> Reader<'a, F> {
         })
     }
 
-    /// Takes the next item, and where it is a tag also the item behind it, if `take` wants them; stays
-    /// before the first one otherwise.
+    /// Takes the next item, and the tagged item too if the item is a tag, if `take` accepts them. Otherwise
+    /// the reader stays before the first item.
     fn maybe_tagged<T>(
         &mut self,
         what: &'static str,
@@ -267,8 +267,8 @@ impl<'a, F: Format> Reader<'a, F> {
     /// Text.
     ///
     /// # Errors
-    /// See [`uint`](Self::uint); [`DecodeError::Utf8`] at the first bad byte of text that is not UTF-8,
-    /// which [`str_bytes`](Self::str_bytes) takes.
+    /// See [`uint`](Self::uint). [`DecodeError::Utf8`] at the first invalid byte if the text is not UTF-8:
+    /// [`str_bytes`](Self::str_bytes) reads such text.
     #[inline]
     pub fn str(&mut self) -> Result<&'a str, DecodeError> {
         let (at, bytes) = (self.at, self.bytes);
@@ -316,7 +316,7 @@ impl<'a, F: Format> Reader<'a, F> {
         })
     }
 
-    /// CBOR's tag; the item it is put on is next.
+    /// A tag of CBOR. The tagged item is next.
     ///
     /// # Errors
     /// See [`uint`](Self::uint).
@@ -328,10 +328,10 @@ impl<'a, F: Format> Reader<'a, F> {
         })
     }
 
-    /// Nil, or null, if it is next: for optional members.
+    /// Reads nil or null if it is the next item. Returns whether it was. Use it for optional members.
     ///
     /// # Errors
-    /// See [`head`](Self::head); none where the next item is another.
+    /// See [`head`](Self::head). No error if the next item is another.
     #[inline]
     pub fn nil(&mut self) -> Result<bool, DecodeError> {
         let (head, next) = F::head(self.bytes, self.at)?;
@@ -344,7 +344,7 @@ impl<'a, F: Format> Reader<'a, F> {
         Ok(false)
     }
 
-    /// The start of an array; gives the number of items that follow, which the bytes left can hold.
+    /// The start of an array. Returns the number of its items; the remaining bytes can hold so many.
     ///
     /// # Errors
     /// See [`uint`](Self::uint); [`DecodeError::Limit`] and [`DecodeError::Short`] for the count.
@@ -358,7 +358,7 @@ impl<'a, F: Format> Reader<'a, F> {
         walk::check_count(count, self.bytes, at, self.at, &self.limits)
     }
 
-    /// The start of a map; gives the number of pairs that follow, which the bytes left can hold.
+    /// The start of a map. Returns the number of its pairs; the remaining bytes can hold so many.
     ///
     /// # Errors
     /// See [`array`](Self::array).
@@ -373,8 +373,7 @@ impl<'a, F: Format> Reader<'a, F> {
         walk::check_count(items, self.bytes, at, self.at, &self.limits).map(|items| items / 2)
     }
 
-    /// The next item with everything in it, checked: for the parts of a document whose shape is not
-    /// known.
+    /// The next item with all nested items, checked: for parts of a document of unknown shape.
     ///
     /// # Errors
     /// See [`skip`](Self::skip).
@@ -390,10 +389,10 @@ impl<'a, F: Format> Reader<'a, F> {
         ))
     }
 
-    /// Steps over the next item with everything in it, checking it.
+    /// Checks and skips the next item with all nested items.
     ///
     /// # Errors
-    /// [`DecodeError`] of any kind; the item alone is held to the limits.
+    /// [`DecodeError`] of any kind. The limits apply to this item alone.
     pub fn skip(&mut self) -> Result<(), DecodeError> {
         self.items += 1;
         self.limits.check_items(self.at, self.items)?;

@@ -1,4 +1,4 @@
-//! Instants in the forms that the two formats have for them.
+//! The encodings of instants in the two formats.
 
 use super::Head;
 use crate::UnixTime;
@@ -9,8 +9,8 @@ pub(super) const EXTENSION: i8 = -1;
 pub(super) const TEXT_TAG: u64 = 0;
 /// CBOR's tag of seconds since 1970.
 pub(super) const EPOCH_TAG: u64 = 1;
-/// Longest text that is put together from chunks, in bytes. Text of a date has 20 to 35 bytes, unless
-/// its fraction ends in zeros.
+/// The longest date in chunks that the reader joins, in bytes. A date has 20 to 35 bytes, unless its
+/// fraction ends in zeros.
 pub(super) const TEXT_BYTES_MAX: usize = 64;
 
 /// Bits of the seconds in a timestamp of 8 bytes; the other 30 are nanoseconds.
@@ -112,7 +112,7 @@ pub(super) fn of_float_lossy(seconds: f64) -> Option<UnixTime> {
     })
 }
 
-/// What lies below the last whole nanosecond.
+/// The part below the last whole nanosecond.
 enum Rest {
     None,
     BelowHalf,

@@ -1,10 +1,10 @@
-//! One pass over a document that follows every length, with a fixed stack.
+//! The check of a document: one pass with a fixed stack.
 
 use super::{Format, Head};
 use crate::{DEPTH_LEVELS_MAX, DecodeError, Limits};
 
-/// What an open container still expects: a number of items, or one of the five below, which no number
-/// reaches.
+/// The expected rest of an open container: a number of items, or one of the five constants below, which are
+/// greater than every number of items.
 type Left = u32;
 /// Items up to a break.
 const ENDLESS_ARRAY: Left = u32::MAX;
@@ -19,14 +19,14 @@ const ENDLESS_BYTES: Left = u32::MAX - 4;
 /// Most items of one container.
 const COUNT_MAX: u64 = ENDLESS_BYTES as u64 - 1;
 
-/// Limits of bytes that were already checked under the user's limits.
+/// Limits for bytes that were checked under the limits of the caller before.
 pub(super) const CHECKED: Limits = Limits {
     max_msg: u32::MAX,
     max_items: u32::MAX,
     max_depth: DEPTH_LEVELS_MAX,
 };
 
-/// Checks the item at `at` with everything in it and gives the offset behind it.
+/// Checks the item at `at` with all nested items and returns the offset behind it.
 #[inline]
 pub(super) fn walk<F: Format>(
     bytes: &[u8],
@@ -37,7 +37,7 @@ pub(super) fn walk<F: Format>(
     inside::<F>(bytes, at, &head, next, limits)
 }
 
-/// The same, for an item whose head is read.
+/// [`walk`] of an item with a known head.
 #[inline]
 pub(super) fn inside<F: Format>(
     bytes: &[u8],
@@ -58,7 +58,7 @@ pub(super) fn inside<F: Format>(
 
 /// [`walk`] of a container.
 ///
-/// Ends: each turn moves `at` forward by at least one byte, the head's first.
+/// The loop ends: each turn moves `at` forward by at least the first byte of a head.
 fn nested<F: Format>(bytes: &[u8], mut at: usize, limits: &Limits) -> Result<usize, DecodeError> {
     let mut open: [Left; DEPTH_LEVELS_MAX as usize] = [0; DEPTH_LEVELS_MAX as usize];
     let mut depth = 0usize;
@@ -115,7 +115,7 @@ fn check_chunk(kind: Left, head: &Head<'_>, bytes: &[u8], at: usize) -> Result<(
     }
 }
 
-/// The items a head opens; `None` for an item that holds no others.
+/// The nested items of a head; `None` for an item without nested items.
 #[inline]
 fn children(
     head: &Head<'_>,
@@ -138,8 +138,8 @@ fn children(
     check_count(count, bytes, at, next, limits).map(Some)
 }
 
-/// Checks a container's count against the limits and against what is left: every item is at least
-/// one byte.
+/// Checks the count of a container against the limits and against the remaining bytes: every item has at
+/// least one byte.
 #[inline]
 pub(super) fn check_count(
     count: u64,

@@ -6,16 +6,16 @@ use core::{fmt, marker::PhantomData};
 
 /// A value that can be written as a document of any [`Format`].
 pub trait Build {
-    /// Writes exactly one item, with everything in it. Called once to find the length and once to
-    /// write: the two calls must write the same.
+    /// Writes exactly one item with all nested items. The crate calls it twice, to measure and to write: both
+    /// calls must write the same item.
     ///
     /// # Errors
-    /// What the writer says.
+    /// The errors of the writer.
     fn build<F: Format>(&self, out: &mut Writer<'_, F>) -> Result<(), EncodeError>;
 }
 
 impl<F: Format, T: Build> Encode<F> for T {
-    /// 0 for a value that has no form in this format; `encode` says why.
+    /// 0 for a value that the format cannot represent; [`encode`](Encode::encode) returns the error.
     fn encoded_len(&self) -> usize {
         let mut out = Writer::<F>::measure();
         self.build(&mut out)
@@ -32,13 +32,13 @@ impl<F: Format, T: Build> Encode<F> for T {
 
 /// Writes one document in place, item by item, each in its shortest form.
 ///
-/// Containers say their number of items first; [`finish`](Self::finish) refuses a document that has
-/// fewer, and an item too many is refused at once. A call that fails writes nothing: the writer is
-/// where it was before it.
+/// A container declares its number of items first. [`finish`](Self::finish) refuses a document with too few
+/// items, and every method refuses an item too many. A failed call writes nothing and does not change the
+/// writer.
 pub struct Writer<'o, F> {
     out: &'o mut [u8],
     at: usize,
-    /// Items still to come; a document is one.
+    /// Missing items. A document is one item.
     owed: u64,
     /// Only counts bytes.
     measure: bool,
@@ -70,20 +70,20 @@ impl<'o, F: Format> Writer<'o, F> {
         }
     }
 
-    /// Ends the document and gives its length in bytes.
+    /// Ends the document and returns its length in bytes.
     ///
     /// # Errors
-    /// [`EncodeError::Order`] where a container lacks items.
+    /// [`EncodeError::Order`] if a container lacks items.
     pub const fn finish(self) -> Result<usize, EncodeError> {
         if self.owed > 0 {
             return Err(EncodeError::Order {
-                what: "as many items as the containers promised",
+                what: "as many items as the containers declare",
             });
         }
         Ok(self.at)
     }
 
-    /// Both or neither: what is written next would be taken for the content of a head alone.
+    /// Writes both or neither: a reader would take the next item for the content of a head without content.
     fn put(&mut self, head: &[u8], content: &[u8]) -> Result<(), EncodeError> {
         let end = self
             .at
@@ -102,14 +102,14 @@ impl<'o, F: Format> Writer<'o, F> {
         Ok(())
     }
 
-    /// The items still to come behind the next one.
+    /// The number of missing items behind the next item.
     fn owe(&self) -> Result<u64, EncodeError> {
         self.owed.checked_sub(1).ok_or(EncodeError::Order {
             what: "no item after the end of the document",
         })
     }
 
-    /// Writes a head and its content; `inside` items then belong to it.
+    /// Writes a head and its content. The next `inside` items are nested in the item.
     fn item(
         &mut self,
         head: &Head<'_>,
@@ -127,8 +127,8 @@ impl<'o, F: Format> Writer<'o, F> {
     /// Nil, or null.
     ///
     /// # Errors
-    /// [`EncodeError::Room`]; [`EncodeError::Order`] after the document's end. The same for every
-    /// method here; those that say so have [`EncodeError::Range`] too.
+    /// [`EncodeError::Room`] if the buffer is full; [`EncodeError::Order`] after the end of the document. All
+    /// methods have these errors.
     pub fn nil(&mut self) -> Result<&mut Self, EncodeError> {
         self.item(&Head::Nil, &[], 0)
     }
@@ -181,11 +181,11 @@ impl<'o, F: Format> Writer<'o, F> {
         self.bignum(Bignum::new(false, &value.to_be_bytes()))
     }
 
-    /// An integer of any size, as a plain integer where it fits one (RFC 8949 section 3.4.3).
+    /// An integer of any size, as a plain integer if possible (RFC 8949 section 3.4.3).
     ///
     /// # Errors
     /// See [`nil`](Self::nil); [`EncodeError::Range`] with the low 64 bits of the magnitude for a
-    /// number that MessagePack does not hold.
+    /// number that MessagePack cannot hold.
     pub fn bignum(&mut self, value: Bignum<'_>) -> Result<&mut Self, EncodeError> {
         let magnitude = value.magnitude();
         let low = magnitude.rchunks(8).next().unwrap_or_default();
@@ -195,7 +195,7 @@ impl<'o, F: Format> Writer<'o, F> {
             (0..=8, true) => return self.item(&Head::Nint(low), &[], 0),
             _ if !F::TAGS => {
                 return Err(EncodeError::Range {
-                    what: "integer of more than 64 bits, low bits",
+                    what: "integer of more than 64 bits (low 64 bits)",
                     got: low,
                 });
             }
@@ -209,8 +209,8 @@ impl<'o, F: Format> Writer<'o, F> {
         self.whole(|out| out.tag(tag)?.bin(magnitude))
     }
 
-    /// An instant: MessagePack's timestamp in its shortest form; CBOR's tag 1 with whole seconds, and
-    /// tag 0 with the text of RFC 3339 where there is a fraction of one. Nothing is rounded.
+    /// An instant, without rounding. MessagePack: the timestamp in its shortest form. CBOR: tag 1 for whole
+    /// seconds, and tag 0 with the text of RFC 3339 for an instant with a fraction of a second.
     ///
     /// ```
     /// # #[cfg(feature = "cbor")]
@@ -239,13 +239,13 @@ impl<'o, F: Format> Writer<'o, F> {
             return self.whole(|out| out.tag(time::EPOCH_TAG)?.int(seconds));
         }
         let text = Rfc3339::new(value).ok_or(EncodeError::Range {
-            what: "seconds of a time with a fraction, outside of the years 0 to 9999,",
+            what: "time with a fraction of a second outside the years 0 to 9999 (seconds)",
             got: value.seconds().cast_unsigned(),
         })?;
         self.whole(|out| out.tag(time::TEXT_TAG)?.str(text.text()))
     }
 
-    /// A float of single precision. CBOR writes half precision where that is exact.
+    /// A float of single precision. CBOR writes half precision if that is exact.
     ///
     /// # Errors
     /// See [`nil`](Self::nil).
@@ -253,7 +253,7 @@ impl<'o, F: Format> Writer<'o, F> {
         self.item(&Head::Float32(value), &[], 0)
     }
 
-    /// A double. CBOR writes a shorter float where that is exact.
+    /// A double. CBOR writes a shorter float if that is exact.
     ///
     /// # Errors
     /// See [`nil`](Self::nil).
@@ -264,13 +264,13 @@ impl<'o, F: Format> Writer<'o, F> {
     /// Text.
     ///
     /// # Errors
-    /// See [`nil`](Self::nil); [`EncodeError::Range`] where it is longer than the format allows.
+    /// See [`nil`](Self::nil); [`EncodeError::Range`] if it is longer than the format allows.
     pub fn str(&mut self, value: &str) -> Result<&mut Self, EncodeError> {
         self.item(&Head::Str(value), value.as_bytes(), 0)
     }
 
-    /// Text whose bytes may not be UTF-8: what [`Node::str_bytes`] gives. MessagePack allows it; in CBOR
-    /// the document is then well-formed and not valid, and other readers may refuse it.
+    /// Text that may not be UTF-8, such as the bytes of [`Node::str_bytes`]. MessagePack allows such text. A
+    /// CBOR document with such text is well-formed but not valid, and other readers may refuse it.
     ///
     /// # Errors
     /// See [`str`](Self::str).
@@ -286,7 +286,7 @@ impl<'o, F: Format> Writer<'o, F> {
         self.item(&Head::Bin(value), value, 0)
     }
 
-    /// An array; its `count` items follow.
+    /// An array. Its `count` items follow.
     ///
     /// # Errors
     /// See [`str`](Self::str).
@@ -294,7 +294,7 @@ impl<'o, F: Format> Writer<'o, F> {
         self.item(&Head::Array(Some(count.into())), &[], count.into())
     }
 
-    /// A map; `pairs` keys and values follow in turn.
+    /// A map. `pairs` keys and values follow in turn.
     ///
     /// # Errors
     /// See [`str`](Self::str).
@@ -310,7 +310,7 @@ impl<'o, F: Format> Writer<'o, F> {
         self.item(&Head::Ext(kind, value), value, 0)
     }
 
-    /// CBOR's tag; the item it is put on follows.
+    /// A tag of CBOR. The tagged item follows.
     ///
     /// # Errors
     /// See [`nil`](Self::nil); [`EncodeError::Range`] in a format without tags.
@@ -335,17 +335,17 @@ impl<'o, F: Format> Writer<'o, F> {
         self.item(&Head::Simple(value), &[], 0)
     }
 
-    /// A node of another document, of this format or another, with everything in it. Arrays, maps and
-    /// strings without a length get one; the bytes of chunks are joined as they are. Instants and integers take the form that this format has for
-    /// them; a date of CBOR stays as it is in CBOR.
+    /// A node of another document of any format, with all nested items. Arrays, maps and strings without a
+    /// length get a length, and chunks are joined. Instants and integers get the form of this format. A
+    /// date of CBOR does not change in CBOR.
     ///
     /// # Errors
-    /// See [`str`](Self::str); [`EncodeError::Range`] for items this format does not have.
+    /// See [`str`](Self::str); [`EncodeError::Range`] for items that this format does not have.
     pub fn node<G: Format>(&mut self, node: Node<'_, G>) -> Result<&mut Self, EncodeError> {
         self.whole(|out| out.copy(node))
     }
 
-    /// Several items as one: all of them are written or none.
+    /// Writes several items, or none of them if one fails.
     fn whole(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<&mut Self, EncodeError>,
@@ -441,7 +441,7 @@ impl<F> fmt::Debug for Writer<'_, F> {
     }
 }
 
-/// Written again in its shortest form.
+/// Writes the node in its shortest form.
 impl<G: Format> Build for Node<'_, G> {
     fn build<F: Format>(&self, out: &mut Writer<'_, F>) -> Result<(), EncodeError> {
         out.node(*self)?;

@@ -1,30 +1,31 @@
-//! What stands before the messages of a datagram.
+//! The headers of datagrams.
 
-use super::{LengthField, Order};
+use super::{ByteOrder, LengthField};
 use crate::{DecodeError, be, le, slice};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// The header of a datagram of messages.
+/// The header of a datagram that carries messages.
 pub trait Packet: FromBytes + KnownLayout + Immutable + Unaligned + Sized + 'static {
-    /// How the messages behind the header are told apart; `None` where they stand one behind the other
-    /// and the schema alone says how long each is.
+    /// The length field in front of each message. `None` if the messages stand one behind the other: then
+    /// the schema alone gives their lengths.
     const MESSAGES: Option<LengthField>;
 
-    /// The sequence number of the datagram in its channel; a gap is a datagram that was lost.
+    /// The sequence number of the datagram in its channel. A gap between two datagrams is a loss.
     fn sequence(&self) -> u64;
 
-    /// The messages' bytes, of those that stand behind the header.
+    /// The bytes of the messages; `behind` are the bytes behind the header.
     ///
     /// # Errors
-    /// [`DecodeError`] where the header says another length; offsets count from behind the header.
+    /// [`DecodeError::Short`] if `behind` is shorter than the header announces. Offsets count from the
+    /// start of `behind`.
     fn messages<'a>(&self, behind: &'a [u8]) -> Result<&'a [u8], DecodeError> {
         Ok(behind)
     }
 
-    /// The header of a datagram and the bytes of its messages.
+    /// Splits a datagram into its header and the bytes of its messages.
     ///
     /// # Errors
-    /// [`DecodeError`] where the datagram is shorter than its header, or than it says.
+    /// [`DecodeError::Short`] if the datagram is shorter than its header, or than the header announces.
     ///
     /// ```
     /// use tickwire_codecs::framing::{CmePacket, Packet};
@@ -33,7 +34,7 @@ pub trait Packet: FromBytes + KnownLayout + Immutable + Unaligned + Sized + 'sta
     /// let datagram = b"\x07\0\0\0\0\0\0\0\0\0\0\0\x04\0hi";
     /// let (packet, messages) = CmePacket::read(datagram)?;
     /// assert_eq!(packet.sequence(), 7);
-    /// let framing = CmePacket::MESSAGES.expect("each has its size");
+    /// let framing = CmePacket::MESSAGES.expect("CME puts a length in front of each message");
     /// let mut batch = Batch::new(messages, framing, &Limits::FEED);
     /// assert_eq!(batch.next().unwrap()?.bytes, b"hi");
     /// # Ok::<(), tickwire_codecs::DecodeError>(())
@@ -46,8 +47,8 @@ pub trait Packet: FromBytes + KnownLayout + Immutable + Unaligned + Sized + 'sta
     }
 }
 
-/// CME MDP 3.0, little-endian: `| sequence: u32 | time: u64 ns |`, then `| size: u16 | message |` with a
-/// size that counts itself.
+/// CME MDP 3.0, little-endian: `| sequence: u32 | time: u64 ns |`, then messages behind a `u16` length
+/// that counts itself.
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
@@ -60,7 +61,8 @@ pub struct CmePacket {
 }
 
 impl Packet for CmePacket {
-    const MESSAGES: Option<LengthField> = Some(LengthField::u16(Order::Little).counting_itself());
+    const MESSAGES: Option<LengthField> =
+        Some(LengthField::u16(ByteOrder::Little).counting_itself());
 
     fn sequence(&self) -> u64 {
         self.sequence.get().into()
@@ -75,9 +77,9 @@ impl Packet for CmePacket {
 pub struct B3Packet {
     /// The channel.
     pub channel: u8,
-    /// Nothing.
+    /// Reserved.
     pub reserved: u8,
-    /// Grows where the sequence begins anew.
+    /// The venue increases this number when the sequence numbers start again.
     pub sequence_version: le::U16,
     /// Sequence number of the packet in its channel.
     pub sequence: le::U32,
@@ -93,9 +95,9 @@ impl Packet for B3Packet {
     }
 }
 
-/// Coinbase Derivatives' market data, little-endian: 24 bytes, then messages, each behind a `u16` that
-/// counts itself and the padding at its end. Its schema has that length in the message header where it
-/// declares a `frameLength`: see [`LengthField::keeping_header`].
+/// Coinbase Derivatives' market data, little-endian: 24 bytes, then messages behind a `u16` length that
+/// counts itself and the padding behind the message. If the message header of the schema declares that
+/// length as `frameLength`, use [`LengthField::keeping_header`].
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
@@ -103,7 +105,7 @@ impl Packet for B3Packet {
 pub struct CoinbasePacket {
     /// Nanoseconds since the Unix epoch.
     pub sending_time: le::I64,
-    /// Sequence number; of the last incremental update in a snapshot.
+    /// Sequence number of the packet. In a snapshot: of the last incremental update that it contains.
     pub sequence: le::I64,
     /// The channel.
     pub channel: le::U16,
@@ -111,12 +113,13 @@ pub struct CoinbasePacket {
     pub flags: u8,
     /// Messages in the packet.
     pub message_count: u8,
-    /// The instrument that a snapshot is of.
+    /// The instrument of a snapshot.
     pub snapshot_instrument: le::I32,
 }
 
 impl Packet for CoinbasePacket {
-    const MESSAGES: Option<LengthField> = Some(LengthField::u16(Order::Little).counting_itself());
+    const MESSAGES: Option<LengthField> =
+        Some(LengthField::u16(ByteOrder::Little).counting_itself());
 
     fn sequence(&self) -> u64 {
         self.sequence.get().cast_unsigned()
@@ -149,8 +152,8 @@ impl Packet for DeribitPacket {
     }
 }
 
-/// MEMX-UDP, in network order: 18 bytes, then, in sequenced packets alone, a count and messages behind
-/// a `u16` that does not count itself.
+/// MEMX-UDP, in network byte order: 18 bytes. In a sequenced packet a `u16` count of messages and the
+/// messages follow; each message is behind a `u16` length that does not count itself.
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
@@ -158,7 +161,7 @@ impl Packet for DeribitPacket {
 pub struct MemxPacket {
     /// 0: heartbeat, 1: shutdown of the session, [`MemxPacket::SEQUENCED`]: messages.
     pub kind: u8,
-    /// The header's length by its own word.
+    /// The length of the header, as the sender wrote it.
     pub header_length: u8,
     /// The session that the sequence belongs to.
     pub session: be::U64,
@@ -172,7 +175,7 @@ impl MemxPacket {
 }
 
 impl Packet for MemxPacket {
-    const MESSAGES: Option<LengthField> = Some(LengthField::u16(Order::Big));
+    const MESSAGES: Option<LengthField> = Some(LengthField::u16(ByteOrder::Big));
 
     fn sequence(&self) -> u64 {
         self.sequence.get()
@@ -182,7 +185,7 @@ impl Packet for MemxPacket {
         if self.kind != Self::SEQUENCED {
             return Ok(&[]);
         }
-        // The count of messages; their lengths say as much.
+        // The walk does not need the count: the lengths of the messages give it.
         slice::part::<be::U16>(behind, 0)?;
         Ok(behind.get(2..).unwrap_or_default())
     }

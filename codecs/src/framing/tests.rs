@@ -17,19 +17,19 @@ fn split(framing: LengthField, bytes: &[u8]) -> (Vec<Vec<u8>>, Option<DecodeErro
 /// Two frames of `abc` and of nothing, byte by byte: the length of the first is 3, or 3 and what it
 /// counts of the header.
 fn layouts() -> [(LengthField, &'static [u8], &'static [u8]); 12] {
-    let little = LengthField::u16(Order::Little);
-    let wide = LengthField::u32(Order::Big);
+    let little = LengthField::u16(ByteOrder::Little);
+    let wide = LengthField::u32(ByteOrder::Big);
     [
         (little, b"\x03\0abc", b"\0\0"),
-        (LengthField::u16(Order::Big), b"\0\x03abc", b"\0\0"),
+        (LengthField::u16(ByteOrder::Big), b"\0\x03abc", b"\0\0"),
         (little.counting_itself(), b"\x05\0abc", b"\x02\0"),
         (
-            LengthField::u16(Order::Big).counting_itself(),
+            LengthField::u16(ByteOrder::Big).counting_itself(),
             b"\0\x05abc",
             b"\0\x02",
         ),
         (
-            LengthField::u32(Order::Little),
+            LengthField::u32(ByteOrder::Little),
             b"\x03\0\0\0abc",
             b"\0\0\0\0",
         ),
@@ -111,8 +111,8 @@ fn lengths_that_cannot_be() {
     // A length beyond the limit is refused before its bytes are waited for.
     let long = u32::MAX.to_le_bytes();
     for framing in [
-        LengthField::u32(Order::Little),
-        LengthField::u32(Order::Little).keeping_header(),
+        LengthField::u32(ByteOrder::Little),
+        LengthField::u32(ByteOrder::Little).keeping_header(),
     ] {
         assert!(matches!(wrong(framing, &long), DecodeError::Limit { .. }));
     }
@@ -121,7 +121,7 @@ fn lengths_that_cannot_be() {
     assert_eq!(LengthField::SOFH.write_length(&mut short), Err(room));
     let mut long = std::vec![0; 1 << 16];
     let range = EncodeError::Range {
-        what: "frame bytes",
+        what: "frame length",
         got: 1 << 16,
     };
     let short = LengthField::SOFH_SHORT;
@@ -145,7 +145,7 @@ fn encoding_types() {
         Some(sofh::CME)
     );
     assert_eq!(of(LengthField::SOFH, b"\0\0\0\x06\x5b"), None);
-    assert_eq!(of(LengthField::u16(Order::Big), b"\0\0\x5b\xe0"), None);
+    assert_eq!(of(LengthField::u16(ByteOrder::Big), b"\0\0\x5b\xe0"), None);
 }
 
 /// A datagram's header, its sequence number and what is behind it.
@@ -193,4 +193,47 @@ fn packets_by_hand() {
     assert_eq!(read::<CmePacket>(&cme[..11]), short(0, 12, 11));
     assert_eq!(read::<DeribitPacket>(&deribit[..11]), short(8, 4, 3));
     assert_eq!(read::<MemxPacket>(&memx[..19]), short(18, 2, 1));
+}
+
+/// A message of `abc`.
+struct Abc;
+
+impl Encode<()> for Abc {
+    fn encoded_len(&self) -> usize {
+        3
+    }
+
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        crate::encode_bytes(b"abc", out)
+    }
+}
+
+impl Codec for () {
+    const ID: crate::WireId = crate::WireId::new(crate::family::ENVELOPE, 0xFFFF);
+    const VERSION: u16 = 0;
+    type View<'a> = ();
+
+    fn view<'a>(_: &'a [u8], _: &Limits) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn encode_writes_the_length_and_the_message() {
+    for (framing, frame, _) in layouts() {
+        let mut out = [0xaa; 32];
+        // The length is written, whatever was there; the rest of the header is the caller's.
+        out[..frame.len() - 3].copy_from_slice(&frame[..frame.len() - 3]);
+        let at = usize::from(framing.at);
+        out[at..at + framing.width_bytes()].fill(0xaa);
+        assert_eq!(framing.encode::<()>(&Abc, &mut out), Ok(frame.len()));
+        assert_eq!(&out[..frame.len()], frame, "{framing:?}");
+        assert!(out[frame.len()..].iter().all(|byte| *byte == 0xaa));
+        let room = EncodeError::Room {
+            need: frame.len(),
+            have: frame.len() - 1,
+        };
+        let short = &mut out[..frame.len() - 1];
+        assert_eq!(framing.encode::<()>(&Abc, short), Err(room));
+    }
 }

@@ -1,5 +1,4 @@
-//! The one-byte codes of ITCH 5.0. A [`Code`](crate::Code) of one of these keeps a byte that this
-//! list does not know.
+//! The one-byte codes of ITCH 5.0. A [`Code`](crate::Code) also holds bytes outside these lists.
 
 use crate::Known;
 
@@ -44,7 +43,7 @@ codes! {
         /// Not available or not applicable.
         NotAvailable = b' ',
     }
-    /// What a system event message reports.
+    /// The event of a system event message.
     EventCode {
         /// First message of the day.
         StartOfMessages = b'O',
@@ -54,7 +53,7 @@ codes! {
         StartOfMarketHours = b'Q',
         /// Market hours have ended.
         EndOfMarketHours = b'M',
-        /// Nasdaq takes no more orders.
+        /// Nasdaq accepts no more orders.
         EndOfSystemHours = b'E',
         /// Last message of the day.
         EndOfMessages = b'C',
@@ -80,7 +79,7 @@ codes! {
         /// Not available.
         NotAvailable = b' ',
     }
-    /// Standing of a Nasdaq-listed issuer.
+    /// Financial status of a Nasdaq-listed issuer.
     FinancialStatus {
         /// Deficient.
         Deficient = b'D',

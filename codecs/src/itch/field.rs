@@ -29,7 +29,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 #[repr(C)]
 pub struct Head {
     pub(super) kind: u8,
-    /// The security's number of the day; 0 in messages that concern no single security.
+    /// The number of the security on this day; 0 in messages about no single security.
     pub stock_locate: U16,
     /// Nasdaq's internal tracking number.
     pub tracking_number: U16,
@@ -38,7 +38,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// A head to be written; encoding sets the type. `None` where the time is above 48 bits.
+    /// A head for a message to encode; encoding sets the type. `None` if `timestamp` exceeds 48 bits.
     #[must_use]
     pub fn new(stock_locate: u16, tracking_number: u16, time_ns: u64) -> Option<Self> {
         Some(Self {
@@ -49,7 +49,7 @@ impl Head {
         })
     }
 
-    /// The message type's byte; 0 in a head that was not read from the wire.
+    /// The byte of the message type; 0 in a head that [`new`](Self::new) made.
     #[must_use]
     pub const fn kind(&self) -> u8 {
         self.kind
@@ -114,7 +114,7 @@ impl Price8 {
         self.0.get()
     }
 
-    /// The price; `None` above 92 billion, which 63 bits do not hold.
+    /// The price; `None` above 92 billion, because 63 bits cannot hold it.
     #[must_use]
     pub fn decimal(self) -> Option<Decimal> {
         i64::try_from(self.raw())
@@ -152,11 +152,11 @@ impl ToJson for Price8 {
     }
 }
 
-/// A number of at most N decimal digits as ASCII text, right-justified and filled up with spaces on
-/// the left; N is at most 20.
+/// A number of at most N decimal digits as ASCII text, right-justified and padded with spaces on the left;
+/// N is at most 20.
 ///
-/// The standard does not say on which side a client fills up, so spaces on both sides are read. Signs,
-/// other characters and a blank field are no number.
+/// The specification does not define on which side a client pads, so readers accept spaces on both sides.
+/// Signs, other characters and a blank field are invalid.
 ///
 /// ```
 /// use tickwire_codecs::itch::Digits;
@@ -172,7 +172,7 @@ impl ToJson for Price8 {
 pub struct Digits<const N: usize>([u8; N]);
 
 impl<const N: usize> Digits<N> {
-    /// `None` where the number has more than N digits.
+    /// `None` if the number has more than N digits.
     #[must_use]
     pub fn new(value: u64) -> Option<Self> {
         let mut bytes = [b' '; N];
@@ -193,13 +193,13 @@ impl<const N: usize> Digits<N> {
         &self.0
     }
 
-    /// The number; `None` where the text is none, or one above 64 bits.
+    /// The number; `None` if the text is not a number of at most 64 bits.
     #[must_use]
     pub fn value(&self) -> Option<u64> {
         self.read().ok()
     }
 
-    /// Offset and value of the first byte that keeps the text from being a number of 64 bits.
+    /// Offset and value of the first byte that makes the text invalid as a number of 64 bits.
     pub(super) fn wrong_at(&self) -> Option<(usize, u8)> {
         let at = self.read().err()?;
         Some((at, self.0.get(at).copied().unwrap_or_default()))

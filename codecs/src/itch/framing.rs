@@ -1,12 +1,16 @@
 //! Files of ITCH messages.
 
 use super::message_len;
+use crate::framing::{ByteOrder, LengthField};
 use crate::{Cut, DecodeError, Framing, Limits, slice};
 
+/// The length in front of each message.
+const LENGTH: LengthField = LengthField::u16(ByteOrder::Big);
+
 /// The format of Nasdaq's daily files, "BinaryFILE Version 1.00" (Nasdaq, 2010): a big-endian u16
-/// length, then the message. A length of 0 as the last two bytes is the end of the session. Some
-/// writers leave the length of messages at 0, which the standard does not know; it then follows from
-/// the message's type.
+/// length, then the message. A length of 0 in the last two bytes ends the session. Some writers, against
+/// the specification, write a length of 0 before every message. This framing then takes the length from
+/// the type of the message.
 ///
 /// ```
 /// use tickwire_codecs::{Batch, Limits, itch::{Itch50, ItchFile}};
@@ -24,18 +28,20 @@ impl Framing for ItchFile {
     }
 
     #[inline]
-    fn split(&self, bytes: &[u8], _: &Limits) -> Result<Cut, DecodeError> {
-        let mut len = usize::from(u16::from_be_bytes(*slice::part(bytes, 0)?));
-        if len == 0 {
-            let kind = *slice::part::<u8>(bytes, 2)?;
-            len = message_len(kind)
-                .ok_or_else(|| DecodeError::wrong(2, "ITCH message type", kind.into()))?;
+    fn split(&self, bytes: &[u8], limits: &Limits) -> Result<Cut, DecodeError> {
+        let cut = LENGTH.split(bytes, limits)?;
+        if cut.start < cut.end {
+            return Ok(cut);
         }
-        slice::span(bytes, 2, len)?;
+        let kind = *slice::part::<u8>(bytes, cut.start)?;
+        let len = message_len(kind)
+            .ok_or_else(|| DecodeError::wrong(cut.start, "ITCH message type", kind.into()))?;
+        slice::span(bytes, cut.start, len)?;
+        let end = cut.start + len;
         Ok(Cut {
-            start: 2,
-            end: 2 + len,
-            next: 2 + len,
+            start: cut.start,
+            end,
+            next: end,
         })
     }
 }

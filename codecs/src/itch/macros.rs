@@ -1,4 +1,4 @@
-//! One table of messages gives the structs, the enum of views, and the dispatch by type.
+//! A macro that generates the structs, the enum of views and the dispatch by type from one table.
 
 macro_rules! messages {
     ($($(#[$doc:meta])* $name:ident = $kind:literal, $len:literal {
@@ -18,7 +18,7 @@ macro_rules! messages {
                 $($(#[$fdoc])* pub $field: $type,)*
             }
 
-            // The length the standard's table gives for this message.
+            // The length of the message in the specification.
             const _: () = assert!(size_of::<$name>() == $len);
 
             impl $name {
@@ -53,7 +53,7 @@ macro_rules! messages {
             }
         )+
 
-        /// One message, checked: its length is exactly that of its type.
+        /// One checked message: its length is the length of its type.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[non_exhaustive]
         pub enum Message<'a> {
@@ -61,22 +61,22 @@ macro_rules! messages {
         }
 
         impl<'a> Message<'a> {
-            /// The fields every message has.
+            /// The fields of every message.
             #[inline]
             #[must_use]
             pub fn head(&self) -> &'a Head {
                 match self { $(Self::$name(message) => &message.head,)+ }
             }
 
-            /// The message's bytes as they lie in memory. Those of a struct that was built have the
-            /// type of its head; encoding writes the type of the message.
+            /// The bytes of the message in memory. In a struct that a program built, the type is that of its
+            /// head: 0 after [`Head::new`]. Encoding writes the type of the message.
             #[must_use]
             pub fn bytes(&self) -> &'a [u8] {
                 match self { $(Self::$name(message) => zerocopy::IntoBytes::as_bytes(*message),)+ }
             }
         }
 
-        /// Length in bytes of the message type with this byte; `None` for a byte that is no type.
+        /// The length of messages of the type `kind`, in bytes; `None` if there is no such type.
         #[inline]
         #[must_use]
         pub const fn message_len(kind: u8) -> Option<usize> {
@@ -86,7 +86,7 @@ macro_rules! messages {
             }
         }
 
-        /// Every type's byte, in the order of the standard.
+        /// The bytes of all types, in the order of the specification.
         pub const KINDS: [u8; 23] = [$($kind),+];
 
         impl Codec for Itch50 {

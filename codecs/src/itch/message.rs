@@ -1,4 +1,4 @@
-//! The 23 messages, in the order of the standard (sections 4.1 to 4.10).
+//! The 23 messages, in the order of the specification (sections 4.1 to 4.10).
 
 use super::{
     Authenticity, BreakerLevel, CrossType, EventCode, FinancialStatus, Flag, HaltAction, Head,
@@ -27,7 +27,7 @@ messages! {
         stock: Chars<8>,
         /// Listing market.
         market_category: Code<MarketCategory>,
-        /// Standing of the issuer.
+        /// Financial status of the issuer.
         financial_status: Code<FinancialStatus>,
         /// Shares in a round lot.
         round_lot_size: U32,
@@ -35,7 +35,7 @@ messages! {
         round_lots_only: Code<Flag>,
         /// Kind of security.
         issue_classification: Code<IssueClassification>,
-        /// Kind of security in detail; the standard lists the two-letter codes.
+        /// Subtype of the security: a two-letter code of the specification.
         issue_sub_type: Chars<2>,
         /// Live or test.
         authenticity: Code<Authenticity>,
@@ -60,7 +60,7 @@ messages! {
         state: Code<TradingState>,
         /// Reserved.
         reserved: u8,
-        /// Reason, as the standard's four-letter code.
+        /// Reason: a four-letter code of the specification.
         reason: Chars<4>,
     }
     /// Short sale restriction of a security.
@@ -184,7 +184,7 @@ messages! {
     OrderCancel = b'X', 23 {
         /// The order.
         order_reference: U64,
-        /// Shares taken off.
+        /// Cancelled shares.
         shares: U32,
     }
     /// The whole rest of an order was cancelled.
@@ -194,9 +194,9 @@ messages! {
     }
     /// An order was replaced by another; side and symbol stay.
     OrderReplace = b'U', 35 {
-        /// The order taken off.
+        /// The replaced order.
         original_reference: U64,
-        /// The order put in its place.
+        /// The new order.
         order_reference: U64,
         /// Shares of the new order.
         shares: U32,

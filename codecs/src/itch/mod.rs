@@ -1,8 +1,8 @@
-//! Nasdaq TotalView-ITCH 5.0: all 23 messages as views, the file framing, and the two envelopes the
-//! feed travels in.
+//! Nasdaq TotalView-ITCH 5.0: all 23 messages as views, the file framing, and the two envelopes of the
+//! feed.
 //!
 //! Source: "Nasdaq TotalView-ITCH 5.0", Nasdaq, sections 4 and 5; numbers are big-endian, text is
-//! ASCII filled up with spaces on the right. Times are nanoseconds since midnight, Eastern time.
+//! ASCII padded with spaces on the right. Times are nanoseconds since midnight, Eastern time.
 //!
 //! ```
 //! use tickwire_codecs::{Codec, Encode, Limits, itch::{AddOrder, Head, Itch50, Message, Price4, Side}};
@@ -39,6 +39,6 @@ pub use soup::{
     HeartbeatTimeout, LoginAccepted, LoginRequest, RejectReason, SoupBinTcp, SoupPacket,
 };
 
-/// ITCH 5.0; one message without any envelope.
+/// The codec of ITCH 5.0: one message without an envelope.
 #[derive(Clone, Copy, Debug)]
 pub enum Itch50 {}

@@ -1,12 +1,12 @@
-//! MoldUDP64: a datagram with a run of sequenced messages.
+//! MoldUDP64: datagrams of sequenced messages.
 //!
 //! ```text
 //! | session: 10 | sequence: u64 | count: u16 | { len: u16 | message }* |
 //! ```
 //!
 //! Source: "MoldUDP64 Protocol Specification 1.00", Nasdaq, section 3; numbers are big-endian.
-//! [`MoldUdp64`] reads what the server sends and [`MoldWriter`] writes it; [`MoldRequest`] is what a
-//! receiver sends to have messages again.
+//! [`MoldUdp64`] reads the datagrams of a server and [`MoldWriter`] writes them. A receiver sends a
+//! [`MoldRequest`] to request lost messages.
 //!
 //! ```
 //! use tickwire_codecs::{Chars, Codec, Limits, itch::{MoldUdp64, MoldWriter}};
@@ -22,10 +22,11 @@
 //! ```
 
 use crate::{
-    Batch, Chars, Codec, DecodeError, Encode, EncodeError, Framed, Framing, LenPrefix16, Limits,
-    ToJson, WireId,
+    Batch, Chars, Codec, DecodeError, Encode, EncodeError, Framed, Framing, Limits, ToJson, WireId,
     be::{U16, U64},
-    encode_bytes, family, json, slice,
+    encode_bytes, family,
+    framing::{ByteOrder, LengthField},
+    json, slice,
 };
 use core::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -40,22 +41,23 @@ pub enum MoldUdp64 {}
 )]
 #[repr(C)]
 pub struct MoldHeader {
-    /// Session the sequence belongs to.
+    /// Session of the sequence number.
     pub session: Chars<10>,
-    /// Sequence number of the first message; of the next expected one where there is none.
+    /// Sequence number of the first message; of the next message if the datagram has none.
     pub sequence: U64,
-    /// Messages that follow: 0 is a heartbeat, [`END_OF_SESSION`](Self::END_OF_SESSION) the end.
+    /// Number of messages: 0 in a heartbeat, [`END_OF_SESSION`](Self::END_OF_SESSION) at the end of the
+    /// session.
     pub count: U16,
 }
 
 impl MoldHeader {
-    /// The count that says that the session is over and no message follows.
+    /// The count at the end of the session. No messages follow it.
     pub const END_OF_SESSION: u16 = 0xFFFF;
     /// Offset of the count.
     const COUNT_AT: usize = 18;
 }
 
-/// A checked datagram: all its message blocks are there and nothing else.
+/// A checked datagram: it consists of the header and its message blocks.
 #[derive(Clone, Copy)]
 pub struct MoldPacket<'a> {
     /// The header.
@@ -66,14 +68,16 @@ pub struct MoldPacket<'a> {
 
 impl<'a> MoldPacket<'a> {
     const BLOCKS_AT: usize = size_of::<MoldHeader>();
+    /// The length before each message block.
+    const BLOCK: LengthField = LengthField::u16(ByteOrder::Big);
 
-    /// Whether the session is over.
+    /// Whether the datagram ends the session.
     #[must_use]
     pub fn is_end_of_session(&self) -> bool {
         self.header.count.get() == MoldHeader::END_OF_SESSION
     }
 
-    /// Whether the datagram only says that the server is alive.
+    /// Whether the datagram is a heartbeat.
     #[must_use]
     pub fn is_heartbeat(&self) -> bool {
         self.header.count.get() == 0
@@ -90,9 +94,9 @@ impl<'a> MoldPacket<'a> {
 
     /// The message blocks as a batch; offsets count from the first block.
     #[must_use]
-    pub fn blocks(&self) -> Batch<'a, LenPrefix16> {
+    pub fn blocks(&self) -> Batch<'a, LengthField> {
         let blocks = self.bytes.get(Self::BLOCKS_AT..).unwrap_or_default();
-        Batch::new(blocks, LenPrefix16::Big, &self.limits)
+        Batch::new(blocks, Self::BLOCK, &self.limits)
     }
 
     /// The datagram.
@@ -115,7 +119,7 @@ impl fmt::Debug for MoldPacket<'_> {
 #[derive(Clone, Debug)]
 pub struct MoldMessages<'a> {
     sequence: u64,
-    blocks: Batch<'a, LenPrefix16>,
+    blocks: Batch<'a, LengthField>,
 }
 
 impl<'a> Iterator for MoldMessages<'a> {
@@ -123,10 +127,10 @@ impl<'a> Iterator for MoldMessages<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        // The blocks were walked when the packet was checked: an error cannot come here.
+        // `MoldUdp64::view` has checked the blocks, so there is no error.
         let framed = self.blocks.next()?.ok()?;
         let sequence = self.sequence;
-        // Only behind the last message of the largest number does it stay.
+        // Saturates only behind a message with the largest number.
         self.sequence = sequence.saturating_add(1);
         Some((sequence, framed))
     }
@@ -146,7 +150,7 @@ impl Codec for MoldUdp64 {
         };
         limits.check_items(MoldHeader::COUNT_AT, count.into())?;
         let sequence = header.sequence.get();
-        // The last message has a number too.
+        // The number of the last message must fit 64 bits too.
         if sequence
             .checked_add(count.saturating_sub(1).into())
             .is_none()
@@ -156,7 +160,7 @@ impl Codec for MoldUdp64 {
         let mut at = MoldPacket::BLOCKS_AT;
         for _ in 0..count {
             let rest = bytes.get(at..).unwrap_or_default();
-            let cut = LenPrefix16::Big
+            let cut = MoldPacket::BLOCK
                 .split(rest, limits)
                 .map_err(|error| error.shifted(at))?;
             at += cut.next;
@@ -184,8 +188,8 @@ impl Encode<MoldUdp64> for MoldPacket<'_> {
 
 /// Writes one datagram message by message.
 ///
-/// A datagram without a message is a heartbeat: [`finish`](Self::finish) right after
-/// [`begin`](Self::begin), with the sequence number that is next.
+/// For a heartbeat call [`finish`](Self::finish) directly after [`begin`](Self::begin), with the sequence
+/// number of the next message.
 #[derive(Debug)]
 pub struct MoldWriter<'o> {
     out: &'o mut [u8],
@@ -195,10 +199,10 @@ pub struct MoldWriter<'o> {
 }
 
 impl<'o> MoldWriter<'o> {
-    /// Starts a datagram whose first message has the number `sequence`, at the start of `out`.
+    /// Begins a datagram at the start of `out`. Its first message has the number `sequence`.
     ///
     /// # Errors
-    /// [`EncodeError::Room`] where `out` is shorter than the header.
+    /// [`EncodeError::Room`] if `out` is shorter than the header.
     pub fn begin(
         out: &'o mut [u8],
         session: Chars<10>,
@@ -218,11 +222,11 @@ impl<'o> MoldWriter<'o> {
         })
     }
 
-    /// Adds a message. A call that fails writes nothing.
+    /// Adds a message. A failed call does not change the datagram.
     ///
     /// # Errors
-    /// [`EncodeError::Room`]; [`EncodeError::Range`] for a message above 65,535 bytes, for more than
-    /// 65,534 messages, and where no sequence number is left.
+    /// [`EncodeError::Room`] if `out` is full. [`EncodeError::Range`] for a message above 65,535 bytes, for
+    /// more than 65,534 messages, and after the largest sequence number.
     pub fn push(&mut self, message: &[u8]) -> Result<(), EncodeError> {
         let range = |what, got| EncodeError::Range { what, got };
         let len = u16::try_from(message.len())
@@ -247,7 +251,7 @@ impl<'o> MoldWriter<'o> {
 
     fn set_count(&mut self, count: u16) {
         self.count = count;
-        // `begin` wrote the header, so the place is there.
+        // `begin` wrote the header, so `out` holds the count.
         if let Some(place) = self
             .out
             .get_mut(MoldHeader::COUNT_AT..MoldPacket::BLOCKS_AT)
@@ -256,20 +260,20 @@ impl<'o> MoldWriter<'o> {
         }
     }
 
-    /// Ends the datagram and gives its length in bytes.
+    /// Ends the datagram and returns its length in bytes.
     #[must_use]
     pub const fn finish(self) -> usize {
         self.at
     }
 
-    /// Ends a datagram without messages as the end of the session, and gives its length in bytes.
+    /// Ends a datagram without messages as the end of the session and returns its length in bytes.
     ///
     /// # Errors
-    /// [`EncodeError::Order`] after a message.
+    /// [`EncodeError::Order`] if the datagram has messages.
     pub fn end_of_session(mut self) -> Result<usize, EncodeError> {
         if self.count > 0 {
             return Err(EncodeError::Order {
-                what: "the end of the session alone in its datagram",
+                what: "no message in the datagram that ends the session",
             });
         }
         self.set_count(MoldHeader::END_OF_SESSION);
@@ -277,20 +281,20 @@ impl<'o> MoldWriter<'o> {
     }
 }
 
-/// A receiver's request for messages that it missed; the answer is an ordinary datagram.
+/// The request of a receiver for lost messages. The server answers with ordinary datagrams.
 ///
-/// The request has the layout of [`MoldHeader`] and nothing tells the two apart but the way they go:
-/// this codec is for what arrives at a server.
+/// A request has the layout of [`MoldHeader`]. Only the direction distinguishes the two: use this codec for
+/// datagrams that arrive at a server.
 #[derive(
     Clone, Copy, PartialEq, Eq, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
 #[repr(C)]
 pub struct MoldRequest {
-    /// Session the messages belong to.
+    /// Session of the messages.
     pub session: Chars<10>,
-    /// Sequence number of the first wanted message.
+    /// Sequence number of the first requested message.
     pub sequence: U64,
-    /// How many messages are wanted.
+    /// Number of requested messages.
     pub count: U16,
 }
 

@@ -4,23 +4,24 @@
 //! | len: u16 | type: 1 | payload: len - 1 |
 //! ```
 //!
-//! Source: "SoupBinTCP Version 4.10" (Nasdaq, 2012), section 2, which also names itself 4.1; the
-//! length is big-endian and counts the type. [`LenPrefix16::Big`](crate::LenPrefix16) cuts the packets
-//! out of a buffer ([`Batch`](crate::Batch)) or a stream ([`Reassembler`](crate::Reassembler)); the
-//! codec reads what lies between, from the type on.
+//! Source: "SoupBinTCP Version 4.10" (Nasdaq, 2012), section 2 (the document also
+//! calls itself 4.1). The length is big-endian and counts the type.
+//! [`LengthField::u16`](crate::framing::LengthField::u16) splits a buffer ([`Batch`](crate::Batch)) or a
+//! stream ([`Reassembler`](crate::Reassembler)) into packets; the codec reads one packet without its
+//! length.
 //!
-//! Three versions are in use and differ in two places. Version 4.00 lets the server send unsequenced
-//! packets too. Version 4.10 adds the heartbeat timeout to the end of the login request: a client of
-//! 4.10 sends 51 bytes behind the type, one of 3.00 or 4.00 sends 46. A server learns the version only
-//! from that length, so the codec reads both and the timeout is an `Option`; any other length is
-//! refused. A client writes the login of the version that its venue speaks: without a timeout the
-//! bytes are those of 3.00 and 4.00.
+//! Three versions are in use. Since version 4.00 the server may send unsequenced packets. Version 4.10
+//! adds the heartbeat timeout at the end of the login request: 51 bytes behind the type instead of 46.
+//! The length of the request is the only sign of its version, so the codec reads both lengths and the
+//! timeout is an `Option`. A client writes the login request of the version of its venue: without a
+//! timeout for 3.00 and 4.00.
 //!
 //! ```
-//! use tickwire_codecs::{Batch, Codec, Encode, LenPrefix16, Limits};
+//! use tickwire_codecs::framing::{ByteOrder, LengthField};
+//! use tickwire_codecs::{Batch, Codec, Encode, Limits};
 //! use tickwire_codecs::itch::{HeartbeatTimeout, LoginRequest, SoupBinTcp, SoupPacket};
 //! let stream = b"\x00\x01H\x00\x03Shi";
-//! let mut packets = Batch::new(stream, LenPrefix16::Big, &Limits::FEED).views::<SoupBinTcp>();
+//! let mut packets = Batch::new(stream, LengthField::u16(ByteOrder::Big), &Limits::FEED).views::<SoupBinTcp>();
 //! assert_eq!(packets.next().unwrap()?, SoupPacket::ServerHeartbeat);
 //! assert_eq!(packets.next().unwrap()?, SoupPacket::Sequenced(b"hi"));
 //! // A login to the current session, from its first message on, with a timeout of 15 seconds.
@@ -28,7 +29,7 @@
 //! let timeout = HeartbeatTimeout::new(15_000).unwrap();
 //! let packet = SoupPacket::LoginRequest { login: &login, heartbeat_timeout: Some(&timeout) };
 //! let mut wire = [0; 54];
-//! assert_eq!(LenPrefix16::Big.encode::<SoupBinTcp>(&packet, &mut wire), Ok(54));
+//! assert_eq!(LengthField::u16(ByteOrder::Big).encode::<SoupBinTcp>(&packet, &mut wire), Ok(54));
 //! assert_eq!(wire[..19], *b"\x00\x34Ltradersecret    ");
 //! assert!(wire.ends_with(b"                   115000"));
 //! # Ok::<(), tickwire_codecs::DecodeError>(())
@@ -52,39 +53,39 @@ pub enum SoupBinTcp {}
 )]
 #[repr(C)]
 pub struct LoginAccepted {
-    /// The session logged in to, filled up with spaces on the left.
+    /// The session of the login, padded with spaces on the left.
     pub session: Chars<10>,
     /// Sequence number of the next sequenced packet.
     pub sequence: Digits<20>,
 }
 
-/// Payload of a login request packet as in versions 3.00 and 4.00; version 4.10 has a
-/// [`HeartbeatTimeout`] behind it.
+/// Payload of a login request packet of versions 3.00 and 4.00. In version 4.10 a [`HeartbeatTimeout`]
+/// follows it.
 ///
-/// The password is left out of the `Debug` and JSON forms, which end in logs.
+/// The `Debug` and JSON forms omit the password, because they may end in logs.
 #[derive(Clone, Copy, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub struct LoginRequest {
-    /// User name, filled up with spaces on the right; upper and lower case are the same.
+    /// User name, padded with spaces on the right; not case-sensitive.
     pub username: Chars<6>,
-    /// Password, filled up with spaces on the right; upper and lower case are the same.
+    /// Password, padded with spaces on the right; not case-sensitive.
     pub password: Chars<10>,
-    /// Wanted session; blank for the current one.
+    /// Requested session; blank for the current session.
     pub session: Chars<10>,
-    /// Wanted first sequence number; 0 for the message generated last.
+    /// First requested sequence number; 0 for the newest message.
     pub sequence: Digits<20>,
 }
 
-/// How long the server waits for a packet of the client before it takes the link for broken, in
-/// milliseconds: the last field of a login request of version 4.10.
+/// The time in milliseconds after which the server closes a connection without packets from the client. The
+/// last field of a login request of version 4.10.
 pub type HeartbeatTimeout = Digits<5>;
 
-/// The session without the spaces around it: servers fill it up on the left, clients on either side.
+/// The session without padding. Servers pad on the left, clients on either side.
 fn session(field: &Chars<10>) -> Option<&str> {
     core::str::from_utf8(super::field::without_spaces(field.bytes())).ok()
 }
 
-/// Text filled up with spaces on the left; `None` where it is longer than N bytes.
+/// Text padded with spaces on the left; `None` if it is longer than N bytes.
 fn right_justified<const N: usize>(text: &str) -> Option<Chars<N>> {
     let mut bytes = [b' '; N];
     let from = N.checked_sub(text.len())?;
@@ -93,7 +94,7 @@ fn right_justified<const N: usize>(text: &str) -> Option<Chars<N>> {
 }
 
 impl LoginAccepted {
-    /// A payload; `None` where the session is longer than 10 bytes.
+    /// A payload; `None` if the session is longer than 10 bytes.
     #[must_use]
     pub fn new(session: &str, sequence: u64) -> Option<Self> {
         Some(Self {
@@ -102,8 +103,7 @@ impl LoginAccepted {
         })
     }
 
-    /// The session without the spaces around it: what to ask for on the next login. `None` where it
-    /// is no text.
+    /// The session without padding, for the next login request. `None` if the session is not UTF-8.
     #[must_use]
     pub fn session_text(&self) -> Option<&str> {
         session(&self.session)
@@ -111,8 +111,8 @@ impl LoginAccepted {
 }
 
 impl LoginRequest {
-    /// A payload; `None` where a text is longer than its field. An empty session is the current one.
-    /// A session is written as the server writes it, filled up on the left.
+    /// A payload; `None` if a text is longer than its field. An empty session requests the current session.
+    /// The session is padded on the left, as servers write it.
     #[must_use]
     pub fn new(username: &str, password: &str, session: &str, sequence: u64) -> Option<Self> {
         Some(Self {
@@ -123,8 +123,7 @@ impl LoginRequest {
         })
     }
 
-    /// The wanted session without the spaces around it; empty for the current one, `None` where it is
-    /// no text.
+    /// The requested session without padding; empty for the current session. `None` if it is not UTF-8.
     #[must_use]
     pub fn session_text(&self) -> Option<&str> {
         session(&self.session)
@@ -141,7 +140,7 @@ impl fmt::Debug for LoginRequest {
     }
 }
 
-/// Why a login was rejected.
+/// The reason of a rejected login.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum RejectReason {
@@ -170,40 +169,39 @@ impl Known for RejectReason {
 
 /// A checked packet.
 ///
-/// The numbers of a packet that was read are numbers: [`Digits::value`] gives them. A packet that was
-/// built from other bytes is not written.
+/// In a packet from the codec every [`Digits`] has a [`value`](Digits::value). Encoding refuses a packet
+/// that a program built with other bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SoupPacket<'a> {
-    /// Text for people; to be ignored by programs.
+    /// Text for people; programs ignore it.
     Debug(&'a [u8]),
     /// The server accepts the login.
     LoginAccepted(&'a LoginAccepted),
-    /// The server rejects the login and closes.
+    /// The server rejects the login and closes the connection.
     LoginRejected(Code<RejectReason>),
-    /// One message of the sequenced flow.
+    /// One sequenced message.
     Sequenced(&'a [u8]),
-    /// The server is alive.
+    /// A heartbeat of the server.
     ServerHeartbeat,
-    /// The session is over.
+    /// The session has ended.
     EndOfSession,
     /// The client logs in.
     LoginRequest {
         /// The fields of every version.
         login: &'a LoginRequest,
-        /// The field of version 4.10; `None` from and for a peer of 3.00 or 4.00.
+        /// The field of version 4.10; `None` for a peer of version 3.00 or 4.00.
         heartbeat_timeout: Option<&'a HeartbeatTimeout>,
     },
-    /// One message outside of the sequenced flow: from the client, and since version 4.00 from the
-    /// server.
+    /// One unsequenced message, from the client or, since version 4.00, from the server.
     Unsequenced(&'a [u8]),
-    /// The client is alive.
+    /// A heartbeat of the client.
     ClientHeartbeat,
-    /// The client leaves.
+    /// The client logs out.
     LogoutRequest,
 }
 
 impl SoupPacket<'_> {
-    /// The packet type's byte.
+    /// The byte of the packet type.
     #[must_use]
     pub const fn kind(&self) -> u8 {
         match self {
@@ -220,7 +218,7 @@ impl SoupPacket<'_> {
         }
     }
 
-    /// Runs `use_it` on the two pieces of the payload behind the type's byte.
+    /// Calls `use_it` with the two parts of the payload behind the byte of the type.
     fn with_payload<R>(&self, use_it: impl FnOnce(&[u8], &[u8]) -> R) -> R {
         match self {
             Self::Debug(bytes) | Self::Sequenced(bytes) | Self::Unsequenced(bytes) => {
@@ -242,7 +240,7 @@ impl SoupPacket<'_> {
         }
     }
 
-    /// The first field that is to be a number and is none: its offset, and what it is.
+    /// The first number field with an invalid number: its offset and its error.
     fn not_a_number(&self) -> Option<(usize, &'static str, u8)> {
         const SEQUENCE: &str = "sequence number";
         match self {
@@ -268,7 +266,7 @@ impl SoupPacket<'_> {
     }
 }
 
-/// Reads the payload of a login request, whose length tells its version.
+/// Reads the payload of a login request. Its length determines its version.
 fn login_request(payload: &[u8]) -> Result<SoupPacket<'_>, DecodeError> {
     let login = slice::part::<LoginRequest>(payload, 0)?;
     let rest = payload.get(size_of::<LoginRequest>()..).unwrap_or_default();

@@ -6,11 +6,11 @@ use crate::{
     slice,
 };
 
-/// Largest variable-length integer: four bytes of seven bits.
+/// The largest variable byte integer: four bytes of seven bits.
 pub(super) const VARINT_MAX: u32 = 0x0fff_ffff;
 
-/// Reads a variable-length integer and gives the offset behind it. MQTT 5 has one form of each
-/// value (section 1.5.5); MQTT 3.1.1 (section 2.2.3) does not forbid a form with zeros behind.
+/// Reads a variable byte integer and returns it with the offset behind it. MQTT 5 requires the shortest form
+/// (section 1.5.5); MQTT 3.1.1 (section 2.2.3) also allows longer forms.
 pub(super) fn padded_varint(bytes: &[u8], at: usize) -> Result<(u32, usize), DecodeError> {
     let mut value = 0;
     for index in 0..4 {
@@ -27,7 +27,7 @@ pub(super) fn padded_varint(bytes: &[u8], at: usize) -> Result<(u32, usize), Dec
     ))
 }
 
-/// Reads a variable-length integer in its shortest form.
+/// Reads a variable byte integer in its shortest form.
 pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u32, usize), DecodeError> {
     let (value, end) = padded_varint(bytes, at)?;
     if end - at > varint_len(value) {
@@ -40,7 +40,7 @@ pub(super) fn varint(bytes: &[u8], at: usize) -> Result<(u32, usize), DecodeErro
     Ok((value, end))
 }
 
-/// Bytes of a variable-length integer.
+/// The length of a variable byte integer, in bytes.
 pub(super) const fn varint_len(value: u32) -> usize {
     match value {
         0..0x80 => 1,
@@ -50,7 +50,7 @@ pub(super) const fn varint_len(value: u32) -> usize {
     }
 }
 
-/// Takes data types one after the other; offsets of errors count from the packet's start.
+/// A reader of data types. Offsets of errors count from the start of the packet.
 #[derive(Clone, Copy)]
 pub(super) struct Take<'a> {
     bytes: &'a [u8],
@@ -106,12 +106,12 @@ impl<'a> Take<'a> {
         Ok(span)
     }
 
-    /// What is left, without taking it.
+    /// The remaining bytes. The reader does not move.
     pub(super) fn peek(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    /// What is left.
+    /// Takes the remaining bytes.
     pub(super) fn rest(&mut self) -> &'a [u8] {
         let rest = self.peek();
         self.at = self.bytes.len();
@@ -124,7 +124,7 @@ impl<'a> Take<'a> {
         self.span(len.into())
     }
 
-    /// A UTF-8 string; it holds no NUL (MQTT 5, section 1.5.4; MQTT 3.1.1, section 1.5.3).
+    /// A UTF-8 string without NUL (MQTT 5, section 1.5.4; MQTT 3.1.1, section 1.5.3).
     pub(super) fn text(&mut self) -> Result<&'a str, DecodeError> {
         let len = usize::from(self.u16()?);
         let text = slice::text(self.bytes, self.at, len)?;

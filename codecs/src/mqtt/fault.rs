@@ -1,11 +1,11 @@
-//! What a rule says of a value that breaks it, in the terms of neither the reader nor the writer.
+//! A violation of a rule, as a decoder error or an encoder error.
 
 use crate::{DecodeError, EncodeError};
 
-/// A broken rule.
+/// A violation of a rule.
 #[derive(Clone, Copy)]
 pub(super) struct Fault {
-    /// Byte of the field that breaks it.
+    /// Offset of the invalid byte in its field.
     index: usize,
     what: &'static str,
     got: u64,
@@ -21,19 +21,19 @@ impl Fault {
         }
     }
 
-    /// The same, `index` bytes further on.
+    /// This fault, `index` bytes further on.
     pub(super) const fn behind(mut self, index: usize) -> Self {
         self.index += index;
         self
     }
 
-    /// To a reader that found the field at `at`.
+    /// The error of a reader, for a field at `at`.
     pub(super) const fn read_at(self, at: usize) -> DecodeError {
         DecodeError::wrong(at + self.index, self.what, self.got)
     }
 }
 
-/// To a writer.
+/// The error of a writer.
 impl From<Fault> for EncodeError {
     fn from(fault: Fault) -> Self {
         Self::Range {

@@ -1,27 +1,25 @@
-//! MQTT 5 and MQTT 3.1.1 control packets: borrowed views, writing in place, and stream codecs that join
-//! packets which straddle frames.
+//! MQTT 5 and MQTT 3.1.1 control packets: borrowed views, encoding in place, and stream codecs.
 //!
 //! Sources: "MQTT Version 5.0" and "MQTT Version 3.1.1", OASIS Standards, sections 1.5 (data types), 2
-//! (format), 3 (packets), 4.7 (topics) and 4.8.2 (shared subscriptions). Section numbers are those of
-//! MQTT 5 where nothing else is said.
+//! (format), 3 (packets), 4.7 (topics) and 4.8.2 (shared subscriptions). Section numbers without a
+//! version are those of MQTT 5.
 //!
-//! One [`Packet`] serves both versions: a [`Packet`] is read and written as MQTT 5 by [`Mqtt5`], in a
-//! [`Packet311`] as MQTT 3.1.1 by [`Mqtt311`], and as a [`Version`] that is known at run time by
-//! [`Packet::read`] and [`Packet::write`].
+//! Both versions share the type [`Packet`]. The codec [`Mqtt5`] reads and writes a [`Packet`]; the codec
+//! [`Mqtt311`] reads and writes a [`Packet311`]; [`Packet::read`] and [`Packet::write`] take the
+//! [`Version`] at run time.
 //!
-//! Every rule that one packet can break is checked, when it is read and when it is written, by the same
-//! code: flags, lengths, UTF-8 without NUL, topic names and filters, shared subscriptions, which
-//! properties a packet may have, how often and with which values, reason codes of each packet, and what
-//! binds one field to another. Three kinds of rules are held elsewhere:
+//! The reader and the writer check every rule about a single packet with the same code: flags, lengths,
+//! UTF-8 without NUL, topic names and filters, shared subscriptions, the properties of each packet with
+//! their number and values, reason codes, and dependencies between fields. Other rules:
 //!
-//! - which end may send what: a packet does not say. The codecs take what either end may send,
-//!   [`Packet::check_sender`] and [`MqttStream`] know the end;
-//! - which packet comes first: [`MqttStream`];
-//! - what the session knows (identifiers in use, quotas, topic aliases, what was negotiated): the
+//! - The sender of a packet: the codecs accept packets of both ends. [`Packet::check_sender`] and
+//!   [`MqttStream`] check the sender.
+//! - The first and the last packet of a connection: [`MqttStream`].
+//! - Session state (packet identifiers in use, quotas, topic aliases, negotiated properties): the
 //!   application.
 //!
-//! A packet of the other version has an error of its own: a CONNECT, and a CONNACK, which is how a
-//! server of MQTT 3.1.1 answers a client of MQTT 5, are [`DecodeError::Version`].
+//! A CONNECT or CONNACK of the other version is [`DecodeError::Version`]. A client of MQTT 5 gets this error
+//! from a server of MQTT 3.1.1.
 //!
 //! ```
 //! use tickwire_codecs::{Encode, Limits, Progress, StreamCodec, mqtt::{Mqtt5Stream, Packet, Properties, Publish, Qos}};
@@ -106,15 +104,15 @@ impl Codec for Mqtt311 {
     }
 }
 
-/// A packet that is read and written as MQTT 3.1.1.
+/// A packet of MQTT 3.1.1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Packet311<'a>(
-    /// The packet: without properties, and with return codes for reason codes.
+    /// The packet. It has no properties, and its reason codes are return codes.
     pub Packet<'a>,
 );
 
 impl<'a> Packet<'a> {
-    /// Reads one whole packet of a version that is known at run time.
+    /// Reads one whole packet of `version`.
     ///
     /// # Errors
     /// See [`Codec::view`]; [`DecodeError::Version`] for a CONNECT or CONNACK of the other version.
@@ -127,14 +125,14 @@ impl<'a> Packet<'a> {
         read::packet(bytes, version, limits)
     }
 
-    /// Length of the packet in a version that is known at run time; 0 for a packet that has no form in
-    /// it, [`write`](Self::write) says why.
+    /// The length of the packet in `version`, in bytes. 0 if the version does not allow the packet;
+    /// [`write`](Self::write) returns the error.
     #[must_use]
     pub fn written_len(&self, version: Version) -> usize {
         write::written_len(self, version)
     }
 
-    /// Writes the packet at the start of `out` and gives its length.
+    /// Writes the packet at the start of `out` and returns its length.
     ///
     /// ```
     /// use tickwire_codecs::{EncodeError, mqtt::{Packet, Properties, Version}};
@@ -146,15 +144,15 @@ impl<'a> Packet<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`EncodeError::Room`]; [`EncodeError::Range`] for what a reader of the version would refuse, in
-    /// the same words.
+    /// [`EncodeError::Room`] if `out` is too short. [`EncodeError::Range`] if a reader of the version would
+    /// refuse the packet, with the same `what`.
     pub fn write(&self, version: Version, out: &mut [u8]) -> Result<usize, EncodeError> {
         write::packet(self, version, out)
     }
 }
 
 impl Encode<Mqtt5> for Packet<'_> {
-    /// 0 for a packet that has no form on the wire; `encode` says why.
+    /// 0 if the version does not allow the packet; `encode` returns the error.
     fn encoded_len(&self) -> usize {
         self.written_len(Version::V5)
     }
@@ -165,7 +163,7 @@ impl Encode<Mqtt5> for Packet<'_> {
 }
 
 impl Encode<Mqtt311> for Packet311<'_> {
-    /// 0 for a packet that has no form on the wire; `encode` says why.
+    /// 0 if the version does not allow the packet; `encode` returns the error.
     fn encoded_len(&self) -> usize {
         self.0.written_len(Version::V311)
     }
@@ -181,8 +179,8 @@ impl ToJson for Packet311<'_> {
     }
 }
 
-/// Finds packets of both versions by their fixed header (MQTT 5, section 2.1; MQTT 3.1.1, section 2.2);
-/// the message is the whole packet.
+/// The framing of both versions, by the fixed header (MQTT 5, section 2.1; MQTT 3.1.1, section 2.2). A
+/// message is one whole packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MqttFraming;
 

@@ -35,15 +35,15 @@ pub enum Qos {
     ExactlyOnce = 2,
 }
 
-/// The properties of a packet, checked; a packet of MQTT 3.1.1 has none.
+/// The checked properties of a packet. A packet of MQTT 3.1.1 has none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Properties<'a>(pub(super) &'a [u8]);
 
 impl<'a> Properties<'a> {
-    /// None.
+    /// No properties.
     pub const EMPTY: Self = Self(&[]);
 
-    /// Whether there are none.
+    /// Whether the packet has no properties.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -52,7 +52,7 @@ impl<'a> Properties<'a> {
     /// The properties in the order of the packet.
     pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + Clone + use<'a> {
         let mut take = Take::new(self.0, 0);
-        // Checked before, so no error comes here.
+        // The properties are checked, so there is no error.
         core::iter::from_fn(move || {
             if take.is_empty() {
                 None
@@ -69,53 +69,53 @@ impl fmt::Debug for Properties<'_> {
     }
 }
 
-/// The message a server publishes when the client is gone.
+/// The will: the message that a server publishes if the connection of the client fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Will<'a> {
     /// Quality of service of the message.
     pub qos: Qos,
-    /// Whether it is retained.
+    /// Whether the server retains the message.
     pub retain: bool,
-    /// Its properties.
+    /// The properties of the will.
     pub properties: Properties<'a>,
-    /// Its topic.
+    /// The topic of the message.
     pub topic: &'a str,
-    /// Its payload.
+    /// The payload of the message.
     pub payload: &'a [u8],
 }
 
 /// CONNECT (section 3.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Connect<'a> {
-    /// Whether to begin without the old session; "clean session" in MQTT 3.1.1, where it also ends the
-    /// session with the connection.
+    /// Whether the server discards an existing session ("clean session" in MQTT 3.1.1, where the session also
+    /// ends with the connection).
     pub clean_start: bool,
-    /// Longest silence, in seconds; 0 switches keep-alive off.
+    /// Keep alive, in seconds; 0 turns it off.
     pub keep_alive_s: u16,
     /// Properties.
     pub properties: Properties<'a>,
-    /// Client's name; empty lets the server choose. MQTT 3.1.1 has none empty without `clean_start`.
+    /// Client identifier. Empty: the server chooses one; MQTT 3.1.1 then requires `clean_start`.
     pub client_id: &'a str,
     /// The will.
     pub will: Option<Will<'a>>,
     /// User name.
     pub username: Option<&'a str>,
-    /// Password; MQTT 3.1.1 has none without a user name.
+    /// Password. MQTT 3.1.1 requires a user name with it.
     pub password: Option<&'a [u8]>,
 }
 
 /// PUBLISH (section 3.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Publish<'a> {
-    /// Whether it may have been sent before.
+    /// Whether this may be a re-delivery.
     pub dup: bool,
     /// Quality of service.
     pub qos: Qos,
-    /// Whether it is to be retained.
+    /// Whether the server retains the message.
     pub retain: bool,
-    /// Topic; empty where a topic alias stands for it.
+    /// Topic name; empty if a topic alias replaces it.
     pub topic: &'a str,
-    /// Packet identifier; present exactly where `qos` is above at-most-once.
+    /// Packet identifier; `Some` exactly if `qos` is above at-most-once.
     pub packet_id: Option<u16>,
     /// Properties.
     pub properties: Properties<'a>,
@@ -126,9 +126,9 @@ pub struct Publish<'a> {
 /// PUBACK, PUBREC, PUBREL and PUBCOMP (sections 3.4 to 3.7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ack<'a> {
-    /// Which message.
+    /// Packet identifier of the message.
     pub packet_id: u16,
-    /// Reason code; 0 is success, and all that MQTT 3.1.1 has.
+    /// Reason code; 0 is success. Always 0 in MQTT 3.1.1.
     pub reason: u8,
     /// Properties.
     pub properties: Properties<'a>,
@@ -144,12 +144,12 @@ pub struct Subscription<'a> {
     pub options: u8,
 }
 
-/// The payload of SUBSCRIBE, checked: at least one.
+/// The checked payload of SUBSCRIBE: at least one subscription.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Subscriptions<'a>(pub(super) &'a [u8]);
 
 impl<'a> Subscriptions<'a> {
-    /// In the order of the packet.
+    /// Iterates in the order of the packet.
     pub fn iter(&self) -> impl Iterator<Item = Subscription<'a>> + Clone + use<'a> {
         let mut take = Take::new(self.0, 0);
         core::iter::from_fn(move || {
@@ -168,12 +168,12 @@ impl fmt::Debug for Subscriptions<'_> {
     }
 }
 
-/// The payload of UNSUBSCRIBE, checked: at least one.
+/// The checked payload of UNSUBSCRIBE: at least one topic filter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Filters<'a>(pub(super) &'a [u8]);
 
 impl<'a> Filters<'a> {
-    /// In the order of the packet.
+    /// Iterates in the order of the packet.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         let mut take = Take::new(self.0, 0);
         core::iter::from_fn(move || take.text().ok())
@@ -189,7 +189,7 @@ impl fmt::Debug for Filters<'_> {
 /// SUBACK and UNSUBACK (sections 3.9 and 3.11).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reasons<'a> {
-    /// Which request.
+    /// Packet identifier of the request.
     pub packet_id: u16,
     /// Properties.
     pub properties: Properties<'a>,
@@ -197,64 +197,64 @@ pub struct Reasons<'a> {
     pub reasons: &'a [u8],
 }
 
-/// A control packet, checked.
+/// A checked control packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Packet<'a> {
-    /// The client opens the session.
+    /// CONNECT: the client opens a connection.
     Connect(Connect<'a>),
-    /// The server answers.
+    /// CONNACK: the server answers CONNECT.
     ConnAck {
-        /// Whether the server has an old session.
+        /// Whether the server has an existing session.
         session_present: bool,
-        /// Reason code, in MQTT 3.1.1 return code; 0 is success.
+        /// Reason code (return code in MQTT 3.1.1); 0 is success.
         reason: u8,
         /// Properties.
         properties: Properties<'a>,
     },
-    /// An application's message.
+    /// PUBLISH: an application message.
     Publish(Publish<'a>),
-    /// Received, at least once.
+    /// PUBACK: acknowledges a message of QoS 1.
     PubAck(Ack<'a>),
-    /// Received, exactly once, part 1.
+    /// PUBREC: part 1 of the acknowledgement of a message of QoS 2.
     PubRec(Ack<'a>),
-    /// Released, exactly once, part 2.
+    /// PUBREL: part 2 of the acknowledgement of a message of QoS 2.
     PubRel(Ack<'a>),
-    /// Complete, exactly once, part 3.
+    /// PUBCOMP: part 3 of the acknowledgement of a message of QoS 2.
     PubComp(Ack<'a>),
-    /// Asks for messages.
+    /// SUBSCRIBE: requests messages.
     Subscribe {
-        /// Which request.
+        /// Packet identifier of the request.
         packet_id: u16,
         /// Properties.
         properties: Properties<'a>,
         /// Filters and options.
         subscriptions: Subscriptions<'a>,
     },
-    /// Answers SUBSCRIBE.
+    /// SUBACK: answers SUBSCRIBE.
     SubAck(Reasons<'a>),
-    /// Wants messages no more.
+    /// UNSUBSCRIBE: cancels subscriptions.
     Unsubscribe {
-        /// Which request.
+        /// Packet identifier of the request.
         packet_id: u16,
         /// Properties.
         properties: Properties<'a>,
         /// Filters.
         filters: Filters<'a>,
     },
-    /// Answers UNSUBSCRIBE.
+    /// UNSUBACK: answers UNSUBSCRIBE.
     UnsubAck(Reasons<'a>),
-    /// The client is alive.
+    /// PINGREQ: the ping of the client.
     PingReq,
-    /// So is the server.
+    /// PINGRESP: the answer of the server.
     PingResp,
-    /// One end leaves.
+    /// DISCONNECT: one end closes the connection.
     Disconnect {
-        /// Reason code; 0 is normal, and all that MQTT 3.1.1 has.
+        /// Reason code; 0 is normal. Always 0 in MQTT 3.1.1.
         reason: u8,
         /// Properties.
         properties: Properties<'a>,
     },
-    /// Extended authentication; not in MQTT 3.1.1.
+    /// AUTH: extended authentication; not in MQTT 3.1.1.
     Auth {
         /// Reason code; 0 is success.
         reason: u8,
@@ -307,7 +307,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The packet's own properties; not those of a will.
+    /// The properties of the packet, without those of a will.
     #[must_use]
     pub const fn properties(&self) -> Properties<'a> {
         match *self {
@@ -329,8 +329,7 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// The debug form as one string: for dumps, where the shape of every packet matters less than that
-/// all of it is shown.
+/// The `Debug` form as one JSON string. It contains all fields of the packet.
 impl ToJson for Packet<'_> {
     fn to_json(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         let mut object = json::Object::begin(out)?;
@@ -343,7 +342,7 @@ impl ToJson for Packet<'_> {
     }
 }
 
-/// Escapes what is written for the inside of a JSON string.
+/// Escapes its input for a JSON string.
 struct Quoted<'o>(&'o mut dyn fmt::Write);
 
 impl fmt::Write for Quoted<'_> {

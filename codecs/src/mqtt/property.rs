@@ -48,7 +48,7 @@ pub mod id {
 pub struct Property<'a> {
     /// One of [`id`].
     pub id: u8,
-    /// Its value, of the type its identifier has.
+    /// The value, of the type that the identifier requires.
     pub value: PropertyValue<'a>,
 }
 
@@ -61,7 +61,7 @@ pub enum PropertyValue<'a> {
     Two(u16),
     /// Four-byte integer.
     Four(u32),
-    /// Variable-length integer.
+    /// Variable byte integer.
     Varint(u32),
     /// Text.
     Text(&'a str),
@@ -71,10 +71,10 @@ pub enum PropertyValue<'a> {
     Pair(&'a str, &'a str),
 }
 
-/// Where a property may stand: bit `n` for packet type `n`, bit 0 for a will.
+/// The allowed packets of a property: bit `n` for packet type `n`, bit 0 for a will.
 pub(super) type Place = u16;
 pub(super) const WILL: Place = 1;
-/// Not known yet: properties that are written before their packet.
+/// The packet is unknown: a program writes the properties before their packet.
 pub(super) const ANY: Place = !0;
 const CONNECT: Place = of(kind::CONNECT);
 const CONNACK: Place = of(kind::CONNACK);
@@ -90,7 +90,7 @@ pub(super) const fn of(kind: u8) -> Place {
     1 << kind
 }
 
-/// Packets that may have this property; 0 for an identifier that is none.
+/// The packets that allow this property; 0 for an unknown identifier.
 const fn places(id: u8) -> Place {
     match id {
         0x01 | 0x02 | 0x03 | 0x08 | 0x09 => PUBLISH | WILL,
@@ -104,7 +104,7 @@ const fn places(id: u8) -> Place {
         0x1f => CONNACK | ACKS | SUBACKS | DISCONNECT | AUTH,
         0x21 | 0x22 | 0x27 => CONNECT | CONNACK,
         0x23 => PUBLISH,
-        // User property: everywhere but the two pings.
+        // User property: all packets except the two pings.
         0x26 => !(of(kind::PINGREQ) | of(kind::PINGRESP)),
         _ => 0,
     }
@@ -114,7 +114,7 @@ impl<'a> Property<'a> {
     /// Reads one property of any packet.
     pub(super) fn read(take: &mut Take<'a>) -> Result<Self, DecodeError> {
         let at = take.at();
-        // Identifiers are variable-length integers, all of one byte so far.
+        // Identifiers are variable byte integers; all defined ones have one byte.
         let found = take.varint()?;
         let wrong = DecodeError::wrong(at, "property identifier", found.into());
         let id = u8::try_from(found).map_err(|_| wrong)?;
@@ -135,8 +135,8 @@ impl<'a> Property<'a> {
 }
 
 impl Property<'_> {
-    /// Values that section 3 calls a protocol error whatever the session: a flag above 1, a number
-    /// that must not be 0, a response topic that is no topic name.
+    /// Refuses values that are a protocol error in every session (section 3): a flag above 1, a number that
+    /// must not be 0, a response topic that is not a topic name.
     fn check_value(&self) -> Result<(), Fault> {
         let allowed = match (self.id, self.value) {
             (_, PropertyValue::Byte(value)) => value <= 1,
@@ -153,8 +153,7 @@ impl Property<'_> {
     }
 }
 
-/// Rules of the properties of one packet. Properties are added one after the other; one that breaks a
-/// rule is refused.
+/// The rules of the properties of one packet. [`add`](Self::add) refuses a property that violates a rule.
 pub(super) struct Rules {
     place: Place,
     /// Bit `n` for identifier `n`; all are below 64.
@@ -179,7 +178,7 @@ impl Rules {
             }
             _ => {}
         }
-        // Section 2.2.2.2: once each, but for user properties, and subscription identifiers of a
+        // Section 2.2.2.2: once each, except user properties and the subscription identifiers of a
         // PUBLISH.
         let many = id == self::id::USER_PROPERTY
             || (id == self::id::SUBSCRIPTION_IDENTIFIER && self.place & PUBLISH != 0);
@@ -190,7 +189,7 @@ impl Rules {
         property.check_value()
     }
 
-    /// All of a packet that is to be written.
+    /// Adds all properties of a packet to write.
     pub(super) fn check(properties: Properties<'_>, place: Place) -> Result<Self, Fault> {
         let mut rules = Self::of(place);
         properties.iter().try_for_each(|it| rules.add(&it))?;
@@ -198,7 +197,7 @@ impl Rules {
     }
 }
 
-/// Reads a packet's properties with their length in front, and checks each.
+/// Reads and checks the properties of a packet, with the length in front of them.
 pub(super) fn properties<'a>(
     take: &mut Take<'a>,
     place: Place,

@@ -23,14 +23,14 @@ impl Qos {
     }
 }
 
-/// One packet being read.
+/// The reader of one packet.
 struct Reader<'a, 'l> {
     take: Take<'a>,
     version: Version,
     limits: &'l Limits,
 }
 
-/// Reads a packet that `MqttFraming` found whole.
+/// Reads a whole packet of `MqttFraming`.
 pub(super) fn packet<'a>(
     bytes: &'a [u8],
     version: Version,
@@ -43,7 +43,7 @@ pub(super) fn packet<'a>(
         Version::V5 => take.varint()?,
     };
     let (kind, flags) = (first >> 4, first & 0x0f);
-    // Flags are fixed but for PUBLISH (MQTT 5, table 2-2; MQTT 3.1.1, table 2.2).
+    // Flags are fixed except in PUBLISH (MQTT 5, table 2-2; MQTT 3.1.1, table 2.2).
     let fixed = match kind {
         kind::PUBLISH => flags,
         kind::PUBREL | kind::SUBSCRIBE | kind::UNSUBSCRIBE => 0b0010,
@@ -63,7 +63,7 @@ pub(super) fn packet<'a>(
     Ok(packet)
 }
 
-/// What is at `at` breaks a rule, or not.
+/// Converts a fault of the field at `at`.
 fn check(at: usize, rule: Result<(), Fault>) -> Result<(), DecodeError> {
     rule.map_err(|fault| fault.read_at(at))
 }
@@ -161,7 +161,7 @@ impl<'a> Reader<'a, '_> {
 
     fn will(&mut self, qos: Qos, retain: bool) -> Result<Will<'a>, DecodeError> {
         let (properties, _) = self.properties(WILL)?;
-        // No alias stands for the topic of a will.
+        // A will has no topic alias.
         let at = self.take.at();
         let topic = self.take.text()?;
         check(text(at, topic), topic::name(topic))?;
@@ -179,7 +179,7 @@ impl<'a> Reader<'a, '_> {
         let body = self.take.peek();
         if let Some(other) = rules::other_connack(body, self.version) {
             let (want, got) = (self.version.level().into(), other.level().into());
-            // The length tells, and it ends where the body begins.
+            // The length is the sign of the version. It ends where the body begins.
             return Err(DecodeError::version(self.take.at() - 1, want, got));
         }
         let at = self.take.at();
@@ -254,7 +254,7 @@ impl<'a> Reader<'a, '_> {
         Ok(Packet::Auth { reason, properties })
     }
 
-    /// Reason code and properties, both of which may be left off at the end; MQTT 3.1.1 has neither.
+    /// Reason code and properties. A packet may omit both at its end; MQTT 3.1.1 has neither.
     fn tail(&mut self, kind: u8) -> Result<(u8, Properties<'a>, Rules), DecodeError> {
         let place = property::of(kind);
         let none = (Properties::EMPTY, Rules::of(place));
@@ -286,7 +286,7 @@ impl<'a> Reader<'a, '_> {
         })
     }
 
-    /// Topic filters up to the end, at least one, with an options byte each in a SUBSCRIBE.
+    /// Topic filters up to the end, at least one. In a SUBSCRIBE each has an options byte.
     fn filters(&mut self, options: bool) -> Result<&'a [u8], DecodeError> {
         let all = self.take.peek();
         let mut count = 0;
@@ -306,7 +306,7 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-/// Offset of the characters of a string that was taken at `at`; of its length where it is empty.
+/// Offset of the characters of the string at `at`; of its length if the string is empty.
 const fn text(at: usize, text: &str) -> usize {
     if text.is_empty() { at } else { at + 2 }
 }

@@ -1,5 +1,5 @@
-//! Rules between the fields of a packet, and lists of what a field may be. The reader and the writer
-//! both ask here, so what one takes the other takes.
+//! Rules about the values of fields and the dependencies between fields. The reader and the writer use the
+//! same rules.
 
 use super::{
     fault::Fault,
@@ -9,9 +9,8 @@ use super::{
 };
 use crate::DecodeError;
 
-/// What is wrong with a CONNECT of MQTT 3.1.1 that names no client and asks to keep its session. The
-/// standard has the server answer it with return code 0x02 ([MQTT-3.1.3-8]): compare the `what` of
-/// [`DecodeError::Wrong`] with this.
+/// The `what` of [`DecodeError::Wrong`] for a CONNECT of MQTT 3.1.1 without a client identifier and without
+/// clean session. The server answers it with return code 0x02 ([MQTT-3.1.3-8]).
 pub const SESSION_WITHOUT_CLIENT_ID: &str = "clean session without a client identifier";
 
 /// A packet identifier is never 0 (MQTT 5, section 2.2.1; MQTT 3.1.1, section 2.3.1).
@@ -22,15 +21,15 @@ pub(super) const fn packet_id(id: u16) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What is not acknowledged is not sent twice (section 3.3.1.1 of both versions).
+/// A message of QoS 0 is never a re-delivery (section 3.3.1.1 of both versions).
 pub(super) const fn dup(dup: bool, qos: Qos) -> Result<(), Fault> {
     if dup && matches!(qos, Qos::AtMostOnce) {
-        return Err(Fault::new("DUP without an acknowledgement", 1));
+        return Err(Fault::new("DUP flag at QoS 0", 1));
     }
     Ok(())
 }
 
-/// MQTT 3.1.1, section 3.1.2.9. MQTT 5 took the rule away.
+/// MQTT 3.1.1, section 3.1.2.9. MQTT 5 does not have the rule.
 pub(super) const fn password(username: bool, version: Version) -> Result<(), Fault> {
     if !username && matches!(version, Version::V311) {
         return Err(Fault::new("password without a user name", 0));
@@ -38,7 +37,7 @@ pub(super) const fn password(username: bool, version: Version) -> Result<(), Fau
     Ok(())
 }
 
-/// MQTT 3.1.1, section 3.1.3.1. MQTT 5 tells the client the name that it got.
+/// MQTT 3.1.1, section 3.1.3.1. In MQTT 5 the server sends the assigned identifier.
 pub(super) const fn client_id(client_id: &str, clean: bool, version: Version) -> Result<(), Fault> {
     if client_id.is_empty() && !clean && matches!(version, Version::V311) {
         return Err(Fault::new(SESSION_WITHOUT_CLIENT_ID, 0));
@@ -46,8 +45,8 @@ pub(super) const fn client_id(client_id: &str, clean: bool, version: Version) ->
     Ok(())
 }
 
-/// The method says what the data mean (MQTT 5, section 3.1.2.11.10). A CONNACK that accepts has the
-/// method where the CONNECT had one (section 4.12), so data alone are of no exchange there either.
+/// Authentication data require a method (MQTT 5, section 3.1.2.11.10). A CONNACK of success repeats the
+/// method of the CONNECT (section 4.12), so the rule holds there too.
 pub(super) const fn authentication(seen: &Rules) -> Result<(), Fault> {
     if seen.has(id::AUTHENTICATION_DATA) && !seen.has(id::AUTHENTICATION_METHOD) {
         let got = id::AUTHENTICATION_DATA as u64;
@@ -56,8 +55,8 @@ pub(super) const fn authentication(seen: &Rules) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Every AUTH has the method (sections 3.15.2.2.2 and 4.12). The form of AUTH without properties
-/// (section 3.15.2.1) has none, so it is refused with the rest.
+/// Every AUTH has the method (sections 3.15.2.2.2 and 4.12). AUTH without properties (section 3.15.2.1) has
+/// no method, so the rule refuses it too.
 pub(super) const fn authentication_method(seen: &Rules) -> Result<(), Fault> {
     if !seen.has(id::AUTHENTICATION_METHOD) {
         return Err(Fault::new("AUTH without an authentication method", 0));
@@ -65,7 +64,7 @@ pub(super) const fn authentication_method(seen: &Rules) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A session is resumed by an accepted connection only (section 3.2.2 of both versions).
+/// Only an accepted connection has a session (section 3.2.2 of both versions).
 pub(super) const fn session_present(present: bool, reason: u8) -> Result<(), Fault> {
     if present && reason != 0 {
         return Err(Fault::new("session present with a refusal", reason as u64));
@@ -74,7 +73,7 @@ pub(super) const fn session_present(present: bool, reason: u8) -> Result<(), Fau
 }
 
 /// Reason codes of each packet (MQTT 5: section 2.4, and the tables of section 3), return codes
-/// (MQTT 3.1.1: sections 3.2.2.3 and 3.9.3). Packets without have 0.
+/// (MQTT 3.1.1: sections 3.2.2.3 and 3.9.3). Packets without a code have 0.
 const fn is_reason(kind: u8, reason: u8, version: Version) -> bool {
     match (version, kind) {
         (Version::V311, kind::CONNACK) => reason <= 5,
@@ -95,7 +94,7 @@ const fn is_reason(kind: u8, reason: u8, version: Version) -> bool {
         (Version::V5, kind::UNSUBACK) => {
             matches!(reason, 0x00 | 0x11 | 0x80 | 0x83 | 0x87 | 0x8f | 0x91)
         }
-        // 0x8c stands in the table of section 2.4 only: a failed re-authentication ends so.
+        // Only the table of section 2.4 has 0x8c: the code of a failed re-authentication.
         (Version::V5, kind::DISCONNECT) => matches!(
             reason,
             0x00 | 0x04 | 0x80..=0x83 | 0x87 | 0x89 | 0x8b..=0x90 | 0x93..=0xa2
@@ -112,8 +111,8 @@ pub(super) const fn reason(kind: u8, reason: u8, version: Version) -> Result<(),
     Ok(())
 }
 
-/// A CONNACK of the other version, which its reader tells by the length: MQTT 3.1.1 has two bytes,
-/// MQTT 5 three at least. Gives that version.
+/// The version of a CONNACK of the other version. The sign is the length: two bytes in MQTT 3.1.1, at least
+/// three in MQTT 5.
 pub(super) const fn other_connack(body: &[u8], version: Version) -> Option<Version> {
     let (other, flags, reason) = match (version, body) {
         (Version::V5, [flags, reason]) => (Version::V311, *flags, *reason),
@@ -126,7 +125,7 @@ pub(super) const fn other_connack(body: &[u8], version: Version) -> Option<Versi
     None
 }
 
-/// At least one for each filter asked for; the UNSUBACK of MQTT 3.1.1 has none.
+/// Requires at least one reason code, except in the UNSUBACK of MQTT 3.1.1, which has none.
 pub(super) fn reasons(kind: u8, reasons: &[u8], version: Version) -> Result<(), Fault> {
     let none = version == Version::V311 && kind == kind::UNSUBACK;
     if reasons.is_empty() != none {
@@ -138,21 +137,20 @@ pub(super) fn reasons(kind: u8, reasons: &[u8], version: Version) -> Result<(), 
     Ok(())
 }
 
-/// Codes of a DISCONNECT of MQTT 5 that only a server sends (table of section 3.14.2.1); of the
-/// rest, only 0x04 is a client's alone.
+/// The codes of a DISCONNECT of MQTT 5 that only a server sends (table of section 3.14.2.1). Only a client
+/// sends 0x04. Both ends send the other codes.
 const fn is_server_disconnect(reason: u8) -> bool {
     matches!(reason, 0x87 | 0x89 | 0x8b..=0x8f | 0x9a..=0xa2)
 }
 
 impl Packet<'_> {
-    /// Checks what depends on which end sends the packet. A reader and a writer do not know it, so
-    /// they take what either end may send; [`MqttStream`](super::MqttStream) knows, and asks here.
+    /// Checks that `sender` may send this packet. The codecs do not know the sender and accept packets of
+    /// both ends. [`MqttStream`](super::MqttStream) makes this check.
     ///
-    /// Checked: packets that are one end's (CONNECT, SUBSCRIBE, UNSUBSCRIBE, PINGREQ and the
-    /// DISCONNECT of MQTT 3.1.1 are the client's; CONNACK, SUBACK, UNSUBACK and PINGRESP the
-    /// server's), reason codes of DISCONNECT (table of section 3.14.2.1) and AUTH (section 3.15.2.1),
-    /// the session expiry interval of a DISCONNECT (a client's), subscription identifiers of a
-    /// PUBLISH (a server's).
+    /// Rules: only a client sends CONNECT, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, the DISCONNECT of MQTT 3.1.1, and
+    /// a session expiry interval in DISCONNECT. Only a server sends CONNACK, SUBACK, UNSUBACK, PINGRESP, and
+    /// subscription identifiers in PUBLISH. Some reason codes of DISCONNECT (table of section 3.14.2.1) and
+    /// AUTH (section 3.15.2.1) belong to one end.
     ///
     /// ```
     /// use tickwire_codecs::mqtt::{Packet, Properties, Sender, Version};
@@ -174,27 +172,27 @@ impl Packet<'_> {
             _ => None,
         };
         if alone.is_some_and(|alone| alone != sender) {
-            return Err(Fault::new("packet of the other end, of type", kind.into()).read_at(0));
+            return Err(Fault::new("packet type from this sender", kind.into()).read_at(0));
         }
         let has = |properties: Properties<'_>, id| properties.iter().any(|it| it.id == id);
         let fault = match (*self, sender) {
             (Packet::Disconnect { reason, .. }, Sender::Client) if is_server_disconnect(reason) => {
-                Fault::new("reason code of the other end", reason.into())
+                Fault::new("reason code from this sender", reason.into())
             }
             (Packet::Disconnect { reason: 0x04, .. }, Sender::Server) => {
-                Fault::new("reason code of the other end", 0x04)
+                Fault::new("reason code from this sender", 0x04)
             }
             (Packet::Auth { reason: 0, .. }, Sender::Client) => {
-                Fault::new("reason code of the other end", 0)
+                Fault::new("reason code from this sender", 0)
             }
             (Packet::Auth { reason: 0x19, .. }, Sender::Server) => {
-                Fault::new("reason code of the other end", 0x19)
+                Fault::new("reason code from this sender", 0x19)
             }
             (Packet::Disconnect { properties, .. }, Sender::Server)
                 if has(properties, id::SESSION_EXPIRY_INTERVAL) =>
             {
                 Fault::new(
-                    "property of the other end",
+                    "property from this sender",
                     id::SESSION_EXPIRY_INTERVAL.into(),
                 )
             }
@@ -202,7 +200,7 @@ impl Packet<'_> {
                 if has(publish.properties, id::SUBSCRIPTION_IDENTIFIER) =>
             {
                 Fault::new(
-                    "property of the other end",
+                    "property from this sender",
                     id::SUBSCRIPTION_IDENTIFIER.into(),
                 )
             }

@@ -1,5 +1,5 @@
-//! Packets out of a byte stream. A packet that is whole but wrong fails the stream too: MQTT closes the
-//! connection on a malformed packet (MQTT 5, section 4.13; MQTT 3.1.1, section 4.8).
+//! Packets of a byte stream. An invalid packet ends the stream: MQTT closes the connection on a malformed
+//! packet (MQTT 5, section 4.13; MQTT 3.1.1, section 4.8).
 
 use super::{
     Mqtt5, Mqtt311, MqttFraming,
@@ -9,22 +9,21 @@ use super::{
 use crate::{Codec, DecodeError, Limits, Progress, Reassembler, StreamCodec};
 use core::marker::PhantomData;
 
-/// A stream whose version is known from elsewhere, and which end is read does not matter: see
-/// [`Mqtt5Stream`] and [`Mqtt311Stream`].
+/// A stream of a known version, in either direction: see [`Mqtt5Stream`] and [`Mqtt311Stream`].
 #[derive(Debug)]
 pub struct PacketStream<C> {
     joined: Joined,
     codec: PhantomData<fn() -> C>,
 }
 
-/// Packets of MQTT 5 out of a stream, in either direction.
+/// The packets of a stream of MQTT 5, in either direction.
 pub type Mqtt5Stream = PacketStream<Mqtt5>;
 
-/// Packets of MQTT 3.1.1 out of a stream, in either direction.
+/// The packets of a stream of MQTT 3.1.1, in either direction.
 pub type Mqtt311Stream = PacketStream<Mqtt311>;
 
 impl<C> PacketStream<C> {
-    /// A stream at a packet boundary. `limits.max_msg` bounds a packet and the buffer.
+    /// A stream that begins at a packet boundary. `limits.max_msg` bounds a packet and the buffer.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
         Self {
@@ -33,7 +32,7 @@ impl<C> PacketStream<C> {
         }
     }
 
-    /// Whether the stream stands inside a packet.
+    /// Whether the stream is inside a packet.
     #[must_use]
     pub fn is_mid_packet(&self) -> bool {
         self.joined.frames.is_mid_message()
@@ -48,15 +47,17 @@ impl<C: Codec> StreamCodec for PacketStream<C> {
     }
 }
 
-/// One end of a connection: what the other end sends, in the order in which it may, each packet with
-/// the version to answer in.
+/// The packets of one direction of a connection, each with the version of the connection.
 ///
-/// Beside the rules of each packet this holds those of the first: a client's is a CONNECT, which
-/// chooses the version, and none follows ([MQTT-3.1.0-1], [MQTT-3.1.0-2]); a server's is a CONNACK,
-/// in MQTT 5 after AUTH packets that continue where there are some, and none follows
-/// ([MQTT-3.2.0-1], [MQTT-3.2.0-2], [MQTT-3.14.0-1], [MQTT-4.12.0-2]). Nothing follows a DISCONNECT
-/// or a CONNACK that refuses ([MQTT-3.14.4-1], [MQTT-3.2.2-7]). Every packet must be one that the
-/// other end may send ([`Packet::check_sender`]).
+/// Beside the rules of each packet the stream checks their order and their sender:
+///
+/// - The first packet of a client is a CONNECT, which chooses the version. No second CONNECT follows
+///   ([MQTT-3.1.0-1], [MQTT-3.1.0-2]).
+/// - The first packet of a server is a CONNACK; in MQTT 5 AUTH packets that continue an authentication may
+///   come first. No second CONNACK follows ([MQTT-3.2.0-1], [MQTT-3.2.0-2], [MQTT-3.14.0-1],
+///   [MQTT-4.12.0-2]).
+/// - No packet follows a DISCONNECT or a CONNACK of refusal ([MQTT-3.14.4-1], [MQTT-3.2.2-7]).
+/// - The sender may send the packet ([`Packet::check_sender`]).
 ///
 /// ```
 /// use tickwire_codecs::{Limits, Progress, StreamCodec, mqtt::{MqttStream, Packet, Version}};
@@ -74,18 +75,18 @@ pub struct MqttStream {
     stage: Stage,
 }
 
-/// How far the other end is.
+/// The state of the sender.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stage {
-    /// Its CONNECT, or its CONNACK, is to come.
+    /// Before CONNECT or CONNACK.
     Before,
     Open,
-    /// It sent its last packet.
+    /// After the last packet.
     Over,
 }
 
 impl MqttStream {
-    /// What a client sends; its CONNECT chooses the version.
+    /// The packets of a client. Its CONNECT chooses the version.
     #[must_use]
     pub const fn from_client(limits: Limits) -> Self {
         Self {
@@ -96,7 +97,7 @@ impl MqttStream {
         }
     }
 
-    /// What a server sends that got a CONNECT of this version.
+    /// The packets of a server, after a CONNECT of `version`.
     #[must_use]
     pub const fn from_server(version: Version, limits: Limits) -> Self {
         Self {
@@ -107,13 +108,13 @@ impl MqttStream {
         }
     }
 
-    /// The version; of a client's stream `None` until its CONNECT was read.
+    /// The version. In the stream of a client it is `None` before the CONNECT.
     #[must_use]
     pub const fn version(&self) -> Option<Version> {
         self.version
     }
 
-    /// Whether the stream stands inside a packet.
+    /// Whether the stream is inside a packet.
     #[must_use]
     pub fn is_mid_packet(&self) -> bool {
         self.joined.frames.is_mid_message()
@@ -145,24 +146,24 @@ impl StreamCodec for MqttStream {
 }
 
 impl Stage {
-    /// Where a packet leads that the other end may send; a CONNECT and a CONNACK open its side.
+    /// The state behind a packet of an allowed sender.
     fn next(self, packet: &Packet<'_>) -> Result<Self, DecodeError> {
         let wrong = |what| Err(DecodeError::wrong(0, what, packet.kind().into()));
         let opens = matches!(packet, Packet::Connect(_) | Packet::ConnAck { .. });
         match (self, packet) {
-            (Self::Over, _) => wrong("packet behind the last, of type"),
-            (Self::Open, _) if opens => wrong("second packet of type"),
+            (Self::Over, _) => wrong("packet type after the last packet"),
+            (Self::Open, _) if opens => wrong("packet type after the first packet"),
             (Self::Before, Packet::ConnAck { reason, .. }) if *reason != 0 => Ok(Self::Over),
-            // Success is a CONNACK here, and authentication begins anew only later (section 4.12).
+            // AUTH of success and of re-authentication are not allowed before CONNACK (section 4.12).
             (Self::Before, Packet::Auth { reason: 0x18, .. }) => Ok(Self::Before),
-            (Self::Before, _) if !opens => wrong("first packet, of type"),
+            (Self::Before, _) if !opens => wrong("type of the first packet"),
             (Self::Open, Packet::Disconnect { .. }) => Ok(Self::Over),
             _ => Ok(Self::Open),
         }
     }
 }
 
-/// Joins whole packets, which the caller's function reads; the first error stays.
+/// Joins packets and reads them with a function of the caller. The first error is final.
 #[derive(Debug)]
 struct Joined {
     frames: Reassembler<MqttFraming>,

@@ -3,7 +3,7 @@
 
 use super::{fault::Fault, version::Version};
 
-/// What a shared subscription begins with.
+/// The prefix of a shared subscription.
 const SHARE: &str = "$share/";
 
 fn is_wildcard(byte: &u8) -> bool {
@@ -20,7 +20,7 @@ pub(super) fn without_wildcards(name: &str) -> Result<(), Fault> {
     }
 }
 
-/// A topic that no alias stands for has at least one character.
+/// A topic name without an alias has at least one character.
 pub(super) const fn not_empty(name: &str) -> Result<(), Fault> {
     if name.is_empty() {
         return Err(Fault::new("length of a topic name", 0));
@@ -34,7 +34,7 @@ pub(super) fn name(name: &str) -> Result<(), Fault> {
     without_wildcards(name)
 }
 
-/// A wildcard has a level of the filter for itself, and `#` is the last level.
+/// A wildcard is a whole level of the filter, and `#` is the last level.
 fn levels(filter: &str) -> Result<(), Fault> {
     if filter.is_empty() {
         return Err(Fault::new("length of a topic filter", 0));
@@ -68,7 +68,7 @@ pub(super) fn filter(filter: &str, version: Version) -> Result<(), Fault> {
     }
 }
 
-/// A share's name, then the filter, which is not empty.
+/// The share name, then a filter that is not empty.
 fn share(shared: &str) -> Result<(), Fault> {
     let (name, filter) = match shared.split_once('/') {
         Some((name, filter)) => (name, Some(filter)),
@@ -86,9 +86,8 @@ fn share(shared: &str) -> Result<(), Fault> {
     }
 }
 
-/// Options of a subscription. MQTT 5 (section 3.8.3.1) reserves two bits, has no field of two bits
-/// that is 3, and no shared subscription that leaves out a client's own messages; MQTT 3.1.1
-/// (section 3.8.3) has the quality of service only.
+/// Options of a subscription. MQTT 5 (section 3.8.3.1): two bits are reserved, no field of two bits is 3, and
+/// a shared subscription does not have No Local. MQTT 3.1.1 (section 3.8.3): the quality of service only.
 pub(super) fn options(filter: &str, options: u8, version: Version) -> Result<(), Fault> {
     let bits = match version {
         Version::V311 => options & 0xfc,

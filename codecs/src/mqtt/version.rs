@@ -1,4 +1,4 @@
-//! Which version of the protocol, and how the first packet says it.
+//! Protocol versions, and their field in the first packet.
 
 use super::{data::Take, packet::kind};
 use crate::DecodeError;
@@ -13,7 +13,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// The byte behind the protocol's name in a CONNECT: 4 for MQTT 3.1.1, 5 for MQTT 5.
+    /// The protocol level in a CONNECT: 4 for MQTT 3.1.1, 5 for MQTT 5.
     #[must_use]
     pub const fn level(self) -> u8 {
         match self {
@@ -22,11 +22,11 @@ impl Version {
         }
     }
 
-    /// The version that a CONNECT asks for, from its first bytes: the fixed header and the protocol's
-    /// name and level are enough, 9 to 12 bytes. What follows is not looked at.
+    /// Reads the version of a CONNECT from its first 9 to 12 bytes: the fixed header, the protocol name and
+    /// the protocol level. Ignores the bytes behind them.
     ///
-    /// A server chooses its reader with it; [`MqttStream::from_client`](super::MqttStream::from_client)
-    /// does so by itself.
+    /// A server chooses its codec with this function.
+    /// [`MqttStream::from_client`](super::MqttStream::from_client) chooses by itself.
     ///
     /// ```
     /// use tickwire_codecs::{DecodeError, mqtt::Version};
@@ -37,10 +37,9 @@ impl Version {
     /// ```
     ///
     /// # Errors
-    /// [`DecodeError::Short`] where the bytes end before the level, so more may help;
-    /// [`DecodeError::Version`] for a version that is not of these (a server answers it with a CONNACK
-    /// of return code 0x01, MQTT 3.1.1, or reason code 0x84, MQTT 5); [`DecodeError::Wrong`] and
-    /// [`DecodeError::Utf8`] for what is no CONNECT of any version.
+    /// [`DecodeError::Short`] if the bytes end before the level. [`DecodeError::Version`] for another
+    /// version: a server answers it with a CONNACK of return code 0x01 (MQTT 3.1.1) or reason code 0x84
+    /// (MQTT 5). [`DecodeError::Wrong`] and [`DecodeError::Utf8`] if the bytes are not a CONNECT.
     pub fn of_connect(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut take = Take::new(bytes, 0);
         let first = take.u8()?;
@@ -51,12 +50,12 @@ impl Version {
         Self::read(&mut take, Self::V5)
     }
 
-    /// Reads the protocol's name and level; `want` is named in errors only.
+    /// Reads the protocol name and level. `want` is only for errors.
     pub(super) fn read(take: &mut Take<'_>, want: Self) -> Result<Self, DecodeError> {
         let at = take.at();
         match take.text()? {
             "MQTT" => {}
-            // MQTT 3.1, in which the name was another.
+            // MQTT 3.1 has another protocol name.
             "MQIsdp" => return Err(DecodeError::version(at, want.level().into(), 3)),
             _ => return Err(DecodeError::wrong(at, "protocol name", 0)),
         }
@@ -69,11 +68,11 @@ impl Version {
     }
 }
 
-/// Which end sends a packet.
+/// The sender of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Sender {
-    /// The end that sent the CONNECT.
+    /// The end that sends CONNECT.
     Client,
-    /// The end that answers it.
+    /// The end that sends CONNACK.
     Server,
 }

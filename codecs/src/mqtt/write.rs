@@ -13,7 +13,7 @@ use super::{
 };
 use crate::EncodeError;
 
-/// Writes, or only counts where there is no buffer.
+/// A writer, or a counter of bytes without a buffer.
 struct Put<'o> {
     version: Version,
     out: Option<&'o mut [u8]>,
@@ -61,7 +61,7 @@ impl<'o> Put<'o> {
     fn binary(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         let got = bytes.len() as u64;
         let len = u16::try_from(bytes.len()).map_err(|_| EncodeError::Range {
-            what: "bytes of a string",
+            what: "length of a string",
             got,
         })?;
         self.bytes(&len.to_be_bytes())?;
@@ -92,7 +92,7 @@ impl<'o> Put<'o> {
         self.bytes(&id.to_be_bytes())
     }
 
-    /// Properties with their length in front; MQTT 3.1.1 has neither.
+    /// The properties behind their length; MQTT 3.1.1 has neither.
     fn properties(
         &mut self,
         properties: Properties<'_>,
@@ -108,7 +108,8 @@ impl<'o> Put<'o> {
         Ok(seen)
     }
 
-    /// Reason and properties; what says nothing is left off (section 3.4.2.1). MQTT 3.1.1 has neither.
+    /// Reason code and properties, without default values at the end (section 3.4.2.1). MQTT 3.1.1 has
+    /// neither.
     fn tail(
         &mut self,
         kind: u8,
@@ -199,8 +200,8 @@ impl<'o> Put<'o> {
         self.bytes(r.reasons)
     }
 
-    /// Section 3.15.2: reason and length of properties are left off together or not at all; every AUTH
-    /// has a property.
+    /// Section 3.15.2: an AUTH omits both the reason code and the length of the properties, or neither; every
+    /// AUTH has a property.
     fn auth(&mut self, reason: u8, properties: Properties<'_>) -> Result<(), EncodeError> {
         if self.version == Version::V311 {
             return Err(Fault::new("packet type", kind::AUTH.into()).into());
@@ -212,7 +213,7 @@ impl<'o> Put<'o> {
         Ok(())
     }
 
-    /// All behind the fixed header.
+    /// The variable header and the payload.
     fn body(&mut self, packet: &Packet<'_>) -> Result<(), EncodeError> {
         let kind = packet.kind();
         match packet {
@@ -234,7 +235,7 @@ impl<'o> Put<'o> {
             } => {
                 self.packet_id(*packet_id)?;
                 self.properties(*properties, property::of(kind))?;
-                // They may have been read or written for the other version.
+                // The payload may be of the other version.
                 subscriptions
                     .iter()
                     .try_for_each(|it| self.subscription(&it))
@@ -256,7 +257,7 @@ impl<'o> Put<'o> {
     }
 }
 
-/// A bridge between the versions decides what becomes of them; they are not dropped unseen.
+/// MQTT 3.1.1 has no properties. A writer refuses them: a bridge between versions must handle them.
 fn without_properties(properties: Properties<'_>) -> Result<(), Fault> {
     match properties.iter().next() {
         None => Ok(()),
@@ -274,7 +275,7 @@ fn first(packet: &Packet<'_>) -> u8 {
     packet.kind() << 4 | flags
 }
 
-/// Length of all behind the fixed header, which can say it.
+/// The remaining length, if the fixed header can hold it.
 fn body_len(packet: &Packet<'_>, version: Version) -> Result<u32, EncodeError> {
     let mut put = Put::new(version, None);
     put.body(packet)?;
@@ -306,14 +307,13 @@ pub(super) fn packet(
     Ok(put.at)
 }
 
-/// Writes properties at the start of `out`, for a packet of MQTT 5 to be built. Which packet may have
-/// which, and what binds them to its other fields, is checked when the packet is written.
+/// Writes properties at the start of `out`, for a packet of MQTT 5. [`Packet::write`] later checks that the
+/// packet allows them and that they fit its other fields.
 ///
 /// # Errors
-/// [`EncodeError::Room`]; [`EncodeError::Range`] for text with NUL or above 65,535 bytes, and, with
-/// the identifier, for an identifier that is none, for a value that the property never has and for a
-/// property given twice that may stand once (section 2.2.2.2); [`EncodeError::Order`] for a value
-/// that is not of its identifier's type.
+/// [`EncodeError::Room`] if `out` is too short. [`EncodeError::Range`] for text with NUL or above 65,535
+/// bytes, and, with the identifier, for an unknown identifier, an invalid value, and a repeated property
+/// (section 2.2.2.2). [`EncodeError::Order`] for a value of another type than the identifier requires.
 pub fn write_properties<'o>(
     out: &'o mut [u8],
     properties: &[Property<'_>],
@@ -340,21 +340,21 @@ pub fn write_properties<'o>(
     let written = Properties(out.get(..len).unwrap_or_default());
     if !written.iter().eq(properties.iter().copied()) {
         return Err(EncodeError::Order {
-            what: "values of their identifiers' types",
+            what: "a value of the type of its property identifier",
         });
     }
     Ok(written)
 }
 
 impl Version {
-    /// Writes the payload of a SUBSCRIBE of this version at the start of `out`, for a packet to be
-    /// built.
+    /// Writes the payload of a SUBSCRIBE of this version at the start of `out`.
     ///
     /// # Errors
-    /// [`EncodeError::Room`]; [`EncodeError::Range`] for text that has no form, a topic filter that
-    /// breaks section 4.7 (MQTT 5: or 4.8.2), options that the version does not have (MQTT 5, section
-    /// 3.8.3.1; MQTT 3.1.1, section 3.8.3), and No Local on a shared subscription;
-    /// [`EncodeError::Order`] without any.
+    /// [`EncodeError::Room`] if `out` is too short. [`EncodeError::Range`] for invalid text, a topic filter
+    /// that violates section 4.7 (in MQTT 5 also 4.8.2), options that the version does not have (MQTT 5,
+    /// section
+    /// 3.8.3.1; MQTT 3.1.1, section 3.8.3), and No Local on a shared subscription. [`EncodeError::Order`]
+    /// without subscriptions.
     pub fn write_subscriptions<'o>(
         self,
         out: &'o mut [u8],
@@ -368,8 +368,7 @@ impl Version {
         Ok(Subscriptions(out.get(..len).unwrap_or_default()))
     }
 
-    /// Writes the payload of an UNSUBSCRIBE of this version at the start of `out`, for a packet to be
-    /// built.
+    /// Writes the payload of an UNSUBSCRIBE of this version at the start of `out`.
     ///
     /// # Errors
     /// See [`write_subscriptions`](Self::write_subscriptions).

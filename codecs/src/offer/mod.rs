@@ -1,4 +1,4 @@
-//! Agreeing on a codec: what each end of a channel can speak, and the answer.
+//! Codec negotiation: an offer from each end of a channel, and the answer.
 //!
 //! ```text
 //! offer    | form: u8 = 1 | 0 | versions: u16 u16 | max_depth: u16 |
@@ -7,10 +7,10 @@
 //!          | max_msg: u32 | max_items: u32 | offer * count |                    16 + 32 * count bytes
 //! ```
 //!
-//! All numbers are little-endian. `reason` 0 is agreement, without offers; any other is a refusal,
-//! followed by what the peer has.
+//! All numbers are little-endian. `reason` 0 is an agreement and has no offers. Any other `reason` is a
+//! refusal; the offers of the refusing end follow.
 //!
-//! One call at each end, and one where the answer comes:
+//! The opener sends an offer, the acceptor negotiates, and the opener reads the answer:
 //!
 //! ```
 //! use tickwire_codecs::{Answer, Limits, Offer, Reason, WireId, family, negotiate_bytes};
@@ -37,41 +37,41 @@ use core::fmt;
 pub use wire::{Answer, Negotiation, Offering, Offers};
 use wire::{AnswerWire, OfferWire};
 
-/// Most offers a refusal lists: an end that has more lists the first ones. With 31 it is 1,008
-/// bytes, and fits the 1 KiB of metadata that a channel's frames carry.
+/// The largest number of offers in a refusal. An end with more offers lists the first 31. A refusal with 31
+/// offers has 1,008 bytes and fits the 1 KiB of metadata of a channel's frames.
 pub const OFFERS_MAX: usize = 31;
 
-/// Bytes of an [`Offer`].
+/// The length of an [`Offer`], in bytes.
 pub const OFFER_BYTES: usize = size_of::<OfferWire>();
 
-/// Bytes of an answer that agrees; of one that refuses, before the offers that it lists.
+/// The length of an agreement, and of a refusal before its offers, in bytes.
 pub const AGREED_BYTES: usize = size_of::<AnswerWire>();
 
-/// The code that a channel is rejected with where its ends have no codec in common; the metadata
-/// is the [`Refusal`] then. The first of the codes that channels leave to applications.
+/// The code of a channel rejection if the ends have no codec in common; the metadata is the [`Refusal`].
+/// It is the first code of the range that channels leave to applications.
 pub const NO_COMMON_CODEC: u32 = 16;
 
-/// One format an end of a channel can speak.
+/// One format that an end of a channel supports.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Offer {
     /// The format.
     pub wire: WireId,
-    /// The schema's own id; 0 where the format has none.
+    /// The id of the schema; 0 if the format has no schema ids.
     pub schema: u32,
-    /// Oldest version this end reads and writes. Where it is above `version_max`, the two are taken
-    /// for each other.
+    /// The oldest version that this end reads and writes. If it is above `version_max`, the two are
+    /// exchanged.
     pub version_min: u16,
-    /// Newest version this end reads and writes.
+    /// The newest version that this end reads and writes.
     pub version_max: u16,
-    /// What this end accepts.
+    /// The limits of this end for messages that it receives.
     pub limits: Limits,
-    /// [`fingerprint`] of the canonical schema at `version_max`; 0 where none is given. Mandatory
+    /// The [`fingerprint`] of the canonical schema of `version_max`; 0 if there is none. Required
     /// for formats that cannot evolve ([`WireId::is_rigid`]).
     pub fingerprint: u64,
 }
 
 impl Offer {
-    /// An offer of version 0 only, without schema id or fingerprint.
+    /// An offer of version 0, without schema id and fingerprint.
     #[must_use]
     pub const fn new(wire: WireId, limits: Limits) -> Self {
         Self {
@@ -84,58 +84,58 @@ impl Offer {
         }
     }
 
-    /// The offer of a codec: its format, its version and nothing older.
+    /// An offer of the format and the version of a codec.
     #[must_use]
     pub const fn of<C: Codec>(limits: Limits) -> Self {
         Self::new(C::ID, limits).versions(C::VERSION, C::VERSION)
     }
 
-    /// With this schema id.
+    /// Sets the schema id.
     #[must_use]
     pub const fn schema(mut self, schema: u32) -> Self {
         self.schema = schema;
         self
     }
 
-    /// With this range of versions, both ends included, in either order.
+    /// Sets the range of versions. Both bounds are included and may come in either order.
     #[must_use]
     pub const fn versions(mut self, min: u16, max: u16) -> Self {
         (self.version_min, self.version_max) = if min <= max { (min, max) } else { (max, min) };
         self
     }
 
-    /// With its versions in order: the fields are public, and a range from its newer end would be
-    /// refused by whoever reads it.
+    /// This offer with its versions in order. The fields are public, so a caller can exchange them, and
+    /// readers refuse such a range.
     const fn ordered(self) -> Self {
         self.versions(self.version_min, self.version_max)
     }
 
-    /// With this fingerprint.
+    /// Sets the fingerprint.
     #[must_use]
     pub const fn fingerprint(mut self, fingerprint: u64) -> Self {
         self.fingerprint = fingerprint;
         self
     }
 
-    /// As it travels: the metadata to open a channel with.
+    /// The encoded offer: the metadata of a channel open.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; OFFER_BYTES] {
         zerocopy::transmute!(OfferWire::new(self))
     }
 
-    /// From the metadata that a channel was opened with.
+    /// Reads an offer from the metadata of a channel open.
     ///
     /// # Errors
-    /// [`DecodeError`] where it is no offer.
+    /// [`DecodeError`] if `metadata` is not an offer.
     pub fn read(metadata: &[u8]) -> Result<Self, DecodeError> {
         slice::whole::<OfferWire>(metadata)?.read(0)
     }
 
-    /// What was agreed on, from the metadata that a channel with this offer was accepted with.
+    /// Reads the agreement from the metadata of the acceptance of a channel that was opened with this offer.
     ///
     /// # Errors
-    /// [`DecodeError`] where it is no agreement, or one on a version that was not offered. The
-    /// limits are never wider than what was offered.
+    /// [`DecodeError`] if `metadata` is not an agreement, or if the agreed version is outside the offer. The
+    /// limits of the result never exceed the limits of the offer.
     pub fn agreed(&self, metadata: &[u8]) -> Result<Agreed, DecodeError> {
         let agreed = match Answer::read(metadata)? {
             Answer::Agreed(agreed) => agreed,
@@ -185,68 +185,70 @@ fn tighter(a: &Limits, b: &Limits) -> Limits {
     }
 }
 
-/// What both ends will speak.
+/// The result of a negotiation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Agreed {
-    /// Version to write: the newest both know.
+    /// The version to write: the newest version that both ends support.
     pub version: u16,
     /// The tighter of both ends' limits.
     pub limits: Limits,
 }
 
 impl Agreed {
-    /// As it travels: the metadata to accept a channel with.
+    /// The encoded agreement: the metadata of a channel acceptance.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; AGREED_BYTES] {
         zerocopy::transmute!(AnswerWire::new(&Ok(*self), 0))
     }
 }
 
-/// Why an offer was refused; up to [`Fingerprint`](Self::Fingerprint), the later ones were nearer
-/// to agreement.
+/// The reason of a refusal. Up to [`Fingerprint`](Self::Fingerprint), a greater reason is nearer to an
+/// agreement.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Reason {
-    /// The peer does not have the format.
+    /// The peer does not support the format.
     Wire = 1,
-    /// It has the format, not the schema id.
+    /// The peer supports the format, but not the schema id.
     Schema = 2,
-    /// It has the schema, in none of these versions.
+    /// The peer has the schema, but none of the offered versions.
     Version = 3,
-    /// A format that cannot evolve was offered, or is held, without a fingerprint.
+    /// The format cannot evolve, and an end did not give a fingerprint.
     FingerprintMissing = 4,
-    /// Same id and version, another schema.
+    /// The schemas differ, although their id and version are equal.
     Fingerprint = 5,
-    /// What came is no offer.
+    /// The metadata is not an offer.
     Unreadable = 6,
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Wire => "the peer does not speak this format",
+            Self::Wire => "the peer does not support this format",
             Self::Schema => "the peer does not have this schema id",
-            Self::Version => "the peer has none of these versions",
-            Self::FingerprintMissing => "this format needs a schema fingerprint on both ends",
-            Self::Fingerprint => "same id and version, but the schemas differ",
-            Self::Unreadable => "the peer needs an offer, and got something else",
+            Self::Version => "the peer supports none of these versions",
+            Self::FingerprintMissing => "this format requires a schema fingerprint from both ends",
+            Self::Fingerprint => "the schemas differ, although id and version are equal",
+            Self::Unreadable => {
+                "the peer requires an offer of a codec, and the metadata is not an offer"
+            }
         })
     }
 }
 
-/// A refusal on the answering end.
+/// A refusal, as the answering end makes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refusal<'h> {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// What this end has.
+    /// The offers of this end.
     pub have: &'h [Offer],
 }
 
 impl Refusal<'_> {
-    /// As it travels: the metadata to reject a channel with, beside [`NO_COMMON_CODEC`]. At most
-    /// 1,008 bytes. Without an allocator, encode it as a [`Negotiation`].
+    /// The encoded refusal: the metadata of a channel rejection with the code [`NO_COMMON_CODEC`], at most
+    /// 1,008 bytes. Without an allocator, encode the refusal as a [`Negotiation`].
     #[cfg(feature = "alloc")]
     #[must_use]
     pub fn to_vec(&self) -> alloc::vec::Vec<u8> {
@@ -261,21 +263,22 @@ impl Refusal<'_> {
     }
 }
 
-/// As [`negotiate`], with the offer as it came: the metadata that a channel was opened with.
+/// [`negotiate`] with an encoded offer: the metadata of a channel open.
 ///
 /// # Errors
-/// [`Refusal`]; with [`Reason::Unreadable`] where that is no offer.
+/// [`Refusal`], with [`Reason::Unreadable`] if `metadata` is not an offer.
 pub fn negotiate_bytes<'h>(have: &'h [Offer], metadata: &[u8]) -> Result<Agreed, Refusal<'h>> {
     let reason = Reason::Unreadable;
     let want = Offer::read(metadata).map_err(|_| Refusal { reason, have })?;
     negotiate(have, &want)
 }
 
-/// Answers an offer with what this end has. Where several fit, the first one in `have` with the
-/// newest version wins.
+/// Compares an offer with the offers of this end. The newest version that both ends support wins; among
+/// equal versions the first offer of `have` wins.
 ///
 /// # Errors
-/// [`Refusal`], to be encoded as a [`Negotiation`] answer.
+/// [`Refusal`] if no offer of `have` fits. Encode it as a [`Negotiation`], or with `to_vec`, and send it to
+/// the peer.
 pub fn negotiate<'h>(have: &'h [Offer], want: &Offer) -> Result<Agreed, Refusal<'h>> {
     let mut best: Result<Agreed, Reason> = Err(Reason::Wire);
     for own in have {
@@ -317,8 +320,8 @@ fn compare(own: &Offer, want: &Offer) -> Result<Agreed, Reason> {
     })
 }
 
-/// 64-bit FNV-1a of a canonical schema text, never 0. It tells schemas apart that differ by mistake;
-/// it is no defence against someone who makes two collide.
+/// The 64-bit FNV-1a hash of a canonical schema text, never 0. It detects schemas that differ by mistake.
+/// It does not protect against deliberate collisions.
 ///
 /// ```
 /// const QUOTE: u64 = tickwire_codecs::fingerprint(b"Quote{bid:i64,ask:i64}");

@@ -11,21 +11,21 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// Version of the layouts.
 const FORM: u8 = 1;
 
-/// Of a refusal, which grants nothing.
+/// The limits of a refusal.
 const NO_LIMITS: Limits = Limits {
     max_msg: 0,
     max_items: 0,
     max_depth: 0,
 };
 
-/// What an answer is held to.
+/// The limits of an answer.
 const ANSWER_LIMITS: Limits = Limits {
     max_msg: (AGREED_BYTES + OFFERS_MAX * OFFER_BYTES) as u32,
     max_items: OFFERS_MAX as u32,
     max_depth: 0,
 };
 
-/// An offer's 32 bytes.
+/// The layout of an offer: 32 bytes.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned, Debug)]
 #[repr(C)]
 pub(super) struct OfferWire {
@@ -56,7 +56,7 @@ pub(super) struct AnswerWire {
 const _: () = assert!(OFFER_BYTES == 32 && AGREED_BYTES == 16 && ANSWER_LIMITS.max_msg <= 1024);
 
 impl AnswerWire {
-    /// What precedes `count` offers.
+    /// The head of an answer with `count` offers.
     pub(super) fn new(answer: &Result<Agreed, Refusal<'_>>, count: usize) -> Self {
         let (reason, version, limits) = match answer {
             Ok(agreed) => (0, agreed.version, agreed.limits),
@@ -91,7 +91,7 @@ impl OfferWire {
         }
     }
 
-    /// The offer; `at` is where it lies, for errors.
+    /// Reads the offer; `at` is its offset, for errors.
     pub(super) fn read(&self, at: usize) -> Result<Offer, DecodeError> {
         if self.form != FORM {
             return Err(DecodeError::wrong(at, "form of offer", self.form.into()));
@@ -158,42 +158,42 @@ impl Encode<Offering> for Offer {
 #[derive(Clone, Copy, Debug)]
 pub enum Negotiation {}
 
-/// An answer as the offering end reads it.
+/// An answer, as the offering end reads it.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer<'a> {
-    /// Both speak this.
+    /// The ends agree.
     Agreed(Agreed),
-    /// The peer refused, and lists what it has.
+    /// The peer refuses and lists its offers.
     Refused {
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// What the peer has.
+        /// The offers of the peer.
         have: Offers<'a>,
     },
 }
 
 impl<'a> Answer<'a> {
-    /// From the metadata that a channel was accepted or rejected with.
+    /// Reads an answer from the metadata of a channel acceptance or rejection.
     ///
     /// # Errors
-    /// [`DecodeError`] where it is no answer: whoever sent it does not negotiate codecs.
+    /// [`DecodeError`] if `metadata` is not an answer: the peer does not negotiate codecs.
     pub fn read(metadata: &'a [u8]) -> Result<Self, DecodeError> {
         Negotiation::view(metadata, &ANSWER_LIMITS)
     }
 }
 
-/// The offers listed in a refusal; checked.
+/// The checked offers of a refusal.
 #[derive(Clone, Copy, Debug)]
 pub struct Offers<'a>(&'a [OfferWire]);
 
 impl<'a> Offers<'a> {
-    /// How many.
+    /// The number of offers.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether the peer has nothing.
+    /// Whether the refusal lists no offers.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -257,7 +257,7 @@ impl Codec for Negotiation {
     }
 }
 
-/// What [`negotiate`](crate::negotiate) gave, as it travels back.
+/// The result of [`negotiate`](crate::negotiate), encoded as the answer.
 impl Encode<Negotiation> for Result<Agreed, Refusal<'_>> {
     fn encoded_len(&self) -> usize {
         let count = self

@@ -1,4 +1,4 @@
-//! Reading from front to back, each length checked once.
+//! A cursor that reads a message from front to back and checks each length once.
 
 use super::group::{Entry, Group, Rows};
 use super::skip::Counts;
@@ -7,32 +7,32 @@ use super::wire::{Dimension, Header, Length, Wire};
 use super::writer::Stamp;
 use crate::{DecodeError, Limits};
 
-/// What is left of a message, and where in it we are.
+/// The unread part of a message, and its offset.
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
     rest: &'a [u8],
-    /// Length of the whole message; `len - rest.len()` is the offset errors speak of.
+    /// Length of the whole message; `len - rest.len()` is the offset for errors.
     len: usize,
-    /// Entries so far that took no byte, which the message's length does not bound.
+    /// Entries without bytes so far. The length of the message does not bound their number.
     hollow: u32,
 }
 
-/// What the parts of a message are read under.
+/// The context of the parts of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
-    /// Bytes of the block at hand, by the wire's word.
+    /// The length of the current block on the wire, in bytes.
     pub block_length: u32,
-    /// The sender's schema version.
+    /// The schema version of the sender.
     pub version: u32,
-    /// Whether that is newer than the schema.
+    /// Whether that version is newer than the schema.
     pub is_newer: bool,
-    /// What a newer sender says of the groups and data behind the block; nothing of all others.
+    /// The counts of groups and data behind the block, from a newer sender; [`Counts::NONE`] otherwise.
     pub counts: Counts,
-    /// The bounds the caller set.
+    /// The limits of the caller.
     pub limits: Limits,
 }
 
-/// Reads the header alone, to find out which message it is.
+/// Reads the header alone, to find the template.
 ///
 /// # Errors
 /// [`DecodeError::Short`].
@@ -41,7 +41,7 @@ pub fn peek<H: Header>(bytes: &[u8]) -> Result<&H, DecodeError> {
     Cursor::new(bytes).read()
 }
 
-/// Reads the header and checks that the message is the one of `stamp`.
+/// Reads the header and checks that its template and schema are those of `stamp`.
 ///
 /// # Errors
 /// [`DecodeError::Wrong`] for another template or schema, [`DecodeError::Short`].
@@ -82,7 +82,7 @@ pub fn open<'a, H: Header>(
     Ok((cursor, scope))
 }
 
-/// Checks that nothing follows a message of `len` bytes, unless the sender knows a version we do not.
+/// Checks that no bytes follow a message of `len` bytes, unless the sender has a newer version.
 ///
 /// # Errors
 /// [`DecodeError::Trailing`].
@@ -119,14 +119,14 @@ impl<'a> Cursor<'a> {
         self.len - self.rest.len()
     }
 
-    /// What has not been read.
+    /// The unread bytes.
     #[inline]
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// What has been read, of the `bytes` that this cursor was made for.
+    /// The bytes read so far; `bytes` is the whole message.
     #[inline]
     #[must_use]
     pub fn passed(&self, bytes: &'a [u8]) -> &'a [u8] {
@@ -167,7 +167,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A block of the wire's length: the `N` bytes of fields that every version has, and the rest.
+    /// A block: the `N` bytes of the fields of all versions, and the rest of the block.
     ///
     /// # Errors
     /// [`DecodeError::Short`], or [`DecodeError::Wrong`] for a block of less than `N` bytes.
@@ -193,7 +193,7 @@ impl<'a> Cursor<'a> {
         self.take(length)
     }
 
-    /// Variable text behind a length of type `L`; its bytes are not looked at.
+    /// Variable text behind a length of type `L`. The call does not check its characters.
     ///
     /// # Errors
     /// [`DecodeError::Short`].
@@ -206,8 +206,8 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// [`DecodeError::Short`], [`DecodeError::Limit`] for more than `max_items` entries,
-    /// [`DecodeError::Wrong`] for entries too short for `E`, and for those of a newer sender that have
-    /// groups or data: they are no slice.
+    /// [`DecodeError::Wrong`] for entries too short for `E`, and for entries of a newer sender with groups or
+    /// data: such entries are not a slice.
     #[inline]
     pub fn rows<D: Dimension, E: Wire>(
         &mut self,
@@ -229,14 +229,14 @@ impl<'a> Cursor<'a> {
             .ok_or_else(|| DecodeError::wrong(at, "blockLength", u64::from(block_length)))
     }
 
-    /// A group whose entries are read one by one, because they have parts of variable size or
-    /// fields that came later. All entries are checked here.
+    /// A group with entries of variable size, or with fields that a later version added. The call checks all
+    /// entries.
     ///
-    /// Where one entry takes no byte none of its group does. Such entries count against `max_items`
+    /// If one entry has no bytes, no entry of the group has. Such entries count against `max_items`, together
     /// with those of all groups before them.
     ///
     /// # Errors
-    /// As [`rows`](Self::rows), and whatever an entry's parts report.
+    /// The errors of [`rows`](Self::rows) and of the parts of an entry.
     #[inline]
     pub fn group<D: Dimension, V: Entry<'a>>(
         &mut self,
@@ -269,7 +269,7 @@ impl<'a> Cursor<'a> {
                 let left = self.rest.len();
                 V::read(self, &scope)?;
                 if self.rest.len() == left {
-                    // Nothing was read, so all entries are read as this one was.
+                    // The entry has no bytes, so the other entries read the same.
                     break;
                 }
             }
@@ -281,7 +281,7 @@ impl<'a> Cursor<'a> {
         Ok(Group::new(Some(dimension), first, count, scope))
     }
 
-    /// The dimension and the least number of bytes the entries take, both within bounds.
+    /// The dimension and the least length of the entries in bytes, both within the limits.
     #[inline]
     pub(super) fn dimension<D: Dimension>(
         &mut self,

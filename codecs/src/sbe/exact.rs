@@ -1,14 +1,14 @@
-//! Wire numbers as [`Decimal`] and [`UnixTime`] and back, without a float and without a loss.
+//! Exact conversions between wire numbers and [`Decimal`] or [`UnixTime`], without floats.
 
 use core::fmt;
 
 use crate::{Decimal, EncodeError, UnixTime};
 
-/// A number on the wire that [`Decimal`] or [`UnixTime`] cannot hold, or that is no unit of time. The
-/// accessor of the wire's own value gives it all the same.
+/// A number on the wire that [`Decimal`] or [`UnixTime`] cannot hold, or that is not a unit of time. The
+/// accessor of the raw value returns the number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ValueError {
-    /// What the number is.
+    /// The field or member.
     pub what: &'static str,
     /// The number.
     pub got: i128,
@@ -25,7 +25,7 @@ impl core::error::Error for ValueError {}
 /// A mantissa or exponent of any width as a number.
 ///
 /// # Errors
-/// [`ValueError`] for a mantissa over 64 bits with a sign, an exponent over 8.
+/// [`ValueError`] for a mantissa above 64 bits with a sign, or an exponent above 8.
 pub fn decimal(
     mantissa: impl Into<i128>,
     exponent: impl Into<i128>,
@@ -52,7 +52,7 @@ pub fn mantissa<M: TryFrom<i64>>(
     M::try_from(value.mantissa).map_err(|_| inexact)
 }
 
-/// Mantissa and exponent of a number: its own where they fit, else without zeros at the end.
+/// Mantissa and exponent of a number; without trailing zeros if they do not fit otherwise.
 ///
 /// # Errors
 /// [`EncodeError::Inexact`].
@@ -62,7 +62,7 @@ pub fn parts<M: TryFrom<i64>, E: TryFrom<i16>>(
 ) -> Result<(M, E), EncodeError> {
     let (mut mantissa, mut exponent) = (value.mantissa, i16::from(value.exponent));
     if mantissa == 0 {
-        // Zero is zero under every exponent, so under one that fits.
+        // Zero has every exponent, so choose one that fits.
         exponent = 0;
     }
     // At most 19 turns: i64 has 19 digits.
@@ -77,14 +77,14 @@ pub fn parts<M: TryFrom<i64>, E: TryFrom<i16>>(
     }
 }
 
-/// A count of units since 1970; `places` are the decimal places of a second that one unit is.
+/// An instant from a count of units since 1970. A unit is `10^-places` seconds.
 ///
 /// # Errors
-/// [`ValueError`] where the instant is out of the range of [`UnixTime`]: 64-bit seconds without a sign.
+/// [`ValueError`] if the instant is out of the range of [`UnixTime`]: 64-bit seconds without a sign.
 #[inline]
 pub fn timestamp(count: impl Into<i128>, places: u32) -> Result<UnixTime, ValueError> {
     let count = count.into();
-    // The range is checked in 128 bits only where 64 do not do.
+    // Only counts beyond 64 bits need the check in 128 bits.
     let time = match (i64::try_from(count), places) {
         (Ok(seconds), 0) => Some(UnixTime::from_seconds(seconds)),
         (Ok(millis), 3) => Some(UnixTime::from_millis(millis)),
@@ -103,7 +103,7 @@ pub fn timestamp(count: impl Into<i128>, places: u32) -> Result<UnixTime, ValueE
     })
 }
 
-/// As [`timestamp`], for the numbers that always fit: all but `uint64` seconds.
+/// [`timestamp`] of numbers that always fit: all except `uint64` seconds.
 #[inline]
 #[must_use]
 pub fn instant(count: impl Into<i128>, places: u32) -> UnixTime {
@@ -121,10 +121,10 @@ const fn scale(places: u32) -> Option<i128> {
     }
 }
 
-/// As [`timestamp`], with a unit of the wire: one of `units`, each with its decimal places.
+/// [`timestamp`] with a unit from the wire: one of `units`, each with its decimal places.
 ///
 /// # Errors
-/// [`ValueError`], for a unit that is none of them too.
+/// [`ValueError`], also for a unit outside `units`.
 pub fn timestamp_in(
     count: impl Into<i128>,
     unit: impl Into<i128>,
@@ -156,7 +156,7 @@ pub fn count<N: TryFrom<i128>>(
         .ok_or(EncodeError::Inexact { what })
 }
 
-/// An instant as a count of one of `units`: the first of them that holds it.
+/// An instant as a count of the first of `units` that can represent it.
 ///
 /// # Errors
 /// [`EncodeError::Inexact`].

@@ -1,4 +1,4 @@
-//! Messages at the front of a buffer: padding behind one, several one after the other.
+//! Messages at the front of a buffer: one message with padding, or several messages.
 
 use core::marker::PhantomData;
 
@@ -7,26 +7,27 @@ use super::wire::Header;
 use super::writer::Stamp;
 use crate::{Codec, Cut, DecodeError, Framing, Limits, WireId};
 
-/// A codec whose messages say themselves where they end, so that other bytes may stand behind one:
-/// every message of a schema, and all of them together (`AnyMessage`).
+/// A codec of self-delimiting messages: every message of a schema, and all messages of a schema together
+/// (`AnyMessage`).
 ///
-/// [`Codec::view`] takes a buffer that is one message and nothing else. `view_first` takes what begins
-/// with one. Generated codecs have both as functions of their own; the trait is for generic code.
+/// [`Codec::view`] takes a buffer with one message and nothing else. `view_first` takes a buffer that begins
+/// with a message. Generated codecs have both as inherent functions; the trait is for generic code.
 pub trait ViewFirst: Codec {
-    /// The schema's id.
+    /// The id of the schema.
     const SCHEMA_ID: u32;
-    /// Bytes of the header before each message.
+    /// The length of the header of each message, in bytes.
     const HEADER_BYTES: usize;
 
-    /// Views the message at the front of `bytes`, and gives the bytes behind its last known part.
+    /// Views the message at the front of `bytes`, and returns the view and the bytes behind its last known
+    /// part.
     ///
-    /// What is behind may be padding, the next message, or nothing. Where the sender's version is newer
-    /// than the schema, groups and data that came later stand there too, unless the header says how many
-    /// there are ([`Counts`](super::Counts)). A template or schema that
-    /// is not known has no end that could be found: it takes all of `bytes`.
+    /// Those bytes are padding, the next message, or empty. If the version of the sender is newer than the
+    /// schema, they also contain groups and data of the newer version, unless the header has their number
+    /// ([`Counts`](super::Counts)). The end of a message of an unknown template or schema is unknown: it
+    /// takes all of `bytes`.
     ///
     /// # Errors
-    /// As [`Codec::view`], but never [`DecodeError::Trailing`]; `max_msg` bounds the message and not
+    /// The errors of [`Codec::view`] without [`DecodeError::Trailing`]. `max_msg` bounds the message, not
     /// `bytes`.
     fn view_first<'a>(
         bytes: &'a [u8],
@@ -34,27 +35,27 @@ pub trait ViewFirst: Codec {
     ) -> Result<(Self::View<'a>, &'a [u8]), DecodeError>;
 }
 
-/// One message of a schema; generated code implements it.
+/// One message of a schema. Generated code implements the trait.
 pub trait Template: ViewFirst {
-    /// What stands before the message.
+    /// The message header.
     type Header: Header;
-    /// What the header says of a message written by this schema.
+    /// The header values of a message of this schema.
     const STAMP: Stamp;
 }
 
-/// The view of a message, read from behind its header; generated code implements it.
+/// The view of a message. Generated code implements the trait.
 pub trait Parts<'a>: Sized {
     /// Reads the parts of the message; `bytes` begin with its header.
     ///
     /// # Errors
-    /// Whatever the parts report.
+    /// The errors of the parts.
     fn read(bytes: &'a [u8], cursor: &mut Cursor<'a>, scope: &Scope) -> Result<Self, DecodeError>;
 }
 
 /// [`ViewFirst::view_first`] of a message.
 ///
 /// # Errors
-/// Those of [`open`] and of the parts, [`DecodeError::Limit`] for a message over `max_msg`.
+/// The errors of [`open`] and of the parts; [`DecodeError::Limit`] for a message above `max_msg`.
 #[inline]
 pub fn first<'a, C: Template, V: Parts<'a>>(
     bytes: &'a [u8],
@@ -66,15 +67,15 @@ pub fn first<'a, C: Template, V: Parts<'a>>(
     Ok((view, cursor.rest()))
 }
 
-/// A codec that lets padding stand behind each message: `view` is [`ViewFirst::view_first`] without
-/// what is behind.
+/// A codec that allows padding behind each message: `view` is [`ViewFirst::view_first`] without the bytes
+/// behind the message.
 ///
-/// Venues round frames up to a number of bytes. Where something else says how long a frame is, a length
-/// in front or a datagram, this reads the message in it, in every place that takes a codec:
+/// Some venues pad frames to a multiple of some bytes. If a length field or a datagram gives the length of
+/// the frame, use this codec for the message in it:
 ///
 /// ```text
 /// Padded::<AnyMessage>::view(datagram, &limits)
-/// Batch::new(bytes, SizePrefix::Little, &limits).views::<Padded<AnyMessage>>()
+/// Batch::new(bytes, LengthField::u16(ByteOrder::Little), &limits).views::<Padded<AnyMessage>>()
 /// ```
 #[derive(Debug)]
 pub struct Padded<C>(PhantomData<fn() -> C>);
@@ -90,17 +91,16 @@ impl<C: ViewFirst> Codec for Padded<C> {
     }
 }
 
-/// The messages of a buffer that stand one behind the other, without lengths between them.
+/// An iterator over adjacent messages of a buffer, without lengths between them.
 ///
-/// Each begins where the one before it ends, or at the next multiple of
-/// [`aligned_to`](Self::aligned_to). Zeros up to the end of the buffer are padding and end the walk,
-/// where they cannot be a message: fewer than a header takes, or under a schema whose id is not 0. An
-/// error is the last item. So is a message of another schema or of a template that is not known: its
-/// end is not known, and it has all bytes that are left. Groups and data that a newer version added stand
-/// between a message and the next one, which is then not found where it is looked for, unless the header
-/// says how many there are.
-/// Frames with a length have none of these limits: see [`Framing`], [`SizePrefix`](super::SizePrefix)
-/// and [`HeaderLength`].
+/// A message begins at the end of the message before it, or at the next multiple of
+/// [`aligned_to`](Self::aligned_to). Zeros up to the end of the buffer are padding if they cannot be a
+/// message: if they are shorter than a header, or if the schema id is not 0. An error is the last item. A
+/// message of another schema or of an unknown template is the last item too: its end is unknown, and it
+/// takes all remaining bytes. If a newer sender adds groups or data, the next message is found only if the
+/// header has their number.
+/// Frames with a length do not have these restrictions: see [`Framing`],
+/// [`LengthField`](crate::framing::LengthField) and [`HeaderLength`].
 ///
 /// `max_msg` bounds each message, `max_items` the number of messages. Offsets of errors count from the
 /// start of the buffer.
@@ -122,7 +122,7 @@ impl<C> Clone for Messages<'_, C> {
 }
 
 impl<'a, C: ViewFirst> Messages<'a, C> {
-    /// Walks `bytes`.
+    /// An iterator over the messages of `bytes`.
     #[inline]
     #[must_use]
     pub const fn new(bytes: &'a [u8], limits: &Limits) -> Self {
@@ -137,8 +137,8 @@ impl<'a, C: ViewFirst> Messages<'a, C> {
         }
     }
 
-    /// Each message begins at a multiple of so many bytes from the start of the buffer, behind padding of
-    /// any content. 0 and 1 are no alignment.
+    /// Sets the alignment: each message begins at a multiple of `bytes` from the start of the buffer, behind
+    /// padding of any content. 0 and 1 mean no alignment.
     #[inline]
     #[must_use]
     pub const fn aligned_to(self, bytes: usize) -> Self {
@@ -146,7 +146,7 @@ impl<'a, C: ViewFirst> Messages<'a, C> {
         Self { align, ..self }
     }
 
-    /// The bytes not yet given out: behind the last message that came.
+    /// The bytes behind the last message returned.
     #[inline]
     #[must_use]
     pub fn rest(&self) -> &'a [u8] {
@@ -188,14 +188,15 @@ impl<'a, C: ViewFirst> Iterator for Messages<'a, C> {
 
 impl<C: ViewFirst> core::iter::FusedIterator for Messages<'_, C> {}
 
-/// Messages whose header has their length: the header and all that belongs to the message, padding too.
+/// The framing of messages with their length in the message header. The length counts the header, the message
+/// and its padding.
 ///
 /// ```text
 /// let framing = HeaderLength::new(|header: &MessageHeader| header.frame_length().into());
 /// Batch::new(datagram, framing, &limits).views::<Padded<AnyMessage>>()
 /// ```
 ///
-/// Messages of other schemas and templates are stepped over, since their length is known.
+/// This framing also finds the end of messages of other schemas and templates.
 #[derive(Debug)]
 pub struct HeaderLength<H, F> {
     length: F,
@@ -203,7 +204,7 @@ pub struct HeaderLength<H, F> {
 }
 
 impl<H: Header, F: Fn(&H) -> usize> HeaderLength<H, F> {
-    /// `length` gives the bytes of a message from the start of its header on.
+    /// `length` returns the length of a message in bytes, from the start of its header.
     #[must_use]
     pub const fn new(length: F) -> Self {
         Self {

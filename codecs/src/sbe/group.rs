@@ -1,4 +1,4 @@
-//! Repeating groups: a slice where the wire has our layout, else entry by entry.
+//! Repeating groups, as a slice or entry by entry.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -9,12 +9,12 @@ use super::cursor::{Cursor, Scope};
 use super::wire::Wire;
 use crate::DecodeError;
 
-/// Entries of a fixed layout that every version has.
+/// A group with entries of a fixed layout that is the same in all versions.
 ///
-/// Where the wire's block length is the size of `E` they are one slice; where a newer sender made
-/// entries longer, each is the front of its stride.
+/// If the block length on the wire is the size of `E`, the entries are one slice. If a newer sender made the
+/// entries longer, each entry is the front of its stride.
 ///
-/// `D` is what stands before the entries: [`dimension`](Self::dimension).
+/// `D` is the dimension: the header of the group.
 pub struct Rows<'a, E, D> {
     layout: Layout<'a, E>,
     dimension: Option<&'a D>,
@@ -30,13 +30,13 @@ enum Layout<'a, E> {
 }
 
 impl<'a, E: Wire, D> Rows<'a, E, D> {
-    /// A group that an older sender did not know of.
+    /// The group of an older sender whose version does not have it.
     pub const EMPTY: Self = Self {
         layout: Layout::Packed(&[]),
         dimension: None,
     };
 
-    /// `None` where entries of `block_length` bytes are too short for `E`.
+    /// `None` if entries of `block_length` bytes are too short for `E`.
     #[inline]
     pub(super) fn new(
         dimension: &'a D,
@@ -48,7 +48,7 @@ impl<'a, E: Wire, D> Rows<'a, E, D> {
         let layout = if stride == size_of::<E>() {
             Layout::Packed(<[E]>::ref_from_bytes_with_elems(bytes, count as usize).ok()?)
         } else if count == 0 {
-            // Some senders leave the block length of an empty group at 0.
+            // Some senders write a block length of 0 for an empty group.
             Layout::Packed(&[])
         } else if stride > size_of::<E>() {
             Layout::Strided { bytes, stride }
@@ -59,8 +59,8 @@ impl<'a, E: Wire, D> Rows<'a, E, D> {
         Some(Self { layout, dimension })
     }
 
-    /// What stands before the entries, with members of its own where the schema gives it some. `None`
-    /// where the sender's version is older than the group.
+    /// The dimension of the group, with the additional members of the schema. `None` if the version of the
+    /// sender is older than the group.
     #[inline]
     #[must_use]
     pub const fn dimension(&self) -> Option<&'a D> {
@@ -77,14 +77,14 @@ impl<'a, E: Wire, D> Rows<'a, E, D> {
         }
     }
 
-    /// Whether there is none.
+    /// Whether the length is 0.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All entries as one slice; `None` where the sender's entries are longer than ours.
+    /// All entries as one slice; `None` if the entries of the sender are longer than `E`.
     #[inline]
     #[must_use]
     pub const fn as_slice(&self) -> Option<&'a [E]> {
@@ -165,9 +165,9 @@ impl<'a, E: Wire, D> IntoIterator for &Rows<'a, E, D> {
 /// Entries of [`Rows`] in wire order.
 #[derive(Clone, Debug)]
 pub enum RowsIter<'a, E> {
-    /// The wire has our layout.
+    /// The entries on the wire have the layout of `E`.
     Packed(core::slice::Iter<'a, E>),
-    /// The wire's entries are longer than ours.
+    /// The entries on the wire are longer than `E`.
     Strided(core::slice::ChunksExact<'a, u8>),
 }
 
@@ -202,23 +202,23 @@ impl<'a, E: Wire> Iterator for RowsIter<'a, E> {
 impl<E: Wire> ExactSizeIterator for RowsIter<'_, E> {}
 impl<E: Wire> core::iter::FusedIterator for RowsIter<'_, E> {}
 
-/// The view of an entry that is read one by one; generated code implements it.
+/// The view of one entry of a [`Group`]. Generated code implements the trait.
 pub trait Entry<'a>: Copy {
-    /// Bytes of the fields that every version has.
+    /// The length of the fields of all versions, in bytes.
     const BLOCK_BYTES_MIN: usize;
-    /// Whether an entry is its block and nothing else.
+    /// Whether an entry consists of its block alone.
     const FIXED: bool;
 
     /// Reads one entry.
     ///
     /// # Errors
-    /// Whatever its parts report.
+    /// The errors of the parts.
     fn read(cursor: &mut Cursor<'a>, scope: &Scope) -> Result<Self, DecodeError>;
 }
 
-/// Entries that are read one by one. They were all checked when the message was viewed.
+/// A group with entries that the iterator reads one by one. The view of the message has checked all of them.
 ///
-/// `D` is what stands before the entries: [`dimension`](Self::dimension).
+/// `D` is the dimension: the header of the group.
 pub struct Group<'a, V, D> {
     dimension: Option<&'a D>,
     first: Cursor<'a>,
@@ -244,7 +244,7 @@ impl<'a, V: Entry<'a>, D> Group<'a, V, D> {
         }
     }
 
-    /// A group that an older sender did not know of.
+    /// The group of an older sender whose version does not have it.
     #[inline]
     #[must_use]
     pub const fn empty(scope: &Scope) -> Self {
@@ -265,7 +265,7 @@ impl<'a, V: Entry<'a>, D> Group<'a, V, D> {
         self.count as usize
     }
 
-    /// Whether there is none.
+    /// Whether the length is 0.
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -334,7 +334,7 @@ impl<'a, V: Entry<'a>> Iterator for GroupIter<'a, V> {
     #[inline]
     fn next(&mut self) -> Option<V> {
         self.left = self.left.checked_sub(1)?;
-        // Cannot fail: the view of the message has read the same bytes.
+        // Cannot fail: the view of the message has checked the same bytes.
         V::read(&mut self.cursor, &self.scope).ok()
     }
 

@@ -1,6 +1,6 @@
-//! Impls that are the same for every generated type; generated code calls these by name.
+//! Macros for the impls of generated types.
 
-/// `Debug` and JSON of an enum's wire value: its name, or the number where it has none.
+/// `Debug` and JSON of the wire value of an enum: its name, or its number if it has no name.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_debug_known {
@@ -26,7 +26,7 @@ macro_rules! __sbe_debug_known {
     };
 }
 
-/// `Debug` of a set, and its bits as JSON: the names of its flags, and all bits as a number.
+/// `Debug` of a set: the names of its flags and all bits as a number. JSON of a set: the bits.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_debug_set {
@@ -51,8 +51,7 @@ macro_rules! __sbe_debug_set {
     };
 }
 
-/// The functions of a codec whose messages may have something behind them, as its own: no trait has to
-/// be imported for them.
+/// The functions of `ViewFirst` as inherent functions, so that users need not import the trait.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_first {
@@ -84,8 +83,7 @@ macro_rules! __sbe_first {
     };
 }
 
-/// A message: its type, and what all codecs and views of messages do the same. A view is written by
-/// copying the bytes it was read from.
+/// The type of a message and the impls of its codec and view. Encoding a view copies its bytes.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_message {
@@ -99,9 +97,9 @@ macro_rules! __sbe_message {
         pub struct $codec;
 
         impl $codec {
-            /// Which message it is.
+            /// The template id.
             pub const TEMPLATE_ID: u32 = $id;
-            /// Bytes of the block of fixed fields as this schema's version writes it.
+            /// The length of the root block in this version of the schema, in bytes.
             pub const BLOCK_LENGTH: u32 = $block;
         }
 
@@ -175,7 +173,7 @@ macro_rules! __sbe_message {
     };
 }
 
-/// Any message of a schema: the enum of all views, and the codec that tells them apart by the header.
+/// All messages of a schema: the enum of their views, and the codec that chooses the view by the header.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_any_message {
@@ -191,7 +189,7 @@ macro_rules! __sbe_any_message {
                 #[doc = ::core::concat!("[`", ::core::stringify!($marker), "`].")]
                 $marker($view<'a>),
             )*
-            /// A template or schema that this code does not know.
+            /// A message of an unknown template or another schema.
             Unknown($crate::sbe::Unknown<'a>),
         }
 
@@ -205,13 +203,13 @@ macro_rules! __sbe_any_message {
                 }
             }
 
-            /// What stands before the message.
+            /// The message header.
             #[inline]
             pub fn header(&self) -> $header {
                 $crate::sbe::View::header(self)
             }
 
-            /// Which message it is.
+            /// The template id.
             #[inline]
             pub fn template_id(&self) -> u32 {
                 $crate::sbe::Header::template_id(&self.header())
@@ -313,7 +311,7 @@ macro_rules! __sbe_any_message {
     };
 }
 
-/// `Debug` and JSON of a view: its fields by name, as their accessors give them.
+/// `Debug` and JSON of a view: the names of its fields and the values of their accessors.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_debug_view {
@@ -350,7 +348,7 @@ macro_rules! __sbe_debug_view {
 macro_rules! __sbe_default {
     ($name:ident, {$($field:ident: $value:expr),* $(,)?}) => {
         impl ::core::default::Default for $name {
-            /// Optional fields at their null values, everything else zero.
+            /// Optional fields have their null values, all other fields are zero.
             #[inline]
             fn default() -> Self {
                 Self { $($field: $value),* }
@@ -359,8 +357,8 @@ macro_rules! __sbe_default {
     };
 }
 
-/// What a builder of a message or of a group's entry takes, and how it is written. `$this` and `$writer`
-/// are the names that the parts call them by.
+/// The length and the encoding of a builder of a message or of a group entry. The parts use the names `$this`
+/// and `$writer`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_put {
@@ -385,8 +383,8 @@ macro_rules! __sbe_put {
     };
 }
 
-/// A builder is written behind the header of its message; it has a field for the members of the header
-/// that a caller gives, where there are some.
+/// A message is encoded behind its header. If the header has additional members, the builder has a field for
+/// them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sbe_encode_builder {

@@ -1,6 +1,6 @@
-//! What generated Simple Binary Encoding code runs on: one checked cursor, repeating groups, a writer.
+//! The runtime of generated Simple Binary Encoding (SBE) code: a checked cursor, repeating groups, a writer.
 //!
-//! `tickwire-sbe` turns an XML schema into modules that call this; nothing here knows a schema.
+//! The crate `tickwire-sbe` generates a module from an XML schema. The generated module calls this runtime.
 //!
 //! ```text
 //! message  | header | root block: blockLength bytes | groups | variable data |
@@ -9,21 +9,20 @@
 //! data     | length: u8, u16 or u32 | bytes |
 //! ```
 //!
-//! How versions are met (FIX SBE 1.0, section 5): the wire's `blockLength` places what follows a
-//! block, so longer blocks of newer senders are stepped over; fields, groups and data that came with
-//! a later version than the wire's are absent. Groups and data that a newer sender added are stepped over
-//! where its header says how many there are ([`Counts`]).
+//! Schema versions (FIX SBE 1.0, section 5): the `blockLength` on the wire gives the end of a block, so a
+//! reader skips the additional fields of a newer sender. Fields, groups and data that are newer than the
+//! version of the sender are absent. A reader skips the additional groups and data of a newer sender if the
+//! header has their number ([`Counts`]).
 //!
-//! Bytes behind the last known part: [`Codec::view`](crate::Codec::view) refuses them unless the sender's
-//! version is newer than ours, [`ViewFirst::view_first`] gives them to the caller, [`Padded`] leaves them
-//! out, and [`Messages`] reads the next message from them.
+//! Bytes behind the last known part: [`Codec::view`](crate::Codec::view) refuses them unless the version of
+//! the sender is newer than the schema; [`ViewFirst::view_first`] returns them; [`Padded`] ignores them; and
+//! [`Messages`] reads the next message from them.
 //!
-//! Text is bytes with a check that the caller asks for ([`Text`]).
+//! Text is unchecked bytes; [`Text::text`] checks them.
 //!
-//! Work per message is bounded by its length: a group of fixed entries is one multiplication and one
-//! comparison, and so is one whose entries take no byte (the sender's version may be older than all
-//! parts of an entry, and its block empty). Walking a message is bounded by its length and, for the
-//! entries that take no byte, by `max_items` of them in all its groups together.
+//! The length of a message bounds the work of its view: a group of fixed entries costs one multiplication and
+//! one comparison. Entries may have no bytes, if the version of the sender is older than all their fields:
+//! `max_items` bounds the number of such entries in all groups together.
 
 mod cursor;
 mod exact;
@@ -55,7 +54,7 @@ pub use group::{Entry, Group, GroupIter, Rows, RowsIter};
 #[doc(hidden)]
 pub use show::{Show, Visit, Visitor, debug, known_to_json, message_to_json, to_json};
 pub use skip::{Counts, SkipData, skip_one_data, untold_data};
-pub use tally::{SizePrefix, Tally, Unknown};
+pub use tally::{Tally, Unknown};
 pub use text::Text;
 pub use wire::{
     Dimension, Header, Length, View, Wire, added, added_ref, at, bytes, chars, range, some,

@@ -1,4 +1,4 @@
-//! Generated types as `Debug` text and as JSON, from one list of their fields.
+//! `Debug` and JSON of generated types, from one list of their fields.
 
 use core::fmt::{self, Write};
 
@@ -7,17 +7,17 @@ use super::wire::Wire;
 use crate::ToJson;
 use crate::json::{self, Object};
 
-/// A value that can be shown both ways.
+/// A value with `Debug` and JSON.
 #[doc(hidden)]
 pub trait Show: fmt::Debug + ToJson {}
 
 impl<T: fmt::Debug + ToJson + ?Sized> Show for T {}
 
-/// What a [`Visit`] calls with names and values.
+/// The receiver of the names and values of a [`Visit`].
 #[doc(hidden)]
 pub type Visitor<'v> = dyn FnMut(&[(&str, &dyn Show)]) -> fmt::Result + 'v;
 
-/// A generated type that lists its fields; `r#` in front of a name is Rust's and not shown.
+/// A generated type with a list of its fields. The output omits the `r#` of a raw identifier.
 #[doc(hidden)]
 pub trait Visit {
     /// Calls `visitor` once with all names and values.
@@ -52,8 +52,8 @@ pub fn to_json(value: &dyn Visit, out: &mut dyn Write) -> fmt::Result {
     })
 }
 
-/// JSON of a message: `{"template":1,"name":"Car","fields":{...}}`; without fields where the message
-/// is unknown.
+/// JSON of a message: `{"template":1,"name":"Car","fields":{...}}`; without fields if the template is
+/// unknown.
 #[doc(hidden)]
 pub fn message_to_json(
     template_id: u32,

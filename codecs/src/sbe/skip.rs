@@ -1,15 +1,15 @@
-//! Groups and data that a newer sender has and the schema does not, where the sender says how many.
+//! Groups and data of a newer sender that the schema does not have.
 
 use super::cursor::{Cursor, Scope};
 use super::wire::{Dimension, Length};
 use crate::DecodeError;
 
-/// How many groups and data stand behind a block, by `numGroups` and `numVarDataFields` of a header or
+/// The numbers of groups and data behind a block: `numGroups` and `numVarDataFields` of a header or
 /// dimension.
 ///
-/// A view needs them only where the sender's version is newer than the schema: groups that came later
-/// stand before the data, and are stepped over. For all other senders the version says what is there, and
-/// encoders that know nothing of counts leave anything in them.
+/// A view uses the counts only if the version of the sender is newer than the schema. The additional groups
+/// stand before the data, and the view skips them. For older senders the version determines the groups and
+/// data; some encoders write arbitrary counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Counts {
     groups: u16,
@@ -17,10 +17,10 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The sender does not say.
+    /// Unknown counts.
     pub const NONE: Self = Self::new(None, None);
 
-    /// `None` where the sender does not say. More than 65,534 are as many, which no message holds.
+    /// `None` if the count is unknown. Counts above 65,534 become 65,534: no message holds so many.
     #[must_use]
     pub const fn new(groups: Option<u32>, data: Option<u32>) -> Self {
         const fn narrow(count: Option<u32>) -> u16 {
@@ -36,7 +36,7 @@ impl Counts {
         }
     }
 
-    /// Those beyond the known ones.
+    /// The counts without the known groups and data.
     const fn beyond(count: u16, known: u16) -> u16 {
         if count == u16::MAX {
             0
@@ -51,10 +51,10 @@ impl Counts {
     }
 }
 
-/// How one piece of data is stepped over.
+/// A function that skips one variable data field.
 pub type SkipData = fn(&mut Cursor<'_>) -> Result<(), DecodeError>;
 
-/// Steps over data behind a length of type `L`.
+/// Skips data behind a length of type `L`.
 ///
 /// # Errors
 /// [`DecodeError::Short`].
@@ -62,7 +62,7 @@ pub fn skip_one_data<L: Length>(cursor: &mut Cursor<'_>) -> Result<(), DecodeErr
     cursor.data::<L>().map(|_| ())
 }
 
-/// Data whose length is of a type that cannot be told: the schema has none, or of several types.
+/// Refuses data with an unknown type of length: the schema has no data, or lengths of several types.
 ///
 /// # Errors
 /// [`DecodeError::Wrong`].
@@ -75,11 +75,10 @@ pub fn untold_data(cursor: &mut Cursor<'_>) -> Result<(), DecodeError> {
 }
 
 impl Cursor<'_> {
-    /// Steps over the groups behind the `known` ones. They have the dimension `D`, which is the only one
-    /// of the schema.
+    /// Skips the groups behind the `known` ones. `D` is the only dimension of the schema.
     ///
     /// # Errors
-    /// As [`group`](Self::group).
+    /// The errors of [`group`](Self::group).
     #[inline]
     pub fn skip_groups<D: Dimension>(
         &mut self,
@@ -92,7 +91,7 @@ impl Cursor<'_> {
         (0..unknown).try_for_each(|_| self.skip_group::<D>(scope, depth, data))
     }
 
-    /// Refuses groups behind the `known` ones, where the schema has several dimensions, or none.
+    /// Refuses groups behind the `known` ones, because the schema has several dimensions or none.
     ///
     /// # Errors
     /// [`DecodeError::Wrong`].
@@ -108,10 +107,10 @@ impl Cursor<'_> {
         }
     }
 
-    /// Steps over the data behind the `known` ones.
+    /// Skips the data behind the `known` fields.
     ///
     /// # Errors
-    /// [`DecodeError::Short`], those of `data`.
+    /// [`DecodeError::Short`], and the errors of `data`.
     #[inline]
     pub fn skip_data(
         &mut self,
@@ -136,7 +135,7 @@ impl Cursor<'_> {
             return self.take(length).map(|_| ());
         }
         let scope = Scope { counts, ..*scope };
-        // Each entry takes bytes, those of its groups or data: the message's length bounds the walk.
+        // Each entry has bytes for its groups or data, so the length of the message bounds the loop.
         for _ in 0..dimension.num_in_group() {
             self.take(dimension.block_length() as usize)?;
             self.skip_groups::<D>(&scope, 0, depth + 1, data)?;

@@ -1,21 +1,21 @@
-//! What a reader of a whole schema does with messages it has no code for.
+//! Unknown messages, and counts of known and unknown messages.
 
-use crate::{Cut, DecodeError, Framing, Limits};
+use crate::DecodeError;
 
-/// A message whose template or schema the code does not know: skipped, not an error.
+/// A message of an unknown template or another schema. It is not an error: a program may skip it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unknown<'a> {
-    /// Template id by the header.
+    /// Template id of the header.
     pub template_id: u32,
-    /// Schema id by the header.
+    /// Schema id of the header.
     pub schema_id: u32,
-    /// Schema version by the header.
+    /// Schema version of the header.
     pub version: u32,
     /// The whole message with its header.
     pub bytes: &'a [u8],
 }
 
-/// Counts what was decoded and what was skipped.
+/// Counts of decoded, skipped and refused messages.
 ///
 /// ```
 /// use tickwire_codecs::sbe::{Tally, Unknown};
@@ -31,7 +31,7 @@ pub struct Unknown<'a> {
 pub struct Tally {
     /// Messages decoded.
     pub known: u64,
-    /// Messages of our schema with a template that is not in it.
+    /// Messages of the schema with an unknown template.
     pub unknown_templates: u64,
     /// Messages of other schemas.
     pub other_schemas: u64,
@@ -40,7 +40,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// All messages seen.
+    /// The number of all messages.
     #[must_use]
     pub const fn messages(&self) -> u64 {
         self.known + self.unknown_templates + self.other_schemas + self.refused
@@ -64,47 +64,5 @@ impl Tally {
     /// Counts a refused message.
     pub const fn refused(&mut self, _: &DecodeError) {
         self.refused += 1;
-    }
-}
-
-/// A u16 length that counts itself, then the message: CME MDP 3.0 inside its packet header, and the
-/// little-endian form of most multicast feeds.
-///
-/// ```text
-/// | size: u16 | message: size - 2 bytes | size: u16 | ...
-/// ```
-///
-/// ```
-/// use tickwire_codecs::{Batch, Limits, sbe::SizePrefix};
-/// let mut batch = Batch::new(b"\x04\x00hi\x03\x00!", SizePrefix::Little, &Limits::FEED);
-/// assert_eq!(batch.next().unwrap().unwrap().bytes, b"hi");
-/// assert_eq!(batch.next().unwrap().unwrap().bytes, b"!");
-/// assert!(batch.next().is_none());
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SizePrefix {
-    /// Size in little-endian order.
-    Little,
-    /// Size in network order.
-    Big,
-}
-
-impl Framing for SizePrefix {
-    #[inline]
-    fn split(&self, bytes: &[u8], _: &Limits) -> Result<Cut, DecodeError> {
-        let &[first, second] = crate::slice::part::<[u8; 2]>(bytes, 0)?;
-        let size = usize::from(match self {
-            Self::Little => u16::from_le_bytes([first, second]),
-            Self::Big => u16::from_be_bytes([first, second]),
-        });
-        if size < 2 {
-            return Err(DecodeError::wrong(0, "message size", size as u64));
-        }
-        crate::slice::span(bytes, 0, size)?;
-        Ok(Cut {
-            start: 2,
-            end: size,
-            next: size,
-        })
     }
 }

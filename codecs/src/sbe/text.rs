@@ -1,14 +1,14 @@
-//! Variable text as it came: bytes first, text where they are.
+//! Variable text, unchecked.
 
 use core::fmt::{self, Write as _};
 use core::str::Utf8Error;
 
 use crate::{ToJson, json};
 
-/// Variable data that the schema gives a character encoding of ASCII or UTF-8.
+/// Variable data with the character encoding ASCII or UTF-8 in the schema.
 ///
-/// The bytes are the sender's, whatever they are: one byte that is no text does not cost the message.
-/// [`text`](Self::text) checks them where text is wanted. Equality, order and hash go by the bytes.
+/// The bytes may be invalid: an invalid byte does not make the rest of the message unreadable.
+/// [`text`](Self::text) checks them. Equality, order and hash compare the bytes.
 ///
 /// ```
 /// use tickwire_codecs::sbe::Text;
@@ -23,7 +23,7 @@ use crate::{ToJson, json};
 pub struct Text<'a>(&'a [u8]);
 
 impl<'a> Text<'a> {
-    /// Text of these bytes, unchecked: what a builder writes.
+    /// Text of these bytes, unchecked. A builder writes them.
     #[inline]
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
@@ -37,11 +37,10 @@ impl<'a> Text<'a> {
         self.0
     }
 
-    /// The bytes as text.
+    /// Checks the bytes and returns them as text.
     ///
     /// # Errors
-    /// [`Utf8Error`], with the offset of the first bad byte, where they are not UTF-8 (of which ASCII
-    /// is a part).
+    /// [`Utf8Error`] with the offset of the first invalid byte, if the bytes are not UTF-8. ASCII is UTF-8.
     #[inline]
     pub const fn text(self) -> Result<&'a str, Utf8Error> {
         core::str::from_utf8(self.0)
@@ -54,7 +53,7 @@ impl<'a> Text<'a> {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether the length is 0.
     #[inline]
     #[must_use]
     pub const fn is_empty(self) -> bool {
@@ -63,7 +62,7 @@ impl<'a> Text<'a> {
 }
 
 impl Text<'_> {
-    /// Every character that bytes which are no text are shown by.
+    /// The characters of the escaped form of invalid text.
     fn escaped(self, each: &mut dyn FnMut(char) -> fmt::Result) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for c in chunk.valid().chars() {
@@ -142,7 +141,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// As `Debug` of `str`; where the bytes are no text, with an escape for each that is not ASCII.
+/// The form of `Debug` of `str`. If the bytes are not UTF-8, with an escape for each byte outside ASCII.
 impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.text() {
@@ -152,7 +151,7 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// A string of what [`Display`](fmt::Display) shows.
+/// A string of the [`Display`](fmt::Display) form.
 impl ToJson for Text<'_> {
     fn to_json(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         match self.text() {

@@ -1,4 +1,4 @@
-//! The parts whose layout a schema chooses, as traits that generated structs implement.
+//! Traits of the generated structs: headers, dimensions, lengths, views.
 
 use super::skip::Counts;
 use super::writer::{Shape, Stamp};
@@ -8,7 +8,7 @@ use zerocopy::{
     ByteOrder, FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, U16, U32, Unaligned,
 };
 
-/// A struct that is its own wire form: alignment 1, every bit pattern valid.
+/// A struct with its wire layout: alignment 1, every bit pattern valid.
 pub trait Wire:
     FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy + 'static
 {
@@ -18,50 +18,50 @@ impl<T: FromBytes + IntoBytes + KnownLayout + Immutable + Unaligned + Copy + 'st
 
 /// A message header.
 ///
-/// Its layout is the schema's. What says how long a message is and which one it is, a writer fills in:
-/// the four members below, and the numbers of groups and data where the header has them. All other
-/// members are the sender's own values, [`Own`](Self::Own): a frame's length, a sequence number.
+/// The schema defines its layout. The writer sets the block length, the template id, the schema id, the
+/// version and, if the header has them, the numbers of groups and data. The caller sets all other members
+/// ([`Own`](Self::Own)), such as a frame length or a sequence number.
 pub trait Header: Wire {
-    /// The members that a caller gives; `()` where there are none.
+    /// The members that the caller sets; `()` if there are none.
     type Own: Copy + Default + fmt::Debug;
-    /// Bytes of the root block.
+    /// The length of the root block, in bytes.
     fn block_length(&self) -> u32;
-    /// Which message it is.
+    /// The template id.
     fn template_id(&self) -> u32;
-    /// Which schema it is of.
+    /// The schema id.
     fn schema_id(&self) -> u32;
-    /// The version of the schema the sender wrote by.
+    /// The schema version of the sender.
     fn version(&self) -> u32;
-    /// How many groups and data the sender says that the message has.
+    /// The numbers of groups and data of the message, if the header has them.
     #[inline]
     fn counts(&self) -> Counts {
         Counts::NONE
     }
-    /// A header of these values; the generator has checked that those of `stamp` fit.
+    /// A header of these values. The generator has checked that the values of `stamp` fit.
     ///
     /// # Errors
-    /// [`EncodeError::Missing`] for a member of `own` that is not set, [`EncodeError::Null`] for one that
-    /// is given its null value.
+    /// [`EncodeError::Missing`] for a required member of `own` that is not set, [`EncodeError::Null`] for a
+    /// member with its null value.
     fn new(stamp: &Stamp, own: &Self::Own) -> Result<Self, EncodeError>;
 }
 
-/// What stands before the entries of a repeating group. Members as in [`Header`].
+/// The dimension of a repeating group: the header in front of its entries. Its members are as in [`Header`].
 pub trait Dimension: Wire {
-    /// The members that a caller gives; `()` where there are none.
+    /// The members that the caller sets; `()` if there are none.
     type Own: Copy + Default + fmt::Debug;
-    /// Bytes of the block of one entry.
+    /// The length of the block of one entry, in bytes.
     fn block_length(&self) -> u32;
     /// Number of entries.
     fn num_in_group(&self) -> u32;
-    /// How many groups and data the sender says that each entry has.
+    /// The numbers of groups and data of each entry, if the dimension has them.
     #[inline]
     fn counts(&self) -> Counts {
         Counts::NONE
     }
-    /// A dimension for `count` entries; the generator has checked that the numbers of `shape` fit.
+    /// A dimension for `count` entries. The generator has checked that the numbers of `shape` fit.
     ///
     /// # Errors
-    /// [`EncodeError::Range`] where `count` does not fit the wire's width, and those of [`Header::new`].
+    /// [`EncodeError::Range`] if `count` does not fit its field, and the errors of [`Header::new`].
     fn new(shape: &Shape, count: usize, own: &Self::Own) -> Result<Self, EncodeError>;
 }
 
@@ -100,7 +100,7 @@ impl<O: ByteOrder + 'static> Length for U16<O> {
 impl<O: ByteOrder + 'static> Length for U32<O> {
     #[inline]
     fn bytes(self) -> usize {
-        // Where usize is narrower the clipped length is still longer than any slice.
+        // On targets with a narrower `usize` the result is still longer than every slice.
         usize::try_from(self.get()).unwrap_or(usize::MAX)
     }
 
@@ -110,19 +110,19 @@ impl<O: ByteOrder + 'static> Length for U32<O> {
     }
 }
 
-/// What every generated view of a message offers beside its fields; a trait, so that no name of a
-/// schema can collide with it.
+/// The functions of every generated view of a message, beside its fields. They are in a trait, so that no
+/// field of a schema collides with them.
 pub trait View<'a>: Copy {
-    /// What stands before the message.
+    /// The message header.
     type Header: Header;
-    /// The whole message with its header. Of a sender whose version is newer than the schema:
-    /// [`Codec::view`](crate::Codec::view) takes what is behind the last known part to be the message's
-    /// too, [`ViewFirst::view_first`](super::ViewFirst::view_first) does not.
+    /// The whole message with its header. If the version of the sender is newer than the schema, the bytes
+    /// behind the last known part are included after [`Codec::view`](crate::Codec::view), and not included
+    /// after [`ViewFirst::view_first`](super::ViewFirst::view_first).
     fn wire(&self) -> &'a [u8];
-    /// The sender's schema version.
+    /// The schema version of the sender.
     fn acting_version(&self) -> u32;
 
-    /// What stands before the message, with members of its own where the schema gives it some.
+    /// The message header, with the additional members of the schema.
     #[inline]
     fn header(&self) -> Self::Header {
         match Self::Header::read_from_prefix(self.wire()) {
@@ -132,7 +132,7 @@ pub trait View<'a>: Copy {
     }
 }
 
-/// The field at offset `AT` of a block whose length has been checked.
+/// The field at offset `AT` of a block of `N` bytes.
 #[inline]
 pub fn at<T: Wire, const AT: usize, const N: usize>(block: &[u8; N]) -> T {
     const { assert!(AT + size_of::<T>() <= N, "the field ends inside its block") };
@@ -142,7 +142,7 @@ pub fn at<T: Wire, const AT: usize, const N: usize>(block: &[u8; N]) -> T {
     }
 }
 
-/// As [`at`] for bytes, lent where they stand.
+/// The `L` bytes at offset `AT` of a block, borrowed.
 #[inline]
 #[must_use]
 pub fn bytes<const L: usize, const AT: usize, const N: usize>(block: &[u8; N]) -> &[u8; L] {
@@ -153,34 +153,34 @@ pub fn bytes<const L: usize, const AT: usize, const N: usize>(block: &[u8; N]) -
     }
 }
 
-/// As [`at`] for text, lent where it stands.
+/// The text of `L` bytes at offset `AT` of a block, borrowed.
 #[inline]
 #[must_use]
 pub fn chars<const L: usize, const AT: usize, const N: usize>(block: &[u8; N]) -> &Chars<L> {
     zerocopy::transmute_ref!(bytes::<L, AT, N>(block))
 }
 
-/// A value, or `None` where it is the schema's null value.
+/// A value, or `None` if it is the schema's null value.
 #[inline]
 pub fn some<T: PartialEq>(value: T, null: T) -> Option<T> {
     if value == null { None } else { Some(value) }
 }
 
-/// A value, or `None` where it is NaN, the null value of `float`.
+/// A value, or `None` if it is NaN, the null value of `float`.
 #[inline]
 #[must_use]
 pub fn some_f32(value: f32) -> Option<f32> {
     if value.is_nan() { None } else { Some(value) }
 }
 
-/// A value, or `None` where it is NaN, the null value of `double`.
+/// A value, or `None` if it is NaN, the null value of `double`.
 #[inline]
 #[must_use]
 pub fn some_f64(value: f64) -> Option<f64> {
     if value.is_nan() { None } else { Some(value) }
 }
 
-/// Text, or `None` where all of it is NUL, the null value of `char[N]`.
+/// Text, or `None` if all of it is NUL, the null value of `char[N]`.
 #[inline]
 #[must_use]
 pub fn some_chars<const N: usize>(value: &Chars<N>) -> Option<&Chars<N>> {
@@ -191,21 +191,21 @@ pub fn some_chars<const N: usize>(value: &Chars<N>) -> Option<&Chars<N>> {
     }
 }
 
-/// A composite, or `None` where its first member is null.
+/// A composite, or `None` if its first member is null.
 #[inline]
 pub fn some_composite<T>(value: T, has_first: impl FnOnce(&T) -> bool) -> Option<T> {
     if has_first(&value) { Some(value) } else { None }
 }
 
-/// A field added in version `since`: `at` bytes into the part of the block behind the fields that
-/// every version has. `None` where the sender's version or its block does not reach that far.
+/// A field that version `since` added. `tail` is the part of the block behind the fields of all versions, and
+/// `at` the offset in `tail`. `None` if the version of the sender is older or its block too short.
 #[inline]
 #[must_use]
 pub fn added<T: Wire>(tail: &[u8], at: usize, version: u32, since: u32) -> Option<T> {
     added_ref::<T>(tail, at, version, since).copied()
 }
 
-/// As [`added`], lent where it stands.
+/// [`added`], borrowed.
 #[inline]
 #[must_use]
 pub fn added_ref<T: Wire>(tail: &[u8], at: usize, version: u32, since: u32) -> Option<&T> {
@@ -217,7 +217,7 @@ pub fn added_ref<T: Wire>(tail: &[u8], at: usize, version: u32, since: u32) -> O
         .map(|(value, _)| value)
 }
 
-/// The error for a value that its wire field cannot hold.
+/// The error of a value outside the range of its field.
 #[cold]
 #[must_use]
 pub fn range(what: &'static str, got: usize) -> EncodeError {

@@ -1,4 +1,4 @@
-//! Writing from front to back into the send buffer.
+//! A writer that fills the send buffer from front to back.
 
 use zerocopy::{Immutable, IntoBytes};
 
@@ -6,33 +6,33 @@ use super::first::Template;
 use super::wire::{Dimension, Header, Length, range};
 use crate::EncodeError;
 
-/// The part of the send buffer not yet written.
+/// The unwritten part of the send buffer.
 #[derive(Debug)]
 pub struct Writer<'o> {
     rest: &'o mut [u8],
     len: usize,
 }
 
-/// Something with a wire form: builders of messages and of group entries.
+/// A builder of a message or of a group entry.
 pub trait Put {
-    /// Exact length in bytes.
+    /// The exact length in bytes.
     fn wire_len(&self) -> usize;
 
-    /// Writes it.
+    /// Writes the message or entry.
     ///
     /// # Errors
-    /// [`EncodeError::Room`], or [`EncodeError::Range`] for counts and lengths over their wire width.
+    /// [`EncodeError::Room`]; [`EncodeError::Range`] for counts and lengths that do not fit their fields.
     fn put(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError>;
 }
 
-/// Bytes of a group of wire structs with their dimension.
+/// The length of a group of wire structs with its dimension, in bytes.
 #[inline]
 #[must_use]
 pub fn rows_len<D: Dimension, E: IntoBytes + Immutable>(entries: &[E], block_length: u32) -> usize {
     size_of::<D>().saturating_add(entries.len().saturating_mul(block_length as usize))
 }
 
-/// Bytes of a group of builders with their dimension.
+/// The length of a group of builders with its dimension, in bytes.
 #[inline]
 #[must_use]
 pub fn group_len<D: Dimension, B: Put>(entries: &[B]) -> usize {
@@ -41,7 +41,7 @@ pub fn group_len<D: Dimension, B: Put>(entries: &[B]) -> usize {
     })
 }
 
-/// Bytes of variable data with its length.
+/// The length of variable data with its length field, in bytes.
 #[inline]
 #[must_use]
 pub const fn data_len<L: Length>(data: &[u8]) -> usize {
@@ -84,7 +84,7 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// Bytes as they are.
+    /// Writes bytes.
     ///
     /// # Errors
     /// [`EncodeError::Room`].
@@ -94,7 +94,7 @@ impl<'o> Writer<'o> {
         Ok(())
     }
 
-    /// A wire struct.
+    /// Writes a wire struct.
     ///
     /// # Errors
     /// [`EncodeError::Room`].
@@ -103,7 +103,7 @@ impl<'o> Writer<'o> {
         self.bytes(value.as_bytes())
     }
 
-    /// A block: a wire struct, then zeros up to the block length.
+    /// Writes a block: a wire struct, then zeros up to the block length.
     ///
     /// # Errors
     /// [`EncodeError::Room`].
@@ -117,7 +117,7 @@ impl<'o> Writer<'o> {
         self.zeros((block_length as usize).saturating_sub(size_of::<T>()))
     }
 
-    /// Zeros: a block of which no field is known.
+    /// Writes a block of zeros.
     ///
     /// # Errors
     /// [`EncodeError::Room`].
@@ -127,10 +127,10 @@ impl<'o> Writer<'o> {
         Ok(())
     }
 
-    /// A group of wire structs.
+    /// Writes a group of wire structs.
     ///
     /// # Errors
-    /// [`EncodeError::Room`], those of [`Dimension::new`].
+    /// [`EncodeError::Room`], and the errors of [`Dimension::new`].
     #[inline]
     pub fn rows<D: Dimension, E: IntoBytes + Immutable>(
         &mut self,
@@ -147,10 +147,10 @@ impl<'o> Writer<'o> {
             .try_for_each(|entry| self.block(entry, shape.block_length))
     }
 
-    /// A group of builders.
+    /// Writes a group of builders.
     ///
     /// # Errors
-    /// [`EncodeError::Room`], those of [`Dimension::new`] and of the entries.
+    /// [`EncodeError::Room`], and the errors of [`Dimension::new`] and of the entries.
     #[inline]
     pub fn group<D: Dimension, B: Put>(
         &mut self,
@@ -175,19 +175,19 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// What a header or dimension says of the block behind it and of what follows the block.
+/// The block behind a header or dimension, and the numbers of groups and data behind the block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shape {
-    /// Bytes of the block.
+    /// The length of the block, in bytes.
     pub block_length: u32,
-    /// Groups behind the block, at its own level: `numGroups`.
+    /// The number of groups behind the block, without nested groups: `numGroups`.
     pub groups: u32,
-    /// Variable data behind the groups, at the block's own level: `numVarDataFields`.
+    /// The number of variable data fields behind the groups, without those of entries: `numVarDataFields`.
     pub data: u32,
 }
 
 impl Shape {
-    /// From its parts.
+    /// A shape of these parts.
     #[inline]
     #[must_use]
     pub const fn new(block_length: u32, groups: u32, data: u32) -> Self {
@@ -199,31 +199,31 @@ impl Shape {
     }
 }
 
-/// What a message's header says.
+/// The values of a message header that the schema determines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
-    /// The root block and what follows it.
+    /// The root block, and the groups and data behind it.
     pub shape: Shape,
-    /// Which message it is.
+    /// The template id.
     pub template_id: u32,
-    /// Which schema it is of.
+    /// The schema id.
     pub schema_id: u32,
-    /// The version of the schema it is written by.
+    /// The schema version.
     pub version: u32,
 }
 
-/// A group before whose entries stand values that only the caller knows: a builder has its entries
-/// and those values. An empty one has them too, since what stands before the entries is always there.
+/// A group with additional members in its dimension, in a builder. An empty group has a dimension too, so it
+/// needs the members as well.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct GroupOf<'b, E, M> {
-    /// Values of what stands before the entries.
+    /// The members of the dimension that the caller sets.
     pub dimension: M,
     /// The entries.
     pub entries: &'b [E],
 }
 
 impl<E, M: Default> Default for GroupOf<'_, E, M> {
-    /// No entries, and no value set.
+    /// A group without entries and with all members unset.
     fn default() -> Self {
         Self {
             dimension: M::default(),
@@ -232,18 +232,18 @@ impl<E, M: Default> Default for GroupOf<'_, E, M> {
     }
 }
 
-/// Length of a message with its header.
+/// The length of a message with its header, in bytes.
 #[inline]
 #[must_use]
 pub fn message_len<C: Template>(body: &impl Put) -> usize {
     size_of::<C::Header>().saturating_add(body.wire_len())
 }
 
-/// Writes a message with its header and gives its length. `own` are the members of the header that the
-/// caller gives.
+/// Writes a message with its header and returns its length. `own` are the members of the header that the
+/// caller sets.
 ///
 /// # Errors
-/// [`EncodeError::Room`], [`EncodeError::Range`], those of [`Header::new`].
+/// [`EncodeError::Room`], [`EncodeError::Range`], and the errors of [`Header::new`].
 #[inline]
 pub fn write_message<C: Template>(
     out: &mut [u8],
@@ -256,7 +256,7 @@ pub fn write_message<C: Template>(
     Ok(writer.written())
 }
 
-/// A member of a header or dimension that only the caller knows.
+/// A required member of a header or dimension that the caller sets.
 ///
 /// # Errors
 /// [`EncodeError::Missing`].
@@ -265,8 +265,8 @@ pub fn given<T>(value: Option<T>, what: &'static str) -> Result<T, EncodeError> 
     value.ok_or(EncodeError::Missing { what })
 }
 
-/// Sets an optional field: none is its null value, and a value that is the null value is refused.
-/// `wire` gives a value's wire form, or `None` for the null value.
+/// Sets an optional field. `None` writes the null value, and a value equal to the null value is an error.
+/// `wire` converts a value to its wire form, and returns `None` for the null value.
 ///
 /// # Errors
 /// [`EncodeError::Null`].

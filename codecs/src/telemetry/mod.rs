@@ -5,11 +5,10 @@
 //! | sensor: u16 | delta: u16 | value: f32 or i32 |  * count                   8 bytes each
 //! ```
 //!
-//! All numbers are little-endian. A reading was taken at `base_us + delta * tick_us`, in microseconds
-//! since the Unix epoch. With a tick of 1,000 (a millisecond) a batch spans 65 s; slow sensors take
-//! a longer tick (a second spans 18 h) instead of a wider field. `kind` 0 means that values are f32
-//! and `exponent` is 0; `kind` 1 that they are i32 times `10^exponent`. This format is tickwire's
-//! own.
+//! All numbers are little-endian. The time of a reading is `base_us + delta * tick_us`, in microseconds since
+//! the Unix epoch. With a tick of 1,000 (one millisecond) a batch spans 65 s; with a tick of one second it
+//! spans 18 h. `kind` 0: values are f32 and `exponent` is 0. `kind` 1: values are i32 times `10^exponent`.
+//! This crate defines the format.
 //!
 //! ```
 //! use tickwire_codecs::{Codec, Limits, telemetry::{Telemetry, Value, Values, Writer}};
@@ -47,7 +46,7 @@ pub enum Telemetry {}
 )]
 #[repr(C)]
 pub struct Header {
-    /// Time that deltas count from, in microseconds since the Unix epoch.
+    /// The base of the deltas, in microseconds since the Unix epoch.
     pub base_us: U64,
     /// One step of a delta, in microseconds; never 0.
     pub tick_us: U32,
@@ -63,17 +62,17 @@ pub struct Header {
 )]
 #[repr(C)]
 pub struct Entry {
-    /// Sensor's number, given out by the application.
+    /// Number of the sensor. The application assigns it.
     pub sensor: U16,
     /// Steps of `tick_us` since `base_us`.
     pub delta: U16,
-    /// f32 or i32, by the header's kind.
+    /// f32 or i32, depending on the kind in the header.
     bits: U32,
 }
 
 const _: () = assert!(size_of::<Header>() == 16 && size_of::<Entry>() == 8);
 
-/// How a batch writes its values.
+/// The type of the values of a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Values {
     /// f32: 24 bits of precision.
@@ -88,25 +87,25 @@ pub enum Values {
 /// A value of a reading.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Value {
-    /// As sent; may be NaN.
+    /// A float; may be NaN.
     Float(f32),
-    /// Exact.
+    /// An exact decimal.
     Decimal(Decimal),
 }
 
 /// One reading.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Reading {
-    /// Sensor's number.
+    /// Number of the sensor.
     pub sensor: u16,
-    /// When it was taken, in microseconds since the Unix epoch.
+    /// The time of the reading, in microseconds since the Unix epoch.
     pub time_us: u64,
-    /// What was read.
+    /// The value.
     pub value: Value,
 }
 
 impl Reading {
-    /// When it was taken.
+    /// The time of the reading.
     #[must_use]
     pub fn time(&self) -> UnixTime {
         // Every u64 of microseconds is an instant.
@@ -119,20 +118,20 @@ impl Reading {
 pub struct View<'a> {
     /// The header.
     pub header: &'a Header,
-    /// The readings as they are on the wire.
+    /// The encoded readings.
     pub entries: &'a [Entry],
     values: Values,
     bytes: &'a [u8],
 }
 
 impl<'a> View<'a> {
-    /// How values are written.
+    /// The type of the values.
     #[must_use]
     pub const fn values(&self) -> Values {
         self.values
     }
 
-    /// The readings, in the order they were written.
+    /// The readings, in the order of the wire.
     #[must_use]
     pub fn readings(
         &self,
@@ -144,7 +143,7 @@ impl<'a> View<'a> {
         let values = self.values;
         self.entries.iter().map(move |entry| Reading {
             sensor: entry.sensor.get(),
-            // Checked in `view`: the latest delta stays inside u64.
+            // `view` has checked that the largest delta fits u64.
             time_us: base_us.wrapping_add(u64::from(entry.delta.get()) * tick_us),
             value: match values {
                 Values::Float => Value::Float(f32::from_bits(entry.bits.get())),

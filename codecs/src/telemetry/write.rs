@@ -1,11 +1,11 @@
-//! Writes a batch in place, reading by reading.
+//! A writer of batches.
 
 use super::{Entry, Header, Value, Values};
 use crate::EncodeError;
 use zerocopy::IntoBytes;
 
-/// Fills one batch straight in the send buffer. Nothing is buffered and nothing is rounded: a time
-/// between two ticks or a value without exact form is an error, and the batch stays as it was.
+/// A writer of one batch, directly in the send buffer. It does not round: a time between two ticks or a value
+/// without an exact form is an error. A failed call does not change the batch.
 #[derive(Debug)]
 pub struct Writer<'o> {
     out: &'o mut [u8],
@@ -14,11 +14,11 @@ pub struct Writer<'o> {
 }
 
 impl<'o> Writer<'o> {
-    /// Starts a batch at the beginning of `out`, which holds `(out.len() - 16) / 8` readings.
+    /// Begins a batch at the start of `out`. `out` has room for `(out.len() - 16) / 8` readings.
     ///
     /// # Errors
-    /// [`EncodeError::Room`] below 16 bytes; [`EncodeError::Range`] where `tick_us` is 0 or the span
-    /// of a batch passes the end of time at 2^64 microseconds.
+    /// [`EncodeError::Room`] if `out` is shorter than 16 bytes. [`EncodeError::Range`] if `tick_us` is 0, or
+    /// if the last time of the batch exceeds 2^64 microseconds.
     pub fn begin(
         out: &'o mut [u8],
         base_us: u64,
@@ -73,10 +73,10 @@ impl<'o> Writer<'o> {
     /// Appends one reading.
     ///
     /// # Errors
-    /// [`EncodeError::Room`] where the buffer is full: send this batch and begin another.
-    /// [`EncodeError::Range`] where the time is before the base, between ticks, or beyond the 65,535
-    /// ticks of a batch; where a decimal has no exact form with the batch's exponent; or after 65,535
-    /// readings. [`EncodeError::Order`] where the value is not of the batch's kind.
+    /// [`EncodeError::Room`] if the buffer is full: send this batch and begin another.
+    /// [`EncodeError::Range`] if the time is before the base, between ticks, or beyond the 65,535
+    /// ticks of a batch; if a decimal has no exact form with the exponent of the batch; or after
+    /// 65,535 readings. [`EncodeError::Order`] if the value is not of the kind of the batch.
     pub fn push(&mut self, sensor: u16, time_us: u64, value: Value) -> Result<(), EncodeError> {
         let count = self.header.count.get();
         let next = count.checked_add(1).ok_or(EncodeError::Range {
@@ -113,9 +113,9 @@ impl<'o> Writer<'o> {
         Ok(())
     }
 
-    /// Writes the header and gives the length of the batch in bytes.
+    /// Writes the header and returns the length of the batch in bytes.
     pub fn finish(self) -> usize {
-        // There is room: `begin` refused less.
+        // `begin` has checked that `out` has room for the header.
         if let Some(place) = self.out.get_mut(..size_of::<Header>()) {
             place.copy_from_slice(self.header.as_bytes());
         }
@@ -130,14 +130,14 @@ impl<'o> Writer<'o> {
                 .and_then(|value| i32::try_from(value.mantissa).ok())
                 .map(i32::cast_unsigned)
                 .ok_or(EncodeError::Range {
-                    what: "decimal of this mantissa, at the batch's exponent,",
+                    what: "decimal at the exponent of the batch (mantissa)",
                     got: value.mantissa.cast_unsigned(),
                 }),
             (Values::Float, Value::Decimal(_)) => Err(EncodeError::Order {
-                what: "a Float, as this batch was begun",
+                what: "a Float: the batch began with Values::Float",
             }),
             (Values::Decimal { .. }, Value::Float(_)) => Err(EncodeError::Order {
-                what: "a Decimal, as this batch was begun",
+                what: "a Decimal: the batch began with Values::Decimal",
             }),
         }
     }

@@ -4,7 +4,7 @@ use crate::ToJson;
 use core::fmt;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// `char[N]`: N bytes of text, filled up on the right with spaces (ITCH) or NUL (SBE).
+/// `char[N]`: N bytes of text, padded on the right with spaces (ITCH) or NUL (SBE).
 ///
 /// ```
 /// use tickwire_codecs::Chars;
@@ -27,13 +27,13 @@ impl<const N: usize> Chars<N> {
         Self(bytes)
     }
 
-    /// Text filled up with spaces; `None` where it is longer than N bytes.
+    /// Text padded with spaces; `None` if it is longer than N bytes.
     #[must_use]
     pub fn spaced(text: &str) -> Option<Self> {
         Self::filled(text, b' ')
     }
 
-    /// Text filled up with NUL; `None` where it is longer than N bytes.
+    /// Text padded with NUL; `None` if it is longer than N bytes.
     #[must_use]
     pub fn nul_padded(text: &str) -> Option<Self> {
         Self::filled(text, 0)
@@ -65,7 +65,7 @@ impl<const N: usize> Chars<N> {
         self.0.get(..N - fill).unwrap_or_default()
     }
 
-    /// The trimmed bytes as text; `None` where they are not UTF-8.
+    /// The trimmed bytes as text; `None` if they are not UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         core::str::from_utf8(self.trimmed()).ok()

@@ -1,18 +1,18 @@
-//! One-byte codes that stay raw: a venue may add a value before we know it.
+//! One-byte codes that also hold unknown values, because a venue may add values.
 
 use crate::ToJson;
 use core::{fmt, marker::PhantomData};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// An enumeration that has one byte per value on the wire.
+/// An enumeration with one byte per value on the wire.
 pub trait Known: Copy + fmt::Debug + 'static {
-    /// The value of this byte, if this version of the code knows it.
+    /// The value of `byte`, if it is known.
     fn from_byte(byte: u8) -> Option<Self>;
-    /// Its byte.
+    /// The byte of the value.
     fn to_byte(self) -> u8;
 }
 
-/// A byte that means one of `E`, or something newer.
+/// A byte that is a value of `E` or an unknown value.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(transparent)]
 pub struct Code<E> {
@@ -42,7 +42,7 @@ impl<E: Known> Code<E> {
         self.byte
     }
 
-    /// The value, if this version of the code knows it.
+    /// The value, if it is known.
     #[must_use]
     pub fn known(self) -> Option<E> {
         E::from_byte(self.byte)

@@ -1,4 +1,4 @@
-//! Exact decimal numbers: mantissa and power of ten. A price is never a float here.
+//! Exact decimal numbers: mantissa and power of ten. Prices are never floats.
 
 use crate::ToJson;
 use core::{cmp::Ordering, fmt, hash, str::FromStr};
@@ -6,7 +6,7 @@ use zerocopy::{
     FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian::I64 as I64Le,
 };
 
-/// `mantissa * 10^exponent`. Equality, order and hash go by the number: `1.50 == 1.5`.
+/// A decimal number: `mantissa * 10^exponent`. Equality, order and hash compare the number: `1.50 == 1.5`.
 ///
 /// ```
 /// use tickwire_codecs::Decimal;
@@ -19,7 +19,7 @@ use zerocopy::{
 pub struct Decimal {
     /// The digits.
     pub mantissa: i64,
-    /// The power of ten they count.
+    /// The power of ten.
     pub exponent: i8,
 }
 
@@ -30,7 +30,7 @@ impl Decimal {
         Self { mantissa, exponent }
     }
 
-    /// The same number with another exponent; `None` where digits would be lost or not fit.
+    /// This number with another exponent; `None` if the mantissa cannot hold it exactly.
     #[must_use]
     pub fn rescaled(self, exponent: i8) -> Option<Self> {
         let mut mantissa = self.mantissa;
@@ -51,7 +51,7 @@ impl Decimal {
         Some(Self { mantissa, exponent })
     }
 
-    /// The nearest double, for display and statistics; not for money.
+    /// The nearest double, for display and statistics. Do not calculate money with it.
     #[must_use]
     pub fn to_f64_lossy(self) -> f64 {
         let mut scale = 1.0;
@@ -67,8 +67,8 @@ impl Decimal {
         }
     }
 
-    /// Without trailing zeros in the mantissa, so equal numbers have equal parts. The exponent is
-    /// wider because it grows.
+    /// Mantissa and exponent without trailing zeros in the mantissa: equal numbers have equal parts. The
+    /// exponent is an i16 because it grows.
     fn normal(self) -> (i64, i16) {
         let (mut mantissa, mut exponent) = (self.mantissa, i16::from(self.exponent));
         if mantissa == 0 {
@@ -123,7 +123,7 @@ impl PartialOrd for Decimal {
 }
 
 impl fmt::Display for Decimal {
-    /// Plain notation with as many decimals as the exponent says: `543.2100`.
+    /// Plain notation with `-exponent` decimals: `543.2100`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.mantissa.unsigned_abs();
         if self.mantissa < 0 {
@@ -156,17 +156,21 @@ impl ToJson for Decimal {
     }
 }
 
-/// Text that is no decimal number, or one whose digits do not fit 64 bits.
+/// The error of text that is not a decimal number of at most 64 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ParseDecimalError {
-    /// Offset of the byte that is wrong; the length where text is missing or digits overflow.
+    /// Offset of the first invalid byte; the length of the text if digits are missing or do not fit.
     pub at: usize,
 }
 
 impl fmt::Display for ParseDecimalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not a decimal of at most 63 bits, at byte {}", self.at)
+        write!(
+            f,
+            "byte {}: expected a decimal number of at most 63 bits, such as 12.34",
+            self.at
+        )
     }
 }
 
@@ -215,7 +219,7 @@ impl FromStr for Decimal {
 pub struct DecimalLe {
     /// The digits.
     pub mantissa: I64Le,
-    /// The power of ten they count.
+    /// The power of ten.
     pub exponent: i8,
 }
 
@@ -237,7 +241,7 @@ impl From<Decimal> for DecimalLe {
     }
 }
 
-/// An i64 mantissa on the wire, little-endian, whose exponent `E` is fixed by the schema; 8 bytes.
+/// An i64 mantissa on the wire, little-endian, with the constant exponent `E`; 8 bytes.
 #[derive(
     Clone, Copy, PartialEq, Eq, Default, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]
@@ -256,7 +260,7 @@ impl<const E: i8> FixedLe<E> {
         }
     }
 
-    /// The number with exponent `E`; `None` where digits would be lost or not fit.
+    /// The number with exponent `E`; `None` if the mantissa cannot hold it exactly.
     #[must_use]
     pub fn exact(value: Decimal) -> Option<Self> {
         value.rescaled(E).map(|value| Self::new(value.mantissa))

@@ -1,4 +1,4 @@
-//! Field types that several formats share: exact numbers, short text, instants, raw codes.
+//! Field types of several formats: exact numbers, short text, instants, codes.
 
 mod chars;
 mod code;

@@ -21,7 +21,7 @@ impl Build for Int {
     }
 }
 
-/// Encoded form and number; `true` where the form is the preferred one.
+/// Encoded form and number; `true` if the form is the preferred one.
 const NUMBERS: &[(&str, i128, bool)] = &[
     // Appendix A.
     ("c249010000000000000000", 18_446_744_073_709_551_616, true),
@@ -118,7 +118,7 @@ fn a_reader_takes_plain_integers_and_bignums() {
 }
 
 #[test]
-fn a_tag_on_something_else_is_no_number() {
+fn a_bignum_tag_on_another_item_is_not_a_number() {
     for wire in [
         "c26101",
         "c201",
@@ -186,7 +186,7 @@ fn numbers_of_any_size_keep_their_bytes() {
 }
 
 #[test]
-fn messagepack_has_64_bits_and_says_so() {
+fn messagepack_refuses_integers_above_64_bits() {
     assert_eq!(
         encode::<Msgpack>(&Int(u64::MAX.into())),
         hex("cfffffffffffffffff")
@@ -198,10 +198,13 @@ fn messagepack_has_64_bits_and_says_so() {
     for (number, what) in [
         (
             i128::from(u64::MAX) + 1,
-            "integer of more than 64 bits, low bits",
+            "integer of more than 64 bits (low 64 bits)",
         ),
-        (i128::from(i64::MIN) - 1, "-1 -"),
-        (i128::MIN, "integer of more than 64 bits, low bits"),
+        (
+            i128::from(i64::MIN) - 1,
+            "negative integer below -2^63 (-1 - value)",
+        ),
+        (i128::MIN, "integer of more than 64 bits (low 64 bits)"),
     ] {
         let mut wire = [0; 32];
         let mut out = Writer::<Msgpack>::new(&mut wire);

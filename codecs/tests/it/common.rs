@@ -63,7 +63,7 @@ pub(crate) fn encode<C: Codec>(value: &impl Encode<C>) -> Vec<u8> {
     exact
 }
 
-/// All a fixture must stand. `wire` is what encoding its view gives back.
+/// The checks of every fixture. `wire` is the encoding of its view.
 pub(crate) fn torture<C: Codec>(wire: &[u8])
 where
     for<'a> C::View<'a>: ToJson + Encode<C>,
@@ -100,7 +100,7 @@ where
         }
         changed[at] = wire[at];
     }
-    // Two bytes at once: a count and what it counts.
+    // Two bytes at once: a count and a counted byte.
     for at in 1..wire.len() {
         for (high, low) in [
             (0xff, 0xff),
@@ -143,7 +143,7 @@ where
     );
 }
 
-/// The recorded data, or `None` with a line that says what was skipped.
+/// The recorded data. `None` after a line that names the skipped test.
 pub(crate) fn recorded(file: &str) -> Option<PathBuf> {
     let root = std::env::var_os("TICKWIRE_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),

@@ -16,7 +16,7 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
 }
 
 /// RFC 8949 appendix A: encoded form, and the value in JSON (floats of half and single precision with
-/// the fewest digits that single precision needs; the RFC prints more; dates as text). `true` where the
+/// the fewest digits that single precision needs; the RFC prints more; dates as text). `true` if the
 /// form is the preferred one, so that our writer must give it back. All 81 rows.
 pub(crate) const RFC8949: &[(&str, &str, bool)] = &[
     ("00", "0", true),
@@ -175,7 +175,7 @@ const NOT_WELL_FORMED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn cbor_refuses_what_is_not_well_formed() {
+fn cbor_refuses_items_that_are_not_well_formed() {
     for (why, wires) in NOT_WELL_FORMED {
         for wire in wires.split(' ') {
             let bytes = hex(wire);
@@ -368,7 +368,7 @@ fn nesting_and_items_are_bounded() {
 }
 
 #[test]
-fn the_writer_refuses_what_would_not_read_back() {
+fn the_writer_refuses_documents_that_cannot_be_read() {
     let mut wire = [0; 64];
     let mut out = Writer::<Cbor>::new(&mut wire);
     out.array(2).unwrap().nil().unwrap();

@@ -16,7 +16,7 @@ use tickwire_codecs::{
 const MAX_MSG: [u32; 4] = [1 << 10, 64 << 10, 1 << 20, 10 << 20];
 
 #[test]
-fn every_budget_takes_the_longest_message_and_no_bomb() {
+fn every_budget_accepts_the_longest_message_and_refuses_a_length_bomb() {
     for max_msg in MAX_MSG {
         let limits = Limits {
             max_msg,
@@ -72,7 +72,7 @@ fn wrong<T>(decoded: Result<T, DecodeError>) -> Option<(&'static str, u64)> {
 }
 
 #[test]
-fn values_that_no_type_has_are_named() {
+fn errors_name_invalid_values() {
     let limits = &Limits::DEVICE;
     assert_eq!(wrong(Fix::decode::<bool>(&[2], limits)), Some(("bool", 2)));
     assert_eq!(wrong(fix::decode::<bool>(&[2], limits)), Some(("bool", 2)));
@@ -162,7 +162,7 @@ macro_rules! kinds {
 }
 
 #[test]
-fn an_item_is_what_it_is_and_nothing_else() {
+fn readers_refuse_items_of_another_kind() {
     kinds!(
         Msgpack,
         [

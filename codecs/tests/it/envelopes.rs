@@ -3,8 +3,9 @@
 
 use crate::common::{WIDE, encode, json, refuses_other_lengths, torture};
 use proptest::prelude::*;
+use tickwire_codecs::framing::{ByteOrder, LengthField};
 use tickwire_codecs::{
-    Batch, Chars, Code, Codec, DecodeError, Encode, EncodeError, LenPrefix16, Limits,
+    Batch, Chars, Code, Codec, DecodeError, Encode, EncodeError, Limits,
     itch::{
         Digits, HeartbeatTimeout, LoginAccepted, LoginRequest, MoldHeader, MoldRequest, MoldUdp64,
         MoldWriter, RejectReason, SoupBinTcp, SoupPacket,
@@ -203,7 +204,7 @@ fn a_login_of_4_10_ends_with_the_heartbeat_timeout() {
 
 /// Versions 3.00 and 4.00 end with the sequence number.
 #[test]
-fn a_login_of_3_00_and_4_00_has_no_timeout_and_stays_without() {
+fn a_login_of_3_00_and_4_00_has_no_timeout() {
     let wire = &LOGIN_410[..47];
     let packet = SoupBinTcp::view(wire, &Limits::FEED).unwrap();
     assert!(matches!(
@@ -217,7 +218,7 @@ fn a_login_of_3_00_and_4_00_has_no_timeout_and_stays_without() {
 }
 
 #[test]
-fn a_login_of_no_version_is_refused() {
+fn a_login_of_another_length_is_refused() {
     for len in (1..LOGIN_410.len()).filter(|len| *len != 47) {
         let at = if len < 47 { 1 } else { 47 };
         let error = SoupBinTcp::view(&LOGIN_410[..len], &WIDE).unwrap_err();
@@ -236,7 +237,7 @@ fn a_login_of_no_version_is_refused() {
 
 /// Numbers are digits with spaces around them, on reading and on writing.
 #[test]
-fn fields_that_are_no_numbers_are_refused_where_they_are_wrong() {
+fn invalid_number_fields_are_refused_at_their_offset() {
     let put = |at: usize, field: &[u8]| {
         let mut wire = LOGIN_410.to_vec();
         wire[at..at + field.len()].copy_from_slice(field);
@@ -290,7 +291,7 @@ fn fields_that_are_no_numbers_are_refused_where_they_are_wrong() {
     );
 }
 
-/// Bytes as a payload that nobody checked.
+/// Bytes as an unchecked payload.
 fn zerocopy_of(bytes: &[u8]) -> &LoginAccepted {
     tickwire_codecs::slice::whole(bytes).unwrap()
 }
@@ -368,14 +369,15 @@ fn every_packet_type_reads_and_writes() {
         assert!(json(packet).starts_with(&format!(r#"{{"type":"{kind}""#)));
         let mut framed = vec![0; len + 2];
         assert_eq!(
-            LenPrefix16::Big.encode::<SoupBinTcp>(packet, &mut framed),
+            LengthField::u16(ByteOrder::Big).encode::<SoupBinTcp>(packet, &mut framed),
             Ok(len + 2)
         );
         stream.extend(framed);
     }
-    let read: Result<Vec<_>, _> = Batch::new(&stream, LenPrefix16::Big, &Limits::FEED)
-        .views::<SoupBinTcp>()
-        .collect();
+    let read: Result<Vec<_>, _> =
+        Batch::new(&stream, LengthField::u16(ByteOrder::Big), &Limits::FEED)
+            .views::<SoupBinTcp>()
+            .collect();
     assert!(
         read.unwrap()
             .iter()

@@ -80,7 +80,7 @@ fn timestamps_are_read_and_written_in_their_shortest_form() {
 
 /// An extension -1 that breaks the rules stays an extension; the rest of the document is readable.
 #[test]
-fn a_timestamp_that_breaks_its_rules_is_none() {
+fn an_invalid_timestamp_is_none() {
     for ext in [
         "d7ffee6b280000000000",           // 10^9 nanoseconds in 30 bits
         "d7ffffffffffffffffff",           // all ones
@@ -127,7 +127,7 @@ fn a_timestamp_that_breaks_its_rules_is_none() {
     }
 }
 
-/// Encoded form, instant; `true` where [`Writer::time`] writes it so.
+/// Encoded form, instant; `true` if [`Writer::time`] writes it so.
 const DATES: &[(&str, &str, bool)] = &[
     // RFC 8949 appendix A.
     (
@@ -270,7 +270,7 @@ fn floats_are_exact_or_rounded_on_request() {
 }
 
 #[test]
-fn a_tag_with_another_content_is_no_date() {
+fn a_date_tag_on_another_item_is_not_a_date() {
     let text = |text: &str| {
         let mut wire = vec![0xc0, 0x60 | text.len() as u8];
         wire.extend(text.as_bytes());
@@ -313,7 +313,7 @@ fn a_tag_with_another_content_is_no_date() {
 
 /// Fractions are text in CBOR, and text has four digits for the year.
 #[test]
-fn what_has_no_form_is_refused_and_nothing_is_written() {
+fn values_without_an_encoding_are_refused_and_nothing_is_written() {
     let last = parts(253_402_300_799, 999_999_999);
     assert_eq!(
         encode::<Cbor>(&Time(last)),

@@ -2,9 +2,10 @@
 
 use crate::common::{WIDE, encode, json, refuses_other_lengths, torture};
 use proptest::prelude::*;
+use tickwire_codecs::framing::{ByteOrder, LengthField};
 use tickwire_codecs::{
-    Batch, Chars, Code, Codec, Decimal, DecodeError, Dyn, DynCodec, Known, LenPrefix16, Limits,
-    Progress, Reassembler, StreamCodec, itch::*,
+    Batch, Chars, Code, Codec, Decimal, DecodeError, Dyn, DynCodec, Known, Limits, Progress,
+    Reassembler, StreamCodec, itch::*,
 };
 
 /// One message of each type with a different byte in every field; the lengths are those of "Nasdaq
@@ -313,7 +314,7 @@ fn a_batch_stops_at_its_item_limit() {
         max_items: 3,
         ..WIDE
     };
-    let results: Vec<_> = Batch::new(&file, LenPrefix16::Big, &limits).collect();
+    let results: Vec<_> = Batch::new(&file, LengthField::u16(ByteOrder::Big), &limits).collect();
     assert_eq!(results.len(), 4);
     assert_eq!(
         results[3],
@@ -329,7 +330,7 @@ fn a_batch_stops_at_its_item_limit() {
 #[test]
 fn a_refused_message_does_not_end_the_batch() {
     let file = b"\x00\x01?\x00\x0cS\0\0\0\0\0\0\0\0\0\0O";
-    let mut views = Batch::new(file, LenPrefix16::Big, &WIDE).views::<Itch50>();
+    let mut views = Batch::new(file, LengthField::u16(ByteOrder::Big), &WIDE).views::<Itch50>();
     assert_eq!(views.next().unwrap().unwrap_err().at(), 2);
     assert_eq!(views.next().unwrap().unwrap().head().kind(), b'S');
     assert!(views.next().is_none());

@@ -74,7 +74,7 @@ fn read<F: Format>(node: Node<'_, F>) -> Doc {
     }
 }
 
-/// The same through a [`Reader`], which does not say what comes next: the model does.
+/// The same with a [`Reader`]. The model determines the next call.
 fn take<F: Format>(document: &mut Reader<'_, F>, want: &Doc) -> Result<(), DecodeError> {
     match want {
         Doc::Nil => assert!(document.nil()?),
@@ -148,7 +148,7 @@ fn drag<F: Format>(bytes: &[u8]) {
 }
 
 #[test]
-fn a_reader_stays_before_what_it_did_not_want() {
+fn a_reader_stays_before_a_refused_item() {
     let wire = hex("93a161c0ff");
     let mut document = Reader::<Msgpack>::new(&wire, &Limits::DEVICE).unwrap();
     assert!(matches!(

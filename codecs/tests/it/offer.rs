@@ -238,7 +238,7 @@ fn versions_may_be_given_from_either_end() {
 }
 
 #[test]
-fn what_is_no_offer_is_refused_with_what_there_is() {
+fn bytes_that_are_not_an_offer_get_a_refusal_with_the_offers() {
     let have = [sbe(0, 4)];
     let mut bytes = sbe(0, 4).to_bytes().to_vec();
     bytes[0] += 1;
@@ -265,7 +265,7 @@ fn what_is_no_offer_is_refused_with_what_there_is() {
     }
 }
 
-/// A peer cannot make an opener speak what it has not offered.
+/// A peer cannot choose a version outside the offer.
 #[test]
 fn agreements_are_held_to_the_offer() {
     let want = sbe(2, 6);

@@ -53,7 +53,7 @@ fn examples_of_the_documentation() {
 }
 
 #[test]
-fn what_is_no_message_is_named() {
+fn errors_name_the_fault() {
     for (wire, error) in [
         (
             &[0x08][..],

@@ -72,7 +72,7 @@ fn the_head_of_a_nasdaq_day() {
     );
 }
 
-/// Open orders, and what became of all shares.
+/// Open orders, and the totals of their shares.
 #[derive(Default)]
 struct Book {
     open: HashMap<u64, u64>,
@@ -80,7 +80,7 @@ struct Book {
     gone: u64,
     /// Orders named that were never added.
     unknown: u64,
-    /// Shares taken off beyond what was open.
+    /// Executed or cancelled shares above the open shares.
     excess: u64,
 }
 

@@ -1,9 +1,8 @@
 //! Reassembly against a dumb model: however a stream is cut, the same messages come out.
 
 use proptest::prelude::*;
-use tickwire_codecs::{
-    Cut, DecodeError, Framing, LenPrefix16, Limits, Progress, Reassembler, StreamCodec,
-};
+use tickwire_codecs::framing::{ByteOrder, LengthField};
+use tickwire_codecs::{Cut, DecodeError, Framing, Limits, Progress, Reassembler, StreamCodec};
 
 /// Feeds `pieces` and collects the messages.
 fn run(
@@ -47,7 +46,7 @@ fn every_split_in_two_gives_the_same_messages() {
     let messages = vec![b"abc".to_vec(), vec![], b"defgh".to_vec()];
     let wire = wire(&messages);
     for cut in 0..=wire.len() {
-        let mut stream = Reassembler::new(LenPrefix16::Big, Limits::FEED);
+        let mut stream = Reassembler::new(LengthField::u16(ByteOrder::Big), Limits::FEED);
         let got = run(&mut stream, &[&wire[..cut], &wire[cut..]]).unwrap();
         assert_eq!(got, messages);
         assert!(!stream.is_mid_message());
@@ -56,7 +55,7 @@ fn every_split_in_two_gives_the_same_messages() {
 
 #[test]
 fn a_cut_off_stream_is_seen_and_the_need_is_exact() {
-    let mut stream = Reassembler::new(LenPrefix16::Big, Limits::FEED);
+    let mut stream = Reassembler::new(LengthField::u16(ByteOrder::Big), Limits::FEED);
     assert_eq!(stream.next(b"\x00"), Progress::More { need: 1 });
     assert_eq!(stream.next(b"\x05"), Progress::More { need: 5 });
     assert_eq!(stream.next(b"ab"), Progress::More { need: 3 });
@@ -77,14 +76,14 @@ fn a_message_above_the_limit_fails_before_it_is_buffered_and_stays_failed() {
         max_msg: 100,
         ..Limits::FEED
     };
-    let mut stream = Reassembler::new(LenPrefix16::Big, limits);
+    let mut stream = Reassembler::new(LengthField::u16(ByteOrder::Big), limits);
     let Progress::Failed(error) = stream.next(&[0xff, 0xff, 1, 2, 3]) else {
         panic!("took a message above its limit")
     };
     assert!(matches!(error, DecodeError::Limit { .. }), "{error:?}");
     assert_eq!(stream.next(b"\x00\x01a"), Progress::Failed(error));
     // Inside the envelope's allowance, but over once whole.
-    let mut stream = Reassembler::new(LenPrefix16::Big, limits);
+    let mut stream = Reassembler::new(LengthField::u16(ByteOrder::Big), limits);
     let mut wire = vec![0, 101];
     wire.resize(103, 7);
     assert!(matches!(
@@ -152,7 +151,7 @@ proptest! {
         cuts.extend([0, wire.len()]);
         cuts.sort_unstable();
         let pieces: Vec<&[u8]> = cuts.windows(2).map(|pair| &wire[pair[0]..pair[1]]).collect();
-        let mut stream = Reassembler::new(LenPrefix16::Big, Limits::FEED);
+        let mut stream = Reassembler::new(LengthField::u16(ByteOrder::Big), Limits::FEED);
         prop_assert_eq!(run(&mut stream, &pieces).unwrap(), messages);
         prop_assert!(!stream.is_mid_message());
     }

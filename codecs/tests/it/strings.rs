@@ -288,7 +288,7 @@ fn chunked(kind: u8, chunks: &[Vec<u8>]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn chunks_join_to_what_was_cut(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..6)) {
+    fn chunks_join_to_the_original_bytes(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..6)) {
         let whole = chunks.concat();
         for kind in [2, 3] {
             let wire = chunked(kind, &chunks);

@@ -1,4 +1,4 @@
-//! Telemetry batches: bytes by hand, what the writer refuses, damage, and a model.
+//! Telemetry batches: vectors written by hand, refused values, damaged bytes, and a model.
 
 use crate::common::{WIDE, json, refuses_other_lengths, torture};
 use proptest::prelude::*;
@@ -104,7 +104,7 @@ fn wrong_headers_are_named() {
 }
 
 #[test]
-fn the_writer_rounds_nothing_and_keeps_what_it_has() {
+fn the_writer_does_not_round_and_keeps_earlier_readings() {
     let mut wire = [0; 24];
     assert!(matches!(
         Writer::begin(&mut wire[..15], 0, 1, Values::Float),

@@ -88,7 +88,7 @@ fn text_of_rfc_3339_is_read() {
 }
 
 #[test]
-fn text_that_is_no_instant_is_refused_where_it_is_wrong() {
+fn invalid_text_is_refused_at_its_offset() {
     for (text, at) in [
         ("", 0),
         ("1985", 4),

@@ -200,9 +200,9 @@ fn errors_are_small_copies_that_move_with_their_message() {
     let error = DecodeError::short(3, 8, 2);
     assert_eq!(error.shifted(10), DecodeError::short(13, 8, 2));
     assert_eq!(error.shifted(usize::MAX).at(), u32::MAX);
-    assert_eq!(error.to_string(), "byte 3: needs 8 bytes, 2 are left");
+    assert_eq!(error.to_string(), "byte 3: 8 bytes needed, 2 available");
     assert_eq!(
         DecodeError::trailing(4, 1).to_string(),
-        "byte 4: the message ends here, 1 bytes follow"
+        "byte 4: the message ends here, but 1 bytes follow"
     );
 }

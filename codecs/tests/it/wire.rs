@@ -1,4 +1,4 @@
-//! `derive(Wire)`: layouts, fingerprints, and what the compiler says of wrong uses.
+//! `derive(Wire)`: layouts, fingerprints, and compile errors of wrong uses.
 
 use crate::common::{json, refuses_other_lengths, torture};
 use tickwire_codecs::{
@@ -205,6 +205,6 @@ fn a_raw_identifier_is_named_without_its_prefix() {
 }
 
 #[test]
-fn wrong_uses_do_not_compile_and_say_what_to_do() {
+fn wrong_uses_do_not_compile_and_errors_suggest_a_fix() {
     trybuild::TestCases::new().compile_fail("tests/wire_errors/*.rs");
 }

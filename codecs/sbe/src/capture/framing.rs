@@ -1,11 +1,11 @@
-//! How messages lie in payloads, and the messages of a capture by it.
+//! Framings of payloads, and a walker over the messages of a capture.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
 use tickwire_codecs::framing::{
-    B3Packet, CmePacket, CoinbasePacket, DeribitPacket, LengthField, MemxPacket, Order, Packet,
+    B3Packet, ByteOrder, CmePacket, CoinbasePacket, DeribitPacket, LengthField, MemxPacket, Packet,
     sofh,
 };
 use tickwire_codecs::{DecodeError, Framing as _, Limits};
@@ -25,16 +25,15 @@ const LIMITS: Limits = Limits {
     ..Limits::BULK
 };
 
-/// How messages lie in a payload; [`tickwire_codecs::framing`] has the layouts and their sources.
+/// The framing of messages in a payload. [`tickwire_codecs::framing`] has the layouts and their sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Framing {
-    /// Messages with their headers, one behind the other; each is as long as its schema says, and may
-    /// have up to 7 bytes of zeros behind it.
+    /// Adjacent messages. The schema gives their lengths. Up to 7 bytes of zeros may follow a message.
     Raw,
-    /// Frames that say their length.
+    /// Frames with a length field.
     Frames(LengthField),
-    /// MEMX-TCP: frames of which some types are messages.
+    /// MEMX-TCP: frames of several types; some types are messages.
     MemxTcp,
     /// CME MDP 3.0.
     Cme,
@@ -49,28 +48,28 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// All of them, by the names that [`FromStr`] takes.
+    /// All framings, with their names for [`FromStr`].
     pub const ALL: [(&str, Self); 19] = [
         ("raw", Self::Raw),
-        ("u16-le", Self::Frames(LengthField::u16(Order::Little))),
-        ("u16-be", Self::Frames(LengthField::u16(Order::Big))),
-        ("u32-le", Self::Frames(LengthField::u32(Order::Little))),
-        ("u32-be", Self::Frames(LengthField::u32(Order::Big))),
+        ("u16-le", Self::Frames(LengthField::u16(ByteOrder::Little))),
+        ("u16-be", Self::Frames(LengthField::u16(ByteOrder::Big))),
+        ("u32-le", Self::Frames(LengthField::u32(ByteOrder::Little))),
+        ("u32-be", Self::Frames(LengthField::u32(ByteOrder::Big))),
         (
             "u16-le-self",
-            Self::Frames(LengthField::u16(Order::Little).counting_itself()),
+            Self::Frames(LengthField::u16(ByteOrder::Little).counting_itself()),
         ),
         (
             "u16-be-self",
-            Self::Frames(LengthField::u16(Order::Big).counting_itself()),
+            Self::Frames(LengthField::u16(ByteOrder::Big).counting_itself()),
         ),
         (
             "u32-le-self",
-            Self::Frames(LengthField::u32(Order::Little).counting_itself()),
+            Self::Frames(LengthField::u32(ByteOrder::Little).counting_itself()),
         ),
         (
             "u32-be-self",
-            Self::Frames(LengthField::u32(Order::Big).counting_itself()),
+            Self::Frames(LengthField::u32(ByteOrder::Big).counting_itself()),
         ),
         ("sofh", Self::Frames(LengthField::SOFH)),
         ("sofh-le", Self::Frames(LengthField::SOFH_LITTLE)),
@@ -87,14 +86,14 @@ impl Framing {
         ("memx-tcp", Self::MemxTcp),
     ];
 
-    /// Its name.
+    /// The name of the framing.
     pub fn name(self) -> &'static str {
         let named = Self::ALL.into_iter().find(|(_, framing)| *framing == self);
         // A length field that none of the names stands for.
         named.map_or("frames", |(name, _)| name)
     }
 
-    /// What the messages stand in; `None` where the schema alone says how long they are.
+    /// The length field of the messages; `None` if the schema alone gives their lengths.
     fn frames(self) -> Option<LengthField> {
         match self {
             Self::Raw => None,
@@ -123,7 +122,7 @@ impl Framing {
         }
     }
 
-    /// Whether it is a datagram's: a stream has no packet headers.
+    /// Whether the framing is for datagrams: a stream has no packet headers.
     fn is_of_datagrams(self) -> bool {
         !matches!(self, Self::Raw | Self::Frames(_) | Self::MemxTcp)
     }
@@ -138,7 +137,7 @@ impl fmt::Display for Framing {
 impl FromStr for Framing {
     type Err = String;
 
-    /// The framing of a name of [`Framing::ALL`]; `back-to-back` is another for `raw`.
+    /// The framing of a name in [`Framing::ALL`]. `back-to-back` is a second name of `raw`.
     fn from_str(name: &str) -> Result<Self, String> {
         let named = Self::ALL.into_iter().find(|(known, _)| *known == name);
         match named {
@@ -146,29 +145,29 @@ impl FromStr for Framing {
             None if name == "back-to-back" => Ok(Self::Raw),
             None => {
                 let names = Self::ALL.map(|(name, _)| name).join(", ");
-                Err(format!("no framing `{name}`: one of {names}"))
+                Err(format!("no framing `{name}`: use one of {names}"))
             }
         }
     }
 }
 
-/// What a [`Walker`] meets.
+/// An event of a [`Walker`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A message. [`Decoded::trailing`] is the padding behind it, or parts that a newer sender has.
+    /// A message. [`Decoded::trailing`] counts padding, or the additional parts of a newer sender.
     Message(Decoded),
-    /// Bytes that are no message, or no frame.
+    /// Bytes that are not a message or not a frame.
     Refused(DynamicError),
     /// A frame of the session, or of another encoding.
     OtherFrame,
-    /// Bytes that could not be told apart: behind a refused frame of a stream, up to its next gap or its
-    /// end; and streams, where the framing is of datagrams.
+    /// Bytes without a known frame boundary: behind a refused frame of a stream, up to its next gap or its
+    /// end; and streams, if the framing is for datagrams.
     Lost(usize),
-    /// Bytes of a stream that the capture does not have.
+    /// Bytes of a stream that are missing in the capture.
     Gap(Flow, u64),
 }
 
-/// Decodes the messages of payloads by a schema.
+/// A decoder of the messages of payloads.
 pub struct Walker<'s> {
     schema: &'s Schema,
     framing: Framing,
@@ -176,7 +175,7 @@ pub struct Walker<'s> {
     streams: HashMap<Flow, Stream>,
 }
 
-/// What is left of a stream behind the last whole frame.
+/// The bytes of a stream behind the last complete frame.
 #[derive(Default)]
 struct Stream {
     bytes: Vec<u8>,
@@ -213,8 +212,8 @@ impl<'s> Walker<'s> {
         }
     }
 
-    /// Decodes every message of a payload. A message that is refused ends a payload only where its
-    /// length is not known from outside.
+    /// Decodes every message of a payload. After a refused message the walker continues if the framing gives
+    /// the length of the message.
     pub fn payload(&mut self, payload: Payload<'_>, each: &mut dyn FnMut(Event)) {
         match payload {
             Payload::Datagram(bytes) => self.datagram(bytes, each),
@@ -256,7 +255,8 @@ impl<'s> Walker<'s> {
         self.look(stream, false, each);
     }
 
-    /// Decodes what is whole of a stream, and keeps the rest; at its end there is nothing to keep it for.
+    /// Decodes the complete messages of a stream and keeps the rest for the next call. At the end of the
+    /// stream it drops the rest.
     fn look(&mut self, stream: &mut Stream, is_end: bool, each: Each<'_>) {
         if is_end && is_padding(&stream.bytes) {
             return;
@@ -365,7 +365,7 @@ impl<'s> Walker<'s> {
                 Ok(decoded) => decoded,
                 Err(error) => return Stop::failed(at, error.behind(at)),
             };
-            // Nothing says how long an unknown message is.
+            // The length of an unknown message is unknown.
             if decoded.name.is_none() {
                 each(Event::Message(decoded));
                 return Stop { at, failed: None };
@@ -389,12 +389,12 @@ impl<'s> Walker<'s> {
         Stop::behind(bytes)
     }
 
-    /// The wait for what is behind a message of a stream.
+    /// The wait for the bytes behind a message of a stream.
     fn short(&self, at: usize, decoded: &Decoded) -> DynamicError {
         DynamicError {
             at,
             part: decoded.name.clone().unwrap_or_default(),
-            what: "its end cannot be told".into(),
+            what: "its end is unknown: use a --framing with lengths".into(),
             is_short: true,
         }
     }
@@ -436,7 +436,7 @@ impl Stop {
     }
 }
 
-/// Whether the rest of a payload is too short for anything and says nothing.
+/// Whether the rest of a payload is padding.
 fn is_padding(rest: &[u8]) -> bool {
     rest.len() <= PADDING_BYTES_MAX && rest.iter().all(|byte| *byte == 0)
 }
@@ -455,8 +455,8 @@ fn frame_error(error: DecodeError, at: usize, part: &str) -> DynamicError {
     }
 }
 
-/// How many messages of a schema each framing finds in the first payloads of a capture; those that find
-/// none are left out, the best is first.
+/// The number of messages of a schema that each framing finds in the first payloads of a capture. Framings
+/// without messages are omitted; the best framing is first.
 pub fn probe(schema: &Schema, payloads: &[Vec<u8>]) -> Vec<(Framing, usize)> {
     let found = |framing: Framing| {
         let mut messages = 0;

@@ -1,5 +1,4 @@
-//! Messages out of captures: pcap and pcapng files, UDP payloads, TCP streams, and what venues put around
-//! messages.
+//! Messages of captures: pcap and pcapng files, UDP payloads, TCP streams, and the envelopes of venues.
 
 mod framing;
 mod packet;
@@ -41,48 +40,48 @@ impl fmt::Display for Flow {
     }
 }
 
-/// What a capture holds, in the order of the file; of a stream, in the order of its bytes.
+/// A part of a capture, in the order of the file. The parts of a stream are in the order of its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload<'p> {
     /// A UDP payload.
     Datagram(&'p [u8]),
-    /// The next bytes of a TCP stream; where they are cut has no meaning.
+    /// The next bytes of a TCP stream. Their boundaries have no meaning.
     Stream {
         /// The stream.
         flow: Flow,
-        /// Its bytes.
+        /// The bytes.
         bytes: &'p [u8],
     },
     /// Bytes of a TCP stream that the capture does not have.
     Gap {
         /// The stream.
         flow: Flow,
-        /// How many.
+        /// The number of missing bytes.
         bytes: u64,
     },
-    /// The last of a TCP stream.
+    /// The end of a TCP stream.
     End {
         /// The stream.
         flow: Flow,
     },
 }
 
-/// What went through a capture.
+/// Counts of the packets of a capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Packets {
-    /// UDP payloads handed on.
+    /// UDP datagrams.
     pub datagrams: u64,
-    /// TCP segments taken, those without payload included.
+    /// TCP segments, including those without payload.
     pub segments: u64,
-    /// Bytes of segments that had come before.
+    /// Retransmitted bytes.
     pub retransmitted: u64,
-    /// Places in streams where bytes are missing.
+    /// Gaps in streams.
     pub gaps: u64,
-    /// Packets that are not whole UDP or TCP over IP: another protocol, a fragment, cut short by the
-    /// capture.
+    /// Packets that are not whole UDP or TCP packets over IP: another protocol, a fragment, or a truncated
+    /// packet.
     pub skipped: u64,
-    /// TCP segments of more streams than are followed at a time: their payloads are not handed on.
+    /// TCP segments of streams beyond the limit of simultaneous streams. Their payloads are lost.
     pub unfollowed: u64,
 }
 
@@ -93,7 +92,7 @@ impl Packets {
     }
 }
 
-/// A capture that cannot be read, or not to its end: says why, and behind how many packets.
+/// The error of a capture that cannot be read to its end: the reason, and the number of packets before it.
 #[derive(Debug)]
 pub struct CaptureError(String);
 
@@ -104,8 +103,8 @@ impl CaptureError {
                 "the file ends inside a block".into()
             }
             PcapError::BufferTooSmall => format!("a block is longer than {BLOCK_BYTES_MAX} bytes"),
-            PcapError::ReadError => "the file cannot be read on".into(),
-            PcapError::HeaderNotRecognized => "the header is no pcap's and no pcapng's".into(),
+            PcapError::ReadError => "the rest of the file cannot be read".into(),
+            PcapError::HeaderNotRecognized => "the file is neither pcap nor pcapng".into(),
             PcapError::NomError(..) | PcapError::OwnedNomError(..) => "a block is malformed".into(),
         };
         Self(format!("{why}, behind {} packets", read.all()))
@@ -120,7 +119,7 @@ impl fmt::Display for CaptureError {
 
 impl std::error::Error for CaptureError {}
 
-/// Whether a file begins like a pcapng or pcap capture.
+/// Whether a file begins with the header of a pcapng or pcap capture.
 pub fn is_capture(bytes: &[u8]) -> bool {
     matches!(
         bytes.first_chunk::<4>(),
@@ -147,11 +146,11 @@ impl<R: Read> Read for Filling<R> {
 /// Calls `each` for every UDP payload of a pcap or pcapng capture, in file order, and for the bytes of
 /// every TCP stream, in the order of their sequence numbers.
 ///
-/// Late segments wait for those before them, within bounds; segments that are sent again are dropped.
+/// Late segments wait for the segments before them, within limits. Retransmitted segments are dropped.
 ///
 /// # Errors
-/// [`CaptureError`] where the file ends inside a block or is no capture; `each` was called for what
-/// comes before that.
+/// [`CaptureError`] if the file ends inside a block or is not a capture. `each` was called for the parts
+/// before the error.
 pub fn payloads(
     input: impl Read + Send,
     mut each: impl FnMut(Payload<'_>),

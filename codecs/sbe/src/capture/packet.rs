@@ -1,4 +1,4 @@
-//! From a captured frame to what UDP or TCP carries: link layers, VLAN tags, IPv4 and IPv6.
+//! From a captured frame to the UDP or TCP payload: link layers, VLAN tags, IPv4 and IPv6.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -6,7 +6,7 @@ use pcap_parser::Linktype;
 
 use super::Flow;
 
-/// What a frame carries.
+/// The transport payload of a frame.
 pub(super) enum Carried<'p> {
     /// The payload of a UDP datagram.
     Datagram(&'p [u8]),
@@ -26,7 +26,7 @@ pub(super) struct Segment<'p> {
     pub(super) payload: &'p [u8],
 }
 
-/// What `tcpdump -i any` writes on Linux (LINKTYPE_LINUX_SLL2 of the tcpdump group's registry).
+/// The link layer of `tcpdump -i any` on Linux (LINKTYPE_LINUX_SLL2 in the registry of the tcpdump group).
 const LINUX_SLL2: Linktype = Linktype(276);
 const UDP: u8 = 17;
 const TCP: u8 = 6;

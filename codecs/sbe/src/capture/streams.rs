@@ -1,7 +1,7 @@
 //! TCP segments in the order of their sequence numbers.
 //!
-//! A capture has them as they came: late, twice, or not at all. What is late is kept up to a bound, what
-//! came before is dropped, and what never comes is announced as a gap.
+//! Segments of a capture may be late, repeated or missing. This module keeps early segments up to a limit,
+//! drops repeated bytes, and reports missing bytes as a gap.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -34,7 +34,7 @@ struct Stream {
     /// The sequence number of the byte at `at`.
     next: u32,
     at: u64,
-    /// What came early, by position.
+    /// Early segments, by position.
     pending: BTreeMap<u64, Vec<u8>>,
     pending_bytes: usize,
     /// The sequence number behind its last byte.
@@ -84,7 +84,7 @@ impl Streams {
         let (was_over, at) = (stream.is_over, stream.at);
         stream.take(flow, first, segment.payload, packets, each);
         if stream.at != at || !stream.pending.is_empty() {
-            // What goes on has not ended.
+            // A stream with new bytes has not ended.
             (stream.is_over, stream.end) = (false, stream.end.filter(|_| !was_over));
         }
         if segment.is_last {
@@ -96,7 +96,7 @@ impl Streams {
         self.over = self.over + usize::from(stream.is_over) - usize::from(was_over);
     }
 
-    /// The capture is over: what waits is handed on behind its gaps.
+    /// The end of the capture: emits the waiting segments behind their gaps.
     pub(super) fn finish(&mut self, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
         let mut all: Vec<_> = self.all.drain().collect();
         all.sort_by_key(|(flow, _)| *flow);
@@ -163,7 +163,7 @@ impl Stream {
         }
     }
 
-    /// Hands on what has become the next.
+    /// Emits the segments that are next.
     fn drain(&mut self, flow: Flow, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
         while let Some(entry) = self.pending.first_entry() {
             if *entry.key() > self.at {
@@ -178,7 +178,7 @@ impl Stream {
         }
     }
 
-    /// Gives up what is before the first segment that waits.
+    /// Reports the bytes before the first waiting segment as a gap.
     fn skip_gap(&mut self, flow: Flow, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
         if let Some((&at, _)) = self.pending.first_key_value() {
             let bytes = at - self.at;
@@ -190,7 +190,7 @@ impl Stream {
         }
     }
 
-    /// Hands on what waits, behind its gaps, and the end, which comes once.
+    /// Emits the waiting segments behind their gaps, and the end of the stream once.
     fn close(&mut self, flow: Flow, packets: &mut Packets, each: &mut dyn FnMut(Payload<'_>)) {
         while !self.pending.is_empty() {
             self.skip_gap(flow, packets, each);

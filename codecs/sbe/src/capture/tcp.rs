@@ -1,4 +1,4 @@
-//! TCP streams: in order whatever the capture's order, and messages across segments.
+//! Tests of TCP streams: the order of segments, and messages across segments.
 
 use std::collections::BTreeMap;
 
@@ -202,7 +202,7 @@ fn streams_that_are_closed_make_room() {
     assert_eq!(one(&file), "a.<2>b.");
 }
 
-/// What a walker sees of one stream that is cut so.
+/// The events of one stream with these segments.
 fn walked(framing: &str, parts: &[Payload<'_>]) -> Vec<String> {
     let schema = schema_with("");
     let mut seen = Vec::new();
@@ -272,7 +272,7 @@ fn streams_that_end_or_cannot_be_told_apart() {
         walked("u16-le", &[part(message), part(&message[..3]), end]),
         [
             "42",
-            "refused byte 0: frame length: needs 7 bytes, 3 are left",
+            "refused byte 0: frame length: 7 bytes needed, 3 available",
             "lost 3"
         ]
     );
@@ -280,7 +280,7 @@ fn streams_that_end_or_cannot_be_told_apart() {
     assert_eq!(
         walked("u16-le", &[part(&message[..3]), gap, part(message), end]),
         [
-            "refused byte 0: frame length: needs 7 bytes, 3 are left",
+            "refused byte 0: frame length: 7 bytes needed, 3 available",
             "lost 3",
             "gap 7",
             "42"
@@ -299,7 +299,7 @@ fn streams_that_end_or_cannot_be_told_apart() {
             ]
         ),
         [
-            "refused byte 0: frame length: frame length is 1 (0x1)",
+            "refused byte 0: frame length: invalid frame length: 1 (0x1)",
             "lost 3",
             "lost 4",
             "gap 7",
@@ -309,7 +309,7 @@ fn streams_that_end_or_cannot_be_told_apart() {
     let long = u32::MAX.to_le_bytes();
     let seen = walked("u32-le", &[part(&long), end]);
     assert_eq!(seen.len(), 2, "{seen:?}");
-    assert!(seen[0].contains("the limit is 1048576"), "{seen:?}");
+    assert!(seen[0].contains("exceed the limit of 1048576"), "{seen:?}");
     assert_eq!(
         walked("raw", &[part(&[1, 8, 1, 0, 42]), part(&[1]), end]),
         ["?", "lost 5", "lost 1"]

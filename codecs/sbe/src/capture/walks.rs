@@ -56,7 +56,7 @@ const TWO: &[u8] = &[1, 7, 1, 0, 43];
 
 /// Without any length, messages are as long as the schema says.
 #[test]
-fn messages_one_behind_the_other() {
+fn adjacent_messages() {
     assert_eq!(seen(ONE, "raw"), ["42"]);
     assert_eq!(seen(&[ONE, TWO, ONE].concat(), "raw"), ["42", "43", "42"]);
     // With data and without, and where the header is all there is.
@@ -91,10 +91,10 @@ fn messages_one_behind_the_other() {
     let cut = seen(&[ONE, &TWO[..4]].concat(), "raw");
     assert_eq!(
         cut,
-        ["42", "refused byte 9: m.block: needs 1 bytes, 0 are left"]
+        ["42", "refused byte 9: m.block: 1 bytes needed, 0 available"]
     );
     let cut = seen(&ONE[..3], "raw");
-    assert_eq!(cut, ["refused byte 0: header: needs 4 bytes, 3 are left"]);
+    assert_eq!(cut, ["refused byte 0: header: 4 bytes needed, 3 available"]);
     assert_eq!(seen(&[], "raw"), [""; 0]);
 }
 
@@ -182,13 +182,13 @@ fn envelopes_by_hand() {
     assert_eq!(Framing::ALL.len(), cases.len());
     let error = "tcp".parse::<Framing>().unwrap_err();
     assert!(
-        error.starts_with("no framing `tcp`: one of raw, u16-le, "),
+        error.starts_with("no framing `tcp`: use one of raw, u16-le, "),
         "{error}"
     );
 }
 
 #[test]
-fn frames_that_are_no_messages() {
+fn frames_that_are_not_messages() {
     // A heartbeat, and the login of a session.
     let heartbeat = [&[0, 18][..], &[0; 16]].concat();
     assert_eq!(seen(&heartbeat, "memx-udp"), [""; 0]);
@@ -204,7 +204,7 @@ fn frames_that_are_no_messages() {
     );
     let refused =
         |at: usize, part: &str, what: &str| vec![format!("refused byte {at}: {part}: {what}")];
-    let needs = |need, have| format!("needs {need} bytes, {have} are left");
+    let needs = |need, have| format!("{need} bytes needed, {have} available");
     assert_eq!(
         seen(&[0; 11], "cme"),
         refused(0, "packet header", &needs(12, 11))
@@ -219,13 +219,13 @@ fn frames_that_are_no_messages() {
     let self_less = seen(&[&[1; 12][..], &[1, 0, 0, 0, 0, 0, 0, 0]].concat(), "cme");
     assert_eq!(
         self_less,
-        refused(12, "frame length", "frame length is 1 (0x1)")
+        refused(12, "frame length", "invalid frame length: 1 (0x1)")
     );
     // A message that is refused, and the next in its own frame.
     let two = [&[5, 0][..], &[2, 7, 1, 0, 42], &[5, 0], TWO].concat();
     assert_eq!(
         seen(&two, "u16-le"),
-        ["refused byte 6: m.block: needs 2 bytes, 1 are left", "43"]
+        ["refused byte 6: m.block: 2 bytes needed, 1 available", "43"]
     );
 }
 

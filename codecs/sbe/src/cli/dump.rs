@@ -1,4 +1,4 @@
-//! `dump`: the messages of a file or capture, and what else was in it.
+//! `dump`: the messages of a file or capture, and totals.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use super::{Args, Format, read};
 
 /// Bytes of a file that is no capture: it is read whole. Captures are read block by block.
 const RAW_BYTES_MAX: u64 = 256 << 20;
-/// Payloads that are kept to tell by them what a capture holds, and bytes of each.
+/// The payloads that the hint is based on, and the bytes of each.
 const SAMPLE_PAYLOADS_MAX: usize = 64;
 const SAMPLE_BYTES_MAX: usize = 4 << 10;
 /// Refusals that are written out; all are counted.
@@ -52,7 +52,7 @@ pub(super) fn run(
             .map_err(unreadable)?;
         if bytes.len() as u64 > RAW_BYTES_MAX {
             return Err(format!(
-                "{} is longer than {RAW_BYTES_MAX} bytes: cut it, or dump a capture",
+                "{} is longer than {RAW_BYTES_MAX} bytes: split the file, or dump a capture",
                 file.display()
             ));
         }
@@ -62,7 +62,7 @@ pub(super) fn run(
     dump.finish(file, packets)
 }
 
-/// What a dump has seen.
+/// The totals of a dump.
 struct Dump<'d> {
     args: &'d Args,
     schema: &'d Schema,
@@ -144,7 +144,10 @@ impl<'d> Dump<'d> {
         }
         eprint!("{}", totals.table());
         if let Some(Err(error)) = packets {
-            return Err(format!("{}: {error}: that is all of it", file.display()));
+            return Err(format!(
+                "{}: {error}: the rest of the file was not read",
+                file.display()
+            ));
         }
         if totals.by_name.is_empty() {
             eprint!("{}", self.hint());
@@ -153,7 +156,7 @@ impl<'d> Dump<'d> {
         Ok(u8::from(totals.refused > 0))
     }
 
-    /// What the file seems to hold, where no message of it is of the schema.
+    /// A hint about the content of the file, if no message belongs to the schema.
     fn hint(&self) -> String {
         let mut hint = format!("no message of schema {} was found\n", self.schema.id);
         for ((schema, template), count) in self.totals.unknown_kinds().take(HINT_KINDS_MAX) {
@@ -172,7 +175,9 @@ impl<'d> Dump<'d> {
             );
         }
         if found.is_empty() {
-            hint.push_str("  no --framing finds any: is it the schema of this capture?\n");
+            hint.push_str(
+                "  no --framing finds any: check that the schema belongs to this capture\n",
+            );
         }
         hint
     }
@@ -191,7 +196,7 @@ fn of_packets(packets: &Packets) -> String {
     if packets.unfollowed > 0 {
         let _ = write!(
             line,
-            "\n{} TCP segments were not read: more streams at a time than are followed; cut the capture",
+            "\n{} TCP segments were not read: too many streams at the same time; split the capture",
             packets.unfollowed
         );
     }
@@ -282,7 +287,7 @@ impl Totals<'_> {
         let others = [
             (
                 self.padded,
-                format!("with bytes behind them, {} bytes", self.padding),
+                format!("with bytes behind the message, {} bytes", self.padding),
             ),
             (
                 self.other_frames,
@@ -294,7 +299,7 @@ impl Totals<'_> {
             ),
             (
                 self.lost,
-                "bytes of streams that cannot be told apart".into(),
+                "bytes of streams without a known frame boundary".into(),
             ),
         ];
         for (count, what) in others.iter().filter(|(count, _)| *count > 0) {

@@ -19,23 +19,23 @@ tickwire-sbe: Simple Binary Encoding schemas
   tickwire-sbe dump SCHEMA FILE [--include-base DIR]
       [--framing NAME] [--format text|json|totals] [--limit N]
       decodes a file of bytes, or the UDP payloads and TCP streams of a pcap or pcapng capture; totals go
-      to stderr. What a payload is, and what stands before each message:
-      raw                    messages one behind the other, up to 7 bytes of zeros between (default)
-      u16-le u16-be          length of the message; with -self behind the name, the length counts itself
+      to stderr. The framings of messages:
+      raw                    adjacent messages, with up to 7 bytes of zeros between them (default)
+      u16-le u16-be          length of the message; with the suffix -self the length counts itself
       u32-le u32-be          (u16-le-self, ...)
-      sofh sofh-le           FIX Simple Open Framing Header: u32 length of all, u16 encoding type
-      sofh-short             B3 orders, CME iLink 3: u16 length of all, u16 encoding type, little-endian
+      sofh sofh-le           FIX Simple Open Framing Header: u32 length of the frame, u16 encoding type
+      sofh-short             B3 orders, CME iLink 3: u16 length of the frame, u16 encoding type, little-endian
       cme                    CME MDP 3.0: 12 bytes, then u16-le-self
       b3                     B3 Binary UMDF: 16 bytes, then sofh-short
       coinbase               Coinbase Derivatives market data: 24 bytes, then u16-le-self
-      coinbase-orders        Coinbase Derivatives orders: 24 bytes with a u16 length of all
-      deribit                Deribit multicast: 8 bytes, then messages one behind the other
+      coinbase-orders        Coinbase Derivatives orders: 24 bytes with a u16 length of the frame
+      deribit                Deribit multicast: 8 bytes, then adjacent messages
       memx-udp memx-tcp      MEMX sessions: 18 bytes and a count, then u16-be; u8 type, u16-be
 
   tickwire-sbe diff OLD NEW [--include-base DIR]
       lists changes and marks those that are not append-only
 
-exit code: 0 fine, 1 refused messages, no message of the schema, or a breaking change,
+exit code: 0 success, 1 refused messages, no message of the schema, or a breaking change,
 2 wrong use or an unusable file";
 
 struct Args {
@@ -54,7 +54,7 @@ enum Format {
     Totals,
 }
 
-/// Runs one command; gives the exit code, or the message for code 2.
+/// Runs one command. Returns the exit code, or the error message for exit code 2.
 pub(crate) fn run(args: impl Iterator<Item = OsString>, out: &mut dyn Write) -> Result<u8, String> {
     let mut parser = lexopt::Parser::from_args(args);
     let command = match parser.next().map_err(text)? {

@@ -1,8 +1,8 @@
-//! What changed between two versions of a schema, and whether old receivers survive it.
+//! The changes between two versions of a schema, and their compatibility.
 //!
-//! Append-only (FIX SBE 1.0, section 5): fields go behind fields, groups behind groups, data behind
-//! data, values and choices beside the old ones, each with the version that brought it. Names, and ids
-//! of anything but messages, are on no wire: to change them breaks nothing.
+//! A compatible change is append-only (FIX SBE 1.0, section 5): new fields behind fields, groups behind
+//! groups, data behind data, and new values and choices, each with its `sinceVersion`. Names, and ids except
+//! those of messages, are not on the wire, so a program may change them.
 
 mod pairs;
 #[cfg(test)]
@@ -21,11 +21,11 @@ use pairs::{Key, Pairs, pair};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// Whether receivers of the old schema misread what senders of the new one write, or the reverse.
+    /// Whether a receiver of one version misreads messages of the other version.
     pub breaking: bool,
-    /// Where: `Message.group.field`, or the name of a type.
+    /// The changed part: `Message.group.field`, or the name of a type.
     pub part: String,
-    /// What.
+    /// The change.
     pub what: String,
 }
 
@@ -59,7 +59,7 @@ struct Differ<'s> {
     compared: HashMap<(Kind, Kind), bool>,
     /// Breaking changes among [`Differ::changes`].
     breaking: usize,
-    /// Whether a part was added.
+    /// Whether the part is new.
     has_added: bool,
     changes: Vec<Change>,
 }

@@ -1,9 +1,9 @@
-//! Which part of the new schema is which of the old one's.
+//! The pairs of corresponding parts of two schemas.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// What a part is known by.
+/// The identity of a part.
 pub(super) struct Key<'k> {
     /// Its id; members of types have none.
     pub(super) id: Option<u32>,

@@ -1,4 +1,4 @@
-//! Types of fields: what of an enum, set or composite changed, by value and by member.
+//! Changes of the types of fields: enums, sets and composites, by value and by member.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,7 +11,7 @@ type Named<'n> = (&'n str, i128, u32);
 
 impl Differ<'_> {
     /// Compares the types of a field or member that is at the same place in both schemas; `part` names it.
-    /// What changed inside a named type is said once, under the name of the type.
+    /// Changes inside a named type are listed once, under the name of the type.
     pub(super) fn kind(&mut self, part: &str, was: Kind, now: Kind) {
         let (a, b) = (type_name(self.old, was), type_name(self.new, now));
         let (old, new) = (self.old, self.new);
@@ -91,8 +91,8 @@ impl Differ<'_> {
         self.named(["bit", "choice"], &was, &now);
     }
 
-    /// Compares names that stand for numbers; the words are for a number and for the whole. A new number is no danger: a receiver that does not know it
-    /// has the number all the same.
+    /// Compares names that stand for numbers; the words are for a number and for the whole. A new number is
+    /// no danger: a receiver that does not know it has the number all the same.
     fn named(&mut self, [what, one]: [&str; 2], was: &[Named<'_>], now: &[Named<'_>]) {
         let numbers = |all: &[Named<'_>]| -> HashSet<i128> { all.iter().map(|n| n.1).collect() };
         let names =
@@ -180,13 +180,13 @@ impl Differ<'_> {
             (Some(a), Some(b)) if a != b => self.breaks(part, format!("time unit was {a}, is {b}")),
             (None, Some(b)) => self.note(false, part, format!("time unit is {b} now")),
             (Some(a), None) => {
-                let what = format!("time unit was {a}, and is not said any more");
+                let what = format!("time unit was {a}, and is absent now");
                 self.note(false, part, what);
             }
             _ => {}
         }
         let (a, b) = (&was.semantic_type, &now.semantic_type);
-        // To say it, or to say it no more, changes nothing.
+        // Adding or removing the attribute changes nothing.
         if a != b && !a.is_empty() && !b.is_empty() {
             let breaking = was.is_called_time() || now.is_called_time();
             self.note(breaking, part, format!("semanticType was {a}, is {b}"));

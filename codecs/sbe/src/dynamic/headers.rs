@@ -1,4 +1,4 @@
-//! Headers and dimensions with members of every kind, and what their counts are good for.
+//! Tests of headers and dimensions with members of every kind, and of counts.
 
 use std::path::Path;
 
@@ -126,7 +126,7 @@ fn counted(types: &str, version: u8, [groups, data]: [u8; 2], rest: &[u8]) -> St
 }
 
 #[test]
-fn counts_of_a_newer_sender_tell_what_to_step_over() {
+fn counts_of_a_newer_sender_allow_skipping() {
     // One entry of `g`, with its data; the counts of an entry are 0 and 1.
     let group: &[u8] = &[1, 1, 0, 1, 7, 2, b'h', b'i'];
     let data: &[u8] = &[1, b'x'];
@@ -174,7 +174,7 @@ fn counts_of_a_newer_sender_tell_what_to_step_over() {
     let cut = counted(COUNTED, 2, [2, 1], group);
     assert_eq!(
         cut,
-        "byte 16: M.a group that the schema does not know: needs 4 bytes, 0 are left"
+        "byte 16: M.a group that the schema does not know: 4 bytes needed, 0 available"
     );
     // Of two dimensions it cannot be told which a new group has.
     let two = format!(
@@ -192,7 +192,7 @@ fn counts_of_a_newer_sender_tell_what_to_step_over() {
     let error = decode_first(&both, &bytes).unwrap_err().to_string();
     assert_eq!(
         error,
-        "byte 18: M.a group that the schema does not know: has a dimension that cannot be told"
+        "byte 18: M.a group that the schema does not know: has an unknown dimension: the schema has none or several"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Decoding by the IR, without generated code: for tools, and as a second opinion in tests.
+//! A decoder that uses a schema at run time, without generated code: for tools and for comparisons in tests.
 
 #[cfg(test)]
 mod headers;
@@ -13,15 +13,15 @@ use std::fmt;
 
 use crate::ir::{Body, Data, Field, Group, Prim, Schema};
 
-/// Values of one message, those of all entries of its groups and those inside composites and arrays
-/// included. Constants and entries may take no bytes at all, so this and not the message's length
-/// bounds a tool's output and memory; venues send thousands at most.
+/// The largest number of values in one message, including those in group entries, composites and arrays.
+/// Constants and entries may have no bytes, so the length of a message does not bound the memory and the
+/// output of a tool. Messages of venues have at most thousands of values.
 pub const VALUES_MAX: usize = 1 << 22;
 
-/// A value as the schema describes it.
+/// A decoded value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Null, or absent because the sender's version is older.
+    /// Null, or absent because the version of the sender is older.
     Null,
     /// Integers.
     Int(i128),
@@ -31,65 +31,63 @@ pub enum Value {
     Float(f64),
     /// Text: UTF-8 data, and characters without trailing NULs and spaces.
     Text(String),
-    /// Data that the schema calls text and that is not UTF-8.
+    /// Text of the schema that is not UTF-8.
     NotUtf8(Vec<u8>),
     /// Data without a character encoding.
     Bytes(Vec<u8>),
-    /// A value of an enum by name, or its number where the schema has no name for it.
+    /// A value of an enum: its name, if the schema has one, and its number.
     Enum(Option<String>, i128),
-    /// The names of the flags set, and all bits.
+    /// The names of the flags that are set, and all bits.
     Set(Vec<String>, u64),
     /// Arrays and groups.
     List(Vec<Value>),
-    /// A group whose dimension has members beside its block length and its number of entries: those,
-    /// and the entries.
+    /// A group with additional members in its dimension: those members, and the entries.
     Group(Vec<(String, Value)>, Vec<Value>),
     /// Composites, group entries and messages, in wire order.
     Record(Vec<(String, Value)>),
-    /// A composite of `mantissa` and `exponent`: in plain digits, with as many places as the exponent
-    /// says, and the composite.
+    /// A composite of `mantissa` and `exponent`: its decimal notation with `-exponent` places, and the
+    /// composite.
     Decimal(String, Box<Value>),
-    /// A date or time: in the form of RFC 3339, and its number or composite.
+    /// A date or time: its form of RFC 3339, and its number or composite.
     Time(String, Box<Value>),
 }
 
-/// A message decoded by a schema.
+/// A decoded message.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Decoded {
-    /// Name of the message; `None` for a template or schema that is not known.
+    /// Name of the message; `None` for an unknown template or another schema.
     pub name: Option<String>,
-    /// Template id by the header.
+    /// Template id of the header.
     pub template_id: u32,
-    /// Schema id by the header.
+    /// Schema id of the header.
     pub schema_id: u32,
-    /// Version by the header.
+    /// Schema version of the header.
     pub version: u32,
-    /// The members of the header beside those four and the block length, as a record; most headers have
-    /// none.
+    /// The additional members of the header, as a record; most headers have none.
     pub header: Value,
-    /// Its fields; empty where it is not known.
+    /// The fields of the message; empty for an unknown message.
     pub fields: Value,
     /// Bytes behind the last known part: padding, or parts of a newer sender.
     pub trailing: usize,
 }
 
-/// Bytes that are no message of the schema.
+/// The error of bytes that are not a message of the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DynamicError {
-    /// Offset of the part that failed.
+    /// Offset of the invalid part.
     pub at: usize,
-    /// The part, by its path in the schema.
+    /// The path of the part in the schema.
     pub part: String,
-    /// What is wrong with it.
+    /// The fault.
     pub what: String,
-    /// Whether the bytes end too early: with more of them it may be a message.
+    /// Whether the bytes end too early: with more bytes they may be a message.
     pub is_short: bool,
 }
 
 impl DynamicError {
-    /// The same error, seen from an enclosing buffer in which the message starts at `base`.
+    /// This error with `base` added to its offset: the error of a message at byte `base` of a larger buffer.
     pub fn behind(mut self, base: usize) -> Self {
         self.at += base;
         self
@@ -106,7 +104,7 @@ pub struct RawHeader {
     pub template_id: u32,
     /// Schema id.
     pub schema_id: u32,
-    /// Version of the sender's schema.
+    /// Schema version of the sender.
     pub version: u32,
 }
 
@@ -121,8 +119,8 @@ impl std::error::Error for DynamicError {}
 /// Decodes one message with its header.
 ///
 /// # Errors
-/// [`DynamicError`] where a length or count goes beyond the bytes, where there are more than
-/// [`VALUES_MAX`] values, and where bytes follow a message of a version that the schema knows.
+/// [`DynamicError`] if a length or count exceeds the bytes, if the message has more than [`VALUES_MAX`]
+/// values, or if bytes follow a message of a known version.
 pub fn decode(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicError> {
     let message = decode_first(schema, bytes)?;
     match &message.name {
@@ -141,10 +139,10 @@ pub fn decode(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicError> {
     }
 }
 
-/// Decodes the message at the start of `bytes`; what is behind it is [`Decoded::trailing`].
+/// Decodes the message at the start of `bytes`. [`Decoded::trailing`] counts the bytes behind it.
 ///
 /// # Errors
-/// As [`decode`], whatever is behind the message.
+/// The errors of [`decode`], except for bytes behind the message.
 pub fn decode_first(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicError> {
     let header = schema.header_composite();
     let mut reader = Reader {
@@ -185,7 +183,7 @@ pub fn decode_first(schema: &Schema, bytes: &[u8]) -> Result<Decoded, DynamicErr
     Ok(decoded)
 }
 
-/// How many groups and data a sender says are behind a block; `None` where it says nothing.
+/// How many groups and data a sender says are behind a block; `None` if it says nothing.
 #[derive(Clone, Copy, Default)]
 struct Counted {
     groups: Option<u32>,
@@ -226,7 +224,10 @@ impl<'r> Reader<'r> {
     fn take(&mut self, len: usize, part: &str) -> Result<&'r [u8], DynamicError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let Some(taken) = rest.get(..len) else {
-            return self.fail_short(part, format!("needs {len} bytes, {} are left", rest.len()));
+            return self.fail_short(
+                part,
+                format!("{len} bytes needed, {} available", rest.len()),
+            );
         };
         self.at += len;
         Ok(taken)
@@ -320,7 +321,9 @@ impl<'r> Reader<'r> {
         if count.saturating_mul(block_length) > left {
             return self.fail_short(
                 &group.name,
-                format!("{count} entries of {block_length} bytes, {left} bytes are left"),
+                format!(
+                    "{count} entries of {block_length} bytes exceed the {left} bytes available"
+                ),
             );
         }
         self.count(&group.name, count)?;

@@ -1,4 +1,4 @@
-//! Numbers in the form that people read: decimals, dates and times.
+//! Readable forms of numbers: decimals, dates and times.
 
 use super::Value;
 use crate::ir::{Composite, Field, Kind, Schema};

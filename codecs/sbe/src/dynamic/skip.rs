@@ -1,4 +1,4 @@
-//! Groups and data of a newer sender, where header and dimensions say how many there are.
+//! Groups and data of a newer sender with counts in header and dimensions.
 
 use super::{Counted, DynamicError, Reader};
 use crate::ir::{Counts, Prim};
@@ -7,7 +7,7 @@ use crate::ir::{Counts, Prim};
 const SKIP_DEPTH_MAX: usize = 16;
 
 impl Reader<'_> {
-    /// What the counts of a header or dimension say; nothing by their null value.
+    /// The counts of a header or dimension; the null value means unknown.
     ///
     /// They are for senders that are newer than the schema alone. For all others the version says what is
     /// there, and encoders that know nothing of counts leave anything in them.
@@ -27,7 +27,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Steps over the groups behind the known ones.
+    /// Skips the groups behind the known ones.
     pub(super) fn skip_groups(
         &mut self,
         counted: Option<u32>,
@@ -45,10 +45,13 @@ impl Reader<'_> {
         let schema = self.schema;
         // Which dimension it has is only known where there is no choice.
         let [dimension] = schema.dimensions.as_slice() else {
-            return self.fail(PART, "has a dimension that cannot be told".into());
+            return self.fail(
+                PART,
+                "has an unknown dimension: the schema has none or several".into(),
+            );
         };
         if depth == SKIP_DEPTH_MAX {
-            return self.fail(PART, format!("is more than {SKIP_DEPTH_MAX} deep"));
+            return self.fail(PART, format!("is nested more than {SKIP_DEPTH_MAX} deep"));
         }
         let composite = &schema.composites[dimension.composite];
         let raw = self.take(composite.size, PART)?;
@@ -71,7 +74,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Steps over the data behind the known ones.
+    /// Skips the data behind the known ones.
     pub(super) fn skip_data(
         &mut self,
         counted: Option<u32>,
@@ -86,7 +89,10 @@ impl Reader<'_> {
         self.count(PART, 1)?;
         match self.data_length() {
             Some(length) => self.sized(length, PART).map(|_| ()),
-            None => self.fail(PART, "has a length that cannot be told".into()),
+            None => self.fail(
+                PART,
+                "has an unknown type of length: the schema has none or several".into(),
+            ),
         }
     }
 

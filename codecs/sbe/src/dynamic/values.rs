@@ -4,7 +4,7 @@ use super::{RawHeader, Value, shown};
 use crate::ir::{ByteOrder, Composite, Field, Kind, Literal, Presence, Prim, Schema};
 
 impl Schema {
-    /// The message header at the start of `bytes`; `None` where they are fewer than it has.
+    /// The message header at the start of `bytes`; `None` if they are fewer than it has.
     pub fn read_header(&self, bytes: &[u8]) -> Option<RawHeader> {
         let raw = bytes.get(..self.header_composite().size)?;
         Some(self.header_in(raw))

@@ -1,4 +1,4 @@
-//! Messages and group entries: views that find every part once.
+//! The views of messages and group entries.
 
 use super::Generation;
 use super::fields::{Host, wire_prim};
@@ -6,16 +6,16 @@ use super::names::{BodyNames, Scope};
 use super::text::describe;
 use crate::ir::{Body, Counts, Data, Field, Group, Message};
 
-/// Fields and locals of a view that parts of the schema must not be called.
+/// Names of fields and locals of a view, which no part of the schema may get.
 const VIEW_TAKEN: [&str; 6] = ["bytes", "version", "root", "tail", "c", "s"];
 
-/// What the generator knows about a block: which struct reads it and which writes it.
+/// A block: the structs that read and write it.
 pub(super) struct Block<'b> {
     /// Fields on the wire.
     pub(super) fields: Vec<&'b Field>,
-    /// End of the fields that every version has.
+    /// The end of the fields of all versions.
     pub(super) base_end: usize,
-    /// Whether fields came later.
+    /// Whether later versions added fields.
     pub(super) grown: bool,
 }
 
@@ -33,13 +33,13 @@ impl<'b> Block<'b> {
         }
     }
 
-    /// Whether the view of an entry has nothing to hold: its lifetime needs a field all the same.
+    /// Whether the view of an entry has no fields; its lifetime needs a field then.
     fn is_nothing(&self, body: &Body) -> bool {
         self.base_end == 0 && !self.grown && body.is_fixed()
     }
 }
 
-/// Groups whose entries are one wire struct: no view type is needed for them.
+/// Groups with entries of one wire struct. They need no view type.
 pub(super) fn is_rows(body: &Body) -> bool {
     let block = Block::new(body);
     body.is_fixed() && !block.grown && block.base_end > 0
@@ -272,7 +272,7 @@ impl Generation<'_> {
         self.out.line(&line);
     }
 
-    /// How the view of a message is read.
+    /// The function that reads the view of a message.
     fn parts_of_message(&mut self, body: &Body, names: &BodyNames) {
         self.out
             .line(&format!("impl<'a> rt::Parts<'a> for {}<'a> {{", names.view));
@@ -369,7 +369,7 @@ impl Generation<'_> {
     }
 }
 
-/// A part that is there from a version on.
+/// A part that exists since a version.
 fn since(version: u32, read: &str, none: &str) -> String {
     if version > 0 {
         format!("if s.version >= {version} {{ {read} }} else {{ {none} }}")

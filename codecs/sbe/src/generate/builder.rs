@@ -1,4 +1,4 @@
-//! What writes messages: wire structs where a message is only its block, else a builder.
+//! Encoders of messages: wire structs for messages without groups and data, builders for all others.
 
 use super::Generation;
 use super::body::{Block, is_rows};
@@ -12,7 +12,7 @@ impl Generation<'_> {
     pub(super) fn builder(&mut self, body: &Body, names: &BodyNames, message: Option<&Message>) {
         let block = Block::new(body);
         let has_root = !block.fields.is_empty();
-        // The members of the header that a caller gives need a place.
+        // A field for the members of the header that the caller sets.
         let has_header = message.is_some() && self.has_header();
         let by_struct = has_root && body.is_fixed() && !has_header;
         if by_struct && message.is_none() {
@@ -103,7 +103,7 @@ impl Generation<'_> {
         (len, puts)
     }
 
-    /// Whether the header has members that a caller gives.
+    /// Whether the header has members that the caller sets.
     fn has_header(&self) -> bool {
         self.names.own[self.schema.header.composite].is_some()
     }
@@ -123,8 +123,7 @@ impl Generation<'_> {
     }
 
     fn builder_struct(&mut self, body: &Body, names: &BodyNames, has_root: bool, has_header: bool) {
-        self.out
-            .doc(&format!("What a `{}` is written from.", names.view));
+        self.out.doc(&format!("The builder of a `{}`.", names.view));
         self.out.line("#[derive(Clone, Copy, Debug, Default)]");
         if body.is_fixed() && !has_header {
             self.out.line(&format!("pub struct {};", names.builder));
@@ -138,7 +137,7 @@ impl Generation<'_> {
         if let Some(own) = own.as_ref().filter(|_| has_header) {
             let line = format!("pub header: {own},");
             self.out
-                .doc("The members of the header that the message does not give.");
+                .doc("The members of the header that the caller sets.");
             self.out.line(&line);
         }
         if has_root {
@@ -181,7 +180,7 @@ impl Generation<'_> {
     }
 }
 
-/// Groups written straight from their wire structs.
+/// Groups that are written from their wire structs.
 fn writes_rows(group: &Group) -> bool {
     is_rows(&group.body) || (group.body.is_fixed() && !Block::new(&group.body).fields.is_empty())
 }

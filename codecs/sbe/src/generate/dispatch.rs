@@ -11,12 +11,10 @@ impl Generation<'_> {
             "pub const PACKAGE: &str = {};",
             string(&schema.package)
         ));
-        self.out
-            .doc("`id` of the schema, as message headers carry it.");
+        self.out.doc("`id` of the schema, as in message headers.");
         self.out
             .line(&format!("pub const SCHEMA_ID: u32 = {};", schema.id));
-        self.out
-            .doc("`version` of the schema: the newest that this code knows.");
+        self.out.doc("`version` of the schema.");
         self.out.line(&format!(
             "pub const SCHEMA_VERSION: u32 = {};",
             schema.version
@@ -26,19 +24,20 @@ impl Generation<'_> {
             "pub const SEMANTIC_VERSION: &str = {};",
             string(&schema.semantic_version)
         ));
-        self.out.doc("64-bit digest of everything in the schema that shapes bytes or names; descriptions are left out.");
+        self.out
+            .doc("64-bit fingerprint of the schema. Descriptions do not change it.");
         self.out.line(&format!(
             "pub const FINGERPRINT: u64 = {:#018x};",
             schema.fingerprint()
         ));
-        self.out.doc("What an offer names this format by: the SBE family and the low 16 bits of the schema id.");
+        self.out.doc("The identifier of this format in offers: the SBE family and the low 16 bits of the schema id.");
         self.out.line(
             "pub const WIRE_ID: tw::WireId = tw::WireId::new(tw::family::SBE, SCHEMA_ID as u16);",
         );
         self.out.blank();
     }
 
-    /// The enum of all messages and the codec that tells them apart by their header.
+    /// The enum of all messages, and the codec that chooses the message by the header.
     pub(super) fn dispatch(&mut self) {
         let header = &self.names.composites[self.schema.header.composite];
         self.out.line(&format!(

@@ -6,12 +6,12 @@ use super::text::{describe, string};
 use super::types::wire_ident;
 use crate::ir::{Field, Kind, Literal, Presence, Prim};
 
-/// Who an accessor is a method of, hence where the bytes are.
+/// The type with an accessor; it determines the place of the bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Host {
     /// The wire struct itself: `self.field`.
     Struct,
-    /// A view with `root`, and `tail` and `version` where fields came later.
+    /// A view with `root`, and with `tail` and `version` if later versions added fields.
     View,
 }
 
@@ -28,7 +28,7 @@ impl Generation<'_> {
         }
     }
 
-    /// The type an accessor gives.
+    /// The type of an accessor.
     pub(super) fn value_type(&self, kind: Kind, lifetime: &str) -> String {
         match kind {
             Kind::Prim(p) => native(p).to_owned(),
@@ -42,11 +42,11 @@ impl Generation<'_> {
 
     /// `#[repr(C)]` struct of the fields that are on the wire, gaps filled, at most `end` bytes.
     ///
-    /// Structs that are only written leave out the traits for reading: those cost most of the compile
-    /// time of a large schema, since the derive writes several impls per field.
+    /// A struct that is only written does not derive the traits for reading: the derives generate several
+    /// impls per field, which is most of the compile time of a large schema.
     pub(super) fn wire_struct(&mut self, name: &str, doc: &str, fields: &[&Field], is_read: bool) {
         self.out.doc(doc);
-        // Structs with accessors print what those give; see `debug_view`.
+        // A struct with accessors prints their values; see `debug_view`.
         let debug = if is_read { "" } else { ", Debug" };
         let reading = if is_read {
             ", z::FromBytes, z::KnownLayout, z::Unaligned"
@@ -93,7 +93,7 @@ impl Generation<'_> {
         self.out.blank();
     }
 
-    /// Null where the field is optional and has a null value, else zero.
+    /// Null if the field is optional and has a null value, else zero.
     pub(super) fn default_wire(&self, field: &Field) -> String {
         match &field.presence {
             Presence::Optional(null) => self.wire_or_zero(field.kind, null.as_ref()),
@@ -101,7 +101,7 @@ impl Generation<'_> {
         }
     }
 
-    /// A wire value: null, or zero where there is no null value.
+    /// A wire value: null, or zero if there is no null value.
     fn wire_or_zero(&self, kind: Kind, null: Option<&Literal>) -> String {
         match (kind, null) {
             (Kind::Prim(p), null) => {
@@ -123,7 +123,7 @@ impl Generation<'_> {
                         self.wire_or_zero(member.kind, null),
                         self.rest(composite, 1, name)
                     ),
-                    // By its trait: a member may be called `default`.
+                    // With the name of the trait: a member may have the name `default`.
                     None => format!("<{name} as Default>::default()"),
                 }
             }
@@ -132,7 +132,7 @@ impl Generation<'_> {
         }
     }
 
-    /// Accessors of all fields by these names; those in the wire struct are named as it names them.
+    /// The accessors of all fields, with these names.
     pub(super) fn accessors(
         &mut self,
         fields: &[Field],
@@ -145,7 +145,7 @@ impl Generation<'_> {
         }
     }
 
-    /// Whether the accessor of a field gives an `Option`.
+    /// Whether the accessor of a field returns an `Option`.
     pub(super) fn is_option(&self, field: &Field, host: Host, base_end: usize) -> bool {
         let is_nullable = match &field.presence {
             Presence::Optional(Some(null)) => self.null_test(field.kind, null).is_some(),
@@ -154,7 +154,7 @@ impl Generation<'_> {
         is_nullable || is_in_tail(field, host, base_end)
     }
 
-    /// One accessor. `base_end` is where the fields that every version has end.
+    /// One accessor. `base_end` is the end of the fields of all versions.
     fn accessor(&mut self, field: &Field, ident: &str, place: &str, host: Host, base_end: usize) {
         self.out.doc(&describe(
             &field.name,
@@ -181,7 +181,7 @@ impl Generation<'_> {
             (Host::Struct, _) => {
                 format!("{}self.{place}", if by_ref(field.kind) { "&" } else { "" })
             }
-            // A composite of constants takes no byte, and a block without bytes has no root.
+            // A composite of constants has no bytes, and a block without bytes has no root.
             (Host::View, false) if field.size == 0 => self.default_wire(field),
             (Host::View, false) => self.in_root(field),
             (Host::View, true) => self.in_tail(field, base_end),
@@ -206,7 +206,7 @@ impl Generation<'_> {
         ));
     }
 
-    /// The wire value of a field that every version has.
+    /// The wire value of a field of all versions.
     fn in_root(&self, field: &Field) -> String {
         match field.kind {
             Kind::Array(Prim::Char, n) => {
@@ -223,7 +223,7 @@ impl Generation<'_> {
         }
     }
 
-    /// The wire value of a field that came later, as an `Option`.
+    /// The wire value of a field of a later version, as an `Option`.
     fn in_tail(&self, field: &Field, base_end: usize) -> String {
         let place = format!(
             "(self.tail, {}, self.version, {})",
@@ -236,7 +236,7 @@ impl Generation<'_> {
         }
     }
 
-    /// The runtime's test for null and its argument.
+    /// The null test of the runtime, and its argument.
     pub(super) fn null_test(&self, kind: Kind, null: &Literal) -> Option<(&'static str, String)> {
         match (kind, null) {
             (Kind::Prim(Prim::Float), Literal::Float(n)) if n.is_nan() => {
@@ -289,8 +289,8 @@ impl Generation<'_> {
     }
 }
 
-/// Whether a field is read from the part of a block that older senders lack. One behind added ones is as
-/// uncertain as they are, whatever version it names.
+/// Whether a field is in the part of a block that blocks of older senders may lack: an added field, or any
+/// field behind an added field.
 fn is_in_tail(field: &Field, host: Host, base_end: usize) -> bool {
     let is_added = field.on_wire() && (field.size > 0 || field.since > 0);
     host == Host::View && is_added && field.offset >= base_end
@@ -327,7 +327,7 @@ pub(super) fn native(prim: Prim) -> &'static str {
     }
 }
 
-/// Its type on the wire: of alignment 1, in the schema's byte order.
+/// The wire type: alignment 1, in the byte order of the schema.
 pub(super) fn wire_prim(prim: Prim) -> String {
     if prim.size() == 1 {
         native(prim).to_owned()
@@ -345,7 +345,7 @@ pub(super) fn wire_value(prim: Prim, value: &str) -> String {
     }
 }
 
-/// Kinds that are lent where they stand instead of copied.
+/// Kinds with borrowed instead of copied values.
 pub(super) fn by_ref(kind: Kind) -> bool {
     matches!(kind, Kind::Array(Prim::Char | Prim::Uint8, _))
 }

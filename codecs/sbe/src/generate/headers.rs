@@ -1,5 +1,5 @@
-//! What stands before messages and groups: read by its members, written by the layout and by what the
-//! caller gives.
+//! Message headers and dimensions: their accessors, and their encoding from the layout and the members that
+//! the caller sets.
 
 use super::Generation;
 use super::fields::{by_ref, native, wire_prim, wire_value};
@@ -134,7 +134,7 @@ impl Generation<'_> {
         self.out.blank();
     }
 
-    /// `Own`, and `new` from the layout's `parts` and from what the caller gives.
+    /// The type `Own`, and `new` from the `parts` of the layout and the members that the caller sets.
     fn new_with_own(&mut self, index: usize, params: &str, parts: &[String]) {
         let composite = &self.schema.composites[index];
         let rest = self.rest(composite, parts.len(), "Self");
@@ -168,7 +168,7 @@ impl Generation<'_> {
         self.out.line("}");
     }
 
-    /// The struct of the members that a caller gives, where there are some.
+    /// The struct of the members that the caller sets, if there are any.
     fn members(&mut self, index: usize, name: &str) {
         let Some(own) = self.names.own[index].clone() else {
             return;
@@ -182,7 +182,7 @@ impl Generation<'_> {
                 (field, names.snake(&field.name), at)
             })
             .collect();
-        self.out.doc(&format!("The members of [`{name}`] that neither the layout nor the schema gives. A required one has to be set; an optional one that is not is null."));
+        self.out.doc(&format!("The members of [`{name}`] that the caller sets. Set every required member; an optional member that is not set is null."));
         self.out
             .line("#[derive(Clone, Copy, Debug, Default, PartialEq)]");
         self.out.line(&format!("pub struct {own} {{"));
@@ -194,7 +194,7 @@ impl Generation<'_> {
         }
         self.out.line("}");
         self.out.blank();
-        // Accessors of the composite are named in the order of all its members.
+        // The names of the accessors depend on the order of all members.
         let mut accessors = super::names::Scope::default();
         let accessors = accessors.snakes(composite.members.iter().map(|m| &m.name));
         self.out.line(&format!("impl From<{name}> for {own} {{"));
@@ -218,7 +218,7 @@ impl Generation<'_> {
         self.out.blank();
     }
 
-    /// The type of a value that is given and kept.
+    /// The type of a member that the caller sets.
     pub(super) fn owned_type(&self, kind: Kind) -> String {
         match kind {
             Kind::Array(Prim::Char, n) => format!("tw::Chars<{n}>"),
@@ -232,7 +232,7 @@ impl Generation<'_> {
 fn prim(composite: &Composite, member: usize) -> Prim {
     match composite.members[member].kind {
         Kind::Prim(prim) => prim,
-        // Never: the reader of schemas takes no other kind here.
+        // Unreachable: the reader of schemas refuses other kinds.
         _ => Prim::Uint32,
     }
 }

@@ -15,25 +15,25 @@ use crate::ir::{Body, ByteOrder, Prim, Schema};
 use names::Names;
 use text::Source;
 
-/// What the lints of a user's crate say of its own code is not said of generated code: a schema has more
-/// messages than a user reads, and numbers of every width are written alike. Documentation is not on the
-/// list: everything has some.
-const ALLOWED: &str = "#[allow(warnings, unused, unreachable_pub, elided_lifetimes_in_paths, single_use_lifetimes, trivial_casts, trivial_numeric_casts, unused_qualifications, unused_results, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = \"generated: as much as the schema has, whatever of it is used\")]";
+/// Turns the lints of the user's crate off for generated code. A schema has more messages than a program
+/// uses, and the generator writes all of them in one way, whatever their types. `missing_docs` stays on:
+/// every generated item has documentation.
+const ALLOWED: &str = "#[allow(warnings, unused, dead_code, unreachable_pub, elided_lifetimes_in_paths, single_use_lifetimes, trivial_casts, trivial_numeric_casts, unused_qualifications, unused_results, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, reason = \"generated for the whole schema; a crate may use only a part of it\")]";
 
 /// The state of one generation.
 struct Generation<'s> {
     schema: &'s Schema,
     names: Names,
     codecs_path: String,
-    /// How data that came later is stepped over.
+    /// The function that skips the data of newer versions.
     skip_data: String,
     out: Source,
 }
 
-/// The module of a schema, to be included in a `mod` of the user's choosing.
+/// The source of the module of a schema. Include it in a `mod` with a name of your choice.
 ///
-/// `codecs_path` is the path of the crate `tickwire-codecs`, usually `::tickwire_codecs`. It is used in a
-/// module inside the one that includes the file: it begins with `::` or `crate::`.
+/// `codecs_path` is the path of the crate `tickwire-codecs`, usually `::tickwire_codecs`. The
+/// generated code uses the path in an inner module: begin it with `::` or `crate::`.
 pub fn rust_source(schema: &Schema, codecs_path: &str) -> String {
     let mut generation = Generation {
         schema,
@@ -46,8 +46,8 @@ pub fn rust_source(schema: &Schema, codecs_path: &str) -> String {
     generation.out.finish()
 }
 
-/// The runtime's function that steps over data that came later: the type of its length is known where all
-/// data of the schema have one.
+/// The function of the runtime that skips the data of newer versions. The type of their length is known if
+/// all data of the schema have the same type of length.
 fn skip_data(schema: &Schema) -> String {
     let mut lengths = schema.messages.iter().flat_map(|m| lengths(&m.body));
     match lengths.next() {
@@ -74,7 +74,7 @@ impl Generation<'_> {
             text::code(&schema.package),
             schema.version
         ));
-        // In a module of its own, since a file that is included cannot have attributes for all of it.
+        // An inner module carries the attribute: an included file cannot have attributes of its own.
         self.out.line(ALLOWED);
         self.out.line("mod generated {");
         let path = self.codecs_path.clone();
@@ -96,7 +96,7 @@ impl Generation<'_> {
         self.dispatch();
         self.out.line("}");
         self.out
-            .line("#[allow(unused_imports, unreachable_pub, reason = \"as above\")]");
+            .line("#[allow(unused_imports, unreachable_pub, reason = \"as for the module\")]");
         self.out.line("pub use generated::*;");
     }
 }

@@ -6,7 +6,7 @@ use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 
 use crate::ir::{Body, Role, Schema};
 
-/// What generated code itself calls by name, and the prelude it relies on.
+/// Names that generated code uses, and the names of the prelude.
 const TYPES_TAKEN: [&str; 21] = [
     "AnyMessage",
     "Clone",
@@ -31,7 +31,7 @@ const TYPES_TAKEN: [&str; 21] = [
     "Into",
 ];
 
-/// Every keyword, reserved ones too (Rust reference, edition 2024).
+/// All keywords, including reserved ones (Rust reference, edition 2024).
 const KEYWORDS: [&str; 53] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
     "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
@@ -40,14 +40,14 @@ const KEYWORDS: [&str; 53] = [
     "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield", "_",
 ];
 
-/// Keywords that even `r#` does not make identifiers.
+/// Keywords that cannot be raw identifiers.
 const NEVER_RAW: [&str; 5] = ["crate", "self", "Self", "super", "_"];
 
-/// The names handed out in one scope.
+/// The names of one scope.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope {
     taken: HashSet<String>,
-    /// The first number that may be free behind a name that was taken.
+    /// For each name in use, the first number that may be free behind it.
     next: HashMap<String, u32>,
     given: Vec<String>,
 }
@@ -60,7 +60,7 @@ impl Scope {
         }
     }
 
-    /// `wanted`, or with the first free number behind it.
+    /// `wanted`, or `wanted` with the first free number behind it.
     fn unique(&mut self, wanted: String) -> String {
         if self.taken.insert(wanted.clone()) {
             return wanted;
@@ -101,15 +101,15 @@ impl Scope {
         names.map(|name| self.snake(name)).collect()
     }
 
-    /// As [`snake`](Self::snake), for a method of ours beside those of the schema: they choose first, and
-    /// it is not among the [`given`](Self::given).
+    /// [`snake`](Self::snake) for a name of the generator. Names of the schema come first. The name is not in
+    /// [`given`](Self::given).
     pub(super) fn beside(&mut self, name: &str) -> String {
         let ident = self.snake(name);
         self.given.pop();
         ident
     }
 
-    /// Every name given by [`snake`](Self::snake), in order.
+    /// All names of [`snake`](Self::snake), in order.
     pub(super) fn given(&self) -> &[String] {
         &self.given
     }
@@ -120,7 +120,7 @@ impl Scope {
     }
 }
 
-/// XML names may hold `-`, `.` and letters of any script; identifiers here are ASCII.
+/// XML names may contain `-`, `.` and letters of any script; generated identifiers are ASCII.
 fn clean(name: &str) -> String {
     name.chars()
         .map(|c| {
@@ -143,10 +143,10 @@ fn legal(name: &str, prefix: &str) -> String {
 /// Names of the types generated for a message or group entry.
 #[derive(Clone, Debug)]
 pub(super) struct BodyNames {
-    /// The message itself; entries have no such type.
+    /// The type of the message; entries have no such type.
     pub(super) marker: String,
     pub(super) view: String,
-    /// The block as we write it.
+    /// The written block.
     pub(super) root: String,
     pub(super) builder: String,
     pub(super) groups: Vec<BodyNames>,
@@ -158,7 +158,7 @@ pub(super) struct Names {
     pub(super) enums: Vec<EnumNames>,
     pub(super) sets: Vec<SetNames>,
     pub(super) composites: Vec<String>,
-    /// By composite: the members of a header or dimension that a caller gives, where there are some.
+    /// For each composite the struct of the members that the caller sets, if there are any.
     pub(super) own: Vec<Option<String>>,
     pub(super) messages: Vec<BodyNames>,
 }
@@ -180,7 +180,7 @@ pub(super) struct SetNames {
 impl Names {
     pub(super) fn new(schema: &Schema) -> Self {
         let mut scope = Scope::reserving(&TYPES_TAKEN);
-        // Messages choose first: their names are what users type.
+        // Messages come first: users write their names.
         let messages = schema
             .messages
             .iter()
@@ -232,8 +232,8 @@ impl Names {
     }
 }
 
-/// The members of a header or dimension whose values are neither the layout nor the schema's: those on
-/// the wire that a caller of a builder gives. None for other composites.
+/// The members of a header or dimension that the caller of a builder sets: members on the wire that neither
+/// the layout nor the schema determines. Empty for other composites.
 pub(super) fn own_members(schema: &Schema, index: usize) -> Vec<usize> {
     let is_own = |member: usize| match schema.composites[index].role {
         Role::Header => !schema.header.is_layout(member),

@@ -1,4 +1,4 @@
-//! Setters of optional fields: a value that would be read back as none is refused.
+//! Setters of optional fields. They refuse the null value.
 
 use super::Generation;
 use super::fields::{by_ref, places, wire_prim};
@@ -7,7 +7,7 @@ use super::text::{code, string};
 use crate::ir::{Field, Kind, Presence};
 
 impl Generation<'_> {
-    /// The setters of a struct without accessors, where it has some.
+    /// The setters of a struct without accessors, if it has any.
     pub(super) fn setters_alone(&mut self, fields: &[Field], name: &str) {
         if !fields.iter().any(|f| self.has_setter(f)) {
             return;
@@ -43,7 +43,7 @@ impl Generation<'_> {
     }
 
     /// The call that sets an optional field at `place`: what stands before and behind the value. `None`
-    /// where the field has no null value.
+    /// if the field has no null value.
     pub(super) fn set_call(
         &self,
         field: &Field,
@@ -71,7 +71,7 @@ impl Generation<'_> {
     }
 }
 
-/// From a value as accessors give it to the wire's.
+/// The conversion from the value of an accessor to the wire value.
 pub(super) fn from_native(kind: Kind, value: &str) -> String {
     match kind {
         Kind::Prim(p) if p.size() > 1 => format!("{}::new({value})", wire_prim(p)),

@@ -1,8 +1,8 @@
-//! Lines of source, and schema text made safe for doc comments.
+//! Lines of source, and escaped schema text for doc comments.
 
 use std::fmt::Write as _;
 
-/// Source being written, one line at a time.
+/// Source code, written line by line.
 #[derive(Default)]
 pub(super) struct Source {
     text: String,
@@ -10,7 +10,8 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// One line; a line that ends in `{` indents what follows, one that begins with `}` ends that.
+    /// Adds a line. A line that ends in `{` increases the indentation; a line that begins with `}` decreases
+    /// it.
     pub(super) fn line(&mut self, line: &str) {
         if line.starts_with('}') {
             self.indent = self.indent.saturating_sub(1);
@@ -59,7 +60,7 @@ pub(super) fn code(name: &str) -> String {
     name.chars().filter(|c| visible(*c) && *c != '`').collect()
 }
 
-/// Free text from a schema on one line, with nothing in it that Markdown, HTML or rustdoc would read.
+/// Free text of a schema on one line, without markup of Markdown, HTML or rustdoc.
 pub(super) fn prose(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split_whitespace() {
@@ -71,7 +72,7 @@ pub(super) fn prose(text: &str) -> String {
                 '<' => out.push_str("&lt;"),
                 '>' => out.push_str("&gt;"),
                 '&' => out.push_str("&amp;"),
-                // The colon keeps web addresses from becoming bare links.
+                // Without the colon, rustdoc reports web addresses as bare links.
                 '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | ':' | '!' | '+' | '-' => {
                     out.push('\\');
                     out.push(c);
@@ -83,7 +84,7 @@ pub(super) fn prose(text: &str) -> String {
     out
 }
 
-/// Control and direction characters can make source look like what it is not.
+/// Control and direction characters can disguise source code.
 fn visible(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

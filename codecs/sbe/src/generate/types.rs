@@ -24,7 +24,7 @@ impl Generation<'_> {
         let names = self.names.enums[index].clone();
         let raw = &names.raw;
         self.out.doc(&format!(
-            "{}. Any wire value: a sender may know values that this schema does not.",
+            "{}. Holds any wire value, because a sender of a newer version may use new values.",
             describe(&item.name, None, 0, &item.description)
         ));
         self.derive_transparent();
@@ -53,13 +53,13 @@ impl Generation<'_> {
         self.known_enum(index);
     }
 
-    /// The method of a raw enumeration that gives its value by name.
+    /// The method of an enum that returns its named value.
     fn known_method(&mut self, index: usize) {
         let item = &self.schema.enums[index];
         let names = self.names.enums[index].clone();
         let known = &names.known;
         self.out
-            .doc("The value by name, where this schema has one for it.");
+            .doc("The named value, if the schema has one for this wire value.");
         self.out
             .line(&format!("pub const fn known(self) -> Option<{known}> {{"));
         if item.values.is_empty() {
@@ -76,13 +76,13 @@ impl Generation<'_> {
         self.out.line("}");
     }
 
-    /// The values by name, and the way back to the wire.
+    /// The enum of named values, and its conversion to wire values.
     fn known_enum(&mut self, index: usize) {
         let item = &self.schema.enums[index];
         let names = self.names.enums[index].clone();
         let (raw, known) = (&names.raw, &names.known);
         self.out
-            .doc(&format!("The values of [`{raw}`] that this schema names."));
+            .doc(&format!("The values of [`{raw}`] in the schema."));
         self.out
             .line("#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]");
         self.out.line(&format!("pub enum {known} {{"));
@@ -169,7 +169,7 @@ impl Generation<'_> {
         self.raw_methods(item.prim, "bits", "All bits as on the wire.");
         self.out.doc("Whether every flag of `flags` is set.");
         self.out.line("pub const fn contains(self, flags: Self) -> bool { self.bits() & flags.bits() == flags.bits() }");
-        self.out.doc("With the flags of `flags` set too.");
+        self.out.doc("This set with the flags of `flags` added.");
         self.out.line("pub const fn with(self, flags: Self) -> Self { Self::new(self.bits() | flags.bits()) }");
         self.out.line("}");
         self.out.line(&format!(

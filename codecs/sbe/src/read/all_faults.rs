@@ -1,4 +1,4 @@
-//! Many faults in one schema: each is said once, in order, and what is only a consequence is not.
+//! Schemas with many faults: each fault is listed once and in order, without its consequences.
 
 use std::path::Path;
 
@@ -79,7 +79,7 @@ fn users(kind: &str) -> String {
     )
 }
 
-/// What fails by the fault of another part is not at fault.
+/// A consequence of another fault is not a fault.
 #[test]
 fn consequences_are_not_said() {
     let schema = |types: &str, messages: &str| {
@@ -221,7 +221,7 @@ fn faults_are_bounded() {
             "s.xml:4:1: <message> has no attribute `name`; expected `name=\"...\"`"
         );
         if n > kept {
-            assert_eq!(lines[100], "and more than these 100 faults");
+            assert_eq!(lines[100], "more than 100 faults; correct these first");
         }
     }
 }

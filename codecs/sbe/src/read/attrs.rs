@@ -1,4 +1,4 @@
-//! Attributes with their errors: every failure says where, what stands there and what was expected.
+//! Attributes and their errors: position, fault and expectation.
 
 use crate::faults::Fault;
 use crate::ir::{Literal, Prim, TimeUnit};
@@ -27,7 +27,7 @@ pub(super) fn text(elem: &Elem, name: &str) -> String {
         .unwrap_or_default()
 }
 
-/// A non-negative number of at most `max`, or `None` where the attribute is absent.
+/// A non-negative number of at most `max`, or `None` if the attribute is absent.
 pub(super) fn number(elem: &Elem, name: &str, max: u64) -> Result<Option<u64>, Fault> {
     let Some(attr) = elem.attr(name) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Schemas that nobody should write: what they may take, and what refuses them.
+//! Hostile schemas, and the limits that refuse them.
 
 use std::path::{Path, PathBuf};
 
@@ -25,12 +25,12 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What stays behind is in the folder for temporary files.
+        // Remaining files are in the folder for temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// What is found wrong with a file.
+/// The faults of a file.
 fn found(path: &Path) -> Vec<String> {
     let errors = Schema::read(path, None).unwrap_err();
     errors.iter().map(|e| e.found.clone()).collect()
@@ -111,7 +111,10 @@ fn a_file_of_another_encoding_is_to_be_converted() {
     let path = folder.0.join("latin.xml");
     let text = b"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><messageSchema description=\"gr\xf6\xdfe\"/>";
     std::fs::write(&path, text).unwrap();
-    assert_eq!(found(&path), ["is not in UTF-8, at byte 73: convert it"]);
+    assert_eq!(
+        found(&path),
+        ["is not UTF-8 at byte 73: convert the file to UTF-8"]
+    );
 }
 
 /// A file of the system that says it has no bytes, and has thousands of millions.

@@ -1,4 +1,4 @@
-//! What stands before a message and before a group: composites whose members say how long the rest is.
+//! Message headers and dimensions.
 //!
 //! The members that the layout needs are unsigned numbers of at most 32 bits on the wire, in any order
 //! and at any offset. All other members may be of any kind.
@@ -142,7 +142,7 @@ pub(super) fn check_fits(
         return Err(at.error(
             format!("`{attr}=\"{value}\"` on <{}>", elem.name),
             format!(
-                "at most {}, what the message header can carry",
+                "at most {}, the largest number of the message header",
                 (1u64 << bits) - 1
             ),
         ));
@@ -161,7 +161,7 @@ pub(super) fn check_block(
     if bits < 32 && length >> bits != 0 {
         return Err(elem.error(
             format!("a block of {length} bytes"),
-            format!("at most what a block length of {bits} bits can say"),
+            format!("at most the largest number of {bits} bits"),
         ));
     }
     Ok(())
@@ -185,7 +185,7 @@ pub(super) fn check_counts(
             return Err(elem.error(
                 format!("{have} {what} in one <{}>", elem.name),
                 format!(
-                    "at most {max}, what `{}` can say",
+                    "at most {max}, the largest number of `{}`",
                     types.composites[composite].members[member].name
                 ),
             ));

@@ -105,7 +105,7 @@ impl Reader<'_, '_> {
             if length < body.block_length {
                 let at = elem.attr("blockLength").map_or(&elem.pos, |a| &a.pos);
                 return Err(at.error(
-                    format!("`blockLength=\"{length}\"` is less than its fields take"),
+                    format!("`blockLength=\"{length}\"` is less than the length of its fields"),
                     format!("at least {}", body.block_length),
                 ));
             }

@@ -25,20 +25,20 @@ use types::Types;
 impl Schema {
     /// Reads a schema file and the files it includes.
     ///
-    /// A relative XInclude is looked up beside the including file, then in `include_base`.
+    /// A relative XInclude is in the folder of the including file, or else in `include_base`.
     ///
     /// # Errors
-    /// All faults, each with file, line and column.
+    /// [`SchemaErrors`]: all faults, each with file, line and column.
     pub fn read(path: &Path, include_base: Option<&Path>) -> Result<Self, SchemaErrors> {
         let mut faults = Faults::default();
         let read = xml::load(path, include_base, &mut faults);
         schema(path, read, faults)
     }
 
-    /// Reads a schema from memory; `path` names it in errors and is where includes are relative to.
+    /// Reads a schema from memory. `path` is its name in errors, and the base of its includes.
     ///
     /// # Errors
-    /// As [`Schema::read`].
+    /// The errors of [`Schema::read`].
     ///
     /// ```
     /// let xml = r#"<messageSchema id="1" version="0"><types/></messageSchema>"#;
@@ -72,7 +72,7 @@ fn schema(
     }
 }
 
-/// Reads on behind every fault, so that all of them are found; what it gives counts only without any.
+/// Continues behind every fault to find all faults. The result is valid only without faults.
 fn of_root(root: &Elem, files: Vec<PathBuf>, faults: &mut Faults) -> Option<Schema> {
     if root.name != "messageSchema" {
         let found = format!("root element <{}>", root.name);

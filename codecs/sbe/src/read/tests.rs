@@ -70,7 +70,7 @@ fn faults_in_types() {
         ),
         (
             r#"<type name="a" primitiveType="int8" presence="constant" nullValue="1">1</type>"#,
-            "57: `nullValue` on <type> that is never null; expected `presence=\"optional\"` beside it",
+            "57: `nullValue` on <type>, which is not optional; expected `presence=\"optional\"` beside it",
         ),
         (
             r#"<type name="a" primitiveType="float" presence="optional" nullValue="1e39"/>"#,
@@ -146,7 +146,7 @@ fn faults_in_types() {
         ),
         (
             r#"<composite name="c"><type name="a" primitiveType="int32"/><type name="b" primitiveType="int8" offset="2"/></composite>"#,
-            "95: `offset=\"2\"` overlaps what is before it; expected an offset of at least 4",
+            "95: `offset=\"2\"` overlaps the field before it; expected an offset of at least 4",
         ),
         (
             r#"<composite name="c"><ref name="a" type="c"/></composite>"#,
@@ -184,7 +184,7 @@ fn faults_in_messages() {
         ),
         (
             r#"<message name="m" id="65536"/>"#,
-            "10:19: `id=\"65536\"` on <message>; expected at most 65535, what the message header can carry",
+            "10:19: `id=\"65536\"` on <message>; expected at most 65535, the largest number of the message header",
         ),
         (
             r#"<message name="m" id="1"/><message name="n" id="1"/>"#,
@@ -196,7 +196,7 @@ fn faults_in_messages() {
         ),
         (
             r#"<message name="m" id="1"><field name="f" id="1" type="int8" nullValue="1"/></message>"#,
-            "10:61: `nullValue` on <field> that is never null; expected `presence=\"optional\"` beside it",
+            "10:61: `nullValue` on <field>, which is not optional; expected `presence=\"optional\"` beside it",
         ),
         (
             r#"<message name="m" id="1"><field name="f" id="1" type="tiny" presence="optional" nullValue="1"/></message>"#,
@@ -212,11 +212,11 @@ fn faults_in_messages() {
         ),
         (
             r#"<message name="m" id="1"><field name="f" id="1" type="int32"/><field name="g" id="2" type="int8" offset="3"/></message>"#,
-            "10:98: `offset=\"3\"` overlaps what is before it; expected an offset of at least 4",
+            "10:98: `offset=\"3\"` overlaps the field before it; expected an offset of at least 4",
         ),
         (
             r#"<message name="m" id="1" blockLength="3"><field name="f" id="1" type="int32"/></message>"#,
-            "10:26: `blockLength=\"3\"` is less than its fields take; expected at least 4",
+            "10:26: `blockLength=\"3\"` is less than the length of its fields; expected at least 4",
         ),
         (
             r#"<message name="m" id="1"><field name="f" id="1" type="Side" presence="constant" valueRef="Side.Ask"/></message>"#,
@@ -244,7 +244,7 @@ fn faults_in_messages() {
         ),
         (
             r#"<message name="m" id="1"><group name="g" id="1" dimensionType="tiny" blockLength="256"/></message>"#,
-            "10:26: a block of 256 bytes; expected at most what a block length of 8 bits can say",
+            "10:26: a block of 256 bytes; expected at most the largest number of 8 bits",
         ),
         (
             r#"<message name="m" id="1"><data name="x" id="1" type="int8"/></message>"#,

@@ -22,10 +22,9 @@ const BLOCK_VALUES_MAX: usize = ARRAY_LENGTH_MAX;
 pub(super) struct Resolved {
     pub(super) kind: Kind,
     pub(super) presence: Presence,
-    /// What stands for no value where the field is optional, whatever the type's own presence;
-    /// `None` where the kind has no null value.
+    /// The null value of optional fields of the type; `None` if the kind has no null value.
     pub(super) null: Option<Literal>,
-    /// What its declaration says about it.
+    /// Attributes of the declaration.
     pub(super) notes: Notes,
 }
 
@@ -83,7 +82,7 @@ impl Notes {
     }
 }
 
-/// How far a block or composite has been laid out.
+/// The layout of a block or composite so far.
 #[derive(Default)]
 pub(super) struct Layout {
     /// Bytes up to the end of its last field.
@@ -96,7 +95,7 @@ pub(super) struct Layout {
 pub(super) struct Types<'e> {
     declared: HashMap<&'e str, &'e Elem>,
     order: Vec<&'e Elem>,
-    /// What a name stands for; `None` where its declaration is at fault.
+    /// The type of a name; `None` if its declaration is invalid.
     resolved: HashMap<&'e str, Option<Resolved>>,
     /// Names being resolved, outermost first: a name seen twice contains itself.
     open: Vec<&'e str>,
@@ -179,7 +178,7 @@ impl<'e> Types<'e> {
         }
     }
 
-    /// The fault of something that is not declared; none where its declaration may be what is missing.
+    /// The fault of something that is not declared; none if its declaration may be what is missing.
     pub(super) fn missing(&self, name: &str, fault: Fault) -> Fault {
         let is_at_fault = matches!(self.resolved.get(name), Some(None));
         if self.faults.is_incomplete || is_at_fault {
@@ -389,7 +388,7 @@ impl<'e> Types<'e> {
             Some(offset) if offset < layout.end && !constant => {
                 let at = elem.attr("offset").map_or(&elem.pos, |a| &a.pos);
                 return Err(at.error(
-                    format!("`offset=\"{offset}\"` overlaps what is before it"),
+                    format!("`offset=\"{offset}\"` overlaps the field before it"),
                     format!("an offset of at least {}", layout.end),
                 ));
             }

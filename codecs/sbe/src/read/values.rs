@@ -30,7 +30,7 @@ pub(super) fn refuse_null(elem: &Elem) -> Result<(), Fault> {
 /// The error for a `nullValue` that nothing would be compared to.
 pub(super) fn unused_null(elem: &Elem, attr: &Attr) -> Fault {
     attr.pos.error(
-        format!("`nullValue` on <{}> that is never null", elem.name),
+        format!("`nullValue` on <{}>, which is not optional", elem.name),
         "`presence=\"optional\"` beside it",
     )
 }

@@ -1,10 +1,8 @@
-//! A document type declaration is accepted and never acted upon.
+//! Document type declarations: accepted and ignored.
 //!
-//! Venues write one (`<!DOCTYPE xml>`) without any need for it. What it could do is not wanted of a
-//! schema: name files to fetch, declare entities that stand for text (and, entity within entity, for
-//! more text than a machine holds), give attributes values that do not stand in the document. So the
-//! declaration is blanked out before the parser sees the text, and what would have changed the document
-//! is refused: there is nothing left that could be expanded or fetched.
+//! Some venues write one (`<!DOCTYPE xml>`). A declaration could fetch files, expand entities (nested
+//! entities to more text than memory), and add default attributes. So this module replaces the declaration
+//! with blanks before parsing, and refuses declarations that would change the document.
 
 use std::borrow::Cow;
 
@@ -13,9 +11,9 @@ use std::borrow::Cow;
 pub(super) struct Refused {
     /// Offset in bytes.
     pub(super) at: usize,
-    /// What stands there.
+    /// The fault.
     pub(super) found: String,
-    /// What would have been right.
+    /// The expectation.
     pub(super) expected: &'static str,
 }
 
@@ -68,7 +66,7 @@ fn markup(text: &str) -> Option<usize> {
     Some(open + length + close.len())
 }
 
-/// The offset behind the declaration that starts at `start`; `None` where it does not end.
+/// The offset behind the declaration that starts at `start`; `None` if it does not end.
 fn end(text: &str, start: usize) -> Result<Option<usize>, Refused> {
     let mut at = start;
     // Inside `[...]`, and inside a declaration there.
@@ -117,7 +115,7 @@ fn refuse(rest: &str, at: usize) -> Result<(), Refused> {
         return Err(Refused {
             at,
             found: format!("the DOCTYPE declares the entity `{}`", name(rest)),
-            expected: "a schema without entities: the text itself where it is meant",
+            expected: "a schema without entities: write the text in place of the entity",
         });
     }
     if let Some(rest) = rest.strip_prefix("<!ATTLIST") {

@@ -1,4 +1,4 @@
-//! Schema files as one tree: XInclude resolved, foreign markup dropped, positions kept.
+//! Schema files as one tree, with resolved XIncludes and positions, without foreign markup.
 
 mod doctype;
 #[cfg(test)]
@@ -12,13 +12,13 @@ use std::rc::Rc;
 use crate::error::{Position, SchemaError};
 use crate::faults::{Fault, Faults};
 
-/// Where the FIX Trading Community has put the vocabulary from release candidate to release. A schema
-/// may mix them, and its files may be under any other namespace of their own.
+/// The namespaces of the FIX Trading Community for SBE, from the release candidates to the release. A schema
+/// may mix them, and its files may use other namespaces.
 const FIX_NAMESPACES: [&str; 2] = [
     "http://fixprotocol.io/",
     "http://www.fixprotocol.org/ns/simple/",
 ];
-/// The elements whose children are read; inside all others, elements of other vocabularies are notes.
+/// The elements with children of SBE. Inside other elements, elements of other vocabularies are notes.
 const CONTAINERS: [&str; 7] = [
     "messageSchema",
     "types",
@@ -85,7 +85,7 @@ pub(crate) struct Pos {
     offset: usize,
 }
 
-/// What all positions in a file share.
+/// The common data of all positions in a file.
 #[derive(Debug)]
 struct File {
     path: PathBuf,
@@ -191,11 +191,11 @@ pub(crate) fn parse(
 
 fn read(path: &Path) -> Result<String, String> {
     let unreadable = |e: std::io::Error| format!("cannot be read: {e}");
-    // A device or a pipe may have no end, and to open one may wait.
+    // A device or a pipe may have no end, and opening it may block.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err("is not a file".to_owned());
     }
-    // What a file says of its length need not be what it gives.
+    // The length of a file in its metadata may be wrong.
     let mut bytes = Vec::new();
     let mut file = OsFile::open(path)
         .map_err(unreadable)?
@@ -206,7 +206,7 @@ fn read(path: &Path) -> Result<String, String> {
     }
     String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
-        format!("is not in UTF-8, at byte {at}: convert it")
+        format!("is not UTF-8 at byte {at}: convert the file to UTF-8")
     })
 }
 
@@ -352,7 +352,7 @@ impl Loader<'_> {
         )
     }
 
-    /// The elements an `xi:include` stands for: the included root, or the children of an included schema.
+    /// The elements of an `xi:include`: the included root, or the children of an included schema.
     fn include(
         &mut self,
         file: &Rc<File>,
@@ -423,7 +423,7 @@ impl Loader<'_> {
     }
 }
 
-/// The parser's message ends in ` at row:col`, which the error already says.
+/// Removes the ` at row:col` at the end of the message of the parser; the error has the position already.
 fn without_position(message: &str) -> &str {
     match message.rfind(" at ") {
         Some(i)

@@ -7,7 +7,6 @@ mod sample;
 mod tape;
 
 /// The modules under test, as a user includes them.
-#[allow(dead_code, reason = "a schema has more than these tests use")]
 pub mod generated {
     pub mod car {
         include!("car.rs");
@@ -28,7 +27,8 @@ use std::fmt::{Debug, Write as _};
 use std::path::Path;
 
 use generated::{car, cme, spot, stream};
-use tickwire_codecs::sbe::{SizePrefix, Tally};
+use tickwire_codecs::framing::{CmePacket, Packet};
+use tickwire_codecs::sbe::Tally;
 use tickwire_codecs::{Batch, Codec, Limits};
 use tickwire_sbe::{Schema, capture, dynamic};
 
@@ -65,7 +65,8 @@ fn capture_(schema: &Schema, path: &Path) {
         let capture::Payload::Datagram(payload) = payload else {
             panic!("{payload:?}");
         };
-        for message in Batch::new(&payload[12..], SizePrefix::Little, &Limits::FEED) {
+        let (_, messages) = CmePacket::read(payload).unwrap();
+        for message in Batch::new(messages, CmePacket::MESSAGES.unwrap(), &Limits::FEED) {
             let bytes = message.unwrap().bytes;
             match cme::AnyMessage::view(bytes, &Limits::FEED) {
                 Ok(cme::Message::Unknown(unknown)) => tally.unknown(&unknown, cme::SCHEMA_ID),

@@ -1,4 +1,4 @@
-//! Days and dates of the Gregorian calendar, extended to both sides without end.
+//! Days and dates of the proleptic Gregorian calendar.
 //!
 //! Counted in years that begin in March: the leap day is then the last of a year, and 400 years are
 //! one cycle of 146,097 days.
@@ -11,8 +11,7 @@ const EPOCH_DAY: i64 = 719_468;
 /// A date: year (0 is 1 BC), month 1 to 12, day 1 to 31.
 pub(super) type Date = (i64, u8, u8);
 
-/// The date so many days after 1970-01-01. `days` is an i64 of seconds divided by a day, so nothing
-/// overflows.
+/// The date `days` after 1970-01-01. `days` is an i64 of seconds divided by a day, so there is no overflow.
 pub(super) const fn date(days: i64) -> Date {
     let days = days + EPOCH_DAY;
     let cycle = days.div_euclid(DAYS_PER_CYCLE);
@@ -46,7 +45,7 @@ pub(super) const fn days((year, month, day): Date) -> i64 {
     cycle * DAYS_PER_CYCLE + day - EPOCH_DAY
 }
 
-/// Days of the month; 0 where there is no such month.
+/// Days of the month; 0 if there is no such month.
 pub(super) const fn days_of_month(year: i64, month: u8) -> u8 {
     match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,

@@ -18,9 +18,9 @@ const NANOS_PER_SECOND: u32 = 1_000_000_000;
 /// it with negative seconds. Days have 86,400 seconds: leap seconds are not counted (POSIX.1-2017,
 /// volume XBD, section 4.16).
 ///
-/// The range is that of 64-bit seconds, about 292 billion years to both sides. Nanoseconds count
-/// forward from the second also before 1970: one nanosecond before the epoch is the second -1 and
-/// 999,999,999 nanoseconds. Nothing here rounds: a conversion that would lose digits gives `None`.
+/// The range is that of 64-bit seconds: about 292 billion years before and after 1970. Nanoseconds count
+/// forward from the second, also before 1970: one nanosecond before the epoch is the second -1 and
+/// 999,999,999 nanoseconds. No conversion rounds: a conversion that would lose digits returns `None`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -51,7 +51,7 @@ impl UnixTime {
         nanos: NANOS_PER_SECOND - 1,
     };
 
-    /// From seconds since 1970 and nanoseconds that count forward from there; `None` where the
+    /// From seconds since 1970 and nanoseconds that count forward from there; `None` if the
     /// nanoseconds are a second or more.
     #[must_use]
     pub const fn from_parts(seconds: i64, nanos: u32) -> Option<Self> {
@@ -80,7 +80,7 @@ impl UnixTime {
         Self::from_units(micros, 1_000_000)
     }
 
-    /// From a count of units of which `per_second` (a power of ten up to 10^9) are a second.
+    /// From a count of units; a second has `per_second` units (a power of ten up to 10^9).
     const fn from_units(count: i64, per_second: i64) -> Self {
         Self {
             seconds: count.div_euclid(per_second),
@@ -121,19 +121,19 @@ impl UnixTime {
         self.seconds as i128 * NANOS_PER_SECOND as i128 + self.nanos as i128
     }
 
-    /// Microseconds since 1970; `None` where nanoseconds would be lost or 64 bits do not hold them.
+    /// Microseconds since 1970; `None` if nanoseconds would be lost or 64 bits do not hold them.
     #[must_use]
     pub const fn to_micros(self) -> Option<i64> {
         self.to_units(1_000_000)
     }
 
-    /// Milliseconds since 1970; `None` where digits would be lost or 64 bits do not hold them.
+    /// Milliseconds since 1970; `None` if digits would be lost or 64 bits do not hold them.
     #[must_use]
     pub const fn to_millis(self) -> Option<i64> {
         self.to_units(1_000)
     }
 
-    /// Seconds since 1970; `None` where the instant has a fraction of a second.
+    /// Seconds since 1970; `None` if the instant has a fraction of a second.
     #[must_use]
     pub const fn to_seconds(self) -> Option<i64> {
         self.to_units(1)
@@ -150,20 +150,20 @@ impl UnixTime {
         Some(count as i64)
     }
 
-    /// The instant so much later; `None` after [`MAX`](Self::MAX).
+    /// The instant later by this duration; `None` after [`MAX`](Self::MAX).
     #[must_use]
     pub const fn checked_add(self, duration: Duration) -> Option<Self> {
         // Both are below 2^94, far from the ends of i128.
         Self::from_nanos(self.to_nanos() + duration.as_nanos() as i128)
     }
 
-    /// The instant so much earlier; `None` before [`MIN`](Self::MIN).
+    /// The instant earlier by this duration; `None` before [`MIN`](Self::MIN).
     #[must_use]
     pub const fn checked_sub(self, duration: Duration) -> Option<Self> {
         Self::from_nanos(self.to_nanos() - duration.as_nanos() as i128)
     }
 
-    /// The time from `earlier` to here; `None` where `earlier` is later.
+    /// The time from `earlier` to here; `None` if `earlier` is later.
     #[must_use]
     pub const fn duration_since(self, earlier: Self) -> Option<Duration> {
         let nanos = self.to_nanos() - earlier.to_nanos();
@@ -189,8 +189,8 @@ impl UnixTime {
         }
     }
 
-    /// The instant as the standard library has it; `None` outside of the system's range. A system
-    /// whose clock counts coarser steps rounds.
+    /// The instant as a time of the standard library; `None` outside the range of the system. A system with a
+    /// coarser clock rounds.
     #[must_use]
     pub fn to_system_time(self) -> Option<std::time::SystemTime> {
         let epoch = std::time::SystemTime::UNIX_EPOCH;

@@ -30,23 +30,27 @@ impl fmt::Display for UnixTime {
     }
 }
 
-/// Text that is no instant of RFC 3339, or none that [`UnixTime`] holds.
+/// The error of text that is not an instant of RFC 3339 in the range of [`UnixTime`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ParseUnixTimeError {
-    /// Offset of the first byte, or of the field, that is wrong; the length where text is missing.
+    /// Offset of the first invalid byte or field; the length of the text if it is too short.
     pub at: usize,
 }
 
 impl fmt::Display for ParseUnixTimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not a date and time of RFC 3339, at byte {}", self.at)
+        write!(
+            f,
+            "byte {}: expected a date and time of RFC 3339, such as 2023-11-14T22:13:20Z",
+            self.at
+        )
     }
 }
 
 impl core::error::Error for ParseUnixTimeError {}
 
-/// Text and how much of it is read.
+/// Text and the number of bytes read.
 struct Input<'a> {
     text: &'a [u8],
     at: usize,
@@ -77,7 +81,7 @@ impl Input<'_> {
             .map(|byte| u32::from(byte - b'0'))
     }
 
-    /// Exactly so many digits (at most four), with a value from `min` to `max`.
+    /// Exactly `digits` digits (at most four), with a value from `min` to `max`.
     fn number(&mut self, digits: usize, min: u32, max: u32) -> Result<u32, ParseUnixTimeError> {
         let at = self.at;
         let mut value = 0;
@@ -127,8 +131,8 @@ impl FromStr for UnixTime {
     type Err = ParseUnixTimeError;
 
     /// Reads the `date-time` of RFC 3339 section 5.6: any offset, `T` and `Z` in either case, a
-    /// fraction of any length whose digits below the nanosecond are 0. A leap second (`:60`) is
-    /// refused, since this scale has no instant for it; so is a space in place of the `T`.
+    /// fraction of any length whose digits below the nanosecond are 0. Refuses a leap second (`:60`), because
+    /// Unix time has no instant for it, and a space in place of the `T`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut input = Input {
             text: text.as_bytes(),

@@ -449,7 +449,7 @@ fn a_packet_of_the_other_version_is_refused_or_the_same() {
 }
 
 #[test]
-fn the_writer_writes_what_the_reader_reads() {
+fn the_writer_and_the_reader_agree() {
     let mut random = Random(7);
     let mut counts: BTreeMap<_, [u32; 2]> = BTreeMap::new();
     let mut buffers = Buffers {

@@ -1,4 +1,4 @@
-//! The standard's examples and what is wrong with single packets.
+//! The examples of the standards, and faults of single packets.
 
 use super::{CONNECT_HEADER, connect_bytes, fixtures, old_fixtures, raw, streams::run, view, wire};
 use crate::common::{WIDE, mangle, poke, refuses_other_lengths, torture};
@@ -26,7 +26,7 @@ fn every_packet_comes_back_and_stands_damage() {
 
 #[test]
 fn examples_of_the_standard() {
-    // Figure 3-6, and what section 3.1.2 says of its flags 0xce.
+    // Figure 3-6, with the flags 0xce of section 3.1.2.
     let bytes = connect_bytes();
     let Packet::Connect(connect) = view(&bytes).unwrap() else {
         panic!("not a CONNECT")
@@ -139,7 +139,7 @@ const PUBLISH: Publish<'_> = Publish {
 };
 
 #[test]
-fn no_packet_is_longer_than_its_length_can_say() {
+fn no_packet_exceeds_the_largest_remaining_length() {
     let payload = vec![7; 20_000];
     let publish = Publish {
         payload: &payload,
@@ -151,7 +151,7 @@ fn no_packet_is_longer_than_its_length_can_say() {
         Ok(1 + 3 + 4 + 20_000)
     );
     assert_eq!(view(&bytes), Ok(Packet::Publish(publish)));
-    // One byte more than a length can say; 3 of the body are the topic's, 1 the properties'.
+    // One byte more than the largest remaining length; 3 bytes of the body are the topic, 1 the properties.
     for (len, whole) in [(268_435_455 - 4, 5 + 268_435_455), (268_435_456 - 4, 0)] {
         let payload = vec![0; len];
         let packet = Packet::Publish(Publish {

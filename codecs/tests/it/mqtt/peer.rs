@@ -19,7 +19,7 @@ use tickwire_codecs::{
 
 const NONE: Properties<'_> = Properties::EMPTY;
 
-/// Checks what the client sends and answers it.
+/// Checks the packets of the client and answers them.
 struct Server {
     socket: TcpStream,
     version: Version,

@@ -1,5 +1,5 @@
-//! The tables of normative statements, walked: what they say is refused is refused where and as they
-//! say, and the same packet mended is read, so that no row passes for another reason.
+//! The tables of normative statements. Each row has an invalid packet with its error, and the corrected
+//! packet, which must be accepted, so that no row passes for another reason.
 
 use super::written;
 use crate::common::WIDE;
@@ -12,7 +12,7 @@ use tickwire_codecs::{
 const MQTT5: &str = include_str!("mqtt5.md");
 const MQTT311: &str = include_str!("mqtt311.md");
 
-/// A row; what its kind does not have is empty.
+/// A row of a table; columns that its kind does not have are empty.
 struct Row {
     id: &'static str,
     held: &'static str,
@@ -42,7 +42,7 @@ fn rows(table: &'static str) -> Vec<Row> {
     rows.skip(1).collect()
 }
 
-/// Bytes in the notation of the tables; gives what is behind a closing parenthesis, too.
+/// Parses bytes in the notation of the tables. Also returns the text behind a closing parenthesis.
 fn bytes_until(text: &str) -> (Vec<u8>, &str) {
     let (mut bytes, mut rest) = (Vec::new(), text.trim_start());
     loop {
@@ -76,7 +76,7 @@ fn bytes(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// An error as the tables name it: the offset, and what it says.
+/// An error in the form of the tables: the offset and the field.
 fn named(error: DecodeError) -> String {
     let at = error.at();
     match error {
@@ -111,7 +111,7 @@ fn read(version: Version, held: &str, bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// What is read is written again, to the same meaning; the length of what is written.
+/// Writes a packet that was read, reads it again and compares the two. Returns the length written.
 fn comes_back(version: Version, bytes: &[u8]) -> Vec<u8> {
     let packet = Packet::read(version, bytes, &WIDE).expect("a legal packet");
     let mut out = vec![0; bytes.len() + 8];

@@ -123,7 +123,7 @@ fn the_old_version_streams_as_the_new() {
 
 /// A refused packet leaves the stream refused, and the version as it was.
 #[test]
-fn a_refused_connect_chooses_no_version() {
+fn a_refused_connect_does_not_choose_a_version() {
     let mut stream = MqttStream::from_client(Limits::DEVICE);
     let error = names(
         &mut stream,
@@ -141,7 +141,7 @@ fn a_refused_connect_chooses_no_version() {
     );
 }
 
-/// A server that speaks the other version says so in its CONNACK, whatever the code.
+/// The CONNACK of a server of the other version is a version error, whatever its code.
 #[test]
 fn an_answer_of_the_other_version_is_named() {
     let from = |version, bytes: &[u8]| {
@@ -162,7 +162,7 @@ fn an_answer_of_the_other_version_is_named() {
         );
         assert_eq!(
             error.to_string(),
-            "byte 1: version 4 of the format, this reader is of 5"
+            "byte 1: the message has version 4, this reader reads version 5"
         );
         assert_eq!(
             from(Version::V311, &[0x20, 2, 0, code]),
@@ -178,7 +178,7 @@ fn an_answer_of_the_other_version_is_named() {
             got: 5
         }
     );
-    // What is no CONNACK of the other version either is not said to be one.
+    // A packet that is not a CONNACK of the other version either is not a version error.
     for wrong in [
         &[0x20, 2, 0, 6][..],
         &[0x20, 2, 2, 0],

@@ -10,7 +10,7 @@ use tickwire_codecs::{
 };
 
 type Written = Result<usize, EncodeError>;
-/// The row, and what writes the wrong value (`true`) or the right one.
+/// The row, and a function that writes the invalid value (`true`) or the valid one.
 pub(super) type Case = (&'static str, fn(bool) -> Written);
 
 pub(super) fn cases(version: Version) -> impl Iterator<Item = Case> {

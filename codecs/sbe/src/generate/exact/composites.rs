@@ -1,4 +1,4 @@
-//! Composites of a number and what it counts: a mantissa and its exponent, a time and its unit.
+//! Composites of a mantissa and its exponent, or of a time and its unit.
 
 use super::super::Generation;
 use super::super::fields::Host;
@@ -11,22 +11,22 @@ use crate::ir::{Composite, Field, Kind, Literal, Presence, Prim};
 
 /// A composite of these two members and no other.
 struct Pair {
-    /// The member that is the number; a call has it as `m`.
+    /// The member with the number; a call names it `m`.
     number: usize,
     prim: Prim,
-    /// The member that says what is counted; a call has it as `e` where it is on the wire.
+    /// The member with the exponent or unit; a call names it `e` if it is on the wire.
     second: usize,
 }
 
-/// How the number of a pair is read and written.
+/// The conversions of a pair.
 struct Form {
-    /// Word in the names of the methods, and their type.
+    /// The word in the names of methods, and the type.
     word: &'static str,
     ty: &'static str,
     /// The value, of `m` and `e`.
     read: String,
     is_fallible: bool,
-    /// Statement that gives `m`, and `e` where it is on the wire, from `value`.
+    /// The statement that computes `m`, and `e` if it is on the wire, from `value`.
     write: String,
 }
 
@@ -52,7 +52,7 @@ impl Pair {
 }
 
 impl Generation<'_> {
-    /// `decimal` or `timestamp`, and the way back.
+    /// `decimal` or `timestamp`, and the reverse conversion.
     pub(in super::super) fn exact_composite(
         &mut self,
         composite: &Composite,
@@ -143,7 +143,7 @@ impl Generation<'_> {
         }
     }
 
-    /// The unit that a constant names, in decimal places of a second.
+    /// The unit of a constant, in decimal places of a second.
     fn constant_places(&self, member: &Field) -> Option<u32> {
         let kind = match &member.presence {
             Presence::Constant(Literal::EnumValue(e, _)) => Kind::Enum(*e),

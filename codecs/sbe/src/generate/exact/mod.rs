@@ -1,5 +1,5 @@
-//! Decimals and instants beside the wire's own values: of fields by what the schema says they mean, of
-//! composites by their shape.
+//! Accessors of decimals and instants: for fields by their meaning in the schema, for composites by their
+//! members.
 
 mod composites;
 
@@ -10,17 +10,17 @@ use super::text::{code, string};
 use crate::ir::{Field, Kind, Prim};
 use crate::meaning::Meaning;
 
-/// What a single number is converted to.
+/// The conversion of a single number.
 #[derive(Clone, Copy)]
 enum Exact {
-    /// A count of units since 1970: the decimal places of a second that a unit is.
+    /// An instant: the unit, in decimal places of a second.
     Instant(u32),
     /// A number of whole units.
     Whole,
 }
 
 impl Exact {
-    /// Of a field, by what it means.
+    /// The conversion of a field, by its meaning.
     fn of(field: &Field) -> Option<(Self, Prim)> {
         let exact = match field.meaning()? {
             Meaning::Instant(unit) => Self::Instant(unit.places()),
@@ -30,7 +30,7 @@ impl Exact {
         Some((exact, integer(field)?))
     }
 
-    /// Its word in the names of methods, and its type.
+    /// The word in the names of methods, and the type.
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Instant(_) => ("timestamp", "tw::UnixTime"),
@@ -82,7 +82,7 @@ fn outcome(ty: &str, is_option: bool, is_fallible: bool) -> String {
     }
 }
 
-/// What turns an `Option` of such values into that type.
+/// The conversion from an `Option` of such values to that type.
 fn turned(is_fallible: bool) -> &'static str {
     if is_fallible { ".transpose()" } else { "" }
 }
@@ -148,7 +148,7 @@ impl Generation<'_> {
                     (ty.to_owned(), format!("self.{place} = {value}; Ok(())"))
                 }
             };
-            // A required value is called as the conversion calls it.
+            // The name of a required value is the name in the conversion.
             let argument = if ty.starts_with("Option") {
                 "value"
             } else {

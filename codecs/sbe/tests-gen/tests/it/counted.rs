@@ -1,4 +1,4 @@
-//! Newer senders whose header and dimensions say how many groups and data there are.
+//! Newer senders with counts of groups and data in header and dimensions.
 
 use tickwire_codecs::sbe::View;
 use tickwire_codecs::{Codec, DecodeError, Limits};
@@ -91,9 +91,9 @@ fn parts_that_came_later_are_stepped_over() {
     );
 }
 
-/// A sender that does not say, by the null value, or says less than the schema has.
+/// A sender with null counts, or with counts below those of the schema.
 #[test]
-fn a_sender_may_say_nothing() {
+fn counts_may_be_unknown() {
     for count in [[255, 255], [0, 0], [0, 2]] {
         let mut bytes = news();
         bytes[7] = 1;
@@ -104,7 +104,7 @@ fn a_sender_may_say_nothing() {
 
 /// Entries of one size are a slice; those of a newer sender that have groups or data are none.
 #[test]
-fn entries_that_are_no_slice_any_more_are_refused() {
+fn fixed_entries_with_additional_groups_are_refused() {
     let mut bytes = news();
     bytes[7] = 1;
     let num_data_of_codes = 12 + 8 + 8 + 9 + 7;

@@ -7,7 +7,7 @@ use tickwire_sbe_tests::{features, features_v1};
 use crate::fixtures;
 
 #[test]
-fn older_senders_lack_what_came_later() {
+fn fields_of_later_versions_are_absent_from_older_senders() {
     let bytes = fixtures::everything_v1();
     let view = features::Everything::view(&bytes, &Limits::FEED).unwrap();
     assert_eq!(view.acting_version(), 1);
@@ -91,7 +91,7 @@ fn newer_senders_are_stepped_over() {
 #[test]
 fn versions_and_blocks_both_count() {
     let whole = fixtures::everything();
-    // A sender of version 2 with the block of version 3: what came with 3 is not believed.
+    // A sender of version 2 with the block of version 3: the fields of version 3 stay absent.
     let mut bytes = whole.clone();
     bytes[6] = 2;
     assert!(matches!(
@@ -135,7 +135,7 @@ fn versions_and_blocks_both_count() {
 }
 
 #[test]
-fn fingerprints_tell_versions_apart() {
+fn fingerprints_differ_between_versions() {
     assert_ne!(features::FINGERPRINT, features_v1::FINGERPRINT);
     assert_eq!(features::WIRE_ID, features_v1::WIRE_ID);
     assert_eq!(

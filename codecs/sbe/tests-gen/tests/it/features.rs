@@ -1,6 +1,7 @@
+use tickwire_codecs::framing::{ByteOrder, LengthField};
 use tickwire_codecs::sbe::{Tally, Text, View};
 use tickwire_codecs::{
-    Batch, Codec, DecodeError, Dyn, DynCodec, Encode, EncodeError, Held, LenPrefix16, Limits,
+    Batch, Codec, DecodeError, Dyn, DynCodec, Encode, EncodeError, Held, Limits,
 };
 use tickwire_sbe_tests::features::*;
 
@@ -220,7 +221,7 @@ fn values_outside_the_schema_stay_raw() {
 
 /// The root as a builder wrote it, byte by byte at the places the schema gives.
 #[test]
-fn bytes_are_where_the_schema_says() {
+fn fields_are_at_their_schema_offsets() {
     let padded = PaddedRoot {
         early: 0x0403_0201.into(),
         late: 0x0807_0605_0403_0201.into(),
@@ -506,7 +507,8 @@ fn views_work_with_held_messages_and_batches() {
         stream.extend((bytes.len() as u16).to_le_bytes());
         stream.extend(bytes);
     }
-    let batch = Batch::new(&stream, LenPrefix16::Little, &Limits::FEED).views::<AnyMessage>();
+    let batch = Batch::new(&stream, LengthField::u16(ByteOrder::Little), &Limits::FEED)
+        .views::<AnyMessage>();
     let ids: Vec<_> = batch
         .map(|m| m.map(|m| m.template_id()))
         .collect::<Result<_, _>>()

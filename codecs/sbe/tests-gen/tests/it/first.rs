@@ -1,9 +1,8 @@
 //! Padding behind a message, and several messages in one buffer.
 
+use tickwire_codecs::framing::{ByteOrder, LengthField};
 use tickwire_codecs::sbe::{HeaderLength, Messages, Padded, Tally, View, ViewFirst};
-use tickwire_codecs::{
-    Batch, Codec, DecodeError, Dyn, DynCodec, Encode, Held, LenPrefix16, Limits,
-};
+use tickwire_codecs::{Batch, Codec, DecodeError, Dyn, DynCodec, Encode, Held, Limits};
 use tickwire_sbe::dynamic;
 use tickwire_sbe_tests::{features, headers, names, padded};
 
@@ -55,7 +54,7 @@ fn frames_with_a_length_may_be_padded() {
         stream.extend((frame.len() as u16).to_le_bytes());
         stream.extend(frame);
     }
-    let batch = Batch::new(&stream, LenPrefix16::Little, &Limits::FEED);
+    let batch = Batch::new(&stream, LengthField::u16(ByteOrder::Little), &Limits::FEED);
     let strict: Vec<_> = batch
         .clone()
         .views::<padded::M>()
@@ -97,11 +96,11 @@ fn numbers<'a>(messages: Messages<'a, padded::AnyMessage>) -> Vec<Result<u32, De
 }
 
 #[test]
-fn messages_one_behind_the_other() {
+fn adjacent_messages() {
     let datagram = [m(5), n(6), m(7)].concat();
     let all = || padded::AnyMessage::views(&datagram, &Limits::FEED);
     assert_eq!(numbers(all()), [Ok(5), Ok(6), Ok(7)]);
-    // What is left is what has not been given out.
+    // The rest is the bytes that were not returned.
     let mut walk = all();
     assert_eq!(walk.rest(), datagram);
     walk.next();
@@ -240,7 +239,7 @@ fn zeros_are_messages_where_the_schema_id_is_zero() {
     assert_eq!((all(&[0; 9]), all(&[0; 10]), all(&[0; 30])), (0, 1, 1));
 }
 
-/// A header with a frame's length: known and unknown messages, padded or not, are told apart by it.
+/// A header with the length of the frame: it delimits known and unknown messages, with and without padding.
 #[test]
 fn frames_whose_header_has_their_length() {
     let frame = |sequence: u64, padding: usize| {

@@ -92,7 +92,7 @@ pub(crate) fn messages() -> Vec<(&'static str, Vec<u8>)> {
 
 /// The header as the schema lays it out, byte by byte.
 #[test]
-fn members_are_where_the_schema_says() {
+fn members_are_at_their_schema_offsets() {
     let bytes = book();
     #[rustfmt::skip]
     let header = [

@@ -1,4 +1,4 @@
-//! Bytes that nobody should send: every call returns, and whatever was accepted can be read whole.
+//! Invalid bytes: every call returns, and every accepted message can be read whole.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -36,7 +36,7 @@ where
     }
 }
 
-/// Takes text and keeps none.
+/// Discards its input.
 struct Sink;
 
 impl Write for Sink {

@@ -1,4 +1,4 @@
-//! What stands for no value, in every place a schema may say it.
+//! Null values, in every place where a schema may declare them.
 
 use tickwire_codecs::{Codec, Limits};
 use tickwire_sbe_tests::features::*;
@@ -32,9 +32,9 @@ fn values_are_not_null() {
     assert_eq!(rows, [Some((7, -2)), None]);
 }
 
-/// Defaults say null, by the bytes that the schema gives it.
+/// Defaults are the null values of the schema, byte for byte.
 #[test]
-fn defaults_say_no_value() {
+fn defaults_are_null() {
     let bytes = fixtures::encode::<Nulls>(&NullsBuilder::default());
     let least = [0, 0, 0, 0, 0, 0, 0, 0x80];
     let tenth = 0.1f32.to_le_bytes();

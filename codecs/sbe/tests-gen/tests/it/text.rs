@@ -1,4 +1,4 @@
-//! Text that is none: the message is read, the bytes are there, every form of output says something.
+//! Invalid text: the message and the bytes stay readable, and every output form escapes the text.
 
 use tickwire_codecs::{Codec, Dyn, DynCodec, Limits};
 use tickwire_sbe_tests::features::*;
@@ -9,7 +9,7 @@ use crate::fixtures;
 const LATIN: &[u8] = b"gr\xf6\xdfe";
 
 #[test]
-fn a_byte_that_is_no_text_does_not_cost_the_message() {
+fn an_invalid_byte_of_text_does_not_make_the_message_unreadable() {
     let message = EverythingBuilder {
         root: EverythingRoot {
             ticker: tickwire_codecs::Chars::new(*b"\xf6\xdf    "),

@@ -127,7 +127,7 @@ fn instants_come_back() {
     assert_eq!((view.numbered().time(), view.numbered().unit()), (1_000, 9));
     assert_eq!(view.own_units().timestamp(), Ok(UnixTime::from_millis(1)));
     assert_eq!(view.own_units().unit(), OwnUnit::MILLISECOND);
-    // Nanoseconds where the schema does not say.
+    // The default unit is the nanosecond.
     assert_eq!(
         (view.received(), view.received_timestamp()),
         (3_000, UnixTime::from_micros(3))
@@ -144,7 +144,7 @@ fn instants_come_back() {
 
 /// Of a sender that is older than the field.
 #[test]
-fn what_an_older_sender_lacks_is_none() {
+fn fields_that_an_older_sender_lacks_are_none() {
     let mut bytes = order();
     bytes[6] = 0;
     let view = Order::view(&bytes, &Limits::FEED).unwrap();
@@ -152,7 +152,7 @@ fn what_an_older_sender_lacks_is_none() {
 }
 
 #[test]
-fn what_has_no_such_form_is_an_error_and_the_wire_value_stays() {
+fn values_without_an_exact_form_are_errors_and_raw_values_remain() {
     let mut root = root();
     root.large = Large {
         mantissa: u64::MAX.into(),
@@ -203,7 +203,7 @@ fn what_has_no_such_form_is_an_error_and_the_wire_value_stays() {
         fail("time unit", 4).to_string(),
         "time unit 4 is out of range"
     );
-    // Null comes before what the unit says.
+    // Null is checked before the unit.
     assert_eq!(
         AnyUnit {
             time: i32::MIN.into(),
@@ -298,7 +298,7 @@ fn setters_refuse_a_loss_and_set_nothing() {
     );
 }
 
-/// Each optional kind: a value that would be read back as none is refused, and nothing is set.
+/// Each optional kind refuses its null value, and sets nothing.
 #[test]
 fn setters_refuse_the_null_value() {
     let mut root = BoundsRoot::default();
@@ -366,7 +366,7 @@ fn a_required_field_holds_every_value() {
 }
 
 proptest! {
-    /// What a composite takes, it gives back; what it refuses, it could not hold.
+    /// A composite returns an accepted value unchanged, and refuses only values that it cannot hold.
     #[test]
     fn decimals_are_kept_or_refused(mantissa: i64, exponent: i8) {
         let value = Decimal::new(mantissa, exponent);
