@@ -40,12 +40,12 @@ pub enum End {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shutdown {
     /// Nothing: the connection lives, or waits for a write, or for the peer.
-    Not,
+    None,
     /// Shut down its sending half and read on: our Close is out, and closing the whole socket
     /// now could destroy it at the peer together with what is still unread here.
-    Half,
+    Write,
     /// Close it.
-    Full,
+    Close,
 }
 
 /// The randomness that a connection needs, from the operating system or, in a test, from a
@@ -65,11 +65,11 @@ impl core::fmt::Debug for Entropy {
 ///
 /// 1. [`attach`](Self::attach) a buffer, read into [`space`](Self::space), tell
 ///    [`handle_read`](Self::handle_read) how much came (or [`handle_eof`](Self::handle_eof),
-///    [`handle_broken`](Self::handle_broken), [`handle_blocked`](Self::handle_blocked)).
+///    [`handle_read_error`](Self::handle_read_error), [`handle_read_would_block`](Self::handle_read_would_block)).
 /// 2. [`receive`](Self::receive): drain the [`Batch`] while sending into the [`Outbox`], until
 ///    [`wants_read`](Self::wants_read). Before each batch, [`look_ahead`](Self::look_ahead): where
 ///    it says so, 3 and 4 come first, so that Pings and a Close are answered before they are lent.
-/// 3. [`settle`](Self::settle): replies to control frames are queued, the state moves on.
+/// 3. [`queue_replies`](Self::queue_replies): replies to control frames are queued, the state moves on.
 /// 4. While [`wants_write`](Self::wants_write): write the slices of
 ///    [`transmit`](Self::transmit), tell [`handle_written`](Self::handle_written) how much of
 ///    them went.
@@ -137,7 +137,7 @@ impl Session {
             },
             write: WriteSide {
                 outbox: Outbox::new(config, keys),
-                stalled: OptionalTimestamp::NONE,
+                stalled_since: OptionalTimestamp::NONE,
                 end: None,
             },
         })
@@ -147,7 +147,7 @@ impl Session {
     /// opening handshake, or what an earlier owner of the stream left unsent.
     #[must_use]
     pub fn with_unsent(mut self, unsent: bytes::Bytes) -> Self {
-        self.write.outbox.resume(unsent);
+        self.write.outbox.prepend_unsent(unsent);
         self
     }
 
@@ -156,7 +156,7 @@ impl Session {
     /// before this, is out.
     #[must_use]
     pub fn with_end(mut self, end: End) -> Self {
-        self.read.resume_end(&mut self.write, end);
+        self.read.restore_end(&mut self.write, end);
         self
     }
 
@@ -193,14 +193,14 @@ impl Session {
 
     /// Reading failed: the peer will send nothing more, and gets nothing more. Without a Close
     /// before it, that is [`Failure::Io`], or what writing had failed with before.
-    pub fn handle_broken(&mut self) {
-        self.read.handle_broken();
+    pub fn handle_read_error(&mut self) {
+        self.read.handle_read_error();
         self.write.fail(Failure::Io);
     }
 
-    /// As [`ReadSide::handle_blocked`].
-    pub fn handle_blocked(&mut self) -> bool {
-        self.read.handle_blocked(&mut self.write)
+    /// As [`ReadSide::handle_read_would_block`].
+    pub fn handle_read_would_block(&mut self) -> bool {
+        self.read.handle_read_would_block(&mut self.write)
     }
 
     /// As [`ReadSide::look_ahead`].
@@ -230,8 +230,8 @@ impl Session {
 
     /// Lets what was received act on what is to be sent: Pongs, the answer to a Close, the end.
     #[inline]
-    pub fn settle(&mut self, now: Timestamp) {
-        self.read.settle(&mut self.write, now);
+    pub fn queue_replies(&mut self, now: Timestamp) {
+        self.read.queue_replies(&mut self.write, now);
     }
 
     /// The sending half.
@@ -264,8 +264,8 @@ impl Session {
     /// the first `n` bytes of the first slice of [`Self::transmit`], so that it has to be offered
     /// these again, and counts them later. Some TLS libraries do so: they encrypt, then write. No
     /// control frame is put before these bytes.
-    pub fn handle_kept(&mut self, n: usize) {
-        self.write.handle_kept(n);
+    pub fn handle_buffered(&mut self, n: usize) {
+        self.write.handle_buffered(n);
     }
 
     /// When [`Self::handle_timeout`] is due.
@@ -331,9 +331,9 @@ impl Session {
         }
     }
 
-    /// As [`ReadSide::pardon`].
-    pub fn pardon(&mut self, silence: Duration) {
-        self.read.pardon(silence);
+    /// As [`ReadSide::extend_deadlines`].
+    pub fn extend_deadlines(&mut self, silence: Duration) {
+        self.read.extend_deadlines(silence);
     }
 
     /// Takes the halves apart, for two tasks.

@@ -9,4 +9,4 @@ mod tests;
 
 pub use pool::BufPool;
 pub(crate) use recv::RecvBuf;
-pub(crate) use send::{Chunks, Part, SendBuf};
+pub(crate) use send::{Chunks, SendBuf, Side};

@@ -92,21 +92,21 @@ impl BufPool {
     }
 
     /// Takes a receive or spill buffer back; one of another size is freed.
-    pub(super) fn give_recv(&mut self, mut held: Box<RecvMem>) {
+    pub(super) fn put_recv(&mut self, mut held: Box<RecvMem>) {
         held.clear();
         if held.mem.len() == self.recv_bytes {
-            keep(&mut self.recv, held);
+            store(&mut self.recv, held);
         } else if held.mem.len() == SPILL_BYTES {
-            keep(&mut self.spill, held);
+            store(&mut self.spill, held);
         }
     }
 
     /// Takes an empty send buffer back; one that has grown is kept if it is one of few, so that
     /// batches of large messages do not grow it anew each time.
-    pub(super) fn give_send(&mut self, queue: Box<Queue>) {
+    pub(super) fn put_send(&mut self, queue: Box<Queue>) {
         let len = queue.mem.len();
         if len == self.send_bytes {
-            keep(&mut self.send, queue);
+            store(&mut self.send, queue);
         } else if len > 0 && len <= GROWN_BYTES_MAX && self.grown.len() < GROWN_MAX {
             self.grown.push(queue);
         }
@@ -123,7 +123,7 @@ fn zeroed(len: usize) -> Box<[u8]> {
     vec![0; len].into_boxed_slice()
 }
 
-fn keep<T>(spare: &mut Vec<Box<T>>, one: Box<T>) {
+fn store<T>(spare: &mut Vec<Box<T>>, one: Box<T>) {
     if spare.len() < SPARE_MAX {
         spare.push(one);
     }

@@ -124,7 +124,7 @@ impl RecvBuf {
         if held.mem.len() < pool.recv_bytes() {
             let mut large = pool.take_recv();
             large.fill_from(held);
-            pool.give_recv(core::mem::replace(held, large));
+            pool.put_recv(core::mem::replace(held, large));
         } else if len == 0 {
             held.clear();
         } else if held.start > 0 && held.mem.len() - held.end < held.mem.len() / 2 {
@@ -155,7 +155,7 @@ impl RecvBuf {
         };
         let len = held.end - held.start;
         if len == 0 {
-            pool.give_recv(self.held.take().unwrap_or_default());
+            pool.put_recv(self.held.take().unwrap_or_default());
             return;
         }
         if len.saturating_mul(KEPT_RATIO_MAX) >= held.mem.len() {
@@ -163,11 +163,11 @@ impl RecvBuf {
         }
         let mut small = pool.take_spill(len);
         if small.mem.len() >= held.mem.len() {
-            pool.give_recv(small);
+            pool.put_recv(small);
             return;
         }
         small.fill_from(held);
-        pool.give_recv(core::mem::replace(held, small));
+        pool.put_recv(core::mem::replace(held, small));
     }
 
     /// Takes the whole memory out, with the received range, leaving an empty buffer.
@@ -179,7 +179,7 @@ impl RecvBuf {
     }
 
     /// A buffer that holds `bytes` and no more: what came before the first read.
-    pub(crate) fn holding(bytes: &[u8]) -> Self {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let held = (!bytes.is_empty()).then(|| {
             Box::new(RecvMem {
                 mem: bytes.into(),

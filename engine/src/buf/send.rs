@@ -39,15 +39,15 @@ pub(super) struct Queue {
     head: usize,
     tail: usize,
     mark: usize,
-    ahead: usize,
+    bytes_before_mark: usize,
     /// Bytes that the queue may hold, as [`SendBuf::attach`] was told.
     max: usize,
     /// How far `tail` may move with nothing else to ask: the memory is there, nothing is shared, and
     /// the queue stays below `max` with a header of any size to spare. Never too far; less than it
     /// could be where `head` has moved meanwhile.
-    at_hand: usize,
+    fast_end: usize,
     /// Shared payloads were queued since the queue was empty last.
-    mixed: bool,
+    has_shared: bool,
     /// The shared payloads. The list keeps its memory.
     segments: VecDeque<Segment>,
     /// Bytes of the first segment that are written.
@@ -55,7 +55,7 @@ pub(super) struct Queue {
     /// Bytes of all segments that are not written.
     shared_bytes: usize,
     /// Segments that lie before `mark`.
-    before_mark: usize,
+    segments_before_mark: usize,
 }
 
 /// The send queue of a connection. One pointer where nothing waits: memory, cursors and list are
@@ -80,13 +80,13 @@ impl SendBuf {
         self.queued() == 0
     }
 
-    /// As [`Self::room_and_end`], if it takes no making, and the queue stays below what it may
+    /// As [`Self::room_and_tail`], if it takes no making, and the queue stays below what it may
     /// hold. `None` says nothing: it may be that nobody has looked.
     #[inline]
-    pub(crate) fn room_at_hand(&mut self, len: usize) -> Option<(&mut [u8], &mut usize)> {
+    pub(crate) fn room_fast(&mut self, len: usize) -> Option<(&mut [u8], &mut usize)> {
         let queue = self.queue.as_deref_mut()?;
         let end = queue.tail + len;
-        if end > queue.at_hand {
+        if end > queue.fast_end {
             return None;
         }
         let room = queue.mem.get_mut(queue.tail..end)?;
@@ -96,12 +96,12 @@ impl SendBuf {
     /// `len` bytes behind the queue, to be written by the caller and then [`Self::commit`]ted.
     #[inline]
     pub(crate) fn room(&mut self, len: usize) -> &mut [u8] {
-        self.room_and_end(len).0
+        self.room_and_tail(len).0
     }
 
     /// The same, and the end of the queue, for the caller to move behind what it has written.
     #[inline]
-    pub(crate) fn room_and_end(&mut self, len: usize) -> (&mut [u8], &mut usize) {
+    pub(crate) fn room_and_tail(&mut self, len: usize) -> (&mut [u8], &mut usize) {
         let queue = &mut **self.queue.get_or_insert_default();
         if queue.mem.len() - queue.tail < len {
             queue.make_room(len);
@@ -127,26 +127,28 @@ impl SendBuf {
 
     /// Puts bytes into the empty queue that no control frame may cut into: the rest of a frame
     /// whose beginning is written.
-    pub(crate) fn push_begun(&mut self, bytes: Bytes) {
+    pub(crate) fn push_partial_frame(&mut self, bytes: Bytes) {
         debug_assert!(self.is_empty(), "a begun frame is at the front");
         let queue = self.queue.get_or_insert_default();
-        queue.ahead += bytes.len();
+        queue.bytes_before_mark += bytes.len();
         queue.push_shared(bytes, true);
-        queue.before_mark += 1;
+        queue.segments_before_mark += 1;
     }
 
     /// Everything that waits, up to the next frame boundary or from it on.
-    pub(crate) fn chunks(&self, part: Part) -> Chunks<'_> {
+    pub(crate) fn chunks(&self, side: Side) -> Chunks<'_> {
         let queue = self.queue.as_deref();
-        let (segment, at, written, left) = match (queue, part) {
+        let (segment, at, written, left) = match (queue, side) {
             (None, _) => (0, 0, 0, 0),
-            (Some(queue), Part::BeforeMark) => (0, queue.head, queue.written, queue.ahead),
+            (Some(queue), Side::BeforeMark) => {
+                (0, queue.head, queue.written, queue.bytes_before_mark)
+            }
             // Nothing behind a frame boundary is half written.
-            (Some(queue), Part::FromMark) => (
-                queue.before_mark,
+            (Some(queue), Side::FromMark) => (
+                queue.segments_before_mark,
                 queue.mark,
                 0,
-                queue.queued() - queue.ahead,
+                queue.queued() - queue.bytes_before_mark,
             ),
         };
         Chunks {
@@ -159,8 +161,10 @@ impl SendBuf {
     }
 
     /// Bytes up to the next frame boundary: zero when nothing is half written.
-    pub(crate) fn ahead(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.ahead)
+    pub(crate) fn bytes_before_mark(&self) -> usize {
+        self.queue
+            .as_ref()
+            .map_or(0, |queue| queue.bytes_before_mark)
     }
 
     /// The first `n` bytes are written.
@@ -174,17 +178,17 @@ impl SendBuf {
             queue.reset();
             return;
         }
-        queue.begin(n, measure);
-        queue.ahead -= n;
+        queue.start_frames(n, measure);
+        queue.bytes_before_mark -= n;
         queue.drop_front(n);
     }
 
     /// The frames of which the first `n` bytes, no more than are queued, are parts go before any
     /// control frame.
     #[inline]
-    pub(crate) fn begin(&mut self, n: usize, measure: Measure) {
+    pub(crate) fn start_frames(&mut self, n: usize, measure: Measure) {
         if let Some(queue) = &mut self.queue {
-            queue.begin(n, measure);
+            queue.start_frames(n, measure);
         }
     }
 
@@ -195,14 +199,14 @@ impl SendBuf {
             None => {
                 let mut queue = pool.take_send();
                 queue.max = max;
-                queue.look_at_hand();
+                queue.update_fast_end();
                 self.queue = Some(queue);
             }
             // Nothing but shared payloads was queued so far.
             Some(queue) if queue.mem.is_empty() => {
                 queue.mem = core::mem::take(&mut pool.take_send().mem);
                 queue.max = max;
-                queue.look_at_hand();
+                queue.update_fast_end();
             }
             Some(_) => {}
         }
@@ -214,7 +218,7 @@ impl SendBuf {
             && let Some(mut queue) = self.queue.take()
         {
             queue.reset();
-            pool.give_send(queue);
+            pool.put_send(queue);
         }
     }
 }
@@ -233,11 +237,11 @@ impl Queue {
         self.tail - self.head + self.shared_bytes
     }
 
-    /// Finds [`Self::at_hand`].
+    /// Finds [`Self::fast_end`].
     #[inline]
-    fn look_at_hand(&mut self) {
+    fn update_fast_end(&mut self) {
         let allowed = self.max.saturating_sub(HEADER_SPARE);
-        self.at_hand = if self.mixed {
+        self.fast_end = if self.has_shared {
             0
         } else {
             self.mem.len().min(self.head.saturating_add(allowed))
@@ -263,12 +267,12 @@ impl Queue {
         self.mark -= self.head;
         self.tail = used;
         self.head = 0;
-        self.look_at_hand();
+        self.update_fast_end();
     }
 
     fn push_shared(&mut self, bytes: Bytes, whole: bool) {
-        self.mixed = true;
-        self.at_hand = 0;
+        self.has_shared = true;
+        self.fast_end = 0;
         self.shared_bytes += bytes.len();
         self.segments.push_back(Segment {
             at: self.tail,
@@ -278,9 +282,9 @@ impl Queue {
     }
 
     #[inline]
-    fn begin(&mut self, n: usize, measure: Measure) {
-        while self.ahead < n {
-            self.step_mark(measure);
+    fn start_frames(&mut self, n: usize, measure: Measure) {
+        while self.bytes_before_mark < n {
+            self.advance_mark(measure);
         }
     }
 
@@ -289,17 +293,17 @@ impl Queue {
         self.head = 0;
         self.tail = 0;
         self.mark = 0;
-        self.ahead = 0;
-        if core::mem::take(&mut self.mixed) {
+        self.bytes_before_mark = 0;
+        if core::mem::take(&mut self.has_shared) {
             self.segments.clear();
-            (self.written, self.shared_bytes, self.before_mark) = (0, 0, 0);
+            (self.written, self.shared_bytes, self.segments_before_mark) = (0, 0, 0);
         }
-        self.look_at_hand();
+        self.update_fast_end();
     }
 
     /// Moves `mark` over one frame.
-    fn step_mark(&mut self, measure: Measure) {
-        let next = self.segments.get(self.before_mark);
+    fn advance_mark(&mut self, measure: Measure) {
+        let next = self.segments.get(self.segments_before_mark);
         let (inline, shared) = match next {
             Some(s) if s.whole && s.at == self.mark => (0, Some(s.bytes.len())),
             next => {
@@ -313,8 +317,8 @@ impl Queue {
             }
         };
         self.mark += inline;
-        self.ahead += inline + shared.unwrap_or(0);
-        self.before_mark += usize::from(shared.is_some());
+        self.bytes_before_mark += inline + shared.unwrap_or(0);
+        self.segments_before_mark += usize::from(shared.is_some());
     }
 
     /// Drops `n` bytes, fewer than are queued, from the front.
@@ -335,7 +339,7 @@ impl Queue {
             n -= left;
             self.shared_bytes -= left;
             self.written = 0;
-            self.before_mark = self.before_mark.saturating_sub(1);
+            self.segments_before_mark = self.segments_before_mark.saturating_sub(1);
             self.segments.pop_front();
         }
         self.head += n;
@@ -344,7 +348,7 @@ impl Queue {
 
 /// Which side of the next frame boundary.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Part {
+pub(crate) enum Side {
     BeforeMark,
     FromMark,
 }
@@ -366,7 +370,7 @@ pub(crate) struct Chunks<'a> {
 
 impl Chunks<'_> {
     /// None of them.
-    pub(crate) fn held(self) -> Self {
+    pub(crate) fn emptied(self) -> Self {
         Self { left: 0, ..self }
     }
 }

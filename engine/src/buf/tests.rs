@@ -3,7 +3,7 @@ use bytes::Bytes;
 use super::pool::SPILL_BYTES;
 use super::recv::RecvMem;
 use super::send::Queue;
-use super::{BufPool, Part, RecvBuf, SendBuf};
+use super::{BufPool, RecvBuf, SendBuf, Side};
 
 /// A toy frame: one byte of length, then so many bytes.
 fn measure(frame: &[u8]) -> (usize, usize) {
@@ -15,8 +15,8 @@ fn next(seed: &mut u64) -> usize {
     (*seed >> 33) as usize
 }
 
-fn all(buf: &SendBuf, part: Part) -> Vec<u8> {
-    buf.chunks(part).flatten().copied().collect()
+fn all(buf: &SendBuf, side: Side) -> Vec<u8> {
+    buf.chunks(side).flatten().copied().collect()
 }
 
 /// Random histories, and steps of each: an interpreter takes a second for some five steps.
@@ -80,13 +80,13 @@ fn a_send_queue_is_a_flat_list_with_frame_boundaries() {
 fn check(buf: &SendBuf, flat: &[u8], ends: &[usize], taken: usize) {
     assert_eq!(buf.queued(), flat.len());
     assert_eq!(buf.is_empty(), flat.is_empty());
-    let (before, after) = (all(buf, Part::BeforeMark), all(buf, Part::FromMark));
-    assert_eq!(before.len(), buf.ahead());
+    let (before, after) = (all(buf, Side::BeforeMark), all(buf, Side::FromMark));
+    assert_eq!(before.len(), buf.bytes_before_mark());
     assert_eq!([before, after].concat(), flat);
-    let boundary = taken + buf.ahead();
+    let boundary = taken + buf.bytes_before_mark();
     let mid = taken > 0 && !ends.contains(&taken);
     assert_eq!(
-        buf.ahead() > 0,
+        buf.bytes_before_mark() > 0,
         mid,
         "only a frame that is begun goes ahead"
     );
@@ -179,10 +179,10 @@ fn a_pool_keeps_a_bounded_number_of_spares() {
     let mut pool = BufPool::new(5000, 5000);
     for _ in 0..100 {
         for (byte, len) in [(0, 5000), (0, SPILL_BYTES), (1, 5001)] {
-            pool.give_recv(RecvMem::empty(vec![byte; len].into()));
+            pool.put_recv(RecvMem::empty(vec![byte; len].into()));
         }
         for (byte, len) in [(0, 5000), (1, 10_000), (1, (1 << 20) + 1), (1, 0)] {
-            pool.give_send(Queue::empty(vec![byte; len].into()));
+            pool.put_send(Queue::empty(vec![byte; len].into()));
         }
     }
     let grown: Vec<usize> = (0..3).map(|_| pool.take_send().mem.len()).collect();

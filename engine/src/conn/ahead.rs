@@ -9,8 +9,8 @@
 
 use core::ops::ControlFlow;
 
-use super::inbox::{Inbox, Phase, State};
-use super::replies::Closing;
+use super::inbox::{Inbox, ParseState, ReadPhase};
+use super::replies::CloseCause;
 use crate::frame::close::{self, Body};
 use crate::frame::header::{self, Header};
 use crate::frame::{CONTROL_BYTES_MAX, Opcode, mask};
@@ -29,36 +29,36 @@ impl Inbox {
         self.restore_texts();
         // Where the frame is one of data, nothing more is asked.
         match self.buf.received().first() {
-            Some(&first) if first & CONTROL_BIT != 0 => self.answer_next(first),
+            Some(&first) if first & CONTROL_BIT != 0 => self.answer_first(first),
             _ => false,
         }
     }
 
     #[cold]
-    fn answer_next(&mut self, first: u8) -> bool {
+    fn answer_first(&mut self, first: u8) -> bool {
         let opcode = Opcode::from_bits(first & OPCODE_BITS);
-        opcode.is_some_and(|opcode| self.state.awaits_answer(opcode))
-            && self.state.frame().is_none()
-            && self.answer_all()
+        opcode.is_some_and(|opcode| self.state.needs_reply(opcode))
+            && self.state.partial_frame().is_none()
+            && self.answer_pending()
     }
 
     /// Answers every Ping that was received and not lent, and the Close, unless a message stands
     /// before it. One look for all of them: a peer that puts a Ping between any two messages gets
     /// its Pongs in one write. `true` if there is an answer that was not registered before.
-    pub(crate) fn answer_all(&mut self) -> bool {
+    pub(crate) fn answer_pending(&mut self) -> bool {
         self.restore_texts();
         let Self { buf, state, .. } = self;
-        if state.phase != Phase::Open {
+        if state.phase != ReadPhase::Open {
             return false;
         }
-        let mut looked = state.looked;
+        let mut lookahead = state.lookahead;
         // All Pings that were looked at are answered.
-        let (mut pings, mut answers) = (state.answered, false);
-        if looked.bytes == 0 {
-            looked = Looked::anew(state);
+        let (mut pings, mut answers) = (state.pings_answered, false);
+        if lookahead.bytes == 0 {
+            lookahead = Lookahead::new(state);
             pings = 0;
         }
-        let Some(mut rest) = buf.received().get(looked.bytes as usize..) else {
+        let Some(mut rest) = buf.received().get(lookahead.bytes as usize..) else {
             return false;
         };
         // Every turn takes a frame, or leaves.
@@ -67,29 +67,29 @@ impl Inbox {
             && let Some((frame, behind)) = rest.split_at_checked(len)
             && let Some(bytes) = u32::try_from(len)
                 .ok()
-                .and_then(|len| looked.bytes.checked_add(len))
+                .and_then(|len| lookahead.bytes.checked_add(len))
         {
             let payload = frame.get(usize::from(header.size)..).unwrap_or_default();
-            match looked.look_at(state, &mut pings, &header, payload) {
+            match lookahead.inspect(state, &mut pings, &header, payload) {
                 ControlFlow::Continue(answered) => answers |= answered,
                 ControlFlow::Break(answered) => {
                     answers |= answered;
                     break;
                 }
             }
-            looked.bytes = bytes;
+            lookahead.bytes = bytes;
             rest = behind;
         }
-        state.looked = looked;
+        state.lookahead = lookahead;
         answers
     }
 
     /// Drops Pings that are answered, and Pongs, that nobody has received while more than
     /// `unread_bytes_max` bytes wait.
-    pub(crate) fn drop_control(&mut self, unread_bytes_max: usize) {
+    pub(crate) fn drop_control_frames(&mut self, unread_bytes_max: usize) {
         self.restore_texts();
         let Self { buf, state, .. } = self;
-        if state.frame().is_some() || state.phase != Phase::Open {
+        if state.partial_frame().is_some() || state.phase != ReadPhase::Open {
             return;
         }
         let (mut rest, start) = buf.received_mut();
@@ -99,13 +99,13 @@ impl Inbox {
             && let Some(len) = header.frame_len().filter(|&len| len <= rest.len())
         {
             match header.opcode {
-                Opcode::Ping if state.answered > 0 => state.answered -= 1,
+                Opcode::Ping if state.pings_answered > 0 => state.pings_answered -= 1,
                 Opcode::Pong => {}
                 _ => return,
             }
             // Where it was not looked at, nothing was.
             let bytes = u32::try_from(len).unwrap_or(u32::MAX);
-            state.looked.bytes = state.looked.bytes.saturating_sub(bytes);
+            state.lookahead.bytes = state.lookahead.bytes.saturating_sub(bytes);
             rest = core::mem::take(&mut rest).split_at_mut(len).1;
             *start += len;
         }
@@ -115,7 +115,7 @@ impl Inbox {
 /// What was found in the frames that are not lent yet. It is kept while nothing is lent: each frame
 /// is looked at once, in however many pieces a peer sends what nobody receives.
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Looked {
+pub(super) struct Lookahead {
     /// Received bytes that were looked at: whole frames, and the rest of one that is partly taken.
     /// 0: the look begins anew.
     pub(super) bytes: u32,
@@ -125,17 +125,17 @@ pub(super) struct Looked {
     data: bool,
 }
 
-impl Looked {
+impl Lookahead {
     /// Nothing was looked at.
-    fn anew(state: &State) -> Self {
-        match state.frame() {
+    fn new(state: &ParseState) -> Self {
+        match state.partial_frame() {
             Some(frame) => Self {
                 bytes: u32::try_from(frame.left).unwrap_or(u32::MAX),
                 open: !frame.fin,
                 data: true,
             },
             None => Self {
-                open: state.open().is_some(),
+                open: state.open_message().is_some(),
                 ..Self::default()
             },
         }
@@ -143,9 +143,9 @@ impl Looked {
 
     /// Whether an answer was registered that was not before; `pings` counts those so far. A frame that ends the look is looked
     /// at again by the next.
-    fn look_at(
+    fn inspect(
         &mut self,
-        state: &mut State,
+        state: &mut ParseState,
         pings: &mut u32,
         header: &Header,
         payload: &[u8],
@@ -162,22 +162,22 @@ impl Looked {
             Opcode::Ping if !state.config.auto_pong => self.data = true,
             Opcode::Ping => {
                 *pings += 1;
-                if *pings > state.answered {
-                    state.answered = *pings;
-                    state.replies.ping(body);
+                if *pings > state.pings_answered {
+                    state.pings_answered = *pings;
+                    state.replies.push_ping(body);
                     return ControlFlow::Continue(true);
                 }
             }
             Opcode::Pong => {
                 if let Ok(nonce) = body.try_into() {
-                    state.replies.pong(nonce);
+                    state.replies.set_pong(nonce);
                 }
             }
             Opcode::Close => {
-                if self.data || state.close_seen {
+                if self.data || state.close_answered {
                     return ControlFlow::Break(false);
                 }
-                state.close_seen = true;
+                state.close_answered = true;
                 return ControlFlow::Break(state.answer_close(body));
             }
             opcode => {
@@ -193,13 +193,13 @@ impl Looked {
     }
 }
 
-impl State {
+impl ParseState {
     /// Whether a frame of this kind that comes next is to be answered before it is lent.
     #[inline]
-    pub(super) fn awaits_answer(&self, opcode: Opcode) -> bool {
+    pub(super) fn needs_reply(&self, opcode: Opcode) -> bool {
         match opcode {
-            Opcode::Ping => self.answered == 0 && self.config.auto_pong,
-            Opcode::Close => !self.close_seen,
+            Opcode::Ping => self.pings_answered == 0 && self.config.auto_pong,
+            Opcode::Close => !self.close_answered,
             _ => false,
         }
     }
@@ -211,7 +211,7 @@ impl State {
         };
         let echo = close.map_or(Ok(Body::EMPTY), |c| Body::new(c.code, c.reason));
         let echo = echo.unwrap_or(Body::EMPTY); // parse has checked both
-        self.replies.close(Closing::Echo(echo));
+        self.replies.set_close(CloseCause::Echo(echo));
         true
     }
 }

@@ -12,9 +12,9 @@ pub(super) struct Control {
     pub(super) bytes: Vec<u8>,
     pub(super) written: usize,
     /// They go out as they are encoded: the stream has some of them, or may.
-    pub(super) begun: bool,
+    pub(super) started: bool,
     /// A Ping is among them.
-    pub(super) pings: bool,
+    pub(super) has_ping: bool,
     pub(super) pongs: Payloads,
     /// The newest Ping; one at most.
     pub(super) ping: Payloads,
@@ -25,12 +25,12 @@ impl Control {
         !self.pongs.is_empty() || !self.ping.is_empty()
     }
 
-    /// Encodes Pongs and Ping, in this order. They stay due until [`Self::begin`].
+    /// Encodes Pongs and Ping, in this order. They stay due until [`Self::start`].
     pub(super) fn encode(&mut self, mut key: impl FnMut() -> Option<[u8; 4]>) {
         let Self {
             bytes, pongs, ping, ..
         } = self;
-        self.pings = !ping.is_empty();
+        self.has_ping = !ping.is_empty();
         bytes.clear();
         let mut frame = |opcode, payload: &[u8]| {
             let key = key();
@@ -59,18 +59,18 @@ impl Control {
         if n == 0 {
             return;
         }
-        self.begin();
+        self.start();
         self.written += n;
         if self.written == self.bytes.len() {
             self.bytes.clear();
             self.written = 0;
-            self.begun = false;
+            self.started = false;
         }
     }
 
     /// What is encoded is not encoded again.
-    pub(super) fn begin(&mut self) {
-        if !core::mem::replace(&mut self.begun, true) {
+    pub(super) fn start(&mut self) {
+        if !core::mem::replace(&mut self.started, true) {
             self.pongs.clear();
             self.ping.clear();
         }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::outbox::{Outbox, Phase};
+use super::outbox::{Outbox, WritePhase};
 use super::transmit::Transmit;
 use crate::buf::{BufPool, SendBuf};
 use crate::error::SendError;
@@ -13,15 +13,15 @@ use crate::frame::{Opcode, header};
 impl Outbox {
     /// Puts bytes in front that must go out as they are: what an earlier owner of the stream
     /// had not written. Control frames wait behind them, for their frames are not known.
-    pub(crate) fn resume(&mut self, unsent: Bytes) {
+    pub(crate) fn prepend_unsent(&mut self, unsent: Bytes) {
         if !unsent.is_empty() {
-            self.queue.push_begun(unsent);
+            self.queue.push_partial_frame(unsent);
         }
     }
 
     /// An earlier owner of the stream has queued, or sent, our Close: nothing may follow it.
-    pub(crate) fn resume_closing(&mut self) {
-        self.phase = Phase::Closing;
+    pub(crate) fn restore_closing(&mut self) {
+        self.phase = WritePhase::Closing;
     }
 
     /// Sends a binary message straight from the caller's slice: `write` gets what is queued and
@@ -32,7 +32,7 @@ impl Outbox {
         payload: &[u8],
         write: impl FnOnce(&mut dyn Iterator<Item = &[u8]>) -> usize,
     ) -> Result<(), SendError> {
-        if self.keys.is_some() || self.holds_data() {
+        if self.keys.is_some() || self.defers_data() {
             return self.send(payload);
         }
         self.admit_data(payload.len())?;
@@ -46,7 +46,7 @@ impl Outbox {
             None,
         );
         let head = &head[..size];
-        self.arm();
+        self.encode_control();
         let queued = self.queued_bytes();
         let written = write(&mut Transmit::new(self).chain([head, payload]));
         self.handle_written(written.min(queued));
@@ -59,17 +59,17 @@ impl Outbox {
                         .get(of_frame.saturating_sub(size)..)
                         .unwrap_or_default(),
                 );
-                self.queue.push_begun([head, body].concat().into());
+                self.queue.push_partial_frame([head, body].concat().into());
             }
             _ => {}
         }
-        self.count(payload.len());
+        self.count_message(payload.len());
         Ok(())
     }
 
     /// What to write now. Tell [`Self::handle_written`] how much of it was written.
     pub(crate) fn transmit(&mut self) -> Transmit<'_> {
-        self.arm();
+        self.encode_control();
         Transmit::new(self)
     }
 
@@ -82,8 +82,8 @@ impl Outbox {
         }
         self.blocked = self.wants_write();
         if self.blocked && self.control.is_some() {
-            let control = self.rearm();
-            if !control.begun {
+            let control = self.control_mut();
+            if !control.started {
                 control.pongs.keep_newest();
             }
         }
@@ -91,15 +91,15 @@ impl Outbox {
 
     /// The stream would block, and may have kept the first `n` bytes of the first slice that
     /// [`Self::transmit`] gave: nothing is put before them. [`Self::handle_written`] comes after.
-    pub(crate) fn handle_kept(&mut self, n: usize) {
-        if n <= self.queue.ahead() {
+    pub(crate) fn handle_buffered(&mut self, n: usize) {
+        if n <= self.queue.bytes_before_mark() {
             return;
         }
         match &mut self.control {
-            Some(control) if control.written < control.bytes.len() => control.begin(),
+            Some(control) if control.written < control.bytes.len() => control.start(),
             _ => self
                 .queue
-                .begin(n.min(self.queue.queued()), header::measure),
+                .start_frames(n.min(self.queue.queued()), header::measure),
         }
     }
 
@@ -109,7 +109,7 @@ impl Outbox {
             self.queue.consume(n, header::measure);
             return;
         };
-        let before = n.min(self.queue.ahead());
+        let before = n.min(self.queue.bytes_before_mark());
         let after = n - before;
         let of_control = after.min(control.bytes.len() - control.written);
         control.handle_written(of_control);
@@ -127,7 +127,7 @@ impl Outbox {
 
     pub(crate) fn detach(&mut self, pool: &mut BufPool) {
         self.queue.detach(pool);
-        if !self.control_waits() {
+        if !self.control_pending() {
             self.control = None;
         }
     }
@@ -138,8 +138,10 @@ impl Outbox {
 
     /// Whether data must wait: a control frame is begun, and another one is due that is encoded
     /// when the first is out.
-    pub(super) fn holds_data(&self) -> bool {
-        self.control.as_ref().is_some_and(|c| c.begun && c.is_due())
+    pub(super) fn defers_data(&self) -> bool {
+        self.control
+            .as_ref()
+            .is_some_and(|c| c.started && c.is_due())
     }
 
     pub(super) fn control_bytes(&self) -> &[u8] {
@@ -159,9 +161,9 @@ impl Outbox {
     }
 
     /// Encodes what is due, unless control frames are on their way.
-    fn arm(&mut self) {
+    fn encode_control(&mut self) {
         if let Some(control) = &mut self.control
-            && !control.begun
+            && !control.started
             && control.is_due()
         {
             control.encode(|| self.keys.as_mut().map(|k| k.next()));

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::ahead::Looked;
+use super::ahead::Lookahead;
 use super::batch::Batch;
 use super::message::{Kind, Message, OwnedMessage};
-use super::replies::{Closing, Replies};
+use super::replies::{CloseCause, Replies};
 use super::text::Utf8Bytes;
-use super::texts::Checks;
+use super::texts::TextCheck;
 use crate::agreed::{Agreed, Extensions};
 use crate::buf::{BufPool, RecvBuf};
 use crate::config::Config;
@@ -38,7 +38,7 @@ const ASSEMBLY_KEPT_BYTES_MIN: usize = 4096;
 
 /// Where the receiving half stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+pub(super) enum ReadPhase {
     /// Frames are read.
     Open,
     /// The peer's Close was read. What follows is ignored.
@@ -49,7 +49,7 @@ pub(super) enum Phase {
 
 /// A frame whose header is consumed and whose payload is taken as it arrives.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InFrame {
+pub(super) struct PartialFrame {
     /// Payload bytes still to come.
     pub(super) left: u64,
     /// The mask key, turned so that its first byte meets the next byte.
@@ -63,7 +63,7 @@ pub(super) struct InFrame {
 pub(super) struct OpenMessage {
     /// `None` between two such messages.
     pub(super) kind: Option<Kind>,
-    pub(super) frame: Option<InFrame>,
+    pub(super) frame: Option<PartialFrame>,
     /// No part of it has been delivered.
     pub(super) first: bool,
     /// Frames so far.
@@ -90,16 +90,16 @@ pub(super) struct Assembly(pub(super) Vec<u8>);
 
 /// Everything the parser remembers between two reads, but for the bytes.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct ParseState {
     pub(super) config: Arc<Config>,
     pub(super) role: Role,
     /// The reserved bits that the agreed extensions use.
     rsv: Rsv,
-    pub(super) phase: Phase,
+    pub(super) phase: ReadPhase,
     /// The last batch ended because bytes were missing, so that it is time to read.
-    pub(super) starved: bool,
+    pub(super) needs_read: bool,
     /// The assembly holds a message that was lent; it is cleared before the next batch.
-    pub(super) assembled: bool,
+    pub(super) assembly_lent: bool,
     /// Made with the first message whose frames are taken as they arrive; kept while the
     /// connection is busy.
     pub(super) message: Option<Box<OpenMessage>>,
@@ -108,24 +108,24 @@ pub(super) struct State {
     pub(super) progress: u32,
     /// Bytes at the front of the buffer that hold whole text frames, prepared and checked: see
     /// [`texts`](super::texts). All of them are lent next, or made frames again.
-    pub(super) texts: u32,
-    /// How the next batch checks small texts.
-    pub(super) checks: Checks,
+    pub(super) texts_bytes: u32,
+    /// How the next batch text_check small texts.
+    pub(super) text_check: TextCheck,
     pub(super) utf8: Utf8,
     pub(super) replies: Replies,
     /// Pings that have not been lent and are answered all the same: the next ones.
-    pub(super) answered: u32,
+    pub(super) pings_answered: u32,
     /// What was found in the frames that are not lent.
-    pub(super) looked: Looked,
+    pub(super) lookahead: Lookahead,
     /// The peer's Close is the next frame but for control frames, and was looked at: it is
     /// answered, unless it breaks a rule.
-    pub(super) close_seen: bool,
+    pub(super) close_answered: bool,
     /// The peer will send nothing more.
     pub(super) eof: bool,
     /// That is so because reading has failed.
-    pub(super) broken: bool,
+    pub(super) read_failed: bool,
     /// Bytes that came behind a Close or an error, and were dropped.
-    pub(super) dropped: u32,
+    pub(super) dropped_bytes: u32,
     pub(super) messages: u64,
     pub(super) bytes: u64,
 }
@@ -134,9 +134,9 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(crate) struct Inbox {
     pub(super) buf: RecvBuf,
-    /// Made as [`State::message`].
+    /// Made as [`ParseState::message`].
     assembly: Option<Box<Assembly>>,
-    pub(super) state: State,
+    pub(super) state: ParseState,
 }
 
 /// The reserved bits that extensions use: none of them does.
@@ -144,7 +144,7 @@ const fn reserved_bits(Extensions {}: &Extensions) -> Rsv {
     Rsv::NONE
 }
 
-impl State {
+impl ParseState {
     /// What the peer's frames must be like.
     #[inline]
     pub(super) fn rules(&self) -> Rules {
@@ -160,27 +160,27 @@ impl Inbox {
     pub(crate) fn new(agreed: &Agreed, config: impl Into<Arc<Config>>, leftover: &[u8]) -> Self {
         let config = config.into();
         Self {
-            buf: RecvBuf::holding(leftover),
+            buf: RecvBuf::from_bytes(leftover),
             assembly: None,
-            state: State {
+            state: ParseState {
                 config,
                 role: agreed.role(),
                 rsv: reserved_bits(agreed.extensions()),
-                phase: Phase::Open,
-                starved: leftover.is_empty(),
-                assembled: false,
+                phase: ReadPhase::Open,
+                needs_read: leftover.is_empty(),
+                assembly_lent: false,
                 message: None,
                 progress: 0,
-                texts: 0,
-                checks: Checks::Together,
+                texts_bytes: 0,
+                text_check: TextCheck::Grouped,
                 utf8: Utf8::default(),
                 replies: Replies::default(),
-                answered: 0,
-                looked: Looked::default(),
-                close_seen: false,
+                pings_answered: 0,
+                lookahead: Lookahead::default(),
+                close_answered: false,
                 eof: false,
-                broken: false,
-                dropped: 0,
+                read_failed: false,
+                dropped_bytes: 0,
                 messages: 0,
                 bytes: 0,
             },
@@ -195,7 +195,7 @@ impl Inbox {
     /// Takes a buffer to read into.
     pub(crate) fn attach(&mut self, pool: &mut BufPool) {
         self.buf.attach(pool);
-        if self.state.starved {
+        if self.state.needs_read {
             // A frame was begun in a larger buffer, that of an earlier owner, and waits here
             // until it is whole.
             self.buf.grow_if_full();
@@ -215,7 +215,7 @@ impl Inbox {
     /// Gives back what the open message, if there is one, does not need.
     #[cold]
     fn release_message(&mut self) {
-        if self.state.open().is_none() {
+        if self.state.open_message().is_none() {
             self.state.message = None;
             self.assembly = None;
         } else if let Some(Assembly(bytes)) = self.assembly.as_deref_mut() {
@@ -237,47 +237,47 @@ impl Inbox {
 
     pub(crate) fn filled(&mut self, n: usize) {
         self.buf.filled(n);
-        self.state.starved = false;
-        if self.state.phase != Phase::Open {
+        self.state.needs_read = false;
+        if self.state.phase != ReadPhase::Open {
             let dropped = u32::try_from(self.buf.len()).unwrap_or(u32::MAX);
-            self.state.dropped = self.state.dropped.saturating_add(dropped);
+            self.state.dropped_bytes = self.state.dropped_bytes.saturating_add(dropped);
             self.buf.clear();
-            self.state.texts = 0;
+            self.state.texts_bytes = 0;
         }
     }
 
     /// Bytes that came when no message could come any more.
     pub(crate) fn dropped_bytes(&self) -> u32 {
-        self.state.dropped
+        self.state.dropped_bytes
     }
 
     /// Whether everything received so far has been looked at, so that only a read helps.
     pub(crate) fn wants_read(&self) -> bool {
-        self.state.starved || self.buf.is_empty() || self.state.phase != Phase::Open
+        self.state.needs_read || self.buf.is_empty() || self.state.phase != ReadPhase::Open
     }
 
     /// Whether the peer has closed or failed, so that no message can come any more.
     pub(crate) fn is_done(&self) -> bool {
-        self.state.phase != Phase::Open
+        self.state.phase != ReadPhase::Open
     }
 
     /// Whether the peer's Close was read.
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.phase == Phase::Closed
+        self.state.phase == ReadPhase::Closed
     }
 
     /// The messages in what was received, up to a Ping or Close that is not answered yet, unless
     /// the first is one.
     pub(crate) fn batch(&mut self) -> Batch<'_> {
         self.look_ahead();
-        self.parse()
+        self.parse_batch()
     }
 
     #[inline]
-    fn parse(&mut self) -> Batch<'_> {
+    fn parse_batch(&mut self) -> Batch<'_> {
         self.release_assembly();
-        self.state.starved = false;
-        self.state.looked.bytes = 0;
+        self.state.needs_read = false;
+        self.state.lookahead.bytes = 0;
         let capacity = self.buf.capacity();
         let (rest, start) = self.buf.received_mut();
         Batch::new(rest, start, capacity, &mut self.assembly, &mut self.state)
@@ -291,7 +291,7 @@ impl Inbox {
         }
         let received = self.buf.received().as_ptr_range();
         let share = self.buf.capacity() / OWNED_SHARE;
-        let message = match self.parse().first()? {
+        let message = match self.parse_batch().first()? {
             Ok(message) => message,
             Err(failure) => return Some(Err(failure)),
         };
@@ -321,15 +321,15 @@ impl Inbox {
     }
 
     /// The peer will send nothing more; `broken`: reading has failed. The first cause is kept.
-    pub(crate) fn end_stream(&mut self, broken: bool) {
-        self.state.broken |= broken && !self.state.eof;
+    pub(crate) fn set_stream_end(&mut self, read_failed: bool) {
+        self.state.read_failed |= read_failed && !self.state.eof;
         self.state.eof = true;
     }
 
     /// How the stream has ended, if it has.
     #[inline]
     pub(crate) fn stream_end(&self) -> Option<Failure> {
-        self.state.eof.then_some(if self.state.broken {
+        self.state.eof.then_some(if self.state.read_failed {
             Failure::Io
         } else {
             Failure::Eof
@@ -337,20 +337,20 @@ impl Inbox {
     }
 
     /// The stream ended, or failed. Without a Close before, that is a failure.
-    pub(crate) fn handle_end(&mut self, failure: Failure) {
-        if self.state.phase == Phase::Open {
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        if self.state.phase == ReadPhase::Open {
             self.state.fail(failure);
         }
     }
 
     /// Nothing more is read: an earlier owner has read the peer's Close.
     pub(crate) fn close(&mut self) {
-        self.state.phase = Phase::Closed;
+        self.state.phase = ReadPhase::Closed;
     }
 
     /// Nothing more is read: a deadline of ours passed.
     pub(crate) fn stop(&mut self) {
-        self.state.phase = Phase::Failed;
+        self.state.phase = ReadPhase::Failed;
     }
 
     /// Data messages received, and their payload bytes.
@@ -368,12 +368,12 @@ impl Inbox {
             state,
         } = self;
         let mut assembly = assembly.map(|a| a.0).unwrap_or_default();
-        if state.assembled {
+        if state.assembly_lent {
             assembly.clear();
         }
         let mut unread = Vec::new();
-        if let Some(kind) = state.open() {
-            state.reopen(&mut unread, kind, &assembly);
+        if let Some(kind) = state.open_message() {
+            state.encode_open_message(&mut unread, kind, &assembly);
         }
         let (rest, _) = buf.received_mut();
         if state.progress > 0
@@ -389,7 +389,7 @@ impl Inbox {
     }
 
     fn release_assembly(&mut self) {
-        if core::mem::take(&mut self.state.assembled)
+        if core::mem::take(&mut self.state.assembly_lent)
             && let Some(assembly) = &mut self.assembly
         {
             assembly.0.clear();
@@ -402,13 +402,13 @@ impl Inbox {
         let (mem, unread): (Box<[u8]>, _) = self.buf.take();
         let end = unread.start;
         if !unread.is_empty() {
-            self.buf = RecvBuf::holding(mem.get(unread).unwrap_or_default());
+            self.buf = RecvBuf::from_bytes(mem.get(unread).unwrap_or_default());
         }
         Bytes::from(mem).slice(end.saturating_sub(len)..end)
     }
 
     fn take_assembly(&mut self) -> Bytes {
-        self.state.assembled = false;
+        self.state.assembly_lent = false;
         let Some(Assembly(bytes)) = self.assembly.as_deref_mut() else {
             return Bytes::new();
         };
@@ -422,30 +422,30 @@ impl Inbox {
     }
 }
 
-impl State {
+impl ParseState {
     /// The open message, if its frames are taken as they arrive.
     #[inline]
-    pub(super) fn open(&self) -> Option<Kind> {
+    pub(super) fn open_message(&self) -> Option<Kind> {
         self.message.as_ref()?.kind
     }
 
     /// The frame of it that is half taken.
     #[inline]
-    pub(super) fn frame(&self) -> Option<InFrame> {
+    pub(super) fn partial_frame(&self) -> Option<PartialFrame> {
         self.message.as_ref()?.frame
     }
 
     pub(super) fn fail(&mut self, failure: Failure) {
-        self.phase = Phase::Failed;
-        self.replies.close(Closing::Fail(failure));
+        self.phase = ReadPhase::Failed;
+        self.replies.set_close(CloseCause::Fail(failure));
     }
 
     /// Appends the open message as the peer could have sent it: what is assembled, and the
     /// frame that is half taken. No frame is longer, and there are not more of them, than what
     /// came, so that the limits that let it in still do.
-    fn reopen(&self, out: &mut Vec<u8>, kind: Kind, assembly: &[u8]) {
+    fn encode_open_message(&self, out: &mut Vec<u8>, kind: Kind, assembly: &[u8]) {
         let frame_max = usize::try_from(self.config.frame_bytes_max).unwrap_or(usize::MAX);
-        let frame = self.frame();
+        let frame = self.partial_frame();
         let left = frame.map_or(0, |f| usize::try_from(f.left).unwrap_or(usize::MAX));
         // The half-taken frame gets as much as fits in it: never less than what it brought.
         let own = match frame {
@@ -455,24 +455,31 @@ impl State {
         let (whole, own) = assembly.split_at(assembly.len() - own);
         let mut opcode = kind.opcode();
         for chunk in whole.chunks(frame_max) {
-            self.reframe(out, opcode, false, chunk.len(), [0; 4]);
+            self.write_peer_header(out, opcode, false, chunk.len(), [0; 4]);
             out.extend_from_slice(chunk);
             opcode = Opcode::Continuation;
         }
         if let Some(frame) = frame {
             let mut key = frame.key;
             key.rotate_right(own.len() % 4);
-            self.reframe(out, opcode, frame.fin, own.len().saturating_add(left), key);
+            self.write_peer_header(out, opcode, frame.fin, own.len().saturating_add(left), key);
             let at = out.len();
             out.extend_from_slice(own);
             mask::apply(&mut out[at..], key, 0);
         } else if whole.is_empty() {
-            self.reframe(out, opcode, false, 0, [0; 4]);
+            self.write_peer_header(out, opcode, false, 0, [0; 4]);
         }
     }
 
     /// Appends a header as the peer writes them.
-    fn reframe(&self, out: &mut Vec<u8>, opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) {
+    fn write_peer_header(
+        &self,
+        out: &mut Vec<u8>,
+        opcode: Opcode,
+        fin: bool,
+        len: usize,
+        key: [u8; 4],
+    ) {
         let mut bytes = [0; header::HEADER_BYTES_MAX];
         let key = (self.role == Role::Server).then_some(key);
         let size = header::write(&mut bytes, opcode, fin, Rsv::NONE, len, key);

@@ -23,12 +23,12 @@ mod tests;
 pub use batch::Batch;
 pub use claim::Claim;
 pub(crate) use inbox::Inbox;
-pub(crate) use keepalive::{Due, Keepalive, Output};
+pub(crate) use keepalive::{Due, Keepalive, OutputStatus};
 pub(crate) use keys::MaskKeys;
 pub use message::{Kind, Message, OwnedMessage, Part};
 pub use outbox::Outbox;
 pub use prepared::PreparedMessage;
-pub(crate) use replies::Closing;
+pub(crate) use replies::CloseCause;
 pub use text::Utf8Bytes;
 pub use transmit::Transmit;
 

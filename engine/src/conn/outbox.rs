@@ -21,19 +21,19 @@ use crate::frame::{CONTROL_BYTES_MAX, Opcode, header, mask};
 /// another slice for the kernel to walk.
 const SHARED_BYTES_MIN: usize = 1024;
 
-/// No number of queued bytes is awaited.
-const NOBODY: usize = usize::MAX;
+/// No number of queued bytes is notify_at.
+const NO_THRESHOLD: usize = usize::MAX;
 
 /// Where the sending half stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+pub(super) enum WritePhase {
     Open,
     /// Our Close is queued, behind what was queued before: nothing may follow it.
     Closing,
     /// Nothing will be written any more.
-    Dead {
+    Aborted {
         /// A Close of ours was queued before, whatever became of it.
-        closed: bool,
+        close_queued: bool,
     },
 }
 
@@ -51,15 +51,15 @@ pub struct Outbox {
     pub(super) control: Option<Box<Control>>,
     /// A client's; `None` on a server, which does not mask.
     pub(super) keys: Option<Box<MaskKeys>>,
-    pub(super) phase: Phase,
+    pub(super) phase: WritePhase,
     /// The socket did not take all that it was given last: the peer is behind, and gets the
     /// newest Pong only.
     pub(super) blocked: bool,
     /// A message sent in parts is open, and its text is cut here.
     pub(super) parts: Option<(Kind, Utf8)>,
     /// The application waits to be told that no more than so many bytes are queued.
-    /// [`NOBODY`] where it does not.
-    pub(super) awaited: usize,
+    /// [`NO_THRESHOLD`] where it does not.
+    pub(super) notify_at: usize,
     pub(super) bytes: u64,
 }
 
@@ -72,10 +72,10 @@ impl Outbox {
             queue: SendBuf::default(),
             control: None,
             keys: keys.map(Box::new),
-            phase: Phase::Open,
+            phase: WritePhase::Open,
             blocked: false,
             parts: None,
-            awaited: NOBODY,
+            notify_at: NO_THRESHOLD,
             messages: 0,
             bytes: 0,
         }
@@ -102,24 +102,24 @@ impl Outbox {
 
     #[inline]
     fn send_kind(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
-        if self.send_short(kind, payload).is_some() {
+        if self.send_fast(kind, payload).is_some() {
             return Ok(());
         }
-        self.send_any(kind, payload)
+        self.send_checked(kind, payload)
     }
 
     /// Queues a message of at most 125 bytes where nothing stands in the way: the same as
-    /// [`Self::send_any`] would do, in fewer steps. `None`, and nothing queued, else.
+    /// [`Self::send_checked`] would do, in fewer steps. `None`, and nothing queued, else.
     #[inline]
-    fn send_short(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
+    fn send_fast(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
         let len = payload.len();
-        if len > 125 || self.parts.is_some() || self.phase != Phase::Open {
+        if len > 125 || self.parts.is_some() || self.phase != WritePhase::Open {
             return None;
         }
         if self.keys.is_some() {
-            return self.send_short_masked(kind, payload);
+            return self.send_fast_masked(kind, payload);
         }
-        let (room, end) = self.queue.room_at_hand(2 + len)?;
+        let (room, end) = self.queue.room_fast(2 + len)?;
         let (head, body) = room.split_first_chunk_mut::<2>()?;
         *head = [0x80 | kind.opcode() as u8, len as u8];
         self.messages += 1;
@@ -131,9 +131,9 @@ impl Outbox {
 
     // Not inline: its registers would be saved for servers, too.
     #[inline(never)]
-    fn send_short_masked(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
+    fn send_fast_masked(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
         let len = payload.len();
-        let (room, end) = self.queue.room_at_hand(6 + len)?;
+        let (room, end) = self.queue.room_fast(6 + len)?;
         let (head, body) = room.split_first_chunk_mut::<6>()?;
         let key = self.keys.as_mut()?.next();
         let first = 0x80 | kind.opcode() as u8;
@@ -146,10 +146,10 @@ impl Outbox {
     }
 
     #[inline(never)]
-    fn send_any(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
+    fn send_checked(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
         self.admit_data(payload.len())?;
         self.frame(kind.opcode(), true, payload);
-        self.count(payload.len());
+        self.count_message(payload.len());
         Ok(())
     }
 
@@ -205,7 +205,7 @@ impl Outbox {
             }
             Err(payload) => self.frame_with(kind.opcode(), true, &payload, key),
         }
-        self.count(len);
+        self.count_message(len);
         Ok(())
     }
 
@@ -225,7 +225,7 @@ impl Outbox {
         } else {
             self.queue.push_shared(frame.clone(), true);
         }
-        self.count(payload.len());
+        self.count_message(payload.len());
         Ok(())
     }
 
@@ -271,7 +271,7 @@ impl Outbox {
         self.admit_data(len)?;
         let key = self.keys.as_mut().map(|k| k.next());
         let size = header::size(len, key.is_some());
-        let (room, tail) = self.queue.room_and_end(size + len);
+        let (room, tail) = self.queue.room_and_tail(size + len);
         Ok(Claim {
             room,
             tail,
@@ -288,7 +288,7 @@ impl Outbox {
     /// [`SendError::ControlTooLong`] over 125 bytes, [`SendError::Closed`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.admit_control(payload)?;
-        let control = self.rearm();
+        let control = self.control_mut();
         control.ping.clear();
         control.ping.push(payload);
         Ok(())
@@ -302,7 +302,7 @@ impl Outbox {
     /// As [`Self::ping`].
     pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.admit_control(payload)?;
-        self.answer(payload);
+        self.queue_pong(payload);
         Ok(())
     }
 
@@ -318,9 +318,9 @@ impl Outbox {
     }
 
     pub(crate) fn close_with(&mut self, body: &Body) {
-        if self.phase == Phase::Open {
+        if self.phase == WritePhase::Open {
             self.frame(Opcode::Close, true, body.as_slice());
-            self.phase = Phase::Closing;
+            self.phase = WritePhase::Closing;
         }
     }
 
@@ -329,7 +329,7 @@ impl Outbox {
     /// written.
     pub(crate) fn fail(&mut self, failure: Failure) {
         let Some(code) = failure.close_code() else {
-            return self.kill();
+            return self.abort();
         };
         let reason = match failure {
             Failure::Violation(v) => v.rule(),
@@ -341,9 +341,9 @@ impl Outbox {
     }
 
     /// Nothing will be written any more.
-    pub(crate) fn kill(&mut self) {
-        self.phase = Phase::Dead {
-            closed: self.has_closed(),
+    pub(crate) fn abort(&mut self) {
+        self.phase = WritePhase::Aborted {
+            close_queued: self.has_queued_close(),
         };
         self.queue = SendBuf::default();
         self.control = None;
@@ -359,38 +359,41 @@ impl Outbox {
     /// Whether the closing handshake has begun, or the connection is gone.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.phase != Phase::Open
+        self.phase != WritePhase::Open
     }
 
     /// Asks to be told by [`Handler::drained`](crate::reactor::Handler::drained), once, when no more than
     /// `bytes` wait to be written: for senders that keep their messages until they can go.
     pub fn notify_below(&mut self, bytes: usize) {
-        let bytes = bytes.min(NOBODY - 1); // more than any queue has
-        self.awaited = match self.awaited {
-            NOBODY => bytes,
+        let bytes = bytes.min(NO_THRESHOLD - 1); // more than any queue has
+        self.notify_at = match self.notify_at {
+            NO_THRESHOLD => bytes,
             most => most.max(bytes),
         };
     }
 
     /// Whether the queue has drained as far as somebody waits for. Tells so once.
     pub(crate) fn take_drained(&mut self) -> bool {
-        let drained = self.awaited != NOBODY
-            && self.phase == Phase::Open
-            && self.queue.queued() <= self.awaited;
+        let drained = self.notify_at != NO_THRESHOLD
+            && self.phase == WritePhase::Open
+            && self.queue.queued() <= self.notify_at;
         if drained {
-            self.awaited = NOBODY;
+            self.notify_at = NO_THRESHOLD;
         }
         drained
     }
 
     /// Whether we have begun, or answered, the closing handshake. A fault of the socket is not
     /// that.
-    pub(crate) fn has_closed(&self) -> bool {
-        matches!(self.phase, Phase::Closing | Phase::Dead { closed: true })
+    pub(crate) fn has_queued_close(&self) -> bool {
+        matches!(
+            self.phase,
+            WritePhase::Closing | WritePhase::Aborted { close_queued: true }
+        )
     }
 
-    pub(crate) fn is_dead(&self) -> bool {
-        matches!(self.phase, Phase::Dead { .. })
+    pub(crate) fn is_aborted(&self) -> bool {
+        matches!(self.phase, WritePhase::Aborted { .. })
     }
 
     pub(crate) fn write_timeout(&self) -> core::time::Duration {
@@ -417,7 +420,7 @@ impl Outbox {
             .config
             .send_queue_bytes_max
             .saturating_sub(self.queue.queued());
-        if self.phase == Phase::Open {
+        if self.phase == WritePhase::Open {
             free.saturating_sub(header::HEADER_BYTES_MAX)
         } else {
             0
@@ -428,18 +431,18 @@ impl Outbox {
     #[must_use]
     #[inline]
     pub fn wants_write(&self) -> bool {
-        !self.queue.is_empty() || self.control.is_some() && self.control_waits()
+        !self.queue.is_empty() || self.control.is_some() && self.control_pending()
     }
 
-    pub(super) fn control_waits(&self) -> bool {
+    pub(super) fn control_pending(&self) -> bool {
         self.control
             .as_ref()
             .is_some_and(|c| c.is_due() || c.written < c.bytes.len())
     }
 
     /// Whether a Ping waits of which nothing is written.
-    pub(crate) fn ping_waits(&self) -> bool {
-        let waits = |c: &Control| !c.ping.is_empty() || c.begun && c.pings && c.written == 0;
+    pub(crate) fn ping_pending(&self) -> bool {
+        let waits = |c: &Control| !c.ping.is_empty() || c.started && c.has_ping && c.written == 0;
         self.control.as_deref().is_some_and(waits)
     }
 
@@ -460,10 +463,10 @@ impl Outbox {
     }
 
     /// Answers a Ping, unless the closing handshake has begun.
-    pub(crate) fn answer(&mut self, payload: &[u8]) {
-        if self.phase == Phase::Open {
+    pub(crate) fn queue_pong(&mut self, payload: &[u8]) {
+        if self.phase == WritePhase::Open {
             let blocked = self.blocked;
-            let control = self.rearm();
+            let control = self.control_mut();
             control.pongs.push(payload);
             if blocked {
                 control.pongs.keep_newest();
@@ -481,7 +484,7 @@ impl Outbox {
 
     #[inline]
     fn admit(&mut self, len: usize) -> Result<(), SendError> {
-        if self.phase != Phase::Open {
+        if self.phase != WritePhase::Open {
             return Err(SendError::Closed);
         }
         let max = self.config.send_queue_bytes_max;
@@ -504,7 +507,7 @@ impl Outbox {
                 max: CONTROL_BYTES_MAX,
             });
         }
-        if self.phase == Phase::Open {
+        if self.phase == WritePhase::Open {
             Ok(())
         } else {
             Err(SendError::Closed)
@@ -532,16 +535,16 @@ impl Outbox {
     }
 
     #[inline]
-    pub(super) fn count(&mut self, len: usize) {
+    pub(super) fn count_message(&mut self, len: usize) {
         self.messages += 1;
         self.bytes += len as u64;
     }
 
     /// The control lane, with frames that are encoded but not begun taken back, so that newer
     /// ones replace them.
-    pub(super) fn rearm(&mut self) -> &mut Control {
+    pub(super) fn control_mut(&mut self) -> &mut Control {
         let control = self.control.get_or_insert_default();
-        if !control.begun && !control.bytes.is_empty() {
+        if !control.started && !control.bytes.is_empty() {
             control.bytes.clear();
         }
         control

@@ -10,27 +10,27 @@ use crate::frame::close::Body;
 
 /// Pongs that may wait. A burst of Pings is answered one by one up to this many; a further one
 /// replaces the newest that waits (RFC 6455 section 5.5.3 asks for that one only).
-const PONGS_WAITING_MAX: usize = 16;
+const PONGS_PENDING_MAX: usize = 16;
 
 /// Left by the [`Inbox`](super::Inbox) for the [`Outbox`](super::Outbox).
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
     /// Made with the first of them, and kept until [`Self::release`].
-    waiting: Option<Box<Waiting>>,
+    pending: Option<Box<Pending>>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct Pending {
     /// Payloads of the Pings that are not answered.
     pings: Payloads,
     /// The newest Pong that could be one of the keepalive's.
     pong: Option<[u8; 8]>,
-    closing: Option<Closing>,
+    close: Option<CloseCause>,
 }
 
 /// Why the closing handshake is to go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Closing {
+pub(crate) enum CloseCause {
     /// The peer's Close, to be echoed.
     Echo(Body),
     /// We end it.
@@ -40,56 +40,56 @@ pub(crate) enum Closing {
 impl Replies {
     /// A Ping came.
     #[cold]
-    pub(crate) fn ping(&mut self, data: &[u8]) {
-        self.waiting.get_or_insert_default().pings.push(data);
+    pub(crate) fn push_ping(&mut self, data: &[u8]) {
+        self.pending.get_or_insert_default().pings.push(data);
     }
 
     /// A Pong came that could be one of the keepalive's.
     #[cold]
-    pub(crate) fn pong(&mut self, payload: [u8; 8]) {
-        self.waiting.get_or_insert_default().pong = Some(payload);
+    pub(crate) fn set_pong(&mut self, payload: [u8; 8]) {
+        self.pending.get_or_insert_default().pong = Some(payload);
     }
 
     /// The closing handshake is to go on.
     #[cold]
-    pub(crate) fn close(&mut self, closing: Closing) {
-        self.waiting.get_or_insert_default().closing = Some(closing);
+    pub(crate) fn set_close(&mut self, cause: CloseCause) {
+        self.pending.get_or_insert_default().close = Some(cause);
     }
 
     /// The newest Pong, once.
     pub(crate) fn take_pong(&mut self) -> Option<[u8; 8]> {
-        self.waiting.as_mut()?.pong.take()
+        self.pending.as_mut()?.pong.take()
     }
 
     /// Why the closing handshake is to go on, once.
-    pub(crate) fn take_closing(&mut self) -> Option<Closing> {
-        self.waiting.as_mut()?.closing.take()
+    pub(crate) fn take_close_cause(&mut self) -> Option<CloseCause> {
+        self.pending.as_mut()?.close.take()
     }
 
     /// Gives the memory back where nothing waits.
     #[inline]
     pub(crate) fn release(&mut self) {
-        if self.waiting.is_some() && self.is_empty() {
-            self.waiting = None;
+        if self.pending.is_some() && self.is_empty() {
+            self.pending = None;
         }
     }
 
     /// The Pings to answer, once.
-    pub(crate) fn answer(&mut self, mut answer: impl FnMut(&[u8])) {
-        if let Some(waiting) = &mut self.waiting {
-            waiting.pings.iter().for_each(&mut answer);
-            waiting.pings.clear();
+    pub(crate) fn drain_pings(&mut self, mut queue_pong: impl FnMut(&[u8])) {
+        if let Some(pending) = &mut self.pending {
+            pending.pings.iter().for_each(&mut queue_pong);
+            pending.pings.clear();
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting
+        self.pending
             .as_ref()
-            .is_none_or(|w| w.pings.is_empty() && w.pong.is_none() && w.closing.is_none())
+            .is_none_or(|w| w.pings.is_empty() && w.pong.is_none() && w.close.is_none())
     }
 }
 
-/// Control payloads in order, at most [`PONGS_WAITING_MAX`] of at most 125 bytes each.
+/// Control payloads in order, at most [`PONGS_PENDING_MAX`] of at most 125 bytes each.
 #[derive(Debug, Default)]
 pub(crate) struct Payloads {
     /// A byte of length before each.
@@ -103,7 +103,7 @@ impl Payloads {
     /// Adds a payload, in place of the newest where there are enough. Keeps at most 125 bytes;
     /// the callers have compared already.
     pub(crate) fn push(&mut self, data: &[u8]) {
-        if self.count == PONGS_WAITING_MAX {
+        if self.count == PONGS_PENDING_MAX {
             self.bytes.truncate(self.newest);
             self.count -= 1;
         }

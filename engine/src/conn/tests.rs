@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::Outbox;
 use super::inbox::Inbox;
-use super::keepalive::{Due, Keepalive, Output};
+use super::keepalive::{Due, Keepalive, OutputStatus};
 use super::replies::Payloads;
 use crate::buf::BufPool;
 use crate::config::Config;
@@ -14,9 +14,9 @@ use crate::role::Role;
 use crate::time::Timestamp;
 
 /// Nothing waits to be written.
-const IDLE: Output = Output {
-    busy: false,
-    ping: false,
+const IDLE: OutputStatus = OutputStatus {
+    pending: false,
+    ping_pending: false,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -82,11 +82,14 @@ fn silence_after_a_ping_fails_and_bytes_make_it_ask_again() {
 #[test]
 fn a_ping_that_waited_gets_all_of_its_time_once_it_is_out() {
     let config = config();
-    let busy = Output {
-        busy: true,
-        ping: false,
+    let busy = OutputStatus {
+        pending: true,
+        ping_pending: false,
     };
-    let waits = Output { ping: true, ..busy };
+    let waits = OutputStatus {
+        ping_pending: true,
+        ..busy
+    };
     let mut k = Keepalive::new(&config, 1, at(0));
     pinged(k.handle_timeout(&config, busy, at(20)));
     assert_eq!(k.handle_timeout(&config, waits, at(30)), Due::Nothing);

@@ -14,8 +14,8 @@
 //! What stands between two payloads is ASCII, so no code point crosses from one into the next: the
 //! whole is UTF-8 if, and only if, every payload is.
 //!
-//! Where a batch is dropped before all of it is lent, the rest stays in the buffer as it was
-//! prepared, and `State::texts` says how long it is. Before anything else reads the buffer,
+//! Where a batch is dropped before all of it is lent, the rest in_place in the buffer as it was
+//! prepared, and `ParseState::texts_bytes` says how long it is. Before anything else reads the buffer,
 //! [`Inbox::restore_texts`] makes frames of it again, with a mask key of zero.
 
 use super::inbox::Inbox;
@@ -31,18 +31,18 @@ const TEXTS_BYTES_MAX: usize = 4096;
 
 /// How small text messages are checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Checks {
+pub(super) enum TextCheck {
     /// With those behind it.
-    Together,
+    Grouped,
     /// The first of a batch alone, for a batch was dropped before all of it was lent: where that is
     /// done with every batch, nothing is prepared in vain.
-    Behind,
+    FirstAlone,
     /// Each alone, for one of them is not UTF-8: those before it are lent, and then it ends the
     /// connection.
-    Singly,
+    Single,
     /// Of a batch only: it ends here. One of the texts that come next is not UTF-8, and the next
-    /// batch checks singly.
-    Over,
+    /// batch text_check singly.
+    Done,
 }
 
 /// Bytes of the header of a frame with at most 125 bytes of payload.
@@ -110,17 +110,17 @@ impl Inbox {
     /// Makes frames again of the texts that were prepared and not lent.
     #[inline]
     pub(super) fn restore_texts(&mut self) {
-        if self.state.texts > 0 {
+        if self.state.texts_bytes > 0 {
             self.restore_all_texts();
         }
     }
 
     #[cold]
     fn restore_all_texts(&mut self) {
-        if self.state.checks == Checks::Together {
-            self.state.checks = Checks::Behind;
+        if self.state.text_check == TextCheck::Grouped {
+            self.state.text_check = TextCheck::FirstAlone;
         }
-        let len = core::mem::take(&mut self.state.texts) as usize;
+        let len = core::mem::take(&mut self.state.texts_bytes) as usize;
         let (received, _) = self.buf.received_mut();
         if let Some(prepared) = received.get_mut(..len) {
             restore(prepared, self.state.role);

@@ -4,18 +4,18 @@
 //! bytes at the end: up to 32 bytes take two and no loop. The loops are written so that the
 //! compiler makes vector code of them.
 
-/// Masks or unmasks `data` in place; its first byte meets byte `phase mod 4` of the key.
+/// Masks or unmasks `data` in place; its first byte meets byte `offset mod 4` of the key.
 #[inline]
-pub(crate) fn apply(data: &mut [u8], key: [u8; 4], phase: usize) {
-    let key = u32::from_le_bytes(key).rotate_right(8 * (phase % 4) as u32);
+pub(crate) fn apply(data: &mut [u8], key: [u8; 4], offset: usize) {
+    let key = u32::from_le_bytes(key).rotate_right(8 * (offset % 4) as u32);
     if key == 0 {
         return;
     }
     if data.len() < 16 {
-        return short(data, key);
+        return apply_short(data, key);
     }
-    let mask = wide(key);
-    let end = wide(turned(key, data.len()));
+    let mask = repeated(key);
+    let end = repeated(rotated(key, data.len()));
     // The last sixteen bytes before the loop changes some of them.
     let tail = data
         .last_chunk::<16>()
@@ -40,9 +40,9 @@ pub(crate) fn copy(dst: &mut [u8], src: &[u8], key: [u8; 4]) {
     let key = u32::from_le_bytes(key);
     if src.len() < 16 || dst.len() != src.len() {
         dst.copy_from_slice(src);
-        return short(dst, key);
+        return apply_short(dst, key);
     }
-    let mask = wide(key);
+    let mask = repeated(key);
     if src.len() <= 32 {
         xor_to(dst.first_chunk_mut(), src.first_chunk(), mask);
     } else {
@@ -51,7 +51,7 @@ pub(crate) fn copy(dst: &mut [u8], src: &[u8], key: [u8; 4]) {
             xor_to(Some(to), Some(from), mask);
         }
     }
-    let end = wide(turned(key, src.len()));
+    let end = repeated(rotated(key, src.len()));
     xor_to(dst.last_chunk_mut(), src.last_chunk(), end);
 }
 
@@ -71,23 +71,23 @@ fn xor_to(to: Option<&mut [u8; 16]>, from: Option<&[u8; 16]>, mask: u128) {
 
 /// The key four times over.
 #[inline]
-fn wide(key: u32) -> u128 {
+fn repeated(key: u32) -> u128 {
     let two = u64::from(key) << 32 | u64::from(key);
     u128::from(two) << 64 | u128::from(two)
 }
 
 /// The key as the byte at offset `len - 16`, or `len - 8`, meets it.
 #[inline]
-fn turned(key: u32, len: usize) -> u32 {
+fn rotated(key: u32, len: usize) -> u32 {
     key.rotate_right(8 * (len % 4) as u32)
 }
 
 /// Fewer than sixteen bytes.
 #[inline]
-fn short(data: &mut [u8], key: u32) {
+fn apply_short(data: &mut [u8], key: u32) {
     if data.len() >= 8 {
         let mask = u64::from(key) << 32 | u64::from(key);
-        let end = turned(key, data.len());
+        let end = rotated(key, data.len());
         let tail = data.last_chunk::<8>().map_or(0, |t| u64::from_le_bytes(*t));
         if let Some(head) = data.first_chunk_mut::<8>() {
             *head = (u64::from_le_bytes(*head) ^ mask).to_le_bytes();

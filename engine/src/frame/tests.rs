@@ -11,29 +11,29 @@ const KEYS: [[u8; 4]; 4] = [
     [0xff, 0x80, 0x7f, 0x01],
 ];
 
-fn bytewise(data: &[u8], key: [u8; 4], phase: usize) -> Vec<u8> {
-    let masked = |(i, b): (usize, &u8)| b ^ key[(i + phase) % 4];
+fn bytewise(data: &[u8], key: [u8; 4], offset: usize) -> Vec<u8> {
+    let masked = |(i, b): (usize, &u8)| b ^ key[(i + offset) % 4];
     data.iter().enumerate().map(masked).collect()
 }
 
 #[test]
-fn mask_of_every_length_phase_and_alignment() {
+fn mask_of_every_length_offset_and_alignment() {
     let bytes: Vec<u8> = (0..200).map(|i| i as u8 ^ 0x5a).collect();
     // Of each, an interpreter takes what meets every way through the loops.
-    let (lens, aligns, phases) = if cfg!(miri) { (29, 9, 3) } else { (1, 1, 1) };
+    let (lens, aligns, offsets) = if cfg!(miri) { (29, 9, 3) } else { (1, 1, 1) };
     for key in KEYS {
         for len in (0..=130).step_by(lens).chain([160]) {
             for align in (0..32).step_by(aligns) {
                 let plain = &bytes[align..align + len];
-                for phase in (0..=7).step_by(phases) {
+                for offset in (0..=7).step_by(offsets) {
                     let mut all = bytes.clone();
-                    mask::apply(&mut all[align..align + len], key, phase);
+                    mask::apply(&mut all[align..align + len], key, offset);
                     let (before, rest) = all.split_at(align);
                     let (masked, after) = rest.split_at(len);
                     assert_eq!(
                         masked,
-                        bytewise(plain, key, phase),
-                        "{len}+{phase} at {align}"
+                        bytewise(plain, key, offset),
+                        "{len}+{offset} at {align}"
                     );
                     assert_eq!((before, after), (&bytes[..align], &bytes[align + len..]));
                 }
@@ -163,11 +163,14 @@ fn utf8_of_long_texts_is_that_of_the_standard_library() {
                     let (first, rest) = bytes.split_at(cut);
                     let is_wrong = |e: core::str::Utf8Error| e.error_len().is_some();
                     let mut utf8 = Utf8::default();
-                    let begun = utf8.feed(first);
-                    assert_eq!(begun.is_err(), str::from_utf8(first).is_err_and(is_wrong));
-                    if begun.is_ok() {
-                        let ended = utf8.feed(rest).and_then(|()| utf8.finish());
-                        assert_eq!(ended.is_ok(), expected.is_ok(), "cut at {cut}");
+                    let first_part = utf8.feed(first);
+                    assert_eq!(
+                        first_part.is_err(),
+                        str::from_utf8(first).is_err_and(is_wrong)
+                    );
+                    if first_part.is_ok() {
+                        let complete = utf8.feed(rest).and_then(|()| utf8.finish());
+                        assert_eq!(complete.is_ok(), expected.is_ok(), "cut at {cut}");
                     }
                 }
             }

@@ -121,11 +121,11 @@ pub struct ClientHandshake {
     /// Bytes received as of the last call.
     received: usize,
     /// The answer that refuses, while its content is read.
-    refused: Option<Refused>,
+    refused: Option<RefusedResponse>,
 }
 
 #[derive(Clone)]
-struct Refused {
+struct RefusedResponse {
     response: Response,
     /// Where the content begins.
     at: usize,
@@ -175,7 +175,7 @@ impl ClientHandshake {
             request: head.into_boxed_slice(),
             accept: accept_key(key.as_bytes()),
             subprotocols: options.subprotocols.clone(),
-            scan: HeadScan::of_answer(),
+            scan: HeadScan::for_response(),
             interim: 0,
             received: 0,
             refused: None,
@@ -204,19 +204,19 @@ impl ClientHandshake {
     ) -> Result<Option<(Response, usize)>, HandshakeError> {
         if bytes.len() < self.received {
             self.interim = 0;
-            self.scan = HeadScan::of_answer();
+            self.scan = HeadScan::for_response();
             self.refused = None;
         }
         self.received = bytes.len();
         if self.refused.is_none() {
-            let Some((response, end)) = self.last_answer(bytes, limits)? else {
+            let Some((response, end)) = self.final_response(bytes, limits)? else {
                 return Ok(None);
             };
             if response.status() == 101 {
                 self.check(&response)?;
                 return Ok(Some((response, end)));
             }
-            self.refused = Some(Refused {
+            self.refused = Some(RefusedResponse {
                 content: response.delimited(),
                 response,
                 at: end,
@@ -235,12 +235,12 @@ impl ClientHandshake {
     /// over: [`HandshakeError::Refused`] where [`Self::parse`] has found an answer that refuses
     /// and waits for its content, which is handed out as far as it came.
     #[must_use]
-    pub fn cut_short(&self) -> Option<HandshakeError> {
-        self.refused.as_ref().map(Refused::error)
+    pub fn partial_refusal(&self) -> Option<HandshakeError> {
+        self.refused.as_ref().map(RefusedResponse::error)
     }
 
     /// The first answer that is not interim, and where its head ends.
-    fn last_answer(
+    fn final_response(
         &mut self,
         bytes: &[u8],
         limits: &HeadLimits,
@@ -263,7 +263,7 @@ impl ClientHandshake {
             match response.status() {
                 100 | 102..=199 => {
                     self.interim += end;
-                    self.scan = HeadScan::of_answer();
+                    self.scan = HeadScan::for_response();
                 }
                 _ => return Ok(Some((response, self.interim + end))),
             }
@@ -300,7 +300,7 @@ impl ClientHandshake {
     }
 }
 
-impl Refused {
+impl RefusedResponse {
     fn error(&self) -> HandshakeError {
         let response = self.response.clone();
         HandshakeError::Refused(Box::new(response.with_content(self.content.kept())))

@@ -53,13 +53,13 @@ impl Default for HeadLimits {
 
 /// Finds the end of a head in a buffer that grows: every byte is looked at once.
 ///
-/// `line_start <= searched <= bytes.len()` as of the last call.
+/// `line_start <= scanned <= bytes.len()` as of the last call.
 #[derive(Clone, Default, Debug)]
 pub(super) struct HeadScan {
     /// Where the line begins that is not yet complete.
     line_start: usize,
     /// Bytes known to hold no further line end.
-    searched: usize,
+    scanned: usize,
     /// A header line was seen: white space after it continues it.
     in_fields: bool,
     /// A header value may continue on the next line.
@@ -69,7 +69,7 @@ pub(super) struct HeadScan {
 impl HeadScan {
     /// For a head of an answer, in which header values may continue on the next line (RFC 9112
     /// section 5.2).
-    pub(super) fn of_answer() -> Self {
+    pub(super) fn for_response() -> Self {
         Self {
             folds: true,
             ..Self::default()
@@ -91,15 +91,15 @@ impl HeadScan {
         max: usize,
     ) -> Result<Option<usize>, HandshakeError> {
         let window = &bytes[..bytes.len().min(max)];
-        if window.len() < self.searched {
+        if window.len() < self.scanned {
             let folds = self.folds;
             *self = Self {
                 folds,
                 ..Self::default()
             };
         }
-        while let Some(at) = find(&window[self.searched..], b'\n') {
-            let lf = self.searched + at;
+        while let Some(at) = find(&window[self.scanned..], b'\n') {
+            let lf = self.scanned + at;
             let line = window[self.line_start..lf]
                 .strip_suffix(b"\r")
                 .ok_or(HandshakeError::BareLf)?;
@@ -113,9 +113,9 @@ impl HeadScan {
                 Some(_) => self.in_fields = self.line_start > 0,
             }
             self.line_start = lf + 1;
-            self.searched = lf + 1;
+            self.scanned = lf + 1;
         }
-        self.searched = window.len();
+        self.scanned = window.len();
         if bytes.len() >= max {
             return Err(HandshakeError::HeadTooLarge { max });
         }

@@ -185,15 +185,15 @@ impl Request {
             None => return Err(HandshakeError::StartLine),
         }
         let target = Target::parse(raw_target)?;
-        let mut spelled_anew = Vec::new();
+        let mut normalized = Vec::new();
         if target.resource.path.is_empty() {
-            spelled_anew.push(b'/');
+            normalized.push(b'/');
             if let Some(query) = target.resource.query {
-                spelled_anew.push(b'?');
-                spelled_anew.extend_from_slice(query);
+                normalized.push(b'?');
+                normalized.extend_from_slice(query);
             }
         }
-        let head = Head::parse(bytes, headers_at, &spelled_anew, limits)?;
+        let head = Head::parse(bytes, headers_at, &normalized, limits)?;
 
         let host = head
             .unique("Host")?
@@ -201,7 +201,7 @@ impl Request {
         let host = Authority::parse(host).map_err(|_| HandshakeError::Host)?;
         let key = check_headers(&head)?;
 
-        let (path_at, path_len) = if spelled_anew.is_empty() {
+        let (path_at, path_len) = if normalized.is_empty() {
             let path = target.resource.path;
             (Span::of(path, bytes).start(), path.len())
         } else {

@@ -43,7 +43,7 @@ pub use start::{SEND_QUEUE_BYTES_MIN, StartError};
 
 /// Bytes of records that may wait in an outbox: enough for one write after the other, and what a
 /// message of high priority waits behind, beside what the kernel holds.
-pub const AHEAD_BYTES_MAX: usize = 32 << 10;
+pub const OUTBOX_FILL_BYTES_MAX: usize = 32 << 10;
 
 /// The channels of one WebSocket connection, without a socket and without a clock.
 ///
@@ -59,7 +59,7 @@ pub const AHEAD_BYTES_MAX: usize = 32 << 10;
 /// 1. For each message of a batch: [`receive`](Self::receive), then [`next`](Self::next) until
 ///    `None`. In between, the application uses the [`Channels`].
 /// 2. [`poll_event`](Self::poll_event) until `None`: what happened without a record. Then
-///    [`poll_writable`](Self::poll_writable), and [`begin_ended`](Self::begin_ended) with
+///    [`poll_writable`](Self::poll_writable), and [`begin_ended_round`](Self::begin_ended_round) with
 ///    [`poll_ended`](Self::poll_ended), until `None`.
 /// 3. [`fill`](Self::fill): moves what there is to send into the outbox. Again with 2 where that
 ///    made [events](Self::has_events). Then write as for any `Session`.
@@ -102,18 +102,18 @@ pub struct ChannelSession {
     /// As much of what is sent as is worth filling a record with before the batch ends.
     fill_at: usize,
     close_timeout: Duration,
-    closing: Closing,
+    close_state: CloseState,
 }
 
 /// By when the connection must be closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Closing {
+enum CloseState {
     /// The channels go on.
-    Not,
+    Open,
     /// They are over.
-    By(Timestamp),
+    Deadline(Timestamp),
     /// It is closed, or was given up.
-    Over,
+    Done,
 }
 
 impl ChannelSession {
@@ -145,7 +145,7 @@ impl ChannelSession {
             channels: Channels::new(core),
             fill_at: usize::MAX,
             close_timeout,
-            closing: Closing::Not,
+            close_state: CloseState::Open,
         })
     }
 
@@ -199,13 +199,13 @@ impl ChannelSession {
     #[cold]
     fn receive_foreign(&mut self) {
         let event = self.channels.core.receive_foreign();
-        self.keep_end(event);
+        self.set_failure(event);
     }
 
     /// An end is told by [`Self::poll_event`], after all else.
-    fn keep_end(&mut self, event: Option<Event<'_>>) {
+    fn set_failure(&mut self, event: Option<Event<'_>>) {
         if let Some(Event::Failed(failure)) = event {
-            self.channels.end = Some(failure);
+            self.channels.failure = Some(failure);
         }
     }
 
@@ -213,12 +213,12 @@ impl ChannelSession {
     /// has [aborted](Channels::abort) the channels meanwhile.
     #[inline]
     pub fn next<'r>(&mut self, record: &mut RecordReader<'r>) -> Option<Event<'r>> {
-        if self.channels.end.is_some() {
+        if self.channels.failure.is_some() {
             return None; // the rest is nobody's
         }
         let event = self.channels.core.next(record)?;
         if !matches!(event, Event::Message(_) | Event::Run(_)) {
-            self.channels.note(&event);
+            self.channels.record_half_end(&event);
         }
         Some(event)
     }
@@ -230,8 +230,8 @@ impl ChannelSession {
             .event
             .take()
             .or_else(|| channels.core.poll_event())
-            .or_else(|| channels.end.take().map(Event::Failed))?;
-        channels.note(&event);
+            .or_else(|| channels.failure.take().map(Event::Failed))?;
+        channels.record_half_end(&event);
         Some(event)
     }
 
@@ -250,7 +250,7 @@ impl ChannelSession {
             core,
             event,
             writable,
-            end,
+            failure,
             ..
         } = &mut self.channels;
         if event.is_none() {
@@ -259,11 +259,11 @@ impl ChannelSession {
         if writable.is_none() {
             *writable = core.poll_writable();
         }
-        event.is_some() || writable.is_some() || end.is_some()
+        event.is_some() || writable.is_some() || failure.is_some()
     }
 
     /// A round of [`Self::poll_ended`] begins.
-    pub fn begin_ended(&mut self) {
+    pub fn begin_ended_round(&mut self) {
         self.channels.ended.begin_round();
     }
 
@@ -284,14 +284,15 @@ impl ChannelSession {
     #[inline]
     #[must_use]
     pub fn wants_write(&self) -> bool {
-        self.channels.core.wants_write() || matches!(self.channels.drain, Drain::Asked(..))
+        self.channels.core.wants_write() || matches!(self.channels.drain, Drain::Requested(..))
     }
 
     /// Whether [`Self::fill`] has anything to do with this outbox.
     #[must_use]
     pub fn wants_fill(&self, outbox: &Outbox) -> bool {
         let ended = self.channels.core.failure().is_some();
-        self.wants_write() || ended && (self.closing == Closing::Not || !outbox.is_closing())
+        self.wants_write()
+            || ended && (self.close_state == CloseState::Open || !outbox.is_closing())
     }
 
     /// Whether what was sent since the last [`Self::fill`] is about a record, so that filling is
@@ -299,20 +300,20 @@ impl ChannelSession {
     #[inline]
     #[must_use]
     pub fn has_record(&self) -> bool {
-        self.channels.unfilled >= self.fill_at
+        self.channels.unfilled_bytes >= self.fill_at
     }
 
-    /// Moves what there is to send into the outbox, as far as less than [`AHEAD_BYTES_MAX`] are
+    /// Moves what there is to send into the outbox, as far as less than [`OUTBOX_FILL_BYTES_MAX`] are
     /// queued there. `true` if there is more: the outbox is full, messages wait where they can
     /// still be conflated and overtaken, and [`Outbox::notify_below`] was asked for.
     ///
     /// Then begins a drain that was asked for, and closes the outbox where the channels are over
     /// and all is moved.
     pub fn fill(&mut self, outbox: &mut Outbox, now: Timestamp) -> bool {
-        self.channels.unfilled = 0;
+        self.channels.unfilled_bytes = 0;
         let mut more = self.move_records(outbox, now);
-        if let Drain::Asked(code, reason) = self.channels.drain {
-            self.channels.drain = Drain::Begun;
+        if let Drain::Requested(code, reason) = self.channels.drain {
+            self.channels.drain = Drain::Started;
             self.channels.core.drain(code, reason);
             more = self.move_records(outbox, now);
         }
@@ -328,10 +329,10 @@ impl ChannelSession {
         // Every turn takes a record, or leaves.
         while core.wants_write() {
             let full =
-                outbox.queued_bytes() >= AHEAD_BYTES_MAX || outbox.room() < core.record_max();
+                outbox.queued_bytes() >= OUTBOX_FILL_BYTES_MAX || outbox.room() < core.record_max();
             if full {
                 core.hold_back();
-                outbox.notify_below(AHEAD_BYTES_MAX / 2);
+                outbox.notify_below(OUTBOX_FILL_BYTES_MAX / 2);
                 return !outbox.is_closing();
             }
             // There is room, and nobody else sends: what is refused is refused by a dead
@@ -363,18 +364,18 @@ impl ChannelSession {
             // 1003, and 4000 to 4999, may be sent, and there is no reason.
             let _ = outbox.close(code, "");
         }
-        if self.closing == Closing::Not {
-            self.closing = Closing::By(now.after(self.close_timeout));
+        if self.close_state == CloseState::Open {
+            self.close_state = CloseState::Deadline(now.after(self.close_timeout));
         }
     }
 
     /// When [`Self::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        match self.closing {
-            Closing::Not => self.channels.core.poll_timeout(),
-            Closing::By(at) => Some(at),
-            Closing::Over => None,
+        match self.close_state {
+            CloseState::Open => self.channels.core.poll_timeout(),
+            CloseState::Deadline(at) => Some(at),
+            CloseState::Done => None,
         }
     }
 
@@ -383,13 +384,13 @@ impl ChannelSession {
     /// Where the channels are over, and their end could not be sent and answered within
     /// `close_timeout`, the write side fails with [`Deadline::Close`].
     pub fn handle_timeout(&mut self, write: &mut WriteSide, now: Timestamp) {
-        match self.closing {
-            Closing::Not => self.channels.core.handle_timeout(now),
-            Closing::By(at) if now >= at => {
-                self.closing = Closing::Over;
+        match self.close_state {
+            CloseState::Open => self.channels.core.handle_timeout(now),
+            CloseState::Deadline(at) if now >= at => {
+                self.close_state = CloseState::Done;
                 write.fail(error::Failure::Deadline(Deadline::Close));
             }
-            Closing::By(_) | Closing::Over => {}
+            CloseState::Deadline(_) | CloseState::Done => {}
         }
     }
 
@@ -398,22 +399,22 @@ impl ChannelSession {
     /// tells so, if it has not.
     pub fn handle_lost(&mut self) -> ChannelFailure {
         let event = self.channels.core.handle_lost();
-        self.keep_end(event);
-        self.closing = Closing::Over;
+        self.set_failure(event);
+        self.close_state = CloseState::Done;
         self.channels.core.failure().unwrap_or(ChannelFailure::Lost)
     }
 }
 
 impl Channels {
     /// An event that may end a half of its channel is about to be told.
-    fn note(&mut self, event: &Event<'_>) {
+    fn record_half_end(&mut self, event: &Event<'_>) {
         if let Event::Rejected { channel, .. }
         | Event::Finished { channel }
         | Event::Aborted { channel, .. }
         | Event::Stopped { channel, .. }
         | Event::Evicted { channel, .. } = *event
         {
-            self.ended.note(&self.core, channel);
+            self.ended.record(&self.core, channel);
         }
     }
 }

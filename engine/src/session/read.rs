@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::{End, Shutdown, Stats, WriteSide};
 use crate::agreed::Agreed;
 use crate::buf::BufPool;
-use crate::conn::{Batch, Closing, Due, Inbox, Keepalive, Output, OwnedMessage};
+use crate::conn::{Batch, CloseCause, Due, Inbox, Keepalive, OutputStatus, OwnedMessage};
 use crate::error::{Deadline, Failure};
 use crate::role::Role;
 use crate::time::{OptionalTimestamp, Timestamp};
@@ -19,7 +19,7 @@ use crate::time::{OptionalTimestamp, Timestamp};
 /// `close_timeout`, does not listen, and is closed.
 pub const LINGER_BYTES_MAX: u32 = 16 << 20;
 
-/// Bytes that may wait unreceived before [`ReadSide::look_through`] drops Pings and Pongs: some
+/// Bytes that may wait unreceived before [`ReadSide::process_control_frames`] drops Pings and Pongs: some
 /// hundreds of them.
 pub const UNREAD_CONTROL_BYTES_MAX: usize = 4096;
 
@@ -30,12 +30,12 @@ pub struct ReadSide {
     keepalive: Keepalive,
     agreed: Agreed,
     /// Made when the connection begins to end: most are open and hold none.
-    ending: Option<Box<Ending>>,
+    ending: Option<Box<EndState>>,
 }
 
 /// How far the end of a connection is.
 #[derive(Default, Debug)]
-struct Ending {
+struct EndState {
     end: Option<End>,
     /// When the closing handshake must be over.
     close_at: Option<Timestamp>,
@@ -92,49 +92,49 @@ impl ReadSide {
     /// We read again, after having left it for `silence`: the peer's deadlines are moved out by
     /// as much. Not set anew, or who stops often would never find a dead peer. For drivers that
     /// stop reading; those of this crate do it by themselves.
-    pub fn pardon(&mut self, silence: Duration) {
-        self.keepalive.pardon(silence);
+    pub fn extend_deadlines(&mut self, silence: Duration) {
+        self.keepalive.extend_deadlines(silence);
     }
 
     /// As [`Session::handle_eof`](super::Session::handle_eof).
     pub fn handle_eof(&mut self) {
-        self.inbox.end_stream(false);
-        self.end_stream();
+        self.inbox.set_stream_end(false);
+        self.apply_stream_end();
     }
 
-    /// As [`Session::handle_broken`](super::Session::handle_broken), of this half; the other one is told by
+    /// As [`Session::handle_read_error`](super::Session::handle_read_error), of this half; the other one is told by
     /// [`WriteSide::fail`].
-    pub fn handle_broken(&mut self) {
-        self.inbox.end_stream(true);
-        self.end_stream();
+    pub fn handle_read_error(&mut self) {
+        self.inbox.set_stream_end(true);
+        self.apply_stream_end();
     }
 
     /// The stream's end is the connection's, when what came before has been lent.
-    fn end_stream(&mut self) {
+    fn apply_stream_end(&mut self) {
         if let Some(failure) = self.inbox.stream_end()
             && self.inbox.wants_read()
         {
-            self.inbox.handle_end(failure);
+            self.inbox.fail(failure);
         }
     }
 
     /// A read would block: all that the peer has sent so far was received. A connection that
     /// cannot be written to any more ends here, by what writing failed with. `true` if so.
-    pub fn handle_blocked(&mut self, write: &mut WriteSide) -> bool {
+    pub fn handle_read_would_block(&mut self, write: &mut WriteSide) -> bool {
         let Some(failure) = write.failure() else {
             return false;
         };
         let ends = self.end().is_none() && self.inbox.wants_read();
         if ends {
             self.inbox.stop();
-            self.decide(write, End::Failed(failure));
+            self.set_end(write, End::Failed(failure));
             self.set_close_at(None);
         }
         ends
     }
 
     /// Registers the answers to the Pings and the Close that come next. `true`: call
-    /// [`Self::settle`] and write before the next message is lent, and the answers are out, as far
+    /// [`Self::queue_replies`] and write before the next message is lent, and the answers are out, as far
     /// as the socket takes them, when the application sees what they answer.
     ///
     /// A Close is answered when all messages before it have been lent, a Ping perhaps earlier.
@@ -146,15 +146,15 @@ impl ReadSide {
     /// For an application that does not receive for now: answers the Pings among what was
     /// received, and a Close that no message stands before. Where more than
     /// [`UNREAD_CONTROL_BYTES_MAX`] wait, or the stream has ended, the Pings and Pongs that no
-    /// message stands before are dropped. Call [`Self::settle`] behind it.
-    pub fn look_through(&mut self) {
-        self.inbox.answer_all();
+    /// message stands before are dropped. Call [`Self::queue_replies`] behind it.
+    pub fn process_control_frames(&mut self) {
+        self.inbox.answer_pending();
         let max = if self.inbox.stream_end().is_some() {
             0 // nothing but a message keeps the end from being seen
         } else {
             UNREAD_CONTROL_BYTES_MAX
         };
-        self.inbox.drop_control(max);
+        self.inbox.drop_control_frames(max);
     }
 
     /// The messages received.
@@ -182,77 +182,77 @@ impl ReadSide {
         self.inbox.is_done()
     }
 
-    /// Whether [`Self::settle`] has anything to do.
+    /// Whether [`Self::queue_replies`] has anything to do.
     #[inline]
     #[must_use]
-    pub fn wants_settle(&mut self) -> bool {
+    pub fn has_replies(&mut self) -> bool {
         self.inbox.stream_end().is_some() || !self.inbox.replies().is_empty()
     }
 
-    /// As [`Session::settle`](super::Session::settle).
+    /// As [`Session::queue_replies`](super::Session::queue_replies).
     #[inline]
-    pub fn settle(&mut self, write: &mut WriteSide, now: Timestamp) {
-        self.end_stream();
+    pub fn queue_replies(&mut self, write: &mut WriteSide, now: Timestamp) {
+        self.apply_stream_end();
         if !self.inbox.replies().is_empty() {
-            self.apply(write, now);
+            self.apply_replies(write, now);
         }
         if write.outbox.is_closing() {
-            self.settle_close(write, now);
+            self.start_close_timeout(write, now);
         }
     }
 
     /// The time of a closing handshake begins where it has not begun, unless all is over.
-    fn settle_close(&mut self, write: &WriteSide, now: Timestamp) {
-        let over = write.outbox.is_dead() && self.end().is_some();
+    fn start_close_timeout(&mut self, write: &WriteSide, now: Timestamp) {
+        let over = write.outbox.is_aborted() && self.end().is_some();
         if self.close_at().is_none() && !over {
             self.set_close_at(Some(now.after(self.inbox.config().close_timeout)));
         }
     }
 
     #[cold]
-    fn apply(&mut self, write: &mut WriteSide, now: Timestamp) {
+    fn apply_replies(&mut self, write: &mut WriteSide, now: Timestamp) {
         let replies = self.inbox.replies();
-        replies.answer(|ping| write.outbox.answer(ping));
+        replies.drain_pings(|ping| write.outbox.queue_pong(ping));
         if let Some(pong) = replies.take_pong() {
             self.keepalive.handle_pong(pong, now);
         }
-        match replies.take_closing() {
-            Some(Closing::Echo(body)) => {
-                let by_peer = !write.outbox.has_closed();
+        match replies.take_close_cause() {
+            Some(CloseCause::Echo(body)) => {
+                let by_peer = !write.outbox.has_queued_close();
                 let code = body.code();
-                self.decide(write, End::Closed { code, by_peer });
+                self.set_end(write, End::Closed { code, by_peer });
                 write.outbox.close_with(&body);
             }
-            Some(Closing::Fail(failure)) => self.fail(write, failure, now),
+            Some(CloseCause::Fail(failure)) => self.fail(write, failure, now),
             None => {}
         }
     }
 
     /// The only place where the end is set: the first is kept, and the sending half knows it.
-    fn decide(&mut self, write: &mut WriteSide, end: End) {
+    fn set_end(&mut self, write: &mut WriteSide, end: End) {
         let ending = self.ending.get_or_insert_default();
         write.end = Some(Box::new(*ending.end.get_or_insert(end)));
     }
 
-    pub(super) fn resume_end(&mut self, write: &mut WriteSide, end: End) {
+    pub(super) fn restore_end(&mut self, write: &mut WriteSide, end: End) {
         match end {
             End::Closed { .. } => self.inbox.close(),
             End::Failed(_) => self.inbox.stop(),
         }
-        self.decide(write, end);
+        self.set_end(write, end);
         match end {
-            End::Failed(failure) if failure.close_code().is_none() => write.outbox.kill(),
-            _ => write.outbox.resume_closing(),
+            End::Failed(failure) if failure.close_code().is_none() => write.outbox.abort(),
+            _ => write.outbox.restore_closing(),
         }
     }
 
     fn fail(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
         let first = write.failure().unwrap_or(failure);
-        self.decide(write, End::Failed(first));
+        self.set_end(write, End::Failed(first));
         write.outbox.fail(failure);
-        if write.outbox.is_dead() {
+        if write.outbox.is_aborted() {
             // Nothing is left to wait for.
-            write.stalled = OptionalTimestamp::NONE;
+            write.stalled_since = OptionalTimestamp::NONE;
             self.set_close_at(None);
         } else if self.close_at().is_none() {
             self.set_close_at(Some(now.after(self.inbox.config().close_timeout)));
@@ -261,14 +261,14 @@ impl ReadSide {
 
     /// Nothing was heard of the peer in time. What it had sent before is lent all the same, and the
     /// end comes behind that; the sending half is told at once.
-    fn miss(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
+    fn fail_idle_peer(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
         if self.inbox.wants_read() {
             self.inbox.stop();
             self.fail(write, failure, now);
         } else if write.end.is_none() {
             write.end = Some(Box::new(End::Failed(failure)));
             write.outbox.fail(failure);
-            self.settle(write, now);
+            self.queue_replies(write, now);
         }
     }
 
@@ -287,7 +287,7 @@ impl ReadSide {
     pub fn handle_timeout(&mut self, write: &mut WriteSide, now: Timestamp) {
         if write.deadline().is_some_and(|at| now >= at) {
             write.fail(Failure::Deadline(Deadline::Write));
-            self.handle_blocked(write);
+            self.handle_read_would_block(write);
             if self.end().is_some() {
                 self.set_close_at(None); // nothing is left to wait for
             }
@@ -302,9 +302,9 @@ impl ReadSide {
         if self.end().is_some() {
             return;
         }
-        let output = Output {
-            busy: write.wants_write(),
-            ping: write.outbox.ping_waits(),
+        let output = OutputStatus {
+            pending: write.wants_write(),
+            ping_pending: write.outbox.ping_pending(),
         };
         match self
             .keepalive
@@ -313,25 +313,25 @@ impl ReadSide {
             Due::Nothing => {}
             // Refused only when the connection is closing already.
             Due::Ping(payload) => drop(write.outbox.ping(&payload)),
-            Due::Fail(deadline) => self.miss(write, Failure::Deadline(deadline), now),
+            Due::Fail(deadline) => self.fail_idle_peer(write, Failure::Deadline(deadline), now),
         }
     }
 
     /// As [`Session::shutdown`](super::Session::shutdown).
     #[must_use]
     pub fn shutdown(&self, write: &WriteSide) -> Shutdown {
-        if write.outbox.is_dead() || self.inbox.dropped_bytes() > LINGER_BYTES_MAX {
-            return Shutdown::Full;
+        if write.outbox.is_aborted() || self.inbox.dropped_bytes() > LINGER_BYTES_MAX {
+            return Shutdown::Close;
         }
         if write.wants_write() || !write.outbox.is_closing() {
-            return Shutdown::Not;
+            return Shutdown::None;
         }
         match (self.inbox.is_closed(), self.inbox.is_done()) {
-            _ if self.inbox.stream_end().is_some() => Shutdown::Full,
+            _ if self.inbox.stream_end().is_some() => Shutdown::Close,
             // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
-            (true, _) if self.agreed.role() == Role::Server => Shutdown::Full,
-            (false, true) => Shutdown::Half,
-            _ => Shutdown::Not,
+            (true, _) if self.agreed.role() == Role::Server => Shutdown::Close,
+            (false, true) => Shutdown::Write,
+            _ => Shutdown::None,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::time::{OptionalTimestamp, Timestamp};
 pub struct WriteSide {
     pub(super) outbox: Outbox,
     /// Since when the socket has taken none of what waits.
-    pub(super) stalled: OptionalTimestamp,
+    pub(super) stalled_since: OptionalTimestamp,
     /// The connection's end as far as this half knows it: its own failure, until the receiving
     /// half has decided.
     pub(super) end: Option<Box<End>>,
@@ -64,12 +64,12 @@ impl WriteSide {
     #[inline]
     pub fn handle_written(&mut self, n: usize, now: Timestamp) {
         self.outbox.handle_written(n);
-        self.note_written(n, now);
+        self.update_stall(n, now);
     }
 
-    /// As [`Session::handle_kept`](super::Session::handle_kept).
-    pub fn handle_kept(&mut self, n: usize) {
-        self.outbox.handle_kept(n);
+    /// As [`Session::handle_buffered`](super::Session::handle_buffered).
+    pub fn handle_buffered(&mut self, n: usize) {
+        self.outbox.handle_buffered(n);
     }
 
     /// Queues a binary message, writing straight from `payload` what the socket takes of it:
@@ -89,17 +89,17 @@ impl WriteSide {
             written = write(slices);
             written
         })?;
-        self.note_written(written, now);
+        self.update_stall(written, now);
         Ok(())
     }
 
     /// The socket took `n` bytes: the peer has all of its time again, unless it took none.
     #[inline]
-    fn note_written(&mut self, n: usize, now: Timestamp) {
+    fn update_stall(&mut self, n: usize, now: Timestamp) {
         if !self.outbox.wants_write() {
-            self.stalled = OptionalTimestamp::NONE;
-        } else if n > 0 || self.stalled == OptionalTimestamp::NONE {
-            self.stalled = now.into();
+            self.stalled_since = OptionalTimestamp::NONE;
+        } else if n > 0 || self.stalled_since == OptionalTimestamp::NONE {
+            self.stalled_since = now.into();
         }
     }
 
@@ -123,7 +123,7 @@ impl WriteSide {
     /// When the peer must have taken some of what waits.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.stalled
+        self.stalled_since
             .get()
             .map(|since| since.after(self.outbox.write_timeout()))
     }
@@ -133,8 +133,8 @@ impl WriteSide {
     pub fn fail(&mut self, failure: Failure) {
         self.end
             .get_or_insert_with(|| Box::new(End::Failed(failure)));
-        self.outbox.kill();
-        self.stalled = OptionalTimestamp::NONE;
+        self.outbox.abort();
+        self.stalled_since = OptionalTimestamp::NONE;
     }
 
     /// Why nothing can be sent; `None` also where the connection was closed.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::super::inbox::Inbox;
 use super::super::message::OwnedMessage;
-use super::super::replies::Closing;
+use super::super::replies::CloseCause;
 use super::super::text::Utf8Bytes;
 use crate::buf::BufPool;
 use crate::config::Config;
@@ -52,17 +52,17 @@ impl Seen {
         self.lent.iter().filter(is_data).count()
     }
 
-    /// As `settle` does.
-    fn settle(&mut self, inbox: &mut Inbox) {
+    /// As `queue_replies` does.
+    fn queue_replies(&mut self, inbox: &mut Inbox) {
         let replies = inbox.replies();
-        replies.answer(|ping| self.pongs.push(ping.to_vec()));
+        replies.drain_pings(|ping| self.pongs.push(ping.to_vec()));
         replies.take_pong();
-        match replies.take_closing() {
-            Some(Closing::Echo(_)) => {
+        match replies.take_close_cause() {
+            Some(CloseCause::Echo(_)) => {
                 self.closes += 1;
                 self.before_close = self.data();
             }
-            Some(Closing::Fail(failure)) => panic!("{failure}"),
+            Some(CloseCause::Fail(failure)) => panic!("{failure}"),
             None => {}
         }
     }
@@ -149,14 +149,14 @@ fn in_whatever_steps_the_same_is_lent_and_answered_once() {
                     rest = &rest[n..];
                 }
                 2 => {
-                    inbox.answer_all();
-                    seen.settle(&mut inbox);
+                    inbox.answer_pending();
+                    seen.queue_replies(&mut inbox);
                 }
                 _ if inbox.wants_read() => {}
                 3 => {
                     // A driver of batches.
                     inbox.look_ahead();
-                    seen.settle(&mut inbox);
+                    seen.queue_replies(&mut inbox);
                     let most = 1 + rng.below(4);
                     let lent: Vec<_> = inbox.batch().take(most).collect();
                     for message in lent {
@@ -165,7 +165,7 @@ fn in_whatever_steps_the_same_is_lent_and_answered_once() {
                 }
                 _ => {
                     inbox.look_ahead();
-                    seen.settle(&mut inbox);
+                    seen.queue_replies(&mut inbox);
                     if let Some(message) = inbox.next_owned() {
                         seen.lend(message.unwrap());
                     }
@@ -175,7 +175,7 @@ fn in_whatever_steps_the_same_is_lent_and_answered_once() {
                 inbox.detach(&mut pool);
             }
         }
-        seen.settle(&mut inbox);
+        seen.queue_replies(&mut inbox);
         assert_eq!(seen.lent, messages, "seed {seed}");
         assert_eq!(seen.pongs, pings, "seed {seed}");
         assert_eq!(seen.closes, usize::from(closes), "seed {seed}");
@@ -223,9 +223,11 @@ fn nothing_is_answered_behind_what_breaks_a_rule() {
     for bad in bad {
         let bytes = [frame(0x89, b"before"), bad, frame(0x89, b"behind")].concat();
         let mut inbox = Inbox::new(&Role::Client.into(), config.clone(), &bytes);
-        assert!(inbox.answer_all());
+        assert!(inbox.answer_pending());
         let mut pongs = Vec::new();
-        inbox.replies().answer(|ping| pongs.push(ping.to_vec()));
+        inbox
+            .replies()
+            .drain_pings(|ping| pongs.push(ping.to_vec()));
         assert_eq!(pongs, [b"before"]);
     }
 }
@@ -242,7 +244,7 @@ fn what_is_dropped_unreceived() {
     bytes.extend(frame(0x82, b"kept"));
     bytes.extend(frame(0x8a, &[2; 98]));
     let mut unanswered = Inbox::new(&Role::Client.into(), config.clone(), &bytes);
-    unanswered.drop_control(0);
+    unanswered.drop_control_frames(0);
     assert_eq!(
         unanswered.batch().count(),
         22,
@@ -250,8 +252,8 @@ fn what_is_dropped_unreceived() {
     );
 
     let mut inbox = Inbox::new(&Role::Client.into(), config, &bytes);
-    inbox.answer_all();
-    inbox.drop_control(1050);
+    inbox.answer_pending();
+    inbox.drop_control_frames(1050);
     let mut left = Vec::new();
     while let Some(message) = inbox.next_owned() {
         left.push(message.unwrap());
@@ -267,14 +269,14 @@ fn frames_that_nobody_receives_are_looked_at_once() {
     let config = Config::default();
     let data = frame(0x82, b"?").repeat(100);
     let mut inbox = Inbox::new(&Role::Client.into(), config, &data);
-    assert!(!inbox.answer_all());
+    assert!(!inbox.answer_pending());
     // Where they were looked at again, these would be answered.
     let pings = frame(0x89, b"?").repeat(100);
     inbox.buf.received_mut().0.copy_from_slice(&pings);
-    assert!(!inbox.answer_all());
+    assert!(!inbox.answer_pending());
     // What is lent is looked at from where the next batch begins.
     assert_eq!(inbox.batch().take(1).count(), 0);
-    assert!(inbox.answer_all());
+    assert!(inbox.answer_pending());
 }
 
 /// Byte by byte, with nobody who receives: every Ping is answered once, whatever gives way.
@@ -295,9 +297,9 @@ fn pings_are_answered_once_while_others_give_way() {
             inbox.attach(&mut pool);
             inbox.space()[0] = byte;
             inbox.filled(1);
-            inbox.answer_all();
-            inbox.drop_control(unread_max);
-            inbox.replies().answer(|p| pongs.push(p.to_vec()));
+            inbox.answer_pending();
+            inbox.drop_control_frames(unread_max);
+            inbox.replies().drain_pings(|p| pongs.push(p.to_vec()));
         }
         let pinged: Vec<_> = (0..=255).map(|i| vec![i; 50]).collect();
         assert_eq!(pongs, pinged, "{unread_max}");

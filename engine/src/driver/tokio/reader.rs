@@ -126,7 +126,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
                 && !self.owes_answers()
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
-                if self.receiving.read.wants_settle() {
+                if self.receiving.read.has_replies() {
                     self.attend(cx, now(), false);
                 }
                 return Poll::Ready(Ok(Some(message)));
@@ -216,7 +216,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
     fn end_by_writing(&mut self, cx: &Context<'_>) -> bool {
         let receiving = &mut self.receiving;
         let ended = self.shared.with(Side::Reader, cx.waker(), |cell| {
-            receiving.read.handle_blocked(&mut cell.sending.write);
+            receiving
+                .read
+                .handle_read_would_block(&mut cell.sending.write);
         });
         self.unattended = true;
         ended.is_some()
@@ -241,7 +243,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Reader<R, W> {
             ..
         } = self;
         *answers |= receiving.read.look_ahead();
-        if !*unattended && !*answers && !shared.bell.attention() && !receiving.read.wants_settle() {
+        if !*unattended && !*answers && !shared.bell.attention() && !receiving.read.has_replies() {
             return true;
         }
         *unattended = true;

@@ -26,7 +26,7 @@ fn refused(bytes: &[u8]) -> Response {
 fn cut_short(bytes: &[u8]) -> Response {
     let mut handshake = handshake();
     assert_eq!(handshake.parse(bytes, &HeadLimits::default()), Ok(None));
-    match handshake.cut_short() {
+    match handshake.partial_refusal() {
         Some(HandshakeError::Refused(response)) => *response,
         other => panic!("{other:?} of {}", String::from_utf8_lossy(bytes)),
     }
@@ -223,12 +223,12 @@ fn content_that_is_cut_short() {
     let mut handshake = handshake();
     let part = &length[..length.len() - 1];
     assert_eq!(handshake.parse(part, &HeadLimits::default()), Ok(None));
-    assert_eq!(handshake.cut_short(), None);
+    assert_eq!(handshake.partial_refusal(), None);
     // A shorter buffer starts anew.
     assert_eq!(handshake.parse(&length, &HeadLimits::default()), Ok(None));
-    assert!(handshake.cut_short().is_some());
+    assert!(handshake.partial_refusal().is_some());
     assert_eq!(handshake.parse(part, &HeadLimits::default()), Ok(None));
-    assert_eq!(handshake.cut_short(), None);
+    assert_eq!(handshake.partial_refusal(), None);
 }
 
 /// Interim answers before one that refuses (RFC 9110 section 15.2), with fields that would tell of

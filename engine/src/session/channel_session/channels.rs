@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::ended::{Ended, is_held};
+use super::ended::{EndedChannels, is_held};
 use crate::mux::{
     AcceptOptions, ChannelClaim, ChannelFailure, ChannelId, ChannelSendError, ChannelStats, Charge,
     ErrorCode, Event, Mux, MuxStats, OpenError, OpenOptions, SharedFrame,
@@ -23,14 +23,14 @@ pub struct Channels {
     pub(super) core: Mux,
     /// Payload bytes sent since the last [`ChannelSession::fill`](super::ChannelSession::fill),
     /// with [`FRAME_BYTES`] for each message.
-    pub(super) unfilled: usize,
-    pub(super) ended: Ended,
+    pub(super) unfilled_bytes: usize,
+    pub(super) ended: EndedChannels,
     /// Taken from the core to see whether there is any.
     pub(super) event: Option<Event<'static>>,
     /// As [`Self::event`].
     pub(super) writable: Option<ChannelId>,
     /// The end of all channels that was made outside of the core's own events, until it is told.
-    pub(super) end: Option<ChannelFailure>,
+    pub(super) failure: Option<ChannelFailure>,
     pub(super) drain: Drain,
 }
 
@@ -38,11 +38,11 @@ pub struct Channels {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Drain {
     /// Nobody asked.
-    None,
+    NotRequested,
     /// It begins when what was sent before has been moved into the outbox.
-    Asked(ErrorCode, &'static str),
+    Requested(ErrorCode, &'static str),
     /// The core drains.
-    Begun,
+    Started,
 }
 
 /// What a message takes of a record beside its payload, about.
@@ -52,12 +52,12 @@ impl Channels {
     pub(super) fn new(core: Mux) -> Self {
         Self {
             core,
-            unfilled: 0,
-            ended: Ended::default(),
+            unfilled_bytes: 0,
+            ended: EndedChannels::default(),
             event: None,
             writable: None,
-            end: None,
-            drain: Drain::None,
+            failure: None,
+            drain: Drain::NotRequested,
         }
     }
 
@@ -67,7 +67,7 @@ impl Channels {
     /// # Errors
     /// [`OpenError`]; no channel is made then.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
-        if let Drain::Asked(code, _) = self.drain {
+        if let Drain::Requested(code, _) = self.drain {
             return Err(OpenError::Closed(code));
         }
         self.core.open(options)
@@ -113,7 +113,7 @@ impl Channels {
     /// to be writable when it is worth another try.
     #[inline]
     pub fn send(&mut self, channel: ChannelId, payload: &[u8]) -> Result<(), ChannelSendError> {
-        self.unfilled += payload.len() + FRAME_BYTES;
+        self.unfilled_bytes += payload.len() + FRAME_BYTES;
         self.core.send(channel, payload)
     }
 
@@ -126,7 +126,7 @@ impl Channels {
         channel: ChannelId,
         payload: Bytes,
     ) -> Result<(), (ChannelSendError, Bytes)> {
-        self.unfilled += payload.len() + FRAME_BYTES;
+        self.unfilled_bytes += payload.len() + FRAME_BYTES;
         self.core.send_bytes(channel, payload)
     }
 
@@ -141,7 +141,7 @@ impl Channels {
         key: u64,
         payload: &[u8],
     ) -> Result<(), ChannelSendError> {
-        self.unfilled += payload.len() + FRAME_BYTES;
+        self.unfilled_bytes += payload.len() + FRAME_BYTES;
         self.core.send_keyed(channel, key, payload)
     }
 
@@ -156,7 +156,7 @@ impl Channels {
         channel: ChannelId,
         frame: &SharedFrame,
     ) -> Result<(), ChannelSendError> {
-        self.unfilled += frame.payload().len() + FRAME_BYTES;
+        self.unfilled_bytes += frame.payload().len() + FRAME_BYTES;
         self.core.send_shared(channel, frame)
     }
 
@@ -170,7 +170,7 @@ impl Channels {
         elem: usize,
         bytes: &[u8],
     ) -> Result<(), ChannelSendError> {
-        self.unfilled += bytes.len() + FRAME_BYTES;
+        self.unfilled_bytes += bytes.len() + FRAME_BYTES;
         self.core.send_run(channel, elem, bytes)
     }
 
@@ -184,7 +184,7 @@ impl Channels {
         channel: ChannelId,
         len: usize,
     ) -> Result<ChannelClaim<'_>, ChannelSendError> {
-        self.unfilled += len + FRAME_BYTES;
+        self.unfilled_bytes += len + FRAME_BYTES;
         self.core.claim(channel, len)
     }
 
@@ -204,21 +204,21 @@ impl Channels {
     /// [`ChannelSendError::UnknownChannel`], [`ChannelSendError::Closed`].
     pub fn finish(&mut self, channel: ChannelId) -> Result<(), ChannelSendError> {
         let finished = self.core.finish_sending(channel);
-        self.ended.note(&self.core, channel);
+        self.ended.record(&self.core, channel);
         finished
     }
 
     /// Gives up our half: what is queued is dropped, and the peer is told with `code`.
     pub fn reset(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.reset(channel, code);
-        self.ended.note(&self.core, channel);
+        self.ended.record(&self.core, channel);
     }
 
     /// Takes no more from the peer on this channel, and tells it so with `code`. What was
     /// received must still be released.
     pub fn stop(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.stop(channel, code);
-        self.ended.note(&self.core, channel);
+        self.ended.record(&self.core, channel);
     }
 
     /// Lets go of the channel: what is held of it is given back, a half that is not over is
@@ -251,22 +251,22 @@ impl Channels {
     /// the connection is closed. What is queued goes out; channels of ours that were not announced
     /// when all that was sent before is on its way are rejected. A second call does nothing.
     pub fn drain(&mut self, code: ErrorCode, reason: &'static str) {
-        if self.drain == Drain::None {
-            self.drain = Drain::Asked(code, reason);
+        if self.drain == Drain::NotRequested {
+            self.drain = Drain::Requested(code, reason);
         }
     }
 
     /// Whether [`Self::drain`] was called.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.drain != Drain::None
+        self.drain != Drain::NotRequested
     }
 
     /// Ends all channels at once, tells the peer with `code`, and closes the connection. What is
     /// queued is not sent, and of the record that is being received nothing more is told.
     pub fn abort(&mut self, code: ErrorCode) {
         if let Some(Event::Failed(failure)) = self.core.abort(code) {
-            self.end = Some(failure);
+            self.failure = Some(failure);
         }
     }
 
@@ -307,7 +307,7 @@ impl Channels {
     /// Whether new channels can be opened.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.drain == Drain::None && self.core.is_open()
+        self.drain == Drain::NotRequested && self.core.is_open()
     }
 
     /// Whether the application has the channel: see [`Mux::is_attached`].
@@ -320,7 +320,7 @@ impl Channels {
     /// nothing more of what was received is anybody's.
     #[must_use]
     pub fn was_aborted(&self) -> bool {
-        self.end.is_some()
+        self.failure.is_some()
     }
 
     /// It is `now`: for a driver that calls what sends without having received anything before.

@@ -7,14 +7,14 @@ use crate::mux::{ChannelId, HalfState, Mux};
 
 /// Channels that have more to send and are looked at in one round, so that a thousand that wait
 /// for their peer do not cost every batch.
-const LOOKED_AT_MAX: usize = 64;
+const INSPECTED_MAX: usize = 64;
 
-/// Entries of [`Ended::list`] that may be of no use before they are taken off.
+/// Entries of [`EndedChannels::list`] that may be of no use before they are taken off.
 const STALE_MAX: usize = 64;
 
 /// See the module. One for each connection.
 #[derive(Default, Debug)]
-pub(super) struct Ended {
+pub(super) struct EndedChannels {
     /// Channels whose halves have both been ended by somebody, until that is carried out. Those
     /// of which something is held are taken off, and come back with their last release.
     list: VecDeque<ChannelId>,
@@ -28,7 +28,7 @@ pub(super) struct Ended {
     waiting: usize,
 }
 
-impl Ended {
+impl EndedChannels {
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -39,7 +39,7 @@ impl Ended {
     }
 
     /// Half of the channel was ended, by one end or the other.
-    pub(super) fn note(&mut self, core: &Mux, channel: ChannelId) {
+    pub(super) fn record(&mut self, core: &Mux, channel: ChannelId) {
         let over = |half| !matches!(half, HalfState::Open | HalfState::Opening);
         let stats = core.channel_stats(channel);
         let both = stats.is_some_and(|s| over(s.sending) && over(s.receiving));
@@ -107,7 +107,7 @@ impl Ended {
             }
             self.list.push_back(channel);
             self.waiting += 1;
-            if self.waiting == LOOKED_AT_MAX {
+            if self.waiting == INSPECTED_MAX {
                 self.left = 0;
             }
         }

@@ -51,7 +51,7 @@ use crate::time::Timestamp;
 /// };
 ///
 /// let trades = client.channels_mut().open(OpenOptions::new("trades"))?;
-/// let mut heard = Vec::new();
+/// let mut received = Vec::new();
 /// for _ in 0..4 {
 ///     // Refused until the server's HELLO was received; it need not wait for the answer.
 ///     let _ = client.channels_mut().send(trades, b"tick");
@@ -63,14 +63,14 @@ use crate::time::Timestamp;
 ///             assert!(accepted.is_ok());
 ///         }
 ///         Event::Message(message) => {
-///             heard.push(message.data.to_vec());
+///             received.push(message.data.to_vec());
 ///             channels.release(message.channel, message.charge);
 ///         }
 ///         _ => {}
 ///     });
 ///     carry(&mut server, &mut client);
 /// }
-/// assert_eq!(heard, [b"tick", b"tick"]);
+/// assert_eq!(received, [b"tick", b"tick"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -116,9 +116,9 @@ impl ChannelEndpoint {
         self.channels.poll_writable()
     }
 
-    /// As [`ChannelSession::begin_ended`].
-    pub fn begin_ended(&mut self) {
-        self.channels.begin_ended();
+    /// As [`ChannelSession::begin_ended_round`].
+    pub fn begin_ended_round(&mut self) {
+        self.channels.begin_ended_round();
     }
 
     /// As [`ChannelSession::poll_ended`].
@@ -130,48 +130,52 @@ impl ChannelEndpoint {
     /// is to send into the session's queue, as far as that takes it. What messages are answered
     /// with is moved before the Close behind them is answered. The application may use the
     /// channels in `tell`.
-    pub fn turn(&mut self, now: Timestamp, mut tell: impl FnMut(&mut Channels, Event<'_>)) {
+    pub fn turn(&mut self, now: Timestamp, mut on_event: impl FnMut(&mut Channels, Event<'_>)) {
         self.channels.channels_mut().tell_time(now);
         // Each round takes a message, or all that was received.
         loop {
-            self.take_batch(now, &mut tell);
-            self.session.settle(now);
+            self.take_batch(now, &mut on_event);
+            self.session.queue_replies(now);
             if self.session.end().is_some() && !core::mem::replace(&mut self.lost, true) {
                 self.channels.handle_lost();
             }
-            self.tell_and_fill(now, &mut tell);
+            self.poll_events_and_fill(now, &mut on_event);
             if self.session.wants_read() {
                 break;
             }
         }
         // A Close that was queued begins its deadline.
-        self.session.settle(now);
+        self.session.queue_replies(now);
     }
 
     /// The messages up to what is answered before it is lent.
-    fn take_batch(&mut self, now: Timestamp, tell: &mut impl FnMut(&mut Channels, Event<'_>)) {
+    fn take_batch(&mut self, now: Timestamp, on_event: &mut impl FnMut(&mut Channels, Event<'_>)) {
         let channels = &mut self.channels;
         let (mut batch, _) = self.session.receive();
-        // A failure of the WebSocket is the last: what follows from it comes with `settle`.
+        // A failure of the WebSocket is the last: what follows from it comes with `queue_replies`.
         while let Some(Ok(message)) = batch.next() {
             let Some(mut record) = channels.receive(message, now) else {
                 continue;
             };
             while let Some(event) = channels.next(&mut record) {
-                tell(channels.channels_mut(), event);
+                on_event(channels.channels_mut(), event);
             }
         }
     }
 
     /// What happened without a record, and what there is to send.
-    fn tell_and_fill(&mut self, now: Timestamp, tell: &mut impl FnMut(&mut Channels, Event<'_>)) {
+    fn poll_events_and_fill(
+        &mut self,
+        now: Timestamp,
+        on_event: &mut impl FnMut(&mut Channels, Event<'_>),
+    ) {
         let channels = &mut self.channels;
         // Each round but the last has told an event, and what comes of it is bounded by the queues.
-        let mut told = true;
-        while core::mem::take(&mut told) {
+        let mut progressed = true;
+        while core::mem::take(&mut progressed) {
             while let Some(event) = channels.poll_event() {
-                told = true;
-                tell(channels.channels_mut(), event);
+                progressed = true;
+                on_event(channels.channels_mut(), event);
             }
             channels.fill(self.session.outbox(), now);
         }

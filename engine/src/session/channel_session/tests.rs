@@ -43,12 +43,12 @@ fn channels_that_are_let_go_of_leave_nothing_behind() {
     let listed = session.channels.ended.len();
     assert!(listed <= 2 * (kept.len() + 64), "{listed} listed");
     // Those that are left have yet to tell the peer.
-    session.begin_ended();
+    session.begin_ended_round();
     assert_eq!(session.poll_ended(), None);
     for channel in kept {
         session.channels_mut().let_go(channel, ErrorCode(17));
     }
-    session.begin_ended();
+    session.begin_ended_round();
     assert_eq!(session.poll_ended(), None);
     assert!(!session.may_have_ended());
 }
@@ -136,16 +136,16 @@ fn a_turn_takes_everything_that_was_received() {
     close.unwrap();
     bytes.extend(written(&mut client));
     read(&mut server, &bytes);
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     server.turn(NOW, |channels, event| {
         if let Event::Message(message) = event {
-            heard.push(message.data.to_vec());
+            received.push(message.data.to_vec());
             let answered = channels.send(message.channel, &message.data);
-            assert_eq!(answered, Ok(()), "{heard:?}");
+            assert_eq!(answered, Ok(()), "{received:?}");
             channels.release(message.channel, message.charge);
         }
     });
-    assert_eq!(heard, [b"one", b"two", b"end"]);
+    assert_eq!(received, [b"one", b"two", b"end"]);
     assert!(server.session().wants_read() && server.session().end().is_some());
 
     let bytes = written(&mut server);
@@ -156,7 +156,7 @@ fn a_turn_takes_everything_that_was_received() {
             answers.push(message.data.to_vec());
         }
     });
-    assert_eq!(answers, heard);
+    assert_eq!(answers, received);
     let code = Some(CloseCode::NORMAL);
     let end = client.session().end();
     assert_eq!(
