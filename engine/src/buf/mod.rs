@@ -1,4 +1,4 @@
-//! Bytes and cursors. Nothing here knows what the bytes mean.
+//! Byte buffers with cursors, and the pool that lends them. No module here interprets the bytes.
 
 mod pool;
 mod recv;

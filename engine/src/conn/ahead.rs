@@ -1,11 +1,11 @@
-//! Control frames that are answered before they are lent.
+//! The lookahead: control frames are answered before they are lent.
 //!
-//! The answer to a Ping or a Close must not depend on what the application does with the message.
-//! So a [`Batch`](super::Batch) ends before such a frame, the driver calls
-//! [`Inbox::look_ahead`] and writes the answer, and the next batch begins with the frame.
+//! The reply to a Ping or Close must not depend on what the application does with the message. A
+//! [`Batch`](super::Batch) therefore ends before such a frame, the driver calls
+//! [`Inbox::look_ahead`] and writes the reply, and the next batch starts with the frame.
 //!
-//! A Ping may be answered before the messages that came before it are lent. A Close may not: what
-//! the application answers to those messages has to go out first.
+//! A Ping may be answered before the messages that precede it are lent. A Close may not: the
+//! messages with which the application answers earlier messages must be sent first.
 
 use core::ops::ControlFlow;
 
@@ -15,19 +15,19 @@ use crate::frame::close::{self, Body};
 use crate::frame::header::{self, Header};
 use crate::frame::{CONTROL_BYTES_MAX, Opcode, mask};
 
-/// Bits of a frame's first byte that hold the opcode.
+/// Opcode bits in the first byte of a frame.
 const OPCODE_BITS: u8 = 0x0f;
 
-/// The one of them that is set for control frames.
+/// The opcode bit that is set for control frames (RFC 6455 section 5.2).
 const CONTROL_BIT: u8 = 0x08;
 
 impl Inbox {
-    /// Registers the answers to control frames, if the next frame is one that wants an answer.
-    /// `true` if there are answers to send before that frame is lent.
+    /// Registers the replies to the next control frames, if the next frame requires a reply. `true`
+    /// if a reply must be sent before that frame is lent.
     #[inline]
     pub(crate) fn look_ahead(&mut self) -> bool {
         self.restore_texts();
-        // Where the frame is one of data, nothing more is asked.
+        // The common case is a data frame: one comparison.
         match self.buf.received().first() {
             Some(&first) if first & CONTROL_BIT != 0 => self.answer_first(first),
             _ => false,
@@ -42,9 +42,10 @@ impl Inbox {
             && self.answer_pending()
     }
 
-    /// Answers every Ping that was received and not lent, and the Close, unless a message stands
-    /// before it. One look for all of them: a peer that puts a Ping between any two messages gets
-    /// its Pongs in one write. `true` if there is an answer that was not registered before.
+    /// Registers a reply to every Ping that was received and not lent, and to the Close if no data
+    /// frame precedes it. One pass covers all of them, so a peer that sends a Ping between any two
+    /// messages gets its Pongs in one write. `true` if a reply was registered that was not
+    /// registered before.
     pub(crate) fn answer_pending(&mut self) -> bool {
         self.restore_texts();
         let Self { buf, state, .. } = self;
@@ -52,7 +53,7 @@ impl Inbox {
             return false;
         }
         let mut lookahead = state.lookahead;
-        // All Pings that were looked at are answered.
+        // All inspected Pings are answered.
         let (mut pings, mut answers) = (state.pings_answered, false);
         if lookahead.bytes == 0 {
             lookahead = Lookahead::new(state);
@@ -84,8 +85,8 @@ impl Inbox {
         answers
     }
 
-    /// Drops Pings that are answered, and Pongs, that nobody has received while more than
-    /// `unread_bytes_max` bytes wait.
+    /// Drops answered Pings and Pongs from the front while more than `unread_bytes_max` received
+    /// bytes are unread. For a connection whose application does not receive.
     pub(crate) fn drop_control_frames(&mut self, unread_bytes_max: usize) {
         self.restore_texts();
         let Self { buf, state, .. } = self;
@@ -103,7 +104,7 @@ impl Inbox {
                 Opcode::Pong => {}
                 _ => return,
             }
-            // Where it was not looked at, nothing was.
+            // A frame that was not inspected is the first one: the lookahead is empty then.
             let bytes = u32::try_from(len).unwrap_or(u32::MAX);
             state.lookahead.bytes = state.lookahead.bytes.saturating_sub(bytes);
             rest = core::mem::take(&mut rest).split_at_mut(len).1;
@@ -112,21 +113,22 @@ impl Inbox {
     }
 }
 
-/// What was found in the frames that are not lent yet. It is kept while nothing is lent: each frame
-/// is looked at once, in however many pieces a peer sends what nobody receives.
+/// What is known of the frames that are not yet lent. The lookahead continues where it stopped as
+/// long as no frame is lent, so each frame is inspected once, even if a peer sends byte by byte to
+/// an application that does not receive.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Lookahead {
-    /// Received bytes that were looked at: whole frames, and the rest of one that is partly taken.
-    /// 0: the look begins anew.
+    /// Size in bytes of the inspected whole frames, and of the rest of a partly consumed frame
+    /// before them. 0: the next lookahead starts from the front.
     pub(super) bytes: u32,
-    /// A message is open behind them.
+    /// A message is open after the inspected frames.
     open: bool,
-    /// There is something that the application has to see before a Close is answered.
+    /// A frame was inspected that the application must receive before a Close is answered.
     data: bool,
 }
 
 impl Lookahead {
-    /// Nothing was looked at.
+    /// A lookahead that has inspected no frame.
     fn new(state: &ParseState) -> Self {
         match state.partial_frame() {
             Some(frame) => Self {
@@ -141,8 +143,9 @@ impl Lookahead {
         }
     }
 
-    /// Whether an answer was registered that was not before; `pings` counts those so far. A frame that ends the look is looked
-    /// at again by the next.
+    /// Inspects a frame. The value tells whether a reply was registered that was not registered
+    /// before. `pings` counts the Pings inspected so far. `Break` ends the lookahead before this
+    /// frame; the next one inspects it again.
     fn inspect(
         &mut self,
         state: &mut ParseState,
@@ -183,7 +186,7 @@ impl Lookahead {
             opcode => {
                 let continues = opcode == Opcode::Continuation;
                 if continues != self.open || header.len > state.config.frame_bytes_max {
-                    return ControlFlow::Break(false); // it breaks a rule
+                    return ControlFlow::Break(false); // fails when it is parsed
                 }
                 self.data = true;
                 self.open = !header.fin;
@@ -194,7 +197,7 @@ impl Lookahead {
 }
 
 impl ParseState {
-    /// Whether a frame of this kind that comes next is to be answered before it is lent.
+    /// Whether the next frame, if it has this opcode, must be answered before it is lent.
     #[inline]
     pub(super) fn needs_reply(&self, opcode: Opcode) -> bool {
         match opcode {
@@ -204,13 +207,14 @@ impl ParseState {
         }
     }
 
-    /// One that breaks a rule is left for when it is lent: it is a failure then.
+    /// Registers the echo of a Close. A Close that breaks a rule gets no reply here: it fails the
+    /// connection when it is parsed.
     fn answer_close(&mut self, body: &[u8]) -> bool {
         let Ok(close) = close::parse(body) else {
             return false;
         };
         let echo = close.map_or(Ok(Body::EMPTY), |c| Body::new(c.code, c.reason));
-        let echo = echo.unwrap_or(Body::EMPTY); // parse has checked both
+        let echo = echo.unwrap_or(Body::EMPTY); // `parse` has checked code and reason
         self.replies.set_close(CloseCause::Echo(echo));
         true
     }

@@ -1,4 +1,4 @@
-//! The parser's loop: one call, one message.
+//! The parser: each call returns the next message.
 
 use super::inbox::{Assembly, ParseState, PartialFrame, ReadPhase};
 use super::message::{Kind, Message, Part};
@@ -13,32 +13,32 @@ use crate::role::Role;
 use alloc::boxed::Box;
 use core::ops::ControlFlow;
 
-/// The messages that the last read brought, parsed one by one as they are asked for.
+/// The messages in the bytes that were received, parsed one by one on demand.
 ///
-/// All of them may be held at once: they live as long as the batch's borrow, not as long as
-/// the next call. A batch that is dropped early loses nothing: the next one goes on where it
-/// stopped. After an error there is nothing more.
+/// Messages borrow from the batch, so all of them can be held at the same time. Dropping a batch
+/// early loses no message: the next batch continues after the last message returned. After an error
+/// the batch returns `None`.
 ///
-/// A batch ends before a Ping or Close that is not the first of its messages: drivers send the
-/// answer, and then lend the frame at the head of the next batch.
+/// A batch ends before a Ping or Close that is not its first message. The driver sends the reply,
+/// and the next batch starts with that frame.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    /// Received and not yet looked at; begins with a header, or inside `state.frame`.
+    /// Received bytes that are not yet parsed. They start with a frame header, or inside the frame
+    /// of `state.partial_frame()`.
     rest: &'a mut [u8],
-    /// The cursor of the receive buffer that releases bytes.
+    /// The cursor of the receive buffer: advancing it releases bytes.
     start: &'a mut usize,
-    /// Bytes that the receive buffer can hold: a frame that fits is left there until it is
-    /// whole, a longer one goes to the assembly.
+    /// Capacity of the receive buffer in bytes. A frame that fits stays in the buffer until it is
+    /// complete; the payload of a longer one goes to the assembly buffer.
     capacity: usize,
-    /// `None` when this batch has lent it.
+    /// `None` after this batch has lent the assembled message.
     assembly: Option<&'a mut Option<Box<Assembly>>>,
-    /// The longest payload of a frame that [`Self::next_fast`] takes; `None` while anything but the
-    /// beginning of a binary message may be next.
+    /// Largest payload that [`Self::next_fast`] accepts. `None` unless the next frame can start a
+    /// binary message.
     fast_len_max: Option<u8>,
-    /// Text messages that are checked and come next, with their headers between them: see
-    /// [`texts`].
+    /// Validated text messages, with their headers between them, that are lent next: see [`texts`].
     texts: &'a str,
-    /// How the next text messages are checked.
+    /// How the next text messages are validated.
     text_check: TextCheck,
     state: &'a mut ParseState,
 }
@@ -52,7 +52,7 @@ impl From<Invalid> for Failure {
 impl<'a> Iterator for Batch<'a> {
     type Item = Result<Message<'a>, Failure>;
 
-    // As a call, a tenth more for an echo.
+    // A call that is not inlined makes an echo cost a tenth more instructions.
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(max) = self.fast_len_max {
@@ -69,7 +69,7 @@ impl<'a> Iterator for Batch<'a> {
 impl core::iter::FusedIterator for Batch<'_> {}
 
 impl<'a> Batch<'a> {
-    /// The first message of a batch, which has no texts that were checked before.
+    /// The first message of a batch. No validated texts are pending at this point.
     #[inline]
     pub(super) fn first(&mut self) -> Option<Result<Message<'a>, Failure>> {
         match self.fast_len_max.and_then(|max| self.next_fast(max)) {
@@ -78,15 +78,15 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// A whole binary message of at most 125 bytes in one frame, if that is what comes next:
-    /// the same as [`Self::parse_next`] would do, in fewer steps.
+    /// Fast path for a whole binary message of at most 125 bytes in one frame. Has the same effect
+    /// as [`Self::parse_next`].
     #[inline(always)]
     fn next_fast(&mut self, max: u8) -> Option<Message<'a>> {
         self.take_short_frame(BINARY_FIN, max).map(Message::Binary)
     }
 
-    /// The payload of the frame that comes next, if its first byte is `first` and it is not longer
-    /// than `max`.
+    /// The payload of the next frame if the first byte of the frame is `first` and the payload is
+    /// at most `max` bytes.
     #[inline(always)]
     fn take_short_frame(&mut self, first: u8, max: u8) -> Option<&'a [u8]> {
         let role = self.state.role;
@@ -103,7 +103,8 @@ impl<'a> Batch<'a> {
         }
         let (frame, rest) = core::mem::take(&mut self.rest).split_at_mut(end);
         self.rest = rest;
-        // Apart from the other count: side by side, the two are added as a vector, in more steps.
+        // Kept apart from the other counter: side by side, the compiler adds both as a vector,
+        // which takes more instructions.
         self.state.messages += 1;
         *self.start += end;
         self.state.bytes += u64::from(len);
@@ -115,8 +116,8 @@ impl<'a> Batch<'a> {
         Some(payload)
     }
 
-    /// The next of the text messages that were checked together, if there is one.
-    // A call, which returns in registers: the path of binary messages keeps its own.
+    /// The next of the text messages that were validated together.
+    // Not inlined, so that the path of binary messages keeps its registers.
     #[inline(never)]
     fn next_checked_text(&mut self) -> Option<&'a str> {
         let header = header_bytes(self.state.role);
@@ -158,8 +159,8 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The next message, where it is a text in a whole frame of at most 125 bytes: checked alone, or
-    /// together with those behind it. `Continue`, and nothing taken, else.
+    /// The next message, if it is a text in one whole frame of at most 125 bytes. It is validated
+    /// alone or together with the texts after it. `Continue` otherwise; then no byte is consumed.
     #[inline(never)]
     fn next_text(&mut self) -> ControlFlow<Result<Option<Message<'a>>, Failure>> {
         let Some(max) = self.state.fast_len_max() else {
@@ -183,7 +184,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Whether nothing has come behind the short frame that is next.
+    /// Whether the next short frame is the last one received.
     fn is_last_received(&self) -> bool {
         let role = self.state.role;
         self.rest.get(1).is_some_and(|second| {
@@ -191,8 +192,9 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// TextCheck the next `len` bytes, text frames that are prepared, together; the first of them. If
-    /// one is not UTF-8 the batch is_last, for those before it are lent first.
+    /// Validates the next `len` bytes, which are prepared text frames, in one pass and returns the
+    /// first message. If one of them is not UTF-8, the batch ends here: the next batch lends the
+    /// texts before the invalid one.
     fn check_texts(&mut self, len: usize) -> Option<Message<'a>> {
         let (prepared, rest) = core::mem::take(&mut self.rest).split_at_mut(len);
         self.rest = rest;
@@ -244,7 +246,7 @@ impl<'a> Batch<'a> {
             };
             if header.opcode.is_control() {
                 if self.state.needs_reply(header.opcode) && self.has_whole_frame(&header) {
-                    // The answer goes out first; the next batch begins with this frame.
+                    // The reply is sent first. The next batch starts with this frame.
                     return Ok(None);
                 }
                 let Some(payload) = self.take_whole_frame(&header) else {
@@ -264,7 +266,7 @@ impl<'a> Batch<'a> {
                 return self.in_place(kind, &header);
             }
             if self.assembly.is_none() {
-                // Ends the batch but not for want of bytes: the next one goes on.
+                // The assembled message is lent. The next batch continues.
                 return Ok(None);
             }
             self.take(header.size as usize);
@@ -272,13 +274,14 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Only a read helps, unless the batch is over.
+    /// Ends the batch in an incomplete frame: a read is needed, unless the batch ended for another
+    /// reason.
     fn need_read(&mut self) -> Option<Message<'a>> {
         self.state.needs_read = self.text_check != TextCheck::Done;
         None
     }
 
-    /// Releases the next `n` bytes and lends them.
+    /// Consumes the next `n` bytes.
     #[inline]
     fn take(&mut self, n: usize) -> &'a mut [u8] {
         let rest = core::mem::take(&mut self.rest);
@@ -288,19 +291,19 @@ impl<'a> Batch<'a> {
         taken
     }
 
-    /// Whether all of the frame at the front is there.
+    /// Whether the frame at the front is complete.
     fn has_whole_frame(&self, header: &Header) -> bool {
         header.frame_len().is_some_and(|len| len <= self.rest.len())
     }
 
-    /// The payload of the frame at the front, if all of it is there.
+    /// Consumes the frame at the front and returns its payload, if the frame is complete.
     #[inline]
     fn take_whole_frame(&mut self, header: &Header) -> Option<&'a mut [u8]> {
         let len = header.frame_len().filter(|&len| len <= self.rest.len())?;
         self.take(len).get_mut(header.size as usize..)
     }
 
-    /// A message of one frame, unmasked where it lies.
+    /// A message in one frame, unmasked in place.
     #[inline]
     fn in_place(&mut self, kind: Kind, header: &Header) -> Result<Option<Message<'a>>, Failure> {
         let Some(payload) = self.take_whole_frame(header) else {
@@ -318,8 +321,8 @@ impl<'a> Batch<'a> {
         lend(kind, payload).map(Some)
     }
 
-    /// Unmasks what has come of a frame, and text_check it if it is text: a byte that breaks UTF-8
-    /// is found when it arrives.
+    /// Unmasks the received part of an incomplete frame and, in a text message, validates it, so
+    /// that invalid UTF-8 is detected when it arrives.
     #[cold]
     fn process_partial_frame(&mut self, kind: Kind, header: &Header) -> Result<(), Failure> {
         let progress = self.state.progress as usize;
@@ -331,12 +334,12 @@ impl<'a> Batch<'a> {
         if kind == Kind::Text {
             self.state.utf8.feed(fresh)?;
         }
-        self.state.progress += fresh.len() as u32; // frames in place are shorter
+        self.state.progress += fresh.len() as u32; // frames kept in place are at most u32::MAX bytes long
         Ok(())
     }
 
-    /// Takes what has come of a frame whose header is consumed. `None`: only a read helps;
-    /// `Some(None)`: go on.
+    /// Consumes received payload of a frame whose header is consumed. `None`: a read is needed;
+    /// `Some(None)`: continue with the next frame.
     fn continue_frame(
         &mut self,
         mut frame: PartialFrame,
@@ -417,7 +420,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// A whole message, lent.
+/// Lends a whole message.
 #[inline]
 fn lend(kind: Kind, payload: &[u8]) -> Result<Message<'_>, Failure> {
     match kind {
@@ -426,7 +429,7 @@ fn lend(kind: Kind, payload: &[u8]) -> Result<Message<'_>, Failure> {
     }
 }
 
-/// The first byte of a binary message in one frame.
+/// First byte of a binary message in one frame: FIN and opcode.
 const BINARY_FIN: u8 = 0x82;
 
 impl ParseState {
@@ -443,7 +446,7 @@ impl ParseState {
         plain.then_some(u8::try_from(max.min(125)).unwrap_or(125))
     }
 
-    /// The rules that a data frame's header can break, given what came before it.
+    /// Checks the rules for a data frame that depend on the frames before it, and the limits.
     #[inline]
     fn check_data_header(&self, header: &Header) -> Result<Kind, Failure> {
         let (open, announced, fragments) = match self.message.as_deref() {
@@ -482,7 +485,7 @@ impl ParseState {
         Ok(kind)
     }
 
-    /// The header is consumed: its payload is taken as it arrives.
+    /// Opens a frame whose header is consumed and whose payload is consumed as it arrives.
     fn start_frame(&mut self, kind: Kind, header: &Header) {
         let message = self.message.get_or_insert_default();
         message.kind = Some(kind);

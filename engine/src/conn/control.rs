@@ -1,22 +1,23 @@
-//! The control lane: Ping and Pong, which wait for no data.
+//! The queue of Ping and Pong frames, which overtake queued data.
 
 use alloc::vec::Vec;
 
 use super::replies::Payloads;
 use crate::frame::{Opcode, header, mask};
 
-/// One Ping, and a bounded number of Pongs.
+/// At most one Ping, and a bounded number of Pongs.
 #[derive(Debug, Default)]
 pub(super) struct Control {
-    /// Encoded control frames on their way; `bytes[written..]` are still to be written.
+    /// Encoded control frames. `bytes[written..]` are not yet written.
     pub(super) bytes: Vec<u8>,
     pub(super) written: usize,
-    /// They go out as they are encoded: the stream has some of them, or may.
+    /// The encoded frames are final, because the stream has some of their bytes or may have.
     pub(super) started: bool,
-    /// A Ping is among them.
+    /// A Ping is among the encoded frames.
     pub(super) has_ping: bool,
+    /// Payloads of the Pongs that are due.
     pub(super) pongs: Payloads,
-    /// The newest Ping; one at most.
+    /// Payload of the Ping that is due; at most one.
     pub(super) ping: Payloads,
 }
 
@@ -25,7 +26,8 @@ impl Control {
         !self.pongs.is_empty() || !self.ping.is_empty()
     }
 
-    /// Encodes Pongs and Ping, in this order. They stay due until [`Self::start`].
+    /// Encodes the Pongs and then the Ping. Both stay due until [`Self::start`], so that newer ones
+    /// can replace them.
     pub(super) fn encode(&mut self, mut key: impl FnMut() -> Option<[u8; 4]>) {
         let Self {
             bytes, pongs, ping, ..
@@ -54,7 +56,7 @@ impl Control {
         ping.iter().for_each(|payload| frame(Opcode::Ping, payload));
     }
 
-    /// `n` bytes of the encoded frames are written.
+    /// The stream accepted `n` bytes of the encoded frames.
     pub(super) fn handle_written(&mut self, n: usize) {
         if n == 0 {
             return;
@@ -68,7 +70,7 @@ impl Control {
         }
     }
 
-    /// What is encoded is not encoded again.
+    /// Makes the encoded frames final: they are not encoded again.
     pub(super) fn start(&mut self) {
         if !core::mem::replace(&mut self.started, true) {
             self.pongs.clear();

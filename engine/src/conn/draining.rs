@@ -1,4 +1,4 @@
-//! The socket's side of the outbox: what is to be written, and what was.
+//! The driver side of the outbox: the slices to write, and the bytes written.
 
 use alloc::vec::Vec;
 
@@ -11,22 +11,23 @@ use crate::error::SendError;
 use crate::frame::{Opcode, header};
 
 impl Outbox {
-    /// Puts bytes in front that must go out as they are: what an earlier owner of the stream
-    /// had not written. Control frames wait behind them, for their frames are not known.
+    /// Queues bytes that must be written first and unchanged: the unsent bytes of an earlier owner
+    /// of the stream. Control frames are queued behind them, because the frame boundaries in them
+    /// are unknown.
     pub(crate) fn prepend_unsent(&mut self, unsent: Bytes) {
         if !unsent.is_empty() {
             self.queue.push_partial_frame(unsent);
         }
     }
 
-    /// An earlier owner of the stream has queued, or sent, our Close: nothing may follow it.
+    /// An earlier owner of the stream has queued or sent a Close: no frame may follow it.
     pub(crate) fn restore_closing(&mut self) {
         self.phase = WritePhase::Closing;
     }
 
-    /// Sends a binary message straight from the caller's slice: `write` gets what is queued and
-    /// the new frame as slices and says how many bytes the socket took; only the rest is
-    /// copied. A client, which must mask, queues a copy instead.
+    /// Sends a binary message directly from the slice of the caller. `write` receives the queued
+    /// slices and the new frame, and returns the number of bytes that the socket accepted. Only the
+    /// rest is copied. A client must mask and therefore queues a copy.
     pub(crate) fn send_through(
         &mut self,
         payload: &[u8],
@@ -67,14 +68,13 @@ impl Outbox {
         Ok(())
     }
 
-    /// What to write now. Tell [`Self::handle_written`] how much of it was written.
+    /// The slices to write next. Report the bytes written to [`Self::handle_written`].
     pub(crate) fn transmit(&mut self) -> Transmit<'_> {
         self.encode_control();
         Transmit::new(self)
     }
 
-    /// The socket took the first `n` bytes of what [`Self::transmit`] gave; none if it would
-    /// block.
+    /// The socket accepted the first `n` bytes of [`Self::transmit`]; 0 if the write would block.
     #[inline]
     pub(crate) fn handle_written(&mut self, n: usize) {
         if n > 0 {
@@ -89,8 +89,9 @@ impl Outbox {
         }
     }
 
-    /// The stream would block, and may have kept the first `n` bytes of the first slice that
-    /// [`Self::transmit`] gave: nothing is put before them. [`Self::handle_written`] comes after.
+    /// The write would block, but the stream may have buffered the first `n` bytes of the first
+    /// slice of [`Self::transmit`]. No frame is inserted before these bytes. Call
+    /// [`Self::handle_written`] afterwards.
     pub(crate) fn handle_buffered(&mut self, n: usize) {
         if n <= self.queue.bytes_before_mark() {
             return;
@@ -136,8 +137,8 @@ impl Outbox {
         &self.queue
     }
 
-    /// Whether data must wait: a control frame is begun, and another one is due that is encoded
-    /// when the first is out.
+    /// Whether data frames must wait: control frames are partly written, and another one is due
+    /// that is encoded after them.
     pub(super) fn defers_data(&self) -> bool {
         self.control
             .as_ref()
@@ -148,7 +149,7 @@ impl Outbox {
         self.control.as_ref().map_or(&[], |c| &c.bytes[c.written..])
     }
 
-    /// What is queued, flattened: the bytes that the peer has not been sent.
+    /// All queued bytes in stream order.
     pub(crate) fn into_unsent(mut self) -> Vec<u8> {
         let mut unsent = Vec::new();
         while self.wants_write() {
@@ -160,7 +161,7 @@ impl Outbox {
         unsent
     }
 
-    /// Encodes what is due, unless control frames are on their way.
+    /// Encodes the control frames that are due, unless encoded ones are partly written.
     fn encode_control(&mut self) {
         if let Some(control) = &mut self.control
             && !control.started

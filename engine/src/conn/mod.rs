@@ -1,5 +1,5 @@
-//! RFC 6455 between frames and messages: fragments, control frames, closing, keepalive. Sans
-//! I/O: no socket, no clock, no randomness of its own.
+//! One endpoint of RFC 6455 between frames and messages: fragmentation, control frames, close
+//! handshake, keep-alive. Sans-I/O: no socket, no clock, no randomness of its own.
 
 mod ahead;
 mod batch;

@@ -17,54 +17,57 @@ use crate::frame::close::Body;
 use crate::frame::utf8::Utf8;
 use crate::frame::{CONTROL_BYTES_MAX, Opcode, header, mask};
 
-/// Payload bytes from which a shared payload is not copied: below it a copy costs less than
-/// another slice for the kernel to walk.
+/// A shared payload is queued without a copy from this size on, in bytes. Below it, a copy costs
+/// less than another slice in the write call.
 const SHARED_BYTES_MIN: usize = 1024;
 
-/// No number of queued bytes is notify_at.
+/// Value of [`Outbox::notify_at`] if no notification is requested.
 const NO_THRESHOLD: usize = usize::MAX;
 
-/// Where the sending half stands.
+/// State of the sending half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum WritePhase {
+    /// Messages are accepted.
     Open,
-    /// Our Close is queued, behind what was queued before: nothing may follow it.
+    /// The Close of this endpoint is queued behind earlier frames. No frame may follow it.
     Closing,
-    /// Nothing will be written any more.
+    /// No more bytes are written, and the queue is discarded.
     Aborted {
-        /// A Close of ours was queued before, whatever became of it.
+        /// A Close was queued before the abort, whether or not it was written.
         close_queued: bool,
     },
 }
 
-/// What the application sends goes here; what the socket takes comes from here.
+/// The sending half of a connection: the application queues messages, the driver writes them.
 ///
-/// A send only queues, in wire form. It is refused, and nothing of it queued, when the queue is
-/// full, so that back-pressure is seen where it can be acted on.
+/// A send encodes the message and queues it; it performs no I/O. When the queue is full, the send
+/// is refused and queues no byte, so the application sees backpressure where it can react to it.
 #[derive(Debug)]
 pub struct Outbox {
-    /// Apart from [`Self::bytes`]: side by side, the two are counted as a vector, in more steps.
+    /// Data messages sent. Kept apart from [`Self::bytes`]: side by side, the compiler adds both as
+    /// a vector, which takes more instructions.
     pub(super) messages: u64,
     pub(super) config: Arc<Config>,
     pub(super) queue: SendBuf,
-    /// Made with the first control frame.
+    /// Allocated with the first control frame.
     pub(super) control: Option<Box<Control>>,
-    /// A client's; `None` on a server, which does not mask.
+    /// Source of mask keys. `None` on a server, which does not mask.
     pub(super) keys: Option<Box<MaskKeys>>,
     pub(super) phase: WritePhase,
-    /// The socket did not take all that it was given last: the peer is behind, and gets the
-    /// newest Pong only.
+    /// The socket did not accept all of the last write. Until it is drained, only the newest Pong
+    /// is kept.
     pub(super) blocked: bool,
-    /// A message sent in parts is open, and its text is cut here.
+    /// The message that is being sent in parts: its type, and the validation state of its text.
     pub(super) parts: Option<(Kind, Utf8)>,
-    /// The application waits to be told that no more than so many bytes are queued.
-    /// [`NO_THRESHOLD`] where it does not.
+    /// Number of queued bytes at or below which the application is notified. [`NO_THRESHOLD`] if no
+    /// notification is requested.
     pub(super) notify_at: usize,
+    /// Payload bytes of the data messages sent.
     pub(super) bytes: u64,
 }
 
 impl Outbox {
-    /// `keys` make this the outbox of a client.
+    /// The outbox of a client if there are mask `keys`, otherwise that of a server.
     pub(crate) fn new(config: impl Into<Arc<Config>>, keys: Option<MaskKeys>) -> Self {
         let config = config.into();
         Self {
@@ -81,11 +84,11 @@ impl Outbox {
         }
     }
 
-    /// Queues a binary message; copies `payload`, masking on the way if we are a client.
+    /// Queues a binary message. Copies `payload`; a client masks it in the same pass.
     ///
     /// # Errors
-    /// [`SendError::QueueFull`], [`SendError::TooLarge`], [`SendError::Closed`],
-    /// [`SendError::MessageOpen`]; nothing is queued then.
+    /// [`SendError::QueueFull`], [`SendError::TooLarge`], [`SendError::Closed`] or
+    /// [`SendError::MessageOpen`]. No byte is queued then.
     #[inline]
     pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.send_kind(Kind::Binary, payload)
@@ -108,8 +111,8 @@ impl Outbox {
         self.send_checked(kind, payload)
     }
 
-    /// Queues a message of at most 125 bytes where nothing stands in the way: the same as
-    /// [`Self::send_checked`] would do, in fewer steps. `None`, and nothing queued, else.
+    /// Fast path for a message of at most 125 bytes. Has the same effect as [`Self::send_checked`].
+    /// `None` if the fast path does not apply; no byte is queued then.
     #[inline]
     fn send_fast(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
         let len = payload.len();
@@ -129,7 +132,7 @@ impl Outbox {
         Some(())
     }
 
-    // Not inline: its registers would be saved for servers, too.
+    // Not inlined, so that servers do not save the registers it uses.
     #[inline(never)]
     fn send_fast_masked(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
         let len = payload.len();
@@ -153,17 +156,17 @@ impl Outbox {
         Ok(())
     }
 
-    /// Queues a binary message without copying it, if it is large: the bytes are shared with
-    /// the caller until they are written. A client masks them in place if nobody else holds
-    /// them, else it copies.
+    /// Queues a binary message. A payload of at least 1 KiB is not copied: it is shared with the
+    /// caller until it is written. A client masks it in place if the caller keeps no other handle
+    /// to it, and copies it otherwise.
     ///
     /// # Errors
-    /// As [`Self::send`], with the message handed back.
+    /// As [`Self::send`]; the payload is returned with the error.
     pub fn send_bytes(&mut self, payload: Bytes) -> Result<(), (SendError, Bytes)> {
         self.send_shared(Kind::Binary, payload)
     }
 
-    /// Queues a text message without copying it, if it is large.
+    /// Queues a text message, as [`Self::send_bytes`] does for binary ones.
     ///
     /// # Errors
     /// As [`Self::send_bytes`].
@@ -209,7 +212,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Queues a message that was encoded before.
+    /// Queues a message that is already encoded.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -229,12 +232,12 @@ impl Outbox {
         Ok(())
     }
 
-    /// Queues the next part of a message, as one frame; `last` ends the message. Control frames
-    /// may go out between parts, another message not.
+    /// Queues the next part of a message as one frame (RFC 6455 section 5.4); `last` ends the
+    /// message. Control frames may be sent between parts, other messages may not.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::MessageOpen`] when `kind` is not that of the open
-    /// message; [`SendError::InvalidUtf8`] for text that is not UTF-8 over all its parts.
+    /// As [`Self::send`]; [`SendError::MessageOpen`] if `kind` differs from that of the open
+    /// message; [`SendError::InvalidUtf8`] if the text is not UTF-8 over all of its parts.
     pub fn send_part(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), SendError> {
         let (opcode, mut utf8) = match self.parts {
             None => (kind.opcode(), Utf8::default()),
@@ -262,7 +265,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Room for a binary message of `len` bytes, to be written in place.
+    /// Reserves space for a binary message of `len` bytes in the queue, to be written in place.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -281,11 +284,11 @@ impl Outbox {
         })
     }
 
-    /// Queues a Ping of the application's own, ahead of data. A Ping that still waits is
-    /// replaced.
+    /// Queues a Ping of the application before all data. It replaces a Ping that is not yet
+    /// written.
     ///
     /// # Errors
-    /// [`SendError::ControlTooLong`] over 125 bytes, [`SendError::Closed`].
+    /// [`SendError::ControlTooLong`] if `payload` exceeds 125 bytes, [`SendError::Closed`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.admit_control(payload)?;
         let control = self.control_mut();
@@ -294,9 +297,9 @@ impl Outbox {
         Ok(())
     }
 
-    /// Queues a Pong, ahead of data: the answer to a Ping where `auto_pong` is off, or a
-    /// heartbeat. Up to 16 wait, where the peer takes our output; only the newest where it does
-    /// not.
+    /// Queues a Pong before all data: the reply to a Ping if `auto_pong` is off, or an unsolicited
+    /// heartbeat (RFC 6455 section 5.5.3). At most 16 Pongs are pending, and only the newest while
+    /// the socket does not accept bytes.
     ///
     /// # Errors
     /// As [`Self::ping`].
@@ -306,11 +309,13 @@ impl Outbox {
         Ok(())
     }
 
-    /// Begins the closing handshake: what is queued goes out, then the Close. Nothing can be
-    /// sent after it; messages still arrive until the peer's Close. A second call does nothing.
+    /// Starts the close handshake (RFC 6455 section 7.1.2): the Close is sent behind the queued
+    /// messages. No message can be sent after it; messages of the peer still arrive until its
+    /// Close. A second call has no effect.
     ///
     /// # Errors
-    /// [`SendError::InvalidCloseCode`], [`SendError::ControlTooLong`] over 123 bytes.
+    /// [`SendError::InvalidCloseCode`], or [`SendError::ControlTooLong`] if `reason` exceeds 123
+    /// bytes.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         let body = Body::new(code, reason)?;
         self.close_with(&body);
@@ -324,9 +329,9 @@ impl Outbox {
         }
     }
 
-    /// Ends with a Close that says why, behind what is queued: that was accepted before the
-    /// failure. `close_timeout` bounds the wait. Where the peer cannot be told, nothing more is
-    /// written.
+    /// Fails the connection: queues a Close with the matching code behind the queued messages,
+    /// which were accepted before the failure. `close_timeout` bounds the wait. If the failure has
+    /// no close code, aborts.
     pub(crate) fn fail(&mut self, failure: Failure) {
         let Some(code) = failure.close_code() else {
             return self.abort();
@@ -336,11 +341,11 @@ impl Outbox {
             Failure::Limit(_) => "message too big",
             _ => "",
         };
-        // The codes may be sent, and the reasons are short.
+        // Every failure code may be sent, and every reason fits.
         self.close_with(&Body::new(code, reason).unwrap_or(Body::EMPTY));
     }
 
-    /// Nothing will be written any more.
+    /// No more bytes are written, and the queue is discarded.
     pub(crate) fn abort(&mut self) {
         self.phase = WritePhase::Aborted {
             close_queued: self.has_queued_close(),
@@ -356,23 +361,25 @@ impl Outbox {
         &self.config
     }
 
-    /// Whether the closing handshake has begun, or the connection is gone.
+    /// Whether a Close is queued or the connection is aborted: no message can be sent.
     #[must_use]
     pub fn is_closing(&self) -> bool {
         self.phase != WritePhase::Open
     }
 
-    /// Asks to be told by [`Handler::drained`](crate::reactor::Handler::drained), once, when no more than
-    /// `bytes` wait to be written: for senders that keep their messages until they can go.
+    /// Requests one call of [`Handler::drained`](crate::reactor::Handler::drained) when at most
+    /// `bytes` bytes are queued. For senders that keep their messages until the queue has space. Of
+    /// several requests, the one with the most bytes applies.
     pub fn notify_below(&mut self, bytes: usize) {
-        let bytes = bytes.min(NO_THRESHOLD - 1); // more than any queue has
+        let bytes = bytes.min(NO_THRESHOLD - 1); // no queue holds that many
         self.notify_at = match self.notify_at {
             NO_THRESHOLD => bytes,
             most => most.max(bytes),
         };
     }
 
-    /// Whether the queue has drained as far as somebody waits for. Tells so once.
+    /// Whether the queue has drained to the requested number of bytes. Returns `true` once for each
+    /// request.
     pub(crate) fn take_drained(&mut self) -> bool {
         let drained = self.notify_at != NO_THRESHOLD
             && self.phase == WritePhase::Open
@@ -383,8 +390,7 @@ impl Outbox {
         drained
     }
 
-    /// Whether we have begun, or answered, the closing handshake. A fault of the socket is not
-    /// that.
+    /// Whether a Close was queued. An abort alone does not count.
     pub(crate) fn has_queued_close(&self) -> bool {
         matches!(
             self.phase,
@@ -400,20 +406,20 @@ impl Outbox {
         self.config.write_timeout
     }
 
-    /// Bytes that wait to be written, headers included.
+    /// Queued bytes that are not yet written, headers included.
     #[must_use]
     #[inline]
     pub fn queued_bytes(&self) -> usize {
         self.queue.queued() + self.control_bytes().len()
     }
 
-    /// Payload bytes of the largest message that the queue takes when it is empty.
+    /// Payload size of the largest message that an empty queue accepts, in bytes.
     pub(crate) fn room_max(&self) -> usize {
         let max = self.config.send_queue_bytes_max;
         max.saturating_sub(header::HEADER_BYTES_MAX)
     }
 
-    /// Payload bytes of the largest message that the queue takes now.
+    /// Payload size of the largest message that the queue accepts now, in bytes. 0 after a Close.
     #[must_use]
     pub fn room(&self) -> usize {
         let free = self
@@ -427,7 +433,7 @@ impl Outbox {
         }
     }
 
-    /// Whether there is anything to write.
+    /// Whether there are bytes to write.
     #[must_use]
     #[inline]
     pub fn wants_write(&self) -> bool {
@@ -440,13 +446,13 @@ impl Outbox {
             .is_some_and(|c| c.is_due() || c.written < c.bytes.len())
     }
 
-    /// Whether a Ping waits of which nothing is written.
+    /// Whether a Ping is pending of which no byte is written.
     pub(crate) fn ping_pending(&self) -> bool {
         let waits = |c: &Control| !c.ping.is_empty() || c.started && c.has_ping && c.written == 0;
         self.control.as_deref().is_some_and(waits)
     }
 
-    /// Whether the flush policy asks for a write before the batch ends.
+    /// Whether [`Config::flush`](crate::Config) requires a write before the batch ends.
     #[must_use]
     #[inline]
     pub fn wants_flush(&self) -> bool {
@@ -462,7 +468,7 @@ impl Outbox {
         (self.messages, self.bytes)
     }
 
-    /// Answers a Ping, unless the closing handshake has begun.
+    /// Queues a Pong, unless a Close is queued.
     pub(crate) fn queue_pong(&mut self, payload: &[u8]) {
         if self.phase == WritePhase::Open {
             let blocked = self.blocked;
@@ -514,7 +520,7 @@ impl Outbox {
         }
     }
 
-    /// Queues one frame; the caller has checked that it may go.
+    /// Encodes and queues a frame. The caller has checked that it may be sent.
     #[inline]
     pub(super) fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let key = self.keys.as_mut().map(|k| k.next());
@@ -540,8 +546,8 @@ impl Outbox {
         self.bytes += len as u64;
     }
 
-    /// The control lane, with frames that are encoded but not begun taken back, so that newer
-    /// ones replace them.
+    /// The control frames, for a change: encoded frames of which no byte is written are discarded
+    /// and encoded again later, so that newer frames can replace them.
     pub(super) fn control_mut(&mut self) -> &mut Control {
         let control = self.control.get_or_insert_default();
         if !control.started && !control.bytes.is_empty() {

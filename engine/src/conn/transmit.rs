@@ -2,8 +2,8 @@ use crate::buf::{Chunks, Side};
 
 use super::outbox::Outbox;
 
-/// What is to be written now, slice by slice, in stream order: the rest of a frame that is
-/// half written, then control frames, then data.
+/// The slices to write next, in stream order: the rest of a partly written frame, control frames,
+/// data frames.
 #[derive(Clone, Debug)]
 pub struct Transmit<'a> {
     before: Chunks<'a>,
