@@ -125,6 +125,7 @@ pub struct ClientHandshake {
     refused: Option<RefusedResponse>,
 }
 
+/// A final response other than 101, and its content so far.
 #[derive(Clone)]
 struct RefusedResponse {
     response: Response,
