@@ -202,7 +202,7 @@ impl Inbox {
     pub(crate) fn attach(&mut self, pool: &mut BufPool) {
         self.buf.attach(pool);
         if self.state.needs_read {
-            // The incomplete frame came from an earlier owner of the stream, who had a larger
+            // The incomplete frame came from an earlier owner of the stream, which had a larger
             // buffer.
             self.buf.grow_if_full();
         }

@@ -135,7 +135,7 @@ fn utf8_is_rejected_at_the_first_invalid_byte() {
 }
 
 /// Texts long enough for vector code, with an invalid sequence at every position, cut at every
-/// position: the verdict equals that of the standard library.
+/// position: the result equals that of the standard library.
 #[test]
 fn utf8_of_long_texts_agrees_with_the_standard_library() {
     let (ats, cuts) = if cfg!(miri) { (41, 37) } else { (1, 1) };

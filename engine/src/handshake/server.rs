@@ -117,10 +117,10 @@ impl Method {
     /// response at once and not at a deadline.
     fn of_head(bytes: &[u8]) -> Result<Option<Self>, HandshakeError> {
         let mut at = 0; // offset of the first byte that matches none
-        for (known, verdict) in KNOWN {
+        for (known, result) in KNOWN {
             let same = bytes.iter().zip(known).take_while(|(a, b)| a == b).count();
             if same == known.len() {
-                return verdict.map(Some);
+                return result.map(Some);
             }
             at = at.max(same);
         }

@@ -207,8 +207,8 @@ fn head_gets_the_response_of_get_without_content() {
             shown.starts_with("the method is HEAD, which cannot upgrade"),
             "{shown}"
         );
-        let told = get != HandshakeError::Upgrade;
-        assert_eq!(shown.ends_with(&get.to_string()), told, "{shown}");
+        let has_text = get != HandshakeError::Upgrade;
+        assert_eq!(shown.ends_with(&get.to_string()), has_text, "{shown}");
     }
     for (first, status) in [("HEAD / HTTP/1.0", 505), ("HEAD /% HTTP/1.1", 400)] {
         let error = error(&format!("{first}\r\n{FIELDS}\r\n"));
@@ -285,10 +285,10 @@ fn required_fields_of_a_status() {
         let expected = HandshakeUsage::HeaderNeeded { status, name };
         assert!(expected.to_string().contains(name));
         assert_eq!(refusal(status).check(), Err(expected.into()));
-        let told = refusal(status)
+        let complete = refusal(status)
             .header(name.to_lowercase(), "Basic")
             .unwrap();
-        assert_eq!(told.check(), Ok(()));
+        assert_eq!(complete.check(), Ok(()));
     }
     assert_eq!(refusal(403).check(), Ok(()));
 }
@@ -341,9 +341,9 @@ fn a_client_reads_every_refusal() {
         let refusal = Refusal::new(status).unwrap().body("why").date(784_111_777);
         let none = ClientOptions::new();
         let mut client = ClientHandshake::new("h", "/", &none, RFC_NONCE).unwrap();
-        let verdict = client.parse(&refusal.encode(), &HeadLimits::default());
-        let Err(HandshakeError::Refused(response)) = verdict else {
-            panic!("{status}: {verdict:?}");
+        let result = client.parse(&refusal.encode(), &HeadLimits::default());
+        let Err(HandshakeError::Refused(response)) = result else {
+            panic!("{status}: {result:?}");
         };
         assert_eq!(response.status(), status);
         assert_eq!(response.content(), b"why");

@@ -259,8 +259,8 @@ fn interim_responses_are_skipped_within_the_limit() {
     // Endless interim responses.
     let endless = b"HTTP/1.1 100 \r\n\r\n".repeat(10_000);
     let expected = HandshakeError::HeadTooLarge { max: 16 * 1024 };
-    let verdict = handshake().parse(&endless, &HeadLimits::default());
-    assert_eq!(verdict, Err(expected));
+    let result = handshake().parse(&endless, &HeadLimits::default());
+    assert_eq!(result, Err(expected));
 }
 
 #[test]

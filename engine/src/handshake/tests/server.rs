@@ -16,9 +16,9 @@ const LINES: &[&str] = &[
 
 fn parse(bytes: &[u8], limits: HeadLimits) -> Parsed<Request> {
     let fresh = || ServerHandshake::new(limits);
-    let verdict = assert_split_independent(bytes, fresh, ServerHandshake::parse);
-    assert_eq!(Request::parse(bytes, &limits), verdict);
-    verdict
+    let result = assert_split_independent(bytes, fresh, ServerHandshake::parse);
+    assert_eq!(Request::parse(bytes, &limits), result);
+    result
 }
 
 /// The request of a valid head that is received together with a frame.
