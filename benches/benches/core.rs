@@ -64,7 +64,7 @@ fn tickwire_decodes(server: &mut Session, pool: &mut BufPool, wire: &[u8]) -> us
             sum = digest(sum, payload);
         }
     }
-    server.settle(NOW);
+    server.queue_replies(NOW);
     server.detach(pool);
     sum
 }
@@ -156,7 +156,7 @@ fn tickwire_reads_text(client: &mut Session, pool: &mut BufPool, wire: &[u8]) ->
             len += black_box(text).len();
         }
     }
-    client.settle(NOW);
+    client.queue_replies(NOW);
     client.detach(pool);
     len
 }

@@ -1,18 +1,19 @@
-//! What an opening handshake has agreed on.
+//! The parameters that an opening handshake has agreed on.
 
 use alloc::boxed::Box;
 
 use crate::role::Role;
 
-/// What the two ends of a connection have agreed on before its first frame: which end this is,
-/// the sub-protocol, the extensions.
+/// The parameters that both endpoints have agreed on before the first frame: the role of this
+/// endpoint, the sub-protocol and the extensions.
 ///
-/// Whoever ends an opening handshake makes one: [`Request::accept`](crate::handshake::Request::accept) for a
-/// server, [`Response::agreed`](crate::handshake::Response::agreed) for a client, and the application for a
-/// stream whose handshake another library has done. The [`Session`](crate::sans_io::Session) keeps it for
-/// the life of the connection, and it goes with the [`Parts`](crate::Parts) to the next owner.
+/// [`Request::accept`](crate::handshake::Request::accept) returns it for a server, and
+/// [`Response::agreed`](crate::handshake::Response::agreed) for a client. An application creates it
+/// for a stream whose handshake another library has performed. The
+/// [`Session`](crate::sans_io::Session) keeps it, and [`Parts`](crate::Parts) carry it to the next
+/// owner of the stream.
 ///
-/// Without a sub-protocol a [`Role`] says all of it, and is taken in its place.
+/// A [`Role`] converts into an `Agreed` without a sub-protocol, and is accepted in its place.
 ///
 /// ```
 /// use tickwire::handshake::Agreed;
@@ -31,7 +32,7 @@ pub struct Agreed {
 }
 
 impl Agreed {
-    /// No sub-protocol, no extensions.
+    /// An endpoint with this role, without a sub-protocol and without extensions.
     #[must_use]
     pub const fn new(role: Role) -> Self {
         Self {
@@ -41,14 +42,15 @@ impl Agreed {
         }
     }
 
-    /// With this sub-protocol (RFC 6455 section 1.9). Not checked: both ends have named it.
+    /// Sets the sub-protocol (RFC 6455 section 1.9). It is not checked, because both endpoints have
+    /// named it.
     #[must_use]
     pub fn with_subprotocol(mut self, name: impl Into<Box<str>>) -> Self {
         self.subprotocol = Some(name.into());
         self
     }
 
-    /// Which end of the connection this is.
+    /// The role of this endpoint.
     #[inline]
     #[must_use]
     pub const fn role(&self) -> Role {
@@ -61,7 +63,7 @@ impl Agreed {
         self.subprotocol.as_deref()
     }
 
-    /// The extensions.
+    /// The agreed extensions.
     #[must_use]
     pub const fn extensions(&self) -> &Extensions {
         &self.extensions
@@ -74,8 +76,8 @@ impl From<Role> for Agreed {
     }
 }
 
-/// The extensions of a connection with their parameters (RFC 6455 section 9). There are none yet:
-/// none is offered, and a client's offers are declined.
+/// The extensions of a connection with their parameters (RFC 6455 section 9). None is supported
+/// yet: a client offers none, and a server declines all.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Extensions {}

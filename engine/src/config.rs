@@ -1,32 +1,34 @@
-//! One value that holds every limit and deadline of a connection, checked as a whole.
+//! The limits and deadlines of a connection as one value, checked as a whole.
 
 use core::fmt;
 use core::time::Duration;
 
-/// How messages reach the application.
+/// How messages are delivered to the application.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Delivery {
-    /// Every message in one piece.
+    /// Every message whole.
     #[default]
     Whole,
-    /// Every message in the pieces in which it arrives, as [`Message::Part`](crate::Message):
-    /// nothing is assembled, so a message may be larger than memory.
+    /// Every message in parts, as they arrive: see [`Message::Part`](crate::Message). Parts are not
+    /// assembled, so a message may exceed the memory.
     Parts,
 }
 
-/// When queued output is written to the socket. A driver never writes more than once per
-/// connection and turn unless told to, but for what is so large that it is not copied first.
+/// When queued output is written to the socket. Without an explicit flush, a driver writes at most
+/// once for each connection and turn, except for messages so large that they are written without a
+/// copy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Flush {
-    /// After every send: the lowest latency for a lone message, one system call for each. What is
-    /// queued in an [`Outbox`](crate::Outbox) lent beside a batch of the tokio driver, or in that
-    /// of another connection of a reactor, still goes out at the end of the batch.
+    /// After every send: the lowest latency for a single message, at the cost of one system call
+    /// for each. Exceptions are written at the end of the batch: messages queued in an
+    /// [`Outbox`](crate::Outbox) that the tokio driver lends with a batch, and messages queued on
+    /// another connection of a reactor.
     Now,
-    /// When the batch of received messages has been handled, or on an explicit flush: one
-    /// system call for all that was sent meanwhile.
+    /// When the batch of received messages is processed, or on an explicit flush: one system call
+    /// for all messages sent in between.
     #[default]
     EndOfBatch,
-    /// As `EndOfBatch`, and also as soon as this many bytes wait.
+    /// As `EndOfBatch`, and as soon as at least this many bytes are queued.
     Bytes(usize),
 }
 
@@ -52,40 +54,42 @@ pub enum Flush {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Payload bytes of one received message. A longer one is refused with 1009 at the header
-    /// that makes it too long. Default 16 MiB.
+    /// Largest payload of a received message, in bytes. A longer message fails the connection with
+    /// close code 1009, at the frame header that exceeds the limit. Default 16 MiB.
     pub message_bytes_max: u64,
-    /// Payload bytes of one received frame. Default 16 MiB.
+    /// Largest payload of a received frame, in bytes. Close code 1009. Default 16 MiB.
     pub frame_bytes_max: u64,
-    /// Frames of one received message: bounds the work that empty fragments can cause.
-    /// Default 131,072, which lets 4 MiB come in pieces of 64 bytes.
+    /// Largest number of frames in a received message. Bounds the work that empty fragments can
+    /// cause. Close code 1009. Default 131,072, enough for 4 MiB in fragments of 32 bytes.
     pub fragments_max: u32,
-    /// Whole messages, or parts as they arrive. Default whole.
+    /// Whether messages are delivered whole or in parts. Default whole.
     pub delivery: Delivery,
-    /// Whether Pings are answered without the application's doing. Default yes.
+    /// Whether the session answers Pings by itself (RFC 6455 section 5.5.2). Default yes.
     pub auto_pong: bool,
-    /// Bytes that may wait to be sent; a full queue refuses. Default 1 MiB.
+    /// Largest number of bytes in the send queue, headers included. A full queue refuses messages.
+    /// Default 1 MiB.
     pub send_queue_bytes_max: usize,
     /// When output is written. Default at the end of each batch.
     pub flush: Flush,
-    /// How often a Ping measures the round trip and proves that the peer is there. `None`:
-    /// never. Default 20 s, below the idle limit of common middleboxes.
+    /// Interval of keep-alive Pings, which measure the round-trip time and detect a lost peer.
+    /// `None`: no Pings. Default 20 s, below the idle limit of common middleboxes.
     pub ping_interval: Option<Duration>,
-    /// How long after a Ping its Pong, or at least some byte, must have come. Default 10 s. Up to
-    /// twice as long where the Ping had to wait for other output: it counts from when it is out.
-    /// The application is told then, `ping_interval` and this after the last byte.
+    /// Longest time from a Ping to its Pong or to any other byte of the peer. A Ping that was
+    /// queued behind other output can take twice as long, because the time counts from when it is
+    /// written. A silent peer is therefore detected `ping_interval` plus `pong_timeout` after its
+    /// last byte. Default 10 s.
     pub pong_timeout: Duration,
-    /// How long the peer may send nothing at all. `None`: for ever. Default none.
+    /// Longest time without a byte from the peer. `None`: no limit. Default `None`.
     pub idle_timeout: Option<Duration>,
-    /// How long the closing handshake may take, from when our Close is queued to the end of the
-    /// stream. Default 2 s. Where the connection has failed, the application knows before: it is the
-    /// time in which the peer may read our Close, and in which what it still sends is read away.
+    /// Longest time for the close handshake, from the queueing of the Close to the end of the
+    /// stream. After a failure, which the application learns at once, this is the time for the peer
+    /// to read the Close, while further input is dropped. Default 2 s.
     pub close_timeout: Duration,
-    /// How long the peer may take none of our waiting output. Default 10 s.
+    /// Longest time without progress in writing queued output. Default 10 s.
     pub write_timeout: Duration,
-    /// How long the opening handshake may take. On a reactor it counts from when the socket was
-    /// accepted, or from when connecting began; in tasks reading the request and writing the answer
-    /// have it each, and connecting has `Connector::connect_timeout`. Default 10 s.
+    /// Longest time for the opening handshake. On a reactor it counts from the accepted socket, or
+    /// from the start of connecting. In tasks, reading the request and writing the response have
+    /// this time each, and connecting is limited by `Connector::connect_timeout`. Default 10 s.
     pub handshake_timeout: Duration,
 }
 
@@ -109,7 +113,7 @@ impl Default for Config {
     }
 }
 
-/// Bytes below which a send queue could not hold the largest control frames.
+/// Smallest send queue, in bytes: it has space for the largest control frames.
 const SEND_QUEUE_BYTES_MIN: usize = 1024;
 
 /// Bytes from which nothing fits in memory.

@@ -1,9 +1,9 @@
-/// Which end of the connection this endpoint is. A client masks what it sends (RFC 6455
-/// section 5.3), a server does not; each refuses a peer that does otherwise.
+/// The role of this endpoint. A client masks its frames and a server does not (RFC 6455 section
+/// 5.1); each fails the connection if the peer does otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Role {
-    /// The end that opened the connection.
+    /// The endpoint that opened the connection.
     Client,
-    /// The end that accepted it.
+    /// The endpoint that accepted the connection.
     Server,
 }

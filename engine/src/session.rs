@@ -1,4 +1,4 @@
-//! The composition root: what a driver holds for each connection.
+//! [`Session`]: what a driver holds for each connection.
 
 mod channel_session;
 pub(crate) mod channels;
@@ -19,37 +19,40 @@ use crate::time::{OptionalTimestamp, Timestamp};
 pub use read::{LINGER_BYTES_MAX, ReadSide, UNREAD_CONTROL_BYTES_MAX};
 pub use write::WriteSide;
 
-/// How a connection ended: the first cause. Every driver tells this end and no other.
+/// How a connection ended. The first cause is kept, and every call of every driver reports it.
 ///
-/// A Close that the peer had sent before the stream failed, or before it took our output, counts
-/// as the first cause though it is read later.
+/// A Close that the peer sent before the stream failed is the cause, even if it is read after the
+/// failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// The closing handshake was begun by the peer, or by us and answered.
+    /// By a close handshake: the peer started it, or this endpoint started it and the peer answered
+    /// (RFC 6455 section 7.1.4).
     Closed {
-        /// The code of the peer's Close; `None` where it gave none.
+        /// The code in the Close of the peer. `None` if the Close has no code (1005 in RFC 6455).
         code: Option<CloseCode>,
-        /// The peer began it.
+        /// The peer sent its Close first.
         by_peer: bool,
     },
-    /// Any other way.
+    /// The connection ended without a close handshake, for this reason.
     Failed(Failure),
 }
 
-/// What the driver must do with the socket now. See [`Session::shutdown`].
+/// What the driver must do with the socket now: see [`Session::shutdown`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shutdown {
-    /// Nothing: the connection lives, or waits for a write, or for the peer.
-    Not,
-    /// Shut down its sending half and read on: our Close is out, and closing the whole socket
-    /// now could destroy it at the peer together with what is still unread here.
-    Half,
-    /// Close it.
-    Full,
+    /// Nothing: the connection is open, or waits for a write or for the peer.
+    None,
+    /// Shut down the sending half and continue reading. The Close of this endpoint is written;
+    /// closing the socket with unread bytes in it would send a reset, which can destroy the Close
+    /// at the peer.
+    Write,
+    /// Close the socket.
+    Close,
 }
 
-/// The randomness that a connection needs, from the operating system or, in a test, from a
-/// seed.
+/// Random bytes for the mask keys of a client and for the keep-alive. They must come from a
+/// cryptographically secure generator, fresh for each connection (RFC 6455 section 10.3). A test
+/// may use a fixed seed.
 #[derive(Clone, Copy)]
 pub struct Entropy(pub [u8; 32]);
 
@@ -59,23 +62,26 @@ impl core::fmt::Debug for Entropy {
     }
 }
 
-/// One endpoint of an open WebSocket connection: RFC 6455 without a socket and without a clock.
+/// One endpoint of an open WebSocket connection (RFC 6455), without a socket and without a clock.
 ///
-/// A driver gives it bytes and the time, and does what it asks. One turn of a driver:
+/// A driver passes received bytes and the time in, and performs the I/O that the session asks for.
+/// One turn of a driver:
 ///
-/// 1. [`attach`](Self::attach) a buffer, read into [`space`](Self::space), tell
-///    [`handle_read`](Self::handle_read) how much came (or [`handle_eof`](Self::handle_eof),
-///    [`handle_broken`](Self::handle_broken), [`handle_blocked`](Self::handle_blocked)).
-/// 2. [`receive`](Self::receive): drain the [`Batch`] while sending into the [`Outbox`], until
-///    [`wants_read`](Self::wants_read). Before each batch, [`look_ahead`](Self::look_ahead): where
-///    it says so, 3 and 4 come first, so that Pings and a Close are answered before they are lent.
-/// 3. [`settle`](Self::settle): replies to control frames are queued, the state moves on.
-/// 4. While [`wants_write`](Self::wants_write): write the slices of
-///    [`transmit`](Self::transmit), tell [`handle_written`](Self::handle_written) how much of
-///    them went.
-/// 5. Do what [`shutdown`](Self::shutdown) says; [`detach`](Self::detach) buffers.
-/// 6. At [`poll_timeout`](Self::poll_timeout), call [`handle_timeout`](Self::handle_timeout)
-///    and go on with 4.
+/// 1. [`attach`](Self::attach) a buffer, read into [`space`](Self::space), and report the result
+///    with [`handle_read`](Self::handle_read), [`handle_eof`](Self::handle_eof),
+///    [`handle_read_error`](Self::handle_read_error) or
+///    [`handle_read_would_block`](Self::handle_read_would_block).
+/// 2. Until [`wants_read`](Self::wants_read): call [`receive`](Self::receive) and take all messages
+///    of the [`Batch`] while sending into the [`Outbox`]. Call [`look_ahead`](Self::look_ahead)
+///    before each batch. If it returns `true`, do 3 and 4 first, so that a Ping or Close is
+///    answered before it is lent.
+/// 3. [`queue_replies`](Self::queue_replies): queue the replies to control frames and update the
+///    state of the connection.
+/// 4. While [`wants_write`](Self::wants_write): write the slices of [`transmit`](Self::transmit),
+///    and report the bytes written with [`handle_written`](Self::handle_written).
+/// 5. Do what [`shutdown`](Self::shutdown) returns. [`detach`](Self::detach) buffers.
+/// 6. At [`poll_timeout`](Self::poll_timeout): call [`handle_timeout`](Self::handle_timeout) and
+///    continue with 4.
 ///
 /// ```
 /// use tickwire::sans_io::{BufPool, Entropy, Session};
@@ -105,17 +111,18 @@ pub struct Session {
     write: WriteSide,
 }
 
-// What an idle connection costs, beside its driver's share: buffers, and what belongs to a message
-// that is half received or sent, are made when they are needed.
+// The memory of an idle connection, without the part of the driver. Buffers and the state of
+// incomplete messages are allocated on demand.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Session>() <= 248);
 
 impl Session {
-    /// An endpoint whose opening handshake is done and has `agreed` on this (a [`Role`] alone,
-    /// where there is nothing else); `leftover` are the bytes that came glued to it.
+    /// An endpoint after its opening handshake, which has `agreed` on these parameters. A [`Role`]
+    /// is enough if there is no sub-protocol. `leftover` are the bytes that were received after the
+    /// handshake: the first frames.
     ///
     /// # Errors
-    /// [`ConfigError`], as [`Config::check`].
+    /// [`ConfigError`] as from [`Config::check`].
     pub fn new(
         agreed: impl Into<Agreed>,
         config: impl Into<Arc<Config>>,
@@ -125,7 +132,7 @@ impl Session {
     ) -> Result<Self, ConfigError> {
         let (agreed, config) = (agreed.into(), config.into());
         config.check()?;
-        // Pings show the nonce to the peer: never a part of the seed itself.
+        // Pings reveal the nonce to the peer, so it is generator output and not part of the seed.
         let mut keys = MaskKeys::new(entropy.0);
         let (high, low) = (keys.next(), keys.next());
         let nonce = u64::from(u32::from_be_bytes(high)) << 32 | u64::from(u32::from_be_bytes(low));
@@ -137,70 +144,70 @@ impl Session {
             },
             write: WriteSide {
                 outbox: Outbox::new(config, keys),
-                stalled: OptionalTimestamp::NONE,
+                stalled_since: OptionalTimestamp::NONE,
                 end: None,
             },
         })
     }
 
-    /// The same endpoint, with bytes that must go out before anything else: an answer to the
-    /// opening handshake, or what an earlier owner of the stream left unsent.
+    /// Queues bytes that must be written before any frame: the response of the opening handshake,
+    /// or the unsent bytes of an earlier owner of the stream.
     #[must_use]
     pub fn with_unsent(mut self, unsent: bytes::Bytes) -> Self {
-        self.write.outbox.resume(unsent);
+        self.write.outbox.prepend_unsent(unsent);
         self
     }
 
-    /// The same endpoint of a connection that has ended under an earlier owner: it tells that end,
-    /// takes and gives no message, and closes the stream when [`Self::with_unsent`], which comes
-    /// before this, is out.
+    /// Marks the connection as ended under an earlier owner of the stream. The session reports
+    /// `end`, accepts and lends no message, and closes the stream when the bytes of
+    /// [`Self::with_unsent`] are written. Call it after `with_unsent`.
     #[must_use]
     pub fn with_end(mut self, end: End) -> Self {
-        self.read.resume_end(&mut self.write, end);
+        self.read.restore_end(&mut self.write, end);
         self
     }
 
-    /// Takes buffers from the pool to read into and write from.
+    /// Takes buffers from the pool for reading and writing.
     #[inline]
     pub fn attach(&mut self, pool: &mut BufPool) {
         self.read.attach(pool);
         self.write.attach(pool);
     }
 
-    /// Gives buffers back, but for what half-received and unsent bytes need.
+    /// Returns buffers to the pool, except memory that incomplete frames and unwritten bytes need.
     #[inline]
     pub fn detach(&mut self, pool: &mut BufPool) {
         self.read.detach(pool);
         self.write.detach(pool);
     }
 
-    /// Where the next read goes; empty without [`Self::attach`].
+    /// The space for the next read. Empty without [`Self::attach`].
     #[inline]
     pub fn space(&mut self) -> &mut [u8] {
         self.read.space()
     }
 
-    /// A read brought `n` bytes into [`Self::space`].
+    /// A read filled the first `n` bytes of [`Self::space`].
     #[inline]
     pub fn handle_read(&mut self, n: usize, now: Timestamp) {
         self.read.handle_read(n, now);
     }
 
-    /// The peer will send nothing more. Without a Close before it, that is [`Failure::Eof`].
+    /// The stream has ended. Without a Close before it, the connection ends with [`Failure::Eof`].
     pub fn handle_eof(&mut self) {
         self.read.handle_eof();
     }
 
-    /// Reading failed: the peer will send nothing more, and gets nothing more. Without a Close
-    /// before it, that is [`Failure::Io`], or what writing had failed with before.
-    pub fn handle_broken(&mut self) {
-        self.read.handle_broken();
+    /// A read failed: the stream is lost in both directions. Without a Close before it, the
+    /// connection ends with [`Failure::Io`], or with an earlier failure of a write.
+    pub fn handle_read_error(&mut self) {
+        self.read.handle_read_error();
         self.write.fail(Failure::Io);
     }
 
-    /// As [`ReadSide::handle_blocked`].
-    pub fn handle_blocked(&mut self) -> bool {
-        self.read.handle_blocked(&mut self.write)
+    /// As [`ReadSide::handle_read_would_block`].
+    pub fn handle_read_would_block(&mut self) -> bool {
+        self.read.handle_read_would_block(&mut self.write)
     }
 
     /// As [`ReadSide::look_ahead`].
@@ -209,87 +216,90 @@ impl Session {
         self.read.look_ahead()
     }
 
-    /// The messages received, and the outbox to answer them with.
+    /// The received messages, and the outbox to send from while they are borrowed.
     #[inline]
     pub fn receive(&mut self) -> (Batch<'_>, &mut Outbox) {
         (self.read.batch(), &mut self.write.outbox)
     }
 
-    /// Both halves, each to be driven on its own.
+    /// Both halves, to drive each on its own.
     #[inline]
     pub fn halves(&mut self) -> (&mut ReadSide, &mut WriteSide) {
         (&mut self.read, &mut self.write)
     }
 
-    /// Whether all that was received has been drained, so that only a read helps.
+    /// Whether all received bytes are processed, so that only a read can bring a message.
     #[inline]
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.read.wants_read()
     }
 
-    /// Lets what was received act on what is to be sent: Pongs, the answer to a Close, the end.
+    /// Applies the received control frames and failures to the sending half: queues Pongs and the
+    /// Close, and decides the end of the connection.
     #[inline]
-    pub fn settle(&mut self, now: Timestamp) {
-        self.read.settle(&mut self.write, now);
+    pub fn queue_replies(&mut self, now: Timestamp) {
+        self.read.queue_replies(&mut self.write, now);
     }
 
-    /// The sending half.
+    /// The sending half, to queue messages.
     #[inline]
     pub fn outbox(&mut self) -> &mut Outbox {
         &mut self.write.outbox
     }
 
-    /// Whether there is anything to write.
+    /// Whether there are bytes to write.
     #[inline]
     #[must_use]
     pub fn wants_write(&self) -> bool {
         self.write.wants_write()
     }
 
-    /// The slices to write, in order. Write, and call [`Self::handle_written`], before the
-    /// outbox is used again: a Pong that is queued in between may take its place among them.
+    /// The slices to write, in order. Write them and call [`Self::handle_written`] before the
+    /// outbox is used again: a Pong that is queued in between may be inserted among them.
     #[inline]
     pub fn transmit(&mut self) -> Transmit<'_> {
         self.write.transmit()
     }
 
-    /// The socket took `n` bytes of [`Self::transmit`]; zero when it would block.
+    /// The socket accepted the first `n` bytes of [`Self::transmit`]; 0 if the write would block.
     #[inline]
     pub fn handle_written(&mut self, n: usize, now: Timestamp) {
         self.write.handle_written(n, now);
     }
 
-    /// Before [`Self::handle_written`] with zero: the stream would block, and has perhaps taken in
-    /// the first `n` bytes of the first slice of [`Self::transmit`], so that it has to be offered
-    /// these again, and counts them later. Some TLS libraries do so: they encrypt, then write. No
-    /// control frame is put before these bytes.
-    pub fn handle_kept(&mut self, n: usize) {
-        self.write.handle_kept(n);
+    /// Call this before [`Self::handle_written`] with zero if the stream may have buffered the
+    /// first `n` bytes of the first slice of [`Self::transmit`], although the write would block.
+    /// Such a stream must be offered the same bytes again and reports them later; some TLS
+    /// libraries behave like this, because they encrypt before they write. No control frame is
+    /// inserted before these bytes.
+    pub fn handle_buffered(&mut self, n: usize) {
+        self.write.handle_buffered(n);
     }
 
-    /// When [`Self::handle_timeout`] is due.
+    /// The time of the next [`Self::handle_timeout`]. `None` if no deadline is set.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.read.poll_timeout(self.write.deadline())
     }
 
-    /// Sends a due Ping, or ends a connection whose deadline passed. Calling early is harmless.
+    /// Queues a Ping that is due, or ends a connection whose deadline has passed. An early call has
+    /// no effect.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.read.handle_timeout(&mut self.write, now);
     }
 
-    /// What to do with the socket.
+    /// What the driver must do with the socket now.
     #[must_use]
     pub fn shutdown(&self) -> Shutdown {
         self.read.shutdown(&self.write)
     }
 
-    /// How the connection ended, once that is known: it does not change any more. The socket may
-    /// still have to be flushed and closed: [`Self::shutdown`] says so.
+    /// How the connection ended; `None` while it has not. Does not change once it is `Some`. The
+    /// driver may still have to write and to close the socket: see [`Self::shutdown`].
     ///
-    /// That sending has failed ends the connection when all has been received that the peer had
-    /// sent before, perhaps its Close.
+    /// After a failed write the connection ends when all bytes that the peer sent before are
+    /// received, because a Close may be among them.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.read.end()
@@ -301,26 +311,27 @@ impl Session {
         self.read.has_failed()
     }
 
-    /// What the opening handshake agreed on.
+    /// The parameters that the opening handshake agreed on.
     #[must_use]
     pub fn agreed(&self) -> &Agreed {
         self.read.agreed()
     }
 
-    /// Which end this is.
+    /// The role of this endpoint.
     #[must_use]
     pub fn role(&self) -> Role {
         self.agreed().role()
     }
 
-    /// The last round trip measured by a Ping of the keepalive. Where that had to wait for other
-    /// output, up to `pong_timeout` of the wait may be in it.
+    /// The last round-trip time measured by a Ping of the keep-alive. `None` before the first. If
+    /// the Ping was queued behind other output, the value can include up to `pong_timeout` of that
+    /// wait.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.read.rtt()
     }
 
-    /// Messages and payload bytes in both directions.
+    /// Counters of messages and payload bytes in both directions.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (received, sent) = (self.read.stats(), self.write.stats());
@@ -331,50 +342,49 @@ impl Session {
         }
     }
 
-    /// As [`ReadSide::pardon`].
-    pub fn pardon(&mut self, silence: Duration) {
-        self.read.pardon(silence);
+    /// As [`ReadSide::extend_deadlines`].
+    pub fn extend_deadlines(&mut self, pause: Duration) {
+        self.read.extend_deadlines(pause);
     }
 
-    /// Takes the halves apart, for two tasks.
+    /// Splits the session into its halves, for two tasks.
     #[must_use]
     pub fn split(self) -> (ReadSide, WriteSide) {
         (self.read, self.write)
     }
 
-    /// Puts the halves of one connection together again.
+    /// Joins the two halves of one session.
     #[must_use]
     pub fn join(read: ReadSide, write: WriteSide) -> Self {
         Self { read, write }
     }
 
-    /// Ends the endpoint and gives back every byte: what was received and not delivered, as
-    /// wire bytes, and what was queued and not written.
+    /// Ends the session and returns all remaining bytes: the received bytes that were not
+    /// delivered, as wire bytes, and the queued bytes that were not written.
     ///
-    /// The parts of a message that [`Delivery::Parts`](crate::Delivery) has delivered already
-    /// are gone: whoever goes on sees the rest as a message of its own. Hand over between
-    /// messages, or under [`Delivery::Whole`](crate::Delivery).
+    /// Parts of a message that [`Delivery::Parts`](crate::Delivery) has already delivered are not
+    /// returned: the next owner sees the rest as a message of its own. Hand over between messages,
+    /// or use [`Delivery::Whole`](crate::Delivery).
     ///
-    /// The same goes for sending: whoever goes on does not know of a message that was begun with
-    /// [`Outbox::send_part`], nor of a Close that was queued or sent. Hand over when the last part
-    /// is queued, and not where [`Outbox::is_closing`]. A Ping that was answered before it was lent
-    /// is answered once more.
+    /// The next owner does not know of a message that is open in [`Outbox::send_part`], nor of a
+    /// Close that was queued or sent. Hand over after the last part is queued, and not when
+    /// [`Outbox::is_closing`]. A Ping that was answered and not lent is answered once more.
     #[must_use]
     pub fn into_parts(self) -> (alloc::vec::Vec<u8>, alloc::vec::Vec<u8>) {
         (self.read.into_unread(), self.write.outbox.into_unsent())
     }
 }
 
-/// Data messages, and their payload bytes, since the connection opened.
+/// Counters of data messages and their payload bytes since the connection opened.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Messages received.
+    /// Data messages received.
     pub messages_in: u64,
-    /// Payload bytes of the messages received.
+    /// Payload bytes of the data messages received.
     pub bytes_in: u64,
-    /// Messages queued for sending.
+    /// Data messages queued for sending.
     pub messages_out: u64,
-    /// Payload bytes queued for sending.
+    /// Payload bytes of the data messages queued for sending.
     pub bytes_out: u64,
 }

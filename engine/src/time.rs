@@ -1,30 +1,30 @@
-//! Time as the core sees it: a number that the driver brings.
+//! Time in the sans-I/O core: a number that the driver passes in.
 
 use core::time::Duration;
 
-/// Nanoseconds since an origin that the driver chose once (process start, say).
+/// Nanoseconds since an origin that the driver chooses once, such as the start of the process.
 ///
-/// The core never reads a clock: every call that needs the time takes one of these. Two
-/// timestamps compare only when they come from the same clock.
+/// The core never reads a clock: every call that needs the time takes a timestamp. Compare only
+/// timestamps of the same clock.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// This moment plus `d`; saturates at the end of time, which is 584 years away.
+    /// This time plus `d`. Saturates at `u64::MAX` nanoseconds, which are 584 years.
     #[must_use]
     pub fn after(self, d: Duration) -> Self {
         Self(self.0.saturating_add(nanos(d)))
     }
 
-    /// The time from `earlier` to `self`, zero if `earlier` is later.
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 }
 
-/// An `Option<Timestamp>` in eight bytes: every connection holds some. The last nanosecond of all
-/// stands for `None`, and a timestamp of that value for the one before.
+/// An `Option<Timestamp>` in eight bytes, because every connection holds several. `u64::MAX`
+/// encodes `None`; a timestamp with that value is stored as one nanosecond less.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct OptionalTimestamp(u64);
 

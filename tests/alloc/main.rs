@@ -81,7 +81,7 @@ fn ten_thousand_messages_received_held_and_echoed() {
                         other => panic!("{other:?}"),
                     }
                 }
-                session.settle(NOW);
+                session.queue_replies(NOW);
                 assert!(write(&mut session) > 0);
                 session.detach(&mut pool);
                 count
@@ -137,7 +137,7 @@ fn beyond_the_pool(role: Role, delivery: Delivery, bytes: &[u8]) -> AllocationIn
         let (mut batch, _) = session.receive();
         let none = batch.all(|m| matches!(m, Ok(Message::Part(p)) if p.data.is_empty()));
         assert!(none, "nothing has come");
-        session.settle(NOW);
+        session.queue_replies(NOW);
         session.detach(&mut pool);
     });
     assert_eq!(session.end(), None, "it waits for more");
@@ -237,7 +237,7 @@ fn a_flood_of_pings_that_nobody_reads_the_pongs_of() {
             read(&mut s, &mut pool, &burst);
             let (batch, _) = s.receive();
             assert_eq!(batch.count(), 100);
-            s.settle(NOW);
+            s.queue_replies(NOW);
             let offered: usize = s.transmit().map(<[u8]>::len).sum();
             assert!(offered > 0);
             s.handle_written(0, NOW);
@@ -328,7 +328,7 @@ fn an_idle_connection_holds_no_buffer() {
             assert_eq!(batch.count(), 100);
             out.send(b"x").expect("room");
             out.ping(b"x").expect("room");
-            s.settle(NOW);
+            s.queue_replies(NOW);
             write(&mut s);
             s.detach(pool);
             s

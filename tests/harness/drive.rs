@@ -141,7 +141,7 @@ impl Driven {
     pub fn turn(&mut self) {
         self.drain();
         let now = self.now;
-        self.session().settle(now);
+        self.session().queue_replies(now);
         self.flush();
     }
 

@@ -129,7 +129,7 @@ fn is_read_by_a_client(error: &HandshakeError) {
     let mut client = client();
     let refused = match client.parse(&answer, &HeadLimits::default()) {
         // The client did not ask with HEAD, and waits for content.
-        Ok(None) if is_head => client.cut_short(),
+        Ok(None) if is_head => client.partial_refusal(),
         other => other.err(),
     };
     match refused {
@@ -215,7 +215,7 @@ pub fn handshake_client(data: &[u8]) {
     }
     assert_eq!(growing.parse(data, &limits()), whole, "at the end");
     // What is waited for is content; a head that refuses is told when no more comes.
-    if let Some(cut) = growing.cut_short() {
+    if let Some(cut) = growing.partial_refusal() {
         assert!(matches!(cut, HandshakeError::Refused(_)), "{cut:?}");
         assert!(whole == Ok(None) || whole == Err(cut));
     }

@@ -331,7 +331,7 @@ impl Pair {
             let (batch, _) = end.session.receive();
             batch.for_each(|m| end.told.lent(m));
         }
-        end.session.settle(now);
+        end.session.queue_replies(now);
         if end.session.poll_timeout().is_some_and(|at| at <= now) {
             end.session.handle_timeout(now);
             let again = end.session.poll_timeout().is_some_and(|at| at <= now);
@@ -343,14 +343,14 @@ impl Pair {
             end.ended.get_or_insert((now.0, how));
         }
         match end.session.shutdown() {
-            Shutdown::Not => {}
-            Shutdown::Half if end.half => {}
-            Shutdown::Half => {
+            Shutdown::None => {}
+            Shutdown::Write if end.half => {}
+            Shutdown::Write => {
                 end.half = true;
                 self.pipes[i].shut(now.0, rng);
                 busy = true;
             }
-            Shutdown::Full => {
+            Shutdown::Close => {
                 end.closed = Some(now.0);
                 self.pipes[i].shut(now.0, rng);
                 busy = true;

@@ -123,7 +123,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "crate::conn::Inbox",
             "crate::conn::Keepalive",
             "crate::conn::MaskKeys",
-            "crate::conn::Closing",
+            "crate::conn::CloseCause",
         ],
     ),
     // What a reactor and its application both know is below both.

@@ -1,4 +1,4 @@
-//! Bytes and cursors. Nothing here knows what the bytes mean.
+//! Byte buffers with cursors, and the pool that lends them. No module here interprets the bytes.
 
 mod pool;
 mod recv;
@@ -9,4 +9,4 @@ mod tests;
 
 pub use pool::BufPool;
 pub(crate) use recv::RecvBuf;
-pub(crate) use send::{Chunks, Part, SendBuf};
+pub(crate) use send::{Chunks, SendBuf, Side};

@@ -1,4 +1,4 @@
-//! Buffers that connections borrow while they have something in them.
+//! A pool of buffers. A connection holds a buffer only while bytes are in it.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -7,31 +7,32 @@ use alloc::vec::Vec;
 use super::recv::RecvMem;
 use super::send::Queue;
 
-/// Bytes of a small buffer: where the tail of a half-received frame waits between two reads.
+/// Size of a spill buffer: it keeps the part of a frame that was received, between two reads.
 pub(crate) const SPILL_BYTES: usize = 4096;
 
-/// Buffers kept of each kind. More come and go with the allocator: a thread needs one of each
-/// at a time, and a few more while connections hold half-received frames.
+/// Spare buffers of each kind that the pool keeps; further ones are freed. A thread uses one of
+/// each kind at a time, and a few more while connections hold partial frames.
 const SPARE_MAX: usize = 16;
 
-/// Send buffers kept that have grown, and bytes of the largest: what a thread keeps of a burst.
+/// Spare send buffers above the regular size that the pool keeps after a burst.
 const GROWN_MAX: usize = 2;
+/// Size of the largest grown send buffer that the pool keeps.
 const GROWN_BYTES_MAX: usize = 1 << 20;
 
-/// The buffers of one thread: large ones to read into, large ones to write from, and small
-/// ones for what is left between two reads.
+/// The buffers of one thread: receive buffers, send buffers, and small buffers that keep partial
+/// frames between two reads.
 ///
-/// An idle connection holds none. A buffer is zeroed once, when it is made; it is not cleared
-/// between uses, and only bytes that were received into it are ever lent.
+/// An idle connection holds no buffer. The pool zeroes a buffer once, when it allocates it, and
+/// does not clear it between uses: the application is lent only bytes that were received.
 ///
-/// Cursors lie with the memory that they point into, so that a connection without a buffer has
-/// none of them either.
+/// The cursors of a buffer are stored beside its memory, so that an idle connection pays for
+/// neither.
 #[derive(Debug)]
 #[expect(clippy::vec_box, reason = "the boxes go in and out as they are")]
 pub struct BufPool {
     recv: Vec<Box<RecvMem>>,
     send: Vec<Box<Queue>>,
-    /// Send buffers that have grown.
+    /// Send buffers larger than `send_bytes`.
     grown: Vec<Box<Queue>>,
     spill: Vec<Box<RecvMem>>,
     recv_bytes: usize,
@@ -39,13 +40,14 @@ pub struct BufPool {
 }
 
 impl BufPool {
-    /// Bytes of a receive buffer under tokio, where connections may hold one each.
+    /// Default size of a receive buffer, in bytes. Every tokio connection may hold one.
     pub const RECV_BYTES: usize = 64 * 1024;
-    /// Bytes of a send buffer. A longer queue grows past it, up to `send_queue_bytes_max`.
+    /// Default size of a send buffer, in bytes. A longer queue grows beyond it, up to
+    /// `send_queue_bytes_max`.
     pub const SEND_BYTES: usize = 64 * 1024;
 
-    /// A pool of receive buffers of `recv_bytes` (at least 4 KiB) and send buffers of
-    /// `send_bytes` (at least 4 KiB). Nothing is allocated yet.
+    /// A pool of receive buffers of `recv_bytes` bytes and send buffers of `send_bytes` bytes. Both
+    /// are raised to more than 4 KiB if they are smaller. The pool allocates on first use.
     #[must_use]
     pub const fn new(recv_bytes: usize, send_bytes: usize) -> Self {
         Self {
@@ -81,7 +83,8 @@ impl BufPool {
         spare.unwrap_or_else(|| Queue::empty(zeroed(self.send_bytes)))
     }
 
-    /// A buffer of at least `len` bytes to spill into: a small one, or one of the exact size.
+    /// A buffer of at least `len` bytes for a partial frame: a spill buffer, or one of exactly
+    /// `len` bytes.
     pub(super) fn take_spill(&mut self, len: usize) -> Box<RecvMem> {
         if len > SPILL_BYTES {
             return RecvMem::empty(zeroed(len));
@@ -91,22 +94,22 @@ impl BufPool {
             .unwrap_or_else(|| RecvMem::empty(zeroed(SPILL_BYTES)))
     }
 
-    /// Takes a receive or spill buffer back; one of another size is freed.
-    pub(super) fn give_recv(&mut self, mut held: Box<RecvMem>) {
+    /// Returns a receive buffer or spill buffer to the pool. A buffer of another size is freed.
+    pub(super) fn put_recv(&mut self, mut held: Box<RecvMem>) {
         held.clear();
         if held.mem.len() == self.recv_bytes {
-            keep(&mut self.recv, held);
+            store(&mut self.recv, held);
         } else if held.mem.len() == SPILL_BYTES {
-            keep(&mut self.spill, held);
+            store(&mut self.spill, held);
         }
     }
 
-    /// Takes an empty send buffer back; one that has grown is kept if it is one of few, so that
-    /// batches of large messages do not grow it anew each time.
-    pub(super) fn give_send(&mut self, queue: Box<Queue>) {
+    /// Returns an empty send buffer to the pool. A few grown buffers are kept, so that repeated
+    /// batches of large messages do not allocate each time.
+    pub(super) fn put_send(&mut self, queue: Box<Queue>) {
         let len = queue.mem.len();
         if len == self.send_bytes {
-            keep(&mut self.send, queue);
+            store(&mut self.send, queue);
         } else if len > 0 && len <= GROWN_BYTES_MAX && self.grown.len() < GROWN_MAX {
             self.grown.push(queue);
         }
@@ -123,7 +126,7 @@ fn zeroed(len: usize) -> Box<[u8]> {
     vec![0; len].into_boxed_slice()
 }
 
-fn keep<T>(spare: &mut Vec<Box<T>>, one: Box<T>) {
+fn store<T>(spare: &mut Vec<Box<T>>, one: Box<T>) {
     if spare.len() < SPARE_MAX {
         spare.push(one);
     }

@@ -1,12 +1,12 @@
-//! The receive buffer: where the kernel writes and the parser reads.
+//! The receive buffer: the driver reads into it, the parser consumes it.
 
 use alloc::boxed::Box;
 
 use super::pool::BufPool;
 
-/// A kept receive buffer may be at most this many times as large as what it holds; a smaller
-/// rest is moved to a buffer of its own size, so that a peer that stops in the middle of a
-/// frame costs us what it sent and not a whole buffer.
+/// A connection keeps a receive buffer at most this many times as large as the bytes in it. Fewer
+/// bytes move to a buffer of their own size. A peer that stops in the middle of a frame then costs
+/// about the bytes it sent, not a whole buffer.
 const KEPT_RATIO_MAX: usize = 8;
 
 /// Initialised memory and two cursors, `start <= end <= mem.len()`:
@@ -23,7 +23,7 @@ pub(super) struct RecvMem {
 }
 
 impl RecvMem {
-    /// Memory with nothing in it.
+    /// A buffer without received bytes.
     pub(super) fn empty(mem: Box<[u8]>) -> Box<Self> {
         Box::new(Self {
             mem,
@@ -42,7 +42,8 @@ impl RecvMem {
         self.mem.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Takes over what the empty `self` has room for: all that `other` has received.
+    /// Copies all unconsumed bytes of `other` to the front of `self`, which is empty and large
+    /// enough.
     fn fill_from(&mut self, other: &Self) {
         let rest = other.received();
         if let Some(front) = self.mem.get_mut(..rest.len()) {
@@ -52,8 +53,8 @@ impl RecvMem {
     }
 }
 
-/// The receive buffer of a connection. One pointer where nothing is received: memory and cursors
-/// are the pool's.
+/// The receive buffer of a connection: one pointer, null while no byte is received. Memory and
+/// cursors belong to the pool.
 #[derive(Debug, Default)]
 pub(crate) struct RecvBuf {
     held: Option<Box<RecvMem>>,
@@ -80,7 +81,7 @@ impl RecvBuf {
         self.held.as_ref().map_or(&[], |held| held.received())
     }
 
-    /// The received bytes and the cursor that releases them.
+    /// The received bytes, and the cursor to advance past the bytes that were consumed.
     #[inline]
     pub(crate) fn received_mut(&mut self) -> (&mut [u8], &mut usize) {
         let RecvMem { mem, start, end } = &mut **self.held.get_or_insert_default();
@@ -88,7 +89,7 @@ impl RecvBuf {
         (bytes, start)
     }
 
-    /// Where the next read goes. Empty until [`Self::attach`] and when the buffer is full.
+    /// The space for the next read. Empty before [`Self::attach`] and when the buffer is full.
     #[inline]
     pub(crate) fn space(&mut self) -> &mut [u8] {
         match &mut self.held {
@@ -97,8 +98,8 @@ impl RecvBuf {
         }
     }
 
-    /// The read brought `n` bytes; more than the space it was given is a bug of the driver and
-    /// counts as all of it.
+    /// A read filled the first `n` bytes of [`Self::space`]. A larger `n` is a bug of the driver,
+    /// and is clamped to the size of the space.
     pub(crate) fn filled(&mut self, n: usize) {
         let space = self.space().len();
         debug_assert!(n <= space, "read of {n} bytes past the space");
@@ -113,8 +114,9 @@ impl RecvBuf {
         }
     }
 
-    /// Makes the buffer one that can be read into: takes a large one and moves the rest of the
-    /// last read to its front, or slides that rest down when less than half is left behind it.
+    /// Provides space for a read: takes a large buffer from the pool and copies the unconsumed
+    /// bytes to its front, or moves these bytes to the front when less than half of the buffer is
+    /// free behind them.
     pub(crate) fn attach(&mut self, pool: &mut BufPool) {
         let Some(held) = &mut self.held else {
             self.held = Some(pool.take_recv());
@@ -124,7 +126,7 @@ impl RecvBuf {
         if held.mem.len() < pool.recv_bytes() {
             let mut large = pool.take_recv();
             large.fill_from(held);
-            pool.give_recv(core::mem::replace(held, large));
+            pool.put_recv(core::mem::replace(held, large));
         } else if len == 0 {
             held.clear();
         } else if held.start > 0 && held.mem.len() - held.end < held.mem.len() / 2 {
@@ -134,8 +136,8 @@ impl RecvBuf {
         }
     }
 
-    /// Makes space in a buffer that has none: twice the memory, which is less than twice what has
-    /// been received.
+    /// Doubles the memory of a buffer that is full of unconsumed bytes. The memory stays below
+    /// twice the bytes received.
     pub(crate) fn grow_if_full(&mut self) {
         if let Some(held) = &mut self.held
             && held.start == 0
@@ -148,14 +150,14 @@ impl RecvBuf {
         }
     }
 
-    /// Gives the memory back when nothing or little is in it.
+    /// Returns the memory to the pool if no byte or few bytes are in it.
     pub(crate) fn detach(&mut self, pool: &mut BufPool) {
         let Some(held) = &mut self.held else {
             return;
         };
         let len = held.end - held.start;
         if len == 0 {
-            pool.give_recv(self.held.take().unwrap_or_default());
+            pool.put_recv(self.held.take().unwrap_or_default());
             return;
         }
         if len.saturating_mul(KEPT_RATIO_MAX) >= held.mem.len() {
@@ -163,14 +165,14 @@ impl RecvBuf {
         }
         let mut small = pool.take_spill(len);
         if small.mem.len() >= held.mem.len() {
-            pool.give_recv(small);
+            pool.put_recv(small);
             return;
         }
         small.fill_from(held);
-        pool.give_recv(core::mem::replace(held, small));
+        pool.put_recv(core::mem::replace(held, small));
     }
 
-    /// Takes the whole memory out, with the received range, leaving an empty buffer.
+    /// Takes the memory and the range of unconsumed bytes in it, and leaves an empty buffer.
     pub(crate) fn take(&mut self) -> (Box<[u8]>, core::ops::Range<usize>) {
         let held = self.held.get_or_insert_default();
         let range = held.start..held.end;
@@ -178,8 +180,8 @@ impl RecvBuf {
         (core::mem::take(&mut held.mem), range)
     }
 
-    /// A buffer that holds `bytes` and no more: what came before the first read.
-    pub(crate) fn holding(bytes: &[u8]) -> Self {
+    /// A buffer with exactly `bytes`: what was received before the first read.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let held = (!bytes.is_empty()).then(|| {
             Box::new(RecvMem {
                 mem: bytes.into(),

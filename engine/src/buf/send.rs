@@ -1,4 +1,4 @@
-//! The send queue: bytes written in place, and shared payloads between them.
+//! The send queue: inline bytes in one buffer, and shared payloads between them.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -7,69 +7,71 @@ use bytes::Bytes;
 
 use super::pool::BufPool;
 
-/// Bytes that the longest header takes beyond the shortest.
+/// The longest frame header has this many bytes more than the shortest one.
 const HEADER_SPARE: usize = 12;
 
-/// Bytes of the first buffer where the caller has attached none.
+/// Size of the first buffer when the driver has attached none.
 const FIRST_BYTES: usize = 512;
 
-/// A shared payload in its place in the stream: after the inline bytes up to `at`, and before
-/// those from `at` on.
+/// A shared payload and its position in the stream: after the inline bytes before `at`, and before
+/// the inline bytes from `at` on.
 #[derive(Debug)]
 struct Segment {
     at: usize,
     bytes: Bytes,
-    /// The bytes are a whole frame with its header, not the payload of the header before `at`.
-    whole: bool,
+    /// The bytes are a frame with its header. Otherwise they are the payload of the frame whose
+    /// header ends at `at`.
+    whole_frame: bool,
 }
 
-/// What waits to be written, in order.
+/// The bytes to write, in stream order.
 ///
 /// ```text
 /// mem    | written | to write ................ | room for claims |
 ///        0        head        mark            tail             mem.len()
-///                              ^ a frame begins here: where a control frame may cut in
+///                              ^ frame boundary: a control frame may be inserted here
 /// ```
 ///
-/// `head <= mark <= tail <= mem.len()`; `ahead` bytes of the stream, inline or shared, lie
-/// between what is written and `mark`.
+/// `head <= mark <= tail <= mem.len()`. `bytes_before_mark` counts the unwritten bytes before
+/// `mark`, inline and shared.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) mem: Box<[u8]>,
     head: usize,
     tail: usize,
     mark: usize,
-    ahead: usize,
-    /// Bytes that the queue may hold, as [`SendBuf::attach`] was told.
+    bytes_before_mark: usize,
+    /// Limit of the queue in bytes, as given to [`SendBuf::attach`].
     max: usize,
-    /// How far `tail` may move with nothing else to ask: the memory is there, nothing is shared, and
-    /// the queue stays below `max` with a header of any size to spare. Never too far; less than it
-    /// could be where `head` has moved meanwhile.
-    at_hand: usize,
-    /// Shared payloads were queued since the queue was empty last.
-    mixed: bool,
-    /// The shared payloads. The list keeps its memory.
+    /// `tail` may move up to here without further checks: the memory is there, no payload is
+    /// shared, and the queue stays below `max` with space for a header of any size. May be lower
+    /// than necessary, because a write moves `head` and does not update it.
+    fast_end: usize,
+    /// A shared payload was queued since the queue was last empty.
+    has_shared: bool,
+    /// The shared payloads. The list keeps its memory when it is emptied.
     segments: VecDeque<Segment>,
-    /// Bytes of the first segment that are written.
+    /// Bytes of the first segment that are already written.
     written: usize,
-    /// Bytes of all segments that are not written.
+    /// Unwritten bytes of all segments.
     shared_bytes: usize,
-    /// Segments that lie before `mark`.
-    before_mark: usize,
+    /// Number of segments before `mark`.
+    segments_before_mark: usize,
 }
 
-/// The send queue of a connection. One pointer where nothing waits: memory, cursors and list are
-/// the pool's.
+/// The send queue of a connection: one pointer, null while no byte is queued. Memory, cursors and
+/// list belong to the pool.
 #[derive(Debug, Default)]
 pub(crate) struct SendBuf {
     queue: Option<Box<Queue>>,
 }
 
-/// Size of the header and of the payload of the frame whose header is at the front.
+/// Returns the header size and the payload size of the frame whose header is at the front of the
+/// slice.
 pub(crate) type Measure = fn(&[u8]) -> (usize, usize);
 
 impl SendBuf {
-    /// Bytes that wait.
+    /// Bytes that are queued and not yet written.
     #[inline]
     pub(crate) fn queued(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.queued())
@@ -80,28 +82,30 @@ impl SendBuf {
         self.queued() == 0
     }
 
-    /// As [`Self::room_and_end`], if it takes no making, and the queue stays below what it may
-    /// hold. `None` says nothing: it may be that nobody has looked.
+    /// Fast path of [`Self::room_and_tail`]: returns the space if `tail` can move by `len` without
+    /// a check, see [`Queue::fast_end`]. `None` means: use the slow path.
     #[inline]
-    pub(crate) fn room_at_hand(&mut self, len: usize) -> Option<(&mut [u8], &mut usize)> {
+    pub(crate) fn room_fast(&mut self, len: usize) -> Option<(&mut [u8], &mut usize)> {
         let queue = self.queue.as_deref_mut()?;
         let end = queue.tail + len;
-        if end > queue.at_hand {
+        if end > queue.fast_end {
             return None;
         }
         let room = queue.mem.get_mut(queue.tail..end)?;
         Some((room, &mut queue.tail))
     }
 
-    /// `len` bytes behind the queue, to be written by the caller and then [`Self::commit`]ted.
+    /// `len` bytes of space at the end of the queue. The caller writes them and then calls
+    /// [`Self::commit`].
     #[inline]
     pub(crate) fn room(&mut self, len: usize) -> &mut [u8] {
-        self.room_and_end(len).0
+        self.room_and_tail(len).0
     }
 
-    /// The same, and the end of the queue, for the caller to move behind what it has written.
+    /// As [`Self::room`], with the cursor `tail`: the caller advances it past the bytes it has
+    /// written.
     #[inline]
-    pub(crate) fn room_and_end(&mut self, len: usize) -> (&mut [u8], &mut usize) {
+    pub(crate) fn room_and_tail(&mut self, len: usize) -> (&mut [u8], &mut usize) {
         let queue = &mut **self.queue.get_or_insert_default();
         if queue.mem.len() - queue.tail < len {
             queue.make_room(len);
@@ -110,7 +114,7 @@ impl SendBuf {
         (room.unwrap_or_default(), &mut queue.tail)
     }
 
-    /// The first `len` bytes of the room are now part of the queue.
+    /// Appends the first `len` bytes of the space to the queue.
     #[inline]
     pub(crate) fn commit(&mut self, len: usize) {
         if let Some(queue) = &mut self.queue {
@@ -119,34 +123,41 @@ impl SendBuf {
         }
     }
 
-    /// Puts a shared payload behind the queue: the payload of the header just committed, or a
-    /// `whole` frame.
-    pub(crate) fn push_shared(&mut self, bytes: Bytes, whole: bool) {
-        self.queue.get_or_insert_default().push_shared(bytes, whole);
+    /// Appends a shared payload: the payload of the header just committed, or a whole frame with
+    /// its header.
+    pub(crate) fn push_shared(&mut self, bytes: Bytes, whole_frame: bool) {
+        self.queue
+            .get_or_insert_default()
+            .push_shared(bytes, whole_frame);
     }
 
-    /// Puts bytes into the empty queue that no control frame may cut into: the rest of a frame
-    /// whose beginning is written.
-    pub(crate) fn push_begun(&mut self, bytes: Bytes) {
-        debug_assert!(self.is_empty(), "a begun frame is at the front");
+    /// Puts the rest of a partly written frame into the empty queue. No control frame is inserted
+    /// before its end.
+    pub(crate) fn push_partial_frame(&mut self, bytes: Bytes) {
+        debug_assert!(
+            self.is_empty(),
+            "a partly written frame must be at the front"
+        );
         let queue = self.queue.get_or_insert_default();
-        queue.ahead += bytes.len();
+        queue.bytes_before_mark += bytes.len();
         queue.push_shared(bytes, true);
-        queue.before_mark += 1;
+        queue.segments_before_mark += 1;
     }
 
-    /// Everything that waits, up to the next frame boundary or from it on.
-    pub(crate) fn chunks(&self, part: Part) -> Chunks<'_> {
+    /// The queued slices on one side of the next frame boundary.
+    pub(crate) fn chunks(&self, side: Side) -> Chunks<'_> {
         let queue = self.queue.as_deref();
-        let (segment, at, written, left) = match (queue, part) {
+        let (segment, at, written, left) = match (queue, side) {
             (None, _) => (0, 0, 0, 0),
-            (Some(queue), Part::BeforeMark) => (0, queue.head, queue.written, queue.ahead),
-            // Nothing behind a frame boundary is half written.
-            (Some(queue), Part::FromMark) => (
-                queue.before_mark,
+            (Some(queue), Side::BeforeMark) => {
+                (0, queue.head, queue.written, queue.bytes_before_mark)
+            }
+            // Segments after a frame boundary are not partly written.
+            (Some(queue), Side::FromMark) => (
+                queue.segments_before_mark,
                 queue.mark,
                 0,
-                queue.queued() - queue.ahead,
+                queue.queued() - queue.bytes_before_mark,
             ),
         };
         Chunks {
@@ -158,12 +169,14 @@ impl SendBuf {
         }
     }
 
-    /// Bytes up to the next frame boundary: zero when nothing is half written.
-    pub(crate) fn ahead(&self) -> usize {
-        self.queue.as_ref().map_or(0, |queue| queue.ahead)
+    /// Unwritten bytes up to the next frame boundary: 0 if no frame is partly written.
+    pub(crate) fn bytes_before_mark(&self) -> usize {
+        self.queue
+            .as_ref()
+            .map_or(0, |queue| queue.bytes_before_mark)
     }
 
-    /// The first `n` bytes are written.
+    /// Removes the first `n` bytes, which were written.
     #[inline]
     pub(crate) fn consume(&mut self, n: usize, measure: Measure) {
         let Some(queue) = &mut self.queue else {
@@ -174,53 +187,53 @@ impl SendBuf {
             queue.reset();
             return;
         }
-        queue.begin(n, measure);
-        queue.ahead -= n;
+        queue.start_frames(n, measure);
+        queue.bytes_before_mark -= n;
         queue.drop_front(n);
     }
 
-    /// The frames of which the first `n` bytes, no more than are queued, are parts go before any
-    /// control frame.
+    /// Moves the mark past every frame that has a part in the first `n` bytes, so that no control
+    /// frame is inserted before its end. `n` is at most the number of queued bytes.
     #[inline]
-    pub(crate) fn begin(&mut self, n: usize, measure: Measure) {
+    pub(crate) fn start_frames(&mut self, n: usize, measure: Measure) {
         if let Some(queue) = &mut self.queue {
-            queue.begin(n, measure);
+            queue.start_frames(n, measure);
         }
     }
 
-    /// Takes a large buffer from the pool to write into, if it has none. The queue may hold `max`
-    /// bytes; who takes [`Self::room`] without asking has compared.
+    /// Takes a send buffer from the pool unless the queue has one. The queue may hold `max` bytes;
+    /// a caller of [`Self::room`] checks this limit itself.
     pub(crate) fn attach(&mut self, pool: &mut BufPool, max: usize) {
         match &mut self.queue {
             None => {
                 let mut queue = pool.take_send();
                 queue.max = max;
-                queue.look_at_hand();
+                queue.update_fast_end();
                 self.queue = Some(queue);
             }
-            // Nothing but shared payloads was queued so far.
+            // Only shared payloads are queued so far.
             Some(queue) if queue.mem.is_empty() => {
                 queue.mem = core::mem::take(&mut pool.take_send().mem);
                 queue.max = max;
-                queue.look_at_hand();
+                queue.update_fast_end();
             }
             Some(_) => {}
         }
     }
 
-    /// Gives the memory back when nothing waits in it.
+    /// Returns the memory to the pool if the queue is empty.
     pub(crate) fn detach(&mut self, pool: &mut BufPool) {
         if self.is_empty()
             && let Some(mut queue) = self.queue.take()
         {
             queue.reset();
-            pool.give_send(queue);
+            pool.put_send(queue);
         }
     }
 }
 
 impl Queue {
-    /// Memory with nothing in it.
+    /// A queue without bytes.
     pub(super) fn empty(mem: Box<[u8]>) -> Box<Self> {
         Box::new(Self {
             mem,
@@ -233,11 +246,11 @@ impl Queue {
         self.tail - self.head + self.shared_bytes
     }
 
-    /// Finds [`Self::at_hand`].
+    /// Recomputes [`Self::fast_end`].
     #[inline]
-    fn look_at_hand(&mut self) {
+    fn update_fast_end(&mut self) {
         let allowed = self.max.saturating_sub(HEADER_SPARE);
-        self.at_hand = if self.mixed {
+        self.fast_end = if self.has_shared {
             0
         } else {
             self.mem.len().min(self.head.saturating_add(allowed))
@@ -247,8 +260,8 @@ impl Queue {
     #[cold]
     fn make_room(&mut self, len: usize) {
         let used = self.tail - self.head;
-        // Sliding a queue that fills more than half of its memory would be done again soon, and
-        // cost as much for every few messages.
+        // A queue that fills more than half of its memory is not moved: it would have to be moved
+        // again after a few messages.
         if self.head > 0 && used.saturating_add(len) <= self.mem.len() / 2 {
             self.mem.copy_within(self.head..self.tail, 0);
         } else {
@@ -263,24 +276,24 @@ impl Queue {
         self.mark -= self.head;
         self.tail = used;
         self.head = 0;
-        self.look_at_hand();
+        self.update_fast_end();
     }
 
-    fn push_shared(&mut self, bytes: Bytes, whole: bool) {
-        self.mixed = true;
-        self.at_hand = 0;
+    fn push_shared(&mut self, bytes: Bytes, whole_frame: bool) {
+        self.has_shared = true;
+        self.fast_end = 0;
         self.shared_bytes += bytes.len();
         self.segments.push_back(Segment {
             at: self.tail,
             bytes,
-            whole,
+            whole_frame,
         });
     }
 
     #[inline]
-    fn begin(&mut self, n: usize, measure: Measure) {
-        while self.ahead < n {
-            self.step_mark(measure);
+    fn start_frames(&mut self, n: usize, measure: Measure) {
+        while self.bytes_before_mark < n {
+            self.advance_mark(measure);
         }
     }
 
@@ -289,23 +302,23 @@ impl Queue {
         self.head = 0;
         self.tail = 0;
         self.mark = 0;
-        self.ahead = 0;
-        if core::mem::take(&mut self.mixed) {
+        self.bytes_before_mark = 0;
+        if core::mem::take(&mut self.has_shared) {
             self.segments.clear();
-            (self.written, self.shared_bytes, self.before_mark) = (0, 0, 0);
+            (self.written, self.shared_bytes, self.segments_before_mark) = (0, 0, 0);
         }
-        self.look_at_hand();
+        self.update_fast_end();
     }
 
-    /// Moves `mark` over one frame.
-    fn step_mark(&mut self, measure: Measure) {
-        let next = self.segments.get(self.before_mark);
+    /// Moves `mark` past one frame.
+    fn advance_mark(&mut self, measure: Measure) {
+        let next = self.segments.get(self.segments_before_mark);
         let (inline, shared) = match next {
-            Some(s) if s.whole && s.at == self.mark => (0, Some(s.bytes.len())),
+            Some(s) if s.whole_frame && s.at == self.mark => (0, Some(s.bytes.len())),
             next => {
                 let (header, payload) = measure(&self.mem[self.mark..self.tail]);
                 match next {
-                    Some(s) if !s.whole && payload > 0 && s.at == self.mark + header => {
+                    Some(s) if !s.whole_frame && payload > 0 && s.at == self.mark + header => {
                         (header, Some(s.bytes.len()))
                     }
                     _ => (header + payload, None),
@@ -313,11 +326,11 @@ impl Queue {
             }
         };
         self.mark += inline;
-        self.ahead += inline + shared.unwrap_or(0);
-        self.before_mark += usize::from(shared.is_some());
+        self.bytes_before_mark += inline + shared.unwrap_or(0);
+        self.segments_before_mark += usize::from(shared.is_some());
     }
 
-    /// Drops `n` bytes, fewer than are queued, from the front.
+    /// Removes `n` bytes from the front; `n` is less than the number of queued bytes.
     fn drop_front(&mut self, mut n: usize) {
         while let Some(first) = self.segments.front() {
             let inline = (first.at - self.head).min(n);
@@ -335,38 +348,38 @@ impl Queue {
             n -= left;
             self.shared_bytes -= left;
             self.written = 0;
-            self.before_mark = self.before_mark.saturating_sub(1);
+            self.segments_before_mark = self.segments_before_mark.saturating_sub(1);
             self.segments.pop_front();
         }
         self.head += n;
     }
 }
 
-/// Which side of the next frame boundary.
+/// A side of the mark, see [`Queue`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Part {
+pub(crate) enum Side {
     BeforeMark,
     FromMark,
 }
 
-/// Slices of the queue in stream order. See [`SendBuf::chunks`].
+/// Iterator over slices of the queue in stream order. See [`SendBuf::chunks`].
 #[derive(Clone, Debug)]
 pub(crate) struct Chunks<'a> {
-    /// `None` where nothing is left.
+    /// `None` if the connection has no queue.
     queue: Option<&'a Queue>,
-    /// The next segment.
+    /// Index of the next segment.
     segment: usize,
-    /// The next inline byte.
+    /// Position of the next inline byte.
     at: usize,
-    /// Bytes of that segment to leave out.
+    /// Bytes of that segment to skip: they are already written.
     written: usize,
-    /// Bytes still to come.
+    /// Bytes that the iterator has not yet returned.
     left: usize,
 }
 
 impl Chunks<'_> {
-    /// None of them.
-    pub(crate) fn held(self) -> Self {
+    /// An iterator that returns no slice.
+    pub(crate) fn emptied(self) -> Self {
         Self { left: 0, ..self }
     }
 }

@@ -3,9 +3,9 @@ use bytes::Bytes;
 use super::pool::SPILL_BYTES;
 use super::recv::RecvMem;
 use super::send::Queue;
-use super::{BufPool, Part, RecvBuf, SendBuf};
+use super::{BufPool, RecvBuf, SendBuf, Side};
 
-/// A toy frame: one byte of length, then so many bytes.
+/// A test frame: one length byte, then that many payload bytes.
 fn measure(frame: &[u8]) -> (usize, usize) {
     (1, usize::from(frame[0]))
 }
@@ -15,22 +15,22 @@ fn next(seed: &mut u64) -> usize {
     (*seed >> 33) as usize
 }
 
-fn all(buf: &SendBuf, part: Part) -> Vec<u8> {
-    buf.chunks(part).flatten().copied().collect()
+fn all(buf: &SendBuf, side: Side) -> Vec<u8> {
+    buf.chunks(side).flatten().copied().collect()
 }
 
-/// Random histories, and steps of each: an interpreter takes a second for some five steps.
+/// Number of random sequences. Miri runs about five steps in a second, so it gets two.
 const HISTORIES: u64 = if cfg!(miri) { 2 } else { 400 };
 
-/// Random frames, inline and shared, taken in random steps, against one flat list of bytes.
+/// Random frames, inline and shared, consumed in random steps, compared with a flat list of bytes.
 #[test]
-fn a_send_queue_is_a_flat_list_with_frame_boundaries() {
+fn send_queue_matches_a_flat_list_with_frame_boundaries() {
     for seed in 0..HISTORIES {
         let mut r = seed;
         let mut pool = BufPool::new(0, 0);
         let mut buf = SendBuf::default();
         let mut flat: Vec<u8> = Vec::new();
-        // Offsets in the whole stream where frames end, and bytes taken so far.
+        // Stream offsets of frame ends; bytes pushed and consumed so far.
         let (mut ends, mut pushed, mut taken) = (Vec::new(), 0, 0);
         for _ in 0..if cfg!(miri) { 60 } else { 300 } {
             let len = next(&mut r) % 200;
@@ -80,42 +80,46 @@ fn a_send_queue_is_a_flat_list_with_frame_boundaries() {
 fn check(buf: &SendBuf, flat: &[u8], ends: &[usize], taken: usize) {
     assert_eq!(buf.queued(), flat.len());
     assert_eq!(buf.is_empty(), flat.is_empty());
-    let (before, after) = (all(buf, Part::BeforeMark), all(buf, Part::FromMark));
-    assert_eq!(before.len(), buf.ahead());
+    let (before, after) = (all(buf, Side::BeforeMark), all(buf, Side::FromMark));
+    assert_eq!(before.len(), buf.bytes_before_mark());
     assert_eq!([before, after].concat(), flat);
-    let boundary = taken + buf.ahead();
+    let boundary = taken + buf.bytes_before_mark();
     let mid = taken > 0 && !ends.contains(&taken);
     assert_eq!(
-        buf.ahead() > 0,
+        buf.bytes_before_mark() > 0,
         mid,
-        "only a frame that is begun goes ahead"
+        "only a partly written frame lies before the mark"
     );
     assert!(
         boundary == 0 || ends.contains(&boundary),
-        "a boundary inside a frame"
+        "the mark is inside a frame"
     );
 }
 
 #[test]
-fn send_buffers_go_back_to_the_pool_grown_ones_too() {
+fn send_buffers_return_to_the_pool_even_when_grown() {
     let mut pool = BufPool::new(0, 5000);
     let mut buf = SendBuf::default();
     buf.attach(&mut pool, usize::MAX);
     let first = buf.room(10).as_ptr();
     buf.detach(&mut pool);
     buf.attach(&mut pool, usize::MAX);
-    assert_eq!(buf.room(10).as_ptr(), first, "the same memory again");
+    assert_eq!(
+        buf.room(10).as_ptr(),
+        first,
+        "the pool lends the same memory again"
+    );
     let grown = buf.room(6000).as_ptr();
     buf.detach(&mut pool);
     buf.attach(&mut pool, usize::MAX);
-    assert_eq!(buf.room(6000).as_ptr(), grown, "it does not grow anew");
+    assert_eq!(buf.room(6000).as_ptr(), grown, "the grown buffer is reused");
     assert_eq!(pool.take_send().mem.len(), 5000);
 }
 
-/// Fills a receive buffer with a running count, releases some, gives it back between: what is
-/// not released is always there, in order.
+/// Fills a receive buffer with a counter, consumes a part, and detaches at random: unconsumed bytes
+/// stay, in order.
 #[test]
-fn a_receive_buffer_keeps_what_is_not_released() {
+fn receive_buffer_keeps_unconsumed_bytes() {
     for seed in 0..HISTORIES {
         let mut r = seed;
         let mut pool = BufPool::new(SPILL_BYTES + 1, 0);
@@ -142,7 +146,7 @@ fn a_receive_buffer_keeps_what_is_not_released() {
                 .enumerate()
                 .all(|(i, &b)| b == (read + i) as u8);
             assert!(run, "seed {seed}: bytes lost or moved");
-            // A full buffer must be released to make progress.
+            // A full buffer must be consumed to make progress.
             let least = usize::from(bytes.len() > SPILL_BYTES - 100) * bytes.len();
             let n = (next(&mut r) % (bytes.len() + 1)).max(least);
             *start += n;
@@ -151,7 +155,7 @@ fn a_receive_buffer_keeps_what_is_not_released() {
                 buf.detach(&mut pool);
                 assert!(
                     buf.capacity() == 0 || !buf.is_empty(),
-                    "an empty one is kept"
+                    "an empty buffer was not returned"
                 );
             }
         }
@@ -159,7 +163,7 @@ fn a_receive_buffer_keeps_what_is_not_released() {
 }
 
 #[test]
-fn a_rest_is_kept_in_a_buffer_of_its_own_size() {
+fn unconsumed_bytes_move_to_a_buffer_of_their_size() {
     let mut pool = BufPool::default();
     let mut buf = RecvBuf::default();
     for (rest, capacity) in [(0, 0), (1, SPILL_BYTES), (4096, SPILL_BYTES), (5000, 5000)] {
@@ -175,19 +179,19 @@ fn a_rest_is_kept_in_a_buffer_of_its_own_size() {
 }
 
 #[test]
-fn a_pool_keeps_a_bounded_number_of_spares() {
+fn pool_keeps_a_bounded_number_of_spare_buffers() {
     let mut pool = BufPool::new(5000, 5000);
     for _ in 0..100 {
         for (byte, len) in [(0, 5000), (0, SPILL_BYTES), (1, 5001)] {
-            pool.give_recv(RecvMem::empty(vec![byte; len].into()));
+            pool.put_recv(RecvMem::empty(vec![byte; len].into()));
         }
         for (byte, len) in [(0, 5000), (1, 10_000), (1, (1 << 20) + 1), (1, 0)] {
-            pool.give_send(Queue::empty(vec![byte; len].into()));
+            pool.put_send(Queue::empty(vec![byte; len].into()));
         }
     }
     let grown: Vec<usize> = (0..3).map(|_| pool.take_send().mem.len()).collect();
     assert_eq!(grown, [10_000, 10_000, 5000]);
-    // Minutes of an interpreter.
+    // Miri needs minutes for the text.
     if !cfg!(miri) {
         let text = format!("{pool:?}");
         let len_max = 16 * 3 * (5000 * 3 + 200) + 1000;

@@ -1,64 +1,65 @@
-//! Control frames that are answered before they are lent.
+//! The lookahead: control frames are answered before they are lent.
 //!
-//! The answer to a Ping or a Close must not depend on what the application does with the message.
-//! So a [`Batch`](super::Batch) ends before such a frame, the driver calls
-//! [`Inbox::look_ahead`] and writes the answer, and the next batch begins with the frame.
+//! The reply to a Ping or Close must not depend on what the application does with the message. A
+//! [`Batch`](super::Batch) therefore ends before such a frame, the driver calls
+//! [`Inbox::look_ahead`] and writes the reply, and the next batch starts with the frame.
 //!
-//! A Ping may be answered before the messages that came before it are lent. A Close may not: what
-//! the application answers to those messages has to go out first.
+//! A Ping may be answered before the messages that precede it are lent. A Close may not: the
+//! messages with which the application answers earlier messages must be sent first.
 
 use core::ops::ControlFlow;
 
-use super::inbox::{Inbox, Phase, State};
-use super::replies::Closing;
+use super::inbox::{Inbox, ParseState, ReadPhase};
+use super::replies::CloseCause;
 use crate::frame::close::{self, Body};
 use crate::frame::header::{self, Header};
 use crate::frame::{CONTROL_BYTES_MAX, Opcode, mask};
 
-/// Bits of a frame's first byte that hold the opcode.
+/// Opcode bits in the first byte of a frame.
 const OPCODE_BITS: u8 = 0x0f;
 
-/// The one of them that is set for control frames.
+/// The opcode bit that is set for control frames (RFC 6455 section 5.2).
 const CONTROL_BIT: u8 = 0x08;
 
 impl Inbox {
-    /// Registers the answers to control frames, if the next frame is one that wants an answer.
-    /// `true` if there are answers to send before that frame is lent.
+    /// Registers the replies to the next control frames, if the next frame requires a reply. `true`
+    /// if a reply must be sent before that frame is lent.
     #[inline]
     pub(crate) fn look_ahead(&mut self) -> bool {
         self.restore_texts();
-        // Where the frame is one of data, nothing more is asked.
+        // The common case is a data frame: one comparison.
         match self.buf.received().first() {
-            Some(&first) if first & CONTROL_BIT != 0 => self.answer_next(first),
+            Some(&first) if first & CONTROL_BIT != 0 => self.answer_first(first),
             _ => false,
         }
     }
 
     #[cold]
-    fn answer_next(&mut self, first: u8) -> bool {
+    fn answer_first(&mut self, first: u8) -> bool {
         let opcode = Opcode::from_bits(first & OPCODE_BITS);
-        opcode.is_some_and(|opcode| self.state.awaits_answer(opcode))
-            && self.state.frame().is_none()
-            && self.answer_all()
+        opcode.is_some_and(|opcode| self.state.needs_reply(opcode))
+            && self.state.partial_frame().is_none()
+            && self.answer_pending()
     }
 
-    /// Answers every Ping that was received and not lent, and the Close, unless a message stands
-    /// before it. One look for all of them: a peer that puts a Ping between any two messages gets
-    /// its Pongs in one write. `true` if there is an answer that was not registered before.
-    pub(crate) fn answer_all(&mut self) -> bool {
+    /// Registers a reply to every Ping that was received and not lent, and to the Close if no data
+    /// frame precedes it. One pass covers all of them, so a peer that sends a Ping between any two
+    /// messages gets its Pongs in one write. `true` if a reply was registered that was not
+    /// registered before.
+    pub(crate) fn answer_pending(&mut self) -> bool {
         self.restore_texts();
         let Self { buf, state, .. } = self;
-        if state.phase != Phase::Open {
+        if state.phase != ReadPhase::Open {
             return false;
         }
-        let mut looked = state.looked;
-        // All Pings that were looked at are answered.
-        let (mut pings, mut answers) = (state.answered, false);
-        if looked.bytes == 0 {
-            looked = Looked::anew(state);
+        let mut lookahead = state.lookahead;
+        // All inspected Pings are answered.
+        let (mut pings, mut answers) = (state.pings_answered, false);
+        if lookahead.bytes == 0 {
+            lookahead = Lookahead::new(state);
             pings = 0;
         }
-        let Some(mut rest) = buf.received().get(looked.bytes as usize..) else {
+        let Some(mut rest) = buf.received().get(lookahead.bytes as usize..) else {
             return false;
         };
         // Every turn takes a frame, or leaves.
@@ -67,29 +68,29 @@ impl Inbox {
             && let Some((frame, behind)) = rest.split_at_checked(len)
             && let Some(bytes) = u32::try_from(len)
                 .ok()
-                .and_then(|len| looked.bytes.checked_add(len))
+                .and_then(|len| lookahead.bytes.checked_add(len))
         {
             let payload = frame.get(usize::from(header.size)..).unwrap_or_default();
-            match looked.look_at(state, &mut pings, &header, payload) {
+            match lookahead.inspect(state, &mut pings, &header, payload) {
                 ControlFlow::Continue(answered) => answers |= answered,
                 ControlFlow::Break(answered) => {
                     answers |= answered;
                     break;
                 }
             }
-            looked.bytes = bytes;
+            lookahead.bytes = bytes;
             rest = behind;
         }
-        state.looked = looked;
+        state.lookahead = lookahead;
         answers
     }
 
-    /// Drops Pings that are answered, and Pongs, that nobody has received while more than
-    /// `unread_bytes_max` bytes wait.
-    pub(crate) fn drop_control(&mut self, unread_bytes_max: usize) {
+    /// Drops answered Pings and Pongs from the front while more than `unread_bytes_max` received
+    /// bytes are unread. For a connection whose application does not receive.
+    pub(crate) fn drop_control_frames(&mut self, unread_bytes_max: usize) {
         self.restore_texts();
         let Self { buf, state, .. } = self;
-        if state.frame().is_some() || state.phase != Phase::Open {
+        if state.partial_frame().is_some() || state.phase != ReadPhase::Open {
             return;
         }
         let (mut rest, start) = buf.received_mut();
@@ -99,53 +100,55 @@ impl Inbox {
             && let Some(len) = header.frame_len().filter(|&len| len <= rest.len())
         {
             match header.opcode {
-                Opcode::Ping if state.answered > 0 => state.answered -= 1,
+                Opcode::Ping if state.pings_answered > 0 => state.pings_answered -= 1,
                 Opcode::Pong => {}
                 _ => return,
             }
-            // Where it was not looked at, nothing was.
+            // A frame that was not inspected is the first one: the lookahead is empty then.
             let bytes = u32::try_from(len).unwrap_or(u32::MAX);
-            state.looked.bytes = state.looked.bytes.saturating_sub(bytes);
+            state.lookahead.bytes = state.lookahead.bytes.saturating_sub(bytes);
             rest = core::mem::take(&mut rest).split_at_mut(len).1;
             *start += len;
         }
     }
 }
 
-/// What was found in the frames that are not lent yet. It is kept while nothing is lent: each frame
-/// is looked at once, in however many pieces a peer sends what nobody receives.
+/// What is known of the frames that are not yet lent. The lookahead continues where it stopped as
+/// long as no frame is lent, so each frame is inspected once, even if a peer sends byte by byte to
+/// an application that does not receive.
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Looked {
-    /// Received bytes that were looked at: whole frames, and the rest of one that is partly taken.
-    /// 0: the look begins anew.
+pub(super) struct Lookahead {
+    /// Size in bytes of the inspected whole frames, and of the rest of a partly consumed frame
+    /// before them. 0: the next lookahead starts from the front.
     pub(super) bytes: u32,
-    /// A message is open behind them.
+    /// A message is open after the inspected frames.
     open: bool,
-    /// There is something that the application has to see before a Close is answered.
+    /// A frame was inspected that the application must receive before a Close is answered.
     data: bool,
 }
 
-impl Looked {
-    /// Nothing was looked at.
-    fn anew(state: &State) -> Self {
-        match state.frame() {
+impl Lookahead {
+    /// A lookahead that has inspected no frame.
+    fn new(state: &ParseState) -> Self {
+        match state.partial_frame() {
             Some(frame) => Self {
                 bytes: u32::try_from(frame.left).unwrap_or(u32::MAX),
                 open: !frame.fin,
                 data: true,
             },
             None => Self {
-                open: state.open().is_some(),
+                open: state.open_message().is_some(),
                 ..Self::default()
             },
         }
     }
 
-    /// Whether an answer was registered that was not before; `pings` counts those so far. A frame that ends the look is looked
-    /// at again by the next.
-    fn look_at(
+    /// Inspects a frame. The value tells whether a reply was registered that was not registered
+    /// before. `pings` counts the Pings inspected so far. `Break` ends the lookahead before this
+    /// frame; the next one inspects it again.
+    fn inspect(
         &mut self,
-        state: &mut State,
+        state: &mut ParseState,
         pings: &mut u32,
         header: &Header,
         payload: &[u8],
@@ -162,28 +165,28 @@ impl Looked {
             Opcode::Ping if !state.config.auto_pong => self.data = true,
             Opcode::Ping => {
                 *pings += 1;
-                if *pings > state.answered {
-                    state.answered = *pings;
-                    state.replies.ping(body);
+                if *pings > state.pings_answered {
+                    state.pings_answered = *pings;
+                    state.replies.push_ping(body);
                     return ControlFlow::Continue(true);
                 }
             }
             Opcode::Pong => {
                 if let Ok(nonce) = body.try_into() {
-                    state.replies.pong(nonce);
+                    state.replies.set_pong(nonce);
                 }
             }
             Opcode::Close => {
-                if self.data || state.close_seen {
+                if self.data || state.close_answered {
                     return ControlFlow::Break(false);
                 }
-                state.close_seen = true;
+                state.close_answered = true;
                 return ControlFlow::Break(state.answer_close(body));
             }
             opcode => {
                 let continues = opcode == Opcode::Continuation;
                 if continues != self.open || header.len > state.config.frame_bytes_max {
-                    return ControlFlow::Break(false); // it breaks a rule
+                    return ControlFlow::Break(false); // fails when it is parsed
                 }
                 self.data = true;
                 self.open = !header.fin;
@@ -193,25 +196,26 @@ impl Looked {
     }
 }
 
-impl State {
-    /// Whether a frame of this kind that comes next is to be answered before it is lent.
+impl ParseState {
+    /// Whether the next frame, if it has this opcode, must be answered before it is lent.
     #[inline]
-    pub(super) fn awaits_answer(&self, opcode: Opcode) -> bool {
+    pub(super) fn needs_reply(&self, opcode: Opcode) -> bool {
         match opcode {
-            Opcode::Ping => self.answered == 0 && self.config.auto_pong,
-            Opcode::Close => !self.close_seen,
+            Opcode::Ping => self.pings_answered == 0 && self.config.auto_pong,
+            Opcode::Close => !self.close_answered,
             _ => false,
         }
     }
 
-    /// One that breaks a rule is left for when it is lent: it is a failure then.
+    /// Registers the echo of a Close. A Close that breaks a rule gets no reply here: it fails the
+    /// connection when it is parsed.
     fn answer_close(&mut self, body: &[u8]) -> bool {
         let Ok(close) = close::parse(body) else {
             return false;
         };
         let echo = close.map_or(Ok(Body::EMPTY), |c| Body::new(c.code, c.reason));
-        let echo = echo.unwrap_or(Body::EMPTY); // parse has checked both
-        self.replies.close(Closing::Echo(echo));
+        let echo = echo.unwrap_or(Body::EMPTY); // `parse` has checked code and reason
+        self.replies.set_close(CloseCause::Echo(echo));
         true
     }
 }

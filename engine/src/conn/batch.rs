@@ -1,8 +1,8 @@
-//! The parser's loop: one call, one message.
+//! The parser: each call returns the next message.
 
-use super::inbox::{Assembly, InFrame, Phase, State};
+use super::inbox::{Assembly, ParseState, PartialFrame, ReadPhase};
 use super::message::{Kind, Message, Part};
-use super::texts::{self, Checks, TEXT_FIN, header_bytes, mask_bit};
+use super::texts::{self, TEXT_FIN, TextCheck, header_bytes, mask_bit};
 use crate::config::Delivery;
 use crate::error::{Failure, Limit, Violation};
 use crate::frame::close;
@@ -13,34 +13,34 @@ use crate::role::Role;
 use alloc::boxed::Box;
 use core::ops::ControlFlow;
 
-/// The messages that the last read brought, parsed one by one as they are asked for.
+/// The messages in the bytes that were received, parsed one by one on demand.
 ///
-/// All of them may be held at once: they live as long as the batch's borrow, not as long as
-/// the next call. A batch that is dropped early loses nothing: the next one goes on where it
-/// stopped. After an error there is nothing more.
+/// Messages borrow from the batch, so all of them can be held at the same time. Dropping a batch
+/// early loses no message: the next batch continues after the last message returned. After an error
+/// the batch returns `None`.
 ///
-/// A batch ends before a Ping or Close that is not the first of its messages: drivers send the
-/// answer, and then lend the frame at the head of the next batch.
+/// A batch ends before a Ping or Close that is not its first message. The driver sends the reply,
+/// and the next batch starts with that frame.
 #[derive(Debug)]
 pub struct Batch<'a> {
-    /// Received and not yet looked at; begins with a header, or inside `state.frame`.
+    /// Received bytes that are not yet parsed. They start with a frame header, or inside the frame
+    /// of `state.partial_frame()`.
     rest: &'a mut [u8],
-    /// The cursor of the receive buffer that releases bytes.
+    /// The cursor of the receive buffer: advancing it releases bytes.
     start: &'a mut usize,
-    /// Bytes that the receive buffer can hold: a frame that fits is left there until it is
-    /// whole, a longer one goes to the assembly.
+    /// Capacity of the receive buffer in bytes. A frame that fits stays in the buffer until it is
+    /// complete; the payload of a longer one goes to the assembly buffer.
     capacity: usize,
-    /// `None` when this batch has lent it.
+    /// `None` after this batch has lent the assembled message.
     assembly: Option<&'a mut Option<Box<Assembly>>>,
-    /// The longest payload of a frame that [`Self::quick`] takes; `None` while anything but the
-    /// beginning of a binary message may be next.
-    quick_max: Option<u8>,
-    /// Text messages that are checked and come next, with their headers between them: see
-    /// [`texts`].
+    /// Largest payload that [`Self::next_fast`] accepts. `None` unless the next frame can start a
+    /// binary message.
+    fast_len_max: Option<u8>,
+    /// Validated text messages, with their headers between them, that are lent next: see [`texts`].
     texts: &'a str,
-    /// How the next text messages are checked.
-    checks: Checks,
-    state: &'a mut State,
+    /// How the next text messages are validated.
+    text_check: TextCheck,
+    state: &'a mut ParseState,
 }
 
 impl From<Invalid> for Failure {
@@ -52,43 +52,43 @@ impl From<Invalid> for Failure {
 impl<'a> Iterator for Batch<'a> {
     type Item = Result<Message<'a>, Failure>;
 
-    // As a call, a tenth more for an echo.
+    // A call that is not inlined makes an echo cost a tenth more instructions.
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(max) = self.quick_max {
-            if let Some(message) = self.quick(max) {
+        if let Some(max) = self.fast_len_max {
+            if let Some(message) = self.next_fast(max) {
                 return Some(Ok(message));
             }
-        } else if let Some(text) = self.checked_text() {
+        } else if let Some(text) = self.next_checked_text() {
             return Some(Ok(Message::Text(text)));
         }
-        self.slow()
+        self.next_slow()
     }
 }
 
 impl core::iter::FusedIterator for Batch<'_> {}
 
 impl<'a> Batch<'a> {
-    /// The first message of a batch, which has no texts that were checked before.
+    /// The first message of a batch. No validated texts are pending at this point.
     #[inline]
     pub(super) fn first(&mut self) -> Option<Result<Message<'a>, Failure>> {
-        match self.quick_max.and_then(|max| self.quick(max)) {
+        match self.fast_len_max.and_then(|max| self.next_fast(max)) {
             Some(message) => Some(Ok(message)),
-            None => self.slow(),
+            None => self.next_slow(),
         }
     }
 
-    /// A whole binary message of at most 125 bytes in one frame, if that is what comes next:
-    /// the same as [`Self::step`] would do, in fewer steps.
+    /// Fast path for a whole binary message of at most 125 bytes in one frame. Has the same effect
+    /// as [`Self::parse_next`].
     #[inline(always)]
-    fn quick(&mut self, max: u8) -> Option<Message<'a>> {
-        self.short(BINARY_FIN, max).map(Message::Binary)
+    fn next_fast(&mut self, max: u8) -> Option<Message<'a>> {
+        self.take_short_frame(BINARY_FIN, max).map(Message::Binary)
     }
 
-    /// The payload of the frame that comes next, if its first byte is `first` and it is not longer
-    /// than `max`.
+    /// The payload of the next frame if the first byte of the frame is `first` and the payload is
+    /// at most `max` bytes.
     #[inline(always)]
-    fn short(&mut self, first: u8, max: u8) -> Option<&'a [u8]> {
+    fn take_short_frame(&mut self, first: u8, max: u8) -> Option<&'a [u8]> {
         let role = self.state.role;
         let &[found, second, ..] = &*self.rest else {
             return None;
@@ -103,7 +103,8 @@ impl<'a> Batch<'a> {
         }
         let (frame, rest) = core::mem::take(&mut self.rest).split_at_mut(end);
         self.rest = rest;
-        // Apart from the other count: side by side, the two are added as a vector, in more steps.
+        // Kept apart from the other counter: side by side, the compiler adds both as a vector,
+        // which takes more instructions.
         self.state.messages += 1;
         *self.start += end;
         self.state.bytes += u64::from(len);
@@ -115,10 +116,10 @@ impl<'a> Batch<'a> {
         Some(payload)
     }
 
-    /// The next of the text messages that were checked together, if there is one.
-    // A call, which returns in registers: the path of binary messages keeps its own.
+    /// The next of the text messages that were validated together.
+    // Not inlined, so that the path of binary messages keeps its registers.
     #[inline(never)]
-    fn checked_text(&mut self) -> Option<&'a str> {
+    fn next_checked_text(&mut self) -> Option<&'a str> {
         let header = header_bytes(self.state.role);
         let len = usize::from(*self.texts.as_bytes().get(1)?);
         let (frame, rest) = self.texts.split_at_checked(header + len)?;
@@ -126,25 +127,25 @@ impl<'a> Batch<'a> {
         self.texts = rest;
         self.state.messages += 1;
         *self.start += header + len;
-        self.state.texts = rest.len() as u32; // at most what was prepared
+        self.state.texts_bytes = rest.len() as u32; // at most what was prepared
         self.state.bytes += len as u64;
         Some(text)
     }
 
     #[inline(never)]
-    fn slow(&mut self) -> Option<Result<Message<'a>, Failure>> {
-        if self.state.phase != Phase::Open {
+    fn next_slow(&mut self) -> Option<Result<Message<'a>, Failure>> {
+        if self.state.phase != ReadPhase::Open {
             return None;
         }
         let text = match self.rest.first() {
-            Some(&TEXT_FIN) => self.text(),
+            Some(&TEXT_FIN) => self.next_text(),
             _ => ControlFlow::Continue(()),
         };
         let message = match text {
             ControlFlow::Break(message) => message,
             ControlFlow::Continue(()) => {
-                let message = self.step();
-                self.quick_max = self.state.quick_max();
+                let message = self.parse_next();
+                self.fast_len_max = self.state.fast_len_max();
                 message
             }
         };
@@ -158,54 +159,55 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The next message, where it is a text in a whole frame of at most 125 bytes: checked alone, or
-    /// together with those behind it. `Continue`, and nothing taken, else.
+    /// The next message, if it is a text in one whole frame of at most 125 bytes. It is validated
+    /// alone or together with the texts after it. `Continue` otherwise; then no byte is consumed.
     #[inline(never)]
-    fn text(&mut self) -> ControlFlow<Result<Option<Message<'a>>, Failure>> {
-        let Some(max) = self.state.quick_max() else {
+    fn next_text(&mut self) -> ControlFlow<Result<Option<Message<'a>>, Failure>> {
+        let Some(max) = self.state.fast_len_max() else {
             return ControlFlow::Continue(());
         };
-        self.quick_max = Some(max);
-        match self.checks {
-            Checks::Together if self.is_short_alone() => {}
-            Checks::Together => {
+        self.fast_len_max = Some(max);
+        match self.text_check {
+            TextCheck::Grouped if self.is_last_received() => {}
+            TextCheck::Grouped => {
                 let len = texts::prepare(self.rest, self.state.role, max);
                 if len > 0 {
-                    return ControlFlow::Break(Ok(self.check(len)));
+                    return ControlFlow::Break(Ok(self.check_texts(len)));
                 }
             }
-            Checks::Behind => self.checks = Checks::Together,
-            Checks::Singly | Checks::Over => {}
+            TextCheck::FirstAlone => self.text_check = TextCheck::Grouped,
+            TextCheck::Single | TextCheck::Done => {}
         }
-        match self.short(TEXT_FIN, max) {
+        match self.take_short_frame(TEXT_FIN, max) {
             Some(payload) => ControlFlow::Break(lend(Kind::Text, payload).map(Some)),
             None => ControlFlow::Continue(()),
         }
     }
 
-    /// Whether nothing has come behind the short frame that is next.
-    fn is_short_alone(&self) -> bool {
+    /// Whether the next short frame is the last one received.
+    fn is_last_received(&self) -> bool {
         let role = self.state.role;
         self.rest.get(1).is_some_and(|second| {
             self.rest.len() <= header_bytes(role) + usize::from(second ^ mask_bit(role))
         })
     }
 
-    /// Checks the next `len` bytes, text frames that are prepared, together; the first of them. If
-    /// one is not UTF-8 the batch ends, for those before it are lent first.
-    fn check(&mut self, len: usize) -> Option<Message<'a>> {
+    /// Validates the next `len` bytes, which are prepared text frames, in one pass and returns the
+    /// first message. If one of them is not UTF-8, the batch ends here: the next batch lends the
+    /// texts before the invalid one.
+    fn check_texts(&mut self, len: usize) -> Option<Message<'a>> {
         let (prepared, rest) = core::mem::take(&mut self.rest).split_at_mut(len);
         self.rest = rest;
-        self.state.texts = len as u32; // bounded by `prepare`
+        self.state.texts_bytes = len as u32; // bounded by `prepare`
         let Ok(texts) = utf8::check(prepared) else {
-            self.state.checks = Checks::Singly;
-            self.checks = Checks::Over;
+            self.state.text_check = TextCheck::Single;
+            self.text_check = TextCheck::Done;
             self.rest = &mut [];
             return None;
         };
         self.texts = texts;
-        self.quick_max = None;
-        self.checked_text().map(Message::Text)
+        self.fast_len_max = None;
+        self.next_checked_text().map(Message::Text)
     }
 
     pub(super) fn new(
@@ -213,72 +215,73 @@ impl<'a> Batch<'a> {
         start: &'a mut usize,
         capacity: usize,
         assembly: &'a mut Option<Box<Assembly>>,
-        state: &'a mut State,
+        state: &'a mut ParseState,
     ) -> Self {
-        let quick_max = state.quick_max();
-        let checks = state.checks;
+        let fast_len_max = state.fast_len_max();
+        let text_check = state.text_check;
         Self {
             rest,
             start,
             capacity,
             assembly: Some(assembly),
-            quick_max,
+            fast_len_max,
             texts: "",
-            checks,
+            text_check,
             state,
         }
     }
 
     #[inline]
-    fn step(&mut self) -> Result<Option<Message<'a>>, Failure> {
+    fn parse_next(&mut self) -> Result<Option<Message<'a>>, Failure> {
         loop {
-            if let Some(frame) = self.state.frame() {
-                match self.in_frame(frame)? {
+            if let Some(frame) = self.state.partial_frame() {
+                match self.continue_frame(frame)? {
                     Some(Some(message)) => return Ok(Some(message)),
                     Some(None) => continue,
-                    None => return Ok(self.starve()),
+                    None => return Ok(self.need_read()),
                 }
             }
             let Some(header) = header::parse(self.rest, self.state.rules())? else {
-                return Ok(self.starve());
+                return Ok(self.need_read());
             };
             if header.opcode.is_control() {
-                if self.state.awaits_answer(header.opcode) && self.holds(&header) {
-                    // The answer goes out first; the next batch begins with this frame.
+                if self.state.needs_reply(header.opcode) && self.has_whole_frame(&header) {
+                    // The reply is sent first. The next batch starts with this frame.
                     return Ok(None);
                 }
-                let Some(payload) = self.whole(&header) else {
-                    return Ok(self.starve());
+                let Some(payload) = self.take_whole_frame(&header) else {
+                    return Ok(self.need_read());
                 };
                 mask::apply(payload, header.key, 0);
                 return self.control(header.opcode, payload).map(Some);
             }
-            let kind = self.state.check(&header)?;
-            let stays = header.fin
-                && self.state.open().is_none()
+            let kind = self.state.check_data_header(&header)?;
+            let in_place = header.fin
+                && self.state.open_message().is_none()
                 && self.state.config.delivery == Delivery::Whole
                 && (self.state.progress > 0
                     || header.frame_len().is_some_and(|len| len <= self.capacity)
                         && header.len <= u64::from(u32::MAX));
-            if stays {
+            if in_place {
                 return self.in_place(kind, &header);
             }
             if self.assembly.is_none() {
-                // Ends the batch but not for want of bytes: the next one goes on.
+                // The assembled message is lent. The next batch continues.
                 return Ok(None);
             }
             self.take(header.size as usize);
-            self.state.begin(kind, &header);
+            self.state.start_frame(kind, &header);
         }
     }
 
-    /// Only a read helps, unless the batch is over.
-    fn starve(&mut self) -> Option<Message<'a>> {
-        self.state.starved = self.checks != Checks::Over;
+    /// Ends the batch in an incomplete frame: a read is needed, unless the batch ended for another
+    /// reason.
+    fn need_read(&mut self) -> Option<Message<'a>> {
+        self.state.needs_read = self.text_check != TextCheck::Done;
         None
     }
 
-    /// Releases the next `n` bytes and lends them.
+    /// Consumes the next `n` bytes.
     #[inline]
     fn take(&mut self, n: usize) -> &'a mut [u8] {
         let rest = core::mem::take(&mut self.rest);
@@ -288,24 +291,24 @@ impl<'a> Batch<'a> {
         taken
     }
 
-    /// Whether all of the frame at the front is there.
-    fn holds(&self, header: &Header) -> bool {
+    /// Whether the frame at the front is complete.
+    fn has_whole_frame(&self, header: &Header) -> bool {
         header.frame_len().is_some_and(|len| len <= self.rest.len())
     }
 
-    /// The payload of the frame at the front, if all of it is there.
+    /// Consumes the frame at the front and returns its payload, if the frame is complete.
     #[inline]
-    fn whole(&mut self, header: &Header) -> Option<&'a mut [u8]> {
+    fn take_whole_frame(&mut self, header: &Header) -> Option<&'a mut [u8]> {
         let len = header.frame_len().filter(|&len| len <= self.rest.len())?;
         self.take(len).get_mut(header.size as usize..)
     }
 
-    /// A message of one frame, unmasked where it lies.
+    /// A message in one frame, unmasked in place.
     #[inline]
     fn in_place(&mut self, kind: Kind, header: &Header) -> Result<Option<Message<'a>>, Failure> {
-        let Some(payload) = self.whole(header) else {
-            self.half(kind, header)?;
-            return Ok(self.starve());
+        let Some(payload) = self.take_whole_frame(header) else {
+            self.process_partial_frame(kind, header)?;
+            return Ok(self.need_read());
         };
         let progress = core::mem::take(&mut self.state.progress) as usize;
         let fresh = payload.get_mut(progress..).unwrap_or_default();
@@ -314,14 +317,14 @@ impl<'a> Batch<'a> {
             self.state.utf8.feed(fresh)?;
             self.state.utf8.finish()?;
         }
-        self.state.count(payload.len());
+        self.state.count_message(payload.len());
         lend(kind, payload).map(Some)
     }
 
-    /// Unmasks what has come of a frame, and checks it if it is text: a byte that breaks UTF-8
-    /// is found when it arrives.
+    /// Unmasks the received part of an incomplete frame and, in a text message, validates it, so
+    /// that invalid UTF-8 is detected when it arrives.
     #[cold]
-    fn half(&mut self, kind: Kind, header: &Header) -> Result<(), Failure> {
+    fn process_partial_frame(&mut self, kind: Kind, header: &Header) -> Result<(), Failure> {
         let progress = self.state.progress as usize;
         let fresh = self
             .rest
@@ -331,13 +334,16 @@ impl<'a> Batch<'a> {
         if kind == Kind::Text {
             self.state.utf8.feed(fresh)?;
         }
-        self.state.progress += fresh.len() as u32; // frames in place are shorter
+        self.state.progress += fresh.len() as u32; // frames kept in place are at most u32::MAX bytes long
         Ok(())
     }
 
-    /// Takes what has come of a frame whose header is consumed. `None`: only a read helps;
-    /// `Some(None)`: go on.
-    fn in_frame(&mut self, mut frame: InFrame) -> Result<Option<Option<Message<'a>>>, Failure> {
+    /// Consumes received payload of a frame whose header is consumed. `None`: a read is needed;
+    /// `Some(None)`: continue with the next frame.
+    fn continue_frame(
+        &mut self,
+        mut frame: PartialFrame,
+    ) -> Result<Option<Option<Message<'a>>>, Failure> {
         let n = usize::try_from(frame.left)
             .unwrap_or(usize::MAX)
             .min(self.rest.len());
@@ -348,45 +354,45 @@ impl<'a> Batch<'a> {
         mask::apply(data, frame.key, 0);
         frame.key.rotate_left(n % 4);
         frame.left -= n as u64;
-        let ends = frame.left == 0 && frame.fin;
+        let is_last = frame.left == 0 && frame.fin;
         let message = self.state.message.get_or_insert_default();
         message.frame = (frame.left > 0).then_some(frame);
         let kind = message.kind.unwrap_or(Kind::Binary);
-        let first = core::mem::replace(&mut message.first, ends);
+        let first = core::mem::replace(&mut message.first, is_last);
         let message_len = message.len;
-        if ends {
+        if is_last {
             message.kind = None;
             message.len = 0;
             message.fragments = 0;
         }
         if kind == Kind::Text {
             self.state.utf8.feed(data)?;
-            if ends {
+            if is_last {
                 self.state.utf8.finish()?;
             }
         }
-        if ends {
+        if is_last {
             self.state
-                .count(usize::try_from(message_len).unwrap_or(usize::MAX));
+                .count_message(usize::try_from(message_len).unwrap_or(usize::MAX));
         }
         if self.state.config.delivery == Delivery::Parts {
-            if data.is_empty() && !first && !ends {
+            if data.is_empty() && !first && !is_last {
                 return Ok(Some(None));
             }
             return Ok(Some(Some(Message::Part(Part {
                 kind,
                 data,
                 first,
-                last: ends,
+                last: is_last,
             }))));
         }
         if let Some(assembly) = &mut self.assembly {
             assembly.get_or_insert_default().0.extend_from_slice(data);
         }
-        if !ends {
+        if !is_last {
             return Ok(Some(None));
         }
-        self.state.assembled = true;
+        self.state.assembly_lent = true;
         let message = self.assembly.take().and_then(|a| a.as_deref());
         let message = message.map_or(&[][..], |a| a.0.as_slice());
         lend(kind, message).map(|m| Some(Some(m)))
@@ -395,18 +401,18 @@ impl<'a> Batch<'a> {
     fn control(&mut self, opcode: Opcode, payload: &'a [u8]) -> Result<Message<'a>, Failure> {
         match opcode {
             Opcode::Ping => {
-                self.state.answered = self.state.answered.saturating_sub(1);
+                self.state.pings_answered = self.state.pings_answered.saturating_sub(1);
                 Ok(Message::Ping(payload))
             }
             Opcode::Pong => {
                 if let Ok(nonce) = payload.try_into() {
-                    self.state.replies.pong(nonce);
+                    self.state.replies.set_pong(nonce);
                 }
                 Ok(Message::Pong(payload))
             }
             _ => {
                 let close = close::parse(payload)?;
-                self.state.phase = Phase::Closed;
+                self.state.phase = ReadPhase::Closed;
                 self.take(self.rest.len());
                 Ok(Message::Close(close))
             }
@@ -414,7 +420,7 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// A whole message, lent.
+/// Lends a whole message.
 #[inline]
 fn lend(kind: Kind, payload: &[u8]) -> Result<Message<'_>, Failure> {
     match kind {
@@ -423,14 +429,14 @@ fn lend(kind: Kind, payload: &[u8]) -> Result<Message<'_>, Failure> {
     }
 }
 
-/// The first byte of a binary message in one frame.
+/// First byte of a binary message in one frame: FIN and opcode.
 const BINARY_FIN: u8 = 0x82;
 
-impl State {
-    /// See [`Batch::quick_max`].
-    fn quick_max(&self) -> Option<u8> {
-        let plain = self.phase == Phase::Open
-            && self.open().is_none()
+impl ParseState {
+    /// See [`Batch::fast_len_max`].
+    fn fast_len_max(&self) -> Option<u8> {
+        let plain = self.phase == ReadPhase::Open
+            && self.open_message().is_none()
             && self.progress == 0
             && self.config.delivery == Delivery::Whole;
         let max = self
@@ -440,9 +446,9 @@ impl State {
         plain.then_some(u8::try_from(max.min(125)).unwrap_or(125))
     }
 
-    /// The rules that a data frame's header can break, given what came before it.
+    /// Checks the rules for a data frame that depend on the frames before it, and the limits.
     #[inline]
-    fn check(&self, header: &Header) -> Result<Kind, Failure> {
+    fn check_data_header(&self, header: &Header) -> Result<Kind, Failure> {
         let (open, announced, fragments) = match self.message.as_deref() {
             Some(message) => (message.kind, message.len, message.fragments),
             None => (None, 0, 0),
@@ -479,13 +485,13 @@ impl State {
         Ok(kind)
     }
 
-    /// The header is consumed: its payload is taken as it arrives.
-    fn begin(&mut self, kind: Kind, header: &Header) {
+    /// Opens a frame whose header is consumed and whose payload is consumed as it arrives.
+    fn start_frame(&mut self, kind: Kind, header: &Header) {
         let message = self.message.get_or_insert_default();
         message.kind = Some(kind);
         message.fragments += 1;
         message.len = message.len.saturating_add(header.len);
-        message.frame = Some(InFrame {
+        message.frame = Some(PartialFrame {
             left: header.len,
             key: header.key,
             fin: header.fin,
@@ -493,7 +499,7 @@ impl State {
     }
 
     #[inline]
-    fn count(&mut self, len: usize) {
+    fn count_message(&mut self, len: usize) {
         self.messages += 1;
         self.bytes += len as u64;
     }

@@ -1,35 +1,36 @@
-//! Writing in place.
+//! Space in the send queue to write a message in place.
 
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 use crate::frame::{Opcode, header, mask};
 
-/// Room for one binary message in the send queue: write the payload, then
-/// [`commit`](Self::commit). Dropped without it, the claim never was.
+/// Reserved space in the send queue for one binary message: write the payload into the slice, then
+/// call [`commit`](Self::commit). Dropping the claim sends no message.
 ///
-/// The bytes are what an earlier message left there, not zeros.
+/// The slice initially holds bytes of earlier messages, not zeros.
 pub struct Claim<'a> {
-    /// Room for the header, then for the payload.
+    /// Space for the header and then the payload.
     pub(super) room: &'a mut [u8],
-    /// The end of the queue.
+    /// The end cursor of the queue.
     pub(super) tail: &'a mut usize,
-    /// Messages sent, and their bytes.
+    /// Counters of messages and payload bytes sent.
     pub(super) counts: (&'a mut u64, &'a mut u64),
-    /// Bytes of the header.
+    /// Reserved header size in bytes.
     pub(super) size: usize,
     pub(super) key: Option<[u8; 4]>,
 }
 
 impl Claim<'_> {
-    /// Queues the message as it was claimed.
+    /// Queues the message with the claimed length.
     #[inline]
     pub fn commit(self) {
         let len = self.room.len();
         self.commit_len(len);
     }
 
-    /// Queues the first `len` bytes of what was claimed; more than that counts as all of it.
+    /// Queues the first `len` bytes of the claimed space as the message. A `len` above the claimed
+    /// length is clamped to it.
     #[inline]
     pub fn commit_len(self, len: usize) {
         let Self {
@@ -42,7 +43,7 @@ impl Claim<'_> {
         let len = len.min(room.len().saturating_sub(reserved));
         let size = header::size(len, key.is_some());
         if size != reserved {
-            // A shorter length takes a shorter header: the payload moves down to it.
+            // A shorter payload has a shorter header, so the payload moves to the front.
             room.copy_within(reserved..reserved + len, size);
         }
         header::write(room, Opcode::Binary, true, header::Rsv::NONE, len, key);

@@ -1,22 +1,23 @@
-//! The control lane: Ping and Pong, which wait for no data.
+//! The queue of Ping and Pong frames, which overtake queued data.
 
 use alloc::vec::Vec;
 
 use super::replies::Payloads;
 use crate::frame::{Opcode, header, mask};
 
-/// One Ping, and a bounded number of Pongs.
+/// At most one Ping, and a bounded number of Pongs.
 #[derive(Debug, Default)]
 pub(super) struct Control {
-    /// Encoded control frames on their way; `bytes[written..]` are still to be written.
+    /// Encoded control frames. `bytes[written..]` are not yet written.
     pub(super) bytes: Vec<u8>,
     pub(super) written: usize,
-    /// They go out as they are encoded: the stream has some of them, or may.
-    pub(super) begun: bool,
-    /// A Ping is among them.
-    pub(super) pings: bool,
+    /// The encoded frames are final, because the stream has some of their bytes or may have.
+    pub(super) started: bool,
+    /// A Ping is among the encoded frames.
+    pub(super) has_ping: bool,
+    /// Payloads of the Pongs that are due.
     pub(super) pongs: Payloads,
-    /// The newest Ping; one at most.
+    /// Payload of the Ping that is due; at most one.
     pub(super) ping: Payloads,
 }
 
@@ -25,12 +26,13 @@ impl Control {
         !self.pongs.is_empty() || !self.ping.is_empty()
     }
 
-    /// Encodes Pongs and Ping, in this order. They stay due until [`Self::begin`].
+    /// Encodes the Pongs and then the Ping. Both stay due until [`Self::start`], so that newer ones
+    /// can replace them.
     pub(super) fn encode(&mut self, mut key: impl FnMut() -> Option<[u8; 4]>) {
         let Self {
             bytes, pongs, ping, ..
         } = self;
-        self.pings = !ping.is_empty();
+        self.has_ping = !ping.is_empty();
         bytes.clear();
         let mut frame = |opcode, payload: &[u8]| {
             let key = key();
@@ -54,23 +56,23 @@ impl Control {
         ping.iter().for_each(|payload| frame(Opcode::Ping, payload));
     }
 
-    /// `n` bytes of the encoded frames are written.
+    /// The stream accepted `n` bytes of the encoded frames.
     pub(super) fn handle_written(&mut self, n: usize) {
         if n == 0 {
             return;
         }
-        self.begin();
+        self.start();
         self.written += n;
         if self.written == self.bytes.len() {
             self.bytes.clear();
             self.written = 0;
-            self.begun = false;
+            self.started = false;
         }
     }
 
-    /// What is encoded is not encoded again.
-    pub(super) fn begin(&mut self) {
-        if !core::mem::replace(&mut self.begun, true) {
+    /// Makes the encoded frames final: they are not encoded again.
+    pub(super) fn start(&mut self) {
+        if !core::mem::replace(&mut self.started, true) {
             self.pongs.clear();
             self.ping.clear();
         }

@@ -1,38 +1,39 @@
-//! The socket's side of the outbox: what is to be written, and what was.
+//! The driver side of the outbox: the slices to write, and the bytes written.
 
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::outbox::{Outbox, Phase};
+use super::outbox::{Outbox, WritePhase};
 use super::transmit::Transmit;
 use crate::buf::{BufPool, SendBuf};
 use crate::error::SendError;
 use crate::frame::{Opcode, header};
 
 impl Outbox {
-    /// Puts bytes in front that must go out as they are: what an earlier owner of the stream
-    /// had not written. Control frames wait behind them, for their frames are not known.
-    pub(crate) fn resume(&mut self, unsent: Bytes) {
+    /// Queues bytes that must be written first and unchanged: the unsent bytes of an earlier owner
+    /// of the stream. Control frames are queued behind them, because the frame boundaries in them
+    /// are unknown.
+    pub(crate) fn prepend_unsent(&mut self, unsent: Bytes) {
         if !unsent.is_empty() {
-            self.queue.push_begun(unsent);
+            self.queue.push_partial_frame(unsent);
         }
     }
 
-    /// An earlier owner of the stream has queued, or sent, our Close: nothing may follow it.
-    pub(crate) fn resume_closing(&mut self) {
-        self.phase = Phase::Closing;
+    /// An earlier owner of the stream has queued or sent a Close: no frame may follow it.
+    pub(crate) fn restore_closing(&mut self) {
+        self.phase = WritePhase::Closing;
     }
 
-    /// Sends a binary message straight from the caller's slice: `write` gets what is queued and
-    /// the new frame as slices and says how many bytes the socket took; only the rest is
-    /// copied. A client, which must mask, queues a copy instead.
+    /// Sends a binary message directly from the slice of the caller. `write` receives the queued
+    /// slices and the new frame, and returns the number of bytes that the socket accepted. Only the
+    /// rest is copied. A client must mask and therefore queues a copy.
     pub(crate) fn send_through(
         &mut self,
         payload: &[u8],
         write: impl FnOnce(&mut dyn Iterator<Item = &[u8]>) -> usize,
     ) -> Result<(), SendError> {
-        if self.keys.is_some() || self.holds_data() {
+        if self.keys.is_some() || self.defers_data() {
             return self.send(payload);
         }
         self.admit_data(payload.len())?;
@@ -46,7 +47,7 @@ impl Outbox {
             None,
         );
         let head = &head[..size];
-        self.arm();
+        self.encode_control();
         let queued = self.queued_bytes();
         let written = write(&mut Transmit::new(self).chain([head, payload]));
         self.handle_written(written.min(queued));
@@ -59,22 +60,21 @@ impl Outbox {
                         .get(of_frame.saturating_sub(size)..)
                         .unwrap_or_default(),
                 );
-                self.queue.push_begun([head, body].concat().into());
+                self.queue.push_partial_frame([head, body].concat().into());
             }
             _ => {}
         }
-        self.count(payload.len());
+        self.count_message(payload.len());
         Ok(())
     }
 
-    /// What to write now. Tell [`Self::handle_written`] how much of it was written.
+    /// The slices to write next. Report the bytes written to [`Self::handle_written`].
     pub(crate) fn transmit(&mut self) -> Transmit<'_> {
-        self.arm();
+        self.encode_control();
         Transmit::new(self)
     }
 
-    /// The socket took the first `n` bytes of what [`Self::transmit`] gave; none if it would
-    /// block.
+    /// The socket accepted the first `n` bytes of [`Self::transmit`]; 0 if the write would block.
     #[inline]
     pub(crate) fn handle_written(&mut self, n: usize) {
         if n > 0 {
@@ -82,24 +82,25 @@ impl Outbox {
         }
         self.blocked = self.wants_write();
         if self.blocked && self.control.is_some() {
-            let control = self.rearm();
-            if !control.begun {
+            let control = self.control_mut();
+            if !control.started {
                 control.pongs.keep_newest();
             }
         }
     }
 
-    /// The stream would block, and may have kept the first `n` bytes of the first slice that
-    /// [`Self::transmit`] gave: nothing is put before them. [`Self::handle_written`] comes after.
-    pub(crate) fn handle_kept(&mut self, n: usize) {
-        if n <= self.queue.ahead() {
+    /// The write would block, but the stream may have buffered the first `n` bytes of the first
+    /// slice of [`Self::transmit`]. No frame is inserted before these bytes. Call
+    /// [`Self::handle_written`] afterwards.
+    pub(crate) fn handle_buffered(&mut self, n: usize) {
+        if n <= self.queue.bytes_before_mark() {
             return;
         }
         match &mut self.control {
-            Some(control) if control.written < control.bytes.len() => control.begin(),
+            Some(control) if control.written < control.bytes.len() => control.start(),
             _ => self
                 .queue
-                .begin(n.min(self.queue.queued()), header::measure),
+                .start_frames(n.min(self.queue.queued()), header::measure),
         }
     }
 
@@ -109,7 +110,7 @@ impl Outbox {
             self.queue.consume(n, header::measure);
             return;
         };
-        let before = n.min(self.queue.ahead());
+        let before = n.min(self.queue.bytes_before_mark());
         let after = n - before;
         let of_control = after.min(control.bytes.len() - control.written);
         control.handle_written(of_control);
@@ -127,7 +128,7 @@ impl Outbox {
 
     pub(crate) fn detach(&mut self, pool: &mut BufPool) {
         self.queue.detach(pool);
-        if !self.control_waits() {
+        if !self.control_pending() {
             self.control = None;
         }
     }
@@ -136,17 +137,19 @@ impl Outbox {
         &self.queue
     }
 
-    /// Whether data must wait: a control frame is begun, and another one is due that is encoded
-    /// when the first is out.
-    pub(super) fn holds_data(&self) -> bool {
-        self.control.as_ref().is_some_and(|c| c.begun && c.is_due())
+    /// Whether data frames must wait: control frames are partly written, and another one is due
+    /// that is encoded after them.
+    pub(super) fn defers_data(&self) -> bool {
+        self.control
+            .as_ref()
+            .is_some_and(|c| c.started && c.is_due())
     }
 
     pub(super) fn control_bytes(&self) -> &[u8] {
         self.control.as_ref().map_or(&[], |c| &c.bytes[c.written..])
     }
 
-    /// What is queued, flattened: the bytes that the peer has not been sent.
+    /// All queued bytes in stream order.
     pub(crate) fn into_unsent(mut self) -> Vec<u8> {
         let mut unsent = Vec::new();
         while self.wants_write() {
@@ -158,10 +161,10 @@ impl Outbox {
         unsent
     }
 
-    /// Encodes what is due, unless control frames are on their way.
-    fn arm(&mut self) {
+    /// Encodes the control frames that are due, unless encoded ones are partly written.
+    fn encode_control(&mut self) {
         if let Some(control) = &mut self.control
-            && !control.begun
+            && !control.started
             && control.is_due()
         {
             control.encode(|| self.keys.as_mut().map(|k| k.next()));

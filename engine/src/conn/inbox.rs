@@ -1,4 +1,4 @@
-//! The receiving half of an endpoint: bytes in, messages lent.
+//! The receiving half of an endpoint: received bytes in, messages out.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::ahead::Looked;
+use super::ahead::Lookahead;
 use super::batch::Batch;
 use super::message::{Kind, Message, OwnedMessage};
-use super::replies::{Closing, Replies};
+use super::replies::{CloseCause, Replies};
 use super::text::Utf8Bytes;
-use super::texts::Checks;
+use super::texts::TextCheck;
 use crate::agreed::{Agreed, Extensions};
 use crate::buf::{BufPool, RecvBuf};
 use crate::config::Config;
@@ -21,54 +21,57 @@ use crate::frame::utf8::Utf8;
 use crate::frame::{Opcode, header, mask};
 use crate::role::Role;
 
-/// An owned message takes the receive buffer with it when it fills this part of it; a smaller
-/// one is copied, so that a kept message of 32 bytes does not keep 64 KiB.
+/// An owned message takes over the receive buffer if it fills at least one part in this many; a
+/// smaller one is copied. Otherwise a message of 32 bytes could keep a buffer of 64 KiB allocated.
 const OWNED_SHARE: usize = 2;
 
-/// The same for the memory in which a message was assembled. Twice its size is what growing leaves.
+/// The same for the assembly buffer. It allows for a buffer that growing has left at twice the
+/// message size.
 const ASSEMBLY_SHARE: usize = 4;
 
-/// The assembly may be at most this many times as large as what it holds of an open message while
-/// nothing is read: as for receive buffers, a peer that stops in the middle of a message costs us
-/// what it sent of that message, not the size of the one before.
+/// While nothing is read, the assembly buffer may be at most this many times as large as the bytes
+/// in it. As with receive buffers, a peer that stops in the middle of a message then costs about
+/// the bytes of that message, not the size of an earlier one.
 const ASSEMBLY_KEPT_RATIO_MAX: usize = 8;
 
-/// Bytes below which an assembly is left as large as it is: no peer is worth another allocation.
+/// An assembly buffer is not shrunk below this size in bytes: a small saving is not worth another
+/// allocation.
 const ASSEMBLY_KEPT_BYTES_MIN: usize = 4096;
 
-/// Where the receiving half stands.
+/// State of the receiving half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
-    /// Frames are read.
+pub(super) enum ReadPhase {
+    /// Frames are parsed.
     Open,
-    /// The peer's Close was read. What follows is ignored.
+    /// The Close of the peer was parsed. Later bytes are dropped.
     Closed,
-    /// The peer broke a rule. What follows is ignored.
+    /// The connection has failed, or a deadline has passed. Later bytes are dropped.
     Failed,
 }
 
-/// A frame whose header is consumed and whose payload is taken as it arrives.
+/// A frame whose header is consumed and whose payload is consumed as it arrives.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InFrame {
-    /// Payload bytes still to come.
+pub(super) struct PartialFrame {
+    /// Payload bytes not yet consumed.
     pub(super) left: u64,
-    /// The mask key, turned so that its first byte meets the next byte.
+    /// The mask key, rotated so that its first byte applies to the next payload byte.
     pub(super) key: [u8; 4],
-    /// The last frame of its message.
+    /// The FIN bit: this is the last frame of its message.
     pub(super) fin: bool,
 }
 
-/// A message whose frames are taken as they arrive.
+/// A message whose frames are consumed as they arrive.
 #[derive(Debug)]
 pub(super) struct OpenMessage {
-    /// `None` between two such messages.
+    /// `None` if no such message is open.
     pub(super) kind: Option<Kind>,
-    pub(super) frame: Option<InFrame>,
-    /// No part of it has been delivered.
+    /// The frame that is partly consumed.
+    pub(super) frame: Option<PartialFrame>,
+    /// No part of the message has been delivered yet.
     pub(super) first: bool,
-    /// Frames so far.
+    /// Number of frames so far.
     pub(super) fragments: u32,
-    /// Payload bytes that the headers have announced.
+    /// Sum of the payload lengths in the headers so far.
     pub(super) len: u64,
 }
 
@@ -84,68 +87,71 @@ impl Default for OpenMessage {
     }
 }
 
-/// The payload of a message that does not come as one frame in one buffer.
+/// Assembly buffer for the payload of a message that does not fit in the receive buffer as one
+/// frame.
 #[derive(Default, Debug)]
 pub(super) struct Assembly(pub(super) Vec<u8>);
 
-/// Everything the parser remembers between two reads, but for the bytes.
+/// The state of the parser between two reads, except the received bytes.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct ParseState {
     pub(super) config: Arc<Config>,
     pub(super) role: Role,
-    /// The reserved bits that the agreed extensions use.
+    /// Reserved bits that the agreed extensions use.
     rsv: Rsv,
-    pub(super) phase: Phase,
-    /// The last batch ended because bytes were missing, so that it is time to read.
-    pub(super) starved: bool,
-    /// The assembly holds a message that was lent; it is cleared before the next batch.
-    pub(super) assembled: bool,
-    /// Made with the first message whose frames are taken as they arrive; kept while the
+    pub(super) phase: ReadPhase,
+    /// The last batch ended in an incomplete frame: the parser needs more bytes.
+    pub(super) needs_read: bool,
+    /// The assembly buffer holds a message that was lent. It is cleared before the next batch.
+    pub(super) assembly_lent: bool,
+    /// Allocated for the first message whose frames are consumed as they arrive. Kept while the
     /// connection is busy.
     pub(super) message: Option<Box<OpenMessage>>,
-    /// Payload bytes of the half-received frame at the front of the buffer that are unmasked,
-    /// and checked if they are text.
+    /// Payload bytes of the incomplete frame at the front of the buffer that are already unmasked
+    /// and, in a text message, validated.
     pub(super) progress: u32,
-    /// Bytes at the front of the buffer that hold whole text frames, prepared and checked: see
-    /// [`texts`](super::texts). All of them are lent next, or made frames again.
-    pub(super) texts: u32,
-    /// How the next batch checks small texts.
-    pub(super) checks: Checks,
+    /// Size of the prepared and validated text frames at the front of the buffer, see
+    /// [`texts`](super::texts). They are lent next, or restored to frames.
+    pub(super) texts_bytes: u32,
+    /// How the next batch validates small text messages.
+    pub(super) text_check: TextCheck,
     pub(super) utf8: Utf8,
     pub(super) replies: Replies,
-    /// Pings that have not been lent and are answered all the same: the next ones.
-    pub(super) answered: u32,
-    /// What was found in the frames that are not lent.
-    pub(super) looked: Looked,
-    /// The peer's Close is the next frame but for control frames, and was looked at: it is
-    /// answered, unless it breaks a rule.
-    pub(super) close_seen: bool,
-    /// The peer will send nothing more.
+    /// Number of Pings at the front of the received bytes that are answered and not yet lent.
+    pub(super) pings_answered: u32,
+    /// What the lookahead found in the frames that are not yet lent.
+    pub(super) lookahead: Lookahead,
+    /// The lookahead has reached a Close that only control frames precede. It is answered, unless
+    /// it breaks a rule.
+    pub(super) close_answered: bool,
+    /// The stream has ended: no more bytes will be received.
     pub(super) eof: bool,
-    /// That is so because reading has failed.
-    pub(super) broken: bool,
-    /// Bytes that came behind a Close or an error, and were dropped.
-    pub(super) dropped: u32,
+    /// The stream has ended because a read failed.
+    pub(super) read_failed: bool,
+    /// Bytes that were received after a Close or a failure, and dropped.
+    pub(super) dropped_bytes: u32,
+    /// Data messages received.
     pub(super) messages: u64,
+    /// Payload bytes of the data messages received.
     pub(super) bytes: u64,
 }
 
-/// The receiving half.
+/// The receiving half of an endpoint.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     pub(super) buf: RecvBuf,
-    /// Made as [`State::message`].
+    /// Allocated with [`ParseState::message`].
     assembly: Option<Box<Assembly>>,
-    pub(super) state: State,
+    pub(super) state: ParseState,
 }
 
-/// The reserved bits that extensions use: none of them does.
+/// Reserved bits that the extensions use: none so far.
 const fn reserved_bits(Extensions {}: &Extensions) -> Rsv {
     Rsv::NONE
 }
 
-impl State {
-    /// What the peer's frames must be like.
+impl ParseState {
+    /// The rules for frames of the peer.
     #[inline]
     pub(super) fn rules(&self) -> Rules {
         Rules {
@@ -156,31 +162,31 @@ impl State {
 }
 
 impl Inbox {
-    /// `leftover` came behind the opening handshake: the first frames.
+    /// `leftover` are the bytes received after the opening handshake.
     pub(crate) fn new(agreed: &Agreed, config: impl Into<Arc<Config>>, leftover: &[u8]) -> Self {
         let config = config.into();
         Self {
-            buf: RecvBuf::holding(leftover),
+            buf: RecvBuf::from_bytes(leftover),
             assembly: None,
-            state: State {
+            state: ParseState {
                 config,
                 role: agreed.role(),
                 rsv: reserved_bits(agreed.extensions()),
-                phase: Phase::Open,
-                starved: leftover.is_empty(),
-                assembled: false,
+                phase: ReadPhase::Open,
+                needs_read: leftover.is_empty(),
+                assembly_lent: false,
                 message: None,
                 progress: 0,
-                texts: 0,
-                checks: Checks::Together,
+                texts_bytes: 0,
+                text_check: TextCheck::Grouped,
                 utf8: Utf8::default(),
                 replies: Replies::default(),
-                answered: 0,
-                looked: Looked::default(),
-                close_seen: false,
+                pings_answered: 0,
+                lookahead: Lookahead::default(),
+                close_answered: false,
                 eof: false,
-                broken: false,
-                dropped: 0,
+                read_failed: false,
+                dropped_bytes: 0,
                 messages: 0,
                 bytes: 0,
             },
@@ -192,17 +198,17 @@ impl Inbox {
         &self.state.config
     }
 
-    /// Takes a buffer to read into.
+    /// Attaches a buffer to read into.
     pub(crate) fn attach(&mut self, pool: &mut BufPool) {
         self.buf.attach(pool);
-        if self.state.starved {
-            // A frame was begun in a larger buffer, that of an earlier owner, and waits here
-            // until it is whole.
+        if self.state.needs_read {
+            // The incomplete frame came from an earlier owner of the stream, which had a larger
+            // buffer.
             self.buf.grow_if_full();
         }
     }
 
-    /// Gives back what memory it can: everything, on an idle connection.
+    /// Returns unused memory: all of it if the connection is idle.
     pub(crate) fn detach(&mut self, pool: &mut BufPool) {
         self.buf.detach(pool);
         self.state.replies.release();
@@ -212,10 +218,10 @@ impl Inbox {
         }
     }
 
-    /// Gives back what the open message, if there is one, does not need.
+    /// Frees memory that the open message, if there is one, does not use.
     #[cold]
     fn release_message(&mut self) {
-        if self.state.open().is_none() {
+        if self.state.open_message().is_none() {
             self.state.message = None;
             self.assembly = None;
         } else if let Some(Assembly(bytes)) = self.assembly.as_deref_mut() {
@@ -237,61 +243,61 @@ impl Inbox {
 
     pub(crate) fn filled(&mut self, n: usize) {
         self.buf.filled(n);
-        self.state.starved = false;
-        if self.state.phase != Phase::Open {
+        self.state.needs_read = false;
+        if self.state.phase != ReadPhase::Open {
             let dropped = u32::try_from(self.buf.len()).unwrap_or(u32::MAX);
-            self.state.dropped = self.state.dropped.saturating_add(dropped);
+            self.state.dropped_bytes = self.state.dropped_bytes.saturating_add(dropped);
             self.buf.clear();
-            self.state.texts = 0;
+            self.state.texts_bytes = 0;
         }
     }
 
-    /// Bytes that came when no message could come any more.
+    /// Bytes that were received after a Close or a failure, and dropped.
     pub(crate) fn dropped_bytes(&self) -> u32 {
-        self.state.dropped
+        self.state.dropped_bytes
     }
 
-    /// Whether everything received so far has been looked at, so that only a read helps.
+    /// Whether all received bytes are processed, so that only a read can bring a message.
     pub(crate) fn wants_read(&self) -> bool {
-        self.state.starved || self.buf.is_empty() || self.state.phase != Phase::Open
+        self.state.needs_read || self.buf.is_empty() || self.state.phase != ReadPhase::Open
     }
 
-    /// Whether the peer has closed or failed, so that no message can come any more.
+    /// Whether receiving is over: after a Close of the peer or a failure, no message follows.
     pub(crate) fn is_done(&self) -> bool {
-        self.state.phase != Phase::Open
+        self.state.phase != ReadPhase::Open
     }
 
-    /// Whether the peer's Close was read.
+    /// Whether the Close of the peer was parsed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.phase == Phase::Closed
+        self.state.phase == ReadPhase::Closed
     }
 
-    /// The messages in what was received, up to a Ping or Close that is not answered yet, unless
-    /// the first is one.
+    /// The messages in the received bytes. The batch ends before a Ping or Close that is not yet
+    /// answered, unless this frame is its first.
     pub(crate) fn batch(&mut self) -> Batch<'_> {
         self.look_ahead();
-        self.parse()
+        self.parse_batch()
     }
 
     #[inline]
-    fn parse(&mut self) -> Batch<'_> {
+    fn parse_batch(&mut self) -> Batch<'_> {
         self.release_assembly();
-        self.state.starved = false;
-        self.state.looked.bytes = 0;
+        self.state.needs_read = false;
+        self.state.lookahead.bytes = 0;
         let capacity = self.buf.capacity();
         let (rest, start) = self.buf.received_mut();
         Batch::new(rest, start, capacity, &mut self.assembly, &mut self.state)
     }
 
-    /// The next message, owned. `None` when only a read helps, or when answers were registered
-    /// that go out before it.
+    /// The next message, owned. `None` if only a read can bring a message, or if replies were
+    /// registered that must be sent before the message is lent.
     pub(crate) fn next_owned(&mut self) -> Option<Result<OwnedMessage, Failure>> {
         if self.look_ahead() {
-            return None; // the answers go out first
+            return None; // the replies are sent first
         }
         let received = self.buf.received().as_ptr_range();
         let share = self.buf.capacity() / OWNED_SHARE;
-        let message = match self.parse().first()? {
+        let message = match self.parse_batch().first()? {
             Ok(message) => message,
             Err(failure) => return Some(Err(failure)),
         };
@@ -320,37 +326,37 @@ impl Inbox {
         &mut self.state.replies
     }
 
-    /// The peer will send nothing more; `broken`: reading has failed. The first cause is kept.
-    pub(crate) fn end_stream(&mut self, broken: bool) {
-        self.state.broken |= broken && !self.state.eof;
+    /// The stream has ended; `read_failed` if by an error. The first cause is kept.
+    pub(crate) fn set_stream_end(&mut self, read_failed: bool) {
+        self.state.read_failed |= read_failed && !self.state.eof;
         self.state.eof = true;
     }
 
-    /// How the stream has ended, if it has.
+    /// How the stream has ended, if it has ended.
     #[inline]
     pub(crate) fn stream_end(&self) -> Option<Failure> {
-        self.state.eof.then_some(if self.state.broken {
+        self.state.eof.then_some(if self.state.read_failed {
             Failure::Io
         } else {
             Failure::Eof
         })
     }
 
-    /// The stream ended, or failed. Without a Close before, that is a failure.
-    pub(crate) fn handle_end(&mut self, failure: Failure) {
-        if self.state.phase == Phase::Open {
+    /// Fails the receiving half with `failure`, unless the Close of the peer was parsed before.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        if self.state.phase == ReadPhase::Open {
             self.state.fail(failure);
         }
     }
 
-    /// Nothing more is read: an earlier owner has read the peer's Close.
+    /// Ends receiving: an earlier owner of the stream has received the Close of the peer.
     pub(crate) fn close(&mut self) {
-        self.state.phase = Phase::Closed;
+        self.state.phase = ReadPhase::Closed;
     }
 
-    /// Nothing more is read: a deadline of ours passed.
+    /// Ends receiving: a deadline of this endpoint has passed.
     pub(crate) fn stop(&mut self) {
-        self.state.phase = Phase::Failed;
+        self.state.phase = ReadPhase::Failed;
     }
 
     /// Data messages received, and their payload bytes.
@@ -358,8 +364,8 @@ impl Inbox {
         (self.state.messages, self.state.bytes)
     }
 
-    /// The bytes that have been received and not delivered, as the peer could have sent them:
-    /// frames that are partly taken are put together again, masks included.
+    /// The received bytes that were not delivered, as wire bytes that the peer could have sent.
+    /// Partly consumed frames are encoded again, with a mask if the peer masks.
     pub(crate) fn into_unread(mut self) -> Vec<u8> {
         self.restore_texts();
         let Self {
@@ -368,12 +374,12 @@ impl Inbox {
             state,
         } = self;
         let mut assembly = assembly.map(|a| a.0).unwrap_or_default();
-        if state.assembled {
+        if state.assembly_lent {
             assembly.clear();
         }
         let mut unread = Vec::new();
-        if let Some(kind) = state.open() {
-            state.reopen(&mut unread, kind, &assembly);
+        if let Some(kind) = state.open_message() {
+            state.encode_open_message(&mut unread, kind, &assembly);
         }
         let (rest, _) = buf.received_mut();
         if state.progress > 0
@@ -389,31 +395,31 @@ impl Inbox {
     }
 
     fn release_assembly(&mut self) {
-        if core::mem::take(&mut self.state.assembled)
+        if core::mem::take(&mut self.state.assembly_lent)
             && let Some(assembly) = &mut self.assembly
         {
             assembly.0.clear();
         }
     }
 
-    /// The message of `len` bytes that was just taken from the buffer, with the memory it
-    /// stands in: it ends where the unread bytes begin.
+    /// Takes the receive buffer with the message of `len` bytes that was just parsed. The message
+    /// ends where the unconsumed bytes begin.
     fn take_message(&mut self, len: usize) -> Bytes {
         let (mem, unread): (Box<[u8]>, _) = self.buf.take();
         let end = unread.start;
         if !unread.is_empty() {
-            self.buf = RecvBuf::holding(mem.get(unread).unwrap_or_default());
+            self.buf = RecvBuf::from_bytes(mem.get(unread).unwrap_or_default());
         }
         Bytes::from(mem).slice(end.saturating_sub(len)..end)
     }
 
     fn take_assembly(&mut self) -> Bytes {
-        self.state.assembled = false;
+        self.state.assembly_lent = false;
         let Some(Assembly(bytes)) = self.assembly.as_deref_mut() else {
             return Bytes::new();
         };
         if bytes.len() < bytes.capacity() / ASSEMBLY_SHARE {
-            // Grown for a larger one, which was lent.
+            // The buffer has grown for an earlier, larger message.
             let owned = Bytes::copy_from_slice(bytes);
             bytes.clear();
             return owned;
@@ -422,32 +428,32 @@ impl Inbox {
     }
 }
 
-impl State {
-    /// The open message, if its frames are taken as they arrive.
+impl ParseState {
+    /// The kind of the open message whose frames are consumed as they arrive.
     #[inline]
-    pub(super) fn open(&self) -> Option<Kind> {
+    pub(super) fn open_message(&self) -> Option<Kind> {
         self.message.as_ref()?.kind
     }
 
-    /// The frame of it that is half taken.
+    /// The partly consumed frame of the open message.
     #[inline]
-    pub(super) fn frame(&self) -> Option<InFrame> {
+    pub(super) fn partial_frame(&self) -> Option<PartialFrame> {
         self.message.as_ref()?.frame
     }
 
     pub(super) fn fail(&mut self, failure: Failure) {
-        self.phase = Phase::Failed;
-        self.replies.close(Closing::Fail(failure));
+        self.phase = ReadPhase::Failed;
+        self.replies.set_close(CloseCause::Fail(failure));
     }
 
-    /// Appends the open message as the peer could have sent it: what is assembled, and the
-    /// frame that is half taken. No frame is longer, and there are not more of them, than what
-    /// came, so that the limits that let it in still do.
-    fn reopen(&self, out: &mut Vec<u8>, kind: Kind, assembly: &[u8]) {
+    /// Appends the open message as wire bytes that the peer could have sent: its assembled payload,
+    /// then the partly consumed frame. No frame is longer and no more frames are written than were
+    /// received, so the limits that admitted the message still do.
+    fn encode_open_message(&self, out: &mut Vec<u8>, kind: Kind, assembly: &[u8]) {
         let frame_max = usize::try_from(self.config.frame_bytes_max).unwrap_or(usize::MAX);
-        let frame = self.frame();
+        let frame = self.partial_frame();
         let left = frame.map_or(0, |f| usize::try_from(f.left).unwrap_or(usize::MAX));
-        // The half-taken frame gets as much as fits in it: never less than what it brought.
+        // The partly consumed frame gets as many assembled bytes as fit, at least its own.
         let own = match frame {
             Some(_) => assembly.len().min(frame_max.saturating_sub(left)),
             None => 0,
@@ -455,24 +461,31 @@ impl State {
         let (whole, own) = assembly.split_at(assembly.len() - own);
         let mut opcode = kind.opcode();
         for chunk in whole.chunks(frame_max) {
-            self.reframe(out, opcode, false, chunk.len(), [0; 4]);
+            self.write_peer_header(out, opcode, false, chunk.len(), [0; 4]);
             out.extend_from_slice(chunk);
             opcode = Opcode::Continuation;
         }
         if let Some(frame) = frame {
             let mut key = frame.key;
             key.rotate_right(own.len() % 4);
-            self.reframe(out, opcode, frame.fin, own.len().saturating_add(left), key);
+            self.write_peer_header(out, opcode, frame.fin, own.len().saturating_add(left), key);
             let at = out.len();
             out.extend_from_slice(own);
             mask::apply(&mut out[at..], key, 0);
         } else if whole.is_empty() {
-            self.reframe(out, opcode, false, 0, [0; 4]);
+            self.write_peer_header(out, opcode, false, 0, [0; 4]);
         }
     }
 
-    /// Appends a header as the peer writes them.
-    fn reframe(&self, out: &mut Vec<u8>, opcode: Opcode, fin: bool, len: usize, key: [u8; 4]) {
+    /// Appends a frame header as the peer encodes it: with a mask key if the peer is a client.
+    fn write_peer_header(
+        &self,
+        out: &mut Vec<u8>,
+        opcode: Opcode,
+        fin: bool,
+        len: usize,
+        key: [u8; 4],
+    ) {
         let mut bytes = [0; header::HEADER_BYTES_MAX];
         let key = (self.role == Role::Server).then_some(key);
         let size = header::write(&mut bytes, opcode, fin, Rsv::NONE, len, key);

@@ -1,4 +1,4 @@
-//! Deadlines that need no socket: Ping and Pong, silence.
+//! The keep-alive: Ping and Pong, and the idle timeout.
 
 use core::time::Duration;
 
@@ -6,54 +6,58 @@ use crate::config::Config;
 use crate::error::Deadline;
 use crate::time::{OptionalTimestamp, Timestamp};
 
-/// When we last heard of the peer, and the Ping that asks after it.
+/// When bytes were last received, and the Ping that is not yet answered.
 #[derive(Debug)]
 pub(crate) struct Keepalive {
-    /// When bytes last came.
-    heard: Timestamp,
-    /// When the next Ping goes out. Meaningless without `ping_interval`.
-    ping_at: Timestamp,
-    /// When the unanswered Ping was queued, or was last seen to wait.
-    pinged: OptionalTimestamp,
-    /// The payload of the unanswered, or of the next, Ping.
+    /// When bytes were last received.
+    last_read: Timestamp,
+    /// When the next Ping is due. Unused without `ping_interval`.
+    next_ping: Timestamp,
+    /// When the unanswered Ping was queued, or was last found unsent.
+    ping_sent: OptionalTimestamp,
+    /// Payload of the unanswered Ping, or of the next one.
     nonce: u64,
-    /// Nanoseconds of the last round trip, [`NO_RTT`] before the first; with [`DELAYED`].
+    /// Last round-trip time in nanoseconds, [`NO_RTT`] before the first measurement. The bit
+    /// [`DELAYED`] is a flag.
     rtt: u64,
 }
 
-/// No round trip was measured. A measured one of 292 years counts as a nanosecond less.
+/// No round trip was measured yet. A round trip of 292 years or more counts as one nanosecond less.
 const NO_RTT: u64 = DELAYED - 1;
 
-/// The bit of [`Keepalive::rtt`] that tells that the unanswered Ping was queued behind other output,
-/// and may have gone out later than `pinged`. A flag of its own would take as much as a timestamp.
+/// Flag in [`Keepalive::rtt`]: the unanswered Ping was queued behind other output and may have been
+/// sent later than `ping_sent`. A separate field would take eight bytes.
 const DELAYED: u64 = 1 << 63;
 
-/// What stands between a Ping and the peer.
+/// State of the send queue, for decisions of the keep-alive.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Output {
-    /// There are bytes to write.
-    pub(crate) busy: bool,
-    /// A Ping is among them, not begun.
-    pub(crate) ping: bool,
+pub(crate) struct OutputStatus {
+    /// Bytes are queued.
+    pub(crate) pending: bool,
+    /// A Ping is queued of which no byte is written.
+    pub(crate) ping_pending: bool,
 }
 
-/// What [`Keepalive::handle_timeout`] found due.
+/// The result of [`Keepalive::handle_timeout`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Due {
+    /// No action.
     Nothing,
     /// Send a Ping with this payload.
     Ping([u8; 8]),
+    /// Fail the connection: this deadline has passed.
     Fail(Deadline),
 }
 
 impl Keepalive {
-    /// `nonce` should be hard to guess, so that a peer cannot pass off another Pong as ours.
+    /// `nonce` must be hard to guess, so that the peer cannot send the matching Pong without the
+    /// Ping.
     pub(crate) fn new(config: &Config, nonce: u64, now: Timestamp) -> Self {
-        let ping_at = now.after(config.ping_interval.unwrap_or_default());
+        let next_ping = now.after(config.ping_interval.unwrap_or_default());
         Self {
-            heard: now,
-            ping_at,
-            pinged: OptionalTimestamp::NONE,
+            last_read: now,
+            next_ping,
+            ping_sent: OptionalTimestamp::NONE,
             nonce,
             rtt: NO_RTT,
         }
@@ -61,26 +65,26 @@ impl Keepalive {
 
     #[inline]
     pub(crate) fn handle_read(&mut self, now: Timestamp) {
-        self.heard = now;
+        self.last_read = now;
     }
 
-    /// Nothing was read for `silence`, by our own doing: the time counts for nobody.
+    /// Moves the deadlines of the peer by `pause`: this endpoint did not read for that time.
     #[cold]
-    pub(crate) fn pardon(&mut self, silence: Duration) {
-        self.heard = self.heard.after(silence);
-        if let Some(at) = self.pinged.get() {
-            self.pinged = at.after(silence).into();
+    pub(crate) fn extend_deadlines(&mut self, pause: Duration) {
+        self.last_read = self.last_read.after(pause);
+        if let Some(at) = self.ping_sent.get() {
+            self.ping_sent = at.after(pause).into();
         }
     }
 
-    /// A Pong came. One that answers our Ping gives a round trip.
+    /// A Pong was received. If it answers the Ping of the keep-alive, it measures a round trip.
     pub(crate) fn handle_pong(&mut self, payload: [u8; 8], now: Timestamp) {
-        if let Some(at) = self.pinged.get()
+        if let Some(at) = self.ping_sent.get()
             && payload == self.nonce.to_be_bytes()
         {
-            self.rtt = now.0.saturating_sub(at.0).min(NO_RTT - 1); // answered: no flag
-            self.pinged = OptionalTimestamp::NONE;
-            self.renew();
+            self.rtt = now.0.saturating_sub(at.0).min(NO_RTT - 1); // clears the flag
+            self.ping_sent = OptionalTimestamp::NONE;
+            self.advance_nonce();
         }
     }
 
@@ -90,61 +94,61 @@ impl Keepalive {
     }
 
     pub(crate) fn poll_timeout(&self, config: &Config) -> Option<Timestamp> {
-        let ping = config.ping_interval.map(|_| match self.pinged.get() {
+        let ping = config.ping_interval.map(|_| match self.ping_sent.get() {
             Some(at) => at.after(config.pong_timeout),
-            None => self.ping_at,
+            None => self.next_ping,
         });
-        let idle = config.idle_timeout.map(|t| self.heard.after(t));
+        let idle = config.idle_timeout.map(|t| self.last_read.after(t));
         [ping, idle].into_iter().flatten().min()
     }
 
     pub(crate) fn handle_timeout(
         &mut self,
         config: &Config,
-        output: Output,
+        output: OutputStatus,
         now: Timestamp,
     ) -> Due {
         if config
             .idle_timeout
-            .is_some_and(|t| now >= self.heard.after(t))
+            .is_some_and(|t| now >= self.last_read.after(t))
         {
             return Due::Fail(Deadline::Idle);
         }
         let Some(interval) = config.ping_interval else {
             return Due::Nothing;
         };
-        match self.pinged.get() {
+        match self.ping_sent.get() {
             Some(at) if now < at.after(config.pong_timeout) => Due::Nothing,
-            // The peer has not been asked. `write_timeout` sees to it that it is.
-            Some(_) if output.ping => {
-                self.asked(now, true);
+            // The Ping is not sent yet. `write_timeout` bounds that wait.
+            Some(_) if output.ping_pending => {
+                self.set_ping_sent(now, true);
                 Due::Nothing
             }
-            // The peer is there, but the Pong waits behind data or was left out for that of a
-            // newer Ping (RFC 6455 section 5.5.3): ask again.
-            Some(at) if self.heard > at => {
-                self.renew();
+            // The peer is alive, but its Pong is queued behind data, or was omitted in favour of
+            // the Pong for a newer Ping (RFC 6455 section 5.5.3): send another Ping.
+            Some(at) if self.last_read > at => {
+                self.advance_nonce();
                 self.ping(interval, output, now)
             }
-            // It may have been asked a moment ago: from here on it has all of its time.
+            // The Ping may have been sent a moment ago: the full timeout starts here.
             Some(_) if self.rtt & DELAYED != 0 => {
-                self.asked(now, false);
+                self.set_ping_sent(now, false);
                 Due::Nothing
             }
             Some(_) => Due::Fail(Deadline::Pong),
-            None if now >= self.ping_at => self.ping(interval, output, now),
+            None if now >= self.next_ping => self.ping(interval, output, now),
             None => Due::Nothing,
         }
     }
 
-    fn ping(&mut self, interval: Duration, output: Output, now: Timestamp) -> Due {
-        self.asked(now, output.busy);
-        self.ping_at = now.after(interval);
+    fn ping(&mut self, interval: Duration, output: OutputStatus, now: Timestamp) -> Due {
+        self.set_ping_sent(now, output.pending);
+        self.next_ping = now.after(interval);
         Due::Ping(self.nonce.to_be_bytes())
     }
 
-    fn asked(&mut self, at: Timestamp, delayed: bool) {
-        self.pinged = at.into();
+    fn set_ping_sent(&mut self, at: Timestamp, delayed: bool) {
+        self.ping_sent = at.into();
         self.rtt = if delayed {
             self.rtt | DELAYED
         } else {
@@ -152,9 +156,9 @@ impl Keepalive {
         };
     }
 
-    /// The next Ping gets another payload, so that it is not answered by a late Pong.
-    fn renew(&mut self) {
-        // An odd step visits every value before it repeats one.
+    /// Changes the payload for the next Ping, so that a late Pong does not match it.
+    fn advance_nonce(&mut self) {
+        // An odd increment visits every value before one repeats.
         self.nonce = self.nonce.wrapping_add(0x9e37_79b9_7f4a_7c15);
     }
 }

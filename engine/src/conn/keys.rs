@@ -1,4 +1,4 @@
-//! Mask keys (RFC 6455 sections 5.3 and 10.3): unpredictable, and drawn in blocks.
+//! Mask keys (RFC 6455 sections 5.3 and 10.3): unpredictable, and generated in blocks.
 
 use core::fmt;
 
@@ -6,19 +6,19 @@ use rand_chacha::ChaCha8Core;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::rand_core::block::Generator;
 
-/// Keys of a block: what the generator makes at a time.
+/// Keys in a block: the output of one generator call.
 const BLOCK_KEYS: usize = 64;
 
-/// The source of a client's mask keys. All but one key of a block cost a load.
+/// The source of mask keys of a client. Except for one key in each block, a key costs one load.
 pub(crate) struct MaskKeys {
     generator: ChaCha8Core,
     block: [u32; BLOCK_KEYS],
-    /// Keys of the block that are used.
+    /// Number of keys of the block that are used.
     used: usize,
 }
 
 impl MaskKeys {
-    /// `seed` comes from the operating system's generator, or from a test.
+    /// `seed` must come from a cryptographically secure generator. A test may use a fixed seed.
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self {
             generator: ChaCha8Core::from_seed(seed),
@@ -37,7 +37,7 @@ impl MaskKeys {
         key.to_ne_bytes()
     }
 
-    /// The first key of a new block.
+    /// Generates a new block and returns its first key.
     #[cold]
     #[inline(never)]
     fn refill(&mut self) -> u32 {
@@ -47,7 +47,7 @@ impl MaskKeys {
     }
 }
 
-/// Keys that were not sent are secret.
+/// Prints no key: unsent keys are secret.
 impl fmt::Debug for MaskKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MaskKeys").finish_non_exhaustive()

@@ -9,12 +9,12 @@ use crate::error::CloseCode;
 use crate::frame::Opcode;
 use crate::frame::close::CloseReason;
 
-/// Binary or text.
+/// The type of a data message: the opcode of its first frame (RFC 6455 section 5.6).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
-    /// Bytes as they are.
+    /// Arbitrary bytes.
     Binary,
-    /// UTF-8.
+    /// UTF-8 text.
     Text,
 }
 
@@ -27,28 +27,31 @@ impl Kind {
     }
 }
 
-/// What the peer sent, lent from the receive buffer for as long as the batch lives.
+/// A received message that borrows from the receive buffer. It is valid as long as its batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Message<'a> {
     /// A whole binary message.
     Binary(&'a [u8]),
     /// A whole text message.
     Text(&'a str),
-    /// A piece of a message, under [`Delivery::Parts`](crate::Delivery) only.
+    /// A part of a message. Only with [`Delivery::Parts`](crate::Delivery).
     Part(Part<'a>),
-    /// A Ping. Unless `auto_pong` is off, its Pong went ahead: a driver has written it before it
-    /// lends the message. Where the socket took nothing, the newest Pong waits, before all data,
-    /// until it does.
+    /// A Ping (RFC 6455 section 5.5.2). Unless `auto_pong` is off, the driver has already written
+    /// the Pong when it lends this message. If the socket is not writable, the newest Pong stays
+    /// queued before all data.
     Ping(&'a [u8]),
-    /// A Pong, of our keepalive or of the application's own Ping.
+    /// A Pong (RFC 6455 section 5.5.3): the reply to a Ping of the keep-alive or of the
+    /// application, or unsolicited.
     Pong(&'a [u8]),
-    /// The peer began, or answered, the closing handshake. Nothing comes after it. If the peer
-    /// began it, our answer went ahead as a Pong does, behind what was queued before.
+    /// A Close (RFC 6455 section 5.5.1), with its code and reason if it has them. It is the last
+    /// message. If the peer started the close handshake, the Close of this endpoint has already
+    /// been queued, behind the messages queued before it, and written as far as the socket accepted
+    /// it.
     Close(Option<CloseReason<'a>>),
 }
 
 impl<'a> Message<'a> {
-    /// The payload of a binary or text message or a part; `None` for control frames.
+    /// The payload of a binary message, text message or part. `None` for control frames.
     #[must_use]
     pub const fn data(&self) -> Option<&'a [u8]> {
         match self {
@@ -69,27 +72,27 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A piece of a message, as it arrived.
+/// A part of a message, as it arrived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Part<'a> {
-    /// Binary or text, the same for all parts of a message.
+    /// The type of the message, the same for all of its parts.
     pub kind: Kind,
-    /// The bytes of the piece, possibly none. Text may be cut inside a code point; the whole is
-    /// checked as it arrives.
+    /// The bytes of the part, possibly none. A part of a text can end inside a code point; the text
+    /// as a whole is validated as it arrives.
     pub data: &'a [u8],
-    /// The message begins with this part.
+    /// This is the first part of the message.
     pub first: bool,
-    /// The message ends with this part.
+    /// This is the last part of the message.
     pub last: bool,
 }
 
-/// What the peer sent, owned: for handing to another task.
+/// A received message that owns its payload, for use in another task.
 ///
-/// A small message costs its own size and one allocation; a message that fills most of a
-/// buffer takes the buffer with it and is not copied.
+/// A small message is copied, with one allocation. A message that fills most of the receive buffer
+/// takes over the buffer without a copy.
 ///
-/// It is what the [`Sink`](futures_sink::Sink) of a connection and `send_owned` take, too. Text
-/// becomes a text message, bytes a binary one; what is owned is taken over without a copy:
+/// The [`Sink`](futures_sink::Sink) of a connection and `send_owned` take it, too. A `String` becomes
+/// a text message and a `Vec<u8>` a binary one, without a copy:
 ///
 /// ```
 /// use bytes::Bytes;
@@ -108,22 +111,22 @@ pub enum OwnedMessage {
     Binary(Bytes),
     /// A whole text message.
     Text(Utf8Bytes),
-    /// A piece of a message, under [`Delivery::Parts`](crate::Delivery) only.
+    /// A part of a message. Only with [`Delivery::Parts`](crate::Delivery).
     Part {
-        /// Binary or text.
+        /// The type of the message, the same for all of its parts.
         kind: Kind,
-        /// The bytes of the piece.
+        /// The bytes of the part.
         data: Bytes,
-        /// The message begins with this part.
+        /// This is the first part of the message.
         first: bool,
-        /// The message ends with this part.
+        /// This is the last part of the message.
         last: bool,
     },
-    /// A Ping, answered: see [`Message::Ping`].
+    /// A Ping, already answered: see [`Message::Ping`].
     Ping(Bytes),
-    /// A Pong.
+    /// A Pong: see [`Message::Pong`].
     Pong(Bytes),
-    /// The peer began, or answered, the closing handshake; answered, too: see [`Message::Close`].
+    /// A Close, already answered, with its code and reason if it has them: see [`Message::Close`].
     Close(Option<(CloseCode, String)>),
 }
 

@@ -1,5 +1,5 @@
-//! RFC 6455 between frames and messages: fragments, control frames, closing, keepalive. Sans
-//! I/O: no socket, no clock, no randomness of its own.
+//! One endpoint of RFC 6455 between frames and messages: fragmentation, control frames, close
+//! handshake, keep-alive. Sans-I/O: no socket, no clock, no randomness of its own.
 
 mod ahead;
 mod batch;
@@ -23,12 +23,12 @@ mod tests;
 pub use batch::Batch;
 pub use claim::Claim;
 pub(crate) use inbox::Inbox;
-pub(crate) use keepalive::{Due, Keepalive, Output};
+pub(crate) use keepalive::{Due, Keepalive, OutputStatus};
 pub(crate) use keys::MaskKeys;
 pub use message::{Kind, Message, OwnedMessage, Part};
 pub use outbox::Outbox;
 pub use prepared::PreparedMessage;
-pub(crate) use replies::Closing;
+pub(crate) use replies::CloseCause;
 pub use text::Utf8Bytes;
 pub use transmit::Transmit;
 

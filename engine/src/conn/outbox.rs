@@ -18,54 +18,57 @@ use crate::frame::utf8::Utf8;
 use crate::frame::{CONTROL_BYTES_MAX, Opcode, header, mask};
 use crate::payload::BinaryPayload;
 
-/// Payload bytes from which a shared payload is not copied: below it a copy costs less than
-/// another slice for the kernel to walk.
+/// A shared payload is queued without a copy from this size on, in bytes. Below it, a copy costs
+/// less than another slice in the write call.
 const SHARED_BYTES_MIN: usize = 1024;
 
-/// No number of queued bytes is awaited.
-const NOBODY: usize = usize::MAX;
+/// Value of [`Outbox::notify_at`] if no notification is requested.
+const NO_THRESHOLD: usize = usize::MAX;
 
-/// Where the sending half stands.
+/// State of the sending half.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Phase {
+pub(super) enum WritePhase {
+    /// Messages are accepted.
     Open,
-    /// Our Close is queued, behind what was queued before: nothing may follow it.
+    /// The Close of this endpoint is queued behind earlier frames. No frame may follow it.
     Closing,
-    /// Nothing will be written any more.
-    Dead {
-        /// A Close of ours was queued before, whatever became of it.
-        closed: bool,
+    /// No more bytes are written, and the queue is discarded.
+    Aborted {
+        /// A Close was queued before the abort, whether or not it was written.
+        close_queued: bool,
     },
 }
 
-/// What the application sends goes here; what the socket takes comes from here.
+/// The sending half of a connection: the application queues messages, the driver writes them.
 ///
-/// A send only queues, in wire form. It is refused, and nothing of it queued, when the queue is
-/// full, so that back-pressure is seen where it can be acted on.
+/// A send encodes the message and queues it; it performs no I/O. When the queue is full, the send
+/// is refused and queues no byte, so the application sees backpressure where it can react to it.
 #[derive(Debug)]
 pub struct Outbox {
-    /// Apart from [`Self::bytes`]: side by side, the two are counted as a vector, in more steps.
+    /// Data messages sent. Kept apart from [`Self::bytes`]: side by side, the compiler adds both as
+    /// a vector, which takes more instructions.
     pub(super) messages: u64,
     pub(super) config: Arc<Config>,
     pub(super) queue: SendBuf,
-    /// Made with the first control frame.
+    /// Allocated with the first control frame.
     pub(super) control: Option<Box<Control>>,
-    /// A client's; `None` on a server, which does not mask.
+    /// Source of mask keys. `None` on a server, which does not mask.
     pub(super) keys: Option<Box<MaskKeys>>,
-    pub(super) phase: Phase,
-    /// The socket did not take all that it was given last: the peer is behind, and gets the
-    /// newest Pong only.
+    pub(super) phase: WritePhase,
+    /// The socket did not accept all of the last write. Until it is drained, only the newest Pong
+    /// is kept.
     pub(super) blocked: bool,
-    /// A message sent in parts is open, and its text is cut here.
+    /// The message that is being sent in parts: its type, and the validation state of its text.
     pub(super) parts: Option<(Kind, Utf8)>,
-    /// The application waits to be told that no more than so many bytes are queued.
-    /// [`NOBODY`] where it does not.
-    pub(super) awaited: usize,
+    /// Number of queued bytes at or below which the application is notified. [`NO_THRESHOLD`] if no
+    /// notification is requested.
+    pub(super) notify_at: usize,
+    /// Payload bytes of the data messages sent.
     pub(super) bytes: u64,
 }
 
 impl Outbox {
-    /// `keys` make this the outbox of a client.
+    /// The outbox of a client if there are mask `keys`, otherwise that of a server.
     pub(crate) fn new(config: impl Into<Arc<Config>>, keys: Option<MaskKeys>) -> Self {
         let config = config.into();
         Self {
@@ -73,20 +76,20 @@ impl Outbox {
             queue: SendBuf::default(),
             control: None,
             keys: keys.map(Box::new),
-            phase: Phase::Open,
+            phase: WritePhase::Open,
             blocked: false,
             parts: None,
-            awaited: NOBODY,
+            notify_at: NO_THRESHOLD,
             messages: 0,
             bytes: 0,
         }
     }
 
-    /// Queues a binary message; copies `payload`, masking on the way if we are a client.
+    /// Queues a binary message. Copies `payload`; a client masks it in the same pass.
     ///
     /// # Errors
-    /// [`SendError::QueueFull`], [`SendError::TooLarge`], [`SendError::Closed`],
-    /// [`SendError::MessageOpen`]; nothing is queued then.
+    /// [`SendError::QueueFull`], [`SendError::TooLarge`], [`SendError::Closed`] or
+    /// [`SendError::MessageOpen`]. No byte is queued then.
     #[inline]
     pub fn send(&mut self, payload: impl BinaryPayload) -> Result<(), SendError> {
         self.send_kind(Kind::Binary, payload.as_ref())
@@ -103,24 +106,24 @@ impl Outbox {
 
     #[inline]
     fn send_kind(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
-        if self.send_short(kind, payload).is_some() {
+        if self.send_fast(kind, payload).is_some() {
             return Ok(());
         }
-        self.send_any(kind, payload)
+        self.send_checked(kind, payload)
     }
 
-    /// Queues a message of at most 125 bytes where nothing stands in the way: the same as
-    /// [`Self::send_any`] would do, in fewer steps. `None`, and nothing queued, else.
+    /// Fast path for a message of at most 125 bytes. Has the same effect as [`Self::send_checked`].
+    /// `None` if the fast path does not apply; no byte is queued then.
     #[inline]
-    fn send_short(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
+    fn send_fast(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
         let len = payload.len();
-        if len > 125 || self.parts.is_some() || self.phase != Phase::Open {
+        if len > 125 || self.parts.is_some() || self.phase != WritePhase::Open {
             return None;
         }
         if self.keys.is_some() {
-            return self.send_short_masked(kind, payload);
+            return self.send_fast_masked(kind, payload);
         }
-        let (room, end) = self.queue.room_at_hand(2 + len)?;
+        let (room, end) = self.queue.room_fast(2 + len)?;
         let (head, body) = room.split_first_chunk_mut::<2>()?;
         *head = [0x80 | kind.opcode() as u8, len as u8];
         self.messages += 1;
@@ -130,11 +133,11 @@ impl Outbox {
         Some(())
     }
 
-    // Not inline: its registers would be saved for servers, too.
+    // Not inlined, so that servers do not save the registers it uses.
     #[inline(never)]
-    fn send_short_masked(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
+    fn send_fast_masked(&mut self, kind: Kind, payload: &[u8]) -> Option<()> {
         let len = payload.len();
-        let (room, end) = self.queue.room_at_hand(6 + len)?;
+        let (room, end) = self.queue.room_fast(6 + len)?;
         let (head, body) = room.split_first_chunk_mut::<6>()?;
         let key = self.keys.as_mut()?.next();
         let first = 0x80 | kind.opcode() as u8;
@@ -147,24 +150,24 @@ impl Outbox {
     }
 
     #[inline(never)]
-    fn send_any(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
+    fn send_checked(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SendError> {
         self.admit_data(payload.len())?;
         self.frame(kind.opcode(), true, payload);
-        self.count(payload.len());
+        self.count_message(payload.len());
         Ok(())
     }
 
-    /// Queues a binary message without copying it, if it is large: the bytes are shared with
-    /// the caller until they are written. A client masks them in place if nobody else holds
-    /// them, else it copies.
+    /// Queues a binary message. A payload of at least 1 KiB is not copied: it is shared with the
+    /// caller until it is written. A client masks it in place if the caller keeps no other handle
+    /// to it, and copies it otherwise.
     ///
     /// # Errors
-    /// As [`Self::send`], with the message handed back.
+    /// As [`Self::send`]; the payload is returned with the error.
     pub fn send_bytes(&mut self, payload: Bytes) -> Result<(), (SendError, Bytes)> {
         self.send_shared(Kind::Binary, payload)
     }
 
-    /// Queues a text message without copying it, if it is large.
+    /// Queues a text message, as [`Self::send_bytes`] does for binary ones.
     ///
     /// # Errors
     /// As [`Self::send_bytes`].
@@ -206,11 +209,11 @@ impl Outbox {
             }
             Err(payload) => self.frame_with(kind.opcode(), true, &payload, key),
         }
-        self.count(len);
+        self.count_message(len);
         Ok(())
     }
 
-    /// Queues a message that was encoded before.
+    /// Queues a message that is already encoded.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -226,16 +229,16 @@ impl Outbox {
         } else {
             self.queue.push_shared(frame.clone(), true);
         }
-        self.count(payload.len());
+        self.count_message(payload.len());
         Ok(())
     }
 
-    /// Queues the next part of a message, as one frame; `last` ends the message. Control frames
-    /// may go out between parts, another message not.
+    /// Queues the next part of a message as one frame (RFC 6455 section 5.4); `last` ends the
+    /// message. Control frames may be sent between parts, other messages may not.
     ///
     /// # Errors
-    /// As [`Self::send`]; [`SendError::MessageOpen`] when `kind` is not that of the open
-    /// message; [`SendError::InvalidUtf8`] for text that is not UTF-8 over all its parts.
+    /// As [`Self::send`]; [`SendError::MessageOpen`] if `kind` differs from that of the open
+    /// message; [`SendError::InvalidUtf8`] if the text is not UTF-8 over all of its parts.
     pub fn send_part(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), SendError> {
         let (opcode, mut utf8) = match self.parts {
             None => (kind.opcode(), Utf8::default()),
@@ -263,7 +266,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Room for a binary message of `len` bytes, to be written in place.
+    /// Reserves space for a binary message of `len` bytes in the queue, to be written in place.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -272,7 +275,7 @@ impl Outbox {
         self.admit_data(len)?;
         let key = self.keys.as_mut().map(|k| k.next());
         let size = header::size(len, key.is_some());
-        let (room, tail) = self.queue.room_and_end(size + len);
+        let (room, tail) = self.queue.room_and_tail(size + len);
         Ok(Claim {
             room,
             tail,
@@ -282,36 +285,38 @@ impl Outbox {
         })
     }
 
-    /// Queues a Ping of the application's own, ahead of data. A Ping that still waits is
-    /// replaced.
+    /// Queues a Ping of the application before all data. It replaces a Ping that is not yet
+    /// written.
     ///
     /// # Errors
-    /// [`SendError::ControlTooLong`] over 125 bytes, [`SendError::Closed`].
+    /// [`SendError::ControlTooLong`] if `payload` exceeds 125 bytes, [`SendError::Closed`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.admit_control(payload)?;
-        let control = self.rearm();
+        let control = self.control_mut();
         control.ping.clear();
         control.ping.push(payload);
         Ok(())
     }
 
-    /// Queues a Pong, ahead of data: the answer to a Ping where `auto_pong` is off, or a
-    /// heartbeat. Up to 16 wait, where the peer takes our output; only the newest where it does
-    /// not.
+    /// Queues a Pong before all data: the reply to a Ping if `auto_pong` is off, or an unsolicited
+    /// heartbeat (RFC 6455 section 5.5.3). At most 16 Pongs are pending, and only the newest while
+    /// the socket does not accept bytes.
     ///
     /// # Errors
     /// As [`Self::ping`].
     pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.admit_control(payload)?;
-        self.answer(payload);
+        self.queue_pong(payload);
         Ok(())
     }
 
-    /// Begins the closing handshake: what is queued goes out, then the Close. Nothing can be
-    /// sent after it; messages still arrive until the peer's Close. A second call does nothing.
+    /// Starts the close handshake (RFC 6455 section 7.1.2): the Close is sent behind the queued
+    /// messages. No message can be sent after it; messages of the peer still arrive until its
+    /// Close. A second call has no effect.
     ///
     /// # Errors
-    /// [`SendError::InvalidCloseCode`], [`SendError::ControlTooLong`] over 123 bytes.
+    /// [`SendError::InvalidCloseCode`], or [`SendError::ControlTooLong`] if `reason` exceeds 123
+    /// bytes.
     pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         let body = Body::new(code, reason)?;
         self.close_with(&body);
@@ -319,32 +324,32 @@ impl Outbox {
     }
 
     pub(crate) fn close_with(&mut self, body: &Body) {
-        if self.phase == Phase::Open {
+        if self.phase == WritePhase::Open {
             self.frame(Opcode::Close, true, body.as_slice());
-            self.phase = Phase::Closing;
+            self.phase = WritePhase::Closing;
         }
     }
 
-    /// Ends with a Close that says why, behind what is queued: that was accepted before the
-    /// failure. `close_timeout` bounds the wait. Where the peer cannot be told, nothing more is
-    /// written.
+    /// Fails the connection: queues a Close with the matching code behind the queued messages,
+    /// which were accepted before the failure. `close_timeout` bounds the wait. If the failure has
+    /// no close code, aborts.
     pub(crate) fn fail(&mut self, failure: Failure) {
         let Some(code) = failure.close_code() else {
-            return self.kill();
+            return self.abort();
         };
         let reason = match failure {
             Failure::Violation(v) => v.rule(),
             Failure::Limit(_) => "message too big",
             _ => "",
         };
-        // The codes may be sent, and the reasons are short.
+        // Every failure code may be sent, and every reason fits.
         self.close_with(&Body::new(code, reason).unwrap_or(Body::EMPTY));
     }
 
-    /// Nothing will be written any more.
-    pub(crate) fn kill(&mut self) {
-        self.phase = Phase::Dead {
-            closed: self.has_closed(),
+    /// No more bytes are written, and the queue is discarded.
+    pub(crate) fn abort(&mut self) {
+        self.phase = WritePhase::Aborted {
+            close_queued: self.has_queued_close(),
         };
         self.queue = SendBuf::default();
         self.control = None;
@@ -357,94 +362,98 @@ impl Outbox {
         &self.config
     }
 
-    /// Whether the closing handshake has begun, or the connection is gone.
+    /// Whether a Close is queued or the connection is aborted: no message can be sent.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.phase != Phase::Open
+        self.phase != WritePhase::Open
     }
 
-    /// Asks to be told by [`Handler::drained`](crate::reactor::Handler::drained), once, when no more than
-    /// `bytes` wait to be written: for senders that keep their messages until they can go.
+    /// Requests one call of [`Handler::drained`](crate::reactor::Handler::drained) when at most
+    /// `bytes` bytes are queued. For senders that keep their messages until the queue has space. Of
+    /// several requests, the one with the most bytes applies.
     pub fn notify_below(&mut self, bytes: usize) {
-        let bytes = bytes.min(NOBODY - 1); // more than any queue has
-        self.awaited = match self.awaited {
-            NOBODY => bytes,
+        let bytes = bytes.min(NO_THRESHOLD - 1); // no queue holds that many
+        self.notify_at = match self.notify_at {
+            NO_THRESHOLD => bytes,
             most => most.max(bytes),
         };
     }
 
-    /// Whether the queue has drained as far as somebody waits for. Tells so once.
+    /// Whether the queue has drained to the requested number of bytes. Returns `true` once for each
+    /// request.
     pub(crate) fn take_drained(&mut self) -> bool {
-        let drained = self.awaited != NOBODY
-            && self.phase == Phase::Open
-            && self.queue.queued() <= self.awaited;
+        let drained = self.notify_at != NO_THRESHOLD
+            && self.phase == WritePhase::Open
+            && self.queue.queued() <= self.notify_at;
         if drained {
-            self.awaited = NOBODY;
+            self.notify_at = NO_THRESHOLD;
         }
         drained
     }
 
-    /// Whether we have begun, or answered, the closing handshake. A fault of the socket is not
-    /// that.
-    pub(crate) fn has_closed(&self) -> bool {
-        matches!(self.phase, Phase::Closing | Phase::Dead { closed: true })
+    /// Whether a Close was queued. An abort alone does not count.
+    pub(crate) fn has_queued_close(&self) -> bool {
+        matches!(
+            self.phase,
+            WritePhase::Closing | WritePhase::Aborted { close_queued: true }
+        )
     }
 
-    pub(crate) fn is_dead(&self) -> bool {
-        matches!(self.phase, Phase::Dead { .. })
+    pub(crate) fn is_aborted(&self) -> bool {
+        matches!(self.phase, WritePhase::Aborted { .. })
     }
 
     pub(crate) fn write_timeout(&self) -> core::time::Duration {
         self.config.write_timeout
     }
 
-    /// Bytes that wait to be written, headers included.
+    /// Queued bytes that are not yet written, headers included.
     #[must_use]
     #[inline]
     pub fn queued_bytes(&self) -> usize {
         self.queue.queued() + self.control_bytes().len()
     }
 
-    /// Payload bytes of the largest message that the queue takes when it is empty.
+    /// Payload size of the largest message that an empty queue accepts, in bytes.
     pub(crate) fn room_max(&self) -> usize {
         let max = self.config.send_queue_bytes_max;
         max.saturating_sub(header::HEADER_BYTES_MAX)
     }
 
-    /// Payload bytes of the largest message that the queue takes now.
+    /// Payload size of the largest message that the queue accepts now, in bytes. 0 after a Close.
     #[must_use]
     pub fn room(&self) -> usize {
         let free = self
             .config
             .send_queue_bytes_max
             .saturating_sub(self.queue.queued());
-        if self.phase == Phase::Open {
+        if self.phase == WritePhase::Open {
             free.saturating_sub(header::HEADER_BYTES_MAX)
         } else {
             0
         }
     }
 
-    /// Whether there is anything to write.
+    /// Whether there are bytes to write.
     #[must_use]
     #[inline]
     pub fn wants_write(&self) -> bool {
-        !self.queue.is_empty() || self.control.is_some() && self.control_waits()
+        !self.queue.is_empty() || self.control.is_some() && self.control_pending()
     }
 
-    pub(super) fn control_waits(&self) -> bool {
+    pub(super) fn control_pending(&self) -> bool {
         self.control
             .as_ref()
             .is_some_and(|c| c.is_due() || c.written < c.bytes.len())
     }
 
-    /// Whether a Ping waits of which nothing is written.
-    pub(crate) fn ping_waits(&self) -> bool {
-        let waits = |c: &Control| !c.ping.is_empty() || c.begun && c.pings && c.written == 0;
+    /// Whether a Ping is pending of which no byte is written.
+    pub(crate) fn ping_pending(&self) -> bool {
+        let waits = |c: &Control| !c.ping.is_empty() || c.started && c.has_ping && c.written == 0;
         self.control.as_deref().is_some_and(waits)
     }
 
-    /// Whether the flush policy asks for a write before the batch ends.
+    /// Whether [`Config::flush`](crate::Config) requires a write before the batch ends.
     #[must_use]
     #[inline]
     pub fn wants_flush(&self) -> bool {
@@ -460,11 +469,11 @@ impl Outbox {
         (self.messages, self.bytes)
     }
 
-    /// Answers a Ping, unless the closing handshake has begun.
-    pub(crate) fn answer(&mut self, payload: &[u8]) {
-        if self.phase == Phase::Open {
+    /// Queues a Pong, unless a Close is queued.
+    pub(crate) fn queue_pong(&mut self, payload: &[u8]) {
+        if self.phase == WritePhase::Open {
             let blocked = self.blocked;
-            let control = self.rearm();
+            let control = self.control_mut();
             control.pongs.push(payload);
             if blocked {
                 control.pongs.keep_newest();
@@ -482,7 +491,7 @@ impl Outbox {
 
     #[inline]
     fn admit(&mut self, len: usize) -> Result<(), SendError> {
-        if self.phase != Phase::Open {
+        if self.phase != WritePhase::Open {
             return Err(SendError::Closed);
         }
         let max = self.config.send_queue_bytes_max;
@@ -505,14 +514,14 @@ impl Outbox {
                 max: CONTROL_BYTES_MAX,
             });
         }
-        if self.phase == Phase::Open {
+        if self.phase == WritePhase::Open {
             Ok(())
         } else {
             Err(SendError::Closed)
         }
     }
 
-    /// Queues one frame; the caller has checked that it may go.
+    /// Encodes and queues a frame. The caller has checked that it may be sent.
     #[inline]
     pub(super) fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8]) {
         let key = self.keys.as_mut().map(|k| k.next());
@@ -533,16 +542,16 @@ impl Outbox {
     }
 
     #[inline]
-    pub(super) fn count(&mut self, len: usize) {
+    pub(super) fn count_message(&mut self, len: usize) {
         self.messages += 1;
         self.bytes += len as u64;
     }
 
-    /// The control lane, with frames that are encoded but not begun taken back, so that newer
-    /// ones replace them.
-    pub(super) fn rearm(&mut self) -> &mut Control {
+    /// The control frames, for a change: encoded frames of which no byte is written are discarded
+    /// and encoded again later, so that newer frames can replace them.
+    pub(super) fn control_mut(&mut self) -> &mut Control {
         let control = self.control.get_or_insert_default();
-        if !control.begun && !control.bytes.is_empty() {
+        if !control.started && !control.bytes.is_empty() {
             control.bytes.clear();
         }
         control

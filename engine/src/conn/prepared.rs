@@ -5,10 +5,10 @@ use bytes::Bytes;
 use super::message::Kind;
 use crate::frame::header;
 
-/// A message encoded once and sent on many connections.
+/// A message that is encoded once and sent on many connections.
 ///
-/// A server's frames are not masked, so that header and payload are the same bytes for every
-/// receiver: a large one is shared, a small one copied whole. A client masks its own copy.
+/// A server does not mask, so header and payload are the same bytes for every receiver: a frame of
+/// at least 1 KiB is shared, a smaller one is copied. A client masks a copy for each connection.
 ///
 /// ```
 /// use tickwire::PreparedMessage;
@@ -18,9 +18,10 @@ use crate::frame::header;
 /// ```
 #[derive(Clone, Debug)]
 pub struct PreparedMessage {
-    /// Header and payload as a server sends them.
+    /// The frame as a server sends it.
     pub(super) frame: Bytes,
     pub(super) kind: Kind,
+    /// Size of the header in bytes.
     pub(super) header: u8,
 }
 
@@ -56,7 +57,7 @@ impl PreparedMessage {
         }
     }
 
-    /// The payload, shared.
+    /// The payload, without a copy.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         self.frame.slice(self.header as usize..)

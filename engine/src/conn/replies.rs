@@ -1,5 +1,5 @@
-//! What receiving asks of sending. Bounded slots: a peer that provokes replies and does not
-//! read them costs a constant.
+//! Replies that the receiving half asks the sending half for. Their number is bounded: a peer that
+//! provokes replies and does not read them costs constant memory.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,102 +8,105 @@ use crate::error::Failure;
 use crate::frame::CONTROL_BYTES_MAX;
 use crate::frame::close::Body;
 
-/// Pongs that may wait. A burst of Pings is answered one by one up to this many; a further one
-/// replaces the newest that waits (RFC 6455 section 5.5.3 asks for that one only).
-const PONGS_WAITING_MAX: usize = 16;
+/// Largest number of Pongs that are pending. Each Ping of a burst gets its own Pong up to this
+/// number. A further Pong replaces the newest pending one; RFC 6455 section 5.5.3 requires only a
+/// Pong for the most recent Ping.
+const PONGS_PENDING_MAX: usize = 16;
 
-/// Left by the [`Inbox`](super::Inbox) for the [`Outbox`](super::Outbox).
+/// Filled by the [`Inbox`](super::Inbox), consumed by the [`Outbox`](super::Outbox).
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
-    /// Made with the first of them, and kept until [`Self::release`].
-    waiting: Option<Box<Waiting>>,
+    /// Allocated for the first reply, and kept until [`Self::release`].
+    pending: Option<Box<Pending>>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
-    /// Payloads of the Pings that are not answered.
+struct Pending {
+    /// Payloads of Pings that are not yet answered.
     pings: Payloads,
-    /// The newest Pong that could be one of the keepalive's.
+    /// Payload of the newest Pong that can belong to the keep-alive.
     pong: Option<[u8; 8]>,
-    closing: Option<Closing>,
+    /// Why this endpoint has to send a Close.
+    close: Option<CloseCause>,
 }
 
-/// Why the closing handshake is to go on.
+/// Why this endpoint has to send a Close.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Closing {
-    /// The peer's Close, to be echoed.
+pub(crate) enum CloseCause {
+    /// The Close of the peer, to be echoed (RFC 6455 section 5.5.1).
     Echo(Body),
-    /// We end it.
+    /// This endpoint fails the connection (RFC 6455 section 7.1.7).
     Fail(Failure),
 }
 
 impl Replies {
-    /// A Ping came.
+    /// A Ping was received.
     #[cold]
-    pub(crate) fn ping(&mut self, data: &[u8]) {
-        self.waiting.get_or_insert_default().pings.push(data);
+    pub(crate) fn push_ping(&mut self, data: &[u8]) {
+        self.pending.get_or_insert_default().pings.push(data);
     }
 
-    /// A Pong came that could be one of the keepalive's.
+    /// A Pong was received whose payload has the length of a keep-alive nonce.
     #[cold]
-    pub(crate) fn pong(&mut self, payload: [u8; 8]) {
-        self.waiting.get_or_insert_default().pong = Some(payload);
+    pub(crate) fn set_pong(&mut self, payload: [u8; 8]) {
+        self.pending.get_or_insert_default().pong = Some(payload);
     }
 
-    /// The closing handshake is to go on.
+    /// A Close has to be sent.
     #[cold]
-    pub(crate) fn close(&mut self, closing: Closing) {
-        self.waiting.get_or_insert_default().closing = Some(closing);
+    pub(crate) fn set_close(&mut self, cause: CloseCause) {
+        self.pending.get_or_insert_default().close = Some(cause);
     }
 
-    /// The newest Pong, once.
+    /// Takes the newest Pong.
     pub(crate) fn take_pong(&mut self) -> Option<[u8; 8]> {
-        self.waiting.as_mut()?.pong.take()
+        self.pending.as_mut()?.pong.take()
     }
 
-    /// Why the closing handshake is to go on, once.
-    pub(crate) fn take_closing(&mut self) -> Option<Closing> {
-        self.waiting.as_mut()?.closing.take()
+    /// Takes the reason to send a Close.
+    pub(crate) fn take_close_cause(&mut self) -> Option<CloseCause> {
+        self.pending.as_mut()?.close.take()
     }
 
-    /// Gives the memory back where nothing waits.
+    /// Frees the memory if no reply is pending.
     #[inline]
     pub(crate) fn release(&mut self) {
-        if self.waiting.is_some() && self.is_empty() {
-            self.waiting = None;
+        if self.pending.is_some() && self.is_empty() {
+            self.pending = None;
         }
     }
 
-    /// The Pings to answer, once.
-    pub(crate) fn answer(&mut self, mut answer: impl FnMut(&[u8])) {
-        if let Some(waiting) = &mut self.waiting {
-            waiting.pings.iter().for_each(&mut answer);
-            waiting.pings.clear();
+    /// Calls `queue_pong` with the payload of each Ping, and removes the Pings.
+    pub(crate) fn drain_pings(&mut self, mut queue_pong: impl FnMut(&[u8])) {
+        if let Some(pending) = &mut self.pending {
+            pending.pings.iter().for_each(&mut queue_pong);
+            pending.pings.clear();
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting
+        self.pending
             .as_ref()
-            .is_none_or(|w| w.pings.is_empty() && w.pong.is_none() && w.closing.is_none())
+            .is_none_or(|w| w.pings.is_empty() && w.pong.is_none() && w.close.is_none())
     }
 }
 
-/// Control payloads in order, at most [`PONGS_WAITING_MAX`] of at most 125 bytes each.
+/// A queue of at most [`PONGS_PENDING_MAX`] control payloads of at most 125 bytes each.
 #[derive(Debug, Default)]
 pub(crate) struct Payloads {
-    /// A byte of length before each.
+    /// For each payload, a byte with its length and then the payload.
     bytes: Vec<u8>,
+    /// Number of payloads.
     count: usize,
-    /// Where the newest begins.
+    /// Offset in `bytes` of the newest payload.
     newest: usize,
 }
 
 impl Payloads {
-    /// Adds a payload, in place of the newest where there are enough. Keeps at most 125 bytes;
-    /// the callers have compared already.
+    /// Adds a payload. It replaces the newest one if the queue is full. Payloads are cut at 125
+    /// bytes; callers have checked the length.
     pub(crate) fn push(&mut self, data: &[u8]) {
-        if self.count == PONGS_WAITING_MAX {
+        if self.count == PONGS_PENDING_MAX {
             self.bytes.truncate(self.newest);
             self.count -= 1;
         }
@@ -114,7 +117,7 @@ impl Payloads {
         self.count += 1;
     }
 
-    /// Forgets all but the newest.
+    /// Removes all payloads except the newest.
     pub(crate) fn keep_newest(&mut self) {
         self.bytes.drain(..self.newest);
         self.newest = 0;

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::Outbox;
 use super::inbox::Inbox;
-use super::keepalive::{Due, Keepalive, Output};
+use super::keepalive::{Due, Keepalive, OutputStatus};
 use super::replies::Payloads;
 use crate::buf::BufPool;
 use crate::config::Config;
@@ -13,10 +13,10 @@ use crate::error::Deadline;
 use crate::role::Role;
 use crate::time::Timestamp;
 
-/// Nothing waits to be written.
-const IDLE: Output = Output {
-    busy: false,
-    ping: false,
+/// No byte is queued.
+const IDLE: OutputStatus = OutputStatus {
+    pending: false,
+    ping_pending: false,
 };
 
 const SECOND: u64 = 1_000_000_000;
@@ -31,7 +31,7 @@ fn config() -> Config {
         .pong_timeout(Duration::from_secs(10))
 }
 
-fn pinged(due: Due) -> [u8; 8] {
+fn ping_payload(due: Due) -> [u8; 8] {
     match due {
         Due::Ping(payload) => payload,
         other => panic!("{other:?}"),
@@ -39,37 +39,37 @@ fn pinged(due: Due) -> [u8; 8] {
 }
 
 #[test]
-fn every_ping_has_another_payload_and_only_its_own_pong_counts() {
+fn every_ping_has_its_own_payload_and_only_its_pong_matches() {
     let config = config();
     let mut k = Keepalive::new(&config, u64::MAX, at(0));
     assert_eq!(k.handle_timeout(&config, IDLE, at(19)), Due::Nothing);
-    let first = pinged(k.handle_timeout(&config, IDLE, at(20)));
+    let first = ping_payload(k.handle_timeout(&config, IDLE, at(20)));
     k.handle_read(at(21));
     k.handle_pong([0; 8], at(21));
-    assert_eq!(k.rtt(), None, "somebody else's Pong");
+    assert_eq!(k.rtt(), None, "a Pong with another payload");
     k.handle_pong(first, at(22));
     assert_eq!(k.rtt(), Some(Duration::from_secs(2)));
     k.handle_pong(first, at(23));
+    assert_eq!(k.rtt(), Some(Duration::from_secs(2)), "the same Pong again");
+    let second = ping_payload(k.handle_timeout(&config, IDLE, at(40)));
+    assert_ne!(first, second);
+    k.handle_pong(first, at(41));
     assert_eq!(
         k.rtt(),
         Some(Duration::from_secs(2)),
-        "an echo of the same Pong"
+        "a Pong for an earlier Ping"
     );
-    let second = pinged(k.handle_timeout(&config, IDLE, at(40)));
-    assert_ne!(first, second);
-    k.handle_pong(first, at(41));
-    assert_eq!(k.rtt(), Some(Duration::from_secs(2)), "a late one");
 }
 
 #[test]
-fn silence_after_a_ping_fails_and_bytes_make_it_ask_again() {
+fn silence_after_a_ping_fails_and_received_bytes_cause_another_ping() {
     let config = config();
     let mut k = Keepalive::new(&config, 1, at(0));
-    pinged(k.handle_timeout(&config, IDLE, at(20)));
+    ping_payload(k.handle_timeout(&config, IDLE, at(20)));
     assert_eq!(k.poll_timeout(&config), Some(at(30)));
     assert_eq!(k.handle_timeout(&config, IDLE, at(29)), Due::Nothing);
     k.handle_read(at(29));
-    let second = pinged(k.handle_timeout(&config, IDLE, at(30)));
+    let second = ping_payload(k.handle_timeout(&config, IDLE, at(30)));
     assert_eq!(k.poll_timeout(&config), Some(at(40)));
     assert_eq!(
         k.handle_timeout(&config, IDLE, at(40)),
@@ -80,18 +80,21 @@ fn silence_after_a_ping_fails_and_bytes_make_it_ask_again() {
 }
 
 #[test]
-fn a_ping_that_waited_gets_all_of_its_time_once_it_is_out() {
+fn a_queued_ping_gets_the_full_timeout_once_it_is_sent() {
     let config = config();
-    let busy = Output {
-        busy: true,
-        ping: false,
+    let busy = OutputStatus {
+        pending: true,
+        ping_pending: false,
     };
-    let waits = Output { ping: true, ..busy };
+    let queued = OutputStatus {
+        ping_pending: true,
+        ..busy
+    };
     let mut k = Keepalive::new(&config, 1, at(0));
-    pinged(k.handle_timeout(&config, busy, at(20)));
-    assert_eq!(k.handle_timeout(&config, waits, at(30)), Due::Nothing);
-    assert_eq!(k.handle_timeout(&config, waits, at(40)), Due::Nothing);
-    // Out at 49, say.
+    ping_payload(k.handle_timeout(&config, busy, at(20)));
+    assert_eq!(k.handle_timeout(&config, queued, at(30)), Due::Nothing);
+    assert_eq!(k.handle_timeout(&config, queued, at(40)), Due::Nothing);
+    // Sent between 40 and 50.
     assert_eq!(k.handle_timeout(&config, busy, at(50)), Due::Nothing);
     assert_eq!(k.poll_timeout(&config), Some(at(60)));
     assert_eq!(
@@ -99,9 +102,9 @@ fn a_ping_that_waited_gets_all_of_its_time_once_it_is_out() {
         Due::Fail(Deadline::Pong)
     );
 
-    // Out before its first deadline.
+    // Sent before its first deadline.
     let mut k = Keepalive::new(&config, 1, at(0));
-    pinged(k.handle_timeout(&config, busy, at(20)));
+    ping_payload(k.handle_timeout(&config, busy, at(20)));
     assert_eq!(k.handle_timeout(&config, IDLE, at(30)), Due::Nothing);
     assert_eq!(
         k.handle_timeout(&config, IDLE, at(40)),
@@ -110,7 +113,7 @@ fn a_ping_that_waited_gets_all_of_its_time_once_it_is_out() {
 }
 
 #[test]
-fn without_intervals_nothing_is_due() {
+fn no_deadline_without_intervals() {
     let config = Config::default().ping_interval(None).idle_timeout(None);
     let mut k = Keepalive::new(&config, 1, at(0));
     assert_eq!(k.poll_timeout(&config), None);
@@ -121,9 +124,9 @@ fn without_intervals_nothing_is_due() {
 }
 
 #[test]
-fn waiting_payloads_are_bounded_and_the_newest_is_among_them() {
+fn pending_payloads_are_bounded_and_keep_the_newest() {
     let mut p = Payloads::default();
-    // Fewer under an interpreter, and still more than are kept.
+    // Fewer under Miri, but more than are kept.
     let pushed = if cfg!(miri) { 100_u32 } else { 1000 };
     for i in 0..pushed {
         let text = format!("{i}");
@@ -143,10 +146,10 @@ fn waiting_payloads_are_bounded_and_the_newest_is_among_them() {
     assert!(p.is_empty() && p.iter().next().is_none());
 }
 
-/// The end of a large message in fragments, and the first byte of the next one, in one read; then
-/// the peer stops.
+/// The end of a large fragmented message and the first fragment of the next one arrive in one read;
+/// then the peer stops.
 #[test]
-fn a_message_that_is_begun_does_not_keep_the_memory_of_the_one_before() {
+fn an_open_message_does_not_keep_the_memory_of_the_previous_one() {
     const PART_BYTES: usize = 1000;
     let mut pool = BufPool::default();
     let mut inbox = Inbox::new(&Role::Client.into(), Config::default(), &[]);
@@ -179,30 +182,31 @@ fn a_message_that_is_begun_does_not_keep_the_memory_of_the_one_before() {
     assert_eq!(read(&mut inbox, &[(0x80, 200)]), [330]);
 }
 
-/// Who was refused is told when half of the queue is free, or so much that the message has room.
+/// A refused sender is notified when half of the queue is free, or when the refused message fits if
+/// it needs more.
 #[test]
-fn the_queue_has_drained_at_half_or_at_room_for_the_message() {
-    for (refused, told_at) in [(3000, 5000), (8000, 10_000 - 8000 - 14)] {
+fn the_queue_drains_to_half_or_to_space_for_the_refused_message() {
+    for (refused, drained_at) in [(3000, 5000), (8000, 10_000 - 8000 - 14)] {
         let config = Config::default().send_queue_bytes_max(10_000);
         let mut outbox = Outbox::new(config, None);
         outbox.send(&[0; 8996]).unwrap();
         assert_eq!(outbox.queued_bytes(), 9000);
-        assert!(!outbox.take_drained(), "nobody waits");
+        assert!(!outbox.take_drained(), "no send was refused");
         outbox.send(&vec![0; refused]).unwrap_err();
-        outbox.handle_written(9000 - told_at - 1);
+        outbox.handle_written(9000 - drained_at - 1);
         assert!(!outbox.take_drained(), "{refused}");
         outbox.handle_written(1);
         assert_eq!(
             (outbox.queued_bytes(), outbox.take_drained()),
-            (told_at, true)
+            (drained_at, true)
         );
-        assert!(!outbox.take_drained(), "it is told once");
+        assert!(!outbox.take_drained(), "it is reported once");
     }
 }
 
-/// A control frame that is encoded, and not begun, makes room for a newer one of its kind.
+/// A newer control frame replaces an encoded one of its kind of which no byte is written.
 #[test]
-fn a_ping_that_was_not_begun_is_the_newest() {
+fn a_newer_ping_replaces_an_unwritten_one() {
     let mut outbox = Outbox::new(Config::default(), None);
     outbox.ping(b"old").unwrap();
     let first: Vec<u8> = outbox.transmit().flatten().copied().collect();
@@ -211,7 +215,7 @@ fn a_ping_that_was_not_begun_is_the_newest() {
     outbox.ping(b"newer").unwrap();
     let second: Vec<u8> = outbox.transmit().flatten().copied().collect();
     assert_eq!(second, b"\x89\x05newer");
-    // Begun, it goes on, and the next one follows.
+    // A partly written Ping is completed, and the next one follows.
     outbox.handle_written(1);
     outbox.ping(b"last").unwrap();
     let mut rest: Vec<u8> = outbox.transmit().flatten().copied().collect();

@@ -5,15 +5,15 @@ use core::str;
 
 use bytes::Bytes;
 
-/// Shared text: `Bytes` that are UTF-8.
+/// UTF-8 text in shared, reference-counted [`Bytes`].
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Utf8Bytes(Bytes);
 
 impl Utf8Bytes {
-    /// Checks `bytes`, without copying them.
+    /// Validates `bytes` and takes them over without a copy.
     ///
     /// # Errors
-    /// Where they are not UTF-8.
+    /// `Utf8Error` if `bytes` are not UTF-8.
     pub fn new(bytes: Bytes) -> Result<Self, str::Utf8Error> {
         str::from_utf8(&bytes)?;
         Ok(Self(bytes))
@@ -25,12 +25,12 @@ impl Utf8Bytes {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
-    /// For bytes that came out of a `Utf8Bytes`.
+    /// Wraps bytes that came from a `Utf8Bytes`, without a check.
     pub(super) fn from_checked(bytes: Bytes) -> Self {
         Self(bytes)
     }
 
-    /// The text. Checked once more, for want of a safe way to skip it.
+    /// The text. Each call validates the bytes again, because the crate uses no `unsafe`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
@@ -41,7 +41,7 @@ impl Utf8Bytes {
         &self.0
     }
 
-    /// The bytes, shared.
+    /// The bytes, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.0

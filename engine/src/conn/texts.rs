@@ -1,51 +1,52 @@
-//! Small text messages in a row, checked together.
+//! Validation of small consecutive text messages in one pass.
 //!
-//! Only a check of all of its bytes makes a `&str` without `unsafe`, and for twenty bytes a check
-//! costs as much as all the rest of a message's way. A check of many messages at once costs next to
-//! nothing for each. So the headers of whole text frames that follow one another are written over
-//! with ASCII, the payloads are unmasked, and all of it is checked as one text, which is then cut:
+//! Without `unsafe`, only a validation of all bytes gives a `&str`. For a text of 20 bytes, one
+//! call costs as much as the rest of the receive path; for many texts together, the cost for each
+//! is small. This module therefore overwrites the headers of consecutive whole text frames with
+//! ASCII bytes, unmasks the payloads, validates the range as one text and then splits it:
 //!
 //! ```text
 //! received  | 81 94 k0 k1 k2 k3 | 20 bytes, masked   | 81 85 k4 k5 k6 k7 | 5 bytes ...
 //! prepared  | 00 14 00 00 00 00 | 20 bytes, unmasked | 00 05 00 00 00 00 | 5 bytes ...
-//! put back  | 81 94 00 00 00 00 | 20 bytes, unmasked | 81 85 00 00 00 00 | 5 bytes ...
+//! restored  | 81 94 00 00 00 00 | 20 bytes, unmasked | 81 85 00 00 00 00 | 5 bytes ...
 //! ```
 //!
-//! What stands between two payloads is ASCII, so no code point crosses from one into the next: the
-//! whole is UTF-8 if, and only if, every payload is.
+//! The bytes between two payloads are ASCII, so no code point spans two payloads: the range is
+//! valid UTF-8 if and only if every payload is.
 //!
-//! Where a batch is dropped before all of it is lent, the rest stays in the buffer as it was
-//! prepared, and `State::texts` says how long it is. Before anything else reads the buffer,
-//! [`Inbox::restore_texts`] makes frames of it again, with a mask key of zero.
+//! If a batch is dropped before all prepared texts are lent, the rest stays prepared in the buffer
+//! and `ParseState::texts_bytes` is its size. Before other code reads the buffer,
+//! [`Inbox::restore_texts`] turns the rest into frames again, with a mask key of zero.
 
 use super::inbox::Inbox;
 use crate::frame::mask;
 use crate::role::Role;
 
-/// The first byte of a text message in one frame.
+/// First byte of a text message in one frame: FIN and opcode.
 pub(super) const TEXT_FIN: u8 = 0x81;
 
-/// Received bytes from which on no more frames join those that are checked together: far more than
-/// it takes to make the check cheap, and they are in the nearest cache when they are lent.
+/// No further frame is prepared from this size on, in bytes. It makes the validation cheap, and the
+/// bytes are still in the first-level cache when they are lent.
 const TEXTS_BYTES_MAX: usize = 4096;
 
-/// How small text messages are checked.
+/// How small text messages are validated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Checks {
-    /// With those behind it.
-    Together,
-    /// The first of a batch alone, for a batch was dropped before all of it was lent: where that is
-    /// done with every batch, nothing is prepared in vain.
-    Behind,
-    /// Each alone, for one of them is not UTF-8: those before it are lent, and then it ends the
-    /// connection.
-    Singly,
-    /// Of a batch only: it ends here. One of the texts that come next is not UTF-8, and the next
-    /// batch checks singly.
-    Over,
+pub(super) enum TextCheck {
+    /// Together with the texts after it.
+    Grouped,
+    /// The first text of a batch alone, the others together. Used after a batch was dropped before
+    /// all prepared texts were lent: an application that takes one message from each batch then
+    /// causes no useless preparation.
+    FirstAlone,
+    /// Each alone, because one of them is not UTF-8: the texts before the invalid one are lent
+    /// before the connection fails.
+    Single,
+    /// Only in a batch: the batch ends here, because one of the next texts is not UTF-8. The next
+    /// batch uses `Single`.
+    Done,
 }
 
-/// Bytes of the header of a frame with at most 125 bytes of payload.
+/// Header size of a frame with a payload of at most 125 bytes, as the peer encodes it.
 pub(super) const fn header_bytes(role: Role) -> usize {
     match role {
         Role::Server => 6,
@@ -53,7 +54,7 @@ pub(super) const fn header_bytes(role: Role) -> usize {
     }
 }
 
-/// The mask bit of such a header's second byte, as the peer has to set it.
+/// The mask bit in the second byte of such a header, as the peer must set it.
 pub(super) const fn mask_bit(role: Role) -> u8 {
     match role {
         Role::Server => 0x80,
@@ -61,8 +62,8 @@ pub(super) const fn mask_bit(role: Role) -> u8 {
     }
 }
 
-/// Prepares the whole text frames at the front whose payloads are no longer than `max`; how many
-/// bytes they take.
+/// Prepares the whole text frames at the front whose payloads are at most `max` bytes. Returns the
+/// size of these frames.
 pub(super) fn prepare(received: &mut [u8], role: Role, max: u8) -> usize {
     match role {
         Role::Server => prepare_all::<6>(received, mask_bit(role), max),
@@ -70,7 +71,7 @@ pub(super) fn prepare(received: &mut [u8], role: Role, max: u8) -> usize {
     }
 }
 
-// Not inline: it has registers of its own then.
+// Not inlined, so that the loop has all registers for itself.
 #[inline(never)]
 fn prepare_all<const HEADER: usize>(received: &mut [u8], mask_bit: u8, max: u8) -> usize {
     let (mut rest, mut prepared) = (received, 0);
@@ -93,7 +94,7 @@ fn prepare_all<const HEADER: usize>(received: &mut [u8], mask_bit: u8, max: u8) 
     prepared
 }
 
-/// Makes frames of what [`prepare`] has made.
+/// Turns the output of [`prepare`] into frames again.
 pub(super) fn restore(prepared: &mut [u8], role: Role) {
     let mut rest = prepared;
     while let [first, second, ..] = rest {
@@ -107,20 +108,20 @@ pub(super) fn restore(prepared: &mut [u8], role: Role) {
 }
 
 impl Inbox {
-    /// Makes frames again of the texts that were prepared and not lent.
+    /// Turns the texts that were prepared and not lent into frames again.
     #[inline]
     pub(super) fn restore_texts(&mut self) {
-        if self.state.texts > 0 {
+        if self.state.texts_bytes > 0 {
             self.restore_all_texts();
         }
     }
 
     #[cold]
     fn restore_all_texts(&mut self) {
-        if self.state.checks == Checks::Together {
-            self.state.checks = Checks::Behind;
+        if self.state.text_check == TextCheck::Grouped {
+            self.state.text_check = TextCheck::FirstAlone;
         }
-        let len = core::mem::take(&mut self.state.texts) as usize;
+        let len = core::mem::take(&mut self.state.texts_bytes) as usize;
         let (received, _) = self.buf.received_mut();
         if let Some(prepared) = received.get_mut(..len) {
             restore(prepared, self.state.role);

@@ -1,9 +1,9 @@
-use crate::buf::{Chunks, Part};
+use crate::buf::{Chunks, Side};
 
 use super::outbox::Outbox;
 
-/// What is to be written now, slice by slice, in stream order: the rest of a frame that is
-/// half written, then control frames, then data.
+/// The slices to write next, in stream order: the rest of a partly written frame, control frames,
+/// data frames.
 #[derive(Clone, Debug)]
 pub struct Transmit<'a> {
     before: Chunks<'a>,
@@ -13,14 +13,14 @@ pub struct Transmit<'a> {
 
 impl<'a> Transmit<'a> {
     pub(super) fn new(outbox: &'a Outbox) -> Self {
-        let part = |part| outbox.queue().chunks(part);
+        let chunks = |side| outbox.queue().chunks(side);
         Self {
-            before: part(Part::BeforeMark),
+            before: chunks(Side::BeforeMark),
             control: outbox.control_bytes(),
-            after: if outbox.holds_data() {
-                part(Part::FromMark).held()
+            after: if outbox.defers_data() {
+                chunks(Side::FromMark).emptied()
             } else {
-                part(Part::FromMark)
+                chunks(Side::FromMark)
             },
         }
     }

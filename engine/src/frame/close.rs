@@ -1,20 +1,20 @@
-//! The body of a Close frame, RFC 6455 section 5.5.1: nothing, or a code and a reason.
+//! The body of a Close frame (RFC 6455 section 5.5.1): empty, or a code and a reason.
 
 use core::str;
 
 use super::{CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX};
 use crate::error::{CloseCode, SendError, Violation};
 
-/// What a Close frame says, as the peer sent it.
+/// The close code and reason of a received Close frame (RFC 6455 section 5.5.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CloseReason<'a> {
-    /// The code.
+    /// The close code.
     pub code: CloseCode,
-    /// The reason, at most 123 bytes, often empty. For a log, not for a program.
+    /// The reason in UTF-8, at most 123 bytes, often empty. For logs: programs decide by the code.
     pub reason: &'a str,
 }
 
-/// Reads the body of a Close.
+/// Parses the body of a Close frame. `None` if it is empty.
 pub(crate) fn parse(body: &[u8]) -> Result<Option<CloseReason<'_>>, Violation> {
     let Some((code, reason)) = body.split_first_chunk::<2>() else {
         return if body.is_empty() {
@@ -31,7 +31,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Option<CloseReason<'_>>, Violation> {
     Ok(Some(CloseReason { code, reason }))
 }
 
-/// A Close body ready to be framed: `bytes[..len]`.
+/// An encoded Close body: `bytes[..len]`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Body {
     bytes: [u8; CONTROL_BYTES_MAX],
@@ -58,7 +58,7 @@ impl Body {
         let mut body = Self::EMPTY;
         body.bytes[..2].copy_from_slice(&code.0.to_be_bytes());
         body.bytes[2..2 + reason.len()].copy_from_slice(reason.as_bytes());
-        body.len = 2 + reason.len() as u8; // at most 125, compared above
+        body.len = 2 + reason.len() as u8; // at most 125, checked above
         Ok(body)
     }
 

@@ -1,4 +1,4 @@
-//! The frame header, RFC 6455 section 5.2:
+//! The frame header (RFC 6455 section 5.2):
 //!
 //! ```text
 //! byte 0   F R R R o o o o      FIN, RSV1-3, opcode
@@ -11,41 +11,41 @@ use super::{CONTROL_BYTES_MAX, Opcode};
 use crate::error::Violation;
 use crate::role::Role;
 
-/// The longest header: 2 + 8 + 4.
+/// Largest header: 2 bytes, 8 bytes of extended length, 4 bytes of mask key.
 pub(crate) const HEADER_BYTES_MAX: usize = 14;
 
 const FIN: u8 = 0x80;
 const RSV: u8 = 0x70;
 const MASK: u8 = 0x80;
 
-/// The reserved bits of a header, which extensions give a meaning.
+/// The reserved bits RSV1 to RSV3. An extension can define their meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Rsv(u8);
 
 impl Rsv {
     pub(crate) const NONE: Self = Self(0);
-    /// Of permessage-deflate: the message is compressed (RFC 7692 section 6).
+    /// permessage-deflate: the message is compressed (RFC 7692 section 6).
     #[cfg_attr(not(test), expect(dead_code, reason = "no extension is agreed on yet"))]
     pub(crate) const RSV1: Self = Self(0x40);
 }
 
-/// What the frames that come to an endpoint must be like.
+/// The rules that depend on the receiving endpoint and the agreed extensions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Rules {
-    /// Which end the endpoint is: a server's peer masks.
+    /// Role of the receiving endpoint. A server requires masked frames, a client unmasked ones.
     pub(crate) role: Role,
-    /// The bits that the agreed extensions use, on the first frame of a message.
+    /// Reserved bits that the agreed extensions allow on the first frame of a message.
     pub(crate) rsv: Rsv,
 }
 
-/// A header that passed every rule which can be told from a header alone.
+/// A header that satisfies every rule that can be checked without connection state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Header {
-    /// Payload bytes as announced; the top bit is never set.
+    /// Payload length in bytes. The most significant bit is never set.
     pub(crate) len: u64,
-    /// The mask key in wire order; zero, which masks nothing, where the frame is not masked.
+    /// The mask key in wire order. Zero, which leaves bytes unchanged, if the frame is unmasked.
     pub(crate) key: [u8; 4],
-    /// Bytes of the header itself, 2 to 14.
+    /// Size of the header in bytes, 2 to 14.
     pub(crate) size: u8,
     pub(crate) opcode: Opcode,
     pub(crate) fin: bool,
@@ -53,7 +53,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Header and payload, if that can be addressed.
+    /// Size of header and payload in bytes. `None` if it exceeds `usize`.
     pub(crate) fn frame_len(&self) -> Option<usize> {
         usize::try_from(self.len)
             .ok()?
@@ -61,12 +61,12 @@ impl Header {
     }
 }
 
-/// Reads the header at the front of `bytes` as it comes to an endpoint with these `rules`.
+/// Parses the header at the front of `bytes`.
 ///
-/// `None` when bytes are missing and those that are there break no rule.
+/// `None` if the header is incomplete and its bytes so far break no rule.
 ///
 /// # Errors
-/// The rule that the first wrong byte breaks.
+/// The rule that the first invalid byte breaks.
 #[inline]
 pub(crate) fn parse(bytes: &[u8], rules: Rules) -> Result<Option<Header>, Violation> {
     let Some((&first, rest)) = bytes.split_first() else {
@@ -122,7 +122,8 @@ pub(crate) fn parse(bytes: &[u8], rules: Rules) -> Result<Option<Header>, Violat
     }))
 }
 
-/// A reserved bit that is set must be agreed on, and stands only where a message begins.
+/// A reserved bit may be set only if an agreed extension uses it, and only on the first frame of a
+/// message.
 #[cold]
 fn check_rsv(first: u8, agreed: Rsv) -> Result<(), Violation> {
     let begins = matches!(first & 0x0f, 1 | 2);
@@ -133,7 +134,7 @@ fn check_rsv(first: u8, agreed: Rsv) -> Result<(), Violation> {
     }
 }
 
-/// The payload length, and the size of a header without a key. `None` when bytes are missing.
+/// The payload length, and the header size without a mask key. `None` if the header is incomplete.
 #[inline]
 fn length(len7: u8, rest: &[u8]) -> Result<Option<(u64, u8)>, Violation> {
     match len7 {
@@ -164,7 +165,7 @@ fn length(len7: u8, rest: &[u8]) -> Result<Option<(u64, u8)>, Violation> {
     }
 }
 
-/// Bytes of the header in front of a payload of `len` bytes.
+/// Header size for a payload of `len` bytes.
 pub(crate) const fn size(len: usize, masked: bool) -> usize {
     let base = if len < 126 {
         2
@@ -176,8 +177,8 @@ pub(crate) const fn size(len: usize, masked: bool) -> usize {
     base + if masked { 4 } else { 0 }
 }
 
-/// Writes a header in its shortest form at the front of `out`, which holds [`size`] bytes or
-/// more, and returns its size; 0 and nothing written where `out` is too short.
+/// Writes a header with the shortest length encoding to the front of `out` and returns its size. If
+/// `out` is shorter than [`size`], writes no byte and returns 0.
 #[inline]
 pub(crate) fn write(
     out: &mut [u8],
@@ -193,7 +194,7 @@ pub(crate) fn write(
     };
     let first = opcode as u8 | rsv.0 | if fin { FIN } else { 0 };
     let mask = if key.is_some() { MASK } else { 0 };
-    // The casts keep what the branch has just compared.
+    // The branches have checked the range of each cast.
     if len < 126 {
         out[..2].copy_from_slice(&[first, mask | len as u8]);
     } else if len <= u16::MAX as usize {
@@ -209,8 +210,8 @@ pub(crate) fn write(
     size
 }
 
-/// Size of the header at the front of `frame` and of its payload. Only for frames that this
-/// endpoint encoded itself.
+/// Header size and payload size of the frame at the front of `frame`. The frame must be one that
+/// this endpoint encoded.
 pub(crate) fn measure(frame: &[u8]) -> (usize, usize) {
     let Some((&[_, second], rest)) = frame.split_first_chunk::<2>() else {
         return (frame.len(), 0);

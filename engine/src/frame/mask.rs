@@ -1,22 +1,22 @@
-//! Masking, RFC 6455 section 5.3: byte `i` is XORed with byte `i mod 4` of the key.
+//! Masking (RFC 6455 section 5.3): payload byte `i` is XORed with key byte `i mod 4`.
 //!
-//! Words of sixteen bytes, and a last word that overlaps the one before it in place of single
-//! bytes at the end: up to 32 bytes take two and no loop. The loops are written so that the
-//! compiler makes vector code of them.
+//! The code works in words of 16 bytes. The last word overlaps the word before it, so no single
+//! bytes are left at the end, and payloads of 16 to 32 bytes need two words and no loop. The
+//! compiler vectorizes the loops.
 
-/// Masks or unmasks `data` in place; its first byte meets byte `phase mod 4` of the key.
+/// Masks or unmasks `data` in place. `offset` is the position of its first byte in the payload.
 #[inline]
-pub(crate) fn apply(data: &mut [u8], key: [u8; 4], phase: usize) {
-    let key = u32::from_le_bytes(key).rotate_right(8 * (phase % 4) as u32);
+pub(crate) fn apply(data: &mut [u8], key: [u8; 4], offset: usize) {
+    let key = u32::from_le_bytes(key).rotate_right(8 * (offset % 4) as u32);
     if key == 0 {
         return;
     }
     if data.len() < 16 {
-        return short(data, key);
+        return apply_short(data, key);
     }
-    let mask = wide(key);
-    let end = wide(turned(key, data.len()));
-    // The last sixteen bytes before the loop changes some of them.
+    let mask = repeated(key);
+    let end = repeated(rotated(key, data.len()));
+    // Read the last word before the loop changes some of its bytes.
     let tail = data
         .last_chunk::<16>()
         .map_or(0, |t| u128::from_le_bytes(*t));
@@ -32,17 +32,17 @@ pub(crate) fn apply(data: &mut [u8], key: [u8; 4], phase: usize) {
     }
 }
 
-/// Writes `src` masked to `dst`, which has the same length: the copy of a client's send. A key
-/// of zero makes it a plain copy.
+/// Writes the masked bytes of `src` to `dst`, which has the same length. A key of zero gives a
+/// plain copy.
 #[inline]
 pub(crate) fn copy(dst: &mut [u8], src: &[u8], key: [u8; 4]) {
     debug_assert_eq!(dst.len(), src.len());
     let key = u32::from_le_bytes(key);
     if src.len() < 16 || dst.len() != src.len() {
         dst.copy_from_slice(src);
-        return short(dst, key);
+        return apply_short(dst, key);
     }
-    let mask = wide(key);
+    let mask = repeated(key);
     if src.len() <= 32 {
         xor_to(dst.first_chunk_mut(), src.first_chunk(), mask);
     } else {
@@ -51,7 +51,7 @@ pub(crate) fn copy(dst: &mut [u8], src: &[u8], key: [u8; 4]) {
             xor_to(Some(to), Some(from), mask);
         }
     }
-    let end = wide(turned(key, src.len()));
+    let end = repeated(rotated(key, src.len()));
     xor_to(dst.last_chunk_mut(), src.last_chunk(), end);
 }
 
@@ -69,25 +69,25 @@ fn xor_to(to: Option<&mut [u8; 16]>, from: Option<&[u8; 16]>, mask: u128) {
     }
 }
 
-/// The key four times over.
+/// The key repeated four times.
 #[inline]
-fn wide(key: u32) -> u128 {
+fn repeated(key: u32) -> u128 {
     let two = u64::from(key) << 32 | u64::from(key);
     u128::from(two) << 64 | u128::from(two)
 }
 
-/// The key as the byte at offset `len - 16`, or `len - 8`, meets it.
+/// The key rotated for the last word, which starts at `len - 16` or `len - 8`.
 #[inline]
-fn turned(key: u32, len: usize) -> u32 {
+fn rotated(key: u32, len: usize) -> u32 {
     key.rotate_right(8 * (len % 4) as u32)
 }
 
-/// Fewer than sixteen bytes.
+/// For fewer than 16 bytes.
 #[inline]
-fn short(data: &mut [u8], key: u32) {
+fn apply_short(data: &mut [u8], key: u32) {
     if data.len() >= 8 {
         let mask = u64::from(key) << 32 | u64::from(key);
-        let end = turned(key, data.len());
+        let end = rotated(key, data.len());
         let tail = data.last_chunk::<8>().map_or(0, |t| u64::from_le_bytes(*t));
         if let Some(head) = data.first_chunk_mut::<8>() {
             *head = (u64::from_le_bytes(*head) ^ mask).to_le_bytes();

@@ -1,4 +1,5 @@
-//! RFC 6455 section 5: header, mask, UTF-8, close codes. No connection state, no clock, no I/O.
+//! Frames of RFC 6455 section 5: header, masking, UTF-8, Close body. No connection state, no clock,
+//! no I/O.
 
 pub(crate) mod close;
 pub(crate) mod header;
@@ -11,7 +12,8 @@ mod tests;
 
 pub(crate) use opcode::Opcode;
 
-/// The longest payload of a control frame (RFC 6455 section 5.5).
+/// Largest payload of a control frame, in bytes (RFC 6455 section 5.5).
 pub const CONTROL_BYTES_MAX: usize = 125;
-/// The longest reason of a Close: a control payload less its two bytes of code.
+/// Largest reason of a Close frame, in bytes of UTF-8: a control payload without the two bytes of
+/// the close code (RFC 6455 section 5.5.1).
 pub const CLOSE_REASON_BYTES_MAX: usize = CONTROL_BYTES_MAX - 2;

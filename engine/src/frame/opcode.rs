@@ -1,4 +1,4 @@
-/// The opcodes of RFC 6455 section 5.2 that are not reserved.
+/// The defined opcodes (RFC 6455 section 5.2). All other values are reserved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Opcode {

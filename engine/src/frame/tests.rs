@@ -11,29 +11,29 @@ const KEYS: [[u8; 4]; 4] = [
     [0xff, 0x80, 0x7f, 0x01],
 ];
 
-fn bytewise(data: &[u8], key: [u8; 4], phase: usize) -> Vec<u8> {
-    let masked = |(i, b): (usize, &u8)| b ^ key[(i + phase) % 4];
+fn bytewise(data: &[u8], key: [u8; 4], offset: usize) -> Vec<u8> {
+    let masked = |(i, b): (usize, &u8)| b ^ key[(i + offset) % 4];
     data.iter().enumerate().map(masked).collect()
 }
 
 #[test]
-fn mask_of_every_length_phase_and_alignment() {
+fn mask_of_every_length_offset_and_alignment() {
     let bytes: Vec<u8> = (0..200).map(|i| i as u8 ^ 0x5a).collect();
-    // Of each, an interpreter takes what meets every way through the loops.
-    let (lens, aligns, phases) = if cfg!(miri) { (29, 9, 3) } else { (1, 1, 1) };
+    // Miri gets one case for each path through the loops.
+    let (lens, aligns, offsets) = if cfg!(miri) { (29, 9, 3) } else { (1, 1, 1) };
     for key in KEYS {
         for len in (0..=130).step_by(lens).chain([160]) {
             for align in (0..32).step_by(aligns) {
                 let plain = &bytes[align..align + len];
-                for phase in (0..=7).step_by(phases) {
+                for offset in (0..=7).step_by(offsets) {
                     let mut all = bytes.clone();
-                    mask::apply(&mut all[align..align + len], key, phase);
+                    mask::apply(&mut all[align..align + len], key, offset);
                     let (before, rest) = all.split_at(align);
                     let (masked, after) = rest.split_at(len);
                     assert_eq!(
                         masked,
-                        bytewise(plain, key, phase),
-                        "{len}+{phase} at {align}"
+                        bytewise(plain, key, offset),
+                        "{len}+{offset} at {align}"
                     );
                     assert_eq!((before, after), (&bytes[..align], &bytes[align + len..]));
                 }
@@ -48,10 +48,10 @@ fn mask_of_every_length_phase_and_alignment() {
 }
 
 #[test]
-fn mask_in_pieces_is_the_mask_of_the_whole() {
+fn masking_in_pieces_equals_masking_the_whole() {
     let plain: Vec<u8> = (0..70).collect();
     let whole = bytewise(&plain, KEYS[0], 0);
-    // An interpreter takes a second for a hundred of them.
+    // Miri runs about a hundred cases in a second.
     let step = if cfg!(miri) { 9 } else { 1 };
     for a in (0..=plain.len()).step_by(step) {
         for b in (a..=plain.len()).step_by(step) {
@@ -64,13 +64,13 @@ fn mask_in_pieces_is_the_mask_of_the_whole() {
     }
 }
 
-/// Every lead byte with every kind of continuation, and then something.
+/// Every lead byte with every kind of continuation byte, also followed by more text.
 fn sequences() -> Vec<Vec<u8>> {
     let next = [
         0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff,
     ];
     let mut all = Vec::new();
-    // Leads of every length and at its bounds are what an interpreter has time for.
+    // Miri gets one lead byte of each length and the lead bytes at the limits.
     let leads = match cfg!(miri) {
         true => vec![0x41, 0xc1, 0xc2, 0xe0, 0xed, 0xf0, 0xf4],
         false => (0..=0xff).collect(),
@@ -109,7 +109,10 @@ fn utf8_at_every_split_of_every_kind_of_sequence() {
                         whole.is_ok(),
                         "{pieces:x?} at the end"
                     );
-                    assert!(utf8.feed(b"\x80").is_err(), "the next text begins anew");
+                    assert!(
+                        utf8.feed(b"\x80").is_err(),
+                        "the next text starts without state"
+                    );
                 }
             }
         }
@@ -117,9 +120,9 @@ fn utf8_at_every_split_of_every_kind_of_sequence() {
 }
 
 #[test]
-fn utf8_is_refused_at_the_first_byte_that_breaks_it() {
+fn utf8_is_rejected_at_the_first_invalid_byte() {
     for bytes in sequences() {
-        // The longest prefix that some continuation makes right.
+        // The longest prefix that some continuation makes valid.
         let good = |n: &usize| match core::str::from_utf8(&bytes[..*n]) {
             Ok(_) => true,
             Err(e) => e.error_len().is_none(),
@@ -131,10 +134,10 @@ fn utf8_is_refused_at_the_first_byte_that_breaks_it() {
     }
 }
 
-/// Long enough for vectors: a wrong sequence anywhere, cut anywhere, is what the standard library
-/// says of it.
+/// Texts long enough for vector code, with an invalid sequence at every position, cut at every
+/// position: the result equals that of the standard library.
 #[test]
-fn utf8_of_long_texts_is_that_of_the_standard_library() {
+fn utf8_of_long_texts_agrees_with_the_standard_library() {
     let (ats, cuts) = if cfg!(miri) { (41, 37) } else { (1, 1) };
     let wrong: [&[u8]; 10] = [
         b"x",
@@ -163,11 +166,14 @@ fn utf8_of_long_texts_is_that_of_the_standard_library() {
                     let (first, rest) = bytes.split_at(cut);
                     let is_wrong = |e: core::str::Utf8Error| e.error_len().is_some();
                     let mut utf8 = Utf8::default();
-                    let begun = utf8.feed(first);
-                    assert_eq!(begun.is_err(), str::from_utf8(first).is_err_and(is_wrong));
-                    if begun.is_ok() {
-                        let ended = utf8.feed(rest).and_then(|()| utf8.finish());
-                        assert_eq!(ended.is_ok(), expected.is_ok(), "cut at {cut}");
+                    let first_part = utf8.feed(first);
+                    assert_eq!(
+                        first_part.is_err(),
+                        str::from_utf8(first).is_err_and(is_wrong)
+                    );
+                    if first_part.is_ok() {
+                        let complete = utf8.feed(rest).and_then(|()| utf8.finish());
+                        assert_eq!(complete.is_ok(), expected.is_ok(), "cut at {cut}");
                     }
                 }
             }
@@ -176,7 +182,7 @@ fn utf8_of_long_texts_is_that_of_the_standard_library() {
 }
 
 #[test]
-fn headers_written_are_read_back_at_every_length_where_the_form_changes() {
+fn headers_round_trip_at_every_length_boundary() {
     let lens = [
         0,
         1,
@@ -203,7 +209,7 @@ fn headers_written_are_read_back_at_every_length_where_the_form_changes() {
                 let mut out = [0xee; header::HEADER_BYTES_MAX + 1];
                 let size = header::write(&mut out, opcode, fin, rsv, len, key);
                 assert_eq!(size, header::size(len, key.is_some()));
-                assert_eq!(out[size], 0xee, "wrote past its size");
+                assert_eq!(out[size], 0xee, "wrote past the header");
                 let expected = Header {
                     len: len as u64,
                     key: key.unwrap_or_default(),
@@ -232,7 +238,7 @@ fn headers_written_are_read_back_at_every_length_where_the_form_changes() {
 }
 
 #[test]
-fn all_first_two_bytes() {
+fn every_first_two_bytes() {
     let both = [Role::Client, Role::Server];
     let cases = both.map(|role| [Rsv::NONE, Rsv::RSV1].map(|rsv| (role, rsv)));
     for first in 0..=255_u8 {
@@ -242,7 +248,7 @@ fn all_first_two_bytes() {
                 let bytes = [first, second, 0, 200, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
                 let (opcode, len7) = (first & 15, second & 0x7f);
                 let masked = second >= 0x80;
-                // RSV1 with an extension that uses it, where a message begins.
+                // RSV1 is valid with an extension that uses it, on the first frame of a message.
                 let agreed = rsv == Rsv::RSV1 && first & 0x70 == 0x40 && matches!(opcode, 1 | 2);
                 let expected = if first & 0x70 != 0 && !agreed {
                     Err(Violation::ReservedBits)
@@ -278,7 +284,7 @@ fn all_first_two_bytes() {
 }
 
 #[test]
-fn close_bodies() {
+fn close_body_parses_and_encodes() {
     assert_eq!(close::parse(b""), Ok(None));
     assert_eq!(close::parse(b"\x03"), Err(Violation::CloseBodyOfOneByte));
     let bad = close::parse(b"\x03\xe8\xff");
@@ -300,9 +306,9 @@ fn close_bodies() {
     assert_eq!(close::Body::EMPTY.code(), None);
 }
 
-/// Every reason that we send ourselves fits a Close.
+/// Every reason that this endpoint sends fits a Close frame.
 #[test]
-fn rules_fit_a_close() {
+fn violation_rules_fit_a_close_frame() {
     let violations = [
         Violation::UnmaskedFromClient,
         Violation::MaskedFromServer,

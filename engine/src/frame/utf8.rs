@@ -1,14 +1,13 @@
-//! UTF-8 that arrives in pieces.
+//! Incremental validation of UTF-8.
 
 use core::str;
 
-/// Checks text as it arrives and remembers a code point that is cut by the end of a piece.
+/// Validates text piece by piece, and keeps a code point that the end of a piece cuts.
 ///
-/// A byte that no continuation can make valid is refused when it is seen, not at the end of
-/// the message.
+/// An invalid byte is an error as soon as it is fed, not only at the end of the message.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Utf8 {
-    /// The bytes of the code point that the last piece cut; `cut[..len]`, at most three.
+    /// `cut[..len]`: the first bytes of a code point that the last piece cut. At most three.
     cut: [u8; 4],
     len: u8,
 }
@@ -23,7 +22,7 @@ impl From<simdutf8::basic::Utf8Error> for Invalid {
     }
 }
 
-/// Bytes that are all there, as text.
+/// Validates complete text.
 #[inline]
 pub(crate) fn check(bytes: &[u8]) -> Result<&str, Invalid> {
     Ok(simdutf8::basic::from_utf8(bytes)?)
@@ -40,7 +39,7 @@ impl Utf8 {
             piece = rest;
             match str::from_utf8(&self.cut[..=end]) {
                 Ok(_) => self.len = 0,
-                // At four bytes a code point is whole or wrong, so `len` stays below four.
+                // Four bytes are a whole code point or invalid, so `len` stays below four.
                 Err(e) if e.error_len().is_none() => self.len += 1,
                 Err(_) => return Err(Invalid),
             }
@@ -53,11 +52,12 @@ impl Utf8 {
         }
         let tail = &piece[e.valid_up_to()..];
         self.cut[..tail.len()].copy_from_slice(tail);
-        self.len = tail.len() as u8; // at most three: an unfinished code point
+        self.len = tail.len() as u8; // at most three: an incomplete code point
         Ok(())
     }
 
-    /// The text ends here: an unfinished code point is an error. Ready for the next text.
+    /// Ends the text. An incomplete code point is an error. The validator is then ready for the
+    /// next text.
     pub(crate) fn finish(&mut self) -> Result<(), Invalid> {
         let whole = self.len == 0;
         self.len = 0;

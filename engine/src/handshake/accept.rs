@@ -1,4 +1,5 @@
-//! The key and its proof (RFC 6455 section 1.3), and what a server adds to a 101.
+//! `Sec-WebSocket-Key` and `Sec-WebSocket-Accept` (RFC 6455 section 1.3), and the options of a
+//! server for its 101 response.
 
 use alloc::string::String;
 
@@ -10,10 +11,10 @@ use super::error::{HandshakeError, HandshakeUsage};
 use super::fields::{Fields, HeadOf};
 use super::syntax::is_token;
 
-/// RFC 6455 section 1.3.
+/// The GUID of RFC 6455 section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// The `Sec-WebSocket-Accept` that proves a `Sec-WebSocket-Key`, 28 characters.
+/// The value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key`: 28 characters of base64.
 ///
 /// ```
 /// assert_eq!(
@@ -33,14 +34,14 @@ pub(super) fn encode_key(nonce: [u8; 16]) -> String {
     STANDARD.encode(nonce)
 }
 
-/// Whether a key is the base64 of 16 bytes, in the one spelling that base64 has for them.
+/// Whether a key is the base64 of 16 bytes in canonical form (RFC 4648 section 3.5).
 pub(super) fn is_key(key: &[u8]) -> bool {
-    // Base64 is decoded three bytes at a time: 18 are the least that take 16.
+    // Decoding works in groups of three bytes, so 16 bytes need a buffer of 18.
     let mut nonce = [0; 18];
     matches!(STANDARD.decode_slice(key, &mut nonce), Ok(16))
 }
 
-/// What the application adds to the answer that accepts.
+/// Options of a server for the 101 response that accepts a handshake.
 ///
 /// ```
 /// use tickwire::handshake::Accept;
@@ -57,32 +58,33 @@ pub struct Accept {
 }
 
 impl Accept {
-    /// No sub-protocol, no further headers.
+    /// No sub-protocol and no additional header fields.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The sub-protocol to speak: one that the client offered, which `Request::accept` checks.
+    /// Selects a sub-protocol (RFC 6455 section 4.2.2). It must be one that the client offered;
+    /// [`Request::accept`](super::Request::accept) checks this.
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocol = Some(name.into());
         self
     }
 
-    /// The sub-protocol set by [`Self::subprotocol`].
+    /// The sub-protocol that [`Self::subprotocol`] has selected.
     #[must_use]
     pub fn chosen_subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
     }
 
-    /// Adds a header line.
+    /// Adds a header field.
     ///
     /// # Errors
-    /// [`HandshakeUsage`] for a name that is not a token, a value with bytes other than visible
-    /// ASCII, space and tab, and for the names that the answer writes itself: `Upgrade`,
-    /// `Connection`, `Content-Length`, `Transfer-Encoding`, `Sec-WebSocket-*` and the other headers
-    /// of one connection (RFC 9110 section 7.6.1).
+    /// [`HandshakeUsage`] for a name that is not a token, for a value with bytes other than visible
+    /// ASCII, space and tab, and for the fields that the response writes itself: `Upgrade`,
+    /// `Connection`, `Content-Length`, `Transfer-Encoding`, `Sec-WebSocket-*` and the other
+    /// connection-specific fields (RFC 9110 section 7.6.1).
     pub fn header(
         mut self,
         name: impl Into<String>,

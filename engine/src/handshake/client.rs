@@ -1,4 +1,5 @@
-//! The client's side: a request head out, the server's answer in (RFC 6455 section 4.1).
+//! The client side of the opening handshake: a request out, the response of the server in (RFC 6455
+//! section 4.1).
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -14,7 +15,7 @@ use super::response::Response;
 use super::syntax::is_plain_value;
 use super::uri::{Authority, Resource};
 
-/// What a client adds to its request.
+/// Options of a client for its handshake request.
 ///
 /// ```
 /// use tickwire::handshake::ClientOptions;
@@ -32,16 +33,16 @@ pub struct ClientOptions {
 }
 
 impl ClientOptions {
-    /// No sub-protocol, no origin, no further headers.
+    /// No sub-protocol, no origin and no additional header fields.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Offers a sub-protocol; the one offered first is the favourite.
+    /// Offers a sub-protocol. Offer them in order of preference (RFC 6455 section 4.1).
     ///
     /// # Errors
-    /// [`HandshakeUsage`] for a name that is not a token or was offered already.
+    /// [`HandshakeUsage`] for a name that is not a token or is already offered.
     pub fn subprotocol(mut self, name: impl Into<String>) -> Result<Self, HandshakeError> {
         let name = name.into();
         check_subprotocol(&name)?;
@@ -58,13 +59,13 @@ impl ClientOptions {
         self.subprotocols.iter().any(|name| name == subprotocol)
     }
 
-    /// Adds a header line.
+    /// Adds a header field.
     ///
     /// # Errors
-    /// [`HandshakeUsage`] for a name that is not a token, a value with bytes other than visible
-    /// ASCII, space and tab, and for the names that the request writes itself: `Host`, `Upgrade`,
+    /// [`HandshakeUsage`] for a name that is not a token, for a value with bytes other than visible
+    /// ASCII, space and tab, and for the fields that the request writes itself: `Host`, `Upgrade`,
     /// `Connection`, `Origin`, `Content-Length`, `Transfer-Encoding`, `Expect`, `Sec-WebSocket-*`
-    /// and the other headers of one connection (RFC 9110 section 7.6.1).
+    /// and the other connection-specific fields (RFC 9110 section 7.6.1).
     pub fn header(
         mut self,
         name: impl Into<String>,
@@ -75,10 +76,10 @@ impl ClientOptions {
         Ok(self)
     }
 
-    /// The `Origin` header, which servers that serve browsers may ask for.
+    /// Sets the `Origin` field (RFC 6454), which servers for browsers may require.
     ///
     /// # Errors
-    /// [`HandshakeUsage::Origin`] for an empty one and for bytes other than visible ASCII and
+    /// [`HandshakeUsage::Origin`] for an empty origin and for bytes other than visible ASCII and
     /// space.
     pub fn origin(mut self, origin: impl Into<String>) -> Result<Self, HandshakeError> {
         let origin = origin.into();
@@ -90,10 +91,10 @@ impl ClientOptions {
     }
 }
 
-/// One opening handshake of a client.
+/// The opening handshake of a client for one connection.
 ///
-/// Send [`Self::request`]; call [`Self::parse`] whenever bytes were received, until it gives a
-/// response or an error.
+/// Send [`Self::request`]. After each read, call [`Self::parse`] until it returns a response or an
+/// error.
 ///
 /// ```
 /// use tickwire::handshake::{ClientHandshake, ClientOptions, HeadLimits};
@@ -112,34 +113,36 @@ impl ClientOptions {
 #[derive(Clone)]
 pub struct ClientHandshake {
     request: Box<[u8]>,
-    /// The only `Sec-WebSocket-Accept` that proves our key.
+    /// The expected value of `Sec-WebSocket-Accept`.
     accept: String,
     subprotocols: Vec<String>,
     scan: HeadScan,
-    /// Bytes of the interim answers before the head that `scan` is at.
+    /// Size of the interim responses before the head that `scan` is in.
     interim: usize,
-    /// Bytes received as of the last call.
+    /// Number of bytes in the last call.
     received: usize,
-    /// The answer that refuses, while its content is read.
-    refused: Option<Refused>,
+    /// The final response if it is not a 101, while its content is read.
+    refused: Option<RefusedResponse>,
 }
 
+/// A final response other than 101, and its content so far.
 #[derive(Clone)]
-struct Refused {
+struct RefusedResponse {
     response: Response,
-    /// Where the content begins.
+    /// Offset of the content in the received bytes.
     at: usize,
     content: Content,
 }
 
 impl ClientHandshake {
-    /// A handshake with the server `host` (`host` or `host:port`, an IPv6 address in brackets) for
-    /// `target` (path and query): [`Url::authority`](super::Url::authority) and
-    /// [`Url::target`](super::Url::target) of a URL. An empty port is left out of the request. The
-    /// nonce must be unpredictable and fresh for every connection.
+    /// A handshake with the server `host` for the request target `target`. `host` is `host` or
+    /// `host:port`, with an IPv6 address in brackets; `target` is path and query.
+    /// [`Url::authority`](super::Url::authority) and [`Url::target`](super::Url::target) return
+    /// them for a URL. An empty port is omitted from the request. The `nonce` must be unpredictable
+    /// and new for every connection (RFC 6455 section 4.1).
     ///
     /// # Errors
-    /// [`HandshakeUsage`] for a host or target that would not make a valid request.
+    /// [`HandshakeUsage`] for a host or target that makes the request invalid.
     pub fn new(
         host: &str,
         target: &str,
@@ -175,29 +178,29 @@ impl ClientHandshake {
             request: head.into_boxed_slice(),
             accept: accept_key(key.as_bytes()),
             subprotocols: options.subprotocols.clone(),
-            scan: HeadScan::of_answer(),
+            scan: HeadScan::for_response(),
             interim: 0,
             received: 0,
             refused: None,
         })
     }
 
-    /// The request head, to be sent once and as it is.
+    /// The request head, to be sent once and unchanged.
     #[must_use]
     pub fn request(&self) -> &[u8] {
         &self.request
     }
 
-    /// The response and the bytes that its head takes, `None` while the head is not complete.
+    /// The 101 response and the size of its head in bytes. `None` while it is incomplete.
     ///
-    /// `bytes` is all that was received so far: the same buffer in every call, only longer. What
-    /// follows the head is the first frames, and stays the caller's. Interim answers (100, 103)
-    /// are skipped and count towards the limit.
+    /// `bytes` are all bytes received so far: the same buffer in every call, with new bytes
+    /// appended. The bytes after the head are the first frames. Interim responses (100, 103) are
+    /// skipped and count towards the limit.
     ///
     /// # Errors
-    /// [`HandshakeError::Refused`] for any answer other than 101, once its content is complete as
-    /// well (see [`Response::content`]; where the content ends with the connection, call
-    /// [`Self::cut_short`] then); else the rule that the head breaks.
+    /// [`HandshakeError::Refused`] for a final response other than 101, when its content is
+    /// complete (see [`Response::content`]; content that the end of the connection delimits is
+    /// complete in [`Self::partial_refusal`]); otherwise the rule that the head breaks.
     pub fn parse(
         &mut self,
         bytes: &[u8],
@@ -205,19 +208,19 @@ impl ClientHandshake {
     ) -> Result<Option<(Response, usize)>, HandshakeError> {
         if bytes.len() < self.received {
             self.interim = 0;
-            self.scan = HeadScan::of_answer();
+            self.scan = HeadScan::for_response();
             self.refused = None;
         }
         self.received = bytes.len();
         if self.refused.is_none() {
-            let Some((response, end)) = self.last_answer(bytes, limits)? else {
+            let Some((response, end)) = self.final_response(bytes, limits)? else {
                 return Ok(None);
             };
             if response.status() == 101 {
                 self.check(&response)?;
                 return Ok(Some((response, end)));
             }
-            self.refused = Some(Refused {
+            self.refused = Some(RefusedResponse {
                 content: response.delimited(),
                 response,
                 at: end,
@@ -232,21 +235,21 @@ impl ClientHandshake {
         Ok(None)
     }
 
-    /// What is known when no more is to come, because the stream ended or failed or its time is
-    /// over: [`HandshakeError::Refused`] where [`Self::parse`] has found an answer that refuses
-    /// and waits for its content, which is handed out as far as it came.
+    /// The refusal as far as it was received, when no more bytes follow because the stream has
+    /// ended, a read has failed or the time is over. [`HandshakeError::Refused`] if [`Self::parse`]
+    /// has found a final response other than 101 and waits for its content; otherwise `None`.
     #[must_use]
-    pub fn cut_short(&self) -> Option<HandshakeError> {
-        self.refused.as_ref().map(Refused::error)
+    pub fn partial_refusal(&self) -> Option<HandshakeError> {
+        self.refused.as_ref().map(RefusedResponse::error)
     }
 
-    /// The first answer that is not interim, and where its head ends.
-    fn last_answer(
+    /// The final response, and the offset of the end of its head.
+    fn final_response(
         &mut self,
         bytes: &[u8],
         limits: &HeadLimits,
     ) -> Result<Option<(Response, usize)>, HandshakeError> {
-        // Every turn but the last skips an interim answer of at least 17 bytes.
+        // Each iteration except the last skips an interim response of at least 17 bytes.
         loop {
             let rest = &bytes[self.interim..];
             let max = limits.head_bytes().saturating_sub(self.interim);
@@ -264,17 +267,18 @@ impl ClientHandshake {
             match response.status() {
                 100 | 102..=199 => {
                     self.interim += end;
-                    self.scan = HeadScan::of_answer();
+                    self.scan = HeadScan::for_response();
                 }
                 _ => return Ok(Some((response, self.interim + end))),
             }
         }
     }
 
-    /// The rules of RFC 6455 section 4.1 on the answer.
+    /// Checks the rules of RFC 6455 section 4.1 for the response.
     fn check(&self, response: &Response) -> Result<(), HandshakeError> {
         let head = response.head();
-        // Of an offer one is chosen, so that a list here means another protocol below.
+        // The request offers one protocol. A list would mean that the server layers another
+        // protocol below.
         let mut upgrades = head.list("Upgrade");
         let chosen = upgrades.next().unwrap_or_default();
         if !chosen.eq_ignore_ascii_case(b"websocket") || upgrades.next().is_some() {
@@ -301,14 +305,14 @@ impl ClientHandshake {
     }
 }
 
-impl Refused {
+impl RefusedResponse {
     fn error(&self) -> HandshakeError {
         let response = self.response.clone();
         HandshakeError::Refused(Box::new(response.with_content(self.content.kept())))
     }
 }
 
-/// Without the request, which holds the key and perhaps a token.
+/// Prints neither the key nor header values, which can hold credentials.
 impl fmt::Debug for ClientHandshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientHandshake")
@@ -318,8 +322,8 @@ impl fmt::Debug for ClientHandshake {
     }
 }
 
-/// Says no at the first byte that is not of `HTTP/`, so that another protocol on that port is
-/// noticed at once and not at a deadline.
+/// Fails at the first byte that differs from `HTTP/`, so that another protocol on this port is
+/// detected at once and not at a deadline.
 fn check_protocol(bytes: &[u8]) -> Result<(), HandshakeError> {
     if bytes.iter().zip(b"HTTP/").all(|(a, b)| a == b) {
         Ok(())

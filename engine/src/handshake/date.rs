@@ -1,4 +1,4 @@
-//! Dates of HTTP (RFC 9110 section 5.6.7), in seconds since 1970-01-01T00:00:00Z.
+//! HTTP dates (RFC 9110 section 5.6.7), in seconds since 1970-01-01T00:00:00Z.
 
 use alloc::format;
 use alloc::string::String;
@@ -11,10 +11,10 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// The last second of the year 9999: the format has four digits for a year.
+/// The last second of the year 9999: the format has four digits for the year.
 const SECONDS_MAX: u64 = 253_402_300_799;
 
-/// `IMF-fixdate`, the one form that is sent: `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Formats a date as `IMF-fixdate`, the form to send: `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub(super) fn format_date(seconds: u64) -> String {
     let seconds = seconds.min(SECONDS_MAX);
     let (days, second) = (seconds / DAY, seconds % DAY);
@@ -41,12 +41,12 @@ pub(super) fn format_date(seconds: u64) -> String {
     )
 }
 
-/// The three forms that are read: `IMF-fixdate`, that of RFC 850 and that of `asctime`. A date
-/// before 1970 is none. A year of two digits is one of 1970-2069.
+/// Parses the three forms that recipients must accept: `IMF-fixdate`, that of RFC 850 and that of
+/// `asctime`. `None` for a date before 1970. A two-digit year is one of 1970 to 2069.
 pub(super) fn parse_date(text: &[u8]) -> Option<u64> {
     let mut rest = text;
     let cursor = &mut rest;
-    // The comma of two forms, the space of the third.
+    // Two forms have a comma after the weekday, the third has a space.
     let weekday = take(cursor, find(text, b',').or_else(|| find(text, b' '))?)?;
     WEEKDAYS
         .iter()
@@ -97,7 +97,7 @@ pub(super) fn parse_date(text: &[u8]) -> Option<u64> {
     }
 }
 
-/// ` 08:49:37`.
+/// The time, ` 08:49:37`.
 fn time(cursor: &mut &[u8]) -> Option<(u64, u64, u64)> {
     skip(cursor, b" ")?;
     let hour = number(take(cursor, 2)?)?;
@@ -122,7 +122,7 @@ fn month(name: &[u8]) -> Option<usize> {
     MONTHS.iter().position(|month| month.as_bytes() == name)
 }
 
-/// Digits, four at most.
+/// A decimal number of at most four digits.
 fn number(digits: &[u8]) -> Option<u64> {
     let mut number = 0;
     for digit in digits {
@@ -132,8 +132,8 @@ fn number(digits: &[u8]) -> Option<u64> {
     (!digits.is_empty()).then_some(number)
 }
 
-/// Year, month from 0, day from 1; hour, minute, second. A leap second counts as the second
-/// after it.
+/// Seconds since the epoch of year, month (from 0) and day (from 1), and hour, minute and second. A
+/// leap second counts as the following second.
 fn seconds(
     (year, month, day): (u64, usize, u64),
     (hour, minute, second): (u64, u64, u64),

@@ -1,4 +1,4 @@
-//! Header lines that the application adds to a head of ours.
+//! Header fields that the application adds to a request or response.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,7 +7,7 @@ use core::fmt;
 use super::error::{HandshakeError, HandshakeUsage};
 use super::syntax::{is_plain_value, is_token};
 
-/// Which head a line is added to; every head keeps some names to itself.
+/// The head that a field is added to. Each kind of head reserves some names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeadOf {
     Request,
@@ -21,12 +21,12 @@ impl HeadOf {
         let websocket = name
             .get(..14)
             .is_some_and(|prefix| prefix.eq_ignore_ascii_case("sec-websocket-"));
-        // They say where the head's message ends, or are of this connection only (RFC 9110 section
-        // 7.6.1) and would have to be named in Connection: ours to say, in every head.
+        // These fields delimit the content, or are connection-specific (RFC 9110 section 7.6.1) and
+        // would have to be listed in Connection: the handshake writes them in every head.
         is(&["connection", "content-length", "transfer-encoding"])
             || is(&["keep-alive", "proxy-connection", "te", "trailer"])
             || match self {
-                // A request without content expects no 100 (RFC 9110 section 10.1.1).
+                // A request without content must not have Expect (RFC 9110 section 10.1.1).
                 Self::Request => websocket || is(&["host", "upgrade", "origin", "expect"]),
                 Self::Accept => websocket || is(&["upgrade"]),
                 Self::Refusal => false,
@@ -34,7 +34,7 @@ impl HeadOf {
     }
 }
 
-/// Lines that were checked when they were added: nothing in them can end a line early.
+/// Header fields that were checked when they were added: no value can end its line early.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(super) struct Fields(Vec<(String, String)>);
 
@@ -58,7 +58,8 @@ impl Fields {
         Ok(())
     }
 
-    /// A line of ours, in place of those with that name: a constant, a number or a date.
+    /// Sets a field of the handshake itself, and removes all others with its name. The value is a
+    /// constant, a number or a date.
     pub(super) fn set_own(&mut self, name: &str, value: String) {
         self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
         self.0.push((name.into(), value));
@@ -79,7 +80,7 @@ impl Fields {
     }
 }
 
-/// Names only: values hold cookies and tokens, which have no place in a log.
+/// Prints the names only: values can hold credentials.
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter().map(|(n, _)| n)).finish()

@@ -1,4 +1,4 @@
-//! A head as received: where it ends, and its header fields, owned in one piece.
+//! The head of a request or response: its end, and its header fields in one allocation.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -7,7 +7,7 @@ use super::error::HandshakeError;
 use super::syntax::{elements, find};
 use crate::config::{ConfigError, require};
 
-/// How large a head the peer may send.
+/// Limits for the head that the peer sends.
 ///
 /// ```
 /// use tickwire::handshake::HeadLimits;
@@ -17,21 +17,20 @@ use crate::config::{ConfigError, require};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HeadLimits {
-    /// Bytes from the first one to the empty line, both included. 16 KiB unless told: twice the
-    /// 8,000 bytes that RFC 9112 section 3 asks for in the request line alone. Values above
+    /// Largest size of the head in bytes, with its empty line. Default 16 KiB: twice the 8,000
+    /// bytes that RFC 9112 section 3 recommends for the request line alone. Values above
     /// [`Self::HEAD_BYTES_CAP`] count as the cap.
     pub head_bytes_max: usize,
-    /// Header lines. 64 unless told: browsers send about 20. Values above [`Self::HEADERS_CAP`]
-    /// count as the cap.
+    /// Largest number of header fields. Default 64: browsers send about 20. Values above
+    /// [`Self::HEADERS_CAP`] count as the cap.
     pub headers_max: usize,
 }
 
 impl HeadLimits {
-    /// The most that `head_bytes_max` can ask for, 1 MiB: a peer not yet known can make us hold
-    /// that much.
+    /// Upper bound of `head_bytes_max`, 1 MiB: an unknown peer can make an endpoint hold this much.
     pub const HEAD_BYTES_CAP: usize = 1 << 20;
 
-    /// The most that `headers_max` can ask for: the table of a parse lives on the stack, 4 KiB.
+    /// Upper bound of `headers_max`: the table of the parser takes 4 KiB of stack.
     pub const HEADERS_CAP: usize = 128;
 
     /// Checks the values.
@@ -66,55 +65,54 @@ impl Default for HeadLimits {
     }
 }
 
-/// Finds the end of a head in a buffer that grows: every byte is looked at once.
+/// Finds the end of a head in a growing buffer, and inspects every byte once.
 ///
-/// `line_start <= searched <= bytes.len()` as of the last call.
+/// `line_start <= scanned <= bytes.len()`, as of the last call.
 #[derive(Clone, Default, Debug)]
 pub(super) struct HeadScan {
-    /// Where the line begins that is not yet complete.
+    /// Start of the line that is incomplete.
     line_start: usize,
-    /// Bytes known to hold no further line end.
-    searched: usize,
-    /// A header line was seen: white space after it continues it.
+    /// Number of bytes that are scanned for line ends.
+    scanned: usize,
+    /// A header field was found: white space at the start of the next line continues it.
     in_fields: bool,
-    /// A header value may continue on the next line.
+    /// A header value may continue on the next line: obsolete line folding.
     folds: bool,
 }
 
 impl HeadScan {
-    /// For a head of an answer, in which header values may continue on the next line (RFC 9112
-    /// section 5.2).
-    pub(super) fn of_answer() -> Self {
+    /// A scan of a response head, in which header values may be folded (RFC 9112 section 5.2).
+    pub(super) fn for_response() -> Self {
         Self {
             folds: true,
             ..Self::default()
         }
     }
 
-    /// Whether the first line has not ended within what was looked at.
+    /// Whether the first line is still incomplete.
     pub(super) fn is_at_first_line(&self) -> bool {
         self.line_start == 0
     }
 
-    /// The length of the head up to and with its empty line, `None` if that is not here yet.
+    /// The size of the head with its empty line. `None` while it is incomplete.
     ///
-    /// `bytes` is the same buffer in every call, only longer; a shorter one starts anew. An error
-    /// stays: the next call gives it again.
+    /// `bytes` is the same buffer in every call, with new bytes appended; a shorter one restarts
+    /// the scan. After an error, the next call returns it again.
     pub(super) fn end(
         &mut self,
         bytes: &[u8],
         max: usize,
     ) -> Result<Option<usize>, HandshakeError> {
         let window = &bytes[..bytes.len().min(max)];
-        if window.len() < self.searched {
+        if window.len() < self.scanned {
             let folds = self.folds;
             *self = Self {
                 folds,
                 ..Self::default()
             };
         }
-        while let Some(at) = find(&window[self.searched..], b'\n') {
-            let lf = self.searched + at;
+        while let Some(at) = find(&window[self.scanned..], b'\n') {
+            let lf = self.scanned + at;
             let line = window[self.line_start..lf]
                 .strip_suffix(b"\r")
                 .ok_or(HandshakeError::BareLf)?;
@@ -128,9 +126,9 @@ impl HeadScan {
                 Some(_) => self.in_fields = self.line_start > 0,
             }
             self.line_start = lf + 1;
-            self.searched = lf + 1;
+            self.scanned = lf + 1;
         }
-        self.searched = window.len();
+        self.scanned = window.len();
         if bytes.len() >= max {
             return Err(HandshakeError::HeadTooLarge { max });
         }
@@ -138,8 +136,8 @@ impl HeadScan {
     }
 }
 
-/// A head with spaces in place of the line ends within its header values, if there are any
-/// (RFC 9112 section 5.2).
+/// The head with its folded header values unfolded: line ends in them are replaced by spaces (RFC
+/// 9112 section 5.2). `None` if no value is folded.
 pub(super) fn unfolded(head: &[u8]) -> Option<Vec<u8>> {
     let is_fold = |at: &[u8]| matches!(at, [b'\r', b'\n', b' ' | b'\t']);
     if !head.windows(3).any(is_fold) {
@@ -154,14 +152,14 @@ pub(super) fn unfolded(head: &[u8]) -> Option<Vec<u8>> {
     Some(unfolded)
 }
 
-/// The first line of a complete head, and where its header lines begin.
+/// The first line of a complete head, and the offset of its header fields.
 pub(super) fn first_line(head: &[u8]) -> (&[u8], usize) {
     let lf = find(head, b'\n').unwrap_or(head.len());
     let line = &head[..lf];
     (line.strip_suffix(b"\r").unwrap_or(line), lf + 1)
 }
 
-/// A range of the head's bytes. 32 bits do: see [`HeadLimits::HEAD_BYTES_CAP`].
+/// A range of bytes of the head. 32 bits suffice: see [`HeadLimits::HEAD_BYTES_CAP`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     at: u32,
@@ -171,7 +169,7 @@ pub(super) struct Span {
 const _: () = assert!(HeadLimits::HEAD_BYTES_CAP * 2 < u32::MAX as usize);
 
 impl Span {
-    /// Where `part` lies in `whole`, of which it is a slice.
+    /// The range of `part` in `whole`, of which it is a slice.
     pub(super) fn of(part: &[u8], whole: &[u8]) -> Self {
         let at = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
         Self::new(at, part.len())
@@ -189,15 +187,15 @@ impl Span {
     }
 }
 
-/// One header line. The name is a token, so ASCII.
+/// A header field. The name is a token, so it is ASCII.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Field {
     name: Span,
     value: Span,
 }
 
-/// One allocation for the bytes, one for the table; a header is looked up by a walk, which beats
-/// a map at the few dozen lines that a head has.
+/// A parsed head: one allocation for the bytes and one for the table of fields. Lookup is a linear
+/// search, which is faster than a map for the few dozen fields of a head.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Head {
     bytes: Box<[u8]>,
@@ -205,8 +203,8 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// `head` runs to its empty line and [`HeadScan`] has seen it; its header lines begin at
-    /// `start`. `tail` is kept behind the head for what has to be spelled anew.
+    /// `head` ends with its empty line, as [`HeadScan`] has found, and its header fields start at
+    /// offset `start`. `tail` is appended to the stored bytes: text that was normalized.
     pub(super) fn parse(
         head: &[u8],
         start: usize,
@@ -218,7 +216,7 @@ impl Head {
         let lines = head.get(start..).unwrap_or_default();
         let parsed = match httparse::parse_headers(lines, &mut table[..max]) {
             Ok(httparse::Status::Complete((_, parsed))) => parsed,
-            // The empty line is there, so a parse that wants more bytes lost its way.
+            // The empty line is present, so only an invalid line makes the parser need more bytes.
             Ok(httparse::Status::Partial) => return Err(HandshakeError::HeaderName),
             Err(httparse::Error::TooManyHeaders) => {
                 return Err(HandshakeError::TooManyHeaders { max });
@@ -249,12 +247,12 @@ impl Head {
             .unwrap_or_default()
     }
 
-    /// Where `part` lies, which is a slice of this head.
+    /// The range of `part`, which is a slice of this head.
     pub(super) fn span_of(&self, part: &[u8]) -> Span {
         Span::of(part, &self.bytes)
     }
 
-    /// The text of a span that was checked to be ASCII.
+    /// The text of a range that was checked to be ASCII.
     pub(super) fn text(&self, span: Span) -> &str {
         core::str::from_utf8(self.bytes(span)).unwrap_or_default()
     }
@@ -265,14 +263,14 @@ impl Head {
             .map(|f| (self.text(f.name), self.bytes(f.value)))
     }
 
-    /// The values of all lines with that name, in order; case does not count.
+    /// The values of all fields with this name in order. Names are case-insensitive.
     pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.headers()
             .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
-    /// The value of the only line with that name; two of them are an error.
+    /// The value of the only field with this name. A second one is an error.
     pub(super) fn unique(&self, name: &'static str) -> Result<Option<&[u8]>, HandshakeError> {
         let mut values = self.values(name);
         let first = values.next();
@@ -282,12 +280,12 @@ impl Head {
         }
     }
 
-    /// The list elements of all lines with that name, in order.
+    /// The list elements of all fields with this name, in order (RFC 9110 section 5.6.1).
     pub(super) fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.values(name).flat_map(elements)
     }
 
-    /// Whether the list in that header has `token` in it; case does not count.
+    /// Whether the list in this field contains `token`, compared case-insensitively.
     pub(super) fn lists(&self, name: &str, token: &str) -> bool {
         self.list(name)
             .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))

@@ -1,13 +1,14 @@
-//! The opening handshake, RFC 6455 section 4: a head in, a verdict out.
+//! The opening handshake (RFC 6455 section 4) over HTTP/1.1: the head of the peer in, a request, a
+//! response or an error out.
 //!
-//! Nothing here knows of sockets, clocks or entropy: the caller brings the bytes received so far
-//! and the client's nonce, and sends what [`Request::accept`], [`Refusal::encode`] or
-//! [`ClientHandshake::request`] hand out. Bytes after a head are never touched: `consumed` tells
-//! where the first frame begins.
+//! This module has no socket, no clock and no randomness. The caller passes all bytes received so
+//! far and the nonce of the client, and sends the bytes that [`Request::accept`],
+//! [`Refusal::encode`] or [`ClientHandshake::request`] return. Bytes after a head are not consumed:
+//! the returned size of the head is the offset of the first frame.
 //!
-//! One verdict per head, however it is cut: a head that is not complete gives `None`, or the very
-//! error that the complete head gives. The bytes read are bounded by [`HeadLimits`], the time is
-//! bounded by whoever owns a clock.
+//! The result does not depend on how a head is split: an incomplete head gives `None`, or the error
+//! that the complete head gives. [`HeadLimits`] bounds the bytes that are read. The caller bounds
+//! the time.
 
 mod accept;
 mod client;

@@ -1,4 +1,5 @@
-//! The server's side: a request head in, a 101 or a refusal out (RFC 6455 section 4.2).
+//! The server side of the opening handshake: a request head in, a 101 response or a refusal out
+//! (RFC 6455 section 4.2).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -13,22 +14,25 @@ use super::uri::{Authority, Resource, parse_hierarchy};
 use crate::agreed::Agreed;
 use crate::role::Role;
 
-/// Reads one request head from a buffer that grows, looking at every byte once.
+/// Parses one request head in a growing buffer, and inspects every byte once.
 ///
-/// Call [`Self::parse`] whenever bytes were added, until it gives a request or an error. An error's
-/// answer is [`HandshakeError::refusal`]; the connection is closed after it.
+/// After each read, call [`Self::parse`] until it returns a request or an error. The response for
+/// an error is [`HandshakeError::refusal`]; close the connection after it.
 ///
-/// | request | answer |
+/// | request | result or status |
 /// |---|---|
 /// | GET that RFC 6455 section 4.2.1 describes, target in origin-form or absolute-form | a [`Request`] |
 /// | a head that breaks a rule of RFC 9112, a bad or second `Host`, a bad key, a target that RFC 3986 does not allow | 400 |
-/// | with content: `Content-Length` other than 0, or `Transfer-Encoding`. One reader takes the bytes behind the head for frames, another for content | 400 |
+/// | with content: `Content-Length` other than 0, or `Transfer-Encoding`. One parser could take the
+/// bytes after the head as frames, another as content | 400 |
 /// | POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH | 405 with `Allow` |
-/// | a request line longer than the limit; header lines longer, or more, than it | 414; 431 |
-/// | no `Upgrade: websocket`, or another version than 13 | 426 with `Upgrade` and `Sec-WebSocket-Version` |
-/// | another method, in the case it is written in | 501 |
+/// | a request line longer than the limit; header fields longer or more than the limits | 414; 431
+/// |
+/// | no `Upgrade: websocket`, or a version other than 13 | 426 with `Upgrade` and
+/// `Sec-WebSocket-Version` |
+/// | any other method; methods are case-sensitive | 501 |
 /// | HTTP/1.0, HTTP/2, the preface of HTTP/2 | 505 |
-/// | HEAD | as GET that does not upgrade, without content |
+/// | HEAD | as for a GET that does not upgrade, without content |
 #[derive(Clone, Default, Debug)]
 pub struct ServerHandshake {
     limits: HeadLimits,
@@ -36,7 +40,7 @@ pub struct ServerHandshake {
 }
 
 impl ServerHandshake {
-    /// A handshake of which nothing was received yet.
+    /// A handshake of which no byte was received.
     #[must_use]
     pub fn new(limits: HeadLimits) -> Self {
         Self {
@@ -45,15 +49,15 @@ impl ServerHandshake {
         }
     }
 
-    /// The request and the bytes that its head takes, `None` while the head is not complete.
+    /// The request and the size of its head in bytes. `None` while the head is incomplete.
     ///
-    /// `bytes` is all that was received so far: the same buffer in every call, only longer. What
-    /// follows the head is the first frames, and stays the caller's.
+    /// `bytes` are all bytes received so far: the same buffer in every call, with new bytes
+    /// appended. The bytes after the head are the first frames.
     ///
     /// # Errors
-    /// The rule that the head breaks. A wrong method shows in the first bytes, a bare LF at its
-    /// line; every other rule is judged at the head's end. An error of a HEAD request is
-    /// [`HandshakeError::HeadMethod`], and has at least that.
+    /// The rule that the head breaks. A wrong method is detected in the first bytes and a bare LF
+    /// at the end of its line; all other rules are checked when the head is complete. For a HEAD
+    /// request, the error is [`HandshakeError::HeadMethod`].
     pub fn parse(&mut self, bytes: &[u8]) -> Result<Option<(Request, usize)>, HandshakeError> {
         let max = self.limits.head_bytes();
         let method = Method::of_head(&bytes[..bytes.len().min(max)])?;
@@ -85,15 +89,15 @@ impl ServerHandshake {
     }
 }
 
-/// A method that is answered by what the request says.
+/// A method for which the rest of the request is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Method {
     Get,
     Head,
 }
 
-/// What begins a head that is known, with its verdict: the methods of RFC 9110 section 9 and
-/// RFC 5789, and the preface of HTTP/2. A method's case counts (RFC 9110 section 9.1).
+/// The known starts of a request head with their results: the methods of RFC 9110 section 9 and RFC
+/// 5789, and the preface of HTTP/2. Methods are case-sensitive (RFC 9110 section 9.1).
 const KNOWN: [(&[u8], Result<Method, HandshakeError>); 10] = [
     (b"GET ", Ok(Method::Get)),
     (b"HEAD ", Ok(Method::Head)),
@@ -108,15 +112,15 @@ const KNOWN: [(&[u8], Result<Method, HandshakeError>); 10] = [
 ];
 
 impl Method {
-    /// The method at the beginning of `bytes`, `None` while it may become several. Says no at the
-    /// first byte with which it is none of them, so that TLS or another protocol on this port gets
-    /// its answer at once and not at a deadline.
+    /// The method at the start of `bytes`. `None` while several are possible. Fails at the first
+    /// byte that excludes all of them, so that TLS or another protocol on this port gets its
+    /// response at once and not at a deadline.
     fn of_head(bytes: &[u8]) -> Result<Option<Self>, HandshakeError> {
-        let mut at = 0; // the first byte that goes with none
-        for (known, verdict) in KNOWN {
+        let mut at = 0; // offset of the first byte that matches none
+        for (known, result) in KNOWN {
             let same = bytes.iter().zip(known).take_while(|(a, b)| a == b).count();
             if same == known.len() {
-                return verdict.map(Some);
+                return result.map(Some);
             }
             at = at.max(same);
         }
@@ -130,7 +134,7 @@ impl Method {
     }
 }
 
-/// A valid opening handshake from a client: look at it, then [`Self::accept`] it or answer with a
+/// A valid handshake request of a client. Inspect it, then [`Self::accept`] it or respond with a
 /// [`Refusal`](super::Refusal).
 ///
 /// ```
@@ -144,9 +148,9 @@ impl Method {
 /// assert_eq!((request.path(), request.query()), ("/feed", Some("depth=5")));
 /// assert_eq!(consumed, received.len());
 ///
-/// let (answer, agreed) = request.accept(&Accept::new().subprotocol("ticks"))?;
+/// let (response, agreed) = request.accept(&Accept::new().subprotocol("ticks"))?;
 /// assert_eq!(agreed.subprotocol(), Some("ticks"));
-/// assert!(answer.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+/// assert!(response.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
 /// # Ok::<(), tickwire::handshake::HandshakeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -154,18 +158,18 @@ pub struct Request {
     head: Head,
     /// Path and query.
     target: Span,
-    /// The part of the target before `?`.
+    /// The path: the target before `?`.
     path: Span,
-    /// The part of the target after `?`.
+    /// The query: the target after `?`.
     query: Option<Span>,
     host: Span,
     key: Span,
 }
 
 impl Request {
-    /// The request and the bytes that its head takes, `None` while the head is not complete.
+    /// The request and the size of its head in bytes. `None` while the head is incomplete.
     ///
-    /// Looks at all bytes in every call; for a buffer that grows use [`ServerHandshake`].
+    /// Inspects all bytes in every call. Use [`ServerHandshake`] for a growing buffer.
     ///
     /// # Errors
     /// The rule that the head breaks.
@@ -185,15 +189,15 @@ impl Request {
             None => return Err(HandshakeError::StartLine),
         }
         let target = Target::parse(raw_target)?;
-        let mut spelled_anew = Vec::new();
+        let mut normalized = Vec::new();
         if target.resource.path.is_empty() {
-            spelled_anew.push(b'/');
+            normalized.push(b'/');
             if let Some(query) = target.resource.query {
-                spelled_anew.push(b'?');
-                spelled_anew.extend_from_slice(query);
+                normalized.push(b'?');
+                normalized.extend_from_slice(query);
             }
         }
-        let head = Head::parse(bytes, headers_at, &spelled_anew, limits)?;
+        let head = Head::parse(bytes, headers_at, &normalized, limits)?;
 
         let host = head
             .unique("Host")?
@@ -201,7 +205,7 @@ impl Request {
         let host = Authority::parse(host).map_err(|_| HandshakeError::Host)?;
         let key = check_headers(&head)?;
 
-        let (path_at, path_len) = if spelled_anew.is_empty() {
+        let (path_at, path_len) = if normalized.is_empty() {
             let path = target.resource.path;
             (Span::of(path, bytes).start(), path.len())
         } else {
@@ -223,11 +227,11 @@ impl Request {
         })
     }
 
-    /// The answer that accepts, which is the head of a 101, ready to be sent; and what is agreed
-    /// on with it, for the [`Session`](crate::sans_io::Session).
+    /// The head of the 101 response, ready to be sent, and the parameters that it agrees on, for
+    /// the [`Session`](crate::sans_io::Session).
     ///
     /// # Errors
-    /// [`HandshakeUsage::SubprotocolNotOffered`] if `accept` names a sub-protocol that the client
+    /// [`HandshakeUsage::SubprotocolNotOffered`] if `accept` selects a sub-protocol that the client
     /// did not offer.
     pub fn accept(&self, accept: &Accept) -> Result<(Vec<u8>, Agreed), HandshakeError> {
         let mut out = Vec::with_capacity(256);
@@ -269,15 +273,15 @@ impl Request {
         Ok(agreed)
     }
 
-    /// The path, from its `/` to before the `?`, percent-encoded as received: what stands in it is
-    /// what [`Url`](super::Url) takes. `.` and `..` are not resolved, and `%2F` is no `/`: a path
-    /// that names a file is for the application to check after decoding.
+    /// The path, from its `/` up to the `?`, percent-encoded as received, in the grammar of
+    /// [`Url`](super::Url). `.` and `..` are not resolved, and `%2F` is not a `/`. If the path
+    /// names a file, the application must check it after decoding.
     #[must_use]
     pub fn path(&self) -> &str {
         self.head.text(self.path)
     }
 
-    /// The query, from after the `?`, percent-encoded as received; empty for a bare `?`.
+    /// The query after the `?`, percent-encoded as received. Empty for a `?` without a query.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.query.map(|query| self.head.text(query))
@@ -289,15 +293,16 @@ impl Request {
         self.head.text(self.target)
     }
 
-    /// The host that the client means, with its port if it gave one (an empty one is left out),
-    /// an IPv6 address in brackets. An absolute target overrides the `Host` header (RFC 9112
-    /// section 3.2.2). Letters stand in the case received: hosts are compared without it.
+    /// The host that the client addresses, with its port if the request has one. An empty port is
+    /// omitted; an IPv6 address is in brackets. An absolute target overrides the `Host` field (RFC
+    /// 9112 section 3.2.2). The case is as received: compare hosts case-insensitively.
     #[must_use]
     pub fn host(&self) -> &str {
         self.head.text(self.host)
     }
 
-    /// The origin of the page whose script connects; `None` from most clients that are no browser.
+    /// The `Origin` field: the origin of the page whose script connects. Most clients other than
+    /// browsers do not send it.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         let value = self.head.values("Origin").next()?;
@@ -353,25 +358,26 @@ impl Request {
         }
     }
 
-    /// The sub-protocols offered, the client's favourite first, across all header lines.
+    /// The offered sub-protocols in the order of preference of the client, across all
+    /// `Sec-WebSocket-Protocol` fields.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         self.head
             .list("Sec-WebSocket-Protocol")
             .filter_map(|name| core::str::from_utf8(name).ok())
     }
 
-    /// The extensions offered, each with its parameters as received
-    /// (`permessage-deflate; client_max_window_bits`), across all header lines.
+    /// The offered extensions, each with its parameters as received (`permessage-deflate;
+    /// client_max_window_bits`), across all `Sec-WebSocket-Extensions` fields.
     pub fn extensions(&self) -> impl Iterator<Item = &[u8]> {
         self.head.list("Sec-WebSocket-Extensions")
     }
 
-    /// All header lines in order, names as received, values without surrounding white space.
+    /// All header fields in order: names as received, values without surrounding white space.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
         self.head.headers()
     }
 
-    /// The first header line with that name; case does not count.
+    /// The value of the first header field with this name, compared case-insensitively.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.head
@@ -381,7 +387,7 @@ impl Request {
     }
 }
 
-/// Without query and header values: they hold tokens and cookies, which have no place in a log.
+/// Prints neither the query nor header values, which can hold credentials.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
@@ -392,7 +398,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Target and version of `method target version`; the method was checked already.
+/// Target and version of the request line `method target version`. The method is already checked.
 fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), HandshakeError> {
     let (_, rest) = split_once(line, b' ');
     match split_once(rest.unwrap_or_default(), b' ') {
@@ -401,10 +407,10 @@ fn request_line(line: &[u8]) -> Result<(&[u8], &[u8]), HandshakeError> {
     }
 }
 
-/// A request target: origin-form or absolute-form (RFC 9112 section 3.2). The other two forms are
-/// those of CONNECT and OPTIONS.
+/// A request target in origin-form or absolute-form (RFC 9112 section 3.2). Authority-form and
+/// asterisk-form are only for CONNECT and OPTIONS.
 struct Target<'a> {
-    /// Of an absolute target only.
+    /// Only of a target in absolute-form.
     authority: Option<Authority<'a>>,
     resource: Resource<'a>,
 }
@@ -418,7 +424,7 @@ impl<'a> Target<'a> {
                 resource: resource.map_err(|_| HandshakeError::Target)?,
             });
         }
-        // RFC 6455 section 4.1: the URI of a handshake is one of http or https.
+        // RFC 6455 section 4.1: an absolute target has the scheme http or https.
         let rest = after_scheme(raw, b"http://")
             .or_else(|| after_scheme(raw, b"https://"))
             .ok_or(HandshakeError::Target)?;
@@ -435,7 +441,7 @@ fn after_scheme<'a>(raw: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     head.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// The rules of RFC 6455 section 4.2.1 on headers; gives the key.
+/// Checks the rules of RFC 6455 section 4.2.1 for header fields. Returns the key.
 fn check_headers(head: &Head) -> Result<&[u8], HandshakeError> {
     let has_content = |value: &[u8]| value.is_empty() || value.iter().any(|&b| b != b'0');
     if head.values("Transfer-Encoding").next().is_some()
@@ -459,7 +465,7 @@ fn check_headers(head: &Head) -> Result<&[u8], HandshakeError> {
     if !is_key(key) {
         return Err(HandshakeError::Key);
     }
-    // An origin that cannot be read must not pass for one that is not there.
+    // An unreadable origin must not be treated as a missing one.
     if !head.unique("Origin")?.is_none_or(is_plain_value) {
         return Err(HandshakeError::Origin);
     }

@@ -1,4 +1,4 @@
-//! The small grammars of RFC 9110 and RFC 9112 that a head is made of.
+//! Grammar rules of RFC 9110 and RFC 9112 that heads consist of.
 
 /// Token characters (RFC 9110 section 5.6.2).
 const fn is_tchar(b: u8) -> bool {
@@ -22,18 +22,19 @@ const fn is_tchar(b: u8) -> bool {
         )
 }
 
-/// A method, header name or sub-protocol: one token character or more.
+/// Whether `text` is a token: a method, field name or sub-protocol.
 pub(super) fn is_token(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(|&b| is_tchar(b))
 }
 
-/// Visible ASCII, space and tab: what is safe in a header value that we send. Other bytes are
-/// opaque to HTTP (RFC 9110 section 5.5), so two peers may read them differently.
+/// Whether `text` consists of visible ASCII, space and tab, which is what this crate sends in
+/// header values. Other bytes are opaque in HTTP (RFC 9110 section 5.5), so two recipients may read
+/// them differently.
 pub(super) fn is_plain_value(text: &[u8]) -> bool {
     text.iter().all(|&b| matches!(b, b'\t' | b' '..=b'~'))
 }
 
-/// `1*DIGIT`; what is larger than a `u64` is the largest.
+/// `1*DIGIT`. Values above `u64::MAX` saturate.
 pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -42,7 +43,7 @@ pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
     Some(digits.iter().fold(0, step))
 }
 
-/// `HTTP/1.1` as `(1, 1)`.
+/// The HTTP version: `(1, 1)` for `HTTP/1.1`.
 pub(super) fn http_version(text: &[u8]) -> Option<(u8, u8)> {
     match text.strip_prefix(b"HTTP/")? {
         [major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => Some((major - b'0', minor - b'0')),
@@ -50,8 +51,8 @@ pub(super) fn http_version(text: &[u8]) -> Option<(u8, u8)> {
     }
 }
 
-/// The elements of a comma-separated list (RFC 9110 section 5.6.1), trimmed, empty ones left out.
-/// A comma inside a quoted string does not separate.
+/// The elements of a comma-separated list (RFC 9110 section 5.6.1), trimmed, without empty ones. A
+/// comma in a quoted string does not separate.
 pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut quoted = false;
     let mut escaped = false;
@@ -67,7 +68,7 @@ pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|element| !element.is_empty())
 }
 
-/// The text before the first `at`, and the text after it if there is one.
+/// The text before the first `at`, and the text after it, if `at` occurs.
 pub(super) fn split_once(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
     match find(text, at) {
         Some(i) => (&text[..i], text.get(i + 1..)),
@@ -75,7 +76,7 @@ pub(super) fn split_once(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// Where `wanted` first stands in `text`.
+/// The offset of the first `wanted` in `text`.
 pub(super) fn find(text: &[u8], wanted: u8) -> Option<usize> {
     text.iter().position(|&b| b == wanted)
 }

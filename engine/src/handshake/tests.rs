@@ -1,4 +1,4 @@
-//! The handshake's tests: what both roles share stands here.
+//! Tests of the handshake; helpers for both roles.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -20,19 +20,19 @@ const RFC_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const RFC_NONCE: [u8; 16] = *b"the sample nonce";
 const RFC_ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// The first frame of the peer, glued to its head.
-const GLUED: &[u8] = b"\x81\x85\0\0\0\0hello\r\n\r\n";
+/// The first frame of the peer, received together with its head.
+const FIRST_FRAME: &[u8] = b"\x81\x85\0\0\0\0hello\r\n\r\n";
 
-type Verdict<T> = Result<Option<(T, usize)>, HandshakeError>;
+type Parsed<T> = Result<Option<(T, usize)>, HandshakeError>;
 
-/// A head of the given lines.
+/// A head with these lines.
 fn head(first: &str, lines: &[&str]) -> Vec<u8> {
     let mut all = vec![first];
     all.extend(lines);
     format!("{}\r\n\r\n", all.join("\r\n")).into_bytes()
 }
 
-/// `lines` with the one that begins with `name:` replaced by those given.
+/// `lines`, with the line that starts with `name:` replaced by `by`.
 fn replaced(lines: &[&str], name: &str, by: &[&str]) -> Vec<String> {
     let mut out = Vec::new();
     let mut found = false;
@@ -48,26 +48,27 @@ fn replaced(lines: &[&str], name: &str, by: &[&str]) -> Vec<String> {
     out
 }
 
-/// Every truncation of `bytes` gives `None` or the verdict of the whole, and a parser fed one byte
-/// at a time, or in two parts split anywhere, ends with the verdict of the whole.
-fn assert_one_verdict<T: PartialEq + Debug, P>(
+/// Asserts that the result does not depend on how the bytes arrive: every truncation of `bytes`
+/// gives `None` or the final result, and a parser that is fed byte by byte, or in two parts, ends
+/// with the final result.
+fn assert_split_independent<T: PartialEq + Debug, P>(
     bytes: &[u8],
     fresh: impl Fn() -> P,
-    parse: impl Fn(&mut P, &[u8]) -> Verdict<T>,
-) -> Verdict<T> {
+    parse: impl Fn(&mut P, &[u8]) -> Parsed<T>,
+) -> Parsed<T> {
     let whole = parse(&mut fresh(), bytes);
     let mut grown = fresh();
-    let mut settled = false;
+    let mut decided = false;
     for len in 0..=bytes.len() {
         let part = &bytes[..len];
         let cold = parse(&mut fresh(), part);
         let warm = parse(&mut grown, part);
         assert_eq!(cold, warm, "resumed at {len}");
         if cold == Ok(None) {
-            assert!(!settled, "verdict taken back at {len}");
+            assert!(!decided, "result withdrawn at {len}");
         } else {
             assert_eq!(cold, whole, "truncated to {len}");
-            settled = true;
+            decided = true;
         }
         let mut two = fresh();
         let _ = parse(&mut two, part);
@@ -105,17 +106,17 @@ fn lists_split_on_commas_outside_quotes() {
     }
 }
 
-/// Splits an answer into its first line, its header lines and its body.
-fn take_apart(answer: &[u8]) -> (String, Vec<String>, Vec<u8>) {
-    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
-    let text = core::str::from_utf8(&answer[..end]).unwrap();
+/// Splits a response into its first line, its header fields and its content.
+fn split_response(response: &[u8]) -> (String, Vec<String>, Vec<u8>) {
+    let end = response.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
+    let text = core::str::from_utf8(&response[..end]).unwrap();
     let mut lines = text.split("\r\n").map(String::from);
     let first = lines.next().unwrap();
-    (first, lines.collect(), answer[end + 4..].to_vec())
+    (first, lines.collect(), response[end + 4..].to_vec())
 }
 
 #[test]
-fn headers_that_must_not_be_added() {
+fn invalid_and_reserved_fields_are_refused() {
     type Add = fn(&str, &str) -> Result<(), HandshakeError>;
     let request: Add = |n, v| ClientOptions::new().header(n, v).map(drop);
     let accept: Add = |n, v| Accept::new().header(n, v).map(drop);
@@ -177,9 +178,9 @@ fn debug_output_holds_no_secrets() {
     assert!(!shown.contains("hunter2"), "{shown}");
 }
 
-/// What a client writes a server takes, and the other way round.
+/// A server accepts the request of a client, and the client the response.
 #[test]
-fn both_roles_meet() {
+fn client_and_server_interoperate() {
     let options = ClientOptions::new()
         .subprotocol("a")
         .unwrap()

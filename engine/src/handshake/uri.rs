@@ -1,4 +1,4 @@
-//! URIs by RFC 3986: the one grammar for the URL that a client is given, the `Host` that it
+//! The URI grammar of RFC 3986. One parser for the URL that a client is given, the `Host` that it
 //! sends, and the request target and `Host` that a server receives.
 
 use core::fmt;
@@ -6,30 +6,31 @@ use core::net::Ipv6Addr;
 
 use super::syntax::{find, split_once};
 
-/// Why a URL cannot be used. The URL itself is not repeated: it may hold a token.
+/// Why a URL is invalid. The error does not repeat the URL, which can hold credentials.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// Nothing there.
+    /// The URL is empty.
     Empty,
-    /// More than [`Url::BYTES_MAX`](super::Url::BYTES_MAX) bytes.
+    /// The URL is longer than [`Url::BYTES_MAX`](super::Url::BYTES_MAX) bytes.
     TooLong,
-    /// A scheme other than `ws` and `wss`, or none.
+    /// The scheme is missing, or is not `ws` or `wss`.
     Scheme,
-    /// No host after the scheme (RFC 9110 section 4.2.1).
+    /// The host is missing (RFC 9110 section 4.2.1).
     MissingHost,
-    /// `user:password@`, which WebSocket URLs do not have (RFC 6455 section 3).
+    /// The URL has user information (`user:password@`), which WebSocket URLs must not have (RFC
+    /// 6455 section 3).
     UserInfo,
-    /// `#fragment`, which RFC 6455 section 3 forbids.
+    /// The URL has a fragment, which WebSocket URLs must not have (RFC 6455 section 3).
     Fragment,
-    /// A port that is not a number from 1 to 65535. An empty port is the scheme's own
-    /// (RFC 3986 section 3.2.3).
+    /// The port is not a number from 1 to 65535. An empty port is valid and means the default port
+    /// of the scheme (RFC 3986 section 3.2.3).
     Port,
-    /// A host that is neither a name nor an address (RFC 3986 section 3.2.2). An address in
-    /// brackets must be of IPv6 and without a zone.
+    /// The host is neither a name nor an address (RFC 3986 section 3.2.2). An address in brackets
+    /// must be an IPv6 address without a zone.
     Host,
-    /// A byte that must be percent-encoded, or a `%` without two hexadecimal digits
-    /// (RFC 3986 sections 2.1, 3.3 and 3.4).
+    /// A byte must be percent-encoded, or a `%` is not followed by two hexadecimal digits (RFC 3986
+    /// sections 2.1, 3.3 and 3.4).
     Syntax,
 }
 
@@ -57,24 +58,24 @@ impl fmt::Display for UrlError {
 
 impl core::error::Error for UrlError {}
 
-/// What a host is. An IPv4 address is a name that a lookup takes for an address.
+/// The kind of a host. An IPv4 address counts as a name: the resolver recognizes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum HostKind {
     Name,
     Ipv6,
-    /// An address of a later version, which has a grammar and nothing else.
+    /// An address of a future version (`IPvFuture`).
     IpFuture,
 }
 
 /// `host [ ":" port ]` (RFC 9110 section 7.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Authority<'a> {
-    /// An IP literal in its brackets.
+    /// The host; an IP literal with its brackets.
     pub(super) host: &'a [u8],
     pub(super) kind: HostKind,
-    /// `None` where there is none, or an empty one: the scheme's own.
+    /// `None` if it is missing or empty: the default port of the scheme.
     pub(super) port: Option<u16>,
-    /// Host and port as they stand, without an empty port.
+    /// Host and port as written, without an empty port.
     pub(super) text: &'a [u8],
 }
 
@@ -84,7 +85,7 @@ impl<'a> Authority<'a> {
             return Err(UrlError::UserInfo);
         }
         let (host, digits) = match text.iter().rposition(|&b| b == b':') {
-            // The last colon may be one of an address in brackets.
+            // The last colon can be part of an address in brackets.
             Some(at) if find(&text[at..], b']').is_none() => (&text[..at], &text[at + 1..]),
             _ => (text, &[][..]),
         };
@@ -103,8 +104,8 @@ impl<'a> Authority<'a> {
     }
 }
 
-/// `port = *DIGIT` (RFC 3986 section 3.2.3), with leading zeros if it likes; TCP numbers ports
-/// from 0 to 65535, and nobody listens on 0.
+/// `port = *DIGIT` (RFC 3986 section 3.2.3); leading zeros are allowed. Port 0 is refused, because
+/// no server can listen on it.
 fn parse_port(digits: &[u8]) -> Result<Option<u16>, UrlError> {
     if digits.is_empty() {
         return Ok(None);
@@ -124,8 +125,8 @@ fn parse_port(digits: &[u8]) -> Result<Option<u16>, UrlError> {
     }
 }
 
-/// `host` without being empty (RFC 3986 section 3.2.2). Digits and dots that are no IPv4 address
-/// are a name.
+/// `host`, not empty (RFC 3986 section 3.2.2). Digits and dots that are not an IPv4 address are a
+/// name.
 fn host_kind(host: &[u8]) -> Option<HostKind> {
     let Some(rest) = host.strip_prefix(b"[") else {
         let is_name = is_encoded(host, |b| is_unreserved(b) || is_sub_delim(b));
@@ -157,9 +158,9 @@ fn is_ip_future(address: &[u8]) -> bool {
 /// `path-abempty [ "?" query ]` (RFC 3986 sections 3.3 and 3.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Resource<'a> {
-    /// Empty, or with its first `/`.
+    /// Empty, or starts with `/`.
     pub(super) path: &'a [u8],
-    /// Without its `?`.
+    /// The query without its `?`.
     pub(super) query: Option<&'a [u8]>,
 }
 
@@ -187,7 +188,7 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// What follows `scheme://`.
+/// Parses the part of a URI after `scheme://`.
 pub(super) fn parse_hierarchy(text: &[u8]) -> Result<(Authority<'_>, Resource<'_>), UrlError> {
     if find(text, b'#').is_some() {
         return Err(UrlError::Fragment);
@@ -197,7 +198,7 @@ pub(super) fn parse_hierarchy(text: &[u8]) -> Result<(Authority<'_>, Resource<'_
     Ok((Authority::parse(authority)?, Resource::parse(resource)?))
 }
 
-/// Whether each byte is one of `allowed` or of a `%` and its two hexadecimal digits.
+/// Whether every byte is `allowed` or belongs to a `%` with two hexadecimal digits.
 fn is_encoded(text: &[u8], allowed: impl Fn(u8) -> bool) -> bool {
     let mut rest = text;
     loop {
@@ -222,12 +223,12 @@ const fn is_sub_delim(b: u8) -> bool {
     matches!(b, b'!' | b'$' | b'&'..=b',' | b';' | b'=')
 }
 
-/// `pchar / "/"`, but for percent-encoded bytes.
+/// `pchar / "/"`, without percent-encoded bytes.
 const fn is_path_byte(b: u8) -> bool {
     is_unreserved(b) || is_sub_delim(b) || matches!(b, b':' | b'@' | b'/')
 }
 
-/// `pchar / "/" / "?"`, but for percent-encoded bytes.
+/// `pchar / "/" / "?"`, without percent-encoded bytes.
 const fn is_query_byte(b: u8) -> bool {
     is_path_byte(b) || b == b'?'
 }

@@ -7,7 +7,7 @@ use core::str::FromStr;
 
 use super::uri::{HostKind, UrlError, parse_hierarchy};
 
-/// A WebSocket URL, taken apart into what a client needs.
+/// A parsed WebSocket URL (RFC 6455 section 3).
 ///
 /// ```
 /// use tickwire::handshake::Url;
@@ -21,45 +21,51 @@ use super::uri::{HostKind, UrlError, parse_hierarchy};
 /// # Ok::<(), tickwire::handshake::UrlError>(())
 /// ```
 ///
-/// # What is taken
+/// # Accepted URLs
 ///
-/// The grammar is that of RFC 3986, component by component, and [`Request`](super::Request) takes
-/// the same: what this type takes, a server takes as a request target and as `Host`.
+/// The grammar is that of RFC 3986, component by component, and [`Request`](super::Request) uses
+/// the same one: a server accepts every URL of this type as a request target and as `Host`.
 ///
-/// | component | taken | refused |
+/// | component | accepted | refused |
 /// |---|---|---|
-/// | scheme | `ws`, `wss`, in any case | others, none |
-/// | user information | - | any, also an empty one |
-/// | host, a name | letters, digits, `-._~!$&'()*+,;=`, percent-encoded bytes, as they stand: names outside ASCII are written in Punycode for a lookup to find them | an empty one, other bytes, `%` without two hexadecimal digits |
-/// | host, IPv4 | four decimal numbers with dots; other digits and dots are a name, which the resolver judges | - |
-/// | host, IPv6 | in brackets | a zone (connect to a `SocketAddr` that has one), later versions (`[v1.x]`) |
-/// | port | 1-65535, with leading zeros; none and an empty one are the scheme's own | 0, more than 65535, signs |
-/// | path | letters, digits, `-._~!$&'()*+,;=:@/`, percent-encoded bytes; no segment is removed, `..` neither | other bytes, `%` without two hexadecimal digits |
-/// | query | as the path, and `?` | the same |
-/// | fragment | - | any, also an empty one |
+/// | scheme | `ws`, `wss`, in any case | all others, a missing one |
+/// | user information | - | any, even if empty |
+/// | host: name | letters, digits, `-._~!$&'()*+,;=`, percent-encoded bytes; kept as written, so
+/// write names outside ASCII in Punycode for the resolver | an empty one, other bytes, `%` without
+/// two hexadecimal digits |
+/// | host: IPv4 | four decimal numbers with dots; other digits and dots are a name for the resolver
+/// | - |
+/// | host: IPv6 | in brackets | a zone (connect to a `SocketAddr` with a scope id instead), future
+/// versions (`[v1.x]`) |
+/// | port | 1-65535, with leading zeros; a missing or empty port means the default of the scheme |
+/// 0, more than 65535, signs |
+/// | path | letters, digits, `-._~!$&'()*+,;=:@/`, percent-encoded bytes; no segment is removed,
+/// not even `..` | other bytes, `%` without two hexadecimal digits |
+/// | query | as the path, and `?` | as for the path |
+/// | fragment | - | any, even if empty |
 ///
-/// Browsers send some bytes as they stand that RFC 3986 wants percent-encoded, among them
-/// `[ ] |` and, in a query, `{ } ^`: a page encodes them with `encodeURIComponent`.
+/// Browsers send some bytes unencoded that RFC 3986 requires to be percent-encoded, among them `[ ]
+/// |` and, in a query, `{ } ^`. A page can encode them with `encodeURIComponent`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Url {
     secure: bool,
     port: u16,
-    /// An IPv6 address in its brackets.
+    /// The host; an IPv6 address with its brackets.
     host: String,
-    /// The host, and the port unless it is the scheme's own.
+    /// The host, and the port unless it is the default of the scheme.
     authority: String,
     target: String,
 }
 
 impl Url {
-    /// Longest URL, in bytes. A server takes a target of that length where its
-    /// [`HeadLimits`](super::HeadLimits) do; RFC 9110 section 4.1 asks for 8,000 bytes.
+    /// Largest length of a URL in bytes. A server accepts such a target if its
+    /// [`HeadLimits`](super::HeadLimits) do. RFC 9110 section 4.1 recommends at least 8,000 bytes.
     pub const BYTES_MAX: usize = 64 * 1024;
 
-    /// Takes `ws://host[:port][/path][?query]` or `wss://...` apart.
+    /// Parses `ws://host[:port][/path][?query]` or the same with `wss`.
     ///
     /// # Errors
-    /// [`UrlError`], one kind per fault.
+    /// [`UrlError`], with one kind for each fault.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
         if url.is_empty() {
             return Err(UrlError::Empty);
@@ -74,7 +80,7 @@ impl Url {
             _ => return Err(UrlError::Scheme),
         };
         let (authority, resource) = parse_hierarchy(rest.as_bytes())?;
-        // Nobody can connect to an address of a later version (RFC 3986 section 3.2.2).
+        // No client can connect to an address of a future version (RFC 3986 section 3.2.2).
         if authority.kind == HostKind::IpFuture {
             return Err(UrlError::Host);
         }
@@ -86,7 +92,7 @@ impl Url {
             [] => "/",
             path => text(path),
         });
-        // An empty query is none in a resource name (RFC 6455 section 3).
+        // A resource name omits an empty query (RFC 6455 section 3).
         if let Some(query @ [_, ..]) = resource.query {
             target.push('?');
             target.push_str(text(query));
@@ -104,7 +110,7 @@ impl Url {
         })
     }
 
-    /// Whether the connection goes over TLS (`wss`).
+    /// Whether the connection uses TLS (`wss`).
     #[must_use]
     pub const fn secure(&self) -> bool {
         self.secure
@@ -116,21 +122,21 @@ impl Url {
         self.host.trim_matches(['[', ']'])
     }
 
-    /// The port to connect to: 80 for `ws` and 443 for `wss` unless the URL says otherwise.
+    /// The port to connect to. Defaults to 80 for `ws` and 443 for `wss`.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// What goes into the `Host` header: the host, an IPv6 address in brackets, and the port
-    /// unless it is the scheme's own.
+    /// The value for the `Host` field: the host, with an IPv6 address in brackets, and the port
+    /// unless it is the default of the scheme.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// What goes into the request line: path and query, `/` if there is no path. An empty query
-    /// is left out with its `?` (the resource name of RFC 6455 section 3).
+    /// The request target: path and query. `/` if the path is empty. An empty query is omitted with
+    /// its `?` (the resource name of RFC 6455 section 3).
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
@@ -141,13 +147,13 @@ const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// The text of bytes that a grammar has found to be ASCII.
+/// The text of bytes that the parser has found to be ASCII.
 fn text(bytes: &[u8]) -> &str {
     core::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// The whole URL, query included: it may hold a token. The scheme in lower case, the port left out
-/// where it is the scheme's own; what [`Url::parse`] makes of it is the same URL again.
+/// Prints the whole URL with its query, which can hold credentials. The scheme is in lower case,
+/// and the default port of the scheme is omitted. [`Url::parse`] of the output gives an equal URL.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
@@ -155,7 +161,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// Without the query, which may hold a token.
+/// Omits the query, which can hold credentials.
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.target.split('?').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Where messages and channels meet: the only place that knows both `conn` and `mux`.
+//! Channels over a WebSocket: the only module that uses both `conn` and `mux`.
 //!
 //! ```text
 //!               ReadSide ── Message ──▶ receive, next ─┐
@@ -7,13 +7,13 @@
 //!                                                           events
 //! ```
 //!
-//! | file | what it is |
+//! | file | content |
 //! |---|---|
-//! | this one | [`ChannelSession`]: what drives channels over the halves of a WebSocket |
-//! | `channels` | [`Channels`]: what the application does with them |
+//! | this file | [`ChannelSession`]: drives the channels over the halves of a WebSocket |
+//! | `channels` | [`Channels`]: the calls of the application |
 //! | `endpoint` | [`ChannelEndpoint`]: a `ChannelSession` and the [`Session`](crate::sans_io::Session) below it, as one value |
-//! | `start` | whether a WebSocket can carry channels |
-//! | `ended` | which channels are over |
+//! | `start` | the check that a WebSocket can carry channels |
+//! | `ended` | the channels that have ended |
 
 mod channels;
 mod ended;
@@ -41,89 +41,93 @@ pub use channels::Channels;
 pub use endpoint::ChannelEndpoint;
 pub use start::{SEND_QUEUE_BYTES_MIN, StartError};
 
-/// Bytes of records that may wait in an outbox: enough for one write after the other, and what a
-/// message of high priority waits behind, beside what the kernel holds.
-pub const AHEAD_BYTES_MAX: usize = 32 << 10;
+/// [`ChannelSession::fill`] adds no record to an outbox in which this many bytes are queued. The
+/// limit is large enough to keep the socket busy between two writes. A message of high priority
+/// waits behind these bytes and behind those in the socket buffer.
+pub const OUTBOX_FILL_BYTES_MAX: usize = 32 << 10;
 
 /// The channels of one WebSocket connection, without a socket and without a clock.
 ///
-/// It owns the channels, and works on the halves of the WebSocket's [`Session`](crate::sans_io::Session),
-/// which whoever drives it lends call by call: the [`Message`]s that were received, the [`Outbox`]
-/// that records go to, and for a deadline the [`WriteSide`]. So one body serves drivers that keep
-/// these halves in different places. Who has no such wish takes [`ChannelEndpoint`], which owns
-/// both and has the order of calls built in.
+/// It owns the channels and borrows the halves of the [`Session`](crate::sans_io::Session) in each
+/// call: the received [`Message`]s, the [`Outbox`] for records and, for deadlines, the
+/// [`WriteSide`]. One implementation therefore serves drivers that keep these halves in different
+/// places. Other callers use [`ChannelEndpoint`], which owns both and makes the calls in the right
+/// order.
 ///
 /// # How to drive it
 ///
-/// 0. [`start`](Self::start), when the opening handshake is done.
+/// 0. [`start`](Self::start), after the opening handshake.
 /// 1. For each message of a batch: [`receive`](Self::receive), then [`next`](Self::next) until
-///    `None`. In between, the application uses the [`Channels`].
-/// 2. [`poll_event`](Self::poll_event) until `None`: what happened without a record. Then
-///    [`poll_writable`](Self::poll_writable), and [`begin_ended`](Self::begin_ended) with
-///    [`poll_ended`](Self::poll_ended), until `None`.
-/// 3. [`fill`](Self::fill): moves what there is to send into the outbox. Again with 2 where that
-///    made [events](Self::has_events). Then write as for any `Session`.
-/// 4. Where `fill` gave `true` the outbox is full: go on with 3 when it has drained
+///    `None`. The application uses the [`Channels`] between these calls.
+/// 2. [`poll_event`](Self::poll_event) until `None`: events without a record. Then
+///    [`poll_writable`](Self::poll_writable) until `None`, and
+///    [`begin_ended_round`](Self::begin_ended_round) followed by [`poll_ended`](Self::poll_ended)
+///    until `None`.
+/// 3. [`fill`](Self::fill): move records into the outbox. If that caused
+///    [events](Self::has_events), repeat 2. Then write as for any `Session`.
+/// 4. If `fill` returned `true`, the outbox is full: continue with 3 when it has drained
 ///    ([`WriteSide::take_drained`]).
-/// 5. At [`poll_timeout`](Self::poll_timeout): [`handle_timeout`](Self::handle_timeout), and go on
-///    with 2. The deadlines of the `Session` are its own.
-/// 6. When the `Session` has ended, or the stream is gone: [`handle_lost`](Self::handle_lost), and
-///    a last time 2.
+/// 5. At [`poll_timeout`](Self::poll_timeout): [`handle_timeout`](Self::handle_timeout), then
+///    continue with 2. The `Session` has its own deadlines.
+/// 6. When the `Session` has ended or the stream is lost: [`handle_lost`](Self::handle_lost), then
+///    2 once more.
 ///
-/// Calls of the application that come from elsewhere, from another thread or a call about
-/// another connection, first [tell the time](Channels::set_time), and are followed by 2 and 3.
+/// If the application uses the channels outside of step 1, for example from another thread or in a
+/// call about another connection, first [set the time](Channels::set_time), and do 2 and 3
+/// afterwards.
 ///
 /// # States
 ///
 /// ```text
-///  start ─▶ waits for HELLO ─ Ready ─▶ open ── drain, GOAWAY of the peer's ──▶ draining
+///  start ─▶ waits for HELLO ─ Ready ─▶ open ── drain, or GOAWAY of the peer ─▶ draining
 ///                 │                     │                                         │ no channels
-///                 │      abort, a violation, silence, GOAWAY with an error        │ left, or
+///                 │      abort, violation, timeout, GOAWAY with an error          │ left, or
 ///                 ▼                     ▼                                         ▼ close_timeout
-///            Failed is told ◀──────────────────────────────────────────────────────
-///                 │ our GOAWAY, if the peer does not know; then nothing more is sent or received
+///            Event::Failed  ◀──────────────────────────────────────────────────────
+///                 │ GOAWAY, unless the peer knows of the end; no more records are sent or received
 ///                 ▼
-///            Close with 4000 + code is in the outbox; 1003 where text had come
-///                 │ within close_timeout from the end of the channels, or the write side fails
+///            Close 4000 + code is in the outbox; Close 1003 after a text message
+///                 │ within close_timeout of the failure, or else the write side fails
 ///                 ▼
 ///            the Session has ended
 /// ```
 ///
-/// [`Event::Failed`] is told once and last, whatever the cause. What was queued before our GOAWAY
-/// goes out before it, as far as it is in a record.
+/// [`Event::Failed`] is returned once, as the last event, whatever the cause. Records that were
+/// complete before the GOAWAY are sent before it.
 ///
-/// # What it never sees
+/// # What is absent
 ///
-/// Bytes of the stream, the socket, the clock, wakers, who reads which channel. It never waits, and
-/// holds back nothing that is received: credit does.
+/// The session sees no bytes of the stream, no socket, no clock and no wakers, and does not know
+/// which task reads which channel. It never waits, and never holds back received messages: credit
+/// does.
 #[derive(Debug)]
 pub struct ChannelSession {
     channels: Channels,
-    /// As much of what is sent as is worth filling a record with before the batch ends.
+    /// [`Self::has_record`] is `true` from this many unfilled bytes on: about one record.
     fill_at: usize,
     close_timeout: Duration,
-    closing: Closing,
+    close_state: CloseState,
 }
 
-/// By when the connection must be closed.
+/// State of the close after the channels have ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Closing {
-    /// The channels go on.
-    Not,
-    /// They are over.
-    By(Timestamp),
-    /// It is closed, or was given up.
-    Over,
+enum CloseState {
+    /// The channels are open.
+    Open,
+    /// The channels have ended, and the connection must be closed by this time.
+    Deadline(Timestamp),
+    /// The connection is closed or was aborted.
+    Done,
 }
 
 impl ChannelSession {
-    /// Channels on a WebSocket whose opening handshake is done; `outbox` is that of its sending
-    /// half, and `subprotocol` what the handshake agreed on. HELLO goes out with the first
-    /// [`fill`](Self::fill).
+    /// Starts channels on a WebSocket after its opening handshake. `outbox` is the outbox of this
+    /// WebSocket, `subprotocol` the sub-protocol that the handshake agreed on. HELLO is sent with
+    /// the first [`fill`](Self::fill).
     ///
     /// # Errors
-    /// [`StartError`]. The Close that tells the peer is in the outbox then: drive the session on
-    /// until it has ended.
+    /// [`StartError`]. A Close with the reason is then in the outbox: drive the session until it
+    /// has ended.
     pub fn start(
         config: impl Into<Arc<ChannelConfig>>,
         subprotocol: Option<&str>,
@@ -145,26 +149,27 @@ impl ChannelSession {
             channels: Channels::new(core),
             fill_at: usize::MAX,
             close_timeout,
-            closing: Closing::Not,
+            close_state: CloseState::Open,
         })
     }
 
-    /// Whether a WebSocket with the limits `below` can carry channels with `config`:
-    /// [`start`](Self::start) checks the same. For programs that want to know before the first
+    /// Checks that a WebSocket with the limits `below` can carry channels with `config`, as
+    /// [`start`](Self::start) does. For programs that check their configuration before the first
     /// connection.
     ///
     /// # Errors
-    /// Both must hold by themselves ([`ChannelConfig::check`], [`Config::check`](crate::Config::check)).
-    /// Messages must be [delivered whole](crate::Delivery::Whole); `message_bytes_max` and
-    /// `frame_bytes_max` must have room for our `record_bytes_max`, and `send_queue_bytes_max` for
-    /// [`SEND_QUEUE_BYTES_MIN`], whatever records the peer announces.
+    /// Each configuration must be valid by itself ([`ChannelConfig::check`],
+    /// [`Config::check`](crate::Config::check)). Messages must be [delivered
+    /// whole](crate::Delivery::Whole). `message_bytes_max` and `frame_bytes_max` must be at least
+    /// `record_bytes_max`, and `send_queue_bytes_max` at least [`SEND_QUEUE_BYTES_MIN`], whatever
+    /// record size the peer announces.
     pub fn check(config: &ChannelConfig, below: &config::Config) -> Result<(), ConfigError> {
         config.check()?;
         below.check()?;
         check(config, below)
     }
 
-    /// The channels as they stand.
+    /// The channels, to inspect.
     #[inline]
     #[must_use]
     pub fn channels(&self) -> &Channels {
@@ -177,9 +182,9 @@ impl ChannelSession {
         &mut self.channels
     }
 
-    /// A message of the peer's came. `Some` if it is a record: take its events with
-    /// [`Self::next`]. Text ends the channels ([`ChannelViolation::NotBinary`]), and control frames are
-    /// nothing to them.
+    /// Receives a message of the peer. `Some` if it is a record: take its events with
+    /// [`Self::next`]. A text message ends the channels ([`ChannelViolation::NotBinary`]); control
+    /// frames are ignored.
     #[inline]
     pub fn receive<'r>(
         &mut self,
@@ -199,43 +204,44 @@ impl ChannelSession {
     #[cold]
     fn receive_text(&mut self) {
         let event = self.channels.core.receive_text();
-        self.keep_end(event);
+        self.set_failure(event);
     }
 
-    /// An end is told by [`Self::poll_event`], after all else.
-    fn keep_end(&mut self, event: Option<Event<'_>>) {
+    /// Stores the failure, which [`Self::poll_event`] returns after all other events.
+    fn set_failure(&mut self, event: Option<Event<'_>>) {
         if let Some(Event::Failed(failure)) = event {
-            self.channels.end = Some(failure);
+            self.channels.failure = Some(failure);
         }
     }
 
-    /// The next event of a record; `None` when there is no more in it, and when the application
-    /// has [aborted](Channels::abort) the channels meanwhile.
+    /// The next event of a record. `None` at its end, and after the application has
+    /// [aborted](Channels::abort) the channels.
     #[inline]
     pub fn next<'r>(&mut self, record: &mut RecordReader<'r>) -> Option<Event<'r>> {
-        if self.channels.end.is_some() {
-            return None; // the rest is nobody's
+        if self.channels.failure.is_some() {
+            return None; // the rest of the record is dropped
         }
         let event = self.channels.core.next(record)?;
         if !matches!(event, Event::Message(_) | Event::Run(_)) {
-            self.channels.note(&event);
+            self.channels.record_half_end(&event);
         }
         Some(event)
     }
 
-    /// What happened without a record, and the end of the channels, however it came.
+    /// The next event that has no record, and at last the failure of the channels, whatever its
+    /// cause.
     pub fn poll_event(&mut self) -> Option<Event<'static>> {
         let channels = &mut self.channels;
         let event = channels
             .event
             .take()
             .or_else(|| channels.core.poll_event())
-            .or_else(|| channels.end.take().map(Event::Failed))?;
-        channels.note(&event);
+            .or_else(|| channels.failure.take().map(Event::Failed))?;
+        channels.record_half_end(&event);
         Some(event)
     }
 
-    /// Channels whose send was refused, and may now succeed. Each is told once.
+    /// The next channel whose send was refused and can be tried again. Each is returned once.
     pub fn poll_writable(&mut self) -> Option<ChannelId> {
         let channels = &mut self.channels;
         channels
@@ -244,13 +250,13 @@ impl ChannelSession {
             .or_else(|| channels.core.poll_writable())
     }
 
-    /// Whether [`Self::poll_event`] or [`Self::poll_writable`] have anything to tell.
+    /// Whether [`Self::poll_event`] or [`Self::poll_writable`] would return a value.
     pub fn has_events(&mut self) -> bool {
         let Channels {
             core,
             event,
             writable,
-            end,
+            failure,
             ..
         } = &mut self.channels;
         if event.is_none() {
@@ -259,60 +265,63 @@ impl ChannelSession {
         if writable.is_none() {
             *writable = core.poll_writable();
         }
-        event.is_some() || writable.is_some() || end.is_some()
+        event.is_some() || writable.is_some() || failure.is_some()
     }
 
-    /// A round of [`Self::poll_ended`] begins.
-    pub fn begin_ended(&mut self) {
+    /// Starts a round of [`Self::poll_ended`].
+    pub fn begin_ended_round(&mut self) {
         self.channels.ended.begin_round();
     }
 
-    /// Channels of which both halves are over, and nothing is left to send or to release: told
-    /// once, for the application to [close](Channels::close_channel) the channels that it has not closed by
-    /// itself. A round gives all of them, but for those behind 64 that have more to send.
+    /// The next channel whose halves have both ended and that has nothing left to send or to
+    /// release. Each is returned once; the application then [closes](Channels::close_channel) it, unless
+    /// it has done so. A round returns all such channels, except those listed after 64 that still
+    /// have something to send.
     pub fn poll_ended(&mut self) -> Option<ChannelId> {
         self.channels.ended.next(&self.channels.core)
     }
 
-    /// Whether a round of [`Self::poll_ended`] might find anything.
+    /// Whether a round of [`Self::poll_ended`] can return a channel.
     #[must_use]
     pub fn may_have_ended(&self) -> bool {
         !self.channels.ended.is_empty()
     }
 
-    /// Whether there is anything for [`Self::fill`] to do, but for a Close.
+    /// Whether [`Self::fill`] has records to move. Does not count a pending Close.
     #[inline]
     #[must_use]
     pub fn wants_write(&self) -> bool {
-        self.channels.core.wants_write() || matches!(self.channels.drain, Drain::Asked(..))
+        self.channels.core.wants_write() || matches!(self.channels.drain, Drain::Requested(..))
     }
 
-    /// Whether [`Self::fill`] has anything to do with this outbox.
+    /// Whether [`Self::fill`] has something to do with this outbox.
     #[must_use]
     pub fn wants_fill(&self, outbox: &Outbox) -> bool {
         let ended = self.channels.core.failure().is_some();
-        self.wants_write() || ended && (self.closing == Closing::Not || !outbox.is_closing())
+        self.wants_write()
+            || ended && (self.close_state == CloseState::Open || !outbox.is_closing())
     }
 
-    /// Whether what was sent since the last [`Self::fill`] is about a record, so that filling is
-    /// worth it before the batch ends: what goes to the outbox need not be queued.
+    /// Whether about a full record was sent since the last [`Self::fill`], so that filling pays off
+    /// before the batch ends: records that go to the outbox now are not queued in the channels.
     #[inline]
     #[must_use]
     pub fn has_record(&self) -> bool {
-        self.channels.unfilled >= self.fill_at
+        self.channels.unfilled_bytes >= self.fill_at
     }
 
-    /// Moves what there is to send into the outbox, as far as less than [`AHEAD_BYTES_MAX`] are
-    /// queued there. `true` if there is more: the outbox is full, messages wait where they can
-    /// still be conflated and overtaken, and [`Outbox::notify_below`] was asked for.
+    /// Moves records into the outbox while fewer than [`OUTBOX_FILL_BYTES_MAX`] bytes are queued
+    /// there. `true` if records are left: the outbox is full, the messages stay in the channels,
+    /// where they can still be conflated and overtaken, and a notification is requested with
+    /// [`Outbox::notify_below`].
     ///
-    /// Then begins a drain that was asked for, and closes the outbox where the channels are over
-    /// and all is moved.
+    /// Then starts a requested drain, and queues the Close if the channels have ended and all
+    /// records are moved.
     pub fn fill(&mut self, outbox: &mut Outbox, now: Timestamp) -> bool {
-        self.channels.unfilled = 0;
+        self.channels.unfilled_bytes = 0;
         let mut more = self.move_records(outbox, now);
-        if let Drain::Asked(code, reason) = self.channels.drain {
-            self.channels.drain = Drain::Begun;
+        if let Drain::Requested(code, reason) = self.channels.drain {
+            self.channels.drain = Drain::Started;
             self.channels.core.drain(code, reason);
             more = self.move_records(outbox, now);
         }
@@ -325,17 +334,16 @@ impl ChannelSession {
 
     fn move_records(&mut self, outbox: &mut Outbox, now: Timestamp) -> bool {
         let core = &mut self.channels.core;
-        // Every turn takes a record, or leaves.
+        // Each iteration moves one record or ends the loop.
         while core.wants_write() {
             let full =
-                outbox.queued_bytes() >= AHEAD_BYTES_MAX || outbox.room() < core.record_max();
+                outbox.queued_bytes() >= OUTBOX_FILL_BYTES_MAX || outbox.room() < core.record_max();
             if full {
                 core.handle_backpressure();
-                outbox.notify_below(AHEAD_BYTES_MAX / 2);
+                outbox.notify_below(OUTBOX_FILL_BYTES_MAX / 2);
                 return !outbox.is_closing();
             }
-            // There is room, and nobody else sends: what is refused is refused by a dead
-            // connection.
+            // The outbox has space and no other sender, so only a closed connection refuses.
             let refused = match core.poll_record(now) {
                 Some(Record::Inline(bytes)) => outbox.send(bytes).is_err(),
                 Some(Record::Shared(bytes)) => outbox.send_bytes(bytes).is_err(),
@@ -348,7 +356,7 @@ impl ChannelSession {
         false
     }
 
-    /// The channels are over: the connection is closed, within `close_timeout`.
+    /// Queues the Close after the channels have ended, and starts its deadline.
     #[cold]
     fn close(&mut self, outbox: &mut Outbox, now: Timestamp) {
         if let Some(code) = self.channels.core.closing()
@@ -360,60 +368,61 @@ impl ChannelSession {
                 }
                 _ => CloseCode(code.close_code()),
             };
-            // 1003, and 4000 to 4999, may be sent, and there is no reason.
+            // Cannot fail: 1003 and 4000 to 4999 are valid codes, and the reason is empty.
             let _ = outbox.close(code, "");
         }
-        if self.closing == Closing::Not {
-            self.closing = Closing::By(now.after(self.close_timeout));
+        if self.close_state == CloseState::Open {
+            self.close_state = CloseState::Deadline(now.after(self.close_timeout));
         }
     }
 
-    /// When [`Self::handle_timeout`] is due.
+    /// The time of the next [`Self::handle_timeout`]. `None` if no deadline is set.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        match self.closing {
-            Closing::Not => self.channels.core.poll_timeout(),
-            Closing::By(at) => Some(at),
-            Closing::Over => None,
+        match self.close_state {
+            CloseState::Open => self.channels.core.poll_timeout(),
+            CloseState::Deadline(at) => Some(at),
+            CloseState::Done => None,
         }
     }
 
-    /// Does what is due; [`Self::poll_event`] tells what came of it. Calling early is harmless.
+    /// Performs the actions that are due; [`Self::poll_event`] returns their events. An early call
+    /// has no effect.
     ///
-    /// Where the channels are over, and their end could not be sent and answered within
-    /// `close_timeout`, the write side fails with [`Deadline::Close`].
+    /// If the channels have ended and the close handshake has not finished within `close_timeout`,
+    /// the write side fails with [`Deadline::Close`].
     pub fn handle_timeout(&mut self, write: &mut WriteSide, now: Timestamp) {
-        match self.closing {
-            Closing::Not => self.channels.core.handle_timeout(now),
-            Closing::By(at) if now >= at => {
-                self.closing = Closing::Over;
+        match self.close_state {
+            CloseState::Open => self.channels.core.handle_timeout(now),
+            CloseState::Deadline(at) if now >= at => {
+                self.close_state = CloseState::Done;
                 write.fail(error::Failure::Deadline(Deadline::Close));
             }
-            Closing::By(_) | Closing::Over => {}
+            CloseState::Deadline(_) | CloseState::Done => {}
         }
     }
 
-    /// The WebSocket has ended, or the stream is gone: nothing is sent or received any more. How
-    /// the channels ended: [`ChannelFailure::Lost`] unless they were over before. [`Self::poll_event`]
-    /// tells so, if it has not.
+    /// The WebSocket has ended or the stream is lost: no more records are sent or received. Returns
+    /// how the channels ended: [`ChannelFailure::Lost`], or an earlier failure.
+    /// [`Self::poll_event`] returns it as an event, unless it has done so.
     pub fn handle_lost(&mut self) -> ChannelFailure {
         let event = self.channels.core.handle_lost();
-        self.keep_end(event);
-        self.closing = Closing::Over;
+        self.set_failure(event);
+        self.close_state = CloseState::Done;
         self.channels.core.failure().unwrap_or(ChannelFailure::Lost)
     }
 }
 
 impl Channels {
-    /// An event that may end a half of its channel is about to be told.
-    fn note(&mut self, event: &Event<'_>) {
+    /// Records the end of a half of a channel, if the event is one.
+    fn record_half_end(&mut self, event: &Event<'_>) {
         if let Event::Rejected { channel, .. }
         | Event::Finished { channel }
         | Event::Aborted { channel, .. }
         | Event::Stopped { channel, .. }
         | Event::Evicted { channel, .. } = *event
         {
-            self.ended.note(&self.core, channel);
+            self.ended.record(&self.core, channel);
         }
     }
 }

@@ -1,6 +1,8 @@
-//! What is public of channels below the drivers: the protocol, and where it meets the WebSocket.
+//! The public items of channels below the drivers: the protocol, and the session that carries it
+//! over a WebSocket.
 
 pub use super::channel_session::{
-    AHEAD_BYTES_MAX, ChannelEndpoint, ChannelSession, Channels, SEND_QUEUE_BYTES_MIN, StartError,
+    ChannelEndpoint, ChannelSession, Channels, OUTBOX_FILL_BYTES_MAX, SEND_QUEUE_BYTES_MIN,
+    StartError,
 };
 pub use crate::mux::*;

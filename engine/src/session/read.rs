@@ -1,4 +1,4 @@
-//! The half that receives, and decides how the connection ends.
+//! The receiving half of a session, which also decides how the connection ends.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -7,37 +7,38 @@ use core::time::Duration;
 use super::{End, Shutdown, Stats, WriteSide};
 use crate::agreed::Agreed;
 use crate::buf::BufPool;
-use crate::conn::{Batch, Closing, Due, Inbox, Keepalive, Output, OwnedMessage};
+use crate::conn::{Batch, CloseCause, Due, Inbox, Keepalive, OutputStatus, OwnedMessage};
 use crate::error::{Deadline, Failure};
 use crate::role::Role;
 use crate::time::{OptionalTimestamp, Timestamp};
 
-/// Bytes of a peer that are read and dropped behind our last words to it: behind a Close or a
-/// failure, or behind an opening handshake that was refused. Unread, they would make a reset of
-/// the stream's end, which can destroy those words at the peer. 16 MiB: more than the buffers of
-/// two sockets and a network hold when the peer is told. A peer that sends more than that, within
-/// `close_timeout`, does not listen, and is closed.
+/// Largest number of bytes that are read and dropped after the connection has ended for this
+/// endpoint: after a Close, a failure or a refused opening handshake. Unread bytes would turn the
+/// end of the stream into a reset, which can destroy the last bytes that this endpoint sent. 16 MiB
+/// exceed what two socket buffers and a network hold in flight. A peer that sends more within
+/// `close_timeout` ignores the Close, and its connection is closed.
 pub const LINGER_BYTES_MAX: u32 = 16 << 20;
 
-/// Bytes that may wait unreceived before [`ReadSide::look_through`] drops Pings and Pongs: some
-/// hundreds of them.
+/// [`ReadSide::process_control_frames`] drops Pings and Pongs when more than this many bytes are
+/// unread: some hundreds of control frames.
 pub const UNREAD_CONTROL_BYTES_MAX: usize = 4096;
 
-/// The receiving half of a [`Session`](super::Session), with the clocks.
+/// The receiving half of a [`Session`](super::Session), with its deadlines.
 #[derive(Debug)]
 pub struct ReadSide {
     inbox: Inbox,
     keepalive: Keepalive,
     agreed: Agreed,
-    /// Made when the connection begins to end: most are open and hold none.
-    ending: Option<Box<Ending>>,
+    /// Allocated when the connection starts to end, so that open connections pay one pointer.
+    ending: Option<Box<EndState>>,
 }
 
-/// How far the end of a connection is.
+/// State of a connection that is ending.
 #[derive(Default, Debug)]
-struct Ending {
+struct EndState {
+    /// How the connection ended, once it is decided.
     end: Option<End>,
-    /// When the closing handshake must be over.
+    /// Deadline of the close handshake.
     close_at: Option<Timestamp>,
 }
 
@@ -51,13 +52,13 @@ impl ReadSide {
         }
     }
 
-    /// When the closing handshake must be over.
+    /// Deadline of the close handshake.
     #[inline]
     fn close_at(&self) -> Option<Timestamp> {
         self.ending.as_ref()?.close_at
     }
 
-    /// The closing handshake is over, or its time begins.
+    /// Sets or clears the deadline of the close handshake.
     fn set_close_at(&mut self, at: Option<Timestamp>) {
         if at.is_some() || self.ending.is_some() {
             self.ending.get_or_insert_default().close_at = at;
@@ -89,82 +90,82 @@ impl ReadSide {
         self.keepalive.handle_read(now);
     }
 
-    /// We read again, after having left it for `silence`: the peer's deadlines are moved out by
-    /// as much. Not set anew, or who stops often would never find a dead peer. For drivers that
-    /// stop reading; those of this crate do it by themselves.
-    pub fn pardon(&mut self, silence: Duration) {
-        self.keepalive.pardon(silence);
+    /// Moves the deadlines of the peer by `pause`, the time in which this endpoint did not read.
+    /// The deadlines are not restarted: an endpoint that pauses often would otherwise never detect
+    /// a dead peer. For drivers that pause reading; the drivers of this crate call it themselves.
+    pub fn extend_deadlines(&mut self, pause: Duration) {
+        self.keepalive.extend_deadlines(pause);
     }
 
     /// As [`Session::handle_eof`](super::Session::handle_eof).
     pub fn handle_eof(&mut self) {
-        self.inbox.end_stream(false);
-        self.end_stream();
+        self.inbox.set_stream_end(false);
+        self.apply_stream_end();
     }
 
-    /// As [`Session::handle_broken`](super::Session::handle_broken), of this half; the other one is told by
-    /// [`WriteSide::fail`].
-    pub fn handle_broken(&mut self) {
-        self.inbox.end_stream(true);
-        self.end_stream();
+    /// As [`Session::handle_read_error`](super::Session::handle_read_error) for this half. Report
+    /// the failure to the sending half with [`WriteSide::fail`].
+    pub fn handle_read_error(&mut self) {
+        self.inbox.set_stream_end(true);
+        self.apply_stream_end();
     }
 
-    /// The stream's end is the connection's, when what came before has been lent.
-    fn end_stream(&mut self) {
+    /// Ends the connection with the stream, once all messages before the end are lent.
+    fn apply_stream_end(&mut self) {
         if let Some(failure) = self.inbox.stream_end()
             && self.inbox.wants_read()
         {
-            self.inbox.handle_end(failure);
+            self.inbox.fail(failure);
         }
     }
 
-    /// A read would block: all that the peer has sent so far was received. A connection that
-    /// cannot be written to any more ends here, by what writing failed with. `true` if so.
-    pub fn handle_blocked(&mut self, write: &mut WriteSide) -> bool {
+    /// A read would block, so all bytes that the peer has sent so far are received. If a write has
+    /// failed before, the connection ends here with that failure. `true` if it does.
+    pub fn handle_read_would_block(&mut self, write: &mut WriteSide) -> bool {
         let Some(failure) = write.failure() else {
             return false;
         };
         let ends = self.end().is_none() && self.inbox.wants_read();
         if ends {
             self.inbox.stop();
-            self.decide(write, End::Failed(failure));
+            self.set_end(write, End::Failed(failure));
             self.set_close_at(None);
         }
         ends
     }
 
-    /// Registers the answers to the Pings and the Close that come next. `true`: call
-    /// [`Self::settle`] and write before the next message is lent, and the answers are out, as far
-    /// as the socket takes them, when the application sees what they answer.
+    /// Registers the replies to the next Pings and Close. `true`: call [`Self::queue_replies`] and
+    /// write before the next message is lent. The replies are then written, as far as the socket
+    /// accepts them, before the application sees the frames that they answer.
     ///
-    /// A Close is answered when all messages before it have been lent, a Ping perhaps earlier.
+    /// A Close is answered when all messages before it are lent; a Ping may be answered earlier.
     #[inline]
     pub fn look_ahead(&mut self) -> bool {
         self.inbox.look_ahead()
     }
 
-    /// For an application that does not receive for now: answers the Pings among what was
-    /// received, and a Close that no message stands before. Where more than
-    /// [`UNREAD_CONTROL_BYTES_MAX`] wait, or the stream has ended, the Pings and Pongs that no
-    /// message stands before are dropped. Call [`Self::settle`] behind it.
-    pub fn look_through(&mut self) {
-        self.inbox.answer_all();
+    /// For an application that does not receive at the moment: answers the Pings among the received
+    /// frames, and a Close that no message precedes. If more than [`UNREAD_CONTROL_BYTES_MAX`]
+    /// bytes are unread or the stream has ended, also drops the Pings and Pongs that no message
+    /// precedes. Call [`Self::queue_replies`] afterwards.
+    pub fn process_control_frames(&mut self) {
+        self.inbox.answer_pending();
         let max = if self.inbox.stream_end().is_some() {
-            0 // nothing but a message keeps the end from being seen
+            0 // only a data message may delay the end
         } else {
             UNREAD_CONTROL_BYTES_MAX
         };
-        self.inbox.drop_control(max);
+        self.inbox.drop_control_frames(max);
     }
 
-    /// The messages received.
+    /// The received messages.
     #[inline]
     pub fn batch(&mut self) -> Batch<'_> {
         self.inbox.batch()
     }
 
-    /// The next message, owned. `None` when only a read helps, as [`Self::wants_read`] says then; or
-    /// when [`Self::look_ahead`] has registered answers that are to be sent first.
+    /// The next message, owned. `None` if only a read can bring a message ([`Self::wants_read`]),
+    /// or if [`Self::look_ahead`] has registered replies that must be sent first.
     pub fn next_owned(&mut self) -> Option<Result<OwnedMessage, Failure>> {
         self.inbox.next_owned()
     }
@@ -176,103 +177,106 @@ impl ReadSide {
         self.inbox.wants_read()
     }
 
-    /// Whether no message can come any more.
+    /// Whether receiving is over: no message follows.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.inbox.is_done()
     }
 
-    /// Whether [`Self::settle`] has anything to do.
+    /// Whether [`Self::queue_replies`] has something to do.
     #[inline]
     #[must_use]
-    pub fn wants_settle(&mut self) -> bool {
+    pub fn has_replies(&mut self) -> bool {
         self.inbox.stream_end().is_some() || !self.inbox.replies().is_empty()
     }
 
-    /// As [`Session::settle`](super::Session::settle).
+    /// As [`Session::queue_replies`](super::Session::queue_replies).
     #[inline]
-    pub fn settle(&mut self, write: &mut WriteSide, now: Timestamp) {
-        self.end_stream();
+    pub fn queue_replies(&mut self, write: &mut WriteSide, now: Timestamp) {
+        self.apply_stream_end();
         if !self.inbox.replies().is_empty() {
-            self.apply(write, now);
+            self.apply_replies(write, now);
         }
         if write.outbox.is_closing() {
-            self.settle_close(write, now);
+            self.start_close_timeout(write, now);
         }
     }
 
-    /// The time of a closing handshake begins where it has not begun, unless all is over.
-    fn settle_close(&mut self, write: &WriteSide, now: Timestamp) {
-        let over = write.outbox.is_dead() && self.end().is_some();
+    /// Starts the deadline of the close handshake, unless it runs already or the connection is
+    /// over.
+    fn start_close_timeout(&mut self, write: &WriteSide, now: Timestamp) {
+        let over = write.outbox.is_aborted() && self.end().is_some();
         if self.close_at().is_none() && !over {
             self.set_close_at(Some(now.after(self.inbox.config().close_timeout)));
         }
     }
 
     #[cold]
-    fn apply(&mut self, write: &mut WriteSide, now: Timestamp) {
+    fn apply_replies(&mut self, write: &mut WriteSide, now: Timestamp) {
         let replies = self.inbox.replies();
-        replies.answer(|ping| write.outbox.answer(ping));
+        replies.drain_pings(|ping| write.outbox.queue_pong(ping));
         if let Some(pong) = replies.take_pong() {
             self.keepalive.handle_pong(pong, now);
         }
-        match replies.take_closing() {
-            Some(Closing::Echo(body)) => {
-                let by_peer = !write.outbox.has_closed();
+        match replies.take_close_cause() {
+            Some(CloseCause::Echo(body)) => {
+                let by_peer = !write.outbox.has_queued_close();
                 let code = body.code();
-                self.decide(write, End::Closed { code, by_peer });
+                self.set_end(write, End::Closed { code, by_peer });
                 write.outbox.close_with(&body);
             }
-            Some(Closing::Fail(failure)) => self.fail(write, failure, now),
+            Some(CloseCause::Fail(failure)) => self.fail(write, failure, now),
             None => {}
         }
     }
 
-    /// The only place where the end is set: the first is kept, and the sending half knows it.
-    fn decide(&mut self, write: &mut WriteSide, end: End) {
+    /// Records the end, unless one is recorded already, and copies it to the sending half. The only
+    /// place that sets the end.
+    fn set_end(&mut self, write: &mut WriteSide, end: End) {
         let ending = self.ending.get_or_insert_default();
         write.end = Some(Box::new(*ending.end.get_or_insert(end)));
     }
 
-    pub(super) fn resume_end(&mut self, write: &mut WriteSide, end: End) {
+    pub(super) fn restore_end(&mut self, write: &mut WriteSide, end: End) {
         match end {
             End::Closed { .. } => self.inbox.close(),
             End::Failed(_) => self.inbox.stop(),
         }
-        self.decide(write, end);
+        self.set_end(write, end);
         match end {
-            End::Failed(failure) if failure.close_code().is_none() => write.outbox.kill(),
-            _ => write.outbox.resume_closing(),
+            End::Failed(failure) if failure.close_code().is_none() => write.outbox.abort(),
+            _ => write.outbox.restore_closing(),
         }
     }
 
     fn fail(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
         let first = write.failure().unwrap_or(failure);
-        self.decide(write, End::Failed(first));
+        self.set_end(write, End::Failed(first));
         write.outbox.fail(failure);
-        if write.outbox.is_dead() {
-            // Nothing is left to wait for.
-            write.stalled = OptionalTimestamp::NONE;
+        if write.outbox.is_aborted() {
+            // No more bytes are written.
+            write.stalled_since = OptionalTimestamp::NONE;
             self.set_close_at(None);
         } else if self.close_at().is_none() {
             self.set_close_at(Some(now.after(self.inbox.config().close_timeout)));
         }
     }
 
-    /// Nothing was heard of the peer in time. What it had sent before is lent all the same, and the
-    /// end comes behind that; the sending half is told at once.
-    fn miss(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
+    /// The peer has missed a deadline for sending. Messages received before are still lent, and the
+    /// end follows them; the sending half fails at once.
+    fn fail_deadline(&mut self, write: &mut WriteSide, failure: Failure, now: Timestamp) {
         if self.inbox.wants_read() {
             self.inbox.stop();
             self.fail(write, failure, now);
         } else if write.end.is_none() {
             write.end = Some(Box::new(End::Failed(failure)));
             write.outbox.fail(failure);
-            self.settle(write, now);
+            self.queue_replies(write, now);
         }
     }
 
-    /// As [`Session::poll_timeout`](super::Session::poll_timeout); `write` is [`WriteSide::deadline`].
+    /// As [`Session::poll_timeout`](super::Session::poll_timeout). Pass [`WriteSide::deadline`] as
+    /// `write`.
     #[must_use]
     pub fn poll_timeout(&self, write: Option<Timestamp>) -> Option<Timestamp> {
         let read = match self.close_at() {
@@ -287,9 +291,9 @@ impl ReadSide {
     pub fn handle_timeout(&mut self, write: &mut WriteSide, now: Timestamp) {
         if write.deadline().is_some_and(|at| now >= at) {
             write.fail(Failure::Deadline(Deadline::Write));
-            self.handle_blocked(write);
+            self.handle_read_would_block(write);
             if self.end().is_some() {
-                self.set_close_at(None); // nothing is left to wait for
+                self.set_close_at(None); // no more bytes are written
             }
             return;
         }
@@ -302,36 +306,36 @@ impl ReadSide {
         if self.end().is_some() {
             return;
         }
-        let output = Output {
-            busy: write.wants_write(),
-            ping: write.outbox.ping_waits(),
+        let output = OutputStatus {
+            pending: write.wants_write(),
+            ping_pending: write.outbox.ping_pending(),
         };
         match self
             .keepalive
             .handle_timeout(self.inbox.config(), output, now)
         {
             Due::Nothing => {}
-            // Refused only when the connection is closing already.
+            // Refused only if the connection is already closing.
             Due::Ping(payload) => drop(write.outbox.ping(&payload)),
-            Due::Fail(deadline) => self.miss(write, Failure::Deadline(deadline), now),
+            Due::Fail(deadline) => self.fail_deadline(write, Failure::Deadline(deadline), now),
         }
     }
 
     /// As [`Session::shutdown`](super::Session::shutdown).
     #[must_use]
     pub fn shutdown(&self, write: &WriteSide) -> Shutdown {
-        if write.outbox.is_dead() || self.inbox.dropped_bytes() > LINGER_BYTES_MAX {
-            return Shutdown::Full;
+        if write.outbox.is_aborted() || self.inbox.dropped_bytes() > LINGER_BYTES_MAX {
+            return Shutdown::Close;
         }
         if write.wants_write() || !write.outbox.is_closing() {
-            return Shutdown::Not;
+            return Shutdown::None;
         }
         match (self.inbox.is_closed(), self.inbox.is_done()) {
-            _ if self.inbox.stream_end().is_some() => Shutdown::Full,
-            // Both Closes are exchanged: the server ends the stream (RFC 6455 section 7.1.1).
-            (true, _) if self.agreed.role() == Role::Server => Shutdown::Full,
-            (false, true) => Shutdown::Half,
-            _ => Shutdown::Not,
+            _ if self.inbox.stream_end().is_some() => Shutdown::Close,
+            // Both Closes are exchanged: the server closes the stream (RFC 6455 section 7.1.1).
+            (true, _) if self.agreed.role() == Role::Server => Shutdown::Close,
+            (false, true) => Shutdown::Write,
+            _ => Shutdown::None,
         }
     }
 
@@ -341,8 +345,9 @@ impl ReadSide {
         self.ending.as_ref()?.end
     }
 
-    /// Whether the connection has failed, and all messages that came before have been lent: the
-    /// application is told now. [`Self::shutdown`] says what is still to be done with the socket.
+    /// Whether the connection has failed and all messages before the failure are lent: the driver
+    /// reports the failure to the application now. [`Self::shutdown`] returns what is left to do
+    /// with the socket.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         matches!(self.end(), Some(End::Failed(_))) && self.inbox.wants_read()
@@ -364,7 +369,8 @@ impl ReadSide {
         self.keepalive.rtt()
     }
 
-    /// As [`Session::stats`](super::Session::stats), of this half: what was sent counts as nothing.
+    /// As [`Session::stats`](super::Session::stats) for this half. The counters of sent messages
+    /// are 0.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (messages_in, bytes_in) = self.inbox.counts();

@@ -1,4 +1,4 @@
-//! The half that sends.
+//! The sending half of a session.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -14,10 +14,10 @@ use crate::time::{OptionalTimestamp, Timestamp};
 #[derive(Debug)]
 pub struct WriteSide {
     pub(super) outbox: Outbox,
-    /// Since when the socket has taken none of what waits.
-    pub(super) stalled: OptionalTimestamp,
-    /// The connection's end as far as this half knows it: its own failure, until the receiving
-    /// half has decided.
+    /// The time since which the socket has accepted no byte of the queued output.
+    pub(super) stalled_since: OptionalTimestamp,
+    /// The end of the connection as this half knows it: its own failure until the receiving half
+    /// has decided.
     pub(super) end: Option<Box<End>>,
 }
 
@@ -41,7 +41,7 @@ impl WriteSide {
         self.outbox.config()
     }
 
-    /// Where messages go.
+    /// The outbox, to queue messages.
     #[inline]
     pub fn outbox(&mut self) -> &mut Outbox {
         &mut self.outbox
@@ -64,17 +64,17 @@ impl WriteSide {
     #[inline]
     pub fn handle_written(&mut self, n: usize, now: Timestamp) {
         self.outbox.handle_written(n);
-        self.note_written(n, now);
+        self.update_stall(n, now);
     }
 
-    /// As [`Session::handle_kept`](super::Session::handle_kept).
-    pub fn handle_kept(&mut self, n: usize) {
-        self.outbox.handle_kept(n);
+    /// As [`Session::handle_buffered`](super::Session::handle_buffered).
+    pub fn handle_buffered(&mut self, n: usize) {
+        self.outbox.handle_buffered(n);
     }
 
-    /// Queues a binary message, writing straight from `payload` what the socket takes of it:
-    /// `write` is given the slices to write, what was queued first, and returns how many bytes
-    /// went. For large messages on a server; a client has to copy, for it masks.
+    /// Sends a binary message directly from `payload`. `write` receives the slices to write, queued
+    /// bytes first, and returns the number of bytes written; the rest is copied and queued. For
+    /// large messages of a server. A client must mask and therefore copies.
     ///
     /// # Errors
     /// As [`Outbox::send`]; `write` is not called then.
@@ -89,27 +89,29 @@ impl WriteSide {
             written = write(slices);
             written
         })?;
-        self.note_written(written, now);
+        self.update_stall(written, now);
         Ok(())
     }
 
-    /// The socket took `n` bytes: the peer has all of its time again, unless it took none.
+    /// The socket accepted `n` bytes. Any progress restarts the write deadline.
     #[inline]
-    fn note_written(&mut self, n: usize, now: Timestamp) {
+    fn update_stall(&mut self, n: usize, now: Timestamp) {
         if !self.outbox.wants_write() {
-            self.stalled = OptionalTimestamp::NONE;
-        } else if n > 0 || self.stalled == OptionalTimestamp::NONE {
-            self.stalled = now.into();
+            self.stalled_since = OptionalTimestamp::NONE;
+        } else if n > 0 || self.stalled_since == OptionalTimestamp::NONE {
+            self.stalled_since = now.into();
         }
     }
 
-    /// Whether a send was refused for a full queue, and half of the queue is free again with room
-    /// for that send (the smallest of them, if there were more). Tells so once.
+    /// Whether the queue has drained after a send was refused because it was full: at least half of
+    /// the queue is free, and there is space for the refused message (for the smallest of several).
+    /// Returns `true` once.
     pub fn take_drained(&mut self) -> bool {
         self.outbox.take_drained()
     }
 
-    /// As [`Session::stats`](super::Session::stats), of this half: what was received counts as nothing.
+    /// As [`Session::stats`](super::Session::stats) for this half. The counters of received
+    /// messages are 0.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (messages_out, bytes_out) = self.outbox.counts();
@@ -120,24 +122,26 @@ impl WriteSide {
         }
     }
 
-    /// When the peer must have taken some of what waits.
+    /// The time by which the socket must have accepted some of the queued bytes. `None` if no write
+    /// is stalled.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.stalled
+        self.stalled_since
             .get()
             .map(|since| since.after(self.outbox.write_timeout()))
     }
 
-    /// Nothing can be written any more, because of `failure`, unless the connection has ended
-    /// before. The connection ends by it when all that the peer had sent has been received.
+    /// Aborts sending because of `failure`, unless the connection has ended before. The connection
+    /// ends with this failure when all bytes that the peer sent before are received.
     pub fn fail(&mut self, failure: Failure) {
         self.end
             .get_or_insert_with(|| Box::new(End::Failed(failure)));
-        self.outbox.kill();
-        self.stalled = OptionalTimestamp::NONE;
+        self.outbox.abort();
+        self.stalled_since = OptionalTimestamp::NONE;
     }
 
-    /// Why nothing can be sent; `None` also where the connection was closed.
+    /// The failure because of which no message can be sent. `None` while there is none, and after a
+    /// close handshake.
     #[inline]
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {

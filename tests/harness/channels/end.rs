@@ -4,7 +4,8 @@
 use std::ops::{Deref, DerefMut};
 
 use tickwire::channels::{
-    AHEAD_BYTES_MAX, ChannelConfig, ChannelSession, Channels, Event, RecordReader, SUBPROTOCOL,
+    ChannelConfig, ChannelSession, Channels, Event, OUTBOX_FILL_BYTES_MAX, RecordReader,
+    SUBPROTOCOL,
 };
 use tickwire::sans_io::{Entropy, Session, WriteSide};
 use tickwire::{Message, Role, Timestamp};
@@ -70,15 +71,15 @@ impl End {
 
     /// One record: with so much ahead of it that the outbox is full when it has it.
     pub fn poll_record(&mut self, now: Timestamp) -> Option<Vec<u8>> {
-        let mut records = self.fill_behind(AHEAD_BYTES_MAX - 1, now);
-        assert!(records.len() <= 1, "records pass AHEAD_BYTES_MAX");
+        let mut records = self.fill_behind(OUTBOX_FILL_BYTES_MAX - 1, now);
+        assert!(records.len() <= 1, "records pass OUTBOX_FILL_BYTES_MAX");
         records.pop()
     }
 
     /// The transport takes nothing: the outbox is full already.
     pub fn block(&mut self, now: Timestamp) {
-        let records = self.fill_behind(AHEAD_BYTES_MAX, now);
-        assert_eq!(records.len(), 0, "records pass AHEAD_BYTES_MAX");
+        let records = self.fill_behind(OUTBOX_FILL_BYTES_MAX, now);
+        assert_eq!(records.len(), 0, "records pass OUTBOX_FILL_BYTES_MAX");
     }
 
     /// What `fill` moves into an outbox in which so many bytes wait.

@@ -225,7 +225,7 @@ impl Sim {
             }
         }
         assert!(!self.ends[end].session.has_events(), "all is told");
-        self.ends[end].session.begin_ended();
+        self.ends[end].session.begin_ended_round();
         while let Some(id) = self.ends[end].session.poll_ended() {
             let known = self.link_of(end, id);
             let link = known.expect("the application has it");

@@ -73,17 +73,17 @@ fn a_close_without_a_code_is_answered_without_one() {
 fn the_server_ends_the_stream_first() {
     let mut server = driven(Role::Server);
     server.push(&Frame::close(1000, b"").by(Role::Client));
-    assert_eq!(server.shutdown(), Shutdown::Full);
+    assert_eq!(server.shutdown(), Shutdown::Close);
 
     let mut client = driven(Role::Client);
     client.push(&Frame::close(1001, b"").by(Role::Server));
     assert_eq!(
         client.shutdown(),
-        Shutdown::Not,
+        Shutdown::None,
         "the client waits for the end of the stream"
     );
     client.eof();
-    assert_eq!(client.shutdown(), Shutdown::Full);
+    assert_eq!(client.shutdown(), Shutdown::Close);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_local_close_delivers_data_until_the_answer() {
         assert_eq!(d.session().outbox().ping(b""), Err(SendError::Closed));
         d.turn();
         assert_eq!(d.end(), None);
-        assert_eq!(d.shutdown(), Shutdown::Not);
+        assert_eq!(d.shutdown(), Shutdown::None);
         d.push(&Frame::new(op::BIN, "still").by(peer(role)));
         d.push(&Frame::new(op::PING, "unanswered").by(peer(role)));
         d.push(&Frame::close(1000, b"").by(peer(role)));
@@ -154,7 +154,7 @@ fn a_stream_that_ends_without_a_close_is_an_error() {
                 "a part of a message is not a message"
             );
             assert_eq!(d.end(), Some(End::Failed(Failure::Eof)));
-            assert_eq!(d.shutdown(), Shutdown::Full);
+            assert_eq!(d.shutdown(), Shutdown::Close);
             assert_eq!(d.sent, [], "there is nobody to tell");
         }
     }

@@ -148,7 +148,7 @@ fn silence_is_detected_by_the_idle_deadline() {
         Some((heard + 50 * MS + DELAY, told)),
         "the peer is told"
     );
-    assert_eq!(server.session.shutdown(), Shutdown::Full);
+    assert_eq!(server.session.shutdown(), Shutdown::Close);
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn a_frame_in_a_larger_buffer_continues_in_a_smaller_one() {
                 got += 1;
             }
         }
-        session.settle(now);
+        session.queue_replies(now);
         session.detach(&mut pool);
         if rest.is_empty() {
             break;

@@ -287,7 +287,7 @@ fn understood(answer: &str) -> Option<HandshakeError> {
     let none = ClientOptions::new();
     let mut client = ClientHandshake::new("h", "/", &none, [0; 16]).unwrap();
     match client.parse(answer.as_bytes(), &HeadLimits::default()) {
-        Ok(None) => client.cut_short(),
+        Ok(None) => client.partial_refusal(),
         Ok(Some(_)) => panic!("{answer:?} opens"),
         Err(error) => Some(error),
     }

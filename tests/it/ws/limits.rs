@@ -219,7 +219,7 @@ fn the_newest_of_many_pings_is_answered() {
             session.handle_read(ping.len(), now);
             let (batch, _) = session.receive();
             assert_eq!(batch.count(), 1);
-            session.settle(now);
+            session.queue_replies(now);
             // The socket would block: no byte of the output is sent.
             let offered: usize = session.transmit().map(<[u8]>::len).sum();
             assert!(offered <= 4 + 2 + 4, "{offered} bytes wait");

@@ -138,7 +138,7 @@ fn accepted_messages_arrive_once_and_in_order_before_the_close() {
             }
             let timeout = 2_000_000_000;
             assert!(at - from <= timeout && end.closed.expect("closed") - from <= timeout);
-            assert_eq!(end.session.shutdown(), Shutdown::Full);
+            assert_eq!(end.session.shutdown(), Shutdown::Close);
         }
     }
 }

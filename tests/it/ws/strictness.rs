@@ -240,7 +240,7 @@ fn check(row: &Row, config: &Config, mode: Mode, cuts: impl Iterator<Item = usiz
         Some(&close),
         "{name}: what the peer is told"
     );
-    assert_eq!(d.shutdown(), Shutdown::Half, "{name}: after the Close");
+    assert_eq!(d.shutdown(), Shutdown::Write, "{name}: after the Close");
 
     // The session has failed: nothing that follows is delivered or answered.
     let bytes = d.sent.len();
@@ -250,7 +250,7 @@ fn check(row: &Row, config: &Config, mode: Mode, cuts: impl Iterator<Item = usiz
     assert_eq!(d.sent.len(), bytes, "{name}: sent after the Close");
     d.eof();
     assert_eq!(d.events(), expected, "{name}: after the end");
-    assert_eq!(d.shutdown(), Shutdown::Full, "{name}: at the end");
+    assert_eq!(d.shutdown(), Shutdown::Close, "{name}: at the end");
     assert_eq!(
         d.end(),
         Some(End::Failed(failure)),

@@ -251,21 +251,21 @@ fn bytes_that_a_stream_kept_are_sent_first() {
     let now = Timestamp(0);
     let mut session = Session::new(Role::Server, Config::default(), Entropy([7; 32]), &[], now)
         .expect("limits that work");
-    session.handle_kept(usize::MAX);
+    session.handle_buffered(usize::MAX);
     session.outbox().ping(b"out").expect("room");
-    session.handle_kept(usize::MAX);
+    session.handle_buffered(usize::MAX);
     assert_eq!(session.transmit().flatten().count(), 5);
     session.handle_written(5, now);
     session.outbox().send(b"data").expect("room");
     assert!(session.transmit().next().is_some());
-    session.handle_kept(usize::MAX);
+    session.handle_buffered(usize::MAX);
     session.handle_written(0, now);
     session.outbox().ping(b"?").expect("room");
     let sent: Vec<u8> = session.transmit().flatten().copied().collect();
     assert_eq!(sent, b"\x82\x04data\x89\x01?");
     session.handle_written(6, now);
     assert!(session.transmit().next().is_some());
-    session.handle_kept(3);
+    session.handle_buffered(3);
     session.handle_written(0, now);
     session.outbox().ping(b"!").expect("room");
     session.outbox().send(b"more").expect("room");
@@ -286,7 +286,7 @@ fn only_the_newest_waiting_pong_is_sent() {
         let mut session =
             Session::new(role, config, Entropy([7; 32]), pings, now).expect("limits that work");
         assert_eq!(session.receive().0.count(), 2);
-        session.settle(now);
+        session.queue_replies(now);
         assert_eq!(session.transmit().flatten().count(), 6);
         session.handle_written(usize::from(begun), now);
         session.handle_written(0, now);

@@ -203,7 +203,7 @@ fn feed(to: &mut Session, pool: &mut BufPool, wire: &[u8], payload_bytes: usize)
         };
         count += usize::from(black_box(payload).len() == payload_bytes);
     }
-    to.settle(NOW);
+    to.queue_replies(NOW);
     to.detach(pool);
     Some(count)
 }

@@ -1,25 +1,26 @@
-//! What is answered before it is lent: the same messages and the same answers, in whatever steps.
+//! The lookahead: the same messages are lent and the same replies are registered, however the bytes
+//! arrive.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::super::inbox::Inbox;
 use super::super::message::OwnedMessage;
-use super::super::replies::Closing;
+use super::super::replies::CloseCause;
 use super::super::text::Utf8Bytes;
 use crate::buf::BufPool;
 use crate::config::Config;
 use crate::frame::CONTROL_BYTES_MAX;
 use crate::role::Role;
 
-/// A frame of a server's.
+/// An unmasked frame, as a server sends it.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first, payload.len() as u8];
     bytes.extend_from_slice(payload);
     bytes
 }
 
-/// Numbers that look random.
+/// A small pseudo-random generator.
 struct Rng(u64);
 
 impl Rng {
@@ -30,14 +31,14 @@ impl Rng {
     }
 }
 
-/// What a driver sees.
+/// Messages and replies as a driver sees them.
 #[derive(Default)]
 struct Seen {
     lent: Vec<OwnedMessage>,
     /// Payloads of the Pings that were answered.
     pongs: Vec<Vec<u8>>,
     closes: usize,
-    /// Messages with data that had been lent when the Close was answered.
+    /// Number of data messages lent before the Close was answered.
     before_close: usize,
 }
 
@@ -52,17 +53,17 @@ impl Seen {
         self.lent.iter().filter(is_data).count()
     }
 
-    /// As `settle` does.
-    fn settle(&mut self, inbox: &mut Inbox) {
+    /// Applies the replies as `ReadSide::queue_replies` does.
+    fn queue_replies(&mut self, inbox: &mut Inbox) {
         let replies = inbox.replies();
-        replies.answer(|ping| self.pongs.push(ping.to_vec()));
+        replies.drain_pings(|ping| self.pongs.push(ping.to_vec()));
         replies.take_pong();
-        match replies.take_closing() {
-            Some(Closing::Echo(_)) => {
+        match replies.take_close_cause() {
+            Some(CloseCause::Echo(_)) => {
                 self.closes += 1;
                 self.before_close = self.data();
             }
-            Some(Closing::Fail(failure)) => panic!("{failure}"),
+            Some(CloseCause::Fail(failure)) => panic!("{failure}"),
             None => {}
         }
     }
@@ -80,8 +81,8 @@ impl Seen {
     }
 }
 
-/// A stream of messages, fragments with control frames between them, and a Close. Every Ping has
-/// a payload of its own.
+/// A random stream of messages, fragments with control frames between them, and a Close. Every Ping
+/// has its own payload.
 fn stream(rng: &mut Rng) -> (Vec<u8>, Vec<OwnedMessage>, Vec<Vec<u8>>) {
     let (mut bytes, mut messages, mut pings) = (Vec::new(), Vec::new(), Vec::new());
     let mut open: Option<Vec<u8>> = None;
@@ -101,7 +102,7 @@ fn stream(rng: &mut Rng) -> (Vec<u8>, Vec<OwnedMessage>, Vec<Vec<u8>>) {
             }
             more => {
                 let last = rng.below(2) == 0;
-                // Small texts in a row are prepared before they are lent.
+                // Consecutive small texts are validated together.
                 let opcode = match open {
                     Some(_) => 0,
                     None if last && more >= 4 => 1,
@@ -123,13 +124,13 @@ fn stream(rng: &mut Rng) -> (Vec<u8>, Vec<OwnedMessage>, Vec<Vec<u8>>) {
         bytes.extend(frame(0x88, &1000_u16.to_be_bytes()));
         let close = (crate::CloseCode::NORMAL, Default::default());
         messages.push(OwnedMessage::Close(Some(close)));
-        bytes.extend(frame(0x89, b"behind a Close"));
+        bytes.extend(frame(0x89, b"after a Close"));
     }
     (bytes, messages, pings)
 }
 
 #[test]
-fn in_whatever_steps_the_same_is_lent_and_answered_once() {
+fn messages_and_replies_do_not_depend_on_how_bytes_arrive() {
     let config = Config::default();
     for seed in 0..2000 {
         let mut rng = Rng(seed);
@@ -149,14 +150,14 @@ fn in_whatever_steps_the_same_is_lent_and_answered_once() {
                     rest = &rest[n..];
                 }
                 2 => {
-                    inbox.answer_all();
-                    seen.settle(&mut inbox);
+                    inbox.answer_pending();
+                    seen.queue_replies(&mut inbox);
                 }
                 _ if inbox.wants_read() => {}
                 3 => {
-                    // A driver of batches.
+                    // A driver that takes batches.
                     inbox.look_ahead();
-                    seen.settle(&mut inbox);
+                    seen.queue_replies(&mut inbox);
                     let most = 1 + rng.below(4);
                     let lent: Vec<_> = inbox.batch().take(most).collect();
                     for message in lent {
@@ -165,7 +166,7 @@ fn in_whatever_steps_the_same_is_lent_and_answered_once() {
                 }
                 _ => {
                     inbox.look_ahead();
-                    seen.settle(&mut inbox);
+                    seen.queue_replies(&mut inbox);
                     if let Some(message) = inbox.next_owned() {
                         seen.lend(message.unwrap());
                     }
@@ -175,7 +176,7 @@ fn in_whatever_steps_the_same_is_lent_and_answered_once() {
                 inbox.detach(&mut pool);
             }
         }
-        seen.settle(&mut inbox);
+        seen.queue_replies(&mut inbox);
         assert_eq!(seen.lent, messages, "seed {seed}");
         assert_eq!(seen.pongs, pings, "seed {seed}");
         assert_eq!(seen.closes, usize::from(closes), "seed {seed}");
@@ -185,9 +186,9 @@ fn in_whatever_steps_the_same_is_lent_and_answered_once() {
     }
 }
 
-/// A batch ends before what is to be answered, and the next one begins with it.
+/// A batch ends before a frame that must be answered, and the next one starts with it.
 #[test]
-fn a_batch_ends_before_what_is_to_be_answered() {
+fn a_batch_ends_before_an_unanswered_control_frame() {
     let config = Config::default();
     let code = 1000_u16.to_be_bytes();
     let bytes = [
@@ -204,13 +205,13 @@ fn a_batch_ends_before_what_is_to_be_answered() {
     while !inbox.wants_read() {
         batches.push(inbox.batch().count());
     }
-    // One; the Pings, answered together, and what is between them; the Close.
+    // The first message; the Pings, answered together, and the messages between them; the Close.
     assert_eq!(batches, [1, 4, 1]);
 }
 
-/// What breaks a rule ends the look: nothing behind it is answered.
+/// A frame that breaks a rule ends the lookahead: no frame after it is answered.
 #[test]
-fn nothing_is_answered_behind_what_breaks_a_rule() {
+fn no_frame_is_answered_after_a_violation() {
     let config = Config::default().frame_bytes_max(100);
     let bad = [
         frame(0x80, b"nothing to continue"),
@@ -221,18 +222,20 @@ fn nothing_is_answered_behind_what_breaks_a_rule() {
         [frame(0x02, b"open"), frame(0x82, b"another")].concat(),
     ];
     for bad in bad {
-        let bytes = [frame(0x89, b"before"), bad, frame(0x89, b"behind")].concat();
+        let bytes = [frame(0x89, b"before"), bad, frame(0x89, b"after")].concat();
         let mut inbox = Inbox::new(&Role::Client.into(), config.clone(), &bytes);
-        assert!(inbox.answer_all());
+        assert!(inbox.answer_pending());
         let mut pongs = Vec::new();
-        inbox.replies().answer(|ping| pongs.push(ping.to_vec()));
+        inbox
+            .replies()
+            .drain_pings(|ping| pongs.push(ping.to_vec()));
         assert_eq!(pongs, [b"before"]);
     }
 }
 
-/// Pings that are answered, and Pongs, give way to what comes; messages do not.
+/// Answered Pings and Pongs are dropped above the limit; data messages are not.
 #[test]
-fn what_is_dropped_unreceived() {
+fn unread_control_frames_are_dropped_above_the_limit() {
     let config = Config::default();
     let mut bytes = Vec::new();
     for _ in 0..10 {
@@ -242,44 +245,42 @@ fn what_is_dropped_unreceived() {
     bytes.extend(frame(0x82, b"kept"));
     bytes.extend(frame(0x8a, &[2; 98]));
     let mut unanswered = Inbox::new(&Role::Client.into(), config.clone(), &bytes);
-    unanswered.drop_control(0);
-    assert_eq!(
-        unanswered.batch().count(),
-        22,
-        "a Ping that is not answered stays"
-    );
+    unanswered.drop_control_frames(0);
+    assert_eq!(unanswered.batch().count(), 22, "an unanswered Ping is kept");
 
     let mut inbox = Inbox::new(&Role::Client.into(), config, &bytes);
-    inbox.answer_all();
-    inbox.drop_control(1050);
+    inbox.answer_pending();
+    inbox.drop_control_frames(1050);
     let mut left = Vec::new();
     while let Some(message) = inbox.next_owned() {
         left.push(message.unwrap());
     }
-    // Ten control frames, the message, and what came behind it.
+    // Ten control frames, the message, and the Pong after it.
     assert_eq!(left.len(), 11, "{left:?}");
     assert!(matches!(left[left.len() - 2], OwnedMessage::Binary(_)));
 }
 
-/// A peer that sends byte by byte what nobody receives costs one look at each frame.
+/// A peer that sends byte by byte to an application that does not receive costs one inspection of
+/// each frame.
 #[test]
-fn frames_that_nobody_receives_are_looked_at_once() {
+fn unread_frames_are_inspected_once() {
     let config = Config::default();
     let data = frame(0x82, b"?").repeat(100);
     let mut inbox = Inbox::new(&Role::Client.into(), config, &data);
-    assert!(!inbox.answer_all());
-    // Where they were looked at again, these would be answered.
+    assert!(!inbox.answer_pending());
+    // If the frames were inspected again, these Pings would be answered.
     let pings = frame(0x89, b"?").repeat(100);
     inbox.buf.received_mut().0.copy_from_slice(&pings);
-    assert!(!inbox.answer_all());
-    // What is lent is looked at from where the next batch begins.
+    assert!(!inbox.answer_pending());
+    // After a batch, the lookahead starts from the front.
     assert_eq!(inbox.batch().take(1).count(), 0);
-    assert!(inbox.answer_all());
+    assert!(inbox.answer_pending());
 }
 
-/// Byte by byte, with nobody who receives: every Ping is answered once, whatever gives way.
+/// Byte by byte, to an application that does not receive: every Ping is answered once, whatever is
+/// dropped.
 #[test]
-fn pings_are_answered_once_while_others_give_way() {
+fn pings_are_answered_once_while_control_frames_are_dropped() {
     let config = Config::default();
     let ping = |i: u8| frame(0x89, &[i; 50]);
     let mut bytes: Vec<u8> = (0..200)
@@ -295,9 +296,9 @@ fn pings_are_answered_once_while_others_give_way() {
             inbox.attach(&mut pool);
             inbox.space()[0] = byte;
             inbox.filled(1);
-            inbox.answer_all();
-            inbox.drop_control(unread_max);
-            inbox.replies().answer(|p| pongs.push(p.to_vec()));
+            inbox.answer_pending();
+            inbox.drop_control_frames(unread_max);
+            inbox.replies().drain_pings(|p| pongs.push(p.to_vec()));
         }
         let pinged: Vec<_> = (0..=255).map(|i| vec![i; 50]).collect();
         assert_eq!(pongs, pinged, "{unread_max}");

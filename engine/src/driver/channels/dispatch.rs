@@ -133,7 +133,7 @@ pub(super) fn finish_call<H: ChannelHandler>(
         }
         // Where the outbox takes no more, it tells when it does.
         let full = cx.fill() || cx.cx.outbox().is_closing();
-        cx.entry.session.begin_ended();
+        cx.entry.session.begin_ended_round();
         while let Some(channel) = cx.entry.session.poll_ended() {
             handler.ended(conn, cx, channel);
             cx.close_channel(channel, ErrorCode::NO_ERROR);

@@ -94,7 +94,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             self.call(id, session, line, flow, now, |h, conn, cx| {
                 h.timer(conn, cx, token)
             });
-            session.settle(now);
+            session.queue_replies(now);
         }
     }
 

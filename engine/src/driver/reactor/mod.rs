@@ -448,7 +448,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             };
             let closed = session.outbox().close(CloseCode::GOING_AWAY, "");
             debug_assert!(closed.is_ok(), "1001 without a reason can be sent");
-            session.settle(now);
+            session.queue_replies(now);
             link.flow.paused = false;
             self.serve(id, link, now);
         }

@@ -262,9 +262,10 @@ impl Connecting {
     /// short.
     fn failed(&self, error: Error) -> Error {
         match error {
-            Error::Io(_) | Error::Timeout(_) => {
-                self.handshake.cut_short().map_or(error, Error::Handshake)
-            }
+            Error::Io(_) | Error::Timeout(_) => self
+                .handshake
+                .partial_refusal()
+                .map_or(error, Error::Handshake),
             error => error,
         }
     }

@@ -34,8 +34,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 // new: the session knows the first cause.
                 Phase::Open(session) => {
                     link.line.error.get_or_insert(error);
-                    session.handle_broken();
-                    session.settle(now);
+                    session.handle_read_error();
+                    session.queue_replies(now);
                     ended(session, &mut link.line)
                 }
                 _ => Ended::Io(error),
@@ -59,32 +59,32 @@ impl<H: Handler, T: Transport> Core<H, T> {
             return Ok(None);
         };
         if let Some(silence) = flow.take_pause(now) {
-            session.pardon(silence);
+            session.extend_deadlines(silence);
         }
         if !flow.paused && !session.wants_read() {
             self.deliver(id, session, line, flow, now);
         }
         self.read_on(id, session, line, flow, now)?;
         // A Close may have been queued from elsewhere: its deadline begins.
-        session.settle(now);
+        session.queue_replies(now);
         write_out(session.halves().1, line, &mut self.common.calls, now);
         if session.halves().1.take_drained() {
             self.call(id, session, line, flow, now, H::drained);
-            session.settle(now);
+            session.queue_replies(now);
             write_out(session.halves().1, line, &mut self.common.calls, now);
             // Refused again and written at once: the socket has nothing to announce then.
             flow.again = true;
         }
         if !line.readable && !flow.paused {
-            session.handle_blocked();
+            session.handle_read_would_block();
         }
         match session.shutdown() {
-            Shutdown::Not => {}
-            Shutdown::Half => line.shut_down_write()?,
+            Shutdown::None => {}
+            Shutdown::Write => line.shut_down_write()?,
             // Dead through a fault of writing alone: the peer's last messages, perhaps its Close,
             // are still to be read, also after a pause.
-            Shutdown::Full if session.end().is_none() => session.settle(now),
-            Shutdown::Full => return Ok(Some(ended(session, line))),
+            Shutdown::Close if session.end().is_none() => session.queue_replies(now),
+            Shutdown::Close => return Ok(Some(ended(session, line))),
         }
         if session.has_failed() && !core::mem::replace(&mut flow.told, true) {
             // The handler need not wait while the peer is told, and the socket closed.
@@ -123,7 +123,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                     self.deliver(id, session, line, flow, now);
                 }
             }
-            session.settle(now);
+            session.queue_replies(now);
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 if core::mem::take(&mut given) {
                     self.handler.batch_end(conn, &mut cx);
                 }
-                read.settle(cx.write, now);
+                read.queue_replies(cx.write, now);
                 write_out(cx.write, cx.line, cx.hub.calls, now);
             }
             let mut batch = read.batch();
@@ -172,7 +172,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             }
         }
         self.handler.batch_end(conn, &mut cx);
-        session.settle(now);
+        session.queue_replies(now);
     }
 }
 

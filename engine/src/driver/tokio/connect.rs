@@ -246,7 +246,9 @@ impl Connector {
         let exchanged = within(limit, Deadline::Handshake, exchange).await;
         let (response, leftover) = exchanged.map_err(|e| match e {
             // An answer that refuses says more than how its content was cut short.
-            Error::Io(_) | Error::Timeout(_) => handshake.cut_short().map_or(e, Error::Handshake),
+            Error::Io(_) | Error::Timeout(_) => {
+                handshake.partial_refusal().map_or(e, Error::Handshake)
+            }
             e => e,
         })?;
         let config = self.config.clone();

@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
                 && !self.owes_answers()
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
-                if self.receiving.read.wants_settle() {
+                if self.receiving.read.has_replies() {
                     self.attend(cx, now(), false);
                 }
                 return Poll::Ready(Ok(Some(message)));
@@ -212,7 +212,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
     fn end_by_writing(&mut self, cx: &Context<'_>) -> bool {
         let receiving = &mut self.receiving;
         let ended = self.shared.with(Side::Reader, cx.waker(), |cell| {
-            receiving.read.handle_blocked(&mut cell.sending.write);
+            receiving
+                .read
+                .handle_read_would_block(&mut cell.sending.write);
         });
         self.unattended = true;
         ended.is_some()
@@ -237,7 +239,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
             ..
         } = self;
         *answers |= receiving.read.look_ahead();
-        if !*unattended && !*answers && !shared.bell.attention() && !receiving.read.wants_settle() {
+        if !*unattended && !*answers && !shared.bell.attention() && !receiving.read.has_replies() {
             return true;
         }
         *unattended = true;

@@ -84,22 +84,22 @@ impl Receiving {
         now: Timestamp,
     ) {
         self.read.look_ahead();
-        self.read.settle(&mut sending.write, now);
+        self.read.queue_replies(&mut sending.write, now);
         // What cannot be written is noticed below; what was received is delivered all the same.
         if let Poll::Ready(Err(_)) = sending.poll_write(io, cx, now) {
             // Sets the deadline of the closing.
-            self.read.settle(&mut sending.write, now);
+            self.read.queue_replies(&mut sending.write, now);
         }
         self.share_error(sending);
         match self.read.shutdown(&sending.write) {
-            Shutdown::Not => {}
-            Shutdown::Half => drop(sending.poll_shutdown(io, cx)),
+            Shutdown::None => {}
+            Shutdown::Write => drop(sending.poll_shutdown(io, cx)),
             // Dead through a fault of writing alone: the peer's last messages, perhaps its
             // Close, are still to be read.
-            Shutdown::Full if self.read.end().is_none() && !self.eof => {}
+            Shutdown::Close if self.read.end().is_none() && !self.eof => {}
             // What was received is delivered first.
-            Shutdown::Full if !self.read.wants_read() => {}
-            Shutdown::Full => {
+            Shutdown::Close if !self.read.wants_read() => {}
+            Shutdown::Close => {
                 let shut = sending.poll_shutdown(io, cx).is_ready();
                 // Without a deadline there is nothing left to wait for.
                 let deadline = self.read.poll_timeout(sending.write.deadline());
@@ -150,10 +150,10 @@ impl Receiving {
                 break;
             }
             if self.poll_read(io, &mut read_cx, &mut now).is_pending() {
-                self.read.handle_blocked(&mut sending.write);
+                self.read.handle_read_would_block(&mut sending.write);
                 break;
             }
-            self.read.look_through();
+            self.read.process_control_frames();
             if let Some(other) = other {
                 other.wake_by_ref(); // for what has come
             }
@@ -201,7 +201,7 @@ impl Receiving {
             self.clogged_at = self.clogged_at.min(now);
         } else if self.clogged_at != NEVER {
             let since = core::mem::replace(&mut self.clogged_at, NEVER);
-            self.read.pardon(now.since(since));
+            self.read.extend_deadlines(now.since(since));
         }
     }
 
@@ -219,7 +219,7 @@ impl Receiving {
         *now = self::now();
         let n = read.unwrap_or_else(|e| {
             self.error.get_or_insert(e);
-            self.read.handle_broken();
+            self.read.handle_read_error();
             0
         });
         if n > 0 {

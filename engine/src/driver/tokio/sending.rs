@@ -128,7 +128,7 @@ impl Sending {
                 }
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
                 Poll::Pending => {
-                    self.write.handle_kept(kept);
+                    self.write.handle_buffered(kept);
                     self.write.handle_written(0, now);
                     return Poll::Pending;
                 }

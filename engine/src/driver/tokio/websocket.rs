@@ -390,7 +390,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 // outcome, when the Close was sent.
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
-                if self.receiving.read.wants_settle() {
+                if self.receiving.read.has_replies() {
                     self.receiving
                         .attend(&mut self.sending, &mut self.io, cx, now());
                 }
@@ -449,7 +449,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                     }
                     continue;
                 }
-                if receiving.read.handle_blocked(&mut sending.write) {
+                if receiving.read.handle_read_would_block(&mut sending.write) {
                     continue;
                 }
             }

@@ -1,4 +1,4 @@
-//! What a server answers, by RFC 9110.
+//! The responses of a server (RFC 9110).
 
 use core::time::Duration;
 
@@ -7,20 +7,20 @@ use super::*;
 const FIELDS: &str = "Host: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
 
-const UPGRADE_TOLD: &[&str] = &[
+const UPGRADE_FIELDS: &[&str] = &[
     "Upgrade: websocket",
     "Sec-WebSocket-Version: 13",
     "Connection: close, Upgrade",
 ];
 
-/// The error of a request, however it is cut.
+/// The error of a request, which does not depend on how it is split.
 #[track_caller]
 fn error(request: &str) -> HandshakeError {
     let fresh = || ServerHandshake::new(HeadLimits::default());
-    assert_one_verdict(request.as_bytes(), fresh, ServerHandshake::parse).unwrap_err()
+    assert_split_independent(request.as_bytes(), fresh, ServerHandshake::parse).unwrap_err()
 }
 
-/// The values of the header lines with that name.
+/// The values of the header fields with this name.
 fn values<'a>(headers: &'a [String], name: &str) -> Vec<&'a str> {
     let lines = headers.iter().filter_map(|line| line.split_once(": "));
     lines
@@ -29,11 +29,11 @@ fn values<'a>(headers: &'a [String], name: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The rules that hold for every answer but a 101, and the answer taken apart.
+/// Checks the rules for every response except 101, and splits the response.
 #[track_caller]
 fn checked(refusal: &Refusal) -> (String, Vec<String>, Vec<u8>) {
-    let (first, headers, body) = take_apart(&refusal.encode());
-    // RFC 9112 section 4, 9.6: the version of the server, and no further request.
+    let (first, headers, body) = split_response(&refusal.encode());
+    // RFC 9112 sections 4 and 9.6: the version of the server, and Connection: close.
     assert!(
         first.starts_with(&format!("HTTP/1.1 {} ", refusal.status())),
         "{first}"
@@ -61,7 +61,7 @@ fn checked(refusal: &Refusal) -> (String, Vec<String>, Vec<u8>) {
     (first, headers, body)
 }
 
-/// A request, the status of its answer, and header lines that the answer must have.
+/// A request, the status of its response, and header fields that the response must have.
 type Row = (String, &'static str, &'static [&'static str]);
 
 fn get(fields: &str) -> String {
@@ -88,7 +88,7 @@ fn malformed() -> Vec<Row> {
         (with("X : y"), "400 Bad Request", &[]),
         (with("X: y\r\n z"), "400 Bad Request", &[]),
         (with("X: y\nZ: z"), "400 Bad Request", &[]),
-        // A request with content: its end is a matter of two readings (RFC 9112 section 11.2).
+        // A request with content: recipients may disagree on its end (RFC 9112 section 11.2).
         (with("Content-Length: 5"), "400 Bad Request", &[]),
         (with("Transfer-Encoding: chunked"), "400 Bad Request", &[]),
     ]
@@ -115,22 +115,22 @@ fn not_served() -> Vec<Row> {
             &["Allow: GET, HEAD"],
         ),
         (long, "414 URI Too Long", &[]),
-        // What is no upgrade to WebSocket 13 is told to be one (RFC 9110 section 15.5.22).
-        (get("Host: h\r\n"), "426 Upgrade Required", UPGRADE_TOLD),
+        // A request without an upgrade to WebSocket 13 gets 426 (RFC 9110 section 15.5.22).
+        (get("Host: h\r\n"), "426 Upgrade Required", UPGRADE_FIELDS),
         (
             but("Upgrade: websocket\r\n", "Upgrade: h2c\r\n"),
             "426 Upgrade Required",
-            UPGRADE_TOLD,
+            UPGRADE_FIELDS,
         ),
         (
             but("Version: 13", "Version: 8"),
             "426 Upgrade Required",
-            UPGRADE_TOLD,
+            UPGRADE_FIELDS,
         ),
         (
             but("Sec-WebSocket-Version: 13\r\n", ""),
             "426 Upgrade Required",
-            UPGRADE_TOLD,
+            UPGRADE_FIELDS,
         ),
         (large, "431 Request Header Fields Too Large", &[]),
         (many, "431 Request Header Fields Too Large", &[]),
@@ -155,7 +155,7 @@ fn not_served() -> Vec<Row> {
 }
 
 #[test]
-fn errors_by_their_answers() {
+fn every_error_has_its_response() {
     for (request, status, lines) in malformed().into_iter().chain(not_served()) {
         let error = error(&request);
         let (first, headers, body) = checked(&error.refusal());
@@ -176,10 +176,10 @@ fn errors_by_their_answers() {
     }
 }
 
-/// RFC 9110 section 9.3.2: the head that GET gets, and no content. HEAD does not upgrade, so that
-/// GET is one that does not either.
+/// RFC 9110 section 9.3.2: HEAD gets the head of the response for GET, without content. HEAD cannot
+/// upgrade, so the response is that of a GET without an upgrade.
 #[test]
-fn head_is_answered_as_get_without_content() {
+fn head_gets_the_response_of_get_without_content() {
     let without = FIELDS.replace("Upgrade: websocket\r\n", "");
     for (fields, like) in [
         (FIELDS, without.as_str()),
@@ -207,8 +207,8 @@ fn head_is_answered_as_get_without_content() {
             shown.starts_with("the method is HEAD, which cannot upgrade"),
             "{shown}"
         );
-        let told = get != HandshakeError::Upgrade;
-        assert_eq!(shown.ends_with(&get.to_string()), told, "{shown}");
+        let has_text = get != HandshakeError::Upgrade;
+        assert_eq!(shown.ends_with(&get.to_string()), has_text, "{shown}");
     }
     for (first, status) in [("HEAD / HTTP/1.0", 505), ("HEAD /% HTTP/1.1", 400)] {
         let error = error(&format!("{first}\r\n{FIELDS}\r\n"));
@@ -218,7 +218,7 @@ fn head_is_answered_as_get_without_content() {
     let long = error(&format!("HEAD /{} HTTP/1.1\r\n", "a".repeat(20_000)));
     assert_eq!(long.status(), 414);
     assert!(checked(&long.refusal()).2.is_empty());
-    // A request that is not complete is not answered.
+    // An incomplete request gets no response.
     let part = format!("HEAD / HTTP/1.1\r\n{FIELDS}");
     assert_eq!(
         Request::parse(part.as_bytes(), &HeadLimits::default()),
@@ -227,7 +227,7 @@ fn head_is_answered_as_get_without_content() {
 }
 
 #[test]
-fn refusals_as_encoded() {
+fn refusals_are_encoded_as_specified() {
     let refusal = Refusal::new(401)
         .unwrap()
         .header("WWW-Authenticate", "Bearer")
@@ -238,14 +238,14 @@ fn refusals_as_encoded() {
         b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nConnection: close\r\n\
           Content-Length: 8\r\n\r\nsign in\n"
     );
-    // No phrase for it: the space after the code stays (RFC 9112 section 4).
+    // Without a reason phrase, the space after the code stays (RFC 9112 section 4).
     let refusal = Refusal::new(499).unwrap();
     assert_eq!(
         refusal.encode(),
         b"HTTP/1.1 499 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     );
-    // Those without content (RFC 9110 sections 8.6, 15.2, 15.3.5, 15.4.5) cannot be written, nor
-    // those that refuse nothing.
+    // Statuses without content (RFC 9110 sections 8.6, 15.2, 15.3.5, 15.4.5) and statuses that
+    // refuse nothing are invalid.
     for status in (0..300).chain([304]).chain(600..=u16::MAX) {
         let expected = HandshakeError::Usage(HandshakeUsage::Status(status));
         assert_eq!(Refusal::new(status), Err(expected));
@@ -263,32 +263,32 @@ fn refusals_as_encoded() {
 }
 
 #[test]
-fn what_a_status_must_tell() {
+fn required_fields_of_a_status() {
     let refusal = |status| Refusal::new(status).unwrap();
-    // Told without being asked, once, and not where the application tells it.
+    // Added by default, once, and not if the application adds the field.
     let allow = |refusal: Refusal| values(&checked(&refusal).1, "Allow").join("|");
     assert_eq!(allow(refusal(405)), "GET, HEAD");
     let own = refusal(405).header("allow", "GET").unwrap();
     assert_eq!(allow(own), "GET");
     let (_, headers, _) = checked(&refusal(426));
-    for line in UPGRADE_TOLD {
+    for line in UPGRADE_FIELDS {
         assert!(
             headers.iter().any(|h| h == line),
             "{line} not in {headers:?}"
         );
     }
-    let (_, headers, _) = take_apart(&refusal(426).header("UPGRADE", "h3").unwrap().encode());
+    let (_, headers, _) = split_response(&refusal(426).header("UPGRADE", "h3").unwrap().encode());
     assert_eq!(values(&headers, "Upgrade"), ["h3"]);
     assert_eq!(values(&headers, "Connection"), ["close, Upgrade"]);
-    // Not known here.
+    // The handshake cannot know these fields.
     for (status, name) in [(401, "WWW-Authenticate"), (407, "Proxy-Authenticate")] {
         let expected = HandshakeUsage::HeaderNeeded { status, name };
         assert!(expected.to_string().contains(name));
         assert_eq!(refusal(status).check(), Err(expected.into()));
-        let told = refusal(status)
+        let complete = refusal(status)
             .header(name.to_lowercase(), "Basic")
             .unwrap();
-        assert_eq!(told.check(), Ok(()));
+        assert_eq!(complete.check(), Ok(()));
     }
     assert_eq!(refusal(403).check(), Ok(()));
 }
@@ -363,7 +363,7 @@ fn refusals_that_cannot_fail() {
 }
 
 #[test]
-fn when_to_come_again_and_the_date() {
+fn retry_after_and_date() {
     let refusal = |wait| Refusal::new(503).unwrap().retry_after(wait);
     for (wait, expected) in [
         (Duration::ZERO, "0"),
@@ -375,7 +375,7 @@ fn when_to_come_again_and_the_date() {
         let (_, headers, _) = checked(&refusal(wait));
         assert_eq!(values(&headers, "Retry-After"), [expected]);
     }
-    // The later call counts.
+    // The last call applies.
     let twice = refusal(Duration::from_secs(1)).retry_after(Duration::from_secs(2));
     assert_eq!(values(&checked(&twice).1, "Retry-After"), ["2"]);
 
@@ -387,14 +387,14 @@ fn when_to_come_again_and_the_date() {
 }
 
 /// RFC 9110 sections 8.6 and 15.2.2, RFC 9112 section 6.1: a 101 has no content and no field that
-/// tells of one.
+/// announces content.
 #[test]
-fn a_101_tells_of_no_content() {
+fn a_101_has_no_content() {
     let request = format!("GET / HTTP/1.1\r\n{FIELDS}\r\n");
     let (request, _) = Request::parse(request.as_bytes(), &HeadLimits::default())
         .unwrap()
         .unwrap();
-    let (_, headers, rest) = take_apart(&request.accept(&Accept::new()).unwrap().0);
+    let (_, headers, rest) = split_response(&request.accept(&Accept::new()).unwrap().0);
     assert!(rest.is_empty());
     for name in ["Content-Length", "Transfer-Encoding"] {
         assert!(values(&headers, name).is_empty(), "{headers:?}");
@@ -403,16 +403,16 @@ fn a_101_tells_of_no_content() {
     assert_eq!(values(&headers, "Connection"), ["Upgrade"]);
 }
 
-/// What a client of ours makes of every answer of ours.
+/// The client of this crate parses every refusal of its server.
 #[test]
 fn a_client_reads_every_refusal() {
     for status in (300..600).filter(|&status| status != 304) {
         let refusal = Refusal::new(status).unwrap().body("why").date(784_111_777);
         let none = ClientOptions::new();
         let mut client = ClientHandshake::new("h", "/", &none, RFC_NONCE).unwrap();
-        let verdict = client.parse(&refusal.encode(), &HeadLimits::default());
-        let Err(HandshakeError::Refused(response)) = verdict else {
-            panic!("{status}: {verdict:?}");
+        let result = client.parse(&refusal.encode(), &HeadLimits::default());
+        let Err(HandshakeError::Refused(response)) = result else {
+            panic!("{status}: {result:?}");
         };
         assert_eq!(response.status(), status);
         assert_eq!(response.content(), b"why");

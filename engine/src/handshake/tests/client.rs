@@ -1,4 +1,4 @@
-//! The client's rules.
+//! The rules of the client.
 
 use super::*;
 
@@ -20,17 +20,17 @@ fn handshake() -> ClientHandshake {
     ClientHandshake::new("example.com", "/", &options, RFC_NONCE).unwrap()
 }
 
-fn parse(bytes: &[u8], limits: HeadLimits) -> Verdict<Response> {
+fn parse(bytes: &[u8], limits: HeadLimits) -> Parsed<Response> {
     let step = |h: &mut ClientHandshake, part: &[u8]| h.parse(part, &limits);
-    assert_one_verdict(bytes, handshake, step)
+    assert_split_independent(bytes, handshake, step)
 }
 
 #[track_caller]
 fn response(head: &[u8]) -> Response {
-    let glued = [head, GLUED].concat();
-    match parse(&glued, HeadLimits::default()) {
+    let received = [head, FIRST_FRAME].concat();
+    match parse(&received, HeadLimits::default()) {
         Ok(Some((response, consumed))) => {
-            assert_eq!(&glued[consumed..], GLUED, "bytes after the head");
+            assert_eq!(&received[consumed..], FIRST_FRAME, "bytes after the head");
             response
         }
         other => panic!("{other:?} of {}", String::from_utf8_lossy(head)),
@@ -39,7 +39,7 @@ fn response(head: &[u8]) -> Response {
 
 #[track_caller]
 fn error(head: &[u8]) -> HandshakeError {
-    parse(&[head, GLUED].concat(), HeadLimits::default()).unwrap_err()
+    parse(&[head, FIRST_FRAME].concat(), HeadLimits::default()).unwrap_err()
 }
 
 fn with_lines(lines: &[impl AsRef<str>]) -> Vec<u8> {
@@ -48,7 +48,7 @@ fn with_lines(lines: &[impl AsRef<str>]) -> Vec<u8> {
 }
 
 #[test]
-fn the_request_as_written() {
+fn request_is_encoded_as_specified() {
     let options = ClientOptions::new()
         .subprotocol("chat")
         .unwrap()
@@ -69,7 +69,7 @@ fn the_request_as_written() {
 }
 
 #[test]
-fn wrong_calls() {
+fn invalid_arguments_are_usage_errors() {
     use HandshakeUsage as U;
     let none = ClientOptions::new();
     let new = |host, target| ClientHandshake::new(host, target, &none, RFC_NONCE).map(drop);
@@ -92,7 +92,7 @@ fn wrong_calls() {
 }
 
 #[test]
-fn what_a_response_tells() {
+fn response_fields_are_parsed() {
     let response = response(&head(FIRST, LINES));
     assert_eq!(response.status(), 101);
     assert_eq!(response.reason(), "Switching Protocols");
@@ -102,7 +102,7 @@ fn what_a_response_tells() {
 }
 
 #[test]
-fn spellings_that_are_legal() {
+fn all_legal_spellings_are_accepted() {
     for (name, by) in [
         ("Upgrade", &["upgrade: WebSocket"][..]),
         (
@@ -112,7 +112,7 @@ fn spellings_that_are_legal() {
         ("Sec-WebSocket-Protocol", &[]),
         ("Sec-WebSocket-Protocol", &["sec-websocket-protocol: chat "]),
         ("Server", &["Content-Length: 0"]),
-        // A 101 has no content, whatever it says (RFC 9112 section 6.3).
+        // A 101 has no content, whatever its fields announce (RFC 9112 section 6.3).
         ("Server", &["Content-Length: 5"]),
         ("Server", &["Transfer-Encoding: chunked"]),
     ] {
@@ -130,7 +130,7 @@ fn spellings_that_are_legal() {
 }
 
 #[test]
-fn answers_that_are_refused() {
+fn invalid_responses_are_refused() {
     use HandshakeError as E;
     const ACCEPT: &str = "Sec-WebSocket-Accept";
     const PROTOCOL: &str = "Sec-WebSocket-Protocol";
@@ -147,13 +147,13 @@ fn answers_that_are_refused() {
         ("Connection", &["Connection: close"], E::Connection),
         (ACCEPT, &[], E::MissingHeader(ACCEPT)),
         (ACCEPT, &["Sec-WebSocket-Accept:"], E::AcceptMismatch),
-        // The answer to another key.
+        // The value for another key.
         (
             ACCEPT,
             &["Sec-WebSocket-Accept: HSmrc0sMlYUkAGmm5OPpG2HaGWk="],
             E::AcceptMismatch,
         ),
-        // Base64 tells cases apart.
+        // Base64 is case-sensitive.
         (
             ACCEPT,
             &["Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
@@ -212,7 +212,7 @@ fn answers_that_are_refused() {
 }
 
 #[test]
-fn first_lines_that_are_refused() {
+fn invalid_first_lines_are_refused() {
     use HandshakeError::{HttpVersion, StartLine};
     for (first, expected) in [
         ("HTTP/1.0 101 x", HttpVersion),
@@ -236,35 +236,35 @@ fn first_lines_that_are_refused() {
 }
 
 #[test]
-fn interim_answers_are_skipped_within_the_limit() {
+fn interim_responses_are_skipped_within_the_limit() {
     let hints = head("HTTP/1.1 103 Early Hints", &["Link: </a>; rel=preload"]);
     let last = head(FIRST, LINES);
     let all = [b"HTTP/1.1 100 Continue\r\n\r\n", &hints[..], &last].concat();
     assert_eq!(response(&all).status(), 101);
 
-    let glued = [&all, GLUED].concat();
+    let received = [&all, FIRST_FRAME].concat();
     let limits = |head_bytes_max| HeadLimits {
         head_bytes_max,
         ..HeadLimits::default()
     };
-    assert!(parse(&glued, limits(all.len())).unwrap().is_some());
+    assert!(parse(&received, limits(all.len())).unwrap().is_some());
     for max in [0, 10, 25, hints.len(), all.len() - 1] {
         let expected = HandshakeError::HeadTooLarge { max };
-        assert_eq!(parse(&glued, limits(max)), Err(expected));
+        assert_eq!(parse(&received, limits(max)), Err(expected));
     }
-    // What follows an interim answer is looked at from its first byte on.
+    // The head after an interim response is checked from its first byte.
     let last = String::from_utf8(last).unwrap().replacen("\r\n", "\n", 1);
     let bare = [&hints, last.as_bytes()].concat();
     assert_eq!(error(&bare), HandshakeError::BareLf);
-    // A server that never comes to the point.
+    // Endless interim responses.
     let endless = b"HTTP/1.1 100 \r\n\r\n".repeat(10_000);
     let expected = HandshakeError::HeadTooLarge { max: 16 * 1024 };
-    let verdict = handshake().parse(&endless, &HeadLimits::default());
-    assert_eq!(verdict, Err(expected));
+    let result = handshake().parse(&endless, &HeadLimits::default());
+    assert_eq!(result, Err(expected));
 }
 
 #[test]
-fn a_shorter_buffer_starts_anew() {
+fn a_shorter_buffer_restarts_the_parser() {
     let limits = HeadLimits::default();
     let good = head(FIRST, LINES);
     let interim = [b"HTTP/1.1 100 \r\n\r\n", &good[..good.len() - 1]].concat();
@@ -276,7 +276,7 @@ fn a_shorter_buffer_starts_anew() {
 }
 
 #[test]
-fn limits() {
+fn head_limits_are_enforced() {
     let good = head(FIRST, LINES);
     let limits = |head_bytes_max, headers_max| HeadLimits {
         head_bytes_max,
@@ -292,12 +292,12 @@ fn limits() {
     assert_eq!(parse(&good, limits(4096, max)), Err(expected));
 }
 
-/// As for the server: no panic, one verdict, and what is taken is what was asked for.
+/// No panic, one result, and only valid responses are accepted.
 #[test]
-fn one_mutated_byte() {
-    let good = [&head(FIRST, LINES), GLUED].concat();
+fn every_mutated_byte_gives_one_result() {
+    let good = [&head(FIRST, LINES), FIRST_FRAME].concat();
     let limits = HeadLimits::default();
-    let mut taken = 0;
+    let mut accepted = 0;
     for at in 0..good.len() {
         let mut bytes = good.clone();
         for value in 0..=u8::MAX {
@@ -308,7 +308,7 @@ fn one_mutated_byte() {
             let _ = grown.parse(&bytes[..=at], &limits);
             assert_eq!(grown.parse(&bytes, &limits), whole, "{value:#x} at {at}");
             if let Ok(Some((response, _))) = whole {
-                taken += 1;
+                accepted += 1;
                 assert_eq!(response.status(), 101);
                 assert_eq!(
                     response.header("Sec-WebSocket-Accept"),
@@ -318,5 +318,5 @@ fn one_mutated_byte() {
             }
         }
     }
-    assert!(taken > 1000, "the sweep sees both verdicts: {taken} taken");
+    assert!(accepted > 1000, "too few accepted responses: {accepted}");
 }

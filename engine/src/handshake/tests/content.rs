@@ -1,4 +1,4 @@
-//! What a client makes of answers other than 101.
+//! How a client handles responses other than 101.
 
 use super::*;
 
@@ -6,11 +6,11 @@ fn handshake() -> ClientHandshake {
     ClientHandshake::new("h", "/", &ClientOptions::new(), RFC_NONCE).unwrap()
 }
 
-/// The verdict on an answer, however it is cut.
-fn parse(bytes: &[u8]) -> Verdict<Response> {
+/// The result for a response, which does not depend on how it is split.
+fn parse(bytes: &[u8]) -> Parsed<Response> {
     let limits = HeadLimits::default();
     let step = |h: &mut ClientHandshake, part: &[u8]| h.parse(part, &limits);
-    assert_one_verdict(bytes, handshake, step)
+    assert_split_independent(bytes, handshake, step)
 }
 
 /// The response to an answer that is complete before the connection ends.
@@ -22,19 +22,19 @@ fn refused(bytes: &[u8]) -> Response {
     }
 }
 
-/// The response to an answer that is not complete before the connection ends.
+/// The refusal of an incomplete response at the end of the stream.
 #[track_caller]
-fn cut_short(bytes: &[u8]) -> Response {
+fn truncated(bytes: &[u8]) -> Response {
     let mut handshake = handshake();
     assert_eq!(handshake.parse(bytes, &HeadLimits::default()), Ok(None));
-    match handshake.cut_short() {
+    match handshake.partial_refusal() {
         Some(HandshakeError::Refused(response)) => *response,
         other => panic!("{other:?} of {}", String::from_utf8_lossy(bytes)),
     }
 }
 
 #[test]
-fn other_answers_are_reported_with_their_head() {
+fn other_responses_are_reported_with_their_head() {
     for (first, lines, shown) in [
         (
             "HTTP/1.1 401 Unauthorized",
@@ -58,14 +58,14 @@ fn other_answers_are_reported_with_their_head() {
         ),
         ("HTTP/1.1 999 ?", &["Content-Length: 0"], "the server refused: 999 ?"),
         ("HTTP/1.1 503", &["Content-Length: 0"], "the server refused: 503"),
-        // The same name on several lines, and names in any case.
+        // Several fields with the same name, and names in any case.
         (
             "HTTP/1.1 403 x",
             &["A: 1", "a: 2", "B: 3", "A: 4", "Content-Length: 0"],
             "the server refused: 403 x",
         ),
     ] {
-        let error = parse(&[&head(first, lines), GLUED].concat()).unwrap_err();
+        let error = parse(&[&head(first, lines), FIRST_FRAME].concat()).unwrap_err();
         assert_eq!(error.to_string(), shown);
         let HandshakeError::Refused(response) = error else {
             panic!("{error:?}");
@@ -82,7 +82,7 @@ const OK: &str = "HTTP/1.1 403 x";
 const CHUNKED: &str = "Transfer-Encoding: chunked";
 const CHUNKS: &[u8] = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
 
-/// First line, fields that delimit the content (RFC 9112 section 6.3), what follows the head, and
+/// First line, fields that delimit the content (RFC 9112 section 6.3), bytes after the head, and
 /// the content.
 type ContentRow = (
     &'static str,
@@ -95,7 +95,7 @@ const CONTENTS: &[ContentRow] = &[
     (OK, &["Content-Length: 3"], b"abcde", b"abc"),
     (OK, &["Content-Length: 0"], b"abc", b""),
     (OK, &["Content-Length: 0003"], b"abcde", b"abc"),
-    // A list or lines of one value are that value (RFC 9110 section 8.6).
+    // A list or several fields of one value count as that value (RFC 9110 section 8.6).
     (OK, &["Content-Length: 3, 3"], b"abcde", b"abc"),
     (
         OK,
@@ -103,7 +103,7 @@ const CONTENTS: &[ContentRow] = &[
         b"abcde",
         b"abc",
     ),
-    // Others are no length.
+    // All other values are invalid.
     (OK, &["Content-Length: 3, 4"], b"abcde", b""),
     (
         OK,
@@ -117,11 +117,11 @@ const CONTENTS: &[ContentRow] = &[
     (OK, &["Content-Length: 0x3"], b"abcde", b""),
     (OK, &["Content-Length: 3 3"], b"abcde", b""),
     ("HTTP/1.0 403 x", &["Content-Length: 3"], b"abcde", b"abc"),
-    // Never content (RFC 9110 sections 15.3.5 and 15.4.5).
+    // Never has content (RFC 9110 sections 15.3.5 and 15.4.5).
     ("HTTP/1.1 204 x", &["Content-Length: 3"], b"abcde", b""),
     ("HTTP/1.1 304 x", &["Content-Length: 3"], b"abcde", b""),
     ("HTTP/1.1 304 x", &[CHUNKED], CHUNKS, b""),
-    // Chunks (RFC 9112 section 7.1).
+    // Chunked coding (RFC 9112 section 7.1).
     (OK, &[CHUNKED], CHUNKS, b"abcde"),
     (OK, &["transfer-encoding: Chunked"], CHUNKS, b"abcde"),
     (
@@ -137,18 +137,18 @@ const CONTENTS: &[ContentRow] = &[
         b"0123456789",
     ),
     (OK, &[CHUNKED], b"0\r\n\r\n", b""),
-    // Not chunks, from there on.
+    // Invalid chunks.
     (OK, &[CHUNKED], b"3\r\nabc\r\nx\r\n", b"abc"),
     (OK, &[CHUNKED], b"3\r\nabcd\r\n", b"abc"),
     (OK, &[CHUNKED], b"3\nabc\r\n", b""),
     (OK, &[CHUNKED], b"3\r\nabc\n2\r\nde\r\n", b"abc"),
     (OK, &[CHUNKED], b"\r\n", b""),
     (OK, &[CHUNKED], b"-1\r\n", b""),
-    // What follows them is none either.
+    // Bytes after the last chunk are not content.
     (OK, &[CHUNKED], b"x\r\n3\r\nabc\r\n", b""),
     (OK, &[CHUNKED], b"3 x\r\nabc\r\n", b""),
-    // Codings that are not known, both fields, and a coding of HTTP/1.0: no two readers agree
-    // where such content ends (RFC 9112 section 6.1).
+    // Unknown codings, both fields, and a coding in HTTP/1.0: recipients may disagree on the end of
+    // such content (RFC 9112 section 6.1).
     (OK, &["Transfer-Encoding: gzip, chunked"], CHUNKS, b""),
     (OK, &["Transfer-Encoding: chunked, chunked"], CHUNKS, b""),
     (
@@ -164,7 +164,7 @@ const CONTENTS: &[ContentRow] = &[
 ];
 
 #[test]
-fn content_as_it_is_delimited() {
+fn content_is_delimited_as_specified() {
     for &(first, lines, sent, content) in CONTENTS {
         let response = refused(&[&head(first, lines), sent].concat());
         let content = String::from_utf8_lossy(content);
@@ -197,7 +197,7 @@ fn content_is_cut_at_its_limit() {
     }
     let ones = b"1\r\nx\r\n".repeat(40_000);
     assert_eq!(parse(chunked, &ones), kept);
-    // Extensions without end, in one line and in many.
+    // Endless chunk extensions, in one line and in many.
     let line = [b"1;", &long[..]].concat();
     assert_eq!(parse(chunked, &line), b"");
     let many = [b"1;", &long[..200], b"\r\nx\r\n"].concat().repeat(1000);
@@ -206,7 +206,7 @@ fn content_is_cut_at_its_limit() {
 }
 
 #[test]
-fn content_that_is_cut_short() {
+fn truncated_content() {
     let length = head("HTTP/1.1 403 x", &["Content-Length: 5"]);
     let chunked = head("HTTP/1.1 403 x", &["Transfer-Encoding: chunked"]);
     let until_end = head("HTTP/1.1 403 x", &["Content-Type: text/plain"]);
@@ -224,20 +224,20 @@ fn content_that_is_cut_short() {
         (&until_end, b"abcde", b"abcde"),
         (&of_1_0, b"abcde", b"abcde"),
     ] {
-        let response = cut_short(&[head, sent].concat());
+        let response = truncated(&[head, sent].concat());
         assert_eq!(response.status(), 403);
         assert_eq!(response.content(), content);
     }
-    // Nothing is known before the head is complete, and nothing more after a 101.
+    // No refusal before the head is complete, and none after a 101.
     let mut handshake = handshake();
     let part = &length[..length.len() - 1];
     assert_eq!(handshake.parse(part, &HeadLimits::default()), Ok(None));
-    assert_eq!(handshake.cut_short(), None);
-    // A shorter buffer starts anew.
+    assert_eq!(handshake.partial_refusal(), None);
+    // A shorter buffer restarts the parser.
     assert_eq!(handshake.parse(&length, &HeadLimits::default()), Ok(None));
-    assert!(handshake.cut_short().is_some());
+    assert!(handshake.partial_refusal().is_some());
     assert_eq!(handshake.parse(part, &HeadLimits::default()), Ok(None));
-    assert_eq!(handshake.cut_short(), None);
+    assert_eq!(handshake.partial_refusal(), None);
 }
 
 /// What an error shows of the content: one line, nothing that a terminal obeys, not too long.
@@ -295,10 +295,10 @@ fn the_reason_is_shown() {
     }
 }
 
-/// Interim answers before one that refuses (RFC 9110 section 15.2), with fields that would tell of
-/// content in another.
+/// Interim responses before a refusal (RFC 9110 section 15.2), with fields that would announce
+/// content in another response.
 #[test]
-fn interim_answers_have_no_content() {
+fn interim_responses_have_no_content() {
     let interim = head(
         "HTTP/1.1 103 x",
         &["Content-Length: 5", "Transfer-Encoding: chunked"],
@@ -309,11 +309,11 @@ fn interim_answers_have_no_content() {
     assert_eq!((response.status(), response.content()), (403, &b"no"[..]));
 }
 
-/// A client takes a value that continues for one with spaces (RFC 9112 section 5.2).
+/// A client reads a folded value as one with spaces (RFC 9112 section 5.2).
 #[test]
 fn folded_values_are_unfolded() {
     let lines = ["A: a", " b", "\t c", "B:", "  d", "C: e", " ", "D: f"];
-    let response = cut_short(&[&head("HTTP/1.1 403 x", &lines), GLUED].concat());
+    let response = truncated(&[&head("HTTP/1.1 403 x", &lines), FIRST_FRAME].concat());
     let found: Vec<_> = response
         .headers()
         .map(|(n, v)| format!("{n}:{}", String::from_utf8_lossy(v)))
@@ -326,11 +326,11 @@ fn folded_values_are_unfolded() {
         "Connection: x,\r\n upgrade",
         &accept,
     ];
-    let all = [&head("HTTP/1.1 101 x", &lines), GLUED].concat();
+    let all = [&head("HTTP/1.1 101 x", &lines), FIRST_FRAME].concat();
     let (response, consumed) = parse(&all).unwrap().unwrap();
     assert_eq!(response.headers().len(), 3);
-    assert_eq!(&all[consumed..], GLUED);
-    // A line before the first header continues nothing (RFC 9112 section 2.2).
+    assert_eq!(&all[consumed..], FIRST_FRAME);
+    // White space before the first field is not folding (RFC 9112 section 2.2).
     for lines in [&[" A: a"][..], &[" ", "A: a"]] {
         let error = parse(&head("HTTP/1.1 403 x", lines)).unwrap_err();
         assert_eq!(error, HandshakeError::ObsoleteFolding);
@@ -338,7 +338,7 @@ fn folded_values_are_unfolded() {
 }
 
 #[test]
-fn what_an_answer_asks_for() {
+fn response_kinds() {
     let unavailable = |retry_after| ResponseKind::Unavailable { retry_after };
     let redirect = |location, permanent| ResponseKind::Redirect {
         location,
@@ -400,14 +400,14 @@ fn what_an_answer_asks_for() {
         let head = head(&format!("HTTP/1.1 {status} x"), lines);
         let response = match status {
             304 => refused(&head),
-            _ => cut_short(&head),
+            _ => truncated(&head),
         };
         assert_eq!(response.kind(), expected, "{status} {lines:?}");
     }
 }
 
 #[test]
-fn the_time_that_an_answer_tells() {
+fn retry_after_and_date_of_a_response() {
     let lines = [
         "Retry-After: 99999999999999999999",
         "Date: Sun Nov  6 08:49:37 1994",

@@ -1,27 +1,27 @@
-//! Dates.
+//! HTTP dates.
 
 use super::super::date::{format_date, parse_date};
 use super::*;
 
-/// RFC 9110 section 5.6.7.
-const OF_THE_RFC: u64 = 784_111_777;
+/// The example date of RFC 9110 section 5.6.7.
+const RFC_DATE: u64 = 784_111_777;
 
 #[test]
-fn the_date_of_the_rfc_in_its_three_forms() {
+fn rfc_date_in_three_forms() {
     let fixed = "Sun, 06 Nov 1994 08:49:37 GMT";
-    assert_eq!(format_date(OF_THE_RFC), fixed);
+    assert_eq!(format_date(RFC_DATE), fixed);
     for text in [
         fixed,
         "Sunday, 06-Nov-94 08:49:37 GMT",
         "Sun Nov  6 08:49:37 1994",
     ] {
-        assert_eq!(parse_date(text.as_bytes()), Some(OF_THE_RFC), "{text}");
+        assert_eq!(parse_date(text.as_bytes()), Some(RFC_DATE), "{text}");
     }
 }
 
-/// What `date -u -d @SECONDS` tells.
+/// The output of `date -u -d @SECONDS`.
 #[test]
-fn dates_at_the_edges() {
+fn dates_at_boundaries() {
     for (seconds, text) in [
         (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
         (951_782_399, "Mon, 28 Feb 2000 23:59:59 GMT"),
@@ -43,7 +43,7 @@ fn dates_at_the_edges() {
 }
 
 #[test]
-fn years_of_two_digits() {
+fn two_digit_years() {
     for (year, seconds) in [("70", 0), ("69", 3_124_224_000), ("99", 915_148_800)] {
         let text = format!("Thursday, 01-Jan-{year} 00:00:00 GMT");
         assert_eq!(parse_date(text.as_bytes()), Some(seconds), "{text}");
@@ -51,7 +51,7 @@ fn years_of_two_digits() {
 }
 
 #[test]
-fn what_is_no_date() {
+fn invalid_dates_are_refused() {
     for text in [
         "",
         ",",

@@ -1,4 +1,4 @@
-//! The server's rules.
+//! The rules of the server.
 
 use super::*;
 
@@ -14,20 +14,20 @@ const LINES: &[&str] = &[
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits",
 ];
 
-fn parse(bytes: &[u8], limits: HeadLimits) -> Verdict<Request> {
+fn parse(bytes: &[u8], limits: HeadLimits) -> Parsed<Request> {
     let fresh = || ServerHandshake::new(limits);
-    let verdict = assert_one_verdict(bytes, fresh, ServerHandshake::parse);
-    assert_eq!(Request::parse(bytes, &limits), verdict);
-    verdict
+    let result = assert_split_independent(bytes, fresh, ServerHandshake::parse);
+    assert_eq!(Request::parse(bytes, &limits), result);
+    result
 }
 
-/// The request of a head that must be good, with frames glued to it.
+/// The request of a valid head that is received together with a frame.
 #[track_caller]
 fn request(head: &[u8]) -> Request {
-    let glued = [head, GLUED].concat();
-    match parse(&glued, HeadLimits::default()) {
+    let received = [head, FIRST_FRAME].concat();
+    match parse(&received, HeadLimits::default()) {
         Ok(Some((request, consumed))) => {
-            assert_eq!(&glued[consumed..], GLUED, "bytes after the head");
+            assert_eq!(&received[consumed..], FIRST_FRAME, "bytes after the head");
             request
         }
         other => panic!("{other:?} of {}", String::from_utf8_lossy(head)),
@@ -36,7 +36,7 @@ fn request(head: &[u8]) -> Request {
 
 #[track_caller]
 fn error(head: &[u8]) -> HandshakeError {
-    parse(&[head, GLUED].concat(), HeadLimits::default()).unwrap_err()
+    parse(&[head, FIRST_FRAME].concat(), HeadLimits::default()).unwrap_err()
 }
 
 fn with_lines(lines: &[impl AsRef<str>]) -> Vec<u8> {
@@ -45,7 +45,7 @@ fn with_lines(lines: &[impl AsRef<str>]) -> Vec<u8> {
 }
 
 #[test]
-fn what_a_request_tells() {
+fn request_fields_are_parsed() {
     let request = request(&head(FIRST, LINES));
     assert_eq!(request.path(), "/feed");
     assert_eq!(request.query(), Some("depth=5"));
@@ -68,7 +68,7 @@ fn what_a_request_tells() {
 }
 
 #[test]
-fn the_request_of_the_rfc() {
+fn rfc_request_is_accepted() {
     let head = head(
         "GET /chat HTTP/1.1",
         &[
@@ -91,7 +91,7 @@ fn the_request_of_the_rfc() {
 }
 
 #[test]
-fn spellings_that_are_legal() {
+fn all_legal_spellings_are_accepted() {
     for (name, by) in [
         ("Upgrade", &["upgrade: WebSocket"][..]),
         ("Upgrade", &["UPGRADE:\t h2c , websocket ,"]),
@@ -104,7 +104,7 @@ fn spellings_that_are_legal() {
         ("Sec-WebSocket-Version", &["sec-websocket-version: 13  "]),
         ("Host", &["Host: [::1]:9"]),
         ("Origin", &["Origin: null", "Content-Length: 0"]),
-        // Content that is expected and none that comes (RFC 9110 section 10.1.1): the 101 is final.
+        // Expect without content (RFC 9110 section 10.1.1): the final response is enough.
         ("Origin", &["Expect: 100-continue"]),
         (
             "Connection",
@@ -120,9 +120,9 @@ fn spellings_that_are_legal() {
     request(&head("GET / HTTP/1.9", LINES));
 }
 
-/// The table of headers is not disturbed by a target spelled anew.
+/// Normalizing the target does not change the table of fields.
 #[test]
-fn an_absolute_target_leaves_the_headers_as_they_are() {
+fn an_absolute_target_does_not_change_the_fields() {
     for target in ["http://h", "http://[::1]?q/r", "HTTPS://h:1/p?q"] {
         let request = request(&head(&format!("GET {target} HTTP/1.1"), LINES));
         assert_eq!(request.header("host"), Some(&b"example.com:8080"[..]));
@@ -131,7 +131,7 @@ fn an_absolute_target_leaves_the_headers_as_they_are() {
 }
 
 #[test]
-fn first_lines_that_are_refused() {
+fn invalid_first_lines_are_refused() {
     use HandshakeError::{Http2, HttpVersion, Method, MethodUnknown, StartLine, Target};
     for (first, expected) in [
         ("POST / HTTP/1.1", Method),
@@ -174,7 +174,7 @@ fn first_lines_that_are_refused() {
 }
 
 #[test]
-fn header_lines_that_are_refused() {
+fn invalid_header_fields_are_refused() {
     use HandshakeError as E;
     for (name, by, expected) in [
         ("Host", &[][..], E::MissingHeader("Host")),
@@ -310,7 +310,7 @@ fn header_lines_that_are_refused() {
         let lines = replaced(LINES, name, by);
         assert_eq!(error(&with_lines(&lines)), expected, "{by:?} for {name}");
     }
-    // A head of bare LF only is told at its first line.
+    // A head with bare LF fails at its first line.
     let unix = with_lines(LINES)
         .iter()
         .filter(|&&b| b != b'\r')
@@ -323,7 +323,7 @@ fn header_lines_that_are_refused() {
 }
 
 #[test]
-fn another_protocol_is_told_at_its_first_bytes() {
+fn another_protocol_is_detected_at_its_first_bytes() {
     let limits = HeadLimits::default();
     for (bytes, expected) in [
         (&b"\x16"[..], HandshakeError::StartLine),
@@ -342,33 +342,33 @@ fn another_protocol_is_told_at_its_first_bytes() {
 }
 
 #[test]
-fn a_head_as_long_as_the_limit_is_taken() {
+fn a_head_as_long_as_the_limit_is_accepted() {
     let good = head(FIRST, LINES);
-    let glued = [&good, GLUED].concat();
+    let received = [&good, FIRST_FRAME].concat();
     let limits = |head_bytes_max| HeadLimits {
         head_bytes_max,
         ..HeadLimits::default()
     };
-    let exact = parse(&glued, limits(good.len())).unwrap().unwrap();
+    let exact = parse(&received, limits(good.len())).unwrap().unwrap();
     assert_eq!(exact.1, good.len());
     let line = FIRST.len() + 2;
     for max in [line, 100, good.len() - 1] {
         let expected = HandshakeError::HeadTooLarge { max };
-        assert_eq!(parse(&glued, limits(max)), Err(expected));
+        assert_eq!(parse(&received, limits(max)), Err(expected));
     }
-    // RFC 9112 section 3 tells a request line that is too long from header lines that are.
+    // RFC 9112 section 3: a long request line and long header fields have different statuses.
     for max in [0, 1, 3, 4, line - 1] {
         let expected = HandshakeError::TargetTooLong { max };
-        assert_eq!(parse(&glued, limits(max)), Err(expected));
+        assert_eq!(parse(&received, limits(max)), Err(expected));
     }
     let expected = HandshakeError::TargetTooLong { max: 3 };
     assert_eq!(parse(b"GETX", limits(3)), Err(expected));
-    // Nothing that a peer sends is waited for beyond the limit.
+    // The parser does not wait for bytes beyond the limit.
     let endless = [b"GET /", &[b'a'; 200][..]].concat();
     assert_eq!(Request::parse(&endless[..99], &limits(100)), Ok(None));
     let expected = HandshakeError::TargetTooLong { max: 100 };
     assert_eq!(Request::parse(&endless[..100], &limits(100)), Err(expected));
-    // The cap holds against the limit itself.
+    // The cap also bounds the limit.
     let endless = [b"GET /", &vec![b'a'; HeadLimits::HEAD_BYTES_CAP][..]].concat();
     let max = HeadLimits::HEAD_BYTES_CAP;
     let expected = HandshakeError::TargetTooLong { max };
@@ -376,7 +376,7 @@ fn a_head_as_long_as_the_limit_is_taken() {
 }
 
 #[test]
-fn a_shorter_buffer_starts_anew() {
+fn a_shorter_buffer_restarts_the_parser() {
     let good = head(FIRST, LINES);
     let mut handshake = ServerHandshake::new(HeadLimits::default());
     assert_eq!(handshake.parse(&good[..good.len() - 1]), Ok(None));
@@ -385,7 +385,7 @@ fn a_shorter_buffer_starts_anew() {
 }
 
 #[test]
-fn as_many_headers_as_the_limit_are_taken() {
+fn as_many_fields_as_the_limit_are_accepted() {
     let limits = |headers_max| HeadLimits {
         headers_max,
         ..HeadLimits::default()
@@ -407,7 +407,7 @@ fn as_many_headers_as_the_limit_are_taken() {
 }
 
 #[test]
-fn offers_over_several_lines_keep_their_order() {
+fn offers_in_several_fields_keep_their_order() {
     let lines = replaced(
         LINES,
         "Sec-WebSocket-Protocol",
@@ -434,13 +434,13 @@ fn offers_over_several_lines_keep_their_order() {
             agreed,
             crate::handshake::Agreed::new(crate::Role::Server).with_subprotocol(name)
         );
-        let (_, lines, _) = take_apart(&answer);
+        let (_, lines, _) = split_response(&answer);
         assert!(lines.contains(&format!("Sec-WebSocket-Protocol: {name}")));
     }
 }
 
 #[test]
-fn an_answer_takes_only_what_was_offered() {
+fn only_an_offered_subprotocol_can_be_accepted() {
     let request = request(&head(FIRST, LINES));
     for name in ["Chat", "", "chat, ticks", "chat\r\nX: y", "other"] {
         let error = request
@@ -450,7 +450,7 @@ fn an_answer_takes_only_what_was_offered() {
         assert_eq!(error, expected.into());
     }
     let accept = Accept::new().header("Set-Cookie", "a=b").unwrap();
-    let (first, lines, rest) = take_apart(&request.accept(&accept).unwrap().0);
+    let (first, lines, rest) = split_response(&request.accept(&accept).unwrap().0);
     assert_eq!(first, "HTTP/1.1 101 Switching Protocols");
     assert_eq!(
         lines,
@@ -561,13 +561,13 @@ fn requests_that_another_server_has_read() {
     }
 }
 
-/// One byte of a good request replaced by every other: no panic, and one verdict however it is
-/// cut. A request that is still taken still has what the rules ask for.
+/// Every byte of a valid request is replaced by every other value: no panic, and one result however
+/// the bytes arrive. An accepted request still satisfies the rules.
 #[test]
-fn one_mutated_byte() {
-    let good = [&head(FIRST, LINES), GLUED].concat();
+fn every_mutated_byte_gives_one_result() {
+    let good = [&head(FIRST, LINES), FIRST_FRAME].concat();
     let limits = HeadLimits::default();
-    let mut taken = 0;
+    let mut accepted = 0;
     for at in 0..good.len() {
         let mut bytes = good.clone();
         for value in 0..=u8::MAX {
@@ -578,7 +578,7 @@ fn one_mutated_byte() {
             let _ = grown.parse(&bytes[..=at]);
             assert_eq!(grown.parse(&bytes), whole, "{value:#x} at {at}");
             if let Ok(Some((request, consumed))) = whole {
-                taken += 1;
+                accepted += 1;
                 assert!(request.target().starts_with('/'));
                 assert!(!request.host().is_empty());
                 assert_eq!(&bytes[consumed - 4..consumed], b"\r\n\r\n");
@@ -586,5 +586,5 @@ fn one_mutated_byte() {
             }
         }
     }
-    assert!(taken > 1000, "the sweep sees both verdicts: {taken} taken");
+    assert!(accepted > 1000, "too few accepted requests: {accepted}");
 }

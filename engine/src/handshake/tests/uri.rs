@@ -1,10 +1,10 @@
-//! URLs, request targets and `Host`: one grammar at both ends.
+//! URLs, request targets and `Host`: the same grammar in client and server.
 
 use super::*;
 use UrlError::{Fragment, Host, MissingHost, Port, Syntax, UserInfo};
 
-/// What a server makes of a target and a `Host`: the host and the target that the application
-/// sees.
+/// The host and the target that the application of a server sees for this request target and
+/// `Host`.
 fn served(target: &str, host: &str) -> Result<(String, String), HandshakeError> {
     let limits = HeadLimits {
         head_bytes_max: HeadLimits::HEAD_BYTES_CAP,
@@ -26,8 +26,8 @@ fn served(target: &str, host: &str) -> Result<(String, String), HandshakeError> 
     Ok((request.host().into(), request.target().into()))
 }
 
-/// The URL, written into a request by a client and read by a server in both forms of a target,
-/// and parsed anew from what the server was told.
+/// Asserts that a client writes the URL into a request, a server reads it in both forms of a
+/// target, and a URL from the parts that the server sees is equal.
 #[track_caller]
 fn assert_both_ends_agree(url: &Url) {
     let (authority, target) = (url.authority(), url.target());
@@ -52,7 +52,7 @@ fn assert_both_ends_agree(url: &Url) {
     assert_eq!(again.parse().as_ref(), Ok(url));
 }
 
-/// An authority in a URL; host, port and `Host` of the client; the host that a server tells of it.
+/// An authority in a URL; host, port and `Host` of the client; the host that a server sees.
 type AuthorityRow = (
     &'static str,
     Result<(&'static str, u16, &'static str), UrlError>,
@@ -171,9 +171,9 @@ const AUTHORITIES: &[AuthorityRow] = &[
     (":", Err(MissingHost), Err(())),
 ];
 
-/// Authorities: what a client connects to and sends as `Host`, and what a server tells of one.
+/// The host that a client connects to and sends as `Host`, and the one that a server sees.
 #[test]
-fn authorities() {
+fn authorities_agree_at_both_ends() {
     for &(text, client, server) in AUTHORITIES {
         let parsed = Url::parse(&format!("ws://{text}/p"));
         let found = parsed.as_ref().map(|u| (u.host(), u.port(), u.authority()));
@@ -208,11 +208,10 @@ fn authorities() {
     }
 }
 
-/// Every kind of byte that a path may hold.
+/// Every class of bytes that a path may contain.
 const EVERY: &str = "/-._~!$&'()*+,;=:@/azAZ09%00%fF";
 
-/// Path and query of a URL; the request target of the client; the target that a server tells of
-/// them.
+/// Path and query of a URL; the request target of the client; the target that a server sees.
 type ResourceRow = (
     &'static str,
     Result<&'static str, UrlError>,
@@ -231,7 +230,7 @@ const RESOURCES: &[ResourceRow] = &[
     ),
     ("/p?q=1/2:3", Ok("/p?q=1/2:3"), Ok("/p?q=1/2:3")),
     ("/p??", Ok("/p??"), Ok("/p??")),
-    // An empty query is none in a resource name (RFC 6455 section 3).
+    // A resource name omits an empty query (RFC 6455 section 3).
     ("/p?", Ok("/p"), Ok("/p?")),
     ("/#", Err(Fragment), Err(())),
     ("/p#f", Err(Fragment), Err(())),
@@ -249,9 +248,9 @@ const RESOURCES: &[ResourceRow] = &[
     ("/?\u{e9}", Err(Syntax), Err(())),
 ];
 
-/// Paths and queries: the request target that a client writes, and what a server tells of it.
+/// The request target that a client writes, and the one that a server sees.
 #[test]
-fn paths_and_queries() {
+fn paths_and_queries_agree_at_both_ends() {
     for &(text, client, server) in RESOURCES {
         let parsed = Url::parse(&format!("ws://h{text}"));
         assert_eq!(
@@ -276,7 +275,7 @@ fn paths_and_queries() {
     }
 }
 
-/// Every byte of ASCII in a path and in a query (RFC 3986 sections 3.3 and 3.4).
+/// Every ASCII byte in a path and in a query (RFC 3986 sections 3.3 and 3.4).
 #[test]
 fn every_byte_of_a_path_and_of_a_query() {
     let path = "!$&'()*+,-./0123456789:;=@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~";
@@ -286,7 +285,7 @@ fn every_byte_of_a_path_and_of_a_query() {
             ("/a", path.contains(byte)),
             ("/?a", path.contains(byte) || byte == '?'),
         ] {
-            // A `?` in a path begins the query, a `#` a fragment.
+            // A `?` in a path starts the query, a `#` a fragment.
             let allowed = allowed || byte == '?';
             let text = format!("{prefix}{byte}b");
             let expected = match byte {
@@ -308,7 +307,7 @@ fn every_byte_of_a_path_and_of_a_query() {
     }
 }
 
-/// A URL; whether it is secure, host, port, `Host` and request target.
+/// A URL; whether it uses TLS, host, port, `Host` and request target.
 type UrlRow = (
     &'static str,
     Result<(bool, &'static str, u16, &'static str, &'static str), UrlError>,
@@ -353,9 +352,9 @@ const URLS: &[UrlRow] = &[
     ("ws://h#/@", Err(Fragment)),
 ];
 
-/// Whole URLs: schemes, and where the components begin and end.
+/// Whole URLs: schemes, and the limits of the components.
 #[test]
-fn urls() {
+fn urls_are_parsed_into_components() {
     for (text, expected) in URLS {
         let parsed = Url::parse(text);
         let found = parsed
@@ -372,9 +371,9 @@ fn urls() {
     }
 }
 
-/// What a server takes as a request target besides: the forms of RFC 9112 section 3.2.
+/// The forms of a request target that a server accepts (RFC 9112 section 3.2).
 #[test]
-fn forms_of_a_target() {
+fn request_target_forms() {
     for (target, expected) in [
         ("/", Some(("example.com", "/"))),
         ("/p?q", Some(("example.com", "/p?q"))),
@@ -385,7 +384,7 @@ fn forms_of_a_target() {
         ("http://h:", Some(("h", "/"))),
         ("http://[::1]?q/r", Some(("[::1]", "/?q/r"))),
         ("http://h?", Some(("h", "/?"))),
-        // That of OPTIONS, that of CONNECT, and none.
+        // Asterisk-form, authority-form and invalid targets.
         ("*", None),
         ("h:80", None),
         ("h", None),
@@ -406,12 +405,12 @@ fn forms_of_a_target() {
         };
         assert_eq!(served(target, "example.com"), expected, "{target}");
     }
-    // A Host is needed and read all the same (RFC 9112 section 3.2).
+    // Host is still required and checked (RFC 9112 section 3.2).
     assert_eq!(served("http://h/", "a b"), Err(HandshakeError::Host));
 }
 
 #[test]
-fn urls_as_long_as_the_limit_are_taken() {
+fn urls_as_long_as_the_limit_are_accepted() {
     let url = |len: usize| format!("ws://h/{}", "a".repeat(len - 7));
     let longest = Url::parse(&url(Url::BYTES_MAX)).unwrap();
     assert_eq!(longest.target().len(), Url::BYTES_MAX - 6);
@@ -423,14 +422,14 @@ fn urls_as_long_as_the_limit_are_taken() {
 }
 
 #[test]
-fn a_url_in_a_log_shows_no_token() {
+fn debug_output_of_a_url_omits_the_query() {
     let url = Url::parse("ws://h:81/p?token=hunter2").unwrap();
     let shown = format!("{url:?}");
     assert!(shown.contains("h:81") && shown.contains("/p") && !shown.contains("hunter2"));
 }
 
-/// Another parser, which takes more than RFC 3986 (and no percent-encoded host), finds the same
-/// components in what is taken.
+/// Compares with another parser, which accepts more than RFC 3986 and no percent-encoded host: both
+/// find the same components in an accepted URL.
 fn assert_another_parser_agrees(text: &str, url: &Url) {
     let other: http::Uri = text.parse().unwrap_or_else(|e| panic!("{text:?}: {e}"));
     assert_eq!(
@@ -453,8 +452,8 @@ fn assert_another_parser_agrees(text: &str, url: &Url) {
 }
 
 #[test]
-fn one_mutated_byte_of_a_url() {
-    let mut taken = 0;
+fn every_mutated_byte_of_a_url_gives_one_result() {
+    let mut accepted = 0;
     for good in [
         "wss://user.example:8443/p?q=%5B1",
         "ws://[fe80::1]:/%41/b",
@@ -466,7 +465,7 @@ fn one_mutated_byte_of_a_url() {
                 bytes[at] = value;
                 let text = String::from_utf8(bytes).unwrap();
                 if let Ok(url) = Url::parse(&text) {
-                    taken += 1;
+                    accepted += 1;
                     assert_both_ends_agree(&url);
                     if !url.host().contains('%') {
                         assert_another_parser_agrees(&text, &url);
@@ -475,5 +474,5 @@ fn one_mutated_byte_of_a_url() {
             }
         }
     }
-    assert!(taken > 1000, "the sweep sees both verdicts: {taken} taken");
+    assert!(accepted > 1000, "too few accepted URLs: {accepted}");
 }

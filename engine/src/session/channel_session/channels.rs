@@ -1,11 +1,11 @@
-//! The channels of one connection, as the application uses them.
+//! The calls of the application on the channels of one connection.
 
 use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::ended::{Ended, is_held};
+use super::ended::{EndedChannels, is_held};
 use crate::mux::{
     AcceptOptions, ChannelClaim, ChannelFailure, ChannelId, ChannelSendError, ChannelStats, Charge,
     ErrorCode, Event, Mux, MuxStats, OpenError, OpenOptions, SharedFrame,
@@ -13,88 +13,89 @@ use crate::mux::{
 use crate::payload::BinaryPayload;
 use crate::time::Timestamp;
 
-/// The channels of one connection, as the application uses them: what
-/// [`ChannelSession::channels_mut`](super::ChannelSession::channels_mut) lends, and what a handler's call
-/// on a reactor sees.
+/// The channels of one connection: what
+/// [`ChannelSession::channels_mut`](super::ChannelSession::channels_mut) and the handler calls of a
+/// reactor give to the application.
 ///
-/// What is sent goes out when whoever drives the connection moves it into the WebSocket's
-/// outbox: on a reactor, when the call, or the batch that it belongs to, is over. Channels of a
-/// connection that has ended refuse everything with `Closed`.
+/// Messages are sent when the driver moves them into the outbox of the WebSocket: on a reactor,
+/// after the call or after the batch that contains the call. After the connection has ended, every
+/// call fails with `Closed`.
 pub struct Channels {
     pub(super) core: Mux,
     /// Payload bytes sent since the last [`ChannelSession::fill`](super::ChannelSession::fill),
-    /// with [`FRAME_BYTES`] for each message.
-    pub(super) unfilled: usize,
-    pub(super) ended: Ended,
-    /// Taken from the core to see whether there is any.
+    /// plus [`FRAME_BYTES`] for each message.
+    pub(super) unfilled_bytes: usize,
+    pub(super) ended: EndedChannels,
+    /// An event that `has_events` has taken from the core.
     pub(super) event: Option<Event<'static>>,
-    /// As [`Self::event`].
+    /// A writable channel that `has_events` has taken from the core.
     pub(super) writable: Option<ChannelId>,
-    /// The end of all channels that was made outside of the core's own events, until it is told.
-    pub(super) end: Option<ChannelFailure>,
+    /// The failure of all channels, until `poll_event` returns it.
+    pub(super) failure: Option<ChannelFailure>,
+    /// The drain of this endpoint.
     pub(super) drain: Drain,
 }
 
-/// Where a drain that the application has asked for stands.
+/// State of a drain by the application.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Drain {
-    /// Nobody asked.
-    None,
-    /// It begins when what was sent before has been moved into the outbox.
-    Asked(ErrorCode, &'static str),
-    /// The core drains.
-    Begun,
+    /// No drain was requested.
+    NotRequested,
+    /// The drain starts when all earlier messages are in the outbox.
+    Requested(ErrorCode, &'static str),
+    /// The core is draining.
+    Started,
 }
 
-/// What a message takes of a record beside its payload, about.
+/// Approximate overhead of a message in a record, in bytes.
 const FRAME_BYTES: usize = 4;
 
 impl Channels {
     pub(super) fn new(core: Mux) -> Self {
         Self {
             core,
-            unfilled: 0,
-            ended: Ended::default(),
+            unfilled_bytes: 0,
+            ended: EndedChannels::default(),
             event: None,
             writable: None,
-            end: None,
-            drain: Drain::None,
+            failure: None,
+            drain: Drain::NotRequested,
         }
     }
 
-    /// Opens a channel. Messages may follow before it is answered, once the peer's limits are
-    /// known.
+    /// Opens a channel. Messages may be sent before the peer accepts it, as soon as the limits of
+    /// the peer are known.
     ///
     /// # Errors
-    /// [`OpenError`]; no channel is made then.
+    /// [`OpenError`]. No channel is opened then.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
-        if let Drain::Asked(code, _) = self.drain {
+        if let Drain::Requested(code, _) = self.drain {
             return Err(OpenError::Closed(code));
         }
         self.core.open(options)
     }
 
-    /// Takes a channel of the peer's.
+    /// Accepts a channel that the peer has opened.
     ///
     /// # Errors
-    /// [`OpenError`]; the channel still waits for an answer then, unless it is unknown.
+    /// [`OpenError`]. The channel is then still unanswered, unless it is unknown.
     pub fn accept(&mut self, channel: ChannelId, options: AcceptOptions) -> Result<(), OpenError> {
         self.core.accept(channel, options)
     }
 
-    /// Does not take a channel of the peer's. The id is of no use any more.
+    /// Rejects a channel that the peer has opened. The id is invalid afterwards.
     pub fn reject(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.reject(channel, code);
         self.forget(channel);
     }
 
-    /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
-    /// codecs, say.
+    /// As [`Self::reject`], with bytes that tell the peer why, such as an encoded refusal of
+    /// codecs.
     ///
     /// # Errors
-    /// [`OpenError::Options`] if they are more than
-    /// [`metadata_bytes_max`](crate::channels::ChannelConfig::metadata_bytes_max); the channel still
-    /// waits for an answer then.
+    /// [`OpenError::Options`] if `metadata` exceeds
+    /// [`metadata_bytes_max`](crate::channels::ChannelConfig::metadata_bytes_max). The channel is
+    /// then still unanswered.
     pub fn reject_with(
         &mut self,
         channel: ChannelId,
@@ -106,12 +107,12 @@ impl Channels {
         rejected
     }
 
-    /// Sends a message, or queues it: for the channel's turn, its credit, or its answer. On a
-    /// conflated channel it is the message with key 0.
+    /// Sends a message. It is queued until the channel has its turn, has credit and is accepted. On
+    /// a conflated channel, the message has key 0.
     ///
     /// # Errors
-    /// [`ChannelSendError`]; nothing is taken then. After [`ChannelSendError::WouldBlock`] the channel is told
-    /// to be writable when it is worth another try.
+    /// [`ChannelSendError`]. No message is queued then. After [`ChannelSendError::WouldBlock`], the
+    /// channel is reported as writable when another attempt can succeed.
     #[inline]
     pub fn send(
         &mut self,
@@ -119,25 +120,25 @@ impl Channels {
         payload: impl BinaryPayload,
     ) -> Result<(), ChannelSendError> {
         let payload = payload.as_ref();
-        self.unfilled += payload.len() + FRAME_BYTES;
+        self.unfilled_bytes += payload.len() + FRAME_BYTES;
         self.core.send(channel, payload)
     }
 
-    /// As [`Self::send`], sharing the payload while it waits.
+    /// As [`Self::send`], without a copy of the payload while it is queued.
     ///
     /// # Errors
-    /// As [`Self::send`], with the payload handed back.
+    /// As [`Self::send`]; the payload is returned with the error.
     pub fn send_bytes(
         &mut self,
         channel: ChannelId,
         payload: Bytes,
     ) -> Result<(), (ChannelSendError, Bytes)> {
-        self.unfilled += payload.len() + FRAME_BYTES;
+        self.unfilled_bytes += payload.len() + FRAME_BYTES;
         self.core.send_bytes(channel, payload)
     }
 
-    /// Sends the newest message of a key on a conflated channel. One of the same key that still
-    /// waits is replaced, in its place.
+    /// Sends a message with a key on a conflated channel. It replaces a queued message with the
+    /// same key, and takes its position in the queue.
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on other channels.
@@ -148,12 +149,12 @@ impl Channels {
         payload: impl BinaryPayload,
     ) -> Result<(), ChannelSendError> {
         let payload = payload.as_ref();
-        self.unfilled += payload.len() + FRAME_BYTES;
+        self.unfilled_bytes += payload.len() + FRAME_BYTES;
         self.core.send_keyed(channel, key, payload)
     }
 
-    /// Sends a message that was encoded before, once for all connections on which its channel
-    /// has the alias that it was encoded for. A large one is not copied.
+    /// Sends a message that is encoded once for many connections. The channel must have the alias
+    /// that the message was encoded for. A large message is not copied.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -163,11 +164,11 @@ impl Channels {
         channel: ChannelId,
         frame: &SharedFrame,
     ) -> Result<(), ChannelSendError> {
-        self.unfilled += frame.payload().len() + FRAME_BYTES;
+        self.unfilled_bytes += frame.payload().len() + FRAME_BYTES;
         self.core.send_shared(channel, frame)
     }
 
-    /// Sends messages of `elem` bytes each, one behind the other, under one header.
+    /// Sends a run: consecutive messages of `elem` bytes each, under one header.
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::BadRun`], [`ChannelSendError::WrongMode`].
@@ -177,11 +178,11 @@ impl Channels {
         elem: usize,
         bytes: &[u8],
     ) -> Result<(), ChannelSendError> {
-        self.unfilled += bytes.len() + FRAME_BYTES;
+        self.unfilled_bytes += bytes.len() + FRAME_BYTES;
         self.core.send_run_bytes(channel, elem, bytes)
     }
 
-    /// Room for a message of `len` bytes, to be written in place and then committed.
+    /// Reserves space for a message of `len` bytes, to be written in place and then committed.
     ///
     /// # Errors
     /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel.
@@ -191,12 +192,12 @@ impl Channels {
         channel: ChannelId,
         len: usize,
     ) -> Result<ChannelClaim<'_>, ChannelSendError> {
-        self.unfilled += len + FRAME_BYTES;
+        self.unfilled_bytes += len + FRAME_BYTES;
         self.core.claim(channel, len)
     }
 
-    /// Gives back the credit of what the application has consumed. On a channel that was let go
-    /// of there is nothing to give back, and nothing happens.
+    /// Returns the credit of a message that the application has consumed. Has no effect after the
+    /// channel was closed here.
     #[inline]
     pub fn release(&mut self, channel: ChannelId, charge: Charge) {
         if self.ended.is_marked(channel) {
@@ -205,41 +206,41 @@ impl Channels {
         self.core.release(channel, charge);
     }
 
-    /// Ends our half: FIN follows what is queued.
+    /// Ends the sending half: FIN follows the queued messages.
     ///
     /// # Errors
     /// [`ChannelSendError::UnknownChannel`], [`ChannelSendError::Closed`].
     pub fn finish(&mut self, channel: ChannelId) -> Result<(), ChannelSendError> {
         let finished = self.core.finish_sending(channel);
-        self.ended.note(&self.core, channel);
+        self.ended.record(&self.core, channel);
         finished
     }
 
-    /// Gives up our half: what is queued is dropped, and the peer is told with `code`.
+    /// Aborts the sending half: queued messages are dropped, and the peer gets RESET(ABORT) with `code`.
     pub fn reset(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.reset(channel, code);
-        self.ended.note(&self.core, channel);
+        self.ended.record(&self.core, channel);
     }
 
-    /// Takes no more from the peer on this channel, and tells it so with `code`. What was
-    /// received must still be released.
+    /// Stops the receiving half: no more messages are accepted, and the peer gets RESET(STOP) with `code`.
+    /// Messages received before must still be released.
     pub fn stop(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.stop(channel, code);
-        self.ended.note(&self.core, channel);
+        self.ended.record(&self.core, channel);
     }
 
-    /// Lets go of the channel: what is held of it is given back, a half that is not over is
-    /// stopped or reset with `code`, and the id is of no use any more.
+    /// Closes both halves of the channel: returns its held credit, and stops or resets a half that
+    /// has not ended with `code`. The id is invalid afterwards.
     pub fn close_channel(&mut self, channel: ChannelId, code: ErrorCode) {
         self.core.close_channel(channel, code);
         self.forget(channel);
     }
 
-    /// Our messages count anew from here, and the peer is told: after a gap, or in another
-    /// epoch. Only while nothing is queued.
+    /// Restarts the numbering of messages on this channel at `next_seq` in `epoch`, and announces
+    /// it to the peer: after a gap, or for another epoch. Only while no message is queued.
     ///
     /// # Errors
-    /// [`ChannelSendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
+    /// [`ChannelSendError::WouldBlock`] while messages are queued; otherwise as [`Self::send`].
     pub fn rebase(
         &mut self,
         channel: ChannelId,
@@ -249,63 +250,65 @@ impl Channels {
         self.core.rebase(channel, epoch, next_seq)
     }
 
-    /// Tells the sender that everything below `seq` is safe here.
+    /// Acknowledges all messages below `seq`: they are processed or stored here.
     pub fn acknowledge(&mut self, channel: ChannelId, seq: u64) {
         self.core.acknowledge(channel, seq);
     }
 
-    /// Opens and takes no more channels and lets the open ones end, within `close_timeout`; then
-    /// the connection is closed. What is queued goes out; channels of ours that were not announced
-    /// when all that was sent before is on its way are rejected. A second call does nothing.
+    /// Starts a drain: no channel is opened or accepted any more, and open channels may end within
+    /// `close_timeout`. Then the connection is closed. Queued messages are sent. Channels of this
+    /// endpoint whose OPEN is not sent when all earlier messages are in the outbox are rejected. A
+    /// second call has no effect.
     pub fn drain(&mut self, code: ErrorCode, reason: &'static str) {
-        if self.drain == Drain::None {
-            self.drain = Drain::Asked(code, reason);
+        if self.drain == Drain::NotRequested {
+            self.drain = Drain::Requested(code, reason);
         }
     }
 
     /// Whether [`Self::drain`] was called.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.drain != Drain::None
+        self.drain != Drain::NotRequested
     }
 
-    /// Ends all channels at once, tells the peer with `code`, and closes the connection. What is
-    /// queued is not sent, and of the record that is being received nothing more is told.
+    /// Ends all channels at once, sends GOAWAY with `code`, and closes the connection. Queued
+    /// messages are not sent, and the rest of a record that is being received is dropped.
     pub fn abort(&mut self, code: ErrorCode) {
         if let Some(Event::Failed(failure)) = self.core.abort(code) {
-            self.end = Some(failure);
+            self.failure = Some(failure);
         }
     }
 
-    /// Measures a round trip, unless one was measured within a second: a peer takes no more.
+    /// Sends a PING to measure the round-trip time, unless the last one was sent less than a second
+    /// ago: peers limit PINGs.
     pub fn ping(&mut self) {
         self.core.ping();
     }
 
-    /// The connection's channels as they stand.
+    /// Statistics of all channels of the connection.
     #[must_use]
     pub fn stats(&self) -> MuxStats {
         self.core.stats()
     }
 
-    /// A channel as it stands; `None` if there is no such channel any more.
+    /// Statistics of a channel. `None` if the channel does not exist any more.
     #[must_use]
     pub fn channel_stats(&self, channel: ChannelId) -> Option<ChannelStats> {
         self.core.channel_stats(channel)
     }
 
-    /// The channels that have a place here, those included that have ended and are held.
+    /// The ids of all channels, including those that have ended and are not yet closed here.
     pub fn ids(&self) -> impl Iterator<Item = ChannelId> {
         self.core.channels()
     }
 
-    /// The shortest round trip measured.
+    /// The shortest measured round-trip time. `None` before the first.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.core.rtt()
     }
 
-    /// How the channels ended; `None` while they can be used.
+    /// How the channels ended. `None` while they are usable.
     #[must_use]
     pub fn failure(&self) -> Option<ChannelFailure> {
         self.core.failure()
@@ -314,29 +317,29 @@ impl Channels {
     /// Whether new channels can be opened.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.drain == Drain::None && self.core.is_open()
+        self.drain == Drain::NotRequested && self.core.is_open()
     }
 
-    /// Whether the application has the channel: see [`Mux::is_attached`].
+    /// Whether the application holds the channel: see [`Mux::is_attached`].
     #[must_use]
     pub fn is_attached(&self, channel: ChannelId) -> bool {
         self.core.is_attached(channel)
     }
 
-    /// Whether all channels were ended by [`Self::abort`] in this call of the application, so that
-    /// nothing more of what was received is anybody's.
+    /// Whether [`Self::abort`] was called and the failure is not yet reported: the rest of the
+    /// received record is dropped.
     #[must_use]
     pub fn was_aborted(&self) -> bool {
-        self.end.is_some()
+        self.failure.is_some()
     }
 
-    /// It is `now`: for a driver that calls what sends without having received anything before.
-    /// Messages with a time to live count theirs from then.
+    /// Sets the current time. For a driver that calls the application without having received a
+    /// message before. The time to live of messages counts from this time.
     pub fn set_time(&mut self, now: Timestamp) {
         self.core.set_time(now);
     }
 
-    /// As [`Self::release`], of a channel that may end by it.
+    /// As [`Self::release`], for a channel that can end with the release.
     fn release_ended(&mut self, channel: ChannelId, charge: Charge) {
         let held = is_held(&self.core, channel);
         self.core.release(channel, charge);
@@ -345,10 +348,10 @@ impl Channels {
         }
     }
 
-    /// Nothing is told any more of a channel that the application has not got.
+    /// Discards pending events of a channel that the application does not hold any more.
     fn forget(&mut self, channel: ChannelId) {
         if self.core.is_attached(channel) {
-            return; // it was not to be rejected
+            return; // the channel was not rejected
         }
         self.ended.forget(channel);
         self.event.take_if(|event| event.channel() == Some(channel));

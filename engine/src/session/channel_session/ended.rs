@@ -1,34 +1,34 @@
-//! Channels whose halves are both over, until the application is told that they have ended.
+//! Channels whose halves have both ended, until the application is notified.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::mux::{ChannelId, HalfState, Mux};
 
-/// Channels that have more to send and are looked at in one round, so that a thousand that wait
-/// for their peer do not cost every batch.
-const LOOKED_AT_MAX: usize = 64;
+/// Largest number of channels with something to send that one round inspects, so that a thousand
+/// channels that wait for the peer do not cost time in every batch.
+const INSPECTED_MAX: usize = 64;
 
-/// Entries of [`Ended::list`] that may be of no use before they are taken off.
+/// Largest number of stale entries in [`EndedChannels::list`] before they are removed.
 const STALE_MAX: usize = 64;
 
-/// See the module. One for each connection.
+/// The ended channels of one connection.
 #[derive(Default, Debug)]
-pub(super) struct Ended {
-    /// Channels whose halves have both been ended by somebody, until that is carried out. Those
-    /// of which something is held are taken off, and come back with their last release.
+pub(super) struct EndedChannels {
+    /// Channels whose halves have both ended, though frames or credit may be outstanding. A channel
+    /// with held credit is removed, and returns with its last release.
     list: VecDeque<ChannelId>,
-    /// By index: the channel that is on the list, or is to come back to it.
+    /// By index: the channel that is on the list or will return to it.
     marks: Vec<Option<ChannelId>>,
-    /// Entries whose channel was let go of since they were made, at most.
+    /// Upper bound of the number of stale entries: their channel was closed after they were added.
     stale: usize,
-    /// How many more are looked at in this round.
+    /// Number of entries left to inspect in this round.
     left: usize,
-    /// Channels found in this round that have more to send.
+    /// Number of channels found in this round that have something to send.
     waiting: usize,
 }
 
-impl Ended {
+impl EndedChannels {
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -38,8 +38,8 @@ impl Ended {
         self.list.len()
     }
 
-    /// Half of the channel was ended, by one end or the other.
-    pub(super) fn note(&mut self, core: &Mux, channel: ChannelId) {
+    /// A half of the channel has ended: adds the channel if both have.
+    pub(super) fn record(&mut self, core: &Mux, channel: ChannelId) {
         let over = |half| !matches!(half, HalfState::Open | HalfState::Opening);
         let stats = core.channel_stats(channel);
         let both = stats.is_some_and(|s| over(s.sending) && over(s.receiving));
@@ -61,12 +61,12 @@ impl Ended {
         self.marks.get(channel.index()) == Some(&Some(channel))
     }
 
-    /// The last that was held of a channel was released: it is looked at next.
+    /// The last held credit of a channel was released: the channel is inspected next.
     pub(super) fn released(&mut self, channel: ChannelId) {
         self.list.push_front(channel);
     }
 
-    /// The application has the channel no more.
+    /// The application has closed the channel: its entry is stale.
     pub(super) fn forget(&mut self, channel: ChannelId) {
         if !self.is_marked(channel) {
             return;
@@ -83,21 +83,21 @@ impl Ended {
         }
     }
 
-    /// A round begins: all that have ended are found in it, but for those behind too many that
-    /// have more to send.
+    /// Starts a round, which inspects every entry, except those after too many channels that have
+    /// something to send.
     pub(super) fn begin_round(&mut self) {
         self.left = self.list.len();
         self.waiting = 0;
     }
 
-    /// The next channel of which nothing is left to send, to wait for or to release.
+    /// The next channel that has nothing left to send, to wait for or to release.
     pub(super) fn next(&mut self, core: &Mux) -> Option<ChannelId> {
         while let Some(left) = self.left.checked_sub(1) {
             self.left = left;
             let channel = self.list.pop_front()?;
             if !self.is_marked(channel) {
                 self.stale = self.stale.saturating_sub(1);
-                continue; // the application has let go of it
+                continue; // the application has closed the channel
             }
             if has_ended(core, channel) {
                 return Some(channel);
@@ -107,7 +107,7 @@ impl Ended {
             }
             self.list.push_back(channel);
             self.waiting += 1;
-            if self.waiting == LOOKED_AT_MAX {
+            if self.waiting == INSPECTED_MAX {
                 self.left = 0;
             }
         }
@@ -115,17 +115,17 @@ impl Ended {
     }
 }
 
-/// Whether something of the channel is to be released.
+/// Whether received messages of the channel are not yet released.
 pub(super) fn is_held(core: &Mux, channel: ChannelId) -> bool {
     let stats = core.channel_stats(channel);
     stats.is_some_and(|stats| stats.held_bytes > 0)
 }
 
-/// Whether nothing of the channel is left to send, to wait for or to release.
+/// Whether the channel has nothing left to send, to wait for or to release.
 fn has_ended(core: &Mux, channel: ChannelId) -> bool {
     core.channel_stats(channel).is_none_or(|s| {
         use HalfState::{Aborted, Ending, Finished, None};
-        // A half that we have stopped ends without us.
+        // A stopped half needs no further call of this endpoint.
         let receiving = matches!(s.receiving, None | Finished | Aborted | Ending);
         let sending = matches!(s.sending, None | Finished | Aborted);
         receiving && sending && s.held_bytes == 0

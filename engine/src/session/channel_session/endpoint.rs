@@ -1,25 +1,24 @@
-//! A WebSocket and its channels as one value, for stacks and simulators of the user's own.
+//! A WebSocket and its channels as one value, for custom stacks and simulators.
 
 use super::{ChannelSession, Channels};
 use crate::mux::{ChannelId, Event};
 use crate::session::Session;
 use crate::time::Timestamp;
 
-/// One endpoint of a WebSocket connection that carries channels: a [`Session`], the
-/// [`ChannelSession`] on it, and the order in which they are driven. For a socket loop, an
-/// embedded stack or a simulator of your own; the drivers of this crate keep the two apart, for
-/// what they do between their calls.
+/// One endpoint of a WebSocket connection with channels: a [`Session`], the [`ChannelSession`] on
+/// it, and the order of calls that drives both. For a custom socket loop, an embedded stack or a
+/// simulator. The drivers of this crate keep the two apart, because they act between the calls.
 ///
 /// One turn of a driver:
 ///
 /// 1. Read into the [session](Self::session), as for any `Session`.
-/// 2. [`turn`](Self::turn): everything received becomes events; answers are queued.
-/// 3. Write what the session [wants to write](Session::wants_write), then do what its
-///    [`shutdown`](Session::shutdown) says. After a write, and after the application has used the
-///    [channels](Self::channels_mut), go on with 2.
+/// 2. [`turn`](Self::turn): received messages become events, replies are queued.
+/// 3. Write while the session [wants to write](Session::wants_write), then do what its
+///    [`shutdown`](Session::shutdown) returns. Continue with 2 after a write, and after the
+///    application has used the [channels](Self::channels_mut).
 /// 4. At [`poll_timeout`](Self::poll_timeout): [`handle_timeout`](Self::handle_timeout), then 2.
 ///
-/// Two of them, and two byte pipes:
+/// Two endpoints that are connected by two byte pipes:
 ///
 /// ```
 /// use tickwire::channels::{
@@ -38,7 +37,7 @@ use crate::time::Timestamp;
 /// };
 /// let (mut client, mut server) = (new(Role::Client)?, new(Role::Server)?);
 ///
-/// // What the one has to write is what the other reads.
+/// // Moves the output of one endpoint to the input of the other.
 /// let mut carry = |from: &mut ChannelEndpoint, to: &mut ChannelEndpoint| {
 ///     to.session().attach(&mut pool);
 ///     let mut sent = 0;
@@ -51,9 +50,9 @@ use crate::time::Timestamp;
 /// };
 ///
 /// let trades = client.channels_mut().open(OpenOptions::new("trades"))?;
-/// let mut heard = Vec::new();
+/// let mut received = Vec::new();
 /// for _ in 0..4 {
-///     // Refused until the server's HELLO was received; it need not wait for the answer.
+///     // Refused until the HELLO of the server is received; does not wait for the acceptance.
 ///     let _ = client.channels_mut().send(trades, b"tick");
 ///     client.turn(now, |_, _| {});
 ///     carry(&mut client, &mut server);
@@ -63,26 +62,26 @@ use crate::time::Timestamp;
 ///             assert!(accepted.is_ok());
 ///         }
 ///         Event::Message(message) => {
-///             heard.push(message.data.to_vec());
+///             received.push(message.data.to_vec());
 ///             channels.release(message.channel, message.charge);
 ///         }
 ///         _ => {}
 ///     });
 ///     carry(&mut server, &mut client);
 /// }
-/// assert_eq!(heard, [b"tick", b"tick"]);
+/// assert_eq!(received, [b"tick", b"tick"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct ChannelEndpoint {
     session: Session,
     channels: ChannelSession,
-    /// The end of the session was told to the channels.
+    /// The channels were notified that the session has ended.
     lost: bool,
 }
 
 impl ChannelEndpoint {
-    /// `channels` were [started](ChannelSession::start) on the outbox of this session.
+    /// Joins a session and the `channels` that were [started](ChannelSession::start) on its outbox.
     #[must_use]
     pub fn new(session: Session, channels: ChannelSession) -> Self {
         Self {
@@ -92,20 +91,20 @@ impl ChannelEndpoint {
         }
     }
 
-    /// The WebSocket: for reads, writes, buffers, and the end of the stream.
+    /// The WebSocket: to read, to write, to lend buffers, and to report the end of the stream.
     #[inline]
     pub fn session(&mut self) -> &mut Session {
         &mut self.session
     }
 
-    /// The channels as they stand.
+    /// The channels, to inspect.
     #[inline]
     #[must_use]
     pub fn channels(&self) -> &Channels {
         self.channels.channels()
     }
 
-    /// The channels: to open, send, release and end them.
+    /// The channels, to open, send, release and close them.
     #[inline]
     pub fn channels_mut(&mut self) -> &mut Channels {
         self.channels.channels_mut()
@@ -116,9 +115,9 @@ impl ChannelEndpoint {
         self.channels.poll_writable()
     }
 
-    /// As [`ChannelSession::begin_ended`].
-    pub fn begin_ended(&mut self) {
-        self.channels.begin_ended();
+    /// As [`ChannelSession::begin_ended_round`].
+    pub fn begin_ended_round(&mut self) {
+        self.channels.begin_ended_round();
     }
 
     /// As [`ChannelSession::poll_ended`].
@@ -126,66 +125,71 @@ impl ChannelEndpoint {
         self.channels.poll_ended()
     }
 
-    /// Takes everything that was received, tells all events in their order, and moves what there
-    /// is to send into the session's queue, as far as that takes it. What messages are answered
-    /// with is moved before the Close behind them is answered. The application may use the
-    /// channels in `tell`.
-    pub fn turn(&mut self, now: Timestamp, mut tell: impl FnMut(&mut Channels, Event<'_>)) {
+    /// Processes all received messages, passes all events to `on_event` in order, and moves records
+    /// into the queue of the session as far as it has space. Messages with which the application
+    /// answers are queued before the Close that follows those messages is answered. `on_event` may
+    /// use the channels.
+    pub fn turn(&mut self, now: Timestamp, mut on_event: impl FnMut(&mut Channels, Event<'_>)) {
         self.channels.channels_mut().set_time(now);
-        // Each round takes a message, or all that was received.
+        // Each iteration takes a message or all received bytes.
         loop {
-            self.take_batch(now, &mut tell);
-            self.session.settle(now);
+            self.take_batch(now, &mut on_event);
+            self.session.queue_replies(now);
             if self.session.end().is_some() && !core::mem::replace(&mut self.lost, true) {
                 self.channels.handle_lost();
             }
-            self.tell_and_fill(now, &mut tell);
+            self.poll_events_and_fill(now, &mut on_event);
             if self.session.wants_read() {
                 break;
             }
         }
-        // A Close that was queued begins its deadline.
-        self.session.settle(now);
+        // Starts the deadline of a Close that was queued.
+        self.session.queue_replies(now);
     }
 
-    /// The messages up to what is answered before it is lent.
-    fn take_batch(&mut self, now: Timestamp, tell: &mut impl FnMut(&mut Channels, Event<'_>)) {
+    /// Takes the messages up to a Ping or Close that must be answered before it is lent.
+    fn take_batch(&mut self, now: Timestamp, on_event: &mut impl FnMut(&mut Channels, Event<'_>)) {
         let channels = &mut self.channels;
         let (mut batch, _) = self.session.receive();
-        // A failure of the WebSocket is the last: what follows from it comes with `settle`.
+        // A failure ends the batch; `queue_replies` handles it.
         while let Some(Ok(message)) = batch.next() {
             let Some(mut record) = channels.receive(message, now) else {
                 continue;
             };
             while let Some(event) = channels.next(&mut record) {
-                tell(channels.channels_mut(), event);
+                on_event(channels.channels_mut(), event);
             }
         }
     }
 
-    /// What happened without a record, and what there is to send.
-    fn tell_and_fill(&mut self, now: Timestamp, tell: &mut impl FnMut(&mut Channels, Event<'_>)) {
+    /// Passes events without a record to `on_event`, and moves records into the outbox.
+    fn poll_events_and_fill(
+        &mut self,
+        now: Timestamp,
+        on_event: &mut impl FnMut(&mut Channels, Event<'_>),
+    ) {
         let channels = &mut self.channels;
-        // Each round but the last has told an event, and what comes of it is bounded by the queues.
-        let mut told = true;
-        while core::mem::take(&mut told) {
+        // Each iteration except the last passes an event, and the queues bound what it can cause.
+        let mut progressed = true;
+        while core::mem::take(&mut progressed) {
             while let Some(event) = channels.poll_event() {
-                told = true;
-                tell(channels.channels_mut(), event);
+                progressed = true;
+                on_event(channels.channels_mut(), event);
             }
             channels.fill(self.session.outbox(), now);
         }
     }
 
-    /// When [`Self::handle_timeout`] is due: the earlier of both layers' deadlines.
+    /// The time of the next [`Self::handle_timeout`]: the earlier one of both layers. `None` if no
+    /// deadline is set.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let both = [self.session.poll_timeout(), self.channels.poll_timeout()];
         both.into_iter().flatten().min()
     }
 
-    /// Does what is due in both layers. Calling early is harmless. [`Self::turn`] tells what came
-    /// of it.
+    /// Performs the actions that are due in both layers; [`Self::turn`] passes their events on. An
+    /// early call has no effect.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.session.handle_timeout(now);
         self.channels.handle_timeout(self.session.halves().1, now);

@@ -11,11 +11,12 @@ use crate::mux::{ChannelConfig, SUBPROTOCOL};
 ///
 /// A peer may announce records of up to 1 MiB, and fragments must have a quarter of that size or
 /// more, so the largest record that must be sent has little more than 256 KiB. With
-/// [`AHEAD_BYTES_MAX`](super::AHEAD_BYTES_MAX) bytes queued before it, it fits.
+/// [`OUTBOX_FILL_BYTES_MAX`](super::OUTBOX_FILL_BYTES_MAX) bytes queued before it, it fits.
 pub const SEND_QUEUE_BYTES_MIN: usize = 512 << 10;
 
 // What the doc says.
-const _: () = assert!((1 << 20) / 4 + super::AHEAD_BYTES_MAX + (64 << 10) <= SEND_QUEUE_BYTES_MIN);
+const _: () =
+    assert!((1 << 20) / 4 + super::OUTBOX_FILL_BYTES_MAX + (64 << 10) <= SEND_QUEUE_BYTES_MIN);
 
 /// Why a WebSocket cannot carry channels. The peer is told by the Close that
 /// [`ChannelSession::start`](super::ChannelSession::start) has queued.

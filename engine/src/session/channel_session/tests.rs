@@ -1,4 +1,4 @@
-//! Lists that stay short, the end, and the turn of an endpoint.
+//! Tests of the list of ended channels, of the end, and of the turn of an endpoint.
 
 use alloc::vec::Vec;
 
@@ -20,8 +20,8 @@ fn start() -> (ChannelSession, WriteSide) {
     (session.unwrap(), write)
 }
 
-/// A channel of ours of which both halves are over.
-fn over(session: &mut ChannelSession) -> ChannelId {
+/// Opens a channel and ends both of its halves.
+fn ended_channel(session: &mut ChannelSession) -> ChannelId {
     let channels = session.channels_mut();
     let channel = channels.open(OpenOptions::new("x")).unwrap();
     channels.reset(channel, ErrorCode(17));
@@ -29,33 +29,32 @@ fn over(session: &mut ChannelSession) -> ChannelId {
     channel
 }
 
-/// A driver whose application lets go of all channels by itself never looks for those that have
-/// ended.
+/// A driver whose application closes all channels itself never polls for ended ones.
 #[test]
-fn channels_that_are_let_go_of_leave_nothing_behind() {
+fn closed_channels_leave_no_entries() {
     let (mut session, _) = start();
-    let kept: Vec<_> = (0..100).map(|_| over(&mut session)).collect();
+    let kept: Vec<_> = (0..100).map(|_| ended_channel(&mut session)).collect();
     for _ in 0..10_000 {
-        let channel = over(&mut session);
+        let channel = ended_channel(&mut session);
         assert!(session.may_have_ended());
         session.channels_mut().close_channel(channel, ErrorCode(17));
     }
     let listed = session.channels.ended.len();
     assert!(listed <= 2 * (kept.len() + 64), "{listed} listed");
-    // Those that are left have yet to tell the peer.
-    session.begin_ended();
+    // The other channels still have frames to send.
+    session.begin_ended_round();
     assert_eq!(session.poll_ended(), None);
     for channel in kept {
         session.channels_mut().close_channel(channel, ErrorCode(17));
     }
-    session.begin_ended();
+    session.begin_ended_round();
     assert_eq!(session.poll_ended(), None);
     assert!(!session.may_have_ended());
 }
 
-/// The end is told once and last, and nothing of a record comes behind an abort.
+/// The failure is returned once and last, and no event of a record follows an abort.
 #[test]
-fn an_abort_is_told_by_the_next_poll() {
+fn an_abort_is_returned_by_the_next_poll() {
     let (mut session, mut write) = start();
     session.fill(write.outbox(), NOW);
     session.channels_mut().abort(ErrorCode(17));
@@ -63,16 +62,19 @@ fn an_abort_is_told_by_the_next_poll() {
     let mut record = session.receive(Message::Binary(&[]), NOW).unwrap();
     assert!(session.next(&mut record).is_none());
     let failure = ChannelFailure::Local(ErrorCode(17));
-    let told = session.poll_event();
+    let event = session.poll_event();
     assert!(
-        matches!(told, Some(Event::Failed(f)) if f == failure),
-        "{told:?}"
+        matches!(event, Some(Event::Failed(f)) if f == failure),
+        "{event:?}"
     );
     assert_eq!(session.handle_lost(), failure);
-    assert!(session.poll_event().is_none(), "it is told once");
+    assert!(
+        session.poll_event().is_none(),
+        "the failure is returned once"
+    );
 }
 
-/// Both ends of a connection with a channel, opened by the client and accepted.
+/// Both endpoints of a connection, with a channel that the client opened and the server accepted.
 fn ends() -> (ChannelEndpoint, ChannelEndpoint, ChannelId) {
     let new = |role| {
         let below = config::Config::default();
@@ -119,10 +121,10 @@ fn read(endpoint: &mut ChannelEndpoint, bytes: &[u8]) {
     session.handle_read(bytes.len(), NOW);
 }
 
-/// One turn takes all that one read brought, also behind what is answered before it is lent; and
-/// what the application answers goes out before the answer to a Close.
+/// One turn processes all bytes of one read, also those after a control frame that must be answered
+/// first. The answers of the application are queued before the reply to a Close.
 #[test]
-fn a_turn_takes_everything_that_was_received() {
+fn a_turn_processes_everything_received() {
     let (mut client, mut server, channel) = ends();
     let mut bytes = Vec::new();
     for message in [b"one", b"two", b"end"] {
@@ -136,16 +138,16 @@ fn a_turn_takes_everything_that_was_received() {
     close.unwrap();
     bytes.extend(written(&mut client));
     read(&mut server, &bytes);
-    let mut heard = Vec::new();
+    let mut received = Vec::new();
     server.turn(NOW, |channels, event| {
         if let Event::Message(message) = event {
-            heard.push(message.data.to_vec());
+            received.push(message.data.to_vec());
             let answered = channels.send(message.channel, &message.data);
-            assert_eq!(answered, Ok(()), "{heard:?}");
+            assert_eq!(answered, Ok(()), "{received:?}");
             channels.release(message.channel, message.charge);
         }
     });
-    assert_eq!(heard, [b"one", b"two", b"end"]);
+    assert_eq!(received, [b"one", b"two", b"end"]);
     assert!(server.session().wants_read() && server.session().end().is_some());
 
     let bytes = written(&mut server);
@@ -156,7 +158,7 @@ fn a_turn_takes_everything_that_was_received() {
             answers.push(message.data.to_vec());
         }
     });
-    assert_eq!(answers, heard);
+    assert_eq!(answers, received);
     let code = Some(CloseCode::NORMAL);
     let end = client.session().end();
     assert_eq!(

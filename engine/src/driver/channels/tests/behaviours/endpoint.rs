@@ -87,7 +87,7 @@ impl Bare {
                 endpoint.turn(*now, |channels, event| {
                     hear(channels, event, accepted, told);
                 });
-                endpoint.begin_ended();
+                endpoint.begin_ended_round();
                 while let Some(channel) = endpoint.poll_ended() {
                     endpoint
                         .channels_mut()
@@ -100,14 +100,14 @@ impl Bare {
             }
             Left::Refused(session) => {
                 session.receive().0.for_each(drop);
-                session.settle(*now);
+                session.queue_replies(*now);
             }
         }
         self.write();
-        if self.left.session().handle_blocked() {
+        if self.left.session().handle_read_would_block() {
             return self.turn();
         }
-        self.closed |= self.left.session().shutdown() == Shutdown::Full;
+        self.closed |= self.left.session().shutdown() == Shutdown::Close;
     }
 
     fn write(&mut self) {

@@ -240,7 +240,7 @@ async fn a_blocked_driver_is_left_alone() {
     let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
     settle().await;
     gate.shut();
-    let fill = crate::channels::AHEAD_BYTES_MAX / 1000 + 1;
+    let fill = crate::channels::OUTBOX_FILL_BYTES_MAX / 1000 + 1;
     for n in 0..fill {
         ours.try_send(&message(n as u32, 1000)).unwrap();
         settle().await;
