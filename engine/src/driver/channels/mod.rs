@@ -18,8 +18,8 @@ pub use cx::{ChannelCx, ChannelHub, TimerError};
 pub use handler::{Accepted, Answer, ChannelHandler, Rejection};
 pub use multiplexed::{Multiplexed, MultiplexedConn, TIMER_TOKEN};
 
-use super::remote::Outgoing;
 use super::error::Error;
+use super::remote::Outgoing;
 use crate::handshake::HandshakeError;
 use crate::session::channels::{SUBPROTOCOL, StartError};
 

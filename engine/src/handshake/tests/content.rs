@@ -56,8 +56,16 @@ fn other_responses_are_reported_with_their_head() {
             &["Upgrade: websocket", "Content-Length: 0"],
             "the server refused: 200 OK",
         ),
-        ("HTTP/1.1 999 ?", &["Content-Length: 0"], "the server refused: 999 ?"),
-        ("HTTP/1.1 503", &["Content-Length: 0"], "the server refused: 503"),
+        (
+            "HTTP/1.1 999 ?",
+            &["Content-Length: 0"],
+            "the server refused: 999 ?",
+        ),
+        (
+            "HTTP/1.1 503",
+            &["Content-Length: 0"],
+            "the server refused: 503",
+        ),
         // Several fields with the same name, and names in any case.
         (
             "HTTP/1.1 403 x",
@@ -412,9 +420,9 @@ fn retry_after_and_date_of_a_response() {
         "Retry-After: 99999999999999999999",
         "Date: Sun Nov  6 08:49:37 1994",
     ];
-    let response = cut_short(&head("HTTP/1.1 403 x", &lines));
+    let response = truncated(&head("HTTP/1.1 403 x", &lines));
     assert_eq!(response.retry_after(), Some(RetryAfter::Seconds(u64::MAX)));
     assert_eq!(response.date(), Some(784_111_777));
-    let response = cut_short(&head("HTTP/1.1 403 x", &["Date: now"]));
+    let response = truncated(&head("HTTP/1.1 403 x", &["Date: now"]));
     assert_eq!((response.retry_after(), response.date()), (None, None));
 }

@@ -523,7 +523,7 @@ fn requests_that_another_server_has_read() {
     let agreed = read.accept_into(&accept, |n, v| told.push(format!("{n}: {v}")));
     let (answer, expected) = own.accept(&accept).unwrap();
     assert_eq!(agreed, Ok(expected));
-    assert_eq!(told, take_apart(&answer).1);
+    assert_eq!(told, split_response(&answer).1);
     let other = Accept::new().subprotocol("other");
     let refused = read.accept_into(&other, |n, _| panic!("{n}"));
     let expected = HandshakeUsage::SubprotocolNotOffered("other".into());
