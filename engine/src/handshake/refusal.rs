@@ -111,6 +111,21 @@ impl Refusal {
         self.status
     }
 
+    /// All header lines but `Connection` and `Content-Length`, for an HTTP server that writes the
+    /// answer itself: those that were added, then those that the status must have.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = told_with(self.status).iter();
+        self.headers
+            .iter()
+            .chain(own.copied().filter(|(name, _)| !self.headers.has(name)))
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Whether nothing is missing that the status must have and that is not known here. The
     /// drivers call it and answer 500 where it fails.
     ///
@@ -140,11 +155,8 @@ impl Refusal {
         out.push(b' ');
         out.extend_from_slice(reason(self.status).as_bytes());
         out.extend_from_slice(b"\r\n");
-        self.headers.write(&mut out);
-        for (name, value) in told_with(self.status) {
-            if !self.headers.has(name) {
-                write_line(&mut out, name, value.as_bytes());
-            }
+        for (name, value) in self.headers() {
+            write_line(&mut out, name, value.as_bytes());
         }
         // RFC 9110 section 7.8: who sends Upgrade names it in Connection too.
         let connection: &[u8] = if self.status == 426 || self.headers.has("Upgrade") {

@@ -232,21 +232,41 @@ impl Request {
     pub fn accept(&self, accept: &Accept) -> Result<(Vec<u8>, Agreed), HandshakeError> {
         let mut out = Vec::with_capacity(256);
         out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
-        write_line(&mut out, "Upgrade", b"websocket");
-        write_line(&mut out, "Connection", b"Upgrade");
-        let proof = accept_key(self.head.bytes(self.key));
-        write_line(&mut out, "Sec-WebSocket-Accept", proof.as_bytes());
+        let agreed = self.accept_into(accept, |name, value| {
+            write_line(&mut out, name, value.as_bytes());
+        })?;
+        out.extend_from_slice(b"\r\n");
+        Ok((out, agreed))
+    }
+
+    /// As [`Self::accept`], for an HTTP server that writes the 101 itself: `line` is called with
+    /// the name and the value of every header line of the answer.
+    ///
+    /// # Errors
+    /// As [`Self::accept`], before the first call of `line`.
+    pub fn accept_into(
+        &self,
+        accept: &Accept,
+        mut line: impl FnMut(&str, &str),
+    ) -> Result<Agreed, HandshakeError> {
         let mut agreed = Agreed::new(Role::Server);
         if let Some(name) = &accept.subprotocol {
             if !self.subprotocols().any(|offered| offered == name) {
                 return Err(HandshakeUsage::SubprotocolNotOffered(name.clone()).into());
             }
-            write_line(&mut out, "Sec-WebSocket-Protocol", name.as_bytes());
             agreed = agreed.with_subprotocol(name.as_str());
         }
-        accept.headers.write(&mut out);
-        out.extend_from_slice(b"\r\n");
-        Ok((out, agreed))
+        line("Upgrade", "websocket");
+        line("Connection", "Upgrade");
+        let proof = accept_key(self.head.bytes(self.key));
+        line("Sec-WebSocket-Accept", &proof);
+        if let Some(name) = agreed.subprotocol() {
+            line("Sec-WebSocket-Protocol", name);
+        }
+        for (name, value) in accept.headers.iter() {
+            line(name, value);
+        }
+        Ok(agreed)
     }
 
     /// The path, from its `/` to before the `?`, percent-encoded as received: what stands in it is
@@ -282,6 +302,55 @@ impl Request {
     pub fn origin(&self) -> Option<&str> {
         let value = self.head.values("Origin").next()?;
         core::str::from_utf8(value).ok()
+    }
+
+    /// Whether the page whose script connects comes from this server: its origin has the host and
+    /// the port that the client means (RFC 6454 section 5; the scheme is not compared, for TLS may
+    /// end before this server). Also for a request without an origin, which no browser sends.
+    ///
+    /// A server that tells users apart by a cookie checks this, or lists the origins it trusts
+    /// (RFC 6455 section 10.2): a browser sends the cookie with the request of any page. Behind a
+    /// proxy that changes `Host`, list the origins.
+    #[must_use]
+    pub fn is_same_origin(&self) -> bool {
+        let Some(origin) = self.head.values("Origin").next() else {
+            return true;
+        };
+        let (rest, default) = match after_scheme(origin, b"http://") {
+            Some(rest) => (rest, 80),
+            None => match after_scheme(origin, b"https://") {
+                Some(rest) => (rest, 443),
+                None => return false,
+            },
+        };
+        let host = Authority::parse(self.head.bytes(self.host));
+        let (Ok(page), Ok(host)) = (Authority::parse(rest), host) else {
+            return false;
+        };
+        page.host.eq_ignore_ascii_case(host.host)
+            && page.port.unwrap_or(default) == host.port.unwrap_or(default)
+    }
+
+    /// The first of `ours` that the client offers. Where there is none, the connection can be
+    /// accepted without a sub-protocol, or be refused.
+    #[must_use]
+    pub fn choose_subprotocol<N: AsRef<str>>(
+        &self,
+        ours: impl IntoIterator<Item = N>,
+    ) -> Option<N> {
+        let mut ours = ours.into_iter();
+        ours.find(|name| self.subprotocols().any(|offered| offered == name.as_ref()))
+    }
+
+    /// Whether the client offers the sub-protocol, without which the connection is of no use.
+    ///
+    /// # Errors
+    /// [`HandshakeError::SubprotocolNeeded`], whose answer is 400.
+    pub fn require_subprotocol(&self, name: &'static str) -> Result<(), HandshakeError> {
+        match self.choose_subprotocol([name]) {
+            Some(_) => Ok(()),
+            None => Err(HandshakeError::SubprotocolNeeded(name)),
+        }
     }
 
     /// The sub-protocols offered, the client's favourite first, across all header lines.
