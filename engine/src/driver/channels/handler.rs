@@ -335,7 +335,9 @@ pub trait ChannelHandler: Sized {
     fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, failure: ChannelFailure) {}
 
     /// A connection of our own did not open; with [`HandshakeError::SubprotocolNeeded`] it did,
-    /// but without the sub-protocol, and is closed with 1002.
+    /// but without the sub-protocol, and is closed with 1002. So is an adopted connection that does
+    /// not name it in what was agreed on, told with
+    /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage).
     fn connect_failed(&mut self, token: u64, error: Error) {}
 
     /// Another thread has something to say.

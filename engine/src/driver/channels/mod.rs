@@ -20,15 +20,26 @@ pub use multiplexed::{Multiplexed, MultiplexedConn, TIMER_TOKEN};
 
 use super::error::Error;
 use super::remote::Outgoing;
-use crate::handshake::HandshakeError;
+use crate::handshake::{HandshakeError, HandshakeUsage};
 use crate::session::channels::{SUBPROTOCOL, StartError};
 
 impl From<StartError> for Error {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Config(error) => Self::Config(error),
-            StartError::NotAgreed => HandshakeError::SubprotocolNeeded(SUBPROTOCOL).into(),
+            StartError::NotAgreed => {
+                HandshakeError::from(HandshakeUsage::SubprotocolNotAgreed(SUBPROTOCOL)).into()
+            }
         }
+    }
+}
+
+/// Why a connection of our own cannot carry channels: that the sub-protocol was not agreed on is
+/// what the server answered, and not a wrong call.
+pub(in crate::driver) fn not_started(error: StartError) -> Error {
+    match error {
+        StartError::NotAgreed => HandshakeError::SubprotocolNeeded(SUBPROTOCOL).into(),
+        error => error.into(),
     }
 }
 

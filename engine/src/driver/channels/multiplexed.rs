@@ -12,10 +12,12 @@ use super::super::tune::TuneReport;
 use super::cx::{ChannelCx, ChannelHub};
 use super::dispatch::{dispatch, finish_call};
 use super::handler::ChannelHandler;
+use super::not_started;
 use super::table::{Entry, Table};
 use crate::config::ConfigError;
 use crate::conn::Message;
 use crate::handshake::{HandshakeError, Request};
+use crate::role::Role;
 use crate::session::channels::{ChannelConfig, ChannelSession, SUBPROTOCOL};
 
 /// The token of timers for the deadlines of channels: not for
@@ -26,8 +28,9 @@ pub const TIMER_TOKEN: u64 = u64::MAX;
 ///
 /// Clients that do not offer [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL) are refused with 400.
 /// Connections of our own must offer it ([`Outgoing::channels`](crate::reactor::Outgoing::channels)); one
-/// on which the server does not choose it, or that is adopted without it, is closed with 1002
-/// and told to [`ChannelHandler::connect_failed`].
+/// on which the server does not choose it is closed with 1002 and told to
+/// [`ChannelHandler::connect_failed`], and so is one that is adopted without it
+/// ([`Agreed::with_subprotocol`](crate::handshake::Agreed::with_subprotocol)).
 ///
 /// The connections' own [`ChannelConfig`](crate::Config) must have room for records:
 /// [`ChannelSession::check`] tells before the first connection. One without is closed with 1011,
@@ -141,8 +144,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
     type Command = H::Command;
 
     fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict {
-        if !request.subprotocols().any(|name| name == SUBPROTOCOL) {
-            let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
+        if let Err(error) = request.require_subprotocol(SUBPROTOCOL) {
             self.handler.rejected(peer, &error);
             return Verdict::Refuse(error.refusal());
         }
@@ -163,7 +165,12 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
         let session = match started {
             Ok(session) => session,
             Err(error) => {
-                handler.connect_failed(opened.token, error.into());
+                let error = match opened.role() {
+                    Role::Client => not_started(error),
+                    // Clients that do not offer it are refused: this one was adopted.
+                    Role::Server => error.into(),
+                };
+                handler.connect_failed(opened.token, error);
                 return MultiplexedConn(None);
             }
         };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime;
 
+use super::super::super::channels::not_started;
 use super::super::super::error::Error;
 use super::super::connect::Connector;
 use super::super::io::now;
@@ -20,10 +21,10 @@ use super::handle::{AcceptGuard, Handle};
 use super::monitor::Monitor;
 use super::state::{Shared, State};
 use super::wait::wait;
-use crate::handshake::{Accept, HandshakeError};
+use crate::handshake::Accept;
 use crate::session::channels::{
     ChannelConfig, ChannelFailure, ChannelSession, ErrorCode, MuxStats, OpenError, OpenOptions,
-    SUBPROTOCOL,
+    SUBPROTOCOL, StartError,
 };
 
 /// Many channels on one WebSocket connection: a handle that is cheap to clone.
@@ -100,14 +101,15 @@ impl ChannelSocket {
     ///
     /// # Errors
     /// As [`Connector::connect`]; [`Error::Handshake`] with
-    /// [`HandshakeError::SubprotocolNeeded`] where the server does not choose it.
+    /// [`HandshakeError::SubprotocolNeeded`](crate::handshake::HandshakeError) where the server does not choose it.
     pub async fn client(
         connector: &Connector,
         url: &str,
         config: impl Into<Arc<ChannelConfig>>,
     ) -> Result<Self, Error> {
         let connector = connector.offering(SUBPROTOCOL)?;
-        Self::start(connector.connect(url).await?, config)
+        let ws = connector.connect(url).await?;
+        Self::spawn(ws, config.into())?.map_err(not_started)
     }
 
     /// A server's opening handshake, and channels.
@@ -128,7 +130,7 @@ impl ChannelSocket {
     /// is refused with 400. `accept` gives headers of the answer; its sub-protocol is set here.
     ///
     /// # Errors
-    /// [`Error::Handshake`] with [`HandshakeError::SubprotocolNeeded`], after the client was
+    /// [`Error::Handshake`] with [`HandshakeError::SubprotocolNeeded`](crate::handshake::HandshakeError), after the client was
     /// told; as [`Upgrade::accept_with`].
     pub async fn upgrade<S>(
         upgrade: Upgrade<S>,
@@ -138,9 +140,7 @@ impl ChannelSocket {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let offered = upgrade.request().subprotocols().any(|p| p == SUBPROTOCOL);
-        if !offered {
-            let error = HandshakeError::SubprotocolNeeded(SUBPROTOCOL);
+        if let Err(error) = upgrade.request().require_subprotocol(SUBPROTOCOL) {
             // That the client cannot be told is less than what is wrong.
             let _ = upgrade.refuse(error.refusal()).await;
             return Err(error.into());
@@ -152,19 +152,30 @@ impl ChannelSocket {
     /// Channels on an open WebSocket, over any stream. Spawns its task on the current runtime.
     ///
     /// # Errors
-    /// [`Error::Handshake`] with [`HandshakeError::SubprotocolNeeded`] where the sub-protocol
-    /// was not agreed on; [`Error::Config`] where the WebSocket's limits are below what the
-    /// channels need ([`ChannelSession::check`]). A task of the runtime tells the peer so, with
-    /// 1002 or 1011, and closes the stream. [`Error::Io`] outside of a runtime.
-    pub fn start<S>(
+    /// [`Error::Handshake`] with
+    /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage) where what was
+    /// agreed on with the connection does not name the sub-protocol: offer it as a client, choose it
+    /// as a server, and name it for a connection that is adopted
+    /// ([`Agreed::with_subprotocol`](crate::handshake::Agreed::with_subprotocol)). [`Error::Config`]
+    /// where the WebSocket's limits are below what the channels need ([`ChannelSession::check`]). A
+    /// task of the runtime tells the peer so, with 1002 or 1011, and closes the stream.
+    /// [`Error::Io`] outside of a runtime.
+    pub fn start<S>(ws: WebSocket<S>, config: impl Into<Arc<ChannelConfig>>) -> Result<Self, Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Ok(Self::spawn(ws, config.into())??)
+    }
+
+    /// The outer error is the runtime's, the inner one says why there are no channels.
+    fn spawn<S>(
         mut ws: WebSocket<S>,
-        config: impl Into<Arc<ChannelConfig>>,
-    ) -> Result<Self, Error>
+        config: Arc<ChannelConfig>,
+    ) -> Result<Result<Self, StartError>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let runtime = runtime::Handle::try_current().map_err(io::Error::other)?;
-        let config = config.into();
         let subprotocol = ws.receiving.read.agreed().subprotocol();
         let outbox = ws.sending.outbox();
         let started = ChannelSession::start(config.clone(), subprotocol, outbox, now());
@@ -173,7 +184,7 @@ impl ChannelSocket {
             Err(error) => {
                 // However that ends: the caller is told what is wrong.
                 runtime.spawn(poll_fn(move |cx| ws.poll_close(cx).map(drop)));
-                return Err(error.into());
+                return Ok(Err(error));
             }
         };
         let shared = Arc::new(Shared {
@@ -182,9 +193,9 @@ impl ChannelSocket {
         });
         runtime.spawn(Driver::new(Arc::clone(&shared), ws));
         let handle = Arc::new(Handle { shared });
-        Ok(Self {
+        Ok(Ok(Self {
             accepts: Arc::new(AcceptGuard(handle)),
-        })
+        }))
     }
 
     fn handle(&self) -> &Arc<Handle> {
