@@ -608,7 +608,8 @@ fn pages_that_may_connect() {
 fn pages_of_this_server() {
     for (host, origin, same) in [
         ("example.com", "http://example.com", true),
-        ("example.com", "https://example.com:443", false),
+        ("example.com", "https://example.com:443", true),
+        ("example.com", "https://example.com:8443", false),
         ("example.com:443", "https://example.com", true),
         ("example.com:80", "http://example.com", true),
         ("[::1]:9", "http://[::1]:9", true),
