@@ -65,17 +65,19 @@
 //! | a connection used from two tasks | [`WebSocket::split`] |
 //! | many channels on one connection, with credit | [`channels::ChannelSocket`] in tasks, [`channels::ChannelHandler`] on a reactor, [`channels::ChannelEndpoint`] on a stack of your own |
 //! | a thread per core, callbacks, the last microsecond | [`reactor::Handler`] on a [`reactor::Reactor`], or a [`reactor::TokioReactor`] |
-//! | a WebSocket route in an axum, hyper or fastwebsockets server | [`WebSocket::from_hyper`] |
+//! | a WebSocket route in an axum server | [`axum::WebSocketUpgrade`] |
+//! | a WebSocket route in a hyper server | [`hyper::upgrade`]; after another library's opening handshake [`WebSocket::from_hyper`] |
 //! | the protocol alone, on a stack of your own | [`sans_io::Session`] |
 //! | limits and deadlines | [`Config`], [`channels::ChannelConfig`] |
 //! | options of sockets, cores for threads | [`net::Tune`], [`net::pin_current_thread`] |
 //!
-//! Guides for [clients of venues], [device gateways], [several streams on one connection] and
-//! [fan-out] are in the repository. How the crate is built: [`architecture`].
+//! Guides for [clients of venues], [device gateways], [several streams on one connection],
+//! [axum and hyper] and [fan-out] are in the repository. How the crate is built: [`architecture`].
 //!
 //! [clients of venues]: https://github.com/tickwire/tickwire/blob/main/docs/guides/venue-client.md
 //! [device gateways]: https://github.com/tickwire/tickwire/blob/main/docs/guides/device-gateway.md
 //! [several streams on one connection]: https://github.com/tickwire/tickwire/blob/main/docs/guides/channels.md
+//! [axum and hyper]: https://github.com/tickwire/tickwire/blob/main/docs/guides/axum.md
 //! [fan-out]: https://github.com/tickwire/tickwire/blob/main/docs/guides/fan-out.md
 //!
 //! # Features
@@ -84,7 +86,8 @@
 //! |---|---|---|
 //! | `tokio` | [`WebSocket`] and [`channels::ChannelSocket`] for tasks, [`reactor::TokioReactor`]; `std` | yes |
 //! | `mio` | [`reactor::Reactor`] and [`reactor::Reactors`], without a runtime; `std` | |
-//! | `hyper` | connections that hyper or axum have upgraded are taken over; `tokio` | |
+//! | `axum` | WebSocket routes in an axum 0.8 server; `hyper` | |
+//! | `hyper` | WebSockets in a hyper server, and connections that hyper or axum have upgraded; `tokio` | |
 //! | `fastwebsockets` | connections that fastwebsockets has upgraded are taken over; `hyper` | |
 //! | `zerocopy` | runs of messages on a channel as slices of your types; `tokio` | |
 //! | `std` | clocks, entropy, socket options. Without it the crate is `no_std` plus `alloc`: [`sans_io`], [`handshake`], [`channels::Mux`] | |
@@ -119,8 +122,6 @@ pub use conn::{
     Batch, CLOSE_REASON_BYTES_MAX, CONTROL_BYTES_MAX, Claim, Kind, Message, Outbox, OwnedMessage,
     Part, PreparedMessage, Utf8Bytes,
 };
-#[cfg(feature = "hyper")]
-pub use driver::AdoptError;
 #[cfg(feature = "tokio")]
 pub use driver::{
     Connector, Incoming, Listener, ListenerBuilder, Messages, Reader, UniteError, Upgrade,
@@ -168,6 +169,19 @@ pub mod net {
     };
     #[cfg(any(feature = "mio", feature = "tokio"))]
     pub use crate::driver::{PeerAddr, Socket};
+}
+
+/// WebSockets in a server of hyper: our opening handshake on the requests that it has read.
+/// [`WebSocket::from_hyper`] takes over connections whose opening handshake is done.
+#[cfg(feature = "hyper")]
+pub mod hyper {
+    pub use crate::driver::{AdoptError, UpgradedStream, Upgrading, refuse, upgrade};
+}
+
+/// WebSockets in a server of axum 0.8: an extractor, and rejections that are responses.
+#[cfg(feature = "axum")]
+pub mod axum {
+    pub use crate::driver::WebSocketUpgrade;
 }
 
 /// Channels: many flow-controlled streams of messages on one connection (`tickwire.mux.v1`).

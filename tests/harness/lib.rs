@@ -28,8 +28,10 @@ pub mod votes;
 pub mod wire;
 
 /// The programs of the guides compile.
-#[cfg(all(doctest, feature = "tokio", feature = "mio"))]
+#[cfg(all(doctest, feature = "tokio", feature = "mio", feature = "axum"))]
 mod guides {
+    #[doc = include_str!("../../docs/guides/axum.md")]
+    struct Axum;
     #[doc = include_str!("../../docs/guides/channels.md")]
     struct Channels;
     #[doc = include_str!("../../docs/guides/device-gateway.md")]

@@ -23,13 +23,15 @@ mod socket;
 mod transport;
 mod tune;
 
-#[cfg(feature = "hyper")]
-pub use self::tokio::AdoptError;
+#[cfg(feature = "axum")]
+pub use self::tokio::WebSocketUpgrade;
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
     Acceptance, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelBatch, ChannelError,
     ChannelMessage, ChannelSocket, IncomingChannel, Receiver, Sender,
 };
+#[cfg(feature = "hyper")]
+pub use self::tokio::{AdoptError, UpgradedStream, Upgrading, refuse, upgrade};
 #[cfg(feature = "tokio")]
 pub use self::tokio::{
     Connector, Incoming, Listener, ListenerBuilder, Messages, Reader, UniteError, Upgrade,

@@ -73,6 +73,9 @@ pub enum HandshakeError {
     Key,
     /// An `Origin` with bytes other than visible ASCII and space (RFC 6454 section 7).
     Origin,
+    /// The page whose script connects comes from an origin that this server does not allow (RFC
+    /// 6455 section 10.2).
+    OriginNotAllowed,
     /// A `Sec-WebSocket-Protocol` that offers something other than tokens (RFC 6455 section 4.1).
     Subprotocol,
     /// The server answered something other than 101. [`Response::kind`] says what the answer asks
@@ -119,6 +122,8 @@ pub enum HandshakeUsage {
     /// A connection was to carry this sub-protocol, and what was agreed on with it does not name
     /// it.
     SubprotocolNotAgreed(&'static str),
+    /// A request without the upgrade that an HTTP server gives with it.
+    NotUpgradable,
     /// A status that cannot refuse a handshake.
     Status(u16),
     /// A refusal without a header that its status must have.
@@ -139,6 +144,7 @@ impl HandshakeError {
             Self::TargetTooLong { .. } => 414,
             Self::MethodUnknown => 501,
             Self::HeadTooLarge { .. } | Self::TooManyHeaders { .. } => 431,
+            Self::OriginNotAllowed => 403,
             Self::Method => 405,
             Self::HttpVersion | Self::Http2 => 505,
             Self::Upgrade | Self::Version => 426,
@@ -182,6 +188,7 @@ impl HandshakeError {
             Self::Version => "Sec-WebSocket-Version must be 13",
             Self::Key => "Sec-WebSocket-Key must be the base64 of 16 bytes",
             Self::Origin => "Origin must be visible ASCII",
+            Self::OriginNotAllowed => "pages of this origin may not connect here",
             Self::Subprotocol => "Sec-WebSocket-Protocol must list tokens",
             Self::Refused(_) => "the server refused",
             Self::AcceptMismatch => {
@@ -265,6 +272,9 @@ impl fmt::Display for HandshakeUsage {
             Self::SubprotocolNotAgreed(name) => write!(
                 f,
                 "this connection was opened without the sub-protocol {name}: a client offers it (ClientOptions::subprotocol), a server chooses it (Accept::subprotocol), and whoever adopts a connection says that it was agreed on (Agreed::with_subprotocol)"
+            ),
+            Self::NotUpgradable => f.write_str(
+                "the HTTP server gave no upgrade with this request: serve HTTP/1.1 with upgrades (axum::serve, or hyper's with_upgrades), and upgrade a request once",
             ),
             Self::Status(status) => write!(
                 f,

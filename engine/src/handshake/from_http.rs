@@ -13,7 +13,7 @@ impl Request {
     /// here: it is written as a head of HTTP/1, and [`Self::parse`]d.
     ///
     /// `target` is as the client sent it, in origin-form or absolute-form; `version` is the major
-    /// and the minor number of HTTP.
+    /// and the minor number of HTTP. Features `hyper` and `axum` have this for the types of those.
     ///
     /// ```
     /// use tickwire::handshake::{Accept, Request};

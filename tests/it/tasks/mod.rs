@@ -2,3 +2,4 @@
 
 mod channels;
 mod codec_offers;
+mod http_servers;

@@ -10,7 +10,7 @@
 //! | `sink` | `Stream` and `Sink` |
 //! | `connect`, `listen`, `head` | opening handshakes |
 //! | `channels` | channels, and the task that drives them |
-//! | `adopt` | connections upgraded by hyper and its kin |
+//! | `adopt` | connections that come from hyper and its kin |
 //! | `io`, `timer` | buffers lent per thread, one `Sleep` per connection |
 
 #[cfg(feature = "hyper")]
@@ -43,10 +43,12 @@ mod sync {
     pub(super) use atomic_waker::AtomicWaker;
 }
 
-#[cfg(feature = "hyper")]
-pub use adopt::AdoptError;
+#[cfg(feature = "axum")]
+pub use adopt::WebSocketUpgrade;
 #[cfg(feature = "hyper")]
 pub(super) use adopt::OTHER_STREAM;
+#[cfg(feature = "hyper")]
+pub use adopt::{AdoptError, UpgradedStream, Upgrading, refuse, upgrade};
 pub use channels::{
     Acceptance, BatchItem, BatchIter, BatchMessage, BatchRun, Channel, ChannelBatch, ChannelError,
     ChannelMessage, ChannelSocket, IncomingChannel, Receiver, Sender,

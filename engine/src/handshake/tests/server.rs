@@ -588,3 +588,133 @@ fn every_mutated_byte_gives_one_result() {
     }
     assert!(accepted > 1000, "too few accepted requests: {accepted}");
 }
+
+/// A head of another HTTP server gets the verdict of the same head read here.
+#[test]
+fn requests_of_another_http_server() {
+    let good = [
+        ("host", &b"example.com"[..]),
+        ("upgrade", b"websocket"),
+        ("connection", b"Upgrade"),
+        ("sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-version", b"13"),
+        ("sec-websocket-protocol", b"chat, ticks"),
+    ];
+    let read = Request::from_http("GET", "/feed?depth=5", (1, 1), good).unwrap();
+    assert_eq!(read.target(), "/feed?depth=5");
+    assert_eq!(read.host(), "example.com");
+    let accept = Accept::new().subprotocol("ticks").header("A", "b").unwrap();
+    let mut lines = String::from("HTTP/1.1 101 Switching Protocols\r\n");
+    let agreed = read.accept_into(&accept, |name, value| {
+        lines += &format!("{name}: {value}\r\n");
+    });
+    let whole = (lines + "\r\n").into_bytes();
+    assert_eq!(read.accept(&accept), Ok((whole, agreed.unwrap())));
+    let wrong = Accept::new().subprotocol("other");
+    read.accept_into(&wrong, |name, _| panic!("{name}"))
+        .unwrap_err();
+
+    use HandshakeError as E;
+    for (method, target, version, error) in [
+        ("HEAD", "/", (1, 1), E::HeadMethod(Box::new(E::Upgrade))),
+        ("POST", "/", (1, 1), E::Method),
+        ("get", "/", (1, 1), E::MethodUnknown),
+        ("", "/", (1, 1), E::StartLine),
+        ("GET / HTTP/1.1\r\nA:", "/", (1, 1), E::StartLine),
+        ("GET", "feed", (1, 1), E::Target),
+        ("GET", "/a b", (1, 1), E::Target),
+        ("GET", "/\r\nUpgrade: websocket", (1, 1), E::Target),
+        ("GET", "", (1, 1), E::Target),
+        ("GET", "/", (1, 0), E::HttpVersion),
+        ("GET", "/", (3, 0), E::HttpVersion),
+        ("GET", "/", (10, 0), E::HttpVersion),
+    ] {
+        let read = Request::from_http(method, target, version, good);
+        assert_eq!(read, Err(error), "{method:?} {target:?}");
+    }
+    for (line, error) in [
+        (("a b", &b"c"[..]), E::HeaderName),
+        (("", b"c"), E::HeaderName),
+        (("a", b"b\r\nc: d"), E::HeaderValue),
+        (("a", b"b\0"), E::HeaderValue),
+        (("Host", b"other"), E::DuplicateHeader("Host")),
+    ] {
+        let lines = good.into_iter().chain([line]);
+        let read = Request::from_http("GET", "/", (1, 1), lines);
+        assert_eq!(read, Err(error), "{line:?}");
+    }
+}
+
+#[test]
+fn pages_that_may_connect() {
+    use HandshakeError as E;
+    let listed = || Origins::new(["https://a.example", "HTTP://B.example:81"]);
+    let request_from = |origin: Option<&str>| {
+        let line = origin.map(|origin| format!("Origin: {origin}"));
+        let lines = replaced(
+            LINES,
+            "Origin",
+            &line.as_deref().into_iter().collect::<Vec<_>>(),
+        );
+        request(&with_lines(&lines))
+    };
+    // By the list, by the host `example.com:8080`, by none.
+    for (origin, by_list, by_host) in [
+        ("https://a.example", true, false),
+        ("http://b.example:81", true, false),
+        ("http://a.example", false, false),
+        ("https://a.example:444", false, false),
+        ("https://a.example.evil", false, false),
+        ("https://a.example/", false, false),
+        ("null", false, false),
+        ("http://example.com:8080", false, true),
+        ("https://EXAMPLE.com:8080", false, true),
+        ("https://example.com", false, false),
+        ("https://sub.example.com:8080", false, false),
+        ("ftp://example.com:8080", false, false),
+    ] {
+        let request = request_from(Some(origin));
+        let verdict = |allowed| {
+            if allowed {
+                Ok(())
+            } else {
+                Err(E::OriginNotAllowed)
+            }
+        };
+        assert_eq!(listed().check(&request), verdict(by_list), "{origin}");
+        assert_eq!(
+            Origins::same().check(&request),
+            verdict(by_host),
+            "{origin}"
+        );
+        let either = listed().or_same().check(&request);
+        assert_eq!(either, verdict(by_list || by_host), "{origin}");
+        let none = Origins::default().check(&request);
+        assert_eq!(none, Err(E::OriginNotAllowed), "{origin}");
+        assert_eq!(listed().required().check(&request), verdict(by_list));
+    }
+    let no_page = request_from(None);
+    assert_eq!(listed().check(&no_page), Ok(()));
+    let required = listed().or_same().required().check(&no_page);
+    assert_eq!(required, Err(E::MissingHeader("Origin")));
+    assert_eq!(E::OriginNotAllowed.status(), 403);
+}
+
+/// The port of an origin's scheme counts as told.
+#[test]
+fn pages_of_this_server() {
+    for (host, origin, same) in [
+        ("example.com", "http://example.com", true),
+        ("example.com", "https://example.com:443", true),
+        ("example.com", "https://example.com:8443", false),
+        ("example.com:443", "https://example.com", true),
+        ("example.com:80", "http://example.com", true),
+        ("[::1]:9", "http://[::1]:9", true),
+    ] {
+        let lines = replaced(LINES, "Host", &[&format!("Host: {host}")]);
+        let lines: Vec<_> = lines.iter().map(AsRef::as_ref).collect();
+        let lines = replaced(&lines, "Origin", &[&format!("Origin: {origin}")]);
+        let request = request(&with_lines(&lines));
+        assert_eq!(request.is_same_origin(), same, "{host} {origin}");
+    }
+}

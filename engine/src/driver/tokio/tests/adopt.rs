@@ -113,6 +113,55 @@ async fn from_hyper_and_its_kin() {
     }
 }
 
+/// Channels need what the 101 agreed on, which only the one who wrote it can tell.
+#[tokio::test]
+async fn channels_on_an_adopted_connection() {
+    use crate::channels::{AcceptOptions, ChannelConfig, OpenOptions, SUBPROTOCOL};
+    use crate::handshake::{Agreed, HandshakeUsage};
+
+    let with_subprotocol = Agreed::new(Role::Server).with_subprotocol(SUBPROTOCOL);
+    for agreed in [with_subprotocol, Role::Server.into()] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let client = tokio::spawn(async move { ChannelSocket::connect(&url).await });
+        let (stream, _) = listener.accept().await.unwrap();
+        let (sender, mut upgraded) = mpsc::channel(1);
+        tokio::spawn(serve(Server::Hyper, stream, move |mut request| {
+            let key = request.headers()["sec-websocket-key"].clone();
+            let proof = crate::handshake::accept_key(key.as_bytes());
+            let upgrading = hyper::upgrade::on(&mut request);
+            let sender = sender.clone();
+            tokio::spawn(async move { sender.send(upgrading.await.unwrap()).await.unwrap() });
+            let response = Response::builder()
+                .status(StatusCode::SWITCHING_PROTOCOLS)
+                .header(UPGRADE, "websocket")
+                .header(CONNECTION, "Upgrade")
+                .header(SEC_WEBSOCKET_ACCEPT, proof)
+                .header("sec-websocket-protocol", SUBPROTOCOL)
+                .body(String::new());
+            async move { response.unwrap() }
+        }));
+        let upgraded = upgraded.recv().await.unwrap();
+        let told = agreed.subprotocol().is_some();
+        let ws = WebSocket::<TcpStream>::from_hyper(upgraded, agreed, Config::default()).unwrap();
+        let started = ChannelSocket::start(ws, ChannelConfig::default());
+        let client = client.await.unwrap().unwrap();
+        if told {
+            let server = started.unwrap();
+            let mut ours = client.open(OpenOptions::new("x")).unwrap();
+            ours.send(b"tick").await.unwrap();
+            let theirs = server.accept().await.unwrap();
+            let mut theirs = theirs.accept(AcceptOptions::new()).unwrap();
+            assert_eq!(&theirs.recv().await.unwrap().unwrap()[..], b"tick");
+        } else {
+            let expected = HandshakeUsage::SubprotocolNotAgreed(SUBPROTOCOL);
+            let error = started.unwrap_err();
+            assert!(matches!(error, Error::Handshake(e) if e == expected.into()));
+            assert!(client.ready().await.is_err());
+        }
+    }
+}
+
 #[cfg(feature = "fastwebsockets")]
 #[tokio::test]
 async fn from_fastwebsockets() {

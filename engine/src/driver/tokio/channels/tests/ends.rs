@@ -378,7 +378,16 @@ async fn a_socket_that_cannot_carry_channels_is_refused() {
     let (a, _b) = duplex(64);
     let plain = socket(a, Role::Client, None);
     let error = ChannelSocket::start(plain, ChannelConfig::default()).unwrap_err();
-    assert!(error.to_string().contains(SUBPROTOCOL), "{error}");
+    // What to do at this end: the peer may have done its part.
+    let expected = crate::handshake::HandshakeUsage::SubprotocolNotAgreed(SUBPROTOCOL);
+    assert!(
+        matches!(&error, crate::Error::Handshake(e) if *e == expected.into()),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("Agreed::with_subprotocol"),
+        "{error}"
+    );
     let below: [fn(&mut crate::Config); 4] = [
         |c| c.message_bytes_max = 16_000,
         |c| c.frame_bytes_max = 16_000,

@@ -1,4 +1,20 @@
-//! Connections whose opening handshake was hyper's, axum's or fastwebsockets'.
+//! Connections of an HTTP server that is not ours: hyper, and axum on top of it.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | this | connections whose opening handshake another library has done |
+//! | `upgrade`, `axum` | our opening handshake on requests that hyper has read; as an extractor of axum |
+//! | `stream` | what is inside of an upgraded connection |
+
+#[cfg(feature = "axum")]
+mod axum;
+mod stream;
+mod upgrade;
+
+#[cfg(feature = "axum")]
+pub use axum::WebSocketUpgrade;
+pub use stream::UpgradedStream;
+pub use upgrade::{Upgrading, refuse, upgrade};
 
 use std::fmt;
 use std::sync::Arc;
