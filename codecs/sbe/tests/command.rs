@@ -175,7 +175,7 @@ fn padding_and_several_messages_are_shown_and_counted() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("2          messages"), "{stderr}");
     assert!(
-        stderr.contains("2          with bytes behind them, 2 bytes"),
+        stderr.contains("2          with bytes behind the message, 2 bytes"),
         "{stderr}"
     );
 }

@@ -198,10 +198,10 @@ fn counts_of_a_newer_sender_allow_skipping() {
 
 /// Groups in groups of the newer sender, and as many as the numbers can say.
 #[test]
-fn what_is_stepped_over_is_bounded() {
+fn skipped_groups_are_bounded() {
     let deep = [0, 1, 1, 0].repeat(1000);
     let error = counted(COUNTED, 2, [2, 1], &[&[0, 0, 0, 0][..], &deep].concat());
-    assert!(error.ends_with("is more than 16 deep"), "{error}");
+    assert!(error.ends_with("is nested more than 16 deep"), "{error}");
     let wide = COUNTED.replace(
         r#""numInGroup" primitiveType="uint8""#,
         r#""numInGroup" primitiveType="uint32""#,

@@ -309,7 +309,7 @@ fn faults_of_the_whole() {
         ),
         (
             r#"<!DOCTYPE a [<!ENTITY b "c">]><messageSchema id="1"/>"#,
-            "s.xml:1:14: the DOCTYPE declares the entity `b`; expected a schema without entities: the text itself where it is meant",
+            "s.xml:1:14: the DOCTYPE declares the entity `b`; expected a schema without entities: write the text in place of the entity",
         ),
         (
             r#"<messageSchema id="1" xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include/></messageSchema>"#,

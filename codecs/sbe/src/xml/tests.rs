@@ -189,7 +189,7 @@ fn a_document_type_is_accepted_and_not_acted_upon() {
         "<!DOCTYPE xml [\n{bomb}]>{}",
         schema.replace("\"M\"", "\"&l9;\"")
     );
-    let expected = "s.xml:2:1: the DOCTYPE declares the entity `l0`; expected a schema without entities: the text itself where it is meant";
+    let expected = "s.xml:2:1: the DOCTYPE declares the entity `l0`; expected a schema without entities: write the text in place of the entity";
     assert_eq!(parse(&text).unwrap_err(), expected);
     let unknown = format!(
         "<!DOCTYPE xml SYSTEM \"x.dtd\">{}",
