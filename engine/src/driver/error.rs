@@ -267,6 +267,7 @@ fn handshake_is_transient(error: &HandshakeError) -> bool {
         | E::Version
         | E::Key
         | E::Origin
+        | E::OriginNotAllowed
         | E::Subprotocol
         | E::AcceptMismatch
         | E::SubprotocolNotRequested

@@ -43,10 +43,10 @@ mod sync {
     pub(super) use atomic_waker::AtomicWaker;
 }
 
-#[cfg(feature = "axum")]
-pub use adopt::WebSocketUpgrade;
 #[cfg(feature = "hyper")]
 pub(super) use adopt::OTHER_STREAM;
+#[cfg(feature = "axum")]
+pub use adopt::WebSocketUpgrade;
 #[cfg(feature = "hyper")]
 pub use adopt::{AdoptError, UpgradedStream, Upgrading, refuse, upgrade};
 pub use channels::{
