@@ -376,7 +376,7 @@ fn a_lost_credit_is_repeated_within_a_second() {
         .receiver
         .channels()
         .filter_map(|id| two.receiver.channel_stats(id));
-    let peer_blocked: u32 = peer_stalls.map(|s| s.peer_blocked).sum();
+    let peer_blocked: u32 = peer_blocked.map(|s| s.peer_blocked).sum();
     assert_eq!(peer_blocked, 1);
     for _ in 0..500 {
         two.sender.send(channel, &[7; 1000]).expect("queued");
