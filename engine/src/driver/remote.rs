@@ -88,7 +88,7 @@ impl Outgoing {
     /// To the Unix socket at `path`, asking for the host and the target of `url`.
     ///
     /// Such a socket is connected at once or not at all: where the listener's queue is full, the
-    /// connect fails with [`WouldBlock`](io::ErrorKind::WouldBlock). Try again later.
+    /// connect fails with [`WouldBlock`](std::io::ErrorKind::WouldBlock). Try again later.
     ///
     /// # Errors
     /// As [`Self::to`], but for the name.
