@@ -140,11 +140,3 @@ fn shared_text_is_made_of_text_and_of_bytes_that_are_checked() {
     assert_eq!(Utf8Bytes::try_from(bytes), Ok(text));
     assert!(Utf8Bytes::try_from(Bytes::from_static(b"\xff")).is_err());
 }
-
-/// `#[diagnostic::on_unimplemented]` of `BinaryPayload`: without it the compiler proposes a byte
-/// string, which is sent as a binary message.
-#[cfg(all(feature = "tokio", feature = "mio"))]
-#[test]
-fn text_that_is_sent_as_binary_does_not_compile_and_send_text_is_named() {
-    trybuild::TestCases::new().compile_fail("send_errors/*.rs");
-}
