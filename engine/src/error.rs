@@ -255,6 +255,42 @@ impl From<Limit> for Failure {
     }
 }
 
+/// How a connection ended: the first cause. Every driver tells this end and no other.
+///
+/// A Close that the peer had sent before the stream failed, or before it took our output, counts
+/// as the first cause though it is read later.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The closing handshake was begun by the peer, or by us and answered.
+    Closed {
+        /// The code of the peer's Close; `None` where it gave none.
+        code: Option<CloseCode>,
+        /// The peer began it.
+        by_peer: bool,
+    },
+    /// Any other way.
+    Failed(Failure),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (code, by_peer) = match self {
+            Self::Closed { code, by_peer } => (code, *by_peer),
+            Self::Failed(failure) => return failure.fmt(f),
+        };
+        f.write_str(if by_peer {
+            "the peer closed the WebSocket"
+        } else {
+            "this end closed the WebSocket"
+        })?;
+        match code {
+            Some(code) if by_peer => write!(f, " with {code}"),
+            Some(code) => write!(f, "; the peer answered {code}"),
+            None => f.write_str(", and the peer's Close has no code"),
+        }
+    }
+}
+
 /// Why our own caller's send was refused. Nothing of it went on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]

@@ -12,29 +12,13 @@ use crate::agreed::Agreed;
 use crate::buf::BufPool;
 use crate::config::{Config, ConfigError};
 use crate::conn::{Batch, Inbox, Keepalive, MaskKeys, Outbox, Transmit};
-use crate::error::{CloseCode, Failure};
+use crate::error::Failure;
 use crate::role::Role;
 use crate::time::{OptionalTimestamp, Timestamp};
 
+pub use crate::error::End;
 pub use read::{LINGER_BYTES_MAX, ReadSide, UNREAD_CONTROL_BYTES_MAX};
 pub use write::WriteSide;
-
-/// How a connection ended: the first cause. Every driver tells this end and no other.
-///
-/// A Close that the peer had sent before the stream failed, or before it took our output, counts
-/// as the first cause though it is read later.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
-    /// The closing handshake was begun by the peer, or by us and answered.
-    Closed {
-        /// The code of the peer's Close; `None` where it gave none.
-        code: Option<CloseCode>,
-        /// The peer began it.
-        by_peer: bool,
-    },
-    /// Any other way.
-    Failed(Failure),
-}
 
 /// What the driver must do with the socket now. See [`Session::shutdown`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

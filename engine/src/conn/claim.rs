@@ -6,9 +6,25 @@ use core::ops::{Deref, DerefMut};
 use crate::frame::{Opcode, header, mask};
 
 /// Room for one binary message in the send queue: write the payload, then
-/// [`commit`](Self::commit). Dropped without it, the claim never was.
+/// [`commit`](Self::commit).
+///
+/// A claim that is dropped is cancelled: nothing is sent, nothing is counted in
+/// [`Stats`](crate::Stats), and the room is free again.
+///
+/// ```
+/// # use tickwire::sans_io::{Entropy, Session};
+/// # use tickwire::{Config, Role, Timestamp};
+/// # let mut session = Session::new(Role::Server, Config::default(), Entropy([7; 32]), &[], Timestamp(0))?;
+/// let mut claim = session.outbox().claim(4)?;
+/// claim.copy_from_slice(b"tick");
+/// claim.commit();
+/// drop(session.outbox().claim(4)?); // cancelled
+/// assert_eq!(session.stats().messages_out, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// The bytes are what an earlier message left there, not zeros.
+#[must_use = "a claim that is dropped sends nothing: write the message, then commit it"]
 pub struct Claim<'a> {
     /// Room for the header, then for the payload.
     pub(super) room: &'a mut [u8],

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::wire::WireError;
+use crate::error::End;
 
 /// Why a channel or a connection ended. 16 and above are the application's own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,26 +180,53 @@ impl core::error::Error for ChannelViolation {}
 pub enum ChannelFailure {
     /// The peer broke a rule.
     Violation(ChannelViolation),
-    /// The peer ended the connection for a reason of its own: it says that we broke a rule, or
-    /// gives a code of the application's.
+    /// The peer ended the connection at once, for a reason of its own: it says that we broke a rule.
     Peer(ErrorCode),
-    /// We ended it, with this code.
+    /// We ended it at once, with this code.
     Local(ErrorCode),
+    /// The connection was closed gracefully: GOAWAY without an error, then Close (rule R59).
+    Drained {
+        /// The peer began it: its GOAWAY came before one of ours was sent.
+        by_peer: bool,
+        /// The code of the GOAWAY that began it: [`ErrorCode::NO_ERROR`], or the application's own.
+        code: ErrorCode,
+        /// What the drain came to.
+        end: DrainEnd,
+    },
     /// Nothing was received for `idle_timeout`.
     Idle,
-    /// The connection below is gone.
+    /// The WebSocket below ended, and no GOAWAY says why. The [`End`] is the WebSocket's; `None`
+    /// where nothing is known of it, because the driver, its runtime or its reactor was dropped
+    /// or stopped before.
+    Lost(Option<End>),
+}
+
+/// What a drain came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DrainEnd {
+    /// No channel was left.
+    Complete,
+    /// Channels were still open when the time that the drain gave them was over: what they had not
+    /// finished is incomplete.
+    TimeOver,
+    /// The program that drained goes away and gives channels no time: the WebSocket is closed with
+    /// 1001 (RFC 6455 section 7.4.1).
+    GoingAway,
+    /// The WebSocket was lost before it was closed.
     Lost,
 }
 
 impl ChannelFailure {
-    /// The code it ended with.
+    /// The code it ended with; [`ErrorCode::TIMEOUT`] for [`Self::Idle`], and
+    /// [`ErrorCode::INTERNAL`] for [`Self::Lost`], where no end gave one.
     #[must_use]
     pub const fn code(self) -> ErrorCode {
         match self {
             Self::Violation(v) => v.code(),
-            Self::Peer(code) | Self::Local(code) => code,
+            Self::Peer(code) | Self::Local(code) | Self::Drained { code, .. } => code,
             Self::Idle => ErrorCode::TIMEOUT,
-            Self::Lost => ErrorCode::INTERNAL,
+            Self::Lost(_) => ErrorCode::INTERNAL,
         }
     }
 }
@@ -210,7 +238,30 @@ impl fmt::Display for ChannelFailure {
             Self::Peer(code) => write!(f, "the peer ended the connection: {code}"),
             Self::Local(code) => write!(f, "we ended the connection: {code}"),
             Self::Idle => f.write_str("nothing received in time"),
-            Self::Lost => f.write_str("the connection below is gone"),
+            Self::Drained { by_peer, code, end } => {
+                let by = if *by_peer { "the peer" } else { "this end" };
+                match end {
+                    DrainEnd::Complete => write!(
+                        f,
+                        "{by} closed the connection by a drain, and no channel was left: {code}"
+                    ),
+                    DrainEnd::TimeOver => write!(
+                        f,
+                        "{by} closed the connection by a drain, and its time was over before all channels had ended: {code}"
+                    ),
+                    DrainEnd::GoingAway => {
+                        write!(f, "{by} closed the connection because it goes away: {code}")
+                    }
+                    DrainEnd::Lost => write!(
+                        f,
+                        "{by} began a drain, and the WebSocket was lost before it was closed: {code}"
+                    ),
+                }
+            }
+            Self::Lost(Some(end)) => write!(f, "the WebSocket ended without GOAWAY: {end}"),
+            Self::Lost(None) => f.write_str(
+                "the WebSocket is gone: its driver, runtime or reactor ended before the connection",
+            ),
         }
     }
 }
@@ -241,8 +292,8 @@ pub enum ChannelSendError {
     Finished,
     /// The peer does not want more: it has stopped this half, or rejected the channel.
     Stopped(ErrorCode),
-    /// The connection has ended.
-    Closed(ErrorCode),
+    /// The connection has ended in this way.
+    Closed(ChannelFailure),
     /// There is no such channel any more.
     UnknownChannel,
     /// The channel's mode does not have this operation: keys are for conflated channels, runs
@@ -262,7 +313,7 @@ impl fmt::Display for ChannelSendError {
             ),
             Self::Finished => f.write_str("this half of the channel has ended"),
             Self::Stopped(code) => write!(f, "the peer takes no more on this channel: {code}"),
-            Self::Closed(code) => write!(f, "the connection has ended: {code}"),
+            Self::Closed(failure) => write!(f, "the connection has ended: {failure}"),
             Self::UnknownChannel => f.write_str("there is no such channel any more"),
             Self::WrongMode => f.write_str("the channel's mode does not have this operation"),
             Self::BadRun => f.write_str("a run is a whole number of elements of a byte or more"),
@@ -280,8 +331,11 @@ pub enum OpenError {
     TooMany,
     /// A value of the options cannot work; says which and what it must be.
     Options(&'static str),
-    /// The connection ends, or has ended: open the channel on another one.
-    Closed(ErrorCode),
+    /// A drain has begun, by this end or by the peer, with this code: open the channel on another
+    /// connection.
+    Draining(ErrorCode),
+    /// The connection has ended in this way: open the channel on another one.
+    Closed(ChannelFailure),
     /// There is no such channel any more, or it is answered already.
     UnknownChannel,
 }
@@ -293,7 +347,14 @@ impl fmt::Display for OpenError {
                 f.write_str("as many channels as there may be are open: end some first")
             }
             Self::Options(what) => f.write_str(what),
-            Self::Closed(code) => write!(f, "the connection has ended: {code}"),
+            Self::Draining(code) => write!(
+                f,
+                "the connection drains and takes no more channels: {code}; open the channel on another connection"
+            ),
+            Self::Closed(failure) => write!(
+                f,
+                "the connection has ended: {failure}; open the channel on another connection"
+            ),
             Self::UnknownChannel => {
                 f.write_str("there is no such channel any more, or it is answered already")
             }

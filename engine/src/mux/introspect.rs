@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::channel::{Channel, ChannelId, RecvState, SendState, Stage};
 use super::connection::{Mux, Totals};
-use super::error::{ChannelFailure, ErrorCode};
+use super::error::{ChannelFailure, DrainEnd};
 use super::open::Unit;
 use crate::time::Timestamp;
 
@@ -105,6 +105,8 @@ pub struct MuxStats {
     pub evicted: u64,
     /// How often a sender here waited for credit for longer than half a second.
     pub stalls: u64,
+    /// [Claims](super::ChannelClaim) that were dropped without a commit: nothing of them was sent.
+    pub claims_dropped: u64,
     /// The shortest round trip measured, and the last.
     pub rtt_min: Option<Duration>,
     /// See [`Self::rtt_min`].
@@ -194,6 +196,7 @@ impl Mux {
             records_in: totals.records_in,
             evicted: totals.evicted,
             stalls: totals.blocked,
+            claims_dropped: totals.claims_dropped,
             rtt_min,
             rtt_last,
         }
@@ -248,7 +251,7 @@ impl fmt::Debug for Line<'_> {
         }
         if let Some(since) = stats.stalled_since {
             let ms = self.1.0.saturating_sub(since.0) / 1_000_000;
-            write!(f, ", WAITS FOR THE PEER'S CREDIT SINCE {ms} ms")?;
+            write!(f, ", has waited {ms} ms for the peer's credit")?;
         }
         write!(
             f,
@@ -261,8 +264,18 @@ impl fmt::Debug for Line<'_> {
         if stats.skipped_in > 0 {
             write!(f, ", {} skipped", stats.skipped_in)?;
         }
-        if stats.receive_window == 0 && stats.receiving == HalfState::Open {
-            f.write_str(", WINDOW CLOSED: WE DO NOT READ")?;
+        // A sender waits whose message does not fit what is left of the window. What was read has
+        // its credit back, or on its way, and is not the reader's fault.
+        let (unread, window) = (self.0.recv.credit.backlog(), self.0.recv.credit.window());
+        if stats.receiving == HalfState::Open && unread > window / 4 * 3 {
+            let unit = match stats.unit {
+                Unit::Bytes => "bytes",
+                Unit::Messages => "messages",
+            };
+            write!(
+                f,
+                ", the reader is behind: {unread} of the window of {window} {unit} are unread"
+            )?;
         }
         Ok(())
     }
@@ -284,7 +297,10 @@ impl fmt::Debug for Mux {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stats = self.stats();
         let state: &dyn fmt::Debug = match self.failure() {
-            Some(ChannelFailure::Local(ErrorCode::NO_ERROR)) => &"drained",
+            Some(ChannelFailure::Drained {
+                end: DrainEnd::Complete,
+                ..
+            }) => &"drained",
             Some(_) => &self.failure(),
             None if self.is_open() => &"open",
             None => &"draining",

@@ -30,10 +30,10 @@ use self::start::check;
 use super::WriteSide;
 use crate::config::{self, ConfigError};
 use crate::conn::{Message, Outbox};
-use crate::error::{self, CloseCode, Deadline};
+use crate::error::{self, CloseCode, Deadline, End};
 use crate::mux::{
-    ChannelConfig, ChannelFailure, ChannelId, ChannelViolation, Event, Mux, Record, RecordReader,
-    SUBPROTOCOL,
+    ChannelConfig, ChannelFailure, ChannelId, ChannelViolation, DrainEnd, Event, Mux, Record,
+    RecordReader, SUBPROTOCOL,
 };
 use crate::time::Timestamp;
 
@@ -83,7 +83,8 @@ pub const AHEAD_BYTES_MAX: usize = 32 << 10;
 ///            Failed is told ◀──────────────────────────────────────────────────────
 ///                 │ our GOAWAY, if the peer does not know; then nothing more is sent or received
 ///                 ▼
-///            Close with 4000 + code is in the outbox; 1003 where text had come
+///            Close with 4000 + code is in the outbox; 1003 where text had come, 1001 where the
+///                 │ program goes away
 ///                 │ within close_timeout from the end of the channels, or the write side fails
 ///                 ▼
 ///            the Session has ended
@@ -137,7 +138,7 @@ impl ChannelSession {
                 .and_then(|()| Mux::new(config, now))
                 .map_err(StartError::Config)
         } else {
-            Err(StartError::NotAgreed)
+            Err(StartError::NotAgreed(subprotocol.map(Into::into)))
         };
         let mut core = started.inspect_err(|error| error.close(outbox))?;
         core.limit_records(outbox.room_max());
@@ -327,8 +328,9 @@ impl ChannelSession {
         let core = &mut self.channels.core;
         // Every turn takes a record, or leaves.
         while core.wants_write() {
-            let full =
-                outbox.queued_bytes() >= AHEAD_BYTES_MAX || outbox.room() < core.record_max();
+            // What says that the channels are over is a record or two, and has no more to wait for.
+            let ahead = core.is_alive() && outbox.queued_bytes() >= AHEAD_BYTES_MAX;
+            let full = ahead || outbox.room() < core.record_max();
             if full {
                 core.hold_back();
                 outbox.notify_below(AHEAD_BYTES_MAX / 2);
@@ -358,9 +360,14 @@ impl ChannelSession {
                 Some(ChannelFailure::Violation(ChannelViolation::NotBinary)) => {
                     CloseCode::UNSUPPORTED
                 }
+                Some(ChannelFailure::Drained {
+                    by_peer: false,
+                    end: DrainEnd::GoingAway,
+                    ..
+                }) => CloseCode::GOING_AWAY,
                 _ => CloseCode(code.close_code()),
             };
-            // 1003, and 4000 to 4999, may be sent, and there is no reason.
+            // 1001, 1003, and 4000 to 4999, may be sent, and there is no reason.
             let _ = outbox.close(code, "");
         }
         if self.closing == Closing::Not {
@@ -393,14 +400,18 @@ impl ChannelSession {
         }
     }
 
-    /// The WebSocket has ended, or the stream is gone: nothing is sent or received any more. How
-    /// the channels ended: [`ChannelFailure::Lost`] unless they were over before. [`Self::poll_event`]
-    /// tells so, if it has not.
-    pub fn handle_lost(&mut self) -> ChannelFailure {
-        let event = self.channels.core.handle_lost();
+    /// The WebSocket has ended, in this way if that is known: nothing is sent or received any more.
+    /// How the channels ended: as they had before; [`ChannelFailure::Drained`] where a drain had begun
+    /// and its Close has come; else [`ChannelFailure::Lost`]. [`Self::poll_event`] tells so, if it
+    /// has not.
+    pub fn handle_lost(&mut self, end: Option<End>) -> ChannelFailure {
+        let event = self.channels.core.handle_lost(end);
         self.keep_end(event);
         self.closing = Closing::Over;
-        self.channels.core.failure().unwrap_or(ChannelFailure::Lost)
+        self.channels
+            .core
+            .failure()
+            .unwrap_or(ChannelFailure::Lost(end))
     }
 }
 

@@ -27,7 +27,11 @@ impl From<StartError> for Error {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Config(error) => Self::Config(error),
-            StartError::NotAgreed => HandshakeError::SubprotocolNeeded(SUBPROTOCOL).into(),
+            StartError::NotAgreed(agreed) => HandshakeError::SubprotocolNotAgreed {
+                needed: SUBPROTOCOL,
+                agreed,
+            }
+            .into(),
         }
     }
 }

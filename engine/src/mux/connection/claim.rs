@@ -103,8 +103,11 @@ impl Mux {
     }
 }
 
-/// Room for a message in its place: write it, then [`commit`](Self::commit). Dropped without
-/// that, nothing is sent.
+/// Room for a message in its place: write it, then [`commit`](Self::commit).
+///
+/// A claim that is dropped is cancelled: nothing is sent, its credit and its place in the queue are
+/// free again, and [`MuxStats::claims_dropped`](super::super::MuxStats::claims_dropped) counts it.
+#[must_use = "a claim that is dropped sends nothing: write the message, then commit it"]
 pub struct ChannelClaim<'a> {
     connection: &'a mut Mux,
     reserved: Reserved,
@@ -137,6 +140,7 @@ impl Drop for ChannelClaim<'_> {
     fn drop(&mut self) {
         if !self.committed {
             self.connection.abandon(&self.reserved);
+            self.connection.totals.count_claim_dropped();
         }
     }
 }

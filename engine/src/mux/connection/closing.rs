@@ -1,33 +1,71 @@
 //! How halves, channels and the connection end.
 
 use super::super::channel::{ChannelId, SendState, Stage};
-use super::super::error::{ChannelFailure, ChannelSendError, ChannelViolation, ErrorCode};
+use super::super::error::{
+    ChannelFailure, ChannelSendError, ChannelViolation, DrainEnd, ErrorCode,
+};
 use super::super::event::Event;
 use super::super::slots::Key;
 use super::super::wire;
 use super::outgoing::Goodbye;
-use super::{Effects, Mux, Phase};
+use super::{Drain, Effects, Mux, Phase};
+use crate::error::{CloseCode, End};
 
 impl Mux {
-    /// The layer below is gone. `Some` once, if the channels do not know of their end yet.
-    pub fn handle_lost(&mut self) -> Option<Event<'static>> {
+    /// The layer below has ended, in this way if that is known. `Some` once, if the channels do not
+    /// know of their end yet: what a drain came to where its Close ended the layer below,
+    /// [`ChannelFailure::Lost`] where nothing says why.
+    pub fn handle_lost(&mut self, end: Option<End>) -> Option<Event<'static>> {
         let told = self.failure().is_some();
+        let failure = self.failure().unwrap_or_else(|| self.lost_by(end));
         if !matches!(self.phase, Phase::Over(_)) {
-            // A code of its own that the peer gave before says more than that it is gone.
-            let given = self.drained_by.filter(
-                |by| matches!(by, ChannelFailure::Peer(code) if *code >= ErrorCode::APPLICATION),
-            );
-            let failure = self.failure().or(given).unwrap_or(ChannelFailure::Lost);
             self.finish(failure);
             self.outgoing.clear_record();
         }
-        let failure = self.failure().unwrap_or(ChannelFailure::Lost);
         (!told).then_some(Event::Failed(failure))
+    }
+
+    /// How channels end whose layer below ends under them.
+    fn lost_by(&self, end: Option<End>) -> ChannelFailure {
+        let lost = ChannelFailure::Lost(end);
+        let Some(drain) = self.drain else {
+            return lost;
+        };
+        match end {
+            Some(End::Closed {
+                code: Some(CloseCode::GOING_AWAY),
+                ..
+            }) => drain.ended(DrainEnd::GoingAway),
+            Some(End::Closed { code, .. }) if code == Some(CloseCode(drain.code.close_code())) => {
+                drain.ended(if self.opens.is_idle() {
+                    DrainEnd::Complete
+                } else {
+                    DrainEnd::TimeOver
+                })
+            }
+            // A code of its own that the peer gave before says more than that it is gone.
+            _ if drain.by_peer && drain.code >= ErrorCode::APPLICATION => {
+                drain.ended(DrainEnd::Lost)
+            }
+            _ => lost,
+        }
     }
 
     /// Ends the connection at once: GOAWAY with the code, then nothing.
     pub fn abort(&mut self, code: ErrorCode) -> Option<Event<'static>> {
         self.fail(ChannelFailure::Local(code), "")
+    }
+
+    /// The program goes away: GOAWAY without an error, then nothing. The layer below is to be
+    /// closed with 1001.
+    pub fn go_away(&mut self) -> Option<Event<'static>> {
+        // What goes away is this end, also where the peer has begun to drain before.
+        let own = self.drain.filter(|drain| !drain.by_peer);
+        let drain = own.unwrap_or(Drain {
+            by_peer: false,
+            code: ErrorCode::NO_ERROR,
+        });
+        self.fail(drain.ended(DrainEnd::GoingAway), "the program goes away")
     }
 
     pub(super) fn violated<'r>(&mut self, violation: ChannelViolation) -> Option<Event<'r>> {
@@ -85,18 +123,20 @@ impl Mux {
     /// A drained connection without channels is over when its last record is out.
     pub(super) fn end_drain(&mut self) {
         if self.phase == Phase::Draining && self.opens.is_idle() {
-            let failure = self
-                .drained_by
-                .unwrap_or(ChannelFailure::Local(ErrorCode::NO_ERROR));
+            let failure = self.drained(DrainEnd::Complete);
             self.phase = Phase::Failing(failure);
             self.incoming.tell_end(failure);
             self.opens.close_all();
         }
     }
 
-    /// The end that a drain came to, or a failure.
-    pub(super) fn ended_by(&self) -> Option<ChannelFailure> {
-        self.failure().or(self.drained_by)
+    /// What the drain came to.
+    pub(super) fn drained(&self, end: DrainEnd) -> ChannelFailure {
+        let begun = self.drain.unwrap_or(Drain {
+            by_peer: false,
+            code: ErrorCode::NO_ERROR,
+        });
+        begun.ended(end)
     }
 
     /// Ends our half: FIN follows what is queued. A second call does nothing.
@@ -105,7 +145,7 @@ impl Mux {
     /// [`ChannelSendError::UnknownChannel`], [`ChannelSendError::Closed`].
     pub fn finish_sending(&mut self, id: ChannelId) -> Result<(), ChannelSendError> {
         if let Some(failure) = self.failure() {
-            return Err(ChannelSendError::Closed(failure.code()));
+            return Err(ChannelSendError::Closed(failure));
         }
         let key = self
             .slots
@@ -237,7 +277,10 @@ impl Mux {
         let reason = reason.get(..123).unwrap_or(reason);
         self.outgoing.say_goodbye(Goodbye { code, reason });
         self.phase = Phase::Draining;
-        self.drained_by.get_or_insert(ChannelFailure::Local(code));
+        self.drain.get_or_insert(Drain {
+            by_peer: false,
+            code,
+        });
         let by = self.now.after(self.config.close_timeout);
         self.liveness.drain_by(by);
         self.refuse_waiting(code);
@@ -262,7 +305,10 @@ impl Mux {
         self.refuse_waiting(ErrorCode::REFUSED);
         if self.phase == Phase::Open {
             self.phase = Phase::Draining;
-            self.drained_by = Some(ChannelFailure::Peer(code));
+            self.drain = Some(Drain {
+                by_peer: true,
+                code,
+            });
         }
         self.end_drain();
         Some(Event::Draining {

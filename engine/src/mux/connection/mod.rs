@@ -40,7 +40,7 @@ use self::opens::Opens;
 use self::outgoing::Outgoing;
 use super::channel::{ChannelId, Effects};
 use super::config::ChannelConfig;
-use super::error::{ChannelFailure, ChannelViolation, ErrorCode};
+use super::error::{ChannelFailure, ChannelViolation, DrainEnd, ErrorCode};
 use super::event::Event;
 use super::slots::{Key, Slots};
 use super::wire::{Frames, Hello};
@@ -63,6 +63,20 @@ enum Phase {
     Failing(ChannelFailure),
     /// Nothing is sent or taken any more.
     Over(ChannelFailure),
+}
+
+/// A drain, as its GOAWAY began it.
+#[derive(Clone, Copy, Debug)]
+struct Drain {
+    by_peer: bool,
+    code: ErrorCode,
+}
+
+impl Drain {
+    fn ended(self, end: DrainEnd) -> ChannelFailure {
+        let Self { by_peer, code } = self;
+        ChannelFailure::Drained { by_peer, code, end }
+    }
 }
 
 /// One end of a connection that carries channels: `tickwire.mux.v1` without a socket and
@@ -120,8 +134,8 @@ pub struct Mux {
     pub(super) config: Arc<ChannelConfig>,
     now: Timestamp,
     phase: Phase,
-    /// Why it drains, if that is so.
-    drained_by: Option<ChannelFailure>,
+    /// The drain that has begun, if one has.
+    drain: Option<Drain>,
     /// The peer's HELLO.
     peer: Option<Hello>,
     pub(super) slots: Slots,
@@ -149,7 +163,7 @@ impl Mux {
         Ok(Self {
             now,
             phase: Phase::Open,
-            drained_by: None,
+            drain: None,
             peer: None,
             slots: Slots::default(),
             outgoing: Outgoing::default(),
@@ -286,7 +300,8 @@ impl Mux {
         self.outgoing.hold_back();
     }
 
-    /// The code to close the layer below with, once nothing more is to be sent.
+    /// The code whose [close code](ErrorCode::close_code) the layer below is closed with, once
+    /// nothing more is to be sent; 1001 after [`Self::go_away`].
     #[must_use]
     pub fn closing(&self) -> Option<ErrorCode> {
         match self.phase {
@@ -295,8 +310,8 @@ impl Mux {
         }
     }
 
-    /// How it ended, or is about to; [`ChannelFailure::Local`] or [`ChannelFailure::Peer`] with
-    /// [`ErrorCode::NO_ERROR`] when all went well.
+    /// How it ended, or is about to; [`ChannelFailure::Drained`] with [`DrainEnd::Complete`] when all
+    /// went well.
     #[must_use]
     pub fn failure(&self) -> Option<ChannelFailure> {
         match self.phase {

@@ -68,7 +68,7 @@ impl Channels {
     /// [`OpenError`]; no channel is made then.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
         if let Drain::Asked(code, _) = self.drain {
-            return Err(OpenError::Closed(code));
+            return Err(OpenError::Draining(code));
         }
         self.core.open(options)
     }
@@ -270,6 +270,15 @@ impl Channels {
         }
     }
 
+    /// Ends all channels at once because the program goes away: the peer gets GOAWAY without an
+    /// error, then Close 1001, and reports [`DrainEnd::GoingAway`](crate::channels::DrainEnd). What
+    /// is queued is not sent.
+    pub fn go_away(&mut self) {
+        if let Some(Event::Failed(failure)) = self.core.go_away() {
+            self.end = Some(failure);
+        }
+    }
+
     /// Measures a round trip, unless one was measured within a second: a peer takes no more.
     pub fn ping(&mut self) {
         self.core.ping();
@@ -316,7 +325,7 @@ impl Channels {
         self.core.is_attached(channel)
     }
 
-    /// Whether all channels were ended by [`Self::abort`] in this call of the application, so that
+    /// Whether all channels were ended by [`Self::abort`] or [`Self::go_away`] in this call of the application, so that
     /// nothing more of what was received is anybody's.
     #[must_use]
     pub fn was_aborted(&self) -> bool {

@@ -136,8 +136,9 @@ impl ChannelEndpoint {
         loop {
             self.take_batch(now, &mut tell);
             self.session.settle(now);
-            if self.session.end().is_some() && !core::mem::replace(&mut self.lost, true) {
-                self.channels.handle_lost();
+            let end = self.session.end();
+            if end.is_some() && !core::mem::replace(&mut self.lost, true) {
+                self.channels.handle_lost(end);
             }
             self.tell_and_fill(now, &mut tell);
             if self.session.wants_read() {

@@ -1,5 +1,6 @@
 //! Whether a WebSocket can carry channels: decided once, before anything is sent.
 
+use alloc::string::String;
 use core::fmt;
 
 use crate::config::{self, ConfigError, Delivery};
@@ -19,12 +20,12 @@ const _: () = assert!((1 << 20) / 4 + super::AHEAD_BYTES_MAX + (64 << 10) <= SEN
 
 /// Why a WebSocket cannot carry channels. The peer is told by the Close that
 /// [`ChannelSession::start`](super::ChannelSession::start) has queued.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The opening handshake did not agree on [`SUBPROTOCOL`]: offer it, and choose it where it is
-    /// offered. The peer gets 1002.
-    NotAgreed,
+    /// The opening handshake did not agree on [`SUBPROTOCOL`], but on this or on none: offer it, and
+    /// choose it where it is offered. The peer gets 1002.
+    NotAgreed(Option<String>),
     /// Limits of the WebSocket are below what channels need; the error says which, and what they
     /// must be. The peer gets 1011.
     Config(ConfigError),
@@ -35,7 +36,7 @@ impl StartError {
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::NotAgreed => CloseCode::PROTOCOL,
+            Self::NotAgreed(_) => CloseCode::PROTOCOL,
             Self::Config(_) => CloseCode::INTERNAL,
         }
     }
@@ -43,7 +44,7 @@ impl StartError {
     /// The reason of the Close. It shows nothing of this end's limits.
     const fn reason(&self) -> &'static str {
         match self {
-            Self::NotAgreed => "the sub-protocol tickwire.mux.v1 is needed",
+            Self::NotAgreed(_) => "the sub-protocol tickwire.mux.v1 is needed",
             Self::Config(_) => "this end is not set up for channels",
         }
     }
@@ -58,10 +59,13 @@ impl StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAgreed => write!(
-                f,
-                "the opening handshake did not agree on the sub-protocol {SUBPROTOCOL}: offer it"
-            ),
+            Self::NotAgreed(agreed) => {
+                let agreed = agreed.as_deref().unwrap_or("none");
+                write!(
+                    f,
+                    "the opening handshake did not agree on the sub-protocol {SUBPROTOCOL}, but on {agreed}: offer it, and choose it where it is offered"
+                )
+            }
             Self::Config(error) => error.fmt(f),
         }
     }
@@ -70,7 +74,7 @@ impl fmt::Display for StartError {
 impl core::error::Error for StartError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::NotAgreed => None,
+            Self::NotAgreed(_) => None,
             Self::Config(error) => Some(error),
         }
     }

@@ -68,7 +68,7 @@ fn an_abort_is_told_by_the_next_poll() {
         matches!(told, Some(Event::Failed(f)) if f == failure),
         "{told:?}"
     );
-    assert_eq!(session.handle_lost(), failure);
+    assert_eq!(session.handle_lost(None), failure);
     assert!(session.poll_event().is_none(), "it is told once");
 }
 
