@@ -1,8 +1,10 @@
 //! Exchanges in which both ends keep the rules.
 
+use super::endings;
 use super::exchange::{Does, Exchange, Opens, told};
 use super::frame::{Frame, Kind, Opt, Parameter};
 use super::json::{Json, hex};
+use super::numbers;
 use super::records::{
     accept, credit, data, fin, goaway, hello, last, more, open, ping, pong, reject, reset, run,
     seq, skipped,
@@ -67,7 +69,12 @@ pub(super) fn offered(channel: usize, topic: &str, bits: u8) -> Json {
     offered_resuming(channel, topic, bits, None)
 }
 
-fn offered_resuming(channel: usize, topic: &str, bits: u8, resume: Option<(u64, u64)>) -> Json {
+pub(super) fn offered_resuming(
+    channel: usize,
+    topic: &str,
+    bits: u8,
+    resume: Option<(u64, u64)>,
+) -> Json {
     let mode = if bits & profile::CONFLATE == 0 {
         "reliable"
     } else {
@@ -102,7 +109,7 @@ pub(super) fn message(channel: usize, payload: &[u8], seq: u64, skipped: u64) ->
     told("message", Some(channel), members)
 }
 
-fn run_told(channel: usize, elem: u64, payload: &[u8], seq: u64, skipped: u64) -> Json {
+pub(super) fn run_told(channel: usize, elem: u64, payload: &[u8], seq: u64, skipped: u64) -> Json {
     let members = vec![
         ("elem", elem.into()),
         ("payload", hex(payload).into()),
@@ -116,7 +123,7 @@ pub(super) fn just(name: &str, channel: usize) -> Json {
     told(name, Some(channel), Vec::new())
 }
 
-fn with_code(name: &str, channel: Option<usize>, code: u64) -> Json {
+pub(super) fn with_code(name: &str, channel: Option<usize>, code: u64) -> Json {
     told(name, channel, vec![("code", code.into())])
 }
 
@@ -124,7 +131,7 @@ fn accepted(channel: usize) -> Json {
     told("accepted", Some(channel), vec![("metadata", "".into())])
 }
 
-fn topic(name: &str) -> Vec<Opt> {
+pub(super) fn topic(name: &str) -> Vec<Opt> {
     vec![Opt::Topic(name.as_bytes().to_vec())]
 }
 
@@ -214,9 +221,8 @@ pub fn exchanges() -> Vec<Exchange> {
     let parts = [
         of_channels(),
         of_credit(),
-        of_numbers(),
-        of_ends(),
-        of_the_connection(),
+        numbers::exchanges(),
+        endings::exchanges(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -527,292 +533,4 @@ fn an_unfinished_message_is_given_up() -> Exchange {
             Vec::new(),
         )
         .sends_all(Vec::new())
-}
-
-fn of_numbers() -> Vec<Exchange> {
-    vec![
-        resumption(),
-        resumption_of_both_halves(),
-        runs(),
-        acknowledgements(),
-    ]
-}
-
-fn resumption() -> Exchange {
-    let about = "P has messages of epoch 7 up to number 99; E replays from 98";
-    let bits = DOWNLINK | profile::RESUMABLE;
-    let acked = Frame::Credit {
-        kind: Kind::Grant,
-        alias: 1,
-        total: 98_304,
-        ack: Some(100),
-    };
-    greeted(Exchange::new("resumption", about), &[])
-        .shows(&[25])
-        .receives(
-            vec![open(
-                1,
-                bits,
-                WINDOW,
-                30_000,
-                [vec![Opt::Resume(7, 100)], topic("trades")].concat(),
-            )],
-            vec![offered_resuming(0, "trades", bits, Some((7, 100)))],
-        )
-        .does(Does::Accept {
-            channel: 0,
-            replay: Some(98),
-            wants: None,
-        })
-        .sends(vec![accept((1, 0), 0, MESSAGE_MAX, vec![Opt::Replay(98)])])
-        .does(Does::Send(0, b"ninety-eight".to_vec()))
-        .does(Does::Send(0, b"ninety-nine".to_vec()))
-        .sends(vec![data(0, b"ninety-eight"), last(0, b"ninety-nine")])
-        .receives(
-            vec![acked],
-            vec![told("acked", Some(0), vec![("seq", 100.into())])],
-        )
-}
-
-fn resumption_of_both_halves() -> Exchange {
-    let about = "E wants P's messages from 64; P says with SEQ where it goes on";
-    let bits = profile::RESUMABLE | 3;
-    let rebased = vec![("epoch", 7.into()), ("next_seq", 64.into())];
-    greeted(Exchange::new("resumption_of_both_halves", about), &[])
-        .shows(&[25])
-        .receives(
-            vec![open(1, bits, WINDOW, 9, vec![Opt::Resume(3, 5)])],
-            vec![offered_resuming(0, "", bits, Some((3, 5)))],
-        )
-        .does(Does::Accept {
-            channel: 0,
-            replay: None,
-            wants: Some(64),
-        })
-        .sends(vec![accept(
-            (1, 0),
-            WINDOW,
-            MESSAGE_MAX,
-            vec![Opt::Wants(64)],
-        )])
-        .receives(
-            vec![seq(1, 7, 64), data(1, b"a"), skipped(1, 5, b"b")],
-            vec![
-                told("rebased", Some(0), rebased),
-                message(0, b"a", 64, 0),
-                message(0, b"b", 70, 5),
-            ],
-        )
-}
-
-fn runs() -> Exchange {
-    let about = "runs at both ends; each element is a message";
-    let skips = Frame::Run {
-        len: false,
-        alias: 0,
-        elem: 4,
-        skip: 10,
-        payload: b"eeeeffff".to_vec(),
-    };
-    opened(greeted(Exchange::new("runs", about), &[]), 3)
-        .shows(&[5])
-        .receives(
-            vec![run(0, 2, b"aabb"), skips],
-            vec![
-                run_told(0, 2, b"aabb", 0, 0),
-                run_told(0, 4, b"eeeeffff", 12, 10),
-            ],
-        )
-        .receives(vec![data(0, b"next")], vec![message(0, b"next", 14, 0)])
-        .does(Does::SendRun(0, 3, b"xxxyyyzzz".to_vec()))
-        .sends(vec![run(0, 3, b"xxxyyyzzz")])
-}
-
-fn acknowledgements() -> Exchange {
-    let about = "E acknowledges; P's ACK of more than was sent counts as all that was";
-    let acked = |alias, total, ack| Frame::Credit {
-        kind: Kind::Grant,
-        alias,
-        total,
-        ack: Some(ack),
-    };
-    opened(greeted(Exchange::new("acknowledgements", about), &[]), 3)
-        .shows(&[25])
-        .receives(vec![data(0, b"a")], vec![message(0, b"a", 0, 0)])
-        .does(Does::Acknowledge(0, 1))
-        .sends(vec![acked(0, WINDOW, 1)])
-        .does(Does::Send(0, b"b".to_vec()))
-        .sends(vec![last(0, b"b")])
-        .receives(
-            vec![acked(0, WINDOW, 99)],
-            vec![told("acked", Some(0), vec![("seq", 1.into())])],
-        )
-}
-
-fn of_ends() -> Vec<Exchange> {
-    let exchange = |name, about| opened(greeted(Exchange::new(name, about), &[]), 3);
-    let stopped = exchange(
-        "stopped_by_p",
-        "P reads no more: E ends its half with ABORT",
-    )
-    .shows(&[15])
-    .receives(
-        vec![reset((false, true), 0, 20)],
-        vec![with_code("stopped", Some(0), 20)],
-    )
-    .sends(vec![reset((true, false), 0, 20)])
-    .receives(vec![data(0, b"still")], vec![message(0, b"still", 0, 0)]);
-    let stops = exchange(
-        "stopped_by_e",
-        "E reads no more: what still comes is dropped",
-    )
-    .shows(&[15])
-    .does(Does::Stop(0, 21))
-    .sends(vec![reset((false, true), 0, 21)])
-    .receives(
-        vec![data(0, b"late"), more(0, b"la"), seq(0, 9, 9), fin(0, b"")],
-        Vec::new(),
-    )
-    .does(Does::Finish(0))
-    .sends(vec![fin(0, b"")])
-    .receives(
-        vec![credit(Kind::Grant, 0, 70_000), reset((false, true), 0, 0)],
-        Vec::new(),
-    )
-    .receives(
-        vec![open(0, 3, WINDOW, 9, Vec::new())],
-        vec![offered(1, "", 3)],
-    );
-    let aborted = exchange("aborted_by_p", "P gives up inside a message")
-        .receives(vec![more(0, b"ha")], Vec::new())
-        .receives(
-            vec![reset((true, false), 0, 22)],
-            vec![with_code("aborted", Some(0), 22)],
-        )
-        .does(Does::Reset(0, 23))
-        .sends(vec![reset((true, false), 0, 23)]);
-    let lost = exchange(
-        "lost_messages_before_fin",
-        "FIN tells of messages that were dropped",
-    )
-    .shows(&[17, 22])
-    .receives(
-        vec![
-            data(0, b"a"),
-            Frame::Data {
-                len: true,
-                more: false,
-                fin: true,
-                alias: 0,
-                skip: 3,
-                payload: Vec::new(),
-            },
-        ],
-        vec![message(0, b"a", 0, 0), just("finished", 0)],
-    );
-    let withdrawn = greeted(
-        Exchange::new(
-            "withdrawn_before_the_answer",
-            "P takes an OPEN back: REJECT answers it",
-        ),
-        &[],
-    )
-    .receives(
-        vec![
-            open(0, 3, WINDOW, 9, Vec::new()),
-            reset((true, true), 0, 24),
-        ],
-        vec![offered(0, "", 3), with_code("aborted", Some(0), 24)],
-    )
-    .sends(vec![reject(0, 24, None)]);
-    vec![stopped, stops, aborted, lost, withdrawn]
-}
-
-fn of_the_connection() -> Vec<Exchange> {
-    let pings = greeted(
-        Exchange::new("pings", "the newest of three PINGs is answered"),
-        &[],
-    )
-    .shows(&[4])
-    .receives(vec![ping(7), ping(8), ping(9)], Vec::new())
-    .sends(vec![pong(9)])
-    .receives(vec![pong(12_345)], Vec::new())
-    .sends_all(Vec::new());
-    let drained = opened(
-        greeted(
-            Exchange::new(
-                "drained_by_e",
-                "E drains: an OPEN that comes later is ignored",
-            ),
-            &[],
-        ),
-        3,
-    )
-    .shows(&[59, 64])
-    .does(Does::Drain(0))
-    .sends(vec![goaway(1, 0, "")])
-    .receives(
-        vec![open(1, 3, WINDOW, 9, Vec::new()), data(1, b"lost")],
-        Vec::new(),
-    )
-    .receives(
-        vec![fin(0, b"last")],
-        vec![message(0, b"last", 0, 0), just("finished", 0)],
-    )
-    .does(Does::Finish(0))
-    .sends(vec![fin(0, b"")]);
-    let opens = Opens {
-        topic: "new",
-        profile: 3,
-        ..Opens::default()
-    };
-    let unseen = vec![
-        ("code", 7.into()),
-        ("processed", false.into()),
-        ("metadata", "".into()),
-    ];
-    let not_seen = opened(
-        greeted(
-            Exchange::new(
-                "an_open_that_p_never_saw",
-                "P's GOAWAY crosses an OPEN of E",
-            ),
-            &[],
-        ),
-        3,
-    )
-    .shows(&[59])
-    .does(Does::Open(opens))
-    .sends(vec![open(1, 3, WINDOW, MESSAGE_MAX, topic("new"))])
-    .receives(
-        vec![goaway(0, 16, "moving")],
-        vec![
-            with_code("draining", None, 16),
-            told("rejected", Some(1), unseen),
-        ],
-    )
-    .receives(
-        vec![data(0, b"goes on")],
-        vec![message(0, b"goes on", 0, 0)],
-    );
-    let idle = greeted(
-        Exchange::new("silence", "nothing comes for 30 seconds"),
-        &[],
-    )
-    .shows(&[60])
-    .waits(10_500)
-    .sends(vec![ping(2)])
-    .waits(20_000)
-    .sends(vec![goaway(0, 8, "nothing received in time")]);
-    let ended = greeted(
-        Exchange::new("ended_by_p", "GOAWAY with a code from 1 to 15 is the end"),
-        &[],
-    )
-    .shows(&[59])
-    .receives(
-        vec![goaway(0, 5, "calm down")],
-        vec![with_code("ended", None, 5)],
-    )
-    .sends_all(Vec::new());
-    vec![pings, drained, not_seen, idle, ended]
 }

@@ -16,6 +16,17 @@ pub enum Kind {
     Return,
 }
 
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Grant => "GRANT",
+            Self::Narrow => "NARROW",
+            Self::Blocked => "BLOCKED",
+            Self::Return => "RETURN",
+        }
+    }
+}
+
 /// A parameter of HELLO.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Parameter {
@@ -467,14 +478,8 @@ impl Frame {
                 total,
                 ack,
             } => {
-                let kind = match kind {
-                    Kind::Grant => "GRANT",
-                    Kind::Narrow => "NARROW",
-                    Kind::Blocked => "BLOCKED",
-                    Kind::Return => "RETURN",
-                };
                 let mut members = vec![
-                    ("kind", kind.into()),
+                    ("kind", kind.name().into()),
                     ("alias", (*alias).into()),
                     ("total", (*total).into()),
                 ];
@@ -507,6 +512,12 @@ impl Frame {
                     ("next_seq", (*next_seq).into()),
                 ],
             ),
+            _ => self.json_connection(),
+        }
+    }
+
+    fn json_connection(&self) -> (&'static str, Vec<(&'static str, Json)>) {
+        match self {
             Self::Ping { pong, value } => (
                 "PING",
                 vec![("pong", (*pong).into()), ("value", (*value).into())],

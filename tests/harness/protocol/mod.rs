@@ -2,11 +2,13 @@
 //! say by `docs/protocol.md`. Written from that document and not from the engine.
 
 mod decode;
+mod endings;
 pub mod exchange;
 mod exchanges;
 mod frame;
 mod invalid;
 mod json;
+mod numbers;
 mod records;
 mod violations;
 

@@ -28,6 +28,7 @@ pub fn violations() -> Vec<Exchange> {
         of_limits(),
         of_sizes(),
         of_credit(),
+        of_returned_credit(),
         of_numbers(),
     ];
     parts.into_iter().flatten().collect()
@@ -361,26 +362,68 @@ fn of_sizes() -> Vec<Exchange> {
     ]
 }
 
-fn of_credit() -> Vec<Exchange> {
-    let window = |name, about| opened(greeted(narrow(name, about), &[]), UPLINK);
+/// P has opened channel 0 to E, whose window has 1,024 bytes.
+fn narrow_window(name: &'static str, about: &'static str) -> Exchange {
+    opened(greeted(narrow(name, about), &[]), UPLINK)
+}
+
+/// Seven messages of 128 bytes, each charged 144: 1,008 bytes.
+fn seven(exchange: Exchange) -> Exchange {
     let payload = [7; 128];
-    let seven = |exchange: Exchange| {
-        let told = (0..7).map(|seq| message(0, &payload, seq, 0)).collect();
-        exchange.receives((0..7).map(|_| data(0, &payload)).collect(), told)
-    };
-    let counts = |name, about| {
-        let bits = UPLINK | profile::MESSAGES;
-        let told = (0..8).map(|seq| message(0, b"x", seq, 0));
-        let told = [offered(0, "", bits)].into_iter().chain(told).collect();
-        let eight = (0..8).map(|_| data(0, b"x"));
-        let frames = [open(0, bits, 0, 9, Vec::new())]
-            .into_iter()
-            .chain(eight)
-            .collect();
-        at_once(name, about).receives(frames, told)
-    };
+    let told = (0..7).map(|seq| message(0, &payload, seq, 0)).collect();
+    exchange.receives((0..7).map(|_| data(0, &payload)).collect(), told)
+}
+
+/// E drops what comes on channel 0.
+fn stopped(exchange: Exchange) -> Exchange {
+    exchange
+        .does(Does::Stop(0, 0))
+        .sends(vec![reset((false, true), 0, 0)])
+}
+
+fn of_credit() -> Vec<Exchange> {
+    let over = |name| seven(narrow_window(name, "1,008 of 1,024 bytes are charged"));
+    let after_stop = seven(narrow_window(
+        "more_than_credit_after_stop",
+        "what is dropped is checked, too",
+    ));
+    let wrong = |exchange, frame| wrong(exchange, 56, FLOW, frame);
+    vec![
+        wrong(over("more_bytes_than_credit"), data(0, b"x")),
+        wrong(over("more_bytes_than_credit_in_a_run"), run(0, 1, b"x")),
+        wrong(over("more_bytes_than_credit_in_a_fragment"), more(0, b"x")),
+        wrong(
+            counted("more_messages_than_credit", "eight may come before ACCEPT"),
+            data(0, b"x"),
+        ),
+        wrong(
+            counted(
+                "a_fragment_without_credit",
+                "a fragment needs a message of credit",
+            ),
+            more(0, b"x"),
+        ),
+        wrong(stopped(after_stop), data(0, b"x")),
+    ]
+}
+
+/// P has used the eight messages of credit of a channel that counts messages.
+fn counted(name: &'static str, about: &'static str) -> Exchange {
+    let bits = UPLINK | profile::MESSAGES;
+    let told = (0..8).map(|seq| message(0, b"x", seq, 0));
+    let told = [offered(0, "", bits)].into_iter().chain(told).collect();
+    let eight = (0..8).map(|_| data(0, b"x"));
+    let frames = [open(0, bits, 0, 9, Vec::new())]
+        .into_iter()
+        .chain(eight)
+        .collect();
+    at_once(name, about).receives(frames, told)
+}
+
+fn of_returned_credit() -> Vec<Exchange> {
+    let payload = [7; 128];
     let given_back = |name, about| {
-        window(name, about)
+        narrow_window(name, about)
             .receives(
                 vec![data(0, &payload), data(0, &payload)],
                 vec![message(0, &payload, 0, 0), message(0, &payload, 1, 0)],
@@ -388,64 +431,19 @@ fn of_credit() -> Vec<Exchange> {
             .does(Does::Consume(0))
             .sends(vec![credit(Kind::Grant, 0, 1312)])
     };
-    let stopped = window("return_above_the_limit_after_stop", "the limit is 1,024")
-        .does(Does::Stop(0, 0))
-        .sends(vec![reset((false, true), 0, 0)])
-        .receives(vec![credit(Kind::Return, 0, 1024)], Vec::new());
-    let over = |name| seven(window(name, "1,008 of 1,024 bytes are charged"));
+    let after_stop = stopped(narrow_window(
+        "return_above_the_limit_after_stop",
+        "the limit is 1,024",
+    ))
+    .receives(vec![credit(Kind::Return, 0, 1024)], Vec::new());
+    let wrong = |exchange, total| wrong(exchange, 57, FLOW, credit(Kind::Return, 0, total));
     vec![
-        wrong(over("more_bytes_than_credit"), 56, FLOW, data(0, b"x")),
-        wrong(
-            over("more_bytes_than_credit_in_a_run"),
-            56,
-            FLOW,
-            run(0, 1, b"x"),
-        ),
-        wrong(
-            over("more_bytes_than_credit_in_a_fragment"),
-            56,
-            FLOW,
-            more(0, b"x"),
-        ),
-        wrong(
-            counts("more_messages_than_credit", "eight may come before ACCEPT"),
-            56,
-            FLOW,
-            data(0, b"x"),
-        ),
-        wrong(
-            counts(
-                "a_fragment_without_credit",
-                "a fragment needs a message of credit",
-            ),
-            56,
-            FLOW,
-            more(0, b"x"),
-        ),
-        wrong(
-            given_back("return_above_its_bound", "limit - W = 288"),
-            57,
-            FLOW,
-            credit(Kind::Return, 0, 289),
-        ),
+        wrong(given_back("return_above_its_bound", "limit - W = 288"), 289),
         wrong(
             given_back("return_below_what_is_charged", "288 are charged"),
-            57,
-            FLOW,
-            credit(Kind::Return, 0, 287),
+            287,
         ),
-        wrong(stopped, 57, FLOW, credit(Kind::Return, 0, 1025)),
-        wrong(
-            seven(window(
-                "more_than_credit_after_stop",
-                "what is dropped is checked, too",
-            ))
-            .does(Does::Stop(0, 0))
-            .sends(vec![reset((false, true), 0, 0)]),
-            56,
-            FLOW,
-            data(0, b"x"),
-        ),
+        wrong(after_stop, 1025),
     ]
 }
 

@@ -408,7 +408,8 @@ fn rules_in_comments_are_rules_of_the_document() {
             }
         }
     }
-    assert!(cited > 40, "{cited} rules are cited");
+    // Fewer would mean that the search misses them.
+    assert!(cited > 20, "{cited} rules are cited");
 }
 
 /// The repository stands alone: nothing refers to pages that are not in it.
