@@ -290,6 +290,43 @@ impl From<Limit> for Failure {
     }
 }
 
+/// How a connection ended. The first cause is kept, and every call of every driver reports it.
+///
+/// A Close that the peer sent before the stream failed is the cause, even if it is read after the
+/// failure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// By a close handshake: the peer started it, or this endpoint started it and the peer answered
+    /// (RFC 6455 section 7.1.4).
+    Closed {
+        /// The code in the Close of the peer. `None` if the Close has no code (1005 in RFC 6455).
+        code: Option<CloseCode>,
+        /// The peer sent its Close first.
+        by_peer: bool,
+    },
+    /// The connection ended without a close handshake, for this reason.
+    Failed(Failure),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (code, by_peer) = match self {
+            Self::Closed { code, by_peer } => (code, *by_peer),
+            Self::Failed(failure) => return failure.fmt(f),
+        };
+        f.write_str(if by_peer {
+            "the peer closed the WebSocket"
+        } else {
+            "this end closed the WebSocket"
+        })?;
+        match code {
+            Some(code) if by_peer => write!(f, " with {code}"),
+            Some(code) => write!(f, "; the peer answered {code}"),
+            None => f.write_str(", and the peer's Close has no code"),
+        }
+    }
+}
+
 /// Why our own caller's send was refused. Nothing of it went on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]

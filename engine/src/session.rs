@@ -12,30 +12,13 @@ use crate::agreed::Agreed;
 use crate::buf::BufPool;
 use crate::config::{Config, ConfigError};
 use crate::conn::{Batch, Inbox, Keepalive, MaskKeys, Outbox, Transmit};
-use crate::error::{CloseCode, Failure};
+use crate::error::Failure;
 use crate::role::Role;
 use crate::time::{OptionalTimestamp, Timestamp};
 
+pub use crate::error::End;
 pub use read::{LINGER_BYTES_MAX, ReadSide, UNREAD_CONTROL_BYTES_MAX};
 pub use write::WriteSide;
-
-/// How a connection ended. The first cause is kept, and every call of every driver reports it.
-///
-/// A Close that the peer sent before the stream failed is the cause, even if it is read after the
-/// failure.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum End {
-    /// By a close handshake: the peer started it, or this endpoint started it and the peer answered
-    /// (RFC 6455 section 7.1.4).
-    Closed {
-        /// The code in the Close of the peer. `None` if the Close has no code (1005 in RFC 6455).
-        code: Option<CloseCode>,
-        /// The peer sent its Close first.
-        by_peer: bool,
-    },
-    /// The connection ended without a close handshake, for this reason.
-    Failed(Failure),
-}
 
 /// What the driver must do with the socket now: see [`Session::shutdown`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

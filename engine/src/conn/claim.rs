@@ -6,9 +6,25 @@ use core::ops::{Deref, DerefMut};
 use crate::frame::{Opcode, header, mask};
 
 /// Reserved space in the send queue for one binary message: write the payload into the slice, then
-/// call [`commit`](Self::commit). Dropping the claim sends no message.
+/// call [`commit`](Self::commit).
+///
+/// Dropping the claim cancels it: nothing is sent, nothing is counted in [`Stats`](crate::Stats), and
+/// the space is free again.
+///
+/// ```
+/// # use tickwire::sans_io::{Entropy, Session};
+/// # use tickwire::{Config, Role, Timestamp};
+/// # let mut session = Session::new(Role::Server, Config::default(), Entropy([7; 32]), &[], Timestamp(0))?;
+/// let mut claim = session.outbox().claim(4)?;
+/// claim.copy_from_slice(b"tick");
+/// claim.commit();
+/// drop(session.outbox().claim(4)?); // cancelled
+/// assert_eq!(session.stats().messages_out, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// The slice initially holds bytes of earlier messages, not zeros.
+#[must_use = "a claim that is dropped sends nothing: write the message, then commit it"]
 pub struct Claim<'a> {
     /// Space for the header and then the payload.
     pub(super) room: &'a mut [u8],

@@ -155,9 +155,8 @@ impl Error {
             Self::ChannelsFailed(e) => channels_are_transient(*e),
             Self::ChannelSend(e) => match e {
                 ChannelSendError::WouldBlock => true,
-                ChannelSendError::Stopped(code) | ChannelSendError::Closed(code) => {
-                    code_is_transient(*code)
-                }
+                ChannelSendError::Stopped(code) => code_is_transient(*code),
+                ChannelSendError::Closed(failure) => channels_are_transient(*failure),
                 ChannelSendError::TooLarge { .. }
                 | ChannelSendError::Finished
                 | ChannelSendError::UnknownChannel
@@ -166,7 +165,8 @@ impl Error {
             },
             Self::ChannelOpen(e) => match e {
                 OpenError::TooMany => true,
-                OpenError::Closed(code) => code_is_transient(*code),
+                OpenError::Draining(_) => true,
+                OpenError::Closed(failure) => channels_are_transient(*failure),
                 OpenError::Options(_) | OpenError::UnknownChannel => false,
             },
             #[cfg(feature = "tokio")]
@@ -272,6 +272,7 @@ fn handshake_is_transient(error: &HandshakeError) -> bool {
         | E::AcceptMismatch
         | E::SubprotocolNotRequested
         | E::SubprotocolNeeded(_)
+        | E::SubprotocolNotAgreed { .. }
         | E::ExtensionNotRequested
         | E::Usage(_) => false,
     }
@@ -291,7 +292,7 @@ fn send_is_transient(error: SendError) -> bool {
 fn channels_are_transient(failure: ChannelFailure) -> bool {
     match failure {
         ChannelFailure::Peer(code) => code_is_transient(code),
-        ChannelFailure::Idle | ChannelFailure::Lost => true,
+        ChannelFailure::Idle | ChannelFailure::Lost(_) | ChannelFailure::Drained { .. } => true,
         ChannelFailure::Violation(_) | ChannelFailure::Local(_) => false,
     }
 }
@@ -482,7 +483,7 @@ impl From<StartError> for Error {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Config(error) => Self::Config(error),
-            StartError::NotAgreed => HandshakeUsage::SubprotocolNotAgreed(SUBPROTOCOL).into(),
+            StartError::NotAgreed(_) => HandshakeUsage::SubprotocolNotAgreed(SUBPROTOCOL).into(),
         }
     }
 }

@@ -222,6 +222,12 @@ pub trait Handler: Sized {
         let _ = (conn, cx, token);
     }
 
+    /// The reactor stops: what is sent in this call is the last that goes out on the connection
+    /// before it is closed with 1001.
+    fn stopping(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>) {
+        let _ = (conn, cx);
+    }
+
     /// The connection has ended, and its id is of no use any more. Called once for every `open`.
     ///
     /// Of a failure at once, when what came before has been handed over: the reactor tells the peer
@@ -349,8 +355,8 @@ impl Hub<'_> {
         *self.calls
     }
 
-    /// Stops the reactor: every connection is closed with 1001, and it ends when they are gone
-    /// or `close_timeout` is over.
+    /// Stops the reactor: every connection is closed with 1001, after [`Handler::stopping`], and it
+    /// ends when they are gone or `close_timeout` is over.
     pub fn stop(&mut self) {
         *self.stop = true;
     }

@@ -398,8 +398,9 @@ impl<C> Remote<C> {
             })
     }
 
-    /// Stops the reactor: every connection is closed with 1001, and it ends when they are gone
-    /// or `close_timeout` is over.
+    /// Stops the reactor: every connection is closed with 1001, after
+    /// [`Handler::stopping`](crate::reactor::Handler::stopping), and it ends when they are gone or
+    /// `close_timeout` is over. Channels are ended with GOAWAY first.
     ///
     /// # Errors
     /// When the reactor does not take it.

@@ -87,9 +87,15 @@ pub enum HandshakeError {
     AcceptMismatch,
     /// The server chose a sub-protocol that was not offered (RFC 6455 section 4.1).
     SubprotocolNotRequested,
-    /// The sub-protocol that is needed here was not offered by the client, or not chosen by the
-    /// server.
+    /// The client does not offer the sub-protocol that is needed here.
     SubprotocolNeeded(&'static str),
+    /// The WebSocket is open, without the sub-protocol that is needed here. It is closed with 1002.
+    SubprotocolNotAgreed {
+        /// The sub-protocol that is needed.
+        needed: &'static str,
+        /// The one that the server chose instead, if any.
+        agreed: Option<String>,
+    },
     /// The server chose an extension, and none was offered (RFC 6455 section 4.1).
     ExtensionNotRequested,
     /// A wrong call on our own side. Nothing went on the wire.
@@ -196,7 +202,10 @@ impl HandshakeError {
             }
             Self::SubprotocolNotRequested => "the server chose a sub-protocol that was not offered",
             Self::SubprotocolNeeded(_) => {
-                "the other end did not offer or choose the sub-protocol that is needed here"
+                "the client does not offer the sub-protocol that is needed here"
+            }
+            Self::SubprotocolNotAgreed { .. } => {
+                "the WebSocket was opened without the sub-protocol that is needed here"
             }
             Self::ExtensionNotRequested => "the server chose an extension, and none was offered",
             Self::Usage(_) => "a wrong call of this end",
@@ -218,6 +227,17 @@ impl fmt::Display for HandshakeError {
             Self::MissingHeader(name)
             | Self::DuplicateHeader(name)
             | Self::SubprotocolNeeded(name) => write!(f, " ({name})"),
+            Self::SubprotocolNotAgreed { needed, agreed } => {
+                write!(f, ": the server answered 101 and chose ")?;
+                match agreed {
+                    Some(agreed) => write!(f, "{agreed:?}")?,
+                    None => f.write_str("none")?,
+                }
+                write!(
+                    f,
+                    "; offer {needed} and connect to a server and path that speak it, or use the connection without channels"
+                )
+            }
             Self::HeadMethod(error) if **error != Self::Upgrade => write!(f, ": {error}"),
             Self::Refused(response) => {
                 write!(f, ": {}", response.status())?;

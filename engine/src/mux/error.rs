@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::wire::WireError;
+use crate::error::End;
 
 /// The reason why a channel or a connection ended. Codes from 16 on belong to the application.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,21 +195,48 @@ pub enum ChannelFailure {
     Peer(ErrorCode),
     /// This end ended the connection with this code.
     Local(ErrorCode),
+    /// The connection was closed gracefully: GOAWAY without an error, then Close (rule R59).
+    Drained {
+        /// The peer started the drain: its GOAWAY came before this end sent one.
+        by_peer: bool,
+        /// The code of the GOAWAY that started it: [`ErrorCode::NO_ERROR`], or the application's own.
+        code: ErrorCode,
+        /// How the drain ended.
+        end: DrainEnd,
+    },
     /// No record was received for `idle_timeout`.
     Idle,
-    /// The transport was lost.
+    /// The WebSocket ended without a GOAWAY. The [`End`] is the WebSocket's; `None` if it is unknown,
+    /// because the driver, its runtime or its reactor was dropped or stopped first.
+    Lost(Option<End>),
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum DrainEnd {
+    /// No channel was left.
+    Complete,
+    /// The time limit of the drain passed while channels were open. Their unfinished messages are
+    /// incomplete.
+    TimeOver,
+    /// The program that drained ends and gives channels no time: the WebSocket is closed with 1001
+    /// (RFC 6455 section 7.4.1).
+    GoingAway,
+    /// The WebSocket was lost before it was closed.
     Lost,
 }
 
 impl ChannelFailure {
-    /// The error code of the end.
+    /// The error code of the end; [`ErrorCode::TIMEOUT`] for [`Self::Idle`], and
+    /// [`ErrorCode::INTERNAL`] for [`Self::Lost`], where no end sent a code.
     #[must_use]
     pub const fn code(self) -> ErrorCode {
         match self {
             Self::Violation(v) => v.code(),
-            Self::Peer(code) | Self::Local(code) => code,
+            Self::Peer(code) | Self::Local(code) | Self::Drained { code, .. } => code,
             Self::Idle => ErrorCode::TIMEOUT,
-            Self::Lost => ErrorCode::INTERNAL,
+            Self::Lost(_) => ErrorCode::INTERNAL,
         }
     }
 }
@@ -222,8 +250,32 @@ impl fmt::Display for ChannelFailure {
             Self::Idle => f.write_str(
                 "the peer sent nothing for ChannelConfig::idle_timeout: it hangs, or the network is down; connect again",
             ),
-            Self::Lost => f.write_str(
-                "the WebSocket below the channels has ended: connect again",
+            Self::Drained { by_peer, code, end } => {
+                let by = if *by_peer { "the peer" } else { "this end" };
+                match end {
+                    DrainEnd::Complete => write!(
+                        f,
+                        "{by} drained the connection, and all channels ended ({code}): connect again"
+                    ),
+                    DrainEnd::TimeOver => write!(
+                        f,
+                        "{by} drained the connection, and channels were still open when its time was over ({code}): connect again"
+                    ),
+                    DrainEnd::GoingAway => {
+                        write!(f, "{by} ended the connection because its program ends ({code}): connect again")
+                    }
+                    DrainEnd::Lost => write!(
+                        f,
+                        "{by} started a drain, and the WebSocket was lost before it was closed ({code}): connect again"
+                    ),
+                }
+            }
+            Self::Lost(Some(end)) => write!(
+                f,
+                "the WebSocket below the channels ended without GOAWAY: {end}; connect again"
+            ),
+            Self::Lost(None) => f.write_str(
+                "the WebSocket below the channels is gone: its driver, runtime or reactor ended first",
             ),
         }
     }
@@ -261,8 +313,8 @@ pub enum ChannelSendError {
     Finished,
     /// The peer stopped the sending half, or rejected the channel.
     Stopped(ErrorCode),
-    /// The connection has ended.
-    Closed(ErrorCode),
+    /// The connection has ended, for this reason.
+    Closed(ChannelFailure),
     /// The channel does not exist, or the application has closed it.
     UnknownChannel,
     /// The operation does not fit the channel's mode: keys are for conflated channels, runs for the
@@ -286,9 +338,9 @@ impl fmt::Display for ChannelSendError {
                 "this end has finished or reset its half of the channel, or may not send on it: open another channel",
             ),
             Self::Stopped(code) => write!(f, "the peer stopped or rejected the channel with {code}"),
-            Self::Closed(code) => write!(
+            Self::Closed(failure) => write!(
                 f,
-                "the channels of the connection ended with {code}: open the channel on another connection"
+                "the connection has ended: {failure}; open the channel on another connection"
             ),
             Self::UnknownChannel => f.write_str(
                 "this connection has no such channel: it has ended, or belongs to another connection",
@@ -313,8 +365,11 @@ pub enum OpenError {
     TooMany,
     /// An option is invalid; the text names it and its valid values.
     Options(&'static str),
-    /// The connection is draining or has ended: open the channel on another one.
-    Closed(ErrorCode),
+    /// A drain has started, by this end or by the peer, with this code: open the channel on another
+    /// connection.
+    Draining(ErrorCode),
+    /// The connection has ended, for this reason: open the channel on another one.
+    Closed(ChannelFailure),
     /// The channel does not exist, or is already answered.
     UnknownChannel,
 }
@@ -328,9 +383,13 @@ impl fmt::Display for OpenError {
                 )
             }
             Self::Options(what) => f.write_str(what),
-            Self::Closed(code) => write!(
+            Self::Draining(code) => write!(
                 f,
-                "the channels of the connection ended with {code}: open the channel on another connection"
+                "the connection drains and takes no more channels: {code}; open the channel on another connection"
+            ),
+            Self::Closed(failure) => write!(
+                f,
+                "the connection has ended: {failure}; open the channel on another connection"
             ),
             Self::UnknownChannel => {
                 f.write_str("this connection has no such channel to answer: it has ended, or was answered")

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::channel::{Channel, ChannelId, RecvState, SendState, Stage};
 use super::connection::{Mux, Totals};
-use super::error::{ChannelFailure, ErrorCode};
+use super::error::{ChannelFailure, DrainEnd};
 use super::open::Unit;
 use crate::time::Timestamp;
 
@@ -106,6 +106,8 @@ pub struct MuxStats {
     pub evicted: u64,
     /// How often a channel of this end was blocked by missing credit for longer than half a second.
     pub blocked: u64,
+    /// [Claims](super::ChannelClaim) dropped without a commit, of which nothing was sent.
+    pub claims_dropped: u64,
     /// The shortest measured round trip.
     pub rtt_min: Option<Duration>,
     /// The last measured round trip.
@@ -199,6 +201,7 @@ impl Mux {
             records_in: totals.records_in,
             evicted: totals.evicted,
             blocked: totals.blocked,
+            claims_dropped: totals.claims_dropped,
             rtt_min,
             rtt_last,
         }
@@ -253,7 +256,7 @@ impl fmt::Debug for Line<'_> {
         }
         if let Some(since) = stats.blocked_since {
             let ms = self.1.0.saturating_sub(since.0) / 1_000_000;
-            write!(f, ", BLOCKED BY MISSING CREDIT OF THE PEER FOR {ms} ms")?;
+            write!(f, ", blocked for {ms} ms without credit from the peer")?;
         }
         write!(
             f,
@@ -266,8 +269,17 @@ impl fmt::Debug for Line<'_> {
         if stats.skipped_in > 0 {
             write!(f, ", {} skipped", stats.skipped_in)?;
         }
-        if stats.receive_window == 0 && stats.receiving == HalfState::Open {
-            f.write_str(", WINDOW CLOSED: THE APPLICATION DOES NOT RELEASE")?;
+        // Only unread messages count. The credit of read messages is back or on its way.
+        let (unread, window) = (self.0.recv.credit.backlog(), self.0.recv.credit.window());
+        if stats.receiving == HalfState::Open && unread > window / 4 * 3 {
+            let unit = match stats.unit {
+                Unit::Bytes => "bytes",
+                Unit::Messages => "messages",
+            };
+            write!(
+                f,
+                ", the reader is behind: {unread} of the window of {window} {unit} are unread"
+            )?;
         }
         Ok(())
     }
@@ -289,7 +301,10 @@ impl fmt::Debug for Mux {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stats = self.stats();
         let state: &dyn fmt::Debug = match self.failure() {
-            Some(ChannelFailure::Local(ErrorCode::NO_ERROR)) => &"drained",
+            Some(ChannelFailure::Drained {
+                end: DrainEnd::Complete,
+                ..
+            }) => &"drained",
             Some(_) => &self.failure(),
             None if self.is_open() => &"open",
             None => &"draining",

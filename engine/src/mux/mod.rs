@@ -27,7 +27,9 @@ pub use channel::ChannelId;
 pub use config::ChannelConfig;
 pub use connection::{ChannelClaim, Mux, Record, RecordReader, SHARED_BYTES_MIN};
 pub use credit::Charge;
-pub use error::{ChannelFailure, ChannelSendError, ChannelViolation, ErrorCode, OpenError};
+pub use error::{
+    ChannelFailure, ChannelSendError, ChannelViolation, DrainEnd, ErrorCode, OpenError,
+};
 pub use event::{Data, Event, Opening, Received, Resumption, Run};
 pub use introspect::{ChannelStats, HalfState, MuxStats};
 pub use open::{AcceptOptions, Mode, OpenOptions, Resume, Unit};

@@ -30,10 +30,10 @@ use self::start::check;
 use super::WriteSide;
 use crate::config::{self, ConfigError};
 use crate::conn::{Message, Outbox};
-use crate::error::{self, CloseCode, Deadline};
+use crate::error::{self, CloseCode, Deadline, End};
 use crate::mux::{
-    ChannelConfig, ChannelFailure, ChannelId, ChannelViolation, Event, Mux, Record, RecordReader,
-    SUBPROTOCOL,
+    ChannelConfig, ChannelFailure, ChannelId, ChannelViolation, DrainEnd, Event, Mux, Record,
+    RecordReader, SUBPROTOCOL,
 };
 use crate::time::Timestamp;
 
@@ -86,7 +86,8 @@ pub const OUTBOX_FILL_BYTES_MAX: usize = 32 << 10;
 ///            Event::Failed  ◀──────────────────────────────────────────────────────
 ///                 │ GOAWAY, unless the peer knows of the end; no more records are sent or received
 ///                 ▼
-///            Close 4000 + code is in the outbox; Close 1003 after a text message
+///            Close 4000 + code is in the outbox; Close 1003 after a text message, 1001 if the program
+///                 │ ends
 ///                 │ within close_timeout of the failure, or else the write side fails
 ///                 ▼
 ///            the Session has ended
@@ -141,7 +142,7 @@ impl ChannelSession {
                 .and_then(|()| Mux::new(config, now))
                 .map_err(StartError::Config)
         } else {
-            Err(StartError::NotAgreed)
+            Err(StartError::NotAgreed(subprotocol.map(Into::into)))
         };
         let mut core = started.inspect_err(|error| error.close(outbox))?;
         core.limit_records(outbox.room_max());
@@ -336,8 +337,9 @@ impl ChannelSession {
         let core = &mut self.channels.core;
         // Each iteration moves one record or ends the loop.
         while core.wants_write() {
-            let full =
-                outbox.queued_bytes() >= OUTBOX_FILL_BYTES_MAX || outbox.room() < core.record_max();
+            // The last records of a closed connection do not wait for space below the limit.
+            let filled = core.is_alive() && outbox.queued_bytes() >= OUTBOX_FILL_BYTES_MAX;
+            let full = filled || outbox.room() < core.record_max();
             if full {
                 core.handle_backpressure();
                 outbox.notify_below(OUTBOX_FILL_BYTES_MAX / 2);
@@ -366,9 +368,14 @@ impl ChannelSession {
                 Some(ChannelFailure::Violation(ChannelViolation::NotBinary)) => {
                     CloseCode::UNSUPPORTED
                 }
+                Some(ChannelFailure::Drained {
+                    by_peer: false,
+                    end: DrainEnd::GoingAway,
+                    ..
+                }) => CloseCode::GOING_AWAY,
                 _ => CloseCode(code.close_code()),
             };
-            // Cannot fail: 1003 and 4000 to 4999 are valid codes, and the reason is empty.
+            // Cannot fail: 1001, 1003 and 4000 to 4999 are valid codes, and the reason is empty.
             let _ = outbox.close(code, "");
         }
         if self.close_state == CloseState::Open {
@@ -402,14 +409,18 @@ impl ChannelSession {
         }
     }
 
-    /// The WebSocket has ended or the stream is lost: no more records are sent or received. Returns
-    /// how the channels ended: [`ChannelFailure::Lost`], or an earlier failure.
-    /// [`Self::poll_event`] returns it as an event, unless it has done so.
-    pub fn handle_lost(&mut self) -> ChannelFailure {
-        let event = self.channels.core.handle_lost();
+    /// The WebSocket has ended or the stream is lost; `end` says how, if that is known. No more
+    /// records are sent or received. Returns how the channels ended: an earlier failure,
+    /// [`ChannelFailure::Drained`] if the Close of a drain was received, otherwise
+    /// [`ChannelFailure::Lost`]. [`Self::poll_event`] returns it as an event, unless it has done so.
+    pub fn handle_lost(&mut self, end: Option<End>) -> ChannelFailure {
+        let event = self.channels.core.handle_lost(end);
         self.set_failure(event);
         self.close_state = CloseState::Done;
-        self.channels.core.failure().unwrap_or(ChannelFailure::Lost)
+        self.channels
+            .core
+            .failure()
+            .unwrap_or(ChannelFailure::Lost(end))
     }
 }
 

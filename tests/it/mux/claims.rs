@@ -32,6 +32,7 @@ fn a_claim_is_sent_only_when_committed() {
         assert_eq!(*claim, *b"abandoned");
         drop(claim);
         assert_eq!(accounts(&scene, channel), before, "{waits} {unit:?}");
+        assert_eq!(scene.core.stats().claims_dropped, 1);
         let mut claim = scene.core.claim(channel, 9).expect("room");
         claim.copy_from_slice(b"committed");
         claim.commit();
@@ -41,6 +42,7 @@ fn a_claim_is_sent_only_when_committed() {
         let of_channel = if unit == Unit::Bytes { cost } else { sent };
         let after = (sent, bytes, 70_000 - of_channel, 0);
         assert_eq!(accounts(&scene, channel), after, "{waits} {unit:?}");
+        assert_eq!(scene.core.stats().claims_dropped, 1, "one was sent");
         // The peer can acknowledge as many messages as were numbered.
         let told = scene.put(
             Put::new()

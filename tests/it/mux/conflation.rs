@@ -5,7 +5,8 @@ use harness::channels::Op;
 use harness::channels::open::Wanted;
 use harness::frames_mux::{MAX62, Put, Said, flag};
 use tickwire::channels::{
-    ChannelConfig, ChannelId, ChannelSendError, ErrorCode, Mode, OpenOptions, SharedFrame, Unit,
+    ChannelConfig, ChannelFailure, ChannelId, ChannelSendError, ErrorCode, Mode, OpenOptions,
+    SharedFrame, Unit,
 };
 
 use super::scripted_peer::{Scene, Told, data, shared_aliases};
@@ -209,7 +210,10 @@ fn a_replacement_after_abort_is_refused() {
     let code = ErrorCode(ErrorCode::APPLICATION.0 + 2);
     scene.core.abort(code);
     let sent = scene.core.send_keyed(channel, 1, b"newer");
-    assert_eq!(sent, Err(ChannelSendError::Closed(code)));
+    assert_eq!(
+        sent,
+        Err(ChannelSendError::Closed(ChannelFailure::Local(code)))
+    );
 }
 
 /// The newest message of a key arrives together with the number of messages that it replaced.

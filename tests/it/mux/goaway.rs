@@ -2,10 +2,28 @@
 
 use harness::frames_mux::{Put, Said, flag};
 use tickwire::channels::{
-    ChannelConfig, ChannelFailure, ChannelSendError, ErrorCode, Event, OpenOptions,
+    ChannelConfig, ChannelFailure, ChannelSendError, DrainEnd, ErrorCode, Event, OpenError,
+    OpenOptions,
 };
+use tickwire::{CloseCode, End, Failure};
 
 use super::scripted_peer::{Scene, Told, failed, ms};
+
+fn drained(by_peer: bool, code: ErrorCode, end: DrainEnd) -> ChannelFailure {
+    ChannelFailure::Drained { by_peer, code, end }
+}
+
+/// The stream below has ended without a Close.
+const EOF: Option<End> = Some(End::Failed(Failure::Eof));
+
+/// The layer below ends like this: what is told then.
+fn lost(scene: &mut Scene, end: Option<End>) -> Option<ChannelFailure> {
+    match scene.core.handle_lost(end) {
+        Some(Event::Failed(failure)) => Some(failure),
+        None => None,
+        other => panic!("{other:?}"),
+    }
+}
 
 /// A drain ends at its deadline, even if the peer is silent.
 #[test]
@@ -52,7 +70,10 @@ fn a_second_drain_does_not_extend_the_deadline() {
     scene.core.drain(ErrorCode::NO_ERROR, "again");
     assert_eq!(scene.said(), []);
     let told = scene.wait(ms(600));
-    assert_eq!(told, [Told::Failed(ChannelFailure::Local(code))]);
+    assert_eq!(
+        told,
+        [Told::Failed(drained(false, code, DrainEnd::TimeOver))]
+    );
     // A drain after the end sends nothing.
     scene.core.drain(ErrorCode::NO_ERROR, "too late");
     assert_eq!(scene.end(), Some(code));
@@ -167,27 +188,24 @@ fn goaway_is_sent_after_a_full_record() {
 /// The layer below loses the connection. The loss is reported once, with its reason.
 #[test]
 fn a_lost_connection_is_reported_once() {
-    let lost = |scene: &mut Scene| match scene.core.handle_lost() {
-        Some(Event::Failed(failure)) => Some(failure),
-        None => None,
-        other => panic!("{other:?}"),
-    };
     let mut scene = Scene::new();
-    assert_eq!(lost(&mut scene), Some(ChannelFailure::Lost));
-    assert_eq!(lost(&mut scene), None);
+    let failure = ChannelFailure::Lost(EOF);
+    assert_eq!(lost(&mut scene, EOF), Some(failure));
+    assert!(failure.to_string().contains("without a close frame"));
+    assert_eq!(lost(&mut scene, EOF), None);
     assert!(!scene.core.is_alive() && scene.said().is_empty());
     // An error code that the peer sent before is the better reason.
     for (code, expected) in [
-        (ErrorCode::NO_ERROR, ChannelFailure::Lost),
+        (ErrorCode::NO_ERROR, ChannelFailure::Lost(EOF)),
         (
             ErrorCode(0x2_0000),
-            ChannelFailure::Peer(ErrorCode(0x2_0000)),
+            drained(true, ErrorCode(0x2_0000), DrainEnd::Lost),
         ),
     ] {
         let mut scene = Scene::new();
         scene.opened(0, 9000);
         scene.put(Put::new().goaway(0, code.0.into(), ""));
-        assert_eq!(lost(&mut scene), Some(expected));
+        assert_eq!(lost(&mut scene, EOF), Some(expected));
     }
     let mut scene = Scene::new();
     let told = scene.core.receive_text();
@@ -195,7 +213,73 @@ fn a_lost_connection_is_reported_once() {
         matches!(told, Some(Event::Failed(ChannelFailure::Violation(_)))),
         "{told:?}"
     );
-    assert_eq!(lost(&mut scene), None, "it has ended before");
+    assert_eq!(lost(&mut scene, EOF), None, "it has ended before");
+}
+
+/// The WebSocket below is closed as the drain says it is. Channels that are open then had no more
+/// time.
+#[test]
+fn the_close_of_a_drain_is_not_a_loss() {
+    let code = ErrorCode(ErrorCode::APPLICATION.0 + 5);
+    let closed = |code| {
+        Some(End::Closed {
+            code: Some(CloseCode(code)),
+            by_peer: true,
+        })
+    };
+    for by_peer in [false, true] {
+        for (close, expected) in [
+            (4021, drained(by_peer, code, DrainEnd::TimeOver)),
+            (1001, drained(by_peer, code, DrainEnd::GoingAway)),
+        ] {
+            let mut scene = Scene::new();
+            let channel = scene.opened(0, 9000);
+            if by_peer {
+                scene.put(Put::new().goaway(1, code.0.into(), "maintenance"));
+            } else {
+                scene.core.drain(code, "maintenance");
+                scene.said();
+            }
+            let refused = scene.core.open(OpenOptions::new("x"));
+            assert_eq!(refused, Err(OpenError::Draining(code)));
+            assert_eq!(lost(&mut scene, closed(close)), Some(expected));
+            let sent = scene.core.send(channel, b"late");
+            assert_eq!(sent, Err(ChannelSendError::Closed(expected)));
+            let refused = scene.core.open(OpenOptions::new("x"));
+            assert_eq!(refused, Err(OpenError::Closed(expected)));
+        }
+    }
+    // A Close says nothing of channels where no GOAWAY came before.
+    for code in [4000, 1001, 1000] {
+        let mut scene = Scene::new();
+        let expected = ChannelFailure::Lost(closed(code));
+        assert_eq!(lost(&mut scene, closed(code)), Some(expected));
+    }
+}
+
+/// A program that goes away sends GOAWAY without an error, whoever has begun to drain before.
+#[test]
+fn a_program_that_goes_away_says_goaway() {
+    for by_peer in [false, true] {
+        let mut scene = Scene::new();
+        scene.opened(0, 9000);
+        if by_peer {
+            scene.put(Put::new().goaway(1, 20, "maintenance"));
+        }
+        let expected = drained(false, ErrorCode::NO_ERROR, DrainEnd::GoingAway);
+        let told = scene.core.go_away();
+        assert!(
+            matches!(told, Some(Event::Failed(failure)) if failure == expected),
+            "{told:?}"
+        );
+        let said = scene.said();
+        assert!(
+            matches!(said[..], [Said::GoAway { code: 0, .. }]),
+            "{said:?}"
+        );
+        assert!(scene.core.go_away().is_none(), "it is said once");
+        assert_eq!(scene.core.failure(), Some(expected));
+    }
 }
 
 /// Opens after the local GOAWAY are not looked at, and GOAWAY says so.

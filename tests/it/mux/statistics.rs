@@ -113,3 +113,39 @@ fn counts_of_ended_channels_stay_in_the_totals() {
         );
     }
 }
+
+/// `Debug` names a reader that is behind, and no other: one that takes everything at once is not
+/// behind while its credit is on its way.
+#[test]
+fn debug_blames_only_a_reader_that_is_behind() {
+    let debug = |scene: &Scene| format!("{:?}", scene.core);
+    for reads in [true, false] {
+        let mut scene = Scene::new();
+        scene.reads = reads;
+        let channel = scene.opened(0, 60_000);
+        let window = scene
+            .core
+            .channel_stats(channel)
+            .expect("open")
+            .receive_window;
+        // As far as the window goes, with what the frames cost.
+        let mut left = window;
+        while left >= 64 {
+            let len = (left - 64).min(10_000) as usize;
+            scene.put(Put::new().data(0, 0, &vec![7; len]));
+            left -= len as u64 + 64;
+        }
+        let text = debug(&scene);
+        assert_eq!(text.contains("the reader is behind"), !reads, "{text}");
+        let shouts = |word: &str| word.len() > 3 && word.chars().all(char::is_uppercase);
+        assert!(
+            !text.split(|c: char| !c.is_alphabetic()).any(shouts),
+            "{text}"
+        );
+        // Ours waits for the peer's credit.
+        scene.core.send(channel, &[0; 30_000]).expect("sent");
+        scene.core.send(channel, &[0; 30_000]).expect("queued");
+        scene.said();
+        assert!(debug(&scene).contains("for the peer's credit"), "{text}");
+    }
+}

@@ -12,7 +12,7 @@ use tickwire::channels::{
 };
 use tickwire::reactor::ConnId;
 
-use super::channels_fixture::{Seen, ask, connect, run, start, take};
+use super::channels_fixture::{Seen, ask, connect, drained, run, start, take};
 use super::fixture::{LONG, On, on_both, until};
 
 on_both!(
@@ -333,9 +333,9 @@ fn a_drain_ends_with_its_last_channel(on: On) {
     });
     assert_eq!(client_log.message(), b"one more");
     let (_, failure) = client_log.closed();
-    assert_eq!(failure, ChannelFailure::Peer(ErrorCode::NO_ERROR));
+    assert_eq!(failure, drained(true));
     let (_, failure) = log.closed();
-    assert_eq!(failure, ChannelFailure::Local(ErrorCode::NO_ERROR));
+    assert_eq!(failure, drained(false));
     client.stop();
     server.stop();
 }

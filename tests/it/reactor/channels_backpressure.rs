@@ -7,11 +7,12 @@ use std::time::Duration;
 use harness::frames::{Frame, op};
 use tickwire::channels::{
     AcceptOptions, Answer, ChannelConfig, ChannelFailure, ChannelSendError, ChannelViolation,
-    ErrorCode, Mode, OpenOptions, SEND_QUEUE_BYTES_MIN, SUBPROTOCOL, TIMER_TOKEN, TimerError,
+    DrainEnd, ErrorCode, Mode, OpenOptions, SEND_QUEUE_BYTES_MIN, SUBPROTOCOL, TIMER_TOKEN,
+    TimerError,
 };
 use tickwire::handshake::HandshakeError;
 use tickwire::reactor::Ended;
-use tickwire::{End, Error};
+use tickwire::{CloseCode, End, Error, Failure};
 
 use super::channels_fixture::{Raw, Seen, ask, connect, echo, run, start, start_on, take};
 use super::fixture::{On, calm, listener, on_both, until};
@@ -24,7 +25,9 @@ on_both!(
     servers_without_the_subprotocol_are_disconnected,
     a_violation_closes_with_its_code,
     goaway_with_an_error_closes_with_its_code,
-    a_lost_connection_ends_its_channels,
+    a_reactor_that_stops_tells_the_peers_of_its_channels,
+    a_lost_connection_names_how_the_websocket_ended,
+    a_drain_that_runs_out_of_time_is_a_drain_at_both_ends,
     timers_of_application_and_channels_both_fire,
     an_outbox_too_small_for_records_is_refused,
     a_time_to_live_counts_from_the_send,
@@ -168,9 +171,10 @@ fn servers_without_the_subprotocol_are_disconnected(on: On) {
     connect(&client, addr, 17);
     let mut peer = Peer::accept(&listener);
     match log.next() {
-        Seen::ConnectFailed(17, Error::Handshake(HandshakeError::SubprotocolNeeded(name))) => {
-            assert_eq!(name, SUBPROTOCOL);
-        }
+        Seen::ConnectFailed(
+            17,
+            Error::Handshake(HandshakeError::SubprotocolNotAgreed { needed, agreed }),
+        ) => assert_eq!((needed, agreed), (SUBPROTOCOL, None)),
         other => panic!("{other:?}"),
     }
     assert_eq!(peer.next().close_code(), Some(1002));
@@ -243,7 +247,8 @@ fn goaway_with_an_error_closes_with_its_code(on: On) {
     server.stop();
 }
 
-fn a_lost_connection_ends_its_channels(on: On) {
+/// Peers get GOAWAY and Close 1001.
+fn a_reactor_that_stops_tells_the_peers_of_its_channels(on: On) {
     let (server, log) = start(on, ChannelConfig::default(), |_| {});
     let (client, client_log) = start(on, ChannelConfig::default(), |app| {
         app.on_ready = Box::new(|state, cx| {
@@ -255,10 +260,81 @@ fn a_lost_connection_ends_its_channels(on: On) {
     connect(&client, server.addr, 0);
     assert_eq!(client_log.message(), b"hello");
     client.stop();
-    let (_, failure) = client_log.closed();
-    assert_eq!(failure, ChannelFailure::Lost);
-    let (_, failure) = log.closed();
-    assert_eq!(failure, ChannelFailure::Lost);
+    let going_away = |by_peer| ChannelFailure::Drained {
+        by_peer,
+        code: ErrorCode::NO_ERROR,
+        end: DrainEnd::GoingAway,
+    };
+    let failed = client_log.find(|seen| match seen {
+        Seen::Failed(failure) => Some(failure),
+        _ => None,
+    });
+    assert_eq!(failed, going_away(false));
+    let (ended, failure) = client_log.closed();
+    assert_eq!(failure, going_away(false));
+    assert!(
+        matches!(ended, Ended::Session(End::Closed { .. })),
+        "{ended:?}"
+    );
+    let (ended, failure) = log.closed();
+    assert_eq!(failure, going_away(true));
+    assert!(
+        matches!(
+            ended,
+            Ended::Session(End::Closed {
+                code: Some(CloseCode::GOING_AWAY),
+                ..
+            })
+        ),
+        "{ended:?}"
+    );
+    server.stop();
+}
+
+/// A peer that vanishes says nothing.
+fn a_lost_connection_names_how_the_websocket_ended(on: On) {
+    let (server, log) = start(on, ChannelConfig::default(), |_| {});
+    let mut raw = Raw::open(server.addr, ChannelConfig::default());
+    raw.flush();
+    log.ready();
+    drop(raw);
+    let (ended, failure) = log.closed();
+    match (ended, failure) {
+        (Ended::Session(end), ChannelFailure::Lost(Some(below))) => assert_eq!(end, below),
+        (Ended::Io(_), ChannelFailure::Lost(Some(End::Failed(Failure::Io)))) => {}
+        other => panic!("{other:?}"),
+    }
+    server.stop();
+}
+
+/// Channels are open when the time of a drain is over: both ends say so, and who began it.
+fn a_drain_that_runs_out_of_time_is_a_drain_at_both_ends(on: On) {
+    let config = || ChannelConfig::default().close_timeout(Duration::from_millis(50));
+    let (server, log) = start(on, config(), |_| {});
+    let (client, client_log) = start(on, config(), |app| {
+        app.on_ready = Box::new(|state, cx| {
+            let channel = cx.open(OpenOptions::new("stays open")).expect("room");
+            state.push(cx, channel, b"hello");
+        });
+        app.on_message = Box::new(take);
+    });
+    connect(&client, server.addr, 0);
+    assert_eq!(client_log.message(), b"hello");
+    let id = log.ready();
+    run(&server, move |hub| {
+        let channels = hub.channels(id).expect("open");
+        channels.drain(ErrorCode(40), "closing time");
+    });
+    for (log, by_peer) in [(&log, false), (&client_log, true)] {
+        let (_, failure) = log.closed();
+        let expected = ChannelFailure::Drained {
+            by_peer,
+            code: ErrorCode(40),
+            end: DrainEnd::TimeOver,
+        };
+        assert_eq!(failure, expected);
+    }
+    client.stop();
     server.stop();
 }
 

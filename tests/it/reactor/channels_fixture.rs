@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use tickwire::channels::{
     AcceptOptions, Accepted, Answer, ChannelConfig, ChannelCx, ChannelFailure, ChannelHandler,
-    ChannelHub, ChannelId, ChannelSendError, Charge, ErrorCode, Event, Multiplexed, Mux, Opening,
-    Received, Rejection, SUBPROTOCOL,
+    ChannelHub, ChannelId, ChannelSendError, Charge, DrainEnd, ErrorCode, Event, Multiplexed, Mux,
+    Opening, Received, Rejection, SUBPROTOCOL,
 };
 use tickwire::handshake::HandshakeError;
 use tickwire::net::PeerAddr;
@@ -71,7 +71,7 @@ impl State {
         if self.finishing.contains(&channel) {
             // At the end of a drain no channel is left to finish.
             let finished = cx.finish(channel);
-            let over = matches!(finished, Err(ChannelSendError::Closed(ErrorCode::NO_ERROR)));
+            let over = matches!(finished, Err(ChannelSendError::Closed(failure)) if failure.code() == ErrorCode::NO_ERROR);
             assert!(finished.is_ok() || over, "{finished:?}");
         }
     }
@@ -437,5 +437,14 @@ impl Raw {
             }
         }
         Ok(messages)
+    }
+}
+
+/// A drain with nothing wrong that came to its end.
+pub(crate) fn drained(by_peer: bool) -> ChannelFailure {
+    ChannelFailure::Drained {
+        by_peer,
+        code: ErrorCode::NO_ERROR,
+        end: DrainEnd::Complete,
     }
 }

@@ -16,9 +16,9 @@ use tickwire::channels::{
     OpenOptions, SUBPROTOCOL,
 };
 use tickwire::handshake::{Accept, HandshakeError};
-use tickwire::{Connector, Error, Listener};
+use tickwire::{Connector, Error, Listener, OwnedMessage};
 
-use crate::reactor::channels_fixture::start;
+use crate::reactor::channels_fixture::{drained, start};
 use crate::reactor::fixture::{LONG, On};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -110,15 +110,9 @@ fn a_hundred_channels_share_one_socket() {
         talk(&session, 100, 50).await;
         assert!(session.rtt().is_some());
         session.drain(ErrorCode::NO_ERROR);
-        assert_eq!(
-            session.closed().await,
-            ChannelFailure::Local(ErrorCode::NO_ERROR)
-        );
+        assert_eq!(session.closed().await, drained(false));
     });
-    assert_eq!(
-        served.join().unwrap(),
-        ChannelFailure::Peer(ErrorCode::NO_ERROR)
-    );
+    assert_eq!(served.join().unwrap(), drained(true));
 }
 
 /// The reactor at the other end uses the same protocol.
@@ -130,10 +124,7 @@ fn tasks_and_a_reactor_interoperate() {
             let session = ChannelSocket::connect(&url(there.addr)).await.unwrap();
             talk(&session, 20, 30).await;
             session.drain(ErrorCode::NO_ERROR);
-            assert_eq!(
-                session.closed().await,
-                ChannelFailure::Local(ErrorCode::NO_ERROR)
-            );
+            assert_eq!(session.closed().await, drained(false));
         });
     }
 }
@@ -180,14 +171,32 @@ fn is_needed(error: &Error) -> bool {
 fn a_server_without_the_subprotocol_is_refused() {
     let (addr, served) = server(async |listener: Listener| {
         let mut ws = listener.accept().await.unwrap().accept().await.unwrap();
-        ws.recv().await.is_ok()
+        let received = ws.recv().await;
+        (
+            received.is_ok_and(|message| matches!(message, Some(OwnedMessage::Close(_)))),
+            ws.end(),
+        )
     });
+    // The runtime ends with the error, as a program's does that returns it from `main`.
     run(async {
         let error = ChannelSocket::connect(&url(addr)).await.unwrap_err();
-        assert!(is_needed(&error), "{error}");
-        assert!(error.to_string().contains(SUBPROTOCOL), "{error}");
+        let Error::Handshake(HandshakeError::SubprotocolNotAgreed {
+            needed,
+            agreed: None,
+        }) = &error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!(*needed, SUBPROTOCOL);
+        for part in [
+            "the server answered 101 and chose none",
+            "offer tickwire.mux.v1",
+        ] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
     });
-    served.join().unwrap();
+    let (closed, end) = served.join().unwrap();
+    assert!(closed, "{end:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::sync::mpsc::Sender;
 
 use tickwire::channels::{
     Answer, ChannelCx, ChannelFailure, ChannelHandler, ChannelHub, ChannelId, ChannelSendError,
-    Channels, ErrorCode, Opening, Received,
+    Channels, DrainEnd, ErrorCode, Opening, Received,
 };
 use tickwire::reactor::{ConnId, Ended, Opened};
 
@@ -289,12 +289,16 @@ impl ChannelHandler for Publisher {
 
     fn close(&mut self, index: usize, _: ConnId, ended: Ended, failure: ChannelFailure) {
         let client = self.subscribers.get(index).and_then(|s| s.client);
-        let code = match failure {
-            ChannelFailure::Local(code) | ChannelFailure::Peer(code) => Some(code),
-            _ => None,
-        };
+        let drained = matches!(
+            failure,
+            ChannelFailure::Drained {
+                code: ErrorCode::NO_ERROR,
+                end: DrainEnd::Complete,
+                ..
+            }
+        );
         // Where the run has failed already, it is known why.
-        if code != Some(ErrorCode::NO_ERROR) && !self.play.is_stopped() {
+        if !drained && !self.play.is_stopped() {
             eprintln!("replay: server: client {client:?}: {failure}, {ended:?}");
         }
     }

@@ -326,7 +326,8 @@ pub trait ChannelHandler: Sized {
     /// A timer set by [`ChannelCx::timer`] is due.
     fn timer(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, token: u64) {}
 
-    /// All channels are over, and the connection is about to be closed with 4000 + code. Not
+    /// All channels are over, and the connection is about to be closed with 4000 + code, or with 1001
+    /// where the reactor stops. Not
     /// called where the connection was lost first; [`Self::close`] is in every case.
     fn failed(
         &mut self,
@@ -337,12 +338,12 @@ pub trait ChannelHandler: Sized {
     }
 
     /// The connection has ended, in one way or the other, and with it all channels. Called once
-    /// for every `open`, as early as [`Handler::close`](crate::reactor::Handler::close). `failure` is how the channels ended: [`ChannelFailure::Local`] or
-    /// [`ChannelFailure::Peer`] with [`ErrorCode::NO_ERROR`] after a drain, [`ChannelFailure::Lost`] if the
-    /// connection ended under them; `ended` is how the connection did.
+    /// for every `open`, as early as [`Handler::close`](crate::reactor::Handler::close). `failure` is how the channels ended: [`ChannelFailure::Drained`] after a drain, and where a
+    /// reactor stops, of this end or of the peer's; [`ChannelFailure::Lost`] if the connection ended
+    /// under them. `ended` is how the connection did.
     fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, failure: ChannelFailure) {}
 
-    /// A connection of our own did not open; with [`HandshakeError::SubprotocolNeeded`] it did,
+    /// A connection of our own did not open; with [`HandshakeError::SubprotocolNotAgreed`] it did,
     /// but without the sub-protocol, and is closed with 1002. So is an adopted connection that does
     /// not name it in what was agreed on, told with
     /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage).

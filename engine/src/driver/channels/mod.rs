@@ -27,7 +27,11 @@ use crate::session::channels::{SUBPROTOCOL, StartError};
 /// what the server answered, and not a wrong call.
 pub(in crate::driver) fn not_started(error: StartError) -> Error {
     match error {
-        StartError::NotAgreed => HandshakeError::SubprotocolNeeded(SUBPROTOCOL).into(),
+        StartError::NotAgreed(agreed) => HandshakeError::SubprotocolNotAgreed {
+            needed: SUBPROTOCOL,
+            agreed,
+        }
+        .into(),
         error => error.into(),
     }
 }

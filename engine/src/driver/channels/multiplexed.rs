@@ -16,6 +16,7 @@ use super::not_started;
 use super::table::{Entry, Table};
 use crate::config::ConfigError;
 use crate::conn::Message;
+use crate::error::{End, Failure};
 use crate::handshake::{HandshakeError, Request};
 use crate::role::Role;
 use crate::session::channels::{ChannelConfig, ChannelSession, SUBPROTOCOL};
@@ -246,11 +247,22 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
         });
     }
 
+    fn stopping(&mut self, slot: &mut MultiplexedConn<H::Conn>, cx: &mut Cx<'_>) {
+        self.serve(slot, cx, |_, _, cx| {
+            cx.entry.session.channels_mut().go_away()
+        });
+    }
+
     fn close(&mut self, slot: MultiplexedConn<H::Conn>, id: ConnId, ended: Ended) {
         let entry = self.table.take(id);
         self.table.open -= usize::from(entry.is_some());
         if let (Some(conn), Some(mut entry)) = (slot.0, entry) {
-            let failure = entry.session.handle_lost();
+            let below = match &ended {
+                Ended::Session(end) => Some(*end),
+                Ended::Io(_) => Some(End::Failed(Failure::Io)),
+                Ended::Stopped => None,
+            };
+            let failure = entry.session.handle_lost(below);
             self.handler.close(conn, id, ended, failure);
         }
     }

@@ -51,17 +51,17 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         SendError::Closed.into(),
         ChannelFailure::Peer(ErrorCode::NO_ERROR).into(),
         ChannelFailure::Idle.into(),
-        ChannelFailure::Lost.into(),
+        ChannelFailure::Lost(None).into(),
         ChannelSendError::WouldBlock.into(),
         ChannelSendError::Stopped(ErrorCode::CALM).into(),
-        ChannelSendError::Closed(ErrorCode::NO_ERROR).into(),
+        ChannelSendError::Closed(ChannelFailure::Lost(None)).into(),
         OpenError::TooMany.into(),
-        OpenError::Closed(ErrorCode::NO_ERROR).into(),
+        OpenError::Closed(ChannelFailure::Lost(None)).into(),
         rejected(ErrorCode::LIMIT, false),
         rejected(app, true),
         ChannelError::Aborted(ErrorCode::INTERNAL).into(),
         ChannelError::Evicted(ErrorCode::TIMEOUT).into(),
-        ChannelError::Failed(ChannelFailure::Lost).into(),
+        ChannelError::Failed(ChannelFailure::Lost(None)).into(),
         RemoteError::Full.into(),
         TimersFull.into(),
     ];
@@ -129,12 +129,12 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         ChannelSendError::TooLarge { len: 2, max: 1 }.into(),
         ChannelSendError::Finished.into(),
         ChannelSendError::Stopped(app).into(),
-        ChannelSendError::Closed(ErrorCode::PROTOCOL).into(),
+        ChannelSendError::Closed(ChannelFailure::Local(ErrorCode::PROTOCOL)).into(),
         ChannelSendError::UnknownChannel.into(),
         ChannelSendError::WrongMode.into(),
         ChannelSendError::BadRun.into(),
         OpenError::Options("an option").into(),
-        OpenError::Closed(app).into(),
+        OpenError::Closed(ChannelFailure::Peer(app)).into(),
         OpenError::UnknownChannel.into(),
         rejected(app, false),
         ChannelError::Aborted(app).into(),
@@ -143,7 +143,7 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         RemoteError::Stopped.into(),
         RemoteError::Close(SendError::InvalidCloseCode(1005)).into(),
         TimerError::Token.into(),
-        StartError::NotAgreed.into(),
+        StartError::NotAgreed(None).into(),
         Error::NotUnited,
         #[cfg(feature = "hyper")]
         Error::OtherStream,
@@ -261,8 +261,11 @@ fn what_comes_back_with_an_error_does_not_hinder_its_conversion() {
     let error = convert((RemoteError::Full, message));
     assert!(matches!(error, Error::Remote(RemoteError::Full)));
     // What the channels of a connection failed with is the same from every call.
-    let error = convert(ChannelError::Failed(ChannelFailure::Lost));
-    assert!(matches!(error, Error::ChannelsFailed(ChannelFailure::Lost)));
+    let error = convert(ChannelError::Failed(ChannelFailure::Lost(None)));
+    assert!(matches!(
+        error,
+        Error::ChannelsFailed(ChannelFailure::Lost(_))
+    ));
 }
 
 #[test]

@@ -442,10 +442,16 @@ impl<H: Handler, T: Transport> Core<H, T> {
             let Some(mut link) = self.common.slab.take(id) else {
                 continue;
             };
-            let Phase::Open(session) = &mut link.phase else {
+            let Link {
+                line, flow, phase, ..
+            } = &mut *link;
+            let Phase::Open(session) = phase else {
                 self.stopped(id, link);
                 continue;
             };
+            if !session.outbox().is_closing() {
+                self.call(id, session, line, flow, now, H::stopping);
+            }
             let closed = session.outbox().close(CloseCode::GOING_AWAY, "");
             debug_assert!(closed.is_ok(), "1001 without a reason can be sent");
             session.queue_replies(now);

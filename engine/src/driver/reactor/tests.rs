@@ -96,6 +96,10 @@ impl Handler for App {
         }
     }
 
+    fn stopping(&mut self, _: &mut (), cx: &mut Cx<'_>) {
+        cx.send(b"goodbye").unwrap();
+    }
+
     fn close(&mut self, (): (), _: ConnId, ended: Ended) {
         self.ended = Some(ended);
     }

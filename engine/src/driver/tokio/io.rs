@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::thread_local;
 
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use super::super::clock;
@@ -23,6 +24,12 @@ thread_local! {
 /// Now, on tokio's clock, which tests can stop.
 pub(super) fn now() -> Timestamp {
     clock::timestamp(Instant::now().into_std())
+}
+
+/// Takes one unit of the task's cooperative budget, for what is ready without asking the stream:
+/// pending, and the task woken, where none is left.
+pub(super) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
+    coop::poll_proceed(cx).map(|unit| unit.made_progress())
 }
 
 /// Lends the buffers of this thread; of none, while the thread ends.

@@ -4,7 +4,7 @@ use std::boxed::Box;
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -146,6 +146,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         // What is late is judged when the stream has been read and written.
         let mut late = false;
         let mut called = false;
+        // What an earlier read has left needs no stream, which would ration the task.
+        let mut left = !self.receiving.read.wants_read();
         // Bounded by what the stream has ready, which tokio rations.
         loop {
             let attended = self.attend(cx, now, late);
@@ -154,6 +156,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
                 // The answers to what is lent go out first.
                 if self.answers {
                     return Poll::Pending; // woken when the writer leaves the cell
+                }
+                if core::mem::take(&mut left) {
+                    ready!(super::io::poll_budget(cx));
                 }
                 return Poll::Ready(true);
             }

@@ -13,7 +13,7 @@ use super::super::clock;
 use super::super::error::Error;
 use super::super::parts::Parts;
 use super::super::tune::TuneReport;
-use super::io::now;
+use super::io::{now, poll_budget};
 use super::messages::Messages;
 use super::receiving::{Came, Receiving, WATCH_INTERVAL};
 use super::send_methods::send_methods;
@@ -251,8 +251,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// peer is held back, and a batch whose answers take less than half of the queue never
     /// finds it full.
     ///
-    /// Drain what you are given: messages that are left in a batch come back at once with the
-    /// next call, and a loop that never takes them does not wait for anything.
+    /// Drain what you are given: messages that are left in a batch come back with the next call,
+    /// and a loop that never takes them gets the same batch again and again. Each time takes one
+    /// unit of the task's cooperative budget ([`tokio::task::coop`]), so that other tasks and timers
+    /// have their turn.
     ///
     /// # Errors
     /// [`Error::Failed`] with the peer's fault, or a deadline, at once; [`Error::Io`]. Everything
@@ -429,12 +431,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         } = self;
         let mut now = now();
         receiving.watch_at = now.after(WATCH_INTERVAL);
+        // What an earlier read has left needs no stream, which would ration the task.
+        let mut left = !receiving.read.wants_read();
         // Bounded by what the stream has ready, which tokio rations.
         loop {
             receiving.attend(sending, io, cx, now);
             let clogged = sending.is_clogged();
             receiving.hold(clogged, now);
             if !receiving.read.wants_read() && !clogged {
+                if core::mem::take(&mut left) {
+                    ready!(poll_budget(cx));
+                }
                 return Poll::Ready(true);
             }
             let mut over = receiving.done;

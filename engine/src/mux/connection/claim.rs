@@ -102,8 +102,11 @@ impl Mux {
     }
 }
 
-/// Room for a message: write it, then [`commit`](Self::commit). Dropped without that, nothing is
-/// sent.
+/// Space for a message: write it, then [`commit`](Self::commit).
+///
+/// Dropping the claim cancels it: nothing is sent, its credit and its place in the queue are free
+/// again, and [`MuxStats::claims_dropped`](super::super::MuxStats::claims_dropped) counts it.
+#[must_use = "a claim that is dropped sends nothing: write the message, then commit it"]
 pub struct ChannelClaim<'a> {
     connection: &'a mut Mux,
     claimed: ClaimedRoom,
@@ -136,6 +139,7 @@ impl Drop for ChannelClaim<'_> {
     fn drop(&mut self) {
         if !self.committed {
             self.connection.abandon(&self.claimed);
+            self.connection.totals.count_claim_dropped();
         }
     }
 }

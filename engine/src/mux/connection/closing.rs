@@ -1,33 +1,71 @@
 //! Ends halves, channels and the connection.
 
 use super::super::channel::{ChannelId, SendState, Stage};
-use super::super::error::{ChannelFailure, ChannelSendError, ChannelViolation, ErrorCode};
+use super::super::error::{
+    ChannelFailure, ChannelSendError, ChannelViolation, DrainEnd, ErrorCode,
+};
 use super::super::event::Event;
 use super::super::slots::Key;
 use super::super::wire;
 use super::outgoing::PendingGoAway;
-use super::{Effects, Mux, MuxState};
+use super::{Drain, Effects, Mux, MuxState};
+use crate::error::{CloseCode, End};
 
 impl Mux {
-    /// The transport was lost. Returns the end of the connection, unless it was reported before.
-    pub fn handle_lost(&mut self) -> Option<Event<'static>> {
+    /// The transport has ended; `end` says how, if that is known. Returns the end of the connection,
+    /// unless it was reported before: [`ChannelFailure::Drained`] if the Close of a drain ended the
+    /// transport, otherwise [`ChannelFailure::Lost`].
+    pub fn handle_lost(&mut self, end: Option<End>) -> Option<Event<'static>> {
         let reported = self.failure().is_some();
+        let failure = self.failure().unwrap_or_else(|| self.lost_by(end));
         if !matches!(self.state, MuxState::Closed(_)) {
-            // An application code that the peer sent before matters more than the loss.
-            let by_peer = self.drain_cause.filter(
-                |by| matches!(by, ChannelFailure::Peer(code) if *code >= ErrorCode::APPLICATION),
-            );
-            let failure = self.failure().or(by_peer).unwrap_or(ChannelFailure::Lost);
             self.finish(failure);
             self.outgoing.clear_record();
         }
-        let failure = self.failure().unwrap_or(ChannelFailure::Lost);
         (!reported).then_some(Event::Failed(failure))
+    }
+
+    /// The end of channels whose transport has ended.
+    fn lost_by(&self, end: Option<End>) -> ChannelFailure {
+        let lost = ChannelFailure::Lost(end);
+        let Some(drain) = self.drain else {
+            return lost;
+        };
+        match end {
+            Some(End::Closed {
+                code: Some(CloseCode::GOING_AWAY),
+                ..
+            }) => drain.ended(DrainEnd::GoingAway),
+            Some(End::Closed { code, .. }) if code == Some(CloseCode(drain.code.close_code())) => {
+                drain.ended(if self.opens.is_idle() {
+                    DrainEnd::Complete
+                } else {
+                    DrainEnd::TimeOver
+                })
+            }
+            // An application code that the peer sent before matters more than the loss.
+            _ if drain.by_peer && drain.code >= ErrorCode::APPLICATION => {
+                drain.ended(DrainEnd::Lost)
+            }
+            _ => lost,
+        }
     }
 
     /// Ends the connection at once, with GOAWAY and the code.
     pub fn abort(&mut self, code: ErrorCode) -> Option<Event<'static>> {
         self.fail(ChannelFailure::Local(code), "")
+    }
+
+    /// Ends the connection at once because the program ends: GOAWAY without an error. The caller then
+    /// closes the layer below with 1001.
+    pub fn go_away(&mut self) -> Option<Event<'static>> {
+        // A drain that the peer started is replaced.
+        let own = self.drain.filter(|drain| !drain.by_peer);
+        let drain = own.unwrap_or(Drain {
+            by_peer: false,
+            code: ErrorCode::NO_ERROR,
+        });
+        self.fail(drain.ended(DrainEnd::GoingAway), "the program goes away")
     }
 
     pub(super) fn violated<'r>(&mut self, violation: ChannelViolation) -> Option<Event<'r>> {
@@ -85,18 +123,20 @@ impl Mux {
     /// Ends a draining connection that has no channels left, once its last record is taken.
     pub(super) fn finish_drain(&mut self) {
         if self.state == MuxState::Draining && self.opens.is_idle() {
-            let failure = self
-                .drain_cause
-                .unwrap_or(ChannelFailure::Local(ErrorCode::NO_ERROR));
+            let failure = self.drained(DrainEnd::Complete);
             self.state = MuxState::Failing(failure);
             self.incoming.set_end(failure);
             self.opens.close_all();
         }
     }
 
-    /// The failure, or the cause of the drain.
-    pub(super) fn end_cause(&self) -> Option<ChannelFailure> {
-        self.failure().or(self.drain_cause)
+    /// The end of the drain.
+    pub(super) fn drained(&self, end: DrainEnd) -> ChannelFailure {
+        let begun = self.drain.unwrap_or(Drain {
+            by_peer: false,
+            code: ErrorCode::NO_ERROR,
+        });
+        begun.ended(end)
     }
 
     /// Ends the sending half: FIN follows the queued messages. A second call does nothing.
@@ -105,7 +145,7 @@ impl Mux {
     /// [`ChannelSendError::UnknownChannel`], [`ChannelSendError::Closed`].
     pub fn finish_sending(&mut self, id: ChannelId) -> Result<(), ChannelSendError> {
         if let Some(failure) = self.failure() {
-            return Err(ChannelSendError::Closed(failure.code()));
+            return Err(ChannelSendError::Closed(failure));
         }
         let key = self
             .slots
@@ -237,7 +277,10 @@ impl Mux {
         let reason = reason.get(..123).unwrap_or(reason);
         self.outgoing.queue_goaway(PendingGoAway { code, reason });
         self.state = MuxState::Draining;
-        self.drain_cause.get_or_insert(ChannelFailure::Local(code));
+        self.drain.get_or_insert(Drain {
+            by_peer: false,
+            code,
+        });
         let by = self.now.after(self.config.close_timeout);
         self.liveness.set_drain_deadline(by);
         self.refuse_waiting(code);
@@ -263,7 +306,10 @@ impl Mux {
         self.refuse_waiting(ErrorCode::REFUSED);
         if self.state == MuxState::Open {
             self.state = MuxState::Draining;
-            self.drain_cause = Some(ChannelFailure::Peer(code));
+            self.drain = Some(Drain {
+                by_peer: true,
+                code,
+            });
         }
         self.finish_drain();
         Some(Event::Draining {

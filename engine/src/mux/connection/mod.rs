@@ -40,7 +40,7 @@ use self::opens::Opens;
 use self::outgoing::Outgoing;
 use super::channel::{ChannelId, Effects};
 use super::config::ChannelConfig;
-use super::error::{ChannelFailure, ChannelViolation, ErrorCode};
+use super::error::{ChannelFailure, ChannelViolation, DrainEnd, ErrorCode};
 use super::event::Event;
 use super::slots::{Key, Slots};
 use super::wire::{Frames, Hello};
@@ -63,6 +63,20 @@ enum MuxState {
     Failing(ChannelFailure),
     /// Nothing is sent or received any more.
     Closed(ChannelFailure),
+}
+
+/// A drain, as its first GOAWAY started it.
+#[derive(Clone, Copy, Debug)]
+struct Drain {
+    by_peer: bool,
+    code: ErrorCode,
+}
+
+impl Drain {
+    fn ended(self, end: DrainEnd) -> ChannelFailure {
+        let Self { by_peer, code } = self;
+        ChannelFailure::Drained { by_peer, code, end }
+    }
 }
 
 /// One end of a connection with channels: `tickwire.mux.v1` without socket and clock. Both ends are
@@ -121,8 +135,8 @@ pub struct Mux {
     pub(super) config: Arc<ChannelConfig>,
     now: Timestamp,
     state: MuxState,
-    /// Why the connection drains, if it does.
-    drain_cause: Option<ChannelFailure>,
+    /// The drain, if one has started.
+    drain: Option<Drain>,
     /// The peer's HELLO, once received.
     peer: Option<Hello>,
     pub(super) slots: Slots,
@@ -150,7 +164,7 @@ impl Mux {
         Ok(Self {
             now,
             state: MuxState::Open,
-            drain_cause: None,
+            drain: None,
             peer: None,
             slots: Slots::default(),
             outgoing: Outgoing::default(),
@@ -288,7 +302,8 @@ impl Mux {
         self.outgoing.handle_backpressure();
     }
 
-    /// The code to close the layer below with, once nothing more has to be sent.
+    /// The code whose [close code](ErrorCode::close_code) closes the layer below, once nothing more
+    /// has to be sent; 1001 after [`Self::go_away`].
     #[must_use]
     pub fn closing(&self) -> Option<ErrorCode> {
         match self.state {
@@ -297,8 +312,8 @@ impl Mux {
         }
     }
 
-    /// How the connection ended, or is about to end; [`ChannelFailure::Local`] or
-    /// [`ChannelFailure::Peer`] with [`ErrorCode::NO_ERROR`] after a graceful drain.
+    /// How the connection ended, or is about to end; [`ChannelFailure::Drained`] with
+    /// [`DrainEnd::Complete`] after a drain that ended all channels.
     #[must_use]
     pub fn failure(&self) -> Option<ChannelFailure> {
         match self.state {

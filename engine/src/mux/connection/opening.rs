@@ -29,8 +29,10 @@ impl Mux {
     /// [`OpenError`]; no channel is created then.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
         if !self.is_open() {
-            let code = self.failure().map_or(ErrorCode::REFUSED, |f| f.code());
-            return Err(OpenError::Closed(code));
+            return Err(match (self.failure(), self.drain) {
+                (Some(failure), _) => OpenError::Closed(failure),
+                (None, drain) => OpenError::Draining(drain.map_or(ErrorCode::NO_ERROR, |d| d.code)),
+            });
         }
         options.check(self.config.metadata_bytes_max)?;
         if self.peer.is_some() && !self.fits_record(&options.to_wire()) {
@@ -208,7 +210,7 @@ impl Mux {
     /// [`OpenError`]; the channel stays unanswered then, unless it is unknown.
     pub fn accept(&mut self, id: ChannelId, options: AcceptOptions) -> Result<(), OpenError> {
         if let Some(failure) = self.failure() {
-            return Err(OpenError::Closed(failure.code()));
+            return Err(OpenError::Closed(failure));
         }
         let key = self.slots.resolve(id).ok_or(OpenError::UnknownChannel)?;
         let channel = &self.slots[key];

@@ -125,7 +125,7 @@ impl Mux {
     /// The channel, if it accepts a message of `len` bytes now.
     pub(super) fn admit(&mut self, id: ChannelId, len: usize) -> Result<Key, ChannelSendError> {
         if let Some(failure) = self.failure() {
-            return Err(ChannelSendError::Closed(failure.code()));
+            return Err(ChannelSendError::Closed(failure));
         }
         self.make_room(id, len);
         let ready = self.peer.is_some();

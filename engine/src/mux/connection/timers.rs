@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::super::channel::Effects;
-use super::super::error::{ChannelFailure, ErrorCode};
+use super::super::error::{ChannelFailure, DrainEnd, ErrorCode};
 use super::super::event::Event;
 use super::super::slots::Key;
 use super::{BLOCKED_AFTER, Mux, MuxState};
@@ -30,9 +30,7 @@ impl Mux {
             return self.fail_in_time(ChannelFailure::Idle, "nothing received in time");
         }
         if self.liveness.drain_expired(self.now) && self.state == MuxState::Draining {
-            let failure = self
-                .end_cause()
-                .unwrap_or(ChannelFailure::Local(ErrorCode::NO_ERROR));
+            let failure = self.drained(DrainEnd::TimeOver);
             return self.fail_in_time(failure, "the channels did not end in time");
         }
         if self.liveness.is_ping_due(self.now) {

@@ -15,6 +15,7 @@ pub(in crate::mux) struct Totals {
     pub(in crate::mux) skipped_out: u64,
     pub(in crate::mux) evicted: u64,
     pub(in crate::mux) blocked: u64,
+    pub(in crate::mux) claims_dropped: u64,
 }
 
 impl Totals {
@@ -41,6 +42,11 @@ impl Totals {
     /// A channel was blocked by missing credit for long.
     pub(super) fn count_blocked(&mut self) {
         self.blocked += 1;
+    }
+
+    /// A claim was dropped without a commit.
+    pub(super) fn count_claim_dropped(&mut self) {
+        self.claims_dropped += 1;
     }
 
     pub(super) fn count_evicted(&mut self) {

@@ -70,7 +70,7 @@ impl Channels {
     /// [`OpenError`]. No channel is opened then.
     pub fn open(&mut self, options: OpenOptions) -> Result<ChannelId, OpenError> {
         if let Drain::Requested(code, _) = self.drain {
-            return Err(OpenError::Closed(code));
+            return Err(OpenError::Draining(code));
         }
         self.core.open(options)
     }
@@ -279,6 +279,15 @@ impl Channels {
         }
     }
 
+    /// Ends all channels at once because the program ends: the peer gets GOAWAY without an error,
+    /// then Close 1001, and reports [`DrainEnd::GoingAway`](crate::channels::DrainEnd). Queued
+    /// messages are not sent.
+    pub fn go_away(&mut self) {
+        if let Some(Event::Failed(failure)) = self.core.go_away() {
+            self.failure = Some(failure);
+        }
+    }
+
     /// Sends a PING to measure the round-trip time, unless the last one was sent less than a second
     /// ago: peers limit PINGs.
     pub fn ping(&mut self) {
@@ -326,8 +335,8 @@ impl Channels {
         self.core.is_attached(channel)
     }
 
-    /// Whether [`Self::abort`] was called and the failure is not yet reported: the rest of the
-    /// received record is dropped.
+    /// Whether [`Self::abort`] or [`Self::go_away`] was called and the failure is not yet reported:
+    /// the rest of the received record is dropped.
     #[must_use]
     pub fn was_aborted(&self) -> bool {
         self.failure.is_some()

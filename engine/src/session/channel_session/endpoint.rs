@@ -135,8 +135,9 @@ impl ChannelEndpoint {
         loop {
             self.take_batch(now, &mut on_event);
             self.session.queue_replies(now);
-            if self.session.end().is_some() && !core::mem::replace(&mut self.lost, true) {
-                self.channels.handle_lost();
+            let end = self.session.end();
+            if end.is_some() && !core::mem::replace(&mut self.lost, true) {
+                self.channels.handle_lost(end);
             }
             self.poll_events_and_fill(now, &mut on_event);
             if self.session.wants_read() {

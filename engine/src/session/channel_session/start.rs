@@ -1,5 +1,6 @@
 //! Whether a WebSocket can carry channels: decided once, before anything is sent.
 
+use alloc::string::String;
 use core::fmt;
 
 use crate::config::{self, ConfigError, Delivery, require, require_beside};
@@ -20,12 +21,12 @@ const _: () =
 
 /// Why a WebSocket cannot carry channels. The peer is told by the Close that
 /// [`ChannelSession::start`](super::ChannelSession::start) has queued.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The opening handshake did not agree on [`SUBPROTOCOL`]: offer it, and choose it where it is
-    /// offered. The peer gets 1002.
-    NotAgreed,
+    /// The opening handshake did not agree on [`SUBPROTOCOL`], but on this or on none: offer it, and
+    /// choose it where it is offered. The peer gets 1002.
+    NotAgreed(Option<String>),
     /// Limits of the WebSocket are below what channels need; the error says which, and what they
     /// must be. The peer gets 1011.
     Config(ConfigError),
@@ -36,7 +37,7 @@ impl StartError {
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::NotAgreed => CloseCode::PROTOCOL,
+            Self::NotAgreed(_) => CloseCode::PROTOCOL,
             Self::Config(_) => CloseCode::INTERNAL,
         }
     }
@@ -44,7 +45,7 @@ impl StartError {
     /// The reason of the Close. It shows nothing of this end's limits.
     const fn reason(&self) -> &'static str {
         match self {
-            Self::NotAgreed => "the sub-protocol tickwire.mux.v1 is needed",
+            Self::NotAgreed(_) => "the sub-protocol tickwire.mux.v1 is needed",
             Self::Config(_) => "this end is not set up for channels",
         }
     }
@@ -59,10 +60,13 @@ impl StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAgreed => write!(
-                f,
-                "the opening handshake did not agree on the sub-protocol {SUBPROTOCOL}, which channels need: the client must offer it, and the server choose it"
-            ),
+            Self::NotAgreed(agreed) => {
+                let agreed = agreed.as_deref().unwrap_or("none");
+                write!(
+                    f,
+                    "the opening handshake did not agree on the sub-protocol {SUBPROTOCOL}, which channels need, but on {agreed}: the client must offer it, and the server choose it"
+                )
+            }
             Self::Config(error) => error.fmt(f),
         }
     }
@@ -71,7 +75,7 @@ impl fmt::Display for StartError {
 impl core::error::Error for StartError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::NotAgreed => None,
+            Self::NotAgreed(_) => None,
             Self::Config(error) => Some(error),
         }
     }

@@ -67,7 +67,7 @@ fn an_abort_is_returned_by_the_next_poll() {
         matches!(event, Some(Event::Failed(f)) if f == failure),
         "{event:?}"
     );
-    assert_eq!(session.handle_lost(), failure);
+    assert_eq!(session.handle_lost(None), failure);
     assert!(
         session.poll_event().is_none(),
         "the failure is returned once"

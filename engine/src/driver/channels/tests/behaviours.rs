@@ -11,9 +11,10 @@ use std::time::Duration;
 use std::vec::Vec;
 
 use super::frame;
+use crate::error::{CloseCode, End, Failure};
 use crate::session::channels::{
-    AcceptOptions, ChannelConfig, ChannelFailure, ChannelId, ChannelViolation, ErrorCode, Event,
-    Mux, OpenOptions, SUBPROTOCOL,
+    AcceptOptions, ChannelConfig, ChannelFailure, ChannelId, ChannelViolation, DrainEnd, ErrorCode,
+    Event, Mux, OpenOptions, SUBPROTOCOL,
 };
 use crate::time::Timestamp;
 
@@ -30,6 +31,7 @@ enum Outcome {
 enum Act {
     Abort(ErrorCode),
     Drain(ErrorCode),
+    GoAway,
     Open,
     /// Sends so many messages of 1,000 bytes on the channel that it has accepted.
     Send(usize),
@@ -61,6 +63,8 @@ struct Peer {
     now: Timestamp,
     /// Codes of the Close frames that came.
     closes: Vec<u16>,
+    /// Codes of the GOAWAYs that came.
+    drains: Vec<ErrorCode>,
     echoes: Vec<Vec<u8>>,
     opened: usize,
     longest: usize,
@@ -89,6 +93,20 @@ impl Peer {
             }
             self.read(&written);
         }
+    }
+
+    /// GOAWAY while a channel is open, then a Close with `code`.
+    fn drain_and_close(&mut self, code: u16) {
+        self.open();
+        self.core.drain(ErrorCode::NO_ERROR, "");
+        self.talk();
+        assert!(self.closes.is_empty(), "a channel is open");
+        self.send_close(code);
+    }
+
+    fn send_close(&mut self, code: u16) {
+        let [high, low] = code.to_be_bytes();
+        self.subject.deliver(&[0x88, 0x82, 0, 0, 0, 0, high, low]);
     }
 
     fn read(&mut self, mut bytes: &[u8]) {
@@ -129,6 +147,7 @@ impl Peer {
                     let accepted = self.core.accept(opening.channel, AcceptOptions::new());
                     accepted.unwrap();
                 }
+                Event::Draining { code, .. } => self.drains.push(code),
                 _ => {}
             }
         }
@@ -165,6 +184,15 @@ fn refused(outcome: &Outcome, why: &str) -> bool {
 fn ended(outcome: &Outcome, failure: ChannelFailure) -> bool {
     *outcome == Outcome::Ended(failure)
 }
+
+fn drained(by_peer: bool, code: ErrorCode, end: DrainEnd) -> ChannelFailure {
+    ChannelFailure::Drained { by_peer, code, end }
+}
+
+const CLOSED_1000: End = End::Closed {
+    code: Some(CloseCode::NORMAL),
+    by_peer: true,
+};
 
 /// What is refused before anything is said.
 const REFUSALS: &[Row] = &[
@@ -249,7 +277,7 @@ const ENDS: &[Row] = &[
             p.talk();
             assert_eq!(p.echoes, [&b"before"[..], b"after"]);
         },
-        outcome: |o| ended(o, ChannelFailure::Peer(ErrorCode::NO_ERROR)),
+        outcome: |o| ended(o, drained(true, ErrorCode::NO_ERROR, DrainEnd::Complete)),
         closes: &[4000],
         ..ROW
     },
@@ -272,7 +300,7 @@ const ENDS: &[Row] = &[
             p.talk();
             assert_eq!(p.echoes, [b"goes on"]);
         },
-        outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(18))),
+        outcome: |o| ended(o, drained(false, ErrorCode(18), DrainEnd::Complete)),
         closes: &[4018],
         ..ROW
     },
@@ -301,7 +329,7 @@ const ENDS: &[Row] = &[
             assert!(p.closes.is_empty(), "they have their time");
             p.subject.pass(Duration::from_millis(200));
         },
-        outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(18))),
+        outcome: |o| ended(o, drained(false, ErrorCode(18), DrainEnd::TimeOver)),
         closes: &[4018],
         ..ROW
     },
@@ -315,7 +343,47 @@ const ENDS: &[Row] = &[
     Row {
         what: "the stream ends",
         story: |p| p.subject.eof(),
-        outcome: |o| ended(o, ChannelFailure::Lost),
+        outcome: |o| ended(o, ChannelFailure::Lost(Some(End::Failed(Failure::Eof)))),
+        ..ROW
+    },
+    Row {
+        what: "a drain of the peer's: channels that do not end",
+        story: |p| p.drain_and_close(4000),
+        outcome: |o| ended(o, drained(true, ErrorCode::NO_ERROR, DrainEnd::TimeOver)),
+        closes: &[4000],
+        ..ROW
+    },
+    Row {
+        what: "a peer that goes away",
+        story: |p| p.drain_and_close(1001),
+        outcome: |o| ended(o, drained(true, ErrorCode::NO_ERROR, DrainEnd::GoingAway)),
+        closes: &[1001],
+        ..ROW
+    },
+    Row {
+        what: "a drain of the peer's, and a Close that does not belong to it",
+        story: |p| p.drain_and_close(1000),
+        outcome: |o| ended(o, ChannelFailure::Lost(Some(CLOSED_1000))),
+        closes: &[1000],
+        ..ROW
+    },
+    Row {
+        what: "a Close without GOAWAY",
+        story: |p| p.send_close(1000),
+        outcome: |o| ended(o, ChannelFailure::Lost(Some(CLOSED_1000))),
+        closes: &[1000],
+        ..ROW
+    },
+    Row {
+        what: "this end goes away",
+        story: |p| {
+            p.open();
+            p.subject.act(Act::GoAway);
+            p.talk();
+            assert_eq!(p.drains, [ErrorCode::NO_ERROR]);
+        },
+        outcome: |o| ended(o, drained(false, ErrorCode::NO_ERROR, DrainEnd::GoingAway)),
+        closes: &[1001],
         ..ROW
     },
     Row {
@@ -379,6 +447,7 @@ fn run(row: &Row, who: &str, start: fn(Start) -> Box<dyn Subject>) {
         core: Mux::new(config, Timestamp(1)).unwrap(),
         now: Timestamp(1),
         closes: Vec::new(),
+        drains: Vec::new(),
         echoes: Vec::new(),
         opened: 0,
         longest: 0,

@@ -195,3 +195,28 @@ fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
     rig.pass(at(opened + 3700));
     rig.assert_failed(Deadline::Idle);
 }
+
+/// What a handler sends when the reactor stops is the last before the Close; a connection that is
+/// closed already is not asked.
+#[test]
+fn a_handler_says_goodbye_when_the_reactor_stops() {
+    for closes in [false, true] {
+        let mut rig = Rig::new(Config::default());
+        if closes {
+            rig.frame(2, b"close, detach");
+            rig.readable();
+        }
+        rig.pipe.borrow_mut().written.clear();
+        rig.core.carry_out(Command::Stop, rig.now);
+        rig.serve();
+        let written = std::mem::take(&mut rig.pipe.borrow_mut().written);
+        let frames: &[(u8, usize)] = if closes { &[] } else { &[(0x82, 7), (0x88, 2)] };
+        let (mut rest, mut found) = (&written[..], Vec::new());
+        while let [first, len, after @ ..] = rest {
+            let len = usize::from(len & 0x7f);
+            found.push((*first, len));
+            rest = &after[4 + len..];
+        }
+        assert_eq!(found, frames);
+    }
+}

@@ -13,7 +13,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -22,10 +22,11 @@ use super::super::timer::Timer;
 use super::super::websocket::WebSocket;
 use super::monitor::After;
 use super::state::{Shared, State};
+use crate::session::End;
 use crate::session::channels::ErrorCode;
 use crate::time::Timestamp;
 
-pub(super) struct Driver<S> {
+pub(super) struct Driver<S: AsyncRead + AsyncWrite + Unpin> {
     ws: WebSocket<S>,
     timer: Timer,
     /// By when what the last handles have finished must be sent, once they are gone.
@@ -48,7 +49,7 @@ enum Work {
     Idle,
 }
 
-impl<S> Driver<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(super) fn new(shared: Arc<Shared>, mut ws: WebSocket<S>) -> Self {
         // Or two ends that send each other records of more than half of their queues would both
         // wait to be read. A record beyond those that may wait ahead is the most there is.
@@ -83,7 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
                 Poll::Ready(true) => idle = false,
                 Poll::Ready(false) => {
                     // Nobody waits while the peer is told, and the stream closed.
-                    this.shared.lost();
+                    this.shared.lost(this.ws.end());
                     this.lingers = true;
                 }
                 Poll::Pending => idle = true,
@@ -188,14 +189,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 }
 
+/// A driver that is dropped before the connection has ended, with its runtime say, tells the peer as
+/// far as the stream takes it at once: GOAWAY and Close 1001.
+impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Driver<S> {
+    fn drop(&mut self) {
+        if self.lingers || std::thread::panicking() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared.0);
+        let mut guard = shared.state.lock();
+        let (state, after) = guard.parts();
+        state.channels_mut().go_away();
+        state.tell_events(after);
+        let now = now();
+        self.fill(state, after, now);
+        drop(guard);
+        let Self { ws, .. } = self;
+        let mut nobody = Context::from_waker(Waker::noop());
+        // What it does not take is lost with the stream.
+        let _ = ws.sending.poll_write(&mut ws.io, &mut nobody, now);
+    }
+}
+
 /// However the driver ends, with its runtime say: everybody is told.
 struct EndGuard(Arc<Shared>);
 
 impl EndGuard {
-    fn lost(&self) {
+    fn lost(&self, end: Option<End>) {
         let mut guard = self.0.state.lock();
         let (state, after) = guard.parts();
-        state.lost(after);
+        state.lost(end, after);
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,8 +24,8 @@ use super::state::{Shared, State};
 use super::wait::wait;
 use crate::handshake::Accept;
 use crate::session::channels::{
-    ChannelConfig, ChannelFailure, ChannelSession, ErrorCode, MuxStats, OpenError, OpenOptions,
-    SUBPROTOCOL, StartError,
+    ChannelConfig, ChannelFailure, ChannelSession, Channels, ErrorCode, MuxStats, OpenError,
+    OpenOptions, SUBPROTOCOL, StartError,
 };
 
 /// Many channels on one WebSocket connection: a handle that is cheap to clone.
@@ -102,8 +103,9 @@ impl ChannelSocket {
     /// # Errors
     /// [`Error::Config`], also where the connector's limits are below what the channels need
     /// ([`ChannelSession::check`]); as [`Connector::connect`]; [`Error::Handshake`] with
-    /// [`HandshakeError::SubprotocolNeeded`](crate::handshake::HandshakeError) where the server does
-    /// not choose it.
+    /// [`HandshakeError::SubprotocolNotAgreed`](crate::handshake::HandshakeError) if the server opens
+    /// the WebSocket and does not choose the sub-protocol: it gets Close 1002 (rule R61 of
+    /// `docs/protocol.md`).
     pub async fn client(
         connector: &Connector,
         url: &str,
@@ -157,7 +159,7 @@ impl ChannelSocket {
     ///
     /// # Errors
     /// [`Error::Handshake`] with
-    /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage) where what was
+    /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage) if what was
     /// agreed on with the connection does not name the sub-protocol: offer it as a client, choose it
     /// as a server, and name it for a connection that is adopted
     /// ([`Agreed::with_subprotocol`](crate::handshake::Agreed::with_subprotocol)). [`Error::Config`]
@@ -186,6 +188,9 @@ impl ChannelSocket {
         let session = match started {
             Ok(session) => session,
             Err(error) => {
+                // The Close is written before the caller is told, whose runtime may end next.
+                let mut nobody = Context::from_waker(Waker::noop());
+                let _ = ws.poll_close(&mut nobody);
                 // However that ends: the caller is told what is wrong.
                 runtime.spawn(poll_fn(move |cx| ws.poll_close(cx).map(drop)));
                 return Ok(Err(error));
@@ -275,15 +280,28 @@ impl ChannelSocket {
 
     /// Ends the connection at once; the peer is told with `code`. What is queued is not sent.
     pub fn abort(&self, code: ErrorCode) {
+        self.end(|channels| channels.abort(code));
+    }
+
+    /// Ends the connection at once because the program goes away: the peer gets GOAWAY without an
+    /// error and Close 1001, and reports [`DrainEnd::GoingAway`](crate::channels::DrainEnd). What is
+    /// queued is not sent. A runtime that is shut down does the same, as far as the stream takes it
+    /// without waiting.
+    pub fn go_away(&self) {
+        self.end(Channels::go_away);
+    }
+
+    fn end(&self, end: impl FnOnce(&mut Channels)) {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
-        state.channels_mut().abort(code);
+        end(state.channels_mut());
         state.tell_events(after);
         state.driver.wake(after);
     }
 
-    /// Waits until the connection is closed, and says how it ended: with
-    /// [`ErrorCode::NO_ERROR`] when all went well. All other calls know of an end at once; this one waits
+    /// Waits until the connection is closed, and says how it ended:
+    /// [`ChannelFailure::Drained`] with [`DrainEnd::Complete`](crate::channels::DrainEnd) when all
+    /// went well. All other calls know of an end at once; this one waits
     /// for the stream, too, at most the `close_timeout` of the WebSocket below.
     pub async fn closed(&self) -> ChannelFailure {
         wait(
@@ -293,7 +311,7 @@ impl ChannelSocket {
             |state| {
                 state
                     .over
-                    .then(|| state.failure.unwrap_or(ChannelFailure::Lost))
+                    .then(|| state.failure.unwrap_or(ChannelFailure::Lost(None)))
             },
         )
         .await

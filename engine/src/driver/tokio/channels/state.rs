@@ -13,6 +13,7 @@ use super::super::io::now;
 use super::error::ChannelError;
 use super::monitor::{After, DriverWaker, Monitor, Slot, Waiters};
 use super::parked::{Entry, Form, Parked};
+use crate::session::End as WebSocketEnd;
 use crate::session::channels::{
     ChannelConfig, ChannelFailure, ChannelId, ChannelSendError, ChannelSession, Channels, Charge,
     Data, Direction, ErrorCode, Event, HalfState, Mode, OpenError, OpenOptions, Opening, Received,
@@ -499,8 +500,8 @@ impl State {
     }
 
     /// The WebSocket has failed, or the driver is gone: everybody is told.
-    pub(super) fn lost(&mut self, after: &mut After) {
-        let failure = self.session.handle_lost();
+    pub(super) fn lost(&mut self, end: Option<WebSocketEnd>, after: &mut After) {
+        let failure = self.session.handle_lost(end);
         self.tell_events(after);
         if self.failure.is_none() {
             self.fail(failure, after);
@@ -509,7 +510,7 @@ impl State {
 
     /// The driver is gone, and the stream with it.
     pub(super) fn finish(&mut self, after: &mut After) {
-        self.lost(after);
+        self.lost(None, after);
         self.over = true;
         self.closed_waiters.wake_all(after);
     }

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use super::*;
 use crate::channels::{
     AcceptOptions, ChannelClaim, ChannelConfig, ChannelFailure, ChannelSendError, Direction,
-    ErrorCode, Mode, OpenError, OpenOptions, Resume, Resumption, SUBPROTOCOL, SharedFrame,
+    DrainEnd, ErrorCode, Mode, OpenError, OpenOptions, Resume, Resumption, SUBPROTOCOL,
+    SharedFrame,
 };
 use crate::{Parts, Role, WebSocket};
 
@@ -76,6 +77,14 @@ async fn open(
     (ours, theirs)
 }
 
+/// A drain with nothing wrong that came to its end.
+fn drained(by_peer: bool) -> ChannelFailure {
+    ChannelFailure::Drained {
+        by_peer,
+        code: ErrorCode::NO_ERROR,
+        end: DrainEnd::Complete,
+    }
+}
 /// Fails where something never comes.
 async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(NEVER, future).await.expect("it never comes")

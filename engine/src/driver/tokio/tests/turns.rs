@@ -346,3 +346,41 @@ async fn a_sink_that_was_given_up_goes_on() {
     sent.unwrap();
     read.unwrap();
 }
+
+/// A batch that nobody takes comes back at once. The loop leaves the runtime its turns all the same:
+/// a timer fires.
+#[tokio::test]
+async fn a_loop_that_takes_no_message_lets_timers_fire() {
+    let timer = || {
+        let (tell, fired) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            tell.send(()).unwrap();
+        });
+        fired
+    };
+    // More than a loop with turns for others needs.
+    const ROUNDS_MAX: usize = 10_000_000;
+    let (a, b) = duplex(1 << 16);
+    let mut client = end(a, Role::Client, &Config::default());
+    let mut server = end(b, Role::Server, &Config::default());
+    client.send(b"unread").await.unwrap();
+    let mut fired = timer();
+    let mut rounds = 0;
+    while fired.try_recv().is_err() {
+        assert!(server.recv_batch().await.unwrap().is_some());
+        rounds += 1;
+        assert!(rounds < ROUNDS_MAX, "no timer fires");
+    }
+    let (mut reader, _writer) = server.split();
+    let mut fired = timer();
+    let mut rounds = 0;
+    while fired.try_recv().is_err() {
+        assert!(reader.recv_batch().await.unwrap().is_some());
+        rounds += 1;
+        assert!(rounds < ROUNDS_MAX, "no timer fires");
+    }
+    // It is still there.
+    let message = reader.recv().await.unwrap().unwrap();
+    assert!(matches!(message, crate::OwnedMessage::Binary(m) if &m[..] == b"unread"));
+}

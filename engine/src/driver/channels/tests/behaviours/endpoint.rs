@@ -169,6 +169,7 @@ impl Subject for Bare {
         match act {
             Act::Abort(code) => channels.abort(code),
             Act::Drain(code) => channels.drain(code, ""),
+            Act::GoAway => channels.go_away(),
             Act::Open => drop(channels.open(OpenOptions::new("ours"))),
             Act::Send(count) => {
                 for _ in 0..count {

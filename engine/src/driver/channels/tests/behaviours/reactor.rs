@@ -49,6 +49,7 @@ impl ChannelHandler for Echo {
         match act {
             Act::Abort(code) => channels.abort(code),
             Act::Drain(code) => channels.drain(code, ""),
+            Act::GoAway => unreachable!("the reactor is stopped"),
             Act::Open => drop(channels.open(OpenOptions::new("ours"))),
             Act::Send(count) => {
                 for _ in 0..count {
@@ -95,7 +96,11 @@ impl Reactor {
 impl Subject for Reactor {
     fn act(&mut self, act: Act) {
         let now = self.rig.now;
-        self.rig.core.carry_out(Command::User(act), now);
+        let command = match act {
+            Act::GoAway => Command::Stop,
+            act => Command::User(act),
+        };
+        self.rig.core.carry_out(command, now);
         self.rig.serve();
     }
 

@@ -146,6 +146,7 @@ impl Subject for Task {
         match act {
             Act::Abort(code) => session.abort(code),
             Act::Drain(code) => session.drain(code),
+            Act::GoAway => session.go_away(),
             Act::Open => self.ours.extend(session.open(OpenOptions::new("ours"))),
             Act::Send(count) => self.told.lock().unwrap().send = count,
         }

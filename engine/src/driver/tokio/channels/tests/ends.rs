@@ -1,7 +1,7 @@
 //! How channels and connections end.
 
 use super::*;
-use crate::CloseCode;
+use crate::{CloseCode, Deadline, End, Failure};
 
 #[tokio::test(start_paused = true)]
 async fn what_was_received_comes_before_the_end() {
@@ -234,14 +234,15 @@ async fn a_lost_stream_wakes_everybody() {
     });
     let tasks = everybody_waits(client.clone(), server).await;
     wire.abort();
+    let lost = ChannelFailure::Lost(Some(End::Failed(Failure::Eof)));
     for task in tasks {
-        assert_eq!(within(task).await.unwrap(), ChannelFailure::Lost);
+        assert_eq!(within(task).await.unwrap(), lost);
     }
     assert_eq!(
         client.open(OpenOptions::new("x")).unwrap_err(),
-        OpenError::Closed(ErrorCode::INTERNAL)
+        OpenError::Closed(lost)
     );
-    assert_eq!(client.ready().await, Err(ChannelFailure::Lost));
+    assert_eq!(client.ready().await, Err(lost));
 }
 
 /// A runtime that is shut down takes the driver with it, and leaves nobody waiting.
@@ -255,11 +256,52 @@ fn a_runtime_that_goes_down_leaves_nobody_waiting() {
             .unwrap()
     };
     let (first, second) = (runtime(), runtime());
-    let (client, _server) = first.block_on(async { pair(|_| {}) });
+    let (client, server) = first.block_on(async { pair(|_| {}) });
     first.block_on(client.ready()).unwrap();
-    let waits = second.spawn(async move { client.closed().await });
+    let waits = second.spawn(async move { [client.closed().await, server.closed().await] });
     first.shutdown_background();
-    assert_eq!(second.block_on(waits).unwrap(), ChannelFailure::Lost);
+    for failure in second.block_on(waits).unwrap() {
+        assert_eq!(failure, going_away(false));
+    }
+}
+
+fn going_away(by_peer: bool) -> ChannelFailure {
+    ChannelFailure::Drained {
+        by_peer,
+        code: ErrorCode::NO_ERROR,
+        end: DrainEnd::GoingAway,
+    }
+}
+
+/// A runtime that is shut down takes the driver with it. The peer, elsewhere, is told.
+#[test]
+fn a_runtime_that_goes_down_tells_the_peer() {
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let (first, second) = (runtime(), runtime());
+    let (a, b) = duplex(PIPE_BYTES);
+    let client = first.block_on(async { session(a, Role::Client, &ChannelConfig::default()) });
+    let server = second.block_on(async { session(b, Role::Server, &ChannelConfig::default()) });
+    let ours = client.open(OpenOptions::new("x")).unwrap();
+    let accepting = second.spawn({
+        let server = server.clone();
+        async move {
+            let offer = server.accept().await.unwrap();
+            offer.accept(AcceptOptions::new()).unwrap()
+        }
+    });
+    let mut theirs = second.block_on(accepting).unwrap();
+    drop(first);
+    let told = going_away(true);
+    assert_eq!(second.block_on(server.closed()), told);
+    let sent = second.block_on(theirs.send(b"late"));
+    assert_eq!(sent, Err(ChannelSendError::Closed(told)));
+    drop(ours);
 }
 
 #[tokio::test(start_paused = true)]
@@ -281,10 +323,7 @@ async fn the_last_handle_ends_the_connection_and_nothing_is_lost() {
     assert!(within(theirs.recv()).await.unwrap().is_none());
     assert!(within(server.accept()).await.is_none());
     drop(theirs);
-    assert_eq!(
-        within(server.closed()).await,
-        ChannelFailure::Peer(ErrorCode::NO_ERROR)
-    );
+    assert_eq!(within(server.closed()).await, drained(true));
 }
 
 /// A session that is gone accepts nothing; its channels go on.
@@ -305,10 +344,7 @@ async fn channels_outlive_their_session() {
         b"still here"
     );
     drop(theirs);
-    assert_eq!(
-        within(client.closed()).await,
-        ChannelFailure::Peer(ErrorCode::NO_ERROR)
-    );
+    assert_eq!(within(client.closed()).await, drained(true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -318,20 +354,43 @@ async fn a_drain_lets_channels_end() {
     server.drain(ErrorCode::NO_ERROR);
     assert!(within(server.accept()).await.is_none());
     assert!(within(client.accept()).await.is_none());
-    let refused = OpenError::Closed(ErrorCode::REFUSED);
+    let refused = OpenError::Draining(ErrorCode::NO_ERROR);
     assert_eq!(client.open(OpenOptions::new("y")).unwrap_err(), refused);
     ours.send(b"goes on").await.unwrap();
     assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"goes on");
     ours.finish().unwrap();
     theirs.finish().unwrap();
-    assert_eq!(
-        within(client.closed()).await,
-        ChannelFailure::Peer(ErrorCode::NO_ERROR)
-    );
-    assert_eq!(
-        within(server.closed()).await,
-        ChannelFailure::Local(ErrorCode::NO_ERROR)
-    );
+    assert_eq!(within(client.closed()).await, drained(true));
+    assert_eq!(within(server.closed()).await, drained(false));
+}
+
+/// Channels are open when the time of a drain is over: both ends say so, and who began it.
+#[tokio::test(start_paused = true)]
+async fn a_drain_that_runs_out_of_time_is_a_drain_at_both_ends() {
+    for code in [ErrorCode::NO_ERROR, ErrorCode(40)] {
+        let (client, server) = pair(|_| {});
+        let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+        server.drain(code);
+        let drained = |by_peer| ChannelFailure::Drained {
+            by_peer,
+            code,
+            end: DrainEnd::TimeOver,
+        };
+        assert_eq!(within(client.closed()).await, drained(true));
+        assert_eq!(within(server.closed()).await, drained(false));
+        for (channel, by_peer) in [(&mut ours, true), (&mut theirs, false)] {
+            let error = channel.send(b"late").await.unwrap_err();
+            assert_eq!(error, ChannelSendError::Closed(drained(by_peer)));
+            let side = if by_peer { "the peer" } else { "this end" };
+            for word in [side, "by a drain", "time was over"] {
+                assert!(error.to_string().contains(word), "{error}");
+            }
+            let failed = ChannelError::Failed(drained(by_peer));
+            assert_eq!(channel.recv().await.unwrap_err(), failed);
+        }
+        let refused = client.open(OpenOptions::new("y")).unwrap_err();
+        assert_eq!(refused, OpenError::Closed(drained(true)));
+    }
 }
 
 /// What is under way has its time to end, however long nothing was said before.
@@ -347,10 +406,7 @@ async fn a_drain_of_a_quiet_connection_lets_channels_end() {
     assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"goes on");
     ours.finish().unwrap();
     theirs.finish().unwrap();
-    assert_eq!(
-        within(client.closed()).await,
-        ChannelFailure::Peer(ErrorCode::NO_ERROR)
-    );
+    assert_eq!(within(client.closed()).await, drained(true));
 }
 
 /// R26: nothing waits for a peer that is frozen.
@@ -443,13 +499,11 @@ async fn a_failure_below_is_told_at_once() {
         within(client.accept()),
     );
     assert_eq!(began.elapsed().as_secs(), 10);
-    assert_eq!(ready, Err(ChannelFailure::Lost));
-    assert!(matches!(sent, Err(ChannelSendError::Closed(_))), "{sent:?}");
-    assert_eq!(
-        received.unwrap_err(),
-        ChannelError::Failed(ChannelFailure::Lost)
-    );
+    let lost = ChannelFailure::Lost(Some(End::Failed(Failure::Deadline(Deadline::Pong))));
+    assert_eq!(ready, Err(lost));
+    assert_eq!(sent, Err(ChannelSendError::Closed(lost)));
+    assert_eq!(received.unwrap_err(), ChannelError::Failed(lost));
     assert!(accepted.is_none());
-    assert_eq!(within(client.closed()).await, ChannelFailure::Lost);
+    assert_eq!(within(client.closed()).await, lost);
     assert_eq!(began.elapsed().as_secs(), 70, "the stream is closed");
 }
