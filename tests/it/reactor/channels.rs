@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use tickwire::Role;
 use tickwire::channels::{
-    AcceptOptions, Answer, ChannelConfig, ChannelFailure, ChannelHub, ChannelId, Direction,
-    ErrorCode, HalfState, OpenOptions, SharedFrame,
+    AcceptOptions, Answer, ChannelConfig, ChannelHub, ChannelId, Direction, ErrorCode, HalfState,
+    OpenOptions, SharedFrame,
 };
 use tickwire::reactor::ConnId;
 

@@ -235,6 +235,7 @@ fn join_gives_what_became_of_each_handler() {
     impl Handler for Local {
         type Conn = ();
         type Command = ();
+        type Admitted = ();
 
         fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
 
