@@ -37,6 +37,7 @@ const LINES: [&str; 5] = [
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Version: 13",
 ];
+const KEY: &str = "Sec-WebSocket-Key";
 const OURS: [&str; 2] = ["ticks.v2", "ticks.v1"];
 const ORIGIN: &str = "https://app.example";
 
@@ -276,105 +277,66 @@ fn only_pages_of_listed_origins_connect() {
     }
 }
 
+/// A line that replaces those with its beginning (a line more, after `-`), and what is wrong then.
+const BAD_LINES: [(&str, &str, HandshakeError); 11] = {
+    use HandshakeError as E;
+    [
+        ("Upgrade", "A: b", E::Upgrade),
+        ("Upgrade", "Upgrade: h2c", E::Upgrade),
+        ("Sec-WebSocket-Version", "A: b", E::Version),
+        (
+            "Sec-WebSocket-Version",
+            "Sec-WebSocket-Version: 8",
+            E::Version,
+        ),
+        ("Connection", "Connection: keep-alive", E::Connection),
+        (KEY, "A: b", E::MissingHeader(KEY)),
+        (KEY, "Sec-WebSocket-Key: c2hvcnQ=", E::Key),
+        ("-", LINES[3], E::DuplicateHeader(KEY)),
+        ("Host", "A: b", E::MissingHeader("Host")),
+        ("-", "Content-Length: 1", E::Body),
+        ("-", "Sec-WebSocket-Protocol: a b", E::Subprotocol),
+    ]
+};
+
+/// First lines, each with the good lines, and what is wrong with that.
+fn bad_first_lines() -> [(&'static str, HandshakeError); 5] {
+    use HandshakeError as E;
+    [
+        ("POST /echo HTTP/1.1", E::Method),
+        ("FETCH /echo HTTP/1.1", E::MethodUnknown),
+        ("GET /echo HTTP/1.0", E::HttpVersion),
+        ("HEAD /echo HTTP/1.1", E::HeadMethod(Box::new(E::Upgrade))),
+        ("GET /channels HTTP/1.1", E::SubprotocolNeeded(SUBPROTOCOL)),
+    ]
+}
+
 /// What is answered is what a server of ours answers, but for what the HTTP server says itself.
 #[test]
 fn bad_requests_are_refused_as_by_the_handshake() {
-    const GET: &str = "GET /echo HTTP/1.1";
-    let key = "Sec-WebSocket-Key";
-    let rows: Vec<(&str, Vec<&str>, HandshakeError)> = vec![
-        (GET, lines_but("Upgrade", &[]), HandshakeError::Upgrade),
-        (
-            GET,
-            lines_but("Upgrade", &["Upgrade: h2c"]),
-            HandshakeError::Upgrade,
-        ),
-        (
-            GET,
-            lines_but("Sec-WebSocket-Version", &[]),
-            HandshakeError::Version,
-        ),
-        (
-            GET,
-            lines_but("Sec-WebSocket-Version", &["Sec-WebSocket-Version: 8"]),
-            HandshakeError::Version,
-        ),
-        (
-            GET,
-            lines_but("Connection", &["Connection: keep-alive"]),
-            HandshakeError::Connection,
-        ),
-        (GET, lines_but(key, &[]), HandshakeError::MissingHeader(key)),
-        (
-            GET,
-            lines_but(key, &["Sec-WebSocket-Key: c2hvcnQ="]),
-            HandshakeError::Key,
-        ),
-        (
-            GET,
-            lines_but("-", &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]),
-            HandshakeError::DuplicateHeader(key),
-        ),
-        (
-            GET,
-            lines_but("Host", &[]),
-            HandshakeError::MissingHeader("Host"),
-        ),
-        (
-            GET,
-            lines_but("-", &["Content-Length: 1"]),
-            HandshakeError::Body,
-        ),
-        (
-            GET,
-            lines_but("-", &["Sec-WebSocket-Protocol: a b"]),
-            HandshakeError::Subprotocol,
-        ),
-        (
-            "POST /echo HTTP/1.1",
-            LINES.to_vec(),
-            HandshakeError::Method,
-        ),
-        (
-            "FETCH /echo HTTP/1.1",
-            LINES.to_vec(),
-            HandshakeError::MethodUnknown,
-        ),
-        (
-            "GET /echo HTTP/1.0",
-            LINES.to_vec(),
-            HandshakeError::HttpVersion,
-        ),
-        (
-            "HEAD /echo HTTP/1.1",
-            LINES.to_vec(),
-            HandshakeError::HeadMethod(Box::new(HandshakeError::Upgrade)),
-        ),
-        (
-            "GET /channels HTTP/1.1",
-            LINES.to_vec(),
-            HandshakeError::SubprotocolNeeded(SUBPROTOCOL),
-        ),
-    ];
+    let lines = BAD_LINES.map(|(without, with, error)| {
+        let lines = lines_but(without, &[with]);
+        ("GET /echo HTTP/1.1", lines, error)
+    });
+    let firsts = bad_first_lines().map(|(first, error)| (first, LINES.to_vec(), error));
+    let rows: Vec<_> = lines.into_iter().chain(firsts).collect();
     for server in SERVERS {
         run(async {
             let addr = server.start().await;
             for (first, lines, error) in &rows {
                 let (head, mut stream) = ask(addr, request(first, lines).as_bytes()).await;
                 let refusal = error.refusal();
-                assert_eq!(
-                    status(&head),
-                    refusal.status(),
-                    "{server:?} {error:?}: {head}"
-                );
+                let what = format!("{server:?} {error:?}: {head}");
+                assert_eq!(status(&head), refusal.status(), "{what}");
                 for (name, value) in refusal.headers() {
-                    assert!(has_line(&head, name, value), "{name} in {head}");
+                    assert!(has_line(&head, name, value), "{name} of {what}");
                 }
                 let switches = has_line(&head, "Connection", "upgrade");
-                assert_eq!(switches, refusal.status() == 426, "{head}");
+                assert_eq!(switches, refusal.status() == 426, "{what}");
                 if !first.starts_with("HEAD") {
                     let mut body = vec![0; refusal.content().len()];
                     stream.read_exact(&mut body).await.unwrap();
-                    assert_eq!(body, refusal.content(), "{server:?} {error:?}");
+                    assert_eq!(body, refusal.content(), "{what}");
                 }
             }
         });

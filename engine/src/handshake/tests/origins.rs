@@ -1,0 +1,85 @@
+//! Which pages may connect.
+
+use super::*;
+
+/// The request of a page of `origin`, at `host`.
+#[track_caller]
+fn request(host: &str, origin: Option<&str>) -> Request {
+    let mut lines = vec![
+        format!("Host: {host}"),
+        "Upgrade: websocket".to_owned(),
+        "Connection: Upgrade".to_owned(),
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
+        "Sec-WebSocket-Version: 13".to_owned(),
+    ];
+    lines.extend(origin.map(|origin| format!("Origin: {origin}")));
+    let lines: Vec<_> = lines.iter().map(AsRef::as_ref).collect();
+    let head = head("GET / HTTP/1.1", &lines);
+    Request::parse(&head, &HeadLimits::default())
+        .unwrap()
+        .unwrap()
+        .0
+}
+
+#[test]
+fn pages_that_may_connect() {
+    use HandshakeError as E;
+    let listed = || Origins::new(["https://a.example", "HTTP://B.example:81"]);
+    let request_from = |origin| request("example.com:8080", origin);
+    // By the list, by the host `example.com:8080`, by none.
+    for (origin, by_list, by_host) in [
+        ("https://a.example", true, false),
+        ("http://b.example:81", true, false),
+        ("http://a.example", false, false),
+        ("https://a.example:444", false, false),
+        ("https://a.example.evil", false, false),
+        ("https://a.example/", false, false),
+        ("null", false, false),
+        ("http://example.com:8080", false, true),
+        ("https://EXAMPLE.com:8080", false, true),
+        ("https://example.com", false, false),
+        ("https://sub.example.com:8080", false, false),
+        ("ftp://example.com:8080", false, false),
+    ] {
+        let request = request_from(Some(origin));
+        let verdict = |allowed| {
+            if allowed {
+                Ok(())
+            } else {
+                Err(E::OriginNotAllowed)
+            }
+        };
+        assert_eq!(listed().check(&request), verdict(by_list), "{origin}");
+        assert_eq!(
+            Origins::same().check(&request),
+            verdict(by_host),
+            "{origin}"
+        );
+        let either = listed().or_same().check(&request);
+        assert_eq!(either, verdict(by_list || by_host), "{origin}");
+        let none = Origins::default().check(&request);
+        assert_eq!(none, Err(E::OriginNotAllowed), "{origin}");
+        assert_eq!(listed().required().check(&request), verdict(by_list));
+    }
+    let no_page = request_from(None);
+    assert_eq!(listed().check(&no_page), Ok(()));
+    let required = listed().or_same().required().check(&no_page);
+    assert_eq!(required, Err(E::MissingHeader("Origin")));
+    assert_eq!(E::OriginNotAllowed.status(), 403);
+}
+
+/// The port of an origin's scheme counts as told.
+#[test]
+fn pages_of_this_server() {
+    for (host, origin, same) in [
+        ("example.com", "http://example.com", true),
+        ("example.com", "https://example.com:443", true),
+        ("example.com", "https://example.com:8443", false),
+        ("example.com:443", "https://example.com", true),
+        ("example.com:80", "http://example.com", true),
+        ("[::1]:9", "http://[::1]:9", true),
+    ] {
+        let request = request(host, Some(origin));
+        assert_eq!(request.is_same_origin(), same, "{host} {origin}");
+    }
+}
