@@ -42,7 +42,7 @@ fn batch(size: usize) -> usize {
 fn wire(size: usize) -> Vec<u8> {
     let mut client = session(Role::Client);
     for i in 0..batch(size) {
-        let sent = client.outbox().send(&vec![i as u8; size]);
+        let sent = client.outbox().send(vec![i as u8; size]);
         assert_eq!(sent, Ok(()), "a batch fits the queue");
     }
     client.transmit().flatten().copied().collect()

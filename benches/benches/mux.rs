@@ -120,7 +120,7 @@ fn overhead() {
             assert_eq!(pair.client.send_run_bytes(id, TICK, &ticks), Ok(()));
         } else {
             for _ in 0..batch {
-                assert_eq!(pair.client.send(id, &[7; TICK]), Ok(()));
+                assert_eq!(pair.client.send(id, [7; TICK]), Ok(()));
             }
         }
         let record = pair.client.poll_record(NOW).expect("queued");

@@ -164,7 +164,7 @@ fn begin(end: &mut End, state: u8) {
         .data(flag::MORE, 1, b"half");
     end.put(&record.0, true);
     for channel in end.channels.clone() {
-        let _ = end.core.send(channel, &[1; 900]);
+        let _ = end.core.send(channel, [1; 900]);
         let _ = end.core.send_keyed(channel, 4, b"bid");
     }
     end.say(16 << 10);
@@ -272,7 +272,7 @@ pub fn hello_open(data: &[u8]) {
         end.put(&Put::new().accept(0, 4, limit, limit, options).0, true);
     }
     for channel in end.channels.clone() {
-        let _ = end.core.send(channel, &[9; 700]);
+        let _ = end.core.send(channel, [9; 700]);
     }
     end.say(max);
     end.let_go_of_all();

@@ -213,7 +213,7 @@ impl Codec for () {
     const VERSION: u16 = 0;
     type View<'a> = ();
 
-    fn view<'a>(_: &'a [u8], _: &Limits) -> Result<(), DecodeError> {
+    fn view(_: &[u8], _: &Limits) -> Result<(), DecodeError> {
         Ok(())
     }
 }

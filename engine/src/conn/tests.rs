@@ -189,10 +189,10 @@ fn the_queue_drains_to_half_or_to_space_for_the_refused_message() {
     for (refused, drained_at) in [(3000, 5000), (8000, 10_000 - 8000 - 14)] {
         let config = Config::default().send_queue_bytes_max(10_000);
         let mut outbox = Outbox::new(config, None);
-        outbox.send(&[0; 8996]).unwrap();
+        outbox.send([0; 8996]).unwrap();
         assert_eq!(outbox.queued_bytes(), 9000);
         assert!(!outbox.take_drained(), "no send was refused");
-        outbox.send(&vec![0; refused]).unwrap_err();
+        outbox.send(vec![0; refused]).unwrap_err();
         outbox.handle_written(9000 - drained_at - 1);
         assert!(!outbox.take_drained(), "{refused}");
         outbox.handle_written(1);

@@ -86,7 +86,7 @@ impl End {
     fn fill_behind(&mut self, ahead: usize, now: Timestamp) -> Vec<Vec<u8>> {
         let outbox = self.write.outbox();
         if let Some(payload) = ahead.checked_sub(HEADER_BYTES) {
-            outbox.send(&vec![0; payload]).expect("an empty queue");
+            outbox.send(vec![0; payload]).expect("an empty queue");
         }
         assert_eq!(outbox.queued_bytes(), ahead);
         let full = self.session.fill(outbox, now);

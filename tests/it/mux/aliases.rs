@@ -249,7 +249,7 @@ fn a_channel_is_rejected_when_the_peer_has_no_alias_left() {
     let [Told::Open(second)] = told[..] else {
         panic!("{told:?}")
     };
-    let _ = scene.core.send(second, &[1; 2000]);
+    let _ = scene.core.send(second, [1; 2000]);
     assert!(matches!(
         scene.said()[..],
         [Said::Reject {

@@ -35,13 +35,13 @@ fn a_replacement_is_charged_to_the_byte() {
         (2, 4000, Ok(()), 9001),
         (1, 4000, Ok(()), 8000),
     ] {
-        let sent = scene.core.send_keyed(quotes, key, &vec![1; len - ENTRY]);
+        let sent = scene.core.send_keyed(quotes, key, vec![1; len - ENTRY]);
         assert_eq!(sent, expected, "{key} {len}");
         assert_eq!(queued(&scene), bytes, "{key} {len}");
     }
     // The limit of all queues together.
     for _ in 0..2 {
-        scene.core.send(other, &[1; 5000 - ENTRY]).expect("room");
+        scene.core.send(other, [1; 5000 - ENTRY]).expect("room");
     }
     for (key, len, expected, bytes) in [
         (1, 4001, full, 18_000),
@@ -49,7 +49,7 @@ fn a_replacement_is_charged_to_the_byte() {
         (1, 4001, Ok(()), 18_000),
         (1, 4001, Ok(()), 18_000),
     ] {
-        let sent = scene.core.send_keyed(quotes, key, &vec![1; len - ENTRY]);
+        let sent = scene.core.send_keyed(quotes, key, vec![1; len - ENTRY]);
         assert_eq!(sent, expected, "{key} {len}");
         assert_eq!(queued(&scene), bytes, "{key} {len}");
     }
@@ -86,7 +86,7 @@ fn a_single_queued_message_can_be_replaced_by_a_larger_one() {
         (max + 1, Err(too_large)),
         (max, Ok(())),
     ] {
-        assert_eq!(scene.core.send_keyed(quotes, 1, &vec![1; len]), expected);
+        assert_eq!(scene.core.send_keyed(quotes, 1, vec![1; len]), expected);
     }
     assert_eq!(queued(&scene), MESSAGE_MAX + ENTRY);
     scene.core.finish_sending(quotes).expect("open");
@@ -115,20 +115,17 @@ fn a_replacement_that_fits_the_credit_is_sent() {
         let len = (left(&scene) - 64).min(10_000) - 900.min(left(&scene) / 2);
         scene
             .core
-            .send_keyed(channel, 1, &vec![0; len])
+            .send_keyed(channel, 1, vec![0; len])
             .expect("sent");
         assert!(!scene.said().is_empty());
     }
     assert!(left(&scene) > 564, "{}", left(&scene));
     scene
         .core
-        .send_keyed(channel, 2, &[0; 2000])
+        .send_keyed(channel, 2, [0; 2000])
         .expect("queued");
     assert_eq!(scene.said(), [], "there is no credit for it");
-    scene
-        .core
-        .send_keyed(channel, 2, &[0; 500])
-        .expect("queued");
+    scene.core.send_keyed(channel, 2, [0; 500]).expect("queued");
     let said = scene.said();
     assert!(
         matches!(&said[..], [Said::Data { skip: 1, payload, .. }] if payload.len() == 500),
@@ -153,7 +150,7 @@ fn replacements_respect_the_queue_limits() {
     let mut refused = 0;
     for key in 0..keys {
         scene.core.handle_backpressure();
-        refused += u32::from(scene.core.send_keyed(channel, key, &[1; 20_000]).is_err());
+        refused += u32::from(scene.core.send_keyed(channel, key, [1; 20_000]).is_err());
         let queued = scene.core.stats().queued_bytes;
         assert!(queued <= 256 << 10, "{queued} bytes after {key} keys");
     }
@@ -175,7 +172,7 @@ fn replacements_respect_the_queue_limits() {
 fn every_way_to_send_conflates() {
     type Send = fn(&mut Scene, ChannelId) -> Result<(), ChannelSendError>;
     let ways: [Send; 3] = [
-        |scene, channel| scene.core.send(channel, &[0; 2000]),
+        |scene, channel| scene.core.send(channel, [0; 2000]),
         |scene, channel| {
             let payload = Bytes::from(vec![0; 2000]);
             scene.core.send_bytes(channel, payload).map_err(|(e, _)| e)

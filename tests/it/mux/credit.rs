@@ -19,7 +19,7 @@ fn credit_of_single_bytes_is_not_sent_in_tiny_frames() {
                 .expect("queued");
         } else {
             for _ in 0..8 {
-                scene.core.send(channel, &[1; 10_000]).expect("queued");
+                scene.core.send(channel, [1; 10_000]).expect("queued");
             }
         }
         // The credit that HELLO grants before ACCEPT is used up.
@@ -77,12 +77,12 @@ fn credit_for_exactly_one_message_sends_it() {
                 let options = OpenOptions::new("x").mode(mode).unit(Unit::Bytes);
                 let (channel, _) = scene.open_ours(options, 0, 1024);
                 if queued {
-                    scene.core.send(channel, &[1; 10_000]).expect("queued");
+                    scene.core.send(channel, [1; 10_000]).expect("queued");
                     assert_eq!(scene.said(), [], "there is no credit");
                 }
                 scene.put(Put::new().credit(0, own));
                 if !queued {
-                    scene.core.send(channel, &[1; 10_000]).expect("queued");
+                    scene.core.send(channel, [1; 10_000]).expect("queued");
                 }
                 let sent = data(&scene.said());
                 assert_eq!(sent, [(0, 0, 10_000)], "{mode:?} {own} {queued}");
@@ -257,7 +257,7 @@ fn a_rejected_channel_does_not_wait_for_credit() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 20_000)]);
     let channel = scene.core.open(OpenOptions::new("a")).expect("opened");
     for _ in 0..5 {
-        scene.core.send(channel, &[0; 9_000]).expect("queued");
+        scene.core.send(channel, [0; 9_000]).expect("queued");
     }
     let said = scene.said();
     let own = said.iter().find_map(|said| match said {

@@ -97,7 +97,7 @@ fn a_refused_message_is_not_sent_and_an_accepted_one_arrives() {
     let id = open(&mut client, &mut server, 1)[0];
     let (mut taken, mut refused, mut came) = (0_u32, 0, 0_u32);
     for turn in 0..20_000 {
-        match client.send(id, &taken.to_le_bytes()) {
+        match client.send(id, taken.to_le_bytes()) {
             Ok(()) => taken += 1,
             Err(error) => {
                 assert_eq!(error, tickwire::channels::ChannelSendError::WouldBlock);
@@ -145,7 +145,7 @@ fn fin_arrives_after_the_last_message() {
                 .metadata_bytes_max(64),
         );
         let id = open(&mut client, &mut server, 1)[0];
-        client.send(id, &vec![9; len]).expect("room");
+        client.send(id, vec![9; len]).expect("room");
         client.finish_sending(id).expect("open");
         let mut told = Vec::new();
         for _ in 0..10 {

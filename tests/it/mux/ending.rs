@@ -91,7 +91,7 @@ fn a_channel_that_was_let_go_of_causes_no_event() {
         _ => None,
     });
     scene.core.handle_backpressure();
-    scene.core.send(channel, &[0; 2000]).expect("queued");
+    scene.core.send(channel, [0; 2000]).expect("queued");
     scene.core.finish_sending(channel).expect("open");
     scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     let own = own.expect("an OPEN");
@@ -125,7 +125,7 @@ fn waiting_events_are_dropped_when_a_channel_is_let_go_of() {
     let mut scene = Scene::greeted(config, &[]);
     let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 1 << 20);
     scene.core.handle_backpressure();
-    while scene.core.send(channel, &[0; 500]) == Ok(()) {}
+    while scene.core.send(channel, [0; 500]) == Ok(()) {}
     while scene.core.poll_record(scene.now).is_some() {}
     scene.core.close_channel(channel, ErrorCode::NO_ERROR);
     assert_eq!(scene.core.poll_writable(), None);
@@ -204,7 +204,7 @@ fn a_queued_message_above_the_limit_of_accept_stops_the_channel() {
         let channel = scene.core.open(OpenOptions::new("c")).expect("opened");
         scene.said();
         for len in [20_000, 20_000, 20_000, 6000] {
-            scene.core.send(channel, &vec![1; len]).expect("room");
+            scene.core.send(channel, vec![1; len]).expect("room");
         }
         scene.said();
         let told = scene.put(Put::new().accept(0, 0, 200_000, max, &[]));

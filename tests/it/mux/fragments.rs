@@ -40,8 +40,8 @@ fn a_message_that_fits_a_record_is_not_cut() {
         if !first_direct {
             scene.core.handle_backpressure();
         }
-        scene.core.send(channel, &[1; 100]).expect("sent");
-        scene.core.send(channel, &vec![2; len]).expect("sent");
+        scene.core.send(channel, [1; 100]).expect("sent");
+        scene.core.send(channel, vec![2; len]).expect("sent");
         let payloads = |record: &Vec<u8>| {
             let said = read(record).into_iter().map(|said| match said {
                 Said::Data { payload, .. } => payload.len(),
@@ -119,7 +119,7 @@ fn shared(peer: &[(u64, u64)], limit: u64, first: usize, second: usize) -> Vec<V
     });
     scene.core.handle_backpressure();
     for (channel, len) in [(a, first), (b, second), (c, 1)] {
-        scene.core.send(channel, &vec![1; len]).expect("room");
+        scene.core.send(channel, vec![1; len]).expect("room");
     }
     let records = scene.records();
     let lengths = |record: &Vec<u8>| {

@@ -102,10 +102,10 @@ fn goaway_never_makes_a_record_too_long() {
         let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 4096)]);
         let (channel, _) = scene.open_ours(OpenOptions::new("x"), 0, 1 << 20);
         // Two messages fill the open record, except for about `left` bytes.
-        scene.core.send(channel, &[0; 2000]).expect("sent");
+        scene.core.send(channel, [0; 2000]).expect("sent");
         scene
             .core
-            .send(channel, &vec![0; 2080 - left])
+            .send(channel, vec![0; 2080 - left])
             .expect("sent");
         scene.core.abort(ErrorCode(ErrorCode::APPLICATION.0 + 9));
         let records = scene.records();
@@ -175,9 +175,9 @@ fn goaway_is_sent_after_a_full_record() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 60_000);
     for _ in 0..15 {
-        scene.core.send(channel, &[7; 1000]).expect("sent");
+        scene.core.send(channel, [7; 1000]).expect("sent");
         assert!(!matches!(
-            scene.core.send(channel, &[7; 300]),
+            scene.core.send(channel, [7; 300]),
             Err(ChannelSendError::Closed(_))
         ));
     }

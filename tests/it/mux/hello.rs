@@ -67,7 +67,7 @@ fn channels_opened_before_hello_get_its_limits() {
         said.iter().any(|s| matches!(s, Said::Open { .. })),
         "{said:?}"
     );
-    assert_eq!(scene.core.send(channel, &[0; 20_000]), Ok(()));
+    assert_eq!(scene.core.send(channel, [0; 20_000]), Ok(()));
     let sent: usize = data(&scene.said()).iter().map(|(.., len)| len).sum();
     assert_eq!(sent, 20_000);
 }

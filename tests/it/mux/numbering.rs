@@ -16,7 +16,7 @@ fn skipped_messages_have_numbers() {
     let (channel, _) = scene.open_ours(options, 0, 1 << 20);
     scene.core.handle_backpressure();
     for n in 0..4 {
-        scene.core.send_keyed(channel, 1, &[n; 4]).expect("queued");
+        scene.core.send_keyed(channel, 1, [n; 4]).expect("queued");
     }
     assert_eq!(data(&scene.said()), [(0, 3, 4)]);
     let ack = Put::new().raw(&[flag::ACK | 3]).tv(0).tv(1 << 20).tv(100);

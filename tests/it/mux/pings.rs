@@ -41,7 +41,7 @@ fn a_ping_is_sent_before_data() {
         scene.wait(ms(1100));
         scene.records();
         scene.core.handle_backpressure();
-        while scene.core.send(channel, &[1; 1000]) == Ok(()) {}
+        while scene.core.send(channel, [1; 1000]) == Ok(()) {}
         scene.put(Put::new().ping(turn));
         scene.core.ping();
         let record = scene

@@ -27,7 +27,7 @@ fn tiny(window: u32) -> impl Fn(&mut ChannelConfig) {
 /// The largest message that end 0 may send now, by the error of `send`.
 fn message_max(sim: &mut Sim, link: usize) -> usize {
     let id = sim.links[link].ids[0].expect("open");
-    match sim.ends[0].send(id, &vec![0; 1 << 20]) {
+    match sim.ends[0].send(id, vec![0; 1 << 20]) {
         Err(tickwire::channels::ChannelSendError::TooLarge { max, .. }) => max,
         other => panic!("{other:?}"),
     }
@@ -322,7 +322,7 @@ fn the_largest_accepted_message_never_hangs() {
         }
         let channel = two.sender.open(uplink("x").unit(unit)).expect("opened");
         two.turn();
-        let max = match two.sender.send(channel, &vec![0; 1 << 22]) {
+        let max = match two.sender.send(channel, vec![0; 1 << 22]) {
             Err(ChannelSendError::TooLarge { max, .. }) => max,
             other => panic!("{other:?}"),
         };
@@ -331,7 +331,7 @@ fn the_largest_accepted_message_never_hangs() {
         for _ in 0..30 {
             let len = [max, rng.below(max + 1), max, max / 2][rng.below(4)];
             two.got.clear();
-            assert_eq!(two.sender.send(channel, &vec![0; len]), Ok(()));
+            assert_eq!(two.sender.send(channel, vec![0; len]), Ok(()));
             sent += 1;
             two.turn();
             let got: Vec<_> = two.got.iter().map(|g| g.1).collect();
@@ -353,7 +353,7 @@ fn a_lost_credit_is_repeated_within_a_second() {
     two.loses = true;
     let mut sent = 0;
     loop {
-        two.sender.send(channel, &[7; 1000]).expect("queued");
+        two.sender.send(channel, [7; 1000]).expect("queued");
         two.turn();
         if two.got.len() == sent {
             break;
@@ -379,7 +379,7 @@ fn a_lost_credit_is_repeated_within_a_second() {
     let peer_blocked: u32 = peer_blocked.map(|s| s.peer_blocked).sum();
     assert_eq!(peer_blocked, 1);
     for _ in 0..500 {
-        two.sender.send(channel, &[7; 1000]).expect("queued");
+        two.sender.send(channel, [7; 1000]).expect("queued");
         two.turn();
     }
     assert_eq!(two.got.len(), sent + 501);

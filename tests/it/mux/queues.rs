@@ -15,7 +15,7 @@ type Send = fn(&mut Scene, ChannelId, usize) -> Result<(), ChannelSendError>;
 
 const WAYS: [(&str, Send); 6] = [
     ("copy", |scene, channel, len| {
-        scene.core.send(channel, &vec![1; len])
+        scene.core.send(channel, vec![1; len])
     }),
     ("bytes", |scene, channel, len| {
         let sent = scene.core.send_bytes(channel, Bytes::from(vec![1; len]));
@@ -118,17 +118,14 @@ fn queues_are_bounded_whatever_the_credit() {
     let quotes = scene.open_ours(quotes, 50, MAX62).0;
     scene.core.handle_backpressure();
     for key in 0..100 {
-        scene
-            .core
-            .send_keyed(quotes, key, &[0; 40])
-            .expect("queued");
+        scene.core.send_keyed(quotes, key, [0; 40]).expect("queued");
     }
     let memory = measure(|| {
         for &channel in &channels {
-            while scene.core.send(channel, &[1; 100]) == Ok(()) {}
+            while scene.core.send(channel, [1; 100]) == Ok(()) {}
         }
         for update in 0..100_000_u64 {
-            let sent = scene.core.send_keyed(quotes, update % 100, &[9; 40]);
+            let sent = scene.core.send_keyed(quotes, update % 100, [9; 40]);
             assert_eq!(sent, Ok(()), "a replacement needs no room");
         }
     });
@@ -155,13 +152,13 @@ fn empty_queues_release_their_memory() {
     let memory = measure(|| {
         for &channel in &channels {
             scene.core.handle_backpressure();
-            while scene.core.send(channel, &[1; 100]) == Ok(()) {}
+            while scene.core.send(channel, [1; 100]) == Ok(()) {}
             while scene.core.poll_record(scene.now).is_some() {}
         }
         // The message of each key was long once.
         scene.core.handle_backpressure();
         for key in 0..1000 {
-            let long = scene.core.send_keyed(quotes, key, &[1; 20_000]);
+            let long = scene.core.send_keyed(quotes, key, [1; 20_000]);
             assert_eq!(long, Ok(()));
             assert_eq!(scene.core.send_keyed(quotes, key, b"short"), Ok(()));
         }
@@ -176,7 +173,7 @@ fn channels_of_a_failed_connection_count_no_queued_bytes() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 50)]);
     let channels = [0, 1].map(|alias| scene.open_ours(OpenOptions::new("c"), alias, 50).0);
     for channel in channels {
-        scene.core.send(channel, &[0; 3000]).expect("queued");
+        scene.core.send(channel, [0; 3000]).expect("queued");
     }
     scene.put(Put::new().data(0, 77, b"under no alias"));
     assert!(scene.core.failure().is_some());
@@ -191,7 +188,7 @@ fn channels_of_a_failed_connection_count_no_queued_bytes() {
 fn queued_bytes_end_with_their_channel() {
     let mut scene = Scene::new();
     let channel = scene.opened(0, 0);
-    scene.core.send(channel, &[0; 5000]).expect("queued");
+    scene.core.send(channel, [0; 5000]).expect("queued");
     assert!(scene.core.stats().queued_bytes > 5000);
     scene.core.finish_sending(channel).expect("open");
     scene.core.close_channel(channel, ErrorCode::NO_ERROR);

@@ -86,7 +86,7 @@ fn the_record_limit_is_the_smaller_of_both() {
         assert_eq!(scene.core.record_max(), least);
         let (channel, _) = scene.open_ours(OpenOptions::new("c"), 0, 60_000);
         for _ in 0..2 {
-            scene.core.send(channel, &[1; 20_000]).expect("room");
+            scene.core.send(channel, [1; 20_000]).expect("room");
         }
         assert!(scene.records().iter().all(|record| record.len() <= least));
     }
@@ -235,14 +235,14 @@ fn control_frames_pass_blocked_data() {
     let (other, _) = scene.open_ours(OpenOptions::new("y"), 4, MAX62);
     scene.reads = false;
     // Both ends have used all their credit.
-    while scene.core.send(channel, &[1; 1000]) == Ok(()) {}
+    while scene.core.send(channel, [1; 1000]) == Ok(()) {}
     for _ in 0..6 {
         scene.put(Put::new().data(0, 3, &[1; 10_000]));
     }
     assert_eq!(scene.said(), []);
     // Much data of another channel is queued, too.
     scene.core.handle_backpressure();
-    while scene.core.send(other, &[2; 1000]) == Ok(()) {}
+    while scene.core.send(other, [2; 1000]) == Ok(()) {}
     scene.catch_up();
     let first = scene
         .core

@@ -225,14 +225,14 @@ fn subscribe(
             let options = AcceptOptions::new().resumption(answer);
             assert_eq!(core.accept(id, options), Ok(()));
             for seq in again {
-                assert_eq!(core.send(id, &name(publisher.epoch, seq)), Ok(()));
+                assert_eq!(core.send(id, name(publisher.epoch, seq)), Ok(()));
             }
         }
         // The last turns only carry the records on their way.
         if turn + 5 < turns {
             let seq = publisher.publish();
             if let Some(id) = channel {
-                let sent = life.cores[1].send(id, &name(publisher.epoch, seq));
+                let sent = life.cores[1].send(id, name(publisher.epoch, seq));
                 assert_eq!(sent, Ok(()));
             }
         }
@@ -324,7 +324,7 @@ impl Uplink {
             }
             if let Some(next) = &mut sent {
                 while *next < self.published {
-                    assert_eq!(life.cores[0].send(id, &name(0, *next)), Ok(()));
+                    assert_eq!(life.cores[0].send(id, name(0, *next)), Ok(()));
                     *next += 1;
                 }
             }

@@ -201,7 +201,7 @@ fn a_run_is_split_to_the_credit_that_half_a_window_leaves() {
     };
     let send = |scene: &mut Scene, costs: &[usize]| {
         for cost in costs {
-            let sent = scene.core.send(channel, &vec![0; cost - 64]);
+            let sent = scene.core.send(channel, vec![0; cost - 64]);
             assert_eq!(sent, Ok(()));
         }
         assert!(!scene.said().is_empty());

@@ -25,10 +25,10 @@ fn a_turn_that_a_full_record_ends_is_not_lost() {
         let (high, low) = (ours(&mut scene, 0, 0), ours(&mut scene, 1, 7));
         let busy = |scene: &mut Scene| {
             scene.core.handle_backpressure();
-            while scene.core.send(high, &[0; 960]) == Ok(()) {}
+            while scene.core.send(high, [0; 960]) == Ok(()) {}
         };
         busy(&mut scene);
-        scene.core.send(low, &vec![1; len]).expect("queued");
+        scene.core.send(low, vec![1; len]).expect("queued");
         let mut records = 0;
         while scene.next_record()[1] == 0 {
             records += 1;
@@ -50,7 +50,7 @@ fn shared_frames_leave_and_get_a_minimum_share() {
                 let frame = SharedFrame::new(alias, &[0; 3000]).expect("a frame");
                 scene.core.send_shared(channel, &frame)
             } else {
-                scene.core.send(channel, &[0; 3000])
+                scene.core.send(channel, [0; 3000])
             }
         };
         scene.core.handle_backpressure();
@@ -83,7 +83,7 @@ fn shared_frames_get_no_more_than_their_share() {
     for _ in 0..200 {
         scene.core.handle_backpressure();
         while scene.core.send_shared(large, &frame) == Ok(()) {}
-        while scene.core.send(small, &[0; 1000]) == Ok(()) {}
+        while scene.core.send(small, [0; 1000]) == Ok(()) {}
         let [of_large, of_small, ..] = scene.next_record();
         sent[0] += of_large;
         sent[1] += of_small;
@@ -103,10 +103,10 @@ fn the_minimum_share_holds_for_long_messages() {
         let mut sent = [0; 2];
         for _ in 0..1000 {
             scene.core.handle_backpressure();
-            while scene.core.send(high, &[0; 1000]) == Ok(()) {}
+            while scene.core.send(high, [0; 1000]) == Ok(()) {}
             let below = |scene: &mut Scene| match shared {
                 true => scene.core.send_shared(low, &frame),
-                false => scene.core.send(low, &[0; 16_000]),
+                false => scene.core.send(low, [0; 16_000]),
             };
             while below(&mut scene) == Ok(()) {}
             let [of_high, of_low, ..] = scene.next_record();
@@ -129,7 +129,7 @@ fn a_reset_channel_leaves_no_turn_to_its_successor() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(1, 1024)]);
     let busy = |scene: &mut Scene, channel| {
         scene.core.handle_backpressure();
-        while scene.core.send(channel, &[0; 900]) == Ok(()) {}
+        while scene.core.send(channel, [0; 900]) == Ok(()) {}
     };
     let high = scene.opened(0, AMPLE);
     let open = |scene: &mut Scene, alias| {

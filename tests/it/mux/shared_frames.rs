@@ -96,7 +96,7 @@ fn a_shared_frame_with_fin_or_a_skip_is_copied() {
     scene.wait(ms(10));
     // The record has no room for the shared frame when the old message is dropped.
     scene.core.handle_backpressure();
-    scene.core.send(first, &[1; 9900]).expect("queued");
+    scene.core.send(first, [1; 9900]).expect("queued");
     let queued = scene.core.send_shared(channel, &frame);
     assert_eq!(queued, Ok(()));
     let said = scene.said();

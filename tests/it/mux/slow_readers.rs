@@ -106,7 +106,7 @@ impl Readers {
             for n in 0..self.unread.len() {
                 let id = self.unread[n];
                 let max = self.message_max(id);
-                while self.sender.send(id, &vec![1; len.min(max)]) == Ok(()) {}
+                while self.sender.send(id, vec![1; len.min(max)]) == Ok(()) {}
             }
             self.carry();
             if self.sender.stats().messages_out == before {
@@ -116,7 +116,7 @@ impl Readers {
     }
 
     fn message_max(&mut self, id: ChannelId) -> usize {
-        match self.sender.send(id, &vec![1; 1 << 20]) {
+        match self.sender.send(id, vec![1; 1 << 20]) {
             Err(ChannelSendError::TooLarge { max, .. }) => max,
             other => panic!("{other:?}"),
         }
@@ -126,7 +126,7 @@ impl Readers {
     /// of them than its bytes need.
     fn send_live(&mut self, len: usize, record_max: usize) {
         self.came.clear();
-        assert_eq!(self.sender.send(self.live, &vec![7; len]), Ok(()));
+        assert_eq!(self.sender.send(self.live, vec![7; len]), Ok(()));
         for _ in 0..=len / (record_max * 3 / 4) {
             let record = self.sender.poll_record(NOW).expect("it waits for nobody");
             let record = record.as_slice().to_vec();
@@ -329,11 +329,11 @@ impl Crowd {
     /// Queues more than the 4,096 bytes of a turn on each channel.
     fn fill(&mut self) {
         let core = &mut self.sim.ends[0];
-        while core.send(self.senders[0], &[7; 40]).is_ok() {}
+        while core.send(self.senders[0], [7; 40]).is_ok() {}
         for &id in &self.senders[1..] {
             let queued = core.channel_stats(id).expect("open").queued_messages;
             for _ in queued..60 {
-                assert_eq!(core.send(id, &[1; 40]), Ok(()));
+                assert_eq!(core.send(id, [1; 40]), Ok(()));
             }
         }
     }

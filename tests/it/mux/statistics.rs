@@ -76,7 +76,7 @@ fn sent_messages_are_counted() {
     ] {
         scene.core.handle_backpressure();
         if elem == 0 {
-            scene.core.send(channel, &vec![1; len]).expect("room");
+            scene.core.send(channel, vec![1; len]).expect("room");
         } else {
             scene
                 .core
@@ -97,8 +97,8 @@ fn counts_of_ended_channels_stay_in_the_totals() {
     for round in 1..=3 {
         let channel = scene.opened(0, 1 << 20);
         scene.put(Put::new().data_skip(0, 0, 2, &[0; 30]).data(0, 0, &[0; 40]));
-        scene.core.send(channel, &[0; 50]).expect("sent");
-        scene.core.send(channel, &[0; 60]).expect("sent");
+        scene.core.send(channel, [0; 50]).expect("sent");
+        scene.core.send(channel, [0; 60]).expect("sent");
         scene.said();
         scene.core.close_channel(channel, ErrorCode::NO_ERROR);
         scene.put(Put::new().reset(flag::STOP | flag::ABORT, 0, 0));
@@ -143,8 +143,8 @@ fn debug_blames_only_a_reader_that_is_behind() {
             "{text}"
         );
         // Ours waits for the peer's credit.
-        scene.core.send(channel, &[0; 30_000]).expect("sent");
-        scene.core.send(channel, &[0; 30_000]).expect("queued");
+        scene.core.send(channel, [0; 30_000]).expect("sent");
+        scene.core.send(channel, [0; 30_000]).expect("queued");
         scene.said();
         assert!(debug(&scene).contains("for the peer's credit"), "{text}");
     }

@@ -18,7 +18,7 @@ fn expired_messages_make_room_in_their_queue() {
             if run {
                 scene.core.send_run_bytes(channel, 100, &[0; 100])
             } else {
-                scene.core.send(channel, &[0; 100])
+                scene.core.send(channel, [0; 100])
             }
         };
         while send(&mut scene) == Ok(()) {}
@@ -41,10 +41,10 @@ fn expired_messages_make_room_for_other_channels() {
     let mut scene = Scene::greeted(config, &[(7, 70)]);
     let dying = stuck(&mut scene, 0, Mode::Ttl(ms(10)));
     let other = stuck(&mut scene, 1, Mode::Reliable);
-    scene.core.send(other, &[0; 100]).expect("queued");
-    while scene.core.send(dying, &[0; 100]) == Ok(()) {}
+    scene.core.send(other, [0; 100]).expect("queued");
+    while scene.core.send(dying, [0; 100]) == Ok(()) {}
     assert_eq!(
-        scene.core.send(other, &[0; 100]),
+        scene.core.send(other, [0; 100]),
         Err(ChannelSendError::WouldBlock)
     );
     scene.said();
@@ -52,9 +52,9 @@ fn expired_messages_make_room_for_other_channels() {
     scene.wait(ms(1000));
     let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
     assert!(writable.contains(&other), "{writable:?}");
-    assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
+    assert_eq!(scene.core.send(other, [0; 100]), Ok(()));
     // A message that expires later is removed, too.
-    scene.core.send(dying, &[0; 100]).expect("room");
+    scene.core.send(dying, [0; 100]).expect("room");
     scene.said();
     scene.wait(ms(1000));
     scene.said();
@@ -74,7 +74,7 @@ fn messages_behind_expired_ones_are_sent() {
     for fin in [false, true] {
         let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 70)]);
         let channel = stuck(&mut scene, 0, Mode::Ttl(ms(2000)));
-        scene.core.send(channel, &[0; 100]).expect("queued");
+        scene.core.send(channel, [0; 100]).expect("queued");
         scene.said();
         scene.wait(ms(1000));
         if fin {
@@ -107,19 +107,19 @@ fn expired_messages_of_an_unanswered_channel_make_room() {
         panic!("{told:?}")
     };
     scene.core.handle_backpressure();
-    while scene.core.send(dying, &[0; 100]) == Ok(()) {}
+    while scene.core.send(dying, [0; 100]) == Ok(()) {}
     scene
         .core
-        .send(other, &[0; 100])
+        .send(other, [0; 100])
         .expect("one is always taken");
     assert_eq!(
-        scene.core.send(other, &[0; 100]),
+        scene.core.send(other, [0; 100]),
         Err(ChannelSendError::WouldBlock)
     );
     scene.wait(ms(1000));
     let writable: Vec<_> = std::iter::from_fn(|| scene.core.poll_writable()).collect();
     assert!(writable.contains(&other), "{writable:?}");
-    assert_eq!(scene.core.send(other, &[0; 100]), Ok(()));
+    assert_eq!(scene.core.send(other, [0; 100]), Ok(()));
 }
 
 /// Expired messages no longer count as queued; younger messages do.
@@ -128,10 +128,10 @@ fn unexpired_messages_stay_counted() {
     let mut scene = Scene::greeted(ChannelConfig::default(), &[(7, 70)]);
     let options = OpenOptions::new("t").mode(Mode::Ttl(ms(10)));
     let channel = scene.open_ours(options, 0, 70).0;
-    scene.core.send(channel, &[0; 3000]).expect("queued");
+    scene.core.send(channel, [0; 3000]).expect("queued");
     scene.now = scene.now.after(ms(6));
     scene.core.set_time(scene.now);
-    scene.core.send(channel, &[0; 500]).expect("queued");
+    scene.core.send(channel, [0; 500]).expect("queued");
     let young = scene
         .core
         .channel_stats(channel)

@@ -177,13 +177,13 @@ fn a_sender_returns_unused_credit_when_asked() {
     let mut scene = Scene::new();
     let (channel, own) = scene.open_ours(OpenOptions::new("x"), 3, 200_000);
     let window = |scene: &Scene| scene.core.channel_stats(channel).map(|s| s.send_window);
-    scene.core.send(channel, &[0; 936]).expect("sent");
+    scene.core.send(channel, [0; 936]).expect("sent");
     scene.said();
     scene.put(Put::new().narrow(3, 199_000));
     assert_eq!(scene.said(), [], "there is not more than that");
     // A message waits: nothing is returned.
     scene.core.handle_backpressure();
-    scene.core.send(channel, &[0; 936]).expect("queued");
+    scene.core.send(channel, [0; 936]).expect("queued");
     scene.put(Put::new().narrow(3, 64 << 10));
     assert!(matches!(scene.said()[..], [Said::Data { .. }]));
     assert_eq!(window(&scene), Some(198_000));
@@ -254,10 +254,10 @@ fn a_wider_window_in_accept_allows_larger_messages() {
         scene.put(Put::new().accept(0, 3, limit, 128_000, &[]));
         if !messages {
             // All credit but less than a threshold is granted again.
-            scene.core.send(channel, &[0; 120_000]).expect("queued");
+            scene.core.send(channel, [0; 120_000]).expect("queued");
             scene.records();
         }
-        scene.core.send(channel, &[0; 126_000]).expect("queued");
+        scene.core.send(channel, [0; 126_000]).expect("queued");
         let sent: usize = scene.said().iter().map(data_len).sum();
         assert_eq!(sent, 126_000, "messages: {messages}");
     }

@@ -524,7 +524,7 @@ fn answer_and_send(scene: &mut Scene) {
     assert_eq!(said(scene), hex(&accept.0));
     // Messages: the last of a record has no length; 40 bytes alone have a header of two bytes.
     scene.core.send(channel, b"tick").expect("sent");
-    scene.core.send(channel, &[7; 40]).expect("sent");
+    scene.core.send(channel, [7; 40]).expect("sent");
     let data = Put::new().data(0, 1, b"tick").data_last(0, 1, &[7; 40]);
     assert_eq!(said(scene), hex(&data.0));
     assert!(hex(&data.0).starts_with("110410"));

@@ -21,11 +21,11 @@ fn a_channel_is_writable_when_half_of_its_queue_is_free() {
         let channel = ours(&mut scene, OpenOptions::new("c"), 1, 0);
         scene
             .core
-            .send(channel, &vec![1; first - ENTRY])
+            .send(channel, vec![1; first - ENTRY])
             .expect("room");
         scene
             .core
-            .send(channel, &vec![1; 10_000 - first - ENTRY])
+            .send(channel, vec![1; 10_000 - first - ENTRY])
             .expect("room");
         assert_eq!(
             scene.core.send(channel, b""),
@@ -50,7 +50,7 @@ fn channels_are_writable_when_a_quarter_of_the_connection_queue_is_free() {
         let mut scene = Scene::greeted(config(), &[(7, 0)]);
         let [a, b, c] = [1, 2, 3].map(|alias| ours(&mut scene, OpenOptions::new("c"), alias, 0));
         for (channel, bytes) in [(a, 5000), (a, 5000), (b, 8000 - freed), (c, freed)] {
-            let sent = scene.core.send(channel, &vec![1; bytes - ENTRY]);
+            let sent = scene.core.send(channel, vec![1; bytes - ENTRY]);
             assert_eq!(sent, Ok(()));
         }
         assert_eq!(queued(&scene), 18_000);
@@ -78,9 +78,9 @@ fn a_channel_is_writable_although_other_queues_are_full() {
     let runs = open(9);
     scene.core.handle_backpressure();
     for &channel in &stuck {
-        while scene.core.send(channel, &[0; 1000]) == Ok(()) {}
+        while scene.core.send(channel, [0; 1000]) == Ok(()) {}
     }
-    while scene.core.send(runs, &[0; 1000]) == Ok(()) {}
+    while scene.core.send(runs, [0; 1000]) == Ok(()) {}
     while scene.core.poll_writable().is_some() {}
     scene.put(Put::new().credit(9, 1 << 20));
     while scene.core.poll_record(scene.now).is_some() {}
@@ -103,10 +103,10 @@ fn a_waiting_channel_is_writable_after_another_one_ends() {
         let options = OpenOptions::new("c");
         scene.open_ours(options, alias, 50).0
     });
-    scene.core.send(full, &[0; 3900]).expect("queued");
+    scene.core.send(full, [0; 3900]).expect("queued");
     for channel in [one, two] {
-        scene.core.send(channel, &[0; 50]).expect("one is taken");
-        let waits = scene.core.send(channel, &[0; 50]);
+        scene.core.send(channel, [0; 50]).expect("one is taken");
+        let waits = scene.core.send(channel, [0; 50]);
         assert_eq!(waits, Err(ChannelSendError::WouldBlock));
     }
     scene.core.close_channel(one, ErrorCode::NO_ERROR);
@@ -125,7 +125,7 @@ fn waiting_channels_that_end_leave_no_memory() {
         .channel_queue_bytes_max(4096);
     let mut scene = Scene::greeted(config, &[(7, 70)]);
     let full = stuck(&mut scene, 0, Mode::Reliable);
-    scene.core.send(full, &[0; 3936]).expect("queued");
+    scene.core.send(full, [0; 3936]).expect("queued");
     scene.said();
     scene.accepts = false;
     let life = |scene: &mut Scene| {

@@ -242,7 +242,7 @@ fn pongs_pass_large_messages(on: On) {
     let (server, events) = serve_with(on, options, |app| {
         app.on_open = Box::new(|cx| {
             for i in 0..MESSAGES {
-                match cx.send(&vec![i as u8; 200_000]) {
+                match cx.send(vec![i as u8; 200_000]) {
                     Ok(()) => {}
                     Err(e @ SendError::QueueFull { .. }) => panic!("{e}"),
                     Err(e) => panic!("{e}"),

@@ -397,7 +397,7 @@ fn a_time_to_live_counts_from_the_send(on: On) {
         app.on_timer = Box::new(|_, cx| {
             let mode = Mode::Ttl(TTL);
             let channel = cx.open(OpenOptions::new("late").mode(mode)).expect("room");
-            cx.send(channel, &[1; 20_000]).expect("room");
+            cx.send(channel, [1; 20_000]).expect("room");
         });
         app.on_message = Box::new(take);
     });
@@ -412,7 +412,7 @@ fn a_time_to_live_counts_from_the_send(on: On) {
     run(&client, move |hub| {
         let channels = hub.channels(id).expect("open");
         let channel = channels.ids().next().expect("a channel");
-        channels.send(channel, &[2; 20_000]).expect("room");
+        channels.send(channel, [2; 20_000]).expect("room");
     });
     assert_eq!(log.message().len(), 20_000);
     client.stop();

@@ -151,7 +151,7 @@ fn acknowledgements_and_rebases_are_reported(on: On) {
             let options = OpenOptions::new("journal").direction(Direction::OpenerSends);
             let channel = cx.open(options).expect("room");
             for seq in 0..3 {
-                cx.send(channel, &[seq; 40]).expect("room");
+                cx.send(channel, [seq; 40]).expect("room");
             }
             assert_eq!(
                 cx.rebase(channel, 7, 200),
@@ -171,7 +171,7 @@ fn acknowledgements_and_rebases_are_reported(on: On) {
     ask(&client, move |hub| {
         let channels = hub.channels(id).expect("open");
         channels.rebase(channel, 7, 200).expect("nothing waits");
-        channels.send(channel, &[200; 40]).expect("room");
+        channels.send(channel, [200; 40]).expect("room");
     });
     let rebased = log.find(|seen| match seen {
         Seen::Rebased(epoch, next_seq) => Some((epoch, next_seq)),
@@ -190,7 +190,7 @@ fn an_unfinished_message_is_evicted(on: On) {
     let mut raw = Raw::open(server.addr, ChannelConfig::default());
     let channel = raw.core.open(OpenOptions::new("slow")).expect("room");
     raw.flush();
-    while raw.core.send(channel, &[1; 30_000]) == Err(ChannelSendError::WouldBlock) {
+    while raw.core.send(channel, [1; 30_000]) == Err(ChannelSendError::WouldBlock) {
         raw.read().expect("a record");
     }
     // The first of two records, and no more.

@@ -156,7 +156,7 @@ fn a_reactor_can_be_the_client(on: On) {
             app.on_open = Box::new(|cx| {
                 for size in SIZES {
                     if size < 500_000 {
-                        cx.send(&vec![5; size]).expect("room");
+                        cx.send(vec![5; size]).expect("room");
                     }
                 }
                 cx.outbox().ping(b"you there?").expect("a short one");

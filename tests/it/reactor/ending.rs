@@ -288,7 +288,7 @@ fn a_peer_that_does_not_read_is_detected_by_the_write_timeout(on: On) {
     let mut options = options(config);
     options.tune = Tune::new().send_buffer_bytes(8192);
     let (server, events) = serve_with(on, options, |app| {
-        app.on_open = Box::new(|cx| cx.send(&vec![0; 7 << 20]).expect("room"));
+        app.on_open = Box::new(|cx| cx.send(vec![0; 7 << 20]).expect("room"));
     });
     let peer = Peer::open(server.addr);
     assert_eq!(events.failure(), Failure::Deadline(Deadline::Write));

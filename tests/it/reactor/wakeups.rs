@@ -137,7 +137,7 @@ fn drained_is_called_again_after_each_refill(on: On) {
             let mut message = [0; 1000];
             while sent < MESSAGES {
                 message[..4].copy_from_slice(&sent.to_be_bytes());
-                match cx.outbox().send(&message) {
+                match cx.outbox().send(message) {
                     Ok(()) => sent += 1,
                     Err(SendError::QueueFull { .. }) => break,
                     Err(e) => panic!("{e}"),
@@ -377,7 +377,7 @@ fn nothing_is_delivered_after_detach(on: On) {
     let (server, events) = serve(on, config, |app| {
         app.on_message = Box::new(|_, cx, message| {
             if message == Message::Binary(b"leave") {
-                while cx.outbox().send(&[0; 1000]).is_ok() {}
+                while cx.outbox().send([0; 1000]).is_ok() {}
                 cx.detach();
                 cx.resume();
             }

@@ -168,11 +168,7 @@ fn a_peer_that_does_not_read_is_detected_by_the_write_deadline() {
     let mut pair = Pair::new(1, [&build(config), &build(quiet())], faults);
     pair.run_until(START + 10 * MS);
     pair.vanish(1);
-    pair.ends[0]
-        .session
-        .outbox()
-        .send(&[1; 5000])
-        .expect("room");
+    pair.ends[0].session.outbox().send([1; 5000]).expect("room");
     pair.run_until(START + 10_000 * MS);
     let end = &pair.ends[0];
     assert_eq!(end.ended, Some((START + 70 * MS, failed(Deadline::Write))));
@@ -187,11 +183,7 @@ fn slow_progress_extends_the_write_deadline() {
     let mut faults = [Faults::delay(DELAY); 2];
     faults[0].capacity = 100;
     let mut pair = Pair::new(1, [&build(config), &build(quiet())], faults);
-    pair.ends[0]
-        .session
-        .outbox()
-        .send(&[1; 5000])
-        .expect("room");
+    pair.ends[0].session.outbox().send([1; 5000]).expect("room");
     pair.run_until(START + 10_000 * MS);
     assert_eq!(pair.ends[0].ended, None);
     assert_eq!(pair.ends[1].told.events, [Event::binary(&[1; 5000])]);

@@ -198,7 +198,7 @@ fn unsent_bytes_are_sent_first() {
             first.outbox().ping(b"first").expect("open");
             write(&mut first, &mut wire, stop);
             first.outbox().pong(b"late").expect("open");
-            first.outbox().send(&[3; 300]).expect("room");
+            first.outbox().send([3; 300]).expect("room");
             let (unread, unsent) = first.into_parts();
             assert!(unread.is_empty());
 

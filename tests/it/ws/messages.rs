@@ -33,10 +33,10 @@ fn whatever_is_bytes_is_sent_as_a_binary_message() {
         sent(b"abc"),
         sent(array),
         sent(&array[..]),
-        sent(&[97, 98, 99]),
+        sent([97, 98, 99]),
         sent(&mut vec),
         sent(&vec),
-        sent(&&vec),
+        sent(&vec),
         sent(vec.clone()),
         sent(vec.into_boxed_slice()),
         sent(&shared),
@@ -47,7 +47,7 @@ fn whatever_is_bytes_is_sent_as_a_binary_message() {
         sent(Rc::<[u8]>::from(&array[..])),
         sent(Cow::Borrowed(&array[..])),
         sent(Order(array)),
-        sent(&Order(array)),
+        sent(Order(array)),
     ];
     for (at, events) in all.iter().enumerate() {
         assert_eq!(*events, [Event::binary(b"abc")], "payload {at}");

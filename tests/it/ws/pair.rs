@@ -182,9 +182,9 @@ fn a_violation_reaches_the_peer_as_a_close_with_its_code() {
         let faults = [Faults::random(&mut rng), Faults::random(&mut rng)];
         let mut pair = Pair::new(seed, [&Config::default(), &small], faults);
         let out = pair.ends[0].session.outbox();
-        out.send(&[1; 1000]).expect("room");
-        out.send(&[2; 1001]).expect("room");
-        out.send(&[3; 5]).expect("room");
+        out.send([1; 1000]).expect("room");
+        out.send([2; 1001]).expect("room");
+        out.send([3; 5]).expect("room");
         pair.run_until(LATER);
         assert_eq!(
             data(&pair.ends[1].told.events),

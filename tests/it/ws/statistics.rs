@@ -15,15 +15,15 @@ type Way = (fn(&mut Session), &'static [usize]);
 const WAYS: [Way; 8] = [
     (
         |s| {
-            assert_eq!(s.outbox().send(&[1; 10]), Ok(()));
-            assert_eq!(s.outbox().send(&[1; 30]), Ok(()));
+            assert_eq!(s.outbox().send([1; 10]), Ok(()));
+            assert_eq!(s.outbox().send([1; 30]), Ok(()));
         },
         &[10, 30],
     ),
     (
         |s| {
-            assert_eq!(s.outbox().send(&[1; 300]), Ok(()));
-            assert_eq!(s.outbox().send(&[1; 70_000]), Ok(()));
+            assert_eq!(s.outbox().send([1; 300]), Ok(()));
+            assert_eq!(s.outbox().send([1; 70_000]), Ok(()));
         },
         &[300, 70_000],
     ),
@@ -64,7 +64,7 @@ const WAYS: [Way; 8] = [
         },
         &[3, 5000],
     ),
-    (|s| assert_eq!(s.outbox().send(&[]), Ok(())), &[0]),
+    (|s| assert_eq!(s.outbox().send([]), Ok(())), &[0]),
     (
         |s| {
             assert_eq!(s.outbox().ping(b"no message"), Ok(()));

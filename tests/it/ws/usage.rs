@@ -135,7 +135,7 @@ fn a_full_queue_refuses_a_message_and_returns_it() {
                 back
             ))
         );
-        assert_eq!(d.session().outbox().send(&vec![7; room]), Ok(()));
+        assert_eq!(d.session().outbox().send(vec![7; room]), Ok(()));
         let queued = d.session().outbox().queued_bytes();
         let full = SendError::QueueFull { queued, max: 2048 };
         assert_eq!(d.session().outbox().send(b"0123456789abc"), Err(full));
@@ -170,15 +170,15 @@ fn drained_is_reported_when_the_refused_message_fits() {
     let config = Config::default().send_queue_bytes_max(2048);
     let mut d = Driven::new(Role::Server, &config, Mode::PLAIN);
     let drained = |d: &mut Driven| d.session().halves().1.take_drained();
-    assert_eq!(d.session().outbox().send(&[0; 900]), Ok(()));
+    assert_eq!(d.session().outbox().send([0; 900]), Ok(()));
     assert!(!drained(&mut d), "nothing was refused");
     let full = |refused| matches!(refused, Err(SendError::QueueFull { .. }));
-    assert!(full(d.session().outbox().send(&[1; 1500])));
+    assert!(full(d.session().outbox().send([1; 1500])));
     assert!(
         !drained(&mut d),
         "half of it is free, and that is not enough"
     );
-    assert!(full(d.session().outbox().send(&[1; 1300])));
+    assert!(full(d.session().outbox().send([1; 1300])));
     d.turn();
     assert!(drained(&mut d));
     assert!(!drained(&mut d), "once");

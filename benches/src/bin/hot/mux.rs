@@ -159,7 +159,7 @@ fn stalled(batches: usize) -> Option<usize> {
     pair.unread = Some(unread);
     // Fills its window first, then its queue.
     loop {
-        while pair.client.send(unread, &payload).is_ok() {}
+        while pair.client.send(unread, payload).is_ok() {}
         if pair.turn() == 0 {
             break;
         }
@@ -174,7 +174,7 @@ fn stalled(batches: usize) -> Option<usize> {
         }
         done += pair.turn();
     }
-    let still = pair.client.send(unread, &payload).is_err();
+    let still = pair.client.send(unread, payload).is_err();
     still.then_some(done)
 }
 

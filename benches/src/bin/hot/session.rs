@@ -235,7 +235,7 @@ fn receive<'a>(
 fn large(batches: usize, role: Role, text: Text) -> Option<usize> {
     let mut sender = session(other(role));
     match text {
-        Text::No => sender.outbox().send(&[0x5a; LARGE]).ok()?,
+        Text::No => sender.outbox().send([0x5a; LARGE]).ok()?,
         Text::Ascii => sender.outbox().send_text(&"x".repeat(LARGE)).ok()?,
         // 1 + 2 + 3 + 4 bytes, and ASCII to the next multiple of sixteen.
         Text::Mixed => {

@@ -446,7 +446,7 @@ fn an_end_does_not_wait_for_what_is_kept_of_others() {
     let (theirs, ours) = rig.offered();
     rig.app().on_message = Box::new(|cx, channel| {
         for _ in 0..4 {
-            cx.send(channel, &[7; 20_000]).unwrap(); // a window and a bit
+            cx.send(channel, [7; 20_000]).unwrap(); // a window and a bit
         }
     });
     rig.peer.send(theirs, b"go").unwrap();

@@ -11,8 +11,8 @@ use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits};
 /// A server's answer with this status and these header lines.
 fn refused(status: u16, headers: &str) -> Error {
     let nonce = *b"the sample nonce";
-    let mut handshake =
-        ClientHandshake::new("venue.example", "/", &ClientOptions::new(), nonce).unwrap();
+    let mut handshake = ClientHandshake::new("venue.example", "/", &ClientOptions::new(), nonce)
+        .expect("options fit");
     let answer = format!("HTTP/1.1 {status} No\r\n{headers}Content-Length: 0\r\n\r\n");
     let parsed = handshake.parse(answer.as_bytes(), &HeadLimits::default());
     parsed.expect_err("a refusal").into()
@@ -114,7 +114,7 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         crate::Config::default()
             .fragments_max(0)
             .check()
-            .unwrap_err()
+            .expect_err("no fragments")
             .into(),
         Violation::ReservedBits.into(),
         Limit::Fragments { max: 1 }.into(),

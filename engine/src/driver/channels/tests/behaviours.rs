@@ -391,7 +391,7 @@ const ENDS: &[Row] = &[
         story: |p| {
             let channel = p.open();
             for _ in 0..3 {
-                p.core.send(channel, &[7; 5000]).unwrap();
+                p.core.send(channel, [7; 5000]).unwrap();
             }
             p.talk();
             assert_eq!(p.echoes, [[7; 5000]; 3]);

@@ -121,7 +121,7 @@ async fn a_full_queue_is_not_the_peers_silence() {
     });
     let (a, mut peer) = duplex(64);
     let mut server = end(a, Role::Server, &config);
-    server.outbox().send(&[0; 1500]).unwrap();
+    server.outbox().send([0; 1500]).unwrap();
     let slow = tokio::spawn(async move {
         let mut got = 0;
         while got < 1504 {

@@ -173,7 +173,7 @@ impl Subject for Bare {
             Act::Open => drop(channels.open(OpenOptions::new("ours"))),
             Act::Send(count) => {
                 for _ in 0..count {
-                    channels.send(self.accepted.unwrap(), &[1; 1000]).unwrap();
+                    channels.send(self.accepted.unwrap(), [1; 1000]).unwrap();
                 }
             }
         }

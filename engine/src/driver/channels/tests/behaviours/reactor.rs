@@ -54,7 +54,7 @@ impl ChannelHandler for Echo {
             Act::Send(count) => {
                 for _ in 0..count {
                     let channel = self.accepted.unwrap();
-                    channels.send(channel, &[1; 1000]).unwrap();
+                    channels.send(channel, [1; 1000]).unwrap();
                 }
             }
         }

@@ -40,7 +40,7 @@ async fn echo(mut channel: Channel, told: Arc<Mutex<Told>>) {
     loop {
         let count = std::mem::take(&mut told.lock().unwrap().send);
         for _ in 0..count {
-            channel.try_send(&[1; 1000]).unwrap();
+            channel.try_send([1; 1000]).unwrap();
         }
         match channel.try_recv() {
             Ok(Some(message)) => channel.send(&message).await.unwrap(),

@@ -90,7 +90,7 @@ async fn an_unread_window_pins_twice_its_charge_at_most() {
     let (mut small, theirs) = open(&client, &server, OpenOptions::new("small")).await;
     let (mut bulk, mut read) = open(&client, &server, OpenOptions::new("bulk")).await;
     for _ in 0..2000 {
-        let _ = small.try_send(&[1; 40]);
+        let _ = small.try_send([1; 40]);
         bulk.send(&[2; 10_000]).await.unwrap();
         drop(within(read.recv()).await.unwrap());
     }
@@ -114,7 +114,7 @@ async fn bursts_on_many_channels_leave_little() {
     for at in 0..CHANNELS {
         let (ours, theirs) = &mut ends[at];
         for _ in 0..100 {
-            ours.try_send(&[1; 500]).unwrap();
+            ours.try_send([1; 500]).unwrap();
         }
         settle().await;
         for _ in 0..100 {

@@ -69,13 +69,13 @@ async fn what_never_waits_says_that_it_would() {
     let (client, server) = pair(|_| {});
     let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("t")).await;
     let mut sent = 0;
-    while ours.try_send(&[5; 500]).is_ok() {
+    while ours.try_send([5; 500]).is_ok() {
         sent += 1;
         settle().await;
     }
     let mut again = ours.split().0;
     let refused = [
-        again.try_send(&[5; 500]),
+        again.try_send([5; 500]),
         again.try_claim(500, |_| panic!("there is no room")),
         again.try_send_run_bytes(250, &[5; 500]),
         again.try_send_shared(&SharedFrame::new(0, &[5; 500]).unwrap()),
@@ -101,7 +101,7 @@ async fn a_key_is_replaced_without_waiting() {
     let (ours, mut theirs) = open(&client, &server, options).await;
     let (mut sender, _receiver) = ours.split();
     for n in 0..10_u8 {
-        sender.try_send_keyed(7, &[n]).unwrap();
+        sender.try_send_keyed(7, [n]).unwrap();
     }
     let claim = sender.try_claim(1, |room| drop(room));
     assert!(

@@ -34,7 +34,7 @@ async fn a_reader_is_woken_once() {
 async fn a_writer_is_woken_once_for_credit() {
     let (client, server) = pair(|c| c.channel_queue_bytes_max = 4096);
     let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    while ours.try_send(&[0; 500]).is_ok() {
+    while ours.try_send([0; 500]).is_ok() {
         settle().await;
     }
     let (wakes, waker) = Wakes::new();
@@ -52,7 +52,7 @@ async fn a_writer_is_woken_once_for_credit() {
             assert_eq!(wakes.count(), round, "consumed: one wake");
             assert!(poll(send.as_mut(), &waker).is_ready());
         }
-        while ours.try_send(&[0; 500]).is_ok() {
+        while ours.try_send([0; 500]).is_ok() {
             settle().await;
         }
         assert_eq!(wakes.count(), round, "nobody waits");
@@ -65,7 +65,7 @@ async fn halves_have_places_of_their_own() {
     let (client, server) = pair(|c| c.channel_queue_bytes_max = 4096);
     let (ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
     let (mut sender, mut receiver) = ours.split();
-    while sender.try_send(&[0; 500]).is_ok() {
+    while sender.try_send([0; 500]).is_ok() {
         settle().await;
     }
     let stopped = sender.stopped();
@@ -222,7 +222,7 @@ async fn many_sends_cost_one_turn() {
     settle().await;
     assert_eq!(gate.counts(), before, "it sleeps");
     for _ in 0..600 {
-        ours.try_send(&[1; 20]).unwrap();
+        ours.try_send([1; 20]).unwrap();
     }
     settle().await;
     let after = gate.counts();
@@ -242,14 +242,14 @@ async fn a_blocked_driver_is_left_alone() {
     gate.shut();
     let fill = crate::channels::OUTBOX_FILL_BYTES_MAX / 1000 + 1;
     for n in 0..fill {
-        ours.try_send(&message(n as u32, 1000)).unwrap();
+        ours.try_send(message(n as u32, 1000)).unwrap();
         settle().await;
     }
-    ours.try_send(&message(fill as u32, 1000)).unwrap();
+    ours.try_send(message(fill as u32, 1000)).unwrap();
     settle().await;
     let before = gate.counts();
     for n in fill + 1..fill + 20 {
-        ours.try_send(&message(n as u32, 1000)).unwrap();
+        ours.try_send(message(n as u32, 1000)).unwrap();
         settle().await;
     }
     assert_eq!(gate.counts(), before, "nothing it could do");
