@@ -137,6 +137,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         }
     }
 
+    /// Whether a batch can be lent: `left` of an earlier read spends the budget of the task.
+    fn poll_lend(&self, cx: &mut Context<'_>, left: bool) -> Poll<bool> {
+        // Replies to the messages of the batch are written first.
+        if self.answers {
+            return Poll::Pending; // woken when the writer leaves the cell
+        }
+        if left {
+            ready!(super::io::poll_budget(cx));
+        }
+        Poll::Ready(true)
+    }
+
     /// As that of a whole connection; the cell is entered only when there is reason to.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if self.receiving.done {
@@ -147,20 +159,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         let mut late = false;
         let mut called = false;
         // What an earlier read has left needs no stream, which would ration the task.
-        let mut left = !self.receiving.read.wants_read();
+        let left = !self.receiving.read.wants_read();
         // Bounded by what the stream has ready, which tokio rations.
         loop {
             let attended = self.attend(cx, now, late);
             let receiving = &mut self.receiving;
             if !receiving.read.wants_read() {
-                // The answers to what is lent go out first.
-                if self.answers {
-                    return Poll::Pending; // woken when the writer leaves the cell
-                }
-                if core::mem::take(&mut left) {
-                    ready!(super::io::poll_budget(cx));
-                }
-                return Poll::Ready(true);
+                return self.poll_lend(cx, left);
             }
             if receiving.done {
                 receiving.detach();
