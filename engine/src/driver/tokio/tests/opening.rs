@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::join;
 use tokio::net::TcpStream;
 
-use super::super::head::part_with;
+use super::super::head::send_final_response;
 use super::*;
 use crate::handshake::{Accept, ClientOptions, HandshakeError, HeadLimits, Refusal, UrlError};
 use crate::{CloseCode, Deadline, Error};
@@ -86,7 +86,7 @@ async fn a_refused_peer_that_never_stops_is_left() {
     let (mut io, mut peer) = tokio::io::duplex(1024);
     let part = async move {
         let patience = Duration::from_mins(1);
-        part_with(&mut io, b"HTTP/1.1 503 \r\n\r\n", patience)
+        send_final_response(&mut io, b"HTTP/1.1 503 \r\n\r\n", patience)
             .await
             .unwrap();
     };
@@ -107,7 +107,7 @@ async fn a_refused_peer_that_never_stops_is_left() {
 async fn patience_may_be_without_end() {
     let (mut io, peer) = tokio::io::duplex(64);
     drop(peer);
-    let parted = part_with(&mut io, b"HTTP/1.1 503 \r\n\r\n", Duration::MAX).await;
+    let parted = send_final_response(&mut io, b"HTTP/1.1 503 \r\n\r\n", Duration::MAX).await;
     assert!(matches!(parted, Err(Error::Io(_))), "{parted:?}");
 }
 
@@ -116,7 +116,7 @@ async fn a_refused_peer_that_does_nothing_is_left_in_time() {
     let (mut io, mut peer) = tokio::io::duplex(8);
     let patience = Duration::from_secs(2);
     let began = tokio::time::Instant::now();
-    let part = part_with(&mut io, b"HTTP/1.1 503 \r\n\r\n", patience);
+    let part = send_final_response(&mut io, b"HTTP/1.1 503 \r\n\r\n", patience);
     let slow = async {
         tokio::time::sleep(patience * 3 / 4).await;
         peer.read_exact(&mut [0; 17]).await.unwrap();
