@@ -174,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         outbox.queued_bytes() != before || outbox.is_closing() != closing
     }
 
-    /// AfterUnlock all handles are dropped: ends the connection once the messages of finished halves are
+    /// After all handles are dropped: ends the connection once the messages of finished halves are
     /// sent.
     fn end_if_no_handle(&mut self, state: &mut State, after: &mut AfterUnlock, now: Timestamp) {
         if !state.has_no_handle || state.failure.is_some() || state.channels().is_draining() {

@@ -55,7 +55,7 @@ impl Sender {
         self
     }
 
-    /// Runs `put`. AfterUnlock `WouldBlock`, `waker` is woken when another try may succeed.
+    /// Runs `put`. After `WouldBlock`, `waker` is woken when another try may succeed.
     pub(super) fn put<T>(
         &self,
         waker: Option<&Waker>,

@@ -245,7 +245,7 @@ impl State {
         Ok(id)
     }
 
-    /// Runs `put`. AfterUnlock `WouldBlock`, `waker` is woken when another try may succeed.
+    /// Runs `put`. After `WouldBlock`, `waker` is woken when another try may succeed.
     pub(super) fn send<T>(
         &mut self,
         id: ChannelId,

@@ -112,7 +112,7 @@ async fn leaving(mut peer: WebSocket<DuplexStream>, goaway: Vec<u8>) {
     }
 }
 
-/// AfterUnlock the peer's GOAWAY it is still we who say when it is enough.
+/// After the peer's GOAWAY it is still we who say when it is enough.
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_leaves_and_stays_is_left() {
     for dropped in [false, true] {
