@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_classified() {
+    fn accept_errors_are_classified() {
         for (code, expected) in [
             (libc_code::ECONNABORTED, AcceptFault::Connection),
             (libc_code::EPROTO, AcceptFault::Connection),

@@ -14,7 +14,7 @@ macro_rules! receive_methods {
         ///
         /// # Errors
         /// [`ChannelError`], after all messages received before it; every later call returns the
-        /// same. AfterUnlock [`ChannelError::Evicted`] the messages that waited are dropped.
+        /// same. After [`ChannelError::Evicted`] the messages that waited are dropped.
         pub async fn recv(
             &mut self,
         ) -> Result<Option<super::message::ChannelMessage>, ChannelError> {

@@ -218,7 +218,7 @@ macro_rules! send_methods {
         /// Cancel safe: `write` is called when the future is ready, and not before.
         ///
         /// # Errors
-        /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel. AfterUnlock an
+        /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel. After an
         /// error `write` was not called.
         pub async fn claim<T>(
             &mut self,
