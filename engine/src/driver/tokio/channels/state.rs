@@ -76,13 +76,13 @@ pub(super) struct Port {
     pub(super) spare: Parked,
     /// The epoch of the messages that are parked next.
     pub(super) epoch: u64,
+    /// How the receive half has ended; `None` while it is open.
     pub(super) end: Option<ReceiveEnd>,
     pub(super) answer: Answer,
     /// The code with which the peer has stopped receiving.
     pub(super) stopped: Option<ErrorCode>,
     /// The peer has acknowledged every sequence number below this one.
     pub(super) acknowledged: u64,
-    /// The sending half was finished or reset here.
     /// The send half was finished or reset by this end.
     pub(super) send_ended: bool,
     /// Messages expire in the queue: a send needs the current time.
@@ -95,6 +95,7 @@ pub(super) struct Port {
     pub(super) send_waker: WakerSlot,
     /// The receiver, waiting for messages.
     pub(super) receive_waker: WakerSlot,
+    /// The owner of the channel, waiting for [`Self::answer`].
     pub(super) answer_waker: WakerSlot,
     /// Tasks that wait for the peer's STOP.
     pub(super) stop_waiters: Waiters,
@@ -272,7 +273,7 @@ impl State {
         sent
     }
 
-    /// The sending half was finished or reset here.
+    /// Records that this end has finished or reset the send half.
     pub(super) fn end_sending(&mut self, id: ChannelId, after: &mut AfterUnlock) {
         if let Some(port) = self.port(id) {
             port.send_ended = true;
