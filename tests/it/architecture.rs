@@ -24,9 +24,14 @@ const LONG_FILES: &[&str] = &[];
 const LONG_FUNCTIONS: &[&str] = &[
     // A report, line by line.
     "benches/src/bin/compare/measure.rs::print",
-    // Tables of bad heads, one line each.
-    "engine/src/handshake/tests/client.rs::answers_that_are_refused",
-    "engine/src/handshake/tests/server.rs::header_lines_that_are_refused",
+    // Tables of heads and answers, one line each.
+    "engine/src/handshake/tests/client.rs::invalid_responses_are_refused",
+    "engine/src/handshake/tests/server.rs::invalid_header_fields_are_refused",
+    "tests/it/reactor/refusals.rs::answers",
+    // Tables of config fields and of errors, one row each.
+    "engine/src/config/tests.rs::each_field_is_checked",
+    "engine/src/mux/config/tests.rs::each_field_is_checked",
+    "engine/src/driver/error/tests.rs::table",
     // Tables of broken schemas and of changes, one row each.
     "codecs/sbe/src/read/tests.rs::faults_in_types",
     "codecs/sbe/src/read/tests.rs::faults_in_messages",

@@ -110,7 +110,7 @@ pub enum Error {
     #[cfg(feature = "tokio")]
     NotUnited,
     /// A connection that was upgraded elsewhere has another type of stream than asked for:
-    /// [`AdoptError::OtherStream`](crate::AdoptError), whose connection was dropped with it.
+    /// [`AdoptError::OtherStream`](crate::hyper::AdoptError), whose connection was dropped with it.
     #[cfg(feature = "hyper")]
     OtherStream,
 }

@@ -503,17 +503,20 @@ impl<'a> Cx<'a> {
     }
 }
 
-/// The reactor holds [`TIMERS_MAX`](crate::reactor::TIMERS_MAX) timers of the application: wait until some
+/// Timers of the application that a reactor holds at most: 32 MiB of them. Those of closed
+/// connections count until they are due.
+pub const TIMERS_MAX: usize = 1 << 20;
+
+/// The reactor holds [`TIMERS_MAX`] timers of the application: wait until some
 /// are due, and keep one timer per purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimersFull;
 
 impl std::fmt::Display for TimersFull {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let max = super::reactor::TIMERS_MAX;
         write!(
             f,
-            "the reactor holds {max} timers already: wait until some are due, and keep one for each purpose"
+            "the reactor holds {TIMERS_MAX} timers already: wait until some are due, and keep one for each purpose"
         )
     }
 }

@@ -44,14 +44,16 @@ pub use channels::{
 };
 pub use error::Error;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub use handler::{Calls, ConnId, Cx, Ended, Handler, Hub, Opened, TimersFull, Verdict};
+pub use handler::{
+    Calls, ConnId, Cx, Ended, Handler, Hub, Opened, TIMERS_MAX, TimersFull, Verdict,
+};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub use options::{ReactorOptions, Wait};
 pub use parts::Parts;
+#[cfg(any(feature = "mio", feature = "tokio"))]
+pub use reactor::ACCEPT_REST;
 #[cfg(feature = "tokio")]
 pub use reactor::TokioReactor;
-#[cfg(any(feature = "mio", feature = "tokio"))]
-pub use reactor::{ACCEPT_REST, TIMERS_MAX};
 #[cfg(feature = "mio")]
 pub use reactor::{Reactor, Reactors, ReactorsOptions, Share};
 #[cfg(any(feature = "mio", feature = "tokio"))]

@@ -12,6 +12,7 @@ mod answers;
 mod client;
 mod content;
 mod date;
+mod from_http;
 mod origins;
 mod server;
 mod uri;

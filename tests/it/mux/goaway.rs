@@ -191,7 +191,7 @@ fn a_lost_connection_is_reported_once() {
     let mut scene = Scene::new();
     let failure = ChannelFailure::Lost(EOF);
     assert_eq!(lost(&mut scene, EOF), Some(failure));
-    assert!(failure.to_string().contains("without a close frame"));
+    assert!(failure.to_string().contains("without a Close frame"));
     assert_eq!(lost(&mut scene, EOF), None);
     assert!(!scene.core.is_alive() && scene.said().is_empty());
     // An error code that the peer sent before is the better reason.

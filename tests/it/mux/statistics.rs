@@ -142,7 +142,7 @@ fn debug_blames_only_a_reader_that_is_behind() {
             !text.split(|c: char| !c.is_alphabetic()).any(shouts),
             "{text}"
         );
-        // Ours waits for the peer's credit.
+        // Ours waits without credit from the peer.
         scene.core.send(channel, [0; 30_000]).expect("sent");
         scene.core.send(channel, [0; 30_000]).expect("queued");
         scene.said();

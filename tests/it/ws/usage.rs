@@ -241,7 +241,10 @@ fn an_invalid_config_is_refused_with_its_field() {
         let mut config = Config::default();
         spoil(&mut config);
         let error = config.check().expect_err(field).to_string();
-        assert!(error.starts_with(field), "{error}");
+        assert!(
+            error.starts_with(&format!("Config::{field} is ")),
+            "{error}"
+        );
     }
 }
 

@@ -7,8 +7,9 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 use std::vec::Vec;
 
+use super::super::handler::TIMERS_MAX;
 use super::super::handler::{ConnId, Opened};
-use super::super::reactor::{TIMERS_MAX, fake};
+use super::super::reactor::fake;
 use super::super::remote::Command;
 use super::{Answer, ChannelCx, ChannelHandler, ChannelHub, Multiplexed, Rejection};
 use crate::role::Role;

@@ -50,7 +50,6 @@ use link::{Accepting, Connecting, Link, NEVER, Phase};
 use slab::Slab;
 use timers::Alarm;
 pub(crate) use timers::DEADLINE_AHEAD_MAX;
-pub use timers::TIMERS_MAX;
 
 /// Reads of one connection in one turn, so that a flood on one does not keep the others
 /// waiting. What is left is read in the next turn, before any wait.

@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::super::handler::{ConnId, TimersFull};
+use super::super::handler::{ConnId, TIMERS_MAX, TimersFull};
 use crate::time::Timestamp;
 
 /// What a timer is for.
@@ -16,10 +16,6 @@ pub(super) enum Alarm {
     /// The application's own.
     User(u64),
 }
-
-/// Timers of the application that a reactor holds at most: 32 MiB of them. Those of closed
-/// connections count until they are due.
-pub const TIMERS_MAX: usize = 1 << 20;
 
 /// The longest that an entry for a deadline, of channels too, is set ahead; a later deadline is
 /// asked for again then. Entries stay until they are due, though the connection may be gone or its

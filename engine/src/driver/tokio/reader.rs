@@ -139,6 +139,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         }
     }
 
+    /// Whether a batch can be delivered. `has_unread`: the batch was read by an earlier call.
+    fn poll_deliver(&self, cx: &mut Context<'_>, has_unread: bool) -> Poll<bool> {
+        // Answers are written before the messages are delivered.
+        if self.answers_due {
+            return Poll::Pending; // woken when the writer leaves the gate
+        }
+        if has_unread {
+            ready!(super::io::poll_budget(cx));
+        }
+        Poll::Ready(true)
+    }
+
     /// As `WebSocket::poll_turn`. The gate is entered only when there is work inside.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if self.receiving.done {
@@ -149,22 +161,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         let mut late = false;
         let mut notified = false;
         // Bytes left from an earlier read are delivered without polling the stream, so the task's
-        // cooperative budget is taken here.
-        let mut has_unread = !self.receiving.read.wants_read();
+        // cooperative budget is taken at delivery.
+        let has_unread = !self.receiving.read.wants_read();
         // Bounded by the bytes that the stream has ready: tokio's streams take the task's
         // cooperative budget.
         loop {
             let entered = self.answer_and_write(cx, now, late);
             let receiving = &mut self.receiving;
             if !receiving.read.wants_read() {
-                // Answers are written before the messages are delivered.
-                if self.answers_due {
-                    return Poll::Pending; // woken when the writer leaves the gate
-                }
-                if core::mem::take(&mut has_unread) {
-                    ready!(super::io::poll_budget(cx));
-                }
-                return Poll::Ready(true);
+                return self.poll_deliver(cx, has_unread);
             }
             if receiving.done {
                 receiving.detach();

@@ -2,8 +2,8 @@
 
 use super::*;
 
-const FIRST: &str = "GET /feed?depth=5 HTTP/1.1";
-const LINES: &[&str] = &[
+pub(super) const FIRST: &str = "GET /feed?depth=5 HTTP/1.1";
+pub(super) const LINES: &[&str] = &[
     "Host: example.com:8080",
     "Upgrade: websocket",
     "Connection: keep-alive, Upgrade",
@@ -23,7 +23,7 @@ fn parse(bytes: &[u8], limits: HeadLimits) -> Parsed<Request> {
 
 /// The request of a valid head that is received together with a frame.
 #[track_caller]
-fn request(head: &[u8]) -> Request {
+pub(super) fn request(head: &[u8]) -> Request {
     let received = [head, FIRST_FRAME].concat();
     match parse(&received, HeadLimits::default()) {
         Ok(Some((request, consumed))) => {
@@ -35,11 +35,11 @@ fn request(head: &[u8]) -> Request {
 }
 
 #[track_caller]
-fn error(head: &[u8]) -> HandshakeError {
+pub(super) fn error(head: &[u8]) -> HandshakeError {
     parse(&[head, FIRST_FRAME].concat(), HeadLimits::default()).unwrap_err()
 }
 
-fn with_lines(lines: &[impl AsRef<str>]) -> Vec<u8> {
+pub(super) fn with_lines(lines: &[impl AsRef<str>]) -> Vec<u8> {
     let lines: Vec<_> = lines.iter().map(AsRef::as_ref).collect();
     head(FIRST, &lines)
 }
@@ -474,91 +474,6 @@ fn a_subprotocol_is_chosen() {
     assert_eq!(request.require_subprotocol("chat"), Ok(()));
     let error = HandshakeError::SubprotocolNeeded("cha");
     assert_eq!(request.require_subprotocol("cha"), Err(error));
-}
-
-#[test]
-fn pages_of_the_same_origin() {
-    for (origin, host, same) in [
-        ("http://a.example", "a.example", true),
-        ("https://A.example", "a.EXAMPLE", true),
-        ("https://a.example:443", "a.example", true),
-        ("https://a.example", "a.example:443", true),
-        ("http://a.example:8080", "a.example:8080", true),
-        ("http://[::1]:81", "[::1]:81", true),
-        ("http://a.example:8080", "a.example", false),
-        ("http://a.example", "a.example:443", false),
-        ("http://b.example", "a.example", false),
-        ("http://a.example.b.example", "a.example", false),
-        ("a.example", "a.example", false),
-        ("ftp://a.example", "a.example", false),
-        ("null", "a.example", false),
-        ("http://", "a.example", false),
-    ] {
-        let lines = replaced(LINES, "Host", &[&format!("Host: {host}")]);
-        let lines: Vec<_> = lines.iter().map(AsRef::<str>::as_ref).collect();
-        let lines = replaced(&lines, "Origin", &[&format!("Origin: {origin}")]);
-        let request = request(&with_lines(&lines));
-        assert_eq!(request.is_same_origin(), same, "{origin} {host}");
-    }
-    let lines = replaced(LINES, "Origin", &[]);
-    assert!(request(&with_lines(&lines)).is_same_origin());
-}
-
-/// A request of another HTTP server's is held to the rules of a head that is read here.
-#[test]
-fn requests_that_another_server_has_read() {
-    let split = |line: &'static str| line.split_once(':').map(|(n, v)| (n, v.trim().as_bytes()));
-    let lines: Vec<_> = LINES.iter().copied().filter_map(split).collect();
-    let of = |method, target, version, more: &[(&'static str, &'static [u8])]| {
-        let all = [&lines, more].concat();
-        Request::from_http(method, target, version, all)
-    };
-    let read = of("GET", "/feed?depth=5", (1, 1), &[]).unwrap();
-    let own = request(&head(FIRST, LINES));
-    assert_eq!(read.target(), own.target());
-    assert!(read.headers().eq(own.headers()));
-
-    let mut told = Vec::new();
-    let accept = Accept::new().subprotocol("chat").header("A", "b").unwrap();
-    let agreed = read.accept_into(&accept, |n, v| told.push(format!("{n}: {v}")));
-    let (answer, expected) = own.accept(&accept).unwrap();
-    assert_eq!(agreed, Ok(expected));
-    assert_eq!(told, split_response(&answer).1);
-    let other = Accept::new().subprotocol("other");
-    let refused = read.accept_into(&other, |n, _| panic!("{n}"));
-    let expected = HandshakeUsage::SubprotocolNotOffered("other".into());
-    assert_eq!(refused, Err(expected.into()));
-
-    // What would begin another line, or another part of one, is refused as what it is.
-    for (verdict, expected) in [
-        (of("G T", "/", (1, 1), &[]), HandshakeError::StartLine),
-        (of("", "/", (1, 1), &[]), HandshakeError::StartLine),
-        (
-            of("GET", "/ HTTP/1.1\r\nA: b", (1, 1), &[]),
-            HandshakeError::Target,
-        ),
-        (of("GET", "/", (10, 1), &[]), HandshakeError::HttpVersion),
-        (of("GET", "/", (1, 0), &[]), HandshakeError::HttpVersion),
-        (of("POST", "/", (1, 1), &[]), HandshakeError::Method),
-        (
-            of("GET", "/", (1, 1), &[("", b"x")]),
-            HandshakeError::HeaderName,
-        ),
-        (
-            of("GET", "/", (1, 1), &[("a b", b"x")]),
-            HandshakeError::HeaderName,
-        ),
-        (
-            of("GET", "/", (1, 1), &[("a", b"x\r\nb: c")]),
-            HandshakeError::HeaderValue,
-        ),
-        (
-            of("GET", "/", (1, 1), &[("Sec-WebSocket-Key", b"x")]),
-            error(&with_lines(&[LINES, &["Sec-WebSocket-Key: x"]].concat())),
-        ),
-    ] {
-        assert_eq!(verdict, Err(expected));
-    }
 }
 
 /// Every byte of a valid request is replaced by every other value: no panic, and one result however

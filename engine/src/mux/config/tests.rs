@@ -89,7 +89,7 @@ fn each_field_is_checked() {
             config().aliases_max(1023),
             "aliases_max",
             "1023",
-            "one or more for each channel of the peer's: at least channels_max (1024)",
+            "at least channels_max: each channel that the peer opens needs one (1024)",
         ),
         (
             config().channel_window_bytes(1023),

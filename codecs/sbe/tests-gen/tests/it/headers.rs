@@ -221,7 +221,7 @@ fn what_is_not_set_is_refused_by_name() {
     assert_eq!(book.encode(&mut out), Err(EncodeError::Missing { what }));
     assert_eq!(
         EncodeError::Missing { what }.to_string(),
-        "tagged.channel is not set and has no default"
+        "tagged.channel is not set and has no default: set it"
     );
 }
 

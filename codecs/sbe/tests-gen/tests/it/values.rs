@@ -345,7 +345,7 @@ fn setters_refuse_the_null_value() {
     assert_eq!(view(&root), (None, None, None, None, None));
     assert_eq!(
         EncodeError::Null { what: "ratio" }.to_string(),
-        "ratio is given the value that stands for no value: give none"
+        "ratio has the null value of the schema: set None instead"
     );
 }
 

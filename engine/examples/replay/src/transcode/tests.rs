@@ -153,13 +153,13 @@ fn what_has_no_place_in_sbe_is_told() {
             quote,
             r#""b":"1""#,
             r#""b":"1e5""#,
-            "\"1e5\": not a decimal",
+            "\"1e5\": byte 1: expected a decimal number",
         ),
         (
             quote,
             r#""b":"1""#,
             r#""b":"9223372036854775808""#,
-            "not a decimal",
+            "expected a decimal number of at most 63 bits",
         ),
         (
             quote,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::iter;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::string::String;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -105,6 +105,7 @@ impl Default for ReactorsOptions {
 /// impl Handler for Counter {
 ///     type Conn = ();
 ///     type Command = ();
+///     type Admitted = ();
 ///
 ///     fn open(&mut self, _: &mut Cx<'_>, _: Opened<'_>) {}
 ///
@@ -143,6 +144,23 @@ impl<C: Send + 'static, H: Handler<Command = C> + Send + 'static> Reactors<C, H>
     }
 }
 
+/// The address, and a listener for each thread that has one: all threads where they share the port
+/// by `SO_REUSEPORT`, otherwise the first.
+fn listeners(
+    addr: SocketAddr,
+    options: &ReactorsOptions,
+) -> Result<(SocketAddr, TuneReport, Vec<Option<TcpListener>>), Error> {
+    let threads = options.threads;
+    let reuse = options.share == Share::ReusePort && threads > 1;
+    let tune = options.each.tune.clone().reuse_port(reuse);
+    let (first, report) = tune.listen(addr)?;
+    let addr = first.local_addr()?;
+    let another = || reuse.then(|| tune.listen(addr)).transpose();
+    let others = (1..threads).map(|_| Ok(another()?.map(|(listener, _)| listener)));
+    let listeners = iter::once(Ok(Some(first))).chain(others);
+    Ok((addr, report, listeners.collect::<io::Result<_>>()?))
+}
+
 impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
     /// As [`Reactors::start`], for handlers that need not be `Send`: when a reactor has ended, its
     /// thread makes of the handler what [`Self::join`] gives, with `end(handler)`.
@@ -162,14 +180,7 @@ impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
     {
         options.check()?;
         let threads = options.threads;
-        let reuse = options.share == Share::ReusePort && threads > 1;
-        let tune = options.each.tune.clone().reuse_port(reuse);
-        let (first, report) = tune.listen(addr)?;
-        let addr = first.local_addr()?;
-        let another = || reuse.then(|| tune.listen(addr)).transpose();
-        let others = (1..threads).map(|_| Ok(another()?.map(|(listener, _)| listener)));
-        let listeners = iter::once(Ok(Some(first))).chain(others);
-        let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+        let (addr, report, listeners) = listeners(addr, options)?;
         let seeds = (0..threads)
             .map(|_| Seed::new())
             .collect::<io::Result<Vec<_>>>()?;
