@@ -1,5 +1,5 @@
-//! Drivers: sockets, runtimes, clocks, wakers. They use only the public surface of `session`,
-//! `conn`, `buf` and `handshake`, as a third party would.
+//! Drivers: sockets, runtimes, clocks, wakers. Drivers use only the public items of `session`,
+//! `conn`, `buf` and `handshake`, as a driver outside this crate would.
 
 mod accept_fault;
 #[cfg(any(feature = "mio", feature = "tokio"))]

@@ -256,8 +256,8 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
             match fewest {
                 None => return Ok(Some(stream)),
                 Some((0, own)) => {
-                    own.count_own();
-                    self.commands.know_one_more();
+                    own.count_accepted();
+                    self.commands.take_counted();
                     return Ok(Some(stream));
                 }
                 Some((index, other)) => match other.accepted(N::into_socket(stream)?, peer) {
@@ -327,14 +327,14 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
     }
 
     /// Tells other threads how many connections there are.
-    pub(super) fn tell_connections(&self) {
-        self.commands.tell_connections(self.core.connections());
+    pub(super) fn publish_connections(&self) {
+        self.commands.publish_connections(self.core.connections());
     }
 
     /// Before a wait: commands wake from here on. `true` where one has come, and was carried out:
     /// there may be work.
     pub(super) fn park(&mut self, now: Timestamp) -> bool {
-        self.tell_connections();
+        self.publish_connections();
         self.commands.signal.park();
         let command = self.commands.pop();
         let came = command.is_some();

@@ -129,7 +129,7 @@ impl<T> Links for Slab<T> {
         self.queue(id)?;
         let Self { slots, pool, .. } = self;
         let link = slots.get_mut(id.index as usize)?.link.as_deref_mut()?;
-        if link.flow.told {
+        if link.flow.close_called {
             return None; // gone, as far as the application knows
         }
         let Phase::Open(session) = &mut link.phase else {
@@ -144,7 +144,7 @@ impl<T> Links for Slab<T> {
         let slots = self.slots.iter().enumerate().skip(index as usize);
         let mut open = slots.filter(|(_, slot)| {
             let link = slot.link.as_deref();
-            link.is_some_and(|link| !link.flow.told && matches!(link.phase, Phase::Open(_)))
+            link.is_some_and(|link| !link.flow.close_called && matches!(link.phase, Phase::Open(_)))
         });
         open.next().map(|(index, slot)| ConnId {
             index: index as u32,

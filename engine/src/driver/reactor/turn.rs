@@ -86,7 +86,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             Shutdown::Close if session.end().is_none() => session.queue_replies(now),
             Shutdown::Close => return Ok(Some(ended(session, line))),
         }
-        if session.has_failed() && !core::mem::replace(&mut flow.told, true) {
+        if session.has_failed() && !core::mem::replace(&mut flow.close_called, true) {
             // The handler need not wait while the peer is told, and the socket closed.
             self.tell(id, ended(session, line));
         }

@@ -248,7 +248,7 @@ impl<H: Handler> Reactor<H> {
         let parks = timeout != Some(Duration::ZERO);
         let mut timeout = timeout;
         if !parks {
-            self.inner.tell_connections();
+            self.inner.publish_connections();
         } else if self.inner.park(clock::now()) {
             timeout = Some(Duration::ZERO);
         }
