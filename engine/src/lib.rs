@@ -154,7 +154,7 @@ pub mod reactor {
     #[cfg(feature = "tokio")]
     pub use crate::driver::TokioReactor;
     pub use crate::driver::{
-        ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
+        ACCEPT_BACKOFF, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
         ReactorOptions, Remote, RemoteError, TIMERS_MAX, TimersFull, Verdict, Wait,
     };
     #[cfg(feature = "mio")]

@@ -59,7 +59,7 @@ impl Handler for Echo {
         eprintln!("echo: {peer:?}: {error}");
     }
 
-    fn untuned(&mut self, _peer: Option<PeerAddr>, report: &TuneReport) {
+    fn tune_refused(&mut self, _peer: Option<PeerAddr>, report: &TuneReport) {
         eprintln!("echo: {report}");
     }
 

@@ -272,12 +272,12 @@ pub trait Handler: Sized {
 
     /// The platform refused some options of a connection's socket. The socket is used without
     /// them. With [`Tune::strict`](crate::net::Tune::strict), a refused option is an error instead.
-    fn untuned(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {
+    fn tune_refused(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {
         let _ = (peer, report);
     }
 
     /// A connection could not be accepted, for example because of too many open files. The listener
-    /// accepts again after [`ACCEPT_REST`](crate::reactor::ACCEPT_REST).
+    /// accepts again after [`ACCEPT_BACKOFF`](crate::reactor::ACCEPT_BACKOFF).
     fn accept_failed(&mut self, error: io::Error) {
         let _ = error;
     }

@@ -51,7 +51,7 @@ pub use parts::Parts;
 #[cfg(feature = "tokio")]
 pub use reactor::TokioReactor;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub use reactor::{ACCEPT_REST, TIMERS_MAX};
+pub use reactor::{ACCEPT_BACKOFF, TIMERS_MAX};
 #[cfg(feature = "mio")]
 pub use reactor::{Reactor, Reactors, ReactorsOptions, Share};
 #[cfg(any(feature = "mio", feature = "tokio"))]

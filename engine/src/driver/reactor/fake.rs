@@ -132,10 +132,10 @@ impl<H: Handler> Rig<H> {
     /// Does what waits for no event.
     pub(crate) fn serve(&mut self) {
         for _ in 0..1000 {
-            if !self.core.has_more() {
+            if !self.core.has_queued() {
                 return;
             }
-            self.core.more(self.now);
+            self.core.run_queued(self.now);
         }
         panic!("it never rests");
     }
