@@ -109,8 +109,7 @@ fn each_field_of_a_group_is_checked() {
         each: _,
         ..
     } = options();
-    const THREADS: &str =
-        "1 to 1,024: set as many as cores shall serve, of which net::cores() has the number";
+    const THREADS: &str = "1 to 1,024: use at most net::cores()";
     let rows = [
         (
             options().threads(0),
@@ -123,7 +122,7 @@ fn each_field_of_a_group_is_checked() {
         (
             options().threads(2).first_core(Some(usize::MAX)),
             std::format!(
-                "ReactorsOptions::first_core is {}: it must be the number of a core, with as many after it as threads (2)",
+                "ReactorsOptions::first_core is {}: it must be the number of a core that is followed by enough cores for all threads (2)",
                 usize::MAX
             ),
         ),

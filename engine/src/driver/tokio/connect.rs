@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use super::super::clock;
 use super::super::error::Error;
-use super::super::remote::plain;
+use super::super::remote::plain_url;
 use super::super::tune::{Tune, TuneReport};
 use super::head::{read_head, within, write_head};
 use super::io::now;
@@ -140,7 +140,7 @@ impl Connector {
     /// server refused; [`Error::Timeout`].
     pub async fn connect(&self, url: &str) -> Result<WebSocket<TcpStream>, Error> {
         self.check()?;
-        let url = plain(url)?;
+        let url = plain_url(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial(&url)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
     }
@@ -155,7 +155,7 @@ impl Connector {
         url: &str,
     ) -> Result<WebSocket<TcpStream>, Error> {
         self.check()?;
-        let url = plain(url)?;
+        let url = plain_url(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial_one(addr)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
     }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::super::accept_fault::AcceptFault;
 use super::super::clock;
-use super::super::error::{Error, about};
+use super::super::error::{Error, with_context};
 use super::super::tune::{Tune, TuneError, TuneReport};
 use super::head::{read_head, send_final_response, within, write_head};
 use super::io::now;
@@ -101,7 +101,8 @@ impl ListenerBuilder {
         self.tune.check()?;
         let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
         let found = lookup_host(addr).await;
-        let found = found.map_err(|e| about("cannot resolve the address to listen on", e))?;
+        let found =
+            found.map_err(|e| with_context("cannot resolve the address to listen on", e))?;
         for addr in found {
             match self.tune.listen(addr) {
                 Ok((listener, report)) => return self.finish(listener, report),
