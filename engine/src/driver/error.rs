@@ -137,7 +137,7 @@ impl Error {
     /// | the peer ended the channels, or refused, stopped or aborted one, with NO_ERROR (GOAWAY), LIMIT, CALM, STALLED, REFUSED, TIMEOUT or INTERNAL | yes |
     /// | as before, with PROTOCOL, FLOW, SIZE or a code of the application | no |
     /// | a channel that the peer never looked at | yes |
-    /// | this end ended the channels; a channel or half that has ended here | no |
+    /// | this end ended the channels, or stops the reactor; a channel or half that has ended here | no |
     /// | a wrong call: URL, config, options, `wss://`, text that is not UTF-8, a message too large | no |
     ///
     /// What a code of the application means, the application knows.
