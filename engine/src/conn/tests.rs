@@ -1,4 +1,5 @@
 mod ahead;
+mod texts;
 
 use alloc::vec::Vec;
 use core::time::Duration;

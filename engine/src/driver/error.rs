@@ -139,7 +139,7 @@ impl Error {
     /// | the peer ended the channels, or refused, stopped or aborted one, with NO_ERROR (GOAWAY), LIMIT, CALM, STALLED, REFUSED, TIMEOUT or INTERNAL | yes |
     /// | the same, with PROTOCOL, FLOW, SIZE or a code of the application | no |
     /// | the peer rejected a channel without processing it | yes |
-    /// | this end ended the channels, the channel or the half of the channel | no |
+    /// | this end ended the channels, the channel or the half of the channel, or stops the reactor | no |
     /// | a wrong call: URL, config, options, `wss://`, text that is not UTF-8, a message too large | no |
     ///
     /// Only the application knows the meaning of its own error codes.

@@ -244,7 +244,7 @@ impl fmt::Display for HandshakeError {
             Self::HeadMethod(error) if **error != Self::Upgrade => write!(f, ": {error}"),
             Self::Refused(response) => {
                 write!(f, ": {}", response.status())?;
-                match response.reason() {
+                match response.shown_reason().as_str() {
                     "" => {}
                     reason => write!(f, " {reason}")?,
                 }

@@ -210,15 +210,12 @@ impl Response {
             .split_at_checked(SHOWN_BYTES_MAX)
             .unwrap_or((content, &[]));
         let mut line = String::new();
-        for chunk in shown.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                match c {
-                    '"' | '\'' | '\\' => line.push(c),
-                    c => line.extend(c.escape_debug()),
-                }
-            }
-            // The cut at the end may be inside a character.
-            let cut = !rest.is_empty() && shown.ends_with(chunk.invalid());
+        let mut chunks = shown.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            push_printable(&mut line, chunk.valid());
+            // The cut at the end may lie inside a character.
+            let is_last = chunks.peek().is_none() && !rest.is_empty();
+            let cut = is_last && is_incomplete(chunk.invalid());
             if !chunk.invalid().is_empty() && !cut {
                 line.push(char::REPLACEMENT_CHARACTER);
             }
@@ -229,7 +226,15 @@ impl Response {
         Some(line)
     }
 
-    /// The reason phrase; empty if it is missing or not UTF-8.
+    /// [`Self::reason`], with what cannot be printed escaped.
+    pub(super) fn shown_reason(&self) -> String {
+        let mut line = String::new();
+        push_printable(&mut line, self.reason());
+        line
+    }
+
+    /// The reason phrase; empty if it is missing or not UTF-8. Untrusted text, which can hold
+    /// control characters outside of ASCII.
     #[must_use]
     pub fn reason(&self) -> &str {
         self.head.text(self.reason)
@@ -279,8 +284,23 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Whether content of this `Content-Type` is text, for example `text/plain` or
-/// `application/problem+json`.
+/// Appends `text`, with what cannot be printed escaped: an error must not control the terminal or
+/// break the line of a log.
+fn push_printable(line: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '"' | '\'' | '\\' => line.push(c),
+            c => line.extend(c.escape_debug()),
+        }
+    }
+}
+
+/// Whether `bytes` are the beginning of a character.
+fn is_incomplete(bytes: &[u8]) -> bool {
+    core::str::from_utf8(bytes).is_err_and(|e| e.error_len().is_none())
+}
+
+/// Whether people can read content of this `Content-Type`: `text/plain`, `application/problem+json`.
 fn is_text(content_type: &[u8]) -> bool {
     let media_type = content_type.split(|&b| b == b';').next();
     let media_type = media_type.unwrap_or_default().trim_ascii();

@@ -462,7 +462,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
     }
 }
 
-/// The error of connections that a stopping reactor does not open.
+/// The error of connections that a stopping reactor does not open. Not
+/// [transient](Error::is_transient): this reactor will not open a connection later.
 pub(crate) fn stopping() -> Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the reactor is stopping").into()
+    io::Error::other("the reactor is stopping: connect on another one").into()
 }

@@ -16,7 +16,7 @@ use super::super::error::Error;
 use super::super::handler::{ConnId, Cx, Ended, Handler, Hub, Opened};
 use super::super::line::Readiness;
 use super::super::parts::Parts;
-use super::super::remote::Command;
+use super::super::remote::{Command, Outgoing};
 use super::super::socket::{PeerAddr, Socket};
 use super::fake::{self, Fake};
 use crate::config::Config;

@@ -426,3 +426,82 @@ fn retry_after_and_date_of_a_response() {
     let response = truncated(&head("HTTP/1.1 403 x", &["Date: now"]));
     assert_eq!((response.retry_after(), response.date()), (None, None));
 }
+
+/// A server cannot write into the log of a client but on the line of the error: neither by its reason
+/// phrase nor by its content.
+#[test]
+fn what_an_error_shows_of_a_response_is_printable() {
+    let hostile = "\u{9b}2J\u{85}\u{202e}\u{2028}\u{200b}x";
+    let refused = refused(
+        format!(
+            "HTTP/1.1 403 {hostile}\r\nContent-Length: {}\r\n\r\n{hostile}",
+            hostile.len()
+        )
+        .as_bytes(),
+    );
+    assert_eq!(refused.reason(), hostile);
+    let shown = HandshakeError::Refused(Box::new(refused)).to_string();
+    let escaped = "\\u{9b}2J\\u{85}\\u{202e}\\u{2028}\\u{200b}x";
+    assert_eq!(
+        shown,
+        format!("the server refused: 403 {escaped}: {escaped}")
+    );
+}
+
+/// Only what the cut has left of a character is left out, not other bytes like it.
+#[test]
+fn bytes_that_are_no_text_are_replaced_also_where_the_content_is_cut() {
+    for (content, shown) in [
+        // The same bytes in the middle, and a character cut at the end.
+        (
+            [
+                "a\u{e9}".as_bytes(),
+                b"\xc3-",
+                &[b'x'; 506][..],
+                "\u{e9}\u{e9}".as_bytes(),
+            ]
+            .concat(),
+            format!("a\u{e9}\u{fffd}-{}...", "x".repeat(506)),
+        ),
+        // No part of a character at the end.
+        (
+            [&[b'x'; 511][..], b"\xff", b"more"].concat(),
+            format!("{}\u{fffd}...", "x".repeat(511)),
+        ),
+    ] {
+        let head = format!("HTTP/1.1 403\r\nContent-Length: {}\r\n\r\n", content.len());
+        let refused = refused(&[head.as_bytes(), &content].concat());
+        let error = HandshakeError::Refused(Box::new(refused)).to_string();
+        assert_eq!(error, format!("the server refused: 403: {shown}"));
+    }
+}
+
+/// Hostile values of `Retry-After` and `Date`.
+#[test]
+fn retry_after_of_any_value() {
+    for (value, seconds) in [
+        ("0", Some(0)),
+        ("00000000000000000000000000000007", Some(7)),
+        ("18446744073709551616", Some(u64::MAX)),
+        ("999999999999999999999999999999999", Some(u64::MAX)),
+        ("-1", None),
+        ("+1", None),
+        ("1.5", None),
+        ("1e9", None),
+        ("0x10", None),
+        ("1, 2", None),
+        ("", None),
+        ("Fri, 31 Dec 9999 23:59:60 GMT", None),
+        ("Thu, 00 Jan 1970 00:00:00 GMT", None),
+        ("Mon, 99 Feb 2024 00:00:00 GMT", None),
+    ] {
+        let text = format!("HTTP/1.1 503\r\nContent-Length: 0\r\nRetry-After: {value}\r\n\r\n");
+        let told = match refused(text.as_bytes()).retry_after() {
+            Some(crate::handshake::RetryAfter::Seconds(seconds)) => Some(seconds),
+            _ => None,
+        };
+        assert_eq!(told, seconds, "{value}");
+    }
+    let twice = b"HTTP/1.1 503\r\nContent-Length: 0\r\nRetry-After: 1\r\nRetry-After: 2\r\n\r\n";
+    assert_eq!(refused(twice).retry_after(), None);
+}

@@ -83,3 +83,66 @@ fn pages_of_this_server() {
         assert_eq!(request.is_same_origin(), same, "{host} {origin}");
     }
 }
+
+/// What looks like the own origin and is another one.
+#[test]
+fn origins_that_only_look_alike() {
+    for (host, origin, same) in [
+        // Default ports.
+        ("example.com", "http://example.com", true),
+        ("example.com", "https://example.com", true),
+        ("example.com:80", "http://example.com", true),
+        ("example.com:443", "https://example.com", true),
+        ("example.com", "https://example.com:443", true),
+        ("example.com:443", "http://example.com", false),
+        ("example.com:80", "https://example.com", false),
+        ("example.com", "https://example.com:80", false),
+        ("example.com", "http://example.com:00080", true),
+        ("example.com", "http://example.com:65616", false),
+        ("example.com", "http://example.com:0", false),
+        ("example.com", "http://example.com:+80", false),
+        // Hosts.
+        ("EXAMPLE.COM", "HTTPS://example.com", true),
+        ("example.com", "https://example.com.", false),
+        ("example.com.", "https://example.com", false),
+        ("example.com", "https://example.com@evil.example", false),
+        ("example.com", "https://evil.example@example.com", false),
+        ("example.com", "https://user:pass@example.com", false),
+        ("example.com", "https://example.com/", false),
+        ("example.com", "https://example.com#", false),
+        ("example.com", "https://example.com?", false),
+        ("example.com", "https://example.com\\", false),
+        (
+            "example.com",
+            "https://example.com https://evil.example",
+            false,
+        ),
+        (
+            "example.com",
+            "https://evil.example, https://example.com",
+            false,
+        ),
+        ("example.com", "https://ex%61mple.com", false),
+        ("example.com", "example.com", false),
+        ("example.com", "//example.com", false),
+        ("example.com", "https:example.com", false),
+        ("example.com", "https://", false),
+        ("example.com", "null", false),
+        ("example.com", "file://example.com", false),
+        ("null", "null", false),
+        ("[::1]:9", "http://[::1]:9", true),
+        ("[::1]", "http://[::1]:80", true),
+        ("[::1]", "http://[::2]", false),
+    ] {
+        let request = request(host, Some(origin));
+        assert_eq!(request.is_same_origin(), same, "{origin} of {host}");
+        let checked = Origins::same().required().check(&request);
+        assert_eq!(checked.is_ok(), same, "{origin} of {host}");
+        assert!(Origins::default().check(&request).is_err(), "{origin}");
+    }
+    // An empty origin is an origin, and in no list.
+    let empty = request("example.com", Some(""));
+    assert!(!empty.is_same_origin());
+    let listed = Origins::new(["https://a.example"]).or_same();
+    assert!(listed.check(&empty).is_err());
+}

@@ -36,19 +36,26 @@ impl Mux {
                 code: Some(CloseCode::GOING_AWAY),
                 ..
             }) => drain.ended(DrainEnd::GoingAway),
-            Some(End::Closed { code, .. }) if code == Some(CloseCode(drain.code.close_code())) => {
-                drain.ended(if self.opens.is_idle() {
-                    DrainEnd::Complete
-                } else {
-                    DrainEnd::TimeOver
-                })
-            }
+            Some(End::Closed {
+                code: Some(code), ..
+            }) if self.is_close_of_drain(code) => drain.ended(if self.opens.is_idle() {
+                DrainEnd::Complete
+            } else {
+                DrainEnd::TimeOver
+            }),
             // An application code that the peer sent before matters more than the loss.
             _ if drain.by_peer && drain.code >= ErrorCode::APPLICATION => {
                 drain.ended(DrainEnd::Lost)
             }
             _ => lost,
         }
+    }
+
+    /// Whether the Close of a drain has this code, a drain of this end or of the peer.
+    fn is_close_of_drain(&self, code: CloseCode) -> bool {
+        let own = self.drain.map(|drain| drain.code);
+        let codes = [own, self.peer_drain].into_iter().flatten();
+        codes.map(|c| CloseCode(c.close_code())).any(|c| c == code)
     }
 
     /// Ends the connection at once, with GOAWAY and the code.
@@ -304,6 +311,7 @@ impl Mux {
             self.refuse_local_where(unseen, ErrorCode::REFUSED);
         }
         self.refuse_waiting(ErrorCode::REFUSED);
+        self.peer_drain = Some(code);
         if self.state == MuxState::Open {
             self.state = MuxState::Draining;
             self.drain = Some(Drain {

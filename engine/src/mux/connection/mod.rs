@@ -137,6 +137,9 @@ pub struct Mux {
     state: MuxState,
     /// The drain, if one has started.
     drain: Option<Drain>,
+    /// The code of the peer's last GOAWAY without an error: its Close has this code, also if the
+    /// drain of this end started before.
+    peer_drain: Option<ErrorCode>,
     /// The peer's HELLO, once received.
     peer: Option<Hello>,
     pub(super) slots: Slots,
@@ -165,6 +168,7 @@ impl Mux {
             now,
             state: MuxState::Open,
             drain: None,
+            peer_drain: None,
             peer: None,
             slots: Slots::default(),
             outgoing: Outgoing::default(),

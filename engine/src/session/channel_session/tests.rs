@@ -1,12 +1,14 @@
 //! Tests of the list of ended channels, of the end, and of the turn of an endpoint.
 
+mod crossing;
+
 use alloc::vec::Vec;
 
 use super::*;
 use crate::buf::BufPool;
 use crate::mux::{AcceptOptions, ErrorCode, OpenOptions};
 use crate::role::Role;
-use crate::session::{End, Entropy, Session};
+use crate::session::{End, Entropy, Session, Shutdown};
 
 const NOW: Timestamp = Timestamp(1);
 

@@ -85,3 +85,25 @@ fn a_refusal_with_incomplete_content_is_reported() {
         assert_eq!(rig.core.connections(), 1);
     }
 }
+
+/// A connection that is not open when the reactor stops is told to be given up, as one that is asked
+/// for later. Another attempt on this reactor is of no use.
+#[test]
+fn a_stop_gives_up_what_is_not_open() {
+    let mut rig = Rig::new(calm());
+    connecting(&mut rig);
+    rig.serve();
+    let accepted = rig.core.reserve();
+    let transport = Fake(Rc::default());
+    rig.core.insert_accepted(accepted, transport, None, rig.now);
+    assert_eq!(rig.core.connections(), 3);
+    rig.core.carry_out(Command::Stop, rig.now);
+    rig.serve();
+    assert_eq!(rig.core.connections(), 1, "the open one says goodbye");
+    let later = Outgoing::at(([127, 0, 0, 1], 1).into(), "ws://host/").unwrap();
+    let later = rig.core.turn_away(Command::Connect(Box::new(later)));
+    assert!(later.is_none());
+    let told = &rig.core.handler.not_connected;
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(!told.iter().any(Error::is_transient), "{told:?}");
+}

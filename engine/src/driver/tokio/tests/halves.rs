@@ -221,6 +221,65 @@ async fn halves_of_two_connections_do_not_unite() {
     assert_eq!((a.role(), b.role()), (Role::Client, Role::Server));
 }
 
+/// What has come to the halves is received and answered by the whole connection.
+#[tokio::test]
+async fn the_whole_goes_on_where_the_halves_stopped() {
+    for received in 0..4 {
+        let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
+        let frames = [
+            client_frame(1, b"one"),
+            client_frame(1, b"two"),
+            client_frame(9, b"there?"),
+            client_frame(1, b"three"),
+        ];
+        peer.write_all(&frames.concat()).await.unwrap();
+        let (mut reader, mut writer) = server.split();
+        let mut got = Vec::new();
+        for _ in 0..received {
+            got.push(reader.recv().await.unwrap().unwrap());
+        }
+        writer.feed(b"queued").await.unwrap();
+        let mut ws = WebSocket::unite(reader, writer).unwrap();
+        while got.len() < 4 {
+            got.push(ws.recv().await.unwrap().unwrap());
+        }
+        ws.flush().await.unwrap();
+        let ping = OwnedMessage::Ping(b"there?"[..].into());
+        assert_eq!(got, ["one".into(), "two".into(), ping, "three".into()]);
+        let mut answers = [0; 16];
+        peer.read_exact(&mut answers).await.unwrap();
+        let (pong, queued) = (bare(10, b"there?"), bare(2, b"queued"));
+        let orders = [
+            [pong.clone(), queued.clone()].concat(),
+            [queued, pong].concat(),
+        ];
+        assert!(orders.iter().any(|o| o[..] == answers), "{answers:?}");
+    }
+}
+
+/// The stream is closed when both halves are gone, whichever goes first, and what was queued before is
+/// in it.
+#[tokio::test]
+async fn the_last_half_closes_the_stream() {
+    for reader_first in [false, true] {
+        let (client, server) = tcp_ends(&config(|_| {})).await;
+        let mut stream = client.into_parts().stream;
+        let (reader, mut writer) = server.split();
+        writer.send(b"last").await.unwrap();
+        if reader_first {
+            drop(reader);
+            assert!(matches!(writer.send(b"more").await, Err(Error::NoReader)));
+            drop(writer);
+        } else {
+            drop(writer);
+            drop(reader);
+        }
+        let mut got = Vec::new();
+        stream.read_to_end(&mut got).await.unwrap();
+        assert_eq!(got, bare(2, b"last"));
+    }
+}
+
 #[tokio::test]
 async fn stream_and_sink_of_halves() {
     let (client, mut server) = ends(100, |c| c.send_queue_bytes_max = 2000);

@@ -509,3 +509,46 @@ async fn a_failure_of_the_websocket_is_returned_at_once() {
     assert_eq!(within(client.closed()).await, lost);
     assert_eq!(began.elapsed().as_secs(), 70, "the stream is closed");
 }
+
+/// Whatever a task waits for, an end that goes away ends the wait, here and at the peer.
+#[tokio::test(start_paused = true)]
+async fn everybody_who_waits_hears_of_an_end_that_goes_away() {
+    for by_peer in [false, true] {
+        let (client, server) = pair(|_| {});
+        let (ours, _theirs) = open(&client, &server, OpenOptions::new("x")).await;
+        let (mut sender, mut receiver) = ours.split();
+        let mut asked = client.open(OpenOptions::new("y")).unwrap();
+        let sending = tokio::spawn(async move {
+            loop {
+                if let Err(e) = sender.send(&[0; 1000]).await {
+                    return e;
+                }
+            }
+        });
+        let receiving = tokio::spawn(async move { receiver.recv().await.map(|m| m.is_none()) });
+        let answered = tokio::spawn(async move { asked.accepted().await.map(drop) });
+        let socket = client.clone();
+        let accepting = tokio::spawn(async move { socket.accept().await.is_none() });
+        let socket = client.clone();
+        let closing = tokio::spawn(async move { socket.closed().await });
+        settle().await;
+        assert!(!sending.is_finished() && !receiving.is_finished() && !answered.is_finished());
+        if by_peer {
+            server.go_away();
+        } else {
+            client.go_away();
+        }
+        let failure = ChannelFailure::Drained {
+            by_peer,
+            code: ErrorCode::NO_ERROR,
+            end: DrainEnd::GoingAway,
+        };
+        let sent = within(sending).await.unwrap();
+        assert_eq!(sent, ChannelSendError::Closed(failure));
+        let failed = ChannelError::Failed(failure);
+        assert_eq!(within(receiving).await.unwrap(), Err(failed.clone()));
+        assert_eq!(within(answered).await.unwrap(), Err(failed));
+        assert!(within(accepting).await.unwrap());
+        assert_eq!(within(closing).await.unwrap(), failure);
+    }
+}
