@@ -364,7 +364,7 @@ fn texts_say_what_to_do() {
         ),
         (
             ChannelError::NotReceiving.into(),
-            "this end stopped its receiving half of the channel, or the channel's direction leaves it out",
+            "this end stopped receiving on the channel, or the channel's direction has no receive half at this end",
         ),
         (
             rejected(ErrorCode::REFUSED, true),
