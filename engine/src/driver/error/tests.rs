@@ -365,7 +365,7 @@ fn texts_contain_cause_and_remedy() {
         ),
         (
             ChannelError::NotReceiving.into(),
-            "this end stopped its receiving half of the channel, or the channel's direction leaves it out",
+            "this end stopped receiving on the channel, or the channel's direction has no receive half at this end",
         ),
         (
             rejected(ErrorCode::REFUSED, true),

@@ -183,7 +183,8 @@ impl Sending {
         Poll::Ready(Ok(()))
     }
 
-    /// A send outside a receive batch is a batch of its own, and so its end.
+    /// Whether a send must write now. With `Flush::EndOfBatch` it must: outside of a receive batch
+    /// each send is a batch of its own.
     fn is_flush_due(&mut self) -> bool {
         self.config.flush == Flush::EndOfBatch || self.write.outbox().wants_flush()
     }
@@ -212,10 +213,10 @@ impl Sending {
 
     /// The time by which the stream must have accepted some of the queue, or finished the flush.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        let flush_since = self
+        let flush_deadline = self
             .flush_since
-            .map(|at| at.after(self.config.write_timeout));
-        self.write.deadline().or(flush_since)
+            .map(|since| since.after(self.config.write_timeout));
+        self.write.deadline().or(flush_deadline)
     }
 
     /// How the connection has failed, as far as the write side knows.

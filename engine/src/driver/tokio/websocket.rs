@@ -63,7 +63,7 @@ use crate::time::Timestamp;
 ///
 /// # Errors
 ///
-/// An error is permanent, and [`end`](Self::end) names the same cause: after a failure every call
+/// A failure is permanent, and [`end`](Self::end) names the same cause: after a failure every call
 /// returns it again; after a clean close a receive returns `None`. The connection returns a failure
 /// without waiting for the peer: it delivers the messages received before, writes the Close that
 /// names the failure as far as the stream accepts it, and reads and drops what the peer has sent so
@@ -244,8 +244,8 @@ impl<S> WebSocket<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Reads once, and lends the messages received and the outbox to queue answers in. `None` after
-    /// a clean close.
+    /// Reads once, and returns the messages received and the outbox to queue answers in, both
+    /// borrowed. `None` after a clean close.
     ///
     /// Queued answers are written by the next call. A batch ends before a Ping or Close that is not
     /// answered yet. The next batch begins with that Ping or Close, after its answer was queued

@@ -45,10 +45,10 @@ use crate::session::channels::{ChannelConfig, ChannelSession, SUBPROTOCOL};
 /// # ;
 /// ```
 ///
-/// The request must follow the rules of [`ServerHandshake`](crate::handshake::ServerHandshake). A
-/// request that breaks a rule is refused like by every server of this crate, with
-/// [`HandshakeError`] as the rejection; the documentation of [`HandshakeError`] lists the
-/// responses. Route with `any`, so that this extractor also answers other methods than GET.
+/// The request must follow the rules of [`ServerHandshake`](crate::handshake::ServerHandshake),
+/// whose documentation lists the responses. A request that breaks a rule is refused as by every
+/// server of this crate, with [`HandshakeError`] as the rejection. Route with `any`, so that this
+/// extractor also answers other methods than GET.
 ///
 /// HTTP/1.1 only. An HTTP/2 request gets status 505 ([`HandshakeError::Http2`]). Browsers use
 /// HTTP/1.1 for WebSockets if the server's TLS offers it, with ALPN `http/1.1`.

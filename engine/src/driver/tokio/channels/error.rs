@@ -46,7 +46,7 @@ impl fmt::Display for ChannelError {
                 write!(f, "the peer did not finish a message within ChannelConfig::partial_timeout, and the channel was stopped with {code}")
             }
             Self::NotReceiving => f.write_str(
-                "this end stopped its receiving half of the channel, or the channel's direction leaves it out",
+                "this end stopped receiving on the channel, or the channel's direction has no receive half at this end",
             ),
             Self::Failed(failure) => failure.fmt(f),
         }

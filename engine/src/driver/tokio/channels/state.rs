@@ -263,7 +263,8 @@ impl State {
             && let Some(port) = self.port(id).filter(|p| !p.send_ended)
             && let Some(code) = port.stopped
         {
-            sent = Err(ChannelSendError::Stopped(code)); // the session reports Finished for a channel rejected before it was announced
+            // The session reports `Finished` for a channel rejected before it was announced.
+            sent = Err(ChannelSendError::Stopped(code));
         }
         if let (Err(ChannelSendError::WouldBlock), Some(waker)) = (&sent, waker)
             && let Some(port) = self.port(id)
@@ -509,7 +510,7 @@ impl State {
         }
     }
 
-    /// The driver has ended, and the stream is closed.
+    /// Records that the driver has ended and the stream is closed, and wakes every waiting task.
     pub(super) fn finish(&mut self, after: &mut AfterUnlock) {
         self.lost(None, after);
         self.closed = true;
