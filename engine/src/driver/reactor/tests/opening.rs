@@ -101,7 +101,9 @@ fn a_stop_gives_up_what_is_not_open() {
     rig.serve();
     assert_eq!(rig.core.connections(), 1, "the open one says goodbye");
     let later = Outgoing::at(([127, 0, 0, 1], 1).into(), "ws://host/").unwrap();
-    let later = rig.core.turn_away(Command::Connect(Box::new(later)));
+    let later = rig
+        .core
+        .refuse_if_stopping(Command::Connect(Box::new(later)));
     assert!(later.is_none());
     let told = &rig.core.handler.not_connected;
     assert_eq!(told.len(), 2, "{told:?}");

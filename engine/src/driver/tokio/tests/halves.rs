@@ -248,7 +248,7 @@ async fn the_whole_goes_on_where_the_halves_stopped() {
         assert_eq!(got, ["one".into(), "two".into(), ping, "three".into()]);
         let mut answers = [0; 16];
         peer.read_exact(&mut answers).await.unwrap();
-        let (pong, queued) = (bare(10, b"there?"), bare(2, b"queued"));
+        let (pong, queued) = (server_frame(10, b"there?"), server_frame(2, b"queued"));
         let orders = [
             [pong.clone(), queued.clone()].concat(),
             [queued, pong].concat(),
@@ -276,7 +276,7 @@ async fn the_last_half_closes_the_stream() {
         }
         let mut got = Vec::new();
         stream.read_to_end(&mut got).await.unwrap();
-        assert_eq!(got, bare(2, b"last"));
+        assert_eq!(got, server_frame(2, b"last"));
     }
 }
 

@@ -531,7 +531,7 @@ async fn everybody_who_waits_hears_of_an_end_that_goes_away() {
         let accepting = tokio::spawn(async move { socket.accept().await.is_none() });
         let socket = client.clone();
         let closing = tokio::spawn(async move { socket.closed().await });
-        settle().await;
+        run_until_idle().await;
         assert!(!sending.is_finished() && !receiving.is_finished() && !answered.is_finished());
         if by_peer {
             server.go_away();
