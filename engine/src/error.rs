@@ -25,6 +25,13 @@ impl CloseCode {
     pub const TOO_BIG: Self = Self(1009);
     /// 1011: the endpoint failed with an internal error.
     pub const INTERNAL: Self = Self(1011);
+    /// 1012: the server restarts; connect again after a pause (IANA registry of RFC 6455 section
+    /// 11.7).
+    pub const SERVICE_RESTART: Self = Self(1012);
+    /// 1013: the server is overloaded; connect again later (IANA registry).
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// 1014: a gateway received an invalid answer from the server behind it (IANA registry).
+    pub const BAD_GATEWAY: Self = Self(1014);
 
     /// Whether a Close frame may carry the code: 1000-1003, 1007-1014 and 3000-4999.
     ///
@@ -244,6 +251,14 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether a new connection can succeed.
+    pub(crate) const fn is_transient(self) -> bool {
+        match self {
+            Self::Deadline(_) | Self::Eof | Self::Io => true,
+            Self::Violation(_) | Self::Limit(_) => false,
+        }
+    }
+
     /// The code sent to the peer, if one is sent.
     #[must_use]
     pub const fn close_code(self) -> Option<CloseCode> {
@@ -263,25 +278,17 @@ impl fmt::Display for Failure {
             Self::Limit(l) => write!(f, "the peer sent {l}; raise the limit if messages of this size are expected"),
             Self::Deadline(d) => d.fmt(f),
             Self::Eof => f.write_str(
-                "the stream ended without a Close frame: the peer or a network device between cut the connection; connect again",
+                "the stream ended without a Close frame: the peer or a network device between cut the connection",
             ),
             Self::Io => f.write_str(
-                "reading or writing the stream failed, and the connection is lost; connect again",
+                "reading or writing the stream failed, and the connection is lost",
             ),
         }
     }
 }
 
-impl core::error::Error for Failure {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Violation(v) => Some(v),
-            Self::Limit(l) => Some(l),
-            Self::Deadline(d) => Some(d),
-            Self::Eof | Self::Io => None,
-        }
-    }
-}
+/// Without a source: the text contains the cause.
+impl core::error::Error for Failure {}
 
 impl From<Violation> for Failure {
     fn from(v: Violation) -> Self {
@@ -310,6 +317,38 @@ pub enum End {
     },
     /// Without a closing handshake, for this reason.
     Failed(Failure),
+}
+
+impl End {
+    /// Whether a new connection to the same peer can succeed, so that a client should connect again.
+    /// Wait longer before each attempt.
+    ///
+    /// | end | transient |
+    /// |---|---|
+    /// | the peer closed with 1001, 1011, 1012, 1013 or 1014, or without a code | yes |
+    /// | the stream ended or failed without a Close; a deadline passed | yes |
+    /// | the peer closed with 1000, 1002, 1003 or 1007-1010 | no |
+    /// | the peer closed with 3000-4999 | no: only the application knows the meaning |
+    /// | this end closed; the peer broke a rule, or exceeded a limit | no |
+    ///
+    /// ```
+    /// use tickwire::{CloseCode, End};
+    ///
+    /// let end = End::Closed { code: Some(CloseCode::SERVICE_RESTART), by_peer: true };
+    /// assert!(end.is_transient());
+    /// ```
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::Closed { by_peer: false, .. } => false,
+            Self::Closed { code: None, .. } => true,
+            Self::Closed {
+                code: Some(CloseCode(code)),
+                ..
+            } => matches!(code, 1001 | 1011..=1014),
+            Self::Failed(failure) => failure.is_transient(),
+        }
+    }
 }
 
 impl fmt::Display for End {

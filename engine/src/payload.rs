@@ -35,7 +35,7 @@ use bytes::{Bytes, BytesMut};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as a binary message",
-    label = "`send` takes bytes; `send_text` takes text",
+    label = "`send` takes bytes; `send_text` takes text; `send_owned` takes an `OwnedMessage`",
     note = "send text with `send_text`: the peer receives a text message, not a binary one",
     note = "a channel has no text messages: send the bytes of the text, `text.as_bytes()`",
     note = "send an `OwnedMessage` with `send_owned`, or with `SinkExt::send(&mut socket, message)`",

@@ -10,11 +10,11 @@ use std::time::Duration;
 use super::accept_fault::AcceptFault;
 use super::clock;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-use super::{channels::TimerError, handler::TimersFull, remote::RemoteError};
+use super::{channels::TimerError, handler::Ended, handler::TimersFull, remote::RemoteError};
 #[cfg(feature = "tokio")]
 use super::{tokio::ChannelError, tokio::UniteError};
 use crate::config::ConfigError;
-use crate::error::{Deadline, Failure, Limit, SendError, Violation};
+use crate::error::{CloseCode, Deadline, End, Failure, Limit, SendError, Violation};
 use crate::handshake::{HandshakeError, HandshakeUsage, RetryAfter, UrlError};
 use crate::session::channels::{
     ChannelFailure, ChannelSendError, ChannelViolation, ErrorCode, OpenError, SUBPROTOCOL,
@@ -52,7 +52,10 @@ use super::tune::TuneError;
 /// # }
 /// ```
 ///
-/// [`source`](std::error::Error::source) gives the error that was converted.
+/// The text contains the text of the error that was converted.
+/// [`source`](std::error::Error::source) gives only a cause that the text does not contain, so that a
+/// report of the whole chain has each text once. [`raw_os_error`](Self::raw_os_error) gives the code
+/// of the operating system.
 /// [`is_transient`](Self::is_transient) says whether a later attempt can succeed, and
 /// [`retry_after`](Self::retry_after) gives the wait that the server requested.
 #[derive(Debug)]
@@ -74,6 +77,14 @@ pub enum Error {
     Handshake(HandshakeError),
     /// The connection failed: the peer broke a rule, exceeded a limit, or missed a deadline.
     Failed(Failure),
+    /// The connection was closed by a closing handshake. Converted from an [`End`]; the receiving
+    /// calls report a clean close as the end of the messages, not as this error.
+    Closed {
+        /// The code in the Close of the peer, as [`End::Closed`].
+        code: Option<CloseCode>,
+        /// The peer started the closing handshake.
+        by_peer: bool,
+    },
     /// A send was refused.
     Send(SendError),
     /// The connection was not established, or the opening handshake not completed, in time.
@@ -131,11 +142,13 @@ impl Error {
     /// | the host's name was not resolved | yes |
     /// | the operating system is out of descriptors, buffers or memory | yes |
     /// | another error of the operating system: a port in use, a missing permission | no |
-    /// | the server answered 408, 425, 429, 500, 502, 503 or 504 | yes |
+    /// | the server answered 408, 425, 429, or 5xx other than 501 and 505 | yes |
+    /// | the server gave an answer with a readable `Retry-After`: see [`Self::retry_after`] | yes |
     /// | the server gave another answer, or one that breaks a rule; the peer does not support the sub-protocol | no |
     /// | the peer broke a rule, or exceeded a limit | no |
     /// | a send queue is full; there are too many channels, timers or commands | yes |
-    /// | a send after the connection has closed | yes |
+    /// | a closing handshake | as [`End::is_transient`] |
+    /// | a send after the connection has closed: `end()` of the connection has the cause, and [`End::is_transient`] says whether to connect again | no |
     /// | the peer ended the channels, or refused, stopped or aborted one, with NO_ERROR (GOAWAY), LIMIT, CALM, STALLED, REFUSED, TIMEOUT or INTERNAL | yes |
     /// | the same, with PROTOCOL, FLOW, SIZE or a code of the application | no |
     /// | the peer rejected a channel without processing it | yes |
@@ -149,10 +162,8 @@ impl Error {
             Self::Io(e) => io_is_transient(e),
             Self::Resolve { .. } | Self::Timeout(_) => true,
             Self::Handshake(e) => handshake_is_transient(e),
-            Self::Failed(e) => match e {
-                Failure::Deadline(_) | Failure::Eof | Failure::Io => true,
-                Failure::Violation(_) | Failure::Limit(_) => false,
-            },
+            Self::Failed(e) => e.is_transient(),
+            Self::Closed { code, by_peer } => closed(*code, *by_peer).is_transient(),
             Self::Send(e) => send_is_transient(*e),
             Self::ChannelsFailed(e) => channels_are_transient(*e),
             Self::ChannelSend(e) => match e {
@@ -207,7 +218,8 @@ impl Error {
     /// A date in `Retry-After` is compared with the `Date` of the same answer, so that the two
     /// clocks need not agree; without a `Date`, with the local time. A past date gives zero.
     ///
-    /// `None` for every other error, and if the header is missing or malformed.
+    /// `None` for every other error, and if the header is missing or malformed. An error with a wait
+    /// is [transient](Self::is_transient).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let Self::Handshake(HandshakeError::Refused(response)) = self else {
@@ -221,6 +233,19 @@ impl Error {
         };
         Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
     }
+
+    /// The code of the operating system, such as `EMFILE`; `None` for errors of other origin.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self {
+            Self::Io(error) | Self::Resolve { error, .. } => cause(error).raw_os_error(),
+            _ => None,
+        }
+    }
+}
+
+fn closed(code: Option<CloseCode>, by_peer: bool) -> End {
+    End::Closed { code, by_peer }
 }
 
 fn io_is_transient(error: &io::Error) -> bool {
@@ -244,7 +269,10 @@ fn handshake_is_transient(error: &HandshakeError) -> bool {
     use HandshakeError as E;
     match error {
         E::Refused(response) => {
-            matches!(response.status(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            matches!(
+                response.status(),
+                408 | 425 | 429 | 500 | 502..=504 | 506..=599
+            ) || response.retry_after().is_some()
         }
         E::HeadTooLarge { .. }
         | E::TargetTooLong { .. }
@@ -282,8 +310,10 @@ fn handshake_is_transient(error: &HandshakeError) -> bool {
 
 fn send_is_transient(error: SendError) -> bool {
     match error {
-        SendError::QueueFull { .. } | SendError::Closed => true,
-        SendError::TooLarge { .. }
+        SendError::QueueFull { .. } => true,
+        // Says nothing about the cause: `end()` does.
+        SendError::Closed
+        | SendError::TooLarge { .. }
         | SendError::ControlTooLong { .. }
         | SendError::InvalidCloseCode(_)
         | SendError::MessageOpen
@@ -336,11 +366,11 @@ impl fmt::Display for WithContext {
 
 impl std::error::Error for WithContext {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        self.error.source() // the text contains the error itself
     }
 }
 
-/// Adds the failed operation to the text of `error`. Kind and source stay the same.
+/// Adds the failed operation to the text of `error`. Kind and code stay the same.
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub(crate) fn with_context(context: impl Into<String>, error: io::Error) -> io::Error {
     let context = context.into();
@@ -375,8 +405,10 @@ impl fmt::Display for Error {
                 "cannot resolve the host {host}: {error}; check the URL, and the DNS configuration of this machine"
             ),
             Self::Url(e) => e.fmt(f),
+            Self::Handshake(HandshakeError::Usage(e)) => write!(f, "wrong call: {e}"),
             Self::Handshake(e) => write!(f, "opening handshake failed: {e}"),
             Self::Failed(e) => e.fmt(f),
+            Self::Closed { code, by_peer } => closed(*code, *by_peer).fmt(f),
             Self::Send(e) => write!(f, "not sent: {e}"),
             Self::Timeout(e) => e.fmt(f),
             Self::Tls { host } => write!(
@@ -406,29 +438,10 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(match self {
-            Self::Io(e) | Self::Resolve { error: e, .. } => e,
-            Self::Url(e) => e,
-            Self::Handshake(e) => e,
-            Self::Failed(e) => e,
-            Self::Send(e) => e,
-            Self::Timeout(e) => e,
-            Self::Config(e) => e,
-            Self::ChannelsFailed(e) => e,
-            Self::ChannelSend(e) => e,
-            Self::ChannelOpen(e) => e,
-            #[cfg(feature = "tokio")]
-            Self::Channel(e) => e,
-            #[cfg(any(feature = "mio", feature = "tokio"))]
-            Self::Remote(e) => e,
-            #[cfg(any(feature = "mio", feature = "tokio"))]
-            Self::Timer(e) => e,
-            Self::Tls { .. } | Self::NoReader => return None,
-            #[cfg(feature = "tokio")]
-            Self::NotUnited => return None,
-            #[cfg(feature = "hyper")]
-            Self::OtherStream => return None,
-        })
+        match self {
+            Self::Io(error) | Self::Resolve { error, .. } => error.source(),
+            _ => None, // the text contains the cause
+        }
     }
 }
 
@@ -468,6 +481,29 @@ from! {
     TimerError: e => Self::Timer(e);
     #[cfg(any(feature = "mio", feature = "tokio"))]
     TimersFull: e => Self::Timer(TimerError::Full(e));
+}
+
+/// A closing handshake converts into [`Error::Closed`], a failure into [`Error::Failed`].
+impl From<End> for Error {
+    fn from(end: End) -> Self {
+        match end {
+            End::Closed { code, by_peer } => Self::Closed { code, by_peer },
+            End::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+/// [`Ended::Session`] converts as its [`End`], [`Ended::Io`] into [`Error::Io`]. [`Ended::Stopped`]
+/// converts into an [`Error::Io`] that is not transient.
+#[cfg(any(feature = "mio", feature = "tokio"))]
+impl From<Ended> for Error {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Session(end) => end.into(),
+            Ended::Io(error) => error.into(),
+            Ended::Stopped => io::Error::other(super::handler::STOPPED).into(),
+        }
+    }
 }
 
 /// A deadline of the connect or the opening handshake converts into [`Error::Timeout`], a later

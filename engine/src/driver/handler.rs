@@ -1,6 +1,7 @@
 //! [`Handler`], the interface between a reactor and the application, and the contexts of its
 //! callbacks.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -131,6 +132,18 @@ pub enum Ended {
     Io(io::Error),
     /// The reactor stopped before the closing handshake was complete.
     Stopped,
+}
+
+pub(super) const STOPPED: &str = "the reactor stopped before the connection had ended";
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(end) => end.fmt(f),
+            Self::Io(error) => write!(f, "i/o error: {error}"),
+            Self::Stopped => f.write_str(STOPPED),
+        }
+    }
 }
 
 /// An application on a reactor. One value per thread owns the state of all connections of the
@@ -413,6 +426,16 @@ impl<'a> Cx<'a> {
             return self.write.outbox().send(payload);
         }
         self.send_through(payload)
+    }
+
+    /// Sends a text message. A text of any size is copied to the queue, and written with the other
+    /// messages of the batch.
+    ///
+    /// # Errors
+    /// As [`Outbox::send_text`].
+    #[inline]
+    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
+        self.write.outbox().send_text(text)
     }
 
     // Not inline: small messages would pay for saving the registers of this path, too.

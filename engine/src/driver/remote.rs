@@ -177,14 +177,8 @@ impl fmt::Display for RemoteError {
     }
 }
 
-impl std::error::Error for RemoteError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Full | Self::Stopped => None,
-            Self::Close(e) => Some(e),
-        }
-    }
-}
+/// Without a source: the text contains the cause.
+impl std::error::Error for RemoteError {}
 
 /// Whether the queue of a reactor accepts commands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

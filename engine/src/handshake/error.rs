@@ -311,15 +311,8 @@ impl fmt::Display for HandshakeUsage {
     }
 }
 
-impl core::error::Error for HandshakeError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::HeadMethod(error) => Some(error),
-            Self::Usage(usage) => Some(usage),
-            _ => None,
-        }
-    }
-}
+/// Without a source: the text contains the cause.
+impl core::error::Error for HandshakeError {}
 
 impl core::error::Error for HandshakeUsage {}
 

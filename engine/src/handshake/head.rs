@@ -12,7 +12,7 @@ use crate::config::{ConfigError, require};
 /// ```
 /// use tickwire::handshake::HeadLimits;
 ///
-/// let limits = HeadLimits { head_bytes_max: 4096, ..HeadLimits::default() };
+/// let limits = HeadLimits::default().head_bytes_max(4096);
 /// assert_eq!(limits.headers_max, 64);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,21 +30,34 @@ impl HeadLimits {
     /// Upper bound of `head_bytes_max`, 1 MiB: an unknown peer can make an endpoint hold this much.
     pub const HEAD_BYTES_CAP: usize = 1 << 20;
 
+    /// Lower bound of `head_bytes_max`: the length of the shortest request that opens a WebSocket
+    /// (RFC 6455 section 4.2.1).
+    pub const HEAD_BYTES_MIN: usize = SHORTEST_REQUEST.len();
+
+    /// Lower bound of `headers_max`: the header fields of the shortest request.
+    pub const HEADERS_MIN: usize = 5;
+
     /// Upper bound of `headers_max`: the table of the parser takes 4 KiB of stack.
     pub const HEADERS_CAP: usize = 128;
 
     /// Checks the values.
     ///
     /// # Errors
-    /// [`ConfigError`] for a limit of zero, which no head keeps to.
+    /// [`ConfigError`] for a limit below [`Self::HEAD_BYTES_MIN`] or [`Self::HEADERS_MIN`], which no
+    /// request keeps to.
     pub fn check(&self) -> Result<(), ConfigError> {
-        for (field, value) in [
-            ("HeadLimits::head_bytes_max", self.head_bytes_max),
-            ("HeadLimits::headers_max", self.headers_max),
-        ] {
-            require(value > 0, field, value, "1 or more")?;
-        }
-        Ok(())
+        require(
+            self.head_bytes_max >= Self::HEAD_BYTES_MIN,
+            "HeadLimits::head_bytes_max",
+            self.head_bytes_max,
+            "135 or more; more than 1048576 counts as 1048576",
+        )?;
+        require(
+            self.headers_max >= Self::HEADERS_MIN,
+            "HeadLimits::headers_max",
+            self.headers_max,
+            "5 or more; more than 128 counts as 128",
+        )
     }
 
     pub(super) fn head_bytes(&self) -> usize {
@@ -55,6 +68,16 @@ impl HeadLimits {
         self.headers_max.min(Self::HEADERS_CAP)
     }
 }
+
+/// The key is the base64 of 16 bytes.
+const SHORTEST_REQUEST: &str = "GET / HTTP/1.1\r\nHost:h\r\nUpgrade:websocket\r\n\
+    Connection:upgrade\r\nSec-WebSocket-Key:AAAAAAAAAAAAAAAAAAAAAA==\r\n\
+    Sec-WebSocket-Version:13\r\n\r\n";
+
+setters!(HeadLimits {
+    head_bytes_max: usize,
+    headers_max: usize,
+});
 
 impl Default for HeadLimits {
     fn default() -> Self {
@@ -289,5 +312,49 @@ impl Head {
     pub(super) fn lists(&self, name: &str, token: &str) -> bool {
         self.list(name)
             .any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::super::{Accept, HandshakeError, ServerHandshake};
+    use super::*;
+
+    /// The bounds are exact: the shortest request passes at them, and the text names them.
+    #[test]
+    fn the_least_limits_accept_the_shortest_request() {
+        let least = HeadLimits::default()
+            .head_bytes_max(HeadLimits::HEAD_BYTES_MIN)
+            .headers_max(HeadLimits::HEADERS_MIN);
+        assert_eq!(least.check(), Ok(()));
+        let parse = |limits| {
+            let mut handshake = ServerHandshake::new(limits);
+            let request = handshake.parse(SHORTEST_REQUEST.as_bytes())?;
+            let (request, _) = request.expect("a whole request");
+            request.accept(&Accept::new()).map(drop)
+        };
+        assert_eq!(parse(least), Ok(()));
+        for (below, bounds) in [
+            (
+                least.head_bytes_max(HeadLimits::HEAD_BYTES_MIN - 1),
+                [HeadLimits::HEAD_BYTES_MIN, HeadLimits::HEAD_BYTES_CAP],
+            ),
+            (
+                least.headers_max(HeadLimits::HEADERS_MIN - 1),
+                [HeadLimits::HEADERS_MIN, HeadLimits::HEADERS_CAP],
+            ),
+        ] {
+            let text = below.check().expect_err("too small").to_string();
+            assert!(
+                bounds.iter().all(|b| text.contains(&b.to_string())),
+                "{text}"
+            );
+            assert!(matches!(
+                parse(below),
+                Err(HandshakeError::HeadTooLarge { .. } | HandshakeError::TooManyHeaders { .. })
+            ));
+        }
     }
 }

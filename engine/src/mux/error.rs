@@ -175,14 +175,8 @@ impl fmt::Display for ChannelViolation {
     }
 }
 
-impl core::error::Error for ChannelViolation {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Wire(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// Without a source: the text contains the cause.
+impl core::error::Error for ChannelViolation {}
 
 /// How a connection with channels ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -281,14 +275,8 @@ impl fmt::Display for ChannelFailure {
     }
 }
 
-impl core::error::Error for ChannelFailure {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Violation(v) => Some(v),
-            _ => None,
-        }
-    }
-}
+/// Without a source: the text contains the cause.
+impl core::error::Error for ChannelFailure {}
 
 impl From<ChannelViolation> for ChannelFailure {
     fn from(v: ChannelViolation) -> Self {

@@ -31,10 +31,7 @@ fn broken_channels() -> ChannelConfig {
 }
 
 fn no_heads() -> HeadLimits {
-    HeadLimits {
-        head_bytes_max: 0,
-        ..HeadLimits::default()
-    }
+    HeadLimits::default().head_bytes_max(0)
 }
 
 fn no_backlog() -> Tune {

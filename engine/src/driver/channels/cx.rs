@@ -275,11 +275,5 @@ impl fmt::Display for TimerError {
     }
 }
 
-impl std::error::Error for TimerError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Full(full) => Some(full),
-            Self::Token => None,
-        }
-    }
-}
+/// Without a source: the text contains the cause.
+impl std::error::Error for TimerError {}

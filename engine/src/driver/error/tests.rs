@@ -1,4 +1,3 @@
-use std::error::Error as _;
 use std::string::ToString;
 use std::vec;
 use std::vec::Vec;
@@ -48,7 +47,6 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         Failure::Eof.into(),
         Failure::Io.into(),
         SendError::QueueFull { queued: 9, max: 9 }.into(),
-        SendError::Closed.into(),
         ChannelFailure::Peer(ErrorCode::NO_ERROR).into(),
         ChannelFailure::Idle.into(),
         ChannelFailure::Lost(None).into(),
@@ -91,7 +89,7 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         yes.push(full().into());
         yes.push(Error::connect("127.0.0.1:1", full()));
     }
-    for status in [408, 425, 429, 500, 502, 503, 504] {
+    for status in [408, 425, 429, 500, 502, 503, 504, 520, 599] {
         yes.push(refused(status, ""));
     }
     for code in [
@@ -118,6 +116,7 @@ fn table() -> (Vec<Error>, Vec<Error>) {
             .into(),
         Violation::ReservedBits.into(),
         Limit::Fragments { max: 1 }.into(),
+        SendError::Closed.into(),
         SendError::TooLarge { len: 2, max: 1 }.into(),
         SendError::ControlTooLong { len: 126, max: 125 }.into(),
         SendError::InvalidCloseCode(1005).into(),
@@ -222,27 +221,117 @@ fn is_transient_of_each_error() {
     }
 }
 
+/// A report of the whole chain, as of anyhow, prints each text once.
 #[test]
-fn converted_errors_are_sources() {
+fn no_text_contains_the_text_of_its_source() {
     let (yes, no) = table();
-    let mut without = Vec::new();
-    for error in yes.into_iter().chain(no) {
-        match error.source() {
-            Some(source) => assert!(error.to_string().contains(&source.to_string()), "{error:?}"),
-            None => without.push(error),
+    let mut errors: Vec<std::boxed::Box<dyn std::error::Error>> = Vec::new();
+    errors.extend(yes.into_iter().chain(no).map(Into::into));
+    errors.extend(handshake_errors().into_iter().map(Into::into));
+    errors.push(Failure::Violation(Violation::ReservedBits).into());
+    errors.push(ChannelFailure::Violation(ChannelViolation::Wire(WireError::Truncated)).into());
+    errors.push(ChannelError::Failed(ChannelFailure::Lost(None)).into());
+    errors.push(RemoteError::Close(SendError::Closed).into());
+    errors.push(TimerError::Full(TimersFull).into());
+    errors.push(io::Error::other(with_context("a call failed", io::Error::other("why"))).into());
+    for error in &errors {
+        let mut error: &dyn std::error::Error = &**error;
+        while let Some(source) = error.source() {
+            assert!(
+                !error.to_string().contains(&source.to_string()),
+                "{error:?}"
+            );
+            error = source;
         }
     }
-    assert!(without.iter().all(|error| match error {
-        Error::Tls { .. } | Error::NoReader | Error::NotUnited => true,
-        #[cfg(feature = "hyper")]
-        Error::OtherStream => true,
-        _ => false,
-    }));
-    // The error of the operating system is the source of the error with context.
-    let error = Error::connect("127.0.0.1:1", io::Error::from_raw_os_error(104));
-    let inner = error.source().and_then(|e| e.source()).unwrap();
-    let error = inner.downcast_ref::<io::Error>().unwrap();
-    assert_eq!(error.raw_os_error(), Some(104));
+}
+
+/// The code stays available where the text has the failed operation.
+#[test]
+fn the_code_of_the_operating_system() {
+    let os = || io::Error::from_raw_os_error(104);
+    assert_eq!(Error::Io(os()).raw_os_error(), Some(104));
+    assert_eq!(
+        Error::connect("127.0.0.1:1", os()).raw_os_error(),
+        Some(104)
+    );
+    assert_eq!(
+        Error::resolve("venue.example", os()).raw_os_error(),
+        Some(104)
+    );
+    assert_eq!(resolve().raw_os_error(), None);
+    assert_eq!(Error::NoReader.raw_os_error(), None);
+}
+
+/// A server that asks for another attempt gets one.
+#[test]
+fn an_error_with_a_wait_is_transient() {
+    for status in (300..=599).filter(|status| *status != 304) {
+        let error = refused(status, "");
+        let expected =
+            matches!(status, 408 | 425 | 429) || status >= 500 && !matches!(status, 501 | 505);
+        assert_eq!(error.is_transient(), expected, "{status}");
+        for value in ["1", "Sun, 06 Nov 1994 08:49:37 GMT", "soon"] {
+            let error = refused(status, &format!("Retry-After: {value}\r\n"));
+            assert_eq!(error.retry_after().is_some(), value != "soon", "{status}");
+            assert_eq!(
+                error.is_transient(),
+                expected || value != "soon",
+                "{status}"
+            );
+        }
+    }
+}
+
+#[test]
+fn is_transient_of_each_end() {
+    let by_peer = |code| End::Closed {
+        code,
+        by_peer: true,
+    };
+    let transient = [
+        CloseCode::GOING_AWAY,
+        CloseCode::INTERNAL,
+        CloseCode::SERVICE_RESTART,
+        CloseCode::TRY_AGAIN_LATER,
+        CloseCode::BAD_GATEWAY,
+    ];
+    for code in (0..=u16::MAX).map(CloseCode).filter(|c| c.is_sendable()) {
+        assert_eq!(
+            by_peer(Some(code)).is_transient(),
+            transient.contains(&code),
+            "{code}"
+        );
+        let by_this_end = End::Closed {
+            code: Some(code),
+            by_peer: false,
+        };
+        assert!(!by_this_end.is_transient(), "{code}");
+    }
+    for (end, expected) in [
+        (by_peer(None), true),
+        (End::Failed(Failure::Eof), true),
+        (End::Failed(Failure::Io), true),
+        (End::Failed(Failure::Deadline(Deadline::Idle)), true),
+        (End::Failed(Violation::ReservedBits.into()), false),
+        (End::Failed(Limit::Fragments { max: 1 }.into()), false),
+        (by_peer(Some(CloseCode::TRY_AGAIN_LATER)), true),
+        (by_peer(Some(CloseCode::NORMAL)), false),
+    ] {
+        assert_eq!(end.is_transient(), expected, "{end}");
+        let error = Error::from(end);
+        assert_eq!(
+            (error.is_transient(), error.to_string()),
+            (expected, end.to_string())
+        );
+        let ended = Ended::Session(end);
+        assert_eq!(ended.to_string(), end.to_string());
+        assert_eq!(Error::from(ended).to_string(), end.to_string());
+    }
+    let reset = || Ended::Io(io::ErrorKind::ConnectionReset.into());
+    assert_eq!(reset().to_string(), Error::from(reset()).to_string());
+    assert!(Error::from(reset()).is_transient());
+    assert!(!Error::from(Ended::Stopped).is_transient());
 }
 
 #[test]
@@ -333,7 +422,7 @@ fn texts_contain_cause_and_remedy() {
         ),
         (
             Failure::Eof.into(),
-            "the stream ended without a Close frame: the peer or a network device between cut the connection; connect again",
+            "the stream ended without a Close frame: the peer or a network device between cut the connection",
         ),
         (
             Violation::ReservedOpcode(3).into(),
@@ -374,6 +463,10 @@ fn texts_contain_cause_and_remedy() {
         (
             RemoteError::Full.into(),
             "the reactor did not accept the command: its queue is full (8192 commands); try again later",
+        ),
+        (
+            HandshakeUsage::Status(200).into(),
+            "wrong call: status 200 cannot refuse a handshake: use 300-303 or 305-599",
         ),
         (
             refused(503, ""),

@@ -24,18 +24,12 @@ fn broken() -> Vec<(ReactorOptions, &'static str)> {
             "Config::fragments_max is 0: it must be 1 or more",
         ),
         (
-            options().head_limits(HeadLimits {
-                head_bytes_max: 0,
-                ..heads
-            }),
-            "HeadLimits::head_bytes_max is 0: it must be 1 or more",
+            options().head_limits(heads.head_bytes_max(0)),
+            "HeadLimits::head_bytes_max is 0: it must be 135 or more; more than 1048576 counts as 1048576",
         ),
         (
-            options().head_limits(HeadLimits {
-                headers_max: 0,
-                ..heads
-            }),
-            "HeadLimits::headers_max is 0: it must be 1 or more",
+            options().head_limits(heads.headers_max(0)),
+            "HeadLimits::headers_max is 0: it must be 5 or more; more than 128 counts as 128",
         ),
         (
             options().tune(Tune::new().backlog(0)),

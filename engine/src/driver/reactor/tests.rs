@@ -79,7 +79,10 @@ impl Handler for App {
             _ => {}
         }
         // Fails if the connection is closing.
-        let _ = cx.send(data);
+        let _ = match message {
+            Message::Text(text) => cx.send_text(text),
+            _ => cx.send(data),
+        };
     }
 
     fn timer(&mut self, _: &mut (), cx: &mut Cx<'_>, token: u64) {

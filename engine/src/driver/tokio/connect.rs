@@ -1,6 +1,7 @@
 //! Outgoing connections.
 
 use std::net::SocketAddr;
+use std::string::String;
 use std::sync::Arc;
 use std::time::Duration;
 use std::vec::Vec;
@@ -17,7 +18,7 @@ use super::io::now;
 use super::websocket::{Origin, WebSocket};
 use crate::config::{Config, ConfigError, MORE_THAN_ZERO, require};
 use crate::error::Deadline;
-use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits, Url};
+use crate::handshake::{ClientHandshake, ClientOptions, HandshakeUsage, HeadLimits, Url};
 use crate::session::Session;
 use crate::session::channels::{ChannelConfig, ChannelSession};
 
@@ -115,6 +116,27 @@ impl Connector {
     pub fn options(mut self, options: ClientOptions) -> Self {
         self.options = options;
         self
+    }
+
+    /// Adds a header field to the request, as [`ClientOptions::header`]. A later
+    /// [`Self::options`] replaces it.
+    ///
+    /// ```
+    /// # fn run() -> Result<(), tickwire::Error> {
+    /// let connector = tickwire::Connector::new().header("Authorization", "Bearer token")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`HandshakeUsage`], as [`ClientOptions::header`].
+    pub fn header(
+        mut self,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, HandshakeUsage> {
+        self.options = self.options.header(name, value)?;
+        Ok(self)
     }
 
     /// Limits on the size of the server's response head.

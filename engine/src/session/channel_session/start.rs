@@ -72,14 +72,8 @@ impl fmt::Display for StartError {
     }
 }
 
-impl core::error::Error for StartError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::NotAgreed(_) => None,
-            Self::Config(error) => Some(error),
-        }
-    }
-}
+/// Without a source: the text contains the cause.
+impl core::error::Error for StartError {}
 
 /// Whether the limits of a WebSocket, `below`, have room for what channels with `config` send
 /// and receive through it.

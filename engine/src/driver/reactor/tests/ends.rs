@@ -226,3 +226,12 @@ fn a_message_sent_in_stopping_precedes_the_close() {
         assert_eq!(found, frames);
     }
 }
+
+#[test]
+fn an_answer_in_text_is_a_text_message() {
+    let mut rig = Rig::new(calm());
+    rig.frame(1, "é".as_bytes());
+    rig.readable();
+    rig.serve();
+    assert_eq!(rig.pipe.borrow().written[..], *b"\x81\x02\xc3\xa9");
+}

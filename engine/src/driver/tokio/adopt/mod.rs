@@ -57,7 +57,7 @@ impl std::error::Error for AdoptError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::OtherStream(_) => None,
-            Self::Failed(e) => Some(e),
+            Self::Failed(e) => e.source(),
         }
     }
 }

@@ -53,11 +53,5 @@ impl fmt::Display for ChannelError {
     }
 }
 
-impl std::error::Error for ChannelError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Failed(failure) => Some(failure),
-            _ => None,
-        }
-    }
-}
+/// Without a source: the text contains the cause.
+impl std::error::Error for ChannelError {}

@@ -47,9 +47,11 @@ async fn over_tcp_the_request_is_shown_and_a_subprotocol_chosen() {
             .subprotocol("a")
             .and_then(|o| o.subprotocol("b"))
             .and_then(|o| o.origin("https://example.com"))
-            .and_then(|o| o.header("X-Seat", "17"))
             .unwrap();
-        let connector = Connector::new().options(options);
+        let connector = Connector::new()
+            .options(options)
+            .header("X-Seat", "17")
+            .unwrap();
         let mut ws = connector.connect(&url).await.unwrap();
         assert!(ws.stream().nodelay().unwrap());
         assert_eq!(ws.subprotocol(), Some("b"));
