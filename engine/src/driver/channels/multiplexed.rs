@@ -152,7 +152,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
     type Admitted = H::Admitted;
 
     fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict<H::Admitted> {
-        if let Err(error) = request.require_subprotocol(SUBPROTOCOL) {
+        if let Err(error) = request.require_subprotocol([SUBPROTOCOL]) {
             self.handler.rejected(peer, &error);
             return Verdict::Refuse(error.refusal());
         }

@@ -147,7 +147,7 @@ impl ChannelSocket {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        if let Err(error) = upgrade.request().require_subprotocol(SUBPROTOCOL) {
+        if let Err(error) = upgrade.request().require_subprotocol([SUBPROTOCOL]) {
             // The error of the request matters more than one of sending the refusal.
             let _ = upgrade.refuse(error.refusal()).await;
             return Err(error.into());
