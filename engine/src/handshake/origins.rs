@@ -107,8 +107,9 @@ impl Origins {
         {
             Ok(())
         } else {
-            let shown = origin.floor_char_boundary(Self::SHOWN_BYTES_MAX);
-            Err(HandshakeError::OriginNotAllowed(origin[..shown].into()))
+            // Visible ASCII, as the request was checked: every byte is a character.
+            let shown = origin.get(..Self::SHOWN_BYTES_MAX).unwrap_or(origin);
+            Err(HandshakeError::OriginNotAllowed(shown.into()))
         }
     }
 }

@@ -366,6 +366,9 @@ pub trait ChannelHandler: Sized {
     fn connect_failed(&mut self, token: u64, error: Error) {}
 
     /// A command that another thread sent with [`Remote::command`](crate::reactor::Remote::command).
+    /// The [`ChannelHub`] reaches the channels, the statistics and the timers of every connection,
+    /// but not its [`Self::Conn`]:
+    /// [`Handler::command`](crate::reactor::Handler::command) says what to do instead.
     fn command(&mut self, hub: &mut ChannelHub<'_, '_>, command: Self::Command) {}
 
     /// As [`Handler::rejected`](crate::reactor::Handler::rejected); also called for clients that do

@@ -32,6 +32,7 @@ impl<T: Transport> Common<T> {
             now,
             stop: &mut self.stop,
             calls: &mut self.calls,
+            current: None,
         }
     }
 
@@ -47,13 +48,15 @@ impl<T: Transport> Common<T> {
     ) -> (&'a mut ReadSide, Cx<'a>) {
         let received = (session.stats(), session.rtt());
         let (read, write) = session.halves();
+        let mut hub = self.hub(now);
+        hub.current = Some((id, received.0));
         let cx = Cx {
             id,
             write,
             line,
             flow,
             received,
-            hub: self.hub(now),
+            hub,
         };
         (read, cx)
     }

@@ -407,10 +407,15 @@ impl<H: Handler, T: Transport> Core<H, T> {
     fn send(&mut self, id: ConnId, payload: Payload) {
         let (bytes, refused) = match (self.common.slab.outbox(id), payload) {
             (None, Payload::Binary(bytes)) => (bytes, None),
+            (None, Payload::Text(text)) => (text.into_bytes(), None),
             (None, Payload::Prepared(message)) => (message.to_bytes(), None),
             (Some(outbox), Payload::Binary(bytes)) => match outbox.send_bytes(bytes) {
                 Ok(()) => return,
                 Err((e, bytes)) => (bytes, Some(e)),
+            },
+            (Some(outbox), Payload::Text(text)) => match outbox.send_text_bytes(text) {
+                Ok(()) => return,
+                Err((e, text)) => (text.into_bytes(), Some(e)),
             },
             (Some(outbox), Payload::Prepared(message)) => match outbox.send_prepared(&message) {
                 Ok(()) => return,
