@@ -236,8 +236,10 @@ pub trait Handler: Sized {
     /// After a failure, this is called as soon as all earlier messages were delivered; the reactor
     /// then sends a Close and closes the socket, within `close_timeout`. After a closing handshake,
     /// this is called when the handshake is complete and the socket is closed.
-    fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended) {
-        let _ = (conn, id, ended);
+    ///
+    /// `stats` are the final counts of messages and bytes of the connection.
+    fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, stats: Stats) {
+        let _ = (conn, id, ended, stats);
     }
 
     /// [`Cx::detach`] has removed the connection from the reactor. Called instead of `close`.

@@ -414,7 +414,9 @@ fn a_waker_may_own_what_wakes_the_reactor() {
 
 /// A command reaches the statistics and the timers of a connection, until the connection ends.
 fn a_command_reaches_every_connection(on: On) {
+    let (close, closed) = mpsc::channel();
     let (server, events) = serve(on, calm(), |app| {
+        app.on_close = Box::new(move |stats| close.send(stats).expect("a test"));
         app.on_timer = Box::new(|cx, _| {
             let (own, stats) = (cx.id(), cx.stats());
             assert_eq!(cx.hub().stats(own), Some(stats), "its own, too");
@@ -437,6 +439,7 @@ fn a_command_reaches_every_connection(on: On) {
     assert_eq!(fired, (id, 17));
     drop(peer);
     events.closed();
+    assert_eq!(closed.recv_timeout(LONG), Ok(stats), "the final counts");
     assert_eq!(server.ask(move |hub| hub.stats(id)), None);
     let set = server.ask(move |hub| hub.timer(id, Duration::ZERO, 18));
     assert_eq!(set, Ok(()));

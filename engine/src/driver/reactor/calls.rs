@@ -6,7 +6,7 @@ use super::super::transport::Transport;
 use super::Core;
 use super::link::{Link, Phase};
 use super::slab::Slab;
-use crate::session::{ReadSide, Session};
+use crate::session::{ReadSide, Session, Stats};
 use crate::time::Timestamp;
 
 /// The state of a reactor that every callback can use, beside its own connection.
@@ -102,10 +102,10 @@ impl<H: Handler, T: Transport> Core<H, T> {
     }
 
     /// Calls [`Handler::close`] for an ended connection, once.
-    pub(super) fn call_close(&mut self, id: ConnId, ended: Ended) {
+    pub(super) fn call_close(&mut self, id: ConnId, ended: Ended, stats: Stats) {
         let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
         if let Some(conn) = conn {
-            self.handler.close(conn, id, ended);
+            self.handler.close(conn, id, ended, stats);
         }
     }
 }
