@@ -284,8 +284,8 @@ impl ChannelSocket {
     }
 
     /// Ends the connection at once because the program goes away: the peer gets GOAWAY without an
-    /// error and Close 1001, and reports [`DrainEnd::GoingAway`](crate::channels::DrainEnd). What is
-    /// queued is not sent. A runtime that is shut down does the same, as far as the stream takes it
+    /// error and Close 1001, and reports [`DrainEnd::GoingAway`](crate::channels::DrainEnd), or
+    /// `Complete` if it has no channel open. What is queued is not sent. A runtime that is shut down does the same, as far as the stream takes it
     /// without waiting.
     pub fn go_away(&self) {
         self.end(Channels::go_away);
