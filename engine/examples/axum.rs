@@ -1,12 +1,13 @@
-//! WebSocket routes in an axum server: messages on one, channels on the other, and an orderly end.
+//! An axum server with two WebSocket routes, one for messages and one for channels, and a graceful
+//! shutdown.
 //!
 //! ```text
 //! cargo run --example axum --features axum
 //! cargo run --example axum --features axum -- --listen 127.0.0.1:9001
 //! ```
 //!
-//! Without an address the program is its own client: it talks to both routes and ends. With one it serves
-//! until Ctrl-C, and closes every connection with 1001 then.
+//! Without an address the program runs a client of both routes and ends. With an address it serves
+//! until Ctrl-C, then closes every connection with 1001.
 
 use std::error::Error as StdError;
 use std::net::SocketAddr;
@@ -28,8 +29,9 @@ use tokio::sync::watch;
 
 type Fallible<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
 
-/// Changes when the server stops. Every connection has one; when the last one is dropped, all are closed.
-type Stop = watch::Receiver<()>;
+/// Changes when the server shuts down. Every connection holds one: when the last is dropped, all
+/// connections are closed.
+type Shutdown = watch::Receiver<()>;
 
 #[tokio::main]
 async fn main() -> Fallible {
@@ -41,36 +43,36 @@ async fn main() -> Fallible {
             other => return Err(other.unexpected().into()),
         }
     }
-    let alone = listen.is_none();
+    let demo = listen.is_none();
     let listener = TcpListener::bind(listen.as_deref().unwrap_or("127.0.0.1:0")).await?;
     let addr = listener.local_addr()?;
     println!("ws://{addr}/echo and ws://{addr}/channels");
 
-    let (stop, stopped) = watch::channel(());
+    let (stop, on_shutdown) = watch::channel(());
     let router = Router::new()
         .route("/echo", any(echo))
         .route("/channels", any(channels))
-        .with_state(stopped);
-    let tell = stop.clone();
+        .with_state(on_shutdown);
+    let shutdown = stop.clone();
     let until = async move {
-        if alone {
-            if let Err(error) = talk(addr).await {
+        if demo {
+            if let Err(error) = run_client(addr).await {
                 eprintln!("{error}");
             }
         } else if let Err(error) = tokio::signal::ctrl_c().await {
             eprintln!("{error}");
         }
-        tell.send_replace(());
+        shutdown.send_replace(());
     };
     axum::serve(listener, router)
         .with_graceful_shutdown(until)
         .await?;
-    stop.closed().await; // axum does not wait for connections that were upgraded
+    stop.closed().await; // axum does not wait for upgraded connections
     Ok(())
 }
 
-async fn echo(upgrade: WebSocketUpgrade, State(mut stop): State<Stop>) -> Response {
-    let upgrade = upgrade.subprotocols(["echo.v1"]).origins(Origins::same()); // pages of this server, and clients that are no browser
+async fn echo(upgrade: WebSocketUpgrade, State(mut on_shutdown): State<Shutdown>) -> Response {
+    let upgrade = upgrade.subprotocols(["echo.v1"]).origins(Origins::same()); // pages of this server, and clients that are not browsers
     upgrade.on_upgrade(async move |mut ws| {
         loop {
             select! {
@@ -83,18 +85,20 @@ async fn echo(upgrade: WebSocketUpgrade, State(mut stop): State<Stop>) -> Respon
                             _ => Ok(()),
                         };
                         if queued.is_err() {
-                            return; // the client sends more than it reads
+                            return; // the send queue is full: the client does not read
                         }
                     }
                 }
-                _ = stop.changed() => break,
+                _ = on_shutdown.changed() => break,
             }
         }
-        let _ = ws.close(CloseCode::GOING_AWAY, "the server stops").await;
+        let _ = ws
+            .close(CloseCode::GOING_AWAY, "the server is shutting down")
+            .await;
     })
 }
 
-async fn channels(upgrade: WebSocketUpgrade, State(mut stop): State<Stop>) -> Response {
+async fn channels(upgrade: WebSocketUpgrade, State(mut on_shutdown): State<Shutdown>) -> Response {
     upgrade.on_upgrade_channels(ChannelConfig::default(), async move |socket| {
         loop {
             select! {
@@ -104,7 +108,7 @@ async fn channels(upgrade: WebSocketUpgrade, State(mut stop): State<Stop>) -> Re
                         tokio::spawn(echo_channel(channel));
                     }
                 }
-                _ = stop.changed() => break,
+                _ = on_shutdown.changed() => break,
             }
         }
         socket.drain(ErrorCode::NO_ERROR);
@@ -121,8 +125,8 @@ async fn echo_channel(mut channel: Channel) {
     let _ = channel.finish();
 }
 
-/// A client of both routes.
-async fn talk(addr: SocketAddr) -> Fallible {
+/// Runs a client of both routes.
+async fn run_client(addr: SocketAddr) -> Fallible {
     let mut ws = tickwire::connect(&format!("ws://{addr}/echo")).await?;
     ws.send_text("a message").await?;
     println!("/echo: {:?}", ws.recv().await?);

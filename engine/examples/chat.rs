@@ -1,5 +1,5 @@
-//! A chat: a binary sub-protocol of two messages over channels, in about a hundred lines, and a
-//! demonstration of it.
+//! A chat server and client: a binary protocol of two messages over channels, and a demonstration
+//! that checks it.
 //!
 //! ```sh
 //! cargo run --release --example chat                       # a server and three guests, checked
@@ -7,8 +7,8 @@
 //! cargo run --release --example chat -- join 127.0.0.1:9001 alice
 //! ```
 //!
-//! Joining a room is opening a channel: its topic names the room, its metadata the guest. Each
-//! channel has its own credit, so a guest who does not read stalls nobody but himself.
+//! A guest joins a room by opening a channel: the topic names the room, the metadata the guest.
+//! Each channel has its own credit, so a guest who does not read delays no other guest.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,13 +22,13 @@ use tickwire::channels::{
 use tokio::sync::{broadcast, mpsc};
 
 type Fallible = Result<(), Box<dyn std::error::Error + Send + Sync>>;
-/// By topic. What is sent to a room goes to all of its guests.
+/// Rooms by topic. A message sent to a room goes to all of its guests.
 type Rooms = Arc<Mutex<HashMap<Vec<u8>, broadcast::Sender<Bytes>>>>;
 
-/// Messages that a room keeps for a guest who is slow to read; he misses what is older.
+/// Messages that a room keeps for a slow guest, who misses older ones.
 const BACKLOG: usize = 256;
 
-/// The sub-protocol: a byte that says what it is, the name's length, the name, and the text.
+/// A message is one byte for its kind, one byte for the length of the name, the name, and the text.
 const JOINED: u8 = 1;
 const SAID: u8 = 2;
 
@@ -41,7 +41,7 @@ fn encode(kind: u8, name: &[u8], text: &[u8]) -> Bytes {
     message.freeze()
 }
 
-/// What a message says, for people; `None` if it is not of this protocol.
+/// A message as a line of text; `None` if it does not follow the protocol.
 fn decode(message: &[u8]) -> Option<String> {
     let (&[kind, len], rest) = message.split_first_chunk()?;
     let (name, text) = rest.split_at_checked(len.into())?;
@@ -60,19 +60,19 @@ async fn serve(listener: Listener) -> Fallible {
         tokio::spawn(async move {
             let session = ChannelSocket::accept_from(incoming, ChannelConfig::default()).await?;
             while let Some(offer) = session.accept().await {
-                tokio::spawn(attend(Arc::clone(&rooms), offer));
+                tokio::spawn(serve_guest(Arc::clone(&rooms), offer));
             }
             Fallible::Ok(())
         });
     }
 }
 
-/// A guest in a room, until one of them is gone.
-async fn attend(rooms: Rooms, offer: IncomingChannel) -> Fallible {
+/// Serves one guest in a room, until the guest leaves or the room closes.
+async fn serve_guest(rooms: Rooms, offer: IncomingChannel) -> Fallible {
     let (topic, name) = (offer.topic().to_vec(), offer.metadata().to_vec());
-    let (room, mut heard) = {
+    let (room, mut messages) = {
         let mut rooms = rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.retain(|_, room| room.receiver_count() > 0); // all have left the others
+        rooms.retain(|_, room| room.receiver_count() > 0); // remove empty rooms
         let room = rooms
             .entry(topic)
             .or_insert_with(|| broadcast::channel(BACKLOG).0);
@@ -86,8 +86,8 @@ async fn attend(rooms: Rooms, offer: IncomingChannel) -> Fallible {
                 Some(text) => drop(room.send(encode(SAID, &name, &text))?),
                 None => return Ok(channel.finish()?),
             },
-            message = heard.recv() => match message {
-                // Waits for this guest's credit; the others have channels of their own.
+            message = messages.recv() => match message {
+                // Waits for credit on this guest's channel only.
                 Ok(message) => channel.send_bytes(message).await?,
                 Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(closed) => return Err(closed.into()),
@@ -100,7 +100,7 @@ async fn join(address: &str, name: &str) -> Fallible {
     let session = ChannelSocket::connect(&format!("ws://{address}/")).await?;
     let lobby = OpenOptions::new("lobby").metadata(name);
     let (mut sender, mut receiver) = session.open(lobby)?.split();
-    // A thread that waits for the keyboard does not keep the program from ending.
+    // Reads standard input on a thread, which does not delay the end of the program.
     let (typed, mut lines) = mpsc::channel(1);
     std::thread::spawn(move || {
         let mut lines = std::io::stdin().lines().map_while(Result::ok);
@@ -110,7 +110,7 @@ async fn join(address: &str, name: &str) -> Fallible {
         while let Some(line) = lines.recv().await {
             sender.send(line.as_bytes()).await?;
         }
-        sender.finish() // the room answers with its own end when it has read all
+        sender.finish() // the server finishes its half after the last line
     });
     while let Some(message) = receiver.recv().await? {
         println!("{}", decode(&message).unwrap_or_default());
@@ -118,7 +118,7 @@ async fn join(address: &str, name: &str) -> Fallible {
     Ok(())
 }
 
-/// Three guests, each of whom must hear every line once.
+/// Runs three guests, and checks that each receives every line once.
 async fn demo() -> Fallible {
     let listener = Listener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/", listener.local_addr()?);
@@ -128,7 +128,7 @@ async fn demo() -> Fallible {
     for name in names {
         let session = ChannelSocket::connect(&url).await?;
         let mut channel = session.open(OpenOptions::new("lobby").metadata(name))?;
-        channel.recv().await?.ok_or("the room closed")?; // that this guest is here
+        channel.recv().await?.ok_or("the room closed")?; // the guest's own JOINED message
         guests.push(channel);
     }
     for (name, channel) in names.iter().zip(&mut guests) {
@@ -141,13 +141,13 @@ async fn demo() -> Fallible {
         let mut expected: Vec<String> = joined.chain(said).collect();
         while !expected.is_empty() {
             let message = channel.recv().await?.ok_or("the room closed")?;
-            let line = decode(&message).ok_or("not of this protocol")?;
+            let line = decode(&message).ok_or("a message does not follow the protocol")?;
             let found = expected.iter().position(|e| *e == line);
-            expected.remove(found.ok_or_else(|| format!("nobody said {line:?}"))?);
-            println!("{:>5} hears | {line}", names[at]);
+            expected.remove(found.ok_or_else(|| format!("unexpected line {line:?}"))?);
+            println!("{:>5} receives | {line}", names[at]);
         }
     }
-    println!("every guest heard every line");
+    println!("every guest received every line");
     Ok(())
 }
 

@@ -1,10 +1,10 @@
-//! An accept loop, and a task for each connection that sends every message back.
+//! An echo server: an accept loop, and one task for each connection.
 //!
 //! ```text
 //! cargo run --example echo_tasks -- --listen 127.0.0.1:9001
 //! ```
 //!
-//! On SIGTERM it closes every connection with 1001 and exits with 0.
+//! On SIGTERM the server closes every connection with 1001 and exits with status 0.
 
 use std::error::Error as StdError;
 
@@ -32,33 +32,33 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let mut terminate = signal(SignalKind::terminate())?;
     println!("listening {}", listener.local_addr()?);
 
-    let (stop, stopped) = watch::channel(());
+    let (shutdown, on_shutdown) = watch::channel(());
     let mut tasks = JoinSet::new();
     loop {
         select! {
             incoming = listener.accept() => {
-                tasks.spawn(echo(incoming?, stopped.clone()));
+                tasks.spawn(echo(incoming?, on_shutdown.clone()));
             }
             Some(ended) = tasks.join_next() => {
                 if let Ok(Err(e)) = ended {
-                    eprintln!("{e}"); // that peer's affair: the others go on
+                    eprintln!("{e}"); // one connection has failed; the others continue
                 }
             }
             _ = terminate.recv() => break,
         }
     }
-    stop.send(())?;
+    shutdown.send(())?;
     tasks.join_all().await;
     Ok(())
 }
 
 async fn echo(
     incoming: Incoming<TcpStream>,
-    mut stopped: watch::Receiver<()>,
+    mut on_shutdown: watch::Receiver<()>,
 ) -> Result<(), Error> {
     let mut ws = select! {
         ws = incoming.accept() => ws?,
-        _ = stopped.changed() => return Ok(()),
+        _ = on_shutdown.changed() => return Ok(()),
     };
     loop {
         select! {
@@ -74,8 +74,9 @@ async fn echo(
                     }
                 }
             }
-            _ = stopped.changed() => break,
+            _ = on_shutdown.changed() => break,
         }
     }
-    ws.close(CloseCode::GOING_AWAY, "the server stops").await
+    ws.close(CloseCode::GOING_AWAY, "the server is shutting down")
+        .await
 }

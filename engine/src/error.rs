@@ -1,5 +1,6 @@
-//! What can go wrong, sorted by who is at fault: the peer ([`Violation`]), the agreed sizes
-//! ([`Limit`]), the clock ([`Deadline`]) or our own caller ([`SendError`]).
+//! Errors of a connection, by cause: the peer broke a rule ([`Violation`]), the peer sent more than
+//! a limit allows ([`Limit`]), a deadline passed ([`Deadline`]), or the application called a method
+//! wrongly ([`SendError`]).
 
 use core::fmt;
 
@@ -8,26 +9,27 @@ use core::fmt;
 pub struct CloseCode(pub u16);
 
 impl CloseCode {
-    /// 1000: the purpose of the connection is fulfilled.
+    /// 1000: the connection has served its purpose.
     pub const NORMAL: Self = Self(1000);
-    /// 1001: the server goes down, or the browser leaves the page.
+    /// 1001: the server shuts down, or the browser leaves the page.
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke a rule of the protocol.
     pub const PROTOCOL: Self = Self(1002);
-    /// 1003: a kind of data that this endpoint does not take.
+    /// 1003: this endpoint does not accept data of this type, for example text.
     pub const UNSUPPORTED: Self = Self(1003);
-    /// 1007: text that is not UTF-8.
+    /// 1007: a text message is not UTF-8.
     pub const INVALID_DATA: Self = Self(1007);
-    /// 1008: against a policy that no other code names.
+    /// 1008: a message violates a policy, and no other code fits.
     pub const POLICY: Self = Self(1008);
-    /// 1009: larger than this endpoint takes.
+    /// 1009: a message is larger than this endpoint accepts.
     pub const TOO_BIG: Self = Self(1009);
-    /// 1011: the endpoint met an unexpected condition.
+    /// 1011: the endpoint failed with an internal error.
     pub const INTERNAL: Self = Self(1011);
 
-    /// Whether the code may stand in a Close frame: 1000-1003, 1007-1014 and 3000-4999.
+    /// Whether a Close frame may carry the code: 1000-1003, 1007-1014 and 3000-4999.
     ///
-    /// 1004-1006 and 1015 are reserved for local use; the rest is unassigned.
+    /// 1004-1006 and 1015 are reserved and never sent; the other codes are unassigned (RFC 6455
+    /// section 7.4).
     #[must_use]
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
@@ -54,7 +56,7 @@ pub enum Violation {
     UnmaskedFromClient,
     /// A server must not mask any frame (section 5.1).
     MaskedFromServer,
-    /// A length must take its shortest form (section 5.2).
+    /// A length must be encoded in its shortest form (section 5.2).
     LengthNotMinimal,
     /// The top bit of a 64-bit length must be zero (section 5.2).
     LengthTopBit,
@@ -66,20 +68,21 @@ pub enum Violation {
     ControlTooLong,
     /// A control frame must not be fragmented (section 5.5).
     ControlFragmented,
-    /// A new message began while another one was open (section 5.4).
+    /// A message must not begin before the previous message is complete (section 5.4).
     DataInsideMessage,
-    /// A continuation without a message to continue (section 5.4).
+    /// A continuation frame must continue a message (section 5.4).
     OrphanContinuation,
-    /// Text, or the reason of a Close, that is not UTF-8 (sections 5.6 and 5.5.1).
+    /// Text and the reason in a Close must be UTF-8 (sections 5.6 and 5.5.1).
     InvalidUtf8,
-    /// A Close body of one byte: a code takes two (section 5.5.1).
+    /// The body of a Close must not be one byte: a code has two (section 5.5.1).
     CloseBodyOfOneByte,
-    /// A Close code that must not be sent (section 7.4).
+    /// The code in a Close must be one that may be sent (section 7.4): see
+    /// [`CloseCode::is_sendable`].
     InvalidCloseCode(u16),
 }
 
 impl Violation {
-    /// The code with which the connection is closed: 1007 for bad UTF-8, else 1002.
+    /// The code with which this endpoint closes the connection: 1007 for bad UTF-8, else 1002.
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {
@@ -88,25 +91,27 @@ impl Violation {
         }
     }
 
-    /// The rule, as it is told to the application and to the peer (at most 123 bytes).
+    /// The text of the rule, for the application and for the reason in the Close (at most 123 bytes).
     #[must_use]
     pub const fn rule(self) -> &'static str {
         match self {
             Self::UnmaskedFromClient => "a client must mask its frames",
             Self::MaskedFromServer => "a server must not mask its frames",
-            Self::LengthNotMinimal => "a frame length must take its shortest form",
+            Self::LengthNotMinimal => "a frame length must be encoded in its shortest form",
             Self::LengthTopBit => "the top bit of a 64-bit length must be zero",
             Self::ReservedBits => "reserved bits must be zero: no extension was agreed on",
             Self::ReservedOpcode(_) => "opcodes 3-7 and 11-15 are reserved",
             Self::ControlTooLong => "a control frame carries at most 125 bytes",
             Self::ControlFragmented => "a control frame must not be fragmented",
-            Self::DataInsideMessage => "a message must not begin inside another one",
+            Self::DataInsideMessage => {
+                "a message must not begin before the previous one is complete"
+            }
             Self::OrphanContinuation => "a continuation frame must continue a message",
             Self::InvalidUtf8 => "text must be UTF-8",
             Self::CloseBodyOfOneByte => {
                 "the body of a Close must be empty, or begin with a code of two bytes"
             }
-            Self::InvalidCloseCode(_) => "the code of a Close must be one that may be sent",
+            Self::InvalidCloseCode(_) => "a Close must not carry this code",
         }
     }
 }
@@ -124,25 +129,25 @@ impl fmt::Display for Violation {
 
 impl core::error::Error for Violation {}
 
-/// Larger than this endpoint agreed to take. The connection is closed with 1009.
+/// A limit of this endpoint that the peer exceeded. The connection is closed with 1009.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Limit {
-    /// The header that makes the message pass `message_bytes_max`.
+    /// A message is longer than `message_bytes_max`. Found at the frame header that exceeds it.
     Message {
         /// Bytes of the message up to the end of that frame.
         len: u64,
         /// `Config::message_bytes_max`.
         max: u64,
     },
-    /// One frame longer than `frame_bytes_max`.
+    /// A frame is longer than `frame_bytes_max`.
     Frame {
-        /// Bytes that the header announces.
+        /// Payload bytes according to the frame header.
         len: u64,
         /// `Config::frame_bytes_max`.
         max: u64,
     },
-    /// More frames in one message than `fragments_max`.
+    /// A message has more frames than `fragments_max`.
     Fragments {
         /// `Config::fragments_max`.
         max: u32,
@@ -155,19 +160,19 @@ impl fmt::Display for Limit {
             Self::Message { len, max } => {
                 write!(
                     f,
-                    "a message of {len} bytes or more, where Config::message_bytes_max is {max}"
+                    "a message of at least {len} bytes; Config::message_bytes_max is {max}"
                 )
             }
             Self::Frame { len, max } => {
                 write!(
                     f,
-                    "a frame of {len} bytes, where Config::frame_bytes_max is {max}"
+                    "a frame of {len} bytes; Config::frame_bytes_max is {max}"
                 )
             }
             Self::Fragments { max } => {
                 write!(
                     f,
-                    "a message of more fragments than Config::fragments_max ({max})"
+                    "a message of more than {max} fragments (Config::fragments_max)"
                 )
             }
         }
@@ -180,17 +185,17 @@ impl core::error::Error for Limit {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Deadline {
-    /// No connection was made within the connect timeout of the driver.
+    /// The connection was not established within `Connector::connect_timeout`.
     Connect,
     /// The opening handshake took longer than `handshake_timeout`.
     Handshake,
-    /// No Pong within `pong_timeout` of our Ping.
+    /// No Pong came within `pong_timeout` after a Ping of this end.
     Pong,
-    /// No byte from the peer for `idle_timeout`.
+    /// No byte came from the peer for `idle_timeout`.
     Idle,
     /// The closing handshake took longer than `close_timeout`.
     Close,
-    /// The peer took no byte of our output for `write_timeout`.
+    /// Output waited, and the socket accepted no byte of it for `write_timeout`.
     Write,
 }
 
@@ -204,16 +209,16 @@ impl fmt::Display for Deadline {
                 "the peer did not complete the opening handshake within Config::handshake_timeout: check that it is a WebSocket endpoint, and its load"
             }
             Self::Pong => {
-                "the peer answered no Ping within Config::pong_timeout: it hangs, or the network is down; connect again"
+                "the peer answered no Ping within Config::pong_timeout: the peer hangs, or the network is down; connect again"
             }
             Self::Idle => {
-                "the peer sent nothing for Config::idle_timeout: it hangs, or the network is down; connect again"
+                "the peer sent nothing for Config::idle_timeout: the peer hangs, or the network is down; connect again"
             }
             Self::Close => {
-                "the peer did not complete the closing handshake within Config::close_timeout"
+                "the peer did not complete the closing handshake within Config::close_timeout: messages near the end may be lost"
             }
             Self::Write => {
-                "the peer took none of the waiting output for Config::write_timeout: it reads too slowly, or the network is down"
+                "the peer read none of the queued output for Config::write_timeout: the peer is too slow, or the network is down; connect again"
             }
         })
     }
@@ -221,20 +226,20 @@ impl fmt::Display for Deadline {
 
 impl core::error::Error for Deadline {}
 
-/// Why a connection ended other than by a closing handshake. A clean close is not a failure.
+/// Why a connection ended without a closing handshake. A clean close is not a failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The peer broke a rule.
+    /// The peer broke a rule of RFC 6455.
     Violation(Violation),
-    /// The peer sent more than was agreed.
+    /// The peer exceeded a limit of this end.
     Limit(Limit),
-    /// The peer was too slow, silent or gone.
+    /// The peer missed a deadline.
     Deadline(Deadline),
-    /// The stream ended without a Close frame (what RFC 6455 calls 1006).
+    /// The stream ended without a Close frame (code 1006 in RFC 6455 section 7.1.5).
     Eof,
-    /// Reading or writing the stream failed. The driver has the error of the operating system,
-    /// and gives that: as [`Error::Io`](crate::Error), or [`Ended::Io`](crate::reactor::Ended).
+    /// Reading or writing the stream failed. The driver reports the error of the operating system
+    /// instead: as [`Error::Io`](crate::Error), or [`Ended::Io`](crate::reactor::Ended).
     Io,
 }
 
@@ -254,14 +259,14 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Violation(v) => write!(f, "the peer broke a rule of WebSocket: {v}; look for the fault at the peer"),
-            Self::Limit(l) => write!(f, "the peer sent {l}: raise the limit if that is legitimate"),
+            Self::Violation(v) => write!(f, "the peer broke a rule of RFC 6455: {v}; correct the peer"),
+            Self::Limit(l) => write!(f, "the peer sent {l}; raise the limit if messages of this size are expected"),
             Self::Deadline(d) => d.fmt(f),
             Self::Eof => f.write_str(
-                "the stream ended without a Close frame: the peer or a middlebox cut the connection; connect again",
+                "the stream ended without a Close frame: the peer or a network device between cut the connection; connect again",
             ),
             Self::Io => f.write_str(
-                "reading or writing the stream failed: the connection is lost; connect again",
+                "reading or writing the stream failed, and the connection is lost; connect again",
             ),
         }
     }
@@ -290,21 +295,20 @@ impl From<Limit> for Failure {
     }
 }
 
-/// How a connection ended. The first cause is kept, and every call of every driver reports it.
+/// How a connection ended: the first cause, which all later calls report.
 ///
-/// A Close that the peer sent before the stream failed is the cause, even if it is read after the
-/// failure.
+/// If the peer sent a Close before the stream failed, that Close is the cause, even when it is read
+/// after the failure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
-    /// By a close handshake: the peer started it, or this endpoint started it and the peer answered
-    /// (RFC 6455 section 7.1.4).
+    /// By a closing handshake, which the peer or this endpoint started (RFC 6455 section 7.1.4).
     Closed {
         /// The code in the Close of the peer. `None` if the Close has no code (1005 in RFC 6455).
         code: Option<CloseCode>,
-        /// The peer sent its Close first.
+        /// The peer started the closing handshake.
         by_peer: bool,
     },
-    /// The connection ended without a close handshake, for this reason.
+    /// Without a closing handshake, for this reason.
     Failed(Failure),
 }
 
@@ -327,25 +331,25 @@ impl fmt::Display for End {
     }
 }
 
-/// Why our own caller's send was refused. Nothing of it went on the wire.
+/// Why a send was refused. No byte of the message is queued or sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The send queue is full: wait until it drains, then try again.
+    /// The send queue is full. Wait until it drains, then try again.
     QueueFull {
-        /// Bytes that wait in the queue.
+        /// Bytes in the queue.
         queued: usize,
         /// `Config::send_queue_bytes_max`.
         max: usize,
     },
-    /// The frame alone is larger than the queue: raise the limit or send in parts.
+    /// The frame alone is larger than the queue. Raise the limit, or send the message in parts.
     TooLarge {
         /// Bytes of the frame.
         len: usize,
         /// `Config::send_queue_bytes_max`.
         max: usize,
     },
-    /// The closing handshake has begun, or the connection is gone: nothing more can be sent.
+    /// The closing handshake has begun, or the connection has ended. Nothing more can be sent.
     Closed,
     /// Ping and Pong carry at most 125 bytes, a close reason at most 123.
     ControlTooLong {
@@ -354,14 +358,14 @@ pub enum SendError {
         /// Bytes allowed.
         max: usize,
     },
-    /// The close code must not stand on the wire: use 1000-1003, 1007-1014 or 3000-4999.
+    /// The close code must not be sent. Use 1000-1003, 1007-1014 or 3000-4999.
     InvalidCloseCode(u16),
-    /// A message sent in parts is open: finish it before another one begins.
+    /// A message sent in parts is not complete. Send its last part before another message.
     MessageOpen,
-    /// A part of text that is not UTF-8 at this byte offset.
+    /// A part of a text message is not UTF-8.
     InvalidUtf8 {
-        /// Offset in the part of the byte that breaks it; the length of a last part that ends
-        /// inside a code point.
+        /// Offset in the part of the first invalid byte. The length of the part, if the last part
+        /// ends inside a code point.
         at: usize,
     },
 }
@@ -372,20 +376,20 @@ impl fmt::Display for SendError {
             Self::QueueFull { queued, max } => {
                 write!(
                     f,
-                    "the send queue is full: {queued} of {max} bytes wait; send again when it has drained, or raise Config::send_queue_bytes_max"
+                    "the send queue is full: {queued} of {max} bytes are queued; send again when the queue has drained, or raise Config::send_queue_bytes_max"
                 )
             }
             Self::TooLarge { len, max } => write!(
                 f,
-                "a frame of {len} bytes can never fit the send queue of {max}: raise Config::send_queue_bytes_max, or send in parts"
+                "a frame of {len} bytes never fits in the send queue of {max} bytes: raise Config::send_queue_bytes_max, or send the message in parts"
             ),
             Self::Closed => f.write_str(
-                "the connection is closing or closed: open another one to send more",
+                "the connection is closing or closed: open a new connection to send more",
             ),
             Self::ControlTooLong { len, max } => {
                 write!(
                     f,
-                    "a Ping, Pong or close reason of {len} bytes: shorten it to {max}"
+                    "a Ping, Pong or close reason of {len} bytes is too long: shorten it to {max} bytes"
                 )
             }
             Self::InvalidCloseCode(code) => write!(
@@ -393,11 +397,11 @@ impl fmt::Display for SendError {
                 "close code {code} must not be sent: use 1000-1003, 1007-1014 or 3000-4999"
             ),
             Self::MessageOpen => f.write_str(
-                "a message sent in parts is not finished: send its last part before another message",
+                "a message sent in parts is not complete: send its last part before another message",
             ),
             Self::InvalidUtf8 { at } => write!(
                 f,
-                "the text to send is not UTF-8 at byte {at}: send it as binary, or correct it"
+                "the text to send is not UTF-8 at byte {at}: correct the text, or send it as a binary message"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! The WebSocket engine for trading and IoT: binary and text messages at the speed of the socket.
+//! A WebSocket engine for trading and IoT: binary and text messages at the speed of the socket.
 //!
 //! ```toml
 //! [dependencies]
@@ -15,12 +15,12 @@
 //! async fn main() -> Result<(), tickwire::Error> {
 //!     let mut feed = tickwire::connect("ws://127.0.0.1:9001/feed").await?;
 //!     feed.send_text(r#"{"op":"subscribe","args":["EURUSD"]}"#).await?;
-//!     // Everything that one read brought, lent from the receive buffer, while sending is possible.
+//!     // All messages of one read, borrowed from the receive buffer. Sending is possible meanwhile.
 //!     while let Some((messages, outbox)) = feed.recv_batch().await? {
 //!         for message in messages {
 //!             if let tickwire::Message::Binary(tick) = message {
 //!                 println!("{} bytes", tick.len());
-//!                 outbox.send(b"ack")?; // queued; one write for the whole batch
+//!                 outbox.send(b"ack")?; // queued: one write sends all replies of the batch
 //!             }
 //!         }
 //!     }
@@ -40,9 +40,9 @@
 //! async fn main() -> Result<(), Error> {
 //!     let listener = Listener::bind("127.0.0.1:9001").await?;
 //!     loop {
-//!         let incoming = listener.accept().await?; // a slow handshake holds nobody else up
+//!         let incoming = listener.accept().await?; // before the opening handshake
 //!         tokio::spawn(async move {
-//!             let mut client = incoming.accept().await?;
+//!             let mut client = incoming.accept().await?; // the opening handshake
 //!             while let Some((messages, outbox)) = client.recv_batch().await? {
 //!                 for message in messages {
 //!                     if let tickwire::Message::Binary(payload) = message {
@@ -59,17 +59,17 @@
 //!
 //! # Where to begin
 //!
-//! | you want | take |
+//! | you need | use |
 //! |---|---|
 //! | a client or a server in async code | [`connect`], [`Listener`], [`WebSocket`] |
 //! | a connection used from two tasks | [`WebSocket::split`] |
-//! | many channels on one connection, with credit | [`channels::ChannelSocket`] in tasks, [`channels::ChannelHandler`] on a reactor, [`channels::ChannelEndpoint`] on a stack of your own |
-//! | a thread per core, callbacks, the last microsecond | [`reactor::Handler`] on a [`reactor::Reactor`], or a [`reactor::TokioReactor`] |
+//! | many channels on one connection, with credit | [`channels::ChannelSocket`] in tasks, [`channels::ChannelHandler`] on a reactor, [`channels::ChannelEndpoint`] with your own I/O |
+//! | a thread per core, callbacks, the lowest latency | [`reactor::Handler`] on a [`reactor::Reactor`], or a [`reactor::TokioReactor`] |
 //! | a WebSocket route in an axum server | [`axum::WebSocketUpgrade`] |
 //! | a WebSocket route in a hyper server | [`hyper::upgrade`]; after another library's opening handshake [`WebSocket::from_hyper`] |
-//! | the protocol alone, on a stack of your own | [`sans_io::Session`] |
+//! | the protocol alone, with your own I/O | [`sans_io::Session`] |
 //! | limits and deadlines | [`Config`], [`channels::ChannelConfig`] |
-//! | options of sockets, cores for threads | [`net::Tune`], [`net::pin_current_thread`] |
+//! | socket options, threads pinned to cores | [`net::Tune`], [`net::pin_current_thread`] |
 //!
 //! Guides for [clients of venues], [device gateways], [several streams on one connection],
 //! [axum and hyper] and [fan-out] are in the repository. How the crate is built: [`architecture`].
@@ -82,17 +82,17 @@
 //!
 //! # Features
 //!
-//! | feature | brings | default |
+//! | feature | adds | default |
 //! |---|---|---|
 //! | `tokio` | [`WebSocket`] and [`channels::ChannelSocket`] for tasks, [`reactor::TokioReactor`]; `std` | yes |
 //! | `mio` | [`reactor::Reactor`] and [`reactor::Reactors`], without a runtime; `std` | |
 //! | `axum` | WebSocket routes in an axum 0.8 server; `hyper` | |
 //! | `hyper` | WebSockets in a hyper server, and connections that hyper or axum have upgraded; `tokio` | |
-//! | `fastwebsockets` | connections that fastwebsockets has upgraded are taken over; `hyper` | |
+//! | `fastwebsockets` | adoption of connections that fastwebsockets has upgraded; `hyper` | |
 //! | `zerocopy` | runs of messages on a channel as slices of your types; `tokio` | |
-//! | `std` | clocks, entropy, socket options. Without it the crate is `no_std` plus `alloc`: [`sans_io`], [`handshake`], [`channels::Mux`] | |
+//! | `std` | clocks, entropy, socket options. Without `std` the crate is `no_std` plus `alloc`: [`sans_io`], [`handshake`], [`channels::Mux`] | |
 #![cfg_attr(not(test), no_std)]
-// docs.rs says of each item which feature it needs.
+// docs.rs shows the feature that each item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
@@ -136,8 +136,9 @@ pub use role::Role;
 pub use session::{End, Stats};
 pub use time::Timestamp;
 
-/// The protocol without sockets, clocks and threads, for a stack of your own: bytes and the time go
-/// in, messages and bytes come out. [`Session`](sans_io::Session) says how to drive it.
+/// The protocol without sockets, clocks and threads, for your own I/O: bytes and the time go in,
+/// messages and bytes come out. The documentation of [`Session`](sans_io::Session) describes the
+/// calls and their order.
 pub mod sans_io {
     pub use crate::buf::BufPool;
     pub use crate::conn::Transmit;
@@ -146,21 +147,21 @@ pub mod sans_io {
     };
 }
 
-/// Many connections on one thread: an application is a [`Handler`](reactor::Handler), which a
-/// reactor calls with what happens. One handler runs on mio and on tokio.
+/// Many connections on one thread. The application implements [`Handler`](reactor::Handler), and a
+/// reactor calls the handler for each event. The same handler runs on mio and on tokio.
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub mod reactor {
     #[cfg(feature = "tokio")]
     pub use crate::driver::TokioReactor;
     pub use crate::driver::{
-        ACCEPT_REST, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
+        ACCEPT_BACKOFF, COMMANDS_MAX, Calls, ConnId, Cx, Ended, Handler, Hub, Opened, Outgoing,
         ReactorOptions, Remote, RemoteError, TIMERS_MAX, TimersFull, Verdict, Wait,
     };
     #[cfg(feature = "mio")]
     pub use crate::driver::{Reactor, Reactors, ReactorsOptions, Share};
 }
 
-/// Sockets: their options as one checked value, their addresses, and the cores that serve them.
+/// Sockets: their options as one checked value, peer addresses, and pinning of threads to cores.
 #[cfg(feature = "std")]
 pub mod net {
     pub use crate::driver::{
@@ -171,14 +172,14 @@ pub mod net {
     pub use crate::driver::{PeerAddr, Socket};
 }
 
-/// WebSockets in a server of hyper: our opening handshake on the requests that it has read.
-/// [`WebSocket::from_hyper`] takes over connections whose opening handshake is done.
+/// WebSockets in a hyper server: the opening handshake of this crate on requests that hyper has
+/// read. [`WebSocket::from_hyper`] adopts connections whose opening handshake is done.
 #[cfg(feature = "hyper")]
 pub mod hyper {
     pub use crate::driver::{AdoptError, UpgradedStream, Upgrading, refuse, upgrade};
 }
 
-/// WebSockets in a server of axum 0.8: an extractor, and rejections that are responses.
+/// WebSockets in an axum 0.8 server: an extractor, and rejections that are responses.
 #[cfg(feature = "axum")]
 pub mod axum {
     pub use crate::driver::WebSocketUpgrade;
@@ -186,9 +187,9 @@ pub mod axum {
 
 /// Channels: many flow-controlled streams of messages on one connection (`tickwire.mux.v1`).
 ///
-/// A slow reader stalls its own channel only, and a peer cannot make this end hold more than it
-/// was granted. Where a message cannot be sent yet, it waits where it can still be replaced by a
-/// newer one, or be overtaken by one of higher priority.
+/// A slow reader stalls only its own channel. Credit limits the memory that a peer can make this
+/// end use. A message that cannot be sent yet waits in the queue of its channel, where a newer
+/// message can replace it and messages of higher priority go out before it.
 pub mod channels {
     #[cfg(feature = "tokio")]
     pub use crate::driver::{
@@ -207,7 +208,7 @@ pub mod channels {
 #[doc = include_str!("../ARCHITECTURE.md")]
 pub mod architecture {}
 
-/// The examples of the README compile.
+/// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! What is sent as bytes.
+//! The types that can be sent as binary messages.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -8,16 +8,15 @@ use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
-/// The payload of a binary message, for every `send`: `&[u8]`, and whatever owns or shares such
-/// bytes. It is lent to the call and copied.
+/// A type whose bytes can be sent as a binary message: `&[u8]`, and types that own or share bytes.
+/// Every `send` borrows the payload for the call and copies it.
 ///
-/// A `str` is no payload, although it is bytes: sent by mistake as a binary message, it surprises
-/// the peer (RFC 6455, section 5.6, tells text and binary messages apart by their opcode). Text goes
-/// out by [`send_text`](crate::Outbox::send_text).
+/// `str` does not implement this trait, so that text is not sent as a binary message by mistake
+/// (RFC 6455 section 5.6). Send text with [`send_text`](crate::Outbox::send_text).
 ///
-/// # Types of your own
+/// # Your own types
 ///
-/// A type that gives its bytes by [`AsRef`] joins with one line:
+/// Any type that implements [`AsRef<[u8]>`](AsRef) can implement this trait:
 ///
 /// ```
 /// struct Order([u8; 16]);
@@ -35,12 +34,12 @@ use bytes::{Bytes, BytesMut};
 /// # }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not the payload of a binary message",
-    label = "`send` takes bytes: text is sent by `send_text`",
-    note = "send text by `send_text`: the peer gets a text message, not a binary one",
+    message = "`{Self}` cannot be sent as a binary message",
+    label = "`send` takes bytes; `send_text` takes text",
+    note = "send text with `send_text`: the peer receives a text message, not a binary one",
     note = "a channel has no text messages: send the bytes of the text, `text.as_bytes()`",
-    note = "send an `OwnedMessage` by `send_owned`, or by `SinkExt::send(&mut socket, message)`",
-    note = "another type of bytes implements `BinaryPayload`, or is sent as `&[u8]`"
+    note = "send an `OwnedMessage` with `send_owned`, or with `SinkExt::send(&mut socket, message)`",
+    note = "implement `BinaryPayload` for other types of bytes, or pass them as `&[u8]`"
 )]
 pub trait BinaryPayload: AsRef<[u8]> {}
 

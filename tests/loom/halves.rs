@@ -3,20 +3,20 @@
 #[path = "../../engine/src/driver/tokio/gate.rs"]
 mod gate;
 
-/// What is sent, as far as the gate goes: nothing.
+/// Stands in for the write side: the gate does not use it.
 mod sending {
     #[derive(Debug)]
     pub(super) struct Sending;
 }
 
-/// The atomics and locks that [`gate`] gets here.
+/// The atomics and locks that [`gate`] is compiled with here.
 mod sync {
     use std::task::Waker;
 
     pub(super) use loom::sync::Mutex;
     pub(super) use loom::sync::atomic::{AtomicU8, Ordering};
 
-    /// As `atomic-waker`'s: the last one registered is woken, once.
+    /// Like the type of `atomic-waker`: wakes the waker registered last, once.
     #[derive(Default, Debug)]
     pub(super) struct AtomicWaker(Mutex<Option<Waker>>);
 
@@ -42,23 +42,23 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use gate::{Cell, Shared, Side};
+use gate::{SharedWrite, Side, SplitState};
 use sending::Sending;
 
 use super::{model, model_within};
 
-/// What stands in the place of a stream.
+/// Stands in for the stream.
 #[derive(Debug, Default)]
 struct Io {
-    /// How often somebody was in.
+    /// Times that a side has held the gate.
     visits: u32,
     closing: bool,
 }
 
-type Halves = Arc<Shared<Io>>;
+type Halves = Arc<SplitState<Io>>;
 
 fn halves() -> Halves {
-    Arc::new(Shared::new(Sending, Io::default()))
+    Arc::new(SplitState::new(Sending, Io::default()))
 }
 
 fn spawn(halves: &Halves, f: impl FnOnce(&Halves) + 'static) -> thread::JoinHandle<()> {
@@ -66,31 +66,31 @@ fn spawn(halves: &Halves, f: impl FnOnce(&Halves) + 'static) -> thread::JoinHand
     thread::spawn(move || f(&halves))
 }
 
-/// The cell when both are done.
+/// The stream, after both halves are dropped.
 fn rest(halves: Halves) -> Io {
     let Ok(shared) = Arc::try_unwrap(halves) else {
-        panic!("both have let go");
+        panic!("both halves are dropped");
     };
-    let Cell {
+    let SharedWrite {
         sending: Sending,
         io,
-    } = shared.into_cell();
+    } = shared.into_inner();
     io
 }
 
-/// Goes in once.
+/// Holds the gate once.
 fn visit(halves: &Halves, side: Side) {
     block_on(poll_fn(|cx| {
-        match halves.with(side, cx.waker(), |cell| cell.io.visits += 1) {
+        match halves.with(side, cx.waker(), |write| write.io.visits += 1) {
             Some(()) => Poll::Ready(()),
             None => Poll::Pending,
         }
     }));
 }
 
-/// Who finds the gate taken comes in all the same, and nobody is in twice.
+/// A side that finds the gate locked gets it later, and the two sides never hold it together.
 #[test]
-fn both_come_in_as_often_as_they_want() {
+fn both_sides_get_the_gate_as_often_as_they_ask() {
     model(|| {
         let halves = halves();
         let writer = spawn(&halves, |halves| {
@@ -104,62 +104,62 @@ fn both_come_in_as_often_as_they_want() {
     });
 }
 
-/// A reader that has nothing to do: looks into the cell when it is called, and then waits as a
-/// reader of a split connection does.
+/// A reader with nothing to read: enters the gate when it is notified, and waits like the reader of
+/// a split connection.
 fn poll_reader(
     halves: &Halves,
-    unattended: &mut bool,
+    must_enter: &mut bool,
     cx: &mut Context<'_>,
     mut done: impl FnMut(&mut Io) -> bool,
 ) -> Poll<()> {
-    let mut called = false;
+    let mut notified = false;
     loop {
-        if *unattended || halves.bell.attention() {
-            *unattended = true;
-            let looked = halves.with(Side::Reader, cx.waker(), |cell| {
-                halves.bell.heed();
-                *unattended = false;
-                done(&mut cell.io)
+        if *must_enter || halves.gate.is_reader_notified() {
+            *must_enter = true;
+            let entered = halves.with(Side::Reader, cx.waker(), |write| {
+                halves.gate.clear_notification();
+                *must_enter = false;
+                done(&mut write.io)
             });
-            match looked {
+            match entered {
                 Some(true) => return Poll::Ready(()),
                 Some(false) => {}
                 None => return Poll::Pending,
             }
         }
-        halves.bell.register(Side::Reader, cx.waker());
-        if !halves.bell.attention() {
+        halves.gate.register(Side::Reader, cx.waker());
+        if !halves.gate.is_reader_notified() {
             return Poll::Pending;
         }
-        if called {
+        if notified {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        called = true;
+        notified = true;
     }
 }
 
 fn read(halves: &Halves, mut done: impl FnMut(&mut Io) -> bool) {
-    let mut unattended = false;
+    let mut must_enter = false;
     block_on(poll_fn(|cx| {
-        poll_reader(halves, &mut unattended, cx, &mut done)
+        poll_reader(halves, &mut must_enter, cx, &mut done)
     }));
 }
 
-/// The writer begins the close, and the reader hears of it wherever it was.
+/// The writer begins the close; the reader sees that, in every interleaving.
 #[test]
-fn a_reader_is_called_to_the_end() {
+fn the_reader_is_notified_of_the_close() {
     model(|| {
         let halves = halves();
         let writer = spawn(&halves, |halves| {
             visit(halves, Side::Writer);
             block_on(poll_fn(|cx| {
-                match halves.with(Side::Writer, cx.waker(), |cell| cell.io.closing = true) {
+                match halves.with(Side::Writer, cx.waker(), |write| write.io.closing = true) {
                     Some(()) => Poll::Ready(()),
                     None => Poll::Pending,
                 }
             }));
-            halves.bell.call_reader();
+            halves.gate.notify_reader();
         });
         read(&halves, |io| io.closing);
         writer.join().unwrap();
@@ -173,7 +173,7 @@ fn write(halves: &Halves, room: &AtomicBool) {
         for _ in 0..2 {
             match halves.with(Side::Writer, cx.waker(), |_| room.load(Ordering::Acquire)) {
                 Some(true) => return Poll::Ready(()),
-                Some(false) => halves.bell.register(Side::Writer, cx.waker()),
+                Some(false) => halves.gate.register(Side::Writer, cx.waker()),
                 None => return Poll::Pending,
             }
         }
@@ -181,8 +181,8 @@ fn write(halves: &Halves, room: &AtomicBool) {
     }));
 }
 
-/// The stream wakes both halves by one waker; whichever of them is in the cell then, the other
-/// is not forgotten.
+/// The stream wakes both sides through one waker. The side that does not hold the gate is woken,
+/// too.
 #[test]
 fn a_stream_that_can_be_written_again_wakes_both() {
     // Three threads, of which two take the gate: with three interruptions it takes minutes.
@@ -203,7 +203,7 @@ fn a_stream_that_can_be_written_again_wakes_both() {
     });
 }
 
-/// The reader has made room in the queue, and says so to a writer that had found none.
+/// The reader has made room in the queue, and wakes a writer that waits for room.
 #[test]
 fn a_writer_is_woken_by_the_reader() {
     model(|| {
@@ -220,31 +220,31 @@ fn a_writer_is_woken_by_the_reader() {
                 None => Poll::Pending,
             }
         }));
-        halves.bell.wake_writer();
+        halves.gate.wake_writer();
         writer.join().unwrap();
         let _io = rest(halves);
     });
 }
 
-/// A writer that waits learns that the reader is gone.
+/// A waiting writer is woken when the reader is dropped.
 #[test]
-fn a_writer_that_waits_learns_that_the_reader_is_gone() {
+fn a_waiting_writer_is_woken_when_the_reader_is_dropped() {
     model(|| {
         let halves = halves();
         let reader = spawn(&halves, |halves| {
             visit(halves, Side::Reader);
-            halves.bell.desert();
+            halves.gate.mark_reader_dropped();
         });
         block_on(poll_fn(|cx| {
-            // As a send does: tries, and tries again once registered.
+            // Like a send: tries, registers, and tries again.
             for registers in [true, false] {
-                let tried = halves.with(Side::Writer, cx.waker(), |cell| {
-                    cell.io.visits += 1;
-                    halves.bell.is_deserted()
+                let tried = halves.with(Side::Writer, cx.waker(), |write| {
+                    write.io.visits += 1;
+                    halves.gate.is_reader_dropped()
                 });
                 match tried {
                     Some(true) => return Poll::Ready(()),
-                    Some(false) if registers => halves.bell.register(Side::Writer, cx.waker()),
+                    Some(false) if registers => halves.gate.register(Side::Writer, cx.waker()),
                     Some(false) => {}
                     None => return Poll::Pending,
                 }

@@ -1,19 +1,19 @@
-//! How tasks wait at a connection of channels, and the halves of a split one for each other,
-//! under every order in which they can come: a wake-up that is lost in any of them ends the test
-//! as a deadlock.
+//! How tasks wait on a connection with channels, and the halves of a split connection for each
+//! other, in every interleaving. A lost wake-up in any interleaving fails the test as a deadlock.
 //!
-//! `cargo test -p tickwire-loom --release`, some seconds; a part of `cargo test --workspace`.
+//! `cargo test -p tickwire-loom --release` takes some seconds; `cargo test --workspace` includes
+//! it.
 #![cfg(test)]
 
 mod halves;
 #[path = "../../engine/src/driver/tokio/channels/monitor.rs"]
 mod monitor;
 
-/// The locks that [`monitor`] gets here.
+/// The locks that [`monitor`] is compiled with here.
 mod sync {
     pub(crate) use loom::sync::{Mutex, MutexGuard};
 
-    /// Nothing is dropped under these locks that has an owner.
+    /// No payload with an owner is dropped under these locks.
     pub(crate) struct Section;
 
     impl Section {
@@ -30,35 +30,35 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 
-use monitor::{DriverWaker, Monitor, Slot, Ticket, Waiters};
+use monitor::{DriverWaker, Monitor, Ticket, Waiters, WakerSlot};
 
-/// What a connection shares, as far as waiting goes.
+/// The part of a connection's shared state that waiting needs.
 #[derive(Default)]
 struct State {
     credit: u32,
     messages: u32,
     ended: bool,
-    room: Slot,
-    arrival: Slot,
+    room: WakerSlot,
+    arrival: WakerSlot,
     closing: Waiters,
     driver: DriverWaker,
-    /// What the driver is to do.
+    /// Units of work for the driver.
     work: u32,
-    /// How often somebody woke it.
+    /// Times that a task woke the driver.
     wakes: u32,
-    /// How often it parked.
-    parks: u32,
+    /// Times that the driver registered its waker.
+    registrations: u32,
 }
 
 type Shared = Arc<Monitor<State>>;
 
-/// Every order in which threads are interrupted three times at most. Without that limit it takes
-/// more than a minute.
+/// Checks every interleaving with at most three preemptions. Without that limit a test takes more
+/// than a minute.
 fn model(f: impl Fn() + Sync + Send + 'static) {
     model_within(3, f);
 }
 
-/// Every order in which threads are interrupted `preemptions_max` times at most.
+/// Checks every interleaving with at most `preemptions_max` preemptions.
 fn model_within(preemptions_max: usize, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions_max);
@@ -74,7 +74,7 @@ fn spawn(shared: &Shared, f: impl FnOnce(&Shared) + 'static) -> thread::JoinHand
     thread::spawn(move || f(&shared))
 }
 
-/// A sender: waits for credit, or the end.
+/// A sender: waits for credit, or for the end.
 fn send(shared: &Shared) -> bool {
     block_on(poll_fn(|cx| {
         let mut guard = shared.lock();
@@ -86,12 +86,12 @@ fn send(shared: &Shared) -> bool {
         if state.ended {
             return Poll::Ready(false);
         }
-        state.room.park(cx.waker(), after);
+        state.room.register(cx.waker(), after);
         Poll::Pending
     }))
 }
 
-/// A reader: waits for a message, or the end.
+/// A reader: waits for a message, or for the end.
 fn recv(shared: &Shared) -> bool {
     block_on(poll_fn(|cx| {
         let mut guard = shared.lock();
@@ -103,7 +103,7 @@ fn recv(shared: &Shared) -> bool {
         if state.ended {
             return Poll::Ready(false);
         }
-        state.arrival.park(cx.waker(), after);
+        state.arrival.register(cx.waker(), after);
         Poll::Pending
     }))
 }
@@ -122,7 +122,7 @@ fn give_message(shared: &Shared) {
     state.arrival.wake(after);
 }
 
-/// The driver is gone: everybody is told.
+/// The driver has ended: every waiting task is woken.
 fn end(shared: &Shared) {
     let mut guard = shared.lock();
     let (state, after) = guard.parts();
@@ -133,7 +133,7 @@ fn end(shared: &Shared) {
 }
 
 #[test]
-fn credit_meets_a_sender_that_parks() {
+fn credit_wakes_a_sender_that_registers() {
     model(|| {
         let shared = shared();
         let driver = spawn(&shared, |shared| {
@@ -147,7 +147,7 @@ fn credit_meets_a_sender_that_parks() {
 }
 
 #[test]
-fn both_halves_park_at_once() {
+fn both_halves_register_at_once() {
     model(|| {
         let shared = shared();
         let sender = spawn(&shared, |shared| assert!(send(shared)));
@@ -160,7 +160,7 @@ fn both_halves_park_at_once() {
 }
 
 #[test]
-fn the_end_wakes_all() {
+fn the_end_wakes_every_task() {
     model(|| {
         let shared = shared();
         let sender = spawn(&shared, |shared| assert!(!send(shared)));
@@ -174,7 +174,7 @@ fn the_end_wakes_all() {
     });
 }
 
-/// Any number of tasks may wait for this.
+/// Waits for the end, in any number of tasks.
 async fn closed(shared: &Shared, ticket: &mut Ticket) {
     poll_fn(|cx| {
         let mut guard = shared.lock();
@@ -182,15 +182,15 @@ async fn closed(shared: &Shared, ticket: &mut Ticket) {
         if state.ended {
             return Poll::Ready(());
         }
-        state.closing.park(ticket, cx.waker(), after);
+        state.closing.register(ticket, cx.waker(), after);
         Poll::Pending
     })
     .await;
 }
 
-/// One who waits goes away, and takes nobody's place with him.
+/// A dropped wait removes its own registration, and no other.
 #[test]
-fn a_wait_that_is_dropped_takes_only_its_own_place() {
+fn a_dropped_wait_removes_only_its_own_registration() {
     model(|| {
         let shared = shared();
         let watcher = spawn(&shared, |shared| {
@@ -198,14 +198,14 @@ fn a_wait_that_is_dropped_takes_only_its_own_place() {
         });
         let passer = spawn(&shared, |shared| {
             let mut ticket = Ticket::default();
-            // One poll, then away.
+            // One poll, then the future is dropped.
             block_on(async {
                 let mut waiting = std::pin::pin!(closed(shared, &mut ticket));
                 poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_ready())).await
             });
             let mut guard = shared.lock();
             let (state, after) = guard.parts();
-            state.closing.leave(ticket, after);
+            state.closing.remove(ticket, after);
             state.room.clear(after);
         });
         end(&shared);
@@ -214,7 +214,7 @@ fn a_wait_that_is_dropped_takes_only_its_own_place() {
     });
 }
 
-/// The driver's task: does what there is, and lies down when there is nothing.
+/// The driver's task: does all work, and waits when there is none.
 fn drive(shared: &Shared, total: u32, blocked: bool) {
     let mut done = 0;
     block_on(poll_fn(|cx| {
@@ -225,13 +225,13 @@ fn drive(shared: &Shared, total: u32, blocked: bool) {
         if done == total {
             return Poll::Ready(());
         }
-        state.driver.park(cx.waker(), blocked, after);
-        state.parks += 1;
+        state.driver.register(cx.waker(), blocked, after);
+        state.registrations += 1;
         Poll::Pending
     }));
 }
 
-/// As a send does: only who finds the driver idle wakes it.
+/// Like a send: a task that finds the driver idle wakes it.
 fn make_work(shared: &Shared) {
     let mut guard = shared.lock();
     let (state, after) = guard.parts();
@@ -242,7 +242,7 @@ fn make_work(shared: &Shared) {
 }
 
 #[test]
-fn work_meets_a_driver_that_lies_down() {
+fn work_wakes_a_driver_that_becomes_idle() {
     model(|| {
         let shared = shared();
         let senders = [0; 2].map(|_| spawn(&shared, make_work));
@@ -251,17 +251,17 @@ fn work_meets_a_driver_that_lies_down() {
             sender.join().unwrap();
         }
         let state = shared.lock();
-        // It may also have got up by itself.
+        // The driver may also have found the work without a wake-up.
         assert!(
-            state.wakes <= state.parks,
-            "one call for each time it slept"
+            state.wakes <= state.registrations,
+            "at most one wake-up for each registration"
         );
     });
 }
 
-/// A driver that the socket blocks is not called for messages, and is for what cannot wait.
+/// A blocked driver is not woken for messages, but for work that cannot wait.
 #[test]
-fn a_blocked_driver_is_called_for_what_cannot_wait() {
+fn a_blocked_driver_is_woken_for_urgent_work_only() {
     model(|| {
         let shared = shared();
         let sender = spawn(&shared, |shared| {

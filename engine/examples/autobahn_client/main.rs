@@ -1,12 +1,12 @@
-//! The client side of the Autobahn TestSuite: runs all cases of a fuzzing server, echoing what
-//! it sends, and has it write its reports.
+//! The client side of the Autobahn TestSuite: runs all cases of a fuzzing server, sends every
+//! message back, and lets the server write its reports.
 //!
 //! ```text
 //! autobahn_client --driver tokio|mio --url ws://HOST:PORT --agent NAME
 //! ```
 //!
-//! What a case does to a connection is for the server to judge; this fails only where the
-//! server cannot be talked to. See `tests/conformance/README.md`.
+//! The server judges each case. This program fails only if it cannot connect to the server. See
+//! `tests/conformance/README.md`.
 
 mod on_mio;
 mod on_tokio;
@@ -20,10 +20,10 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 
 const USAGE: &str = "usage: autobahn_client --driver tokio|mio --url ws://HOST:PORT --agent NAME";
 
-/// The suite's own largest message is 16 MiB; some cases send many before they read the first.
+/// The largest message of the suite is 16 MiB; some cases send many messages before they read.
 const SEND_QUEUE_BYTES_MAX: usize = 64 << 20;
 
-/// The suite has 517 cases; a server that tells of many more is not one.
+/// The suite has 517 cases; a larger number than this is not from the suite.
 const CASES_MAX: u32 = 10_000;
 
 fn main() -> ExitCode {
@@ -74,7 +74,7 @@ fn run() -> Result<u32> {
     }
 }
 
-/// Where the suite is asked for what.
+/// The URLs of the suite.
 struct Urls {
     base: String,
     agent: String,
@@ -94,11 +94,11 @@ impl Urls {
     }
 }
 
-/// The number of cases, as the suite tells it.
+/// Parses the number of cases.
 fn case_count(text: &str) -> Result<u32> {
     match text.parse() {
         Ok(count @ 1..=CASES_MAX) => Ok(count),
-        _ => Err(format!("the suite tells of {text:?} cases").into()),
+        _ => Err(format!("the server sent {text:?} as the number of cases").into()),
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn run(urls: Urls) -> Result<u32> {
     }
 }
 
-/// Tokens of connections; the cases, from 1 on, lie between them.
+/// Tokens of the first and last connection; a case, from 1 on, has its number as token.
 const COUNT: u64 = 0;
 const REPORTS: u64 = u64::MAX;
 
@@ -38,14 +38,14 @@ struct Runner {
 }
 
 impl Runner {
-    /// What comes after `token`.
+    /// Opens the connection that follows `token`.
     fn next(&mut self, token: u64) {
         let Some(remote) = &self.remote else {
             return;
         };
         let next = match token {
             COUNT if self.count == 0 => {
-                self.failed = Some("the suite did not tell how many cases it has".into());
+                self.failed = Some("the server did not send the number of cases".into());
                 None
             }
             REPORTS => None,
@@ -66,14 +66,14 @@ impl Runner {
     fn fail(&mut self, what: String) {
         self.failed = Some(what);
         if let Some(remote) = &self.remote {
-            // Refused only by a reactor that has ended.
+            // Fails only for a reactor that has ended.
             let _ = remote.stop();
         }
     }
 }
 
 impl Handler for Runner {
-    /// The token.
+    /// The token of the connection.
     type Conn = u64;
     type Command = ();
     type Admitted = ();
@@ -102,7 +102,7 @@ impl Handler for Runner {
     }
 
     fn close(&mut self, token: u64, _id: ConnId, _ended: Ended) {
-        // The suite breaks rules to see what becomes of the connection.
+        // A failure is the expected result of many cases.
         self.next(token);
     }
 

@@ -14,7 +14,7 @@ async fn all(urls: &Urls) -> Result<u32> {
     let count = count(&connector, urls).await?;
     for case in 1..=count {
         match echo(&connector, &urls.case(case)).await {
-            // The suite breaks rules to see what becomes of the connection.
+            // A failure is the expected result of many cases.
             Ok(()) | Err(Error::Failed(_) | Error::Io(_) | Error::Send(_)) => {}
             Err(e) => return Err(format!("case {case}: {e}").into()),
         }
@@ -34,10 +34,10 @@ async fn count(connector: &Connector, urls: &Urls) -> Result<u32> {
             }
         }
     }
-    count.ok_or_else(|| "the suite did not tell how many cases it has".into())
+    count.ok_or_else(|| "the server did not send the number of cases".into())
 }
 
-/// Sends everything back until the server closes.
+/// Sends every message back until the server closes the connection.
 async fn echo(connector: &Connector, url: &str) -> std::result::Result<(), Error> {
     let mut ws = connector.connect(url).await?;
     while let Some((messages, outbox)) = ws.recv_batch().await? {

@@ -5,11 +5,11 @@ use tickwire::net::{PeerAddr, TuneReport};
 use tickwire::reactor::{Cx, Handler, Opened};
 use tickwire::{Kind, Message, SendError};
 
-/// Sends every message back, on either driver.
+/// Sends every message back, on both drivers.
 pub(crate) struct Echo;
 
-/// The message that the full queue refused; nothing is read until it is sent. Boxed: every
-/// connection has the room for it, and few have one.
+/// A message that the full send queue has refused. Nothing is read until it is sent. Boxed, because
+/// few connections have such a message.
 #[derive(Default)]
 pub(crate) struct Refused(Option<Box<(Kind, Vec<u8>)>>);
 
@@ -49,7 +49,7 @@ impl Handler for Echo {
             };
             if let Err(SendError::QueueFull { .. }) = sent {
                 refused.0 = Some(unsent);
-                return; // it is told again
+                return; // `drained` will be called again
             }
         }
         cx.resume();
@@ -59,7 +59,7 @@ impl Handler for Echo {
         eprintln!("echo: {peer:?}: {error}");
     }
 
-    fn untuned(&mut self, _peer: Option<PeerAddr>, report: &TuneReport) {
+    fn tune_refused(&mut self, _peer: Option<PeerAddr>, report: &TuneReport) {
         eprintln!("echo: {report}");
     }
 

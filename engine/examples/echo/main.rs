@@ -1,12 +1,12 @@
-//! Sends every message back: the server for load generators and conformance suites.
+//! A server that sends every message back, for load generators and conformance suites.
 //!
 //! ```text
 //! echo --driver tokio|mio --listen ADDR:PORT [--spin] [--core N] [--max-message BYTES]
 //!      [--threads N] [--tune low-latency|throughput|many-connections] [--busy-poll MICROS]
 //! ```
 //!
-//! Prints `listening ADDR` when it is ready. On SIGTERM or SIGINT it closes every connection
-//! with 1001 and exits with 0.
+//! The program prints `listening ADDR` when it is ready. On SIGTERM or SIGINT it closes every
+//! connection with 1001 and exits with 0.
 
 mod args;
 mod handler;
@@ -36,18 +36,18 @@ fn main() -> ExitCode {
 }
 
 fn serve(args: &Args) -> Result<()> {
-    // Before any thread, so that a signal finds its handler.
+    // Registered before any thread starts, so that no signal is missed.
     let signals = Signals::new([SIGTERM, SIGINT])?;
     let config = Config::default()
         .message_bytes_max(args.message_bytes_max)
         .frame_bytes_max(args.message_bytes_max)
-        // What comes in goes out: one message must fit.
+        // Every message is sent back: the largest message must fit in the send queue.
         .send_queue_bytes_max(
             usize::try_from(args.message_bytes_max)?
                 .saturating_mul(2)
                 .max(4 << 20),
         )
-        // Load generators count frames, and a Ping of ours would be one too many.
+        // Load generators count frames: send no Pings.
         .ping_interval(None);
     let options = ReactorOptions::default()
         .config(config)
@@ -74,7 +74,7 @@ fn on_mio(args: &Args, mut options: ReactorOptions, signals: Signals) -> Result<
     Ok(())
 }
 
-/// One current-thread runtime per thread, each with a reactor of its own.
+/// Runs one current-thread runtime with one reactor on each thread.
 fn on_tokio(args: &Args, options: &ReactorOptions, signals: Signals) -> Result<()> {
     let (ready, started) = std::sync::mpsc::channel();
     let args = Arc::new(args.clone());
@@ -87,12 +87,12 @@ fn on_tokio(args: &Args, options: &ReactorOptions, signals: Signals) -> Result<(
         options.tune = options.tune.reuse_port(args.threads > 1);
         threads.push(thread::spawn(move || {
             let ended = on_runtime(&args, index, listen, options, &ready);
-            // The one that waits for this thread to begin must not wait for ever.
+            // Ends the wait in `on_tokio` if the thread failed to start.
             let _ = ready.send(None);
             ended
         }));
         let Ok(Some((addr, remote))) = started.recv() else {
-            break; // the thread's own error says why
+            break; // the join below returns the error of the thread
         };
         listen = addr;
         remotes.push(remote);
@@ -102,7 +102,7 @@ fn on_tokio(args: &Args, options: &ReactorOptions, signals: Signals) -> Result<(
         stop_on_signal(signals, remotes);
     } else {
         for remote in remotes {
-            let _ = remote.stop(); // one that has ended already needs no stop
+            let _ = remote.stop(); // fails only for a reactor that has ended
         }
     }
     let mut result = Ok(());
@@ -131,7 +131,7 @@ fn on_runtime(
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all();
     if args.spin {
-        // Sockets are looked at after every task, and there is always a task.
+        // The runtime polls its sockets after every task, and the spinner is always ready.
         builder.event_interval(1);
     }
     let spin = args.spin;
@@ -162,7 +162,8 @@ fn stop_on_signal(mut signals: Signals, remotes: Vec<Remote<()>>) {
     thread::spawn(move || {
         for _ in signals.forever() {
             for remote in &remotes {
-                // A reactor that has ended, or is too busy to listen, hears the next signal.
+                // Fails for a reactor that has ended, or whose command queue is full: the next signal
+                // tries again.
                 let _ = remote.stop();
             }
         }

@@ -1,15 +1,15 @@
-//! Failures of `accept`.
+//! Classifies errors of `accept`.
 
 use std::io;
 
-/// Whose fault a failed `accept` is.
+/// What has failed in a failed `accept`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum AcceptFault {
-    /// Of the one connection.
+    /// The one connection: accept the next.
     Connection,
-    /// Of the whole machine, and it may pass.
+    /// The system is out of a resource, which may pass: wait, then accept again.
     System,
-    /// Of the listening socket itself.
+    /// The listening socket itself: no later accept can succeed.
     Listener,
 }
 
@@ -19,9 +19,11 @@ impl AcceptFault {
             ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
             NetworkUnreachable, OutOfMemory, TimedOut,
         };
-        // A firewall's. EACCES, of the same kind, is what a process may not do at all.
+        // A firewall returns EPERM. EACCES, which has the same kind, is a missing permission of the
+        // process.
         const EPERM: i32 = 1;
-        // ENFILE, EMFILE and ENOBUFS have no kind. Linux, BSD and macOS agree on the first two.
+        // ENFILE, EMFILE and ENOBUFS have no `ErrorKind`. Linux, BSD and macOS use the same numbers
+        // for the first two.
         const ENFILE: i32 = 23;
         const EMFILE: i32 = 24;
         const ENOBUFS: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
@@ -29,10 +31,10 @@ impl AcceptFault {
         } else {
             55
         };
-        // ENONET, EPROTO, ENOPROTOOPT, EHOSTDOWN: errors of the connection, which have no kind.
-        const OF_THE_CONNECTION: [i32; 4] = [64, 71, 92, 112];
+        // ENONET, EPROTO, ENOPROTOOPT, EHOSTDOWN: errors of the connection without an `ErrorKind`.
+        const CONNECTION_ERRORS: [i32; 4] = [64, 71, 92, 112];
         match (error.kind(), error.raw_os_error()) {
-            // What accept(2) says to treat like EAGAIN.
+            // Errors that accept(2) says to treat like EAGAIN.
             (
                 ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted | NetworkDown
                 | NetworkUnreachable | TimedOut,
@@ -41,7 +43,7 @@ impl AcceptFault {
             (_, Some(EPERM)) if cfg!(unix) => Self::Connection,
             (_, Some(code))
                 if cfg!(any(target_os = "linux", target_os = "android"))
-                    && OF_THE_CONNECTION.contains(&code) =>
+                    && CONNECTION_ERRORS.contains(&code) =>
             {
                 Self::Connection
             }
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ends_an_accept_loop() {
+    fn accept_errors_are_classified() {
         for (code, expected) in [
             (libc_code::ECONNABORTED, AcceptFault::Connection),
             (libc_code::EPROTO, AcceptFault::Connection),
@@ -78,7 +80,7 @@ mod tests {
         }
     }
 
-    /// Linux's.
+    /// The numbers of Linux.
     mod libc_code {
         pub(super) const EPERM: i32 = 1;
         pub(super) const EBADF: i32 = 9;

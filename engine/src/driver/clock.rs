@@ -1,4 +1,4 @@
-//! The one place that reads the time and the operating system's randomness.
+//! The only place that reads the clock and the operating system's randomness.
 
 use std::time::SystemTime;
 #[cfg(any(feature = "mio", feature = "tokio"))]
@@ -17,7 +17,7 @@ fn origin() -> Instant {
     *ORIGIN.get_or_init(Instant::now)
 }
 
-/// Now, in nanoseconds since the first call of this process.
+/// The current time, in nanoseconds since the first call in this process.
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub(crate) fn now() -> Timestamp {
     timestamp(Instant::now())
@@ -30,20 +30,20 @@ pub(crate) fn timestamp(at: Instant) -> Timestamp {
     Timestamp(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// The moment of `at` on the system's monotonic clock.
+/// `at` as an instant of the system's monotonic clock.
 #[cfg(feature = "tokio")]
 pub(crate) fn instant(at: Timestamp) -> Instant {
     origin() + std::time::Duration::from_nanos(at.0)
 }
 
-/// The time of day, in seconds since 1970-01-01T00:00:00Z.
+/// The wall clock, in seconds since 1970-01-01T00:00:00Z.
 pub(crate) fn unix_seconds() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default().as_secs()
 }
 
-/// A refusal as it goes on the wire, with its date (RFC 9110 section 6.6.1). One without a header
-/// that its status must have is a 500 instead, and an error of the application's.
+/// Encodes a refusal with its date (RFC 9110 section 6.6.1). A refusal that lacks a header required
+/// by its status is encoded as a 500 instead, and is also returned as an error.
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub(crate) fn dated(refusal: Refusal) -> (Vec<u8>, Result<(), HandshakeError>) {
     let checked = refusal.check();
@@ -57,7 +57,7 @@ pub(crate) fn dated(refusal: Refusal) -> (Vec<u8>, Result<(), HandshakeError>) {
 /// Fresh randomness for one connection.
 ///
 /// # Errors
-/// Where the operating system has none to give.
+/// If the operating system provides none.
 #[cfg(any(feature = "mio", feature = "tokio"))]
 pub(crate) fn entropy() -> io::Result<Entropy> {
     let mut bytes = [0; 32];

@@ -1,4 +1,4 @@
-//! What a driver can fail with.
+//! The error type of the drivers, into which all errors of the crate convert.
 
 use std::fmt;
 #[cfg(any(feature = "mio", feature = "tokio"))]
@@ -23,8 +23,8 @@ use crate::session::channels::{
 
 use super::tune::TuneError;
 
-/// Why a call failed. Every error of this crate converts into it, so that one function can use
-/// connections, channels and reactors with `?`:
+/// Why a call failed. Every error of this crate converts into this type, so that one function can
+/// use connections, channels and reactors with `?`:
 ///
 /// ```no_run
 /// # #[cfg(feature = "tokio")]
@@ -53,76 +53,78 @@ use super::tune::TuneError;
 /// ```
 ///
 /// [`source`](std::error::Error::source) gives the error that was converted.
-/// [`is_transient`](Self::is_transient) says whether it is worth trying again, and
-/// [`retry_after`](Self::retry_after) how long the server asked to wait.
+/// [`is_transient`](Self::is_transient) says whether a later attempt can succeed, and
+/// [`retry_after`](Self::retry_after) gives the wait that the server requested.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The socket, or the operating system, failed.
+    /// A socket operation, or another call of the operating system, failed.
     Io(io::Error),
-    /// The name of a host was not resolved to an address.
+    /// The host name was not resolved to an address.
     Resolve {
         /// The host, as in the URL.
         host: String,
-        /// What the operating system said; [`NotFound`](io::ErrorKind::NotFound) for a name that
-        /// has no address.
+        /// The error of the operating system; [`NotFound`](io::ErrorKind::NotFound) for a name
+        /// without an address.
         error: io::Error,
     },
-    /// The URL cannot be used.
+    /// The URL is not valid.
     Url(UrlError),
-    /// The opening handshake failed: the peer refused, or broke a rule.
+    /// The opening handshake failed: the peer refused the connection, or broke a rule.
     Handshake(HandshakeError),
-    /// The connection failed: the peer broke a rule, sent too much, or missed a deadline.
+    /// The connection failed: the peer broke a rule, exceeded a limit, or missed a deadline.
     Failed(Failure),
     /// A send was refused.
     Send(SendError),
-    /// The connection was not made, or the opening handshake not over, in time.
+    /// The connection was not established, or the opening handshake not completed, in time.
     Timeout(Deadline),
-    /// A `wss://` URL: TLS is not built in. Connect and encrypt the stream yourself, then run
-    /// the opening handshake over it.
+    /// The URL is `wss://`, and TLS is not built in. Connect and encrypt the stream yourself, then
+    /// run the opening handshake over it.
     Tls {
         /// The host of the URL.
         host: String,
     },
-    /// The [`Reader`](crate::Reader) of a split connection was dropped before the connection had
-    /// ended: nobody answers the peer's Pings, nor notices its Close or that it has vanished. Keep
-    /// the reader in a task that receives; or send on the [`WebSocket`](crate::WebSocket), whole.
+    /// The [`Reader`](crate::Reader) of a split connection was dropped before the connection
+    /// ended. Without a reader, Pings are not answered, and the end of the connection is not
+    /// detected. Keep the reader in a task that receives, or send on the undivided
+    /// [`WebSocket`](crate::WebSocket).
     NoReader,
-    /// A limit or deadline that cannot work.
+    /// A limit or deadline of the configuration is not valid.
     Config(ConfigError),
-    /// The channels of a connection ended.
+    /// All channels of a connection ended.
     ChannelsFailed(ChannelFailure),
     /// A send on a channel was refused.
     ChannelSend(ChannelSendError),
     /// A channel was not opened, or not answered.
     ChannelOpen(OpenError),
-    /// Nothing more is received on a channel.
+    /// A channel can receive nothing more.
     #[cfg(feature = "tokio")]
     Channel(ChannelError),
-    /// A reactor did not take a command.
+    /// A reactor did not accept a command.
     #[cfg(any(feature = "mio", feature = "tokio"))]
     Remote(RemoteError),
     /// A reactor did not set a timer.
     #[cfg(any(feature = "mio", feature = "tokio"))]
     Timer(TimerError),
-    /// Two halves did not make a connection: a [`UniteError`](crate::UniteError), whose halves
-    /// were dropped with it.
+    /// Two halves are not of the same connection. Converted from a
+    /// [`UniteError`](crate::UniteError); the conversion drops both halves.
     #[cfg(feature = "tokio")]
     NotUnited,
-    /// A connection that was upgraded elsewhere has another type of stream than asked for:
-    /// [`AdoptError::OtherStream`](crate::hyper::AdoptError), whose connection was dropped with it.
+    /// A connection that another library upgraded has a stream of a different type than
+    /// requested. Converted from [`AdoptError::OtherStream`](crate::hyper::AdoptError); the
+    /// conversion drops the connection.
     #[cfg(feature = "hyper")]
     OtherStream,
 }
 
-/// The longest wait that [`Error::retry_after`] gives: a day.
+/// The longest wait that [`Error::retry_after`] returns: a day.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Error {
-    /// Whether trying again later, unchanged, can succeed: on a new connection where this one has
-    /// ended. Wait before it, longer each time, and at least [`Self::retry_after`].
+    /// Whether the same call can succeed later: on a new connection, if this connection has ended.
+    /// Wait longer before each attempt, and at least for [`Self::retry_after`].
     ///
-    /// | what happened | transient |
+    /// | cause | transient |
     /// |---|---|
     /// | the connection was refused, reset, aborted or cut; the network or host is not reachable | yes |
     /// | a deadline passed | yes |
@@ -130,17 +132,17 @@ impl Error {
     /// | the operating system is out of descriptors, buffers or memory | yes |
     /// | another error of the operating system: a port in use, a missing permission | no |
     /// | the server answered 408, 425, 429, 500, 502, 503 or 504 | yes |
-    /// | another answer, or one that breaks a rule; a sub-protocol that the peer does not speak | no |
-    /// | the peer broke a rule, or sent more than was agreed | no |
+    /// | the server gave another answer, or one that breaks a rule; the peer does not support the sub-protocol | no |
+    /// | the peer broke a rule, or exceeded a limit | no |
     /// | a send queue is full; there are too many channels, timers or commands | yes |
     /// | a send after the connection has closed | yes |
     /// | the peer ended the channels, or refused, stopped or aborted one, with NO_ERROR (GOAWAY), LIMIT, CALM, STALLED, REFUSED, TIMEOUT or INTERNAL | yes |
-    /// | as before, with PROTOCOL, FLOW, SIZE or a code of the application | no |
-    /// | a channel that the peer never looked at | yes |
-    /// | this end ended the channels, or stops the reactor; a channel or half that has ended here | no |
+    /// | the same, with PROTOCOL, FLOW, SIZE or a code of the application | no |
+    /// | the peer rejected a channel without processing it | yes |
+    /// | this end ended the channels, the channel or the half of the channel, or stops the reactor | no |
     /// | a wrong call: URL, config, options, `wss://`, text that is not UTF-8, a message too large | no |
     ///
-    /// What a code of the application means, the application knows.
+    /// Only the application knows the meaning of its own error codes.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -199,13 +201,13 @@ impl Error {
         }
     }
 
-    /// How long the server asked to wait: `Retry-After` of an answer that refused the opening
-    /// handshake (RFC 9110 section 10.2.3), at most a day.
+    /// The wait that the server requested: the `Retry-After` header of the answer that refused the
+    /// opening handshake (RFC 9110 section 10.2.3), at most a day.
     ///
-    /// A date counts from the `Date` of the same answer, so that clocks need not agree, or else from
-    /// the time of day here. One that has passed gives zero.
+    /// A date in `Retry-After` is compared with the `Date` of the same answer, so that the two
+    /// clocks need not agree; without a `Date`, with the local time. A past date gives zero.
     ///
-    /// `None` for every other error, and where the header is missing or cannot be read.
+    /// `None` for every other error, and if the header is missing or malformed.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let Self::Handshake(HandshakeError::Refused(response)) = self else {
@@ -231,9 +233,9 @@ fn io_is_transient(error: &io::Error) -> bool {
         ConnectionRefused | ConnectionReset | ConnectionAborted | NotConnected | BrokenPipe
         | UnexpectedEof | TimedOut | HostUnreachable | NetworkUnreachable | NetworkDown
         | Interrupted | WouldBlock | OutOfMemory | ResourceBusy => true,
-        // The file of a Unix socket whose server starts again.
+        // A Unix socket has no file while its server restarts.
         NotFound => true,
-        // Out of descriptors or buffers, which has no kind.
+        // Out of descriptors or buffers: `ErrorKind` has no stable variant for these.
         _ => AcceptFault::of(cause(error)) == AcceptFault::System,
     }
 }
@@ -297,7 +299,7 @@ fn channels_are_transient(failure: ChannelFailure) -> bool {
     }
 }
 
-/// Whether what the peer ended with this code may go well another time.
+/// Whether a later attempt can succeed after the peer sent this code.
 fn code_is_transient(code: ErrorCode) -> bool {
     matches!(
         code,
@@ -311,55 +313,56 @@ fn code_is_transient(code: ErrorCode) -> bool {
     )
 }
 
-/// The error of the operating system in one that [`about`] has made.
+/// The error of the operating system inside an error of [`with_context`].
 fn cause(error: &io::Error) -> &io::Error {
-    let told = error.get_ref().and_then(|e| e.downcast_ref::<Told>());
-    told.map_or(error, |told| &told.error)
+    let inner = error
+        .get_ref()
+        .and_then(|e| e.downcast_ref::<WithContext>());
+    inner.map_or(error, |inner| &inner.error)
 }
 
-/// An error of the operating system, and what it was about.
+/// An error of the operating system, and the operation that failed.
 #[derive(Debug)]
-struct Told {
-    what: String,
+struct WithContext {
+    context: String,
     error: io::Error,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for WithContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.error)
+        write!(f, "{}: {}", self.context, self.error)
     }
 }
 
-impl std::error::Error for Told {
+impl std::error::Error for WithContext {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.error)
     }
 }
 
-/// `error`, which says `what` it was about and keeps its kind and its source.
+/// Adds the failed operation to the text of `error`. Kind and source stay the same.
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub(crate) fn about(what: impl Into<String>, error: io::Error) -> io::Error {
-    let what = what.into();
-    io::Error::new(error.kind(), Told { what, error })
+pub(crate) fn with_context(context: impl Into<String>, error: io::Error) -> io::Error {
+    let context = context.into();
+    io::Error::new(error.kind(), WithContext { context, error })
 }
 
 #[cfg(any(feature = "mio", feature = "tokio"))]
 impl Error {
-    /// The name of `host` was not resolved.
     pub(crate) fn resolve(host: &str, error: io::Error) -> Self {
         let host = host.into();
         Self::Resolve { host, error }
     }
 
-    /// The name of `host` was resolved to nothing.
+    /// The lookup of `host` succeeded without an address.
     pub(crate) fn no_address(host: &str) -> Self {
         let error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         Self::resolve(host, error)
     }
 
-    /// No connection to `peer`.
+    /// Connecting to `peer` failed.
     pub(crate) fn connect(peer: impl fmt::Display, error: io::Error) -> Self {
-        Self::Io(about(format!("cannot connect to {peer}"), error))
+        Self::Io(with_context(format!("cannot connect to {peer}"), error))
     }
 }
 
@@ -369,7 +372,7 @@ impl fmt::Display for Error {
             Self::Io(e) => write!(f, "i/o error: {e}"),
             Self::Resolve { host, error } => write!(
                 f,
-                "cannot resolve the host {host}: {error}; check the URL, and the name service of this machine"
+                "cannot resolve the host {host}: {error}; check the URL, and the DNS configuration of this machine"
             ),
             Self::Url(e) => e.fmt(f),
             Self::Handshake(e) => write!(f, "opening handshake failed: {e}"),
@@ -381,9 +384,9 @@ impl fmt::Display for Error {
                 "the URL of {host} is wss://, and TLS is not built in: connect and encrypt the stream yourself, then use connect_over(stream, url)",
             ),
             Self::NoReader => f.write_str(
-                "not sent: the reader of the split connection was dropped; keep it in a task that receives, or send on the whole connection",
+                "not sent: the reader of the split connection was dropped; keep the reader in a task that receives, or do not split the connection",
             ),
-            Self::Config(e) => write!(f, "configuration refused: {e}"),
+            Self::Config(e) => write!(f, "invalid configuration: {e}"),
             Self::ChannelsFailed(e) => e.fmt(f),
             Self::ChannelSend(e) => write!(f, "not sent on the channel: {e}"),
             Self::ChannelOpen(e) => write!(f, "channel not opened: {e}"),
@@ -467,7 +470,8 @@ from! {
     TimersFull: e => Self::Timer(TimerError::Full(e));
 }
 
-/// A deadline before the connection is open is [`Error::Timeout`], one after it [`Error::Failed`].
+/// A deadline of the connect or the opening handshake converts into [`Error::Timeout`], a later
+/// deadline into [`Error::Failed`].
 impl From<Deadline> for Error {
     fn from(deadline: Deadline) -> Self {
         match deadline {
@@ -498,7 +502,7 @@ impl From<ChannelError> for Error {
     }
 }
 
-/// The halves are dropped; [`UniteError::into_halves`] gives them back.
+/// Drops both halves; [`UniteError::into_halves`] returns them.
 #[cfg(feature = "tokio")]
 impl<S> From<UniteError<S>> for Error {
     fn from(_: UniteError<S>) -> Self {
@@ -506,21 +510,21 @@ impl<S> From<UniteError<S>> for Error {
     }
 }
 
-/// What was not sent is dropped.
+/// Drops the message that was not sent.
 impl<T> From<(SendError, T)> for Error {
     fn from((error, _): (SendError, T)) -> Self {
         error.into()
     }
 }
 
-/// What was not sent is dropped.
+/// Drops the message that was not sent.
 impl<T> From<(ChannelSendError, T)> for Error {
     fn from((error, _): (ChannelSendError, T)) -> Self {
         error.into()
     }
 }
 
-/// What the reactor did not take is dropped.
+/// Drops the value that the reactor did not accept.
 #[cfg(any(feature = "mio", feature = "tokio"))]
 impl<T> From<(RemoteError, T)> for Error {
     fn from((error, _): (RemoteError, T)) -> Self {

@@ -1,4 +1,5 @@
-//! What an application is to a reactor: a [`Handler`], called with what happens.
+//! [`Handler`], the interface between a reactor and the application, and the contexts of its
+//! callbacks.
 
 use std::io;
 use std::time::Duration;
@@ -20,15 +21,14 @@ use crate::role::Role;
 use crate::session::{End, Stats, WriteSide};
 use crate::time::{OptionalTimestamp, Timestamp};
 
-/// A connection of one reactor. Never given to another connection again.
+/// The id of a connection on one reactor. An id is never reused for another connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnId {
     pub(crate) index: u32,
     pub(crate) generation: u32,
 }
 
-/// The application's answer to an opening handshake, and a value of the application's type for
-/// [`Handler::open`].
+/// The application's answer to an opening handshake, with an optional value for [`Handler::open`].
 ///
 /// ```
 /// use tickwire::handshake::{Accept, Refusal};
@@ -36,33 +36,33 @@ pub struct ConnId {
 ///
 /// struct User(u64);
 ///
-/// // Accepts, and nothing more.
+/// // Accept, without a value.
 /// let verdict: Verdict<User> = Verdict::default();
-/// // Accepts, and hands the user to `open`.
+/// // Accept, and pass the user to `open`.
 /// let verdict = Verdict::admit(User(17));
 /// // The same with a sub-protocol.
 /// let verdict = Verdict::from(Accept::new().subprotocol("ticks.v1")).with(User(17));
-/// // Refuses.
+/// // Refuse with 403.
 /// let verdict: Verdict<User> = Refusal::forbidden().into();
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Verdict<T = ()> {
-    /// Open the connection: 101, with a sub-protocol and headers if any. The value comes to
-    /// [`Handler::open`] as [`Opened::admitted`].
+    /// Open the connection: answer 101, with the sub-protocol and headers of the [`Accept`]. The
+    /// value is passed to [`Handler::open`] as [`Opened::admitted`].
     Accept(Accept, Option<T>),
-    /// Answer with this status and close.
+    /// Answer with this status, and close the connection.
     Refuse(Refusal),
 }
 
 impl<T> Verdict<T> {
-    /// Accepts, without a sub-protocol, and hands `value` to [`Handler::open`].
+    /// Accepts without a sub-protocol, and passes `value` to [`Handler::open`].
     #[must_use]
     pub fn admit(value: T) -> Self {
         Self::Accept(Accept::new(), Some(value))
     }
 
-    /// The same verdict; where it accepts, it hands `value` to [`Handler::open`].
+    /// Adds `value` for [`Handler::open`] to [`Self::Accept`]. Does not change [`Self::Refuse`].
     #[must_use]
     pub fn with(self, value: T) -> Self {
         match self {
@@ -90,24 +90,24 @@ impl<T> From<Refusal> for Verdict<T> {
     }
 }
 
-/// What is known of a connection when it opens.
+/// The properties of a connection that has just opened.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Opened<'a, T = ()> {
-    /// What the opening handshake agreed on.
+    /// The result of the opening handshake.
     pub agreed: &'a Agreed,
-    /// Who is at the other end; `None` where an adopted socket does not tell.
+    /// The address of the peer; `None` if the socket of an adopted connection has none.
     pub peer: Option<PeerAddr>,
-    /// What the [`Verdict`] of [`Handler::request`] had for this call, of an accepted connection;
-    /// `None` for connections of our own and for adopted ones.
+    /// The value in the [`Verdict`] of [`Handler::request`], for an accepted connection. `None` for
+    /// outgoing and adopted connections.
     pub admitted: Option<T>,
-    /// The token given to connect or adopt. An accepted connection was given none, and has 0: what
-    /// the application wants to know of it is [`Self::admitted`].
+    /// The token that was passed to connect or adopt; 0 for an accepted connection, which has
+    /// [`Self::admitted`] instead.
     pub token: u64,
 }
 
 impl<'a, T> Opened<'a, T> {
-    /// [`Role::Server`] for accepted connections, [`Role::Client`] for our own.
+    /// [`Role::Server`] for accepted connections, [`Role::Client`] for outgoing connections.
     #[must_use]
     pub fn role(&self) -> Role {
         self.agreed.role()
@@ -124,21 +124,21 @@ impl<'a, T> Opened<'a, T> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Ended {
-    /// As the protocol says: closed, or failed.
+    /// The protocol ended the connection: by a closing handshake, or by a failure.
     Session(End),
-    /// The socket failed. What the peer had sent before was delivered first, unless a
-    /// [pause](Cx::pause) went on for `close_timeout` after a write had failed.
+    /// The socket failed. Messages that came before the failure were delivered first, unless a
+    /// [pause](Cx::pause) lasted for `close_timeout` after a write had failed.
     Io(io::Error),
-    /// The reactor stopped before the closing handshake was over.
+    /// The reactor stopped before the closing handshake was complete.
     Stopped,
 }
 
-/// An application on a reactor: one value per thread, which owns the state of all of its
-/// connections and is called with everything that happens to them.
+/// An application on a reactor. One value per thread owns the state of all connections of the
+/// reactor, and the reactor calls its methods (the callbacks) for each event.
 ///
-/// No call may block: the thread serves all connections. What a call sends is written when the
-/// batch it belongs to has been handled, in one system call per connection; a message of 128 KiB or
-/// more goes out during the call.
+/// A callback must not block: its thread serves all connections. Messages that a callback sends are
+/// written at the end of the batch, in one system call per connection; a message of 128 KiB or more
+/// is written during the call.
 ///
 /// The same handler runs on the mio reactor and on tokio.
 ///
@@ -150,7 +150,7 @@ pub enum Ended {
 /// struct Echo;
 ///
 /// impl Handler for Echo {
-///     /// The message that a full queue has refused.
+///     /// A message that waits because the send queue was full.
 ///     type Conn = Option<Vec<u8>>;
 ///     type Command = ();
 ///     type Admitted = ();
@@ -164,7 +164,7 @@ pub enum Ended {
 ///             && let Err(SendError::QueueFull { .. }) = cx.send(payload)
 ///         {
 ///             *refused = Some(payload.to_vec());
-///             cx.pause(); // take no more until drained() is called
+///             cx.pause(); // no more messages until drained() is called
 ///         }
 ///     }
 ///
@@ -172,7 +172,7 @@ pub enum Ended {
 ///         if let Some(payload) = refused.take()
 ///             && let Err(SendError::QueueFull { .. }) = cx.send(&payload)
 ///         {
-///             *refused = Some(payload); // it is told again
+///             *refused = Some(payload); // drained() will be called again
 ///             return;
 ///         }
 ///         cx.resume();
@@ -180,39 +180,41 @@ pub enum Ended {
 /// }
 /// ```
 pub trait Handler: Sized {
-    /// What the application keeps for each connection.
+    /// The application's state of one connection.
     type Conn;
-    /// What other threads tell the application through a [`Remote`](crate::reactor::Remote).
+    /// The type of the commands that other threads send through a
+    /// [`Remote`](crate::reactor::Remote).
     type Command: Send + 'static;
-    /// What [`Self::request`] tells [`Self::open`] of a client that it accepts: a user, say, of
-    /// whom only the request tells. `()` for nothing. The reactor hands the value over at once, and
-    /// keeps nothing.
+    /// A value that [`Self::request`] passes to [`Self::open`] for an accepted client, for example
+    /// a user that the request identifies. `()` for no value. The reactor passes the value on at
+    /// once and does not keep it.
     type Admitted;
 
-    /// A client asks to open a connection. Accepts by default. A request that breaks a rule, and
-    /// one that does not upgrade (HEAD among them), is answered without asking, and told with
+    /// A client requests to open a connection. The default accepts. The reactor itself refuses a
+    /// request that breaks a rule or that is no upgrade (such as HEAD), and calls
     /// [`Self::rejected`].
     fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict<Self::Admitted> {
         let _ = (request, peer);
         Verdict::default()
     }
 
-    /// A connection is open; it may send at once.
+    /// A connection is open. Sends are possible at once.
     fn open(&mut self, cx: &mut Cx<'_>, opened: Opened<'_, Self::Admitted>) -> Self::Conn;
 
-    /// A message came. It is lent until the call returns. A Ping or Close has been answered when
-    /// it is handed over: the answer is written, as far as the socket takes it.
+    /// A message was received. It is borrowed until the call returns. The answer to a Ping or Close
+    /// is written before this call, as far as the socket accepts it.
     fn message(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>, message: Message<'_>);
 
-    /// All messages of one read have been handed over, or those before a Ping or Close that is
-    /// answered next; what was sent goes out after this.
+    /// All messages of one read were delivered, or all messages before a Ping or Close that is
+    /// answered next. Queued output is written after this call.
     fn batch_end(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>) {
         let _ = (conn, cx);
     }
 
-    /// A send had been refused with [`SendError::QueueFull`], and half of the queue is free, with
-    /// room for that send (the smallest of them, if there were more). Or no more is queued than
-    /// [`Outbox::notify_below`](crate::Outbox::notify_below) asked for.
+    /// The send queue has room again. Called after a send was refused with
+    /// [`SendError::QueueFull`], when half of the queue is free and that send fits (the smallest,
+    /// if several were refused). Also called when the queue has drained to the size given to
+    /// [`Outbox::notify_below`](crate::Outbox::notify_below).
     fn drained(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>) {
         let _ = (conn, cx);
     }
@@ -222,64 +224,66 @@ pub trait Handler: Sized {
         let _ = (conn, cx, token);
     }
 
-    /// The reactor stops: what is sent in this call is the last that goes out on the connection
-    /// before it is closed with 1001.
+    /// The reactor is stopping. After the messages that this call sends, the connection is closed
+    /// with 1001.
     fn stopping(&mut self, conn: &mut Self::Conn, cx: &mut Cx<'_>) {
         let _ = (conn, cx);
     }
 
-    /// The connection has ended, and its id is of no use any more. Called once for every `open`.
+    /// The connection has ended, and its id is no longer valid. Called once for every `open`, except
+    /// for a connection that was [detached](Self::detached).
     ///
-    /// Of a failure at once, when what came before has been handed over: the reactor tells the peer
-    /// and closes the socket afterwards, within `close_timeout`. Of a closing handshake when it is
-    /// over, and the socket closed.
+    /// After a failure, this is called as soon as all earlier messages were delivered; the reactor
+    /// then sends a Close and closes the socket, within `close_timeout`. After a closing handshake,
+    /// this is called when the handshake is complete and the socket is closed.
     fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended) {
         let _ = (conn, id, ended);
     }
 
-    /// The connection was taken off the reactor by [`Cx::detach`]. Called in place of `close`.
+    /// [`Cx::detach`] has removed the connection from the reactor. Called instead of `close`.
     fn detached(&mut self, conn: Self::Conn, id: ConnId, parts: Parts<Socket>) {
         let _ = (conn, id, parts);
     }
 
-    /// A connection of our own did not open.
+    /// An outgoing connection did not open, or a connection was not adopted because the reactor is
+    /// stopping. `token` is that of the [`Outgoing`](crate::reactor::Outgoing) or of the adopt call.
     fn connect_failed(&mut self, token: u64, error: Error) {
         let _ = (token, error);
     }
 
-    /// Another thread has something to say.
+    /// A command that another thread sent with [`Remote::command`](crate::reactor::Remote::command).
     fn command(&mut self, hub: &mut Hub<'_>, command: Self::Command) {
         let _ = (hub, command);
     }
 
     /// A message that another thread sent through a [`Remote`](crate::reactor::Remote) could not be
-    /// queued; `None` where the connection is gone.
+    /// queued. `error` is `None` if the connection has ended.
     fn undelivered(&mut self, id: ConnId, message: Bytes, error: Option<SendError>) {
         let _ = (id, message, error);
     }
 
-    /// A client's opening handshake was refused for breaking a rule, or because
-    /// [`Self::request`] accepted it with a sub-protocol that was not offered, or refused it
-    /// without a header that the status must have ([`Refusal::check`]). The client has its HTTP
-    /// answer.
+    /// The reactor refused a client's opening handshake and sent an HTTP answer. Causes: the
+    /// request broke a rule; [`Self::request`] accepted it with a sub-protocol that the client did
+    /// not offer; or [`Self::request`] refused it without a header that the status requires
+    /// ([`Refusal::check`]).
     fn rejected(&mut self, peer: Option<PeerAddr>, error: &HandshakeError) {
         let _ = (peer, error);
     }
 
-    /// The platform refused options of a connection's socket, which is used all the same. With
-    /// [`Tune::strict`](crate::net::Tune::strict) it is not used, and that is an error instead.
-    fn untuned(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {
+    /// The platform refused some options of a connection's socket. The socket is used without
+    /// them. With [`Tune::strict`](crate::net::Tune::strict), a refused option is an error instead.
+    fn tune_refused(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {
         let _ = (peer, report);
     }
 
-    /// A connection could not be accepted (too many open files, say). The listener rests for
-    /// [`ACCEPT_REST`](crate::reactor::ACCEPT_REST) and goes on.
+    /// A connection could not be accepted, for example because of too many open files. The listener
+    /// accepts again after [`ACCEPT_BACKOFF`](crate::reactor::ACCEPT_BACKOFF).
     fn accept_failed(&mut self, error: io::Error) {
         let _ = error;
     }
 }
 
-/// All connections of a reactor, as a handler's call sees them.
+/// All connections of a reactor, for use in a callback.
 pub struct Hub<'a> {
     pub(super) links: &'a mut dyn Links,
     pub(super) now: Timestamp,
@@ -287,57 +291,57 @@ pub struct Hub<'a> {
     pub(super) calls: &'a mut Calls,
 }
 
-/// Calls that a reactor has made of the operating system, or of the runtime.
+/// Counts of the calls that a reactor has made to the operating system, or to the runtime.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Calls {
     /// Waits for events; on tokio, polls of the reactor's task.
     pub waits: u64,
-    /// Reads of connections, those that found nothing included.
+    /// Reads from connections, including reads that would have blocked.
     pub reads: u64,
-    /// Writes to connections, those that found no room included.
+    /// Writes to connections, including writes that would have blocked.
     pub writes: u64,
 }
 
-/// The connections, without the type of their sockets.
+/// The connections of a reactor, without the type parameter of their sockets.
 pub(super) trait Links {
     fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox>;
     fn resume(&mut self, id: ConnId);
     fn timer(&mut self, id: ConnId, at: Timestamp, token: u64) -> Result<(), TimersFull>;
-    /// As [`Self::timer`], for what is between the reactor and the application: few for each
-    /// connection and at most a minute ahead, so
-    /// that they need not be counted.
+    /// A timer of the layer between the reactor and the application (the channels). There are few
+    /// per connection, at most a minute ahead, so that they do not count against `TIMERS_MAX`.
     fn layer_timer(&mut self, id: ConnId, at: Timestamp, token: u64);
     fn open(&self) -> usize;
-    /// The first connection of those that [`Self::outbox`] knows, at this index or above.
+    /// The first connection at this index or above for which [`Self::outbox`] returns `Some`.
     fn next_open(&self, index: u32) -> Option<ConnId>;
 }
 
 impl Hub<'_> {
-    /// Where to send to another connection; `None` if it is gone. What is queued goes out at
-    /// the end of this turn.
+    /// The outbox of another connection; `None` if that connection has ended. Queued messages are
+    /// written at the end of this turn.
     ///
-    /// The connection whose call this is, is not among them: use [`Cx::outbox`].
+    /// Also `None` for the connection of the current callback: use [`Cx::outbox`].
     pub fn outbox(&mut self, id: ConnId) -> Option<&mut Outbox> {
         self.links.outbox(id)
     }
 
-    /// Reads go on from another connection that was [paused](Cx::pause); for the one whose call
-    /// this is, use [`Cx::resume`].
+    /// Resumes another connection that was [paused](Cx::pause). For the connection of the current
+    /// callback, use [`Cx::resume`].
     pub fn resume(&mut self, id: ConnId) {
         self.links.resume(id);
     }
 
-    /// Connections that this reactor holds, those included that are in their opening handshake, and
-    /// those that have failed and whose sockets are being closed.
+    /// The number of connections on this reactor, including those in their opening handshake and
+    /// failed connections whose sockets are not closed yet.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.links.open()
     }
 
-    /// The connections that [`Self::outbox`] knows, in no order that means anything: all that are
-    /// open, but for the one whose call this is. Connections come and go between calls of the handler
-    /// only, so that the list is exact while the hub is borrowed, and may be out of date in a later
-    /// call. Takes a step for each connection that the reactor has held at once, and no memory.
+    /// The ids of all open connections except that of the current callback, in no particular order.
+    /// These are the connections for which [`Self::outbox`] returns `Some`. Connections open and end
+    /// only between callbacks, so the list is exact while the hub is borrowed. The time is
+    /// proportional to the largest number of connections that the reactor has had at once. Does not
+    /// allocate.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> {
         let next = |index| self.links.next_open(index);
         std::iter::successors(next(0), move |id| next(id.index + 1))
@@ -349,14 +353,14 @@ impl Hub<'_> {
         self.now
     }
 
-    /// System calls of this reactor so far.
+    /// Counts of the system calls of this reactor since its start.
     #[must_use]
     pub fn calls(&self) -> Calls {
         *self.calls
     }
 
-    /// Stops the reactor: every connection is closed with 1001, after [`Handler::stopping`], and it
-    /// ends when they are gone or `close_timeout` is over.
+    /// Stops the reactor. Every connection is closed with 1001, after [`Handler::stopping`]. The
+    /// reactor ends when all connections have ended, at the latest after `close_timeout`.
     pub fn stop(&mut self) {
         *self.stop = true;
     }
@@ -371,33 +375,34 @@ impl std::fmt::Debug for Hub<'_> {
     }
 }
 
-/// One connection, as a handler's call sees it.
+/// The connection of a callback.
 pub struct Cx<'a> {
     pub(super) id: ConnId,
     pub(super) write: &'a mut WriteSide,
     pub(super) line: &'a mut Line<dyn Transport>,
     pub(super) flow: &'a mut Flow,
-    /// What the receiving half had counted and measured when this turn began.
+    /// Statistics and round-trip time of the receiving half when this turn began.
     pub(super) received: (Stats, Option<Duration>),
     pub(super) hub: Hub<'a>,
 }
 
 impl<'a> Cx<'a> {
-    /// This connection.
+    /// The id of this connection.
     #[must_use]
     pub fn id(&self) -> ConnId {
         self.id
     }
 
-    /// Where to send on this connection.
+    /// The outbox of this connection.
     #[inline]
     pub fn outbox(&mut self) -> &mut Outbox {
         self.write.outbox()
     }
 
-    /// Sends a binary message. One of 128 KiB or more is written at once, straight from `payload`,
-    /// in the same system call as what is queued before it; only what the socket does not take is
-    /// copied. A smaller one is queued, and written with the others of the batch.
+    /// Sends a binary message. A message below 128 KiB is copied to the queue and written with the
+    /// other messages of the batch. A message of 128 KiB or more is written at once from `payload`,
+    /// in the same system call as the queued output before it; only bytes that the socket does not
+    /// accept are copied.
     ///
     /// # Errors
     /// As [`Outbox::send`].
@@ -410,7 +415,7 @@ impl<'a> Cx<'a> {
         self.send_through(payload)
     }
 
-    // Not inline: its registers would be saved for small messages, too.
+    // Not inline: small messages would pay for saving the registers of this path, too.
     #[inline(never)]
     fn send_through(&mut self, payload: &[u8]) -> Result<(), SendError> {
         let (line, calls) = (&mut *self.line, &mut *self.hub.calls);
@@ -432,13 +437,13 @@ impl<'a> Cx<'a> {
         self.write.outbox().close(code, reason)
     }
 
-    /// Takes no more messages from this connection, beginning with the next one, until
-    /// [`Self::resume`]. The peer is held back by TCP, and its Pings are answered after the pause.
-    /// Meanwhile its silence is our own doing: no Pings go out, and only the deadlines of writing and of closing go on. The others go on
-    /// after the pause where they stood before it.
+    /// Stops receiving from this connection, beginning with the next message, until
+    /// [`Self::resume`]. TCP flow control then stops the peer, and the peer's Pings are answered
+    /// after the pause. During a pause no Pings are sent, and only the write and close deadlines
+    /// run; the other deadlines stand still.
     ///
-    /// When the reactor is stopped the pause is over: the connection is closed, and what the peer
-    /// sends before its own Close is delivered.
+    /// A stop of the reactor ends the pause: the connection is closed, and messages that the peer
+    /// sends before its Close are delivered.
     pub fn pause(&mut self) {
         self.flow.paused = true;
         if self.flow.paused_at == OptionalTimestamp::NONE {
@@ -446,46 +451,48 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Goes on after [`Self::pause`].
+    /// Receives again after [`Self::pause`].
     pub fn resume(&mut self) {
-        // What leaves is left alone.
+        // A connection that is being detached must stay paused.
         if !self.flow.detach && core::mem::take(&mut self.flow.paused) {
             self.hub.links.resume(self.id);
         }
     }
 
-    /// Takes the connection off the reactor when this call returns: it is given to
-    /// [`Handler::detached`] with every byte that was not delivered or not written.
+    /// Removes the connection from the reactor when this callback returns. The connection is passed
+    /// to [`Handler::detached`], with all bytes that are not yet delivered or not yet written.
     ///
-    /// Do so between messages that are [sent in parts](crate::Outbox::send_part), too: whoever
-    /// goes on does not know that one is open. A connection that is closing, or whose socket has
-    /// failed, stays and ends here with [`Handler::close`], for nothing may follow a Close.
+    /// Complete a message that is [sent in parts](crate::Outbox::send_part) before this call: the
+    /// next owner of the connection does not know about it. A connection that is closing, or whose
+    /// socket has failed, is not detached and ends with [`Handler::close`].
     pub fn detach(&mut self) {
         self.flow.paused = true;
         self.flow.detach = true;
     }
 
-    /// Calls [`Handler::timer`] with `token` after `after`, if the connection lives then.
-    /// Timers are not cancelled: a handler ignores a token that it no longer expects.
+    /// Sets a timer: [`Handler::timer`] is called with `token` after the duration `after`, if the
+    /// connection is still open. A timer cannot be cancelled: ignore a token that is no longer
+    /// expected.
     ///
-    /// One that is due when the turn ends is not waited for. Others come late by what the poll
-    /// below counts in: a millisecond, and up to two on tokio.
+    /// A timer that is already due at the end of the turn fires without a wait. Other timers fire
+    /// late by up to the resolution of the poll: one millisecond on mio, two on tokio.
     ///
     /// # Errors
-    /// [`TimersFull`]; there will be no call.
+    /// [`TimersFull`]: the timer is not set.
     pub fn timer(&mut self, after: Duration, token: u64) -> Result<(), TimersFull> {
-        // Later than this turn, or a timer that sets itself again would never let it end.
+        // After the time of this turn: else a timer that sets itself again would keep the turn
+        // from ending.
         let at = self.hub.now.after(after.max(Duration::from_nanos(1)));
         self.hub.links.timer(self.id, at, token)
     }
 
-    /// The last round trip measured by the keepalive.
+    /// The round-trip time of the last Ping of the keepalive; `None` before the first Pong.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.received.1
     }
 
-    /// Messages and bytes of this connection, up to when this turn began.
+    /// Counts of messages and bytes of this connection when this turn began.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.received.0
@@ -503,12 +510,12 @@ impl<'a> Cx<'a> {
     }
 }
 
-/// Timers of the application that a reactor holds at most: 32 MiB of them. Those of closed
-/// connections count until they are due.
+/// The maximum number of application timers on one reactor; they use at most 32 MiB. A timer of a
+/// closed connection counts until it is due.
 pub const TIMERS_MAX: usize = 1 << 20;
 
-/// The reactor holds [`TIMERS_MAX`] timers of the application: wait until some
-/// are due, and keep one timer per purpose.
+/// The reactor holds [`TIMERS_MAX`] timers of the application. Wait until some have fired, and set
+/// one timer per purpose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TimersFull;
 
@@ -516,32 +523,32 @@ impl std::fmt::Display for TimersFull {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "the reactor holds {TIMERS_MAX} timers already: wait until some are due, and keep one for each purpose"
+            "the reactor already holds {TIMERS_MAX} timers: wait until some have fired, and set one timer per purpose"
         )
     }
 }
 
 impl std::error::Error for TimersFull {}
 
-/// What the application has asked of a connection and was told of it, between two turns.
+/// The state of a connection between the reactor and the application, across turns.
 #[derive(Default, Debug)]
 pub(super) struct Flow {
-    /// The application takes no more for now.
+    /// The application has paused receiving.
     pub(super) paused: bool,
-    /// Since when nothing is read because of that; looked at when it is over.
+    /// When the pause began. Kept until [`Self::take_pause`], which also ends the measurement.
     pub(super) paused_at: OptionalTimestamp,
-    /// To be looked at once more before the next wait.
+    /// The connection needs another turn before the next wait.
     pub(super) again: bool,
-    /// The application takes the connection away.
+    /// The application has called [`Cx::detach`].
     pub(super) detach: bool,
-    /// Listed already among those that are to be looked at before the next wait.
+    /// The connection is in the list of those with a turn before the next wait.
     pub(super) queued: bool,
-    /// The handler was told of the end: what is left is to close the socket.
-    pub(super) told: bool,
+    /// [`Handler::close`] was called; only the socket is still to be closed.
+    pub(super) close_called: bool,
 }
 
 impl Flow {
-    /// How long the pause took that is over now; tells so once.
+    /// The duration of a pause that has ended; returns it once.
     #[inline]
     pub(super) fn take_pause(&mut self, now: Timestamp) -> Option<Duration> {
         if self.paused {
@@ -552,9 +559,9 @@ impl Flow {
     }
 }
 
-/// Payload bytes from which [`Cx::send`] writes at once instead of copying to the queue. Below
-/// it, writing the messages of a batch together saves more than the copies cost: measured at
-/// 32 and 64 KiB, four to a batch.
+/// Payload size from which [`Cx::send`] writes at once instead of copying to the queue. For smaller
+/// messages, one write for the whole batch saves more than the copies cost: measured at 32 and
+/// 64 KiB with four messages per batch.
 pub(super) const WRITE_THROUGH_BYTES_MIN: usize = 128 * 1024;
 
 impl std::fmt::Debug for Cx<'_> {

@@ -1,33 +1,33 @@
-//! The way of a connection's bytes between its session and its socket, in every phase of the
-//! connection: opening handshake, refusal, messages, closing.
+//! Reads and writes the bytes of a connection, in every phase: opening handshake, refusal,
+//! messages, closing.
 
 use std::io::{self, IoSlice};
 
 use super::socket::Socket;
 use super::transport::{Read, SLICES_MAX, Transport};
 
-/// A connection's transport, and what is known of its readiness.
+/// A connection's transport, and its readiness.
 ///
-/// Every byte of the connection is read by [`Self::read`] and written by [`Self::write`].
+/// [`Self::read`] reads and [`Self::write`] writes every byte of the connection.
 #[derive(Debug)]
 pub(super) struct Line<T: ?Sized> {
-    /// The socket may have more to read.
+    /// The socket may have bytes to read.
     pub(super) readable: bool,
-    /// The socket took less than it was given: no write until it is writable again.
+    /// The socket accepted less than it was given: do not write until it is writable again.
     pub(super) blocked: bool,
-    /// The peer has ended its half of the stream, or the socket has failed: reads go on until
-    /// they say so, for no event will.
+    /// The peer has ended its half of the stream, or the socket has failed. Reads continue until
+    /// they return the end or the error, because no further event will come.
     pub(super) ending: bool,
-    /// The sending half is shut down.
+    /// The write half is shut down.
     half_closed: bool,
-    /// What the socket failed with first, in either direction. What the peer had sent before is
+    /// The first error of the socket, in either direction. Bytes that the peer sent before it are
     /// still delivered.
     pub(super) error: Option<io::Error>,
     transport: T,
 }
 
 impl<T> Line<T> {
-    /// A socket that may have something to read.
+    /// Makes a line that is readable, because the socket may have received bytes already.
     pub(super) fn new(transport: T) -> Self {
         Self {
             readable: true,
@@ -48,7 +48,7 @@ impl<T: Transport> Line<T> {
 }
 
 impl<T: Transport + ?Sized> Line<T> {
-    /// What an event said of the socket.
+    /// Records the readiness that an event reports.
     #[inline]
     pub(super) fn note(&mut self, readiness: Readiness) {
         self.readable |= readiness.readable;
@@ -56,7 +56,7 @@ impl<T: Transport + ?Sized> Line<T> {
         self.blocked &= !readiness.writable;
     }
 
-    /// Reads once, and notes what that says about the socket. `None`: there is nothing.
+    /// Reads once, and records the readiness that the result shows. `None`: no bytes are available.
     #[inline]
     pub(super) fn read(&mut self, space: &mut [u8]) -> io::Result<Option<Read>> {
         loop {
@@ -78,12 +78,12 @@ impl<T: Transport + ?Sized> Line<T> {
         }
     }
 
-    /// Writes once what `slices` yields first, [`SLICES_MAX`] of them at most, and notes what
-    /// that says about the socket. Zero when it takes nothing now; not to be called while
+    /// Writes the first [`SLICES_MAX`] slices at most, with one call, and records the readiness
+    /// that the result shows. Returns zero if the socket accepts nothing now. Do not call it while
     /// [`Self::blocked`].
     ///
     /// # Errors
-    /// The socket's, and `WriteZero` for one that takes nothing and does not say why.
+    /// The error of the socket; `WriteZero` if it accepts nothing without an error.
     pub(super) fn write(&mut self, slices: &mut dyn Iterator<Item = &[u8]>) -> io::Result<usize> {
         let mut gathered = [IoSlice::new(&[]); SLICES_MAX];
         let (mut count, mut given) = (0, 0);
@@ -96,7 +96,7 @@ impl<T: Transport + ?Sized> Line<T> {
             match self.transport.write(&gathered[..count]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
-                    // Where a short write does not arm the socket, another one does.
+                    // If a short write does not arm the socket, the next write does.
                     self.blocked = n < given && self.transport.short_calls_arm();
                     return Ok(n);
                 }
@@ -110,7 +110,7 @@ impl<T: Transport + ?Sized> Line<T> {
         }
     }
 
-    /// Writes what the socket takes of `bytes[*sent..]`; `true` when all of it is written.
+    /// Writes as much of `bytes[*sent..]` as the socket accepts; `true` when all of it is written.
     pub(super) fn write_all(&mut self, bytes: &[u8], sent: &mut usize) -> io::Result<bool> {
         while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
             if self.blocked {
@@ -121,14 +121,15 @@ impl<T: Transport + ?Sized> Line<T> {
         Ok(true)
     }
 
-    /// Nothing is written any more, and the reads go on until they say why, for no event will.
+    /// Records an error. Writing stops; reads continue until they return the end or an error,
+    /// because no further event will come.
     pub(super) fn fail(&mut self, error: io::Error) {
         self.error.get_or_insert(error);
         self.readable = true;
         self.ending = true;
     }
 
-    /// Ends the sending half, once.
+    /// Shuts down the write half, once.
     pub(super) fn shut_down_write(&mut self) -> io::Result<()> {
         if core::mem::replace(&mut self.half_closed, true) {
             return Ok(());
@@ -136,13 +137,13 @@ impl<T: Transport + ?Sized> Line<T> {
         self.transport.shut_down_write()
     }
 
-    /// Whether a connect is over, and how it went.
+    /// Whether the connect has finished; an error if it has failed.
     pub(super) fn connected(&mut self) -> io::Result<bool> {
         self.transport.connected()
     }
 }
 
-/// What an event says of a socket.
+/// The readiness that an event reports.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Readiness {
     pub(super) readable: bool,
@@ -159,30 +160,30 @@ mod tests {
 
     use super::*;
 
-    /// A transport that answers each call as a test says.
+    /// A transport whose calls return what the test has set.
     #[derive(Default)]
     struct Scripted {
         reads: VecDeque<io::Result<Read>>,
         writes: VecDeque<io::Result<usize>>,
         written: Vec<u8>,
         arms: bool,
-        shut: usize,
+        shutdowns: usize,
     }
 
     impl Transport for Scripted {
         fn read(&mut self, _: &mut [u8]) -> io::Result<Read> {
-            self.reads.pop_front().expect("no read more")
+            self.reads.pop_front().expect("an unexpected read")
         }
 
         fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-            let n = self.writes.pop_front().expect("no write more")?;
+            let n = self.writes.pop_front().expect("an unexpected write")?;
             let given = slices.iter().flat_map(|slice| slice.iter().copied());
             self.written.extend(given.take(n));
             Ok(n)
         }
 
         fn shut_down_write(&mut self) -> io::Result<()> {
-            self.shut += 1;
+            self.shutdowns += 1;
             Ok(())
         }
 
@@ -211,8 +212,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_read_says_of_the_socket() {
-        // What comes, whether a short read arms, whether the peer is ending: read on?
+    fn a_read_updates_the_readiness() {
+        // Bytes read, whether a short read arms the socket, whether the peer is ending, and whether
+        // the line stays readable.
         let table = [
             (8, true, false, true),
             (3, true, false, false),
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_arrival_comes_with_the_bytes() {
+    fn a_read_returns_the_kernel_time_of_its_bytes() {
         let timed = Read {
             n: 8,
             kernel: NonZeroU64::new(1_700_000_000_000_000_001),
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_goes_out_in_pieces() {
+    fn write_all_continues_after_a_short_write() {
         let (mut line, mut sent) = (line(true), 0);
         line.transport.writes = [error(io::ErrorKind::Interrupted), Ok(2)].into();
         assert!(!line.write_all(b"a head", &mut sent).unwrap());
@@ -260,7 +262,7 @@ mod tests {
         assert!(!line.write_all(b"a head", &mut sent).unwrap());
         line.blocked = false;
         line.transport.arms = false;
-        // Where a short write arms nothing, the rest is offered at once.
+        // If a short write does not arm the socket, the rest is written at once.
         line.transport.writes = [Ok(1), Ok(3)].into();
         assert!(line.write_all(b"a head", &mut sent).unwrap());
         assert_eq!(line.transport.written, b"a head");
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_is_kept_and_the_end_is_said_once() {
+    fn the_first_error_is_kept_and_the_write_half_is_shut_down_once() {
         let mut line = line(true);
         line.readable = false;
         line.fail(io::ErrorKind::BrokenPipe.into());
@@ -281,6 +283,6 @@ mod tests {
         assert_eq!(kept, Some(io::ErrorKind::BrokenPipe));
         line.shut_down_write().unwrap();
         line.shut_down_write().unwrap();
-        assert_eq!(line.transport.shut, 1);
+        assert_eq!(line.transport.shutdowns, 1);
     }
 }

@@ -1,5 +1,5 @@
-//! Drivers: sockets, runtimes, clocks, wakers. They use only the public surface of `session`,
-//! `conn`, `buf` and `handshake`, as a third party would.
+//! Drivers: sockets, runtimes, clocks, wakers. Drivers use only the public items of `session`,
+//! `conn`, `buf` and `handshake`, as a driver outside this crate would.
 
 mod accept_fault;
 #[cfg(any(feature = "mio", feature = "tokio"))]
@@ -51,7 +51,7 @@ pub use handler::{
 pub use options::{ReactorOptions, Wait};
 pub use parts::Parts;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-pub use reactor::ACCEPT_REST;
+pub use reactor::ACCEPT_BACKOFF;
 #[cfg(feature = "tokio")]
 pub use reactor::TokioReactor;
 #[cfg(feature = "mio")]

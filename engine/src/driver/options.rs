@@ -5,20 +5,21 @@ use super::tune::Tune;
 use crate::config::{Config, ConfigError, require};
 use crate::handshake::HeadLimits;
 
-/// What a reactor does when there is nothing to do.
+/// How a reactor waits for events.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Wait {
-    /// Sleep until something happens. Costs no CPU, and a wake-up for the first message.
+    /// Block until an event arrives. Uses no CPU while waiting; the first message pays for a
+    /// wake-up.
     #[default]
     Park,
-    /// Ask again and again. Costs a core, and saves the wake-up.
+    /// Poll without blocking. Uses one core fully, and saves the wake-up.
     Spin,
-    /// Ask again and again for this long after the last event, then sleep.
+    /// Poll for this long after the last event, then block.
     SpinThenPark(Duration),
 }
 
-/// Options of a reactor, on mio or on tokio. Setters change one each. Whoever takes them checks them
-/// as a whole; [`ReactorOptions::check`] does the same earlier.
+/// Options of a reactor, on mio or on tokio. Each setter changes one field. The reactor checks the
+/// values when it is made; [`ReactorOptions::check`] does that earlier.
 ///
 /// ```
 /// use tickwire::net::Tune;
@@ -34,24 +35,26 @@ pub enum Wait {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReactorOptions {
-    /// Limits and deadlines of its connections.
+    /// Limits and timeouts of the connections.
     pub config: Arc<Config>,
-    /// Limits of opening handshakes.
+    /// Limits on the heads of opening handshakes.
     pub head_limits: HeadLimits,
-    /// Options of its sockets.
+    /// Socket options.
     pub tune: Tune,
-    /// What it does when there is nothing to do. On tokio that is the runtime's affair, and
-    /// anything but `Park` an error.
+    /// How the reactor waits for events. On tokio the runtime waits, and any value but `Park` is an
+    /// error.
     pub wait: Wait,
-    /// The core that its thread is pinned to; `None` leaves that to the operating system. On
-    /// tokio an error: pin the runtime's threads with
+    /// The core that the reactor's thread is pinned to; `None` leaves the choice to the operating
+    /// system. On tokio any core is an error: pin the runtime's threads with
     /// [`pin_current_thread`](crate::net::pin_current_thread).
     pub core: Option<usize>,
-    /// Bytes of the receive buffer that all connections of the thread share: 4 KiB to 1 GiB. Default 256 KiB:
-    /// large enough that a burst on one socket takes few reads, small enough to stay in cache.
+    /// Size of the receive buffer that all connections of the thread share, bytes: 4 KiB to 1 GiB.
+    /// Default 256 KiB: large enough to read a burst on one socket in few reads, small enough to
+    /// stay in cache.
     pub recv_buffer_bytes: usize,
-    /// Events taken from the operating system at once: 1 to 2^20. Default 1,024; more only wait a turn. On
-    /// tokio the runtime sets this, and it is not used.
+    /// Largest number of events taken from the operating system in one call: 1 to 2^20. Default
+    /// 1,024; further events wait for the next turn. Not used on tokio, where the runtime sets
+    /// this.
     pub events_max: usize,
 }
 
@@ -79,19 +82,19 @@ setters!(ReactorOptions {
 });
 
 impl ReactorOptions {
-    /// Sets the limits and deadlines of the connections. The reactor checks them when it is made.
+    /// Sets the limits and timeouts of the connections. The reactor checks them when it is made.
     #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = config.into();
         self
     }
 
-    /// Checks the values.
+    /// Checks all values.
     ///
     /// # Errors
-    /// [`ConfigError`] names the field, its value, and what the value must be: of these options, of
-    /// [`Config`], [`HeadLimits`] or [`Tune`]. A `core` that does not exist is found where the
-    /// thread is pinned.
+    /// [`ConfigError`] with the field, its value and its valid range: a field of these options, of
+    /// [`Config`], [`HeadLimits`] or [`Tune`]. Whether `core` exists is checked when the thread is
+    /// pinned.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.config.check()?;
         self.head_limits.check()?;
@@ -110,7 +113,7 @@ impl ReactorOptions {
         )
     }
 
-    /// What a reactor on tokio needs beside that.
+    /// Further checks for a reactor on tokio.
     #[cfg(feature = "tokio")]
     pub(super) fn check_for_runtime(&self) -> Result<(), ConfigError> {
         let wait = match self.wait {

@@ -12,10 +12,11 @@ use crate::session::{Entropy, Session};
 #[cfg(any(feature = "mio", feature = "tokio"))]
 use crate::time::Timestamp;
 
-/// A connection taken apart without loss, to be handed to another driver, task, or library.
+/// An open connection taken apart without losing a byte, to hand it to another driver, task or
+/// library.
 ///
-/// Whoever continues reads `unread` before the stream, and writes `unsent` before anything of
-/// its own.
+/// The new owner parses `unread` before it reads from the stream, and writes `unsent` before
+/// anything else.
 ///
 /// ```
 /// use tickwire::handshake::Agreed;
@@ -30,20 +31,21 @@ use crate::time::Timestamp;
 pub struct Parts<S> {
     /// The stream.
     pub stream: S,
-    /// Bytes received and not delivered as messages. A message that had come in part stands
-    /// here as frames that the peer could have sent.
+    /// Bytes received and not delivered as messages. A message received in part is here as frames
+    /// that the peer could have sent.
     pub unread: Vec<u8>,
-    /// Bytes queued and not written. They may begin inside a frame.
+    /// Bytes queued and not written. They may begin in the middle of a frame.
     pub unsent: Vec<u8>,
-    /// What the opening handshake agreed on, and which end this is.
+    /// The result of the opening handshake, with the role of this end.
     pub agreed: Agreed,
-    /// How the connection has ended, where it has: whoever continues tells the same end.
+    /// How the connection has ended, if it has: the new owner reports the same end.
     pub end: Option<End>,
 }
 
 impl<S> Parts<S> {
-    /// A stream whose opening handshake somebody else has done and has `agreed` on this (a
-    /// [`Role`](crate::Role) alone, where there is nothing else), with nothing left over.
+    /// A stream after an opening handshake that was done elsewhere, with no unread or unsent bytes.
+    /// `agreed` is the result of that handshake: a [`Role`](crate::Role) is enough if nothing else
+    /// was agreed on.
     #[must_use]
     pub fn new(stream: S, agreed: impl Into<Agreed>) -> Self {
         Self {
@@ -55,7 +57,7 @@ impl<S> Parts<S> {
         }
     }
 
-    /// What is left of a session over `stream`.
+    /// Takes a session over `stream` apart.
     #[cfg(any(feature = "mio", feature = "tokio"))]
     pub(super) fn of_session(stream: S, session: Session) -> Self {
         let (agreed, end) = (session.agreed().clone(), session.end());
@@ -69,7 +71,7 @@ impl<S> Parts<S> {
         }
     }
 
-    /// A session that goes on where another owner of the stream stopped.
+    /// Makes a session that continues the connection.
     #[cfg(any(feature = "mio", feature = "tokio"))]
     pub(super) fn into_session(
         self,
@@ -86,39 +88,40 @@ impl<S> Parts<S> {
         Ok((self.stream, session))
     }
 
-    /// With bytes that were received and not delivered.
+    /// Sets [`unread`](Self::unread).
     #[must_use]
     pub fn with_unread(mut self, unread: Vec<u8>) -> Self {
         self.unread = unread;
         self
     }
 
-    /// With bytes that were queued and not written.
+    /// Sets [`unsent`](Self::unsent).
     #[must_use]
     pub fn with_unsent(mut self, unsent: Vec<u8>) -> Self {
         self.unsent = unsent;
         self
     }
 
-    /// Of a connection that has ended so.
+    /// Sets [`end`](Self::end).
     #[must_use]
     pub fn with_end(mut self, end: End) -> Self {
         self.end = Some(end);
         self
     }
 
-    /// The same connection over the same stream as another type: a [`Socket`](crate::net::Socket) made
-    /// of a `TcpStream`, say.
+    /// Converts the stream to another type, a `TcpStream` to a [`Socket`](crate::net::Socket) for
+    /// instance.
     #[must_use]
     pub fn map_stream<T>(self, map: impl FnOnce(S) -> T) -> Parts<T> {
         let mapped = self.try_map_stream(|stream| Ok::<T, Infallible>(map(stream)));
         mapped.unwrap_or_else(|never| match never {})
     }
 
-    /// As [`Self::map_stream`], where that may fail: a runtime's stream made of a plain one.
+    /// As [`Self::map_stream`], with a conversion that may fail: a standard stream to a stream of a
+    /// runtime, for instance.
     ///
     /// # Errors
-    /// What `map` fails with. The connection is lost, but for what the error has of it.
+    /// The error of `map`. The parts are dropped.
     pub fn try_map_stream<T, E>(self, map: impl FnOnce(S) -> Result<T, E>) -> Result<Parts<T>, E> {
         Ok(Parts {
             stream: map(self.stream)?,

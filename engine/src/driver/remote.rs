@@ -1,4 +1,4 @@
-//! How other threads reach a reactor.
+//! The command queue of a reactor, and [`Remote`], the handle with which other threads use it.
 
 use std::boxed::Box;
 use std::cell::Cell;
@@ -23,18 +23,18 @@ use crate::conn::PreparedMessage;
 use crate::error::{CloseCode, SendError};
 use crate::handshake::{ClientOptions, Url};
 
-/// Commands that may wait for a reactor. A reactor takes them between two turns, so that this
-/// bounds a burst and not a backlog.
+/// The capacity of a reactor's command queue, in commands. The reactor empties the queue between
+/// two turns, so the capacity limits a burst of commands.
 pub const COMMANDS_MAX: usize = 8192;
 
-/// What another thread wants of a reactor.
+/// A command of another thread to a reactor.
 pub(crate) enum Command<C> {
     User(C),
     Send(ConnId, Payload),
     Close(ConnId, CloseCode, String),
     Connect(Box<Outgoing>),
     Adopt(Box<(Parts<Socket>, u64)>),
-    /// A socket that another reactor has accepted.
+    /// A socket that was accepted elsewhere, before its opening handshake.
     Accepted(Socket, PeerAddr),
     Stop,
 }
@@ -44,7 +44,7 @@ pub(crate) enum Payload {
     Prepared(PreparedMessage),
 }
 
-/// Where a connection of a reactor goes.
+/// The destination of an outgoing connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Destination {
     Inet(SocketAddr),
@@ -52,7 +52,17 @@ pub(crate) enum Destination {
     Unix(PathBuf),
 }
 
-/// A connection to be opened by a reactor.
+/// An outgoing connection for a reactor to open: destination, URL and options.
+///
+/// ```no_run
+/// # fn run(remote: &tickwire::reactor::Remote<()>) -> Result<(), tickwire::Error> {
+/// use tickwire::reactor::Outgoing;
+///
+/// let outgoing = Outgoing::to("ws://127.0.0.1:9001/feed")?.token(7);
+/// remote.connect(outgoing)?; // the handler's `open` or `connect_failed` gets token 7
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     pub(crate) destination: Destination,
@@ -63,41 +73,41 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// To the server of a `ws://` URL, at the first address of its name. Looks the name up,
-    /// which may block: not for a handler.
+    /// A connection to the server of a `ws://` URL, at the first address of the host name. The
+    /// lookup of the name can block: do not call this in a callback.
     ///
     /// # Errors
-    /// [`Error::Url`]; [`Error::Tls`] for `wss://`, before anything is looked up: there is no TLS
-    /// on a reactor; [`Error::Resolve`], which names the host.
+    /// [`Error::Url`] for an invalid URL; [`Error::Tls`] for `wss://`, before the lookup, because
+    /// reactors have no TLS; [`Error::Resolve`] if the lookup fails.
     pub fn to(url: &str) -> Result<Self, Error> {
-        let url = plain(url)?;
-        let found = (url.host(), url.port()).to_socket_addrs();
-        let mut found = found.map_err(|e| Error::resolve(url.host(), e))?;
-        let addr = found.next().ok_or_else(|| Error::no_address(url.host()))?;
-        Ok(Self::through(Destination::Inet(addr), url))
+        let url = plain_url(url)?;
+        let addrs = (url.host(), url.port()).to_socket_addrs();
+        let mut addrs = addrs.map_err(|e| Error::resolve(url.host(), e))?;
+        let addr = addrs.next().ok_or_else(|| Error::no_address(url.host()))?;
+        Ok(Self::new(Destination::Inet(addr), url))
     }
 
-    /// To `addr`, asking for the host and the target of `url`. Does not look anything up.
+    /// A connection to `addr`. The request has the host and the target of `url`. Performs no lookup.
     ///
     /// # Errors
-    /// As [`Self::to`].
+    /// [`Error::Url`] and [`Error::Tls`], as [`Self::to`].
     pub fn at(addr: SocketAddr, url: &str) -> Result<Self, Error> {
-        Ok(Self::through(Destination::Inet(addr), plain(url)?))
+        Ok(Self::new(Destination::Inet(addr), plain_url(url)?))
     }
 
-    /// To the Unix socket at `path`, asking for the host and the target of `url`.
+    /// A connection to the Unix socket at `path`. The request has the host and the target of `url`.
     ///
-    /// Such a socket is connected at once or not at all: where the listener's queue is full, the
-    /// connect fails with [`WouldBlock`](std::io::ErrorKind::WouldBlock). Try again later.
+    /// The connect of a Unix socket succeeds or fails at once. If the backlog of the listener is
+    /// full, it fails with [`WouldBlock`](std::io::ErrorKind::WouldBlock): try again later.
     ///
     /// # Errors
-    /// As [`Self::to`], but for the name.
+    /// [`Error::Url`] and [`Error::Tls`], as [`Self::to`].
     #[cfg(unix)]
     pub fn unix(path: impl Into<PathBuf>, url: &str) -> Result<Self, Error> {
-        Ok(Self::through(Destination::Unix(path.into()), plain(url)?))
+        Ok(Self::new(Destination::Unix(path.into()), plain_url(url)?))
     }
 
-    fn through(destination: Destination, url: Url) -> Self {
+    fn new(destination: Destination, url: Url) -> Self {
         Self {
             destination,
             url,
@@ -107,22 +117,23 @@ impl Outgoing {
         }
     }
 
-    /// Sub-protocols, headers and origin of the request.
+    /// Sets the sub-protocols, headers and origin of the request.
     #[must_use]
     pub fn options(mut self, options: ClientOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// What [`Opened::token`](crate::reactor::Opened) or
-    /// [`Handler::connect_failed`](crate::reactor::Handler::connect_failed) will say.
+    /// Sets the token that identifies this connection in
+    /// [`Opened::token`](crate::reactor::Opened) or
+    /// [`Handler::connect_failed`](crate::reactor::Handler::connect_failed). Default 0.
     #[must_use]
     pub fn token(mut self, token: u64) -> Self {
         self.token = token;
         self
     }
 
-    /// Limits and habits other than those of the reactor.
+    /// Sets the config of this connection. Default: the config of the reactor.
     #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = Some(config.into());
@@ -130,8 +141,8 @@ impl Outgoing {
     }
 }
 
-/// A URL that needs no TLS, which no driver brings.
-pub(super) fn plain(url: &str) -> Result<Url, Error> {
+/// Parses a `ws://` URL, and refuses `wss://`: no driver has TLS.
+pub(super) fn plain_url(url: &str) -> Result<Url, Error> {
     let url = Url::parse(url)?;
     if url.secure() {
         let host = url.host().into();
@@ -140,15 +151,15 @@ pub(super) fn plain(url: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// Why a reactor does not take a command.
+/// Why a reactor did not accept a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RemoteError {
-    /// [`COMMANDS_MAX`] commands wait: the reactor is behind. Try again later.
+    /// The command queue is full ([`COMMANDS_MAX`] commands). Try again later.
     Full,
     /// The reactor has ended.
     Stopped,
-    /// A close code or reason that must not be sent. Nothing was.
+    /// The close code or reason must not be sent. The connection was not closed.
     Close(SendError),
 }
 
@@ -157,10 +168,12 @@ impl fmt::Display for RemoteError {
         match self {
             Self::Full => write!(
                 f,
-                "the reactor did not take the command: {COMMANDS_MAX} wait already; try again later"
+                "the reactor did not accept the command: its queue is full ({COMMANDS_MAX} commands); try again later"
             ),
-            Self::Stopped => f.write_str("the reactor did not take the command: it has ended"),
-            Self::Close(e) => write!(f, "the reactor was not told to close: {e}"),
+            Self::Stopped => {
+                f.write_str("the reactor did not accept the command: the reactor has ended")
+            }
+            Self::Close(e) => write!(f, "the connection was not closed: {e}"),
         }
     }
 }
@@ -174,21 +187,25 @@ impl std::error::Error for RemoteError {
     }
 }
 
-/// Wakes a reactor that waits.
+/// The state that a reactor and its remotes share.
 pub(crate) struct Signal {
+    /// The reactor is waiting, or about to wait: a sender must wake it.
     parked: AtomicBool,
-    /// Connections of the reactor as it last said, and sockets on their way to it.
+    /// Connections of the reactor as last published, plus accepted sockets in the queue.
     connections: AtomicUsize,
-    /// The reactor has ended. Read by those who push, so that what it finds then is all there is.
+    /// The reactor has ended. A sender holds the read lock while it pushes, so that no command is
+    /// added after the reactor has set this flag.
     closed: RwLock<bool>,
+    /// Wakes the reactor.
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Signal {
-    /// The reactor is about to wait. It must look at its commands once more after this.
+    /// The reactor is about to wait. The reactor must check the queue once more after this call.
     pub(crate) fn park(&self) {
         self.parked.store(true, Ordering::Relaxed);
-        // With the fence in `notify`: either the command is seen or the flag is.
+        // Pairs with the fence in `notify`: either the reactor sees the command, or the sender sees
+        // the flag.
         fence(Ordering::SeqCst);
     }
 
@@ -208,41 +225,41 @@ impl Signal {
 pub(crate) struct Commands<C> {
     queue: Receiver<Command<C>>,
     pub(crate) signal: Arc<Signal>,
-    /// What the signal's `connections` counts of those that this reactor knows of.
-    told: Cell<usize>,
+    /// The part of `Signal::connections` that this reactor holds, without sockets in the queue.
+    published: Cell<usize>,
 }
 
 impl<C> Commands<C> {
-    /// Tells other threads how many connections the reactor holds. The difference is told, not
-    /// the number, so that sockets on their way stay counted.
-    pub(crate) fn tell_connections(&self, n: usize) {
-        let told = self.told.replace(n);
+    /// Publishes the number of connections that the reactor holds. Adds only the difference, so
+    /// that accepted sockets in the queue stay counted.
+    pub(crate) fn publish_connections(&self, n: usize) {
+        let published = self.published.replace(n);
         let connections = &self.signal.connections;
-        match n.cmp(&told) {
-            std::cmp::Ordering::Less => connections.fetch_sub(told - n, Ordering::Relaxed),
-            std::cmp::Ordering::Greater => connections.fetch_add(n - told, Ordering::Relaxed),
+        match n.cmp(&published) {
+            std::cmp::Ordering::Less => connections.fetch_sub(published - n, Ordering::Relaxed),
+            std::cmp::Ordering::Greater => connections.fetch_add(n - published, Ordering::Relaxed),
             std::cmp::Ordering::Equal => return,
         };
     }
 
-    /// A socket is the reactor's that is counted already.
-    pub(crate) fn know_one_more(&self) {
-        self.told.set(self.told.get() + 1);
+    /// The reactor now holds a socket that `Signal::connections` already counts.
+    pub(crate) fn take_counted(&self) {
+        self.published.set(self.published.get() + 1);
     }
 
-    /// Takes no command any more. Those that were taken wait to be answered: a queue at most.
+    /// Closes the queue for senders, and returns the commands that are left in it.
     pub(crate) fn close(&self) -> impl Iterator<Item = Command<C>> {
         let closed = self.signal.closed.write();
         *closed.unwrap_or_else(PoisonError::into_inner) = true;
         std::iter::from_fn(|| self.pop())
     }
 
-    /// The next command. A queue without senders is an empty one.
+    /// The next command. A queue without senders counts as empty.
     pub(crate) fn pop(&self) -> Option<Command<C>> {
         match self.queue.try_recv() {
             Ok(command) => {
                 if matches!(command, Command::Accepted(..)) {
-                    self.know_one_more(); // counted by who sent it
+                    self.take_counted(); // the sender counted it
                 }
                 Some(command)
             }
@@ -251,7 +268,7 @@ impl<C> Commands<C> {
     }
 }
 
-/// A handle to a reactor, for any thread.
+/// A handle to a reactor, for use from any thread. Cheap to clone.
 pub struct Remote<C> {
     queue: SyncSender<Command<C>>,
     signal: Arc<Signal>,
@@ -274,7 +291,7 @@ impl<C> fmt::Debug for Remote<C> {
     }
 }
 
-/// A queue to a reactor, which `wake` wakes.
+/// The command queue of a reactor. `wake` wakes the reactor when it waits.
 pub(crate) fn channel<C>(wake: impl Fn() + Send + Sync + 'static) -> (Remote<C>, Commands<C>) {
     let (sender, queue) = sync_channel(COMMANDS_MAX);
     let signal = Arc::new(Signal {
@@ -291,40 +308,40 @@ pub(crate) fn channel<C>(wake: impl Fn() + Send + Sync + 'static) -> (Remote<C>,
         Commands {
             queue,
             signal,
-            told: Cell::new(0),
+            published: Cell::new(0),
         },
     )
 }
 
 impl<C> Remote<C> {
-    /// Hands `command` to [`Handler::command`](crate::reactor::Handler::command).
+    /// Sends `command` to [`Handler::command`](crate::reactor::Handler::command).
     ///
     /// # Errors
-    /// With the command handed back.
+    /// [`RemoteError::Full`] and [`RemoteError::Stopped`], with the command returned.
     pub fn command(&self, command: C) -> Result<(), (RemoteError, C)> {
         self.push(Command::User(command))
             .map_err(|(e, command)| match command {
                 Command::User(command) => (e, command),
-                _ => unreachable!("what was pushed comes back"),
+                _ => unreachable!("push returns the same command"),
             })
     }
 
-    /// Sends a binary message on a connection of the reactor. One that cannot be queued there
-    /// is told to [`Handler::undelivered`](crate::reactor::Handler::undelivered). Text goes out by
-    /// [`Self::send_prepared`], as a [`PreparedMessage::text`].
+    /// Sends a binary message on a connection of the reactor. If the connection cannot queue it, the
+    /// reactor calls [`Handler::undelivered`](crate::reactor::Handler::undelivered). To send text,
+    /// pass a [`PreparedMessage::text`] to [`Self::send_prepared`].
     ///
     /// # Errors
-    /// With the message handed back.
+    /// [`RemoteError::Full`] and [`RemoteError::Stopped`], with the message returned.
     pub fn send(&self, id: ConnId, message: Bytes) -> Result<(), (RemoteError, Bytes)> {
         let payload = Payload::Binary(message.clone());
         self.push(Command::Send(id, payload))
             .map_err(|(e, _)| (e, message))
     }
 
-    /// Sends a message that was encoded before.
+    /// Sends a prepared message on a connection of the reactor, as [`Self::send`].
     ///
     /// # Errors
-    /// When the reactor does not take it.
+    /// [`RemoteError::Full`] and [`RemoteError::Stopped`].
     pub fn send_prepared(&self, id: ConnId, message: &PreparedMessage) -> Result<(), RemoteError> {
         self.push(Command::Send(id, Payload::Prepared(message.clone())))
             .map_err(|(e, _)| e)
@@ -333,8 +350,8 @@ impl<C> Remote<C> {
     /// Closes a connection of the reactor.
     ///
     /// # Errors
-    /// [`RemoteError::Close`] for a code or reason that must not be sent; or the reactor does not
-    /// take it.
+    /// [`RemoteError::Close`] for a code or reason that must not be sent; [`RemoteError::Full`] and
+    /// [`RemoteError::Stopped`].
     pub fn close(&self, id: ConnId, code: CloseCode, reason: &str) -> Result<(), RemoteError> {
         let (len, max) = (reason.len(), CLOSE_REASON_BYTES_MAX);
         if !code.is_sendable() {
@@ -347,22 +364,24 @@ impl<C> Remote<C> {
             .map_err(|(e, _)| e)
     }
 
-    /// Opens a connection on the reactor.
+    /// Opens an outgoing connection on the reactor. The reactor calls `open` or `connect_failed` of
+    /// its handler with the result.
     ///
     /// # Errors
-    /// When the reactor does not take it.
+    /// [`RemoteError::Full`] and [`RemoteError::Stopped`].
     pub fn connect(&self, outgoing: Outgoing) -> Result<(), RemoteError> {
         self.push(Command::Connect(Box::new(outgoing)))
             .map_err(|(e, _)| e)
     }
 
-    /// Gives the reactor a connection that is open already.
+    /// Passes an open connection to the reactor. `token` becomes
+    /// [`Opened::token`](crate::reactor::Opened).
     ///
     /// # Errors
-    /// With the connection handed back.
+    /// [`RemoteError::Full`] and [`RemoteError::Stopped`], with the connection returned.
     #[expect(
         clippy::result_large_err,
-        reason = "the connection comes back whole; once for each, and not on a busy path"
+        reason = "the error returns the connection; called once per connection"
     )]
     pub fn adopt<S: Into<Socket>>(
         &self,
@@ -373,55 +392,56 @@ impl<C> Remote<C> {
         self.push(Command::Adopt(Box::new((parts, token))))
             .map_err(|(e, command)| match command {
                 Command::Adopt(adopted) => (e, adopted.0),
-                _ => unreachable!("what was pushed comes back"),
+                _ => unreachable!("push returns the same command"),
             })
     }
 
-    /// Gives the reactor a socket that was accepted elsewhere, before its opening handshake.
+    /// Passes an accepted socket to the reactor, before its opening handshake.
     ///
     /// # Errors
-    /// With the socket handed back.
+    /// [`RemoteError::Full`] and [`RemoteError::Stopped`], with the socket returned.
     pub fn accepted(
         &self,
         socket: impl Into<Socket>,
         peer: impl Into<PeerAddr>,
     ) -> Result<(), (RemoteError, Socket)> {
-        // Counted before it is seen, or the reactor would count it off first.
+        // Counted before the push: else the reactor could subtract the socket first.
         self.signal.connections.fetch_add(1, Ordering::Relaxed);
         self.push(Command::Accepted(socket.into(), peer.into()))
             .map_err(|(e, command)| {
                 self.signal.connections.fetch_sub(1, Ordering::Relaxed);
                 match command {
                     Command::Accepted(socket, _) => (e, socket),
-                    _ => unreachable!("what was pushed comes back"),
+                    _ => unreachable!("push returns the same command"),
                 }
             })
     }
 
-    /// Stops the reactor: every connection is closed with 1001, after
-    /// [`Handler::stopping`](crate::reactor::Handler::stopping), and it ends when they are gone or
-    /// `close_timeout` is over. Channels are ended with GOAWAY first.
+    /// Stops the reactor. Channels are ended with GOAWAY, and every connection is closed with 1001,
+    /// after [`Handler::stopping`](crate::reactor::Handler::stopping). The reactor ends when all
+    /// connections have ended, at the latest after `close_timeout`.
     ///
     /// # Errors
-    /// When the reactor does not take it.
+    /// [`RemoteError::Full`] and [`RemoteError::Stopped`].
     pub fn stop(&self) -> Result<(), RemoteError> {
         self.push(Command::Stop).map_err(|(e, _)| e)
     }
 
-    /// Connections that the reactor held when it last waited, and accepted sockets that are on
-    /// their way to it.
+    /// The number of connections that the reactor held at its last wait, plus the accepted sockets
+    /// in its command queue.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.signal.connections.load(Ordering::Relaxed)
     }
 
-    /// The reactor has accepted a socket itself.
-    pub(crate) fn count_own(&self) {
+    /// Counts a socket that this reactor has accepted itself.
+    pub(crate) fn count_accepted(&self) {
         self.signal.connections.fetch_add(1, Ordering::Relaxed);
     }
 
     fn push(&self, command: Command<C>) -> Result<(), (RemoteError, Command<C>)> {
-        // Held until the command is in the queue, or one that is taken might never be answered.
+        // The lock is held until the command is in the queue: else the reactor could end in between
+        // and never answer the command.
         let closed = self.signal.closed.read();
         let closed = closed.unwrap_or_else(PoisonError::into_inner);
         if *closed {

@@ -1,4 +1,4 @@
-//! Connected sockets of every kind that a reactor serves, and who is at their other end.
+//! Connected sockets that a reactor serves, and the addresses of their peers.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 
-/// A connected stream socket: what a reactor takes over and gives back.
+/// A connected stream socket, which a reactor takes over and gives back.
 ///
 /// ```
 /// use std::net::{TcpListener, TcpStream};
@@ -31,10 +31,10 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// Who is at the other end.
+    /// The address of the peer.
     ///
     /// # Errors
-    /// The system call's: `NotConnected` where there is nobody any more.
+    /// The error of the system call: `NotConnected` if the peer is gone.
     pub fn peer_addr(&self) -> io::Result<PeerAddr> {
         match self {
             Self::Tcp(stream) => stream.peer_addr().map(PeerAddr::Inet),
@@ -65,7 +65,7 @@ impl From<UnixStream> for Socket {
     }
 }
 
-/// The socket, if it is of the other kind.
+/// Fails with the socket, if it is of the other kind.
 impl TryFrom<Socket> for TcpStream {
     type Error = Socket;
 
@@ -78,7 +78,7 @@ impl TryFrom<Socket> for TcpStream {
     }
 }
 
-/// The socket, if it is of the other kind.
+/// Fails with the socket, if it is of the other kind.
 #[cfg(unix)]
 impl TryFrom<Socket> for UnixStream {
     type Error = Socket;
@@ -91,14 +91,14 @@ impl TryFrom<Socket> for UnixStream {
     }
 }
 
-/// Who is at the other end of a connection.
+/// The address of a connection's peer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum PeerAddr {
     /// An address and port.
     Inet(SocketAddr),
-    /// A process of this machine, over a Unix socket. It has no address: a client's end of such a
-    /// socket is hardly ever bound to a path.
+    /// A process on this machine, over a Unix socket. It has no address: the client's end of a Unix
+    /// socket is rarely bound to a path.
     Unix,
 }
 
@@ -119,7 +119,7 @@ impl From<SocketAddr> for PeerAddr {
     }
 }
 
-/// The address and port as [`SocketAddr`] shows them, or `unix`.
+/// Shows the address and port like [`SocketAddr`], or `unix`.
 impl fmt::Display for PeerAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -129,7 +129,7 @@ impl fmt::Display for PeerAddr {
     }
 }
 
-/// A listening socket of the operating system's.
+/// A listening socket of the operating system.
 #[derive(Debug)]
 pub(super) enum ListeningSocket {
     Tcp(std::net::TcpListener),
@@ -138,16 +138,16 @@ pub(super) enum ListeningSocket {
 }
 
 impl ListeningSocket {
-    /// Listens on a path, without blocking.
+    /// Listens on a path, non-blocking.
     #[cfg(unix)]
     pub(super) fn bind_unix(path: &std::path::Path) -> io::Result<Self> {
         let bound = std::os::unix::net::UnixListener::bind(path);
         let listener = bound.map_err(|error| {
             let advice = match error.kind() {
                 io::ErrorKind::AddrInUse => {
-                    "; the file is there already: remove it if nobody listens on it any more"
+                    "; the file exists already: remove it if no process listens on it"
                 }
-                io::ErrorKind::InvalidInput => "; a path of a socket has 107 bytes at most",
+                io::ErrorKind::InvalidInput => "; the path of a socket may have at most 107 bytes",
                 _ => "",
             };
             let text = std::format!("cannot listen on {}: {error}{advice}", path.display());

@@ -221,7 +221,7 @@ impl ClientHandshake {
                 return Ok(Some((response, end)));
             }
             self.refused = Some(RefusedResponse {
-                content: response.delimited(),
+                content: response.content_reader(),
                 response,
                 at: end,
             });

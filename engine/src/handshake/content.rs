@@ -1,88 +1,89 @@
-//! The content of a refusal, as a client reads it (RFC 9112 sections 6 and 7).
+//! Reading the content of a refusal, by a client (RFC 9112 sections 6 and 7).
 
 use alloc::vec::Vec;
 
 use super::head::Head;
 use super::syntax::{decimal, find};
 
-/// Most bytes of content that are kept; what is longer is cut. Why a server refuses is said in an
-/// error page at most, and the server is not trusted with more memory of ours than its head takes.
+/// The maximum size of the content, in bytes; the rest is cut off. It is enough for an error page,
+/// and limits the memory that a server can make a client use.
 pub(super) const CONTENT_BYTES_MAX: usize = 16 * 1024;
 
-/// Most bytes of a chunked content that are read for that: chunks of one byte take six.
+/// The maximum number of bytes of a chunked content that are read: a chunk of one byte takes six.
 const CHUNKED_BYTES_MAX: usize = 6 * CONTENT_BYTES_MAX;
 
-/// Most bytes of the line that begins a chunk, extensions included.
+/// The maximum length of the line that begins a chunk, including extensions, in bytes.
 const CHUNK_LINE_BYTES_MAX: usize = 256;
 
-/// The content of one answer, read from a buffer that grows: every byte is looked at once, those
-/// of a line that is not complete again.
+/// The content of one answer, read from a growing buffer. Every byte is read once, except that an
+/// incomplete line is read again.
 #[derive(Clone, Debug)]
 pub(super) struct Content {
     kept: Vec<u8>,
-    delimited: Delimited,
+    framing: Framing,
     complete: bool,
 }
 
+/// How the end of the content is found.
 #[derive(Clone, Copy, Debug)]
-enum Delimited {
-    /// By its length, or the first so many bytes of it. Content that ends with the connection is
-    /// read as content of [`CONTENT_BYTES_MAX`] bytes that may be cut short.
+enum Framing {
+    /// After this number of bytes, at most [`CONTENT_BYTES_MAX`]. Content that ends with the
+    /// connection has length [`CONTENT_BYTES_MAX`], and may end earlier.
     Length(usize),
     Chunked(Chunked),
 }
 
-/// Where a chunked content is read.
+/// The position in a chunked content.
 #[derive(Clone, Copy, Default, Debug)]
 struct Chunked {
+    /// Offset of the next byte to read.
     at: usize,
-    /// Bytes of the chunk at `at` that are still to come.
+    /// Bytes of the current chunk that are not read yet.
     left: usize,
-    /// The chunk's data was begun, and its line end is still to come.
+    /// The line end after the data of the current chunk is not read yet.
     inside: bool,
 }
 
 impl Content {
-    /// How the content of an answer is delimited (RFC 9112 section 6.3). Content that two fields or
-    /// two values delimit differently, and content in another coding than chunked, is not read:
-    /// length 0.
+    /// The framing of an answer's content (RFC 9112 section 6.3). Content with contradictory
+    /// headers, or with a transfer coding other than chunked, is not read: its length is 0.
     pub(super) fn of_head(head: &Head, status: u16, is_http_1_1: bool) -> Self {
         let encoded = head.values("Transfer-Encoding").next().is_some();
-        let delimited = if matches!(status, 100..=199 | 204 | 304) {
-            Delimited::Length(0)
+        let framing = if matches!(status, 100..=199 | 204 | 304) {
+            Framing::Length(0)
         } else if !encoded {
-            let told = head.values("Content-Length").next().is_some();
-            let length = if told {
+            let has_length = head.values("Content-Length").next().is_some();
+            let length = if has_length {
                 length(head).unwrap_or(0)
             } else {
                 u64::MAX
             };
             let length = usize::try_from(length).unwrap_or(usize::MAX);
-            Delimited::Length(length.min(CONTENT_BYTES_MAX))
+            Framing::Length(length.min(CONTENT_BYTES_MAX))
         } else if is_http_1_1 && is_chunked(head) {
-            Delimited::Chunked(Chunked::default())
+            Framing::Chunked(Chunked::default())
         } else {
-            Delimited::Length(0)
+            Framing::Length(0)
         };
         Self {
             kept: Vec::new(),
-            delimited,
+            framing,
             complete: false,
         }
     }
 
-    /// Whether the content is complete, or as long as it is read. `bytes` is all that follows the
-    /// head so far.
+    /// Reads on. `bytes`: all bytes after the head so far. Returns whether the content is complete
+    /// or has reached its maximum size.
     pub(super) fn read(&mut self, bytes: &[u8]) -> bool {
-        self.complete |= match &mut self.delimited {
+        self.complete |= match &mut self.framing {
             _ if self.complete => true,
-            Delimited::Length(length) => {
+            Framing::Length(length) => {
                 let until = bytes.len().min(*length);
                 let more = bytes.get(self.kept.len()..until);
                 self.kept.extend_from_slice(more.unwrap_or_default());
                 self.kept.len() >= *length
             }
-            Delimited::Chunked(chunked) => chunked.read(bytes, &mut self.kept),
+            Framing::Chunked(chunked) => chunked.read(bytes, &mut self.kept),
         };
         self.complete
     }
@@ -93,7 +94,7 @@ impl Content {
     }
 }
 
-/// Whether the content is in chunks, and nothing else: no other coding, no length.
+/// Whether the content is chunked, without another coding and without a length.
 fn is_chunked(head: &Head) -> bool {
     let mut codings = head.list("Transfer-Encoding");
     let chunked = codings
@@ -102,7 +103,7 @@ fn is_chunked(head: &Head) -> bool {
     chunked && codings.next().is_none() && head.values("Content-Length").next().is_none()
 }
 
-/// The one length that all lines and list elements tell (RFC 9110 section 8.6), if they do.
+/// The length, if all lines and list elements of `Content-Length` agree (RFC 9110 section 8.6).
 fn length(head: &Head) -> Option<u64> {
     let mut lengths = head
         .values("Content-Length")
@@ -114,7 +115,7 @@ fn length(head: &Head) -> Option<u64> {
 }
 
 impl Chunked {
-    /// As [`Content::read`]. What is no chunk ends the content.
+    /// As [`Content::read`]. A malformed chunk ends the content.
     fn read(&mut self, bytes: &[u8], kept: &mut Vec<u8>) -> bool {
         let bytes = &bytes[..bytes.len().min(CHUNKED_BYTES_MAX)];
         while kept.len() < CONTENT_BYTES_MAX {

@@ -1,4 +1,4 @@
-//! Why an opening handshake failed.
+//! The errors of an opening handshake.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -7,132 +7,135 @@ use core::fmt;
 use super::refusal::Refusal;
 use super::response::Response;
 
-/// Why the opening handshake failed.
+/// Why an opening handshake failed.
 ///
-/// A server answers with [`Self::refusal`] and closes; a client just closes.
+/// A server sends [`Self::refusal`] and closes the connection. A client closes the connection
+/// without an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// No empty line within `HeadLimits::head_bytes_max`.
+    /// The head does not end within `HeadLimits::head_bytes_max`.
     HeadTooLarge {
         /// Bytes allowed.
         max: usize,
     },
-    /// A request line that does not end within `HeadLimits::head_bytes_max` (RFC 9112 section 3).
+    /// The request line does not end within `HeadLimits::head_bytes_max` (RFC 9112 section 3).
     TargetTooLong {
         /// Bytes allowed.
         max: usize,
     },
-    /// More header lines than `HeadLimits::headers_max`.
+    /// The head has more header lines than `HeadLimits::headers_max`.
     TooManyHeaders {
         /// Lines allowed.
         max: usize,
     },
-    /// A line that ends in LF without CR (RFC 9112 section 2.2).
+    /// A line ends in LF without CR (RFC 9112 section 2.2).
     BareLf,
-    /// A header value of a request continued on the next line (RFC 9112 section 5.2), or white
-    /// space before the first header line (RFC 9112 section 2.2).
+    /// A header value of a request continues on the next line (RFC 9112 section 5.2), or there is
+    /// white space before the first header line (RFC 9112 section 2.2).
     ObsoleteFolding,
-    /// A header name that is not a token, or is followed by a space (RFC 9112 section 5.1).
+    /// A header name is not a token, or is followed by a space (RFC 9112 section 5.1).
     HeaderName,
-    /// A control byte in a header value (RFC 9110 section 5.5).
+    /// A header value contains a control byte (RFC 9110 section 5.5).
     HeaderValue,
-    /// A request line or status line that is not one of HTTP/1 (RFC 9112 sections 3 and 4).
+    /// The request line or status line is not one of HTTP/1 (RFC 9112 sections 3 and 4).
     StartLine,
-    /// A method of RFC 9110 or RFC 5789 other than GET and HEAD (RFC 6455 section 4.2.1).
+    /// The method is one of RFC 9110 or RFC 5789 other than GET and HEAD (RFC 6455 section 4.2.1).
     Method,
-    /// A method that is none of those, in the case they are written in (RFC 9110 section 9.1).
+    /// The method is not one of RFC 9110 or RFC 5789; methods are case-sensitive (RFC 9110 section
+    /// 9.1).
     MethodUnknown,
-    /// HEAD, which cannot upgrade: the error that the same request has with GET, `Upgrade` where
-    /// it has none. The answer has no content (RFC 9110 section 9.3.2).
+    /// The method is HEAD, which cannot upgrade. Contains the error of the same request with GET,
+    /// or `Upgrade` if that request would be valid. The answer has no content (RFC 9110 section
+    /// 9.3.2).
     HeadMethod(Box<Self>),
-    /// The connection preface of HTTP/2 (RFC 9113 section 3.4). An upgrade needs HTTP/1.1.
+    /// The client sent the connection preface of HTTP/2 (RFC 9113 section 3.4). An upgrade needs
+    /// HTTP/1.1.
     Http2,
-    /// A version of HTTP other than 1.1 and its successors 1.2-1.9 (RFC 6455 section 4.2.1).
+    /// The version of HTTP is not 1.1 to 1.9 (RFC 6455 section 4.2.1).
     HttpVersion,
-    /// A request target that is neither a path nor an absolute `http` or `https` URI, or has a
-    /// byte that must be percent-encoded (RFC 9112 section 3.2, RFC 3986 section 3.3).
+    /// The request target is neither a path nor an absolute `http` or `https` URI, or has a byte
+    /// that must be percent-encoded (RFC 9112 section 3.2, RFC 3986 section 3.3).
     Target,
-    /// A header that the handshake needs.
+    /// A required header is missing.
     MissingHeader(&'static str),
-    /// A header that must stand once at most.
+    /// A header that is allowed once occurs more than once.
     DuplicateHeader(&'static str),
-    /// A `Host` that is not `host` or `host:port` by RFC 3986 (RFC 9112 section 3.2).
+    /// `Host` is not `host` or `host:port` according to RFC 3986 (RFC 9112 section 3.2).
     Host,
-    /// A request with content, which an upgrade must not have: its bytes would be taken for
-    /// frames by one side and for a body by another.
+    /// The request has content. An upgrade request must have none, because a proxy and the server
+    /// could disagree about where the frames begin.
     Body,
-    /// `Upgrade` does not list `websocket`, or in an answer more than that (RFC 6455 sections 4.1
-    /// and 4.2.1). A server tells that it only upgrades (RFC 9110 section 15.5.22).
+    /// `Upgrade` does not list `websocket`; or, in an answer, it lists more than that (RFC 6455
+    /// sections 4.1 and 4.2.1). A server answers 426 (RFC 9110 section 15.5.22).
     Upgrade,
     /// `Connection` does not list `Upgrade` (RFC 6455 sections 4.1 and 4.2.1).
     Connection,
     /// `Sec-WebSocket-Version` is missing or not 13 (RFC 6455 section 4.4).
     Version,
-    /// A `Sec-WebSocket-Key` that is not the base64 of 16 bytes (RFC 6455 section 4.2.1).
+    /// `Sec-WebSocket-Key` is not the base64 of 16 bytes (RFC 6455 section 4.2.1).
     Key,
-    /// An `Origin` with bytes other than visible ASCII and space (RFC 6454 section 7).
+    /// `Origin` has bytes other than visible ASCII and space (RFC 6454 section 7).
     Origin,
-    /// The page whose script connects comes from an origin that this server does not allow (RFC
-    /// 6455 section 10.2).
+    /// The server does not allow pages of this origin (RFC 6455 section 10.2).
     OriginNotAllowed,
-    /// A `Sec-WebSocket-Protocol` that offers something other than tokens (RFC 6455 section 4.1).
+    /// `Sec-WebSocket-Protocol` lists a name that is not a token (RFC 6455 section 4.1).
     Subprotocol,
-    /// The server answered something other than 101. [`Response::kind`] says what the answer asks
-    /// for, and [`Response::content`] has its content. Of content that is text, the error shows the
-    /// first 512 bytes on one line, with control characters escaped. Redirects and authentication are the caller's business: nothing is followed
-    /// silently.
+    /// The server did not answer 101. [`Response::kind`] classifies the answer, and
+    /// [`Response::content`] has its content. If the content is text, the error text includes its
+    /// first 512 bytes on one line, with control characters escaped. Redirects are not followed and
+    /// credentials not sent automatically: both are up to the application.
     Refused(Box<Response>),
-    /// A `Sec-WebSocket-Accept` that does not belong to our key (RFC 6455 section 4.1).
+    /// `Sec-WebSocket-Accept` does not match the key of the request (RFC 6455 section 4.1).
     AcceptMismatch,
     /// The server chose a sub-protocol that was not offered (RFC 6455 section 4.1).
     SubprotocolNotRequested,
-    /// The client does not offer the sub-protocol that is needed here.
+    /// The client does not offer the sub-protocol that the server requires.
     SubprotocolNeeded(&'static str),
-    /// The WebSocket is open, without the sub-protocol that is needed here. It is closed with 1002.
+    /// The server accepted the WebSocket without the sub-protocol that the client requires. The
+    /// connection is closed with 1002.
     SubprotocolNotAgreed {
-        /// The sub-protocol that is needed.
+        /// The required sub-protocol.
         needed: &'static str,
-        /// The one that the server chose instead, if any.
+        /// The sub-protocol that the server chose instead, if any.
         agreed: Option<String>,
     },
     /// The server chose an extension, and none was offered (RFC 6455 section 4.1).
     ExtensionNotRequested,
-    /// A wrong call on our own side. Nothing went on the wire.
+    /// A wrong call of the application at this end. No byte was sent.
     Usage(HandshakeUsage),
 }
 
-/// A wrong call on our own side: what it was, and what to do instead.
+/// A wrong call of the application. The text says what to do instead.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum HandshakeUsage {
-    /// `Accept` names a sub-protocol that the client did not offer.
+    /// The [`Accept`](super::Accept) names a sub-protocol that the client did not offer.
     SubprotocolNotOffered(String),
-    /// A sub-protocol that is not a token.
+    /// The name of a sub-protocol is not a token.
     SubprotocolToken(String),
-    /// A sub-protocol offered twice.
+    /// A sub-protocol is offered twice.
     SubprotocolTwice(String),
-    /// A header name that is not a token.
+    /// A header name is not a token.
     HeaderName(String),
     /// The value of this header has bytes other than visible ASCII, space and tab.
     HeaderValue(String),
-    /// A header that the handshake writes itself.
+    /// The handshake itself writes this header.
     ReservedHeader(String),
-    /// An origin with bytes other than visible ASCII and space, or an empty one.
+    /// The origin is empty, or has bytes other than visible ASCII and space.
     Origin,
-    /// A host that is not `host` or `host:port`.
+    /// The host is not `host` or `host:port`.
     Host(String),
-    /// A target that does not begin with `/`, has a byte that must be percent-encoded, a `%`
-    /// without two hexadecimal digits, or a `#`.
+    /// The target does not begin with `/`, has a byte that must be percent-encoded, has a `%`
+    /// without two hexadecimal digits, or has a `#`.
     Target,
-    /// A connection was to carry this sub-protocol, and what was agreed on with it does not name
-    /// it.
+    /// The connection needs this sub-protocol, but the result of its handshake does not name it.
     SubprotocolNotAgreed(&'static str),
-    /// A request without the upgrade that an HTTP server gives with it.
+    /// The request of an HTTP server has no upgrade.
     NotUpgradable,
-    /// A status that cannot refuse a handshake.
+    /// The status cannot refuse a handshake.
     Status(u16),
-    /// A refusal without a header that its status must have.
+    /// The refusal lacks a header that its status requires.
     HeaderNeeded {
         /// The status.
         status: u16,
@@ -142,7 +145,7 @@ pub enum HandshakeUsage {
 }
 
 impl HandshakeError {
-    /// The status with which a server answers.
+    /// The status of the server's answer.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
@@ -159,15 +162,15 @@ impl HandshakeError {
         }
     }
 
-    /// The answer of a server: [`Self::status`], what that status must carry, and the rule as
-    /// text. A usage error is ours, so its 500 tells the client nothing more. The answer to HEAD
-    /// has the length of that text and not the text.
+    /// The answer of a server: [`Self::status`], the headers that the status requires, and the error
+    /// as text. The text of a 500 for a usage error is only the reason phrase, because the client is
+    /// not at fault. The answer to HEAD has the length of the text, but not the text.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
         Refusal::of_error(self)
     }
 
-    /// The rule that was broken, without the particulars.
+    /// The rule that was broken, as a constant text without values.
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         match self {
@@ -176,8 +179,8 @@ impl HandshakeError {
             Self::BareLf => "a line must end in CR LF",
             Self::ObsoleteFolding => "a header value must not continue on the next line",
             Self::HeaderName => "a header line must begin with a name and a colon",
-            Self::HeaderValue => "a header value must not hold control bytes",
-            Self::StartLine => "the first line must be one of HTTP/1",
+            Self::HeaderValue => "a header value must not contain control bytes",
+            Self::StartLine => "the first line must be a start line of HTTP/1",
             Self::TargetTooLong { .. } => "the request line is too long",
             Self::Method => "the method must be GET",
             Self::MethodUnknown => "the method is not known, and must be GET",
@@ -186,7 +189,7 @@ impl HandshakeError {
             Self::HttpVersion => "the version must be HTTP/1.1",
             Self::Target => "the request target must be a path, percent-encoded",
             Self::MissingHeader(_) => "a header is missing",
-            Self::DuplicateHeader(_) => "a header stands more than once",
+            Self::DuplicateHeader(_) => "a header occurs more than once",
             Self::Host => "Host must be a host, or a host and a port",
             Self::Body => "an upgrade request must have no content",
             Self::Upgrade => "Upgrade must be websocket",
@@ -194,21 +197,21 @@ impl HandshakeError {
             Self::Version => "Sec-WebSocket-Version must be 13",
             Self::Key => "Sec-WebSocket-Key must be the base64 of 16 bytes",
             Self::Origin => "Origin must be visible ASCII",
-            Self::OriginNotAllowed => "pages of this origin may not connect here",
+            Self::OriginNotAllowed => "the server does not allow pages of this origin",
             Self::Subprotocol => "Sec-WebSocket-Protocol must list tokens",
             Self::Refused(_) => "the server refused",
             Self::AcceptMismatch => {
-                "the server's Sec-WebSocket-Accept must belong to the key that was sent"
+                "the server's Sec-WebSocket-Accept must match the key of the request"
             }
             Self::SubprotocolNotRequested => "the server chose a sub-protocol that was not offered",
             Self::SubprotocolNeeded(_) => {
-                "the client does not offer the sub-protocol that is needed here"
+                "the client does not offer the sub-protocol that the server requires"
             }
             Self::SubprotocolNotAgreed { .. } => {
-                "the WebSocket was opened without the sub-protocol that is needed here"
+                "the WebSocket was opened without the sub-protocol that the client requires"
             }
             Self::ExtensionNotRequested => "the server chose an extension, and none was offered",
-            Self::Usage(_) => "a wrong call of this end",
+            Self::Usage(_) => "the application at this end made a wrong call",
         }
     }
 }
@@ -235,7 +238,7 @@ impl fmt::Display for HandshakeError {
                 }
                 write!(
                     f,
-                    "; offer {needed} and connect to a server and path that speak it, or use the connection without channels"
+                    "; offer {needed}, and connect to a server and path that support it, or use a connection without channels"
                 )
             }
             Self::HeadMethod(error) if **error != Self::Upgrade => write!(f, ": {error}"),
@@ -275,26 +278,26 @@ impl fmt::Display for HandshakeUsage {
             ),
             Self::HeaderValue(name) => write!(
                 f,
-                "the value of header {name:?} may hold visible ASCII, spaces and tabs only"
+                "the value of header {name:?} is not valid: use only visible ASCII, spaces and tabs"
             ),
             Self::ReservedHeader(name) => write!(
                 f,
-                "header {name:?} is written by the handshake itself: leave it out, or use the option made for it"
+                "header {name:?} is written by the handshake: leave it out, or use the option for it"
             ),
-            Self::Origin => f.write_str("the origin must be visible ASCII: give one like https://example.com"),
+            Self::Origin => f.write_str("the origin must be visible ASCII, for example https://example.com"),
             Self::Host(host) => write!(
                 f,
-                "{host:?} is not a host: give host or host:port, an IPv6 address in brackets"
+                "{host:?} is not a host: use host or host:port, with an IPv6 address in brackets"
             ),
             Self::Target => f.write_str(
-                "the target must be a path, or a path and a query: begin with '/', percent-encode, leave out '#'",
+                "the target must be a path, or a path and a query: begin with '/', percent-encode special bytes, leave out '#'",
             ),
             Self::SubprotocolNotAgreed(name) => write!(
                 f,
-                "this connection was opened without the sub-protocol {name}: a client offers it (ClientOptions::subprotocol), a server chooses it (Accept::subprotocol), and whoever adopts a connection says that it was agreed on (Agreed::with_subprotocol)"
+                "this connection was opened without the sub-protocol {name}: offer it as a client (ClientOptions::subprotocol), choose it as a server (Accept::subprotocol), or name it for an adopted connection (Agreed::with_subprotocol)"
             ),
             Self::NotUpgradable => f.write_str(
-                "the HTTP server gave no upgrade with this request: serve HTTP/1.1 with upgrades (axum::serve, or hyper's with_upgrades), and upgrade a request once",
+                "this request of the HTTP server has no upgrade: serve HTTP/1.1 with upgrades (axum::serve, or hyper's with_upgrades), and upgrade a request only once",
             ),
             Self::Status(status) => write!(
                 f,

@@ -1,4 +1,4 @@
-//! Requests that another HTTP server has read.
+//! Opening handshakes on requests that another HTTP server has read.
 
 use alloc::vec::Vec;
 
@@ -9,11 +9,12 @@ use super::server::Request;
 use super::syntax::is_token;
 
 impl Request {
-    /// A request that another HTTP server has read, held to the same rules as one that was read
-    /// here: it is written as a head of HTTP/1, and [`Self::parse`]d.
+    /// Makes a request from the parts that another HTTP server has read. The same rules as for
+    /// [`Self::parse`] apply: the parts are written as a head of HTTP/1 and parsed.
     ///
-    /// `target` is as the client sent it, in origin-form or absolute-form; `version` is the major
-    /// and the minor number of HTTP. Features `hyper` and `axum` have this for the types of those.
+    /// `target` is the request target of the client, in origin-form or absolute-form. `version` is
+    /// the major and the minor version of HTTP. The features `hyper` and `axum` provide this for the
+    /// types of those crates.
     ///
     /// ```
     /// use tickwire::handshake::{Accept, Request};
@@ -26,7 +27,7 @@ impl Request {
     ///     ("sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ=="),
     /// ];
     /// let request = Request::from_http("GET", "/feed", (1, 1), headers)?;
-    /// let mut answer = Vec::new(); // the lines of a 101, as the server's own type takes them
+    /// let mut answer = Vec::new(); // the header lines of the 101, for the type of the HTTP server
     /// let agreed = request.accept_into(&Accept::new(), |name, value| {
     ///     answer.push((name.to_owned(), value.to_owned()));
     /// })?;
@@ -35,7 +36,7 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// The rule that the request breaks.
+    /// [`HandshakeError`]: the rule that the request breaks.
     pub fn from_http<'a>(
         method: &str,
         target: &str,
@@ -45,7 +46,7 @@ impl Request {
         if !is_token(method.as_bytes()) {
             return Err(HandshakeError::StartLine);
         }
-        // What would end the request line early, or begin another part of it.
+        // A byte that would end the request line, or begin another part of it.
         if target.bytes().any(|b| b <= b' ') {
             return Err(HandshakeError::Target);
         }
@@ -69,14 +70,14 @@ impl Request {
             write_line(&mut head, name, value);
         }
         head.extend_from_slice(b"\r\n");
-        // The other server has limits of its own; these are the largest that there are.
+        // The other server has enforced its own limits: use the largest possible limits here.
         let limits = HeadLimits {
             head_bytes_max: HeadLimits::HEAD_BYTES_CAP,
             headers_max: HeadLimits::HEADERS_CAP,
         };
         match Self::parse(&head, &limits)? {
             Some((request, _)) => Ok(request),
-            // The empty line is there, so that this is not a head.
+            // The head ends in an empty line, so it cannot be incomplete.
             None => Err(HandshakeError::StartLine),
         }
     }

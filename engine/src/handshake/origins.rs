@@ -1,4 +1,4 @@
-//! Which pages may connect.
+//! [`Origins`], the check of the `Origin` header.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,14 +8,16 @@ use super::server::Request;
 
 /// The origins whose pages may connect (RFC 6455 section 10.2).
 ///
-/// A browser lets the script of any page connect to any server, and sends the server's cookies along.
-/// A server that tells users apart by a cookie must therefore look at the origin. A browser sends
-/// `Origin` with every opening handshake, and a script cannot change it. Other clients send none, or
-/// whatever they like: this check protects the users of browsers, and keeps nobody else out.
+/// A browser allows a script of any page to connect to any server, and sends the cookies of that
+/// server. A server that identifies users by a cookie must therefore check the origin. A browser
+/// sends `Origin` with every opening handshake, and a script cannot change it. Other clients can
+/// omit it or send any value: this check protects the users of browsers, and does not authenticate
+/// clients.
 ///
-/// An origin is listed as a browser sends it: scheme, host, and the port unless it is the scheme's own;
-/// without a path. Origins are compared as a whole and without regard to case, which browsers do not
-/// keep. There are no wildcards.
+/// List an origin in the form that a browser sends: scheme, host, and the port unless it is the
+/// default port of the scheme; no path, for example `https://app.example.com:8443`. Origins are
+/// compared as a whole and without case, because browsers send them in lower case. There are no
+/// wildcards.
 ///
 /// ```
 /// use tickwire::handshake::{HandshakeError, HeadLimits, Origins, Request};
@@ -38,7 +40,7 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Pages of these origins. With none, no page may connect.
+    /// Allows pages of these origins. An empty list allows no page.
     #[must_use]
     pub fn new<O: Into<String>>(listed: impl IntoIterator<Item = O>) -> Self {
         Self {
@@ -47,31 +49,32 @@ impl Origins {
         }
     }
 
-    /// Pages of this server ([`Request::is_same_origin`]).
+    /// Allows pages of this server ([`Request::is_same_origin`]).
     #[must_use]
     pub fn same() -> Self {
         Self::default().or_same()
     }
 
-    /// Also pages of this server ([`Request::is_same_origin`]).
+    /// Also allows pages of this server ([`Request::is_same_origin`]).
     #[must_use]
     pub fn or_same(mut self) -> Self {
         self.same = true;
         self
     }
 
-    /// Refuses requests without an origin, too: those of clients that are no browser.
+    /// Also refuses requests without an origin, which come from clients other than browsers.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    /// Whether the client may connect.
+    /// Checks the origin of `request`.
     ///
     /// # Errors
-    /// [`HandshakeError::OriginNotAllowed`], whose answer is 403. Where an origin is
-    /// [`required`](Self::required), [`HandshakeError::MissingHeader`] for a request without one.
+    /// [`HandshakeError::OriginNotAllowed`], whose answer is 403, for an origin that is not allowed.
+    /// [`HandshakeError::MissingHeader`] for a request without an origin, if an origin is
+    /// [`required`](Self::required).
     pub fn check(&self, request: &Request) -> Result<(), HandshakeError> {
         let Some(origin) = request.origin() else {
             return if self.required {

@@ -1,4 +1,4 @@
-//! The answer of a server that does not upgrade.
+//! [`Refusal`], the answer of a server that does not upgrade.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use super::date::format_date;
 use super::error::{HandshakeError, HandshakeUsage};
 use super::fields::{Fields, HeadOf, write_line};
 
-/// An HTTP answer that refuses the upgrade; the connection is closed after it.
+/// An HTTP answer that refuses the upgrade. The server closes the connection after it.
 ///
 /// ```
 /// use tickwire::handshake::Refusal;
@@ -16,7 +16,7 @@ use super::fields::{Fields, HeadOf, write_line};
 /// let refusal = Refusal::unauthorized("Bearer").text("sign in first");
 /// assert!(refusal.encode().starts_with(b"HTTP/1.1 401 Unauthorized\r\n"));
 ///
-/// // Any other status and header, checked.
+/// // `new` and `header` accept, and check, any status and header.
 /// let refusal = Refusal::new(451)?.header("Link", "<https://example.com>; rel=\"blocked-by\"")?;
 /// # Ok::<(), tickwire::handshake::HandshakeError>(())
 /// ```
@@ -25,22 +25,24 @@ pub struct Refusal {
     status: u16,
     headers: Fields,
     body: Vec<u8>,
-    /// A header value that was given to a constructor and cannot stand in a head.
+    /// The error of an invalid header value that was passed to a constructor.
     fault: Option<HandshakeUsage>,
-    /// The request was HEAD: the answer has the length of the body and not the body.
+    /// The request was HEAD: the answer has the length of the body, but not the body.
     answers_head: bool,
 }
 
 impl Refusal {
-    /// A refusal without headers and body.
+    /// Makes a refusal without headers and body.
     ///
-    /// A 405 tells `Allow` and a 426 tells `Upgrade` and `Sec-WebSocket-Version` without being
-    /// asked, unless [`Self::header`] tells them. A 401 needs its `WWW-Authenticate`, a 407 its
-    /// `Proxy-Authenticate`: see [`Self::check`]. A redirect is of use with a `Location`.
+    /// Some headers follow from the status. `Allow` is added to a 405, `Upgrade` and
+    /// `Sec-WebSocket-Version` to a 426, unless [`Self::header`] has set them. A 401 requires
+    /// `WWW-Authenticate`, a 407 `Proxy-Authenticate`: see [`Self::check`]. A redirect should have a
+    /// `Location`.
     ///
     /// # Errors
-    /// [`HandshakeUsage::Status`] unless the status is 300-599, and for 304. A 1xx is no last
-    /// answer, a 2xx refuses nothing, and a 304 answers conditions, which an upgrade has none of.
+    /// [`HandshakeUsage::Status`] if the status is not 300-303 or 305-599. A 1xx is not a final
+    /// answer, a 2xx is not a refusal, and a 304 answers a conditional request, which an upgrade is
+    /// not.
     pub fn new(status: u16) -> Result<Self, HandshakeError> {
         match status {
             300..=303 | 305..=599 => Ok(Self::bare(status)),
@@ -58,27 +60,27 @@ impl Refusal {
         }
     }
 
-    /// 400: the request is wrong in a way that the client can mend.
+    /// 400: the request is wrong, and the client can correct it.
     #[must_use]
     pub fn bad_request() -> Self {
         Self::bare(400)
     }
 
-    /// 401: the client is not known; `challenge` is `WWW-Authenticate` (RFC 9110 section 11.6.1),
-    /// such as `Bearer`. A challenge with other bytes than visible ASCII, space and tab is an error
-    /// of [`Self::check`].
+    /// 401: the client is not authenticated. `challenge` is the value of `WWW-Authenticate` (RFC
+    /// 9110 section 11.6.1), such as `Bearer`. If it has bytes other than visible ASCII, space and
+    /// tab, [`Self::check`] fails.
     #[must_use]
     pub fn unauthorized(challenge: impl Into<String>) -> Self {
         Self::bare(401).with("WWW-Authenticate", challenge.into())
     }
 
-    /// 403: the client is known, and may not connect.
+    /// 403: the client is not allowed to connect.
     #[must_use]
     pub fn forbidden() -> Self {
         Self::bare(403)
     }
 
-    /// 404: there is nothing at this path.
+    /// 404: there is no resource at this path.
     #[must_use]
     pub fn not_found() -> Self {
         Self::bare(404)
@@ -91,45 +93,47 @@ impl Refusal {
         Self::bare(408)
     }
 
-    /// 409: the request conflicts with another one, such as a second connection of one account.
+    /// 409: the request conflicts with the state of the server, for example a second connection of
+    /// one account.
     #[must_use]
     pub fn conflict() -> Self {
         Self::bare(409)
     }
 
-    /// 429: the client asks too often, and may come again after `wait` (RFC 6585 section 4).
+    /// 429: the client sends too many requests, and may retry after `wait` (RFC 6585 section 4).
     #[must_use]
     pub fn too_many_requests(wait: Duration) -> Self {
         Self::bare(429).retry_after(wait)
     }
 
-    /// 500: this end is at fault.
+    /// 500: the server has failed.
     #[must_use]
     pub fn internal_error() -> Self {
         Self::bare(500)
     }
 
-    /// 503: this end is overloaded or in maintenance, and the client may come again after `wait`.
+    /// 503: the server is overloaded or in maintenance, and the client may retry after `wait`.
     #[must_use]
     pub fn service_unavailable(wait: Duration) -> Self {
         Self::bare(503).retry_after(wait)
     }
 
-    /// 307: what is asked for is elsewhere for now; `location` is a URL, or a path on this host
-    /// (RFC 9110 section 15.4.8). A location with other bytes than visible ASCII, space and tab is
-    /// an error of [`Self::check`].
+    /// 307: the resource is temporarily at `location`, a URL or a path on this host (RFC 9110
+    /// section 15.4.8). If `location` has bytes other than visible ASCII, space and tab,
+    /// [`Self::check`] fails.
     #[must_use]
     pub fn redirect(location: impl Into<String>) -> Self {
         Self::bare(307).with("Location", location.into())
     }
 
-    /// 308: as [`Self::redirect`], for good (RFC 9110 section 15.4.9).
+    /// 308: the resource is permanently at `location`, as for [`Self::redirect`] (RFC 9110 section
+    /// 15.4.9).
     #[must_use]
     pub fn permanent_redirect(location: impl Into<String>) -> Self {
         Self::bare(308).with("Location", location.into())
     }
 
-    /// With a header whose name is known to be right.
+    /// Adds a header with a valid name. An invalid value is kept as the error of [`Self::check`].
     fn with(mut self, name: &'static str, value: String) -> Self {
         if let Err(HandshakeError::Usage(fault)) =
             self.headers.add(HeadOf::Refusal, name.into(), value)
@@ -155,8 +159,8 @@ impl Refusal {
         Ok(self)
     }
 
-    /// When the client may come again: `Retry-After` in seconds, rounded up (RFC 9110 section
-    /// 10.2.3). For 503, 429 and redirects.
+    /// Sets `Retry-After`, the time after which the client may retry, in seconds, rounded up (RFC
+    /// 9110 section 10.2.3). For 503, 429 and redirects.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         let seconds = wait.as_secs();
@@ -165,9 +169,9 @@ impl Refusal {
         self
     }
 
-    /// When the answer is made, in seconds since 1970-01-01T00:00:00Z: `Date`, which a server with
-    /// a clock must tell (RFC 9110 section 6.6.1). Leaves one that was added with
-    /// [`Self::header`]. The drivers call it.
+    /// Sets `Date`, the time of the answer, in seconds since 1970-01-01T00:00:00Z. A server with a
+    /// clock must send it (RFC 9110 section 6.6.1). Does not replace a `Date` that was added with
+    /// [`Self::header`]. The drivers call this method.
     #[must_use]
     pub fn date(mut self, seconds: u64) -> Self {
         if !self.headers.has("Date") {
@@ -176,14 +180,14 @@ impl Refusal {
         self
     }
 
-    /// The body; tell its kind with a `Content-Type` header.
+    /// Sets the body. Describe it with a `Content-Type` header.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// Text as the body, in UTF-8, with its `Content-Type`.
+    /// Sets the body to a text in UTF-8, and `Content-Type` accordingly.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.headers
@@ -197,13 +201,13 @@ impl Refusal {
         self.status
     }
 
-    /// All header lines but `Connection` and `Content-Length`, for an HTTP server that writes the
-    /// answer itself: those that were added, then those that the status must have.
+    /// All header lines except `Connection` and `Content-Length`, for an HTTP server that writes the
+    /// answer itself: the added headers, then the headers that follow from the status.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        let own = told_with(self.status).iter();
+        let implied = headers_of_status(self.status).iter();
         self.headers
             .iter()
-            .chain(own.copied().filter(|(name, _)| !self.headers.has(name)))
+            .chain(implied.copied().filter(|(name, _)| !self.headers.has(name)))
     }
 
     /// The body.
@@ -212,13 +216,13 @@ impl Refusal {
         &self.body
     }
 
-    /// Whether the answer can be sent: it has what its status must have, and no header of it was
-    /// left out. The drivers call it and answer 500 where it fails.
+    /// Checks that the refusal has the headers that its status requires, and that the values passed
+    /// to the constructors are valid. The drivers call this method, and answer 500 if it fails.
     ///
     /// # Errors
     /// [`HandshakeUsage::HeaderNeeded`] for a 401 without `WWW-Authenticate` (RFC 9110 section
     /// 15.5.2) and a 407 without `Proxy-Authenticate` (section 15.5.8);
-    /// [`HandshakeUsage::HeaderValue`] for a challenge or a location that cannot stand in a head.
+    /// [`HandshakeUsage::HeaderValue`] for an invalid challenge or location.
     pub fn check(&self) -> Result<(), HandshakeError> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone().into());
@@ -235,8 +239,8 @@ impl Refusal {
         Err(HandshakeUsage::HeaderNeeded { status, name }.into())
     }
 
-    /// The whole answer as it goes on the wire: status line, headers, `Connection: close`,
-    /// `Content-Length` and body.
+    /// The complete answer in bytes: status line, headers, `Connection: close`, `Content-Length` and
+    /// body.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + self.body.len());
@@ -248,7 +252,7 @@ impl Refusal {
         for (name, value) in self.headers() {
             write_line(&mut out, name, value.as_bytes());
         }
-        // RFC 9110 section 7.8: who sends Upgrade names it in Connection too.
+        // RFC 9110 section 7.8: a sender of Upgrade must also list it in Connection.
         let connection: &[u8] = if self.status == 426 || self.headers.has("Upgrade") {
             b"close, Upgrade"
         } else {
@@ -283,9 +287,9 @@ impl Refusal {
     }
 }
 
-/// What a status must tell, as far as it is the same for all who only upgrade to WebSocket
-/// (RFC 9110 sections 15.5.6 and 15.5.22, RFC 6455 section 4.2.2).
-const fn told_with(status: u16) -> &'static [(&'static str, &'static str)] {
+/// The headers that follow from the status, for a server that only upgrades to WebSocket (RFC 9110
+/// sections 15.5.6 and 15.5.22, RFC 6455 section 4.2.2).
+const fn headers_of_status(status: u16) -> &'static [(&'static str, &'static str)] {
     match status {
         405 => &[("Allow", "GET, HEAD")],
         426 => &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
@@ -293,7 +297,7 @@ const fn told_with(status: u16) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// The phrases of RFC 9110 section 15 and RFC 6585; a phrase may be empty.
+/// The reason phrases of RFC 9110 section 15 and RFC 6585; empty for other statuses.
 const fn reason(status: u16) -> &'static str {
     match status {
         300 => "Multiple Choices",

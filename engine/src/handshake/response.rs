@@ -1,4 +1,4 @@
-//! The server's answer as the client sees it.
+//! [`Response`], the answer of a server as a client reads it.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,11 +12,11 @@ use super::syntax::{decimal, http_version, is_plain_value, split_once};
 use crate::agreed::Agreed;
 use crate::role::Role;
 
-/// Most bytes of an answer's content that an error shows: a sentence or a small JSON object whole,
-/// and of an error page what a line of a log has room for.
+/// The maximum number of content bytes in an error text: enough for a sentence or a small JSON
+/// object, and short enough for one line of a log.
 const SHOWN_BYTES_MAX: usize = 512;
 
-/// A server's answer.
+/// The answer of a server to an opening handshake.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     head: Head,
@@ -26,7 +26,7 @@ pub struct Response {
     content: Vec<u8>,
 }
 
-/// What an answer other than 101 asks of the client (RFC 9110 section 15).
+/// The kind of an answer other than 101: what the client can do next (RFC 9110 section 15).
 ///
 /// ```
 /// use tickwire::handshake::{ClientHandshake, ClientOptions, HandshakeError, HeadLimits, ResponseKind};
@@ -48,44 +48,43 @@ pub struct Response {
 pub enum ResponseKind<'a> {
     /// 301, 302, 303, 307 or 308 with one `Location`.
     Redirect {
-        /// Where to, as received: a URI reference, relative to the URL that was asked for unless
-        /// it has a scheme (RFC 9110 section 10.2.2). Not looked into: whom to follow is for the
-        /// application to say, and credentials go to nobody else.
+        /// The `Location` as received: a URI reference, relative to the requested URL unless it
+        /// has a scheme (RFC 9110 section 10.2.2). Not validated: the application decides whether
+        /// to follow it, and must not send credentials to another host.
         location: &'a str,
-        /// 301 or 308: the next connection goes there too.
+        /// 301 or 308: use the new location for later connections, too.
         permanent: bool,
     },
-    /// 401: the same request with an `Authorization` header may be taken.
+    /// 401: the same request can succeed with an `Authorization` header.
     Unauthorized {
-        /// The first `WWW-Authenticate`, as received. There may be more: see
+        /// The first `WWW-Authenticate`, as received. For further challenges see
         /// [`Response::headers`].
         challenge: &'a str,
     },
-    /// 426: another version is asked for, or HTTP did not come through as it was sent, as happens
-    /// behind proxies that know no `Upgrade`.
+    /// 426: the server requires another version of the protocol, or a proxy without support for
+    /// `Upgrade` has removed that header from the request.
     UpgradeRequired,
-    /// 429 or 503: later.
+    /// 429 or 503: retry later.
     Unavailable {
-        /// When, if the server says.
+        /// The requested wait, if the answer has a valid `Retry-After`.
         retry_after: Option<RetryAfter>,
     },
-    /// Any other, and one without the header that its status must have: see
-    /// [`Response::status`].
+    /// Another status, or a status without its required header: see [`Response::status`].
     Other,
 }
 
-/// When to come again (RFC 9110 section 10.2.3).
+/// The value of `Retry-After` (RFC 9110 section 10.2.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RetryAfter {
-    /// So many seconds after the answer came.
+    /// This number of seconds after the answer was received.
     Seconds(u64),
     /// At this time, in seconds since 1970-01-01T00:00:00Z.
     At(u64),
 }
 
 impl Response {
-    /// Most bytes of content that are kept of an answer that refuses: see [`Self::content`].
+    /// The maximum size of [`Self::content`], in bytes.
     pub const CONTENT_BYTES_MAX: usize = CONTENT_BYTES_MAX;
 
     pub(super) fn of_head(bytes: &[u8], limits: &HeadLimits) -> Result<Self, HandshakeError> {
@@ -101,9 +100,9 @@ impl Response {
         if reason.iter().any(|&b| b.is_ascii_control() && b != b'\t') {
             return Err(HandshakeError::StartLine);
         }
-        // A proxy of the 1.0 age may refuse; upgrading is a thing of 1.1.
-        let speaks = matches!(version, (1, 1..)) || (version == (1, 0) && status != 101);
-        if !speaks {
+        // An HTTP/1.0 proxy may refuse, but an upgrade needs HTTP/1.1.
+        let supported = matches!(version, (1, 1..)) || (version == (1, 0) && status != 101);
+        if !supported {
             return Err(HandshakeError::HttpVersion);
         }
         Ok(Self {
@@ -123,8 +122,8 @@ impl Response {
         &self.head
     }
 
-    /// How the content is delimited that follows the head.
-    pub(super) fn delimited(&self) -> Content {
+    /// A reader of the content that follows the head.
+    pub(super) fn content_reader(&self) -> Content {
         Content::of_head(&self.head, self.status, self.is_http_1_1)
     }
 
@@ -133,7 +132,7 @@ impl Response {
         self
     }
 
-    /// What the answer asks of the client; [`ResponseKind::Other`] for a 101.
+    /// The kind of the answer; [`ResponseKind::Other`] for a 101.
     #[must_use]
     pub fn kind(&self) -> ResponseKind<'_> {
         let text = |name| {
@@ -163,7 +162,7 @@ impl Response {
         }
     }
 
-    /// `Retry-After`, if there is one and it can be read.
+    /// `Retry-After`; `None` if it is missing or malformed.
     #[must_use]
     pub fn retry_after(&self) -> Option<RetryAfter> {
         let value = self.head.unique("Retry-After").ok()??;
@@ -173,20 +172,20 @@ impl Response {
         }
     }
 
-    /// `Date`: when the answer was made, in seconds since 1970-01-01T00:00:00Z. `None` where there
-    /// is none that can be read (RFC 9110 sections 5.6.7 and 6.6.1).
+    /// `Date`, the time of the answer, in seconds since 1970-01-01T00:00:00Z; `None` if it is
+    /// missing or malformed (RFC 9110 sections 5.6.7 and 6.6.1).
     #[must_use]
     pub fn date(&self) -> Option<u64> {
         parse_date(self.head.unique("Date").ok()??)
     }
 
-    /// The content of an answer that refuses, as far as it came, without the chunks that it was
-    /// sent in: the first [`Self::CONTENT_BYTES_MAX`] bytes. The content ends as RFC 9112 section
-    /// 6.3 says: by `Content-Length`, by the last chunk, or with the connection. The drivers wait
-    /// for that end within `handshake_timeout`.
+    /// The received content of a refusal, with chunks decoded: at most the first
+    /// [`Self::CONTENT_BYTES_MAX`] bytes. `Content-Length`, the last chunk or the end of the
+    /// connection ends the content (RFC 9112 section 6.3). The drivers wait for that end, at most
+    /// for `handshake_timeout`.
     ///
-    /// Empty for a 101, where `Content-Length` has two values, and for another transfer coding
-    /// than chunked.
+    /// Empty for a 101, for contradictory values of `Content-Length`, and for a transfer coding
+    /// other than chunked.
     #[must_use]
     pub fn content(&self) -> &[u8] {
         &self.content
@@ -198,9 +197,9 @@ impl Response {
         self.status
     }
 
-    /// The beginning of [`Self::content`] as one line of text: at most [`SHOWN_BYTES_MAX`] bytes of
-    /// it, what is not UTF-8 replaced and what cannot be printed escaped. `None` where there is
-    /// nothing to show, for compressed content, and for a media type that is no text.
+    /// The first [`SHOWN_BYTES_MAX`] bytes of [`Self::content`] as one line of text. Invalid UTF-8
+    /// is replaced, and unprintable characters are escaped. `None` for empty content, for compressed
+    /// content, and for a media type that is not text.
     pub(super) fn shown_content(&self) -> Option<String> {
         let content = self.content.trim_ascii();
         let is_compressed = self.header("Content-Encoding").is_some();
@@ -234,14 +233,14 @@ impl Response {
         line
     }
 
-    /// The reason phrase; empty if there is none or it is not UTF-8. Untrusted text, which can hold
+    /// The reason phrase; empty if it is missing or not UTF-8. Untrusted text, which can hold
     /// control characters outside of ASCII.
     #[must_use]
     pub fn reason(&self) -> &str {
         self.head.text(self.reason)
     }
 
-    /// What is agreed on with a 101, for the [`Session`](crate::sans_io::Session).
+    /// The result of the handshake for a [`Session`](crate::sans_io::Session), if the status is 101.
     #[must_use]
     pub fn agreed(&self) -> Agreed {
         let agreed = Agreed::new(Role::Client);
@@ -258,12 +257,12 @@ impl Response {
         core::str::from_utf8(value).ok()
     }
 
-    /// All header lines in order, names as received, values without surrounding white space.
+    /// All header lines in order. Names are as received; values have no surrounding white space.
     pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
         self.head.headers()
     }
 
-    /// The first header line with that name; case does not count.
+    /// The value of the first header line with this name, compared without case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.head
@@ -273,7 +272,7 @@ impl Response {
     }
 }
 
-/// Without header values and content: they hold cookies, which have no place in a log.
+/// Omits header values and content, because they can contain cookies, which must not be logged.
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")

@@ -351,16 +351,13 @@ impl Announced {
 
     /// Bytes of the largest message that costs at most `room`. `None` if one byte costs more.
     fn largest(self, room: u64) -> Option<u32> {
-        let (mut low, mut high) = (0, room);
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            if self.cost(middle) <= room {
-                low = middle;
-            } else {
-                high = middle - 1;
-            }
-        }
-        u32::try_from(low).ok().filter(|&max| max > 0)
+        // `message_charge` solved for the length: whole fragments, then part of one.
+        let fragment = fragment_min(self.window, self.record);
+        let room = room.checked_sub(self.overhead)?;
+        let whole = room / (fragment + self.overhead);
+        let part = (room % (fragment + self.overhead)).saturating_sub(self.overhead);
+        let max = whole * fragment + part;
+        u32::try_from(max).ok().filter(|&max| max > 0)
     }
 
     /// Bytes of the largest message that never gets stuck (rule R20): it fits the credit that a

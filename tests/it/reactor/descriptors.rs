@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tickwire::reactor::ACCEPT_REST;
+use tickwire::reactor::ACCEPT_BACKOFF;
 
 use super::fixture::{Event, On, calm, on_both, serve};
 use super::raw_peer::{Peer, REQUEST};
@@ -75,8 +75,8 @@ fn a_connection_waits_for_a_free_descriptor(on: On) {
     let refusals: u128 = said("refused").parse().expect("a number");
     assert!(refusals > 0);
     // The reactor pauses after each failure, so the failures are few.
-    let rests = since.elapsed().as_millis() / ACCEPT_REST.as_millis() + 1;
-    assert!(refusals <= rests, "{refusals} refusals in {rests} rests");
+    let pauses = since.elapsed().as_millis() / ACCEPT_BACKOFF.as_millis() + 1;
+    assert!(refusals <= pauses, "{refusals} refusals in {pauses} pauses");
     assert!(child.0.wait().expect("a child").success());
 }
 

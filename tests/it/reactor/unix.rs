@@ -85,7 +85,7 @@ impl Handler for App {
         self.tell(Told::Rejected(peer));
     }
 
-    fn untuned(&mut self, _: Option<PeerAddr>, report: &TuneReport) {
+    fn tune_refused(&mut self, _: Option<PeerAddr>, report: &TuneReport) {
         panic!("TCP's options were set: {report:?}");
     }
 

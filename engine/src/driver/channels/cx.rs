@@ -1,4 +1,4 @@
-//! What a handler's call may use.
+//! The contexts of the callbacks of a [`ChannelHandler`](super::ChannelHandler).
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -12,8 +12,8 @@ use crate::session::Stats;
 use crate::session::channels::{ChannelClaim, ChannelId, ChannelSendError, Channels, SharedFrame};
 use crate::time::Timestamp;
 
-/// One connection with its channels, as a handler's call sees it. Everything that can be done
-/// with the channels is a method of [`Channels`], to which it dereferences.
+/// The connection of a callback, with its channels. Dereferences to [`Channels`], which has the
+/// methods to open, send and close.
 pub struct ChannelCx<'a, 'b> {
     pub(super) entry: &'a mut Entry,
     pub(super) table: &'a mut Table,
@@ -21,7 +21,7 @@ pub struct ChannelCx<'a, 'b> {
 }
 
 impl<'b> ChannelCx<'_, 'b> {
-    /// This connection.
+    /// The id of this connection.
     #[must_use]
     pub fn id(&self) -> ConnId {
         self.cx.id()
@@ -33,12 +33,12 @@ impl<'b> ChannelCx<'_, 'b> {
         self.cx.now()
     }
 
-    /// Calls [`ChannelHandler::timer`](super::ChannelHandler::timer) with `token` after `after`,
-    /// if the connection lives then. Timers are not cancelled: a handler ignores a token that it
-    /// no longer expects. How late they come: see [`Cx::timer`].
+    /// Sets a timer: [`ChannelHandler::timer`](super::ChannelHandler::timer) is called with `token`
+    /// after the duration `after`, if the connection is still open. A timer cannot be cancelled:
+    /// ignore a token that is no longer expected. [`Cx::timer`] documents the resolution.
     ///
     /// # Errors
-    /// [`TimerError`]; there will be no call.
+    /// [`TimerError`]: the timer is not set.
     pub fn timer(&mut self, after: Duration, token: u64) -> Result<(), TimerError> {
         if token == TIMER_TOKEN {
             return Err(TimerError::Token);
@@ -46,8 +46,8 @@ impl<'b> ChannelCx<'_, 'b> {
         self.cx.timer(after, token).map_err(TimerError::Full)
     }
 
-    /// WebSocket messages, each a record of many channels, and bytes of this connection, up to
-    /// when this turn began.
+    /// Counts of WebSocket messages and bytes of this connection when this turn began. One WebSocket
+    /// message is a record, with frames of many channels.
     #[must_use]
     pub fn session_stats(&self) -> Stats {
         self.cx.stats()
@@ -58,54 +58,55 @@ impl<'b> ChannelCx<'_, 'b> {
         ChannelHub {
             hub: self.cx.hub(),
             table: self.table,
-            own: Some(self.entry),
+            current: Some(self.entry),
         }
     }
 
-    /// As [`Channels::send`]. What was sent before in this call and fills a record goes to the
-    /// outbox first, if that takes more: so it need not be queued.
+    /// As [`Channels::send`]. If the messages queued so far fill a record, they are first moved to
+    /// the outbox of the connection, as far as it has room, so that the send queues of the channels
+    /// stay short.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Channels::send`].
     #[inline]
     pub fn send(
         &mut self,
         channel: ChannelId,
         payload: impl BinaryPayload,
     ) -> Result<(), ChannelSendError> {
-        self.fill_if_much();
+        self.fill_record();
         self.entry.session.channels_mut().send(channel, payload)
     }
 
-    /// As [`Channels::claim`], and as [`Self::send`].
+    /// As [`Channels::claim`]; moves a full record to the outbox first, as [`Self::send`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`Channels::claim`].
     #[inline]
     pub fn claim(
         &mut self,
         channel: ChannelId,
         len: usize,
     ) -> Result<ChannelClaim<'_>, ChannelSendError> {
-        self.fill_if_much();
+        self.fill_record();
         self.entry.session.channels_mut().claim(channel, len)
     }
 
-    /// Moves what there is to send into the outbox, if it is about a record.
+    /// Moves queued messages into the outbox, if they fill about one record.
     #[inline]
-    pub(super) fn fill_if_much(&mut self) {
+    pub(super) fn fill_record(&mut self) {
         if self.entry.session.has_record() {
             self.fill();
         }
     }
 
-    /// Moves what there is to send into the outbox. `true`: it is full.
+    /// Moves queued messages into the outbox. `true` if the outbox is full.
     pub(super) fn fill(&mut self) -> bool {
         let now = self.cx.now();
         self.entry.session.fill(self.cx.outbox(), now)
     }
 
-    /// Has the reactor call when the next deadline is due.
+    /// Sets the timer of the reactor for the next deadline of the channels.
     pub(super) fn arm(&mut self) {
         arm(self.entry, self.cx.hub());
     }
@@ -136,21 +137,21 @@ impl fmt::Debug for ChannelCx<'_, '_> {
     }
 }
 
-/// All connections of a reactor with their channels, as a handler's call sees them.
+/// All connections of a reactor with their channels, for use in a callback.
 pub struct ChannelHub<'a, 'b> {
     pub(super) hub: &'a mut Hub<'b>,
     pub(super) table: &'a mut Table,
-    /// Of the connection whose call this is.
-    pub(super) own: Option<&'a mut Entry>,
+    /// The connection of the current callback; `None` in a callback for a command.
+    pub(super) current: Option<&'a mut Entry>,
 }
 
 impl ChannelHub<'_, '_> {
-    /// The channels of a connection; `None` if it is gone, or has never spoken the sub-protocol.
-    /// What is sent on them goes out at the end of this turn; what there is to be told of them
-    /// is told in calls of that connection.
+    /// The channels of a connection; `None` if the connection has ended or does not speak the
+    /// sub-protocol. Messages sent on them are written at the end of this turn. Events on them are
+    /// delivered later, in callbacks for that connection.
     pub fn channels(&mut self, id: ConnId) -> Option<&mut Channels> {
-        match &mut self.own {
-            Some(own) if own.id == id => Some(own.session.channels_mut()),
+        match &mut self.current {
+            Some(current) if current.id == id => Some(current.session.channels_mut()),
             _ => self.table.other(id, self.hub.now()),
         }
     }
@@ -158,7 +159,7 @@ impl ChannelHub<'_, '_> {
     /// [`Channels::send`] on a channel of any connection.
     ///
     /// # Errors
-    /// As there; [`ChannelSendError::UnknownChannel`] if the connection is gone.
+    /// As [`Channels::send`]; [`ChannelSendError::UnknownChannel`] if the connection has ended.
     pub fn send(
         &mut self,
         id: ConnId,
@@ -169,11 +170,12 @@ impl ChannelHub<'_, '_> {
         channels.send(channel, payload)
     }
 
-    /// [`Channels::send_shared`] on a channel of any connection: a message that was encoded once
-    /// goes to all of its receivers.
+    /// [`Channels::send_shared`] on a channel of any connection, to send one encoded message to many
+    /// receivers.
     ///
     /// # Errors
-    /// As there; [`ChannelSendError::UnknownChannel`] if the connection is gone.
+    /// As [`Channels::send_shared`]; [`ChannelSendError::UnknownChannel`] if the connection has
+    /// ended.
     pub fn send_shared(
         &mut self,
         id: ConnId,
@@ -184,15 +186,15 @@ impl ChannelHub<'_, '_> {
         channels.send_shared(channel, frame)
     }
 
-    /// The connections whose channels [`Self::channels`] gives, in no order that means anything, the
-    /// one whose call this is included. A connection is listed from the call of
-    /// [`ChannelHandler::open`](super::ChannelHandler::open) until
-    /// [`ChannelHandler::close`](super::ChannelHandler::close) is called for it, also while it
-    /// drains or has failed.
+    /// The ids of all connections with channels, including that of the current callback, in no
+    /// particular order. These are the connections for which [`Self::channels`] returns `Some`. A
+    /// connection is listed from the call of [`ChannelHandler::open`](super::ChannelHandler::open)
+    /// until [`ChannelHandler::close`](super::ChannelHandler::close) is called for it, also while
+    /// the connection drains or after it has failed.
     ///
-    /// Connections come and go between calls of the handler only: the list is exact while the hub is
-    /// borrowed, and may be out of date in a later call. Takes a step for each connection that the
-    /// reactor has held at once, and no memory.
+    /// Connections open and end only between callbacks, so the list is exact while the hub is
+    /// borrowed. The time is proportional to the largest number of connections that the reactor has
+    /// had at once. Does not allocate.
     ///
     /// ```
     /// use tickwire::channels::{ChannelHub, ErrorCode};
@@ -207,17 +209,17 @@ impl ChannelHub<'_, '_> {
     /// }
     /// ```
     pub fn ids(&self) -> impl Iterator<Item = ConnId> {
-        let own = self.own.as_ref().map(|own| own.id);
-        own.into_iter().chain(self.table.ids())
+        let current = self.current.as_ref().map(|current| current.id);
+        current.into_iter().chain(self.table.ids())
     }
 
-    /// How many connections [`Self::ids`] lists. Takes one step.
+    /// The number of connections that [`Self::ids`] lists. Constant time.
     #[must_use]
     pub fn multiplexed(&self) -> usize {
         self.table.open
     }
 
-    /// Connections that this reactor holds, those in their opening handshake included.
+    /// The number of connections on this reactor, including those in their opening handshake.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.hub.connections()
@@ -229,14 +231,15 @@ impl ChannelHub<'_, '_> {
         self.hub.now()
     }
 
-    /// System calls of this reactor so far.
+    /// Counts of the system calls of this reactor since its start.
     #[must_use]
     pub fn calls(&self) -> Calls {
         self.hub.calls()
     }
 
-    /// Stops the reactor: every connection is closed with 1001, and it ends when they are gone
-    /// or `close_timeout` is over. [Drain](Channels::drain) them first to let channels end.
+    /// Stops the reactor. Every connection is closed with 1001. The reactor ends when all
+    /// connections have ended, at the latest after `close_timeout`. To end the channels cleanly,
+    /// [drain](Channels::drain) the connections first.
     pub fn stop(&mut self) {
         self.hub.stop();
     }
@@ -254,9 +257,10 @@ impl fmt::Debug for ChannelHub<'_, '_> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TimerError {
-    /// The reactor holds as many as it may.
+    /// The reactor holds the maximum number of timers.
     Full(TimersFull),
-    /// [`TIMER_TOKEN`](super::TIMER_TOKEN) is for the deadlines of the channels: take another.
+    /// The token is [`TIMER_TOKEN`](super::TIMER_TOKEN), which is reserved for the deadlines of the
+    /// channels. Use another token.
     Token,
 }
 
@@ -265,7 +269,7 @@ impl fmt::Display for TimerError {
         match self {
             Self::Full(full) => full.fmt(f),
             Self::Token => f.write_str(
-                "the token u64::MAX is that of the channels' own deadlines: take another one",
+                "the token u64::MAX is reserved for the deadlines of the channels: use another token",
             ),
         }
     }

@@ -1,14 +1,14 @@
-//! Events as calls of the handler, and what comes of these.
+//! Delivery of channel events to the callbacks of the handler.
 
 use super::cx::ChannelCx;
 use super::handler::{Accepted, Answer, ChannelHandler, Rejection};
 use crate::session::channels::{ChannelId, ErrorCode, Event, OpenError, Opening};
 
-/// Rounds of telling the handler and sending what it answers, before the connection's turn is
-/// over: it gets another one when the socket was written to.
+/// Rounds of event delivery and sending in one turn of a connection. The connection continues after
+/// the next write to its socket, so that its events do not delay other connections.
 const ROUNDS_MAX: usize = 8;
 
-/// Tells the handler what happened.
+/// Calls the callback of the event.
 #[inline]
 pub(super) fn dispatch<H: ChannelHandler>(
     handler: &mut H,
@@ -78,7 +78,7 @@ fn dispatch_other<H: ChannelHandler>(
         } => handler.rebased(conn, cx, channel, epoch, next_seq),
         Event::Draining { code, reason } => handler.draining(conn, cx, code, reason),
         Event::Failed(failure) => handler.failed(conn, cx, failure),
-        // Told by `dispatch`.
+        // `dispatch` handles the other events.
         _ => {}
     }
 }
@@ -104,7 +104,7 @@ fn answer<H: ChannelHandler>(
     }
 }
 
-/// The handler's answer was refused: it is asked for another one.
+/// Calls the handler if its answer was not valid.
 fn report_refused<H: ChannelHandler>(
     handler: &mut H,
     conn: &mut H::Conn,
@@ -113,11 +113,11 @@ fn report_refused<H: ChannelHandler>(
     answered: Result<(), OpenError>,
 ) {
     if let Err(error @ OpenError::Options(_)) = answered {
-        handler.unanswered(conn, cx, channel, error);
+        handler.answer_invalid(conn, cx, channel, error);
     }
 }
 
-/// After a call: tells what came of it, and moves what there is to send into the outbox.
+/// After a callback: delivers the events that it caused, and moves queued output into the outbox.
 pub(super) fn finish_call<H: ChannelHandler>(
     handler: &mut H,
     conn: &mut H::Conn,
@@ -131,7 +131,7 @@ pub(super) fn finish_call<H: ChannelHandler>(
         while let Some(channel) = cx.entry.session.poll_writable() {
             handler.writable(conn, cx, channel);
         }
-        // Where the outbox takes no more, it tells when it does.
+        // If the outbox is full, `drained` is called when it has room again.
         let full = cx.fill() || cx.cx.outbox().is_closing();
         cx.entry.session.begin_ended_round();
         while let Some(channel) = cx.entry.session.poll_ended() {

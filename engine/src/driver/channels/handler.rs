@@ -1,4 +1,4 @@
-//! What an application of channels is to a reactor.
+//! [`ChannelHandler`], the interface between a reactor and an application that uses channels.
 
 use std::io;
 use std::vec::Vec;
@@ -14,71 +14,75 @@ use crate::session::channels::{
     Received, Resumption, Run,
 };
 
-/// The answer to a channel that the peer opens.
+/// The answer to an open request of the peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Answer {
-    /// It is taken.
+    /// Accept the channel.
     Accept(AcceptOptions),
-    /// It is not, for this reason. The id is of no use any more.
+    /// Reject the channel with this code. Its id is no longer valid.
     Reject(ErrorCode),
-    /// As [`Answer::Reject`], and says why in bytes of the application's: see
+    /// As [`Answer::Reject`], with metadata of the application for the peer: see
     /// [`Channels::reject_with`](crate::channels::Channels::reject_with).
     RejectWith(ErrorCode, Vec<u8>),
-    /// It is answered later, or was answered in the call, with
+    /// Answer later, or the callback has already answered, with
     /// [`Channels::accept`](crate::channels::Channels::accept) or
-    /// [`Channels::reject`](crate::channels::Channels::reject). The peer may have
-    /// [`pending_opens_max`](crate::channels::ChannelConfig::pending_opens_max) channels waiting.
+    /// [`Channels::reject`](crate::channels::Channels::reject). At most
+    /// [`pending_opens_max`](crate::channels::ChannelConfig::pending_opens_max) open requests of a
+    /// peer can wait for an answer.
     Later,
 }
 
-/// The peer's answer to a channel of ours that it takes.
+/// The peer's acceptance of a channel that this end opened.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Accepted<'a> {
-    /// Bytes of the acceptor's application.
+    /// Metadata of the peer's application; often empty.
     pub metadata: &'a [u8],
-    /// Where the peer's messages go on, if the channel asked for that.
+    /// The position at which the peer's messages resume, if the channel was opened with resumption.
     pub resumption: Option<Resumption>,
-    /// The first message that the peer wants of ours, if it says so.
+    /// The sequence number of the first message that the peer requests from this end, if any.
     pub wants: Option<u64>,
 }
 
-/// The peer's answer to a channel of ours that it does not take.
+/// The peer's rejection of a channel that this end opened.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Rejection<'a> {
-    /// Why.
+    /// The reason.
     pub code: ErrorCode,
-    /// The peer never looked at it: it is safe to open it on another connection.
+    /// The peer did not process the open request: it is safe to open the channel on another
+    /// connection.
     pub unprocessed: bool,
-    /// Why, in bytes of the acceptor's application; often none.
+    /// Metadata of the peer's application; often empty.
     pub metadata: &'a [u8],
 }
 
-/// An application of channels on a reactor: the [`Handler`](crate::reactor::Handler) of connections that
-/// speak [`tickwire.mux.v1`](crate::channels::SUBPROTOCOL). One value per thread owns the state
-/// of all of its connections; [`Multiplexed`](super::Multiplexed) makes a `Handler` of it, for
-/// the mio reactor and for the one on tokio.
+/// An application that uses channels on a reactor: the counterpart of
+/// [`Handler`](crate::reactor::Handler) for connections that speak
+/// [`tickwire.mux.v1`](crate::channels::SUBPROTOCOL). One value per thread owns the state of all
+/// connections of the reactor. [`Multiplexed`](super::Multiplexed) turns it into a `Handler`, for
+/// the mio reactor and the tokio reactor.
 ///
-/// No call may block: the thread serves all connections. Reading goes on whatever a call does;
-/// what holds a peer back is credit, channel by channel.
+/// A callback must not block: its thread serves all connections. The reactor always reads on; only
+/// the credit of each channel limits how much a peer sends.
 ///
 /// # Credit
 ///
-/// A message is lent until the call returns, and takes room of the windows that the peer was
-/// granted until its [`Charge`] is [released](crate::channels::Channels::release): at once if it has been
-/// consumed, or later, when whoever it was handed to is done with it. What is never released is
-/// missing to the peer until the channel is let go.
+/// A message is borrowed until the callback returns. Its [`Charge`] reduces the windows of the peer
+/// until it is [released](crate::channels::Channels::release). Release it in the callback if the
+/// message has been consumed, or later, when its consumer has finished. A charge that is not
+/// released reduces the windows until the channel is closed.
 ///
 /// # The life of a channel
 ///
-/// A channel has ended when both halves are over: the peer's by its FIN or ABORT or by our stop,
-/// ours by [`finish`](crate::channels::Channels::finish), [`reset`](crate::channels::Channels::reset) or the peer's
-/// stop. When the handler was told, what was queued is sent and everything is released,
-/// [`ended`](Self::ended) is called and the id is of no use any more: nothing needs to be let go
-/// of by hand. The defaults of [`finished`](Self::finished) and [`aborted`](Self::aborted) end
-/// our half too, so that a handler that does not know of them leaks nothing.
+/// A channel has ended when both halves have ended: the peer's half by FIN, by ABORT or by a stop
+/// of this end; the half of this end by [`finish`](crate::channels::Channels::finish),
+/// [`reset`](crate::channels::Channels::reset) or a stop of the peer. When all callbacks for these
+/// events were called, all queued messages sent and all charges released, [`ended`](Self::ended) is
+/// called, and the id is no longer valid. No further call is needed. The defaults of
+/// [`finished`](Self::finished) and [`aborted`](Self::aborted) also end the half of this end, so a
+/// handler that does not implement them leaks no channel.
 /// [`close_channel`](crate::channels::Channels::close_channel) ends a channel at any time.
 ///
 /// ```
@@ -89,10 +93,11 @@ pub struct Rejection<'a> {
 ///     AcceptOptions, Answer, ChannelCx, ChannelHandler, ChannelId, Opening, Received, ChannelSendError,
 /// };
 ///
-/// /// Sends every message back on the channel it came on.
+/// /// Sends every message back on its channel.
 /// struct Echo;
 ///
-/// /// What full queues have refused, by channel: with its credit, so that it stays little.
+/// /// Messages that full queues have refused, by channel. Their credit is not released, so the
+/// /// peer's windows limit their size.
 /// type Refused = HashMap<ChannelId, VecDeque<Vec<u8>>>;
 ///
 /// impl ChannelHandler for Echo {
@@ -119,7 +124,7 @@ pub struct Rejection<'a> {
 ///         cx: &mut ChannelCx<'_, '_>,
 ///         received: Received<'_>,
 ///     ) {
-///         // Where the peer does not take its echoes, it is not told to send more.
+///         // If the peer does not read its echoes, the credit is not released.
 ///         match cx.send(received.channel, &received.data) {
 ///             Ok(()) => cx.release(received.channel, received.charge),
 ///             Err(ChannelSendError::WouldBlock) => {
@@ -134,37 +139,38 @@ pub struct Rejection<'a> {
 /// ```
 #[expect(
     unused_variables,
-    reason = "what a default does not need keeps the name that it is documented by"
+    reason = "parameters that a default does not use keep their names for the documentation"
 )]
 pub trait ChannelHandler: Sized {
-    /// What the application keeps for each connection.
+    /// The application's state of one connection.
     type Conn;
-    /// What other threads tell the application through a [`Remote`](crate::reactor::Remote).
+    /// The type of the commands that other threads send through a
+    /// [`Remote`](crate::reactor::Remote).
     type Command: Send + 'static;
-    /// What [`Self::request`] tells [`Self::open`] of a client that it accepts; `()` for nothing.
-    /// As [`Handler::Admitted`](crate::reactor::Handler::Admitted).
+    /// A value that [`Self::request`] passes to [`Self::open`] for an accepted client; `()` for no
+    /// value. As [`Handler::Admitted`](crate::reactor::Handler::Admitted).
     type Admitted;
 
-    /// A client that offers the sub-protocol asks to open a connection. The answer need not name
-    /// the sub-protocol. Accepts by default. Clients that do not offer it are refused with 400
-    /// and told why, and [`Self::rejected`] is called.
+    /// A client that offers the sub-protocol requests to open a connection. The default accepts.
+    /// The verdict need not name the sub-protocol. The reactor itself refuses clients that do not
+    /// offer the sub-protocol, with 400 and an explanation, and calls [`Self::rejected`].
     fn request(&mut self, request: &Request, peer: Option<PeerAddr>) -> Verdict<Self::Admitted> {
         Verdict::default()
     }
 
-    /// A connection is open, and both ends speak the sub-protocol. Channels may be opened at
-    /// once; messages are refused with `WouldBlock` before [`Self::ready`].
+    /// A connection is open, and both ends speak the sub-protocol. Channels can be opened at once;
+    /// sends fail with `WouldBlock` before [`Self::ready`].
     fn open(
         &mut self,
         cx: &mut ChannelCx<'_, '_>,
         opened: Opened<'_, Self::Admitted>,
     ) -> Self::Conn;
 
-    /// The peer's limits are known: what is sent from now on is sent or queued.
+    /// The limits of the peer are known. Sends are possible from now on.
     fn ready(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>) {}
 
-    /// The peer opens a channel. Messages may come before it is answered; sends on it wait for
-    /// the answer. Rejects with [`ErrorCode::REFUSED`] by default.
+    /// The peer opens a channel. The default rejects with [`ErrorCode::REFUSED`]. Messages can
+    /// arrive before the answer; sends on the channel wait for the answer.
     fn channel(
         &mut self,
         conn: &mut Self::Conn,
@@ -174,9 +180,10 @@ pub trait ChannelHandler: Sized {
         Answer::Reject(ErrorCode::REFUSED)
     }
 
-    /// The options of an [`Answer::Accept`], or the bytes of an [`Answer::RejectWith`], cannot
-    /// work; `error` says why. The channel still waits for an answer. By default it is rejected with [`ErrorCode::INTERNAL`].
-    fn unanswered(
+    /// The options of an [`Answer::Accept`], or the metadata of an [`Answer::RejectWith`], are not
+    /// valid; `error` gives the reason. The channel still waits for an answer. The default rejects it
+    /// with [`ErrorCode::INTERNAL`].
+    fn answer_invalid(
         &mut self,
         conn: &mut Self::Conn,
         cx: &mut ChannelCx<'_, '_>,
@@ -186,7 +193,7 @@ pub trait ChannelHandler: Sized {
         cx.reject(channel, ErrorCode::INTERNAL);
     }
 
-    /// The peer takes a channel of ours.
+    /// The peer has accepted a channel that this end opened.
     fn accepted(
         &mut self,
         conn: &mut Self::Conn,
@@ -196,7 +203,7 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// The peer does not take a channel of ours; [`Self::ended`] follows.
+    /// The peer has rejected a channel that this end opened. [`Self::ended`] follows.
     fn refused(
         &mut self,
         conn: &mut Self::Conn,
@@ -206,7 +213,8 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// A message came. It is lent until the call returns; its charge is the handler's to release.
+    /// A message was received. It is borrowed until the call returns. The handler must release its
+    /// charge, in this call or later.
     fn message(
         &mut self,
         conn: &mut Self::Conn,
@@ -214,10 +222,10 @@ pub trait ChannelHandler: Sized {
         received: Received<'_>,
     );
 
-    /// Messages of one size came together. By default each of them is given to
-    /// [`Self::message`]: the last with the charge of all, the others with none, so that the
-    /// credit of a run comes back when all of it has been consumed. Where one of those calls lets
-    /// go of the channel, or aborts the connection's channels, it is the last.
+    /// A run was received: several messages of one size. The default passes each message to
+    /// [`Self::message`]; the last message has the charge of the whole run, the others have an empty
+    /// charge. The default stops after a call that closes the channel or aborts all channels of
+    /// the connection.
     fn run(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, run: Run<'_>) {
         let last = run.count().saturating_sub(1);
         let mut charge = run.charge;
@@ -236,19 +244,20 @@ pub trait ChannelHandler: Sized {
             };
             self.message(conn, cx, received);
             if cx.was_aborted() || !cx.is_attached(run.channel) {
-                break; // the rest is nobody's any more
+                break; // the rest of the run has no receiver
             }
         }
     }
 
-    /// The peer has sent all it wanted to. By default our half is finished, too.
+    /// The peer has finished its half of the channel: no message follows. The default also finishes
+    /// the half of this end.
     fn finished(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {
-        // Refused only where there is nothing to finish any more.
+        // Fails only if this half has ended already.
         let _ = cx.finish(channel);
     }
 
-    /// The peer gives up sending: what came before is incomplete. By default our half is given
-    /// up, too.
+    /// The peer has aborted its half of the channel: its messages are incomplete. The default also
+    /// resets the half of this end.
     fn aborted(
         &mut self,
         conn: &mut Self::Conn,
@@ -259,7 +268,7 @@ pub trait ChannelHandler: Sized {
         cx.reset(channel, code);
     }
 
-    /// The peer takes no more of ours; what was queued is dropped.
+    /// The peer has stopped receiving on the channel. Queued messages of this end are dropped.
     fn stopped(
         &mut self,
         conn: &mut Self::Conn,
@@ -269,8 +278,9 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// We take no more from a channel whose message was not finished in time ([`ErrorCode::TIMEOUT`]).
-    /// Drop what is kept of it, and release it.
+    /// This end has stopped receiving on the channel, because the peer did not complete a message in
+    /// time ([`ErrorCode::TIMEOUT`]). Drop the messages of the channel that are kept, and release
+    /// their charges.
     fn evicted(
         &mut self,
         conn: &mut Self::Conn,
@@ -280,7 +290,7 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// The peer has what we sent, up to but without the message `seq`.
+    /// The peer has acknowledged all messages with sequence numbers below `seq`.
     fn acked(
         &mut self,
         conn: &mut Self::Conn,
@@ -290,7 +300,8 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// The peer counts its messages anew: the next one is `next_seq` of `epoch`.
+    /// The peer has restarted its sequence numbers: the next message has number `next_seq` in
+    /// `epoch`.
     fn rebased(
         &mut self,
         conn: &mut Self::Conn,
@@ -301,15 +312,15 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// A send on the channel had been refused with `WouldBlock`, and may now succeed.
+    /// A send on the channel failed with `WouldBlock` before, and can now succeed.
     fn writable(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {}
 
-    /// Both halves are over and everything is released: drop what is kept of the channel. The
-    /// id is of no use after this call. Not called for channels that the handler has let go of
-    /// or rejected, nor when the connection ends.
+    /// Both halves of the channel have ended, and all charges are released. Drop the state that is
+    /// kept for the channel: its id is not valid after this call. Not called for a channel that the
+    /// handler has closed or rejected, and not when the connection ends.
     fn ended(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, channel: ChannelId) {}
 
-    /// The peer takes no new channels; the open ones go on.
+    /// The peer accepts no new channels. Open channels continue.
     fn draining(
         &mut self,
         conn: &mut Self::Conn,
@@ -319,16 +330,16 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// All messages of one read have been handed over, or those before a Ping or Close of the
-    /// WebSocket's; what was sent goes out after this.
+    /// All messages of one read were delivered, or all messages before a WebSocket Ping or Close.
+    /// Queued output is written after this call.
     fn batch_end(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>) {}
 
     /// A timer set by [`ChannelCx::timer`] is due.
     fn timer(&mut self, conn: &mut Self::Conn, cx: &mut ChannelCx<'_, '_>, token: u64) {}
 
-    /// All channels are over, and the connection is about to be closed with 4000 + code, or with 1001
-    /// where the reactor stops. Not
-    /// called where the connection was lost first; [`Self::close`] is in every case.
+    /// All channels have ended. The connection is closed next, with 4000 + code, or with 1001 if the
+    /// reactor is stopping. Not called if the connection was lost first. [`Self::close`] follows in
+    /// every case.
     fn failed(
         &mut self,
         conn: &mut Self::Conn,
@@ -337,27 +348,32 @@ pub trait ChannelHandler: Sized {
     ) {
     }
 
-    /// The connection has ended, in one way or the other, and with it all channels. Called once
-    /// for every `open`, as early as [`Handler::close`](crate::reactor::Handler::close). `failure` is how the channels ended: [`ChannelFailure::Drained`] after a drain, and where a
-    /// reactor stops, of this end or of the peer's; [`ChannelFailure::Lost`] if the connection ended
-    /// under them. `ended` is how the connection did.
+    /// The connection and all its channels have ended. Called once for every `open`, at the time of
+    /// [`Handler::close`](crate::reactor::Handler::close).
+    ///
+    /// `ended` says how the connection ended. `failure` says how the channels ended:
+    /// [`ChannelFailure::Drained`] after a drain, or after a stop of the reactor at either end;
+    /// [`ChannelFailure::Lost`] if the connection ended before the channels.
     fn close(&mut self, conn: Self::Conn, id: ConnId, ended: Ended, failure: ChannelFailure) {}
 
-    /// A connection of our own did not open; with [`HandshakeError::SubprotocolNotAgreed`] it did,
-    /// but without the sub-protocol, and is closed with 1002. So is an adopted connection that does
-    /// not name it in what was agreed on, told with
-    /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage).
+    /// An outgoing or adopted connection did not become usable.
+    ///
+    /// [`HandshakeError::SubprotocolNotAgreed`]: an outgoing connection opened, but the server did
+    /// not choose the sub-protocol. The connection is closed with 1002.
+    /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage): the handshake
+    /// result of an adopted connection does not name the sub-protocol. The connection is closed
+    /// with 1002.
     fn connect_failed(&mut self, token: u64, error: Error) {}
 
-    /// Another thread has something to say.
+    /// A command that another thread sent with [`Remote::command`](crate::reactor::Remote::command).
     fn command(&mut self, hub: &mut ChannelHub<'_, '_>, command: Self::Command) {}
 
-    /// As [`Handler::rejected`](crate::reactor::Handler::rejected); also for clients that do not offer the
-    /// sub-protocol.
+    /// As [`Handler::rejected`](crate::reactor::Handler::rejected); also called for clients that do
+    /// not offer the sub-protocol.
     fn rejected(&mut self, peer: Option<PeerAddr>, error: &HandshakeError) {}
 
-    /// As [`Handler::untuned`](crate::reactor::Handler::untuned).
-    fn untuned(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {}
+    /// As [`Handler::tune_refused`](crate::reactor::Handler::tune_refused).
+    fn tune_refused(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {}
 
     /// As [`Handler::accept_failed`](crate::reactor::Handler::accept_failed).
     fn accept_failed(&mut self, error: io::Error) {}

@@ -1,9 +1,9 @@
-//! Channels on a reactor: an adapter between `ChannelSession` and any reactor's `Handler`.
+//! Channels on a reactor: an adapter from the `Handler` of a reactor to `ChannelSession`.
 //!
 //! ```text
 //! reactor ── Handler ── Multiplexed ── ChannelHandler ── the application
 //!                           │  one ChannelSession per connection, in a table by ConnId
-//!                           └─ what they have to send goes into the connections' outboxes
+//!                           └─ output of the sessions goes into the outboxes of the connections
 //! ```
 
 mod cx;
@@ -23,8 +23,8 @@ use super::remote::Outgoing;
 use crate::handshake::HandshakeError;
 use crate::session::channels::{SUBPROTOCOL, StartError};
 
-/// Why a connection of our own cannot carry channels: that the sub-protocol was not agreed on is
-/// what the server answered, and not a wrong call.
+/// Converts the error of an outgoing connection. If the sub-protocol was not agreed on, the cause is
+/// the server's answer, so this is a handshake error and not a usage error.
 pub(in crate::driver) fn not_started(error: StartError) -> Error {
     match error {
         StartError::NotAgreed(agreed) => HandshakeError::SubprotocolNotAgreed {
@@ -37,8 +37,9 @@ pub(in crate::driver) fn not_started(error: StartError) -> Error {
 }
 
 impl Outgoing {
-    /// Offers [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL), which a connection needs that
-    /// carries channels.
+    /// Offers [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL), which a connection needs to carry
+    /// channels. Needed for a reactor whose handler is a
+    /// [`Multiplexed`](crate::channels::Multiplexed).
     #[must_use]
     pub fn channels(mut self) -> Self {
         if !self.options.offers(SUBPROTOCOL)

@@ -1,4 +1,4 @@
-//! A handler of channels as a handler of messages.
+//! [`Multiplexed`], which turns a [`ChannelHandler`] into a [`Handler`].
 
 use std::boxed::Box;
 use std::fmt;
@@ -21,24 +21,28 @@ use crate::handshake::{HandshakeError, Request};
 use crate::role::Role;
 use crate::session::channels::{ChannelConfig, ChannelSession, SUBPROTOCOL};
 
-/// The token of timers for the deadlines of channels: not for
-/// [`ChannelCx::timer`](super::ChannelCx::timer).
+/// The timer token that is reserved for the deadlines of the channels.
+/// [`ChannelCx::timer`](super::ChannelCx::timer) refuses it.
 pub const TIMER_TOKEN: u64 = u64::MAX;
 
-/// Makes of a [`ChannelHandler`] a [`Handler`], for either reactor.
+/// Turns a [`ChannelHandler`] into a [`Handler`], for the mio reactor and the tokio reactor.
 ///
-/// Clients that do not offer [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL) are refused with 400.
-/// Connections of our own must offer it ([`Outgoing::channels`](crate::reactor::Outgoing::channels)); one
-/// on which the server does not choose it is closed with 1002 and told to
-/// [`ChannelHandler::connect_failed`], and so is one that is adopted without it
-/// ([`Agreed::with_subprotocol`](crate::handshake::Agreed::with_subprotocol)).
+/// The sub-protocol, [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL), is required on every connection:
 ///
-/// The connections' own [`ChannelConfig`](crate::Config) must have room for records:
-/// [`ChannelSession::check`] tells before the first connection. One without is closed with 1011,
-/// and told to `connect_failed` with [`Error::Config`]. The channels have Pings of their own, so
-/// that `ping_interval` can be `None`. Messages sent through
-/// [`Remote::send`](crate::reactor::Remote::send) are no records, and end the connection: send a command
-/// instead.
+/// - A client that does not offer it is refused with 400.
+/// - An outgoing connection must offer it
+///   ([`Outgoing::channels`](crate::reactor::Outgoing::channels)). If the server does not choose it,
+///   the connection is closed with 1002, and [`ChannelHandler::connect_failed`] is called.
+/// - The same holds for an adopted connection whose handshake result does not name it
+///   ([`Agreed::with_subprotocol`](crate::handshake::Agreed::with_subprotocol)).
+///
+/// The limits of the WebSocket ([`Config`](crate::Config)) must allow messages of the size of a
+/// record: [`ChannelSession::check`] checks this before the first connection. A connection with
+/// lower limits is closed with 1011, and `connect_failed` is called with [`Error::Config`]. The
+/// channels send their own Pings, so `ping_interval` of the `Config` can be `None`.
+///
+/// Do not use [`Remote::send`](crate::reactor::Remote::send): its message is not a record, and ends
+/// the connection. Send a command instead.
 ///
 /// ```no_run
 /// use tickwire::channels::{ChannelCx, ChannelHandler, Multiplexed, Received, ChannelConfig};
@@ -74,7 +78,7 @@ pub struct Multiplexed<H> {
 }
 
 impl<H: ChannelHandler> Multiplexed<H> {
-    /// All connections have these limits.
+    /// Makes a handler whose connections all have the limits of `config`.
     ///
     /// # Errors
     /// [`ConfigError`], as [`ChannelConfig::check`].
@@ -88,18 +92,19 @@ impl<H: ChannelHandler> Multiplexed<H> {
         })
     }
 
-    /// The handler of the channels.
+    /// The [`ChannelHandler`].
     pub fn handler(&mut self) -> &mut H {
         &mut self.handler
     }
 
-    /// The handler of the channels, when the reactor has ended.
+    /// Returns the [`ChannelHandler`], for use when the reactor has ended.
     #[must_use]
     pub fn into_inner(self) -> H {
         self.handler
     }
 
-    /// Makes a call about a connection, then does what came of it.
+    /// Calls the handler for a connection, then delivers the resulting events and moves queued
+    /// output to the outboxes.
     fn serve(
         &mut self,
         slot: &mut MultiplexedConn<H::Conn>,
@@ -123,8 +128,8 @@ impl<H: ChannelHandler> Multiplexed<H> {
     }
 }
 
-/// What a [`Multiplexed`] keeps for each connection: that of its handler, unless the peer does
-/// not speak the sub-protocol.
+/// The state of a connection in a [`Multiplexed`]: that of the [`ChannelHandler`], or nothing if
+/// the peer does not speak the sub-protocol.
 pub struct MultiplexedConn<C>(Option<C>);
 
 impl<C: fmt::Debug> fmt::Debug for MultiplexedConn<C> {
@@ -176,7 +181,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
             Err(error) => {
                 let error = match opened.role() {
                     Role::Client => not_started(error),
-                    // Clients that do not offer it are refused: this one was adopted.
+                    // An adopted connection: a client without the sub-protocol was refused before.
                     Role::Server => error.into(),
                 };
                 handler.connect_failed(opened.token, error);
@@ -208,7 +213,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
             return;
         };
         table.received += message.data().map_or(0, <[u8]>::len);
-        // What text leads to is told at the end of the batch.
+        // A text message is a violation: its event is delivered at the end of the batch.
         if let Some(mut record) = entry.session.receive(message, cx.now()) {
             let mut channel_cx = ChannelCx {
                 entry: &mut entry,
@@ -217,7 +222,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
             };
             while let Some(event) = channel_cx.entry.session.next(&mut record) {
                 dispatch(handler, conn, &mut channel_cx, event);
-                channel_cx.fill_if_much();
+                channel_cx.fill_record();
             }
         }
         table.put(entry);
@@ -242,7 +247,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
         }
         self.serve(slot, cx, |_, _, cx| {
             let now = cx.now();
-            cx.entry.timer_came(now);
+            cx.entry.timer_fired(now);
             cx.entry.session.handle_timeout(cx.cx.write, now);
         });
     }
@@ -276,7 +281,7 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
         let mut channel_hub = ChannelHub {
             hub,
             table,
-            own: None,
+            current: None,
         };
         handler.command(&mut channel_hub, command);
         table.serve_others(hub);
@@ -286,8 +291,8 @@ impl<H: ChannelHandler> Handler for Multiplexed<H> {
         self.handler.rejected(peer, error);
     }
 
-    fn untuned(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {
-        self.handler.untuned(peer, report);
+    fn tune_refused(&mut self, peer: Option<PeerAddr>, report: &TuneReport) {
+        self.handler.tune_refused(peer, report);
     }
 
     fn accept_failed(&mut self, error: io::Error) {

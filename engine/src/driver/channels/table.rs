@@ -9,15 +9,15 @@ use super::multiplexed::TIMER_TOKEN;
 use crate::session::channels::{ChannelSession, Channels};
 use crate::time::Timestamp;
 
-/// The channels of one connection, and what the reactor has to know of them.
+/// The channel session of one connection, and its timers.
 pub(super) struct Entry {
     pub(super) id: ConnId,
     pub(super) session: ChannelSession,
-    /// It is on the table's list of connections that another one's call has used.
+    /// The connection is in [`Table::dirty`].
     dirty: bool,
-    /// Timers of the reactor that are set, the earliest last. Each was earlier than all before
-    /// it when it was set, of which there are as many as there are kinds of deadlines.
-    alarms: Vec<Timestamp>,
+    /// The timers that are set on the reactor, the earliest last. A timer is only set if it is
+    /// earlier than all others, so there are few: at most one per kind of deadline.
+    timers: Vec<Timestamp>,
 }
 
 impl Entry {
@@ -26,30 +26,31 @@ impl Entry {
             id,
             session,
             dirty: false,
-            alarms: Vec::with_capacity(4),
+            timers: Vec::with_capacity(4),
         }
     }
 
-    /// A timer of the channels has come.
-    pub(super) fn timer_came(&mut self, now: Timestamp) {
-        while self.alarms.pop_if(|at| *at <= now).is_some() {}
+    /// A timer of the channels has fired.
+    pub(super) fn timer_fired(&mut self, now: Timestamp) {
+        while self.timers.pop_if(|at| *at <= now).is_some() {}
     }
 }
 
-/// By connection. The one that is being served is taken out for as long.
+/// The entries of all connections, by index. The entry of the connection that is being served is
+/// taken out of the table meanwhile.
 #[derive(Default)]
 pub(super) struct Table {
     slots: Vec<Option<Box<Entry>>>,
-    /// Connections that another one's call, or a command, has used.
+    /// Connections that were used by a callback for another connection, or for a command.
     dirty: Vec<ConnId>,
-    /// Connections with channels, those included that are taken out.
+    /// Connections with channels, including an entry that is taken out.
     pub(super) open: usize,
-    /// Bytes received since these were looked after.
+    /// Bytes received since the dirty connections were last served.
     pub(super) received: usize,
 }
 
-/// Bytes received on one connection after which what it has sent on others moves on, though more
-/// is at hand: about a record.
+/// Bytes received on one connection after which dirty connections are served, even if more bytes
+/// are waiting: about one record.
 const SERVE_AFTER_BYTES: usize = 16 << 10;
 
 impl Table {
@@ -61,7 +62,7 @@ impl Table {
         self.put(entry);
     }
 
-    /// Takes the channels of a connection out.
+    /// Takes the entry of a connection out of the table.
     pub(super) fn take(&mut self, id: ConnId) -> Option<Box<Entry>> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.as_ref().is_some_and(|entry| entry.id == id) {
@@ -71,19 +72,20 @@ impl Table {
         }
     }
 
-    /// Puts back what was taken out.
+    /// Puts an entry back into the table.
     pub(super) fn put(&mut self, entry: Box<Entry>) {
         if let Some(slot) = self.slots.get_mut(entry.id.index as usize) {
             *slot = Some(entry);
         }
     }
 
-    /// The connections that are not taken out.
+    /// The connections in the table, without an entry that is taken out.
     pub(super) fn ids(&self) -> impl Iterator<Item = ConnId> {
         self.slots.iter().flatten().map(|entry| entry.id)
     }
 
-    /// Those of another connection, which is looked after when the call is over.
+    /// The channels of a connection other than the current one. Marks that connection as dirty, so
+    /// that it is served after the callback.
     pub(super) fn other(&mut self, id: ConnId, now: Timestamp) -> Option<&mut Channels> {
         let slot = self.slots.get_mut(id.index as usize)?;
         let entry = slot.as_deref_mut().filter(|entry| entry.id == id)?;
@@ -95,13 +97,13 @@ impl Table {
         Some(channels)
     }
 
-    /// Whether other connections should be looked after before the batch ends.
+    /// Whether dirty connections should be served before the batch ends.
     pub(super) fn is_due(&self) -> bool {
         self.received >= SERVE_AFTER_BYTES && !self.dirty.is_empty()
     }
 
-    /// Moves what was sent on other connections into their outboxes. Where the handler has to be
-    /// told something, they are asked to call.
+    /// Serves the dirty connections: moves their queued messages into their outboxes. A connection
+    /// with events for the handler gets a `drained` callback, which delivers them.
     pub(super) fn serve_others(&mut self, hub: &mut Hub<'_>) {
         self.received = 0;
         while let Some(id) = self.dirty.pop() {
@@ -116,10 +118,10 @@ impl Table {
             entry.dirty = false;
             let now = hub.now();
             let Some(outbox) = hub.outbox(id) else {
-                continue; // it is gone, and its close is on the way
+                continue; // the connection has ended; its `close` callback follows
             };
             let session = &mut entry.session;
-            // What ends the channels is told before the connection is closed for it.
+            // Events are delivered before a fill, because the fill can close the connection.
             if !session.has_events() {
                 session.fill(outbox, now);
             }
@@ -131,17 +133,17 @@ impl Table {
     }
 }
 
-/// Has the reactor call when the next deadline of the channels is due, or before, if that is far
-/// away.
+/// Sets a timer on the reactor for the next deadline of the channels, or for an earlier time if the
+/// deadline is far away.
 pub(super) fn arm(entry: &mut Entry, hub: &mut Hub<'_>) {
     let Some(at) = entry.session.poll_timeout() else {
         return;
     };
-    // Later than this turn, or a deadline that stays would never let it end.
+    // After the time of this turn: else a deadline that stays due would keep the turn from ending.
     let soonest = Timestamp(hub.now().0 + 1);
     let at = at.clamp(soonest, hub.now().after(DEADLINE_AHEAD_MAX));
-    if entry.alarms.last().is_none_or(|&next| at < next) {
+    if entry.timers.last().is_none_or(|&next| at < next) {
         hub.links.layer_timer(entry.id, at, TIMER_TOKEN);
-        entry.alarms.push(at);
+        entry.timers.push(at);
     }
 }

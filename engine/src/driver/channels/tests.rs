@@ -1,4 +1,4 @@
-//! Channels of a reactor under a clock and over sockets of the tests' own.
+//! Tests of channels on a reactor, with a fake clock and fake sockets.
 
 mod behaviours;
 
@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 
 type OnMessage = Box<dyn FnMut(&mut ChannelCx<'_, '_>, ChannelId)>;
 
-/// What the handler was told.
+/// A callback of the handler.
 #[derive(PartialEq, Eq, Debug)]
 enum Seen {
     Channel(ChannelId),
@@ -31,7 +31,7 @@ enum Seen {
     Failed(ConnId, ChannelFailure),
 }
 
-/// Keeps what it is given, and does what a test says.
+/// Keeps all messages unreleased, records its callbacks, and runs the closures of a test.
 struct App {
     answer: Answer,
     on_message: OnMessage,
@@ -80,11 +80,11 @@ impl ChannelHandler for App {
     }
 }
 
-/// A server with a connection, and its client.
+/// A server with one connection, and the client of that connection.
 struct Rig {
     below: fake::Rig<Multiplexed<App>>,
     peer: Mux,
-    /// What the peer has not released.
+    /// Messages that the peer has not released.
     unread: Vec<(ChannelId, Charge)>,
     config: ChannelConfig,
 }
@@ -124,7 +124,7 @@ impl Rig {
         rig
     }
 
-    /// An open connection at `id`; the peer has said nothing yet.
+    /// Opens a connection with the id `id`; the peer has not sent its HELLO yet.
     fn open(&mut self) {
         self.below.open(Role::Server, Some(SUBPROTOCOL));
         self.peer = Mux::new(self.config.clone(), self.now).unwrap();
@@ -138,7 +138,7 @@ impl Rig {
         core::mem::take(&mut self.app().seen)
     }
 
-    /// Does `jobs` in one turn.
+    /// Carries out `jobs` in one turn.
     fn command<const N: usize>(&mut self, jobs: [<App as ChannelHandler>::Command; N]) {
         for job in jobs {
             let now = self.now;
@@ -147,8 +147,8 @@ impl Rig {
         self.serve();
     }
 
-    /// Both ends say what they have to say.
-    fn talk(&mut self) {
+    /// Passes records both ways until neither end has more to send.
+    fn exchange(&mut self) {
         loop {
             let mut quiet = true;
             while let Some(record) = self.peer.poll_record(self.below.now) {
@@ -185,12 +185,12 @@ impl Rig {
         }
     }
 
-    /// The peer opens a channel and has what it sends; both ends' names of it.
+    /// The peer opens a channel. Returns the ids of the channel at the peer and at this end.
     fn offered(&mut self) -> (ChannelId, ChannelId) {
-        let theirs = self.peer.open(OpenOptions::new("ticks")).unwrap();
-        self.talk();
+        let at_peer = self.peer.open(OpenOptions::new("ticks")).unwrap();
+        self.exchange();
         match self.seen()[..] {
-            [Seen::Channel(ours)] => (theirs, ours),
+            [Seen::Channel(local)] => (at_peer, local),
             ref other => panic!("{other:?}"),
         }
     }
@@ -219,9 +219,9 @@ fn at(seconds: u64) -> Timestamp {
 
 const HOUR: u64 = 3600;
 
-/// Neither by what is left of connections that are gone, nor by those that are there.
+/// Deadlines of ended and of open connections do not count for [`TIMERS_MAX`].
 #[test]
-fn deadlines_of_channels_take_no_timers_of_the_application() {
+fn deadlines_of_channels_do_not_count_as_application_timers() {
     let config = ChannelConfig::default().idle_timeout(Duration::from_secs(HOUR));
     let mut rig = Rig::new(config, accepting());
     let mut rounds = 0;
@@ -239,23 +239,23 @@ fn deadlines_of_channels_take_no_timers_of_the_application() {
             let set = cx.timer(Duration::from_secs(HOUR * 24), token);
             assert!(set.is_ok(), "{set:?} at {token}");
         }
-        assert!(cx.timer(Duration::ZERO, 0).is_err(), "the last is set");
+        assert!(cx.timer(Duration::ZERO, 0).is_err(), "the limit is reached");
     });
-    let (theirs, _) = rig.offered();
-    rig.peer.send(theirs, b"go").unwrap();
-    rig.talk();
+    let (at_peer, _) = rig.offered();
+    rig.peer.send(at_peer, b"go").unwrap();
+    rig.exchange();
 
-    // And those of the channels go on, where there is no room for another of the application's.
-    let talker = rig.id;
+    // The deadlines of the channels still work at the limit.
+    let first = rig.id;
     rig.id = rig.core.reserve();
-    let silent = rig.id;
+    let second = rig.id;
     rig.open();
     rig.seen();
     rig.pass(at(61 * rounds + HOUR - 1));
     assert_eq!(rig.seen(), []);
     rig.pass(at(61 * rounds + HOUR));
     let seen = rig.seen();
-    for id in [talker, silent] {
+    for id in [first, second] {
         assert!(
             seen.contains(&Seen::Failed(id, ChannelFailure::Idle)),
             "{seen:?}"
@@ -263,9 +263,9 @@ fn deadlines_of_channels_take_no_timers_of_the_application() {
     }
 }
 
-/// What is left of a connection's deadlines is gone within a minute.
+/// The timers of an ended connection are dropped within a minute.
 #[test]
-fn deadlines_of_channels_do_not_outlive_their_connections_for_long() {
+fn channel_timers_of_ended_connections_are_dropped() {
     let config = ChannelConfig::default().idle_timeout(Duration::from_secs(HOUR));
     let mut rig = Rig::new(config, accepting());
     rig.pipe.borrow_mut().end = Some(Ok(0));
@@ -275,9 +275,9 @@ fn deadlines_of_channels_do_not_outlive_their_connections_for_long() {
     assert_eq!(rig.core.next_timeout(), None);
 }
 
-/// The handler is done with the channel, or with all of them, in the middle of a run.
+/// The handler closes the channel, or aborts all channels, in the middle of a run.
 #[test]
-fn a_run_ends_with_its_channel() {
+fn delivery_of_a_run_stops_when_its_channel_is_closed() {
     let close_channel: OnMessage = Box::new(|cx, channel| cx.close_channel(channel, ErrorCode(7)));
     let reject: OnMessage = Box::new(|cx, channel| cx.reject(channel, ErrorCode(7)));
     let abort: OnMessage = Box::new(|cx, _| cx.abort(ErrorCode::INTERNAL));
@@ -288,9 +288,9 @@ fn a_run_ends_with_its_channel() {
     ];
     for (answer, on_message) in cases {
         let mut rig = Rig::new(ChannelConfig::default(), answer.clone());
-        let (theirs, _) = rig.offered();
+        let (at_peer, _) = rig.offered();
         rig.app().on_message = on_message;
-        rig.peer.send_run_bytes(theirs, 2, b"aabbcc").unwrap();
+        rig.peer.send_run_bytes(at_peer, 2, b"aabbcc").unwrap();
         while let Some(record) = rig.peer.poll_record(rig.below.now) {
             frame(&mut rig.below.pipe.borrow_mut().incoming, record.as_slice());
         }
@@ -298,7 +298,7 @@ fn a_run_ends_with_its_channel() {
         let mut messages = rig.seen();
         messages.retain(|seen| matches!(seen, Seen::Message(_)));
         assert_eq!(messages, [Seen::Message(b"aa".to_vec())], "{answer:?}");
-        // What came of the run takes no room of the connection's.
+        // The rest of the run does not count for the window of the connection.
         let id = rig.id;
         rig.command([Box::new(move |hub| {
             let channels = hub.channels(id).unwrap();
@@ -307,74 +307,74 @@ fn a_run_ends_with_its_channel() {
     }
 }
 
-/// The peer takes back a channel that waits for its answer, of which something is kept.
+/// The peer resets a channel that waits for its answer, and that has an unreleased message.
 #[test]
-fn a_channel_that_was_rejected_is_not_told_again() {
+fn a_rejected_channel_has_no_further_callbacks() {
     for with_reason in [false, true] {
         let mut rig = Rig::new(ChannelConfig::default(), Answer::Later);
-        let (theirs, ours) = rig.offered();
-        rig.peer.send(theirs, b"early").unwrap();
-        rig.talk();
-        rig.peer.reset(theirs, ErrorCode(5));
-        rig.peer.stop(theirs, ErrorCode(5));
-        rig.talk();
+        let (at_peer, local) = rig.offered();
+        rig.peer.send(at_peer, b"early").unwrap();
+        rig.exchange();
+        rig.peer.reset(at_peer, ErrorCode(5));
+        rig.peer.stop(at_peer, ErrorCode(5));
+        rig.exchange();
         assert_eq!(rig.seen(), [Seen::Message(b"early".to_vec())]);
         let id = rig.id;
         rig.command([Box::new(move |hub| {
             let channels = hub.channels(id).unwrap();
             if with_reason {
-                channels.reject_with(ours, ErrorCode(6), b"no").unwrap();
+                channels.reject_with(local, ErrorCode(6), b"no").unwrap();
             } else {
-                channels.reject(ours, ErrorCode(6));
+                channels.reject(local, ErrorCode(6));
             }
         })]);
-        rig.talk();
+        rig.exchange();
         assert_eq!(rig.seen(), []);
     }
 }
 
-/// What is not to be rejected goes on, and is told to the end.
+/// A reject after an accept has no effect: the channel still gets its `ended` callback.
 #[test]
-fn a_channel_that_was_accepted_is_told_though_it_is_rejected() {
+fn a_reject_after_an_accept_has_no_effect() {
     let mut rig = Rig::new(ChannelConfig::default(), accepting());
-    let (theirs, ours) = rig.offered();
-    rig.peer.send(theirs, b"kept").unwrap();
-    rig.peer.finish_sending(theirs).unwrap();
-    rig.talk();
+    let (at_peer, local) = rig.offered();
+    rig.peer.send(at_peer, b"kept").unwrap();
+    rig.peer.finish_sending(at_peer).unwrap();
+    rig.exchange();
     assert_eq!(rig.seen(), [Seen::Message(b"kept".to_vec())]);
     let id = rig.id;
     let kept = core::mem::take(&mut rig.app().kept);
     rig.command([
-        Box::new(move |hub| hub.channels(id).unwrap().reject(ours, ErrorCode(6))),
+        Box::new(move |hub| hub.channels(id).unwrap().reject(local, ErrorCode(6))),
         Box::new(move |hub| {
             let channels = hub.channels(id).unwrap();
             kept.into_iter()
                 .for_each(|(of, charge)| channels.release(of, charge));
         }),
     ]);
-    assert_eq!(rig.seen(), [Seen::Ended(ours)]);
+    assert_eq!(rig.seen(), [Seen::Ended(local)]);
 }
 
-/// An event that was looked at when another call ended is dropped with its channel.
+/// A queued event is dropped with its channel.
 #[test]
-fn an_event_that_waits_goes_with_its_channel() {
+fn a_queued_event_is_dropped_with_its_channel() {
     for reject in [false, true] {
         let mut rig = Rig::new(ChannelConfig::default(), accepting());
         let id = rig.id;
-        // Before the peer has said a word, so that it is not announced.
+        // Opened before the HELLO of the peer, so that the channel is not announced.
         rig.command([
             Box::new(move |hub| {
                 let channels = hub.channels(id).unwrap();
-                channels.open(OpenOptions::new("ours")).unwrap();
+                channels.open(OpenOptions::new("local")).unwrap();
                 channels.drain(ErrorCode::NO_ERROR, "");
             }),
             Box::new(move |hub| {
                 let channels = hub.channels(id).unwrap();
-                let ours = channels.ids().next().unwrap();
+                let local = channels.ids().next().unwrap();
                 if reject {
-                    channels.reject(ours, ErrorCode(6));
+                    channels.reject(local, ErrorCode(6));
                 } else {
-                    channels.close_channel(ours, ErrorCode(6));
+                    channels.close_channel(local, ErrorCode(6));
                 }
             }),
         ]);
@@ -386,29 +386,29 @@ fn an_event_that_waits_goes_with_its_channel() {
     }
 }
 
-/// Many more than are looked at in one round.
+/// Many more channels than one round checks for their end.
 const CHANNELS: usize = 1000;
 
-/// A server with [`CHANNELS`] that are over, but for a message of each that it keeps.
-fn all_but_over() -> Rig {
+/// A server with [`CHANNELS`] channels, each of which has ended except for one unreleased message.
+fn ended_but_unreleased() -> Rig {
     let mut rig = Rig::new(ChannelConfig::default(), accepting());
     for _ in 0..CHANNELS {
-        let (theirs, _) = rig.offered();
-        rig.peer.send(theirs, b"x").unwrap();
-        rig.peer.finish_sending(theirs).unwrap();
-        rig.talk();
+        let (at_peer, _) = rig.offered();
+        rig.peer.send(at_peer, b"x").unwrap();
+        rig.peer.finish_sending(at_peer).unwrap();
+        rig.exchange();
         assert_eq!(rig.seen(), [Seen::Message(b"x".to_vec())]);
     }
     rig
 }
 
-/// What is released is told at once, however much of others is kept.
+/// `ended` is called at the release of a channel's last message, whatever other channels keep.
 #[test]
-fn an_end_does_not_wait_for_those_of_others() {
-    let mut rig = all_but_over();
+fn a_release_ends_its_channel_at_once() {
+    let mut rig = ended_but_unreleased();
     let mut kept = core::mem::take(&mut rig.app().kept);
     let mut left = CHANNELS;
-    // One from the middle, then every second one, then the rest.
+    // Single channels, then every second channel, then the rest.
     for alone in [900, 3, 0, 998, 500] {
         left -= 1;
         release(&mut rig, [kept.remove(alone.min(left))].into());
@@ -418,8 +418,7 @@ fn an_end_does_not_wait_for_those_of_others() {
     release(&mut rig, even);
 }
 
-/// Releases what is kept of these channels, each of which must end then, once, without a word of
-/// the peer's.
+/// Releases messages, and checks that exactly their channels end, once, without input from the peer.
 #[track_caller]
 fn release(rig: &mut Rig, kept: Vec<(ChannelId, Charge)>) {
     let id = rig.id;
@@ -440,19 +439,19 @@ fn release(rig: &mut Rig, kept: Vec<(ChannelId, Charge)>) {
     assert_eq!(ended, expected);
 }
 
-/// So is what the peer gives the last credit for.
+/// `ended` is called when the credit of the peer allows the last send, whatever other channels keep.
 #[test]
-fn an_end_does_not_wait_for_what_is_kept_of_others() {
-    let mut rig = all_but_over();
-    let (theirs, ours) = rig.offered();
+fn credit_for_the_last_message_ends_its_channel_at_once() {
+    let mut rig = ended_but_unreleased();
+    let (at_peer, local) = rig.offered();
     rig.app().on_message = Box::new(|cx, channel| {
         for _ in 0..4 {
-            cx.send(channel, [7; 20_000]).unwrap(); // a window and a bit
+            cx.send(channel, [7; 20_000]).unwrap(); // in sum more than a window
         }
     });
-    rig.peer.send(theirs, b"go").unwrap();
-    rig.peer.finish_sending(theirs).unwrap();
-    rig.talk();
+    rig.peer.send(at_peer, b"go").unwrap();
+    rig.peer.finish_sending(at_peer).unwrap();
+    rig.exchange();
     assert_eq!(rig.seen(), [Seen::Message(b"go".to_vec())]);
     let go = rig.app().kept.pop();
     let id = rig.id;
@@ -460,10 +459,10 @@ fn an_end_does_not_wait_for_what_is_kept_of_others() {
         let (channel, charge) = go.unwrap();
         hub.channels(id).unwrap().release(channel, charge);
     })]);
-    assert_eq!(rig.seen(), [], "it has more to send");
+    assert_eq!(rig.seen(), [], "messages are queued");
     for (channel, charge) in core::mem::take(&mut rig.unread) {
         rig.peer.release(channel, charge);
     }
-    rig.talk();
-    assert_eq!(rig.seen(), [Seen::Ended(ours)]);
+    rig.exchange();
+    assert_eq!(rig.seen(), [Seen::Ended(local)]);
 }

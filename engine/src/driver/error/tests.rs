@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::*;
 use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits};
 
-/// A server's answer with this status and these header lines.
+/// The error for a server's answer with this status and these header lines.
 fn refused(status: u16, headers: &str) -> Error {
     let nonce = *b"the sample nonce";
     let mut handshake = ClientHandshake::new("venue.example", "/", &ClientOptions::new(), nonce)
@@ -32,7 +32,7 @@ fn rejected(code: ErrorCode, unprocessed: bool) -> Error {
     error.into()
 }
 
-/// Errors of every variant that deserves another try, and of every one that does not.
+/// Errors of every variant: the transient errors, then the other errors.
 fn table() -> (Vec<Error>, Vec<Error>) {
     let app = ErrorCode::APPLICATION;
     let mut yes: Vec<Error> = vec![
@@ -175,7 +175,7 @@ fn table() -> (Vec<Error>, Vec<Error>) {
     (yes, no)
 }
 
-/// Every error of a handshake but a refusal.
+/// Every handshake error except a refusal by the server.
 fn handshake_errors() -> Vec<HandshakeError> {
     use HandshakeError as E;
     vec![
@@ -212,7 +212,7 @@ fn handshake_errors() -> Vec<HandshakeError> {
 }
 
 #[test]
-fn each_error_says_whether_another_try_can_help() {
+fn is_transient_of_each_error() {
     let (yes, no) = table();
     for error in yes {
         assert!(error.is_transient(), "{error:?}");
@@ -238,15 +238,15 @@ fn converted_errors_are_sources() {
         Error::OtherStream => true,
         _ => false,
     }));
-    // The error of the operating system is below the one that says what it was about.
+    // The error of the operating system is the source of the error with context.
     let error = Error::connect("127.0.0.1:1", io::Error::from_raw_os_error(104));
-    let said = error.source().and_then(|e| e.source()).unwrap();
-    let error = said.downcast_ref::<io::Error>().unwrap();
+    let inner = error.source().and_then(|e| e.source()).unwrap();
+    let error = inner.downcast_ref::<io::Error>().unwrap();
     assert_eq!(error.raw_os_error(), Some(104));
 }
 
 #[test]
-fn what_comes_back_with_an_error_does_not_hinder_its_conversion() {
+fn errors_that_return_a_value_convert() {
     fn convert<E: Into<Error>>(error: E) -> Error {
         error.into()
     }
@@ -260,7 +260,7 @@ fn what_comes_back_with_an_error_does_not_hinder_its_conversion() {
     ));
     let error = convert((RemoteError::Full, message));
     assert!(matches!(error, Error::Remote(RemoteError::Full)));
-    // What the channels of a connection failed with is the same from every call.
+    // A failure of all channels converts into one variant, whichever call reports it.
     let error = convert(ChannelError::Failed(ChannelFailure::Lost(None)));
     assert!(matches!(
         error,
@@ -269,7 +269,7 @@ fn what_comes_back_with_an_error_does_not_hinder_its_conversion() {
 }
 
 #[test]
-fn the_wait_that_a_server_asks_for() {
+fn retry_after_of_seconds_and_dates() {
     const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
     let after = |headers: &str| refused(503, headers).retry_after();
     let seconds = |n| Some(Duration::from_secs(n));
@@ -277,48 +277,49 @@ fn the_wait_that_a_server_asks_for() {
     assert_eq!(after("Retry-After: soon\r\n"), None);
     assert_eq!(after("Retry-After: 0\r\n"), seconds(0));
     assert_eq!(after("Retry-After: 120\r\n"), seconds(120));
-    // Never longer than a day.
+    // At most a day.
     let longest = seconds(24 * 60 * 60);
     assert_eq!(after("Retry-After: 86401\r\n"), longest);
     assert_eq!(after("Retry-After: 99999999999999999999999\r\n"), longest);
-    // A date counts from that of the answer.
+    // A date in `Retry-After` is compared with the `Date` of the answer.
     let at = |at| after(&format!("{DATE}Retry-After: {at}\r\n"));
     assert_eq!(at("Sun, 06 Nov 1994 08:50:00 GMT"), seconds(23));
     assert_eq!(at("Sun, 06 Nov 1994 08:00:00 GMT"), seconds(0));
     assert_eq!(at("Fri, 31 Dec 1999 23:59:59 GMT"), longest);
-    // Without one it counts from now.
+    // Without a `Date`, it is compared with the local time.
     let from_now = |at| after(&format!("Retry-After: {at}\r\n"));
     assert_eq!(from_now("Sun, 06 Nov 1994 08:50:00 GMT"), seconds(0));
     assert_eq!(from_now("Fri, 31 Dec 9999 23:59:59 GMT"), longest);
-    // Other errors know no wait.
+    // Other errors have no wait.
     assert_eq!(Error::from(Failure::Eof).retry_after(), None);
     assert_eq!(refused(429, "Retry-After: 1\r\n").retry_after(), seconds(1));
 }
 
-/// Every error as a line of a log: one line, without a full stop, of more than a word or two. `cargo test ... texts -- --nocapture` prints the table.
+/// Every error text fits in a log: one line, no full stop, at least three words.
+/// `cargo test ... texts -- --nocapture` prints the table.
 #[test]
-fn the_texts_are_lines_of_a_log() {
+fn texts_are_single_log_lines() {
     let (yes, no) = table();
     for error in yes.into_iter().chain(no) {
         let text = error.to_string();
-        let next = if error.is_transient() {
-            "again"
+        let kind = if error.is_transient() {
+            "transient"
         } else {
-            "final"
+            "permanent"
         };
-        std::println!("| {next} | {text} |");
+        std::println!("| {kind} | {text} |");
         assert!(!text.contains('\n') && !text.ends_with('.'), "{text}");
         assert!(text.split(' ').count() >= 3, "{text}");
     }
 }
 
-/// What happened, at which end, and what to do.
+/// A text says what happened, at which end, and what to do.
 #[test]
-fn texts_say_what_to_do() {
-    for (error, said) in [
+fn texts_contain_cause_and_remedy() {
+    for (error, expected) in [
         (
             Error::no_address("venue.example"),
-            "cannot resolve the host venue.example: the name has no address; check the URL, and the name service of this machine",
+            "cannot resolve the host venue.example: the name has no address; check the URL, and the DNS configuration of this machine",
         ),
         (
             Error::Tls {
@@ -328,23 +329,23 @@ fn texts_say_what_to_do() {
         ),
         (
             Deadline::Pong.into(),
-            "the peer answered no Ping within Config::pong_timeout: it hangs, or the network is down; connect again",
+            "the peer answered no Ping within Config::pong_timeout: the peer hangs, or the network is down; connect again",
         ),
         (
             Failure::Eof.into(),
-            "the stream ended without a Close frame: the peer or a middlebox cut the connection; connect again",
+            "the stream ended without a Close frame: the peer or a network device between cut the connection; connect again",
         ),
         (
             Violation::ReservedOpcode(3).into(),
-            "the peer broke a rule of WebSocket: opcodes 3-7 and 11-15 are reserved (0x3); look for the fault at the peer",
+            "the peer broke a rule of RFC 6455: opcodes 3-7 and 11-15 are reserved (0x3); correct the peer",
         ),
         (
             Limit::Message { len: 9, max: 8 }.into(),
-            "the peer sent a message of 9 bytes or more, where Config::message_bytes_max is 8: raise the limit if that is legitimate",
+            "the peer sent a message of at least 9 bytes; Config::message_bytes_max is 8; raise the limit if messages of this size are expected",
         ),
         (
             SendError::Closed.into(),
-            "not sent: the connection is closing or closed: open another one to send more",
+            "not sent: the connection is closing or closed: open a new connection to send more",
         ),
         (
             ChannelFailure::Peer(ErrorCode::REFUSED).into(),
@@ -364,7 +365,7 @@ fn texts_say_what_to_do() {
         ),
         (
             ChannelError::NotReceiving.into(),
-            "this end stopped its receiving half of the channel, or the channel's direction leaves it out",
+            "this end stopped receiving on the channel, or the channel's direction has no receive half at this end",
         ),
         (
             rejected(ErrorCode::REFUSED, true),
@@ -372,13 +373,13 @@ fn texts_say_what_to_do() {
         ),
         (
             RemoteError::Full.into(),
-            "the reactor did not take the command: 8192 wait already; try again later",
+            "the reactor did not accept the command: its queue is full (8192 commands); try again later",
         ),
         (
             refused(503, ""),
             "opening handshake failed: the server refused: 503 No",
         ),
     ] {
-        assert_eq!(error.to_string(), said);
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use super::*;
 
-/// Options of which one cannot work, and what the error says.
+/// Options with one invalid value each, and the text of the error.
 fn broken() -> Vec<(ReactorOptions, &'static str)> {
     let options = ReactorOptions::default;
     let heads = HeadLimits::default();
@@ -66,15 +66,15 @@ fn broken() -> Vec<(ReactorOptions, &'static str)> {
 
 #[test]
 fn each_field_is_checked() {
-    for (options, said) in broken() {
-        assert_eq!(options.check().expect_err(said).to_string(), said);
+    for (options, expected) in broken() {
+        assert_eq!(options.check().expect_err(expected).to_string(), expected);
     }
     assert_eq!(ReactorOptions::default().check(), Ok(()));
 }
 
 #[cfg(feature = "tokio")]
 #[test]
-fn a_runtime_refuses_what_needs_a_thread() {
+fn a_reactor_on_tokio_refuses_thread_options() {
     let options = ReactorOptions::default;
     let pin = "None on tokio: pin the threads of the runtime with net::pin_current_thread";
     let park = "Park on tokio, where the runtime waits";
@@ -89,9 +89,9 @@ fn a_runtime_refuses_what_needs_a_thread() {
         (options().core(Some(3)), "core", "3", pin),
     ] {
         assert_eq!(options.check(), Ok(()));
-        let said = std::format!("ReactorOptions::{field} is {value}: it must be {must_be}");
-        let error = options.check_for_runtime().expect_err(&said);
-        assert_eq!(error.to_string(), said);
+        let expected = std::format!("ReactorOptions::{field} is {value}: it must be {must_be}");
+        let error = options.check_for_runtime().expect_err(&expected);
+        assert_eq!(error.to_string(), expected);
     }
 }
 
@@ -105,12 +105,11 @@ fn each_field_of_a_group_is_checked() {
     let ReactorsOptions {
         threads: _,
         first_core: _,
-        share: _, // both values work
+        share: _, // both values are valid
         each: _,
         ..
     } = options();
-    const THREADS: &str =
-        "1 to 1,024: set as many as cores shall serve, of which net::cores() has the number";
+    const THREADS: &str = "1 to 1,024: use at most net::cores()";
     let rows = [
         (
             options().threads(0),
@@ -123,17 +122,17 @@ fn each_field_of_a_group_is_checked() {
         (
             options().threads(2).first_core(Some(usize::MAX)),
             std::format!(
-                "ReactorsOptions::first_core is {}: it must be the number of a core, with as many after it as threads (2)",
+                "ReactorsOptions::first_core is {}: it must be the number of a core that is followed by enough cores for all threads (2)",
                 usize::MAX
             ),
         ),
     ];
-    for (options, said) in rows {
-        assert_eq!(options.check().expect_err(&said).to_string(), said);
+    for (options, expected) in rows {
+        assert_eq!(options.check().expect_err(&expected).to_string(), expected);
     }
-    for (each, said) in broken() {
+    for (each, expected) in broken() {
         let error = options().each(each).check();
-        assert_eq!(error.expect_err(said).to_string(), said);
+        assert_eq!(error.expect_err(expected).to_string(), expected);
     }
     assert_eq!(options().share(Share::HandOff).check(), Ok(()));
 }

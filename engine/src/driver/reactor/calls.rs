@@ -1,4 +1,4 @@
-//! Calls of the handler about a connection.
+//! Calls of the handler for a connection.
 
 use super::super::handler::{Calls, ConnId, Cx, Ended, Flow, Handler, Hub};
 use super::super::line::Line;
@@ -9,10 +9,10 @@ use super::slab::Slab;
 use crate::session::{ReadSide, Session};
 use crate::time::Timestamp;
 
-/// What a call of the handler reaches beside the connection that it is about.
+/// The state of a reactor that every callback can use, beside its own connection.
 pub(super) struct Common<T> {
     pub(super) slab: Slab<T>,
-    /// The reactor is to stop, or stops.
+    /// A stop was requested.
     pub(super) stop: bool,
     pub(super) calls: Calls,
 }
@@ -35,7 +35,7 @@ impl<T: Transport> Common<T> {
         }
     }
 
-    /// What a call about an open connection is given, and the half of it that receives.
+    /// The context of a callback for an open connection, and the receiving half of the connection.
     #[inline]
     pub(super) fn cx<'a>(
         &'a mut self,
@@ -60,7 +60,7 @@ impl<T: Transport> Common<T> {
 }
 
 impl<H: Handler, T: Transport> Core<H, T> {
-    /// Calls the handler about an open connection.
+    /// Calls the handler for an open connection.
     pub(super) fn call(
         &mut self,
         id: ConnId,
@@ -98,8 +98,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
         }
     }
 
-    /// The connection has ended: the handler is told, once.
-    pub(super) fn tell(&mut self, id: ConnId, ended: Ended) {
+    /// Calls [`Handler::close`] for an ended connection, once.
+    pub(super) fn call_close(&mut self, id: ConnId, ended: Ended) {
         let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
         if let Some(conn) = conn {
             self.handler.close(conn, id, ended);

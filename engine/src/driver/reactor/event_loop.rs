@@ -1,5 +1,5 @@
-//! What every reactor does around its connections: it listens, accepts, connects, takes
-//! connections over, and carries out commands.
+//! The work of a reactor around its connections, the same on mio and tokio: it listens, accepts,
+//! connects, adopts connections, and carries out commands.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,39 +21,40 @@ use super::{ConnectionOptions, Core};
 use crate::buf::BufPool;
 use crate::time::Timestamp;
 
-/// How long a listener rests when the operating system refuses another connection: out of file
-/// descriptors, say. Trying again at once would only burn the core.
-pub const ACCEPT_REST: Duration = Duration::from_millis(100);
+/// The pause of a listener after the operating system has failed an accept, for example because of
+/// too many open files. An immediate retry would fail again and use the core in vain.
+pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Connections accepted in one turn, so that a storm of them does not keep the open ones
-/// waiting.
+/// Connections accepted in one turn, so that many new connections do not delay the open
+/// connections.
 const ACCEPTS_PER_TURN_MAX: usize = 64;
 
 /// Commands carried out in one turn, for the same reason.
 const COMMANDS_PER_TURN_MAX: usize = 1024;
 
-/// Sockets are told apart by tokens: connections count up from zero, listeners down from here.
+/// The token of the first listener. Tokens of connections count up from zero, tokens of listeners
+/// count down from here.
 const LISTENERS: usize = usize::MAX - 1;
 
 /// A listening socket of the reactor.
 struct Listening<L> {
     socket: L,
-    /// There may be more to accept.
+    /// More connections may be in the backlog.
     ready: bool,
-    /// No accept before this.
-    rests_until: Timestamp,
+    /// No accept before this time.
+    paused_until: Timestamp,
 }
 
-/// A reactor, but for what its [`Host`] does in a way of its own.
+/// A reactor on a [`Host`].
 pub(super) struct EventLoop<H: Handler, N: Host> {
     pub(super) core: Core<H, N::Transport>,
     pub(super) host: N,
     pub(super) options: ReactorOptions,
     pub(super) commands: Commands<H::Command>,
     pub(super) remote: Remote<H::Command>,
-    /// Reactors that accepted sockets are dealt out to, this one first; none where this one keeps
-    /// all.
-    pub(super) dealt_to: Vec<Remote<H::Command>>,
+    /// The reactors among which accepted sockets are distributed, this reactor first. Empty if this
+    /// reactor keeps all accepted sockets.
+    pub(super) group: Vec<Remote<H::Command>>,
     listeners: Vec<Listening<N::Listener>>,
 }
 
@@ -72,7 +73,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
             options,
             commands,
             remote,
-            dealt_to: Vec::new(),
+            group: Vec::new(),
             listeners: Vec::new(),
         })
     }
@@ -96,7 +97,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         self.listeners.push(Listening {
             socket: self.host.listen(listener, token)?,
             ready: true,
-            rests_until: Timestamp(0),
+            paused_until: Timestamp(0),
         });
         Ok(())
     }
@@ -115,14 +116,14 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         Ok(id)
     }
 
-    /// A socket that is being connected, in the background.
+    /// Makes a socket and starts its non-blocking connect.
     fn start_connect(&mut self, destination: &Destination) -> Result<(Socket, PeerAddr), Error> {
         match destination {
             Destination::Inet(addr) => {
                 let peer = PeerAddr::Inet(*addr);
                 let (socket, report) = self.options.tune.socket_for_connect(*addr)?;
                 if !report.is_complete() {
-                    self.core.handler.untuned(Some(peer), &report);
+                    self.core.handler.tune_refused(Some(peer), &report);
                 }
                 match socket.connect(&(*addr).into()) {
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
@@ -161,13 +162,13 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         match self.host.register(stream, id.index as usize) {
             Ok(transport) => Ok((id, transport)),
             Err(e) => {
-                self.core.abandon(id);
+                self.core.unreserve(id);
                 Err(e)
             }
         }
     }
 
-    /// The socket with this token is ready. Spurious readiness is harmless.
+    /// The connection or listener with this token is ready. Spurious readiness is harmless.
     #[inline]
     pub(super) fn ready(&mut self, token: usize, readiness: Readiness, now: Timestamp) {
         if token > LISTENERS - self.listeners.len() {
@@ -179,8 +180,9 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         }
     }
 
-    /// Does what there is to do when all ready sockets were told. Whether there was anything.
-    /// `timeouts`: deadlines that have passed count; else that is left for a later turn.
+    /// Completes a turn, after [`Self::ready`] was called for all ready sockets: accepts, carries
+    /// out commands, and serves queued connections. Returns whether there was work. If `timeouts`
+    /// is false, deadlines that have passed are left for a later turn.
     pub(super) fn turn(&mut self, timeouts: bool, now: Timestamp) -> bool {
         let mut busy = false;
         for index in 0..self.listeners.len() {
@@ -193,33 +195,33 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
             self.carry_out(command, now);
             busy = true;
         }
-        if self.core.has_more() {
-            self.core.more(now);
+        if self.core.has_queued() {
+            self.core.run_queued(now);
             busy = true;
         }
         if timeouts {
             self.core.timeouts(now);
         }
         if self.core.is_stopping() {
-            self.listeners.clear(); // who comes now is refused by the operating system
+            self.listeners.clear(); // the operating system refuses new connections from now on
         }
         busy
     }
 
-    /// Accepts what waits on a listener.
+    /// Accepts the connections in the backlog of a listener.
     fn accept(&mut self, index: usize, now: Timestamp) -> bool {
-        let (mut accepted, mut denied) = (0, 0);
+        let (mut accepted, mut failed) = (0, 0);
         while let Some(listening) = self.listeners.get_mut(index)
             && listening.ready
-            && listening.rests_until <= now
+            && listening.paused_until <= now
             && accepted < ACCEPTS_PER_TURN_MAX
             && !self.core.is_stopping()
         {
             match self.host.accept(&mut listening.socket) {
                 Ok((stream, peer)) => {
                     accepted += 1;
-                    let dealt = self.deal(stream, peer);
-                    let adopted = dealt.and_then(|stream| match stream {
+                    let kept = self.distribute(stream, peer);
+                    let adopted = kept.and_then(|stream| match stream {
                         Some(stream) => self.adopt_accepted(stream, peer, now),
                         None => Ok(()),
                     });
@@ -228,15 +230,16 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => listening.ready = false,
-                // A few are of their connections; of very many the next is like the last.
+                // A failure of one connection: accept the next one. Many in a row are not the fault
+                // of single connections, so the listener pauses.
                 Err(e)
                     if AcceptFault::of(&e) == AcceptFault::Connection
-                        && denied < ACCEPTS_PER_TURN_MAX =>
+                        && failed < ACCEPTS_PER_TURN_MAX =>
                 {
-                    denied += 1;
+                    failed += 1;
                 }
                 Err(e) => {
-                    listening.rests_until = now.after(ACCEPT_REST);
+                    listening.paused_until = now.after(ACCEPT_BACKOFF);
                     self.core.handler.accept_failed(e);
                 }
             }
@@ -244,30 +247,34 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         accepted > 0
     }
 
-    /// Gives an accepted socket to the reactor with the fewest connections; `None` if that is
-    /// another one.
-    fn deal(&mut self, mut stream: N::Stream, peer: PeerAddr) -> io::Result<Option<N::Stream>> {
+    /// Passes an accepted socket to the reactor with the fewest connections. Returns the socket if
+    /// this reactor keeps it.
+    fn distribute(
+        &mut self,
+        mut stream: N::Stream,
+        peer: PeerAddr,
+    ) -> io::Result<Option<N::Stream>> {
         loop {
             let fewest = self
-                .dealt_to
+                .group
                 .iter()
                 .enumerate()
                 .min_by_key(|(_, remote)| remote.connections());
             match fewest {
                 None => return Ok(Some(stream)),
                 Some((0, own)) => {
-                    own.count_own();
-                    self.commands.know_one_more();
+                    own.count_accepted();
+                    self.commands.take_counted();
                     return Ok(Some(stream));
                 }
                 Some((index, other)) => match other.accepted(N::into_socket(stream)?, peer) {
                     Ok(()) => return Ok(None),
                     Err((e, back)) => {
                         stream = N::stream(back)?;
-                        // One that has ended gets nothing any more, and one that is behind
-                        // nothing for now.
+                        // A reactor that has ended leaves the group. If the queue of a reactor is
+                        // full, this reactor keeps the socket.
                         match e {
-                            RemoteError::Stopped => drop(self.dealt_to.remove(index)),
+                            RemoteError::Stopped => drop(self.group.remove(index)),
                             _ => return Ok(Some(stream)),
                         }
                     }
@@ -284,7 +291,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
     ) -> io::Result<()> {
         let report = N::tune(&stream, &self.options.tune)?;
         if !report.is_complete() {
-            self.core.handler.untuned(Some(peer), &report);
+            self.core.handler.tune_refused(Some(peer), &report);
         }
         let (id, transport) = self.register(stream)?;
         self.core.insert_accepted(id, transport, Some(peer), now);
@@ -292,7 +299,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
     }
 
     fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
-        let Some(command) = self.core.turn_away(command) else {
+        let Some(command) = self.core.refuse_if_stopping(command) else {
             return;
         };
         match command {
@@ -302,7 +309,7 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
                 }
             }
             Command::Accepted(socket, peer) => {
-                // It may come from anywhere.
+                // The application may pass a blocking socket.
                 let stream = socket.set_nonblocking().and_then(|()| N::stream(socket));
                 let adopted = stream.and_then(|stream| self.adopt_accepted(stream, peer, now));
                 if let Err(e) = adopted {
@@ -319,35 +326,35 @@ impl<H: Handler, N: Host> EventLoop<H, N> {
         }
     }
 
-    /// When something is due: a deadline of a connection, or the end of a listener's rest.
+    /// The time of the next deadline of a connection, or of the end of a listener's pause.
     pub(super) fn next_timeout(&self) -> Option<Timestamp> {
         let listeners = self.listeners.iter();
-        let rests = listeners.filter(|l| l.ready).map(|l| l.rests_until);
-        self.core.next_timeout().into_iter().chain(rests).min()
+        let pauses = listeners.filter(|l| l.ready).map(|l| l.paused_until);
+        self.core.next_timeout().into_iter().chain(pauses).min()
     }
 
-    /// Tells other threads how many connections there are.
-    pub(super) fn tell_connections(&self) {
-        self.commands.tell_connections(self.core.connections());
+    /// Publishes the number of connections to other threads.
+    pub(super) fn publish_connections(&self) {
+        self.commands.publish_connections(self.core.connections());
     }
 
-    /// Before a wait: commands wake from here on. `true` where one has come, and was carried out:
-    /// there may be work.
+    /// Prepares a wait: from now on, a command wakes the reactor. Returns true if a command was in
+    /// the queue and was carried out; then do not wait, because there may be work.
     pub(super) fn park(&mut self, now: Timestamp) -> bool {
-        self.tell_connections();
+        self.publish_connections();
         self.commands.signal.park();
         let command = self.commands.pop();
-        let came = command.is_some();
+        let found = command.is_some();
         if let Some(command) = command {
             self.carry_out(command, now);
         }
-        came
+        found
     }
 
-    /// Answers the commands that nobody carries out any more, and gives the handler back.
+    /// Handles the commands that are left in the queue, and returns the handler.
     pub(super) fn end(mut self) -> H {
         for command in self.commands.close() {
-            self.core.answer(command, clock::now());
+            self.core.carry_out_at_end(command, clock::now());
         }
         self.core.handler
     }

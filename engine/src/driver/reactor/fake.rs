@@ -1,4 +1,4 @@
-//! A socket and a clock of the tests' own, and a core over them.
+//! A fake socket and a fake clock, and a core that uses them.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, IoSlice};
@@ -18,15 +18,16 @@ use crate::role::Role;
 use crate::session::{Entropy, Session};
 use crate::time::Timestamp;
 
-/// The kernel's side of a socket.
+/// The kernel's side of a fake socket.
 #[derive(Default)]
 pub(crate) struct Pipe {
     pub(crate) incoming: Vec<u8>,
-    /// What a read says behind the last byte; `WouldBlock` without it.
+    /// The result of a read after the last byte; `None` for `WouldBlock`.
     pub(crate) end: Option<Result<usize, ErrorKind>>,
     pub(crate) written: Vec<u8>,
-    /// Bytes that it takes before `WouldBlock`; as many as there are without it.
+    /// Bytes that writes accept before `WouldBlock`; `None` for no limit.
     pub(crate) room: Option<usize>,
+    /// Writes fail with `BrokenPipe`.
     pub(crate) broken: bool,
 }
 
@@ -93,7 +94,7 @@ pub(crate) struct Rig<H: Handler> {
 }
 
 impl<H: Handler> Rig<H> {
-    /// There is no connection yet. Buffers are of `buf_bytes`.
+    /// A core without a connection. Its buffers have `buf_bytes` bytes.
     pub(crate) fn empty(
         handler: H,
         config: impl Into<std::sync::Arc<Config>>,
@@ -113,7 +114,7 @@ impl<H: Handler> Rig<H> {
         }
     }
 
-    /// An open connection at `id`.
+    /// Inserts an open connection with the id `id`.
     pub(crate) fn open(&mut self, role: Role, subprotocol: Option<&str>) {
         self.pipe = Rc::default();
         let config = self.core.options.config.clone();
@@ -121,23 +122,23 @@ impl<H: Handler> Rig<H> {
             Some(name) => Agreed::new(role).with_subprotocol(name),
             None => Agreed::new(role),
         };
-        let session = Session::new(agreed, config, Entropy([7; 32]), &[], self.now)
-            .expect("limits that work");
+        let session =
+            Session::new(agreed, config, Entropy([7; 32]), &[], self.now).expect("valid limits");
         let transport = Fake(self.pipe.clone());
         self.core
             .insert_open(self.id, transport, session, (None, 0), self.now);
         self.serve();
     }
 
-    /// Does what waits for no event.
+    /// Runs queued work until none is left.
     pub(crate) fn serve(&mut self) {
         for _ in 0..1000 {
-            if !self.core.has_more() {
+            if !self.core.has_queued() {
                 return;
             }
-            self.core.more(self.now);
+            self.core.run_queued(self.now);
         }
-        panic!("it never rests");
+        panic!("queued work does not end");
     }
 
     pub(crate) fn readable(&mut self) {
@@ -149,7 +150,7 @@ impl<H: Handler> Rig<H> {
         self.serve();
     }
 
-    /// Lets everything come due up to `until`, each at its own time.
+    /// Advances the clock to `until`, and handles each deadline at its own time.
     pub(crate) fn pass(&mut self, until: Timestamp) {
         while let Some(due) = self.core.next_timeout().filter(|due| *due <= until) {
             self.now = due.max(self.now);

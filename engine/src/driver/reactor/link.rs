@@ -1,4 +1,4 @@
-//! One connection of a reactor: its socket and where it stands.
+//! One connection of a reactor: its socket and its phase.
 
 use std::boxed::Box;
 use std::sync::Arc;
@@ -12,33 +12,33 @@ use crate::handshake::{ClientHandshake, HeadLimits, ServerHandshake};
 use crate::session::Session;
 use crate::time::Timestamp;
 
-/// A connection.
+/// A connection of a reactor.
 #[derive(Debug)]
 pub(crate) struct Link<T> {
     pub(super) line: Line<T>,
     pub(super) flow: Flow,
-    /// The entry of this connection in the timers; later than any if there is none.
+    /// The time of this connection's deadline entry in the timers; [`NEVER`] without an entry.
     pub(super) armed: Timestamp,
     pub(super) phase: Phase,
 }
 
-// What a connection is beside its session and its socket.
+// The memory of a connection beside its session and its socket is small.
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Link<()>>() <= size_of::<Session>() + 48);
 
 /// Later than any deadline.
 pub(super) const NEVER: Timestamp = Timestamp(u64::MAX);
 
-/// Links are boxed, and open for nearly all of their lives: one allocation each.
+/// The phase of a connection.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "links are boxed, and open for nearly all of their lives: one allocation each"
+    reason = "links are boxed and nearly always in the large variant: one allocation each"
 )]
 pub(super) enum Phase {
     Accepting(Box<Accepting>),
     Connecting(Box<Connecting>),
-    /// An HTTP answer is on its way out, then the connection ends.
+    /// A refusal is being written; then the connection ends.
     Refusing(Box<Refusing>),
     Open(Session),
 }
@@ -52,7 +52,7 @@ pub(super) struct Accepting {
     pub(super) deadline: Timestamp,
 }
 
-/// Our own connection, until it is open.
+/// The client's side: connect and opening handshake.
 #[derive(Debug)]
 pub(super) struct Connecting {
     pub(super) peer: PeerAddr,
@@ -60,7 +60,7 @@ pub(super) struct Connecting {
     pub(super) handshake: ClientHandshake,
     /// The socket is connected.
     pub(super) connected: bool,
-    /// Bytes of the request that are written.
+    /// Bytes of the request that were written.
     pub(super) sent: usize,
     pub(super) received: Vec<u8>,
     pub(super) deadline: Timestamp,
@@ -68,11 +68,12 @@ pub(super) struct Connecting {
     pub(super) config: Arc<Config>,
 }
 
+/// An accepted connection whose opening handshake was refused.
 #[derive(Debug)]
 pub(super) struct Refusing {
     pub(super) answer: Vec<u8>,
     pub(super) sent: usize,
-    /// Bytes that may still be read and dropped.
+    /// Bytes that may still be read and discarded.
     pub(super) drain_bytes: usize,
     pub(super) deadline: Timestamp,
 }
@@ -87,7 +88,7 @@ impl<T> Link<T> {
         }
     }
 
-    /// Whether a Close is on its way, or nothing can be written any more.
+    /// Whether a Close was queued, or the write side has ended.
     pub(super) fn is_closing(&mut self) -> bool {
         match &mut self.phase {
             Phase::Open(session) => session.outbox().is_closing(),
@@ -95,14 +96,14 @@ impl<T> Link<T> {
         }
     }
 
-    /// Whether there may be something to read that is wanted now.
-    pub(super) fn is_read(&self) -> bool {
-        // What asks to be opened reads nothing before its request is written.
-        let asks = self.line.blocked && matches!(self.phase, Phase::Connecting(_));
-        self.line.readable && !self.flow.paused && !asks
+    /// Whether the connection should read now.
+    pub(super) fn should_read(&self) -> bool {
+        // A client reads nothing before its request is written.
+        let requesting = self.line.blocked && matches!(self.phase, Phase::Connecting(_));
+        self.line.readable && !self.flow.paused && !requesting
     }
 
-    /// When this connection must be looked at without being asked.
+    /// The next deadline of this connection.
     pub(super) fn deadline(&mut self) -> Option<Timestamp> {
         match &mut self.phase {
             Phase::Open(session) => {

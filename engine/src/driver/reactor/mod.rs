@@ -1,9 +1,9 @@
-//! Reactors: a handler's connections, served by one thread or task.
+//! Reactors: the connections of one handler, served by one thread or task.
 //!
-//! `Core` is the connections; it knows neither epoll nor tokio: sockets are `Transport`s, readiness
-//! and time are told. `EventLoop` adds what every reactor does around it: listeners, connects,
-//! commands. A `Host` adds what mio and tokio do each in their own way: registering sockets,
-//! accepting, waiting.
+//! - `Core` holds the connections. It does not depend on mio or tokio: sockets are `Transport`s, and
+//!   readiness and time are arguments.
+//! - `EventLoop` adds the work that both reactors share: listeners, connects, commands.
+//! - A `Host` adds the work that differs between mio and tokio: registering sockets, accepting.
 
 mod calls;
 mod event_loop;
@@ -41,24 +41,24 @@ use crate::session::{Entropy, Session};
 use crate::time::Timestamp;
 
 use calls::Common;
-pub use event_loop::ACCEPT_REST;
+pub use event_loop::ACCEPT_BACKOFF;
 #[cfg(feature = "tokio")]
 pub use host::TokioReactor;
 #[cfg(feature = "mio")]
 pub use host::{Reactor, Reactors, ReactorsOptions, Share};
 use link::{Accepting, Connecting, Link, NEVER, Phase};
 use slab::Slab;
-use timers::Alarm;
 pub(crate) use timers::DEADLINE_AHEAD_MAX;
+use timers::TimerKind;
 
-/// Reads of one connection in one turn, so that a flood on one does not keep the others
-/// waiting. What is left is read in the next turn, before any wait.
+/// Reads of one connection in one turn, so that a busy connection does not delay the others. The
+/// rest is read in the next turn, before any wait.
 const READS_PER_TURN_MAX: usize = 4;
 
-/// Bytes read at once of an opening handshake.
+/// Size of a read during an opening handshake, in bytes.
 const HEAD_READ_BYTES: usize = 4096;
 
-/// What the connections of a reactor have in common.
+/// The options of all connections of a reactor.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {
     pub(crate) config: Arc<Config>,
@@ -79,11 +79,12 @@ pub(crate) struct Core<H: Handler, T> {
     pub(crate) handler: H,
     conns: Vec<Option<H::Conn>>,
     common: Common<T>,
+    /// The read buffer of all opening handshakes.
     scratch: Box<[u8]>,
     pub(crate) options: ConnectionOptions,
-    /// The stop has been carried out: connections are being closed.
+    /// All connections were closed after a stop; the core waits for their end.
     stopping: bool,
-    /// When the connections that are still closing are dropped.
+    /// The time at which connections that are still closing are dropped.
     stop_at: Timestamp,
 }
 
@@ -100,7 +101,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         }
     }
 
-    /// An id for a connection that is inserted next, so that its socket can be registered.
+    /// Reserves an id for a connection, so that its socket can be registered before it is inserted.
     pub(crate) fn reserve(&mut self) -> ConnId {
         let id = self.common.slab.reserve();
         let index = id.index as usize;
@@ -110,12 +111,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
         id
     }
 
-    /// The id was not used after all.
-    pub(crate) fn abandon(&mut self, id: ConnId) {
+    /// Releases a reserved id that was not used.
+    pub(crate) fn unreserve(&mut self, id: ConnId) {
         self.common.slab.release(id);
     }
 
-    /// An accepted socket, before its opening handshake.
+    /// Inserts an accepted socket, before its opening handshake.
     pub(crate) fn insert_accepted(
         &mut self,
         id: ConnId,
@@ -132,7 +133,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         self.insert(id, Link::new(transport, phase), now);
     }
 
-    /// A socket on its way to be connected.
+    /// Inserts a socket whose connect is in progress.
     pub(crate) fn insert_connecting(
         &mut self,
         id: ConnId,
@@ -157,7 +158,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         self.insert(id, Link::new(transport, phase), now);
     }
 
-    /// A stream whose opening handshake is done already.
+    /// Inserts a connection whose opening handshake is done.
     pub(crate) fn insert_open(
         &mut self,
         id: ConnId,
@@ -172,7 +173,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         self.serve(id, link, now);
     }
 
-    /// The opening handshake of a connection of our own, and the config it will have.
+    /// The opening handshake and the config of an outgoing connection.
     pub(crate) fn opening(
         &self,
         outgoing: &Outgoing,
@@ -189,7 +190,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         Ok((handshake, config))
     }
 
-    /// A session that goes on where another owner of the stream stopped.
+    /// A session that continues an adopted connection.
     pub(crate) fn session_of<S>(
         &self,
         parts: Parts<S>,
@@ -203,7 +204,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         self.serve(id, Box::new(link), now);
     }
 
-    /// The socket at `index` is ready. Spurious readiness is harmless.
+    /// The socket of the connection at `index` is ready. Spurious readiness is harmless.
     pub(crate) fn ready(&mut self, index: usize, readiness: Readiness, now: Timestamp) {
         let Some(id) = self.common.slab.id(index) else {
             return;
@@ -215,15 +216,15 @@ impl<H: Handler, T: Transport> Core<H, T> {
         self.serve(id, link, now);
     }
 
-    /// Serves a connection that was taken out, then puts it back or ends it.
+    /// Serves a connection that was taken out of the slab, then puts it back or ends it.
     fn serve(&mut self, id: ConnId, mut link: Box<Link<T>>, now: Timestamp) {
         link.flow.queued = false;
         match self.advance(id, &mut link, now) {
-            Some(ended) => self.gone(id, link, ended),
+            Some(ended) => self.remove(id, link, ended),
             None if link.flow.detach && !link.is_closing() => self.detach(id, *link),
             None => {
                 if core::mem::take(&mut link.flow.detach) {
-                    // It stays, and what was left for the next owner is delivered here.
+                    // A closing connection is not detached: deliver its remaining messages here.
                     link.flow.paused = false;
                     link.flow.again = true;
                 }
@@ -235,7 +236,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                     self.common.slab.timers.deadline(at, id);
                 }
                 let again = core::mem::take(&mut link.flow.again);
-                if (again || link.is_read()) && !link.flow.queued {
+                if (again || link.should_read()) && !link.flow.queued {
                     link.flow.queued = true;
                     self.common.slab.again.push(id);
                 }
@@ -244,24 +245,25 @@ impl<H: Handler, T: Transport> Core<H, T> {
         }
     }
 
-    /// The reactor stops before the connection has ended.
-    fn stopped(&mut self, id: ConnId, link: Box<Link<T>>) {
+    /// Ends a connection because the reactor stops.
+    fn remove_stopped(&mut self, id: ConnId, link: Box<Link<T>>) {
         if let Phase::Connecting(connecting) = &link.phase {
             self.handler.connect_failed(connecting.token, stopping());
         }
-        self.gone(id, link, Ended::Stopped);
+        self.remove(id, link, Ended::Stopped);
     }
 
-    fn gone(&mut self, id: ConnId, mut link: Box<Link<T>>, ended: Ended) {
+    /// Drops an ended connection, and calls the handler.
+    fn remove(&mut self, id: ConnId, mut link: Box<Link<T>>, ended: Ended) {
         if let Phase::Open(session) = &mut link.phase {
             session.detach(&mut self.common.slab.pool);
         }
         drop(link);
         self.common.slab.release(id);
-        self.tell(id, ended);
+        self.call_close(id, ended);
     }
 
-    /// Gives the connection to the application.
+    /// Removes the connection, and passes it to the application.
     fn detach(&mut self, id: ConnId, link: Link<T>) {
         let Link { line, phase, .. } = link;
         let conn = self.conns.get_mut(id.index as usize).and_then(Option::take);
@@ -278,22 +280,22 @@ impl<H: Handler, T: Transport> Core<H, T> {
         }
     }
 
-    /// The host is about to wait, or was polled.
+    /// Counts a wait of the mio host, or a poll of the tokio host.
     pub(crate) fn count_wait(&mut self) {
         self.common.calls.waits += 1;
     }
 
-    /// Whether there is work that no event will announce.
-    pub(crate) fn has_more(&self) -> bool {
+    /// Whether [`Self::run_queued`] has work.
+    pub(crate) fn has_queued(&self) -> bool {
         !self.common.slab.again.is_empty() || self.common.stop && !self.stopping
     }
 
-    /// Does what no event announces: queued output, reads left over, the stop.
-    pub(crate) fn more(&mut self, now: Timestamp) {
+    /// Does the work that no readiness event announces: queued output, remaining reads, a stop.
+    pub(crate) fn run_queued(&mut self, now: Timestamp) {
         if self.common.stop && !self.stopping {
             self.close_all(now);
         }
-        // Two lists take turns: what is queued meanwhile is for the next call.
+        // Two lists alternate: a connection that is queued meanwhile is served by the next call.
         let spare = core::mem::take(&mut self.common.slab.spare);
         let mut again = core::mem::replace(&mut self.common.slab.again, spare);
         for id in again.drain(..) {
@@ -304,7 +306,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         self.common.slab.spare = again;
     }
 
-    /// When [`Self::timeouts`] is due.
+    /// The time at which [`Self::timeouts`] has work.
     pub(crate) fn next_timeout(&self) -> Option<Timestamp> {
         let stop = (self.stop_at != NEVER).then_some(self.stop_at);
         [self.common.slab.timers.next(), stop]
@@ -313,25 +315,25 @@ impl<H: Handler, T: Transport> Core<H, T> {
             .min()
     }
 
-    /// Handles what is due.
+    /// Handles the timers and deadlines that are due.
     pub(crate) fn timeouts(&mut self, now: Timestamp) {
-        while let Some((at, id, alarm)) = self.common.slab.timers.pop_due(now) {
+        while let Some((at, id, kind)) = self.common.slab.timers.pop_due(now) {
             let Some(mut link) = self.common.slab.take(id) else {
                 continue;
             };
-            match alarm {
-                Alarm::User(token) | Alarm::Layer(token) => {
+            match kind {
+                TimerKind::User(token) | TimerKind::Layer(token) => {
                     self.user_timer(id, &mut link, token, now);
                 }
-                // An older entry: the one in force comes later.
-                Alarm::Deadline if link.armed != at => {
+                // An outdated entry: the connection has a newer entry.
+                TimerKind::Deadline if link.armed != at => {
                     self.common.slab.put(id, link);
                     continue;
                 }
-                Alarm::Deadline => {
+                TimerKind::Deadline => {
                     link.armed = NEVER;
-                    // What has come by now counts, and what the socket takes: under load, the
-                    // events that say so may be behind many others.
+                    // Read and write before the deadline is checked: under load, the readiness
+                    // events of this socket can be behind many others.
                     link.line.note(Readiness {
                         readable: true,
                         writable: true,
@@ -339,7 +341,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                     });
                     let ended = self.advance(id, &mut link, now);
                     if let Some(ended) = ended.or_else(|| self.deadline(&mut link, now)) {
-                        self.gone(id, link, ended);
+                        self.remove(id, link, ended);
                         continue;
                     }
                 }
@@ -350,13 +352,13 @@ impl<H: Handler, T: Transport> Core<H, T> {
             let ids: Vec<_> = self.common.slab.ids().collect();
             for id in ids {
                 if let Some(link) = self.common.slab.take(id) {
-                    self.stopped(id, link);
+                    self.remove_stopped(id, link);
                 }
             }
         }
     }
 
-    /// Does what another thread asked for, if that needs no new socket.
+    /// Carries out a command that needs no new socket.
     pub(crate) fn carry_out(&mut self, command: Command<H::Command>, now: Timestamp) {
         match command {
             Command::User(command) => {
@@ -372,13 +374,13 @@ impl<H: Handler, T: Transport> Core<H, T> {
             }
             Command::Stop => self.common.stop = true,
             Command::Connect(_) | Command::Adopt(_) | Command::Accepted(..) => {
-                debug_assert!(false, "the event loop's own");
+                debug_assert!(false, "carried out by the event loop");
             }
         }
     }
 
-    /// A reactor that stops opens nothing any more: such commands are answered here.
-    pub(crate) fn turn_away(
+    /// Fails a command that opens a connection, if the reactor is stopping. Returns other commands.
+    pub(crate) fn refuse_if_stopping(
         &mut self,
         command: Command<H::Command>,
     ) -> Option<Command<H::Command>> {
@@ -388,16 +390,16 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 self.handler.connect_failed(outgoing.token, stopping());
             }
             Command::Adopt(adopted) => self.handler.connect_failed(adopted.1, stopping()),
-            // Closed by being dropped, as it would have been in the listener's queue.
+            // The drop closes the socket, as the end of the listener closes those in its backlog.
             Command::Accepted(..) => {}
             command => return Some(command),
         }
         None
     }
 
-    /// Answers a command that came when the reactor had ended.
-    pub(crate) fn answer(&mut self, command: Command<H::Command>, now: Timestamp) {
-        if let Some(command) = self.turn_away(command) {
+    /// Handles a command that was left in the queue when the reactor ended.
+    pub(crate) fn carry_out_at_end(&mut self, command: Command<H::Command>, now: Timestamp) {
+        if let Some(command) = self.refuse_if_stopping(command) {
             self.carry_out(command, now);
         }
     }
@@ -418,12 +420,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
         self.handler.undelivered(id, bytes, refused);
     }
 
-    /// No more connections are taken.
+    /// A stop was requested: the reactor accepts and opens no more connections.
     pub(crate) fn is_stopping(&self) -> bool {
         self.common.stop
     }
 
-    /// The stop is over: every connection is gone.
+    /// The stop is complete: all connections have ended.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopping && self.common.slab.open() == 0
     }
@@ -432,7 +434,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         self.common.slab.open()
     }
 
-    /// Closes every connection with 1001, and drops those that are not open yet.
+    /// Closes every open connection with 1001, and drops connections that are not open yet.
     fn close_all(&mut self, now: Timestamp) {
         self.stopping = true;
         self.stop_at = now.after(self.options.config.close_timeout);
@@ -445,7 +447,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 line, flow, phase, ..
             } = &mut *link;
             let Phase::Open(session) = phase else {
-                self.stopped(id, link);
+                self.remove_stopped(id, link);
                 continue;
             };
             if !session.outbox().is_closing() {
@@ -460,8 +462,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
     }
 }
 
-/// Why a reactor opens nothing any more. Not [transient](Error::is_transient): this reactor will not
-/// open a connection later.
+/// The error of connections that a stopping reactor does not open. Not
+/// [transient](Error::is_transient): this reactor will not open a connection later.
 pub(crate) fn stopping() -> Error {
     io::Error::other("the reactor is stopping: connect on another one").into()
 }

@@ -1,4 +1,4 @@
-//! Opening handshakes on a reactor, both sides.
+//! Opening handshakes on a reactor, of clients and servers.
 
 use std::boxed::Box;
 use std::io;
@@ -18,7 +18,7 @@ use crate::session::{LINGER_BYTES_MAX, Session};
 use crate::time::Timestamp;
 
 impl<H: Handler, T: Transport> Core<H, T> {
-    /// Moves a connection that is not open yet. `Some` when it is gone.
+    /// Advances a connection that is not open yet. `Some` if the connection has ended.
     pub(super) fn open(&mut self, id: ConnId, link: &mut Link<T>, now: Timestamp) -> Option<Ended> {
         let result = match &link.phase {
             Phase::Accepting(_) => self.accepting(id, link, now),
@@ -55,8 +55,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 Ok(None) => {}
                 Ok(Some((request, used))) => {
                     let received = core::mem::take(&mut accepting.received);
-                    let glued = received.get(used..).unwrap_or_default();
-                    self.judge(id, link, (&request, peer), glued, now)?;
+                    let rest = received.get(used..).unwrap_or_default();
+                    self.answer_request(id, link, (&request, peer), rest, now)?;
                 }
                 Err(error) => {
                     self.handler.rejected(peer, &error);
@@ -67,12 +67,13 @@ impl<H: Handler, T: Transport> Core<H, T> {
         Ok(())
     }
 
-    fn judge(
+    /// Asks the handler for a verdict on a request. `rest`: bytes that followed the request.
+    fn answer_request(
         &mut self,
         id: ConnId,
         link: &mut Link<T>,
         (request, peer): (&Request, Option<PeerAddr>),
-        glued: &[u8],
+        rest: &[u8],
         now: Timestamp,
     ) -> Result<(), Error> {
         let config = self.options.config.clone();
@@ -91,7 +92,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 return Ok(());
             }
         };
-        let session = Session::new(agreed, config, clock::entropy()?, glued, now)?
+        let session = Session::new(agreed, config, clock::entropy()?, rest, now)?
             .with_unsent(Bytes::from(answer));
         link.phase = Phase::Open(session);
         self.opened(id, link, (peer, 0, admitted), now);
@@ -110,7 +111,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         if !connecting.connected {
             let connected = line.connected();
             connecting.connected = connected.map_err(|e| Error::connect(connecting.peer, e))?;
-            // What is not connected has nothing to read, and is not asked again before an event.
+            // Without a connection there is nothing to read: wait for the next event.
             line.readable = connecting.connected;
         }
         if !connecting.connected || line.blocked {
@@ -141,9 +142,9 @@ impl<H: Handler, T: Transport> Core<H, T> {
             let Some((response, used)) = handshake.parse(received, limits)? else {
                 continue;
             };
-            let glued = received.get(used..).unwrap_or_default();
+            let rest = received.get(used..).unwrap_or_default();
             let entropy = clock::entropy()?;
-            let session = Session::new(response.agreed(), config.clone(), entropy, glued, now)?;
+            let session = Session::new(response.agreed(), config.clone(), entropy, rest, now)?;
             link.phase = Phase::Open(session);
             self.opened(id, link, (peer, token, None), now);
             break;
@@ -151,7 +152,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         Ok(())
     }
 
-    /// Tells the handler of an open connection, and what came glued to its handshake.
+    /// Calls [`Handler::open`].
     pub(super) fn opened(
         &mut self,
         id: ConnId,
@@ -182,7 +183,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         }
     }
 
-    /// From here on the connection only says no.
+    /// Begins to refuse the connection.
     fn refuse(&mut self, link: &mut Link<T>, refusal: Refusal, now: Timestamp) {
         let (answer, checked) = clock::dated(refusal);
         if let Err(error) = checked {
@@ -200,8 +201,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
         }));
     }
 
-    /// Writes the refusal, then waits for the client to go: closing at once could destroy the
-    /// answer at the client together with what it is still sending.
+    /// Writes the refusal, then reads and discards until the client closes. An immediate close with
+    /// unread input would reset the connection, and the client could lose the answer.
     fn refusing(&mut self, link: &mut Link<T>) -> Option<Ended> {
         let Link {
             line,
@@ -225,7 +226,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 Ok(Some(Read { n: 0, .. })) => return Some(Ended::Stopped),
                 Ok(Some(Read { n, .. })) => match refusing.drain_bytes.checked_sub(n) {
                     Some(left) => refusing.drain_bytes = left,
-                    None => return Some(Ended::Stopped), // it does not listen
+                    None => return Some(Ended::Stopped), // the client keeps sending
                 },
                 Ok(None) => break,
                 Err(error) => return Some(Ended::Io(error)),
@@ -234,9 +235,9 @@ impl<H: Handler, T: Transport> Core<H, T> {
         None
     }
 
-    /// A deadline passed. `Some` when the connection is gone.
+    /// Handles a deadline that may have passed. `Some` if the connection has ended.
     pub(super) fn deadline(&mut self, link: &mut Link<T>, now: Timestamp) -> Option<Ended> {
-        // A pause has moved it out.
+        // The deadline has moved to a later time, for example by a pause.
         if link.deadline().is_none_or(|at| now < at) {
             return None;
         }
@@ -250,7 +251,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
                 self.handler.connect_failed(connecting.token, error);
                 return Some(Ended::Stopped);
             }
-            // It was never open: nobody is told.
+            // The connection never opened: there is no callback.
             Phase::Refusing(_) => return Some(Ended::Stopped),
         }
         None
@@ -258,8 +259,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
 }
 
 impl Connecting {
-    /// Why the handshake failed: an answer that refuses says more than how its content was cut
-    /// short.
+    /// The cause of a failed handshake. If the head of a refusal was received, the refusal is the
+    /// cause, even if its content was cut off.
     fn failed(&self, error: Error) -> Error {
         match error {
             Error::Io(_) | Error::Timeout(_) => self

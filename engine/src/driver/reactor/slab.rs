@@ -1,4 +1,4 @@
-//! Where the connections of a reactor live.
+//! The table of a reactor's connections.
 
 use std::boxed::Box;
 use std::vec::Vec;
@@ -10,19 +10,19 @@ use crate::buf::BufPool;
 use crate::conn::Outbox;
 use crate::time::Timestamp;
 
-/// Connections by index, the timers, and who is to be looked at before the next wait.
+/// Connections by index, the timers, and the connections with queued work.
 #[derive(Debug)]
 pub(super) struct Slab<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     open: usize,
     pub(super) timers: Timers,
-    /// The thread's buffers.
+    /// The buffers of all connections.
     pub(super) pool: BufPool,
-    /// Connections with work that no event of their socket will announce: something queued by
-    /// another one, more to read than one turn allows, reading resumed. Each at most once.
+    /// Connections with work that no readiness event will announce: output queued by another
+    /// connection, more input than one turn reads, reading resumed. Each connection at most once.
     pub(super) again: Vec<ConnId>,
-    /// Empty, to take the place of `again` while that is served.
+    /// An empty list that replaces `again` while `again` is served.
     pub(super) spare: Vec<ConnId>,
 }
 
@@ -48,7 +48,7 @@ impl<T> Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// A slot for a connection that is given to [`Self::put`] next.
+    /// Reserves a slot for a connection; [`Self::put`] follows.
     pub(super) fn reserve(&mut self) -> ConnId {
         self.open += 1;
         let index = self.free.pop().unwrap_or_else(|| {
@@ -56,7 +56,7 @@ impl<T> Slab<T> {
                 generation: 0,
                 link: None,
             });
-            (self.slots.len() - 1) as u32 // file descriptors run out long before
+            (self.slots.len() - 1) as u32 // the number of file descriptors is far smaller
         });
         ConnId {
             index,
@@ -72,7 +72,7 @@ impl<T> Slab<T> {
         })
     }
 
-    /// Takes a connection out, to serve it.
+    /// Takes a connection out of its slot, to serve it.
     pub(super) fn take(&mut self, id: ConnId) -> Option<Box<Link<T>>> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation == id.generation {
@@ -88,7 +88,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// The connection that was taken out does not come back.
+    /// Frees the slot of a connection that has ended, and makes its id invalid.
     pub(super) fn release(&mut self, id: ConnId) {
         if let Some(slot) = self.slots.get_mut(id.index as usize) {
             slot.generation = slot.generation.wrapping_add(1);
@@ -109,7 +109,7 @@ impl<T> Slab<T> {
             })
     }
 
-    /// Has the connection served before the next wait.
+    /// Queues the connection to be served before the next wait.
     fn queue(&mut self, id: ConnId) -> Option<&mut Link<T>> {
         let Self { slots, again, .. } = self;
         let slot = slots.get_mut(id.index as usize)?;
@@ -129,8 +129,8 @@ impl<T> Links for Slab<T> {
         self.queue(id)?;
         let Self { slots, pool, .. } = self;
         let link = slots.get_mut(id.index as usize)?.link.as_deref_mut()?;
-        if link.flow.told {
-            return None; // gone, as far as the application knows
+        if link.flow.close_called {
+            return None; // ended for the application
         }
         let Phase::Open(session) = &mut link.phase else {
             return None;
@@ -144,7 +144,7 @@ impl<T> Links for Slab<T> {
         let slots = self.slots.iter().enumerate().skip(index as usize);
         let mut open = slots.filter(|(_, slot)| {
             let link = slot.link.as_deref();
-            link.is_some_and(|link| !link.flow.told && matches!(link.phase, Phase::Open(_)))
+            link.is_some_and(|link| !link.flow.close_called && matches!(link.phase, Phase::Open(_)))
         });
         open.next().map(|(index, slot)| ConnId {
             index: index as u32,
@@ -155,7 +155,7 @@ impl<T> Links for Slab<T> {
     fn resume(&mut self, id: ConnId) {
         match self.queue(id) {
             Some(link) => link.flow.paused = false,
-            // The one that is being served now.
+            // The connection of the current callback, which is not in its slot.
             None => self.again.push(id),
         }
     }

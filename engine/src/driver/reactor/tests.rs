@@ -1,4 +1,4 @@
-//! The core of both reactors under a clock and over sockets of the tests' own.
+//! Tests of the core of both reactors, with a fake clock and fake sockets.
 
 mod answers;
 mod ends;
@@ -29,7 +29,7 @@ use crate::role::Role;
 use crate::session::End;
 use crate::time::Timestamp;
 
-/// Bytes of a receive buffer.
+/// Size of a receive buffer, in bytes.
 const RECV_BYTES: usize = 4096;
 
 fn at(seconds: u64) -> Timestamp {
@@ -44,7 +44,7 @@ const PAUSE: u64 = 1;
 const RESUME: u64 = 2;
 const PAUSE_ONLY: u64 = 3;
 
-/// Answers every message, and does what it says.
+/// Sends every message back. The text of a message can name an action to perform.
 #[derive(Default)]
 struct App {
     messages: Vec<Vec<u8>>,
@@ -78,7 +78,7 @@ impl Handler for App {
             }
             _ => {}
         }
-        // Refused where the connection is closing.
+        // Fails if the connection is closing.
         let _ = cx.send(data);
     }
 
@@ -97,7 +97,7 @@ impl Handler for App {
     }
 
     fn stopping(&mut self, _: &mut (), cx: &mut Cx<'_>) {
-        cx.send(b"goodbye").unwrap();
+        cx.send(b"stopped").unwrap();
     }
 
     fn close(&mut self, (): (), _: ConnId, ended: Ended) {
@@ -109,7 +109,7 @@ impl Handler for App {
     }
 
     fn detached(&mut self, (): (), _: ConnId, _: Parts<Socket>) {
-        unreachable!("the socket cannot be taken off");
+        unreachable!("a fake socket cannot be detached");
     }
 
     fn command(&mut self, hub: &mut Hub<'_>, command: Self::Command) {
@@ -117,7 +117,7 @@ impl Handler for App {
     }
 }
 
-/// A core with one client's connection.
+/// A core with one connection as the client.
 type Rig = fake::Rig<App>;
 
 impl Rig {
@@ -127,7 +127,7 @@ impl Rig {
         rig
     }
 
-    /// The peer sends a frame; the core does not know yet.
+    /// Puts a frame of the peer into the socket, without a readiness event.
     fn frame(&self, opcode: u8, payload: &[u8]) {
         let incoming = &mut self.pipe.borrow_mut().incoming;
         incoming.extend_from_slice(&[0x80 | opcode, payload.len() as u8]);
@@ -177,11 +177,11 @@ impl Rig {
     }
 
     #[track_caller]
-    fn assert_closed(&mut self, (code, began): (u16, bool)) {
+    fn assert_closed(&mut self, (code, started_by_peer): (u16, bool)) {
         let ended = self.ended();
         assert!(
             matches!(ended, Ended::Session(End::Closed { code: Some(c), by_peer })
-                if c == CloseCode(code) && by_peer == began),
+                if c == CloseCode(code) && by_peer == started_by_peer),
             "{ended:?}"
         );
     }
@@ -196,17 +196,17 @@ impl Rig {
     }
 }
 
-/// Nothing by the clock but what a test asks for.
+/// A config without deadlines other than those that a test sets.
 fn calm() -> Config {
     Config::default()
         .ping_interval(None)
         .close_timeout(seconds(5))
 }
 
-/// What the connections of a reactor take that have nothing in their buffers, over a socket that
-/// is told in two words as mio's is. What the opening handshake agreed on is in it.
+/// The memory of a connection with empty buffers, on a socket of two words, as on mio. Includes the
+/// result of the opening handshake.
 #[test]
-fn sizes() {
+fn size_of_an_idle_connection() {
     let size = size_of::<super::link::Link<[u64; 2]>>();
     assert!(size <= 568, "{size}");
     let size = size_of::<crate::sans_io::Session>();

@@ -5,34 +5,35 @@ use std::time::Duration;
 use super::super::handler::{ConnId, TIMERS_MAX, TimersFull};
 use crate::time::Timestamp;
 
-/// What a timer is for.
+/// The kind of a timer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Alarm {
-    /// A deadline of the connection. It may have moved on: ask again.
+pub(super) enum TimerKind {
+    /// A deadline of the connection. The deadline may have moved: compare it with the time.
     Deadline,
-    /// A deadline of what is between the reactor and the application: of channels. With the token
-    /// that it is told by.
+    /// A deadline of the layer between the reactor and the application (the channels), with its
+    /// token.
     Layer(u64),
-    /// The application's own.
+    /// A timer of the application, with its token.
     User(u64),
 }
 
-/// The longest that an entry for a deadline, of channels too, is set ahead; a later deadline is
-/// asked for again then. Entries stay until they are due, though the connection may be gone or its
-/// deadline earlier by then: this bounds how long, at the cost of one look a minute at a connection
-/// that nothing happens to.
+/// The longest time ahead of an entry for a deadline of a connection or its channels. For a later
+/// deadline, the entry is renewed when it is due. An entry stays in the heap until it is due, even if
+/// the connection has ended, so this limits the lifetime of such entries. The cost is one check per
+/// minute of an idle connection.
 pub(crate) const DEADLINE_AHEAD_MAX: Duration = Duration::from_secs(60);
 
-/// All timers of a reactor. A connection has one entry for its deadlines, which is left where
-/// it is when they move out, a few for those of its channels, and one for each timer of the
-/// application.
+/// All timers of a reactor. A connection has one entry for its deadlines, a few entries for the
+/// deadlines of its channels, and one entry for each timer of the application. An entry does not
+/// move when its deadline moves to a later time.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
-    /// Apart from the others, for every connection has one: half the size.
+    /// Deadlines of connections. A separate heap, because every connection has an entry, and
+    /// entries without a kind have half the size.
     deadlines: BinaryHeap<Reverse<(Timestamp, ConnId)>>,
-    /// Of channels and of the application: never an [`Alarm::Deadline`].
-    tokens: BinaryHeap<Reverse<(Timestamp, ConnId, Alarm)>>,
-    /// Entries of the application.
+    /// Timers of channels and of the application: no [`TimerKind::Deadline`].
+    tokens: BinaryHeap<Reverse<(Timestamp, ConnId, TimerKind)>>,
+    /// Number of application timers.
     user: usize,
 }
 
@@ -41,9 +42,9 @@ impl Timers {
         self.deadlines.push(Reverse((at, id)));
     }
 
-    /// At most [`DEADLINE_AHEAD_MAX`] ahead.
+    /// Adds a timer of the channels; `at` is at most [`DEADLINE_AHEAD_MAX`] ahead.
     pub(super) fn layer(&mut self, at: Timestamp, id: ConnId, token: u64) {
-        self.tokens.push(Reverse((at, id, Alarm::Layer(token))));
+        self.tokens.push(Reverse((at, id, TimerKind::Layer(token))));
     }
 
     /// Adds a timer of the application, unless there are too many.
@@ -52,7 +53,7 @@ impl Timers {
             return Err(TimersFull);
         }
         self.user += 1;
-        self.tokens.push(Reverse((at, id, Alarm::User(token))));
+        self.tokens.push(Reverse((at, id, TimerKind::User(token))));
         Ok(())
     }
 
@@ -76,14 +77,14 @@ impl Timers {
         self.tokens.peek().map(|Reverse((at, ..))| *at)
     }
 
-    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, ConnId, Alarm)> {
+    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, ConnId, TimerKind)> {
         let due = self.next().filter(|&at| at <= now)?;
         if self.next_deadline() == Some(due) {
             let Reverse((at, id)) = self.deadlines.pop()?;
-            return Some((at, id, Alarm::Deadline));
+            return Some((at, id, TimerKind::Deadline));
         }
         let Reverse(entry) = self.tokens.pop()?;
-        self.user -= usize::from(matches!(entry.2, Alarm::User(_)));
+        self.user -= usize::from(matches!(entry.2, TimerKind::User(_)));
         Some(entry)
     }
 }
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_a_last_timer_and_room_after_one_is_due() {
+    fn user_timers_are_limited_until_one_is_due() {
         let id = ConnId {
             index: 0,
             generation: 0,
@@ -106,12 +107,12 @@ mod tests {
         timers.deadline(Timestamp(0), id);
         assert_eq!(
             timers.pop_due(Timestamp(0)),
-            Some((Timestamp(0), id, Alarm::Deadline))
+            Some((Timestamp(0), id, TimerKind::Deadline))
         );
         assert_eq!(timers.user(Timestamp(0), id, 0), Err(TimersFull));
         assert_eq!(
             timers.pop_due(Timestamp(0)),
-            Some((Timestamp(0), id, Alarm::User(0)))
+            Some((Timestamp(0), id, TimerKind::User(0)))
         );
         assert_eq!(timers.user(Timestamp(0), id, 0), Ok(()));
     }

@@ -1,4 +1,4 @@
-//! A turn of an open connection.
+//! One turn of an open connection: read, deliver, write.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use crate::session::{End, Session, Shutdown, WriteSide};
 use crate::time::Timestamp;
 
 impl<H: Handler, T: Transport> Core<H, T> {
-    /// Lets the connection do all it can now. `Some` when it is gone.
+    /// Does all work of the connection that is possible now. `Some` if the connection has ended.
     pub(super) fn advance(
         &mut self,
         id: ConnId,
@@ -30,8 +30,8 @@ impl<H: Handler, T: Transport> Core<H, T> {
         match self.turn(id, link, now) {
             Ok(ended) => ended,
             Err(error) => Some(match &mut link.phase {
-                // A reset after the closing handshake, or after our own verdict, tells nothing
-                // new: the session knows the first cause.
+                // The session keeps the first cause: a reset after the closing handshake, or after a
+                // failure, changes nothing.
                 Phase::Open(session) => {
                     link.line.error.get_or_insert(error);
                     session.handle_read_error();
@@ -58,21 +58,21 @@ impl<H: Handler, T: Transport> Core<H, T> {
         else {
             return Ok(None);
         };
-        if let Some(silence) = flow.take_pause(now) {
-            session.extend_deadlines(silence);
+        if let Some(pause) = flow.take_pause(now) {
+            session.extend_deadlines(pause);
         }
         if !flow.paused && !session.wants_read() {
             self.deliver(id, session, line, flow, now);
         }
-        self.read_on(id, session, line, flow, now)?;
-        // A Close may have been queued from elsewhere: its deadline begins.
+        self.read(id, session, line, flow, now)?;
+        // Another connection's callback may have queued a Close, whose deadline begins now.
         session.queue_replies(now);
         write_out(session.halves().1, line, &mut self.common.calls, now);
         if session.halves().1.take_drained() {
             self.call(id, session, line, flow, now, H::drained);
             session.queue_replies(now);
             write_out(session.halves().1, line, &mut self.common.calls, now);
-            // Refused again and written at once: the socket has nothing to announce then.
+            // If the queue was filled and written again, no readiness event follows.
             flow.again = true;
         }
         if !line.readable && !flow.paused {
@@ -81,21 +81,21 @@ impl<H: Handler, T: Transport> Core<H, T> {
         match session.shutdown() {
             Shutdown::None => {}
             Shutdown::Write => line.shut_down_write()?,
-            // Dead through a fault of writing alone: the peer's last messages, perhaps its Close,
-            // are still to be read, also after a pause.
+            // Only writing has failed: the last messages of the peer, and perhaps its Close, are
+            // still read, also after a pause.
             Shutdown::Close if session.end().is_none() => session.queue_replies(now),
             Shutdown::Close => return Ok(Some(ended(session, line))),
         }
-        if session.has_failed() && !core::mem::replace(&mut flow.told, true) {
-            // The handler need not wait while the peer is told, and the socket closed.
-            self.tell(id, ended(session, line));
+        if session.has_failed() && !core::mem::replace(&mut flow.close_called, true) {
+            // The handler does not wait for the Close to be written and the socket to be closed.
+            self.call_close(id, ended(session, line));
         }
         session.detach(&mut self.common.slab.pool);
         Ok(None)
     }
 
-    /// Reads what there is, as much as one turn allows, and hands it over.
-    fn read_on(
+    /// Reads from the socket, up to the limit of one turn, and delivers the messages.
+    fn read(
         &mut self,
         id: ConnId,
         session: &mut Session,
@@ -112,9 +112,9 @@ impl<H: Handler, T: Transport> Core<H, T> {
             match line.read(space)? {
                 None => break,
                 Some(Read { n: 0, .. }) => {
-                    // The end of its stream ends the connection: a peer that only sends no more
-                    // gets as many answers as the socket takes now, and what is over may break
-                    // off inside a frame.
+                    // The end of the peer's stream ends the connection. A peer that has only shut
+                    // down its sending half still gets the output that the socket accepts now,
+                    // which may end inside a frame.
                     let _ = flush(session.halves().1, line, &mut self.common.calls, now);
                     session.handle_eof();
                 }
@@ -128,8 +128,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
         Ok(())
     }
 
-    /// Hands over the messages that were received, and settles. That they cannot be answered
-    /// while that goes on is told when all have been handed over.
+    /// Delivers the received messages to the handler, and calls `batch_end`.
     fn deliver(
         &mut self,
         id: ConnId,
@@ -146,12 +145,12 @@ impl<H: Handler, T: Transport> Core<H, T> {
             return;
         };
         let (read, mut cx) = self.common.cx(id, session, line, flow, now);
-        let mut given = false;
+        let mut delivered = false;
         loop {
             if read.look_ahead() {
-                // The answers to a Ping or Close are out before it is handed over, and behind
-                // what the messages before were answered with.
-                if core::mem::take(&mut given) {
+                // The answer to a Ping or Close is written before that message is delivered, and
+                // after the output of the earlier messages.
+                if core::mem::take(&mut delivered) {
                     self.handler.batch_end(conn, &mut cx);
                 }
                 read.queue_replies(cx.write, now);
@@ -161,7 +160,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
             while !cx.flow.paused
                 && let Some(Ok(message)) = batch.next()
             {
-                given = true;
+                delivered = true;
                 self.handler.message(conn, &mut cx, message);
                 if cx.write.outbox().wants_flush() {
                     write_out(cx.write, cx.line, cx.hub.calls, now);
@@ -176,8 +175,7 @@ impl<H: Handler, T: Transport> Core<H, T> {
     }
 }
 
-/// How a connection ended from which nothing more is expected: as its session says, with what
-/// the socket failed with.
+/// How a connection ended: the result of its session, or the error of its socket.
 fn ended<T>(session: &Session, line: &mut Line<T>) -> Ended {
     match session.end() {
         Some(end) if end != End::Failed(Failure::Io) => Ended::Session(end),
@@ -188,8 +186,8 @@ fn ended<T>(session: &Session, line: &mut Line<T>) -> Ended {
     }
 }
 
-/// Writes what waits. Where that fails nothing is written any more, and the reads go on until
-/// they say so, for no event will.
+/// Writes queued output. If a write fails, nothing more is written; reads continue until the end of
+/// the input, without further readiness events.
 fn write_out(
     write: &mut WriteSide,
     line: &mut Line<dyn Transport>,
@@ -202,7 +200,7 @@ fn write_out(
     }
 }
 
-/// Writes what waits: once, unless it is more slices than one call takes.
+/// Writes queued output: one call, or more if there are more slices than one call accepts.
 fn flush(
     write: &mut WriteSide,
     line: &mut Line<dyn Transport>,

@@ -1,4 +1,4 @@
-//! Connections of our own.
+//! Outgoing connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 use super::super::clock;
 use super::super::error::Error;
-use super::super::remote::plain;
+use super::super::remote::plain_url;
 use super::super::tune::{Tune, TuneReport};
 use super::head::{read_head, within, write_head};
 use super::io::now;
@@ -21,11 +21,12 @@ use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits, Url};
 use crate::session::Session;
 use crate::session::channels::{ChannelConfig, ChannelSession};
 
-/// How long names are resolved and addresses tried unless told: three SYNs on a bad path
-/// (1 + 2 + 4 s), and some.
+/// Time to resolve the name and connect, by default: enough for three SYNs on a path that loses the
+/// first two (sent after 0, 1 and 3 s), and a slow answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Addresses of one name that are tried. Names with more are load balanced anyway.
+/// Addresses of one name that are tried. A name with more of them is load balanced: the first ones
+/// are as good as the others.
 const ADDRESSES_MAX: usize = 16;
 
 /// Connects to `ws://host[:port][/path][?query]` with the defaults of [`Connector`].
@@ -36,8 +37,8 @@ pub async fn connect(url: &str) -> Result<WebSocket<TcpStream>, Error> {
     Connector::new().connect(url).await
 }
 
-/// Runs a client's opening handshake over any stream (TLS, say) with the defaults of
-/// [`Connector`].
+/// Runs a client's opening handshake over any connected stream, a TLS stream for instance, with the
+/// defaults of [`Connector`].
 ///
 /// # Errors
 /// As [`Connector::connect_over`].
@@ -48,7 +49,7 @@ where
     Connector::new().connect_over(stream, url).await
 }
 
-/// How to connect. One value serves many connections.
+/// Options for outgoing connections. One value serves any number of connections.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -88,42 +89,43 @@ impl Default for Connector {
 }
 
 impl Connector {
-    /// Default [`Config`](crate::Config), [`Tune`] and request; 10 s to connect.
+    /// The default [`Config`](crate::Config), [`Tune`] and [`ClientOptions`]; a `connect_timeout`
+    /// of 10 s.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Limits and habits of the connections.
+    /// Limits and timeouts of the connections.
     #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = config.into();
         self
     }
 
-    /// Options of the sockets.
+    /// Socket options.
     #[must_use]
     pub fn tune(mut self, tune: Tune) -> Self {
         self.tune = tune;
         self
     }
 
-    /// Sub-protocols, headers, origin.
+    /// Sub-protocols, headers and origin of the request.
     #[must_use]
     pub fn options(mut self, options: ClientOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// How large the server's head may be.
+    /// Limits on the size of the server's response head.
     #[must_use]
     pub fn limits(mut self, limits: HeadLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How long resolving the name and connecting may take. The addresses of a name are tried
-    /// one after another, each for its share of the time.
+    /// Time to resolve the name and connect. The addresses of a name are tried one after another;
+    /// each gets an equal share of the time. Default 10 s.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
@@ -134,16 +136,16 @@ impl Connector {
     ///
     /// # Errors
     /// [`Error::Config`]; [`Error::Url`]; [`Error::Tls`] for `wss://`; [`Error::Resolve`];
-    /// [`Error::Io`] of the last address tried; [`Error::Handshake`], with status and head where
-    /// the server refused; [`Error::Timeout`].
+    /// [`Error::Io`] of the last address tried; [`Error::Handshake`], with status and head if the
+    /// server refused; [`Error::Timeout`].
     pub async fn connect(&self, url: &str) -> Result<WebSocket<TcpStream>, Error> {
         self.check()?;
-        let url = plain(url)?;
+        let url = plain_url(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial(&url)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
     }
 
-    /// Connects to this address, whatever the name in the URL resolves to.
+    /// Connects to `addr`; the host name of the URL is not resolved, only sent in the request.
     ///
     /// # Errors
     /// As [`Self::connect`].
@@ -153,12 +155,12 @@ impl Connector {
         url: &str,
     ) -> Result<WebSocket<TcpStream>, Error> {
         self.check()?;
-        let url = plain(url)?;
+        let url = plain_url(url)?;
         let dialled = within(self.connect_timeout, Deadline::Connect, self.dial_one(addr)).await?;
         self.open(dialled.0, &url, Some(dialled.1)).await
     }
 
-    /// Runs the opening handshake over a stream that is connected: TLS for a `wss://` URL.
+    /// Runs the opening handshake over a connected stream: over a TLS stream for a `wss://` URL.
     /// [`Tune`] does not apply.
     ///
     /// # Errors
@@ -183,12 +185,12 @@ impl Connector {
         )
     }
 
-    /// Whether channels with `channels` can be opened on its connections.
+    /// Checks that `channels` can be used on connections of this connector.
     pub(super) fn check_channels(&self, channels: &ChannelConfig) -> Result<(), ConfigError> {
         ChannelSession::check(channels, &self.config)
     }
 
-    /// The same, offering one more sub-protocol.
+    /// This connector, with `subprotocol` offered too.
     pub(super) fn offering(&self, subprotocol: &str) -> Result<Self, Error> {
         let mut offering = self.clone();
         if !self.options.offers(subprotocol) {
@@ -245,7 +247,7 @@ impl Connector {
         let limit = self.config.handshake_timeout;
         let exchanged = within(limit, Deadline::Handshake, exchange).await;
         let (response, leftover) = exchanged.map_err(|e| match e {
-            // An answer that refuses says more than how its content was cut short.
+            // A refusal that was received in part tells more than the error that cut it short.
             Error::Io(_) | Error::Timeout(_) => {
                 handshake.partial_refusal().map_or(e, Error::Handshake)
             }

@@ -1,4 +1,4 @@
-//! The two directions of a stream, for two tasks.
+//! The read half and the write half of a stream, for two tasks.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,28 +9,28 @@ use tokio::net::tcp;
 #[cfg(unix)]
 use tokio::net::unix;
 
-/// The half to read from.
+/// The read half of a stream.
 #[derive(Debug)]
 pub(super) enum ReadHalf<S> {
     Tcp(tcp::OwnedReadHalf),
     #[cfg(unix)]
     Unix(unix::OwnedReadHalf),
-    /// Of a stream that has no halves of its own.
+    /// A half of any other stream, which shares the stream under a lock.
     Any(tokio::io::ReadHalf<S>),
 }
 
-/// The half to write to.
+/// The write half of a stream.
 #[derive(Debug)]
 pub(super) enum WriteHalf<S> {
     Tcp(tcp::OwnedWriteHalf),
     #[cfg(unix)]
     Unix(unix::OwnedWriteHalf),
-    /// Of a stream that has no halves of its own.
+    /// A half of any other stream, which shares the stream under a lock.
     Any(tokio::io::WriteHalf<S>),
 }
 
-/// A call of the half that is there.
-macro_rules! each {
+/// Calls the same method on every variant.
+macro_rules! for_each_half {
     ($of:ident, $this:expr, $half:ident => $call:expr) => {
         match $this {
             $of::Tcp($half) => $call,
@@ -47,7 +47,7 @@ impl<S: AsyncRead> AsyncRead for ReadHalf<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(ReadHalf, self.get_mut(), half => Pin::new(half).poll_read(cx, buf))
+        for_each_half!(ReadHalf, self.get_mut(), half => Pin::new(half).poll_read(cx, buf))
     }
 }
 
@@ -57,7 +57,7 @@ impl<S: AsyncWrite> AsyncWrite for WriteHalf<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        each!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_write(cx, buf))
+        for_each_half!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -65,18 +65,18 @@ impl<S: AsyncWrite> AsyncWrite for WriteHalf<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        each!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_write_vectored(cx, bufs))
+        for_each_half!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        each!(WriteHalf, self, half => half.is_write_vectored())
+        for_each_half!(WriteHalf, self, half => half.is_write_vectored())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_flush(cx))
+        for_each_half!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_shutdown(cx))
+        for_each_half!(WriteHalf, self.get_mut(), half => Pin::new(half).poll_shutdown(cx))
     }
 }

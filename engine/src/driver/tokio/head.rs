@@ -1,4 +1,4 @@
-//! Heads of opening handshakes over a stream.
+//! Reads and writes the heads of opening handshakes.
 
 use std::future::Future;
 use std::io;
@@ -16,11 +16,12 @@ use crate::session::LINGER_BYTES_MAX;
 /// Bytes by which the buffer for a head grows: most heads fit the first.
 const HEAD_GROWTH_BYTES: usize = 1024;
 
-/// A parser of heads: what it found, and the bytes it took.
+/// The result of a head parser: the head and the bytes that it takes, or `None` while the head is
+/// incomplete.
 pub(super) type Parsed<T> = Result<Option<(T, usize)>, HandshakeError>;
 
-/// Reads until `parse` has found a whole head; gives the bytes that came behind it too. The
-/// parser bounds the bytes, the caller the time.
+/// Reads until `parse` returns a head; also returns the bytes received after the head. The parser
+/// limits the bytes, the caller limits the time.
 pub(super) async fn read_head<S: AsyncRead + Unpin, T>(
     io: &mut S,
     mut parse: impl FnMut(&[u8]) -> Parsed<T>,
@@ -54,34 +55,39 @@ pub(super) async fn write_head<S: AsyncWrite + Unpin>(
     Ok(())
 }
 
-/// Sends a last answer, and waits for the peer to have read it: `patience` for both.
-pub(super) async fn part_with<S>(io: &mut S, answer: &[u8], patience: Duration) -> Result<(), Error>
+/// Writes a final response, shuts down the write half, and reads until the peer closes: `limit` for
+/// all of it. Closing at once could destroy the response on its way (RFC 9112 section 9.6).
+pub(super) async fn send_final_response<S>(
+    io: &mut S,
+    response: &[u8],
+    limit: Duration,
+) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut answered = false;
-    let part = async {
-        write_head(io, answer).await?;
+    let mut sent = false;
+    let exchange = async {
+        write_head(io, response).await?;
         io.shutdown().await?;
-        answered = true;
+        sent = true;
         let mut drained = [0; 1024];
         let mut left = LINGER_BYTES_MAX as usize;
         while let Ok(n @ 1..) = io.read(&mut drained).await {
             match left.checked_sub(n) {
                 Some(rest) => left = rest,
-                None => break, // it does not listen
+                None => break, // the peer goes on sending: close anyway
             }
         }
         Ok(())
     };
-    match within(patience, Deadline::Close, part).await {
-        // A peer that neither reads nor closes had its chance.
-        Err(Error::Timeout(_)) if answered => Ok(()),
-        parted => parted,
+    match within(limit, Deadline::Close, exchange).await {
+        // The response was sent; the peer has not closed in time.
+        Err(Error::Timeout(_)) if sent => Ok(()),
+        result => result,
     }
 }
 
-/// `f`, or a timeout.
+/// Awaits `f`; [`Error::Timeout`] with `deadline` if `limit` passes first.
 pub(super) async fn within<T>(
     limit: Duration,
     deadline: Deadline,

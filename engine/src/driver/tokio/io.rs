@@ -1,4 +1,4 @@
-//! The clock of the runtime, the buffers of the thread, and one read.
+//! The runtime's clock, the buffer pool of the thread, and one read.
 
 use std::cell::RefCell;
 use std::io;
@@ -21,18 +21,18 @@ thread_local! {
     };
 }
 
-/// Now, on tokio's clock, which tests can stop.
+/// The current time on tokio's clock, which tests can pause.
 pub(super) fn now() -> Timestamp {
     clock::timestamp(Instant::now().into_std())
 }
 
-/// Takes one unit of the task's cooperative budget, for what is ready without asking the stream:
-/// pending, and the task woken, where none is left.
+/// Takes one unit of the task's cooperative budget, for work that does not poll the stream. If none
+/// is left, pending, and the task is woken.
 pub(super) fn poll_budget(cx: &mut Context<'_>) -> Poll<()> {
     coop::poll_proceed(cx).map(|unit| unit.made_progress())
 }
 
-/// Lends the buffers of this thread; of none, while the thread ends.
+/// Lends the buffer pool of this thread; an empty pool while the thread ends.
 fn with_pool(mut f: impl FnMut(&mut BufPool)) {
     let lent = POOL.try_with(|pool| pool.try_borrow_mut().map(|mut pool| f(&mut pool)));
     if !matches!(lent, Ok(Ok(()))) {
@@ -56,7 +56,7 @@ pub(super) fn detach_read(read: &mut ReadSide) {
     with_pool(|pool| read.detach(pool));
 }
 
-/// Reads once, into the buffer that messages are lent from. Zero is the end of the stream.
+/// Reads once, into the buffer that messages borrow from. Zero bytes: the stream has ended.
 pub(super) fn poll_read<R: AsyncRead + Unpin>(
     read: &mut ReadSide,
     io: &mut R,
@@ -65,7 +65,7 @@ pub(super) fn poll_read<R: AsyncRead + Unpin>(
     with_pool(|pool| read.attach(pool));
     let space = read.space();
     if space.is_empty() {
-        // Reading into nothing would pass for the end of the stream.
+        // A read into no space returns 0, which would mean the end of the stream.
         return Poll::Ready(Err(io::Error::other("no room in the receive buffer")));
     }
     let mut buf = ReadBuf::new(space);

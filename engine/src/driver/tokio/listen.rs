@@ -1,4 +1,4 @@
-//! Connections of others.
+//! Incoming connections.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,9 +12,9 @@ use tokio::time::sleep;
 
 use super::super::accept_fault::AcceptFault;
 use super::super::clock;
-use super::super::error::{Error, about};
+use super::super::error::{Error, with_context};
 use super::super::tune::{Tune, TuneError, TuneReport};
-use super::head::{part_with, read_head, within, write_head};
+use super::head::{read_head, send_final_response, within, write_head};
 use super::io::now;
 use super::websocket::{Origin, WebSocket};
 use crate::config::Config;
@@ -22,14 +22,14 @@ use crate::error::Deadline;
 use crate::handshake::{Accept, HeadLimits, Refusal, Request, ServerHandshake};
 use crate::session::Session;
 
-/// The first rest after the system was out of files or memory; each further one is twice as
-/// long, up to [`REST_MAX`].
-const REST_MIN: Duration = Duration::from_millis(5);
+/// First delay after `accept` has failed because the system is out of files or memory. Each further
+/// delay is twice as long, up to [`ACCEPT_DELAY_MAX`].
+const ACCEPT_DELAY_MIN: Duration = Duration::from_millis(5);
 
-/// Long enough to cost nothing, short enough that peers wait rather than give up.
-const REST_MAX: Duration = Duration::from_millis(500);
+/// Longest delay: the retries cost next to no CPU, and peers in the backlog do not time out.
+const ACCEPT_DELAY_MAX: Duration = Duration::from_millis(500);
 
-/// Accepts connections.
+/// A listening TCP socket that accepts WebSocket connections.
 ///
 /// ```no_run
 /// use tickwire::{Error, Listener, Message};
@@ -57,11 +57,11 @@ const REST_MAX: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
-    with: ListenerBuilder,
+    options: ListenerBuilder,
     report: TuneReport,
 }
 
-/// How to listen. See [`Listener::builder`].
+/// Options of a [`Listener`]. See [`Listener::builder`].
 #[derive(Clone, Debug, Default)]
 pub struct ListenerBuilder {
     config: Arc<Config>,
@@ -70,28 +70,28 @@ pub struct ListenerBuilder {
 }
 
 impl ListenerBuilder {
-    /// Limits and habits of the connections.
+    /// Limits and timeouts of the connections.
     #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = config.into();
         self
     }
 
-    /// Options of the listening socket and of those accepted.
+    /// Socket options of the listening socket and of the accepted sockets.
     #[must_use]
     pub fn tune(mut self, tune: Tune) -> Self {
         self.tune = tune;
         self
     }
 
-    /// How large a request may be.
+    /// Limits on the size of a request head.
     #[must_use]
     pub fn limits(mut self, limits: HeadLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Listens on the first of the addresses that can be had.
+    /// Listens on the first of the addresses that can be bound.
     ///
     /// # Errors
     /// [`Error::Config`]; [`Error::Io`] of the last address tried.
@@ -101,53 +101,59 @@ impl ListenerBuilder {
         self.tune.check()?;
         let mut failed = io::Error::new(io::ErrorKind::InvalidInput, "no address to listen on");
         let found = lookup_host(addr).await;
-        let found = found.map_err(|e| about("cannot resolve the address to listen on", e))?;
+        let found =
+            found.map_err(|e| with_context("cannot resolve the address to listen on", e))?;
         for addr in found {
             match self.tune.listen(addr) {
-                Ok((listener, report)) => return self.over(listener, report),
+                Ok((listener, report)) => return self.finish(listener, report),
                 Err(e) => failed = e,
             }
         }
         Err(failed.into())
     }
 
-    /// Goes on with a socket that listens already: one inherited from another process, say.
+    /// Makes a listener of a socket that listens already: one inherited from another process, for
+    /// instance.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::Io`] where it cannot be made non-blocking.
+    /// [`Error::Config`]; [`Error::Io`] if the socket cannot be made non-blocking.
     pub fn from_std(self, listener: std::net::TcpListener) -> Result<Listener, Error> {
         self.config.check()?;
         self.limits.check()?;
         self.tune.check()?;
         listener.set_nonblocking(true)?;
-        self.over(listener, TuneReport::default())
+        self.finish(listener, TuneReport::default())
     }
 
-    fn over(self, listener: std::net::TcpListener, report: TuneReport) -> Result<Listener, Error> {
+    fn finish(
+        self,
+        listener: std::net::TcpListener,
+        report: TuneReport,
+    ) -> Result<Listener, Error> {
         Ok(Listener {
             tcp: TcpListener::from_std(listener)?,
-            with: self,
+            options: self,
             report,
         })
     }
 }
 
 impl Listener {
-    /// Listens with the default config. Port 0 takes a free one: see [`Self::local_addr`].
+    /// Listens with the default options. Port 0 binds a free port: see [`Self::local_addr`].
     ///
     /// # Errors
-    /// [`Error::Io`], which says what to do about a port in use.
+    /// [`Error::Io`]; the text of one for a port in use says what to do.
     pub async fn bind(addr: impl ToSocketAddrs) -> Result<Self, Error> {
         Self::builder().bind(addr).await
     }
 
-    /// Listens with other config.
+    /// Starts with the default options, to change some of them.
     #[must_use]
     pub fn builder() -> ListenerBuilder {
         ListenerBuilder::default()
     }
 
-    /// Where this listens.
+    /// The address that the listener is bound to.
     ///
     /// # Errors
     /// [`Error::Io`] from the system call.
@@ -155,24 +161,25 @@ impl Listener {
         Ok(self.tcp.local_addr()?)
     }
 
-    /// The options that the platform refused to set on the listening socket.
+    /// The socket options that the platform refused on the listening socket.
     pub fn tune_report(&self) -> &TuneReport {
         &self.report
     }
 
-    /// The next connection, of which nothing was read yet: run its opening handshake in a task
-    /// of its own, so that a slow peer keeps nobody waiting.
+    /// Waits for the next connection. Nothing has been read from it yet: run its opening handshake
+    /// in a task of its own, so that a slow peer does not delay other connections.
     ///
-    /// A connection that was gone before it was accepted is passed over. When the system is out
-    /// of files or memory, this rests (5 ms, doubling to 500 ms) and tries again, while the
-    /// backlog holds the peers.
+    /// A connection that the peer has closed before this call accepts it is skipped. When the
+    /// system is out of files or memory, this call waits (5 ms, doubling to 500 ms) and tries
+    /// again; the peers wait in the backlog meanwhile.
     ///
     /// Cancel safe.
     ///
     /// # Errors
-    /// [`Error::Io`] where the listening socket itself is at fault: the end of an accept loop.
+    /// [`Error::Io`] if the listening socket itself has failed: no later accept can succeed, so the
+    /// accept loop should end.
     pub async fn accept(&self) -> Result<Incoming<TcpStream>, Error> {
-        let mut rest = REST_MIN;
+        let mut delay = ACCEPT_DELAY_MIN;
         loop {
             let error = match self.tcp.accept().await {
                 Ok((stream, peer)) => return Ok(self.incoming(stream, peer)),
@@ -181,8 +188,8 @@ impl Listener {
             match AcceptFault::of(&error) {
                 AcceptFault::Connection => {}
                 AcceptFault::System => {
-                    sleep(rest).await;
-                    rest = (rest * 2).min(REST_MAX);
+                    sleep(delay).await;
+                    delay = (delay * 2).min(ACCEPT_DELAY_MAX);
                 }
                 AcceptFault::Listener => return Err(error.into()),
             }
@@ -190,19 +197,19 @@ impl Listener {
     }
 
     fn incoming(&self, stream: TcpStream, peer: SocketAddr) -> Incoming<TcpStream> {
-        let tuned = self.with.tune.apply_or_fail(&stream);
+        let tuned = self.options.tune.apply_or_fail(&stream);
         Incoming {
             stream,
             peer: Some(peer),
-            config: self.with.config.clone(),
-            limits: self.with.limits,
+            config: self.options.config.clone(),
+            limits: self.options.limits,
             tuned,
         }
     }
 }
 
-/// A server's opening handshake over any stream, with the default config: accepts every valid
-/// request. See [`Incoming`] for the choice.
+/// Runs a server's opening handshake over any connected stream with the default config, and accepts
+/// every valid request. Use [`Incoming`] to choose.
 ///
 /// # Errors
 /// As [`Incoming::request`].
@@ -213,7 +220,7 @@ where
     Incoming::new(stream).accept().await
 }
 
-/// A connection whose opening handshake is still to come. Dropped, it is closed.
+/// A connection whose opening handshake has not begun. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Incoming<S> {
     stream: S,
@@ -224,7 +231,7 @@ pub struct Incoming<S> {
 }
 
 impl<S> Incoming<S> {
-    /// A stream that is connected, TLS done if there is any.
+    /// Takes a connected stream, after the handshake of TLS if there is one.
     #[must_use]
     pub fn new(stream: S) -> Self {
         Self {
@@ -236,27 +243,27 @@ impl<S> Incoming<S> {
         }
     }
 
-    /// Limits and habits of this connection.
+    /// Limits and timeouts of this connection.
     #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = config.into();
         self
     }
 
-    /// How large the request may be.
+    /// Limits on the size of the request head.
     #[must_use]
     pub fn limits(mut self, limits: HeadLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The peer's address, for one that came from a [`Listener`].
+    /// The peer's address, if the connection came from a [`Listener`].
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// The stream, to run TLS on and go on with [`Self::new`].
+    /// The stream, to run a TLS handshake on it and continue with [`Self::new`].
     #[must_use]
     pub fn into_stream(self) -> S {
         self.stream
@@ -264,15 +271,15 @@ impl<S> Incoming<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
-    /// Reads the request, within `handshake_timeout`. A bad one, and one that is not complete in
-    /// time, is answered as HTTP wants it.
+    /// Reads the request, within `handshake_timeout`. A request that breaks a rule, or is not
+    /// complete in time, is refused with an HTTP response.
     ///
     /// Dropping the future closes the connection.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::Handshake`] with the rule that the request breaks, and [`Error::Timeout`], after
-    /// the answer, which may take `close_timeout` more; [`Error::Io`], also where a strict
-    /// [`Tune`] was refused.
+    /// [`Error::Config`]; [`Error::Handshake`] with the rule that the request breaks, and
+    /// [`Error::Timeout`], both after the refusal, which may take `close_timeout` more;
+    /// [`Error::Io`], also if an option of a strict [`Tune`] was refused.
     pub async fn request(mut self) -> Result<Upgrade<S>, Error> {
         self.config.check()?;
         self.limits.check()?;
@@ -295,9 +302,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
                     Error::Timeout(_) => Refusal::request_timeout(),
                     _ => return Err(e),
                 };
-                let patience = self.config.close_timeout;
-                // That it cannot be told is less than what is wrong.
-                let _ = answer(&mut self.stream, refusal, patience).await;
+                let limit = self.config.close_timeout;
+                // The error of the request matters more than one of sending the refusal.
+                let _ = send_refusal(&mut self.stream, refusal, limit).await;
                 Err(e)
             }
         }
@@ -312,44 +319,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Incoming<S> {
     }
 }
 
-/// Tells the client that it is refused, and lets it go, within `patience` for both.
-async fn answer<S>(stream: &mut S, refusal: Refusal, patience: Duration) -> Result<(), Error>
+/// Sends a refusal, and waits for the client to close: `limit` for both.
+async fn send_refusal<S>(stream: &mut S, refusal: Refusal, limit: Duration) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (answer, checked) = clock::dated(refusal);
-    let parted = part_with(stream, &answer, patience).await;
+    let (response, checked) = clock::dated(refusal);
+    let sent = send_final_response(stream, &response, limit).await;
     checked?;
-    parted
+    sent
 }
 
-/// A valid request to open a connection, to be accepted or refused. Dropped, the connection is
-/// closed without an answer.
+/// A valid request to open a connection, to accept or refuse. Dropping it closes the connection
+/// without a response.
 #[derive(Debug)]
 pub struct Upgrade<S> {
     stream: S,
     peer: Option<SocketAddr>,
     config: Arc<Config>,
     request: Request,
-    /// Came behind the head: the first frames.
+    /// Bytes received after the head: the first frames.
     leftover: Vec<u8>,
     tune: TuneReport,
 }
 
 impl<S> Upgrade<S> {
-    /// What the client asks for: path, query, headers, sub-protocols, origin.
+    /// The request of the client: path, query, headers, sub-protocols, origin.
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request
     }
 
-    /// The peer's address, for one that came from a [`Listener`].
+    /// The peer's address, if the connection came from a [`Listener`].
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// Other limits and habits than the listener's, now that the request is known.
+    /// Replaces the listener's limits and timeouts for this connection, now that the request is
+    /// known.
     #[must_use]
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = config.into();
@@ -358,7 +366,7 @@ impl<S> Upgrade<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
-    /// Opens the connection, without a sub-protocol.
+    /// Accepts the request, without a sub-protocol.
     ///
     /// # Errors
     /// As [`Self::accept_with`].
@@ -366,7 +374,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
         self.accept_with(&Accept::new()).await
     }
 
-    /// Opens the connection, with a sub-protocol and headers.
+    /// Accepts the request, with the sub-protocol and headers of `accept`.
     ///
     /// ```no_run
     /// # async fn run(incoming: tickwire::Incoming<tokio::net::TcpStream>) -> Result<(), tickwire::Error> {
@@ -377,23 +385,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
     /// if request.path() != "/feed" {
     ///     return upgrade.refuse(Refusal::not_found()).await;
     /// }
-    /// let ours = request.subprotocols().find(|&name| name == "tickwire.mux.v1");
-    /// let accept = ours.map_or(Accept::new(), |name| Accept::new().subprotocol(name));
+    /// let chosen = request.subprotocols().find(|&name| name == "tickwire.mux.v1");
+    /// let accept = chosen.map_or(Accept::new(), |name| Accept::new().subprotocol(name));
     /// let ws = upgrade.accept_with(&accept).await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::Handshake`] for a sub-protocol that was not offered, after a 500 was answered;
-    /// [`Error::Timeout`], [`Error::Io`].
+    /// [`Error::Config`]; [`Error::Handshake`] for a sub-protocol that the client did not offer,
+    /// after a response with status 500; [`Error::Timeout`], [`Error::Io`].
     pub async fn accept_with(mut self, accept: &Accept) -> Result<WebSocket<S>, Error> {
         self.config.check()?;
-        let patience = self.config.close_timeout;
+        let close_timeout = self.config.close_timeout;
         let (head, agreed) = match self.request.accept(accept) {
             Ok(accepted) => accepted,
             Err(e) => {
-                let _ = answer(&mut self.stream, e.refusal(), patience).await;
+                let _ = send_refusal(&mut self.stream, e.refusal(), close_timeout).await;
                 return Err(e.into());
             }
         };
@@ -413,13 +421,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Upgrade<S> {
         Ok(WebSocket::open(self.stream, session, origin))
     }
 
-    /// Answers with an HTTP status and closes, within `close_timeout`.
+    /// Refuses the request with an HTTP response and closes, within `close_timeout`.
     ///
     /// # Errors
-    /// [`Error::Handshake`] for a refusal without a header that its status must have
-    /// ([`Refusal::check`]), after a 500 was answered; [`Error::Timeout`], [`Error::Io`].
+    /// [`Error::Handshake`] for a refusal that lacks a header required by its status
+    /// ([`Refusal::check`]), after a response with status 500; [`Error::Timeout`], [`Error::Io`].
     pub async fn refuse(mut self, refusal: Refusal) -> Result<(), Error> {
-        let patience = self.config.close_timeout;
-        answer(&mut self.stream, refusal, patience).await
+        let limit = self.config.close_timeout;
+        send_refusal(&mut self.stream, refusal, limit).await
     }
 }

@@ -1,17 +1,17 @@
-//! A batch of messages, lent.
+//! A batch of messages that borrow from the receive buffer.
 
 use crate::conn::{Batch, Message};
 
-/// The messages that one read brought, lent from the receive buffer; see [`Batch`].
+/// The messages that one read has received, borrowed from the receive buffer; see [`Batch`].
 ///
-/// A failure just ends them: the next receive sends the Close that tells the peer, and gives the
-/// failure.
+/// The iterator ends at a failure. The next receive then sends the Close that names the failure to
+/// the peer, and returns the failure.
 #[derive(Debug)]
 pub struct Messages<'a>(pub(super) Batch<'a>);
 
 impl<'a> Messages<'a> {
-    /// The same with failures among the messages. After one, receive once more, or the peer
-    /// does not learn why the connection ends.
+    /// The same batch, as an iterator that also yields a failure. After a failure, receive once
+    /// more: otherwise the peer does not get the Close that names the failure.
     #[must_use]
     pub fn into_batch(self) -> Batch<'a> {
         self.0

@@ -1,17 +1,18 @@
-//! The tokio driver: a connection is a value that its owner's tasks poll; nothing is spawned.
+//! The tokio driver: a connection is a value that the application's tasks poll; the driver spawns a
+//! task only for channels.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `websocket`, `messages` | a whole connection, owned by one task; what it lends |
-//! | `split`, `reader`, `writer`, `gate` | its halves, for two tasks; how they share the writing |
-//! | `halves` | the two directions of a stream |
-//! | `send_methods` | the sends of a connection and of its writer, written once |
-//! | `receiving`, `sending` | one turn of either, under both of the above |
+//! | `websocket`, `messages` | a whole connection, owned by one task; the batch of messages that it lends |
+//! | `split`, `reader`, `writer`, `gate` | the halves of a connection, for two tasks; the gate through which they share the write side |
+//! | `halves` | the read half and the write half of a stream |
+//! | `send_methods` | the send methods of a connection and of its writer, written once |
+//! | `receiving`, `sending` | the read side and the write side, which a whole connection and its halves both drive |
 //! | `sink` | `Stream` and `Sink` |
 //! | `connect`, `listen`, `head` | opening handshakes |
 //! | `channels` | channels, and the task that drives them |
-//! | `adopt` | connections that come from hyper and its kin |
-//! | `io`, `timer` | buffers lent per thread, one `Sleep` per connection |
+//! | `adopt` | connections that hyper, axum or fastwebsockets has upgraded |
+//! | `io`, `timer` | one buffer pool for each thread, one `Sleep` for each connection |
 
 #[cfg(feature = "hyper")]
 mod adopt;
@@ -35,7 +36,7 @@ mod timer;
 mod websocket;
 mod writer;
 
-/// The atomics and locks of [`gate`]; its tests have others.
+/// The atomics and locks of [`gate`]. Its loom tests compile the file with loom's types instead.
 mod sync {
     pub(super) use std::sync::Mutex;
     pub(super) use std::sync::atomic::{AtomicU8, Ordering};

@@ -1,4 +1,4 @@
-//! The receiving half, which also looks after the connection.
+//! The read half of a connection, which also drives the connection.
 
 use std::boxed::Box;
 use std::fmt;
@@ -10,52 +10,53 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::super::error::Error;
-use super::gate::{Bell, Cell, Shared, Side};
+use super::gate::{Gate, SharedWrite, Side, SplitState};
 use super::halves::{ReadHalf, WriteHalf};
 use super::io::now;
 use super::messages::Messages;
-use super::receiving::{Came, NEVER, Receiving};
+use super::receiving::{NEVER, ReadEvent, Receiving};
 use super::websocket::Origin;
 use crate::agreed::Agreed;
 use crate::conn::OwnedMessage;
 use crate::session::{End, Stats};
 use crate::time::Timestamp;
 
-/// The receiving half of a [`WebSocket`](crate::WebSocket). Answers Pings and Closes, and watches the deadlines.
+/// The read half of a [`WebSocket`](crate::WebSocket). It also answers Pings and the peer's Close,
+/// and checks the deadlines.
 ///
-/// That takes a task that receives, for as long as the writer sends. Dropped before the
-/// connection has ended, nobody does it any more, and the writer's sends fail with
-/// [`Error::NoReader`]. A task that only sends needs no halves: the whole
-/// [`WebSocket`](crate::WebSocket) sees to its peer while it [sends](crate::WebSocket::send).
+/// So one of its receives must be pending for as long as the writer sends. After the reader is
+/// dropped before the connection has ended, the writer's sends fail with [`Error::NoReader`]. A
+/// task that only sends needs no halves: a whole [`WebSocket`](crate::WebSocket) reads from the
+/// peer while it [sends](crate::WebSocket::send).
 pub struct Reader<S> {
     pub(super) receiving: Receiving,
     pub(super) io: ReadHalf<S>,
-    pub(super) shared: Arc<Shared<WriteHalf<S>>>,
-    /// The sending half's deadline, as it was when the reader last looked. It may have moved
-    /// on since; when it appears, the writer calls.
-    /// [`NEVER`] where there is none.
+    pub(super) shared: Arc<SplitState<WriteHalf<S>>>,
+    /// The write side's deadline when the reader last entered the gate; [`NEVER`] if there was
+    /// none. The deadline may have moved later since. When a deadline is set, or the last one
+    /// removed, the writer notifies the reader.
     pub(super) write_deadline: Timestamp,
-    /// There is something to do in the cell.
-    pub(super) unattended: bool,
-    /// Answers are registered that go out before the next message is lent.
-    pub(super) answers: bool,
-    /// Nothing can be written any more, as the reader has seen when it last looked.
+    /// The reader must enter the gate.
+    pub(super) must_enter: bool,
+    /// Answers to a Ping or Close must be written before the next message is delivered.
+    pub(super) answers_due: bool,
+    /// The write side had failed when the reader last entered the gate.
     pub(super) write_failed: bool,
-    pub(super) _deserting: Deserting,
+    pub(super) _drop_guard: ReaderDropGuard,
     pub(super) origin: Option<Box<Origin>>,
 }
 
-/// A deadline that is [`NEVER`] where there is none.
+/// Converts a deadline that is [`NEVER`] if there is none.
 fn some(deadline: Timestamp) -> Option<Timestamp> {
     (deadline != NEVER).then_some(deadline)
 }
 
-/// The writer has to know when nobody looks after the connection any more.
-pub(super) struct Deserting(pub(super) Arc<Bell>);
+/// Tells the gate that the reader is dropped, so that the writer's sends fail.
+pub(super) struct ReaderDropGuard(pub(super) Arc<Gate>);
 
-impl Drop for Deserting {
+impl Drop for ReaderDropGuard {
     fn drop(&mut self) {
-        self.0.desert();
+        self.0.mark_reader_dropped();
     }
 }
 
@@ -72,7 +73,7 @@ impl<S> Reader<S> {
         self.agreed().subprotocol()
     }
 
-    /// How the connection ended, once that is known.
+    /// How the connection has ended; `None` while it is open.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.receiving.read.end()
@@ -84,7 +85,7 @@ impl<S> Reader<S> {
         self.receiving.read.rtt()
     }
 
-    /// Messages and payload bytes received; what was sent counts as nothing here.
+    /// Messages and payload bytes received; the counts of sent messages are zero.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.receiving.read.stats()
@@ -92,7 +93,8 @@ impl<S> Reader<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
-    /// As [`WebSocket::recv_batch`](crate::WebSocket::recv_batch), without the outbox: answers go through the [`Writer`](crate::Writer).
+    /// As [`WebSocket::recv_batch`](crate::WebSocket::recv_batch), without the outbox: answer
+    /// through the [`Writer`](crate::Writer).
     ///
     /// # Errors
     /// As [`WebSocket::recv_batch`](crate::WebSocket::recv_batch).
@@ -100,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         if poll_fn(|cx| self.poll_turn(cx)).await {
             return Ok(Some(Messages(self.receiving.read.batch())));
         }
-        self.receiving.outcome().map(|()| None)
+        self.receiving.result().map(|()| None)
     }
 
     /// As [`WebSocket::recv`](crate::WebSocket::recv).
@@ -115,167 +117,177 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reader<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<OwnedMessage>, Error>> {
-        // Every turn reads or leaves.
+        // Every turn reads or returns.
         loop {
             if !self.receiving.read.wants_read()
                 // The next turn sends the answer to a Ping or Close first.
-                && !self.owes_answers()
+                && !self.answers_are_due()
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
                 if self.receiving.read.has_replies() {
-                    self.attend(cx, now(), false);
+                    self.answer_and_write(cx, now(), false);
                 }
                 return Poll::Ready(Ok(Some(message)));
             }
             match self.poll_turn(cx) {
                 Poll::Ready(true) => {}
                 Poll::Ready(false) => {
-                    return Poll::Ready(self.receiving.outcome().map(|()| None));
+                    return Poll::Ready(self.receiving.result().map(|()| None));
                 }
                 Poll::Pending => return Poll::Pending,
             }
         }
     }
 
-    /// Whether a batch can be lent: `left` of an earlier read spends the budget of the task.
-    fn poll_lend(&self, cx: &mut Context<'_>, left: bool) -> Poll<bool> {
-        // Replies to the messages of the batch are written first.
-        if self.answers {
-            return Poll::Pending; // woken when the writer leaves the cell
+    /// Whether a batch can be delivered. `has_unread`: the batch was read by an earlier call.
+    fn poll_deliver(&self, cx: &mut Context<'_>, has_unread: bool) -> Poll<bool> {
+        // Answers are written before the messages are delivered.
+        if self.answers_due {
+            return Poll::Pending; // woken when the writer leaves the gate
         }
-        if left {
+        if has_unread {
             ready!(super::io::poll_budget(cx));
         }
         Poll::Ready(true)
     }
 
-    /// As that of a whole connection; the cell is entered only when there is reason to.
+    /// As `WebSocket::poll_turn`. The gate is entered only when there is work inside.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if self.receiving.done {
             return Poll::Ready(false);
         }
         let mut now = now();
-        // What is late is judged when the stream has been read and written.
+        // Deadlines are enforced only after the stream has been read and written.
         let mut late = false;
-        let mut called = false;
-        // What an earlier read has left needs no stream, which would ration the task.
-        let left = !self.receiving.read.wants_read();
-        // Bounded by what the stream has ready, which tokio rations.
+        let mut notified = false;
+        // Bytes left from an earlier read are delivered without polling the stream, so the task's
+        // cooperative budget is taken at delivery.
+        let has_unread = !self.receiving.read.wants_read();
+        // Bounded by the bytes that the stream has ready: tokio's streams take the task's
+        // cooperative budget.
         loop {
-            let attended = self.attend(cx, now, late);
+            let entered = self.answer_and_write(cx, now, late);
             let receiving = &mut self.receiving;
             if !receiving.read.wants_read() {
-                return self.poll_lend(cx, left);
+                return self.poll_deliver(cx, has_unread);
             }
             if receiving.done {
                 receiving.detach();
                 return Poll::Ready(false);
             }
-            let reads = !receiving.eof;
-            if reads && let Poll::Ready(came) = receiving.poll_read(&mut self.io, cx, &mut now) {
+            let can_read = !receiving.eof;
+            if can_read && let Poll::Ready(event) = receiving.poll_read(&mut self.io, cx, &mut now)
+            {
                 let due = receiving.is_due(some(self.write_deadline), now);
-                self.unattended |= due || matches!(came, Came::End) || receiving.read.is_done();
-                late = due && matches!(came, Came::Bytes);
+                self.must_enter |=
+                    due || matches!(event, ReadEvent::End) || receiving.read.is_done();
+                late = due && matches!(event, ReadEvent::Bytes);
                 if late {
-                    self.attend(cx, now, true);
+                    self.answer_and_write(cx, now, true);
                 }
-                if !self.receiving.read.wants_read() && !self.owes_answers() {
+                if !self.receiving.read.wants_read() && !self.answers_are_due() {
                     return Poll::Ready(true);
                 }
                 continue;
             }
             receiving.detach();
-            if !attended {
-                return Poll::Pending; // woken when the writer leaves the cell
+            if !entered {
+                return Poll::Pending; // woken when the writer leaves the gate
             }
-            if reads && self.write_failed && receiving.read.end().is_none() {
+            if can_read && self.write_failed && receiving.read.end().is_none() {
                 if !self.end_by_writing(cx) {
-                    return Poll::Pending; // woken when the writer leaves the cell
+                    return Poll::Pending; // woken when the writer leaves the gate
                 }
                 continue;
             }
             if receiving.read.has_failed() {
                 return Poll::Ready(false);
             }
-            self.shared.bell.register(Side::Reader, cx.waker());
-            if self.shared.bell.attention() {
-                if called {
-                    // A stream that wakes who it sends away, as tokio's do whose budget is
-                    // spent, gets its way in another poll.
+            self.shared.gate.register(Side::Reader, cx.waker());
+            if self.shared.gate.is_reader_notified() {
+                if notified {
+                    // A stream may wake a task at once that it answers with pending: tokio's
+                    // streams do when the task's budget is spent. Return, so that the next poll has
+                    // a new budget.
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                called = true;
+                notified = true;
                 continue;
             }
             let deadline = receiving.read.poll_timeout(some(self.write_deadline));
             match receiving.timer.poll(cx, deadline) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) => (self.unattended, late) = (true, true),
+                Poll::Ready(()) => (self.must_enter, late) = (true, true),
             }
             now = super::io::now();
         }
     }
 
-    /// Nothing more comes: the connection ends by what writing has failed with. `false` if the
-    /// writer is in the cell.
+    /// Nothing more is received: the connection ends with the failure of the write side. `false` if
+    /// the writer is in the gate.
     fn end_by_writing(&mut self, cx: &Context<'_>) -> bool {
         let receiving = &mut self.receiving;
-        let ended = self.shared.with(Side::Reader, cx.waker(), |cell| {
+        let ended = self.shared.with(Side::Reader, cx.waker(), |shared| {
             receiving
                 .read
-                .handle_read_would_block(&mut cell.sending.write);
+                .handle_read_would_block(&mut shared.sending.write);
         });
-        self.unattended = true;
+        self.must_enter = true;
         ended.is_some()
     }
 
-    /// Whether the next message is to be answered before it is lent.
-    fn owes_answers(&mut self) -> bool {
-        self.answers |= self.receiving.read.look_ahead();
-        self.answers
+    /// Whether the next message must be answered before it is delivered.
+    fn answers_are_due(&mut self) -> bool {
+        self.answers_due |= self.receiving.read.look_ahead();
+        self.answers_due
     }
 
-    /// Does what there is to do in the cell, and is strict about deadlines where it is `late`;
-    /// `false` if the writer is in it.
-    fn attend(&mut self, cx: &Context<'_>, now: Timestamp, late: bool) -> bool {
+    /// Enters the gate if there is work inside: queues answers, writes, closes; with `late`, also
+    /// enforces the deadlines. `false` if the writer is in the gate.
+    fn answer_and_write(&mut self, cx: &Context<'_>, now: Timestamp, late: bool) -> bool {
         let Self {
             receiving,
             shared,
             write_deadline,
-            unattended,
-            answers,
+            must_enter,
+            answers_due,
             write_failed,
             ..
         } = self;
-        *answers |= receiving.read.look_ahead();
-        if !*unattended && !*answers && !shared.bell.attention() && !receiving.read.has_replies() {
+        *answers_due |= receiving.read.look_ahead();
+        if !*must_enter
+            && !*answers_due
+            && !shared.gate.is_reader_notified()
+            && !receiving.read.has_replies()
+        {
             return true;
         }
-        *unattended = true;
-        let looked = shared.with(Side::Reader, cx.waker(), |Cell { sending, io }| {
-            shared.bell.heed();
+        *must_enter = true;
+        let entered = shared.with(Side::Reader, cx.waker(), |SharedWrite { sending, io }| {
+            shared.gate.clear_notification();
             let queued = sending.write.outbox().queued_bytes();
             let mut cx = Context::from_waker(&shared.waker);
-            receiving.attend(sending, io, &mut cx, now);
+            receiving.answer_and_write(sending, io, &mut cx, now);
             if late && receiving.is_due(sending.write.deadline(), now) {
                 receiving.read.handle_timeout(&mut sending.write, now);
-                receiving.attend(sending, io, &mut cx, now);
+                receiving.answer_and_write(sending, io, &mut cx, now);
             }
             sending.detach_if_idle();
-            *answers = false;
+            *answers_due = false;
             *write_failed = sending.write.failure().is_some();
             *write_deadline = sending.write.deadline().unwrap_or(NEVER);
             let closing = sending.write.outbox().is_closing();
-            // The peer's Close, and the closing of the stream, are waited for in here.
-            *unattended = closing;
+            // While the connection closes, every turn must check for the peer's Close and shut down
+            // the stream.
+            *must_enter = closing;
             closing || queued > 0
         });
-        if looked == Some(true) {
-            // Its message may have room, or be past hope.
-            shared.bell.wake_writer();
+        if entered == Some(true) {
+            // The writer's message may fit now, or must fail.
+            shared.gate.wake_writer();
         }
-        looked.is_some()
+        entered.is_some()
     }
 }
 

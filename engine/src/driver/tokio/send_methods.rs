@@ -1,20 +1,20 @@
-//! The sends of a connection and of its writing half, once for both.
+//! The send methods of a connection and of its writer, written once for both.
 
-/// The methods of a type with `poll_put` and `poll_flush`, whose stream is written by `put`.
+/// The methods of a type that has `put` and `poll_flush`.
 macro_rules! send_methods {
     () => {
-        /// Sends a binary message: waits while the queue is full, queues, and writes as
-        /// [`Config::flush`](crate::Config) says, where `EndOfBatch` means now. Text goes out by
+        /// Sends a binary message. Waits while the queue is full, then queues, then writes as
+        /// [`Config::flush`](crate::Config) says; `EndOfBatch` means at once. Send text with
         /// [`send_text`](Self::send_text).
         ///
-        /// It does not wait for a slow peer beyond that: what the socket has not taken goes out
-        /// with a later call on this connection, so keep receiving, or
-        /// [`flush`](Self::flush). A wait is ended by `write_timeout` without progress.
+        /// It does not wait until the peer has taken the message: bytes that the socket does not
+        /// accept are written by a later call on this connection, so keep receiving, or
+        /// [`flush`](Self::flush). It waits for room at most `write_timeout` without progress.
         ///
         /// # Errors
-        /// [`Error::Send`] where the message can never be sent, or the connection is closed, by the
-        /// peer too; [`Error::Failed`], [`Error::Io`] where it has failed; [`Error::NoReader`] of a
-        /// writer whose reader is gone.
+        /// [`Error::Send`] if the message can never be sent, or the connection is closed, by either
+        /// end; [`Error::Failed`], [`Error::Io`] if the connection has failed; [`Error::NoReader`]
+        /// from a writer whose reader is dropped.
         pub async fn send(
             &mut self,
             payload: impl crate::payload::BinaryPayload,
@@ -33,22 +33,23 @@ macro_rules! send_methods {
             self.queue(true, |outbox| outbox.send_text(text)).await
         }
 
-        /// Sends a binary message, sharing `payload` instead of copying it if it is large. See
+        /// Sends a binary message. A large `payload` is shared instead of copied. See
         /// [`Self::send`].
         ///
         /// # Errors
         /// As [`Self::send`].
         pub async fn send_bytes(&mut self, payload: bytes::Bytes) -> Result<(), Error> {
-            let mut waiting = payload;
+            let mut unsent = payload;
             self.queue(true, |outbox| {
-                super::sending::put_bytes(outbox, &mut waiting)
+                super::sending::put_bytes(outbox, &mut unsent)
             })
             .await
         }
 
-        /// Sends a message as it was received, or made of text or bytes, sharing a large payload.
-        /// See [`Self::send`]. A Close begins the closing handshake, with 1000 if it has no code, and
-        /// is not waited for.
+        /// Sends a message of any kind: one that was received, or one made of text or bytes. A
+        /// large payload is shared instead of copied. See [`Self::send`]. A Close begins the
+        /// closing handshake, with code 1000 if it has none, and this does not wait for the
+        /// handshake to end.
         ///
         /// ```
         /// use tickwire::{Error, OwnedMessage, WebSocket};
@@ -57,7 +58,7 @@ macro_rules! send_methods {
         /// # async fn run(ws: &mut WebSocket<TcpStream>) -> Result<(), Error> {
         /// while let Some(message) = ws.recv().await? {
         ///     if message.data().is_some() {
-        ///         ws.send_owned(message).await?; // back as it came
+        ///         ws.send_owned(message).await?; // an echo
         ///     }
         /// }
         /// ws.send_owned("text").await?;
@@ -71,14 +72,14 @@ macro_rules! send_methods {
             &mut self,
             message: impl Into<crate::conn::OwnedMessage>,
         ) -> Result<(), Error> {
-            let mut waiting = message.into();
+            let mut unsent = message.into();
             self.queue(true, |outbox| {
-                super::sending::put_owned(outbox, &mut waiting)
+                super::sending::put_owned(outbox, &mut unsent)
             })
             .await
         }
 
-        /// Sends a message encoded before, for many connections. See [`Self::send`].
+        /// Sends a message that was encoded once for many connections. See [`Self::send`].
         ///
         /// # Errors
         /// As [`Self::send`].
@@ -90,7 +91,8 @@ macro_rules! send_methods {
                 .await
         }
 
-        /// Sends the next part of a message; `last` ends it. See [`Outbox::send_part`].
+        /// Sends the next part of a message; `last` marks the final part. See
+        /// [`Outbox::send_part`].
         ///
         /// # Errors
         /// As [`Self::send`].
@@ -104,8 +106,8 @@ macro_rules! send_methods {
                 .await
         }
 
-        /// Queues a binary message as [`Self::send`] does, and leaves writing it to a later call:
-        /// many small messages, one system call.
+        /// Queues a binary message like [`Self::send`], and leaves the writing to a later call: so
+        /// many small messages take one system call.
         ///
         /// # Errors
         /// As [`Self::send`].
@@ -117,8 +119,8 @@ macro_rules! send_methods {
                 .await
         }
 
-        /// Sends a Ping of the application's own, ahead of messages; its Pong is received as a
-        /// message.
+        /// Sends a Ping with the application's payload, ahead of queued messages. The Pong is
+        /// received as a message.
         ///
         /// # Errors
         /// As [`Self::send`].
@@ -126,7 +128,7 @@ macro_rules! send_methods {
             self.queue(true, |outbox| outbox.ping(payload)).await
         }
 
-        /// Sends a Pong, ahead of messages: see [`Outbox::pong`].
+        /// Sends a Pong, ahead of queued messages: see [`Outbox::pong`].
         ///
         /// # Errors
         /// As [`Self::send`].
@@ -134,14 +136,14 @@ macro_rules! send_methods {
             self.queue(true, |outbox| outbox.pong(payload)).await
         }
 
-        /// Waits until everything queued is written. At most `write_timeout` without progress, and
-        /// as long for a stream that buffers to get rid of what it holds.
+        /// Waits until everything queued is written, and then flushed if the stream buffers. Each
+        /// of the two waits at most `write_timeout` without progress.
         ///
         /// # Errors
-        /// [`Error::Failed`], [`Error::Io`] where the connection has failed.
+        /// [`Error::Failed`], [`Error::Io`] if the connection has failed.
         pub async fn flush(&mut self) -> Result<(), Error> {
-            let mut fresh = true;
-            std::future::poll_fn(|cx| self.poll_flush(cx, &mut fresh)).await
+            let mut new_call = true;
+            std::future::poll_fn(|cx| self.poll_flush(cx, &mut new_call)).await
         }
 
         async fn queue(

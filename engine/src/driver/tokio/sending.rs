@@ -1,4 +1,4 @@
-//! The sending half as any task drives it.
+//! The write side of a connection, as a whole connection and its halves drive it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -17,49 +17,49 @@ use crate::error::{CloseCode, Deadline, Failure, SendError};
 use crate::session::WriteSide;
 use crate::time::Timestamp;
 
-/// Slices of one system call: what tokio's and the kernel's fast paths are made for, and 64 KiB
-/// of 1 KiB payloads.
+/// Slices of one system call: 64 KiB of 1 KiB payloads, and few enough for the fast paths of tokio
+/// and the kernel.
 const SLICES_MAX: usize = 64;
 
-/// Payload bytes from which `send` writes straight from the caller's slice: about where copying
-/// costs as much as a system call.
+/// Payload bytes from which `send` writes directly from the caller's slice: at about this size a
+/// copy costs as much as a system call.
 const WRITE_THROUGH_BYTES_MIN: usize = 16 * 1024;
 
-/// Bytes that a stream without vectored writes is offered at a time, which is what control frames
-/// wait for where it would block: the payload of a TLS record.
+/// Bytes that a stream without vectored writes gets at a time: the payload of one TLS record. While
+/// such a write is pending, control frames wait behind these bytes.
 const OFFERED_BYTES_MAX: usize = 16 * 1024;
 
-/// The same error again: it stays, and is told to every caller.
-pub(super) fn again(e: &io::Error) -> io::Error {
+/// A copy of an error that every caller gets.
+pub(super) fn copy_error(e: &io::Error) -> io::Error {
     match e.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::new(e.kind(), e.to_string()),
     }
 }
 
-/// A failure of the connection as its callers are told it; `io` is what the stream failed with.
-pub(super) fn told(failure: Failure, io: Option<&io::Error>) -> Error {
+/// The error that callers get for a failure; `io` is the error of the stream.
+pub(super) fn error_of(failure: Failure, io: Option<&io::Error>) -> Error {
     match failure {
-        Failure::Io => Error::Io(io.map_or_else(|| io::ErrorKind::NotConnected.into(), again)),
+        Failure::Io => Error::Io(io.map_or_else(|| io::ErrorKind::NotConnected.into(), copy_error)),
         failure => Error::Failed(failure),
     }
 }
 
-/// [`WriteSide`], and what is known of the stream that it is written to.
+/// A [`WriteSide`], and the state of the stream that it is written to.
 #[derive(Debug)]
 pub(super) struct Sending {
     pub(super) write: WriteSide,
     pub(super) config: Arc<Config>,
-    /// What the stream failed with, in either direction: the first.
+    /// The first error of the stream, in either direction.
     pub(super) error: Option<io::Error>,
-    /// Reading goes on however much waits to be sent: who queues it has limits of its own.
-    pub(super) reads_on: bool,
-    /// The stream's sending half is shut down.
-    shut: bool,
-    /// The stream may hold back what it was given: it wants a flush.
+    /// Reading continues however many bytes are queued: the channels limit what they queue.
+    pub(super) ignores_backlog: bool,
+    /// The stream's write half is shut down.
+    is_shut_down: bool,
+    /// The stream may buffer bytes that it has accepted: it needs a flush.
     unflushed: bool,
-    /// Since when somebody waits in vain for the stream, which has taken everything, to flush it.
-    flushing: Option<Timestamp>,
+    /// Since when a caller waits for a stream that has accepted every byte to flush them.
+    flush_since: Option<Timestamp>,
 }
 
 impl Sending {
@@ -69,10 +69,10 @@ impl Sending {
             config,
             write,
             error: None,
-            reads_on: false,
-            shut: false,
+            ignores_backlog: false,
+            is_shut_down: false,
             unflushed: false,
-            flushing: None,
+            flush_since: None,
         }
     }
 
@@ -81,14 +81,15 @@ impl Sending {
         self.write.outbox()
     }
 
-    /// More than half of the queue is taken, and it is not the closing that has to get through.
-    pub(super) fn is_clogged(&mut self) -> bool {
+    /// Whether more than half of the queue is in use, which pauses reading. While the connection is
+    /// closing, reading continues.
+    pub(super) fn is_backlogged(&mut self) -> bool {
         let max = self.config.send_queue_bytes_max;
         let outbox = self.write.outbox();
-        outbox.queued_bytes() > max / 2 && !outbox.is_closing() && !self.reads_on
+        outbox.queued_bytes() > max / 2 && !outbox.is_closing() && !self.ignores_backlog
     }
 
-    /// Writes until the queue is empty: once, if the stream takes everything.
+    /// Writes until the queue is empty: one system call if the stream accepts everything.
     pub(super) fn poll_write<W: AsyncWrite + Unpin>(
         &mut self,
         io: &mut W,
@@ -97,7 +98,7 @@ impl Sending {
     ) -> Poll<Result<(), Error>> {
         let polled = self.poll_queue(io, cx, now);
         if polled.is_ready() || self.write.wants_write() {
-            self.flushing = None;
+            self.flush_since = None;
         }
         match polled {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
@@ -116,14 +117,14 @@ impl Sending {
         cx: &mut Context<'_>,
         now: Timestamp,
     ) -> Poll<io::Result<()>> {
-        // Every turn takes bytes from the bounded queue or leaves.
+        // Every turn takes bytes from the bounded queue or returns.
         while self.write.wants_write() {
             let mut kept = 0;
             match write_slices(io, cx, self.write.transmit(), &mut kept) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(n)) => {
                     self.unflushed = true;
-                    self.flushing = None;
+                    self.flush_since = None;
                     self.write.handle_written(n, now);
                 }
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
@@ -142,8 +143,8 @@ impl Sending {
         Poll::Ready(Ok(()))
     }
 
-    /// Queues with `put` as soon as there is room, and writes if the policy says so. What was
-    /// queued when this is ready counts as sent; until then nothing is.
+    /// Queues with `put` as soon as the queue has room, and writes if the flush policy requires it.
+    /// Pending: nothing is queued. Ready: the message is queued, and counts as sent.
     pub(super) fn poll_send<W: AsyncWrite + Unpin>(
         &mut self,
         io: &mut W,
@@ -171,7 +172,7 @@ impl Sending {
             return Poll::Ready(Err(error));
         }
         self.unflushed = true; // `put` may have written straight to the stream
-        self.flushing = None;
+        self.flush_since = None;
         if flush
             && self.is_flush_due()
             && let Poll::Ready(Err(e)) = self.poll_write(io, cx, now)
@@ -182,20 +183,21 @@ impl Sending {
         Poll::Ready(Ok(()))
     }
 
-    /// Outside of a batch, a send is a batch of its own.
+    /// Whether a send must write now. With `Flush::EndOfBatch` it must: outside of a receive batch
+    /// each send is a batch of its own.
     fn is_flush_due(&mut self) -> bool {
         self.config.flush == Flush::EndOfBatch || self.write.outbox().wants_flush()
     }
 
-    /// Writes and flushes everything. Taking note of `fresh`, that a caller begins to wait.
+    /// Writes and flushes everything. Takes `new_call`, which is set when a caller begins to wait.
     pub(super) fn poll_flush<W: AsyncWrite + Unpin>(
         &mut self,
         io: &mut W,
         cx: &mut Context<'_>,
-        fresh: &mut bool,
+        new_call: &mut bool,
     ) -> Poll<Result<(), Error>> {
-        if core::mem::take(fresh) {
-            self.flushing = None;
+        if core::mem::take(new_call) {
+            self.flush_since = None;
         }
         if let Some(error) = self.failure() {
             return Poll::Ready(Err(error));
@@ -203,24 +205,25 @@ impl Sending {
         let now = now();
         let written = self.poll_write(io, cx, now);
         if written.is_pending() && !self.write.wants_write() {
-            self.flushing.get_or_insert(now);
+            self.flush_since.get_or_insert(now);
         }
         self.detach_if_idle();
         written
     }
 
-    /// When the peer must have taken some of what the queue, or a stream that is being flushed,
-    /// holds.
+    /// The time by which the stream must have accepted some of the queue, or finished the flush.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
-        let flushing = self.flushing.map(|at| at.after(self.config.write_timeout));
-        self.write.deadline().or(flushing)
+        let flush_deadline = self
+            .flush_since
+            .map(|since| since.after(self.config.write_timeout));
+        self.write.deadline().or(flush_deadline)
     }
 
-    /// How the connection has failed, as far as this half knows.
+    /// How the connection has failed, as far as the write side knows.
     #[inline]
     pub(super) fn failure(&self) -> Option<Error> {
         let failure = self.write.failure()?;
-        Some(told(failure, self.error.as_ref()))
+        Some(error_of(failure, self.error.as_ref()))
     }
 
     pub(super) fn refusal(&self, e: SendError) -> Error {
@@ -230,7 +233,7 @@ impl Sending {
         }
     }
 
-    /// Ends the half if the peer has taken nothing for too long.
+    /// Fails the write side if the stream has accepted nothing until the deadline.
     pub(super) fn expire(&mut self) -> Result<(), Error> {
         if self.deadline().is_none_or(|at| now() < at) {
             return Ok(());
@@ -239,16 +242,16 @@ impl Sending {
         Err(self.refusal(SendError::Closed))
     }
 
-    /// Shuts down the stream's sending half, once. A stream that fails at that is gone anyway.
+    /// Shuts down the stream's write half, once. A stream that fails here has failed anyway.
     pub(super) fn poll_shutdown<W: AsyncWrite + Unpin>(
         &mut self,
         io: &mut W,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        if !self.shut {
-            self.shut = Pin::new(io).poll_shutdown(cx).is_ready();
+        if !self.is_shut_down {
+            self.is_shut_down = Pin::new(io).poll_shutdown(cx).is_ready();
         }
-        if self.shut {
+        if self.is_shut_down {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -262,11 +265,11 @@ impl Sending {
     }
 }
 
-/// Queues one message, or says why not.
+/// Queues one message.
 pub(super) type Put<'a, W> =
     dyn FnMut(&mut WriteSide, &mut W, &mut Context<'_>, Timestamp) -> Result<(), SendError> + 'a;
 
-/// Queues a binary message; a large one goes out without a copy as far as the stream takes it.
+/// Queues a binary message; a large one is written without a copy as far as the stream accepts it.
 pub(super) fn put_binary<W: AsyncWrite + Unpin>(
     payload: &[u8],
     write: &mut WriteSide,
@@ -274,8 +277,8 @@ pub(super) fn put_binary<W: AsyncWrite + Unpin>(
     cx: &mut Context<'_>,
     now: Timestamp,
 ) -> Result<(), SendError> {
-    // Without vectored writes it would take a call for the header, which the stream might keep
-    // while a Pong is put before it.
+    // Without vectored writes the header would need a write of its own. The stream might keep the
+    // header unwritten while a Pong is queued ahead of the payload.
     if payload.len() < WRITE_THROUGH_BYTES_MIN || !io.is_write_vectored() {
         return write.outbox().send(payload);
     }
@@ -288,8 +291,8 @@ pub(super) fn put_binary<W: AsyncWrite + Unpin>(
     })
 }
 
-/// One system call. Where it would block, a stream may have kept some of what it was offered: of
-/// the first slice, for only streams without vectored writes do.
+/// One system call. If it is pending, a stream without vectored writes may have kept some bytes of
+/// the first slice: `kept` counts them.
 fn write_slices<'a, W: AsyncWrite + Unpin>(
     io: &mut W,
     cx: &mut Context<'_>,
@@ -318,27 +321,27 @@ fn write_slices<'a, W: AsyncWrite + Unpin>(
     io.poll_write_vectored(cx, &gathered[..count])
 }
 
-/// Queues `waiting`, or leaves it there.
-pub(super) fn put_bytes(outbox: &mut Outbox, waiting: &mut Bytes) -> Result<(), SendError> {
+/// Queues `unsent`, or leaves it in place.
+pub(super) fn put_bytes(outbox: &mut Outbox, unsent: &mut Bytes) -> Result<(), SendError> {
     outbox
-        .send_bytes(core::mem::take(waiting))
+        .send_bytes(core::mem::take(unsent))
         .map_err(|(e, back)| {
-            *waiting = back;
+            *unsent = back;
             e
         })
 }
 
-/// Queues `waiting`, or leaves it there.
-fn put_text(outbox: &mut Outbox, waiting: &mut Utf8Bytes) -> Result<(), SendError> {
+/// Queues `unsent`, or leaves it in place.
+fn put_text(outbox: &mut Outbox, unsent: &mut Utf8Bytes) -> Result<(), SendError> {
     outbox
-        .send_text_bytes(core::mem::take(waiting))
+        .send_text_bytes(core::mem::take(unsent))
         .map_err(|(e, back)| {
-            *waiting = back;
+            *unsent = back;
             e
         })
 }
 
-/// Queues `message`, or leaves it there.
+/// Queues `message`, or leaves it in place.
 pub(super) fn put_owned(outbox: &mut Outbox, message: &mut OwnedMessage) -> Result<(), SendError> {
     match message {
         OwnedMessage::Binary(data) => put_bytes(outbox, data),

@@ -1,4 +1,4 @@
-//! `Stream` and `Sink`, for those who expect them.
+//! `Stream` and `Sink` of the futures crates.
 
 use std::io;
 use std::pin::Pin;
@@ -19,19 +19,19 @@ use crate::error::CloseCode;
 
 type Received = Result<Option<OwnedMessage>, Error>;
 
-/// A stream gives a failure once, and then ends.
+/// The next item of a stream: it yields a failure once, and then ends.
 fn item(receiving: &mut Receiving, received: Received) -> Option<Result<OwnedMessage, Error>> {
-    if receiving.told {
+    if receiving.stream_ended {
         return None;
     }
     let item = received.transpose();
-    receiving.told = !matches!(item, Some(Ok(_)));
+    receiving.stream_ended = !matches!(item, Some(Ok(_)));
     item
 }
 
-/// [`WebSocket::recv`] as a stream. A failure is its last item. Stream and sink of one `WebSocket` are
-/// for one task, whose waker the last poll leaves: for two tasks there is
-/// [`WebSocket::split`].
+/// [`WebSocket::recv`] as a stream. A failure is the last item. Use the `Stream` and the `Sink` of
+/// one `WebSocket` in one task: each poll replaces the waker of the poll before. For two tasks,
+/// [`WebSocket::split`] it.
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<OwnedMessage, Error>;
 
@@ -42,7 +42,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     }
 }
 
-/// [`Reader::recv`] as a stream. A failure is its last item.
+/// [`Reader::recv`] as a stream. A failure is the last item.
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Reader<S> {
     type Item = Result<OwnedMessage, Error>;
 
@@ -53,20 +53,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Reader<S> {
     }
 }
 
-/// Messages as they come from a `Stream`. Ready while half of the send queue is free; a message
-/// that takes more than that may be refused with [`SendError::QueueFull`](crate::SendError), and
-/// is for [`WebSocket::send_bytes`], which waits. A Close without a code goes out as 1000.
-/// Closing the sink is [`WebSocket::close`] with 1000. For one task, as the stream is.
+/// Sends messages of the type that the `Stream` yields. Ready while at least half of the send queue
+/// is free. A larger message may be refused with [`SendError::QueueFull`](crate::SendError): use
+/// [`WebSocket::send_owned`], which waits. A Close without a code is sent with code 1000. Closing
+/// the sink is [`WebSocket::close`] with code 1000.
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<OwnedMessage> for WebSocket<S> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
-        if !this.sending.is_clogged() {
+        if !this.sending.is_backlogged() {
             return Poll::Ready(Ok(()));
         }
         match this.poll_flush(cx, &mut false) {
-            Poll::Pending if !this.sending.is_clogged() => Poll::Ready(Ok(())),
+            Poll::Pending if !this.sending.is_backlogged() => Poll::Ready(Ok(())),
             flushed => flushed,
         }
     }
@@ -87,22 +87,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<OwnedMessage> for WebSocket<S> {
     }
 }
 
-/// Messages as they come from a `Stream`; holds one that waits for room. A Close without a code
-/// goes out as 1000. Closing the sink is [`Writer::close`] with 1000.
+/// Sends messages of the type that the `Stream` yields; holds one message that waits for room in
+/// the queue. A Close without a code is sent with code 1000. Closing the sink is [`Writer::close`]
+/// with code 1000.
 impl<S: AsyncWrite + Unpin> Sink<OwnedMessage> for Writer<S> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_waiting(cx)
+        self.get_mut().poll_pending(cx)
     }
 
     fn start_send(self: Pin<&mut Self>, message: OwnedMessage) -> Result<(), Error> {
-        let waiting = &mut self.get_mut().waiting;
-        if waiting.is_some() {
+        let pending = &mut self.get_mut().pending;
+        if pending.is_some() {
             let rule = "a Sink takes one message after each poll_ready";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, rule).into());
         }
-        *waiting = Some(message);
+        *pending = Some(message);
         Ok(())
     }
 

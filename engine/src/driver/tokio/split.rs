@@ -1,4 +1,4 @@
-//! A connection taken apart for two tasks, and put together again.
+//! Splits a connection for two tasks, and unites the halves again.
 
 use std::any::Any;
 use std::boxed::Box;
@@ -8,27 +8,27 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::gate::{Cell, Shared};
+use super::gate::{SharedWrite, SplitState};
 use super::halves::{ReadHalf, WriteHalf};
-use super::reader::{Deserting, Reader};
+use super::reader::{Reader, ReaderDropGuard};
 use super::receiving::NEVER;
 use super::websocket::WebSocket;
 use super::writer::Writer;
 
 impl<S: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<S> {
-    /// Takes the connection apart, for two tasks. The reader goes on answering Pings and
-    /// watching deadlines, so it must be polled for the connection to live, and for the writer to
-    /// learn of its end.
+    /// Splits the connection into two halves, for two tasks. The reader goes on answering Pings and
+    /// checking deadlines: a receive must be pending for the connection to stay open, and for the
+    /// writer to learn that it ends.
     ///
-    /// For a task that only sends, do not split: [`send`](Self::send) does both.
+    /// Do not split for a task that only sends: [`send`](Self::send) answers Pings, too.
     ///
-    /// Any stream splits: TCP, TLS, an in-memory pipe. On TCP and Unix sockets the two directions do
-    /// not wait for each other. On any other stream, one that is only [`AsyncRead`] and
-    /// [`AsyncWrite`], they exclude each other for the length of a read or write, as in tokio's own
-    /// [`split`](tokio::io::split), and never while one of them waits for the peer.
+    /// Any stream can be split: TCP, TLS, an in-memory pipe. On TCP and Unix sockets the two
+    /// directions do not wait for each other. On any other stream, one that is only [`AsyncRead`]
+    /// and [`AsyncWrite`], a read and a write exclude each other for the length of one poll, as
+    /// with tokio's own [`split`](tokio::io::split).
     ///
-    /// It stands before `StreamExt::split` of the futures crates, whose halves share one lock and lend
-    /// no messages.
+    /// This method takes precedence over `StreamExt::split` of the futures crates, whose halves
+    /// share one lock and lend no messages.
     ///
     /// ```
     /// use tickwire::{Error, WebSocket};
@@ -52,31 +52,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<S> {
     /// ```
     #[must_use]
     pub fn split(self) -> (Reader<S>, Writer<S>) {
-        let (read, write) = halves(self.io);
-        let shared = Arc::new(Shared::new(self.sending, write));
+        let (read, write) = split_stream(self.io);
+        let shared = Arc::new(SplitState::new(self.sending, write));
         let writer = Writer::new(Arc::clone(&shared));
-        let bell = Arc::clone(&shared.bell);
+        let gate = Arc::clone(&shared.gate);
         let reader = Reader {
             receiving: self.receiving,
             io: read,
             shared,
             write_deadline: NEVER,
-            unattended: true,
-            answers: false,
+            must_enter: true,
+            answers_due: false,
             write_failed: false,
-            _deserting: Deserting(bell),
+            _drop_guard: ReaderDropGuard(gate),
             origin: self.origin,
         };
         (reader, writer)
     }
 
-    /// Puts the halves of one connection together again.
+    /// Unites the two halves of one connection.
     ///
     /// # Errors
-    /// The halves, if they are of two connections, or if the [`Sink`](futures_sink::Sink) of
-    /// the writer holds a message that is not queued: flush it first.
+    /// [`UniteError`] with the halves, if they are of different connections, or if the
+    /// [`Sink`](futures_sink::Sink) of the writer holds a message that is not queued: flush it
+    /// first.
     pub fn unite(reader: Reader<S>, writer: Writer<S>) -> Result<Self, UniteError<S>> {
-        if !Arc::ptr_eq(&reader.shared, &writer.shared) || writer.waiting.is_some() {
+        if !Arc::ptr_eq(&reader.shared, &writer.shared) || writer.pending.is_some() {
             return Err(UniteError(Box::new((reader, writer))));
         }
         let Reader {
@@ -87,13 +88,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<S> {
             ..
         } = reader;
         drop(writer);
-        let Some(Cell { sending, io }) = Arc::into_inner(shared).map(Shared::into_cell) else {
-            unreachable!("the two halves are all that holds what they share");
+        let Some(SharedWrite { sending, io }) = Arc::into_inner(shared).map(SplitState::into_inner)
+        else {
+            unreachable!("only the two halves hold the shared state");
         };
         Ok(Self {
             receiving,
             sending,
-            io: whole(read, io),
+            io: reunite_stream(read, io),
             origin,
         })
     }
@@ -101,8 +103,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + 'static> WebSocket<S> {
 
 pub(in crate::driver) const NOT_UNITED: &str = "the halves were not united: they are of two connections, or the writer holds a message that is not sent; flush it first";
 
-/// The halves of a stream: its own, if it is one of those that can be owned by two tasks.
-fn halves<S: AsyncRead + AsyncWrite + 'static>(io: S) -> (ReadHalf<S>, WriteHalf<S>) {
+/// Splits a stream: without a lock if its type supports that.
+fn split_stream<S: AsyncRead + AsyncWrite + 'static>(io: S) -> (ReadHalf<S>, WriteHalf<S>) {
     let io = match cast::<S, TcpStream>(io) {
         Ok(tcp) => {
             let (read, write) = tcp.into_split();
@@ -122,8 +124,11 @@ fn halves<S: AsyncRead + AsyncWrite + 'static>(io: S) -> (ReadHalf<S>, WriteHalf
     (ReadHalf::Any(read), WriteHalf::Any(write))
 }
 
-/// The stream of two halves that [`halves`] gave at once.
-fn whole<S: AsyncRead + AsyncWrite + Unpin + 'static>(read: ReadHalf<S>, write: WriteHalf<S>) -> S {
+/// Reunites the two halves of one stream that [`split_stream`] has returned.
+fn reunite_stream<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    read: ReadHalf<S>,
+    write: WriteHalf<S>,
+) -> S {
     let united = match (read, write) {
         (ReadHalf::Any(read), WriteHalf::Any(write)) => Some(read.unsplit(write)),
         (ReadHalf::Tcp(read), WriteHalf::Tcp(write)) => {
@@ -140,17 +145,18 @@ fn whole<S: AsyncRead + AsyncWrite + Unpin + 'static>(read: ReadHalf<S>, write: 
     united.unwrap_or_else(|| unreachable!("the halves are of one stream"))
 }
 
-/// `value`, if it is a `B`. Decided by the compiler.
+/// `value`, if `A` is `B`. The compiler resolves it.
 fn cast<A: 'static, B: 'static>(value: A) -> Result<B, A> {
     let mut value = Some(value);
     let same: &mut dyn Any = &mut value;
     if let Some(Some(cast)) = same.downcast_mut::<Option<B>>().map(Option::take) {
         return Ok(cast);
     }
-    value.map_or_else(|| unreachable!("a value that was not taken is there"), Err)
+    value.map_or_else(|| unreachable!("the value was not taken"), Err)
 }
 
-/// Two halves that are not of one connection, or that are not ready to be one.
+/// The halves that [`WebSocket::unite`] did not unite: they are of different connections, or the
+/// writer's `Sink` holds a message that is not queued.
 pub struct UniteError<S>(Box<(Reader<S>, Writer<S>)>);
 
 impl<S> UniteError<S> {

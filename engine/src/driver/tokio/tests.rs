@@ -1,4 +1,4 @@
-//! Two ends, a pipe between them, and tokio's clock.
+//! Helpers for tests: two connected ends over a pipe, on tokio's paused clock.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -28,7 +28,7 @@ mod turns;
 
 type Ends = (WebSocket<DuplexStream>, WebSocket<DuplexStream>);
 
-/// A client and a server, open, with `capacity` bytes of pipe each way.
+/// An open client and server, with a pipe of `capacity` bytes in each direction.
 fn ends(capacity: usize, change: impl FnOnce(&mut Config)) -> Ends {
     let config = config(change);
     let (a, b) = duplex(capacity);
@@ -36,7 +36,7 @@ fn ends(capacity: usize, change: impl FnOnce(&mut Config)) -> Ends {
     (client, end(b, Role::Server, &config))
 }
 
-/// One end, and the bytes of the other.
+/// One end of a connection, and the raw stream of the other end.
 fn against_bytes(role: Role, config: &Config) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (a, b) = duplex(1 << 20);
     (end(a, role, config), b)
@@ -46,7 +46,7 @@ fn end<S>(stream: S, role: Role, config: &Config) -> WebSocket<S> {
     WebSocket::from_parts(Parts::new(stream, role), config.clone()).unwrap()
 }
 
-/// A server over a stream that buffers, as TLS does, and the bytes of the other end.
+/// A server over a stream that buffers like TLS, and the raw stream of the other end.
 fn buffering(config: &Config) -> (WebSocket<BufWriter<DuplexStream>>, DuplexStream) {
     let (a, b) = duplex(64);
     let a = BufWriter::with_capacity(4096, a);
@@ -59,16 +59,16 @@ fn config(change: impl FnOnce(&mut Config)) -> Config {
     config
 }
 
-/// A frame as a client sends it, masked with zeros.
-fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+/// A client's frame, masked with zeros.
+fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() < 126);
     let mut bytes = vec![0x80 | opcode, 0x80 | payload.len() as u8, 0, 0, 0, 0];
     bytes.extend_from_slice(payload);
     bytes
 }
 
-/// A frame as a server sends it.
-fn bare(opcode: u8, payload: &[u8]) -> Vec<u8> {
+/// A server's frame.
+fn server_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() < 126);
     let mut bytes = vec![0x80 | opcode, payload.len() as u8];
     bytes.extend_from_slice(payload);
@@ -80,7 +80,7 @@ fn binary(data: impl AsRef<[u8]>) -> OwnedMessage {
 }
 
 /// Polls a future `polls` times, then drops it and makes a new one, until one is ready.
-async fn impatiently<T>(polls: usize, mut make: impl AsyncFnMut() -> T) -> T {
+async fn retry_after_drop<T>(polls: usize, mut make: impl AsyncFnMut() -> T) -> T {
     loop {
         let given = {
             let mut future = pin!(make());
@@ -105,7 +105,7 @@ async fn impatiently<T>(polls: usize, mut make: impl AsyncFnMut() -> T) -> T {
     }
 }
 
-/// A stream that counts the calls that reach it.
+/// A stream that counts the writes.
 #[derive(Debug)]
 struct Counted<S> {
     io: S,
@@ -162,7 +162,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     }
 }
 
-/// Answers every message until the connection ends, as a batch does it.
+/// Echoes every message until the connection ends, batch by batch.
 async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     ws: &mut WebSocket<S>,
 ) -> Result<(), crate::Error> {
@@ -178,13 +178,13 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
-/// What a connection costs while nothing happens. The rest of the budget of 1,500 bytes is the
-/// task, tokio's registration (some 250 bytes), the timer (one box) and the mask keys.
+/// Memory of an idle connection. The rest of its budget of 1,500 bytes is the task, tokio's
+/// registration (about 250 bytes), the timer (one box) and the mask keys.
 #[test]
-fn sizes() {
+fn an_idle_connection_stays_in_its_memory_budget() {
     let size = size_of::<WebSocket<tokio::net::TcpStream>>();
     assert!(size <= 600, "{size}");
-    // And in halves: the reader, and what it shares with the writer.
+    // A split connection: the reader, and the state that it shares with the writer.
     let whole = size_of::<WebSocket<u64>>();
     assert!(whole <= 568, "{whole}");
     let halves = size_of::<crate::Reader<u64>>() + size_of::<super::sending::Sending>();

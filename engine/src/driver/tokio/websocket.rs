@@ -15,7 +15,7 @@ use super::super::parts::Parts;
 use super::super::tune::TuneReport;
 use super::io::{now, poll_budget};
 use super::messages::Messages;
-use super::receiving::{Came, Receiving, WATCH_INTERVAL};
+use super::receiving::{ReadEvent, Receiving, WATCH_INTERVAL};
 use super::send_methods::send_methods;
 use super::sending::{Put, Sending};
 use crate::agreed::Agreed;
@@ -29,45 +29,46 @@ use crate::time::Timestamp;
 
 /// An open WebSocket connection over any stream: TCP, TLS, an in-memory pipe.
 ///
-/// Who only receives and answers calls [`recv_batch`](Self::recv_batch) (messages lent from the
-/// receive buffer, nothing copied or allocated) or [`recv`](Self::recv) (messages owned) in a
-/// loop, until `None`: a clean close. Both answer Pings, send what is queued, and watch the
-/// deadlines of the [`Config`](crate::Config), so one of them should always be waiting. Where
-/// sending must not wait for receiving, [`split`](Self::split) gives two halves for two tasks.
+/// To receive, call [`recv_batch`](Self::recv_batch) (messages that borrow from the receive buffer:
+/// no copy, no allocation) or [`recv`](Self::recv) (owned messages) in a loop, until `None`: a
+/// clean close. Both answer Pings, send what is queued, and check the deadlines of the
+/// [`Config`](crate::Config), so one of them should always be pending. Where sending must not wait
+/// for receiving, [`split`](Self::split) gives two halves for two tasks.
 ///
-/// A Ping or Close is answered before it is lent: its answer has been written, as far as the
-/// stream takes it, when the application sees the message, and a connection that is dropped then
-/// has said its last word.
+/// The connection answers a Ping or Close before it delivers it: when the application sees the
+/// message, the answer has been written as far as the stream accepts it. A connection that is
+/// dropped after that has sent its answer.
 ///
 /// # Tasks that only send
 ///
-/// They need not receive: [`send`](Self::send) and its kin, [`flush`](Self::flush), and the `Sink`
-/// look at what the peer sends, ten times a second at most. They answer its Pings, and its Close
-/// where no message stands before it, and fail when the connection is over: with
-/// [`SendError::Closed`](crate::SendError) after a Close, with [`Error::Failed`] for a peer that
-/// has vanished, by the deadlines of the [`Config`](crate::Config). That happens in calls: between
-/// two of them nobody looks.
+/// A task that only sends need not receive. [`send`](Self::send), the other send methods,
+/// [`flush`](Self::flush) and the `Sink` also read from the peer, at most ten times a second. They
+/// answer the peer's Pings, and its Close if no message comes before the Close. They fail when the
+/// connection has ended: with [`SendError::Closed`](crate::SendError) after a Close, with
+/// [`Error::Failed`] when a deadline of the [`Config`](crate::Config) has passed because the peer
+/// is gone. All of that happens inside these calls only: between two calls nothing is read.
 ///
-/// What the peer sends is kept for a later receive: 64 KiB of it, then TCP holds the peer back, and
-/// what is behind is not seen, its Pings and its Close among it; the peer is not held to deadlines
-/// then but that of writing. Who sends to a peer that talks receives, or
-/// [splits](Self::split). Of Pings and Pongs that nobody receives,
-/// [`UNREAD_CONTROL_BYTES_MAX`](crate::sans_io::UNREAD_CONTROL_BYTES_MAX) are kept, the newest.
+/// The connection keeps what the peer sends for a later receive: at most 64 KiB. After that it
+/// stops reading, TCP flow control stops the peer, and the Pings and the Close that come later are
+/// not seen. Only the write deadline is checked then. If the peer sends messages, receive too, or
+/// [split](Self::split) the connection. Of unreceived Pings and Pongs the newest
+/// [`UNREAD_CONTROL_BYTES_MAX`](crate::sans_io::UNREAD_CONTROL_BYTES_MAX) bytes are kept.
 ///
 /// # Cancel safety
 ///
-/// Every method may be dropped at any await, in `select!` say, and called again. What was
-/// received and not delivered stays; what was queued stays queued. A send that was dropped
-/// before it was ready has queued nothing; one that is ready has queued everything.
+/// The future of every method may be dropped at any await, in `select!` for instance, and the
+/// method called again. Bytes that were received and not delivered stay in the connection, and so
+/// do bytes that are queued. A send whose future is dropped before it is ready has queued nothing;
+/// a send that is ready has queued the whole message.
 ///
 /// # Errors
 ///
-/// They stay, and [`end`](Self::end) names the same cause: after a failure every call gives it
-/// again, after a clean end a receive gives `None`. A failure is told at once: when what came
-/// before has been received, the Close that tells the peer why has been written, as far as the
-/// stream takes it, and what the peer was sending has been read away. Nobody waits for the peer's
-/// answer. A task that wants to be sure that a peer which goes on sending gets the Close, calls
-/// [`close`](Self::close), which waits for that, or has it done by another task:
+/// A failure is permanent, and [`end`](Self::end) names the same cause: after a failure every call
+/// returns it again; after a clean close a receive returns `None`. The connection returns a failure
+/// without waiting for the peer: it delivers the messages received before, writes the Close that
+/// names the failure as far as the stream accepts it, and reads and drops what the peer has sent so
+/// far. To make sure that a peer that goes on sending gets the Close, call [`close`](Self::close),
+/// which waits for that, or call it in another task:
 ///
 /// ```no_run
 /// # async fn run(mut ws: tickwire::WebSocket<tokio::net::TcpStream>) -> Result<(), tickwire::Error> {
@@ -75,7 +76,7 @@ use crate::time::Timestamp;
 ///
 /// let received = ws.recv().await;
 /// if received.is_err() {
-///     // At most `close_timeout`. It gives the same error.
+///     // Takes at most `close_timeout`, and returns the same error.
 ///     tokio::spawn(async move { ws.close(CloseCode::NORMAL, "").await });
 /// }
 /// # received.map(drop)
@@ -84,11 +85,11 @@ use crate::time::Timestamp;
 ///
 /// # `Stream` and `Sink`
 ///
-/// A `WebSocket` is a `Stream` and a `Sink` of [`OwnedMessage`]s. Its own [`send`](Self::send),
-/// [`feed`](Self::feed), [`flush`](Self::flush), [`close`](Self::close) and [`split`](Self::split)
-/// stand before those that `SinkExt` and `StreamExt` of the futures crates add: `ws.send(...)` takes
-/// bytes. A method of the sink is called by its path; [`send_owned`](Self::send_owned) sends the same
-/// message without it:
+/// A `WebSocket` is a `Stream` and a `Sink` of [`OwnedMessage`]s. Its own methods
+/// [`send`](Self::send), [`feed`](Self::feed), [`flush`](Self::flush), [`close`](Self::close) and
+/// [`split`](Self::split) take precedence over the methods of the same names in `SinkExt` and
+/// `StreamExt` of the futures crates: `ws.send(...)` takes bytes. Call a method of the `Sink` by
+/// its path. [`send_owned`](Self::send_owned) sends the same message without the `Sink`:
 ///
 /// ```
 /// use futures_util::SinkExt;
@@ -120,7 +121,7 @@ use crate::time::Timestamp;
 /// while let Some((messages, outbox)) = ws.recv_batch().await? {
 ///     for message in messages {
 ///         if let Message::Binary(tick) = message {
-///             outbox.send(tick)?; // goes out with all others, when the batch is done
+///             outbox.send(tick)?; // written with the other answers, at the next recv_batch
 ///         }
 ///     }
 /// }
@@ -134,19 +135,20 @@ pub struct WebSocket<S> {
     pub(super) origin: Option<Box<Origin>>,
 }
 
-/// What is left of the opening, where anything is.
+/// What the opening leaves for the application. Boxed, and absent if it would be empty.
 #[derive(Debug, Default)]
 pub(super) struct Origin {
     pub(super) response: Option<Response>,
+    /// Socket options that the platform refused.
     pub(super) tune: Option<TuneReport>,
 }
 
 impl<S> WebSocket<S> {
-    /// Takes over a connection whose opening handshake is done: `unread` is parsed first,
-    /// `unsent` is written first.
+    /// Takes over a connection whose opening handshake is done. `unread` is parsed before the first
+    /// read, `unsent` is written before anything else.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::Io`] where the operating system has no randomness to give.
+    /// [`Error::Config`]; [`Error::Io`] if the operating system provides no randomness.
     pub fn from_parts(parts: Parts<S>, config: impl Into<Arc<Config>>) -> Result<Self, Error> {
         let (stream, session) = parts.into_session(config.into(), clock::entropy()?, now())?;
         Ok(Self::open(stream, session, Origin::default()))
@@ -163,22 +165,22 @@ impl<S> WebSocket<S> {
         }
     }
 
-    /// Takes the connection apart without losing a byte. Meant for one that is open: that it has
-    /// ended is told with the parts; that the first parts of a message were sent or received
-    /// before, or a Close of ours that is not answered yet, is not.
+    /// Takes an open connection apart without losing a byte. The parts say how the connection has
+    /// ended, if it has. They do not say that a message was sent or received in part, or that this
+    /// end has sent a Close that the peer has not answered.
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {
         let session = Session::join(self.receiving.read, self.sending.write);
         Parts::of_session(self.io, session)
     }
 
-    /// Where to queue messages without waiting. They are written by the next receive that has no
-    /// more received messages to give, or by [`flush`](Self::flush).
+    /// The send queue, to queue messages without waiting. The queue is written by the next receive
+    /// that has no received message to deliver, or by [`flush`](Self::flush).
     pub fn outbox(&mut self) -> &mut Outbox {
         self.sending.outbox()
     }
 
-    /// The stream. Reading or writing it directly breaks the connection.
+    /// The stream. Reading from it or writing to it directly breaks the connection.
     pub fn stream(&self) -> &S {
         &self.io
     }
@@ -195,17 +197,18 @@ impl<S> WebSocket<S> {
         self.agreed().subprotocol()
     }
 
-    /// The server's answer to our opening handshake, once; it takes memory until then.
+    /// The server's response to the opening handshake of this client. The first call returns it and
+    /// frees its memory; later calls, and servers, get `None`.
     pub fn take_response(&mut self) -> Option<Response> {
         self.origin.as_mut()?.response.take()
     }
 
-    /// The socket options that the platform refused; `None` where it took all.
+    /// The socket options that the platform refused; `None` if it refused none.
     pub fn tune_report(&self) -> Option<&TuneReport> {
         self.origin.as_ref()?.tune.as_ref()
     }
 
-    /// Which end this is.
+    /// Which end of the connection this is.
     #[must_use]
     pub fn role(&self) -> Role {
         self.agreed().role()
@@ -228,11 +231,12 @@ impl<S> WebSocket<S> {
         self.receiving.read.rtt()
     }
 
-    /// How the connection ended, once that is known: it does not change any more, and is what
-    /// receives tell. [`Failure::Io`](crate::Failure) is told as [`Error::Io`].
+    /// How the connection has ended; `None` while it is open. The value does not change any more,
+    /// and names the same cause as the result of a receive: [`Failure::Io`](crate::Failure) there
+    /// is [`Error::Io`].
     ///
-    /// A send that has failed ends the connection when all has been received that the peer had sent
-    /// before, perhaps its Close: `None` until then.
+    /// After a failed send, this is `None` until everything that the peer had sent before, perhaps
+    /// its Close, has been received.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.receiving.read.end()
@@ -240,34 +244,35 @@ impl<S> WebSocket<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// The messages that the next read brings, lent, and where to queue answers. `None` after a
-    /// clean close.
+    /// Reads once, and returns the messages received and the outbox to queue answers in, both
+    /// borrowed. `None` after a clean close.
     ///
-    /// What is queued goes out when the next batch is asked for. A batch ends before a Ping or Close
-    /// that is not answered yet, and the next one begins with it, answered: behind what the messages
-    /// before a Close were answered with. A batch may have no message in it, when a read brought
-    /// part of one; one that is dropped early goes on with the next
-    /// call. While more than half of the send queue is taken, no further batch is given: the
-    /// peer is held back, and a batch whose answers take less than half of the queue never
-    /// finds it full.
+    /// Queued answers are written by the next call. A batch ends before a Ping or Close that is not
+    /// answered yet. The next batch begins with that Ping or Close, after its answer was queued
+    /// behind the answers of the batch before. A batch may be empty, if a read has received only
+    /// part of a message. If a batch is dropped before its end, the next call returns the rest.
+    /// While more than half of the send queue is in use, the call waits: that is backpressure on
+    /// the peer. So a batch whose answers take less than half of the queue never finds the queue
+    /// full.
     ///
-    /// Drain what you are given: messages that are left in a batch come back with the next call,
-    /// and a loop that never takes them gets the same batch again and again. Each time takes one
-    /// unit of the task's cooperative budget ([`tokio::task::coop`]), so that other tasks and timers
-    /// have their turn.
+    /// Take all messages of a batch: messages that are left come back with the next call, and a
+    /// loop that never takes them gets the same batch again and again. Each such call takes one
+    /// unit of the task's cooperative budget ([`tokio::task::coop`]), so that other tasks and
+    /// timers run.
     ///
     /// # Errors
-    /// [`Error::Failed`] with the peer's fault, or a deadline, at once; [`Error::Io`]. Everything
-    /// received before it has been lent.
+    /// [`Error::Failed`] with the rule that the peer broke, or with the deadline that passed;
+    /// [`Error::Io`]. Everything received before the error has been delivered.
     pub async fn recv_batch(&mut self) -> Result<Option<(Messages<'_>, &mut Outbox)>, Error> {
         if poll_fn(|cx| self.poll_turn(cx)).await {
             let batch = self.receiving.read.batch();
             return Ok(Some((Messages(batch), self.sending.outbox())));
         }
-        self.receiving.outcome().map(|()| None)
+        self.receiving.result().map(|()| None)
     }
 
-    /// The next message, owned: for other tasks. `None` after a clean close.
+    /// The next message, owned, so that it can be moved to another task. `None` after a clean
+    /// close.
     ///
     /// # Errors
     /// As [`Self::recv_batch`].
@@ -277,19 +282,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     send_methods!();
 
-    /// The closing handshake, to its end: what is queued goes out, then the Close; waits, at
-    /// most `close_timeout`, for the peer's Close and the end of the stream. Messages that still
-    /// arrive are dropped: to have them, call [`Outbox::close`] on [`Self::outbox`] and receive
-    /// until `None`.
+    /// Runs the closing handshake to its end: writes what is queued, then the Close, and waits at
+    /// most `close_timeout` for the peer's Close and the end of the stream. Messages that arrive
+    /// meanwhile are dropped. To receive them instead, call [`Outbox::close`] on [`Self::outbox`]
+    /// and receive until `None`.
     ///
-    /// On a connection that has failed it sees the closing through that the failure began: the
-    /// Close that names the failure goes out, what the peer still sends is read away
-    /// ([`LINGER_BYTES_MAX`](crate::sans_io::LINGER_BYTES_MAX) at most), and the end of the stream is waited
-    /// for, until `close_timeout` after the failure. Code and reason are not used then.
+    /// On a connection that has failed, this finishes the closing that the failure has begun:
+    /// writes the Close that names the failure, reads and drops what the peer still sends (at most
+    /// [`LINGER_BYTES_MAX`](crate::sans_io::LINGER_BYTES_MAX)), and waits for the end of the
+    /// stream, until `close_timeout` after the failure. `code` and `reason` are not used then.
     ///
     /// # Errors
-    /// [`Error::Send`] for a code or reason that must not be sent; [`Error::Failed`],
-    /// [`Error::Io`] where the connection ends in another way.
+    /// [`Error::Send`] for a code or reason that must not be sent; [`Error::Failed`], [`Error::Io`]
+    /// if the connection ends without a clean close.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.outbox().close(code, reason)?;
         poll_fn(|cx| self.poll_close(cx)).await
@@ -314,7 +319,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         flush: bool,
         put: &mut Put<'_, S>,
     ) -> Poll<Result<(), Error>> {
-        // Again when the stream took something, the peer said something, or a deadline passed.
+        // Another turn follows when the stream has accepted bytes, the peer has sent something, or
+        // a deadline has passed.
         loop {
             let now = now();
             if now >= self.receiving.watch_at {
@@ -322,7 +328,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             }
             let sent = self.sending.poll_send(&mut self.io, cx, flush, now, put);
             if sent.is_ready() {
-                self.receiving.give_back();
+                self.receiving.wake_receiver();
                 return sent;
             }
             ready!(self.poll_wait(cx, true));
@@ -332,24 +338,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub(super) fn poll_flush(
         &mut self,
         cx: &mut Context<'_>,
-        fresh: &mut bool,
+        new_call: &mut bool,
     ) -> Poll<Result<(), Error>> {
         loop {
             let now = now();
             if now >= self.receiving.watch_at {
                 self.watch(cx, now, false);
             }
-            let flushed = self.sending.poll_flush(&mut self.io, cx, fresh);
+            let flushed = self.sending.poll_flush(&mut self.io, cx, new_call);
             if flushed.is_ready() {
-                self.receiving.give_back();
+                self.receiving.wake_receiver();
                 return flushed;
             }
             ready!(self.poll_wait(cx, false));
         }
     }
 
-    /// Sees to the peer for a task that only sends. `true` while nothing more is read because
-    /// nobody receives.
+    /// Reads from the peer on behalf of a task that only sends. `true` if the receive buffer is
+    /// full, because no task receives, and reading has stopped. `waits`: the task waits for the
+    /// stream.
     fn watch(&mut self, cx: &mut Context<'_>, now: Timestamp, waits: bool) -> bool {
         let Self {
             receiving,
@@ -360,18 +367,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         receiving.watch(sending, io, cx, (now, waits))
     }
 
-    /// Waits for the stream to take something, and for what the peer says meanwhile. Ready when
-    /// the connection has failed, or a deadline has passed: what is tried next tells so. With
-    /// `queues`, for somebody who queues more, also when the connection is closing.
+    /// Waits until the stream accepts bytes, and reads from the peer meanwhile. Ready when the
+    /// connection has failed, or a deadline has passed: the caller's next attempt returns the
+    /// error. With `queues`, for a caller that queues a message, also ready when the connection is
+    /// closing.
     fn poll_wait(&mut self, cx: &mut Context<'_>, queues: bool) -> Poll<()> {
-        let full = self.watch(cx, now(), true);
+        let buffer_full = self.watch(cx, now(), true);
         let closing = queues && self.sending.write.outbox().is_closing();
         if closing || self.sending.write.failure().is_some() {
             return Poll::Ready(());
         }
         let mut deadline = self.sending.deadline();
-        if !full {
-            // While nothing is read, the peer's silence is our own doing.
+        if !buffer_full {
+            // While this end does not read, a silent peer is no failure.
             deadline = self.receiving.read.poll_timeout(deadline);
         }
         ready!(self.receiving.timer.poll(cx, deadline));
@@ -384,22 +392,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<OwnedMessage>, Error>> {
-        // Every turn reads or leaves.
+        // Every turn reads or returns.
         loop {
             if !self.receiving.read.wants_read()
-                && !self.sending.is_clogged()
-                // The next turn sends the answer to a Ping or Close first. A failure is told by the
-                // outcome, when the Close was sent.
+                && !self.sending.is_backlogged()
+                // The next turn sends the answer to a Ping or Close first. A failure is returned by
+                // `result`, after the Close was sent.
                 && let Some(Ok(message)) = self.receiving.read.next_owned()
             {
                 if self.receiving.read.has_replies() {
                     self.receiving
-                        .attend(&mut self.sending, &mut self.io, cx, now());
+                        .answer_and_write(&mut self.sending, &mut self.io, cx, now());
                 }
                 return Poll::Ready(Ok(Some(message)));
             }
             if !ready!(self.poll_turn(cx)) {
-                return Poll::Ready(self.receiving.outcome().map(|()| None));
+                return Poll::Ready(self.receiving.result().map(|()| None));
             }
         }
     }
@@ -408,17 +416,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         while ready!(self.poll_drive(cx, true)) {
             self.receiving.read.batch().for_each(drop);
         }
-        Poll::Ready(self.receiving.outcome())
+        Poll::Ready(self.receiving.result())
     }
 
-    /// Writes what is to be written and reads what is to be read. `true` when there are bytes
-    /// to look at, `false` when the connection has ended: a failure is told at once, when the
-    /// Close was written as far as the stream takes it, and what had come was read away.
+    /// Writes what is queued and reads once. `true` if there are bytes to parse, `false` if the
+    /// connection has ended. A failure ends the connection as soon as the Close is written as far
+    /// as the stream accepts it, and the bytes that the peer has sent so far are read.
     pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         self.poll_drive(cx, false)
     }
 
-    /// A turn; with `to_the_end`, the closing of the stream behind a failure is waited for, too.
+    /// A turn. With `to_the_end` it also waits until the stream is closed after a failure.
     fn poll_drive(&mut self, cx: &mut Context<'_>, to_the_end: bool) -> Poll<bool> {
         if self.receiving.done {
             return Poll::Ready(false);
@@ -431,24 +439,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         } = self;
         let mut now = now();
         receiving.watch_at = now.after(WATCH_INTERVAL);
-        // What an earlier read has left needs no stream, which would ration the task.
-        let mut left = !receiving.read.wants_read();
-        // Bounded by what the stream has ready, which tokio rations.
+        // Bytes left from an earlier read are delivered without polling the stream, so the task's
+        // cooperative budget is taken here.
+        let mut has_unread = !receiving.read.wants_read();
+        // Bounded by the bytes that the stream has ready: tokio's streams take the task's
+        // cooperative budget.
         loop {
-            receiving.attend(sending, io, cx, now);
-            let clogged = sending.is_clogged();
-            receiving.hold(clogged, now);
-            if !receiving.read.wants_read() && !clogged {
-                if core::mem::take(&mut left) {
+            receiving.answer_and_write(sending, io, cx, now);
+            let backlogged = sending.is_backlogged();
+            receiving.set_paused(backlogged, now);
+            if !receiving.read.wants_read() && !backlogged {
+                if core::mem::take(&mut has_unread) {
                     ready!(poll_budget(cx));
                 }
                 return Poll::Ready(true);
             }
-            let mut over = receiving.done;
-            if !over && receiving.read.wants_read() && !receiving.eof && !clogged {
-                if let Poll::Ready(came) = receiving.poll_read(io, cx, &mut now) {
+            let mut ended = receiving.done;
+            if !ended && receiving.read.wants_read() && !receiving.eof && !backlogged {
+                if let Poll::Ready(event) = receiving.poll_read(io, cx, &mut now) {
                     let deadline = sending.write.deadline();
-                    if matches!(came, Came::Bytes) && receiving.is_due(deadline, now) {
+                    if matches!(event, ReadEvent::Bytes) && receiving.is_due(deadline, now) {
                         receiving.read.handle_timeout(&mut sending.write, now);
                     }
                     if !receiving.read.wants_read() && !receiving.read.look_ahead() {
@@ -460,19 +470,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                     continue;
                 }
             }
-            over |= !to_the_end && receiving.read.has_failed();
+            ended |= !to_the_end && receiving.read.has_failed();
             receiving.detach();
             sending.detach_if_idle();
-            if over {
+            if ended {
                 return Poll::Ready(false);
             }
             let mut deadline = sending.write.deadline();
-            if !clogged {
-                // While nothing is read, the peer's silence is our own doing.
+            if !backlogged {
+                // While this end does not read, a silent peer is no failure.
                 deadline = receiving.read.poll_timeout(deadline);
             }
             if receiving.timer.poll(cx, deadline).is_pending() {
-                receiving.wait(cx.waker());
+                receiving.register_receiver(cx.waker());
                 return Poll::Pending;
             }
             now = super::io::now();

@@ -1,4 +1,4 @@
-//! The sending half.
+//! The write half of a connection.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 
 use super::super::error::Error;
-use super::gate::{Bell, Cell, Shared, Side};
+use super::gate::{Gate, SharedWrite, Side, SplitState};
 use super::halves::WriteHalf;
 use super::io::now;
 use super::send_methods::send_methods;
@@ -20,45 +20,45 @@ use crate::error::{CloseCode, SendError};
 use crate::session::WriteSide;
 use crate::time::Timestamp;
 
-/// The sending half of a [`WebSocket`](crate::WebSocket).
+/// The write half of a [`WebSocket`](crate::WebSocket).
 ///
-/// The [`Reader`](crate::Reader) looks after the connection: keep it, in a task that receives.
-/// Without it sends fail with [`Error::NoReader`], for nobody would answer the peer's Pings, nor
-/// notice its end.
+/// The [`Reader`](crate::Reader) drives the connection: keep it, in a task that receives. Without
+/// it sends fail with [`Error::NoReader`], because nothing would answer the peer's Pings or notice
+/// that the connection ends.
 ///
-/// Every method waits, at most `write_timeout` without progress, while the queue is full, and
-/// is cancel safe as those of [`WebSocket`](crate::WebSocket). What the socket does not take at once goes out
-/// when it can, driven by either half.
+/// Every method waits while the queue is full, at most `write_timeout` without progress, and is
+/// cancel safe like the methods of [`WebSocket`](crate::WebSocket). Bytes that the socket does not
+/// accept at once are written as soon as it accepts them, by either half.
 ///
-/// It is a `Sink` of [`OwnedMessage`]s, too. Its own methods stand before those of `SinkExt`, whose
-/// sends are `SinkExt::send(&mut writer, message)`: see
+/// A writer is a `Sink` of [`OwnedMessage`]s, too. Its own methods take precedence over those of
+/// `SinkExt`; send through the sink with `SinkExt::send(&mut writer, message)`: see
 /// [`WebSocket`](crate::WebSocket#stream-and-sink).
 ///
-/// Dropped, what is queued is written by the reader, and nothing is closed: call
-/// [`close`](Self::close) for that.
+/// After the writer is dropped, the reader writes what is queued, and the connection stays open:
+/// call [`close`](Self::close) to close it.
 pub struct Writer<S> {
-    pub(super) shared: Arc<Shared<WriteHalf<S>>>,
+    pub(super) shared: Arc<SplitState<WriteHalf<S>>>,
     timer: Timer,
-    /// Taken by the `Sink`, and not queued yet.
-    pub(super) waiting: Option<OwnedMessage>,
-    _leaving: Leaving,
+    /// A message that the `Sink` has accepted and not queued yet.
+    pub(super) pending: Option<OwnedMessage>,
+    _drop_guard: WriterDropGuard,
 }
 
-/// The reader takes care of what a writer leaves behind.
-struct Leaving(Arc<Bell>);
+/// Notifies the reader when the writer is dropped: the reader writes what is queued.
+struct WriterDropGuard(Arc<Gate>);
 
-impl Drop for Leaving {
+impl Drop for WriterDropGuard {
     fn drop(&mut self) {
-        self.0.call_reader();
+        self.0.notify_reader();
     }
 }
 
 impl<S> Writer<S> {
-    pub(super) fn new(shared: Arc<Shared<WriteHalf<S>>>) -> Self {
+    pub(super) fn new(shared: Arc<SplitState<WriteHalf<S>>>) -> Self {
         Self {
             timer: Timer::default(),
-            waiting: None,
-            _leaving: Leaving(Arc::clone(&shared.bell)),
+            pending: None,
+            _drop_guard: WriterDropGuard(Arc::clone(&shared.gate)),
             shared,
         }
     }
@@ -67,11 +67,11 @@ impl<S> Writer<S> {
 impl<S: AsyncWrite + Unpin> Writer<S> {
     send_methods!();
 
-    /// Queues whatever `f` sends, then writes it: a batch in one system call. `f` runs once,
-    /// and sees [`SendError::QueueFull`] itself.
+    /// Runs `f` on the outbox once, then writes: a batch of messages in one system call. A send
+    /// inside `f` returns [`SendError::QueueFull`] if the queue is full.
     ///
     /// # Errors
-    /// [`Error::Failed`], [`Error::Io`] where the connection has failed.
+    /// [`Error::Failed`], [`Error::Io`] if the connection has failed.
     pub async fn with_outbox<T>(&mut self, f: impl FnOnce(&mut Outbox) -> T) -> Result<T, Error> {
         let mut f = Some(f);
         let mut given = None;
@@ -85,12 +85,12 @@ impl<S: AsyncWrite + Unpin> Writer<S> {
         given.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
     }
 
-    /// Begins the closing handshake and waits until the Close is written. The reader sees it
-    /// through: it goes on to give messages, and then how the connection ended.
+    /// Begins the closing handshake and waits until the Close is written. The reader finishes the
+    /// handshake: it still delivers messages, then `None` or the failure.
     ///
     /// # Errors
-    /// [`Error::Send`] for a code or reason that must not be sent; [`Error::Failed`],
-    /// [`Error::Io`] where the connection has failed.
+    /// [`Error::Send`] for a code or reason that must not be sent; [`Error::Failed`], [`Error::Io`]
+    /// if the connection has failed.
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         poll_fn(|cx| self.poll_close(cx, code, reason)).await
     }
@@ -114,8 +114,8 @@ impl<S: AsyncWrite + Unpin> Writer<S> {
         flush: bool,
         put: &mut Put<'_, WriteHalf<S>>,
     ) -> Poll<Result<(), Error>> {
-        if self.waiting.is_some() {
-            match self.poll_waiting(cx) {
+        if self.pending.is_some() {
+            match self.poll_pending(cx) {
                 Poll::Ready(Ok(())) => {}
                 other => return other,
             }
@@ -123,31 +123,31 @@ impl<S: AsyncWrite + Unpin> Writer<S> {
         self.poll_queue(cx, flush, put)
     }
 
-    /// Queues, unless nobody is left to look after the connection.
+    /// Queues with `put`, unless the reader is dropped.
     fn poll_queue(
         &mut self,
         cx: &mut Context<'_>,
         flush: bool,
         put: &mut Put<'_, WriteHalf<S>>,
     ) -> Poll<Result<(), Error>> {
-        self.poll_cell(cx, |sending, io, cx, deserted| {
-            if deserted && !sending.write.outbox().is_closing() {
+        self.poll_in_gate(cx, |sending, io, cx, reader_dropped| {
+            if reader_dropped && !sending.write.outbox().is_closing() {
                 return Poll::Ready(Err(Error::NoReader));
             }
             sending.poll_send(io, cx, flush, now(), put)
         })
     }
 
-    /// Queues the message that the `Sink` was given.
-    pub(super) fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Some(mut message) = self.waiting.take() else {
+    /// Queues the message that the `Sink` has accepted.
+    pub(super) fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Some(mut message) = self.pending.take() else {
             return Poll::Ready(Ok(()));
         };
         let queued = self.poll_queue(cx, false, &mut |write, _, _, _| {
             put_owned(write.outbox(), &mut message)
         });
         if queued.is_pending() {
-            self.waiting = Some(message);
+            self.pending = Some(message);
         }
         queued
     }
@@ -155,25 +155,25 @@ impl<S: AsyncWrite + Unpin> Writer<S> {
     pub(super) fn poll_flush(
         &mut self,
         cx: &mut Context<'_>,
-        fresh: &mut bool,
+        new_call: &mut bool,
     ) -> Poll<Result<(), Error>> {
-        match self.poll_waiting(cx) {
-            Poll::Ready(Ok(())) => {
-                self.poll_cell(cx, |sending, io, cx, _| sending.poll_flush(io, cx, fresh))
-            }
+        match self.poll_pending(cx) {
+            Poll::Ready(Ok(())) => self.poll_in_gate(cx, |sending, io, cx, _| {
+                sending.poll_flush(io, cx, new_call)
+            }),
             other => other,
         }
     }
 
-    /// Queues a Close, if none is, and writes everything.
+    /// Queues a Close, unless one is queued already, and writes everything.
     pub(super) fn poll_close(
         &mut self,
         cx: &mut Context<'_>,
         code: CloseCode,
         reason: &str,
     ) -> Poll<Result<(), Error>> {
-        match self.poll_waiting(cx) {
-            Poll::Ready(Ok(())) => self.poll_cell(cx, |sending, io, cx, _| {
+        match self.poll_pending(cx) {
+            Poll::Ready(Ok(())) => self.poll_in_gate(cx, |sending, io, cx, _| {
                 sending.outbox().close(code, reason)?;
                 sending.poll_flush(io, cx, &mut false)
             }),
@@ -181,9 +181,9 @@ impl<S: AsyncWrite + Unpin> Writer<S> {
         }
     }
 
-    /// Runs `op` in the cell until it is ready, or its deadline has passed. `op` is told whether
-    /// the reader is gone.
-    fn poll_cell(
+    /// Runs `op` in the gate until it is ready or the write deadline has passed. The last argument
+    /// of `op`: the reader is dropped.
+    fn poll_in_gate(
         &mut self,
         cx: &mut Context<'_>,
         mut op: impl FnMut(
@@ -194,32 +194,34 @@ impl<S: AsyncWrite + Unpin> Writer<S> {
         ) -> Poll<Result<(), Error>>,
     ) -> Poll<Result<(), Error>> {
         let mut registered = false;
-        // Tries, tries again once registered, and then once for each deadline that passes.
+        // Tries once, once more after the waker is registered, and once after each deadline.
         loop {
-            let mut calls = false;
-            let entered = self
-                .shared
-                .with(Side::Writer, cx.waker(), |Cell { sending, io }| {
-                    let before = (sending.write.deadline().is_some(), is_over(sending));
-                    let mut cx = Context::from_waker(&self.shared.waker);
-                    let mut polled = op(sending, io, &mut cx, self.shared.bell.is_deserted());
-                    if polled.is_pending()
-                        && let Err(e) = sending.expire()
-                    {
-                        polled = Poll::Ready(Err(e));
-                    }
-                    calls = before != (sending.write.deadline().is_some(), is_over(sending));
-                    (polled, sending.deadline())
-                });
-            if calls {
-                self.shared.bell.call_reader();
+            let mut notify = false;
+            let entered =
+                self.shared
+                    .with(Side::Writer, cx.waker(), |SharedWrite { sending, io }| {
+                        let before = (sending.write.deadline().is_some(), is_closing(sending));
+                        let mut cx = Context::from_waker(&self.shared.waker);
+                        let mut polled =
+                            op(sending, io, &mut cx, self.shared.gate.is_reader_dropped());
+                        if polled.is_pending()
+                            && let Err(e) = sending.expire()
+                        {
+                            polled = Poll::Ready(Err(e));
+                        }
+                        notify =
+                            before != (sending.write.deadline().is_some(), is_closing(sending));
+                        (polled, sending.deadline())
+                    });
+            if notify {
+                self.shared.gate.notify_reader();
             }
             match entered {
                 None => return Poll::Pending,
                 Some((Poll::Ready(done), _)) => return Poll::Ready(done),
-                // What happened before the registration is seen by the second try.
+                // The second try sees what has changed before the registration.
                 Some(_) if !registered => {
-                    self.shared.bell.register(Side::Writer, cx.waker());
+                    self.shared.gate.register(Side::Writer, cx.waker());
                     registered = true;
                 }
                 Some((Poll::Pending, deadline)) => {
@@ -232,8 +234,8 @@ impl<S: AsyncWrite + Unpin> Writer<S> {
     }
 }
 
-/// The reader has to see to the end of the connection.
-fn is_over(sending: &mut Sending) -> bool {
+/// Whether the connection is closing, which the reader must drive.
+fn is_closing(sending: &mut Sending) -> bool {
     sending.write.outbox().is_closing()
 }
 

@@ -1,8 +1,7 @@
-//! Socket options as one typed value, and threads pinned to cores.
+//! Socket options as one typed value, and pinning of threads to cores.
 //!
-//! Both drivers take a [`Tune`]: it is applied to every stream they connect or accept, and to the
-//! listener before it is bound. Nothing that the platform refuses is dropped: it comes back in a
-//! [`TuneReport`].
+//! Both drivers take a [`Tune`], and apply it to every stream that they connect or accept, and to a
+//! listener before `bind`. An option that the platform refuses is reported in a [`TuneReport`].
 
 mod options;
 mod pin;
@@ -17,38 +16,36 @@ pub use options::Tuned;
 pub use pin::{cores, pin_current_thread};
 pub use report::{Refused, TuneError, TuneOption, TuneReport};
 
-/// Connections that the kernel holds ready before `accept`, unless [`Tune::backlog`] says
-/// otherwise.
+/// Connections that the kernel holds before `accept`, unless [`Tune::backlog`] says otherwise.
 ///
-/// After a network fault every client of a gateway comes back within one round trip. 128, the
-/// default of `std`, overflows then, and each client whose SYN is dropped waits a whole second.
-/// 1024 waiting connections cost some 2 MiB of kernel memory at worst, and stay below the cap
-/// that Linux sets by default (4096, `net.core.somaxconn`).
+/// After a network failure all clients of a gateway reconnect within one round trip. The default of
+/// `std`, 128, overflows then, and each client whose SYN is dropped waits a whole second. 1024
+/// waiting connections take about 2 MiB of kernel memory at most, and stay below the default cap of
+/// Linux (4096, `net.core.somaxconn`).
 const BACKLOG_DEFAULT: u32 = 1024;
 
-/// Unsent bytes in the kernel from which a latency-bound connection stops being writable.
+/// Unsent bytes in the kernel from which a latency-bound connection is not writable.
 ///
-/// What the kernel holds can no longer be overtaken by a more urgent channel. 16 KiB is one
-/// full TLS record or eleven segments of an Ethernet: enough to keep the wire busy while the
-/// driver wakes.
+/// A more urgent channel cannot overtake bytes that the kernel holds. 16 KiB is one full TLS
+/// record, or eleven Ethernet segments: enough to keep the network busy until the driver writes
+/// again.
 const NOTSENT_LOWAT_LOW_LATENCY_BYTES: u32 = 16 * 1024;
 
-/// Unsent bytes from which a bulk connection stops being writable.
+/// Unsent bytes in the kernel from which a bulk connection is not writable.
 ///
-/// Two of the largest segments that Linux hands to the device at once (64 KiB each): one on its
-/// way, one ready.
+/// Two of the largest segments that Linux hands to the device at once (64 KiB each): one being
+/// sent, one ready.
 const NOTSENT_LOWAT_THROUGHPUT_BYTES: u32 = 128 * 1024;
 
-/// Size of either buffer where connections are many and messages small.
+/// Size of each socket buffer for many connections with small messages.
 const MANY_CONNECTIONS_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Connections waiting for `accept` where they come by the ten thousand: the cap that Linux sets
-/// by default.
+/// Backlog for tens of thousands of connections: the default cap of Linux.
 const MANY_CONNECTIONS_BACKLOG: u32 = 4096;
 
 /// Options of TCP sockets, checked and applied together.
 ///
-/// `None` leaves an option as the operating system has it. Sizes are bytes.
+/// `None` leaves an option at the system's default. Sizes are bytes.
 ///
 /// ```
 /// use tickwire::net::Tune;
@@ -62,8 +59,8 @@ const MANY_CONNECTIONS_BACKLOG: u32 = 4096;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// Linux is the platform that has every option; elsewhere those that do not exist are reported
-/// with [`Unsupported`](std::io::ErrorKind::Unsupported).
+/// Only Linux has every option; elsewhere a missing one is reported with
+/// [`Unsupported`](std::io::ErrorKind::Unsupported).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Tune {
@@ -82,23 +79,23 @@ pub struct Tune {
     strict: bool,
 }
 
-/// Keepalive probes of TCP itself, below the WebSocket's own Ping.
+/// TCP keep-alive probes, below the WebSocket's own Pings.
 ///
-/// They find a peer that is gone even while nobody reads, but they prove only that its kernel is
-/// alive. Times are whole seconds on the wire of the system call: parts of a second round up.
+/// They detect a dead peer even while the application does not read, but they prove only that the
+/// peer's kernel runs. The system calls take whole seconds: fractions are rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepaliveTune {
-    /// Silence before the first probe. Linux takes 1 to 32,767 s.
+    /// Idle time before the first probe. Linux: 1 to 32,767 s.
     pub idle: Duration,
-    /// Time from one unanswered probe to the next. Linux takes 1 to 32,767 s.
+    /// Time from one unanswered probe to the next. Linux: 1 to 32,767 s.
     pub interval: Duration,
-    /// Unanswered probes after which the connection is reset. Linux takes 1 to 127.
+    /// Unanswered probes after which the connection is reset. Linux: 1 to 127.
     pub retries: u32,
 }
 
 impl Default for KeepaliveTune {
-    /// 60 s of silence, then four probes 15 s apart: a dead peer is gone after two minutes, and
-    /// the usual idle limit of NATs and load balancers (five minutes or less) is never reached.
+    /// 60 s idle, then four probes 15 s apart: a dead peer is detected after two minutes, and the
+    /// idle timeout of NATs and load balancers (usually five minutes or less) is not reached.
     fn default() -> Self {
         Self {
             idle: Duration::from_secs(60),
@@ -115,7 +112,8 @@ impl Default for Tune {
 }
 
 impl Tune {
-    /// `nodelay`, a backlog of 1024, on Unix `reuse_address`; the rest as the system has it.
+    /// `nodelay`, a backlog of 1024, `reuse_address` on Unix; other options at the system's
+    /// defaults.
     pub const fn new() -> Self {
         Self {
             nodelay: true,
@@ -128,19 +126,19 @@ impl Tune {
             user_timeout: None,
             incoming_cpu: None,
             reuse_port: false,
-            // On Windows the option of this name lets a second process steal the port.
+            // On Windows this option lets a second process take the port over.
             reuse_address: cfg!(unix),
             backlog: BACKLOG_DEFAULT,
             strict: false,
         }
     }
 
-    /// For orders and market data: acknowledge at once, and keep at most 16 KiB unsent in the
-    /// kernel, so that what is urgent overtakes in our own queue.
+    /// For orders and market data: acknowledges at once, and keeps at most 16 KiB unsent in the
+    /// kernel, so that urgent messages overtake others in the send queue.
     ///
-    /// Cost: more packets (acknowledgements that would have ridden on data), and more wake-ups of
-    /// a writer that is faster than the network. [`busy_poll_micros`](Self::busy_poll_micros) is
-    /// left out: it pays only on some devices, takes a whole core, and may need a privilege.
+    /// Cost: more packets (acknowledgements without data), and more wake-ups of a writer that is
+    /// faster than the network. [`busy_poll_micros`](Self::busy_poll_micros) is not set: it helps
+    /// on some devices only, uses a whole core, and may need a privilege.
     pub const fn low_latency() -> Self {
         let mut tune = Self::new();
         tune.quickack = Some(true);
@@ -148,19 +146,19 @@ impl Tune {
         tune
     }
 
-    /// For bulk transfer: buffers are left to the kernel, which grows them with the path, and at
-    /// most 128 KiB wait unsent.
+    /// For bulk transfer: the kernel sizes the buffers, and at most 128 KiB wait unsent.
     ///
-    /// Cost: kernel memory, up to `net.ipv4.tcp_rmem` and `tcp_wmem` (megabytes) a connection. A
-    /// fixed size would be worse: it turns the growing off, and is capped by `net.core.rmem_max`.
+    /// Cost: kernel memory, up to `net.ipv4.tcp_rmem` and `tcp_wmem` (megabytes) for each
+    /// connection. A fixed size would be worse: it turns automatic sizing off, and is capped by
+    /// `net.core.rmem_max`.
     pub const fn throughput() -> Self {
         let mut tune = Self::new();
         tune.notsent_lowat_bytes = Some(NOTSENT_LOWAT_THROUGHPUT_BYTES);
         tune
     }
 
-    /// For tens of thousands of quiet peers: 16 KiB each way, dead ones found by keepalive, and
-    /// a backlog of 4096 for the hour when all come back.
+    /// For tens of thousands of mostly idle peers: 16 KiB for each direction, keep-alive probes to
+    /// detect dead peers, and a backlog of 4096 for the moment when all of them reconnect.
     ///
     /// Cost: speed. A window of 16 KiB over a path of 50 ms carries at most 320 KiB/s.
     pub fn many_connections() -> Self {
@@ -172,94 +170,94 @@ impl Tune {
     }
 
     /// `TCP_NODELAY`: send a short segment at once instead of waiting for the acknowledgement of
-    /// the one before (Nagle). Default `true`: our writes are whole batches already.
+    /// the previous one (Nagle's algorithm). Default `true`: the engine writes whole batches.
     pub const fn nodelay(mut self, on: bool) -> Self {
         self.nodelay = on;
         self
     }
 
-    /// `TCP_QUICKACK` (Linux): acknowledge at once. The kernel takes it as a hint and falls back
-    /// by itself when the exchange looks interactive, so it covers the start of a connection; a
-    /// driver that wants it for good applies it again after reads.
+    /// `TCP_QUICKACK` (Linux): acknowledge at once. The kernel takes this as a hint and turns it
+    /// off when the traffic looks interactive, so it covers the start of a connection; to keep it
+    /// on, apply it again after reads.
     pub fn quickack(mut self, on: impl Into<Option<bool>>) -> Self {
         self.quickack = on.into();
         self
     }
 
-    /// `SO_RCVBUF`, bytes. Turns the kernel's growing of the buffer off. A cap below the request
-    /// (`net.core.rmem_max`) is reported as a refusal.
+    /// `SO_RCVBUF`, bytes. Turns the kernel's automatic sizing off. If the cap `net.core.rmem_max`
+    /// is lower, the report says so.
     pub fn recv_buffer_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.recv_buffer_bytes = bytes.into();
         self
     }
 
-    /// `SO_SNDBUF`, bytes. Turns the kernel's growing of the buffer off. A cap below the request
-    /// (`net.core.wmem_max`) is reported as a refusal.
+    /// `SO_SNDBUF`, bytes. Turns the kernel's automatic sizing off. If the cap `net.core.wmem_max`
+    /// is lower, the report says so.
     pub fn send_buffer_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.send_buffer_bytes = bytes.into();
         self
     }
 
-    /// `TCP_NOTSENT_LOWAT` (Linux), bytes: the socket is writable only while fewer bytes than
-    /// this wait unsent; what is in flight does not count.
+    /// `TCP_NOTSENT_LOWAT` (Linux), bytes: the socket is writable only while fewer unsent bytes
+    /// than this wait in the kernel; bytes in flight do not count.
     pub fn notsent_lowat_bytes(mut self, bytes: impl Into<Option<u32>>) -> Self {
         self.notsent_lowat_bytes = bytes.into();
         self
     }
 
-    /// `SO_BUSY_POLL` (Linux), microseconds: a read that finds nothing polls the device this
-    /// long. Raising it above `net.core.busy_read` needs `CAP_NET_ADMIN`. Without effect on
-    /// loopback.
+    /// `SO_BUSY_POLL` (Linux), microseconds: a read without data polls the device this long. A
+    /// value above `net.core.busy_read` needs `CAP_NET_ADMIN`. No effect on loopback.
     pub fn busy_poll_micros(mut self, micros: impl Into<Option<u32>>) -> Self {
         self.busy_poll_micros = micros.into();
         self
     }
 
-    /// `SO_KEEPALIVE` and its three times. `None` leaves keepalive as it is; it does not turn it
-    /// off.
+    /// `SO_KEEPALIVE` and its three parameters. `None` leaves keep-alive as it is, and does not
+    /// turn it off.
     pub fn keepalive(mut self, keepalive: impl Into<Option<KeepaliveTune>>) -> Self {
         self.keepalive = keepalive.into();
         self
     }
 
     /// `TCP_USER_TIMEOUT` (Linux; RFC 5482): how long sent data may stay unacknowledged, or
-    /// keepalive probes unanswered, before the connection is reset. 1 ms to 24 days; parts of a
-    /// millisecond round up. Where both are set, it wins over [`KeepaliveTune::retries`].
+    /// keep-alive probes unanswered, before the connection is reset. 1 ms to 24 days; fractions of
+    /// a millisecond are rounded up. It overrides [`KeepaliveTune::retries`].
     pub fn user_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.user_timeout = timeout.into();
         self
     }
 
-    /// `SO_INCOMING_CPU` (Linux): of several listeners under [`reuse_port`](Self::reuse_port),
-    /// prefer this one for packets that this core received.
+    /// `SO_INCOMING_CPU` (Linux): among several listeners with [`reuse_port`](Self::reuse_port),
+    /// the kernel prefers this one for packets that this core has received.
     pub fn incoming_cpu(mut self, core: impl Into<Option<u32>>) -> Self {
         self.incoming_cpu = core.into();
         self
     }
 
-    /// `SO_REUSEPORT`, listener only: several sockets listen on one port and the kernel spreads
-    /// connections over them: one listener for each thread. Every one of them must set it.
+    /// `SO_REUSEPORT`, listener only: several sockets listen on one port, and the kernel
+    /// distributes connections over them, for instance one listener for each thread. All of them
+    /// must set it.
     pub const fn reuse_port(mut self, on: bool) -> Self {
         self.reuse_port = on;
         self
     }
 
-    /// `SO_REUSEADDR`, listener only: bind although closed connections of the last run linger.
+    /// `SO_REUSEADDR`, listener only: bind even if closed connections of a previous process linger.
     /// Default `true` on Unix; on Windows it would let another process take the port over.
     pub const fn reuse_address(mut self, on: bool) -> Self {
         self.reuse_address = on;
         self
     }
 
-    /// Connections, complete but not yet accepted, that the kernel holds; more are dropped.
-    /// Listener only; default 1024; at least 1.
+    /// Connections that the kernel holds before they are accepted; further ones are dropped.
+    /// Listener only; at least 1, default 1024.
     pub const fn backlog(mut self, connections: u32) -> Self {
         self.backlog = connections;
         self
     }
 
-    /// Whether a refused option is an error ([`apply_or_fail`](Self::apply_or_fail),
-    /// [`listen`](Self::listen), [`socket_for_connect`](Self::socket_for_connect)) or only
+    /// Whether a refused option is an error of [`apply_or_fail`](Self::apply_or_fail),
+    /// [`listen`](Self::listen) and [`socket_for_connect`](Self::socket_for_connect), or only
     /// reported. Default `false`.
     pub const fn strict(mut self, on: bool) -> Self {
         self.strict = on;

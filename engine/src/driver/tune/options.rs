@@ -1,4 +1,4 @@
-//! Each option set on, and read from, a socket.
+//! Sets each option on a socket, and reads it back.
 
 use std::{format, io, time::Duration};
 
@@ -6,11 +6,11 @@ use socket2::{SockRef, TcpKeepalive};
 
 use super::{KeepaliveTune, Tune, TuneError, TuneOption, TuneReport};
 
-/// Largest value of an option: the kernel takes a C `int`, and a larger one would wrap.
+/// Largest value of an option: the kernel takes a C `int`.
 const OPTION_VALUE_MAX: u64 = i32::MAX as u64;
 
-/// What Linux answers for a buffer of one byte: it doubles what is asked and uses the other half
-/// for its own records (`man 7 socket`, SO_RCVBUF).
+/// Bytes that the kernel reports for each buffer byte requested. Linux doubles the request and uses
+/// the other half for its own records (`man 7 socket`, SO_RCVBUF).
 const BUFFER_BYTES_GRANTED_PER_BYTE: u64 = if cfg!(any(target_os = "linux", target_os = "android"))
 {
     2
@@ -18,7 +18,7 @@ const BUFFER_BYTES_GRANTED_PER_BYTE: u64 = if cfg!(any(target_os = "linux", targ
     1
 };
 
-/// The value of a call where the platform has it, else `Unsupported`.
+/// The result of a call if the platform supports it, otherwise `Unsupported`.
 macro_rules! where_supported {
     ($on:meta, ($($used:ident),*), $call:expr) => {{
         #[cfg($on)]
@@ -33,27 +33,27 @@ macro_rules! where_supported {
     }};
 }
 
-/// The options of a socket as the kernel has them now.
+/// Socket options as the kernel has them now; see [`Tune::read_back`].
 ///
-/// `None`: the platform has no such option, or does not tell.
+/// `None`: the platform does not have the option, or does not report it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tuned {
     /// `TCP_NODELAY`
     pub nodelay: Option<bool>,
-    /// `TCP_QUICKACK`: whether the next acknowledgement is sent at once; changes by itself.
+    /// `TCP_QUICKACK`: whether the next acknowledgement is sent at once. The kernel changes it.
     pub quickack: Option<bool>,
-    /// `SO_RCVBUF`, bytes: on Linux twice what was asked.
+    /// `SO_RCVBUF`, bytes: on Linux twice the requested size.
     pub recv_buffer_bytes: Option<usize>,
-    /// `SO_SNDBUF`, bytes: on Linux twice what was asked.
+    /// `SO_SNDBUF`, bytes: on Linux twice the requested size.
     pub send_buffer_bytes: Option<usize>,
-    /// `TCP_NOTSENT_LOWAT`, bytes; 0 means the system's own limit.
+    /// `TCP_NOTSENT_LOWAT`, bytes; 0 is the system's default.
     pub notsent_lowat_bytes: Option<u32>,
     /// `SO_BUSY_POLL`, microseconds.
     pub busy_poll_micros: Option<u32>,
-    /// The three times, where `SO_KEEPALIVE` is on and the platform tells all of them.
+    /// The keep-alive parameters, if `SO_KEEPALIVE` is on and the platform reports all three.
     pub keepalive: Option<KeepaliveTune>,
-    /// `TCP_USER_TIMEOUT`; `None` also where it is the system's own.
+    /// `TCP_USER_TIMEOUT`; `None` also if it is the system's default.
     pub user_timeout: Option<Duration>,
     /// `SO_INCOMING_CPU`: the core that was set, or that last received a packet.
     pub incoming_cpu: Option<u32>,
@@ -64,12 +64,12 @@ pub struct Tuned {
 }
 
 impl Tune {
-    /// Sets every option of a stream: before `connect`, or on an accepted one.
+    /// Sets every option on a stream: before `connect`, or after `accept`.
     ///
-    /// Takes a reference to any socket (`&std::net::TcpStream`, `&tokio::net::TcpStream`,
-    /// `&mio::net::TcpStream`). One system call for each option that is set, two for a buffer.
-    /// Buffer sizes should be set before the handshake of TCP, which fixes the window scale:
-    /// [`listen`](Self::listen) and [`socket_for_connect`](Self::socket_for_connect) do so.
+    /// Takes a reference to a socket (`&std::net::TcpStream`, `&tokio::net::TcpStream`,
+    /// `&mio::net::TcpStream`). Makes one system call for each option, two for a buffer size. Set
+    /// buffer sizes before the TCP handshake, which fixes the window scale:
+    /// [`listen`](Self::listen) and [`socket_for_connect`](Self::socket_for_connect) do that.
     pub fn apply<'s>(&self, socket: impl Into<SockRef<'s>>) -> TuneReport {
         let socket = &socket.into();
         let mut report = TuneReport::default();
@@ -93,18 +93,20 @@ impl Tune {
         report
     }
 
-    /// [`apply`](Self::apply), and what a [`strict`](Self::strict) caller must not overlook.
+    /// [`apply`](Self::apply), with an error for refused options if this is
+    /// [`strict`](Self::strict).
     ///
     /// # Errors
-    /// [`TuneError`] where anything was refused and this is strict.
+    /// [`TuneError`] if an option was refused and this is strict.
     pub fn apply_or_fail<'s>(
         &self,
         socket: impl Into<SockRef<'s>>,
     ) -> Result<TuneReport, TuneError> {
-        self.apply(socket).judged(self.strict)
+        self.apply(socket).check_strict(self.strict)
     }
 
-    /// Sets what a listener needs before `bind`. Accepted sockets inherit the buffers.
+    /// Sets the options that a listener needs before `bind`. Accepted sockets inherit the buffer
+    /// sizes.
     pub(super) fn apply_to_listener(&self, socket: &SockRef<'_>, report: &mut TuneReport) {
         report.note(
             TuneOption::ReuseAddress,
@@ -116,19 +118,19 @@ impl Tune {
         self.apply_shared(socket, report);
     }
 
-    /// What streams and listeners have in common.
+    /// Sets the options that streams and listeners share.
     fn apply_shared(&self, socket: &SockRef<'_>, report: &mut TuneReport) {
         if let Some(bytes) = self.recv_buffer_bytes {
             let outcome = buffer_size(bytes).and_then(|bytes| {
                 socket.set_recv_buffer_size(bytes)?;
-                granted(bytes, socket.recv_buffer_size()?)
+                check_granted(bytes, socket.recv_buffer_size()?)
             });
             report.note(TuneOption::RecvBuffer, outcome);
         }
         if let Some(bytes) = self.send_buffer_bytes {
             let outcome = buffer_size(bytes).and_then(|bytes| {
                 socket.set_send_buffer_size(bytes)?;
-                granted(bytes, socket.send_buffer_size()?)
+                check_granted(bytes, socket.send_buffer_size()?)
             });
             report.note(TuneOption::SendBuffer, outcome);
         }
@@ -137,7 +139,7 @@ impl Tune {
         }
     }
 
-    /// The options of a socket as the kernel has them now, for operators and tests.
+    /// Reads the socket options that the kernel has now, for operators and tests.
     #[must_use]
     pub fn read_back<'s>(socket: impl Into<SockRef<'s>>) -> Tuned {
         let socket = &socket.into();
@@ -184,29 +186,29 @@ fn within_int(value: u64) -> io::Result<()> {
 fn buffer_size(bytes: usize) -> io::Result<usize> {
     if bytes == 0 {
         return Err(invalid(
-            "a buffer of 0 bytes carries nothing: give a size, or None",
+            "a buffer cannot have 0 bytes: give a size, or None",
         ));
     }
     within_int(bytes as u64)?;
     Ok(bytes)
 }
 
-/// The kernel cuts a buffer to its cap and calls that success.
-fn granted(asked: usize, answered: usize) -> io::Result<()> {
-    let granted = answered as u64 / BUFFER_BYTES_GRANTED_PER_BYTE;
-    if granted >= asked as u64 {
+/// The kernel reduces a buffer to its cap without an error.
+fn check_granted(requested: usize, reported: usize) -> io::Result<()> {
+    let granted = reported as u64 / BUFFER_BYTES_GRANTED_PER_BYTE;
+    if granted >= requested as u64 {
         return Ok(());
     }
     Err(io::Error::new(
         io::ErrorKind::QuotaExceeded,
         format!(
-            "asked for {asked} bytes, the system's cap granted {granted} \
+            "{requested} bytes were requested, the system's cap granted {granted} \
              (Linux: net.core.rmem_max, net.core.wmem_max)"
         ),
     ))
 }
 
-/// Whole seconds, rounded up: 0 would mean something else to the kernel.
+/// Whole seconds, rounded up: 0 has another meaning for the kernel.
 fn seconds_up(time: Duration) -> Duration {
     Duration::from_secs(
         time.as_secs()
@@ -269,7 +271,7 @@ fn set_incoming_cpu(socket: &SockRef<'_>, core: u32) -> io::Result<()> {
     )
 }
 
-/// `None`: no core was set and no packet came yet (the kernel answers -1).
+/// `None`: no core was set, and no packet has been received (the kernel returns -1).
 fn incoming_cpu(socket: &SockRef<'_>) -> io::Result<Option<u32>> {
     where_supported!(
         target_os = "linux",
@@ -336,7 +338,7 @@ fn user_timeout(socket: &SockRef<'_>) -> io::Result<Option<Duration>> {
     )
 }
 
-/// One call for each of the three, so that the report can name the one at fault.
+/// One call for each parameter, so that the report can name the refused one.
 fn set_keepalive(socket: &SockRef<'_>, tune: KeepaliveTune, report: &mut TuneReport) {
     let idle = TcpKeepalive::new().with_time(seconds_up(tune.idle));
     report.note(TuneOption::KeepaliveIdle, socket.set_tcp_keepalive(&idle));

@@ -1,14 +1,14 @@
-//! Threads pinned to cores.
+//! Pins threads to cores.
 
 use std::{io, num::NonZero, thread};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const ONLINE: &str = "/sys/devices/system/cpu/online";
 
-/// Cores of this machine that are online, whether or not this thread may run on them now.
+/// Number of online cores of this machine, including cores that the calling thread may not run on.
 ///
-/// On Linux it counts all of them, so the cores that `isolcpus` keeps for pinned threads count
-/// too, and the answer does not change in a thread that is itself pinned. Elsewhere it is
+/// On Linux this includes cores that `isolcpus` reserves for pinned threads, and does not change in
+/// a thread that is itself pinned. Elsewhere it is
 /// [`available_parallelism`](thread::available_parallelism). At least 1.
 #[must_use]
 pub fn cores() -> usize {
@@ -18,10 +18,10 @@ pub fn cores() -> usize {
         .unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
 }
 
-/// Binds the calling thread to one core for the rest of its life.
+/// Pins the calling thread to one core, until the thread ends.
 ///
-/// `core` is the number that the system gives the core, counted from 0 (Linux:
-/// `/sys/devices/system/cpu`); numbers may have gaps where cores are offline.
+/// `core` is the system's number of the core, from 0 (Linux: `/sys/devices/system/cpu`). Offline
+/// cores leave gaps in the numbers.
 ///
 /// ```
 /// # if cfg!(target_os = "linux") {
@@ -31,9 +31,9 @@ pub fn cores() -> usize {
 /// ```
 ///
 /// # Errors
-/// [`InvalidInput`](io::ErrorKind::InvalidInput) for a core that does not exist, is offline, or
-/// is outside the cpuset of this process; the text names those that are online.
-/// [`Unsupported`](io::ErrorKind::Unsupported) other than on Linux and Android.
+/// [`InvalidInput`](io::ErrorKind::InvalidInput) for a core that does not exist, is offline, or is
+/// outside the cpuset of this process; the text lists the online cores.
+/// [`Unsupported`](io::ErrorKind::Unsupported) on systems other than Linux and Android.
 pub fn pin_current_thread(core: usize) -> io::Result<()> {
     pin(core)
 }
@@ -75,11 +75,11 @@ fn no_such_core(core: usize) -> io::Error {
 fn pin(_core: usize) -> io::Result<()> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
-        "threads are pinned on Linux and Android only",
+        "threads can be pinned on Linux and Android only",
     ))
 }
 
-/// The list of cores that are online, as the kernel writes it: `0-3,6`.
+/// The kernel's list of online cores, in its format: `0-3,6`.
 fn online() -> Option<std::string::String> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -91,7 +91,7 @@ fn online() -> Option<std::string::String> {
     }
 }
 
-/// Cores in such a list; `None` where it is not one.
+/// Number of cores in such a list; `None` if the text is not one.
 pub(super) fn count_cores(list: &str) -> Option<usize> {
     let mut total = 0_usize;
     for part in list.trim().split(',') {

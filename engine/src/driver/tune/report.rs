@@ -1,4 +1,4 @@
-//! What the platform refused, and why.
+//! Reports of refused socket options.
 
 use core::{error, fmt};
 use std::{io, vec::Vec};
@@ -38,7 +38,7 @@ pub enum TuneOption {
 }
 
 impl TuneOption {
-    /// The name of the setter, and that of the socket option for the operator's manual page.
+    /// The name of the setter, and of the socket option in the manual pages.
     const fn name(self) -> &'static str {
         match self {
             Self::Nodelay => "nodelay (TCP_NODELAY)",
@@ -65,15 +65,15 @@ impl fmt::Display for TuneOption {
     }
 }
 
-/// An option that was not set, or not as far as it was asked.
+/// An option that the platform did not set, or set to less than requested.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refused {
-    /// Which one.
+    /// The option.
     pub option: TuneOption,
-    /// Why: [`Unsupported`](io::ErrorKind::Unsupported) where this platform has no such option,
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a value it does not take,
-    /// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) where it granted less, else the error of
+    /// The reason: [`Unsupported`](io::ErrorKind::Unsupported) if the platform does not have the
+    /// option, [`InvalidInput`](io::ErrorKind::InvalidInput) if it does not accept the value,
+    /// [`QuotaExceeded`](io::ErrorKind::QuotaExceeded) if it granted less, otherwise the error of
     /// the system call.
     pub error: io::Error,
 }
@@ -84,28 +84,28 @@ impl fmt::Display for Refused {
     }
 }
 
-/// What became of a [`Tune`](super::Tune): every option not listed here was set.
+/// The result of applying a [`Tune`](super::Tune): every option that is not listed here was set.
 ///
-/// `Display` writes one line for each refusal, and nothing where there is none.
+/// `Display` writes one line for each refused option, and nothing if there is none.
 #[derive(Debug, Default)]
-#[must_use = "an option that was refused is told only here"]
+#[must_use = "only this report says which options were refused"]
 #[non_exhaustive]
 pub struct TuneReport {
-    /// In the order in which they were tried; each option at most once.
+    /// The refused options, in the order in which they were tried; each at most once.
     pub refused: Vec<Refused>,
 }
 
 impl TuneReport {
-    /// Whether every option was set as asked.
+    /// Whether every option was set as requested.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.refused.is_empty()
     }
 
-    /// The report as an error, where anything was refused.
+    /// Turns the report into an error if any option was refused.
     ///
     /// # Errors
-    /// [`TuneError`] with all of [`refused`](Self::refused).
+    /// [`TuneError`] with all entries of [`refused`](Self::refused).
     pub fn into_result(self) -> Result<(), TuneError> {
         if self.is_complete() {
             Ok(())
@@ -120,8 +120,8 @@ impl TuneReport {
         }
     }
 
-    /// The report, or the error that a strict [`Tune`](super::Tune) makes of it.
-    pub(super) fn judged(self, strict: bool) -> Result<Self, TuneError> {
+    /// The report, or an error if `strict` and any option was refused.
+    pub(super) fn check_strict(self, strict: bool) -> Result<Self, TuneError> {
         if strict && !self.is_complete() {
             Err(TuneError { report: self })
         } else {
@@ -140,15 +140,15 @@ impl fmt::Display for TuneReport {
     }
 }
 
-/// Options were refused, and the caller asked for all of them.
+/// Socket options were refused, and the caller required all of them.
 #[derive(Debug)]
 pub struct TuneError {
-    /// At least one refusal.
+    /// Has at least one refused option.
     report: TuneReport,
 }
 
 impl TuneError {
-    /// The refusals; at least one.
+    /// The refused options; at least one.
     #[must_use]
     pub fn refused(&self) -> &[Refused] {
         &self.report.refused
@@ -164,7 +164,7 @@ impl fmt::Display for TuneError {
 impl error::Error for TuneError {}
 
 impl From<TuneError> for io::Error {
-    /// Takes the kind of the first refusal and carries the [`TuneError`] inside.
+    /// An error of the first refused option's kind, with the [`TuneError`] as its source.
     fn from(error: TuneError) -> Self {
         let kind = error
             .refused()

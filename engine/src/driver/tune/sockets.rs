@@ -1,4 +1,4 @@
-//! Sockets made with their options already set.
+//! Makes sockets with their options set.
 
 use std::{
     format, io,
@@ -11,7 +11,7 @@ use super::{Tune, TuneOption, TuneReport};
 use crate::config::{ConfigError, require};
 
 impl Tune {
-    /// Checks what no platform takes.
+    /// Checks values that no platform accepts.
     pub(in crate::driver) fn check(&self) -> Result<(), ConfigError> {
         require(
             (1..=i32::MAX as u32).contains(&self.backlog),
@@ -21,15 +21,15 @@ impl Tune {
         )
     }
 
-    /// A listener, non-blocking, with everything set that must be set before `bind`.
+    /// Makes a non-blocking listener, with every option set that must be set before `bind`.
     ///
-    /// Port 0 takes a free one: see `local_addr`. Accepted streams inherit the buffer sizes; the
-    /// rest is for [`apply`](Self::apply), on each of them.
+    /// Port 0 binds a free port: see `local_addr`. Accepted streams inherit the buffer sizes; set
+    /// the other options with [`apply`](Self::apply) on each of them.
     ///
     /// # Errors
-    /// No socket to be had, or an address that cannot be bound: the text names the address and
-    /// what to do, the kind is that of the system call. Where this is [`strict`](Self::strict),
-    /// also any refusal, with the [`TuneError`](super::TuneError) inside.
+    /// If no socket can be made, or the address cannot be bound: the text names the address and
+    /// what to do, the kind is that of the system call. If this is [`strict`](Self::strict), also
+    /// for a refused option, with the [`TuneError`](super::TuneError) as the source.
     pub fn listen(&self, addr: SocketAddr) -> io::Result<(TcpListener, TuneReport)> {
         let checked = self.check();
         checked.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
@@ -37,26 +37,26 @@ impl Tune {
         let socket = stream_socket(addr)?;
         let mut report = TuneReport::default();
         self.apply_to_listener(&SockRef::from(&socket), &mut report);
-        report.note(TuneOption::Backlog, backlog_granted(self.backlog));
-        let report = report.judged(self.strict)?;
+        report.note(TuneOption::Backlog, check_backlog_granted(self.backlog));
+        let report = report.check_strict(self.strict)?;
         socket
             .bind(&addr.into())
             .map_err(|error| self.bind_error(addr, &error))?;
-        // Two sockets may bind one port and only the second `listen` fail.
+        // Two sockets can bind one port; then the second `listen` fails.
         socket
             .listen(backlog)
             .map_err(|error| self.bind_error(addr, &error))?;
         Ok((socket.into(), report))
     }
 
-    /// A non-blocking socket for `connect` to `addr`, with [`apply`](Self::apply) done: the
-    /// window scale is fixed by the handshake, so buffers must be sized before.
+    /// Makes a non-blocking socket to connect to `addr`, with [`apply`](Self::apply) done: the TCP
+    /// handshake fixes the window scale, so buffer sizes must be set before.
     ///
-    /// `connect` then reports that it is in progress; the socket is writable when it is done.
+    /// `connect` then returns "in progress"; the socket becomes writable when it is connected.
     ///
     /// # Errors
-    /// No socket to be had; where this is [`strict`](Self::strict), also any refusal, with the
-    /// [`TuneError`](super::TuneError) inside.
+    /// If no socket can be made; if this is [`strict`](Self::strict), also for a refused option,
+    /// with the [`TuneError`](super::TuneError) as the source.
     pub fn socket_for_connect(&self, addr: SocketAddr) -> io::Result<(Socket, TuneReport)> {
         let socket = stream_socket(addr)?;
         let report = self.apply_or_fail(&socket)?;
@@ -88,18 +88,20 @@ fn stream_socket(addr: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Linux cuts a backlog to its cap and calls that success.
-fn backlog_granted(asked: u32) -> io::Result<()> {
+/// Linux reduces a backlog to its cap without an error.
+fn check_backlog_granted(requested: u32) -> io::Result<()> {
     match backlog_cap() {
-        Some(cap) if cap < asked => Err(io::Error::new(
+        Some(cap) if cap < requested => Err(io::Error::new(
             io::ErrorKind::QuotaExceeded,
-            format!("asked for {asked}, the system's cap granted {cap} (net.core.somaxconn)"),
+            format!(
+                "{requested} were requested, the system's cap granted {cap} (net.core.somaxconn)"
+            ),
         )),
         _ => Ok(()),
     }
 }
 
-/// `None` where the platform does not tell.
+/// `None` if the platform does not report it.
 fn backlog_cap() -> Option<u32> {
     if !cfg!(any(target_os = "linux", target_os = "android")) {
         return None;

@@ -12,7 +12,7 @@ fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// A connected stream, and the two sockets that keep it so.
+/// A connected stream, and the two sockets that keep it connected.
 fn stream() -> (TcpStream, TcpStream, TcpListener) {
     let listener = TcpListener::bind(loopback()).unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -35,12 +35,12 @@ fn assert_refused(tune: &Tune, option: TuneOption, kind: ErrorKind) {
 }
 
 #[test]
-fn nodelay_is_set_both_ways() {
+fn nodelay_can_be_turned_on_and_off() {
     let (near, _far, _listener) = stream();
     for on in [true, false, true] {
         assert!(Tune::new().nodelay(on).apply(&near).is_complete());
         assert_eq!(Tune::read_back(&near).nodelay, Some(on));
-        assert_eq!(near.nodelay().unwrap(), on, "a second opinion from std");
+        assert_eq!(near.nodelay().unwrap(), on, "std reads another value");
     }
 }
 
@@ -57,7 +57,7 @@ fn buffers_are_granted_or_refused() {
 }
 
 #[test]
-fn absurd_buffers_are_refused() {
+fn invalid_buffer_sizes_are_refused() {
     for bytes in [0, i32::MAX as usize + 1, usize::MAX] {
         assert_refused(
             &Tune::new().recv_buffer_bytes(bytes),
@@ -72,10 +72,10 @@ fn absurd_buffers_are_refused() {
     }
 }
 
-/// Linux halves this size before it doubles it, whatever the cap of the machine is.
+/// Linux halves this size before it doubles it, whatever the cap is.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_buffer_cut_by_the_cap_is_refused() {
+fn a_buffer_reduced_by_the_cap_is_reported() {
     let bytes = i32::MAX as usize;
     assert_refused(
         &Tune::new().recv_buffer_bytes(bytes),
@@ -110,7 +110,7 @@ fn keepalive_is_set_and_rounded_up() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_report_names_the_part_of_keepalive_at_fault() {
+fn the_report_names_the_refused_keepalive_parameter() {
     let day = Duration::from_secs(86_400);
     let good = KeepaliveTune::default();
     let cases = [
@@ -190,7 +190,8 @@ fn quickack_and_incoming_cpu_are_set() {
     }
 }
 
-/// Raising it needs a privilege that whoever runs the tests may lack: then it must be reported.
+/// A higher value needs a privilege that the test process may lack: then the refusal must be
+/// reported.
 #[cfg(target_os = "linux")]
 #[test]
 fn busy_poll_is_set_or_reported() {
@@ -201,14 +202,14 @@ fn busy_poll_is_set_or_reported() {
     match refusals(&report).as_slice() {
         [] => assert_eq!(in_force, Some(micros)),
         [(TuneOption::BusyPoll, ErrorKind::PermissionDenied)] => assert_ne!(in_force, Some(micros)),
-        // A kernel built without it.
+        // The kernel was built without this option.
         [(TuneOption::BusyPoll, _)] => assert_eq!(in_force, None),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn values_that_would_wrap_are_refused() {
+fn values_above_a_c_int_are_refused() {
     let beyond = i32::MAX as u32 + 1;
     for value in [beyond, u32::MAX] {
         assert_refused(
@@ -250,7 +251,7 @@ fn what_the_platform_lacks_is_reported() {
     );
 }
 
-/// A socket without TCP: the kernel itself refuses what it does not know.
+/// A socket without TCP: the kernel refuses TCP options.
 #[cfg(unix)]
 #[test]
 fn a_refusal_of_the_kernel_is_reported() {
@@ -343,7 +344,7 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn a_backlog_that_cannot_be_is_an_error() {
+fn an_invalid_backlog_is_an_error() {
     for backlog in [0, i32::MAX as u32 + 1, u32::MAX] {
         let error = Tune::new().backlog(backlog).listen(loopback()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -382,9 +383,9 @@ fn accepted_streams_inherit_the_buffers() {
     assert_eq!(tuned.send_buffer_bytes, Some(64 * 1024));
 }
 
-/// Every preset is complete on a default Linux, and one byte makes the way there and back.
+/// Every preset is set completely on a default Linux, and a byte travels in both directions.
 #[test]
-fn presets_connect_and_carry() {
+fn presets_are_complete_and_carry_data() {
     for tune in [
         Tune::default(),
         Tune::low_latency(),
@@ -439,7 +440,7 @@ fn lists_of_cores() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_thread_is_pinned_to_one_core_and_only_it() {
+fn pinning_affects_one_thread_only() {
     use rustix::thread::{CpuSet, sched_getaffinity};
 
     let before = sched_getaffinity(None).unwrap();
@@ -450,7 +451,7 @@ fn a_thread_is_pinned_to_one_core_and_only_it() {
     let online = cores();
     let inside = std::thread::spawn(move || {
         pin_current_thread(core).unwrap();
-        assert_eq!(cores(), online, "a pinned thread counts the same");
+        assert_eq!(cores(), online, "a pinned thread counts all cores");
         sched_getaffinity(None).unwrap()
     });
     let inside = inside.join().unwrap();

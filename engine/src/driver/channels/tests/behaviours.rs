@@ -1,5 +1,5 @@
-//! One table of what a connection with channels does, against everything that drives one: the
-//! reactors' adapter, the task, and `ChannelEndpoint` in a loop of the test's own.
+//! One table of the behaviours of a connection with channels. Every driver must pass it: the adapter
+//! of the reactors, the task, and `ChannelEndpoint` in a loop of the test.
 
 mod endpoint;
 mod reactor;
@@ -18,22 +18,22 @@ use crate::session::channels::{
 };
 use crate::time::Timestamp;
 
-/// How a connection came to its end, as its application is told.
+/// How a connection ended, as reported to the application.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Outcome {
-    /// It never carried channels; the error in words.
+    /// The connection never carried channels, with the error text.
     Refused(String),
     Ended(ChannelFailure),
 }
 
-/// What an application does beside sending back what it gets on channels that it accepts.
+/// An action of the application, which otherwise accepts every channel and sends its messages back.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Abort(ErrorCode),
     Drain(ErrorCode),
     GoAway,
     Open,
-    /// Sends so many messages of 1,000 bytes on the channel that it has accepted.
+    /// Sends this number of messages of 1,000 bytes on the accepted channel.
     Send(usize),
 }
 
@@ -44,26 +44,26 @@ struct Start {
     subprotocol: Option<&'static str>,
 }
 
-/// A server's end of a connection, and whatever drives it. Its stream takes all that it is given.
+/// The server's end of a connection with its driver. Its stream accepts all output before `jam`.
 trait Subject {
     fn act(&mut self, act: Act);
     fn deliver(&mut self, bytes: &[u8]);
     fn eof(&mut self);
     fn written(&mut self) -> Vec<u8>;
-    /// From here on the stream takes nothing.
+    /// The stream accepts no output from now on.
     fn jam(&mut self);
     fn pass(&mut self, time: Duration);
     fn outcome(&mut self) -> Option<Outcome>;
 }
 
-/// The client's end, made by hand.
+/// The client's end, driven by the test.
 struct Peer {
     subject: Box<dyn Subject>,
     core: Mux,
     now: Timestamp,
-    /// Codes of the Close frames that came.
+    /// Codes of the received Close frames.
     closes: Vec<u16>,
-    /// Codes of the GOAWAYs that came.
+    /// Codes of the received GOAWAYs.
     drains: Vec<ErrorCode>,
     echoes: Vec<Vec<u8>>,
     opened: usize,
@@ -73,12 +73,12 @@ struct Peer {
 impl Peer {
     fn open(&mut self) -> ChannelId {
         let channel = self.core.open(OpenOptions::new("echo")).unwrap();
-        self.talk();
+        self.exchange();
         channel
     }
 
-    /// Carries bytes both ways until nothing comes any more. A Close is answered.
-    fn talk(&mut self) {
+    /// Passes bytes both ways until neither end has more to send. Answers a Close.
+    fn exchange(&mut self) {
         loop {
             let mut out = Vec::new();
             while let Some(record) = self.core.poll_record(self.now) {
@@ -95,11 +95,11 @@ impl Peer {
         }
     }
 
-    /// GOAWAY while a channel is open, then a Close with `code`.
+    /// Sends GOAWAY while a channel is open, then a Close with `code`.
     fn drain_and_close(&mut self, code: u16) {
         self.open();
         self.core.drain(ErrorCode::NO_ERROR, "");
-        self.talk();
+        self.exchange();
         assert!(self.closes.is_empty(), "a channel is open");
         self.send_close(code);
     }
@@ -160,10 +160,10 @@ struct Row {
     below: fn(&mut crate::Config),
     channels: fn(&mut ChannelConfig),
     agreed: bool,
-    /// What happens after both HELLOs.
+    /// The actions after both HELLOs.
     story: fn(&mut Peer),
     outcome: fn(&Outcome) -> bool,
-    /// The codes of the Close frames that the peer gets.
+    /// The expected codes of the Close frames that the peer receives.
     closes: &'static [u16],
 }
 
@@ -194,7 +194,7 @@ const CLOSED_1000: End = End::Closed {
     by_peer: true,
 };
 
-/// What is refused before anything is said.
+/// Connections that are refused before any record is sent.
 const REFUSALS: &[Row] = &[
     Row {
         what: "the sub-protocol was not agreed on",
@@ -204,21 +204,21 @@ const REFUSALS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "no room for what the peer may announce",
+        what: "the send queue is too small for the channels of the peer",
         below: |c| c.send_queue_bytes_max = (512 << 10) - 1,
         outcome: |o| refused(o, "send_queue_bytes_max"),
         closes: &[1011],
         ..ROW
     },
     Row {
-        what: "no room in a message for the peer's records",
+        what: "the message limit is below the record size of the peer",
         below: |c| c.message_bytes_max = 16_000,
         outcome: |o| refused(o, "message_bytes_max"),
         closes: &[1011],
         ..ROW
     },
     Row {
-        what: "no room in a frame for the peer's records",
+        what: "the frame limit is below the record size of the peer",
         below: |c| c.frame_bytes_max = 16_000,
         outcome: |o| refused(o, "frame_bytes_max"),
         closes: &[1011],
@@ -233,7 +233,7 @@ const REFUSALS: &[Row] = &[
     },
 ];
 
-/// What ends a connection that carries channels.
+/// The ends of connections that carry channels.
 const ENDS: &[Row] = &[
     Row {
         what: "text",
@@ -243,7 +243,7 @@ const ENDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "a record over our limit",
+        what: "a record above the local limit",
         channels: |c| c.record_bytes_max = 2048,
         story: |p| {
             let mut bytes = Vec::new();
@@ -267,14 +267,14 @@ const ENDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "GOAWAY without one, with a channel that then ends",
+        what: "GOAWAY without an error, with a channel that then ends",
         story: |p| {
             let channel = p.open();
             p.core.send(channel, b"before").unwrap();
             p.core.drain(ErrorCode::NO_ERROR, "");
             p.core.send(channel, b"after").unwrap();
             p.core.finish_sending(channel).unwrap();
-            p.talk();
+            p.exchange();
             assert_eq!(p.echoes, [&b"before"[..], b"after"]);
         },
         outcome: |o| ended(o, drained(true, ErrorCode::NO_ERROR, DrainEnd::Complete)),
@@ -282,22 +282,22 @@ const ENDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "an abort of ours",
+        what: "a local abort",
         story: |p| p.subject.act(Act::Abort(ErrorCode(17))),
         outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(17))),
         closes: &[4017],
         ..ROW
     },
     Row {
-        what: "a drain of ours: a channel that is open goes on to its end",
+        what: "a local drain: an open channel continues to its end",
         story: |p| {
             let channel = p.open();
             p.subject.act(Act::Drain(ErrorCode(18)));
-            p.talk();
+            p.exchange();
             assert!(p.closes.is_empty(), "a channel is open");
             p.core.send(channel, b"goes on").unwrap();
             p.core.finish_sending(channel).unwrap();
-            p.talk();
+            p.exchange();
             assert_eq!(p.echoes, [b"goes on"]);
         },
         outcome: |o| ended(o, drained(false, ErrorCode(18), DrainEnd::Complete)),
@@ -305,13 +305,16 @@ const ENDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "a drain of ours: what was opened before is announced",
+        what: "a local drain: channels opened before are announced",
         story: |p| {
             p.subject.act(Act::Open);
             p.subject.act(Act::Drain(ErrorCode(18)));
             p.subject.act(Act::Open);
-            p.talk();
-            assert_eq!(p.opened, 1, "what is opened afterwards is not");
+            p.exchange();
+            assert_eq!(
+                p.opened, 1,
+                "channels opened after the drain are not announced"
+            );
             p.subject.act(Act::Abort(ErrorCode(17)));
         },
         outcome: |o| ended(o, ChannelFailure::Local(ErrorCode(17))),
@@ -319,14 +322,14 @@ const ENDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "a drain of ours: channels that do not end",
+        what: "a local drain: channels that do not end",
         story: |p| {
             p.open();
             p.subject.act(Act::Drain(ErrorCode(18)));
-            p.talk();
+            p.exchange();
             p.subject.pass(Duration::from_millis(1900));
-            p.talk();
-            assert!(p.closes.is_empty(), "they have their time");
+            p.exchange();
+            assert!(p.closes.is_empty(), "the drain timeout has not passed");
             p.subject.pass(Duration::from_millis(200));
         },
         outcome: |o| ended(o, drained(false, ErrorCode(18), DrainEnd::TimeOver)),
@@ -347,7 +350,7 @@ const ENDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "a drain of the peer's: channels that do not end",
+        what: "a drain by the peer: channels that do not end",
         story: |p| p.drain_and_close(4000),
         outcome: |o| ended(o, drained(true, ErrorCode::NO_ERROR, DrainEnd::TimeOver)),
         closes: &[4000],
@@ -361,7 +364,7 @@ const ENDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "a drain of the peer's, and a Close that does not belong to it",
+        what: "a drain by the peer, and a Close with another code",
         story: |p| p.drain_and_close(1000),
         outcome: |o| ended(o, ChannelFailure::Lost(Some(CLOSED_1000))),
         closes: &[1000],
@@ -379,7 +382,7 @@ const ENDS: &[Row] = &[
         story: |p| {
             p.open();
             p.subject.act(Act::GoAway);
-            p.talk();
+            p.exchange();
             assert_eq!(p.drains, [ErrorCode::NO_ERROR]);
         },
         outcome: |o| ended(o, drained(false, ErrorCode::NO_ERROR, DrainEnd::GoingAway)),
@@ -393,7 +396,7 @@ const ENDS: &[Row] = &[
             for _ in 0..3 {
                 p.core.send(channel, [7; 5000]).unwrap();
             }
-            p.talk();
+            p.exchange();
             assert_eq!(p.echoes, [[7; 5000]; 3]);
             assert!(p.longest > 900 && p.longest <= 1024, "{}", p.longest);
             p.subject.act(Act::Abort(ErrorCode(17)));
@@ -407,7 +410,7 @@ const ENDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "an end that the stream does not take",
+        what: "an end while the stream accepts no output",
         story: |p| {
             p.subject.jam();
             p.subject.act(Act::Abort(ErrorCode(17)));
@@ -417,7 +420,7 @@ const ENDS: &[Row] = &[
         ..ROW
     },
     Row {
-        what: "an end for which the outbox has no room",
+        what: "an end while the outbox is full",
         channels: |c| c.channel_window_bytes = 256 << 10,
         story: |p| {
             p.open();
@@ -431,7 +434,7 @@ const ENDS: &[Row] = &[
     },
 ];
 
-fn run(row: &Row, who: &str, start: fn(Start) -> Box<dyn Subject>) {
+fn run(row: &Row, driver: &str, start: fn(Start) -> Box<dyn Subject>) {
     let (mut below, mut channels) = (crate::Config::default(), ChannelConfig::default());
     below.ping_interval = None;
     (row.below)(&mut below);
@@ -452,34 +455,34 @@ fn run(row: &Row, who: &str, start: fn(Start) -> Box<dyn Subject>) {
         opened: 0,
         longest: 0,
     };
-    peer.talk();
+    peer.exchange();
     (row.story)(&mut peer);
-    peer.talk();
+    peer.exchange();
     let what = row.what;
-    assert_eq!(peer.closes, row.closes, "{who}: {what}");
+    assert_eq!(peer.closes, row.closes, "{driver}: {what}");
     let outcome = peer.subject.outcome();
     let right = outcome.as_ref().is_some_and(row.outcome);
-    assert!(right, "{who}: {what}: {outcome:?}");
+    assert!(right, "{driver}: {what}: {outcome:?}");
 }
 
-fn run_all(who: &str, start: fn(Start) -> Box<dyn Subject>) {
+fn run_all(driver: &str, start: fn(Start) -> Box<dyn Subject>) {
     for row in REFUSALS.iter().chain(ENDS) {
-        run(row, who, start);
+        run(row, driver, start);
     }
 }
 
 #[test]
-fn of_the_reactors() {
+fn behaviours_on_a_reactor() {
     run_all("reactor", |start| Box::new(reactor::Reactor::new(&start)));
 }
 
 #[cfg(feature = "tokio")]
 #[test]
-fn of_the_task() {
+fn behaviours_in_a_task() {
     run_all("task", |start| Box::new(task::Task::new(start)));
 }
 
 #[test]
-fn of_the_endpoint() {
-    run_all("endpoint", |start| Box::new(endpoint::Bare::new(start)));
+fn behaviours_of_an_endpoint() {
+    run_all("endpoint", |start| Box::new(endpoint::Endpoint::new(start)));
 }

@@ -1,4 +1,4 @@
-//! What the reactors do each in their own way.
+//! The parts of a reactor that differ between mio and tokio.
 
 #[cfg(feature = "mio")]
 mod mio;
@@ -16,30 +16,31 @@ pub use self::mio::{Reactor, Reactors, ReactorsOptions, Share};
 #[cfg(feature = "tokio")]
 pub use self::tokio::TokioReactor;
 
-/// Where sockets are registered, and what tells that they are ready.
+/// The event source of a reactor: registers sockets, whose readiness events carry a token.
 pub(super) trait Host {
-    /// A connection's socket, registered.
+    /// A registered connection socket.
     type Transport: Transport;
-    /// A connection's socket that is not registered yet.
+    /// A connection socket that is not registered yet.
     type Stream;
-    /// A listening socket, registered.
+    /// A registered listening socket.
     type Listener;
 
-    /// Takes a non-blocking socket in hand.
+    /// Converts a non-blocking socket.
     fn stream(socket: Socket) -> io::Result<Self::Stream>;
 
-    /// Lets go of a socket, for another reactor.
+    /// Converts a socket back, to pass it to another reactor.
     fn into_socket(stream: Self::Stream) -> io::Result<Socket>;
 
-    /// Sets the options of an accepted socket. They are those of TCP: a Unix socket has none.
+    /// Sets the options of an accepted TCP socket. Does nothing for a Unix socket.
     fn tune(stream: &Self::Stream, tune: &Tune) -> io::Result<TuneReport>;
 
-    /// Has events of the socket told by `token`.
+    /// Registers the socket. Its events carry `token`.
     fn register(&mut self, stream: Self::Stream, token: usize) -> io::Result<Self::Transport>;
 
-    /// Has events of a non-blocking listener told by `token`.
+    /// Registers a non-blocking listener. Its events carry `token`.
     fn listen(&mut self, listener: ListeningSocket, token: usize) -> io::Result<Self::Listener>;
 
-    /// The next connection. `WouldBlock` when there is none; an event tells of the next then.
+    /// Accepts a connection. `WouldBlock` if the backlog is empty; an event then announces the
+    /// next connection.
     fn accept(&mut self, listener: &mut Self::Listener) -> io::Result<(Self::Stream, PeerAddr)>;
 }

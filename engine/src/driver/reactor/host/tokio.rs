@@ -1,4 +1,4 @@
-//! The reactor as a task of a tokio runtime: the same handler, other people's event loop.
+//! The reactor as a task of a tokio runtime.
 
 use std::boxed::Box;
 use std::future::{Future, poll_fn};
@@ -34,12 +34,13 @@ use crate::driver::transport::{Read, Transport};
 use crate::driver::tune::{Tune, TuneReport};
 use crate::time::Timestamp;
 
-/// Turns in one poll of the task, after which other tasks of the runtime have theirs.
+/// Turns in one poll of the task, so that other tasks of the runtime also run.
 const TURNS_PER_POLL_MAX: usize = 16;
 
-/// Sockets that are ready, and the task that serves them.
+/// The ready sockets, and the task that serves them.
 #[derive(Default, Debug)]
 struct Ready {
+    /// Tokens of ready sockets.
     list: Mutex<Vec<usize>>,
     task: Mutex<Option<Waker>>,
 }
@@ -56,13 +57,13 @@ impl Ready {
         }
     }
 
-    /// Notes who is to be woken. Look at the list after this, not before.
+    /// Stores the waker of the task. Call this before the list is read, so that no wake is lost.
     fn register(&self, waker: &Waker) {
         let task = || self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task().as_ref().is_some_and(|task| task.will_wake(waker)) {
             return;
         }
-        // Cloned and dropped without the lock: what a waker owns may wake this task.
+        // Cloned and dropped without the lock: the clone and drop of a waker may wake this task.
         let waker = waker.clone();
         let replaced = task().replace(waker);
         drop(replaced);
@@ -74,12 +75,12 @@ impl Ready {
     }
 }
 
-/// Puts one socket on the list.
+/// Adds one socket to the list of ready sockets when it is woken.
 #[derive(Debug)]
 struct SocketWaker {
     ready: Arc<Ready>,
     token: usize,
-    /// It is on the list.
+    /// The socket is on the list.
     listed: AtomicBool,
 }
 
@@ -102,7 +103,7 @@ impl Wake for SocketWaker {
     }
 }
 
-/// The same call on either kind of socket.
+/// Makes the same call on a TCP and a Unix socket.
 macro_rules! either {
     ($kind:ident, $of:expr, $socket:ident => $call:expr) => {
         match $of {
@@ -142,35 +143,36 @@ impl Listener {
     }
 }
 
-/// A socket that puts itself on the list when it is ready.
+/// A socket that is added to the list of ready sockets when it becomes ready.
 #[derive(Debug)]
 struct Listed<S> {
     socket: S,
-    lister: Arc<SocketWaker>,
+    socket_waker: Arc<SocketWaker>,
+    /// `socket_waker` as a [`Waker`].
     waker: Waker,
 }
 
 impl<S> Listed<S> {
     fn new(socket: S, ready: &Arc<Ready>, token: usize) -> Self {
-        let lister = Arc::new(SocketWaker {
+        let socket_waker = Arc::new(SocketWaker {
             ready: Arc::clone(ready),
             token,
             listed: AtomicBool::new(false),
         });
         Self {
             socket,
-            waker: Waker::from(Arc::clone(&lister)),
-            lister,
+            waker: Waker::from(Arc::clone(&socket_waker)),
+            socket_waker,
         }
     }
 
-    /// Polls the socket once; pending is `WouldBlock`.
+    /// Polls the socket once. Converts `Pending` into `WouldBlock`.
     fn poll<T>(
         &mut self,
         call: impl FnOnce(&mut S, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        // What wakes from here on is new.
-        self.lister.listed.store(false, Ordering::Release);
+        // From here on, a wake adds the socket to the list again.
+        self.socket_waker.listed.store(false, Ordering::Release);
         match call(&mut self.socket, &mut Context::from_waker(&self.waker)) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -218,8 +220,8 @@ impl Transport for Listed<Stream> {
     }
 
     fn short_calls_arm(&self) -> bool {
-        // tokio notes who to wake only when it says Pending; after a short read it says so
-        // without a system call.
+        // tokio stores the waker only when it returns Pending. After a short read it returns
+        // Pending without a system call.
         false
     }
 
@@ -228,7 +230,7 @@ impl Transport for Listed<Stream> {
     }
 }
 
-/// The runtime that the task is polled by.
+/// The tokio runtime that polls the task.
 struct TokioHost {
     ready: Arc<Ready>,
 }
@@ -276,11 +278,12 @@ impl Host for TokioHost {
     }
 }
 
-/// A [`Handler`]'s connections, served by one task of a tokio runtime.
+/// A reactor in one task of a tokio runtime: listeners, accepted and outgoing connections, timers
+/// and commands of one [`Handler`].
 ///
-/// Give each core a current-thread runtime with one of these, or spawn one or several on a
-/// multi-thread runtime, if the handler is `Send`. Within a task no locks are taken for the
-/// connections' sake: they are served one after the other, as on the mio reactor.
+/// Run one `TokioReactor` on a current-thread runtime per core. If the handler is `Send`, one or
+/// several can also be spawned on a multi-thread runtime. The connections of a reactor are served
+/// one after the other without locks, as on the mio reactor.
 ///
 /// ```no_run
 /// # use tickwire::reactor::{Cx, Handler, Opened};
@@ -305,20 +308,20 @@ impl Host for TokioHost {
 /// ```
 pub struct TokioReactor<H: Handler> {
     inner: EventLoop<H, TokioHost>,
-    /// The list that is being served.
+    /// The tokens that are being served. Kept to reuse its memory.
     serving: Vec<usize>,
     timer: Option<Pin<Box<Sleep>>>,
     timer_at: Option<Timestamp>,
-    /// A deadline has passed, and the runtime has been asked since to look at the sockets: what
-    /// came in time is heard before a connection is judged.
-    looked: bool,
+    /// A deadline has passed, and the runtime has polled its sockets since then, so that input that
+    /// came in time is read before the deadline is handled.
+    polled_after_deadline: bool,
 }
 
 impl<H: Handler> TokioReactor<H> {
-    /// A reactor without connections.
+    /// Makes a reactor without connections.
     ///
     /// # Errors
-    /// [`Error::Config`], also for options that only a thread of one's own can have: `wait`, `core`.
+    /// [`Error::Config`], also if `wait` or `core` is set: they are for the mio reactor only.
     pub fn new(handler: H, options: ReactorOptions) -> Result<Self, Error> {
         options.check_for_runtime()?;
         let ready = Arc::new(Ready::default());
@@ -330,58 +333,60 @@ impl<H: Handler> TokioReactor<H> {
             serving: Vec::new(),
             timer: None,
             timer_at: None,
-            looked: false,
+            polled_after_deadline: false,
         })
     }
 
-    /// Accepts connections on `addr`; port 0 takes a free one. Gives the address, and what the
-    /// platform refused of the [`Tune`]. Must be called in the runtime.
+    /// Accepts connections on `addr`; port 0 selects a free port. Returns the bound address, and a
+    /// report of the options of the [`Tune`] that the platform refused. Call this inside the
+    /// runtime.
     ///
     /// # Errors
-    /// An address that cannot be bound: the text says what to do.
+    /// [`Error::Io`] if the address cannot be bound.
     pub fn listen(&mut self, addr: SocketAddr) -> Result<(SocketAddr, TuneReport), Error> {
         self.inner.listen(addr)
     }
 
-    /// Accepts connections on a listener made elsewhere, which must be non-blocking. Must be
-    /// called in the runtime.
+    /// Accepts connections on an existing listener, which must be non-blocking. Call this inside
+    /// the runtime.
     ///
     /// # Errors
-    /// Where it cannot be polled.
+    /// [`Error::Io`] if the listener cannot be registered.
     pub fn listen_on(&mut self, listener: std::net::TcpListener) -> Result<SocketAddr, Error> {
         self.inner.listen_on(listener)
     }
 
-    /// Accepts connections on a Unix socket at `path`. [`Tune`] does not apply to it. The file
-    /// stays when the reactor has ended: remove it before the next one listens. Must be called in
-    /// the runtime.
+    /// Accepts connections on a Unix socket at `path`. [`Tune`] does not apply to Unix sockets. The
+    /// file remains when the reactor has ended: remove it before the next `listen_unix`. Call this
+    /// inside the runtime.
     ///
     /// # Errors
-    /// A path that cannot be bound: the text says what to do.
+    /// [`Error::Io`] if the path cannot be bound.
     #[cfg(unix)]
     pub fn listen_unix(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.inner
             .add_listener(ListeningSocket::bind_unix(path.as_ref())?)
     }
 
-    /// Opens a connection. What becomes of it is told to the handler: `open` or
-    /// `connect_failed`. Must be called in the runtime.
+    /// Opens an outgoing connection. The reactor calls `open` or `connect_failed` of the handler
+    /// with the result. Call this inside the runtime.
     ///
     /// # Errors
-    /// Where it fails at once.
+    /// The connect fails at once; the handler is not called.
     pub fn connect(&mut self, outgoing: &Outgoing) -> Result<ConnId, Error> {
         self.inner.connect(outgoing)
     }
 
-    /// Takes over a connection that is open already. Must be called in the runtime.
+    /// Adopts an open connection. Call this inside the runtime.
     ///
     /// # Errors
-    /// Where the socket cannot be polled.
+    /// [`Error::Io`] if the socket cannot be registered; [`Error::Config`] if the session cannot be
+    /// made.
     pub fn adopt<S: Into<Socket>>(&mut self, parts: Parts<S>, token: u64) -> Result<ConnId, Error> {
         self.inner.adopt(parts.map_stream(S::into), token)
     }
 
-    /// A handle for other tasks and threads.
+    /// A handle to this reactor for other tasks and threads.
     #[must_use]
     pub fn remote(&self) -> Remote<H::Command> {
         self.inner.remote.clone()
@@ -392,14 +397,13 @@ impl<H: Handler> TokioReactor<H> {
         &mut self.inner.core.handler
     }
 
-    /// Serves until it is stopped, and gives the handler back. Dropping the future drops all
-    /// connections, and the commands that wait.
+    /// Serves the connections until the reactor is stopped, and returns the handler. Dropping the
+    /// future drops all connections and queued commands.
     ///
     /// # Errors
-    /// Reserved: none today.
+    /// None at present.
     pub async fn run(mut self) -> Result<H, Error> {
-        // Fairness among connections and towards other tasks is our own affair, by the limits
-        // per turn and per poll.
+        // The limits per turn and per poll make the reactor fair, so tokio's own budget is off.
         unconstrained(poll_fn(|cx| self.poll(cx))).await;
         Ok(self.inner.end())
     }
@@ -415,8 +419,8 @@ impl<H: Handler> TokioReactor<H> {
                 return Poll::Ready(());
             }
             if self.inner.core.next_timeout().is_some_and(|at| at <= now) {
-                self.looked = true;
-                // Woken when the runtime has polled its sockets.
+                self.polled_after_deadline = true;
+                // The task is woken after the runtime has polled its sockets.
                 return pin!(yield_now()).poll(cx);
             }
             if busy || self.inner.park(now) {
@@ -430,10 +434,10 @@ impl<H: Handler> TokioReactor<H> {
         Poll::Pending
     }
 
-    /// Handles what is there. Whether there was anything.
+    /// Serves the ready sockets. Returns whether there was work.
     fn turn(&mut self, now: Timestamp) -> bool {
         self.inner.host.ready.take(&mut self.serving);
-        let told = !self.serving.is_empty();
+        let had_ready = !self.serving.is_empty();
         let readiness = Readiness {
             readable: true,
             writable: true,
@@ -444,8 +448,8 @@ impl<H: Handler> TokioReactor<H> {
             self.inner.ready(token, readiness, now);
         }
         self.serving = serving;
-        let timeouts = core::mem::take(&mut self.looked);
-        self.inner.turn(timeouts, now) || told || self.inner.core.has_more()
+        let timeouts = core::mem::take(&mut self.polled_after_deadline);
+        self.inner.turn(timeouts, now) || had_ready || self.inner.core.has_queued()
     }
 
     /// Waits for the next deadline, if there is one.
@@ -453,7 +457,7 @@ impl<H: Handler> TokioReactor<H> {
         let Some(next) = self.inner.next_timeout() else {
             return Poll::Pending;
         };
-        // The runtime counts in milliseconds, and would sleep for one.
+        // The timers of tokio have a resolution of one millisecond.
         if next <= clock::now() {
             return Poll::Ready(());
         }

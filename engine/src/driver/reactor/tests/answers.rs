@@ -1,16 +1,16 @@
-//! What is written before a message is handed over.
+//! The output that is written before a message is delivered.
 
 use super::*;
 
-/// Writes down what the socket had been given when a message was handed over.
+/// Records the bytes that were written to the socket when each message was delivered.
 #[derive(Default)]
-struct Looks {
+struct Recorder {
     pipe: Rc<std::cell::RefCell<fake::Pipe>>,
     seen: Vec<(u8, Vec<u8>)>,
     batches: usize,
 }
 
-impl Handler for Looks {
+impl Handler for Recorder {
     type Conn = ();
     type Command = ();
     type Admitted = ();
@@ -34,11 +34,11 @@ impl Handler for Looks {
     }
 }
 
-/// And what the messages before were answered with goes out first.
+/// The answers to earlier messages are written first.
 #[test]
-fn pings_and_closes_are_answered_before_they_are_handed_over() {
+fn pings_and_closes_are_answered_before_they_are_delivered() {
     let config = calm();
-    let mut rig = fake::Rig::empty(Looks::default(), config, RECV_BYTES);
+    let mut rig = fake::Rig::empty(Recorder::default(), config, RECV_BYTES);
     rig.open(Role::Server, None);
     rig.core.handler.pipe = rig.pipe.clone();
     let frame = |opcode: u8, payload: &[u8]| {

@@ -1,10 +1,10 @@
-//! How connections end, and what is told of it when.
+//! The ends of connections, and the time of their callbacks.
 
 use super::*;
 
-/// Who goes on would send behind our Close.
+/// The next owner could send after the Close.
 #[test]
-fn what_is_closing_is_not_detached() {
+fn a_closing_connection_is_not_detached() {
     for how in [&b"close, detach"[..], b"detach, close"] {
         let mut rig = Rig::new(calm());
         rig.frame(2, how);
@@ -20,8 +20,9 @@ fn what_is_closing_is_not_detached() {
     }
 }
 
-/// Messages of several turns, of 100 bytes each, and a Close, from a peer that is gone.
-fn last_words(rig: &Rig, messages: usize) -> Vec<Vec<u8>> {
+/// Messages of 100 bytes each, for several turns, then a Close and the end of the stream. Writes
+/// fail.
+fn broken_with_input(rig: &Rig, messages: usize) -> Vec<Vec<u8>> {
     let sent = vec![vec![5; 100]; messages];
     sent.iter().for_each(|message| rig.frame(2, message));
     rig.frame(8, &1001_u16.to_be_bytes());
@@ -38,7 +39,7 @@ fn a_failed_write_hides_neither_messages_nor_a_close() {
         crate::Flush::Bytes(1),
     ] {
         let mut rig = Rig::new(calm().flush(flush));
-        let sent = last_words(&rig, 500);
+        let sent = broken_with_input(&rig, 500);
         rig.readable();
         assert_eq!(rig.core.handler.messages, sent);
         rig.assert_closed((1001, true));
@@ -49,7 +50,7 @@ fn a_failed_write_hides_neither_messages_nor_a_close() {
 fn a_failed_write_waits_for_the_end_of_a_pause() {
     let mut rig = Rig::new(calm());
     rig.frame(2, b"pause");
-    let sent = last_words(&rig, 500);
+    let sent = broken_with_input(&rig, 500);
     rig.readable();
     rig.pass(at(4));
     rig.assert_alive();
@@ -59,10 +60,11 @@ fn a_failed_write_waits_for_the_end_of_a_pause() {
     rig.assert_closed((1001, true));
 }
 
-/// A pause that never ends; a socket that has no more to read.
+/// A connection whose write failed ends, both during a pause without end and on a socket without
+/// further input.
 #[test]
-fn a_failed_write_does_not_wait_for_ever() {
-    for (first, paused) in [(&b"pause"[..], true), (b"go on", false)] {
+fn a_failed_write_ends_the_connection() {
+    for (first, paused) in [(&b"pause"[..], true), (b"no pause", false)] {
         let mut rig = Rig::new(calm());
         rig.frame(2, first);
         rig.frame(2, b"more");
@@ -78,9 +80,9 @@ fn a_failed_write_does_not_wait_for_ever() {
     }
 }
 
-/// The fault that came first is the cause.
+/// The failure that came first is the cause.
 #[test]
-fn a_failed_write_is_told_where_nothing_else_is() {
+fn a_failed_write_is_the_cause_before_an_end_of_the_stream() {
     for end in [Ok(0), Err(ErrorKind::ConnectionReset)] {
         let mut rig = Rig::new(calm());
         rig.frame(2, b"first");
@@ -93,25 +95,25 @@ fn a_failed_write_is_told_where_nothing_else_is() {
     }
 }
 
-/// The handler does not wait for the closing of the socket, and nothing is told of it any more.
+/// `close` is called before the socket is closed, and no callback follows it.
 #[test]
-fn a_failure_is_told_at_once() {
+fn a_failure_is_reported_at_once() {
     let mut rig = Rig::new(calm().idle_timeout(Some(seconds(30))));
     rig.pass(at(29));
     rig.assert_alive();
     rig.pass(at(30));
     rig.assert_failed(Deadline::Idle);
-    assert_eq!(rig.pipe.borrow().written[0], 0x88, "the peer is told");
-    // It is gone for the handler, and sends to it are refused as to any that is.
-    let (id, gone) = (rig.id, std::sync::Arc::new(std::sync::Mutex::new(None)));
-    let told = gone.clone();
-    let ask = move |hub: &mut Hub<'_>| {
-        *told.lock().unwrap() = Some(hub.outbox(id).is_none());
+    assert_eq!(rig.pipe.borrow().written[0], 0x88, "a Close is sent");
+    // The handler cannot send on the ended connection.
+    let (id, ended) = (rig.id, std::sync::Arc::new(std::sync::Mutex::new(None)));
+    let result = ended.clone();
+    let check = move |hub: &mut Hub<'_>| {
+        *result.lock().unwrap() = Some(hub.outbox(id).is_none());
     };
-    rig.core.carry_out(Command::User(Box::new(ask)), rig.now);
-    assert_eq!(*gone.lock().unwrap(), Some(true));
+    rig.core.carry_out(Command::User(Box::new(check)), rig.now);
+    assert_eq!(*ended.lock().unwrap(), Some(true));
     rig.serve();
-    // The socket is closed when the peer has answered, or `close_timeout` is over.
+    // The socket is closed when the peer has answered, or after `close_timeout`.
     rig.pass(at(34));
     assert_eq!(rig.core.connections(), 1);
     rig.pass(at(35));
@@ -120,7 +122,7 @@ fn a_failure_is_told_at_once() {
 }
 
 #[test]
-fn a_violation_is_told_before_the_peer_has_answered() {
+fn a_violation_is_reported_before_the_peer_has_answered() {
     let mut rig = Rig::new(calm());
     rig.frame(2, b"good");
     rig.frame(3, b"bad");
@@ -138,11 +140,11 @@ fn a_violation_is_told_before_the_peer_has_answered() {
     rig.assert_alive();
 }
 
-/// Feeds bytes until the connection is gone: how many it took.
+/// Sends bytes until the connection has ended. Returns the number of bytes that were read.
 fn flood(rig: &mut Rig) -> usize {
     let mut fed = 0;
     while rig.core.connections() > 0 {
-        assert!(fed < 100 << 20, "it is read for ever");
+        assert!(fed < 100 << 20, "reading does not end");
         rig.pipe.borrow_mut().incoming.resize(64 << 10, 0);
         rig.readable();
         fed += (64 << 10) - rig.pipe.borrow().incoming.len();
@@ -150,9 +152,9 @@ fn flood(rig: &mut Rig) -> usize {
     fed
 }
 
-/// A peer that floods is left before the time is over: behind a failure, and behind a refusal.
+/// A peer that keeps sending after a failure or a refusal is disconnected before the deadline.
 #[test]
-fn what_is_read_of_a_peer_that_does_not_listen_is_bounded() {
+fn input_after_a_failure_or_refusal_is_bounded() {
     let limit = crate::session::LINGER_BYTES_MAX as usize;
     let mut rig = Rig::new(calm());
     rig.frame(3, b"bad");
@@ -175,7 +177,7 @@ fn what_is_read_of_a_peer_that_does_not_listen_is_bounded() {
 }
 
 #[test]
-fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
+fn deadline_entries_of_ended_connections_are_few() {
     let mut rig = Rig::new(calm().idle_timeout(Some(seconds(3600))));
     for round in 1..200 {
         rig.pass(at(11 * round));
@@ -188,7 +190,7 @@ fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
         let entries = rig.core.common.slab.timers.len();
         assert!(entries <= 7, "{entries} entries for one connection");
     }
-    // And the deadline itself is still kept.
+    // The deadline itself is still met.
     let opened = 11 * 199;
     rig.pass(at(opened + 3599));
     rig.assert_alive();
@@ -196,13 +198,13 @@ fn entries_of_deadlines_do_not_outlive_their_connections_for_long() {
     rig.assert_failed(Deadline::Idle);
 }
 
-/// What a handler sends when the reactor stops is the last before the Close; a connection that is
-/// closed already is not asked.
+/// A message sent in `stopping` goes out before the Close. `stopping` is not called for a connection
+/// that is already closing.
 #[test]
-fn a_handler_says_goodbye_when_the_reactor_stops() {
-    for closes in [false, true] {
+fn a_message_sent_in_stopping_precedes_the_close() {
+    for closing in [false, true] {
         let mut rig = Rig::new(Config::default());
-        if closes {
+        if closing {
             rig.frame(2, b"close, detach");
             rig.readable();
         }
@@ -210,7 +212,11 @@ fn a_handler_says_goodbye_when_the_reactor_stops() {
         rig.core.carry_out(Command::Stop, rig.now);
         rig.serve();
         let written = std::mem::take(&mut rig.pipe.borrow_mut().written);
-        let frames: &[(u8, usize)] = if closes { &[] } else { &[(0x82, 7), (0x88, 2)] };
+        let frames: &[(u8, usize)] = if closing {
+            &[]
+        } else {
+            &[(0x82, 7), (0x88, 2)]
+        };
         let (mut rest, mut found) = (&written[..], Vec::new());
         while let [first, len, after @ ..] = rest {
             let len = usize::from(len & 0x7f);

@@ -1,8 +1,8 @@
-//! Opening handshakes over sockets that take and give a little at a time.
+//! Opening handshakes on sockets with partial reads and writes.
 
 use super::*;
 
-/// A client's connection on its way, in place of the one that the rig has: its handshake.
+/// Replaces the connection of the rig by an outgoing connection. Returns its handshake.
 fn connecting(rig: &mut Rig) -> ClientHandshake {
     rig.pipe = Rc::default();
     rig.id = rig.core.reserve();
@@ -19,14 +19,14 @@ fn connecting(rig: &mut Rig) -> ClientHandshake {
     handshake()
 }
 
-/// A request that the socket does not take whole waits for the socket, not by asking it again.
+/// A request that was written in part waits for a writable event, and does not retry before.
 #[test]
 fn a_request_that_does_not_fit_waits_for_room() {
     let mut rig = Rig::new(calm());
     let handshake = connecting(&mut rig);
     rig.serve();
     assert_eq!(rig.pipe.borrow().written, handshake.request()[..10]);
-    // Something to read changes nothing: the request goes first.
+    // A readable event changes nothing: the request is written first.
     rig.readable();
     rig.pipe.borrow_mut().room = None;
     rig.writable();
@@ -43,9 +43,9 @@ fn a_request_that_does_not_fit_waits_for_room() {
     rig.assert_alive();
 }
 
-/// What has come before the request was out is read when it is, though no event says so again.
+/// Input that came before the request was written is read afterwards, without another event.
 #[test]
-fn an_early_end_is_read_when_the_request_is_out() {
+fn an_early_end_is_read_after_the_request_is_written() {
     let mut rig = Rig::new(calm());
     connecting(&mut rig);
     rig.end(Ok(0));
@@ -56,10 +56,9 @@ fn an_early_end_is_read_when_the_request_is_out() {
     assert_eq!(rig.core.connections(), 1);
 }
 
-/// An answer that refuses is told when its content does not come whole: the stream fails, or ends,
-/// or its time is over.
+/// A refusal with incomplete content is reported when the stream ends or fails, or at the deadline.
 #[test]
-fn a_refusal_whose_content_is_cut_short_is_told() {
+fn a_refusal_with_incomplete_content_is_reported() {
     for end in [Some(Ok(0)), Some(Err(ErrorKind::ConnectionReset)), None] {
         let mut rig = Rig::new(calm());
         connecting(&mut rig);
@@ -102,7 +101,9 @@ fn a_stop_gives_up_what_is_not_open() {
     rig.serve();
     assert_eq!(rig.core.connections(), 1, "the open one says goodbye");
     let later = Outgoing::at(([127, 0, 0, 1], 1).into(), "ws://host/").unwrap();
-    let later = rig.core.turn_away(Command::Connect(Box::new(later)));
+    let later = rig
+        .core
+        .refuse_if_stopping(Command::Connect(Box::new(later)));
     assert!(later.is_none());
     let told = &rig.core.handler.not_connected;
     assert_eq!(told.len(), 2, "{told:?}");

@@ -1,10 +1,10 @@
-//! Connections whose application takes nothing for a while.
+//! Connections whose application has paused receiving.
 
 use super::*;
 
-/// A subscriber that says nothing but its Pongs, and gets no Pings during the pause.
+/// A pause sends no Pings, and does not count for the idle timeout of a peer that sends only Pongs.
 #[test]
-fn a_pause_is_not_held_against_a_quiet_peer() {
+fn a_pause_does_not_count_as_idle() {
     let mut rig = Rig::new(
         calm()
             .ping_interval(Some(seconds(20)))
@@ -23,7 +23,7 @@ fn a_pause_is_not_held_against_a_quiet_peer() {
     assert_eq!(
         rig.pipe.borrow().written.first(),
         Some(&0x89),
-        "it is asked first"
+        "a Ping is sent first"
     );
     rig.pass(at(70));
     rig.assert_alive();
@@ -31,9 +31,9 @@ fn a_pause_is_not_held_against_a_quiet_peer() {
     rig.assert_failed(Deadline::Pong);
 }
 
-/// The silence before the pause and that after it count.
+/// The idle times between pauses add up.
 #[test]
-fn silence_around_pauses_counts() {
+fn idle_times_between_pauses_add_up() {
     let mut rig = Rig::new(calm().idle_timeout(Some(seconds(30))));
     rig.frame(2, b"cycle");
     rig.readable();
@@ -44,9 +44,9 @@ fn silence_around_pauses_counts() {
     rig.assert_failed(Deadline::Idle);
 }
 
-/// A Ping that was out when the pause began gets what was left of its time.
+/// The Pong timeout of a Ping sent before a pause continues after the pause.
 #[test]
-fn a_ping_before_a_pause_is_not_held_against_the_peer() {
+fn a_pause_does_not_count_for_the_pong_timeout() {
     let mut rig = Rig::new(
         calm()
             .ping_interval(Some(seconds(20)))
@@ -58,12 +58,12 @@ fn a_ping_before_a_pause_is_not_held_against_the_peer() {
     rig.resume();
     rig.pass(at(105));
     rig.assert_alive();
-    // And what is left of the Ping's time is over, then that of the closing.
+    // The rest of the Pong timeout has passed, and then the close timeout.
     rig.pass(at(112));
     rig.assert_failed(Deadline::Pong);
 }
 
-/// For the closing handshake is behind what the peer has sent.
+/// The messages before the peer's Close must be read to complete the closing handshake.
 #[test]
 fn a_stop_ends_a_pause() {
     let mut rig = Rig::new(calm());

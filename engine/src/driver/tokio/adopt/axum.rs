@@ -22,7 +22,7 @@ use crate::config::{Config, ConfigError};
 use crate::handshake::{Accept, HandshakeError, Origins, Refusal, Request};
 use crate::session::channels::{ChannelConfig, ChannelSession, SUBPROTOCOL};
 
-/// An extractor of axum: a valid opening handshake, to be answered with a connection.
+/// An extractor of axum: a valid opening handshake, to answer with a WebSocket connection.
 ///
 /// ```
 /// use axum::{Router, response::Response, routing::any};
@@ -45,15 +45,16 @@ use crate::session::channels::{ChannelConfig, ChannelSession, SUBPROTOCOL};
 /// # ;
 /// ```
 ///
-/// The request is held to the rules of [`ServerHandshake`](crate::handshake::ServerHandshake). A request that breaks
-/// one is answered as every server of this crate does, with [`HandshakeError`] as the rejection; the
-/// table of answers stands there. Route with `any`, so that another method than GET gets its answer
-/// from here.
+/// The request must follow the rules of [`ServerHandshake`](crate::handshake::ServerHandshake),
+/// whose documentation lists the responses. A request that breaks a rule is refused as by every
+/// server of this crate, with [`HandshakeError`] as the rejection. Route with `any`, so that this
+/// extractor also answers other methods than GET.
 ///
-/// HTTP/1.1 only. A request of HTTP/2 gets 505 ([`HandshakeError::Http2`]): browsers then use HTTP/1.1 if
-/// the server's TLS offers it, which ALPN `http/1.1` says.
+/// HTTP/1.1 only. An HTTP/2 request gets status 505 ([`HandshakeError::Http2`]). Browsers use
+/// HTTP/1.1 for WebSockets if the server's TLS offers it, with ALPN `http/1.1`.
 ///
-/// The connection is served by a task of its own, which the graceful shutdown of axum does not wait for.
+/// A task of its own serves the connection. The graceful shutdown of axum does not wait for that
+/// task.
 #[must_use = "the connection opens when the response of on_upgrade is returned"]
 pub struct WebSocketUpgrade {
     request: Request,
@@ -65,55 +66,57 @@ pub struct WebSocketUpgrade {
 }
 
 impl WebSocketUpgrade {
-    /// What the client asks for: path, query, headers, sub-protocols, origin. A router that is nested in
-    /// another has taken its part of the path off.
+    /// The request of the client: path, query, headers, sub-protocols, origin. In a nested router
+    /// the path lacks the prefix of the outer router.
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request
     }
 
-    /// Limits and habits of the connection. Make an `Arc` of it once, for all connections.
+    /// Limits and timeouts of the connection. Share one `Arc` between all connections.
     ///
-    /// [`Config::handshake_timeout`](Config) has no say: the HTTP server reads the request.
+    /// [`Config::handshake_timeout`](Config) is not used: the HTTP server reads the request.
     pub fn config(mut self, config: impl Into<Arc<Config>>) -> Self {
         self.config = config.into();
         self
     }
 
-    /// Lets only pages of these origins connect, and clients that are no browser. Without this call
-    /// pages of all origins may.
+    /// Accepts only pages of these origins, and clients that are not browsers. Without this call
+    /// pages of every origin are accepted.
     ///
-    /// [`Self::on_upgrade`] answers the others with 403.
+    /// [`Self::on_upgrade`] refuses other origins with status 403.
     pub fn origins(mut self, origins: impl Into<Origins>) -> Self {
         self.origins = Some(origins.into());
         self
     }
 
-    /// The sub-protocols that this server speaks, its favourite first: the first one that the client
-    /// offers is chosen. If there is none, the connection opens without a sub-protocol.
-    pub fn subprotocols<N: Into<String>>(mut self, ours: impl IntoIterator<Item = N>) -> Self {
-        let ours = ours.into_iter().map(Into::<String>::into);
-        self.subprotocol = self.request.choose_subprotocol(ours);
+    /// The sub-protocols that this server supports, in order of preference: the first one that the
+    /// client offers is chosen. If the client offers none of them, the connection opens without a
+    /// sub-protocol.
+    pub fn subprotocols<N: Into<String>>(mut self, supported: impl IntoIterator<Item = N>) -> Self {
+        let supported = supported.into_iter().map(Into::<String>::into);
+        self.subprotocol = self.request.choose_subprotocol(supported);
         self
     }
 
-    /// The sub-protocol that [`Self::subprotocols`] has chosen.
+    /// The sub-protocol chosen by [`Self::subprotocols`].
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
     }
 
-    /// What to do when the connection does not open: with [`Error::Io`] where it ended before the 101 was
-    /// sent, with [`Error::Config`] where a config cannot work, which is answered with 500. Not called for
-    /// a client that is refused. Without this call nothing is done.
-    pub fn on_failed_upgrade(mut self, failed: impl FnOnce(Error) + Send + 'static) -> Self {
-        self.on_failed_upgrade = Some(Box::new(failed));
+    /// Sets a function to call when the connection does not open: with [`Error::Io`] if it ends
+    /// before the response with status 101 is sent, with [`Error::Config`] if a config is invalid,
+    /// which is answered with status 500. The function is not called for a client that is refused.
+    pub fn on_failed_upgrade(mut self, on_error: impl FnOnce(Error) + Send + 'static) -> Self {
+        self.on_failed_upgrade = Some(Box::new(on_error));
         self
     }
 
-    /// The 101, which opens the connection; a task runs `serve` with it then. Or the answer that refuses.
+    /// The response with status 101; after it is sent, a task runs `serve` with the connection. Or
+    /// the response that refuses the request.
     ///
-    /// Add headers to the response if the client shall have some: a cookie, say.
+    /// Add headers to the response if needed, a cookie for instance.
     #[must_use = "the connection opens when the response is returned"]
     pub fn on_upgrade<F, Fut>(self, serve: F) -> Response
     where
@@ -126,7 +129,8 @@ impl WebSocketUpgrade {
     }
 
     /// As [`Self::on_upgrade`], with channels. A client that does not offer
-    /// [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL) is refused with 400; [`Self::subprotocols`] has no say.
+    /// [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL) is refused with status 400.
+    /// [`Self::subprotocols`] is not used.
     ///
     /// ```
     /// use axum::response::Response;
@@ -182,14 +186,14 @@ impl WebSocketUpgrade {
         F: FnOnce(T) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let failed = self.on_failed_upgrade.unwrap_or_else(|| Box::new(drop));
+        let on_error = self.on_failed_upgrade.unwrap_or_else(|| Box::new(drop));
         if let Some(origins) = &self.origins
             && let Err(error) = origins.check(&self.request)
         {
             return error.into_response();
         }
         if let Err(error) = checked {
-            failed(error.into());
+            on_error(error.into());
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         let mut accept = Accept::new();
@@ -204,7 +208,7 @@ impl WebSocketUpgrade {
         tokio::spawn(async move {
             match opens.await {
                 Ok(socket) => serve(socket).await,
-                Err(error) => failed(error),
+                Err(error) => on_error(error),
             }
         });
         response.map(|_| Body::empty())
@@ -237,14 +241,14 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
     }
 }
 
-/// [`HandshakeError::refusal`].
+/// The response of [`HandshakeError::refusal`].
 impl IntoResponse for HandshakeError {
     fn into_response(self) -> Response {
         self.refusal().into_response()
     }
 }
 
-/// As [`refuse`] makes it.
+/// The response of [`refuse`].
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         refuse(&self).map(Body::from)

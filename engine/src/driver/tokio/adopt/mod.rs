@@ -1,10 +1,10 @@
-//! Connections of an HTTP server that is not ours: hyper, and axum on top of it.
+//! Connections of another HTTP server: hyper, and axum on top of it.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | this | connections whose opening handshake another library has done |
-//! | `upgrade`, `axum` | our opening handshake on requests that hyper has read; as an extractor of axum |
-//! | `stream` | what is inside of an upgraded connection |
+//! | this file | connections whose opening handshake another library has done |
+//! | `upgrade`, `axum` | the opening handshake of this crate on requests that hyper has read; the same as an extractor of axum |
+//! | `stream` | the stream inside an upgraded connection |
 
 #[cfg(feature = "axum")]
 mod axum;
@@ -31,14 +31,14 @@ use super::websocket::WebSocket;
 use crate::agreed::Agreed;
 use crate::config::Config;
 
-/// Why a connection could not be taken over.
+/// Why a connection could not be adopted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AdoptError {
-    /// The stream is of another type than asked for. Ask for that type, or go on over
-    /// [`WebSocket::over_hyper`], which takes any.
+    /// The stream has another type than the requested one. The error holds the connection: request
+    /// the stream's type, or use [`WebSocket::over_hyper`], which takes any.
     OtherStream(Upgraded),
-    /// The config cannot work, or the operating system has no randomness to give.
+    /// The config is invalid, or the operating system provides no randomness.
     Failed(Error),
 }
 
@@ -62,7 +62,7 @@ impl std::error::Error for AdoptError {
     }
 }
 
-/// The connection of [`AdoptError::OtherStream`] is dropped.
+/// The connection in [`AdoptError::OtherStream`] is dropped.
 impl From<AdoptError> for Error {
     fn from(e: AdoptError) -> Self {
         match e {
@@ -73,14 +73,15 @@ impl From<AdoptError> for Error {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
-    /// Takes over a connection that hyper or axum has upgraded, down to the stream itself:
-    /// hyper is not in the way of a byte any more, and what it had read ahead comes first.
+    /// Adopts a connection that hyper or axum has upgraded, and takes the stream out of hyper:
+    /// reads and writes do not pass through hyper any more. Bytes that hyper has read ahead are
+    /// parsed first.
     ///
-    /// `agreed` is what the other library's opening handshake agreed on: a [`Role`](crate::Role)
-    /// alone, or one with a sub-protocol.
+    /// `agreed` is the result of the other library's opening handshake: a [`Role`](crate::Role)
+    /// alone, or an [`Agreed`](crate::handshake::Agreed) with a sub-protocol.
     ///
-    /// `S` is what the server was given inside [`TokioIo`]: [`TcpStream`](tokio::net::TcpStream)
-    /// in most.
+    /// `S` is the stream type that the server was given inside [`TokioIo`]: usually
+    /// [`TcpStream`](tokio::net::TcpStream).
     ///
     /// ```no_run
     /// use hyper::upgrade::Upgraded;
@@ -95,7 +96,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
     /// ```
     ///
     /// # Errors
-    /// [`AdoptError::OtherStream`] with the connection, if its stream is not an `S`.
+    /// [`AdoptError::OtherStream`] with the connection, if its stream is not an `S`;
+    /// [`AdoptError::Failed`].
     pub fn from_hyper(
         upgraded: Upgraded,
         agreed: impl Into<Agreed>,
@@ -106,8 +108,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
         Self::from_parts(parts, config).map_err(AdoptError::Failed)
     }
 
-    /// Takes over a connection that fastwebsockets has upgraded. It must not have read a frame
-    /// yet: what fastwebsockets has read ahead it does not give back.
+    /// Adopts a connection that fastwebsockets has upgraded. fastwebsockets must not have read a
+    /// frame yet: bytes that it has read ahead are lost.
     ///
     /// # Errors
     /// As [`Self::from_hyper`].
@@ -122,11 +124,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<S> {
 }
 
 impl WebSocket<TokioIo<Upgraded>> {
-    /// Takes over a connection that hyper has upgraded, whatever its stream is: every read and
-    /// write goes through hyper.
+    /// Adopts a connection that hyper has upgraded, with a stream of any type: every read and write
+    /// passes through hyper.
     ///
     /// # Errors
-    /// [`Error::Io`] where the operating system has no randomness to give.
+    /// [`Error::Config`]; [`Error::Io`] if the operating system provides no randomness.
     pub fn over_hyper(
         upgraded: Upgraded,
         agreed: impl Into<Agreed>,
@@ -136,7 +138,8 @@ impl WebSocket<TokioIo<Upgraded>> {
     }
 }
 
-/// Both kinds of server of hyper: its own, and the one of hyper-util, which is axum's.
+/// Takes the stream out of a connection of either server: that of hyper, or that of hyper-util,
+/// which axum uses.
 fn into_stream<S>(upgraded: Upgraded) -> Result<(S, Bytes), Upgraded>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

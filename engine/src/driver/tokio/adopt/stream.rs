@@ -1,4 +1,4 @@
-//! The stream of an upgraded connection, whatever kind it is.
+//! The stream of an upgraded connection, of any type.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,8 +16,8 @@ use super::into_stream;
 
 /// The stream of a connection that an HTTP server has upgraded.
 ///
-/// A TCP socket or a Unix socket is taken out of the server: nothing of hyper is in the way of a byte
-/// any more. Any other stream, one with TLS for instance, is read and written through hyper.
+/// A TCP socket or a Unix socket is taken out of the server: reads and writes do not pass through
+/// hyper any more. Any other stream, a TLS stream for instance, is read and written through hyper.
 #[derive(Debug)]
 pub struct UpgradedStream(Inner);
 
@@ -30,11 +30,12 @@ enum Inner {
 }
 
 impl UpgradedStream {
-    /// The stream, and what the server has read ahead.
+    /// The stream, and the bytes that the server has read ahead.
     pub(super) fn of(upgraded: Upgraded) -> (Self, Bytes) {
         let upgraded = match into_stream::<TcpStream>(upgraded) {
             Ok((stream, read_ahead)) => {
-                // As `Tune` has it by default. Where it is refused, messages are slower and not wrong.
+                // The default of `Tune`. If the socket refuses it, messages are slower but not
+                // lost.
                 let _ = stream.set_nodelay(true);
                 return (Self(Inner::Tcp(stream)), read_ahead);
             }
@@ -48,8 +49,8 @@ impl UpgradedStream {
         (Self(Inner::Other(TokioIo::new(upgraded))), Bytes::new())
     }
 
-    /// The TCP socket, if it is one: for its addresses, and to [tune](crate::net::Tune) it. `TCP_NODELAY`
-    /// is set already.
+    /// The TCP socket, if the stream is one: for its addresses, and to [tune](crate::net::Tune) it.
+    /// `TCP_NODELAY` is set already.
     #[must_use]
     pub fn tcp(&self) -> Option<&TcpStream> {
         match &self.0 {
@@ -58,7 +59,7 @@ impl UpgradedStream {
         }
     }
 
-    /// The Unix socket, if it is one.
+    /// The Unix socket, if the stream is one.
     #[cfg(unix)]
     #[must_use]
     pub fn unix(&self) -> Option<&UnixStream> {
@@ -69,7 +70,7 @@ impl UpgradedStream {
     }
 }
 
-/// Does the same with the stream, whatever kind it is.
+/// Calls the same method on every variant.
 macro_rules! with_stream {
     ($this:expr, |$stream:ident| $call:expr) => {
         match $this {

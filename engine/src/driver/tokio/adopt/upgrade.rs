@@ -19,11 +19,11 @@ use crate::config::Config;
 use crate::handshake::{Accept, HandshakeError, HandshakeUsage, Refusal, Request};
 use crate::session::channels::ChannelConfig;
 
-/// The opening handshake of a server, on a request that hyper has read: the 101 to answer with, and the
-/// connection to come.
+/// Runs a server's opening handshake on a request that hyper has read. Returns the response with
+/// status 101, and the connection that opens once it is sent.
 ///
-/// The request is held to the rules of [`ServerHandshake`](crate::handshake::ServerHandshake).
-/// The server must serve HTTP/1.1 with upgrades (`with_upgrades`, or `serve_connection_with_upgrades`
+/// The request must follow the rules of [`ServerHandshake`](crate::handshake::ServerHandshake). The
+/// server must serve HTTP/1.1 with upgrades (`with_upgrades`, or `serve_connection_with_upgrades`
 /// of hyper-util).
 ///
 /// ```no_run
@@ -47,12 +47,11 @@ use crate::session::channels::ChannelConfig;
 ///         }
 ///         Ok::<(), tickwire::Error>(())
 ///     });
-///     response // `.map(http_body_util::Full::new)` makes a body for hyper of it
+///     response // `.map(http_body_util::Full::new)` makes it a response for hyper
 /// }
 /// ```
 ///
-/// To see what the client offers before the answer is made, read the request with
-/// [`Request::try_from`]:
+/// To read what the client offers before accepting, use [`Request::try_from`]:
 ///
 /// ```
 /// use tickwire::handshake::{Accept, HandshakeError, Origins, Request};
@@ -66,9 +65,9 @@ use crate::session::channels::ChannelConfig;
 /// ```
 ///
 /// # Errors
-/// The rule that the request breaks: answer with [`refuse`]. [`HandshakeUsage`] for a sub-protocol that
-/// the client did not offer, and for a request without an upgrade: one of a server without upgrades, or
-/// one that was upgraded before.
+/// [`HandshakeError`] with the rule that the request breaks: answer with [`refuse`].
+/// [`HandshakeUsage`] for a sub-protocol that the client did not offer, and for a request that
+/// cannot be upgraded: the server does not support upgrades, or the request was upgraded before.
 pub fn upgrade<B>(
     request: &mut http::Request<B>,
     accept: &Accept,
@@ -78,10 +77,11 @@ pub fn upgrade<B>(
     accept_with(&checked, upgrade, accept)
 }
 
-/// The answer that refuses an upgrade, as a response of an HTTP server, which ends the connection or
+/// The response of an HTTP server that refuses an upgrade. The server then closes the connection or
 /// keeps it.
 ///
-/// A refusal without a header that its status must have ([`Refusal::check`]) is a 500.
+/// A refusal that lacks a header required by its status ([`Refusal::check`]) becomes a response
+/// with status 500.
 ///
 /// ```
 /// use tickwire::handshake::HandshakeError;
@@ -107,14 +107,14 @@ fn response_of(refusal: &Refusal) -> http::Response<Bytes> {
     for (name, value) in refusal.headers() {
         add(headers, name, value);
     }
-    // RFC 9110 section 7.8: who sends Upgrade names it in Connection too.
+    // RFC 9110 section 7.8: a sender of Upgrade also sends it as an option in Connection.
     if headers.contains_key(UPGRADE) {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     }
     response
 }
 
-/// Adds a line that `handshake` has checked: a token, and visible ASCII.
+/// Adds a header that `handshake` has checked: its name is a token, its value visible ASCII.
 fn add(headers: &mut HeaderMap, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (
         HeaderName::from_bytes(name.as_bytes()),
@@ -124,7 +124,7 @@ fn add(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-/// What the server gives with a request that can be upgraded, once.
+/// The upgrade that the server attaches to a request; it can be taken once.
 pub(super) fn take_upgrade(extensions: &mut Extensions) -> Result<OnUpgrade, HandshakeError> {
     let upgrade = extensions.remove::<OnUpgrade>();
     upgrade.ok_or(HandshakeUsage::NotUpgradable.into())
@@ -142,7 +142,7 @@ pub(super) fn accept_with(
     Ok((response, Upgrading { upgrade, agreed }))
 }
 
-/// A connection whose 101 is to be sent. It opens when the server has sent it.
+/// A connection that opens when the server has sent the response with status 101.
 #[derive(Debug)]
 #[must_use = "the connection is closed when this is dropped"]
 pub struct Upgrading {
@@ -157,14 +157,14 @@ impl Upgrading {
         &self.agreed
     }
 
-    /// The connection, once the 101 was sent. Wait in a task of its own: the server sends the 101
-    /// after the handler of the request has returned it.
+    /// Waits until the response is sent, and opens the connection. Await this in a task of its own:
+    /// the server sends the response after the request's handler has returned it.
     ///
-    /// What the client has sent behind its request comes first. `TCP_NODELAY` is set.
+    /// Bytes that the client has sent after its request are parsed first. `TCP_NODELAY` is set.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::Io`] where the connection ended before, and where the operating system
-    /// has no randomness to give.
+    /// [`Error::Config`]; [`Error::Io`] if the connection ends before the response is sent, or the
+    /// operating system provides no randomness.
     pub async fn open(
         self,
         config: impl Into<Arc<Config>>,
@@ -175,9 +175,9 @@ impl Upgrading {
         WebSocket::from_parts(parts, config)
     }
 
-    /// As [`Self::open`], with channels. The 101 must have chosen
-    /// [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL): name it in [`Accept::subprotocol`] where the client
-    /// offers it ([`Request::require_subprotocol`]).
+    /// As [`Self::open`], with channels. The response must have chosen
+    /// [`SUBPROTOCOL`](crate::channels::SUBPROTOCOL): name it in [`Accept::subprotocol`] if the
+    /// client offers it ([`Request::require_subprotocol`]).
     ///
     /// # Errors
     /// As [`Self::open`] and [`ChannelSocket::start`].
@@ -190,8 +190,8 @@ impl Upgrading {
     }
 }
 
-/// A request that hyper has read, by [`Request::from_http`]. HTTP/2, whose extended CONNECT (RFC 8441)
-/// is not spoken here, is [`HandshakeError::Http2`].
+/// Converts a request that hyper has read, with [`Request::from_http`]. An HTTP/2 request is
+/// refused with [`HandshakeError::Http2`]: extended CONNECT (RFC 8441) is not supported.
 impl<B> TryFrom<&http::Request<B>> for Request {
     type Error = HandshakeError;
 
@@ -201,7 +201,7 @@ impl<B> TryFrom<&http::Request<B>> for Request {
     }
 }
 
-/// As of a whole request.
+/// Like the conversion of a whole request.
 impl TryFrom<&http::request::Parts> for Request {
     type Error = HandshakeError;
 

@@ -4,7 +4,8 @@ use super::parked::{self, Form, Parked};
 use super::state::Shared;
 use crate::session::channels::ChannelId;
 
-/// Everything that waited on a channel, lent. Dropped, its credit goes back to the peer.
+/// All messages that waited on a channel, borrowed. Dropping the batch returns their credit to the
+/// peer.
 pub struct ChannelBatch<'a> {
     parked: Parked,
     id: ChannelId,
@@ -23,7 +24,7 @@ impl<'a> ChannelBatch<'a> {
     }
 }
 
-/// What a [`ChannelBatch`] is made of.
+/// An item of a [`ChannelBatch`].
 #[derive(Clone, Copy, Debug)]
 pub enum BatchItem<'b> {
     /// One message.
@@ -36,14 +37,13 @@ pub enum BatchItem<'b> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BatchMessage<'b> {
-    /// The message.
+    /// The payload.
     pub data: &'b [u8],
-    /// Its number in the sender's epoch.
+    /// The message's sequence number in the sender's epoch.
     pub seq: u64,
     /// The sender's epoch.
     pub epoch: u64,
-    /// Messages before this one, and after the last one received, that the sender has replaced
-    /// or dropped.
+    /// Messages between this one and the last one received that the sender has replaced or dropped.
     pub skipped: u64,
 }
 
@@ -51,11 +51,11 @@ pub struct BatchMessage<'b> {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BatchRun<'b> {
-    /// All messages, one behind the other.
+    /// The payloads of all messages, back to back.
     pub bytes: &'b [u8],
-    /// Bytes of each.
+    /// Length of each message, bytes.
     pub elem: usize,
-    /// The number of the first in the sender's epoch.
+    /// The sequence number of the first message in the sender's epoch.
     pub seq: u64,
     /// The sender's epoch.
     pub epoch: u64,

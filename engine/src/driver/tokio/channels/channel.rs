@@ -1,4 +1,4 @@
-//! A channel before it is split, and one of the peer's before it is accepted.
+//! A channel before it is split, and a channel of the peer before it is accepted.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -20,13 +20,13 @@ use crate::session::channels::{
     OpenError, Resume, Unit,
 };
 
-/// A channel: both halves. [`split`](Self::split) gives them to two tasks.
+/// Both halves of a channel. [`split`](Self::split) separates them, for two tasks.
 ///
-/// It sends as a [`Sender`] and receives as a [`Receiver`], by the same methods. It is no `Sink` and no
-/// `Stream` of the futures crates.
+/// A `Channel` has the methods of a [`Sender`] and of a [`Receiver`]. It implements neither `Sink`
+/// nor `Stream` of the futures crates.
 ///
-/// Of a channel that goes one way, the half that is not there refuses:
-/// [`ChannelSendError::Finished`] or [`ChannelError::NotReceiving`].
+/// On a one-way channel, the methods of the missing half fail: with [`ChannelSendError::Finished`]
+/// or [`ChannelError::NotReceiving`].
 #[derive(Debug)]
 pub struct Channel {
     pub(super) sender: Sender,
@@ -41,19 +41,21 @@ impl Channel {
         }
     }
 
-    /// Its halves, for two tasks.
+    /// Splits the channel into its halves, for two tasks.
     #[must_use]
     pub fn split(self) -> (Sender, Receiver) {
         (self.sender, self.receiver)
     }
 
-    /// Waits for the peer's answer to a channel of ours. Sending and receiving need not wait for
-    /// it. One of the peer's, which we have accepted, is ready at once.
+    /// Waits until the peer accepts or rejects a channel that this end has opened. Sending and
+    /// receiving need not wait for this. On a channel that the peer has opened, this is ready at
+    /// once.
     ///
     /// Cancel safe.
     ///
     /// # Errors
-    /// [`ChannelError::Rejected`], [`ChannelError::Failed`].
+    /// [`ChannelError::Rejected`] if the peer rejects the channel; [`ChannelError::Failed`] if the
+    /// connection ends.
     pub async fn accepted(&mut self) -> Result<Acceptance, ChannelError> {
         let (shared, id) = (self.receiver.shared(), self.sender.id);
         poll_fn(|cx| {
@@ -66,9 +68,9 @@ impl Channel {
             match (&port.answer, failure) {
                 (Answer::Accepted(acceptance), _) => Poll::Ready(Ok(acceptance.clone())),
                 (Answer::Rejected(rejected), _) => Poll::Ready(Err(rejected.clone())),
-                (Answer::Waits, Some(failure)) => Poll::Ready(Err(ChannelError::Failed(failure))),
-                (Answer::Waits, None) => {
-                    port.answered.park(cx.waker(), after);
+                (Answer::Pending, Some(failure)) => Poll::Ready(Err(ChannelError::Failed(failure))),
+                (Answer::Pending, None) => {
+                    port.answer_waker.register(cx.waker(), after);
                     Poll::Pending
                 }
             }
@@ -88,7 +90,7 @@ impl Channel {
 
     receive_methods!();
 
-    /// Bytes of memory that what waits here takes.
+    /// Bytes of memory that the parked messages take.
     #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
         let mut guard = self.receiver.shared().state.lock();
@@ -97,8 +99,8 @@ impl Channel {
     }
 }
 
-/// A channel that the peer opens: [`accept`](Self::accept) or [`reject`](Self::reject) it.
-/// Dropped, it is rejected with [`ErrorCode::REFUSED`].
+/// A channel that the peer opens: [`accept`](Self::accept) or [`reject`](Self::reject) it. Dropping
+/// it rejects the channel with [`ErrorCode::REFUSED`].
 pub struct IncomingChannel {
     offer: Offer,
     handle: Arc<Handle>,
@@ -114,59 +116,60 @@ impl IncomingChannel {
         }
     }
 
-    /// What it is for.
+    /// The topic that the opener gave the channel.
     #[must_use]
     pub fn topic(&self) -> &[u8] {
         &self.offer.topic
     }
 
-    /// Bytes of the opener's application.
+    /// Bytes from the opener's application.
     #[must_use]
     pub fn metadata(&self) -> &[u8] {
         &self.offer.metadata
     }
 
-    /// 0, the highest, to 7.
+    /// Priority: 0 is the highest, 7 the lowest.
     #[must_use]
     pub fn priority(&self) -> u8 {
         self.offer.priority
     }
 
-    /// Who sends: the peer is the opener.
+    /// Which ends send. The peer is the opener.
     #[must_use]
     pub fn direction(&self) -> Direction {
         self.offer.direction
     }
 
-    /// What a sender does with what cannot be sent.
+    /// How a sender treats messages that cannot be sent at once.
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.offer.mode
     }
 
-    /// What credit counts.
+    /// The unit that credit counts.
     #[must_use]
     pub fn unit(&self) -> Unit {
         self.offer.unit
     }
 
-    /// The opener keeps, and can go on from, a number.
+    /// The opener asks for a resumable channel: it keeps sequence numbers, and may resume the
+    /// channel on another connection.
     #[must_use]
     pub fn resumable(&self) -> bool {
         self.offer.resumable
     }
 
-    /// Where the opener wants to go on.
+    /// The point from which the opener resumes the channel, if it does.
     #[must_use]
     pub fn resume(&self) -> Option<Resume> {
         self.offer.resume
     }
 
-    /// Takes the channel.
+    /// Accepts the channel.
     ///
     /// # Errors
-    /// [`OpenError`]: options that cannot work, or a channel that the peer has taken back. It is
-    /// rejected then.
+    /// [`OpenError`] if an option is invalid, or the peer has withdrawn the channel. The channel is
+    /// then rejected.
     pub fn accept(mut self, options: AcceptOptions) -> Result<Channel, OpenError> {
         let mut guard = self.handle.shared.state.lock();
         let (state, after) = guard.parts();
@@ -178,19 +181,19 @@ impl IncomingChannel {
         Ok(Channel::new(self.offer.id, &self.handle))
     }
 
-    /// Does not take the channel.
+    /// Rejects the channel.
     pub fn reject(mut self, code: ErrorCode) {
-        // Without bytes it cannot fail.
+        // Without metadata this cannot fail.
         let _ = self.refuse(code, &[]);
     }
 
-    /// As [`Self::reject`], and says why in bytes of the application's: an encoded refusal of
-    /// codecs, say.
+    /// Rejects the channel, and gives the reason as bytes of the application, an encoded refusal
+    /// for instance.
     ///
     /// # Errors
-    /// [`OpenError::Options`] if they are more than
+    /// [`OpenError::Options`] if `metadata` is longer than
     /// [`metadata_bytes_max`](crate::channels::ChannelConfig::metadata_bytes_max). The channel is
-    /// rejected without them then, with [`ErrorCode::REFUSED`].
+    /// then rejected without metadata, with [`ErrorCode::REFUSED`].
     pub fn reject_with(mut self, code: ErrorCode, metadata: &[u8]) -> Result<(), OpenError> {
         self.refuse(code, metadata)
     }
@@ -213,7 +216,7 @@ impl IncomingChannel {
 
 impl Drop for IncomingChannel {
     fn drop(&mut self) {
-        let _ = self.refuse(ErrorCode::REFUSED, &[]); // without bytes it cannot fail
+        let _ = self.refuse(ErrorCode::REFUSED, &[]); // without metadata this cannot fail
     }
 }
 

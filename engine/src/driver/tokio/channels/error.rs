@@ -4,25 +4,26 @@ use bytes::Bytes;
 
 use crate::session::channels::{ChannelFailure, ErrorCode};
 
-/// Why nothing more is received on a channel, or why it was not opened.
+/// Why a channel delivers no more messages, or was not opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ChannelError {
-    /// The peer did not take the channel.
+    /// The peer rejected the channel.
     Rejected {
-        /// Why.
+        /// The peer's reason.
         code: ErrorCode,
-        /// The peer never looked at it: it is safe to open it on another connection.
+        /// The peer did not process the channel's opening: it is safe to open the channel on
+        /// another connection.
         unprocessed: bool,
-        /// Why, in bytes of the peer's application; often none.
+        /// More about the reason, as bytes of the peer's application; often empty.
         metadata: Bytes,
     },
-    /// The peer gave up sending: what came before is incomplete.
+    /// The peer reset its send half: the messages received are incomplete.
     Aborted(ErrorCode),
-    /// We took no more, because a message was not finished in time ([`ErrorCode::TIMEOUT`]). What waited
-    /// to be read is gone.
+    /// This end stopped receiving because the peer did not finish a message in time
+    /// ([`ErrorCode::TIMEOUT`]). Messages that waited for the reader are dropped.
     Evicted(ErrorCode),
-    /// This half was stopped here, or the channel's direction leaves it out.
+    /// This end has stopped receiving, or the channel's direction has no receive half at this end.
     NotReceiving,
     /// The connection has ended.
     Failed(ChannelFailure),
@@ -45,7 +46,7 @@ impl fmt::Display for ChannelError {
                 write!(f, "the peer did not finish a message within ChannelConfig::partial_timeout, and the channel was stopped with {code}")
             }
             Self::NotReceiving => f.write_str(
-                "this end stopped its receiving half of the channel, or the channel's direction leaves it out",
+                "this end stopped receiving on the channel, or the channel's direction has no receive half at this end",
             ),
             Self::Failed(failure) => failure.fmt(f),
         }

@@ -1,10 +1,10 @@
-//! What keeps a connection alive.
+//! Handles that keep a connection open.
 
 use std::sync::Arc;
 
 use super::state::Shared;
 
-/// Held by sessions, channels and halves: when the last is gone, the connection ends.
+/// Held by every `ChannelSocket`, channel and half: dropping the last one ends the connection.
 #[derive(Debug)]
 pub(super) struct Handle {
     pub(super) shared: Arc<Shared>,
@@ -14,12 +14,12 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let mut guard = self.shared.state.lock();
         let (state, after) = guard.parts();
-        state.abandoned = true;
+        state.has_no_handle = true;
         state.driver.wake(after);
     }
 }
 
-/// Held by sessions alone: when the last is gone, nobody accepts channels.
+/// Held by every `ChannelSocket`: after the last one is dropped, channels of the peer are rejected.
 #[derive(Debug)]
 pub(super) struct AcceptGuard(pub(super) Arc<Handle>);
 

@@ -9,12 +9,12 @@ use super::state::Shared;
 use crate::payload::BinaryPayload;
 use crate::session::channels::{ChannelId, Charge};
 
-/// A message, owned, with the credit that it holds: the peer gets that back when this is
-/// dropped, on whatever task.
+/// An owned message, and the credit that it holds: dropping it, on any task, returns the credit to
+/// the peer.
 pub struct ChannelMessage {
     taken: Taken,
     id: ChannelId,
-    /// Keeps what is shared, not the connection.
+    /// Keeps the shared state in memory, but not the connection open.
     shared: Arc<Shared>,
 }
 
@@ -23,27 +23,26 @@ impl ChannelMessage {
         Self { taken, id, shared }
     }
 
-    /// The bytes. The credit goes back at once: what bounds their memory from here on is the
-    /// caller.
+    /// The payload. The credit goes back to the peer at once: from here on the caller bounds the
+    /// memory.
     #[must_use]
     pub fn into_bytes(mut self) -> Bytes {
         std::mem::take(&mut self.taken.bytes)
     }
 
-    /// Its number in the sender's epoch.
+    /// The message's sequence number in the sender's epoch.
     #[must_use]
     pub fn seq(&self) -> u64 {
         self.taken.seq
     }
 
-    /// The sender's epoch: another one begins where it cannot go on counting.
+    /// The sender's epoch. A new epoch begins where the sender cannot continue its numbering.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.taken.epoch
     }
 
-    /// Messages before this one, and after the last one received, that the sender has replaced
-    /// or dropped.
+    /// Messages between this one and the last one received that the sender has replaced or dropped.
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.taken.skipped
@@ -77,7 +76,7 @@ impl Drop for ChannelMessage {
     fn drop(&mut self) {
         let charge = self.taken.charge.take();
         if charge == Charge::default() {
-            return; // of a run that has not ended
+            return; // not the last message of its run
         }
         let mut guard = self.shared.state.lock();
         let (state, after) = guard.parts();

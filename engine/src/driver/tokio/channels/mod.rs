@@ -1,24 +1,24 @@
-//! Channels for async code: one task drives a connection, and any number of tasks have halves of
-//! its channels.
+//! Channels for async code: one task drives a connection, and any number of tasks hold its channels
+//! and their halves.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `session` | the connection: opening, accepting, ending |
+//! | `session` | the connection: opening handshake, accepting channels, closing |
 //! | `channel`, `sender`, `receiver` | a channel and its halves |
-//! | `send_methods`, `receive_methods` | what a channel and its halves do, written once |
-//! | `message`, `batch` | what is received, with its credit |
+//! | `send_methods`, `receive_methods` | the methods that a channel shares with its halves, written once |
+//! | `message`, `batch` | received messages, with the credit that they hold |
 //! | `runs` | runs of messages as slices of the application's types |
-//! | `driver` | the task |
-//! | `state`, `parked` | what all of them share, and the messages that wait for a reader |
-//! | `monitor`, `wait`, `handle` | the lock, who waits, who keeps it alive |
-//! | `lent` | payloads of the application's, which are not dropped under the lock |
+//! | `driver` | the task that drives the connection |
+//! | `state`, `parked` | the shared state, and the messages that wait for a reader |
+//! | `monitor`, `wait`, `handle` | the lock, the wakers of waiting tasks, the handles that keep the connection open |
+//! | `deferred_drop` | payloads that the application shares, which are not dropped under the lock |
 
 mod batch;
 mod channel;
+mod deferred_drop;
 mod driver;
 mod error;
 mod handle;
-mod lent;
 mod message;
 mod monitor;
 mod parked;
@@ -34,11 +34,11 @@ mod state;
 mod tests;
 mod wait;
 
-/// The locks of [`monitor`]; its tests have others.
+/// The locks of [`monitor`]. Its loom tests compile the file with loom's types instead.
 mod sync {
     pub(super) use std::sync::{Mutex, MutexGuard};
 
-    pub(super) use super::lent::Section;
+    pub(super) use super::deferred_drop::Section;
 }
 
 pub use batch::{BatchItem, BatchIter, BatchMessage, BatchRun, ChannelBatch};

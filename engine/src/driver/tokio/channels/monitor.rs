@@ -1,15 +1,14 @@
-//! One lock, and wakers that are called only after it is open.
+//! One lock, and wakers that are called only after it is unlocked.
 //!
-//! Everything that tasks of a connection share is behind one [`Monitor`]. Who finds nothing to do
-//! parks its waker in a slot under the lock; who changes that takes the waker out under the same
-//! lock, and wakes it when the lock is open again. So a wake-up is neither lost (parking and
-//! looking are one section) nor sent twice (a waker is taken out). Of foreign code only the clone of
-//! a waker that parks runs under the lock, which counts references and touches no connection:
-//! wakers are called, and those replaced are dropped, after it.
+//! One [`Monitor`] guards everything that the tasks of a connection share. A task that has nothing
+//! to do registers its waker in a slot, under the lock. A task that changes the state takes the
+//! waker out of the slot, under the same lock, and wakes it after unlocking. So no wake-up is lost
+//! (checking and registering happen under one lock) and none is sent twice (the waker is taken
+//! out). The only foreign code under the lock is the clone of a waker that is registered, which
+//! counts a reference. Wakers are woken, and replaced ones dropped, after the lock.
 //!
-//! Nothing here knows what is shared, nor whose locks these are: `tests/loom` compiles this file
-//! with loom's, and tries every order in which threads can come
-//! (`cargo test -p tickwire-loom --release`).
+//! This file does not name the shared state or its locks: `tests/loom` compiles it with the types
+//! of loom, and checks every interleaving of threads (`cargo test -p tickwire-loom --release`).
 
 use std::ops::{Deref, DerefMut};
 use std::sync::PoisonError;
@@ -18,10 +17,11 @@ use std::vec::Vec;
 
 use super::sync::{Mutex, MutexGuard, Section};
 
-/// Wakers that a section gathers without an allocation: a half or two, and the driver.
+/// Wakers that one locked section collects without an allocation: one or two halves, and the
+/// driver.
 const WAKERS_INLINE: usize = 4;
 
-/// What is shared.
+/// The shared state behind its lock.
 #[derive(Debug)]
 pub(crate) struct Monitor<T>(Mutex<T>);
 
@@ -30,29 +30,29 @@ impl<T> Monitor<T> {
         Self(Mutex::new(shared))
     }
 
-    /// Goes in. Another task's panic in here has left nothing half done that matters: sections
-    /// are calls of channels that check before they act.
+    /// Locks. A panic of another task under the lock left no harmful state: a section calls
+    /// channels, which check before they change anything.
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         let section = Section::enter();
         Guard {
             shared: self.0.lock().unwrap_or_else(PoisonError::into_inner),
-            after: After::default(),
+            after: AfterUnlock::default(),
             _section: section,
         }
     }
 }
 
-/// The lock, held. Opened first, then it wakes: fields are dropped in their order.
+/// The locked state. Dropping it unlocks first, then wakes: fields are dropped in order.
 pub(crate) struct Guard<'a, T> {
     shared: MutexGuard<'a, T>,
-    after: After,
-    /// Last: what was dropped under the lock is anybody's.
+    after: AfterUnlock,
+    /// Last: payloads dropped under the lock may run code of the application.
     _section: Section,
 }
 
 impl<T> Guard<'_, T> {
-    /// What is shared, and what is to be done when the lock is open.
-    pub(crate) fn parts(&mut self) -> (&mut T, &mut After) {
+    /// The shared state, and the wakers to wake after unlocking.
+    pub(crate) fn parts(&mut self) -> (&mut T, &mut AfterUnlock) {
         (&mut self.shared, &mut self.after)
     }
 }
@@ -71,16 +71,16 @@ impl<T> DerefMut for Guard<'_, T> {
     }
 }
 
-/// What waits for the lock to be open.
+/// Wakers that are woken, or only dropped, after unlocking.
 #[derive(Default)]
-pub(crate) struct After {
+pub(crate) struct AfterUnlock {
     first: [Option<Waker>; WAKERS_INLINE],
     rest: Vec<Waker>,
-    /// Only dropped: a waker may own a task, and a task handles of this connection.
+    /// Only dropped: a waker may own a task, and the task handles of this connection.
     replaced: Vec<Waker>,
 }
 
-impl After {
+impl AfterUnlock {
     fn wake(&mut self, waker: Waker) {
         match self.first.iter_mut().find(|place| place.is_none()) {
             Some(place) => *place = Some(waker),
@@ -89,7 +89,7 @@ impl After {
     }
 }
 
-impl Drop for After {
+impl Drop for AfterUnlock {
     fn drop(&mut self) {
         for waker in self.first.iter_mut().filter_map(Option::take) {
             waker.wake();
@@ -98,114 +98,113 @@ impl Drop for After {
     }
 }
 
-/// The task that waits for one thing.
+/// The waker of the one task that waits for a condition.
 #[derive(Debug, Default)]
-pub(crate) struct Slot(Option<Waker>);
+pub(crate) struct WakerSlot(Option<Waker>);
 
-impl Slot {
-    /// Whoever parked here before is not woken any more: a half has one owner, and it may have
-    /// moved to another task.
-    pub(crate) fn park(&mut self, waker: &Waker, after: &mut After) {
+impl WakerSlot {
+    /// Replaces a waker registered before: a half has one owner, which may have moved to another
+    /// task.
+    pub(crate) fn register(&mut self, waker: &Waker, after: &mut AfterUnlock) {
         if self.0.as_ref().is_some_and(|old| old.will_wake(waker)) {
             return;
         }
         after.replaced.extend(self.0.replace(waker.clone()));
     }
 
-    /// What it waits for has come.
-    pub(crate) fn wake(&mut self, after: &mut After) {
+    /// Wakes the task: its condition holds.
+    pub(crate) fn wake(&mut self, after: &mut AfterUnlock) {
         if let Some(waker) = self.0.take() {
             after.wake(waker);
         }
     }
 
-    /// It waits no more.
-    pub(crate) fn clear(&mut self, after: &mut After) {
+    /// Forgets the task.
+    pub(crate) fn clear(&mut self, after: &mut AfterUnlock) {
         after.replaced.extend(self.0.take());
     }
 }
 
-/// Any number of tasks that wait for one thing: as many as there are futures, each of which
-/// takes its place back when it is dropped.
+/// The wakers of any number of tasks that wait for one condition: one for each future, which
+/// removes its own when it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
-    parked: Vec<(Ticket, Waker)>,
+    registered: Vec<(Ticket, Waker)>,
     last: u64,
 }
 
-/// A place among [`Waiters`]; zero is none.
+/// A registration in [`Waiters`]; zero is none.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Ticket(u64);
 
 impl Waiters {
-    pub(crate) fn park(&mut self, ticket: &mut Ticket, waker: &Waker, after: &mut After) {
-        match self.parked.iter_mut().find(|(held, _)| held == ticket) {
+    pub(crate) fn register(&mut self, ticket: &mut Ticket, waker: &Waker, after: &mut AfterUnlock) {
+        match self.registered.iter_mut().find(|(held, _)| held == ticket) {
             Some((_, old)) if old.will_wake(waker) => {}
             Some((_, old)) => after.replaced.push(std::mem::replace(old, waker.clone())),
             None => {
                 self.last += 1;
                 *ticket = Ticket(self.last);
-                self.parked.push((*ticket, waker.clone()));
+                self.registered.push((*ticket, waker.clone()));
             }
         }
     }
 
-    pub(crate) fn leave(&mut self, ticket: Ticket, after: &mut After) {
-        let at = self.parked.iter().position(|&(held, _)| held == ticket);
+    pub(crate) fn remove(&mut self, ticket: Ticket, after: &mut AfterUnlock) {
+        let at = self.registered.iter().position(|&(held, _)| held == ticket);
         if let Some(at) = at {
-            after.replaced.push(self.parked.swap_remove(at).1);
+            after.replaced.push(self.registered.swap_remove(at).1);
         }
     }
 
-    pub(crate) fn wake_all(&mut self, after: &mut After) {
-        for (_, waker) in self.parked.drain(..) {
+    pub(crate) fn wake_all(&mut self, after: &mut AfterUnlock) {
+        for (_, waker) in self.registered.drain(..) {
             after.wake(waker);
         }
     }
 }
 
-/// What the driver does.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) enum Activity {
-    /// It runs, or was woken: it will look at everything.
+    /// The driver runs, or was woken: it will see every change.
     #[default]
     Running,
-    /// There was nothing to do.
+    /// The driver had nothing to do.
     Idle,
-    /// There is something to send, and no room for it: the socket wakes it.
+    /// The driver has bytes to send that the socket does not accept: the socket wakes it.
     Blocked,
 }
 
-/// The driver's waker: the first who has work for it wakes it, and all others find it running.
+/// The driver's waker. The first task with work wakes the driver; later ones find it running.
 #[derive(Debug, Default)]
 pub(crate) struct DriverWaker {
     activity: Activity,
-    slot: Slot,
+    slot: WakerSlot,
 }
 
 impl DriverWaker {
-    /// The driver has nothing to do, or, `blocked`, no room for what it has to send.
-    pub(crate) fn park(&mut self, waker: &Waker, blocked: bool, after: &mut After) {
+    /// Registers the waker: the driver has no work, or, with `blocked`, waits for the socket.
+    pub(crate) fn register(&mut self, waker: &Waker, blocked: bool, after: &mut AfterUnlock) {
         self.activity = if blocked {
             Activity::Blocked
         } else {
             Activity::Idle
         };
-        self.slot.park(waker, after);
+        self.slot.register(waker, after);
     }
 
-    /// The driver looks at everything.
+    /// The driver runs, and will see every change.
     pub(crate) fn start_turn(&mut self) {
         self.activity = Activity::Running;
     }
 
-    /// Whether somebody who makes work for it must wake it.
+    /// Whether a task that makes work must wake the driver.
     pub(crate) fn is_idle(&self) -> bool {
         self.activity == Activity::Idle
     }
 
-    /// There is work. `true`: it was parked.
-    pub(crate) fn wake(&mut self, after: &mut After) -> bool {
+    /// Wakes the driver. `true` if it was idle or blocked.
+    pub(crate) fn wake(&mut self, after: &mut AfterUnlock) -> bool {
         if self.activity == Activity::Running {
             return false;
         }

@@ -1,9 +1,9 @@
 //! Messages of one channel that wait for their reader.
 //!
-//! Small ones are copied out of the receive buffer into one run of bytes, so that a message that
-//! waits keeps nobody else's memory; a large one that was put together is kept as it is.
-//! Credit bounds all of it: a place here costs less than the `frame_overhead_bytes` that each
-//! message was charged.
+//! Small messages are copied out of the receive buffer into one run of bytes, so that a waiting
+//! message keeps no other memory in use. A large message that was assembled from parts is kept as
+//! it is. Credit bounds the memory: an entry here takes less than the `frame_overhead_bytes` that
+//! each message is charged.
 
 use std::collections::VecDeque;
 use std::vec::Vec;
@@ -12,24 +12,24 @@ use bytes::Bytes;
 
 use crate::session::channels::Charge;
 
-/// Bytes of the front that must be used up before the rest is moved there.
+/// Consumed bytes at the front of the ring from which the rest is moved there.
 const COMPACT_BYTES_MIN: usize = 4096;
 
-/// Bytes of buffers that a channel keeps while nothing waits.
+/// Bytes of buffers that a channel keeps while no message waits.
 const KEPT_BYTES_MAX: usize = 4096;
 
-/// Where the bytes of an entry are.
+/// Where the payload of an entry is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Form {
-    /// The next bytes of the ring: one message.
+    /// The next bytes of the ring are one message.
     Copied,
-    /// The next of the whole ones.
+    /// The next element of `whole`.
     Whole,
-    /// The next bytes of the ring: messages of so many bytes each.
+    /// The next bytes of the ring are messages of this many bytes each.
     Run(u32),
 }
 
-/// A message, or a run of them.
+/// A message, or a run of messages.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) form: Form,
@@ -40,22 +40,23 @@ pub(super) struct Entry {
     pub(super) epoch: u64,
 }
 
-// Two of them, for a queue that has just grown, are below two overheads (64 by default).
+// A queue that has just grown takes two entries for each message: less than two overheads (64 by
+// default).
 const _: () = assert!(size_of::<Entry>() <= 64);
 
-/// What waits, first come first.
+/// The queue of messages, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Parked {
-    /// Payloads of what is copied, back to back, from `head` on.
+    /// Copied payloads, back to back, from `head` on.
     ring: Vec<u8>,
     head: usize,
     whole: VecDeque<Bytes>,
     entries: VecDeque<Entry>,
-    /// Something was parked since the last [`Self::sweep`].
+    /// A message was parked since the last [`Self::sweep`].
     used: bool,
 }
 
-/// One message taken out.
+/// One message, taken out of the queue.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) bytes: Bytes,
@@ -82,8 +83,8 @@ impl Parked {
         self.entries.push_back(entry);
     }
 
-    /// The next message, owned. A run gives its messages one by one; its credit comes with the
-    /// last of them.
+    /// The next message, owned. A run is returned message by message; the last one carries the
+    /// credit of the run.
     pub(super) fn pop(&mut self) -> Option<Taken> {
         let front = self.entries.front_mut()?;
         let len = front.len as usize;
@@ -127,7 +128,7 @@ impl Parked {
         }
     }
 
-    /// What waits, first come first.
+    /// The messages, oldest first.
     pub(super) fn iter(&self) -> Iter<'_> {
         Iter {
             ring: self.ring.get(self.head..).unwrap_or_default(),
@@ -136,7 +137,7 @@ impl Parked {
         }
     }
 
-    /// Empties it; what it held of the windows.
+    /// Drops all messages, and returns the credit that they held.
     pub(super) fn clear(&mut self) -> Charge {
         let mut charge = Charge::default();
         for entry in self.entries.drain(..) {
@@ -148,8 +149,7 @@ impl Parked {
         charge
     }
 
-    /// Lets go of buffers that an earlier burst has made large, and that were not used since the
-    /// last call.
+    /// Frees large buffers that were not used since the last call.
     pub(super) fn sweep(&mut self) {
         if std::mem::take(&mut self.used) || !self.is_empty() {
             return;
@@ -163,7 +163,7 @@ impl Parked {
         self.whole.shrink_to_fit();
     }
 
-    /// Bytes of memory that it takes.
+    /// Bytes of memory in use.
     #[cfg(test)]
     pub(super) fn footprint(&self) -> usize {
         self.ring.capacity()

@@ -1,17 +1,20 @@
-//! The receives of a channel and of its receiving half, once for both.
+//! The receive methods of a channel and of its receive half, written once for both.
 
-/// The methods of a type with `receiving`, which gives its [`Receiver`](super::receiver::Receiver).
+/// The methods of a type with a method `receiving`, which returns its
+/// [`Receiver`](super::receiver::Receiver).
 macro_rules! receive_methods {
     () => {
-        /// The next message, owned. `None` when the peer has finished and all was read.
+        /// The next message, owned. `None` after the peer has finished its half and all messages
+        /// were received.
         ///
-        /// Messages of a run come one by one; their credit goes back with the last.
+        /// The messages of a run are returned one by one; their credit goes back to the peer with
+        /// the last one.
         ///
-        /// Cancel safe: a message is taken when this is ready, and not before.
+        /// Cancel safe: a message is taken when the future is ready, and not before.
         ///
         /// # Errors
-        /// [`ChannelError`], after all messages that came before; the same every time. What was
-        /// evicted is not delivered.
+        /// [`ChannelError`], after all messages received before it; every later call returns the
+        /// same. After [`ChannelError::Evicted`] the messages that waited are dropped.
         pub async fn recv(
             &mut self,
         ) -> Result<Option<super::message::ChannelMessage>, ChannelError> {
@@ -19,10 +22,11 @@ macro_rules! receive_methods {
             std::future::poll_fn(|cx| receiver.poll_recv(cx)).await
         }
 
-        /// The next message, if there is one: never waits.
+        /// The next message, without waiting.
         ///
         /// # Errors
-        /// As [`Self::recv`]. `Ok(None)` says only that nothing waits now.
+        /// As [`Self::recv`]. `Ok(None)` means that no message waits now, or that the peer has
+        /// finished.
         pub fn try_recv(&mut self) -> Result<Option<super::message::ChannelMessage>, ChannelError> {
             match self
                 .receiving()
@@ -33,11 +37,11 @@ macro_rules! receive_methods {
             }
         }
 
-        /// Everything that waits, lent: one lock and no allocation however many messages there are.
-        /// `None` when the peer has finished and all was read. The credit of all of it goes back
-        /// when the batch is dropped.
+        /// All waiting messages, borrowed: one lock and no allocation for any number of messages.
+        /// `None` after the peer has finished its half and all messages were received. The credit
+        /// of all of them goes back to the peer when the batch is dropped.
         ///
-        /// Cancel safe: messages are taken when this is ready, and not before.
+        /// Cancel safe: messages are taken when the future is ready, and not before.
         ///
         /// ```
         /// use tickwire::channels::{BatchItem, ChannelError, Receiver};
@@ -64,14 +68,15 @@ macro_rules! receive_methods {
             std::future::poll_fn(|cx| receiver.poll_batch(cx)).await
         }
 
-        /// Takes no more, and tells the peer's sender so with `code`. What waits is dropped.
+        /// Stops receiving: sends STOP with `code` to the peer's sender, and drops the messages
+        /// that wait.
         pub fn stop(&mut self, code: ErrorCode) {
             self.receiving().stop_half(code);
         }
 
-        /// Tells the peer's sender that every message below `seq` is safe here, so that it need not
-        /// keep it for a resumption. After the sender's end as well, while our own half goes on: what
-        /// ends a channel in one direction ends this, too.
+        /// Acknowledges every message below `seq` to the peer's sender, which then need not keep
+        /// them for a resumption. Also possible after the sender has finished, as long as the send
+        /// half of this end is open; on a one-way channel the end of the only half ends this, too.
         pub fn acknowledge(&mut self, seq: u64) {
             let receiver = self.receiving();
             receiver.with(|state, after| {

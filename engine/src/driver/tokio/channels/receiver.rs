@@ -1,4 +1,4 @@
-//! The receiving half of a channel.
+//! The receive half of a channel.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,18 +8,19 @@ use super::batch::ChannelBatch;
 use super::error::ChannelError;
 use super::handle::Handle;
 use super::message::ChannelMessage;
-use super::monitor::After;
+use super::monitor::AfterUnlock;
 use super::receive_methods::receive_methods;
-use super::state::{Answer, End, Port, Shared, State};
+use super::state::{Answer, Port, ReceiveEnd, Shared, State};
 use crate::session::channels::{ChannelFailure, ChannelId, ChannelStats, ErrorCode};
 
-/// The receiving half of a channel: for one task, beside another that has the sending half.
+/// The receive half of a channel, for one task; another task may hold the send half.
 ///
-/// What comes waits here, up to the window that the peer was granted, and is the reader's own:
-/// a slow reader holds up its channel's sender and nobody else. The peer gets credit back when a
-/// [`ChannelMessage`] or [`ChannelBatch`] is dropped: when it was consumed, not when it came.
+/// Received messages wait here, at most as many as the window granted to the peer allows. A slow
+/// reader delays only the sender of its own channel. The peer gets the credit back when a
+/// [`ChannelMessage`] or a [`ChannelBatch`] is dropped: when the message is consumed, not when it
+/// arrives.
 ///
-/// A receiver that is dropped tells the sender to stop, with [`ErrorCode::NO_ERROR`].
+/// Dropping a receiver sends STOP to the peer's sender, with [`ErrorCode::NO_ERROR`].
 pub struct Receiver {
     pub(super) id: ChannelId,
     handle: Arc<Handle>,
@@ -34,7 +35,7 @@ impl Receiver {
         &self.handle.shared
     }
 
-    pub(super) fn with<T>(&self, f: impl FnOnce(&mut State, &mut After) -> T) -> T {
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut State, &mut AfterUnlock) -> T) -> T {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
         f(state, after)
@@ -55,7 +56,7 @@ impl Receiver {
         let Some(port) = state.port(self.id) else {
             return Poll::Ready(Err(ChannelError::NotReceiving));
         };
-        port.owned = true;
+        port.reads_owned = true;
         if let Some(taken) = port.parked.pop() {
             return Poll::Ready(Ok(Some(ChannelMessage::new(
                 taken,
@@ -65,7 +66,7 @@ impl Receiver {
         }
         let ended = ended(port, failure);
         if ended.is_pending() {
-            port.arrival.park(cx.waker(), after);
+            port.receive_waker.register(cx.waker(), after);
         }
         ended.map(|end| end.map(|()| None))
     }
@@ -81,7 +82,7 @@ impl Receiver {
         let Some(port) = state.port(id) else {
             return Poll::Ready(Err(ChannelError::NotReceiving));
         };
-        port.owned = false;
+        port.reads_owned = false;
         if !port.parked.is_empty() {
             let spare = std::mem::take(&mut port.spare);
             let parked = std::mem::replace(&mut port.parked, spare);
@@ -89,7 +90,7 @@ impl Receiver {
         }
         let ended = ended(port, failure);
         if ended.is_pending() {
-            port.arrival.park(cx.waker(), after);
+            port.receive_waker.register(cx.waker(), after);
         }
         ended.map(|end| end.map(|()| None))
     }
@@ -97,42 +98,42 @@ impl Receiver {
     pub(super) fn stop_half(&self, code: ErrorCode) {
         self.with(|state, after| {
             if let Some(port) = state.port(self.id) {
-                port.end = Some(End::None);
+                port.end = Some(ReceiveEnd::None);
                 let charge = port.parked.clear();
                 state.channels_mut().release(self.id, charge);
             }
             state.channels_mut().stop(self.id, code);
-            state.tell_events(after);
+            state.apply_events(after);
             state.wake_driver(after);
         });
     }
 
     receive_methods!();
 
-    /// Both halves of the channel as they stand.
+    /// Statistics of both halves; `None` after the channel has ended.
     #[must_use]
     pub fn stats(&self) -> Option<ChannelStats> {
         self.with(|state, _| state.channels().channel_stats(self.id))
     }
 
-    /// A number that is unique among the open channels of the connection.
+    /// An identifier that is unique among the open channels of the connection.
     #[must_use]
     pub fn id(&self) -> ChannelId {
         self.id
     }
 }
 
-/// How a half ended; pending while it has not.
+/// How the receive half has ended; pending if it has not.
 fn ended(port: &Port, failure: Option<ChannelFailure>) -> Poll<Result<(), ChannelError>> {
     let error = match (port.end, failure) {
-        (Some(End::Finished), _) => return Poll::Ready(Ok(())),
-        (Some(End::Aborted(code)), _) => ChannelError::Aborted(code),
-        (Some(End::Evicted(code)), _) => ChannelError::Evicted(code),
-        (Some(End::Rejected), _) => match &port.answer {
+        (Some(ReceiveEnd::Finished), _) => return Poll::Ready(Ok(())),
+        (Some(ReceiveEnd::Aborted(code)), _) => ChannelError::Aborted(code),
+        (Some(ReceiveEnd::Evicted(code)), _) => ChannelError::Evicted(code),
+        (Some(ReceiveEnd::Rejected), _) => match &port.answer {
             Answer::Rejected(rejected) => rejected.clone(),
             _ => ChannelError::NotReceiving,
         },
-        (Some(End::None), _) => ChannelError::NotReceiving,
+        (Some(ReceiveEnd::None), _) => ChannelError::NotReceiving,
         (None, Some(failure)) => ChannelError::Failed(failure),
         (None, None) => return Poll::Pending,
     };
@@ -142,7 +143,7 @@ fn ended(port: &Port, failure: Option<ChannelFailure>) -> Poll<Result<(), Channe
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.stop_half(ErrorCode::NO_ERROR);
-        self.with(|state, after| state.leave(self.id, false, after));
+        self.with(|state, after| state.drop_half(self.id, false, after));
     }
 }
 

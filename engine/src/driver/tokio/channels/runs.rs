@@ -5,8 +5,9 @@ use zerocopy::{FromBytes, Immutable, Unaligned};
 use super::batch::BatchRun;
 
 impl<'b> BatchRun<'b> {
-    /// The messages as values, without a copy; `None` if they have another size. There is no
-    /// promise of alignment: fields of types like `zerocopy::little_endian::U64` need none.
+    /// The messages as values, without a copy; `None` if the size of `T` is not
+    /// [`elem`](Self::elem). The bytes are not aligned: use field types that need no alignment,
+    /// such as `zerocopy::little_endian::U64`.
     ///
     /// ```
     /// # use tickwire::channels::BatchRun;

@@ -1,15 +1,16 @@
-//! The sends of a channel and of its sending half, once for both.
+//! The send methods of a channel and of its send half, written once for both.
 
-/// The methods of a type with `sending`, which gives its [`Sender`](super::sender::Sender).
+/// The methods of a type with a method `sending`, which returns its
+/// [`Sender`](super::sender::Sender).
 macro_rules! send_methods {
     () => {
-        /// Sends a message; waits while the channel's queue is full. On a conflated channel it is
-        /// the message with key 0.
+        /// Sends a message. Waits while the channel's queue is full. On a conflated channel the
+        /// message gets key 0.
         ///
-        /// Cancel safe: it is sent when this is ready, and not before.
+        /// Cancel safe: the message is sent when the future is ready, and not before.
         ///
         /// # Errors
-        /// [`ChannelSendError`], but for `WouldBlock`.
+        /// [`ChannelSendError`], except `WouldBlock`.
         pub async fn send(
             &mut self,
             payload: impl crate::payload::BinaryPayload,
@@ -17,10 +18,10 @@ macro_rules! send_methods {
             std::future::poll_fn(|cx| self.sending().poll_send(cx, payload.as_ref())).await
         }
 
-        /// Sends a message, or refuses: never waits.
+        /// Sends a message without waiting.
         ///
         /// # Errors
-        /// [`ChannelSendError`]; [`ChannelSendError::WouldBlock`] where [`Self::send`] would wait.
+        /// [`ChannelSendError`]; [`ChannelSendError::WouldBlock`] if [`Self::send`] would wait.
         pub fn try_send(
             &mut self,
             payload: impl crate::payload::BinaryPayload,
@@ -28,34 +29,40 @@ macro_rules! send_methods {
             self.sending().put_slice(payload.as_ref())
         }
 
-        /// As [`Self::send`], sharing a large payload instead of copying it into the queue. It is dropped
-        /// when it has been written, on whatever task.
+        /// As [`Self::send`]; a large payload is shared instead of copied into the queue. It is
+        /// dropped after it is written, on any task of the connection.
         ///
         /// # Errors
         /// As [`Self::send`].
         pub async fn send_bytes(&mut self, payload: bytes::Bytes) -> Result<(), ChannelSendError> {
-            let (sender, payload) = (self.sending(), super::lent::lend_if_shared(payload));
+            let (sender, payload) = (
+                self.sending(),
+                super::deferred_drop::defer_drop_if_shared(payload),
+            );
             std::future::poll_fn(|cx| {
                 sender.poll_put(cx, |channels| {
-                    super::sender::share(channels, sender.id, &payload)
+                    super::sender::send_shared_bytes(channels, sender.id, &payload)
                 })
             })
             .await
         }
 
-        /// As [`Self::send_bytes`], never waits.
+        /// As [`Self::send_bytes`], without waiting.
         ///
         /// # Errors
         /// As [`Self::try_send`].
         pub fn try_send_bytes(&mut self, payload: bytes::Bytes) -> Result<(), ChannelSendError> {
-            let (sender, payload) = (self.sending(), super::lent::lend_if_shared(payload));
+            let (sender, payload) = (
+                self.sending(),
+                super::deferred_drop::defer_drop_if_shared(payload),
+            );
             sender.put(None, |channels| {
-                super::sender::share(channels, sender.id, &payload)
+                super::sender::send_shared_bytes(channels, sender.id, &payload)
             })
         }
 
-        /// Sends the newest message of a key on a conflated channel: one of the same key that still
-        /// waits is replaced, and counted for the peer as skipped.
+        /// Sends the newest message of a key on a conflated channel. It replaces a message of the
+        /// same key that is still queued; the replaced message counts as skipped for the peer.
         ///
         /// # Errors
         /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on other channels.
@@ -68,7 +75,7 @@ macro_rules! send_methods {
                 .await
         }
 
-        /// As [`Self::send_keyed`], never waits.
+        /// As [`Self::send_keyed`], without waiting.
         ///
         /// # Errors
         /// As [`Self::try_send`]; [`ChannelSendError::WrongMode`] on other channels.
@@ -80,7 +87,7 @@ macro_rules! send_methods {
             self.sending().put_keyed(key, payload.as_ref())
         }
 
-        /// Sends a message encoded once for many channels of one alias.
+        /// Sends a message that was encoded once for many channels with the same alias.
         ///
         /// # Errors
         /// As [`Self::send`].
@@ -95,7 +102,7 @@ macro_rules! send_methods {
             .await
         }
 
-        /// As [`Self::send_shared`], never waits.
+        /// As [`Self::send_shared`], without waiting.
         ///
         /// # Errors
         /// As [`Self::try_send`].
@@ -107,14 +114,14 @@ macro_rules! send_methods {
             sender.put(None, |channels| channels.send_shared(sender.id, frame))
         }
 
-        /// Sends messages of `elem` bytes each, back to back in `messages`, all under one header. All of
-        /// them or none: together they must not pass `channel_queue_bytes_max`.
+        /// Sends messages of `elem` bytes each, back to back in `messages`, under one header. All
+        /// or none are sent: together they must not exceed `channel_queue_bytes_max`.
         ///
-        /// `send_run`, of the feature `zerocopy`, takes a slice of values.
+        /// With the feature `zerocopy`, `send_run` takes a slice of values.
         ///
         /// # Errors
-        /// As [`Self::send`]; [`ChannelSendError::BadRun`] unless `messages` is a whole number of them,
-        /// and at least one; [`ChannelSendError::WrongMode`] on a conflated channel.
+        /// As [`Self::send`]; [`ChannelSendError::BadRun`] if `messages` is empty or its length is
+        /// not a multiple of `elem`; [`ChannelSendError::WrongMode`] on a conflated channel.
         pub async fn send_run_bytes(
             &mut self,
             elem: usize,
@@ -129,10 +136,10 @@ macro_rules! send_methods {
             .await
         }
 
-        /// As [`Self::send_run_bytes`], never waits.
+        /// As [`Self::send_run_bytes`], without waiting.
         ///
         /// # Errors
-        /// As [`Self::send_run_bytes`]; [`ChannelSendError::WouldBlock`] where that would wait.
+        /// As [`Self::send_run_bytes`]; [`ChannelSendError::WouldBlock`] if that would wait.
         pub fn try_send_run_bytes(
             &mut self,
             elem: usize,
@@ -144,8 +151,8 @@ macro_rules! send_methods {
             })
         }
 
-        /// Sends each element as a message, all under one header. All of them or none: together they
-        /// must not pass `channel_queue_bytes_max`.
+        /// Sends each element as a message, all under one header. All or none are sent: together
+        /// they must not exceed `channel_queue_bytes_max`.
         ///
         /// ```
         /// use tickwire::channels::{ChannelSendError, Sender};
@@ -164,8 +171,8 @@ macro_rules! send_methods {
         /// ```
         ///
         /// # Errors
-        /// As [`Self::send`]; [`ChannelSendError::BadRun`] for none, or of no size;
-        /// [`ChannelSendError::WrongMode`] on a conflated channel.
+        /// As [`Self::send`]; [`ChannelSendError::BadRun`] for an empty slice, or elements of zero
+        /// size; [`ChannelSendError::WrongMode`] on a conflated channel.
         #[cfg(feature = "zerocopy")]
         pub async fn send_run<T: zerocopy::IntoBytes + zerocopy::Immutable>(
             &mut self,
@@ -175,10 +182,10 @@ macro_rules! send_methods {
                 .await
         }
 
-        /// As [`Self::send_run`], never waits.
+        /// As [`Self::send_run`], without waiting.
         ///
         /// # Errors
-        /// As [`Self::send_run`]; [`ChannelSendError::WouldBlock`] where that would wait.
+        /// As [`Self::send_run`]; [`ChannelSendError::WouldBlock`] if that would wait.
         #[cfg(feature = "zerocopy")]
         pub fn try_send_run<T: zerocopy::IntoBytes + zerocopy::Immutable>(
             &mut self,
@@ -187,12 +194,13 @@ macro_rules! send_methods {
             self.try_send_run_bytes(size_of::<T>(), zerocopy::IntoBytes::as_bytes(messages))
         }
 
-        /// Room for a message of `len` bytes, in its place in the record or the queue: waits for it
-        /// as [`Self::send`] does, and lends it to `write`, which writes it and
-        /// [commits](crate::channels::ChannelClaim::commit), or drops it, and nothing is sent. Gives what `write` gives.
+        /// Writes a message of `len` bytes in place: waits for room like [`Self::send`], then calls
+        /// `write` with a claim on that room. `write` fills it and
+        /// [commits](crate::channels::ChannelClaim::commit) it; a claim that is dropped sends
+        /// nothing. Returns what `write` returns.
         ///
-        /// `write` runs under the lock of the connection: it does nothing else with the connection's
-        /// channels, or it waits for itself.
+        /// `write` runs under the lock of the connection. It must not use any channel of the same
+        /// connection: that would deadlock.
         ///
         /// ```
         /// use tickwire::channels::{ChannelSendError, Sender};
@@ -207,11 +215,11 @@ macro_rules! send_methods {
         /// # }
         /// ```
         ///
-        /// Cancel safe: `write` is called when this is ready, and not before.
+        /// Cancel safe: `write` is called when the future is ready, and not before.
         ///
         /// # Errors
-        /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel. `write` is not called
-        /// then.
+        /// As [`Self::send`]; [`ChannelSendError::WrongMode`] on a conflated channel. After an
+        /// error `write` was not called.
         pub async fn claim<T>(
             &mut self,
             len: usize,
@@ -220,16 +228,16 @@ macro_rules! send_methods {
             let (sender, mut write) = (self.sending(), Some(write));
             std::future::poll_fn(|cx| {
                 sender.poll_put(cx, |channels| {
-                    super::sender::lend_claim(channels, sender.id, len, &mut write)
+                    super::sender::claim_with(channels, sender.id, len, &mut write)
                 })
             })
             .await
         }
 
-        /// As [`Self::claim`], never waits.
+        /// As [`Self::claim`], without waiting.
         ///
         /// # Errors
-        /// As [`Self::claim`]; [`ChannelSendError::WouldBlock`] where that would wait.
+        /// As [`Self::claim`]; [`ChannelSendError::WouldBlock`] if that would wait.
         pub fn try_claim<T>(
             &mut self,
             len: usize,
@@ -237,12 +245,12 @@ macro_rules! send_methods {
         ) -> Result<T, ChannelSendError> {
             let (sender, mut write) = (self.sending(), Some(write));
             sender.put(None, |channels| {
-                super::sender::lend_claim(channels, sender.id, len, &mut write)
+                super::sender::claim_with(channels, sender.id, len, &mut write)
             })
         }
 
-        /// All is sent: the peer's reader gets the end after the last message. What is queued goes
-        /// out also after the sender is dropped. A second call does nothing.
+        /// Ends the send half after the last message: the peer's receiver gets all queued messages,
+        /// then the end, even if the sender is dropped now. A second call does nothing.
         ///
         /// # Errors
         /// [`ChannelSendError::Closed`].
@@ -250,30 +258,33 @@ macro_rules! send_methods {
             self.sending().finish_half()
         }
 
-        /// Gives the half up: what is queued is not sent, and the peer is told with `code`.
+        /// Resets the send half with `code`: queued messages are not sent, and the peer's receiver
+        /// gets [`ChannelError::Aborted`](crate::channels::ChannelError).
         pub fn reset(&mut self, code: ErrorCode) {
             self.sending().reset_half(code);
         }
 
-        /// Waits until the peer takes no more, and gives its code; that of the connection's end where
-        /// that comes first, and [`ErrorCode::NO_ERROR`] once this half was finished, reset or dropped.
+        /// Waits until the peer stops receiving, and returns the code of its STOP. If the
+        /// connection ends first, returns the code of that end; after this half was finished, reset
+        /// or dropped, returns [`ErrorCode::NO_ERROR`].
         ///
-        /// The future is its own: it may be awaited beside sends.
+        /// The future borrows nothing: it may be awaited beside sends.
         pub fn stopped(&self) -> impl std::future::Future<Output = ErrorCode> + Send + use<> {
             self.sending().stopped_half()
         }
 
-        /// Messages count anew from here, and the peer is told. For a publisher that goes on after a
-        /// gap, or in another epoch. Only while nothing is queued.
+        /// Numbers messages from `next_seq` in `epoch` from now on, and sends that to the peer: for
+        /// a publisher that continues after a gap, or in another epoch. Possible only while no
+        /// message is queued.
         ///
         /// # Errors
-        /// [`ChannelSendError::WouldBlock`] while messages are queued; as [`Self::send`] else.
+        /// [`ChannelSendError::WouldBlock`] while messages are queued; otherwise as [`Self::send`].
         pub fn rebase(&mut self, epoch: u64, next_seq: u64) -> Result<(), ChannelSendError> {
             let sender = self.sending();
             sender.put(None, |channels| channels.rebase(sender.id, epoch, next_seq))
         }
 
-        /// The first message of ours that the peer has not said to have safe: see
+        /// The first sequence number that the peer has not acknowledged: see
         /// [`Receiver::acknowledge`](crate::channels::Receiver::acknowledge).
         #[must_use]
         pub fn acknowledged(&self) -> u64 {
@@ -281,14 +292,14 @@ macro_rules! send_methods {
             sender.with(|state, _| state.port(sender.id).map_or(0, |p| p.acknowledged))
         }
 
-        /// Both halves of the channel as they stand.
+        /// Statistics of both halves; `None` after the channel has ended.
         #[must_use]
         pub fn stats(&self) -> Option<ChannelStats> {
             let sender = self.sending();
             sender.with(|state, _| state.channels().channel_stats(sender.id))
         }
 
-        /// A number that is unique among the open channels of the connection.
+        /// An identifier that is unique among the open channels of the connection.
         #[must_use]
         pub fn id(&self) -> ChannelId {
             self.sending().id

@@ -1,4 +1,4 @@
-//! The sending half of a channel.
+//! The send half of a channel.
 
 use std::fmt;
 use std::future::Future;
@@ -15,18 +15,19 @@ use crate::session::channels::{
     ChannelClaim, ChannelId, ChannelSendError, ChannelStats, Channels, ErrorCode,
 };
 
-/// The sending half of a channel: for one task, beside another that has the receiving half.
+/// The send half of a channel, for one task; another task may hold the receive half.
 ///
-/// A message that is sent is in the channel's queue, and goes out by the channel's turn and
-/// credit; `send` waits while the queue is full, and before the peer's first answer. Nothing is
-/// taken of what was not sent: every wait may be dropped at any time.
+/// A send puts the message into the channel's queue. From there it is written by the channel's
+/// priority and credit. `send` waits while the queue is full, and before the peer's HELLO. Every
+/// wait is cancel safe: a future that is dropped before it is ready has sent nothing.
 ///
-/// It is no `Sink` of the futures crates: [`send`](Self::send) is its own, and takes bytes. A channel
-/// has no text messages; text is sent as its bytes, `text.as_bytes()`.
+/// A `Sender` is not a `Sink` of the futures crates. A channel has no text messages: send the bytes
+/// of a text, `text.as_bytes()`.
 ///
-/// Say [`finish`](Self::finish) when all is sent. A sender that is dropped without that resets
-/// the half with [`ErrorCode::NO_ERROR`], and what is queued is not sent: the peer's reader gets
-/// [`ChannelError::Aborted`](super::ChannelError), so that nothing ends early unnoticed.
+/// Call [`finish`](Self::finish) after the last message. A sender that is dropped without it resets
+/// the send half with [`ErrorCode::NO_ERROR`]: queued messages are not sent, and the peer's
+/// receiver gets [`ChannelError::Aborted`](super::ChannelError), so a truncated stream is never
+/// mistaken for a complete one.
 pub struct Sender {
     pub(super) id: ChannelId,
     handle: Arc<Handle>,
@@ -41,7 +42,10 @@ impl Sender {
         &self.handle.shared
     }
 
-    pub(super) fn with<T>(&self, f: impl FnOnce(&mut State, &mut super::monitor::After) -> T) -> T {
+    pub(super) fn with<T>(
+        &self,
+        f: impl FnOnce(&mut State, &mut super::monitor::AfterUnlock) -> T,
+    ) -> T {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
         f(state, after)
@@ -51,7 +55,7 @@ impl Sender {
         self
     }
 
-    /// Runs a send. After `WouldBlock` the waker is called when it is worth another try.
+    /// Runs `put`. After `WouldBlock`, `waker` is woken when another try may succeed.
     pub(super) fn put<T>(
         &self,
         waker: Option<&Waker>,
@@ -60,7 +64,7 @@ impl Sender {
         self.with(|state, after| state.send(self.id, waker, after, put))
     }
 
-    /// [`Self::put`], waiting: under all sends.
+    /// [`Self::put`], pending instead of `WouldBlock`: all waiting sends use this.
     pub(super) fn poll_put<T>(
         &self,
         cx: &mut Context<'_>,
@@ -72,8 +76,9 @@ impl Sender {
         }
     }
 
-    /// The sends of bytes are compiled here, however many kinds of payload are sent. The payload
-    /// becomes a slice before this: that may be the application's code, and needs no lock.
+    /// All sends of bytes are compiled here once, for every payload type. The caller converts the
+    /// payload to a slice before: that may run code of the application, which must not run under
+    /// the lock.
     pub(super) fn poll_send(
         &self,
         cx: &mut Context<'_>,
@@ -105,7 +110,7 @@ impl Sender {
     pub(super) fn finish_half(&self) -> Result<(), ChannelSendError> {
         self.with(|state, after| {
             state.channels_mut().finish(self.id)?;
-            state.sending_ended(self.id, after);
+            state.end_sending(self.id, after);
             Ok(())
         })
     }
@@ -113,8 +118,8 @@ impl Sender {
     pub(super) fn reset_half(&self, code: ErrorCode) {
         self.with(|state, after| {
             state.channels_mut().reset(self.id, code);
-            state.sending_ended(self.id, after);
-            state.tell_events(after);
+            state.end_sending(self.id, after);
+            state.apply_events(after);
         });
     }
 
@@ -123,12 +128,12 @@ impl Sender {
         wait(
             Arc::clone(self.shared()),
             id,
-            |state, id| state.port(id).map(|p| &mut p.stopping),
+            |state, id| state.port(id).map(|p| &mut p.stop_waiters),
             move |state| {
                 let failure = state.failure.map(|f| f.code());
                 match state.port(id) {
                     Some(port) if port.stopped.is_some() => port.stopped,
-                    Some(port) if !port.ended => failure,
+                    Some(port) if !port.send_ended => failure,
                     _ => Some(failure.unwrap_or(ErrorCode::NO_ERROR)),
                 }
             },
@@ -139,7 +144,7 @@ impl Sender {
 }
 
 /// Sends a payload that the caller keeps until it is sent.
-pub(super) fn share(
+pub(super) fn send_shared_bytes(
     channels: &mut Channels,
     id: ChannelId,
     payload: &Bytes,
@@ -148,8 +153,8 @@ pub(super) fn share(
     sent.map_err(|(e, _)| e)
 }
 
-/// Lends room for a message to `write`, which is there until it was called.
-pub(super) fn lend_claim<T>(
+/// Calls `write` with room for a message of `len` bytes. `write` is `None` once it was called.
+pub(super) fn claim_with<T>(
     channels: &mut Channels,
     id: ChannelId,
     len: usize,
@@ -163,12 +168,12 @@ pub(super) fn lend_claim<T>(
 impl Drop for Sender {
     fn drop(&mut self) {
         self.with(|state, after| {
-            if state.port(self.id).is_some_and(|p| !p.ended) {
+            if state.port(self.id).is_some_and(|p| !p.send_ended) {
                 state.channels_mut().reset(self.id, ErrorCode::NO_ERROR);
-                state.tell_events(after);
-                state.sending_ended(self.id, after);
+                state.apply_events(after);
+                state.end_sending(self.id, after);
             }
-            state.leave(self.id, true, after);
+            state.drop_half(self.id, true, after);
         });
     }
 }

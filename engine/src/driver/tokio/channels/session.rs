@@ -28,13 +28,13 @@ use crate::session::channels::{
     OpenOptions, SUBPROTOCOL, StartError,
 };
 
-/// Many channels on one WebSocket connection: a handle that is cheap to clone.
+/// A handle to one WebSocket connection that carries many channels. Cloning it is cheap.
 ///
-/// One task of the runtime drives the connection. It ends when [`drain`](Self::drain) or
-/// [`abort`](Self::abort) says so, when the peer does, or when the last session, channel and half
-/// is dropped: what was finished before is still sent then, within `close_timeout`, and then the
-/// connection is closed, within as much. All of that takes a runtime that runs: before the end of `main`, drain and wait for
-/// [`closed`](Self::closed).
+/// One task of the runtime drives the connection. The connection ends after [`drain`](Self::drain)
+/// or [`abort`](Self::abort), when the peer ends it, or when the last `ChannelSocket`, channel and
+/// half is dropped: then messages of finished halves are still sent, within `close_timeout`, and
+/// the connection is closed, again within `close_timeout`. That needs a running runtime: before the
+/// end of `main`, call `drain` and await [`closed`](Self::closed).
 ///
 /// ```no_run
 /// use tickwire::channels::{OpenOptions, ChannelSocket};
@@ -97,15 +97,14 @@ impl ChannelSocket {
         Self::client(&Connector::new(), url, ChannelConfig::default()).await
     }
 
-    /// Connects to a `ws://` URL. The sub-protocol is offered beside those that the connector
-    /// offers.
+    /// Connects to a `ws://` URL. Offers the channels sub-protocol, and those of the connector.
     ///
     /// # Errors
-    /// [`Error::Config`], also where the connector's limits are below what the channels need
+    /// [`Error::Config`], also if a limit of the connector is below what the channels need
     /// ([`ChannelSession::check`]); as [`Connector::connect`]; [`Error::Handshake`] with
-    /// [`HandshakeError::SubprotocolNotAgreed`](crate::handshake::HandshakeError) if the server opens
-    /// the WebSocket and does not choose the sub-protocol: it gets Close 1002 (rule R61 of
-    /// `docs/protocol.md`).
+    /// [`HandshakeError::SubprotocolNotAgreed`](crate::handshake::HandshakeError) if the server
+    /// opens the WebSocket without choosing the sub-protocol. The server then gets Close 1002 (rule
+    /// R61 of `docs/protocol.md`).
     pub async fn client(
         connector: &Connector,
         url: &str,
@@ -118,7 +117,7 @@ impl ChannelSocket {
         Self::spawn(ws, config)?.map_err(not_started)
     }
 
-    /// A server's opening handshake, and channels.
+    /// Runs a server's opening handshake, and starts channels.
     ///
     /// # Errors
     /// As [`Incoming::request`] and [`Self::upgrade`].
@@ -132,12 +131,14 @@ impl ChannelSocket {
         Self::upgrade(incoming.request().await?, &Accept::new(), config).await
     }
 
-    /// Opens a connection whose request was looked at. One that does not offer the sub-protocol
-    /// is refused with 400. `accept` gives headers of the answer; its sub-protocol is set here.
+    /// Accepts a request that the application has read, and starts channels. A request that does
+    /// not offer the sub-protocol is refused with status 400. `accept` gives the headers of the
+    /// response; this method sets the sub-protocol.
     ///
     /// # Errors
-    /// [`Error::Handshake`] with [`HandshakeError::SubprotocolNeeded`](crate::handshake::HandshakeError), after the client was
-    /// told; as [`Upgrade::accept_with`].
+    /// [`Error::Handshake`] with
+    /// [`HandshakeError::SubprotocolNeeded`](crate::handshake::HandshakeError), after the refusal
+    /// was sent; as [`Upgrade::accept_with`].
     pub async fn upgrade<S>(
         upgrade: Upgrade<S>,
         accept: &Accept,
@@ -147,7 +148,7 @@ impl ChannelSocket {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         if let Err(error) = upgrade.request().require_subprotocol(SUBPROTOCOL) {
-            // That the client cannot be told is less than what is wrong.
+            // The error of the request matters more than one of sending the refusal.
             let _ = upgrade.refuse(error.refusal()).await;
             return Err(error.into());
         }
@@ -155,16 +156,16 @@ impl ChannelSocket {
         Self::start(upgrade.accept_with(&accept).await?, config)
     }
 
-    /// Channels on an open WebSocket, over any stream. Spawns its task on the current runtime.
+    /// Starts channels on an open WebSocket, over any stream. Spawns a task on the current runtime.
     ///
     /// # Errors
     /// [`Error::Handshake`] with
-    /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage) if what was
-    /// agreed on with the connection does not name the sub-protocol: offer it as a client, choose it
-    /// as a server, and name it for a connection that is adopted
-    /// ([`Agreed::with_subprotocol`](crate::handshake::Agreed::with_subprotocol)). [`Error::Config`]
-    /// where the WebSocket's limits are below what the channels need ([`ChannelSession::check`]). A
-    /// task of the runtime tells the peer so, with 1002 or 1011, and closes the stream.
+    /// [`HandshakeUsage::SubprotocolNotAgreed`](crate::handshake::HandshakeUsage) if the opening
+    /// handshake did not agree on the sub-protocol: a client must offer it, a server choose it, and
+    /// for an adopted connection name it with
+    /// [`Agreed::with_subprotocol`](crate::handshake::Agreed::with_subprotocol). [`Error::Config`]
+    /// if a limit of the WebSocket is below what the channels need ([`ChannelSession::check`]). In
+    /// both cases a task of the runtime sends Close 1002 or 1011 to the peer and closes the stream.
     /// [`Error::Io`] outside of a runtime.
     pub fn start<S>(ws: WebSocket<S>, config: impl Into<Arc<ChannelConfig>>) -> Result<Self, Error>
     where
@@ -173,7 +174,7 @@ impl ChannelSocket {
         Ok(Self::spawn(ws, config.into())??)
     }
 
-    /// The outer error is the runtime's, the inner one says why there are no channels.
+    /// The outer error means that there is no runtime, the inner one that channels cannot start.
     fn spawn<S>(
         mut ws: WebSocket<S>,
         config: Arc<ChannelConfig>,
@@ -188,10 +189,11 @@ impl ChannelSocket {
         let session = match started {
             Ok(session) => session,
             Err(error) => {
-                // The Close is written before the caller is told, whose runtime may end next.
-                let mut nobody = Context::from_waker(Waker::noop());
-                let _ = ws.poll_close(&mut nobody);
-                // However that ends: the caller is told what is wrong.
+                // Write the Close before returning the error: the caller's runtime may shut down
+                // next.
+                let mut noop = Context::from_waker(Waker::noop());
+                let _ = ws.poll_close(&mut noop);
+                // The result does not matter: the caller gets `error`.
                 runtime.spawn(poll_fn(move |cx| ws.poll_close(cx).map(drop)));
                 return Ok(Err(error));
             }
@@ -215,10 +217,10 @@ impl ChannelSocket {
         &self.handle().shared
     }
 
-    /// Waits for the peer's HELLO. Opening channels need not wait for it; sending does.
+    /// Waits for the peer's HELLO. Opening a channel does not wait for it; sending does.
     ///
     /// # Errors
-    /// How the connection ended.
+    /// [`ChannelFailure`] if the connection has ended.
     pub async fn ready(&self) -> Result<(), ChannelFailure> {
         wait(
             Arc::clone(self.shared()),
@@ -233,10 +235,11 @@ impl ChannelSocket {
         .await
     }
 
-    /// Opens a channel. Messages can be sent at once, before the peer accepts it.
+    /// Opens a channel. Messages may be sent at once, before the peer accepts the channel.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError`] if an option is invalid, the limit of channels is reached, or the connection is draining or
+    /// has ended.
     pub fn open(&self, options: OpenOptions) -> Result<Channel, OpenError> {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
@@ -245,9 +248,9 @@ impl ChannelSocket {
         Ok(Channel::new(id, self.handle()))
     }
 
-    /// The next channel that the peer opens; `None` when it will open no more.
+    /// The next channel that the peer opens; `None` when the peer can open no more.
     ///
-    /// Cancel safe. Several tasks may wait.
+    /// Cancel safe. Any number of tasks may call this at the same time.
     pub async fn accept(&self) -> Option<IncomingChannel> {
         let offer = wait(
             Arc::clone(self.shared()),
@@ -267,9 +270,9 @@ impl ChannelSocket {
         Some(IncomingChannel::new(offer, Arc::clone(self.handle())))
     }
 
-    /// Opens and accepts no more channels, lets those that are open end, within `close_timeout`,
-    /// and then closes the connection. The peer is told with `code`; channels of ours that were
-    /// not announced yet are rejected.
+    /// Ends the connection in order: no more channels are opened or accepted, open channels may end
+    /// within `close_timeout`, then the connection is closed. The peer gets GOAWAY with `code`.
+    /// Channels of this end that were not announced yet are rejected.
     pub fn drain(&self, code: ErrorCode) {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
@@ -278,15 +281,16 @@ impl ChannelSocket {
         state.driver.wake(after);
     }
 
-    /// Ends the connection at once; the peer is told with `code`. What is queued is not sent.
+    /// Ends the connection at once; the peer gets `code`. Queued messages are not sent.
     pub fn abort(&self, code: ErrorCode) {
         self.end(|channels| channels.abort(code));
     }
 
-    /// Ends the connection at once because the program goes away: the peer gets GOAWAY without an
-    /// error and Close 1001, and reports [`DrainEnd::GoingAway`](crate::channels::DrainEnd), or
-    /// `Complete` if it has no channel open. What is queued is not sent. A runtime that is shut down does the same, as far as the stream takes it
-    /// without waiting.
+    /// Ends the connection at once because this program ends: the peer gets GOAWAY with
+    /// [`ErrorCode::NO_ERROR`] and Close 1001, and reports
+    /// [`DrainEnd::GoingAway`](crate::channels::DrainEnd), or `Complete` if it has no channel open.
+    /// Queued messages are not sent. A runtime that shuts down does the same, as far as the stream
+    /// accepts the bytes without waiting.
     pub fn go_away(&self) {
         self.end(Channels::go_away);
     }
@@ -295,14 +299,14 @@ impl ChannelSocket {
         let mut guard = self.shared().state.lock();
         let (state, after) = guard.parts();
         end(state.channels_mut());
-        state.tell_events(after);
+        state.apply_events(after);
         state.driver.wake(after);
     }
 
-    /// Waits until the connection is closed, and says how it ended:
-    /// [`ChannelFailure::Drained`] with [`DrainEnd::Complete`](crate::channels::DrainEnd) when all
-    /// went well. All other calls know of an end at once; this one waits
-    /// for the stream, too, at most the `close_timeout` of the WebSocket below.
+    /// Waits until the connection is closed, and returns how it has ended:
+    /// [`ChannelFailure::Drained`] with [`DrainEnd::Complete`](crate::channels::DrainEnd) if every
+    /// channel has ended in order. Other calls return the end as soon as it is known; this one also
+    /// waits for the stream to close, at most the `close_timeout` of the WebSocket below.
     pub async fn closed(&self) -> ChannelFailure {
         wait(
             Arc::clone(self.shared()),
@@ -310,27 +314,27 @@ impl ChannelSocket {
             |s, ()| Some(&mut s.closed_waiters),
             |state| {
                 state
-                    .over
+                    .closed
                     .then(|| state.failure.unwrap_or(ChannelFailure::Lost(None)))
             },
         )
         .await
     }
 
-    /// The connection as it stands.
+    /// Statistics of the connection.
     #[must_use]
     pub fn stats(&self) -> MuxStats {
         self.shared().state.lock().channels().stats()
     }
 
-    /// The shortest round trip measured.
+    /// The shortest round trip measured; `None` before the first measurement.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         self.shared().state.lock().channels().rtt()
     }
 }
 
-/// All channels, and what waits where.
+/// Shows the state of all channels.
 impl fmt::Debug for ChannelSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared().state.lock().channels().fmt(f)

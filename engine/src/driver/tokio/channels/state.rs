@@ -1,5 +1,5 @@
-//! What the tasks of a connection share: its channels, and for each of them what waits for its
-//! reader and who waits for what.
+//! The state that the tasks of a connection share: its channels, and for each channel the parked
+//! messages and the wakers of waiting tasks.
 
 use std::boxed::Box;
 use std::collections::VecDeque;
@@ -11,92 +11,94 @@ use bytes::Bytes;
 
 use super::super::io::now;
 use super::error::ChannelError;
-use super::monitor::{After, DriverWaker, Monitor, Slot, Waiters};
+use super::monitor::{AfterUnlock, DriverWaker, Monitor, Waiters, WakerSlot};
 use super::parked::{Entry, Form, Parked};
-use crate::session::End as WebSocketEnd;
+use crate::session::End;
 use crate::session::channels::{
     ChannelConfig, ChannelFailure, ChannelId, ChannelSendError, ChannelSession, Channels, Charge,
     Data, Direction, ErrorCode, Event, HalfState, Mode, OpenError, OpenOptions, Opening, Received,
     Resume, Resumption, Run, Unit,
 };
 
-/// Bytes from which a message for a reader of owned messages is not copied twice.
+/// Payload bytes from which a message for a reader of owned messages is not copied twice.
 const OWNED_BYTES_MIN: usize = 1024;
 
-/// Bytes parked after which buffers are looked for that were not used meanwhile: what bursts on one
-/// channel after another leave is some of this, however many channels there are.
+/// Parked bytes between two sweeps of unused buffers. It bounds the memory that bursts on one
+/// channel after another leave behind, for any number of channels.
 const SWEEP_BYTES: usize = 1 << 20;
 
-/// The state behind its lock, and what never changes.
+/// The state behind its lock, and the config, which never changes.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) state: Monitor<State>,
     pub(super) config: Arc<ChannelConfig>,
 }
 
-/// How the receiving half of a channel has ended.
+/// How the receive half of a channel has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum End {
+pub(super) enum ReceiveEnd {
     Finished,
     Aborted(ErrorCode),
     Evicted(ErrorCode),
-    /// As [`Port::answer`] says.
+    /// The peer has rejected the channel: see [`Port::answer`].
     Rejected,
-    /// We have stopped it, or it never was.
+    /// This end has stopped it, or the channel's direction leaves it out.
     None,
 }
 
-/// What the peer's application said when it accepted a channel of ours.
+/// The peer's answer when it accepts a channel that this end has opened.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 #[non_exhaustive]
 pub struct Acceptance {
-    /// Bytes of its own.
+    /// Bytes from the peer's application.
     pub metadata: Vec<u8>,
-    /// Where its messages go on, if the channel asked to be resumed.
+    /// Where the peer's messages resume, if this end asked for a resumption.
     pub resumption: Option<Resumption>,
-    /// The first message that it wants of ours, if it says so.
+    /// The first sequence number that the peer wants from this end, if the peer gives one.
     pub wants: Option<u64>,
 }
 
-/// Where the opening of a channel stands.
+/// The peer's answer to the opening of a channel.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Waits,
+    Pending,
     Accepted(Acceptance),
     /// [`ChannelError::Rejected`].
     Rejected(ChannelError),
 }
 
-/// A channel, as its handles see it.
+/// The state of a channel that its handles share.
 #[derive(Debug)]
 pub(super) struct Port {
     id: ChannelId,
     pub(super) parked: Parked,
-    /// Empty buffers that the next batch leaves in the place of those it takes.
+    /// Empty buffers that replace those that the next batch takes.
     pub(super) spare: Parked,
-    /// Of the messages that are parked next.
+    /// The epoch of the messages that are parked next.
     pub(super) epoch: u64,
-    pub(super) end: Option<End>,
+    /// How the receive half has ended; `None` while it is open.
+    pub(super) end: Option<ReceiveEnd>,
     pub(super) answer: Answer,
-    /// Why the peer takes no more.
+    /// The code with which the peer has stopped receiving.
     pub(super) stopped: Option<ErrorCode>,
-    /// Everything below is safe with the peer.
+    /// The peer has acknowledged every sequence number below this one.
     pub(super) acknowledged: u64,
-    /// The sending half was finished or reset here.
-    pub(super) ended: bool,
-    /// Messages wait too short to be sent late: sends must know the time.
-    pub(super) timed: bool,
-    /// The reader takes messages one by one, as values.
-    pub(super) owned: bool,
+    /// The send half was finished or reset by this end.
+    pub(super) send_ended: bool,
+    /// Messages expire in the queue: a send needs the current time.
+    pub(super) has_ttl: bool,
+    /// The reader receives owned messages, one by one.
+    pub(super) reads_owned: bool,
     pub(super) has_sender: bool,
     pub(super) has_receiver: bool,
-    /// The sender waits for room.
-    pub(super) room: Slot,
-    /// The reader waits for messages.
-    pub(super) arrival: Slot,
-    pub(super) answered: Slot,
-    /// These wait for the peer's STOP.
-    pub(super) stopping: Waiters,
+    /// The sender, waiting for room in the queue.
+    pub(super) send_waker: WakerSlot,
+    /// The receiver, waiting for messages.
+    pub(super) receive_waker: WakerSlot,
+    /// The owner of the channel, waiting for [`Self::answer`].
+    pub(super) answer_waker: WakerSlot,
+    /// Tasks that wait for the peer's STOP.
+    pub(super) stop_waiters: Waiters,
 }
 
 impl Port {
@@ -106,32 +108,32 @@ impl Port {
             parked: Parked::default(),
             spare: Parked::default(),
             epoch: 0,
-            end: (!receives).then_some(End::None),
-            answer: Answer::Waits,
+            end: (!receives).then_some(ReceiveEnd::None),
+            answer: Answer::Pending,
             stopped: None,
             acknowledged: 0,
-            ended: false,
-            timed: matches!(mode, Mode::Ttl(_)),
-            owned: false,
+            send_ended: false,
+            has_ttl: matches!(mode, Mode::Ttl(_)),
+            reads_owned: false,
             has_sender: true,
             has_receiver: true,
-            room: Slot::default(),
-            arrival: Slot::default(),
-            answered: Slot::default(),
-            stopping: Waiters::default(),
+            send_waker: WakerSlot::default(),
+            receive_waker: WakerSlot::default(),
+            answer_waker: WakerSlot::default(),
+            stop_waiters: Waiters::default(),
         }
     }
 
-    /// All that may concern anybody has happened.
-    fn wake_all(&mut self, after: &mut After) {
-        self.room.wake(after);
-        self.arrival.wake(after);
-        self.answered.wake(after);
-        self.stopping.wake_all(after);
+    /// Wakes every task that waits on the channel.
+    fn wake_all(&mut self, after: &mut AfterUnlock) {
+        self.send_waker.wake(after);
+        self.receive_waker.wake(after);
+        self.answer_waker.wake(after);
+        self.stop_waiters.wake_all(after);
     }
 }
 
-/// A channel of the peer's that waits to be accepted.
+/// A channel that the peer has opened and this end has not accepted yet.
 #[derive(Debug)]
 pub(super) struct Offer {
     pub(super) id: ChannelId,
@@ -145,7 +147,7 @@ pub(super) struct Offer {
     pub(super) resume: Option<Resume>,
 }
 
-/// See the module.
+/// The state of a connection; see the module.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) session: ChannelSession,
@@ -153,27 +155,27 @@ pub(super) struct State {
     ports: Vec<Option<Box<Port>>>,
     /// Bytes parked since the last [`Self::sweep`].
     parked_bytes: usize,
-    /// At most three times `channels_max`, for as many places there are: one that the peer takes back stays
-    /// until somebody looks at it.
+    /// At most three times `channels_max` offers: an offer that the peer withdraws stays until the
+    /// application takes it.
     pub(super) offers: VecDeque<Offer>,
     pub(super) driver: DriverWaker,
-    /// These wait for the peer's HELLO.
+    /// Tasks that wait for the peer's HELLO.
     pub(super) ready_waiters: Waiters,
-    /// For channels of the peer's.
+    /// Tasks that wait for a channel of the peer.
     pub(super) offer_waiters: Waiters,
-    /// For the end.
+    /// Tasks that wait for the end of the connection.
     pub(super) closed_waiters: Waiters,
     pub(super) ready: bool,
     /// The peer opens no more channels.
     pub(super) draining: bool,
     /// How the channels ended.
     pub(super) failure: Option<ChannelFailure>,
-    /// The driver is gone, and the stream with it.
-    pub(super) over: bool,
-    /// Nobody is left to accept channels.
+    /// The driver has ended, and the stream is closed.
+    pub(super) closed: bool,
+    /// Channels of the peer are rejected: no `ChannelSocket` is left to accept them.
     pub(super) refuses_offers: bool,
-    /// No handle is left at all.
-    pub(super) abandoned: bool,
+    /// Every handle is dropped.
+    pub(super) has_no_handle: bool,
 }
 
 impl State {
@@ -190,9 +192,9 @@ impl State {
             ready: false,
             draining: false,
             failure: None,
-            over: false,
+            closed: false,
             refuses_offers: false,
-            abandoned: false,
+            has_no_handle: false,
         }
     }
 
@@ -220,9 +222,9 @@ impl State {
         }
     }
 
-    /// Wakes the driver if it is idle and there is something to send.
+    /// Wakes the driver if it is idle and there are bytes to send.
     #[inline]
-    pub(super) fn wake_driver(&mut self, after: &mut After) {
+    pub(super) fn wake_driver(&mut self, after: &mut AfterUnlock) {
         if self.driver.is_idle() && self.session.wants_write() {
             self.driver.wake(after);
         }
@@ -231,7 +233,7 @@ impl State {
     pub(super) fn open(
         &mut self,
         options: OpenOptions,
-        after: &mut After,
+        after: &mut AfterUnlock,
     ) -> Result<ChannelId, OpenError> {
         let (direction, mode) = (options.direction, options.mode);
         let resume = options.resume_point();
@@ -244,53 +246,53 @@ impl State {
         Ok(id)
     }
 
-    /// Runs a send. After `WouldBlock` the waker is called when it is worth another
-    /// try.
+    /// Runs `put`. After `WouldBlock`, `waker` is woken when another try may succeed.
     pub(super) fn send<T>(
         &mut self,
         id: ChannelId,
         waker: Option<&Waker>,
-        after: &mut After,
+        after: &mut AfterUnlock,
         put: impl FnOnce(&mut Channels) -> Result<T, ChannelSendError>,
     ) -> Result<T, ChannelSendError> {
-        if self.port(id).is_some_and(|p| p.timed) {
+        if self.port(id).is_some_and(|p| p.has_ttl) {
             self.channels_mut().set_time(now());
         }
         let mut sent = put(self.channels_mut());
         self.wake_driver(after);
         if let Err(ChannelSendError::Finished) = sent
-            && let Some(port) = self.port(id).filter(|p| !p.ended)
+            && let Some(port) = self.port(id).filter(|p| !p.send_ended)
             && let Some(code) = port.stopped
         {
-            sent = Err(ChannelSendError::Stopped(code)); // rejected before it was announced
+            // The session reports `Finished` for a channel rejected before it was announced.
+            sent = Err(ChannelSendError::Stopped(code));
         }
         if let (Err(ChannelSendError::WouldBlock), Some(waker)) = (&sent, waker)
             && let Some(port) = self.port(id)
         {
-            port.room.park(waker, after);
+            port.send_waker.register(waker, after);
         }
         sent
     }
 
-    /// The sending half was finished or reset here.
-    pub(super) fn sending_ended(&mut self, id: ChannelId, after: &mut After) {
+    /// Records that this end has finished or reset the send half.
+    pub(super) fn end_sending(&mut self, id: ChannelId, after: &mut AfterUnlock) {
         if let Some(port) = self.port(id) {
-            port.ended = true;
-            port.room.clear(after);
-            port.stopping.wake_all(after);
+            port.send_ended = true;
+            port.send_waker.clear(after);
+            port.stop_waiters.wake_all(after);
         }
         self.wake_driver(after);
     }
 
-    /// Gives back credit.
+    /// Returns credit to the peer.
     #[inline]
-    pub(super) fn release(&mut self, id: ChannelId, charge: Charge, after: &mut After) {
+    pub(super) fn release(&mut self, id: ChannelId, charge: Charge, after: &mut AfterUnlock) {
         self.channels_mut().release(id, charge);
         self.wake_driver(after);
     }
 
-    /// Takes what is told without being asked. `true` if there was anything.
-    pub(super) fn tell_events(&mut self, after: &mut After) -> bool {
+    /// Applies the events that the session has queued. `true` if there were any.
+    pub(super) fn apply_events(&mut self, after: &mut AfterUnlock) -> bool {
         let mut any = false;
         while let Some(event) = self.session.poll_event() {
             any = true;
@@ -298,13 +300,13 @@ impl State {
         }
         while let Some(id) = self.session.poll_writable() {
             if let Some(port) = self.port(id) {
-                port.room.wake(after);
+                port.send_waker.wake(after);
             }
         }
         any
     }
 
-    pub(super) fn apply(&mut self, event: Event<'_>, after: &mut After) {
+    pub(super) fn apply(&mut self, event: Event<'_>, after: &mut AfterUnlock) {
         match event {
             Event::Message(message) => self.park(message, after),
             Event::Run(run) => self.park_run(run, after),
@@ -322,8 +324,8 @@ impl State {
         }
     }
 
-    /// What concerns one channel.
-    fn apply_to_port(&mut self, event: Event<'_>, after: &mut After) {
+    /// Applies an event of one channel.
+    fn apply_to_port(&mut self, event: Event<'_>, after: &mut AfterUnlock) {
         match event {
             Event::Accepted {
                 channel,
@@ -342,7 +344,7 @@ impl State {
                     resumption,
                     wants,
                 });
-                port.answered.wake(after);
+                port.answer_waker.wake(after);
             }
             Event::Rejected {
                 channel,
@@ -356,7 +358,7 @@ impl State {
                         unprocessed,
                         metadata: Bytes::copy_from_slice(metadata),
                     });
-                    port.end.get_or_insert(End::Rejected);
+                    port.end.get_or_insert(ReceiveEnd::Rejected);
                     port.stopped.get_or_insert(code);
                     port.wake_all(after);
                 }
@@ -371,7 +373,7 @@ impl State {
                     port.acknowledged = port.acknowledged.max(seq);
                 }
             }
-            Event::Finished { channel } => self.end(channel, End::Finished, after),
+            Event::Finished { channel } => self.end(channel, ReceiveEnd::Finished, after),
             Event::Aborted { channel, code } => {
                 // One RESET may have ended both halves.
                 let both = self.channels().channel_stats(channel).is_some_and(|stats| {
@@ -380,7 +382,7 @@ impl State {
                 if both {
                     self.stopped(channel, code, after);
                 }
-                self.end(channel, End::Aborted(code), after);
+                self.end(channel, ReceiveEnd::Aborted(code), after);
             }
             Event::Stopped { channel, code } => self.stopped(channel, code, after),
             Event::Evicted { channel, code } => self.evicted(channel, code, after),
@@ -388,36 +390,36 @@ impl State {
         }
     }
 
-    fn evicted(&mut self, id: ChannelId, code: ErrorCode, after: &mut After) {
+    fn evicted(&mut self, id: ChannelId, code: ErrorCode, after: &mut AfterUnlock) {
         if let Some(port) = self.port(id) {
             let charge = port.parked.clear();
             if charge.bytes() > 0 {
-                port.end = None; // it is incomplete, though the peer may have finished
+                port.end = None; // the messages are incomplete, even if the peer has finished
             }
             self.channels_mut().release(id, charge);
         }
-        self.end(id, End::Evicted(code), after);
+        self.end(id, ReceiveEnd::Evicted(code), after);
     }
 
-    fn end(&mut self, id: ChannelId, end: End, after: &mut After) {
+    fn end(&mut self, id: ChannelId, end: ReceiveEnd, after: &mut AfterUnlock) {
         if let Some(port) = self.port(id) {
             port.end.get_or_insert(end);
-            port.arrival.wake(after);
+            port.receive_waker.wake(after);
         }
     }
 
-    fn stopped(&mut self, id: ChannelId, code: ErrorCode, after: &mut After) {
+    fn stopped(&mut self, id: ChannelId, code: ErrorCode, after: &mut AfterUnlock) {
         if let Some(port) = self.port(id)
-            && !port.ended
+            && !port.send_ended
         {
             port.stopped.get_or_insert(code);
-            port.room.wake(after);
-            port.stopping.wake_all(after);
+            port.send_waker.wake(after);
+            port.stop_waiters.wake_all(after);
         }
     }
 
     #[inline]
-    fn park(&mut self, message: Received<'_>, after: &mut After) {
+    fn park(&mut self, message: Received<'_>, after: &mut AfterUnlock) {
         let Received {
             channel,
             data,
@@ -438,7 +440,7 @@ impl State {
             epoch: port.epoch,
         };
         match data {
-            Data::Lent(bytes) if !port.owned || bytes.len() < OWNED_BYTES_MIN => {
+            Data::Lent(bytes) if !port.reads_owned || bytes.len() < OWNED_BYTES_MIN => {
                 port.parked.copy(bytes, entry);
             }
             data => {
@@ -446,10 +448,10 @@ impl State {
                 port.parked.keep(data.into_bytes(), entry);
             }
         }
-        port.arrival.wake(after);
+        port.receive_waker.wake(after);
     }
 
-    fn park_run(&mut self, run: Run<'_>, after: &mut After) {
+    fn park_run(&mut self, run: Run<'_>, after: &mut AfterUnlock) {
         self.parked_bytes += run.bytes.len();
         let Some(port) = self.port(run.channel) else {
             return self.channels_mut().release(run.channel, run.charge);
@@ -463,10 +465,10 @@ impl State {
             epoch: port.epoch,
         };
         port.parked.copy(run.bytes, entry);
-        port.arrival.wake(after);
+        port.receive_waker.wake(after);
     }
 
-    fn offer(&mut self, opening: &Opening<'_>, after: &mut After) {
+    fn offer(&mut self, opening: &Opening<'_>, after: &mut AfterUnlock) {
         let id = opening.channel;
         if self.refuses_offers {
             return self.channels_mut().reject(id, ErrorCode::REFUSED);
@@ -489,8 +491,8 @@ impl State {
         self.offer_waiters.wake_all(after);
     }
 
-    /// All channels are over: everybody is told.
-    fn fail(&mut self, failure: ChannelFailure, after: &mut After) {
+    /// All channels have ended: wakes every waiting task.
+    fn fail(&mut self, failure: ChannelFailure, after: &mut AfterUnlock) {
         self.failure.get_or_insert(failure);
         for port in self.ports.iter_mut().flatten() {
             port.wake_all(after);
@@ -499,24 +501,24 @@ impl State {
         self.offer_waiters.wake_all(after);
     }
 
-    /// The WebSocket has failed, or the driver is gone: everybody is told.
-    pub(super) fn lost(&mut self, end: Option<WebSocketEnd>, after: &mut After) {
+    /// The WebSocket has ended, or the driver is dropped: ends all channels.
+    pub(super) fn lost(&mut self, end: Option<End>, after: &mut AfterUnlock) {
         let failure = self.session.handle_lost(end);
-        self.tell_events(after);
+        self.apply_events(after);
         if self.failure.is_none() {
             self.fail(failure, after);
         }
     }
 
-    /// The driver is gone, and the stream with it.
-    pub(super) fn finish(&mut self, after: &mut After) {
+    /// Records that the driver has ended and the stream is closed, and wakes every waiting task.
+    pub(super) fn finish(&mut self, after: &mut AfterUnlock) {
         self.lost(None, after);
-        self.over = true;
+        self.closed = true;
         self.closed_waiters.wake_all(after);
     }
 
-    /// A half's handle is gone; with the other's, the channel.
-    pub(super) fn leave(&mut self, id: ChannelId, sender: bool, after: &mut After) {
+    /// Drops the handle of one half; after both, the channel.
+    pub(super) fn drop_half(&mut self, id: ChannelId, sender: bool, after: &mut AfterUnlock) {
         let Some(port) = self.port(id) else {
             return;
         };
@@ -531,23 +533,23 @@ impl State {
         self.wake_driver(after);
     }
 
-    /// Nobody here knows the channel any more.
-    pub(super) fn remove(&mut self, id: ChannelId, code: ErrorCode, after: &mut After) {
+    /// Removes a channel that has no handle any more.
+    pub(super) fn remove(&mut self, id: ChannelId, code: ErrorCode, after: &mut AfterUnlock) {
         if let Some(port) = self.port(id) {
-            port.room.clear(after);
-            port.arrival.clear(after);
-            port.answered.clear(after);
-            port.stopping.wake_all(after);
+            port.send_waker.clear(after);
+            port.receive_waker.clear(after);
+            port.answer_waker.clear(after);
+            port.stop_waiters.wake_all(after);
             if let Some(place) = self.ports.get_mut(id.index()) {
                 *place = None;
             }
         }
         self.channels_mut().close_channel(id, code);
-        self.tell_events(after);
+        self.apply_events(after);
     }
 
-    /// Nobody will accept what the peer has opened.
-    pub(super) fn refuse_offers(&mut self, after: &mut After) {
+    /// Rejects all offers, now and later.
+    pub(super) fn refuse_offers(&mut self, after: &mut AfterUnlock) {
         self.refuses_offers = true;
         while let Some(offer) = self.offers.pop_front() {
             self.channels_mut().reject(offer.id, ErrorCode::REFUSED);
@@ -556,12 +558,12 @@ impl State {
         self.wake_driver(after);
     }
 
-    /// Whether so much was parked since the last [`Self::sweep`] that another is due.
+    /// Whether [`SWEEP_BYTES`] were parked since the last [`Self::sweep`].
     pub(super) fn wants_sweep(&self) -> bool {
         self.parked_bytes >= SWEEP_BYTES
     }
 
-    /// Buffers that bursts have left.
+    /// Frees large buffers that were not used since the last call.
     pub(super) fn sweep(&mut self) {
         self.parked_bytes = 0;
         for port in self.ports.iter_mut().flatten() {

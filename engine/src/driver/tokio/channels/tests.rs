@@ -1,4 +1,4 @@
-//! Two sessions, a pipe between them, and tokio's clock.
+//! Helpers for tests: two `ChannelSocket`s, connected by a pipe, on tokio's paused clock.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -29,10 +29,10 @@ mod talk;
 mod trying;
 mod wakes;
 
-/// Bytes of pipe each way: little, so that the driver meets a full one.
+/// Capacity of the pipe in each direction, bytes: small, so that the driver meets a full pipe.
 const PIPE_BYTES: usize = 4096;
 
-/// On tokio's clock, which is paused: what takes that long never ends.
+/// A time on tokio's paused clock after which a test fails.
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn socket<S>(stream: S, role: Role, subprotocol: Option<&str>) -> WebSocket<S> {
@@ -56,7 +56,7 @@ fn config(change: impl FnOnce(&mut ChannelConfig)) -> ChannelConfig {
     config
 }
 
-/// A client and a server.
+/// A connected client and server.
 fn pair(change: impl FnOnce(&mut ChannelConfig)) -> (ChannelSocket, ChannelSocket) {
     let config = config(change);
     let (a, b) = duplex(PIPE_BYTES);
@@ -64,20 +64,20 @@ fn pair(change: impl FnOnce(&mut ChannelConfig)) -> (ChannelSocket, ChannelSocke
     (client, session(b, Role::Server, &config))
 }
 
-/// A channel of the client's, accepted: the client's end and the server's.
+/// Opens and accepts a channel: returns the client's end and the server's end.
 async fn open(
     client: &ChannelSocket,
     server: &ChannelSocket,
     options: OpenOptions,
 ) -> (Channel, Channel) {
-    let mut ours = client.open(options).unwrap();
+    let mut local = client.open(options).unwrap();
     let offer = within(server.accept()).await.unwrap();
-    let theirs = offer.accept(AcceptOptions::new()).unwrap();
-    within(ours.accepted()).await.unwrap();
-    (ours, theirs)
+    let remote = offer.accept(AcceptOptions::new()).unwrap();
+    within(local.accepted()).await.unwrap();
+    (local, remote)
 }
 
-/// A drain with nothing wrong that came to its end.
+/// The end of a complete drain without an error.
 fn drained(by_peer: bool) -> ChannelFailure {
     ChannelFailure::Drained {
         by_peer,
@@ -85,26 +85,28 @@ fn drained(by_peer: bool) -> ChannelFailure {
         end: DrainEnd::Complete,
     }
 }
-/// Fails where something never comes.
+/// Awaits `future`, or fails after [`NEVER`].
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(NEVER, future).await.expect("it never comes")
+    timeout(NEVER, future)
+        .await
+        .expect("the future did not complete")
 }
 
-/// Lets every task run until none has anything to do.
-async fn settle() {
+/// Lets every task run until all are idle.
+async fn run_until_idle() {
     for _ in 0..200 {
         yield_now().await;
     }
 }
 
-/// A message that says what it is.
+/// A message that contains its number.
 fn message(n: u32, len: usize) -> Vec<u8> {
     let mut bytes = n.to_le_bytes().to_vec();
     bytes.resize(len.max(4), n as u8);
     bytes
 }
 
-/// Sizes that travel in every way: empty but for the number, short, in pieces.
+/// Message sizes for every path: only the number, short, in several parts.
 fn size(n: u32) -> usize {
     match n % 7 {
         0 => 4,
@@ -117,7 +119,7 @@ fn size(n: u32) -> usize {
     }
 }
 
-/// Counts how often a task is woken.
+/// Counts the wake-ups of a task.
 #[derive(Default)]
 struct Wakes(AtomicUsize);
 

@@ -1,4 +1,4 @@
-//! Waiting for something that any number of tasks may wait for.
+//! Waits for a condition that any number of tasks may wait for.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -7,36 +7,36 @@ use std::task::{Context, Poll};
 use super::monitor::{Ticket, Waiters};
 use super::state::{Shared, State};
 
-/// Names a list of waiters; `None` where it is gone, with its channel.
+/// Finds a list of waiters; `None` if its channel is removed.
 type List<K> = fn(&mut State, K) -> Option<&mut Waiters>;
 
-/// A place among waiters, given back on drop.
-struct Place<K: Copy> {
+/// A registration in a list of waiters, removed on drop.
+struct Registration<K: Copy> {
     shared: Arc<Shared>,
     key: K,
     list: List<K>,
     ticket: Ticket,
 }
 
-impl<K: Copy> Place<K> {
+impl<K: Copy> Registration<K> {
     fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
-        look: &mut impl FnMut(&mut State) -> Option<T>,
+        check: &mut impl FnMut(&mut State) -> Option<T>,
     ) -> Poll<T> {
         let mut guard = self.shared.state.lock();
         let (state, after) = guard.parts();
-        if let Some(found) = look(state) {
-            return Poll::Ready(found);
+        if let Some(value) = check(state) {
+            return Poll::Ready(value);
         }
         if let Some(waiters) = (self.list)(state, self.key) {
-            waiters.park(&mut self.ticket, cx.waker(), after);
+            waiters.register(&mut self.ticket, cx.waker(), after);
         }
         Poll::Pending
     }
 }
 
-impl<K: Copy> Drop for Place<K> {
+impl<K: Copy> Drop for Registration<K> {
     fn drop(&mut self) {
         if self.ticket == Ticket::default() {
             return;
@@ -44,23 +44,23 @@ impl<K: Copy> Drop for Place<K> {
         let mut guard = self.shared.state.lock();
         let (state, after) = guard.parts();
         if let Some(waiters) = (self.list)(state, self.key) {
-            waiters.leave(self.ticket, after);
+            waiters.remove(self.ticket, after);
         }
     }
 }
 
-/// Waits until `look` finds something. Where the list is gone, it must.
+/// Waits until `check` returns a value. It must return one if the list of waiters is removed.
 pub(super) async fn wait<K: Copy, T>(
     shared: Arc<Shared>,
     key: K,
     list: List<K>,
-    mut look: impl FnMut(&mut State) -> Option<T>,
+    mut check: impl FnMut(&mut State) -> Option<T>,
 ) -> T {
-    let mut place = Place {
+    let mut registration = Registration {
         shared,
         key,
         list,
         ticket: Ticket::default(),
     };
-    poll_fn(move |cx| place.poll(cx, &mut look)).await
+    poll_fn(move |cx| registration.poll(cx, &mut check)).await
 }

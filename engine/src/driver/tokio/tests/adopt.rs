@@ -1,4 +1,5 @@
-//! Connections upgraded by others, over real sockets, with frames glued to the request.
+//! Connections that other libraries have upgraded, over real sockets, with frames sent right after
+//! the request.
 
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
@@ -23,7 +24,7 @@ enum Server {
     Auto,
 }
 
-/// Serves one request on `stream`; `upgrade` answers it.
+/// Serves one request on `stream`; `upgrade` makes the response.
 async fn serve<F>(
     server: Server,
     stream: TcpStream,
@@ -52,17 +53,17 @@ async fn serve<F>(
     }
 }
 
-/// A raw client that sends its first frames with the request.
-async fn ask(addr: std::net::SocketAddr) {
+/// A raw client that sends its first frames together with the request.
+async fn request_and_send(addr: std::net::SocketAddr) {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let mut bytes = REQUEST.to_vec();
-    bytes.extend_from_slice(&frame(2, b"glued"));
-    bytes.extend_from_slice(&frame(8, &1000_u16.to_be_bytes()));
+    bytes.extend_from_slice(&client_frame(2, b"glued"));
+    bytes.extend_from_slice(&client_frame(8, &1000_u16.to_be_bytes()));
     stream.write_all(&bytes).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    let mut expected = bare(2, b"glued");
-    expected.extend_from_slice(&bare(8, &1000_u16.to_be_bytes()));
+    let mut expected = server_frame(2, b"glued");
+    expected.extend_from_slice(&server_frame(8, &1000_u16.to_be_bytes()));
     assert!(answer.starts_with(b"HTTP/1.1 101"));
     assert!(answer.ends_with(&expected), "{answer:?}");
 }
@@ -81,11 +82,11 @@ fn answer_101(mut request: Request<Incoming>, sender: mpsc::Sender<Upgraded>) ->
 }
 
 #[tokio::test]
-async fn from_hyper_and_its_kin() {
+async fn connections_of_hyper_and_hyper_util_are_adopted() {
     for server in [Server::Hyper, Server::Auto] {
         for down_to_the_stream in [true, false] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let asking = tokio::spawn(ask(listener.local_addr().unwrap()));
+            let client = tokio::spawn(request_and_send(listener.local_addr().unwrap()));
             let (stream, _) = listener.accept().await.unwrap();
             let (sender, mut upgraded) = mpsc::channel(1);
             let serving = tokio::spawn(serve(server, stream, move |request| {
@@ -94,7 +95,7 @@ async fn from_hyper_and_its_kin() {
             }));
             let upgraded = upgraded.recv().await.unwrap();
             let config = config(|_| {});
-            // Another type of stream: told, and nothing lost.
+            // Another type of stream is an error, which holds the connection.
             let wrong = WebSocket::<UnixStream>::from_hyper(upgraded, Role::Server, config.clone());
             let Err(AdoptError::OtherStream(upgraded)) = wrong else {
                 panic!("{wrong:?}");
@@ -107,13 +108,13 @@ async fn from_hyper_and_its_kin() {
                 echo(&mut ws.unwrap()).await
             };
             served.unwrap();
-            asking.await.unwrap();
+            client.await.unwrap();
             serving.await.unwrap();
         }
     }
 }
 
-/// Channels need what the 101 agreed on, which only the one who wrote it can tell.
+/// Channels need the sub-protocol of the response, which the application passes in.
 #[tokio::test]
 async fn channels_on_an_adopted_connection() {
     use crate::channels::{AcceptOptions, ChannelConfig, OpenOptions, SUBPROTOCOL};
@@ -142,11 +143,11 @@ async fn channels_on_an_adopted_connection() {
             async move { response.unwrap() }
         }));
         let upgraded = upgraded.recv().await.unwrap();
-        let told = agreed.subprotocol().is_some();
+        let has_subprotocol = agreed.subprotocol().is_some();
         let ws = WebSocket::<TcpStream>::from_hyper(upgraded, agreed, Config::default()).unwrap();
         let started = ChannelSocket::start(ws, ChannelConfig::default());
         let client = client.await.unwrap().unwrap();
-        if told {
+        if has_subprotocol {
             let server = started.unwrap();
             let mut ours = client.open(OpenOptions::new("x")).unwrap();
             ours.send(b"tick").await.unwrap();
@@ -164,9 +165,9 @@ async fn channels_on_an_adopted_connection() {
 
 #[cfg(feature = "fastwebsockets")]
 #[tokio::test]
-async fn from_fastwebsockets() {
+async fn connections_of_fastwebsockets_are_adopted() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let asking = tokio::spawn(ask(listener.local_addr().unwrap()));
+    let client = tokio::spawn(request_and_send(listener.local_addr().unwrap()));
     let (stream, _) = listener.accept().await.unwrap();
     let (sender, mut upgraded) = mpsc::channel(1);
     let serving = tokio::spawn(serve(Server::Hyper, stream, move |mut request| {
@@ -178,6 +179,6 @@ async fn from_fastwebsockets() {
     let upgraded = upgraded.recv().await.unwrap();
     let ws = WebSocket::<TcpStream>::from_fastwebsockets(upgraded, Role::Server, config(|_| {}));
     echo(&mut ws.unwrap()).await.unwrap();
-    asking.await.unwrap();
+    client.await.unwrap();
     serving.await.unwrap();
 }

@@ -1,11 +1,12 @@
-//! The answers to Pings and Closes are out before the application sees what they answer.
+//! Answers to Pings and Closes are written before the application gets the messages that they
+//! answer.
 
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-/// How messages are received.
+/// A way of receiving messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Way {
     Recv,
@@ -72,8 +73,8 @@ async fn receive_until(
     }
 }
 
-/// What there is to read now.
-fn there(peer: &mut DuplexStream) -> Vec<u8> {
+/// The bytes that the peer can read now.
+fn readable(peer: &mut DuplexStream) -> Vec<u8> {
     let mut bytes = vec![0; 4096];
     let mut buf = ReadBuf::new(&mut bytes);
     let mut cx = Context::from_waker(std::task::Waker::noop());
@@ -84,32 +85,36 @@ fn there(peer: &mut DuplexStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_close_is_answered_before_it_is_lent() {
+async fn a_close_is_answered_before_it_is_delivered() {
     let code = 1001_u16.to_be_bytes();
     for way in WAYS {
-        for before in [None, Some(frame(2, b"last")), Some(frame(9, b"?"))] {
+        for before in [
+            None,
+            Some(client_frame(2, b"last")),
+            Some(client_frame(9, b"?")),
+        ] {
             let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
             let pong = match &before {
-                Some(bytes) if bytes[0] == 0x89 => bare(10, b"?"),
+                Some(bytes) if bytes[0] == 0x89 => server_frame(10, b"?"),
                 _ => vec![],
             };
-            let sent = [before.unwrap_or_default(), frame(8, &code)].concat();
+            let sent = [before.unwrap_or_default(), client_frame(8, &code)].concat();
             peer.write_all(&sent).await.unwrap();
             let is_close = |m: &OwnedMessage| matches!(m, OwnedMessage::Close(_));
             receive_until(server, way, is_close, |_| {}).await;
             let mut answer = Vec::new();
             peer.read_to_end(&mut answer).await.unwrap();
-            assert_eq!(answer, [pong, bare(8, &code)].concat(), "{way:?}");
+            assert_eq!(answer, [pong, server_frame(8, &code)].concat(), "{way:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_ping_is_answered_before_it_is_lent() {
+async fn a_ping_is_answered_before_it_is_delivered() {
     for way in WAYS {
-        for before in [vec![], frame(2, b"data")] {
+        for before in [vec![], client_frame(2, b"data")] {
             let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
-            peer.write_all(&[before, frame(9, b"?")].concat())
+            peer.write_all(&[before, client_frame(9, b"?")].concat())
                 .await
                 .unwrap();
             let mut answer = None;
@@ -119,31 +124,41 @@ async fn a_ping_is_answered_before_it_is_lent() {
                 |m| matches!(m, OwnedMessage::Ping(_)),
                 |m| {
                     if matches!(m, OwnedMessage::Ping(_)) {
-                        answer = Some(there(&mut peer));
+                        answer = Some(readable(&mut peer));
                     }
                 },
             )
             .await;
-            assert_eq!(answer, Some(bare(10, b"?")), "{way:?}");
+            assert_eq!(answer, Some(server_frame(10, b"?")), "{way:?}");
         }
     }
 }
 
-/// What the application answers to the messages before a Close is not refused, and goes first.
+/// The application's answers to messages before a Close are accepted, and sent before the Close.
 #[tokio::test]
-async fn answers_to_what_came_before_a_close_go_out_before_it() {
+async fn answers_to_messages_before_a_close_are_sent_before_it() {
     let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let code = 1000_u16.to_be_bytes();
-    let sent = [frame(2, b"one"), frame(2, b"two"), frame(8, &code)].concat();
+    let sent = [
+        client_frame(2, b"one"),
+        client_frame(2, b"two"),
+        client_frame(8, &code),
+    ]
+    .concat();
     peer.write_all(&sent).await.unwrap();
     echo(&mut server).await.unwrap();
     let mut got = Vec::new();
     peer.read_to_end(&mut got).await.unwrap();
-    let expected = [bare(2, b"one"), bare(2, b"two"), bare(8, &code)].concat();
+    let expected = [
+        server_frame(2, b"one"),
+        server_frame(2, b"two"),
+        server_frame(8, &code),
+    ]
+    .concat();
     assert_eq!(got, expected);
 }
 
-/// A Ping between any two messages costs one write for all Pongs, not one for each.
+/// Pings between messages: all Pongs take one write, not one each.
 #[tokio::test]
 async fn pings_between_messages_are_answered_together() {
     let (a, mut peer) = duplex(1 << 20);
@@ -151,8 +166,8 @@ async fn pings_between_messages_are_answered_together() {
     let mut server = end(a, Role::Server, &config(|_| {}));
     let mut sent = Vec::new();
     for i in 0..1000_u16 {
-        sent.extend(frame(2, b"data"));
-        sent.extend(frame(9, &i.to_be_bytes()));
+        sent.extend(client_frame(2, b"data"));
+        sent.extend(client_frame(9, &i.to_be_bytes()));
     }
     peer.write_all(&sent).await.unwrap();
     let (mut data, mut pings) = (0, 0);
@@ -177,18 +192,18 @@ async fn pings_between_messages_are_answered_together() {
     );
     server.flush().await.unwrap();
     assert_eq!(writes.load(Ordering::SeqCst), 2);
-    // Sixteen Pongs, the last for the newest Ping.
-    let got = there(&mut peer);
-    let newest = bare(10, &999_u16.to_be_bytes());
+    // Sixteen Pongs, the last one for the newest Ping.
+    let got = readable(&mut peer);
+    let newest = server_frame(10, &999_u16.to_be_bytes());
     assert_eq!(got.windows(4).filter(|w| *w == newest).count(), 1);
 }
 
-/// Where the application answers Pings itself, nothing is answered for it.
+/// Without `auto_pong` the application answers Pings, and the engine does not.
 #[tokio::test]
-async fn without_auto_pong_a_ping_is_the_applications() {
+async fn without_auto_pong_the_application_answers_pings() {
     let (mut server, mut peer) = against_bytes(Role::Server, &config(|c| c.auto_pong = false));
     let code = 1000_u16.to_be_bytes();
-    peer.write_all(&[frame(9, b"?"), frame(8, &code)].concat())
+    peer.write_all(&[client_frame(9, b"?"), client_frame(8, &code)].concat())
         .await
         .unwrap();
     let (messages, outbox) = server.recv_batch().await.unwrap().unwrap();
@@ -198,22 +213,31 @@ async fn without_auto_pong_a_ping_is_the_applications() {
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(there(&mut peer), b"");
+    assert_eq!(readable(&mut peer), b"");
     while server.recv().await.unwrap().is_some() {}
     let mut got = Vec::new();
     drop(server);
     peer.read_to_end(&mut got).await.unwrap();
-    assert_eq!(got, [bare(10, b"?"), bare(8, &code)].concat());
+    assert_eq!(
+        got,
+        [server_frame(10, b"?"), server_frame(8, &code)].concat()
+    );
 }
 
-/// A Close that breaks a rule is a failure, and is not answered with itself.
+/// A Close that breaks a rule is a failure, and is not echoed.
 #[tokio::test]
 async fn a_close_that_breaks_a_rule_is_not_echoed() {
     for way in [Way::Recv, Way::Batch] {
         let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
-        peer.write_all(&[frame(2, b"good"), frame(8, &999_u16.to_be_bytes())].concat())
-            .await
-            .unwrap();
+        peer.write_all(
+            &[
+                client_frame(2, b"good"),
+                client_frame(8, &999_u16.to_be_bytes()),
+            ]
+            .concat(),
+        )
+        .await
+        .unwrap();
         let mut got = Vec::new();
         loop {
             match way {

@@ -1,5 +1,5 @@
-//! Every future is dropped after every poll, or every few, and made anew: the peer sees the
-//! same as ever.
+//! Cancel safety: futures are dropped after every few polls and made anew, and the peer receives
+//! the same bytes.
 
 use tokio::io::AsyncReadExt;
 use tokio::join;
@@ -7,8 +7,8 @@ use tokio::join;
 use super::*;
 use crate::{CloseCode, Error};
 
-/// Polls between two drops.
-const PATIENCE: [usize; 4] = [1, 2, 3, 7];
+/// Polls of a future before it is dropped.
+const POLLS_BEFORE_DROP: [usize; 4] = [1, 2, 3, 7];
 
 fn messages() -> Vec<OwnedMessage> {
     (0..60_u32)
@@ -30,29 +30,29 @@ async fn send_one(ws: &mut WebSocket<DuplexStream>, message: &OwnedMessage) -> R
 }
 
 #[tokio::test]
-async fn whole_connections() {
-    for polls in PATIENCE {
+async fn dropped_futures_of_a_whole_connection_lose_nothing() {
+    for polls in POLLS_BEFORE_DROP {
         for batches in [false, true] {
-            // A queue of 3 KiB over a pipe of 7 bytes: every send waits.
+            // The queue holds 3 KiB, the pipe 7 bytes: every send waits.
             let (mut client, mut server) = ends(7, |c| c.send_queue_bytes_max = 3000);
             let expected = messages();
             let sending = async {
                 for message in &expected {
-                    impatiently(polls, async || send_one(&mut client, message).await)
+                    retry_after_drop(polls, async || send_one(&mut client, message).await)
                         .await
                         .unwrap();
                 }
-                impatiently(polls, async || client.flush().await)
+                retry_after_drop(polls, async || client.flush().await)
                     .await
                     .unwrap();
-                impatiently(polls, async || client.close(CloseCode::NORMAL, "bye").await)
+                retry_after_drop(polls, async || client.close(CloseCode::NORMAL, "bye").await)
                     .await
                     .unwrap();
             };
             let receiving = async {
                 let mut got = Vec::new();
                 loop {
-                    let more = impatiently(polls, async || {
+                    let more = retry_after_drop(polls, async || {
                         if batches {
                             let batch = server.recv_batch().await.unwrap();
                             batch.map(|(m, _)| m.map(OwnedMessage::from).collect())
@@ -78,15 +78,15 @@ async fn whole_connections() {
 }
 
 #[tokio::test]
-async fn halves() {
-    for polls in PATIENCE {
+async fn dropped_futures_of_halves_lose_nothing() {
+    for polls in POLLS_BEFORE_DROP {
         let (client, server) = ends(7, |c| c.send_queue_bytes_max = 3000);
         let (mut client_reader, mut client_writer) = client.split();
         let (mut server_reader, mut server_writer) = server.split();
         let expected = messages();
         let sending = async {
             for message in &expected {
-                impatiently(polls, async || match message {
+                retry_after_drop(polls, async || match message {
                     OwnedMessage::Binary(data) => client_writer.send(data).await,
                     OwnedMessage::Text(text) => client_writer.send_text(text).await,
                     _ => Ok(()),
@@ -94,7 +94,7 @@ async fn halves() {
                 .await
                 .unwrap();
             }
-            impatiently(polls, async || {
+            retry_after_drop(polls, async || {
                 client_writer.close(CloseCode::NORMAL, "").await
             })
             .await
@@ -103,21 +103,21 @@ async fn halves() {
         let echoing = async {
             let mut count = 0;
             while let Some(message) =
-                impatiently(polls, async || server_reader.recv().await.unwrap()).await
+                retry_after_drop(polls, async || server_reader.recv().await.unwrap()).await
             {
                 if let OwnedMessage::Binary(data) = message {
-                    impatiently(polls, async || server_writer.send(&data).await)
+                    retry_after_drop(polls, async || server_writer.send(&data).await)
                         .await
                         .unwrap();
                     count += 1;
                 }
             }
-            // The echo of the Close has overtaken nothing.
+            // The echo of the Close comes last.
             count
         };
         let receiving = async {
             let mut got = Vec::new();
-            while let Some(messages) = impatiently(polls, async || {
+            while let Some(messages) = retry_after_drop(polls, async || {
                 let batch = client_reader.recv_batch().await.unwrap();
                 batch.map(|m| m.map(OwnedMessage::from).collect::<Vec<_>>())
             })
@@ -138,24 +138,24 @@ async fn halves() {
     }
 }
 
-/// The bytes on the wire, too, are the same: nothing is sent twice or half.
+/// The bytes on the wire are the same: nothing is sent twice or in part.
 #[tokio::test]
-async fn bytes_on_the_wire() {
+async fn dropped_futures_send_the_same_bytes() {
     let mut expected = Vec::new();
     for i in 0..30_u8 {
-        expected.extend_from_slice(&bare(2, &vec![i; 2 * i as usize]));
+        expected.extend_from_slice(&server_frame(2, &vec![i; 2 * i as usize]));
     }
-    for polls in PATIENCE {
+    for polls in POLLS_BEFORE_DROP {
         let (a, mut peer) = duplex(5);
         let mut server = end(a, Role::Server, &config(|c| c.send_queue_bytes_max = 1024));
         let sending = async {
             for i in 0..30_u8 {
                 let data = vec![i; 2 * i as usize];
-                impatiently(polls, async || server.send(&data).await)
+                retry_after_drop(polls, async || server.send(&data).await)
                     .await
                     .unwrap();
             }
-            impatiently(polls, async || server.flush().await)
+            retry_after_drop(polls, async || server.flush().await)
                 .await
                 .unwrap();
         };

@@ -1,4 +1,4 @@
-//! Deadlines, on a clock that stands still until everybody sleeps.
+//! Deadlines, on a paused clock that advances only when every task is idle.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -23,7 +23,7 @@ fn assert_about(began: Instant, expected: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ping_goes_out_and_its_pong_is_waited_for() {
+async fn a_ping_without_a_pong_ends_the_connection() {
     let config = config(|c| {
         c.ping_interval = Some(20 * SECOND);
         c.pong_timeout = 10 * SECOND;
@@ -40,18 +40,18 @@ async fn a_ping_goes_out_and_its_pong_is_waited_for() {
     peer.read_to_end(&mut close).await.unwrap();
     assert_eq!(close[..4], [0x88, 2, 3, 233], "1001"); // no reason
     assert_about(began, 30 * SECOND);
-    // The application is told at once, though the peer does not answer the Close.
+    // The application gets the failure at once, although the peer does not answer the Close.
     let (received, mut server) = serve.await.unwrap();
     assert_missed(&received.unwrap_err(), Deadline::Pong);
     assert_eq!(began.elapsed(), 30 * SECOND);
-    // Who wants to see the closing through waits for as long as that may take.
+    // `close` waits for the closing, as long as that may take.
     let closed = server.close(CloseCode::NORMAL, "").await;
     assert_missed(&closed.unwrap_err(), Deadline::Pong);
     assert_about(began, 32 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
-async fn pongs_keep_a_quiet_connection_and_measure_it() {
+async fn pongs_keep_an_idle_connection_open_and_measure_its_round_trip() {
     let (mut client, mut server) = ends(1 << 10, |c| c.ping_interval = Some(20 * SECOND));
     let serve = tokio::spawn(async move { echo(&mut server).await });
     let quiet = tokio::time::timeout(Duration::from_secs(3600), async {
@@ -66,7 +66,7 @@ async fn pongs_keep_a_quiet_connection_and_measure_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_ends_a_connection_and_bytes_keep_it() {
+async fn silence_ends_a_connection_and_bytes_keep_it_open() {
     let config = config(|c| {
         c.ping_interval = None;
         c.idle_timeout = Some(30 * SECOND);
@@ -82,8 +82,8 @@ async fn silence_ends_a_connection_and_bytes_keep_it() {
             }
         });
         let message = match role {
-            Role::Server => frame(2, b"alive"),
-            Role::Client => bare(2, b"alive"),
+            Role::Server => client_frame(2, b"alive"),
+            Role::Client => server_frame(2, b"alive"),
         };
         for _ in 0..3 {
             tokio::time::sleep(29 * SECOND).await;
@@ -98,22 +98,22 @@ async fn silence_ends_a_connection_and_bytes_keep_it() {
     }
 }
 
-/// An application that does not receive for a while: what came meanwhile counts.
+/// The application does not receive for a while: bytes that arrive meanwhile count.
 #[tokio::test(start_paused = true)]
-async fn our_own_pause_is_not_the_peers_silence() {
+async fn a_pause_of_the_application_is_no_silence_of_the_peer() {
     let config = config(|c| c.idle_timeout = Some(10 * SECOND));
     let (mut server, mut peer) = against_bytes(Role::Server, &config);
-    peer.write_all(&frame(2, b"one")).await.unwrap();
+    peer.write_all(&client_frame(2, b"one")).await.unwrap();
     assert_eq!(server.recv().await.unwrap(), Some(binary("one")));
-    peer.write_all(&frame(2, b"two")).await.unwrap();
+    peer.write_all(&client_frame(2, b"two")).await.unwrap();
     tokio::time::sleep(60 * SECOND).await;
     assert_eq!(server.recv().await.unwrap(), Some(binary("two")));
 }
 
-/// Nothing is read while more than half of the queue waits for a slow peer: that the peer is not
-/// heard meanwhile is not its silence.
+/// While more than half of the queue waits for a slow peer, nothing is read, and the peer's silence
+/// is no failure.
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_is_not_the_peers_silence() {
+async fn a_full_queue_is_no_silence_of_the_peer() {
     let config = config(|c| {
         c.ping_interval = None;
         c.idle_timeout = Some(10 * SECOND);
@@ -128,26 +128,26 @@ async fn a_full_queue_is_not_the_peers_silence() {
             tokio::time::sleep(2 * SECOND).await;
             got += peer.read(&mut [0; 64]).await.unwrap();
             if got == 640 {
-                peer.write_all(&frame(2, b"late")).await.unwrap();
+                peer.write_all(&client_frame(2, b"late")).await.unwrap();
             }
         }
         peer
     });
     assert_eq!(server.recv().await.unwrap(), Some(binary("late")));
-    // And now it counts again.
+    // From here on silence counts again.
     assert_missed(&server.recv().await.unwrap_err(), Deadline::Idle);
     drop(slow);
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_takes_no_longer_than_agreed() {
+async fn closing_takes_close_timeout_at_most() {
     let config = config(|c| c.close_timeout = 2 * SECOND);
-    // A peer that is silent; one that goes on sending.
+    // A silent peer, and a peer that goes on sending.
     for chatty in [false, true] {
         let (mut server, mut peer) = against_bytes(Role::Server, &config);
         let began = Instant::now();
         let chat = tokio::spawn(async move {
-            while chatty && peer.write_all(&frame(2, b"more")).await.is_ok() {
+            while chatty && peer.write_all(&client_frame(2, b"more")).await.is_ok() {
                 tokio::time::sleep(SECOND / 100).await;
             }
             if !chatty {
@@ -161,9 +161,9 @@ async fn closing_takes_no_longer_than_agreed() {
     }
 }
 
-/// A peer that reads nothing: whoever waits for it finds out.
+/// A peer that reads nothing: every waiting call fails at the deadline.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_takes_nothing() {
+async fn a_peer_that_reads_nothing_fails_every_waiting_call() {
     let limit = 10 * SECOND;
     let clogged = || {
         let (ws, peer) = ends(64, |c| {
@@ -199,7 +199,7 @@ async fn a_peer_that_takes_nothing() {
     assert_missed(&ws.recv().await.unwrap_err(), Deadline::Write);
     assert_about(began, limit);
 
-    // Halves: the one that waits, and the other.
+    // Halves: the waiting one, and the other.
     for writer_waits in [false, true] {
         let (mut ws, _peer) = clogged();
         fill(&mut ws).await;
@@ -214,7 +214,7 @@ async fn a_peer_that_takes_nothing() {
         assert_missed(&writer.flush().await.unwrap_err(), Deadline::Write);
         assert_missed(&reader.recv().await.unwrap_err(), Deadline::Write);
     }
-    // The reader slept already when the writer ran into the stall and left.
+    // The reader was pending already when the writer reached the full pipe and was dropped.
     let (ws, _peer) = clogged();
     let (mut reader, mut writer) = ws.split();
     let began = Instant::now();
@@ -225,9 +225,9 @@ async fn a_peer_that_takes_nothing() {
     assert_about(began, limit);
 }
 
-/// A peer that takes a little now and then keeps the connection.
+/// A peer that reads a little now and then keeps the connection open.
 #[tokio::test(start_paused = true)]
-async fn a_slow_peer_is_not_a_stalled_one() {
+async fn a_slow_peer_keeps_the_connection_open() {
     let (mut ws, peer) = ends(64, |c| c.write_timeout = 10 * SECOND);
     let mut peer = peer.into_parts().stream;
     let sip = tokio::spawn(async move {
@@ -243,10 +243,10 @@ async fn a_slow_peer_is_not_a_stalled_one() {
     sip.abort();
 }
 
-/// A stream that buffers, as TLS does, has taken everything long before the peer has: nobody
-/// waits for its flush, or for its end, longer than for the peer.
+/// A stream that buffers like TLS has accepted everything long before the peer: a flush or a close
+/// waits no longer than the peer's deadline.
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_buffers_for_a_peer_that_takes_nothing() {
+async fn a_buffering_stream_does_not_hide_a_stalled_peer() {
     let config = config(|c| {
         c.ping_interval = None;
         c.write_timeout = 10 * SECOND;

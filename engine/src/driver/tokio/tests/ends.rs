@@ -1,4 +1,4 @@
-//! How a connection ended: one cause, whichever call is asked, and told when it is known.
+//! The end of a connection: every call returns the same cause, as soon as it is known.
 
 use std::string::ToString;
 
@@ -11,30 +11,30 @@ use crate::{CloseCode, Deadline, End, Error, Failure, SendError, Violation};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What goes wrong.
+/// A way in which the connection fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Wrong {
-    /// The peer takes no output; a send finds out.
+enum Fault {
+    /// The peer reads nothing; a send times out.
     Stuck,
-    /// The peer is gone; a send finds out.
+    /// The peer is gone; a send fails.
     Broken,
     /// The peer ends the stream.
     Ended,
     /// The peer breaks a rule.
     Violated,
-    /// The peer says nothing.
+    /// The peer is silent.
     Silent,
 }
 
-const ALL: [Wrong; 5] = [
-    Wrong::Stuck,
-    Wrong::Broken,
-    Wrong::Ended,
-    Wrong::Violated,
-    Wrong::Silent,
+const ALL: [Fault; 5] = [
+    Fault::Stuck,
+    Fault::Broken,
+    Fault::Ended,
+    Fault::Violated,
+    Fault::Silent,
 ];
 
-impl Wrong {
+impl Fault {
     fn cause(self) -> Failure {
         match self {
             Self::Stuck => Failure::Deadline(Deadline::Write),
@@ -45,14 +45,14 @@ impl Wrong {
         }
     }
 
-    /// Whether it is a send that fails first.
+    /// Whether a send fails first.
     fn is_of_sending(self) -> bool {
         matches!(self, Self::Stuck | Self::Broken)
     }
 
-    /// A connection to which it has happened, and the peer, where it is not gone.
+    /// A connection with this failure, and the peer unless it is gone.
     async fn happen(self) -> (WebSocket<DuplexStream>, Option<DuplexStream>) {
-        let (ours, mut peer) = duplex(64);
+        let (local, mut peer) = duplex(64);
         let config = config(|c| {
             c.ping_interval = None;
             c.idle_timeout = Some(60 * SECOND);
@@ -60,7 +60,7 @@ impl Wrong {
             c.close_timeout = 3 * SECOND;
             c.send_queue_bytes_max = 1024;
         });
-        let ws = end(ours, Role::Server, &config);
+        let ws = end(local, Role::Server, &config);
         match self {
             Self::Broken | Self::Ended => return (ws, None),
             Self::Violated => peer.write_all(&[0x82, 0]).await.unwrap(),
@@ -70,19 +70,19 @@ impl Wrong {
     }
 }
 
-/// What a call told, and the end, are of one cause.
+/// Checks that the error of a call and the end have the same cause.
 #[track_caller]
-fn assert_cause(error: &Error, end: Option<End>, wrong: Wrong) {
-    assert_eq!(end, Some(End::Failed(wrong.cause())), "{wrong:?}");
+fn assert_cause(error: &Error, end: Option<End>, fault: Fault) {
+    assert_eq!(end, Some(End::Failed(fault.cause())), "{fault:?}");
     match error {
-        Error::Failed(told) => assert_eq!(*told, wrong.cause(), "{wrong:?}"),
-        Error::Io(_) => assert_eq!(wrong.cause(), Failure::Io, "{error}"),
-        other => panic!("{wrong:?}: {other:?}"),
+        Error::Failed(returned) => assert_eq!(*returned, fault.cause(), "{fault:?}"),
+        Error::Io(_) => assert_eq!(fault.cause(), Failure::Io, "{error}"),
+        other => panic!("{fault:?}: {other:?}"),
     }
 }
 
-async fn first_of_whole(ws: &mut WebSocket<DuplexStream>, wrong: Wrong, way: usize) -> Error {
-    if wrong.is_of_sending() {
+async fn first_of_whole(ws: &mut WebSocket<DuplexStream>, fault: Fault, way: usize) -> Error {
+    if fault.is_of_sending() {
         loop {
             if let Err(error) = ws.send(&[1; 500]).await {
                 return error;
@@ -92,7 +92,7 @@ async fn first_of_whole(ws: &mut WebSocket<DuplexStream>, wrong: Wrong, way: usi
     match way {
         0 => ws.recv().await.unwrap_err(),
         1 => loop {
-            // A batch may end with the failure.
+            // The failure may end a batch.
             match ws.recv_batch().await {
                 Ok(batch) => batch.expect("no clean end").0.for_each(drop),
                 Err(error) => break error,
@@ -104,15 +104,15 @@ async fn first_of_whole(ws: &mut WebSocket<DuplexStream>, wrong: Wrong, way: usi
 
 #[tokio::test(start_paused = true)]
 async fn whole_connections_name_one_cause() {
-    for wrong in ALL {
+    for fault in ALL {
         for way in 0..3 {
-            let (mut ws, _peer) = wrong.happen().await;
-            let first = first_of_whole(&mut ws, wrong, way).await;
-            // The cause that a send was told is the end when all has been received.
+            let (mut ws, _peer) = fault.happen().await;
+            let first = first_of_whole(&mut ws, fault, way).await;
+            // The cause that a send has returned is the end, once everything has been received.
             let received = ws.recv().await.unwrap_err();
-            assert_cause(&received, ws.end(), wrong);
-            assert_eq!(first.to_string(), received.to_string(), "{wrong:?}");
-            let told = [
+            assert_cause(&received, ws.end(), fault);
+            assert_eq!(first.to_string(), received.to_string(), "{fault:?}");
+            let returned = [
                 ws.send(b"x").await.unwrap_err(),
                 ws.send(&[0; 20_000]).await.unwrap_err(),
                 ws.feed(b"x").await.unwrap_err(),
@@ -128,34 +128,34 @@ async fn whole_connections_name_one_cause() {
                 ws.send(b"x").await.unwrap_err(),
                 ws.recv().await.unwrap_err(),
             ];
-            for (call, told) in told.iter().enumerate() {
-                // Too large for the queue, however it ended.
-                if !matches!(told, Error::Send(SendError::TooLarge { .. })) {
-                    assert_eq!(told.to_string(), first.to_string(), "{wrong:?}, {call}");
+            for (call, returned) in returned.iter().enumerate() {
+                // The message is too large for the queue, in every state.
+                if !matches!(returned, Error::Send(SendError::TooLarge { .. })) {
+                    assert_eq!(returned.to_string(), first.to_string(), "{fault:?}, {call}");
                 }
             }
-            assert_cause(&first, ws.end(), wrong);
+            assert_cause(&first, ws.end(), fault);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn halves_name_one_cause() {
-    for wrong in ALL {
+    for fault in ALL {
         for way in 0..2 {
-            let (ws, _peer) = wrong.happen().await;
+            let (ws, _peer) = fault.happen().await;
             let (mut reader, mut writer) = ws.split();
-            if wrong.is_of_sending() && way == 1 {
+            if fault.is_of_sending() && way == 1 {
                 while writer.send(&[1; 500]).await.is_ok() {}
-            } else if wrong == Wrong::Stuck {
-                // The queue is left to the reader.
+            } else if fault == Fault::Stuck {
+                // The reader writes the queue.
                 writer.send(&[1; 500]).await.unwrap();
-            } else if wrong == Wrong::Broken {
+            } else if fault == Fault::Broken {
                 writer.send(b"x").await.unwrap_err();
             }
             let first = reader.recv().await.unwrap_err();
-            assert_cause(&first, reader.end(), wrong);
-            let told = [
+            assert_cause(&first, reader.end(), fault);
+            let returned = [
                 writer.send(b"x").await.unwrap_err(),
                 writer.feed(b"x").await.unwrap_err(),
                 writer.with_outbox(|_| ()).await.unwrap_err(),
@@ -166,22 +166,22 @@ async fn halves_name_one_cause() {
                 reader.next().await.expect("an item").unwrap_err(),
                 writer.send(b"x").await.unwrap_err(),
             ];
-            for (call, told) in told.iter().enumerate() {
-                assert_eq!(told.to_string(), first.to_string(), "{wrong:?}, {call}");
+            for (call, returned) in returned.iter().enumerate() {
+                assert_eq!(returned.to_string(), first.to_string(), "{fault:?}, {call}");
             }
             assert!(reader.next().await.is_none());
-            // And in one piece again.
+            // The same after the halves are united.
             let mut ws = WebSocket::<DuplexStream>::unite(reader, writer).unwrap();
-            assert_cause(&ws.recv().await.unwrap_err(), ws.end(), wrong);
+            assert_cause(&ws.recv().await.unwrap_err(), ws.end(), fault);
         }
     }
 }
 
-/// A clean end is one for both directions, also where the stream fails behind it.
+/// A clean close is one for both directions, even if the stream fails after it.
 #[tokio::test]
-async fn a_clean_end_stays_one() {
+async fn a_clean_close_stays_one() {
     let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
-    peer.write_all(&frame(8, &1000_u16.to_be_bytes()))
+    peer.write_all(&client_frame(8, &1000_u16.to_be_bytes()))
         .await
         .unwrap();
     drop(peer);
@@ -201,40 +201,40 @@ async fn a_clean_end_stays_one() {
     assert_eq!(server.end(), closed);
 }
 
-/// The Close is out, and the application need not wait for a peer that does nothing.
+/// The Close is written; the application need not wait for a silent peer.
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_told_at_once() {
-    for wrong in [Wrong::Violated, Wrong::Silent] {
+async fn a_failure_is_returned_at_once() {
+    for fault in [Fault::Violated, Fault::Silent] {
         for halves in [false, true] {
-            let (ws, peer) = wrong.happen().await;
+            let (ws, peer) = fault.happen().await;
             let began = Instant::now();
-            let expected = match wrong {
-                Wrong::Silent => 60 * SECOND,
+            let expected = match fault {
+                Fault::Silent => 60 * SECOND,
                 _ => Duration::ZERO,
             };
-            let told = if halves {
+            let returned = if halves {
                 let (mut reader, _writer) = ws.split();
                 reader.recv().await.unwrap_err()
             } else {
                 let mut ws = ws;
                 ws.recv().await.unwrap_err()
             };
-            assert_eq!(began.elapsed(), expected, "{wrong:?}");
-            assert!(matches!(told, Error::Failed(f) if f == wrong.cause()));
-            // The connection is dropped by now.
+            assert_eq!(began.elapsed(), expected, "{fault:?}");
+            assert!(matches!(returned, Error::Failed(f) if f == fault.cause()));
+            // The connection has been dropped.
             let close = read_all(peer.unwrap()).await;
-            let code = wrong.cause().close_code().unwrap().0;
-            assert_eq!(close[0], 0x88, "{wrong:?}");
-            assert_eq!(close[2..4], code.to_be_bytes(), "{wrong:?}");
+            let code = fault.cause().close_code().unwrap().0;
+            assert_eq!(close[0], 0x88, "{fault:?}");
+            assert_eq!(close[2..4], code.to_be_bytes(), "{fault:?}");
         }
     }
 }
 
-/// What the peer goes on sending is read away, and the peer is waited for: by who asks for it.
+/// `close` reads what the peer still sends, and waits for the peer.
 #[tokio::test(start_paused = true)]
-async fn the_closing_behind_a_failure_is_seen_through_by_close() {
+async fn close_finishes_the_closing_after_a_failure() {
     for answers in [false, true] {
-        let (mut ws, peer) = Wrong::Violated.happen().await;
+        let (mut ws, peer) = Fault::Violated.happen().await;
         let mut peer = peer.unwrap();
         ws.recv().await.unwrap_err();
         let began = Instant::now();
@@ -248,16 +248,16 @@ async fn the_closing_behind_a_failure_is_seen_through_by_close() {
             }
         });
         let closed = ws.close(CloseCode::NORMAL, "").await.unwrap_err();
-        assert_cause(&closed, ws.end(), Wrong::Violated);
+        assert_cause(&closed, ws.end(), Fault::Violated);
         let waited = if answers { SECOND } else { 3 * SECOND };
         assert_eq!(began.elapsed(), waited);
         talk.abort();
     }
 }
 
-/// A peer that floods while it is closed is left before the time is over.
+/// A peer that floods while this end closes is dropped before the deadline.
 #[tokio::test(start_paused = true)]
-async fn what_is_read_behind_a_failure_is_bounded() {
+async fn bytes_read_after_a_failure_are_bounded() {
     let (a, mut peer) = duplex(64 << 10);
     let mut ws = end(a, Role::Server, &config(|_| {}));
     peer.write_all(&[0x82, 0]).await.unwrap();

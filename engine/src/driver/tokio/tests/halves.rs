@@ -1,4 +1,4 @@
-//! Reader and writer in two tasks, on two threads.
+//! The reader and the writer in two tasks, on two threads.
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,10 +18,10 @@ async fn tcp_ends(config: &Config) -> (WebSocket<TcpStream>, WebSocket<TcpStream
     )
 }
 
-/// Both ends send and receive 100,000 messages at once, with Pings between them from both
-/// sides and a queue that is often full.
+/// Both ends send and receive 100,000 messages at the same time, with Pings between them from both
+/// ends, and a queue that is often full.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn all_four_halves_busy() {
+async fn all_four_halves_send_and_receive_at_once() {
     const COUNT: u32 = 100_000;
     let config = config(|c| {
         c.send_queue_bytes_max = 16 * 1024;
@@ -83,9 +83,9 @@ async fn all_four_halves_busy() {
     served.unwrap();
 }
 
-/// The writer does nothing at all: Pings are answered, also when it is gone.
+/// An idle writer, then a dropped one: the reader answers Pings.
 #[tokio::test]
-async fn a_reader_answers_by_itself() {
+async fn a_reader_answers_pings_without_the_writer() {
     for drop_writer in [false, true] {
         let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         let (mut reader, writer) = server.split();
@@ -97,16 +97,16 @@ async fn a_reader_answers_by_itself() {
             while reader.recv().await?.is_some() {}
             Ok::<_, Error>(())
         });
-        peer.write_all(&frame(9, b"there?")).await.unwrap();
+        peer.write_all(&client_frame(9, b"there?")).await.unwrap();
         let mut pong = [0; 8];
         peer.read_exact(&mut pong).await.unwrap();
-        assert_eq!(pong[..], bare(10, b"there?"));
-        peer.write_all(&frame(8, &1000_u16.to_be_bytes()))
+        assert_eq!(pong[..], server_frame(10, b"there?"));
+        peer.write_all(&client_frame(8, &1000_u16.to_be_bytes()))
             .await
             .unwrap();
         let mut close = [0; 4];
         peer.read_exact(&mut close).await.unwrap();
-        assert_eq!(close[..], bare(8, &1000_u16.to_be_bytes()));
+        assert_eq!(close[..], server_frame(8, &1000_u16.to_be_bytes()));
         reading.await.unwrap().unwrap();
         if let Some(writer) = &mut writer {
             let late = writer.send(b"late").await;
@@ -115,9 +115,9 @@ async fn a_reader_answers_by_itself() {
     }
 }
 
-/// What a writer leaves in the queue is driven by the reader, also when it is dropped.
+/// The reader writes what the writer has queued, even if the writer is dropped.
 #[tokio::test]
-async fn a_reader_writes_what_the_writer_leaves() {
+async fn a_reader_writes_the_queue_of_a_dropped_writer() {
     for feeds in [false, true] {
         let (client, server) = ends(64, |c| c.ping_interval = None);
         let mut stream = client.into_parts().stream;
@@ -138,9 +138,9 @@ async fn a_reader_writes_what_the_writer_leaves() {
     }
 }
 
-/// A writer parked on a full socket: the Pong goes out between its frames.
+/// A writer waits for a full pipe: the Pong is sent between its frames.
 #[tokio::test]
-async fn a_pong_overtakes_a_parked_writer() {
+async fn a_pong_overtakes_a_waiting_writer() {
     let (a, mut peer) = duplex(64);
     let server = end(a, Role::Server, &config(|c| c.send_queue_bytes_max = 8192));
     let (mut reader, mut writer) = server.split();
@@ -152,11 +152,11 @@ async fn a_pong_overtakes_a_parked_writer() {
         writer.flush().await.unwrap();
         writer
     });
-    tokio::task::yield_now().await; // it runs into the full pipe
-    peer.write_all(&frame(9, b"now")).await.unwrap();
+    tokio::task::yield_now().await; // the writer fills the pipe
+    peer.write_all(&client_frame(9, b"now")).await.unwrap();
     let mut got = vec![0; 40 * 1004 + 5];
     peer.read_exact(&mut got).await.unwrap();
-    let pong = bare(10, b"now");
+    let pong = server_frame(10, b"now");
     let at = got.windows(5).position(|w| w == pong).unwrap();
     assert!(at <= 10 * 1004, "Pong behind {at} bytes");
     writing.await.unwrap();
@@ -165,7 +165,7 @@ async fn a_pong_overtakes_a_parked_writer() {
 }
 
 #[tokio::test]
-async fn the_writer_learns_how_the_connection_ended() {
+async fn the_writer_returns_the_end_of_the_connection() {
     let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let (mut reader, mut writer) = server.split();
     peer.write_all(&[0x82, 0]).await.unwrap();
@@ -227,10 +227,10 @@ async fn the_whole_goes_on_where_the_halves_stopped() {
     for received in 0..4 {
         let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         let frames = [
-            frame(1, b"one"),
-            frame(1, b"two"),
-            frame(9, b"there?"),
-            frame(1, b"three"),
+            client_frame(1, b"one"),
+            client_frame(1, b"two"),
+            client_frame(9, b"there?"),
+            client_frame(1, b"three"),
         ];
         peer.write_all(&frames.concat()).await.unwrap();
         let (mut reader, mut writer) = server.split();
@@ -248,7 +248,7 @@ async fn the_whole_goes_on_where_the_halves_stopped() {
         assert_eq!(got, ["one".into(), "two".into(), ping, "three".into()]);
         let mut answers = [0; 16];
         peer.read_exact(&mut answers).await.unwrap();
-        let (pong, queued) = (bare(10, b"there?"), bare(2, b"queued"));
+        let (pong, queued) = (server_frame(10, b"there?"), server_frame(2, b"queued"));
         let orders = [
             [pong.clone(), queued.clone()].concat(),
             [queued, pong].concat(),
@@ -276,7 +276,7 @@ async fn the_last_half_closes_the_stream() {
         }
         let mut got = Vec::new();
         stream.read_to_end(&mut got).await.unwrap();
-        assert_eq!(got, bare(2, b"last"));
+        assert_eq!(got, server_frame(2, b"last"));
     }
 }
 
@@ -298,7 +298,7 @@ async fn stream_and_sink_of_halves() {
     assert_eq!(got[499], binary(499_u32.to_be_bytes()));
 }
 
-/// A stream that is `AsyncRead` and `AsyncWrite` and nothing else: not even vectored.
+/// A stream that implements `AsyncRead` and `AsyncWrite` only, without vectored writes.
 struct Plain(DuplexStream);
 
 impl AsyncRead for Plain {
@@ -329,8 +329,8 @@ impl AsyncWrite for Plain {
     }
 }
 
-/// Talks in halves, in two tasks, and then as a whole again. `own`: the stream has halves of its
-/// own, without a lock.
+/// Exchanges messages in halves, in two tasks, and then united. `own`: the stream type has halves
+/// of its own, without a lock.
 async fn splits_and_unites<S>(client: S, server: S, own: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::join;
 use tokio::net::TcpStream;
 
-use super::super::head::part_with;
+use super::super::head::send_final_response;
 use super::*;
 use crate::handshake::{Accept, ClientOptions, HandshakeError, HeadLimits, Refusal, UrlError};
 use crate::{CloseCode, Deadline, Error};
@@ -64,7 +64,7 @@ async fn over_tcp_the_request_is_shown_and_a_subprotocol_chosen() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_with_its_head() {
+async fn a_refusal_is_returned_with_its_head() {
     let (listener, url) = listening().await;
     let serve = async {
         let upgrade = listener.accept().await.unwrap().request().await.unwrap();
@@ -82,11 +82,11 @@ async fn a_refusal_is_told_with_its_head() {
 }
 
 #[tokio::test]
-async fn a_refused_peer_that_never_stops_is_left() {
+async fn a_refused_peer_that_floods_is_dropped() {
     let (mut io, mut peer) = tokio::io::duplex(1024);
     let part = async move {
-        let patience = Duration::from_mins(1);
-        part_with(&mut io, b"HTTP/1.1 503 \r\n\r\n", patience)
+        let limit = Duration::from_mins(1);
+        send_final_response(&mut io, b"HTTP/1.1 503 \r\n\r\n", limit)
             .await
             .unwrap();
     };
@@ -98,35 +98,35 @@ async fn a_refused_peer_that_never_stops_is_left() {
         sent
     };
     let ((), sent) = join!(part, send);
-    // What was read, and what the pipe held.
+    // The bytes that were read, and those that the pipe holds.
     let limit = crate::sans_io::LINGER_BYTES_MAX as usize;
     assert!((limit..=limit + (2 << 10)).contains(&sent), "{sent}");
 }
 
 #[tokio::test]
-async fn patience_may_be_without_end() {
+async fn a_refusal_may_have_an_unlimited_timeout() {
     let (mut io, peer) = tokio::io::duplex(64);
     drop(peer);
-    let parted = part_with(&mut io, b"HTTP/1.1 503 \r\n\r\n", Duration::MAX).await;
-    assert!(matches!(parted, Err(Error::Io(_))), "{parted:?}");
+    let sent = send_final_response(&mut io, b"HTTP/1.1 503 \r\n\r\n", Duration::MAX).await;
+    assert!(matches!(sent, Err(Error::Io(_))), "{sent:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_peer_that_does_nothing_is_left_in_time() {
+async fn a_refused_idle_peer_is_dropped_in_time() {
     let (mut io, mut peer) = tokio::io::duplex(8);
-    let patience = Duration::from_secs(2);
+    let limit = Duration::from_secs(2);
     let began = tokio::time::Instant::now();
-    let part = part_with(&mut io, b"HTTP/1.1 503 \r\n\r\n", patience);
+    let part = send_final_response(&mut io, b"HTTP/1.1 503 \r\n\r\n", limit);
     let slow = async {
-        tokio::time::sleep(patience * 3 / 4).await;
+        tokio::time::sleep(limit * 3 / 4).await;
         peer.read_exact(&mut [0; 17]).await.unwrap();
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        parted = part => parted.unwrap(),
+        sent = part => sent.unwrap(),
         () = slow => unreachable!("it stays"),
     }
-    assert!(began.elapsed() <= patience + Duration::from_millis(5));
+    assert!(began.elapsed() <= limit + Duration::from_millis(5));
 }
 
 #[tokio::test]
@@ -181,13 +181,13 @@ async fn bad_requests_are_answered() {
 }
 
 #[tokio::test]
-async fn bytes_glued_to_a_head_are_the_first_frames() {
-    // Everything in one piece, then byte by byte.
+async fn bytes_after_a_head_are_the_first_frames() {
+    // All bytes in one write, then byte by byte.
     for capacity in [1 << 16, 1] {
         let (server, mut peer) = duplex(capacity);
         let mut bytes = format!("{REQUEST}\r\n").into_bytes();
-        bytes.extend_from_slice(&frame(2, b"first"));
-        bytes.extend_from_slice(&frame(2, b"second"));
+        bytes.extend_from_slice(&client_frame(2, b"first"));
+        bytes.extend_from_slice(&client_frame(2, b"second"));
         let ask = async {
             let (mut read, mut write) = tokio::io::split(&mut peer);
             let reading = async {
@@ -217,8 +217,8 @@ async fn bytes_glued_to_a_head_are_the_first_frames() {
                 .unwrap()
                 .unwrap();
             let (mut answer, _) = request.accept(&Accept::new()).unwrap();
-            answer.extend_from_slice(&bare(2, b"first"));
-            answer.extend_from_slice(&bare(2, b"second"));
+            answer.extend_from_slice(&server_frame(2, b"first"));
+            answer.extend_from_slice(&server_frame(2, b"second"));
             server.write_all(&answer).await.unwrap();
             server
         };
@@ -232,7 +232,7 @@ async fn bytes_glued_to_a_head_are_the_first_frames() {
 }
 
 #[tokio::test]
-async fn connecting_in_vain() {
+async fn failed_connects_name_their_cause() {
     let tls = connect("wss://example.com/").await.unwrap_err();
     assert!(
         tls.to_string().contains("connect_over(stream, url)"),
@@ -240,7 +240,7 @@ async fn connecting_in_vain() {
     );
     let url = connect("http://example.com/").await.unwrap_err();
     assert!(matches!(url, Error::Url(UrlError::Scheme)), "{url}");
-    // A port that was free a moment ago.
+    // No socket listens on this port.
     let (listener, url) = listening().await;
     drop(listener);
     let refused = connect(&url).await.unwrap_err();
@@ -254,7 +254,7 @@ async fn connecting_in_vain() {
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
 }
 
-/// `localhost` may resolve to an address on which nobody listens: the next one is tried.
+/// `localhost` may resolve to an address without a listener: the next one is tried.
 #[tokio::test]
 async fn names_are_resolved() {
     let (listener, url) = listening().await;
@@ -265,7 +265,7 @@ async fn names_are_resolved() {
 }
 
 #[tokio::test]
-async fn a_silent_peer_does_not_keep_the_next_one_waiting() {
+async fn a_silent_peer_does_not_delay_the_next_one() {
     let (listener, url) = listening().await;
     let _silent = TcpStream::connect(listener.local_addr().unwrap())
         .await
@@ -280,10 +280,10 @@ async fn a_silent_peer_does_not_keep_the_next_one_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_heads_are_given_up() {
+async fn slow_heads_time_out() {
     let defaults = config(|_| {});
     let limit = defaults.handshake_timeout;
-    // A peer that sends a byte each second, and goes on when it is told that it was too slow.
+    // A peer that sends one byte each second, and goes on after the refusal.
     let (stream, mut peer) = duplex(1 << 10);
     let drip = async {
         for byte in REQUEST.bytes() {
@@ -314,7 +314,7 @@ async fn slow_heads_are_given_up() {
     let both = limit + defaults.close_timeout;
     assert!(began.elapsed() <= both + Duration::from_secs(1));
 
-    // A server that says nothing; one that takes nothing.
+    // A server that sends nothing, and one that reads nothing.
     for capacity in [1 << 10, 1] {
         let (stream, _peer) = duplex(capacity);
         let began = tokio::time::Instant::now();
@@ -327,9 +327,9 @@ async fn slow_heads_are_given_up() {
     }
 }
 
-/// An answer that refuses is told when its content does not come whole.
+/// A refusal is returned even if its content does not arrive completely.
 #[tokio::test(start_paused = true)]
-async fn a_refusal_whose_content_stays_out_is_told_at_the_deadline() {
+async fn a_refusal_with_missing_content_is_returned_at_the_deadline() {
     let (stream, mut peer) = duplex(1 << 10);
     let answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nno s";
     peer.write_all(answer).await.unwrap();

@@ -1,19 +1,19 @@
-//! Hand-over without loss.
+//! A connection handed over without losing a byte.
 
 use tokio::io::AsyncReadExt;
 
 use super::*;
 use crate::CloseCode;
 
-/// The bytes of the messages are cut at every position: what came before goes through one
-/// owner, which takes itself apart, the rest through the next.
+/// The bytes are cut at every position: one owner receives those before the cut and takes itself
+/// apart, the next owner receives the rest.
 #[tokio::test]
-async fn what_was_received_survives_at_every_byte() {
-    let mut bytes = frame(2, b"one");
-    bytes.extend_from_slice(&frame(9, b"ping"));
+async fn received_bytes_survive_a_handover_at_every_byte() {
+    let mut bytes = client_frame(2, b"one");
+    bytes.extend_from_slice(&client_frame(9, b"ping"));
     bytes.extend_from_slice(&[0x01, 0x82, 1, 2, 3, 4, b't' ^ 1, b'e' ^ 2]); // fragments
     bytes.extend_from_slice(&[0x80, 0x82, 5, 6, 7, 8, b'x' ^ 5, b't' ^ 6]);
-    bytes.extend_from_slice(&frame(2, &[9; 100]));
+    bytes.extend_from_slice(&client_frame(2, &[9; 100]));
     let expected = [
         binary("one"),
         OwnedMessage::Ping(b"ping"[..].into()),
@@ -26,7 +26,7 @@ async fn what_was_received_survives_at_every_byte() {
         use tokio::io::AsyncWriteExt as _;
         peer.write_all(&bytes[..cut]).await.unwrap();
         let mut got = Vec::new();
-        // One poll takes all that is there.
+        // One poll reads all bytes.
         while let Some(message) = once(first.recv()).await {
             got.push(message.unwrap().unwrap());
         }
@@ -39,17 +39,17 @@ async fn what_was_received_survives_at_every_byte() {
     }
 }
 
-/// The pipe takes `cut` bytes of what the first owner sends; the next one goes on.
+/// The pipe accepts `cut` bytes of the first owner; the next owner continues.
 #[tokio::test]
-async fn what_was_not_sent_survives_at_every_byte() {
+async fn unsent_bytes_survive_a_handover_at_every_byte() {
     let config = config(|_| {});
-    let mut expected = bare(2, b"one");
-    expected.extend_from_slice(&bare(1, b"two"));
+    let mut expected = server_frame(2, b"one");
+    expected.extend_from_slice(&server_frame(1, b"two"));
     expected.extend_from_slice(&[0x82, 126, 7, 208]);
     expected.extend_from_slice(&[3; 2000]);
     let first_bytes = expected.len();
-    expected.extend_from_slice(&bare(9, b"ping"));
-    expected.extend_from_slice(&bare(2, b"next"));
+    expected.extend_from_slice(&server_frame(9, b"ping"));
+    expected.extend_from_slice(&server_frame(2, b"next"));
     for cut in (1..40).chain([500, first_bytes - 1, first_bytes, first_bytes + 1]) {
         let (a, mut peer) = duplex(cut);
         let mut first = end(a, Role::Server, &config);
@@ -57,11 +57,11 @@ async fn what_was_not_sent_survives_at_every_byte() {
         first.send_text("two").await.unwrap();
         first.send_bytes(vec![3; 2000].into()).await.unwrap();
         let parts = first.into_parts();
-        // It has written all that fits.
+        // The pipe is full.
         assert_eq!(parts.unsent.len(), first_bytes.saturating_sub(cut));
         let mut second = WebSocket::from_parts(parts, config.clone()).unwrap();
         second.outbox().send(b"next").unwrap();
-        // A control frame overtakes messages, but not what was begun by another.
+        // A control frame overtakes messages, but not a frame that the first owner began.
         second.outbox().ping(b"ping").unwrap();
         let mut got = vec![0; expected.len()];
         let (flushed, read) = tokio::join!(second.flush(), peer.read_exact(&mut got));
@@ -100,18 +100,18 @@ async fn a_client_hands_over_in_the_middle_of_a_frame() {
     }
 }
 
-/// A connection that has ended ends the same way for the next owner, who writes what was left.
+/// The next owner of an ended connection reports the same end, and writes the unsent bytes.
 #[tokio::test(start_paused = true)]
-async fn an_end_goes_with_the_parts() {
+async fn parts_keep_the_end_of_the_connection() {
     use tokio::io::AsyncWriteExt as _;
     let config = config(|c| c.ping_interval = None);
     for clean in [false, true] {
-        // A pipe that does not take the whole Close.
+        // The pipe is too small for the whole Close.
         let (a, mut peer) = duplex(if clean { 64 } else { 9 });
         let mut first = end(a, Role::Server, &config);
         if clean {
             let code = 1000_u16.to_be_bytes();
-            peer.write_all(&frame(8, &code)).await.unwrap();
+            peer.write_all(&client_frame(8, &code)).await.unwrap();
             while first.recv().await.unwrap().is_some() {}
         } else {
             peer.write_all(&[0x82, 0]).await.unwrap();

@@ -1,4 +1,4 @@
-//! Tasks that only send: they answer the peer, and notice when it is gone.
+//! Tasks that only send: they answer the peer, and detect that it is gone.
 
 use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,10 +8,10 @@ use super::*;
 use crate::{CloseCode, Deadline, End, Error, Failure, SendError};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// As often as a sender looks, at the latest.
-const LOOKS: Duration = Duration::from_millis(100);
+/// Longest time between two reads on behalf of a sender.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Sends every `pause` until that fails.
+/// Sends after every `pause` until a send fails.
 async fn publish(ws: &mut WebSocket<DuplexStream>, pause: Duration, sink: bool) -> Error {
     loop {
         let sent = if sink {
@@ -26,7 +26,7 @@ async fn publish(ws: &mut WebSocket<DuplexStream>, pause: Duration, sink: bool) 
     }
 }
 
-/// What a server has sent, by opcode; data is left out.
+/// The control frames that a server has sent; data frames are skipped.
 fn control_frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     while let [first, len, rest @ ..] = bytes {
@@ -58,7 +58,7 @@ async fn a_close_of_the_peer_ends_sends_and_is_answered() {
         let closing = tokio::spawn(async move {
             sleep(SECOND).await;
             let code = 1001_u16.to_be_bytes();
-            peer.write_all(&[frame(9, b"?"), frame(8, &code)].concat())
+            peer.write_all(&[client_frame(9, b"?"), client_frame(8, &code)].concat())
                 .await
                 .unwrap();
             let mut got = Vec::new();
@@ -68,7 +68,7 @@ async fn a_close_of_the_peer_ends_sends_and_is_answered() {
         let error = publish(&mut server, Duration::from_millis(7), sink).await;
         assert!(matches!(error, Error::Send(SendError::Closed)), "{error}");
         assert!(
-            began.elapsed() <= SECOND + 2 * LOOKS,
+            began.elapsed() <= SECOND + 2 * WATCH_INTERVAL,
             "{:?}",
             began.elapsed()
         );
@@ -82,9 +82,9 @@ async fn a_close_of_the_peer_ends_sends_and_is_answered() {
     }
 }
 
-/// The stream takes everything, and nobody is there.
+/// The stream accepts everything, and the peer is gone.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_vanished_is_found_within_the_deadlines() {
+async fn a_vanished_peer_is_detected_within_the_deadlines() {
     for idle in [false, true] {
         let (mut server, peer) = against_bytes(
             Role::Server,
@@ -112,10 +112,10 @@ async fn a_peer_that_vanished_is_found_within_the_deadlines() {
     }
 }
 
-/// What the peer had sent before it vanished is there after the failure of a send, and the peer is
-/// told.
+/// Messages that the peer sent before it vanished are received after a send has failed, and the
+/// peer gets the Close.
 #[tokio::test(start_paused = true)]
-async fn what_a_vanished_peer_had_sent_is_received() {
+async fn messages_of_a_vanished_peer_are_received() {
     for (idle, eof) in [(false, false), (true, false), (false, true)] {
         let (mut server, mut peer) = against_bytes(
             Role::Server,
@@ -124,7 +124,7 @@ async fn what_a_vanished_peer_had_sent_is_received() {
                 c.idle_timeout = idle.then_some(30 * SECOND);
             }),
         );
-        let sent = [frame(2, b"one"), frame(2, b"two")].concat();
+        let sent = [client_frame(2, b"one"), client_frame(2, b"two")].concat();
         peer.write_all(&sent).await.unwrap();
         if eof {
             peer.shutdown().await.unwrap();
@@ -149,17 +149,21 @@ async fn what_a_vanished_peer_had_sent_is_received() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_the_stream_ends_sends() {
     let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
-    peer.write_all(&frame(9, b"?")).await.unwrap();
+    peer.write_all(&client_frame(9, b"?")).await.unwrap();
     peer.shutdown().await.unwrap();
     let began = Instant::now();
     let error = publish(&mut server, Duration::from_millis(10), false).await;
     assert!(matches!(error, Error::Failed(Failure::Eof)), "{error}");
-    assert!(began.elapsed() <= 2 * LOOKS, "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() <= 2 * WATCH_INTERVAL,
+        "{:?}",
+        began.elapsed()
+    );
 }
 
-/// A day of Pings in both directions, which nobody receives.
+/// A day of Pings in both directions, without a receive.
 #[tokio::test(start_paused = true)]
-async fn pings_are_answered_and_cost_a_constant() {
+async fn pings_are_answered_in_constant_memory() {
     let (mut server, mut peer) = against_bytes(
         Role::Server,
         &config(|c| c.ping_interval = Some(20 * SECOND)),
@@ -175,7 +179,7 @@ async fn pings_are_answered_and_cost_a_constant() {
             match opcode {
                 9 => {
                     pinged += 1;
-                    peer.write_all(&frame(10, &payload)).await.unwrap();
+                    peer.write_all(&client_frame(10, &payload)).await.unwrap();
                 }
                 10 => {
                     assert_eq!(payload, ponged.to_be_bytes());
@@ -185,7 +189,7 @@ async fn pings_are_answered_and_cost_a_constant() {
             }
         }
         if second % 15 == 0 {
-            peer.write_all(&frame(9, &sent.to_be_bytes()))
+            peer.write_all(&client_frame(9, &sent.to_be_bytes()))
                 .await
                 .unwrap();
             sent += 1;
@@ -194,7 +198,7 @@ async fn pings_are_answered_and_cost_a_constant() {
     assert_eq!((sent, ponged), (5760, 5760));
     assert!(pinged >= 3600, "{pinged}");
     assert!(server.rtt().is_some());
-    // What was not dropped is still there: some hundreds.
+    // The newest Pings are kept: a few hundred.
     let mut left = 0;
     while let Some(message) = once(server.recv()).await {
         assert!(matches!(
@@ -206,10 +210,10 @@ async fn pings_are_answered_and_cost_a_constant() {
     assert!((200..600).contains(&left), "{left}");
 }
 
-/// Messages that nobody receives are kept, as many as the receive buffer holds; then the peer is
-/// held back.
+/// Unreceived messages are kept, as many as the receive buffer holds; after that this end stops
+/// reading.
 #[tokio::test(start_paused = true)]
-async fn what_nobody_receives_is_kept_and_holds_the_peer_back() {
+async fn unreceived_messages_are_kept_and_apply_backpressure() {
     let (a, peer) = duplex(1 << 10);
     let mut server = end(a, Role::Server, &config(|_| {}));
     let (mut their_read, mut their_write) = tokio::io::split(peer);
@@ -218,7 +222,10 @@ async fn what_nobody_receives_is_kept_and_holds_the_peer_back() {
         for i in 0..count {
             let mut payload = [0; 100];
             payload[..4].copy_from_slice(&i.to_be_bytes());
-            their_write.write_all(&frame(2, &payload)).await.unwrap();
+            their_write
+                .write_all(&client_frame(2, &payload))
+                .await
+                .unwrap();
         }
         their_write
     });
@@ -232,7 +239,7 @@ async fn what_nobody_receives_is_kept_and_holds_the_peer_back() {
         sleep(SECOND / 2).await;
     }
     assert!(!flood.is_finished(), "530,000 bytes found room");
-    // Five minutes, in which nobody could hear the peer: it is not held against it.
+    // For five minutes nothing is read, and the peer's silence is no failure.
     for i in 0..count {
         let message = server.recv().await.unwrap();
         let Some(OwnedMessage::Binary(data)) = message else {
@@ -244,9 +251,9 @@ async fn what_nobody_receives_is_kept_and_holds_the_peer_back() {
     flood.await.unwrap();
 }
 
-/// A send that waits for room sees to the peer meanwhile.
+/// A send that waits for room also reads from the peer.
 #[tokio::test(start_paused = true)]
-async fn a_send_that_waits_notices_a_close_and_answers_pings() {
+async fn a_waiting_send_sees_a_close_and_answers_pings() {
     let (a, peer) = duplex(64);
     let mut server = end(
         a,
@@ -261,10 +268,16 @@ async fn a_send_that_waits_notices_a_close_and_answers_pings() {
     let began = Instant::now();
     let closing = async {
         sleep(SECOND).await;
-        their_write.write_all(&frame(9, b"now")).await.unwrap();
+        their_write
+            .write_all(&client_frame(9, b"now"))
+            .await
+            .unwrap();
         sleep(SECOND).await;
         let code = 1000_u16.to_be_bytes();
-        their_write.write_all(&frame(8, &code)).await.unwrap();
+        their_write
+            .write_all(&client_frame(8, &code))
+            .await
+            .unwrap();
     };
     let (sent, ()) = tokio::join!(server.send(&[0; 1000]), closing);
     assert!(
@@ -276,12 +289,15 @@ async fn a_send_that_waits_notices_a_close_and_answers_pings() {
     let (flushed, read) = tokio::join!(server.flush(), their_read.read_exact(&mut got));
     flushed.unwrap();
     read.unwrap();
-    assert!(got.ends_with(&bare(8, &1000_u16.to_be_bytes())));
-    assert!(got.windows(5).any(|w| w == bare(10, b"now")), "its Pong");
+    assert!(got.ends_with(&server_frame(8, &1000_u16.to_be_bytes())));
+    assert!(
+        got.windows(5).any(|w| w == server_frame(10, b"now")),
+        "no Pong was sent"
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_that_waits_finds_a_vanished_peer() {
+async fn a_waiting_send_detects_a_vanished_peer() {
     let (a, mut peer) = duplex(64);
     let mut server = end(
         a,
@@ -292,7 +308,7 @@ async fn a_send_that_waits_finds_a_vanished_peer() {
             c.send_queue_bytes_max = 1024;
         }),
     );
-    // It takes a little now and then, and says nothing.
+    // The pipe accepts a few bytes now and then, and the peer stays silent.
     let sip = tokio::spawn(async move {
         while peer.read_exact(&mut [0; 8]).await.is_ok() {
             sleep(SECOND).await;
@@ -307,8 +323,8 @@ async fn a_send_that_waits_finds_a_vanished_peer() {
     sip.abort();
 }
 
-/// `Stream` and `Sink` in two tasks with a lock, as `futures` splits them: the looks of the one that sends do
-/// not keep the other from being woken.
+/// `Stream` and `Sink` in two tasks under a lock, as `futures` splits them: the reads on behalf of
+/// the sender do not take the receiver's wake-ups.
 #[tokio::test(start_paused = true)]
 async fn a_sink_in_another_task_does_not_take_the_streams_wake_ups() {
     use futures_util::StreamExt;
@@ -345,18 +361,21 @@ async fn a_sink_in_another_task_does_not_take_the_streams_wake_ups() {
         });
         sleep(SECOND).await;
         let began = Instant::now();
-        their_write.write_all(&frame(2, b"hello")).await.unwrap();
+        their_write
+            .write_all(&client_frame(2, b"hello"))
+            .await
+            .unwrap();
         let received = receiving.await.unwrap().unwrap().unwrap();
         assert_eq!(received, binary("hello"));
-        assert!(began.elapsed() <= LOOKS, "{:?}", began.elapsed());
+        assert!(began.elapsed() <= WATCH_INTERVAL, "{:?}", began.elapsed());
         sending.abort();
         reading.abort();
     }
 }
 
-/// Nobody looks after a split connection whose reader is gone.
+/// No task drives a split connection whose reader is dropped.
 #[tokio::test]
-async fn a_writer_without_its_reader_is_told_so() {
+async fn a_writer_without_its_reader_fails() {
     let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let (reader, mut writer) = server.split();
     writer.send(b"with it").await.unwrap();
@@ -368,14 +387,14 @@ async fn a_writer_without_its_reader_is_told_so() {
     ] {
         assert!(matches!(sent, Err(Error::NoReader)), "{sent:?}");
     }
-    // It can still say that it goes.
+    // The writer can still send a Close.
     writer.close(CloseCode::GOING_AWAY, "").await.unwrap();
     let mut got = vec![0; 9 + 4];
     peer.read_exact(&mut got).await.unwrap();
-    let close = bare(8, &1001_u16.to_be_bytes());
-    assert_eq!(got, [bare(2, b"with it"), close].concat());
+    let close = server_frame(8, &1001_u16.to_be_bytes());
+    assert_eq!(got, [server_frame(2, b"with it"), close].concat());
 
-    // One that has seen the end may go: its cause is told.
+    // A reader may be dropped after the end: the writer then returns its cause.
     let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let (mut reader, mut writer) = server.split();
     peer.write_all(&[0x82, 0]).await.unwrap();

@@ -1,4 +1,4 @@
-//! Every way to send, to the byte: halves, sinks, and a stream that takes nothing.
+//! Every send method, to the byte: halves, sinks, and a stream that accepts nothing.
 
 use futures_util::{Sink, SinkExt, StreamExt};
 use tokio::io::AsyncReadExt;
@@ -7,7 +7,7 @@ use super::*;
 use crate::{CloseCode, Error, Kind, PreparedMessage};
 
 #[tokio::test]
-async fn every_way_of_a_writer_comes_back() {
+async fn messages_of_every_send_method_of_a_writer_are_echoed() {
     let (client, mut server) = ends(1 << 16, |_| {});
     let (reader, mut writer) = client.split();
     let serving = tokio::spawn(async move { echo(&mut server).await });
@@ -39,7 +39,7 @@ async fn every_way_of_a_writer_comes_back() {
     assert_eq!(got, expected);
 }
 
-/// The same calls of a connection and of its writer, and what the peer gets.
+/// The same calls on a connection and on its writer send the same bytes.
 #[tokio::test]
 async fn a_connection_and_its_writer_send_the_same() {
     macro_rules! send_all {
@@ -60,11 +60,11 @@ async fn a_connection_and_its_writer_send_the_same() {
         }};
     }
     let expected = [
-        bare(2, b"fed"),
-        bare(1, b"text"),
-        bare(9, b"ping"),
-        bare(10, b"pong"),
-        bare(8, &1000_u16.to_be_bytes()),
+        server_frame(2, b"fed"),
+        server_frame(1, b"text"),
+        server_frame(9, b"ping"),
+        server_frame(10, b"pong"),
+        server_frame(8, &1000_u16.to_be_bytes()),
     ]
     .concat();
     let (mut ws, mut peer) = against_bytes(Role::Server, &config(|_| {}));
@@ -89,19 +89,19 @@ fn part(data: &'static [u8], first: bool, last: bool) -> OwnedMessage {
     }
 }
 
-/// Sends one of each, and compares what comes out at the other end.
+/// Sends a message of every kind, and compares the messages that the peer receives.
 async fn one_of_each(
     mut sink: impl Sink<OwnedMessage, Error = Error> + Unpin,
     mut peer: DuplexStream,
     close: OwnedMessage,
 ) {
-    let mut expected = bare(1, b"text");
-    expected.extend(bare(2, b"binary"));
+    let mut expected = server_frame(1, b"text");
+    expected.extend(server_frame(2, b"binary"));
     expected.extend([0x02, 2, b'p', b'a']);
     expected.extend([0x80, 3, b'r', b't', b's']);
-    expected.extend(bare(9, b"ping"));
-    expected.extend(bare(10, b"pong"));
-    expected.extend(bare(8, &1000_u16.to_be_bytes()));
+    expected.extend(server_frame(9, b"ping"));
+    expected.extend(server_frame(10, b"pong"));
+    expected.extend(server_frame(8, &1000_u16.to_be_bytes()));
     for message in [
         OwnedMessage::Text("text".into()),
         binary("binary"),
@@ -118,9 +118,9 @@ async fn one_of_each(
     assert_eq!(got, expected);
 }
 
-/// A Close without a code is one of 1000.
+/// A Close without a code is sent with code 1000.
 #[tokio::test]
-async fn a_sink_takes_every_kind_of_message() {
+async fn a_sink_sends_every_kind_of_message() {
     let normal = Some((CloseCode::NORMAL, "".into()));
     for close in [None, normal].map(OwnedMessage::Close) {
         let (server, peer) = against_bytes(Role::Server, &config(|_| {}));
@@ -131,9 +131,9 @@ async fn a_sink_takes_every_kind_of_message() {
     }
 }
 
-/// What a caller does wrong loses nothing of what was right.
+/// An invalid call loses no message of valid ones.
 #[tokio::test]
-async fn a_sink_says_that_it_was_not_asked_for_room() {
+async fn a_sink_refuses_a_message_without_poll_ready() {
     let (server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     let (_reader, mut writer) = server.split();
     let mut sink = Pin::new(&mut writer);
@@ -144,13 +144,13 @@ async fn a_sink_says_that_it_was_not_asked_for_room() {
         "{refused:?}"
     );
     sink.send(binary("three")).await.unwrap();
-    let expected = [bare(2, b"one"), bare(2, b"three")].concat();
+    let expected = [server_frame(2, b"one"), server_frame(2, b"three")].concat();
     let mut got = vec![0; expected.len()];
     peer.read_exact(&mut got).await.unwrap();
     assert_eq!(got, expected);
 }
 
-/// Ready to be written to, and takes no byte.
+/// A stream that is writable and accepts no byte.
 #[derive(Debug)]
 struct Stopped;
 
@@ -182,9 +182,9 @@ impl AsyncWrite for Stopped {
     }
 }
 
-/// It would be asked again for ever.
+/// Without an error, the stream would be polled endlessly.
 #[tokio::test]
-async fn a_stream_that_takes_no_byte_is_an_error() {
+async fn a_stream_that_accepts_no_byte_is_an_error() {
     let mut server = end(Stopped, Role::Server, &config(|_| {}));
     let sent = server.send(b"x").await;
     let zero = std::io::ErrorKind::WriteZero;

@@ -9,7 +9,7 @@ use crate::PreparedMessage;
 use crate::{CloseCode, Delivery, End, Error, Failure, Flush, Kind, SendError, Violation};
 
 #[tokio::test]
-async fn every_way_to_send_comes_back() {
+async fn messages_of_every_send_method_are_echoed() {
     let (mut client, mut server) = ends(1 << 16, |_| {});
     let large = vec![7; 300_000];
     let prepared = PreparedMessage::text("prepared");
@@ -53,7 +53,7 @@ async fn every_way_to_send_comes_back() {
     assert_eq!((client.end(), server.end()), (closed(false), closed(true)));
     let stats = server.stats();
     assert_eq!((stats.messages_in, stats.messages_out), (7, 7));
-    // A clean end stays one.
+    // A clean close stays one.
     assert!(server.recv().await.unwrap().is_none());
     assert!(server.recv_batch().await.unwrap().is_none());
     let late = server.send(b"late").await;
@@ -61,7 +61,7 @@ async fn every_way_to_send_comes_back() {
 }
 
 #[tokio::test]
-async fn a_batch_dropped_early_goes_on() {
+async fn a_batch_dropped_early_continues_at_the_next_call() {
     let (mut client, mut server) = ends(1 << 16, |_| {});
     for i in 0..10_u8 {
         client.feed(&[i]).await.unwrap();
@@ -78,7 +78,7 @@ async fn a_batch_dropped_early_goes_on() {
 }
 
 #[tokio::test]
-async fn one_write_for_a_batch() {
+async fn a_batch_of_answers_takes_one_write() {
     let (a, b) = duplex(1 << 20);
     let config = config(|_| {});
     let mut client = end(a, Role::Client, &config);
@@ -92,13 +92,13 @@ async fn one_write_for_a_batch() {
     client.outbox().close(CloseCode::NORMAL, "").unwrap();
     client.flush().await.unwrap();
     echo(&mut server).await.unwrap();
-    // All answers, and the Close.
+    // One write for all answers, one for the Close.
     assert_eq!(writes.load(Ordering::SeqCst), 1);
     assert_eq!(server.stats().messages_out, 1000);
 }
 
 #[tokio::test]
-async fn sends_write_as_the_policy_says() {
+async fn sends_follow_the_flush_policy() {
     for (flush, expected) in [
         (Flush::Now, [1, 2, 3]),
         (Flush::EndOfBatch, [1, 2, 3]),
@@ -118,10 +118,10 @@ async fn sends_write_as_the_policy_says() {
     }
 }
 
-/// An echo through a pipe of 64 bytes whose client sends far more than the send queue holds
-/// before it reads: the server holds the peer back and never finds its queue full.
+/// An echo over a pipe of 64 bytes, whose client sends far more than the send queue holds before it
+/// reads: the server stops reading, and never finds its queue full.
 #[tokio::test]
-async fn a_full_queue_holds_the_peer_back() {
+async fn a_full_queue_applies_backpressure() {
     let (client, mut server) = ends(64, |c| c.send_queue_bytes_max = 300 * 1024);
     let (mut reader, mut writer) = client.split();
     let message = vec![1; 1000];
@@ -144,13 +144,13 @@ async fn a_full_queue_holds_the_peer_back() {
 }
 
 #[tokio::test]
-async fn a_violation_is_answered_before_it_is_told() {
+async fn a_violation_is_closed_before_it_is_returned() {
     let bad = [0x82, 0x00]; // not masked
     for batches in [false, true] {
         let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
-        let mut sent = frame(2, b"good");
+        let mut sent = client_frame(2, b"good");
         sent.extend_from_slice(&bad);
-        sent.extend_from_slice(&frame(2, b"never"));
+        sent.extend_from_slice(&client_frame(2, b"never"));
         peer.write_all(&sent).await.unwrap();
         let watch = async {
             let mut answer = Vec::new();
@@ -183,7 +183,7 @@ async fn a_violation_is_answered_before_it_is_told() {
         assert_eq!(answer[2..4], 1002_u16.to_be_bytes());
         let failure = Failure::Violation(Violation::UnmaskedFromClient);
         assert!(matches!(error, Error::Failed(f) if f == failure), "{error}");
-        // It stays.
+        // The failure is permanent.
         for _ in 0..2 {
             assert!(matches!(server.recv().await, Err(Error::Failed(f)) if f == failure));
             let sent = server.send(b"x").await;
@@ -194,7 +194,7 @@ async fn a_violation_is_answered_before_it_is_told() {
 
 #[tokio::test]
 async fn a_stream_that_ends_is_a_failure() {
-    for sent in [&[][..], &[0x82], &frame(2, b"whole")] {
+    for sent in [&[][..], &[0x82], &client_frame(2, b"whole")] {
         let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         peer.write_all(sent).await.unwrap();
         drop(peer);
@@ -213,12 +213,12 @@ async fn a_stream_that_ends_is_a_failure() {
     }
 }
 
-/// The peer's Close is in the buffer when our own write fails: the end is a clean one.
+/// The peer's Close is in the receive buffer when a write of this end fails: that is a clean close.
 #[tokio::test]
 async fn a_failed_write_does_not_hide_a_close() {
     let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
-    let mut sent = frame(2, b"last words");
-    sent.extend_from_slice(&frame(8, &1001_u16.to_be_bytes()));
+    let mut sent = client_frame(2, b"last words");
+    sent.extend_from_slice(&client_frame(8, &1001_u16.to_be_bytes()));
     peer.write_all(&sent).await.unwrap();
     drop(peer);
     assert!(matches!(server.send(b"x").await, Err(Error::Io(_))));
@@ -234,13 +234,13 @@ async fn a_failed_write_does_not_hide_a_close() {
     assert_eq!(server.recv().await.unwrap(), None);
 }
 
-/// The peer is gone and we are closing already: what it had sent is delivered all the same.
+/// The peer is gone while this end closes: messages received before are delivered.
 #[tokio::test]
 async fn messages_before_the_end_are_delivered() {
     for batches in [false, true] {
         let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
         for i in 0..9 {
-            peer.write_all(&frame(2, &[i])).await.unwrap();
+            peer.write_all(&client_frame(2, &[i])).await.unwrap();
         }
         peer.shutdown().await.unwrap();
         let mut got = vec![server.recv().await.unwrap().unwrap()];
@@ -262,7 +262,7 @@ async fn messages_before_the_end_are_delivered() {
 }
 
 #[tokio::test]
-async fn parts_are_lent_as_they_come() {
+async fn parts_are_delivered_as_they_arrive() {
     let (mut client, server) = ends(100, |c| c.delivery = Delivery::Parts);
     let data: Vec<u8> = (0..10_000_u32).map(|i| i as u8).collect();
     let collect = async move {
@@ -303,7 +303,7 @@ async fn stream_and_sink() {
     };
     join!(talk, async { echo(&mut server).await.unwrap() });
 
-    // A failure is the last item.
+    // A failure is the last item of the stream.
     let (mut server, mut peer) = against_bytes(Role::Server, &config(|_| {}));
     peer.write_all(&[0x82, 0]).await.unwrap();
     let mut peer = Box::pin(async move {
@@ -319,7 +319,7 @@ async fn stream_and_sink() {
 }
 
 #[tokio::test]
-async fn wrong_calls_are_refused_and_nothing_is_sent() {
+async fn invalid_calls_are_refused_and_send_nothing() {
     let (mut client, mut server) = ends(1 << 16, |c| c.send_queue_bytes_max = 1024);
     let too_large = client.send(&[0; 2000]).await;
     assert!(matches!(
@@ -340,9 +340,9 @@ async fn wrong_calls_are_refused_and_nothing_is_sent() {
     assert_eq!(server.recv().await.unwrap(), Some(binary("fine")));
 }
 
-/// What a stream that buffers has taken straight from the caller is flushed as well.
+/// Bytes that a buffering stream has taken from the caller's slice are flushed, too.
 #[tokio::test]
-async fn a_large_message_does_not_stay_in_a_stream_that_buffers() {
+async fn a_large_message_is_flushed_from_a_buffering_stream() {
     let config = config(|_| {});
     let (a, b) = duplex(1 << 20);
     let a = tokio::io::BufWriter::with_capacity(1 << 18, a);

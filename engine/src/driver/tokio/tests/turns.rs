@@ -1,4 +1,4 @@
-//! What one poll of a half does, and in which order.
+//! The steps of one poll of a half, and their order.
 
 use std::task::Waker;
 
@@ -10,20 +10,21 @@ use crate::{CloseCode, Deadline, Error, Failure};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A stream without vectored writes that keeps what it is offered when it would block, as TLS
-/// libraries do that encrypt first: later it writes what it kept, and counts that.
+/// A stream without vectored writes that keeps the bytes of a pending write, like TLS libraries
+/// that encrypt first: it writes the kept bytes later, and counts them then.
 #[derive(Debug, Default)]
-struct Keeps {
+struct KeepingStream {
     incoming: Vec<u8>,
     kept: Option<Vec<u8>>,
     sent: Vec<u8>,
     blocked: bool,
-    /// Wakes whom it sends away, as tokio's streams do when their budget is spent.
+    /// Wakes the task of a pending call at once, like tokio's streams when the task's budget is
+    /// spent.
     wakes: bool,
     calls: usize,
 }
 
-impl AsyncRead for Keeps {
+impl AsyncRead for KeepingStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
@@ -39,14 +40,14 @@ impl AsyncRead for Keeps {
     }
 }
 
-impl AsyncWrite for Keeps {
+impl AsyncWrite for KeepingStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
         self.calls += 1;
-        assert!(self.calls < 100, "it is asked for ever");
+        assert!(self.calls < 100, "the stream is polled endlessly");
         if self.blocked {
             if self.wakes {
                 cx.waker().wake_by_ref();
@@ -69,8 +70,8 @@ impl AsyncWrite for Keeps {
     }
 }
 
-/// Nothing by the clock but 10 s for writes.
-fn patient() -> Config {
+/// No timeouts, except 10 s for writes.
+fn write_timeout_only() -> Config {
     config(|c| {
         c.ping_interval = None;
         c.write_timeout = 10 * SECOND;
@@ -81,20 +82,20 @@ fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Pings come while a stream that would block keeps data, or Pongs, or a part of both.
+/// Pings arrive while a blocked stream keeps data, or Pongs, or a part of both.
 #[tokio::test]
-async fn a_stream_that_keeps_what_it_would_not_write_sends_it_once_and_in_order() {
+async fn a_stream_that_keeps_pending_bytes_sends_them_once_and_in_order() {
     let big: &[u8] = &[7; 40_000];
     let config = config(|c| c.ping_interval = None);
     for first in [Some(&b"data"[..]), Some(big), None] {
         for second in [None, Some(&b"more"[..]), Some(big)] {
-            let stream = Keeps {
+            let stream = KeepingStream {
                 blocked: true,
-                ..Keeps::default()
+                ..KeepingStream::default()
             };
             let mut server = end(stream, Role::Server, &config);
-            let ping = |server: &mut WebSocket<Keeps>, payload: &[u8]| {
-                server.io.incoming.extend(frame(9, payload));
+            let ping = |server: &mut WebSocket<KeepingStream>, payload: &[u8]| {
+                server.io.incoming.extend(client_frame(9, payload));
                 let batch = poll_once(server.recv_batch());
                 let Poll::Ready(Ok(Some((messages, _)))) = batch else {
                     panic!("no batch")
@@ -107,8 +108,8 @@ async fn a_stream_that_keeps_what_it_would_not_write_sends_it_once_and_in_order(
                 server.send(payload).await.unwrap();
                 expected.push(binary(payload));
             }
-            // Two in one read: of their Pongs only the newer is left where the peer is behind.
-            server.io.incoming = frame(9, &[b'0'; 10]);
+            // Two Pings in one read: if writing is blocked, only the newer Pong is sent.
+            server.io.incoming = client_frame(9, &[b'0'; 10]);
             ping(&mut server, &[b'1'; 100]);
             ping(&mut server, b"2");
             if let Some(payload) = second {
@@ -138,18 +139,18 @@ async fn a_stream_that_keeps_what_it_would_not_write_sends_it_once_and_in_order(
     }
 }
 
-/// A Ping or Pong never waits behind more than a record of data.
+/// A Ping or Pong waits for at most one TLS record of data.
 #[tokio::test]
-async fn a_stream_that_would_block_holds_up_no_pong_for_long() {
-    let stream = Keeps {
+async fn a_blocked_stream_delays_a_pong_by_one_record_at_most() {
+    let stream = KeepingStream {
         blocked: true,
-        ..Keeps::default()
+        ..KeepingStream::default()
     };
     let mut server = end(stream, Role::Server, &config(|_| {}));
     for _ in 0..40 {
         server.send(&[7; 1000]).await.unwrap();
     }
-    server.io.incoming = frame(9, b"?");
+    server.io.incoming = client_frame(9, b"?");
     assert!(matches!(poll_once(server.recv()), Poll::Ready(Ok(Some(_)))));
     server.io.blocked = false;
     server.flush().await.unwrap();
@@ -157,18 +158,17 @@ async fn a_stream_that_would_block_holds_up_no_pong_for_long() {
     assert!(pong.is_some_and(|at| at <= 17 * 1024), "{pong:?}");
 }
 
-/// Where a task is woken at once when it is, as in `block_on` of many threads, the reader would
-/// go round within one poll.
+/// If the stream wakes the task at once on another thread, the reader would loop within one poll.
 #[test]
-fn a_stream_that_wakes_whom_it_sends_away_is_asked_again_in_another_poll() {
-    let stream = Keeps {
+fn a_stream_that_wakes_pending_tasks_is_polled_again_in_a_new_poll() {
+    let stream = KeepingStream {
         blocked: true,
         wakes: true,
-        incoming: frame(9, b"?"),
-        ..Keeps::default()
+        incoming: client_frame(9, b"?"),
+        ..KeepingStream::default()
     };
     let (mut reader, _writer) = end(stream, Role::Server, &config(|_| {})).split();
-    // No runtime, and no timer: the deadlines are far.
+    // There is no runtime and no timer: the deadlines are far away.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -180,16 +180,21 @@ fn a_stream_that_wakes_whom_it_sends_away_is_asked_again_in_another_poll() {
     }
 }
 
-/// The peer spoke in time, and nobody read.
+/// The peer has sent bytes in time, and the application has not read them.
 #[tokio::test(start_paused = true)]
-async fn a_reader_reads_before_it_finds_the_peer_silent() {
+async fn a_reader_reads_before_it_checks_the_idle_deadline() {
     let config = config(|c| {
         c.ping_interval = None;
         c.idle_timeout = Some(10 * SECOND);
     });
     let (server, mut peer) = against_bytes(Role::Server, &config);
     let (mut reader, _writer) = server.split();
-    let glued = [frame(2, b"one"), frame(9, b"?"), frame(2, b"two")].concat();
+    let glued = [
+        client_frame(2, b"one"),
+        client_frame(9, b"?"),
+        client_frame(2, b"two"),
+    ]
+    .concat();
     peer.write_all(&glued).await.unwrap();
     tokio::time::sleep(60 * SECOND).await;
     assert_eq!(reader.recv().await.unwrap(), Some(binary("one")));
@@ -198,7 +203,7 @@ async fn a_reader_reads_before_it_finds_the_peer_silent() {
     assert_eq!(reader.recv().await.unwrap(), Some(ping));
     tokio::time::sleep(60 * SECOND).await;
     assert_eq!(reader.recv().await.unwrap(), Some(binary("two")));
-    let again = [frame(9, b"!"), frame(2, b"three")];
+    let again = [client_frame(9, b"!"), client_frame(2, b"three")];
     peer.write_all(&again[0]).await.unwrap();
     let pinged = reader.recv_batch().await.unwrap().map(Iterator::count);
     assert_eq!(pinged, Some(1));
@@ -212,24 +217,24 @@ async fn a_reader_reads_before_it_finds_the_peer_silent() {
     assert!(began.elapsed() >= 10 * SECOND, "{:?}", began.elapsed());
 }
 
-/// The peer took everything in time, and nobody wrote.
+/// The peer has accepted everything in time, and the application has not written.
 #[tokio::test(start_paused = true)]
-async fn a_reader_writes_before_it_finds_the_peer_stuck() {
+async fn a_reader_writes_before_it_checks_the_write_deadline() {
     let (a, mut peer) = duplex(64);
-    let (mut reader, mut writer) = end(a, Role::Server, &patient()).split();
+    let (mut reader, mut writer) = end(a, Role::Server, &write_timeout_only()).split();
     writer.send(&[0; 100]).await.unwrap();
     peer.read_exact(&mut [0; 64]).await.unwrap();
     tokio::time::sleep(60 * SECOND).await;
-    peer.write_all(&frame(2, b"fine")).await.unwrap();
+    peer.write_all(&client_frame(2, b"fine")).await.unwrap();
     assert_eq!(reader.recv().await.unwrap(), Some(binary("fine")));
     peer.read_exact(&mut [0; 38]).await.unwrap();
     writer.send(b"and on").await.unwrap();
 }
 
-/// Who waits for a flush may be woken by what is none of the stream's.
+/// A task that waits for a flush may be woken by other events than the stream's.
 #[tokio::test(start_paused = true)]
-async fn a_flush_that_is_polled_often_ends_as_soon() {
-    let (mut ws, mut peer) = buffering(&patient());
+async fn a_flush_that_is_polled_often_times_out_as_soon() {
+    let (mut ws, mut peer) = buffering(&write_timeout_only());
     ws.feed(&[0; 1000]).await.unwrap();
     let began = Instant::now();
     let ticks = async {
@@ -240,7 +245,7 @@ async fn a_flush_that_is_polled_often_ends_as_soon() {
     let flushed = tokio::select! {
         flushed = ws.flush() => flushed,
         () = ticks => unreachable!("it ticks for ever"),
-        // Some of it goes, so that the stream wakes us too.
+        // Some bytes are accepted, so that the stream wakes the task, too.
         () = async {
             peer.read_exact(&mut [0; 64]).await.unwrap();
             std::future::pending().await
@@ -252,10 +257,10 @@ async fn a_flush_that_is_polled_often_ends_as_soon() {
     assert!(took >= 10 * SECOND && took < 11 * SECOND, "{took:?}");
 }
 
-/// A flush that was given up says nothing of the peer, who may have taken everything since.
+/// A dropped flush does not count against the peer, which may have accepted everything since.
 #[tokio::test(start_paused = true)]
-async fn a_flush_that_was_given_up_is_forgotten() {
-    let (mut ws, mut peer) = buffering(&patient());
+async fn a_dropped_flush_is_forgotten() {
+    let (mut ws, mut peer) = buffering(&write_timeout_only());
     ws.feed(&[0; 1000]).await.unwrap();
     assert!(poll_once(ws.flush()).is_pending());
     tokio::time::sleep(60 * SECOND).await;
@@ -266,7 +271,7 @@ async fn a_flush_that_was_given_up_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_on_a_connection_that_failed_is_told_so() {
+async fn a_writer_of_a_failed_connection_returns_the_failure() {
     let config = config(|c| {
         c.ping_interval = None;
         c.idle_timeout = Some(10 * SECOND);
@@ -274,16 +279,16 @@ async fn a_batch_on_a_connection_that_failed_is_told_so() {
     let (server, _peer) = against_bytes(Role::Server, &config);
     let (mut reader, mut writer) = server.split();
     reader.recv().await.unwrap_err();
-    let told = writer.with_outbox(|_| ()).await;
+    let returned = writer.with_outbox(|_| ()).await;
     let idle = Error::Failed(Failure::Deadline(Deadline::Idle));
-    assert_eq!(told.unwrap_err().to_string(), idle.to_string());
-    let told = writer.close(CloseCode::NORMAL, "").await;
-    assert_eq!(told.unwrap_err().to_string(), idle.to_string());
+    assert_eq!(returned.unwrap_err().to_string(), idle.to_string());
+    let returned = writer.close(CloseCode::NORMAL, "").await;
+    assert_eq!(returned.unwrap_err().to_string(), idle.to_string());
 }
 
-/// Bytes that come with the deadline do not put it off.
+/// Bytes that arrive at the deadline do not extend it.
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_bytes_come_with_ends_the_connection() {
+async fn bytes_that_arrive_at_the_deadline_do_not_extend_it() {
     for closing in [false, true] {
         let config = config(|c| {
             c.ping_interval = None;
@@ -301,7 +306,7 @@ async fn a_deadline_that_bytes_come_with_ends_the_connection() {
         };
         assert!(poll_once(reader.recv()).is_pending());
         tokio::time::sleep(20 * SECOND).await;
-        peer.write_all(&frame(2, b"more")).await.unwrap();
+        peer.write_all(&client_frame(2, b"more")).await.unwrap();
         assert_eq!(reader.recv().await.unwrap(), Some(binary("more")));
         let ended = tokio::time::timeout(60 * SECOND, reader.recv()).await;
         let late = Error::Failed(Failure::Deadline(deadline));
@@ -310,12 +315,13 @@ async fn a_deadline_that_bytes_come_with_ends_the_connection() {
     }
 }
 
-/// A Ping that a stream has only kept is not out: `write_timeout` ends the wait, not the Pong's.
+/// A Ping that the stream only keeps is not sent: `write_timeout` ends the wait, not the deadline
+/// of its Pong.
 #[tokio::test(start_paused = true)]
-async fn a_ping_that_is_kept_is_not_out() {
-    let stream = Keeps {
+async fn a_ping_that_the_stream_keeps_is_not_sent() {
+    let stream = KeepingStream {
         blocked: true,
-        ..Keeps::default()
+        ..KeepingStream::default()
     };
     let config = config(|c| {
         c.ping_interval = Some(20 * SECOND);
@@ -330,12 +336,12 @@ async fn a_ping_that_is_kept_is_not_out() {
     assert!(began.elapsed() >= 30 * SECOND, "{:?}", began.elapsed());
 }
 
-/// What a sink has waited for in vain is forgotten as soon as the stream takes more.
+/// The failed wait of a sink is forgotten as soon as the stream accepts more.
 #[tokio::test(start_paused = true)]
-async fn a_sink_that_was_given_up_goes_on() {
+async fn a_sink_continues_after_a_dropped_wait() {
     use futures_util::SinkExt;
 
-    let (mut ws, mut peer) = buffering(&patient());
+    let (mut ws, mut peer) = buffering(&write_timeout_only());
     assert!(poll_once(SinkExt::send(&mut ws, binary([0; 1000]))).is_pending());
     tokio::time::sleep(60 * SECOND).await;
     let mut took = vec![0; 1004 + 502];
@@ -347,8 +353,8 @@ async fn a_sink_that_was_given_up_goes_on() {
     read.unwrap();
 }
 
-/// A batch that nobody takes comes back at once. The loop leaves the runtime its turns all the same:
-/// a timer fires.
+/// A batch whose messages are not taken is returned again at once. Such a loop still lets the
+/// runtime run: a timer fires.
 #[tokio::test]
 async fn a_loop_that_takes_no_message_lets_timers_fire() {
     let timer = || {
@@ -359,7 +365,7 @@ async fn a_loop_that_takes_no_message_lets_timers_fire() {
         });
         fired
     };
-    // More than a loop with turns for others needs.
+    // More rounds than a loop needs that lets others run.
     const ROUNDS_MAX: usize = 10_000_000;
     let (a, b) = duplex(1 << 16);
     let mut client = end(a, Role::Client, &Config::default());
@@ -380,7 +386,7 @@ async fn a_loop_that_takes_no_message_lets_timers_fire() {
         rounds += 1;
         assert!(rounds < ROUNDS_MAX, "no timer fires");
     }
-    // It is still there.
+    // The message is still there.
     let message = reader.recv().await.unwrap().unwrap();
     assert!(matches!(message, crate::OwnedMessage::Binary(m) if &m[..] == b"unread"));
 }

@@ -1,4 +1,4 @@
-//! `ChannelEndpoint` in a loop of its own, as anybody could write it.
+//! `ChannelEndpoint` in an event loop as an application would write it.
 
 use std::boxed::Box;
 use std::string::ToString;
@@ -15,14 +15,13 @@ use crate::session::channels::{
 use crate::session::{Entropy, Session, Shutdown};
 use crate::time::Timestamp;
 
-/// What is left of the connection.
-enum Left {
+enum Connection {
     Channels(Box<ChannelEndpoint>),
-    /// It carries none, and is to be closed.
+    /// The connection carries no channels, and is being closed.
     Refused(Box<Session>),
 }
 
-impl Left {
+impl Connection {
     fn session(&mut self) -> &mut Session {
         match self {
             Self::Channels(endpoint) => endpoint.session(),
@@ -31,61 +30,60 @@ impl Left {
     }
 }
 
-pub(super) struct Bare {
-    left: Left,
+pub(super) struct Endpoint {
+    connection: Connection,
     pool: BufPool,
     now: Timestamp,
     written: Vec<u8>,
     jammed: bool,
     accepted: Option<ChannelId>,
-    /// What was told of the end.
-    told: Option<Outcome>,
+    outcome: Option<Outcome>,
     closed: bool,
 }
 
-impl Bare {
+impl Endpoint {
     pub(super) fn new(start: Start) -> Self {
         let now = Timestamp(1);
         let mut session =
             Session::new(Role::Server, start.below, Entropy([7; 32]), &[], now).unwrap();
         let outbox = session.outbox();
         let started = ChannelSession::start(start.channels, start.subprotocol, outbox, now);
-        let (left, told) = match started {
+        let (connection, outcome) = match started {
             Ok(channels) => (
-                Left::Channels(Box::new(ChannelEndpoint::new(session, channels))),
+                Connection::Channels(Box::new(ChannelEndpoint::new(session, channels))),
                 None,
             ),
             Err(error) => (
-                Left::Refused(Box::new(session)),
+                Connection::Refused(Box::new(session)),
                 Some(Outcome::Refused(error.to_string())),
             ),
         };
-        let mut bare = Self {
-            left,
+        let mut endpoint = Self {
+            connection,
             pool: BufPool::default(),
             now,
             written: Vec::new(),
             jammed: false,
             accepted: None,
-            told,
+            outcome,
             closed: false,
         };
-        bare.turn();
-        bare
+        endpoint.turn();
+        endpoint
     }
 
     fn turn(&mut self) {
         let Self {
-            left,
+            connection,
             accepted,
-            told,
+            outcome,
             now,
             ..
         } = self;
-        match left {
-            Left::Channels(endpoint) => {
+        match connection {
+            Connection::Channels(endpoint) => {
                 endpoint.turn(*now, |channels, event| {
-                    hear(channels, event, accepted, told);
+                    handle(channels, event, accepted, outcome);
                 });
                 endpoint.begin_ended_round();
                 while let Some(channel) = endpoint.poll_ended() {
@@ -93,25 +91,25 @@ impl Bare {
                         .channels_mut()
                         .close_channel(channel, ErrorCode::NO_ERROR);
                 }
-                // What that leads to.
+                // Closing channels can cause further events.
                 endpoint.turn(*now, |channels, event| {
-                    hear(channels, event, accepted, told);
+                    handle(channels, event, accepted, outcome);
                 });
             }
-            Left::Refused(session) => {
+            Connection::Refused(session) => {
                 session.receive().0.for_each(drop);
                 session.queue_replies(*now);
             }
         }
         self.write();
-        if self.left.session().handle_read_would_block() {
+        if self.connection.session().handle_read_would_block() {
             return self.turn();
         }
-        self.closed |= self.left.session().shutdown() == Shutdown::Close;
+        self.closed |= self.connection.session().shutdown() == Shutdown::Close;
     }
 
     fn write(&mut self) {
-        let session = self.left.session();
+        let session = self.connection.session();
         while session.wants_write() {
             if self.jammed {
                 return session.handle_written(0, self.now);
@@ -125,19 +123,19 @@ impl Bare {
     }
 
     fn due(&mut self) -> Option<Timestamp> {
-        match &self.left {
-            Left::Channels(endpoint) => endpoint.poll_timeout(),
-            Left::Refused(session) => session.poll_timeout(),
+        match &self.connection {
+            Connection::Channels(endpoint) => endpoint.poll_timeout(),
+            Connection::Refused(session) => session.poll_timeout(),
         }
     }
 }
 
-/// The application: sends back what it gets.
-fn hear(
+/// The application, which sends every message back.
+fn handle(
     channels: &mut Channels,
     event: Event<'_>,
     accepted: &mut Option<ChannelId>,
-    told: &mut Option<Outcome>,
+    outcome: &mut Option<Outcome>,
 ) {
     match event {
         Event::Open(opening) => {
@@ -152,17 +150,17 @@ fn hear(
         }
         Event::Finished { channel } => channels.finish(channel).unwrap(),
         Event::Failed(failure) => {
-            assert_eq!(*told, None, "it is told once");
-            *told = Some(Outcome::Ended(failure));
+            assert_eq!(*outcome, None, "the end is reported once");
+            *outcome = Some(Outcome::Ended(failure));
         }
-        _ => assert_eq!(*told, None, "nothing comes after the end"),
+        _ => assert_eq!(*outcome, None, "no event follows the end"),
     }
 }
 
-impl Subject for Bare {
+impl Subject for Endpoint {
     fn act(&mut self, act: Act) {
-        let Left::Channels(endpoint) = &mut self.left else {
-            panic!("it carries no channels");
+        let Connection::Channels(endpoint) = &mut self.connection else {
+            panic!("the connection carries no channels");
         };
         let channels = endpoint.channels_mut();
         channels.set_time(self.now);
@@ -170,7 +168,7 @@ impl Subject for Bare {
             Act::Abort(code) => channels.abort(code),
             Act::Drain(code) => channels.drain(code, ""),
             Act::GoAway => channels.go_away(),
-            Act::Open => drop(channels.open(OpenOptions::new("ours"))),
+            Act::Open => drop(channels.open(OpenOptions::new("local"))),
             Act::Send(count) => {
                 for _ in 0..count {
                     channels.send(self.accepted.unwrap(), [1; 1000]).unwrap();
@@ -182,7 +180,7 @@ impl Subject for Bare {
 
     fn deliver(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.closed {
-            let session = self.left.session();
+            let session = self.connection.session();
             session.attach(&mut self.pool);
             let space = session.space();
             let n = space.len().min(bytes.len());
@@ -190,12 +188,12 @@ impl Subject for Bare {
             session.handle_read(n, self.now);
             bytes = &bytes[n..];
             self.turn();
-            self.left.session().detach(&mut self.pool);
+            self.connection.session().detach(&mut self.pool);
         }
     }
 
     fn eof(&mut self) {
-        self.left.session().handle_eof();
+        self.connection.session().handle_eof();
         self.turn();
     }
 
@@ -211,9 +209,9 @@ impl Subject for Bare {
         let until = self.now.after(time);
         while let Some(due) = self.due().filter(|due| !self.closed && *due <= until) {
             self.now = self.now.max(due);
-            match &mut self.left {
-                Left::Channels(endpoint) => endpoint.handle_timeout(self.now),
-                Left::Refused(session) => session.handle_timeout(self.now),
+            match &mut self.connection {
+                Connection::Channels(endpoint) => endpoint.handle_timeout(self.now),
+                Connection::Refused(session) => session.handle_timeout(self.now),
             }
             self.turn();
         }
@@ -221,7 +219,7 @@ impl Subject for Bare {
     }
 
     fn outcome(&mut self) -> Option<Outcome> {
-        assert!(self.closed, "the stream is to be closed");
-        self.told.clone()
+        assert!(self.closed, "the stream must be closed");
+        self.outcome.clone()
     }
 }

@@ -1,4 +1,4 @@
-//! The reactors' adapter, on a clock and over a socket of the tests' own.
+//! The adapter of the reactors, with a fake clock and a fake socket.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use crate::session::channels::{
 };
 use crate::time::Timestamp;
 
-/// Sends back what it gets.
+/// Sends every message back.
 struct Echo {
     outcome: Rc<RefCell<Option<Outcome>>>,
     accepted: Option<ChannelId>,
@@ -50,7 +50,7 @@ impl ChannelHandler for Echo {
             Act::Abort(code) => channels.abort(code),
             Act::Drain(code) => channels.drain(code, ""),
             Act::GoAway => unreachable!("the reactor is stopped"),
-            Act::Open => drop(channels.open(OpenOptions::new("ours"))),
+            Act::Open => drop(channels.open(OpenOptions::new("local"))),
             Act::Send(count) => {
                 for _ in 0..count {
                     let channel = self.accepted.unwrap();

@@ -1,4 +1,4 @@
-//! The task of the runtime, on tokio's clock and over a pipe.
+//! The task of a tokio runtime, with the paused clock of tokio and a pipe.
 #![cfg(feature = "tokio")]
 
 use std::string::ToString;
@@ -15,36 +15,37 @@ use crate::agreed::Agreed;
 use crate::channels::{AcceptOptions, Channel, ChannelSocket, OpenOptions};
 use crate::{Parts, Role, WebSocket};
 
-/// Bytes of the pipe each way: less than an outbox may hold.
+/// Capacity of the pipe in each direction, in bytes: less than the capacity of an outbox.
 const PIPE_BYTES: usize = 16 << 10;
 
+/// The state that the test and its tasks share.
 #[derive(Default)]
-struct Told {
+struct Shared {
     outcome: Option<Outcome>,
-    /// To be sent by who has the channel.
+    /// Number of messages that the task of the channel must send.
     send: usize,
 }
 
 pub(super) struct Task {
     runtime: Runtime,
-    /// Kept open.
     session: Option<ChannelSocket>,
     stream: DuplexStream,
-    told: Arc<Mutex<Told>>,
-    ours: Vec<Channel>,
+    shared: Arc<Mutex<Shared>>,
+    /// Channels that this end opened, kept open.
+    opened: Vec<Channel>,
     written: Vec<u8>,
     jammed: bool,
 }
 
-async fn echo(mut channel: Channel, told: Arc<Mutex<Told>>) {
+async fn echo(mut channel: Channel, shared: Arc<Mutex<Shared>>) {
     loop {
-        let count = std::mem::take(&mut told.lock().unwrap().send);
+        let count = std::mem::take(&mut shared.lock().unwrap().send);
         for _ in 0..count {
             channel.try_send([1; 1000]).unwrap();
         }
         match channel.try_recv() {
             Ok(Some(message)) => channel.send(&message).await.unwrap(),
-            // Polls, for it is told to send from elsewhere; the end shows in `recv`.
+            // Polls without waiting, because `send` can change; `recv` returns the end.
             Ok(None) => match tokio::time::timeout(Duration::ZERO, channel.recv()).await {
                 Ok(Ok(Some(message))) => channel.send(&message).await.unwrap(),
                 Ok(_) => break,
@@ -70,7 +71,7 @@ impl Task {
         }
         let parts = Parts::new(near, agreed);
         let ws = WebSocket::from_parts(parts, start.below).unwrap();
-        let told: Arc<Mutex<Told>> = Arc::default();
+        let shared: Arc<Mutex<Shared>> = Arc::default();
         let session = {
             let _inside = runtime.enter();
             ChannelSocket::start(ws, start.channels)
@@ -78,36 +79,36 @@ impl Task {
         let session = match session {
             Ok(session) => Some(session),
             Err(error) => {
-                told.lock().unwrap().outcome = Some(Outcome::Refused(error.to_string()));
+                shared.lock().unwrap().outcome = Some(Outcome::Refused(error.to_string()));
                 None
             }
         };
         if let Some(session) = session.clone() {
-            let told = Arc::clone(&told);
+            let shared = Arc::clone(&shared);
             runtime.spawn(async move {
                 while let Some(offer) = session.accept().await {
                     let channel = offer.accept(AcceptOptions::new()).unwrap();
-                    tokio::spawn(echo(channel, Arc::clone(&told)));
+                    tokio::spawn(echo(channel, Arc::clone(&shared)));
                 }
                 let failure = session.closed().await;
-                told.lock().unwrap().outcome = Some(Outcome::Ended(failure));
+                shared.lock().unwrap().outcome = Some(Outcome::Ended(failure));
             });
         }
         let mut task = Self {
             runtime,
             session,
             stream: far,
-            told,
-            ours: Vec::new(),
+            shared,
+            opened: Vec::new(),
             written: Vec::new(),
             jammed: false,
         };
-        task.settle();
+        task.run_tasks();
         task
     }
 
-    /// Lets every task run until none has anything to do, and takes what is written.
-    fn settle(&mut self) {
+    /// Runs all tasks until they are idle, and reads the output.
+    fn run_tasks(&mut self) {
         let Self {
             runtime,
             stream,
@@ -147,34 +148,34 @@ impl Subject for Task {
             Act::Abort(code) => session.abort(code),
             Act::Drain(code) => session.drain(code),
             Act::GoAway => session.go_away(),
-            Act::Open => self.ours.extend(session.open(OpenOptions::new("ours"))),
-            Act::Send(count) => self.told.lock().unwrap().send = count,
+            Act::Open => self.opened.extend(session.open(OpenOptions::new("local"))),
+            Act::Send(count) => self.shared.lock().unwrap().send = count,
         }
-        // Else nothing runs before the peer looks.
+        // The task of the channel must send before the next act.
         if matches!(act, Act::Send(_)) {
-            self.settle();
+            self.run_tasks();
         }
     }
 
     fn deliver(&mut self, bytes: &[u8]) {
         for some in bytes.chunks(PIPE_BYTES / 2) {
             let stream = &mut self.stream;
-            // One that is closed takes nothing any more.
+            // Fails if the stream is closed.
             let _ = self.runtime.block_on(async {
                 tokio::time::timeout(Duration::ZERO, stream.write_all(some)).await
             });
-            self.settle();
+            self.run_tasks();
         }
     }
 
     fn eof(&mut self) {
         let stream = &mut self.stream;
         let _ = self.runtime.block_on(stream.shutdown());
-        self.settle();
+        self.run_tasks();
     }
 
     fn written(&mut self) -> Vec<u8> {
-        self.settle();
+        self.run_tasks();
         std::mem::take(&mut self.written)
     }
 
@@ -183,14 +184,14 @@ impl Subject for Task {
     }
 
     fn pass(&mut self, time: Duration) {
-        self.settle();
-        // Not a sleep: whoever has a channel looks again and again, so that the clock stands.
+        self.run_tasks();
+        // Not a sleep: the task of a channel polls without end, so a paused clock would not advance.
         self.runtime.block_on(tokio::time::advance(time));
-        self.settle();
+        self.run_tasks();
     }
 
     fn outcome(&mut self) -> Option<Outcome> {
-        self.settle();
-        self.told.lock().unwrap().outcome.clone()
+        self.run_tasks();
+        self.shared.lock().unwrap().outcome.clone()
     }
 }

@@ -1,4 +1,4 @@
-//! Several reactors behind one port.
+//! Several reactors on one port.
 
 use std::io;
 use std::iter;
@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 use std::vec::Vec;
 
-use super::{Reactor, Seed};
+use super::{Prepared, Reactor};
 use crate::config::{ConfigError, require, require_beside};
 use crate::driver::error::Error;
 use crate::driver::handler::Handler;
@@ -17,31 +17,36 @@ use crate::driver::options::ReactorOptions;
 use crate::driver::remote::{Remote, RemoteError};
 use crate::driver::tune::{TuneReport, pin_current_thread};
 
-/// How connections come to the threads.
+/// How accepted connections are distributed among the threads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Share {
-    /// Every thread has a listening socket on the same port, and the kernel picks one for each
-    /// connection by a hash: no hand-over, but uneven where connections are few.
+    /// Every thread has a listening socket on the same port (`SO_REUSEPORT`), and the kernel
+    /// selects one for each connection by a hash. Connections are not passed between threads, but
+    /// a small number of connections is distributed unevenly.
     #[default]
     ReusePort,
-    /// The first thread accepts, and each connection goes to the thread that has the fewest.
+    /// The first thread accepts, and passes each connection to the thread with the fewest
+    /// connections.
     HandOff,
 }
 
-/// Threads of a group: more than one for each core are of no use.
+/// The maximum number of threads of a group: more than one per core is of no use.
 const THREADS_MAX: usize = 1024;
 
 /// Options of [`Reactors`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReactorsOptions {
-    /// Threads: 1 to 1,024. [`cores`](crate::net::cores) counts the cores of this machine.
+    /// Number of threads: 1 to 1,024. Default 1. [`cores`](crate::net::cores) returns the number of
+    /// cores of this machine.
     pub threads: usize,
-    /// Pin thread `i` to core `first + i`; `None` leaves that to the operating system.
+    /// Pins thread `i` to core `first_core + i`. Default `None`: threads are not pinned.
     pub first_core: Option<usize>,
-    /// How connections come to the threads.
+    /// How accepted connections are distributed among the threads. Default
+    /// [`Share::ReusePort`].
     pub share: Share,
-    /// Options of each. `core` and `tune.reuse_port` are set from the above.
+    /// Options of each reactor. `core` and `tune.reuse_port` are overwritten according to the other
+    /// fields.
     pub each: ReactorOptions,
 }
 
@@ -53,7 +58,7 @@ setters!(ReactorsOptions {
 });
 
 impl ReactorsOptions {
-    /// Checks the values, those of [`each`](Self::each) included.
+    /// Checks the values, including those of [`each`](Self::each).
     ///
     /// # Errors
     /// [`ConfigError`] names the field, its value, and what the value must be.
@@ -62,14 +67,14 @@ impl ReactorsOptions {
             (1..=THREADS_MAX).contains(&self.threads),
             "ReactorsOptions::threads",
             self.threads,
-            "1 to 1,024: set as many as cores shall serve, of which net::cores() has the number",
+            "1 to 1,024: use at most net::cores()",
         )?;
         let first = self.first_core.unwrap_or_default();
         require_beside(
             first.checked_add(self.threads).is_some(),
             "ReactorsOptions::first_core",
             first,
-            "the number of a core, with as many after it as threads",
+            "the number of a core that is followed by enough cores for all threads",
             self.threads,
         )?;
         self.each.check()
@@ -87,10 +92,11 @@ impl Default for ReactorsOptions {
     }
 }
 
-/// Reactors on threads of their own, behind one port.
+/// A group of reactors on one port, each on its own thread.
 ///
-/// They serve until [`Self::stop`], also when this is dropped. `C` is the command of their handlers,
-/// `T` what [`Self::join`] gives of each: the handler itself, or what [`Self::start_with`] makes of it.
+/// The reactors serve until [`Self::stop`], even if this value is dropped. `C` is the command type
+/// of the handlers. `T` is the result of each thread, which [`Self::join`] returns: the handler, or
+/// the value that the `end` function of [`Self::start_with`] makes from it.
 ///
 /// ```no_run
 /// # use tickwire::reactor::{Cx, Handler, Opened};
@@ -117,7 +123,7 @@ impl Default for ReactorsOptions {
 /// let options = ReactorsOptions::default().threads(tickwire::net::cores());
 /// let addr = "127.0.0.1:9001".parse().unwrap();
 /// let reactors = Reactors::start(addr, &options, |_thread| Counter::default())?;
-/// // Until something calls reactors.stop(), or the hub of each.
+/// // Waits until Remote::stop or Hub::stop was called for every reactor.
 /// let counters = reactors.join()?;
 /// println!("{} messages", counters.iter().map(|c| c.messages).sum::<u64>());
 /// # Ok::<(), tickwire::Error>(())
@@ -130,12 +136,12 @@ pub struct Reactors<C, T> {
 }
 
 impl<C: Send + 'static, H: Handler<Command = C> + Send + 'static> Reactors<C, H> {
-    /// Starts the threads, and returns when all of them serve. Each makes its own handler with
-    /// `handler(index)`; [`Self::join`] gives the handlers back.
+    /// Starts the threads, and returns when all reactors serve. Each thread makes its own handler
+    /// with `handler(index)`. [`Self::join`] returns the handlers.
     ///
     /// # Errors
-    /// [`Error::Config`], an address that cannot be bound, no threads to be had, a core that a thread cannot be
-    /// pinned to. Nothing is left running then.
+    /// [`Error::Config`]; [`Error::Io`] if the address cannot be bound, a thread cannot be started,
+    /// or a thread cannot be pinned to its core. After an error no thread is running.
     pub fn start<F>(addr: SocketAddr, options: &ReactorsOptions, handler: F) -> Result<Self, Error>
     where
         F: Fn(usize) -> H + Send + Sync + 'static,
@@ -162,11 +168,11 @@ fn listeners(
 }
 
 impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
-    /// As [`Reactors::start`], for handlers that need not be `Send`: when a reactor has ended, its
-    /// thread makes of the handler what [`Self::join`] gives, with `end(handler)`.
+    /// As [`Reactors::start`], for handlers that are not `Send`. When a reactor has ended, its
+    /// thread converts the handler with `end(handler)`. [`Self::join`] returns the results.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Reactors::start`].
     pub fn start_with<H, F, E>(
         addr: SocketAddr,
         options: &ReactorsOptions,
@@ -181,10 +187,10 @@ impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
         options.check()?;
         let threads = options.threads;
         let (addr, report, listeners) = listeners(addr, options)?;
-        let seeds = (0..threads)
-            .map(|_| Seed::new())
+        let prepared = (0..threads)
+            .map(|_| Prepared::new())
             .collect::<io::Result<Vec<_>>>()?;
-        let remotes: Vec<Remote<C>> = seeds.iter().map(|seed| seed.remote.clone()).collect();
+        let remotes: Vec<Remote<C>> = prepared.iter().map(|p| p.remote.clone()).collect();
         let (handler, end) = (Arc::new(handler), Arc::new(end));
         let mut group = Self {
             addr,
@@ -192,76 +198,78 @@ impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
             remotes,
             threads: Vec::new(),
         };
-        let (tell, told) = channel();
-        for (index, (seed, listener)) in seeds.into_iter().zip(listeners).enumerate() {
+        let (started_sender, started) = channel();
+        for (index, (prepared, listener)) in prepared.into_iter().zip(listeners).enumerate() {
             let mut each = options.each.clone();
-            each.core = None; // it is pinned before its handler is made
+            each.core = None; // the thread is pinned before its handler is made
             let core = options.first_core.map(|first| first + index);
-            let deals = options.share == Share::HandOff && index == 0 && threads > 1;
-            let dealt_to = if deals {
+            let distributes = options.share == Share::HandOff && index == 0 && threads > 1;
+            let receivers = if distributes {
                 group.remotes.clone()
             } else {
                 Vec::new()
             };
-            let (handler, end, tell) = (handler.clone(), end.clone(), tell.clone());
+            let (handler, end) = (handler.clone(), end.clone());
+            let started_sender = started_sender.clone();
             let name: String = std::format!("tickwire-{index}");
             let thread = thread::Builder::new().name(name).spawn(move || {
                 let begin = || -> Result<_, Error> {
                     core.map_or(Ok(()), pin_current_thread)?;
-                    let mut reactor = Reactor::from_seed(seed, handler(index), each)?;
-                    reactor.inner.dealt_to = dealt_to;
+                    let mut reactor = Reactor::from_prepared(prepared, handler(index), each)?;
+                    reactor.inner.group = receivers;
                     if let Some(listener) = listener {
                         reactor.listen_on(listener)?;
                     }
                     Ok(reactor)
                 };
                 let reactor = begin()?;
-                let _ = tell.send(()); // somebody waits for it
-                drop(tell);
+                let _ = started_sender.send(()); // `start_with` holds the receiver
+                drop(started_sender);
                 reactor.run().map(|handler| end(handler))
             });
             match thread {
                 Ok(thread) => group.threads.push(thread),
-                Err(e) => return Err(group.given_up(Err(e.into()))),
+                Err(e) => return Err(group.abort_start(Err(e.into()))),
             }
         }
-        drop(tell);
-        // Ends with the last thread that has begun, or failed to.
-        if told.iter().count() < threads {
-            return Err(group.given_up(Ok(())));
+        drop(started_sender);
+        // The iterator ends when every thread has started or failed.
+        if started.iter().count() < threads {
+            return Err(group.abort_start(Ok(())));
         }
         Ok(group)
     }
 
-    /// Ends those that run; the error is the first one among them, if there was none before.
-    fn given_up(self, error: Result<(), Error>) -> Error {
-        let _ = self.stop(); // queues of threads that have just begun have room
+    /// Stops the threads that run, and returns `error`, or else the first error of a thread.
+    fn abort_start(self, error: Result<(), Error>) -> Error {
+        let _ = self.stop(); // the command queues of new threads are not full
         let ended = self.join();
         let nothing = || io::Error::other("the thread of a reactor ended before it served").into();
         error.and(ended.map(drop)).err().unwrap_or_else(nothing)
     }
 
-    /// The address that all of them serve.
+    /// The address of all listeners.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// What the platform refused of the listener's options.
+    /// The options of the listener that the platform refused.
     pub fn report(&self) -> &TuneReport {
         &self.report
     }
 
-    /// A handle to each.
+    /// A handle to each reactor, in the order of the threads.
     #[must_use]
     pub fn remotes(&self) -> &[Remote<C>] {
         &self.remotes
     }
 
-    /// Stops all of them; [`Self::join`] waits.
+    /// Stops all reactors, without waiting for their end: see [`Self::join`].
     ///
     /// # Errors
-    /// [`RemoteError::Full`] where one takes no command now; one that has ended is no error.
+    /// [`RemoteError::Full`] if the command queue of a reactor is full: try again. A reactor that
+    /// has already ended is no error.
     pub fn stop(&self) -> Result<(), RemoteError> {
         let full = self
             .remotes
@@ -275,12 +283,12 @@ impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
         }
     }
 
-    /// Waits until all of them have ended, and gives what became of their handlers, in the order of
-    /// the threads.
+    /// Waits until all reactors have ended, and returns the result of each, in the order of the
+    /// threads.
     ///
     /// # Errors
-    /// The first failure among them; a handler that panicked counts as one. The handlers of the
-    /// others are dropped then.
+    /// The first error of a reactor; [`Error::Io`] if a handler has panicked. The results of the
+    /// other reactors are dropped.
     pub fn join(self) -> Result<Vec<T>, Error> {
         let threads = self.threads.into_iter();
         let ended: Vec<_> = threads
@@ -293,7 +301,7 @@ impl<C: Send + 'static, T: Send + 'static> Reactors<C, T> {
     }
 }
 
-const PANICKED: &str = "a handler panicked on the thread of its reactor: the panic's message is on the standard error of this process";
+const PANICKED: &str = "a handler panicked on the thread of its reactor: see the message of the panic on the standard error output of this process";
 
 impl<C, T> std::fmt::Debug for Reactors<C, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

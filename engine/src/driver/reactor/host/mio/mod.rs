@@ -1,4 +1,4 @@
-//! The mio driver: a reactor that owns a thread.
+//! The reactor on mio, which runs on its own thread.
 
 mod group;
 mod transport;
@@ -29,13 +29,13 @@ use crate::time::Timestamp;
 pub use group::{Reactors, ReactorsOptions, Share};
 use transport::{Listener, Registered, Stream};
 
-/// No connection and no listener has this one.
+/// The token of the waker, which no connection or listener has.
 const WAKER: Token = Token(usize::MAX);
 
-/// A poll.
+/// A mio poll.
 struct MioHost {
     poll: Poll,
-    /// The poll's, for sockets that leave it.
+    /// The registry of `poll`, shared with the sockets, which deregister themselves.
     registry: Rc<Registry>,
 }
 
@@ -78,8 +78,8 @@ impl Host for MioHost {
     }
 }
 
-/// A thread's worth of WebSocket connections: listeners, accepted and outgoing connections,
-/// timers and commands, all handed to one [`Handler`].
+/// A reactor on its own thread, on mio: listeners, accepted and outgoing connections, timers and
+/// commands of one [`Handler`].
 ///
 /// ```no_run
 /// # use tickwire::reactor::{Cx, Handler, Opened};
@@ -97,26 +97,26 @@ impl Host for MioHost {
 /// let mut reactor = Reactor::new(Echo, ReactorOptions::default())?;
 /// let (addr, _report) = reactor.listen("127.0.0.1:9001".parse().unwrap())?;
 /// println!("listening on {addr}");
-/// reactor.run()?; // until stopped through reactor.remote() or the handler's hub
+/// reactor.run()?; // until Remote::stop or Hub::stop
 /// # Ok::<(), tickwire::Error>(())
 /// ```
 pub struct Reactor<H: Handler> {
     inner: EventLoop<H, MioHost>,
 }
 
-/// What of a reactor can be made on another thread.
-struct Seed<C> {
+/// The parts of a reactor that are made before its thread starts.
+struct Prepared<C> {
     poll: Poll,
     registry: Registry,
     commands: Commands<C>,
     remote: Remote<C>,
 }
 
-impl<C> Seed<C> {
+impl<C> Prepared<C> {
     fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        // A waker whose poll is gone has nobody to wake.
+        // An error means that the poll is closed: there is nothing to wake.
         let (remote, commands) = channel(move || drop(waker.wake()));
         let registry = poll.registry().try_clone()?;
         Ok(Self {
@@ -129,74 +129,75 @@ impl<C> Seed<C> {
 }
 
 impl<H: Handler> Reactor<H> {
-    /// A reactor without connections, to be run on the thread that makes it.
+    /// Makes a reactor without connections. It runs on the thread that makes it.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::Io`] where the operating system has no poll to give.
+    /// [`Error::Config`]; [`Error::Io`] if the operating system cannot create a poll.
     pub fn new(handler: H, options: ReactorOptions) -> Result<Self, Error> {
-        Self::from_seed(Seed::new()?, handler, options)
+        Self::from_prepared(Prepared::new()?, handler, options)
     }
 
-    fn from_seed(
-        seed: Seed<H::Command>,
+    fn from_prepared(
+        prepared: Prepared<H::Command>,
         handler: H,
         options: ReactorOptions,
     ) -> Result<Self, Error> {
         let host = MioHost {
-            poll: seed.poll,
-            registry: Rc::new(seed.registry),
+            poll: prepared.poll,
+            registry: Rc::new(prepared.registry),
         };
         Ok(Self {
-            inner: EventLoop::new(handler, host, options, (seed.remote, seed.commands))?,
+            inner: EventLoop::new(handler, host, options, (prepared.remote, prepared.commands))?,
         })
     }
 
-    /// Accepts connections on `addr`; port 0 takes a free one. Gives the address, and what the
-    /// platform refused of the [`Tune`].
+    /// Accepts connections on `addr`; port 0 selects a free port. Returns the bound address, and a
+    /// report of the options of the [`Tune`] that the platform refused.
     ///
     /// # Errors
-    /// An address that cannot be bound: the text says what to do.
+    /// [`Error::Io`] if the address cannot be bound.
     pub fn listen(&mut self, addr: SocketAddr) -> Result<(SocketAddr, TuneReport), Error> {
         self.inner.listen(addr)
     }
 
-    /// Accepts connections on a listener made elsewhere, which must be non-blocking.
+    /// Accepts connections on an existing listener, which must be non-blocking.
     ///
     /// # Errors
-    /// Where it cannot be polled.
+    /// [`Error::Io`] if the listener cannot be registered.
     pub fn listen_on(&mut self, listener: std::net::TcpListener) -> Result<SocketAddr, Error> {
         self.inner.listen_on(listener)
     }
 
-    /// Accepts connections on a Unix socket at `path`. [`Tune`] does not apply to it. The file
-    /// stays when the reactor has ended: remove it before the next one listens.
+    /// Accepts connections on a Unix socket at `path`. [`Tune`] does not apply to Unix sockets. The
+    /// file remains when the reactor has ended: remove it before the next `listen_unix`.
     ///
     /// # Errors
-    /// A path that cannot be bound: the text says what to do.
+    /// [`Error::Io`] if the path cannot be bound.
     #[cfg(unix)]
     pub fn listen_unix(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.inner
             .add_listener(ListeningSocket::bind_unix(path.as_ref())?)
     }
 
-    /// Opens a connection. What becomes of it is told to the handler: `open` or
-    /// `connect_failed`.
+    /// Opens an outgoing connection. The reactor calls `open` or `connect_failed` of the handler
+    /// with the result.
     ///
     /// # Errors
-    /// Where it fails at once.
+    /// The connect fails at once; the handler is not called.
     pub fn connect(&mut self, outgoing: &Outgoing) -> Result<ConnId, Error> {
         self.inner.connect(outgoing)
     }
 
-    /// Takes over a connection that is open already.
+    /// Adopts an open connection.
     ///
     /// # Errors
-    /// Where the socket cannot be polled.
+    /// [`Error::Io`] if the socket cannot be registered; [`Error::Config`] if the session cannot be
+    /// made.
     pub fn adopt<S: Into<Socket>>(&mut self, parts: Parts<S>, token: u64) -> Result<ConnId, Error> {
         self.inner.adopt(parts.map_stream(S::into), token)
     }
 
-    /// A handle for other threads.
+    /// A handle to this reactor for other threads.
     #[must_use]
     pub fn remote(&self) -> Remote<H::Command> {
         self.inner.remote.clone()
@@ -207,10 +208,10 @@ impl<H: Handler> Reactor<H> {
         &mut self.inner.core.handler
     }
 
-    /// Serves until it is stopped, and gives the handler back.
+    /// Serves the connections until the reactor is stopped, and returns the handler.
     ///
     /// # Errors
-    /// Where the poll itself fails, or the thread cannot be pinned to its core.
+    /// [`Error::Io`] if the poll fails, or if the thread cannot be pinned to its core.
     pub fn run(mut self) -> Result<H, Error> {
         let options = &self.inner.options;
         if let Some(core) = options.core {
@@ -229,10 +230,10 @@ impl<H: Handler> Reactor<H> {
         Ok(self.inner.end())
     }
 
-    /// How long the next wait may take; `None` for ever.
+    /// The timeout of the next wait; `None` for no limit.
     fn timeout(&self, busy_at: Timestamp) -> Option<Duration> {
         let wait = self.inner.options.wait;
-        if self.inner.core.has_more() || wait == Wait::Spin {
+        if self.inner.core.has_queued() || wait == Wait::Spin {
             return Some(Duration::ZERO);
         }
         let now = clock::now();
@@ -248,7 +249,7 @@ impl<H: Handler> Reactor<H> {
         let parks = timeout != Some(Duration::ZERO);
         let mut timeout = timeout;
         if !parks {
-            self.inner.tell_connections();
+            self.inner.publish_connections();
         } else if self.inner.park(clock::now()) {
             timeout = Some(Duration::ZERO);
         }
@@ -263,7 +264,7 @@ impl<H: Handler> Reactor<H> {
         }
     }
 
-    /// Handles what is there. Whether there was anything.
+    /// Serves the ready sockets. Returns whether there was work.
     fn turn(&mut self, events: &Events, now: Timestamp) -> bool {
         for event in events {
             if event.token() == WAKER {

@@ -1,4 +1,4 @@
-//! Sockets in a poll.
+//! Sockets that are registered with a mio poll.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::Shutdown;
@@ -14,7 +14,7 @@ use crate::driver::socket::{ListeningSocket, PeerAddr, Socket};
 use crate::driver::transport::{Read, Transport};
 use crate::driver::tune::{Tune, TuneReport};
 
-/// The same call on either kind of socket.
+/// Makes the same call on a TCP and a Unix socket.
 macro_rules! either {
     ($kind:ident, $of:expr, $socket:ident => $call:expr) => {
         match $of {
@@ -102,7 +102,7 @@ impl From<ListeningSocket> for Listener {
     }
 }
 
-/// A registered socket. Dropping it takes it out of the poll.
+/// A registered socket. Closing it on drop removes it from the poll.
 #[derive(Debug)]
 pub(in super::super) struct Registered {
     pub(super) stream: Stream,
@@ -118,7 +118,7 @@ impl Transport for Registered {
     #[inline]
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match slices {
-            // A plain write is a little cheaper for the kernel than a vector of one.
+            // A plain write is cheaper for the kernel than a vectored write of one slice.
             [slice] => either!(Stream, &mut self.stream, stream => stream.write(slice)),
             slices => either!(Stream, &mut self.stream, stream => stream.write_vectored(slices)),
         }
@@ -126,7 +126,7 @@ impl Transport for Registered {
 
     fn shut_down_write(&mut self) -> io::Result<()> {
         match either!(Stream, &self.stream, stream => stream.shutdown(Shutdown::Write)) {
-            // The peer is gone already.
+            // The peer has already closed the connection.
             Err(e) if e.kind() == io::ErrorKind::NotConnected => Ok(()),
             result => result,
         }
@@ -144,7 +144,7 @@ impl Transport for Registered {
     }
 
     fn short_calls_arm(&self) -> bool {
-        // The poll is edge-triggered: what comes later is an edge of its own.
+        // The poll is edge-triggered: later input is a new edge.
         true
     }
 

@@ -1,9 +1,9 @@
-//! Every wait may be dropped at any poll: nothing is lost, nothing comes twice.
+//! Cancel safety: a wait dropped at any poll loses nothing and duplicates nothing.
 
 use super::*;
 
-/// Polls a future a few times, then drops it and makes another, until one is ready.
-async fn impatiently<T>(turn: &mut usize, mut make: impl AsyncFnMut() -> T) -> T {
+/// Polls a future a few times, then drops it and makes a new one, until one is ready.
+async fn retry_after_drop<T>(turn: &mut usize, mut make: impl AsyncFnMut() -> T) -> T {
     loop {
         *turn += 1;
         let mut left = 1 + *turn % 3;
@@ -26,7 +26,7 @@ async fn impatiently<T>(turn: &mut usize, mut make: impl AsyncFnMut() -> T) -> T
     }
 }
 
-/// Sends in one of four ways.
+/// Sends with one of four methods.
 async fn put(sender: &mut Sender, n: u32, bytes: &[u8]) -> Result<(), ChannelSendError> {
     match n % 4 {
         0 => sender.send(bytes).await,
@@ -43,29 +43,29 @@ async fn put(sender: &mut Sender, n: u32, bytes: &[u8]) -> Result<(), ChannelSen
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_that_are_dropped_lose_nothing() {
+async fn dropped_waits_lose_nothing() {
     const COUNT: u32 = 1500;
     let (client, server) = pair(|c| c.channel_queue_bytes_max = 8192);
     let mut turn = 0;
-    impatiently(&mut turn, async || client.ready().await)
+    retry_after_drop(&mut turn, async || client.ready().await)
         .await
         .unwrap();
-    let mut ours = client.open(OpenOptions::new("x")).unwrap();
-    let offer = impatiently(&mut turn, async || server.accept().await).await;
-    let mut theirs = offer.unwrap().accept(AcceptOptions::new()).unwrap();
-    impatiently(&mut turn, async || ours.accepted().await)
+    let mut local = client.open(OpenOptions::new("x")).unwrap();
+    let offer = retry_after_drop(&mut turn, async || server.accept().await).await;
+    let mut remote = offer.unwrap().accept(AcceptOptions::new()).unwrap();
+    retry_after_drop(&mut turn, async || local.accepted().await)
         .await
         .unwrap();
-    let (mut sender, mut receiver) = ours.split();
+    let (mut sender, mut receiver) = local.split();
     let writing = async {
         let mut turn = 1;
         for n in 0..COUNT {
             let bytes = message(n, size(n));
-            let sent = impatiently(&mut turn, async || put(&mut sender, n, &bytes).await);
-            // A run's message must fit one record.
+            let sent = retry_after_drop(&mut turn, async || put(&mut sender, n, &bytes).await);
+            // A message of a run must fit into one record.
             match sent.await {
                 Err(ChannelSendError::TooLarge { .. }) if n % 4 == 2 && bytes.len() > 16_000 => {
-                    impatiently(&mut turn, async || sender.send(&bytes).await)
+                    retry_after_drop(&mut turn, async || sender.send(&bytes).await)
                         .await
                         .unwrap();
                 }
@@ -73,7 +73,7 @@ async fn waits_that_are_dropped_lose_nothing() {
             }
         }
         sender.finish().unwrap();
-        let stopped = impatiently(&mut turn, async || sender.stopped().await);
+        let stopped = retry_after_drop(&mut turn, async || sender.stopped().await);
         assert_eq!(stopped.await, ErrorCode::NO_ERROR);
     };
     let reading = async {
@@ -81,15 +81,15 @@ async fn waits_that_are_dropped_lose_nothing() {
         let mut next = 0;
         while next < COUNT {
             if next % 5 < 3 {
-                let got = impatiently(&mut turn, async || theirs.recv().await).await;
+                let got = retry_after_drop(&mut turn, async || remote.recv().await).await;
                 let got = got.unwrap().unwrap();
                 let expected = message(next, size(next));
                 assert_eq!((&*got, got.seq()), (&expected[..], next.into()));
                 next += 1;
                 continue;
             }
-            let taken = impatiently(&mut turn, async || {
-                let batch = theirs.recv_batch().await.unwrap().unwrap();
+            let taken = retry_after_drop(&mut turn, async || {
+                let batch = remote.recv_batch().await.unwrap().unwrap();
                 batch.iter().fold(next, |n, item| {
                     let (data, seq) = match item {
                         BatchItem::Message(got) => (got.data, got.seq),
@@ -101,14 +101,14 @@ async fn waits_that_are_dropped_lose_nothing() {
             });
             next = taken.await;
         }
-        let end = impatiently(&mut turn, async || theirs.recv().await).await;
+        let end = retry_after_drop(&mut turn, async || remote.recv().await).await;
         assert!(end.unwrap().is_none());
     };
     within(async { tokio::join!(writing, reading) }).await;
-    theirs.finish().unwrap();
-    let end = impatiently(&mut turn, async || receiver.recv().await).await;
+    remote.finish().unwrap();
+    let end = retry_after_drop(&mut turn, async || receiver.recv().await).await;
     assert!(end.unwrap().is_none());
     client.drain(ErrorCode::NO_ERROR);
-    let end = impatiently(&mut turn, async || client.closed().await).await;
+    let end = retry_after_drop(&mut turn, async || client.closed().await).await;
     assert_eq!(end, drained(false));
 }

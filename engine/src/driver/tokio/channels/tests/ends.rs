@@ -4,42 +4,42 @@ use super::*;
 use crate::{CloseCode, Deadline, End, Failure};
 
 #[tokio::test(start_paused = true)]
-async fn what_was_received_comes_before_the_end() {
+async fn received_messages_are_delivered_before_the_end() {
     for reset in [false, true] {
         let (client, server) = pair(|_| {});
-        let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
-        ours.send(b"last words").await.unwrap();
-        settle().await;
+        let (mut local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
+        local.send(b"last words").await.unwrap();
+        run_until_idle().await;
         if reset {
-            ours.reset(ErrorCode(20));
+            local.reset(ErrorCode(20));
         } else {
-            ours.finish().unwrap();
+            local.finish().unwrap();
         }
-        settle().await;
-        assert_eq!(&*theirs.recv().await.unwrap().unwrap(), b"last words");
+        run_until_idle().await;
+        assert_eq!(&*remote.recv().await.unwrap().unwrap(), b"last words");
         for _ in 0..2 {
-            let end = theirs.recv().await.map(|m| m.is_none());
+            let end = remote.recv().await.map(|m| m.is_none());
             let expected = if reset {
                 Err(ChannelError::Aborted(ErrorCode(20)))
             } else {
                 Ok(true)
             };
             assert_eq!(end, expected, "the same every time");
-            assert_eq!(theirs.recv_batch().await.map(|b| b.is_none()), expected);
+            assert_eq!(remote.recv_batch().await.map(|b| b.is_none()), expected);
         }
-        assert_eq!(ours.send(b"more").await, Err(ChannelSendError::Finished));
+        assert_eq!(local.send(b"more").await, Err(ChannelSendError::Finished));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sender_that_is_dropped_unfinished_is_noticed() {
+async fn a_sender_dropped_without_finish_aborts_the_channel() {
     let (client, server) = pair(|_| {});
-    let (ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    let (mut sender, _receiver) = ours.split();
+    let (local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, _receiver) = local.split();
     sender.send(b"half of it").await.unwrap();
     drop(sender);
     let end = loop {
-        match within(theirs.recv()).await {
+        match within(remote.recv()).await {
             Ok(Some(_)) => {}
             Ok(None) => break Ok(()),
             Err(e) => break Err(e),
@@ -48,12 +48,12 @@ async fn a_sender_that_is_dropped_unfinished_is_noticed() {
     assert_eq!(end, Err(ChannelError::Aborted(ErrorCode::NO_ERROR)));
 }
 
-/// R15: the writer waits, the reader goes, the writer knows at once.
+/// R15: a waiting sender returns at once when the receiver stops.
 #[tokio::test(start_paused = true)]
-async fn a_writer_that_waits_hears_that_nobody_reads() {
+async fn a_waiting_sender_returns_when_the_receiver_stops() {
     let (client, server) = pair(|_| {});
-    let (ours, theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    let (mut sender, _rest) = ours.split();
+    let (local, remote) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, _rest) = local.split();
     let stopped = sender.stopped();
     let writer = tokio::spawn(async move {
         loop {
@@ -62,10 +62,10 @@ async fn a_writer_that_waits_hears_that_nobody_reads() {
             }
         }
     });
-    settle().await;
+    run_until_idle().await;
     assert!(!writer.is_finished(), "it waits for credit");
     let before = tokio::time::Instant::now();
-    let (_sender, mut receiver) = theirs.split();
+    let (_sender, mut receiver) = remote.split();
     receiver.stop(ErrorCode(17));
     assert_eq!(
         within(writer).await.unwrap(),
@@ -79,12 +79,12 @@ async fn a_writer_that_waits_hears_that_nobody_reads() {
     );
 }
 
-/// One RESET ends both halves, and the waiting writer hears of it too.
+/// One RESET ends both halves, and wakes the waiting sender, too.
 #[tokio::test(start_paused = true)]
-async fn a_channel_that_is_dropped_ends_both_ways() {
+async fn a_dropped_channel_ends_both_halves() {
     let (client, server) = pair(|_| {});
-    let (ours, theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    let (mut sender, mut receiver) = ours.split();
+    let (local, remote) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, mut receiver) = local.split();
     let stopped = sender.stopped();
     let writer = tokio::spawn(async move {
         loop {
@@ -93,8 +93,8 @@ async fn a_channel_that_is_dropped_ends_both_ways() {
             }
         }
     });
-    settle().await;
-    drop(theirs);
+    run_until_idle().await;
+    drop(remote);
     assert_eq!(
         within(writer).await.unwrap(),
         ChannelSendError::Stopped(ErrorCode::NO_ERROR)
@@ -116,10 +116,10 @@ fn rejected(code: ErrorCode) -> ChannelError {
 async fn an_offer_may_be_rejected_or_dropped() {
     let (client, server) = pair(|_| {});
     for (code, reject) in [(ErrorCode(30), true), (ErrorCode::REFUSED, false)] {
-        let mut ours = client.open(OpenOptions::new("x")).unwrap();
-        let stopped = ours.stopped();
+        let mut local = client.open(OpenOptions::new("x")).unwrap();
+        let stopped = local.stopped();
         client.ready().await.unwrap();
-        ours.send(b"early").await.unwrap();
+        local.send(b"early").await.unwrap();
         let offer = within(server.accept()).await.unwrap();
         if reject {
             offer.reject(code);
@@ -127,37 +127,37 @@ async fn an_offer_may_be_rejected_or_dropped() {
             drop(offer);
         }
         let expected = rejected(code);
-        assert_eq!(within(ours.accepted()).await.unwrap_err(), expected);
-        assert_eq!(ours.recv().await.unwrap_err(), expected);
+        assert_eq!(within(local.accepted()).await.unwrap_err(), expected);
+        assert_eq!(local.recv().await.unwrap_err(), expected);
         assert_eq!(
-            ours.send(b"late").await,
+            local.send(b"late").await,
             Err(ChannelSendError::Stopped(code))
         );
         assert_eq!(stopped.await, code);
-        drop(ours);
-        settle().await;
+        drop(local);
+        run_until_idle().await;
         assert_eq!(client.stats().channels + server.stats().channels, 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn options_that_cannot_work_reject_the_offer() {
+async fn invalid_options_reject_the_offer() {
     let (client, server) = pair(|_| {});
-    let mut ours = client.open(OpenOptions::new("x")).unwrap();
+    let mut local = client.open(OpenOptions::new("x")).unwrap();
     let offer = within(server.accept()).await.unwrap();
     let error = offer.accept(AcceptOptions::new().window(1)).unwrap_err();
     assert!(matches!(error, OpenError::Options(_)), "{error}");
     let expected = rejected(ErrorCode::REFUSED);
-    assert_eq!(within(ours.accepted()).await.unwrap_err(), expected);
+    assert_eq!(within(local.accepted()).await.unwrap_err(), expected);
 }
 
-/// What waits at a session, when it ends.
-async fn everybody_waits(
+/// Waits in every way, until the connection ends.
+async fn wait_in_every_way(
     client: ChannelSocket,
     server: ChannelSocket,
 ) -> Vec<tokio::task::JoinHandle<ChannelFailure>> {
-    let (ours, _theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    let (mut sender, mut receiver) = ours.split();
+    let (local, _remote) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, mut receiver) = local.split();
     let mut unanswered = client.open(OpenOptions::new("unanswered")).unwrap();
     let mut tasks = Vec::new();
     let stopped = sender.stopped();
@@ -190,20 +190,20 @@ async fn everybody_waits(
             other => panic!("{other:?}"),
         }
     }));
-    settle().await;
+    run_until_idle().await;
     assert!(tasks.iter().all(|task| !task.is_finished()), "{client:?}");
-    // Nobody lets go of the server's end before.
+    // The server's handles are not dropped before.
     tokio::spawn(async move {
         server.closed().await;
-        drop(_theirs);
+        drop(_remote);
     });
     tasks
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abort_wakes_everybody_at_both_ends() {
+async fn an_abort_wakes_every_task_at_both_ends() {
     let (client, server) = pair(|_| {});
-    let tasks = everybody_waits(client.clone(), server.clone()).await;
+    let tasks = wait_in_every_way(client.clone(), server.clone()).await;
     client.abort(ErrorCode(40));
     for task in tasks {
         assert_eq!(
@@ -213,7 +213,7 @@ async fn an_abort_wakes_everybody_at_both_ends() {
     }
     assert_eq!(within(server.closed()).await.code(), ErrorCode(40));
     let (client, server) = pair(|_| {});
-    let tasks = everybody_waits(client, server.clone()).await;
+    let tasks = wait_in_every_way(client, server.clone()).await;
     server.abort(ErrorCode::INTERNAL);
     for task in tasks {
         assert_eq!(
@@ -224,7 +224,7 @@ async fn an_abort_wakes_everybody_at_both_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_stream_wakes_everybody() {
+async fn a_lost_stream_wakes_every_task() {
     let (a, mut relay_a) = duplex(PIPE_BYTES);
     let (mut relay_b, b) = duplex(PIPE_BYTES);
     let client = session(a, Role::Client, &ChannelConfig::default());
@@ -232,7 +232,7 @@ async fn a_lost_stream_wakes_everybody() {
     let wire = tokio::spawn(async move {
         let _ = tokio::io::copy_bidirectional(&mut relay_a, &mut relay_b).await;
     });
-    let tasks = everybody_waits(client.clone(), server).await;
+    let tasks = wait_in_every_way(client.clone(), server).await;
     wire.abort();
     let lost = ChannelFailure::Lost(Some(End::Failed(Failure::Eof)));
     for task in tasks {
@@ -245,9 +245,9 @@ async fn a_lost_stream_wakes_everybody() {
     assert_eq!(client.ready().await, Err(lost));
 }
 
-/// A runtime that is shut down takes the driver with it, and leaves nobody waiting.
+/// A runtime that shuts down drops the driver, and wakes every waiting task.
 #[test]
-fn a_runtime_that_goes_down_leaves_nobody_waiting() {
+fn a_runtime_that_shuts_down_wakes_every_task() {
     let runtime = || {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -273,9 +273,9 @@ fn going_away(by_peer: bool) -> ChannelFailure {
     }
 }
 
-/// A runtime that is shut down takes the driver with it. The peer, elsewhere, is told.
+/// A runtime that shuts down drops the driver. The peer, on another runtime, gets the end.
 #[test]
-fn a_runtime_that_goes_down_tells_the_peer() {
+fn a_runtime_that_shuts_down_sends_goaway() {
     let runtime = || {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -287,7 +287,7 @@ fn a_runtime_that_goes_down_tells_the_peer() {
     let (a, b) = duplex(PIPE_BYTES);
     let client = first.block_on(async { session(a, Role::Client, &ChannelConfig::default()) });
     let server = second.block_on(async { session(b, Role::Server, &ChannelConfig::default()) });
-    let ours = client.open(OpenOptions::new("x")).unwrap();
+    let local = client.open(OpenOptions::new("x")).unwrap();
     let accepting = second.spawn({
         let server = server.clone();
         async move {
@@ -295,81 +295,82 @@ fn a_runtime_that_goes_down_tells_the_peer() {
             offer.accept(AcceptOptions::new()).unwrap()
         }
     });
-    let mut theirs = second.block_on(accepting).unwrap();
+    let mut remote = second.block_on(accepting).unwrap();
     drop(first);
-    let told = going_away(true);
-    assert_eq!(second.block_on(server.closed()), told);
-    let sent = second.block_on(theirs.send(b"late"));
-    assert_eq!(sent, Err(ChannelSendError::Closed(told)));
-    drop(ours);
+    let returned = going_away(true);
+    assert_eq!(second.block_on(server.closed()), returned);
+    let sent = second.block_on(remote.send(b"late"));
+    assert_eq!(sent, Err(ChannelSendError::Closed(returned)));
+    drop(local);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_handle_ends_the_connection_and_nothing_is_lost() {
+async fn dropping_the_last_handle_ends_the_connection_without_loss() {
     let (client, server) = pair(|_| {});
-    let mut ours = client.open(OpenOptions::new("bulk")).unwrap();
+    let mut local = client.open(OpenOptions::new("bulk")).unwrap();
     client.ready().await.unwrap();
     for n in 0..200 {
-        ours.send(&message(n, 1000)).await.unwrap();
+        local.send(&message(n, 1000)).await.unwrap();
     }
-    ours.finish().unwrap();
-    drop((ours, client));
+    local.finish().unwrap();
+    drop((local, client));
     let offer = within(server.accept()).await.unwrap();
-    let mut theirs = offer.accept(AcceptOptions::new()).unwrap();
+    let mut remote = offer.accept(AcceptOptions::new()).unwrap();
     for n in 0..200 {
-        let got = within(theirs.recv()).await.unwrap().unwrap();
+        let got = within(remote.recv()).await.unwrap().unwrap();
         assert_eq!(&*got, message(n, 1000));
     }
-    assert!(within(theirs.recv()).await.unwrap().is_none());
+    assert!(within(remote.recv()).await.unwrap().is_none());
     assert!(within(server.accept()).await.is_none());
-    drop(theirs);
+    drop(remote);
     assert_eq!(within(server.closed()).await, drained(true));
 }
 
-/// A session that is gone accepts nothing; its channels go on.
+/// A dropped `ChannelSocket` accepts nothing; its channels continue.
 #[tokio::test(start_paused = true)]
-async fn channels_outlive_their_session() {
+async fn channels_outlive_their_socket_handle() {
     let (client, server) = pair(|_| {});
-    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
     let mut waiting = client.open(OpenOptions::new("waiting")).unwrap();
-    settle().await;
+    run_until_idle().await;
     drop(server);
     let mut late = client.open(OpenOptions::new("late")).unwrap();
     let refused = rejected(ErrorCode::REFUSED);
     assert_eq!(within(waiting.accepted()).await.unwrap_err(), refused);
     assert_eq!(within(late.accepted()).await.unwrap_err(), refused);
-    ours.send(b"still here").await.unwrap();
+    local.send(b"still here").await.unwrap();
     assert_eq!(
-        &*within(theirs.recv()).await.unwrap().unwrap(),
+        &*within(remote.recv()).await.unwrap().unwrap(),
         b"still here"
     );
-    drop(theirs);
+    drop(remote);
     assert_eq!(within(client.closed()).await, drained(true));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_lets_channels_end() {
+async fn a_drain_waits_for_channels_to_finish() {
     let (client, server) = pair(|_| {});
-    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
     server.drain(ErrorCode::NO_ERROR);
     assert!(within(server.accept()).await.is_none());
     assert!(within(client.accept()).await.is_none());
     let refused = OpenError::Draining(ErrorCode::NO_ERROR);
     assert_eq!(client.open(OpenOptions::new("y")).unwrap_err(), refused);
-    ours.send(b"goes on").await.unwrap();
-    assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"goes on");
-    ours.finish().unwrap();
-    theirs.finish().unwrap();
+    local.send(b"goes on").await.unwrap();
+    assert_eq!(&*within(remote.recv()).await.unwrap().unwrap(), b"goes on");
+    local.finish().unwrap();
+    remote.finish().unwrap();
     assert_eq!(within(client.closed()).await, drained(true));
     assert_eq!(within(server.closed()).await, drained(false));
 }
 
-/// Channels are open when the time of a drain is over: both ends say so, and who began it.
+/// Channels are still open at the deadline of a drain: both ends report that, and which end began
+/// the drain.
 #[tokio::test(start_paused = true)]
-async fn a_drain_that_runs_out_of_time_is_a_drain_at_both_ends() {
+async fn a_drain_that_times_out_is_reported_at_both_ends() {
     for code in [ErrorCode::NO_ERROR, ErrorCode(40)] {
         let (client, server) = pair(|_| {});
-        let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+        let (mut local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
         server.drain(code);
         let drained = |by_peer| ChannelFailure::Drained {
             by_peer,
@@ -378,7 +379,7 @@ async fn a_drain_that_runs_out_of_time_is_a_drain_at_both_ends() {
         };
         assert_eq!(within(client.closed()).await, drained(true));
         assert_eq!(within(server.closed()).await, drained(false));
-        for (channel, by_peer) in [(&mut ours, true), (&mut theirs, false)] {
+        for (channel, by_peer) in [(&mut local, true), (&mut remote, false)] {
             let error = channel.send(b"late").await.unwrap_err();
             assert_eq!(error, ChannelSendError::Closed(drained(by_peer)));
             let side = if by_peer { "the peer" } else { "this end" };
@@ -393,29 +394,30 @@ async fn a_drain_that_runs_out_of_time_is_a_drain_at_both_ends() {
     }
 }
 
-/// What is under way has its time to end, however long nothing was said before.
+/// Open channels have the whole `close_timeout` to end, however long the connection was idle
+/// before.
 #[tokio::test(start_paused = true)]
-async fn a_drain_of_a_quiet_connection_lets_channels_end() {
+async fn a_drain_of_an_idle_connection_waits_for_channels_to_finish() {
     let (client, server) = pair(|_| {});
-    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
     tokio::time::sleep(ChannelConfig::default().close_timeout * 2).await;
     server.drain(ErrorCode::NO_ERROR);
     assert!(within(client.accept()).await.is_none());
     tokio::time::sleep(ChannelConfig::default().close_timeout / 2).await;
-    ours.send(b"goes on").await.unwrap();
-    assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"goes on");
-    ours.finish().unwrap();
-    theirs.finish().unwrap();
+    local.send(b"goes on").await.unwrap();
+    assert_eq!(&*within(remote.recv()).await.unwrap().unwrap(), b"goes on");
+    local.finish().unwrap();
+    remote.finish().unwrap();
     assert_eq!(within(client.closed()).await, drained(true));
 }
 
-/// R26: nothing waits for a peer that is frozen.
+/// R26: the end does not wait for a frozen peer.
 #[tokio::test(start_paused = true)]
-async fn a_frozen_peer_does_not_hold_up_the_end() {
+async fn a_frozen_peer_does_not_delay_the_end() {
     for abort in [true, false] {
         let (a, _frozen) = duplex(64);
         let client = session(a, Role::Client, &ChannelConfig::default());
-        settle().await;
+        run_until_idle().await;
         let before = tokio::time::Instant::now();
         if abort {
             client.abort(ErrorCode(16));
@@ -434,7 +436,7 @@ async fn a_socket_that_cannot_carry_channels_is_refused() {
     let (a, _b) = duplex(64);
     let plain = socket(a, Role::Client, None);
     let error = ChannelSocket::start(plain, ChannelConfig::default()).unwrap_err();
-    // What to do at this end: the peer may have done its part.
+    // The error says what to do at this end: the peer may be correct.
     let expected = crate::handshake::HandshakeUsage::SubprotocolNotAgreed(SUBPROTOCOL);
     assert!(
         matches!(&error, crate::Error::Handshake(e) if *e == expected.into()),
@@ -461,7 +463,7 @@ async fn a_socket_that_cannot_carry_channels_is_refused() {
     }
 }
 
-/// Text on such a connection is a violation, and the peer is told.
+/// A text message is a violation, and the peer gets its code.
 #[tokio::test(start_paused = true)]
 async fn text_ends_the_connection() {
     let (a, b) = duplex(PIPE_BYTES);
@@ -477,17 +479,17 @@ async fn text_ends_the_connection() {
     assert_eq!(within(server.closed()).await.code(), ErrorCode::PROTOCOL);
 }
 
-/// The WebSocket below finds that the peer is gone: everybody is told then, though the stream is
-/// closed later.
+/// The WebSocket below detects that the peer is gone: every waiting task gets the failure then,
+/// although the stream is closed later.
 #[tokio::test(start_paused = true)]
-async fn a_failure_below_is_told_at_once() {
+async fn a_failure_of_the_websocket_is_returned_at_once() {
     let below = crate::Config::default()
         .ping_interval(Some(Duration::from_secs(7)))
         .pong_timeout(Duration::from_secs(3))
         .close_timeout(Duration::from_secs(60));
-    let (ours, _peer) = duplex(1 << 20);
+    let (local, _peer) = duplex(1 << 20);
     let agreed = crate::handshake::Agreed::new(Role::Client).with_subprotocol(SUBPROTOCOL);
-    let parts = Parts::new(ours, agreed);
+    let parts = Parts::new(local, agreed);
     let ws = WebSocket::from_parts(parts, below).unwrap();
     let client = ChannelSocket::start(ws, config(|_| {})).unwrap();
     let (mut sender, mut receiver) = client.open(OpenOptions::new("x")).unwrap().split();
@@ -529,7 +531,7 @@ async fn everybody_who_waits_hears_of_an_end_that_goes_away() {
         let accepting = tokio::spawn(async move { socket.accept().await.is_none() });
         let socket = client.clone();
         let closing = tokio::spawn(async move { socket.closed().await });
-        settle().await;
+        run_until_idle().await;
         assert!(!sending.is_finished() && !receiving.is_finished() && !answered.is_finished());
         if by_peer {
             server.go_away();

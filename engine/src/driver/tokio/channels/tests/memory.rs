@@ -1,4 +1,4 @@
-//! What waits for a reader takes no more memory than it was charged for.
+//! Messages that wait for a reader take no more memory than they were charged.
 
 use super::super::parked::{Entry, Form, Parked};
 use super::*;
@@ -16,7 +16,7 @@ fn entry(form: Form, len: usize, seq: u64) -> Entry {
 }
 
 #[test]
-fn parked_bytes_are_below_twice_the_charge() {
+fn parked_memory_is_below_twice_the_charge() {
     for len in [0, 1, 8, 40, 100, 1000, 16_000] {
         let mut parked = Parked::default();
         let mut charged = 0;
@@ -24,7 +24,7 @@ fn parked_bytes_are_below_twice_the_charge() {
             charged += len + 64;
             parked.copy(&vec![1; len], entry(Form::Copied, len, n));
             let footprint = parked.footprint();
-            // The least that a queue takes when it is made is a few places.
+            // A new queue allocates at least a few entries.
             assert!(
                 footprint <= 2 * charged + 256,
                 "{footprint} for {charged} of {len}"
@@ -45,7 +45,7 @@ fn parked_bytes_are_below_twice_the_charge() {
 }
 
 #[test]
-fn what_is_popped_in_part_is_moved_together() {
+fn a_partly_consumed_ring_is_compacted() {
     let mut parked = Parked::default();
     let mut next = (0_u64, 0_u64);
     for round in 0..10_000_u64 {
@@ -64,9 +64,9 @@ fn what_is_popped_in_part_is_moved_together() {
     assert!(parked.footprint() < (left as usize) * 400 + 16_384);
 }
 
-/// A reader of batches allocates nothing once its buffers have grown.
+/// A reader of batches does not allocate once its buffers have grown.
 #[test]
-fn buffers_are_swapped_not_made() {
+fn batches_swap_buffers_without_allocating() {
     let (mut front, mut back) = (Parked::default(), Parked::default());
     let mut grown = 0;
     for round in 0..100 {
@@ -83,27 +83,27 @@ fn buffers_are_swapped_not_made() {
     assert_eq!(front.footprint() + back.footprint(), grown);
 }
 
-/// A whole window of small messages, unread beside large ones, pins what it was charged.
+/// A whole window of small unread messages beside large ones uses at most twice its charge.
 #[tokio::test(start_paused = true)]
-async fn an_unread_window_pins_twice_its_charge_at_most() {
+async fn an_unread_window_uses_twice_its_charge_at_most() {
     let (client, server) = pair(|_| {});
-    let (mut small, theirs) = open(&client, &server, OpenOptions::new("small")).await;
+    let (mut small, remote) = open(&client, &server, OpenOptions::new("small")).await;
     let (mut bulk, mut read) = open(&client, &server, OpenOptions::new("bulk")).await;
     for _ in 0..2000 {
         let _ = small.try_send([1; 40]);
         bulk.send(&[2; 10_000]).await.unwrap();
         drop(within(read.recv()).await.unwrap());
     }
-    let held = theirs.stats().unwrap().held_bytes;
+    let held = remote.stats().unwrap().held_bytes;
     assert!(held > 32 << 10, "{held} wait");
-    let footprint = theirs.footprint();
+    let footprint = remote.footprint();
     assert!(footprint as u64 <= 2 * held, "{footprint} for {held}");
 }
 
-/// Bursts on one channel after another, each read at once: no more is kept than what the last ones
-/// needed.
+/// Bursts on one channel after another, each read at once: only the buffers of the last ones
+/// remain.
 #[tokio::test(start_paused = true)]
-async fn bursts_on_many_channels_leave_little() {
+async fn bursts_on_many_channels_leave_little_memory() {
     const CHANNELS: usize = 200;
     let (client, server) = pair(|_| {});
     let mut ends = Vec::new();
@@ -112,15 +112,15 @@ async fn bursts_on_many_channels_leave_little() {
     }
     let mut most = 0;
     for at in 0..CHANNELS {
-        let (ours, theirs) = &mut ends[at];
+        let (local, remote) = &mut ends[at];
         for _ in 0..100 {
-            ours.try_send([1; 500]).unwrap();
+            local.try_send([1; 500]).unwrap();
         }
-        settle().await;
+        run_until_idle().await;
         for _ in 0..100 {
-            drop(within(theirs.recv()).await.unwrap());
+            drop(within(remote.recv()).await.unwrap());
         }
-        most = most.max(ends.iter().map(|(_, theirs)| theirs.footprint()).sum());
+        most = most.max(ends.iter().map(|(_, remote)| remote.footprint()).sum());
     }
     assert!(most <= 6 << 20, "{most} bytes are kept");
 }

@@ -1,4 +1,4 @@
-//! What must come to an end: sections, waits for each other, connections that nobody has.
+//! Waits that must end: locks, relays between connections, connections without a handle.
 
 use std::sync::mpsc;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::Timestamp;
 use crate::channels::Mux;
 
-/// Runs `f` on a thread of its own: what waits for a lock that it holds cannot be timed out.
+/// Runs `f` on its own thread: a deadlock cannot be timed out in the same thread.
 fn on_a_thread<F: Future<Output = ()>>(f: impl FnOnce() -> F + Send + 'static) {
     let (done, ended) = mpsc::channel();
     std::thread::spawn(move || {
@@ -18,17 +18,17 @@ fn on_a_thread<F: Future<Output = ()>>(f: impl FnOnce() -> F + Send + 'static) {
         done.send(()).unwrap();
     });
     let ended = ended.recv_timeout(Duration::from_mins(2));
-    ended.expect("a lock is waited for by who holds it");
+    ended.expect("a thread waits for a lock that it holds");
 }
 
-/// What is received is sent on as it is: its credit goes back when it has been written, by the
-/// driver, which is in the middle of something.
+/// A received message is sent on without a copy. Its credit goes back when the driver of the other
+/// connection has written it.
 #[test]
 fn messages_are_relayed_without_a_copy() {
     on_a_thread(|| async {
         let (client, server) = pair(|_| {});
-        let (ours, theirs) = open(&client, &server, OpenOptions::new("x")).await;
-        let (mut back, mut requests) = theirs.split();
+        let (local, remote) = open(&client, &server, OpenOptions::new("x")).await;
+        let (mut back, mut requests) = remote.split();
         tokio::spawn(async move {
             while let Some(message) = requests.recv().await.unwrap() {
                 let relayed = Bytes::from_owner(message);
@@ -36,7 +36,7 @@ fn messages_are_relayed_without_a_copy() {
             }
             back.finish().unwrap();
         });
-        let (mut sender, mut receiver) = ours.split();
+        let (mut sender, mut receiver) = local.split();
         tokio::spawn(async move {
             for n in 0..100 {
                 sender.send(&message(n, 9000)).await.unwrap();
@@ -48,10 +48,10 @@ fn messages_are_relayed_without_a_copy() {
             assert_eq!(*came, message(n, 9000));
         }
         assert!(within(receiver.recv()).await.unwrap().is_none());
-        // And dropped where a half is given up, under the lock.
-        let (ours, theirs) = open(&client, &server, OpenOptions::new("y")).await;
-        let (mut sender, _receiver) = ours.split();
-        let (mut back, mut requests) = theirs.split();
+        // The same where a half is reset, which drops payloads under the lock.
+        let (local, remote) = open(&client, &server, OpenOptions::new("y")).await;
+        let (mut sender, _receiver) = local.split();
+        let (mut back, mut requests) = remote.split();
         sender.send(&message(0, 9000)).await.unwrap();
         let first = within(requests.recv()).await.unwrap().unwrap();
         let shared = Bytes::from_owner(first);
@@ -64,9 +64,9 @@ fn messages_are_relayed_without_a_copy() {
     });
 }
 
-/// A payload of anybody's is dropped at once where no lock is held.
+/// An application's payload is dropped at once if no lock is held.
 #[tokio::test(start_paused = true)]
-async fn what_was_not_sent_is_dropped_by_who_gave_it() {
+async fn unsent_payloads_are_dropped_by_the_caller() {
     struct Owner(Arc<AtomicUsize>);
     impl AsRef<[u8]> for Owner {
         fn as_ref(&self) -> &[u8] {
@@ -79,20 +79,23 @@ async fn what_was_not_sent_is_dropped_by_who_gave_it() {
         }
     }
     let (client, server) = pair(|_| {});
-    let (mut ours, theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut local, remote) = open(&client, &server, OpenOptions::new("x")).await;
     let dropped = Arc::new(AtomicUsize::new(0));
     let payload = || Bytes::from_owner(Owner(Arc::clone(&dropped)));
-    ours.send_bytes(payload()).await.unwrap();
-    settle().await;
-    assert_eq!(dropped.load(Ordering::Relaxed), 1, "it is written");
-    drop(theirs);
-    settle().await;
-    assert!(ours.send_bytes(payload()).await.is_err());
+    local.send_bytes(payload()).await.unwrap();
+    run_until_idle().await;
+    assert_eq!(
+        dropped.load(Ordering::Relaxed),
+        1,
+        "the payload was not dropped"
+    );
+    drop(remote);
+    run_until_idle().await;
+    assert!(local.send_bytes(payload()).await.is_err());
     assert_eq!(dropped.load(Ordering::Relaxed), 2);
 }
 
-/// A peer made of records by hand: it says HELLO, hears what there is, leaves, and stays: it sends
-/// nothing but PINGs.
+/// A peer made of hand-written records: it sends HELLO, reads, sends GOAWAY, and then only PINGs.
 async fn leaving(mut peer: WebSocket<DuplexStream>, goaway: Vec<u8>) {
     let mut core = Mux::new(ChannelConfig::default(), Timestamp(0)).unwrap();
     let hello = core.poll_record(Timestamp(0)).unwrap().as_slice().to_vec();
@@ -112,53 +115,56 @@ async fn leaving(mut peer: WebSocket<DuplexStream>, goaway: Vec<u8>) {
     }
 }
 
-/// After the peer's GOAWAY it is still we who say when it is enough.
+/// After the peer's GOAWAY this end still enforces its own deadline.
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_leaves_and_stays_is_left() {
+async fn a_peer_that_stays_after_goaway_is_dropped() {
     for dropped in [false, true] {
         let (a, b) = duplex(PIPE_BYTES);
         let client = session(a, Role::Client, &ChannelConfig::default());
-        let ours = client.open(OpenOptions::new("x")).unwrap();
+        let local = client.open(OpenOptions::new("x")).unwrap();
         let goaway = vec![0xA, 1 << 2, 0, 0];
         let peer = socket(b, Role::Server, Some(SUBPROTOCOL));
         let peer = tokio::spawn(leaving(peer, goaway));
-        assert!(within(client.accept()).await.is_none(), "the peer leaves");
+        assert!(
+            within(client.accept()).await.is_none(),
+            "the peer sent GOAWAY"
+        );
         let before = tokio::time::Instant::now();
         if dropped {
-            drop((ours, client));
+            drop((local, client));
         } else {
             client.drain(ErrorCode::NO_ERROR);
             within(client.closed()).await;
-            drop(ours);
+            drop(local);
         }
         within(peer).await.unwrap();
-        // One for the channels, one for the closing handshake.
+        // One `close_timeout` for the channels, one for the closing handshake.
         let most = 2 * ChannelConfig::default().close_timeout;
         let took = before.elapsed();
         assert!(took <= most + Duration::from_millis(10), "{took:?}");
     }
 }
 
-/// Looks at a stream that has nothing to show.
-const LOOKS_MAX: usize = 10_000;
+/// Most polls of a stream that has nothing to read.
+const POLLS_MAX: usize = 10_000;
 
-/// Counts how often it is looked at, and ends where that is without end.
-struct Watched(DuplexStream, Arc<AtomicUsize>);
+/// Counts its polls, and ends if they are endless.
+struct CountedPolls(DuplexStream, Arc<AtomicUsize>);
 
-impl AsyncRead for Watched {
+impl AsyncRead for CountedPolls {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        if self.1.fetch_add(1, Ordering::Relaxed) > LOOKS_MAX {
+        if self.1.fetch_add(1, Ordering::Relaxed) > POLLS_MAX {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Watched {
+impl AsyncWrite for CountedPolls {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -176,43 +182,46 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// A peer that breaks a rule just before the last handles' time is over, and then says nothing.
+/// The peer breaks a rule just before the deadline of the last handles, and is silent after that.
 #[tokio::test(start_paused = true)]
-async fn a_deadline_that_was_overtaken_is_not_waited_for() {
+async fn a_deadline_is_dropped_when_the_connection_fails_first() {
     let (a, b) = duplex(1 << 20);
     let config = ChannelConfig::default();
     let looks = Arc::new(AtomicUsize::new(0));
-    let watched = Watched(a, Arc::clone(&looks));
+    let watched = CountedPolls(a, Arc::clone(&looks));
     let client = session(watched, Role::Client, &config);
-    let ours = client.open(OpenOptions::new("x")).unwrap();
+    let local = client.open(OpenOptions::new("x")).unwrap();
     let mut peer = socket(b, Role::Server, Some(SUBPROTOCOL));
     let mut core = Mux::new(ChannelConfig::default(), Timestamp(0)).unwrap();
     let hello = core.poll_record(Timestamp(0)).unwrap().as_slice().to_vec();
     peer.send(&hello).await.unwrap();
     within(client.ready()).await.unwrap();
-    let (mut sender, _receiver) = ours.split();
+    let (mut sender, _receiver) = local.split();
     sender.send(b"begun").await.unwrap();
     sender.finish().unwrap();
     drop((client, sender, _receiver));
     tokio::time::sleep(config.close_timeout - Duration::from_millis(100)).await;
-    // Data of a channel that never was.
+    // DATA of a channel that was never opened.
     peer.send(&[1, 60 << 2, 0]).await.unwrap();
     tokio::time::sleep(config.close_timeout * 4).await;
-    // Its end of the pipe is closed by then.
+    // The end of the pipe is closed by then.
     while within(peer.recv()).await.is_ok_and(|m| m.is_some()) {}
-    assert!(looks.load(Ordering::Relaxed) < LOOKS_MAX, "it spins");
+    assert!(
+        looks.load(Ordering::Relaxed) < POLLS_MAX,
+        "the driver polls endlessly"
+    );
 }
 
-/// Records of more than half of a send queue, both ways at once: both ends go on reading.
+/// Records of more than half of a send queue in both directions at once: both ends go on reading.
 #[tokio::test(start_paused = true)]
-async fn large_records_both_ways() {
+async fn large_records_in_both_directions_do_not_deadlock() {
     let (client, server) = pair(|c| {
         c.record_bytes_max = 1 << 20;
         c.channel_window_bytes = 4 << 20;
         c.connection_queue_bytes_max = 16 << 20;
         c.channel_queue_bytes_max = 4 << 20;
     });
-    let (ours, theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (local, remote) = open(&client, &server, OpenOptions::new("x")).await;
     let talk = |channel: Channel| async move {
         let (mut sender, mut receiver) = channel.split();
         let send = async {
@@ -230,27 +239,28 @@ async fn large_records_both_ways() {
         tokio::join!(send, receive);
         (sender, receiver)
     };
-    let _ends = tokio::join!(talk(ours), talk(theirs));
+    let _ends = tokio::join!(talk(local), talk(remote));
 }
 
-/// What the last handles have finished, and the peer does not take, has `close_timeout` once.
+/// Messages of finished halves that the peer does not accept are waited for once, for
+/// `close_timeout`.
 #[tokio::test(start_paused = true)]
-async fn what_is_finished_and_not_taken_is_waited_for_once() {
+async fn finished_messages_are_waited_for_once() {
     let (a, b) = duplex(1 << 20);
     let config = ChannelConfig::default();
     let client = session(a, Role::Client, &config);
-    let ours = client.open(OpenOptions::new("x")).unwrap();
+    let local = client.open(OpenOptions::new("x")).unwrap();
     let mut peer = socket(b, Role::Server, Some(SUBPROTOCOL));
     let mut core = Mux::new(ChannelConfig::default(), Timestamp(0)).unwrap();
     let hello = core.poll_record(Timestamp(0)).unwrap().as_slice().to_vec();
     peer.send(&hello).await.unwrap();
     within(client.ready()).await.unwrap();
-    let (mut sender, receiver) = ours.split();
+    let (mut sender, receiver) = local.split();
     sender.send(b"begun").await.unwrap();
     sender.finish().unwrap();
     let began = tokio::time::Instant::now();
     drop((client, sender, receiver));
-    // The peer neither accepts the channel nor lets it go.
+    // The peer neither accepts nor rejects the channel.
     while within(peer.recv()).await.unwrap().is_some() {}
     let (took, most) = (began.elapsed(), config.close_timeout);
     assert!(took >= most, "{took:?}");

@@ -1,4 +1,4 @@
-//! A reader that does not read holds up its own channel (R18 of `docs/protocol.md`).
+//! A stalled reader delays only its own channel (R18 of `docs/protocol.md`).
 
 use super::talk::send_all;
 use super::*;
@@ -11,21 +11,21 @@ async fn a_stalled_channel_leaves_fifty_others_running() {
     let hog = tokio::spawn(async move { while sender.send(&[0; 1000]).await.is_ok() {} });
     let mut tasks = Vec::new();
     for _ in 0..50 {
-        let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("runs")).await;
+        let (mut local, mut remote) = open(&client, &server, OpenOptions::new("runs")).await;
         tasks.push(tokio::spawn(async move {
             for n in 0..300 {
-                ours.send(&message(n, 1000)).await.unwrap();
+                local.send(&message(n, 1000)).await.unwrap();
             }
-            ours.finish().unwrap();
-            assert!(ours.recv().await.unwrap().is_none());
+            local.finish().unwrap();
+            assert!(local.recv().await.unwrap().is_none());
         }));
         tasks.push(tokio::spawn(async move {
             for n in 0..300 {
-                let got = theirs.recv().await.unwrap().unwrap();
+                let got = remote.recv().await.unwrap().unwrap();
                 assert_eq!(&*got, message(n, 1000));
             }
-            theirs.finish().unwrap();
-            assert!(theirs.recv().await.unwrap().is_none());
+            remote.finish().unwrap();
+            assert!(remote.recv().await.unwrap().is_none());
         }));
     }
     let before = tokio::time::Instant::now();
@@ -43,15 +43,15 @@ async fn a_stalled_channel_leaves_fifty_others_running() {
     assert!(held <= window, "{held} of the stalled channel");
 }
 
-/// However many channels are unread: a message on one that is read waits for none of their
-/// readers. Time stands still: nothing but what is ready goes on.
+/// A message on a channel that is read does not wait for the readers of other channels, however
+/// many. The clock is paused: only ready tasks make progress.
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_stalls_its_own_channel_only() {
+async fn a_slow_reader_delays_its_own_channel_only() {
     let (client, server) = pair(|_| {});
     let mut unread = Vec::new();
     for _ in 0..40 {
-        let (stalled, theirs) = open(&client, &server, OpenOptions::new("stalled")).await;
-        unread.push(theirs);
+        let (stalled, remote) = open(&client, &server, OpenOptions::new("stalled")).await;
+        unread.push(remote);
         let (mut sender, rest) = stalled.split();
         tokio::spawn(async move {
             let _rest = rest;
@@ -59,11 +59,11 @@ async fn a_slow_reader_stalls_its_own_channel_only() {
         });
     }
     let options = OpenOptions::new("quotes").priority(0);
-    let (mut ours, mut theirs) = open(&client, &server, options).await;
+    let (mut local, mut remote) = open(&client, &server, options).await;
     let before = tokio::time::Instant::now();
     for n in 0..1000 {
-        ours.send(&message(n, 64)).await.unwrap();
-        assert_eq!(&*theirs.recv().await.unwrap().unwrap(), message(n, 64));
+        local.send(&message(n, 64)).await.unwrap();
+        assert_eq!(&*remote.recv().await.unwrap().unwrap(), message(n, 64));
     }
     assert_eq!(
         before.elapsed(),
@@ -75,8 +75,8 @@ async fn a_slow_reader_stalls_its_own_channel_only() {
     assert_eq!(stats.evicted, 0);
 }
 
-/// Senders whose peers do not read fill their own queues, not everybody's: however many they
-/// are, one whose peer reads goes on.
+/// Senders without credit fill only their own queues: a sender whose peer reads makes progress,
+/// however many others wait.
 #[tokio::test(start_paused = true)]
 async fn many_stalled_senders_leave_another_running() {
     let (client, server) = pair(|c| {
@@ -85,26 +85,26 @@ async fn many_stalled_senders_leave_another_running() {
     });
     let mut unread = Vec::new();
     for _ in 0..10 {
-        let (stalled, theirs) = open(&client, &server, OpenOptions::new("stalled")).await;
-        unread.push(theirs);
+        let (stalled, remote) = open(&client, &server, OpenOptions::new("stalled")).await;
+        unread.push(remote);
         let (mut sender, rest) = stalled.split();
         tokio::spawn(async move {
             let _rest = rest;
             while sender.send(&[0; 1000]).await.is_ok() {}
         });
     }
-    settle().await;
-    let (ours, mut theirs) = open(&client, &server, OpenOptions::new("runs")).await;
-    let (sender, _rest) = ours.split();
+    run_until_idle().await;
+    let (local, mut remote) = open(&client, &server, OpenOptions::new("runs")).await;
+    let (sender, _rest) = local.split();
     tokio::spawn(send_all(sender, 200));
     for n in 0..200 {
-        let got = timeout(Duration::from_secs(1), theirs.recv()).await;
-        let got = got.expect("it waits for others").unwrap().unwrap();
+        let got = timeout(Duration::from_secs(1), remote.recv()).await;
+        let got = got.expect("the channel waits for others").unwrap().unwrap();
         assert_eq!(&*got, message(n, size(n)));
     }
 }
 
-/// A peer may take larger records than the WebSocket's queue has room for.
+/// The peer may accept larger records than the WebSocket's queue can hold.
 #[tokio::test(start_paused = true)]
 async fn records_are_cut_to_the_queue_below() {
     let (a, b) = duplex(PIPE_BYTES);
@@ -118,10 +118,10 @@ async fn records_are_cut_to_the_queue_below() {
         }),
     );
     let options = OpenOptions::new("bulk").message_bytes_max(30_000);
-    let (mut ours, mut theirs) = open(&client, &server, options).await;
+    let (mut local, mut remote) = open(&client, &server, options).await;
     let bulk = vec![3; 1 << 20];
-    let sending = async { ours.send(&bulk).await.unwrap() };
-    let (sent, got) = tokio::join!(within(sending), within(theirs.recv()));
+    let sending = async { local.send(&bulk).await.unwrap() };
+    let (sent, got) = tokio::join!(within(sending), within(remote.recv()));
     let () = sent;
     assert_eq!(&*got.unwrap().unwrap(), bulk);
 }

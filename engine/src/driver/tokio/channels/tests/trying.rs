@@ -1,12 +1,12 @@
-//! What never waits: it takes what there is room for, gives what is there, and says which it is.
+//! Methods that never wait: they send what fits, return what has arrived, or fail.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn every_way_that_never_waits_comes_over_in_order() {
+async fn try_sends_are_received_in_order() {
     let (client, server) = pair(|_| {});
-    let (ours, theirs) = open(&client, &server, OpenOptions::new("t")).await;
-    let ((mut sender, _), (_, mut receiver)) = (ours.split(), theirs.split());
+    let (local, remote) = open(&client, &server, OpenOptions::new("t")).await;
+    let ((mut sender, _), (_, mut receiver)) = (local.split(), remote.split());
     assert!(receiver.try_recv().unwrap().is_none());
     sender.try_send(b"one").unwrap();
     let claimed = sender.try_claim(3, |mut room| {
@@ -25,55 +25,55 @@ async fn every_way_that_never_waits_comes_over_in_order() {
     );
     sender.finish().unwrap();
     for expected in [&b"one"[..], b"two", b"shared", b"3", b"4"] {
-        settle().await;
-        let got = receiver.try_recv().unwrap().expect("it has come");
+        run_until_idle().await;
+        let got = receiver.try_recv().unwrap().expect("a message");
         assert_eq!(&*got, expected);
     }
     assert!(receiver.try_recv().unwrap().is_none());
     assert!(within(receiver.recv()).await.unwrap().is_none());
 }
 
-/// A whole channel has what its sending half has.
+/// A whole channel has the methods of its send half.
 #[tokio::test(start_paused = true)]
-async fn a_whole_channel_never_waits_either() {
+async fn a_whole_channel_has_the_try_methods() {
     let (client, server) = pair(|_| {});
-    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("t")).await;
-    ours.try_send(b"one").unwrap();
-    ours.try_send_bytes(Bytes::from_static(b"two")).unwrap();
-    ours.try_send_bytes(vec![3; 5000].into()).unwrap();
-    let claimed = ours.try_claim(4, |mut room| {
+    let (mut local, mut remote) = open(&client, &server, OpenOptions::new("t")).await;
+    local.try_send(b"one").unwrap();
+    local.try_send_bytes(Bytes::from_static(b"two")).unwrap();
+    local.try_send_bytes(vec![3; 5000].into()).unwrap();
+    let claimed = local.try_claim(4, |mut room| {
         room.copy_from_slice(b"four");
         room.commit();
     });
     claimed.unwrap();
     let frame = SharedFrame::new(0, b"five").unwrap();
-    ours.try_send_shared(&frame).unwrap();
-    ours.try_send_run_bytes(3, b"six").unwrap();
+    local.try_send_shared(&frame).unwrap();
+    local.try_send_run_bytes(3, b"six").unwrap();
     #[cfg(feature = "zerocopy")]
-    ours.try_send_run(&[*b"7"]).unwrap();
-    ours.finish().unwrap();
+    local.try_send_run(&[*b"7"]).unwrap();
+    local.finish().unwrap();
     let large = [3; 5000];
     let mut expected = vec![&b"one"[..], b"two", &large, b"four", b"five", b"six"];
     expected.extend(cfg!(feature = "zerocopy").then_some(&b"7"[..]));
     for expected in expected {
-        let got = within(theirs.recv()).await.unwrap().expect("it has come");
+        let got = within(remote.recv()).await.unwrap().expect("a message");
         assert_eq!(Bytes::from(got), expected);
     }
-    assert!(within(theirs.recv()).await.unwrap().is_none());
-    assert_eq!(ours.acknowledged(), 0);
+    assert!(within(remote.recv()).await.unwrap().is_none());
+    assert_eq!(local.acknowledged(), 0);
 }
 
-/// All of them refuse where nobody reads, and take again where somebody does.
+/// All of them fail while the peer does not read, and succeed when it reads.
 #[tokio::test(start_paused = true)]
-async fn what_never_waits_says_that_it_would() {
+async fn try_methods_return_would_block() {
     let (client, server) = pair(|_| {});
-    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("t")).await;
+    let (mut local, mut remote) = open(&client, &server, OpenOptions::new("t")).await;
     let mut sent = 0;
-    while ours.try_send([5; 500]).is_ok() {
+    while local.try_send([5; 500]).is_ok() {
         sent += 1;
-        settle().await;
+        run_until_idle().await;
     }
-    let mut again = ours.split().0;
+    let mut again = local.split().0;
     let refused = [
         again.try_send([5; 500]),
         again.try_claim(500, |_| panic!("there is no room")),
@@ -87,19 +87,19 @@ async fn what_never_waits_says_that_it_would() {
         );
     }
     for _ in 0..sent {
-        assert_eq!(within(theirs.recv()).await.unwrap().unwrap().len(), 500);
+        assert_eq!(within(remote.recv()).await.unwrap().unwrap().len(), 500);
     }
-    settle().await;
+    run_until_idle().await;
     again.try_send(b"room").unwrap();
-    assert_eq!(&*within(theirs.recv()).await.unwrap().unwrap(), b"room");
+    assert_eq!(&*within(remote.recv()).await.unwrap().unwrap(), b"room");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_is_replaced_without_waiting() {
     let (client, server) = pair(|_| {});
     let options = OpenOptions::new("quotes").mode(Mode::Conflated);
-    let (ours, mut theirs) = open(&client, &server, options).await;
-    let (mut sender, _receiver) = ours.split();
+    let (local, mut remote) = open(&client, &server, options).await;
+    let (mut sender, _receiver) = local.split();
     for n in 0..10_u8 {
         sender.try_send_keyed(7, [n]).unwrap();
     }
@@ -110,7 +110,7 @@ async fn a_key_is_replaced_without_waiting() {
     );
     sender.finish().unwrap();
     let mut last = None;
-    while let Some(message) = within(theirs.recv()).await.unwrap() {
+    while let Some(message) = within(remote.recv()).await.unwrap() {
         last = Some(message[0]);
     }
     assert_eq!(last, Some(9));

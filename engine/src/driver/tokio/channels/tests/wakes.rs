@@ -1,4 +1,4 @@
-//! A task is woken when what it waits for comes, and once.
+//! A task is woken when its condition holds, and only once.
 
 use std::sync::Mutex;
 
@@ -7,17 +7,17 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_reader_is_woken_once() {
     let (client, server) = pair(|_| {});
-    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
     let (wakes, waker) = Wakes::new();
     for round in 1..4 {
         {
-            let mut recv = pin!(theirs.recv_batch());
+            let mut recv = pin!(remote.recv_batch());
             assert!(poll(recv.as_mut(), &waker).is_pending());
-            settle().await;
-            assert_eq!(wakes.count(), round - 1, "nothing has come");
+            run_until_idle().await;
+            assert_eq!(wakes.count(), round - 1, "no message has arrived");
             for _ in 0..100 {
-                ours.send(b"tick").await.unwrap();
-                settle().await;
+                local.send(b"tick").await.unwrap();
+                run_until_idle().await;
             }
             assert_eq!(wakes.count(), round, "a hundred messages, one wake");
             let Poll::Ready(Ok(Some(batch))) = poll(recv.as_mut(), &waker) else {
@@ -25,7 +25,7 @@ async fn a_reader_is_woken_once() {
             };
             assert_eq!(batch.iter().count(), 100);
         }
-        settle().await;
+        run_until_idle().await;
         assert_eq!(wakes.count(), round);
     }
 }
@@ -33,40 +33,40 @@ async fn a_reader_is_woken_once() {
 #[tokio::test(start_paused = true)]
 async fn a_writer_is_woken_once_for_credit() {
     let (client, server) = pair(|c| c.channel_queue_bytes_max = 4096);
-    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    while ours.try_send([0; 500]).is_ok() {
-        settle().await;
+    let (mut local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
+    while local.try_send([0; 500]).is_ok() {
+        run_until_idle().await;
     }
     let (wakes, waker) = Wakes::new();
     for round in 1..4 {
         {
-            let mut send = pin!(ours.send(&[0; 500]));
+            let mut send = pin!(local.send(&[0; 500]));
             assert!(poll(send.as_mut(), &waker).is_pending());
-            settle().await;
-            assert_eq!(wakes.count(), round - 1, "no credit has come");
-            let batch = theirs.recv_batch().await.unwrap().unwrap();
-            settle().await;
-            assert_eq!(wakes.count(), round - 1, "it is not consumed yet");
+            run_until_idle().await;
+            assert_eq!(wakes.count(), round - 1, "no credit has arrived");
+            let batch = remote.recv_batch().await.unwrap().unwrap();
+            run_until_idle().await;
+            assert_eq!(wakes.count(), round - 1, "the message is not consumed yet");
             drop(batch);
-            settle().await;
+            run_until_idle().await;
             assert_eq!(wakes.count(), round, "consumed: one wake");
             assert!(poll(send.as_mut(), &waker).is_ready());
         }
-        while ours.try_send([0; 500]).is_ok() {
-            settle().await;
+        while local.try_send([0; 500]).is_ok() {
+            run_until_idle().await;
         }
-        assert_eq!(wakes.count(), round, "nobody waits");
+        assert_eq!(wakes.count(), round, "no task waits");
     }
 }
 
-/// Both halves of a channel wait at once, in two tasks, and neither takes the other's place.
+/// Both halves of a channel wait at the same time, in two tasks, and both are woken.
 #[tokio::test(start_paused = true)]
-async fn halves_have_places_of_their_own() {
+async fn halves_register_wakers_of_their_own() {
     let (client, server) = pair(|c| c.channel_queue_bytes_max = 4096);
-    let (ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    let (mut sender, mut receiver) = ours.split();
+    let (local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut sender, mut receiver) = local.split();
     while sender.try_send([0; 500]).is_ok() {
-        settle().await;
+        run_until_idle().await;
     }
     let stopped = sender.stopped();
     let ((a, send_waker), (b, recv_waker), (c, stop_waker)) =
@@ -78,35 +78,35 @@ async fn halves_have_places_of_their_own() {
     assert!(poll(recv.as_mut(), &recv_waker).is_pending());
     assert!(poll(stopped.as_mut(), &stop_waker).is_pending());
     let counts = || [a.count(), b.count(), c.count()];
-    theirs.send(b"to the reader").await.unwrap();
-    settle().await;
+    remote.send(b"to the reader").await.unwrap();
+    run_until_idle().await;
     assert_eq!(counts(), [0, 1, 0]);
-    drop(theirs.recv_batch().await.unwrap());
-    settle().await;
+    drop(remote.recv_batch().await.unwrap());
+    run_until_idle().await;
     assert_eq!(counts(), [1, 1, 0]);
-    theirs.stop(ErrorCode(16));
-    settle().await;
+    remote.stop(ErrorCode(16));
+    run_until_idle().await;
     assert_eq!(counts(), [1, 1, 1]);
     assert!(poll(stopped.as_mut(), &stop_waker).is_ready());
 }
 
-/// A task that takes a half over is the one that is woken.
+/// A task that takes over a half is the one that is woken.
 #[tokio::test(start_paused = true)]
-async fn the_last_waker_counts() {
+async fn the_last_registered_waker_is_woken() {
     let (client, server) = pair(|_| {});
-    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
+    let (mut local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
     let ((a, first), (b, second)) = (Wakes::new(), Wakes::new());
-    let mut recv = pin!(theirs.recv());
+    let mut recv = pin!(remote.recv());
     assert!(poll(recv.as_mut(), &first).is_pending());
     assert!(poll(recv.as_mut(), &second).is_pending());
-    ours.send(b"x").await.unwrap();
-    settle().await;
+    local.send(b"x").await.unwrap();
+    run_until_idle().await;
     assert_eq!((a.count(), b.count()), (0, 1));
 }
 
-/// A future that is dropped leaves nothing behind; those that wait beside it are all woken.
+/// A dropped future leaves no registration; the other waiting futures are all woken.
 #[tokio::test(start_paused = true)]
-async fn many_may_wait_for_the_end() {
+async fn many_tasks_may_wait_for_the_end() {
     let (client, _server) = pair(|_| {});
     let watchers: Vec<_> = (0..5)
         .map(|_| {
@@ -132,21 +132,21 @@ async fn many_may_wait_for_the_end() {
     }
 }
 
-/// Counts what reaches the stream; shut, it takes nothing.
+/// Counts the calls on the stream; while closed, the stream accepts nothing.
 #[derive(Default)]
-struct Gate {
+struct StreamGate {
     reads: AtomicUsize,
     writes: AtomicUsize,
     shut: Mutex<(bool, Option<Waker>)>,
 }
 
-impl Gate {
+impl StreamGate {
     fn counts(&self) -> (usize, usize) {
         let count = |n: &AtomicUsize| n.load(Ordering::SeqCst);
         (count(&self.reads), count(&self.writes))
     }
 
-    fn shut(&self) {
+    fn close(&self) {
         self.shut.lock().unwrap().0 = true;
     }
 
@@ -159,7 +159,7 @@ impl Gate {
     }
 }
 
-struct Counted(DuplexStream, Arc<Gate>);
+struct Counted(DuplexStream, Arc<StreamGate>);
 
 impl AsyncRead for Counted {
     fn poll_read(
@@ -198,10 +198,10 @@ impl AsyncWrite for Counted {
     }
 }
 
-/// A client whose stream is watched, and a server.
-fn watched() -> (ChannelSocket, ChannelSocket, Arc<Gate>) {
+/// A client with a counting stream, and a server.
+fn pair_with_counted_client() -> (ChannelSocket, ChannelSocket, Arc<StreamGate>) {
     let (a, b) = duplex(1 << 20);
-    let gate = Arc::new(Gate::default());
+    let gate = Arc::new(StreamGate::default());
     let client = session(
         Counted(a, Arc::clone(&gate)),
         Role::Client,
@@ -211,20 +211,20 @@ fn watched() -> (ChannelSocket, ChannelSocket, Arc<Gate>) {
     (client, server, gate)
 }
 
-/// Hundreds of sends wake the driver once, and go out together; and a driver without work does
-/// not run.
+/// Hundreds of sends wake the driver once and are written together. A driver without work does not
+/// run.
 #[tokio::test(start_paused = true)]
-async fn many_sends_cost_one_turn() {
-    let (client, server, gate) = watched();
-    let (mut ours, _theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    settle().await;
+async fn many_sends_take_one_turn_of_the_driver() {
+    let (client, server, gate) = pair_with_counted_client();
+    let (mut local, _remote) = open(&client, &server, OpenOptions::new("x")).await;
+    run_until_idle().await;
     let before = gate.counts();
-    settle().await;
-    assert_eq!(gate.counts(), before, "it sleeps");
+    run_until_idle().await;
+    assert_eq!(gate.counts(), before, "the driver is idle");
     for _ in 0..600 {
-        ours.try_send([1; 20]).unwrap();
+        local.try_send([1; 20]).unwrap();
     }
-    settle().await;
+    run_until_idle().await;
     let after = gate.counts();
     let (turns, writes) = (after.0 - before.0, after.1 - before.1);
     assert!((1..=3).contains(&turns), "{turns} turns");
@@ -232,30 +232,30 @@ async fn many_sends_cost_one_turn() {
     assert_eq!(server.stats().messages_in, 600);
 }
 
-/// While the socket takes nothing, sends do not wake the driver: it could do nothing. When it
-/// takes something again, all goes out.
+/// While the socket accepts nothing, sends do not wake the driver, which could not write. When the
+/// socket accepts bytes again, everything is written.
 #[tokio::test(start_paused = true)]
-async fn a_blocked_driver_is_left_alone() {
-    let (client, server, gate) = watched();
-    let (mut ours, mut theirs) = open(&client, &server, OpenOptions::new("x")).await;
-    settle().await;
-    gate.shut();
+async fn a_blocked_driver_is_not_woken_by_sends() {
+    let (client, server, gate) = pair_with_counted_client();
+    let (mut local, mut remote) = open(&client, &server, OpenOptions::new("x")).await;
+    run_until_idle().await;
+    gate.close();
     let fill = crate::channels::OUTBOX_FILL_BYTES_MAX / 1000 + 1;
     for n in 0..fill {
-        ours.try_send(message(n as u32, 1000)).unwrap();
-        settle().await;
+        local.try_send(message(n as u32, 1000)).unwrap();
+        run_until_idle().await;
     }
-    ours.try_send(message(fill as u32, 1000)).unwrap();
-    settle().await;
+    local.try_send(message(fill as u32, 1000)).unwrap();
+    run_until_idle().await;
     let before = gate.counts();
     for n in fill + 1..fill + 20 {
-        ours.try_send(message(n as u32, 1000)).unwrap();
-        settle().await;
+        local.try_send(message(n as u32, 1000)).unwrap();
+        run_until_idle().await;
     }
-    assert_eq!(gate.counts(), before, "nothing it could do");
+    assert_eq!(gate.counts(), before, "the driver could not write");
     gate.open();
     for n in 0..fill + 20 {
-        let got = within(theirs.recv()).await.unwrap().unwrap();
+        let got = within(remote.recv()).await.unwrap().unwrap();
         assert_eq!(&*got, message(n as u32, 1000));
     }
 }
