@@ -288,8 +288,9 @@ impl ChannelSocket {
 
     /// Ends the connection at once because this program ends: the peer gets GOAWAY with
     /// [`ErrorCode::NO_ERROR`] and Close 1001, and reports
-    /// [`DrainEnd::GoingAway`](crate::channels::DrainEnd). Queued messages are not sent. A runtime
-    /// that shuts down does the same, as far as the stream accepts the bytes without waiting.
+    /// [`DrainEnd::GoingAway`](crate::channels::DrainEnd), or `Complete` if it has no channel open.
+    /// Queued messages are not sent. A runtime that shuts down does the same, as far as the stream
+    /// accepts the bytes without waiting.
     pub fn go_away(&self) {
         self.end(Channels::go_away);
     }
