@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::accept_fault::AcceptFault;
 use super::clock;
 #[cfg(any(feature = "mio", feature = "tokio"))]
-use super::{channels::TimerError, handler::TimersFull, remote::RemoteError};
+use super::{channels::TimerError, remote::RemoteError, timers_full::TimersFull};
 #[cfg(feature = "tokio")]
 use super::{tokio::ChannelError, tokio::UniteError};
 use crate::config::ConfigError;

@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use super::super::handler::{Calls, ConnId, Cx, Hub, TimersFull};
+use super::super::handler::{Calls, ConnId, Cx, Hub};
+use super::super::timers_full::TimersFull;
 use super::multiplexed::TIMER_TOKEN;
 use super::table::{Entry, Table, arm};
 use crate::payload::BinaryPayload;

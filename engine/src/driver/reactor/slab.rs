@@ -3,7 +3,8 @@
 use std::boxed::Box;
 use std::vec::Vec;
 
-use super::super::handler::{ConnId, Links, TimersFull};
+use super::super::handler::{ConnId, Links};
+use super::super::timers_full::TimersFull;
 use super::link::{Link, Phase};
 use super::timers::Timers;
 use crate::buf::BufPool;
