@@ -459,7 +459,7 @@ fn texts_of_options_have_value_and_bound() {
         ),
         (
             OpenOptions::new("x").message_bytes_max(0),
-            "OpenOptions::message_bytes_max is 0: it must be 1 to ChannelConfig::message_bytes_max (16777216)",
+            "OpenOptions::message_bytes_max is 0: it must be 1 to ChannelConfig::message_bytes_max (1048576)",
         ),
         (
             OpenOptions::new("x").alias(7),

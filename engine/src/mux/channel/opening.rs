@@ -21,7 +21,9 @@ impl Channel {
             return Effects::NONE;
         }
         self.stage = Stage::RejectPending(code, Vec::new());
-        self.send.state = SendState::Aborted;
+        if !self.send.state.is_terminal() {
+            self.send.state = SendState::Aborted;
+        }
         self.pending.clear();
         self.queue_opening()
     }
