@@ -349,7 +349,6 @@ fn texts_are_single_log_lines() {
 /// A text says what happened, at which end, and what to do.
 #[test]
 fn texts_contain_cause_and_remedy() {
-    let app = ErrorCode::APPLICATION;
     for (error, expected) in [
         (
             Error::no_address("venue.example"),
@@ -381,6 +380,25 @@ fn texts_contain_cause_and_remedy() {
             SendError::Closed.into(),
             "not sent: the connection is closing or closed: open a new connection to send more",
         ),
+        (
+            RemoteError::Full.into(),
+            "the reactor did not accept the command: its queue is full (8192 commands); try again later",
+        ),
+        (
+            refused(503, ""),
+            "opening handshake failed: the server refused: 503 No",
+        ),
+    ] {
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// As [`texts_contain_cause_and_remedy`], for channels. Advice is given once, and none to the end that
+/// ended the channels.
+#[test]
+fn texts_of_channels_contain_cause_and_remedy() {
+    let app = ErrorCode::APPLICATION;
+    for (error, expected) in [
         (
             ChannelFailure::Peer(ErrorCode::REFUSED).into(),
             "the peer ended the channels of the connection with REFUSED",
@@ -429,6 +447,15 @@ fn texts_contain_cause_and_remedy() {
             drained(false, ErrorCode::NO_ERROR).into(),
             "this end ended the connection while channels were still open (NO_ERROR)",
         ),
+    ] {
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// The text of a rejection contains its metadata, if that is text.
+#[test]
+fn texts_of_rejections_contain_their_reason() {
+    for (error, expected) in [
         (
             rejected_with(b"no such book\x0a\"a\""),
             "the peer rejected the channel with REFUSED: no such book\\n\"a\"",
@@ -447,14 +474,6 @@ fn texts_contain_cause_and_remedy() {
         (
             ChannelError::Aborted(ErrorCode::NO_ERROR).into(),
             "the peer gave up sending on the channel with NO_ERROR: a sender was dropped without finish, or its program ended; what was received before is incomplete",
-        ),
-        (
-            RemoteError::Full.into(),
-            "the reactor did not accept the command: its queue is full (8192 commands); try again later",
-        ),
-        (
-            refused(503, ""),
-            "opening handshake failed: the server refused: 503 No",
         ),
     ] {
         assert_eq!(error.to_string(), expected);

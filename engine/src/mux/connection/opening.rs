@@ -17,9 +17,31 @@ use crate::config::{require, require_beside};
 /// The largest window, in units.
 const WINDOW_MAX: u32 = 1 << 30;
 
-/// The option of [`OpenOptions`] or, if the channel is accepted, of [`AcceptOptions`].
-fn field(accepts: bool, [opens, accepted]: [&'static str; 2]) -> &'static str {
-    if accepts { accepted } else { opens }
+/// The name of the option in [`OpenOptions`] or, if the channel is accepted, in [`AcceptOptions`].
+fn alias_field(accepts: bool) -> &'static str {
+    if accepts {
+        "AcceptOptions::alias"
+    } else {
+        "OpenOptions::alias"
+    }
+}
+
+/// As [`alias_field`].
+fn window_field(accepts: bool) -> &'static str {
+    if accepts {
+        "AcceptOptions::window"
+    } else {
+        "OpenOptions::window"
+    }
+}
+
+/// As [`alias_field`].
+fn message_field(accepts: bool) -> &'static str {
+    if accepts {
+        "AcceptOptions::message_bytes_max"
+    } else {
+        "OpenOptions::message_bytes_max"
+    }
 }
 
 impl Mux {
@@ -149,7 +171,7 @@ impl Mux {
     }
 
     fn check_alias(&self, alias: u32, accepts: bool) -> Result<(), OpenError> {
-        let field = field(accepts, ["OpenOptions::alias", "AcceptOptions::alias"]);
+        let field = alias_field(accepts);
         require_beside(
             alias < self.config.shared_aliases,
             field,
@@ -184,54 +206,13 @@ impl Mux {
         accepts: bool,
     ) -> Result<Window, OpenError> {
         let config = &self.config;
+        self.check_given(unit, window, message_max, accepts)?;
         let default_max = config.defaults(unit).message_max;
-        let window_field = field(accepts, ["OpenOptions::window", "AcceptOptions::window"]);
-        let max_field = field(
-            accepts,
-            [
-                "OpenOptions::message_bytes_max",
-                "AcceptOptions::message_bytes_max",
-            ],
-        );
-        if let Some(max) = message_max {
-            require_beside(
-                (1..=config.message_bytes_max).contains(&max),
-                max_field,
-                max,
-                "1 to ChannelConfig::message_bytes_max",
-                config.message_bytes_max,
-            )?;
-        }
-        let least = unit.cost(config.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT);
-        if accepts {
-            let window = window.map_or(least, u64::from);
-            require_beside(
-                window >= least,
-                window_field,
-                window,
-                "at least the default, of which the opener may have made use",
-                least,
-            )?;
-            let max = message_max.unwrap_or(default_max);
-            require_beside(
-                max >= default_max,
-                max_field,
-                max,
-                "at least the default, of which the opener may have made use",
-                default_max,
-            )?;
-        }
         let by_default = unit.cost(
             config.channel_window_bytes.into(),
             config.channel_window_messages.into(),
         );
         let units = window.map_or(by_default, u64::from);
-        require(
-            (1..=u64::from(WINDOW_MAX)).contains(&units),
-            window_field,
-            units,
-            "1 to 2^30",
-        )?;
         let room = match unit {
             // Both ends have computed this value already.
             Unit::Bytes if units == by_default => Some(default_max),
@@ -242,18 +223,17 @@ impl Mux {
             .message_max(),
             Unit::Messages => Some(config.message_bytes_max),
         };
-        let overhead = config.announced().overhead;
         require_beside(
             room.is_some(),
-            window_field,
+            window_field(accepts),
             units,
             "so large that a message fits beside its overhead",
-            overhead,
+            config.announced().overhead,
         )?;
         let room = room.unwrap_or(0);
         require_beside(
             !accepts || room >= default_max,
-            window_field,
+            window_field(accepts),
             units,
             "so large that messages fit that the peer may be sending already: from 64 KiB on half of the window has room, below three quarters; the largest such message in bytes",
             default_max,
@@ -261,7 +241,7 @@ impl Mux {
         let message_max = message_max.unwrap_or(default_max.min(room));
         require_beside(
             message_max <= room,
-            max_field,
+            message_field(accepts),
             message_max,
             "at most what the window has room for, unless the window is set to more than twice as many bytes",
             room,
@@ -270,7 +250,7 @@ impl Mux {
         let bytes = units.saturating_mul(unit_bytes);
         require_beside(
             bytes <= WINDOW_MAX.into(),
-            window_field,
+            window_field(accepts),
             units,
             "so small that as many messages of message_bytes_max are at most 2^30 bytes",
             message_max,
@@ -280,6 +260,51 @@ impl Mux {
             message_max,
             unit_bytes: unit_bytes as u32, // at most 2^30
         })
+    }
+
+    /// Checks the values that the application has set, each by itself.
+    fn check_given(
+        &self,
+        unit: Unit,
+        window: Option<u32>,
+        message_max: Option<u32>,
+        accepts: bool,
+    ) -> Result<(), OpenError> {
+        const DEFAULT_OR_MORE: &str = "at least the default, of which the opener may have made use";
+        let config = &self.config;
+        let least_max = if accepts {
+            config.defaults(unit).message_max
+        } else {
+            0
+        };
+        let least = if accepts {
+            unit.cost(config.channel_window_bytes.into(), MESSAGES_BEFORE_ACCEPT)
+        } else {
+            0
+        };
+        if let Some(max) = message_max {
+            let field = message_field(accepts);
+            require_beside(
+                (1..=config.message_bytes_max).contains(&max),
+                field,
+                max,
+                "1 to ChannelConfig::message_bytes_max",
+                config.message_bytes_max,
+            )?;
+            require_beside(max >= least_max, field, max, DEFAULT_OR_MORE, least_max)?;
+        }
+        if let Some(window) = window {
+            let field = window_field(accepts);
+            let units = u64::from(window);
+            require_beside(units >= least, field, window, DEFAULT_OR_MORE, least)?;
+            require(
+                (1..=WINDOW_MAX).contains(&window),
+                field,
+                window,
+                "1 to 2^30",
+            )?;
+        }
+        Ok(())
     }
 
     /// The window of a channel that the peer opened, before the answer.
