@@ -205,7 +205,8 @@ setters!(Config {
 });
 
 /// A field of a configuration has a value that cannot work: of [`Config`],
-/// [`ChannelConfig`](crate::channels::ChannelConfig) or the options of a reactor. The text says
+/// [`ChannelConfig`](crate::channels::ChannelConfig), the options of a reactor, or the options to
+/// open or accept a channel. The text says
 /// which field of which type, what its value is, and what the value must be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConfigError {

@@ -112,6 +112,7 @@ mod mux;
 mod payload;
 mod role;
 mod session;
+mod shown;
 mod time;
 
 #[cfg(feature = "std")]

@@ -17,8 +17,8 @@ use crate::config::ConfigError;
 use crate::error::{Deadline, Failure, Limit, SendError, Violation};
 use crate::handshake::{HandshakeError, HandshakeUsage, RetryAfter, UrlError};
 use crate::session::channels::{
-    ChannelFailure, ChannelSendError, ChannelViolation, ErrorCode, OpenError, SUBPROTOCOL,
-    StartError, WireError,
+    ChannelFailure, ChannelSendError, ChannelViolation, OpenError, SUBPROTOCOL, StartError,
+    WireError,
 };
 
 use super::tune::TuneError;
@@ -136,11 +136,11 @@ impl Error {
     /// | the peer broke a rule, or exceeded a limit | no |
     /// | a send queue is full; there are too many channels, timers or commands | yes |
     /// | a send after the connection has closed | yes |
-    /// | the peer ended the channels, or refused, stopped or aborted one, with NO_ERROR (GOAWAY), LIMIT, CALM, STALLED, REFUSED, TIMEOUT or INTERNAL | yes |
+    /// | the peer ended or drained the channels, or refused, stopped or aborted one, with NO_ERROR (GOAWAY), LIMIT, CALM, STALLED, REFUSED, TIMEOUT or INTERNAL | yes |
     /// | the same, with PROTOCOL, FLOW, SIZE or a code of the application | no |
     /// | the peer rejected a channel without processing it | yes |
-    /// | this end ended the channels, the channel or the half of the channel, or stops the reactor | no |
-    /// | a wrong call: URL, config, options, `wss://`, text that is not UTF-8, a message too large | no |
+    /// | this end ended or drained the channels, ended the channel or its half, or stops the reactor | no |
+    /// | a wrong call: URL, config, options, `wss://`, text that is not UTF-8, a message too large, a channel on which only the peer sends | no |
     ///
     /// Only the application knows the meaning of its own error codes.
     #[must_use]
@@ -154,34 +154,11 @@ impl Error {
                 Failure::Violation(_) | Failure::Limit(_) => false,
             },
             Self::Send(e) => send_is_transient(*e),
-            Self::ChannelsFailed(e) => channels_are_transient(*e),
-            Self::ChannelSend(e) => match e {
-                ChannelSendError::WouldBlock => true,
-                ChannelSendError::Stopped(code) => code_is_transient(*code),
-                ChannelSendError::Closed(failure) => channels_are_transient(*failure),
-                ChannelSendError::TooLarge { .. }
-                | ChannelSendError::Finished
-                | ChannelSendError::UnknownChannel
-                | ChannelSendError::WrongMode
-                | ChannelSendError::BadRun => false,
-            },
-            Self::ChannelOpen(e) => match e {
-                OpenError::TooMany => true,
-                OpenError::Draining(_) => true,
-                OpenError::Closed(failure) => channels_are_transient(*failure),
-                OpenError::Options(_) | OpenError::UnknownChannel => false,
-            },
+            Self::ChannelsFailed(e) => e.is_transient(),
+            Self::ChannelSend(e) => e.is_transient(),
+            Self::ChannelOpen(e) => e.is_transient(),
             #[cfg(feature = "tokio")]
-            Self::Channel(e) => match e {
-                ChannelError::Rejected {
-                    code, unprocessed, ..
-                } => *unprocessed || code_is_transient(*code),
-                ChannelError::Aborted(code) | ChannelError::Evicted(code) => {
-                    code_is_transient(*code)
-                }
-                ChannelError::NotReceiving => false,
-                ChannelError::Failed(failure) => channels_are_transient(*failure),
-            },
+            Self::Channel(e) => e.is_transient(),
             #[cfg(any(feature = "mio", feature = "tokio"))]
             Self::Remote(e) => match e {
                 RemoteError::Full => true,
@@ -289,28 +266,6 @@ fn send_is_transient(error: SendError) -> bool {
         | SendError::MessageOpen
         | SendError::InvalidUtf8 { .. } => false,
     }
-}
-
-fn channels_are_transient(failure: ChannelFailure) -> bool {
-    match failure {
-        ChannelFailure::Peer(code) => code_is_transient(code),
-        ChannelFailure::Idle | ChannelFailure::Lost(_) | ChannelFailure::Drained { .. } => true,
-        ChannelFailure::Violation(_) | ChannelFailure::Local(_) => false,
-    }
-}
-
-/// Whether a later attempt can succeed after the peer sent this code.
-fn code_is_transient(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::NO_ERROR
-            | ErrorCode::LIMIT
-            | ErrorCode::CALM
-            | ErrorCode::STALLED
-            | ErrorCode::REFUSED
-            | ErrorCode::TIMEOUT
-            | ErrorCode::INTERNAL
-    )
 }
 
 /// The error of the operating system inside an error of [`with_context`].

@@ -332,7 +332,7 @@ fn a_drain_that_runs_out_of_time_is_a_drain_at_both_ends(on: On) {
         let expected = ChannelFailure::Drained {
             by_peer,
             code: ErrorCode(40),
-            end: DrainEnd::TimeOver,
+            end: DrainEnd::Incomplete,
         };
         assert_eq!(failure, expected);
     }

@@ -234,7 +234,7 @@ fn other_subprotocols_can_be_offered_too() {
                 .map(str::to_owned)
                 .collect();
             let accept = Accept::new().header("X-Seat", "17").unwrap();
-            let session = ChannelSocket::upgrade(upgrade, &accept, ChannelConfig::default());
+            let session = ChannelSocket::accept_upgrade(upgrade, &accept, ChannelConfig::default());
             session.await.unwrap().closed().await;
             offered
         });
@@ -244,7 +244,7 @@ fn other_subprotocols_can_be_offered_too() {
                 .unwrap();
             let connector = Connector::new().options(options);
             let url = url(addr);
-            let session = ChannelSocket::client(&connector, &url, ChannelConfig::default());
+            let session = ChannelSocket::connect_with(&connector, &url, ChannelConfig::default());
             session.await.unwrap().ready().await.unwrap();
         });
         let offered = served.join().unwrap();

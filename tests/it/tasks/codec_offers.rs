@@ -235,7 +235,7 @@ async fn open_from_a_task(to: SocketAddr) -> Vec<Told> {
         };
         assert_eq!(
             channel.send(b"x").await,
-            Err(ChannelSendError::Stopped(code))
+            Err(ChannelSendError::Rejected(code))
         );
         told.push(Err((code, metadata.to_vec())));
     }

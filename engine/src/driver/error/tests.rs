@@ -6,6 +6,7 @@ use std::vec::Vec;
 use bytes::Bytes;
 
 use super::*;
+use crate::channels::{DrainEnd, ErrorCode};
 use crate::handshake::{ClientHandshake, ClientOptions, HeadLimits};
 
 /// The error for a server's answer with this status and these header lines.
@@ -22,6 +23,15 @@ fn resolve() -> Error {
     Error::resolve("venue.example", io::Error::other("no such name"))
 }
 
+fn rejected_with(metadata: &'static [u8]) -> Error {
+    let error = ChannelError::Rejected {
+        code: ErrorCode::REFUSED,
+        unprocessed: false,
+        metadata: Bytes::from_static(metadata),
+    };
+    error.into()
+}
+
 fn rejected(code: ErrorCode, unprocessed: bool) -> Error {
     let metadata = Bytes::new();
     let error = ChannelError::Rejected {
@@ -30,6 +40,14 @@ fn rejected(code: ErrorCode, unprocessed: bool) -> Error {
         metadata,
     };
     error.into()
+}
+
+fn drained(by_peer: bool, code: ErrorCode) -> ChannelFailure {
+    ChannelFailure::Drained {
+        by_peer,
+        code,
+        end: DrainEnd::Incomplete,
+    }
 }
 
 /// Errors of every variant: the transient errors, then the other errors.
@@ -55,7 +73,11 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         ChannelSendError::WouldBlock.into(),
         ChannelSendError::Stopped(ErrorCode::CALM).into(),
         ChannelSendError::Closed(ChannelFailure::Lost(None)).into(),
-        OpenError::TooMany.into(),
+        OpenError::TooMany { max: 32 }.into(),
+        OpenError::PeerLimit.into(),
+        OpenError::Draining(ErrorCode::NO_ERROR).into(),
+        ChannelSendError::Rejected(ErrorCode::CALM).into(),
+        drained(true, ErrorCode::NO_ERROR).into(),
         OpenError::Closed(ChannelFailure::Lost(None)).into(),
         rejected(ErrorCode::LIMIT, false),
         rejected(app, true),
@@ -133,7 +155,18 @@ fn table() -> (Vec<Error>, Vec<Error>) {
         ChannelSendError::UnknownChannel.into(),
         ChannelSendError::WrongMode.into(),
         ChannelSendError::BadRun.into(),
-        OpenError::Options("an option").into(),
+        OpenError::Options(
+            crate::Config::default()
+                .fragments_max(0)
+                .check()
+                .expect_err("no fragments"),
+        )
+        .into(),
+        OpenError::Draining(app).into(),
+        ChannelSendError::WrongDirection.into(),
+        ChannelSendError::Rejected(app).into(),
+        drained(true, app).into(),
+        drained(false, ErrorCode::NO_ERROR).into(),
         OpenError::Closed(ChannelFailure::Peer(app)).into(),
         OpenError::UnknownChannel.into(),
         rejected(app, false),
@@ -349,6 +382,25 @@ fn texts_contain_cause_and_remedy() {
             "not sent: the connection is closing or closed: open a new connection to send more",
         ),
         (
+            RemoteError::Full.into(),
+            "the reactor did not accept the command: its queue is full (8192 commands); try again later",
+        ),
+        (
+            refused(503, ""),
+            "opening handshake failed: the server refused: 503 No",
+        ),
+    ] {
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// As [`texts_contain_cause_and_remedy`], for channels. Advice is given once, and none to the end that
+/// ended the channels.
+#[test]
+fn texts_of_channels_contain_cause_and_remedy() {
+    let app = ErrorCode::APPLICATION;
+    for (error, expected) in [
+        (
             ChannelFailure::Peer(ErrorCode::REFUSED).into(),
             "the peer ended the channels of the connection with REFUSED",
         ),
@@ -362,7 +414,7 @@ fn texts_contain_cause_and_remedy() {
         ),
         (
             ChannelSendError::Finished.into(),
-            "not sent on the channel: this end has finished or reset its half of the channel, or may not send on it: open another channel",
+            "not sent on the channel: this end has finished or reset its half of the channel: open another channel to send more",
         ),
         (
             ChannelError::NotReceiving.into(),
@@ -373,12 +425,56 @@ fn texts_contain_cause_and_remedy() {
             "the peer rejected the channel with REFUSED and never looked at it: open it on another connection",
         ),
         (
-            RemoteError::Full.into(),
-            "the reactor did not accept the command: its queue is full (8192 commands); try again later",
+            ChannelSendError::WrongDirection.into(),
+            "not sent on the channel: only the peer sends on this channel: open a channel with another OpenOptions::direction",
         ),
         (
-            refused(503, ""),
-            "opening handshake failed: the server refused: 503 No",
+            ChannelSendError::Rejected(app).into(),
+            "not sent on the channel: the channel was rejected with code 16: open another channel",
+        ),
+        (
+            ChannelSendError::Closed(drained(true, app)).into(),
+            "not sent on the channel: the connection has ended: the peer ended the connection while channels were still open (code 16); open the channel on another connection",
+        ),
+        (
+            OpenError::Closed(drained(false, ErrorCode::NO_ERROR)).into(),
+            "channel not opened: the connection has ended: this end ended the connection while channels were still open (NO_ERROR)",
+        ),
+        (
+            drained(true, ErrorCode::NO_ERROR).into(),
+            "the peer ended the connection while channels were still open (NO_ERROR); connect again",
+        ),
+        (
+            drained(false, ErrorCode::NO_ERROR).into(),
+            "this end ended the connection while channels were still open (NO_ERROR)",
+        ),
+    ] {
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// The text of a rejection contains its metadata, if that is text.
+#[test]
+fn texts_of_rejections_contain_their_reason() {
+    for (error, expected) in [
+        (
+            rejected_with(b"no such book\x0a\"a\""),
+            "the peer rejected the channel with REFUSED: no such book\\n\"a\"",
+        ),
+        (
+            rejected_with(b"\x01\x02"),
+            "the peer rejected the channel with REFUSED",
+        ),
+        (
+            rejected_with(&[b'a'; 600]),
+            &format!(
+                "the peer rejected the channel with REFUSED: {}...",
+                "a".repeat(512)
+            ),
+        ),
+        (
+            ChannelError::Aborted(ErrorCode::NO_ERROR).into(),
+            "the peer gave up sending on the channel with NO_ERROR: a sender was dropped without finish, or its program ended; what was received before is incomplete",
         ),
     ] {
         assert_eq!(error.to_string(), expected);

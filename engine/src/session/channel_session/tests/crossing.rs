@@ -224,7 +224,7 @@ fn drains_that_cross_end_as_drains() {
         let drained = |code| ChannelFailure::Drained {
             by_peer: false,
             code,
-            end: DrainEnd::TimeOver,
+            end: DrainEnd::Incomplete,
         };
         assert_eq!(world.end(), [drained(CLIENT_CODE), drained(SERVER_CODE)]);
     }
