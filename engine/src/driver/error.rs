@@ -269,7 +269,7 @@ fn handshake_is_transient(error: &HandshakeError) -> bool {
         | E::Version
         | E::Key
         | E::Origin
-        | E::OriginNotAllowed
+        | E::OriginNotAllowed(_)
         | E::Subprotocol
         | E::AcceptMismatch
         | E::SubprotocolNotRequested

@@ -221,7 +221,7 @@ pub enum DrainEnd {
     /// incomplete.
     TimeOver,
     /// The program that drained ends and gives channels no time: the WebSocket is closed with 1001
-    /// (RFC 6455 section 7.4.1).
+    /// (RFC 6455 section 7.4.1). A peer that has no channel open reports [`Self::Complete`].
     GoingAway,
     /// The WebSocket was lost before it was closed.
     Lost,

@@ -314,7 +314,7 @@ impl fmt::Debug for Mux {
             .field("rtt_min", &stats.rtt_min)
             .field("queued", &Size(stats.queued_bytes as u64))
             .field("unread", &Size(stats.held_bytes))
-            .field("update_reservation", &Size(stats.receive_reserved_bytes))
+            .field("reserved", &Size(stats.receive_reserved_bytes))
             .field("budget", &Size(stats.receive_budget_bytes))
             .field("channels", &Lines(self))
             .finish_non_exhaustive()

@@ -249,6 +249,22 @@ fn the_close_of_a_drain_is_not_a_loss() {
             assert_eq!(refused, Err(OpenError::Closed(expected)));
         }
     }
+    // The Close of the peer has the code of its own, last GOAWAY, whichever began the drain.
+    let (began, last) = (ErrorCode(20), ErrorCode(21));
+    for by_peer in [true, false] {
+        let mut scene = Scene::new();
+        scene.opened(0, 9000);
+        if by_peer {
+            scene.put(Put::new().goaway(1, began.0.into(), ""));
+        } else {
+            scene.core.drain(began, "");
+            scene.said();
+        }
+        scene.put(Put::new().goaway(1, last.0.into(), ""));
+        let end = closed(4000 + last.0 as u16);
+        let expected = drained(by_peer, began, DrainEnd::TimeOver);
+        assert_eq!(lost(&mut scene, end), Some(expected));
+    }
     // A Close says nothing of channels where no GOAWAY came before.
     for code in [4000, 1001, 1000] {
         let mut scene = Scene::new();

@@ -158,7 +158,9 @@ fn clients_without_the_subprotocol_are_refused(on: On) {
         let body = String::from_utf8(body).expect("text");
         assert!(body.contains(SUBPROTOCOL), "{body}");
         match log.next() {
-            Seen::Rejected(HandshakeError::SubprotocolNeeded(SUBPROTOCOL)) => {}
+            Seen::Rejected(HandshakeError::SubprotocolNeeded(names)) => {
+                assert_eq!(names, [SUBPROTOCOL]);
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -205,7 +205,8 @@ fn handshake_errors() -> Vec<HandshakeError> {
         E::Subprotocol,
         E::AcceptMismatch,
         E::SubprotocolNotRequested,
-        E::SubprotocolNeeded("a"),
+        E::SubprotocolNeeded(vec!["a".into()]),
+        E::OriginNotAllowed("https://a.example".into()),
         E::ExtensionNotRequested,
         HandshakeUsage::Target.into(),
     ]

@@ -147,7 +147,7 @@ impl ChannelSocket {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        if let Err(error) = upgrade.request().require_subprotocol(SUBPROTOCOL) {
+        if let Err(error) = upgrade.request().require_subprotocol([SUBPROTOCOL]) {
             // The error of the request matters more than one of sending the refusal.
             let _ = upgrade.refuse(error.refusal()).await;
             return Err(error.into());
@@ -288,8 +288,9 @@ impl ChannelSocket {
 
     /// Ends the connection at once because this program ends: the peer gets GOAWAY with
     /// [`ErrorCode::NO_ERROR`] and Close 1001, and reports
-    /// [`DrainEnd::GoingAway`](crate::channels::DrainEnd). Queued messages are not sent. A runtime
-    /// that shuts down does the same, as far as the stream accepts the bytes without waiting.
+    /// [`DrainEnd::GoingAway`](crate::channels::DrainEnd), or `Complete` if it has no channel open.
+    /// Queued messages are not sent. A runtime that shuts down does the same, as far as the stream
+    /// accepts the bytes without waiting.
     pub fn go_away(&self) {
         self.end(Channels::go_away);
     }
